@@ -1,0 +1,42 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+#
+# What there is to do in this checkout; how it is done stands in tools/.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-down test lint sanity unit molecule clean
+
+# Ansible ignores an ansible.cfg in a folder that everybody may write, unless it is named.
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install what the other targets need: Debian packages by name, Python tools into .venv
+	@tools/setup
+
+demo: setup ## from a bare machine to VMs that talk: start the lab, deploy a slice, prove that it works
+	@tools/demo
+
+demo-down: setup ## take the demo's lab away
+	.venv/bin/ansible-playbook cloudrepo.slices.lab_down
+
+test: setup ## every test: lint, sanity, unit and molecule side by side
+	@.venv/bin/python tools/test.py
+
+lint: setup ## ruff, mypy, shellcheck, yamllint, antsibull-changelog, ansible-lint
+	@tools/lint
+
+sanity: setup ## ansible-test sanity
+	@tools/sanity
+
+unit: setup ## the unit tests
+	@tools/unit
+
+molecule: setup ## the playbooks on a real lab
+	@tools/molecule
+
+clean: ## remove all that these targets made in the checkout (the lab is demo-down's)
+	rm -rf .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache .test .venv
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,28 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of how modules are told which slices to act on."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The options whose argument spec is C(SELECTION_ARGUMENTS) in C(module_utils/_module/topology.py)."""
+
+    DOCUMENTATION = r"""
+options:
+  names:
+    description:
+      - The slices by their names or ids.
+    type: list
+    elements: str
+    default: []
+  owner:
+    description:
+      - Whose slices they are. Without O(names), all of this owner's.
+    type: str
+  all:
+    description:
+      - Whether to take all slices that there are.
+    type: bool
+    default: false
+"""

@@ -1,0 +1,120 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of how modules are told what a worker shall have."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The options whose argument spec is C(WORK_ORDER_ARGUMENTS) in C(module_utils/_host/arguments.py)."""
+
+    DOCUMENTATION = r"""
+options:
+  slices:
+    description:
+      - Slices of a work order, each with B(all) that it has on this host.
+      - What carries the id of one of these slices and is not listed is removed. Other slices are left alone.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      slice_id:
+        description:
+          - The slice's id.
+        type: int
+        required: true
+      vms:
+        description:
+          - All VMs of the slice on this host; empty when it has none here.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          vm_id:
+            description:
+              - The VM's id.
+            type: int
+            required: true
+          name:
+            description:
+              - The VM's name.
+            type: str
+            required: true
+          cores:
+            description:
+              - Its virtual CPUs.
+            type: int
+            required: true
+          ram_mib:
+            description:
+              - Its memory in MiB.
+            type: int
+            required: true
+          disk_bytes:
+            description:
+              - The size of its disk in bytes.
+            type: int
+            required: true
+          overlay:
+            description:
+              - The qcow2 file of its disk, in its folder C(STATE_DIR/vms/VM_ID).
+            type: str
+            required: true
+          backing_file:
+            description:
+              - The base image that the overlay stands on.
+            type: str
+            required: true
+          vnc_port:
+            description:
+              - The TCP port of its display, from 5900.
+            type: int
+            required: true
+          state:
+            description:
+              - Whether the VM runs. One that is V(stopped) keeps its disk, taps and ports.
+            type: str
+            choices: [running, stopped]
+            default: running
+          interfaces:
+            description:
+              - All its interfaces in order, so that the first is C(eth0) in the guest.
+            type: list
+            elements: dict
+            required: true
+            suboptions:
+              name:
+                description:
+                  - The interface's name.
+                type: str
+                required: true
+              tap:
+                description:
+                  - The tap on this host, C(tap_) and 11 more characters at most.
+                type: str
+                required: true
+              mac:
+                description:
+                  - The MAC address that the guest sees.
+                type: str
+                required: true
+              vlan_id:
+                description:
+                  - The VLAN of its access port.
+                  - Without one the tap stays off the bridge, and the guest sees no carrier.
+                type: int
+              link_id:
+                description:
+                  - The link that the VLAN belongs to, for people who look at the switch.
+                type: int
+  state_dir:
+    description:
+      - The folder that holds base images and VM folders.
+    type: str
+    default: /var/lib/cloudrepo
+  user:
+    description:
+      - The unprivileged user that QEMU runs as.
+    type: str
+    default: cloudrepo
+"""

@@ -1,0 +1,169 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What playbooks and roles need to pass data on, kept out of Jinja. Pure functions on inventory and results."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import link_prefix
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.ordering import base_image_path
+
+CAPACITY_VARIABLES = ("cores", "ram_gb", "disk_gb", "max_vms", "cpu_overcommit", "ram_overcommit", "schedulable")
+
+
+def worker_address(host: Mapping[str, Any]) -> str:
+    """Return the address by which a worker is known: its C(worker_ip), or where Ansible reaches it."""
+    return str(host.get("worker_ip") or host.get("ansible_host") or host["inventory_hostname"])
+
+
+def worker_records(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what M(cloudrepo.slices.worker) takes, from the variables and facts of the workers."""
+    records = []
+    for host in hosts:
+        facts = host.get("ansible_facts") or {}
+        seen: dict[str, Any] = {"ip": worker_address(host)}
+        if "processor_vcpus" in facts:
+            seen["cores"] = facts["processor_vcpus"]
+        if "memtotal_mb" in facts:
+            seen["ram_gb"] = round(facts["memtotal_mb"] / 1024, 1)
+        seen.update({name: host[f"worker_{name}"] for name in CAPACITY_VARIABLES if f"worker_{name}" in host})
+        records.append(seen)
+    return records
+
+
+def host_reports(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """Return what M(cloudrepo.slices.slice_report) takes, from what each host registered when it did its part."""
+    reports = []
+    for name in groups.get("workers", ()):
+        host = hostvars[name]
+        reports.append(
+            {
+                "host": name,
+                "place": worker_address(host),
+                "failure": _failure(host, "slice_vms"),
+                "vms": [
+                    {key: vm.get(key) for key in ("vm_id", "state", "pid")}
+                    for vm in (host.get("slice_vms") or {}).get("vms") or ()
+                ],
+            }
+        )
+    for name in groups.get("network_node", ()):
+        failure = _failure(hostvars[name], "network_node_reserved")
+        reports.append({"host": name, "place": "network_node", "failure": failure, "vms": []})
+    return reports
+
+
+def _failure(host: Mapping[str, Any], registered: str) -> str | None:
+    if host.get("work_order_failure"):
+        return str(host["work_order_failure"])
+    if registered not in host:
+        return "it did not answer, or was not part of the run"
+    return None
+
+
+def absent_slices(names: str | Sequence[str], owner: str | None = None) -> list[dict[str, Any]]:
+    """Return what M(cloudrepo.slices.slice) takes to remove the slices of these names."""
+    listed = [names] if isinstance(names, (str, int)) else names
+    return [{"name": str(name), "owner": owner or None, "state": "absent"} for name in listed]
+
+
+def base_images(flavors: Sequence[Mapping[str, Any]], state_dir: str) -> list[dict[str, str]]:
+    """Return what the role C(images) takes, from registered flavors; those without a checksum are left out."""
+    sources = {flavor["checksum"]: flavor["image"] for flavor in flavors if flavor.get("checksum")}
+    return [
+        {"checksum": checksum, "path": base_image_path(state_dir, checksum), "source": source}
+        for checksum, source in sources.items()
+    ]
+
+
+def link_pings(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return both directions of every link, with an address for each end.
+
+    The addresses are in the subnet that a link's VLAN stands for; its first end is .1 and its second .2.
+    """
+    pings = []
+    for one in slices:
+        vms = {vm["vm_id"]: vm for vm in one["vms"]}
+        for link in one["links"]:
+            ends = [
+                {
+                    "vm_id": link[f"vm{number}_id"],
+                    "name": vms[link[f"vm{number}_id"]]["name"],
+                    "worker_ip": vms[link[f"vm{number}_id"]]["worker_ip"],
+                    "interface": link[f"vm{number}_interface"],
+                    "address": f"{link_prefix(link['vlan_id'])}.{number}",
+                }
+                for number in (1, 2)
+            ]
+            for here, there in (ends, ends[::-1]):
+                neighbour = {f"neighbour{suffix}": there[key] for suffix, key in _NEIGHBOUR.items()}
+                pings.append({**here, **neighbour, "vlan_id": link["vlan_id"]})
+    return pings
+
+
+_NEIGHBOUR = {"": "name", "_address": "address", "_worker_ip": "worker_ip"}
+
+
+def proofs(hosts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each thing that the playbook C(prove) has proved on the workers."""
+    lines = []
+    for result in _results(hosts, "prove_link"):
+        item = result["item"]
+        times = re.search(r"min/avg/max = [0-9.]+/([0-9.]+)/", result["stdout"])
+        lost = re.search(r"([0-9]+)% packet loss", result["stdout"])
+        lines.append(
+            f"ping {item['name']} → {item['neighbour']} over VLAN {item['vlan_id']} "
+            f"({item['worker_ip']} → {item['neighbour_worker_ip']}): {times.group(1) if times else '?'} ms on average, "
+            f"{lost.group(1) if lost else '?'} % lost"
+        )
+    for result in _results(hosts, "prove_dhcp"):
+        vm = result["item"]
+        address = vm["interfaces"][0]["ip_config"]["ip"]
+        lines.append(f"DHCP: {vm['name']} eth0 got {address} in {result['duration_s']:.2f} s")
+    for result in _results(hosts, "prove_nat"):
+        lines.append(f"NAT: {result['item']['name']}, {result['duration_s']:.2f} s: {result['stdout'].strip()}")
+    lines.extend(
+        f"no VLAN: {result['item']['name']} sees eth0 ({result['stdout_lines'][0]}) without a carrier"
+        for result in _results(hosts, "prove_off")
+    )
+    return lines
+
+
+def _results(hosts: Sequence[Mapping[str, Any]], registered: str) -> list[Mapping[str, Any]]:
+    return [result for host in hosts for result in host.get(registered, {}).get("results", ())]
+
+
+def units_to_restart(looks: Mapping[str, Any]) -> list[str]:
+    """Return the units whose work is gone from the host.
+
+    Args:
+        looks: a registered loop of commands; each item has C(unit) and what the output C(shows) if all is well.
+    """
+    return sorted(
+        {look["item"]["unit"] for look in looks["results"] if look["item"]["shows"] not in look.get("stdout", "")}
+    )
+
+
+def netmask(cidr: str) -> str:
+    """Return the dotted netmask of a subnet."""
+    return str(ipaddress.ip_network(cidr).netmask)
+
+
+class FilterModule:
+    """The filters by their names."""
+
+    def filters(self) -> dict[str, Any]:
+        return {
+            "absent_slices": absent_slices,
+            "base_images": base_images,
+            "host_reports": host_reports,
+            "link_pings": link_pings,
+            "netmask": netmask,
+            "proofs": proofs,
+            "units_to_restart": units_to_restart,
+            "worker_records": worker_records,
+        }

@@ -1,0 +1,132 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Work orders: what each host has to hold of the chosen slices (see docs/work-order.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..cluster import Cluster, slice_label
+from ..errors import Refused
+from ..models import VM, Slice
+from .allocation import tap_name
+from .settling import find, not_permitted
+
+GIB = 1024**3
+
+
+def choose(
+    cluster: Cluster, names: Sequence[str], *, owner: str | None, everything: bool, acting_user: str
+) -> list[Slice]:
+    """Return the slices named (or numbered), or all of an owner, or all there are.
+
+    Raises:
+        Refused: for names that fit no slice or several, an unknown owner, and slices the acting user may not touch.
+    """
+    reasons: list[str] = []
+    chosen: list[Slice] = []
+    if names:
+        for name in names:
+            try:
+                chosen.append(find(cluster, name, owner))
+            except Refused as refusal:
+                reasons.extend(refusal.reasons)
+    elif owner is not None and owner not in cluster.users:
+        reasons.append(f"owner {owner} does not exist; users are {', '.join(cluster.users)}")
+    elif owner is not None or everything:
+        chosen = [one for one in cluster.slices.values() if owner in (None, one.owner)]
+    for one in chosen:
+        reasons.extend(not_permitted(cluster, acting_user, one.owner, slice_label(one)))
+    if reasons:
+        raise Refused(dict.fromkeys(reasons))
+    return list({one.slice_id: one for one in chosen}.values())
+
+
+def hand_out(slices: Iterable[Slice]) -> None:
+    """Mark that hosts will hear of these VMs: from now on they are only forgotten when their host has let go."""
+    for vm in _live(slices):
+        if vm.status == "pending":
+            vm.status = "design"
+
+
+def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[str, Any]:
+    """Return C({workers: {ip: order}, network_node: order}) for the slices.
+
+    Every worker of the cluster gets an order, so that left-overs go wherever they are.
+    """
+    return {
+        "workers": {
+            ip: {
+                "worker_ip": ip,
+                "images": _images((vm for vm in _live(slices) if vm.worker_ip == ip), state_dir),
+                "slices": [
+                    {
+                        "slice_id": one.slice_id,
+                        "vms": [_vm(vm, state_dir) for vm in _live([one]) if vm.worker_ip == ip],
+                    }
+                    for one in slices
+                ],
+            }
+            for ip in cluster.workers
+        },
+        "network_node": {
+            "slices": [{"slice_id": one.slice_id, "reservations": _reservations(one)} for one in slices],
+        },
+    }
+
+
+def base_image_path(state_dir: str, checksum: str) -> str:
+    """Return where a worker keeps a base image: under its content's name, so that it never changes in place."""
+    return f"{state_dir}/images/{checksum}.img"
+
+
+def _live(slices: Iterable[Slice]) -> list[VM]:
+    return [vm for one in slices for vm in one.vms if vm.status != "deleting"]
+
+
+def _flavor(vm: VM) -> dict[str, Any]:
+    if vm.flavor is None or "checksum" not in vm.flavor:
+        raise Refused([f"VM {vm.name} ({vm.vm_id}) has no base image: its flavor was stored without a checksum"])
+    return vm.flavor
+
+
+def _images(vms: Iterable[VM], state_dir: str) -> list[dict[str, str]]:
+    flavors = {_flavor(vm)["checksum"]: _flavor(vm) for vm in vms}
+    return [
+        {"checksum": checksum, "path": base_image_path(state_dir, checksum), "source": flavor["image"]}
+        for checksum, flavor in flavors.items()
+    ]
+
+
+def _vm(vm: VM, state_dir: str) -> dict[str, Any]:
+    flavor = _flavor(vm)
+    return {
+        "vm_id": vm.vm_id,
+        "name": vm.name,
+        "cores": flavor["cores"],
+        "ram_mib": round(flavor["ram_gb"] * 1024),
+        "disk_bytes": round(flavor["disk_gb"] * GIB) // 512 * 512,
+        "overlay": vm.qcow_image,
+        "backing_file": base_image_path(state_dir, flavor["checksum"]),
+        "vnc_port": vm.vnc_port,
+        "interfaces": [
+            {
+                "name": interface.name,
+                "tap": tap_name(vm.vm_id, interface.name),
+                "mac": interface.mac,
+                "vlan_id": interface.vlan_id,
+                "link_id": interface.link_id,
+            }
+            for interface in vm.interfaces
+        ],
+    }
+
+
+def _reservations(one: Slice) -> list[dict[str, Any]]:
+    return [
+        {"vm_id": vm.vm_id, "name": vm.name, "mac": interface.mac, "ip": interface.ip_config["ip"]}
+        for vm in _live([one])
+        for interface in vm.interfaces
+        if interface.ip_config
+    ]

@@ -1,0 +1,109 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which worker a new VM goes to. Placement is sticky: only VMs without a worker come here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..cluster import Cluster, Worker
+from ..models import VM
+
+POLICIES = ("round_robin", "least_loaded", "pack")
+
+
+@dataclass
+class Load:
+    """What the VMs on one worker were promised: cores, GiB of memory and of disk, and their number."""
+
+    cores: float = 0
+    ram_gb: float = 0
+    disk_gb: float = 0
+    vms: int = 0
+
+    def add(self, flavor: Mapping[str, Any]) -> None:
+        self.cores += flavor["cores"]
+        self.ram_gb += flavor["ram_gb"]
+        self.disk_gb += flavor["disk_gb"]
+        self.vms += 1
+
+
+class Placement:
+    """The workers with their loads, filled VM by VM.
+
+    Args:
+        cluster: the cluster as it stands.
+        policy: C(round_robin) (the worker after the newest VM's), C(least_loaded) (fewest VMs) or C(pack)
+            (the first that has room).
+    """
+
+    def __init__(self, cluster: Cluster, policy: str = "round_robin") -> None:
+        self.workers = list(cluster.workers.values())
+        self.loads = {worker.ip: Load() for worker in self.workers}
+        self.policy = policy
+        self._last: str | None = None
+        newest: VM | None = None
+        for vm in cluster.vms():
+            if vm.worker_ip in self.loads and vm.flavor:
+                self.loads[vm.worker_ip].add(vm.flavor)
+            if newest is None or vm.vm_id > newest.vm_id:
+                newest = vm
+        if newest is not None:
+            self._last = newest.worker_ip
+
+    def shortages(self, worker: Worker, flavor: Mapping[str, Any]) -> list[str]:
+        """Return why the worker has no room for one more VM of the flavor: a phrase with figures each."""
+        load = self.loads[worker.ip]
+        found = [] if worker.schedulable else ["takes no new VMs (schedulable: false)"]
+        if worker.max_vms is not None and load.vms + 1 > worker.max_vms:
+            found.append(f"may run {worker.max_vms} VMs, has {load.vms}")
+        for what, used, asked, limit in (
+            ("cores", load.cores, flavor["cores"], _times(worker.cores, worker.cpu_overcommit)),
+            ("GiB of memory", load.ram_gb, flavor["ram_gb"], _times(worker.ram_gb, worker.ram_overcommit)),
+            ("GiB of disk", load.disk_gb, flavor["disk_gb"], worker.disk_gb),
+        ):
+            if limit is not None and used + asked > limit:
+                found.append(f"offers {limit:g} {what}, has promised {used:g}, is asked for {asked:g}")
+        return found
+
+    def place(self, flavor: Mapping[str, Any], pinned: str | None = None) -> str | None:
+        """Choose a worker for one VM, count it there and return its address; C(None) where none has room."""
+        candidates = [worker for worker in self._in_turn() if pinned in (None, worker.ip)]
+        fitting = (worker for worker in candidates if not self.shortages(worker, flavor))
+        chosen = next(iter(self._preferred(fitting)), None)
+        if chosen is None:
+            return None
+        self.loads[chosen.ip].add(flavor)
+        if pinned is None:
+            self._last = chosen.ip
+        return chosen.ip
+
+    def refusal(self, vm: str, flavor: Mapping[str, Any], pinned: str | None) -> str:
+        """Return the sentence for a VM that C(place) found no worker for."""
+        if not self.workers:
+            return f"VM {vm}: the cluster has no workers; register one first"
+        if pinned is not None and pinned not in self.loads:
+            return f"VM {vm}: its worker {pinned} is not registered; workers are {', '.join(self.loads)}"
+        why = "; ".join(
+            f"{worker.ip} {' and '.join(self.shortages(worker, flavor))}"
+            for worker in self.workers
+            if pinned in (None, worker.ip)
+        )
+        return f"VM {vm}: no worker has room for it: {why}"
+
+    def _in_turn(self) -> list[Worker]:
+        if self.policy != "round_robin" or self._last not in self.loads:
+            return self.workers
+        after = list(self.loads).index(self._last) + 1
+        return self.workers[after:] + self.workers[:after]
+
+    def _preferred(self, fitting: Iterable[Worker]) -> Iterable[Worker]:
+        if self.policy == "least_loaded":
+            return sorted(fitting, key=lambda worker: self.loads[worker.ip].vms)
+        return fitting
+
+
+def _times(amount: float | None, ratio: float) -> float | None:
+    return None if amount is None else amount * ratio

@@ -1,0 +1,94 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the hosts report, taken into the cluster: states, pids, and what may be forgotten now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..cluster import Cluster
+from ..models import VM, Slice
+from .settling import forget
+
+NETWORK_NODE = "network_node"
+
+
+@dataclass(frozen=True)
+class HostReport:
+    """What one host has to say about the run.
+
+    Attributes:
+        host: its name in the inventory.
+        place: the worker's address, or C(network_node).
+        failure: why it did not do all of its order, C(None) where it did.
+        vms: what it saw: C({vm_id: {state, pid}}).
+    """
+
+    host: str
+    place: str
+    failure: str | None
+    vms: Mapping[int, Mapping[str, Any]]
+
+
+def read_report(data: Mapping[str, Any]) -> HostReport:
+    """Return a report from module arguments: C({host, place, failure, vms: [{vm_id, state, pid}]})."""
+    return HostReport(
+        host=data["host"],
+        place=data["place"],
+        failure=data.get("failure") or None,
+        vms={vm["vm_id"]: vm for vm in data.get("vms") or ()},
+    )
+
+
+def record(cluster: Cluster, slices: Sequence[Slice], reports: Sequence[HostReport]) -> list[str]:
+    """Take the reports into the slices and return what failed, a sentence each.
+
+    Whatever was given up (VMs that are deleting, VLANs and addresses that are releasing) is forgotten only when all
+    hosts that may still hold it have reported success.
+    """
+    failures = [f"{report.host}: {report.failure}" for report in reports if report.failure]
+    by_place: dict[str, list[HostReport]] = {}
+    for report in reports:
+        by_place.setdefault(report.place, []).append(report)
+    done = {place for place, told in by_place.items() if not any(report.failure for report in told)}
+    for one in slices:
+        for vm in one.vms:
+            _record_vm(vm, by_place.get(vm.worker_ip, []), failures)
+        _forget_what_is_gone(cluster, one, done, has_network_node=NETWORK_NODE in by_place)
+    return failures
+
+
+def _record_vm(vm: VM, reports: Sequence[HostReport], failures: list[str]) -> None:
+    if not reports:
+        failures.append(f"VM {vm.name} ({vm.vm_id}): its worker {vm.worker_ip} is not in the inventory")
+    if vm.status == "deleting":
+        return
+    seen = next((report.vms[vm.vm_id] for report in reports if vm.vm_id in report.vms), None)
+    vm.status = seen["state"] if seen else "error"
+    vm.pid = seen.get("pid") if seen else None
+
+
+def _forget_what_is_gone(cluster: Cluster, one: Slice, done: set[str], *, has_network_node: bool) -> None:
+    concerned = {vm.worker_ip for vm in one.vms}
+    if has_network_node:
+        concerned.add(NETWORK_NODE)
+    if concerned <= done:
+        gone = [vm for vm in one.vms if vm.status == "deleting"]
+        one.vms = [vm for vm in one.vms if vm.status != "deleting"]
+        cluster.users[one.owner].used_vms -= len(gone)
+        released = one.extra.pop("releasing", {}).get("vlan_ids", [])
+        one.vlan_pool_used = [vlan for vlan in one.vlan_pool_used if vlan not in released]
+    if one.status != "deleting":
+        one.status = _slice_status(one)
+    elif not one.vms:
+        forget(cluster, one)
+
+
+def _slice_status(one: Slice) -> str:
+    states = {vm.status for vm in one.vms if vm.status != "deleting"}
+    for status in ("error", "stopped", "running"):
+        if status in states:
+            return status
+    return "design"

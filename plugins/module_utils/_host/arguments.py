@@ -1,0 +1,42 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The arguments that modules share: the part of a work order that a worker carries out (docs/work-order.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_INTERFACE: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "tap": {"type": "str", "required": True},
+    "mac": {"type": "str", "required": True},
+    "vlan_id": {"type": "int"},
+    "link_id": {"type": "int"},
+}
+
+_VM: dict[str, Any] = {
+    "vm_id": {"type": "int", "required": True},
+    "name": {"type": "str", "required": True},
+    "cores": {"type": "int", "required": True},
+    "ram_mib": {"type": "int", "required": True},
+    "disk_bytes": {"type": "int", "required": True},
+    "overlay": {"type": "str", "required": True},
+    "backing_file": {"type": "str", "required": True},
+    "vnc_port": {"type": "int", "required": True},
+    "state": {"type": "str", "default": "running", "choices": ["running", "stopped"]},
+    "interfaces": {"type": "list", "elements": "dict", "required": True, "options": _INTERFACE},
+}
+
+WORK_ORDER_ARGUMENTS: dict[str, Any] = {
+    "slices": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "slice_id": {"type": "int", "required": True},
+            "vms": {"type": "list", "elements": "dict", "required": True, "options": _VM},
+        },
+    },
+    "state_dir": {"type": "str", "default": "/var/lib/cloudrepo"},
+    "user": {"type": "str", "default": "cloudrepo"},
+}

@@ -1,0 +1,75 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Files and owners on a host: written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import tempfile
+from dataclasses import dataclass
+
+from ..errors import SlicesError
+
+
+@dataclass(frozen=True)
+class Account:
+    """The unprivileged account that QEMU runs as."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+def find_account(name: str, *, missing_ok: bool) -> Account | None:
+    """The account of that name, or nothing when the host has none and C(missing_ok) is set.
+
+    Raises:
+        SlicesError: the host has none.
+    """
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        if missing_ok:
+            return None
+        raise SlicesError(f"user {name} does not exist on this host; the role worker makes it") from None
+    return Account(name=name, uid=entry.pw_uid, gid=entry.pw_gid)
+
+
+def read_text(path: str) -> str | None:
+    """The text of a file, or nothing when there is no such file."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def write_text(path: str, text: str, *, mode: int, uid: int = -1, gid: int = -1) -> None:
+    """Replace a file whole, so that a reader sees the old text or the new one and never a part."""
+    write_bytes(path, text.encode("utf-8"), mode=mode, uid=uid, gid=gid)
+
+
+def write_bytes(path: str, content: bytes, *, mode: int, uid: int = -1, gid: int = -1) -> None:
+    """As C(write_text), for bytes."""
+    folder, name = os.path.split(path)
+    handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            os.fchown(file.fileno(), uid, gid)
+            os.fchmod(file.fileno(), mode)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def remove(path: str) -> None:
+    """Remove a file that may be gone already."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass

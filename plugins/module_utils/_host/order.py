@@ -1,0 +1,148 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The part of a work order that a worker carries out, as values (docs/work-order.md).
+
+The names in an order become paths, unit names and lines of configuration that root reads, so they are
+checked here, once, whoever wrote the order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import Refused
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_TAP = re.compile(r"tap_[A-Za-z0-9_.-]{1,11}")
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_PATH = re.compile(r"/[^\"\x00-\x1f\x7f]+")
+
+
+@dataclass(frozen=True)
+class Interface:
+    """A NIC of a VM; C(vlan_id) is empty when it hangs on nothing."""
+
+    name: str
+    tap: str
+    mac: str
+    vlan_id: int | None
+    link_id: int | None
+
+
+@dataclass(frozen=True)
+class VM:
+    """A VM as it shall be on this host."""
+
+    vm_id: int
+    name: str
+    slice_id: int
+    cores: int
+    ram_mib: int
+    disk_bytes: int
+    overlay: str
+    backing_file: str
+    vnc_port: int
+    interfaces: tuple[Interface, ...]
+    running: bool = True
+
+    @property
+    def links_down(self) -> tuple[str, ...]:
+        """The interfaces whose guest side sees no carrier, by name."""
+        return tuple(interface.name for interface in self.interfaces if interface.vlan_id is None)
+
+
+@dataclass(frozen=True)
+class SliceOrder:
+    """All that a slice has on this host."""
+
+    slice_id: int
+    vms: tuple[VM, ...]
+
+
+def read_slices(slices: Iterable[Mapping[str, Any]], *, state_dir: str) -> tuple[SliceOrder, ...]:
+    """The slices of a work order.
+
+    Args:
+        slices: the order's C(slices), in the shapes of the modules' argument specification.
+        state_dir: the folder under which every overlay must lie.
+
+    Raises:
+        Refused: a name, path or number that no host should be given; every one is named.
+    """
+    orders = tuple(SliceOrder(entry["slice_id"], tuple(_vms(entry))) for entry in slices)
+    reasons = [reason for order in orders for vm in order.vms for reason in _faults(vm, state_dir)]
+    reasons += _repeated("slice", [order.slice_id for order in orders])
+    reasons += _repeated("VM", [vm.vm_id for order in orders for vm in order.vms])
+    reasons += _repeated("tap", [nic.tap for order in orders for vm in order.vms for nic in vm.interfaces])
+    if reasons:
+        raise Refused(reasons)
+    return orders
+
+
+def folder_of(state_dir: str, vm_id: int) -> str:
+    """The folder that holds everything of one VM."""
+    return f"{state_dir}/vms/{vm_id}"
+
+
+def all_vms(orders: Iterable[SliceOrder]) -> tuple[VM, ...]:
+    """Every VM of every slice, in the order's order."""
+    return tuple(vm for order in orders for vm in order.vms)
+
+
+def slice_ids(orders: Iterable[SliceOrder]) -> frozenset[int]:
+    """The slices that an order is about."""
+    return frozenset(order.slice_id for order in orders)
+
+
+def _vms(entry: Mapping[str, Any]) -> Iterable[VM]:
+    for vm in entry["vms"] or ():
+        yield VM(
+            vm_id=vm["vm_id"],
+            name=vm["name"],
+            slice_id=entry["slice_id"],
+            cores=vm["cores"],
+            ram_mib=vm["ram_mib"],
+            disk_bytes=vm["disk_bytes"],
+            overlay=vm["overlay"],
+            backing_file=vm["backing_file"],
+            vnc_port=vm["vnc_port"],
+            interfaces=tuple(
+                Interface(nic["name"], nic["tap"], nic["mac"].lower(), nic.get("vlan_id"), nic.get("link_id"))
+                for nic in vm["interfaces"] or ()
+            ),
+            running=vm.get("state") != "stopped",
+        )
+
+
+def _faults(vm: VM, state_dir: str) -> Iterable[str]:
+    who = f"VM {vm.vm_id}"
+    if not _NAME.fullmatch(vm.name):
+        yield f"{who}: name {vm.name!r} is not a host name"
+    if vm.vm_id < 1 or vm.slice_id < 1:
+        yield f"{who} of slice {vm.slice_id}: ids count from 1"
+    if vm.cores < 1 or vm.ram_mib < 1 or vm.disk_bytes < 1:
+        yield f"{who}: cores, ram_mib and disk_bytes count from 1"
+    if not 5900 <= vm.vnc_port <= 65535:
+        yield f"{who}: VNC port {vm.vnc_port} is not between 5900 and 65535"
+    folder, _slash, file = vm.overlay.rpartition("/")
+    if folder != folder_of(state_dir, vm.vm_id) or not _NAME.fullmatch(file) or not file.endswith(".qcow2"):
+        yield f"{who}: overlay {vm.overlay!r} is not a .qcow2 file in {folder_of(state_dir, vm.vm_id)}"
+    if not _PATH.fullmatch(vm.backing_file):
+        yield f"{who}: backing file {vm.backing_file!r} is not an absolute path"
+    for nic in vm.interfaces:
+        if not _TAP.fullmatch(nic.tap):
+            yield f"{who}: {nic.tap!r} is not a tap name (tap_…, 15 characters at most)"
+        if not _NAME.fullmatch(nic.name):
+            yield f"{who}: {nic.name!r} is not an interface name"
+        if not _MAC.fullmatch(nic.mac):
+            yield f"{who}: {nic.mac!r} is not a MAC address"
+        if nic.vlan_id is not None and not 1 <= nic.vlan_id <= 4094:
+            yield f"{who}: VLAN {nic.vlan_id} of {nic.name} is not between 1 and 4094"
+
+
+def _repeated(noun: str, values: Sequence[Any]) -> list[str]:
+    return [f"{noun} {value} is listed twice" for value, times in Counter(values).items() if times > 1]

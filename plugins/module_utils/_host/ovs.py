@@ -1,0 +1,256 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The ports and bridges of Open vSwitch that are ours: what they shall be and the one transaction that makes it so."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from . import ovsdb
+from .order import SliceOrder, all_vms, slice_ids
+from .ovsdb import Port, Switch
+from .runner import Runner
+
+SLICE = "cloudrepo-slice"
+INFRASTRUCTURE = "cloudrepo-infrastructure"
+# Without a list a trunk also passes VLAN 0, that is untagged frames. With one it drops what is not on it, so an
+# uplink with every VLAN listed has no native VLAN in either direction.
+ALL_VLANS = tuple(range(1, 4095))
+
+
+@dataclass(frozen=True)
+class PortPlan:
+    """What has to happen to ports.
+
+    Attributes:
+        replug: ports whose device was made anew behind the switch, which holds on to the one that is gone.
+    """
+
+    add: tuple[Port, ...] = ()
+    mend: tuple[tuple[Port, Port], ...] = ()
+    remove: tuple[Port, ...] = ()
+    replug: tuple[tuple[Port, Port], ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.add or self.mend or self.remove or self.replug)
+
+    @property
+    def before(self) -> list[str]:
+        """A line for each port that differs, as it was."""
+        lines = [str(port) for port in self.remove] + [_line(old, new) for old, new in self.mend]
+        return lines + [f"{old}, unplugged" for old, _new in self.replug]
+
+    @property
+    def after(self) -> list[str]:
+        """A line for each port that differs, as it shall be."""
+        lines = [str(port) for port in self.add] + [_line(new, old) for old, new in self.mend]
+        return lines + [str(new) for _old, new in self.replug]
+
+    @property
+    def unplug_commands(self) -> list[list[str]]:
+        """The commands of a transaction of their own: a switch takes a port that went and came at once for the old."""
+        return [["del-port", old.bridge, old.name] for old, _new in self.replug]
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """The commands of the transaction; removals come first, for a port may come back on another bridge."""
+        found = [["del-port", port.bridge, port.name] for port in self.remove]
+        for old, new in self.mend:
+            found += _mend(old, new)
+        for port in (*self.add, *(new for _old, new in self.replug)):
+            found += _add(port)
+        return found
+
+
+@dataclass(frozen=True)
+class BridgePlan:
+    """What has to happen to a bridge and its infrastructure ports."""
+
+    name: str
+    have: str | None
+    want: str | None
+    make: bool = False
+    remove: bool = False
+    ports: PortPlan = PortPlan()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything differs."""
+        return self.make or self.remove or self._retype or self.ports.changed
+
+    @property
+    def before(self) -> list[str]:
+        """A line for each object that differs, as it was."""
+        return [f"bridge {self.name}: datapath {self.have}"] * (self.remove or self._retype) + self.ports.before
+
+    @property
+    def after(self) -> list[str]:
+        """A line for each object that differs, as it shall be."""
+        lines = [f"bridge {self.name}: datapath {self.want or 'system'}"] * (self.make or self._retype)
+        return lines + self.ports.after
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """The commands of the transaction."""
+        if self.remove:
+            return [["del-br", self.name]]
+        found = [["add-br", self.name]] if self.make else []
+        if self.want is not None and (self.make or self._retype):
+            found.append(["set", "Bridge", self.name, f"datapath_type={self.want}"])
+        return found + self.ports.commands
+
+    @property
+    def _retype(self) -> bool:
+        return not self.make and not self.remove and self.want is not None and self.have != self.want
+
+
+def plan_access_ports(
+    orders: Iterable[SliceOrder], have: Switch, *, bridge: str, unplugged: Collection[str] = ()
+) -> PortPlan:
+    """What makes the access ports of the order's slices those of the order.
+
+    Args:
+        orders: the slices.
+        have: what the host has.
+        bridge: the bridge that the ports shall be on.
+        unplugged: devices that no switch has open, whatever its database says.
+    """
+    orders = tuple(orders)
+    wanted = {
+        nic.tap: Port(
+            name=nic.tap,
+            bridge=bridge,
+            tag=nic.vlan_id,
+            vlan_mode="access",
+            external_ids={
+                SLICE: str(vm.slice_id),
+                "cloudrepo-vm": str(vm.vm_id),
+                "cloudrepo-interface": nic.name,
+                **({} if nic.link_id is None else {"cloudrepo-link": str(nic.link_id)}),
+            },
+        )
+        for vm in all_vms(orders)
+        for nic in vm.interfaces
+        if nic.vlan_id is not None
+    }
+    # A listed tap that has a port and shall have none is ours by its name, whatever the port says of itself.
+    off = {nic.tap for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is None}
+    marks = {str(slice_id) for slice_id in slice_ids(orders)}
+    return _plan(
+        wanted,
+        have,
+        ours=lambda port: port.name in off or port.external_ids.get(SLICE) in marks,
+        unplugged=unplugged,
+    )
+
+
+def plan_bridge(
+    *, name: str, datapath_type: str | None, ports: Sequence[Mapping[str, Any]], have: Switch, present: bool
+) -> BridgePlan:
+    """What makes a bridge and its infrastructure ports as they shall be.
+
+    Args:
+        name: the bridge.
+        datapath_type: its datapath; any when not given.
+        ports: its infrastructure ports, each with C(name), C(type) and C(vlan_id).
+        have: what the host has.
+        present: whether the bridge shall be there.
+    """
+    found = have.bridges.get(name)
+    if not present:
+        return BridgePlan(name=name, have=found, want=None, remove=found is not None)
+    wanted = {port["name"]: _infrastructure(name, port) for port in ports}
+    return BridgePlan(
+        name=name,
+        have=found,
+        want=datapath_type,
+        make=found is None,
+        ports=_plan(wanted, have, ours=lambda port: port.bridge == name and INFRASTRUCTURE in port.external_ids),
+    )
+
+
+def apply(commands: Iterable[Sequence[str]], runner: Runner) -> None:
+    """Carry out a plan's commands in one transaction."""
+    ovsdb.commit(commands, runner)
+
+
+def _infrastructure(bridge: str, port: Mapping[str, Any]) -> Port:
+    vlan_id = port.get("vlan_id")
+    return Port(
+        name=port["name"],
+        bridge=bridge,
+        tag=vlan_id,
+        vlan_mode="trunk" if vlan_id is None else "access",
+        trunks=ALL_VLANS if vlan_id is None else (),
+        external_ids={INFRASTRUCTURE: "true"},
+        kind=port["type"],
+    )
+
+
+def _plan(
+    wanted: Mapping[str, Port], have: Switch, *, ours: Callable[[Port], bool], unplugged: Collection[str] = ()
+) -> PortPlan:
+    pairs = [(have.ports[name], port) for name, port in wanted.items() if name in have.ports]
+    return PortPlan(
+        add=tuple(port for name, port in wanted.items() if name not in have.ports),
+        mend=tuple((old, new) for old, new in pairs if new.name not in unplugged and _facts(old) != _facts(new)),
+        replug=tuple((old, new) for old, new in pairs if new.name in unplugged),
+        remove=tuple(port for name, port in have.ports.items() if name not in wanted and ours(port)),
+    )
+
+
+def _facts(port: Port) -> tuple[Any, ...]:
+    return (port.bridge, port.tag, port.vlan_mode, port.trunks, port.kind, _our_ids(port))
+
+
+def _our_ids(port: Port) -> dict[str, str]:
+    return {key: value for key, value in port.external_ids.items() if key.startswith("cloudrepo-")}
+
+
+def _add(port: Port) -> list[list[str]]:
+    commands = [["add-port", port.bridge, port.name], ["set", "Port", port.name, *_columns(port)]]
+    if port.kind != "system":
+        commands.append(["set", "Interface", port.name, f"type={port.kind}"])
+    return commands
+
+
+def _mend(old: Port, new: Port) -> list[list[str]]:
+    if old.bridge != new.bridge:
+        return [["del-port", old.bridge, old.name], *_add(new)]
+    commands = [["set", "Port", new.name, *_columns(new)]]
+    empty = [
+        column
+        for column, was, is_ in (("tag", old.tag, new.tag), ("trunks", old.trunks, new.trunks))
+        if was not in (None, ()) and is_ in (None, ())
+    ]
+    if empty:
+        commands.append(["clear", "Port", new.name, *empty])
+    stale = sorted(_our_ids(old).keys() - _our_ids(new).keys())
+    if stale:
+        commands.append(["remove", "Port", new.name, "external_ids", *stale])
+    if old.kind != new.kind:
+        commands.append(["set", "Interface", new.name, f"type={new.kind}"])
+    return commands
+
+
+def _columns(port: Port) -> list[str]:
+    columns = [f"vlan_mode={port.vlan_mode}"]
+    if port.tag is not None:
+        columns.append(f"tag={port.tag}")
+    if port.trunks:
+        columns.append(f"trunks={port.trunks[0]}-{port.trunks[-1]}")
+    return columns + ovsdb.ids(port.external_ids)
+
+
+def _line(port: Port, other: Port) -> str:
+    """A port's line, with what tells it from the other where the short form would not."""
+    if str(port) != str(other):
+        return str(port)
+    if port.kind != other.kind:
+        return f"{port}, type {port.kind}"
+    marks = ", ".join(f"{key}={value}" for key, value in sorted(_our_ids(port).items()))
+    return f"{port}, external_ids {marks or 'none'}"

@@ -1,0 +1,141 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The rows of Open vSwitch's database, read in one call, and its transactions, sent in one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .runner import Runner
+
+# Without a limit ovs-vsctl waits for a dead ovs-vswitchd for ever.
+VSCTL = ("ovs-vsctl", "--timeout=120")
+_TABLES = {
+    "Bridge": "name,ports,datapath_type",
+    "Port": "_uuid,name,tag,vlan_mode,trunks,external_ids,interfaces",
+    "Interface": "_uuid,type",
+}
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port as the switch has it.
+
+    Attributes:
+        kind: the type of its interface; C(system) when the database leaves it open.
+    """
+
+    name: str
+    bridge: str
+    tag: int | None = None
+    vlan_mode: str | None = None
+    trunks: tuple[int, ...] = ()
+    external_ids: Mapping[str, str] = field(default_factory=dict)
+    kind: str = "system"
+
+    def __str__(self) -> str:
+        if self.vlan_mode == "access":
+            return f"port {self.name}: access VLAN {self.tag} on {self.bridge}"
+        tag = "" if self.tag is None else f", tag {self.tag}"
+        return f"port {self.name}: {self.vlan_mode or 'no mode'}{tag}, trunks {_ranges(self.trunks)} on {self.bridge}"
+
+
+@dataclass(frozen=True)
+class Switch:
+    """The bridges, by name, with their datapath types, and the ports, by name."""
+
+    bridges: Mapping[str, str] = field(default_factory=dict)
+    ports: Mapping[str, Port] = field(default_factory=dict)
+
+
+def observe(runner: Runner) -> Switch:
+    """All bridges and ports of this host.
+
+    Raises:
+        CommandFailed: Open vSwitch is not there or does not answer.
+    """
+    argv = [*VSCTL, "--format=json"]
+    for table, columns in _TABLES.items():
+        argv += ["--", f"--columns={columns}", "list", table]
+    bridges, ports, interfaces = (_rows(text) for text in _documents(runner.run(argv).stdout))
+    kinds = {row["_uuid"]: row["type"] or "system" for row in interfaces}
+    bridge_of = {uuid: row["name"] for row in bridges for uuid in _many(row["ports"])}
+    return Switch(
+        bridges={row["name"]: row["datapath_type"] or "system" for row in bridges},
+        ports={row["name"]: _port(row, bridge_of, kinds) for row in ports if row["_uuid"] in bridge_of},
+    )
+
+
+def commit(commands: Iterable[Sequence[str]], runner: Runner) -> None:
+    """Send C(commands) as one transaction: all of them happen, at one moment, or none."""
+    argv = [*VSCTL]
+    for command in commands:
+        argv += ["--", *command]
+    if len(argv) > len(VSCTL):
+        runner.run(argv)
+
+
+def ids(external_ids: Mapping[str, str]) -> list[str]:
+    """The arguments of C(set) for C(external_ids); other keys stay as they are."""
+    return [f"external_ids:{key}={value}" for key, value in sorted(external_ids.items())]
+
+
+def _port(row: Mapping[str, Any], bridge_of: Mapping[Any, str], kinds: Mapping[Any, str]) -> Port:
+    first = next(iter(_many(row["interfaces"])), None)
+    return Port(
+        name=row["name"],
+        bridge=bridge_of[row["_uuid"]],
+        tag=_one(row["tag"]),
+        vlan_mode=_one(row["vlan_mode"]),
+        trunks=tuple(sorted(_many(row["trunks"]))),
+        external_ids=row["external_ids"],
+        kind=kinds.get(first, "system"),
+    )
+
+
+def _documents(text: str) -> list[Any]:
+    """The JSON documents that C(ovs-vsctl) writes one after another, one a table."""
+    decoder = json.JSONDecoder()
+    found, position = [], 0
+    text = text.strip()
+    while position < len(text):
+        document, position = decoder.raw_decode(text, position)
+        found.append(document)
+        while position < len(text) and text[position].isspace():
+            position += 1
+    return found
+
+
+def _rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{heading: _value(cell) for heading, cell in zip(document["headings"], row)} for row in document["data"]]
+
+
+def _value(cell: Any) -> Any:
+    """A cell in plain Python: a uuid as its text, a set as a tuple, a map as a dict (RFC 7047, 5.1)."""
+    if not isinstance(cell, list):
+        return cell
+    kind, content = cell
+    if kind == "set":
+        return tuple(_value(item) for item in content)
+    if kind == "map":
+        return {key: _value(value) for key, value in content}
+    return content
+
+
+def _many(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _one(value: Any) -> Any:
+    return next(iter(_many(value)), None)
+
+
+def _ranges(trunks: Sequence[int]) -> str:
+    if not trunks:
+        return "any"
+    if len(trunks) == trunks[-1] - trunks[0] + 1:
+        return f"{trunks[0]}-{trunks[-1]}"
+    return ",".join(str(vlan) for vlan in trunks)

@@ -1,0 +1,214 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Carrying out the plan for VMs: one call to systemd for each kind of change, then waiting until QEMU answers."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Callable
+
+from ..errors import SlicesError
+from . import files, systemd
+from .files import Account
+from .order import VM, SliceOrder, all_vms
+from .qemu import Link, Prune, VmPlan, Write
+from .qemu_config import CONSOLE, LINKS_DOWN, Settings, nic_id, qmp_socket
+from .qmp import Monitor
+from .runner import Runner
+from .systemd import Unit
+
+_LOOK_EVERY_S = 0.5
+_PAUSE_S = 0.02
+# Enough to see what is wrong with a batch; each costs a process.
+_JOURNALS = 5
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time, which tests replace."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What reaches the host."""
+
+    runner: Runner
+    monitor: Monitor
+    clock: Clock = field(default_factory=Clock)
+    unit_dir: str = systemd.UNIT_DIR
+
+
+def prune(todo: Prune, tools: Tools) -> None:
+    """Stop, disable and forget what is not listed.
+
+    A VM is told to end and not asked to shut down, since its disk goes as well.
+    """
+    runner = tools.runner
+    stop = [unit.name for unit in todo.stop] + [systemd.slice_name(slice_id) for slice_id in todo.slices]
+    if stop:
+        runner.run(["systemctl", "stop", "--", *stop])
+    if todo.disable:
+        runner.run(["systemctl", "--no-reload", "disable", "--", *(systemd.unit_name(*pair) for pair in todo.disable)])
+    failed = [unit.name for unit in todo.stop if unit.active == "failed"]
+    if failed:
+        # One that was failed need not be so any more by now, and then there is nothing to forget.
+        runner.run(["systemctl", "reset-failed", "--", *failed], check=False)
+    for slice_id in todo.templates:
+        systemd.remove_template(slice_id, unit_dir=tools.unit_dir)
+    if todo.templates:
+        runner.run(["systemctl", "daemon-reload"])
+
+
+def apply(
+    todo: VmPlan,
+    orders: Iterable[SliceOrder],
+    tools: Tools,
+    *,
+    settings: Settings,
+    account: Account,
+    start_timeout_s: float,
+) -> list[dict[str, Any]]:
+    """Carry out a plan; one VM that fails does not hold up the others.
+
+    Returns:
+        what runs, a dict for each VM of C(orders).
+
+    Raises:
+        SlicesError: a VM is not as it should be; C(vms) holds what would be returned.
+    """
+    orders = tuple(orders)
+    prune(todo.prune, tools)
+    _change(todo, tools, settings, account)
+    _start(todo, tools)
+    started = [*todo.start, *(vm for vm, _reasons in todo.restart)]
+    faults = {**_await(started, tools, start_timeout_s), **_plug(todo, tools, settings, account)}
+    units = systemd.look_again([Unit(vm.slice_id, vm.vm_id) for vm in all_vms(orders)], tools.runner)
+    vms = states(orders, units, faults)
+    if faults:
+        raise SlicesError("\n".join(faults.values()), changed=todo.changed, vms=vms, **todo.result)
+    return vms
+
+
+def states(orders: Iterable[SliceOrder], units: Mapping[int, Unit], faults: Mapping[int, str]) -> list[dict[str, Any]]:
+    """What runs, a dict for each VM of the order."""
+    return [_state(vm, units.get(vm.vm_id), faults.get(vm.vm_id)) for vm in all_vms(orders)]
+
+
+def _change(todo: VmPlan, tools: Tools, settings: Settings, account: Account) -> None:
+    runner = tools.runner
+    if todo.halt:
+        runner.run(["systemctl", "stop", "--", *_names(todo.halt)])
+    # The carrier of a VM that runs is noted once it is changed, so that a change that failed is tried again.
+    plugged = {link.vm.vm_id for link in todo.links}
+    for write in todo.writes:
+        if write.name != LINKS_DOWN or write.vm.vm_id not in plugged:
+            _write(write, settings, account)
+    for vm in (*todo.start, *(vm for vm, _reasons in todo.restart)):
+        _make_console(f"{settings.folder(vm.vm_id)}/{CONSOLE}", account)
+    for slice_id in todo.templates:
+        systemd.write_template(slice_id, unit_dir=tools.unit_dir)
+    if todo.enable:
+        runner.run(["systemctl", "--no-reload", "enable", "--quiet", "--", *_names(todo.enable)])
+    if todo.disable:
+        runner.run(["systemctl", "--no-reload", "disable", "--quiet", "--", *_names(todo.disable)])
+    if todo.templates:
+        runner.run(["systemctl", "daemon-reload"])
+    if todo.failed:
+        runner.run(["systemctl", "reset-failed", "--", *_names(todo.failed)], check=False)
+
+
+def _start(todo: VmPlan, tools: Tools) -> None:
+    # What failed is seen afterwards, unit by unit; the call's own code says only that something did.
+    if todo.restart:
+        tools.runner.run(["systemctl", "restart", "--", *_names(vm for vm, _reasons in todo.restart)], check=False)
+    if todo.start:
+        tools.runner.run(["systemctl", "start", "--", *_names(todo.start)], check=False)
+
+
+def _await(vms: Sequence[VM], tools: Tools, timeout_s: float) -> dict[int, str]:
+    """Wait until each VM's monitor answers or its unit has failed for good."""
+    if not vms:
+        return {}
+    clock = tools.clock
+    deadline = clock.now() + timeout_s
+    waiting = {vm.vm_id: vm for vm in vms}
+    failed: list[VM] = []
+    look_at = clock.now()
+    while True:
+        for vm_id in [vm_id for vm_id in waiting if tools.monitor.greets(qmp_socket(vm_id))]:
+            del waiting[vm_id]
+        if not waiting or clock.now() >= deadline:
+            break
+        if clock.now() >= look_at:
+            units = systemd.look_again([Unit(vm.slice_id, vm.vm_id) for vm in waiting.values()], tools.runner)
+            gone = [vm_id for vm_id in waiting if vm_id in units and units[vm_id].active in ("failed", "inactive")]
+            failed += [waiting.pop(vm_id) for vm_id in gone]
+            look_at = clock.now() + _LOOK_EVERY_S
+        clock.sleep(_PAUSE_S)
+    late = f"its monitor did not answer within {timeout_s:g} s"
+    faults = {vm.vm_id: _fault(vm, "it ended", tools, tail=i < _JOURNALS) for i, vm in enumerate(failed)}
+    faults.update({vm_id: _fault(vm, late, tools, tail=i < _JOURNALS) for i, (vm_id, vm) in enumerate(waiting.items())})
+    return faults
+
+
+def _plug(todo: VmPlan, tools: Tools, settings: Settings, account: Account) -> dict[int, str]:
+    faults = {}
+    by_vm: dict[int, list[Link]] = {}
+    for link in todo.links:
+        by_vm.setdefault(link.vm.vm_id, []).append(link)
+    notes = {write.vm.vm_id: write for write in todo.writes if write.name == LINKS_DOWN}
+    for vm_id, links in by_vm.items():
+        try:
+            for link in links:
+                tools.monitor.set_link(qmp_socket(vm_id), nic_id(link.interface), up=link.up)
+        except SlicesError as error:
+            faults[vm_id] = f"VM {vm_id} ({links[0].vm.name}): {error.message}"
+            continue
+        if vm_id in notes:
+            _write(notes[vm_id], settings, account)
+    return faults
+
+
+def _write(write: Write, settings: Settings, account: Account) -> None:
+    folder = settings.folder(write.vm.vm_id)
+    if not os.path.isdir(folder):
+        raise SlicesError(f"VM folder {folder} does not exist; qcow2_images makes it")
+    files.write_text(f"{folder}/{write.name}", write.text, mode=0o640, gid=account.gid)
+
+
+def _make_console(path: str, account: Account) -> None:
+    # QEMU may write its log but not make a file in its folder, so the log is there before QEMU is.
+    if not os.path.exists(path):
+        files.write_text(path, "", mode=0o640, uid=account.uid, gid=account.gid)
+
+
+def _fault(vm: VM, what: str, tools: Tools, *, tail: bool) -> str:
+    unit = systemd.unit_name(vm.slice_id, vm.vm_id)
+    journal = systemd.journal_tail(unit, tools.runner) if tail else ""
+    return f"VM {vm.vm_id} ({vm.name}): unit {unit}: {what}" + (f":\n{journal}" if journal else "")
+
+
+def _state(vm: VM, unit: Unit | None, fault: str | None) -> dict[str, Any]:
+    live = unit is not None and unit.live
+    state = "running" if live else "stopped"
+    if fault is not None or (unit is not None and unit.active == "failed"):
+        state = "error"
+    pid = unit.pid if unit is not None and live else None
+    return {
+        "vm_id": vm.vm_id,
+        "name": vm.name,
+        "slice_id": vm.slice_id,
+        "state": state,
+        "pid": None if pid is None else str(pid),
+        "message": fault,
+    }
+
+
+def _names(vms: Iterable[VM]) -> list[str]:
+    return [systemd.unit_name(vm.slice_id, vm.vm_id) for vm in vms]

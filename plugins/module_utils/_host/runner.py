@@ -1,0 +1,102 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How drivers reach the host's programs: argv in, result out.
+
+Drivers see the port C(Runner) alone, so tests give them a recording fake.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Callable, Protocol, TypeVar
+
+from ..errors import CommandFailed
+
+NOT_FOUND = 127
+TIMED_OUT = 124
+
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left behind."""
+
+    rc: int
+    stdout: str = ""
+    stderr: str = ""
+
+
+class Runner(Protocol):
+    """Runs one command to its end."""
+
+    def run(self, argv: Sequence[str], *, stdin: str | None = None, check: bool = True) -> Result:
+        """Run C(argv) without a shell.
+
+        Args:
+            argv: the program and its arguments.
+            stdin: text for its standard input; nothing when not given.
+            check: whether a code other than zero is an error.
+
+        Raises:
+            CommandFailed: the command failed and C(check) is set.
+        """
+        ...
+
+
+class SubprocessRunner:
+    """The C(Runner) of a real host.
+
+    Args:
+        timeout_s: seconds after which a command is ended; its code is then 124.
+    """
+
+    def __init__(self, *, timeout_s: float = 300) -> None:
+        self._timeout_s = timeout_s
+        # Error texts and numbers are read back, so they must not depend on the caller's language.
+        self._environment = {**os.environ, "LC_ALL": "C"}
+
+    def run(self, argv: Sequence[str], *, stdin: str | None = None, check: bool = True) -> Result:
+        """See C(Runner)."""
+        result = self._run(argv, stdin)
+        if check and result.rc != 0:
+            raise CommandFailed(cmd=argv, rc=result.rc, stdout=result.stdout, stderr=result.stderr)
+        return result
+
+    def _run(self, argv: Sequence[str], stdin: str | None) -> Result:
+        try:
+            done = subprocess.run(
+                list(argv),
+                input=stdin or "",
+                capture_output=True,
+                check=False,
+                encoding="utf-8",
+                errors="replace",
+                env=self._environment,
+                timeout=self._timeout_s,
+            )
+        except FileNotFoundError:
+            return Result(rc=NOT_FOUND, stderr=f"{argv[0]}: command not found")
+        except subprocess.TimeoutExpired:
+            return Result(rc=TIMED_OUT, stderr=f"{argv[0]}: no end after {self._timeout_s:g} s")
+        return Result(rc=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+def observed(observe: Callable[[], _T], *, nothing: _T, missing_ok: bool) -> _T:
+    """What C(observe) sees, or C(nothing) when its program fails and C(missing_ok) is set.
+
+    A plan for a host that is yet to be prepared is made from C(nothing).
+
+    Raises:
+        CommandFailed: the program failed.
+    """
+    try:
+        return observe()
+    except CommandFailed:
+        if missing_ok:
+            return nothing
+        raise

@@ -1,0 +1,170 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The units of VMs: an instance C(cloudrepo-SLICE@VM.service) of a slice's own template."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from . import files
+from .runner import Runner
+
+UNIT_DIR = "/etc/systemd/system"
+_WANTS = "multi-user.target.wants"
+_UNIT = re.compile(r"cloudrepo-([0-9]+)@([0-9]+)\.service")
+_TEMPLATE_FILE = re.compile(r"cloudrepo-([0-9]+)@\.service")
+_SHOWN = "Id,ActiveState,SubState,MainPID,Result"
+
+# All the rest stands once for every slice, in the drop-in cloudrepo-.service.d/vm.conf that the role worker installs.
+TEMPLATE = """[Unit]
+Description=VM %i of slice %j
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What systemd knows of the unit of a VM."""
+
+    slice_id: int
+    vm_id: int
+    active: str = "inactive"
+    sub: str = "dead"
+    pid: int | None = None
+    result: str = "success"
+
+    @property
+    def name(self) -> str:
+        """The unit's name."""
+        return unit_name(self.slice_id, self.vm_id)
+
+    @property
+    def live(self) -> bool:
+        """Whether QEMU runs."""
+        return self.active in ("active", "reloading") and self.pid is not None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs, will run or has failed."""
+        return self.active == "inactive"
+
+
+@dataclass(frozen=True)
+class Units:
+    """The units of some slices on a host.
+
+    Attributes:
+        vms: by VM id.
+        enabled: slice and VM of the units that come back after a reboot.
+        templates: the text of each slice's template.
+        slices: those whose cgroup systemd keeps.
+    """
+
+    vms: Mapping[int, Unit] = field(default_factory=dict)
+    enabled: frozenset[tuple[int, int]] = frozenset()
+    templates: Mapping[int, str] = field(default_factory=dict)
+    slices: frozenset[int] = frozenset()
+
+
+def unit_name(slice_id: int, vm_id: int) -> str:
+    """The unit of a VM."""
+    return f"cloudrepo-{slice_id}@{vm_id}.service"
+
+
+def template_name(slice_id: int) -> str:
+    """The template of a slice's units."""
+    return f"cloudrepo-{slice_id}@.service"
+
+
+def slice_name(slice_id: int) -> str:
+    """The cgroup of a tenant's slice."""
+    return f"cloudrepo-{slice_id}.slice"
+
+
+def observe(wanted: Iterable[int], runner: Runner, *, unit_dir: str = UNIT_DIR) -> Units:
+    """What systemd has of the slices C(wanted).
+
+    Raises:
+        CommandFailed: systemd does not answer.
+    """
+    ids = frozenset(wanted)
+    if not ids:
+        return Units()
+    names = [name for slice_id in sorted(ids) for name in (f"cloudrepo-{slice_id}@*.service", slice_name(slice_id))]
+    blocks = show(names, runner)
+    vms = [unit for unit in map(_unit, blocks) if unit is not None and unit.slice_id in ids]
+    active = {block["Id"] for block in blocks if block.get("ActiveState") == "active"}
+    return Units(
+        vms={unit.vm_id: unit for unit in vms},
+        enabled=frozenset(pair for pair in _enabled(unit_dir) if pair[0] in ids),
+        templates=_templates(ids, unit_dir),
+        slices=frozenset(slice_id for slice_id in ids if slice_name(slice_id) in active),
+    )
+
+
+def look_again(units: Sequence[Unit], runner: Runner) -> dict[int, Unit]:
+    """The units C(units) as they are now, by VM id."""
+    if not units:
+        return {}
+    found = map(_unit, show([unit.name for unit in units], runner))
+    return {unit.vm_id: unit for unit in found if unit is not None}
+
+
+def show(names: Sequence[str], runner: Runner) -> list[dict[str, str]]:
+    """The properties of units, in one call; a pattern finds those that systemd has in memory."""
+    text = runner.run(["systemctl", "show", f"--property={_SHOWN}", "--", *names]).stdout
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in text.split("\n\n")]
+    return [block for block in blocks if block.get("Id")]
+
+
+def write_template(slice_id: int, *, unit_dir: str = UNIT_DIR) -> None:
+    """Give a slice its template."""
+    files.write_text(f"{unit_dir}/{template_name(slice_id)}", TEMPLATE, mode=0o644)
+
+
+def remove_template(slice_id: int, *, unit_dir: str = UNIT_DIR) -> None:
+    """Take a slice's template away."""
+    files.remove(f"{unit_dir}/{template_name(slice_id)}")
+
+
+def journal_tail(unit: str, runner: Runner, *, lines: int = 5) -> str:
+    """The last lines that a unit wrote, for a person to read."""
+    argv = ["journalctl", f"--unit={unit}", f"--lines={lines}", "--output=cat", "--no-pager", "--quiet"]
+    return runner.run(argv, check=False).stdout.strip()
+
+
+def _unit(block: Mapping[str, str]) -> Unit | None:
+    match = _UNIT.fullmatch(block["Id"])
+    if match is None:
+        return None
+    pid = int(block.get("MainPID") or 0)
+    return Unit(
+        slice_id=int(match[1]),
+        vm_id=int(match[2]),
+        active=block.get("ActiveState", "inactive"),
+        sub=block.get("SubState", "dead"),
+        pid=pid or None,
+        result=block.get("Result", "success"),
+    )
+
+
+def _enabled(unit_dir: str) -> Iterable[tuple[int, int]]:
+    for name in _names(f"{unit_dir}/{_WANTS}"):
+        match = _UNIT.fullmatch(name)
+        if match:
+            yield int(match[1]), int(match[2])
+
+
+def _templates(ids: frozenset[int], unit_dir: str) -> dict[int, str]:
+    matches = filter(None, map(_TEMPLATE_FILE.fullmatch, _names(unit_dir)))
+    names = {int(match[1]): match[0] for match in matches if int(match[1]) in ids}
+    return {slice_id: files.read_text(f"{unit_dir}/{name}") or "" for slice_id, name in names.items()}
+
+
+def _names(folder: str) -> list[str]:
+    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []

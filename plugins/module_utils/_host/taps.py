@@ -1,0 +1,218 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Taps: the host's end of a VM's NIC. A tap carries its slice's id as its netdev group."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ..errors import SlicesError
+from .files import read_text
+from .order import SliceOrder, all_vms, slice_ids
+from .runner import Runner
+
+PREFIX = "tap_"
+SYS_NET = "/sys/class/net"
+# One request removes a whole group and waits once for the kernel's readers, where tap by tap waits every time.
+# The doomed go into a group of their own, because a slice's id may also be the group of a device that is not ours.
+DOOMED_GROUP = 0x636C7264
+_IFF_UP = 0x1
+_IFF_PROMISC = 0x100
+_IFF_TAP = 0x0002
+_PERSISTENT = 0x0800
+
+
+@dataclass(frozen=True)
+class Tap:
+    """A tap, wanted or found.
+
+    Attributes:
+        owner: the uid that may open it; nothing when not known (in a plan for a host without that user).
+        busy: whether a process has it open, as far as the carrier tells.
+        plugged: whether a switch has it open, as any switch makes its devices promiscuous.
+    """
+
+    name: str
+    group: int
+    owner: int | None
+    up: bool = True
+    persistent: bool = True
+    busy: bool = False
+    plugged: bool = False
+
+    def __str__(self) -> str:
+        owner = "" if self.owner is None else f", owner {self.owner}"
+        return f"tap {self.name}: {'up' if self.up else 'down'}, group {self.group}{owner}"
+
+
+@dataclass(frozen=True)
+class Devices:
+    """The network devices of a host, as far as taps are concerned."""
+
+    taps: Mapping[str, Tap] = field(default_factory=dict)
+    others: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TapPlan:
+    """What has to happen to taps.
+
+    Attributes:
+        owner: the uid of taps that are made.
+        recreate: taps that belong to another user; only such that no process has open.
+        kept: taps of another user that a process has open. They serve until the VM ends, and the unit
+            makes them anew before it starts again.
+        unplugged: wanted taps that no switch has open, or will not have once they are made anew.
+    """
+
+    owner: int | None
+    create: tuple[Tap, ...] = ()
+    recreate: tuple[tuple[Tap, Tap], ...] = ()
+    adjust: tuple[tuple[Tap, Tap], ...] = ()
+    remove: tuple[Tap, ...] = ()
+    kept: tuple[str, ...] = ()
+    unplugged: frozenset[str] = frozenset()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.create or self.recreate or self.adjust or self.remove)
+
+    @property
+    def before(self) -> list[str]:
+        """A line for each tap that differs, as it was."""
+        return [str(tap) for tap in self.remove] + [str(old) for old, _new in self.recreate + self.adjust]
+
+    @property
+    def after(self) -> list[str]:
+        """A line for each tap that differs, as it shall be."""
+        return [str(tap) for tap in self.create] + [str(new) for _old, new in self.recreate + self.adjust]
+
+
+def observe(root: str = SYS_NET) -> Devices:
+    """The host's devices, read from sysfs without a process."""
+    taps: dict[str, Tap] = {}
+    others: dict[str, int] = {}
+    for name in sorted(os.listdir(root)):
+        folder = f"{root}/{name}"
+        group = _number(f"{folder}/netdev_group")
+        if group is None:
+            continue  # a file such as bonding_masters, or a device that has just gone
+        kind = _number(f"{folder}/tun_flags")
+        if kind is None or not kind & _IFF_TAP:
+            others[name] = group
+            continue
+        flags = _number(f"{folder}/flags") or 0
+        taps[name] = Tap(
+            name=name,
+            group=group,
+            owner=_number(f"{folder}/owner"),
+            up=bool(flags & _IFF_UP),
+            persistent=bool(kind & _PERSISTENT),
+            busy=_is_busy(folder),
+            plugged=bool(flags & _IFF_PROMISC),
+        )
+    return Devices(taps, others)
+
+
+def plan(orders: Iterable[SliceOrder], have: Devices, *, owner: int | None) -> TapPlan:
+    """What makes the host's taps those of the order.
+
+    Raises:
+        SlicesError: a device that is no tap has a wanted name, or the group of the doomed is in use.
+    """
+    orders = tuple(orders)
+    wanted = {
+        nic.tap: Tap(name=nic.tap, group=vm.slice_id, owner=owner) for vm in all_vms(orders) for nic in vm.interfaces
+    }
+    for name in wanted:
+        if name in have.others:
+            raise SlicesError(f"network device {name} exists on this host and is not a tap")
+    ours = slice_ids(orders) | {DOOMED_GROUP}
+    doomed = tuple(
+        tap for tap in have.taps.values() if tap.group in ours and tap.name not in wanted and _is_ours(tap.name)
+    )
+    if doomed:
+        _need_free_group(have)
+    pairs = [(have.taps[name], tap) for name, tap in wanted.items() if name in have.taps]
+    foreign = [(old, new) for old, new in pairs if not old.persistent or _other_owner(old, new)]
+    # A tap that is down shows no carrier, so nobody can tell whether a VM has it open: it counts as busy.
+    recreate = [(old, new) for old, new in foreign if old.up and not old.busy]
+    adjust = [
+        (old, _as_is(old, new))
+        for old, new in pairs
+        if (old, new) not in recreate and (not old.up or old.group != new.group)
+    ]
+    return TapPlan(
+        owner=owner,
+        create=tuple(tap for name, tap in wanted.items() if name not in have.taps),
+        recreate=tuple(recreate),
+        adjust=tuple(adjust),
+        remove=doomed,
+        kept=tuple(old.name for old, new in foreign if (old, new) not in recreate),
+        unplugged=frozenset(wanted) - {old.name for old, new in pairs if old.plugged and (old, new) not in recreate},
+    )
+
+
+def apply_present(todo: TapPlan, runner: Runner) -> None:
+    """Make and mend taps, all in one C(ip -batch -)."""
+    lines = []
+    for old, _new in todo.recreate:
+        # tuntap del, unlike link del, is refused by the kernel when a process has the tap open.
+        lines.append(f"tuntap del dev {old.name} mode tap")
+    for tap in (*todo.create, *(new for _old, new in todo.recreate)):
+        lines.append(f"tuntap add dev {tap.name} mode tap user {todo.owner}")
+        # The host itself has nothing to say on a tenant's link, so the tap gets no address of its own.
+        lines.append(f"link set dev {tap.name} addrgenmode none")
+        lines.append(f"link set dev {tap.name} group {tap.group} up")
+    for _old, new in todo.adjust:
+        lines.append(f"link set dev {new.name} group {new.group} up")
+    if lines:
+        runner.run(["ip", "-batch", "-"], stdin="".join(f"{line}\n" for line in lines))
+
+
+def apply_absent(todo: TapPlan, runner: Runner) -> None:
+    """Remove taps; their ports must have left the bridge before."""
+    if not todo.remove:
+        return
+    lines = [f"link set dev {tap.name} group {DOOMED_GROUP}" for tap in todo.remove]
+    lines.append(f"link del group {DOOMED_GROUP}")
+    runner.run(["ip", "-batch", "-"], stdin="".join(f"{line}\n" for line in lines))
+
+
+def _as_is(old: Tap, new: Tap) -> Tap:
+    return Tap(name=new.name, group=new.group, owner=old.owner, persistent=old.persistent, busy=old.busy)
+
+
+def _other_owner(old: Tap, new: Tap) -> bool:
+    return new.owner is not None and old.owner != new.owner
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(PREFIX)
+
+
+def _need_free_group(have: Devices) -> None:
+    groups = {**{tap.name: tap.group for tap in have.taps.values()}, **have.others}
+    strangers = [name for name, group in groups.items() if group == DOOMED_GROUP and not _is_ours(name)]
+    if strangers:
+        raise SlicesError(
+            f"group {DOOMED_GROUP} is where taps go to be removed, but {', '.join(sorted(strangers))} is in it"
+        )
+
+
+def _is_busy(folder: str) -> bool:
+    try:
+        return _number(f"{folder}/carrier") == 1
+    except OSError:  # the kernel refuses to tell the carrier of a device that is down
+        return False
+
+
+def _number(path: str) -> int | None:
+    text = read_text(path)
+    try:
+        return None if text is None else int(text.strip(), 0)
+    except ValueError:
+        return None

@@ -1,0 +1,63 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the orchestrator can tell of a flavor's base image before it is registered."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._host.qcow2 import read_image
+from ..errors import Refused
+
+URL = re.compile(r"[a-z][a-z0-9+.-]*://")
+GIB = 1024**3
+CHUNK_BYTES = 1024 * 1024
+
+
+def inspect_all(wants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the wanted flavors with C(checksum) and C(virtual_size_gb) as far as their images tell.
+
+    Raises:
+        Refused: for every image that is a missing file, differs from its checksum, or is a URL without one.
+    """
+    found: list[dict[str, Any]] = []
+    reasons: list[str] = []
+    for want in wants:
+        try:
+            found.append(_inspect(want))
+        except Refused as refusal:
+            reasons.extend(refusal.reasons)
+    if reasons:
+        raise Refused(reasons)
+    return found
+
+
+def _inspect(want: Mapping[str, Any]) -> dict[str, Any]:
+    path, checksum = want.get("image"), want.get("checksum")
+    if path is None or want["state"] == "absent":
+        return dict(want)
+    where = f"flavor {want['name']}: image {path}"
+    if URL.match(path):
+        if checksum is None:
+            raise Refused([f"{where} is a URL and needs its SHA-256 as checksum"])
+        return dict(want)
+    if not os.path.isfile(path):
+        raise Refused([f"{where} is no file on the orchestrator"])
+    seen = _sha256(path)
+    if checksum not in (None, seen):
+        raise Refused([f"{where} has the SHA-256 {seen}, and checksum says {checksum}"])
+    image = read_image(path)
+    virtual_size_gb = image.virtual_bytes / GIB if image else None
+    return {**want, "checksum": seen, "virtual_size_gb": virtual_size_gb}
+
+
+def _sha256(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,415 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The seven classes of the Cloud Repositorio data model: users, flavors, slices and what a slice is made of.
+
+Names, constructor signatures, attributes and the shapes of C(to_dict()) are the data model's own. C(from_dict()) is
+its inverse: what was stored comes back equal, fields beyond the model included (C(extra), written after the
+model's keys and only when set). A stored field that is missing or of the wrong type raises C(FieldError).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar, cast
+
+MANAGEMENT_VLAN = 400
+POOL_SIZE = 20
+POOL_COUNT = 100
+
+_T = TypeVar("_T")
+
+
+class FieldError(ValueError):
+    """A stored field that does not fit the data model.
+
+    Attributes:
+        path: keys and indexes that lead to the field, from the outermost.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, path: tuple[str | int, ...], reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{'.'.join(str(step) for step in path) or 'the document'}: {reason}")
+
+
+class Record:
+    """A stored mapping being read: takes known fields by type, keeps the rest as C(extra)."""
+
+    def __init__(self, data: Any) -> None:
+        if not isinstance(data, Mapping):
+            raise FieldError((), f"a mapping is wanted, not {_kind(data)}")
+        self._rest = dict(data)
+
+    def take(self, key: str, *kinds: type[Any] | None) -> Any:
+        """Return field C(key), which must be present and of one of C(kinds) (C(None) admits null)."""
+        if key not in self._rest:
+            raise FieldError((), f"field {key} is missing")
+        value = self._rest.pop(key)
+        fits = (
+            None in kinds
+            if value is None
+            else isinstance(value, tuple(kind for kind in kinds if kind is not None))
+            and (not isinstance(value, bool) or bool in kinds)
+        )
+        if not fits:
+            names = " or ".join("null" if kind is None else kind.__name__ for kind in kinds)
+            raise FieldError((key,), f"{names} is wanted, not {_kind(value)}")
+        return value
+
+    def take_default(self, key: str, default: _T, *kinds: type[Any] | None) -> _T:
+        """Like C(take), but C(default) where the field is missing."""
+        return cast(_T, self.take(key, *kinds)) if key in self._rest else default
+
+    def take_list(self, key: str, read: Callable[[Any], _T]) -> list[_T]:
+        """Return the list C(key), each item passed through C(read)."""
+        return [at((key, index), read, item) for index, item in enumerate(self.take(key, list))]
+
+    def extra(self) -> dict[str, Any]:
+        """Return the fields that nobody took."""
+        return self._rest
+
+
+def at(path: tuple[str | int, ...], read: Callable[[Any], _T], value: Any) -> _T:
+    """Return C(read(value)); a C(FieldError) inside it is told as one below C(path)."""
+    try:
+        return read(value)
+    except FieldError as error:
+        raise FieldError((*path, *error.path), error.reason) from None
+
+
+def integer(value: Any) -> int:
+    """Return C(value), which must be an integer and no boolean."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise FieldError((), f"int is wanted, not {_kind(value)}")
+    return value
+
+
+def _kind(value: Any) -> str:
+    return "null" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
+
+
+class User:
+    """An authenticated user with a quota of VMs and the ids of the slices owned.
+
+    C(password_hash) is the SHA-256 hex digest of the password; C(!) admits no password at all.
+    """
+
+    def __init__(self, username: str, password_hash: str, quota_vms: int = 10) -> None:
+        self.username = username
+        self.password_hash = password_hash
+        self.quota_vms = quota_vms
+        self.used_vms = 0
+        self.slices: list[int] = []
+        self.extra: dict[str, Any] = {}
+
+    def can_create_vms(self, count: int) -> bool:
+        """Return whether C(count) more VMs fit the quota."""
+        return (self.used_vms + count) <= self.quota_vms
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "username": self.username,
+            "password_hash": self.password_hash,
+            "quota_vms": self.quota_vms,
+            "used_vms": self.used_vms,
+            "slices": list(self.slices),
+            **self.extra,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Any) -> User:
+        record = Record(data)
+        user = cls(record.take("username", str), record.take("password_hash", str), record.take("quota_vms", int))
+        user.used_vms = record.take("used_vms", int)
+        user.slices = record.take_list("slices", integer)
+        user.extra = record.extra()
+        return user
+
+
+class Flavor:
+    """The registry of VM sizes that a new database starts with. Not meant to be instantiated.
+
+    C(ram_gb) and C(disk_gb) are in GiB, C(image) is the base image's file or URL.
+    """
+
+    FLAVORS: ClassVar[dict[str, dict[str, Any]]] = {
+        "cirros": {
+            "cores": 1,
+            "ram_gb": 0.5,
+            "disk_gb": 1,
+            "image": "/tmp/vm_images/cirros-0.6.2-x86_64-disk.img",
+        },
+        "ubuntu": {
+            "cores": 1,
+            "ram_gb": 0.5,
+            "disk_gb": 2.2,
+            "image": "/tmp/vm_images/focal-server-cloudimg-amd64.img",
+        },
+    }
+
+    @staticmethod
+    def get(flavor_name: str) -> dict[str, Any] | None:
+        """Return the specification of a flavor, or C(None) where the name is not registered."""
+        return Flavor.FLAVORS.get(flavor_name)
+
+
+class Interface:
+    """One network interface of a VM.
+
+    C(vlan_id) is C(None) while it is on no VLAN, 400 on the management VLAN, else its link's. C(ip_config) is
+    C({ip, cidr, gateway}) on an eth0 with internet.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        vlan_id: int | None = None,
+        mac: str | None = None,
+        ip_config: dict[str, str] | None = None,
+        link_id: int | None = None,
+    ) -> None:
+        self.name = name
+        self.vlan_id = vlan_id
+        self.mac = mac
+        self.ip_config = ip_config
+        self.link_id = link_id
+        self.extra: dict[str, Any] = {}
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "vlan_id": self.vlan_id,
+            "mac": self.mac,
+            "ip_config": dict(self.ip_config) if self.ip_config else None,
+            "link_id": self.link_id,
+            **self.extra,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Interface:
+        record = Record(data)
+        interface = cls(
+            record.take("name", str),
+            record.take_default("vlan_id", None, int, None),
+            record.take_default("mac", None, str, None),
+            record.take_default("ip_config", None, dict, None),
+            record.take_default("link_id", None, int, None),
+        )
+        interface.extra = record.extra()
+        return interface
+
+
+class Link:
+    """A layer-2 connection between two interfaces over a VLAN of their own."""
+
+    def __init__(
+        self, link_id: int, vlan_id: int, vm1_id: int, vm1_interface: str, vm2_id: int, vm2_interface: str
+    ) -> None:
+        self.link_id = link_id
+        self.vlan_id = vlan_id
+        self.vm1_id = vm1_id
+        self.vm1_interface = vm1_interface
+        self.vm2_id = vm2_id
+        self.vm2_interface = vm2_interface
+        self.extra: dict[str, Any] = {}
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "link_id": self.link_id,
+            "vlan_id": self.vlan_id,
+            "vm1_id": self.vm1_id,
+            "vm1_interface": self.vm1_interface,
+            "vm2_id": self.vm2_id,
+            "vm2_interface": self.vm2_interface,
+            **self.extra,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Link:
+        record = Record(data)
+        link = cls(
+            record.take("link_id", int),
+            record.take("vlan_id", int),
+            record.take("vm1_id", int),
+            record.take("vm1_interface", str),
+            record.take("vm2_id", int),
+            record.take("vm2_interface", str),
+        )
+        link.extra = record.extra()
+        return link
+
+
+class VM:
+    """A virtual machine of a slice.
+
+    C(vnc_port) is absolute (5901 is display 1). C(status) goes C(pending) (allocated, no host has heard of it),
+    C(design) (handed to its worker), C(running); further C(stopped), C(error) and C(deleting). C(pid) is a string.
+    """
+
+    def __init__(
+        self,
+        vm_id: int,
+        name: str,
+        owner: str,
+        worker_ip: str,
+        vnc_port: int,
+        interfaces: list[Interface],
+        flavor: dict[str, Any] | None = None,
+        qcow_image: str | None = None,
+    ) -> None:
+        self.vm_id = vm_id
+        self.name = name
+        self.owner = owner
+        self.worker_ip = worker_ip
+        self.vnc_port = vnc_port
+        self.interfaces = interfaces
+        self.flavor = flavor
+        self.qcow_image = qcow_image
+        self.status = "pending"
+        self.pid: str | None = None
+        self.extra: dict[str, Any] = {}
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "vm_id": self.vm_id,
+            "name": self.name,
+            "owner": self.owner,
+            "worker_ip": self.worker_ip,
+            "vnc_port": self.vnc_port,
+            "status": self.status,
+            "pid": self.pid,
+            "qcow_image": self.qcow_image,
+            "flavor": dict(self.flavor) if self.flavor is not None else None,
+            "interfaces": [interface.to_dict() for interface in self.interfaces],
+            **self.extra,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Any) -> VM:
+        record = Record(data)
+        vm = cls(
+            record.take("vm_id", int),
+            record.take("name", str),
+            record.take("owner", str),
+            record.take("worker_ip", str),
+            record.take("vnc_port", int),
+            record.take_list("interfaces", Interface.from_dict),
+            record.take_default("flavor", None, dict, None),
+            record.take_default("qcow_image", None, str, None),
+        )
+        vm.status = record.take("status", str)
+        vm.pid = record.take_default("pid", None, str, None)
+        vm.extra = record.extra()
+        return vm
+
+
+class Network:
+    """The network of a VLAN: its CIDR, gateway and DHCP. C(dhcp_range) is C(FIRST,LAST)."""
+
+    def __init__(
+        self,
+        vlan_id: int,
+        cidr: str,
+        gateway_ip: str | None,
+        dhcp_enabled: bool = False,
+        dhcp_range: str | None = None,
+    ) -> None:
+        self.vlan_id = vlan_id
+        self.cidr = cidr
+        self.gateway_ip = gateway_ip
+        self.dhcp_enabled = dhcp_enabled
+        self.dhcp_range = dhcp_range
+        self.status = "pending"
+        self.extra: dict[str, Any] = {}
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "vlan_id": self.vlan_id,
+            "cidr": self.cidr,
+            "gateway_ip": self.gateway_ip,
+            "dhcp_enabled": self.dhcp_enabled,
+            "dhcp_range": self.dhcp_range,
+            "status": self.status,
+            **self.extra,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Network:
+        record = Record(data)
+        network = cls(
+            record.take("vlan_id", int),
+            record.take("cidr", str),
+            record.take_default("gateway_ip", None, str, None),
+            record.take_default("dhcp_enabled", False, bool),
+            record.take_default("dhcp_range", None, str, None),
+        )
+        network.status = record.take_default("status", "pending", str)
+        network.extra = record.extra()
+        return network
+
+
+class Slice:
+    """A tenant's topology with a private pool of 20 VLANs.
+
+    C(status) is C(design) or C(running), further C(stopped), C(error) and C(deleting).
+    """
+
+    def __init__(self, slice_id: int, owner: str, topology_type: str = "custom") -> None:
+        self.slice_id = slice_id
+        self.owner = owner
+        self.topology_type = topology_type
+        self.vlan_pool_start = 100 + (slice_id % POOL_COUNT) * POOL_SIZE
+        self.vlan_pool_end = self.vlan_pool_start + POOL_SIZE - 1
+        self.vlan_pool_used: list[int] = []
+        self.vms: list[VM] = []
+        self.links: list[Link] = []
+        self.networks: list[Network] = []
+        self.status = "design"
+        self.extra: dict[str, Any] = {}
+
+    @property
+    def name(self) -> str | None:
+        """The slice's name, unique within its owner; a field beyond the data model."""
+        return self.extra.get("name")
+
+    def pool(self) -> list[int]:
+        """Return the VLANs that may be leased: the pool without the management VLAN."""
+        return [vlan for vlan in range(self.vlan_pool_start, self.vlan_pool_end + 1) if vlan != MANAGEMENT_VLAN]
+
+    def get_next_vlan(self) -> int | None:
+        """Lease the lowest free VLAN of the pool, or return C(None) where none is left."""
+        for vlan in self.pool():
+            if vlan not in self.vlan_pool_used:
+                self.vlan_pool_used.append(vlan)
+                return vlan
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "slice_id": self.slice_id,
+            "owner": self.owner,
+            "topology_type": self.topology_type,
+            "vlan_pool_start": self.vlan_pool_start,
+            "vlan_pool_end": self.vlan_pool_end,
+            "vlan_pool_used": list(self.vlan_pool_used),
+            "status": self.status,
+            "vms": [vm.to_dict() for vm in self.vms],
+            "links": [link.to_dict() for link in self.links],
+            "networks": [network.to_dict() for network in self.networks],
+            **self.extra,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Slice:
+        record = Record(data)
+        stored = cls(record.take("slice_id", int), record.take("owner", str), record.take("topology_type", str))
+        stored.vlan_pool_start = record.take("vlan_pool_start", int)
+        stored.vlan_pool_end = record.take("vlan_pool_end", int)
+        stored.vlan_pool_used = record.take_list("vlan_pool_used", integer)
+        stored.status = record.take("status", str)
+        stored.vms = record.take_list("vms", VM.from_dict)
+        stored.links = record.take_list("links", Link.from_dict)
+        stored.networks = record.take_list("networks", Network.from_dict)
+        stored.extra = record.extra()
+        return stored

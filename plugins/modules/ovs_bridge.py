@@ -1,0 +1,129 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ovs_bridge
+short_description: An Open vSwitch bridge and its infrastructure ports
+version_added: 1.0.0
+description:
+  - Makes, changes or removes a bridge with those of its ports that belong to no tenant, such as the uplink to other
+    hosts and the gateway, in one transaction.
+  - These ports are marked with C(external_ids:cloudrepo-infrastructure). A port on the bridge that has the mark and
+    is not listed is removed; ports without it are left alone.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - cloudrepo.slices.attributes
+options:
+  name:
+    description:
+      - The bridge's name.
+    type: str
+    required: true
+  datapath_type:
+    description:
+      - The datapath, V(system) for the kernel's and V(netdev) for the one in user space.
+      - Not given, a bridge keeps the one that it has, and a new one gets V(system).
+    type: str
+  ports:
+    description:
+      - All infrastructure ports of the bridge.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - The port's name, which is also its network device's.
+        type: str
+        required: true
+      type:
+        description:
+          - Whether the device exists (V(system)) or the switch makes it (V(internal)).
+        type: str
+        choices: [system, internal]
+        default: system
+      vlan_id:
+        description:
+          - Makes it an access port of this VLAN.
+          - Not given, it is a trunk that lists VLANs 1 to 4094 one by one. An open trunk would carry untagged frames as
+            VLAN 0 as well; one with a list drops them, so there is no native VLAN.
+        type: int
+  state:
+    description:
+      - Whether the bridge shall be there. Without it all its ports are gone, whoever made them.
+    type: str
+    choices: [present, absent]
+    default: present
+"""
+
+EXAMPLES = r"""
+- name: The integration bridge with its uplink and the gateway of VLAN 400
+  cloudrepo.slices.ovs_bridge:
+    name: br-int
+    ports:
+      - name: trunk0
+      - name: gw400
+        type: internal
+        vlan_id: 400
+
+- name: No integration bridge
+  cloudrepo.slices.ovs_bridge:
+    name: br-int
+    state: absent
+"""
+
+RETURN = r"""
+commands:
+  description: The commands of the transaction that made it so, or in check mode would.
+  returned: success
+  type: list
+  elements: list
+  sample: [["add-br", "br-int"], ["add-port", "br-int", "trunk0"]]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ovs, ovsdb
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+
+PORT_ARGUMENTS = {
+    "name": {"type": "str", "required": True},
+    "type": {"type": "str", "default": "system", "choices": ["system", "internal"]},
+    "vlan_id": {"type": "int"},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "datapath_type": {"type": "str"},
+            "ports": {"type": "list", "elements": "dict", "default": [], "options": PORT_ARGUMENTS},
+            "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
+        },
+        supports_check_mode=True,
+    )
+    runner = SubprocessRunner()
+
+    def action() -> Outcome:
+        todo = ovs.plan_bridge(
+            name=module.params["name"],
+            datapath_type=module.params["datapath_type"],
+            ports=module.params["ports"],
+            have=observed(lambda: ovsdb.observe(runner), nothing=ovsdb.Switch(), missing_ok=module.check_mode),
+            present=module.params["state"] == "present",
+        )
+        if not module.check_mode:
+            ovs.apply(todo.commands, runner)
+        return Outcome(todo.changed, todo.before, todo.after, {"commands": todo.commands})
+
+    run(module, action)
+
+
+if __name__ == "__main__":
+    main()

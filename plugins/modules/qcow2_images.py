@@ -1,0 +1,122 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: qcow2_images
+short_description: The disks of VMs as overlays on base images
+version_added: 1.0.0
+description:
+  - Gives each VM of a work order its folder and, in it, a qcow2 overlay on its base image.
+  - An overlay that exists is never touched, whatever the order says of its size or base image, for it holds a
+    tenant's data. One that stands on another base image is returned in RV(kept_backing).
+  - Folders of VMs that belong to a listed slice and are not listed are removed with all that they hold. Run
+    M(cloudrepo.slices.qemu_vms) with O(cloudrepo.slices.qemu_vms#module:state=pruned) before, so that none of them
+    runs.
+  - A folder belongs to root, and the user that QEMU runs as can write only its overlay and its console log.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - cloudrepo.slices.attributes
+  - cloudrepo.slices.work_order
+"""
+
+EXAMPLES = r"""
+- name: The disks of slice 1000 on this worker
+  cloudrepo.slices.qcow2_images:
+    slices:
+      - slice_id: 1000
+        vms:
+          - vm_id: 1001
+            name: vm1
+            cores: 1
+            ram_mib: 512
+            disk_bytes: 1073741824
+            overlay: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
+            backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
+            vnc_port: 5901
+            interfaces:
+              - {name: eth0, tap: tap_1001_eth0, mac: "52:54:00:03:e9:00", vlan_id: 400}
+              - {name: eth1, tap: tap_1001_eth1, mac: "52:54:00:03:e9:01", vlan_id: 100, link_id: 1}
+"""
+
+RETURN = r"""
+created:
+  description: The overlays that were or in check mode would be made.
+  returned: success
+  type: list
+  elements: str
+  sample: [/var/lib/cloudrepo/vms/1001/vm1_img.qcow2]
+removed:
+  description: The ids of VMs whose folder was or in check mode would be removed.
+  returned: success
+  type: list
+  elements: int
+  sample: [1002]
+kept_backing:
+  description: Overlays that stand on another base image than the order says, and were left as they are.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    vm_id:
+      description: The VM's id.
+      type: int
+      sample: 1001
+    overlay:
+      description: The VM's disk.
+      type: str
+      sample: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
+    backing_file:
+      description: The base image that the overlay stands on; null when it stands on none.
+      type: str
+      sample: /var/lib/cloudrepo/images/2c26b46b68ffc68f.img
+    wanted:
+      description: The base image that the order says.
+      type: str
+      sample: /var/lib/cloudrepo/images/9f86d081884c7d65.img
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files, overlays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import WORK_ORDER_ARGUMENTS
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import read_slices
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=WORK_ORDER_ARGUMENTS, supports_check_mode=True)
+    state_dir = module.params["state_dir"]
+
+    def action() -> Outcome:
+        orders = read_slices(module.params["slices"], state_dir=state_dir)
+        have = overlays.observe(orders, state_dir=state_dir)
+        todo = overlays.plan(orders, have)
+        account = files.find_account(module.params["user"], missing_ok=module.check_mode)
+        if account is not None and not module.check_mode:
+            overlays.need_bases(todo, have)
+            overlays.apply(todo, have, state_dir=state_dir, account=account, runner=SubprocessRunner())
+        result = {
+            "created": [vm.overlay for vm in todo.create],
+            "removed": [vm_id for vm_id, _slice_id in todo.remove],
+            "kept_backing": [
+                {
+                    "vm_id": vm.vm_id,
+                    "overlay": vm.overlay,
+                    "backing_file": image.backing_file,
+                    "wanted": vm.backing_file,
+                }
+                for vm, image in todo.kept
+            ],
+        }
+        return Outcome(todo.changed, todo.before, todo.after, result)
+
+    run(module, action)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: qemu_vms
+short_description: VMs as systemd units that run QEMU
+version_added: 1.0.0
+description:
+  - Writes what QEMU reads of each VM of a work order, starts the VMs, and waits until the monitor of each answers.
+    One that fails does not hold up the others.
+  - Each VM is a unit C(cloudrepo-SLICE@VM.service), which systemd restarts after a crash and starts after a reboot.
+    The unit's settings come with the role P(cloudrepo.slices.worker#role).
+  - An interface without a VLAN has no carrier in the guest. One that gains or loses its VLAN gets or loses its carrier
+    while the VM runs.
+  - VMs that belong to a listed slice and are not listed are stopped and forgotten. They are not asked to shut down.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - cloudrepo.slices.attributes
+  - cloudrepo.slices.work_order
+options:
+  state:
+    description:
+      - V(pruned) only stops and forgets what is not listed.
+      - V(running) does this, and sees to it that every listed VM runs.
+    type: str
+    choices: [pruned, running]
+    default: running
+  vnc_address:
+    description:
+      - The address that the VMs' displays listen on, the C(worker_ip) of the work order.
+      - Required when O(state=running).
+    type: str
+  accelerator:
+    description:
+      - What runs the guest's instructions, the first of the list that works.
+    type: str
+    default: kvm:tcg
+  restart:
+    description:
+      - Whether VMs that cannot become as wanted while they run are restarted.
+      - If not, they keep running as they were started, also after a crash, and are returned in RV(restart_required).
+    type: bool
+    default: false
+  start_timeout_s:
+    description:
+      - Seconds that VMs have to answer after they were started.
+    type: int
+    default: 60
+"""
+
+EXAMPLES = r"""
+- name: VMs that are no longer wanted are stopped
+  cloudrepo.slices.qemu_vms:
+    state: pruned
+    slices:
+      - {slice_id: 1000, vms: []}
+
+- name: The VMs of slice 1000 on this worker run
+  cloudrepo.slices.qemu_vms:
+    vnc_address: 10.0.10.1
+    slices:
+      - slice_id: 1000
+        vms:
+          - vm_id: 1001
+            name: vm1
+            cores: 1
+            ram_mib: 512
+            disk_bytes: 1073741824
+            overlay: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
+            backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
+            vnc_port: 5901
+            interfaces:
+              - {name: eth0, tap: tap_1001_eth0, mac: "52:54:00:03:e9:00", vlan_id: 400}
+              - {name: eth1, tap: tap_1001_eth1, mac: "52:54:00:03:e9:01", vlan_id: 100, link_id: 1}
+"""
+
+RETURN = r"""
+vms:
+  description: Every VM of the order, as it is now.
+  returned: when O(state=running), also on failure
+  type: list
+  elements: dict
+  contains:
+    vm_id:
+      description: The VM's id.
+      type: int
+      sample: 1001
+    name:
+      description: The VM's name.
+      type: str
+      sample: vm1
+    slice_id:
+      description: The slice that it belongs to.
+      type: int
+      sample: 1000
+    state:
+      description: What it does, V(running), V(stopped) or V(error).
+      type: str
+      sample: running
+    pid:
+      description: The process id of its QEMU, as text; null when it does not run.
+      type: str
+      sample: "4821"
+    message:
+      description: What is wrong with it; null when nothing is.
+      type: str
+      sample: null
+restart_required:
+  description: VMs that run, but not as wanted, because that takes a restart.
+  returned: when O(state=running)
+  type: list
+  elements: dict
+  contains:
+    vm_id:
+      description: The VM's id.
+      type: int
+      sample: 1001
+    name:
+      description: The VM's name.
+      type: str
+      sample: vm1
+    reasons:
+      description: What differs, a phrase each.
+      type: list
+      elements: str
+      sample: [cores 1 → 2]
+stopped:
+  description: The units that were or in check mode would be stopped because they are not listed.
+  returned: success
+  type: list
+  elements: str
+  sample: [cloudrepo-1000@1002.service]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import qemu, qemu_apply
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import WORK_ORDER_ARGUMENTS
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import find_account
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import read_slices
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import Settings
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qmp import SocketMonitor
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+
+ARGUMENTS = {
+    **WORK_ORDER_ARGUMENTS,
+    "state": {"type": "str", "default": "running", "choices": ["pruned", "running"]},
+    "vnc_address": {"type": "str"},
+    "accelerator": {"type": "str", "default": "kvm:tcg"},
+    "restart": {"type": "bool", "default": False},
+    "start_timeout_s": {"type": "int", "default": 60},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS,
+        required_if=[("state", "running", ["vnc_address"])],
+        supports_check_mode=True,
+    )
+    params = module.params
+    tools = qemu_apply.Tools(SubprocessRunner(), SocketMonitor())
+
+    def action() -> Outcome:
+        orders = read_slices(params["slices"], state_dir=params["state_dir"])
+        account = find_account(params["user"], missing_ok=module.check_mode)
+        settings = Settings(
+            state_dir=params["state_dir"],
+            vnc_address=params["vnc_address"] or "",
+            accelerator=params["accelerator"],
+            owner=None if account is None else account.uid,
+        )
+        have = observed(
+            lambda: qemu.observe(orders, settings=settings, runner=tools.runner),
+            nothing=qemu.Host(),
+            missing_ok=module.check_mode,
+        )
+        if params["state"] == "pruned":
+            prune = qemu.plan_prune(orders, have)
+            if not module.check_mode:
+                qemu_apply.prune(prune, tools)
+            return Outcome(prune.changed, prune.before, (), {"stopped": [unit.name for unit in prune.stop]})
+        todo = qemu.plan(orders, have, settings=settings, restart=params["restart"])
+        vms = qemu_apply.states(orders, have.units.vms, {})
+        if account is not None and not module.check_mode:
+            timeout_s = params["start_timeout_s"]
+            vms = qemu_apply.apply(todo, orders, tools, settings=settings, account=account, start_timeout_s=timeout_s)
+        return Outcome(todo.changed, todo.before, todo.after, {"vms": vms, **todo.result})
+
+    run(module, action)
+
+
+if __name__ == "__main__":
+    main()

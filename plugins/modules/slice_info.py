@@ -1,0 +1,77 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: slice_info
+short_description: Slices as they are stored
+version_added: 1.0.0
+description:
+  - Tells of one slice, several, those of an owner, or all that there are. Nothing is changed.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - cloudrepo.slices.attributes
+  - cloudrepo.slices.control
+  - cloudrepo.slices.selection
+"""
+
+EXAMPLES = r"""
+- name: All slices
+  cloudrepo.slices.slice_info:
+    all: true
+  register: cluster
+
+- name: One of alice's
+  cloudrepo.slices.slice_info:
+    names: web
+    owner: alice
+"""
+
+RETURN = r"""
+slices:
+  description: The slices as they are stored.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - slice_id: 1000
+      owner: admin
+      topology_type: custom
+      vlan_pool_start: 100
+      vlan_pool_end: 119
+      vlan_pool_used: [100]
+      status: running
+      vms: []
+      links: []
+      networks: []
+      name: web
+tables:
+  description: Each slice as a text table.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - |-
+      slice web (1000) of admin: running, VLAN pool 100–119
+      VM   ID    WORKER     STATE    PID   ADDRESS      INTERFACES:VLAN    VNC
+      vm1  1001  10.0.10.1  running  4821  10.60.7.101  eth0:400 eth1:100  10.0.10.1:5901
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={**CONTROL_ARGUMENTS, **topology.SELECTION_ARGUMENTS}, supports_check_mode=True
+    )
+    transact(module, lambda cluster: topology.info(cluster, module.params), write=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: slice_plan
+short_description: Work orders for the hosts that hold slices
+version_added: 1.0.0
+description:
+  - Turns what the database holds of some slices into one work order per worker and one for the network node. Every
+    worker gets one, for it also says what has to go.
+  - VMs that no host has heard of yet become C(design) in the database, so that they are not forgotten before their
+    host has let go of them; that is all it changes.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - cloudrepo.slices.attributes
+  - cloudrepo.slices.control
+  - cloudrepo.slices.selection
+options:
+  planned:
+    description:
+      - Slices that take the place of the stored ones with their ids, as M(cloudrepo.slices.slice) returns them. With
+        these a run in check mode sees what would have been stored.
+    type: list
+    elements: dict
+    default: []
+  state_dir:
+    description:
+      - The folder on the workers below which disks and base images lie.
+    type: path
+    default: /var/lib/cloudrepo
+"""
+
+EXAMPLES = r"""
+- name: What the hosts have to hold of the slice web
+  cloudrepo.slices.slice_plan:
+    names: web
+  register: plan
+"""
+
+RETURN = r"""
+work_orders:
+  description: A work order for each worker by its address, and one for the network node.
+  returned: success
+  type: dict
+  sample:
+    workers:
+      10.0.10.1:
+        worker_ip: 10.0.10.1
+        images:
+          - checksum: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+            path: /var/lib/cloudrepo/images/9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.img
+            source: /srv/images/guest.qcow2
+        slices:
+          - slice_id: 1000
+            vms:
+              - vm_id: 1001
+                name: vm1
+                cores: 1
+                ram_mib: 512
+                disk_bytes: 1073741824
+                overlay: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
+                backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
+                vnc_port: 5901
+                interfaces:
+                  - {name: eth0, tap: tap_1001_eth0, mac: "52:54:00:03:e9:00", vlan_id: 400, link_id: null}
+    network_node:
+      slices:
+        - slice_id: 1000
+          reservations:
+            - {vm_id: 1001, name: vm1, mac: "52:54:00:03:e9:00", ip: 10.60.7.101}
+slice_ids:
+  description: The ids of the slices chosen.
+  returned: success
+  type: list
+  elements: int
+  sample: [1000]
+tables:
+  description: Each slice as a text table.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - |-
+      slice web (1000) of admin: design, VLAN pool 100–119
+      VM   ID    WORKER     STATE   PID  ADDRESS      INTERFACES:VLAN    VNC
+      vm1  1001  10.0.10.1  design  -    10.60.7.101  eth0:400 eth1:100  10.0.10.1:5901
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **CONTROL_ARGUMENTS,
+            **topology.SELECTION_ARGUMENTS,
+            "planned": {"type": "list", "elements": "dict", "default": []},
+            "state_dir": topology.SETTINGS_ARGUMENTS["state_dir"],
+        },
+        supports_check_mode=True,
+    )
+    transact(module, lambda cluster: topology.plan(cluster, module.params))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: slice_report
+short_description: Records what the hosts saw of slices
+version_added: 1.0.0
+description:
+  - Takes the hosts' reports into the database. VMs get the state and process id that their worker saw; those of a
+    worker that failed become C(error).
+  - VMs that were being deleted, and VLANs and addresses that were given up, are free from here on, but only if
+    all hosts that may hold them report success.
+  - A report of failure is recorded and returned; it does not make the module fail.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - cloudrepo.slices.attributes
+  - cloudrepo.slices.control
+  - cloudrepo.slices.selection
+options:
+  reports:
+    description:
+      - What each host that was given a work order has to say.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      host:
+        description:
+          - The host's name, for messages.
+        type: str
+        required: true
+      place:
+        description:
+          - The worker's address, or C(network_node).
+        type: str
+        required: true
+      failure:
+        description:
+          - Why it did not do all of its work order. Null where it did.
+        type: str
+      vms:
+        description:
+          - The VMs it saw.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          vm_id:
+            description:
+              - The VM's id.
+            type: int
+            required: true
+          state:
+            description:
+              - What it does.
+            type: str
+            required: true
+            choices: [running, stopped, error]
+          pid:
+            description:
+              - The process id of its QEMU. Null where it does not run.
+            type: str
+"""
+
+EXAMPLES = r"""
+- name: Both VMs of the slice run
+  cloudrepo.slices.slice_report:
+    names: web
+    reports:
+      - host: worker1
+        place: 10.0.10.1
+        vms:
+          - {vm_id: 1001, state: running, pid: "4821"}
+      - host: worker2
+        place: 10.0.10.2
+        vms:
+          - {vm_id: 1002, state: running, pid: "5103"}
+      - host: netnode
+        place: network_node
+"""
+
+RETURN = r"""
+failures:
+  description: What failed, a sentence each.
+  returned: success
+  type: list
+  elements: str
+  sample: ["worker2: unreachable"]
+slices:
+  description: The slices as they are stored now; one that is gone is not listed.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - slice_id: 1000
+      owner: admin
+      topology_type: custom
+      vlan_pool_start: 100
+      vlan_pool_end: 119
+      vlan_pool_used: [100]
+      status: running
+      vms: []
+      links: []
+      networks: []
+      name: web
+tables:
+  description: Each slice as a text table.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - |-
+      slice web (1000) of admin: running, VLAN pool 100–119
+      VM   ID    WORKER     STATE    PID   ADDRESS      INTERFACES:VLAN    VNC
+      vm1  1001  10.0.10.1  running  4821  10.60.7.101  eth0:400 eth1:100  10.0.10.1:5901
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
+
+VM = {
+    "vm_id": {"type": "int", "required": True},
+    "state": {"type": "str", "required": True, "choices": ["running", "stopped", "error"]},
+    "pid": {"type": "str"},
+}
+REPORT = {
+    "host": {"type": "str", "required": True},
+    "place": {"type": "str", "required": True},
+    "failure": {"type": "str"},
+    "vms": {"type": "list", "elements": "dict", "default": [], "options": VM},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **CONTROL_ARGUMENTS,
+            **topology.SELECTION_ARGUMENTS,
+            "reports": {"type": "list", "elements": "dict", "required": True, "options": REPORT},
+        },
+        supports_check_mode=True,
+    )
+    transact(module, lambda cluster: topology.report(cluster, module.params))
+
+
+if __name__ == "__main__":
+    main()

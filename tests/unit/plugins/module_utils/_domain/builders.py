@@ -1,0 +1,51 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Small clusters and topologies for tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.settling import Settings, settle
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.wanted import read_slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice, User
+
+CHECKSUM = "ab" * 32
+
+
+def cluster(workers: int = 2, **worker: Any) -> Cluster:
+    """Return a new cluster with workers 10.0.10.1 and up, a usable flavor cirros, and a tenant alice (quota 6)."""
+    made = Cluster.initial()
+    made.flavors["cirros"]["checksum"] = CHECKSUM
+    made.flavors["big"] = {"cores": 4, "ram_gb": 8, "disk_gb": 20, "image": "/big.img", "checksum": "cd" * 32}
+    made.users["alice"] = User("alice", "!", quota_vms=6)
+    for number in range(1, workers + 1):
+        made.workers[f"10.0.10.{number}"] = Worker(f"10.0.10.{number}", **worker)
+    return made
+
+
+def vm(name: str, **fields: Any) -> dict[str, Any]:
+    """Return a wanted VM."""
+    return {"name": name, "flavor": "cirros", **fields}
+
+
+def link(first: str, second: str) -> dict[str, Any]:
+    """Return a wanted link."""
+    return {"endpoints": [first, second]}
+
+
+def topology(name: str = "web", **fields: Any) -> dict[str, Any]:
+    """Return the data model's own slice as a topology, or another one by its C(vms) and C(links)."""
+    return {
+        "name": name,
+        "owner": "admin",
+        "vms": [vm("vm1", internet=True), vm("vm2")],
+        "links": [link("vm1:eth1", "vm2:eth1")],
+        **fields,
+    }
+
+
+def put(held: Cluster, want: dict[str, Any], *, acting_user: str = "admin", **settings: Any) -> Slice:
+    """Settle a topology."""
+    return settle(held, read_slice(want, default_owner=acting_user), Settings(**settings), acting_user=acting_user)

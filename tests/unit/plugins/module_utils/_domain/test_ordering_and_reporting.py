@@ -1,0 +1,192 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Work orders, and what becomes of the reports that answer them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import settling
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.ordering import choose, hand_out, work_orders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reporting import read_report, record
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+
+from .builders import CHECKSUM, cluster, put, topology, vm
+
+
+def report(place: str, *running: int, failure: str | None = None) -> dict[str, Any]:
+    vms = [{"vm_id": vm_id, "state": "running", "pid": str(vm_id * 2)} for vm_id in running]
+    return {"host": f"host-{place[-1]}", "place": place, "failure": failure, "vms": vms}
+
+
+def tell(held: Cluster, *reports: dict[str, Any]) -> list[str]:
+    return record(held, list(held.slices.values()), [read_report(each) for each in reports])
+
+
+NODE = report("network_node")
+BOTH = (report("10.0.10.1", 1001), report("10.0.10.2", 1002), NODE)
+
+
+def test_the_order_of_a_worker() -> None:
+    held = cluster(workers=3)
+    orders = work_orders(held, [put(held, topology())], "/var/lib/cloudrepo")
+    base = f"/var/lib/cloudrepo/images/{CHECKSUM}.img"
+    assert orders["workers"]["10.0.10.1"] == {
+        "worker_ip": "10.0.10.1",
+        "images": [{"checksum": CHECKSUM, "path": base, "source": "/tmp/vm_images/cirros-0.6.2-x86_64-disk.img"}],
+        "slices": [
+            {
+                "slice_id": 1000,
+                "vms": [
+                    {
+                        "vm_id": 1001,
+                        "name": "vm1",
+                        "cores": 1,
+                        "ram_mib": 512,
+                        "disk_bytes": 1 << 30,
+                        "overlay": "/var/lib/cloudrepo/vms/1001/vm1_img.qcow2",
+                        "backing_file": base,
+                        "vnc_port": 5901,
+                        "interfaces": [
+                            {
+                                "name": "eth0",
+                                "tap": "tap_1001_eth0",
+                                "mac": "52:54:00:03:e9:00",
+                                "vlan_id": 400,
+                                "link_id": None,
+                            },
+                            {
+                                "name": "eth1",
+                                "tap": "tap_1001_eth1",
+                                "mac": "52:54:00:03:e9:01",
+                                "vlan_id": 100,
+                                "link_id": 1,
+                            },
+                        ],
+                    }
+                ],
+            }
+        ],
+    }
+    assert orders["workers"]["10.0.10.3"]["slices"] == [{"slice_id": 1000, "vms": []}]
+    assert orders["network_node"]["slices"] == [
+        {
+            "slice_id": 1000,
+            "reservations": [{"vm_id": 1001, "name": "vm1", "mac": "52:54:00:03:e9:00", "ip": "10.60.7.101"}],
+        }
+    ]
+
+
+def test_what_is_deleted_is_on_no_order() -> None:
+    held = cluster()
+    one = put(held, topology())
+    hand_out([one])
+    settling.remove(held, one)
+    orders = work_orders(held, [one], "/x")
+    assert [order["slices"] for order in orders["workers"].values()] == [[{"slice_id": 1000, "vms": []}]] * 2
+    assert orders["network_node"]["slices"] == [{"slice_id": 1000, "reservations": []}]
+
+
+def test_an_image_is_ordered_once_however_many_stand_on_it() -> None:
+    held = cluster(workers=1)
+    orders = work_orders(held, [put(held, topology()), put(held, topology("two"))], "/x")
+    assert len(orders["workers"]["10.0.10.1"]["images"]) == 1
+
+
+def test_choosing() -> None:
+    held = cluster()
+    first, second = put(held, topology()), put(held, topology("mail", owner="alice"))
+
+    def chosen(
+        *names: str, owner: str | None = None, everything: bool = False, acting_user: str = "admin"
+    ) -> list[Any]:
+        return choose(held, names, owner=owner, everything=everything, acting_user=acting_user)
+
+    assert chosen("web", "1000") == [first]
+    assert chosen(owner="alice") == [second]
+    assert chosen(everything=True) == [first, second]
+    assert chosen() == []
+    assert chosen("mail", acting_user="alice") == [second]
+    for kwargs, message in (
+        ({"owner": "bob"}, "owner bob does not exist; users are admin, alice"),
+        ({"everything": True, "acting_user": "alice"}, "slice web: alice is neither its owner admin nor an admin"),
+    ):
+        with pytest.raises(Refused) as caught:
+            chosen(**kwargs)  # type: ignore[arg-type] # one keyword each
+        assert str(caught.value) == message
+    with pytest.raises(Refused) as caught:
+        chosen("a", "b")
+    assert caught.value.reasons == [
+        "no slice is called a; slices are web (1000), mail (1003)",
+        "no slice is called b; slices are web (1000), mail (1003)",
+    ]
+
+
+def test_handing_out_makes_pending_vms_known() -> None:
+    one = put(cluster(), topology())
+    hand_out([one])
+    assert {each.status for each in one.vms} == {"design"}
+
+
+def test_a_report_of_success() -> None:
+    held = cluster()
+    one = put(held, topology())
+    assert tell(held, *BOTH) == []
+    assert (one.status, [(each.status, each.pid) for each in one.vms]) == (
+        "running",
+        [("running", "2002"), ("running", "2004")],
+    )
+
+
+def test_a_worker_that_fails_does_not_hide_what_the_others_did() -> None:
+    held = cluster()
+    one = put(held, topology())
+    assert tell(held, BOTH[0], report("10.0.10.2", failure="disk full"), NODE) == ["host-2: disk full"]
+    assert (one.status, [each.status for each in one.vms]) == ("error", ["running", "error"])
+    assert tell(held, *BOTH) == []
+    assert one.status == "running"
+
+
+def test_a_worker_that_is_not_in_the_inventory_is_told() -> None:
+    held = cluster()
+    one = put(held, topology())
+    assert tell(held, BOTH[0], NODE) == ["VM vm2 (1002): its worker 10.0.10.2 is not in the inventory"]
+    assert one.vms[1].status == "error"
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2])
+def test_a_slice_is_gone_only_when_all_hosts_have_let_go(missing: int) -> None:
+    held = cluster()
+    one = put(held, topology())
+    tell(held, *BOTH)
+    settling.remove(held, one)
+    reports = [report("10.0.10.1"), report("10.0.10.2"), NODE]
+    tell(held, *(each if number != missing else {**each, "failure": "no"} for number, each in enumerate(reports)))
+    assert (one.status, len(one.vms), held.users["admin"].used_vms) == ("deleting", 2, 2)
+    assert tell(held, *reports) == []
+    assert (held.slices, held.users["admin"].used_vms, held.users["admin"].slices) == ({}, 0, [])
+
+
+def test_vlans_and_addresses_are_free_when_their_hosts_have_let_go() -> None:
+    held = cluster()
+    put(held, topology())
+    tell(held, *BOTH)
+    one = put(held, topology(vms=[vm("vm1")], links=[]))
+    tell(held, report("10.0.10.1", 1001), report("10.0.10.2", failure="down"), NODE)
+    assert one.vlan_pool_used == [100]
+    assert one.extra["releasing"]["addresses"] == ["10.60.7.101"]
+    tell(held, report("10.0.10.1", 1001), report("10.0.10.2"), NODE)
+    assert (one.vlan_pool_used, one.extra, len(one.vms)) == ([], {"name": "web"}, 1)
+    assert held.users["admin"].used_vms == 1
+
+
+def test_without_a_network_node_the_workers_are_enough() -> None:
+    held = cluster()
+    one = put(held, topology())
+    tell(held, *BOTH[:2])
+    settling.remove(held, one)
+    tell(held, report("10.0.10.1"), report("10.0.10.2"))
+    assert held.slices == {}

@@ -1,0 +1,79 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which worker a new VM goes to."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+
+from .builders import cluster, put, topology, vm
+
+
+def places(held, count: int, **settings: str) -> list[str]:  # type: ignore[no-untyped-def] # a Cluster
+    held.users["admin"].quota_vms = 100
+    one = put(held, topology(vms=[vm(f"v{number}") for number in range(count)], links=[]), **settings)
+    return [each.worker_ip[-1] for each in one.vms]
+
+
+def test_round_robin_goes_on_after_the_newest_vm() -> None:
+    held = cluster(workers=3)
+    assert places(held, 4) == ["1", "2", "3", "1"]
+    assert [each.worker_ip[-1] for each in put(held, topology("next", vms=[vm("a"), vm("b")], links=[])).vms] == [
+        "2",
+        "3",
+    ]
+
+
+def test_least_loaded_takes_the_worker_with_the_fewest_vms() -> None:
+    held = cluster(workers=2)
+    put(held, topology("first", vms=[vm("a", worker="10.0.10.1"), vm("b", worker="10.0.10.1")], links=[]))
+    assert places(held, 3, placement="least_loaded") == ["2", "2", "1"]
+
+
+def test_pack_fills_one_worker_after_the_other() -> None:
+    assert places(cluster(workers=2, max_vms=2), 3, placement="pack") == ["1", "1", "2"]
+
+
+def test_placement_is_sticky() -> None:
+    held = cluster(workers=2)
+    places(held, 4)
+    assert places(held, 3) == ["1", "2", "1"]
+
+
+def test_a_worker_that_takes_no_new_vms_is_passed_over() -> None:
+    held = cluster(workers=2)
+    held.workers["10.0.10.1"].schedulable = False
+    assert places(held, 2) == ["2", "2"]
+
+
+def test_a_pinned_vm_goes_to_its_worker() -> None:
+    one = put(cluster(workers=3), topology(vms=[vm("a", worker="10.0.10.3"), vm("b")], links=[]))
+    assert [each.worker_ip[-1] for each in one.vms] == ["3", "1"]
+
+
+@pytest.mark.parametrize(
+    ("worker", "flavor", "why"),
+    [
+        ({"max_vms": 0}, "cirros", "may run 0 VMs, has 0"),
+        ({"cores": 1, "cpu_overcommit": 2.0}, "big", "offers 2 cores, has promised 0, is asked for 4"),
+        ({"ram_gb": 4}, "big", "offers 4 GiB of memory, has promised 0, is asked for 8"),
+        ({"disk_gb": 10.5}, "big", "offers 10.5 GiB of disk, has promised 0, is asked for 20"),
+        ({"schedulable": False}, "cirros", "takes no new VMs (schedulable: false)"),
+    ],
+)
+def test_no_room_is_told_with_its_figures(worker: dict[str, float], flavor: str, why: str) -> None:
+    held = cluster(workers=0)
+    held.workers["10.0.10.1"] = Worker("10.0.10.1", **worker)  # type: ignore[arg-type] # a mixture by design
+    with pytest.raises(Refused) as caught:
+        put(held, topology(vms=[vm("a", flavor=flavor)], links=[]))
+    assert caught.value.reasons == [f"VM web/a: no worker has room for it: 10.0.10.1 {why}"]
+
+
+def test_a_vm_does_not_move() -> None:
+    held = cluster()
+    put(held, topology())
+    with pytest.raises(Refused, match=r"VM web/vm1 is on worker 10\.0\.10\.1; it cannot be moved to 10\.0\.10\.2"):
+        put(held, topology(vms=[vm("vm1", worker="10.0.10.2"), vm("vm2")]))

@@ -1,0 +1,333 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Topologies become allocations: all of it or nothing, and what is held stays held."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import settling
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+
+from .builders import cluster, link, put, topology, vm
+
+FIXTURE = Path(__file__).parents[4] / "fixtures" / "slice_1000.json"
+
+
+def refusal(held: Cluster, want: dict[str, Any], **kwargs: Any) -> list[str]:
+    """Return the reasons for which a topology is refused; the cluster must stay as it was."""
+    before = held.to_dict()
+    with pytest.raises(Refused) as caught:
+        put(held, want, **kwargs)
+    assert held.to_dict() == before
+    return caught.value.reasons
+
+
+def deployed(one: Slice) -> Slice:
+    for each in one.vms:
+        each.status = "running"
+    return one
+
+
+def test_the_data_models_own_slice() -> None:
+    held = cluster()
+    data = put(held, topology()).to_dict()
+    expected = json.loads(FIXTURE.read_text())
+    for machine, wanted in zip(data["vms"], expected["vms"]):
+        wanted.update(status="pending", pid=None)
+        wanted["qcow_image"] = f"/var/lib/cloudrepo/vms/{wanted['vm_id']}/{wanted['name']}_img.qcow2"
+        assert machine["flavor"].pop("checksum")
+    assert data.pop("name") == "web"
+    assert data == {**expected, "status": "design"}
+    assert held.next_vm_id == 1003
+    assert (held.users["admin"].used_vms, held.users["admin"].slices) == (2, [1000])
+
+
+def test_again_changes_nothing() -> None:
+    held = cluster()
+    put(held, topology())
+    before = held.to_dict()
+    put(held, topology())
+    assert held.to_dict() == before
+
+
+def test_a_link_in_the_middle_goes_and_no_other_is_renumbered() -> None:
+    held = cluster()
+    machines = [vm("a"), vm("b"), vm("c")]
+    links = [link("a", "b"), link("b", "c"), link("c", "a")]
+    one = put(held, topology(vms=machines, links=links))
+    assert [(each.link_id, each.vlan_id) for each in one.links] == [(1, 100), (2, 101), (3, 102)]
+    one = put(
+        held,
+        topology(vms=[vm("a"), vm("b", data_interfaces=2), vm("c", data_interfaces=2)], links=[links[0], links[2]]),
+    )
+    assert [(each.link_id, each.vlan_id) for each in one.links] == [(1, 100), (3, 102)]
+    assert one.vlan_pool_used == [100, 102]
+    one = put(held, topology(vms=machines, links=links))
+    assert [(each.link_id, each.vlan_id) for each in one.links] == [(1, 100), (4, 101), (3, 102)]
+
+
+def test_endpoints_without_an_interface_take_the_lowest_free_one_and_keep_it() -> None:
+    held = cluster()
+    machines = [vm("a", data_interfaces=3), vm("b"), vm("c")]
+    one = put(held, topology(vms=machines, links=[link("a:eth2", "b"), link("a", "c")]))
+    assert [(each.vm1_interface, each.vm2_interface) for each in one.links] == [("eth2", "eth1"), ("eth1", "eth1")]
+    again = put(held, topology(vms=machines, links=[link("c", "a"), link("b", "a")]))
+    assert {each.link_id: each.vm1_interface for each in again.links} == {1: "eth2", 2: "eth1"}
+
+
+def test_what_hosts_know_is_held_until_they_report() -> None:
+    held = cluster()
+    deployed(put(held, topology()))
+    one = put(held, topology(vms=[vm("vm1")], links=[]))
+    assert [(each.name, each.status) for each in one.vms] == [("vm1", "running"), ("vm2", "deleting")]
+    assert one.links == []
+    assert one.vlan_pool_used == [100]
+    assert one.extra["releasing"] == {"addresses": ["10.60.7.101"], "vlan_ids": [100]}
+    assert held.users["admin"].used_vms == 2
+    other = put(held, topology("mail", vms=[vm("m", internet=True)], links=[]))
+    assert other.vms[0].interfaces[0].ip_config == {
+        "ip": "10.60.7.102",
+        "cidr": "10.60.7.0/24",
+        "gateway": "10.60.7.1",
+    }
+    assert other.vms[0].vnc_port == 5903
+
+
+def test_what_no_host_knows_is_free_at_once() -> None:
+    held = cluster()
+    put(held, topology())
+    one = put(held, topology(vms=[vm("vm1")], links=[]))
+    assert [each.name for each in one.vms] == ["vm1"]
+    assert one.vlan_pool_used == []
+    assert "releasing" not in one.extra
+    assert held.users["admin"].used_vms == 1
+
+
+def test_removing_a_slice() -> None:
+    held = cluster()
+    before = held.to_dict()
+    settling.remove(held, put(held, topology()))
+    assert {**held.to_dict(), "next_vm_id": 1000} == before
+    one = deployed(put(held, topology()))
+    settling.remove(held, one)
+    assert (one.status, {each.status for each in one.vms}) == ("deleting", {"deleting"})
+    assert held.users["admin"].used_vms == 2
+    assert refusal(held, topology()) == [f"slice web ({one.slice_id}) is being deleted; deploy it anew when it is gone"]
+
+
+def test_changed_size_and_interfaces_of_a_vm() -> None:
+    held = cluster()
+    held.flavors["cirros2"] = {**held.flavors["cirros"], "cores": 2, "disk_gb": 5}
+    put(held, topology())
+    one = put(held, topology(vms=[vm("vm1", flavor="cirros2", data_interfaces=3), vm("vm2")]))
+    first = one.vms[0]
+    assert first.flavor is not None
+    assert (first.flavor["cores"], first.flavor["disk_gb"]) == (2, 1)
+    assert [each.name for each in first.interfaces] == ["eth0", "eth1", "eth2", "eth3"]
+    assert first.interfaces[3].mac == "52:54:00:03:e9:03"
+    assert first.interfaces[0].ip_config is None
+
+
+def test_another_base_image_is_refused() -> None:
+    held = cluster()
+    put(held, topology())
+    assert refusal(held, topology(vms=[vm("vm1", flavor="big"), vm("vm2")])) == [
+        "VM web/vm1 was made from /tmp/vm_images/cirros-0.6.2-x86_64-disk.img; flavor big stands on /big.img, "
+        "and a disk keeps its base image: add a VM of another name instead"
+    ]
+
+
+def test_ids_skip_the_pools_and_macs_that_live_slices_hold() -> None:
+    held = cluster()
+    put(held, topology())
+    held.next_vm_id = 1100
+    one = put(held, topology("other", vms=[], links=[]))
+    assert one.slice_id == 1101
+    held.next_vm_id = 65536 + 1001
+    assert put(held, topology("third", vms=[vm("x")], links=[])).vms[0].vm_id == 65536 + 1003
+
+
+def test_a_slice_on_the_management_vlans_pool_holds_19_links() -> None:
+    held = cluster()
+    held.next_vm_id = 1015
+    machines = [vm("hub", data_interfaces=19), *(vm(f"n{number}") for number in range(1, 20))]
+    held.users["admin"].quota_vms = 50
+    want = topology(vms=machines, links=[link("hub", f"n{number}") for number in range(1, 20)])
+    assert [each.vlan_id for each in put(held, want).links] == list(range(401, 420))
+
+
+def test_too_many_links_are_refused_with_the_count() -> None:
+    held = cluster()
+    held.users["admin"].quota_vms = 50
+    machines = [vm("a", data_interfaces=11), *(vm(f"n{number}", data_interfaces=3) for number in range(11))]
+    links = [link("a", f"n{number}") for number in range(11)] + [link(f"n{n}", f"n{n + 1}") for n in range(10)]
+    assert refusal(held, topology(vms=machines, links=links)) == [
+        "slice web: its 21 links need 21 VLANs; its pool 100–119 holds 20"
+    ]
+
+
+def test_the_101st_slice_is_refused() -> None:
+    held = cluster()
+    for number in range(100):
+        put(held, topology(f"s{number}", vms=[], links=[]))
+    assert refusal(held, topology("more", vms=[], links=[])) == [
+        "slice more: all 100 VLAN pools are held by live slices"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("want", "reasons"),
+    [
+        (
+            topology(vms=[vm("vm1", flavor="tiny")], links=[]),
+            ["slice web: flavor tiny of vm1 does not exist; flavors are cirros, ubuntu, big"],
+        ),
+        (
+            topology(vms=[vm("vm1", flavor="ubuntu")], links=[]),
+            [
+                "slice web: flavor ubuntu of vm1 has no base image: /tmp/vm_images/focal-server-cloudimg-amd64.img was "
+                "never registered; register the flavor with a file that exists, or with a URL and its checksum"
+            ],
+        ),
+        (
+            topology(vms=[vm("vm1", data_interfaces=1), vm("vm2")], links=[link("vm1:eth2", "vm2:eth1")]),
+            ["slice web: link 1 (vm1:eth2–vm2:eth1) names interface eth2; VM vm1 has the data interface eth1"],
+        ),
+        (
+            topology(links=[link("vm1:eth0", "vm2:eth1")]),
+            [
+                "slice web: link 1 (vm1:eth0–vm2:eth1) takes vm1:eth0, which is the management interface; "
+                "links take eth1 and up"
+            ],
+        ),
+        (
+            topology(
+                vms=[vm("vm1", data_interfaces=2), vm("vm2", data_interfaces=2)],
+                links=[link("vm1:eth1", "vm2:eth1"), link("vm1:eth1", "vm2:eth2")],
+            ),
+            ["slice web: link 2 (vm1:eth1–vm2:eth2) takes vm1:eth1 again; an interface is on one link at most"],
+        ),
+        (
+            topology(vms=[vm("vm1", data_interfaces=2)], links=[link("vm1:eth1", "vm1:eth2")]),
+            ["slice web: link 1 (vm1:eth1–vm1:eth2) joins VM vm1 to itself"],
+        ),
+        (
+            topology(links=[link("vm1:eth1", "vm9:eth1")]),
+            ["slice web: link 1 (vm1:eth1–vm9:eth1) names VM vm9, which the slice has not; its VMs are vm1, vm2"],
+        ),
+        (
+            topology(vms=[vm("vm1"), vm("vm1")], links=[]),
+            ["slice web: 2 VMs are called vm1; names are unique within a slice"],
+        ),
+        (
+            topology(
+                vms=[vm("vm1", data_interfaces=1), vm("vm2"), vm("vm3")], links=[link("vm1", "vm2"), link("vm1", "vm3")]
+            ),
+            ["slice web: VM vm1 is on 2 links and has 1 data interfaces; each link takes one"],
+        ),
+        (
+            topology(vms=[vm("vm1", data_interfaces=99)], links=[]),
+            ["slice web: VM vm1 asks for 99 data interfaces; 0 to 20 are possible"],
+        ),
+        (topology(links=[{"endpoints": ["vm1"]}]), ["slice web: link 1 (vm1) has 1 endpoints; a link joins 2"]),
+        (
+            topology("no/slash", vms=[vm("a_b")], links=[]),
+            [
+                "slice 'no/slash': a name is letters, digits and hyphens, 63 at most, "
+                "with a letter or digit at both ends",
+                "slice no/slash: 'a_b' is no name of a VM, which is letters, digits and hyphens, 63 at most, "
+                "with a letter or digit at both ends",
+            ],
+        ),
+        (
+            topology(owner="bob"),
+            ["slice web: its owner bob does not exist; users are admin, alice"],
+        ),
+        (
+            topology(owner="alice", vms=[vm(f"v{number}") for number in range(7)], links=[]),
+            ["alice may own 6 VMs, owns 0, asks for 7 more"],
+        ),
+        (
+            topology(vms=[vm("vm1", worker="10.9.9.9")], links=[]),
+            ["VM web/vm1: its worker 10.9.9.9 is not registered; workers are 10.0.10.1, 10.0.10.2"],
+        ),
+    ],
+)
+def test_refusals_name_the_object_the_rule_and_the_figures(want: dict[str, Any], reasons: list[str]) -> None:
+    assert refusal(cluster(), want) == reasons
+
+
+def test_a_refusal_lists_every_reason() -> None:
+    held = cluster(workers=0)
+    held.users["alice"].used_vms = 6
+    want = topology(owner="alice", vms=[vm("vm1")], links=[])
+    assert refusal(held, want) == [
+        "VM web/vm1: the cluster has no workers; register one first",
+        "alice may own 6 VMs, owns 6, asks for 1 more",
+    ]
+
+
+def test_who_may_act() -> None:
+    held = cluster()
+    held.users["bob"] = type(held.users["alice"])("bob", "!")
+    put(held, topology(owner="alice"), acting_user="alice")
+    assert refusal(held, topology(owner="alice"), acting_user="bob") == [
+        "slice web: bob is neither its owner alice nor an admin"
+    ]
+    assert refusal(held, topology(), acting_user="nobody")[0] == (
+        "acting user nobody does not exist; users are admin, alice, bob"
+    )
+    put(held, topology(owner="alice"), acting_user="admin")
+    assert len(held.slices) == 1
+
+
+def test_two_owners_may_use_one_name() -> None:
+    held = cluster()
+    first, second = put(held, topology()), put(held, topology(owner="alice"))
+    assert first.slice_id != second.slice_id
+    with pytest.raises(Refused) as caught:
+        settling.find(held, "web")
+    assert str(caught.value) == "2 slices are called web (1000 of admin, 1003 of alice); name the owner or the id"
+    assert settling.find(held, "web", "alice") is second
+    assert settling.find(held, "1000") is first
+    with pytest.raises(Refused, match="no slice of bob is called web; slices are web \\(1000\\), web \\(1003\\)"):
+        settling.find(held, "web", "bob")
+
+
+def test_addresses_run_out() -> None:
+    held = cluster()
+    network = ManagementNetwork(first_address="10.60.7.101", last_address="10.60.7.101")
+    want = topology(vms=[vm("a", internet=True), vm("b", internet=True)], links=[])
+    assert refusal(held, want, network=network) == [
+        "VM web/b: no address is free on VLAN 400 (10.60.7.101 to 10.60.7.101)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("network", "reason"),
+    [
+        (ManagementNetwork(cidr="10.60.7.0/99"), "management network: '99' is not a valid netmask"),
+        (
+            ManagementNetwork(gateway="10.1.1.1"),
+            "management network: gateway 10.1.1.1 is not in 10.60.7.0/24",
+        ),
+        (
+            ManagementNetwork(first_address="10.60.7.9", last_address="10.60.7.8"),
+            "management network: 10.60.7.9 comes after 10.60.7.8",
+        ),
+        (
+            ManagementNetwork(gateway="10.60.7.110"),
+            "management network: the range for VMs holds the gateway 10.60.7.110",
+        ),
+    ],
+)
+def test_a_management_network_that_makes_no_sense(network: ManagementNetwork, reason: str) -> None:
+    assert refusal(cluster(), topology(), network=network) == [reason]

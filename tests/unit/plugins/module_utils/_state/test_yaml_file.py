@@ -1,0 +1,181 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The database as a YAML file: what is stored is whole, and what is broken stays as it is."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state import yaml_file
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> YamlFile:
+    return YamlFile(str(tmp_path / "made" / "database.yaml"), lock_timeout_s=5)
+
+
+def fill(store: YamlFile) -> None:
+    with store.transaction(write=True) as cluster:
+        cluster.slices[1000] = Slice(1000, "admin")
+
+
+def test_a_new_database(store: YamlFile) -> None:
+    with store.transaction(write=False) as cluster:
+        assert cluster.to_dict() == Cluster.initial().to_dict()
+    assert cluster.users["admin"].quota_vms == 10
+    assert cluster.users["admin"].password_hash == "!"
+    assert (list(cluster.flavors), cluster.next_vm_id) == (["cirros", "ubuntu"], 1000)
+    assert not os.path.exists(store.path)
+
+
+def test_what_is_stored_comes_back(store: YamlFile) -> None:
+    fill(store)
+    with store.transaction(write=False) as cluster:
+        assert list(cluster.slices) == [1000]
+    assert "'1000':" in Path(store.path).read_text()
+
+
+def test_modes_are_narrow(store: YamlFile) -> None:
+    old = os.umask(0)
+    try:
+        fill(store)
+    finally:
+        os.umask(old)
+    modes = [
+        stat.S_IMODE(os.stat(path).st_mode) for path in (store.path, store.path + ".lock", Path(store.path).parent)
+    ]
+    assert modes == [0o600, 0o600, 0o700]
+
+
+def test_without_a_change_nothing_is_written(store: YamlFile) -> None:
+    fill(store)
+    before = os.stat(store.path)
+    with store.transaction(write=True):
+        pass
+    assert os.stat(store.path) == before
+
+
+def test_an_exception_stores_nothing(store: YamlFile) -> None:
+    def change_and_fail() -> None:
+        with store.transaction(write=True) as cluster:
+            cluster.next_vm_id = 5000
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        change_and_fail()
+    assert not os.path.exists(store.path)
+
+
+def test_reading_stores_nothing_and_needs_no_lock(store: YamlFile) -> None:
+    with store.transaction(write=True), store.transaction(write=False) as cluster:
+        cluster.next_vm_id = 5000
+    assert not os.path.exists(store.path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("users: [", "line 2: did not find expected node content"),
+        ("users: {}\n\tx", "line 2: found character that cannot start any token"),
+        ("[]", "line 1: the document: a mapping is wanted, not list '[]'"),
+        ("", "line 1: the document: a mapping is wanted, not null"),
+        ("users: {}\nslices:\n  '7': 5\n", "line 3: slices.7: a mapping is wanted, not int '5'"),
+        ("next_vm_id: many\n", "line 1: next_vm_id: int is wanted, not str 'many'"),
+        (
+            "users:\n  bob:\n    username: bob\n    password_hash: x\n    quota_vms: 1\n",
+            "line 3: users.bob: field used_vms is missing",
+        ),
+        ("flavors:\n  x: {cores: 1}\n", "line 2: flavors.x: field ram_gb is missing"),
+    ],
+)
+def test_a_broken_file_is_told_by_line_and_left_alone(store: YamlFile, text: str, message: str) -> None:
+    path = Path(store.path)
+    path.parent.mkdir()
+    path.write_text(text)
+    for write in (False, True):
+        with pytest.raises(DatabaseError) as caught, store.transaction(write=write):
+            pytest.fail("the block must not run")
+        assert str(caught.value) == f"database {path}, {message}; it is left as it is"
+    assert path.read_text() == text
+
+
+def test_a_slice_under_another_id_is_broken(store: YamlFile) -> None:
+    fill(store)
+    path = Path(store.path)
+    path.write_text(path.read_text().replace("'1000':", "'1001':"))
+    with pytest.raises(DatabaseError, match=r"slices\.1001: holds slice_id 1000"), store.transaction(write=False):
+        pytest.fail("the block must not run")
+
+
+def test_who_waits_too_long_is_told_who_holds_the_lock(store: YamlFile) -> None:
+    other = YamlFile(store.path, lock_timeout_s=0.05)
+    with store.transaction(write=True), pytest.raises(DatabaseError) as caught, other.transaction(write=True):
+        pytest.fail("the block must not run")
+    holder = f"process {os.getpid()} on {os.uname().nodename}"
+    assert str(caught.value) == f"database {store.path} is locked by {holder}; gave up after 0.05 s"
+
+
+def take_ids(path: str, count: int) -> None:
+    for _each in range(count):
+        with YamlFile(path, lock_timeout_s=60).transaction(write=True) as cluster:
+            cluster.next_vm_id += 1
+
+
+def test_no_update_of_several_writers_is_lost(store: YamlFile) -> None:
+    writers = [
+        multiprocessing.get_context("fork").Process(target=take_ids, args=(store.path, 25)) for _each in range(8)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    with store.transaction(write=False) as cluster:
+        assert cluster.next_vm_id == 1000 + 8 * 25
+
+
+STEPS = ["open", "fchmod", "fsync", "rename"]
+
+
+def die_at(path: str, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Change the database in a process that is gone, without any clean-up, at a step of the write."""
+
+    def die(*_args: object, **_kwargs: object) -> None:
+        os._exit(9)
+
+    child = os.fork()
+    if child == 0:
+        store = YamlFile(path, lock_timeout_s=5)
+        with store.transaction(write=True) as cluster:
+            cluster.next_vm_id = 7777
+            monkeypatch.setattr(yaml_file.os, step, die)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_writer_killed_at_any_step_leaves_the_old_state(
+    store: YamlFile, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store)
+    before = Path(store.path).read_text()
+    die_at(store.path, step, monkeypatch)
+    assert Path(store.path).read_text() == before
+    take_ids(store.path, 1)
+    with store.transaction(write=False) as cluster:
+        assert (cluster.next_vm_id, list(cluster.slices)) == (1001, [1000])
+
+
+def test_a_file_that_cannot_be_written_is_told(store: YamlFile) -> None:
+    fill(store)
+    os.mkdir(store.path + ".new")
+    with pytest.raises(DatabaseError, match=r"database .* cannot be written: .*Is a directory"):
+        take_ids(store.path, 1)

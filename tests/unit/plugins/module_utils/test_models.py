@@ -1,0 +1,162 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The data model: names, signatures, defaults, methods and stored shapes."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils import models
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import (
+    VM,
+    FieldError,
+    Flavor,
+    Interface,
+    Link,
+    Network,
+    Slice,
+    User,
+)
+
+FIXTURE = Path(__file__).parents[3] / "fixtures" / "slice_1000.json"
+
+
+def stored() -> dict[str, Any]:
+    return json.loads(FIXTURE.read_text())
+
+
+def test_the_stored_slice_loads_and_comes_back_equal_in_the_same_order() -> None:
+    again = Slice.from_dict(stored()).to_dict()
+    assert json.dumps(again, indent=2) + "\n" == FIXTURE.read_text()
+
+
+@pytest.mark.parametrize(
+    ("cls", "signature"),
+    [
+        (User, "(username, password_hash, quota_vms=10)"),
+        (Interface, "(name, vlan_id=None, mac=None, ip_config=None, link_id=None)"),
+        (Link, "(link_id, vlan_id, vm1_id, vm1_interface, vm2_id, vm2_interface)"),
+        (VM, "(vm_id, name, owner, worker_ip, vnc_port, interfaces, flavor=None, qcow_image=None)"),
+        (Network, "(vlan_id, cidr, gateway_ip, dhcp_enabled=False, dhcp_range=None)"),
+        (Slice, "(slice_id, owner, topology_type='custom')"),
+    ],
+)
+def test_constructors_have_the_models_signatures(cls: type, signature: str) -> None:
+    parameters = [
+        parameter.replace(annotation=inspect.Parameter.empty)
+        for parameter in inspect.signature(cls).parameters.values()
+    ]
+    assert str(inspect.Signature(parameters)) == signature
+
+
+@pytest.mark.parametrize(
+    ("thing", "keys"),
+    [
+        (User("a", "h"), "username password_hash quota_vms used_vms slices"),
+        (Interface("eth0"), "name vlan_id mac ip_config link_id"),
+        (Link(1, 100, 1, "eth1", 2, "eth1"), "link_id vlan_id vm1_id vm1_interface vm2_id vm2_interface"),
+        (
+            VM(1, "v", "a", "10.0.10.1", 5901, []),
+            "vm_id name owner worker_ip vnc_port status pid qcow_image flavor interfaces",
+        ),
+        (Network(100, "192.168.100.0/24", "192.168.100.1"), "vlan_id cidr gateway_ip dhcp_enabled dhcp_range status"),
+        (
+            Slice(1000, "a"),
+            "slice_id owner topology_type vlan_pool_start vlan_pool_end vlan_pool_used status vms links networks",
+        ),
+    ],
+)
+def test_stored_keys_stand_in_the_models_order(thing: Any, keys: str) -> None:
+    assert list(thing.to_dict()) == keys.split()
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        User("a", "h", quota_vms=3),
+        Interface("eth0", 400, "52:54:00:03:e9:00", {"ip": "10.60.7.101"}, None),
+        Link(1, 100, 1, "eth1", 2, "eth1"),
+        VM(1, "v", "a", "10.0.10.1", 5901, [Interface("eth0")], {"cores": 1}, "x.qcow2"),
+        Network(100, "192.168.100.0/24", None, True, "a,b"),
+        Slice(1015, "a", "ring"),
+    ],
+)
+def test_from_dict_is_the_inverse_of_to_dict(thing: Any) -> None:
+    data = {**thing.to_dict(), "beyond": [1]}
+    assert type(thing).from_dict(data).to_dict() == data
+
+
+def test_defaults() -> None:
+    user = User("alice", "abc123", quota_vms=5)
+    assert (user.used_vms, user.slices, User("a", "h").quota_vms) == (0, [], 10)
+    vm = VM(1, "v", "a", "10.0.10.1", 5901, [])
+    assert (vm.status, vm.pid, vm.flavor, vm.qcow_image) == ("pending", None, None, None)
+    assert (Slice(1000, "a").status, Network(1, "c", "g").status) == ("design", "pending")
+
+
+def test_quota() -> None:
+    user = User("alice", "abc123", quota_vms=5)
+    user.used_vms = 4
+    assert user.can_create_vms(1)
+    assert not user.can_create_vms(2)
+
+
+def test_flavors() -> None:
+    assert Flavor.get("cirros") == {
+        "cores": 1,
+        "ram_gb": 0.5,
+        "disk_gb": 1,
+        "image": "/tmp/vm_images/cirros-0.6.2-x86_64-disk.img",
+    }
+    assert Flavor.get("unknown") is None
+    assert list(Flavor.FLAVORS) == ["cirros", "ubuntu"]
+
+
+@pytest.mark.parametrize(
+    ("slice_id", "start", "end"), [(1000, 100, 119), (1001, 120, 139), (1002, 140, 159), (1050, 1100, 1119)]
+)
+def test_the_pool_follows_the_models_formula(slice_id: int, start: int, end: int) -> None:
+    one = Slice(slice_id, "a")
+    assert (one.vlan_pool_start, one.vlan_pool_end) == (start, end)
+
+
+def test_vlans_are_leased_lowest_first_until_none_is_left() -> None:
+    one = Slice(1000, "admin")
+    assert [one.get_next_vlan() for _each in range(21)] == [*range(100, 120), None]
+    one.vlan_pool_used.remove(107)
+    assert one.get_next_vlan() == 107
+
+
+def test_the_management_vlan_is_never_leased() -> None:
+    one = Slice(1015, "admin")
+    assert [one.get_next_vlan() for _each in range(20)] == [*range(401, 420), None]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda data: data.pop("owner"), "the document: field owner is missing"),
+        (lambda data: data.update(slice_id="x"), "slice_id: int is wanted, not str 'x'"),
+        (lambda data: data.update(slice_id=True), "slice_id: int is wanted, not bool 'True'"),
+        (lambda data: data.update(vms=None), "vms: list is wanted, not null"),
+        (lambda data: data["vms"][1].update(pid=5), "vms.1.pid: str or null is wanted, not int '5'"),
+        (lambda data: data["vms"][0]["interfaces"].append(7), "vms.0.interfaces.2: a mapping is wanted, not int '7'"),
+        (lambda data: data["vlan_pool_used"].append("1"), "vlan_pool_used.1: int is wanted, not str '1'"),
+        (lambda data: data["links"][0].pop("vlan_id"), "links.0: field vlan_id is missing"),
+    ],
+)
+def test_a_stored_field_that_does_not_fit_is_named(change: Any, message: str) -> None:
+    data = stored()
+    change(data)
+    with pytest.raises(FieldError) as caught:
+        Slice.from_dict(data)
+    assert str(caught.value) == message
+
+
+def test_the_ground_floor_imports_nothing_of_ours() -> None:
+    assert "from ." not in inspect.getsource(models)

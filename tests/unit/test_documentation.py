@@ -1,0 +1,192 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What modules and roles say of themselves is complete and true.
+
+ansible-test compares options in documentation and code; here stand the rules that it does not have.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.playbook.task import Task
+
+ROOT = Path(__file__).resolve().parents[2]
+COLLECTION = "cloudrepo.slices"
+MODULES = sorted(path.stem for path in ROOT.glob("plugins/modules/*.py") if not path.stem.startswith("_"))
+ROLES = sorted(path.name for path in ROOT.glob("roles/*/"))
+
+# A value of each type, for arguments that an example fills by a template.
+STAND_INS: dict[str, Any] = {
+    "bool": True,
+    "bytes": 1,
+    "dict": {},
+    "float": 1.0,
+    "int": 1,
+    "json": "{}",
+    "list": [],
+    "path": "/a/path",
+    "raw": "text",
+    "str": "text",
+}
+
+
+@pytest.fixture(scope="module")
+def docs() -> dict[str, dict[str, Any]]:
+    """By module name what ansible-doc reads: C(doc) with its fragments, C(examples) as text, C(return)."""
+    names = [f"{COLLECTION}.{module}" for module in MODULES]
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "doc", "--type=module", "--json", *names],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    read = json.loads(done.stdout)
+    assert sorted(read) == names, done.stderr
+    return {name.rpartition(".")[2]: content for name, content in read.items()}
+
+
+def leaves(values: Mapping[str, Any], children: str, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every option or return value below C(values) with its path, those with C(children) before them."""
+    for name, value in values.items():
+        yield f"{path}{name}", value
+        yield from leaves(value.get(children) or {}, children, f"{path}{name}.")
+
+
+class Declared(Exception):
+    """A module declared its arguments; C(args) holds the keywords that it gave AnsibleModule."""
+
+
+def arguments_of(module: str, monkeypatch: pytest.MonkeyPatch) -> ArgumentSpecValidator:
+    """The validator that the module sets up for itself, without running what comes after."""
+    signature = inspect.signature(AnsibleModule.__init__)
+
+    def declare(*args: Any, **kwargs: Any) -> None:
+        raise Declared(signature.bind(*args, **kwargs).arguments)
+
+    code = importlib.import_module(f"ansible_collections.{COLLECTION}.plugins.modules.{module}")
+    with monkeypatch.context() as patch:
+        patch.setattr(AnsibleModule, "__init__", declare)
+        with pytest.raises(Declared) as declared:
+            code.main()
+    keywords = declared.value.args[0]
+    rules = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
+    return ArgumentSpecValidator(keywords["argument_spec"], **{rule: keywords.get(rule) for rule in rules})
+
+
+def without_templates(value: Any, spec: Mapping[str, Any]) -> Any:
+    """The argument with a plausible value of its type (or the first of its choices) for every template in it."""
+    if isinstance(value, str) and "{{" in value:
+        return spec["choices"][0] if spec.get("choices") else STAND_INS[spec.get("type", "str")]
+    if isinstance(value, list):
+        element = {**spec, "type": spec.get("elements", "str")}
+        return [without_templates(each, element) for each in value]
+    if isinstance(value, dict):
+        options = spec.get("options") or {}
+        return {name: without_templates(each, options.get(name, {"type": "raw"})) for name, each in value.items()}
+    return value
+
+
+def exists(action: str) -> bool:
+    """Whether an example may call this action: one of ours, or of those that ansible-core ships."""
+    collection, _dot, name = action.rpartition(".")
+    if collection == COLLECTION:
+        return name in MODULES
+    return collection == "ansible.builtin" and importlib.util.find_spec(f"ansible.modules.{name}") is not None
+
+
+def example_tasks(docs: Mapping[str, Any], module: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """Name, action and arguments of each task in the module's EXAMPLES, checked for form."""
+    tasks = yaml.safe_load(docs[module]["examples"])
+    assert isinstance(tasks, list), "EXAMPLES is a list of tasks"
+    found = []
+    for task in tasks:
+        assert task.get("name"), f"an example task without a name: {task}"
+        actions = [key for key in task if key not in Task.fattributes and not key.startswith("with_")]
+        assert len(actions) == 1, f"{task['name']}: one action, not {actions}"
+        found.append((task["name"], actions[0], task[actions[0]] or {}))
+    return found
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_option_is_described(docs, module):
+    undescribed = [
+        path for path, option in leaves(docs[module]["doc"]["options"], "suboptions") if not option.get("description")
+    ]
+    assert undescribed == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_return_value_has_a_sample(docs, module):
+    returned = docs[module]["return"]
+    assert returned, "RETURN says what the module returns"
+    # A value with parts is shown by its own sample or by those of its parts.
+    bare = [
+        path
+        for path, value in leaves(returned, "contains")
+        if "sample" not in value and not value.get("contains") and not any_above(returned, path)
+    ]
+    assert bare == []
+
+
+def any_above(returned: Mapping[str, Any], path: str) -> bool:
+    """Whether a value that holds the one at C(path) has a sample."""
+    values = dict(leaves(returned, "contains"))
+    parts = path.split(".")
+    return any("sample" in values[".".join(parts[:end])] for end in range(1, len(parts)))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_are_tasks_that_exist(docs, module):
+    tasks = example_tasks(docs, module)
+    assert [action for _name, action, _args in tasks if not exists(action)] == []
+    assert f"{COLLECTION}.{module}" in [action for _name, action, _args in tasks], "an example shows its module"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_are_accepted_by_the_modules(docs, module, monkeypatch):
+    for name, action, args in example_tasks(docs, module):
+        collection, _dot, called = action.rpartition(".")
+        if collection != COLLECTION:
+            continue
+        validator = arguments_of(called, monkeypatch)
+        spec = {"options": validator.argument_spec}
+        result = validator.validate(without_templates(args, spec))
+        assert result.error_messages == [], f"{name}: {action}"
+
+
+def test_action_groups_hold_every_module_once():
+    runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))
+    grouped = [module for group in runtime["action_groups"].values() for module in group]
+    assert sorted(grouped) == MODULES
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_role_arguments_are_its_defaults(role):
+    folder = ROOT / "roles" / role
+    entry_points = yaml.safe_load((folder / "meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]
+    options: dict[str, dict[str, Any]] = {}
+    for name, entry in entry_points.items():
+        assert entry.get("short_description"), f"{name} says what it does"
+        options.update(entry.get("options") or {})
+    undescribed = [path for path, option in leaves(options, "options") if not option.get("description")]
+    assert undescribed == []
+
+    defaults_file = folder / "defaults/main.yml"
+    defaults = (yaml.safe_load(defaults_file.read_text(encoding="utf-8")) or {}) if defaults_file.exists() else {}
+    assert sorted(defaults) == sorted(name for name, option in options.items() if not option.get("required"))
+    stated = {name: option["default"] for name, option in options.items() if "default" in option}
+    assert {name: defaults.get(name) for name in stated} == stated

@@ -1,0 +1,108 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Runs the parts of the test suite side by side: tools/lint, tools/sanity, tools/unit, tools/molecule.
+
+What a part says goes to .test/PART.log and is shown when the part ends: the last lines of one that went well, all of
+one that failed. At the end a line a part; the exit code is 1 if any of them failed. Arguments name the parts; without
+any, all run.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOGS = ROOT / ".test"
+PARTS = ("lint", "sanity", "unit", "molecule")
+TAIL_LINES = 12
+ALIVE_S = 60  # how often to say what is still running, for CI that takes silence for death
+# The lab has timeouts to meet; what merely computes stands back for it.
+NICENESS = {"lint": 10, "sanity": 10, "unit": 5}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a part ended: its exit code and the seconds it took."""
+
+    part: str
+    code: int
+    seconds: float
+
+    def __str__(self) -> str:
+        verdict = "ok" if self.code == 0 else f"FAILED (exit code {self.code})"
+        return f"{self.part:<10} {self.seconds:5.0f} s  {verdict}"
+
+
+def start(part: str, ended: queue.Queue[Ended]) -> subprocess.Popen[bytes]:
+    """Start a part in a process group of its own; its end is put into C(ended)."""
+    begin = time.monotonic()
+    with open(LOGS / f"{part}.log", "wb") as log:
+        process = subprocess.Popen(
+            ["nice", f"--adjustment={NICENESS.get(part, 0)}", str(ROOT / "tools" / part)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    threading.Thread(
+        target=lambda: ended.put(Ended(part, process.wait(), time.monotonic() - begin)), daemon=True
+    ).start()
+    return process
+
+
+def show(result: Ended) -> None:
+    """Print what a part that has ended said."""
+    lines = (LOGS / f"{result.part}.log").read_text(encoding="utf-8", errors="replace").splitlines()
+    if result.code == 0 and len(lines) > TAIL_LINES:
+        lines = [f"(… the whole of it: .test/{result.part}.log)", *lines[-TAIL_LINES:]]
+    print(f"\n===== {result}", *lines, sep="\n", flush=True)
+
+
+def main(parts: list[str]) -> int:
+    """Run the parts, show how each ended, and return the exit code."""
+    unknown = [part for part in parts if part not in PARTS]
+    if unknown:
+        print(f"unknown: {', '.join(unknown)}; there are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    LOGS.mkdir(exist_ok=True)
+    ended: queue.Queue[Ended] = queue.Queue()
+    begin = time.monotonic()
+    running = {part: start(part, ended) for part in parts}
+    results: list[Ended] = []
+    print(f"===== side by side: {', '.join(running)}", flush=True)
+    try:
+        while running:
+            try:
+                result = ended.get(timeout=ALIVE_S)
+            except queue.Empty:
+                print(f"      {time.monotonic() - begin:.0f} s: still running: {', '.join(running)}", flush=True)
+                continue
+            del running[result.part]
+            results.append(result)
+            show(result)
+    finally:  # when interrupted, leave nothing running
+        for process in running.values():
+            os.killpg(process.pid, signal.SIGTERM)
+    print("\n=====", *sorted(results, key=lambda result: parts.index(result.part)), sep="\n")
+    return int(any(result.code for result in results))
+
+
+def interrupted(number: int, _frame: object) -> None:
+    """End as if by Ctrl-C, so that the parts are ended as well."""
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, interrupted)
+    try:
+        sys.exit(main(sys.argv[1:] or list(PARTS)))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
