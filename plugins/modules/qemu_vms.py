@@ -39,6 +39,12 @@ options:
       - What runs the guest's instructions, the first of the list that works.
     type: str
     default: kvm:tcg
+  checksum_offload:
+    description:
+      - Whether guests may leave the checksums of their packets to the network card, which costs them less.
+      - Open vSwitch's userspace datapath passes such packets on as they are, and TCP then hangs. Say no there.
+    type: bool
+    default: true
   restart:
     description:
       - Whether VMs that cannot become as wanted while they run are restarted.
@@ -152,6 +158,7 @@ ARGUMENTS = {
     "state": {"type": "str", "default": "running", "choices": ["pruned", "running"]},
     "vnc_address": {"type": "str"},
     "accelerator": {"type": "str", "default": "kvm:tcg"},
+    "checksum_offload": {"type": "bool", "default": True},
     "restart": {"type": "bool", "default": False},
     "start_timeout_s": {"type": "int", "default": 60},
 }
@@ -173,6 +180,7 @@ def main() -> None:
             state_dir=params["state_dir"],
             vnc_address=params["vnc_address"] or "",
             accelerator=params["accelerator"],
+            checksum_offload=params["checksum_offload"],
             owner=None if account is None else account.uid,
         )
         have = observed(

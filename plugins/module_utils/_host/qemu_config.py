@@ -27,12 +27,14 @@ class Settings:
     """What all VMs of a host have in common.
 
     Attributes:
+        checksum_offload: whether guests may leave the checksums of their packets to the NIC.
         owner: the uid that may open the taps; nothing in a plan for a host without that user.
     """
 
     state_dir: str
     vnc_address: str
     accelerator: str
+    checksum_offload: bool
     owner: int | None
 
     def folder(self, vm_id: int) -> str:
@@ -96,6 +98,7 @@ def as_started(vm: VM, settings: Settings) -> dict[str, Any]:
         "overlay": vm.overlay,
         "vnc": _vnc(vm, settings),
         "accelerator": settings.accelerator,
+        "checksum_offload": settings.checksum_offload,
         "interfaces": [{"name": nic.name, "tap": nic.tap, "mac": nic.mac} for nic in vm.interfaces],
     }
 
@@ -156,7 +159,7 @@ def _config(vm: VM, settings: Settings) -> str:
         ),
     ]
     for slot, nic in enumerate(vm.interfaces, _FIRST_NIC_SLOT):
-        sections += _nic(nic, slot)
+        sections += _nic(nic, slot, settings)
     sections += [
         ('vnc "default"', {"vnc": _vnc(vm, settings)}),
         ('chardev "qmp"', {**sockets, "path": qmp_socket(vm.vm_id)}),
@@ -175,7 +178,7 @@ def _config(vm: VM, settings: Settings) -> str:
     return "\n".join(_section(head, values) for head, values in sections)
 
 
-def _nic(nic: Interface, slot: int) -> list[tuple[str, dict[str, str]]]:
+def _nic(nic: Interface, slot: int, settings: Settings) -> list[tuple[str, dict[str, str]]]:
     backend = f"tap-{nic.name}"
     return [
         (f'netdev "{backend}"', {"type": "tap", "ifname": nic.tap, "script": "no", "downscript": "no"}),
@@ -189,6 +192,7 @@ def _nic(nic: Interface, slot: int) -> list[tuple[str, dict[str, str]]]:
                 "bus": "pcie.0",
                 "addr": hex(slot),
                 "romfile": "",
+                "csum": "on" if settings.checksum_offload else "off",
             },
         ),
     ]
