@@ -7,6 +7,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-down test lint sanity unit molecule clean
 
+# The lab's hosts are root's.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=ANSIBLE_CONFIG --)
+
 # Ansible ignores an ansible.cfg in a folder that everybody may write, unless it is named.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
@@ -20,7 +23,7 @@ demo: setup ## from a bare machine to VMs that talk: start the lab, deploy a sli
 	@tools/demo
 
 demo-down: setup ## take the demo's lab away
-	.venv/bin/ansible-playbook cloudrepo.slices.lab_down
+	$(AS_ROOT) .venv/bin/ansible-playbook cloudrepo.slices.lab_down
 
 test: setup ## every test: lint, sanity, unit and molecule side by side
 	@.venv/bin/python tools/test.py

@@ -10,8 +10,8 @@ short_description: Runs a command in a VM over its serial console
 version_added: 1.0.0
 description:
   - Runs a command in the root shell on a guest's serial console. The guest needs no network, no agent and no address.
-  - Waits for a guest that is still booting, and for others who use the console. Whatever an earlier command left
-    running on the console is interrupted.
+  - Waits for a guest that is still booting, and for others who use the console. A command that does not end in time
+    is interrupted.
   - A command that ends with another code than zero makes the task fail, as with M(ansible.builtin.command).
 author:
   - the cloudrepo.slices authors (@cloudrepo)
@@ -105,7 +105,7 @@ def main() -> None:
         result = {
             "rc": answer.rc,
             "stdout": answer.stdout.rstrip("\n"),
-            "stdout_lines": answer.stdout.splitlines(),
+            "stdout_lines": answer.stdout.rstrip("\n").splitlines(),
             "duration_s": round(time.monotonic() - begin, 3),
         }
         if answer.rc != 0:

@@ -38,7 +38,8 @@ class Port:
 
     def __str__(self) -> str:
         if self.vlan_mode == "access":
-            return f"port {self.name}: access VLAN {self.tag} on {self.bridge}"
+            trunks = f", trunks {_ranges(self.trunks)}" if self.trunks else ""
+            return f"port {self.name}: access VLAN {self.tag}{trunks} on {self.bridge}"
         tag = "" if self.tag is None else f", tag {self.tag}"
         return f"port {self.name}: {self.vlan_mode or 'no mode'}{tag}, trunks {_ranges(self.trunks)} on {self.bridge}"
 

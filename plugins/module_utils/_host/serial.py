@@ -9,6 +9,7 @@ in two pieces, and questions are asked again until they are answered.
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import re
@@ -25,7 +26,7 @@ from ..errors import SlicesError
 # A terminal's line takes 4,095 bytes; one byte of the command takes four as an octal escape.
 _CHUNK_BYTES = 200
 _INTERRUPT = "\x03"
-_PROBE_EVERY_S = 1.0
+_PROBE_EVERY_S = (1.0, 1.0, 2.0, 2.0, 5.0)
 
 
 class Console(Protocol):
@@ -53,6 +54,8 @@ class SocketConsole:
 
     def __init__(self, client: socket.socket) -> None:
         self._client = client
+        # A character may come in two pieces.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def send(self, text: str) -> None:
         """See C(Console)."""
@@ -68,7 +71,7 @@ class SocketConsole:
             return ""
         if not data:
             raise SlicesError("QEMU closed the serial console")
-        return data.decode("utf-8", "replace")
+        return self._decoder.decode(data)
 
 
 @contextmanager
@@ -107,14 +110,13 @@ def run(
 
 
 def _wake(console: Console, nonce: str, deadline: float, now: Callable[[], float]) -> None:
-    """Probe until the shell answers; also ends whatever an earlier caller left running."""
+    """Probe until the shell answers. Nothing is interrupted: it might be what boots the guest."""
     seen = ""
     tries = 0
     while now() < deadline:
         tries += 1
-        probe = f"READY{tries}-"
-        console.send(f"{_INTERRUPT}\n{_say(probe, nonce)}\n")
-        until = min(now() + _PROBE_EVERY_S, deadline)
+        console.send(f"\n{_say(f'READY{tries}-', nonce)}\n")
+        until = min(now() + _PROBE_EVERY_S[min(tries, len(_PROBE_EVERY_S)) - 1], deadline)
         while now() < until:
             seen += console.receive(until - now())
             if re.search(rf"READY[0-9]+-{nonce}", seen):
@@ -155,7 +157,8 @@ def _read(console: Console, nonce: str, deadline: float, now: Callable[[], float
             console.send(f"{_say('END-', nonce, ':$cr_rc:')}\n")
             patience_s *= 2
             ask_at = now() + patience_s
-    raise SlicesError("the command did not end in time", stdout=_between(seen, nonce, len(seen)))
+    console.send(_INTERRUPT)
+    raise SlicesError("the command did not end in time and was interrupted", stdout=_between(seen, nonce, len(seen)))
 
 
 def _say(mark: str, nonce: str, rest: str = "") -> str:

@@ -1,0 +1,139 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Stand-ins for a host that record what they are told and answer only what they were told to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import SliceOrder, read_slices
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import Settings
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Result
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, SlicesError
+
+STATE_DIR = "/var/lib/cloudrepo"
+
+
+class UnexpectedCommand(AssertionError):
+    """A command that the test did not tell the fake of."""
+
+
+class FakeRunner:
+    """Records every argv and its standard input, and answers as it was told.
+
+    A command is known by its first words; where several match, the longest does.
+    """
+
+    def __init__(self) -> None:
+        self.argvs: list[list[str]] = []
+        self.stdins: list[str | None] = []
+        self._answers: dict[tuple[str, ...], list[Result]] = {}
+        self._effects: dict[tuple[str, ...], Callable[[Sequence[str]], None]] = {}
+
+    def tell(self, *words: str, stdout: str = "", stderr: str = "", rc: int = 0) -> FakeRunner:
+        """Answer commands that begin with C(words); told again, answers are given in turn, and the last one stays."""
+        self._answers.setdefault(words, []).append(Result(rc=rc, stdout=stdout, stderr=stderr))
+        return self
+
+    def on(self, *words: str, do: Callable[[Sequence[str]], None]) -> FakeRunner:
+        """Call C(do) with the argv of commands that begin with C(words)."""
+        self._effects[words] = do
+        return self.tell(*words)
+
+    def run(self, argv: Sequence[str], *, stdin: str | None = None, check: bool = True) -> Result:
+        """See C(Runner)."""
+        self.argvs.append(list(argv))
+        self.stdins.append(stdin)
+        known = [words for words in self._answers if tuple(argv[: len(words)]) == words]
+        if not known:
+            raise UnexpectedCommand(f"nobody told of {list(argv)}")
+        words = max(known, key=len)
+        if words in self._effects:
+            self._effects[words](argv)
+        answers = self._answers[words]
+        result = answers.pop(0) if len(answers) > 1 else answers[0]
+        if check and result.rc != 0:
+            raise CommandFailed(cmd=argv, rc=result.rc, stdout=result.stdout, stderr=result.stderr)
+        return result
+
+
+class FakeMonitor:
+    """Monitors of VMs: those in C(answering) greet, after as many tries as they are told."""
+
+    def __init__(self, answering: dict[str, int] | None = None, *, refusing: Sequence[str] = ()) -> None:
+        self.links: list[tuple[str, str, bool]] = []
+        self._tries = dict(answering or {})
+        self._refusing = refusing
+
+    def greets(self, path: str) -> bool:
+        """See C(Monitor)."""
+        if path not in self._tries:
+            return False
+        self._tries[path] -= 1
+        return self._tries[path] < 0
+
+    def set_link(self, path: str, device: str, *, up: bool) -> None:
+        """See C(Monitor)."""
+        if path in self._refusing:
+            raise SlicesError(f"QEMU does not answer at {path}")
+        self.links.append((path, device, up))
+
+
+class FakeTime:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> float:
+        """The time."""
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.seconds += seconds
+
+
+def settings(**changes: Any) -> Settings:
+    """What the VMs of a host have in common."""
+    values: dict[str, Any] = {
+        "state_dir": STATE_DIR,
+        "vnc_address": "10.0.10.1",
+        "accelerator": "tcg",
+        "checksum_offload": True,
+        "owner": 998,
+    }
+    return Settings(**{**values, **changes})
+
+
+def nic(vm_id: int, index: int, vlan_id: int | None, link_id: int | None = None) -> dict[str, Any]:
+    """An interface of a work order."""
+    return {
+        "name": f"eth{index}",
+        "tap": f"tap_{vm_id}_eth{index}",
+        "mac": f"52:54:00:03:e9:{index:02x}",
+        "vlan_id": vlan_id,
+        "link_id": link_id,
+    }
+
+
+def vm(vm_id: int = 1001, *vlan_ids: int | None, state_dir: str = STATE_DIR, **changes: Any) -> dict[str, Any]:
+    """A VM of a work order with an interface for each VLAN."""
+    values: dict[str, Any] = {
+        "vm_id": vm_id,
+        "name": f"vm{vm_id - 1000}",
+        "cores": 1,
+        "ram_mib": 512,
+        "disk_bytes": 1 << 30,
+        "overlay": f"{state_dir}/vms/{vm_id}/vm{vm_id - 1000}_img.qcow2",
+        "backing_file": f"{state_dir}/images/base.img",
+        "vnc_port": 4900 + vm_id,
+        "interfaces": [nic(vm_id, index, vlan_id, vlan_id) for index, vlan_id in enumerate(vlan_ids)],
+    }
+    return {**values, **changes}
+
+
+def orders(*vms: dict[str, Any], slice_id: int = 1000, state_dir: str = STATE_DIR) -> tuple[SliceOrder, ...]:
+    """A work order with one slice."""
+    return read_slices([{"slice_id": slice_id, "vms": list(vms)}], state_dir=state_dir)

@@ -1,0 +1,29 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Runs a module's C(main) as Ansible would, in this process."""
+
+from __future__ import annotations
+
+import io
+import json
+from types import ModuleType
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from .fakes import FakeRunner
+
+
+def run(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, runner: FakeRunner | None = None, **args: Any
+) -> dict[str, Any]:
+    """What the module returns; C(_ansible_check_mode) among C(args) sets check mode."""
+    out = io.StringIO()
+    if runner is not None:
+        monkeypatch.setattr(module, "SubprocessRunner", lambda: runner)
+    monkeypatch.setattr("sys.stdout", out)
+    with patch_module_args(args), pytest.raises(SystemExit):
+        module.main()
+    result: dict[str, Any] = json.loads(out.getvalue())
+    return result

@@ -1,0 +1,196 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ovs, ovsdb
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.ovs import ALL_VLANS
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.ovsdb import VSCTL, Port, Switch
+
+from .fakes import (
+    FakeRunner,
+    UnexpectedCommand,
+    orders,
+    vm,
+)
+
+IDS = {"cloudrepo-slice": "1000", "cloudrepo-vm": "1001", "cloudrepo-interface": "eth0", "cloudrepo-link": "100"}
+GOOD = Port("tap_1001_eth0", "br-int", tag=100, vlan_mode="access", external_ids=IDS)
+
+
+def switch(*ports: Port, **bridges: str) -> Switch:
+    return Switch({"br-int": "system", **bridges}, {port.name: port for port in ports})
+
+
+def access(have: Switch, *vlan_ids: int | None, unplugged: frozenset[str] = frozenset()) -> ovs.PortPlan:
+    return ovs.plan_access_ports(orders(vm(1001, *vlan_ids)), have, bridge="br-int", unplugged=unplugged)
+
+
+def bridge(have: Switch, *ports: dict[str, Any], datapath: str | None = None, present: bool = True) -> ovs.BridgePlan:
+    return ovs.plan_bridge(name="br-int", datapath_type=datapath, ports=ports, have=have, present=present)
+
+
+TRUNK = {"name": "trunk0", "type": "system", "vlan_id": None}
+GATEWAY = {"name": "gw400", "type": "internal", "vlan_id": 400}
+
+
+def table(*headings: str, rows: list[list[Any]]) -> str:
+    return json.dumps({"headings": headings, "data": rows})
+
+
+def test_database_is_read_in_one_call():
+    text = table("name", "ports", "datapath_type", rows=[["br-int", ["set", [["uuid", "p1"], ["uuid", "p2"]]], ""]])
+    text += "\n" + table(
+        *("_uuid", "name", "tag", "vlan_mode", "trunks", "external_ids", "interfaces"),
+        rows=[
+            [["uuid", "p1"], "tap_1", 100, "access", ["set", []], ["map", [["a", "b"]]], ["uuid", "i1"]],
+            [["uuid", "p2"], "gw", ["set", []], ["set", []], ["set", [2, 1]], ["map", []], ["uuid", "i2"]],
+        ],
+    )
+    text += "\n" + table("_uuid", "type", rows=[[["uuid", "i1"], ""], [["uuid", "i2"], "internal"]])
+    runner = FakeRunner().tell(*VSCTL, "--format=json", stdout=text)
+
+    assert ovsdb.observe(runner) == Switch(
+        bridges={"br-int": "system"},
+        ports={
+            "tap_1": Port("tap_1", "br-int", tag=100, vlan_mode="access", external_ids={"a": "b"}),
+            "gw": Port("gw", "br-int", trunks=(1, 2), kind="internal"),
+        },
+    )
+    assert len(runner.argvs) == 1
+
+
+def test_access_port_is_added_and_tagged_in_one_transaction():
+    todo = access(switch(), 100, None)
+    runner = FakeRunner().tell("ovs-vsctl")
+    ovs.apply(todo.commands, runner)
+
+    assert runner.argvs == [
+        [
+            *("ovs-vsctl", "--timeout=120"),
+            *("--", "add-port", "br-int", "tap_1001_eth0"),
+            *("--", "set", "Port", "tap_1001_eth0", "vlan_mode=access", "tag=100"),
+            *("external_ids:cloudrepo-interface=eth0", "external_ids:cloudrepo-link=100"),
+            *("external_ids:cloudrepo-slice=1000", "external_ids:cloudrepo-vm=1001"),
+        ]
+    ]
+    assert todo.after == ["port tap_1001_eth0: access VLAN 100 on br-int"]
+
+
+def test_nothing_is_sent_when_nothing_differs():
+    todo = access(switch(GOOD), 100)
+
+    assert not todo.changed
+    with pytest.raises(UnexpectedCommand):
+        ovs.apply([["x"]], FakeRunner())
+    ovs.apply(todo.commands, FakeRunner())
+
+
+@pytest.mark.parametrize(
+    ("drift", "commands"),
+    [
+        ({"tag": 101}, []),
+        ({"vlan_mode": None}, []),
+        ({"vlan_mode": "native-untagged"}, []),
+        ({"trunks": (3, 4)}, [["clear", "Port", "tap_1001_eth0", "trunks"]]),
+        ({"external_ids": {**IDS, "cloudrepo-vm": "7"}}, []),
+        (
+            {"external_ids": {**IDS, "cloudrepo-old": "7", "iface-id": "x"}},
+            [["remove", "Port", "tap_1001_eth0", "external_ids", "cloudrepo-old"]],
+        ),
+    ],
+)
+def test_drift_is_mended_in_place(drift, commands):
+    todo = access(switch(Port(**{**vars(GOOD), **drift})), 100)
+
+    assert todo.commands[0][:3] == ["set", "Port", "tap_1001_eth0"]
+    assert todo.commands[1:] == commands
+    assert todo.before != todo.after
+
+
+def test_foreign_identities_are_no_drift():
+    assert not access(switch(Port(**{**vars(GOOD), "external_ids": {**IDS, "iface-id": "x"}})), 100).changed
+
+
+def test_port_on_another_bridge_is_moved_in_the_same_transaction():
+    todo = access(switch(Port(**{**vars(GOOD), "bridge": "br-ex"})), 100)
+
+    assert [command[0] for command in todo.commands] == ["del-port", "add-port", "set"]
+
+
+def test_what_carries_the_slices_id_and_is_not_listed_goes():
+    stale = Port("tap_1002_eth0", "br-int", external_ids={"cloudrepo-slice": "1000"})
+    other = Port("tap_2000_eth0", "br-int", external_ids={"cloudrepo-slice": "2000"})
+    todo = access(switch(GOOD, stale, other, Port("eno1", "br-int")), 100)
+
+    assert todo.commands == [["del-port", "br-int", "tap_1002_eth0"]]
+
+
+def test_interface_without_vlan_leaves_the_bridge_whatever_its_port_says_of_itself():
+    assert access(switch(Port("tap_1001_eth0", "br-int")), None).commands == [["del-port", "br-int", "tap_1001_eth0"]]
+
+
+def test_port_whose_tap_was_made_anew_is_plugged_again_in_two_transactions():
+    todo = access(switch(GOOD), 100, unplugged=frozenset({"tap_1001_eth0"}))
+
+    assert todo.changed
+    assert todo.unplug_commands == [["del-port", "br-int", "tap_1001_eth0"]]
+    assert [command[0] for command in todo.commands] == ["add-port", "set"]
+
+
+def test_bridge_comes_with_its_ports():
+    todo = bridge(Switch(), TRUNK, GATEWAY, datapath="netdev")
+
+    assert todo.commands == [
+        ["add-br", "br-int"],
+        ["set", "Bridge", "br-int", "datapath_type=netdev"],
+        ["add-port", "br-int", "trunk0"],
+        ["set", "Port", "trunk0", "vlan_mode=trunk", "trunks=1-4094", "external_ids:cloudrepo-infrastructure=true"],
+        ["add-port", "br-int", "gw400"],
+        ["set", "Port", "gw400", "vlan_mode=access", "tag=400", "external_ids:cloudrepo-infrastructure=true"],
+        ["set", "Interface", "gw400", "type=internal"],
+    ]
+    assert todo.after == [
+        "bridge br-int: datapath netdev",
+        "port trunk0: trunk, trunks 1-4094 on br-int",
+        "port gw400: access VLAN 400 on br-int",
+    ]
+
+
+def test_bridge_that_is_there_stays():
+    mark = {"cloudrepo-infrastructure": "true"}
+    have = switch(
+        Port("trunk0", "br-int", vlan_mode="trunk", trunks=ALL_VLANS, external_ids=mark),
+        Port("gw400", "br-int", tag=400, vlan_mode="access", external_ids=mark, kind="internal"),
+        GOOD,
+    )
+
+    assert not bridge(have, TRUNK, GATEWAY).changed
+    assert bridge(have, TRUNK).commands == [["del-port", "br-int", "gw400"]]
+
+
+def test_open_trunk_is_closed_to_untagged_frames():
+    have = switch(Port("trunk0", "br-int", tag=1))
+    todo = bridge(have, TRUNK)
+
+    assert todo.before == ["port trunk0: no mode, tag 1, trunks any on br-int"]
+    assert ["clear", "Port", "trunk0", "tag"] in todo.commands
+    assert "trunks=1-4094" in todo.commands[0]
+
+
+def test_datapath_is_changed_only_when_asked():
+    assert bridge(switch(), datapath="netdev").commands == [["set", "Bridge", "br-int", "datapath_type=netdev"]]
+    assert not bridge(switch()).changed
+
+
+def test_bridge_goes_with_all_its_ports():
+    todo = bridge(switch(GOOD), present=False)
+
+    assert todo.commands == [["del-br", "br-int"]]
+    assert todo.before == ["bridge br-int: datapath system"]
+    assert not bridge(Switch(), present=False).changed

@@ -1,0 +1,256 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import qemu, qemu_apply
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import Account
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import SliceOrder, all_vms
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import Host, Prune, VmPlan
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_apply import Clock, Tools
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import render
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import TEMPLATE, Unit, Units
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+
+from .fakes import STATE_DIR, FakeMonitor, FakeRunner, FakeTime, orders, settings, vm
+
+ME = Account("me", os.getuid(), os.getgid())
+SETTINGS = settings()
+QMP = "/run/cloudrepo/1001/qmp.sock"
+
+
+def unit(vm_id: int = 1001, active: str = "active", pid: int | None = 4821) -> Unit:
+    return Unit(1000, vm_id, active, "running", pid)
+
+
+def running(order: tuple[SliceOrder, ...], *units: Unit) -> Host:
+    """A host on which the order has been carried out."""
+    vms = all_vms(order)
+    texts = {
+        f"{SETTINGS.folder(each.vm_id)}/{name}": text for each in vms for name, text in render(each, SETTINGS).items()
+    }
+    found = units or tuple(unit(each.vm_id) for each in vms)
+    return Host(
+        Units(
+            vms={each.vm_id: each for each in found},
+            enabled=frozenset((each.slice_id, each.vm_id) for each in vms),
+            templates={1000: TEMPLATE},
+            slices=frozenset({1000}),
+        ),
+        texts,
+    )
+
+
+def plan(order: tuple[SliceOrder, ...], have: Host, *, restart: bool = False) -> VmPlan:
+    return qemu.plan(order, have, settings=SETTINGS, restart=restart)
+
+
+def ids(vms: Any) -> list[int]:
+    return [each.vm_id for each in vms]
+
+
+def test_vm_that_runs_as_wanted_is_left_alone():
+    order = orders(vm(1001, None, 100))
+    todo = plan(order, running(order))
+
+    assert not todo.changed
+    assert (todo.before, todo.after) == ([], [])
+
+
+def test_new_vm_gets_everything():
+    todo = plan(orders(vm(1001, 100)), Host())
+
+    assert (todo.templates, ids(todo.enable), ids(todo.start)) == ((1000,), [1001], [1001])
+    assert [write.name for write in todo.writes] == ["qemu.cfg", "taps", "links_down", "vm.json"]
+    assert todo.before == ["unit cloudrepo-1000@1001.service: stopped, disabled"]
+    assert todo.after == ["template cloudrepo-1000@.service", "unit cloudrepo-1000@1001.service: running, enabled"]
+
+
+def test_vm_that_failed_is_forgiven_and_started():
+    order = orders(vm(1001, 100))
+    todo = plan(order, running(order, unit(active="failed", pid=None)))
+
+    assert (ids(todo.failed), ids(todo.start)) == ([1001], [1001])
+    assert todo.before == ["unit cloudrepo-1000@1001.service: failed"]
+
+
+def test_change_that_needs_a_restart_waits_for_leave():
+    have = running(orders(vm(1001, 100)))
+    todo = plan(orders(vm(1001, 100, cores=2)), have)
+
+    assert not todo.changed
+    assert todo.result["restart_required"] == [{"vm_id": 1001, "name": "vm1", "reasons": ["cores 1 → 2"]}]
+
+    todo = plan(orders(vm(1001, 100, cores=2)), have, restart=True)
+
+    assert ids(each for each, _why in todo.restart) == [1001]
+    assert [write.name for write in todo.writes] == ["qemu.cfg", "vm.json"]
+    assert todo.before == ["unit cloudrepo-1000@1001.service: running, cores 1"]
+    assert todo.after == ["unit cloudrepo-1000@1001.service: restarted, cores 1 → 2"]
+    assert todo.result["restart_required"] == []
+
+
+def test_carrier_follows_the_vlan_without_a_restart():
+    todo = plan(orders(vm(1001, 400, None)), running(orders(vm(1001, None, 100))))
+
+    assert [(link.interface, link.up) for link in todo.links] == [("eth0", True), ("eth1", False)]
+    assert [write.text for write in todo.writes] == ["nic-eth1\n"]
+    assert todo.before == ["unit cloudrepo-1000@1001.service: eth0 down, eth1 up"]
+
+
+def test_carrier_follows_the_vlan_also_of_a_vm_that_waits_for_its_restart():
+    todo = plan(orders(vm(1001, None, cores=2)), running(orders(vm(1001, 100, 101))))
+
+    assert [(link.interface, link.up) for link in todo.links] == [("eth0", False), ("eth1", False)]
+    assert [(write.name, write.text) for write in todo.writes] == [("links_down", "nic-eth0\nnic-eth1\n")]
+    assert [why for _vm, why in todo.restart_required] == [("cores 1 → 2", "interface eth1 removed")]
+
+
+def test_lost_file_of_a_running_vm_is_written_again():
+    order = orders(vm(1001, 100))
+    have = running(order)
+    texts = {path: text for path, text in have.texts.items() if not path.endswith("qemu.cfg")}
+    todo = plan(order, Host(have.units, texts))
+
+    assert [write.name for write in todo.writes] == ["qemu.cfg"]
+    assert (todo.start, todo.restart) == ((), ())
+    assert todo.after == ["unit cloudrepo-1000@1001.service: qemu.cfg current"]
+
+
+def test_vm_that_shall_stand_still_is_stopped_and_stays():
+    todo = plan(orders(vm(1001, 100, state="stopped")), running(orders(vm(1001, 100))))
+
+    assert (ids(todo.halt), ids(todo.disable), todo.start, todo.prune.changed) == ([1001], [1001], (), False)
+    assert todo.after == ["unit cloudrepo-1000@1001.service: stopped, disabled"]
+
+
+def test_what_is_not_listed_goes():
+    have = running(orders(vm(1001, 100), vm(1002, 100)))
+    todo = qemu.plan_prune(orders(vm(1001, 100)), have)
+
+    assert ([each.vm_id for each in todo.stop], todo.disable) == ([1002], ((1000, 1002),))
+    assert (todo.templates, todo.slices) == ((), ())
+    assert todo.before == ["unit cloudrepo-1000@1002.service: active"]
+
+
+def test_slice_without_vms_leaves_nothing():
+    have = running(orders(vm(1001, 100)))
+    todo = qemu.plan_prune(orders(), have)
+
+    assert (todo.templates, todo.slices) == ((1000,), (1000,))
+    assert not qemu.plan_prune(orders(), Host()).changed
+
+
+def tools(runner: FakeRunner, monitor: FakeMonitor, unit_dir: Path) -> Tools:
+    time = FakeTime()
+    return Tools(runner, monitor, Clock(time.now, time.sleep), str(unit_dir))
+
+
+def test_pruning_is_a_call_for_each_kind(tmp_path):
+    (tmp_path / "cloudrepo-1000@.service").write_text("")
+    runner = FakeRunner().tell("systemctl")
+    todo = Prune(
+        stop=(unit(1001), unit(1002, "failed", None)), disable=((1000, 1001),), templates=(1000,), slices=(1000,)
+    )
+    qemu_apply.prune(todo, tools(runner, FakeMonitor(), tmp_path))
+
+    names = ["cloudrepo-1000@1001.service", "cloudrepo-1000@1002.service"]
+    assert runner.argvs == [
+        ["systemctl", "stop", "--", *names, "cloudrepo-1000.slice"],
+        ["systemctl", "--no-reload", "disable", "--", names[0]],
+        ["systemctl", "reset-failed", "--", names[1]],
+        ["systemctl", "daemon-reload"],
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def shown(vm_id: int, active: str, pid: int = 0) -> str:
+    return f"Id=cloudrepo-1000@{vm_id}.service\nActiveState={active}\nSubState=x\nMainPID={pid}\nResult=success\n\n"
+
+
+def carry_out(
+    tmp_path: Path, order: tuple[SliceOrder, ...], have: Host, runner: FakeRunner, monitor: FakeMonitor
+) -> list[dict[str, Any]]:
+    moved_settings = settings(state_dir=str(tmp_path))
+    moved = {path.replace(STATE_DIR, str(tmp_path)): text for path, text in have.texts.items()}
+    todo = qemu.plan(order, Host(have.units, moved), settings=moved_settings, restart=False)
+    return qemu_apply.apply(
+        todo, order, tools(runner, monitor, tmp_path), settings=moved_settings, account=ME, start_timeout_s=5
+    )
+
+
+def test_starting_is_a_call_for_each_kind(tmp_path):
+    order = orders(*(vm(vm_id, 100, state_dir=str(tmp_path)) for vm_id in (1001, 1002)), state_dir=str(tmp_path))
+    for vm_id in (1001, 1002):
+        (tmp_path / f"vms/{vm_id}").mkdir(parents=True)
+    runner = FakeRunner().tell("systemctl")
+    runner.tell("systemctl", "show", stdout=shown(1001, "activating"))
+    runner.tell("systemctl", "show", stdout=shown(1001, "active", 11) + shown(1002, "active", 12))
+    vms = carry_out(tmp_path, order, Host(), runner, FakeMonitor({QMP: 2, "/run/cloudrepo/1002/qmp.sock": 0}))
+
+    names = ["cloudrepo-1000@1001.service", "cloudrepo-1000@1002.service"]
+    assert [argv for argv in runner.argvs if argv[1] != "show"] == [
+        ["systemctl", "--no-reload", "enable", "--quiet", "--", *names],
+        ["systemctl", "daemon-reload"],
+        ["systemctl", "start", "--", *names],
+    ]
+    assert [(each["state"], each["pid"], each["message"]) for each in vms] == [
+        ("running", "11", None),
+        ("running", "12", None),
+    ]
+    folder = tmp_path / "vms/1001"
+    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert modes == dict.fromkeys(["console.log", "links_down", "qemu.cfg", "taps", "vm.json"], 0o640)
+    assert (tmp_path / "cloudrepo-1000@.service").read_text() == TEMPLATE
+
+
+def test_one_vm_that_fails_does_not_hold_up_the_others(tmp_path):
+    order = orders(*(vm(vm_id, 100, state_dir=str(tmp_path)) for vm_id in (1001, 1002, 1003)), state_dir=str(tmp_path))
+    for vm_id in (1001, 1002, 1003):
+        (tmp_path / f"vms/{vm_id}").mkdir(parents=True)
+    runner = FakeRunner().tell("systemctl").tell("systemctl", "start", rc=1)
+    after = shown(1001, "failed") + shown(1002, "active", 12) + shown(1003, "activating")
+    runner.tell("systemctl", "show", stdout=after).tell("journalctl", stdout="no such disk\n")
+    with pytest.raises(SlicesError) as failed:
+        carry_out(tmp_path, order, Host(), runner, FakeMonitor({"/run/cloudrepo/1002/qmp.sock": 0}))
+
+    assert failed.value.message == (
+        "VM 1001 (vm1): unit cloudrepo-1000@1001.service: it ended:\nno such disk\n"
+        "VM 1003 (vm3): unit cloudrepo-1000@1003.service: its monitor did not answer within 5 s:\nno such disk"
+    )
+    assert [(each["state"], each["pid"]) for each in failed.value.fields["vms"]] == [
+        ("error", None),
+        ("running", "12"),
+        ("error", None),
+    ]
+    assert failed.value.fields["changed"] is True
+
+
+def test_carrier_is_noted_once_it_is_changed(tmp_path):
+    have = running(orders(vm(1001, 100)))
+    order = orders(vm(1001, None, state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    (tmp_path / "vms/1001").mkdir(parents=True)
+    note = tmp_path / "vms/1001/links_down"
+    have = Host(have.units, {path: text.replace(STATE_DIR, str(tmp_path)) for path, text in have.texts.items()})
+    runner = FakeRunner().tell("systemctl", "show", stdout=shown(1001, "active", 4821))
+
+    with pytest.raises(SlicesError, match="QEMU does not answer"):
+        carry_out(tmp_path, order, have, runner, FakeMonitor(refusing=[QMP]))
+    assert not note.exists()
+
+    monitor = FakeMonitor()
+    carry_out(tmp_path, order, have, runner, monitor)
+    assert monitor.links == [(QMP, "nic-eth0", False)]
+    assert note.read_text() == "nic-eth0\n"
+
+
+def test_vm_without_a_folder_is_an_error(tmp_path):
+    order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    with pytest.raises(SlicesError, match="qcow2_images makes it"):
+        carry_out(tmp_path, order, Host(), FakeRunner(), FakeMonitor())

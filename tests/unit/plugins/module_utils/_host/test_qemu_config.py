@@ -1,0 +1,174 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import VM, all_vms
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import (
+    as_started,
+    check,
+    read_started,
+    render,
+    restart_reasons,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+
+from .fakes import nic, orders, settings, vm
+
+SETTINGS = settings()
+
+GOLDEN = """\
+[name]
+  guest = "vm1"
+
+[machine]
+  type = "q35"
+  accel = "tcg"
+
+[memory]
+  size = "512M"
+
+[smp-opts]
+  cpus = "1"
+
+[device "vga"]
+  driver = "VGA"
+  bus = "pcie.0"
+  addr = "0x1"
+
+[object "random"]
+  qom-type = "rng-builtin"
+
+[device "rng"]
+  driver = "virtio-rng-pci"
+  rng = "random"
+  bus = "pcie.0"
+  addr = "0x2"
+
+[drive "disk"]
+  file = "/var/lib/cloudrepo/vms/1001/vm1_img.qcow2"
+  format = "qcow2"
+  if = "none"
+  discard = "unmap"
+
+[device "disk0"]
+  driver = "virtio-blk-pci"
+  drive = "disk"
+  bus = "pcie.0"
+  addr = "0x3"
+  bootindex = "0"
+
+[netdev "tap-eth0"]
+  type = "tap"
+  ifname = "tap_1001_eth0"
+  script = "no"
+  downscript = "no"
+
+[device "nic-eth0"]
+  driver = "virtio-net-pci"
+  netdev = "tap-eth0"
+  mac = "52:54:00:03:e9:00"
+  bus = "pcie.0"
+  addr = "0x4"
+  romfile = ""
+  csum = "on"
+
+[vnc "default"]
+  vnc = "10.0.10.1:1"
+
+[chardev "qmp"]
+  backend = "socket"
+  server = "on"
+  wait = "off"
+  path = "/run/cloudrepo/1001/qmp.sock"
+
+[mon "qmp"]
+  mode = "control"
+  chardev = "qmp"
+
+[chardev "serial"]
+  backend = "socket"
+  server = "on"
+  wait = "off"
+  path = "/run/cloudrepo/1001/serial.sock"
+  logfile = "/var/lib/cloudrepo/vms/1001/console.log"
+  logappend = "on"
+
+[device "serial0"]
+  driver = "isa-serial"
+  chardev = "serial"
+"""
+
+
+def one(*vlan_ids: int | None, **changes: Any) -> VM:
+    (read,) = all_vms(orders(vm(1001, *vlan_ids, **changes)))
+    return read
+
+
+def test_files_of_a_vm():
+    files = render(one(None), SETTINGS)
+
+    assert files["qemu.cfg"] == GOLDEN
+    assert files["taps"] == "tap_1001_eth0 1000 998\n"
+    assert files["links_down"] == "nic-eth0\n"
+    assert json.loads(files["vm.json"]) == as_started(one(100), SETTINGS)
+
+
+def test_guests_may_be_told_to_write_their_own_checksums():
+    before, after = settings(), settings(checksum_offload=False)
+
+    assert 'csum = "off"' in render(one(100), after)["qemu.cfg"]
+    assert restart_reasons(as_started(one(100), before), as_started(one(100), after)) == (
+        "checksum_offload True → False",
+    )
+
+
+def test_nics_have_fixed_slots_in_order():
+    text = render(one(1, 2, 3), SETTINGS)["qemu.cfg"]
+
+    assert [text.index(f'"nic-eth{index}"') < text.index(f'addr = "0x{index + 4}"') for index in range(3)] == [True] * 3
+
+
+def test_more_nics_than_slots_are_refused():
+    check([one(*range(1, 28))])
+    with pytest.raises(Refused, match="28 interfaces"):
+        check([one(*range(1, 29))])
+
+
+def test_ipv6_address_of_a_display_is_bracketed():
+
+    assert 'vnc = "[fd00::1]:1"' in render(one(), settings(vnc_address="fd00::1"))["qemu.cfg"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reasons"),
+    [
+        (one(100, 101), ()),
+        (one(400, None), ()),
+        (one(100, 101, disk_bytes=5 << 30), ()),
+        (one(100, 101, cores=2, ram_mib=1024), ("cores 1 → 2", "ram_mib 512 → 1024")),
+        (one(100, 101, vnc_port=5910), ("vnc 10.0.10.1:1 → 10.0.10.1:10",)),
+        (one(100), ("interface eth1 removed",)),
+        (one(100, 101, 102), ("interface eth2 added",)),
+        (
+            one(interfaces=[{**nic(1001, 0, 100), "mac": "52:54:00:00:00:01"}, nic(1001, 1, 101)]),
+            ("interface eth0 mac 52:54:00:03:e9:00 → 52:54:00:00:00:01",),
+        ),
+        (one(interfaces=[nic(1001, 1, 101), nic(1001, 0, 100)]), ("interfaces eth0, eth1 → eth1, eth0",)),
+    ],
+)
+def test_reasons_for_a_restart(wanted, reasons):
+    assert restart_reasons(as_started(one(100, 101), SETTINGS), as_started(wanted, SETTINGS)) == reasons
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", "{}"])
+def test_vm_that_nobody_knows_how_it_was_started_needs_a_restart(text):
+    started = read_started(text)
+
+    assert started is None
+    assert restart_reasons(started, as_started(one(), SETTINGS)) == ("it is not known how it was started",)

@@ -1,0 +1,85 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qmp import SocketMonitor
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+
+Serve = Callable[..., str]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Starts a monitor that serves one client with the answers given, and returns the path of its socket."""
+    threads: list[threading.Thread] = []
+
+    def start(*answers: dict[str, Any], heard: list[Any] | None = None) -> str:
+        listener = socket.socket(socket.AF_UNIX)
+        path = str(tmp_path / "qmp.sock")
+        listener.bind(path)
+        listener.listen(1)
+
+        def talk() -> None:
+            client, _address = listener.accept()
+            with listener, client, client.makefile("rw", encoding="utf-8") as stream:
+                for number, answer in enumerate(answers):
+                    if number and "event" not in answer:
+                        line = stream.readline()
+                        if heard is not None:
+                            heard.append(json.loads(line))
+                    stream.write(json.dumps(answer) + "\n")
+                    stream.flush()
+
+        threads.append(threading.Thread(target=talk))
+        threads[-1].start()
+        return path
+
+    yield start
+    for thread in threads:
+        thread.join(timeout=5)
+
+
+GREETING = {"QMP": {"version": {}}}
+
+
+def test_greeting_is_heard(serve):
+    assert SocketMonitor().greets(serve(GREETING))
+
+
+def test_silence_is_no_greeting(tmp_path, serve):
+    assert not SocketMonitor().greets(str(tmp_path / "nothing.sock"))
+    assert not SocketMonitor().greets(serve())
+
+
+def test_carrier_is_taken(serve):
+    heard: list[Any] = []
+    path = serve(GREETING, {"return": {}}, {"event": "RESUME"}, {"return": {}}, heard=heard)
+    SocketMonitor().set_link(path, "nic-eth0", up=False)
+
+    assert heard == [
+        {"execute": "qmp_capabilities", "arguments": {}},
+        {"execute": "set_link", "arguments": {"name": "nic-eth0", "up": False}},
+    ]
+
+
+def test_refusal_is_an_error(serve):
+    path = serve(GREETING, {"return": {}}, {"error": {"desc": "Device 'nic-eth0' not found"}})
+    with pytest.raises(SlicesError, match="Device 'nic-eth0' not found"):
+        SocketMonitor().set_link(path, "nic-eth0", up=False)
+
+
+def test_monitor_that_is_gone_is_an_error(tmp_path, serve):
+    with pytest.raises(SlicesError, match="does not answer"):
+        SocketMonitor().set_link(str(tmp_path / "nothing.sock"), "nic-eth0", up=False)
+    with pytest.raises(SlicesError, match=r"hung up|does not answer"):
+        SocketMonitor().set_link(serve(GREETING), "nic-eth0", up=False)

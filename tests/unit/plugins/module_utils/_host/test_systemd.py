@@ -1,0 +1,82 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import systemd
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import TEMPLATE, Unit, Units
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed
+
+from .fakes import FakeRunner
+
+SHOWN = """\
+Id=cloudrepo-1000@1001.service
+ActiveState=active
+SubState=running
+MainPID=4821
+Result=success
+
+Id=cloudrepo-1000@1002.service
+ActiveState=failed
+SubState=failed
+MainPID=0
+Result=exit-code
+
+Id=cloudrepo-1000.slice
+ActiveState=active
+SubState=active
+Result=success
+"""
+
+
+def test_units_are_seen_in_one_call(tmp_path):
+    wants = tmp_path / "multi-user.target.wants"
+    wants.mkdir()
+    for name in ("cloudrepo-1000@1001.service", "cloudrepo-2000@2001.service", "ssh.service"):
+        (wants / name).symlink_to("/dev/null")
+    systemd.write_template(1000, unit_dir=str(tmp_path))
+    systemd.write_template(2000, unit_dir=str(tmp_path))
+    runner = FakeRunner().tell("systemctl", "show", stdout=SHOWN)
+
+    assert systemd.observe({1000}, runner, unit_dir=str(tmp_path)) == Units(
+        vms={
+            1001: Unit(1000, 1001, "active", "running", 4821),
+            1002: Unit(1000, 1002, "failed", "failed", None, "exit-code"),
+        },
+        enabled=frozenset({(1000, 1001)}),
+        templates={1000: TEMPLATE},
+        slices=frozenset({1000}),
+    )
+    assert [argv[-2:] for argv in runner.argvs] == [["cloudrepo-1000@*.service", "cloudrepo-1000.slice"]]
+
+
+def test_nothing_is_asked_about_no_slice(tmp_path):
+    assert systemd.observe((), FakeRunner(), unit_dir=str(tmp_path)) == Units()
+
+
+def test_systemd_that_does_not_answer_is_an_error(tmp_path):
+    with pytest.raises(CommandFailed):
+        systemd.observe({1}, FakeRunner().tell("systemctl", "show", rc=1), unit_dir=str(tmp_path))
+
+
+def test_template_comes_and_goes(tmp_path):
+    systemd.write_template(1000, unit_dir=str(tmp_path))
+    assert (tmp_path / "cloudrepo-1000@.service").stat().st_mode & 0o777 == 0o644
+    systemd.remove_template(1000, unit_dir=str(tmp_path))
+    systemd.remove_template(1000, unit_dir=str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("unit", "live", "idle"),
+    [
+        (Unit(1, 1), False, True),
+        (Unit(1, 1, "active", "running", 7), True, False),
+        (Unit(1, 1, "activating", "auto-restart"), False, False),
+        (Unit(1, 1, "failed"), False, False),
+    ],
+)
+def test_states_of_a_unit(unit, live, idle):
+    assert (unit.live, unit.idle) == (live, idle)

@@ -1,0 +1,56 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.serial import Answer
+from ansible_collections.cloudrepo.slices.plugins.modules import console_command
+
+from ..module_utils._host import modules
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
+    """What the guest says; the test puts it in."""
+    answers: list[Answer] = []
+
+    @contextmanager
+    def open_console(path: str, *, timeout_s: float) -> Iterator[str]:
+        assert (path, timeout_s) == ("/run/cloudrepo/1001/serial.sock", 60)
+        yield path
+
+    def run(console: str, command: str, *, timeout_s: float) -> Answer:
+        assert (console, command) == ("/run/cloudrepo/1001/serial.sock", "uname")
+        assert timeout_s <= 60
+        return answers.pop()
+
+    monkeypatch.setattr(console_command.serial, "open_console", open_console)
+    monkeypatch.setattr(console_command.serial, "run", run)
+    return answers
+
+
+def test_answer_is_returned(monkeypatch, answer):
+    answer.append(Answer(0, "Linux\n\n"))
+    result = modules.run(monkeypatch, console_command, vm_id=1001, command="uname")
+
+    assert (result["changed"], result["rc"], result["stdout"], result["stdout_lines"]) == (True, 0, "Linux", ["Linux"])
+
+
+def test_command_that_fails_fails_the_task(monkeypatch, answer):
+    answer.append(Answer(7, "no\n"))
+    result = modules.run(monkeypatch, console_command, vm_id=1001, command="uname")
+
+    assert (result["failed"], result["rc"], result["stdout"]) == (True, 7, "no")
+    assert result["msg"] == "the command ended with code 7"
+
+
+@pytest.mark.usefixtures("answer")
+def test_check_mode_skips(monkeypatch):
+    result = modules.run(monkeypatch, console_command, vm_id=1001, command="uname", _ansible_check_mode=True)
+
+    assert result["skipped"]

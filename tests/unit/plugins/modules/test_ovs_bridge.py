@@ -1,0 +1,38 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from ansible_collections.cloudrepo.slices.plugins.modules import ovs_bridge
+
+from ..module_utils._host import modules
+from ..module_utils._host.fakes import FakeRunner
+
+NOTHING = '{"headings": [], "data": []}\n' * 3
+ARGS = {"name": "br-int", "ports": [{"name": "trunk0"}]}
+
+
+def test_bridge_is_made_in_one_transaction(monkeypatch):
+    runner = FakeRunner().tell("ovs-vsctl").tell("ovs-vsctl", "--timeout=120", "--format=json", stdout=NOTHING)
+    result = modules.run(monkeypatch, ovs_bridge, runner, **ARGS)
+
+    assert result["changed"]
+    assert result["diff"]["after"] == "bridge br-int: datapath system\nport trunk0: trunk, trunks 1-4094 on br-int\n"
+    assert len(runner.argvs) == 2
+
+
+def test_check_mode_plans_for_a_host_without_a_switch(monkeypatch):
+    runner = FakeRunner().tell("ovs-vsctl", rc=127, stderr="command not found")
+    result = modules.run(monkeypatch, ovs_bridge, runner, _ansible_check_mode=True, **ARGS)
+
+    assert result["changed"]
+    assert len(runner.argvs) == 1
+
+
+def test_failure_carries_the_command(monkeypatch):
+    runner = FakeRunner().tell("ovs-vsctl", rc=1, stderr="ovs-vsctl: database connection failed")
+    result = modules.run(monkeypatch, ovs_bridge, runner, **ARGS)
+
+    assert result["failed"]
+    assert (result["rc"], result["cmd"][0]) == (1, "ovs-vsctl")
+    assert "database connection failed" in result["msg"]

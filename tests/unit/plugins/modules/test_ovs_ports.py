@@ -1,0 +1,52 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import getpass
+import os
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.taps import Devices
+from ansible_collections.cloudrepo.slices.plugins.modules import ovs_ports
+
+from ..module_utils._host import modules
+from ..module_utils._host.fakes import FakeRunner, vm
+
+NOTHING = '{"headings": [], "data": []}\n' * 3
+SLICES = [{"slice_id": 1000, "vms": [vm(1001, None, 100)]}]
+
+
+def runner() -> FakeRunner:
+    return FakeRunner().tell("ovs-vsctl").tell("ovs-vsctl", "--timeout=120", "--format=json", stdout=NOTHING)
+
+
+def test_taps_come_before_their_ports(monkeypatch):
+    monkeypatch.setattr(ovs_ports.taps, "observe", Devices)
+    host = runner().tell("ip")
+    result = modules.run(monkeypatch, ovs_ports, host, slices=SLICES, user=getpass.getuser())
+
+    assert [argv[0] for argv in host.argvs] == ["ovs-vsctl", "ip", "ovs-vsctl"]
+    assert result["diff"]["after"] == (
+        f"tap tap_1001_eth0: up, group 1000, owner {os.getuid()}\n"
+        f"tap tap_1001_eth1: up, group 1000, owner {os.getuid()}\n"
+        "port tap_1001_eth1: access VLAN 100 on br-int\n"
+    )
+
+
+def test_check_mode_plans_for_a_host_that_is_yet_to_be_prepared(monkeypatch):
+    monkeypatch.setattr(ovs_ports.taps, "observe", Devices)
+    host = FakeRunner().tell("ovs-vsctl", rc=127)
+    args = {"slices": SLICES, "user": "no-such-user-of-ours"}
+    result = modules.run(monkeypatch, ovs_ports, host, _ansible_check_mode=True, **args)
+
+    assert result["changed"]
+    assert "tap tap_1001_eth0: up, group 1000\n" in result["diff"]["after"]
+    assert "failed" not in result
+    assert "no-such-user-of-ours" in modules.run(monkeypatch, ovs_ports, host, **args)["msg"]
+
+
+def test_orders_that_no_host_should_be_given_are_refused(monkeypatch):
+    slices = [{"slice_id": 1000, "vms": [vm(1001, 5000)]}]
+    result = modules.run(monkeypatch, ovs_ports, FakeRunner(), slices=slices)
+
+    assert result["reasons"] == ["VM 1001: VLAN 5000 of eth0 is not between 1 and 4094"]

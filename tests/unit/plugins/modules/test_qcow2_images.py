@@ -1,0 +1,40 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import getpass
+
+from ansible_collections.cloudrepo.slices.plugins.modules import qcow2_images
+
+from ..module_utils._host import modules
+from ..module_utils._host.fakes import FakeRunner, vm
+
+
+def test_missing_base_image_fails_only_when_it_matters(monkeypatch, tmp_path):
+    args = {
+        "slices": [{"slice_id": 1000, "vms": [vm(state_dir=str(tmp_path))]}],
+        "state_dir": str(tmp_path),
+        "user": getpass.getuser(),
+    }
+    checked = modules.run(monkeypatch, qcow2_images, FakeRunner(), _ansible_check_mode=True, **args)
+    failed = modules.run(monkeypatch, qcow2_images, FakeRunner(), **args)
+
+    assert checked["changed"]
+    assert checked["created"] == [f"{tmp_path}/vms/1001/vm1_img.qcow2"]
+    assert failed["msg"] == f"VM 1001 (vm1): base image {tmp_path}/images/base.img is not on this host"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_that_is_not_listed_goes(monkeypatch, tmp_path):
+    (tmp_path / "vms/1001").mkdir(parents=True)
+    (tmp_path / "vms/1001/slice_id").write_text("1000\n")
+    args = {
+        "slices": [{"slice_id": 1000, "vms": []}],
+        "state_dir": str(tmp_path),
+        "user": getpass.getuser(),
+    }
+    result = modules.run(monkeypatch, qcow2_images, FakeRunner(), **args)
+
+    assert (result["removed"], result["kept_backing"]) == ([1001], [])
+    assert list((tmp_path / "vms").iterdir()) == []

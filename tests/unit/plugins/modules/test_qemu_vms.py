@@ -1,0 +1,42 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import getpass
+
+from ansible_collections.cloudrepo.slices.plugins.modules import qemu_vms
+
+from ..module_utils._host import modules
+from ..module_utils._host.fakes import FakeRunner, vm
+
+SHOWN = "Id=cloudrepo-9999@1001.service\nActiveState=active\nSubState=running\nMainPID=7\nResult=success\n"
+
+
+def test_pruning_stops_what_is_not_listed(monkeypatch):
+    runner = FakeRunner().tell("systemctl", "stop").tell("systemctl", "show", stdout=SHOWN)
+    args = {"slices": [{"slice_id": 9999, "vms": []}], "state": "pruned", "user": getpass.getuser()}
+    result = modules.run(monkeypatch, qemu_vms, runner, **args)
+
+    assert result["stopped"] == ["cloudrepo-9999@1001.service"]
+    assert result["diff"]["before"] == "unit cloudrepo-9999@1001.service: active\n"
+
+
+def test_check_mode_touches_nothing(monkeypatch, tmp_path):
+    runner = FakeRunner().tell("systemctl", "show", rc=1)
+    args = {
+        "slices": [{"slice_id": 9999, "vms": [vm(1001, 100, state_dir=str(tmp_path))]}],
+        "state_dir": str(tmp_path),
+        "vnc_address": "10.0.10.1",
+        "user": "no-such-user-of-ours",
+    }
+    result = modules.run(monkeypatch, qemu_vms, runner, _ansible_check_mode=True, **args)
+
+    assert result["changed"]
+    assert "unit cloudrepo-9999@1001.service: running, enabled" in result["diff"]["after"]
+    assert [(each["vm_id"], each["state"]) for each in result["vms"]] == [(1001, "stopped")]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_displays_need_an_address(monkeypatch):
+    assert "vnc_address" in modules.run(monkeypatch, qemu_vms, FakeRunner(), slices=[])["msg"]
