@@ -16,7 +16,6 @@ class Monitor(Protocol):
 
     def greets(self, path: str) -> bool:
         """Whether QEMU's main loop answers there."""
-        ...
 
     def set_link(self, path: str, device: str, *, up: bool) -> None:
         """Give a NIC carrier, or take it.
@@ -24,7 +23,6 @@ class Monitor(Protocol):
         Raises:
             SlicesError: QEMU does not answer or refuses.
         """
-        ...
 
 
 class SocketMonitor:

@@ -45,7 +45,6 @@ class Runner(Protocol):
         Raises:
             CommandFailed: the command failed and C(check) is set.
         """
-        ...
 
 
 class SubprocessRunner:

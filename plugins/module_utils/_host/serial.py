@@ -34,11 +34,9 @@ class Console(Protocol):
 
     def send(self, text: str) -> None:
         """Type C(text)."""
-        ...
 
     def receive(self, timeout_s: float) -> str:
         """What came within C(timeout_s); empty when nothing did."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,134 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What playbooks pass on between hosts and modules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.filter import playbooks
+
+
+def test_workers_are_known_by_their_address_and_offer_what_their_facts_say() -> None:
+    hosts = [
+        {"ansible_host": "10.0.10.1", "ansible_facts": {"processor_vcpus": 8, "memtotal_mb": 32000}},
+        {"ansible_host": "192.0.2.2", "worker_ip": "10.0.10.2", "worker_max_vms": 3, "worker_schedulable": False},
+    ]
+    assert playbooks.worker_records(hosts) == [
+        {"ip": "10.0.10.1", "cores": 8, "ram_gb": 31.2},
+        {"ip": "10.0.10.2", "max_vms": 3, "schedulable": False},
+    ]
+
+
+def test_what_the_inventory_says_counts_more_than_facts() -> None:
+    host = {"ansible_host": "10.0.10.1", "ansible_facts": {"processor_vcpus": 8}, "worker_cores": 4}
+    assert playbooks.worker_records([host])[0]["cores"] == 4
+
+
+def vms(*running: int) -> dict[str, Any]:
+    return {"vms": [{"vm_id": vm_id, "name": "x", "state": "running", "pid": "7"} for vm_id in running]}
+
+
+def test_reports_tell_success_failure_and_silence() -> None:
+    hostvars = {
+        "w1": {"ansible_host": "10.0.10.1", "slice_vms": vms(1001)},
+        "w2": {"ansible_host": "10.0.10.2", "work_order_failure": "disk full", "slice_vms": vms()},
+        "w3": {"ansible_host": "10.0.10.3"},
+        "n": {"ansible_host": "10.0.10.9", "network_node_reserved": {"changed": False}},
+    }
+    reports = playbooks.host_reports(hostvars, {"workers": ["w1", "w2", "w3"], "network_node": ["n"]})
+    assert reports == [
+        {
+            "host": "w1",
+            "place": "10.0.10.1",
+            "failure": None,
+            "vms": [{"vm_id": 1001, "state": "running", "pid": "7"}],
+        },
+        {"host": "w2", "place": "10.0.10.2", "failure": "disk full", "vms": []},
+        {"host": "w3", "place": "10.0.10.3", "failure": "it did not answer, or was not part of the run", "vms": []},
+        {"host": "n", "place": "network_node", "failure": None, "vms": []},
+    ]
+
+
+@pytest.mark.parametrize(("names", "listed"), [("web", ["web"]), (["a", 1000], ["a", "1000"]), (1000, ["1000"])])
+def test_slices_to_remove(names: Any, listed: list[str]) -> None:
+    assert playbooks.absent_slices(names, "bob") == [
+        {"name": name, "owner": "bob", "state": "absent"} for name in listed
+    ]
+
+
+def test_base_images_are_listed_once_and_only_with_a_checksum() -> None:
+    flavors = [
+        {"name": "a", "image": "/i", "checksum": "ab"},
+        {"name": "b", "image": "/i", "checksum": "ab"},
+        {"name": "c", "image": "/j"},
+    ]
+    assert playbooks.base_images(flavors, "/state") == [
+        {"checksum": "ab", "path": "/state/images/ab.img", "source": "/i"}
+    ]
+
+
+def test_units_are_restarted_when_what_they_made_has_gone() -> None:
+    looks = {
+        "results": [
+            {"item": {"unit": "gateway", "shows": "10.60.7.1"}, "stdout": "inet 10.60.7.1/24"},
+            {"item": {"unit": "gateway", "shows": "10.60.7.2"}, "stdout": ""},
+            {"item": {"unit": "nat", "shows": "masquerade"}, "stdout": "masquerade"},
+            {"item": {"unit": "dhcp", "shows": "x"}},
+        ]
+    }
+    assert playbooks.units_to_restart(looks) == ["dhcp", "gateway"]
+
+
+def test_netmask() -> None:
+    assert playbooks.netmask("10.60.7.0/24") == "255.255.255.0"
+
+
+SLICE = {
+    "vms": [
+        {"vm_id": 1001, "name": "vm1", "worker_ip": "10.0.10.1"},
+        {"vm_id": 1002, "name": "vm2", "worker_ip": "10.0.10.2"},
+    ],
+    "links": [
+        {"vlan_id": 100, "vm1_id": 1001, "vm1_interface": "eth1", "vm2_id": 1002, "vm2_interface": "eth2"},
+    ],
+}
+
+
+def test_a_link_is_pinged_from_both_ends() -> None:
+    first, second = playbooks.link_pings([SLICE])
+    assert first == {
+        "vm_id": 1001,
+        "name": "vm1",
+        "worker_ip": "10.0.10.1",
+        "interface": "eth1",
+        "address": "192.168.100.1",
+        "neighbour": "vm2",
+        "neighbour_address": "192.168.100.2",
+        "neighbour_worker_ip": "10.0.10.2",
+        "vlan_id": 100,
+    }
+    assert (second["name"], second["interface"], second["neighbour_address"]) == ("vm2", "eth2", "192.168.100.1")
+
+
+def test_proofs_are_lines_for_people() -> None:
+    ping = "3 packets transmitted, 3 packets received, 0% packet loss\nround-trip min/avg/max = 1.0/6.3/9.0 ms"
+    vm = {"name": "vm1", "interfaces": [{"ip_config": {"ip": "10.60.7.101"}}]}
+    host = {
+        "prove_link": {"results": [{"item": playbooks.link_pings([SLICE])[0], "stdout": ping}]},
+        "prove_dhcp": {"results": [{"item": vm, "duration_s": 0.15, "stdout": ""}]},
+        "prove_nat": {"results": [{"item": vm, "duration_s": 0.09, "stdout": "client 203.0.113.2\n"}]},
+        "prove_off": {"results": [{"item": {"name": "vm2"}, "stdout_lines": ["52:54:00:03:ea:00", "0"]}]},
+    }
+    assert playbooks.proofs([host, {}]) == [
+        "ping vm1 → vm2 over VLAN 100 (10.0.10.1 → 10.0.10.2): 6.3 ms on average, 0 % lost",
+        "DHCP: vm1 eth0 got 10.60.7.101 in 0.15 s",
+        "NAT: vm1, 0.09 s: client 203.0.113.2",
+        "no VLAN: vm2 sees eth0 (52:54:00:03:ea:00) without a carrier",
+    ]
+
+
+def test_every_filter_is_offered_by_its_name() -> None:
+    assert all(name == function.__name__ for name, function in playbooks.FilterModule().filters().items())

@@ -1,0 +1,180 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The control-plane modules from end to end: arguments in, database changed, result and diff out."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
+
+
+class Control:
+    """Runs module mains on one database."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.path = folder / "database.yaml"
+        self.image = folder / "image.raw"
+        self.image.write_bytes(b"x" * 1024)
+        self._capsys = capsys
+
+    def run(self, module: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
+        """Return what the module says; C(failed) is true in it where it failed."""
+        args = {"database": str(self.path), **arguments, "_ansible_check_mode": check, "_ansible_diff": True}
+        with patch_module_args(args), pytest.raises(SystemExit):
+            importlib.import_module(f"{MODULES}.{module}").main()
+        result: dict[str, Any] = json.loads(self._capsys.readouterr().out)
+        return result
+
+    def prepare(self) -> None:
+        self.run("worker", workers=[{"ip": "10.0.10.1"}, {"ip": "10.0.10.2"}])
+        self.run("flavor", name="cirros", image=str(self.image))
+
+
+@pytest.fixture
+def control(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Control:
+    return Control(tmp_path, capsys)
+
+
+@pytest.fixture
+def ready(control: Control) -> Control:
+    control.prepare()
+    return control
+
+
+WEB = {
+    "name": "web",
+    "vms": [{"name": "vm1", "flavor": "cirros", "internet": True}, {"name": "vm2", "flavor": "cirros"}],
+    "links": [{"endpoints": ["vm1:eth1", "vm2:eth1"]}],
+}
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("user", {"name": "alice", "quota_vms": 6}),
+        ("worker", {"ip": "10.0.10.7", "cores": 4}),
+        ("flavor", {"name": "big", "cores": 4, "ram_gb": 2, "disk_gb": 10, "image": "IMAGE"}),
+        ("slice", WEB),
+    ],
+)
+def test_check_change_again_remove_again(ready: Control, module: str, arguments: dict[str, Any]) -> None:
+    arguments = {key: str(ready.image) if value == "IMAGE" else value for key, value in arguments.items()}
+    before = ready.path.read_text()
+    dry = ready.run(module, check=True, **arguments)
+    assert dry["changed"]
+    assert ready.path.read_text() == before
+    real = ready.run(module, **arguments)
+    assert real == {**dry, "invocation": real["invocation"]}
+    assert real["diff"]["after"]
+    after = ready.path.read_text()
+    again = ready.run(module, **arguments)
+    assert (again["changed"], again["diff"]) == (False, {"before": "", "after": ""})
+    key = "ip" if module == "worker" else "name"
+    assert ready.run(module, **{key: arguments[key], "state": "absent"}, check=True)["changed"]
+    assert ready.path.read_text() == after
+    assert ready.run(module, **{key: arguments[key], "state": "absent"})["changed"]
+    assert not ready.run(module, **{key: arguments[key], "state": "absent"})["changed"]
+    assert {line for line in ready.path.read_text().splitlines() if "next_vm_id" not in line} == {
+        line for line in before.splitlines() if "next_vm_id" not in line
+    }
+
+
+def test_one_refusal_in_a_list_stores_nothing(ready: Control) -> None:
+    before = ready.path.read_text()
+    result = ready.run("user", users=[{"name": "bob"}, {"name": "carol", "quota_vms": -1}])
+    assert result["failed"]
+    assert result["msg"] == "user carol: a quota of -1 VMs is below 0"
+    slices = [{**WEB, "name": "one"}, {**WEB, "name": "two", "owner": "nobody"}, {**WEB, "name": "one"}]
+    result = ready.run("slice", slices=slices)
+    assert result["reasons"] == [
+        "slice one is listed 2 times",
+        "slice two: its owner nobody does not exist; users are admin",
+    ]
+    assert ready.path.read_text() == before
+
+
+def test_a_password_is_seen_nowhere(ready: Control) -> None:
+    first = ready.run("user", name="alice", password="correct horse")
+    second = ready.run("user", name="alice", password="battery staple")
+    assert (first["changed"], second["changed"]) == (True, True)
+    assert second["diff"]["after"].endswith("password_set True (password changed)\n")
+    digest = ready.path.read_text().split("alice")[2].split("password_hash: ")[1].split()[0]
+    for said in (first, second):
+        text = json.dumps(said)
+        assert "horse" not in text
+        assert "staple" not in text
+        assert digest not in text
+
+
+def test_tenants_register_nothing(ready: Control) -> None:
+    ready.run("user", name="alice")
+    result = ready.run("worker", ip="10.0.10.9", acting_user="alice")
+    assert result["msg"] == "worker: alice is no admin, and only admins may change it"
+
+
+def test_images_are_looked_at(ready: Control, tmp_path: Path) -> None:
+    size = {"cores": 1, "ram_gb": 1, "disk_gb": 1}
+    missing = tmp_path / "missing.img"
+    for image, message in (
+        (str(missing), f"image {missing} is no file on the orchestrator"),
+        (
+            "https://images.example.org/x.img",
+            "image https://images.example.org/x.img is a URL and needs its SHA-256 as checksum",
+        ),
+    ):
+        assert ready.run("flavor", name="x", **size, image=image)["msg"] == f"flavor x: {message}"
+    seen = hashlib.sha256(ready.image.read_bytes()).hexdigest()
+    wrong = ready.run("flavor", name="x", **size, image=str(ready.image), checksum="ab" * 32)
+    assert wrong["msg"] == f"flavor x: image {ready.image} has the SHA-256 {seen}, and checksum says {'ab' * 32}"
+    with ready.image.open("wb") as file:
+        file.truncate(3 << 30)
+    small = ready.run("flavor", name="x", **size, image=str(ready.image))
+    assert small["msg"] == "flavor x: disk_gb is 1, and its image holds a disk of 3"
+
+
+def test_the_way_of_a_slice(ready: Control) -> None:
+    stored = ready.run("slice", **WEB)
+    assert [entry["name"] for entry in stored["plan"]["added"]] == ["web", "web/vm1", "web/vm2", "web/1"]
+    dry = ready.run("slice_plan", check=True, names=["web"])
+    plan = ready.run("slice_plan", names=["web"])
+    assert (plan["changed"], plan["slice_ids"], dry["work_orders"]) == (True, [1000], plan["work_orders"])
+    assert "+" not in plan["diff"]["before"]
+    assert "vm web/vm1 (1001): design, pid none" in plan["diff"]["after"]
+    assert not ready.run("slice_plan", names=["1000"])["changed"]
+    reports = [
+        {"host": "w1", "place": "10.0.10.1", "vms": [{"vm_id": 1001, "state": "running", "pid": "71"}]},
+        {"host": "w2", "place": "10.0.10.2", "failure": "no disk"},
+    ]
+    report = ready.run("slice_report", names=["web"], reports=reports)
+    assert report["failures"] == ["w2: no disk"]
+    assert report["slices"][0]["status"] == "error"
+    assert "vm1  1001  10.0.10.1  running  71 " in report["tables"][0]
+    info = ready.run("slice_info", all=True)
+    assert (info["slices"], info["changed"]) == (report["slices"], False)
+    gone = ready.run("slice", name="web", state="absent")
+    assert gone["slices"][0]["status"] == "deleting"
+    last = ready.run("slice_report", names=["web"], reports=[{**each, "failure": None} for each in reports])
+    assert (last["slices"], last["changed"], last["failures"]) == ([], True, [])
+
+
+def test_a_dry_run_plans_with_what_would_be_stored(ready: Control) -> None:
+    stored = ready.run("slice", check=True, **WEB)
+    plan = ready.run("slice_plan", check=True, names=["1000"], planned=stored["slices"])
+    assert plan["work_orders"]["workers"]["10.0.10.2"]["slices"][0]["vms"][0]["name"] == "vm2"
+    broken = ready.run("slice_plan", check=True, names=["1000"], planned=[{"slice_id": "x"}])
+    assert broken["msg"] == "planned slice: slice_id: int is wanted, not str 'x'"
+
+
+def test_a_broken_database_is_told(ready: Control) -> None:
+    ready.path.write_text("users: [\n")
+    result = ready.run("slice_info", all=True)
+    assert result["msg"] == (f"database {ready.path}, line 2: did not find expected node content; it is left as it is")
+    assert "Traceback" not in json.dumps(result)
