@@ -125,7 +125,8 @@ def proofs(hosts: Sequence[Mapping[str, Any]]) -> list[str]:
         address = vm["interfaces"][0]["ip_config"]["ip"]
         lines.append(f"DHCP: {vm['name']} eth0 got {address} in {result['duration_s']:.2f} s")
     for result in _results(hosts, "prove_nat"):
-        lines.append(f"NAT: {result['item']['name']}, {result['duration_s']:.2f} s: {result['stdout'].strip()}")
+        answer = f"answered in {result['duration_s']:.2f} s: {result['stdout'].strip()}"
+        lines.append(f"NAT: {result['item']['name']} asked the internet, which {answer}")
     lines.extend(
         f"no VLAN: {result['item']['name']} sees eth0 ({result['stdout_lines'][0]}) without a carrier"
         for result in _results(hosts, "prove_off")

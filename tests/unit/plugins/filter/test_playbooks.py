@@ -125,7 +125,7 @@ def test_proofs_are_lines_for_people() -> None:
     assert playbooks.proofs([host, {}]) == [
         "ping vm1 → vm2 over VLAN 100 (10.0.10.1 → 10.0.10.2): 6.3 ms on average, 0 % lost",
         "DHCP: vm1 eth0 got 10.60.7.101 in 0.15 s",
-        "NAT: vm1, 0.09 s: client 203.0.113.2",
+        "NAT: vm1 asked the internet, which answered in 0.09 s: client 203.0.113.2",
         "no VLAN: vm2 sees eth0 (52:54:00:03:ea:00) without a carrier",
     ]
 
