@@ -43,10 +43,10 @@ options:
 """
 
 EXAMPLES = r"""
-- name: The guest reaches its neighbour
+- name: The guest has its second interface
   cloudrepo.slices.console_command:
     vm_id: 1001
-    command: ping -c 1 -W 2 192.168.100.2
+    command: ip address show eth1
   changed_when: false
 """
 

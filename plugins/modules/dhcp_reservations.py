@@ -74,7 +74,7 @@ options:
 EXAMPLES = r"""
 - name: The addresses of slice 1000
   cloudrepo.slices.dhcp_reservations:
-    service: slices-network-dhcp.service
+    service: slices-dhcp.service
     slices:
       - slice_id: 1000
         reservations:

@@ -24,10 +24,10 @@ EXAMPLES = r"""
     all: true
   register: cluster
 
-- name: One of alice's
+- name: All of bob's, as bob may see them
   cloudrepo.slices.slice_info:
-    names: web
-    owner: alice
+    owner: bob
+    acting_user: bob
 """
 
 RETURN = r"""
