@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test lint sanity unit molecule clean
+.PHONY: help setup demo demo-down test lint sanity unit molecule bench clean
 
 # The lab's hosts are root's.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=ANSIBLE_CONFIG --)
@@ -36,6 +36,9 @@ sanity: setup ## ansible-test sanity
 
 unit: setup ## the unit tests
 	@tools/unit
+
+bench: setup ## measure deploys against the same work by hand, on a lab of its own
+	@tools/bench
 
 molecule: setup ## the playbooks on a real lab
 	@tools/molecule
