@@ -10,6 +10,7 @@ model's keys and only when set). A stored field that is missing or of the wrong 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any, ClassVar, TypeVar, cast
 
 MANAGEMENT_VLAN = 400
@@ -114,7 +115,7 @@ class User:
             "quota_vms": self.quota_vms,
             "used_vms": self.used_vms,
             "slices": list(self.slices),
-            **self.extra,
+            **deepcopy(self.extra),
         }
 
     @classmethod
@@ -183,7 +184,7 @@ class Interface:
             "mac": self.mac,
             "ip_config": dict(self.ip_config) if self.ip_config else None,
             "link_id": self.link_id,
-            **self.extra,
+            **deepcopy(self.extra),
         }
 
     @classmethod
@@ -222,7 +223,7 @@ class Link:
             "vm1_interface": self.vm1_interface,
             "vm2_id": self.vm2_id,
             "vm2_interface": self.vm2_interface,
-            **self.extra,
+            **deepcopy(self.extra),
         }
 
     @classmethod
@@ -282,7 +283,7 @@ class VM:
             "qcow_image": self.qcow_image,
             "flavor": dict(self.flavor) if self.flavor is not None else None,
             "interfaces": [interface.to_dict() for interface in self.interfaces],
-            **self.extra,
+            **deepcopy(self.extra),
         }
 
     @classmethod
@@ -305,7 +306,11 @@ class VM:
 
 
 class Network:
-    """The network of a VLAN: its CIDR, gateway and DHCP. C(dhcp_range) is C(FIRST,LAST)."""
+    """The network of a VLAN: its CIDR, gateway and DHCP. C(dhcp_range) is C(FIRST,LAST).
+
+    Fields beyond the data model: C(name), and C(members), a list of C({vm_id, interface}). One without a name
+    describes the VLAN of a link.
+    """
 
     def __init__(
         self,
@@ -331,7 +336,7 @@ class Network:
             "dhcp_enabled": self.dhcp_enabled,
             "dhcp_range": self.dhcp_range,
             "status": self.status,
-            **self.extra,
+            **deepcopy(self.extra),
         }
 
     @classmethod
@@ -352,7 +357,10 @@ class Network:
 class Slice:
     """A tenant's topology with a private pool of 20 VLANs.
 
-    C(status) is C(design) or C(running), further C(stopped), C(error) and C(deleting).
+    C(status) is C(design) or C(running), further C(stopped), C(error) and C(deleting). Fields beyond the data model:
+    C(name); C(max_vlan_pools), where it may hold more pools than one, and C(further_pools), the numbers of those it
+    holds; C(reserved_vlans), a list of C({vlan_id, name}) that are on no link; C(releasing), what it has given up
+    and hosts may still hold (C({vlan_ids, addresses})).
     """
 
     def __init__(self, slice_id: int, owner: str, topology_type: str = "custom") -> None:
@@ -373,9 +381,15 @@ class Slice:
         """The slice's name, unique within its owner; a field beyond the data model."""
         return self.extra.get("name")
 
+    @property
+    def further_pools(self) -> list[int]:
+        """The numbers of the pools it holds beyond its first; a field beyond the data model."""
+        return list(self.extra.get("further_pools", ()))
+
     def pool(self) -> list[int]:
-        """Return the VLANs that may be leased: the pool without the management VLAN."""
-        return [vlan for vlan in range(self.vlan_pool_start, self.vlan_pool_end + 1) if vlan != MANAGEMENT_VLAN]
+        """Return the VLANs that may be leased: its pool's, then its further pools', without the management VLAN."""
+        starts = [self.vlan_pool_start, *(100 + number * POOL_SIZE for number in self.further_pools)]
+        return [vlan for start in starts for vlan in range(start, start + POOL_SIZE) if vlan != MANAGEMENT_VLAN]
 
     def get_next_vlan(self) -> int | None:
         """Lease the lowest free VLAN of the pool, or return C(None) where none is left."""
@@ -397,7 +411,7 @@ class Slice:
             "vms": [vm.to_dict() for vm in self.vms],
             "links": [link.to_dict() for link in self.links],
             "networks": [network.to_dict() for network in self.networks],
-            **self.extra,
+            **deepcopy(self.extra),
         }
 
     @classmethod

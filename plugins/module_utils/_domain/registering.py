@@ -13,7 +13,7 @@ from typing import Any
 from ..cluster import ADMIN, NO_PASSWORD, Cluster, Worker, slice_label
 from ..errors import Refused
 from ..models import User
-from .wanted import LABEL_RULE
+from .coherence import LABEL_RULE
 
 USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
