@@ -216,7 +216,7 @@ class _Draft:
             worker_ip or "",
             vnc_port or 0,
             [],
-            flavor=dict(flavor),
+            flavor={key: value for key, value in flavor.items() if key != "virtual_size_gb"},
             qcow_image=f"{self.settings.state_dir}/vms/{vm_id}/{want.name}_img.qcow2",
         )
 
