@@ -23,6 +23,8 @@ NO_PASSWORD = "!"
 WORKERS_LIST = "workers_list"
 ENTRY = "entry"
 """Among the absent fields of a worker that only Cloud Repositorio's C(workers_list) names."""
+USED_KEYS = ("used_vms", "used")
+"""The extra fields in which a worker's entry may say how many VMs are on it, as Cloud Repositorio's does."""
 TABLES = ("users", "workers", "flavors", "slices", "next_vm_id")
 
 T = TypeVar("T")
@@ -202,26 +204,37 @@ class Cluster:
             **{
                 key: value for key, value in self.tables().items() if not (key in self.absent and value == initial[key])
             },
-            **self.extra,
-            **self._workers_list(),
+            **self.stored_extra(),
         }
 
-    def _workers_list(self) -> dict[str, Any]:
-        """Cloud Repositorio's list of workers: one that was removed is not to come back from there."""
+    def stored_extra(self) -> dict[str, Any]:
+        """Return the fields beyond the model as they are stored: a worker that was removed is not to come back from
+        Cloud Repositorio's list of them."""
         listed = self.extra.get(WORKERS_LIST)
         if not isinstance(listed, list):
-            return {}
-        return {WORKERS_LIST: [ip for ip in listed if ip in self.workers or not isinstance(ip, str)]}
+            return self.extra
+        kept = [ip for ip in listed if ip in self.workers or not isinstance(ip, str)]
+        return {**self.extra, WORKERS_LIST: kept}
+
+    def stored_workers(self) -> dict[str, dict[str, Any]]:
+        """Return the workers as they are stored: one that only C(workers_list) names has no entry of its own."""
+        rows = {ip: (worker, worker.to_dict()) for ip, worker in self.workers.items()}
+        return {ip: row for ip, (worker, row) in rows.items() if row or ENTRY not in worker.absent}
+
+    def replace(self, other: Cluster) -> None:
+        """Make this cluster hold what the other holds."""
+        for table in ("users", "workers", "flavors", "slices"):
+            mine, others = getattr(self, table), getattr(other, table)
+            for key in [key for key, _value in mine.items() if key not in others]:
+                del mine[key]
+            mine.update(others)
+        self.next_vm_id, self.extra, self.absent = other.next_vm_id, other.extra, other.absent
 
     def tables(self) -> dict[str, Any]:
         """Return the fields of the model as they are stored."""
         return {
             "users": {name: user.to_dict() for name, user in self.users.items()},
-            "workers": {
-                ip: data
-                for ip, worker in self.workers.items()
-                if (data := worker.to_dict()) or ENTRY not in worker.absent
-            },
+            "workers": self.stored_workers(),
             "flavors": {name: dict(flavor) for name, flavor in self.flavors.items()},
             "slices": {str(slice_id): one.to_dict() for slice_id, one in self.slices.items()},
             "next_vm_id": self.next_vm_id,
@@ -258,6 +271,27 @@ class Cluster:
             extra=record.extra(),
             absent=frozenset(key for key in TABLES if key not in data),
         )
+
+
+class WorkerFigures:
+    """Keeps up the figures of use that Cloud Repositorio's files have in a worker's entry.
+
+    What they are off by stays what it was, so that a check finds it.
+    """
+
+    def __init__(self, workers: Mapping[str, Worker]) -> None:
+        self._before = {
+            (ip, key): (worker, worker.extra[key])
+            for ip, worker in workers.items()
+            for key in USED_KEYS
+            if isinstance(worker.extra.get(key), int)
+        }
+
+    def follow(self, workers: Mapping[str, Worker], more: Mapping[str, int]) -> None:
+        """Add what became more VMs, by worker, to figures that nobody else has changed."""
+        for (ip, key), (worker, figure) in self._before.items():
+            if workers.get(ip) is worker and worker.extra.get(key) == figure and more.get(ip):
+                worker.extra[key] = figure + more[ip]
 
 
 def first_flavors() -> dict[str, dict[str, Any]]:

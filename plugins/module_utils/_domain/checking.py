@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
-from ..cluster import Cluster, slice_label
+from ..cluster import USED_KEYS, Cluster, slice_label
 from ..leases import (
     ADDRESS,
     FURTHER_POOLS,
@@ -32,8 +32,6 @@ from .allocation import FIRST_VNC_PORT, LAST_VNC_PORT, mac_address
 
 VM_STATES = frozenset({"pending", "design", "running", "stopped", "error", "deleting"})
 SLICE_STATES = frozenset({"design", "running", "stopped", "error", "deleting"})
-USED_KEYS = ("used_vms", "used")
-"""The extra fields in which a worker's entry may say how many VMs are on it, as Cloud Repositorio's does."""
 
 
 def breaches(cluster: Cluster) -> list[str]:

@@ -11,7 +11,13 @@ from ..cluster import Cluster
 
 
 class Store(Protocol):
-    """Where a cluster is kept."""
+    """Where a cluster is kept.
+
+    Attributes:
+        name: what it is, for messages; without passwords.
+    """
+
+    name: str
 
     def transaction(self, *, write: bool) -> AbstractContextManager[Cluster]:
         """Yield the cluster; what the block changes in it is stored when the block ends without an exception.
