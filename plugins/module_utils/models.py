@@ -62,6 +62,11 @@ class Record:
         """Like C(take), but C(default) where the field is missing."""
         return cast(_T, self.take(key, *kinds)) if key in self._rest else default
 
+    def check(self, key: str, read: Callable[[Any], Any]) -> None:
+        """Make sure that field C(key), where there is one, passes C(read); it stays for C(extra)."""
+        if key in self._rest:
+            at((key,), read, self._rest[key])
+
     def take_list(self, key: str, read: Callable[[Any], _T]) -> list[_T]:
         """Return the list C(key), each item passed through C(read)."""
         return [at((key, index), read, item) for index, item in enumerate(self.take(key, list))]
@@ -84,6 +89,48 @@ def integer(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise FieldError((), f"int is wanted, not {_kind(value)}")
     return value
+
+
+def text(value: Any) -> str:
+    """Return C(value), which must be a string."""
+    if not isinstance(value, str):
+        raise FieldError((), f"str is wanted, not {_kind(value)}")
+    return value
+
+
+def _list_of(read: Callable[[Any], Any]) -> Callable[[Any], None]:
+    def check(value: Any) -> None:
+        if not isinstance(value, list):
+            raise FieldError((), f"list is wanted, not {_kind(value)}")
+        for index, item in enumerate(value):
+            at((index,), read, item)
+
+    return check
+
+
+def _fields(required: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Callable[[Any], None]:
+    """Return a check for a mapping: the fields that it must have, and those that it may have."""
+
+    def check(value: Any) -> None:
+        record = Record(value)
+        for key, read in required.items():
+            at((key,), read, record.take(key, object))
+        for key, read in (optional or {}).items():
+            record.check(key, read)
+
+    return check
+
+
+def _number(value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise FieldError((), f"int or float is wanted, not {_kind(value)}")
+
+
+_FLAVOR = _fields({"cores": integer, "ram_gb": _number, "disk_gb": _number, "image": text})
+_IP_CONFIG = _fields({"ip": text})
+_MEMBERS = _list_of(_fields({"vm_id": integer, "interface": text}))
+_RESERVED = _list_of(_fields({"vlan_id": integer}, {"name": text}))
+_RELEASING = _fields({}, {"vlan_ids": _list_of(integer), "addresses": _list_of(text)})
 
 
 def _kind(value: Any) -> str:
@@ -190,6 +237,7 @@ class Interface:
     @classmethod
     def from_dict(cls, data: Any) -> Interface:
         record = Record(data)
+        record.check("ip_config", lambda value: _IP_CONFIG(value) if value else None)
         interface = cls(
             record.take("name", str),
             record.take_default("vlan_id", None, int, None),
@@ -229,6 +277,7 @@ class Link:
     @classmethod
     def from_dict(cls, data: Any) -> Link:
         record = Record(data)
+        record.check("name", text)
         link = cls(
             record.take("link_id", int),
             record.take("vlan_id", int),
@@ -289,6 +338,8 @@ class VM:
     @classmethod
     def from_dict(cls, data: Any) -> VM:
         record = Record(data)
+        record.check("flavor", lambda value: _FLAVOR(value) if value is not None else None)
+        record.check("data_interfaces", integer)
         vm = cls(
             record.take("vm_id", int),
             record.take("name", str),
@@ -342,6 +393,8 @@ class Network:
     @classmethod
     def from_dict(cls, data: Any) -> Network:
         record = Record(data)
+        record.check("name", text)
+        record.check("members", _MEMBERS)
         network = cls(
             record.take("vlan_id", int),
             record.take("cidr", str),
@@ -417,6 +470,14 @@ class Slice:
     @classmethod
     def from_dict(cls, data: Any) -> Slice:
         record = Record(data)
+        for key, read in (
+            ("name", text),
+            ("max_vlan_pools", integer),
+            ("further_pools", _list_of(integer)),
+            ("reserved_vlans", _RESERVED),
+            ("releasing", _RELEASING),
+        ):
+            record.check(key, read)
         stored = cls(record.take("slice_id", int), record.take("owner", str), record.take("topology_type", str))
         stored.vlan_pool_start = record.take("vlan_pool_start", int)
         stored.vlan_pool_end = record.take("vlan_pool_end", int)

@@ -29,7 +29,7 @@ def choose(
     if names:
         for name in names:
             try:
-                chosen.append(find(cluster, name, owner))
+                chosen.append(find(cluster, name, owner, acting_user=acting_user))
             except Refused as refusal:
                 reasons.extend(refusal.reasons)
     elif owner is not None and owner not in cluster.users:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..cluster import Cluster, slice_label
+from ..cluster import ADMIN, Cluster, slice_label
 from ..errors import Refused
 from ..models import MANAGEMENT_VLAN, POOL_SIZE, VM, Interface, Link, Network, Slice
 from . import coherence, networks
@@ -486,23 +486,27 @@ def forget(cluster: Cluster, one: Slice) -> None:
     del cluster.slices[one.slice_id]
 
 
-def is_called(one: Slice, name: str, owner: str | None) -> bool:
-    """Return whether the slice answers to that name or id, and is the owner's where one is given."""
-    return name in (slice_label(one), str(one.slice_id)) and owner in (None, one.owner)
-
-
-def find(cluster: Cluster, name: str, owner: str | None = None) -> Slice:
-    """Return the slice of that name or id.
+def find(cluster: Cluster, name: str, owner: str | None = None, *, acting_user: str = ADMIN) -> Slice:
+    """Return the slice of that name or id; what else there is, is told as far as the acting user may see it.
 
     Raises:
         Refused: no slice is called so, or several are and C(owner) does not tell which.
     """
     found = cluster.called(name, owner)
+    if len(found) > 1 and not cluster.is_admin(acting_user):
+        found = [one for one in found if one.owner == acting_user] or found[:1]
     if len(found) == 1:
         return found[0]
     if found:
         several = ", ".join(f"{one.slice_id} of {one.owner}" for one in found)
         raise Refused([f"{len(found)} slices are called {name} ({several}); name the owner or the id"])
-    known = ", ".join(f"{slice_label(one)} ({one.slice_id})" for one in cluster.slices.values()) or "none"
+    known = coherence.some(f"{slice_label(one)} ({one.slice_id})" for one in visible(cluster, acting_user))
     whose = f" of {owner}" if owner else ""
     raise Refused([f"no slice{whose} is called {name}; slices are {known}"])
+
+
+def visible(cluster: Cluster, acting_user: str) -> list[Slice]:
+    """Return the slices that the user may see: an admin all, a tenant the user's own."""
+    if cluster.is_admin(acting_user):
+        return list(cluster.slices.values())
+    return cluster.slices_of(acting_user) if acting_user in cluster.users else []

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..cluster import slice_label
-from ..models import Network, Slice
+from ..models import POOL_COUNT, Network, Slice
 from . import topologies
 
 
@@ -114,8 +114,10 @@ def read_slice(data: Mapping[str, Any], *, default_owner: str) -> WantedSlice:
     Raises:
         Refused: the topology's type cannot be made of its size, or needs more VLANs than its pools hold.
     """
-    pools = 1 if data.get("vlan_pools") is None else data["vlan_pools"]
-    made = topologies.generate(data["name"], data, pools)
+    pools = data.get("vlan_pools")
+    if pools is None and not data.get("append"):
+        pools = 1
+    made = topologies.generate(data["name"], data, POOL_COUNT if pools is None else pools)
     listed = [read_vm(vm) for vm in data.get("vms") or ()]
     own = {vm.name for vm in listed}
     generated = (
@@ -134,7 +136,7 @@ def read_slice(data: Mapping[str, Any], *, default_owner: str) -> WantedSlice:
             *(read_network(network) for network in data.get("networks") or ()),
         ),
         topology_type=data.get("topology_type") or topologies.CUSTOM,
-        vlan_pools=data.get("vlan_pools") if data.get("append") else pools,
+        vlan_pools=pools,
         slice_id=data.get("slice_id"),
     )
 
@@ -273,7 +275,7 @@ def _new_links(there: Iterable[WantedLink], more: Iterable[WantedLink]) -> list[
     new = []
     for link in more:
         between = unused.get(frozenset(end.vm for end in link.endpoints), [])
-        match = next((old for old in between if _same(link, old)), None)
+        match = next((old for old in between if _is_same(link, old)), None)
         if match is not None:
             between.remove(match)
         elif not (link.link_id in ids if link.link_id is not None else link.name is not None and link.name in names):
@@ -281,8 +283,13 @@ def _new_links(there: Iterable[WantedLink], more: Iterable[WantedLink]) -> list[
     return new
 
 
-def _same(link: WantedLink, old: WantedLink) -> bool:
-    if len(link.endpoints) != 2 or link.link_id not in (None, old.link_id) or link.name not in (None, old.name):
+def _is_same(link: WantedLink, old: WantedLink) -> bool:
+    return link.link_id in (None, old.link_id) and link.name in (None, old.name) and is_between(link, old)
+
+
+def is_between(link: WantedLink, old: WantedLink) -> bool:
+    """Return whether a link's endpoints, in either order, may be the ends of a stored one."""
+    if len(link.endpoints) != 2:
         return False
     (first, second), (one, two) = link.endpoints, old.endpoints
     return (fits(first, one) and fits(second, two)) or (fits(first, two) and fits(second, one))
