@@ -8,6 +8,7 @@ import os
 import re
 import time
 
+from ..errors import DatabaseError
 from . import lock
 
 NAME = re.compile(r"([0-9]{8,})-[0-9]{8}T[0-9]{6}Z\.yaml")
@@ -66,6 +67,17 @@ class Backups:
 
     def path(self, name: str) -> str:
         return os.path.join(self.folder, name)
+
+    def text(self, name: str) -> str:
+        """Return what a backup holds."""
+        if name not in self.names():
+            known = ", ".join(self.names()) or "none"
+            raise DatabaseError(f"there is no backup {name} in {self.folder}; backups are {known}")
+        try:
+            with open(self.path(name), encoding="utf-8") as file:
+                return file.read()
+        except (OSError, UnicodeDecodeError) as error:
+            raise DatabaseError(f"backup {self.path(name)} cannot be read: {error}") from error
 
     def link(self, path: str) -> str | None:
         """Keep the file C(path), which is about to be replaced and is never changed in place; return the backup's

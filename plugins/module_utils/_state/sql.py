@@ -12,7 +12,8 @@ from typing import Any
 from ..cluster import Cluster
 from ..errors import DatabaseError
 from ..models import FieldError
-from . import lock, masking, schema
+from . import lock, masking, schema, yaml_text
+from .files import Backups
 from .sql_cluster import SqlCluster
 
 try:
@@ -43,9 +44,11 @@ class SqlDatabase:
     Args:
         url: C(postgresql+psycopg://…) or C(sqlite:///…).
         lock_timeout_s: how long to wait for another writer.
+        backups: how many backups to keep; they are made on request alone.
+        backup_dir: in which folder; beside a file of SQLite's in C(PATH.backups) where that is C(None).
     """
 
-    def __init__(self, url: str, *, lock_timeout_s: float) -> None:
+    def __init__(self, url: str, *, lock_timeout_s: float, backups: int = 10, backup_dir: str | None = None) -> None:
         if not HAS_SQLALCHEMY:
             raise DatabaseError(
                 "a database by URL needs SQLAlchemy 2 or newer (Debian's python3-sqlalchemy is 1.4 until trixie) "
@@ -58,6 +61,11 @@ class SqlDatabase:
             parsed = make_url(url)
         except ArgumentError:
             raise DatabaseError(f"{self.name}: that is no URL of a database") from None
+        if masking.PARAMETER.search(url):
+            raise DatabaseError(
+                f"{self.name}: a password in the query is not taken, for the system's log would have it; write it "
+                "before the @, or better into ~/.pgpass"
+            )
         backend = parsed.get_backend_name()
         if backend not in DRIVERS or parsed.drivername not in (backend, DRIVERS[backend]):
             raise DatabaseError(f"{self.name}: {parsed.drivername} is none of {', '.join(sorted(DRIVERS.values()))}")
@@ -67,7 +75,9 @@ class SqlDatabase:
                 raise DatabaseError(f"{self.name} names no file; SQLite's are sqlite:////absolute/path")
             self.path = os.path.realpath(os.path.expanduser(str(parsed.database)))
             parsed = parsed.set(database=self.path)
+            backup_dir = backup_dir or f"{self.path}.backups"
         self._url = parsed.set(drivername=DRIVERS[backend])
+        self.backups = Backups(backup_dir, keep=backups) if backup_dir else None
 
     @contextmanager
     def transaction(self, *, write: bool) -> Iterator[Cluster]:
@@ -89,6 +99,42 @@ class SqlDatabase:
                 yield from self._transact(connection, write)
         else:
             yield Cluster.initial()
+
+    def backup(self) -> str | None:
+        """See C(Store.backup)."""
+        with self.transaction(write=False) as cluster:
+            return self._keep(cluster)
+
+    def read_backup(self, name: str) -> Cluster:
+        """See C(Store.read_backup)."""
+        backups = self._backups()
+        return yaml_text.read(backups.text(name), name=f"backup {backups.path(name)}")
+
+    def restore(self, name: str) -> None:
+        """See C(Store.restore)."""
+        other = self.read_backup(name)
+        with self.transaction(write=True) as cluster:
+            self._keep(cluster)
+            cluster.replace(other)
+
+    def _backups(self) -> Backups:
+        if self.backups is None:
+            raise DatabaseError(f"{self.name}: say in backup_dir where its backups are")
+        yaml_text.need_yaml()
+        return self.backups
+
+    def _keep(self, cluster: Cluster) -> str | None:
+        data, backups = cluster.to_dict(), self._backups()
+        if data == Cluster.initial().to_dict():
+            return None
+        text = yaml_text.write(data)
+        with lock.locked(f"{backups.folder}.lock", name=f"folder {backups.folder}", timeout_s=self.lock_timeout_s):
+            newest = backups.names()[-1:]
+            if newest and backups.text(newest[0]).encode() == text:
+                return newest[0]
+            name = backups.add(text)
+            backups.prune()
+        return name
 
     def _transact(self, connection: Connection, write: bool) -> Iterator[Cluster]:
         cluster = SqlCluster(connection, self._open(connection, write))

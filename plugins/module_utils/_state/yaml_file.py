@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from ..cluster import Cluster, WorkerFigures
 from ..errors import DatabaseError
@@ -21,15 +21,16 @@ class YamlFile:
     Args:
         path: the file; its folder is made with mode 0700 where it is missing, the file itself with 0600.
         lock_timeout_s: how long to wait for another writer.
-        backups: how many of the last versions to keep in the folder C(PATH.backups).
+        backups: how many of the last versions to keep.
+        backup_dir: in which folder, C(PATH.backups) where that is C(None).
     """
 
-    def __init__(self, path: str, *, lock_timeout_s: float, backups: int = 10) -> None:
+    def __init__(self, path: str, *, lock_timeout_s: float, backups: int = 10, backup_dir: str | None = None) -> None:
         yaml_text.need_yaml()
         self.path = os.path.realpath(path)
         self.name = f"database {self.path}"
         self.lock_timeout_s = lock_timeout_s
-        self.backups = Backups(f"{self.path}.backups", keep=backups)
+        self.backups = Backups(backup_dir or f"{self.path}.backups", keep=backups)
 
     @contextmanager
     def transaction(self, *, write: bool) -> Iterator[Cluster]:
@@ -37,7 +38,7 @@ class YamlFile:
         if not write:
             yield self._load()
             return
-        with lock.locked(f"{self.path}.lock", name=self.name, timeout_s=self.lock_timeout_s):
+        with self._locked():
             cluster = self._load()
             before = yaml_text.fingerprint(cluster.to_dict())
             figures, there = WorkerFigures(cluster.workers), Counter(vm.worker_ip for vm in cluster.vms())
@@ -50,14 +51,27 @@ class YamlFile:
                 self._write(yaml_text.write(data))
 
     def backup(self) -> str | None:
-        """Keep the present version now and return the backup's name; C(None) where nothing is stored."""
-        with lock.locked(f"{self.path}.lock", name=self.name, timeout_s=self.lock_timeout_s):
+        """See C(Store.backup)."""
+        with self._locked():
             try:
                 name = self.backups.link(self.path)
                 self.backups.prune()
             except OSError as error:
                 raise DatabaseError(f"{self.name} cannot be backed up: {error}") from error
         return name
+
+    def read_backup(self, name: str) -> Cluster:
+        """See C(Store.read_backup)."""
+        return yaml_text.read(self.backups.text(name), name=f"backup {self.backups.path(name)}")
+
+    def restore(self, name: str) -> None:
+        """See C(Store.restore). A file that cannot be read any more is backed up and replaced as well."""
+        with self._locked():
+            self.read_backup(name)
+            self._write(self.backups.text(name).encode())
+
+    def _locked(self) -> AbstractContextManager[None]:
+        return lock.locked(f"{self.path}.lock", name=self.name, timeout_s=self.lock_timeout_s)
 
     def _load(self) -> Cluster:
         try:
