@@ -62,7 +62,10 @@ def changes(before: Slice | None, after: Slice | None) -> dict[str, list[dict[st
         a network is its VLAN.
     """
     old, new = _things(before), _things(after)
-    was, now = _facts_of(before), _facts_of(after)
+    # Ends and members are told by the names of now: a VM of another name is no other end.
+    names = {vm.vm_id: vm.name for one in (before, after) if one for vm in one.vms}
+    was = {key: _facts(thing, names) for key, (_label, thing) in old.items()}
+    now = {key: _facts(thing, names) for key, (_label, thing) in new.items()}
     return {
         "added": [_entry(key, new[key][0], ["not there yet"]) for key in new if key not in old],
         "changed": [
@@ -161,12 +164,7 @@ def _differences(old: Facts, new: Facts) -> list[str]:
     ]
 
 
-def _facts_of(one: Slice | None) -> dict[Key, Facts]:
-    """Return what may change of each part of a slice."""
-    return {key: _facts(thing) for key, (_label, thing) in _things(one).items()}
-
-
-def _facts(thing: Thing) -> Facts:
+def _facts(thing: Thing, names: Mapping[int, str]) -> Facts:
     if isinstance(thing, VM):
         return (
             *_started_facts(thing),
@@ -175,14 +173,13 @@ def _facts(thing: Thing) -> Facts:
             ("data_interfaces", thing.extra.get("data_interfaces", "as needed")),
         )
     if isinstance(thing, Link):
-        # By ids: a VM of another name is no other end.
         return (
             ("name", thing.extra.get("name", "none")),
             ("VLAN", thing.vlan_id),
-            ("ends", _ends(thing, {})),
+            ("ends", _ends(thing, names)),
         )
     if isinstance(thing, Network):
-        return _network_facts(thing, {})
+        return _network_facts(thing, names)
     if isinstance(thing, Slice):
         return (
             ("name", slice_label(thing)),
