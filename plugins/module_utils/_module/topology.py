@@ -122,8 +122,10 @@ def chosen_or_visible(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice
     return ordering.choose(cluster, names, owner=owner, everything=False, acting_user=acting_user)
 
 
-def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
+def plan(cluster: Cluster, params: Mapping[str, Any], *, check_mode: bool) -> Outcome:
     """Make the work orders of the chosen slices."""
+    if params["planned"] and not check_mode:
+        raise Refused(["planned is for check mode: it would put slices into the database past all rules"])
     for data in params["planned"]:
         try:
             one = Slice.from_dict(data)
