@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote
 
-PASSWORD = re.compile(r"^(?P<scheme>[A-Za-z0-9+.-]+://)(?P<user>[^/?#]*?):(?P<password>[^/?#]*)@")
+# What SQLAlchemy takes for one, which is liberal: everything up to the first @.
+PASSWORD = re.compile(r"^(?P<scheme>[A-Za-z0-9+.-]+://)(?P<user>[^:/]*):(?P<password>[^@]*)@")
 PARAMETER = re.compile(r"[?&](?:ssl)?password=([^&#]*)", re.IGNORECASE)
 STARS = "***"
 

@@ -59,7 +59,7 @@ class SqlDatabase:
         self.lock_timeout_s = lock_timeout_s
         try:
             parsed = make_url(url)
-        except ArgumentError:
+        except (ArgumentError, ValueError):  # the latter for a port that is no number
             raise DatabaseError(f"{self.name}: that is no URL of a database") from None
         if masking.PARAMETER.search(url):
             raise DatabaseError(
