@@ -11,7 +11,7 @@ from ..cluster import Cluster, slice_label
 from ..errors import Refused
 from ..models import VM, Slice
 from .allocation import tap_name
-from .settling import find, not_permitted
+from .finding import find, not_permitted
 
 GIB = 1024**3
 

@@ -13,11 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..cluster import ADMIN, Cluster, slice_label
+from ..cluster import Cluster, slice_label
 from ..errors import Refused
 from ..models import MANAGEMENT_VLAN, POOL_SIZE, VM, Interface, Link, Network, Slice
 from . import coherence, networks
 from .allocation import Allocator, ManagementNetwork, mac_address, pool_text
+from .finding import not_permitted
 from .placement import Placement
 from .wanted import Endpoint, Reservation, WantedNetwork, WantedSlice, WantedVM
 from .wiring import Wiring, wire
@@ -65,15 +66,6 @@ def stored_slice(cluster: Cluster, want: WantedSlice) -> Slice | None:
     if want.slice_id is not None:
         return cluster.slices.get(want.slice_id)
     return cluster.find_slice(want.owner, want.name)
-
-
-def not_permitted(cluster: Cluster, acting_user: str, owner: str, name: str) -> list[str]:
-    """Return why the user may not touch the owner's slice of that name; nothing where it may."""
-    if acting_user not in cluster.users:
-        return [f"acting user {acting_user} does not exist; users are {', '.join(cluster.users)}"]
-    if acting_user != owner and not cluster.is_admin(acting_user):
-        return [f"slice {name}: {acting_user} is neither its owner {owner} nor an admin"]
-    return []
 
 
 def _standing_problems(cluster: Cluster, want: WantedSlice, before: Slice | None, acting_user: str) -> Iterator[str]:
@@ -435,13 +427,11 @@ def _segment_vlans(one: Slice | None) -> Iterator[int]:
 
 def let_go(one: Slice, vlan_ids: Iterable[int], *, known: bool) -> None:
     """Free VLANs of a slice, or where hosts may know them, hold them until these have reported."""
-    gone = list(vlan_ids)
-    if not gone:
-        return
-    if known:
+    gone = dict.fromkeys(vlan_ids)
+    if gone and known:
         _releasing(one, "vlan_ids").extend(gone)
-    else:
-        one.vlan_pool_used = [vlan_id for vlan_id in one.vlan_pool_used if vlan_id not in set(gone)]
+    elif gone:
+        one.vlan_pool_used = [vlan_id for vlan_id in one.vlan_pool_used if vlan_id not in gone]
 
 
 def _releasing(one: Slice, what: str) -> list[Any]:
@@ -484,29 +474,3 @@ def forget(cluster: Cluster, one: Slice) -> None:
     """Take a slice without VMs out of the cluster; its pool and its id's pool are free from now on."""
     cluster.users[one.owner].slices.remove(one.slice_id)
     del cluster.slices[one.slice_id]
-
-
-def find(cluster: Cluster, name: str, owner: str | None = None, *, acting_user: str = ADMIN) -> Slice:
-    """Return the slice of that name or id; what else there is, is told as far as the acting user may see it.
-
-    Raises:
-        Refused: no slice is called so, or several are and C(owner) does not tell which.
-    """
-    found = cluster.called(name, owner)
-    if len(found) > 1 and not cluster.is_admin(acting_user):
-        found = [one for one in found if one.owner == acting_user] or found[:1]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        several = ", ".join(f"{one.slice_id} of {one.owner}" for one in found)
-        raise Refused([f"{len(found)} slices are called {name} ({several}); name the owner or the id"])
-    known = coherence.some(f"{slice_label(one)} ({one.slice_id})" for one in visible(cluster, acting_user))
-    whose = f" of {owner}" if owner else ""
-    raise Refused([f"no slice{whose} is called {name}; slices are {known}"])
-
-
-def visible(cluster: Cluster, acting_user: str) -> list[Slice]:
-    """Return the slices that the user may see: an admin all, a tenant the user's own."""
-    if cluster.is_admin(acting_user):
-        return list(cluster.slices.values())
-    return cluster.slices_of(acting_user) if acting_user in cluster.users else []

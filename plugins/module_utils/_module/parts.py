@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._domain import settling, stepping
+from .._domain import finding, settling, stepping
 from .._domain.wanted import wanted_from
 from ..cluster import Cluster, slice_label
 from ..errors import Refused
@@ -82,8 +82,8 @@ def change(cluster: Cluster, part: Part, params: Mapping[str, Any]) -> Outcome:
     name, owner, acting_user = params["slice"], params["owner"], params["acting_user"]
     if params["state"] == "absent" and not cluster.called(name, owner):
         return Outcome(changed=False, result={part.kind: None, "slice_id": None, "plan": topology.no_plan()})
-    one = settling.find(cluster, name, owner, acting_user=acting_user)
-    reasons = settling.not_permitted(cluster, acting_user, one.owner, name)
+    one = finding.find(cluster, name, owner, acting_user=acting_user)
+    reasons = finding.not_permitted(cluster, acting_user, one.owner, name)
     if reasons:
         raise Refused(reasons)
     want, place = wanted_from(one), None

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
-from .._domain import describing, drawing, ordering, reporting, settling
+from .._domain import describing, drawing, finding, ordering, reporting, settling
 from .._domain.allocation import ManagementNetwork
 from .._domain.placement import POLICIES
 from .._domain.wanted import WantedSlice, added_to, read_slice, wanted_from
@@ -82,8 +82,8 @@ def _put_one(
         return [(before, settling.settle(cluster, wanted, settings, acting_user=acting_user))]
     if not cluster.called(want["name"], want["owner"]):
         return []
-    one = settling.find(cluster, want["name"], want["owner"], acting_user=acting_user)
-    reasons = settling.not_permitted(cluster, acting_user, one.owner, want["name"])
+    one = finding.find(cluster, want["name"], want["owner"], acting_user=acting_user)
+    reasons = finding.not_permitted(cluster, acting_user, one.owner, want["name"])
     if reasons:
         raise Refused(reasons)
     before = _copy(one)
@@ -107,7 +107,7 @@ def _wanted(cluster: Cluster, want: Mapping[str, Any], acting_user: str) -> Want
 def info(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Tell of the chosen slices."""
     if params["all"] and not params["names"] and params["owner"] is None:
-        chosen = settling.visible(cluster, params["acting_user"])
+        chosen = finding.visible(cluster, params["acting_user"])
     else:
         chosen = _choose(cluster, params)
     return Outcome(changed=False, result=_described(chosen))
@@ -117,7 +117,7 @@ def chosen_or_visible(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice
     """Return the one slice that C(slice) names, else all of the owner's, else all that the acting user may see."""
     name, owner, acting_user = params["slice"], params["owner"], params["acting_user"]
     if name is None and owner is None:
-        return settling.visible(cluster, acting_user)
+        return finding.visible(cluster, acting_user)
     names = [] if name is None else [name]
     return ordering.choose(cluster, names, owner=owner, everything=False, acting_user=acting_user)
 

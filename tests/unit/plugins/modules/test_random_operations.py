@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whatever people do in whatever order: what is held is held once, a refusal changes nothing, doing it again neither."""
+"""Whatever people do in whatever order, what is held is held once; a refusal changes nothing, nor does a repetition."""
 
 from __future__ import annotations
 
