@@ -3,20 +3,31 @@
 """The cluster: all that the database holds, as one value that the rules read and change.
 
 Stored as C({users, workers, flavors, slices, next_vm_id}); users by name, workers by address, slices by id as a
-string. Rules ask the cluster through its methods, so that an adapter may answer them without loading everything.
+string. Rules ask the cluster through its methods, so that an adapter may answer them without loading everything: the
+SQL adapter's cluster answers by queries what this one answers by walking, and its tables load what they are asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field, fields
+from functools import partial
+from typing import Any, TypeVar
 
+from .leases import leases
 from .models import VM, FieldError, Flavor, Record, Slice, User, at
 
 FIRST_ID = 1000
 ADMIN = "admin"
 NO_PASSWORD = "!"
+WORKERS_LIST = "workers_list"
+ENTRY = "entry"
+"""Among the absent fields of a worker that only Cloud Repositorio's C(workers_list) names."""
+USED_KEYS = ("used_vms", "used")
+"""The extra fields in which a worker's entry may say how many VMs are on it, as Cloud Repositorio's does."""
+TABLES = ("users", "workers", "flavors", "slices", "next_vm_id")
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -43,17 +54,28 @@ class Worker:
     ram_overcommit: float = 1.0
     schedulable: bool = True
     extra: dict[str, Any] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
 
     def to_dict(self) -> dict[str, Any]:
-        data = asdict(self)
-        extra = data.pop("extra")
-        return {**data, **extra}
+        return {
+            **{
+                each.name: getattr(self, each.name)
+                for each in fields(self)
+                if each.name not in ("extra", "absent")
+                and not (each.name in self.absent and getattr(self, each.name) in (each.default, self.ip))
+            },
+            **self.extra,
+        }
 
     @classmethod
-    def from_dict(cls, data: Any) -> Worker:
+    def from_dict(cls, data: Any, ip: str | None = None) -> Worker:
+        """Read a stored worker; C(ip) is what its table calls it, for an entry that does not say so itself.
+
+        Fields that are not there stay away when the worker is stored again, as long as they are at their defaults.
+        """
         record = Record(data)
         return cls(
-            ip=record.take("ip", str),
+            ip=record.take("ip", str) if ip is None else record.take_default("ip", ip, str),
             cores=record.take_default("cores", None, int, None),
             ram_gb=record.take_default("ram_gb", None, int, float, None),
             disk_gb=record.take_default("disk_gb", None, int, float, None),
@@ -62,27 +84,53 @@ class Worker:
             ram_overcommit=record.take_default("ram_overcommit", 1.0, int, float),
             schedulable=record.take_default("schedulable", True, bool),
             extra=record.extra(),
+            absent=frozenset(each.name for each in fields(cls) if each.name not in data),
         )
 
 
 @dataclass
-class Cluster:
-    """Everything that is stored."""
+class Load:
+    """What the VMs on one worker were promised: cores, GiB of memory and of disk, and their number."""
 
-    users: dict[str, User] = field(default_factory=dict)
-    workers: dict[str, Worker] = field(default_factory=dict)
-    flavors: dict[str, dict[str, Any]] = field(default_factory=dict)
-    slices: dict[int, Slice] = field(default_factory=dict)
+    cores: float = 0
+    ram_gb: float = 0
+    disk_gb: float = 0
+    vms: int = 0
+
+    def add(self, flavor: Mapping[str, Any]) -> None:
+        self.cores += flavor["cores"]
+        self.ram_gb += flavor["ram_gb"]
+        self.disk_gb += flavor["disk_gb"]
+        self.vms += 1
+
+
+@dataclass
+class Cluster:
+    """Everything that is stored.
+
+    Attributes:
+        users: by name. This table and C(slices) may load what they are asked for: a walk over all of one's values
+            loads it whole, so rules ask the methods below instead.
+        workers: by address.
+        flavors: by name.
+        slices: by id.
+        next_vm_id: the counter that slices and VMs take their ids from.
+        extra: fields beyond the model, kept as they are.
+        absent: fields that the document did not have; they stay away while they are at their defaults.
+    """
+
+    users: MutableMapping[str, User] = field(default_factory=dict)
+    workers: MutableMapping[str, Worker] = field(default_factory=dict)
+    flavors: MutableMapping[str, dict[str, Any]] = field(default_factory=dict)
+    slices: MutableMapping[int, Slice] = field(default_factory=dict)
     next_vm_id: int = FIRST_ID
     extra: dict[str, Any] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
 
     @classmethod
     def initial(cls) -> Cluster:
         """Return what a new database holds: the admin (who has no password yet) and the data model's flavors."""
-        return cls(
-            users={ADMIN: User(ADMIN, NO_PASSWORD)},
-            flavors={name: dict(flavor) for name, flavor in Flavor.FLAVORS.items()},
-        )
+        return cls(users={ADMIN: User(ADMIN, NO_PASSWORD)}, flavors=first_flavors())
 
     def vms(self) -> Iterator[VM]:
         """Yield every VM that holds ids, ports and addresses, those being deleted included."""
@@ -90,13 +138,60 @@ class Cluster:
             yield from one.vms
 
     def slices_of(self, owner: str) -> list[Slice]:
-        return [self.slices[slice_id] for slice_id in self.users[owner].slices]
+        """Return the slices that the user's entry lists; ids of slices that are not there are passed over."""
+        return [self.slices[slice_id] for slice_id in self.users[owner].slices if slice_id in self.slices]
+
+    def called(self, name: str, owner: str | None = None) -> list[Slice]:
+        """Return the slices that answer to a name or an id, of one owner or of all."""
+        return [
+            one
+            for one in self.slices.values()
+            if owner in (None, one.owner) and name in (slice_label(one), str(one.slice_id))
+        ]
 
     def find_slice(self, owner: str, name: str) -> Slice | None:
         """Return the owner's slice of that name; one without a name answers to its id."""
-        if owner not in self.users:
-            return None
-        return next((one for one in self.slices_of(owner) if slice_label(one) == name), None)
+        return next((one for one in self.called(name, owner) if slice_label(one) == name), None)
+
+    def held(self, kind: str, first: int, last: int) -> set[int]:
+        """Return the numbers from C(first) to C(last) of a kind of lease (C(leases)) that slices hold."""
+        return {
+            lease.number for one in self.slices.values() for lease in leases(one, kind) if first <= lease.number <= last
+        }
+
+    def free(self, kind: str, first: int, last: int) -> Iterator[int]:
+        """Yield the numbers from C(first) to C(last) of a kind of lease that no slice holds, lowest first.
+
+        What is held is looked up when the first one is asked for.
+        """
+        held = self.held(kind, first, last)
+        return (number for number in range(first, last + 1) if number not in held)
+
+    def loads(self) -> dict[str, Load]:
+        """Return what the VMs were promised, by worker; VMs without a flavor do not count."""
+        found: dict[str, Load] = {}
+        for vm in self.vms():
+            if vm.flavor:
+                found.setdefault(vm.worker_ip, Load()).add(vm.flavor)
+        return found
+
+    def newest_vm_worker(self) -> str | None:
+        """Return the worker of the VM with the highest id."""
+        newest = max(self.vms(), key=lambda vm: vm.vm_id, default=None)
+        return newest.worker_ip if newest else None
+
+    def vms_on(self, worker_ip: str) -> list[VM]:
+        """Return the VMs on a worker."""
+        return [vm for vm in self.vms() if vm.worker_ip == worker_ip]
+
+    def vms_from(self, image: str, checksum: str | None) -> list[tuple[str, VM]]:
+        """Return the VMs that were made from a base image, each with the label of its slice."""
+        return [
+            (slice_label(one), vm)
+            for one in self.slices.values()
+            for vm in one.vms
+            if vm.flavor and (vm.flavor.get("image"), vm.flavor.get("checksum")) == (image, checksum)
+        ]
 
     def is_admin(self, username: str) -> bool:
         """Return whether the user may act on everybody's objects: by role, which only C(admin) has from birth."""
@@ -104,35 +199,104 @@ class Cluster:
         return user is not None and user.extra.get("role", ADMIN if username == ADMIN else "tenant") == ADMIN
 
     def to_dict(self) -> dict[str, Any]:
+        initial = Cluster(flavors=first_flavors()).tables() if self.absent else {}
+        return {
+            **{
+                key: value for key, value in self.tables().items() if not (key in self.absent and value == initial[key])
+            },
+            **self.stored_extra(),
+        }
+
+    def stored_extra(self) -> dict[str, Any]:
+        """Return the fields beyond the model as they are stored: a worker that was removed is not to come back from
+        Cloud Repositorio's list of them."""
+        listed = self.extra.get(WORKERS_LIST)
+        if not isinstance(listed, list):
+            return self.extra
+        kept = [ip for ip in listed if ip in self.workers or not isinstance(ip, str)]
+        return {**self.extra, WORKERS_LIST: kept}
+
+    def stored_workers(self) -> dict[str, dict[str, Any]]:
+        """Return the workers as they are stored: one that only C(workers_list) names has no entry of its own."""
+        rows = {ip: (worker, worker.to_dict()) for ip, worker in self.workers.items()}
+        return {ip: row for ip, (worker, row) in rows.items() if row or ENTRY not in worker.absent}
+
+    def replace(self, other: Cluster) -> None:
+        """Make this cluster hold what the other holds."""
+        for table in ("users", "workers", "flavors", "slices"):
+            mine, others = getattr(self, table), getattr(other, table)
+            for key in [key for key, _value in mine.items() if key not in others]:
+                del mine[key]
+            mine.update(others)
+        self.next_vm_id, self.extra, self.absent = other.next_vm_id, other.extra, other.absent
+
+    def tables(self) -> dict[str, Any]:
+        """Return the fields of the model as they are stored."""
         return {
             "users": {name: user.to_dict() for name, user in self.users.items()},
-            "workers": {ip: worker.to_dict() for ip, worker in self.workers.items()},
+            "workers": self.stored_workers(),
             "flavors": {name: dict(flavor) for name, flavor in self.flavors.items()},
             "slices": {str(slice_id): one.to_dict() for slice_id, one in self.slices.items()},
             "next_vm_id": self.next_vm_id,
-            **self.extra,
         }
 
     @classmethod
     def from_dict(cls, data: Any) -> Cluster:
+        """Read a stored cluster. Cloud Repositorio's own files are read as they are: they have no C(flavors) (the data
+        model's are meant), and workers whose entries do not repeat their addresses."""
         record = Record(data)
 
-        def table(key: str, read: Any) -> dict[str, Any]:
+        def table(key: str, read: Callable[[Any], T]) -> dict[str, T]:
+            return named(key, lambda _name, row: read(row))
+
+        def named(key: str, read: Callable[[str, Any], T]) -> dict[str, T]:
             rows: dict[Any, Any] = record.take_default(key, {}, dict)
-            return {str(name): at((key, name), read, row) for name, row in rows.items()}
+            return {str(name): at((key, name), partial(read, str(name)), row) for name, row in rows.items()}
 
         slices = table("slices", Slice.from_dict)
         for key, one in slices.items():
             if key != str(one.slice_id):
                 raise FieldError(("slices", key), f"holds slice_id {one.slice_id}")
+        workers = named("workers", lambda ip, row: Worker.from_dict(row, ip))
+        listed = data.get(WORKERS_LIST)
+        for ip in listed if isinstance(listed, list) else ():
+            if isinstance(ip, str) and ip not in workers:
+                workers[ip] = Worker(ip, absent=frozenset({ENTRY, *(each.name for each in fields(Worker))}))
         return cls(
             users=table("users", User.from_dict),
-            workers=table("workers", Worker.from_dict),
-            flavors=table("flavors", read_flavor),
+            workers=workers,
+            flavors=table("flavors", read_flavor) if "flavors" in data else first_flavors(),
             slices={one.slice_id: one for one in slices.values()},
             next_vm_id=record.take_default("next_vm_id", FIRST_ID, int),
             extra=record.extra(),
+            absent=frozenset(key for key in TABLES if key not in data),
         )
+
+
+class WorkerFigures:
+    """Keeps up the figures of use that Cloud Repositorio's files have in a worker's entry.
+
+    What they are off by stays what it was, so that a check finds it.
+    """
+
+    def __init__(self, workers: Mapping[str, Worker]) -> None:
+        self._before = {
+            (ip, key): (worker, worker.extra[key])
+            for ip, worker in workers.items()
+            for key in USED_KEYS
+            if isinstance(worker.extra.get(key), int)
+        }
+
+    def follow(self, workers: Mapping[str, Worker], more: Mapping[str, int]) -> None:
+        """Add what became more VMs, by worker, to figures that nobody else has changed."""
+        for (ip, key), (worker, figure) in self._before.items():
+            if workers.get(ip) is worker and worker.extra.get(key) == figure and more.get(ip):
+                worker.extra[key] = figure + more[ip]
+
+
+def first_flavors() -> dict[str, dict[str, Any]]:
+    """Return the flavors that a new database has: the data model's."""
+    return {name: dict(flavor) for name, flavor in Flavor.FLAVORS.items()}
 
 
 def read_flavor(data: Any) -> dict[str, Any]:

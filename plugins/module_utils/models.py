@@ -10,6 +10,7 @@ model's keys and only when set). A stored field that is missing or of the wrong 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any, ClassVar, TypeVar, cast
 
 MANAGEMENT_VLAN = 400
@@ -61,6 +62,11 @@ class Record:
         """Like C(take), but C(default) where the field is missing."""
         return cast(_T, self.take(key, *kinds)) if key in self._rest else default
 
+    def check(self, key: str, read: Callable[[Any], Any]) -> None:
+        """Make sure that field C(key), where there is one, passes C(read); it stays for C(extra)."""
+        if key in self._rest:
+            at((key,), read, self._rest[key])
+
     def take_list(self, key: str, read: Callable[[Any], _T]) -> list[_T]:
         """Return the list C(key), each item passed through C(read)."""
         return [at((key, index), read, item) for index, item in enumerate(self.take(key, list))]
@@ -83,6 +89,48 @@ def integer(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise FieldError((), f"int is wanted, not {_kind(value)}")
     return value
+
+
+def text(value: Any) -> str:
+    """Return C(value), which must be a string."""
+    if not isinstance(value, str):
+        raise FieldError((), f"str is wanted, not {_kind(value)}")
+    return value
+
+
+def _list_of(read: Callable[[Any], Any]) -> Callable[[Any], None]:
+    def check(value: Any) -> None:
+        if not isinstance(value, list):
+            raise FieldError((), f"list is wanted, not {_kind(value)}")
+        for index, item in enumerate(value):
+            at((index,), read, item)
+
+    return check
+
+
+def _fields(required: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Callable[[Any], None]:
+    """Return a check for a mapping: the fields that it must have, and those that it may have."""
+
+    def check(value: Any) -> None:
+        record = Record(value)
+        for key, read in required.items():
+            at((key,), read, record.take(key, object))
+        for key, read in (optional or {}).items():
+            record.check(key, read)
+
+    return check
+
+
+def _number(value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise FieldError((), f"int or float is wanted, not {_kind(value)}")
+
+
+_FLAVOR = _fields({"cores": integer, "ram_gb": _number, "disk_gb": _number, "image": text})
+_IP_CONFIG = _fields({"ip": text})
+_MEMBERS = _list_of(_fields({"vm_id": integer, "interface": text}))
+_RESERVED = _list_of(_fields({"vlan_id": integer}, {"name": text}))
+_RELEASING = _fields({}, {"vlan_ids": _list_of(integer), "addresses": _list_of(text)})
 
 
 def _kind(value: Any) -> str:
@@ -114,7 +162,7 @@ class User:
             "quota_vms": self.quota_vms,
             "used_vms": self.used_vms,
             "slices": list(self.slices),
-            **self.extra,
+            **deepcopy(self.extra),
         }
 
     @classmethod
@@ -183,12 +231,13 @@ class Interface:
             "mac": self.mac,
             "ip_config": dict(self.ip_config) if self.ip_config else None,
             "link_id": self.link_id,
-            **self.extra,
+            **deepcopy(self.extra),
         }
 
     @classmethod
     def from_dict(cls, data: Any) -> Interface:
         record = Record(data)
+        record.check("ip_config", lambda value: _IP_CONFIG(value) if value else None)
         interface = cls(
             record.take("name", str),
             record.take_default("vlan_id", None, int, None),
@@ -222,12 +271,13 @@ class Link:
             "vm1_interface": self.vm1_interface,
             "vm2_id": self.vm2_id,
             "vm2_interface": self.vm2_interface,
-            **self.extra,
+            **deepcopy(self.extra),
         }
 
     @classmethod
     def from_dict(cls, data: Any) -> Link:
         record = Record(data)
+        record.check("name", text)
         link = cls(
             record.take("link_id", int),
             record.take("vlan_id", int),
@@ -282,12 +332,14 @@ class VM:
             "qcow_image": self.qcow_image,
             "flavor": dict(self.flavor) if self.flavor is not None else None,
             "interfaces": [interface.to_dict() for interface in self.interfaces],
-            **self.extra,
+            **deepcopy(self.extra),
         }
 
     @classmethod
     def from_dict(cls, data: Any) -> VM:
         record = Record(data)
+        record.check("flavor", lambda value: _FLAVOR(value) if value is not None else None)
+        record.check("data_interfaces", integer)
         vm = cls(
             record.take("vm_id", int),
             record.take("name", str),
@@ -305,7 +357,11 @@ class VM:
 
 
 class Network:
-    """The network of a VLAN: its CIDR, gateway and DHCP. C(dhcp_range) is C(FIRST,LAST)."""
+    """The network of a VLAN: its CIDR, gateway and DHCP. C(dhcp_range) is C(FIRST,LAST).
+
+    Fields beyond the data model: C(name), and C(members), a list of C({vm_id, interface}). One without a name
+    describes the VLAN of a link.
+    """
 
     def __init__(
         self,
@@ -331,12 +387,14 @@ class Network:
             "dhcp_enabled": self.dhcp_enabled,
             "dhcp_range": self.dhcp_range,
             "status": self.status,
-            **self.extra,
+            **deepcopy(self.extra),
         }
 
     @classmethod
     def from_dict(cls, data: Any) -> Network:
         record = Record(data)
+        record.check("name", text)
+        record.check("members", _MEMBERS)
         network = cls(
             record.take("vlan_id", int),
             record.take("cidr", str),
@@ -352,7 +410,10 @@ class Network:
 class Slice:
     """A tenant's topology with a private pool of 20 VLANs.
 
-    C(status) is C(design) or C(running), further C(stopped), C(error) and C(deleting).
+    C(status) is C(design) or C(running), further C(stopped), C(error) and C(deleting). Fields beyond the data model:
+    C(name); C(max_vlan_pools), where it may hold more pools than one, and C(further_pools), the numbers of those it
+    holds; C(reserved_vlans), a list of C({vlan_id, name}) that are on no link; C(releasing), what it has given up
+    and hosts may still hold (C({vlan_ids, addresses})).
     """
 
     def __init__(self, slice_id: int, owner: str, topology_type: str = "custom") -> None:
@@ -373,9 +434,15 @@ class Slice:
         """The slice's name, unique within its owner; a field beyond the data model."""
         return self.extra.get("name")
 
+    @property
+    def further_pools(self) -> list[int]:
+        """The numbers of the pools it holds beyond its first; a field beyond the data model."""
+        return list(self.extra.get("further_pools", ()))
+
     def pool(self) -> list[int]:
-        """Return the VLANs that may be leased: the pool without the management VLAN."""
-        return [vlan for vlan in range(self.vlan_pool_start, self.vlan_pool_end + 1) if vlan != MANAGEMENT_VLAN]
+        """Return the VLANs that may be leased: its pool's, then its further pools', without the management VLAN."""
+        starts = [self.vlan_pool_start, *(100 + number * POOL_SIZE for number in self.further_pools)]
+        return [vlan for start in starts for vlan in range(start, start + POOL_SIZE) if vlan != MANAGEMENT_VLAN]
 
     def get_next_vlan(self) -> int | None:
         """Lease the lowest free VLAN of the pool, or return C(None) where none is left."""
@@ -397,12 +464,20 @@ class Slice:
             "vms": [vm.to_dict() for vm in self.vms],
             "links": [link.to_dict() for link in self.links],
             "networks": [network.to_dict() for network in self.networks],
-            **self.extra,
+            **deepcopy(self.extra),
         }
 
     @classmethod
     def from_dict(cls, data: Any) -> Slice:
         record = Record(data)
+        for key, read in (
+            ("name", text),
+            ("max_vlan_pools", integer),
+            ("further_pools", _list_of(integer)),
+            ("reserved_vlans", _RESERVED),
+            ("releasing", _RELEASING),
+        ):
+            record.check(key, read)
         stored = cls(record.take("slice_id", int), record.take("owner", str), record.take("topology_type", str))
         stored.vlan_pool_start = record.take("vlan_pool_start", int)
         stored.vlan_pool_end = record.take("vlan_pool_end", int)

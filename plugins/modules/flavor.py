@@ -112,10 +112,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import put_flavor, remove_flavor
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module import images
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import images, registries
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import (
-    Registry,
     entries,
     listed,
     register,
@@ -131,7 +129,6 @@ SPEC: dict[str, dict[str, Any]] = {
     "image": {"type": "str"},
     "checksum": {"type": "str"},
 }
-FLAVORS = Registry(kind="flavor", plural="flavors", key="name", put=put_flavor, remove=remove_flavor)
 
 
 def main() -> None:
@@ -139,7 +136,9 @@ def main() -> None:
     wants = entries(module.params, SPEC, "flavors")
     transact(
         module,
-        lambda cluster: register(cluster, FLAVORS, images.inspect_all(wants), acting_user=module.params["acting_user"]),
+        lambda cluster: register(
+            cluster, registries.FLAVORS, images.inspect_all(wants), acting_user=module.params["acting_user"]
+        ),
     )
 
 

@@ -21,6 +21,7 @@ author:
 extends_documentation_fragment:
   - cloudrepo.slices.attributes
   - cloudrepo.slices.control
+  - cloudrepo.slices.settings
 options:
   name:
     &name
@@ -32,6 +33,16 @@ options:
     description:
       - Who owns the slice. By default this is O(acting_user); with O(state=absent) whoever owns a slice of that name.
     type: str
+  slice_id:
+    &slice_id
+    description:
+      - The id of a slice that exists; O(name) is then what it is called from now on.
+    type: int
+  new_name:
+    &new_name
+    description:
+      - What the slice is called from now on. A slice that has this name already, and none the old one, is left so.
+    type: str
   state:
     &state
     description:
@@ -39,10 +50,75 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  append:
+    &append
+    description:
+      - Whether to add only. What is there and not listed stays; links between the same ends are there already; a
+        network
+        gains members.
+    type: bool
+    default: false
+  vlan_pools:
+    &vlan_pools
+    description:
+      - How many pools of 20 VLANs the slice may hold. The first follows from its id; further ones are the lowest that
+        no
+        slice holds, taken when a link or network needs them and given back when they are empty. There are 100 in all.
+        By
+        default 1, with O(append) as many as before.
+    type: int
+  topology_type:
+    &topology_type
+    description:
+      - The kind of topology. All but C(custom) make VMs and links of O(size), O(flavor) and O(name_pattern), to which
+        O(vms),
+        O(links) and O(networks) add; a VM that is listed takes the place of the one made by its name. A C(star) has
+        the first
+        VM in its middle, a C(tree) at its root, a C(bus) is one network of that name with all VMs on it.
+    type: str
+    choices: [custom, linear, ring, star, tree, mesh, bus]
+    default: custom
+  size:
+    &size
+    description:
+      - How many VMs to make.
+    type: int
+  flavor:
+    &flavor
+    description:
+      - The flavor of the VMs that are made.
+    type: str
+  internet:
+    &internet
+    description:
+      - Whether the VMs that are made have internet.
+    type: bool
+    default: false
+  name_pattern:
+    &name_pattern
+    description:
+      - The names of the VMs that are made, with C({n}) for the number from 1.
+    type: str
+    default: vm{n}
+  branching:
+    &branching
+    description:
+      - How many children a VM in a tree has.
+    type: int
+    default: 2
+  segments:
+    &segments
+    description:
+      - What joins a VM in a tree with its children, C(links) to each of them or one of C(networks) for all. A tree
+        with a
+        network for each parent takes fewer VLANs.
+    type: str
+    choices: [links, networks]
+    default: links
   vms:
     &vms
     description:
-      - All VMs of the slice.
+      - The VMs of the slice.
     type: list
     elements: dict
     default: []
@@ -52,12 +128,15 @@ options:
           - The VM's name, unique within the slice.
         type: str
         required: true
+      vm_id:
+        description:
+          - The id of a VM that exists; O(vms[].name) is then what it is called from now on.
+        type: int
       flavor:
         description:
           - Its size and base image. Cores and memory of a VM that exists follow a changed flavor when it next
-            starts; its disk stays as it was made.
+            starts; its disk stays as it was made. A new VM needs it.
         type: str
-        required: true
       internet:
         description:
           - Whether its first interface, eth0, is on management VLAN 400 with DHCP and internet. Otherwise eth0 is
@@ -75,7 +154,7 @@ options:
   links:
     &links
     description:
-      - All links of the slice. A link that is listed again keeps its VLAN.
+      - The links of the slice. A link that is listed again keeps its VLAN.
     type: list
     elements: dict
     default: []
@@ -86,6 +165,62 @@ options:
         type: list
         elements: str
         required: true
+      name:
+        description:
+          - A name for the link, unique within the slice. A link of a name keeps its VLAN wherever it ends.
+        type: str
+      link_id:
+        description:
+          - The id of a link that exists, which keeps its VLAN wherever it ends.
+        type: int
+  networks:
+    &networks
+    description:
+      - The networks of the slice, which are segments with any number of members. A network that is listed again keeps
+        its
+        VLAN.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - The network's name, unique within the slice.
+        type: str
+        required: true
+      vlan_id:
+        description:
+          - The VLAN of a network that exists; O(networks[].name) is then what it is called from now on.
+        type: int
+      members:
+        description:
+          - Its members, each as C(VM:INTERFACE), or C(VM) to take its lowest free data interface.
+        type: list
+        elements: str
+        default: []
+      cidr:
+        description:
+          - The subnet. By default VLAN v up to 255 has 192.168.v.0/24, one above it 172.(16 + v div 256).(v mod
+            256).0/24. The
+            subnets of a slice do not overlap.
+        type: str
+      gateway:
+        description:
+          - Whether the network has a gateway. A new one has none unless O(networks[].gateway_ip) is given.
+        type: bool
+      gateway_ip:
+        description:
+          - The gateway's address; by default the first of the subnet.
+        type: str
+      dhcp_enabled:
+        description:
+          - Whether the network has DHCP.
+        type: bool
+        default: false
+      dhcp_range:
+        description:
+          - The first and the last address that DHCP hands out, as C(FIRST,LAST); by default most of the subnet.
+        type: str
   slices:
     description:
       - Several slices at once, instead of O(name).
@@ -95,48 +230,22 @@ options:
       name:
         <<: *name
         required: true
+      slice_id: *slice_id
+      new_name: *new_name
       owner: *owner
       state: *state
+      append: *append
+      vlan_pools: *vlan_pools
+      topology_type: *topology_type
+      size: *size
+      flavor: *flavor
+      internet: *internet
+      name_pattern: *name_pattern
+      branching: *branching
+      segments: *segments
       vms: *vms
       links: *links
-  state_dir:
-    description:
-      - The folder on the workers below which disks and base images lie.
-    type: path
-    default: /var/lib/cloudrepo
-  placement:
-    description:
-      - How a worker with room is chosen for a new VM. C(round_robin) takes the worker after the newest VM's,
-        C(least_loaded) the one with the fewest VMs, C(pack) the first.
-    type: str
-    choices: [round_robin, least_loaded, pack]
-    default: round_robin
-  management_network:
-    description:
-      - The subnet of VLAN 400 and the range from which VMs get their addresses.
-    type: dict
-    default: {}
-    suboptions:
-      cidr:
-        description:
-          - The subnet.
-        type: str
-        default: 10.60.7.0/24
-      gateway:
-        description:
-          - The network node's address in it.
-        type: str
-        default: 10.60.7.1
-      first_address:
-        description:
-          - The first address for a VM.
-        type: str
-        default: 10.60.7.101
-      last_address:
-        description:
-          - The last address for a VM.
-        type: str
-        default: 10.60.7.250
+      networks: *networks
 """
 
 EXAMPLES = r"""
@@ -165,6 +274,27 @@ EXAMPLES = r"""
       - name: lesson1
         owner: carol
         vms: *lesson
+
+- name: A ring of five, and a VM that listens to two of them
+  cloudrepo.slices.slice:
+    name: ring
+    topology_type: ring
+    size: 5
+    flavor: cirros
+    vms:
+      - name: probe
+        flavor: cirros
+    networks:
+      - name: taps
+        members: [probe, vm1, vm2]
+
+- name: Add a VM to what is there
+  cloudrepo.slices.slice:
+    name: web
+    append: true
+    vms:
+      - name: vm3
+        flavor: cirros
 
 - name: Give the slice up
   cloudrepo.slices.slice:
@@ -210,33 +340,83 @@ tables:
       slice web (1000) of admin: design, VLAN pool 100–119
       VM   ID    WORKER     STATE    PID  ADDRESS      INTERFACES:VLAN    VNC
       vm1  1001  10.0.10.1  pending  -    10.60.7.101  eth0:400 eth1:100  10.0.10.1:5901
+mermaid:
+  description: Each slice as a Mermaid flowchart.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - |-
+      ---
+      title: web
+      ---
+      flowchart LR
+        vm1001["vm1"]
+        vm1002["vm2"]
+        vm1001 ---|"eth1 VLAN 100 eth1"| vm1002
+dot:
+  description: Each slice as a graph in DOT.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - |-
+      graph "web" {
+        vm1001 [shape=box, label="vm1"];
+        vm1002 [shape=box, label="vm2"];
+        vm1001 -- vm1002 [label="eth1 VLAN 100 eth1"];
+      }
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import topologies
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, transact
 
 VM = {
     "name": {"type": "str", "required": True},
-    "flavor": {"type": "str", "required": True},
+    "vm_id": {"type": "int"},
+    "flavor": {"type": "str"},
     "internet": {"type": "bool", "default": False},
     "data_interfaces": {"type": "int"},
     "worker": {"type": "str"},
 }
+LINK = {
+    "endpoints": {"type": "list", "elements": "str", "required": True},
+    "name": {"type": "str"},
+    "link_id": {"type": "int"},
+}
+NETWORK = {
+    "name": {"type": "str", "required": True},
+    "vlan_id": {"type": "int"},
+    "members": {"type": "list", "elements": "str", "default": []},
+    "cidr": {"type": "str"},
+    "gateway": {"type": "bool"},
+    "gateway_ip": {"type": "str"},
+    "dhcp_enabled": {"type": "bool", "default": False},
+    "dhcp_range": {"type": "str"},
+}
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": "str"},
+    "slice_id": {"type": "int"},
+    "new_name": {"type": "str"},
     "owner": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "append": {"type": "bool", "default": False},
+    "vlan_pools": {"type": "int"},
+    "topology_type": {"type": "str", "choices": list(topologies.TYPES), "default": topologies.CUSTOM},
+    "size": {"type": "int"},
+    "flavor": {"type": "str"},
+    "internet": {"type": "bool", "default": False},
+    "name_pattern": {"type": "str", "default": topologies.NAME_PATTERN},
+    "branching": {"type": "int", "default": topologies.BRANCHING},
+    "segments": {"type": "str", "choices": [topologies.LINKS, topologies.NETWORKS], "default": topologies.LINKS},
     "vms": {"type": "list", "elements": "dict", "default": [], "options": VM},
-    "links": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {"endpoints": {"type": "list", "elements": "str", "required": True}},
-    },
+    "links": {"type": "list", "elements": "dict", "default": [], "options": LINK},
+    "networks": {"type": "list", "elements": "dict", "default": [], "options": NETWORK},
 }
 
 

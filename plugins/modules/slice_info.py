@@ -9,7 +9,7 @@ module: slice_info
 short_description: Slices as they are stored
 version_added: 1.0.0
 description:
-  - Tells of one slice, several, those of an owner, or all that there are. Nothing is changed.
+  - Tells of one slice, several, those of an owner, or all that O(acting_user) may see. Nothing is changed.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -58,6 +58,32 @@ tables:
       slice web (1000) of admin: running, VLAN pool 100–119
       VM   ID    WORKER     STATE    PID   ADDRESS      INTERFACES:VLAN    VNC
       vm1  1001  10.0.10.1  running  4821  10.60.7.101  eth0:400 eth1:100  10.0.10.1:5901
+mermaid:
+  description: Each slice as a Mermaid flowchart.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - |-
+      ---
+      title: web
+      ---
+      flowchart LR
+        vm1001["vm1"]
+        vm1002["vm2"]
+        vm1001 ---|"eth1 VLAN 100 eth1"| vm1002
+dot:
+  description: Each slice as a graph in DOT.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - |-
+      graph "web" {
+        vm1001 [shape=box, label="vm1"];
+        vm1002 [shape=box, label="vm2"];
+        vm1001 -- vm1002 [label="eth1 VLAN 100 eth1"];
+      }
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -23,7 +23,7 @@ options:
   planned:
     description:
       - Slices that take the place of the stored ones with their ids, as M(cloudrepo.slices.slice) returns them. With
-        these a run in check mode sees what would have been stored.
+        these a run in check mode sees what would have been stored; otherwise they are refused.
     type: list
     elements: dict
     default: []
@@ -106,7 +106,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    transact(module, lambda cluster: topology.plan(cluster, module.params))
+    transact(module, lambda cluster: topology.plan(cluster, module.params, check_mode=module.check_mode))
 
 
 if __name__ == "__main__":

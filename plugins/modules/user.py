@@ -26,18 +26,28 @@ options:
     &state
     description:
       - Whether the user exists. A user who owns slices is not removed, nor is C(admin).
+      - C(verified) changes nothing; it tells whether O(password) is the user's. Everybody may ask for oneself, an admin
+        for all.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, verified]
     default: present
   password:
     &password
     description:
-      - The password, of which the SHA-256 digest is stored. A user without one cannot log in anywhere.
+      - The password, of which a hash is stored. A user without one cannot log in anywhere.
     type: str
+  password_scheme:
+    &password_scheme
+    description:
+      - How the password is hashed. C(sha256) is the data model's plain digest, C(scrypt) has a salt and takes long to
+        guess. By default as the user's password is stored now, C(sha256) for a new user.
+    type: str
+    choices: [sha256, scrypt]
   password_hash:
     &password_hash
     description:
-      - The SHA-256 hex digest of the password, for those who do not want to hand out the password itself.
+      - The SHA-256 hex digest of the password, or its scrypt hash, for those who do not want to hand out the password
+        itself.
     type: str
   quota_vms:
     &quota_vms
@@ -61,6 +71,7 @@ options:
         required: true
       state: *state
       password: *password
+      password_scheme: *password_scheme
       password_hash: *password_hash
       quota_vms: *quota_vms
       role: *role
@@ -82,6 +93,14 @@ EXAMPLES = r"""
         quota_vms: 4
       - name: dave
         state: absent
+
+- name: Ask whether a password is right
+  cloudrepo.slices.user:
+    name: alice
+    password: "{{ alice_password }}"
+    state: verified
+  register: login
+  failed_when: login is failed or not login.verified.alice
 """
 
 RETURN = r"""
@@ -97,36 +116,40 @@ users:
       used_vms: 4
       slices: [1000]
       password_set: false
+verified:
+  description: For each user whose state was to be C(verified), whether the password is the user's.
+  returned: success
+  type: dict
+  sample: {alice: true}
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import put_user, remove_user
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import passwords
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import registries
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import (
-    Registry,
     entries,
     listed,
-    register,
     transact,
 )
 
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": "str"},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "absent", "verified"], "default": "present"},
     "password": {"type": "str", "no_log": True},
+    "password_scheme": {"type": "str", "choices": list(passwords.SCHEMES), "no_log": False},
     "password_hash": {"type": "str", "no_log": True},
     "quota_vms": {"type": "int"},
     "role": {"type": "str", "choices": ["admin", "tenant"]},
 }
-USERS = Registry(kind="user", plural="users", key="name", put=put_user, remove=remove_user)
 
 
 def main() -> None:
     module = AnsibleModule(**listed(SPEC, "users", "name"))
     wants = entries(module.params, SPEC, "users")
-    transact(module, lambda cluster: register(cluster, USERS, wants, acting_user=module.params["acting_user"]))
+    transact(module, lambda cluster: registries.put_users(cluster, wants, acting_user=module.params["acting_user"]))
 
 
 if __name__ == "__main__":

@@ -121,9 +121,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import put_worker, remove_worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import registries
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import (
-    Registry,
     entries,
     listed,
     register,
@@ -141,13 +140,14 @@ SPEC: dict[str, dict[str, Any]] = {
     "ram_overcommit": {"type": "float"},
     "schedulable": {"type": "bool"},
 }
-WORKERS = Registry(kind="worker", plural="workers", key="ip", put=put_worker, remove=remove_worker)
 
 
 def main() -> None:
     module = AnsibleModule(**listed(SPEC, "workers", "ip"))
     wants = entries(module.params, SPEC, "workers")
-    transact(module, lambda cluster: register(cluster, WORKERS, wants, acting_user=module.params["acting_user"]))
+    transact(
+        module, lambda cluster: register(cluster, registries.WORKERS, wants, acting_user=module.params["acting_user"])
+    )
 
 
 if __name__ == "__main__":

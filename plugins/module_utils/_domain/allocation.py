@@ -11,14 +11,18 @@ import ipaddress
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
+from .. import leases
 from ..cluster import Cluster
+from ..leases import MAC_BLOCKS
 from ..models import MANAGEMENT_VLAN, POOL_COUNT, POOL_SIZE
 
 FIRST_VNC_PORT = 5901
 LAST_VNC_PORT = 65535
-MAC_BLOCKS = 65536
 MAX_TAP_LENGTH = 15
+WINDOW = 256
+"""How many MAC blocks are looked up at a time."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,6 @@ class ManagementNetwork:
     gateway: str = "10.60.7.1"
     first_address: str = "10.60.7.101"
     last_address: str = "10.60.7.250"
-
-    def addresses(self) -> Iterator[str]:
-        """Yield the addresses that VMs may get, lowest first."""
-        first, last = ipaddress.IPv4Address(self.first_address), ipaddress.IPv4Address(self.last_address)
-        for number in range(int(first), int(last) + 1):
-            yield str(ipaddress.IPv4Address(number))
 
     def problems(self) -> list[str]:
         """Return what is wrong with the settings, a sentence each."""
@@ -68,13 +66,22 @@ class Allocator:
 
     def __init__(self, cluster: Cluster, network: ManagementNetwork) -> None:
         self.next_id = cluster.next_vm_id
-        self._pools = {slice_id % POOL_COUNT for slice_id in cluster.slices}
-        vms = list(cluster.vms())
-        self._mac_blocks = {vm.vm_id % MAC_BLOCKS for vm in vms}
-        ports = {vm.vnc_port for vm in vms}
-        self._vnc_ports = (port for port in range(FIRST_VNC_PORT, LAST_VNC_PORT + 1) if port not in ports)
-        held = held_addresses(cluster)
-        self._addresses = (address for address in network.addresses() if address not in held)
+        self._cluster = cluster
+        self._network = network
+        self._blocks: dict[int, set[int]] = {}
+
+    @cached_property
+    def _pools(self) -> set[int]:
+        return self._cluster.held(leases.VLAN_POOL, 0, POOL_COUNT - 1)
+
+    @cached_property
+    def _vnc_ports(self) -> Iterator[int]:
+        return self._cluster.free(leases.VNC_PORT, FIRST_VNC_PORT, LAST_VNC_PORT)
+
+    @cached_property
+    def _addresses(self) -> Iterator[int]:
+        first, last = self._network.first_address, self._network.last_address
+        return self._cluster.free(leases.ADDRESS, int(ipaddress.IPv4Address(first)), int(ipaddress.IPv4Address(last)))
 
     def slice_id(self) -> int | None:
         """Return the next id whose VLAN pool no live slice holds, or C(None) where all 100 pools are held."""
@@ -84,9 +91,16 @@ class Allocator:
         self._pools.add(taken % POOL_COUNT)
         return taken
 
+    def further_pool(self) -> int | None:
+        """Return the lowest VLAN pool that no live slice holds, for a slice that has one already, or C(None)."""
+        pool = next((number for number in range(POOL_COUNT) if number not in self._pools), None)
+        if pool is not None:
+            self._pools.add(pool)
+        return pool
+
     def vm_id(self) -> int:
         """Return the next id whose block of MACs no live VM holds."""
-        return self._take_id(lambda number: number % MAC_BLOCKS not in self._mac_blocks)
+        return self._take_id(lambda number: not self._holds_block(number % MAC_BLOCKS))
 
     def vnc_port(self) -> int | None:
         """Return the lowest free VNC port of the cluster, or C(None)."""
@@ -94,7 +108,14 @@ class Allocator:
 
     def address(self) -> str | None:
         """Return the lowest free eth0 address on VLAN 400, or C(None)."""
-        return next(self._addresses, None)
+        number = next(self._addresses, None)
+        return None if number is None else str(ipaddress.IPv4Address(number))
+
+    def _holds_block(self, block: int) -> bool:
+        first = block // WINDOW * WINDOW
+        if first not in self._blocks:
+            self._blocks[first] = self._cluster.held(leases.MAC_BLOCK, first, first + WINDOW - 1)
+        return block in self._blocks[first]
 
     def _take_id(self, fits: Callable[[int], bool]) -> int:
         taken = next(number for number in itertools.count(self.next_id) if fits(number))
@@ -120,14 +141,6 @@ def link_prefix(vlan_id: int) -> str:
     """Return the first three bytes of the /24 that a link's VLAN stands for: the data model's up to VLAN 255, above
     it one of 172.16.0.0/12, which has one for each of the 4,096."""
     return f"192.168.{vlan_id}" if vlan_id <= 255 else f"172.{16 + vlan_id // 256}.{vlan_id % 256}"
-
-
-def held_addresses(cluster: Cluster) -> set[str]:
-    """Return the addresses on VLAN 400 that VMs hold, or held until their hosts have let go of them."""
-    held = {interface.ip_config["ip"] for vm in cluster.vms() for interface in vm.interfaces if interface.ip_config}
-    for one in cluster.slices.values():
-        held.update(one.extra.get("releasing", {}).get("addresses", ()))
-    return held
 
 
 def pool_text(slice_id: int) -> str:

@@ -5,16 +5,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Union
 
 from ..cluster import slice_label
-from ..models import VM, Interface, Link, Slice
+from ..models import VM, Interface, Link, Network, Slice
 from .allocation import pool_text
 
 
 def slice_lines(one: Slice) -> list[str]:
-    """Return a line for the slice and one for each VM and link in it."""
-    return list(_objects(one).values())
+    """Return a line for the slice and one for each VM, link and network in it."""
+    names = {vm.vm_id: vm.name for vm in one.vms}
+    return [_line(label, thing, names) for label, thing in _things(one).values()]
 
 
 def state_lines(one: Slice) -> list[str]:
@@ -47,7 +48,9 @@ def slice_table(one: Slice) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     title = f"slice {slice_label(one)} ({one.slice_id}) of {one.owner}: {one.status}, VLAN pool {_pool(one)}"
-    return "\n".join([title, *lines])
+    names = {vm.vm_id: vm.name for vm in one.vms}
+    networks = [_line(label, thing, names) for label, thing in _things(one).values() if isinstance(thing, Network)]
+    return "\n".join([title, *lines, *networks])
 
 
 def changes(before: Slice | None, after: Slice | None) -> dict[str, list[dict[str, Any]]]:
@@ -55,18 +58,22 @@ def changes(before: Slice | None, after: Slice | None) -> dict[str, list[dict[st
 
     Returns:
         C({added, changed, removed}), each a list of C({kind, name, id, reasons, restart_required}); C(reasons) are
-        phrases such as C(cores 1 → 2), C(restart_required) is true where a running VM must restart for it.
+        phrases such as C(cores 1 → 2), C(restart_required) is true where a running VM must restart for it. The id of
+        a network is its VLAN.
     """
-    old = _keyed(before)
-    new = _keyed(after)
+    old, new = _things(before), _things(after)
+    # Ends and members are told by the names of now: a VM of another name is no other end.
+    names = {vm.vm_id: vm.name for one in (before, after) if one for vm in one.vms}
+    was = {key: _facts(thing, names) for key, (_label, thing) in old.items()}
+    now = {key: _facts(thing, names) for key, (_label, thing) in new.items()}
     return {
-        "added": [_entry(key, ["not there yet"]) for key in new if key not in old],
+        "added": [_entry(key, new[key][0], ["not there yet"]) for key in new if key not in old],
         "changed": [
-            _entry(key, reasons, restart_required=_must_restart(old[key], new[key]))
+            _entry(key, new[key][0], reasons, restart_required=_must_restart(old[key][1], new[key][1]))
             for key in new
-            if key in old and (reasons := _differences(old[key], new[key]))
+            if key in old and (reasons := _differences(was[key], now[key]))
         ],
-        "removed": [_entry(key, ["not asked for any more"]) for key in old if key not in new],
+        "removed": [_entry(key, old[key][0], ["not asked for any more"]) for key in old if key not in new],
     }
 
 
@@ -79,40 +86,55 @@ def merge(plans: Iterable[Mapping[str, list[dict[str, Any]]]]) -> dict[str, list
     return merged
 
 
-Key = tuple[str, str, int]
+Key = tuple[str, int]
+Reserved = dict[str, Any]
+Thing = Union[Slice, VM, Link, Network, Reserved]
+Facts = Sequence[tuple[str, Any]]
 
 
-def _keyed(one: Slice | None) -> dict[Key, Slice | VM | Link]:
+def _things(one: Slice | None) -> dict[Key, tuple[str, Thing]]:
+    """Return the parts of a slice by kind and id, each with what it is called."""
     if one is None:
         return {}
     label = slice_label(one)
-    found: dict[Key, Slice | VM | Link] = {("slice", label, one.slice_id): one}
-    found.update({("vm", f"{label}/{vm.name}", vm.vm_id): vm for vm in one.vms if vm.status != "deleting"})
-    found.update({("link", f"{label}/{link.link_id}", link.link_id): link for link in one.links})
+    found: dict[Key, tuple[str, Thing]] = {("slice", one.slice_id): (label, one)}
+    found.update({("vm", vm.vm_id): (f"{label}/{vm.name}", vm) for vm in one.vms if vm.status != "deleting"})
+    found.update(
+        {("link", link.link_id): (f"{label}/{link.extra.get('name', link.link_id)}", link) for link in one.links}
+    )
+    found.update(
+        {
+            ("network", network.vlan_id): (f"{label}/{network.extra.get('name', network.vlan_id)}", network)
+            for network in one.networks
+        }
+    )
+    found.update(
+        {
+            ("vlan", each["vlan_id"]): (f"{label}/{each.get('name', each['vlan_id'])}", each)
+            for each in one.extra.get("reserved_vlans", ())
+        }
+    )
     return found
 
 
-def _objects(one: Slice) -> dict[Key, str]:
-    names = {vm.vm_id: vm.name for vm in one.vms}
-    return {key: _line(key, thing, names) for key, thing in _keyed(one).items()}
-
-
-def _line(key: Key, thing: Slice | VM | Link, names: Mapping[int, str]) -> str:
-    kind, name, number = key
+def _line(label: str, thing: Thing, names: Mapping[int, str]) -> str:
     if isinstance(thing, Slice):
-        return f"{kind} {name} ({number}): owner {thing.owner}, VLAN pool {_pool(thing)}"
+        return f"slice {label} ({thing.slice_id}): owner {thing.owner}, VLAN pool {_pool(thing)}"
     if isinstance(thing, VM):
         interfaces = ", ".join(_interface(each) for each in thing.interfaces)
         where = f"worker {thing.worker_ip}, {_size(thing)}, VNC port {thing.vnc_port}"
-        return f"{kind} {name} ({number}): {where}, {interfaces}"
-    return (
-        f"{kind} {name}: VLAN {thing.vlan_id}, {names[thing.vm1_id]}:{thing.vm1_interface}–"
-        f"{names[thing.vm2_id]}:{thing.vm2_interface}"
-    )
+        return f"vm {label} ({thing.vm_id}): {where}, {interfaces}"
+    if isinstance(thing, Link):
+        return f"link {label}: VLAN {thing.vlan_id}, {_ends(thing, names)}"
+    if isinstance(thing, Network):
+        return f"network {label}: VLAN {thing.vlan_id}, " + ", ".join(
+            f"{name} {value}" for name, value in _network_facts(thing, names) if name != "name"
+        )
+    return f"vlan {label}: VLAN {thing['vlan_id']} reserved"
 
 
 def _pool(one: Slice) -> str:
-    return pool_text(one.slice_id)
+    return ", ".join(pool_text(number) for number in (one.slice_id, *one.further_pools))
 
 
 def _size(vm: VM) -> str:
@@ -127,34 +149,73 @@ def _interface(interface: Interface) -> str:
     return f"{interface.name} {interface.mac} {where}{address}"
 
 
-def _differences(old: Slice | VM | Link, new: Slice | VM | Link) -> list[str]:
+def _ends(link: Link, names: Mapping[int, str]) -> str:
+    return (
+        f"{names.get(link.vm1_id, link.vm1_id)}:{link.vm1_interface}–"
+        f"{names.get(link.vm2_id, link.vm2_id)}:{link.vm2_interface}"
+    )
+
+
+def _differences(old: Facts, new: Facts) -> list[str]:
     return [
         f"{name} {old_value} → {new_value}"
-        for (name, old_value), (_same, new_value) in zip(_facts(old), _facts(new))
+        for (name, old_value), (_same, new_value) in zip(old, new)
         if old_value != new_value
     ]
 
 
-def _facts(thing: Slice | VM | Link) -> Sequence[tuple[str, Any]]:
+def _facts(thing: Thing, names: Mapping[int, str]) -> Facts:
     if isinstance(thing, VM):
-        flavor = thing.flavor or {}
         return (
-            *((name, flavor.get(name)) for name in ("cores", "ram_gb")),
+            *_started_facts(thing),
             ("interfaces", ", ".join(f"{each.name} {each.vlan_id or 'off'}" for each in thing.interfaces)),
             ("address", next((each.ip_config["ip"] for each in thing.interfaces if each.ip_config), "none")),
+            ("data_interfaces", thing.extra.get("data_interfaces", "as needed")),
         )
     if isinstance(thing, Link):
-        return (("VLAN", thing.vlan_id),)
-    return (("status", thing.status),)
+        return (
+            ("name", thing.extra.get("name", "none")),
+            ("VLAN", thing.vlan_id),
+            ("ends", _ends(thing, names)),
+        )
+    if isinstance(thing, Network):
+        return _network_facts(thing, names)
+    if isinstance(thing, Slice):
+        return (
+            ("name", slice_label(thing)),
+            ("status", thing.status),
+            ("topology_type", thing.topology_type),
+            ("VLAN pools", _pool(thing)),
+            ("vlan_pools", thing.extra.get("max_vlan_pools", 1)),
+        )
+    return (("name", thing.get("name", "none")),)
 
 
-def _must_restart(old: Slice | VM | Link, new: Slice | VM | Link) -> bool:
-    """Return whether a VM that runs cannot take the change as it runs: its cores, memory and number of NICs."""
+def _started_facts(vm: VM) -> Facts:
+    """What a VM is started with, and cannot change as it runs."""
+    flavor = vm.flavor or {}
+    return (("name", vm.name), ("cores", flavor.get("cores")), ("ram_gb", flavor.get("ram_gb")))
+
+
+def _network_facts(network: Network, names: Mapping[int, str]) -> Facts:
+    members = network.extra.get("members", ())
+    dhcp = (network.dhcp_range or "on") if network.dhcp_enabled else "off"
+    return (
+        ("name", network.extra.get("name", "none")),
+        ("CIDR", network.cidr),
+        ("gateway", network.gateway_ip or "off"),
+        ("DHCP", dhcp),
+        ("members", " ".join(f"{names.get(each['vm_id'], each['vm_id'])}:{each['interface']}" for each in members)),
+    )
+
+
+def _must_restart(old: Thing, new: Thing) -> bool:
+    """Return whether a VM that runs cannot take the change as it runs: name, cores, memory and number of NICs."""
     if not (isinstance(old, VM) and isinstance(new, VM)) or old.status != "running":
         return False
-    return _facts(old)[:2] != _facts(new)[:2] or len(old.interfaces) != len(new.interfaces)
+    return _started_facts(old) != _started_facts(new) or len(old.interfaces) != len(new.interfaces)
 
 
-def _entry(key: Key, reasons: list[str], *, restart_required: bool = False) -> dict[str, Any]:
-    kind, name, number = key
-    return {"kind": kind, "name": name, "id": number, "reasons": reasons, "restart_required": restart_required}
+def _entry(key: Key, label: str, reasons: list[str], *, restart_required: bool = False) -> dict[str, Any]:
+    kind, number = key
+    return {"kind": kind, "name": label, "id": number, "reasons": reasons, "restart_required": restart_required}

@@ -11,7 +11,7 @@ from ..cluster import Cluster, slice_label
 from ..errors import Refused
 from ..models import VM, Slice
 from .allocation import tap_name
-from .settling import find, not_permitted
+from .finding import find, not_permitted
 
 GIB = 1024**3
 
@@ -29,7 +29,7 @@ def choose(
     if names:
         for name in names:
             try:
-                chosen.append(find(cluster, name, owner))
+                chosen.append(find(cluster, name, owner, acting_user=acting_user))
             except Refused as refusal:
                 reasons.extend(refusal.reasons)
     elif owner is not None and owner not in cluster.users:

@@ -5,29 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from ..cluster import Cluster, Worker
-from ..models import VM
+from ..cluster import Cluster, Load, Worker
 
 POLICIES = ("round_robin", "least_loaded", "pack")
-
-
-@dataclass
-class Load:
-    """What the VMs on one worker were promised: cores, GiB of memory and of disk, and their number."""
-
-    cores: float = 0
-    ram_gb: float = 0
-    disk_gb: float = 0
-    vms: int = 0
-
-    def add(self, flavor: Mapping[str, Any]) -> None:
-        self.cores += flavor["cores"]
-        self.ram_gb += flavor["ram_gb"]
-        self.disk_gb += flavor["disk_gb"]
-        self.vms += 1
 
 
 class Placement:
@@ -41,17 +23,10 @@ class Placement:
 
     def __init__(self, cluster: Cluster, policy: str = "round_robin") -> None:
         self.workers = list(cluster.workers.values())
-        self.loads = {worker.ip: Load() for worker in self.workers}
+        held = cluster.loads()
+        self.loads = {worker.ip: held.get(worker.ip) or Load() for worker in self.workers}
         self.policy = policy
-        self._last: str | None = None
-        newest: VM | None = None
-        for vm in cluster.vms():
-            if vm.worker_ip in self.loads and vm.flavor:
-                self.loads[vm.worker_ip].add(vm.flavor)
-            if newest is None or vm.vm_id > newest.vm_id:
-                newest = vm
-        if newest is not None:
-            self._last = newest.worker_ip
+        self._last = cluster.newest_vm_worker()
 
     def shortages(self, worker: Worker, flavor: Mapping[str, Any]) -> list[str]:
         """Return why the worker has no room for one more VM of the flavor: a phrase with figures each."""

@@ -4,19 +4,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..cluster import ADMIN, NO_PASSWORD, Cluster, Worker, slice_label
 from ..errors import Refused
 from ..models import User
-from .wanted import LABEL_RULE
+from . import passwords
+from .passwords import DIGEST
 
 USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
-DIGEST = re.compile(r"[0-9a-f]{64}")
+NAME_RULE = "letters, digits and _ . @ -, 64 at most, not beginning with . @ -"
+MOST = 1_000_000_000
+"""No quota and no size is beyond this; what is came of a slip, and some stores could not hold it."""
+WORKER_FIELDS = ("cores", "ram_gb", "disk_gb", "max_vms", "cpu_overcommit", "ram_overcommit", "schedulable")
 
 
 def require_admin(cluster: Cluster, acting_user: str, what: str) -> None:
@@ -25,34 +28,35 @@ def require_admin(cluster: Cluster, acting_user: str, what: str) -> None:
         raise Refused([f"{what}: {acting_user} is no admin, and only admins may change it"])
 
 
-def password_digest(password: str) -> str:
-    """Return the SHA-256 hex digest under which the data model stores a password."""
-    return hashlib.sha256(password.encode()).hexdigest()
-
-
 def put_user(cluster: Cluster, want: Mapping[str, Any]) -> User:
     """Add or change a user.
 
+    A password that fits what is stored leaves it as it is, unless C(password_scheme) asks for another scheme.
+
     Args:
         cluster: changed in place.
-        want: C({name, password, password_hash, quota_vms, role}); null leaves what is there.
+        want: C({name, password, password_scheme, password_hash, quota_vms, role}); null leaves what is there.
     """
     name, reasons = want["name"], []
     user = cluster.users.get(name) or User(name, NO_PASSWORD)
     quota = user.quota_vms if want.get("quota_vms") is None else want["quota_vms"]
+    digest = want.get("password_hash")
     if not USERNAME.fullmatch(name):
-        reasons.append(f"user {name!r}: a name is letters, digits and _ . @ -, 64 at most, not beginning with . @ -")
+        reasons.append(f"user {name!r}: a name is {NAME_RULE}")
     if quota < 0:
         reasons.append(f"user {name}: a quota of {quota} VMs is below 0")
-    digest = want.get("password_hash")
-    if digest is not None and not DIGEST.fullmatch(digest):
-        reasons.append(f"user {name}: password_hash is no SHA-256 hex digest of 64 digits")
+    elif quota > MOST:
+        reasons.append(f"user {name}: a quota of {quota} VMs is above {MOST}")
+    if digest is not None and passwords.scheme_of(digest) is None:
+        reasons.append(f"user {name}: password_hash is no SHA-256 hex digest of 64 digits, nor a scrypt hash")
+    if digest is not None and want.get("password") is not None:
+        reasons.append(f"user {name}: give password or password_hash, not both")
     if name == ADMIN and want.get("role") == "tenant":
         reasons.append(f"user {ADMIN}: the first admin stays an admin")
     if reasons:
         raise Refused(reasons)
     if want.get("password") is not None:
-        digest = password_digest(want["password"])
+        digest = _stored_password(user, want["password"], want.get("password_scheme"))
     user.password_hash = digest or user.password_hash
     user.quota_vms = quota
     if want.get("role") is not None and (want["role"] == ADMIN) is not cluster.is_admin(name):
@@ -60,6 +64,28 @@ def put_user(cluster: Cluster, want: Mapping[str, Any]) -> User:
             user.extra["role"] = want["role"]
     cluster.users[name] = user
     return user
+
+
+def _stored_password(user: User, password: str, scheme: str | None) -> str:
+    have = passwords.scheme_of(user.password_hash)
+    scheme = scheme or have or passwords.SHA256
+    if scheme == have and passwords.verify(password, user.password_hash):
+        return user.password_hash
+    return passwords.hashed(password, scheme)
+
+
+def verify_user(cluster: Cluster, name: str, password: str | None, *, acting_user: str) -> bool:
+    """Return whether that is the user's password; an unknown user has none.
+
+    Raises:
+        Refused: it is neither one's own password nor is one an admin, or there is no password to verify.
+    """
+    if acting_user != name:
+        require_admin(cluster, acting_user, f"password of {name}")
+    if password is None:
+        raise Refused([f"user {name}: verifying takes a password"])
+    user = cluster.users.get(name)
+    return passwords.verify(password, user.password_hash if user else NO_PASSWORD)
 
 
 def remove_user(cluster: Cluster, name: str) -> None:
@@ -89,13 +115,16 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
     if missing:
         raise Refused([f"flavor {name} is new and lacks {', '.join(missing)}"])
     if not USERNAME.fullmatch(name):
-        reasons.append(f"flavor {name!r}: a name is {LABEL_RULE}")
-    reasons.extend(
-        f"flavor {name}: {key} is {flavor[key]:g}, and must be above 0"
-        for key in ("cores", "ram_gb", "disk_gb")
-        if flavor[key] <= 0
-    )
-    least = want.get("virtual_size_gb")
+        reasons.append(f"flavor {name!r}: a name is {NAME_RULE}")
+    for key in ("cores", "ram_gb", "disk_gb"):
+        reasons.extend(f"flavor {name}: {problem}" for problem in _size_problems(key, flavor[key]))
+    if not flavor["image"].isprintable() or not flavor["image"]:
+        reasons.append(f"flavor {name}: {flavor['image']!r} is no path or URL of an image")
+    if want.get("image") is not None:
+        flavor.pop("virtual_size_gb", None)
+    if want.get("virtual_size_gb") is not None:
+        flavor["virtual_size_gb"] = want["virtual_size_gb"]
+    least = flavor.get("virtual_size_gb")
     if least is not None and 0 < flavor["disk_gb"] < least:
         reasons.append(f"flavor {name}: disk_gb is {flavor['disk_gb']:g}, and its image holds a disk of {least:g}")
     if want.get("checksum") is not None:
@@ -108,18 +137,19 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
     return flavor
 
 
+def _size_problems(key: str, value: float) -> Iterator[str]:
+    if not value > 0:
+        yield f"{key} is {value}, and must be above 0"
+    elif value > MOST:
+        yield f"{key} is {value}, and must not be above {MOST}"
+
+
 def remove_flavor(cluster: Cluster, name: str) -> None:
     """Remove a flavor that no VM was made from."""
     flavor = cluster.flavors.get(name)
     if flavor is None:
         return
-    image = flavor.get("checksum"), flavor["image"]
-    users = [
-        f"{slice_label(one)}/{vm.name}"
-        for one in cluster.slices.values()
-        for vm in one.vms
-        if vm.flavor and (vm.flavor.get("checksum"), vm.flavor["image"]) == image
-    ]
+    users = [f"{label}/{vm.name}" for label, vm in cluster.vms_from(flavor["image"], flavor.get("checksum"))]
     if users:
         raise Refused([f"flavor {name} is in use by {len(users)} VMs: {', '.join(users)}"])
     del cluster.flavors[name]
@@ -138,20 +168,22 @@ def put_worker(cluster: Cluster, want: Mapping[str, Any]) -> Worker:
         ipaddress.IPv4Address(ip)
     except ValueError:
         reasons.append(f"worker {ip!r}: that is no IPv4 address")
-    for key in ("cores", "ram_gb", "disk_gb", "max_vms", "cpu_overcommit", "ram_overcommit", "schedulable"):
+    for key in WORKER_FIELDS:
         if want.get(key) is not None:
-            setattr(worker, key, want[key])
-            if key != "schedulable" and (want[key] < 0 or (want[key] == 0 and key != "max_vms")):
-                reasons.append(f"worker {ip}: {key} is {want[key]:g}, and must be above 0")
+            if key != "schedulable" and (want[key] != 0 or key != "max_vms"):
+                reasons.extend(f"worker {ip}: {problem}" for problem in _size_problems(key, want[key]))
     if reasons:
         raise Refused(reasons)
+    for key in WORKER_FIELDS:
+        if want.get(key) is not None:
+            setattr(worker, key, want[key])
     cluster.workers[ip] = worker
     return worker
 
 
 def remove_worker(cluster: Cluster, ip: str) -> None:
     """Remove a worker that holds no VM."""
-    held = [f"{vm.name} ({vm.vm_id})" for vm in cluster.vms() if vm.worker_ip == ip]
+    held = [f"{vm.name} ({vm.vm_id})" for vm in cluster.vms_on(ip)]
     if held:
         raise Refused([f"worker {ip} holds {len(held)} VMs: {', '.join(held)}; delete them first"])
     cluster.workers.pop(ip, None)

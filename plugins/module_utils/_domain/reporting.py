@@ -10,7 +10,7 @@ from typing import Any
 
 from ..cluster import Cluster
 from ..models import VM, Slice
-from .settling import forget
+from .settling import drop_empty_pools, forget
 
 NETWORK_NODE = "network_node"
 
@@ -80,6 +80,7 @@ def _forget_what_is_gone(cluster: Cluster, one: Slice, done: set[str], *, has_ne
         cluster.users[one.owner].used_vms -= len(gone)
         released = one.extra.pop("releasing", {}).get("vlan_ids", [])
         one.vlan_pool_used = [vlan for vlan in one.vlan_pool_used if vlan not in released]
+        drop_empty_pools(one)
     if one.status != "deleting":
         one.status = _slice_status(one)
     elif not one.vms:

@@ -9,19 +9,19 @@ hosts have reported that they are gone (C(reporting)).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..cluster import Cluster, slice_label
 from ..errors import Refused
-from ..models import MANAGEMENT_VLAN, VM, Interface, Link, Slice
-from . import wanted
+from ..models import MANAGEMENT_VLAN, POOL_SIZE, VM, Interface, Link, Network, Slice
+from . import coherence, networks
 from .allocation import Allocator, ManagementNetwork, mac_address, pool_text
+from .finding import not_permitted
 from .placement import Placement
-from .wanted import Endpoint, WantedLink, WantedSlice, WantedVM
-
-End = tuple[int, str]
+from .wanted import Endpoint, Reservation, WantedNetwork, WantedSlice, WantedVM
+from .wiring import Wiring, wire
 
 
 @dataclass(frozen=True)
@@ -45,51 +45,69 @@ def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_us
     Raises:
         Refused: with every rule that is broken; the cluster is then as it was.
     """
-    before = cluster.find_slice(want.owner, want.name)
+    before = stored_slice(cluster, want)
     reasons = [
         *settings.network.problems(),
-        *wanted.problems(want),
+        *coherence.problems(want),
         *_standing_problems(cluster, want, before, acting_user),
         *_flavor_problems(cluster, want),
     ]
     if reasons:
         raise Refused(reasons)
     draft = _Draft(cluster, want, settings, before)
-    draft.settle_vms()
-    draft.settle_links()
-    draft.check_quota()
+    draft.settle()
     if draft.reasons:
         raise Refused(draft.reasons)
     return draft.store()
 
 
-def not_permitted(cluster: Cluster, acting_user: str, owner: str, name: str) -> list[str]:
-    """Return why the user may not touch the owner's slice of that name; nothing where it may."""
-    if acting_user not in cluster.users:
-        return [f"acting user {acting_user} does not exist; users are {', '.join(cluster.users)}"]
-    if acting_user != owner and not cluster.is_admin(acting_user):
-        return [f"slice {name}: {acting_user} is neither its owner {owner} nor an admin"]
-    return []
+def stored_slice(cluster: Cluster, want: WantedSlice) -> Slice | None:
+    """Return the stored slice that is asked for, as it is now."""
+    if want.slice_id is not None:
+        return cluster.slices.get(want.slice_id)
+    return cluster.find_slice(want.owner, want.name)
 
 
-def _standing_problems(cluster: Cluster, want: WantedSlice, before: Slice | None, acting_user: str) -> Iterable[str]:
-    yield from not_permitted(cluster, acting_user, want.owner, want.name)
+def _standing_problems(cluster: Cluster, want: WantedSlice, before: Slice | None, acting_user: str) -> Iterator[str]:
+    yield from not_permitted(cluster, acting_user, want.owner if before is None else before.owner, want.name)
     if want.owner not in cluster.users:
         yield f"slice {want.name}: its owner {want.owner} does not exist; users are {', '.join(cluster.users)}"
-    if before is not None and before.status == "deleting":
-        yield f"slice {want.name} ({before.slice_id}) is being deleted; deploy it anew when it is gone"
+    if before is None:
+        if want.slice_id is not None:
+            yield f"slice {want.name}: there is no slice {want.slice_id} to change"
+    else:
+        if want.owner != before.owner:
+            yield f"slice {want.name} ({before.slice_id}) belongs to {before.owner}, and stays with its owner"
+        if before.status == "deleting":
+            yield f"slice {want.name} ({before.slice_id}) is being deleted; deploy it anew when it is gone"
+    if before is None or want.name != slice_label(before):
+        yield from _name_problems(cluster, want, before)
 
 
-def _flavor_problems(cluster: Cluster, want: WantedSlice) -> Iterable[str]:
-    for name in sorted({vm.flavor for vm in want.vms}):
-        users = ", ".join(vm.name for vm in want.vms if vm.flavor == name)
-        flavor = cluster.flavors.get(name)
+def _name_problems(cluster: Cluster, want: WantedSlice, before: Slice | None) -> Iterator[str]:
+    if want.name.isdigit():
+        yield f"slice {want.name}: a name of digits alone is taken for an id"
+    other = cluster.find_slice(want.owner, want.name)
+    if other is not None and before is not None:
+        yield (
+            f"slice {slice_label(before)} ({before.slice_id}) cannot be called {want.name}: "
+            f"so is slice {other.slice_id} of {want.owner}"
+        )
+
+
+def _flavor_problems(cluster: Cluster, want: WantedSlice) -> Iterator[str]:
+    users: dict[str, list[str]] = {}
+    for vm in want.vms:
+        if vm.flavor is not None:
+            users.setdefault(vm.flavor, []).append(vm.name)
+    for name in sorted(users):
+        flavor, of = cluster.flavors.get(name), coherence.some(users[name])
         if flavor is None:
             known = ", ".join(cluster.flavors) or "none"
-            yield f"slice {want.name}: flavor {name} of {users} does not exist; flavors are {known}"
+            yield f"slice {want.name}: flavor {name} of {of} does not exist; flavors are {known}"
         elif "checksum" not in flavor:
             yield (
-                f"slice {want.name}: flavor {name} of {users} has no base image: {flavor['image']} was never "
+                f"slice {want.name}: flavor {name} of {of} has no base image: {flavor['image']} was never "
                 "registered; register the flavor with a file that exists, or with a URL and its checksum"
             )
 
@@ -106,7 +124,8 @@ class _Draft:
         self.allocator = Allocator(cluster, settings.network)
         self.placement = Placement(cluster, settings.placement)
         self.slice = self._start()
-        self.live = {vm.name: vm for vm in self.slice.vms if vm.status != "deleting"}
+        self.live: dict[str, VM] = {}
+        self._is_short = False
 
     def _start(self) -> Slice:
         if self.before is not None:
@@ -114,35 +133,74 @@ class _Draft:
         slice_id = self.allocator.slice_id()
         if slice_id is None:
             self.reasons.append(f"slice {self.want.name}: all 100 VLAN pools are held by live slices")
-        draft = Slice(slice_id or 0, self.want.owner)
-        draft.extra["name"] = self.want.name
-        return draft
+        return Slice(slice_id or 0, self.want.owner)
 
-    def settle_vms(self) -> None:
-        """Keep, change and add VMs in the order asked for; those that go stay at the end while hosts know them."""
-        leaving = [vm for vm in self.slice.vms if vm.status == "deleting"]
-        for name in [name for name in self.live if name not in {vm.name for vm in self.want.vms}]:
-            vm = self.live.pop(name)
-            if vm.status != "pending":
-                vm.status = "deleting"
-                leaving.append(vm)
-        settled = []
+    def settle(self) -> None:
+        """Settle all of the topology, in the order in which things are given out."""
+        self._settle_description()
+        stored = self._match_vms()
+        wiring = wire(self.want, self.slice, {vm.vm_id: name for name, vm in stored.items()})
+        self.reasons.extend(wiring.reasons)
+        self._settle_vms(stored, wiring.data_interfaces())
+        self._settle_segments(wiring)
+        self._check_quota()
+
+    def _settle_description(self) -> None:
+        one, want = self.slice, self.want
+        one.topology_type = want.topology_type
+        if want.name != slice_label(one):
+            one.extra["name"] = want.name
+        if want.vlan_pools is not None:
+            _set(one.extra, "max_vlan_pools", want.vlan_pools if want.vlan_pools > 1 else None)
+
+    def _match_vms(self) -> dict[str, VM]:
+        """Return the stored VMs that stay, by the names that they have from now on."""
+        live = [vm for vm in self.slice.vms if vm.status != "deleting"]
+        by_id, by_name = {vm.vm_id: vm for vm in live}, {vm.name: vm for vm in live}
+        claimed = {want.vm_id for want in self.want.vms}
+        stored: dict[str, VM] = {}
         for want in self.want.vms:
-            vm = self.live.get(want.name) or self._new_vm(want)
-            self._settle_size(vm, want)
-            self._settle_interfaces(vm, want)
-            self.live[want.name] = vm
-            settled.append(vm)
-        self.slice.vms = settled + leaving
+            vm = by_name.get(want.name) if want.vm_id is None else by_id.get(want.vm_id)
+            if want.vm_id is None and vm is not None and vm.vm_id in claimed:
+                vm = None
+            if vm is not None:
+                stored[want.name] = vm
+            elif want.vm_id is not None:
+                known = ", ".join(f"{each.name} ({each.vm_id})" for each in live) or "none"
+                self.reasons.append(f"slice {self.want.name}: it has no VM {want.vm_id}; its VMs are {known}")
+            if (vm is None or vm.name != want.name) and want.name.isdigit():
+                self.reasons.append(f"VM {self.want.name}/{want.name}: a name of digits alone is taken for an id")
+        return stored
 
-    def _new_vm(self, want: WantedVM) -> VM:
+    def _settle_vms(self, stored: Mapping[str, VM], needed: Mapping[str, int]) -> None:
+        """Keep, change and add VMs in the order asked for; those that go stay at the end while hosts know them."""
+        staying = {vm.vm_id for vm in stored.values()}
+        leaving = [vm for vm in self.slice.vms if vm.vm_id not in staying and vm.status != "pending"]
+        for gone in leaving:
+            gone.status = "deleting"
+        for want in self.want.vms:
+            vm = stored.get(want.name) or self._new_vm(want)
+            if vm is not None:
+                vm.name = want.name
+                self._settle_size(vm, want)
+                _set(vm.extra, "data_interfaces", want.data_interfaces)
+                count = needed.get(want.name, 0) if want.data_interfaces is None else want.data_interfaces
+                self._settle_interfaces(vm, count, internet=want.internet)
+                self.live[want.name] = vm
+        self.slice.vms = [*self.live.values(), *leaving]
+
+    def _new_vm(self, want: WantedVM) -> VM | None:
+        where = f"VM {self.want.name}/{want.name}"
+        if want.flavor is None:
+            self.reasons.append(f"{where} is new and needs a flavor")
+            return None
         flavor = self.cluster.flavors[want.flavor]
         vm_id, vnc_port = self.allocator.vm_id(), self.allocator.vnc_port()
         worker_ip = self.placement.place(flavor, want.worker)
         if worker_ip is None:
             self.reasons.append(self.placement.refusal(f"{self.want.name}/{want.name}", flavor, want.worker))
         if vnc_port is None:
-            self.reasons.append(f"VM {self.want.name}/{want.name}: no VNC port is free")
+            self.reasons.append(f"{where}: no VNC port is free")
         return VM(
             vm_id,
             want.name,
@@ -150,28 +208,47 @@ class _Draft:
             worker_ip or "",
             vnc_port or 0,
             [],
-            flavor=dict(flavor),
+            flavor={key: value for key, value in flavor.items() if key != "virtual_size_gb"},
             qcow_image=f"{self.settings.state_dir}/vms/{vm_id}/{want.name}_img.qcow2",
         )
 
     def _settle_size(self, vm: VM, want: WantedVM) -> None:
-        flavor, where = self.cluster.flavors[want.flavor], f"VM {self.want.name}/{vm.name}"
-        have: dict[str, Any] = vm.flavor or dict(flavor)
-        if have["image"] != flavor["image"]:
-            self.reasons.append(
-                f"{where} was made from {have['image']}; flavor {want.flavor} stands on {flavor['image']}, "
-                "and a disk keeps its base image: add a VM of another name instead"
-            )
+        where = f"VM {self.want.name}/{vm.name}"
         if want.worker not in (None, vm.worker_ip) and vm.worker_ip:
             self.reasons.append(f"{where} is on worker {vm.worker_ip}; it cannot be moved to {want.worker}")
+        if want.flavor is None:
+            return
+        flavor = self.cluster.flavors[want.flavor]
+        have: dict[str, Any] = vm.flavor or dict(flavor)
+        if have.get("image") != flavor["image"]:
+            self.reasons.append(
+                f"{where} was made from {have.get('image')}; flavor {want.flavor} stands on {flavor['image']}, "
+                "and a disk keeps its base image: add a VM of another name instead"
+            )
+        self._check_growth(vm, have, flavor)
         vm.flavor = {**have, "cores": flavor["cores"], "ram_gb": flavor["ram_gb"]}
 
-    def _settle_interfaces(self, vm: VM, want: WantedVM) -> None:
-        for index in range(len(vm.interfaces), want.data_interfaces + 1):
+    def _check_growth(self, vm: VM, have: Mapping[str, Any], flavor: Mapping[str, Any]) -> None:
+        """Refuse a VM that grows beyond its worker; what it does not ask more of may be promised too often already."""
+        worker = self.cluster.workers.get(vm.worker_ip)
+        more = {key: max(0, flavor[key] - have.get(key, 0)) for key in ("cores", "ram_gb")}
+        if worker is None or not any(more.values()):
+            return
+        limits: dict[str, Any] = {key: getattr(worker, key) if more[key] else None for key in more}
+        limited = replace(worker, schedulable=True, max_vms=None, disk_gb=None, **limits)
+        self.reasons.extend(
+            f"VM {self.want.name}/{vm.name} cannot grow: {worker.ip} {why}"
+            for why in self.placement.shortages(limited, {**more, "disk_gb": 0})
+        )
+        load = self.placement.loads[worker.ip]
+        load.cores, load.ram_gb = load.cores + more["cores"], load.ram_gb + more["ram_gb"]
+
+    def _settle_interfaces(self, vm: VM, data_interfaces: int, *, internet: bool) -> None:
+        for index in range(len(vm.interfaces), data_interfaces + 1):
             vm.interfaces.append(Interface(f"eth{index}", mac=mac_address(vm.vm_id, index)))
-        del vm.interfaces[want.data_interfaces + 1 :]
+        del vm.interfaces[data_interfaces + 1 :]
         management, network = vm.interfaces[0], self.settings.network
-        if want.internet and management.ip_config is None:
+        if internet and management.ip_config is None:
             address = self.allocator.address()
             if address is None:
                 self.reasons.append(
@@ -180,100 +257,139 @@ class _Draft:
                 )
             management.vlan_id = MANAGEMENT_VLAN
             management.ip_config = {"ip": address or "", "cidr": network.cidr, "gateway": network.gateway}
-        elif not want.internet and management.ip_config is not None:
+        elif not internet and management.ip_config is not None:
             if vm.status != "pending":
-                self._release("addresses", management.ip_config["ip"])
+                _releasing(self.slice, "addresses").append(management.ip_config["ip"])
             management.vlan_id, management.ip_config = None, None
 
-    def settle_links(self) -> None:
-        """Keep the links that are asked for again with their VLANs, let the others go, then lease new ones."""
-        stored = {_ends(link): link for link in self.slice.links}
-        wanted_ends = self._resolve(stored)
-        for ends in [ends for ends in stored if ends not in wanted_ends]:
-            self._drop_link(stored.pop(ends))
-        room = len(self.slice.pool()) - len(self.slice.vlan_pool_used)
-        short = len(wanted_ends) - len(stored) - room
-        if short > 0:
-            held = len(self.slice.vlan_pool_used) - len(stored)
-            waiting = f", {held} of them held until its hosts have let go of removed links" if held else ""
-            self.reasons.append(
-                f"slice {self.want.name}: its {len(wanted_ends)} links need {len(wanted_ends)} VLANs; "
-                f"its pool {pool_text(self.slice.slice_id)} holds {len(self.slice.pool())}{waiting}"
-            )
-            return
-        self.slice.links = [stored.get(ends) or self._new_link(ends) for ends in wanted_ends]
-        taps = {(vm.vm_id, interface.name): interface for vm in self.live.values() for interface in vm.interfaces}
-        for ends, link in zip(wanted_ends, self.slice.links):
-            for end in ends:
-                taps[end].vlan_id, taps[end].link_id = link.vlan_id, link.link_id
+    def _settle_segments(self, wiring: Wiring) -> None:
+        """Give links, networks and reservations their VLANs: what stays keeps its own, what goes lets go first."""
+        stored = dict.fromkeys(_segment_vlans(self.before))
+        for _, old in (*wiring.links, *wiring.networks):
+            if old is not None:
+                stored.pop(old.vlan_id, None)
+        kept, new, dropped = self._reservations()
+        let_go(self.slice, [*stored, *dropped], known=self._is_known())
+        fresh = self._lease(wiring, len(kept) + len(new), len(new))
+        self._connect(wiring, fresh)
+        kept += [
+            {"vlan_id": vlan_id, **({"name": each.name} if each.name else {})} for each, vlan_id in zip(new, fresh)
+        ]
+        _set(self.slice.extra, "reserved_vlans", kept or None)
+        drop_empty_pools(self.slice)
 
-    def _drop_link(self, link: Link) -> None:
-        self.slice.links.remove(link)
-        ends = {(link.vm1_id, link.vm1_interface), (link.vm2_id, link.vm2_interface)}
-        touched = [vm for vm in self.slice.vms if vm.vm_id in (link.vm1_id, link.vm2_id)]
-        for vm in touched:
-            for interface in vm.interfaces:
-                if (vm.vm_id, interface.name) in ends and vm.status != "deleting":
-                    interface.vlan_id, interface.link_id = None, None
-        if any(vm.status != "pending" for vm in touched):
-            self._release("vlan_ids", link.vlan_id)
-        else:
-            self.slice.vlan_pool_used.remove(link.vlan_id)
+    def _is_known(self) -> bool:
+        """Whether any host may have heard of the slice: then it may be on any of its VLANs."""
+        return self.before is not None and any(vm.status != "pending" for vm in self.before.vms)
 
-    def _new_link(self, ends: tuple[End, End]) -> Link:
-        link_id = max((link.link_id for link in self.slice.links), default=0) + 1
-        vlan_id = self.slice.get_next_vlan()
-        if vlan_id is None:
-            raise AssertionError("the pool was counted before")
-        link = Link(link_id, vlan_id, *ends[0], *ends[1])
-        self.slice.links.append(link)
-        return link
-
-    def _resolve(self, stored: dict[tuple[End, End], Link]) -> list[tuple[End, End]]:
-        """Return the two ends of every wanted link: endpoints without an interface keep the one of a stored link
-        between the same VMs, or get the lowest free one."""
-        resolved: dict[int, tuple[End, End]] = {}
-        taken = {
-            (self.live[end.vm].vm_id, end.interface)
-            for link in self.want.links
-            for end in link.endpoints
-            if end.interface is not None
-        }
-        unused = dict(stored)
-        for exact in (True, False):
-            for number, link in enumerate(self.want.links):
-                complete = all(end.interface is not None for end in link.endpoints)
-                match = next((ends for ends in unused if self._fits(link, ends)), None) if complete is exact else None
-                if match is not None:
-                    del unused[match]
-                    resolved[number] = match
-                    taken.update(match)
-        for number, link in enumerate(self.want.links):
-            if number not in resolved:
-                first, second = (self._take_end(end, taken) for end in link.endpoints)
-                resolved[number] = (first, second)
-        return [resolved[number] for number in range(len(self.want.links))]
-
-    def _fits(self, link: WantedLink, ends: tuple[End, End]) -> bool:
-        def fits(endpoint: Endpoint, end: End) -> bool:
-            return self.live[endpoint.vm].vm_id == end[0] and endpoint.interface in (None, end[1])
-
-        first, second = link.endpoints
-        return (fits(first, ends[0]) and fits(second, ends[1])) or (fits(first, ends[1]) and fits(second, ends[0]))
-
-    def _take_end(self, endpoint: Endpoint, taken: set[End]) -> End:
-        vm = self.live[endpoint.vm]
-        interface = endpoint.interface or next(
-            one.name for one in vm.interfaces[1:] if (vm.vm_id, one.name) not in taken
+    def _reservations(self) -> tuple[list[dict[str, Any]], list[Reservation], list[int]]:
+        """Return the reservations that stay, the wanted ones that are new, and the VLANs of those that go."""
+        have: list[dict[str, Any]] = self.slice.extra.get("reserved_vlans", [])
+        if self.want.reserved is None:
+            return list(have), [], []
+        wanted = {each.vlan_id for each in self.want.reserved if each.vlan_id is not None}
+        known = {each["vlan_id"] for each in have}
+        self.reasons.extend(
+            f"slice {self.want.name}: VLAN {vlan_id} is not reserved" for vlan_id in sorted(wanted - known)
         )
-        taken.add((vm.vm_id, interface))
-        return vm.vm_id, interface
+        return (
+            [each for each in have if each["vlan_id"] in wanted],
+            [each for each in self.want.reserved if each.vlan_id is None],
+            [each["vlan_id"] for each in have if each["vlan_id"] not in wanted],
+        )
 
-    def _release(self, what: str, value: Any) -> None:
-        held = self.slice.extra.setdefault("releasing", {}).setdefault(what, [])
-        held.append(value)
+    def _lease(self, wiring: Wiring, reserved: int, new_reserved: int) -> Iterator[int]:
+        """Return as many free VLANs as are needed, lowest first, from further pools where the slice may hold some."""
+        one = self.slice
+        needed = new_reserved + sum(old is None for _, old in (*wiring.links, *wiring.networks))
+        room = len(one.pool()) - len(one.vlan_pool_used)
+        limit = one.extra.get("max_vlan_pools", 1)
+        taken: list[int] = []
+        while room < needed and 1 + len(one.further_pools) + len(taken) < limit:
+            pool = self.allocator.further_pool()
+            if pool is None:
+                self.reasons.append(
+                    f"slice {self.want.name}: it needs {needed - room} VLANs more and may hold {limit} pools; "
+                    "all 100 VLAN pools are held by live slices"
+                )
+                break
+            taken.append(pool)
+            start = 100 + pool * POOL_SIZE
+            room += POOL_SIZE - (start <= MANAGEMENT_VLAN < start + POOL_SIZE)
+        if taken:
+            one.extra["further_pools"] = sorted([*one.further_pools, *taken])
+        self._is_short = room < needed
+        if self._is_short:
+            self.reasons.append(self._shortage(wiring, reserved))
+        used = set(one.vlan_pool_used)
+        free = [vlan_id for vlan_id in one.pool() if vlan_id not in used][:needed]
+        one.vlan_pool_used.extend(free)
+        return iter(free)
 
-    def check_quota(self) -> None:
+    def _shortage(self, wiring: Wiring, reserved: int) -> str:
+        one = self.slice
+        counts = ((len(wiring.links), "links"), (len(wiring.networks), "networks"), (reserved, "reserved VLANs"))
+        total = sum(count for count, _ in counts)
+        what = " and ".join(f"{count} {name}" for count, name in counts if count)
+        held = len(one.extra.get("releasing", {}).get("vlan_ids", ()))
+        waiting = f", {held} of them held until its hosts have let go of removed links" if held else ""
+        pools = coherence.some(pool_text(number) for number in (one.slice_id, *one.further_pools))
+        return (
+            f"slice {self.want.name}: its {what} need {total} VLANs; "
+            f"its {'pools' if one.further_pools else 'pool'} {pools} {'hold' if one.further_pools else 'holds'} "
+            f"{len(one.pool())}{waiting}"
+        )
+
+    def _connect(self, wiring: Wiring, fresh: Iterator[int]) -> None:
+        """Make the links and networks, and put every interface of the VMs that stay on what it is on."""
+        one = self.slice
+        link_ids = iter(range(max((old.link_id for _, old in wiring.links if old), default=0) + 1, 1 << 31))
+        taps: dict[Endpoint, Interface] = {}
+        for name, vm in self.live.items():
+            for interface in vm.interfaces[1:]:
+                interface.vlan_id, interface.link_id = None, None
+                taps[Endpoint(name, interface.name)] = interface
+        if self._is_short or len(self.live) < len(self.want.vms):
+            return
+        one.links = []
+        for link, old in wiring.links:
+            (vm1_id, end1), (vm2_id, end2) = ((self.live[end.vm].vm_id, end.interface or "") for end in link.endpoints)
+            made = old or Link(next(link_ids), next(fresh), vm1_id, end1, vm2_id, end2)
+            _move(made, (vm1_id, end1), (vm2_id, end2))
+            if link.name is not None:
+                made.extra["name"] = link.name
+            for end in link.endpoints:
+                taps[end].vlan_id, taps[end].link_id = made.vlan_id, made.link_id
+            one.links.append(made)
+        vlans = {link.vlan_id for link in one.links}
+        told = [network for network in one.networks if "name" not in network.extra and network.vlan_id in vlans]
+        one.networks = [self._network(want, old or next(fresh)) for want, old in wiring.networks]
+        for network, (want, _) in zip(one.networks, wiring.networks):
+            for end in want.members:
+                taps[end].vlan_id = network.vlan_id
+        one.networks.extend(told)
+        self._check_subnets()
+
+    def _network(self, want: WantedNetwork, stored: Network | int) -> Network:
+        vlan_id = stored if isinstance(stored, int) else stored.vlan_id
+        full = networks.complete(want, vlan_id)
+        if want.cidr is None:
+            where = f"slice {self.want.name}: network {want.name}"
+            self.reasons.extend(f"{where}: {problem}" for problem in networks.problems(full))
+        made = Network(vlan_id, full.cidr or "", full.gateway_ip, full.dhcp_enabled, full.dhcp_range)
+        if isinstance(stored, Network):
+            made.status, made.extra = stored.status, stored.extra
+        made.extra["name"] = want.name
+        made.extra["members"] = [{"vm_id": self.live[end.vm].vm_id, "interface": end.interface} for end in want.members]
+        return made
+
+    def _check_subnets(self) -> None:
+        management = ("the management network", self.settings.network.cidr)
+        subnets = [(f"network {each.extra.get('name', each.vlan_id)}", each.cidr) for each in self.slice.networks]
+        overlapping = networks.overlaps([management, *subnets]) if subnets else ()
+        self.reasons.extend(f"slice {self.want.name}: {overlap}" for overlap in overlapping)
+
+    def _check_quota(self) -> None:
         """Refuse more VMs than the owner may own; VMs that hosts still have count until they are gone."""
         owner = self.cluster.users[self.want.owner]
         more = len(self.slice.vms) - (len(self.before.vms) if self.before else 0)
@@ -293,8 +409,57 @@ class _Draft:
         return self.slice
 
 
+def _move(link: Link, *wanted: tuple[int, str]) -> None:
+    """Let a link end where it shall; an end that stays keeps its place."""
+    have = (link.vm1_id, link.vm1_interface), (link.vm2_id, link.vm2_interface)
+    first, second = wanted
+    if first == have[1] or second == have[0]:
+        first, second = second, first
+    (link.vm1_id, link.vm1_interface), (link.vm2_id, link.vm2_interface) = first, second
+
+
+def _segment_vlans(one: Slice | None) -> Iterator[int]:
+    """Yield the VLANs of a slice's links and of its networks, those that describe a link's VLAN apart."""
+    if one is not None:
+        yield from (link.vlan_id for link in one.links)
+        yield from (network.vlan_id for network in one.networks if "name" in network.extra)
+
+
+def let_go(one: Slice, vlan_ids: Iterable[int], *, known: bool) -> None:
+    """Free VLANs of a slice, or where hosts may know them, hold them until these have reported."""
+    gone = dict.fromkeys(vlan_ids)
+    if gone and known:
+        _releasing(one, "vlan_ids").extend(gone)
+    elif gone:
+        one.vlan_pool_used = [vlan_id for vlan_id in one.vlan_pool_used if vlan_id not in gone]
+
+
+def _releasing(one: Slice, what: str) -> list[Any]:
+    held: list[Any] = one.extra.setdefault("releasing", {}).setdefault(what, [])
+    return held
+
+
+def drop_empty_pools(one: Slice) -> None:
+    """Give back the further pools of which no VLAN is in use."""
+    used = {(vlan_id - 100) // POOL_SIZE for vlan_id in one.vlan_pool_used}
+    _set(one.extra, "further_pools", [number for number in one.further_pools if number in used] or None)
+
+
+def _set(extra: dict[str, Any], key: str, value: Any) -> None:
+    """Write a field beyond the data model, or leave it out where there is nothing to say."""
+    if value is None:
+        extra.pop(key, None)
+    else:
+        extra[key] = value
+
+
 def remove(cluster: Cluster, one: Slice) -> None:
     """Let a slice go: at once where no host has heard of it, else it stays C(deleting) until its hosts report."""
+    known = any(vm.status != "pending" for vm in one.vms)
+    let_go(one, _segment_vlans(one) if one.status != "deleting" else (), known=known)
+    let_go(one, [each["vlan_id"] for each in one.extra.pop("reserved_vlans", ())], known=known)
+    one.links, one.networks = [], []
+    drop_empty_pools(one)
     for vm in [vm for vm in one.vms if vm.status == "pending"]:
         one.vms.remove(vm)
         cluster.users[one.owner].used_vms -= 1
@@ -309,29 +474,3 @@ def forget(cluster: Cluster, one: Slice) -> None:
     """Take a slice without VMs out of the cluster; its pool and its id's pool are free from now on."""
     cluster.users[one.owner].slices.remove(one.slice_id)
     del cluster.slices[one.slice_id]
-
-
-def is_called(one: Slice, name: str, owner: str | None) -> bool:
-    """Return whether the slice answers to that name or id, and is the owner's where one is given."""
-    return name in (slice_label(one), str(one.slice_id)) and owner in (None, one.owner)
-
-
-def find(cluster: Cluster, name: str, owner: str | None = None) -> Slice:
-    """Return the slice of that name or id.
-
-    Raises:
-        Refused: no slice is called so, or several are and C(owner) does not tell which.
-    """
-    found = [one for one in cluster.slices.values() if is_called(one, name, owner)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        several = ", ".join(f"{one.slice_id} of {one.owner}" for one in found)
-        raise Refused([f"{len(found)} slices are called {name} ({several}); name the owner or the id"])
-    known = ", ".join(f"{slice_label(one)} ({one.slice_id})" for one in cluster.slices.values()) or "none"
-    whose = f" of {owner}" if owner else ""
-    raise Refused([f"no slice{whose} is called {name}; slices are {known}"])
-
-
-def _ends(link: Link) -> tuple[End, End]:
-    return (link.vm1_id, link.vm1_interface), (link.vm2_id, link.vm2_interface)

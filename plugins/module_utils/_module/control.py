@@ -11,15 +11,18 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from .._domain.registering import require_admin
-from .._state.yaml_file import YamlFile
+from .._state.masking import log_secrets
+from .._state.opening import open_store
+from .._state.store import Store
 from ..cluster import ADMIN, NO_PASSWORD, Cluster
 from ..errors import Refused
 from . import edge
 
 CONTROL_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "database": {"type": "path", "default": "/var/lib/cloudrepo/database.yaml"},
+    "database": {"type": "str", "default": "/var/lib/cloudrepo/database.yaml"},
     "acting_user": {"type": "str", "default": ADMIN},
     "lock_timeout_s": {"type": "float", "default": 30.0},
+    "backups": {"type": "int", "default": 10},
 }
 
 
@@ -28,11 +31,26 @@ def transact(module: AnsibleModule, change: Callable[[Cluster], edge.Outcome], *
     params = module.params
 
     def action() -> edge.Outcome:
-        store = YamlFile(params["database"], lock_timeout_s=params["lock_timeout_s"])
-        with store.transaction(write=write and not module.check_mode) as cluster:
+        with store_of(module, params["database"]).transaction(write=write and not module.check_mode) as cluster:
             return change(cluster)
 
     edge.run(module, action)
+
+
+def store_of(module: AnsibleModule, database: str, backup_dir: str | None = None) -> Store:
+    """Return the store that C(database) names; a password in it is kept out of the module's results.
+
+    The option is no C(no_log), for then its value would be cut out of every result, and a path stands in many.
+    """
+    module.no_log_values.update(log_secrets(database))
+    if module.params["backups"] < 0:
+        raise Refused([f"backups is {module.params['backups']}; 0 and up are possible"])
+    return open_store(
+        database,
+        lock_timeout_s=module.params["lock_timeout_s"],
+        backups=module.params["backups"],
+        backup_dir=backup_dir,
+    )
 
 
 def listed(spec: dict[str, dict[str, Any]], plural: str, key: str) -> dict[str, Any]:

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..errors import SlicesError
+from ..errors import Refused, SlicesError
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Outcome:
 def run(module: AnsibleModule, action: Callable[[], Outcome]) -> None:
     """Carry out C(action) and leave the module with its outcome or its error."""
     try:
+        refuse_nulls(module)
         outcome = action()
     except SlicesError as error:
         module.fail_json(msg=error.message, **error.fields)
@@ -42,6 +43,33 @@ def run(module: AnsibleModule, action: Callable[[], Outcome]) -> None:
             diff={"before": _text(outcome.before), "after": _text(outcome.after)},
             **outcome.result,
         )
+
+
+def refuse_nulls(module: AnsibleModule) -> None:
+    """Refuse null where something is required, which Ansible lets pass as given.
+
+    Raises:
+        Refused: for every such option, and every list with a null in it.
+    """
+    reasons = list(_nulls(module.params, module.argument_spec))
+    for group in module.required_one_of or ():
+        if all(module.params.get(name) is None for name in group):
+            reasons.append(f"one of {', '.join(group)} is required, and not as null")
+    if reasons:
+        raise Refused(reasons)
+
+
+def _nulls(values: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]], path: str = "") -> Iterator[str]:
+    for name, option in spec.items():
+        value = values.get(name)
+        if value is None and option.get("required"):
+            yield f"{path}{name} is required, and not as null"
+        listed = value if isinstance(value, list) else [value] if isinstance(value, Mapping) else []
+        for each in listed:
+            if each is None:
+                yield f"{path}{name} has a null in it"
+            elif isinstance(each, Mapping) and option.get("options"):
+                yield from _nulls(each, option["options"], f"{path}{name}.")
 
 
 def _text(lines: Sequence[str]) -> str:

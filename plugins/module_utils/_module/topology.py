@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
-from .._domain import describing, ordering, reporting, settling
+from .._domain import describing, drawing, finding, ordering, reporting, settling
 from .._domain.allocation import ManagementNetwork
 from .._domain.placement import POLICIES
-from .._domain.wanted import read_slice
+from .._domain.wanted import WantedSlice, added_to, read_slice, wanted_from
 from ..cluster import Cluster
 from ..errors import Refused
 from ..models import FieldError, Slice
@@ -38,23 +38,27 @@ SELECTION_ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[str, Any]) -> Outcome:
-    """Store or give up slices, all or none of them."""
-    settings = settling.Settings(
+def settings(params: Mapping[str, Any]) -> settling.Settings:
+    """Return what C(SETTINGS_ARGUMENTS) say."""
+    return settling.Settings(
         network=ManagementNetwork(**params["management_network"]),
         state_dir=params["state_dir"],
         placement=params["placement"],
     )
+
+
+def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[str, Any]) -> Outcome:
+    """Store or give up slices, all or none of them."""
     pairs: list[Change] = []
     reasons = _listed_twice(wants)
     for want in wants:
         try:
-            pairs.extend(_put_one(cluster, want, settings, params["acting_user"]))
+            pairs.extend(_put_one(cluster, want, settings(params), params["acting_user"]))
         except Refused as refusal:
             reasons.extend(refusal.reasons)
     if reasons:
         raise Refused(dict.fromkeys(reasons))
-    return _outcome(pairs)
+    return outcome(pairs)
 
 
 def _listed_twice(wants: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -70,13 +74,16 @@ def _put_one(
     cluster: Cluster, want: Mapping[str, Any], settings: settling.Settings, acting_user: str
 ) -> Iterable[Change]:
     if want["state"] == "present":
-        wanted = read_slice(want, default_owner=acting_user)
-        before = _copy(cluster.find_slice(wanted.owner, wanted.name))
+        wanted = _wanted(cluster, want, acting_user)
+        before = settling.stored_slice(cluster, wanted)
+        if want.get("append") and before is not None:
+            wanted = added_to(wanted_from(before), wanted)
+        before = _copy(before)
         return [(before, settling.settle(cluster, wanted, settings, acting_user=acting_user))]
-    if not any(settling.is_called(one, want["name"], want["owner"]) for one in cluster.slices.values()):
+    if not cluster.called(want["name"], want["owner"]):
         return []
-    one = settling.find(cluster, want["name"], want["owner"])
-    reasons = settling.not_permitted(cluster, acting_user, one.owner, want["name"])
+    one = finding.find(cluster, want["name"], want["owner"], acting_user=acting_user)
+    reasons = finding.not_permitted(cluster, acting_user, one.owner, want["name"])
     if reasons:
         raise Refused(reasons)
     before = _copy(one)
@@ -84,13 +91,41 @@ def _put_one(
     return [(before, cluster.slices.get(one.slice_id))]
 
 
+def _wanted(cluster: Cluster, want: Mapping[str, Any], acting_user: str) -> WantedSlice:
+    """Return the topology; the slice that it is, is told by its id, or by the name that it had or was to get."""
+    slice_id, name, new_name = want.get("slice_id"), want["name"], want.get("new_name")
+    owner = want["owner"] or acting_user
+    if slice_id is not None:
+        stored = cluster.slices.get(slice_id)
+        owner = want["owner"] or (stored.owner if stored else acting_user)
+    elif new_name is not None:
+        stored = cluster.find_slice(owner, name)
+        slice_id = stored.slice_id if stored else None
+    return read_slice({**want, "name": new_name or name, "slice_id": slice_id}, default_owner=owner)
+
+
 def info(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Tell of the chosen slices."""
-    return Outcome(changed=False, result=_described(_choose(cluster, params)))
+    if params["all"] and not params["names"] and params["owner"] is None:
+        chosen = finding.visible(cluster, params["acting_user"])
+    else:
+        chosen = _choose(cluster, params)
+    return Outcome(changed=False, result=_described(chosen))
 
 
-def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
+def chosen_or_visible(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice]:
+    """Return the one slice that C(slice) names, else all of the owner's, else all that the acting user may see."""
+    name, owner, acting_user = params["slice"], params["owner"], params["acting_user"]
+    if name is None and owner is None:
+        return finding.visible(cluster, acting_user)
+    names = [] if name is None else [name]
+    return ordering.choose(cluster, names, owner=owner, everything=False, acting_user=acting_user)
+
+
+def plan(cluster: Cluster, params: Mapping[str, Any], *, check_mode: bool) -> Outcome:
     """Make the work orders of the chosen slices."""
+    if params["planned"] and not check_mode:
+        raise Refused(["planned is for check mode: it would put slices into the database past all rules"])
     for data in params["planned"]:
         try:
             one = Slice.from_dict(data)
@@ -139,7 +174,13 @@ def _choose(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice]:
     )
 
 
-def _outcome(pairs: Iterable[Change]) -> Outcome:
+def no_plan() -> dict[str, list[dict[str, Any]]]:
+    """Return the plan that changes nothing."""
+    return describing.merge([])
+
+
+def outcome(pairs: Iterable[Change]) -> Outcome:
+    """Return what became of slices: each as it was and as it is."""
     pairs = list(pairs)
     changed = [(old, new) for old, new in pairs if _data(old) != _data(new)]
     return Outcome(
@@ -157,6 +198,8 @@ def _described(slices: Sequence[Slice]) -> dict[str, Any]:
     return {
         "slices": [one.to_dict() for one in slices],
         "tables": [describing.slice_table(one) for one in slices],
+        "mermaid": [drawing.mermaid(one) for one in slices],
+        "dot": [drawing.dot(one) for one in slices],
     }
 
 

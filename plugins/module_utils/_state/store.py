@@ -8,10 +8,21 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from ..cluster import Cluster
+from .files import Backups
 
 
 class Store(Protocol):
-    """Where a cluster is kept."""
+    """Where a cluster is kept.
+
+    Attributes:
+        name: what it is, for messages; without passwords.
+        backups: its last versions; C(None) for a database on a server, where nobody has said in which folder.
+    """
+
+    name: str
+
+    @property
+    def backups(self) -> Backups | None: ...
 
     def transaction(self, *, write: bool) -> AbstractContextManager[Cluster]:
         """Yield the cluster; what the block changes in it is stored when the block ends without an exception.
@@ -20,4 +31,18 @@ class Store(Protocol):
 
         Raises:
             DatabaseError: it cannot be read, understood, locked or written. What was stored is then untouched.
+        """
+
+    def backup(self) -> str | None:
+        """Keep the present version now and return the backup's name, C(None) where nothing is stored yet. Where the
+        newest backup is this version, it is that."""
+
+    def read_backup(self, name: str) -> Cluster:
+        """Return what a backup holds; raises C(DatabaseError) as C(restore) does."""
+
+    def restore(self, name: str) -> None:
+        """Make the version of a backup the present one; the present one is backed up first.
+
+        Raises:
+            DatabaseError: there is no such backup, or it is none.
         """

@@ -81,7 +81,7 @@ def test_stored_keys_stand_in_the_models_order(thing: Any, keys: str) -> None:
         User("a", "h", quota_vms=3),
         Interface("eth0", 400, "52:54:00:03:e9:00", {"ip": "10.60.7.101"}, None),
         Link(1, 100, 1, "eth1", 2, "eth1"),
-        VM(1, "v", "a", "10.0.10.1", 5901, [Interface("eth0")], {"cores": 1}, "x.qcow2"),
+        VM(1, "v", "a", "10.0.10.1", 5901, [Interface("eth0")], dict(Flavor.FLAVORS["cirros"]), "x.qcow2"),
         Network(100, "192.168.100.0/24", None, True, "a,b"),
         Slice(1015, "a", "ring"),
     ],

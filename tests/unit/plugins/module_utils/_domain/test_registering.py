@@ -47,7 +47,8 @@ def test_a_new_user_and_a_changed_one() -> None:
             registering.put_user,
             {"name": "-x", "quota_vms": -1, "password_hash": "abc"},
             "user '-x': a name is letters, digits and _ . @ -, 64 at most, not beginning with . @ -; "
-            "user -x: a quota of -1 VMs is below 0; user -x: password_hash is no SHA-256 hex digest of 64 digits",
+            "user -x: a quota of -1 VMs is below 0; "
+            "user -x: password_hash is no SHA-256 hex digest of 64 digits, nor a scrypt hash",
         ),
         (registering.put_user, {"name": "admin", "role": "tenant"}, "user admin: the first admin stays an admin"),
         (registering.remove_user, "admin", "user admin owns 1 slices: web (1000); delete them first"),

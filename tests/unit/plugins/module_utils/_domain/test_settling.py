@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import settling
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import finding, settling
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
@@ -294,12 +294,12 @@ def test_two_owners_may_use_one_name() -> None:
     first, second = put(held, topology()), put(held, topology(owner="alice"))
     assert first.slice_id != second.slice_id
     with pytest.raises(Refused) as caught:
-        settling.find(held, "web")
+        finding.find(held, "web")
     assert str(caught.value) == "2 slices are called web (1000 of admin, 1003 of alice); name the owner or the id"
-    assert settling.find(held, "web", "alice") is second
-    assert settling.find(held, "1000") is first
+    assert finding.find(held, "web", "alice") is second
+    assert finding.find(held, "1000") is first
     with pytest.raises(Refused, match="no slice of bob is called web; slices are web \\(1000\\), web \\(1003\\)"):
-        settling.find(held, "web", "bob")
+        finding.find(held, "web", "bob")
 
 
 def test_addresses_run_out() -> None:

@@ -1,0 +1,139 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Topologies that are made from a size: which VMs they have, and what joins which of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import Refused
+from ..models import POOL_COUNT, POOL_SIZE
+
+CUSTOM = "custom"
+LINKS, NETWORKS = "links", "networks"
+NAME_PATTERN = "vm{n}"
+BRANCHING = 2
+MAX_SIZE = 10_000
+"""More VMs than any cluster here is meant for; a slip of the finger is refused before memory is spent on it."""
+
+Pairs = Iterator[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Topology:
+    """VMs by name, pairs of them that a link joins, and networks with their members."""
+
+    vms: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    networks: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A type of topology: the fewest VMs that make one, how many segments one of a size has, and which they are.
+
+    C(segments) and C(pairs) take the size and the branching; VMs are numbered from 1.
+    """
+
+    least: int
+    segments: Callable[[int, int], int]
+    pairs: Callable[[int, int], Pairs]
+
+
+def _linear(size: int, _branching: int) -> Pairs:
+    return ((number, number + 1) for number in range(1, size))
+
+
+def _ring(size: int, branching: int) -> Pairs:
+    yield from _linear(size, branching)
+    yield size, 1
+
+
+def _star(size: int, _branching: int) -> Pairs:
+    return ((1, number) for number in range(2, size + 1))
+
+
+def _tree(size: int, branching: int) -> Pairs:
+    return (((number - 2) // branching + 1, number) for number in range(2, size + 1))
+
+
+def _mesh(size: int, _branching: int) -> Pairs:
+    return ((first, second) for first in range(1, size + 1) for second in range(first + 1, size + 1))
+
+
+SHAPES = {
+    "linear": Shape(1, lambda size, _: size - 1, _linear),
+    "ring": Shape(3, lambda size, _: size, _ring),
+    "star": Shape(1, lambda size, _: size - 1, _star),
+    "tree": Shape(1, lambda size, _: size - 1, _tree),
+    "mesh": Shape(1, lambda size, _: size * (size - 1) // 2, _mesh),
+    "bus": Shape(1, lambda _size, _: 1, lambda _size, _: iter(())),
+}
+TYPES = (CUSTOM, *SHAPES)
+
+
+def generate(slice_name: str, data: Mapping[str, Any], pools: int) -> Topology:
+    """Return the topology that C(topology_type) and its options describe; an empty one for C(custom).
+
+    Args:
+        slice_name: for messages.
+        data: C({topology_type, size, name_pattern, branching, segments, flavor}).
+        pools: how many VLAN pools the slice may hold.
+
+    Raises:
+        Refused: the options do not make a topology of that type, or one that needs more VLANs than the pools have.
+    """
+    kind: str = data.get("topology_type") or CUSTOM
+    size: Any = data.get("size")
+    pattern = NAME_PATTERN if data.get("name_pattern") is None else data["name_pattern"]
+    branching = BRANCHING if data.get("branching") is None else data["branching"]
+    over_networks = data.get("segments") == NETWORKS
+    reasons = list(_problems(kind, size, pattern, branching, over_networks, data.get("flavor")))
+    if kind == CUSTOM and not reasons:
+        return Topology()
+    if not reasons:
+        count = -(-(size - 1) // branching) if over_networks else SHAPES[kind].segments(size, branching)
+        if count > max(pools, 1) * POOL_SIZE:
+            what = "networks" if over_networks else "links"
+            reasons.append(
+                f"its {count} {what} need {count} VLANs, which is {-(-count // POOL_SIZE)} pools of {POOL_SIZE}; "
+                f"vlan_pools allows {pools}, and a cluster has {POOL_COUNT}"
+            )
+    if reasons:
+        raise Refused(f"slice {slice_name}: {reason}" for reason in reasons)
+    names = [pattern.replace("{n}", str(number)) for number in range(1, size + 1)]
+    if kind == "bus":
+        return Topology(tuple(names), networks=(("bus", tuple(names)),))
+    pairs = SHAPES[kind].pairs(size, branching)
+    if not over_networks:
+        return Topology(tuple(names), tuple((names[first - 1], names[second - 1]) for first, second in pairs))
+    members: dict[int, list[str]] = {}
+    for parent, child in pairs:
+        members.setdefault(parent, [names[parent - 1]]).append(names[child - 1])
+    return Topology(tuple(names), networks=tuple((f"net{parent}", tuple(of)) for parent, of in members.items()))
+
+
+def _problems(
+    kind: str, size: int | None, pattern: str, branching: int, over_networks: bool, flavor: str | None
+) -> Iterator[str]:
+    if kind == CUSTOM:
+        if size is not None:
+            yield f"a {CUSTOM} topology has no size; list its VMs, or choose a topology_type"
+        return
+    if kind not in SHAPES:
+        yield f"there is no topology_type {kind}; there are {', '.join(TYPES)}"
+        return
+    if size is None:
+        yield f"a {kind} topology needs a size"
+    elif not SHAPES[kind].least <= size <= MAX_SIZE:
+        yield f"a {kind} topology has {SHAPES[kind].least} to {MAX_SIZE} VMs, and size is {size}"
+    if flavor is None:
+        yield f"a {kind} topology needs a flavor for its VMs"
+    if "{n}" not in pattern and (size or 0) > 1:
+        yield f"name_pattern {pattern!r} gives all VMs one name; it needs a {{n}} for their number"
+    if kind == "tree" and branching < 1:
+        yield f"branching is {branching}, and a parent in a tree has 1 child or more"
+    if over_networks and kind != "tree":
+        yield f"segments: {NETWORKS} is for a tree, and the topology is a {kind}"

@@ -1,0 +1,151 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The database as a whole: backups, the check of its invariants, and its way to another place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from .._domain import describing
+from .._domain.checking import breaches
+from .._domain.registering import require_admin
+from .._domain.repairing import repair
+from .._state.store import Store
+from ..cluster import Cluster
+from ..errors import DatabaseError, Refused
+from .control import store_of
+from .edge import Outcome
+
+
+def act(module: AnsibleModule) -> Outcome:
+    """Do what the C(state) of the module asks for."""
+    params = module.params
+    store = store_of(module, params["database"], params["backup_dir"])
+    actions: dict[str, Callable[[AnsibleModule, Store], Outcome]] = {
+        "info": _info,
+        "backup": _backup,
+        "restore": _restore,
+        "check": _check,
+        "migrate": _migrate,
+    }
+    return actions[params["state"]](module, store)
+
+
+def _info(module: AnsibleModule, store: Store) -> Outcome:
+    cluster = _read(store)
+    require_admin(cluster, module.params["acting_user"], store.name)
+    return Outcome(changed=False, result=_told(store, cluster))
+
+
+def _check(module: AnsibleModule, store: Store) -> Outcome:
+    cluster = _read(store)
+    require_admin(cluster, module.params["acting_user"], store.name)
+    found = breaches(cluster)
+    if found and module.params["fail_on_breach"]:
+        raise DatabaseError(f"{store.name} breaks {len(found)} rules: {'; '.join(found)}", breaches=found)
+    return Outcome(changed=False, result={"breaches": found, **_told(store, cluster)})
+
+
+def _backup(module: AnsibleModule, store: Store) -> Outcome:
+    cluster = _read(store)
+    require_admin(cluster, module.params["acting_user"], store.name)
+    before = _backups(store)
+    if module.check_mode:
+        name, changed = None, cluster.to_dict() != Cluster.initial().to_dict()
+    else:
+        name = store.backup()
+        changed = name is not None and name not in before
+    return Outcome(changed=changed, result={"backup": name, **_told(store, cluster)})
+
+
+def _restore(module: AnsibleModule, store: Store) -> Outcome:
+    name = module.params["name"]
+    try:
+        present = _read(store)
+    except DatabaseError:
+        # What cannot be read has no admins to ask; who may write the file may restore it.
+        present = Cluster()
+    else:
+        require_admin(present, module.params["acting_user"], store.name)
+    wanted = store.read_backup(name)
+    changed = present.to_dict() != wanted.to_dict()
+    if changed and not module.check_mode:
+        store.restore(name)
+    return Outcome(
+        changed=changed,
+        before=_lines(present) if changed else (),
+        after=_lines(wanted) if changed else (),
+        result={"breaches": breaches(wanted), **_told(store, wanted)},
+    )
+
+
+def _migrate(module: AnsibleModule, store: Store) -> Outcome:
+    """Copy the cluster to its destination, mended on request, and compare what is there with what was meant."""
+    params = module.params
+    source = _read(store)
+    require_admin(source, params["acting_user"], store.name)
+    wanted = Cluster.from_dict(source.to_dict())
+    repairs = repair(wanted)
+    if repairs and not params["repair"]:
+        found = breaches(source)
+        raise DatabaseError(
+            f"{store.name} breaks {len(found)} rules, and with repair: true it would be mended on the way: "
+            f"{'; '.join(found)}",
+            breaches=found,
+            repairs=repairs,
+        )
+    target = store if params["destination"] is None else store_of(module, params["destination"])
+    # Repairs are made in objects that share nothing with what a store has read.
+    meant = Cluster.from_dict(wanted.to_dict()).to_dict()
+    with target.transaction(write=not module.check_mode) as cluster:
+        before = Cluster.from_dict(cluster.to_dict())
+        changed = before.to_dict() != meant
+        occupied = target.name != store.name and before.to_dict() != Cluster.initial().to_dict()
+        if changed and occupied and not params["replace"]:
+            raise Refused([f"{target.name} is not empty; with replace: true its content would be replaced"])
+        if changed:
+            cluster.replace(wanted)
+    if changed and not module.check_mode and _read(target).to_dict() != meant:
+        raise DatabaseError(f"{target.name} does not come back as it was written; {store.name} is as it was")
+    return Outcome(
+        changed=changed,
+        before=_lines(before) if changed else (),
+        after=_lines(wanted) if changed else (),
+        result={"repairs": repairs, "breaches": breaches(wanted), **_told(target, wanted)},
+    )
+
+
+def _read(store: Store) -> Cluster:
+    with store.transaction(write=False) as cluster:
+        return Cluster.from_dict(cluster.to_dict())
+
+
+def _backups(store: Store) -> list[str]:
+    return [] if store.backups is None else store.backups.names()
+
+
+def _told(store: Store, cluster: Cluster) -> dict[str, Any]:
+    """Return what every state returns: the backups, newest last, and how much the database holds."""
+    return {
+        "backups": _backups(store),
+        "counts": {
+            "users": len(cluster.users),
+            "workers": len(cluster.workers),
+            "flavors": len(cluster.flavors),
+            "slices": len(cluster.slices),
+            "vms": sum(1 for _vm in cluster.vms()),
+        },
+    }
+
+
+def _lines(cluster: Cluster) -> list[str]:
+    return [
+        f"next_vm_id {cluster.next_vm_id}",
+        *(f"user {name}: quota {user.quota_vms}, used {user.used_vms}" for name, user in cluster.users.items()),
+        *(f"worker {ip}" for ip in cluster.workers),
+        *(f"flavor {name}" for name in cluster.flavors),
+        *(line for one in cluster.slices.values() for line in describing.slice_lines(one)),
+    ]

@@ -1,0 +1,122 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The modules that change one part of a slice: they step the slice that is stored, and settle it like a whole one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._domain import finding, settling, stepping
+from .._domain.wanted import wanted_from
+from ..cluster import Cluster, slice_label
+from ..errors import Refused
+from ..models import Slice
+from . import topology
+from .edge import Outcome
+
+PART_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "slice": {"type": "str", "required": True},
+    "owner": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+PART_INFO_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "slice": {"type": "str"},
+    "owner": {"type": "str"},
+    "names": {"type": "list", "elements": "str", "default": []},
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A kind of thing in a slice.
+
+    Attributes:
+        kind: the noun, by which results call one; with an s they call several.
+        key: the field that holds its id.
+        put: adds one to a wanted slice, or changes it.
+        take: takes one out.
+        listed: returns those of a stored slice as plain data, in the order of the wanted ones.
+    """
+
+    kind: str
+    key: str
+    put: stepping.Put
+    take: stepping.Take
+    listed: Callable[[Slice], Sequence[dict[str, Any]]]
+
+
+VM = Part(
+    "vm",
+    "vm_id",
+    stepping.put_vm,
+    stepping.take_vm,
+    lambda one: [vm.to_dict() for vm in one.vms],
+)
+LINK = Part(
+    "link",
+    "link_id",
+    stepping.put_link,
+    stepping.take_link,
+    lambda one: [link.to_dict() for link in one.links],
+)
+NETWORK = Part(
+    "network",
+    "vlan_id",
+    stepping.put_network,
+    stepping.take_network,
+    lambda one: [network.to_dict() for network in one.networks],
+)
+VLAN = Part(
+    "vlan",
+    "vlan_id",
+    stepping.put_vlan,
+    stepping.take_vlan,
+    lambda one: [dict(each) for each in one.extra.get("reserved_vlans", ())],
+)
+
+
+def change(cluster: Cluster, part: Part, params: Mapping[str, Any]) -> Outcome:
+    """Put one thing into a slice, or take it out."""
+    name, owner, acting_user = params["slice"], params["owner"], params["acting_user"]
+    if params["state"] == "absent" and not cluster.called(name, owner):
+        return Outcome(changed=False, result={part.kind: None, "slice_id": None, "plan": topology.no_plan()})
+    one = finding.find(cluster, name, owner, acting_user=acting_user)
+    reasons = finding.not_permitted(cluster, acting_user, one.owner, name)
+    if reasons:
+        raise Refused(reasons)
+    want, place = wanted_from(one), None
+    if params["state"] == "present":
+        want, place = part.put(want, params)
+    else:
+        want = part.take(want, params)
+    after = settling.settle(cluster, want, topology.settings(params), acting_user=acting_user)
+    outcome = topology.outcome([(one, after)])
+    return Outcome(
+        changed=outcome.changed,
+        before=outcome.before,
+        after=outcome.after,
+        result={
+            part.kind: None if place is None else part.listed(after)[place],
+            "slice_id": after.slice_id,
+            "plan": outcome.result["plan"],
+        },
+    )
+
+
+def info(cluster: Cluster, part: Part, params: Mapping[str, Any]) -> Outcome:
+    """Tell of the things of one kind in a slice, or in all slices that the acting user may see."""
+    slices = topology.chosen_or_visible(cluster, params)
+    names = set(params["names"])
+    return Outcome(
+        changed=False,
+        result={
+            f"{part.kind}s": [
+                {"slice_id": one.slice_id, "slice": slice_label(one), **thing}
+                for one in slices
+                for thing in part.listed(one)
+                if not names or names & {thing.get("name"), str(thing[part.key])}
+            ]
+        },
+    )

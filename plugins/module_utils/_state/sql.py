@@ -1,0 +1,250 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The database in PostgreSQL or SQLite: one transaction a change, one row that locks allocation."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..cluster import Cluster
+from ..errors import DatabaseError
+from ..models import FieldError
+from . import lock, masking, schema, yaml_text
+from .files import Backups
+from .sql_cluster import SqlCluster
+
+try:
+    from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, text
+    from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+    from sqlalchemy.pool import NullPool
+
+    HAS_SQLALCHEMY = True
+except ImportError:  # the import test of ansible-test runs without SQLAlchemy
+    HAS_SQLALCHEMY = False
+
+DRIVERS = {"postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
+MAKING_TABLES = 0x636C6F75
+"""The advisory lock of whoever makes the tables."""
+LOCK_NOT_AVAILABLE = "55P03"
+
+# Waiters for the row have the same lock on the table; only who holds the row has a transaction id by then.
+HOLDER = """
+SELECT activity.application_name FROM pg_locks AS held JOIN pg_stat_activity AS activity ON activity.pid = held.pid
+WHERE held.relation = to_regclass(:meta) AND held.mode = 'RowShareLock' AND held.granted
+  AND activity.backend_xid IS NOT NULL AND activity.pid <> pg_backend_pid()
+"""
+
+
+class SqlDatabase:
+    """A cluster in an SQL database. Its tables are made by the first change.
+
+    Args:
+        url: C(postgresql+psycopg://…) or C(sqlite:///…).
+        lock_timeout_s: how long to wait for another writer.
+        backups: how many backups to keep; they are made on request alone.
+        backup_dir: in which folder; beside a file of SQLite's in C(PATH.backups) where that is C(None).
+    """
+
+    def __init__(self, url: str, *, lock_timeout_s: float, backups: int = 10, backup_dir: str | None = None) -> None:
+        if not HAS_SQLALCHEMY:
+            raise DatabaseError(
+                "a database by URL needs SQLAlchemy 2 or newer (Debian's python3-sqlalchemy is 1.4 until trixie) "
+                "for Ansible's interpreter here"
+            )
+        self.name = f"database {masking.masked(url)}"
+        self._secrets = masking.secrets(url)
+        self.lock_timeout_s = lock_timeout_s
+        try:
+            parsed = make_url(url)
+        except (ArgumentError, ValueError):  # the latter for a port that is no number
+            raise DatabaseError(f"{self.name}: that is no URL of a database") from None
+        if masking.PARAMETER.search(url):
+            raise DatabaseError(
+                f"{self.name}: a password in the query is not taken, for the system's log would have it; write it "
+                "before the @, or better into ~/.pgpass"
+            )
+        backend = parsed.get_backend_name()
+        if backend not in DRIVERS or parsed.drivername not in (backend, DRIVERS[backend]):
+            raise DatabaseError(f"{self.name}: {parsed.drivername} is none of {', '.join(sorted(DRIVERS.values()))}")
+        self.path: str | None = None
+        if backend == "sqlite":
+            if parsed.database in (None, "", ":memory:"):
+                raise DatabaseError(f"{self.name} names no file; SQLite's are sqlite:////absolute/path")
+            self.path = os.path.realpath(os.path.expanduser(str(parsed.database)))
+            parsed = parsed.set(database=self.path)
+            backup_dir = backup_dir or f"{self.path}.backups"
+        self._url = parsed.set(drivername=DRIVERS[backend])
+        self.backups = Backups(backup_dir, keep=backups) if backup_dir else None
+
+    @contextmanager
+    def transaction(self, *, write: bool) -> Iterator[Cluster]:
+        """See C(Store.transaction)."""
+        if self.path is None:
+            with self._connected(write) as connection:
+                yield from self._transact(connection, write)
+        elif write:
+            with lock.locked(f"{self.path}.lock", name=self.name, timeout_s=self.lock_timeout_s):
+                made = self._make_file(self.path)
+                try:
+                    with self._connected(write) as connection:
+                        yield from self._transact(connection, write)
+                finally:
+                    if made and os.path.getsize(self.path) == 0:
+                        os.unlink(self.path)
+        elif os.path.exists(self.path):
+            with self._connected(write) as connection:
+                yield from self._transact(connection, write)
+        else:
+            yield Cluster.initial()
+
+    def backup(self) -> str | None:
+        """See C(Store.backup)."""
+        with self.transaction(write=False) as cluster:
+            return self._keep(cluster)
+
+    def read_backup(self, name: str) -> Cluster:
+        """See C(Store.read_backup)."""
+        backups = self._backups()
+        return yaml_text.read(backups.text(name), name=f"backup {backups.path(name)}")
+
+    def restore(self, name: str) -> None:
+        """See C(Store.restore)."""
+        other = self.read_backup(name)
+        with self.transaction(write=True) as cluster:
+            self._keep(cluster)
+            cluster.replace(other)
+
+    def _backups(self) -> Backups:
+        if self.backups is None:
+            raise DatabaseError(f"{self.name}: say in backup_dir where its backups are")
+        yaml_text.need_yaml()
+        return self.backups
+
+    def _keep(self, cluster: Cluster) -> str | None:
+        data, backups = cluster.to_dict(), self._backups()
+        if data == Cluster.initial().to_dict():
+            return None
+        text = yaml_text.write(data)
+        with lock.locked(f"{backups.folder}.lock", name=f"folder {backups.folder}", timeout_s=self.lock_timeout_s):
+            newest = backups.names()[-1:]
+            if newest and backups.text(newest[0]).encode() == text:
+                return newest[0]
+            name = backups.add(text)
+            backups.prune()
+        return name
+
+    def _transact(self, connection: Connection, write: bool) -> Iterator[Cluster]:
+        cluster = SqlCluster(connection, self._open(connection, write))
+        yield cluster
+        if write and cluster.save():
+            connection.commit()
+        else:
+            connection.rollback()
+
+    @contextmanager
+    def _connected(self, write: bool) -> Iterator[Connection]:
+        """Yield a connection; what SQLAlchemy or a stored document has against anything is told as our own error."""
+        engine = self._engine(write)
+        try:
+            with engine.connect() as connection:
+                yield connection
+        except FieldError as error:
+            raise DatabaseError(f"{self.name}: {error}; it is left as it is") from error
+        except IntegrityError as error:
+            raise DatabaseError(f"{self.name} does not take the change: {self._why(error)}") from None
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+                raise DatabaseError(
+                    f"{self.name} is locked by {self._holder(engine)}; gave up after {self.lock_timeout_s:g} s"
+                ) from None
+            raise DatabaseError(f"{self.name}: {self._why(error)}") from None
+        except (SQLAlchemyError, NoSuchModuleError) as error:
+            raise DatabaseError(f"{self.name}: {self._why(error)}") from None
+        finally:
+            engine.dispose()
+
+    def _engine(self, write: bool) -> Engine:
+        arguments: dict[str, Any] = {"timeout": self.lock_timeout_s}
+        options: dict[str, Any] = {}
+        if self.path is None:
+            arguments = {"application_name": f"cloudrepo.slices {lock.holder_name()}"}
+            if not write:
+                options = {"isolation_level": "REPEATABLE READ"}
+        try:
+            engine = create_engine(
+                self._url,
+                poolclass=NullPool,
+                connect_args=arguments,
+                # Documents come as JSON text from schema.text_of.
+                json_serializer=str,
+                **options,
+            )
+        except ImportError:
+            raise DatabaseError(
+                f"{self.name} needs psycopg 3 (python3-psycopg) for Ansible's interpreter here"
+            ) from None
+        if self.path is not None:
+
+            @event.listens_for(engine, "connect")
+            def connected(connection: Any, _record: Any) -> None:
+                connection.isolation_level = None  # sqlite3 is not to begin transactions by itself
+                connection.execute("PRAGMA foreign_keys = ON")
+                connection.execute("PRAGMA synchronous = EXTRA")
+
+            @event.listens_for(engine, "begin")
+            def begun(connection: Connection) -> None:
+                connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+        return engine
+
+    def _open(self, connection: Connection, write: bool) -> dict[str, Any] | None:
+        """Lock allocation for a writer, and return the row that it is locked by; C(None) where there are no tables."""
+        if self.path is None and write:
+            # A number of milliseconds that this process made: SET takes no parameters.
+            connection.execute(text(f"SET LOCAL lock_timeout = {max(1, round(self.lock_timeout_s * 1000))}"))
+        if not self._has_tables(connection):
+            if self.path is not None or not write:
+                return None
+            connection.execute(select(text(f"pg_advisory_xact_lock({MAKING_TABLES})")))
+            if not self._has_tables(connection):
+                return None
+        meta = schema.TABLES["meta"]
+        row = connection.execute(select(meta).with_for_update() if write else select(meta)).mappings().first()
+        version = None if row is None else row["schema_version"]
+        if row is None or version != schema.SCHEMA_VERSION:
+            raise DatabaseError(
+                f"{self.name} has tables of version {version}, and this collection knows {schema.SCHEMA_VERSION}"
+            )
+        return dict(row)
+
+    def _has_tables(self, connection: Connection) -> bool:
+        name = schema.TABLES["meta"].name
+        # Not to_regclass(), which may answer from a cache that does not know yet what another process has just made.
+        of_kind = "sqlite_master WHERE name" if self.path else "pg_class WHERE pg_table_is_visible(oid) AND relname"
+        found = connection.scalar(text(f"SELECT 1 FROM {of_kind} = :name").bindparams(name=name))
+        return found is not None
+
+    def _holder(self, engine: Engine) -> str:
+        try:
+            with engine.connect() as connection:
+                found = connection.scalars(text(HOLDER).bindparams(meta=schema.TABLES["meta"].name)).first()
+        except SQLAlchemyError:
+            found = None
+        return str(found) if found else "another transaction"
+
+    def _why(self, error: SQLAlchemyError) -> str:
+        orig = getattr(error, "orig", None)
+        lines = [line.strip() for line in str(orig if orig is not None else error).splitlines() if line.strip()]
+        return masking.without(" ".join(lines), self._secrets)
+
+    @staticmethod
+    def _make_file(path: str) -> bool:
+        """Make the file where it is missing, for nobody else to read, as SQLite would not."""
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, lock.FILE_MODE))
+        except FileExistsError:
+            return False
+        return True

@@ -1,0 +1,75 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A cluster as YAML text: what the file holds, and a backup."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..cluster import Cluster
+from ..errors import DatabaseError
+from ..models import FieldError
+
+try:
+    import yaml
+
+    LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    HAS_YAML = True
+except ImportError:  # the import test of ansible-test runs without PyYAML
+    HAS_YAML = False
+
+
+def need_yaml() -> None:
+    """Raise C(DatabaseError) where PyYAML is missing."""
+    if not HAS_YAML:
+        raise DatabaseError("the database needs PyYAML (Debian's python3-yaml) for Ansible's interpreter here")
+
+
+def read(text: str, *, name: str) -> Cluster:
+    """Return the cluster that a text holds.
+
+    Args:
+        text: a whole document.
+        name: what it is, for messages.
+
+    Raises:
+        DatabaseError: it does not parse or does not fit the model; the message has the line.
+    """
+    try:
+        return Cluster.from_dict(yaml.load(text, Loader=LOADER))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or str(error)
+        raise DatabaseError(f"{name}{line}: {reason}; it is left as it is") from error
+    except FieldError as error:
+        raise DatabaseError(f"{name}, line {_line(text, error.path)}: {error}; it is left as it is") from error
+
+
+def write(data: dict[str, Any]) -> bytes:
+    """Return a cluster's dictionary as a document."""
+    text: str = yaml.dump(data, Dumper=DUMPER, sort_keys=False, allow_unicode=True)
+    return text.encode()
+
+
+def fingerprint(data: dict[str, Any]) -> str:
+    """Return a text that is another when the dictionary is: a copy that later changes do not reach, made fast."""
+    return json.dumps(data, default=repr)
+
+
+def _line(text: str, path: tuple[str | int, ...]) -> int:
+    """Return the line of the field at C(path), or of the innermost thing on the way to it that is there."""
+    node = yaml.compose(text, Loader=LOADER)
+    for step in path:
+        if isinstance(node, yaml.MappingNode):
+            found = next((value for key, value in node.value if key.value == str(step)), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            found = node.value[step]
+        else:
+            found = None
+        if found is None:
+            break
+        node = found
+    return int(node.start_mark.line) + 1 if node is not None else 1

@@ -1,0 +1,64 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: user_info
+short_description: Users as they are stored
+version_added: 1.0.0
+description:
+  - Tells of users and their quotas. A tenant sees only the tenant. Nothing is changed.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - cloudrepo.slices.attributes
+  - cloudrepo.slices.control
+options:
+  names:
+    description:
+      - The users by their names. Without any, all there are.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: All users
+  cloudrepo.slices.user_info:
+  register: users
+
+- name: One of them
+  cloudrepo.slices.user_info:
+    names: alice
+"""
+
+RETURN = r"""
+users:
+  description: The users as they are stored, without the digests of their passwords.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: alice
+      username: alice
+      quota_vms: 6
+      used_vms: 4
+      slices: [1000]
+      password_set: false
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import registries
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={**CONTROL_ARGUMENTS, **registries.INFO_ARGUMENTS}, supports_check_mode=True)
+    transact(module, lambda cluster: registries.info(cluster, registries.USERS, module.params), write=False)
+
+
+if __name__ == "__main__":
+    main()

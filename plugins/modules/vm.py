@@ -1,0 +1,137 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vm
+short_description: One VM of a slice
+version_added: 1.0.0
+description:
+  - Adds a VM to a slice, changes it or takes it out, and leaves all else in the slice as it is. The same rules hold as
+    for M(cloudrepo.slices.slice), which takes a whole topology. It changes the database only; the playbook
+    C(cloudrepo.slices.deploy) makes the hosts follow.
+  - A VM that goes takes its links with it, and leaves its networks.
+
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - cloudrepo.slices.attributes
+  - cloudrepo.slices.control
+  - cloudrepo.slices.part
+  - cloudrepo.slices.settings
+options:
+  name:
+    description:
+      - The VM's name, unique within the slice. With O(vm_id) it is what the VM is called from now on.
+    type: str
+  vm_id:
+    description:
+      - The id of a VM that exists, instead of its name.
+    type: int
+  new_name:
+    description:
+      - What the VM is called from now on. Its disk keeps its file.
+    type: str
+  flavor:
+    description:
+      - Its size and base image; a new VM needs it. Cores and memory of a VM that exists follow a changed flavor when it
+        next starts; its disk stays as it was made.
+    type: str
+  internet:
+    description:
+      - Whether its first interface, eth0, is on management VLAN 400 with DHCP and internet. A new VM is not.
+    type: bool
+  data_interfaces:
+    description:
+      - How many interfaces it has beside eth0. Where this is never given, as many as its links and networks need.
+    type: int
+  worker:
+    description:
+      - The address of the worker it must run on. By default a worker is chosen by O(placement).
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: A VM with internet
+  cloudrepo.slices.vm:
+    slice: web
+    name: vm1
+    flavor: cirros
+    internet: true
+
+- name: It has another name from now on
+  cloudrepo.slices.vm:
+    slice: web
+    name: vm1
+    new_name: router
+
+- name: Take a VM out by its id
+  cloudrepo.slices.vm:
+    slice: web
+    vm_id: 1002
+    state: absent
+"""
+
+RETURN = r"""
+vm:
+  description: The VM as it is stored, or in check mode as it would be; null where it is gone.
+  returned: success
+  type: dict
+  sample:
+    vm_id: 1001
+    name: vm1
+    owner: admin
+    worker_ip: 10.0.10.1
+    vnc_port: 5901
+    status: pending
+    pid:
+    qcow_image: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
+    flavor: {cores: 1, ram_gb: 0.5, disk_gb: 1, image: /srv/images/guest.qcow2}
+    interfaces:
+      - {name: eth0, vlan_id: 400, mac: "52:54:00:03:e9:00", ip_config: {ip: 10.60.7.101}, link_id: null}
+slice_id:
+  description: The id of the slice; null where there is none of that name.
+  returned: success
+  type: int
+  sample: 1000
+plan:
+  description: What the call changes, an entry an object, with the reasons and whether a running VM must restart for it.
+  returned: success
+  type: dict
+  sample:
+    added:
+      - {kind: vm, name: web/vm1, id: 1001, reasons: [not there yet], restart_required: false}
+    changed: []
+    removed: []
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import parts, topology
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
+
+SPEC: dict[str, dict[str, Any]] = {
+    "name": {"type": "str"},
+    "vm_id": {"type": "int"},
+    "new_name": {"type": "str"},
+    "flavor": {"type": "str"},
+    "internet": {"type": "bool"},
+    "data_interfaces": {"type": "int"},
+    "worker": {"type": "str"},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={**CONTROL_ARGUMENTS, **parts.PART_ARGUMENTS, **SPEC, **topology.SETTINGS_ARGUMENTS},
+        supports_check_mode=True,
+    )
+    transact(module, lambda cluster: parts.change(cluster, parts.VM, module.params))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What tests of several folders share: a PostgreSQL, and the three kinds of database."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+_NUMBERS = itertools.count()
+KINDS = ("yaml", "sqlite", "postgresql")
+
+
+def _load(name: str) -> ModuleType:
+    """Import a file beside this one; pytest's importlib mode puts no folder into sys.path."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    if spec is None or spec.loader is None:
+        raise ImportError(name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL of this session's own. tools/setup installs Debian's package."""
+    with _load("postgres").running() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def new_postgresql(postgresql: str) -> Callable[[], str]:
+    """Makes an empty PostgreSQL database and returns its URL: a schema of its own, which is quicker to make."""
+    from sqlalchemy import create_engine, text
+
+    engine = create_engine(postgresql)
+
+    def make() -> str:
+        name = f"test_{next(_NUMBERS)}"
+        with engine.begin() as connection:
+            connection.execute(text(f"CREATE SCHEMA {name}"))
+        return f"{postgresql}&options=-csearch_path%3D{name}"
+
+    return make
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The C(database) option of a new database of each kind."""
+    if request.param == "yaml":
+        return str(tmp_path / "made" / "database.yaml")
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/made/database.sqlite"
+    url: str = request.getfixturevalue("new_postgresql")()
+    return url

@@ -1,0 +1,278 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Topologies by type, networks, further pools: what they become, and why they are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import settling
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.checking import breaches
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topologies import SHAPES
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.wanted import added_to, read_slice, wanted_from
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+
+from .builders import cluster, link, put, topology, vm
+
+
+def roomy(**fields: Any) -> Cluster:
+    held = cluster(**fields)
+    held.users["admin"].quota_vms = 2000
+    return held
+
+
+def made(kind: str, size: int, **fields: Any) -> dict[str, Any]:
+    return {"name": kind, "owner": "admin", "topology_type": kind, "size": size, "flavor": "cirros", **fields}
+
+
+def pairs(one: Slice) -> list[tuple[str, str]]:
+    names = {each.vm_id: each.name[2:] for each in one.vms}
+    return [(names[each.vm1_id], names[each.vm2_id]) for each in one.links]
+
+
+def reasons(held: Cluster, want: dict[str, Any]) -> list[str]:
+    before = held.to_dict()
+    with pytest.raises(Refused) as caught:
+        put(held, want)
+    assert held.to_dict() == before
+    return caught.value.reasons
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "joined"),
+    [
+        ("linear", 3, ["12", "23"]),
+        ("ring", 3, ["12", "23", "31"]),
+        ("star", 4, ["12", "13", "14"]),
+        ("tree", 6, ["12", "13", "24", "25", "36"]),
+        ("mesh", 4, ["12", "13", "14", "23", "24", "34"]),
+    ],
+)
+def test_what_a_type_joins(kind: str, size: int, joined: list[str]) -> None:
+    one = put(roomy(), made(kind, size))
+    assert pairs(one) == [(pair[0], pair[1]) for pair in joined]
+    assert one.topology_type == kind
+
+
+def test_a_bus_is_one_network() -> None:
+    one = put(roomy(), made("bus", 3, name_pattern="host-{n}"))
+    assert [each.to_dict() for each in one.networks] == [
+        {
+            "vlan_id": 100,
+            "cidr": "192.168.100.0/24",
+            "gateway_ip": None,
+            "dhcp_enabled": False,
+            "dhcp_range": None,
+            "status": "pending",
+            "name": "bus",
+            "members": [{"vm_id": 1000 + number, "interface": "eth1"} for number in (1, 2, 3)],
+        }
+    ]
+    assert [each.name for each in one.vms] == ["host-1", "host-2", "host-3"]
+    assert {(each.interfaces[1].vlan_id, each.interfaces[1].link_id) for each in one.vms} == {(100, None)}
+
+
+def test_a_tree_over_networks_has_one_for_each_parent() -> None:
+    one = put(roomy(), made("tree", 6, segments="networks"))
+    names = {each.vm_id: each.name for each in one.vms}
+    assert [[names[member["vm_id"]] for member in each.extra["members"]] for each in one.networks] == [
+        ["vm1", "vm2", "vm3"],
+        ["vm2", "vm4", "vm5"],
+        ["vm3", "vm6"],
+    ]
+
+
+@given(
+    kind=st.sampled_from([*SHAPES]), size=st.integers(3, 12), pools=st.integers(1, 4), slice_id=st.integers(1000, 1099)
+)
+def test_every_type_holds_and_again_changes_nothing(kind: str, size: int, pools: int, slice_id: int) -> None:
+    held = roomy()
+    held.next_vm_id = slice_id
+    empty = held.to_dict()
+    want = made(kind, size, vlan_pools=pools, internet=True)
+    needed = 1 if kind == "bus" else SHAPES[kind].segments(size, 2)
+    if needed > len(Slice(slice_id, "admin").pool()) and pools == 1:
+        assert "VLANs" in reasons(held, want)[0]
+        return
+    if needed > 20 * pools - 1:
+        return  # whether pool 15 is among them decides
+    one = put(held, want)
+    assert breaches(held) == []
+    before = held.to_dict()
+    put(held, want)
+    settling.settle(held, wanted_from(one), settling.Settings(), acting_user="admin")
+    assert held.to_dict() == before
+    settling.remove(held, one)
+    assert {**held.to_dict(), "next_vm_id": slice_id} == empty
+
+
+def test_what_is_listed_adds_to_what_is_made() -> None:
+    one = put(roomy(), made("linear", 2, vms=[vm("vm2", internet=True), vm("probe")], links=[link("probe", "vm1")]))
+    assert [each.name for each in one.vms] == ["vm1", "vm2", "probe"]
+    assert one.vms[1].interfaces[0].vlan_id == 400
+    assert len(one.links) == 2
+
+
+def test_append_leaves_what_is_there() -> None:
+    held = roomy()
+    put(held, topology(networks=[{"name": "lan", "members": ["vm1"]}], vlan_pools=2))
+    more = {
+        "name": "web",
+        "owner": "admin",
+        "append": True,
+        "vms": [vm("vm3")],
+        "links": [link("vm2", "vm1"), link("vm1", "vm3")],
+        "networks": [{"name": "lan", "members": ["vm1", "vm3"]}],
+    }
+    for _ in range(2):
+        want = added_to(wanted_from(held.slices[1000]), read_slice(more, default_owner="admin"))
+        one = settling.settle(held, want, settling.Settings(), acting_user="admin")
+        assert [each.name for each in one.vms] == ["vm1", "vm2", "vm3"]
+        assert [(each.link_id, each.vlan_id) for each in one.links] == [(1, 100), (2, 102)]
+        assert len(one.networks[0].extra["members"]) == 2
+        assert one.extra["max_vlan_pools"] == 2
+    assert breaches(held) == []
+
+
+def test_further_pools_come_and_go_with_the_links() -> None:
+    held = roomy()
+    one = put(held, made("mesh", 7, vlan_pools=2))
+    assert (one.further_pools, [each.vlan_id for each in one.links][-1]) == ([1], 120)
+    other = put(held, topology("other", vms=[], links=[]))
+    assert other.vlan_pool_start != 120
+    held.next_vm_id = 1101
+    assert put(held, topology("third", vms=[], links=[])).slice_id == 1102
+    one = put(held, made("mesh", 6, vlan_pools=2, name="mesh"))
+    assert "further_pools" not in one.extra
+    assert breaches(held) == []
+
+
+def test_pool_15_has_19_vlans_whoever_holds_it() -> None:
+    held = roomy()
+    for number in range(15):
+        held.next_vm_id = 1000 + number
+        put(held, topology(f"s{number}", vms=[], links=[]))
+    held.next_vm_id = 1016
+    one = put(held, made("mesh", 7, vlan_pools=2))
+    assert one.further_pools == [15]
+    assert one.links[-1].vlan_id == 401
+    assert breaches(held) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"topology_type": "ring", "size": 2}, "a ring topology has 3 to 10000 VMs, and size is 2"),
+        ({"topology_type": "star", "size": 10**9}, f"a star topology has 1 to 10000 VMs, and size is {10**9}"),
+        ({"topology_type": "star"}, "a star topology needs a size"),
+        (
+            {"topology_type": "custom", "size": 3},
+            "a custom topology has no size; list its VMs, or choose a topology_type",
+        ),
+        (
+            {"topology_type": "tree", "size": 3, "branching": 0},
+            "branching is 0, and a parent in a tree has 1 child or more",
+        ),
+        (
+            {"topology_type": "bus", "size": 3, "name_pattern": "vm"},
+            "name_pattern 'vm' gives all VMs one name; it needs a {n} for their number",
+        ),
+        (
+            {"topology_type": "mesh", "size": 8},
+            "its 28 links need 28 VLANs, which is 2 pools of 20; vlan_pools allows 1, and a cluster has 100",
+        ),
+        (
+            {"topology_type": "ring", "size": 4, "segments": "networks"},
+            "segments: networks is for a tree, and the topology is a ring",
+        ),
+        ({"vlan_pools": 101}, "vlan_pools is 101, and 1 to 100 are possible"),
+    ],
+)
+def test_types_that_make_no_sense(fields: dict[str, Any], reason: str) -> None:
+    assert reasons(roomy(), {"name": "x", "owner": "admin", "flavor": "cirros", **fields}) == [f"slice x: {reason}"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"cidr": "nonsense"}, "cidr 'nonsense' is no IPv4 network: Expected 4 octets in 'nonsense'"),
+        ({"cidr": "10.0.0.0/31"}, "cidr 10.0.0.0/31 has a prefix of 31; 8 to 30 are possible"),
+        (
+            {"cidr": "127.0.0.0/24"},
+            "cidr 127.0.0.0/24 is no subnet for hosts: it is loopback, link-local, multicast or reserved",
+        ),
+        (
+            {"cidr": "10.0.0.0/30", "gateway": True},
+            "cidr 10.0.0.0/30 has 2 addresses, and is asked for 2 members and a gateway",
+        ),
+        ({"gateway_ip": "10.0.0.1"}, "gateway_ip 10.0.0.1 is not in 192.168.101.0/24"),
+        (
+            {"cidr": "10.0.0.0/24", "gateway_ip": "10.0.0.255"},
+            "gateway_ip 10.0.0.255 is the network or broadcast address of 10.0.0.0/24",
+        ),
+        ({"gateway": False, "gateway_ip": "10.0.0.1"}, "gateway_ip is 10.0.0.1, and gateway is false"),
+        ({"dhcp_range": "10.0.0.1,10.0.0.2"}, "dhcp_range is 10.0.0.1,10.0.0.2, and dhcp_enabled is false"),
+        (
+            {"dhcp_enabled": True, "cidr": "10.0.0.0/24", "dhcp_range": "10.0.0.9,10.0.0.2"},
+            "dhcp_range: 10.0.0.9 comes after 10.0.0.2",
+        ),
+        (
+            {"dhcp_enabled": True, "gateway_ip": "192.168.101.20"},
+            "dhcp_range 192.168.101.10 to 192.168.101.250 holds the gateway 192.168.101.20; give another range",
+        ),
+    ],
+)
+def test_networks_that_make_no_sense(fields: dict[str, Any], reason: str) -> None:
+    want = topology(networks=[{"name": "lan", "members": ["vm1", "vm2"], **fields}])
+    assert reasons(roomy(), want) == [f"slice web: network lan: {reason}"]
+
+
+def test_overlapping_subnets_are_refused() -> None:
+    networks = [
+        {"name": "a", "cidr": "10.1.0.0/16"},
+        {"name": "b", "cidr": "10.1.9.0/24"},
+        {"name": "c", "cidr": "10.60.7.8/29"},
+    ]
+    assert reasons(roomy(), topology(networks=networks)) == [
+        "slice web: 10.1.9.0/24 of network b overlaps 10.1.0.0/16 of network a",
+        "slice web: 10.60.7.8/29 of network c overlaps 10.60.7.0/24 of the management network",
+    ]
+
+
+def test_a_gateway_and_dhcp_by_choice() -> None:
+    one = put(roomy(), topology(networks=[{"name": "lan", "members": [], "gateway": True, "dhcp_enabled": True}]))
+    network = one.networks[0]
+    assert (network.gateway_ip, network.dhcp_range) == ("192.168.101.1", "192.168.101.10,192.168.101.250")
+
+
+def test_a_renamed_vm_keeps_its_disk_and_its_links() -> None:
+    held = roomy()
+    first = put(held, topology())
+    want = topology(vms=[vm("router", vm_id=1001, internet=True), vm("vm2")], links=[link("router", "vm2")])
+    one = put(held, want)
+    renamed = one.vms[0]
+    assert (renamed.vm_id, renamed.name, renamed.qcow_image) == (1001, "router", first.vms[0].qcow_image)
+    assert [each.to_dict() for each in one.links] == [each.to_dict() for each in first.links]
+
+
+def test_a_named_link_keeps_its_vlan_wherever_it_ends() -> None:
+    held = roomy()
+    machines = [vm("a"), vm("b"), vm("c")]
+    put(held, topology(vms=machines, links=[link("a", "b"), {**link("b", "c"), "name": "x"}]))
+    one = put(held, topology(vms=machines, links=[{**link("a", "c"), "name": "x"}]))
+    assert [(each.link_id, each.vlan_id, each.vm1_id, each.vm2_id) for each in one.links] == [(2, 101, 1001, 1003)]
+    assert breaches(held) == []
+
+
+def test_a_vm_grows_only_as_far_as_its_worker() -> None:
+    held = roomy(workers=1, cores=1, cpu_overcommit=2.0)
+    held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}
+    put(held, topology())
+    want = topology(vms=[vm("vm1", flavor="two", internet=True), vm("vm2")])
+    assert reasons(held, want) == ["VM web/vm1 cannot grow: 10.0.10.1 offers 2 cores, has promised 2, is asked for 1"]

@@ -1,0 +1,216 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What SQL databases add: constraints that say no, URLs, and passwords that nobody is to read."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state import masking
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.sql import SqlDatabase
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Interface, Link, Slice
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/database.sqlite"
+    made: str = request.getfixturevalue("new_postgresql")()
+    return made
+
+
+def add(cluster: Cluster, slice_id: int, vm_id: int, name: str | None = None) -> Slice:
+    one = Slice(slice_id, "admin")
+    if name:
+        one.extra["name"] = name
+    management = Interface("eth0", 400, f"52:54:00:00:00:{vm_id % 100:02x}", {"ip": f"10.60.7.{vm_id % 100}"})
+    one.vms.append(VM(vm_id, "vm1", "admin", "10.0.10.1", 5000 + vm_id, [management]))
+    one.get_next_vlan()
+    cluster.slices[slice_id] = one
+    return one
+
+
+def same_id(one: Slice) -> None:
+    one.vms[0].vm_id = 1001
+
+
+def same_port(one: Slice) -> None:
+    one.vms[0].vnc_port = 6001
+
+
+def same_mac(one: Slice) -> None:
+    one.vms[0].interfaces[0].mac = "52:54:00:00:00:01"
+
+
+def same_address(one: Slice) -> None:
+    one.vms[0].interfaces[0].ip_config = {"ip": "10.60.7.1"}
+
+
+def same_block(one: Slice) -> None:
+    one.vms[0].vm_id = 1001 + 65536
+
+
+def same_vlan(one: Slice) -> None:
+    one.vlan_pool_used.append(100)
+
+
+def same_pool(one: Slice) -> None:
+    one.extra["further_pools"] = [0]
+
+
+def same_name(one: Slice) -> None:
+    one.extra["name"] = "first"
+
+
+def unknown_owner(one: Slice) -> None:
+    one.owner = "nobody"
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+@pytest.mark.parametrize(
+    "breaking",
+    [same_id, same_port, same_mac, same_address, same_block, same_vlan, same_pool, same_name, unknown_owner],
+)
+def test_the_schema_refuses_what_is_given_twice(url: str, breaking: Callable[[Slice], None], in_memory: bool) -> None:
+    store = open_store(url, lock_timeout_s=5, backups=1)
+    with store.transaction(write=True) as cluster:
+        add(cluster, 1000, 1001, "first")
+        cluster.next_vm_id = 1002
+
+    def store_it() -> None:
+        with store.transaction(write=True) as cluster:
+            if in_memory:
+                assert cluster.slices[1000].vms
+            breaking(add(cluster, 1003, 1004, "second"))
+
+    with pytest.raises(DatabaseError, match=r"does not take the change: |is there twice, which an SQL database"):
+        store_it()
+    with store.transaction(write=False) as cluster:
+        assert list(cluster.slices) == [1000]
+
+
+def test_two_links_on_one_vlan_and_two_vms_of_one_name(url: str) -> None:
+    store = open_store(url, lock_timeout_s=5, backups=1)
+
+    def with_links() -> None:
+        with store.transaction(write=True) as cluster:
+            add(cluster, 1000, 1001).links = [Link(number, 100, 1001, "eth1", 1002, "eth1") for number in (1, 2)]
+
+    def with_names() -> None:
+        with store.transaction(write=True) as cluster:
+            one = add(cluster, 1000, 1001)
+            one.vms.append(VM(1002, "vm1", "admin", "10.0.10.1", 7000, []))
+
+    for store_it in (with_links, with_names):
+        with pytest.raises(DatabaseError, match="does not take the change: "):
+            store_it()
+    with store.transaction(write=True) as cluster:
+        one = add(cluster, 1000, 1001)
+        one.vms[0].status = "deleting"
+        one.vms.append(VM(1002, "vm1", "admin", "10.0.10.1", 7000, []))
+    with store.transaction(write=False) as cluster:
+        assert [vm.vm_id for vm in cluster.slices[1000].vms] == [1001, 1002]
+
+
+def test_what_json_has_no_form_for_is_refused(url: str) -> None:
+    store = open_store(url, lock_timeout_s=5, backups=1)
+
+    def store_it() -> None:
+        with store.transaction(write=True) as cluster:
+            cluster.extra["made"] = datetime.date(2026, 11, 22)
+
+    with pytest.raises(DatabaseError, match=r"datetime.date\(2026, 11, 22\) is a date, which an SQL database"):
+        store_it()
+
+
+def test_a_schema_of_another_version_and_a_broken_document_are_told(url: str) -> None:
+    store = open_store(url, lock_timeout_s=5, backups=1)
+    with store.transaction(write=True) as cluster:
+        add(cluster, 1000, 1001)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE cloudrepo_vms SET document = '{}'"))
+    with (
+        pytest.raises(DatabaseError, match=r"vms\.0: field vm_id is missing; it is left as it is"),
+        store.transaction(write=False) as cluster,
+    ):
+        cluster.slices[1000]
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE cloudrepo_meta SET schema_version = 9"))
+    engine.dispose()
+    with (
+        pytest.raises(DatabaseError, match="has tables of version 9, and this collection knows 1"),
+        store.transaction(write=True),
+    ):
+        pytest.fail("the block must not run")
+
+
+def test_a_new_sqlite_file_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "made" / "database.sqlite"
+    store = open_store(f"sqlite:///{path}", lock_timeout_s=5, backups=1)
+    with store.transaction(write=False):
+        assert not path.parent.exists()
+    old = os.umask(0)
+    try:
+        with store.transaction(write=True):
+            pass
+        assert not path.exists()
+        with store.transaction(write=True) as cluster:
+            cluster.next_vm_id = 1001
+    finally:
+        os.umask(old)
+    assert [stat.S_IMODE(os.stat(each).st_mode) for each in (path, path.parent)] == [0o600, 0o700]
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("mysql://u:pw@h/d", "database mysql://u:***@h/d: mysql is none of postgresql+psycopg, sqlite"),
+        (
+            "postgresql+asyncpg://h/d",
+            "database postgresql+asyncpg://h/d: postgresql+asyncpg is none of postgresql+psycopg, sqlite",
+        ),
+        ("sqlite://", "database sqlite:// names no file; SQLite's are sqlite:////absolute/path"),
+        ("postgresql://u@h:port/d", "database postgresql://u@h:port/d: that is no URL of a database"),
+    ],
+)
+def test_a_url_that_is_none_of_ours_is_told(url: str, message: str) -> None:
+    with pytest.raises(DatabaseError, match=f"^{re.escape(message)}$"):
+        open_store(url, lock_timeout_s=1, backups=1)
+
+
+def test_a_password_in_the_query_is_refused_without_being_told() -> None:
+    with pytest.raises(DatabaseError, match="a password in the query is not taken") as caught:
+        open_store("postgresql://u@/d?host=/run&password=s3cret", lock_timeout_s=1, backups=1)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_server_that_is_not_there_is_told_without_the_password(tmp_path: Path) -> None:
+    url = f"postgresql+psycopg://u:p%40ss@/d?host={tmp_path}"
+    with pytest.raises(DatabaseError) as caught, SqlDatabase(url, lock_timeout_s=1).transaction(write=False):
+        pytest.fail("the block must not run")
+    assert str(caught.value).startswith(f"database postgresql+psycopg://u:***@/d?host={tmp_path}: ")
+    assert "ss@" not in str(caught.value).replace("***@", "")
+
+
+def test_passwords_are_found_and_masked() -> None:
+    url = "postgresql://bob:p%40ss@host/db?sslpassword=key&x=1"
+    assert masking.secrets(url) == ["p%40ss", "p@ss", "key"]
+    assert masking.masked(url) == "postgresql://bob:***@host/db?sslpassword=***&x=1"
+    assert masking.log_secrets(url) == [":p%40ss@", "sslpassword=key"]
+    assert masking.without("role bob, p@ss wrong; passport", ["p@ss", "pass"]) == "role bob, *** wrong; passport"
+    assert masking.masked("postgresql://bob:a/b?c@host/db") == "postgresql://bob:***@host/db"
+    for plain in ("sqlite:////a/b", "postgresql:///d?host=/run", "postgresql://u@h/d"):
+        assert (masking.secrets(plain), masking.masked(plain)) == ([], plain)
+    assert [masking.is_url(each) for each in ("/a/b", "a://b", "~/x", "C:/x")] == [False, True, False, False]

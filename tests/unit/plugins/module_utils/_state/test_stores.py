@@ -1,0 +1,333 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What holds of every kind of database: a YAML file, SQLite, PostgreSQL."""
+
+from __future__ import annotations
+
+import copy
+import multiprocessing
+import os
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils import leases
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.checking import breaches
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Load, Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Interface, Link, Network, Slice, User
+
+
+@pytest.fixture
+def store(database: str) -> Store:
+    return open_store(database, lock_timeout_s=10, backups=3)
+
+
+def make_slice(slice_id: int, owner: str = "admin", vms: int = 2, name: str | None = None) -> Slice:
+    """A slice whose VMs have the ids that follow its own, a link between each and the next."""
+    one = Slice(slice_id, owner)
+    if name:
+        one.extra["name"] = name
+    for number in range(1, vms + 1):
+        vm_id = slice_id + number
+        first = "52:54:00:" + f"{vm_id >> 8 & 255:02x}:{vm_id & 255:02x}"
+        management = Interface("eth0", mac=f"{first}:00")
+        if number == 1:
+            management.vlan_id = 400
+            management.ip_config = {"ip": f"10.60.7.{101 + slice_id % 100}", "cidr": "10.60.7.0/24", "gateway": "x"}
+        one.vms.append(
+            VM(
+                vm_id,
+                f"vm{number}",
+                owner,
+                f"10.0.10.{number % 2 + 1}",
+                5901 + vm_id - 1000,
+                [management, Interface("eth1", mac=f"{first}:01"), Interface("eth2", mac=f"{first}:02")],
+                flavor={"cores": 1, "ram_gb": 0.5, "disk_gb": 2.2, "image": "/i.img", "checksum": "ab" * 32},
+            )
+        )
+    for number in range(1, vms):
+        vlan_id = one.get_next_vlan()
+        assert vlan_id is not None
+        one.links.append(Link(number, vlan_id, slice_id + number, "eth1", slice_id + number + 1, "eth2"))
+        one.vms[number - 1].interfaces[1].vlan_id = one.vms[number].interfaces[2].vlan_id = vlan_id
+        one.vms[number - 1].interfaces[1].link_id = one.vms[number].interfaces[2].link_id = number
+    return one
+
+
+def put_slice(cluster: Cluster, one: Slice) -> None:
+    cluster.slices[one.slice_id] = one
+    owner = cluster.users[one.owner]
+    owner.slices.append(one.slice_id)
+    owner.used_vms += len(one.vms)
+    cluster.next_vm_id = max(cluster.next_vm_id, one.slice_id + len(one.vms) + 1)
+
+
+def fill(store: Store) -> None:
+    """Two slices of admin, web (1000) and one without a name (1003), and lab (1006) of alice."""
+    with store.transaction(write=True) as cluster:
+        for number in (1, 2):
+            cluster.workers[f"10.0.10.{number}"] = Worker(f"10.0.10.{number}")
+        cluster.users["alice"] = User("alice", "!", quota_vms=6)
+        put_slice(cluster, make_slice(1000, name="web"))
+        put_slice(cluster, make_slice(1003))
+        put_slice(cluster, make_slice(1006, "alice", name="lab"))
+
+
+def stored(store: Store) -> dict[str, Any]:
+    with store.transaction(write=False) as cluster:
+        return copy.deepcopy(cluster.to_dict())
+
+
+def test_a_new_database(store: Store) -> None:
+    assert stored(store) == Cluster.initial().to_dict()
+    with store.transaction(write=True) as cluster:
+        assert cluster.to_dict() == Cluster.initial().to_dict()
+        assert next(cluster.free(leases.VNC_PORT, 5901, 5910)) == 5901
+        assert (cluster.held(leases.VLAN_POOL, 0, 99), cluster.loads(), cluster.newest_vm_worker()) == (set(), {}, None)
+        assert (cluster.called("web"), cluster.vms_on("x"), cluster.vms_from("x", None)) == ([], [], [])
+    assert stored(store) == Cluster.initial().to_dict()
+
+
+def test_what_is_stored_comes_back(store: Store) -> None:
+    fill(store)
+    expected = Cluster.initial()
+    for number in (1, 2):
+        expected.workers[f"10.0.10.{number}"] = Worker(f"10.0.10.{number}")
+    expected.users["alice"] = User("alice", "!", quota_vms=6)
+    for one in (make_slice(1000, name="web"), make_slice(1003), make_slice(1006, "alice", name="lab")):
+        put_slice(expected, one)
+    assert stored(store) == expected.to_dict()
+    assert breaches(Cluster.from_dict(stored(store))) == []
+
+
+def test_a_change_deep_inside_is_stored(store: Store) -> None:
+    fill(store)
+    with store.transaction(write=True) as cluster:
+        one = cluster.slices[1000]
+        one.extra["releasing"] = {"vlan_ids": [1], "addresses": ["10.60.7.200"]}
+        one.networks.append(Network(101, "192.168.101.0/24", None))
+    with store.transaction(write=True) as cluster:
+        cluster.slices[1000].extra["releasing"]["addresses"].append("10.60.7.201")
+    with store.transaction(write=True) as cluster:
+        assert cluster.held(leases.ADDRESS, 0, 2**32) >= {int("0a3c07c8", 16), int("0a3c07c9", 16)}
+        cluster.slices[1000].vms[0].interfaces[0].ip_config["ip"] = "10.60.7.9"  # type: ignore[index] # it has one
+        cluster.slices[1000].networks[0].extra["members"] = [{"vm_id": 1001, "interface": "eth2"}]
+        cluster.users["alice"].quota_vms = 9
+        cluster.flavors["cirros"]["cores"] = 2
+        cluster.workers["10.0.10.1"].max_vms = 3
+        cluster.extra["next_vlan_id"] = 7
+    data = stored(store)
+    one = data["slices"]["1000"]
+    assert one["vms"][0]["interfaces"][0]["ip_config"]["ip"] == "10.60.7.9"
+    assert one["networks"][0]["members"] == [{"vm_id": 1001, "interface": "eth2"}]
+    assert one["releasing"]["addresses"] == ["10.60.7.200", "10.60.7.201"]
+    assert (data["users"]["alice"]["quota_vms"], data["flavors"]["cirros"]["cores"]) == (9, 2)
+    assert (data["workers"]["10.0.10.1"]["max_vms"], data["next_vlan_id"]) == (3, 7)
+
+
+def test_what_is_deleted_is_gone(store: Store) -> None:
+    fill(store)
+    before = stored(store)
+    with store.transaction(write=True) as cluster:
+        put_slice(cluster, make_slice(1010, "alice", vms=3))
+        cluster.users["bob"] = User("bob", "!")
+        cluster.workers["10.0.10.9"] = Worker("10.0.10.9")
+        cluster.flavors["odd"] = {"cores": 1, "ram_gb": 1, "disk_gb": 1, "image": "x"}
+    with store.transaction(write=True) as cluster:
+        del cluster.slices[1010], cluster.users["bob"], cluster.workers["10.0.10.9"], cluster.flavors["odd"]
+        cluster.users["alice"].slices.remove(1010)
+        cluster.users["alice"].used_vms -= 3
+        cluster.next_vm_id = before["next_vm_id"]
+        assert 1010 not in cluster.slices
+        assert "bob" not in cluster.users
+    assert stored(store) == before
+
+
+def test_vms_go_and_come_within_a_slice(store: Store) -> None:
+    fill(store)
+    with store.transaction(write=True) as cluster:
+        one = cluster.slices[1000]
+        one.vms[0].name, one.vms[1].name = one.vms[1].name, one.vms[0].name
+        one.vms[0].vnc_port, one.vms[1].vnc_port = one.vms[1].vnc_port, one.vms[0].vnc_port
+        one.vms.reverse()
+        first, second = cluster.slices[1003], cluster.slices[1000]
+        first.extra["name"], second.extra["name"] = "web", "other"
+    data = stored(store)
+    assert [(vm["vm_id"], vm["name"], vm["vnc_port"]) for vm in data["slices"]["1000"]["vms"]] == [
+        (1002, "vm1", 5902),
+        (1001, "vm2", 5903),
+    ]
+    assert (data["slices"]["1000"]["name"], data["slices"]["1003"]["name"]) == ("other", "web")
+
+
+def test_narrow_questions_before_and_after_a_change(store: Store) -> None:
+    fill(store)
+    for touched in (False, True):
+        with store.transaction(write=False) as cluster:
+            if touched:
+                assert len(cluster.slices[1003].vms) == 2
+            assert [one.slice_id for one in cluster.called("web")] == [1000]
+            assert [one.slice_id for one in cluster.called("1003")] == [1003]
+            assert [one.slice_id for one in cluster.called("lab", "admin")] == []
+            assert [one.slice_id for one in cluster.called("²")] == []
+            found = cluster.find_slice("admin", "1003")
+            assert found is not None
+            assert found.slice_id == 1003
+            assert cluster.find_slice("nobody", "web") is None
+            assert cluster.find_slice("admin", "1000") is None  # it has a name, and goes by that
+            assert cluster.held(leases.VLAN_POOL, 0, 99) == {0, 3, 6}
+            assert cluster.held(leases.MAC_BLOCK, 1001, 1004) == {1001, 1002, 1004}
+            assert cluster.held(leases.ID, 0, 2000) == {*range(1000, 1009)}
+            assert [*cluster.free(leases.VNC_PORT, 5901, 5912)] == [5901, 5904, 5907, 5910, 5911, 5912]
+            assert cluster.loads() == {
+                "10.0.10.1": Load(3, 1.5, pytest.approx(6.6), 3),  # type: ignore[arg-type] # equal to a float
+                "10.0.10.2": Load(3, 1.5, pytest.approx(6.6), 3),  # type: ignore[arg-type] # equal to a float
+            }
+            assert cluster.newest_vm_worker() == "10.0.10.1"
+            assert sorted(vm.vm_id for vm in cluster.vms_on("10.0.10.2")) == [1001, 1004, 1007]
+            assert sorted((label, vm.vm_id) for label, vm in cluster.vms_from("/i.img", "ab" * 32)) == [
+                ("1003", 1004),
+                ("1003", 1005),
+                ("lab", 1007),
+                ("lab", 1008),
+                ("web", 1001),
+                ("web", 1002),
+            ]
+            assert cluster.vms_from("/i.img", None) == []
+            assert sorted(cluster.users) == ["admin", "alice"]
+            assert (len(cluster.slices), list(cluster.slices)) == (3, [1000, 1003, 1006])
+            assert [one.slice_id for one in cluster.slices_of("admin")] == [1000, 1003]
+
+
+def test_questions_see_what_the_block_has_changed(store: Store) -> None:
+    fill(store)
+    with store.transaction(write=False) as cluster:
+        put_slice(cluster, make_slice(1020, vms=1, name="new"))
+        cluster.slices[1003].vms[0].vnc_port = 5901
+        cluster.users["alice"].slices.remove(1006)
+        del cluster.slices[1006]
+        assert next(iter(cluster.free(leases.VNC_PORT, 5901, 5920))) == 5904
+        assert cluster.held(leases.VLAN_POOL, 0, 99) == {0, 3, 20}
+        assert [one.slice_id for one in cluster.called("new")] == [1020]
+        assert cluster.called("lab") == []
+        assert {ip: load.vms for ip, load in cluster.loads().items()} == {"10.0.10.2": 3, "10.0.10.1": 2}
+        assert cluster.newest_vm_worker() == "10.0.10.2"
+        assert len(cluster.vms_on("10.0.10.1")) == 2
+        assert list(cluster.slices) == [1000, 1003, 1020]
+    assert sorted(stored(store)["slices"]) == ["1000", "1003", "1006"]
+
+
+def test_the_lowest_free_number_is_found_again_and_again(store: Store) -> None:
+    """Ports are taken from the front, given back in the middle, and taken again."""
+    fill(store)
+
+    ids = iter(range(1020, 1100, 2))
+
+    def take() -> int:
+        with store.transaction(write=True) as cluster:
+            port = next(cluster.free(leases.VNC_PORT, 5901, 65535))
+            one = make_slice(next(ids), vms=1)
+            one.vms[0].vnc_port = port
+            one.vms[0].interfaces[0].ip_config = None
+            put_slice(cluster, one)
+        return port
+
+    def give_back(port: int) -> None:
+        with store.transaction(write=True) as cluster:
+            one = next(one for one in cluster.slices.values() if any(vm.vnc_port == port for vm in one.vms))
+            one.vms = [vm for vm in one.vms if vm.vnc_port != port]
+            one.links = []
+
+    assert [take(), take(), take(), take()] == [5901, 5904, 5907, 5910]
+    give_back(5903)
+    give_back(5904)
+    give_back(5908)
+    assert [take(), take()] == [5903, 5904]
+    with store.transaction(write=True) as cluster:
+        one = next(one for one in cluster.slices.values() if any(vm.vnc_port == 5901 for vm in one.vms))
+        del cluster.slices[one.slice_id]
+        assert next(cluster.free(leases.VNC_PORT, 5901, 65535)) == 5901
+        assert next(cluster.free(leases.VNC_PORT, 5902, 65535)) == 5908
+    assert [take(), take(), take()] == [5901, 5908, 5911]
+
+
+def test_an_exception_stores_nothing(store: Store) -> None:
+    fill(store)
+    before = stored(store)
+
+    def change_and_fail() -> None:
+        with store.transaction(write=True) as cluster:
+            cluster.next_vm_id = 5000
+            put_slice(cluster, make_slice(1020))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        change_and_fail()
+    assert stored(store) == before
+
+
+def test_reading_stores_nothing_and_waits_for_nobody(store: Store, database: str) -> None:
+    fill(store)
+    before = stored(store)
+    with (
+        store.transaction(write=True),
+        open_store(database, lock_timeout_s=0.1, backups=3).transaction(write=False) as cluster,
+    ):
+        cluster.next_vm_id = 5000
+    assert stored(store) == before
+
+
+def test_who_waits_too_long_is_told_who_holds_the_lock(store: Store, database: str) -> None:
+    fill(store)
+    other = open_store(database, lock_timeout_s=0.05, backups=3)
+    with store.transaction(write=True) as cluster:
+        cluster.next_vm_id += 1
+        with pytest.raises(DatabaseError) as caught, other.transaction(write=True):
+            pytest.fail("the block must not run")
+    assert f"process {os.getpid()} on {os.uname().nodename}" in str(caught.value)
+    assert str(caught.value).startswith(f"{store.name} is locked by ")
+    assert str(caught.value).endswith("; gave up after 0.05 s")
+
+
+def take_ids(database: str, count: int) -> None:
+    for _each in range(count):
+        with open_store(database, lock_timeout_s=60, backups=3).transaction(write=True) as cluster:
+            cluster.next_vm_id += 1
+
+
+def test_no_update_of_several_writers_is_lost_from_the_first_on(database: str) -> None:
+    writers = [multiprocessing.get_context("spawn").Process(target=take_ids, args=(database, 5)) for _each in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert stored(open_store(database, lock_timeout_s=1, backups=3))["next_vm_id"] == 1000 + 4 * 5
+
+
+def test_figures_of_use_in_a_workers_entry_follow(store: Store) -> None:
+    fill(store)
+    with store.transaction(write=True) as cluster:
+        cluster.workers["10.0.10.1"].extra["used_vms"] = 3
+        cluster.workers["10.0.10.2"].extra["used_vms"] = 9  # off by 6, and stays so
+    with store.transaction(write=True) as cluster:
+        put_slice(cluster, make_slice(1020, vms=3))
+    data = stored(store)["workers"]
+    assert (data["10.0.10.1"]["used_vms"], data["10.0.10.2"]["used_vms"]) == (4, 11)
+    with store.transaction(write=True) as cluster:
+        cluster.users["alice"].slices.remove(1006)
+        del cluster.slices[1006]
+    data = stored(store)["workers"]
+    assert (data["10.0.10.1"]["used_vms"], data["10.0.10.2"]["used_vms"]) == (3, 10)
+
+
+def test_one_cluster_takes_the_place_of_another(store: Store) -> None:
+    fill(store)
+    other = Cluster.initial()
+    other.workers["10.0.10.7"] = Worker("10.0.10.7", extra={"used_vms": 0})
+    put_slice(other, make_slice(1003, name="kept"))
+    with store.transaction(write=True) as cluster:
+        cluster.replace(Cluster.from_dict(other.to_dict()))
+    assert stored(store) == other.to_dict()

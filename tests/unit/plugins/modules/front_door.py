@@ -1,0 +1,95 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Control-plane modules called as Ansible calls them, within this process and on any store."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import control
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+
+MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
+RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
+
+
+class Memory:
+    """A store that keeps what a file would hold, and nothing else."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.data = cluster.to_dict()
+
+    @contextmanager
+    def transaction(self, *, write: bool) -> Iterator[Cluster]:
+        cluster = Cluster.from_dict(copy.deepcopy(self.data))
+        yield cluster
+        if write:
+            self.data = cluster.to_dict()
+
+
+class Left(Exception):
+    """A module ended; C(result) is what it gave Ansible."""
+
+    def __init__(self, result: dict[str, Any]) -> None:
+        super().__init__(result.get("msg"))
+        self.result = result
+
+
+class Door:
+    """Calls modules by their names on one store.
+
+    Between this and a real run lie only AnsibleModule, of which arguments are checked by the validator that it uses,
+    and the choice of the store.
+    """
+
+    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.store = store
+        self.validators: dict[str, ArgumentSpecValidator] = {}
+        self.args: Mapping[str, Any] = {}
+        self.check_mode = False
+        monkeypatch.setattr(control, "store_of", lambda *_args: self.store)
+        self._patch = monkeypatch
+
+    def __call__(self, module: str, *, check_mode: bool = False, **args: Any) -> dict[str, Any]:
+        """Return what the module returns; C(failed) is there where it failed."""
+        code = importlib.import_module(f"{MODULES}.{module}")
+        door = self
+
+        class Module:
+            def __init__(self, **keywords: Any) -> None:
+                if module not in door.validators:
+                    rules = {rule: keywords.get(rule) for rule in RULES}
+                    door.validators[module] = ArgumentSpecValidator(keywords["argument_spec"], **rules)
+                validated = door.validators[module].validate(dict(args))
+                self.argument_spec = keywords["argument_spec"]
+                self.required_one_of = keywords.get("required_one_of")
+                self.params = validated.validated_parameters
+                self.check_mode = check_mode
+                if validated.error_messages:
+                    self.fail_json(msg="; ".join(validated.error_messages))
+
+            def exit_json(self, **result: Any) -> None:
+                raise Left(result)
+
+            def fail_json(self, msg: str, **result: Any) -> None:
+                raise Left({"failed": True, "msg": msg, **result})
+
+        self._patch.setattr(code, "AnsibleModule", Module)
+        try:
+            code.main()
+        except Left as left:
+            return left.result
+        raise RuntimeError(f"{module} did not end")
+
+    def data(self) -> dict[str, Any]:
+        """Return all that is stored."""
+        with self.store.transaction(write=False) as cluster:
+            return cluster.to_dict()

@@ -1,0 +1,221 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Arguments that make no sense: each is refused with a message, none with a traceback, and none changes anything."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.checking import breaches
+from ansible_collections.cloudrepo.slices.plugins.modules import (
+    link,
+    network,
+    slice,
+    slice_plan,
+    user,
+    vlan,
+    vm,
+    worker,
+)
+
+from ..module_utils._domain import builders
+from .front_door import Door, Memory
+
+BAD_INPUTS = 10_000
+WORDS = (
+    *(
+        "",
+        " ",
+        "0",
+        "-1",
+        "\x00",
+        "\n",
+        "☃",
+        "\udcff",
+        "\ud800",
+        "a" * 70,
+        "a/b",
+        "../../etc",
+        "$(reboot)",
+        "{n}",
+        "'\"\\",
+    ),
+    *("vm1", "vm2", "vm9", "vm1:", ":eth1", "vm1:eth0", "vm1:eth1", "vm2:eth1", "vm1:eth99", "vm1:eth1:x", "vm1:tap"),
+    *("web", "lab", "1000", "1001", "9999", "admin", "alice", "bob", "cirros", "ubuntu", "big", "lan", "up"),
+    *("10.0.0.0/8", "10.0.0.1/8", "0.0.0.0/0", "10.60.7.0/24", "192.168.101.0/24", "192.168.101.7", "127.0.0.0/8"),
+    *(
+        "192.168.101.9,192.168.101.5",
+        "300.1.1.1",
+        "::1/64",
+        "10.0.10.1",
+        "network_node",
+        "http://x/\x07",
+        "https://x/y",
+    ),
+    *("ab" * 32, "AB" * 32, "$scrypt$ln=99,r=8,p=1$AAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAA", "sha256", "running"),
+)
+NUMBERS = (0, -1, 1, 2, 3, 20, 21, 100, 101, 400, 1000, 1001, 1002, 65536, 2**31, 2**63, 10**30, 10**400)
+FLOATS = (0.0, -0.5, 0.5, 1.0, 1e-300, 1e308, float("nan"), float("inf"), float("-inf"))
+MODULES = {
+    **dict.fromkeys(("slice", "vm", "link", "network", "vlan"), 6),
+    **dict.fromkeys(("user", "flavor", "worker"), 2),
+    **dict.fromkeys(("slice_plan", "slice_report", "slice_info", "vm_info", "user_info", "worker_info"), 1),
+}
+# Slices as people hand them on, with one field that is not as it was.
+MANGLED = (None, 5, "x", [], {}, [None], [5], {"ip": 5}, [{"vm_id": "x"}], -1)
+
+
+def cluster() -> Any:
+    """Two slices of different owners: one with a link, a network and a reserved VLAN, one that is half deleted."""
+    held = builders.cluster()
+    builders.put(
+        held,
+        builders.topology(networks=[{"name": "lan", "members": ["vm1", "vm2"]}]),
+    )
+    lab = builders.put(held, builders.topology("lab", owner="alice", internet=False))
+    lab.vms[0].status = "running"
+    builders.put(held, builders.topology("lab", owner="alice", vms=[builders.vm("vm2")], links=[]))
+    held.slices[1000].extra["reserved_vlans"] = [{"vlan_id": 102, "name": "up"}]
+    held.slices[1000].vlan_pool_used.append(102)
+    return held
+
+
+class Fuzzer:
+    """Makes arguments that fit a specification in form, mostly, and in sense hardly ever."""
+
+    def __init__(self, seed: int, stored: Mapping[str, Any]) -> None:
+        self.random = Random(seed)
+        self.stored = stored
+
+    def arguments(self, spec: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """Values for some of the options."""
+        return {
+            name: self.value(name, option)
+            for name, option in spec.items()
+            if option.get("required") or self.random.random() < (0.7 if name in ("name", "slice") else 0.3)
+        }
+
+    def value(self, name: str, option: Mapping[str, Any]) -> Any:
+        if name == "planned":
+            return [self.mangled() for _ in range(self.random.randrange(3))]
+        kind = option.get("type", "str")
+        # Not where options of an option are wanted: over a number there Ansible's own validator stumbles.
+        if self.random.random() < 0.02 and not option.get("options"):
+            return self.random.choice((None, [], {}, "x", 5, [[]], {"a": None}))
+        if option.get("choices") and self.random.random() < 0.95:
+            return self.random.choice(list(option["choices"]))
+        if kind == "list":
+            count = self.random.choice((0, 1, 1, 2, 2, 3, 30))
+            return [self.value("", {**option, "type": option.get("elements", "str")}) for _ in range(count)]
+        if kind == "dict":
+            return self.arguments(option.get("options") or {})
+        if kind == "bool":
+            return self.random.random() < 0.5
+        if kind == "int":
+            return self.random.choice(NUMBERS)
+        return self.random.choice(FLOATS if kind == "float" else WORDS)
+
+    def mangled(self) -> Any:
+        """A stored slice with one field of it, at any depth, replaced or gone."""
+        data = json.loads(json.dumps(self.random.choice(list(self.stored["slices"].values()))))
+        node = data
+        while True:
+            key = self.random.choice(list(node) if isinstance(node, dict) else range(len(node)))
+            if isinstance(node[key], (dict, list)) and node[key] and self.random.random() < 0.8:
+                node = node[key]
+            elif self.random.random() < 0.3:
+                del node[key]
+                return data
+            else:
+                node[key] = self.random.choice(MANGLED)
+                return data
+
+
+def options_of(door: Door, module: str) -> dict[str, dict[str, Any]]:
+    """The module's own options, those alone that say where the database is left out."""
+    door(module)
+    common = ("database", "lock_timeout_s", "backups")
+    return {name: option for name, option in door.validators[module].argument_spec.items() if name not in common}
+
+
+def test_ten_thousand_bad_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = cluster()
+    assert breaches(held) == []
+    store = Memory(held)
+    door = Door(store, monkeypatch)
+    specs = {module: options_of(door, module) for module in MODULES}
+    first = store.data
+    fuzzer = Fuzzer(20261122, first)
+    refused: Counter[str] = Counter()
+    tried = 0
+    while refused.total() < BAD_INPUTS:
+        tried += 1
+        module = fuzzer.random.choices(list(MODULES), weights=list(MODULES.values()))[0]
+        args = fuzzer.arguments(specs[module])
+        args["acting_user"] = fuzzer.random.choice(("admin", "admin", "admin", "alice", "nobody"))
+        check_mode = fuzzer.random.random() < (0.9 if module == "slice_plan" else 0.1)
+        done = door(module, check_mode=check_mode, **args)
+        assert not check_mode or store.data == first, (module, args)
+        if done.get("failed"):
+            assert done["msg"].strip(), (module, args)
+            assert store.data == first, (module, args)
+            refused[module] += 1
+        elif store.data != first:
+            # It made sense after all: then it is sound, and may be written down.
+            with store.transaction(write=False) as changed:
+                assert breaches(changed) == [], (module, args)
+            yaml.safe_dump(store.data, allow_unicode=True).encode()
+            store.data = first
+    assert tried < 3 * BAD_INPUTS
+    assert (
+        min(refused[module] for module in ("slice", "vm", "link", "network", "vlan", "user", "flavor", "worker")) > 100
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "args", "message"),
+    [
+        (vm, {"slice": "web", "name": "vm1"}, "no slice is called web; slices are none"),
+        (link, {"slice": "web", "endpoints": ["a", "b"]}, "no slice is called web; slices are none"),
+        (network, {"slice": "web", "name": "lan", "acting_user": "bob"}, "no slice is called web; slices are none"),
+        (vlan, {"slice": "web", "acting_user": "bob"}, "no slice is called web; slices are none"),
+        (worker, {"ip": "10.0.0.256"}, "worker '10.0.0.256': that is no IPv4 address"),
+        (
+            slice,
+            {"name": "web", "topology_type": "ring", "size": 2, "flavor": "cirros"},
+            "slice web: a ring topology has 3 to 10000 VMs, and size is 2",
+        ),
+        (
+            slice_plan,
+            {"planned": [{"slice_id": 1}]},
+            "planned is for check mode: it would put slices into the database past all rules",
+        ),
+        (
+            slice_plan,
+            {"planned": [{"slice_id": 1}], "_ansible_check_mode": True},
+            "planned slice: the document: field owner is missing",
+        ),
+        (
+            user,
+            {"name": "bob", "password": "secret", "password_hash": "ab" * 32},
+            "user bob: give password or password_hash, not both",
+        ),
+    ],
+)
+def test_through_ansible_itself(
+    module: Any, args: dict[str, Any], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with patch_module_args({**args, "database": str(tmp_path / "database.yaml")}), pytest.raises(SystemExit) as left:
+        module.main()
+    assert left.value.code == 1
+    assert json.loads(capsys.readouterr().out)["msg"] == message
+    assert not (tmp_path / "database.yaml").exists()

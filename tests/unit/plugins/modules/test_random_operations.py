@@ -1,0 +1,294 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whatever people do in whatever order, what is held is held once; a refusal changes nothing, nor does a repetition."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.checking import breaches
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from tests.unit.plugins.module_utils._domain import builders
+
+from .front_door import Door, Memory
+
+USERS = st.sampled_from(["admin", "alice", "bob"])
+PICK = st.integers(0, 11)
+SLICES = st.sampled_from(["web", "lab", "ring"])
+VMS = st.sampled_from(["vm1", "vm2", "vm3", "vm4", "hub"])
+NETWORKS = st.sampled_from(["lan", "dmz", "bus"])
+ENDS = st.builds(lambda vm, end: vm + end, VMS, st.sampled_from(["", "", "", ":eth1", ":eth2", ":eth3"]))
+FLAVORS = st.sampled_from(["cirros", "cirros", "two"])
+WORKERS = ("10.0.10.1", "10.0.10.2")
+LINK = st.fixed_dictionaries(
+    {"endpoints": st.lists(ENDS, min_size=2, max_size=2)}, optional={"name": st.sampled_from(["a", "b"])}
+)
+NETWORK = st.fixed_dictionaries(
+    {"name": NETWORKS, "members": st.lists(ENDS, max_size=4, unique_by=lambda end: end.partition(":")[0])},
+    optional={
+        "cidr": st.sampled_from(["10.1.0.0/24", "10.1.0.128/25", "10.2.0.0/29"]),
+        "gateway": st.booleans(),
+        "dhcp_enabled": st.booleans(),
+    },
+)
+VM = st.fixed_dictionaries(
+    {"name": VMS, "flavor": FLAVORS},
+    optional={"internet": st.booleans(), "data_interfaces": st.integers(0, 4), "worker": st.sampled_from(WORKERS)},
+)
+TOPOLOGY = st.one_of(
+    st.fixed_dictionaries(
+        {
+            "vms": st.lists(VM, max_size=5, unique_by=lambda vm: vm["name"]),
+            "links": st.lists(LINK, max_size=5),
+            "networks": st.lists(NETWORK, max_size=2, unique_by=lambda network: network["name"]),
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            "topology_type": st.sampled_from(["linear", "ring", "star", "tree", "mesh", "bus"]),
+            "size": st.integers(1, 8),
+            "flavor": FLAVORS,
+            "vlan_pools": st.integers(1, 3),
+        },
+        optional={"networks": st.lists(NETWORK, max_size=1), "internet": st.booleans()},
+    ),
+)
+
+
+def first_cluster() -> Cluster:
+    """Two workers with some room, two flavors of one image, tenants alice and bob, and a subnet of five addresses."""
+    held = builders.cluster(max_vms=16)
+    held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}
+    held.users["admin"].quota_vms = 20
+    held.users["bob"] = type(held.users["alice"])("bob", "!", quota_vms=9)
+    return held
+
+
+def has_slices(machine: Operations) -> bool:
+    return bool(machine.door.data()["slices"])
+
+
+class Operations(RuleBasedStateMachine):
+    """What users and operators may do, in any order."""
+
+    door: Door
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store, self.folder = self.new_store()
+        self.patch = pytest.MonkeyPatch()
+        self.door = Door(self.store, self.patch)
+        with self.store.transaction(write=True) as cluster:
+            made = first_cluster()
+            cluster.workers.update(made.workers)
+            for name, flavor in made.flavors.items():
+                cluster.flavors[name] = flavor
+            for name, user in made.users.items():
+                cluster.users[name] = user
+
+    def new_store(self) -> tuple[Store, str | None]:
+        return Memory(Cluster.initial()), None
+
+    def teardown(self) -> None:
+        self.patch.undo()
+        if self.folder is not None:
+            shutil.rmtree(self.folder)
+
+    def do(self, module: str, *, again: bool = True, **args: Any) -> dict[str, Any]:
+        """Call a module in check mode, then for good, then again: a check writes nothing and foretells the truth, a
+        refusal changes nothing, and what is done is done."""
+        args.setdefault("management_network", {"last_address": "10.60.7.105"})
+        if module in ("user", "slice_plan", "slice_report"):
+            del args["management_network"]
+        before = self.door.data()
+        foretold = self.door(module, check_mode=True, **args)
+        assert self.door.data() == before
+        done = self.door(module, **args)
+        assert done == foretold
+        after = self.door.data()
+        if done.get("failed"):
+            assert done["msg"]
+            assert after == before
+        else:
+            assert done["changed"] is (after != before)
+            if again:
+                assert self.door(module, **args)["changed"] is False
+                assert self.door.data() == after
+        return done
+
+    @initialize(topologies=st.lists(st.tuples(SLICES, USERS, TOPOLOGY), min_size=1, max_size=3))
+    def start(self, topologies: list[tuple[str, str, dict[str, Any]]]) -> None:
+        for name, owner, topology in topologies:
+            self.put_slice(name, owner, topology, append=True)
+
+    def some_slice(self, pick: int) -> dict[str, Any]:
+        """One of the slices that there are."""
+        slices = list(self.door.data()["slices"].values())
+        chosen: dict[str, Any] = slices[pick % len(slices)]
+        return chosen
+
+    def there(self, end: str, one: dict[str, Any]) -> str:
+        """An endpoint of a VM that the slice has, mostly."""
+        names = [vm["name"] for vm in one["vms"]]
+        vm, colon, interface = end.partition(":")
+        if names and vm not in names and vm != "hub":
+            vm = names[len(vm + interface) * 7 % len(names)] if colon else names[int(vm[-1]) % len(names)]
+        return vm + colon + interface
+
+    @rule(name=st.sampled_from(["alice", "bob"]), quota=st.integers(0, 9))
+    def put_user(self, name: str, quota: int) -> None:
+        self.do("user", name=name, quota_vms=quota)
+
+    @rule(name=st.sampled_from(["alice", "bob"]))
+    def remove_user(self, name: str) -> None:
+        self.do("user", name=name, state="absent")
+
+    @rule(name=SLICES, owner=USERS, topology=TOPOLOGY, append=st.booleans())
+    def put_slice(self, name: str, owner: str, topology: dict[str, Any], append: bool) -> None:
+        self.do("slice", name=name, owner=owner, acting_user=owner, append=append, **topology)
+
+    @precondition(has_slices)
+    @rule(pick=PICK, new_name=SLICES)
+    def rename_slice(self, pick: int, new_name: str) -> None:
+        one = self.some_slice(pick)
+        self.do("slice", name=one["name"], new_name=new_name, owner=one["owner"], append=True)
+
+    @precondition(has_slices)
+    @rule(pick=PICK)
+    def remove_slice(self, pick: int) -> None:
+        self.do("slice", name=str(self.some_slice(pick)["slice_id"]), state="absent")
+
+    @precondition(has_slices)
+    @rule(pick=PICK, vm=VM)
+    def put_vm(self, pick: int, vm: dict[str, Any]) -> None:
+        self.do("vm", slice=str(self.some_slice(pick)["slice_id"]), **vm)
+
+    @precondition(has_slices)
+    @rule(pick=PICK, vm=PICK, new_name=VMS)
+    def rename_vm(self, pick: int, vm: int, new_name: str) -> None:
+        one = self.some_slice(pick)
+        if one["vms"]:
+            vm_id = one["vms"][vm % len(one["vms"])]["vm_id"]
+            self.do("vm", slice=str(one["slice_id"]), vm_id=vm_id, new_name=new_name)
+
+    @precondition(has_slices)
+    @rule(pick=PICK, link=LINK)
+    def put_link(self, pick: int, link: dict[str, Any]) -> None:
+        one = self.some_slice(pick)
+        ends = [self.there(end, one) for end in link["endpoints"]]
+        self.do("link", slice=str(one["slice_id"]), **{**link, "endpoints": ends})
+
+    @precondition(has_slices)
+    @rule(pick=PICK, network=NETWORK, append=st.booleans())
+    def put_network(self, pick: int, network: dict[str, Any], append: bool) -> None:
+        one = self.some_slice(pick)
+        members = [self.there(end, one) for end in network["members"]]
+        self.do("network", slice=str(one["slice_id"]), append=append, **{**network, "members": members})
+
+    @precondition(has_slices)
+    @rule(pick=PICK, vlan=st.sampled_from(["up", "down"]))
+    def put_vlan(self, pick: int, vlan: str) -> None:
+        self.do("vlan", slice=str(self.some_slice(pick)["slice_id"]), name=vlan)
+
+    @precondition(has_slices)
+    @rule(pick=PICK, kind=st.sampled_from(["vm", "link", "network", "vlan"]), which=PICK)
+    def take(self, pick: int, kind: str, which: int) -> None:
+        one = self.some_slice(pick)
+        key, listed = {
+            "vm": ("vm_id", one["vms"]),
+            "link": ("link_id", one["links"]),
+            "network": ("vlan_id", one["networks"]),
+            "vlan": ("vlan_id", one.get("reserved_vlans", [])),
+        }[kind]
+        if listed:
+            number = listed[which % len(listed)][key]
+            self.do(kind, slice=str(one["slice_id"]), state="absent", **{key: number})
+
+    @precondition(has_slices)
+    @rule(failing=st.sets(st.sampled_from([*WORKERS, "network_node"]), max_size=1))
+    def deploy(self, failing: set[str]) -> None:
+        orders = self.do("slice_plan", all=True)["work_orders"]
+        reports = [{"host": "netnode", "place": "network_node", "failure": None}]
+        for place, order in orders["workers"].items():
+            vms = [vm["vm_id"] for one in order["slices"] for vm in one["vms"]]
+            seen = [{"vm_id": vm_id, "state": "running", "pid": str(vm_id)} for vm_id in vms]
+            reports.append({"host": place, "place": place, "failure": None, "vms": seen})
+        for report in reports:
+            if report["place"] in failing:
+                report.update(failure="down", vms=[])
+        done = self.do("slice_report", again=False, all=True, reports=reports)
+        assert bool(done["failures"]) is bool(failing)
+
+    @invariant()
+    def nothing_is_broken(self) -> None:
+        with self.store.transaction(write=False) as cluster:
+            assert breaches(cluster) == []
+            for one in cluster.slices.values():
+                held = [link.vlan_id for link in one.links]
+                held += [network.vlan_id for network in one.networks]
+                held += [each["vlan_id"] for each in one.extra.get("reserved_vlans", ())]
+                held += one.extra.get("releasing", {}).get("vlan_ids", [])
+                assert sorted(held) == sorted(one.vlan_pool_used)
+                assert all(
+                    any(100 + 20 * pool <= vlan < 120 + 20 * pool for vlan in held) for pool in one.further_pools
+                )
+
+
+class InYaml(Operations):
+    """The same in a file."""
+
+    def new_store(self) -> tuple[Store, str | None]:
+        folder = tempfile.mkdtemp()
+        return open_store(f"{folder}/database.yaml", lock_timeout_s=5, backups=0), folder
+
+
+class InSqlite(Operations):
+    """The same in SQLite."""
+
+    def new_store(self) -> tuple[Store, str | None]:
+        folder = tempfile.mkdtemp()
+        return open_store(f"sqlite:///{folder}/database.sqlite", lock_timeout_s=5, backups=0), folder
+
+
+def some(examples: int, steps: int) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    )
+
+
+def test_in_memory() -> None:
+    run_state_machine_as_test(Operations, settings=some(60, 30))
+
+
+def test_in_yaml() -> None:
+    run_state_machine_as_test(InYaml, settings=some(4, 20))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("sqlalchemy") is None, reason="SQLAlchemy is not installed")
+def test_in_sqlite() -> None:
+    run_state_machine_as_test(InSqlite, settings=some(4, 20))
+
+
+@pytest.fixture
+def door(monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
+    return Door(Memory(first_cluster()), monkeypatch)

@@ -1,0 +1,199 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Step by step or at once: one database. What is put and taken again was never there. Who sees what."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.checking import breaches
+
+from ..module_utils._domain import builders
+from .front_door import Door, Memory
+
+
+@pytest.fixture
+def door(monkeypatch: pytest.MonkeyPatch) -> Door:
+    return Door(Memory(builders.cluster()), monkeypatch)
+
+
+@pytest.fixture
+def web(door: Door) -> Door:
+    """The door to a cluster with the slice web of admin."""
+    assert ok(door("slice", **builders.topology()))["changed"]
+    return door
+
+
+def ok(result: dict[str, Any]) -> dict[str, Any]:
+    assert not result.get("failed"), result["msg"]
+    return result
+
+
+def test_both_roads_lead_to_one_database(web: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    ok(web("network", slice="web", name="lan", members=["vm1", "vm2"], gateway=True))
+    whole = Door(Memory(builders.cluster()), monkeypatch)
+    ok(whole("slice", **builders.topology(networks=[{"name": "lan", "members": ["vm1", "vm2"], "gateway": True}])))
+    steps = Door(Memory(builders.cluster()), monkeypatch)
+    ok(steps("slice", name="web"))
+    ok(steps("vm", slice="web", name="vm1", flavor="cirros", internet=True))
+    ok(steps("vm", slice="web", name="vm2", flavor="cirros"))
+    ok(steps("link", slice="web", endpoints=["vm1", "vm2"]))
+    ok(steps("network", slice="web", name="lan", members=["vm1", "vm2"], gateway=True))
+    assert web.data() == whole.data() == steps.data()
+
+
+THINGS: list[tuple[str, dict[str, Any]]] = [
+    ("vm", {"name": "extra", "flavor": "cirros", "internet": True, "data_interfaces": 2}),
+    ("link", {"name": "extra", "endpoints": ["vm1", "vm2"]}),
+    ("link", {"endpoints": ["vm1:eth8", "vm3:eth8"]}),
+    ("network", {"name": "extra", "members": ["vm1", "vm2", "vm3"], "dhcp_enabled": True}),
+    ("vlan", {"name": "extra"}),
+]
+
+
+@given(
+    shape=st.sampled_from(["linear", "ring", "star", "mesh", "bus"]),
+    things=st.lists(st.sampled_from(range(len(THINGS))), min_size=1, max_size=5, unique=True),
+)
+def test_what_is_put_and_taken_again_was_never_there(shape: str, things: list[int]) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        door = Door(Memory(builders.cluster()), monkeypatch)
+        ok(door("slice", name="web", topology_type=shape, size=3, flavor="cirros"))
+        before = door.data()
+        for number in things:
+            module, fields = THINGS[number]
+            assert ok(door(module, slice="web", **fields))["changed"]
+        for number in reversed(things):
+            module, fields = THINGS[number]
+            told = {key: fields[key] for key in ("name", "endpoints") if key in fields}
+            if "name" in told:
+                told = {"name": told["name"]}
+            assert ok(door(module, slice="web", state="absent", **told))["changed"]
+        assert {**door.data(), "next_vm_id": before["next_vm_id"]} == before
+
+
+def test_a_vm_takes_its_links_with_it_and_leaves_its_networks(web: Door) -> None:
+    ok(web("network", slice="web", name="lan", members=["vm1", "vm2"]))
+    plan = ok(web("vm", slice="web", vm_id=1002, state="absent"))["plan"]
+    assert [(entry["kind"], entry["name"]) for entry in plan["removed"]] == [("vm", "web/vm2"), ("link", "web/1")]
+    assert [(entry["kind"], entry["reasons"]) for entry in plan["changed"]] == [
+        ("vm", ["interfaces eth0 400, eth1 100, eth2 101 → eth0 400, eth1 off, eth2 101"]),
+        ("network", ["members vm1:eth2 vm2:eth2 → vm1:eth2"]),
+    ]
+    with web.store.transaction(write=False) as cluster:
+        assert breaches(cluster) == []
+
+
+def test_a_rename_is_told_and_asks_a_running_vm_to_restart(web: Door) -> None:
+    web.store.data["slices"]["1000"]["vms"][0]["status"] = "running"  # type: ignore[attr-defined] # Memory
+    done = ok(web("vm", slice="web", name="vm1", new_name="router"))
+    assert done["plan"]["changed"] == [
+        {"kind": "vm", "name": "web/router", "id": 1001, "reasons": ["name vm1 → router"], "restart_required": True}
+    ]
+    assert done["vm"]["qcow_image"].endswith("/1001/vm1_img.qcow2")
+    assert ok(web("vm", slice="web", name="vm1", new_name="router"))["changed"] is False
+
+
+def test_a_slice_is_renamed_by_name_or_id(web: Door) -> None:
+    ok(web("slice", name="web", new_name="shop", append=True))
+    assert ok(web("slice", name="web", new_name="shop", append=True))["changed"] is False
+    done = ok(web("slice", name="mall", slice_id=1000, append=True))
+    assert done["plan"]["changed"][0]["reasons"] == ["name shop → mall"]
+    ok(web("slice", name="web"))
+    refused = web("slice", name="web", new_name="mall")
+    assert refused["msg"] == "slice web (1003) cannot be called mall: so is slice 1000 of admin"
+
+
+def test_a_moved_end_keeps_the_vlan(web: Door) -> None:
+    ok(web("vm", slice="web", name="vm3", flavor="cirros"))
+    done = ok(web("link", slice="web", link_id=1, endpoints=["vm1", "vm3"]))
+    assert (done["link"]["vlan_id"], done["link"]["vm2_id"]) == (100, 1003)
+    assert {entry["name"]: entry["reasons"] for entry in done["plan"]["changed"]}["web/1"] == [
+        "ends vm1:eth1–vm2:eth1 → vm1:eth1–vm3:eth1"
+    ]
+
+
+def test_a_reserved_vlan_outlives_what_is_settled_later(web: Door) -> None:
+    assert ok(web("vlan", slice="web", name="uplink"))["vlan"] == {"vlan_id": 101, "name": "uplink"}
+    assert ok(web("vlan", slice="web"))["vlan"] == {"vlan_id": 102}
+    done = ok(web("slice", **builders.topology(links=[builders.link("vm1", "vm2"), builders.link("vm1", "vm2")])))
+    assert [link["vlan_id"] for link in done["slices"][0]["links"]] == [100, 103]
+    assert [each["vlan_id"] for each in ok(web("vlan_info", slice="web"))["vlans"]] == [101, 102]
+    ok(web("vlan", slice="web", vlan_id=102, state="absent"))
+    assert [each["name"] for each in ok(web("vlan_info"))["vlans"]] == ["uplink"]
+
+
+@pytest.mark.parametrize(
+    ("module", "fields", "message"),
+    [
+        ("vm", {"name": "new"}, "VM web/new is new and needs a flavor"),
+        ("vm", {"name": "4711", "flavor": "cirros"}, "VM web/4711: a name of digits alone is taken for an id"),
+        ("vm", {}, "slice web: say which VM by name or vm_id"),
+        ("vm", {"vm_id": 7}, "slice web: it has no VM 7; there are 1001, 1002"),
+        ("vm", {"name": "vm1", "new_name": "vm2"}, "slice web: vm1 cannot be called vm2, for that is another's name"),
+        ("link", {"name": "x"}, "slice web: a new link needs its two endpoints"),
+        ("link", {"endpoints": ["vm1"]}, "slice web: link 2 (vm1) has 1 endpoints; a link joins 2"),
+        ("network", {"vlan_id": 100}, "slice web: it has no network on VLAN 100; there are none"),
+        ("vlan", {"vlan_id": 100}, "slice web: VLAN 100 is not reserved; without vlan_id the next one is taken"),
+        ("vlan", {"state": "absent"}, "slice web: say which VLAN by name or vlan_id"),
+        ("vm", {"name": "x", "acting_user": "alice"}, "slice web: alice is neither its owner admin nor an admin"),
+    ],
+)
+def test_steps_that_make_no_sense(web: Door, module: str, fields: dict[str, Any], message: str) -> None:
+    before = web.data()
+    assert web(module, slice="web", **fields)["msg"] == message
+    assert web.data() == before
+
+
+def test_a_tenant_sees_only_what_is_the_tenants(web: Door) -> None:
+    ok(web("slice", **builders.topology("lab", owner="alice")))
+    assert {each["slice"] for each in ok(web("vm_info"))["vms"]} == {"web", "lab"}
+    assert [each["name"] for each in ok(web("vm_info", names=["vm1", "1002"], slice="web"))["vms"]] == ["vm1", "vm2"]
+    for module, plural in (("vm_info", "vms"), ("link_info", "links")):
+        assert {each["slice"] for each in ok(web(module, acting_user="alice"))[plural]} == {"lab"}
+    assert [one["name"] for one in ok(web("slice_info", all=True, acting_user="alice"))["slices"]] == ["lab"]
+    assert web("vm_info", slice="web", acting_user="alice")["msg"] == (
+        "slice web: alice is neither its owner admin nor an admin"
+    )
+    assert [user["name"] for user in ok(web("user_info", acting_user="alice"))["users"]] == ["alice"]
+    assert ok(web("worker_info", acting_user="alice"))["workers"] == []
+    assert len(ok(web("flavor_info", acting_user="alice"))["flavors"]) == 3
+    assert "web" not in web("vm", slice="nowhere", name="x", acting_user="alice")["msg"]
+
+
+@pytest.fixture
+def bob(door: Door) -> Door:
+    ok(door("user", name="bob", password="correct horse", password_scheme="scrypt"))
+    return door
+
+
+def test_passwords_are_verified_and_never_told(bob: Door) -> None:
+    before = bob.data()
+    stored = before["users"]["bob"]["password_hash"]
+    assert stored.startswith("$scrypt$")
+    for password, right in (("correct horse", True), ("wrong", False)):
+        told = ok(bob("user", name="bob", password=password, state="verified", acting_user="bob"))
+        assert (told["verified"], told["changed"]) == ({"bob": right}, False)
+        assert stored not in json.dumps(told)
+    assert ok(bob("user", name="nobody", password="x", state="verified"))["verified"] == {"nobody": False}
+    assert ok(bob("user", name="bob", password="correct horse"))["changed"] is False
+    assert bob.data() == before
+    assert bob("user", name="bob", password="x", state="verified", acting_user="alice")["msg"] == (
+        "password of bob: alice is no admin, and only admins may change it"
+    )
+    assert bob("user", name="bob", state="verified")["msg"] == "user bob: verifying takes a password"
+    done = ok(bob("user", name="bob", password="correct horse", password_scheme="sha256"))
+    assert done["changed"]
+    assert done["diff"]["after"].endswith("(password changed)\n")
+
+
+def test_a_flavors_disk_holds_its_image(door: Door) -> None:
+    refused = door("flavor", name="big", disk_gb=1)
+    assert not refused.get("failed")
+    door.store.data["flavors"]["big"]["virtual_size_gb"] = 4  # type: ignore[attr-defined] # Memory
+    assert door("flavor", name="big", disk_gb=2)["msg"] == ("flavor big: disk_gb is 2, and its image holds a disk of 4")

@@ -1,0 +1,91 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A PostgreSQL of one's own: Debian's binaries, a cluster in a temporary folder, a socket there and no TCP.
+
+Durability is on, as with a real one, so that what the benchmark measures is true.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+USER = "nobody"  # PostgreSQL refuses to run as root; any other user of this machine will do
+START_S = 60
+STOP_S = 30
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """Run a PostgreSQL for the block and yield its URL, whose role may do everything.
+
+    Raises:
+        FileNotFoundError: Debian's package postgresql is not installed.
+    """
+    if not BINARIES:
+        raise FileNotFoundError("no PostgreSQL below /usr/lib/postgresql: apt-get install postgresql")
+    # Short, for a socket's path has 107 characters at most.
+    folder = Path(tempfile.mkdtemp(prefix="cloudrepo-pg-", dir="/tmp"))
+    # initdb takes the caller's locale otherwise, which need not exist.
+    settings: dict[str, object] = {"cwd": folder, "env": {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}}
+    if os.geteuid() == 0:
+        account = pwd.getpwnam(USER)
+        os.chown(folder, account.pw_uid, account.pw_gid)
+        settings.update(user=account.pw_uid, group=account.pw_gid, extra_groups=[])
+    data, log = folder / "data", folder / "log"
+    try:
+        with open(log, "wb") as output:
+            initdb = [BINARIES[-1] / "initdb", "--pgdata", data, "--username", "tester", "--auth", "trust"]
+            done = subprocess.run(
+                [*initdb, "--encoding", "UTF8"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                check=False,
+                **settings,  # type: ignore[call-overload] # by name
+            )
+            if done.returncode != 0:
+                raise RuntimeError(f"initdb failed: {log.read_text(errors='replace')}")
+            server = subprocess.Popen(
+                [
+                    BINARIES[-1] / "postgres",
+                    *("-D", data),
+                    *("-k", folder),
+                    *("-c", "listen_addresses="),
+                    *("-c", "max_connections=120"),
+                    *("-c", "autovacuum_naptime=5s"),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                **settings,  # type: ignore[call-overload] # by name
+            )
+        try:
+            _await(server, folder, log)
+            yield f"postgresql+psycopg://tester@/postgres?host={folder}"
+        finally:
+            server.terminate()  # SIGTERM: waits for clients; SIGINT ends their sessions
+            try:
+                server.wait(1)
+            except subprocess.TimeoutExpired:
+                server.send_signal(2)
+                server.wait(STOP_S)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _await(server: subprocess.Popen[bytes], folder: Path, log: Path) -> None:
+    ready = [BINARIES[-1] / "pg_isready", "--quiet", "--host", folder]
+    deadline = time.monotonic() + START_S
+    while subprocess.run(ready, check=False).returncode != 0:
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"PostgreSQL did not start: {log.read_text(errors='replace')}")
+        time.sleep(0.05)

@@ -1,0 +1,221 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Measures the control plane: to plan and store a slice of 10 VMs with 100 or 10,000 VMs in the database.
+
+Every run is a process of its own, as a module is: connection, load, plan and store are timed, and what Python and
+SQLAlchemy take to be imported is told beside it. Runs of all databases take turns, so that noise of the machine falls
+on all alike; how much there is, a loop of fixed work in each run tells.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+COLLECTIONS = ROOT / ".ansible" / "collections"
+SLICE_VMS = 10
+FILLING_SLICES = 90  # at most, for there are pools for 100
+NOISE_LOOPS = 300_000
+
+
+def topology(name: str, vms: int) -> dict[str, Any]:
+    """Return a slice: a chain as long as one pool allows, and one VM with internet."""
+    return {
+        "name": name,
+        "owner": "admin",
+        "vms": [{"name": f"vm{number}", "flavor": "cirros", "internet": number == 0} for number in range(vms)],
+        "links": [{"endpoints": [f"vm{number}", f"vm{number + 1}"]} for number in range(min(vms, 19) - 1)],
+    }
+
+
+def settle_into(cluster: Any, name: str, vms: int) -> None:
+    from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.settling import Settings, settle
+    from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.wanted import read_slice
+
+    settle(cluster, read_slice(topology(name, vms), default_owner="admin"), Settings(), acting_user="admin")
+
+
+def open_database(database: str) -> Any:
+    from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+
+    return open_store(database, lock_timeout_s=30, backups=10)
+
+
+def fill(database: str, vms: int) -> None:
+    """Make a database of so many VMs in slices of equal size."""
+    from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Worker
+
+    each = max(SLICE_VMS, -(-vms // FILLING_SLICES))
+    with open_database(database).transaction(write=True) as cluster:
+        cluster.users["admin"].quota_vms = 10 * vms
+        cluster.flavors["cirros"]["checksum"] = "ab" * 32
+        for number in range(1, 9):
+            cluster.workers[f"10.0.10.{number}"] = Worker(f"10.0.10.{number}")
+        for number, start in enumerate(range(0, vms, each)):
+            settle_into(cluster, f"filling{number}", min(each, vms - start))
+
+
+def run_once(database: str, number: int) -> None:
+    """Be one run: print what each part took, in seconds, as JSON."""
+    begin = time.perf_counter()
+    open_database(database)  # imports what this kind needs; nothing is connected
+    if "://" in database:
+        from sqlalchemy import create_engine
+
+        create_engine(database)  # imports the driver
+    importlib.import_module("ansible_collections.cloudrepo.slices.plugins.module_utils._domain.settling")
+    imported = time.perf_counter()
+    name = f"run{number}"
+    with open_database(database).transaction(write=True) as cluster:
+        loaded = time.perf_counter()
+        settle_into(cluster, name, SLICE_VMS)
+        planned = time.perf_counter()
+    stored = time.perf_counter()
+    with open_database(database).transaction(write=True) as cluster:  # as it was, for the next run
+        from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.settling import remove
+
+        remove(cluster, cluster.find_slice("admin", name))
+    noise = time.perf_counter()
+    sum(range(NOISE_LOOPS))
+    noise = time.perf_counter() - noise
+    print(
+        json.dumps(
+            {
+                "import": imported - begin,
+                "open": loaded - imported,
+                "plan": planned - loaded,
+                "store": stored - planned,
+                "total": stored - imported,
+                "noise": noise,
+            }
+        )
+    )
+
+
+@dataclass
+class Case:
+    """A database to measure, and what its runs said."""
+
+    what: str
+    vms: int
+    database: str
+    runs: list[dict[str, float]] = field(default_factory=list)
+
+    def median_ms(self, part: str) -> float:
+        return statistics.median(run[part] for run in self.runs) * 1000
+
+
+@contextlib.contextmanager
+def cases(folder: Path, sizes: list[int]) -> Iterator[list[Case]]:
+    """Yield the databases, filled: YAML with the first size alone, SQLite and PostgreSQL with each."""
+    sys.path.insert(0, str(ROOT / "tests" / "unit"))
+    import postgres
+    from sqlalchemy import create_engine, text
+
+    with contextlib.ExitStack() as stack:
+        found = [Case("YAML", sizes[0], str(folder / "database.yaml"))]
+        try:
+            server = stack.enter_context(postgres.running())
+        except FileNotFoundError as error:
+            print(f"PostgreSQL is left out: {error}")
+            server = None
+        for vms in sizes:
+            found.append(Case("SQLite", vms, f"sqlite:///{folder}/{vms}.sqlite"))
+            if server:
+                with create_engine(server).begin() as connection:
+                    connection.execute(text(f"CREATE SCHEMA with_{vms}"))
+                found.append(Case("PostgreSQL", vms, f"{server}&options=-csearch_path%3Dwith_{vms}"))
+        for case in found:
+            fill(case.database, case.vms)
+        yield found
+
+
+def measure(case: Case, number: int) -> None:
+    done = subprocess.run(
+        [sys.executable, __file__, "--run", case.database, str(number)],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""},
+    )
+    case.runs.append(json.loads(done.stdout))
+
+
+def table(found: list[Case]) -> str:
+    """Return medians in milliseconds, a line a database."""
+    lines = [f"{'database':<12}{'VMs':>7}{'open':>8}{'plan':>8}{'store':>8}{'total':>8}{'spread':>14}{'import':>9}"]
+    for case in found:
+        totals = sorted(run["total"] * 1000 for run in case.runs)
+        parts = "".join(f"{case.median_ms(part):8.0f}" for part in ("open", "plan", "store", "total"))
+        spread = f"{totals[0]:.0f}–{totals[-1]:.0f}"
+        lines.append(f"{case.what:<12}{case.vms:>7}{parts}{spread:>14}{case.median_ms('import'):9.0f}")
+    return "\n".join(lines)
+
+
+def ratios(found: list[Case]) -> Iterator[str]:
+    by_kind: dict[str, list[Case]] = {}
+    for case in found:
+        by_kind.setdefault(case.what, []).append(case)
+    for kind, group in by_kind.items():
+        if len(group) > 1:
+            few, many = group[0], group[-1]
+            ratio = many.median_ms("total") / few.median_ms("total")
+            yield f"{kind}: {many.vms} VMs take {ratio:.2f} times what {few.vms} take"
+
+
+def further() -> Iterator[str]:
+    """Yield the lines of measurements that need no database; each is C(FURTHER)'s name and function."""
+    for what, function in FURTHER.items():
+        times = []
+        for _each in range(5):
+            begin = time.perf_counter()
+            function()
+            times.append(time.perf_counter() - begin)
+        yield f"{what}: {statistics.median(times) * 1000:.0f} ms"
+
+
+FURTHER: dict[str, Callable[[], object]] = {}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=9, help="runs of each database (%(default)s)")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 10_000], help="VMs that are there (%(default)s)")
+    parser.add_argument("--run", nargs=2, metavar=("DATABASE", "NUMBER"), help="be one run; for this script itself")
+    options = parser.parse_args()
+    sys.path.insert(0, str(COLLECTIONS))
+    if options.run:
+        run_once(options.run[0], int(options.run[1]))
+        return
+    with tempfile.TemporaryDirectory(prefix="cloudrepo-bench-") as name, cases(Path(name), options.sizes) as found:
+        for number in range(options.runs + 1):
+            for case in found:
+                measure(case, number)
+        for case in found:
+            del case.runs[0]  # of a cold cache
+        print(f"A slice of {SLICE_VMS} VMs, planned and stored: medians of {options.runs} runs, in ms")
+        print(table(found))
+        print(*ratios(found), sep="\n")
+        noise = sorted(run["noise"] * 1000 for case in found for run in case.runs)
+        print(
+            f"noise: the same work took {noise[0]:.1f} to {noise[-1]:.1f} ms, median {statistics.median(noise):.1f}; "
+            f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+        )
+    print(*further(), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
