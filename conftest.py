@@ -26,6 +26,7 @@ def _link_collection() -> None:
 # Nothing above plugins/ has an __init__.py: all of them are namespace packages, which Python's own import finds.
 _link_collection()
 sys.path.insert(0, str(COLLECTIONS))
+sys.path.insert(0, str(ROOT))  # processes that tests start find the tests as `tests`
 os.environ.update(
     ANSIBLE_COLLECTIONS_PATH=str(COLLECTIONS),  # for Ansible itself, where a test starts it
     ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"),

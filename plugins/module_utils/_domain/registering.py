@@ -120,10 +120,10 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
         reasons.extend(f"flavor {name}: {problem}" for problem in _size_problems(key, flavor[key]))
     if not flavor["image"].isprintable() or not flavor["image"]:
         reasons.append(f"flavor {name}: {flavor['image']!r} is no path or URL of an image")
-    if want.get("image") is not None:
-        flavor.pop("virtual_size_gb", None)
     if want.get("virtual_size_gb") is not None:
         flavor["virtual_size_gb"] = want["virtual_size_gb"]
+    elif want.get("image") is not None:
+        flavor.pop("virtual_size_gb", None)
     least = flavor.get("virtual_size_gb")
     if least is not None and 0 < flavor["disk_gb"] < least:
         reasons.append(f"flavor {name}: disk_gb is {flavor['disk_gb']:g}, and its image holds a disk of {least:g}")
