@@ -296,7 +296,7 @@ def test_in_yaml() -> None:
 
 @pytest.mark.skipif(importlib.util.find_spec("sqlalchemy") is None, reason="SQLAlchemy is not installed")
 def test_in_sqlite() -> None:
-    run_state_machine_as_test(InSqlite, settings=some(4, 20))
+    run_state_machine_as_test(InSqlite, settings=some(3, 12))
 
 
 @pytest.fixture
