@@ -20,14 +20,13 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - With C(info), tells which backups there are and how much the database holds.
       - With C(backup), keeps the present version now, unless the newest backup is that version.
       - With C(restore), makes the version of a backup the present one. The present one is backed up first.
-      - With C(check), lists every breach of a rule of the data model.
+      - With C(check), lists every breach of a rule of the data model. All states list the backups.
       - With C(migrate), copies everything to O(destination), from a YAML file to SQL or the other way, and compares.
     type: str
-    choices: [info, backup, restore, check, migrate]
-    default: info
+    choices: [backup, restore, check, migrate]
+    default: check
   name:
     description:
       - The backup to restore.
@@ -126,8 +125,8 @@ def main() -> None:
             **CONTROL_ARGUMENTS,
             "state": {
                 "type": "str",
-                "choices": ["info", "backup", "restore", "check", "migrate"],
-                "default": "info",
+                "choices": ["backup", "restore", "check", "migrate"],
+                "default": "check",
             },
             "name": {"type": "str"},
             "backup_dir": {"type": "path"},

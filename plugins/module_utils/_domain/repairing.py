@@ -135,8 +135,8 @@ class _Repair:
                 yield f"{before}: name → {vm.name}"
             names.add(vm.name)
         labels = {slice_label(each) for each in self._slices() if each.owner == one.owner and each is not one}
-        earlier = next(each for each in self._slices() if slice_label(each) == slice_label(one))
-        if slice_label(one) in labels and earlier is not one:
+        earlier = [each for each in self._slices() if each.owner == one.owner and slice_label(each) == slice_label(one)]
+        if slice_label(one) in labels and earlier[0] is not one:
             before = call(one)
             one.extra["name"] = _new_name(slice_label(one), labels)
             yield f"{before}: name → {one.name}"

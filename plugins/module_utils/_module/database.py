@@ -25,19 +25,12 @@ def act(module: AnsibleModule) -> Outcome:
     params = module.params
     store = store_of(module, params["database"], params["backup_dir"])
     actions: dict[str, Callable[[AnsibleModule, Store], Outcome]] = {
-        "info": _info,
         "backup": _backup,
         "restore": _restore,
         "check": _check,
         "migrate": _migrate,
     }
     return actions[params["state"]](module, store)
-
-
-def _info(module: AnsibleModule, store: Store) -> Outcome:
-    cluster = _read(store)
-    require_admin(cluster, module.params["acting_user"], store.name)
-    return Outcome(changed=False, result=_told(store, cluster))
 
 
 def _check(module: AnsibleModule, store: Store) -> Outcome:

@@ -70,6 +70,15 @@ TOPOLOGY = st.one_of(
         },
         optional={"networks": st.lists(NETWORK, max_size=1), "internet": st.booleans()},
     ),
+    # More links than one pool holds, or nearly.
+    st.fixed_dictionaries(
+        {
+            "topology_type": st.just("mesh"),
+            "size": st.integers(6, 8),
+            "flavor": FLAVORS,
+            "vlan_pools": st.integers(2, 3),
+        }
+    ),
 )
 
 
@@ -78,6 +87,7 @@ def first_cluster() -> Cluster:
     held = builders.cluster(max_vms=16)
     held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}
     held.users["admin"].quota_vms = 20
+    held.users["alice"].quota_vms = 9
     held.users["bob"] = type(held.users["alice"])("bob", "!", quota_vms=9)
     return held
 
@@ -277,7 +287,7 @@ def some(examples: int, steps: int) -> settings:
 
 
 def test_in_memory() -> None:
-    run_state_machine_as_test(Operations, settings=some(60, 30))
+    run_state_machine_as_test(Operations, settings=some(40, 25))
 
 
 def test_in_yaml() -> None:
@@ -286,7 +296,7 @@ def test_in_yaml() -> None:
 
 @pytest.mark.skipif(importlib.util.find_spec("sqlalchemy") is None, reason="SQLAlchemy is not installed")
 def test_in_sqlite() -> None:
-    run_state_machine_as_test(InSqlite, settings=some(4, 20))
+    run_state_machine_as_test(InSqlite, settings=some(3, 12))
 
 
 @pytest.fixture

@@ -180,4 +180,4 @@ def _changing(log: str, folder: str) -> Iterator[str]:
         name = call.split("(")[0]
         by_descriptor = name in ("fsync", "fdatasync", "ftruncate", "fchmod")
         if " = -1 " not in call and (by_descriptor or (folder in call and not name.startswith("open"))):
-            yield next(plain for plain in (*PLAIN, name) if name.startswith(plain))
+            yield next((plain for plain in PLAIN if name.startswith(plain)), name)

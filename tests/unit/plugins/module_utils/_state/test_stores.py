@@ -299,7 +299,7 @@ def take_ids(database: str, count: int) -> None:
 
 
 def test_no_update_of_several_writers_is_lost_from_the_first_on(database: str) -> None:
-    writers = [multiprocessing.get_context("spawn").Process(target=take_ids, args=(database, 5)) for _each in range(4)]
+    writers = [multiprocessing.get_context("fork").Process(target=take_ids, args=(database, 5)) for _each in range(4)]
     for writer in writers:
         writer.start()
     for writer in writers:
