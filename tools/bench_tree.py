@@ -25,7 +25,7 @@ def bench_tree() -> dict[str, float]:
     found: dict[str, list[float]] = {}
     for segments, pools in (("networks", 26), ("links", 51)):
         tree = {"name": "tree", "topology_type": "tree", "size": VMS, "flavor": "cirros", "vlan_pools": pools}
-        for _ in range(RUNS):
+        for _each in range(RUNS):
             cluster = Cluster.initial()
             cluster.users["admin"].quota_vms = VMS
             cluster.flavors["cirros"]["checksum"] = "ab" * 32

@@ -69,17 +69,17 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Three VMs on one segment
+- name: Two VMs on one segment
   cloudrepo.slices.network:
     slice: web
     name: lan
-    members: [vm1, vm2, "vm3:eth2"]
+    members: [vm1, "vm2:eth2"]
 
 - name: One more, and a gateway with DHCP
   cloudrepo.slices.network:
     slice: web
     name: lan
-    members: [vm4]
+    members: [vm3]
     append: true
     gateway: true
     dhcp_enabled: true

@@ -49,7 +49,7 @@ def _segments(one: Slice) -> Iterator[tuple[str, str]]:
     for network in one.networks:
         if "name" in network.extra:
             yield f"net{network.vlan_id}", f"{network.extra['name']} {network.cidr} VLAN {network.vlan_id}"
-    if any(True for _ in _internet(one)):
+    if any(True for _vm in _internet(one)):
         yield "internet", "internet VLAN 400"
 
 

@@ -265,7 +265,7 @@ class _Draft:
     def _settle_segments(self, wiring: Wiring) -> None:
         """Give links, networks and reservations their VLANs: what stays keeps its own, what goes lets go first."""
         stored = dict.fromkeys(_segment_vlans(self.before))
-        for _, old in (*wiring.links, *wiring.networks):
+        for _want, old in (*wiring.links, *wiring.networks):
             if old is not None:
                 stored.pop(old.vlan_id, None)
         kept, new, dropped = self._reservations()
@@ -301,7 +301,7 @@ class _Draft:
     def _lease(self, wiring: Wiring, reserved: int, new_reserved: int) -> Iterator[int]:
         """Return as many free VLANs as are needed, lowest first, from further pools where the slice may hold some."""
         one = self.slice
-        needed = new_reserved + sum(old is None for _, old in (*wiring.links, *wiring.networks))
+        needed = new_reserved + sum(old is None for _want, old in (*wiring.links, *wiring.networks))
         room = len(one.pool()) - len(one.vlan_pool_used)
         limit = one.extra.get("max_vlan_pools", 1)
         taken: list[int] = []
@@ -329,7 +329,7 @@ class _Draft:
     def _shortage(self, wiring: Wiring, reserved: int) -> str:
         one = self.slice
         counts = ((len(wiring.links), "links"), (len(wiring.networks), "networks"), (reserved, "reserved VLANs"))
-        total = sum(count for count, _ in counts)
+        total = sum(count for count, _name in counts)
         what = " and ".join(f"{count} {name}" for count, name in counts if count)
         held = len(one.extra.get("releasing", {}).get("vlan_ids", ()))
         waiting = f", {held} of them held until its hosts have let go of removed links" if held else ""
@@ -343,7 +343,7 @@ class _Draft:
     def _connect(self, wiring: Wiring, fresh: Iterator[int]) -> None:
         """Make the links and networks, and put every interface of the VMs that stay on what it is on."""
         one = self.slice
-        link_ids = iter(range(max((old.link_id for _, old in wiring.links if old), default=0) + 1, 1 << 31))
+        link_ids = iter(range(max((old.link_id for _want, old in wiring.links if old), default=0) + 1, 1 << 31))
         taps: dict[Endpoint, Interface] = {}
         for name, vm in self.live.items():
             for interface in vm.interfaces[1:]:
@@ -364,7 +364,7 @@ class _Draft:
         vlans = {link.vlan_id for link in one.links}
         told = [network for network in one.networks if "name" not in network.extra and network.vlan_id in vlans]
         one.networks = [self._network(want, old or next(fresh)) for want, old in wiring.networks]
-        for network, (want, _) in zip(one.networks, wiring.networks):
+        for network, (want, _old) in zip(one.networks, wiring.networks):
             for end in want.members:
                 taps[end].vlan_id = network.vlan_id
         one.networks.extend(told)

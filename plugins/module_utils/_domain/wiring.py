@@ -24,7 +24,7 @@ class Wiring:
     def data_interfaces(self) -> dict[str, int]:
         """Return the highest data interface in use of each VM that is on a link or network."""
         highest: dict[str, int] = {}
-        for thing in (*(link.endpoints for link, _ in self.links), *(each.members for each, _ in self.networks)):
+        for thing in (*(link.endpoints for link, _old in self.links), *(each.members for each, _old in self.networks)):
             for end in thing:
                 highest[end.vm] = max(highest.get(end.vm, 0), interface_number(end.interface) or 0)
         return highest
@@ -93,14 +93,14 @@ class _Wirer:
             for number, link in enumerate(links)
         ]
         self.made.networks = [
-            (replace(each, members=self._chosen(each.members)), old) for each, (_, old) in zip(kept, networks)
+            (replace(each, members=self._chosen(each.members)), old) for each, (_want, old) in zip(kept, networks)
         ]
         return self.made
 
     def _match_links(self) -> dict[int, tuple[Link, Endpoint | None, Endpoint | None]]:
         """Return the stored link with its ends for each wanted one that there is, by its place in the list."""
         unused = dict(self.stored_links)
-        by_name = {link.extra["name"]: link.link_id for link, *_ in unused.values() if "name" in link.extra}
+        by_name = {link.extra["name"]: link.link_id for link, *_ends in unused.values() if "name" in link.extra}
         found = {}
         for number, link in enumerate(self.want.links):
             link_id = link.link_id if link.link_id is not None else by_name.get(link.name or "")
@@ -110,7 +110,7 @@ class _Wirer:
             elif link_id is not None and link_id in unused:
                 found[number] = unused.pop(link_id)
         between: dict[frozenset[str], list[int]] = {}
-        for link_id, (_, first, second) in unused.items():
+        for link_id, (_link, first, second) in unused.items():
             if first is not None and second is not None:
                 between.setdefault(frozenset((first.vm, second.vm)), []).append(link_id)
         for exact in (True, False):

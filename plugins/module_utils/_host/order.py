@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import Refused
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,71}")  # a label of 63 characters and _img.qcow2
 _TAP = re.compile(r"tap_[A-Za-z0-9_.-]{1,11}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _PATH = re.compile(r"/[^\"\x00-\x1f\x7f]+")

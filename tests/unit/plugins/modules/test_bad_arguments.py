@@ -106,7 +106,7 @@ class Fuzzer:
 
     def value(self, name: str, option: Mapping[str, Any]) -> Any:
         if name == "planned":
-            return [self.mangled() for _ in range(self.random.randrange(3))]
+            return [self.mangled() for _each in range(self.random.randrange(3))]
         kind = option.get("type", "str")
         # Not where options of an option are wanted: over a number there Ansible's own validator stumbles.
         if self.random.random() < 0.02 and not option.get("options"):
@@ -115,7 +115,7 @@ class Fuzzer:
             return self.random.choice(list(option["choices"]))
         if kind == "list":
             count = self.random.choice((0, 1, 1, 2, 2, 3, 30))
-            return [self.value("", {**option, "type": option.get("elements", "str")}) for _ in range(count)]
+            return [self.value("", {**option, "type": option.get("elements", "str")}) for _each in range(count)]
         if kind == "dict":
             return self.arguments(option.get("options") or {})
         if kind == "bool":

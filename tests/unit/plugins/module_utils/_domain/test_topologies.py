@@ -130,7 +130,7 @@ def test_append_leaves_what_is_there() -> None:
         "links": [link("vm2", "vm1"), link("vm1", "vm3")],
         "networks": [{"name": "lan", "members": ["vm1", "vm3"]}],
     }
-    for _ in range(2):
+    for _each in range(2):
         want = added_to(wanted_from(held.slices[1000]), read_slice(more, default_owner="admin"))
         one = settling.settle(held, want, settling.Settings(), acting_user="admin")
         assert [each.name for each in one.vms] == ["vm1", "vm2", "vm3"]
