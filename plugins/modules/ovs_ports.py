@@ -14,8 +14,8 @@ description:
   - Taps carry their slice's id as their netdev group, ports carry it in C(external_ids). What carries the id of a
     listed slice and is not listed is removed, first the ports and then the taps.
   - What a port may say stands in OpenFlow on the bridge before the port is there. A link is transparent. On management
-    VLAN 400 an interface speaks under its own MAC and IPv4 address, with the gateway, the DHCP server and its peers alone.
-    A port that nobody listed says nothing at all.
+    VLAN 400 an interface speaks under its own MAC and IPv4 address, and with the gateway, the DHCP server and its peers
+    alone. A port that nobody listed says nothing at all.
   - Flows carry the slice's id in their cookie, below C(0x636c7264). They are also saved in C(STATE_DIR/flows), from
     where the unit C(slices-flows) of the role P(cloudrepo.slices.worker#role) brings them back when the switch starts.
     Flows of others are left alone.
@@ -83,7 +83,7 @@ commands:
   elements: list
   sample: [["add-port", "br-int", "tap_1001_eth1"], ["set", "Port", "tap_1001_eth1", "vlan_mode=access", "tag=100"]]
 flows:
-  description: What was or in check mode would be added to and removed from the switch's flows, as C(ovs-ofctl) reads it.
+  description: What was or in check mode would be added to and removed from the flows, as C(ovs-ofctl) reads it.
   returned: success
   type: list
   elements: str
