@@ -130,7 +130,8 @@ def main() -> None:
             owner = files.find_account(module.params["user"], missing_ok=module.check_mode)
             devices = taps.plan(orders, taps.observe(), owner=None if owner is None else owner.uid)
             switch = observed(lambda: ovsdb.observe(runner), nothing=ovsdb.Switch(), missing_ok=module.check_mode)
-            spoken = observed(lambda: flows.observe(runner, bridge), nothing=frozenset(), missing_ok=module.check_mode)
+            nothing: frozenset[flows.Flow] = frozenset()
+            spoken = observed(lambda: flows.observe(runner, bridge), nothing=nothing, missing_ok=module.check_mode)
             ports = ovs.plan_access_ports(
                 orders,
                 switch,
