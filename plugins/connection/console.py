@@ -141,7 +141,7 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible has no types
         if in_data:
             _refuse("gives a command no input")
         if "ansible-tmp-" in cmd:
-            # A module begins with the folder for its files, and the guest's own words for why there is none tell nobody.
+            # A module begins with a folder for its files; the guest's own words for why it has none tell nobody.
             _refuse("runs no modules")
         program = program_for(self.get_option("vm_id"), cmd, timeout_s=self.get_option("timeout_s"))
         python = shlex.quote(self.get_option("worker_python"))

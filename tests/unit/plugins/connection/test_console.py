@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.playbook.play_context import PlayContext
-from ansible.plugins.loader import connection_loader
 
 from ansible_collections.cloudrepo.slices.plugins.connection import console
 
@@ -32,8 +31,9 @@ class Worker:
 
 
 def connection(worker: Worker) -> Any:
-    made = connection_loader.get("cloudrepo.slices.console", PlayContext())
-    made.set_options(var_options={"cloudrepo_vm_id": 1001})
+    made = console.Connection(PlayContext())
+    # Ansible reads a plugin's options by the collection's loader, which unit tests do without.
+    made._options = {"vm_id": 1001, "timeout_s": 60, "worker_python": "/usr/bin/python3"}
     made._to_worker = worker
     return made
 
@@ -88,8 +88,8 @@ def test_program_speaks_with_a_shell(monkeypatch, tmp_path):
 
         def shell() -> None:
             client, _address = server.accept()
-            with client, client.makefile("rw") as stream:
-                subprocess.run(["/bin/sh"], stdin=stream, stdout=stream, stderr=subprocess.DEVNULL, check=False)
+            with client:
+                subprocess.run(["/bin/sh"], stdin=client, stdout=client, stderr=subprocess.DEVNULL, check=False)
 
         threading.Thread(target=shell, daemon=True).start()
         assert run_program(monkeypatch, path, 20) == {"rc": 0, "stdout": "ü\n"}
