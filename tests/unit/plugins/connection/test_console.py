@@ -57,7 +57,7 @@ def test_console_that_does_not_answer_is_unreachable():
 def test_files_and_modules_are_refused():
     one = connection(Worker(0, b""))
 
-    with pytest.raises(AnsibleError, match=r"cannot put /tmp/x into a guest: .* raw"):
+    with pytest.raises(AnsibleError, match=r"cannot put /tmp/x into a guest: .* Use ansible.builtin.raw"):
         one.put_file("x", "/tmp/x")
     with pytest.raises(AnsibleError, match="cannot fetch /tmp/x from a guest"):
         one.fetch_file("/tmp/x", "x")
