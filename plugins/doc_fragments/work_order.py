@@ -23,6 +23,22 @@ options:
           - The slice's id.
         type: int
         required: true
+      peers:
+        description:
+          - All interfaces of the slice on VLAN 400, on whatever host, if its VMs may meet there. Empty if they may not.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          mac:
+            description:
+              - The interface's MAC address.
+            type: str
+            required: true
+          address:
+            description:
+              - Its IPv4 address.
+            type: str
       vms:
         description:
           - All VMs of the slice on this host; empty when it has none here.
@@ -107,6 +123,11 @@ options:
                 description:
                   - The link that the VLAN belongs to, for people who look at the switch.
                 type: int
+              address:
+                description:
+                  - The IPv4 address of an interface on VLAN 400. It may speak there under no other.
+                  - Without one it may only ask for one by DHCP.
+                type: str
   state_dir:
     description:
       - The folder that holds base images and VM folders.

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import link_prefix
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.ordering import base_image_path
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.flows import mac_of
 
 CAPACITY_VARIABLES = ("cores", "ram_gb", "disk_gb", "max_vms", "cpu_overcommit", "ram_overcommit", "schedulable")
 
@@ -154,6 +155,11 @@ def netmask(cidr: str) -> str:
     return str(ipaddress.ip_network(cidr).netmask)
 
 
+def infrastructure_mac(address: str) -> str:
+    """Return the MAC that infrastructure with this address has on VLAN 400."""
+    return mac_of(address)
+
+
 class FilterModule:
     """The filters by their names."""
 
@@ -162,6 +168,7 @@ class FilterModule:
             "absent_slices": absent_slices,
             "base_images": base_images,
             "host_reports": host_reports,
+            "infrastructure_mac": infrastructure_mac,
             "link_pings": link_pings,
             "netmask": netmask,
             "proofs": proofs,

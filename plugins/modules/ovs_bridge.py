@@ -28,6 +28,12 @@ options:
       - The datapath, V(system) for the kernel's and V(netdev) for the one in user space.
       - Not given, a bridge keeps the one that it has, and a new one gets V(system).
     type: str
+  fail_mode:
+    description:
+      - What the bridge does where no flow says otherwise, V(standalone) to switch and V(secure) to drop.
+      - Not given, a bridge keeps what it has, and a new one is V(standalone).
+    type: str
+    choices: [standalone, secure]
   ports:
     description:
       - All infrastructure ports of the bridge.
@@ -103,6 +109,7 @@ def main() -> None:
         argument_spec={
             "name": {"type": "str", "required": True},
             "datapath_type": {"type": "str"},
+            "fail_mode": {"type": "str", "choices": ["standalone", "secure"]},
             "ports": {"type": "list", "elements": "dict", "default": [], "options": PORT_ARGUMENTS},
             "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
         },
@@ -114,6 +121,7 @@ def main() -> None:
         todo = ovs.plan_bridge(
             name=module.params["name"],
             datapath_type=module.params["datapath_type"],
+            fail_mode=module.params["fail_mode"],
             ports=module.params["ports"],
             have=observed(lambda: ovsdb.observe(runner), nothing=ovsdb.Switch(), missing_ok=module.check_mode),
             present=module.params["state"] == "present",

@@ -23,6 +23,7 @@ BELOW = {
     **{layer: {GROUND} for layer in DRIVERS},
     "_module": {GROUND, *DRIVERS},
     "modules": {GROUND, *DRIVERS, "_module"},
+    "connection": {GROUND, *DRIVERS},
     "doc_fragments": set(),
     "filter": {GROUND, *DRIVERS},
 }
@@ -31,6 +32,7 @@ THIRD_PARTY = {
     "_state": {"sqlalchemy", "yaml"},
     "_module": {"ansible"},
     "modules": {"ansible"},
+    "connection": {"ansible"},
     "filter": {"ansible"},
 }
 

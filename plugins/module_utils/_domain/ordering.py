@@ -9,7 +9,7 @@ from typing import Any
 
 from ..cluster import Cluster, slice_label
 from ..errors import Refused
-from ..models import VM, Slice
+from ..models import MANAGEMENT_VLAN, VM, Slice
 from .allocation import tap_name
 from .finding import find, not_permitted
 
@@ -63,6 +63,7 @@ def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> di
                 "slices": [
                     {
                         "slice_id": one.slice_id,
+                        "peers": _peers(one),
                         "vms": [_vm(vm, state_dir) for vm in _live([one]) if vm.worker_ip == ip],
                     }
                     for one in slices
@@ -117,10 +118,23 @@ def _vm(vm: VM, state_dir: str) -> dict[str, Any]:
                 "mac": interface.mac,
                 "vlan_id": interface.vlan_id,
                 "link_id": interface.link_id,
+                "address": interface.ip_config["ip"] if interface.ip_config else None,
             }
             for interface in vm.interfaces
         ],
     }
+
+
+def _peers(one: Slice) -> list[dict[str, Any]]:
+    """The interfaces on VLAN 400 that meet there, which the owner decides by the slice's C(peers)."""
+    if not one.extra.get("peers", False):
+        return []
+    return [
+        {"mac": interface.mac, "address": interface.ip_config["ip"] if interface.ip_config else None}
+        for vm in _live([one])
+        for interface in vm.interfaces
+        if interface.vlan_id == MANAGEMENT_VLAN
+    ]
 
 
 def _reservations(one: Slice) -> list[dict[str, Any]]:

@@ -12,6 +12,12 @@ _INTERFACE: dict[str, Any] = {
     "mac": {"type": "str", "required": True},
     "vlan_id": {"type": "int"},
     "link_id": {"type": "int"},
+    "address": {"type": "str"},
+}
+
+_PEER: dict[str, Any] = {
+    "mac": {"type": "str", "required": True},
+    "address": {"type": "str"},
 }
 
 _VM: dict[str, Any] = {
@@ -34,6 +40,7 @@ WORK_ORDER_ARGUMENTS: dict[str, Any] = {
         "required": True,
         "options": {
             "slice_id": {"type": "int", "required": True},
+            "peers": {"type": "list", "elements": "dict", "default": [], "options": _PEER},
             "vms": {"type": "list", "elements": "dict", "required": True, "options": _VM},
         },
     },

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..errors import SlicesError
@@ -65,6 +68,18 @@ def write_bytes(path: str, content: bytes, *, mode: int, uid: int = -1, gid: int
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+@contextmanager
+def locked(folder: str) -> Iterator[None]:
+    """Keep others who ask for the same folder waiting; it is made if it is missing."""
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def remove(path: str) -> None:

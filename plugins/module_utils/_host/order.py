@@ -15,22 +15,38 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Refused
+from ..models import MANAGEMENT_VLAN
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,71}")  # a label of 63 characters and _img.qcow2
 _TAP = re.compile(r"tap_[A-Za-z0-9_.-]{1,11}")
+_IP = re.compile(r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _PATH = re.compile(r"/[^\"\x00-\x1f\x7f]+")
 
 
 @dataclass(frozen=True)
 class Interface:
-    """A NIC of a VM; C(vlan_id) is empty when it hangs on nothing."""
+    """A NIC of a VM.
+
+    Attributes:
+        vlan_id: empty when it hangs on nothing.
+        address: its IPv4 address on VLAN 400, which it may not leave.
+    """
 
     name: str
     tap: str
     mac: str
     vlan_id: int | None
     link_id: int | None
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class Peer:
+    """An interface on VLAN 400, on whatever host, that the VMs of its slice may meet there."""
+
+    mac: str
+    address: str | None
 
 
 @dataclass(frozen=True)
@@ -57,10 +73,11 @@ class VM:
 
 @dataclass(frozen=True)
 class SliceOrder:
-    """All that a slice has on this host."""
+    """All that a slice has on this host, and its peers, which are empty unless its VMs may meet on VLAN 400."""
 
     slice_id: int
     vms: tuple[VM, ...]
+    peers: tuple[Peer, ...] = ()
 
 
 def read_slices(slices: Iterable[Mapping[str, Any]], *, state_dir: str) -> tuple[SliceOrder, ...]:
@@ -73,11 +90,15 @@ def read_slices(slices: Iterable[Mapping[str, Any]], *, state_dir: str) -> tuple
     Raises:
         Refused: a name, path or number that no host should be given; every one is named.
     """
-    orders = tuple(SliceOrder(entry["slice_id"], tuple(_vms(entry))) for entry in slices)
+    orders = tuple(SliceOrder(entry["slice_id"], tuple(_vms(entry)), tuple(_peers(entry))) for entry in slices)
     reasons = [reason for order in orders for vm in order.vms for reason in _faults(vm, state_dir)]
+    reasons += [reason for order in orders for reason in _peer_faults(order)]
     reasons += _repeated("slice", [order.slice_id for order in orders])
     reasons += _repeated("VM", [vm.vm_id for order in orders for vm in order.vms])
     reasons += _repeated("tap", [nic.tap for order in orders for vm in order.vms for nic in vm.interfaces])
+    on_400 = [nic for order in orders for vm in order.vms for nic in vm.interfaces if nic.vlan_id == MANAGEMENT_VLAN]
+    reasons += _repeated("MAC", [nic.mac for nic in on_400])
+    reasons += _repeated("address", [nic.address for nic in on_400 if nic.address is not None])
     if reasons:
         raise Refused(reasons)
     return orders
@@ -111,11 +132,31 @@ def _vms(entry: Mapping[str, Any]) -> Iterable[VM]:
             backing_file=vm["backing_file"],
             vnc_port=vm["vnc_port"],
             interfaces=tuple(
-                Interface(nic["name"], nic["tap"], nic["mac"].lower(), nic.get("vlan_id"), nic.get("link_id"))
+                Interface(
+                    nic["name"],
+                    nic["tap"],
+                    nic["mac"].lower(),
+                    nic.get("vlan_id"),
+                    nic.get("link_id"),
+                    nic.get("address"),
+                )
                 for nic in vm["interfaces"] or ()
             ),
             running=vm.get("state") != "stopped",
         )
+
+
+def _peers(entry: Mapping[str, Any]) -> Iterable[Peer]:
+    for peer in entry.get("peers") or ():
+        yield Peer(peer["mac"].lower(), peer.get("address"))
+
+
+def _peer_faults(order: SliceOrder) -> Iterable[str]:
+    for peer in order.peers:
+        if not _MAC.fullmatch(peer.mac):
+            yield f"slice {order.slice_id}: {peer.mac!r} of a peer is not a MAC address"
+        if peer.address is not None and not _IP.fullmatch(peer.address):
+            yield f"slice {order.slice_id}: {peer.address!r} of a peer is not an IPv4 address"
 
 
 def _faults(vm: VM, state_dir: str) -> Iterable[str]:
@@ -142,6 +183,8 @@ def _faults(vm: VM, state_dir: str) -> Iterable[str]:
             yield f"{who}: {nic.mac!r} is not a MAC address"
         if nic.vlan_id is not None and not 1 <= nic.vlan_id <= 4094:
             yield f"{who}: VLAN {nic.vlan_id} of {nic.name} is not between 1 and 4094"
+        if nic.address is not None and not _IP.fullmatch(nic.address):
+            yield f"{who}: {nic.address!r} of {nic.name} is not an IPv4 address"
 
 
 def _repeated(noun: str, values: Sequence[Any]) -> list[str]:

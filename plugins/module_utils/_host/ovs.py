@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
 
+from ..errors import SlicesError
+from ..models import MANAGEMENT_VLAN
 from . import ovsdb
 from .order import SliceOrder, all_vms, slice_ids
 from .ovsdb import Port, Switch
@@ -18,6 +21,10 @@ INFRASTRUCTURE = "cloudrepo-infrastructure"
 # Without a list a trunk also passes VLAN 0, that is untagged frames. With one it drops what is not on it, so an
 # uplink with every VLAN listed has no native VLAN in either direction.
 ALL_VLANS = tuple(range(1, 4095))
+# Flows know a port by its OpenFlow number, so ports ask for theirs. Those of VMs keep clear of the ones that the
+# switch gives to ports that ask for none. OpenFlow's own meanings begin at 0xff00.
+INFRASTRUCTURE_NUMBERS = range(1, 1000)
+ACCESS_NUMBERS = range(1000, 0xFF00)
 
 
 @dataclass(frozen=True)
@@ -25,13 +32,16 @@ class PortPlan:
     """What has to happen to ports.
 
     Attributes:
-        replug: ports whose device was made anew behind the switch, which holds on to the one that is gone.
+        replug: ports that leave the switch and come back: because their device was made anew behind it, and it
+            holds on to the one that is gone, or because their flows change meanwhile.
+        wanted: all ports that shall be there.
     """
 
     add: tuple[Port, ...] = ()
     mend: tuple[tuple[Port, Port], ...] = ()
     remove: tuple[Port, ...] = ()
     replug: tuple[tuple[Port, Port], ...] = ()
+    wanted: tuple[Port, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -49,6 +59,11 @@ class PortPlan:
         """A line for each port that differs, as it shall be."""
         lines = [str(port) for port in self.add] + [_line(new, old) for old, new in self.mend]
         return lines + [str(new) for _old, new in self.replug]
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """By name the OpenFlow numbers of the ports that shall be there."""
+        return {port.name: port.number for port in self.wanted if port.number is not None}
 
     @property
     def unplug_commands(self) -> list[list[str]]:
@@ -76,21 +91,27 @@ class BridgePlan:
     make: bool = False
     remove: bool = False
     ports: PortPlan = PortPlan()
+    fail_mode: tuple[str, str | None] | None = None
 
     @property
     def changed(self) -> bool:
         """Whether anything differs."""
-        return self.make or self.remove or self._retype or self.ports.changed
+        return self.make or self.remove or self._retype or self.fail_mode is not None or self.ports.changed
 
     @property
     def before(self) -> list[str]:
         """A line for each object that differs, as it was."""
-        return [f"bridge {self.name}: datapath {self.have}"] * (self.remove or self._retype) + self.ports.before
+        lines = [f"bridge {self.name}: datapath {self.have}"] * (self.remove or self._retype)
+        if self.fail_mode is not None and not self.make:
+            lines.append(f"bridge {self.name}: fail mode {self.fail_mode[0]}")
+        return lines + self.ports.before
 
     @property
     def after(self) -> list[str]:
         """A line for each object that differs, as it shall be."""
         lines = [f"bridge {self.name}: datapath {self.want or 'system'}"] * (self.make or self._retype)
+        if self.fail_mode is not None:
+            lines.append(f"bridge {self.name}: fail mode {self.fail_mode[1]}")
         return lines + self.ports.after
 
     @property
@@ -101,6 +122,8 @@ class BridgePlan:
         found = [["add-br", self.name]] if self.make else []
         if self.want is not None and (self.make or self._retype):
             found.append(["set", "Bridge", self.name, f"datapath_type={self.want}"])
+        if self.fail_mode is not None:
+            found.append(["set", "Bridge", self.name, f"fail_mode={self.fail_mode[1]}"])
         return found + self.ports.commands
 
     @property
@@ -109,7 +132,12 @@ class BridgePlan:
 
 
 def plan_access_ports(
-    orders: Iterable[SliceOrder], have: Switch, *, bridge: str, unplugged: Collection[str] = ()
+    orders: Iterable[SliceOrder],
+    have: Switch,
+    *,
+    bridge: str,
+    unplugged: Collection[str] = (),
+    reserved: Collection[int] = (),
 ) -> PortPlan:
     """What makes the access ports of the order's slices those of the order.
 
@@ -118,8 +146,11 @@ def plan_access_ports(
         have: what the host has.
         bridge: the bridge that the ports shall be on.
         unplugged: devices that no switch has open, whatever its database says.
+        reserved: OpenFlow numbers that no new port may have, because flows speak of them.
     """
     orders = tuple(orders)
+    taps = [nic.tap for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is not None]
+    numbers = _numbers(taps, have, ACCESS_NUMBERS, reserved)
     wanted = {
         nic.tap: Port(
             name=nic.tap,
@@ -132,6 +163,7 @@ def plan_access_ports(
                 "cloudrepo-interface": nic.name,
                 **({} if nic.link_id is None else {"cloudrepo-link": str(nic.link_id)}),
             },
+            number=numbers[nic.tap],
         )
         for vm in all_vms(orders)
         for nic in vm.interfaces
@@ -144,12 +176,18 @@ def plan_access_ports(
         wanted,
         have,
         ours=lambda port: port.name in off or port.external_ids.get(SLICE) in marks,
-        unplugged=unplugged,
+        unplugged={*unplugged, *_to_replug(wanted, have)},
     )
 
 
 def plan_bridge(
-    *, name: str, datapath_type: str | None, ports: Sequence[Mapping[str, Any]], have: Switch, present: bool
+    *,
+    name: str,
+    datapath_type: str | None,
+    ports: Sequence[Mapping[str, Any]],
+    have: Switch,
+    present: bool,
+    fail_mode: str | None = None,
 ) -> BridgePlan:
     """What makes a bridge and its infrastructure ports as they shall be.
 
@@ -159,16 +197,20 @@ def plan_bridge(
         ports: its infrastructure ports, each with C(name), C(type) and C(vlan_id).
         have: what the host has.
         present: whether the bridge shall be there.
+        fail_mode: what it does without flows; as it is when not given.
     """
     found = have.bridges.get(name)
     if not present:
         return BridgePlan(name=name, have=found, want=None, remove=found is not None)
-    wanted = {port["name"]: _infrastructure(name, port) for port in ports}
+    numbers = _numbers([port["name"] for port in ports], have, INFRASTRUCTURE_NUMBERS, ())
+    wanted = {port["name"]: _infrastructure(name, port, numbers[port["name"]]) for port in ports}
+    mode = None if found is None else have.fail_modes.get(name, "standalone")
     return BridgePlan(
         name=name,
         have=found,
         want=datapath_type,
         make=found is None,
+        fail_mode=(mode or "standalone", fail_mode) if fail_mode not in (None, mode) else None,
         ports=_plan(wanted, have, ours=lambda port: port.bridge == name and INFRASTRUCTURE in port.external_ids),
     )
 
@@ -178,7 +220,7 @@ def apply(commands: Iterable[Sequence[str]], runner: Runner) -> None:
     ovsdb.commit(commands, runner)
 
 
-def _infrastructure(bridge: str, port: Mapping[str, Any]) -> Port:
+def _infrastructure(bridge: str, port: Mapping[str, Any], number: int) -> Port:
     vlan_id = port.get("vlan_id")
     return Port(
         name=port["name"],
@@ -188,7 +230,47 @@ def _infrastructure(bridge: str, port: Mapping[str, Any]) -> Port:
         trunks=ALL_VLANS if vlan_id is None else (),
         external_ids={INFRASTRUCTURE: "true"},
         kind=port["type"],
+        number=number,
     )
+
+
+def _numbers(names: Iterable[str], have: Switch, numbers: range, reserved: Collection[int]) -> dict[str, int]:
+    """By port the OpenFlow number to ask for: the one that it asked for before, else the lowest that is free.
+
+    Raises:
+        SlicesError: none is free.
+    """
+    names = tuple(names)
+    asked = {name: port.number for name, port in have.ports.items() if port.number is not None}
+    times = Counter(asked.values())
+    found = {name: asked[name] for name in names if asked.get(name) in numbers and times[asked[name]] == 1}
+    others = {port.live_number for name, port in have.ports.items() if name not in names}
+    taken = {*found.values(), *asked.values(), *others, *reserved}
+    free = (number for number in numbers if number not in taken)
+    for name in names:
+        if name not in found:
+            number = next(free, None)
+            if number is None:
+                raise SlicesError(f"port {name}: all {len(numbers)} OpenFlow numbers of its kind are taken")
+            found[name] = number
+    return found
+
+
+def _to_replug(wanted: Mapping[str, Port], have: Switch) -> set[str]:
+    """Ports that leave the switch while their flows change.
+
+    One that goes to or from VLAN 400 would for a moment be there without its guard; one that did not get its number
+    may get it when it asks again.
+    """
+    found = set()
+    for name, new in wanted.items():
+        old = have.ports.get(name)
+        if old is None:
+            continue
+        astray = old.number == new.number and (old.live_number or 0) > 0 and old.live_number != new.number
+        if astray or (old.tag != new.tag and MANAGEMENT_VLAN in (old.tag, new.tag)):
+            found.add(name)
+    return found
 
 
 def _plan(
@@ -200,11 +282,12 @@ def _plan(
         mend=tuple((old, new) for old, new in pairs if new.name not in unplugged and _facts(old) != _facts(new)),
         replug=tuple((old, new) for old, new in pairs if new.name in unplugged),
         remove=tuple(port for name, port in have.ports.items() if name not in wanted and ours(port)),
+        wanted=tuple(wanted.values()),
     )
 
 
 def _facts(port: Port) -> tuple[Any, ...]:
-    return (port.bridge, port.tag, port.vlan_mode, port.trunks, port.kind, _our_ids(port))
+    return (port.bridge, port.tag, port.vlan_mode, port.trunks, port.kind, port.number, _our_ids(port))
 
 
 def _our_ids(port: Port) -> dict[str, str]:
@@ -213,8 +296,10 @@ def _our_ids(port: Port) -> dict[str, str]:
 
 def _add(port: Port) -> list[list[str]]:
     commands = [["add-port", port.bridge, port.name], ["set", "Port", port.name, *_columns(port)]]
-    if port.kind != "system":
-        commands.append(["set", "Interface", port.name, f"type={port.kind}"])
+    kind = [] if port.kind == "system" else [f"type={port.kind}"]
+    number = [] if port.number is None else [f"ofport_request={port.number}"]
+    if kind or number:
+        commands.append(["set", "Interface", port.name, *kind, *number])
     return commands
 
 
@@ -234,6 +319,8 @@ def _mend(old: Port, new: Port) -> list[list[str]]:
         commands.append(["remove", "Port", new.name, "external_ids", *stale])
     if old.kind != new.kind:
         commands.append(["set", "Interface", new.name, f"type={new.kind}"])
+    if old.number != new.number:
+        commands.append(["set", "Interface", new.name, f"ofport_request={new.number}"])
     return commands
 
 
@@ -250,6 +337,8 @@ def _line(port: Port, other: Port) -> str:
     """A port's line, with what tells it from the other where the short form would not."""
     if str(port) != str(other):
         return str(port)
+    if port.number != other.number:
+        return f"{port}, OpenFlow port {port.number or 'any'}"
     if port.kind != other.kind:
         return f"{port}, type {port.kind}"
     marks = ", ".join(f"{key}={value}" for key, value in sorted(_our_ids(port).items()))

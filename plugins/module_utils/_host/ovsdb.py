@@ -14,9 +14,9 @@ from .runner import Runner
 # Without a limit ovs-vsctl waits for a dead ovs-vswitchd for ever.
 VSCTL = ("ovs-vsctl", "--timeout=120")
 _TABLES = {
-    "Bridge": "name,ports,datapath_type",
+    "Bridge": "name,ports,datapath_type,fail_mode",
     "Port": "_uuid,name,tag,vlan_mode,trunks,external_ids,interfaces",
-    "Interface": "_uuid,type",
+    "Interface": "_uuid,type,ofport,ofport_request",
 }
 
 
@@ -26,6 +26,8 @@ class Port:
 
     Attributes:
         kind: the type of its interface; C(system) when the database leaves it open.
+        number: the OpenFlow number that it asks for, and so keeps when the switch starts anew.
+        live_number: the one that it has; below zero when its device cannot be opened.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Port:
     trunks: tuple[int, ...] = ()
     external_ids: Mapping[str, str] = field(default_factory=dict)
     kind: str = "system"
+    number: int | None = None
+    live_number: int | None = None
 
     def __str__(self) -> str:
         if self.vlan_mode == "access":
@@ -46,10 +50,11 @@ class Port:
 
 @dataclass(frozen=True)
 class Switch:
-    """The bridges, by name, with their datapath types, and the ports, by name."""
+    """The bridges, by name, with their datapath types, the ports, by name, and what bridges do without a flow."""
 
     bridges: Mapping[str, str] = field(default_factory=dict)
     ports: Mapping[str, Port] = field(default_factory=dict)
+    fail_modes: Mapping[str, str] = field(default_factory=dict)
 
 
 def observe(runner: Runner) -> Switch:
@@ -62,11 +67,12 @@ def observe(runner: Runner) -> Switch:
     for table, columns in _TABLES.items():
         argv += ["--", f"--columns={columns}", "list", table]
     bridges, ports, interfaces = (_rows(text) for text in _documents(runner.run(argv).stdout))
-    kinds = {row["_uuid"]: row["type"] or "system" for row in interfaces}
+    interface_of = {row["_uuid"]: row for row in interfaces}
     bridge_of = {uuid: row["name"] for row in bridges for uuid in _many(row["ports"])}
     return Switch(
         bridges={row["name"]: row["datapath_type"] or "system" for row in bridges},
-        ports={row["name"]: _port(row, bridge_of, kinds) for row in ports if row["_uuid"] in bridge_of},
+        ports={row["name"]: _port(row, bridge_of, interface_of) for row in ports if row["_uuid"] in bridge_of},
+        fail_modes={row["name"]: _one(row["fail_mode"]) or "standalone" for row in bridges},
     )
 
 
@@ -84,8 +90,8 @@ def ids(external_ids: Mapping[str, str]) -> list[str]:
     return [f"external_ids:{key}={value}" for key, value in sorted(external_ids.items())]
 
 
-def _port(row: Mapping[str, Any], bridge_of: Mapping[Any, str], kinds: Mapping[Any, str]) -> Port:
-    first = next(iter(_many(row["interfaces"])), None)
+def _port(row: Mapping[str, Any], bridge_of: Mapping[Any, str], interface_of: Mapping[Any, Mapping[str, Any]]) -> Port:
+    interface = interface_of.get(next(iter(_many(row["interfaces"])), None), {})
     return Port(
         name=row["name"],
         bridge=bridge_of[row["_uuid"]],
@@ -93,7 +99,9 @@ def _port(row: Mapping[str, Any], bridge_of: Mapping[Any, str], kinds: Mapping[A
         vlan_mode=_one(row["vlan_mode"]),
         trunks=tuple(sorted(_many(row["trunks"]))),
         external_ids=row["external_ids"],
-        kind=kinds.get(first, "system"),
+        kind=interface.get("type") or "system",
+        number=_one(interface.get("ofport_request", ())),
+        live_number=_one(interface.get("ofport", ())),
     )
 
 

@@ -19,6 +19,7 @@ SYS_NET = "/sys/class/net"
 # The doomed go into a group of their own, because a slice's id may also be the group of a device that is not ours.
 DOOMED_GROUP = 0x636C7264
 _IFF_UP = 0x1
+_IFF_NOARP = 0x80
 _IFF_PROMISC = 0x100
 _IFF_TAP = 0x0002
 _PERSISTENT = 0x0800
@@ -32,6 +33,7 @@ class Tap:
         owner: the uid that may open it; nothing when not known (in a plan for a host without that user).
         busy: whether a process has it open, as far as the carrier tells.
         plugged: whether a switch has it open, as any switch makes its devices promiscuous.
+        arp: whether the host itself would answer what a guest asks there by ARP.
     """
 
     name: str
@@ -41,10 +43,11 @@ class Tap:
     persistent: bool = True
     busy: bool = False
     plugged: bool = False
+    arp: bool = False
 
     def __str__(self) -> str:
         owner = "" if self.owner is None else f", owner {self.owner}"
-        return f"tap {self.name}: {'up' if self.up else 'down'}, group {self.group}{owner}"
+        return f"tap {self.name}: {'up' if self.up else 'down'}, group {self.group}{owner}{', ARP' * self.arp}"
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ def observe(root: str = SYS_NET) -> Devices:
             persistent=bool(kind & _PERSISTENT),
             busy=_is_busy(folder),
             plugged=bool(flags & _IFF_PROMISC),
+            arp=not flags & _IFF_NOARP,
         )
     return Devices(taps, others)
 
@@ -143,7 +147,7 @@ def plan(orders: Iterable[SliceOrder], have: Devices, *, owner: int | None) -> T
     adjust = [
         (old, _as_is(old, new))
         for old, new in pairs
-        if (old, new) not in recreate and (not old.up or old.group != new.group)
+        if (old, new) not in recreate and (not old.up or old.arp or old.group != new.group)
     ]
     return TapPlan(
         owner=owner,
@@ -164,11 +168,12 @@ def apply_present(todo: TapPlan, runner: Runner) -> None:
         lines.append(f"tuntap del dev {old.name} mode tap")
     for tap in (*todo.create, *(new for _old, new in todo.recreate)):
         lines.append(f"tuntap add dev {tap.name} mode tap user {todo.owner}")
-        # The host itself has nothing to say on a tenant's link, so the tap gets no address of its own.
+        # The host itself has nothing to say on a tenant's link: the tap gets no address of its own, and gives none of
+        # the host's others away. Beside the userspace datapath the host's stack hears all that a guest says.
         lines.append(f"link set dev {tap.name} addrgenmode none")
-        lines.append(f"link set dev {tap.name} group {tap.group} up")
+        lines.append(f"link set dev {tap.name} arp off group {tap.group} up")
     for _old, new in todo.adjust:
-        lines.append(f"link set dev {new.name} group {new.group} up")
+        lines.append(f"link set dev {new.name} arp off group {new.group} up")
     if lines:
         runner.run(["ip", "-batch", "-"], stdin="".join(f"{line}\n" for line in lines))
 

@@ -17,16 +17,22 @@ SLICES = [{"slice_id": 1000, "vms": [vm(1001, None, 100)]}]
 
 
 def runner() -> FakeRunner:
-    return FakeRunner().tell("ovs-vsctl").tell("ovs-vsctl", "--timeout=120", "--format=json", stdout=NOTHING)
+    host = FakeRunner().tell("ovs-vsctl").tell("ovs-vsctl", "--timeout=120", "--format=json", stdout=NOTHING)
+    return host.tell("ovs-ofctl")
 
 
-def test_taps_come_before_their_ports(monkeypatch):
+def test_taps_come_before_flows_and_flows_before_ports(monkeypatch, tmp_path):
     monkeypatch.setattr(ovs_ports.taps, "observe", Devices)
     host = runner().tell("ip")
-    result = modules.run(monkeypatch, ovs_ports, host, slices=SLICES, user=getpass.getuser())
+    slices = [{"slice_id": 1000, "vms": [vm(1001, None, 100, state_dir=str(tmp_path))]}]
+    result = modules.run(monkeypatch, ovs_ports, host, slices=slices, user=getpass.getuser(), state_dir=str(tmp_path))
 
-    assert [argv[0] for argv in host.argvs] == ["ovs-vsctl", "ip", "ovs-vsctl"]
-    assert result["diff"]["after"] == (
+    assert [argv[0] for argv in host.argvs] == ["ovs-vsctl", "ovs-ofctl", "ip", "ovs-ofctl", "ovs-vsctl"]
+    saved = (tmp_path / "flows" / "1000.flows").read_text()
+    assert saved == "cookie=0x636c7264000003e8,table=0,priority=50,in_port=1000,actions=NORMAL\n"
+    assert saved in (host.stdins[3] or "")
+    assert sorted(result["flows"]) == sorted((host.stdins[3] or "").splitlines())
+    assert result["diff"]["after"].startswith(
         f"tap tap_1001_eth0: up, group 1000, owner {os.getuid()}\n"
         f"tap tap_1001_eth1: up, group 1000, owner {os.getuid()}\n"
         "port tap_1001_eth1: access VLAN 100 on br-int\n"
@@ -35,7 +41,7 @@ def test_taps_come_before_their_ports(monkeypatch):
 
 def test_check_mode_plans_for_a_host_that_is_yet_to_be_prepared(monkeypatch):
     monkeypatch.setattr(ovs_ports.taps, "observe", Devices)
-    host = FakeRunner().tell("ovs-vsctl", rc=127)
+    host = FakeRunner().tell("ovs-vsctl", rc=127).tell("ovs-ofctl", rc=127)
     args = {"slices": SLICES, "user": "no-such-user-of-ours"}
     result = modules.run(monkeypatch, ovs_ports, host, _ansible_check_mode=True, **args)
 
@@ -50,3 +56,13 @@ def test_orders_that_no_host_should_be_given_are_refused(monkeypatch):
     result = modules.run(monkeypatch, ovs_ports, FakeRunner(), slices=slices)
 
     assert result["reasons"] == ["VM 1001: VLAN 5000 of eth0 is not between 1 and 4094"]
+
+
+def test_infrastructure_without_an_address_is_refused(monkeypatch):
+    result = modules.run(monkeypatch, ovs_ports, FakeRunner(), slices=[], gateway="10.60.7", dhcp_server="10.60.7")
+
+    assert result["reasons"] == [
+        "gateway '10.60.7' is not an IPv4 address",
+        "dhcp_server '10.60.7' is not an IPv4 address",
+        "gateway and DHCP server are both 10.60.7",
+    ]

@@ -40,6 +40,7 @@ def test_the_order_of_a_worker() -> None:
         "slices": [
             {
                 "slice_id": 1000,
+                "peers": [],
                 "vms": [
                     {
                         "vm_id": 1001,
@@ -57,6 +58,7 @@ def test_the_order_of_a_worker() -> None:
                                 "mac": "52:54:00:03:e9:00",
                                 "vlan_id": 400,
                                 "link_id": None,
+                                "address": "10.60.7.101",
                             },
                             {
                                 "name": "eth1",
@@ -64,6 +66,7 @@ def test_the_order_of_a_worker() -> None:
                                 "mac": "52:54:00:03:e9:01",
                                 "vlan_id": 100,
                                 "link_id": 1,
+                                "address": None,
                             },
                         ],
                     }
@@ -71,7 +74,7 @@ def test_the_order_of_a_worker() -> None:
             }
         ],
     }
-    assert orders["workers"]["10.0.10.3"]["slices"] == [{"slice_id": 1000, "vms": []}]
+    assert orders["workers"]["10.0.10.3"]["slices"] == [{"slice_id": 1000, "peers": [], "vms": []}]
     assert orders["network_node"]["slices"] == [
         {
             "slice_id": 1000,
@@ -86,7 +89,9 @@ def test_what_is_deleted_is_on_no_order() -> None:
     hand_out([one])
     settling.remove(held, one)
     orders = work_orders(held, [one], "/x")
-    assert [order["slices"] for order in orders["workers"].values()] == [[{"slice_id": 1000, "vms": []}]] * 2
+    assert [order["slices"] for order in orders["workers"].values()] == [
+        [{"slice_id": 1000, "peers": [], "vms": []}]
+    ] * 2
     assert orders["network_node"]["slices"] == [{"slice_id": 1000, "reservations": []}]
 
 
@@ -190,3 +195,12 @@ def test_without_a_network_node_the_workers_are_enough() -> None:
     settling.remove(held, one)
     tell(held, report("10.0.10.1"), report("10.0.10.2"))
     assert held.slices == {}
+
+
+def test_peers_meet_on_every_worker_if_the_slice_says_so() -> None:
+    held = cluster()
+    one = put(held, topology())
+    one.extra["peers"] = True
+    orders = work_orders(held, [one], "/x")
+    peers = [{"mac": "52:54:00:03:e9:00", "address": "10.60.7.101"}]
+    assert [order["slices"][0]["peers"] for order in orders["workers"].values()] == [peers, peers]

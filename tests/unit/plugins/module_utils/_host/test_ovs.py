@@ -20,7 +20,7 @@ from .fakes import (
 )
 
 IDS = {"cloudrepo-slice": "1000", "cloudrepo-vm": "1001", "cloudrepo-interface": "eth0", "cloudrepo-link": "100"}
-GOOD = Port("tap_1001_eth0", "br-int", tag=100, vlan_mode="access", external_ids=IDS)
+GOOD = Port("tap_1001_eth0", "br-int", tag=100, vlan_mode="access", external_ids=IDS, number=1000, live_number=1000)
 
 
 def switch(*ports: Port, **bridges: str) -> Switch:
@@ -44,7 +44,10 @@ def table(*headings: str, rows: list[list[Any]]) -> str:
 
 
 def test_database_is_read_in_one_call():
-    text = table("name", "ports", "datapath_type", rows=[["br-int", ["set", [["uuid", "p1"], ["uuid", "p2"]]], ""]])
+    text = table(
+        *("name", "ports", "datapath_type", "fail_mode"),
+        rows=[["br-int", ["set", [["uuid", "p1"], ["uuid", "p2"]]], "", "secure"]],
+    )
     text += "\n" + table(
         *("_uuid", "name", "tag", "vlan_mode", "trunks", "external_ids", "interfaces"),
         rows=[
@@ -52,15 +55,26 @@ def test_database_is_read_in_one_call():
             [["uuid", "p2"], "gw", ["set", []], ["set", []], ["set", [2, 1]], ["map", []], ["uuid", "i2"]],
         ],
     )
-    text += "\n" + table("_uuid", "type", rows=[[["uuid", "i1"], ""], [["uuid", "i2"], "internal"]])
+    text += "\n" + table(
+        *("_uuid", "type", "ofport", "ofport_request"),
+        rows=[[["uuid", "i1"], "", 1000, 1000], [["uuid", "i2"], "internal", -1, ["set", []]]],
+    )
     runner = FakeRunner().tell(*VSCTL, "--format=json", stdout=text)
 
     assert ovsdb.observe(runner) == Switch(
         bridges={"br-int": "system"},
         ports={
-            "tap_1": Port("tap_1", "br-int", tag=100, vlan_mode="access", external_ids={"a": "b"}),
-            "gw": Port("gw", "br-int", trunks=(1, 2), kind="internal"),
+            "tap_1": Port(
+                *("tap_1", "br-int"),
+                tag=100,
+                vlan_mode="access",
+                external_ids={"a": "b"},
+                number=1000,
+                live_number=1000,
+            ),
+            "gw": Port("gw", "br-int", trunks=(1, 2), kind="internal", live_number=-1),
         },
+        fail_modes={"br-int": "secure"},
     )
     assert len(runner.argvs) == 1
 
@@ -77,6 +91,7 @@ def test_access_port_is_added_and_tagged_in_one_transaction():
             *("--", "set", "Port", "tap_1001_eth0", "vlan_mode=access", "tag=100"),
             *("external_ids:cloudrepo-interface=eth0", "external_ids:cloudrepo-link=100"),
             *("external_ids:cloudrepo-slice=1000", "external_ids:cloudrepo-vm=1001"),
+            *("--", "set", "Interface", "tap_1001_eth0", "ofport_request=1000"),
         ]
     ]
     assert todo.after == ["port tap_1001_eth0: access VLAN 100 on br-int"]
@@ -120,7 +135,7 @@ def test_foreign_identities_are_no_drift():
 def test_port_on_another_bridge_is_moved_in_the_same_transaction():
     todo = access(switch(Port(**{**vars(GOOD), "bridge": "br-ex"})), 100)
 
-    assert [command[0] for command in todo.commands] == ["del-port", "add-port", "set"]
+    assert [command[0] for command in todo.commands] == ["del-port", "add-port", "set", "set"]
 
 
 def test_what_carries_the_slices_id_and_is_not_listed_goes():
@@ -140,7 +155,7 @@ def test_port_whose_tap_was_made_anew_is_plugged_again_in_two_transactions():
 
     assert todo.changed
     assert todo.unplug_commands == [["del-port", "br-int", "tap_1001_eth0"]]
-    assert [command[0] for command in todo.commands] == ["add-port", "set"]
+    assert [command[0] for command in todo.commands] == ["add-port", "set", "set"]
 
 
 def test_bridge_comes_with_its_ports():
@@ -151,9 +166,10 @@ def test_bridge_comes_with_its_ports():
         ["set", "Bridge", "br-int", "datapath_type=netdev"],
         ["add-port", "br-int", "trunk0"],
         ["set", "Port", "trunk0", "vlan_mode=trunk", "trunks=1-4094", "external_ids:cloudrepo-infrastructure=true"],
+        ["set", "Interface", "trunk0", "ofport_request=1"],
         ["add-port", "br-int", "gw400"],
         ["set", "Port", "gw400", "vlan_mode=access", "tag=400", "external_ids:cloudrepo-infrastructure=true"],
-        ["set", "Interface", "gw400", "type=internal"],
+        ["set", "Interface", "gw400", "type=internal", "ofport_request=2"],
     ]
     assert todo.after == [
         "bridge br-int: datapath netdev",
@@ -165,8 +181,8 @@ def test_bridge_comes_with_its_ports():
 def test_bridge_that_is_there_stays():
     mark = {"cloudrepo-infrastructure": "true"}
     have = switch(
-        Port("trunk0", "br-int", vlan_mode="trunk", trunks=ALL_VLANS, external_ids=mark),
-        Port("gw400", "br-int", tag=400, vlan_mode="access", external_ids=mark, kind="internal"),
+        Port("trunk0", "br-int", vlan_mode="trunk", trunks=ALL_VLANS, external_ids=mark, number=1),
+        Port("gw400", "br-int", tag=400, vlan_mode="access", external_ids=mark, kind="internal", number=2),
         GOOD,
     )
 
@@ -194,3 +210,42 @@ def test_bridge_goes_with_all_its_ports():
     assert todo.commands == [["del-br", "br-int"]]
     assert todo.before == ["bridge br-int: datapath system"]
     assert not bridge(Switch(), present=False).changed
+
+
+def test_numbers_are_kept_and_new_ones_avoid_what_is_taken():
+    have = switch(GOOD, Port("tap_9_eth0", "br-int", number=1001), Port("eno1", "br-int", live_number=1002))
+    todo = ovs.plan_access_ports(orders(vm(1001, 100, 101)), have, bridge="br-int", reserved={1003})
+
+    assert todo.numbers == {"tap_1001_eth0": 1000, "tap_1001_eth1": 1004}
+
+
+def test_number_that_two_ports_ask_for_is_given_up():
+    todo = access(switch(GOOD, Port("other", "br-int", number=1000)), 100)
+
+    assert todo.commands[-1] == ["set", "Interface", "tap_1001_eth0", "ofport_request=1001"]
+    assert todo.before != todo.after
+
+
+def test_port_that_did_not_get_its_number_is_plugged_again():
+    assert access(switch(Port(**{**vars(GOOD), "live_number": 3})), 100).unplug_commands
+
+
+def test_port_leaves_the_switch_on_its_way_to_vlan_400_and_back():
+    todo = access(switch(GOOD), 400)
+
+    assert todo.unplug_commands == [["del-port", "br-int", "tap_1001_eth0"]]
+    assert [command[0] for command in todo.commands] == ["add-port", "set", "set"]
+    assert access(switch(Port(**{**vars(GOOD), "tag": 400})), 100).unplug_commands
+    assert not access(switch(GOOD), 101).unplug_commands
+
+
+def test_bridge_without_flows_may_be_told_to_drop():
+    todo = ovs.plan_bridge(name="br-int", datapath_type=None, ports=[], have=switch(), present=True, fail_mode="secure")
+    same = Switch({"br-int": "system"}, {}, {"br-int": "secure"})
+
+    assert todo.commands == [["set", "Bridge", "br-int", "fail_mode=secure"]]
+    assert (todo.before, todo.after) == (["bridge br-int: fail mode standalone"], ["bridge br-int: fail mode secure"])
+    assert not ovs.plan_bridge(
+        name="br-int", datapath_type=None, ports=[], have=same, present=True, fail_mode="secure"
+    ).changed
+    assert not bridge(same).changed

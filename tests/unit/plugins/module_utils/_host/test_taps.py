@@ -33,7 +33,7 @@ def devices(*found: Tap, **others: int) -> Devices:
 
 def test_devices_are_read_from_sysfs(tmp_path):
     device(tmp_path, "lo", netdev_group=0, flags="0x9")
-    device(tmp_path, "tap_1001_eth0", netdev_group=1000, tun_flags="0x1802", owner=UID, flags="0x1103", carrier=1)
+    device(tmp_path, "tap_1001_eth0", netdev_group=1000, tun_flags="0x1802", owner=UID, flags="0x1183", carrier=1)
     device(tmp_path, "tap_1002_eth0", netdev_group=1000, tun_flags="0x1002", owner=-1, flags="0x1002")
     device(tmp_path, "tun0", netdev_group=7, tun_flags="0x1001")
     (tmp_path / "bonding_masters").write_text("")
@@ -41,7 +41,7 @@ def test_devices_are_read_from_sysfs(tmp_path):
     assert taps.observe(str(tmp_path)) == Devices(
         taps={
             "tap_1001_eth0": Tap("tap_1001_eth0", 1000, UID, busy=True, plugged=True),
-            "tap_1002_eth0": Tap("tap_1002_eth0", 1000, -1, up=False, persistent=False),
+            "tap_1002_eth0": Tap("tap_1002_eth0", 1000, -1, up=False, persistent=False, arp=True),
         },
         others={"lo": 0, "tun0": 7},
     )
@@ -56,10 +56,10 @@ def test_missing_taps_are_made_in_one_batch():
     assert runner.stdins == [
         "tuntap add dev tap_1001_eth0 mode tap user 998\n"
         "link set dev tap_1001_eth0 addrgenmode none\n"
-        "link set dev tap_1001_eth0 group 1000 up\n"
+        "link set dev tap_1001_eth0 arp off group 1000 up\n"
         "tuntap add dev tap_1001_eth1 mode tap user 998\n"
         "link set dev tap_1001_eth1 addrgenmode none\n"
-        "link set dev tap_1001_eth1 group 1000 up\n"
+        "link set dev tap_1001_eth1 arp off group 1000 up\n"
     ]
     assert todo.after == [
         "tap tap_1001_eth0: up, group 1000, owner 998",
@@ -107,13 +107,13 @@ def test_name_of_another_device_is_refused():
         taps.plan(orders(vm(1001, 100)), devices(tap_1001_eth0=0), owner=UID)
 
 
-@pytest.mark.parametrize("changes", [{"up": False}, {"group": 7}])
+@pytest.mark.parametrize("changes", [{"up": False}, {"group": 7}, {"arp": True}])
 def test_state_and_group_are_mended_in_place(changes):
     todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", **changes)), owner=UID)
     runner = FakeRunner().tell("ip")
     taps.apply_present(todo, runner)
 
-    assert runner.stdins == ["link set dev tap_1001_eth0 group 1000 up\n"]
+    assert runner.stdins == ["link set dev tap_1001_eth0 arp off group 1000 up\n"]
     assert len(todo.before) == len(todo.after) == 1
 
 

@@ -1,0 +1,199 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: console
+short_description: Runs commands in a VM over its serial console
+version_added: 1.0.0
+description:
+  - Reaches a guest by the root shell on its serial console, through the worker that runs it. The guest needs no
+    network, no agent, no address and no Python; a console carries no files, so M(ansible.builtin.raw) is what works.
+  - The worker is reached by ssh with the options of P(ansible.builtin.ssh#connection), taken from the guest's
+    variables, so C(ansible_host) and the like are the B(worker's). The user there must be root, whom alone the
+    console's socket is open to.
+  - M(cloudrepo.slices.console_command) does the same from a task on the worker.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+options:
+  vm_id:
+    description:
+      - The VM.
+    type: int
+    required: true
+    vars:
+      - name: cloudrepo_vm_id
+  through:
+    description:
+      - How the worker is reached, V(local) if it is the machine that Ansible runs on.
+    type: str
+    choices: [ssh, local]
+    default: ssh
+    vars:
+      - name: cloudrepo_console_through
+  worker_python:
+    description:
+      - The worker's Python, 3.9 or newer.
+    type: str
+    default: /usr/bin/python3
+    vars:
+      - name: cloudrepo_console_worker_python
+  timeout_s:
+    description:
+      - Seconds for a command, the guest's boot included.
+    type: int
+    default: 60
+    vars:
+      - name: cloudrepo_console_timeout_s
+"""
+
+EXAMPLES = r"""
+# A guest in the inventory; worker1 is the host that runs it.
+# guests:
+#   hosts:
+#     vm1:
+#       ansible_connection: cloudrepo.slices.console
+#       cloudrepo_vm_id: 1001
+#       ansible_host: "{{ hostvars.worker1.ansible_host }}"
+#       ansible_user: root
+- name: Ask a guest for its addresses
+  hosts: guests
+  gather_facts: false
+  tasks:
+    - name: Ask
+      ansible.builtin.raw: ip address
+      changed_when: false
+"""
+
+import inspect
+import json
+import shlex
+from types import ModuleType
+from typing import Any, NoReturn
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.connection import ConnectionBase
+from ansible.plugins.loader import connection_loader
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils import errors
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import serial
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import serial_socket
+
+# What the worker runs of ours, under names that keep their relative imports true.
+SHIPPED: tuple[tuple[str, ModuleType | None], ...] = (
+    ("console", None),
+    ("console.errors", errors),
+    ("console._host", None),
+    ("console._host.serial", serial),
+)
+_PROGRAM = r"""
+import json, sys, time, types
+
+def load(modules):
+    for name, source in modules:
+        module = sys.modules[name] = types.ModuleType(name)
+        if source is None:
+            module.__path__ = []
+        else:
+            module.__package__ = name.rpartition(".")[0]
+            exec(compile(source, name, "exec"), module.__dict__)
+
+def answer(path, command, timeout_s):
+    from console._host import serial
+    from console.errors import SlicesError
+
+    begin = time.monotonic()
+    try:
+        with serial.open_console(path, timeout_s=timeout_s) as console:
+            left_s = timeout_s - (time.monotonic() - begin)
+            told = serial.run(console, command, timeout_s=left_s)
+    except (OSError, SlicesError) as error:
+        return {"error": str(error)}
+    return {"rc": told.rc, "stdout": told.stdout}
+"""
+
+
+class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible has no types
+    """A guest's serial console."""
+
+    transport = "cloudrepo.slices.console"
+    has_pipelining = False
+
+    def __init__(self, play_context: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(play_context, *args, **kwargs)
+        self._to_worker: Any = None
+
+    @property
+    def ssh_type_conn(self) -> Any:
+        """The connection to the worker; by this name Ansible finds it and gives it the options of its own."""
+        if self._to_worker is None:
+            self._to_worker = connection_loader.get(f"ansible.builtin.{self.get_option('through')}", self._play_context)
+        return self._to_worker
+
+    def _connect(self) -> Connection:
+        self._connected = True
+        return self
+
+    def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
+        """Run C(cmd) in the guest; what it writes comes back as one stream, for a console has no other."""
+        super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
+        if in_data:
+            _refuse("gives a command no input")
+        if "ansible-tmp-" in cmd:
+            # A module begins with a folder for its files; the guest's own words for why it has none tell nobody.
+            _refuse("runs no modules")
+        program = program_for(self.get_option("vm_id"), cmd, timeout_s=self.get_option("timeout_s"))
+        python = shlex.quote(self.get_option("worker_python"))
+        rc, stdout, stderr = self.ssh_type_conn.exec_command(f"{python} -", in_data=program, sudoable=False)
+        told = read_answer(stdout)
+        if told is None:
+            text = bytes(stderr or stdout).decode("utf-8", "replace").strip()
+            raise AnsibleConnectionFailure(f"the worker of VM {self.get_option('vm_id')} failed with code {rc}: {text}")
+        if "error" in told:
+            raise AnsibleConnectionFailure(f"VM {self.get_option('vm_id')}: {told['error']}")
+        return told["rc"], told["stdout"].encode("utf-8"), b""
+
+    def put_file(self, in_path: str, out_path: str) -> None:  # noqa: ARG002 # the base class has both
+        """Refuse."""
+        _refuse(f"cannot put {out_path} into a guest")
+
+    def fetch_file(self, in_path: str, out_path: str) -> None:  # noqa: ARG002 # the base class has both
+        """Refuse."""
+        _refuse(f"cannot fetch {in_path} from a guest")
+
+    def close(self) -> None:
+        """Let go of the worker."""
+        if self._to_worker is not None:
+            self._to_worker.close()
+        self._connected = False
+
+
+def program_for(vm_id: int, command: str, *, timeout_s: float) -> bytes:
+    """The Python program that runs C(command) on the worker, to be read from standard input."""
+    modules = [(name, None if module is None else inspect.getsource(module)) for name, module in SHIPPED]
+    arguments = {"path": serial_socket(vm_id), "command": command, "timeout_s": timeout_s}
+    # JSON in ASCII without a line end is also a literal's content, whatever the worker's language.
+    lines = [
+        _PROGRAM,
+        f"load(json.loads({json.dumps(modules)!r}))",
+        f"print(json.dumps(answer(**json.loads({json.dumps(arguments)!r}))))",
+    ]
+    return "\n".join([*lines, ""]).encode("ascii")
+
+
+def read_answer(stdout: bytes) -> dict[str, Any] | None:
+    """What the program said: C(rc) and C(stdout), or C(error); nothing when it did not come to its end."""
+    lines = stdout.decode("utf-8", "replace").strip().splitlines()
+    try:
+        told = json.loads(lines[-1]) if lines else None
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) else None
+
+
+def _refuse(what: str) -> NoReturn:
+    raise AnsibleError(
+        f"the connection cloudrepo.slices.console {what}: a serial console carries commands alone. "
+        "Use ansible.builtin.raw, and gather_facts: false"
+    )

@@ -1,0 +1,370 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Who may speak on a worker's bridge: OpenFlow that guards VLAN 400 and leaves links transparent.
+
+Five small tables (docs/decisions/0005-vlan-400-is-forwarded-by-flows.md):
+
+0. port: links and their trunks go on as a switch does it; VLAN 400 goes to the guard; an unlisted port says nothing.
+1. MAC: a frame of a VM is untagged and has its interface's source address.
+2. address: so has its ARP and its IPv4; nothing else passes, nor does an answer of a DHCP server.
+3. origin: what VLAN 400 brings in from the trunk comes from the gateway, the DHCP server or a peer.
+4. destination: VMs and infrastructure meet, peers meet, others do not. Nothing is flooded or learned.
+
+Register 0 holds who speaks: a slice's id, or C(INFRASTRUCTURE).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ..errors import Refused
+from ..models import MANAGEMENT_VLAN
+from . import files
+from .order import SliceOrder
+from .ovs import INFRASTRUCTURE as INFRASTRUCTURE_MARK
+from .ovsdb import Port, Switch
+from .runner import Runner
+
+# Our flows have these upper 32 bits in their cookie; the lower ones are the slice's id, or 0 for what all slices share.
+COOKIE = 0x636C7264 << 32
+SHARED = 0
+# No slice has this id: they count from 1000.
+INFRASTRUCTURE = 0xFFFFFFFF
+OFCTL = ("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60")
+
+_PORT, _MAC, _ADDRESS, _ORIGIN, _DESTINATION = range(5)
+_BROADCAST = "ff:ff:ff:ff:ff:ff"
+_UNTAGGED = "vlan_tci=0x0000/0x1fff"
+_DROP = "drop"
+_ON_TRUNK = f"push_vlan:0x8100,set_field:{MANAGEMENT_VLAN | 0x1000}->vlan_vid"
+
+
+@dataclass(frozen=True)
+class Management:
+    """The infrastructure's addresses on VLAN 400."""
+
+    gateway: str
+    dhcp_server: str
+
+    @property
+    def addresses(self) -> tuple[str, str]:
+        """All of them."""
+        return (self.gateway, self.dhcp_server)
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A flow.
+
+    Attributes:
+        owner: a slice's id, or C(SHARED).
+        match: its fields as the switch writes them; their order is of no meaning.
+    """
+
+    owner: int
+    table: int
+    priority: int
+    match: frozenset[str]
+    actions: str
+
+    def __str__(self) -> str:
+        return f"flow {self._key} actions={self.actions}"
+
+    @property
+    def text(self) -> str:
+        """The flow as C(ovs-ofctl) reads it."""
+        return f"cookie={COOKIE | self.owner:#x},{self._key},actions={self.actions}"
+
+    @property
+    def removal(self) -> str:
+        """What removes this flow and no other."""
+        return f"delete_strict cookie={COOKIE | self.owner:#x}/-1,{self._key}"
+
+    @property
+    def slot(self) -> tuple[int, int, frozenset[str]]:
+        """What tells flows apart in the switch: one that is added replaces the one in its place."""
+        return (self.table, self.priority, self.match)
+
+    @property
+    def in_port(self) -> int | None:
+        """The port that it is about."""
+        return next((int(each[8:]) for each in self.match if each.startswith("in_port=") and each[8:].isdigit()), None)
+
+    @property
+    def _key(self) -> str:
+        # Protocols come first: only then do fields such as tp_src have a meaning.
+        fields = sorted(self.match, key=lambda each: ("=" in each, each))
+        return ",".join([f"table={self.table}", f"priority={self.priority}", *fields])
+
+
+@dataclass(frozen=True)
+class FlowPlan:
+    """What has to happen to flows, and to the files from which they come back when the switch starts anew.
+
+    Attributes:
+        files: by name the texts of files that differ; empty where a file has to go.
+    """
+
+    add: tuple[Flow, ...] = ()
+    remove: tuple[Flow, ...] = ()
+    files: Mapping[str, str] | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.add or self.remove or self.files)
+
+    @property
+    def before(self) -> list[str]:
+        """A line for each flow that goes."""
+        return sorted(str(flow) for flow in self.remove)
+
+    @property
+    def after(self) -> list[str]:
+        """A line for each flow that comes."""
+        return sorted(str(flow) for flow in self.add) + [f"flows saved: {name}" for name in sorted(self.files or ())]
+
+    @property
+    def bundle(self) -> str:
+        """What C(ovs-ofctl) carries out as one."""
+        slots = {flow.slot for flow in self.add}
+        lines = [flow.removal for flow in self.remove if flow.slot not in slots]
+        return "".join(f"{line}\n" for line in (*lines, *(flow.text for flow in self.add)))
+
+
+def mac_of(address: str) -> str:
+    """The MAC that infrastructure has on VLAN 400, made from its address so that every host knows it.
+
+    Raises:
+        ValueError: not an IPv4 address.
+    """
+    return "02:00:" + ":".join(f"{byte:02x}" for byte in ipaddress.IPv4Address(address).packed)
+
+
+def read_management(gateway: str, dhcp_server: str) -> Management:
+    """The infrastructure's addresses.
+
+    Raises:
+        Refused: one that is not an IPv4 address, or both the same.
+    """
+    reasons = []
+    for name, address in (("gateway", gateway), ("dhcp_server", dhcp_server)):
+        try:
+            ipaddress.IPv4Address(address)
+        except ValueError:
+            reasons.append(f"{name} {address!r} is not an IPv4 address")
+    if gateway == dhcp_server:
+        reasons.append(f"gateway and DHCP server are both {gateway}")
+    if reasons:
+        raise Refused(reasons)
+    return Management(gateway, dhcp_server)
+
+
+def observe(runner: Runner, bridge: str) -> frozenset[Flow]:
+    """Our flows on the bridge.
+
+    Raises:
+        CommandFailed: there is no such bridge, or the switch does not answer.
+    """
+    ours = f"cookie={COOKIE:#x}/{0xFFFFFFFF << 32:#x}"
+    text = runner.run([*OFCTL, "--no-stats", "--no-names", "dump-flows", bridge, ours]).stdout
+    return frozenset(_read(line) for line in text.splitlines() if " actions=" in line)
+
+
+def plan(wanted: Iterable[Flow], have: Iterable[Flow], owners: Iterable[int], saved: Mapping[str, str]) -> FlowPlan:
+    """What makes the flows of C(owners) those wanted, on the switch and in the files."""
+    owners = frozenset(owners)
+    wanted = frozenset(wanted)
+    ours = frozenset(flow for flow in have if flow.owner in owners)
+    texts = {file_of(owner): _text(flow for flow in wanted if flow.owner == owner) for owner in owners}
+    return FlowPlan(
+        add=tuple(sorted(wanted - ours, key=str)),
+        remove=tuple(sorted(ours - wanted, key=str)),
+        files={name: text for name, text in texts.items() if saved.get(name, "") != text},
+    )
+
+
+def file_of(owner: int) -> str:
+    """The name of the file that holds an owner's flows."""
+    return f"{'shared' if owner == SHARED else owner}.flows"
+
+
+def read_saved(folder: str, owners: Iterable[int]) -> dict[str, str]:
+    """The texts of the files of flows that are there, by name."""
+    texts = {file_of(owner): files.read_text(f"{folder}/{file_of(owner)}") for owner in owners}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def apply(todo: FlowPlan, runner: Runner, *, bridge: str, folder: str) -> None:
+    """Save the flows in C(folder), which exists, then change them on the switch, all at one moment or none."""
+    for name, text in (todo.files or {}).items():
+        if text:
+            files.write_text(f"{folder}/{name}", text, mode=0o644)
+        else:
+            files.remove(f"{folder}/{name}")
+    if todo.bundle:
+        runner.run([*OFCTL, "--bundle", "add-flows", bridge, "-"], stdin=todo.bundle)
+
+
+def shared_flows(switch: Switch, *, bridge: str, management: Management) -> frozenset[Flow]:
+    """The flows that are there whatever slices there are.
+
+    Without any flow of ours a port that is new may say nothing, so a VM cannot be faster than its guard.
+    """
+    trunks, local, others = _infrastructure(switch, bridge)
+    to_infrastructure = ",".join(_outputs(local)) if local else _to_trunks(trunks)
+    found = [_shared(table, 0, [], _DROP) for table in range(5)]
+    found += [_shared(_PORT, 50, [f"in_port={number}"], "NORMAL") for number in (*trunks, *others)]
+    for number in trunks:
+        tagged = [f"in_port={number}", f"dl_vlan={MANAGEMENT_VLAN}"]
+        found.append(_shared(_PORT, 100, tagged, f"pop_vlan,goto_table:{_ORIGIN}"))
+    for number in local:
+        found.append(_shared(_PORT, 100, [f"in_port={number}"], _as(INFRASTRUCTURE, _DESTINATION)))
+    # An answer that a client wants as a broadcast names it nowhere but in its payload, so all VMs hear it.
+    answer = ["udp", f"dl_src={mac_of(management.dhcp_server)}", f"dl_dst={_BROADCAST}", "tp_src=67", "tp_dst=68"]
+    for number in (*trunks, *local):
+        vlan = [f"dl_vlan={MANAGEMENT_VLAN}"] if number in trunks else []
+        found.append(_shared(_PORT, 110, [f"in_port={number}", *vlan, *answer], "NORMAL"))
+    found.append(_shared(_ADDRESS, 100, ["udp", "tp_src=67"], _DROP))
+    for match in _for_infrastructure(management):
+        found.append(_shared(_DESTINATION, 50, match, to_infrastructure))
+        if local:
+            found.append(_shared(_ORIGIN, 50, match, to_infrastructure))
+    if local:
+        for number in local:
+            match = [f"reg0={INFRASTRUCTURE:#x}", f"in_port={number}"]
+            found.append(_shared(_DESTINATION, 10, match, _to_trunks(trunks)))
+    else:
+        for address in management.addresses:
+            found.append(_shared(_ORIGIN, 60, [f"dl_src={mac_of(address)}"], _as(INFRASTRUCTURE, _DESTINATION)))
+    return frozenset(found)
+
+
+def slice_flows(order: SliceOrder, numbers: Mapping[str, int], switch: Switch, *, bridge: str) -> frozenset[Flow]:
+    """The flows of a slice's ports.
+
+    Args:
+        order: the slice.
+        numbers: by tap the OpenFlow number that its port has or will have.
+        switch: what the host has.
+        bridge: the bridge that the ports are on.
+    """
+    trunks, _local, _others = _infrastructure(switch, bridge)
+    owner = order.slice_id
+    found: list[Flow] = []
+    here = set()
+    for vm in order.vms:
+        for nic in vm.interfaces:
+            number = numbers.get(nic.tap)
+            if number is None:
+                continue
+            if nic.vlan_id != MANAGEMENT_VLAN:
+                found.append(_flow(owner, _PORT, 50, [f"in_port={number}"], "NORMAL"))
+                continue
+            here.add(nic.mac)
+            found += _guard(owner, number, nic.mac, nic.address)
+            speakers = [INFRASTRUCTURE, *([owner] if order.peers else [])]
+            found += [
+                flow for who in speakers for flow in _deliver(owner, who, nic.mac, nic.address, f"output:{number}")
+            ]
+    # A slice without a port here leaves no flow here.
+    for peer in order.peers if here else ():
+        if peer.mac not in here:
+            found.append(_flow(owner, _ORIGIN, 50, [f"dl_src={peer.mac}"], _as(owner, _DESTINATION)))
+            found += _deliver(owner, owner, peer.mac, peer.address, _to_trunks(trunks))
+    return frozenset(found)
+
+
+def _guard(owner: int, number: int, mac: str, address: str | None) -> list[Flow]:
+    port = f"in_port={number}"
+    ask = ["udp", port, "nw_src=0.0.0.0", "nw_dst=255.255.255.255", "tp_src=68", "tp_dst=67"]
+    found = [
+        _flow(owner, _PORT, 50, [port], f"goto_table:{_MAC}"),
+        _flow(owner, _MAC, 50, [port, _UNTAGGED, f"dl_src={mac}"], _as(owner, _ADDRESS)),
+        _flow(owner, _ADDRESS, 50, ask, f"goto_table:{_DESTINATION}"),
+    ]
+    if address is not None:
+        arp = ["arp", port, f"arp_sha={mac}", f"arp_spa={address}"]
+        found.append(_flow(owner, _ADDRESS, 50, arp, f"goto_table:{_DESTINATION}"))
+        found.append(_flow(owner, _ADDRESS, 50, ["ip", port, f"nw_src={address}"], f"goto_table:{_DESTINATION}"))
+    return found
+
+
+def _deliver(owner: int, speaker: int, mac: str, address: str | None, actions: str) -> list[Flow]:
+    """Lets C(speaker) reach an interface, which C(owner) has."""
+    who = f"reg0={speaker:#x}"
+    found = [_flow(owner, _DESTINATION, 60, [who, f"dl_dst={mac}"], actions)]
+    if address is not None:
+        asked = ["arp", who, f"dl_dst={_BROADCAST}", f"arp_tpa={address}"]
+        found.append(_flow(owner, _DESTINATION, 60, asked, actions))
+    return found
+
+
+def _for_infrastructure(management: Management) -> list[list[str]]:
+    """What matches frames that are for the infrastructure."""
+    found = [["udp", f"dl_dst={_BROADCAST}", "tp_src=68", "tp_dst=67"]]
+    for address in management.addresses:
+        found.append([f"dl_dst={mac_of(address)}"])
+        found.append(["arp", f"dl_dst={_BROADCAST}", f"arp_tpa={address}"])
+    return found
+
+
+def _infrastructure(switch: Switch, bridge: str) -> tuple[list[int], list[int], list[int]]:
+    """The numbers of infrastructure ports: trunks, those on VLAN 400, and others."""
+    trunks: list[int] = []
+    local: list[int] = []
+    others: list[int] = []
+    for port in sorted(switch.ports.values(), key=lambda each: each.name):
+        number = _number_of(port)
+        if port.bridge != bridge or INFRASTRUCTURE_MARK not in port.external_ids or number is None:
+            continue
+        if port.vlan_mode == "trunk":
+            trunks.append(number)
+        else:
+            (local if port.tag == MANAGEMENT_VLAN else others).append(number)
+    return trunks, local, others
+
+
+def _number_of(port: Port) -> int | None:
+    return port.number or (port.live_number if port.live_number and port.live_number > 0 else None)
+
+
+def _outputs(numbers: Iterable[int]) -> list[str]:
+    return [f"output:{number}" for number in numbers]
+
+
+def _to_trunks(trunks: Iterable[int]) -> str:
+    outputs = _outputs(trunks)
+    return ",".join([_ON_TRUNK, *outputs]) if outputs else _DROP
+
+
+def _as(who: int, table: int) -> str:
+    return f"load:{who:#x}->NXM_NX_REG0[],goto_table:{table}"
+
+
+def _shared(table: int, priority: int, match: Iterable[str], actions: str) -> Flow:
+    return _flow(SHARED, table, priority, match, actions)
+
+
+def _flow(owner: int, table: int, priority: int, match: Iterable[str], actions: str) -> Flow:
+    return Flow(owner, table, priority, frozenset(match), actions)
+
+
+def _read(line: str) -> Flow:
+    """A line such as C(cookie=0x1, table=0, priority=50,in_port=1 actions=NORMAL)."""
+    left, _actions, actions = line.strip().partition(" actions=")
+    fields = left.replace(" ", "").split(",")
+    known = dict(field.split("=", 1) for field in fields if field.split("=")[0] in ("cookie", "table", "priority"))
+    return Flow(
+        owner=int(known["cookie"], 16) & 0xFFFFFFFF,
+        table=int(known.get("table", 0)),
+        priority=int(known.get("priority", 32768)),
+        match=frozenset(field for field in fields if field.split("=")[0] not in ("cookie", "table", "priority")),
+        actions=actions,
+    )
+
+
+def _text(wanted: Iterable[Flow]) -> str:
+    return "".join(f"{text}\n" for text in sorted(flow.text for flow in wanted))
