@@ -78,6 +78,11 @@ slice_ids:
   type: list
   elements: int
   sample: [1000]
+fingerprints:
+  description: What tells M(cloudrepo.slices.slice_report) whether a slice was changed after its order was made.
+  returned: success
+  type: dict
+  sample: {"1000": 3f1c5bb0d0a7e2aa}
 tables:
   description: Each slice as a text table.
   returned: success

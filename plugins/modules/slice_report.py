@@ -21,6 +21,11 @@ extends_documentation_fragment:
   - cloudrepo.slices.control
   - cloudrepo.slices.selection
 options:
+  fingerprints:
+    description:
+      - What M(cloudrepo.slices.slice_plan) returned with the work orders. A slice that was changed since then gives
+        nothing up now; the next deploy does it. Without this, the reports are taken for answers to its present state.
+    type: dict
   reports:
     description:
       - What each host that was given a work order has to say.
@@ -168,6 +173,7 @@ def main() -> None:
         argument_spec={
             **CONTROL_ARGUMENTS,
             **topology.SELECTION_ARGUMENTS,
+            "fingerprints": {"type": "dict"},
             "reports": {"type": "list", "elements": "dict", "required": True, "options": REPORT},
         },
         supports_check_mode=True,

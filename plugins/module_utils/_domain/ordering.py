@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -75,6 +77,19 @@ def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> di
             "slices": [{"slice_id": one.slice_id, "reservations": _reservations(one)} for one in slices],
         },
     }
+
+
+def fingerprint(one: Slice) -> str:
+    """Return what tells whether an order is still the slice's: its VMs, and what it has given up.
+
+    A report that answers an older order says nothing of what was given up after that order was made.
+    """
+    parts: list[Any] = [
+        one.status == "deleting",
+        sorted((vm.vm_id, vm.status == "deleting") for vm in one.vms),
+        {what: sorted(held) for what, held in one.extra.get("releasing", {}).items()},
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def base_image_path(state_dir: str, checksum: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..cluster import Cluster
 from ..models import VM, Slice
+from .ordering import fingerprint
 from .settling import drop_empty_pools, forget
 
 NETWORK_NODE = "network_node"
@@ -42,8 +43,20 @@ def read_report(data: Mapping[str, Any]) -> HostReport:
     )
 
 
-def record(cluster: Cluster, slices: Sequence[Slice], reports: Sequence[HostReport]) -> list[str]:
+def record(
+    cluster: Cluster,
+    slices: Sequence[Slice],
+    reports: Sequence[HostReport],
+    fingerprints: Mapping[str, str] | None = None,
+) -> list[str]:
     """Take the reports into the slices and return what failed, a sentence each.
+
+    Args:
+        cluster: changed in place.
+        slices: those that the hosts had orders for.
+        reports: what the hosts said.
+        fingerprints: by slice id as a string, the C(fingerprint) of each slice when its order was made. A slice that
+            was changed since gives nothing up now, and its new VMs wait for their own order.
 
     Whatever was given up (VMs that are deleting, VLANs and addresses that are releasing) is forgotten only when all
     hosts that may still hold it have reported success.
@@ -54,9 +67,14 @@ def record(cluster: Cluster, slices: Sequence[Slice], reports: Sequence[HostRepo
         by_place.setdefault(report.place, []).append(report)
     done = {place for place, told in by_place.items() if not any(report.failure for report in told)}
     for one in slices:
+        is_current = (fingerprints or {}).get(str(one.slice_id)) in (None, fingerprint(one))
         for vm in one.vms:
-            _record_vm(vm, by_place.get(vm.worker_ip, []), failures)
-        _forget_what_is_gone(cluster, one, done, has_network_node=NETWORK_NODE in by_place)
+            if is_current or vm.status != "pending":
+                _record_vm(vm, by_place.get(vm.worker_ip, []), failures)
+        if is_current:
+            _forget_what_is_gone(cluster, one, done, has_network_node=NETWORK_NODE in by_place)
+        if one.status != "deleting":
+            one.status = _slice_status(one)
     return failures
 
 
@@ -81,9 +99,7 @@ def _forget_what_is_gone(cluster: Cluster, one: Slice, done: set[str], *, has_ne
         released = one.extra.pop("releasing", {}).get("vlan_ids", [])
         one.vlan_pool_used = [vlan for vlan in one.vlan_pool_used if vlan not in released]
         drop_empty_pools(one)
-    if one.status != "deleting":
-        one.status = _slice_status(one)
-    elif not one.vms:
+    if one.status == "deleting" and not one.vms:
         forget(cluster, one)
 
 

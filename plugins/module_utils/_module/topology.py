@@ -144,6 +144,7 @@ def plan(cluster: Cluster, params: Mapping[str, Any], *, check_mode: bool) -> Ou
         result={
             "work_orders": orders,
             "slice_ids": [one.slice_id for one in chosen],
+            "fingerprints": {str(one.slice_id): ordering.fingerprint(one) for one in chosen},
             "tables": [describing.slice_table(one) for one in chosen],
         },
     )
@@ -154,7 +155,7 @@ def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     chosen = _choose(cluster, params)
     before = {one.slice_id: Slice.from_dict(one.to_dict()) for one in chosen}
     reports = [reporting.read_report(data) for data in params["reports"]]
-    failures = reporting.record(cluster, chosen, reports)
+    failures = reporting.record(cluster, chosen, reports, params["fingerprints"])
     remaining = [one for one in chosen if one.slice_id in cluster.slices]
     return Outcome(
         changed=[one.to_dict() for one in remaining] != [one.to_dict() for one in before.values()],

@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import settling
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.ordering import choose, hand_out, work_orders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.ordering import (
+    choose,
+    fingerprint,
+    hand_out,
+    work_orders,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reporting import read_report, record
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
@@ -204,3 +209,32 @@ def test_peers_meet_on_every_worker_if_the_slice_says_so() -> None:
     orders = work_orders(held, [one], "/x")
     peers = [{"mac": "52:54:00:03:e9:00", "address": "10.60.7.101"}]
     assert [order["slices"][0]["peers"] for order in orders["workers"].values()] == [peers, peers]
+
+
+def test_an_answer_to_an_older_order_frees_nothing_and_judges_no_new_vm() -> None:
+    held = cluster()
+    one = put(held, topology())
+    tell(held, *BOTH)
+    fingerprints = {"1000": fingerprint(one)}
+    one = put(held, topology(vms=[vm("vm1"), vm("vm3")], links=[]))
+    reports = [read_report(each) for each in BOTH]
+    assert record(held, [one], reports, fingerprints) == []
+    assert [(each.name, each.status) for each in one.vms] == [
+        ("vm1", "running"),
+        ("vm3", "pending"),
+        ("vm2", "deleting"),
+    ]
+    assert (one.vlan_pool_used, one.extra["releasing"]["addresses"]) == ([100], ["10.60.7.101"])
+    hand_out([one])
+    assert record(held, [one], reports, {"1000": fingerprint(one)}) == []
+    assert (one.vlan_pool_used, [each.name for each in one.vms]) == ([], ["vm1", "vm3"])
+
+
+def test_a_slice_that_was_given_up_after_its_order_stays_until_the_next() -> None:
+    held = cluster()
+    one = put(held, topology())
+    hand_out([one])
+    fingerprints = {"1000": fingerprint(one)}
+    settling.remove(held, one)
+    record(held, [one], [read_report(each) for each in BOTH], fingerprints)
+    assert (one.status, len(one.vms), list(held.slices)) == ("deleting", 2, [1000])
