@@ -19,10 +19,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from bench_tree import VMS, bench_tree
 
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / ".ansible" / "collections"
@@ -176,20 +178,6 @@ def ratios(found: list[Case]) -> Iterator[str]:
             yield f"{kind}: {many.vms} VMs take {ratio:.2f} times what {few.vms} take"
 
 
-def further() -> Iterator[str]:
-    """Yield the lines of measurements that need no database; each is C(FURTHER)'s name and function."""
-    for what, function in FURTHER.items():
-        times = []
-        for _each in range(5):
-            begin = time.perf_counter()
-            function()
-            times.append(time.perf_counter() - begin)
-        yield f"{what}: {statistics.median(times) * 1000:.0f} ms"
-
-
-FURTHER: dict[str, Callable[[], object]] = {}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=9, help="runs of each database (%(default)s)")
@@ -214,7 +202,8 @@ def main() -> None:
             f"noise: the same work took {noise[0]:.1f} to {noise[-1]:.1f} ms, median {statistics.median(noise):.1f}; "
             f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
         )
-    print(*further(), sep="\n")
+    for what, seconds in bench_tree().items():
+        print(f"a tree of {VMS} VMs {what}: {seconds * 1000:.0f} ms to plan")
 
 
 if __name__ == "__main__":

@@ -39,8 +39,3 @@ def bench_tree() -> dict[str, float]:
                 found.setdefault(f"over {segments}, {what}", []).append(time.perf_counter() - begin)
                 before = after
     return {what: statistics.median(times) for what, times in found.items()}
-
-
-if __name__ == "__main__":
-    for what, seconds in bench_tree().items():
-        print(f"a tree of {VMS} VMs {what}: {seconds * 1000:.0f} ms")
