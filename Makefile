@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test lint sanity unit molecule bench bench-control clean
+.PHONY: help setup setup-tests demo demo-down test lint sanity unit molecule bench bench-control clean
 
 # The lab's hosts are root's.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=ANSIBLE_CONFIG --)
@@ -19,13 +19,16 @@ help: ## this list
 setup: ## install what the other targets need: Debian packages by name, Python tools into .venv
 	@tools/setup
 
+setup-tests: setup
+	@tools/setup --for-tests
+
 demo: setup ## from a bare machine to VMs that talk: start the lab, deploy a slice, prove that it works
 	@tools/demo
 
 demo-down: setup ## take the demo's lab away
 	$(AS_ROOT) .venv/bin/ansible-playbook cloudrepo.slices.lab_down
 
-test: setup ## every test: lint, sanity, unit and molecule side by side
+test: setup-tests ## every test: lint, sanity, unit and molecule side by side
 	@.venv/bin/python tools/test.py
 
 lint: setup ## ruff, mypy, shellcheck, yamllint, antsibull-changelog, ansible-lint
@@ -34,7 +37,7 @@ lint: setup ## ruff, mypy, shellcheck, yamllint, antsibull-changelog, ansible-li
 sanity: setup ## ansible-test sanity
 	@tools/sanity
 
-unit: setup ## the unit tests
+unit: setup-tests ## the unit tests
 	@tools/unit
 
 bench: setup ## measure deploys against the same work by hand, on a lab of its own
@@ -43,7 +46,7 @@ bench: setup ## measure deploys against the same work by hand, on a lab of its o
 molecule: setup ## the playbooks on a real lab
 	@tools/molecule
 
-bench-control: setup ## how long the control plane takes, with 100 and with 10,000 VMs in the database
+bench-control: setup-tests ## how long the control plane takes, with 100 and with 10,000 VMs in the database
 	@tools/bench-control
 
 clean: ## remove all that these targets made in the checkout (the lab is demo-down's)
