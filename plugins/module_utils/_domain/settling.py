@@ -141,7 +141,7 @@ class _Draft:
         stored = self._match_vms()
         wiring = wire(self.want, self.slice, {vm.vm_id: name for name, vm in stored.items()})
         self.reasons.extend(wiring.reasons)
-        self._settle_vms(stored, wiring.data_interfaces())
+        self._settle_vms(stored, wiring)
         self._settle_segments(wiring)
         self._check_quota()
 
@@ -172,8 +172,9 @@ class _Draft:
                 self.reasons.append(f"VM {self.want.name}/{want.name}: a name of digits alone is taken for an id")
         return stored
 
-    def _settle_vms(self, stored: Mapping[str, VM], needed: Mapping[str, int]) -> None:
+    def _settle_vms(self, stored: Mapping[str, VM], wiring: Wiring) -> None:
         """Keep, change and add VMs in the order asked for; those that go stay at the end while hosts know them."""
+        needed, ends = wiring.data_interfaces(), wiring.count_ends()
         staying = {vm.vm_id for vm in stored.values()}
         leaving = [vm for vm in self.slice.vms if vm.vm_id not in staying and vm.status != "pending"]
         for gone in leaving:
@@ -185,6 +186,11 @@ class _Draft:
                 self._settle_size(vm, want)
                 _set(vm.extra, "data_interfaces", want.data_interfaces)
                 count = needed.get(want.name, 0) if want.data_interfaces is None else want.data_interfaces
+                if count > max(len(vm.interfaces) - 1, ends[want.name]) and want.data_interfaces is None:
+                    self.reasons.append(
+                        f"VM {self.want.name}/{want.name} is on {ends[want.name]} links and networks and gets one data "
+                        f"interface for each, and eth{count} is named; give data_interfaces for more"
+                    )
                 self._settle_interfaces(vm, count, internet=want.internet)
                 self.live[want.name] = vm
         self.slice.vms = [*self.live.values(), *leaving]

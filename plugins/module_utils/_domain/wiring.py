@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -24,10 +25,19 @@ class Wiring:
     def data_interfaces(self) -> dict[str, int]:
         """Return the highest data interface in use of each VM that is on a link or network."""
         highest: dict[str, int] = {}
-        for thing in (*(link.endpoints for link, _old in self.links), *(each.members for each, _old in self.networks)):
-            for end in thing:
-                highest[end.vm] = max(highest.get(end.vm, 0), interface_number(end.interface) or 0)
+        for end in self._ends():
+            highest[end.vm] = max(highest.get(end.vm, 0), interface_number(end.interface) or 0)
         return highest
+
+    def count_ends(self) -> Counter[str]:
+        """Return on how many links and networks each VM is."""
+        return Counter(end.vm for end in self._ends())
+
+    def _ends(self) -> Iterator[Endpoint]:
+        for link, _old in self.links:
+            yield from link.endpoints
+        for network, _old in self.networks:
+            yield from network.members
 
 
 def wire(want: WantedSlice, stored: Slice, names: Mapping[int, str]) -> Wiring:

@@ -50,7 +50,7 @@ def test_both_roads_lead_to_one_database(web: Door, monkeypatch: pytest.MonkeyPa
 THINGS: list[tuple[str, dict[str, Any]]] = [
     ("vm", {"name": "extra", "flavor": "cirros", "internet": True, "data_interfaces": 2}),
     ("link", {"name": "extra", "endpoints": ["vm1", "vm2"]}),
-    ("link", {"endpoints": ["vm1:eth8", "vm3:eth8"]}),
+    ("link", {"name": "other", "endpoints": ["vm1", "vm3"]}),
     ("network", {"name": "extra", "members": ["vm1", "vm2", "vm3"], "dhcp_enabled": True}),
     ("vlan", {"name": "extra"}),
 ]

@@ -202,6 +202,13 @@ def test_the_101st_slice_is_refused() -> None:
             ["slice web: link 1 (vm1:eth2–vm2:eth1) names interface eth2; VM vm1 has the data interface eth1"],
         ),
         (
+            topology(links=[link("vm1:eth9", "vm2:eth1")]),
+            [
+                "VM web/vm1 is on 1 links and networks and gets one data interface for each, and eth9 is named; "
+                "give data_interfaces for more"
+            ],
+        ),
+        (
             topology(links=[link("vm1:eth0", "vm2:eth1")]),
             [
                 "slice web: link 1 (vm1:eth0–vm2:eth1) takes vm1:eth0, which is the management interface; "
