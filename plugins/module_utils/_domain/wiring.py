@@ -34,9 +34,9 @@ class Wiring:
         return Counter(end.vm for end in self._ends())
 
     def _ends(self) -> Iterator[Endpoint]:
-        for link, _old in self.links:
+        for link, _link in self.links:
             yield from link.endpoints
-        for network, _old in self.networks:
+        for network, _network in self.networks:
             yield from network.members
 
 
