@@ -20,6 +20,9 @@ description:
     where the unit C(slices-flows) of the role P(cloudrepo.slices.worker#role) brings them back when the switch starts.
     Flows of others are left alone.
   - A port that goes to or from VLAN 400 leaves the bridge for that moment.
+  - What a guest sends is limited by an OpenFlow meter, and what it receives by a token bucket on its tap, which is also
+    where netem makes delay, jitter and loss. They are saved beside the flows, and come back when the switch starts or
+    a VM's unit makes a tap anew. Where the kernel has no netem, an order that needs it is refused and nothing changed.
   - Anything that differs from the order is mended in place. Only a tap of another user is made anew, and not while a VM
     has it open; such a tap is returned in RV(kept), and the VM's unit makes it anew at its next start.
 author:
@@ -100,7 +103,7 @@ from contextlib import nullcontext
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files, flows, ovs, ovsdb, taps
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files, flows, limits, ovs, ovsdb, taps
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import WORK_ORDER_ARGUMENTS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import read_slices, slice_ids
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
@@ -124,6 +127,7 @@ def main() -> None:
     def action() -> Outcome:
         orders = read_slices(module.params["slices"], state_dir=module.params["state_dir"])
         management = flows.read_management(module.params["gateway"], module.params["dhcp_server"])
+        limits.require_netem(orders, runner)
         owners = slice_ids(orders) | {flows.SHARED}
         # Numbers of ports are free or taken for all slices of a host, which other runs may be working on.
         with nullcontext() if module.check_mode else files.locked(folder):
@@ -142,16 +146,27 @@ def main() -> None:
             wanted = flows.shared_flows(switch, bridge=bridge, management=management)
             wanted = wanted.union(*(flows.slice_flows(one, ports.numbers, switch, bridge=bridge) for one in orders))
             rules = flows.plan(wanted, spoken, owners, flows.read_saved(folder, owners))
+            limited = observed(
+                lambda: limits.observe(orders, owners, runner, bridge=bridge, folder=folder),
+                nothing=limits.Host(),
+                missing_ok=module.check_mode,
+            )
+            faults = limits.plan(
+                orders, limited, owners=owners, numbers=ports.numbers, spoken=spoken, fresh=devices.made
+            )
             if not module.check_mode:
                 ovs.apply(ports.unplug_commands, runner)
                 taps.apply_present(devices, runner)
+                limits.prepare(faults, runner, bridge=bridge, folder=folder)
                 flows.apply(rules, runner, bridge=bridge, folder=folder)
                 ovs.apply(ports.commands, runner)
+                limits.finish(faults, runner, bridge=bridge)
                 taps.apply_absent(devices, runner)
+        plans = (devices, ports, rules, faults)
         return Outcome(
-            devices.changed or ports.changed or rules.changed,
-            [*devices.before, *ports.before, *rules.before],
-            [*devices.after, *ports.after, *rules.after],
+            any(each.changed for each in plans),
+            [line for each in plans for line in each.before],
+            [line for each in plans for line in each.after],
             {"commands": ports.commands, "flows": rules.bundle.splitlines(), "kept": list(devices.kept)},
         )
 

@@ -12,7 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.modules import ovs_ports
 from ..module_utils._host import modules
 from ..module_utils._host.fakes import FakeRunner, vm
 
-NOTHING = '{"headings": [], "data": []}\n' * 3
+NOTHING = '{"headings": [], "data": []}\n' * 4
 SLICES = [{"slice_id": 1000, "vms": [vm(1001, None, 100)]}]
 
 
