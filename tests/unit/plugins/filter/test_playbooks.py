@@ -22,6 +22,20 @@ def test_workers_are_known_by_their_address_and_offer_what_their_facts_say() -> 
     ]
 
 
+@pytest.mark.parametrize(
+    ("stdout", "offers"),
+    [
+        ("netem no\ntrunk_mtu 1500", {"netem": False, "trunk_mtu": 1500}),
+        ("netem yes\n", {"netem": True}),
+        ("netem yes\ntrunk_mtu ", {"netem": True}),
+        ("", {}),
+    ],
+)
+def test_workers_tell_what_their_network_offers(stdout: str, offers: dict[str, Any]) -> None:
+    host = {"ansible_host": "10.0.10.1", "__worker_offers": {"stdout": stdout}}
+    assert playbooks.worker_records([host]) == [{"ip": "10.0.10.1", **offers}]
+
+
 def test_what_the_inventory_says_counts_more_than_facts() -> None:
     host = {"ansible_host": "10.0.10.1", "ansible_facts": {"processor_vcpus": 8}, "worker_cores": 4}
     assert playbooks.worker_records([host])[0]["cores"] == 4
