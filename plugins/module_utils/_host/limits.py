@@ -12,13 +12,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import Refused
 from . import files
 from .flows import OFCTL, Flow
-from .order import Interface, SliceOrder, all_vms
+from .order import Interface, SliceOrder, all_vms, slice_ids
 from .runner import Runner
 
 # A guest hands over TCP segments of up to 64 KiB, and a meter never lets through what is bigger than its bucket.
@@ -31,6 +31,7 @@ _LEAST_BURST_FRAMES, _LEAST_QUEUE_FRAMES = 4, 16
 _NETEM_FRAMES = 10_000
 _METER = re.compile(r"^meter=([0-9]+) kbps burst bands=\s*type=drop rate=([0-9]+) burst_size=([0-9]+)", re.M)
 _FILES = ("meters", "qdiscs")
+_TRY_NETEM = ("unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem")
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,13 @@ class Host:
         meters: by number the kbit/s and the bucket's kbit.
         qdiscs: by device what its queueing disciplines amount to; devices with none of these are missing.
         saved: by name the texts of the files.
+        netem: whether the kernel has it; true as well where nobody asked.
     """
 
     meters: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     qdiscs: Mapping[str, Qdisc] = field(default_factory=dict)
     saved: Mapping[str, str] = field(default_factory=dict)
+    netem: bool = True
 
 
 @dataclass(frozen=True)
@@ -160,29 +163,17 @@ def meter_of(kbps: int) -> tuple[int, int]:
     return kbps, max(kbps // 10, _LEAST_METER_KBIT)
 
 
-def require_netem(orders: Iterable[SliceOrder], runner: Runner) -> None:
-    """Make sure that the kernel has netem, if anything asks for it; tried where nobody is, in a namespace of its own.
-
-    Raises:
-        Refused: it has not; every interface that asks is named.
-    """
-    asking = [(vm, nic, qdisc) for vm in all_vms(orders) for nic in vm.interfaces if (qdisc := qdisc_of(nic)).has_netem]
-    probe = ["unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem"]
-    if asking and runner.run(probe, check=False).rc != 0:
-        raise Refused(
-            f"VM {vm.vm_id} ({vm.name}): {nic.name} asks for {qdisc}, and the kernel of this host has no netem"
-            for vm, nic, qdisc in asking
-        )
-
-
-def observe(orders: Iterable[SliceOrder], owners: Iterable[int], runner: Runner, *, bridge: str, folder: str) -> Host:
+def observe(orders: Iterable[SliceOrder], runner: Runner, *, bridge: str, folder: str) -> Host:
     """What the host has of limits; nobody is asked where neither the order nor a file speaks of any.
+
+    Whether there is netem is tried where it disturbs nobody, in a network namespace of its own.
 
     Raises:
         CommandFailed: the switch does not answer.
     """
+    orders = tuple(orders)
     nics = [nic for vm in all_vms(orders) for nic in vm.interfaces]
-    names = [_file(owner, kind) for owner in owners for kind in _FILES]
+    names = [_file(owner, kind) for owner in slice_ids(orders) for kind in _FILES]
     saved = {name: text for name in names if (text := files.read_text(f"{folder}/{name}")) is not None}
     metered = any(nic.tx_kbps for nic in nics) or any(name.endswith(".meters") for name in saved)
     shaped = any(nic.is_shaped for nic in nics) or any(name.endswith(".qdiscs") for name in saved)
@@ -190,6 +181,7 @@ def observe(orders: Iterable[SliceOrder], owners: Iterable[int], runner: Runner,
         meters=_read_meters(runner.run([*OFCTL, "dump-meters", bridge]).stdout) if metered else {},
         qdiscs=_read_qdiscs(runner.run(["tc", "-json", "qdisc", "show"]).stdout) if shaped else {},
         saved=saved,
+        netem=not any(qdisc_of(nic).has_netem for nic in nics) or runner.run(_TRY_NETEM, check=False).rc == 0,
     )
 
 
@@ -197,21 +189,26 @@ def plan(
     orders: Iterable[SliceOrder],
     have: Host,
     *,
-    owners: Collection[int],
     numbers: Mapping[str, int],
     spoken: Iterable[Flow],
     fresh: Collection[str],
 ) -> LimitPlan:
-    """What makes the limits of C(owners) those of the order.
+    """What makes the limits on the host those of the order.
 
     Args:
         orders: the slices.
         have: what the host has.
-        owners: the ids whose limits these are.
         numbers: by tap the OpenFlow number that its port has or will have.
-        spoken: the flows on the bridge; a meter that another owner's flow names is not ours to remove.
+        spoken: the flows on the bridge; a meter that another slice's flow names is not ours to remove.
         fresh: taps that are made, and so have no queueing discipline yet.
+
+    Raises:
+        Refused: a fault that takes netem, and the kernel has none; every interface is named.
     """
+    orders = tuple(orders)
+    owners = slice_ids(orders)
+    if not have.netem:
+        raise Refused(_need_netem(orders))
     meters: dict[int, dict[int, tuple[int, int]]] = {owner: {} for owner in owners}
     qdiscs: dict[str, tuple[Qdisc, Qdisc, int]] = {}
     texts = {_file(owner, kind): "" for owner in owners for kind in _FILES}
@@ -241,6 +238,15 @@ def plan(
         qdiscs=qdiscs,
         files={name: text for name, text in texts.items() if have.saved.get(name, "") != text},
     )
+
+
+def _need_netem(orders: Iterable[SliceOrder]) -> Iterable[str]:
+    for vm in all_vms(orders):
+        for nic in vm.interfaces:
+            asked = replace(qdisc_of(nic), rate=0)
+            if asked.has_netem:
+                who = f"VM {vm.vm_id} ({vm.name}): {nic.name}"
+                yield f"{who} asks for {asked}, and the kernel of this host has no netem"
 
 
 def prepare(todo: LimitPlan, runner: Runner, *, bridge: str, folder: str) -> None:

@@ -84,12 +84,34 @@ def apply(
     """
     orders = tuple(orders)
     prune(todo.prune, tools)
+    return run(todo, orders, {}, tools, settings=settings, account=account, start_timeout_s=start_timeout_s)
+
+
+def run(
+    todo: VmPlan,
+    orders: Iterable[SliceOrder],
+    seen: Mapping[int, Unit],
+    tools: Tools,
+    *,
+    settings: Settings,
+    account: Account,
+    start_timeout_s: float,
+) -> list[dict[str, Any]]:
+    """Carry out a plan once what goes has gone.
+
+    Args:
+        seen: the units as the plan found them, by VM id; they are not asked again where nothing changes.
+
+    See C(apply) for the rest.
+    """
+    orders = tuple(orders)
     _change(todo, tools, settings, account)
     _start(todo, tools)
     started = [*todo.start, *(vm for vm, _reasons in todo.restart)]
     faults = {**_await(started, tools, start_timeout_s), **_plug(todo, tools, settings, account)}
-    units = systemd.look_again([Unit(vm.slice_id, vm.vm_id) for vm in all_vms(orders)], tools.runner)
-    vms = states(orders, units, faults)
+    if todo.changed or not seen:
+        seen = systemd.look_again([Unit(vm.slice_id, vm.vm_id) for vm in all_vms(orders)], tools.runner)
+    vms = states(orders, seen, faults)
     if faults:
         raise SlicesError("\n".join(faults.values()), changed=todo.changed, vms=vms, **todo.result)
     return vms

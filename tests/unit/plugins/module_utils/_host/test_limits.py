@@ -32,7 +32,7 @@ EMPTY = Host()
 
 
 def plan(order: tuple[SliceOrder, ...], have: Host = EMPTY, **changes: Any) -> LimitPlan:
-    values: dict[str, Any] = {"owners": {0, 1000}, "numbers": NUMBERS, "spoken": [], "fresh": (), **changes}
+    values: dict[str, Any] = {"numbers": NUMBERS, "spoken": [], "fresh": (), **changes}
     return limits.plan(order, have, **values)
 
 
@@ -85,8 +85,9 @@ def test_what_was_made_is_known_again() -> None:
             },
         ),
     )
+    runner.tell("unshare")
     order = limited(rx_kbps=8000, delay_ms=20, jitter_ms=2.5, loss_percent=0.1)
-    have = limits.observe(order, {1000}, runner, bridge="br-int", folder="/nowhere")
+    have = limits.observe(order, runner, bridge="br-int", folder="/nowhere")
 
     assert not plan(order, have).qdiscs
     assert plan(limited(rx_kbps=8001, delay_ms=20, jitter_ms=2.5, loss_percent=0.1), have).qdiscs
@@ -98,7 +99,7 @@ def test_what_was_made_is_known_again() -> None:
 
 
 def test_nobody_is_asked_where_there_are_no_limits(tmp_path: Path) -> None:
-    assert limits.observe(limited(), {0, 1000}, FakeRunner(), bridge="br-int", folder=str(tmp_path)) == Host()
+    assert limits.observe(limited(), FakeRunner(), bridge="br-int", folder=str(tmp_path)) == Host()
     assert not plan(limited()).changed
 
 
@@ -129,7 +130,7 @@ def made(tmp_path: Path, *, meters: str = "2000") -> Host:
     said += f"type=drop rate={meters} burst_size=600\n"
     qdisc = {"dev": TAP, "kind": "tbf", "options": {"rate": 1000000, "burst": 20000, "lat": 100000}}
     runner = FakeRunner().tell("ovs-ofctl", stdout=said).tell("tc", stdout=shown(qdisc))
-    return limits.observe(limited(), {0, 1000}, runner, bridge="br-int", folder=str(tmp_path))
+    return limits.observe(limited(), runner, bridge="br-int", folder=str(tmp_path))
 
 
 def test_what_is_as_it_shall_be_stays(tmp_path: Path) -> None:
@@ -177,11 +178,16 @@ def test_fast_ports_have_big_buckets() -> None:
     assert limits.meter_of(2_000_000) == (2_000_000, 200_000)
 
 
-def test_netem_is_tried_only_where_it_is_asked_for() -> None:
-    limits.require_netem(limited(tx_kbps=5, rx_kbps=5), FakeRunner())
-    limits.require_netem(limited(delay_ms=5), FakeRunner().tell("unshare", "--net", "tc"))
+def test_netem_is_tried_only_where_it_is_asked_for(tmp_path: Path) -> None:
+    def look(*, rc: int = 0, **settings: Any) -> tuple[Host, FakeRunner]:
+        runner = FakeRunner().tell("tc", stdout="[]").tell("ovs-ofctl").tell("unshare", "--net", "tc", rc=rc)
+        return limits.observe(limited(**settings), runner, bridge="br-int", folder=str(tmp_path)), runner
+
+    assert [argv[0] for argv in look(tx_kbps=5, rx_kbps=5)[1].argvs] == ["ovs-ofctl", "tc"]
+    assert look(delay_ms=5)[0].netem
+    have, _runner = look(rc=2, delay_ms=5, loss_percent=1)
     with pytest.raises(Refused) as refused:
-        limits.require_netem(limited(delay_ms=5, loss_percent=1), FakeRunner().tell("unshare", rc=2))
+        plan(limited(rx_kbps=5, delay_ms=5, loss_percent=1), have)
     assert refused.value.reasons == [
         "VM 1001 (vm1): eth1 asks for delay 5 ms, loss 1 %, and the kernel of this host has no netem"
     ]
