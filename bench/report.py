@@ -72,8 +72,8 @@ def machine(results: dict[str, Any]) -> str:
     return (
         f"Measured on {results['date']}: {what['cores']} cores ({what['processor']}), {what['memory_gib']} GiB, "
         f"{what['system']}; " + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) + ".\n"
-        f"Seconds, medians of {runs} runs with the fastest and the slowest. Noise: a fixed work took {min(works):.0f} to "
-        f"{max(works):.0f} ms; the load before a row was {min(loads):.1f} to {max(loads):.1f}."
+        f"Seconds, medians of {runs} runs with the fastest and the slowest. Noise: a fixed work took "
+        f"{min(works):.0f} to {max(works):.0f} ms; the load before a row was {min(loads):.1f} to {max(loads):.1f}."
     )
 
 
@@ -144,8 +144,8 @@ def split(results: dict[str, Any]) -> str:
     lines.append("| **together** | " + " | ".join(f"{sum(by_size[size].values()):.2f}" for size in sizes) + " |")
     last = results["split"][sizes[-1]]
     lines.append(
-        f"\nOpening a connection costs {last['connection_s']:.2f} s on top, once in two minutes; a call of a module that "
-        f"does nothing {last['empty_call_s']:.2f} s."
+        f"\nOpening a connection costs {last['connection_s']:.2f} s on top, once in two minutes; a call of a "
+        f"module that does nothing {last['empty_call_s']:.2f} s."
     )
     return "\n".join(lines)
 

@@ -12,7 +12,8 @@ count=$1 first_vlan=$2 base=$3
 for ((number = 1; number <= count; number++)); do
   qemu-img create -q -f qcow2 -F qcow2 -b "$base" "/var/lib/bench/be$number.qcow2"
   text=${domain:?}
-  text=${text//NUMBER/$number}
+  printf -v byte '%02x' "$number"
+  text=${text//NUMBER/$number} text=${text//BYTE/$byte}
   printf '%s\n' "${text//VLAN/$((first_vlan + (number - 1) / 2))}" >"/run/bench/be$number.xml"
   virsh --quiet define "/run/bench/be$number.xml"
   virsh --quiet start --paused "be$number"
