@@ -146,13 +146,13 @@ def vm(name: str) -> dict[str, Any]:
     return {"name": name, "flavor": "tiny", "data_interfaces": 1}
 
 
-def topologies(size: int) -> list[dict[str, Any]]:
-    """Return size/10 slices of 10 VMs, joined in pairs."""
-    names = [f"vm{number}" for number in range(1, SLICE_SIZE + 1)]
+def topologies(size: int, slice_size: int = SLICE_SIZE) -> list[dict[str, Any]]:
+    """Return slices of so many VMs, joined in pairs."""
+    names = [f"vm{number}" for number in range(1, slice_size + 1)]
     links = [{"endpoints": [f"{one}:eth1", f"{two}:eth1"]} for one, two in zip(names[::2], names[1::2])]
     return [
         {"name": f"bench{number}", "vms": [vm(name) for name in names], "links": links}
-        for number in range(size // SLICE_SIZE)
+        for number in range(size // slice_size)
     ]
 
 

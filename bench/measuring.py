@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,8 +88,9 @@ class Memory:
     Shared pages count once. Watching takes some of the time of what is watched, so it is for runs that are not timed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, every_s: float = 0.05) -> None:
         self.peak_mib = 0.0
+        self._every_s = every_s
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -103,8 +104,13 @@ class Memory:
             self._thread.join()
 
     def _watch(self, pid: int) -> None:
-        while not self._end.wait(0.05):
-            self.peak_mib = max(self.peak_mib, sum(map(_proportional_kib, _tree(pid))) / 1024)
+        while not self._end.wait(self._every_s):
+            self.peak_mib = max(self.peak_mib, memory_mib(_tree(pid)))
+
+
+def memory_mib(pids: Iterable[int]) -> float:
+    """Return what processes take together, shared pages counted once."""
+    return sum(map(_proportional_kib, pids)) / 1024
 
 
 def _tree(pid: int) -> list[int]:

@@ -13,24 +13,75 @@ import json
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lab import FOLDER, HERE, Lab, topologies
-from measuring import Memory, run
+from measuring import Cost, Memory, run
 
-Stamps = list[dict[str, Any]]
+
+@dataclass(frozen=True)
+class Task:
+    """What a host did in a play: seconds of the system's clock, and of its stages if the module tells them."""
+
+    play: int
+    host: str
+    name: str
+    begin: float
+    end: float
+    stages_s: Mapping[str, float]
+
+    @property
+    def took_s(self) -> float:
+        return self.end - self.begin
+
+
+@dataclass(frozen=True)
+class Stamped:
+    """A run of a playbook with its stamps, between its start and its end."""
+
+    begin: float
+    stamps: list[dict[str, Any]]
+    end: float
+    cost: Cost
+
+    @property
+    def plays(self) -> list[tuple[str, float, float]]:
+        """The plays: name, begin, end."""
+        found = [(stamp["name"], stamp["at"]) for stamp in self.stamps if stamp["event"] == "play"]
+        ends = [at for _name, at in found[1:]] + [self.stamps[-1]["at"]]
+        return [(name, at, end) for (name, at), end in zip(found, ends)]
+
+    @property
+    def tasks(self) -> list[Task]:
+        """What hosts did, in the order that it ended."""
+        play = -1
+        begun: dict[tuple[str, str], float] = {}
+        found = []
+        for stamp in self.stamps:
+            if stamp["event"] == "play":
+                play += 1
+            elif stamp["event"] == "task_begins":
+                begun[stamp["host"], stamp["task"]] = stamp["at"]
+            elif stamp["event"] == "task_ends":
+                host, name = stamp["host"], stamp["task"]
+                begin = begun.pop((host, name))
+                found.append(Task(play, host, name.rpartition(" : ")[2], begin, stamp["at"], stamp["timings_s"]))
+        return found
 
 
 def profile(lab: Lab, size: int) -> dict[str, Any]:
     """Return C(parts), seconds by what they went to, C(connection_s), C(empty_call_s) and C(together_mib)."""
-    _begin, stamps, _end = stamped(lab, str(HERE / "empty_plays.yml"), unconnected=True)
-    first, second = (task["slowest_s"] for task in tasks_of(stamps)[:2])
+    disconnect()
+    pings = stamped(lab, str(HERE / "empty_plays.yml"))
+    first, second = (max(task.took_s for task in pings.tasks if task.play == play) for play in (0, 1))
     memory = Memory()
-    begin, stamps, end = stamped(lab, "cloudrepo.slices.deploy", memory=memory, slices=topologies(size))
+    deploy = stamped(lab, "cloudrepo.slices.deploy", memory=memory, slices=topologies(size))
     lab.playbook("cloudrepo.slices.delete", slice_all=True)
     return {
-        "parts": parts(begin, stamps, end),
+        "parts": parts(deploy),
         "connection_s": round(first - second, 3),
         "empty_call_s": round(second, 3),
         "together_mib": round(memory.peak_mib, 1),
@@ -38,29 +89,32 @@ def profile(lab: Lab, size: int) -> dict[str, Any]:
 
 
 def stamped(
-    lab: Lab, playbook: str, *, unconnected: bool = False, memory: Memory | None = None, **variables: Any
-) -> tuple[float, Stamps, float]:
-    """Run a playbook and return when it was started, its stamps, and when it had ended."""
-    if unconnected:
-        disconnect()
+    lab: Lab,
+    playbook: str,
+    *,
+    memory: Memory | None = None,
+    environment: Mapping[str, str] | None = None,
+    **variables: Any,
+) -> Stamped:
+    """Run a playbook with stamps."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "stamps"
-        environment = {
-            "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
-            "ANSIBLE_CALLBACKS_ENABLED": "stamps",
-            "BENCH_STAMPS": str(file),
-        }
         begin = time.time()
-        run(
+        cost = run(
             lab.playbook_command(playbook, **variables),
-            environment=environment,
+            environment={
+                "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
+                "ANSIBLE_CALLBACKS_ENABLED": "stamps",
+                "BENCH_STAMPS": str(file),
+                **(environment or {}),
+            },
             started=memory.watch if memory else lambda _pid: None,
         )
         end = time.time()
         if memory:
             memory.stop()
         stamps = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    return begin, stamps, end
+    return Stamped(begin, stamps, end, cost)
 
 
 def disconnect() -> None:
@@ -71,48 +125,24 @@ def disconnect() -> None:
         )
 
 
-def tasks_of(stamps: Stamps) -> list[dict[str, Any]]:
-    """Return the tasks that did something: C(play) (its number), C(name), C(begin), C(end), the seconds of the slowest
-    host and what that one returned as C(timings_s). A task ends where the next begins."""
-    tasks: list[dict[str, Any]] = []
-    play = -1
-    begun: dict[str, float] = {}
-    for stamp in stamps:
-        if tasks and "end" not in tasks[-1] and stamp["event"] in ("play", "task", "end"):
-            tasks[-1]["end"] = stamp["at"]
-        if stamp["event"] == "play":
-            play += 1
-        elif stamp["event"] == "task":
-            begun = {}
-            tasks.append({"play": play, "name": stamp["name"], "begin": stamp["at"], "slowest_s": 0.0, "timings_s": {}})
-        elif stamp["event"] == "host_begins":
-            begun[stamp["host"]] = stamp["at"]
-        elif stamp["event"] == "host_ends":
-            took = stamp["at"] - begun.get(stamp["host"], tasks[-1]["begin"])
-            if took > tasks[-1]["slowest_s"]:
-                tasks[-1].update(slowest_s=took, timings_s=stamp["timings_s"] or {})
-    return tasks
+def parts(deploy: Stamped) -> list[list[Any]]:
+    """Return what the time of a deploy went to, as pairs of a phrase and seconds; together they are all of it.
 
-
-def parts(begin: float, stamps: Stamps, end: float) -> list[list[Any]]:
-    """Return what the time of a deploy went to, as pairs of a phrase and seconds; together they are all of it."""
-    plays = [stamp for stamp in stamps if stamp["event"] == "play"]
-    borders = [play["at"] for play in plays] + [stamps[-1]["at"]]
-    found: list[tuple[str, float]] = [("Ansible starts", borders[0] - begin)]
-    tasks = tasks_of(stamps)
-    for number, play in enumerate(plays):
-        whole = borders[number + 1] - borders[number]
-        own = [task for task in tasks if task["play"] == number]
+    Of the play that hosts carry out side by side it is the path of the host that was ready last.
+    """
+    plays = deploy.plays
+    found = {"Ansible starts": plays[0][1] - deploy.begin}
+    for number, (play, begin, end) in enumerate(plays):
         if number in (0, len(plays) - 1):
-            found.append((f"play “{play['name']}”", whole))
+            found[f"play “{play}”"] = end - begin
             continue
-        for task in own:
-            took = task["end"] - task["begin"]
-            stages = task["timings_s"]
-            found.extend((f"worker: {stage}", seconds) for stage, seconds in stages.items())
-            rest = took - sum(stages.values())
-            whole -= took
-            found.append((f"task “{task['name']}”" + (": the call itself" if stages else ""), rest))
-        found.append((f"play “{play['name']}”: between tasks", whole))
-    found.append(("Ansible ends", end - borders[-1]))
-    return [[what, round(seconds, 3)] for what, seconds in found]
+        own = [task for task in deploy.tasks if task.play == number]
+        path = [task for task in own if task.host == own[-1].host]
+        for task in path:
+            for stage, seconds in task.stages_s.items():
+                found[f"{task.name}: {stage}"] = seconds
+            words = f"{task.name}: the call itself" if task.stages_s else task.name
+            found[words] = found.get(words, 0) + task.took_s - sum(task.stages_s.values())
+        found[f"play “{play}”: between tasks"] = end - begin - sum(task.took_s for task in path)
+    found["Ansible ends"] = deploy.end - plays[-1][2]
+    return [[what, round(seconds, 3)] for what, seconds in found.items() if seconds >= 0.0005]

@@ -41,16 +41,15 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self._stamp("play", name=play.get_name())
 
-    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:  # noqa: ARG002 as Ansible calls it
-        self._stamp("task", name=task.get_name(), action=task.action)
-
-    def v2_runner_on_start(self, host: Any, task: Any) -> None:  # noqa: ARG002 as Ansible calls it
-        self._stamp("host_begins", host=host.get_name())
+    def v2_runner_on_start(self, host: Any, task: Any) -> None:
+        self._stamp("task_begins", host=host.get_name(), task=task.get_name())
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        self._stamp("host_ends", host=result.host.get_name(), timings_s=result.result.get("timings_s"))
+        timings_s = result.result.get("timings_s") or {}
+        self._stamp("task_ends", host=result.host.get_name(), task=result.task.get_name(), timings_s=timings_s)
 
     v2_runner_on_failed = v2_runner_on_ok
+    v2_runner_on_skipped = v2_runner_on_ok
 
     def v2_playbook_on_stats(self, stats: Any) -> None:  # noqa: ARG002 as Ansible calls it
         self._stamp("end")
