@@ -4,7 +4,8 @@
 
 VMs of 64 MiB whose processors do not run, so that guests do not blur it; two interfaces; slices of 10 VMs joined in
 pairs by 5 links. Every figure is wall time of a whole command. A run does every row once, so that noise of the machine
-falls on all alike. Writes results.json beside this file after every size, and then the pages for people.
+falls on all alike. A whole run writes results.json beside this file after every size, and then docs/benchmark.md; a run
+of less writes .ansible/bench/results.json only.
 """
 
 from __future__ import annotations
@@ -18,20 +19,25 @@ from typing import Any
 
 import profile_deploy
 import report
-from lab import SLICE_SIZE, Lab
-from measuring import noise_s
+from lab import HERE, SLICE_SIZE, Lab
+from measuring import ROOT, noise_s
 from rows import GROUPS, NAMES, check
+
+SIZES = [10, 50, 100]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[10, 50, 100], help="numbers of VMs (%(default)s)")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of VMs (%(default)s)")
     parser.add_argument("--runs", type=int, default=3, help="how often each is measured (%(default)s)")
     parser.add_argument("--rows", nargs="+", choices=NAMES, default=NAMES, metavar="ROW", help=", ".join(NAMES))
     parser.add_argument("--keep-lab", action="store_true", help="do not take the lab away at the end")
     options = parser.parse_args()
     if any(size < SLICE_SIZE or size % SLICE_SIZE or size > 200 for size in options.sizes):
         parser.error(f"a size is a multiple of {SLICE_SIZE}, and at most 200")
+
+    whole = options.sizes == SIZES and set(options.rows) == set(NAMES)
+    file = (HERE if whole else ROOT / ".ansible/bench") / "results.json"
 
     lab = Lab()
     lab.up()
@@ -41,8 +47,9 @@ def main() -> None:
             measure(lab, size, number, set(options.rows), results)
         if "deploy" in options.rows:
             results["split"][str(size)] = profile_deploy.profile(lab, size)
-        report.write_results(results)
-    report.write_pages(results)
+        report.write_results(results, file)
+    if whole:
+        report.write_pages(results)
     print(report.table(results))
     if not options.keep_lab:
         lab.down()
