@@ -67,7 +67,7 @@ class Stamped:
                 begun[stamp["host"], stamp["task"]] = stamp["at"]
             elif stamp["event"] == "task_ends":
                 host, name = stamp["host"], stamp["task"]
-                begin = begun.pop((host, name))
+                begin = begun.pop((host, name), stamp["at"])  # meta tasks do not begin
                 found.append(Task(play, host, name.rpartition(" : ")[2], begin, stamp["at"], stamp["timings_s"]))
         return found
 
