@@ -21,7 +21,9 @@ up() {
   mkdir -p $top/bin $top/answers
   for name in ip ovs-vsctl ovs-ofctl systemctl journalctl; do ln -sf ../fake.sh "$top/bin/$name"; done
   chmod 755 $top/fake.sh
-  if ! pgrep -f "$top/qmp.py" >/dev/null; then setsid python3 $top/qmp.py $top/qmp.sock </dev/null >/dev/null 2>&1 & fi
+  pkill -f "$top/qmp.py" || true
+  rm -f $top/qmp.sock
+  setsid python3 $top/qmp.py $top/qmp.sock </dev/null >/dev/null 2>&1 &
   for ((number = 0; number < hosts; number++)); do
     ip address replace "$(address "$number")/24" dev mgmt0
     mkdir -p "$top/$number"

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The monitors of all simulated VMs: greets whoever connects to the socket, as QEMU does."""
+"""The monitors of all simulated VMs: greets whoever connects to the socket, and has done what it is told."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ GREETING = (
 
 class Monitor(socketserver.StreamRequestHandler):
     def handle(self) -> None:
-        self.wfile.write(GREETING)
+        try:
+            self.wfile.write(GREETING)
+            while self.rfile.readline():
+                self.wfile.write(b'{"return": {}}\r\n')
+        except OSError:
+            pass  # whoever asked has gone
+
+
+class Server(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+    request_queue_size = 4096
 
 
 if __name__ == "__main__":
-    with socketserver.UnixStreamServer(sys.argv[1], Monitor) as server:
-        server.socket.listen(100)
+    with Server(sys.argv[1], Monitor) as server:
         server.serve_forever()
