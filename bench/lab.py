@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ class Lab:
     def __init__(self) -> None:
         self.base = ""
         self._connected = float("-inf")
+        self._folder = tempfile.TemporaryDirectory()
 
     def up(self) -> None:
         """Have the hosts ready and empty, with the base image in place. A lab that is as it shall be is kept."""
@@ -80,7 +82,10 @@ class Lab:
         return run(self.playbook_command(name, **variables), environment=environment)
 
     def playbook_command(self, name: str, **variables: Any) -> list[str]:
-        return ["ansible-playbook", "-e", json.dumps({**SETTINGS, **variables}), name]
+        """Return the command; its variables are in a file, since there may be too many for an argument."""
+        file = Path(self._folder.name) / "variables.json"
+        file.write_text(json.dumps({**SETTINGS, **variables}), encoding="utf-8")
+        return ["ansible-playbook", "-e", f"@{file}", name]
 
     def connect(self) -> None:
         """Have Ansible's connections to all hosts open, as they are while one playbook follows another."""
