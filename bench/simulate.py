@@ -27,8 +27,8 @@ from measuring import CannotMeasure, Memory, memory_mib, run
 HOST = WORKERS[0]
 FIRST_ADDRESS = "10.0.10.101"
 MOST_HOSTS = 50
-# A pool of 20 VLANs a slice, so as few pools as can be.
-SLICE_SIZE = 40
+# Each slice takes a pool of VLANs, and there are about a hundred.
+SLICE_SIZE = 25
 STATE_DIR = "/var/lib/cloudrepo"
 DATABASE = FOLDER / "simulated.yaml"
 Case = tuple[int, int, int]
@@ -37,9 +37,9 @@ CASES: tuple[Case, ...] = (
     (10, 0, 25),
     (25, 0, 25),
     (50, 0, 25),
-    (10, 480, 25),
-    (25, 480, 25),
-    (50, 480, 25),
+    (10, 500, 25),
+    (25, 500, 25),
+    (50, 500, 25),
     (50, 2000, 25),
     (50, 2000, 5),
     (50, 2000, 50),

@@ -48,8 +48,10 @@ class CallbackModule(CallbackBase):
         timings_s = result.result.get("timings_s") or {}
         self._stamp("task_ends", host=result.host.get_name(), task=result.task.get_name(), timings_s=timings_s)
 
-    v2_runner_on_failed = v2_runner_on_ok
     v2_runner_on_skipped = v2_runner_on_ok
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:  # noqa: ARG002 as Ansible calls it
+        self.v2_runner_on_ok(result)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:  # noqa: ARG002 as Ansible calls it
         self._stamp("end")
