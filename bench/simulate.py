@@ -229,6 +229,19 @@ def slopes(found: Iterable[dict[str, Any]]) -> Iterator[str]:
             f"planning, {slope(*vms, 'record_s', 1) * 1000:.1f} ms of recording and "
             f"{slope(*vms, 'largest_mib', 1) * 1024:.0f} KiB of the largest process."
         )
+        most = by_case[50, 2000, 25]
+        alone_s = most["wall_s"] - most["carry_out_s"]
+        yield (
+            f"\nWhere it bends: with 50 workers and 2,000 VMs {alone_s:.0f} of {most['wall_s']:.0f} s are what one process "
+            "does while the workers wait (start, plan, record); no fork and no node shortens that."
+        )
+    by_forks = {forks: one for (workers, count, forks), one in by_case.items() if (workers, count) == (50, 2000)}
+    if len(by_forks) > 1:
+        told = ", ".join(
+            f"{one['carry_out_s']:.0f} s and {one['together_mib']:.0f} MiB with {forks}"
+            for forks, one in sorted(by_forks.items())
+        )
+        yield f"\nForks: carrying out takes {told}."
 
 
 if __name__ == "__main__":
