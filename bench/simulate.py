@@ -232,8 +232,8 @@ def slopes(found: Iterable[dict[str, Any]]) -> Iterator[str]:
         most = by_case[50, 2000, 25]
         alone_s = most["wall_s"] - most["carry_out_s"]
         yield (
-            f"\nWhere it bends: with 50 workers and 2,000 VMs {alone_s:.0f} of {most['wall_s']:.0f} s are what one process "
-            "does while the workers wait (start, plan, record); no fork and no node shortens that."
+            f"\nWhere it bends: with 50 workers and 2,000 VMs {alone_s:.0f} of {most['wall_s']:.0f} s are what one "
+            "process does while the workers wait (start, plan, record); no fork and no node shortens that."
         )
     by_forks = {forks: one for (workers, count, forks), one in by_case.items() if (workers, count) == (50, 2000)}
     if len(by_forks) > 1:
