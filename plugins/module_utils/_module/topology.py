@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 from .._domain import describing, finding, ordering, releasing, settling
 from .._domain.allocation import ManagementNetwork
+from .._domain.limits import DEFAULT_MTU
 from .._domain.placement import POLICIES
 from .._domain.wanted import WantedSlice, added_to, read_slice, wanted_from
 from ..cluster import Cluster
@@ -33,6 +34,26 @@ SETTINGS_ARGUMENTS: dict[str, dict[str, Any]] = {
         },
     },
 }
+
+
+LIMITS_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "name": {"type": "str", "required": True},
+    "up": {"type": "bool", "default": True},
+    "tx_kbps": {"type": "int"},
+    "rx_kbps": {"type": "int"},
+    "delay_ms": {"type": "float"},
+    "jitter_ms": {"type": "float"},
+    "loss_percent": {"type": "float"},
+}
+
+
+def segment_arguments(*, defaults: bool = True) -> dict[str, dict[str, Any]]:
+    """Return the arguments of what a link or network carries; without C(defaults), null leaves what there is."""
+    usual = {"mtu": DEFAULT_MTU, "qinq": False, "forward_bpdu": False}
+    return {
+        key: {"type": "int" if key == "mtu" else "bool", **({"default": value} if defaults else {})}
+        for key, value in usual.items()
+    }
 
 
 def settings(params: Mapping[str, Any]) -> settling.Settings:

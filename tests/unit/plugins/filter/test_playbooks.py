@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ansible_collections.cloudrepo.slices.plugins.filter import playbooks
 
 
@@ -18,6 +20,20 @@ def test_workers_are_known_by_their_address_and_offer_what_their_facts_say() -> 
         {"ip": "10.0.10.1", "cores": 8, "ram_gb": 31.2},
         {"ip": "10.0.10.2", "max_vms": 3, "schedulable": False},
     ]
+
+
+@pytest.mark.parametrize(
+    ("stdout", "offers"),
+    [
+        ("netem no\ntrunk_mtu 1500", {"netem": False, "trunk_mtu": 1500}),
+        ("netem yes\n", {"netem": True}),
+        ("netem yes\ntrunk_mtu ", {"netem": True}),
+        ("", {}),
+    ],
+)
+def test_workers_tell_what_their_network_offers(stdout: str, offers: dict[str, Any]) -> None:
+    host = {"ansible_host": "10.0.10.1", "__worker_offers": {"stdout": stdout}}
+    assert playbooks.worker_records([host]) == [{"ip": "10.0.10.1", **offers}]
 
 
 def test_what_the_inventory_says_counts_more_than_facts() -> None:
