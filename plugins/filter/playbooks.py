@@ -110,12 +110,6 @@ def restart_notes(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str
     ]
 
 
-def absent_slices(names: str | Sequence[str], owner: str | None = None) -> list[dict[str, Any]]:
-    """Return what M(cloudrepo.slices.slice) takes to remove the slices of these names."""
-    listed = [names] if isinstance(names, (str, int)) else names
-    return [{"name": str(name), "owner": owner or None, "state": "absent"} for name in listed]
-
-
 def base_images(flavors: Sequence[Mapping[str, Any]], state_dir: str) -> list[dict[str, str]]:
     """Return what the role C(images) takes, from registered flavors; those without a checksum are left out."""
     sources = {flavor["checksum"]: flavor["image"] for flavor in flavors if flavor.get("checksum")}
@@ -209,7 +203,6 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         return {
-            "absent_slices": absent_slices,
             "base_images": base_images,
             "host_reports": host_reports,
             "infrastructure_mac": infrastructure_mac,

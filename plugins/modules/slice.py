@@ -23,6 +23,11 @@ extends_documentation_fragment:
   - cloudrepo.slices.control
   - cloudrepo.slices.settings
 options:
+  work_orders:
+    description:
+      - Whether to make the slices' work orders as well, as M(cloudrepo.slices.slice_plan) would next.
+    type: bool
+    default: false
   name:
     &name
     description:
@@ -401,6 +406,22 @@ slices:
       links: []
       networks: []
       name: web
+work_orders:
+  description: The slices' work orders, as M(cloudrepo.slices.slice_plan) returns them.
+  returned: when O(work_orders=true)
+  type: dict
+  sample: {workers: {10.0.10.1: {worker_ip: 10.0.10.1, images: [], slices: []}}, network_node: {slices: []}}
+slice_ids:
+  description: The ids of these slices.
+  returned: when O(work_orders=true)
+  type: list
+  elements: int
+  sample: [1000]
+fingerprints:
+  description: What tells M(cloudrepo.slices.slice_report) whether a slice was changed after its order was made.
+  returned: when O(work_orders=true)
+  type: dict
+  sample: {"1000": 3f1c5bb0d0a7e2aa}
 plan:
   description: What the call changes, an entry an object, with the reasons and whether a running VM must restart for it.
   returned: success
@@ -506,7 +527,7 @@ SPEC: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     arguments = listed(SPEC, "slices", "name")
-    arguments["argument_spec"].update(topology.SETTINGS_ARGUMENTS)
+    arguments["argument_spec"].update(topology.SETTINGS_ARGUMENTS, work_orders={"type": "bool", "default": False})
     module = AnsibleModule(**arguments)
     wants = entries(module.params, SPEC, "slices")
     transact(module, lambda cluster: topology.put(cluster, wants, module.params))

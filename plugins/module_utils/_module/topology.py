@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Optional
 
 from .._domain import describing, finding, ordering, releasing, settling
@@ -17,7 +18,7 @@ from ..cluster import Cluster
 from ..errors import Refused
 from ..models import Slice
 from .edge import Outcome
-from .orders import STATE_DIR, choose, described
+from .orders import STATE_DIR, choose, described, hand_out
 
 Change = tuple[Optional[Slice], Optional[Slice]]
 _NETWORK = ManagementNetwork()
@@ -75,7 +76,10 @@ def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[st
             reasons.extend(refusal.reasons)
     if reasons:
         raise Refused(dict.fromkeys(reasons))
-    return outcome(pairs)
+    stored = [new for _old, new in pairs if new]
+    orders = hand_out(cluster, stored, params["state_dir"]) if params["work_orders"] else {}
+    done = outcome(pairs)
+    return replace(done, result={**done.result, **orders})
 
 
 def _listed_twice(wants: Sequence[Mapping[str, Any]]) -> list[str]:

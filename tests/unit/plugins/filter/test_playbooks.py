@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from ansible_collections.cloudrepo.slices.plugins.filter import playbooks
 
 
@@ -82,13 +80,6 @@ def test_vms_that_run_on_as_they_were_started_are_named() -> None:
     hostvars = {"w1": {"slice_applied": {"restart_required": [old]}}, "w2": {"slice_applied": {}}, "w3": {}}
     assert playbooks.restart_notes(hostvars, {"workers": ["w1", "w2", "w3"]}) == [
         "VM vm1 (1001) runs as it was started, until a deploy with slice_restart=true: cores 1 → 2, ram_mib 512 → 1024"
-    ]
-
-
-@pytest.mark.parametrize(("names", "listed"), [("web", ["web"]), (["a", 1000], ["a", "1000"]), (1000, ["1000"])])
-def test_slices_to_remove(names: Any, listed: list[str]) -> None:
-    assert playbooks.absent_slices(names, "bob") == [
-        {"name": name, "owner": "bob", "state": "absent"} for name in listed
     ]
 
 
