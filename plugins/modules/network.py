@@ -66,6 +66,21 @@ options:
     description:
       - The first and the last address that DHCP hands out, as C(FIRST,LAST); by default most of the subnet.
     type: str
+  mtu:
+    description:
+      - The largest packet that it carries, in bytes, without the Ethernet header and VLAN tags; 1500 for a new one.
+        Guests set their own interfaces accordingly. Where it joins several workers, their trunks must carry it.
+    type: int
+  qinq:
+    description:
+      - Whether frames that guests have tagged themselves pass, below the tag of the link. Otherwise they are
+        dropped. Between workers this takes 4 bytes more of the trunk's MTU.
+    type: bool
+  forward_bpdu:
+    description:
+      - Whether STP, LACP and LLDP pass, which bridges else keep for themselves. Between workers the physical
+        switches must let them pass as well.
+    type: bool
 """
 
 EXAMPLES = r"""
@@ -140,6 +155,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "gateway_ip": {"type": "str"},
     "dhcp_enabled": {"type": "bool"},
     "dhcp_range": {"type": "str"},
+    **topology.segment_arguments(defaults=False),
 }
 
 

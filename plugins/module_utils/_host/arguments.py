@@ -13,6 +13,15 @@ _INTERFACE: dict[str, Any] = {
     "vlan_id": {"type": "int"},
     "link_id": {"type": "int"},
     "address": {"type": "str"},
+    "mtu": {"type": "int"},
+    "qinq": {"type": "bool"},
+    "forward_bpdu": {"type": "bool"},
+    "up": {"type": "bool"},
+    "tx_kbps": {"type": "int"},
+    "rx_kbps": {"type": "int"},
+    "delay_ms": {"type": "float"},
+    "jitter_ms": {"type": "float"},
+    "loss_percent": {"type": "float"},
 }
 
 _PEER: dict[str, Any] = {
@@ -52,6 +61,7 @@ WIRING_ARGUMENTS: dict[str, Any] = {
     "bridge": {"type": "str", "default": "br-int"},
     "gateway": {"type": "str", "default": "10.60.7.1"},
     "dhcp_server": {"type": "str", "default": "10.60.7.2"},
+    "prune_vlans": {"type": "bool", "default": False},
 }
 
 RUNNING_ARGUMENTS: dict[str, Any] = {
