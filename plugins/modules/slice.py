@@ -67,6 +67,12 @@ options:
         By
         default 1, with O(append) as many as before.
     type: int
+  peers:
+    &peers
+    description:
+      - Whether the slice's own VMs may meet on VLAN 400. Those of other slices never do. By default they may not, with
+        O(append) it is as before.
+    type: bool
   topology_type:
     &topology_type
     description:
@@ -219,8 +225,14 @@ options:
         default: false
       dhcp_range:
         description:
-          - The first and the last address that DHCP hands out, as C(FIRST,LAST); by default most of the subnet.
+          - The first and the last address that DHCP hands out, as C(FIRST,LAST); by default most of the subnet. It
+            does not hold the gateway, or without one the first address of the subnet, which the DHCP server has.
         type: str
+      nat:
+        description:
+          - Whether the network has a way out by its gateway, under the network node's address.
+        type: bool
+        default: false
   slices:
     description:
       - Several slices at once, instead of O(name).
@@ -236,6 +248,7 @@ options:
       state: *state
       append: *append
       vlan_pools: *vlan_pools
+      peers: *peers
       topology_type: *topology_type
       size: *size
       flavor: *flavor
@@ -287,6 +300,20 @@ EXAMPLES = r"""
     networks:
       - name: taps
         members: [probe, vm1, vm2]
+
+- name: Two VMs that meet on VLAN 400 by their names, and on a network with DHCP and a way out
+  cloudrepo.slices.slice:
+    name: office
+    peers: true
+    vms:
+      - {name: desk1, flavor: cirros, internet: true}
+      - {name: desk2, flavor: cirros, internet: true}
+    networks:
+      - name: lan
+        members: [desk1, desk2]
+        gateway: true
+        dhcp_enabled: true
+        nat: true
 
 - name: Add a VM to what is there
   cloudrepo.slices.slice:
@@ -398,6 +425,7 @@ NETWORK = {
     "gateway_ip": {"type": "str"},
     "dhcp_enabled": {"type": "bool", "default": False},
     "dhcp_range": {"type": "str"},
+    "nat": {"type": "bool", "default": False},
 }
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": "str"},
@@ -407,6 +435,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "append": {"type": "bool", "default": False},
     "vlan_pools": {"type": "int"},
+    "peers": {"type": "bool"},
     "topology_type": {"type": "str", "choices": list(topologies.TYPES), "default": topologies.CUSTOM},
     "size": {"type": "int"},
     "flavor": {"type": "str"},

@@ -97,7 +97,7 @@ def test_what_is_deleted_is_on_no_order() -> None:
     assert [order["slices"] for order in orders["workers"].values()] == [
         [{"slice_id": 1000, "peers": [], "vms": []}]
     ] * 2
-    assert orders["network_node"]["slices"] == [{"slice_id": 1000, "reservations": []}]
+    assert orders["network_node"]["slices"] == [{"slice_id": 1000, "reservations": [], "networks": []}]
 
 
 def test_an_image_is_ordered_once_however_many_stand_on_it() -> None:
