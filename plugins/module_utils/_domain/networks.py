@@ -8,6 +8,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from ..errors import Refused
 from .allocation import link_prefix
 from .wanted import WantedNetwork
 
@@ -27,8 +28,15 @@ def complete(want: WantedNetwork, vlan_id: int) -> WantedNetwork:
 
 
 def server_ip(cidr: str, gateway_ip: str | None) -> str:
-    """Return the address that the network node has in a network: the gateway's, else the subnet's first."""
-    return gateway_ip or str(ipaddress.IPv4Network(cidr)[1])
+    """Return the address that the network node has in a network: the gateway's, else the subnet's first.
+
+    Raises:
+        Refused: a subnet that was stored and is none.
+    """
+    try:
+        return gateway_ip or str(ipaddress.IPv4Network(cidr)[1])
+    except ValueError as error:
+        raise Refused([f"a network is stored with cidr {cidr!r}, which is no IPv4 network: {error}"]) from None
 
 
 def _dhcp_range(subnet: ipaddress.IPv4Network) -> str:

@@ -183,16 +183,13 @@ def plan_access_ports(
     )
 
 
-def plan_network_ports(
-    orders: Iterable[Services], have: Switch, *, bridge: str, unplugged: Collection[str] = ()
-) -> PortPlan:
+def plan_network_ports(orders: Iterable[Services], have: Switch, *, bridge: str) -> PortPlan:
     """What makes the network node's own ports in the networks of slices those of the order.
 
     Args:
         orders: the slices.
         have: what the host has.
         bridge: the bridge that the ports shall be on.
-        unplugged: ports whose device is gone.
     """
     orders = tuple(orders)
     names = [network.port for one in orders for network in one.networks]
@@ -215,7 +212,7 @@ def plan_network_ports(
         wanted,
         have,
         ours=lambda port: port.external_ids.get(SERVICES) in marks,
-        unplugged={*unplugged, *_to_replug(wanted, have)},
+        unplugged=_to_replug(wanted, have),
     )
 
 

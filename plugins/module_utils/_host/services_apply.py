@@ -15,7 +15,7 @@ from .ovs import PortPlan
 from .runner import Runner
 from .services import Services
 from .services_files import SETTINGS_DIR, Folders, kinds, restarts, texts
-from .services_state import DHCP_NAMESPACE, DHCP_UNIT, State, in_namespace, names_unit, network_unit
+from .services_state import DHCP_NAMESPACE, DHCP_UNIT, GATEWAY_UNIT, State, in_namespace, names_unit, network_unit
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     """What makes the host serve the order's slices, and nothing else of them."""
     orders = tuple(orders)
     changes = [change for one in orders for change in _file_changes(one, have, folders)]
-    ports = ovs.plan_network_ports(orders, have.switch, bridge=bridge, unplugged=_deviceless(orders, have))
+    ports = ovs.plan_network_ports(orders, have.switch, bridge=bridge)
     drift: list[Drift] = []
     units: dict[str, str] = {}
     wanted_units: list[str] = []
@@ -111,6 +111,9 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
         units.update(_unit(unit, bool(one.networks), verb, have, drift))
         wanted_units += [names_unit(one.slice_id)] * bool(one.reservations) + [unit] * bool(one.networks)
     units.update(_dhcp(orders, changes, have, drift))
+    if have.clients is None and any(one.reservations for one in orders):
+        drift.append(Drift(f"namespace {DHCP_NAMESPACE}", "without its rules", "whole"))
+        units[GATEWAY_UNIT] = "restart"
     enable = [unit for unit in wanted_units if unit not in have.enabled]
     drift += [Drift(unit, "disabled", "enabled") for unit in enable if unit in have.active]
     strangers = list(_strangers(orders, have))
@@ -212,16 +215,6 @@ def _strangers(orders: Iterable[Services], have: State) -> Iterator[Drift]:
         if wanted.get(address) != mine.get(address):
             told, shall = (f"port {port}" if port else "nobody" for port in (mine.get(address), wanted.get(address)))
             yield Drift(f"name server of {address}", told, shall)
-
-
-def _deviceless(orders: Iterable[Services], have: State) -> set[str]:
-    """Ports of which the switch knows and whose device is neither in the slice's namespace nor on the host."""
-    found = set()
-    for one in orders:
-        known = have.namespaces[one.slice_id].devices if one.slice_id in have.namespaces else {}
-        ports = {network.port for network in one.networks} & have.switch.ports.keys()
-        found |= ports - known.keys() - have.devices.keys()
-    return found
 
 
 def _astray(one: Services, have: State, folders: Folders) -> Iterator[Drift]:

@@ -17,6 +17,8 @@ from .services import Services
 from .services_files import Folders, kinds
 
 DHCP_UNIT = "slices-dhcp.service"
+# It makes the DHCP server's namespace, and what is in it starts anew with it.
+GATEWAY_UNIT = "slices-gateway.service"
 DHCP_NAMESPACE = "slices-dhcp"
 NETNS_DIR = "/run/netns"
 _WANTS = "multi-user.target.wants"
