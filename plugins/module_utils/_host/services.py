@@ -19,7 +19,7 @@ from ..models import MANAGEMENT_VLAN, POOL_COUNT
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-_FIRST_NAME_PORT = 53000
+_FIRST_NAME_PORT = 5300
 
 
 @dataclass(frozen=True)

@@ -151,8 +151,11 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
         _remove(one, folders, runner)
     if todo.enable:
         runner.run(["systemctl", "--no-reload", "enable", "--quiet", "--", *todo.enable])
-    for verb in ("reload", "restart"):
-        _ask(verb, todo.asked_for(verb), runner)
+    restarting = todo.asked_for("restart")
+    # systemctl asks for one unit after another, and what is in its namespace would not wait for the gateway.
+    _ask("restart", [unit for unit in restarting if unit == GATEWAY_UNIT], runner)
+    _ask("reload", todo.asked_for("reload"), runner)
+    _ask("restart", [unit for unit in restarting if unit != GATEWAY_UNIT], runner)
     if todo.clients:
         runner.run(in_namespace(DHCP_NAMESPACE, "nft", "--file", f"{SETTINGS_DIR}/names.nft"))
 
