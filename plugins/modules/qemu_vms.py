@@ -21,41 +21,15 @@ author:
 extends_documentation_fragment:
   - cloudrepo.slices.attributes
   - cloudrepo.slices.work_order
+  - cloudrepo.slices.running
 options:
   state:
     description:
       - V(pruned) only stops and forgets what is not listed.
-      - V(running) does this, and sees to it that every listed VM runs.
+      - V(running) does this, and sees to it that every listed VM runs. It needs O(vnc_address).
     type: str
     choices: [pruned, running]
     default: running
-  vnc_address:
-    description:
-      - The address that the VMs' displays listen on, the C(worker_ip) of the work order.
-      - Required when O(state=running).
-    type: str
-  accelerator:
-    description:
-      - What runs the guest's instructions, the first of the list that works.
-    type: str
-    default: kvm:tcg
-  checksum_offload:
-    description:
-      - Whether guests may leave the checksums of their packets to the network card, which costs them less.
-      - Open vSwitch's userspace datapath passes such packets on as they are, and TCP then hangs. Say no there.
-    type: bool
-    default: true
-  restart:
-    description:
-      - Whether VMs that cannot become as wanted while they run are restarted.
-      - If not, they keep running as they were started, also after a crash, and are returned in RV(restart_required).
-    type: bool
-    default: false
-  start_timeout_s:
-    description:
-      - Seconds that VMs have to answer after they were started.
-    type: int
-    default: 60
 """
 
 EXAMPLES = r"""
@@ -145,7 +119,10 @@ stopped:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import qemu, qemu_apply
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import WORK_ORDER_ARGUMENTS
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    RUNNING_ARGUMENTS,
+    WORK_ORDER_ARGUMENTS,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import find_account
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import Settings
@@ -155,12 +132,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge impo
 
 ARGUMENTS = {
     **WORK_ORDER_ARGUMENTS,
+    **RUNNING_ARGUMENTS,
     "state": {"type": "str", "default": "running", "choices": ["pruned", "running"]},
-    "vnc_address": {"type": "str"},
-    "accelerator": {"type": "str", "default": "kvm:tcg"},
-    "checksum_offload": {"type": "bool", "default": True},
-    "restart": {"type": "bool", "default": False},
-    "start_timeout_s": {"type": "int", "default": 60},
 }
 
 

@@ -48,6 +48,20 @@ WORK_ORDER_ARGUMENTS: dict[str, Any] = {
     "user": {"type": "str", "default": "cloudrepo"},
 }
 
+WIRING_ARGUMENTS: dict[str, Any] = {
+    "bridge": {"type": "str", "default": "br-int"},
+    "gateway": {"type": "str", "default": "10.60.7.1"},
+    "dhcp_server": {"type": "str", "default": "10.60.7.2"},
+}
+
+RUNNING_ARGUMENTS: dict[str, Any] = {
+    "vnc_address": {"type": "str"},
+    "accelerator": {"type": "str", "default": "kvm:tcg"},
+    "checksum_offload": {"type": "bool", "default": True},
+    "restart": {"type": "bool", "default": False},
+    "start_timeout_s": {"type": "int", "default": 60},
+}
+
 _RESERVATION: dict[str, Any] = {
     "vm_id": {"type": "int", "required": True},
     "name": {"type": "str", "required": True},

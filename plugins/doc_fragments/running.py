@@ -1,0 +1,39 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of how a worker runs VMs."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The options whose argument spec is C(RUNNING_ARGUMENTS) in C(module_utils/_host/arguments.py)."""
+
+    DOCUMENTATION = r"""
+options:
+  vnc_address:
+    description:
+      - The address that the VMs' displays listen on, the C(worker_ip) of the work order.
+    type: str
+  accelerator:
+    description:
+      - What runs the guest's instructions, the first of the list that works.
+    type: str
+    default: kvm:tcg
+  checksum_offload:
+    description:
+      - Whether guests may leave the checksums of their packets to the network card, which costs them less.
+      - Open vSwitch's userspace datapath passes such packets on as they are, and TCP then hangs. Say no there.
+    type: bool
+    default: true
+  restart:
+    description:
+      - Whether VMs that cannot become as wanted while they run are restarted.
+      - If not, they keep running as they were started, also after a crash, and are returned in RV(restart_required).
+    type: bool
+    default: false
+  start_timeout_s:
+    description:
+      - Seconds that VMs have to answer after they were started.
+    type: int
+    default: 60
+"""
