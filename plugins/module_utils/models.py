@@ -420,8 +420,8 @@ class Slice:
 
     C(status) is C(design) or C(running), further C(stopped), C(error) and C(deleting). Fields beyond the data model:
     C(name); C(max_vlan_pools), where it may hold more pools than one, and C(further_pools), the numbers of those it
-    holds; C(reserved_vlans), a list of C({vlan_id, name}) that are on no link; C(peers), where its VMs meet on VLAN 400;
-    C(releasing), what it has given up and hosts may still hold (C({vlan_ids, addresses})).
+    holds; C(reserved_vlans), a list of C({vlan_id, name}) that are on no link; C(peers), where its VMs meet on
+    VLAN 400; C(releasing), what it has given up and hosts may still hold (C({vlan_ids, addresses})).
     """
 
     def __init__(self, slice_id: int, owner: str, topology_type: str = "custom") -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import CommandFailed, SlicesError
 from . import files, ovs, systemd
@@ -36,7 +36,8 @@ class FileChange:
     def lines(self, text: str | None, other: str | None) -> list[str]:
         """The lines of C(text) that C(other) has not."""
         known = set((other or "").splitlines())
-        return [f"{self.kind} of slice {self.slice_id}: {line}" for line in (text or "").splitlines() if line not in known]
+        new = [line for line in (text or "").splitlines() if line not in known]
+        return [f"{self.kind} of slice {self.slice_id}: {line}" for line in new]
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class ServicesPlan:
 
     files: tuple[FileChange, ...] = ()
     drift: tuple[Drift, ...] = ()
-    ports: PortPlan = PortPlan()
+    ports: PortPlan = field(default_factory=PortPlan)
     units: Mapping[str, str] | None = None
     enable: tuple[str, ...] = ()
     clients: bool = False
@@ -188,9 +189,7 @@ def _unit(unit: str, is_wanted: bool, verb: str | None, have: State, drift: list
     return {unit: verb} if verb else {}
 
 
-def _dhcp(
-    orders: Iterable[Services], changes: Iterable[FileChange], have: State, drift: list[Drift]
-) -> dict[str, str]:
+def _dhcp(orders: Iterable[Services], changes: Iterable[FileChange], have: State, drift: list[Drift]) -> dict[str, str]:
     """What the DHCP server of VLAN 400 is asked for.
 
     Told to, it reads its files anew, which suffices for what is added; a reservation that changed or went stays in
@@ -208,7 +207,7 @@ def _dhcp(
 
 
 def _strangers(orders: Iterable[Services], have: State) -> Iterator[Drift]:
-    """The VMs that do not ask their own slice's name server, and addresses that ask one of the order's and shall not."""
+    """The VMs that do not ask their own slice's name server, and addresses that ask one of the order's in vain."""
     orders = tuple(orders)
     wanted = {each.address: one.name_port for one in orders for each in one.reservations}
     ports = {one.name_port for one in orders}
@@ -243,7 +242,7 @@ def _astray(one: Services, have: State, folders: Folders) -> Iterator[Drift]:
         for device, address in zip(ends, one.nat_link(folders.links)):
             if device is None or not device.is_up or address not in device.addresses:
                 yield Drift(f"way out of {one.namespace}", "not whole", address)
-    nat = {network.port for network in one.networks if network.nat}
+    nat = frozenset(network.port for network in one.networks if network.nat)
     if namespace.nat != nat:
         told = "no rules" if namespace.nat is None else " ".join(sorted(namespace.nat)) or "none"
         yield Drift(f"ports of {one.namespace} that are let out", told, " ".join(sorted(nat)) or "none")

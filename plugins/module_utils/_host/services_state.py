@@ -141,26 +141,21 @@ def _device(row: Mapping[str, Any]) -> Device:
 
 
 def _clients(runner: Runner) -> dict[str, int] | None:
-    listed = _elements(in_namespace(DHCP_NAMESPACE, "nft", "--json", "list", "map", "ip", "cloudrepo", "slices"), runner)
-    return None if listed is None else {address: port for address, port in listed}
+    listed = _elements(DHCP_NAMESPACE, "map", "slices", runner)
+    return None if listed is None else dict(listed)
 
 
 def _nat(namespace: str, runner: Runner) -> frozenset[str] | None:
-    listed = _elements(in_namespace(namespace, "nft", "--json", "list", "set", "ip", "cloudrepo", "nat"), runner)
+    listed = _elements(namespace, "set", "nat", runner)
     return None if listed is None else frozenset(listed)
 
 
-def _elements(argv: list[str], runner: Runner) -> list[Any] | None:
-    """The elements of a set or a map; nothing where there is none of that name."""
-    done = runner.run(argv, check=False)
-    if done.rc != 0:
-        return None
-    for item in json.loads(done.stdout)["nftables"]:
-        for kind in ("set", "map"):
-            if kind in item:
-                elements: list[Any] = item[kind].get("elem", [])
-                return elements
-    return None
+def _elements(namespace: str, kind: str, name: str, runner: Runner) -> list[Any] | None:
+    """The elements of a set or a map in a namespace's rules; nothing where there is none of that name."""
+    listing = ("nft", "--json", "list", kind, "ip", "cloudrepo", name)
+    done = runner.run(in_namespace(namespace, *listing), check=False)
+    found = json.loads(done.stdout)["nftables"] if done.rc == 0 else []
+    return next((item[kind].get("elem", []) for item in found if kind in item), None)
 
 
 def _names(folder: str) -> set[str]:

@@ -23,10 +23,14 @@ def test_an_order_is_carried_out_and_check_mode_changes_nothing(monkeypatch, tmp
     assert (checked["changed"], list(tmp_path.iterdir())) == (True, [])
 
     result = modules.run(monkeypatch, network_services, host(), **args)
-    assert result["units"] == checked["units"] == {
-        "slices-names@1000.service": "restart",
-        "slices-dhcp.service": "reload",
-    }
+    assert (
+        result["units"]
+        == checked["units"]
+        == {
+            "slices-names@1000.service": "restart",
+            "slices-dhcp.service": "reload",
+        }
+    )
     assert result["diff"] == checked["diff"]
     assert (tmp_path / "dhcp/hosts.d/1000").read_text() == "52:54:00:03:e9:00,10.60.7.101,vm1\n"
 

@@ -277,7 +277,7 @@ def test_no_network_with_a_way_out_overlaps_the_infrastructure() -> None:
     assert caught.value.reasons == [
         "slice web: network a: 10.0.0.0/16 overlaps 10.0.10.0/24 of the infrastructure, and nat is true"
     ]
-    with pytest.raises(Refused, match="infrastructure network '10.0.10.3/24' is no IPv4 network: 10.0.10.3/24 has host"):
+    with pytest.raises(Refused, match=r"infrastructure network '10\.0\.10\.3/24' is no IPv4 network"):
         put(held, topology(), infrastructure=("10.0.10.3/24",))
 
 

@@ -12,7 +12,6 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ovs, ovsdb
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.ovs import ALL_VLANS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.ovsdb import VSCTL, Port, Switch
-
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.services import read_links, read_services
 
 from .fakes import (

@@ -240,7 +240,8 @@ def test_a_unit_that_does_not_start_has_its_last_words_told():
 
 
 def address(name: str, *addresses: str, mac: str = "02:01:00:00:00:65") -> dict[str, Any]:
-    listed = [{"family": "inet", "local": each.split("/")[0], "prefixlen": int(each.split("/")[1])} for each in addresses]
+    pairs = [each.split("/") for each in addresses]
+    listed = [{"family": "inet", "local": local, "prefixlen": int(prefix)} for local, prefix in pairs]
     return {"ifname": name, "address": mac, "flags": ["UP"], "addr_info": [*listed, {"family": "inet6"}]}
 
 
