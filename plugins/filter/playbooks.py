@@ -13,7 +13,17 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocatio
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.ordering import base_image_path
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.flows import mac_of
 
-CAPACITY_VARIABLES = ("cores", "ram_gb", "disk_gb", "max_vms", "cpu_overcommit", "ram_overcommit", "schedulable")
+CAPACITY_VARIABLES = (
+    "cores",
+    "ram_gb",
+    "disk_gb",
+    "max_vms",
+    "cpu_overcommit",
+    "ram_overcommit",
+    "schedulable",
+    "trunk_mtu",
+    "netem",
+)
 
 
 def worker_address(host: Mapping[str, Any]) -> str:
@@ -31,6 +41,7 @@ def worker_records(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             seen["cores"] = facts["processor_vcpus"]
         if "memtotal_mb" in facts:
             seen["ram_gb"] = round(facts["memtotal_mb"] / 1024, 1)
+        seen.update(network_offers(host.get("__worker_offers") or {}))
         seen.update({name: host[f"worker_{name}"] for name in CAPACITY_VARIABLES if f"worker_{name}" in host})
         records.append(seen)
     return records
@@ -67,6 +78,15 @@ def _is_address(text: Any) -> bool:
     except ValueError:
         return False
     return not address.is_loopback
+
+
+def network_offers(look: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a worker's network offers, from what the role C(worker) saw: C(netem yes) and C(trunk_mtu 1500)."""
+    seen = dict(line.split() for line in look.get("stdout", "").splitlines() if len(line.split()) == 2)
+    offers: dict[str, Any] = {"netem": seen["netem"] == "yes"} if "netem" in seen else {}
+    if seen.get("trunk_mtu", "").isdigit():
+        offers["trunk_mtu"] = int(seen["trunk_mtu"])
+    return offers
 
 
 def host_reports(
@@ -121,12 +141,6 @@ def restart_notes(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str
         for name in groups.get("workers", ())
         for vm in (hostvars[name].get("slice_applied") or {}).get("restart_required") or ()
     ]
-
-
-def absent_slices(names: str | Sequence[str], owner: str | None = None) -> list[dict[str, Any]]:
-    """Return what M(cloudrepo.slices.slice) takes to remove the slices of these names."""
-    listed = [names] if isinstance(names, (str, int)) else names
-    return [{"name": str(name), "owner": owner or None, "state": "absent"} for name in listed]
 
 
 def base_images(flavors: Sequence[Mapping[str, Any]], state_dir: str) -> list[dict[str, str]]:
@@ -222,7 +236,6 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         return {
-            "absent_slices": absent_slices,
             "base_images": base_images,
             "host_reports": host_reports,
             "infrastructure_mac": infrastructure_mac,

@@ -133,8 +133,16 @@ def _number(value: Any) -> None:
         raise FieldError((), f"int or float is wanted, not {_kind(value)}")
 
 
+def _truth(value: Any) -> None:
+    if not isinstance(value, bool):
+        raise FieldError((), f"bool is wanted, not {_kind(value)}")
+
+
+_FAULTS = ("delay_ms", "jitter_ms", "loss_percent")
 _FLAVOR = _fields({"cores": integer, "ram_gb": _number, "disk_gb": _number, "image": text})
 _IP_CONFIG = _fields({"ip": text})
+_LIMITS = {"up": _truth, "tx_kbps": integer, "rx_kbps": integer, **dict.fromkeys(_FAULTS, _number)}
+_CARRIED = {"mtu": integer, "qinq": _truth, "forward_bpdu": _truth}
 _MEMBERS = _list_of(_fields({"vm_id": integer, "interface": text}))
 _RESERVED = _list_of(_fields({"vlan_id": integer}, {"name": text}))
 _RELEASING = _fields({}, {"vlan_ids": _list_of(integer), "addresses": _list_of(text)})
@@ -213,7 +221,8 @@ class Interface:
     """One network interface of a VM.
 
     C(vlan_id) is C(None) while it is on no VLAN, 400 on the management VLAN, else its link's. C(ip_config) is
-    C({ip, cidr, gateway}) on an eth0 with internet.
+    C({ip, cidr, gateway}) on an eth0 with internet. Fields beyond the data model: C(up) where it is false, C(tx_kbps),
+    C(rx_kbps), C(delay_ms), C(jitter_ms), C(loss_percent).
     """
 
     def __init__(
@@ -245,6 +254,8 @@ class Interface:
     def from_dict(cls, data: Any) -> Interface:
         record = Record(data)
         record.check("ip_config", lambda value: _IP_CONFIG(value) if value else None)
+        for key, read in _LIMITS.items():
+            record.check(key, read)
         interface = cls(
             record.take("name", str),
             record.take_default("vlan_id", None, int, None),
@@ -257,7 +268,10 @@ class Interface:
 
 
 class Link:
-    """A layer-2 connection between two interfaces over a VLAN of their own."""
+    """A layer-2 connection between two interfaces over a VLAN of their own.
+
+    Fields beyond the data model: C(name); C(mtu), C(qinq) and C(forward_bpdu), as a network may have them.
+    """
 
     def __init__(
         self, link_id: int, vlan_id: int, vm1_id: int, vm1_interface: str, vm2_id: int, vm2_interface: str
@@ -285,6 +299,8 @@ class Link:
     def from_dict(cls, data: Any) -> Link:
         record = Record(data)
         record.check("name", text)
+        for key, read in _CARRIED.items():
+            record.check(key, read)
         link = cls(
             record.take("link_id", int),
             record.take("vlan_id", int),
@@ -403,6 +419,8 @@ class Network:
         record.check("name", text)
         record.check("members", _MEMBERS)
         record.check("nat", boolean)
+        for key, read in _CARRIED.items():
+            record.check(key, read)
         network = cls(
             record.take("vlan_id", int),
             record.take("cidr", str),

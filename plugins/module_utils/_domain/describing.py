@@ -10,6 +10,7 @@ from typing import Any, Union
 from ..cluster import slice_label
 from ..models import VM, Interface, Link, Network, Slice
 from .allocation import pool_text
+from .limits import DEFAULT_MTU, stored
 
 
 def slice_lines(one: Slice) -> list[str]:
@@ -126,10 +127,13 @@ def _line(label: str, thing: Thing, names: Mapping[int, str]) -> str:
         where = f"worker {thing.worker_ip}, {_size(thing)}, VNC port {thing.vnc_port}"
         return f"vm {label} ({thing.vm_id}): {where}, {interfaces}"
     if isinstance(thing, Link):
-        return f"link {label}: VLAN {thing.vlan_id}, {_ends(thing, names)}"
+        carried = "".join(f", {name} {value}" for name, value in _carried(thing, always=False))
+        return f"link {label}: VLAN {thing.vlan_id}, {_ends(thing, names)}{carried}"
     if isinstance(thing, Network):
         return f"network {label}: VLAN {thing.vlan_id}, " + ", ".join(
-            f"{name} {value}" for name, value in _network_facts(thing, names) if name != "name"
+            f"{name} {value}"
+            for name, value in (*_network_facts(thing, names), *_carried(thing, always=False))
+            if name != "name"
         )
     return f"vlan {label}: VLAN {thing['vlan_id']} reserved"
 
@@ -147,7 +151,23 @@ def _size(vm: VM) -> str:
 def _interface(interface: Interface) -> str:
     where = f"VLAN {interface.vlan_id}" if interface.vlan_id else "no VLAN"
     address = f" {interface.ip_config['ip']}" if interface.ip_config else ""
-    return f"{interface.name} {interface.mac} {where}{address}"
+    return f"{interface.name} {interface.mac} {where}{address}{_limits(interface)}"
+
+
+def _limits(interface: Interface) -> str:
+    said = str(stored(interface))
+    return f" ({said})" if said else ""
+
+
+def _carried(segment: Link | Network, *, always: bool = True) -> Facts:
+    """What a link or network carries; what is as usual only where that is asked for."""
+    usual = {"mtu": DEFAULT_MTU, "qinq": "off", "forward_bpdu": "off"}
+    names = {"mtu": "MTU", "qinq": "QinQ", "forward_bpdu": "BPDUs"}
+    return [
+        (names[key], segment.extra[key] if key == "mtu" else "on") if key in segment.extra else (names[key], usual[key])
+        for key in usual
+        if always or key in segment.extra
+    ]
 
 
 def _ends(link: Link, names: Mapping[int, str]) -> str:
@@ -169,7 +189,10 @@ def _facts(thing: Thing, names: Mapping[int, str]) -> Facts:
     if isinstance(thing, VM):
         return (
             *_started_facts(thing),
-            ("interfaces", ", ".join(f"{each.name} {each.vlan_id or 'off'}" for each in thing.interfaces)),
+            (
+                "interfaces",
+                ", ".join(f"{each.name} {each.vlan_id or 'off'}{_limits(each)}" for each in thing.interfaces),
+            ),
             ("address", next((each.ip_config["ip"] for each in thing.interfaces if each.ip_config), "none")),
             ("data_interfaces", thing.extra.get("data_interfaces", "as needed")),
         )
@@ -178,9 +201,10 @@ def _facts(thing: Thing, names: Mapping[int, str]) -> Facts:
             ("name", thing.extra.get("name", "none")),
             ("VLAN", thing.vlan_id),
             ("ends", _ends(thing, names)),
+            *_carried(thing),
         )
     if isinstance(thing, Network):
-        return _network_facts(thing, names)
+        return (*_network_facts(thing, names), *_carried(thing))
     if isinstance(thing, Slice):
         return (
             ("name", slice_label(thing)),

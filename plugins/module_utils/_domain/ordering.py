@@ -12,7 +12,7 @@ from typing import Any
 from ..cluster import Cluster, slice_label
 from ..errors import Refused
 from ..models import MANAGEMENT_VLAN, VM, Network, Slice
-from . import networks
+from . import limits, networks
 from .allocation import tap_name
 from .finding import find, not_permitted
 
@@ -58,6 +58,7 @@ def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> di
 
     Every worker of the cluster gets an order, so that left-overs go wherever they are.
     """
+    carried = {one.slice_id: limits.segments(one) for one in slices}
     return {
         "workers": {
             ip: {
@@ -67,7 +68,7 @@ def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> di
                     {
                         "slice_id": one.slice_id,
                         "peers": _peers(one),
-                        "vms": [_vm(vm, state_dir) for vm in _live([one]) if vm.worker_ip == ip],
+                        "vms": [_vm(vm, state_dir, carried[one.slice_id]) for vm in _live([one]) if vm.worker_ip == ip],
                     }
                     for one in slices
                 ],
@@ -119,7 +120,7 @@ def _images(vms: Iterable[VM], state_dir: str) -> list[dict[str, str]]:
     ]
 
 
-def _vm(vm: VM, state_dir: str) -> dict[str, Any]:
+def _vm(vm: VM, state_dir: str, segments: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
     flavor = _flavor(vm)
     return {
         "vm_id": vm.vm_id,
@@ -138,6 +139,8 @@ def _vm(vm: VM, state_dir: str) -> dict[str, Any]:
                 "vlan_id": interface.vlan_id,
                 "link_id": interface.link_id,
                 "address": interface.ip_config["ip"] if interface.ip_config else None,
+                **limits.stored(interface).fields,
+                **segments.get(interface.vlan_id or 0, {}),
             }
             for interface in vm.interfaces
         ],

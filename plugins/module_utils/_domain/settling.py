@@ -16,12 +16,12 @@ from typing import Any
 from ..cluster import Cluster, slice_label
 from ..errors import Refused
 from ..models import MANAGEMENT_VLAN, POOL_SIZE, VM, Interface, Link, Network, Slice
-from . import coherence, networks
+from . import coherence, limits, networks
 from .allocation import Allocator, ManagementNetwork, mac_address, pool_text
 from .finding import not_permitted
 from .placement import Placement
 from .releasing import drop_empty_pools, let_go, releasing, segment_vlans, set_extra
-from .wanted import Endpoint, Reservation, WantedNetwork, WantedSlice, WantedVM
+from .wanted import Endpoint, Reservation, WantedLink, WantedNetwork, WantedSlice, WantedVM
 from .wiring import Wiring, wire
 from .wording import some
 
@@ -149,6 +149,8 @@ class _Draft:
         self._settle_vms(stored, wiring)
         self._settle_segments(wiring)
         self._check_quota()
+        if not self.reasons:
+            self.reasons.extend(limits.shortcomings(self.slice, self.cluster.workers))
 
     def _settle_description(self) -> None:
         one, want = self.slice, self.want
@@ -199,6 +201,7 @@ class _Draft:
                         f"interface for each, and eth{count} is named; give data_interfaces for more"
                     )
                 self._settle_interfaces(vm, count, internet=want.internet)
+                self._settle_limits(vm, want)
                 self.live[want.name] = vm
         self.slice.vms = [*self.live.values(), *leaving]
 
@@ -274,6 +277,20 @@ class _Draft:
             if vm.status != "pending":
                 releasing(self.slice, "addresses").append(management.ip_config["ip"])
             management.vlan_id, management.ip_config = None, None
+
+    def _settle_limits(self, vm: VM, want: WantedVM) -> None:
+        """Give interfaces the limits and faults that are asked for, and no others."""
+        asked = {each.name: each for each in want.interfaces}
+        for interface in vm.interfaces:
+            fields = asked.pop(interface.name).fields if interface.name in asked else {}
+            for key in limits.FIELDS:
+                set_extra(interface.extra, key, fields.get(key))
+        have = some(interface.name for interface in vm.interfaces)
+        self.reasons.extend(
+            f"VM {self.want.name}/{want.name}: it has no interface {each.name}; its interfaces are {have}"
+            for each in asked.values()
+            if not each.is_stored
+        )
 
     def _settle_segments(self, wiring: Wiring) -> None:
         """Give links, networks and reservations their VLANs: what stays keeps its own, what goes lets go first."""
@@ -371,6 +388,7 @@ class _Draft:
             _move(made, (vm1_id, end1), (vm2_id, end2))
             if link.name is not None:
                 made.extra["name"] = link.name
+            _set_carried(made.extra, link)
             for end in link.endpoints:
                 taps[end].vlan_id, taps[end].link_id = made.vlan_id, made.link_id
             one.links.append(made)
@@ -398,6 +416,7 @@ class _Draft:
             made.status, made.extra = stored.status, stored.extra
         made.extra["name"] = want.name
         set_extra(made.extra, "nat", full.nat or None)
+        _set_carried(made.extra, want)
         made.extra["members"] = [{"vm_id": self.live[end.vm].vm_id, "interface": end.interface} for end in want.members]
         return made
 
@@ -434,3 +453,9 @@ def _move(link: Link, *wanted: tuple[int, str]) -> None:
     if first == have[1] or second == have[0]:
         first, second = second, first
     (link.vm1_id, link.vm1_interface), (link.vm2_id, link.vm2_interface) = first, second
+
+
+def _set_carried(extra: dict[str, Any], want: WantedLink | WantedNetwork) -> None:
+    """Write what a link or network carries beside plain frames."""
+    for key, value in limits.segment_fields(want.mtu, qinq=want.qinq, forward_bpdu=want.forward_bpdu).items():
+        set_extra(extra, key, value)

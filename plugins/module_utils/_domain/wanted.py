@@ -11,6 +11,8 @@ from typing import Any
 from ..cluster import slice_label
 from ..models import POOL_COUNT, Network, Slice
 from . import topologies
+from .limits import DEFAULT_MTU, Limits
+from .limits import stored as stored_limits
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ class WantedLink:
     endpoints: tuple[Endpoint, ...]
     name: str | None = None
     link_id: int | None = None
+    mtu: int = DEFAULT_MTU
+    qinq: bool = False
+    forward_bpdu: bool = False
 
     def __str__(self) -> str:
         return "–".join(str(endpoint) for endpoint in self.endpoints)
@@ -59,6 +64,9 @@ class WantedNetwork:
     dhcp_range: str | None = None
     vlan_id: int | None = None
     nat: bool = False
+    mtu: int = DEFAULT_MTU
+    qinq: bool = False
+    forward_bpdu: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ class WantedVM:
     """A VM. The stored one that it is, is told by its id, else by its name.
 
     C(flavor) is C(None) where it stays as it is; C(data_interfaces) is how many it has beside eth0, C(None) for as
-    many as its links and networks need; C(worker) pins it.
+    many as its links and networks need; C(worker) pins it; C(interfaces) are those with limits or faults.
     """
 
     name: str
@@ -75,6 +83,7 @@ class WantedVM:
     data_interfaces: int | None = None
     worker: str | None = None
     vm_id: int | None = None
+    interfaces: tuple[Limits, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,13 +163,14 @@ def read_vm(data: Mapping[str, Any]) -> WantedVM:
         data_interfaces=data.get("data_interfaces"),
         worker=data.get("worker"),
         vm_id=data.get("vm_id"),
+        interfaces=read_limits(data.get("interfaces")),
     )
 
 
 def read_link(data: Mapping[str, Any]) -> WantedLink:
     """Return a link from module arguments."""
     endpoints = tuple(Endpoint.parse(text) for text in data.get("endpoints") or ())
-    return WantedLink(endpoints, name=data.get("name"), link_id=data.get("link_id"))
+    return WantedLink(endpoints, name=data.get("name"), link_id=data.get("link_id"), **_carried(data))
 
 
 def read_network(data: Mapping[str, Any]) -> WantedNetwork:
@@ -176,7 +186,23 @@ def read_network(data: Mapping[str, Any]) -> WantedNetwork:
         dhcp_range=data.get("dhcp_range"),
         vlan_id=data.get("vlan_id"),
         nat=bool(data.get("nat")),
+        **_carried(data),
     )
+
+
+def read_limits(data: Iterable[Mapping[str, Any]] | None) -> tuple[Limits, ...]:
+    """Return limits and faults of interfaces from module arguments."""
+    return tuple(Limits.read(each) for each in data or ())
+
+
+def _carried(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a link or network carries beside plain frames, as arguments or stored fields say."""
+    mtu = data.get("mtu")
+    return {
+        "mtu": DEFAULT_MTU if mtu is None else mtu,
+        "qinq": bool(data.get("qinq")),
+        "forward_bpdu": bool(data.get("forward_bpdu")),
+    }
 
 
 def wanted_from(one: Slice) -> WantedSlice:
@@ -192,6 +218,7 @@ def wanted_from(one: Slice) -> WantedSlice:
             (Endpoint(names[link.vm1_id], link.vm1_interface), Endpoint(names[link.vm2_id], link.vm2_interface)),
             link.extra.get("name"),
             link.link_id,
+            **_carried(link.extra),
         )
         for link in one.links
         if link.vm1_id in names and link.vm2_id in names
@@ -216,6 +243,7 @@ def wanted_from(one: Slice) -> WantedSlice:
                 internet=any(each.ip_config for each in vm.interfaces),
                 data_interfaces=data_interfaces(vm.name, len(vm.interfaces) - 1, vm.extra.get("data_interfaces")),
                 vm_id=vm.vm_id,
+                interfaces=tuple(limits for each in vm.interfaces if (limits := stored_limits(each)).fields),
             )
             for vm in live
         ),
@@ -244,6 +272,7 @@ def _wanted_network(network: Network, names: Mapping[int, str]) -> WantedNetwork
         dhcp_range=network.dhcp_range,
         vlan_id=network.vlan_id,
         nat=network.extra.get("nat", False),
+        **_carried(network.extra),
     )
 
 

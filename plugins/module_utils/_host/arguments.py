@@ -13,6 +13,15 @@ _INTERFACE: dict[str, Any] = {
     "vlan_id": {"type": "int"},
     "link_id": {"type": "int"},
     "address": {"type": "str"},
+    "mtu": {"type": "int"},
+    "qinq": {"type": "bool"},
+    "forward_bpdu": {"type": "bool"},
+    "up": {"type": "bool"},
+    "tx_kbps": {"type": "int"},
+    "rx_kbps": {"type": "int"},
+    "delay_ms": {"type": "float"},
+    "jitter_ms": {"type": "float"},
+    "loss_percent": {"type": "float"},
 }
 
 _PEER: dict[str, Any] = {

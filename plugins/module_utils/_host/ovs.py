@@ -21,6 +21,8 @@ SLICE = "cloudrepo-slice"
 INFRASTRUCTURE = "cloudrepo-infrastructure"
 # The network node may be a worker as well, and there its ports are not among those of the slice's VMs.
 SERVICES = "cloudrepo-services"
+# The tag is added whatever the frame carries already, where an access port drops what is tagged.
+TUNNEL = "dot1q-tunnel"
 # Without a list a trunk also passes VLAN 0, that is untagged frames. With one it drops what is not on it, so an
 # uplink with every VLAN listed has no native VLAN in either direction.
 ALL_VLANS = tuple(range(1, 4095))
@@ -28,6 +30,7 @@ ALL_VLANS = tuple(range(1, 4095))
 # switch gives to ports that ask for none. OpenFlow's own meanings begin at 0xff00.
 INFRASTRUCTURE_NUMBERS = range(1, 1000)
 ACCESS_NUMBERS = range(1000, 0xFF00)
+_HANDS_OFF = "@hands_off"
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class PortPlan:
         replug: ports that leave the switch and come back: because their device was made anew behind it, and it
             holds on to the one that is gone, or because their flows change meanwhile.
         wanted: all ports that shall be there.
+        hands_off: the row for ports whose queueing disciplines are ours; nothing where the host has none yet.
     """
 
     add: tuple[Port, ...] = ()
@@ -45,6 +49,7 @@ class PortPlan:
     remove: tuple[Port, ...] = ()
     replug: tuple[tuple[Port, Port], ...] = ()
     wanted: tuple[Port, ...] = ()
+    hands_off: str | None = None
 
     @property
     def changed(self) -> bool:
@@ -81,7 +86,7 @@ class PortPlan:
             found += _mend(old, new)
         for port in (*self.add, *(new for _old, new in self.replug)):
             found += _add(port)
-        return found
+        return _with_row(found, self.hands_off)
 
 
 @dataclass(frozen=True)
@@ -159,7 +164,7 @@ def plan_access_ports(
             name=nic.tap,
             bridge=bridge,
             tag=nic.vlan_id,
-            vlan_mode="access",
+            vlan_mode=TUNNEL if nic.qinq else "access",
             external_ids={
                 SLICE: str(vm.slice_id),
                 "cloudrepo-vm": str(vm.vm_id),
@@ -167,6 +172,9 @@ def plan_access_ports(
                 **({} if nic.link_id is None else {"cloudrepo-link": str(nic.link_id)}),
             },
             number=numbers[nic.tap],
+            own_qdisc=nic.is_shaped,
+            # Linux has room beyond the MTU for a tag of this type, and every trunk carries it.
+            tunnel_ethertype="802.1q" if nic.qinq else None,
         )
         for vm in all_vms(orders)
         for nic in vm.interfaces
@@ -319,15 +327,29 @@ def _plan(
         replug=tuple((old, new) for old, new in pairs if new.name in unplugged),
         remove=tuple(port for name, port in have.ports.items() if name not in wanted and ours(port)),
         wanted=tuple(wanted.values()),
+        hands_off=have.hands_off,
     )
 
 
 def _facts(port: Port) -> tuple[Any, ...]:
-    return (port.bridge, port.tag, port.vlan_mode, port.trunks, port.kind, port.number, _our_ids(port))
+    ethertype = port.tunnel_ethertype if port.vlan_mode == TUNNEL else None
+    kinds = (port.kind, port.number, port.own_qdisc, ethertype)
+    return (port.bridge, port.tag, port.vlan_mode, port.trunks, *kinds, _our_ids(port))
 
 
 def _our_ids(port: Port) -> dict[str, str]:
     return {key: value for key, value in port.external_ids.items() if key.startswith("cloudrepo-")}
+
+
+def _with_row(commands: list[list[str]], hands_off: str | None) -> list[list[str]]:
+    """Commands whose ports name the row that there is, or one that they make first."""
+    word = f"qos={_HANDS_OFF}"
+    if not any(word in command for command in commands):
+        return commands
+    if hands_off is None:
+        mark = f"external_ids:{ovsdb.HANDS_OFF_MARK}=true"
+        return [[f"--id={_HANDS_OFF}", "create", "QoS", f"type={ovsdb.HANDS_OFF}", mark], *commands]
+    return [[f"qos={hands_off}" if each == word else each for each in command] for command in commands]
 
 
 def _add(port: Port) -> list[list[str]]:
@@ -348,6 +370,8 @@ def _mend(old: Port, new: Port) -> list[list[str]]:
         for column, was, is_ in (("tag", old.tag, new.tag), ("trunks", old.trunks, new.trunks))
         if was not in (None, ()) and is_ in (None, ())
     ]
+    if old.own_qdisc and not new.own_qdisc:
+        empty.append("qos")
     if empty:
         commands.append(["clear", "Port", new.name, *empty])
     stale = sorted(_our_ids(old).keys() - _our_ids(new).keys())
@@ -365,7 +389,11 @@ def _columns(port: Port) -> list[str]:
     if port.tag is not None:
         columns.append(f"tag={port.tag}")
     if port.trunks:
-        columns.append(f"trunks={port.trunks[0]}-{port.trunks[-1]}")
+        columns.append(f"trunks={ovsdb.ranges(port.trunks)}")
+    if port.own_qdisc:
+        columns.append(f"qos={_HANDS_OFF}")
+    if port.vlan_mode == TUNNEL:
+        columns.append(f"other_config:qinq-ethtype={port.tunnel_ethertype}")
     return columns + ovsdb.ids(port.external_ids)
 
 
@@ -377,5 +405,9 @@ def _line(port: Port, other: Port) -> str:
         return f"{port}, OpenFlow port {port.number or 'any'}"
     if port.kind != other.kind:
         return f"{port}, type {port.kind}"
+    if port.own_qdisc != other.own_qdisc:
+        return f"{port}, queueing {'ours' if port.own_qdisc else 'left to the switch'}"
+    if port.tunnel_ethertype != other.tunnel_ethertype:
+        return f"{port}, outer tag {port.tunnel_ethertype or 'as the switch has it'}"
     marks = ", ".join(f"{key}={value}" for key, value in sorted(_our_ids(port).items()))
     return f"{port}, external_ids {marks or 'none'}"

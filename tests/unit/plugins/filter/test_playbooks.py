@@ -22,6 +22,20 @@ def test_workers_are_known_by_their_address_and_offer_what_their_facts_say() -> 
     ]
 
 
+@pytest.mark.parametrize(
+    ("stdout", "offers"),
+    [
+        ("netem no\ntrunk_mtu 1500", {"netem": False, "trunk_mtu": 1500}),
+        ("netem yes\n", {"netem": True}),
+        ("netem yes\ntrunk_mtu ", {"netem": True}),
+        ("", {}),
+    ],
+)
+def test_workers_tell_what_their_network_offers(stdout: str, offers: dict[str, Any]) -> None:
+    host = {"ansible_host": "10.0.10.1", "__worker_offers": {"stdout": stdout}}
+    assert playbooks.worker_records([host]) == [{"ip": "10.0.10.1", **offers}]
+
+
 def test_what_the_inventory_says_counts_more_than_facts() -> None:
     host = {"ansible_host": "10.0.10.1", "ansible_facts": {"processor_vcpus": 8}, "worker_cores": 4}
     assert playbooks.worker_records([host])[0]["cores"] == 4
@@ -86,13 +100,6 @@ def test_vms_that_run_on_as_they_were_started_are_named() -> None:
     hostvars = {"w1": {"slice_applied": {"restart_required": [old]}}, "w2": {"slice_applied": {}}, "w3": {}}
     assert playbooks.restart_notes(hostvars, {"workers": ["w1", "w2", "w3"]}) == [
         "VM vm1 (1001) runs as it was started, until a deploy with slice_restart=true: cores 1 → 2, ram_mib 512 → 1024"
-    ]
-
-
-@pytest.mark.parametrize(("names", "listed"), [("web", ["web"]), (["a", 1000], ["a", "1000"]), (1000, ["1000"])])
-def test_slices_to_remove(names: Any, listed: list[str]) -> None:
-    assert playbooks.absent_slices(names, "bob") == [
-        {"name": name, "owner": "bob", "state": "absent"} for name in listed
     ]
 
 

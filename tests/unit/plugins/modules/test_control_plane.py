@@ -165,12 +165,34 @@ def test_the_way_of_a_slice(ready: Control) -> None:
     assert (last["slices"], last["changed"], last["failures"]) == ([], True, [])
 
 
-def test_a_dry_run_plans_with_what_would_be_stored(ready: Control) -> None:
-    stored = ready.run("slice", check=True, **WEB)
-    plan = ready.run("slice_plan", check=True, names=["1000"], planned=stored["slices"])
-    assert plan["work_orders"]["workers"]["10.0.10.2"]["slices"][0]["vms"][0]["name"] == "vm2"
-    broken = ready.run("slice_plan", check=True, names=["1000"], planned=[{"slice_id": "x"}])
-    assert broken["msg"] == "planned slice: slice_id: int is wanted, not str 'x'"
+def test_storing_may_hand_the_work_orders_out(ready: Control) -> None:
+    dry = ready.run("slice", check=True, work_orders=True, **WEB)
+    assert dry["work_orders"]["workers"]["10.0.10.2"]["slices"][0]["vms"][0]["name"] == "vm2"
+    assert ready.run("slice_info", all=True)["slices"] == []
+    done = ready.run("slice", work_orders=True, **WEB)
+    assert [vm["status"] for vm in done["slices"][0]["vms"]] == ["design", "design"]
+    again = ready.run("slice_plan", names=["web"])
+    assert not again["changed"]
+    for key in ("work_orders", "slice_ids", "fingerprints", "tables"):
+        assert done[key] == again[key] == dry[key]
+    assert not ready.run("slice", work_orders=True, **WEB)["changed"]
+
+
+def test_giving_up_tells_the_hosts_that_nothing_is_left(ready: Control) -> None:
+    ready.run("slice", **{**WEB, "name": "unheard"})
+    ready.run("slice", work_orders=True, **WEB)
+    dry = ready.run("slice_plan", check=True, give_up=True, all=True)
+    done = ready.run("slice_plan", give_up=True, names=["unheard", "web", "no-such-slice"])
+    assert (done["work_orders"], done["diff"]) == (dry["work_orders"], dry["diff"])
+    assert [one["slice_id"] for one in done["work_orders"]["network_node"]["slices"]] == done["slice_ids"]
+    assert all(not one["vms"] for order in done["work_orders"]["workers"].values() for one in order["slices"])
+    assert "slice web (" in done["diff"]["after"]
+    assert "slice unheard (" not in done["diff"]["after"]
+    assert [one["status"] for one in ready.run("slice_info", all=True)["slices"]] == ["deleting"]
+    again = ready.run("slice_plan", give_up=True, names=["web"])
+    assert (again["changed"], again["slice_ids"]) == (False, done["slice_ids"])
+    nobody = ready.run("slice_plan", give_up=True, names=["no-such-slice"], owner="admin")
+    assert (nobody["changed"], nobody["slice_ids"]) == (False, [])
 
 
 def test_a_broken_database_is_told(ready: Control) -> None:

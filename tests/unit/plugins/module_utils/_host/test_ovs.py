@@ -17,6 +17,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.services im
 from .fakes import (
     FakeRunner,
     UnexpectedCommand,
+    nic,
     orders,
     vm,
 )
@@ -67,19 +68,31 @@ def test_database_is_read_in_one_call():
         rows=[["br-int", ["set", [["uuid", "p1"], ["uuid", "p2"]]], "", "secure"]],
     )
     text += "\n" + table(
-        *("_uuid", "name", "tag", "vlan_mode", "trunks", "external_ids", "interfaces"),
+        *("_uuid", "name", "tag", "vlan_mode", "trunks", "external_ids", "interfaces", "qos", "other_config"),
         rows=[
-            [["uuid", "p1"], "tap_1", 100, "access", ["set", []], ["map", [["a", "b"]]], ["uuid", "i1"]],
-            [["uuid", "p2"], "gw", ["set", []], ["set", []], ["set", [2, 1]], ["map", []], ["uuid", "i2"]],
+            [
+                *(["uuid", "p1"], "tap_1", 100, "access", ["set", []], ["map", [["a", "b"]]], ["uuid", "i1"]),
+                *(["uuid", "q2"], ["map", [["qinq-ethtype", "802.1q"]]]),
+            ],
+            [
+                *(["uuid", "p2"], "gw", ["set", []], ["set", []], ["set", [2, 1]], ["map", []], ["uuid", "i2"]),
+                *(["uuid", "q1"], ["map", []]),
+            ],
         ],
     )
     text += "\n" + table(
         *("_uuid", "type", "ofport", "ofport_request"),
         rows=[[["uuid", "i1"], "", 1000, 1000], [["uuid", "i2"], "internal", -1, ["set", []]]],
     )
+    mark = ["map", [["cloudrepo-limits", "true"]]]
+    text += "\n" + table(
+        *("_uuid", "type", "external_ids"),
+        rows=[[["uuid", "q1"], "linux-noop", ["map", []]], [["uuid", "q2"], "linux-noop", mark]],
+    )
     runner = FakeRunner().tell(*VSCTL, "--format=json", stdout=text)
 
     assert ovsdb.observe(runner) == Switch(
+        hands_off="q2",
         bridges={"br-int": "system"},
         ports={
             "tap_1": Port(
@@ -89,6 +102,8 @@ def test_database_is_read_in_one_call():
                 external_ids={"a": "b"},
                 number=1000,
                 live_number=1000,
+                own_qdisc=True,
+                tunnel_ethertype="802.1q",
             ),
             "gw": Port("gw", "br-int", trunks=(1, 2), kind="internal", live_number=-1),
         },
@@ -267,3 +282,63 @@ def test_bridge_without_flows_may_be_told_to_drop():
         name="br-int", datapath_type=None, ports=[], have=same, present=True, fail_mode="secure"
     ).changed
     assert not bridge(same).changed
+
+
+def shaped(have: Switch, **settings: Any) -> ovs.PortPlan:
+    """The plan for an interface with these settings on VLAN 100."""
+    return ovs.plan_access_ports(
+        orders(vm(1001, interfaces=[{**nic(1001, 0, 100, 100), **settings}])), have, bridge="br-int"
+    )
+
+
+def test_switch_keeps_its_hands_off_a_tap_with_limits():
+    todo = shaped(switch(GOOD), rx_kbps=100)
+    made = [["--id=@hands_off", "create", "QoS", "type=linux-noop", "external_ids:cloudrepo-limits=true"]]
+
+    assert todo.commands[:-1] == made
+    assert "qos=@hands_off" in todo.commands[1]
+    assert todo.after == [
+        "port tap_1001_eth0: access VLAN 100 on br-int, queueing ours",
+    ]
+
+
+def test_one_row_serves_all_taps_with_limits():
+    have = Switch({"br-int": "system"}, {GOOD.name: GOOD}, hands_off="a-uuid")
+    todo = shaped(have, delay_ms=5)
+
+    assert [command[0] for command in todo.commands] == ["set"]
+    assert "qos=a-uuid" in todo.commands[0]
+
+
+def test_switch_gets_the_tap_back_without_limits():
+    old = Port(**{**vars(GOOD), "own_qdisc": True})
+
+    assert shaped(switch(old), tx_kbps=100).commands[-1] == ["clear", "Port", "tap_1001_eth0", "qos"]
+    assert not shaped(switch(old), rx_kbps=100).changed
+    assert not shaped(switch(GOOD), tx_kbps=100).changed
+
+
+def test_guests_own_tags_pass_below_the_links():
+    todo = shaped(switch(GOOD), qinq=True)
+
+    assert todo.commands[0][3:6] == ["vlan_mode=dot1q-tunnel", "tag=100", "other_config:qinq-ethtype=802.1q"]
+    assert todo.after == ["port tap_1001_eth0: dot1q-tunnel VLAN 100 on br-int"]
+    tunnel = Port(**{**vars(GOOD), "vlan_mode": "dot1q-tunnel", "tunnel_ethertype": "802.1q"})
+    assert not shaped(switch(tunnel), qinq=True).changed
+    assert shaped(switch(tunnel)).commands[0][3] == "vlan_mode=access"
+    drifted = Port(**{**vars(tunnel), "tunnel_ethertype": None})
+    assert shaped(switch(drifted), qinq=True).before == [
+        "port tap_1001_eth0: dot1q-tunnel VLAN 100 on br-int, outer tag as the switch has it"
+    ]
+
+
+def test_uplink_carries_no_untagged_traffic():
+    todo = bridge(switch(), TRUNK)
+
+    assert "vlan_mode=trunk" in todo.commands[1]
+    assert "trunks=1-4094" in todo.commands[1]
+    assert not any(word.startswith("tag=") for word in todo.commands[1])
+
+
+def test_vlans_are_told_in_ranges():
+    assert ovsdb.ranges([400, 101, 100, 103]) == "100-101,103,400"
