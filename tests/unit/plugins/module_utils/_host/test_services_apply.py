@@ -272,7 +272,7 @@ def test_the_host_is_asked_what_it_has(tmp_path):
     runner.tell("ip", "-json", "address", stdout=json.dumps([address("nat_1000", "169.254.64.0/31")]))
     runner.tell("ip", "-json", "-n", stdout=json.dumps([address("net_101", "192.168.101.1/24"), {}]))
     empty = json.dumps({"headings": ["_uuid", "name", "ports", "datapath_type", "fail_mode"], "data": []})
-    runner.tell(*VSCTL, stdout="\n".join([empty] * 3))
+    runner.tell(*VSCTL, stdout="\n".join([empty] * 4))
     have = look(tmp_path, runner)
     assert have.texts == {f"{tmp_path}/names/1000.hosts": "10.60.7.101 vm1\n"}
     assert (have.folders, have.active, have.enabled) == ({1000}, {DHCP}, {NAMES})
