@@ -128,9 +128,11 @@ def _stranger(address: str) -> str:
 def _failure(host: Mapping[str, Any], result: str) -> str | None:
     if host.get("work_order_failure"):
         return str(host["work_order_failure"])
-    if result not in host:
+    # What cannot be reached has a result as well.
+    said = host.get(result) or {"unreachable": True}
+    if said.get("unreachable"):
         return "it did not answer, or was not part of the run"
-    return None
+    return str(said.get("msg")) if said.get("failed") else None
 
 
 def restart_notes(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[str]:

@@ -105,6 +105,7 @@ def main() -> None:
             bridge=params["bridge"],
             management=flows.read_management(params["gateway"], params["dhcp_server"]),
             folder=flows.folder_in(params["state_dir"]),
+            prune_vlans=params["prune_vlans"],
         )
         account = files.find_account(params["user"], missing_ok=module.check_mode)
         if module.check_mode:

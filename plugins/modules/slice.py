@@ -400,6 +400,7 @@ EXAMPLES = r"""
 - name: A slow and bad line between two VMs, whose link carries what the guests tag themselves
   cloudrepo.slices.slice:
     name: line
+    owner: bob
     vms:
       - name: near
         flavor: cirros

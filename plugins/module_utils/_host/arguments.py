@@ -61,6 +61,7 @@ WIRING_ARGUMENTS: dict[str, Any] = {
     "bridge": {"type": "str", "default": "br-int"},
     "gateway": {"type": "str", "default": "10.60.7.1"},
     "dhcp_server": {"type": "str", "default": "10.60.7.2"},
+    "prune_vlans": {"type": "bool", "default": False},
 }
 
 RUNNING_ARGUMENTS: dict[str, Any] = {

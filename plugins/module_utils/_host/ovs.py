@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable
 
 from ..errors import SlicesError
@@ -146,6 +146,7 @@ def plan_access_ports(
     bridge: str,
     unplugged: Collection[str] = (),
     reserved: Collection[int] = (),
+    prune_vlans: bool = False,
 ) -> PortPlan:
     """What makes the access ports of the order's slices those of the order.
 
@@ -155,6 +156,7 @@ def plan_access_ports(
         bridge: the bridge that the ports shall be on.
         unplugged: devices that no switch has open, whatever its database says.
         reserved: OpenFlow numbers that no new port may have, because flows speak of them.
+        prune_vlans: whether trunks carry only the VLANs that ports on the bridge are on, whoever's they are.
     """
     orders = tuple(orders)
     taps = [nic.tap for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is not None]
@@ -183,12 +185,31 @@ def plan_access_ports(
     # A listed tap that has a port and shall have none is ours by its name, whatever the port says of itself.
     off = {nic.tap for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is None}
     marks = {str(slice_id) for slice_id in slice_ids(orders)}
-    return _plan(
+    todo = _plan(
         wanted,
         have,
         ours=lambda port: port.name in off or port.external_ids.get(SLICE) in marks,
         unplugged={*unplugged, *_to_replug(wanted, have)},
     )
+    return replace(todo, mend=(*todo.mend, *_pruned(todo, have, bridge))) if prune_vlans else todo
+
+
+def _pruned(todo: PortPlan, have: Switch, bridge: str) -> Iterable[tuple[Port, Port]]:
+    """Trunks that carry more or less than the ports on the bridge are going to need.
+
+    They change in the transaction that brings and takes ports, so no port waits for its VLAN.
+    """
+    gone = {port.name for port in todo.remove}
+    ports = {name: port for name, port in have.ports.items() if name not in gone}
+    ports.update({port.name: port for port in todo.wanted})
+    here = [port for port in ports.values() if port.bridge == bridge]
+    trunks = [port for port in here if INFRASTRUCTURE in port.external_ids and port.vlan_mode == "trunk"]
+    held = {MANAGEMENT_VLAN}
+    for port in here:
+        if port not in trunks:
+            held.update(port.trunks if port.tag is None else (port.tag, *port.trunks))
+    vlans = tuple(sorted(held))
+    return ((port, replace(port, trunks=vlans)) for port in trunks if port.trunks != vlans)
 
 
 def plan_network_ports(orders: Iterable[Services], have: Switch, *, bridge: str) -> PortPlan:
@@ -232,6 +253,7 @@ def plan_bridge(
     have: Switch,
     present: bool,
     fail_mode: str | None = None,
+    prune_vlans: bool = False,
 ) -> BridgePlan:
     """What makes a bridge and its infrastructure ports as they shall be.
 
@@ -242,12 +264,18 @@ def plan_bridge(
         have: what the host has.
         present: whether the bridge shall be there.
         fail_mode: what it does without flows; as it is when not given.
+        prune_vlans: whether a trunk that is there keeps its VLANs, which C(plan_access_ports) sees to.
     """
     found = have.bridges.get(name)
     if not present:
         return BridgePlan(name=name, have=found, want=None, remove=found is not None)
     numbers = _numbers([port["name"] for port in ports], have, INFRASTRUCTURE_NUMBERS, ())
     wanted = {port["name"]: _infrastructure(name, port, numbers[port["name"]]) for port in ports}
+    if prune_vlans:
+        kept = {port.name: port.trunks for port in have.ports.values() if port.trunks and port.bridge == name}
+        wanted.update(
+            {key: replace(port, trunks=kept.get(key, port.trunks)) for key, port in wanted.items() if port.trunks}
+        )
     mode = None if found is None else have.fail_modes.get(name, "standalone")
     return BridgePlan(
         name=name,

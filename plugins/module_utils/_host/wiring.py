@@ -28,11 +28,13 @@ class Settings:
         bridge: the bridge that their ports are on.
         management: the infrastructure on VLAN 400.
         folder: where flows are saved.
+        prune_vlans: whether trunks carry only the VLANs that ports on the bridge are on.
     """
 
     bridge: str
     management: Management
     folder: str
+    prune_vlans: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ def plan(orders: Iterable[SliceOrder], have: Wires, *, settings: Settings, accou
         bridge=settings.bridge,
         unplugged=devices.unplugged,
         reserved={flow.in_port for flow in have.flows if flow.in_port is not None},
+        prune_vlans=settings.prune_vlans,
     )
     wanted = flows.shared_flows(have.switch, bridge=settings.bridge, management=settings.management)
     wanted = wanted.union(

@@ -95,6 +95,19 @@ def test_reports_tell_success_failure_and_silence() -> None:
     ]
 
 
+def test_a_host_that_cannot_be_reached_has_not_done_its_part() -> None:
+    lost = {"unreachable": True, "changed": False, "msg": "Failed to connect to the host via ssh"}
+    hostvars = {
+        "w1": {"ansible_host": "10.0.10.1", "slice_applied": lost},
+        "w2": {"ansible_host": "10.0.10.2", "slice_applied": {"failed": True, "msg": "no space left"}},
+        "n": {"network_node_reserved": lost},
+    }
+    groups = {"workers": ["w1", "w2"], "network_node": ["n"]}
+    failures = [one["failure"] for one in playbooks.host_reports(hostvars, groups, ["10.0.10.1", "10.0.10.2"])]
+    unanswered = "it did not answer, or was not part of the run"
+    assert failures == [unanswered, "no space left", unanswered]
+
+
 def test_vms_that_run_on_as_they_were_started_are_named() -> None:
     old = {"vm_id": 1001, "name": "vm1", "reasons": ["cores 1 → 2", "ram_mib 512 → 1024"]}
     hostvars = {"w1": {"slice_applied": {"restart_required": [old]}}, "w2": {"slice_applied": {}}, "w3": {}}

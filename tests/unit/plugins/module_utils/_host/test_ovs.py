@@ -342,3 +342,55 @@ def test_uplink_carries_no_untagged_traffic():
 
 def test_vlans_are_told_in_ranges():
     assert ovsdb.ranges([400, 101, 100, 103]) == "100-101,103,400"
+
+
+MARKED = Port(
+    "trunk0", "br-int", vlan_mode="trunk", trunks=ALL_VLANS, external_ids={ovs.INFRASTRUCTURE: "true"}, number=1
+)
+
+
+def pruned(have: Switch, *vlan_ids: int | None) -> ovs.PortPlan:
+    return ovs.plan_access_ports(orders(vm(1001, *vlan_ids)), have, bridge="br-int", prune_vlans=True)
+
+
+def trunk_of(todo: ovs.PortPlan) -> list[str]:
+    return [word for command in todo.commands if command[2] == "trunk0" for word in command if "trunks" in word]
+
+
+def test_trunk_carries_what_ports_on_the_bridge_are_on():
+    other = Port("tap_2001_eth1", "br-int", tag=140, vlan_mode="access", external_ids={"cloudrepo-slice": "2000"})
+    theirs = Port("lab0", "br-int", vlan_mode="trunk", trunks=(7, 8))
+    todo = pruned(switch(MARKED, other, theirs), 100)
+
+    # In the transaction that brings the port.
+    assert trunk_of(todo) == ["trunks=7-8,100,140,400"]
+    assert ["add-port", "br-int", "tap_1001_eth0"] in todo.commands
+    assert todo.after[-1] == "port trunk0: trunk, trunks 7-8,100,140,400 on br-int"
+
+
+def test_vlan_leaves_the_trunk_with_its_last_port():
+    small = Port(**{**vars(MARKED), "trunks": (100, 400)})
+
+    assert not pruned(switch(small, GOOD), 100).changed
+    todo = pruned(switch(small, GOOD))
+    assert trunk_of(todo) == ["trunks=400"]
+    assert todo.commands[0] == ["del-port", "br-int", "tap_1001_eth0"]
+    assert trunk_of(pruned(switch(small, GOOD), 101)) == ["trunks=101,400"]
+
+
+def test_trunk_is_left_alone_unless_it_is_pruned():
+    assert not access(switch(MARKED, GOOD), 100).changed
+
+
+def test_bridge_leaves_a_pruned_trunk_as_it_is():
+    small = switch(Port(**{**vars(MARKED), "trunks": (100, 400)}))
+    ports = [TRUNK]
+
+    def plan(have: Switch, *, prune_vlans: bool) -> ovs.BridgePlan:
+        return ovs.plan_bridge(
+            name="br-int", datapath_type=None, ports=ports, have=have, present=True, prune_vlans=prune_vlans
+        )
+
+    assert not plan(small, prune_vlans=True).changed
+    assert plan(small, prune_vlans=False).after == ["port trunk0: trunk, trunks 1-4094 on br-int"]
+    assert plan(switch(), prune_vlans=True).after == ["port trunk0: trunk, trunks 1-4094 on br-int"]
