@@ -47,6 +47,39 @@ def worker_records(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return records
 
 
+def infrastructure_networks(
+    hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], addresses: Sequence[Mapping[str, Any]] = ()
+) -> list[str]:
+    """Return the networks that no VM may reach: the hosts' addresses as the inventory has them, each a subnet of one.
+
+    Args:
+        hostvars: the variables of all hosts.
+        groups: the hosts of each group.
+        addresses: what C(ip -json address) says on a host. The subnets of its interfaces in which a host of the
+            inventory is stand for these hosts' addresses.
+    """
+    names = [name for group in ("orchestrator", "workers", "network_node") for name in groups.get(group, ())]
+    listed = (hostvars[name].get(key) for name in names for key in ("ansible_host", "worker_ip"))
+    hosts = {ipaddress.IPv4Address(each) for each in listed if _is_address(each)}
+    subnets = {
+        ipaddress.IPv4Interface(f"{each['local']}/{each['prefixlen']}").network
+        for device in addresses
+        for each in device.get("addr_info", ())
+        if each.get("family") == "inet"
+    }
+    found = [subnet for subnet in subnets if any(host in subnet for host in hosts)]
+    found += [ipaddress.IPv4Network(host) for host in hosts]
+    return [str(network) for network in ipaddress.collapse_addresses(found)]
+
+
+def _is_address(text: Any) -> bool:
+    try:
+        address = ipaddress.IPv4Address(str(text))
+    except ValueError:
+        return False
+    return not address.is_loopback
+
+
 def network_offers(look: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a worker's network offers, from what the role C(worker) saw: C(netem yes) and C(trunk_mtu 1500)."""
     seen = dict(line.split() for line in look.get("stdout", "").splitlines() if len(line.split()) == 2)
@@ -208,6 +241,7 @@ class FilterModule:
             "base_images": base_images,
             "host_reports": host_reports,
             "infrastructure_mac": infrastructure_mac,
+            "infrastructure_networks": infrastructure_networks,
             "link_pings": link_pings,
             "netmask": netmask,
             "proofs": proofs,

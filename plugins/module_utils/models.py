@@ -98,6 +98,13 @@ def text(value: Any) -> str:
     return value
 
 
+def boolean(value: Any) -> bool:
+    """Return C(value), which must be a boolean."""
+    if not isinstance(value, bool):
+        raise FieldError((), f"bool is wanted, not {_kind(value)}")
+    return value
+
+
 def _list_of(read: Callable[[Any], Any]) -> Callable[[Any], None]:
     def check(value: Any) -> None:
         if not isinstance(value, list):
@@ -375,8 +382,8 @@ class VM:
 class Network:
     """The network of a VLAN: its CIDR, gateway and DHCP. C(dhcp_range) is C(FIRST,LAST).
 
-    Fields beyond the data model: C(name), and C(members), a list of C({vm_id, interface}). One without a name
-    describes the VLAN of a link.
+    Fields beyond the data model: C(name); C(members), a list of C({vm_id, interface}); C(nat), where it has a way out.
+    One without a name describes the VLAN of a link.
     """
 
     def __init__(
@@ -411,6 +418,7 @@ class Network:
         record = Record(data)
         record.check("name", text)
         record.check("members", _MEMBERS)
+        record.check("nat", boolean)
         for key, read in _CARRIED.items():
             record.check(key, read)
         network = cls(
@@ -430,8 +438,8 @@ class Slice:
 
     C(status) is C(design) or C(running), further C(stopped), C(error) and C(deleting). Fields beyond the data model:
     C(name); C(max_vlan_pools), where it may hold more pools than one, and C(further_pools), the numbers of those it
-    holds; C(reserved_vlans), a list of C({vlan_id, name}) that are on no link; C(releasing), what it has given up
-    and hosts may still hold (C({vlan_ids, addresses})).
+    holds; C(reserved_vlans), a list of C({vlan_id, name}) that are on no link; C(peers), where its VMs meet on
+    VLAN 400; C(releasing), what it has given up and hosts may still hold (C({vlan_ids, addresses})).
     """
 
     def __init__(self, slice_id: int, owner: str, topology_type: str = "custom") -> None:
@@ -493,6 +501,7 @@ class Slice:
             ("max_vlan_pools", integer),
             ("further_pools", _list_of(integer)),
             ("reserved_vlans", _RESERVED),
+            ("peers", boolean),
             ("releasing", _RELEASING),
         ):
             record.check(key, read)

@@ -72,6 +72,12 @@ options:
         By
         default 1, with O(append) as many as before.
     type: int
+  peers:
+    &peers
+    description:
+      - Whether the slice's own VMs may meet on VLAN 400. Those of other slices never do. By default they may not, with
+        O(append) it is as before.
+    type: bool
   topology_type:
     &topology_type
     description:
@@ -285,8 +291,14 @@ options:
         default: false
       dhcp_range:
         description:
-          - The first and the last address that DHCP hands out, as C(FIRST,LAST); by default most of the subnet.
+          - The first and the last address that DHCP hands out, as C(FIRST,LAST); by default most of the subnet. It
+            does not hold the gateway, or without one the first address of the subnet, which the DHCP server has.
         type: str
+      nat:
+        description:
+          - Whether the network has a way out by its gateway, under the network node's address.
+        type: bool
+        default: false
       mtu: *carried_mtu
       qinq: *carried_qinq
       forward_bpdu: *carried_bpdu
@@ -305,6 +317,7 @@ options:
       state: *state
       append: *append
       vlan_pools: *vlan_pools
+      peers: *peers
       topology_type: *topology_type
       size: *size
       flavor: *flavor
@@ -356,6 +369,20 @@ EXAMPLES = r"""
     networks:
       - name: taps
         members: [probe, vm1, vm2]
+
+- name: Two VMs that meet on VLAN 400 by their names, and on a network with DHCP and a way out
+  cloudrepo.slices.slice:
+    name: office
+    peers: true
+    vms:
+      - {name: desk1, flavor: cirros, internet: true}
+      - {name: desk2, flavor: cirros, internet: true}
+    networks:
+      - name: lan
+        members: [desk1, desk2]
+        gateway: true
+        dhcp_enabled: true
+        nat: true
 
 - name: Add a VM to what is there
   cloudrepo.slices.slice:
@@ -503,6 +530,7 @@ NETWORK = {
     "gateway_ip": {"type": "str"},
     "dhcp_enabled": {"type": "bool", "default": False},
     "dhcp_range": {"type": "str"},
+    "nat": {"type": "bool", "default": False},
     **topology.segment_arguments(),
 }
 SPEC: dict[str, dict[str, Any]] = {
@@ -513,6 +541,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "append": {"type": "bool", "default": False},
     "vlan_pools": {"type": "int"},
+    "peers": {"type": "bool"},
     "topology_type": {"type": "str", "choices": list(topologies.TYPES), "default": topologies.CUSTOM},
     "size": {"type": "int"},
     "flavor": {"type": "str"},

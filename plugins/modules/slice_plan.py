@@ -78,6 +78,7 @@ work_orders:
         - slice_id: 1000
           reservations:
             - {vm_id: 1001, name: vm1, mac: "52:54:00:03:e9:00", ip: 10.60.7.101}
+          networks: []
 slice_ids:
   description: The ids of the slices chosen.
   returned: success

@@ -120,7 +120,8 @@ def _things(one: Slice | None) -> dict[Key, tuple[str, Thing]]:
 
 def _line(label: str, thing: Thing, names: Mapping[int, str]) -> str:
     if isinstance(thing, Slice):
-        return f"slice {label} ({thing.slice_id}): owner {thing.owner}, VLAN pool {_pool(thing)}"
+        peers = ", peers on VLAN 400" if thing.extra.get("peers") else ""
+        return f"slice {label} ({thing.slice_id}): owner {thing.owner}, VLAN pool {_pool(thing)}{peers}"
     if isinstance(thing, VM):
         interfaces = ", ".join(_interface(each) for each in thing.interfaces)
         where = f"worker {thing.worker_ip}, {_size(thing)}, VNC port {thing.vnc_port}"
@@ -211,6 +212,7 @@ def _facts(thing: Thing, names: Mapping[int, str]) -> Facts:
             ("topology_type", thing.topology_type),
             ("VLAN pools", _pool(thing)),
             ("vlan_pools", thing.extra.get("max_vlan_pools", 1)),
+            ("peers", "on" if thing.extra.get("peers") else "off"),
         )
     return (("name", thing.get("name", "none")),)
 
@@ -229,6 +231,7 @@ def _network_facts(network: Network, names: Mapping[int, str]) -> Facts:
         ("CIDR", network.cidr),
         ("gateway", network.gateway_ip or "off"),
         ("DHCP", dhcp),
+        ("NAT", "on" if network.extra.get("nat") else "off"),
         ("members", " ".join(f"{names.get(each['vm_id'], each['vm_id'])}:{each['interface']}" for each in members)),
     )
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from ..cluster import Cluster, slice_label
 from ..errors import Refused
-from ..models import MANAGEMENT_VLAN, VM, Slice
-from . import limits
+from ..models import MANAGEMENT_VLAN, VM, Network, Slice
+from . import limits, networks
 from .allocation import tap_name
 from .finding import find, not_permitted
 
@@ -76,7 +76,10 @@ def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> di
             for ip in cluster.workers
         },
         "network_node": {
-            "slices": [{"slice_id": one.slice_id, "reservations": _reservations(one)} for one in slices],
+            "slices": [
+                {"slice_id": one.slice_id, "reservations": _reservations(one), "networks": _networks(one)}
+                for one in slices
+            ],
         },
     }
 
@@ -162,4 +165,37 @@ def _reservations(one: Slice) -> list[dict[str, Any]]:
         for vm in _live([one])
         for interface in vm.interfaces
         if interface.ip_config
+    ]
+
+
+def _networks(one: Slice) -> list[dict[str, Any]]:
+    """The networks that want something of the network node.
+
+    One without members is left out: what is handed out with no VM would be forgotten before its host has let go.
+    """
+    vms = {vm.vm_id: vm for vm in _live([one])}
+    return [
+        {
+            "vlan_id": network.vlan_id,
+            "name": network.extra["name"],
+            "cidr": network.cidr,
+            "server_ip": networks.server_ip(network.cidr, network.gateway_ip),
+            "gateway": network.gateway_ip is not None,
+            "dhcp_range": network.dhcp_range if network.dhcp_enabled else None,
+            "nat": network.extra.get("nat", False),
+            "members": members,
+        }
+        for network in one.networks
+        if "name" in network.extra and (network.gateway_ip is not None or network.dhcp_enabled)
+        if (members := _members(network, vms))
+    ]
+
+
+def _members(network: Network, vms: Mapping[int, VM]) -> list[dict[str, Any]]:
+    return [
+        {"name": vms[each["vm_id"]].name, "mac": interface.mac}
+        for each in network.extra.get("members", ())
+        if each["vm_id"] in vms
+        for interface in vms[each["vm_id"]].interfaces
+        if interface.name == each["interface"]
     ]

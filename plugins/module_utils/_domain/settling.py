@@ -32,6 +32,7 @@ class Settings:
 
     Attributes:
         network: VLAN 400.
+        infrastructure: subnets of the hosts' own networks, which no network with a way out may overlap.
         state_dir: the folder on every worker below which overlays and base images lie.
         placement: the placement policy.
     """
@@ -39,6 +40,7 @@ class Settings:
     network: ManagementNetwork = field(default_factory=ManagementNetwork)
     state_dir: str = "/var/lib/cloudrepo"
     placement: str = "round_robin"
+    infrastructure: tuple[str, ...] = ()
 
 
 def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_user: str) -> Slice:
@@ -50,6 +52,7 @@ def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_us
     before = stored_slice(cluster, want)
     reasons = [
         *settings.network.problems(),
+        *networks.infrastructure_problems(settings.infrastructure),
         *coherence.problems(want),
         *_standing_problems(cluster, want, before, acting_user),
         *_flavor_problems(cluster, want),
@@ -156,6 +159,8 @@ class _Draft:
             one.extra["name"] = want.name
         if want.vlan_pools is not None:
             set_extra(one.extra, "max_vlan_pools", want.vlan_pools if want.vlan_pools > 1 else None)
+        if want.peers is not None:
+            set_extra(one.extra, "peers", want.peers or None)
 
     def _match_vms(self) -> dict[str, VM]:
         """Return the stored VMs that stay, by the names that they have from now on."""
@@ -399,13 +404,18 @@ class _Draft:
     def _network(self, want: WantedNetwork, stored: Network | int) -> Network:
         vlan_id = stored if isinstance(stored, int) else stored.vlan_id
         full = networks.complete(want, vlan_id)
-        if want.cidr is None:
-            where = f"slice {self.want.name}: network {want.name}"
-            self.reasons.extend(f"{where}: {problem}" for problem in networks.problems(full))
+        where = f"slice {self.want.name}: network {want.name}"
+        self.reasons.extend(f"{where}: {problem}" for problem in networks.problems(full))
+        if full.nat and full.cidr is not None:
+            overlapping = networks.overlapping(full.cidr, self.settings.infrastructure)
+            self.reasons.extend(
+                f"{where}: {full.cidr} overlaps {other} of the infrastructure, and nat is true" for other in overlapping
+            )
         made = Network(vlan_id, full.cidr or "", full.gateway_ip, full.dhcp_enabled, full.dhcp_range)
         if isinstance(stored, Network):
             made.status, made.extra = stored.status, stored.extra
         made.extra["name"] = want.name
+        set_extra(made.extra, "nat", full.nat or None)
         _set_carried(made.extra, want)
         made.extra["members"] = [{"vm_id": self.live[end.vm].vm_id, "interface": end.interface} for end in want.members]
         return made

@@ -148,7 +148,7 @@ def put_network(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     if place is None:
         return replace(want, networks=(*want.networks, read_network({**data, "name": name}))), len(want.networks)
     old = want.networks[place]
-    given = _given(data, "cidr", "gateway", "gateway_ip", "dhcp_enabled", "dhcp_range", *SEGMENT_FIELDS)
+    given = _given(data, "cidr", "gateway", "gateway_ip", "dhcp_enabled", "dhcp_range", "nat", *SEGMENT_FIELDS)
     if given.get("cidr", old.cidr) != old.cidr or given.get("gateway") is False:
         given.setdefault("gateway_ip", None)
     if given.get("cidr", old.cidr) != old.cidr or given.get("dhcp_enabled") is False:

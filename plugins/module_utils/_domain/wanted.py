@@ -52,7 +52,7 @@ class WantedNetwork:
     """A segment with any number of members. The stored one that it is, is told by its VLAN, else by its name.
 
     C(None) leaves a choice to the rules: C(cidr) follows from the VLAN, C(gateway_ip) is the subnet's first address
-    where C(gateway) is true, C(dhcp_range) most of the subnet where DHCP is enabled.
+    where C(gateway) is true, C(dhcp_range) most of the subnet where DHCP is enabled. C(nat) is a way out.
     """
 
     name: str
@@ -63,6 +63,7 @@ class WantedNetwork:
     dhcp_enabled: bool = False
     dhcp_range: str | None = None
     vlan_id: int | None = None
+    nat: bool = False
     mtu: int = DEFAULT_MTU
     qinq: bool = False
     forward_bpdu: bool = False
@@ -98,6 +99,7 @@ class WantedSlice:
     """A whole topology. The stored slice that it is, is told by C(slice_id), else by owner and name.
 
     C(vlan_pools) is how many pools it may hold, C(None) for as many as before; C(reserved) C(None) keeps what there is.
+    C(peers) is whether its VMs meet on VLAN 400, C(None) for as before.
     """
 
     name: str
@@ -109,6 +111,7 @@ class WantedSlice:
     vlan_pools: int | None = 1
     reserved: tuple[Reservation, ...] | None = None
     slice_id: int | None = None
+    peers: bool | None = False
 
 
 def read_slice(data: Mapping[str, Any], *, default_owner: str) -> WantedSlice:
@@ -116,8 +119,8 @@ def read_slice(data: Mapping[str, Any], *, default_owner: str) -> WantedSlice:
 
     Args:
         data: C({name, owner, vms: [{name, flavor, internet, data_interfaces, worker, vm_id}], links: [{endpoints,
-            name, link_id}], networks: [{name, members, cidr, …}], topology_type, size, …, vlan_pools, slice_id}); all
-            but the name may be missing.
+            name, link_id}], networks: [{name, members, cidr, …}], topology_type, size, …, vlan_pools, peers,
+            slice_id}); all but the name may be missing.
         default_owner: who owns the slice where C(owner) is null.
 
     Raises:
@@ -147,6 +150,7 @@ def read_slice(data: Mapping[str, Any], *, default_owner: str) -> WantedSlice:
         topology_type=data.get("topology_type") or topologies.CUSTOM,
         vlan_pools=pools,
         slice_id=data.get("slice_id"),
+        peers=None if data.get("peers") is None and data.get("append") else bool(data.get("peers")),
     )
 
 
@@ -181,6 +185,7 @@ def read_network(data: Mapping[str, Any]) -> WantedNetwork:
         dhcp_enabled=bool(data.get("dhcp_enabled")),
         dhcp_range=data.get("dhcp_range"),
         vlan_id=data.get("vlan_id"),
+        nat=bool(data.get("nat")),
         **_carried(data),
     )
 
@@ -248,6 +253,7 @@ def wanted_from(one: Slice) -> WantedSlice:
         vlan_pools=None,
         reserved=tuple(Reservation(each.get("name"), each["vlan_id"]) for each in one.extra.get("reserved_vlans", ())),
         slice_id=one.slice_id,
+        peers=None,
     )
 
 
@@ -265,6 +271,7 @@ def _wanted_network(network: Network, names: Mapping[int, str]) -> WantedNetwork
         dhcp_enabled=network.dhcp_enabled,
         dhcp_range=network.dhcp_range,
         vlan_id=network.vlan_id,
+        nat=network.extra.get("nat", False),
         **_carried(network.extra),
     )
 

@@ -25,6 +25,7 @@ from ..models import MANAGEMENT_VLAN
 from . import files
 from .order import Interface, SliceOrder
 from .ovs import INFRASTRUCTURE as INFRASTRUCTURE_MARK
+from .ovs import SERVICES as SERVICES_MARK
 from .ovsdb import Port, Switch
 from .runner import Runner
 
@@ -352,7 +353,8 @@ def _infrastructure(switch: Switch, bridge: str) -> tuple[list[int], list[int], 
     others: list[int] = []
     for port in sorted(switch.ports.values(), key=lambda each: each.name):
         number = _number_of(port)
-        if port.bridge != bridge or INFRASTRUCTURE_MARK not in port.external_ids or number is None:
+        is_ours = INFRASTRUCTURE_MARK in port.external_ids or SERVICES_MARK in port.external_ids
+        if port.bridge != bridge or not is_ours or number is None:
             continue
         if port.vlan_mode == "trunk":
             trunks.append(number)

@@ -15,9 +15,12 @@ from . import ovsdb
 from .order import SliceOrder, all_vms, slice_ids
 from .ovsdb import Port, Switch
 from .runner import Runner
+from .services import Services
 
 SLICE = "cloudrepo-slice"
 INFRASTRUCTURE = "cloudrepo-infrastructure"
+# The network node may be a worker as well, and there its ports are not among those of the slice's VMs.
+SERVICES = "cloudrepo-services"
 # The tag is added whatever the frame carries already, where an access port drops what is tagged.
 TUNNEL = "dot1q-tunnel"
 # Without a list a trunk also passes VLAN 0, that is untagged frames. With one it drops what is not on it, so an
@@ -207,6 +210,39 @@ def _pruned(todo: PortPlan, have: Switch, bridge: str) -> Iterable[tuple[Port, P
             held.update(port.trunks if port.tag is None else (port.tag, *port.trunks))
     vlans = tuple(sorted(held))
     return ((port, replace(port, trunks=vlans)) for port in trunks if port.trunks != vlans)
+
+
+def plan_network_ports(orders: Iterable[Services], have: Switch, *, bridge: str) -> PortPlan:
+    """What makes the network node's own ports in the networks of slices those of the order.
+
+    Args:
+        orders: the slices.
+        have: what the host has.
+        bridge: the bridge that the ports shall be on.
+    """
+    orders = tuple(orders)
+    names = [network.port for one in orders for network in one.networks]
+    numbers = _numbers(names, have, ACCESS_NUMBERS, ())
+    wanted = {
+        network.port: Port(
+            name=network.port,
+            bridge=bridge,
+            tag=network.vlan_id,
+            vlan_mode="access",
+            external_ids={SERVICES: str(one.slice_id)},
+            kind="internal",
+            number=numbers[network.port],
+        )
+        for one in orders
+        for network in one.networks
+    }
+    marks = {str(one.slice_id) for one in orders}
+    return _plan(
+        wanted,
+        have,
+        ours=lambda port: port.external_ids.get(SERVICES) in marks,
+        unplugged=_to_replug(wanted, have),
+    )
 
 
 def plan_bridge(

@@ -33,6 +33,7 @@ SETTINGS_ARGUMENTS: dict[str, dict[str, Any]] = {
             for name in ("cidr", "gateway", "first_address", "last_address")
         },
     },
+    "infrastructure_networks": {"type": "list", "elements": "str", "default": []},
 }
 
 
@@ -62,6 +63,7 @@ def settings(params: Mapping[str, Any]) -> settling.Settings:
         network=ManagementNetwork(**params["management_network"]),
         state_dir=params["state_dir"],
         placement=params["placement"],
+        infrastructure=tuple(params["infrastructure_networks"]),
     )
 
 

@@ -41,6 +41,24 @@ def test_what_the_inventory_says_counts_more_than_facts() -> None:
     assert playbooks.worker_records([host])[0]["cores"] == 4
 
 
+def test_the_infrastructure_is_the_inventorys_hosts_and_the_networks_they_share_with_a_host() -> None:
+    hostvars = {
+        "localhost": {"ansible_host": "127.0.0.1"},
+        "w1": {"ansible_host": "worker1.example", "worker_ip": "10.0.10.1"},
+        "w2": {"ansible_host": "10.0.10.2"},
+        "n": {"ansible_host": "192.0.2.9"},
+        "other": {"ansible_host": "192.0.2.1"},
+    }
+    groups = {"orchestrator": ["localhost"], "workers": ["w1", "w2"], "network_node": ["n"], "all": list(hostvars)}
+    assert playbooks.infrastructure_networks(hostvars, groups) == ["10.0.10.1/32", "10.0.10.2/32", "192.0.2.9/32"]
+    addresses = [
+        {"addr_info": [{"family": "inet", "local": "10.0.10.3", "prefixlen": 24}, {"family": "inet6", "local": "::1"}]},
+        {"addr_info": [{"family": "inet", "local": "203.0.113.2", "prefixlen": 24}]},
+        {},
+    ]
+    assert playbooks.infrastructure_networks(hostvars, groups, addresses) == ["10.0.10.0/24", "192.0.2.9/32"]
+
+
 def vms(*running: int) -> dict[str, Any]:
     return {"vms": [{"vm_id": vm_id, "name": "x", "state": "running", "pid": "7"} for vm_id in running]}
 

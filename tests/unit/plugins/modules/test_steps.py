@@ -47,6 +47,26 @@ def test_both_roads_lead_to_one_database(web: Door, monkeypatch: pytest.MonkeyPa
     assert web.data() == whole.data() == steps.data()
 
 
+def test_steps_leave_peers_and_ways_out_as_they_are(door: Door) -> None:
+    networks = [{"name": "lan", "members": ["vm1"], "gateway": True, "nat": True}]
+    ok(door("slice", **builders.topology(networks=networks), peers=True))
+    before = door.data()
+    for module, fields in (
+        ("vm", {"name": "vm2", "internet": False}),
+        ("link", {"endpoints": ["vm1", "vm2"]}),
+        ("network", {"name": "lan", "members": ["vm1"]}),
+    ):
+        assert not ok(door(module, slice="web", **fields))["changed"]
+    assert door.data() == before
+    changed = ok(door("network", slice="web", name="lan", nat=False))
+    assert "nat" not in changed["network"]
+    assert changed["plan"]["changed"][0]["reasons"] == ["NAT on → off"]
+    assert (
+        door("network", slice="web", name="lan", nat=True, gateway=False)["msg"]
+        == "slice web: network lan: nat is true, and gateway is false; the way out leads by the gateway"
+    )
+
+
 THINGS: list[tuple[str, dict[str, Any]]] = [
     ("vm", {"name": "extra", "flavor": "cirros", "internet": True, "data_interfaces": 2}),
     ("link", {"name": "extra", "endpoints": ["vm1", "vm2"]}),

@@ -167,6 +167,14 @@ def test_host_that_is_the_network_node_as_well():
     assert walk(known, **ip((GATEWAY_MAC, "10.60.7.1"), A[0], 1, dl_vlan="400")) == "drop"
 
 
+def test_the_network_nodes_own_port_in_a_slices_network_is_as_transparent_as_a_link():
+    mark = {"cloudrepo-services": "1000"}
+    port = Port("net_101", "br-int", tag=101, vlan_mode="access", external_ids=mark, number=1004, kind="internal")
+    known = rules(Switch({"br-int": "system"}, {"trunk0": TRUNK, "net_101": port}))
+
+    assert walk(known, in_port="1004", dl_src="02:01:00:00:00:65", dl_dst=BROADCAST, kind="arp") == "NORMAL"
+
+
 def test_host_without_an_uplink_keeps_to_itself():
     known = rules(Switch({"br-int": "system"}), peers=True)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ovs, ovsdb
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.ovs import ALL_VLANS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.ovsdb import VSCTL, Port, Switch
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.services import read_links, read_services
 
 from .fakes import (
     FakeRunner,
@@ -19,6 +21,7 @@ from .fakes import (
     orders,
     vm,
 )
+from .test_services import LAN
 
 IDS = {"cloudrepo-slice": "1000", "cloudrepo-vm": "1001", "cloudrepo-interface": "eth0", "cloudrepo-link": "100"}
 GOOD = Port("tap_1001_eth0", "br-int", tag=100, vlan_mode="access", external_ids=IDS, number=1000, live_number=1000)
@@ -38,6 +41,21 @@ def bridge(have: Switch, *ports: dict[str, Any], datapath: str | None = None, pr
 
 TRUNK = {"name": "trunk0", "type": "system", "vlan_id": None}
 GATEWAY = {"name": "gw400", "type": "internal", "vlan_id": 400}
+
+
+def test_ports_in_networks_are_not_those_of_vms():
+    links = read_links("169.254.64.0/24")
+    services = read_services([{"slice_id": 1000, "networks": [LAN]}], links=links)
+    todo = ovs.plan_network_ports(services, switch(GOOD), bridge="br-int")
+    port = Port("net_101", "br-int", 101, "access", (), {"cloudrepo-services": "1000"}, "internal", 1001)
+    assert (todo.add, todo.remove) == ((port,), ())
+    assert todo.commands[-1] == ["set", "Interface", "net_101", "type=internal", "ofport_request=1001"]
+    have = switch(GOOD, replace(port, live_number=1001))
+    assert not ovs.plan_network_ports(services, have, bridge="br-int").changed
+    none = read_services([{"slice_id": 1000}], links=links)
+    assert ovs.plan_network_ports(none, have, bridge="br-int").remove == (have.ports["net_101"],)
+    # Nor does a worker's order for the same slice, on a host that is both, take it away.
+    assert access(have, 100).remove == ()
 
 
 def table(*headings: str, rows: list[list[Any]]) -> str:
