@@ -34,6 +34,23 @@ options:
       - The address that the VMs' displays listen on, the C(worker_ip) of the work order.
       - Required when O(state=running).
     type: str
+  vnc_listen:
+    description:
+      - Where the VMs' displays listen. V(worker) is O(vnc_address), V(loopback) is 127.0.0.1. There they ask for the
+        password of their VM.
+      - V(unix) is the Unix socket C(/run/cloudrepo/VM_ID/vnc.sock), which root alone can reach, and which asks for no
+        password. With V(none) there is no display.
+      - A VM that runs takes another value when it next starts.
+    type: str
+    choices: [worker, loopback, unix, none]
+    default: worker
+  vnc_passwords:
+    description:
+      - By VM id what its display asks for, 1 to 8 characters, as M(cloudrepo.slices.vnc_password_info) tells it.
+      - Needed for each VM of whose password this host has not noted the C(vnc_password_id), except in check mode.
+        It takes effect without a restart. Who is connected stays connected.
+    type: dict
+    default: {}
   accelerator:
     description:
       - What runs the guest's instructions, the first of the list that works.
@@ -68,6 +85,7 @@ EXAMPLES = r"""
 - name: The VMs of slice 1000 on this worker run
   cloudrepo.slices.qemu_vms:
     vnc_address: 10.0.10.1
+    vnc_passwords: {1001: hMr3kWpa}
     slices:
       - slice_id: 1000
         vms:
@@ -79,6 +97,7 @@ EXAMPLES = r"""
             overlay: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
             backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
             vnc_port: 5901
+            vnc_password_id: 8b1a9953c4611296
             interfaces:
               - {name: eth0, tap: tap_1001_eth0, mac: "52:54:00:03:e9:00", vlan_id: 400}
               - {name: eth1, tap: tap_1001_eth1, mac: "52:54:00:03:e9:01", vlan_id: 100, link_id: 1}
@@ -148,15 +167,18 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import qemu
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import WORK_ORDER_ARGUMENTS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import find_account
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import Settings
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import VNC_PLACES, Settings
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qmp import SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vnc import read_passwords
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
 ARGUMENTS = {
     **WORK_ORDER_ARGUMENTS,
     "state": {"type": "str", "default": "running", "choices": ["pruned", "running"]},
     "vnc_address": {"type": "str"},
+    "vnc_listen": {"type": "str", "default": VNC_PLACES[0], "choices": list(VNC_PLACES)},
+    "vnc_passwords": {"type": "dict", "default": {}, "no_log": True},
     "accelerator": {"type": "str", "default": "kvm:tcg"},
     "checksum_offload": {"type": "bool", "default": True},
     "restart": {"type": "bool", "default": False},
@@ -175,6 +197,7 @@ def main() -> None:
 
     def action() -> Outcome:
         orders = read_slices(params["slices"], state_dir=params["state_dir"])
+        passwords = read_passwords(params["vnc_passwords"])
         account = find_account(params["user"], missing_ok=module.check_mode)
         settings = Settings(
             state_dir=params["state_dir"],
@@ -182,6 +205,7 @@ def main() -> None:
             accelerator=params["accelerator"],
             checksum_offload=params["checksum_offload"],
             owner=None if account is None else account.uid,
+            vnc_listen=params["vnc_listen"],
         )
         have = observed(
             lambda: qemu.observe(orders, settings=settings, runner=tools.runner),
@@ -196,8 +220,15 @@ def main() -> None:
         todo = qemu.plan(orders, have, settings=settings, restart=params["restart"])
         vms = qemu_apply.states(orders, have.units.vms, {})
         if account is not None and not module.check_mode:
-            timeout_s = params["start_timeout_s"]
-            vms = qemu_apply.apply(todo, orders, tools, settings=settings, account=account, start_timeout_s=timeout_s)
+            vms = qemu_apply.apply(
+                todo,
+                orders,
+                tools,
+                settings=settings,
+                account=account,
+                start_timeout_s=params["start_timeout_s"],
+                passwords=passwords,
+            )
         return Outcome(todo.changed, todo.before, todo.after, {"vms": vms, **todo.result})
 
     run(module, action)

@@ -151,6 +151,10 @@ options:
         description:
           - The address of the worker it must run on. By default a worker is chosen by O(placement).
         type: str
+      vnc_password_version:
+        description:
+          - Which password its display has, counted from 1, as for M(cloudrepo.slices.vm). By default it keeps its own.
+        type: int
   links:
     &links
     description:
@@ -382,6 +386,7 @@ VM = {
     "flavor": {"type": "str"},
     "internet": {"type": "bool", "default": False},
     "data_interfaces": {"type": "int"},
+    "vnc_password_version": {"type": "int", "no_log": False},
     "worker": {"type": "str"},
 }
 LINK = {

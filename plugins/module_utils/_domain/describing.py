@@ -9,6 +9,7 @@ from typing import Any, Union
 
 from ..cluster import slice_label
 from ..models import VM, Interface, Link, Network, Slice
+from . import displays
 from .allocation import pool_text
 
 
@@ -171,6 +172,7 @@ def _facts(thing: Thing, names: Mapping[int, str]) -> Facts:
             ("interfaces", ", ".join(f"{each.name} {each.vlan_id or 'off'}" for each in thing.interfaces)),
             ("address", next((each.ip_config["ip"] for each in thing.interfaces if each.ip_config), "none")),
             ("data_interfaces", thing.extra.get("data_interfaces", "as needed")),
+            (displays.VERSION, displays.version(thing)),
         )
     if isinstance(thing, Link):
         return (

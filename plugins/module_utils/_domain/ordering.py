@@ -12,6 +12,7 @@ from typing import Any
 from ..cluster import Cluster, slice_label
 from ..errors import Refused
 from ..models import MANAGEMENT_VLAN, VM, Slice
+from . import displays
 from .allocation import tap_name
 from .finding import find, not_permitted
 
@@ -66,7 +67,7 @@ def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> di
                     {
                         "slice_id": one.slice_id,
                         "peers": _peers(one),
-                        "vms": [_vm(vm, state_dir) for vm in _live([one]) if vm.worker_ip == ip],
+                        "vms": [_vm(cluster, vm, state_dir) for vm in _live([one]) if vm.worker_ip == ip],
                     }
                     for one in slices
                 ],
@@ -115,7 +116,7 @@ def _images(vms: Iterable[VM], state_dir: str) -> list[dict[str, str]]:
     ]
 
 
-def _vm(vm: VM, state_dir: str) -> dict[str, Any]:
+def _vm(cluster: Cluster, vm: VM, state_dir: str) -> dict[str, Any]:
     flavor = _flavor(vm)
     return {
         "vm_id": vm.vm_id,
@@ -126,6 +127,7 @@ def _vm(vm: VM, state_dir: str) -> dict[str, Any]:
         "overlay": vm.qcow_image,
         "backing_file": base_image_path(state_dir, flavor["checksum"]),
         "vnc_port": vm.vnc_port,
+        "vnc_password_id": displays.password_id(cluster, vm),
         "interfaces": [
             {
                 "name": interface.name,

@@ -29,6 +29,7 @@ _VM: dict[str, Any] = {
     "overlay": {"type": "str", "required": True},
     "backing_file": {"type": "str", "required": True},
     "vnc_port": {"type": "int", "required": True},
+    "vnc_password_id": {"type": "str", "no_log": False},
     "state": {"type": "str", "default": "running", "choices": ["running", "stopped"]},
     "interfaces": {"type": "list", "elements": "dict", "required": True, "options": _INTERFACE},
 }

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
-from .._domain import describing, drawing, finding, ordering, reporting, settling
+from .._domain import describing, displays, drawing, finding, ordering, reporting, settling
 from .._domain.allocation import ManagementNetwork
 from .._domain.placement import POLICIES
 from .._domain.wanted import WantedSlice, added_to, read_slice, wanted_from
@@ -133,10 +133,12 @@ def plan(cluster: Cluster, params: Mapping[str, Any], *, check_mode: bool) -> Ou
             raise Refused([f"planned slice: {error}"]) from error
         cluster.slices[one.slice_id] = one
     chosen = _choose(cluster, params)
-    orders = ordering.work_orders(cluster, chosen, params["state_dir"])
     before = [line for one in chosen for line in describing.state_lines(one)]
+    is_first = any(vm.status != "deleting" for one in chosen for vm in one.vms) and displays.make_key(cluster)
+    orders = ordering.work_orders(cluster, chosen, params["state_dir"])
     ordering.hand_out(chosen)
     after = [line for one in chosen for line in describing.state_lines(one)]
+    after += ["displays: every VM has a password"] if is_first else []
     return Outcome(
         changed=before != after,
         before=before,
@@ -148,6 +150,11 @@ def plan(cluster: Cluster, params: Mapping[str, Any], *, check_mode: bool) -> Ou
             "tables": [describing.slice_table(one) for one in chosen],
         },
     )
+
+
+def vnc_passwords(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
+    """Tell of the displays of the chosen slices, with their passwords."""
+    return Outcome(changed=False, result={"displays": displays.tell(cluster, _choose(cluster, params))})
 
 
 def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
