@@ -230,7 +230,9 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
             for link in _links(vm, down.get(vm, vm.links_down), have, settings)
         ),
         restart_required=tuple((vm, reasons[vm]) for vm in fixed),
-        passwords=_passwords(vms, have, settings, live=[vm for vm in live if vm.running and (vm in fixed or vm not in reasons)]),
+        passwords=_passwords(
+            vms, have, settings, live=[vm for vm in live if vm.running and (vm in fixed or vm not in reasons)]
+        ),
     )
 
 

@@ -110,9 +110,7 @@ def states(orders: Iterable[SliceOrder], units: Mapping[int, Unit], faults: Mapp
     return [_state(vm, units.get(vm.vm_id), faults.get(vm.vm_id)) for vm in all_vms(orders)]
 
 
-def _change(
-    todo: VmPlan, tools: Tools, settings: Settings, account: Account, passwords: Mapping[int, str]
-) -> None:
+def _change(todo: VmPlan, tools: Tools, settings: Settings, account: Account, passwords: Mapping[int, str]) -> None:
     runner = tools.runner
     if todo.halt:
         runner.run(["systemctl", "stop", "--", *_names(todo.halt)])

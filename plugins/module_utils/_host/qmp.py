@@ -24,7 +24,6 @@ class Monitor(Protocol):
             SlicesError: QEMU does not answer or refuses.
         """
 
-
     def set_vnc_password(self, path: str, password: str) -> None:
         """Let the display ask for another password from now on; who is connected stays.
 

@@ -81,7 +81,7 @@ def test_display_gets_another_password(serve):
 
 def test_refusal_of_a_password_does_not_tell_it(serve):
     path = serve(GREETING, {"return": {}}, {"error": {"desc": "Could not set password"}})
-    with pytest.raises(SlicesError, match="QEMU refused set_password: Could not set password$"):
+    with pytest.raises(SlicesError, match=r"QEMU refused set_password: Could not set password$"):
         SocketMonitor().set_vnc_password(path, "hMr3kWpa")
 
 

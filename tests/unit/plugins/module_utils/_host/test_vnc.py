@@ -37,7 +37,8 @@ def here(state_dir: Path):
     return settings(state_dir=str(state_dir), owner=ME.uid)
 
 
-def test_what_was_noted_is_seen(tmp_path, folder):
+@pytest.mark.usefixtures("folder")
+def test_what_was_noted_is_seen(tmp_path):
     have = vnc.observe(vms(tmp_path), here(tmp_path))
 
     assert have == {1001: PASSWORD_ID}
