@@ -145,9 +145,7 @@ def find(vm_id: int, interface: str, *, state_dir: str) -> Target | None:
     if interface not in taps:
         known = ", ".join(taps) or "none"
         raise Refused([f"VM {vm_id} ({started['name']}) has no interface {interface}; it has {known}"])
-    return Target(
-        started["slice_id"], vm_id, started["name"], interface, taps[interface], f"{folder}/{interface}.pcap"
-    )
+    return Target(started["slice_id"], vm_id, started["name"], interface, taps[interface], f"{folder}/{interface}.pcap")
 
 
 def need(target: Target | None, vm_id: int) -> Target:
