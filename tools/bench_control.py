@@ -87,7 +87,7 @@ def run_once(database: str, number: int) -> None:
         planned = time.perf_counter()
     stored = time.perf_counter()
     with open_database(database).transaction(write=True) as cluster:  # as it was, for the next run
-        from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.settling import remove
+        from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.releasing import remove
 
         remove(cluster, cluster.find_slice("admin", name))
     noise = time.perf_counter()

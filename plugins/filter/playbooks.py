@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import link_prefix
@@ -41,20 +41,28 @@ def worker_records(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return records
 
 
-def host_reports(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    """Return what M(cloudrepo.slices.slice_report) takes, from what each host registered when it did its part."""
+def host_reports(
+    hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], registered: Container[str]
+) -> list[dict[str, Any]]:
+    """Return what M(cloudrepo.slices.slice_report) takes, from what each host registered when it did its part.
+
+    Args:
+        hostvars: the hosts' variables, by host.
+        groups: the hosts of each group.
+        registered: the addresses of workers that the database knows.
+    """
     reports = []
     for name in groups.get("workers", ()):
         host = hostvars[name]
+        place = worker_address(host)
+        failure = _failure(host, "slice_applied") if place in registered else _stranger(place)
+        vms = (host.get("slice_applied") or {}).get("vms") or ()
         reports.append(
             {
                 "host": name,
-                "place": worker_address(host),
-                "failure": _failure(host, "slice_vms"),
-                "vms": [
-                    {key: vm.get(key) for key in ("vm_id", "state", "pid")}
-                    for vm in (host.get("slice_vms") or {}).get("vms") or ()
-                ],
+                "place": place,
+                "failure": failure,
+                "vms": [{key: vm.get(key) for key in ("vm_id", "state", "pid")} for vm in vms],
             }
         )
     for name in groups.get("network_node", ()):
@@ -63,12 +71,28 @@ def host_reports(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]
     return reports
 
 
-def _failure(host: Mapping[str, Any], registered: str) -> str | None:
+def _stranger(address: str) -> str:
+    return (
+        f"worker {address} is not registered; run cloudrepo.slices.site, which registers the workers of the inventory"
+    )
+
+
+def _failure(host: Mapping[str, Any], result: str) -> str | None:
     if host.get("work_order_failure"):
         return str(host["work_order_failure"])
-    if registered not in host:
+    if result not in host:
         return "it did not answer, or was not part of the run"
     return None
+
+
+def restart_notes(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a line for each VM that runs on as it was started, because to be as wanted it has to start anew."""
+    return [
+        f"VM {vm['name']} ({vm['vm_id']}) runs as it was started, until a deploy with slice_restart=true: "
+        + ", ".join(vm["reasons"])
+        for name in groups.get("workers", ())
+        for vm in (hostvars[name].get("slice_applied") or {}).get("restart_required") or ()
+    ]
 
 
 def absent_slices(names: str | Sequence[str], owner: str | None = None) -> list[dict[str, Any]]:
@@ -177,6 +201,7 @@ class FilterModule:
             "link_pings": link_pings,
             "netmask": netmask,
             "proofs": proofs,
+            "restart_notes": restart_notes,
             "units_to_restart": units_to_restart,
             "worker_called": worker_called,
             "worker_records": worker_records,

@@ -29,9 +29,9 @@ class SlicesError(Exception):
 class Refused(SlicesError):
     """A change that the rules do not admit; C(reasons) holds one sentence a rule that was broken."""
 
-    def __init__(self, reasons: Iterable[str]) -> None:
+    def __init__(self, reasons: Iterable[str], **fields: Any) -> None:
         self.reasons = list(reasons)
-        super().__init__("; ".join(self.reasons), reasons=self.reasons)
+        super().__init__("; ".join(self.reasons), reasons=self.reasons, **fields)
 
 
 class DatabaseError(SlicesError):

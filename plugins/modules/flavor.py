@@ -116,7 +116,6 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module import im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import (
     entries,
     listed,
-    register,
     transact,
 )
 
@@ -136,7 +135,7 @@ def main() -> None:
     wants = entries(module.params, SPEC, "flavors")
     transact(
         module,
-        lambda cluster: register(
+        lambda cluster: registries.register(
             cluster, registries.FLAVORS, images.inspect_all(wants), acting_user=module.params["acting_user"]
         ),
     )

@@ -27,24 +27,7 @@ author:
 extends_documentation_fragment:
   - cloudrepo.slices.attributes
   - cloudrepo.slices.work_order
-options:
-  bridge:
-    description:
-      - The bridge that the ports are on; M(cloudrepo.slices.ovs_bridge) makes it.
-    type: str
-    default: br-int
-  gateway:
-    description:
-      - The gateway's IPv4 address on VLAN 400.
-      - Its MAC there is C(02:00:) and the four bytes of the address, as the role P(cloudrepo.slices.network_node#role)
-        sets it. So is that of O(dhcp_server).
-    type: str
-    default: 10.60.7.1
-  dhcp_server:
-    description:
-      - The DHCP server's IPv4 address on VLAN 400.
-    type: str
-    default: 10.60.7.2
+  - cloudrepo.slices.wiring
 """
 
 EXAMPLES = r"""
@@ -96,64 +79,45 @@ kept:
   sample: []
 """
 
-from contextlib import nullcontext
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files, flows, ovs, ovsdb, taps
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import WORK_ORDER_ARGUMENTS
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import read_slices, slice_ids
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files, flows, wiring
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    WIRING_ARGUMENTS,
+    WORK_ORDER_ARGUMENTS,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import read_slices
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **WORK_ORDER_ARGUMENTS,
-            "bridge": {"type": "str", "default": "br-int"},
-            "gateway": {"type": "str", "default": "10.60.7.1"},
-            "dhcp_server": {"type": "str", "default": "10.60.7.2"},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec={**WORK_ORDER_ARGUMENTS, **WIRING_ARGUMENTS}, supports_check_mode=True)
+    params = module.params
     runner = SubprocessRunner()
-    bridge = module.params["bridge"]
-    folder = f"{module.params['state_dir']}/flows"
 
     def action() -> Outcome:
-        orders = read_slices(module.params["slices"], state_dir=module.params["state_dir"])
-        management = flows.read_management(module.params["gateway"], module.params["dhcp_server"])
-        owners = slice_ids(orders) | {flows.SHARED}
-        # Numbers of ports are free or taken for all slices of a host, which other runs may be working on.
-        with nullcontext() if module.check_mode else files.locked(folder):
-            owner = files.find_account(module.params["user"], missing_ok=module.check_mode)
-            devices = taps.plan(orders, taps.observe(), owner=None if owner is None else owner.uid)
-            switch = observed(lambda: ovsdb.observe(runner), nothing=ovsdb.Switch(), missing_ok=module.check_mode)
-            nothing: frozenset[flows.Flow] = frozenset()
-            spoken = observed(lambda: flows.observe(runner, bridge), nothing=nothing, missing_ok=module.check_mode)
-            ports = ovs.plan_access_ports(
-                orders,
-                switch,
-                bridge=bridge,
-                unplugged=devices.unplugged,
-                reserved={flow.in_port for flow in spoken if flow.in_port is not None},
-            )
-            wanted = flows.shared_flows(switch, bridge=bridge, management=management)
-            wanted = wanted.union(*(flows.slice_flows(one, ports.numbers, switch, bridge=bridge) for one in orders))
-            rules = flows.plan(wanted, spoken, owners, flows.read_saved(folder, owners))
-            if not module.check_mode:
-                ovs.apply(ports.unplug_commands, runner)
-                taps.apply_present(devices, runner)
-                flows.apply(rules, runner, bridge=bridge, folder=folder)
-                ovs.apply(ports.commands, runner)
-                taps.apply_absent(devices, runner)
-        return Outcome(
-            devices.changed or ports.changed or rules.changed,
-            [*devices.before, *ports.before, *rules.before],
-            [*devices.after, *ports.after, *rules.after],
-            {"commands": ports.commands, "flows": rules.bundle.splitlines(), "kept": list(devices.kept)},
+        orders = read_slices(params["slices"], state_dir=params["state_dir"])
+        settings = wiring.Settings(
+            bridge=params["bridge"],
+            management=flows.read_management(params["gateway"], params["dhcp_server"]),
+            folder=flows.folder_in(params["state_dir"]),
         )
+        account = files.find_account(params["user"], missing_ok=module.check_mode)
+        if module.check_mode:
+            have = wiring.observe(orders, runner, settings=settings, missing_ok=True)
+            todo = wiring.plan(orders, have, settings=settings, account=account)
+        else:
+            with wiring.locked(settings):
+                have = wiring.observe(orders, runner, settings=settings)
+                todo = wiring.plan(orders, have, settings=settings, account=account)
+                wiring.apply(todo, runner, settings=settings)
+        result = {
+            "commands": todo.ports.commands,
+            "flows": todo.flows.bundle.splitlines(),
+            "kept": list(todo.taps.kept),
+        }
+        return Outcome(todo.changed, todo.before, todo.after, result)
 
     run(module, action)
 

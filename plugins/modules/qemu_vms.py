@@ -21,58 +21,15 @@ author:
 extends_documentation_fragment:
   - cloudrepo.slices.attributes
   - cloudrepo.slices.work_order
+  - cloudrepo.slices.running
 options:
   state:
     description:
       - V(pruned) only stops and forgets what is not listed.
-      - V(running) does this, and sees to it that every listed VM runs.
+      - V(running) does this, and sees to it that every listed VM runs. It needs O(vnc_address).
     type: str
     choices: [pruned, running]
     default: running
-  vnc_address:
-    description:
-      - The address that the VMs' displays listen on, the C(worker_ip) of the work order.
-      - Required when O(state=running).
-    type: str
-  vnc_listen:
-    description:
-      - Where the VMs' displays listen. V(worker) is O(vnc_address), V(loopback) is 127.0.0.1. There they ask for the
-        password of their VM.
-      - V(unix) is the Unix socket C(/run/cloudrepo/VM_ID/vnc.sock), which root alone can reach, and which asks for no
-        password. With V(none) there is no display.
-      - A VM that runs takes another value when it next starts.
-    type: str
-    choices: [worker, loopback, unix, none]
-    default: worker
-  vnc_passwords:
-    description:
-      - By VM id what its display asks for, 1 to 8 characters, as M(cloudrepo.slices.vnc_password_info) tells it.
-      - Needed for each VM of whose password this host has not noted the C(vnc_password_id), except in check mode.
-        It takes effect without a restart. Who is connected stays connected.
-    type: dict
-    default: {}
-  accelerator:
-    description:
-      - What runs the guest's instructions, the first of the list that works.
-    type: str
-    default: kvm:tcg
-  checksum_offload:
-    description:
-      - Whether guests may leave the checksums of their packets to the network card, which costs them less.
-      - Open vSwitch's userspace datapath passes such packets on as they are, and TCP then hangs. Say no there.
-    type: bool
-    default: true
-  restart:
-    description:
-      - Whether VMs that cannot become as wanted while they run are restarted.
-      - If not, they keep running as they were started, also after a crash, and are returned in RV(restart_required).
-    type: bool
-    default: false
-  start_timeout_s:
-    description:
-      - Seconds that VMs have to answer after they were started.
-    type: int
-    default: 60
 """
 
 EXAMPLES = r"""
@@ -164,10 +121,13 @@ stopped:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import qemu, qemu_apply
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import WORK_ORDER_ARGUMENTS
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    RUNNING_ARGUMENTS,
+    WORK_ORDER_ARGUMENTS,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import find_account
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import VNC_PLACES, Settings
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import Settings
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qmp import SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vnc import read_passwords
@@ -175,14 +135,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge impo
 
 ARGUMENTS = {
     **WORK_ORDER_ARGUMENTS,
+    **RUNNING_ARGUMENTS,
     "state": {"type": "str", "default": "running", "choices": ["pruned", "running"]},
-    "vnc_address": {"type": "str"},
-    "vnc_listen": {"type": "str", "default": VNC_PLACES[0], "choices": list(VNC_PLACES)},
-    "vnc_passwords": {"type": "dict", "default": {}, "no_log": True},
-    "accelerator": {"type": "str", "default": "kvm:tcg"},
-    "checksum_offload": {"type": "bool", "default": True},
-    "restart": {"type": "bool", "default": False},
-    "start_timeout_s": {"type": "int", "default": 60},
 }
 
 

@@ -88,14 +88,12 @@ dot:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import orders, topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={**CONTROL_ARGUMENTS, **topology.SELECTION_ARGUMENTS}, supports_check_mode=True
-    )
+    module = AnsibleModule(argument_spec={**CONTROL_ARGUMENTS, **orders.SELECTION_ARGUMENTS}, supports_check_mode=True)
     transact(module, lambda cluster: topology.info(cluster, module.params), write=False)
 
 

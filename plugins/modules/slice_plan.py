@@ -97,7 +97,7 @@ tables:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
 
 
@@ -105,13 +105,13 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **CONTROL_ARGUMENTS,
-            **topology.SELECTION_ARGUMENTS,
+            **orders.SELECTION_ARGUMENTS,
             "planned": {"type": "list", "elements": "dict", "default": []},
-            "state_dir": topology.SETTINGS_ARGUMENTS["state_dir"],
+            "state_dir": orders.STATE_DIR,
         },
         supports_check_mode=True,
     )
-    transact(module, lambda cluster: topology.plan(cluster, module.params, check_mode=module.check_mode))
+    transact(module, lambda cluster: orders.plan(cluster, module.params, check_mode=module.check_mode))
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ dot:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
 
 VM = {
@@ -172,13 +172,13 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **CONTROL_ARGUMENTS,
-            **topology.SELECTION_ARGUMENTS,
+            **orders.SELECTION_ARGUMENTS,
             "fingerprints": {"type": "dict"},
             "reports": {"type": "list", "elements": "dict", "required": True, "options": REPORT},
         },
         supports_check_mode=True,
     )
-    transact(module, lambda cluster: topology.report(cluster, module.params))
+    transact(module, lambda cluster: orders.report(cluster, module.params))
 
 
 if __name__ == "__main__":

@@ -67,15 +67,13 @@ displays:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={**CONTROL_ARGUMENTS, **topology.SELECTION_ARGUMENTS}, supports_check_mode=True
-    )
-    transact(module, lambda cluster: topology.vnc_passwords(cluster, module.params), write=False)
+    module = AnsibleModule(argument_spec={**CONTROL_ARGUMENTS, **orders.SELECTION_ARGUMENTS}, supports_check_mode=True)
+    transact(module, lambda cluster: orders.vnc_passwords(cluster, module.params), write=False)
 
 
 if __name__ == "__main__":

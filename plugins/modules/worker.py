@@ -125,7 +125,6 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module import re
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import (
     entries,
     listed,
-    register,
     transact,
 )
 
@@ -146,7 +145,10 @@ def main() -> None:
     module = AnsibleModule(**listed(SPEC, "workers", "ip"))
     wants = entries(module.params, SPEC, "workers")
     transact(
-        module, lambda cluster: register(cluster, registries.WORKERS, wants, acting_user=module.params["acting_user"])
+        module,
+        lambda cluster: registries.register(
+            cluster, registries.WORKERS, wants, acting_user=module.params["acting_user"]
+        ),
     )
 
 

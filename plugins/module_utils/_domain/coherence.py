@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from ..models import POOL_COUNT
 from . import networks
 from .wanted import Endpoint, WantedSlice, WantedVM, interface_number
+from .wording import some
 
 LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 LABEL_RULE = "letters, digits and hyphens, 63 at most, with a letter or digit at both ends"
@@ -131,10 +132,3 @@ def _network_problems(want: WantedSlice) -> Iterator[str]:
     for network in want.networks:
         for problem in networks.problems(network):
             yield f"slice {want.name}: network {network.name}: {problem}"
-
-
-def some(names: Iterable[str] | Mapping[str, object]) -> str:
-    """Return names for a message, the first ten of them."""
-    listed = list(names)
-    more = f" and {len(listed) - 10} more" if len(listed) > 10 else ""
-    return (", ".join(listed[:10]) or "none") + more

@@ -7,7 +7,7 @@ from __future__ import annotations
 from ..cluster import ADMIN, Cluster, slice_label
 from ..errors import Refused
 from ..models import Slice
-from . import coherence
+from .wording import some
 
 
 def not_permitted(cluster: Cluster, acting_user: str, owner: str, name: str) -> list[str]:
@@ -33,7 +33,7 @@ def find(cluster: Cluster, name: str, owner: str | None = None, *, acting_user: 
     if found:
         several = ", ".join(f"{one.slice_id} of {one.owner}" for one in found)
         raise Refused([f"{len(found)} slices are called {name} ({several}); name the owner or the id"])
-    known = coherence.some(f"{slice_label(one)} ({one.slice_id})" for one in visible(cluster, acting_user))
+    known = some(f"{slice_label(one)} ({one.slice_id})" for one in visible(cluster, acting_user))
     whose = f" of {owner}" if owner else ""
     raise Refused([f"no slice{whose} is called {name}; slices are {known}"])
 

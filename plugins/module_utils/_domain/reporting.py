@@ -11,7 +11,7 @@ from typing import Any
 from ..cluster import Cluster
 from ..models import VM, Slice
 from .ordering import fingerprint
-from .settling import drop_empty_pools, forget
+from .releasing import drop_empty_pools, forget
 
 NETWORK_NODE = "network_node"
 

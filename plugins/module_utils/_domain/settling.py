@@ -9,7 +9,7 @@ hosts have reported that they are gone (C(reporting)).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,8 +20,10 @@ from . import coherence, displays, networks
 from .allocation import Allocator, ManagementNetwork, mac_address, pool_text
 from .finding import not_permitted
 from .placement import Placement
+from .releasing import drop_empty_pools, let_go, releasing, segment_vlans, set_extra
 from .wanted import Endpoint, Reservation, WantedNetwork, WantedSlice, WantedVM
 from .wiring import Wiring, wire
+from .wording import some
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def _flavor_problems(cluster: Cluster, want: WantedSlice) -> Iterator[str]:
         if vm.flavor is not None:
             users.setdefault(vm.flavor, []).append(vm.name)
     for name in sorted(users):
-        flavor, of = cluster.flavors.get(name), coherence.some(users[name])
+        flavor, of = cluster.flavors.get(name), some(users[name])
         if flavor is None:
             known = ", ".join(cluster.flavors) or "none"
             yield f"slice {want.name}: flavor {name} of {of} does not exist; flavors are {known}"
@@ -151,7 +153,7 @@ class _Draft:
         if want.name != slice_label(one):
             one.extra["name"] = want.name
         if want.vlan_pools is not None:
-            _set(one.extra, "max_vlan_pools", want.vlan_pools if want.vlan_pools > 1 else None)
+            set_extra(one.extra, "max_vlan_pools", want.vlan_pools if want.vlan_pools > 1 else None)
 
     def _match_vms(self) -> dict[str, VM]:
         """Return the stored VMs that stay, by the names that they have from now on."""
@@ -184,7 +186,7 @@ class _Draft:
             if vm is not None:
                 vm.name = want.name
                 self._settle_size(vm, want)
-                _set(vm.extra, "data_interfaces", want.data_interfaces)
+                set_extra(vm.extra, "data_interfaces", want.data_interfaces)
                 self._settle_password(vm, want)
                 count = needed.get(want.name, 0) if want.data_interfaces is None else want.data_interfaces
                 if count > max(len(vm.interfaces) - 1, ends[want.name]) and want.data_interfaces is None:
@@ -259,7 +261,7 @@ class _Draft:
                 f"VM {self.want.name}/{vm.name}: its display has password {have}; password {wanted} was given up, "
                 "and does not come back"
             )
-        _set(vm.extra, displays.VERSION, wanted if wanted > 1 else None)
+        set_extra(vm.extra, displays.VERSION, wanted if wanted > 1 else None)
 
     def _settle_interfaces(self, vm: VM, data_interfaces: int, *, internet: bool) -> None:
         for index in range(len(vm.interfaces), data_interfaces + 1):
@@ -277,12 +279,12 @@ class _Draft:
             management.ip_config = {"ip": address or "", "cidr": network.cidr, "gateway": network.gateway}
         elif not internet and management.ip_config is not None:
             if vm.status != "pending":
-                _releasing(self.slice, "addresses").append(management.ip_config["ip"])
+                releasing(self.slice, "addresses").append(management.ip_config["ip"])
             management.vlan_id, management.ip_config = None, None
 
     def _settle_segments(self, wiring: Wiring) -> None:
         """Give links, networks and reservations their VLANs: what stays keeps its own, what goes lets go first."""
-        stored = dict.fromkeys(_segment_vlans(self.before))
+        stored = dict.fromkeys(segment_vlans(self.before))
         for _want, old in (*wiring.links, *wiring.networks):
             if old is not None:
                 stored.pop(old.vlan_id, None)
@@ -293,7 +295,7 @@ class _Draft:
         kept += [
             {"vlan_id": vlan_id, **({"name": each.name} if each.name else {})} for each, vlan_id in zip(new, fresh)
         ]
-        _set(self.slice.extra, "reserved_vlans", kept or None)
+        set_extra(self.slice.extra, "reserved_vlans", kept or None)
         drop_empty_pools(self.slice)
 
     def _is_known(self) -> bool:
@@ -351,7 +353,7 @@ class _Draft:
         what = " and ".join(f"{count} {name}" for count, name in counts if count)
         held = len(one.extra.get("releasing", {}).get("vlan_ids", ()))
         waiting = f", {held} of them held until its hosts have let go of removed links" if held else ""
-        pools = coherence.some(pool_text(number) for number in (one.slice_id, *one.further_pools))
+        pools = some(pool_text(number) for number in (one.slice_id, *one.further_pools))
         return (
             f"slice {self.want.name}: its {what} need {total} VLANs; "
             f"its {'pools' if one.further_pools else 'pool'} {pools} {'hold' if one.further_pools else 'holds'} "
@@ -434,61 +436,3 @@ def _move(link: Link, *wanted: tuple[int, str]) -> None:
     if first == have[1] or second == have[0]:
         first, second = second, first
     (link.vm1_id, link.vm1_interface), (link.vm2_id, link.vm2_interface) = first, second
-
-
-def _segment_vlans(one: Slice | None) -> Iterator[int]:
-    """Yield the VLANs of a slice's links and of its networks, those that describe a link's VLAN apart."""
-    if one is not None:
-        yield from (link.vlan_id for link in one.links)
-        yield from (network.vlan_id for network in one.networks if "name" in network.extra)
-
-
-def let_go(one: Slice, vlan_ids: Iterable[int], *, known: bool) -> None:
-    """Free VLANs of a slice, or where hosts may know them, hold them until these have reported."""
-    gone = dict.fromkeys(vlan_ids)
-    if gone and known:
-        _releasing(one, "vlan_ids").extend(gone)
-    elif gone:
-        one.vlan_pool_used = [vlan_id for vlan_id in one.vlan_pool_used if vlan_id not in gone]
-
-
-def _releasing(one: Slice, what: str) -> list[Any]:
-    held: list[Any] = one.extra.setdefault("releasing", {}).setdefault(what, [])
-    return held
-
-
-def drop_empty_pools(one: Slice) -> None:
-    """Give back the further pools of which no VLAN is in use."""
-    used = {(vlan_id - 100) // POOL_SIZE for vlan_id in one.vlan_pool_used}
-    _set(one.extra, "further_pools", [number for number in one.further_pools if number in used] or None)
-
-
-def _set(extra: dict[str, Any], key: str, value: Any) -> None:
-    """Write a field beyond the data model, or leave it out where there is nothing to say."""
-    if value is None:
-        extra.pop(key, None)
-    else:
-        extra[key] = value
-
-
-def remove(cluster: Cluster, one: Slice) -> None:
-    """Let a slice go: at once where no host has heard of it, else it stays C(deleting) until its hosts report."""
-    known = any(vm.status != "pending" for vm in one.vms)
-    let_go(one, _segment_vlans(one) if one.status != "deleting" else (), known=known)
-    let_go(one, [each["vlan_id"] for each in one.extra.pop("reserved_vlans", ())], known=known)
-    one.links, one.networks = [], []
-    drop_empty_pools(one)
-    for vm in [vm for vm in one.vms if vm.status == "pending"]:
-        one.vms.remove(vm)
-        cluster.users[one.owner].used_vms -= 1
-    for vm in one.vms:
-        vm.status = "deleting"
-    one.status = "deleting"
-    if not one.vms and "releasing" not in one.extra:
-        forget(cluster, one)
-
-
-def forget(cluster: Cluster, one: Slice) -> None:
-    """Take a slice without VMs out of the cluster; its pool and its id's pool are free from now on."""
-    cluster.users[one.owner].slices.remove(one.slice_id)
-    del cluster.slices[one.slice_id]

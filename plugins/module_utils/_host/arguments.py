@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .qemu_config import VNC_PLACES
+
 _INTERFACE: dict[str, Any] = {
     "name": {"type": "str", "required": True},
     "tap": {"type": "str", "required": True},
@@ -47,4 +49,20 @@ WORK_ORDER_ARGUMENTS: dict[str, Any] = {
     },
     "state_dir": {"type": "str", "default": "/var/lib/cloudrepo"},
     "user": {"type": "str", "default": "cloudrepo"},
+}
+
+WIRING_ARGUMENTS: dict[str, Any] = {
+    "bridge": {"type": "str", "default": "br-int"},
+    "gateway": {"type": "str", "default": "10.60.7.1"},
+    "dhcp_server": {"type": "str", "default": "10.60.7.2"},
+}
+
+RUNNING_ARGUMENTS: dict[str, Any] = {
+    "vnc_address": {"type": "str"},
+    "vnc_listen": {"type": "str", "default": VNC_PLACES[0], "choices": list(VNC_PLACES)},
+    "vnc_passwords": {"type": "dict", "default": {}, "no_log": True},
+    "accelerator": {"type": "str", "default": "kvm:tcg"},
+    "checksum_offload": {"type": "bool", "default": True},
+    "restart": {"type": "bool", "default": False},
+    "start_timeout_s": {"type": "int", "default": 60},
 }

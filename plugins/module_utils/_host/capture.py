@@ -269,8 +269,8 @@ def read(path: str) -> Content:
         SlicesError: it is not a capture.
     """
     with open(path, "rb") as file:
-        magic = file.read(4)
-        if magic not in _MAGICS:
+        magic = file.read(_FILE_HEADER)[:4]
+        if magic not in _MAGICS or os.fstat(file.fileno()).st_size < _FILE_HEADER:
             raise SlicesError(f"{path} is not a capture of tcpdump's")
         return _read(file, struct.Struct(f"{_MAGICS[magic]}8xI4x"), os.fstat(file.fileno()).st_size)
 

@@ -191,6 +191,11 @@ def file_of(owner: int) -> str:
     return f"{'shared' if owner == SHARED else owner}.flows"
 
 
+def folder_in(state_dir: str) -> str:
+    """The folder that holds the files of flows."""
+    return f"{state_dir}/flows"
+
+
 def read_saved(folder: str, owners: Iterable[int]) -> dict[str, str]:
     """The texts of the files of flows that are there, by name."""
     texts = {file_of(owner): files.read_text(f"{folder}/{file_of(owner)}") for owner in owners}

@@ -59,7 +59,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Link:
-    """A NIC of a running VM that gets or loses its carrier."""
+    """A NIC that gets or loses its carrier, of a VM that runs or is about to."""
 
     vm: VM
     interface: str
@@ -135,7 +135,7 @@ class VmPlan:
         phrases += [(vm, "running") for vm in self.halt]
         phrases += [(vm, ", ".join(["running", *_was(reasons)])) for vm, reasons in self.restart]
         phrases += [(vm, "disabled") for vm in self.enable] + [(vm, "enabled") for vm in self.disable]
-        phrases += [(link.vm, f"{link.interface} {'down' if link.up else 'up'}") for link in self.links]
+        phrases += [(link.vm, f"{link.interface} {'down' if link.up else 'up'}") for link in self._changed_links]
         phrases += [(write.vm, f"{write.name} outdated") for write in self._lone_writes if write.old is not None]
         phrases += [(new.vm, "another display password") for new in self.passwords if new.live]
         return self.prune.before + _lines(phrases)
@@ -146,10 +146,16 @@ class VmPlan:
         phrases = [(vm, "running") for vm in self.start] + [(vm, "stopped") for vm in self.halt]
         phrases += [(vm, ", ".join(["restarted", *reasons])) for vm, reasons in self.restart]
         phrases += [(vm, "enabled") for vm in self.enable] + [(vm, "disabled") for vm in self.disable]
-        phrases += [(link.vm, f"{link.interface} {'up' if link.up else 'down'}") for link in self.links]
+        phrases += [(link.vm, f"{link.interface} {'up' if link.up else 'down'}") for link in self._changed_links]
         phrases += [(write.vm, f"{write.name} current") for write in self._lone_writes]
         phrases += [(new.vm, "new display password") for new in self.passwords if new.live]
         return [f"template {systemd.template_name(slice_id)}" for slice_id in self.templates] + _lines(phrases)
+
+    @property
+    def _changed_links(self) -> list[Link]:
+        """Those of VMs that run on, where a carrier is a change of its own."""
+        fresh = {*self.start, *(vm for vm, _reasons in self.restart)}
+        return [link for link in self.links if link.vm not in fresh]
 
     @property
     def _lone_writes(self) -> list[Write]:
@@ -209,6 +215,7 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
         *((vm, {LINKS_DOWN: links_down_text(down[vm])}) for vm in fixed),
     ]
     wanted = {(vm.slice_id, vm.vm_id): vm for vm in vms}
+    start = tuple(vm for vm in vms if vm.running and vm not in live)
     return VmPlan(
         prune=plan_prune(orders, have),
         templates=tuple(
@@ -220,14 +227,17 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
         enable=tuple(vm for pair, vm in wanted.items() if vm.running and pair not in have.units.enabled),
         disable=tuple(vm for pair, vm in wanted.items() if not vm.running and pair in have.units.enabled),
         halt=tuple(vm for vm in vms if not vm.running and _is_busy(vm, have)),
-        start=tuple(vm for vm in vms if vm.running and vm not in live),
+        start=start,
         restart=tuple((vm, why) for vm, why in reasons.items() if restart),
         failed=tuple(vm for vm in vms if _active(vm, have) == "failed"),
-        links=tuple(
-            link
-            for vm in live
-            if vm.running and (vm not in reasons or vm in fixed)
-            for link in _links(vm, down.get(vm, vm.links_down), have, settings)
+        links=(
+            *(link for vm in start for link in _first_links(vm, have, settings)),
+            *(
+                link
+                for vm in live
+                if vm.running and (vm not in reasons or vm in fixed)
+                for link in _links(vm, down.get(vm, vm.links_down), have, settings)
+            ),
         ),
         restart_required=tuple((vm, reasons[vm]) for vm in fixed),
         passwords=_passwords(
@@ -271,9 +281,22 @@ def _passwords(vms: Iterable[VM], have: Host, settings: Settings, *, live: Seque
     return vnc.plan(asking if settings.vnc_asks else (), have.passwords, live=live)
 
 
+def _first_links(vm: VM, have: Host, settings: Settings) -> Iterable[Link]:
+    """The NICs that lose their carrier as soon as the VM runs, unless its unit sees to that.
+
+    The unit does by the file, which costs it a process; for a VM that is new the caller does it.
+    """
+    noted = _noted_down(vm, have, settings)
+    return () if noted else tuple(Link(vm, name, up=False) for name in vm.links_down)
+
+
+def _noted_down(vm: VM, have: Host, settings: Settings) -> set[str]:
+    return set((have.texts.get(f"{settings.folder(vm.vm_id)}/{LINKS_DOWN}") or "").split())
+
+
 def _links(vm: VM, down: Iterable[str], have: Host, settings: Settings) -> Iterable[Link]:
     started = _started(vm, have, settings)
-    is_down = set((have.texts.get(f"{settings.folder(vm.vm_id)}/{LINKS_DOWN}") or "").split())
+    is_down = _noted_down(vm, have, settings)
     want_down = set(down)
     for nic in () if started is None else started["interfaces"]:
         up = nic["name"] not in want_down

@@ -90,16 +90,46 @@ def apply(
     orders = tuple(orders)
     vnc.need(todo.passwords, passwords)
     prune(todo.prune, tools)
+    return run(
+        todo,
+        orders,
+        {},
+        tools,
+        settings=settings,
+        account=account,
+        start_timeout_s=start_timeout_s,
+        passwords=passwords,
+    )
+
+
+def run(
+    todo: VmPlan,
+    orders: Iterable[SliceOrder],
+    seen: Mapping[int, Unit],
+    tools: Tools,
+    *,
+    settings: Settings,
+    account: Account,
+    start_timeout_s: float,
+    passwords: Mapping[int, str],
+) -> list[dict[str, Any]]:
+    """Carry out a plan once what goes has gone.
+
+    Args:
+        seen: the units as the plan found them, by VM id; they are not asked again where nothing changes.
+
+    See C(apply) for the rest.
+    """
+    orders = tuple(orders)
     _change(todo, tools, settings, account, passwords)
     _start(todo, tools)
     started = [*todo.start, *(vm for vm, _reasons in todo.restart)]
-    faults = {
-        **_await(started, tools, start_timeout_s),
-        **_plug(todo, tools, settings, account),
-        **_tell_passwords(todo, tools, settings, account, passwords),
-    }
-    units = systemd.look_again([Unit(vm.slice_id, vm.vm_id) for vm in all_vms(orders)], tools.runner)
-    vms = states(orders, units, faults)
+    faults = _await(started, tools, start_timeout_s)
+    faults.update(_plug([link for link in todo.links if link.vm.vm_id not in faults], todo, tools, settings, account))
+    faults.update(_tell_passwords(todo, tools, settings, account, passwords))
+    if todo.changed or not seen:
+        seen = systemd.look_again([Unit(vm.slice_id, vm.vm_id) for vm in all_vms(orders)], tools.runner)
+    vms = states(orders, seen, faults)
     if faults:
         raise SlicesError("\n".join(faults.values()), changed=todo.changed, vms=vms, **todo.result)
     return vms
@@ -114,7 +144,7 @@ def _change(todo: VmPlan, tools: Tools, settings: Settings, account: Account, pa
     runner = tools.runner
     if todo.halt:
         runner.run(["systemctl", "stop", "--", *_names(todo.halt)])
-    # The carrier of a VM that runs is noted once it is changed, so that a change that failed is tried again.
+    # The carrier of a VM is noted once it is changed, so that a change that failed is tried again.
     plugged = {link.vm.vm_id for link in todo.links}
     for write in todo.writes:
         if write.name != LINKS_DOWN or write.vm.vm_id not in plugged:
@@ -170,18 +200,18 @@ def _await(vms: Sequence[VM], tools: Tools, timeout_s: float) -> dict[int, str]:
     return faults
 
 
-def _plug(todo: VmPlan, tools: Tools, settings: Settings, account: Account) -> dict[int, str]:
+def _plug(links: Iterable[Link], todo: VmPlan, tools: Tools, settings: Settings, account: Account) -> dict[int, str]:
     faults = {}
     by_vm: dict[int, list[Link]] = {}
-    for link in todo.links:
+    for link in links:
         by_vm.setdefault(link.vm.vm_id, []).append(link)
     notes = {write.vm.vm_id: write for write in todo.writes if write.name == LINKS_DOWN}
-    for vm_id, links in by_vm.items():
+    for vm_id, changes in by_vm.items():
         try:
-            for link in links:
+            for link in changes:
                 tools.monitor.set_link(qmp_socket(vm_id), nic_id(link.interface), up=link.up)
         except SlicesError as error:
-            faults[vm_id] = f"VM {vm_id} ({links[0].vm.name}): {error.message}"
+            faults[vm_id] = f"VM {vm_id} ({changes[0].vm.name}): {error.message}"
             continue
         if vm_id in notes:
             _write(notes[vm_id], settings, account)

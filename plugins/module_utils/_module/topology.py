@@ -8,19 +8,20 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
-from .._domain import describing, displays, drawing, finding, ordering, reporting, settling
+from .._domain import describing, finding, ordering, releasing, settling
 from .._domain.allocation import ManagementNetwork
 from .._domain.placement import POLICIES
 from .._domain.wanted import WantedSlice, added_to, read_slice, wanted_from
 from ..cluster import Cluster
 from ..errors import Refused
-from ..models import FieldError, Slice
+from ..models import Slice
 from .edge import Outcome
+from .orders import STATE_DIR, choose, described
 
 Change = tuple[Optional[Slice], Optional[Slice]]
 _NETWORK = ManagementNetwork()
 SETTINGS_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "state_dir": {"type": "path", "default": settling.Settings().state_dir},
+    "state_dir": STATE_DIR,
     "placement": {"type": "str", "choices": list(POLICIES), "default": POLICIES[0]},
     "management_network": {
         "type": "dict",
@@ -30,11 +31,6 @@ SETTINGS_ARGUMENTS: dict[str, dict[str, Any]] = {
             for name in ("cidr", "gateway", "first_address", "last_address")
         },
     },
-}
-SELECTION_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "names": {"type": "list", "elements": "str", "default": []},
-    "owner": {"type": "str"},
-    "all": {"type": "bool", "default": False},
 }
 
 
@@ -87,7 +83,7 @@ def _put_one(
     if reasons:
         raise Refused(reasons)
     before = _copy(one)
-    settling.remove(cluster, one)
+    releasing.remove(cluster, one)
     return [(before, cluster.slices.get(one.slice_id))]
 
 
@@ -109,8 +105,8 @@ def info(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     if params["all"] and not params["names"] and params["owner"] is None:
         chosen = finding.visible(cluster, params["acting_user"])
     else:
-        chosen = _choose(cluster, params)
-    return Outcome(changed=False, result=_described(chosen))
+        chosen = choose(cluster, params)
+    return Outcome(changed=False, result=described(chosen))
 
 
 def chosen_or_visible(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice]:
@@ -120,66 +116,6 @@ def chosen_or_visible(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice
         return finding.visible(cluster, acting_user)
     names = [] if name is None else [name]
     return ordering.choose(cluster, names, owner=owner, everything=False, acting_user=acting_user)
-
-
-def plan(cluster: Cluster, params: Mapping[str, Any], *, check_mode: bool) -> Outcome:
-    """Make the work orders of the chosen slices."""
-    if params["planned"] and not check_mode:
-        raise Refused(["planned is for check mode: it would put slices into the database past all rules"])
-    for data in params["planned"]:
-        try:
-            one = Slice.from_dict(data)
-        except FieldError as error:
-            raise Refused([f"planned slice: {error}"]) from error
-        cluster.slices[one.slice_id] = one
-    chosen = _choose(cluster, params)
-    before = [line for one in chosen for line in describing.state_lines(one)]
-    is_first = any(vm.status != "deleting" for one in chosen for vm in one.vms) and displays.make_key(cluster)
-    orders = ordering.work_orders(cluster, chosen, params["state_dir"])
-    ordering.hand_out(chosen)
-    after = [line for one in chosen for line in describing.state_lines(one)]
-    after += ["displays: every VM has a password"] if is_first else []
-    return Outcome(
-        changed=before != after,
-        before=before,
-        after=after,
-        result={
-            "work_orders": orders,
-            "slice_ids": [one.slice_id for one in chosen],
-            "fingerprints": {str(one.slice_id): ordering.fingerprint(one) for one in chosen},
-            "tables": [describing.slice_table(one) for one in chosen],
-        },
-    )
-
-
-def vnc_passwords(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
-    """Tell of the displays of the chosen slices, with their passwords."""
-    return Outcome(changed=False, result={"displays": displays.tell(cluster, _choose(cluster, params))})
-
-
-def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
-    """Take the hosts' reports on the chosen slices in."""
-    chosen = _choose(cluster, params)
-    before = {one.slice_id: Slice.from_dict(one.to_dict()) for one in chosen}
-    reports = [reporting.read_report(data) for data in params["reports"]]
-    failures = reporting.record(cluster, chosen, reports, params["fingerprints"])
-    remaining = [one for one in chosen if one.slice_id in cluster.slices]
-    return Outcome(
-        changed=[one.to_dict() for one in remaining] != [one.to_dict() for one in before.values()],
-        before=[line for one in before.values() for line in describing.state_lines(one)],
-        after=[line for one in remaining for line in describing.state_lines(one)],
-        result={"failures": failures, **_described(remaining)},
-    )
-
-
-def _choose(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice]:
-    return ordering.choose(
-        cluster,
-        params["names"],
-        owner=params["owner"],
-        everything=params["all"],
-        acting_user=params["acting_user"],
-    )
 
 
 def no_plan() -> dict[str, list[dict[str, Any]]]:
@@ -197,18 +133,9 @@ def outcome(pairs: Iterable[Change]) -> Outcome:
         after=[line for _old, new in changed if new for line in describing.slice_lines(new)],
         result={
             "plan": describing.merge(describing.changes(old, new) for old, new in changed),
-            **_described([new for _old, new in pairs if new]),
+            **described([new for _old, new in pairs if new]),
         },
     )
-
-
-def _described(slices: Sequence[Slice]) -> dict[str, Any]:
-    return {
-        "slices": [one.to_dict() for one in slices],
-        "tables": [describing.slice_table(one) for one in slices],
-        "mermaid": [drawing.mermaid(one) for one in slices],
-        "dot": [drawing.dot(one) for one in slices],
-    }
 
 
 def _copy(one: Slice | None) -> Slice | None:

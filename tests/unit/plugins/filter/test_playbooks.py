@@ -33,12 +33,14 @@ def vms(*running: int) -> dict[str, Any]:
 
 def test_reports_tell_success_failure_and_silence() -> None:
     hostvars = {
-        "w1": {"ansible_host": "10.0.10.1", "slice_vms": vms(1001)},
-        "w2": {"ansible_host": "10.0.10.2", "work_order_failure": "disk full", "slice_vms": vms()},
+        "w1": {"ansible_host": "10.0.10.1", "slice_applied": vms(1001)},
+        "w2": {"ansible_host": "10.0.10.2", "work_order_failure": "disk full", "slice_applied": vms()},
         "w3": {"ansible_host": "10.0.10.3"},
+        "w4": {"ansible_host": "10.0.10.4"},
         "n": {"ansible_host": "10.0.10.9", "network_node_reserved": {"changed": False}},
     }
-    reports = playbooks.host_reports(hostvars, {"workers": ["w1", "w2", "w3"], "network_node": ["n"]})
+    groups = {"workers": ["w1", "w2", "w3", "w4"], "network_node": ["n"]}
+    reports = playbooks.host_reports(hostvars, groups, ["10.0.10.1", "10.0.10.2", "10.0.10.3"])
     assert reports == [
         {
             "host": "w1",
@@ -48,7 +50,24 @@ def test_reports_tell_success_failure_and_silence() -> None:
         },
         {"host": "w2", "place": "10.0.10.2", "failure": "disk full", "vms": []},
         {"host": "w3", "place": "10.0.10.3", "failure": "it did not answer, or was not part of the run", "vms": []},
+        {
+            "host": "w4",
+            "place": "10.0.10.4",
+            "failure": (
+                "worker 10.0.10.4 is not registered; run cloudrepo.slices.site, which registers the workers of the "
+                "inventory"
+            ),
+            "vms": [],
+        },
         {"host": "n", "place": "network_node", "failure": None, "vms": []},
+    ]
+
+
+def test_vms_that_run_on_as_they_were_started_are_named() -> None:
+    old = {"vm_id": 1001, "name": "vm1", "reasons": ["cores 1 → 2", "ram_mib 512 → 1024"]}
+    hostvars = {"w1": {"slice_applied": {"restart_required": [old]}}, "w2": {"slice_applied": {}}, "w3": {}}
+    assert playbooks.restart_notes(hostvars, {"workers": ["w1", "w2", "w3"]}) == [
+        "VM vm1 (1001) runs as it was started, until a deploy with slice_restart=true: cores 1 → 2, ram_mib 512 → 1024"
     ]
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import getpass
 import os
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.taps import Devices
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import taps
 from ansible_collections.cloudrepo.slices.plugins.modules import ovs_ports
 
 from ..module_utils._host import modules
@@ -22,7 +22,7 @@ def runner() -> FakeRunner:
 
 
 def test_taps_come_before_flows_and_flows_before_ports(monkeypatch, tmp_path):
-    monkeypatch.setattr(ovs_ports.taps, "observe", Devices)
+    monkeypatch.setattr(taps, "observe", taps.Devices)
     host = runner().tell("ip")
     slices = [{"slice_id": 1000, "vms": [vm(1001, None, 100, state_dir=str(tmp_path))]}]
     result = modules.run(monkeypatch, ovs_ports, host, slices=slices, user=getpass.getuser(), state_dir=str(tmp_path))
@@ -40,7 +40,7 @@ def test_taps_come_before_flows_and_flows_before_ports(monkeypatch, tmp_path):
 
 
 def test_check_mode_plans_for_a_host_that_is_yet_to_be_prepared(monkeypatch):
-    monkeypatch.setattr(ovs_ports.taps, "observe", Devices)
+    monkeypatch.setattr(taps, "observe", taps.Devices)
     host = FakeRunner().tell("ovs-vsctl", rc=127).tell("ovs-ofctl", rc=127)
     args = {"slices": SLICES, "user": "no-such-user-of-ours"}
     result = modules.run(monkeypatch, ovs_ports, host, _ansible_check_mode=True, **args)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import settling
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import releasing
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.ordering import (
     choose,
     fingerprint,
@@ -93,7 +93,7 @@ def test_what_is_deleted_is_on_no_order() -> None:
     held = cluster()
     one = put(held, topology())
     hand_out([one])
-    settling.remove(held, one)
+    releasing.remove(held, one)
     orders = work_orders(held, [one], "/x")
     assert [order["slices"] for order in orders["workers"].values()] == [
         [{"slice_id": 1000, "peers": [], "vms": []}]
@@ -173,7 +173,7 @@ def test_a_slice_is_gone_only_when_all_hosts_have_let_go(missing: int) -> None:
     held = cluster()
     one = put(held, topology())
     tell(held, *BOTH)
-    settling.remove(held, one)
+    releasing.remove(held, one)
     reports = [report("10.0.10.1"), report("10.0.10.2"), NODE]
     tell(held, *(each if number != missing else {**each, "failure": "no"} for number, each in enumerate(reports)))
     assert (one.status, len(one.vms), held.users["admin"].used_vms) == ("deleting", 2, 2)
@@ -198,7 +198,7 @@ def test_without_a_network_node_the_workers_are_enough() -> None:
     held = cluster()
     one = put(held, topology())
     tell(held, *BOTH[:2])
-    settling.remove(held, one)
+    releasing.remove(held, one)
     tell(held, report("10.0.10.1"), report("10.0.10.2"))
     assert held.slices == {}
 
@@ -236,6 +236,6 @@ def test_a_slice_that_was_given_up_after_its_order_stays_until_the_next() -> Non
     one = put(held, topology())
     hand_out([one])
     fingerprints = {"1000": fingerprint(one)}
-    settling.remove(held, one)
+    releasing.remove(held, one)
     record(held, [one], [read_report(each) for each in BOTH], fingerprints)
     assert (one.status, len(one.vms), list(held.slices)) == ("deleting", 2, [1000])

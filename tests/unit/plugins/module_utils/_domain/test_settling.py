@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import finding, settling
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import finding, releasing
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
@@ -114,10 +114,10 @@ def test_what_no_host_knows_is_free_at_once() -> None:
 def test_removing_a_slice() -> None:
     held = cluster()
     before = held.to_dict()
-    settling.remove(held, put(held, topology()))
+    releasing.remove(held, put(held, topology()))
     assert {**held.to_dict(), "next_vm_id": 1000} == before
     one = deployed(put(held, topology()))
-    settling.remove(held, one)
+    releasing.remove(held, one)
     assert (one.status, {each.status for each in one.vms}) == ("deleting", {"deleting"})
     assert held.users["admin"].used_vms == 2
     assert refusal(held, topology()) == [f"slice web ({one.slice_id}) is being deleted; deploy it anew when it is gone"]

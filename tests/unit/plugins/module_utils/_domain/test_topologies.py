@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import settling
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import releasing, settling
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.checking import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topologies import SHAPES
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.wanted import added_to, read_slice, wanted_from
@@ -108,7 +108,7 @@ def test_every_type_holds_and_again_changes_nothing(kind: str, size: int, pools:
     put(held, want)
     settling.settle(held, wanted_from(one), settling.Settings(), acting_user="admin")
     assert held.to_dict() == before
-    settling.remove(held, one)
+    releasing.remove(held, one)
     assert {**held.to_dict(), "next_vm_id": slice_id} == empty
 
 

@@ -162,6 +162,22 @@ def test_display_that_asks_for_no_password_needs_none(place):
     assert (ids(todo.start), todo.passwords) == ([1001], ())
 
 
+def test_new_vm_loses_its_carriers_once_it_runs():
+    order = orders(vm(1001, None, 100))
+    todo = plan(order, Host())
+
+    assert [(link.interface, link.up) for link in todo.links] == [("eth0", False)]
+    assert todo.after == ["template cloudrepo-1000@.service", "unit cloudrepo-1000@1001.service: running, enabled"]
+
+
+def test_vm_that_ran_before_starts_with_the_carriers_in_its_file():
+    have = running(orders(vm(1001, None, 100)), unit(active="inactive", pid=None))
+    todo = plan(orders(vm(1001, 400, None)), have)
+
+    assert (ids(todo.start), todo.links) == ([1001], ())
+    assert [(write.name, write.text) for write in todo.writes] == [("links_down", "nic-eth1\n")]
+
+
 def test_lost_file_of_a_running_vm_is_written_again():
     order = orders(vm(1001, 100))
     have = running(order)
@@ -346,6 +362,21 @@ def test_carrier_is_noted_once_it_is_changed(tmp_path):
 
     monitor = FakeMonitor()
     carry_out(tmp_path, order, have, runner, monitor)
+    assert monitor.links == [(QMP, "nic-eth0", False)]
+    assert note.read_text() == "nic-eth0\n"
+
+
+def test_carrier_of_a_new_vm_goes_when_its_monitor_answers(tmp_path):
+    order = orders(vm(1001, None, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    (tmp_path / "vms/1001").mkdir(parents=True)
+    note = tmp_path / "vms/1001/links_down"
+    at_start: list[bool] = []
+    runner = FakeRunner().tell("systemctl").tell("systemctl", "show", stdout=shown(1001, "active", 4821))
+    runner.on("systemctl", "start", do=lambda _argv: at_start.append(note.exists()))
+    monitor = FakeMonitor({QMP: 1})
+    carry_out(tmp_path, order, Host(), runner, monitor)
+
+    assert at_start == [False]
     assert monitor.links == [(QMP, "nic-eth0", False)]
     assert note.read_text() == "nic-eth0\n"
 

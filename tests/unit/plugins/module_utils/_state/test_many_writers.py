@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.checking import breaches
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.settling import Settings, remove, settle
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.releasing import remove
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.settling import Settings, settle
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.wanted import read_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker

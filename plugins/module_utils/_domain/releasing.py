@@ -1,0 +1,73 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Let go of what a slice held.
+
+What hosts may have heard of is not forgotten here: VMs become C(deleting), and VLANs and addresses that are given up
+stay held as C(releasing), until the hosts have reported that they are gone (C(reporting)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..cluster import Cluster
+from ..models import POOL_SIZE, Slice
+
+
+def segment_vlans(one: Slice | None) -> Iterator[int]:
+    """Yield the VLANs of a slice's links and of its networks, those that describe a link's VLAN apart."""
+    if one is not None:
+        yield from (link.vlan_id for link in one.links)
+        yield from (network.vlan_id for network in one.networks if "name" in network.extra)
+
+
+def let_go(one: Slice, vlan_ids: Iterable[int], *, known: bool) -> None:
+    """Free VLANs of a slice, or where hosts may know them, hold them until these have reported."""
+    gone = dict.fromkeys(vlan_ids)
+    if gone and known:
+        releasing(one, "vlan_ids").extend(gone)
+    elif gone:
+        one.vlan_pool_used = [vlan_id for vlan_id in one.vlan_pool_used if vlan_id not in gone]
+
+
+def releasing(one: Slice, what: str) -> list[Any]:
+    held: list[Any] = one.extra.setdefault("releasing", {}).setdefault(what, [])
+    return held
+
+
+def drop_empty_pools(one: Slice) -> None:
+    """Give back the further pools of which no VLAN is in use."""
+    used = {(vlan_id - 100) // POOL_SIZE for vlan_id in one.vlan_pool_used}
+    set_extra(one.extra, "further_pools", [number for number in one.further_pools if number in used] or None)
+
+
+def set_extra(extra: dict[str, Any], key: str, value: Any) -> None:
+    """Write a field beyond the data model, or leave it out where there is nothing to say."""
+    if value is None:
+        extra.pop(key, None)
+    else:
+        extra[key] = value
+
+
+def remove(cluster: Cluster, one: Slice) -> None:
+    """Let a slice go: at once where no host has heard of it, else it stays C(deleting) until its hosts report."""
+    known = any(vm.status != "pending" for vm in one.vms)
+    let_go(one, segment_vlans(one) if one.status != "deleting" else (), known=known)
+    let_go(one, [each["vlan_id"] for each in one.extra.pop("reserved_vlans", ())], known=known)
+    one.links, one.networks = [], []
+    drop_empty_pools(one)
+    for vm in [vm for vm in one.vms if vm.status == "pending"]:
+        one.vms.remove(vm)
+        cluster.users[one.owner].used_vms -= 1
+    for vm in one.vms:
+        vm.status = "deleting"
+    one.status = "deleting"
+    if not one.vms and "releasing" not in one.extra:
+        forget(cluster, one)
+
+
+def forget(cluster: Cluster, one: Slice) -> None:
+    """Take a slice without VMs out of the cluster; its pool and its id's pool are free from now on."""
+    cluster.users[one.owner].slices.remove(one.slice_id)
+    del cluster.slices[one.slice_id]

@@ -1,0 +1,174 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""All of a work order on a worker: seen once, planned as a whole, and carried out in the order that things hang on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import Refused
+from . import overlays, qemu, qemu_apply, vnc, wiring
+from .files import Account
+from .order import SliceOrder, all_vms
+from .overlays import DiskPlan, Disks
+from .qemu_apply import Tools
+from .qemu_config import Settings as VmSettings
+from .runner import observed
+from .stopwatch import Stopwatch
+from .wiring import WirePlan, Wires
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How VMs are run and where they are plugged in."""
+
+    vms: VmSettings
+    wires: wiring.Settings
+
+
+@dataclass(frozen=True)
+class Host:
+    """What a host has."""
+
+    disks: Disks
+    wires: Wires
+    vms: qemu.Host
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What has to happen on a host.
+
+    Attributes:
+        missing_images: the paths of base images that are not there.
+    """
+
+    disks: DiskPlan
+    wires: WirePlan
+    vms: qemu.VmPlan
+    missing_images: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything differs."""
+        return self.disks.changed or self.wires.changed or self.vms.changed
+
+    @property
+    def before(self) -> list[str]:
+        """A line for each object that differs, as it was."""
+        return [*self.disks.before, *self.wires.before, *self.vms.before]
+
+    @property
+    def after(self) -> list[str]:
+        """A line for each object that differs, as it shall be."""
+        return [*self.disks.after, *self.wires.after, *self.vms.after]
+
+
+def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, missing_ok: bool = False) -> Host:
+    """What the host has of the order's slices.
+
+    Args:
+        orders: the slices.
+        tools: reach the host.
+        settings: how it is used.
+        missing_ok: whether a host that is yet to be prepared is taken for one that has nothing.
+
+    Raises:
+        CommandFailed: Open vSwitch or systemd does not answer.
+    """
+    orders = tuple(orders)
+    return Host(
+        disks=overlays.observe(orders, state_dir=settings.vms.state_dir),
+        wires=wiring.observe(orders, tools.runner, settings=settings.wires, missing_ok=missing_ok),
+        vms=observed(
+            lambda: qemu.observe(orders, settings=settings.vms, runner=tools.runner, unit_dir=tools.unit_dir),
+            nothing=qemu.Host(),
+            missing_ok=missing_ok,
+        ),
+    )
+
+
+def plan(
+    orders: Iterable[SliceOrder], have: Host, *, settings: Settings, account: Account | None, restart: bool
+) -> Plan:
+    """What makes the host's share of the slices that of the order.
+
+    Raises:
+        SlicesError: the order does not fit the host.
+    """
+    orders = tuple(orders)
+    return Plan(
+        disks=overlays.plan(orders, have.disks),
+        wires=wiring.plan(orders, have.wires, settings=settings.wires, account=account),
+        vms=qemu.plan(orders, have.vms, settings=settings.vms, restart=restart),
+        missing_images=tuple(sorted({vm.backing_file for vm in all_vms(orders)} - have.disks.bases.keys())),
+    )
+
+
+def need_images(todo: Plan) -> None:
+    """Make sure that every base image is there, before anything is changed.
+
+    Raises:
+        Refused: one is missing; C(missing_images) names them all.
+    """
+    if todo.missing_images:
+        raise Refused(
+            [f"base image {path} is not on this host" for path in todo.missing_images],
+            missing_images=list(todo.missing_images),
+        )
+
+
+def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, account: Account, watch: Stopwatch) -> None:
+    """Take away what is not listed, and make all that VMs are started with.
+
+    QEMU has the disks and taps open that are removed, so the VMs go first.
+    """
+    with watch.stage("qemu"):
+        qemu_apply.prune(todo.vms.prune, tools)
+    with watch.stage("images"):
+        overlays.apply(todo.disks, have.disks, state_dir=settings.vms.state_dir, account=account, runner=tools.runner)
+    wiring.apply(todo.wires, tools.runner, settings=settings.wires, watch=watch)
+
+
+def carry_out(
+    orders: Iterable[SliceOrder],
+    tools: Tools,
+    *,
+    settings: Settings,
+    account: Account,
+    restart: bool,
+    start_timeout_s: float,
+    passwords: Mapping[int, str],
+) -> tuple[Plan, list[dict[str, Any]], dict[str, float]]:
+    """Make the host's share of the slices that of the order.
+
+    Returns:
+        what was planned, what the VMs do, and the seconds that each stage took.
+
+    Raises:
+        SlicesError: something is not as it should be.
+    """
+    orders = tuple(orders)
+    watch = Stopwatch()
+    # The lock is let go before VMs start, which takes longest and disturbs nobody.
+    with wiring.locked(settings.wires):
+        with watch.stage("observe"):
+            have = observe(orders, tools, settings=settings)
+            todo = plan(orders, have, settings=settings, account=account, restart=restart)
+        need_images(todo)
+        vnc.need(todo.vms.passwords, passwords)
+        prepare(todo, have, tools, settings=settings, account=account, watch=watch)
+    with watch.stage("qemu"):
+        vms = qemu_apply.run(
+            todo.vms,
+            orders,
+            have.vms.units.vms,
+            tools,
+            settings=settings.vms,
+            account=account,
+            start_timeout_s=start_timeout_s,
+            passwords=passwords,
+        )
+    return todo, vms, watch.seconds

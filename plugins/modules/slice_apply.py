@@ -1,0 +1,200 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: slice_apply
+short_description: Carries a work order out on a worker
+version_added: 1.0.0
+description:
+  - Makes what slices have on this host that which the order lists, and removes the rest. It is what
+    M(cloudrepo.slices.qcow2_images), M(cloudrepo.slices.ovs_ports) and M(cloudrepo.slices.qemu_vms) do, in one call and
+    with one look at the host; their documentation says what becomes of each kind of thing.
+  - VMs that are not listed are stopped first. Then come overlays, taps, flows and ports, and last the VMs that shall
+    run. One that fails does not hold up the others.
+  - Nothing is changed where a base image is missing; the role P(cloudrepo.slices.slice#role) then brings it and asks
+    again.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - cloudrepo.slices.attributes
+  - cloudrepo.slices.work_order
+  - cloudrepo.slices.wiring
+  - cloudrepo.slices.running
+seealso:
+  - module: cloudrepo.slices.slice_plan
+  - module: cloudrepo.slices.slice_report
+"""
+
+EXAMPLES = r"""
+- name: Slice 1000 has one VM on this worker, and it runs
+  cloudrepo.slices.slice_apply:
+    vnc_address: 10.0.10.1
+    vnc_passwords: {1001: hMr3kWpa}
+    slices:
+      - slice_id: 1000
+        vms:
+          - vm_id: 1001
+            name: vm1
+            cores: 1
+            ram_mib: 512
+            disk_bytes: 1073741824
+            overlay: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
+            backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
+            vnc_port: 5901
+            vnc_password_id: 8b1a9953c4611296
+            interfaces:
+              - {name: eth0, tap: tap_1001_eth0, mac: "52:54:00:03:e9:00", vlan_id: 400, address: 10.60.7.101}
+              - {name: eth1, tap: tap_1001_eth1, mac: "52:54:00:03:e9:01", vlan_id: 100, link_id: 1}
+
+- name: Slice 1000 has nothing on this worker
+  cloudrepo.slices.slice_apply:
+    vnc_address: 10.0.10.1
+    slices:
+      - {slice_id: 1000, vms: []}
+"""
+
+RETURN = r"""
+vms:
+  description: Every VM of the order, as it is now.
+  returned: success, and when a VM failed
+  type: list
+  elements: dict
+  contains:
+    vm_id:
+      description: The VM's id.
+      type: int
+      sample: 1001
+    name:
+      description: The VM's name.
+      type: str
+      sample: vm1
+    slice_id:
+      description: The slice that it belongs to.
+      type: int
+      sample: 1000
+    state:
+      description: What it does, V(running), V(stopped) or V(error).
+      type: str
+      sample: running
+    pid:
+      description: The process id of its QEMU, as text; null when it does not run.
+      type: str
+      sample: "4821"
+    message:
+      description: What is wrong with it; null when nothing is.
+      type: str
+      sample: null
+restart_required:
+  description: VMs that run, but not as wanted, because that takes a restart.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    vm_id:
+      description: The VM's id.
+      type: int
+      sample: 1001
+    name:
+      description: The VM's name.
+      type: str
+      sample: vm1
+    reasons:
+      description: What differs, a phrase each.
+      type: list
+      elements: str
+      sample: [cores 1 → 2]
+missing_images:
+  description: The paths of base images that are not there. Without check mode nothing is changed then.
+  returned: success, and when one is missing
+  type: list
+  elements: str
+  sample: []
+stopped:
+  description: The units that were or in check mode would be stopped because they are not listed.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+timings_s:
+  description: The seconds that each stage took.
+  returned: success, not in check mode
+  type: dict
+  sample: {observe: 0.112, images: 0.031, ovs: 0.094, taps: 0.02, qemu: 1.873}
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import flows, qemu_apply, wiring, worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    RUNNING_ARGUMENTS,
+    WIRING_ARGUMENTS,
+    WORK_ORDER_ARGUMENTS,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import find_account
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import read_slices
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import Settings as VmSettings
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qmp import SocketMonitor
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vnc import read_passwords
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+
+ARGUMENTS = {
+    **WORK_ORDER_ARGUMENTS,
+    **WIRING_ARGUMENTS,
+    **RUNNING_ARGUMENTS,
+    "vnc_address": {"type": "str", "required": True},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    tools = qemu_apply.Tools(SubprocessRunner(), SocketMonitor())
+
+    def action() -> Outcome:
+        orders = read_slices(params["slices"], state_dir=params["state_dir"])
+        passwords = read_passwords(params["vnc_passwords"])
+        account = find_account(params["user"], missing_ok=module.check_mode)
+        settings = worker.Settings(
+            vms=VmSettings(
+                state_dir=params["state_dir"],
+                vnc_address=params["vnc_address"],
+                accelerator=params["accelerator"],
+                checksum_offload=params["checksum_offload"],
+                owner=None if account is None else account.uid,
+                vnc_listen=params["vnc_listen"],
+            ),
+            wires=wiring.Settings(
+                bridge=params["bridge"],
+                management=flows.read_management(params["gateway"], params["dhcp_server"]),
+                folder=flows.folder_in(params["state_dir"]),
+            ),
+        )
+        if account is None or module.check_mode:
+            have = worker.observe(orders, tools, settings=settings, missing_ok=True)
+            todo = worker.plan(orders, have, settings=settings, account=account, restart=params["restart"])
+            result: dict[str, Any] = {"vms": qemu_apply.states(orders, have.vms.units.vms, {})}
+        else:
+            todo, vms, timings_s = worker.carry_out(
+                orders,
+                tools,
+                settings=settings,
+                account=account,
+                restart=params["restart"],
+                start_timeout_s=params["start_timeout_s"],
+                passwords=passwords,
+            )
+            result = {"vms": vms, "timings_s": timings_s}
+        result.update(todo.vms.result, missing_images=list(todo.missing_images))
+        return Outcome(todo.changed, todo.before, todo.after, result)
+
+    run(module, action)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import getpass
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import taps
+from ansible_collections.cloudrepo.slices.plugins.modules import slice_apply
+
+from ..module_utils._host import modules
+from ..module_utils._host.fakes import FakeRunner, vm
+
+NOTHING = '{"headings": [], "data": []}\n' * 3
+RUNNING = "Id=cloudrepo-9999@1001.service\nActiveState=active\nSubState=running\nMainPID=7\nResult=success\n"
+
+
+@pytest.fixture(autouse=True)
+def no_taps(monkeypatch):
+    monkeypatch.setattr(taps, "observe", taps.Devices)
+
+
+def host(units: str = "") -> FakeRunner:
+    told = FakeRunner().tell("ovs-vsctl").tell("ovs-vsctl", "--timeout=120", "--format=json", stdout=NOTHING)
+    return told.tell("ovs-ofctl").tell("systemctl", "show", stdout=units).tell("systemctl", "stop")
+
+
+def arguments(tmp_path: Any, *vms: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "slices": [{"slice_id": 9999, "vms": list(vms)}],
+        "state_dir": str(tmp_path),
+        "vnc_address": "10.0.10.1",
+        "user": getpass.getuser(),
+    }
+
+
+def test_what_is_not_listed_is_stopped_before_its_disk_goes(monkeypatch, tmp_path):
+    folder = tmp_path / "vms" / "1001"
+    folder.mkdir(parents=True)
+    (folder / "slice_id").write_text("9999\n")
+    there: list[bool] = []
+    runner = host(RUNNING).on("systemctl", "stop", do=lambda _argv: there.append(folder.exists()))
+    result = modules.run(monkeypatch, slice_apply, runner, **arguments(tmp_path))
+
+    assert result["stopped"] == ["cloudrepo-9999@1001.service"]
+    assert there == [True]
+    assert not folder.exists()
+    assert set(result["timings_s"]) == {"observe", "qemu", "images", "ovs", "taps"}
+    assert [argv[:2] for argv in runner.argvs[:3]] == [
+        ["ovs-vsctl", "--timeout=120"],
+        ["ovs-ofctl", "--protocols=OpenFlow14"],
+        ["systemctl", "show"],
+    ]
+
+
+def test_without_its_base_images_nothing_is_changed(monkeypatch, tmp_path):
+    wanted = vm(1001, 100, state_dir=str(tmp_path))
+    runner = host(RUNNING.replace("1001", "1002"))
+    result = modules.run(monkeypatch, slice_apply, runner, **arguments(tmp_path, wanted))
+
+    assert result["missing_images"] == [wanted["backing_file"]]
+    assert result["msg"] == f"base image {wanted['backing_file']} is not on this host"
+    assert ["systemctl", "stop"] not in [argv[:2] for argv in runner.argvs]
+    assert not (tmp_path / "vms").exists()
+
+
+def test_check_mode_plans_for_a_host_that_is_yet_to_be_prepared(monkeypatch, tmp_path):
+    runner = FakeRunner().tell("ovs-vsctl", rc=127).tell("ovs-ofctl", rc=127).tell("systemctl", rc=1)
+    wanted = vm(1001, None, 100, state_dir=str(tmp_path))
+    args = {**arguments(tmp_path, wanted), "user": "no-such-user-of-ours", "_ansible_check_mode": True}
+    result = modules.run(monkeypatch, slice_apply, runner, **args)
+
+    assert result["changed"]
+    assert result["missing_images"] == [wanted["backing_file"]]
+    assert [(each["vm_id"], each["state"]) for each in result["vms"]] == [(1001, "stopped")]
+    after = result["diff"]["after"].splitlines()
+    assert "folder of VM 1001: slice 9999" in after
+    assert "port tap_1001_eth1: access VLAN 100 on br-int" in after
+    assert "unit cloudrepo-9999@1001.service: running, enabled" in after
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_orders_that_no_host_should_be_given_are_refused(monkeypatch, tmp_path):
+    result = modules.run(
+        monkeypatch, slice_apply, FakeRunner(), **arguments(tmp_path, vm(1001, 5000, state_dir=str(tmp_path)))
+    )
+
+    assert result["reasons"] == ["VM 1001: VLAN 5000 of eth0 is not between 1 and 4094"]
