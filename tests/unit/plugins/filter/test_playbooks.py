@@ -27,6 +27,15 @@ def test_what_the_inventory_says_counts_more_than_facts() -> None:
     assert playbooks.worker_records([host])[0]["cores"] == 4
 
 
+def test_a_worker_is_called_what_the_inventory_calls_it() -> None:
+    hosts = [
+        {"inventory_hostname": "w1", "ansible_host": "10.0.10.1"},
+        {"inventory_hostname": "w2", "ansible_host": "192.0.2.2", "worker_ip": "10.0.10.2"},
+    ]
+    assert playbooks.worker_called(hosts, "10.0.10.2") == "w2"
+    assert playbooks.worker_called(hosts, "192.0.2.2") == ""
+
+
 def vms(*running: int) -> dict[str, Any]:
     return {"vms": [{"vm_id": vm_id, "name": "x", "state": "running", "pid": "7"} for vm_id in running]}
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,10 +43,10 @@ def shown(active: str, description: str = "") -> str:
     return f"ActiveState={active}\nDescription={description}\n"
 
 
-def started(target: Target, runner: FakeRunner) -> None:
+def started(target: Target, runner: FakeRunner, sleep: Callable[[float], None] | None = None) -> None:
     time = FakeTime()
     todo = capture.plan(target, Capture(vm_runs=True), "started", BOUNDS)
-    capture.apply(todo, target, BOUNDS, runner, Clock(time.now, time.sleep), wait=False, timeout_s=1)
+    capture.apply(todo, target, BOUNDS, runner, Clock(time.now, sleep or time.sleep), wait=False, timeout_s=1)
 
 
 def test_an_interface_is_found_by_what_its_vm_was_started_with(target, tmp_path):
@@ -117,18 +117,17 @@ def test_there_must_be_a_capture_to_stop(target):
 
 
 def test_a_capture_listens_before_it_is_told_to_be_started(target):
-    looks: list[str] = []
+    naps: list[float] = []
 
-    def look(_argv: Sequence[str]) -> None:
-        looks.append(Path(target.path).read_bytes().decode("latin1"))
-        Path(target.path).write_bytes(HEADER if len(looks) == 3 else b"")
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 2:
+            Path(target.path).write_bytes(HEADER)
 
-    runner = FakeRunner().tell("systemd-run").on("systemctl", "show", do=look)
-    runner.tell("systemctl", "show", stdout=shown("active", target.describe(BOUNDS)))
-    runner._answers[("systemctl", "show")].pop(0)
-    started(target, runner)
+    runner = FakeRunner().tell("systemd-run").tell("systemctl", "show", stdout=shown("active"))
+    started(target, runner, nap)
 
-    assert looks == ["", "", ""]
+    assert len(naps) == 2
     assert Path(target.path).stat().st_mode & 0o777 == 0o600
     argv = runner.argvs[0]
     assert {f"--unit={UNIT}", "--slice=cloudrepo-1000.slice", "--collect", "--interface=tap_1001_eth1"} <= set(argv)
