@@ -202,6 +202,10 @@ options:
             description:
               - How much of what the guest should receive is lost, at random.
             type: float
+      vnc_password_version:
+        description:
+          - Which password its display has, counted from 1, as for M(cloudrepo.slices.vm). By default it keeps its own.
+        type: int
   links:
     &links
     description:
@@ -512,6 +516,7 @@ VM = {
     "flavor": {"type": "str"},
     "internet": {"type": "bool", "default": False},
     "data_interfaces": {"type": "int"},
+    "vnc_password_version": {"type": "int", "no_log": False},
     "worker": {"type": "str"},
     "interfaces": {"type": "list", "elements": "dict", "default": [], "options": topology.LIMITS_ARGUMENTS},
 }

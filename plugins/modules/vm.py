@@ -91,6 +91,12 @@ options:
         description:
           - How much of what the guest should receive is lost, at random.
         type: float
+  vnc_password_version:
+    description:
+      - Which password its display has, counted from 1, the first. A higher number is a new password, which a VM that
+        runs gets with the next C(cloudrepo.slices.deploy), without a restart. An earlier one does not come back.
+        M(cloudrepo.slices.vnc_password_info) tells it.
+    type: int
 """
 
 EXAMPLES = r"""
@@ -106,6 +112,12 @@ EXAMPLES = r"""
     slice: web
     name: vm1
     new_name: router
+
+- name: Its display has another password from now on
+  cloudrepo.slices.vm:
+    slice: web
+    name: router
+    vnc_password_version: 2
 
 - name: Take a VM out by its id
   cloudrepo.slices.vm:
@@ -168,6 +180,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "flavor": {"type": "str"},
     "internet": {"type": "bool"},
     "data_interfaces": {"type": "int"},
+    "vnc_password_version": {"type": "int", "no_log": False},
     "worker": {"type": "str"},
     "interfaces": {"type": "list", "elements": "dict", "options": topology.LIMITS_ARGUMENTS},
 }

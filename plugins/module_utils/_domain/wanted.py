@@ -74,7 +74,8 @@ class WantedVM:
     """A VM. The stored one that it is, is told by its id, else by its name.
 
     C(flavor) is C(None) where it stays as it is; C(data_interfaces) is how many it has beside eth0, C(None) for as
-    many as its links and networks need; C(worker) pins it; C(interfaces) are those with limits or faults.
+    many as its links and networks need; C(worker) pins it; C(interfaces) are those with limits or faults;
+    C(vnc_password_version) is C(None) where it stays.
     """
 
     name: str
@@ -84,6 +85,7 @@ class WantedVM:
     worker: str | None = None
     vm_id: int | None = None
     interfaces: tuple[Limits, ...] = ()
+    vnc_password_version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,9 @@ def read_slice(data: Mapping[str, Any], *, default_owner: str) -> WantedSlice:
     """Return the topology that module arguments describe.
 
     Args:
-        data: C({name, owner, vms: [{name, flavor, internet, data_interfaces, worker, vm_id}], links: [{endpoints,
-            name, link_id}], networks: [{name, members, cidr, …}], topology_type, size, …, vlan_pools, peers,
-            slice_id}); all but the name may be missing.
+        data: C({name, owner, vms: [{name, flavor, internet, data_interfaces, worker, vm_id, vnc_password_version}],
+            links: [{endpoints, name, link_id}], networks: [{name, members, cidr, …}], topology_type, size, …,
+            vlan_pools, peers, slice_id}); all but the name may be missing.
         default_owner: who owns the slice where C(owner) is null.
 
     Raises:
@@ -164,6 +166,7 @@ def read_vm(data: Mapping[str, Any]) -> WantedVM:
         worker=data.get("worker"),
         vm_id=data.get("vm_id"),
         interfaces=read_limits(data.get("interfaces")),
+        vnc_password_version=data.get("vnc_password_version"),
     )
 
 

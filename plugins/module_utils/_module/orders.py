@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._domain import describing, drawing, ordering, releasing, reporting
+from .._domain import describing, displays, drawing, ordering, releasing, reporting
 from ..cluster import Cluster
 from ..models import Slice
 from .edge import Outcome
@@ -28,6 +28,7 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     before = [line for one in chosen for line in describing.state_lines(one)]
     result = hand_out(cluster, chosen, params["state_dir"])
     after = [line for one in chosen for line in describing.state_lines(one)]
+    after += result.pop("lines")
     return Outcome(changed=before != after, before=before, after=after, result=result)
 
 
@@ -40,15 +41,17 @@ def _give_up(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         releasing.remove(cluster, one)
     remaining = [one for one in chosen if one.slice_id in cluster.slices]
     after = [line for one in changed if one in remaining for line in describing.slice_lines(one)]
-    return Outcome(bool(changed), before, after, hand_out(cluster, remaining, params["state_dir"]))
+    result = hand_out(cluster, remaining, params["state_dir"])
+    return Outcome(bool(changed), before, after + result.pop("lines"), result)
 
 
 def hand_out(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[str, Any]:
     """Return the work orders of slices, whose VMs hosts will hear of from now on.
 
     Returns:
-        C({work_orders, slice_ids, fingerprints, tables}).
+        C({work_orders, slice_ids, fingerprints, tables}), and C(lines), a line for each thing that is new by it.
     """
+    is_first = any(vm.status != "deleting" for one in slices for vm in one.vms) and displays.make_key(cluster)
     orders = ordering.work_orders(cluster, slices, state_dir)
     ordering.hand_out(slices)
     return {
@@ -56,7 +59,13 @@ def hand_out(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[
         "slice_ids": [one.slice_id for one in slices],
         "fingerprints": {str(one.slice_id): ordering.fingerprint(one) for one in slices},
         "tables": [describing.slice_table(one) for one in slices],
+        "lines": ["displays: every VM has a password"] if is_first else [],
     }
+
+
+def vnc_passwords(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
+    """Tell of the displays of the chosen slices, with their passwords."""
+    return Outcome(changed=False, result={"displays": displays.tell(cluster, choose(cluster, params))})
 
 
 def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:

@@ -80,8 +80,11 @@ def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[st
         raise Refused(dict.fromkeys(reasons))
     stored = [new for _old, new in pairs if new]
     orders = hand_out(cluster, stored, params["state_dir"]) if params["work_orders"] else {}
+    lines = orders.pop("lines", [])
     done = outcome(pairs)
-    return replace(done, result={**done.result, **orders})
+    return replace(
+        done, changed=done.changed or bool(lines), after=[*done.after, *lines], result={**done.result, **orders}
+    )
 
 
 def _listed_twice(wants: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.module_utils.testing import patch_module_args
 
 MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
@@ -145,7 +146,14 @@ def test_the_way_of_a_slice(ready: Control) -> None:
     assert [entry["name"] for entry in stored["plan"]["added"]] == ["web", "web/vm1", "web/vm2", "web/1"]
     dry = ready.run("slice_plan", check=True, names=["web"])
     plan = ready.run("slice_plan", names=["web"])
-    assert (plan["changed"], plan["slice_ids"], dry["work_orders"]) == (True, [1000], plan["work_orders"])
+    assert (plan["changed"], plan["slice_ids"]) == (True, [1000])
+    # A database's first plan makes the key that passwords follow from, and no other is the same.
+    assert dry.pop("work_orders") != plan["work_orders"]
+    assert (
+        ready.run("slice_plan", check=True, names=["web"])["work_orders"]
+        == ready.run("slice_plan", names=["web"])["work_orders"]
+        == plan["work_orders"]
+    )
     assert "+" not in plan["diff"]["before"]
     assert "vm web/vm1 (1001): design, pid none" in plan["diff"]["after"]
     assert not ready.run("slice_plan", names=["1000"])["changed"]
@@ -193,6 +201,40 @@ def test_giving_up_tells_the_hosts_that_nothing_is_left(ready: Control) -> None:
     assert (again["changed"], again["slice_ids"]) == (False, done["slice_ids"])
     nobody = ready.run("slice_plan", give_up=True, names=["no-such-slice"], owner="admin")
     assert (nobody["changed"], nobody["slice_ids"]) == (False, [])
+
+
+def test_the_password_of_a_display_is_told_by_one_module_alone(ready: Control) -> None:
+    ready.run("user", users=[{"name": "alice", "quota_vms": 4}, {"name": "bob"}])
+    ready.run("slice", **WEB, owner="alice")
+    (before,) = {each["password"] for each in ready.run("vnc_password_info", names=["web"])["displays"]}
+    plan = ready.run("slice_plan", names=["web"])
+    told = ready.run("vnc_password_info", names=["web"], acting_user="alice")
+    passwords = {each["name"]: each["password"] for each in told["displays"]}
+    others = ready.run("vnc_password_info", names=["web"], acting_user="bob")
+    new = ready.run("vm", slice="web", name="vm1", vnc_password_version=2)
+    after = {each["name"]: each["password"] for each in ready.run("vnc_password_info", all=True)["displays"]}
+
+    assert (before, told["changed"]) == (None, False)
+    assert "displays: every VM has a password" in plan["diff"]["after"]
+    assert others["msg"] == "slice web: bob is neither its owner alice nor an admin"
+    assert [entry["reasons"] for entry in new["plan"]["changed"]] == [["vnc_password_version 1 → 2"]]
+    assert (after["vm1"] != passwords["vm1"], after["vm2"] == passwords["vm2"]) == (True, True)
+    key = yaml.safe_load(ready.path.read_text())["vnc_key"]
+    results = [
+        plan,
+        new,
+        ready.run("slice_plan", names=["web"]),
+        ready.run("slice_info", all=True),
+        ready.run("vm_info"),
+        ready.run("slice_report", names=["web"], reports=[{"host": "w", "place": "10.0.10.1"}]),
+        ready.run("database", state="backup"),
+        ready.run("database", state="check"),
+        ready.run("database", state="migrate", destination=str(ready.path.with_name("other.yaml"))),
+    ]
+    for secret in (key, *passwords.values(), *after.values()):
+        assert secret not in json.dumps(results)
+    other = ready.run("vnc_password_info", all=True, database=str(ready.path.with_name("other.yaml")))
+    assert {each["name"]: each["password"] for each in other["displays"]} == after, "they go where the database goes"
 
 
 def test_a_broken_database_is_told(ready: Control) -> None:
