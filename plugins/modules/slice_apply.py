@@ -147,12 +147,15 @@ ARGUMENTS = {
     **WORK_ORDER_ARGUMENTS,
     **WIRING_ARGUMENTS,
     **RUNNING_ARGUMENTS,
-    "vnc_address": {"type": "str", "required": True},
 }
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS,
+        required_if=[("vnc_listen", "worker", ["vnc_address"])],
+        supports_check_mode=True,
+    )
     params = module.params
     tools = qemu_apply.Tools(SubprocessRunner(), SocketMonitor())
 
@@ -163,7 +166,7 @@ def main() -> None:
         settings = worker.Settings(
             vms=VmSettings(
                 state_dir=params["state_dir"],
-                vnc_address=params["vnc_address"],
+                vnc_address=params["vnc_address"] or "",
                 accelerator=params["accelerator"],
                 checksum_offload=params["checksum_offload"],
                 owner=None if account is None else account.uid,
