@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo demo-down test lint sanity unit molecule bench bench-control clean
+.PHONY: help setup setup-tests demo demo-down test lint sanity unit molecule bench bench-simulate bench-control clean
 
 # The lab's hosts are root's.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=ANSIBLE_CONFIG --)
@@ -14,7 +14,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=ANSIBLE_CONFIG -
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install what the other targets need: Debian packages by name, Python tools into .venv
 	@tools/setup
@@ -40,8 +40,11 @@ sanity: setup ## ansible-test sanity
 unit: setup-tests ## the unit tests
 	@tools/unit
 
-bench: setup ## measure deploys against the same work by hand, on a lab of its own
+bench: setup ## measure deploys against the same work done in other ways, on a lab of its own
 	@tools/bench
+
+bench-simulate: setup ## what 50 workers and 2,000 VMs cost the controller, with simulated hosts
+	@tools/bench-simulate
 
 molecule: setup ## the playbooks on a real lab
 	@tools/molecule

@@ -1,186 +1,100 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Measures deploys and deletes on a lab of its own, against the same work by hand, all in one run.
+"""Measures deploys and deletes on a lab of its own, against the same work done in other ways, all in one run.
 
-VMs of 64 MiB, started paused so that guests' own CPU does not blur it; two interfaces; slices of 10 VMs joined in pairs
-by 5 links. Every figure is wall time of a whole command. Writes results.json beside this file and prints the medians.
+VMs of 64 MiB whose processors do not run, so that guests do not blur it; two interfaces; slices of 10 VMs joined in
+pairs by 5 links. Every figure is wall time of a whole command. A run does every row once, so that noise of the machine
+falls on all alike. A whole run writes results.json beside this file after every size, and then docs/benchmark.md; a run
+of less writes .ansible/bench/results.json only.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
-import resource
-import statistics
-import subprocess
-import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-PREFIX = "bench"
-LAB = Path("/var/lib/cloudrepo-lab") / PREFIX
-WORKERS = ("worker1", "worker2")
-SLICE_SIZE = 10
-# QEMU paused, everything else as the role worker has it.
-PAUSE = r"""set -eu
-folder=/etc/systemd/system/cloudrepo-.service.d
-{
-  echo '[Service]'
-  echo ExecStart=
-  awk '/^ExecStart=/ { on = 1 } on { print } on && !/\\$/ { exit }' $folder/vm.conf | sed 's/-display none/& -S/'
-} > $folder/zz-paused.conf
-systemctl daemon-reload
-"""
+import profile_deploy
+import report
+from lab import HERE, SLICE_SIZE, Lab
+from measuring import ROOT, noise_s
+from rows import GROUPS, NAMES, check
+
+SIZES = [10, 50, 100]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[10, 50, 100], help="numbers of VMs")
-    parser.add_argument("--runs", type=int, default=3, help="how often each is measured")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of VMs (%(default)s)")
+    parser.add_argument("--runs", type=int, default=3, help="how often each is measured (%(default)s)")
+    parser.add_argument("--rows", nargs="+", choices=NAMES, default=NAMES, metavar="ROW", help=", ".join(NAMES))
+    parser.add_argument("--keep-lab", action="store_true", help="do not take the lab away at the end")
     options = parser.parse_args()
-    bench = Bench()
-    bench.prepare()
+    if any(size < SLICE_SIZE or size % SLICE_SIZE or size > 200 for size in options.sizes):
+        parser.error(f"a size is a multiple of {SLICE_SIZE}, and at most 200")
+
+    whole = options.sizes == SIZES and set(options.rows) == set(NAMES)
+    file = (HERE if whole else ROOT / ".ansible/bench") / "results.json"
+
+    lab = Lab()
+    lab.up()
+    results = start_results(lab)
     for size in options.sizes:
-        for _run in range(options.runs):
-            bench.measure(size)
-    bench.write(options.sizes)
-    bench.playbook("cloudrepo.slices.lab_down")
+        for number in range(options.runs):
+            measure(lab, size, number, set(options.rows), results)
+        if "deploy" in options.rows:
+            results["split"][str(size)] = profile_deploy.profile(lab, size)
+        report.write_results(results, file)
+    if whole:
+        report.write_pages(results)
+    print(report.table(results))
+    if not options.keep_lab:
+        lab.down()
 
 
-class Bench:
-    """A lab, and the times measured on it: C(times[row][size]) in seconds, a list of runs."""
-
-    def __init__(self) -> None:
-        self.times: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-        self.controller_mib: dict[int, list[float]] = defaultdict(list)
-        self.base = ""
-
-    def prepare(self) -> None:
-        """Start the lab and have its hosts ready, with the base image in place."""
-        self.playbook("cloudrepo.slices.lab_up")
-        self.playbook("cloudrepo.slices.site")
-        for worker in WORKERS:
-            self.ssh(worker, "bash -s", stdin=PAUSE)
-        self.base = self.ssh(WORKERS[0], "ls -d /var/lib/cloudrepo/images/*.img").split()[0]
-        users = [{"name": "admin", "quota_vms": 1000}]
-        self.playbook("cloudrepo.slices.site", cloudrepo_users=users)
-
-    def measure(self, size: int) -> None:
-        """Measure every row once for so many VMs."""
-        self.clock("floor", size, lambda: self.floor("up", size))
-        self.clock("floor_delete", size, lambda: self.floor("down", size))
-        self.clock("empty_plays", size, lambda: self.playbook(str(HERE / "empty.yml")))
-        slices = topologies(size)
-        self.clock("deploy", size, lambda: self.playbook("cloudrepo.slices.deploy", slices=slices))
-        said = self.clock("again", size, lambda: self.playbook("cloudrepo.slices.deploy", slice_all=True))
-        if "changed=0" not in said or any(f"changed={digit}" in said for digit in range(1, 10)):
-            raise SystemExit(f"deploying again changed something:\n{said}")
-        one_more = [{**slices[0], "vms": [*slices[0]["vms"], vm("more")]}]
-        self.clock("add_one", size, lambda: self.playbook("cloudrepo.slices.deploy", slices=one_more))
-        self.clock("delete", size, lambda: self.playbook("cloudrepo.slices.delete", slice_all=True))
-
-    def clock(self, row: str, size: int, action: Callable[[], str]) -> str:
-        """Run the action, keep how long it took, and return what it said."""
-        begin = time.monotonic()
-        said = action()
-        took = time.monotonic() - begin
-        self.times[row][size].append(round(took, 3))
-        print(f"{row:<12} {size:>4} VMs  {took:7.2f} s", flush=True)
-        if row == "deploy":
-            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-            self.controller_mib[size].append(round(peak, 1))
-        return said
-
-    def floor(self, action: str, size: int) -> str:
-        """Do the work by hand on all workers at once."""
-        script = (HERE / "floor.sh").read_text(encoding="utf-8")
-        share = size // len(WORKERS)
-        running = [
-            subprocess.Popen(
-                [*ssh_command(worker), f"bash -s {action} {share} {1000 + 100 * index} {self.base}"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            for index, worker in enumerate(WORKERS)
-        ]
-        for process in running:
-            if process.stdin:
-                process.stdin.write(script)
-                process.stdin.close()
-        for process in running:
-            said = process.stdout.read() if process.stdout else ""
-            if process.wait():
-                raise SystemExit(f"the floor failed:\n{said}")
-        return ""
-
-    def playbook(self, name: str, **variables: Any) -> str:
-        """Run a playbook on the bench's lab and return what it said."""
-        settings = {"lab_prefix": PREFIX, "cloudrepo_flavors": FLAVORS, "worker_cpu_overcommit": 100}
-        given = json.dumps({**settings, **variables})
-        return run(["ansible-playbook", "-e", given, name])
-
-    def ssh(self, host: str, command: str, stdin: str = "") -> str:
-        """Run a shell command on a host of the lab."""
-        return run([*ssh_command(host), command], stdin=stdin)
-
-    def write(self, sizes: list[int]) -> None:
-        """Write results.json and print the medians."""
-        summary = {
-            row: {str(size): round(statistics.median(by_size[size]), 2) for size in sizes}
-            for row, by_size in self.times.items()
-        }
-        results = {
-            "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
-            "versions": run(["ansible", "--version"]).splitlines()[0],
-            "runs": self.times,
-            "controller_peak_mib": self.controller_mib,
-            "summary": summary,
-        }
-        (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-        print(f"\n{'seconds, medians':<18}" + "".join(f"{size:>8}" for size in sizes))
-        for row, by_size in summary.items():
-            print(f"{row:<18}" + "".join(f"{by_size[str(size)]:>8.2f}" for size in sizes))
+def start_results(lab: Lab) -> dict[str, Any]:
+    return {
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "machine": {
+            "cores": os.cpu_count(),
+            "processor": processor(),
+            "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+            "system": platform.platform(),
+            "python": platform.python_version(),
+        },
+        "versions": lab.versions(),
+        "runs": defaultdict(lambda: defaultdict(list)),
+        "noise": [],
+        "split": {},
+        "summary": {},
+    }
 
 
-FLAVORS = [
-    {"name": "tiny", "cores": 1, "ram_gb": 0.0625, "disk_gb": 1, "image": "/var/cache/cloudrepo-lab/guest.qcow2"},
-]
+def processor() -> str:
+    with open("/proc/cpuinfo", encoding="utf-8") as lines:
+        return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
-def vm(name: str) -> dict[str, Any]:
-    return {"name": name, "flavor": "tiny", "data_interfaces": 1}
-
-
-def topologies(size: int) -> list[dict[str, Any]]:
-    """Return size/10 slices of 10 VMs, joined in pairs."""
-    names = [f"vm{number}" for number in range(1, SLICE_SIZE + 1)]
-    links = [{"endpoints": [f"{one}:eth1", f"{two}:eth1"]} for one, two in zip(names[::2], names[1::2])]
-    return [
-        {"name": f"bench{number}", "vms": [vm(name) for name in names], "links": links}
-        for number in range(size // SLICE_SIZE)
-    ]
-
-
-def ssh_command(host: str) -> list[str]:
-    return ["ssh", "-F", str(LAB / "ssh_config"), host]
-
-
-def run(command: list[str], *, stdin: str = "") -> str:
-    """Run a command and return its output; end with it when the command fails."""
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, cwd=ROOT, check=False)
-    if done.returncode:
-        print(done.stdout[-8000:], done.stderr[-4000:], file=sys.stderr)
-        raise SystemExit(f"could not measure: {command[0]} {command[-1]} ended with {done.returncode}")
-    return done.stdout
+def measure(lab: Lab, size: int, number: int, wanted: set[str], results: dict[str, Any]) -> None:
+    """Measure every wanted row once for so many VMs, with the rows that it needs."""
+    results["noise"].append({"vms": size, "run": number + 1, "work_s": round(noise_s(), 4)})
+    for make_rows, names in GROUPS.values():
+        if wanted.isdisjoint(names):
+            continue
+        for row in make_rows(lab, size):
+            if row.by_ansible:
+                lab.connect()
+            load = os.getloadavg()[0]
+            cost = row.action()
+            check(row, cost, lab)
+            figures = {"wall_s": round(cost.wall_s, 3), "cpu_s": round(cost.cpu_s, 3), "load": round(load, 2)}
+            if row.by_ansible:
+                figures["peak_mib"] = round(cost.peak_mib, 1)
+            results["runs"][row.name][str(size)].append(figures)
+            print(f"{row.name:<24} {size:>4} VMs  {cost.wall_s:7.2f} s   load before {load:.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -48,4 +48,10 @@ options:
           - The last address for a VM.
         type: str
         default: 10.60.7.250
+  infrastructure_networks:
+    description:
+      - Subnets of the hosts' own networks, none of which a network of a slice may overlap if it has a way out.
+    type: list
+    elements: str
+    default: []
 """

@@ -27,4 +27,10 @@ options:
       - The DHCP server's IPv4 address on VLAN 400.
     type: str
     default: 10.60.7.2
+  prune_vlans:
+    description:
+      - Whether the bridge's trunks carry only VLAN 400 and those that ports on the bridge are on, of whatever slice.
+        They change together with the ports.
+    type: bool
+    default: false
 """

@@ -132,6 +132,44 @@ options:
                   - The IPv4 address of an interface on VLAN 400. It may speak there under no other.
                   - Without one it may only ask for one by DHCP.
                 type: str
+              mtu:
+                description:
+                  - The MTU of its link or network, and so of its tap; 1500 where none is given.
+                type: int
+              qinq:
+                description:
+                  - Whether frames that the guest has tagged itself pass, below the tag of the link. Else they are
+                    dropped.
+                type: bool
+              forward_bpdu:
+                description:
+                  - Whether STP, LACP and LLDP pass, which a bridge else keeps for itself.
+                type: bool
+              up:
+                description:
+                  - Whether the guest sees a carrier, where the interface is on a VLAN.
+                type: bool
+              tx_kbps:
+                description:
+                  - The most that the guest may send, in kbit/s.
+                type: int
+              rx_kbps:
+                description:
+                  - The most that the guest may receive, in kbit/s.
+                type: int
+              delay_ms:
+                description:
+                  - By how many milliseconds what the guest receives is late. This, the jitter and the loss need a
+                    kernel with netem.
+                type: float
+              jitter_ms:
+                description:
+                  - By how many milliseconds that delay varies.
+                type: float
+              loss_percent:
+                description:
+                  - How much of what the guest should receive is lost.
+                type: float
   state_dir:
     description:
       - The folder that holds base images and VM folders.

@@ -13,7 +13,17 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocatio
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.ordering import base_image_path
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.flows import mac_of
 
-CAPACITY_VARIABLES = ("cores", "ram_gb", "disk_gb", "max_vms", "cpu_overcommit", "ram_overcommit", "schedulable")
+CAPACITY_VARIABLES = (
+    "cores",
+    "ram_gb",
+    "disk_gb",
+    "max_vms",
+    "cpu_overcommit",
+    "ram_overcommit",
+    "schedulable",
+    "trunk_mtu",
+    "netem",
+)
 
 
 def worker_address(host: Mapping[str, Any]) -> str:
@@ -36,9 +46,52 @@ def worker_records(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             seen["cores"] = facts["processor_vcpus"]
         if "memtotal_mb" in facts:
             seen["ram_gb"] = round(facts["memtotal_mb"] / 1024, 1)
+        seen.update(network_offers(host.get("__worker_offers") or {}))
         seen.update({name: host[f"worker_{name}"] for name in CAPACITY_VARIABLES if f"worker_{name}" in host})
         records.append(seen)
     return records
+
+
+def infrastructure_networks(
+    hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], addresses: Sequence[Mapping[str, Any]] = ()
+) -> list[str]:
+    """Return the networks that no VM may reach: the hosts' addresses as the inventory has them, each a subnet of one.
+
+    Args:
+        hostvars: the variables of all hosts.
+        groups: the hosts of each group.
+        addresses: what C(ip -json address) says on a host. The subnets of its interfaces in which a host of the
+            inventory is stand for these hosts' addresses.
+    """
+    names = [name for group in ("orchestrator", "workers", "network_node") for name in groups.get(group, ())]
+    listed = (hostvars[name].get(key) for name in names for key in ("ansible_host", "worker_ip"))
+    hosts = {ipaddress.IPv4Address(each) for each in listed if _is_address(each)}
+    subnets = {
+        ipaddress.IPv4Interface(f"{each['local']}/{each['prefixlen']}").network
+        for device in addresses
+        for each in device.get("addr_info", ())
+        if each.get("family") == "inet"
+    }
+    found = [subnet for subnet in subnets if any(host in subnet for host in hosts)]
+    found += [ipaddress.IPv4Network(host) for host in hosts]
+    return [str(network) for network in ipaddress.collapse_addresses(found)]
+
+
+def _is_address(text: Any) -> bool:
+    try:
+        address = ipaddress.IPv4Address(str(text))
+    except ValueError:
+        return False
+    return not address.is_loopback
+
+
+def network_offers(look: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a worker's network offers, from what the role C(worker) saw: C(netem yes) and C(trunk_mtu 1500)."""
+    seen = dict(line.split() for line in look.get("stdout", "").splitlines() if len(line.split()) == 2)
+    offers: dict[str, Any] = {"netem": seen["netem"] == "yes"} if "netem" in seen else {}
+    if seen.get("trunk_mtu", "").isdigit():
+        offers["trunk_mtu"] = int(seen["trunk_mtu"])
+    return offers
 
 
 def host_reports(
@@ -80,9 +133,11 @@ def _stranger(address: str) -> str:
 def _failure(host: Mapping[str, Any], result: str) -> str | None:
     if host.get("work_order_failure"):
         return str(host["work_order_failure"])
-    if result not in host:
+    # What cannot be reached has a result as well.
+    said = host.get(result) or {"unreachable": True}
+    if said.get("unreachable"):
         return "it did not answer, or was not part of the run"
-    return None
+    return str(said.get("msg")) if said.get("failed") else None
 
 
 def restart_notes(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[str]:
@@ -93,12 +148,6 @@ def restart_notes(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str
         for name in groups.get("workers", ())
         for vm in (hostvars[name].get("slice_applied") or {}).get("restart_required") or ()
     ]
-
-
-def absent_slices(names: str | Sequence[str], owner: str | None = None) -> list[dict[str, Any]]:
-    """Return what M(cloudrepo.slices.slice) takes to remove the slices of these names."""
-    listed = [names] if isinstance(names, (str, int)) else names
-    return [{"name": str(name), "owner": owner or None, "state": "absent"} for name in listed]
 
 
 def base_images(flavors: Sequence[Mapping[str, Any]], state_dir: str) -> list[dict[str, str]]:
@@ -194,10 +243,10 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         return {
-            "absent_slices": absent_slices,
             "base_images": base_images,
             "host_reports": host_reports,
             "infrastructure_mac": infrastructure_mac,
+            "infrastructure_networks": infrastructure_networks,
             "link_pings": link_pings,
             "netmask": netmask,
             "proofs": proofs,

@@ -98,6 +98,13 @@ def text(value: Any) -> str:
     return value
 
 
+def boolean(value: Any) -> bool:
+    """Return C(value), which must be a boolean."""
+    if not isinstance(value, bool):
+        raise FieldError((), f"bool is wanted, not {_kind(value)}")
+    return value
+
+
 def _list_of(read: Callable[[Any], Any]) -> Callable[[Any], None]:
     def check(value: Any) -> None:
         if not isinstance(value, list):
@@ -126,8 +133,16 @@ def _number(value: Any) -> None:
         raise FieldError((), f"int or float is wanted, not {_kind(value)}")
 
 
+def _truth(value: Any) -> None:
+    if not isinstance(value, bool):
+        raise FieldError((), f"bool is wanted, not {_kind(value)}")
+
+
+_FAULTS = ("delay_ms", "jitter_ms", "loss_percent")
 _FLAVOR = _fields({"cores": integer, "ram_gb": _number, "disk_gb": _number, "image": text})
 _IP_CONFIG = _fields({"ip": text})
+_LIMITS = {"up": _truth, "tx_kbps": integer, "rx_kbps": integer, **dict.fromkeys(_FAULTS, _number)}
+_CARRIED = {"mtu": integer, "qinq": _truth, "forward_bpdu": _truth}
 _MEMBERS = _list_of(_fields({"vm_id": integer, "interface": text}))
 _RESERVED = _list_of(_fields({"vlan_id": integer}, {"name": text}))
 _RELEASING = _fields({}, {"vlan_ids": _list_of(integer), "addresses": _list_of(text)})
@@ -206,7 +221,8 @@ class Interface:
     """One network interface of a VM.
 
     C(vlan_id) is C(None) while it is on no VLAN, 400 on the management VLAN, else its link's. C(ip_config) is
-    C({ip, cidr, gateway}) on an eth0 with internet.
+    C({ip, cidr, gateway}) on an eth0 with internet. Fields beyond the data model: C(up) where it is false, C(tx_kbps),
+    C(rx_kbps), C(delay_ms), C(jitter_ms), C(loss_percent).
     """
 
     def __init__(
@@ -238,6 +254,8 @@ class Interface:
     def from_dict(cls, data: Any) -> Interface:
         record = Record(data)
         record.check("ip_config", lambda value: _IP_CONFIG(value) if value else None)
+        for key, read in _LIMITS.items():
+            record.check(key, read)
         interface = cls(
             record.take("name", str),
             record.take_default("vlan_id", None, int, None),
@@ -250,7 +268,10 @@ class Interface:
 
 
 class Link:
-    """A layer-2 connection between two interfaces over a VLAN of their own."""
+    """A layer-2 connection between two interfaces over a VLAN of their own.
+
+    Fields beyond the data model: C(name); C(mtu), C(qinq) and C(forward_bpdu), as a network may have them.
+    """
 
     def __init__(
         self, link_id: int, vlan_id: int, vm1_id: int, vm1_interface: str, vm2_id: int, vm2_interface: str
@@ -278,6 +299,8 @@ class Link:
     def from_dict(cls, data: Any) -> Link:
         record = Record(data)
         record.check("name", text)
+        for key, read in _CARRIED.items():
+            record.check(key, read)
         link = cls(
             record.take("link_id", int),
             record.take("vlan_id", int),
@@ -360,8 +383,8 @@ class VM:
 class Network:
     """The network of a VLAN: its CIDR, gateway and DHCP. C(dhcp_range) is C(FIRST,LAST).
 
-    Fields beyond the data model: C(name), and C(members), a list of C({vm_id, interface}). One without a name
-    describes the VLAN of a link.
+    Fields beyond the data model: C(name); C(members), a list of C({vm_id, interface}); C(nat), where it has a way out.
+    One without a name describes the VLAN of a link.
     """
 
     def __init__(
@@ -396,6 +419,9 @@ class Network:
         record = Record(data)
         record.check("name", text)
         record.check("members", _MEMBERS)
+        record.check("nat", boolean)
+        for key, read in _CARRIED.items():
+            record.check(key, read)
         network = cls(
             record.take("vlan_id", int),
             record.take("cidr", str),
@@ -413,8 +439,8 @@ class Slice:
 
     C(status) is C(design) or C(running), further C(stopped), C(error) and C(deleting). Fields beyond the data model:
     C(name); C(max_vlan_pools), where it may hold more pools than one, and C(further_pools), the numbers of those it
-    holds; C(reserved_vlans), a list of C({vlan_id, name}) that are on no link; C(releasing), what it has given up
-    and hosts may still hold (C({vlan_ids, addresses})).
+    holds; C(reserved_vlans), a list of C({vlan_id, name}) that are on no link; C(peers), where its VMs meet on
+    VLAN 400; C(releasing), what it has given up and hosts may still hold (C({vlan_ids, addresses})).
     """
 
     def __init__(self, slice_id: int, owner: str, topology_type: str = "custom") -> None:
@@ -476,6 +502,7 @@ class Slice:
             ("max_vlan_pools", integer),
             ("further_pools", _list_of(integer)),
             ("reserved_vlans", _RESERVED),
+            ("peers", boolean),
             ("releasing", _RELEASING),
         ):
             record.check(key, read)

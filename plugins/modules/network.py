@@ -64,8 +64,28 @@ options:
     type: bool
   dhcp_range:
     description:
-      - The first and the last address that DHCP hands out, as C(FIRST,LAST); by default most of the subnet.
+      - The first and the last address that DHCP hands out, as C(FIRST,LAST); by default most of the subnet. It does
+        not hold the gateway, or without one the first address of the subnet, which the DHCP server has.
     type: str
+  nat:
+    description:
+      - Whether the network has a way out by its gateway, under the network node's address. A new one has none.
+    type: bool
+  mtu:
+    description:
+      - The largest packet that it carries, in bytes, without the Ethernet header and VLAN tags; 1500 for a new one.
+        Guests set their own interfaces accordingly. Where it joins several workers, their trunks must carry it.
+    type: int
+  qinq:
+    description:
+      - Whether frames that guests have tagged themselves pass, below the tag of the link. Otherwise they are
+        dropped. Between workers this takes 4 bytes more of the trunk's MTU.
+    type: bool
+  forward_bpdu:
+    description:
+      - Whether STP, LACP and LLDP pass, which bridges else keep for themselves. Between workers the physical
+        switches must let them pass as well.
+    type: bool
 """
 
 EXAMPLES = r"""
@@ -83,6 +103,7 @@ EXAMPLES = r"""
     append: true
     gateway: true
     dhcp_enabled: true
+    nat: true
 
 - name: Take the network out
   cloudrepo.slices.network:
@@ -140,6 +161,8 @@ SPEC: dict[str, dict[str, Any]] = {
     "gateway_ip": {"type": "str"},
     "dhcp_enabled": {"type": "bool"},
     "dhcp_range": {"type": "str"},
+    "nat": {"type": "bool"},
+    **topology.segment_arguments(defaults=False),
 }
 
 

@@ -34,6 +34,11 @@ options:
       - Not given, a bridge keeps what it has, and a new one is V(standalone).
     type: str
     choices: [standalone, secure]
+  prune_vlans:
+    description:
+      - Whether a trunk that is there keeps the VLANs that it carries, for M(cloudrepo.slices.ovs_ports) prunes them.
+    type: bool
+    default: false
   ports:
     description:
       - All infrastructure ports of the bridge.
@@ -110,6 +115,7 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "datapath_type": {"type": "str"},
             "fail_mode": {"type": "str", "choices": ["standalone", "secure"]},
+            "prune_vlans": {"type": "bool", "default": False},
             "ports": {"type": "list", "elements": "dict", "default": [], "options": PORT_ARGUMENTS},
             "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
         },
@@ -122,6 +128,7 @@ def main() -> None:
             name=module.params["name"],
             datapath_type=module.params["datapath_type"],
             fail_mode=module.params["fail_mode"],
+            prune_vlans=module.params["prune_vlans"],
             ports=module.params["ports"],
             have=observed(lambda: ovsdb.observe(runner), nothing=ovsdb.Switch(), missing_ok=module.check_mode),
             present=module.params["state"] == "present",

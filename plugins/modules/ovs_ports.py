@@ -20,6 +20,9 @@ description:
     where the unit C(slices-flows) of the role P(cloudrepo.slices.worker#role) brings them back when the switch starts.
     Flows of others are left alone.
   - A port that goes to or from VLAN 400 leaves the bridge for that moment.
+  - What a guest sends is limited by an OpenFlow meter, and what it receives by a token bucket on its tap, which is also
+    where netem makes delay, jitter and loss. They are saved beside the flows, and come back when the switch starts or
+    a VM's unit makes a tap anew. Where the kernel has no netem, an order that needs it is refused and nothing changed.
   - Anything that differs from the order is mended in place. Only a tap of another user is made anew, and not while a VM
     has it open; such a tap is returned in RV(kept), and the VM's unit makes it anew at its next start.
 author:
@@ -102,6 +105,7 @@ def main() -> None:
             bridge=params["bridge"],
             management=flows.read_management(params["gateway"], params["dhcp_server"]),
             folder=flows.folder_in(params["state_dir"]),
+            prune_vlans=params["prune_vlans"],
         )
         account = files.find_account(params["user"], missing_ok=module.check_mode)
         if module.check_mode:

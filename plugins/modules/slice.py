@@ -23,6 +23,11 @@ extends_documentation_fragment:
   - cloudrepo.slices.control
   - cloudrepo.slices.settings
 options:
+  work_orders:
+    description:
+      - Whether to make the slices' work orders as well, as M(cloudrepo.slices.slice_plan) would next.
+    type: bool
+    default: false
   name:
     &name
     description:
@@ -67,6 +72,12 @@ options:
         By
         default 1, with O(append) as many as before.
     type: int
+  peers:
+    &peers
+    description:
+      - Whether the slice's own VMs may meet on VLAN 400. Those of other slices never do. By default they may not, with
+        O(append) it is as before.
+    type: bool
   topology_type:
     &topology_type
     description:
@@ -155,6 +166,46 @@ options:
         description:
           - Which password its display has, counted from 1, as for M(cloudrepo.slices.vm). By default it keeps its own.
         type: int
+      interfaces:
+        description:
+          - Limits and faults of its interfaces. One that is not listed has none. They change on a running VM.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description:
+              - The interface, such as V(eth1).
+            type: str
+            required: true
+          up:
+            description:
+              - Whether the guest sees a carrier there, where the interface is on a link, network or VLAN 400.
+            type: bool
+            default: true
+          tx_kbps:
+            description:
+              - The most that the guest may send, in kbit/s. What is more is dropped. No limit by default.
+            type: int
+          rx_kbps:
+            description:
+              - The most that the guest may receive, in kbit/s. What is more waits for up to 100 ms, or as long as 16
+                frames take, and is then dropped. No limit by default.
+            type: int
+          delay_ms:
+            description:
+              - By how many milliseconds what the guest receives is late. For a delay both ways give it to both ends.
+              - Delay, jitter and loss need workers whose kernel has netem, the module C(sch_netem). A topology that
+                asks for them elsewhere is refused.
+            type: float
+          jitter_ms:
+            description:
+              - By how many milliseconds that delay varies, up and down.
+            type: float
+          loss_percent:
+            description:
+              - How much of what the guest should receive is lost, at random.
+            type: float
   links:
     &links
     description:
@@ -177,6 +228,27 @@ options:
         description:
           - The id of a link that exists, which keeps its VLAN wherever it ends.
         type: int
+      mtu:
+        &carried_mtu
+        description:
+          - The largest packet that it carries, in bytes, without the Ethernet header and VLAN tags. Guests set their
+            own interfaces accordingly. Where it joins several workers, their trunks must carry it.
+        type: int
+        default: 1500
+      qinq:
+        &carried_qinq
+        description:
+          - Whether frames that guests have tagged themselves pass, below the tag of the link. Otherwise they are
+            dropped. Between workers this takes 4 bytes more of the trunk's MTU.
+        type: bool
+        default: false
+      forward_bpdu:
+        &carried_bpdu
+        description:
+          - Whether STP, LACP and LLDP pass, which bridges else keep for themselves. Between workers the physical
+            switches must let them pass as well.
+        type: bool
+        default: false
   networks:
     &networks
     description:
@@ -223,8 +295,17 @@ options:
         default: false
       dhcp_range:
         description:
-          - The first and the last address that DHCP hands out, as C(FIRST,LAST); by default most of the subnet.
+          - The first and the last address that DHCP hands out, as C(FIRST,LAST); by default most of the subnet. It
+            does not hold the gateway, or without one the first address of the subnet, which the DHCP server has.
         type: str
+      nat:
+        description:
+          - Whether the network has a way out by its gateway, under the network node's address.
+        type: bool
+        default: false
+      mtu: *carried_mtu
+      qinq: *carried_qinq
+      forward_bpdu: *carried_bpdu
   slices:
     description:
       - Several slices at once, instead of O(name).
@@ -240,6 +321,7 @@ options:
       state: *state
       append: *append
       vlan_pools: *vlan_pools
+      peers: *peers
       topology_type: *topology_type
       size: *size
       flavor: *flavor
@@ -292,6 +374,20 @@ EXAMPLES = r"""
       - name: taps
         members: [probe, vm1, vm2]
 
+- name: Two VMs that meet on VLAN 400 by their names, and on a network with DHCP and a way out
+  cloudrepo.slices.slice:
+    name: office
+    peers: true
+    vms:
+      - {name: desk1, flavor: cirros, internet: true}
+      - {name: desk2, flavor: cirros, internet: true}
+    networks:
+      - name: lan
+        members: [desk1, desk2]
+        gateway: true
+        dhcp_enabled: true
+        nat: true
+
 - name: Add a VM to what is there
   cloudrepo.slices.slice:
     name: web
@@ -304,6 +400,24 @@ EXAMPLES = r"""
   cloudrepo.slices.slice:
     name: web
     state: absent
+
+- name: A slow and bad line between two VMs, whose link carries what the guests tag themselves
+  cloudrepo.slices.slice:
+    name: line
+    owner: bob
+    vms:
+      - name: near
+        flavor: cirros
+        interfaces:
+          - {name: eth1, tx_kbps: 2000, rx_kbps: 10000}
+      - name: far
+        flavor: cirros
+        interfaces:
+          - {name: eth1, up: false}
+    links:
+      - endpoints: ["near:eth1", "far:eth1"]
+        qinq: true
+        mtu: 1400
 """
 
 RETURN = r"""
@@ -324,6 +438,22 @@ slices:
       links: []
       networks: []
       name: web
+work_orders:
+  description: The slices' work orders, as M(cloudrepo.slices.slice_plan) returns them.
+  returned: when O(work_orders=true)
+  type: dict
+  sample: {workers: {10.0.10.1: {worker_ip: 10.0.10.1, images: [], slices: []}}, network_node: {slices: []}}
+slice_ids:
+  description: The ids of these slices.
+  returned: when O(work_orders=true)
+  type: list
+  elements: int
+  sample: [1000]
+fingerprints:
+  description: What tells M(cloudrepo.slices.slice_report) whether a slice was changed after its order was made.
+  returned: when O(work_orders=true)
+  type: dict
+  sample: {"1000": 3f1c5bb0d0a7e2aa}
 plan:
   description: What the call changes, an entry an object, with the reasons and whether a running VM must restart for it.
   returned: success
@@ -388,11 +518,13 @@ VM = {
     "data_interfaces": {"type": "int"},
     "vnc_password_version": {"type": "int", "no_log": False},
     "worker": {"type": "str"},
+    "interfaces": {"type": "list", "elements": "dict", "default": [], "options": topology.LIMITS_ARGUMENTS},
 }
 LINK = {
     "endpoints": {"type": "list", "elements": "str", "required": True},
     "name": {"type": "str"},
     "link_id": {"type": "int"},
+    **topology.segment_arguments(),
 }
 NETWORK = {
     "name": {"type": "str", "required": True},
@@ -403,6 +535,8 @@ NETWORK = {
     "gateway_ip": {"type": "str"},
     "dhcp_enabled": {"type": "bool", "default": False},
     "dhcp_range": {"type": "str"},
+    "nat": {"type": "bool", "default": False},
+    **topology.segment_arguments(),
 }
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": "str"},
@@ -412,6 +546,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "append": {"type": "bool", "default": False},
     "vlan_pools": {"type": "int"},
+    "peers": {"type": "bool"},
     "topology_type": {"type": "str", "choices": list(topologies.TYPES), "default": topologies.CUSTOM},
     "size": {"type": "int"},
     "flavor": {"type": "str"},
@@ -427,7 +562,7 @@ SPEC: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     arguments = listed(SPEC, "slices", "name")
-    arguments["argument_spec"].update(topology.SETTINGS_ARGUMENTS)
+    arguments["argument_spec"].update(topology.SETTINGS_ARGUMENTS, work_orders={"type": "bool", "default": False})
     module = AnsibleModule(**arguments)
     wants = entries(module.params, SPEC, "slices")
     transact(module, lambda cluster: topology.put(cluster, wants, module.params))

@@ -173,6 +173,7 @@ def main() -> None:
                 bridge=params["bridge"],
                 management=flows.read_management(params["gateway"], params["dhcp_server"]),
                 folder=flows.folder_in(params["state_dir"]),
+                prune_vlans=params["prune_vlans"],
             ),
         )
         if account is None or module.check_mode:

@@ -12,7 +12,7 @@ description:
   - Turns what the database holds of some slices into one work order per worker and one for the network node. Every
     worker gets one, for it also says what has to go.
   - VMs that no host has heard of yet become C(design) in the database, so that they are not forgotten before their
-    host has let go of them; that is all it changes.
+    host has let go of them; without O(give_up) that is all it changes.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -20,13 +20,13 @@ extends_documentation_fragment:
   - cloudrepo.slices.control
   - cloudrepo.slices.selection
 options:
-  planned:
+  give_up:
     description:
-      - Slices that take the place of the stored ones with their ids, as M(cloudrepo.slices.slice) returns them. With
-        these a run in check mode sees what would have been stored; otherwise they are refused.
-    type: list
-    elements: dict
-    default: []
+      - Whether the slices are given up before the work orders are made, as by M(cloudrepo.slices.slice) with
+        O(cloudrepo.slices.slice#module:state=absent). The hosts are then told to have nothing of them.
+      - A name that fits no slice is passed over then, for it is gone already.
+    type: bool
+    default: false
   state_dir:
     description:
       - The folder on the workers below which disks and base images lie.
@@ -38,6 +38,12 @@ EXAMPLES = r"""
 - name: What the hosts have to hold of the slice web
   cloudrepo.slices.slice_plan:
     names: web
+  register: plan
+
+- name: The hosts have to let go of all slices of alice
+  cloudrepo.slices.slice_plan:
+    owner: alice
+    give_up: true
   register: plan
 """
 
@@ -72,6 +78,7 @@ work_orders:
         - slice_id: 1000
           reservations:
             - {vm_id: 1001, name: vm1, mac: "52:54:00:03:e9:00", ip: 10.60.7.101}
+          networks: []
 slice_ids:
   description: The ids of the slices chosen.
   returned: success
@@ -106,12 +113,12 @@ def main() -> None:
         argument_spec={
             **CONTROL_ARGUMENTS,
             **orders.SELECTION_ARGUMENTS,
-            "planned": {"type": "list", "elements": "dict", "default": []},
+            "give_up": {"type": "bool", "default": False},
             "state_dir": orders.STATE_DIR,
         },
         supports_check_mode=True,
     )
-    transact(module, lambda cluster: orders.plan(cluster, module.params, check_mode=module.check_mode))
+    transact(module, lambda cluster: orders.plan(cluster, module.params))
 
 
 if __name__ == "__main__":

@@ -57,6 +57,46 @@ options:
         runs gets with the next C(cloudrepo.slices.deploy), without a restart. An earlier one does not come back.
         M(cloudrepo.slices.vnc_password_info) tells it.
     type: int
+  interfaces:
+    description:
+      - Limits and faults of its interfaces. Where this is given, an interface that is not listed has none. They
+        change on a running VM.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - The interface, such as V(eth1).
+        type: str
+        required: true
+      up:
+        description:
+          - Whether the guest sees a carrier there, where the interface is on a link, network or VLAN 400.
+        type: bool
+        default: true
+      tx_kbps:
+        description:
+          - The most that the guest may send, in kbit/s. What is more is dropped. No limit by default.
+        type: int
+      rx_kbps:
+        description:
+          - The most that the guest may receive, in kbit/s. What is more waits for up to 100 ms, or as long as 16
+            frames take, and is then dropped. No limit by default.
+        type: int
+      delay_ms:
+        description:
+          - By how many milliseconds what the guest receives is late. For a delay both ways give it to both ends.
+          - Delay, jitter and loss need workers whose kernel has netem, the module C(sch_netem). A topology that
+            asks for them elsewhere is refused.
+        type: float
+      jitter_ms:
+        description:
+          - By how many milliseconds that delay varies, up and down.
+        type: float
+      loss_percent:
+        description:
+          - How much of what the guest should receive is lost, at random.
+        type: float
 """
 
 EXAMPLES = r"""
@@ -84,6 +124,13 @@ EXAMPLES = r"""
     slice: web
     vm_id: 1002
     state: absent
+
+- name: Its first link is slow, both ways, and all its other interfaces are without limits
+  cloudrepo.slices.vm:
+    slice: web
+    name: router
+    interfaces:
+      - {name: eth1, tx_kbps: 5000, rx_kbps: 5000}
 """
 
 RETURN = r"""
@@ -135,6 +182,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "data_interfaces": {"type": "int"},
     "vnc_password_version": {"type": "int", "no_log": False},
     "worker": {"type": "str"},
+    "interfaces": {"type": "list", "elements": "dict", "options": topology.LIMITS_ARGUMENTS},
 }
 
 

@@ -65,6 +65,17 @@ options:
     description:
       - Whether new VMs may be placed on it. A new worker takes them.
     type: bool
+  trunk_mtu:
+    &trunk_mtu
+    description:
+      - The MTU of its uplink. Links that it is too small for are refused; where it is never given, none are.
+    type: int
+  netem:
+    &netem
+    description:
+      - Whether its kernel can make delay, jitter and loss. Where it cannot, topologies that ask for them are refused;
+        where this is never given, the worker itself refuses.
+    type: bool
   workers:
     description:
       - Several workers at once, instead of O(ip).
@@ -82,6 +93,8 @@ options:
       cpu_overcommit: *cpu_overcommit
       ram_overcommit: *ram_overcommit
       schedulable: *schedulable
+      trunk_mtu: *trunk_mtu
+      netem: *netem
 """
 
 EXAMPLES = r"""
@@ -115,6 +128,8 @@ workers:
       cpu_overcommit: 8.0
       ram_overcommit: 1.0
       schedulable: true
+      trunk_mtu: 1500
+      netem: true
 """
 
 from typing import Any
@@ -138,6 +153,8 @@ SPEC: dict[str, dict[str, Any]] = {
     "cpu_overcommit": {"type": "float"},
     "ram_overcommit": {"type": "float"},
     "schedulable": {"type": "bool"},
+    "trunk_mtu": {"type": "int"},
+    "netem": {"type": "bool"},
 }
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ..models import POOL_COUNT
-from . import networks
+from . import limits, networks
 from .wanted import Endpoint, WantedSlice, WantedVM, interface_number
 from .wording import some
 
@@ -21,7 +21,13 @@ MAX_PASSWORD_VERSION = 1_000_000
 
 def problems(want: WantedSlice) -> list[str]:
     """Return what is wrong with a topology, a sentence each."""
-    return [*_name_problems(want), *_vm_problems(want), *_segment_problems(want), *_network_problems(want)]
+    return [
+        *_name_problems(want),
+        *_vm_problems(want),
+        *_limit_problems(want),
+        *_segment_problems(want),
+        *_network_problems(want),
+    ]
 
 
 def _name_problems(want: WantedSlice) -> Iterator[str]:
@@ -72,6 +78,23 @@ def _vm_problems(want: WantedSlice) -> Iterator[str]:
         for number, count in Counter(number for number in ids if number is not None).items():
             if count > 1:
                 yield f"slice {want.name}: {kind} {number} is listed {count} times"
+
+
+def _limit_problems(want: WantedSlice) -> Iterator[str]:
+    """What is wrong with limits and faults of interfaces, and with the MTUs of segments."""
+    for vm in want.vms:
+        for name, count in Counter(each.name for each in vm.interfaces).items():
+            if count > 1:
+                yield f"slice {want.name}: VM {vm.name}: interface {name} is listed {count} times; once is enough"
+        for each in vm.interfaces:
+            for problem in limits.problems(each):
+                yield f"slice {want.name}: VM {vm.name}: interface {each.name}: {problem}"
+    for number, link in enumerate(want.links, start=1):
+        for problem in limits.mtu_problems(link.mtu):
+            yield f"slice {want.name}: link {link.name or link.link_id or number} ({link}): {problem}"
+    for network in want.networks:
+        for problem in limits.mtu_problems(network.mtu):
+            yield f"slice {want.name}: network {network.name}: {problem}"
 
 
 def _segment_problems(want: WantedSlice) -> Iterator[str]:

@@ -11,6 +11,7 @@ from ..cluster import slice_label
 from ..models import VM, Interface, Link, Network, Slice
 from . import displays
 from .allocation import pool_text
+from .limits import DEFAULT_MTU, stored
 
 
 def slice_lines(one: Slice) -> list[str]:
@@ -120,16 +121,20 @@ def _things(one: Slice | None) -> dict[Key, tuple[str, Thing]]:
 
 def _line(label: str, thing: Thing, names: Mapping[int, str]) -> str:
     if isinstance(thing, Slice):
-        return f"slice {label} ({thing.slice_id}): owner {thing.owner}, VLAN pool {_pool(thing)}"
+        peers = ", peers on VLAN 400" if thing.extra.get("peers") else ""
+        return f"slice {label} ({thing.slice_id}): owner {thing.owner}, VLAN pool {_pool(thing)}{peers}"
     if isinstance(thing, VM):
         interfaces = ", ".join(_interface(each) for each in thing.interfaces)
         where = f"worker {thing.worker_ip}, {_size(thing)}, VNC port {thing.vnc_port}"
         return f"vm {label} ({thing.vm_id}): {where}, {interfaces}"
     if isinstance(thing, Link):
-        return f"link {label}: VLAN {thing.vlan_id}, {_ends(thing, names)}"
+        carried = "".join(f", {name} {value}" for name, value in _carried(thing, always=False))
+        return f"link {label}: VLAN {thing.vlan_id}, {_ends(thing, names)}{carried}"
     if isinstance(thing, Network):
         return f"network {label}: VLAN {thing.vlan_id}, " + ", ".join(
-            f"{name} {value}" for name, value in _network_facts(thing, names) if name != "name"
+            f"{name} {value}"
+            for name, value in (*_network_facts(thing, names), *_carried(thing, always=False))
+            if name != "name"
         )
     return f"vlan {label}: VLAN {thing['vlan_id']} reserved"
 
@@ -147,7 +152,23 @@ def _size(vm: VM) -> str:
 def _interface(interface: Interface) -> str:
     where = f"VLAN {interface.vlan_id}" if interface.vlan_id else "no VLAN"
     address = f" {interface.ip_config['ip']}" if interface.ip_config else ""
-    return f"{interface.name} {interface.mac} {where}{address}"
+    return f"{interface.name} {interface.mac} {where}{address}{_limits(interface)}"
+
+
+def _limits(interface: Interface) -> str:
+    said = str(stored(interface))
+    return f" ({said})" if said else ""
+
+
+def _carried(segment: Link | Network, *, always: bool = True) -> Facts:
+    """What a link or network carries; what is as usual only where that is asked for."""
+    usual = {"mtu": DEFAULT_MTU, "qinq": "off", "forward_bpdu": "off"}
+    names = {"mtu": "MTU", "qinq": "QinQ", "forward_bpdu": "BPDUs"}
+    return [
+        (names[key], segment.extra[key] if key == "mtu" else "on") if key in segment.extra else (names[key], usual[key])
+        for key in usual
+        if always or key in segment.extra
+    ]
 
 
 def _ends(link: Link, names: Mapping[int, str]) -> str:
@@ -169,7 +190,10 @@ def _facts(thing: Thing, names: Mapping[int, str]) -> Facts:
     if isinstance(thing, VM):
         return (
             *_started_facts(thing),
-            ("interfaces", ", ".join(f"{each.name} {each.vlan_id or 'off'}" for each in thing.interfaces)),
+            (
+                "interfaces",
+                ", ".join(f"{each.name} {each.vlan_id or 'off'}{_limits(each)}" for each in thing.interfaces),
+            ),
             ("address", next((each.ip_config["ip"] for each in thing.interfaces if each.ip_config), "none")),
             ("data_interfaces", thing.extra.get("data_interfaces", "as needed")),
             (displays.VERSION, displays.version(thing)),
@@ -179,9 +203,10 @@ def _facts(thing: Thing, names: Mapping[int, str]) -> Facts:
             ("name", thing.extra.get("name", "none")),
             ("VLAN", thing.vlan_id),
             ("ends", _ends(thing, names)),
+            *_carried(thing),
         )
     if isinstance(thing, Network):
-        return _network_facts(thing, names)
+        return (*_network_facts(thing, names), *_carried(thing))
     if isinstance(thing, Slice):
         return (
             ("name", slice_label(thing)),
@@ -189,6 +214,7 @@ def _facts(thing: Thing, names: Mapping[int, str]) -> Facts:
             ("topology_type", thing.topology_type),
             ("VLAN pools", _pool(thing)),
             ("vlan_pools", thing.extra.get("max_vlan_pools", 1)),
+            ("peers", "on" if thing.extra.get("peers") else "off"),
         )
     return (("name", thing.get("name", "none")),)
 
@@ -207,6 +233,7 @@ def _network_facts(network: Network, names: Mapping[int, str]) -> Facts:
         ("CIDR", network.cidr),
         ("gateway", network.gateway_ip or "off"),
         ("DHCP", dhcp),
+        ("NAT", "on" if network.extra.get("nat") else "off"),
         ("members", " ".join(f"{names.get(each['vm_id'], each['vm_id'])}:{each['interface']}" for each in members)),
     )
 

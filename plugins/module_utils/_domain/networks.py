@@ -8,6 +8,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from ..errors import Refused
 from .allocation import link_prefix
 from .wanted import WantedNetwork
 
@@ -26,6 +27,18 @@ def complete(want: WantedNetwork, vlan_id: int) -> WantedNetwork:
     return replace(want, cidr=str(subnet), gateway_ip=gateway_ip, dhcp_range=dhcp_range)
 
 
+def server_ip(cidr: str, gateway_ip: str | None) -> str:
+    """Return the address that the network node has in a network: the gateway's, else the subnet's first.
+
+    Raises:
+        Refused: a subnet that was stored and is none.
+    """
+    try:
+        return gateway_ip or str(ipaddress.IPv4Network(cidr)[1])
+    except ValueError as error:
+        raise Refused([f"a network is stored with cidr {cidr!r}, which is no IPv4 network: {error}"]) from None
+
+
 def _dhcp_range(subnet: ipaddress.IPv4Network) -> str:
     """The data model's .10 to .250 where the subnet has them, else what comes after its first address."""
     first, last = (10, 250) if subnet.num_addresses >= 256 else (2, subnet.num_addresses - 2)
@@ -38,6 +51,8 @@ def problems(want: WantedNetwork) -> Iterator[str]:
         yield f"gateway_ip is {want.gateway_ip}, and gateway is false"
     if want.dhcp_range is not None and not want.dhcp_enabled:
         yield f"dhcp_range is {want.dhcp_range}, and dhcp_enabled is false"
+    if want.nat and not want.gateway:
+        yield "nat is true, and gateway is false; the way out leads by the gateway"
     if want.cidr is None:
         return
     try:
@@ -56,17 +71,17 @@ def problems(want: WantedNetwork) -> Iterator[str]:
         or int(subnet[0]) < 1 << 24
     ):
         yield f"cidr {subnet} is no subnet for hosts: it is loopback, link-local, multicast or reserved"
-    room, needed = subnet.num_addresses - 2, len(want.members) + want.gateway
+    room, needed = subnet.num_addresses - 2, len(want.members) + (want.gateway or want.dhcp_enabled)
     if needed > room:
-        gateway = " and a gateway" if want.gateway else ""
-        yield f"cidr {subnet} has {room} addresses, and is asked for {len(want.members)} members{gateway}"
+        server = " and a gateway" if want.gateway else " and a DHCP server" if want.dhcp_enabled else ""
+        yield f"cidr {subnet} has {room} addresses, and is asked for {len(want.members)} members{server}"
     yield from _address_problems(want, subnet)
 
 
 def _address_problems(want: WantedNetwork, subnet: ipaddress.IPv4Network) -> Iterator[str]:
-    gateway = None
+    server: ipaddress.IPv4Address | None = subnet[1]
     if want.gateway_ip is not None:
-        gateway, problem = _host("gateway_ip", want.gateway_ip, subnet)
+        server, problem = _host("gateway_ip", want.gateway_ip, subnet)
         if problem:
             yield problem
     if want.dhcp_range is None:
@@ -81,8 +96,9 @@ def _address_problems(want: WantedNetwork, subnet: ipaddress.IPv4Network) -> Ite
         return
     if first > last:
         yield f"dhcp_range: {first} comes after {last}"
-    elif gateway is not None and first <= gateway <= last:
-        yield f"dhcp_range {first} to {last} holds the gateway {gateway}; give another range"
+    elif server is not None and first <= server <= last:
+        what = f"the gateway {server}" if want.gateway else f"{server}, which the DHCP server has"
+        yield f"dhcp_range {first} to {last} holds {what}; give another range"
 
 
 def _host(what: str, text: str, subnet: ipaddress.IPv4Network) -> tuple[ipaddress.IPv4Address | None, str | None]:
@@ -117,3 +133,21 @@ def overlaps(subnets: Iterable[tuple[str, str]]) -> Iterator[str]:
         else:
             # Subnets are nested or apart: one that overlaps none is where the next may begin to.
             widest = subnet, owner
+
+
+def infrastructure_problems(cidrs: Iterable[str]) -> Iterator[str]:
+    """Yield what is wrong with the list of infrastructure networks, a sentence each."""
+    for cidr in cidrs:
+        try:
+            ipaddress.IPv4Network(cidr)
+        except ValueError as error:
+            yield f"infrastructure network {cidr!r} is no IPv4 network: {error}"
+
+
+def overlapping(cidr: str, others: Iterable[str]) -> list[str]:
+    """Return those of C(others), subnets all of them, that C(cidr) overlaps; none where it is no subnet itself."""
+    try:
+        subnet = ipaddress.IPv4Network(cidr)
+    except ValueError:
+        return []
+    return [other for other in others if subnet.overlaps(ipaddress.IPv4Network(other))]

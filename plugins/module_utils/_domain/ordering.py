@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..cluster import Cluster, slice_label
 from ..errors import Refused
-from ..models import MANAGEMENT_VLAN, VM, Slice
-from . import displays
+from ..models import MANAGEMENT_VLAN, VM, Network, Slice
+from . import displays, limits, networks
 from .allocation import tap_name
 from .finding import find, not_permitted
 
@@ -58,6 +58,7 @@ def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> di
 
     Every worker of the cluster gets an order, so that left-overs go wherever they are.
     """
+    carried = {one.slice_id: limits.segments(one) for one in slices}
     return {
         "workers": {
             ip: {
@@ -67,7 +68,11 @@ def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> di
                     {
                         "slice_id": one.slice_id,
                         "peers": _peers(one),
-                        "vms": [_vm(cluster, vm, state_dir) for vm in _live([one]) if vm.worker_ip == ip],
+                        "vms": [
+                            _vm(cluster, vm, state_dir, carried[one.slice_id])
+                            for vm in _live([one])
+                            if vm.worker_ip == ip
+                        ],
                     }
                     for one in slices
                 ],
@@ -75,7 +80,10 @@ def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> di
             for ip in cluster.workers
         },
         "network_node": {
-            "slices": [{"slice_id": one.slice_id, "reservations": _reservations(one)} for one in slices],
+            "slices": [
+                {"slice_id": one.slice_id, "reservations": _reservations(one), "networks": _networks(one)}
+                for one in slices
+            ],
         },
     }
 
@@ -116,7 +124,7 @@ def _images(vms: Iterable[VM], state_dir: str) -> list[dict[str, str]]:
     ]
 
 
-def _vm(cluster: Cluster, vm: VM, state_dir: str) -> dict[str, Any]:
+def _vm(cluster: Cluster, vm: VM, state_dir: str, segments: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
     flavor = _flavor(vm)
     return {
         "vm_id": vm.vm_id,
@@ -136,6 +144,8 @@ def _vm(cluster: Cluster, vm: VM, state_dir: str) -> dict[str, Any]:
                 "vlan_id": interface.vlan_id,
                 "link_id": interface.link_id,
                 "address": interface.ip_config["ip"] if interface.ip_config else None,
+                **limits.stored(interface).fields,
+                **segments.get(interface.vlan_id or 0, {}),
             }
             for interface in vm.interfaces
         ],
@@ -160,4 +170,37 @@ def _reservations(one: Slice) -> list[dict[str, Any]]:
         for vm in _live([one])
         for interface in vm.interfaces
         if interface.ip_config
+    ]
+
+
+def _networks(one: Slice) -> list[dict[str, Any]]:
+    """The networks that want something of the network node.
+
+    One without members is left out: what is handed out with no VM would be forgotten before its host has let go.
+    """
+    vms = {vm.vm_id: vm for vm in _live([one])}
+    return [
+        {
+            "vlan_id": network.vlan_id,
+            "name": network.extra["name"],
+            "cidr": network.cidr,
+            "server_ip": networks.server_ip(network.cidr, network.gateway_ip),
+            "gateway": network.gateway_ip is not None,
+            "dhcp_range": network.dhcp_range if network.dhcp_enabled else None,
+            "nat": network.extra.get("nat", False),
+            "members": members,
+        }
+        for network in one.networks
+        if "name" in network.extra and (network.gateway_ip is not None or network.dhcp_enabled)
+        if (members := _members(network, vms))
+    ]
+
+
+def _members(network: Network, vms: Mapping[int, VM]) -> list[dict[str, Any]]:
+    return [
+        {"name": vms[each["vm_id"]].name, "mac": interface.mac}
+        for each in network.extra.get("members", ())
+        if each["vm_id"] in vms
+        for interface in vms[each["vm_id"]].interfaces
+        if interface.name == each["interface"]
     ]

@@ -20,6 +20,8 @@ NAME_RULE = "letters, digits and _ . @ -, 64 at most, not beginning with . @ -"
 MOST = 1_000_000_000
 """No quota and no size is beyond this; what is came of a slip, and some stores could not hold it."""
 WORKER_FIELDS = ("cores", "ram_gb", "disk_gb", "max_vms", "cpu_overcommit", "ram_overcommit", "schedulable")
+WORKER_OFFERS = ("trunk_mtu", "netem")
+"""What a worker's network offers: extra fields, which are there once somebody has said so."""
 
 
 def require_admin(cluster: Cluster, acting_user: str, what: str) -> None:
@@ -172,11 +174,15 @@ def put_worker(cluster: Cluster, want: Mapping[str, Any]) -> Worker:
         if want.get(key) is not None:
             if key != "schedulable" and (want[key] != 0 or key != "max_vms"):
                 reasons.extend(f"worker {ip}: {problem}" for problem in _size_problems(key, want[key]))
+    mtu = want.get("trunk_mtu")
+    if mtu is not None and not 68 <= mtu <= 65535:
+        reasons.append(f"worker {ip}: trunk_mtu is {mtu}, and 68 to 65535 are possible")
     if reasons:
         raise Refused(reasons)
     for key in WORKER_FIELDS:
         if want.get(key) is not None:
             setattr(worker, key, want[key])
+    worker.extra.update({key: want[key] for key in WORKER_OFFERS if want.get(key) is not None})
     cluster.workers[ip] = worker
     return worker
 

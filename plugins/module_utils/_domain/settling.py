@@ -16,12 +16,12 @@ from typing import Any
 from ..cluster import Cluster, slice_label
 from ..errors import Refused
 from ..models import MANAGEMENT_VLAN, POOL_SIZE, VM, Interface, Link, Network, Slice
-from . import coherence, displays, networks
+from . import coherence, displays, limits, networks
 from .allocation import Allocator, ManagementNetwork, mac_address, pool_text
 from .finding import not_permitted
 from .placement import Placement
 from .releasing import drop_empty_pools, let_go, releasing, segment_vlans, set_extra
-from .wanted import Endpoint, Reservation, WantedNetwork, WantedSlice, WantedVM
+from .wanted import Endpoint, Reservation, WantedLink, WantedNetwork, WantedSlice, WantedVM
 from .wiring import Wiring, wire
 from .wording import some
 
@@ -32,6 +32,7 @@ class Settings:
 
     Attributes:
         network: VLAN 400.
+        infrastructure: subnets of the hosts' own networks, which no network with a way out may overlap.
         state_dir: the folder on every worker below which overlays and base images lie.
         placement: the placement policy.
     """
@@ -39,6 +40,7 @@ class Settings:
     network: ManagementNetwork = field(default_factory=ManagementNetwork)
     state_dir: str = "/var/lib/cloudrepo"
     placement: str = "round_robin"
+    infrastructure: tuple[str, ...] = ()
 
 
 def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_user: str) -> Slice:
@@ -50,6 +52,7 @@ def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_us
     before = stored_slice(cluster, want)
     reasons = [
         *settings.network.problems(),
+        *networks.infrastructure_problems(settings.infrastructure),
         *coherence.problems(want),
         *_standing_problems(cluster, want, before, acting_user),
         *_flavor_problems(cluster, want),
@@ -146,6 +149,8 @@ class _Draft:
         self._settle_vms(stored, wiring)
         self._settle_segments(wiring)
         self._check_quota()
+        if not self.reasons:
+            self.reasons.extend(limits.shortcomings(self.slice, self.cluster.workers))
 
     def _settle_description(self) -> None:
         one, want = self.slice, self.want
@@ -154,6 +159,8 @@ class _Draft:
             one.extra["name"] = want.name
         if want.vlan_pools is not None:
             set_extra(one.extra, "max_vlan_pools", want.vlan_pools if want.vlan_pools > 1 else None)
+        if want.peers is not None:
+            set_extra(one.extra, "peers", want.peers or None)
 
     def _match_vms(self) -> dict[str, VM]:
         """Return the stored VMs that stay, by the names that they have from now on."""
@@ -195,6 +202,7 @@ class _Draft:
                         f"interface for each, and eth{count} is named; give data_interfaces for more"
                     )
                 self._settle_interfaces(vm, count, internet=want.internet)
+                self._settle_limits(vm, want)
                 self.live[want.name] = vm
         self.slice.vms = [*self.live.values(), *leaving]
 
@@ -281,6 +289,20 @@ class _Draft:
             if vm.status != "pending":
                 releasing(self.slice, "addresses").append(management.ip_config["ip"])
             management.vlan_id, management.ip_config = None, None
+
+    def _settle_limits(self, vm: VM, want: WantedVM) -> None:
+        """Give interfaces the limits and faults that are asked for, and no others."""
+        asked = {each.name: each for each in want.interfaces}
+        for interface in vm.interfaces:
+            fields = asked.pop(interface.name).fields if interface.name in asked else {}
+            for key in limits.FIELDS:
+                set_extra(interface.extra, key, fields.get(key))
+        have = some(interface.name for interface in vm.interfaces)
+        self.reasons.extend(
+            f"VM {self.want.name}/{want.name}: it has no interface {each.name}; its interfaces are {have}"
+            for each in asked.values()
+            if not each.is_stored
+        )
 
     def _settle_segments(self, wiring: Wiring) -> None:
         """Give links, networks and reservations their VLANs: what stays keeps its own, what goes lets go first."""
@@ -378,6 +400,7 @@ class _Draft:
             _move(made, (vm1_id, end1), (vm2_id, end2))
             if link.name is not None:
                 made.extra["name"] = link.name
+            _set_carried(made.extra, link)
             for end in link.endpoints:
                 taps[end].vlan_id, taps[end].link_id = made.vlan_id, made.link_id
             one.links.append(made)
@@ -393,13 +416,19 @@ class _Draft:
     def _network(self, want: WantedNetwork, stored: Network | int) -> Network:
         vlan_id = stored if isinstance(stored, int) else stored.vlan_id
         full = networks.complete(want, vlan_id)
-        if want.cidr is None:
-            where = f"slice {self.want.name}: network {want.name}"
-            self.reasons.extend(f"{where}: {problem}" for problem in networks.problems(full))
+        where = f"slice {self.want.name}: network {want.name}"
+        self.reasons.extend(f"{where}: {problem}" for problem in networks.problems(full))
+        if full.nat and full.cidr is not None:
+            overlapping = networks.overlapping(full.cidr, self.settings.infrastructure)
+            self.reasons.extend(
+                f"{where}: {full.cidr} overlaps {other} of the infrastructure, and nat is true" for other in overlapping
+            )
         made = Network(vlan_id, full.cidr or "", full.gateway_ip, full.dhcp_enabled, full.dhcp_range)
         if isinstance(stored, Network):
             made.status, made.extra = stored.status, stored.extra
         made.extra["name"] = want.name
+        set_extra(made.extra, "nat", full.nat or None)
+        _set_carried(made.extra, want)
         made.extra["members"] = [{"vm_id": self.live[end.vm].vm_id, "interface": end.interface} for end in want.members]
         return made
 
@@ -436,3 +465,9 @@ def _move(link: Link, *wanted: tuple[int, str]) -> None:
     if first == have[1] or second == have[0]:
         first, second = second, first
     (link.vm1_id, link.vm1_interface), (link.vm2_id, link.vm2_interface) = first, second
+
+
+def _set_carried(extra: dict[str, Any], want: WantedLink | WantedNetwork) -> None:
+    """Write what a link or network carries beside plain frames."""
+    for key, value in limits.segment_fields(want.mtu, qinq=want.qinq, forward_bpdu=want.forward_bpdu).items():
+        set_extra(extra, key, value)

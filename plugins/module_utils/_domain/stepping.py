@@ -14,12 +14,14 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from ..errors import Refused
+from .limits import SEGMENT_FIELDS
 from .wanted import (
     Endpoint,
     Reservation,
     WantedSlice,
     fits,
     is_between,
+    read_limits,
     read_link,
     read_network,
     read_vm,
@@ -30,7 +32,11 @@ T = TypeVar("T")
 
 
 def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
-    """Add a VM or change it: C({name, vm_id, new_name, flavor, internet, data_interfaces, worker, …})."""
+    """Add a VM or change it: C({name, vm_id, new_name, flavor, internet, data_interfaces, worker, interfaces,
+    vnc_password_version}).
+
+    C(interfaces) are all that have limits or faults.
+    """
     place = _vm_place(want, data)
     name = _called(data)
     if place is None:
@@ -38,6 +44,8 @@ def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     old = want.vms[place]
     given = _given(data, "flavor", "internet", "data_interfaces", "worker", "vnc_password_version")
     new = replace(old, name=name or old.name, **given)
+    if data.get("interfaces") is not None:
+        new = replace(new, interfaces=read_limits(data["interfaces"]))
     return _renamed(replace(want, vms=_with(want.vms, place, new)), old.name, new.name), place
 
 
@@ -79,7 +87,7 @@ def _renamed(want: WantedSlice, old: str, new: str) -> WantedSlice:
 
 
 def put_link(want: WantedSlice, data: Mapping[str, Any]) -> Step:
-    """Add a link or move its ends: C({name, link_id, new_name, endpoints}).
+    """Add a link or change it: C({name, link_id, new_name, endpoints, mtu, qinq, forward_bpdu}).
 
     Without id and name it is the one that there is between these ends.
     """
@@ -94,7 +102,14 @@ def put_link(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     return replace(
         want,
         links=_with(
-            want.links, place, replace(old, name=name or old.name, endpoints=_moved(old.endpoints, link.endpoints))
+            want.links,
+            place,
+            replace(
+                old,
+                name=name or old.name,
+                endpoints=_moved(old.endpoints, link.endpoints),
+                **_given(data, *SEGMENT_FIELDS),
+            ),
         ),
     ), place
 
@@ -135,7 +150,7 @@ def put_network(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     if place is None:
         return replace(want, networks=(*want.networks, read_network({**data, "name": name}))), len(want.networks)
     old = want.networks[place]
-    given = _given(data, "cidr", "gateway", "gateway_ip", "dhcp_enabled", "dhcp_range")
+    given = _given(data, "cidr", "gateway", "gateway_ip", "dhcp_enabled", "dhcp_range", "nat", *SEGMENT_FIELDS)
     if given.get("cidr", old.cidr) != old.cidr or given.get("gateway") is False:
         given.setdefault("gateway_ip", None)
     if given.get("cidr", old.cidr) != old.cidr or given.get("dhcp_enabled") is False:

@@ -11,6 +11,8 @@ from typing import Any
 from ..cluster import slice_label
 from ..models import POOL_COUNT, Network, Slice
 from . import topologies
+from .limits import DEFAULT_MTU, Limits
+from .limits import stored as stored_limits
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ class WantedLink:
     endpoints: tuple[Endpoint, ...]
     name: str | None = None
     link_id: int | None = None
+    mtu: int = DEFAULT_MTU
+    qinq: bool = False
+    forward_bpdu: bool = False
 
     def __str__(self) -> str:
         return "–".join(str(endpoint) for endpoint in self.endpoints)
@@ -47,7 +52,7 @@ class WantedNetwork:
     """A segment with any number of members. The stored one that it is, is told by its VLAN, else by its name.
 
     C(None) leaves a choice to the rules: C(cidr) follows from the VLAN, C(gateway_ip) is the subnet's first address
-    where C(gateway) is true, C(dhcp_range) most of the subnet where DHCP is enabled.
+    where C(gateway) is true, C(dhcp_range) most of the subnet where DHCP is enabled. C(nat) is a way out.
     """
 
     name: str
@@ -58,6 +63,10 @@ class WantedNetwork:
     dhcp_enabled: bool = False
     dhcp_range: str | None = None
     vlan_id: int | None = None
+    nat: bool = False
+    mtu: int = DEFAULT_MTU
+    qinq: bool = False
+    forward_bpdu: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,8 @@ class WantedVM:
     """A VM. The stored one that it is, is told by its id, else by its name.
 
     C(flavor) is C(None) where it stays as it is; C(data_interfaces) is how many it has beside eth0, C(None) for as
-    many as its links and networks need; C(worker) pins it; C(vnc_password_version) is C(None) where it stays.
+    many as its links and networks need; C(worker) pins it; C(interfaces) are those with limits or faults;
+    C(vnc_password_version) is C(None) where it stays.
     """
 
     name: str
@@ -75,6 +85,7 @@ class WantedVM:
     worker: str | None = None
     vm_id: int | None = None
     vnc_password_version: int | None = None
+    interfaces: tuple[Limits, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,7 @@ class WantedSlice:
     """A whole topology. The stored slice that it is, is told by C(slice_id), else by owner and name.
 
     C(vlan_pools) is how many pools it may hold, C(None) for as many as before; C(reserved) C(None) keeps what there is.
+    C(peers) is whether its VMs meet on VLAN 400, C(None) for as before.
     """
 
     name: str
@@ -101,16 +113,16 @@ class WantedSlice:
     vlan_pools: int | None = 1
     reserved: tuple[Reservation, ...] | None = None
     slice_id: int | None = None
+    peers: bool | None = False
 
 
 def read_slice(data: Mapping[str, Any], *, default_owner: str) -> WantedSlice:
     """Return the topology that module arguments describe.
 
     Args:
-        data: C({name, owner, vms: [{name, flavor, internet, data_interfaces, worker, vm_id,
-            vnc_password_version}], links: [{endpoints,
-            name, link_id}], networks: [{name, members, cidr, …}], topology_type, size, …, vlan_pools, slice_id}); all
-            but the name may be missing.
+        data: C({name, owner, vms: [{name, flavor, internet, data_interfaces, worker, vm_id, …}], links: [{endpoints,
+            name, link_id}], networks: [{name, members, cidr, …}], topology_type, size, …, vlan_pools, peers,
+            slice_id}); all but the name may be missing.
         default_owner: who owns the slice where C(owner) is null.
 
     Raises:
@@ -140,6 +152,7 @@ def read_slice(data: Mapping[str, Any], *, default_owner: str) -> WantedSlice:
         topology_type=data.get("topology_type") or topologies.CUSTOM,
         vlan_pools=pools,
         slice_id=data.get("slice_id"),
+        peers=None if data.get("peers") is None and data.get("append") else bool(data.get("peers")),
     )
 
 
@@ -153,13 +166,14 @@ def read_vm(data: Mapping[str, Any]) -> WantedVM:
         worker=data.get("worker"),
         vm_id=data.get("vm_id"),
         vnc_password_version=data.get("vnc_password_version"),
+        interfaces=read_limits(data.get("interfaces")),
     )
 
 
 def read_link(data: Mapping[str, Any]) -> WantedLink:
     """Return a link from module arguments."""
     endpoints = tuple(Endpoint.parse(text) for text in data.get("endpoints") or ())
-    return WantedLink(endpoints, name=data.get("name"), link_id=data.get("link_id"))
+    return WantedLink(endpoints, name=data.get("name"), link_id=data.get("link_id"), **_carried(data))
 
 
 def read_network(data: Mapping[str, Any]) -> WantedNetwork:
@@ -174,7 +188,24 @@ def read_network(data: Mapping[str, Any]) -> WantedNetwork:
         dhcp_enabled=bool(data.get("dhcp_enabled")),
         dhcp_range=data.get("dhcp_range"),
         vlan_id=data.get("vlan_id"),
+        nat=bool(data.get("nat")),
+        **_carried(data),
     )
+
+
+def read_limits(data: Iterable[Mapping[str, Any]] | None) -> tuple[Limits, ...]:
+    """Return limits and faults of interfaces from module arguments."""
+    return tuple(Limits.read(each) for each in data or ())
+
+
+def _carried(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a link or network carries beside plain frames, as arguments or stored fields say."""
+    mtu = data.get("mtu")
+    return {
+        "mtu": DEFAULT_MTU if mtu is None else mtu,
+        "qinq": bool(data.get("qinq")),
+        "forward_bpdu": bool(data.get("forward_bpdu")),
+    }
 
 
 def wanted_from(one: Slice) -> WantedSlice:
@@ -190,6 +221,7 @@ def wanted_from(one: Slice) -> WantedSlice:
             (Endpoint(names[link.vm1_id], link.vm1_interface), Endpoint(names[link.vm2_id], link.vm2_interface)),
             link.extra.get("name"),
             link.link_id,
+            **_carried(link.extra),
         )
         for link in one.links
         if link.vm1_id in names and link.vm2_id in names
@@ -214,6 +246,7 @@ def wanted_from(one: Slice) -> WantedSlice:
                 internet=any(each.ip_config for each in vm.interfaces),
                 data_interfaces=data_interfaces(vm.name, len(vm.interfaces) - 1, vm.extra.get("data_interfaces")),
                 vm_id=vm.vm_id,
+                interfaces=tuple(limits for each in vm.interfaces if (limits := stored_limits(each)).fields),
             )
             for vm in live
         ),
@@ -223,6 +256,7 @@ def wanted_from(one: Slice) -> WantedSlice:
         vlan_pools=None,
         reserved=tuple(Reservation(each.get("name"), each["vlan_id"]) for each in one.extra.get("reserved_vlans", ())),
         slice_id=one.slice_id,
+        peers=None,
     )
 
 
@@ -240,6 +274,8 @@ def _wanted_network(network: Network, names: Mapping[int, str]) -> WantedNetwork
         dhcp_enabled=network.dhcp_enabled,
         dhcp_range=network.dhcp_range,
         vlan_id=network.vlan_id,
+        nat=network.extra.get("nat", False),
+        **_carried(network.extra),
     )
 
 

@@ -4,7 +4,8 @@
 
 Five small tables (docs/decisions/0005-vlan-400-is-forwarded-by-flows.md):
 
-0. port: links and their trunks go on as a switch does it; VLAN 400 goes to the guard; an unlisted port says nothing.
+0. port: links and their trunks go on as a switch does it, but for what a link forwards that a switch would not;
+   VLAN 400 goes to the guard; an unlisted port says nothing. A limit on what a VM sends is a meter here.
 1. MAC: a frame of a VM is untagged and has its interface's source address.
 2. address: so has its ARP and its IPv4; nothing else passes, nor does an answer of a DHCP server.
 3. origin: what VLAN 400 brings in from the trunk comes from the gateway, the DHCP server or a peer.
@@ -16,14 +17,15 @@ Register 0 holds who speaks: a slice's id, or C(INFRASTRUCTURE).
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import Refused
 from ..models import MANAGEMENT_VLAN
 from . import files
-from .order import SliceOrder
+from .order import Interface, SliceOrder
 from .ovs import INFRASTRUCTURE as INFRASTRUCTURE_MARK
+from .ovs import SERVICES as SERVICES_MARK
 from .ovsdb import Port, Switch
 from .runner import Runner
 
@@ -38,7 +40,8 @@ _PORT, _MAC, _ADDRESS, _ORIGIN, _DESTINATION = range(5)
 _BROADCAST = "ff:ff:ff:ff:ff:ff"
 _UNTAGGED = "vlan_tci=0x0000/0x1fff"
 _DROP = "drop"
-_ON_TRUNK = f"push_vlan:0x8100,set_field:{MANAGEMENT_VLAN | 0x1000}->vlan_vid"
+# STP, LACP with 802.1X, and LLDP. Not 01:80:c2:00:00:01: a pause frame is between neighbours alone.
+_BPDU = ("01:80:c2:00:00:00", "01:80:c2:00:00:02/ff:ff:ff:ff:ff:fe", "01:80:c2:00:00:0e")
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,12 @@ class Flow:
     def in_port(self) -> int | None:
         """The port that it is about."""
         return next((int(each[8:]) for each in self.match if each.startswith("in_port=") and each[8:].isdigit()), None)
+
+    @property
+    def meter(self) -> int | None:
+        """The meter that it names."""
+        word = self.actions.partition(",")[0]
+        return int(word[6:]) if word.startswith("meter:") else None
 
     @property
     def _key(self) -> str:
@@ -265,15 +274,17 @@ def slice_flows(order: SliceOrder, numbers: Mapping[str, int], switch: Switch, *
             number = numbers.get(nic.tap)
             if number is None:
                 continue
+            limit = f"meter:{number}," if nic.tx_kbps else ""
             if nic.vlan_id != MANAGEMENT_VLAN:
-                found.append(_flow(owner, _PORT, 50, [f"in_port={number}"], "NORMAL"))
+                found.append(_flow(owner, _PORT, 50, [f"in_port={number}"], f"{limit}NORMAL"))
                 continue
             here.add(nic.mac)
-            found += _guard(owner, number, nic.mac, nic.address)
+            found += _guard(owner, number, nic.mac, nic.address, limit)
             speakers = [INFRASTRUCTURE, *([owner] if order.peers else [])]
             found += [
                 flow for who in speakers for flow in _deliver(owner, who, nic.mac, nic.address, f"output:{number}")
             ]
+    found += _forward_bpdus(order, numbers, trunks)
     # A slice without a port here leaves no flow here.
     for peer in order.peers if here else ():
         if peer.mac not in here:
@@ -282,11 +293,30 @@ def slice_flows(order: SliceOrder, numbers: Mapping[str, int], switch: Switch, *
     return frozenset(found)
 
 
-def _guard(owner: int, number: int, mac: str, address: str | None) -> list[Flow]:
+def _forward_bpdus(order: SliceOrder, numbers: Mapping[str, int], trunks: Sequence[int]) -> Iterable[Flow]:
+    """What a link carries that C(NORMAL) would keep: from each of its ports to all others."""
+    ports: dict[int, list[tuple[int, Interface]]] = {}
+    for nic in (nic for vm in order.vms for nic in vm.interfaces):
+        if nic.forward_bpdu and nic.vlan_id is not None and nic.tap in numbers:
+            ports.setdefault(nic.vlan_id, []).append((numbers[nic.tap], nic))
+    for vlan_id, here in ports.items():
+        for number, nic in here:
+            others = _outputs(other for other, _nic in here if other != number)
+            to_all = [*others, *([_to_trunks(trunks, vlan_id)] if trunks else [])]
+            actions = ",".join([*([f"meter:{number}"] if nic.tx_kbps else []), *(to_all or [_DROP])])
+            match = [f"in_port={number}", *([] if nic.qinq else [_UNTAGGED])]
+            yield from (_flow(order.slice_id, _PORT, 60, [*match, f"dl_dst={mac}"], actions) for mac in _BPDU)
+        to_here = ",".join(["pop_vlan", *_outputs(number for number, _nic in here)])
+        for trunk in trunks:
+            match = [f"in_port={trunk}", f"dl_vlan={vlan_id}"]
+            yield from (_flow(order.slice_id, _PORT, 60, [*match, f"dl_dst={mac}"], to_here) for mac in _BPDU)
+
+
+def _guard(owner: int, number: int, mac: str, address: str | None, limit: str) -> list[Flow]:
     port = f"in_port={number}"
     ask = ["udp", port, "nw_src=0.0.0.0", "nw_dst=255.255.255.255", "tp_src=68", "tp_dst=67"]
     found = [
-        _flow(owner, _PORT, 50, [port], f"goto_table:{_MAC}"),
+        _flow(owner, _PORT, 50, [port], f"{limit}goto_table:{_MAC}"),
         _flow(owner, _MAC, 50, [port, _UNTAGGED, f"dl_src={mac}"], _as(owner, _ADDRESS)),
         _flow(owner, _ADDRESS, 50, ask, f"goto_table:{_DESTINATION}"),
     ]
@@ -323,7 +353,8 @@ def _infrastructure(switch: Switch, bridge: str) -> tuple[list[int], list[int], 
     others: list[int] = []
     for port in sorted(switch.ports.values(), key=lambda each: each.name):
         number = _number_of(port)
-        if port.bridge != bridge or INFRASTRUCTURE_MARK not in port.external_ids or number is None:
+        is_ours = INFRASTRUCTURE_MARK in port.external_ids or SERVICES_MARK in port.external_ids
+        if port.bridge != bridge or not is_ours or number is None:
             continue
         if port.vlan_mode == "trunk":
             trunks.append(number)
@@ -340,9 +371,9 @@ def _outputs(numbers: Iterable[int]) -> list[str]:
     return [f"output:{number}" for number in numbers]
 
 
-def _to_trunks(trunks: Iterable[int]) -> str:
+def _to_trunks(trunks: Iterable[int], vlan_id: int = MANAGEMENT_VLAN) -> str:
     outputs = _outputs(trunks)
-    return ",".join([_ON_TRUNK, *outputs]) if outputs else _DROP
+    return ",".join([f"push_vlan:0x8100,set_field:{vlan_id | 0x1000}->vlan_vid", *outputs]) if outputs else _DROP
 
 
 def _as(who: int, table: int) -> str:

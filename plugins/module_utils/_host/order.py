@@ -22,6 +22,10 @@ _TAP = re.compile(r"tap_[A-Za-z0-9_.-]{1,11}")
 _IP = re.compile(r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _PASSWORD_ID = re.compile(r"[0-9a-f]{16}")
+_SETTINGS = (
+    *("mtu", "qinq", "forward_bpdu", "up", "tx_kbps", "rx_kbps"),
+    *("delay_ms", "jitter_ms", "loss_percent"),
+)
 _PATH = re.compile(r"/[^\"\x00-\x1f\x7f]+")
 
 
@@ -32,6 +36,12 @@ class Interface:
     Attributes:
         vlan_id: empty when it hangs on nothing.
         address: its IPv4 address on VLAN 400, which it may not leave.
+        mtu: of its link or network, and so of its tap.
+        qinq: whether the guest's own VLAN tags pass.
+        forward_bpdu: whether STP, LACP and LLDP pass.
+        up: whether the guest sees a carrier where there is one.
+        tx_kbps: the most that the guest may send, in kbit/s; C(rx_kbps) the most that it may receive.
+        delay_ms: how late the guest receives; C(jitter_ms) varies it, C(loss_percent) never comes.
     """
 
     name: str
@@ -40,6 +50,20 @@ class Interface:
     vlan_id: int | None
     link_id: int | None
     address: str | None = None
+    mtu: int = 1500
+    qinq: bool = False
+    forward_bpdu: bool = False
+    up: bool = True
+    tx_kbps: int | None = None
+    rx_kbps: int | None = None
+    delay_ms: float | None = None
+    jitter_ms: float | None = None
+    loss_percent: float | None = None
+
+    @property
+    def is_shaped(self) -> bool:
+        """Whether its tap does more to frames for the guest than to hand them over."""
+        return bool(self.rx_kbps or self.delay_ms or self.jitter_ms or self.loss_percent)
 
 
 @dataclass(frozen=True)
@@ -74,7 +98,7 @@ class VM:
     @property
     def links_down(self) -> tuple[str, ...]:
         """The interfaces whose guest side sees no carrier, by name."""
-        return tuple(interface.name for interface in self.interfaces if interface.vlan_id is None)
+        return tuple(interface.name for interface in self.interfaces if interface.vlan_id is None or not interface.up)
 
 
 @dataclass(frozen=True)
@@ -145,6 +169,7 @@ def _vms(entry: Mapping[str, Any]) -> Iterable[VM]:
                     nic.get("vlan_id"),
                     nic.get("link_id"),
                     nic.get("address"),
+                    **{key: nic[key] for key in _SETTINGS if nic.get(key) is not None},
                 )
                 for nic in vm["interfaces"] or ()
             ),
@@ -194,6 +219,24 @@ def _faults(vm: VM, state_dir: str) -> Iterable[str]:
             yield f"{who}: VLAN {nic.vlan_id} of {nic.name} is not between 1 and 4094"
         if nic.address is not None and not _IP.fullmatch(nic.address):
             yield f"{who}: {nic.address!r} of {nic.name} is not an IPv4 address"
+        yield from (f"{who}: {fault}" for fault in _setting_faults(nic))
+
+
+def _setting_faults(nic: Interface) -> Iterable[str]:
+    if not 68 <= nic.mtu <= 65521:
+        yield f"MTU {nic.mtu} of {nic.name} is not between 68 and 65521"
+    for what, kbps in (("tx_kbps", nic.tx_kbps), ("rx_kbps", nic.rx_kbps)):
+        if kbps is not None and not 1 <= kbps <= 100_000_000:
+            yield f"{what} {kbps} of {nic.name} is not between 1 and 100000000"
+    for what, value, most in (
+        ("delay_ms", nic.delay_ms, 60_000),
+        ("jitter_ms", nic.jitter_ms, 60_000),
+        ("loss_percent", nic.loss_percent, 100),
+    ):
+        if value is not None and not 0 <= value <= most:
+            yield f"{what} {value:g} of {nic.name} is not between 0 and {most}"
+    if nic.jitter_ms and not nic.delay_ms:
+        yield f"jitter_ms {nic.jitter_ms:g} of {nic.name} has no delay_ms to vary"
 
 
 def _repeated(noun: str, values: Sequence[Any]) -> list[str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable
 
 from ..errors import SlicesError
@@ -15,9 +15,14 @@ from . import ovsdb
 from .order import SliceOrder, all_vms, slice_ids
 from .ovsdb import Port, Switch
 from .runner import Runner
+from .services import Services
 
 SLICE = "cloudrepo-slice"
 INFRASTRUCTURE = "cloudrepo-infrastructure"
+# The network node may be a worker as well, and there its ports are not among those of the slice's VMs.
+SERVICES = "cloudrepo-services"
+# The tag is added whatever the frame carries already, where an access port drops what is tagged.
+TUNNEL = "dot1q-tunnel"
 # Without a list a trunk also passes VLAN 0, that is untagged frames. With one it drops what is not on it, so an
 # uplink with every VLAN listed has no native VLAN in either direction.
 ALL_VLANS = tuple(range(1, 4095))
@@ -25,6 +30,7 @@ ALL_VLANS = tuple(range(1, 4095))
 # switch gives to ports that ask for none. OpenFlow's own meanings begin at 0xff00.
 INFRASTRUCTURE_NUMBERS = range(1, 1000)
 ACCESS_NUMBERS = range(1000, 0xFF00)
+_HANDS_OFF = "@hands_off"
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class PortPlan:
         replug: ports that leave the switch and come back: because their device was made anew behind it, and it
             holds on to the one that is gone, or because their flows change meanwhile.
         wanted: all ports that shall be there.
+        hands_off: the row for ports whose queueing disciplines are ours; nothing where the host has none yet.
     """
 
     add: tuple[Port, ...] = ()
@@ -42,6 +49,7 @@ class PortPlan:
     remove: tuple[Port, ...] = ()
     replug: tuple[tuple[Port, Port], ...] = ()
     wanted: tuple[Port, ...] = ()
+    hands_off: str | None = None
 
     @property
     def changed(self) -> bool:
@@ -78,7 +86,7 @@ class PortPlan:
             found += _mend(old, new)
         for port in (*self.add, *(new for _old, new in self.replug)):
             found += _add(port)
-        return found
+        return _with_row(found, self.hands_off)
 
 
 @dataclass(frozen=True)
@@ -138,6 +146,7 @@ def plan_access_ports(
     bridge: str,
     unplugged: Collection[str] = (),
     reserved: Collection[int] = (),
+    prune_vlans: bool = False,
 ) -> PortPlan:
     """What makes the access ports of the order's slices those of the order.
 
@@ -147,6 +156,7 @@ def plan_access_ports(
         bridge: the bridge that the ports shall be on.
         unplugged: devices that no switch has open, whatever its database says.
         reserved: OpenFlow numbers that no new port may have, because flows speak of them.
+        prune_vlans: whether trunks carry only the VLANs that ports on the bridge are on, whoever's they are.
     """
     orders = tuple(orders)
     taps = [nic.tap for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is not None]
@@ -156,7 +166,7 @@ def plan_access_ports(
             name=nic.tap,
             bridge=bridge,
             tag=nic.vlan_id,
-            vlan_mode="access",
+            vlan_mode=TUNNEL if nic.qinq else "access",
             external_ids={
                 SLICE: str(vm.slice_id),
                 "cloudrepo-vm": str(vm.vm_id),
@@ -164,6 +174,9 @@ def plan_access_ports(
                 **({} if nic.link_id is None else {"cloudrepo-link": str(nic.link_id)}),
             },
             number=numbers[nic.tap],
+            own_qdisc=nic.is_shaped,
+            # Linux has room beyond the MTU for a tag of this type, and every trunk carries it.
+            tunnel_ethertype="802.1q" if nic.qinq else None,
         )
         for vm in all_vms(orders)
         for nic in vm.interfaces
@@ -172,11 +185,63 @@ def plan_access_ports(
     # A listed tap that has a port and shall have none is ours by its name, whatever the port says of itself.
     off = {nic.tap for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is None}
     marks = {str(slice_id) for slice_id in slice_ids(orders)}
-    return _plan(
+    todo = _plan(
         wanted,
         have,
         ours=lambda port: port.name in off or port.external_ids.get(SLICE) in marks,
         unplugged={*unplugged, *_to_replug(wanted, have)},
+    )
+    return replace(todo, mend=(*todo.mend, *_pruned(todo, have, bridge))) if prune_vlans else todo
+
+
+def _pruned(todo: PortPlan, have: Switch, bridge: str) -> Iterable[tuple[Port, Port]]:
+    """Trunks that carry more or less than the ports on the bridge are going to need.
+
+    They change in the transaction that brings and takes ports, so no port waits for its VLAN.
+    """
+    gone = {port.name for port in todo.remove}
+    ports = {name: port for name, port in have.ports.items() if name not in gone}
+    ports.update({port.name: port for port in todo.wanted})
+    here = [port for port in ports.values() if port.bridge == bridge]
+    trunks = [port for port in here if INFRASTRUCTURE in port.external_ids and port.vlan_mode == "trunk"]
+    held = {MANAGEMENT_VLAN}
+    for port in here:
+        if port not in trunks:
+            held.update(port.trunks if port.tag is None else (port.tag, *port.trunks))
+    vlans = tuple(sorted(held))
+    return ((port, replace(port, trunks=vlans)) for port in trunks if port.trunks != vlans)
+
+
+def plan_network_ports(orders: Iterable[Services], have: Switch, *, bridge: str) -> PortPlan:
+    """What makes the network node's own ports in the networks of slices those of the order.
+
+    Args:
+        orders: the slices.
+        have: what the host has.
+        bridge: the bridge that the ports shall be on.
+    """
+    orders = tuple(orders)
+    names = [network.port for one in orders for network in one.networks]
+    numbers = _numbers(names, have, ACCESS_NUMBERS, ())
+    wanted = {
+        network.port: Port(
+            name=network.port,
+            bridge=bridge,
+            tag=network.vlan_id,
+            vlan_mode="access",
+            external_ids={SERVICES: str(one.slice_id)},
+            kind="internal",
+            number=numbers[network.port],
+        )
+        for one in orders
+        for network in one.networks
+    }
+    marks = {str(one.slice_id) for one in orders}
+    return _plan(
+        wanted,
+        have,
+        ours=lambda port: port.external_ids.get(SERVICES) in marks,
+        unplugged=_to_replug(wanted, have),
     )
 
 
@@ -188,6 +253,7 @@ def plan_bridge(
     have: Switch,
     present: bool,
     fail_mode: str | None = None,
+    prune_vlans: bool = False,
 ) -> BridgePlan:
     """What makes a bridge and its infrastructure ports as they shall be.
 
@@ -198,12 +264,18 @@ def plan_bridge(
         have: what the host has.
         present: whether the bridge shall be there.
         fail_mode: what it does without flows; as it is when not given.
+        prune_vlans: whether a trunk that is there keeps its VLANs, which C(plan_access_ports) sees to.
     """
     found = have.bridges.get(name)
     if not present:
         return BridgePlan(name=name, have=found, want=None, remove=found is not None)
     numbers = _numbers([port["name"] for port in ports], have, INFRASTRUCTURE_NUMBERS, ())
     wanted = {port["name"]: _infrastructure(name, port, numbers[port["name"]]) for port in ports}
+    if prune_vlans:
+        kept = {port.name: port.trunks for port in have.ports.values() if port.trunks and port.bridge == name}
+        wanted.update(
+            {key: replace(port, trunks=kept.get(key, port.trunks)) for key, port in wanted.items() if port.trunks}
+        )
     mode = None if found is None else have.fail_modes.get(name, "standalone")
     return BridgePlan(
         name=name,
@@ -283,15 +355,29 @@ def _plan(
         replug=tuple((old, new) for old, new in pairs if new.name in unplugged),
         remove=tuple(port for name, port in have.ports.items() if name not in wanted and ours(port)),
         wanted=tuple(wanted.values()),
+        hands_off=have.hands_off,
     )
 
 
 def _facts(port: Port) -> tuple[Any, ...]:
-    return (port.bridge, port.tag, port.vlan_mode, port.trunks, port.kind, port.number, _our_ids(port))
+    ethertype = port.tunnel_ethertype if port.vlan_mode == TUNNEL else None
+    kinds = (port.kind, port.number, port.own_qdisc, ethertype)
+    return (port.bridge, port.tag, port.vlan_mode, port.trunks, *kinds, _our_ids(port))
 
 
 def _our_ids(port: Port) -> dict[str, str]:
     return {key: value for key, value in port.external_ids.items() if key.startswith("cloudrepo-")}
+
+
+def _with_row(commands: list[list[str]], hands_off: str | None) -> list[list[str]]:
+    """Commands whose ports name the row that there is, or one that they make first."""
+    word = f"qos={_HANDS_OFF}"
+    if not any(word in command for command in commands):
+        return commands
+    if hands_off is None:
+        mark = f"external_ids:{ovsdb.HANDS_OFF_MARK}=true"
+        return [[f"--id={_HANDS_OFF}", "create", "QoS", f"type={ovsdb.HANDS_OFF}", mark], *commands]
+    return [[f"qos={hands_off}" if each == word else each for each in command] for command in commands]
 
 
 def _add(port: Port) -> list[list[str]]:
@@ -312,6 +398,8 @@ def _mend(old: Port, new: Port) -> list[list[str]]:
         for column, was, is_ in (("tag", old.tag, new.tag), ("trunks", old.trunks, new.trunks))
         if was not in (None, ()) and is_ in (None, ())
     ]
+    if old.own_qdisc and not new.own_qdisc:
+        empty.append("qos")
     if empty:
         commands.append(["clear", "Port", new.name, *empty])
     stale = sorted(_our_ids(old).keys() - _our_ids(new).keys())
@@ -329,7 +417,11 @@ def _columns(port: Port) -> list[str]:
     if port.tag is not None:
         columns.append(f"tag={port.tag}")
     if port.trunks:
-        columns.append(f"trunks={port.trunks[0]}-{port.trunks[-1]}")
+        columns.append(f"trunks={ovsdb.ranges(port.trunks)}")
+    if port.own_qdisc:
+        columns.append(f"qos={_HANDS_OFF}")
+    if port.vlan_mode == TUNNEL:
+        columns.append(f"other_config:qinq-ethtype={port.tunnel_ethertype}")
     return columns + ovsdb.ids(port.external_ids)
 
 
@@ -341,5 +433,9 @@ def _line(port: Port, other: Port) -> str:
         return f"{port}, OpenFlow port {port.number or 'any'}"
     if port.kind != other.kind:
         return f"{port}, type {port.kind}"
+    if port.own_qdisc != other.own_qdisc:
+        return f"{port}, queueing {'ours' if port.own_qdisc else 'left to the switch'}"
+    if port.tunnel_ethertype != other.tunnel_ethertype:
+        return f"{port}, outer tag {port.tunnel_ethertype or 'as the switch has it'}"
     marks = ", ".join(f"{key}={value}" for key, value in sorted(_our_ids(port).items()))
     return f"{port}, external_ids {marks or 'none'}"

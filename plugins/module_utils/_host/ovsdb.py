@@ -15,9 +15,13 @@ from .runner import Runner
 VSCTL = ("ovs-vsctl", "--timeout=120")
 _TABLES = {
     "Bridge": "name,ports,datapath_type,fail_mode",
-    "Port": "_uuid,name,tag,vlan_mode,trunks,external_ids,interfaces",
+    "Port": "_uuid,name,tag,vlan_mode,trunks,external_ids,interfaces,qos,other_config",
     "Interface": "_uuid,type,ofport,ofport_request",
+    "QoS": "_uuid,type,external_ids",
 }
+# Without a QoS of this type the switch removes a queueing discipline that it did not make, whenever it opens a device.
+HANDS_OFF = "linux-noop"
+HANDS_OFF_MARK = "cloudrepo-limits"
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class Port:
         kind: the type of its interface; C(system) when the database leaves it open.
         number: the OpenFlow number that it asks for, and so keeps when the switch starts anew.
         live_number: the one that it has; below zero when its device cannot be opened.
+        own_qdisc: whether the queueing disciplines of its device are ours, and the switch keeps its hands off them.
+        tunnel_ethertype: what the tag is that a C(dot1q-tunnel) adds.
     """
 
     name: str
@@ -39,22 +45,29 @@ class Port:
     kind: str = "system"
     number: int | None = None
     live_number: int | None = None
+    own_qdisc: bool = False
+    tunnel_ethertype: str | None = None
 
     def __str__(self) -> str:
-        if self.vlan_mode == "access":
+        if self.vlan_mode in ("access", "dot1q-tunnel"):
             trunks = f", trunks {_ranges(self.trunks)}" if self.trunks else ""
-            return f"port {self.name}: access VLAN {self.tag}{trunks} on {self.bridge}"
+            return f"port {self.name}: {self.vlan_mode} VLAN {self.tag}{trunks} on {self.bridge}"
         tag = "" if self.tag is None else f", tag {self.tag}"
         return f"port {self.name}: {self.vlan_mode or 'no mode'}{tag}, trunks {_ranges(self.trunks)} on {self.bridge}"
 
 
 @dataclass(frozen=True)
 class Switch:
-    """The bridges, by name, with their datapath types, the ports, by name, and what bridges do without a flow."""
+    """The bridges, by name, with their datapath types, the ports, by name, and what bridges do without a flow.
+
+    Attributes:
+        hands_off: the uuid of our row for ports whose queueing disciplines the switch leaves alone.
+    """
 
     bridges: Mapping[str, str] = field(default_factory=dict)
     ports: Mapping[str, Port] = field(default_factory=dict)
     fail_modes: Mapping[str, str] = field(default_factory=dict)
+    hands_off: str | None = None
 
 
 def observe(runner: Runner) -> Switch:
@@ -66,13 +79,18 @@ def observe(runner: Runner) -> Switch:
     argv = [*VSCTL, "--format=json"]
     for table, columns in _TABLES.items():
         argv += ["--", f"--columns={columns}", "list", table]
-    bridges, ports, interfaces = (_rows(text) for text in _documents(runner.run(argv).stdout))
+    bridges, ports, interfaces, qualities = (_rows(text) for text in _documents(runner.run(argv).stdout))
+    quiet = (row for row in qualities if row["type"] == HANDS_OFF and HANDS_OFF_MARK in row["external_ids"])
+    hands_off = next((row["_uuid"] for row in quiet), None)
     interface_of = {row["_uuid"]: row for row in interfaces}
     bridge_of = {uuid: row["name"] for row in bridges for uuid in _many(row["ports"])}
     return Switch(
         bridges={row["name"]: row["datapath_type"] or "system" for row in bridges},
-        ports={row["name"]: _port(row, bridge_of, interface_of) for row in ports if row["_uuid"] in bridge_of},
+        ports={
+            row["name"]: _port(row, bridge_of, interface_of, hands_off) for row in ports if row["_uuid"] in bridge_of
+        },
         fail_modes={row["name"]: _one(row["fail_mode"]) or "standalone" for row in bridges},
+        hands_off=hands_off,
     )
 
 
@@ -90,7 +108,12 @@ def ids(external_ids: Mapping[str, str]) -> list[str]:
     return [f"external_ids:{key}={value}" for key, value in sorted(external_ids.items())]
 
 
-def _port(row: Mapping[str, Any], bridge_of: Mapping[Any, str], interface_of: Mapping[Any, Mapping[str, Any]]) -> Port:
+def _port(
+    row: Mapping[str, Any],
+    bridge_of: Mapping[Any, str],
+    interface_of: Mapping[Any, Mapping[str, Any]],
+    hands_off: str | None,
+) -> Port:
     interface = interface_of.get(next(iter(_many(row["interfaces"])), None), {})
     return Port(
         name=row["name"],
@@ -102,6 +125,8 @@ def _port(row: Mapping[str, Any], bridge_of: Mapping[Any, str], interface_of: Ma
         kind=interface.get("type") or "system",
         number=_one(interface.get("ofport_request", ())),
         live_number=_one(interface.get("ofport", ())),
+        own_qdisc=hands_off is not None and _one(row["qos"]) == hands_off,
+        tunnel_ethertype=row["other_config"].get("qinq-ethtype"),
     )
 
 
@@ -145,6 +170,15 @@ def _one(value: Any) -> Any:
 def _ranges(trunks: Sequence[int]) -> str:
     if not trunks:
         return "any"
-    if len(trunks) == trunks[-1] - trunks[0] + 1:
-        return f"{trunks[0]}-{trunks[-1]}"
-    return ",".join(str(vlan) for vlan in trunks)
+    return ranges(trunks)
+
+
+def ranges(vlans: Iterable[int]) -> str:
+    """VLANs as the switch reads and people write them, such as C(100-103,400)."""
+    parts: list[tuple[int, int]] = []
+    for vlan in sorted(vlans):
+        if parts and parts[-1][1] == vlan - 1:
+            parts[-1] = (parts[-1][0], vlan)
+        else:
+            parts.append((vlan, vlan))
+    return ",".join(f"{first}-{last}" if first != last else str(first) for first, last in parts)

@@ -271,7 +271,7 @@ def _reasons(vm: VM, have: Host, settings: Settings) -> tuple[str, ...]:
 def _links_down(vm: VM, have: Host, settings: Settings) -> tuple[str, ...]:
     """The NICs without carrier of a VM that keeps the interfaces it was started with."""
     started = _started(vm, have, settings)
-    on = {nic.name for nic in vm.interfaces if nic.vlan_id is not None}
+    on = {nic.name for nic in vm.interfaces} - set(vm.links_down)
     return () if started is None else tuple(nic["name"] for nic in started["interfaces"] if nic["name"] not in on)
 
 

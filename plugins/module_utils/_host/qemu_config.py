@@ -95,10 +95,14 @@ def render(vm: VM, settings: Settings) -> dict[str, str]:
     """The files of a VM, by name, each with its text."""
     return {
         CONFIG: _config(vm, settings),
-        TAPS: "".join(f"{nic.tap} {vm.slice_id} {settings.owner}\n" for nic in vm.interfaces),
+        TAPS: "".join(f"{nic.tap} {vm.slice_id} {settings.owner}{_mtu(nic)}\n" for nic in vm.interfaces),
         LINKS_DOWN: links_down_text(vm.links_down),
         STARTED: json.dumps(as_started(vm, settings), indent=2, sort_keys=True) + "\n",
     }
+
+
+def _mtu(nic: Interface) -> str:
+    return "" if nic.mtu == 1500 else f" {nic.mtu}"
 
 
 def links_down_text(names: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ SYS_NET = "/sys/class/net"
 # One request removes a whole group and waits once for the kernel's readers, where tap by tap waits every time.
 # The doomed go into a group of their own, because a slice's id may also be the group of a device that is not ours.
 DOOMED_GROUP = 0x636C7264
+DEFAULT_MTU = 1500
 _IFF_UP = 0x1
 _IFF_NOARP = 0x80
 _IFF_PROMISC = 0x100
@@ -34,6 +35,7 @@ class Tap:
         busy: whether a process has it open, as far as the carrier tells.
         plugged: whether a switch has it open, as any switch makes its devices promiscuous.
         arp: whether the host itself would answer what a guest asks there by ARP.
+        mtu: of the link or network that it is on.
     """
 
     name: str
@@ -44,10 +46,12 @@ class Tap:
     busy: bool = False
     plugged: bool = False
     arp: bool = False
+    mtu: int = DEFAULT_MTU
 
     def __str__(self) -> str:
         owner = "" if self.owner is None else f", owner {self.owner}"
-        return f"tap {self.name}: {'up' if self.up else 'down'}, group {self.group}{owner}{', ARP' * self.arp}"
+        mtu = "" if self.mtu == DEFAULT_MTU else f", MTU {self.mtu}"
+        return f"tap {self.name}: {'up' if self.up else 'down'}, group {self.group}{owner}{mtu}{', ARP' * self.arp}"
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,11 @@ class TapPlan:
         return bool(self.create or self.recreate or self.adjust or self.remove)
 
     @property
+    def made(self) -> frozenset[str]:
+        """The taps that are made, or made anew."""
+        return frozenset(tap.name for tap in (*self.create, *(new for _old, new in self.recreate)))
+
+    @property
     def before(self) -> list[str]:
         """A line for each tap that differs, as it was."""
         return [str(tap) for tap in self.remove] + [str(old) for old, _new in self.recreate + self.adjust]
@@ -117,6 +126,7 @@ def observe(root: str = SYS_NET) -> Devices:
             busy=_is_busy(folder),
             plugged=bool(flags & _IFF_PROMISC),
             arp=not flags & _IFF_NOARP,
+            mtu=_number(f"{folder}/mtu") or DEFAULT_MTU,
         )
     return Devices(taps, others)
 
@@ -129,7 +139,9 @@ def plan(orders: Iterable[SliceOrder], have: Devices, *, owner: int | None) -> T
     """
     orders = tuple(orders)
     wanted = {
-        nic.tap: Tap(name=nic.tap, group=vm.slice_id, owner=owner) for vm in all_vms(orders) for nic in vm.interfaces
+        nic.tap: Tap(name=nic.tap, group=vm.slice_id, owner=owner, mtu=nic.mtu)
+        for vm in all_vms(orders)
+        for nic in vm.interfaces
     }
     for name in wanted:
         if name in have.others:
@@ -147,7 +159,7 @@ def plan(orders: Iterable[SliceOrder], have: Devices, *, owner: int | None) -> T
     adjust = [
         (old, _as_is(old, new))
         for old, new in pairs
-        if (old, new) not in recreate and (not old.up or old.arp or old.group != new.group)
+        if (old, new) not in recreate and (not old.up or old.arp or old.group != new.group or old.mtu != new.mtu)
     ]
     return TapPlan(
         owner=owner,
@@ -171,9 +183,9 @@ def apply_present(todo: TapPlan, runner: Runner) -> None:
         # The host itself has nothing to say on a tenant's link: the tap gets no address of its own, and gives none of
         # the host's others away. Beside the userspace datapath the host's stack hears all that a guest says.
         lines.append(f"link set dev {tap.name} addrgenmode none")
-        lines.append(f"link set dev {tap.name} arp off group {tap.group} up")
-    for _old, new in todo.adjust:
-        lines.append(f"link set dev {new.name} arp off group {new.group} up")
+        lines.append(f"link set dev {tap.name} {_mtu(tap, DEFAULT_MTU)}arp off group {tap.group} up")
+    for old, new in todo.adjust:
+        lines.append(f"link set dev {new.name} {_mtu(new, old.mtu)}arp off group {new.group} up")
     if lines:
         runner.run(["ip", "-batch", "-"], stdin="".join(f"{line}\n" for line in lines))
 
@@ -187,8 +199,12 @@ def apply_absent(todo: TapPlan, runner: Runner) -> None:
     runner.run(["ip", "-batch", "-"], stdin="".join(f"{line}\n" for line in lines))
 
 
+def _mtu(tap: Tap, have: int) -> str:
+    return "" if tap.mtu == have else f"mtu {tap.mtu} "
+
+
 def _as_is(old: Tap, new: Tap) -> Tap:
-    return Tap(name=new.name, group=new.group, owner=old.owner, persistent=old.persistent, busy=old.busy)
+    return Tap(new.name, new.group, old.owner, persistent=old.persistent, busy=old.busy, mtu=new.mtu)
 
 
 def _other_owner(old: Tap, new: Tap) -> bool:

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from . import files, flows, ovs, ovsdb, taps
+from . import files, flows, limits, ovs, ovsdb, taps
 from .files import Account
 from .flows import Flow, FlowPlan, Management
+from .limits import LimitPlan
 from .order import SliceOrder, slice_ids
 from .ovs import PortPlan
 from .ovsdb import Switch
@@ -27,11 +28,13 @@ class Settings:
         bridge: the bridge that their ports are on.
         management: the infrastructure on VLAN 400.
         folder: where flows are saved.
+        prune_vlans: whether trunks carry only the VLANs that ports on the bridge are on.
     """
 
     bridge: str
     management: Management
     folder: str
+    prune_vlans: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,30 +45,32 @@ class Wires:
     switch: Switch
     flows: frozenset[Flow]
     saved: Mapping[str, str]
+    limits: limits.Host
 
 
 @dataclass(frozen=True)
 class WirePlan:
-    """What has to happen to taps, ports and flows."""
+    """What has to happen to taps, ports, flows and limits."""
 
     taps: TapPlan
     ports: PortPlan
     flows: FlowPlan
+    limits: LimitPlan
 
     @property
     def changed(self) -> bool:
         """Whether anything differs."""
-        return self.taps.changed or self.ports.changed or self.flows.changed
+        return self.taps.changed or self.ports.changed or self.flows.changed or self.limits.changed
 
     @property
     def before(self) -> list[str]:
         """A line for each object that differs, as it was."""
-        return [*self.taps.before, *self.ports.before, *self.flows.before]
+        return [*self.taps.before, *self.ports.before, *self.flows.before, *self.limits.before]
 
     @property
     def after(self) -> list[str]:
         """A line for each object that differs, as it shall be."""
-        return [*self.taps.after, *self.ports.after, *self.flows.after]
+        return [*self.taps.after, *self.ports.after, *self.flows.after, *self.limits.after]
 
 
 def locked(settings: Settings) -> AbstractContextManager[None]:
@@ -91,6 +96,11 @@ def observe(orders: Iterable[SliceOrder], runner: Runner, *, settings: Settings,
         switch=observed(lambda: ovsdb.observe(runner), nothing=Switch(), missing_ok=missing_ok),
         flows=observed(lambda: flows.observe(runner, settings.bridge), nothing=nothing, missing_ok=missing_ok),
         saved=flows.read_saved(settings.folder, slice_ids(orders) | {flows.SHARED}),
+        limits=observed(
+            lambda: limits.observe(orders, runner, bridge=settings.bridge, folder=settings.folder),
+            nothing=limits.Host(),
+            missing_ok=missing_ok,
+        ),
     )
 
 
@@ -98,7 +108,8 @@ def plan(orders: Iterable[SliceOrder], have: Wires, *, settings: Settings, accou
     """What makes the host's wiring that of the order.
 
     Raises:
-        SlicesError: a device has the name of a tap and is none, or no OpenFlow number is free.
+        SlicesError: a device has the name of a tap and is none, no OpenFlow number is free, or the kernel cannot make
+            a fault.
     """
     orders = tuple(orders)
     devices = taps.plan(orders, have.devices, owner=None if account is None else account.uid)
@@ -108,23 +119,34 @@ def plan(orders: Iterable[SliceOrder], have: Wires, *, settings: Settings, accou
         bridge=settings.bridge,
         unplugged=devices.unplugged,
         reserved={flow.in_port for flow in have.flows if flow.in_port is not None},
+        prune_vlans=settings.prune_vlans,
     )
     wanted = flows.shared_flows(have.switch, bridge=settings.bridge, management=settings.management)
     wanted = wanted.union(
         *(flows.slice_flows(one, ports.numbers, have.switch, bridge=settings.bridge) for one in orders)
     )
-    return WirePlan(devices, ports, flows.plan(wanted, have.flows, slice_ids(orders) | {flows.SHARED}, have.saved))
+    return WirePlan(
+        devices,
+        ports,
+        flows.plan(wanted, have.flows, slice_ids(orders) | {flows.SHARED}, have.saved),
+        limits.plan(orders, have.limits, numbers=ports.numbers, spoken=have.flows, fresh=devices.made),
+    )
 
 
 def apply(todo: WirePlan, runner: Runner, *, settings: Settings, watch: Stopwatch | None = None) -> None:
-    """Carry out a plan: a port comes after its tap and its flows, and goes before them."""
+    """Carry out a plan: a port comes after its tap and its flows, and goes before them.
+
+    A switch forgets what limits a port that is plugged again, so limits are the tail.
+    """
     watch = watch or Stopwatch()
     with watch.stage("ovs"):
         ovs.apply(todo.ports.unplug_commands, runner)
     with watch.stage("taps"):
         taps.apply_present(todo.taps, runner)
     with watch.stage("ovs"):
+        limits.prepare(todo.limits, runner, bridge=settings.bridge, folder=settings.folder)
         flows.apply(todo.flows, runner, bridge=settings.bridge, folder=settings.folder)
         ovs.apply(todo.ports.commands, runner)
+        limits.finish(todo.limits, runner, bridge=settings.bridge)
     with watch.stage("taps"):
         taps.apply_absent(todo.taps, runner)

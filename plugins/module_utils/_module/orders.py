@@ -7,10 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._domain import describing, displays, drawing, ordering, reporting
+from .._domain import describing, displays, drawing, ordering, releasing, reporting
 from ..cluster import Cluster
-from ..errors import Refused
-from ..models import FieldError, Slice
+from ..models import Slice
 from .edge import Outcome
 
 STATE_DIR: dict[str, Any] = {"type": "path", "default": "/var/lib/cloudrepo"}
@@ -21,34 +20,52 @@ SELECTION_ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-def plan(cluster: Cluster, params: Mapping[str, Any], *, check_mode: bool) -> Outcome:
-    """Make the work orders of the chosen slices."""
-    if params["planned"] and not check_mode:
-        raise Refused(["planned is for check mode: it would put slices into the database past all rules"])
-    for data in params["planned"]:
-        try:
-            one = Slice.from_dict(data)
-        except FieldError as error:
-            raise Refused([f"planned slice: {error}"]) from error
-        cluster.slices[one.slice_id] = one
+def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
+    """Make the work orders of the chosen slices, which with C(give_up) are let go of first."""
+    if params["give_up"]:
+        return _give_up(cluster, params)
     chosen = choose(cluster, params)
     before = [line for one in chosen for line in describing.state_lines(one)]
-    is_first = any(vm.status != "deleting" for one in chosen for vm in one.vms) and displays.make_key(cluster)
-    orders = ordering.work_orders(cluster, chosen, params["state_dir"])
-    ordering.hand_out(chosen)
+    had_key = displays.has_key(cluster)
+    result = hand_out(cluster, chosen, params["state_dir"])
     after = [line for one in chosen for line in describing.state_lines(one)]
-    after += ["displays: every VM has a password"] if is_first else []
-    return Outcome(
-        changed=before != after,
-        before=before,
-        after=after,
-        result={
-            "work_orders": orders,
-            "slice_ids": [one.slice_id for one in chosen],
-            "fingerprints": {str(one.slice_id): ordering.fingerprint(one) for one in chosen},
-            "tables": [describing.slice_table(one) for one in chosen],
-        },
-    )
+    after += key_lines(cluster, had_key=had_key)
+    return Outcome(changed=before != after, before=before, after=after, result=result)
+
+
+def _give_up(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
+    named = [name for name in params["names"] if cluster.called(name, params["owner"])]
+    chosen = choose(cluster, {**params, "names": named}) if named or not params["names"] else []
+    changed = [one for one in chosen if one.status != "deleting"]
+    before = [line for one in changed for line in describing.slice_lines(one)]
+    for one in chosen:
+        releasing.remove(cluster, one)
+    remaining = [one for one in chosen if one.slice_id in cluster.slices]
+    after = [line for one in changed if one in remaining for line in describing.slice_lines(one)]
+    return Outcome(bool(changed), before, after, hand_out(cluster, remaining, params["state_dir"]))
+
+
+def hand_out(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[str, Any]:
+    """Return the work orders of slices, whose VMs hosts will hear of from now on.
+
+    Returns:
+        C({work_orders, slice_ids, fingerprints, tables}).
+    """
+    if any(vm.status != "deleting" for one in slices for vm in one.vms):
+        displays.make_key(cluster)
+    orders = ordering.work_orders(cluster, slices, state_dir)
+    ordering.hand_out(slices)
+    return {
+        "work_orders": orders,
+        "slice_ids": [one.slice_id for one in slices],
+        "fingerprints": {str(one.slice_id): ordering.fingerprint(one) for one in slices},
+        "tables": [describing.slice_table(one) for one in slices],
+    }
+
+
+def key_lines(cluster: Cluster, *, had_key: bool) -> list[str]:
+    """Return what a diff tells of the key that displays' passwords follow from: that there is one from now on."""
+    return [] if had_key or not displays.has_key(cluster) else ["displays: every VM has a password"]
 
 
 def vnc_passwords(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:

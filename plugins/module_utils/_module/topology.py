@@ -6,17 +6,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Optional
 
-from .._domain import describing, finding, ordering, releasing, settling
+from .._domain import describing, displays, finding, ordering, releasing, settling
 from .._domain.allocation import ManagementNetwork
+from .._domain.limits import DEFAULT_MTU
 from .._domain.placement import POLICIES
 from .._domain.wanted import WantedSlice, added_to, read_slice, wanted_from
 from ..cluster import Cluster
 from ..errors import Refused
 from ..models import Slice
 from .edge import Outcome
-from .orders import STATE_DIR, choose, described
+from .orders import STATE_DIR, choose, described, hand_out, key_lines
 
 Change = tuple[Optional[Slice], Optional[Slice]]
 _NETWORK = ManagementNetwork()
@@ -31,7 +33,28 @@ SETTINGS_ARGUMENTS: dict[str, dict[str, Any]] = {
             for name in ("cidr", "gateway", "first_address", "last_address")
         },
     },
+    "infrastructure_networks": {"type": "list", "elements": "str", "default": []},
 }
+
+
+LIMITS_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "name": {"type": "str", "required": True},
+    "up": {"type": "bool", "default": True},
+    "tx_kbps": {"type": "int"},
+    "rx_kbps": {"type": "int"},
+    "delay_ms": {"type": "float"},
+    "jitter_ms": {"type": "float"},
+    "loss_percent": {"type": "float"},
+}
+
+
+def segment_arguments(*, defaults: bool = True) -> dict[str, dict[str, Any]]:
+    """Return the arguments of what a link or network carries; without C(defaults), null leaves what there is."""
+    usual = {"mtu": DEFAULT_MTU, "qinq": False, "forward_bpdu": False}
+    return {
+        key: {"type": "int" if key == "mtu" else "bool", **({"default": value} if defaults else {})}
+        for key, value in usual.items()
+    }
 
 
 def settings(params: Mapping[str, Any]) -> settling.Settings:
@@ -40,6 +63,7 @@ def settings(params: Mapping[str, Any]) -> settling.Settings:
         network=ManagementNetwork(**params["management_network"]),
         state_dir=params["state_dir"],
         placement=params["placement"],
+        infrastructure=tuple(params["infrastructure_networks"]),
     )
 
 
@@ -54,7 +78,14 @@ def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[st
             reasons.extend(refusal.reasons)
     if reasons:
         raise Refused(dict.fromkeys(reasons))
-    return outcome(pairs)
+    stored = [new for _old, new in pairs if new]
+    had_key = displays.has_key(cluster)
+    orders = hand_out(cluster, stored, params["state_dir"]) if params["work_orders"] else {}
+    done = outcome(pairs)
+    made = key_lines(cluster, had_key=had_key)
+    return replace(
+        done, changed=done.changed or bool(made), after=[*done.after, *made], result={**done.result, **orders}
+    )
 
 
 def _listed_twice(wants: Sequence[Mapping[str, Any]]) -> list[str]:

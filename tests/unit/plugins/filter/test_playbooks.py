@@ -22,6 +22,20 @@ def test_workers_are_known_by_their_address_and_offer_what_their_facts_say() -> 
     ]
 
 
+@pytest.mark.parametrize(
+    ("stdout", "offers"),
+    [
+        ("netem no\ntrunk_mtu 1500", {"netem": False, "trunk_mtu": 1500}),
+        ("netem yes\n", {"netem": True}),
+        ("netem yes\ntrunk_mtu ", {"netem": True}),
+        ("", {}),
+    ],
+)
+def test_workers_tell_what_their_network_offers(stdout: str, offers: dict[str, Any]) -> None:
+    host = {"ansible_host": "10.0.10.1", "__worker_offers": {"stdout": stdout}}
+    assert playbooks.worker_records([host]) == [{"ip": "10.0.10.1", **offers}]
+
+
 def test_what_the_inventory_says_counts_more_than_facts() -> None:
     host = {"ansible_host": "10.0.10.1", "ansible_facts": {"processor_vcpus": 8}, "worker_cores": 4}
     assert playbooks.worker_records([host])[0]["cores"] == 4
@@ -34,6 +48,24 @@ def test_a_worker_is_called_what_the_inventory_calls_it() -> None:
     ]
     assert playbooks.worker_called(hosts, "10.0.10.2") == "w2"
     assert playbooks.worker_called(hosts, "192.0.2.2") == ""
+
+
+def test_the_infrastructure_is_the_inventorys_hosts_and_the_networks_they_share_with_a_host() -> None:
+    hostvars = {
+        "localhost": {"ansible_host": "127.0.0.1"},
+        "w1": {"ansible_host": "worker1.example", "worker_ip": "10.0.10.1"},
+        "w2": {"ansible_host": "10.0.10.2"},
+        "n": {"ansible_host": "192.0.2.9"},
+        "other": {"ansible_host": "192.0.2.1"},
+    }
+    groups = {"orchestrator": ["localhost"], "workers": ["w1", "w2"], "network_node": ["n"], "all": list(hostvars)}
+    assert playbooks.infrastructure_networks(hostvars, groups) == ["10.0.10.1/32", "10.0.10.2/32", "192.0.2.9/32"]
+    addresses = [
+        {"addr_info": [{"family": "inet", "local": "10.0.10.3", "prefixlen": 24}, {"family": "inet6", "local": "::1"}]},
+        {"addr_info": [{"family": "inet", "local": "203.0.113.2", "prefixlen": 24}]},
+        {},
+    ]
+    assert playbooks.infrastructure_networks(hostvars, groups, addresses) == ["10.0.10.0/24", "192.0.2.9/32"]
 
 
 def vms(*running: int) -> dict[str, Any]:
@@ -72,18 +104,24 @@ def test_reports_tell_success_failure_and_silence() -> None:
     ]
 
 
+def test_a_host_that_cannot_be_reached_has_not_done_its_part() -> None:
+    lost = {"unreachable": True, "changed": False, "msg": "Failed to connect to the host via ssh"}
+    hostvars = {
+        "w1": {"ansible_host": "10.0.10.1", "slice_applied": lost},
+        "w2": {"ansible_host": "10.0.10.2", "slice_applied": {"failed": True, "msg": "no space left"}},
+        "n": {"network_node_reserved": lost},
+    }
+    groups = {"workers": ["w1", "w2"], "network_node": ["n"]}
+    failures = [one["failure"] for one in playbooks.host_reports(hostvars, groups, ["10.0.10.1", "10.0.10.2"])]
+    unanswered = "it did not answer, or was not part of the run"
+    assert failures == [unanswered, "no space left", unanswered]
+
+
 def test_vms_that_run_on_as_they_were_started_are_named() -> None:
     old = {"vm_id": 1001, "name": "vm1", "reasons": ["cores 1 → 2", "ram_mib 512 → 1024"]}
     hostvars = {"w1": {"slice_applied": {"restart_required": [old]}}, "w2": {"slice_applied": {}}, "w3": {}}
     assert playbooks.restart_notes(hostvars, {"workers": ["w1", "w2", "w3"]}) == [
         "VM vm1 (1001) runs as it was started, until a deploy with slice_restart=true: cores 1 → 2, ram_mib 512 → 1024"
-    ]
-
-
-@pytest.mark.parametrize(("names", "listed"), [("web", ["web"]), (["a", 1000], ["a", "1000"]), (1000, ["1000"])])
-def test_slices_to_remove(names: Any, listed: list[str]) -> None:
-    assert playbooks.absent_slices(names, "bob") == [
-        {"name": name, "owner": "bob", "state": "absent"} for name in listed
     ]
 
 

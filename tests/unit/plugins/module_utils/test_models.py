@@ -148,6 +148,11 @@ def test_the_management_vlan_is_never_leased() -> None:
         (lambda data: data["vms"][0]["interfaces"].append(7), "vms.0.interfaces.2: a mapping is wanted, not int '7'"),
         (lambda data: data["vlan_pool_used"].append("1"), "vlan_pool_used.1: int is wanted, not str '1'"),
         (lambda data: data["links"][0].pop("vlan_id"), "links.0: field vlan_id is missing"),
+        (lambda data: data.update(peers="yes"), "peers: bool is wanted, not str 'yes'"),
+        (
+            lambda data: data["networks"].append({"vlan_id": 101, "cidr": "10.0.0.0/24", "nat": 1}),
+            "networks.0.nat: bool is wanted, not int '1'",
+        ),
     ],
 )
 def test_a_stored_field_that_does_not_fit_is_named(change: Any, message: str) -> None:

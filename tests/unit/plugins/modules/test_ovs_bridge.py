@@ -8,7 +8,7 @@ from ansible_collections.cloudrepo.slices.plugins.modules import ovs_bridge
 from ..module_utils._host import modules
 from ..module_utils._host.fakes import FakeRunner
 
-NOTHING = '{"headings": [], "data": []}\n' * 3
+NOTHING = '{"headings": [], "data": []}\n' * 4
 ARGS = {"name": "br-int", "ports": [{"name": "trunk0"}]}
 
 

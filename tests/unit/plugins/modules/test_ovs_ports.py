@@ -10,9 +10,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import taps
 from ansible_collections.cloudrepo.slices.plugins.modules import ovs_ports
 
 from ..module_utils._host import modules
-from ..module_utils._host.fakes import FakeRunner, vm
+from ..module_utils._host.fakes import FakeRunner, nic, vm
 
-NOTHING = '{"headings": [], "data": []}\n' * 3
+NOTHING = '{"headings": [], "data": []}\n' * 4
 SLICES = [{"slice_id": 1000, "vms": [vm(1001, None, 100)]}]
 
 
@@ -66,3 +66,35 @@ def test_infrastructure_without_an_address_is_refused(monkeypatch):
         "dhcp_server '10.60.7' is not an IPv4 address",
         "gateway and DHCP server are both 10.60.7",
     ]
+
+
+def test_limits_come_before_flows_and_end_after_ports(monkeypatch, tmp_path):
+    monkeypatch.setattr(taps, "observe", taps.Devices)
+    host = runner().tell("ip").tell("tc").tell("tc", "-json", stdout="[]")
+    nics = [{**nic(1001, 0, 100), "tx_kbps": 500, "rx_kbps": 700}]
+    slices = [{"slice_id": 1000, "vms": [vm(1001, interfaces=nics, state_dir=str(tmp_path))]}]
+    result = modules.run(monkeypatch, ovs_ports, host, slices=slices, user=getpass.getuser(), state_dir=str(tmp_path))
+
+    told = [
+        [argv[0], *(word for word in argv if word.endswith("-meter") or word == "add-flows")] for argv in host.argvs
+    ]
+    assert told[-5:] == [["ip"], ["ovs-ofctl", "add-meter"], ["ovs-ofctl", "add-flows"], ["ovs-vsctl"], ["tc"]]
+    assert "qdisc of tap_1001_eth0: rate 700 kbit/s\n" in result["diff"]["after"]
+
+
+def test_faults_that_the_kernel_cannot_make_are_refused_before_anything_is_changed(monkeypatch, tmp_path):
+    nics = [{**nic(1001, 0, 100), "delay_ms": 20}]
+    slices = [{"slice_id": 1000, "vms": [vm(1001, interfaces=nics, state_dir=str(tmp_path))]}]
+    monkeypatch.setattr(taps, "observe", taps.Devices)
+    for check_mode in (True, False):
+        host = runner().tell("tc", stdout="[]").tell("unshare", rc=2, stderr="Error: Specified qdisc kind is unknown.")
+        args = {"slices": slices, "user": getpass.getuser(), "state_dir": str(tmp_path)}
+        result = modules.run(monkeypatch, ovs_ports, host, _ansible_check_mode=check_mode, **args)
+
+        assert result["failed"]
+        assert result["reasons"] == [
+            "VM 1001 (vm1): eth0 asks for delay 20 ms, and the kernel of this host has no netem"
+        ]
+        looks = ["--format=json", "dump-flows", "show", "netem"]
+        assert [next(word for word in argv if word in looks) for argv in host.argvs] == looks
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -14,7 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.modules import slice_apply
 from ..module_utils._host import modules
 from ..module_utils._host.fakes import FakeRunner, vm
 
-NOTHING = '{"headings": [], "data": []}\n' * 3
+NOTHING = '{"headings": [], "data": []}\n' * 4
 RUNNING = "Id=cloudrepo-9999@1001.service\nActiveState=active\nSubState=running\nMainPID=7\nResult=success\n"
 
 

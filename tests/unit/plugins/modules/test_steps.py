@@ -47,6 +47,26 @@ def test_both_roads_lead_to_one_database(web: Door, monkeypatch: pytest.MonkeyPa
     assert web.data() == whole.data() == steps.data()
 
 
+def test_steps_leave_peers_and_ways_out_as_they_are(door: Door) -> None:
+    networks = [{"name": "lan", "members": ["vm1"], "gateway": True, "nat": True}]
+    ok(door("slice", **builders.topology(networks=networks), peers=True))
+    before = door.data()
+    for module, fields in (
+        ("vm", {"name": "vm2", "internet": False}),
+        ("link", {"endpoints": ["vm1", "vm2"]}),
+        ("network", {"name": "lan", "members": ["vm1"]}),
+    ):
+        assert not ok(door(module, slice="web", **fields))["changed"]
+    assert door.data() == before
+    changed = ok(door("network", slice="web", name="lan", nat=False))
+    assert "nat" not in changed["network"]
+    assert changed["plan"]["changed"][0]["reasons"] == ["NAT on → off"]
+    assert (
+        door("network", slice="web", name="lan", nat=True, gateway=False)["msg"]
+        == "slice web: network lan: nat is true, and gateway is false; the way out leads by the gateway"
+    )
+
+
 THINGS: list[tuple[str, dict[str, Any]]] = [
     ("vm", {"name": "extra", "flavor": "cirros", "internet": True, "data_interfaces": 2}),
     ("link", {"name": "extra", "endpoints": ["vm1", "vm2"]}),
@@ -197,3 +217,36 @@ def test_a_flavors_disk_holds_its_image(door: Door) -> None:
     assert not refused.get("failed")
     door.store.data["flavors"]["big"]["virtual_size_gb"] = 4  # type: ignore[attr-defined] # Memory
     assert door("flavor", name="big", disk_gb=2)["msg"] == ("flavor big: disk_gb is 2, and its image holds a disk of 4")
+
+
+def test_limits_step_by_step(web: Door) -> None:
+    limits = [{"name": "eth1", "tx_kbps": 500, "up": False}]
+    ok(web("vm", slice="web", name="vm2", interfaces=limits))
+    assert ok(web("link", slice="web", link_id=1, mtu=1400, qinq=True, forward_bpdu=True))["changed"]
+    ok(web("network", slice="web", name="lan", members=["vm1", "vm2"], mtu=1300))
+    ok(web("vm", slice="web", name="vm3", flavor="cirros"))
+    stored = web.data()["slices"]["1000"]
+    assert stored["vms"][1]["interfaces"][1]["tx_kbps"] == 500
+    assert stored["vms"][1]["interfaces"][1]["up"] is False
+    assert {key: stored["links"][0][key] for key in ("mtu", "qinq", "forward_bpdu")} == {
+        "mtu": 1400,
+        "qinq": True,
+        "forward_bpdu": True,
+    }
+    assert stored["networks"][0]["mtu"] == 1300
+    assert not ok(web("vm", slice="web", name="vm2", interfaces=limits))["changed"]
+    assert not ok(web("link", slice="web", link_id=1, mtu=1400))["changed"]
+    ok(web("link", slice="web", link_id=1, mtu=1500, qinq=False, forward_bpdu=False))
+    ok(web("vm", slice="web", name="vm2", interfaces=[]))
+    stored = web.data()["slices"]["1000"]
+    assert stored["links"][0].keys() & {"mtu", "qinq", "forward_bpdu"} == set()
+    assert stored["vms"][1]["interfaces"][1].keys() == {"name", "vlan_id", "mac", "ip_config", "link_id"}
+
+
+def test_limits_go_with_the_interface_that_a_step_takes_away(web: Door) -> None:
+    ok(web("link", slice="web", name="second", endpoints=["vm1", "vm2"]))
+    ok(web("vm", slice="web", name="vm2", interfaces=[{"name": "eth2", "rx_kbps": 5}]))
+    ok(web("link", slice="web", name="second", state="absent"))
+    assert [each["name"] for each in web.data()["slices"]["1000"]["vms"][1]["interfaces"]] == ["eth0", "eth1"]
+    refused = web("vm", slice="web", name="vm2", interfaces=[{"name": "eth2", "rx_kbps": 5}])
+    assert refused["msg"] == "VM web/vm2: it has no interface eth2; its interfaces are eth0, eth1"

@@ -26,6 +26,19 @@ def test_a_line_an_object() -> None:
     ]
 
 
+def test_what_is_said_of_peers_and_of_a_way_out() -> None:
+    lan = {"name": "lan", "members": ["vm2"], "gateway": True}
+    held = cluster()
+    old = put(held, topology(networks=[lan]))
+    new = put(held, topology(networks=[{**lan, "nat": True}], peers=True))
+    lines = slice_lines(new)
+    assert lines[0] == "slice web (1000): owner admin, VLAN pool 100–119, peers on VLAN 400"
+    assert lines[-1] == (
+        "network web/lan: VLAN 101, CIDR 192.168.101.0/24, gateway 192.168.101.1, DHCP off, NAT on, members vm2:eth2"
+    )
+    assert [each["reasons"] for each in changes(old, new)["changed"]] == [["peers off → on"], ["NAT off → on"]]
+
+
 def test_the_table() -> None:
     one = put(cluster(), topology())
     one.vms[0].status, one.vms[0].pid = "running", "4821"

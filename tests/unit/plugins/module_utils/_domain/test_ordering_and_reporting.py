@@ -85,8 +85,63 @@ def test_the_order_of_a_worker() -> None:
         {
             "slice_id": 1000,
             "reservations": [{"vm_id": 1001, "name": "vm1", "mac": "52:54:00:03:e9:00", "ip": "10.60.7.101"}],
+            "networks": [],
         }
     ]
+
+
+def test_networks_that_want_something_of_the_network_node_are_on_its_order() -> None:
+    held = cluster()
+    members = ["vm1:eth2", "vm2:eth2"]
+    networks = [
+        {"name": "out", "members": members, "gateway": True, "dhcp_enabled": True, "nat": True},
+        {"name": "quiet", "members": ["vm2:eth3"], "cidr": "10.0.0.0/24", "dhcp_enabled": True},
+        {"name": "bare", "members": ["vm1:eth3"]},
+        {"name": "empty", "gateway": True},
+    ]
+    one = put(held, topology(networks=networks))
+    order = work_orders(held, [one], "/x")["network_node"]["slices"][0]["networks"]
+    assert order == [
+        {
+            "vlan_id": 101,
+            "name": "out",
+            "cidr": "192.168.101.0/24",
+            "server_ip": "192.168.101.1",
+            "gateway": True,
+            "dhcp_range": "192.168.101.10,192.168.101.250",
+            "nat": True,
+            "members": [{"name": "vm1", "mac": "52:54:00:03:e9:02"}, {"name": "vm2", "mac": "52:54:00:03:ea:02"}],
+        },
+        {
+            "vlan_id": 102,
+            "name": "quiet",
+            "cidr": "10.0.0.0/24",
+            "server_ip": "10.0.0.1",
+            "gateway": False,
+            "dhcp_range": "10.0.0.10,10.0.0.250",
+            "nat": False,
+            "members": [{"name": "vm2", "mac": "52:54:00:03:ea:03"}],
+        },
+    ]
+    for each in one.vms:
+        each.status = "deleting"
+    assert work_orders(held, [one], "/x")["network_node"]["slices"][0]["networks"] == []
+
+
+def test_a_stored_network_whose_subnet_is_none_is_refused() -> None:
+    held = cluster()
+    one = put(held, topology(networks=[{"name": "lan", "members": ["vm1"], "dhcp_enabled": True}]))
+    one.networks[0].cidr = "nonsense"
+    with pytest.raises(Refused, match="a network is stored with cidr 'nonsense', which is no IPv4 network"):
+        work_orders(held, [one], "/x")
+
+
+def test_peers_of_a_slice_are_told_to_its_workers() -> None:
+    held = cluster()
+    one = put(held, topology(peers=True))
+    assert [order["slices"][0]["peers"] for order in work_orders(held, [one], "/x")["workers"].values()] == [
+        [{"mac": "52:54:00:03:e9:00", "address": "10.60.7.101"}]
+    ] * 2
 
 
 def test_what_is_deleted_is_on_no_order() -> None:
@@ -98,7 +153,7 @@ def test_what_is_deleted_is_on_no_order() -> None:
     assert [order["slices"] for order in orders["workers"].values()] == [
         [{"slice_id": 1000, "peers": [], "vms": []}]
     ] * 2
-    assert orders["network_node"]["slices"] == [{"slice_id": 1000, "reservations": []}]
+    assert orders["network_node"]["slices"] == [{"slice_id": 1000, "reservations": [], "networks": []}]
 
 
 def test_an_image_is_ordered_once_however_many_stand_on_it() -> None:

@@ -226,6 +226,27 @@ def test_types_that_make_no_sense(fields: dict[str, Any], reason: str) -> None:
             {"dhcp_enabled": True, "gateway_ip": "192.168.101.20"},
             "dhcp_range 192.168.101.10 to 192.168.101.250 holds the gateway 192.168.101.20; give another range",
         ),
+        (
+            {"dhcp_enabled": True, "gateway": True, "cidr": "10.0.0.0/24", "dhcp_range": "10.0.0.1,10.0.0.9"},
+            "dhcp_range 10.0.0.1 to 10.0.0.9 holds the gateway 10.0.0.1; give another range",
+        ),
+        (
+            {"dhcp_enabled": True, "gateway_ip": "10.0.0.20", "cidr": "10.0.0.0/24"},
+            "dhcp_range 10.0.0.10 to 10.0.0.250 holds the gateway 10.0.0.20; give another range",
+        ),
+        (
+            {"dhcp_enabled": True, "cidr": "10.0.0.0/24", "dhcp_range": "10.0.0.1,10.0.0.9"},
+            "dhcp_range 10.0.0.1 to 10.0.0.9 holds 10.0.0.1, which the DHCP server has; give another range",
+        ),
+        (
+            {"dhcp_enabled": True, "cidr": "10.0.0.0/24", "dhcp_range": "10.0.1.1,10.0.0.9"},
+            "dhcp_range 10.0.1.1 is not in 10.0.0.0/24",
+        ),
+        (
+            {"dhcp_enabled": True, "cidr": "10.0.0.0/30"},
+            "cidr 10.0.0.0/30 has 2 addresses, and is asked for 2 members and a DHCP server",
+        ),
+        ({"nat": True}, "nat is true, and gateway is false; the way out leads by the gateway"),
     ],
 )
 def test_networks_that_make_no_sense(fields: dict[str, Any], reason: str) -> None:
@@ -243,6 +264,36 @@ def test_overlapping_subnets_are_refused() -> None:
         "slice web: 10.1.9.0/24 of network b overlaps 10.1.0.0/16 of network a",
         "slice web: 10.60.7.8/29 of network c overlaps 10.60.7.0/24 of the management network",
     ]
+
+
+def test_no_network_with_a_way_out_overlaps_the_infrastructure() -> None:
+    networks = [
+        {"name": "a", "cidr": "10.0.0.0/16", "gateway": True, "nat": True},
+        {"name": "b", "cidr": "192.0.2.0/24", "gateway": True},
+    ]
+    held = roomy()
+    with pytest.raises(Refused) as caught:
+        put(held, topology(networks=networks), infrastructure=("10.0.10.0/24", "192.0.2.11/32"))
+    assert caught.value.reasons == [
+        "slice web: network a: 10.0.0.0/16 overlaps 10.0.10.0/24 of the infrastructure, and nat is true"
+    ]
+    with pytest.raises(Refused, match=r"infrastructure network '10\.0\.10\.3/24' is no IPv4 network"):
+        put(held, topology(), infrastructure=("10.0.10.3/24",))
+
+
+def test_a_way_out_is_stored_only_where_there_is_one() -> None:
+    held = roomy()
+    lan = {"name": "lan", "members": ["vm1"], "gateway": True}
+    assert put(held, topology(networks=[{**lan, "nat": True}])).networks[0].to_dict()["nat"] is True
+    assert "nat" not in put(held, topology(networks=[lan])).networks[0].to_dict()
+
+
+def test_peers_are_stored_only_where_they_meet() -> None:
+    held = roomy()
+    assert put(held, topology(peers=True)).to_dict()["peers"] is True
+    assert put(held, topology(append=True)).extra["peers"] is True
+    assert put(held, topology(peers=False, append=True)).extra.get("peers") is None
+    assert "peers" not in put(held, topology()).to_dict()
 
 
 def test_a_gateway_and_dhcp_by_choice() -> None:

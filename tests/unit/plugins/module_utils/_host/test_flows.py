@@ -167,6 +167,14 @@ def test_host_that_is_the_network_node_as_well():
     assert walk(known, **ip((GATEWAY_MAC, "10.60.7.1"), A[0], 1, dl_vlan="400")) == "drop"
 
 
+def test_the_network_nodes_own_port_in_a_slices_network_is_as_transparent_as_a_link():
+    mark = {"cloudrepo-services": "1000"}
+    port = Port("net_101", "br-int", tag=101, vlan_mode="access", external_ids=mark, number=1004, kind="internal")
+    known = rules(Switch({"br-int": "system"}, {"trunk0": TRUNK, "net_101": port}))
+
+    assert walk(known, in_port="1004", dl_src="02:01:00:00:00:65", dl_dst=BROADCAST, kind="arp") == "NORMAL"
+
+
 def test_host_without_an_uplink_keeps_to_itself():
     known = rules(Switch({"br-int": "system"}), peers=True)
 
@@ -244,3 +252,66 @@ def test_orders_with_false_addresses_are_refused():
         "slice 1000: 'y' of a peer is not an IPv4 address",
         f"MAC {A[0]} is listed twice",
     ]
+
+
+def on_link(*ports: dict[str, Any], switch: Switch = WORKER) -> frozenset[Flow]:
+    """The flows of a link on VLAN 100 with as many ports here, from 1000 up, each with its settings."""
+    order = read_slices(
+        [
+            {
+                "slice_id": 1000,
+                "vms": [vm(1001, interfaces=[{**nic(1001, i, A[0], 100), **each} for i, each in enumerate(ports)])],
+            }
+        ],
+        state_dir=STATE_DIR,
+    )
+    numbers = ovs.plan_access_ports(order, switch, bridge="br-int").numbers
+    shared = flows.shared_flows(switch, bridge="br-int", management=MANAGEMENT)
+    return shared | flows.slice_flows(order[0], numbers, switch, bridge="br-int")
+
+
+BPDUS = {
+    "STP": "01:80:c2:00:00:00",
+    "LACP": "01:80:c2:00:00:02/ff:ff:ff:ff:ff:fe",
+    "LLDP": "01:80:c2:00:00:0e",
+}
+ON_LINK = "push_vlan:0x8100,set_field:4196->vlan_vid,output:1"
+
+
+@pytest.mark.parametrize("mac", BPDUS.values(), ids=BPDUS)
+def test_bpdus_pass_where_a_link_asks_for_it(mac):
+    known = on_link({"forward_bpdu": True}, {"forward_bpdu": True})
+
+    assert walk(known, in_port="1000", dl_dst=mac) == f"output:1001,{ON_LINK}"
+    assert walk(known, in_port="1", dl_vlan="100", dl_dst=mac) == "pop_vlan,output:1000,output:1001"
+    # What NORMAL does with them is to drop them.
+    assert walk(known, in_port="1000", dl_vlan="7", dl_dst=mac) == "NORMAL"
+    assert walk(known, in_port="1", dl_vlan="101", dl_dst=mac) == "NORMAL"
+    assert walk(on_link({}, {}), in_port="1000", dl_dst=mac) == "NORMAL"
+
+
+def test_pause_frames_never_pass():
+    known = on_link({"forward_bpdu": True}, {"forward_bpdu": True})
+    assert walk(known, in_port="1000", dl_dst="01:80:c2:00:00:01") == "NORMAL"
+
+
+def test_bpdus_of_one_port_without_a_trunk_go_nowhere():
+    known = on_link({"forward_bpdu": True}, switch=Switch({"br-int": "system"}))
+    assert walk(known, in_port="1000", dl_dst=BPDUS["STP"]) == "drop"
+
+
+def test_tagged_bpdus_pass_with_qinq():
+    known = on_link({"forward_bpdu": True, "qinq": True})
+    assert walk(known, in_port="1000", dl_vlan="7", dl_dst=BPDUS["STP"]) == ON_LINK
+
+
+def test_what_a_vm_sends_goes_through_its_meter():
+    known = on_link({"tx_kbps": 100, "forward_bpdu": True}, {})
+
+    assert walk(known, in_port="1000", dl_dst=B[0]) == "meter:1000,NORMAL"
+    assert walk(known, in_port="1000", dl_dst=BPDUS["STP"]) == f"meter:1000,{ON_LINK}"
+    assert walk(known, in_port="1001", dl_dst=A[0]) == "NORMAL"
+    guarded = on_link({"tx_kbps": 100, "vlan_id": 400, "address": A[1]})
+    (first,) = [flow for flow in guarded if flow.in_port == 1000 and flow.table == 0]
+    assert (first.actions, first.meter) == ("meter:1000,goto_table:1", 1000)
+    assert walk(guarded, **ip(A, GATEWAY_MAC)) == TO_TRUNK

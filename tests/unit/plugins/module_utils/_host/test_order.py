@@ -44,6 +44,15 @@ def test_macs_are_written_small():
         ({"interfaces": [{**nic(1001, 0, 5), "name": 'eth"'}]}, "interface name"),
         ({"interfaces": [{**nic(1001, 0, 5), "mac": "52:54"}]}, "MAC"),
         ({"interfaces": [nic(1001, 0, 4095)]}, "VLAN 4095"),
+        ({"interfaces": [{**nic(1001, 0, 5), "mtu": 60}]}, "MTU 60 of eth0 is not between 68 and 65521"),
+        ({"interfaces": [{**nic(1001, 0, 5), "tx_kbps": 0}]}, "tx_kbps 0 of eth0 is not between 1 and 100000000"),
+        ({"interfaces": [{**nic(1001, 0, 5), "rx_kbps": -1}]}, "rx_kbps -1 of eth0 is not between 1 and 100000000"),
+        ({"interfaces": [{**nic(1001, 0, 5), "delay_ms": -1}]}, "delay_ms -1 of eth0 is not between 0 and 60000"),
+        (
+            {"interfaces": [{**nic(1001, 0, 5), "loss_percent": 101}]},
+            "loss_percent 101 of eth0 is not between 0 and 100",
+        ),
+        ({"interfaces": [{**nic(1001, 0, 5), "jitter_ms": 2}]}, "jitter_ms 2 of eth0 has no delay_ms to vary"),
         ({"interfaces": [nic(1001, 0, 5), nic(1001, 0, 5)]}, "tap tap_1001_eth0 is listed twice"),
     ],
 )
@@ -63,3 +72,10 @@ def test_slices_without_vms_are_kept():
     (order,) = read_slices([{"slice_id": 1000, "vms": []}], state_dir=STATE_DIR)
 
     assert order.vms == ()
+
+
+def test_interface_that_is_down_stays_on_its_vlan():
+    (read,) = all_vms(orders(vm(interfaces=[{**nic(1001, 0, 5), "up": False}, nic(1001, 1, 5), nic(1001, 2, None)])))
+
+    assert read.links_down == ("eth0", "eth2")
+    assert read.interfaces[0].vlan_id == 5

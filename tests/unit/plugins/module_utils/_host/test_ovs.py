@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,13 +12,16 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ovs, ovsdb
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.ovs import ALL_VLANS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.ovsdb import VSCTL, Port, Switch
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.services import read_links, read_services
 
 from .fakes import (
     FakeRunner,
     UnexpectedCommand,
+    nic,
     orders,
     vm,
 )
+from .test_services import LAN
 
 IDS = {"cloudrepo-slice": "1000", "cloudrepo-vm": "1001", "cloudrepo-interface": "eth0", "cloudrepo-link": "100"}
 GOOD = Port("tap_1001_eth0", "br-int", tag=100, vlan_mode="access", external_ids=IDS, number=1000, live_number=1000)
@@ -39,6 +43,21 @@ TRUNK = {"name": "trunk0", "type": "system", "vlan_id": None}
 GATEWAY = {"name": "gw400", "type": "internal", "vlan_id": 400}
 
 
+def test_ports_in_networks_are_not_those_of_vms():
+    links = read_links("169.254.64.0/24")
+    services = read_services([{"slice_id": 1000, "networks": [LAN]}], links=links)
+    todo = ovs.plan_network_ports(services, switch(GOOD), bridge="br-int")
+    port = Port("net_101", "br-int", 101, "access", (), {"cloudrepo-services": "1000"}, "internal", 1001)
+    assert (todo.add, todo.remove) == ((port,), ())
+    assert todo.commands[-1] == ["set", "Interface", "net_101", "type=internal", "ofport_request=1001"]
+    have = switch(GOOD, replace(port, live_number=1001))
+    assert not ovs.plan_network_ports(services, have, bridge="br-int").changed
+    none = read_services([{"slice_id": 1000}], links=links)
+    assert ovs.plan_network_ports(none, have, bridge="br-int").remove == (have.ports["net_101"],)
+    # Nor does a worker's order for the same slice, on a host that is both, take it away.
+    assert access(have, 100).remove == ()
+
+
 def table(*headings: str, rows: list[list[Any]]) -> str:
     return json.dumps({"headings": headings, "data": rows})
 
@@ -49,19 +68,31 @@ def test_database_is_read_in_one_call():
         rows=[["br-int", ["set", [["uuid", "p1"], ["uuid", "p2"]]], "", "secure"]],
     )
     text += "\n" + table(
-        *("_uuid", "name", "tag", "vlan_mode", "trunks", "external_ids", "interfaces"),
+        *("_uuid", "name", "tag", "vlan_mode", "trunks", "external_ids", "interfaces", "qos", "other_config"),
         rows=[
-            [["uuid", "p1"], "tap_1", 100, "access", ["set", []], ["map", [["a", "b"]]], ["uuid", "i1"]],
-            [["uuid", "p2"], "gw", ["set", []], ["set", []], ["set", [2, 1]], ["map", []], ["uuid", "i2"]],
+            [
+                *(["uuid", "p1"], "tap_1", 100, "access", ["set", []], ["map", [["a", "b"]]], ["uuid", "i1"]),
+                *(["uuid", "q2"], ["map", [["qinq-ethtype", "802.1q"]]]),
+            ],
+            [
+                *(["uuid", "p2"], "gw", ["set", []], ["set", []], ["set", [2, 1]], ["map", []], ["uuid", "i2"]),
+                *(["uuid", "q1"], ["map", []]),
+            ],
         ],
     )
     text += "\n" + table(
         *("_uuid", "type", "ofport", "ofport_request"),
         rows=[[["uuid", "i1"], "", 1000, 1000], [["uuid", "i2"], "internal", -1, ["set", []]]],
     )
+    mark = ["map", [["cloudrepo-limits", "true"]]]
+    text += "\n" + table(
+        *("_uuid", "type", "external_ids"),
+        rows=[[["uuid", "q1"], "linux-noop", ["map", []]], [["uuid", "q2"], "linux-noop", mark]],
+    )
     runner = FakeRunner().tell(*VSCTL, "--format=json", stdout=text)
 
     assert ovsdb.observe(runner) == Switch(
+        hands_off="q2",
         bridges={"br-int": "system"},
         ports={
             "tap_1": Port(
@@ -71,6 +102,8 @@ def test_database_is_read_in_one_call():
                 external_ids={"a": "b"},
                 number=1000,
                 live_number=1000,
+                own_qdisc=True,
+                tunnel_ethertype="802.1q",
             ),
             "gw": Port("gw", "br-int", trunks=(1, 2), kind="internal", live_number=-1),
         },
@@ -249,3 +282,115 @@ def test_bridge_without_flows_may_be_told_to_drop():
         name="br-int", datapath_type=None, ports=[], have=same, present=True, fail_mode="secure"
     ).changed
     assert not bridge(same).changed
+
+
+def shaped(have: Switch, **settings: Any) -> ovs.PortPlan:
+    """The plan for an interface with these settings on VLAN 100."""
+    return ovs.plan_access_ports(
+        orders(vm(1001, interfaces=[{**nic(1001, 0, 100, 100), **settings}])), have, bridge="br-int"
+    )
+
+
+def test_switch_keeps_its_hands_off_a_tap_with_limits():
+    todo = shaped(switch(GOOD), rx_kbps=100)
+    made = [["--id=@hands_off", "create", "QoS", "type=linux-noop", "external_ids:cloudrepo-limits=true"]]
+
+    assert todo.commands[:-1] == made
+    assert "qos=@hands_off" in todo.commands[1]
+    assert todo.after == [
+        "port tap_1001_eth0: access VLAN 100 on br-int, queueing ours",
+    ]
+
+
+def test_one_row_serves_all_taps_with_limits():
+    have = Switch({"br-int": "system"}, {GOOD.name: GOOD}, hands_off="a-uuid")
+    todo = shaped(have, delay_ms=5)
+
+    assert [command[0] for command in todo.commands] == ["set"]
+    assert "qos=a-uuid" in todo.commands[0]
+
+
+def test_switch_gets_the_tap_back_without_limits():
+    old = Port(**{**vars(GOOD), "own_qdisc": True})
+
+    assert shaped(switch(old), tx_kbps=100).commands[-1] == ["clear", "Port", "tap_1001_eth0", "qos"]
+    assert not shaped(switch(old), rx_kbps=100).changed
+    assert not shaped(switch(GOOD), tx_kbps=100).changed
+
+
+def test_guests_own_tags_pass_below_the_links():
+    todo = shaped(switch(GOOD), qinq=True)
+
+    assert todo.commands[0][3:6] == ["vlan_mode=dot1q-tunnel", "tag=100", "other_config:qinq-ethtype=802.1q"]
+    assert todo.after == ["port tap_1001_eth0: dot1q-tunnel VLAN 100 on br-int"]
+    tunnel = Port(**{**vars(GOOD), "vlan_mode": "dot1q-tunnel", "tunnel_ethertype": "802.1q"})
+    assert not shaped(switch(tunnel), qinq=True).changed
+    assert shaped(switch(tunnel)).commands[0][3] == "vlan_mode=access"
+    drifted = Port(**{**vars(tunnel), "tunnel_ethertype": None})
+    assert shaped(switch(drifted), qinq=True).before == [
+        "port tap_1001_eth0: dot1q-tunnel VLAN 100 on br-int, outer tag as the switch has it"
+    ]
+
+
+def test_uplink_carries_no_untagged_traffic():
+    todo = bridge(switch(), TRUNK)
+
+    assert "vlan_mode=trunk" in todo.commands[1]
+    assert "trunks=1-4094" in todo.commands[1]
+    assert not any(word.startswith("tag=") for word in todo.commands[1])
+
+
+def test_vlans_are_told_in_ranges():
+    assert ovsdb.ranges([400, 101, 100, 103]) == "100-101,103,400"
+
+
+MARKED = Port(
+    "trunk0", "br-int", vlan_mode="trunk", trunks=ALL_VLANS, external_ids={ovs.INFRASTRUCTURE: "true"}, number=1
+)
+
+
+def pruned(have: Switch, *vlan_ids: int | None) -> ovs.PortPlan:
+    return ovs.plan_access_ports(orders(vm(1001, *vlan_ids)), have, bridge="br-int", prune_vlans=True)
+
+
+def trunk_of(todo: ovs.PortPlan) -> list[str]:
+    return [word for command in todo.commands if command[2] == "trunk0" for word in command if "trunks" in word]
+
+
+def test_trunk_carries_what_ports_on_the_bridge_are_on():
+    other = Port("tap_2001_eth1", "br-int", tag=140, vlan_mode="access", external_ids={"cloudrepo-slice": "2000"})
+    theirs = Port("lab0", "br-int", vlan_mode="trunk", trunks=(7, 8))
+    todo = pruned(switch(MARKED, other, theirs), 100)
+
+    # In the transaction that brings the port.
+    assert trunk_of(todo) == ["trunks=7-8,100,140,400"]
+    assert ["add-port", "br-int", "tap_1001_eth0"] in todo.commands
+    assert todo.after[-1] == "port trunk0: trunk, trunks 7-8,100,140,400 on br-int"
+
+
+def test_vlan_leaves_the_trunk_with_its_last_port():
+    small = Port(**{**vars(MARKED), "trunks": (100, 400)})
+
+    assert not pruned(switch(small, GOOD), 100).changed
+    todo = pruned(switch(small, GOOD))
+    assert trunk_of(todo) == ["trunks=400"]
+    assert todo.commands[0] == ["del-port", "br-int", "tap_1001_eth0"]
+    assert trunk_of(pruned(switch(small, GOOD), 101)) == ["trunks=101,400"]
+
+
+def test_trunk_is_left_alone_unless_it_is_pruned():
+    assert not access(switch(MARKED, GOOD), 100).changed
+
+
+def test_bridge_leaves_a_pruned_trunk_as_it_is():
+    small = switch(Port(**{**vars(MARKED), "trunks": (100, 400)}))
+    ports = [TRUNK]
+
+    def plan(have: Switch, *, prune_vlans: bool) -> ovs.BridgePlan:
+        return ovs.plan_bridge(
+            name="br-int", datapath_type=None, ports=ports, have=have, present=True, prune_vlans=prune_vlans
+        )
+
+    assert not plan(small, prune_vlans=True).changed
+    assert plan(small, prune_vlans=False).after == ["port trunk0: trunk, trunks 1-4094 on br-int"]
+    assert plan(switch(), prune_vlans=True).after == ["port trunk0: trunk, trunks 1-4094 on br-int"]

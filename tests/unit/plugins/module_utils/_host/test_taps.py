@@ -11,7 +11,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import taps
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.taps import DOOMED_GROUP, Devices, Tap
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
-from .fakes import FakeRunner, orders, vm
+from .fakes import FakeRunner, nic, orders, vm
 
 UID = 998
 
@@ -33,14 +33,16 @@ def devices(*found: Tap, **others: int) -> Devices:
 
 def test_devices_are_read_from_sysfs(tmp_path):
     device(tmp_path, "lo", netdev_group=0, flags="0x9")
-    device(tmp_path, "tap_1001_eth0", netdev_group=1000, tun_flags="0x1802", owner=UID, flags="0x1183", carrier=1)
+    device(
+        tmp_path, "tap_1001_eth0", netdev_group=1000, tun_flags="0x1802", owner=UID, flags="0x1183", carrier=1, mtu=1400
+    )
     device(tmp_path, "tap_1002_eth0", netdev_group=1000, tun_flags="0x1002", owner=-1, flags="0x1002")
     device(tmp_path, "tun0", netdev_group=7, tun_flags="0x1001")
     (tmp_path / "bonding_masters").write_text("")
 
     assert taps.observe(str(tmp_path)) == Devices(
         taps={
-            "tap_1001_eth0": Tap("tap_1001_eth0", 1000, UID, busy=True, plugged=True),
+            "tap_1001_eth0": Tap("tap_1001_eth0", 1000, UID, busy=True, plugged=True, mtu=1400),
             "tap_1002_eth0": Tap("tap_1002_eth0", 1000, -1, up=False, persistent=False, arp=True),
         },
         others={"lo": 0, "tun0": 7},
@@ -145,3 +147,23 @@ def test_tap_that_no_switch_has_open_is_unplugged():
 
     assert not todo.changed
     assert todo.unplugged == {"tap_1001_eth0"}
+
+
+def test_mtu_is_that_of_the_link():
+    order = orders(vm(1001, interfaces=[{**nic(1001, 0, 100), "mtu": 9000}, nic(1001, 1, 100)]))
+    runner = FakeRunner().tell("ip")
+    taps.apply_present(taps.plan(order, Devices(), owner=UID), runner)
+    assert "link set dev tap_1001_eth0 mtu 9000 arp off group 1000 up\n" in (runner.stdins[0] or "")
+    assert "link set dev tap_1001_eth1 arp off group 1000 up\n" in (runner.stdins[0] or "")
+
+    have = devices(tap("tap_1001_eth0", busy=True), Tap("tap_1001_eth1", 1000, UID, busy=True, plugged=True, mtu=1400))
+    todo = taps.plan(order, have, owner=UID)
+    taps.apply_present(todo, runner)
+    assert runner.stdins[1] == (
+        "link set dev tap_1001_eth0 mtu 9000 arp off group 1000 up\n"
+        "link set dev tap_1001_eth1 mtu 1500 arp off group 1000 up\n"
+    )
+    assert todo.after == [
+        "tap tap_1001_eth0: up, group 1000, owner 998, MTU 9000",
+        "tap tap_1001_eth1: up, group 1000, owner 998",
+    ]

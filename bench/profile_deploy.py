@@ -1,0 +1,148 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where the time of a deploy goes, and what memory it takes, from one deploy that is not among the timed ones.
+
+Ansible's part comes from stamps of a callback (callback_plugins/stamps.py); what happens on a worker from the module
+itself, which returns C(timings_s), the seconds of each of its stages. A call's own cost is what is left of it: its way
+to the host, Python's start there, and the way back.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab import FOLDER, HERE, Lab, topologies
+from measuring import Cost, Memory, run
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a host did in a play: seconds of the system's clock, and of its stages if the module tells them."""
+
+    play: int
+    host: str
+    name: str
+    begin: float
+    end: float
+    stages_s: Mapping[str, float]
+
+    @property
+    def took_s(self) -> float:
+        return self.end - self.begin
+
+
+@dataclass(frozen=True)
+class Stamped:
+    """A run of a playbook with its stamps, between its start and its end."""
+
+    begin: float
+    stamps: list[dict[str, Any]]
+    end: float
+    cost: Cost
+
+    @property
+    def plays(self) -> list[tuple[str, float, float]]:
+        """The plays: name, begin, end."""
+        found = [(stamp["name"], stamp["at"]) for stamp in self.stamps if stamp["event"] == "play"]
+        ends = [at for _name, at in found[1:]] + [self.stamps[-1]["at"]]
+        return [(name, at, end) for (name, at), end in zip(found, ends)]
+
+    @property
+    def tasks(self) -> list[Task]:
+        """What hosts did, in the order that it ended."""
+        play = -1
+        begun: dict[tuple[str, str], float] = {}
+        found = []
+        for stamp in self.stamps:
+            if stamp["event"] == "play":
+                play += 1
+            elif stamp["event"] == "task_begins":
+                begun[stamp["host"], stamp["task"]] = stamp["at"]
+            elif stamp["event"] == "task_ends":
+                host, name = stamp["host"], stamp["task"]
+                begin = begun.pop((host, name), stamp["at"])  # meta tasks do not begin
+                found.append(Task(play, host, name.rpartition(" : ")[2], begin, stamp["at"], stamp["timings_s"]))
+        return found
+
+
+def profile(lab: Lab, size: int) -> dict[str, Any]:
+    """Return C(parts), seconds by what they went to, C(connection_s), C(empty_call_s) and C(together_mib)."""
+    disconnect()
+    pings = stamped(lab, str(HERE / "empty_plays.yml"))
+    first, second = (max(task.took_s for task in pings.tasks if task.play == play) for play in (0, 1))
+    memory = Memory()
+    deploy = stamped(lab, "cloudrepo.slices.deploy", memory=memory, slices=topologies(size))
+    lab.playbook("cloudrepo.slices.delete", slice_all=True)
+    return {
+        "parts": parts(deploy),
+        "connection_s": round(first - second, 3),
+        "empty_call_s": round(second, 3),
+        "together_mib": round(memory.peak_mib, 1),
+    }
+
+
+def stamped(
+    lab: Lab,
+    playbook: str,
+    *,
+    memory: Memory | None = None,
+    environment: Mapping[str, str] | None = None,
+    **variables: Any,
+) -> Stamped:
+    """Run a playbook with stamps."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "stamps"
+        begin = time.time()
+        cost = run(
+            lab.playbook_command(playbook, **variables),
+            environment={
+                "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
+                "ANSIBLE_CALLBACKS_ENABLED": "stamps",
+                "BENCH_STAMPS": str(file),
+                **(environment or {}),
+            },
+            started=memory.watch if memory else lambda _pid: None,
+        )
+        end = time.time()
+        if memory:
+            memory.stop()
+        stamps = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    return Stamped(begin, stamps, end, cost)
+
+
+def disconnect() -> None:
+    """Close the connections that Ansible keeps open."""
+    for socket in (FOLDER / "cp").glob("*"):
+        subprocess.run(
+            ["ssh", "-F", "none", "-o", f"ControlPath={socket}", "-O", "exit", "lab"], check=False, capture_output=True
+        )
+
+
+def parts(deploy: Stamped) -> list[list[Any]]:
+    """Return what the time of a deploy went to, as pairs of a phrase and seconds; together they are all of it.
+
+    Of the play that hosts carry out side by side it is the path of the host that was ready last.
+    """
+    plays = deploy.plays
+    found = {"Ansible starts": plays[0][1] - deploy.begin}
+    for number, (play, begin, end) in enumerate(plays):
+        if number in (0, len(plays) - 1):
+            found[f"play “{play}”"] = end - begin
+            continue
+        own = [task for task in deploy.tasks if task.play == number]
+        path = [task for task in own if task.host == own[-1].host]
+        for task in path:
+            for stage, seconds in task.stages_s.items():
+                found[f"{task.name}: {stage}"] = seconds
+            words = f"{task.name}: the call itself" if task.stages_s else task.name
+            found[words] = found.get(words, 0) + task.took_s - sum(task.stages_s.values())
+        found[f"play “{play}”: between tasks"] = end - begin - sum(task.took_s for task in path)
+    found["Ansible ends"] = deploy.end - plays[-1][2]
+    return [[what, round(seconds, 3)] for what, seconds in found.items() if seconds >= 0.0005]

@@ -1,0 +1,110 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is measured: groups of rows that follow each other, each leaving the lab as it found it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from lab import FOLDER, HERE, WORKERS, Lab, topologies, vm
+from measuring import CannotMeasure, Cost
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing to measure, and how many VMs and ports there are once it is done."""
+
+    name: str
+    action: Callable[[], Cost]
+    vms: int
+    ports: int
+    changes_nothing: bool = False
+    by_ansible: bool = True
+
+
+def floor(lab: Lab, size: int) -> Iterator[Row]:
+    script = (HERE / "floor.sh").read_text(encoding="utf-8")
+    share = size // len(WORKERS)
+
+    def by_hand(action: str) -> Cost:
+        return lab.on_workers(script, f"{action} {share} {{vlan}} {lab.base}")
+
+    yield Row("floor", lambda: by_hand("up"), size, size, by_ansible=False)
+    yield Row("floor_delete", lambda: by_hand("down"), 0, 0, by_ansible=False)
+
+
+def empty_plays(lab: Lab, _size: int) -> Iterator[Row]:
+    yield Row("empty_plays", lambda: lab.playbook(str(HERE / "empty_plays.yml")), 0, 0, changes_nothing=True)
+
+
+def ours(lab: Lab, size: int) -> Iterator[Row]:
+    slices = topologies(size)
+    one_more = [{**slices[0], "vms": [*slices[0]["vms"], vm("more")]}]
+    database = FOLDER / "database.yaml"
+
+    def again() -> Cost:
+        before = database.stat()
+        cost = lab.playbook("cloudrepo.slices.deploy", slice_all=True)
+        after = database.stat()
+        if (before.st_ino, before.st_mtime_ns) != (after.st_ino, after.st_mtime_ns):
+            raise CannotMeasure("could not measure: deploying again with nothing to do wrote the database")
+        return cost
+
+    yield Row("deploy", lambda: lab.playbook("cloudrepo.slices.deploy", slices=slices), size, size)
+    yield Row("again", again, size, size, changes_nothing=True)
+    yield Row("add_one", lambda: lab.playbook("cloudrepo.slices.deploy", slices=one_more), size + 1, size)
+    yield Row("delete", lambda: lab.playbook("cloudrepo.slices.delete", slice_all=True), 0, 0)
+
+
+def task_per_vm(lab: Lab, size: int) -> Iterator[Row]:
+    yield from _others(lab, size, "task_per_vm")
+
+
+def community_libvirt(lab: Lab, size: int) -> Iterator[Row]:
+    yield from _others(lab, size, "community_libvirt")
+
+
+def _others(lab: Lab, size: int, name: str) -> Iterator[Row]:
+    def play() -> Cost:
+        return lab.playbook(str(HERE / f"{name}.yml"), bench_share=size // len(WORKERS), bench_base=lab.base)
+
+    yield Row(name, play, size, size)
+    yield Row(f"{name}_again", play, size, size, changes_nothing=True)
+    lab.tidy()
+
+
+def virsh(lab: Lab, size: int) -> Iterator[Row]:
+    domain = (HERE / "domain.xml").read_text(encoding="utf-8").replace("'", '"')
+    script = f"domain='{domain}'\n" + (HERE / "virsh.sh").read_text(encoding="utf-8")
+    share = size // len(WORKERS)
+    yield Row("virsh", lambda: lab.on_workers(script, f"{share} {{vlan}} {lab.base}"), size, size, by_ansible=False)
+    lab.tidy()
+
+
+GROUPS: dict[str, tuple[Callable[[Lab, int], Iterator[Row]], tuple[str, ...]]] = {
+    "floor": (floor, ("floor", "floor_delete")),
+    "empty_plays": (empty_plays, ("empty_plays",)),
+    "deploy": (ours, ("deploy", "again", "add_one", "delete")),
+    "task_per_vm": (task_per_vm, ("task_per_vm", "task_per_vm_again")),
+    "community_libvirt": (community_libvirt, ("community_libvirt", "community_libvirt_again")),
+    "virsh": (virsh, ("virsh",)),
+}
+NAMES = tuple(name for _group, names in GROUPS.values() for name in names)
+
+
+def check(row: Row, cost: Cost, lab: Lab) -> None:
+    """Hold what a row made against what it should have made.
+
+    Raises:
+        CannotMeasure: it is not the same.
+    """
+    if row.changes_nothing and re.search(r"changed=[1-9]", cost.said):
+        raise CannotMeasure(f"could not measure: {row.name} changed something:\n{cost.said[-4000:]}")
+    vms, ports = lab.count()
+    if (vms, ports) != (row.vms, row.ports):
+        raise CannotMeasure(
+            f"could not measure: after {row.name} there are {vms} VMs and {ports} ports, "
+            f"and {row.vms} VMs and {row.ports} ports should be there"
+        )

@@ -1,0 +1,248 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Measures what many workers and VMs cost the controller, with hosts that are simulated behind real connections.
+
+Up to 50 hosts are addresses of one worker of the benchmark's lab: each has a connection and folders of its own, and
+runs the modules as they are; only the programs that these call are fakes, which write down what they are told and
+answer from a recording. The hosts' work shares the machine with the controller, so the controller's own CPU time and
+memory count more than wall time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import profile_deploy
+import report
+from lab import FOLDER, HERE, PREFIX, WORKERS, Lab, topologies
+from measuring import CannotMeasure, Memory, memory_mib, run
+
+HOST = WORKERS[0]
+FIRST_ADDRESS = "10.0.10.101"
+MOST_HOSTS = 50
+# Each slice takes a pool of VLANs, and there are about a hundred.
+SLICE_SIZE = 25
+STATE_DIR = "/var/lib/cloudrepo"
+DATABASE = FOLDER / "simulated.yaml"
+Case = tuple[int, int, int]
+# Workers, VMs, forks: each in turn, around the middle.
+CASES: tuple[Case, ...] = (
+    (10, 0, 25),
+    (25, 0, 25),
+    (50, 0, 25),
+    (10, 500, 25),
+    (25, 500, 25),
+    (50, 500, 25),
+    (50, 2000, 25),
+    (50, 2000, 5),
+    (50, 2000, 50),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--cases", nargs="+", type=case, default=CASES, metavar="WORKERS,VMS,FORKS", help="as 50,2000,25"
+    )
+    parser.add_argument("--keep-lab", action="store_true", help="do not take the lab away at the end")
+    options = parser.parse_args()
+    lab = Lab()
+    lab.up()
+    simulation = Simulation(lab)
+    simulation.up()
+    found = []
+    for workers, vms, forks in options.cases:
+        figures = simulation.measure(workers, vms, forks)
+        found.append(figures)
+        print(json.dumps(figures), flush=True)
+        (HERE / "simulation.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    simulation.down()
+    print(table(found))
+    if {(one["workers"], one["vms"], one["forks"]) for one in found} == set(CASES):
+        report.replace_part("simulated", table(found))
+    if not options.keep_lab:
+        lab.down()
+
+
+def case(text: str) -> Case:
+    workers, vms, forks = map(int, text.split(","))
+    if workers > MOST_HOSTS or vms % SLICE_SIZE:
+        raise argparse.ArgumentTypeError(f"at most {MOST_HOSTS} workers, and a multiple of {SLICE_SIZE} VMs")
+    return workers, vms, forks
+
+
+class Simulation:
+    """Hosts that are folders of one worker."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+
+    def up(self) -> None:
+        files = ("fake.sh", "qmp.py")
+        self._lab.ssh(HOST, "mkdir -p /opt/simulated")
+        for name in files:
+            text = (HERE / "simulated" / name).read_text(encoding="utf-8")
+            self._lab.ssh(HOST, f"cat > /opt/simulated/{name}", stdin=text)
+        self._hosts("up")
+
+    def down(self) -> None:
+        profile_deploy.disconnect()
+        self._hosts("down")
+
+    def measure(self, workers: int, vms: int, forks: int) -> dict[str, Any]:
+        """Deploy so many VMs to so many empty workers, and return what it cost.
+
+        Raises:
+            CannotMeasure: fewer VMs were started.
+        """
+        self._hosts("reset")
+        for file in DATABASE.parent.glob(f"{DATABASE.name}*"):
+            if file.is_file():
+                file.unlink()
+        profile_deploy.disconnect()
+        memory = Memory(every_s=0.3)
+        with tempfile.TemporaryDirectory() as name:
+            write_inventory(Path(name), workers)
+            settings = {
+                "cloudrepo_database": str(DATABASE),
+                "cloudrepo_users": [{"name": "admin", "quota_vms": 10 * vms}],
+                "simulated_workers": [{"ip": address(number), "cores": 64, "ram_gb": 256} for number in range(workers)],
+            }
+            environment = {"ANSIBLE_INVENTORY": name, "ANSIBLE_FORKS": str(forks)}
+            self._lab.playbook(str(HERE / "simulated/register.yml"), environment=environment, **settings)
+            connecting = time.monotonic()
+            run(["ansible", "-e", f"lab_prefix={PREFIX}", "-m", "ping", "servers"], environment=environment)
+            connected = time.monotonic()
+            if vms:
+                wanted: dict[str, Any] = {"slices": topologies(vms, SLICE_SIZE)}
+            else:
+                wanted = {"slice_all": True}
+            deploy = profile_deploy.stamped(
+                self._lab, "cloudrepo.slices.deploy", memory=memory, environment=environment, **settings, **wanted
+            )
+        started, calls = map(int, self._hosts("started").split())
+        if started != vms:
+            raise CannotMeasure(f"could not measure: {started} VMs were started in place of {vms}")
+        plan, carry_out, record = (round(end - begin, 2) for _name, begin, end in deploy.plays)
+        return {
+            "workers": workers,
+            "vms": vms,
+            "forks": forks,
+            "wall_s": round(deploy.cost.wall_s, 2),
+            "plan_s": plan,
+            "carry_out_s": carry_out,
+            "record_s": record,
+            "controller_cpu_s": round(deploy.cost.cpu_s, 2),
+            "largest_mib": round(deploy.cost.peak_mib, 1),
+            "together_mib": round(memory.peak_mib, 1),
+            "connecting_s": round(connected - connecting, 2),
+            "connections_mib": round(memory_mib(connections()), 1),
+            "host_calls": calls,
+            "load": round(os.getloadavg()[0], 2),
+        }
+
+    def _hosts(self, action: str) -> str:
+        script = (HERE / "simulated/hosts.sh").read_text(encoding="utf-8")
+        return self._lab.ssh(HOST, f"bash -s {action} {MOST_HOSTS} {FIRST_ADDRESS} {STATE_DIR}", stdin=script)
+
+
+def address(number: int) -> str:
+    network, _dot, first = FIRST_ADDRESS.rpartition(".")
+    return f"{network}.{int(first) + number}"
+
+
+def write_inventory(folder: Path, workers: int) -> None:
+    """Write the lab's inventory with simulated workers in place of its own."""
+    (folder / "group_vars").symlink_to(HERE.parent / "inventory/lab/group_vars")
+    hosts = {
+        f"simulated{number}": {
+            "ansible_host": address(number),
+            "ansible_python_interpreter": f"/opt/simulated/{number}/python3",
+            # The one key of the one sshd, under the address that the lab pinned it for.
+            "ansible_ssh_extra_args": "-o HostKeyAlias=10.0.10.1",
+        }
+        for number in range(workers)
+    }
+    local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    inventory = {
+        "orchestrator": {"hosts": {"localhost": local}},
+        "servers": {
+            "children": {
+                "workers": {"hosts": hosts},
+                "network_node": {"hosts": {"netnode": {"ansible_host": "10.0.10.3"}}},
+            }
+        },
+    }
+    (folder / "hosts.json").write_text(json.dumps(inventory), encoding="utf-8")
+
+
+def connections() -> Iterator[int]:
+    """The processes that keep Ansible's connections to the lab open."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue  # it has ended
+        if f"{FOLDER}/cp/" in command:
+            yield int(folder.name)
+
+
+def table(found: Sequence[dict[str, Any]]) -> str:
+    """Return the cases, and what a worker and a VM cost, as far as the cases tell."""
+    columns = {
+        "workers": "workers",
+        "vms": "VMs",
+        "forks": "forks",
+        "wall_s": "all, s",
+        "plan_s": "plan, s",
+        "carry_out_s": "carry out, s",
+        "record_s": "record, s",
+        "controller_cpu_s": "controller's CPU, s",
+        "largest_mib": "largest process, MiB",
+        "together_mib": "all processes, MiB",
+        "connecting_s": "connecting, s",
+    }
+    lines = ["| " + " | ".join(columns.values()) + " |", "|" + "---:|" * len(columns)]
+    lines.extend("| " + " | ".join(str(one[key]) for key in columns) + " |" for one in found)
+    return "\n".join([*lines, "", *slopes(found)])
+
+
+def slopes(found: Iterable[dict[str, Any]]) -> Iterator[str]:
+    by_case = {(one["workers"], one["vms"], one["forks"]): one for one in found}
+
+    def slope(few: Case, many: Case, key: str, count: int) -> float:
+        return (by_case[many][key] - by_case[few][key]) / (many[count] - few[count])
+
+    hosts, vms = ((10, 0, 25), (50, 0, 25)), ((50, 0, 25), (50, 2000, 25))
+    if {*hosts, *vms} <= set(by_case):
+        yield (
+            f"A worker costs the controller {slope(*hosts, 'controller_cpu_s', 0) * 1000:.0f} ms of CPU, and "
+            f"{by_case[50, 0, 25]['connections_mib'] / 51:.1f} MiB for its connection. A VM costs "
+            f"{slope(*vms, 'controller_cpu_s', 1) * 1000:.1f} ms of CPU, {slope(*vms, 'plan_s', 1) * 1000:.1f} ms of "
+            f"planning, {slope(*vms, 'record_s', 1) * 1000:.1f} ms of recording and "
+            f"{slope(*vms, 'largest_mib', 1) * 1024:.0f} KiB of the largest process."
+        )
+        most = by_case[50, 2000, 25]
+        alone_s = most["wall_s"] - most["carry_out_s"]
+        yield (
+            f"\nWhere it bends: with 50 workers and 2,000 VMs {alone_s:.0f} of {most['wall_s']:.0f} s are what one "
+            "process does while the workers wait (start, plan, record); no fork and no node shortens that."
+        )
+    by_forks = {forks: one for (workers, count, forks), one in by_case.items() if (workers, count) == (50, 2000)}
+    if len(by_forks) > 1:
+        told = ", ".join(
+            f"{one['carry_out_s']:.0f} s and {one['together_mib']:.0f} MiB with {forks}"
+            for forks, one in sorted(by_forks.items())
+        )
+        yield f"\nForks: carrying out takes {told}."
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+#!/bin/sh
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+#
+# In place of ip, ovs-vsctl, ovs-ofctl, systemctl and journalctl on a simulated host: writes down what it was told, and
+# answers what Open vSwitch is asked from a recording of the real one, made when it is first asked on any host. What
+# systemctl was told to start runs from then on.
+
+name=${0##*/}
+printf '%s %.200s\n' "$name" "$*" >>"$SIMULATED/calls"
+
+started() {
+  pid=1000
+  while read -r unit; do
+    pid=$((pid + 1))
+    printf 'Id=%s\nActiveState=active\nSubState=running\nMainPID=%s\nResult=success\n\n' "$unit" "$pid"
+  done <"$SIMULATED/started"
+}
+
+case "$name $*" in
+  *" list "* | *" dump-flows "*)
+    answer=/opt/simulated/answers/$(printf '%s' "$name $*" | cksum | tr -d ' ')
+    if [ ! -e "$answer" ]; then
+      "/usr/bin/$name" "$@" >"$answer.$$"
+      mv "$answer.$$" "$answer"
+    fi
+    cat "$answer"
+    ;;
+  "systemctl start "*)
+    for unit; do
+      case $unit in
+        cloudrepo-*@*.service)
+          vm=${unit#*@}
+          vm=${vm%.service}
+          mkdir -p "/run/cloudrepo/$vm"
+          ln -s /opt/simulated/qmp.sock "/run/cloudrepo/$vm/qmp.sock"
+          echo "$unit" >>"$SIMULATED/started"
+          ;;
+      esac
+    done
+    ;;
+  "systemctl show "*) started ;;
+  "systemctl stop "*) : >"$SIMULATED/started" ;;
+  "ip -batch -"* | *" add-flows "*) cat >/dev/null ;;
+esac

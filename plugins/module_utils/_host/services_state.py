@@ -1,0 +1,162 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the network node has of slices: files, units, ports, and what is live in its network namespaces."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import files, ovsdb, systemd
+from .ovsdb import Switch
+from .runner import Runner
+from .services import Services
+from .services_files import Folders, kinds
+
+DHCP_UNIT = "slices-dhcp.service"
+# It makes the DHCP server's namespace, and what is in it starts anew with it.
+GATEWAY_UNIT = "slices-gateway.service"
+DHCP_NAMESPACE = "slices-dhcp"
+NETNS_DIR = "/run/netns"
+_WANTS = "multi-user.target.wants"
+
+
+def names_unit(slice_id: int) -> str:
+    """The unit of a slice's name server on VLAN 400."""
+    return f"slices-names@{slice_id}.service"
+
+
+def network_unit(slice_id: int) -> str:
+    """The unit of a slice's networks: their namespace, DHCP and DNS."""
+    return f"slices-network@{slice_id}.service"
+
+
+@dataclass(frozen=True)
+class Device:
+    """A network device: its IPv4 addresses, each with its prefix."""
+
+    mac: str
+    addresses: frozenset[str]
+    is_up: bool
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """What is live in a slice's namespace.
+
+    Attributes:
+        devices: by name.
+        nat: the ports that its rules let out; nothing where the rules are gone.
+    """
+
+    devices: Mapping[str, Device] = field(default_factory=dict)
+    nat: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """What the host has of the slices of an order.
+
+    Attributes:
+        texts: the files that are there, by path.
+        folders: slices that have a folder for their networks.
+        active: the units that run.
+        enabled: the units that come back after a reboot.
+        clients: by VM's address the port of the name server that it asks; nothing where these rules are gone.
+        devices: those of the host itself.
+        namespaces: by slice, those that are there.
+    """
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    folders: frozenset[int] = frozenset()
+    active: frozenset[str] = frozenset()
+    enabled: frozenset[str] = frozenset()
+    clients: Mapping[str, int] | None = None
+    switch: Switch = field(default_factory=Switch)
+    devices: Mapping[str, Device] = field(default_factory=dict)
+    namespaces: Mapping[int, Namespace] = field(default_factory=dict)
+
+
+def observe(
+    orders: Iterable[Services],
+    folders: Folders,
+    runner: Runner,
+    *,
+    unit_dir: str = systemd.UNIT_DIR,
+    netns_dir: str = NETNS_DIR,
+) -> State:
+    """What there is of the order's slices. Switch and namespaces are looked at where a slice has or wants networks.
+
+    Raises:
+        CommandFailed: systemd or Open vSwitch does not answer.
+    """
+    orders = tuple(orders)
+    if not orders:
+        return State()
+    texts = {path: files.read_text(path) for one in orders for path in kinds(one.slice_id, folders)}
+    with_folder = frozenset(one.slice_id for one in orders if os.path.isdir(folders.network(one.slice_id)))
+    with_namespace = {one.slice_id for one in orders if os.path.exists(f"{netns_dir}/{one.namespace}")}
+    units = [unit(one.slice_id) for one in orders for unit in (names_unit, network_unit)]
+    blocks = systemd.show([DHCP_UNIT, *units], runner)
+    enabled = _names(f"{unit_dir}/{_WANTS}")
+    has_networks = bool(with_folder or with_namespace or any(one.networks for one in orders))
+    return State(
+        texts={path: text for path, text in texts.items() if text is not None},
+        folders=with_folder,
+        active=frozenset(block["Id"] for block in blocks if block.get("ActiveState") == "active"),
+        enabled=frozenset(unit for unit in units if unit in enabled),
+        clients=_clients(runner),
+        switch=ovsdb.observe(runner) if has_networks else Switch(),
+        devices=_devices(["ip"], runner) if has_networks else {},
+        namespaces={
+            one.slice_id: Namespace(_devices(["ip", "-n", one.namespace], runner), _nat(one.namespace, runner))
+            for one in orders
+            if one.slice_id in with_namespace
+        },
+    )
+
+
+def in_namespace(name: str, *command: str) -> list[str]:
+    """The command that runs another one in a network namespace."""
+    return ["nsenter", f"--net={NETNS_DIR}/{name}", *command]
+
+
+def _devices(ip: list[str], runner: Runner) -> dict[str, Device]:
+    done = runner.run([ip[0], "-json", *ip[1:], "address", "show"], check=False)
+    # A namespace whose file is there and that is none any more has nothing.
+    rows = json.loads(done.stdout or "[]") if done.rc == 0 else []
+    return {row["ifname"]: _device(row) for row in rows if row}
+
+
+def _device(row: Mapping[str, Any]) -> Device:
+    addresses = (each for each in row.get("addr_info", ()) if each.get("family") == "inet")
+    return Device(
+        mac=row.get("address", ""),
+        addresses=frozenset(f"{each['local']}/{each['prefixlen']}" for each in addresses),
+        is_up="UP" in row.get("flags", ()),
+    )
+
+
+def _clients(runner: Runner) -> dict[str, int] | None:
+    listed = _elements(DHCP_NAMESPACE, "map", "slices", runner)
+    return None if listed is None else dict(listed)
+
+
+def _nat(namespace: str, runner: Runner) -> frozenset[str] | None:
+    listed = _elements(namespace, "set", "nat", runner)
+    return None if listed is None else frozenset(listed)
+
+
+def _elements(namespace: str, kind: str, name: str, runner: Runner) -> list[Any] | None:
+    """The elements of a set or a map in a namespace's rules; nothing where there is none of that name."""
+    listing = ("nft", "--json", "list", kind, "ip", "cloudrepo", name)
+    done = runner.run(in_namespace(namespace, *listing), check=False)
+    found = json.loads(done.stdout)["nftables"] if done.rc == 0 else []
+    return next((item[kind].get("elem", []) for item in found if kind in item), None)
+
+
+def _names(folder: str) -> set[str]:
+    return set(os.listdir(folder)) if os.path.isdir(folder) else set()

@@ -1,0 +1,202 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: network_services
+short_description: What slices want of the network node
+version_added: 1.0.0
+description:
+  - Makes a host that the role P(cloudrepo.slices.network_node#role) has prepared serve the slices of its work order.
+  - On VLAN 400 each VM's MAC has its address, and a name server for each slice answers its VMs with the addresses of
+    one another. What address asks which of them stands in packet rules, so that no tenant learns another's names.
+  - Networks that have a gateway or DHCP are served from a network namespace of their slice's own, C(slice-1000), with
+    one dnsmasq for all of them, C(slices-network@1000.service). One with a way out leaves by a link of two addresses
+    between namespace and host.
+  - What a slice has here and its order does not list is removed, and what has gone is put back. Other slices are left
+    alone.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - cloudrepo.slices.attributes
+options:
+  bridge:
+    description:
+      - The bridge that the networks' ports are on.
+    type: str
+    default: br-int
+  state_dir:
+    description:
+      - The folder that holds the slices' files.
+    type: str
+    default: /var/lib/cloudrepo
+  nat_links:
+    description:
+      - The range from which ways out have their addresses, two for each of 100 slices. They are never seen outside.
+    type: str
+    default: 169.254.64.0/24
+  slices:
+    description:
+      - Slices of the network node's work order, each with B(all) that it wants.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      slice_id:
+        description:
+          - The slice's id.
+        type: int
+        required: true
+      reservations:
+        description:
+          - All reservations of the slice on VLAN 400.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          vm_id:
+            description:
+              - The VM's id.
+            type: int
+            required: true
+          name:
+            description:
+              - The name that the VM is told, and that others of its slice know it by.
+            type: str
+            required: true
+          mac:
+            description:
+              - The MAC address that asks.
+            type: str
+            required: true
+          ip:
+            description:
+              - The IPv4 address that it gets.
+            type: str
+            required: true
+      networks:
+        description:
+          - All networks of the slice that have a gateway or DHCP.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          vlan_id:
+            description:
+              - The network's VLAN.
+            type: int
+            required: true
+          name:
+            description:
+              - The network's name. Members find each other as C(MEMBER.NETWORK.internal).
+            type: str
+            required: true
+          cidr:
+            description:
+              - Its subnet.
+            type: str
+            required: true
+          server_ip:
+            description:
+              - The host's address in it.
+            type: str
+            required: true
+          gateway:
+            description:
+              - Whether members are told that this address is their router.
+            type: bool
+            default: false
+          dhcp_range:
+            description:
+              - The first and the last address that DHCP hands out, as C(FIRST,LAST); without it there is no DHCP.
+            type: str
+          nat:
+            description:
+              - Whether members get out under the host's address. It takes a gateway.
+            type: bool
+            default: false
+          members:
+            description:
+              - Its members, which DHCP knows by name.
+            type: list
+            elements: dict
+            default: []
+            suboptions:
+              name:
+                description:
+                  - The VM's name.
+                type: str
+                required: true
+              mac:
+                description:
+                  - The MAC of its interface.
+                type: str
+                required: true
+"""
+
+EXAMPLES = r"""
+- name: An address on VLAN 400, and a network with a way out
+  cloudrepo.slices.network_services:
+    slices:
+      - slice_id: 1000
+        reservations:
+          - {vm_id: 1001, name: vm1, mac: "52:54:00:03:e9:00", ip: 10.60.7.101}
+        networks:
+          - vlan_id: 101
+            name: lan
+            cidr: 192.168.101.0/24
+            server_ip: 192.168.101.1
+            gateway: true
+            dhcp_range: 192.168.101.10,192.168.101.250
+            nat: true
+            members:
+              - {name: vm1, mac: "52:54:00:03:e9:01"}
+
+- name: Nothing of the slice any more
+  cloudrepo.slices.network_services:
+    slices:
+      - slice_id: 1000
+"""
+
+RETURN = r"""
+units:
+  description: What systemd was asked for, by unit, or in check mode would be.
+  returned: success
+  type: dict
+  sample: {"slices-dhcp.service": reload, "slices-names@1000.service": restart}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import services_apply, services_state
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import SERVICES_ARGUMENTS
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.services import read_links, read_services
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.services_files import Folders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=SERVICES_ARGUMENTS, supports_check_mode=True)
+    runner = SubprocessRunner()
+
+    def action() -> Outcome:
+        folders = Folders(module.params["state_dir"], read_links(module.params["nat_links"]))
+        orders = read_services(module.params["slices"], links=folders.links)
+        have = observed(
+            lambda: services_state.observe(orders, folders, runner),
+            nothing=services_state.State(),
+            missing_ok=module.check_mode,
+        )
+        todo = services_apply.plan(orders, have, folders, bridge=module.params["bridge"])
+        if not module.check_mode:
+            services_apply.apply(todo, folders, runner)
+        return Outcome(todo.changed, todo.before, todo.after, {"units": dict(todo.units or {})})
+
+    run(module, action)
+
+
+if __name__ == "__main__":
+    main()

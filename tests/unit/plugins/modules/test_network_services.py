@@ -1,0 +1,41 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from ansible_collections.cloudrepo.slices.plugins.modules import network_services
+
+from ..module_utils._host import modules
+from ..module_utils._host.fakes import FakeRunner
+
+ONE = {"vm_id": 1001, "name": "vm1", "mac": "52:54:00:03:e9:00", "ip": "10.60.7.101"}
+
+
+def host() -> FakeRunner:
+    show = "Id=slices-dhcp.service\nActiveState=active\n"
+    runner = FakeRunner().tell("systemctl").tell("systemctl", "show", stdout=show).tell("nsenter")
+    return runner.tell("nsenter", "--net=/run/netns/slices-dhcp", "nft", "--json", stdout='{"nftables": [{"map": {}}]}')
+
+
+def test_an_order_is_carried_out_and_check_mode_changes_nothing(monkeypatch, tmp_path):
+    args = {"state_dir": str(tmp_path), "slices": [{"slice_id": 1000, "reservations": [ONE]}]}
+    checked = modules.run(monkeypatch, network_services, host(), _ansible_check_mode=True, **args)
+    assert (checked["changed"], list(tmp_path.iterdir())) == (True, [])
+
+    result = modules.run(monkeypatch, network_services, host(), **args)
+    assert (
+        result["units"]
+        == checked["units"]
+        == {
+            "slices-names@1000.service": "restart",
+            "slices-dhcp.service": "reload",
+        }
+    )
+    assert result["diff"] == checked["diff"]
+    assert (tmp_path / "dhcp/hosts.d/1000").read_text() == "52:54:00:03:e9:00,10.60.7.101,vm1\n"
+
+
+def test_what_is_refused_is_told_and_nothing_is_looked_at(monkeypatch, tmp_path):
+    args = {"state_dir": str(tmp_path), "slices": [{"slice_id": 1000, "reservations": [{**ONE, "ip": "x"}]}]}
+    result = modules.run(monkeypatch, network_services, FakeRunner(), **args)
+    assert result["msg"] == "VM 1001: 'x' is not an IPv4 address"
