@@ -162,6 +162,10 @@ options:
         description:
           - The address of the worker it must run on. By default a worker is chosen by O(placement).
         type: str
+      vnc_password_version:
+        description:
+          - Which password its display has, counted from 1, as for M(cloudrepo.slices.vm). By default it keeps its own.
+        type: int
       interfaces:
         description:
           - Limits and faults of its interfaces. One that is not listed has none. They change on a running VM.
@@ -202,10 +206,6 @@ options:
             description:
               - How much of what the guest should receive is lost, at random.
             type: float
-      vnc_password_version:
-        description:
-          - Which password its display has, counted from 1, as for M(cloudrepo.slices.vm). By default it keeps its own.
-        type: int
   links:
     &links
     description:

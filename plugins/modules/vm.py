@@ -51,6 +51,12 @@ options:
     description:
       - The address of the worker it must run on. By default a worker is chosen by O(placement).
     type: str
+  vnc_password_version:
+    description:
+      - Which password its display has, counted from 1, the first. A higher number is a new password, which a VM that
+        runs gets with the next C(cloudrepo.slices.deploy), without a restart. An earlier one does not come back.
+        M(cloudrepo.slices.vnc_password_info) tells it.
+    type: int
   interfaces:
     description:
       - Limits and faults of its interfaces. Where this is given, an interface that is not listed has none. They
@@ -91,12 +97,6 @@ options:
         description:
           - How much of what the guest should receive is lost, at random.
         type: float
-  vnc_password_version:
-    description:
-      - Which password its display has, counted from 1, the first. A higher number is a new password, which a VM that
-        runs gets with the next C(cloudrepo.slices.deploy), without a restart. An earlier one does not come back.
-        M(cloudrepo.slices.vnc_password_info) tells it.
-    type: int
 """
 
 EXAMPLES = r"""

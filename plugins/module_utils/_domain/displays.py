@@ -24,9 +24,14 @@ LENGTH = 8  # all that VNC's authentication takes
 ALPHABET = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
+def has_key(cluster: Cluster) -> bool:
+    """Return whether there is a key, and so a password for every VM."""
+    return VNC_KEY in cluster.extra
+
+
 def make_key(cluster: Cluster) -> bool:
     """Give the cluster its key if it has none, and return whether it had none."""
-    if VNC_KEY in cluster.extra:
+    if has_key(cluster):
         return False
     cluster.extra[VNC_KEY] = secrets.token_hex(32)
     return True

@@ -32,7 +32,8 @@ T = TypeVar("T")
 
 
 def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
-    """Add a VM or change it: C({name, vm_id, new_name, flavor, internet, data_interfaces, worker, interfaces, …}).
+    """Add a VM or change it: C({name, vm_id, new_name, flavor, internet, data_interfaces, worker, interfaces,
+    vnc_password_version}).
 
     C(interfaces) are all that have limits or faults.
     """

@@ -84,8 +84,8 @@ class WantedVM:
     data_interfaces: int | None = None
     worker: str | None = None
     vm_id: int | None = None
-    interfaces: tuple[Limits, ...] = ()
     vnc_password_version: int | None = None
+    interfaces: tuple[Limits, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,9 @@ def read_slice(data: Mapping[str, Any], *, default_owner: str) -> WantedSlice:
     """Return the topology that module arguments describe.
 
     Args:
-        data: C({name, owner, vms: [{name, flavor, internet, data_interfaces, worker, vm_id, vnc_password_version}],
-            links: [{endpoints, name, link_id}], networks: [{name, members, cidr, …}], topology_type, size, …,
-            vlan_pools, peers, slice_id}); all but the name may be missing.
+        data: C({name, owner, vms: [{name, flavor, internet, data_interfaces, worker, vm_id, …}], links: [{endpoints,
+            name, link_id}], networks: [{name, members, cidr, …}], topology_type, size, …, vlan_pools, peers,
+            slice_id}); all but the name may be missing.
         default_owner: who owns the slice where C(owner) is null.
 
     Raises:
@@ -165,8 +165,8 @@ def read_vm(data: Mapping[str, Any]) -> WantedVM:
         data_interfaces=data.get("data_interfaces"),
         worker=data.get("worker"),
         vm_id=data.get("vm_id"),
-        interfaces=read_limits(data.get("interfaces")),
         vnc_password_version=data.get("vnc_password_version"),
+        interfaces=read_limits(data.get("interfaces")),
     )
 
 

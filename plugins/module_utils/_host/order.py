@@ -21,11 +21,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,71}")  # a label of 63 characte
 _TAP = re.compile(r"tap_[A-Za-z0-9_.-]{1,11}")
 _IP = re.compile(r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_PASSWORD_ID = re.compile(r"[0-9a-f]{16}")
 _SETTINGS = (
     *("mtu", "qinq", "forward_bpdu", "up", "tx_kbps", "rx_kbps"),
     *("delay_ms", "jitter_ms", "loss_percent"),
 )
-_PASSWORD_ID = re.compile(r"[0-9a-f]{16}")
 _PATH = re.compile(r"/[^\"\x00-\x1f\x7f]+")
 
 

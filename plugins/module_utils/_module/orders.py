@@ -26,9 +26,10 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         return _give_up(cluster, params)
     chosen = choose(cluster, params)
     before = [line for one in chosen for line in describing.state_lines(one)]
+    had_key = displays.has_key(cluster)
     result = hand_out(cluster, chosen, params["state_dir"])
     after = [line for one in chosen for line in describing.state_lines(one)]
-    after += result.pop("lines")
+    after += key_lines(cluster, had_key=had_key)
     return Outcome(changed=before != after, before=before, after=after, result=result)
 
 
@@ -41,17 +42,17 @@ def _give_up(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         releasing.remove(cluster, one)
     remaining = [one for one in chosen if one.slice_id in cluster.slices]
     after = [line for one in changed if one in remaining for line in describing.slice_lines(one)]
-    result = hand_out(cluster, remaining, params["state_dir"])
-    return Outcome(bool(changed), before, after + result.pop("lines"), result)
+    return Outcome(bool(changed), before, after, hand_out(cluster, remaining, params["state_dir"]))
 
 
 def hand_out(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[str, Any]:
     """Return the work orders of slices, whose VMs hosts will hear of from now on.
 
     Returns:
-        C({work_orders, slice_ids, fingerprints, tables}), and C(lines), a line for each thing that is new by it.
+        C({work_orders, slice_ids, fingerprints, tables}).
     """
-    is_first = any(vm.status != "deleting" for one in slices for vm in one.vms) and displays.make_key(cluster)
+    if any(vm.status != "deleting" for one in slices for vm in one.vms):
+        displays.make_key(cluster)
     orders = ordering.work_orders(cluster, slices, state_dir)
     ordering.hand_out(slices)
     return {
@@ -59,8 +60,12 @@ def hand_out(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[
         "slice_ids": [one.slice_id for one in slices],
         "fingerprints": {str(one.slice_id): ordering.fingerprint(one) for one in slices},
         "tables": [describing.slice_table(one) for one in slices],
-        "lines": ["displays: every VM has a password"] if is_first else [],
     }
+
+
+def key_lines(cluster: Cluster, *, had_key: bool) -> list[str]:
+    """Return what a diff tells of the key that displays' passwords follow from: that there is one from now on."""
+    return [] if had_key or not displays.has_key(cluster) else ["displays: every VM has a password"]
 
 
 def vnc_passwords(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
