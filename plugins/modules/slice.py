@@ -377,6 +377,7 @@ EXAMPLES = r"""
 - name: Two VMs that meet on VLAN 400 by their names, and on a network with DHCP and a way out
   cloudrepo.slices.slice:
     name: office
+    owner: carol
     peers: true
     vms:
       - {name: desk1, flavor: cirros, internet: true}
