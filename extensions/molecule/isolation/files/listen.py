@@ -1,0 +1,96 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""usage: listen.py FILE INTERFACE...
+
+Counts the frames on interfaces of a host until SIGTERM, then writes the figures to FILE as JSON:
+C({"frames": {INTERFACE: {"in" or "out": {WHAT: COUNT}}}, "lost": COUNT}). C(out) is what the host's side sends into the
+interface, which on a tap is what its guest hears. WHAT is the canary that a frame carries, such as C(1001:007) for the
+VM and the number of its attack, else what kind of answer it is, else who sent it. FILE.ready appears when all
+interfaces are listened to.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import selectors
+import signal
+import socket
+import struct
+import sys
+from collections import Counter
+from pathlib import Path
+
+ETH_P_ALL = 3
+SOL_PACKET, PACKET_STATISTICS = 263, 6
+SO_RCVBUFFORCE = 33
+SCAN_PORT = 54321
+CANARY = re.compile(rb"~(\d+:\d+)~")
+INFRASTRUCTURE = "02:00:"
+
+
+def mac(data: bytes) -> str:
+    return data.hex(":")
+
+
+def tell(frame: bytes) -> str:
+    source, kind = mac(frame[6:12]), frame[12:14].hex()
+    ip = frame[14:]
+    if kind == "0800" and len(ip) >= 20:
+        payload = ip[(ip[0] & 15) * 4 :]
+        sender = socket.inet_ntoa(ip[12:16])
+        # These quote what they are about, its canary as well. Guests may send redirects on their own.
+        quoting = b"\x03\x05\x0b\x0c" if source.startswith(INFRASTRUCTURE) else b"\x03"
+        if ip[9] == socket.IPPROTO_ICMP and payload[0] in quoting:
+            return f"error {source}"
+        if ip[9] == socket.IPPROTO_TCP and payload[2:4] == struct.pack("!H", SCAN_PORT) and payload[13] & 0x12 == 0x12:
+            return f"open {sender}:{int.from_bytes(payload[:2], 'big')}"
+    canary = CANARY.search(frame)
+    if canary:
+        return canary[1].decode()
+    if kind == "0806" and ip[6:8] == b"\0\2":
+        return f"arp {source} {mac(ip[18:24])} {socket.inet_ntoa(ip[24:28])}"
+    if kind == "0800" and ip[9] == socket.IPPROTO_UDP and payload[:2] == b"\0\x43":
+        return f"dhcp {source} {mac(payload[36:42])} {payload[12:16].hex()}"
+    return f"from {source} {kind}"
+
+
+def main(target: Path, interfaces: list[str]) -> None:
+    frames = {interface: {"in": Counter(), "out": Counter()} for interface in interfaces}
+    sockets = selectors.DefaultSelector()
+    for interface in interfaces:
+        each = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        each.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
+        each.bind((interface, ETH_P_ALL))
+        each.setblocking(False)
+        sockets.register(each, selectors.EVENT_READ)
+    stopping: list[int] = []
+    wake, woken = socket.socketpair()
+    wake.setblocking(False)
+    signal.set_wakeup_fd(wake.fileno())
+    signal.signal(signal.SIGTERM, lambda number, _frame: stopping.append(number))
+    sockets.register(woken, selectors.EVENT_READ)
+    Path(f"{target}.ready").touch()
+    while True:
+        ready = [key.fileobj for key, _events in sockets.select(timeout=0 if stopping else None)]
+        if stopping and woken in ready:
+            sockets.unregister(woken)
+        elif stopping and not ready:
+            break
+        for each in ready:
+            if each is woken:
+                continue
+            for _turn in range(1000):
+                try:
+                    frame, (interface, _protocol, direction, *_rest) = each.recvfrom(65536)
+                except BlockingIOError:
+                    break
+                frames[interface]["out" if direction == socket.PACKET_OUTGOING else "in"][tell(frame)] += 1
+    lost = 0
+    for key in sockets.get_map().values():
+        lost += struct.unpack("II", key.fileobj.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
+    target.write_text(json.dumps({"frames": frames, "lost": lost}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
