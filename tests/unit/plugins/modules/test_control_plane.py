@@ -213,7 +213,10 @@ def test_storing_may_hand_the_work_orders_out(ready: Control) -> None:
     again = ready.run("slice_plan", names=["web"])
     assert not again["changed"]
     for key in ("work_orders", "slice_ids", "fingerprints", "tables"):
-        assert done[key] == again[key] == dry[key]
+        assert done[key] == again[key]
+    # The key that passwords follow from was not stored by the dry run.
+    for key in ("slice_ids", "fingerprints", "tables"):
+        assert done[key] == dry[key]
     assert not ready.run("slice", work_orders=True, **WEB)["changed"]
 
 
