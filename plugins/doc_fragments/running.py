@@ -14,6 +14,23 @@ options:
     description:
       - The address that the VMs' displays listen on, the C(worker_ip) of the work order.
     type: str
+  vnc_listen:
+    description:
+      - Where the VMs' displays listen. V(worker) is O(vnc_address), V(loopback) is 127.0.0.1. There they ask for the
+        password of their VM.
+      - V(unix) is the Unix socket C(/run/cloudrepo/VM_ID/vnc.sock), which root alone can reach, and which asks for no
+        password. With V(none) there is no display.
+      - A VM that runs takes another value when it next starts.
+    type: str
+    choices: [worker, loopback, unix, none]
+    default: worker
+  vnc_passwords:
+    description:
+      - By VM id what its display asks for, 1 to 8 characters, as M(cloudrepo.slices.vnc_password_info) tells it.
+      - Needed for each VM of whose password this host has not noted the C(vnc_password_id), except in check mode.
+        It takes effect without a restart. Who is connected stays connected.
+    type: dict
+    default: {}
   accelerator:
     description:
       - What runs the guest's instructions, the first of the list that works.

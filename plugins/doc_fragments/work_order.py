@@ -86,6 +86,10 @@ options:
               - The TCP port of its display, from 5900.
             type: int
             required: true
+          vnc_password_id:
+            description:
+              - Tells whether its display has the password that it shall have. No order holds the password itself.
+            type: str
           state:
             description:
               - Whether the VM runs. One that is V(stopped) keeps its disk, taps and ports.

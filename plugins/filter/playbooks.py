@@ -31,6 +31,11 @@ def worker_address(host: Mapping[str, Any]) -> str:
     return str(host.get("worker_ip") or host.get("ansible_host") or host["inventory_hostname"])
 
 
+def worker_called(hosts: Sequence[Mapping[str, Any]], address: str) -> str:
+    """Return the inventory's name of the worker with this address, nothing where it has none."""
+    return next((str(host["inventory_hostname"]) for host in hosts if worker_address(host) == address), "")
+
+
 def worker_records(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return what M(cloudrepo.slices.worker) takes, from the variables and facts of the workers."""
     records = []
@@ -247,5 +252,6 @@ class FilterModule:
             "proofs": proofs,
             "restart_notes": restart_notes,
             "units_to_restart": units_to_restart,
+            "worker_called": worker_called,
             "worker_records": worker_records,
         }

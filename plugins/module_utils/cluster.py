@@ -15,12 +15,14 @@ from functools import partial
 from typing import Any, TypeVar
 
 from .leases import leases
-from .models import VM, FieldError, Flavor, Record, Slice, User, at
+from .models import VM, FieldError, Flavor, Record, Slice, User, at, text
 
 FIRST_ID = 1000
 ADMIN = "admin"
 NO_PASSWORD = "!"
 WORKERS_LIST = "workers_list"
+VNC_KEY = "vnc_key"
+"""The field beyond the model that the displays' passwords follow from: a secret, which no result may hold."""
 ENTRY = "entry"
 """Among the absent fields of a worker that only Cloud Repositorio's C(workers_list) names."""
 USED_KEYS = ("used_vms", "used")
@@ -253,6 +255,7 @@ class Cluster:
             rows: dict[Any, Any] = record.take_default(key, {}, dict)
             return {str(name): at((key, name), partial(read, str(name)), row) for name, row in rows.items()}
 
+        record.check(VNC_KEY, text)
         slices = table("slices", Slice.from_dict)
         for key, one in slices.items():
             if key != str(one.slice_id):

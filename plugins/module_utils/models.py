@@ -363,6 +363,7 @@ class VM:
         record = Record(data)
         record.check("flavor", lambda value: _FLAVOR(value) if value is not None else None)
         record.check("data_interfaces", integer)
+        record.check("vnc_password_version", integer)
         vm = cls(
             record.take("vm_id", int),
             record.take("name", str),

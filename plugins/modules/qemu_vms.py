@@ -42,6 +42,7 @@ EXAMPLES = r"""
 - name: The VMs of slice 1000 on this worker run
   cloudrepo.slices.qemu_vms:
     vnc_address: 10.0.10.1
+    vnc_passwords: {1001: hMr3kWpa}
     slices:
       - slice_id: 1000
         vms:
@@ -53,6 +54,7 @@ EXAMPLES = r"""
             overlay: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
             backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
             vnc_port: 5901
+            vnc_password_id: 8b1a9953c4611296
             interfaces:
               - {name: eth0, tap: tap_1001_eth0, mac: "52:54:00:03:e9:00", vlan_id: 400}
               - {name: eth1, tap: tap_1001_eth1, mac: "52:54:00:03:e9:01", vlan_id: 100, link_id: 1}
@@ -128,6 +130,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order impor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import Settings
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qmp import SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vnc import read_passwords
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
 ARGUMENTS = {
@@ -148,6 +151,7 @@ def main() -> None:
 
     def action() -> Outcome:
         orders = read_slices(params["slices"], state_dir=params["state_dir"])
+        passwords = read_passwords(params["vnc_passwords"])
         account = find_account(params["user"], missing_ok=module.check_mode)
         settings = Settings(
             state_dir=params["state_dir"],
@@ -155,6 +159,7 @@ def main() -> None:
             accelerator=params["accelerator"],
             checksum_offload=params["checksum_offload"],
             owner=None if account is None else account.uid,
+            vnc_listen=params["vnc_listen"],
         )
         have = observed(
             lambda: qemu.observe(orders, settings=settings, runner=tools.runner),
@@ -169,8 +174,15 @@ def main() -> None:
         todo = qemu.plan(orders, have, settings=settings, restart=params["restart"])
         vms = qemu_apply.states(orders, have.units.vms, {})
         if account is not None and not module.check_mode:
-            timeout_s = params["start_timeout_s"]
-            vms = qemu_apply.apply(todo, orders, tools, settings=settings, account=account, start_timeout_s=timeout_s)
+            vms = qemu_apply.apply(
+                todo,
+                orders,
+                tools,
+                settings=settings,
+                account=account,
+                start_timeout_s=params["start_timeout_s"],
+                passwords=passwords,
+            )
         return Outcome(todo.changed, todo.before, todo.after, {"vms": vms, **todo.result})
 
     run(module, action)

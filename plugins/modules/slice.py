@@ -162,6 +162,10 @@ options:
         description:
           - The address of the worker it must run on. By default a worker is chosen by O(placement).
         type: str
+      vnc_password_version:
+        description:
+          - Which password its display has, counted from 1, as for M(cloudrepo.slices.vm). By default it keeps its own.
+        type: int
       interfaces:
         description:
           - Limits and faults of its interfaces. One that is not listed has none. They change on a running VM.
@@ -373,6 +377,7 @@ EXAMPLES = r"""
 - name: Two VMs that meet on VLAN 400 by their names, and on a network with DHCP and a way out
   cloudrepo.slices.slice:
     name: office
+    owner: carol
     peers: true
     vms:
       - {name: desk1, flavor: cirros, internet: true}
@@ -512,6 +517,7 @@ VM = {
     "flavor": {"type": "str"},
     "internet": {"type": "bool", "default": False},
     "data_interfaces": {"type": "int"},
+    "vnc_password_version": {"type": "int", "no_log": False},
     "worker": {"type": "str"},
     "interfaces": {"type": "list", "elements": "dict", "default": [], "options": topology.LIMITS_ARGUMENTS},
 }

@@ -32,6 +32,7 @@ EXAMPLES = r"""
 - name: Slice 1000 has one VM on this worker, and it runs
   cloudrepo.slices.slice_apply:
     vnc_address: 10.0.10.1
+    vnc_passwords: {1001: hMr3kWpa}
     slices:
       - slice_id: 1000
         vms:
@@ -43,6 +44,7 @@ EXAMPLES = r"""
             overlay: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
             backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
             vnc_port: 5901
+            vnc_password_id: 8b1a9953c4611296
             interfaces:
               - {name: eth0, tap: tap_1001_eth0, mac: "52:54:00:03:e9:00", vlan_id: 400, address: 10.60.7.101}
               - {name: eth1, tap: tap_1001_eth1, mac: "52:54:00:03:e9:01", vlan_id: 100, link_id: 1}
@@ -138,31 +140,37 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order impor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import Settings as VmSettings
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qmp import SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vnc import read_passwords
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
 ARGUMENTS = {
     **WORK_ORDER_ARGUMENTS,
     **WIRING_ARGUMENTS,
     **RUNNING_ARGUMENTS,
-    "vnc_address": {"type": "str", "required": True},
 }
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS,
+        required_if=[("vnc_listen", "worker", ["vnc_address"])],
+        supports_check_mode=True,
+    )
     params = module.params
     tools = qemu_apply.Tools(SubprocessRunner(), SocketMonitor())
 
     def action() -> Outcome:
         orders = read_slices(params["slices"], state_dir=params["state_dir"])
+        passwords = read_passwords(params["vnc_passwords"])
         account = find_account(params["user"], missing_ok=module.check_mode)
         settings = worker.Settings(
             vms=VmSettings(
                 state_dir=params["state_dir"],
-                vnc_address=params["vnc_address"],
+                vnc_address=params["vnc_address"] or "",
                 accelerator=params["accelerator"],
                 checksum_offload=params["checksum_offload"],
                 owner=None if account is None else account.uid,
+                vnc_listen=params["vnc_listen"],
             ),
             wires=wiring.Settings(
                 bridge=params["bridge"],
@@ -183,6 +191,7 @@ def main() -> None:
                 account=account,
                 restart=params["restart"],
                 start_timeout_s=params["start_timeout_s"],
+                passwords=passwords,
             )
             result = {"vms": vms, "timings_s": timings_s}
         result.update(todo.vms.result, missing_images=list(todo.missing_images))

@@ -51,6 +51,12 @@ options:
     description:
       - The address of the worker it must run on. By default a worker is chosen by O(placement).
     type: str
+  vnc_password_version:
+    description:
+      - Which password its display has, counted from 1, the first. A higher number is a new password, which a VM that
+        runs gets with the next C(cloudrepo.slices.deploy), without a restart. An earlier one does not come back.
+        M(cloudrepo.slices.vnc_password_info) tells it.
+    type: int
   interfaces:
     description:
       - Limits and faults of its interfaces. Where this is given, an interface that is not listed has none. They
@@ -106,6 +112,12 @@ EXAMPLES = r"""
     slice: web
     name: vm1
     new_name: router
+
+- name: Its display has another password from now on
+  cloudrepo.slices.vm:
+    slice: web
+    name: router
+    vnc_password_version: 2
 
 - name: Take a VM out by its id
   cloudrepo.slices.vm:
@@ -168,6 +180,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "flavor": {"type": "str"},
     "internet": {"type": "bool"},
     "data_interfaces": {"type": "int"},
+    "vnc_password_version": {"type": "int", "no_log": False},
     "worker": {"type": "str"},
     "interfaces": {"type": "list", "elements": "dict", "options": topology.LIMITS_ARGUMENTS},
 }

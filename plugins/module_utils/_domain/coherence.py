@@ -16,6 +16,7 @@ from .wording import some
 LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 LABEL_RULE = "letters, digits and hyphens, 63 at most, with a letter or digit at both ends"
 MAX_DATA_INTERFACES = 20
+MAX_PASSWORD_VERSION = 1_000_000
 
 
 def problems(want: WantedSlice) -> list[str]:
@@ -59,6 +60,11 @@ def _vm_problems(want: WantedSlice) -> Iterator[str]:
     if want.vlan_pools is not None and not 1 <= want.vlan_pools <= POOL_COUNT:
         yield f"slice {want.name}: vlan_pools is {want.vlan_pools}, and 1 to {POOL_COUNT} are possible"
     for vm in want.vms:
+        if vm.vnc_password_version is not None and not 1 <= vm.vnc_password_version <= MAX_PASSWORD_VERSION:
+            yield (
+                f"slice {want.name}: VM {vm.name} asks for password {vm.vnc_password_version} of its display; "
+                f"1 to {MAX_PASSWORD_VERSION} are possible"
+            )
         if vm.data_interfaces is not None and not 0 <= vm.data_interfaces <= MAX_DATA_INTERFACES:
             yield (
                 f"slice {want.name}: VM {vm.name} asks for {vm.data_interfaces} data interfaces; "

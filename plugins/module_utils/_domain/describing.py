@@ -9,6 +9,7 @@ from typing import Any, Union
 
 from ..cluster import slice_label
 from ..models import VM, Interface, Link, Network, Slice
+from . import displays
 from .allocation import pool_text
 from .limits import DEFAULT_MTU, stored
 
@@ -195,6 +196,7 @@ def _facts(thing: Thing, names: Mapping[int, str]) -> Facts:
             ),
             ("address", next((each.ip_config["ip"] for each in thing.interfaces if each.ip_config), "none")),
             ("data_interfaces", thing.extra.get("data_interfaces", "as needed")),
+            (displays.VERSION, displays.version(thing)),
         )
     if isinstance(thing, Link):
         return (

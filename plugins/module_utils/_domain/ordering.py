@@ -12,7 +12,7 @@ from typing import Any
 from ..cluster import Cluster, slice_label
 from ..errors import Refused
 from ..models import MANAGEMENT_VLAN, VM, Network, Slice
-from . import limits, networks
+from . import displays, limits, networks
 from .allocation import tap_name
 from .finding import find, not_permitted
 
@@ -68,7 +68,11 @@ def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> di
                     {
                         "slice_id": one.slice_id,
                         "peers": _peers(one),
-                        "vms": [_vm(vm, state_dir, carried[one.slice_id]) for vm in _live([one]) if vm.worker_ip == ip],
+                        "vms": [
+                            _vm(cluster, vm, state_dir, carried[one.slice_id])
+                            for vm in _live([one])
+                            if vm.worker_ip == ip
+                        ],
                     }
                     for one in slices
                 ],
@@ -120,7 +124,7 @@ def _images(vms: Iterable[VM], state_dir: str) -> list[dict[str, str]]:
     ]
 
 
-def _vm(vm: VM, state_dir: str, segments: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+def _vm(cluster: Cluster, vm: VM, state_dir: str, segments: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
     flavor = _flavor(vm)
     return {
         "vm_id": vm.vm_id,
@@ -131,6 +135,7 @@ def _vm(vm: VM, state_dir: str, segments: Mapping[int, Mapping[str, Any]]) -> di
         "overlay": vm.qcow_image,
         "backing_file": base_image_path(state_dir, flavor["checksum"]),
         "vnc_port": vm.vnc_port,
+        "vnc_password_id": displays.password_id(cluster, vm),
         "interfaces": [
             {
                 "name": interface.name,

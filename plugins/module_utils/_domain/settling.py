@@ -16,7 +16,7 @@ from typing import Any
 from ..cluster import Cluster, slice_label
 from ..errors import Refused
 from ..models import MANAGEMENT_VLAN, POOL_SIZE, VM, Interface, Link, Network, Slice
-from . import coherence, limits, networks
+from . import coherence, displays, limits, networks
 from .allocation import Allocator, ManagementNetwork, mac_address, pool_text
 from .finding import not_permitted
 from .placement import Placement
@@ -194,6 +194,7 @@ class _Draft:
                 vm.name = want.name
                 self._settle_size(vm, want)
                 set_extra(vm.extra, "data_interfaces", want.data_interfaces)
+                self._settle_password(vm, want)
                 count = needed.get(want.name, 0) if want.data_interfaces is None else want.data_interfaces
                 if count > max(len(vm.interfaces) - 1, ends[want.name]) and want.data_interfaces is None:
                     self.reasons.append(
@@ -258,6 +259,17 @@ class _Draft:
         )
         load = self.placement.loads[worker.ip]
         load.cores, load.ram_gb = load.cores + more["cores"], load.ram_gb + more["ram_gb"]
+
+    def _settle_password(self, vm: VM, want: WantedVM) -> None:
+        have, wanted = displays.version(vm), want.vnc_password_version
+        if wanted is None:
+            return
+        if wanted < have:
+            self.reasons.append(
+                f"VM {self.want.name}/{vm.name}: its display has password {have}; password {wanted} was given up, "
+                "and does not come back"
+            )
+        set_extra(vm.extra, displays.VERSION, wanted if wanted > 1 else None)
 
     def _settle_interfaces(self, vm: VM, data_interfaces: int, *, internet: bool) -> None:
         for index in range(len(vm.interfaces), data_interfaces + 1):

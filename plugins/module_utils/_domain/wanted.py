@@ -74,7 +74,8 @@ class WantedVM:
     """A VM. The stored one that it is, is told by its id, else by its name.
 
     C(flavor) is C(None) where it stays as it is; C(data_interfaces) is how many it has beside eth0, C(None) for as
-    many as its links and networks need; C(worker) pins it; C(interfaces) are those with limits or faults.
+    many as its links and networks need; C(worker) pins it; C(interfaces) are those with limits or faults;
+    C(vnc_password_version) is C(None) where it stays.
     """
 
     name: str
@@ -83,6 +84,7 @@ class WantedVM:
     data_interfaces: int | None = None
     worker: str | None = None
     vm_id: int | None = None
+    vnc_password_version: int | None = None
     interfaces: tuple[Limits, ...] = ()
 
 
@@ -118,7 +120,7 @@ def read_slice(data: Mapping[str, Any], *, default_owner: str) -> WantedSlice:
     """Return the topology that module arguments describe.
 
     Args:
-        data: C({name, owner, vms: [{name, flavor, internet, data_interfaces, worker, vm_id}], links: [{endpoints,
+        data: C({name, owner, vms: [{name, flavor, internet, data_interfaces, worker, vm_id, …}], links: [{endpoints,
             name, link_id}], networks: [{name, members, cidr, …}], topology_type, size, …, vlan_pools, peers,
             slice_id}); all but the name may be missing.
         default_owner: who owns the slice where C(owner) is null.
@@ -163,6 +165,7 @@ def read_vm(data: Mapping[str, Any]) -> WantedVM:
         data_interfaces=data.get("data_interfaces"),
         worker=data.get("worker"),
         vm_id=data.get("vm_id"),
+        vnc_password_version=data.get("vnc_password_version"),
         interfaces=read_limits(data.get("interfaces")),
     )
 

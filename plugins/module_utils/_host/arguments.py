@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .qemu_config import VNC_PLACES
+
 _INTERFACE: dict[str, Any] = {
     "name": {"type": "str", "required": True},
     "tap": {"type": "str", "required": True},
@@ -38,6 +40,7 @@ _VM: dict[str, Any] = {
     "overlay": {"type": "str", "required": True},
     "backing_file": {"type": "str", "required": True},
     "vnc_port": {"type": "int", "required": True},
+    "vnc_password_id": {"type": "str", "no_log": False},
     "state": {"type": "str", "default": "running", "choices": ["running", "stopped"]},
     "interfaces": {"type": "list", "elements": "dict", "required": True, "options": _INTERFACE},
 }
@@ -66,6 +69,8 @@ WIRING_ARGUMENTS: dict[str, Any] = {
 
 RUNNING_ARGUMENTS: dict[str, Any] = {
     "vnc_address": {"type": "str"},
+    "vnc_listen": {"type": "str", "default": VNC_PLACES[0], "choices": list(VNC_PLACES)},
+    "vnc_passwords": {"type": "dict", "default": {}, "no_log": True},
     "accelerator": {"type": "str", "default": "kvm:tcg"},
     "checksum_offload": {"type": "bool", "default": True},
     "restart": {"type": "bool", "default": False},

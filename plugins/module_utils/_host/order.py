@@ -21,6 +21,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,71}")  # a label of 63 characte
 _TAP = re.compile(r"tap_[A-Za-z0-9_.-]{1,11}")
 _IP = re.compile(r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_PASSWORD_ID = re.compile(r"[0-9a-f]{16}")
 _SETTINGS = (
     *("mtu", "qinq", "forward_bpdu", "up", "tx_kbps", "rx_kbps"),
     *("delay_ms", "jitter_ms", "loss_percent"),
@@ -75,7 +76,11 @@ class Peer:
 
 @dataclass(frozen=True)
 class VM:
-    """A VM as it shall be on this host."""
+    """A VM as it shall be on this host.
+
+    Attributes:
+        vnc_password_id: tells whether its display has the password that it shall have, which no order holds.
+    """
 
     vm_id: int
     name: str
@@ -88,6 +93,7 @@ class VM:
     vnc_port: int
     interfaces: tuple[Interface, ...]
     running: bool = True
+    vnc_password_id: str | None = None
 
     @property
     def links_down(self) -> tuple[str, ...]:
@@ -168,6 +174,7 @@ def _vms(entry: Mapping[str, Any]) -> Iterable[VM]:
                 for nic in vm["interfaces"] or ()
             ),
             running=vm.get("state") != "stopped",
+            vnc_password_id=vm.get("vnc_password_id"),
         )
 
 
@@ -194,6 +201,8 @@ def _faults(vm: VM, state_dir: str) -> Iterable[str]:
         yield f"{who}: cores, ram_mib and disk_bytes count from 1"
     if not 5900 <= vm.vnc_port <= 65535:
         yield f"{who}: VNC port {vm.vnc_port} is not between 5900 and 65535"
+    if vm.vnc_password_id is not None and not _PASSWORD_ID.fullmatch(vm.vnc_password_id):
+        yield f"{who}: {vm.vnc_password_id!r} is not the id of a password (16 hex digits)"
     folder, _slash, file = vm.overlay.rpartition("/")
     if folder != folder_of(state_dir, vm.vm_id) or not _NAME.fullmatch(file) or not file.endswith(".qcow2"):
         yield f"{who}: overlay {vm.overlay!r} is not a .qcow2 file in {folder_of(state_dir, vm.vm_id)}"

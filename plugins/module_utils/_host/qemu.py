@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import files, systemd
+from . import files, systemd, vnc
 from .order import VM, SliceOrder, all_vms, slice_ids
 from .qemu_config import (
     CONFIG,
@@ -23,19 +23,28 @@ from .qemu_config import (
     read_started,
     render,
     restart_reasons,
+    started_with_password,
 )
 from .runner import Runner
 from .systemd import Unit, Units
+from .vnc import NewPassword
 
 _FILES = (CONFIG, TAPS, LINKS_DOWN, STARTED)
 
 
 @dataclass(frozen=True)
 class Host:
-    """What a host has of some slices: their units, and the files of the VMs in the order by their paths."""
+    """What a host has of some slices.
+
+    Attributes:
+        units: their units.
+        texts: the files of the VMs in the order, by their paths.
+        passwords: by VM the id of the password that its display has.
+    """
 
     units: Units = field(default_factory=Units)
     texts: Mapping[str, str] = field(default_factory=dict)
+    passwords: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,12 +110,13 @@ class VmPlan:
     failed: tuple[VM, ...] = ()
     links: tuple[Link, ...] = ()
     restart_required: tuple[tuple[VM, tuple[str, ...]], ...] = ()
+    passwords: tuple[NewPassword, ...] = ()
 
     @property
     def changed(self) -> bool:
         """Whether anything differs."""
         parts = (self.templates, self.writes, self.enable, self.disable, self.halt, self.start, self.restart)
-        return self.prune.changed or any(parts) or bool(self.links)
+        return self.prune.changed or any(parts) or bool(self.links) or bool(self.passwords)
 
     @property
     def result(self) -> dict[str, Any]:
@@ -127,6 +137,7 @@ class VmPlan:
         phrases += [(vm, "disabled") for vm in self.enable] + [(vm, "enabled") for vm in self.disable]
         phrases += [(link.vm, f"{link.interface} {'down' if link.up else 'up'}") for link in self._changed_links]
         phrases += [(write.vm, f"{write.name} outdated") for write in self._lone_writes if write.old is not None]
+        phrases += [(new.vm, "another display password") for new in self.passwords if new.live]
         return self.prune.before + _lines(phrases)
 
     @property
@@ -137,6 +148,7 @@ class VmPlan:
         phrases += [(vm, "enabled") for vm in self.enable] + [(vm, "disabled") for vm in self.disable]
         phrases += [(link.vm, f"{link.interface} {'up' if link.up else 'down'}") for link in self._changed_links]
         phrases += [(write.vm, f"{write.name} current") for write in self._lone_writes]
+        phrases += [(new.vm, "new display password") for new in self.passwords if new.live]
         return [f"template {systemd.template_name(slice_id)}" for slice_id in self.templates] + _lines(phrases)
 
     @property
@@ -162,6 +174,7 @@ def observe(
     return Host(
         units=systemd.observe(slice_ids(orders), runner, unit_dir=unit_dir),
         texts={path: text for path, text in texts.items() if text is not None},
+        passwords=vnc.observe(all_vms(orders), settings) if settings.vnc_asks else {},
     )
 
 
@@ -188,7 +201,7 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
     the taps that it had, and what C(vm.json) says stays true.
 
     Raises:
-        Refused: a VM does not fit the machine.
+        Refused: a VM does not fit the machine, or its display needs a password that the order does not name.
     """
     orders = tuple(orders)
     vms = all_vms(orders)
@@ -227,6 +240,9 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
             ),
         ),
         restart_required=tuple((vm, reasons[vm]) for vm in fixed),
+        passwords=_passwords(
+            vms, have, settings, live=[vm for vm in live if vm.running and (vm in fixed or vm not in reasons)]
+        ),
     )
 
 
@@ -257,6 +273,12 @@ def _links_down(vm: VM, have: Host, settings: Settings) -> tuple[str, ...]:
     started = _started(vm, have, settings)
     on = {nic.name for nic in vm.interfaces} - set(vm.links_down)
     return () if started is None else tuple(nic["name"] for nic in started["interfaces"] if nic["name"] not in on)
+
+
+def _passwords(vms: Iterable[VM], have: Host, settings: Settings, *, live: Sequence[VM]) -> tuple[NewPassword, ...]:
+    """The displays that get another password; one that runs without any keeps to that until its restart."""
+    asking = [vm for vm in vms if vm not in live or started_with_password(_started(vm, have, settings))]
+    return vnc.plan(asking if settings.vnc_asks else (), have.passwords, live=live)
 
 
 def _first_links(vm: VM, have: Host, settings: Settings) -> Iterable[Link]:

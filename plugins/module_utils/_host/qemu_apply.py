@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from ..errors import SlicesError
-from . import files, systemd
+from . import files, systemd, vnc
 from .files import Account
 from .order import VM, SliceOrder, all_vms
 from .qemu import Link, Prune, VmPlan, Write
@@ -73,18 +73,33 @@ def apply(
     settings: Settings,
     account: Account,
     start_timeout_s: float,
+    passwords: Mapping[int, str],
 ) -> list[dict[str, Any]]:
     """Carry out a plan; one VM that fails does not hold up the others.
+
+    Args:
+        passwords: by VM what displays ask for; those that get another one must be there.
 
     Returns:
         what runs, a dict for each VM of C(orders).
 
     Raises:
+        Refused: a password is missing; nothing was changed.
         SlicesError: a VM is not as it should be; C(vms) holds what would be returned.
     """
     orders = tuple(orders)
+    vnc.need(todo.passwords, passwords)
     prune(todo.prune, tools)
-    return run(todo, orders, {}, tools, settings=settings, account=account, start_timeout_s=start_timeout_s)
+    return run(
+        todo,
+        orders,
+        {},
+        tools,
+        settings=settings,
+        account=account,
+        start_timeout_s=start_timeout_s,
+        passwords=passwords,
+    )
 
 
 def run(
@@ -96,6 +111,7 @@ def run(
     settings: Settings,
     account: Account,
     start_timeout_s: float,
+    passwords: Mapping[int, str],
 ) -> list[dict[str, Any]]:
     """Carry out a plan once what goes has gone.
 
@@ -105,11 +121,12 @@ def run(
     See C(apply) for the rest.
     """
     orders = tuple(orders)
-    _change(todo, tools, settings, account)
+    _change(todo, tools, settings, account, passwords)
     _start(todo, tools)
     started = [*todo.start, *(vm for vm, _reasons in todo.restart)]
     faults = _await(started, tools, start_timeout_s)
     faults.update(_plug([link for link in todo.links if link.vm.vm_id not in faults], todo, tools, settings, account))
+    faults.update(_tell_passwords(todo, tools, settings, account, passwords))
     if todo.changed or not seen:
         seen = systemd.look_again([Unit(vm.slice_id, vm.vm_id) for vm in all_vms(orders)], tools.runner)
     vms = states(orders, seen, faults)
@@ -123,7 +140,7 @@ def states(orders: Iterable[SliceOrder], units: Mapping[int, Unit], faults: Mapp
     return [_state(vm, units.get(vm.vm_id), faults.get(vm.vm_id)) for vm in all_vms(orders)]
 
 
-def _change(todo: VmPlan, tools: Tools, settings: Settings, account: Account) -> None:
+def _change(todo: VmPlan, tools: Tools, settings: Settings, account: Account, passwords: Mapping[int, str]) -> None:
     runner = tools.runner
     if todo.halt:
         runner.run(["systemctl", "stop", "--", *_names(todo.halt)])
@@ -132,6 +149,9 @@ def _change(todo: VmPlan, tools: Tools, settings: Settings, account: Account) ->
     for write in todo.writes:
         if write.name != LINKS_DOWN or write.vm.vm_id not in plugged:
             _write(write, settings, account)
+    for new in (new for new in todo.passwords if not new.live):
+        vnc.write(new, passwords, settings=settings, account=account)
+        vnc.note(new, settings=settings, account=account)
     for vm in (*todo.start, *(vm for vm, _reasons in todo.restart)):
         _make_console(f"{settings.folder(vm.vm_id)}/{CONSOLE}", account)
     for slice_id in todo.templates:
@@ -195,6 +215,22 @@ def _plug(links: Iterable[Link], todo: VmPlan, tools: Tools, settings: Settings,
             continue
         if vm_id in notes:
             _write(notes[vm_id], settings, account)
+    return faults
+
+
+def _tell_passwords(
+    todo: VmPlan, tools: Tools, settings: Settings, account: Account, passwords: Mapping[int, str]
+) -> dict[int, str]:
+    faults = {}
+    for new in (new for new in todo.passwords if new.live):
+        # First the file: a QEMU that is started anew in between reads it.
+        vnc.write(new, passwords, settings=settings, account=account)
+        try:
+            vnc.tell(new, passwords, tools.monitor)
+        except SlicesError as error:
+            faults[new.vm.vm_id] = f"VM {new.vm.vm_id} ({new.vm.name}): {error.message}"
+            continue
+        vnc.note(new, settings=settings, account=account)
     return faults
 
 

@@ -1,6 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The files that one VM is started from: what QEMU reads, what the unit's helpers read, and what we compare with."""
+"""The files that one VM is started from: what QEMU reads, what the unit's helpers read, and what we compare with.
+
+The password of a display is none of them: it stands in a file of its own (C(vnc)).
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,10 @@ TAPS = "taps"
 LINKS_DOWN = "links_down"
 STARTED = "vm.json"
 CONSOLE = "console.log"
+VNC_SECRET = "vnc.secret"
+VNC_PLACES = ("worker", "loopback", "unix", "none")
+_LOOPBACK = "127.0.0.1"
+_WITH_PASSWORD = " with a password"
 # Slots 1 to 3 of the root bus are the display, the random numbers and the disk; 31 is the chip set.
 _FIRST_NIC_SLOT = 4
 _MAX_NICS = 27
@@ -29,6 +36,7 @@ class Settings:
     Attributes:
         checksum_offload: whether guests may leave the checksums of their packets to the NIC.
         owner: the uid that may open the taps; nothing in a plan for a host without that user.
+        vnc_listen: where displays listen, one of C(VNC_PLACES).
     """
 
     state_dir: str
@@ -36,6 +44,12 @@ class Settings:
     accelerator: str
     checksum_offload: bool
     owner: int | None
+    vnc_listen: str = VNC_PLACES[0]
+
+    @property
+    def vnc_asks(self) -> bool:
+        """Whether displays ask for a password: all do that a connection can reach, from this host or another."""
+        return self.vnc_listen in ("worker", "loopback")
 
     def folder(self, vm_id: int) -> str:
         """The folder of a VM."""
@@ -50,6 +64,11 @@ def qmp_socket(vm_id: int) -> str:
 def serial_socket(vm_id: int) -> str:
     """Where a VM's serial console listens."""
     return f"/run/cloudrepo/{vm_id}/serial.sock"
+
+
+def vnc_socket(vm_id: int) -> str:
+    """Where a VM's display listens, if it does so on a socket."""
+    return f"/run/cloudrepo/{vm_id}/vnc.sock"
 
 
 def nic_id(interface: str) -> str:
@@ -100,7 +119,7 @@ def as_started(vm: VM, settings: Settings) -> dict[str, Any]:
         "cores": vm.cores,
         "ram_mib": vm.ram_mib,
         "overlay": vm.overlay,
-        "vnc": _vnc(vm, settings),
+        "vnc": _display(vm, settings),
         "accelerator": settings.accelerator,
         "checksum_offload": settings.checksum_offload,
         "interfaces": [{"name": nic.name, "tap": nic.tap, "mac": nic.mac} for nic in vm.interfaces],
@@ -141,9 +160,34 @@ def restart_reasons(started: Mapping[str, Any] | None, wanted: Mapping[str, Any]
     return tuple(reasons)
 
 
-def _vnc(vm: VM, settings: Settings) -> str:
-    address = f"[{settings.vnc_address}]" if ":" in settings.vnc_address else settings.vnc_address
-    return f"{address}:{vm.vnc_port - 5900}"
+def started_with_password(started: Mapping[str, Any] | None) -> bool:
+    """Whether the display of a VM asks for a password as it runs, which cannot be changed without a restart."""
+    return started is not None and str(started.get("vnc")).endswith(_WITH_PASSWORD)
+
+
+def _display(vm: VM, settings: Settings) -> str:
+    return (_vnc(vm, settings) or "none") + (_WITH_PASSWORD if settings.vnc_asks else "")
+
+
+def _vnc(vm: VM, settings: Settings) -> str | None:
+    if settings.vnc_listen == "none":
+        return None
+    if settings.vnc_listen == "unix":
+        return f"unix:{vnc_socket(vm.vm_id)}"
+    address = _LOOPBACK if settings.vnc_listen == "loopback" else settings.vnc_address
+    return f"[{address}]:{vm.vnc_port - 5900}" if ":" in address else f"{address}:{vm.vnc_port - 5900}"
+
+
+def _vnc_sections(vm: VM, settings: Settings) -> list[tuple[str, dict[str, str]]]:
+    place = _vnc(vm, settings)
+    if place is None:
+        return []
+    if not settings.vnc_asks:
+        return [('vnc "default"', {"vnc": place})]
+    return [
+        ('object "vnc-password"', {"qom-type": "secret", "file": f"{settings.folder(vm.vm_id)}/{VNC_SECRET}"}),
+        ('vnc "default"', {"vnc": place, "password-secret": "vnc-password"}),
+    ]
 
 
 def _config(vm: VM, settings: Settings) -> str:
@@ -165,7 +209,7 @@ def _config(vm: VM, settings: Settings) -> str:
     for slot, nic in enumerate(vm.interfaces, _FIRST_NIC_SLOT):
         sections += _nic(nic, slot, settings)
     sections += [
-        ('vnc "default"', {"vnc": _vnc(vm, settings)}),
+        *_vnc_sections(vm, settings),
         ('chardev "qmp"', {**sockets, "path": qmp_socket(vm.vm_id)}),
         ('mon "qmp"', {"mode": "control", "chardev": "qmp"}),
         (

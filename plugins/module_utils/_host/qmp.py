@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""QEMU's monitor, as far as we need it: does it answer, and is a NIC's cable plugged."""
+"""QEMU's monitor, as far as we need it: does it answer, is a NIC's cable plugged, what does the display ask for."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ class Monitor(Protocol):
             SlicesError: QEMU does not answer or refuses.
         """
 
+    def set_vnc_password(self, path: str, password: str) -> None:
+        """Let the display ask for another password from now on; who is connected stays.
+
+        Raises:
+            SlicesError: QEMU does not answer or refuses. The message does not hold the password.
+        """
+
 
 class SocketMonitor:
     """The C(Monitor) of a real host. A monitor serves one client at a time, so none is kept open.
@@ -45,11 +52,18 @@ class SocketMonitor:
 
     def set_link(self, path: str, device: str, *, up: bool) -> None:
         """See C(Monitor)."""
+        self._ask(path, "set_link", {"name": device, "up": up})
+
+    def set_vnc_password(self, path: str, password: str) -> None:
+        """See C(Monitor)."""
+        self._ask(path, "set_password", {"protocol": "vnc", "password": password})
+
+    def _ask(self, path: str, command: str, arguments: dict[str, Any]) -> None:
         try:
             with self._connect(path) as client, client.makefile("rwb") as stream:
                 stream.readline()
                 _ask(stream, "qmp_capabilities", {})
-                _ask(stream, "set_link", {"name": device, "up": up})
+                _ask(stream, command, arguments)
         except (OSError, ValueError) as error:
             raise SlicesError(f"QEMU does not answer at {path}: {error}") from error
 

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Refused
-from . import overlays, qemu, qemu_apply, wiring
+from . import overlays, qemu, qemu_apply, vnc, wiring
 from .files import Account
 from .order import SliceOrder, all_vms
 from .overlays import DiskPlan, Disks
@@ -140,6 +140,7 @@ def carry_out(
     account: Account,
     restart: bool,
     start_timeout_s: float,
+    passwords: Mapping[int, str],
 ) -> tuple[Plan, list[dict[str, Any]], dict[str, float]]:
     """Make the host's share of the slices that of the order.
 
@@ -157,6 +158,7 @@ def carry_out(
             have = observe(orders, tools, settings=settings)
             todo = plan(orders, have, settings=settings, account=account, restart=restart)
         need_images(todo)
+        vnc.need(todo.vms.passwords, passwords)
         prepare(todo, have, tools, settings=settings, account=account, watch=watch)
     with watch.stage("qemu"):
         vms = qemu_apply.run(
@@ -167,5 +169,6 @@ def carry_out(
             settings=settings.vms,
             account=account,
             start_timeout_s=start_timeout_s,
+            passwords=passwords,
         )
     return todo, vms, watch.seconds

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._domain import describing, drawing, ordering, releasing, reporting
+from .._domain import describing, displays, drawing, ordering, releasing, reporting
 from ..cluster import Cluster
 from ..models import Slice
 from .edge import Outcome
@@ -26,8 +26,10 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         return _give_up(cluster, params)
     chosen = choose(cluster, params)
     before = [line for one in chosen for line in describing.state_lines(one)]
+    had_key = displays.has_key(cluster)
     result = hand_out(cluster, chosen, params["state_dir"])
     after = [line for one in chosen for line in describing.state_lines(one)]
+    after += key_lines(cluster, had_key=had_key)
     return Outcome(changed=before != after, before=before, after=after, result=result)
 
 
@@ -49,6 +51,8 @@ def hand_out(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[
     Returns:
         C({work_orders, slice_ids, fingerprints, tables}).
     """
+    if any(vm.status != "deleting" for one in slices for vm in one.vms):
+        displays.make_key(cluster)
     orders = ordering.work_orders(cluster, slices, state_dir)
     ordering.hand_out(slices)
     return {
@@ -57,6 +61,16 @@ def hand_out(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[
         "fingerprints": {str(one.slice_id): ordering.fingerprint(one) for one in slices},
         "tables": [describing.slice_table(one) for one in slices],
     }
+
+
+def key_lines(cluster: Cluster, *, had_key: bool) -> list[str]:
+    """Return what a diff tells of the key that displays' passwords follow from: that there is one from now on."""
+    return [] if had_key or not displays.has_key(cluster) else ["displays: every VM has a password"]
+
+
+def vnc_passwords(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
+    """Tell of the displays of the chosen slices, with their passwords."""
+    return Outcome(changed=False, result={"displays": displays.tell(cluster, choose(cluster, params))})
 
 
 def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Optional
 
-from .._domain import describing, finding, ordering, releasing, settling
+from .._domain import describing, displays, finding, ordering, releasing, settling
 from .._domain.allocation import ManagementNetwork
 from .._domain.limits import DEFAULT_MTU
 from .._domain.placement import POLICIES
@@ -18,7 +18,7 @@ from ..cluster import Cluster
 from ..errors import Refused
 from ..models import Slice
 from .edge import Outcome
-from .orders import STATE_DIR, choose, described, hand_out
+from .orders import STATE_DIR, choose, described, hand_out, key_lines
 
 Change = tuple[Optional[Slice], Optional[Slice]]
 _NETWORK = ManagementNetwork()
@@ -79,9 +79,13 @@ def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[st
     if reasons:
         raise Refused(dict.fromkeys(reasons))
     stored = [new for _old, new in pairs if new]
+    had_key = displays.has_key(cluster)
     orders = hand_out(cluster, stored, params["state_dir"]) if params["work_orders"] else {}
     done = outcome(pairs)
-    return replace(done, result={**done.result, **orders})
+    made = key_lines(cluster, had_key=had_key)
+    return replace(
+        done, changed=done.changed or bool(made), after=[*done.after, *made], result={**done.result, **orders}
+    )
 
 
 def _listed_twice(wants: Sequence[Mapping[str, Any]]) -> list[str]:

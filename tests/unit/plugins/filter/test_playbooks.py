@@ -41,6 +41,15 @@ def test_what_the_inventory_says_counts_more_than_facts() -> None:
     assert playbooks.worker_records([host])[0]["cores"] == 4
 
 
+def test_a_worker_is_called_what_the_inventory_calls_it() -> None:
+    hosts = [
+        {"inventory_hostname": "w1", "ansible_host": "10.0.10.1"},
+        {"inventory_hostname": "w2", "ansible_host": "192.0.2.2", "worker_ip": "10.0.10.2"},
+    ]
+    assert playbooks.worker_called(hosts, "10.0.10.2") == "w2"
+    assert playbooks.worker_called(hosts, "192.0.2.2") == ""
+
+
 def test_the_infrastructure_is_the_inventorys_hosts_and_the_networks_they_share_with_a_host() -> None:
     hostvars = {
         "localhost": {"ansible_host": "127.0.0.1"},

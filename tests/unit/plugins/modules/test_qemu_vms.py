@@ -38,5 +38,21 @@ def test_check_mode_touches_nothing(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_password_is_in_no_result(monkeypatch, tmp_path):
+    runner = FakeRunner().tell("systemctl", "show", rc=1)
+    args = {
+        "slices": [{"slice_id": 9999, "vms": [vm(1001, 100, state_dir=str(tmp_path))]}],
+        "state_dir": str(tmp_path),
+        "vnc_address": "10.0.10.1",
+        "vnc_passwords": {"1001": "hMr3kWpa"},
+        "user": "no-such-user-of-ours",
+    }
+    result = modules.run(monkeypatch, qemu_vms, runner, _ansible_check_mode=True, **args)
+
+    assert result["changed"]
+    assert result["invocation"]["module_args"]["vnc_passwords"] == {"1001": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}
+    assert "hMr3kWpa" not in str(result)
+
+
 def test_displays_need_an_address(monkeypatch):
     assert "vnc_address" in modules.run(monkeypatch, qemu_vms, FakeRunner(), slices=[])["msg"]

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.checking import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
@@ -85,6 +86,7 @@ TOPOLOGY = st.one_of(
 def first_cluster() -> Cluster:
     """Two workers with some room, two flavors of one image, tenants alice and bob, and a subnet of five addresses."""
     held = builders.cluster(max_vms=16)
+    displays.make_key(held)  # else the first plan makes one, and no other is the same
     held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}
     held.users["admin"].quota_vms = 20
     held.users["alice"].quota_vms = 9
@@ -108,6 +110,7 @@ class Operations(RuleBasedStateMachine):
         self.door = Door(self.store, self.patch)
         with self.store.transaction(write=True) as cluster:
             made = first_cluster()
+            cluster.extra.update(made.extra)
             cluster.workers.update(made.workers)
             for name, flavor in made.flavors.items():
                 cluster.flavors[name] = flavor

@@ -56,6 +56,7 @@ def test_the_order_of_a_worker() -> None:
                         "overlay": "/var/lib/cloudrepo/vms/1001/vm1_img.qcow2",
                         "backing_file": base,
                         "vnc_port": 5901,
+                        "vnc_password_id": None,  # no key yet: slice_plan makes it
                         "interfaces": [
                             {
                                 "name": "eth0",

@@ -13,6 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, SlicesError
 
 STATE_DIR = "/var/lib/cloudrepo"
+PASSWORD_ID = "8b1a9953c4611296"
 
 
 class UnexpectedCommand(AssertionError):
@@ -63,6 +64,7 @@ class FakeMonitor:
 
     def __init__(self, answering: dict[str, int] | None = None, *, refusing: Sequence[str] = ()) -> None:
         self.links: list[tuple[str, str, bool]] = []
+        self.passwords: list[tuple[str, str]] = []
         self._tries = dict(answering or {})
         self._refusing = refusing
 
@@ -78,6 +80,12 @@ class FakeMonitor:
         if path in self._refusing:
             raise SlicesError(f"QEMU does not answer at {path}")
         self.links.append((path, device, up))
+
+    def set_vnc_password(self, path: str, password: str) -> None:
+        """See C(Monitor)."""
+        if path in self._refusing:
+            raise SlicesError(f"QEMU does not answer at {path}")
+        self.passwords.append((path, password))
 
 
 class FakeTime:
@@ -129,6 +137,7 @@ def vm(vm_id: int = 1001, *vlan_ids: int | None, state_dir: str = STATE_DIR, **c
         "overlay": f"{state_dir}/vms/{vm_id}/vm{vm_id - 1000}_img.qcow2",
         "backing_file": f"{state_dir}/images/base.img",
         "vnc_port": 4900 + vm_id,
+        "vnc_password_id": PASSWORD_ID,
         "interfaces": [nic(vm_id, index, vlan_id, vlan_id) for index, vlan_id in enumerate(vlan_ids)],
     }
     return {**values, **changes}

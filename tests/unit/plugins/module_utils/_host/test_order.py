@@ -31,6 +31,7 @@ def test_macs_are_written_small():
         ({"name": 'a"b'}, "name"),
         ({"name": "../x"}, "name"),
         ({"vnc_port": 5899}, "VNC port"),
+        ({"vnc_password_id": "../x"}, "not the id of a password"),
         ({"cores": 0}, "cores"),
         ({"overlay": "/etc/shadow"}, "overlay"),
         ({"overlay": f"{STATE_DIR}/vms/1001/../1002/vm2_img.qcow2"}, "overlay"),

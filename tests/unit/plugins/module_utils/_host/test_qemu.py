@@ -18,11 +18,13 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import TEMPLATE, Unit, Units
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
-from .fakes import STATE_DIR, FakeMonitor, FakeRunner, FakeTime, orders, settings, vm
+from .fakes import PASSWORD_ID, STATE_DIR, FakeMonitor, FakeRunner, FakeTime, orders, settings, vm
 
 ME = Account("me", os.getuid(), os.getgid())
 SETTINGS = settings()
 QMP = "/run/cloudrepo/1001/qmp.sock"
+PASSWORDS = {1001: "hMr3kWpa", 1002: "kz7TnPbe", 1003: "w9QxgRdc"}
+OTHER_ID = "0000000000000000"
 
 
 def unit(vm_id: int = 1001, active: str = "active", pid: int | None = 4821) -> Unit:
@@ -44,6 +46,7 @@ def running(order: tuple[SliceOrder, ...], *units: Unit) -> Host:
             slices=frozenset({1000}),
         ),
         texts,
+        {each.vm_id: PASSWORD_ID for each in vms},
     )
 
 
@@ -112,6 +115,53 @@ def test_carrier_follows_the_vlan_also_of_a_vm_that_waits_for_its_restart():
     assert [why for _vm, why in todo.restart_required] == [("cores 1 → 2", "interface eth1 removed")]
 
 
+def test_new_password_needs_no_restart():
+    todo = plan(orders(vm(1001, 100, vnc_password_id=OTHER_ID)), running(orders(vm(1001, 100))))
+
+    assert [(new.vm.vm_id, new.live) for new in todo.passwords] == [(1001, True)]
+    assert (todo.changed, todo.restart, todo.writes) == (True, (), ())
+    assert todo.before == ["unit cloudrepo-1000@1001.service: another display password"]
+    assert todo.after == ["unit cloudrepo-1000@1001.service: new display password"]
+
+
+def test_new_password_reaches_also_a_vm_that_waits_for_its_restart():
+    wanted = orders(vm(1001, 100, cores=2, vnc_password_id=OTHER_ID))
+
+    assert [new.live for new in plan(wanted, running(orders(vm(1001, 100)))).passwords] == [True]
+    # One that is restarted reads its file.
+    assert [new.live for new in plan(wanted, running(orders(vm(1001, 100))), restart=True).passwords] == [False]
+
+
+def test_vm_that_an_older_version_started_gets_its_password_with_a_restart():
+    order = orders(vm(1001, 100))
+    have = running(order)
+    texts = {path: text.replace(" with a password", "") for path, text in have.texts.items()}
+    have = Host(have.units, texts)
+
+    todo = plan(order, have)
+    assert (todo.changed, todo.passwords) == (False, ())
+    assert [why for _vm, why in todo.restart_required] == [("vnc 10.0.10.1:1 → 10.0.10.1:1 with a password",)]
+
+    todo = plan(order, have, restart=True)
+    assert ids(each for each, _why in todo.restart) == [1001]
+    assert [new.live for new in todo.passwords] == [False]
+
+
+def test_display_needs_a_password_that_the_order_names():
+    with pytest.raises(
+        SlicesError, match=r"VM 1001 \(vm1\): its display asks for a password, and the order names none"
+    ):
+        plan(orders(vm(1001, 100, vnc_password_id=None)), Host())
+
+
+@pytest.mark.parametrize("place", ["unix", "none"])
+def test_display_that_asks_for_no_password_needs_none(place):
+    order = orders(vm(1001, 100, vnc_password_id=None))
+    todo = qemu.plan(order, Host(), settings=settings(vnc_listen=place), restart=False)
+
+    assert (ids(todo.start), todo.passwords) == ([1001], ())
+
+
 def test_new_vm_loses_its_carriers_once_it_runs():
     order = orders(vm(1001, None, 100))
     todo = plan(order, Host())
@@ -132,7 +182,7 @@ def test_lost_file_of_a_running_vm_is_written_again():
     order = orders(vm(1001, 100))
     have = running(order)
     texts = {path: text for path, text in have.texts.items() if not path.endswith("qemu.cfg")}
-    todo = plan(order, Host(have.units, texts))
+    todo = plan(order, Host(have.units, texts, have.passwords))
 
     assert [write.name for write in todo.writes] == ["qemu.cfg"]
     assert (todo.start, todo.restart) == ((), ())
@@ -191,13 +241,24 @@ def shown(vm_id: int, active: str, pid: int = 0) -> str:
 
 
 def carry_out(
-    tmp_path: Path, order: tuple[SliceOrder, ...], have: Host, runner: FakeRunner, monitor: FakeMonitor
+    tmp_path: Path,
+    order: tuple[SliceOrder, ...],
+    have: Host,
+    runner: FakeRunner,
+    monitor: FakeMonitor,
+    passwords: dict[int, str] | None = None,
 ) -> list[dict[str, Any]]:
     moved_settings = settings(state_dir=str(tmp_path))
-    moved = {path.replace(STATE_DIR, str(tmp_path)): text for path, text in have.texts.items()}
-    todo = qemu.plan(order, Host(have.units, moved), settings=moved_settings, restart=False)
+    texts = {path.replace(STATE_DIR, str(tmp_path)): text for path, text in have.texts.items()}
+    todo = qemu.plan(order, Host(have.units, texts, have.passwords), settings=moved_settings, restart=False)
     return qemu_apply.apply(
-        todo, order, tools(runner, monitor, tmp_path), settings=moved_settings, account=ME, start_timeout_s=5
+        todo,
+        order,
+        tools(runner, monitor, tmp_path),
+        settings=moved_settings,
+        account=ME,
+        start_timeout_s=5,
+        passwords=PASSWORDS if passwords is None else passwords,
     )
 
 
@@ -222,7 +283,11 @@ def test_starting_is_a_call_for_each_kind(tmp_path):
     ]
     folder = tmp_path / "vms/1001"
     modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
-    assert modes == dict.fromkeys(["console.log", "links_down", "qemu.cfg", "taps", "vm.json"], 0o640)
+    assert modes == {
+        **dict.fromkeys(["console.log", "links_down", "qemu.cfg", "taps", "vm.json", "vnc.id"], 0o640),
+        "vnc.secret": 0o400,
+    }
+    assert (folder / "vnc.secret").read_text() == "hMr3kWpa"
     assert (tmp_path / "cloudrepo-1000@.service").read_text() == TEMPLATE
 
 
@@ -248,12 +313,47 @@ def test_one_vm_that_fails_does_not_hold_up_the_others(tmp_path):
     assert failed.value.fields["changed"] is True
 
 
+def moved(have: Host, folder: Path) -> Host:
+    """The same host with another state folder."""
+    texts = {path: text.replace(STATE_DIR, str(folder)) for path, text in have.texts.items()}
+    return Host(have.units, texts, have.passwords)
+
+
+def test_password_is_noted_once_it_is_changed(tmp_path):
+    have = moved(running(orders(vm(1001, 100))), tmp_path)
+    order = orders(vm(1001, 100, vnc_password_id=OTHER_ID, state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    (tmp_path / "vms/1001").mkdir(parents=True)
+    note = tmp_path / "vms/1001/vnc.id"
+    runner = FakeRunner().tell("systemctl", "show", stdout=shown(1001, "active", 4821))
+
+    with pytest.raises(SlicesError, match=r"VM 1001 \(vm1\): QEMU does not answer") as failed:
+        carry_out(tmp_path, order, have, runner, FakeMonitor(refusing=[QMP]))
+    assert not note.exists()
+    assert PASSWORDS[1001] not in str(failed.value.fields)
+
+    monitor = FakeMonitor()
+    carry_out(tmp_path, order, have, runner, monitor)
+    assert monitor.passwords == [(QMP, PASSWORDS[1001])]
+    assert (tmp_path / "vms/1001/vnc.secret").read_text() == PASSWORDS[1001]
+    assert note.read_text() == f"{OTHER_ID}\n"
+
+
+def test_password_that_is_not_given_is_refused_before_anything_is_changed(tmp_path):
+    order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    (tmp_path / "vms/1001").mkdir(parents=True)
+    with pytest.raises(
+        SlicesError, match=r"VM 1001 \(vm1\): its display gets another password, and vnc_passwords does"
+    ):
+        carry_out(tmp_path, order, Host(), FakeRunner(), FakeMonitor(), passwords={1002: "kz7TnPbe"})
+    assert list((tmp_path / "vms/1001").iterdir()) == []
+
+
 def test_carrier_is_noted_once_it_is_changed(tmp_path):
     have = running(orders(vm(1001, 100)))
     order = orders(vm(1001, None, state_dir=str(tmp_path)), state_dir=str(tmp_path))
     (tmp_path / "vms/1001").mkdir(parents=True)
     note = tmp_path / "vms/1001/links_down"
-    have = Host(have.units, {path: text.replace(STATE_DIR, str(tmp_path)) for path, text in have.texts.items()})
+    have = moved(have, tmp_path)
     runner = FakeRunner().tell("systemctl", "show", stdout=shown(1001, "active", 4821))
 
     with pytest.raises(SlicesError, match="QEMU does not answer"):

@@ -15,6 +15,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config
     read_started,
     render,
     restart_reasons,
+    started_with_password,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
@@ -78,8 +79,13 @@ GOLDEN = """\
   romfile = ""
   csum = "on"
 
+[object "vnc-password"]
+  qom-type = "secret"
+  file = "/var/lib/cloudrepo/vms/1001/vnc.secret"
+
 [vnc "default"]
   vnc = "10.0.10.1:1"
+  password-secret = "vnc-password"
 
 [chardev "qmp"]
   backend = "socket"
@@ -140,6 +146,46 @@ def test_more_nics_than_slots_are_refused():
         check([one(*range(1, 29))])
 
 
+@pytest.mark.parametrize(
+    ("place", "section"),
+    [
+        ("loopback", '[vnc "default"]\n  vnc = "127.0.0.1:1"\n  password-secret = "vnc-password"\n'),
+        ("unix", '[vnc "default"]\n  vnc = "unix:/run/cloudrepo/1001/vnc.sock"\n\n'),
+    ],
+)
+def test_display_listens_elsewhere(place, section):
+    text = render(one(), settings(vnc_listen=place))["qemu.cfg"]
+
+    assert section in text
+    assert "10.0.10.1" not in text
+
+
+def test_there_may_be_no_display():
+    text = render(one(), settings(vnc_listen="none"))["qemu.cfg"]
+
+    assert "vnc" not in text
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("loopback", "vnc 10.0.10.1:1 with a password → 127.0.0.1:1 with a password"),
+        ("unix", "vnc 10.0.10.1:1 with a password → unix:/run/cloudrepo/1001/vnc.sock"),
+        ("none", "vnc 10.0.10.1:1 with a password → none"),
+    ],
+)
+def test_display_moves_with_a_restart(place, reason):
+    assert restart_reasons(as_started(one(), SETTINGS), as_started(one(), settings(vnc_listen=place))) == (reason,)
+
+
+def test_display_without_a_password_is_no_longer_wanted():
+    before = {**as_started(one(), SETTINGS), "vnc": "10.0.10.1:1"}  # as older versions started it
+
+    assert not started_with_password(before)
+    assert started_with_password(as_started(one(), SETTINGS))
+    assert restart_reasons(before, as_started(one(), SETTINGS)) == ("vnc 10.0.10.1:1 → 10.0.10.1:1 with a password",)
+
+
 def test_ipv6_address_of_a_display_is_bracketed():
 
     assert 'vnc = "[fd00::1]:1"' in render(one(), settings(vnc_address="fd00::1"))["qemu.cfg"]
@@ -152,7 +198,7 @@ def test_ipv6_address_of_a_display_is_bracketed():
         (one(400, None), ()),
         (one(100, 101, disk_bytes=5 << 30), ()),
         (one(100, 101, cores=2, ram_mib=1024), ("cores 1 → 2", "ram_mib 512 → 1024")),
-        (one(100, 101, vnc_port=5910), ("vnc 10.0.10.1:1 → 10.0.10.1:10",)),
+        (one(100, 101, vnc_port=5910), ("vnc 10.0.10.1:1 with a password → 10.0.10.1:10 with a password",)),
         (one(100), ("interface eth1 removed",)),
         (one(100, 101, 102), ("interface eth2 added",)),
         (

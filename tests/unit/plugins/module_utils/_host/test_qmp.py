@@ -72,6 +72,19 @@ def test_carrier_is_taken(serve):
     ]
 
 
+def test_display_gets_another_password(serve):
+    heard: list[Any] = []
+    SocketMonitor().set_vnc_password(serve(GREETING, {"return": {}}, {"return": {}}, heard=heard), "hMr3kWpa")
+
+    assert heard[1] == {"execute": "set_password", "arguments": {"protocol": "vnc", "password": "hMr3kWpa"}}
+
+
+def test_refusal_of_a_password_does_not_tell_it(serve):
+    path = serve(GREETING, {"return": {}}, {"error": {"desc": "Could not set password"}})
+    with pytest.raises(SlicesError, match=r"QEMU refused set_password: Could not set password$"):
+        SocketMonitor().set_vnc_password(path, "hMr3kWpa")
+
+
 def test_refusal_is_an_error(serve):
     path = serve(GREETING, {"return": {}}, {"error": {"desc": "Device 'nic-eth0' not found"}})
     with pytest.raises(SlicesError, match="Device 'nic-eth0' not found"):

@@ -1,0 +1,88 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The passwords of VMs' displays.
+
+They follow from one key, which the database keeps beside its tables. So no slice holds a secret that a result, a diff
+or a work order could tell, and a VM stored without a password has one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+from ..cluster import VNC_KEY, Cluster, slice_label
+from ..models import VM, Slice
+
+VERSION = "vnc_password_version"
+"""The extra field of a VM that counts its passwords; one that has its first does not have it."""
+LENGTH = 8  # all that VNC's authentication takes
+# Without letters and digits that look alike, for people type it.
+ALPHABET = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+
+def has_key(cluster: Cluster) -> bool:
+    """Return whether there is a key, and so a password for every VM."""
+    return VNC_KEY in cluster.extra
+
+
+def make_key(cluster: Cluster) -> bool:
+    """Give the cluster its key if it has none, and return whether it had none."""
+    if has_key(cluster):
+        return False
+    cluster.extra[VNC_KEY] = secrets.token_hex(32)
+    return True
+
+
+def version(vm: VM) -> int:
+    """Return which of its passwords the VM has, counted from 1."""
+    return int(vm.extra.get(VERSION, 1))
+
+
+def password(cluster: Cluster, vm: VM) -> str | None:
+    """Return the password of the VM's display; C(None) before there is a key."""
+    digest = _digest(cluster, vm, "password")
+    if digest is None:
+        return None
+    number = int.from_bytes(digest, "big")
+    letters = []
+    for _place in range(LENGTH):
+        number, place = divmod(number, len(ALPHABET))
+        letters.append(ALPHABET[place])
+    return "".join(letters)
+
+
+def password_id(cluster: Cluster, vm: VM) -> str | None:
+    """Return what tells a host whether it has the present password, and nobody anything else."""
+    digest = _digest(cluster, vm, "id")
+    return None if digest is None else digest.hex()[:16]
+
+
+def tell(cluster: Cluster, slices: Iterable[Slice]) -> list[dict[str, Any]]:
+    """Return the displays of the slices' VMs with their passwords."""
+    return [
+        {
+            "slice_id": one.slice_id,
+            "slice": slice_label(one),
+            "vm_id": vm.vm_id,
+            "name": vm.name,
+            "worker_ip": vm.worker_ip,
+            "vnc_port": vm.vnc_port,
+            "password": password(cluster, vm),
+        }
+        for one in slices
+        for vm in one.vms
+        if vm.status != "deleting"
+    ]
+
+
+def _digest(cluster: Cluster, vm: VM, what: str) -> bytes | None:
+    key = cluster.extra.get(VNC_KEY)
+    if key is None:
+        return None
+    # The owner as well: after a restore of an old backup another tenant's VM may get an id that was given before.
+    message = f"{what} {vm.vm_id} {version(vm)} {vm.owner}"
+    return hmac.new(key.encode(), message.encode(), hashlib.sha256).digest()

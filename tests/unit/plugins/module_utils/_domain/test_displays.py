@@ -1,0 +1,114 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.describing import changes, slice_lines
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.ordering import work_orders
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import VNC_KEY, Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+
+from .builders import cluster, put, topology, vm
+
+
+def stored() -> tuple[Cluster, Slice]:
+    held = cluster()
+    displays.make_key(held)
+    return held, put(held, topology())
+
+
+def passwords(held: Cluster) -> list[str]:
+    return [each["password"] for each in displays.tell(held, held.slices.values())]
+
+
+def test_a_key_is_made_once() -> None:
+    held = cluster()
+    assert displays.make_key(held)
+    key = held.extra[VNC_KEY]
+
+    assert not displays.make_key(held)
+    assert held.extra[VNC_KEY] == key
+    other = cluster()
+    displays.make_key(other)
+    assert other.extra[VNC_KEY] != key
+
+
+def test_without_a_key_there_is_no_password() -> None:
+    held = cluster()
+    one = put(held, topology())
+
+    assert displays.password(held, one.vms[0]) is None
+    assert displays.password_id(held, one.vms[0]) is None
+
+
+def test_every_vm_has_a_password_of_its_own() -> None:
+    held, one = stored()
+    told = displays.tell(held, [one])
+
+    assert [(each["slice"], each["name"], each["worker_ip"], each["vnc_port"]) for each in told] == [
+        ("web", "vm1", "10.0.10.1", 5901),
+        ("web", "vm2", "10.0.10.2", 5902),
+    ]
+    assert len(set(passwords(held))) == 2
+    assert all(len(each) == 8 and set(each) <= set(displays.ALPHABET) for each in passwords(held))
+    assert passwords(held) == passwords(Cluster.from_dict(held.to_dict())), "they come back with the database"
+
+
+def test_the_password_stands_in_nothing_that_is_told_of_a_slice() -> None:
+    held, one = stored()
+    told = json.dumps(
+        [one.to_dict(), work_orders(held, [one], "/x"), slice_lines(one), changes(None, one)], ensure_ascii=False
+    )
+
+    assert displays.password_id(held, one.vms[0]) in told
+    assert not [secret for secret in (*passwords(held), held.extra[VNC_KEY]) if secret in told]
+    assert "vnc_password_version" not in json.dumps(one.to_dict())
+
+
+def test_another_version_is_another_password_for_this_vm_alone() -> None:
+    held, one = stored()
+    first, ids = passwords(held), [displays.password_id(held, each) for each in one.vms]
+    before = Slice.from_dict(one.to_dict())
+    after = put(held, topology(vms=[vm("vm1", internet=True, vnc_password_version=2), vm("vm2")]))
+    second = passwords(held)
+
+    assert (second[0] != first[0], second[1] == first[1]) == (True, True)
+    assert [displays.password_id(held, each) == ids[at] for at, each in enumerate(after.vms)] == [False, True]
+    assert [entry["reasons"] for entry in changes(before, after)["changed"]] == [["vnc_password_version 1 → 2"]]
+    assert not any(entry["restart_required"] for entry in changes(before, after)["changed"])
+
+    put(held, topology())
+    assert passwords(held) == second, "a topology that does not say keeps it"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [
+        (1, "VM web/vm1: its display has password 2; password 1 was given up, and does not come back"),
+        (0, "slice web: VM vm1 asks for password 0 of its display; 1 to 1000000 are possible"),
+    ],
+)
+def test_an_earlier_password_does_not_come_back(wanted: int, reason: str) -> None:
+    held, _one = stored()
+    put(held, topology(vms=[vm("vm1", vnc_password_version=2), vm("vm2")]))
+    before = held.to_dict()
+
+    with pytest.raises(Refused) as refused:
+        put(held, topology(vms=[vm("vm1", vnc_password_version=wanted), vm("vm2")]))
+    assert refused.value.reasons == [reason]
+    assert held.to_dict() == before
+
+
+def test_an_id_that_comes_round_to_another_tenant_brings_no_password_along() -> None:
+    held, one = stored()
+    before = passwords(held)
+    for each in one.vms:
+        each.owner = "alice"
+
+    assert not set(before) & set(passwords(held))
