@@ -134,7 +134,7 @@ def parts(deploy: Stamped) -> list[list[Any]]:
     found = {"Ansible starts": plays[0][1] - deploy.begin}
     for number, (play, begin, end) in enumerate(plays):
         if number in (0, len(plays) - 1):
-            found[f"play “{play}”"] = end - begin
+            found[f"play '{play}'"] = end - begin
             continue
         own = [task for task in deploy.tasks if task.play == number]
         path = [task for task in own if task.host == own[-1].host]
@@ -143,6 +143,6 @@ def parts(deploy: Stamped) -> list[list[Any]]:
                 found[f"{task.name}: {stage}"] = seconds
             words = f"{task.name}: the call itself" if task.stages_s else task.name
             found[words] = found.get(words, 0) + task.took_s - sum(task.stages_s.values())
-        found[f"play “{play}”: between tasks"] = end - begin - sum(task.took_s for task in path)
+        found[f"play '{play}': between tasks"] = end - begin - sum(task.took_s for task in path)
     found["Ansible ends"] = deploy.end - plays[-1][2]
     return [[what, round(seconds, 3)] for what, seconds in found.items() if seconds >= 0.0005]

@@ -455,6 +455,12 @@ fingerprints:
   returned: when O(work_orders=true)
   type: dict
   sample: {"1000": 3f1c5bb0d0a7e2aa}
+vms_to_start:
+  description: The ids of VMs that are not known to run. Their displays may need their passwords.
+  returned: when O(work_orders=true)
+  type: list
+  elements: int
+  sample: [1001]
 plan:
   description: What the call changes, an entry an object, with the reasons and whether a running VM must restart for it.
   returned: success

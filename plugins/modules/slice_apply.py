@@ -14,8 +14,8 @@ description:
     with one look at the host; their documentation says what becomes of each kind of thing.
   - VMs that are not listed are stopped first. Then come overlays, taps, flows and ports, and last the VMs that shall
     run. One that fails does not hold up the others.
-  - Nothing is changed where a base image is missing; the role P(cloudrepo.slices.slice#role) then brings it and asks
-    again.
+  - Nothing is changed where a base image or the password of a display is missing; the role
+    P(cloudrepo.slices.slice#role) then brings them and asks again.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -118,6 +118,12 @@ stopped:
   type: list
   elements: str
   sample: []
+missing_passwords:
+  description: The ids of VMs whose display gets a password that O(vnc_passwords) does not have.
+  returned: when there are any, and nothing is changed then
+  type: list
+  elements: int
+  sample: [1001]
 timings_s:
   description: The seconds that each stage took.
   returned: success, not in check mode

@@ -90,6 +90,12 @@ fingerprints:
   returned: success
   type: dict
   sample: {"1000": 3f1c5bb0d0a7e2aa}
+vms_to_start:
+  description: The ids of VMs that are not known to run. Their displays may need their passwords.
+  returned: success
+  type: list
+  elements: int
+  sample: [1001]
 tables:
   description: Each slice as a text table.
   returned: success

@@ -83,13 +83,19 @@ def need(todo: Iterable[NewPassword], passwords: Mapping[int, str]) -> None:
     Raises:
         Refused: one is not.
     """
-    reasons = [
-        f"VM {new.vm.vm_id} ({new.vm.name}): its display gets another password, and vnc_passwords does not have it"
-        for new in todo
-        if new.vm.vm_id not in passwords
-    ]
+    reasons = [refusal(vm) for vm in lacking(todo, passwords)]
     if reasons:
         raise Refused(reasons)
+
+
+def lacking(todo: Iterable[NewPassword], passwords: Mapping[int, str]) -> list[VM]:
+    """The VMs whose display gets a password that is not known."""
+    return [new.vm for new in todo if new.vm.vm_id not in passwords]
+
+
+def refusal(vm: VM) -> str:
+    """Why a VM whose password is not known cannot have it."""
+    return f"VM {vm.vm_id} ({vm.name}): its display gets another password, and vnc_passwords does not have it"
 
 
 def write(new: NewPassword, passwords: Mapping[int, str], *, settings: Settings, account: Account) -> None:

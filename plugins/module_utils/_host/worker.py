@@ -107,17 +107,19 @@ def plan(
     )
 
 
-def need_images(todo: Plan) -> None:
-    """Make sure that every base image is there, before anything is changed.
+def need(todo: Plan, passwords: Mapping[int, str]) -> None:
+    """Make sure that all is there that the plan takes, before anything is changed.
 
     Raises:
-        Refused: one is missing; C(missing_images) names them all.
+        Refused: a base image or a password is not; C(missing_images) has the paths of all such images, and
+            C(missing_passwords) the ids of all such VMs.
     """
-    if todo.missing_images:
-        raise Refused(
-            [f"base image {path} is not on this host" for path in todo.missing_images],
-            missing_images=list(todo.missing_images),
-        )
+    lacking = vnc.lacking(todo.vms.passwords, passwords)
+    reasons = [f"base image {path} is not on this host" for path in todo.missing_images]
+    reasons += [vnc.refusal(vm) for vm in lacking]
+    if reasons:
+        missing = [vm.vm_id for vm in lacking]
+        raise Refused(reasons, missing_images=list(todo.missing_images), missing_passwords=missing)
 
 
 def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, account: Account, watch: Stopwatch) -> None:
@@ -157,8 +159,7 @@ def carry_out(
         with watch.stage("observe"):
             have = observe(orders, tools, settings=settings)
             todo = plan(orders, have, settings=settings, account=account, restart=restart)
-        need_images(todo)
-        vnc.need(todo.vms.passwords, passwords)
+        need(todo, passwords)
         prepare(todo, have, tools, settings=settings, account=account, watch=watch)
     with watch.stage("qemu"):
         vms = qemu_apply.run(

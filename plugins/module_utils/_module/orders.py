@@ -49,16 +49,18 @@ def hand_out(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[
     """Return the work orders of slices, whose VMs hosts will hear of from now on.
 
     Returns:
-        C({work_orders, slice_ids, fingerprints, tables}).
+        C({work_orders, slice_ids, fingerprints, vms_to_start, tables}).
     """
     if any(vm.status != "deleting" for one in slices for vm in one.vms):
         displays.make_key(cluster)
     orders = ordering.work_orders(cluster, slices, state_dir)
+    to_start = [vm.vm_id for one in slices for vm in one.vms if vm.status not in ("running", "deleting")]
     ordering.hand_out(slices)
     return {
         "work_orders": orders,
         "slice_ids": [one.slice_id for one in slices],
         "fingerprints": {str(one.slice_id): ordering.fingerprint(one) for one in slices},
+        "vms_to_start": to_start,
         "tables": [describing.slice_table(one) for one in slices],
     }
 

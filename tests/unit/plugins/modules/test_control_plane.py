@@ -215,8 +215,9 @@ def test_storing_may_hand_the_work_orders_out(ready: Control) -> None:
     for key in ("work_orders", "slice_ids", "fingerprints", "tables"):
         assert done[key] == again[key]
     # The key that passwords follow from was not stored by the dry run.
-    for key in ("slice_ids", "fingerprints", "tables"):
+    for key in ("slice_ids", "fingerprints", "tables", "vms_to_start"):
         assert done[key] == dry[key]
+    assert done["vms_to_start"] == [1001, 1002]
     assert not ready.run("slice", work_orders=True, **WEB)["changed"]
 
 

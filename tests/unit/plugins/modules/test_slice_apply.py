@@ -56,13 +56,17 @@ def test_what_is_not_listed_is_stopped_before_its_disk_goes(monkeypatch, tmp_pat
     ]
 
 
-def test_without_its_base_images_nothing_is_changed(monkeypatch, tmp_path):
+def test_without_its_base_images_and_passwords_nothing_is_changed(monkeypatch, tmp_path):
     wanted = vm(1001, 100, state_dir=str(tmp_path))
     runner = host(RUNNING.replace("1001", "1002"))
     result = modules.run(monkeypatch, slice_apply, runner, **arguments(tmp_path, wanted))
 
     assert result["missing_images"] == [wanted["backing_file"]]
-    assert result["msg"] == f"base image {wanted['backing_file']} is not on this host"
+    assert result["missing_passwords"] == [1001]
+    assert result["reasons"] == [
+        f"base image {wanted['backing_file']} is not on this host",
+        "VM 1001 (vm1): its display gets another password, and vnc_passwords does not have it",
+    ]
     assert ["systemctl", "stop"] not in [argv[:2] for argv in runner.argvs]
     assert not (tmp_path / "vms").exists()
 
