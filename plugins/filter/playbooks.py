@@ -124,6 +124,19 @@ def host_reports(
     return reports
 
 
+def is_news(reports: Sequence[Mapping[str, Any]], recorded: Sequence[Mapping[str, Any]] | None) -> bool:
+    """Return whether reports tell anything that the database does not hold.
+
+    Args:
+        reports: as C(host_reports) returns them.
+        recorded: as M(cloudrepo.slices.slice_plan) returns it.
+    """
+    if recorded is None or any(report["failure"] for report in reports):
+        return True
+    seen = {vm["vm_id"]: (vm["state"], vm["pid"]) for report in reports for vm in report["vms"]}
+    return seen != {vm["vm_id"]: (vm["state"], vm["pid"]) for vm in recorded}
+
+
 def _stranger(address: str) -> str:
     return (
         f"worker {address} is not registered; run cloudrepo.slices.site, which registers the workers of the inventory"
@@ -247,6 +260,7 @@ class FilterModule:
             "host_reports": host_reports,
             "infrastructure_mac": infrastructure_mac,
             "infrastructure_networks": infrastructure_networks,
+            "is_news": is_news,
             "link_pings": link_pings,
             "netmask": netmask,
             "proofs": proofs,

@@ -90,6 +90,12 @@ fingerprints:
   returned: success
   type: dict
   sample: {"1000": 3f1c5bb0d0a7e2aa}
+recorded:
+  description: What the database holds of the VMs, as hosts report it. Null where a report is needed in any case.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{vm_id: 1001, state: running, pid: "4821"}]
 vms_to_start:
   description: The ids of VMs that are not known to run. Their displays may need their passwords.
   returned: success

@@ -78,6 +78,20 @@ def record(
     return failures
 
 
+def recorded(slices: Sequence[Slice]) -> list[dict[str, Any]] | None:
+    """Return the VMs that hosts would have to report for the slices to stay as they are.
+
+    Returns:
+        C([{vm_id, state, pid}]); C(None) where every report changes something, because hosts have yet to hear of
+        something or to let go of it.
+    """
+    vms = [vm for one in slices for vm in one.vms]
+    settled = all(vm.status in ("running", "stopped") for vm in vms) and all(
+        one.status == _slice_status(one) and "releasing" not in one.extra for one in slices
+    )
+    return [{"vm_id": vm.vm_id, "state": vm.status, "pid": vm.pid} for vm in vms] if settled else None
+
+
 def _record_vm(vm: VM, reports: Sequence[HostReport], failures: list[str]) -> None:
     if not reports:
         failures.append(f"VM {vm.name} ({vm.vm_id}): its worker {vm.worker_ip} is not in the inventory")

@@ -49,11 +49,12 @@ def hand_out(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[
     """Return the work orders of slices, whose VMs hosts will hear of from now on.
 
     Returns:
-        C({work_orders, slice_ids, fingerprints, vms_to_start, tables}).
+        C({work_orders, slice_ids, fingerprints, vms_to_start, recorded, tables}).
     """
     if any(vm.status != "deleting" for one in slices for vm in one.vms):
         displays.make_key(cluster)
     orders = ordering.work_orders(cluster, slices, state_dir)
+    recorded = reporting.recorded(slices)
     to_start = [vm.vm_id for one in slices for vm in one.vms if vm.status not in ("running", "deleting")]
     ordering.hand_out(slices)
     return {
@@ -61,6 +62,7 @@ def hand_out(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[
         "slice_ids": [one.slice_id for one in slices],
         "fingerprints": {str(one.slice_id): ordering.fingerprint(one) for one in slices},
         "vms_to_start": to_start,
+        "recorded": recorded,
         "tables": [describing.slice_table(one) for one in slices],
     }
 

@@ -117,6 +117,17 @@ def test_a_host_that_cannot_be_reached_has_not_done_its_part() -> None:
     assert failures == [unanswered, "no space left", unanswered]
 
 
+def test_reports_are_news_when_they_differ_from_what_is_recorded() -> None:
+    vm = {"vm_id": 1001, "state": "running", "pid": "7"}
+    reports: list[dict[str, Any]] = [{"host": "w1", "place": "10.0.10.1", "failure": None, "vms": [vm]}]
+    assert not playbooks.is_news(reports, [dict(vm)])
+    assert playbooks.is_news(reports, None)
+    assert playbooks.is_news(reports, [{**vm, "pid": "8"}])
+    assert playbooks.is_news(reports, [])
+    assert playbooks.is_news([{**reports[0], "vms": []}], [vm])
+    assert playbooks.is_news([{**reports[0], "failure": "it did not answer"}], [vm])
+
+
 def test_vms_that_run_on_as_they_were_started_are_named() -> None:
     old = {"vm_id": 1001, "name": "vm1", "reasons": ["cores 1 → 2", "ram_mib 512 → 1024"]}
     hostvars = {"w1": {"slice_applied": {"restart_required": [old]}}, "w2": {"slice_applied": {}}, "w3": {}}

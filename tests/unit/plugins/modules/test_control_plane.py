@@ -161,6 +161,7 @@ def test_the_way_of_a_slice(ready: Control) -> None:
     assert report["failures"] == ["w2: no disk"]
     assert report["slices"][0]["status"] == "error"
     assert "vm1  1001  10.0.10.1  running  71 " in report["tables"][0]
+    assert ready.run("slice_plan", names=["web"])["recorded"] is None
     info = ready.run("slice_info", all=True)
     assert (info["slices"], info["changed"]) == (report["slices"], False)
     gone = ready.run("slice", name="web", state="absent")
@@ -219,6 +220,21 @@ def test_storing_may_hand_the_work_orders_out(ready: Control) -> None:
         assert done[key] == dry[key]
     assert done["vms_to_start"] == [1001, 1002]
     assert not ready.run("slice", work_orders=True, **WEB)["changed"]
+
+
+def test_a_settled_slice_tells_what_is_recorded_of_it(ready: Control) -> None:
+    assert ready.run("slice", work_orders=True, **WEB)["recorded"] is None
+    vms = [{"vm_id": 1001, "state": "running", "pid": "71"}, {"vm_id": 1002, "state": "stopped", "pid": None}]
+    reports = [
+        {"host": "w1", "place": "10.0.10.1", "vms": vms[:1]},
+        {"host": "w2", "place": "10.0.10.2", "vms": vms[1:]},
+    ]
+    assert ready.run("slice_report", names=["web"], reports=reports)["failures"] == []
+    assert ready.run("slice_plan", names=["web"])["recorded"] == vms
+    assert not ready.run("slice_report", names=["web"], reports=reports)["changed"]
+    ready.run("slice", name="web", vms=WEB["vms"], links=[])
+    assert ready.run("slice_plan", names=["web"])["recorded"] is None, "its link's VLAN is yet to be let go"
+    assert ready.run("slice_plan", names=["web"], give_up=True)["recorded"] is None
 
 
 def test_giving_up_tells_the_hosts_that_nothing_is_left(ready: Control) -> None:
