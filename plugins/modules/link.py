@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - cloudrepo.slices.control
   - cloudrepo.slices.part
   - cloudrepo.slices.settings
+  - cloudrepo.slices.segment
 options:
   name:
     description:
@@ -41,21 +42,6 @@ options:
         name or id these are its ends from now on; it keeps its VLAN.
     type: list
     elements: str
-  mtu:
-    description:
-      - The largest packet that it carries, in bytes, without the Ethernet header and VLAN tags; 1500 for a new one.
-        Guests set their own interfaces accordingly. Where it joins several workers, their trunks must carry it.
-    type: int
-  qinq:
-    description:
-      - Whether frames that guests have tagged themselves pass, below the tag of the link. Otherwise they are
-        dropped. Between workers this takes 4 bytes more of the trunk's MTU.
-    type: bool
-  forward_bpdu:
-    description:
-      - Whether STP, LACP and LLDP pass, which bridges else keep for themselves. Between workers the physical
-        switches must let them pass as well.
-    type: bool
 """
 
 EXAMPLES = r"""

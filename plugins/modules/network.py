@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - cloudrepo.slices.control
   - cloudrepo.slices.part
   - cloudrepo.slices.settings
+  - cloudrepo.slices.segment
 options:
   name:
     description:
@@ -70,21 +71,6 @@ options:
   nat:
     description:
       - Whether the network has a way out by its gateway, under the network node's address. A new one has none.
-    type: bool
-  mtu:
-    description:
-      - The largest packet that it carries, in bytes, without the Ethernet header and VLAN tags; 1500 for a new one.
-        Guests set their own interfaces accordingly. Where it joins several workers, their trunks must carry it.
-    type: int
-  qinq:
-    description:
-      - Whether frames that guests have tagged themselves pass, below the tag of the link. Otherwise they are
-        dropped. Between workers this takes 4 bytes more of the trunk's MTU.
-    type: bool
-  forward_bpdu:
-    description:
-      - Whether STP, LACP and LLDP pass, which bridges else keep for themselves. Between workers the physical
-        switches must let them pass as well.
     type: bool
 """
 

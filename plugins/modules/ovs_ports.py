@@ -84,7 +84,7 @@ kept:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files, flows, wiring
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files, wiring
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     WIRING_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
@@ -101,12 +101,7 @@ def main() -> None:
 
     def action() -> Outcome:
         orders = read_slices(params["slices"], state_dir=params["state_dir"])
-        settings = wiring.Settings(
-            bridge=params["bridge"],
-            management=flows.read_management(params["gateway"], params["dhcp_server"]),
-            folder=flows.folder_in(params["state_dir"]),
-            prune_vlans=params["prune_vlans"],
-        )
+        settings = wiring.read_settings(params)
         account = files.find_account(params["user"], missing_ok=module.check_mode)
         if module.check_mode:
             have = wiring.observe(orders, runner, settings=settings, missing_ok=True)

@@ -127,7 +127,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import find_account
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import Settings
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import read_settings
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qmp import SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vnc import read_passwords
@@ -153,14 +153,7 @@ def main() -> None:
         orders = read_slices(params["slices"], state_dir=params["state_dir"])
         passwords = read_passwords(params["vnc_passwords"])
         account = find_account(params["user"], missing_ok=module.check_mode)
-        settings = Settings(
-            state_dir=params["state_dir"],
-            vnc_address=params["vnc_address"] or "",
-            accelerator=params["accelerator"],
-            checksum_offload=params["checksum_offload"],
-            owner=None if account is None else account.uid,
-            vnc_listen=params["vnc_listen"],
-        )
+        settings = read_settings(params, owner=None if account is None else account.uid)
         have = observed(
             lambda: qemu.observe(orders, settings=settings, runner=tools.runner),
             nothing=qemu.Host(),

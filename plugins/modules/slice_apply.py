@@ -135,7 +135,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import flows, qemu_apply, wiring, worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import qemu_apply, qemu_config, wiring, worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     RUNNING_ARGUMENTS,
     WIRING_ARGUMENTS,
@@ -143,7 +143,6 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import find_account
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import Settings as VmSettings
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qmp import SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vnc import read_passwords
@@ -170,20 +169,8 @@ def main() -> None:
         passwords = read_passwords(params["vnc_passwords"])
         account = find_account(params["user"], missing_ok=module.check_mode)
         settings = worker.Settings(
-            vms=VmSettings(
-                state_dir=params["state_dir"],
-                vnc_address=params["vnc_address"] or "",
-                accelerator=params["accelerator"],
-                checksum_offload=params["checksum_offload"],
-                owner=None if account is None else account.uid,
-                vnc_listen=params["vnc_listen"],
-            ),
-            wires=wiring.Settings(
-                bridge=params["bridge"],
-                management=flows.read_management(params["gateway"], params["dhcp_server"]),
-                folder=flows.folder_in(params["state_dir"]),
-                prune_vlans=params["prune_vlans"],
-            ),
+            vms=qemu_config.read_settings(params, owner=None if account is None else account.uid),
+            wires=wiring.read_settings(params),
         )
         if account is None or module.check_mode:
             have = worker.observe(orders, tools, settings=settings, missing_ok=True)

@@ -15,6 +15,7 @@ from functools import cached_property
 
 from .. import leases
 from ..cluster import Cluster
+from ..errors import Refused
 from ..leases import MAC_BLOCKS
 from ..models import MANAGEMENT_VLAN, POOL_COUNT, POOL_SIZE
 
@@ -141,6 +142,18 @@ def link_prefix(vlan_id: int) -> str:
     """Return the first three bytes of the /24 that a link's VLAN stands for: the data model's up to VLAN 255, above
     it one of 172.16.0.0/12, which has one for each of the 4,096."""
     return f"192.168.{vlan_id}" if vlan_id <= 255 else f"172.{16 + vlan_id // 256}.{vlan_id % 256}"
+
+
+def server_ip(cidr: str, gateway_ip: str | None) -> str:
+    """Return the address that the network node has in a network: the gateway's, else the subnet's first.
+
+    Raises:
+        Refused: a subnet that was stored and is none.
+    """
+    try:
+        return gateway_ip or str(ipaddress.IPv4Network(cidr)[1])
+    except ValueError as error:
+        raise Refused([f"a network is stored with cidr {cidr!r}, which is no IPv4 network: {error}"]) from None
 
 
 def pool_text(slice_id: int) -> str:

@@ -8,7 +8,6 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from ..errors import Refused
 from .allocation import link_prefix
 from .wanted import WantedNetwork
 
@@ -25,18 +24,6 @@ def complete(want: WantedNetwork, vlan_id: int) -> WantedNetwork:
     gateway_ip = want.gateway_ip or (str(subnet[1]) if want.gateway else None)
     dhcp_range = want.dhcp_range or (_dhcp_range(subnet) if want.dhcp_enabled else None)
     return replace(want, cidr=str(subnet), gateway_ip=gateway_ip, dhcp_range=dhcp_range)
-
-
-def server_ip(cidr: str, gateway_ip: str | None) -> str:
-    """Return the address that the network node has in a network: the gateway's, else the subnet's first.
-
-    Raises:
-        Refused: a subnet that was stored and is none.
-    """
-    try:
-        return gateway_ip or str(ipaddress.IPv4Network(cidr)[1])
-    except ValueError as error:
-        raise Refused([f"a network is stored with cidr {cidr!r}, which is no IPv4 network: {error}"]) from None
 
 
 def _dhcp_range(subnet: ipaddress.IPv4Network) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 from ..cluster import Cluster, slice_label
 from ..errors import Refused
 from ..models import MANAGEMENT_VLAN, VM, Network, Slice
-from . import displays, limits, networks
-from .allocation import tap_name
+from . import displays, limits
+from .allocation import server_ip, tap_name
 from .finding import find, not_permitted
 
 GIB = 1024**3
@@ -184,7 +184,7 @@ def _networks(one: Slice) -> list[dict[str, Any]]:
             "vlan_id": network.vlan_id,
             "name": network.extra["name"],
             "cidr": network.cidr,
-            "server_ip": networks.server_ip(network.cidr, network.gateway_ip),
+            "server_ip": server_ip(network.cidr, network.gateway_ip),
             "gateway": network.gateway_ip is not None,
             "dhcp_range": network.dhcp_range if network.dhcp_enabled else None,
             "nat": network.extra.get("nat", False),

@@ -8,7 +8,7 @@ import fcntl
 import os
 import pwd
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -80,6 +80,15 @@ def locked(folder: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def save(folder: str, texts: Mapping[str, str], *, mode: int) -> None:
+    """Write files into a folder, by name their texts; one whose text is empty goes."""
+    for name, text in texts.items():
+        if text:
+            write_text(f"{folder}/{name}", text, mode=mode)
+        else:
+            remove(f"{folder}/{name}")
 
 
 def remove(path: str) -> None:

@@ -213,11 +213,7 @@ def read_saved(folder: str, owners: Iterable[int]) -> dict[str, str]:
 
 def apply(todo: FlowPlan, runner: Runner, *, bridge: str, folder: str) -> None:
     """Save the flows in C(folder), which exists, then change them on the switch, all at one moment or none."""
-    for name, text in (todo.files or {}).items():
-        if text:
-            files.write_text(f"{folder}/{name}", text, mode=0o644)
-        else:
-            files.remove(f"{folder}/{name}")
+    files.save(folder, todo.files or {}, mode=0o644)
     if todo.bundle:
         runner.run([*OFCTL, "--bundle", "add-flows", bridge, "-"], stdin=todo.bundle)
 

@@ -251,11 +251,7 @@ def _need_netem(orders: Iterable[SliceOrder]) -> Iterable[str]:
 
 def prepare(todo: LimitPlan, runner: Runner, *, bridge: str, folder: str) -> None:
     """What comes before flows and ports: files, the meters that flows name, and the end of what taps did so far."""
-    for name, text in todo.files.items():
-        if text:
-            files.write_text(f"{folder}/{name}", text, mode=0o644)
-        else:
-            files.remove(f"{folder}/{name}")
+    files.save(folder, todo.files, mode=0o644)
     for number, (old, new) in todo.meters.items():
         if new is not None:
             change = "add-meter" if old is None else "mod-meter"

@@ -56,6 +56,18 @@ class Settings:
         return folder_of(self.state_dir, vm_id)
 
 
+def read_settings(params: Mapping[str, Any], owner: int | None) -> Settings:
+    """What a module's C(WORK_ORDER_ARGUMENTS) and C(RUNNING_ARGUMENTS) say of all VMs."""
+    return Settings(
+        state_dir=params["state_dir"],
+        vnc_address=params["vnc_address"] or "",
+        accelerator=params["accelerator"],
+        checksum_offload=params["checksum_offload"],
+        owner=owner,
+        vnc_listen=params["vnc_listen"],
+    )
+
+
 def qmp_socket(vm_id: int) -> str:
     """Where a VM's monitor listens."""
     return f"/run/cloudrepo/{vm_id}/qmp.sock"

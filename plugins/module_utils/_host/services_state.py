@@ -21,7 +21,6 @@ DHCP_UNIT = "slices-dhcp.service"
 GATEWAY_UNIT = "slices-gateway.service"
 DHCP_NAMESPACE = "slices-dhcp"
 NETNS_DIR = "/run/netns"
-_WANTS = "multi-user.target.wants"
 
 
 def names_unit(slice_id: int) -> str:
@@ -101,7 +100,7 @@ def observe(
     with_namespace = {one.slice_id for one in orders if os.path.exists(f"{netns_dir}/{one.namespace}")}
     units = [unit(one.slice_id) for one in orders for unit in (names_unit, network_unit)]
     blocks = systemd.show([DHCP_UNIT, *units], runner)
-    enabled = _names(f"{unit_dir}/{_WANTS}")
+    enabled = set(systemd.enabled_names(unit_dir))
     has_networks = bool(with_folder or with_namespace or any(one.networks for one in orders))
     return State(
         texts={path: text for path, text in texts.items() if text is not None},
@@ -156,7 +155,3 @@ def _elements(namespace: str, kind: str, name: str, runner: Runner) -> list[Any]
     done = runner.run(in_namespace(namespace, *listing), check=False)
     found = json.loads(done.stdout)["nftables"] if done.rc == 0 else []
     return next((item[kind].get("elem", []) for item in found if kind in item), None)
-
-
-def _names(folder: str) -> set[str]:
-    return set(os.listdir(folder)) if os.path.isdir(folder) else set()

@@ -153,8 +153,13 @@ def _unit(block: Mapping[str, str]) -> Unit | None:
     )
 
 
+def enabled_names(unit_dir: str) -> list[str]:
+    """The names of all units that come back after a reboot."""
+    return _names(f"{unit_dir}/{_WANTS}")
+
+
 def _enabled(unit_dir: str) -> Iterable[tuple[int, int]]:
-    for name in _names(f"{unit_dir}/{_WANTS}"):
+    for name in enabled_names(unit_dir):
         match = _UNIT.fullmatch(name)
         if match:
             yield int(match[1]), int(match[2])

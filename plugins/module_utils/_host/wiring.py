@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 from . import files, flows, limits, ovs, ovsdb, taps
 from .files import Account
@@ -35,6 +36,20 @@ class Settings:
     management: Management
     folder: str
     prune_vlans: bool = False
+
+
+def read_settings(params: Mapping[str, Any]) -> Settings:
+    """What a module's C(WORK_ORDER_ARGUMENTS) and C(WIRING_ARGUMENTS) say.
+
+    Raises:
+        Refused: the infrastructure's addresses are none.
+    """
+    return Settings(
+        bridge=params["bridge"],
+        management=flows.read_management(params["gateway"], params["dhcp_server"]),
+        folder=flows.folder_in(params["state_dir"]),
+        prune_vlans=params["prune_vlans"],
+    )
 
 
 @dataclass(frozen=True)
