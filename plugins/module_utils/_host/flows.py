@@ -324,13 +324,19 @@ def _guard(owner: int, number: int, mac: str, address: str | None, limit: str) -
 
 
 def _deliver(owner: int, speaker: int, mac: str, address: str | None, actions: str) -> list[Flow]:
-    """Lets C(speaker) reach an interface, which C(owner) has."""
+    """Lets C(speaker) reach an interface, which C(owner) has.
+
+    What is for another address is not for it, should the speaker still take it for the one that had that before.
+    """
+    if address is None:
+        return []
     who = f"reg0={speaker:#x}"
-    found = [_flow(owner, _DESTINATION, 60, [who, f"dl_dst={mac}"], actions)]
-    if address is not None:
-        asked = ["arp", who, f"dl_dst={_BROADCAST}", f"arp_tpa={address}"]
-        found.append(_flow(owner, _DESTINATION, 60, asked, actions))
-    return found
+    matches = [
+        ["ip", who, f"dl_dst={mac}", f"nw_dst={address}"],
+        ["arp", who, f"dl_dst={mac}", f"arp_tpa={address}"],
+        ["arp", who, f"dl_dst={_BROADCAST}", f"arp_tpa={address}"],
+    ]
+    return [_flow(owner, _DESTINATION, 60, match, actions) for match in matches]
 
 
 def _for_infrastructure(management: Management) -> list[list[str]]:

@@ -13,8 +13,8 @@ from ..errors import CommandFailed, SlicesError
 from . import files, ovs, systemd
 from .ovs import PortPlan
 from .runner import Runner
-from .services import Services
-from .services_files import SETTINGS_DIR, Folders, kinds, restarts, texts
+from .services import Reservation, Services
+from .services_files import SETTINGS_DIR, Folders, kinds, reservation_line, restarts, texts
 from .services_state import DHCP_NAMESPACE, DHCP_UNIT, GATEWAY_UNIT, State, in_namespace, names_unit, network_unit
 
 
@@ -58,6 +58,7 @@ class ServicesPlan:
         units: by unit what systemd is asked for: C(reload), C(restart), or C(stop) for what goes.
         enable: units that shall come back after a reboot.
         clients: whether the rules that tell name servers apart are loaded anew.
+        moved: addresses that are another VM's from now on, if anybody had them before.
         gone: slices whose namespace and folder go.
     """
 
@@ -67,6 +68,7 @@ class ServicesPlan:
     units: Mapping[str, str] | None = None
     enable: tuple[str, ...] = ()
     clients: bool = False
+    moved: tuple[str, ...] = ()
     gone: tuple[Services, ...] = ()
 
     @property
@@ -125,6 +127,7 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
         units=units,
         enable=tuple(enable),
         clients=bool(strangers),
+        moved=tuple(each.address for one in orders for each in one.reservations if _is_new(each, one, changes)),
         gone=tuple(
             one
             for one in orders
@@ -146,6 +149,7 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
         runner.run(["systemctl", "reset-failed", "--", *stopped], check=False)
     ovs.apply(todo.ports.unplug_commands, runner)
     ovs.apply(todo.ports.commands, runner)
+    _forget_neighbours(todo.moved, runner)
     for change in todo.files:
         _write(change)
     for one in todo.gone:
@@ -166,6 +170,20 @@ def _file_changes(one: Services, have: State, folders: Folders) -> Iterator[File
     for path, kind in kinds(one.slice_id, folders).items():
         if have.texts.get(path) != wanted.get(path):
             yield FileChange(one.slice_id, kind, path, have.texts.get(path), wanted.get(path))
+
+
+def _is_new(reserved: Reservation, one: Services, changes: Iterable[FileChange]) -> bool:
+    mine = [change for change in changes if change.kind == "reservation" and change.slice_id == one.slice_id]
+    return any(reservation_line(reserved) not in (change.old or "").splitlines() for change in mine)
+
+
+def _forget_neighbours(addresses: Iterable[str], runner: Runner) -> None:
+    """Let gateway and DHCP server ask anew where an address is, before its new VM starts."""
+    batch = "".join(f"neighbour flush to {address}\n" for address in addresses)
+    if batch:
+        runner.run(["ip", "-batch", "-"], stdin=batch)
+        # Without the namespace there is no DHCP server, and it comes back knowing nobody.
+        runner.run(in_namespace(DHCP_NAMESPACE, "ip", "-batch", "-"), stdin=batch, check=False)
 
 
 def _verb(changes: Iterable[FileChange]) -> str | None:

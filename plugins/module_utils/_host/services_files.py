@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .services import Network, Services
+from .services import Network, Reservation, Services
 
 SETTINGS_DIR = "/etc/cloudrepo"
 DOMAIN = "internal"
@@ -61,8 +61,7 @@ def texts(one: Services, folders: Folders) -> dict[str, str]:
     """The files that a slice shall have, by path."""
     found = {}
     if one.reservations:
-        lines = (f"{each.mac},{each.address},{each.name}" for each in one.reservations)
-        found[folders.reservations(one.slice_id)] = _lines(lines)
+        found[folders.reservations(one.slice_id)] = _lines(map(reservation_line, one.reservations))
         hosts = folders.names(one.slice_id, "hosts")
         found[folders.names(one.slice_id, "conf")] = _lines(
             [f"conf-file={SETTINGS_DIR}/names.conf", f"port={one.name_port}", f"addn-hosts={hosts}"]
@@ -76,6 +75,11 @@ def texts(one: Services, folders: Folders) -> dict[str, str]:
         found[f"{folder}/dnsmasq.conf"] = _lines(_server(one, folder))
         found[f"{folder}/rules.nft"] = _lines(_rules(one))
     return found
+
+
+def reservation_line(one: Reservation) -> str:
+    """A line of C(dhcp-hostsfile)."""
+    return f"{one.mac},{one.address},{one.name}"
 
 
 def restarts(path: str) -> bool:

@@ -4,17 +4,20 @@
 
 Standard input is JSON:
 - C(heard): by host what listen.py wrote;
-- C(guests): by name C(vm_id), C(tenant), C(peer), C(mac), C(address) and C(link_mac);
+- C(guests): by name C(vm_id), C(slice_id), C(tenant), C(peer), C(address), C(macs) by interface, and C(router), the MAC
+  of its network's gateway;
 - C(tries): by tenant what its guests sent, each with C(name), C(via), C(frames), C(times), and the listeners that it
   C(reaches) and C(may_reach) by right: C(self), C(peer), C(gateway); C(scanners): the tenants that attack;
 - C(infrastructure), the MACs that may speak on VLAN 400, and C(dhcp_server), the one that may answer questions there;
 - C(forged_xid): of DHCP questions that must have no answer;
-- C(must_be_open) and C(may_be_open): each C(ADDRESS:PORT) that a scan must and may find.
+- C(must_be_open), which a scan must find by each of C(scanned_by), and C(may_be_open): each C(ADDRESS:PORT);
+- C(knocks) at displays: each C(name), whether the password is right, which C(enters), and whether it C(entered).
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter, defaultdict
 from typing import Any
@@ -23,7 +26,8 @@ from typing import Any
 def judge(told: dict[str, Any]) -> tuple[list[str], list[str]]:
     """The table, and what is wrong."""
     guests, wrong = told["guests"], []
-    taps = {f"tap_{guest['vm_id']}_{nic}": (name, nic) for name, guest in guests.items() for nic in ("eth0", "eth1")}
+    taps = {f"tap_{guest['vm_id']}_{nic}": (name, nic) for name, guest in guests.items() for nic in guest["macs"]}
+    tenants = {str(guest["slice_id"]): guest["tenant"] for guest in guests.values()}
     sent: Counter[str] = Counter()
     heard: dict[str, Counter[str]] = defaultdict(Counter)
     answers: list[tuple[str, str, str, int]] = []
@@ -41,7 +45,7 @@ def judge(told: dict[str, Any]) -> tuple[list[str], list[str]]:
                     elif interface in taps:
                         answers.append((*taps[interface], what, count))
                     elif is_canary:
-                        heard[what]["gateway" if interface == "gw400" else f"{host} {interface}"] += count
+                        heard[what][place_of(host, interface, tenants)] += count
 
     rows = [("what", "sent", "reached by right", "leaked")]
     totals: Counter[str] = Counter()
@@ -59,7 +63,7 @@ def judge(told: dict[str, Any]) -> tuple[list[str], list[str]]:
                 places = {
                     "self": f"{name} {each['via']}",
                     "peer": f"{guest['peer']} {each['via']}",
-                    "gateway": "gateway",
+                    "gateway": {"eth0": "gateway", "eth2": router_of(tenant)}.get(each["via"]),
                 }
                 due = {places[place] for place in each.get("reaches", [])}
                 allowed = due | {places[place] for place in each.get("may_reach", [])}
@@ -77,28 +81,54 @@ def judge(told: dict[str, Any]) -> tuple[list[str], list[str]]:
     for name, nic, what, count in answers:
         kind, *fields = what.split()
         guest = guests[name]
-        sources = told["infrastructure"] if nic == "eth0" else [guests[guest["peer"]]["link_mac"]]
+        peer_mac = guests[guest["peer"]]["macs"][nic]
+        sources = {"eth0": told["infrastructure"], "eth1": [peer_mac], "eth2": [peer_mac, guest["router"]]}[nic]
         if kind == "open":
-            found_open.add((name, fields[0]))
+            found_open.add((name, nic, fields[0]))
             fine = fields[0] in told["may_be_open"]
         elif kind == "arp":
-            fine = fields[0] in sources and (nic == "eth1" or fields[1:] == [guest["mac"], guest["address"]])
+            fine = fields[0] in sources and (nic != "eth0" or fields[1:] == [guest["macs"][nic], guest["address"]])
+        elif kind == "dhcp" and nic == "eth0":
+            fine = fields[0] == told["dhcp_server"] and fields[2] != told["forged_xid"]
         elif kind == "dhcp":
-            fine = nic == "eth1" or (fields[0] == told["dhcp_server"] and fields[2] != told["forged_xid"])
+            fine = nic == "eth1" or fields[0] == guest["router"]
         else:
             fine = fields[0] in sources
         if not fine:
             wrong.append(f"leak: {count} frames to {name} {nic}: {what}")
             totals["leaked"] += count
     for name, guest in guests.items():
-        for port in told["must_be_open"] if guest["tenant"] in told["scanners"] else []:
-            if (name, port) not in found_open:
-                wrong.append(f"control: the scan of {name} did not see {port}")
+        for nic in told["scanned_by"] if guest["tenant"] in told["scanners"] else []:
+            for port in told["must_be_open"]:
+                if (name, nic, port) not in found_open:
+                    wrong.append(f"control: the scan of {name} by {nic} did not see {port}")
+    strangers = [knock for knock in told["knocks"] if not knock["enters"]]
+    let_in = [knock["name"] for knock in strangers if knock["entered"]]
+    wrong += [f"leak: a display let in {name}" for name in let_in]
+    owners = [knock for knock in told["knocks"] if knock["enters"]]
+    wrong += [f"control: a display kept out {knock['name']}" for knock in owners if not knock["entered"]]
     width = max(len(row[0]) for row in rows)
     table = [f"{row[0]:{width}} {row[1]:>8} {row[2]:>17} {row[3]:>7}" for row in rows]
-    totals["tried"] = sum(guest["tenant"] in told["scanners"] for guest in guests.values()) * len(told["tries"]["red"])
-    table.append("all: {tried} attacks tried, {sent} frames sent, {leaked} frames leaked".format_map(totals))
+    attackers = sum(guest["tenant"] in told["scanners"] for guest in guests.values())
+    totals["tried"] = attackers * len(told["tries"]["red"]) + len(strangers)
+    table.append(
+        f"all: {totals['tried']} attacks tried, {totals['sent']} frames sent, {totals['leaked']} frames leaked; "
+        f"displays let in {len(let_in)} of {len(strangers)} strangers and {len(owners)} owners"
+    )
     return table, wrong
+
+
+def place_of(host: str, interface: str, tenants: dict[str, str]) -> str:
+    """What an interface is called that is no tap: VLAN 400's gateway, a network's router, or the host's own."""
+    if interface == "gw400":
+        return "gateway"
+    # slice-SLICE/net_VLAN is its port, nat_SLICE its way out.
+    owner = re.match(r"(?:slice-|nat_)(\d+)", interface)
+    return router_of(tenants[owner[1]]) if owner else f"{host} {interface}"
+
+
+def router_of(tenant: str) -> str:
+    return f"{tenant}'s router"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""usage: listen.py FILE INTERFACE...
+"""usage: listen.py FILE INTERFACE... (NAMESPACE/INTERFACE for one in another network namespace)
 
 Counts the frames on interfaces of a host until SIGTERM, then writes the figures to FILE as JSON:
 C({"frames": {INTERFACE: {"in" or "out": {WHAT: COUNT}}}, "lost": COUNT}). C(out) is what the host's side sends into the
@@ -11,6 +11,7 @@ interfaces are listened to.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import re
 import selectors
@@ -24,7 +25,9 @@ from pathlib import Path
 ETH_P_ALL = 3
 SOL_PACKET, PACKET_STATISTICS = 263, 6
 SO_RCVBUFFORCE = 33
-SCAN_PORT = 54321
+CLONE_NEWNET = 0x40000000
+# None that the guests' own connections have. Each scan has others, for a server remembers what it answered.
+SCAN_PORTS = range(20000, 30000)
 CANARY = re.compile(rb"~(\d+:\d+)~")
 INFRASTRUCTURE = "02:00:"
 
@@ -43,7 +46,8 @@ def tell(frame: bytes) -> str:
         quoting = b"\x03\x05\x0b\x0c" if source.startswith(INFRASTRUCTURE) else b"\x03"
         if ip[9] == socket.IPPROTO_ICMP and payload[0] in quoting:
             return f"error {source}"
-        if ip[9] == socket.IPPROTO_TCP and payload[2:4] == struct.pack("!H", SCAN_PORT) and payload[13] & 0x12 == 0x12:
+        is_answer = ip[9] == socket.IPPROTO_TCP and payload[13] & 0x12 == 0x12
+        if is_answer and int.from_bytes(payload[2:4], "big") in SCAN_PORTS:
             return f"open {sender}:{int.from_bytes(payload[:2], 'big')}"
     canary = CANARY.search(frame)
     if canary:
@@ -55,15 +59,33 @@ def tell(frame: bytes) -> str:
     return f"from {source} {kind}"
 
 
+def open_socket(interface: str) -> socket.socket:
+    """What hears every frame on C(interface)."""
+    namespace, _slash, name = interface.rpartition("/")
+    if namespace:
+        enter(Path("/run/netns", namespace))
+    try:
+        opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        opened.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
+        opened.bind((name, ETH_P_ALL))
+        opened.setblocking(False)
+        return opened
+    finally:
+        if namespace:
+            enter(Path("/proc/1/ns/net"))
+
+
+def enter(namespace: Path) -> None:
+    with namespace.open() as opened:
+        if ctypes.CDLL(None, use_errno=True).setns(opened.fileno(), CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "cannot enter the network namespace", str(namespace))
+
+
 def main(target: Path, interfaces: list[str]) -> None:
     frames = {interface: {"in": Counter(), "out": Counter()} for interface in interfaces}
     sockets = selectors.DefaultSelector()
     for interface in interfaces:
-        each = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-        each.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
-        each.bind((interface, ETH_P_ALL))
-        each.setblocking(False)
-        sockets.register(each, selectors.EVENT_READ)
+        sockets.register(open_socket(interface), selectors.EVENT_READ, interface)
     stopping: list[int] = []
     wake, woken = socket.socketpair()
     wake.setblocking(False)
@@ -72,17 +94,18 @@ def main(target: Path, interfaces: list[str]) -> None:
     sockets.register(woken, selectors.EVENT_READ)
     Path(f"{target}.ready").touch()
     while True:
-        ready = [key.fileobj for key, _events in sockets.select(timeout=0 if stopping else None)]
-        if stopping and woken in ready:
-            sockets.unregister(woken)
-        elif stopping and not ready:
+        ready = [key for key, _events in sockets.select(timeout=0 if stopping else None)]
+        if stopping and not ready:
             break
-        for each in ready:
+        for key in ready:
+            each, interface = key.fileobj, key.data
             if each is woken:
+                if stopping:
+                    sockets.unregister(woken)
                 continue
             for _turn in range(1000):
                 try:
-                    frame, (interface, _protocol, direction, *_rest) = each.recvfrom(65536)
+                    frame, (_name, _protocol, direction, *_rest) = each.recvfrom(65536)
                 except BlockingIOError:
                     break
                 frames[interface]["out" if direction == socket.PACKET_OUTGOING else "in"][tell(frame)] += 1

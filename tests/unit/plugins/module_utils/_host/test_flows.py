@@ -83,7 +83,7 @@ def walk(known: frozenset[Flow], **frame: str) -> str:
 
 def ip(source: tuple[str, str], to: str, port: int = 1000, **fields: str) -> dict[str, str]:
     values = {"in_port": str(port), "dl_src": source[0], "dl_dst": to, "nw_src": source[1], "kind": "ip tcp"}
-    return {**values, **fields}
+    return {**values, "nw_dst": dict((A, B, C, PEER)).get(to, "203.0.113.1"), **fields}
 
 
 def arp(source: tuple[str, str], target: str, port: int = 1000, **fields: str) -> dict[str, str]:
@@ -149,6 +149,16 @@ def test_infrastructure_reaches_the_one_it_means():
     assert walk(known, **arp((GATEWAY_MAC, "10.60.7.1"), C[1], 1, dl_vlan="400")) == "output:1003"
     assert walk(known, **ip((GATEWAY_MAC, "10.60.7.1"), "52:54:00:99:99:00", 1, dl_vlan="400")) == "drop"
     assert walk(known, **dhcp(DHCP_MAC, 1, dl_vlan="400", tp_src="67", tp_dst="68")) == "NORMAL"
+
+
+def test_what_is_for_another_address_is_not_delivered_to_who_had_it_before():
+    known = rules(peers=True)
+    gateway = (GATEWAY_MAC, "10.60.7.1")
+
+    assert walk(known, **ip(gateway, A[0], 1, dl_vlan="400", nw_dst=C[1])) == "drop"
+    assert walk(known, **arp(gateway, C[1], 1, dl_vlan="400", dl_dst=A[0])) == "drop"
+    assert walk(known, **arp(gateway, A[1], 1, dl_vlan="400", dl_dst=A[0])) == "output:1000"
+    assert walk(known, **ip(PEER, A[0], 1, dl_vlan="400", nw_dst=B[1])) == "drop"
 
 
 def test_links_are_transparent():

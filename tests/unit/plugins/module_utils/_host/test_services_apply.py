@@ -201,6 +201,8 @@ def test_a_plan_is_carried_out_in_its_order(tmp_path):
     services_apply.apply(todo, folders, runner)
     assert [argv[:3] for argv in runner.argvs] == [
         [*VSCTL, "--"],
+        ["ip", "-batch", "-"],
+        ["nsenter", "--net=/run/netns/slices-dhcp", "ip"],
         ["systemctl", "--no-reload", "enable"],
         ["systemctl", "reload", "--"],
         ["systemctl", "restart", "--"],
@@ -220,6 +222,21 @@ def test_a_plan_is_carried_out_in_its_order(tmp_path):
         ["ip", "netns", "delete", "slice-1000"],
     ]
     assert [path for path in tmp_path.rglob("*") if "1000" in str(path)] == []
+
+
+def test_neighbours_are_forgotten_whose_address_is_given_on(tmp_path):
+    before = replace(as_wanted(FULL), texts=texts(order(reservations=(VM1,))[0], FOLDERS))
+    assert plan(FULL, before).moved == ("10.60.7.102",)
+    given_on = {**VM1, "mac": "52:54:00:07:d1:00"}
+    todo = plan(order(reservations=(given_on, VM2), networks=(LAN, QUIET)), as_wanted(FULL))
+    assert todo.moved == ("10.60.7.101",)
+
+    runner = FakeRunner()
+    for program in ("systemctl", "ip", "nsenter"):
+        runner.tell(program)
+    services_apply.apply(replace(todo, files=()), Folders(str(tmp_path), LINKS), runner)
+    flushed = [text for argv, text in zip(runner.argvs, runner.stdins) if argv[-2:] == ["-batch", "-"]]
+    assert flushed == ["neighbour flush to 10.60.7.101\n"] * 2
 
 
 def test_the_gateway_starts_anew_before_what_is_in_its_namespace():

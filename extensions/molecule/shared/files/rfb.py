@@ -1,25 +1,27 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Knocks at a VNC display as a viewer does (RFC 6143): rfb.py HOST:PORT | rfb.py SOCKET
+"""Knocks at VNC displays as a viewer does (RFC 6143): rfb.py <KNOCKS
 
-The password, if any, is in the environment variable RFB_PASSWORD. Prints what the display offered and said, as JSON:
-C(types) are the security types (1 None, 2 VNC authentication), C(entered) tells whether the session began, and
-C(name) is the display's name then.
+Standard input is a JSON list of knocks. Each has C(place), which is C(HOST:PORT) or a socket's path, perhaps a
+C(password), and whatever else the caller wants to see again. Prints them with what the displays offered and said, without
+passwords: C(types) are the security types (1 None, 2 VNC authentication), and C(entered) tells whether the session
+began.
 """
 
 from __future__ import annotations
 
 import ctypes
 import json
-import os
 import socket
 import struct
 import sys
+from typing import Any
 
 NONE, VNC_AUTHENTICATION = 1, 2
 
 
-def main(place: str, password: str | None) -> dict[str, object]:
+def knock(place: str, password: str | None) -> dict[str, Any]:
+    """What the display offered and said."""
     with connect(place) as client:
         assert take(client, 12).startswith(b"RFB 003.")
         client.sendall(b"RFB 003.008\n")
@@ -35,7 +37,8 @@ def main(place: str, password: str | None) -> dict[str, object]:
                 return {"types": types, "entered": False}
             client.sendall(b"\1")  # shared
             (length,) = struct.unpack(">20xI", take(client, 24))
-            return {"types": types, "entered": True, "name": take(client, length).decode()}
+            take(client, length)  # the display's name
+            return {"types": types, "entered": True}
         except EOFError:
             return {"types": types, "entered": False}
 
@@ -74,4 +77,5 @@ def answer(challenge: bytes, password: str) -> bytes:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], os.environ.get("RFB_PASSWORD"))))
+    knocks = [(each, each.pop("password", None)) for each in json.load(sys.stdin)]
+    print(json.dumps([{**each, **knock(each["place"], password)} for each, password in knocks]))
