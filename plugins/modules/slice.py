@@ -522,6 +522,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import topologies
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, transact
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
 
 VM = {
     "name": {"type": "str", "required": True},
@@ -573,12 +574,21 @@ SPEC: dict[str, dict[str, Any]] = {
 }
 
 
+def arguments() -> dict[str, Any]:
+    """Return keyword arguments for AnsibleModule."""
+    found = listed(SPEC, "slices", "name")
+    found["argument_spec"].update(topology.SETTINGS_ARGUMENTS, work_orders={"type": "bool", "default": False})
+    return found
+
+
+def run(module: Module) -> None:
+    """Carry out what C(module) was asked for, and leave it."""
+    transact(module, lambda cluster: topology.put(cluster, entries(module.params, SPEC, "slices"), module.params))
+
+
 def main() -> None:
-    arguments = listed(SPEC, "slices", "name")
-    arguments["argument_spec"].update(topology.SETTINGS_ARGUMENTS, work_orders={"type": "bool", "default": False})
-    module = AnsibleModule(**arguments)
-    wants = entries(module.params, SPEC, "slices")
-    transact(module, lambda cluster: topology.put(cluster, wants, module.params))
+    """Run as a module."""
+    run(AnsibleModule(**arguments()))
 
 
 if __name__ == "__main__":

@@ -114,23 +114,36 @@ tables:
       vm1  1001  10.0.10.1  design  -    10.60.7.101  eth0:400 eth1:100  10.0.10.1:5901
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
+def arguments() -> dict[str, Any]:
+    """Return keyword arguments for AnsibleModule."""
+    return {
+        "argument_spec": {
             **CONTROL_ARGUMENTS,
             **orders.SELECTION_ARGUMENTS,
             "give_up": {"type": "bool", "default": False},
             "state_dir": orders.STATE_DIR,
         },
-        supports_check_mode=True,
-    )
+        "supports_check_mode": True,
+    }
+
+
+def run(module: Module) -> None:
+    """Carry out what C(module) was asked for, and leave it."""
     transact(module, lambda cluster: orders.plan(cluster, module.params))
+
+
+def main() -> None:
+    """Run as a module."""
+    run(AnsibleModule(**arguments()))
 
 
 if __name__ == "__main__":

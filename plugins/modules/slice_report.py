@@ -150,10 +150,13 @@ dot:
       }
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
 
 VM = {
     "vm_id": {"type": "int", "required": True},
@@ -168,17 +171,27 @@ REPORT = {
 }
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
+def arguments() -> dict[str, Any]:
+    """Return keyword arguments for AnsibleModule."""
+    return {
+        "argument_spec": {
             **CONTROL_ARGUMENTS,
             **orders.SELECTION_ARGUMENTS,
             "fingerprints": {"type": "dict"},
             "reports": {"type": "list", "elements": "dict", "required": True, "options": REPORT},
         },
-        supports_check_mode=True,
-    )
+        "supports_check_mode": True,
+    }
+
+
+def run(module: Module) -> None:
+    """Carry out what C(module) was asked for, and leave it."""
     transact(module, lambda cluster: orders.report(cluster, module.params))
+
+
+def main() -> None:
+    """Run as a module."""
+    run(AnsibleModule(**arguments()))
 
 
 if __name__ == "__main__":

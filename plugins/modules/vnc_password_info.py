@@ -65,15 +65,28 @@ displays:
       sample: hMr3kWpa
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
+
+
+def arguments() -> dict[str, Any]:
+    """Return keyword arguments for AnsibleModule."""
+    return {"argument_spec": {**CONTROL_ARGUMENTS, **orders.SELECTION_ARGUMENTS}, "supports_check_mode": True}
+
+
+def run(module: Module) -> None:
+    """Carry out what C(module) was asked for, and leave it."""
+    transact(module, lambda cluster: orders.vnc_passwords(cluster, module.params), write=False)
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={**CONTROL_ARGUMENTS, **orders.SELECTION_ARGUMENTS}, supports_check_mode=True)
-    transact(module, lambda cluster: orders.vnc_passwords(cluster, module.params), write=False)
+    """Run as a module."""
+    run(AnsibleModule(**arguments()))
 
 
 if __name__ == "__main__":

@@ -154,13 +154,12 @@ def _change(todo: VmPlan, tools: Tools, settings: Settings, account: Account, pa
         vnc.note(new, settings=settings, account=account)
     for vm in (*todo.start, *(vm for vm, _reasons in todo.restart)):
         _make_console(f"{settings.folder(vm.vm_id)}/{CONSOLE}", account)
-    for slice_id in todo.templates:
-        systemd.write_template(slice_id, unit_dir=tools.unit_dir)
+    changed = [slice_id for slice_id in todo.templates if systemd.write_template(slice_id, unit_dir=tools.unit_dir)]
     if todo.enable:
         runner.run(["systemctl", "--no-reload", "enable", "--quiet", "--", *_names(todo.enable)])
     if todo.disable:
         runner.run(["systemctl", "--no-reload", "disable", "--quiet", "--", *_names(todo.disable)])
-    if todo.templates:
+    if changed:
         runner.run(["systemctl", "daemon-reload"])
     if todo.failed:
         runner.run(["systemctl", "reset-failed", "--", *_names(todo.failed)], check=False)

@@ -122,9 +122,12 @@ def show(names: Sequence[str], runner: Runner) -> list[dict[str, str]]:
     return [block for block in blocks if block.get("Id")]
 
 
-def write_template(slice_id: int, *, unit_dir: str = UNIT_DIR) -> None:
-    """Give a slice its template."""
-    files.write_text(f"{unit_dir}/{template_name(slice_id)}", TEMPLATE, mode=0o644)
+def write_template(slice_id: int, *, unit_dir: str = UNIT_DIR) -> bool:
+    """Give a slice its template, and return whether systemd has to be told: what is new it finds by itself."""
+    path = f"{unit_dir}/{template_name(slice_id)}"
+    is_known = os.path.exists(path)
+    files.write_text(path, TEMPLATE, mode=0o644)
+    return is_known
 
 
 def remove_template(slice_id: int, *, unit_dir: str = UNIT_DIR) -> None:

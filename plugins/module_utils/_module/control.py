@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from .._state.masking import log_secrets
 from .._state.opening import open_store
 from .._state.store import Store
@@ -24,7 +22,7 @@ CONTROL_ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-def transact(module: AnsibleModule, change: Callable[[Cluster], edge.Outcome], *, write: bool = True) -> None:
+def transact(module: edge.Module, change: Callable[[Cluster], edge.Outcome], *, write: bool = True) -> None:
     """Run C(change) on the cluster in one transaction and leave the module; in check mode nothing is stored."""
     params = module.params
 
@@ -35,7 +33,7 @@ def transact(module: AnsibleModule, change: Callable[[Cluster], edge.Outcome], *
     edge.run(module, action)
 
 
-def store_of(module: AnsibleModule, database: str, backup_dir: str | None = None) -> Store:
+def store_of(module: edge.Module, database: str, backup_dir: str | None = None) -> Store:
     """Return the store that C(database) names; a password in it is kept out of the module's results.
 
     The option is no C(no_log), for then its value would be cut out of every result, and a path stands in many.

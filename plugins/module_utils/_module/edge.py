@@ -6,9 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
+from typing import Any, NoReturn, Protocol
 
 from ..errors import Refused, SlicesError
 
@@ -30,7 +28,31 @@ class Outcome:
     result: Mapping[str, Any] = field(default_factory=dict)
 
 
-def run(module: AnsibleModule, action: Callable[[], Outcome]) -> None:
+class Module(Protocol):
+    """What is needed of an AnsibleModule, which is what it is on every host but the controller.
+
+    Attributes:
+        params: the arguments, checked and with their defaults.
+        check_mode: whether nothing may be changed.
+        argument_spec: see C(AnsibleModule).
+        required_one_of: see C(AnsibleModule).
+        no_log_values: what is cut out of all results.
+    """
+
+    params: dict[str, Any]
+    check_mode: bool
+    argument_spec: dict[str, Any]
+    required_one_of: Any
+    no_log_values: set[str]
+
+    def exit_json(self, **result: Any) -> NoReturn:
+        """Leave with C(result)."""
+
+    def fail_json(self, msg: str, **result: Any) -> NoReturn:
+        """Leave with a failure."""
+
+
+def run(module: Module, action: Callable[[], Outcome]) -> None:
     """Carry out C(action) and leave the module with its outcome or its error."""
     try:
         refuse_nulls(module)
@@ -45,7 +67,7 @@ def run(module: AnsibleModule, action: Callable[[], Outcome]) -> None:
         )
 
 
-def refuse_nulls(module: AnsibleModule) -> None:
+def refuse_nulls(module: Module) -> None:
     """Refuse null where something is required, which Ansible lets pass as given.
 
     Raises:

@@ -3,9 +3,9 @@
 """Knocks at VNC displays as a viewer does (RFC 6143): rfb.py <KNOCKS
 
 Standard input is a JSON list of knocks. Each has C(place), which is C(HOST:PORT) or a socket's path, perhaps a
-C(password), and whatever else the caller wants to see again. Prints them with what the displays offered and said, without
-passwords: C(types) are the security types (1 None, 2 VNC authentication), and C(entered) tells whether the session
-began.
+C(password), and whatever else the caller wants to see again. Prints them with what the displays offered and said,
+without passwords: C(types) are the security types (1 None, 2 VNC authentication), and C(entered) tells whether the
+session began.
 """
 
 from __future__ import annotations

@@ -274,7 +274,6 @@ def test_starting_is_a_call_for_each_kind(tmp_path):
     names = ["cloudrepo-1000@1001.service", "cloudrepo-1000@1002.service"]
     assert [argv for argv in runner.argvs if argv[1] != "show"] == [
         ["systemctl", "--no-reload", "enable", "--quiet", "--", *names],
-        ["systemctl", "daemon-reload"],
         ["systemctl", "start", "--", *names],
     ]
     assert [(each["state"], each["pid"], each["message"]) for each in vms] == [
@@ -289,6 +288,16 @@ def test_starting_is_a_call_for_each_kind(tmp_path):
     }
     assert (folder / "vnc.secret").read_text() == "hMr3kWpa"
     assert (tmp_path / "cloudrepo-1000@.service").read_text() == TEMPLATE
+
+
+def test_systemd_is_told_of_a_template_that_changed(tmp_path):
+    (tmp_path / "vms/1001").mkdir(parents=True)
+    (tmp_path / "cloudrepo-1000@.service").write_text("of an older version")
+    runner = FakeRunner().tell("systemctl").tell("systemctl", "show", stdout=shown(1001, "active", 11))
+    order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    carry_out(tmp_path, order, Host(), runner, FakeMonitor({QMP: 0}))
+    told = [argv[1:3] for argv in runner.argvs if argv[1] != "show"]
+    assert told == [["--no-reload", "enable"], ["daemon-reload"], ["start", "--"]]
 
 
 def test_one_vm_that_fails_does_not_hold_up_the_others(tmp_path):

@@ -1,0 +1,130 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a module says in Ansible's own process is what it says as a module: real runs of ansible-playbook, both ways."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.cloudrepo.slices.plugins.modules import slice as slice_module
+from ansible_collections.cloudrepo.slices.plugins.modules import slice_plan, slice_report, vnc_password_info
+
+from ..module_utils._domain import builders
+
+# A task with an environment is run as a module, in a process that has it.
+AS_MODULE = {"environment": {"SOME": "thing"}}
+# With a key, which is else made anew for each database, and from which passwords follow.
+DATABASE = {**builders.cluster().to_dict(), "vnc_key": "ab" * 32}
+TOPOLOGY = {"slices": [builders.topology()], "work_orders": True}
+ALL = {"all": True}
+CALLS: list[tuple[str, dict[str, Any]]] = [
+    ("slice", TOPOLOGY),
+    ("slice", TOPOLOGY),
+    ("slice_plan", {**ALL, "state_dir": "/srv"}),
+    ("vnc_password_info", ALL),
+    ("slice_report", {**ALL, "reports": [{"host": "w", "place": "10.0.10.1", "vms": [], "failure": "no power"}]}),
+    ("slice", {"name": "{{ 'we' ~ 'b' }}", "vlan_pools": "2"}),
+    ("slice", {"name": "web", "owner": "nobody"}),
+    ("slice", {"name": "web", "state": "perhaps"}),
+    ("slice", {"name": "web", "colour": "red"}),
+    ("slice", {"name": None}),
+    ("slice", {}),
+    ("slice", {"name": "web", "slices": []}),
+    ("slice_plan", {"names": ["nothing"]}),
+    ("slice_report", {**ALL, "reports": [{"host": "w"}]}),
+    ("slice_report", {**ALL, "reports": [None]}),
+    ("slice_plan", {**ALL, "backups": -1}),
+    ("slice_plan", {**ALL, "give_up": True}),
+]
+
+
+def run(folder: Path, extra: dict[str, Any], *options: str) -> list[dict[str, Any]]:
+    """The results of C(CALLS), each a task with C(extra), run in C(folder) on the controller."""
+    folder.mkdir()
+    (folder / "database.yaml").write_text(yaml.safe_dump(DATABASE))
+    tasks: list[dict[str, Any]] = [
+        {
+            # A relative path is from where the playbook is.
+            f"cloudrepo.slices.{module}": {"database": "database.yaml", **arguments},
+            "register": f"result{number}",
+            "ignore_errors": True,
+            **extra,
+        }
+        for number, (module, arguments) in enumerate(CALLS)
+    ]
+    everything = "{{ [" + ", ".join(f"result{number}" for number in range(len(CALLS))) + "] | to_json }}"
+    tasks.append({"ansible.builtin.copy": {"content": everything, "dest": str(folder / "said")}, "check_mode": False})
+    playbook = folder / "play.yml"
+    playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "-c", "local", str(playbook), *options],
+        env={**os.environ, "ANSIBLE_KEEP_REMOTE_FILES": "1", "ANSIBLE_REMOTE_TEMP": str(folder / "modules")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    said: list[dict[str, Any]] = json.loads((folder / "said").read_text())
+    return said
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[dict[str, Any]], list[dict[str, Any]]]:
+    folder = tmp_path_factory.mktemp("both")
+    here, module = folder / "here", folder / "module"
+    return here, module, run(here, {}), run(module, AS_MODULE)
+
+
+def test_results_are_the_same_and_so_is_what_is_stored(both):
+    here, module, here_said, module_said = both
+    for (name, arguments), one, other in zip(CALLS, here_said, module_said):
+        assert told(one) == told(other), (name, arguments)
+    assert (here / "database.yaml").read_text() == (module / "database.yaml").read_text()
+
+
+def told(result: dict[str, Any]) -> dict[str, Any]:
+    """A result without what Ansible adds to it: where an error was, and what a module was called with."""
+    return {key: value for key, value in result.items() if key not in ("exception", "invocation", "warnings")}
+
+
+def test_they_were_run_as_the_test_says(both):
+    here, module, _here_said, _module_said = both
+    modules = {f"AnsiballZ_{name}.py" for name, _arguments in CALLS}
+    assert {file.name for file in here.rglob("AnsiballZ_*")} & modules == set()
+    assert {file.name for file in module.rglob("AnsiballZ_*")} >= modules
+
+
+def test_calls_did_what_they_are_in_the_list_for(both):
+    _here, _module, said, _module_said = both
+    assert [result["changed"] for result in said[:6]] == [True, False, False, False, True, True]
+    assert said[0]["work_orders"]["workers"]
+    assert "web" in said[0]["diff"]["after"]
+    assert [bool(result.get("failed")) for result in said[6:]] == [True] * 10 + [False]
+    assert "value of state must be one of: present, absent, got: perhaps" in said[7]["msg"]
+    assert said[8]["msg"].startswith("Unsupported parameters for (cloudrepo.slices.slice) module: colour.")
+
+
+def test_check_mode_stores_nothing_and_says_what_it_would(tmp_path):
+    said = run(tmp_path / "check", {}, "--check", "--diff")
+    assert said[0]["changed"]
+    assert "web" in said[0]["diff"]["after"]
+    assert yaml.safe_load((tmp_path / "check/database.yaml").read_text()) == DATABASE
+
+
+@pytest.mark.parametrize("module", [slice_module, slice_plan, slice_report, vnc_password_info])
+def test_no_option_is_to_be_cut_out_of_results(module):
+    """Which is AnsibleModule's work, and would be the action plugin's."""
+
+    def secret(spec: dict[str, Any]) -> list[str]:
+        nested = [name for option in spec.values() for name in secret(option.get("options", {}))]
+        return [name for name, option in spec.items() if option.get("no_log")] + nested
+
+    assert secret(module.arguments()["argument_spec"]) == []
