@@ -3,7 +3,7 @@
 """Runs the parts of the test suite side by side: tools/lint, tools/sanity, tools/unit, tools/molecule.
 
 What a part says goes to .test/PART.log and is shown when the part ends: the last lines of one that went well, all of
-one that failed. At the end a line a part; the exit code is 1 if any of them failed. Arguments name the parts; without
+one that failed. At the end what failed, in short, and a line a part; the exit code is 1 if any of them failed. Arguments name the parts; without
 any, all run.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".test"
 PARTS = ("lint", "sanity", "unit", "molecule")
 TAIL_LINES = 12
+# What stands around a failure of pytest, Ansible, Molecule or a linter, for who sees the end of a log alone.
+FAILURES = re.compile(r"^(FAILED|ERROR|E  |fatal:|\[ERROR\]|TASK \[.*FAILED|.*\bfailed: \[)")
+FAILURE_LINES = 40
 ALIVE_S = 60  # how often to say what is still running, for CI that takes silence for death
 # The lab has timeouts to meet; what merely computes stands back for it.
 NICENESS = {"lint": 10, "sanity": 10, "unit": 5}
@@ -66,6 +70,13 @@ def show(result: Ended) -> None:
     print(f"\n===== {result}", *lines, sep="\n", flush=True)
 
 
+def reasons(result: Ended) -> list[str]:
+    """The lines of a part that failed which tell what did, each with the two after it."""
+    lines = (LOGS / f"{result.part}.log").read_text(encoding="utf-8", errors="replace").splitlines()
+    near = {at + after for at, line in enumerate(lines) if FAILURES.match(line) for after in range(3)}
+    return [line[:300] for at, line in enumerate(lines) if at in near][-FAILURE_LINES:]
+
+
 def main(parts: list[str]) -> int:
     """Run the parts, show how each ended, and return the exit code."""
     unknown = [part for part in parts if part not in PARTS]
@@ -91,6 +102,9 @@ def main(parts: list[str]) -> int:
     finally:  # when interrupted, leave nothing running
         for process in running.values():
             os.killpg(process.pid, signal.SIGTERM)
+    for result in results:
+        if result.code:
+            print(f"\n===== why {result.part} failed", *reasons(result), sep="\n")
     print("\n=====", *sorted(results, key=lambda result: parts.index(result.part)), sep="\n")
     return int(any(result.code for result in results))
 

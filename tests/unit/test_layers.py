@@ -23,6 +23,8 @@ BELOW = {
     **{layer: {GROUND} for layer in DRIVERS},
     "_module": {GROUND, *DRIVERS},
     "modules": {GROUND, *DRIVERS, "_module"},
+    "plugin_utils": set(),
+    "action": {"modules", "plugin_utils"},
     "connection": {GROUND, *DRIVERS},
     "doc_fragments": set(),
     "filter": {GROUND, *DRIVERS},
@@ -32,6 +34,7 @@ THIRD_PARTY = {
     "_state": {"sqlalchemy", "yaml"},
     "_module": {"ansible"},
     "modules": {"ansible"},
+    "plugin_utils": {"ansible"},
     "connection": {"ansible"},
     "filter": {"ansible"},
 }
