@@ -3,8 +3,8 @@
 """Runs the parts of the test suite side by side: tools/lint, tools/sanity, tools/unit, tools/molecule.
 
 What a part says goes to .test/PART.log and is shown when the part ends: the last lines of one that went well, all of
-one that failed. At the end what failed, in short, and a line a part; the exit code is 1 if any of them failed. Arguments name the parts; without
-any, all run.
+one that failed. At the end what failed, in short, and a line a part; the exit code is 1 if any of them failed.
+Arguments name the parts; without any, all run.
 """
 
 from __future__ import annotations
