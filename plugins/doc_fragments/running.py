@@ -44,7 +44,7 @@ options:
     default: true
   restart:
     description:
-      - Whether VMs that cannot become as wanted while they run are restarted.
+      - Whether VMs that cannot become as wanted while they run are stopped and started anew.
       - If not, they keep running as they were started, also after a crash, and are returned in RV(restart_required).
     type: bool
     default: false

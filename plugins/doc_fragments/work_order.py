@@ -177,7 +177,9 @@ options:
     default: /var/lib/cloudrepo
   user:
     description:
-      - The unprivileged user that QEMU runs as.
+      - What the names of the unprivileged users begin with that VMs run as. Those of slice 1042 run as
+        C(cloudrepo-42), for 42 is the number of its VLAN pool, which no other slice has.
+      - It is also the name of the group that all these users are in.
     type: str
     default: cloudrepo
 """

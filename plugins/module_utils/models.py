@@ -20,6 +20,11 @@ POOL_COUNT = 100
 _T = TypeVar("_T")
 
 
+def slot_of(slice_id: int) -> int:
+    """The number of a slice's first VLAN pool; no other live slice has it."""
+    return slice_id % POOL_COUNT
+
+
 class FieldError(ValueError):
     """A stored field that does not fit the data model.
 
@@ -447,7 +452,7 @@ class Slice:
         self.slice_id = slice_id
         self.owner = owner
         self.topology_type = topology_type
-        self.vlan_pool_start = 100 + (slice_id % POOL_COUNT) * POOL_SIZE
+        self.vlan_pool_start = 100 + slot_of(slice_id) * POOL_SIZE
         self.vlan_pool_end = self.vlan_pool_start + POOL_SIZE - 1
         self.vlan_pool_used: list[int] = []
         self.vms: list[VM] = []

@@ -21,10 +21,10 @@ description:
     Flows of others are left alone.
   - A port that goes to or from VLAN 400 leaves the bridge for that moment.
   - What a guest sends is limited by an OpenFlow meter, and what it receives by a token bucket on its tap, which is also
-    where netem makes delay, jitter and loss. They are saved beside the flows, and come back when the switch starts or
-    a VM's unit makes a tap anew. Where the kernel has no netem, an order that needs it is refused and nothing changed.
+    where netem makes delay, jitter and loss. They are saved beside the flows, and come back when the switch or the host
+    starts. Where the kernel has no netem, an order that needs it is refused and nothing changed.
   - Anything that differs from the order is mended in place. Only a tap of another user is made anew, and not while a VM
-    has it open; such a tap is returned in RV(kept), and the VM's unit makes it anew at its next start.
+    has it open; such a tap is returned in RV(kept), and made anew by a call after the VM has stopped.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -84,7 +84,8 @@ kept:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files, wiring
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import wiring
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     WIRING_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
@@ -102,14 +103,14 @@ def main() -> None:
     def action() -> Outcome:
         orders = read_slices(params["slices"], state_dir=params["state_dir"])
         settings = wiring.read_settings(params)
-        account = files.find_account(params["user"], missing_ok=module.check_mode)
+        accounts = find_accounts(params["user"], orders, missing_ok=module.check_mode)
         if module.check_mode:
             have = wiring.observe(orders, runner, settings=settings, missing_ok=True)
-            todo = wiring.plan(orders, have, settings=settings, account=account)
+            todo = wiring.plan(orders, have, settings=settings, accounts=accounts)
         else:
             with wiring.locked(settings):
                 have = wiring.observe(orders, runner, settings=settings)
-                todo = wiring.plan(orders, have, settings=settings, account=account)
+                todo = wiring.plan(orders, have, settings=settings, accounts=accounts)
                 wiring.apply(todo, runner, settings=settings)
         result = {
             "commands": todo.ports.commands,

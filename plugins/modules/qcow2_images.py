@@ -15,7 +15,8 @@ description:
   - Folders of VMs that belong to a listed slice and are not listed are removed with all that they hold. Run
     M(cloudrepo.slices.qemu_vms) with O(cloudrepo.slices.qemu_vms#module:state=pruned) before, so that none of them
     runs.
-  - A folder belongs to root, and the user that QEMU runs as can write only its overlay and its console log.
+  - A folder belongs to root and to the group of its slice's user. That user, which QEMU runs as, can write only its
+    overlay and its console log; users of other slices reach nothing there. What belongs to somebody else is put right.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -81,7 +82,8 @@ kept_backing:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files, overlays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import overlays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import WORK_ORDER_ARGUMENTS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
@@ -95,11 +97,11 @@ def main() -> None:
     def action() -> Outcome:
         orders = read_slices(module.params["slices"], state_dir=state_dir)
         have = overlays.observe(orders, state_dir=state_dir)
-        todo = overlays.plan(orders, have)
-        account = files.find_account(module.params["user"], missing_ok=module.check_mode)
-        if account is not None and not module.check_mode:
+        accounts = find_accounts(module.params["user"], orders, missing_ok=module.check_mode)
+        todo = overlays.plan(orders, have, accounts=accounts)
+        if not module.check_mode:
             overlays.need_bases(todo, have)
-            overlays.apply(todo, have, state_dir=state_dir, account=account, runner=SubprocessRunner())
+            overlays.apply(todo, have, state_dir=state_dir, accounts=accounts, runner=SubprocessRunner())
         result = {
             "created": [vm.overlay for vm in todo.create],
             "removed": [vm_id for vm_id, _slice_id in todo.remove],

@@ -121,11 +121,11 @@ stopped:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import qemu, qemu_apply
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     RUNNING_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import find_account
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import read_settings
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qmp import SocketMonitor
@@ -152,8 +152,7 @@ def main() -> None:
     def action() -> Outcome:
         orders = read_slices(params["slices"], state_dir=params["state_dir"])
         passwords = read_passwords(params["vnc_passwords"])
-        account = find_account(params["user"], missing_ok=module.check_mode)
-        settings = read_settings(params, owner=None if account is None else account.uid)
+        settings = read_settings(params, find_accounts(params["user"], orders, missing_ok=module.check_mode))
         have = observed(
             lambda: qemu.observe(orders, settings=settings, runner=tools.runner),
             nothing=qemu.Host(),
@@ -166,13 +165,12 @@ def main() -> None:
             return Outcome(prune.changed, prune.before, (), {"stopped": [unit.name for unit in prune.stop]})
         todo = qemu.plan(orders, have, settings=settings, restart=params["restart"])
         vms = qemu_apply.states(orders, have.units.vms, {})
-        if account is not None and not module.check_mode:
+        if not module.check_mode:
             vms = qemu_apply.apply(
                 todo,
                 orders,
                 tools,
                 settings=settings,
-                account=account,
                 start_timeout_s=params["start_timeout_s"],
                 passwords=passwords,
             )

@@ -136,12 +136,12 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import qemu_apply, qemu_config, wiring, worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     RUNNING_ARGUMENTS,
     WIRING_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import find_account
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qmp import SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
@@ -167,21 +167,20 @@ def main() -> None:
     def action() -> Outcome:
         orders = read_slices(params["slices"], state_dir=params["state_dir"])
         passwords = read_passwords(params["vnc_passwords"])
-        account = find_account(params["user"], missing_ok=module.check_mode)
+        accounts = find_accounts(params["user"], orders, missing_ok=module.check_mode)
         settings = worker.Settings(
-            vms=qemu_config.read_settings(params, owner=None if account is None else account.uid),
+            vms=qemu_config.read_settings(params, accounts),
             wires=wiring.read_settings(params),
         )
-        if account is None or module.check_mode:
+        if module.check_mode:
             have = worker.observe(orders, tools, settings=settings, missing_ok=True)
-            todo = worker.plan(orders, have, settings=settings, account=account, restart=params["restart"])
+            todo = worker.plan(orders, have, settings=settings, restart=params["restart"])
             result: dict[str, Any] = {"vms": qemu_apply.states(orders, have.vms.units.vms, {})}
         else:
             todo, vms, timings_s = worker.carry_out(
                 orders,
                 tools,
                 settings=settings,
-                account=account,
                 restart=params["restart"],
                 start_timeout_s=params["start_timeout_s"],
                 passwords=passwords,

@@ -1,42 +1,14 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Files and owners on a host: written whole or not at all."""
+"""Files on a host: written whole or not at all."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-import pwd
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-
-from ..errors import SlicesError
-
-
-@dataclass(frozen=True)
-class Account:
-    """The unprivileged account that QEMU runs as."""
-
-    name: str
-    uid: int
-    gid: int
-
-
-def find_account(name: str, *, missing_ok: bool) -> Account | None:
-    """The account of that name, or nothing when the host has none and C(missing_ok) is set.
-
-    Raises:
-        SlicesError: the host has none.
-    """
-    try:
-        entry = pwd.getpwnam(name)
-    except KeyError:
-        if missing_ok:
-            return None
-        raise SlicesError(f"user {name} does not exist on this host; the role worker makes it") from None
-    return Account(name=name, uid=entry.pw_uid, gid=entry.pw_gid)
 
 
 def read_text(path: str) -> str | None:

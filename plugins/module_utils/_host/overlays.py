@@ -1,6 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""VM folders and the overlays in them: the disks of tenants, made when they are missing and otherwise left alone."""
+"""VM folders, whose they are with all that is in them, and the overlays there.
+
+Overlays are the disks of tenants: made when they are missing, and otherwise left alone.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,17 @@ from dataclasses import dataclass, field
 
 from ..errors import Refused
 from . import files
-from .files import Account
+from .accounts import Accounts
 from .order import VM, SliceOrder, all_vms, folder_of, slice_ids
 from .qcow2 import Image, read_image
+from .qemu_config import CONFIG, CONSOLE, LINKS_DOWN, STARTED, TAPS, VNC_SECRET
 from .runner import Runner
+from .vnc import NOTED
 
 _MARK = "slice_id"
+# What QEMU may read, but not write.
+_READ = (_MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED)
+_Owner = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -27,11 +35,13 @@ class Disks:
         folders: the VM folders, by VM id, with the slice each belongs to.
         overlays: the overlays of the order that exist, by path.
         bases: the base images of the order that exist, by path.
+        owners: by path uid and gid of what VMs of the order have in their folders, and of the folders.
     """
 
     folders: Mapping[int, int] = field(default_factory=dict)
     overlays: Mapping[str, Image] = field(default_factory=dict)
     bases: Mapping[str, Image] = field(default_factory=dict)
+    owners: Mapping[str, _Owner] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,28 +50,32 @@ class DiskPlan:
 
     Attributes:
         kept: overlays that stand on another image than the order says. They hold a tenant's data and stay.
+        given: by path the uid and gid that a folder or file has, and those that it gets.
     """
 
     make_folders: tuple[VM, ...] = ()
     create: tuple[VM, ...] = ()
     remove: tuple[tuple[int, int], ...] = ()
     kept: tuple[tuple[VM, Image], ...] = ()
+    given: Mapping[str, tuple[_Owner, _Owner]] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
         """Whether anything differs."""
-        return bool(self.make_folders or self.create or self.remove)
+        return bool(self.make_folders or self.create or self.remove or self.given)
 
     @property
     def before(self) -> list[str]:
-        """A line for each VM folder that goes."""
-        return [f"folder of VM {vm_id}: slice {slice_id}" for vm_id, slice_id in self.remove]
+        """A line for each VM folder that goes, and for what changes hands."""
+        lines = [f"folder of VM {vm_id}: slice {slice_id}" for vm_id, slice_id in self.remove]
+        return lines + [_owned(path, old) for path, (old, _new) in self.given.items()]
 
     @property
     def after(self) -> list[str]:
-        """A line for each folder and overlay that comes."""
+        """A line for each folder and overlay that comes, and for what changes hands."""
         lines = [f"folder of VM {vm.vm_id}: slice {vm.slice_id}" for vm in self.make_folders]
-        return lines + [f"overlay {vm.overlay}: {vm.disk_bytes} bytes on {vm.backing_file}" for vm in self.create]
+        lines += [f"overlay {vm.overlay}: {vm.disk_bytes} bytes on {vm.backing_file}" for vm in self.create]
+        return lines + [_owned(path, new) for path, (_old, new) in self.given.items()]
 
 
 def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
@@ -71,10 +85,11 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
         folders=_folders(f"{state_dir}/vms"),
         overlays=_images({vm.overlay for vm in vms}),
         bases=_images({vm.backing_file for vm in vms}),
+        owners=_owners(path for vm in vms for path in (*_for_root(vm), *_for_qemu(vm))),
     )
 
 
-def plan(orders: Iterable[SliceOrder], have: Disks) -> DiskPlan:
+def plan(orders: Iterable[SliceOrder], have: Disks, *, accounts: Accounts) -> DiskPlan:
     """What makes the host's disks those of the order.
 
     Raises:
@@ -89,6 +104,7 @@ def plan(orders: Iterable[SliceOrder], have: Disks) -> DiskPlan:
     if reasons:
         raise Refused(reasons)
     ours = slice_ids(orders)
+    owners = {path: owner for vm in vms for path, owner in _wanted_owners(vm, accounts)}
     return DiskPlan(
         make_folders=tuple(vm for vm in vms if vm.vm_id not in have.folders),
         create=create,
@@ -100,6 +116,11 @@ def plan(orders: Iterable[SliceOrder], have: Disks) -> DiskPlan:
             for vm in vms
             if vm.overlay in have.overlays and have.overlays[vm.overlay].backing_file != vm.backing_file
         ),
+        given={
+            path: (have.owners[path], owner)
+            for path, owner in owners.items()
+            if path in have.owners and have.owners[path] != owner
+        },
     )
 
 
@@ -114,15 +135,18 @@ def need_bases(todo: DiskPlan, have: Disks) -> None:
         raise Refused([f"{_who(vm)}: base image {vm.backing_file} is not on this host" for vm in missing])
 
 
-def apply(todo: DiskPlan, have: Disks, *, state_dir: str, account: Account, runner: Runner) -> None:
-    """Remove the folders that go, then make folders and overlays."""
+def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, runner: Runner) -> None:
+    """Remove the folders that go, see to it whose the others are, then make folders and overlays."""
     for vm_id, _slice_id in todo.remove:
         _remove_folder(folder_of(state_dir, vm_id))
+    for path, (_old, new) in todo.given.items():
+        os.chown(path, *new, follow_symlinks=False)
     for vm in todo.make_folders:
-        _make_folder(folder_of(state_dir, vm.vm_id), vm.slice_id, account)
+        _make_folder(folder_of(state_dir, vm.vm_id), vm.slice_id, accounts.of(vm.slice_id).gid)
     for alike in _alike(todo.create):
         content = _new_overlay(alike[0], have.bases[alike[0].backing_file].format, runner)
         for vm in alike:
+            account = accounts.of(vm.slice_id)
             files.write_bytes(vm.overlay, content, mode=0o600, uid=account.uid, gid=account.gid)
 
 
@@ -158,12 +182,12 @@ def _new_overlay(vm: VM, base_format: str, runner: Runner) -> bytes:
         files.remove(draft)
 
 
-def _make_folder(folder: str, slice_id: int, account: Account) -> None:
+def _make_folder(folder: str, slice_id: int, gid: int) -> None:
     # The folder is root's, so a QEMU that was broken into cannot plant a file that root reads later.
     os.makedirs(folder, mode=0o750, exist_ok=True)
-    os.chown(folder, -1, account.gid)
+    os.chown(folder, -1, gid)
     os.chmod(folder, 0o750)
-    files.write_text(f"{folder}/{_MARK}", f"{slice_id}\n", mode=0o640, gid=account.gid)
+    files.write_text(f"{folder}/{_MARK}", f"{slice_id}\n", mode=0o640, gid=gid)
 
 
 def _remove_folder(folder: str) -> None:
@@ -187,6 +211,37 @@ def _folders(root: str) -> dict[int, int]:
         if mark.isdecimal():
             found[int(name)] = int(mark)
     return found
+
+
+def _for_root(vm: VM) -> list[str]:
+    folder = os.path.dirname(vm.overlay)
+    return [folder, *(f"{folder}/{name}" for name in _READ)]
+
+
+def _for_qemu(vm: VM) -> list[str]:
+    return [vm.overlay, *(f"{os.path.dirname(vm.overlay)}/{name}" for name in (CONSOLE, VNC_SECRET))]
+
+
+def _wanted_owners(vm: VM, accounts: Accounts) -> Iterable[tuple[str, _Owner]]:
+    account = accounts.find(vm.slice_id)
+    if account is not None:
+        yield from ((path, (os.geteuid(), account.gid)) for path in _for_root(vm))
+        yield from ((path, (account.uid, account.gid)) for path in _for_qemu(vm))
+
+
+def _owners(paths: Iterable[str]) -> dict[str, _Owner]:
+    found = {}
+    for path in paths:
+        try:
+            state = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        found[path] = state.st_uid, state.st_gid
+    return found
+
+
+def _owned(path: str, owner: _Owner) -> str:
+    return f"{path}: owner {owner[0]}, group {owner[1]}"
 
 
 def _images(paths: Iterable[str]) -> dict[str, Image]:

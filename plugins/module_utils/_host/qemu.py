@@ -24,6 +24,7 @@ from .qemu_config import (
     render,
     restart_reasons,
     started_with_password,
+    taps_text,
 )
 from .runner import Runner
 from .systemd import Unit, Units
@@ -119,6 +120,11 @@ class VmPlan:
         return self.prune.changed or any(parts) or bool(self.links) or bool(self.passwords)
 
     @property
+    def fresh(self) -> tuple[VM, ...]:
+        """The VMs that are started, or started anew."""
+        return (*self.start, *(vm for vm, _reasons in self.restart))
+
+    @property
     def result(self) -> dict[str, Any]:
         """What the plan itself tells a caller."""
         return {
@@ -154,13 +160,13 @@ class VmPlan:
     @property
     def _changed_links(self) -> list[Link]:
         """Those of VMs that run on, where a carrier is a change of its own."""
-        fresh = {*self.start, *(vm for vm, _reasons in self.restart)}
+        fresh = set(self.fresh)
         return [link for link in self.links if link.vm not in fresh]
 
     @property
     def _lone_writes(self) -> list[Write]:
         """Files that are not written for a change that is said already."""
-        said = {*self.start, *(vm for vm, _reasons in self.restart), *(link.vm for link in self.links)}
+        said = {*self.fresh, *(link.vm for link in self.links)}
         return [write for write in self.writes if write.vm not in said]
 
 
@@ -198,7 +204,8 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
 
     A VM that runs and needs a restart which is not allowed keeps its files as well. They are written together
     and only for a start, so a VM that comes back after a crash is the one that its tenant was running, with
-    the taps that it had, and what C(vm.json) says stays true.
+    the taps that it had, and what C(vm.json) says stays true. Whose its taps are when the host starts is told anew all
+    the same: its unit starts no more as the user that it runs as.
 
     Raises:
         Refused: a VM does not fit the machine, or its display needs a password that the order does not name.
@@ -212,7 +219,7 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
     down = {vm: _links_down(vm, have, settings) for vm in fixed}
     texts = [
         *((vm, render(vm, settings)) for vm in vms if vm not in fixed),
-        *((vm, {LINKS_DOWN: links_down_text(down[vm])}) for vm in fixed),
+        *((vm, {LINKS_DOWN: links_down_text(down[vm]), **_owned_taps(vm, have, settings)}) for vm in fixed),
     ]
     wanted = {(vm.slice_id, vm.vm_id): vm for vm in vms}
     start = tuple(vm for vm in vms if vm.running and vm not in live)
@@ -221,7 +228,7 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
         templates=tuple(
             order.slice_id
             for order in orders
-            if order.vms and have.units.templates.get(order.slice_id) != systemd.TEMPLATE
+            if order.vms and have.units.templates.get(order.slice_id) != _template(order.slice_id, settings)
         ),
         writes=tuple(write for vm, named in texts for write in _writes(vm, named, have, settings)),
         enable=tuple(vm for pair, vm in wanted.items() if vm.running and pair not in have.units.enabled),
@@ -261,7 +268,18 @@ def _is_busy(vm: VM, have: Host) -> bool:
 
 
 def _started(vm: VM, have: Host, settings: Settings) -> dict[str, Any] | None:
-    return read_started(have.texts.get(f"{settings.folder(vm.vm_id)}/{STARTED}"))
+    started = read_started(have.texts.get(f"{settings.folder(vm.vm_id)}/{STARTED}"))
+    # Those that do not say ran as one user, whose name now begins those of the slices' users.
+    return None if started is None else {"user": settings.accounts.prefix, **started}
+
+
+def _template(slice_id: int, settings: Settings) -> str:
+    return systemd.template_text(settings.accounts.name(slice_id))
+
+
+def _owned_taps(vm: VM, have: Host, settings: Settings) -> dict[str, str]:
+    text = have.texts.get(f"{settings.folder(vm.vm_id)}/{TAPS}")
+    return {} if text is None else {TAPS: taps_text(text, settings.accounts.uid(vm.slice_id))}
 
 
 def _reasons(vm: VM, have: Host, settings: Settings) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ from typing import Any, Callable
 
 from ..errors import SlicesError
 from . import files, systemd, vnc
-from .files import Account
 from .order import VM, SliceOrder, all_vms
 from .qemu import Link, Prune, VmPlan, Write
 from .qemu_config import CONSOLE, LINKS_DOWN, Settings, nic_id, qmp_socket
@@ -65,13 +64,19 @@ def prune(todo: Prune, tools: Tools) -> None:
         runner.run(["systemctl", "daemon-reload"])
 
 
+def clear(todo: VmPlan, tools: Tools) -> None:
+    """Stop what goes, and what is started anew: another user may be given its taps then."""
+    prune(todo.prune, tools)
+    if todo.restart:
+        tools.runner.run(["systemctl", "stop", "--", *_names(vm for vm, _reasons in todo.restart)])
+
+
 def apply(
     todo: VmPlan,
     orders: Iterable[SliceOrder],
     tools: Tools,
     *,
     settings: Settings,
-    account: Account,
     start_timeout_s: float,
     passwords: Mapping[int, str],
 ) -> list[dict[str, Any]]:
@@ -89,14 +94,13 @@ def apply(
     """
     orders = tuple(orders)
     vnc.need(todo.passwords, passwords)
-    prune(todo.prune, tools)
+    clear(todo, tools)
     return run(
         todo,
         orders,
         {},
         tools,
         settings=settings,
-        account=account,
         start_timeout_s=start_timeout_s,
         passwords=passwords,
     )
@@ -109,11 +113,10 @@ def run(
     tools: Tools,
     *,
     settings: Settings,
-    account: Account,
     start_timeout_s: float,
     passwords: Mapping[int, str],
 ) -> list[dict[str, Any]]:
-    """Carry out a plan once what goes has gone.
+    """Carry out a plan once what goes or starts anew has been stopped.
 
     Args:
         seen: the units as the plan found them, by VM id; they are not asked again where nothing changes.
@@ -121,12 +124,11 @@ def run(
     See C(apply) for the rest.
     """
     orders = tuple(orders)
-    _change(todo, tools, settings, account, passwords)
-    _start(todo, tools)
-    started = [*todo.start, *(vm for vm, _reasons in todo.restart)]
-    faults = _await(started, tools, start_timeout_s)
-    faults.update(_plug([link for link in todo.links if link.vm.vm_id not in faults], todo, tools, settings, account))
-    faults.update(_tell_passwords(todo, tools, settings, account, passwords))
+    _change(todo, tools, settings, passwords)
+    _start(todo.fresh, tools)
+    faults = _await(todo.fresh, tools, start_timeout_s)
+    faults.update(_plug([link for link in todo.links if link.vm.vm_id not in faults], todo, tools, settings))
+    faults.update(_tell_passwords(todo, tools, settings, passwords))
     if todo.changed or not seen:
         seen = systemd.look_again([Unit(vm.slice_id, vm.vm_id) for vm in all_vms(orders)], tools.runner)
     vms = states(orders, seen, faults)
@@ -140,7 +142,7 @@ def states(orders: Iterable[SliceOrder], units: Mapping[int, Unit], faults: Mapp
     return [_state(vm, units.get(vm.vm_id), faults.get(vm.vm_id)) for vm in all_vms(orders)]
 
 
-def _change(todo: VmPlan, tools: Tools, settings: Settings, account: Account, passwords: Mapping[int, str]) -> None:
+def _change(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[int, str]) -> None:
     runner = tools.runner
     if todo.halt:
         runner.run(["systemctl", "stop", "--", *_names(todo.halt)])
@@ -148,13 +150,17 @@ def _change(todo: VmPlan, tools: Tools, settings: Settings, account: Account, pa
     plugged = {link.vm.vm_id for link in todo.links}
     for write in todo.writes:
         if write.name != LINKS_DOWN or write.vm.vm_id not in plugged:
-            _write(write, settings, account)
+            _write(write, settings)
     for new in (new for new in todo.passwords if not new.live):
-        vnc.write(new, passwords, settings=settings, account=account)
-        vnc.note(new, settings=settings, account=account)
-    for vm in (*todo.start, *(vm for vm, _reasons in todo.restart)):
-        _make_console(f"{settings.folder(vm.vm_id)}/{CONSOLE}", account)
-    changed = [slice_id for slice_id in todo.templates if systemd.write_template(slice_id, unit_dir=tools.unit_dir)]
+        vnc.write(new, passwords, settings=settings)
+        vnc.note(new, settings=settings)
+    for vm in todo.fresh:
+        _make_console(vm, settings)
+    changed = [
+        slice_id
+        for slice_id in todo.templates
+        if systemd.write_template(slice_id, settings.accounts.name(slice_id), unit_dir=tools.unit_dir)
+    ]
     if todo.enable:
         runner.run(["systemctl", "--no-reload", "enable", "--quiet", "--", *_names(todo.enable)])
     if todo.disable:
@@ -165,12 +171,10 @@ def _change(todo: VmPlan, tools: Tools, settings: Settings, account: Account, pa
         runner.run(["systemctl", "reset-failed", "--", *_names(todo.failed)], check=False)
 
 
-def _start(todo: VmPlan, tools: Tools) -> None:
+def _start(vms: Sequence[VM], tools: Tools) -> None:
     # What failed is seen afterwards, unit by unit; the call's own code says only that something did.
-    if todo.restart:
-        tools.runner.run(["systemctl", "restart", "--", *_names(vm for vm, _reasons in todo.restart)], check=False)
-    if todo.start:
-        tools.runner.run(["systemctl", "start", "--", *_names(todo.start)], check=False)
+    if vms:
+        tools.runner.run(["systemctl", "start", "--", *_names(vms)], check=False)
 
 
 def _await(vms: Sequence[VM], tools: Tools, timeout_s: float) -> dict[int, str]:
@@ -199,7 +203,7 @@ def _await(vms: Sequence[VM], tools: Tools, timeout_s: float) -> dict[int, str]:
     return faults
 
 
-def _plug(links: Iterable[Link], todo: VmPlan, tools: Tools, settings: Settings, account: Account) -> dict[int, str]:
+def _plug(links: Iterable[Link], todo: VmPlan, tools: Tools, settings: Settings) -> dict[int, str]:
     faults = {}
     by_vm: dict[int, list[Link]] = {}
     for link in links:
@@ -213,34 +217,34 @@ def _plug(links: Iterable[Link], todo: VmPlan, tools: Tools, settings: Settings,
             faults[vm_id] = f"VM {vm_id} ({changes[0].vm.name}): {error.message}"
             continue
         if vm_id in notes:
-            _write(notes[vm_id], settings, account)
+            _write(notes[vm_id], settings)
     return faults
 
 
-def _tell_passwords(
-    todo: VmPlan, tools: Tools, settings: Settings, account: Account, passwords: Mapping[int, str]
-) -> dict[int, str]:
+def _tell_passwords(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[int, str]) -> dict[int, str]:
     faults = {}
     for new in (new for new in todo.passwords if new.live):
         # First the file: a QEMU that is started anew in between reads it.
-        vnc.write(new, passwords, settings=settings, account=account)
+        vnc.write(new, passwords, settings=settings)
         try:
             vnc.tell(new, passwords, tools.monitor)
         except SlicesError as error:
             faults[new.vm.vm_id] = f"VM {new.vm.vm_id} ({new.vm.name}): {error.message}"
             continue
-        vnc.note(new, settings=settings, account=account)
+        vnc.note(new, settings=settings)
     return faults
 
 
-def _write(write: Write, settings: Settings, account: Account) -> None:
+def _write(write: Write, settings: Settings) -> None:
     folder = settings.folder(write.vm.vm_id)
     if not os.path.isdir(folder):
         raise SlicesError(f"VM folder {folder} does not exist; qcow2_images makes it")
-    files.write_text(f"{folder}/{write.name}", write.text, mode=0o640, gid=account.gid)
+    gid = settings.accounts.of(write.vm.slice_id).gid
+    files.write_text(f"{folder}/{write.name}", write.text, mode=0o640, gid=gid)
 
 
-def _make_console(path: str, account: Account) -> None:
+def _make_console(vm: VM, settings: Settings) -> None:
+    path, account = f"{settings.folder(vm.vm_id)}/{CONSOLE}", settings.accounts.of(vm.slice_id)
     # QEMU may write its log but not make a file in its folder, so the log is there before QEMU is.
     if not os.path.exists(path):
         files.write_text(path, "", mode=0o640, uid=account.uid, gid=account.gid)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Refused
+from .accounts import Accounts
 from .order import VM, Interface, folder_of
 
 CONFIG = "qemu.cfg"
@@ -35,7 +36,7 @@ class Settings:
 
     Attributes:
         checksum_offload: whether guests may leave the checksums of their packets to the NIC.
-        owner: the uid that may open the taps; nothing in a plan for a host without that user.
+        accounts: the users that VMs run as.
         vnc_listen: where displays listen, one of C(VNC_PLACES).
     """
 
@@ -43,7 +44,7 @@ class Settings:
     vnc_address: str
     accelerator: str
     checksum_offload: bool
-    owner: int | None
+    accounts: Accounts
     vnc_listen: str = VNC_PLACES[0]
 
     @property
@@ -56,14 +57,14 @@ class Settings:
         return folder_of(self.state_dir, vm_id)
 
 
-def read_settings(params: Mapping[str, Any], owner: int | None) -> Settings:
+def read_settings(params: Mapping[str, Any], accounts: Accounts) -> Settings:
     """What a module's C(WORK_ORDER_ARGUMENTS) and C(RUNNING_ARGUMENTS) say of all VMs."""
     return Settings(
         state_dir=params["state_dir"],
         vnc_address=params["vnc_address"] or "",
         accelerator=params["accelerator"],
         checksum_offload=params["checksum_offload"],
-        owner=owner,
+        accounts=accounts,
         vnc_listen=params["vnc_listen"],
     )
 
@@ -105,12 +106,19 @@ def check(vms: Iterable[VM]) -> None:
 
 def render(vm: VM, settings: Settings) -> dict[str, str]:
     """The files of a VM, by name, each with its text."""
+    owner = settings.accounts.uid(vm.slice_id)
     return {
         CONFIG: _config(vm, settings),
-        TAPS: "".join(f"{nic.tap} {vm.slice_id} {settings.owner}{_mtu(nic)}\n" for nic in vm.interfaces),
+        TAPS: "".join(f"{nic.tap} {vm.slice_id} {owner}{_mtu(nic)}\n" for nic in vm.interfaces),
         LINKS_DOWN: links_down_text(vm.links_down),
         STARTED: json.dumps(as_started(vm, settings), indent=2, sort_keys=True) + "\n",
     }
+
+
+def taps_text(text: str, owner: int | None) -> str:
+    """The file of the taps as it is, but for their owner."""
+    lines = [line.split() for line in text.splitlines()]
+    return "".join(f"{' '.join([*words[:2], str(owner), *words[3:]])}\n" for words in lines)
 
 
 def _mtu(nic: Interface) -> str:
@@ -127,6 +135,7 @@ def as_started(vm: VM, settings: Settings) -> dict[str, Any]:
     return {
         "vm_id": vm.vm_id,
         "slice_id": vm.slice_id,
+        "user": settings.accounts.name(vm.slice_id),
         "name": vm.name,
         "cores": vm.cores,
         "ram_mib": vm.ram_mib,

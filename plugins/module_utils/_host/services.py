@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Refused
-from ..models import MANAGEMENT_VLAN, POOL_COUNT
+from ..models import MANAGEMENT_VLAN, POOL_COUNT, slot_of
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -81,7 +81,7 @@ class Services:
     @property
     def slot(self) -> int:
         """A small number that no other live slice has: that of its VLAN pool."""
-        return self.slice_id % POOL_COUNT
+        return slot_of(self.slice_id)
 
     @property
     def name_port(self) -> int:

@@ -19,8 +19,11 @@ _TEMPLATE_FILE = re.compile(r"cloudrepo-([0-9]+)@\.service")
 _SHOWN = "Id,ActiveState,SubState,MainPID,Result"
 
 # All the rest stands once for every slice, in the drop-in cloudrepo-.service.d/vm.conf that the role worker installs.
-TEMPLATE = """[Unit]
+_TEMPLATE = """[Unit]
 Description=VM %i of slice %j
+
+[Service]
+User={user}
 
 [Install]
 WantedBy=multi-user.target
@@ -81,6 +84,11 @@ def template_name(slice_id: int) -> str:
     return f"cloudrepo-{slice_id}@.service"
 
 
+def template_text(user: str) -> str:
+    """The template of a slice whose VMs run as C(user)."""
+    return _TEMPLATE.format(user=user)
+
+
 def slice_name(slice_id: int) -> str:
     """The cgroup of a tenant's slice."""
     return f"cloudrepo-{slice_id}.slice"
@@ -122,11 +130,11 @@ def show(names: Sequence[str], runner: Runner) -> list[dict[str, str]]:
     return [block for block in blocks if block.get("Id")]
 
 
-def write_template(slice_id: int, *, unit_dir: str = UNIT_DIR) -> bool:
+def write_template(slice_id: int, user: str, *, unit_dir: str = UNIT_DIR) -> bool:
     """Give a slice its template, and return whether systemd has to be told: what is new it finds by itself."""
     path = f"{unit_dir}/{template_name(slice_id)}"
     is_known = os.path.exists(path)
-    files.write_text(path, TEMPLATE, mode=0o644)
+    files.write_text(path, template_text(user), mode=0o644)
     return is_known
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..errors import SlicesError
+from .accounts import Accounts
 from .files import read_text
 from .order import SliceOrder, all_vms, slice_ids
 from .runner import Runner
@@ -67,14 +68,12 @@ class TapPlan:
     """What has to happen to taps.
 
     Attributes:
-        owner: the uid of taps that are made.
         recreate: taps that belong to another user; only such that no process has open.
-        kept: taps of another user that a process has open. They serve until the VM ends, and the unit
-            makes them anew before it starts again.
+        kept: taps of another user that a process has open. They serve until the VM ends, and are made anew by the next
+            plan or when the host starts.
         unplugged: wanted taps that no switch has open, or will not have once they are made anew.
     """
 
-    owner: int | None
     create: tuple[Tap, ...] = ()
     recreate: tuple[tuple[Tap, Tap], ...] = ()
     adjust: tuple[tuple[Tap, Tap], ...] = ()
@@ -131,18 +130,25 @@ def observe(root: str = SYS_NET) -> Devices:
     return Devices(taps, others)
 
 
-def plan(orders: Iterable[SliceOrder], have: Devices, *, owner: int | None) -> TapPlan:
+def plan(orders: Iterable[SliceOrder], have: Devices, *, accounts: Accounts, freed: Iterable[int] = ()) -> TapPlan:
     """What makes the host's taps those of the order.
+
+    Args:
+        orders: the slices.
+        have: the host's devices.
+        accounts: the users that own the taps.
+        freed: the ids of VMs that run, and will be stopped before the plan is carried out.
 
     Raises:
         SlicesError: a device that is no tap has a wanted name, or the group of the doomed is in use.
     """
-    orders = tuple(orders)
+    orders, freed = tuple(orders), frozenset(freed)
     wanted = {
-        nic.tap: Tap(name=nic.tap, group=vm.slice_id, owner=owner, mtu=nic.mtu)
+        nic.tap: Tap(name=nic.tap, group=vm.slice_id, owner=accounts.uid(vm.slice_id), mtu=nic.mtu)
         for vm in all_vms(orders)
         for nic in vm.interfaces
     }
+    free = {nic.tap for vm in all_vms(orders) if vm.vm_id in freed for nic in vm.interfaces}
     for name in wanted:
         if name in have.others:
             raise SlicesError(f"network device {name} exists on this host and is not a tap")
@@ -155,14 +161,13 @@ def plan(orders: Iterable[SliceOrder], have: Devices, *, owner: int | None) -> T
     pairs = [(have.taps[name], tap) for name, tap in wanted.items() if name in have.taps]
     foreign = [(old, new) for old, new in pairs if not old.persistent or _other_owner(old, new)]
     # A tap that is down shows no carrier, so nobody can tell whether a VM has it open: it counts as busy.
-    recreate = [(old, new) for old, new in foreign if old.up and not old.busy]
+    recreate = [(old, new) for old, new in foreign if old.name in free or (old.up and not old.busy)]
     adjust = [
         (old, _as_is(old, new))
         for old, new in pairs
         if (old, new) not in recreate and (not old.up or old.arp or old.group != new.group or old.mtu != new.mtu)
     ]
     return TapPlan(
-        owner=owner,
         create=tuple(tap for name, tap in wanted.items() if name not in have.taps),
         recreate=tuple(recreate),
         adjust=tuple(adjust),
@@ -179,7 +184,7 @@ def apply_present(todo: TapPlan, runner: Runner) -> None:
         # tuntap del, unlike link del, is refused by the kernel when a process has the tap open.
         lines.append(f"tuntap del dev {old.name} mode tap")
     for tap in (*todo.create, *(new for _old, new in todo.recreate)):
-        lines.append(f"tuntap add dev {tap.name} mode tap user {todo.owner}")
+        lines.append(f"tuntap add dev {tap.name} mode tap user {tap.owner}")
         # The host itself has nothing to say on a tenant's link: the tap gets no address of its own, and gives none of
         # the host's others away. Beside the userspace datapath the host's stack hears all that a guest says.
         lines.append(f"link set dev {tap.name} addrgenmode none")

@@ -16,7 +16,6 @@ from typing import Any
 
 from ..errors import Refused
 from . import files
-from .files import Account
 from .order import VM
 from .qemu_config import VNC_SECRET, Settings, qmp_socket
 from .qmp import Monitor
@@ -39,7 +38,7 @@ def observe(vms: Iterable[VM], settings: Settings) -> dict[int, str]:
     return {
         vm_id: text.strip()
         for vm_id, text in noted.items()
-        if text is not None and _is_private(f"{settings.folder(vm_id)}/{VNC_SECRET}", settings.owner)
+        if text is not None and _is_private(f"{settings.folder(vm_id)}/{VNC_SECRET}")
     }
 
 
@@ -98,9 +97,9 @@ def refusal(vm: VM) -> str:
     return f"VM {vm.vm_id} ({vm.name}): its display gets another password, and vnc_passwords does not have it"
 
 
-def write(new: NewPassword, passwords: Mapping[int, str], *, settings: Settings, account: Account) -> None:
+def write(new: NewPassword, passwords: Mapping[int, str], *, settings: Settings) -> None:
     """Write the file that QEMU reads when it starts."""
-    path = f"{settings.folder(new.vm.vm_id)}/{VNC_SECRET}"
+    path, account = f"{settings.folder(new.vm.vm_id)}/{VNC_SECRET}", settings.accounts.of(new.vm.slice_id)
     files.write_text(path, passwords[new.vm.vm_id], mode=0o400, uid=account.uid, gid=account.gid)
 
 
@@ -113,15 +112,15 @@ def tell(new: NewPassword, passwords: Mapping[int, str], monitor: Monitor) -> No
     monitor.set_vnc_password(qmp_socket(new.vm.vm_id), passwords[new.vm.vm_id])
 
 
-def note(new: NewPassword, *, settings: Settings, account: Account) -> None:
+def note(new: NewPassword, *, settings: Settings) -> None:
     """Note which password the display has; the last step, so that one which was cut short is taken again."""
-    path = f"{settings.folder(new.vm.vm_id)}/{NOTED}"
+    path, account = f"{settings.folder(new.vm.vm_id)}/{NOTED}", settings.accounts.of(new.vm.slice_id)
     files.write_text(path, f"{new.vm.vnc_password_id}\n", mode=0o640, gid=account.gid)
 
 
-def _is_private(path: str, owner: int | None) -> bool:
+def _is_private(path: str) -> bool:
     try:
         state = os.lstat(path)
     except OSError:
         return False
-    return stat.S_ISREG(state.st_mode) and stat.S_IMODE(state.st_mode) == 0o400 and state.st_uid == owner
+    return stat.S_ISREG(state.st_mode) and stat.S_IMODE(state.st_mode) == 0o400

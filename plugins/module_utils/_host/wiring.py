@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import files, flows, limits, ovs, ovsdb, taps
-from .files import Account
+from .accounts import Accounts
 from .flows import Flow, FlowPlan, Management
 from .limits import LimitPlan
 from .order import SliceOrder, slice_ids
@@ -119,15 +119,22 @@ def observe(orders: Iterable[SliceOrder], runner: Runner, *, settings: Settings,
     )
 
 
-def plan(orders: Iterable[SliceOrder], have: Wires, *, settings: Settings, account: Account | None) -> WirePlan:
-    """What makes the host's wiring that of the order.
+def plan(
+    orders: Iterable[SliceOrder],
+    have: Wires,
+    *,
+    settings: Settings,
+    accounts: Accounts,
+    freed: Iterable[int] = (),
+) -> WirePlan:
+    """What makes the host's wiring that of the order; C(freed) are the ids of VMs that will be stopped before.
 
     Raises:
         SlicesError: a device has the name of a tap and is none, no OpenFlow number is free, or the kernel cannot make
             a fault.
     """
     orders = tuple(orders)
-    devices = taps.plan(orders, have.devices, owner=None if account is None else account.uid)
+    devices = taps.plan(orders, have.devices, accounts=accounts, freed=freed)
     ports = ovs.plan_access_ports(
         orders,
         have.switch,

@@ -10,7 +10,6 @@ from typing import Any
 
 from ..errors import Refused
 from . import overlays, qemu, qemu_apply, vnc, wiring
-from .files import Account
 from .order import SliceOrder, all_vms
 from .overlays import DiskPlan, Disks
 from .qemu_apply import Tools
@@ -90,19 +89,19 @@ def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, m
     )
 
 
-def plan(
-    orders: Iterable[SliceOrder], have: Host, *, settings: Settings, account: Account | None, restart: bool
-) -> Plan:
+def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restart: bool) -> Plan:
     """What makes the host's share of the slices that of the order.
 
     Raises:
         SlicesError: the order does not fit the host.
     """
-    orders = tuple(orders)
+    orders, accounts = tuple(orders), settings.vms.accounts
+    vms = qemu.plan(orders, have.vms, settings=settings.vms, restart=restart)
+    freed = [vm.vm_id for vm, _reasons in vms.restart]
     return Plan(
-        disks=overlays.plan(orders, have.disks),
-        wires=wiring.plan(orders, have.wires, settings=settings.wires, account=account),
-        vms=qemu.plan(orders, have.vms, settings=settings.vms, restart=restart),
+        disks=overlays.plan(orders, have.disks, accounts=accounts),
+        wires=wiring.plan(orders, have.wires, settings=settings.wires, accounts=accounts, freed=freed),
+        vms=vms,
         missing_images=tuple(sorted({vm.backing_file for vm in all_vms(orders)} - have.disks.bases.keys())),
     )
 
@@ -122,15 +121,16 @@ def need(todo: Plan, passwords: Mapping[int, str]) -> None:
         raise Refused(reasons, missing_images=list(todo.missing_images), missing_passwords=missing)
 
 
-def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, account: Account, watch: Stopwatch) -> None:
+def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: Stopwatch) -> None:
     """Take away what is not listed, and make all that VMs are started with.
 
-    QEMU has the disks and taps open that are removed, so the VMs go first.
+    QEMU has the disks and taps open that are removed or made anew, so the VMs go first.
     """
+    vms = settings.vms
     with watch.stage("qemu"):
-        qemu_apply.prune(todo.vms.prune, tools)
+        qemu_apply.clear(todo.vms, tools)
     with watch.stage("images"):
-        overlays.apply(todo.disks, have.disks, state_dir=settings.vms.state_dir, account=account, runner=tools.runner)
+        overlays.apply(todo.disks, have.disks, state_dir=vms.state_dir, accounts=vms.accounts, runner=tools.runner)
     wiring.apply(todo.wires, tools.runner, settings=settings.wires, watch=watch)
 
 
@@ -139,7 +139,6 @@ def carry_out(
     tools: Tools,
     *,
     settings: Settings,
-    account: Account,
     restart: bool,
     start_timeout_s: float,
     passwords: Mapping[int, str],
@@ -158,9 +157,9 @@ def carry_out(
     with wiring.locked(settings.wires):
         with watch.stage("observe"):
             have = observe(orders, tools, settings=settings)
-            todo = plan(orders, have, settings=settings, account=account, restart=restart)
+            todo = plan(orders, have, settings=settings, restart=restart)
         need(todo, passwords)
-        prepare(todo, have, tools, settings=settings, account=account, watch=watch)
+        prepare(todo, have, tools, settings=settings, watch=watch)
     with watch.stage("qemu"):
         vms = qemu_apply.run(
             todo.vms,
@@ -168,7 +167,6 @@ def carry_out(
             have.vms.units.vms,
             tools,
             settings=settings.vms,
-            account=account,
             start_timeout_s=start_timeout_s,
             passwords=passwords,
         )

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import taps
@@ -25,7 +24,7 @@ def test_taps_come_before_flows_and_flows_before_ports(monkeypatch, tmp_path):
     monkeypatch.setattr(taps, "observe", taps.Devices)
     host = runner().tell("ip")
     slices = [{"slice_id": 1000, "vms": [vm(1001, None, 100, state_dir=str(tmp_path))]}]
-    result = modules.run(monkeypatch, ovs_ports, host, slices=slices, user=getpass.getuser(), state_dir=str(tmp_path))
+    result = modules.run(monkeypatch, ovs_ports, host, slices=slices, user="me", state_dir=str(tmp_path))
 
     assert [argv[0] for argv in host.argvs] == ["ovs-vsctl", "ovs-ofctl", "ip", "ovs-ofctl", "ovs-vsctl"]
     saved = (tmp_path / "flows" / "1000.flows").read_text()
@@ -73,7 +72,7 @@ def test_limits_come_before_flows_and_end_after_ports(monkeypatch, tmp_path):
     host = runner().tell("ip").tell("tc").tell("tc", "-json", stdout="[]")
     nics = [{**nic(1001, 0, 100), "tx_kbps": 500, "rx_kbps": 700}]
     slices = [{"slice_id": 1000, "vms": [vm(1001, interfaces=nics, state_dir=str(tmp_path))]}]
-    result = modules.run(monkeypatch, ovs_ports, host, slices=slices, user=getpass.getuser(), state_dir=str(tmp_path))
+    result = modules.run(monkeypatch, ovs_ports, host, slices=slices, user="me", state_dir=str(tmp_path))
 
     told = [
         [argv[0], *(word for word in argv if word.endswith("-meter") or word == "add-flows")] for argv in host.argvs
@@ -88,7 +87,7 @@ def test_faults_that_the_kernel_cannot_make_are_refused_before_anything_is_chang
     monkeypatch.setattr(taps, "observe", taps.Devices)
     for check_mode in (True, False):
         host = runner().tell("tc", stdout="[]").tell("unshare", rc=2, stderr="Error: Specified qdisc kind is unknown.")
-        args = {"slices": slices, "user": getpass.getuser(), "state_dir": str(tmp_path)}
+        args = {"slices": slices, "user": "me", "state_dir": str(tmp_path)}
         result = modules.run(monkeypatch, ovs_ports, host, _ansible_check_mode=check_mode, **args)
 
         assert result["failed"]

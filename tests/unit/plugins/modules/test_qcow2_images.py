@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import getpass
-
 from ansible_collections.cloudrepo.slices.plugins.modules import qcow2_images
 
 from ..module_utils._host import modules
@@ -15,7 +13,7 @@ def test_missing_base_image_fails_only_when_it_matters(monkeypatch, tmp_path):
     args = {
         "slices": [{"slice_id": 1000, "vms": [vm(state_dir=str(tmp_path))]}],
         "state_dir": str(tmp_path),
-        "user": getpass.getuser(),
+        "user": "me",
     }
     checked = modules.run(monkeypatch, qcow2_images, FakeRunner(), _ansible_check_mode=True, **args)
     failed = modules.run(monkeypatch, qcow2_images, FakeRunner(), **args)
@@ -32,7 +30,7 @@ def test_folder_that_is_not_listed_goes(monkeypatch, tmp_path):
     args = {
         "slices": [{"slice_id": 1000, "vms": []}],
         "state_dir": str(tmp_path),
-        "user": getpass.getuser(),
+        "user": "me",
     }
     result = modules.run(monkeypatch, qcow2_images, FakeRunner(), **args)
 

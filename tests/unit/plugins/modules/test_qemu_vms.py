@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import getpass
-
 from ansible_collections.cloudrepo.slices.plugins.modules import qemu_vms
 
 from ..module_utils._host import modules
@@ -15,7 +13,7 @@ SHOWN = "Id=cloudrepo-9999@1001.service\nActiveState=active\nSubState=running\nM
 
 def test_pruning_stops_what_is_not_listed(monkeypatch):
     runner = FakeRunner().tell("systemctl", "stop").tell("systemctl", "show", stdout=SHOWN)
-    args = {"slices": [{"slice_id": 9999, "vms": []}], "state": "pruned", "user": getpass.getuser()}
+    args = {"slices": [{"slice_id": 9999, "vms": []}], "state": "pruned", "user": "me"}
     result = modules.run(monkeypatch, qemu_vms, runner, **args)
 
     assert result["stopped"] == ["cloudrepo-9999@1001.service"]

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-import getpass
+import os
 from typing import Any
 
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import taps
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.taps import Devices, Tap
 from ansible_collections.cloudrepo.slices.plugins.modules import slice_apply
 
 from ..module_utils._host import modules
@@ -33,7 +34,7 @@ def arguments(tmp_path: Any, *vms: dict[str, Any]) -> dict[str, Any]:
         "slices": [{"slice_id": 9999, "vms": list(vms)}],
         "state_dir": str(tmp_path),
         "vnc_address": "10.0.10.1",
-        "user": getpass.getuser(),
+        "user": "me",
     }
 
 
@@ -93,3 +94,15 @@ def test_orders_that_no_host_should_be_given_are_refused(monkeypatch, tmp_path):
     )
 
     assert result["reasons"] == ["VM 1001: VLAN 5000 of eth0 is not between 1 and 4094"]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_tap_of_another_user_is_made_anew_with_the_restart_of_its_vm(monkeypatch, tmp_path, restart):
+    tap = Tap("tap_1001_eth0", 9999, 12345, busy=True, plugged=True)
+    monkeypatch.setattr(taps, "observe", lambda: Devices({tap.name: tap}))
+    args = {**arguments(tmp_path, vm(1001, 100, state_dir=str(tmp_path))), "restart": restart}
+    result = modules.run(monkeypatch, slice_apply, host(RUNNING), **args, _ansible_check_mode=True)
+
+    line = f"tap tap_1001_eth0: up, group 9999, owner {os.getuid()}"
+    assert (line in result["diff"]["after"].splitlines()) == restart
+    assert [each["vm_id"] for each in result["restart_required"]] == [1001] * (not restart)

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import SliceOrder, read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import Settings
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Result
@@ -14,6 +16,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Com
 
 STATE_DIR = "/var/lib/cloudrepo"
 PASSWORD_ID = "8b1a9953c4611296"
+ACCOUNTS = Accounts("cloudrepo", {1000: Account(998, 998)})
+ME = Accounts("cloudrepo", {1000: Account(os.getuid(), os.getgid())})
 
 
 class UnexpectedCommand(AssertionError):
@@ -110,7 +114,7 @@ def settings(**changes: Any) -> Settings:
         "vnc_address": "10.0.10.1",
         "accelerator": "tcg",
         "checksum_offload": True,
-        "owner": 998,
+        "accounts": ACCOUNTS,
     }
     return Settings(**{**values, **changes})
 

@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import overlays
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import Account
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.overlays import Disks
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qcow2 import Image, read_image
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
 
-from .fakes import STATE_DIR, FakeRunner, orders, vm
+from .fakes import ACCOUNTS, ME, STATE_DIR, FakeRunner, orders, vm
 
-ME = Account("me", os.getuid(), os.getgid())
 GIB = 1 << 30
 BASE = f"{STATE_DIR}/images/base.img"
 OVERLAY = f"{STATE_DIR}/vms/1001/vm1_img.qcow2"
@@ -60,11 +59,11 @@ def test_cut_header_is_an_error(tmp_path):
 
 def test_disk_smaller_than_its_base_is_refused_with_both_figures():
     with pytest.raises(Refused, match=r"VM 1001 \(vm1\): disk of 1073741824 bytes .* 2147483648 bytes"):
-        overlays.plan(orders(vm()), Disks(bases={BASE: Image("qcow2", 2 * GIB)}))
+        overlays.plan(orders(vm()), Disks(bases={BASE: Image("qcow2", 2 * GIB)}), accounts=ACCOUNTS)
 
 
 def test_missing_base_is_no_fault_of_the_plan_but_of_the_host():
-    todo = overlays.plan(orders(vm()), Disks())
+    todo = overlays.plan(orders(vm()), Disks(), accounts=ACCOUNTS)
 
     assert todo.after == [
         "folder of VM 1001: slice 1000",
@@ -76,7 +75,7 @@ def test_missing_base_is_no_fault_of_the_plan_but_of_the_host():
 
 def test_overlay_that_exists_is_left_alone():
     have = Disks(folders={1001: 1000}, overlays={OVERLAY: Image("qcow2", 1, "/old.img")})
-    todo = overlays.plan(orders(vm()), have)
+    todo = overlays.plan(orders(vm()), have, accounts=ACCOUNTS)
 
     assert not todo.changed
     assert [(kept.vm_id, image.backing_file) for kept, image in todo.kept] == [(1001, "/old.img")]
@@ -84,11 +83,11 @@ def test_overlay_that_exists_is_left_alone():
 
 def test_folder_of_another_slice_is_refused():
     with pytest.raises(Refused, match="belongs to slice 1100"):
-        overlays.plan(orders(vm()), Disks(folders={1001: 1100}))
+        overlays.plan(orders(vm()), Disks(folders={1001: 1100}), accounts=ACCOUNTS)
 
 
 def test_unlisted_folders_of_the_slice_go():
-    todo = overlays.plan(orders(), Disks(folders={1001: 1000, 1002: 1100}))
+    todo = overlays.plan(orders(), Disks(folders={1001: 1000, 1002: 1100}), accounts=ACCOUNTS)
 
     assert todo.remove == ((1001, 1000),)
     assert todo.before == ["folder of VM 1001: slice 1000"]
@@ -97,8 +96,8 @@ def test_unlisted_folders_of_the_slice_go():
 def carry_out(tmp_path: Path, *vms: dict[str, Any], runner: FakeRunner) -> overlays.DiskPlan:
     order = orders(*vms, state_dir=str(tmp_path))
     have = overlays.observe(order, state_dir=str(tmp_path))
-    todo = overlays.plan(order, have)
-    overlays.apply(todo, have, state_dir=str(tmp_path), account=ME, runner=runner)
+    todo = overlays.plan(order, have, accounts=ME)
+    overlays.apply(todo, have, state_dir=str(tmp_path), accounts=ME, runner=runner)
     return todo
 
 
@@ -149,3 +148,38 @@ def test_folder_goes_with_all_that_it_holds(tmp_path):
     carry_out(tmp_path, runner=FakeRunner())
 
     assert os.listdir(tmp_path / "vms") == ["1002"]
+
+
+def test_what_belongs_to_somebody_else_changes_hands(tmp_path):
+    qcow2(tmp_path / "images/base.img", GIB)
+    create = {"do": lambda argv: qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1])}
+    wanted = vm(1001, state_dir=str(tmp_path))
+    carry_out(tmp_path, wanted, runner=FakeRunner().on("qemu-img", "create", **create))
+    folder = tmp_path / "vms/1001"
+    for name in ("console.log", "vm.json", "vnc.secret", "eth0.pcap"):
+        (folder / name).write_text("")
+    order = orders(wanted, state_dir=str(tmp_path))
+    have = overlays.observe(order, state_dir=str(tmp_path))
+    uid, gid = os.getuid(), os.getgid()
+    assert overlays.plan(order, have, accounts=ME).given == {}
+
+    other = Accounts("cloudrepo", {1000: Account(uid + 1, gid + 1)})
+    todo = overlays.plan(order, have, accounts=other)
+    read, owned = ["slice_id", "vm.json"], ["vm1_img.qcow2", "console.log", "vnc.secret"]
+    paths = [str(folder), *(f"{folder}/{name}" for name in read + owned)]
+    assert todo.before == [f"{path}: owner {uid}, group {gid}" for path in paths]
+    assert todo.after == [
+        *(f"{path}: owner {uid}, group {gid + 1}" for path in paths[:3]),
+        *(f"{path}: owner {uid + 1}, group {gid + 1}" for path in paths[3:]),
+    ]
+    assert overlays.plan(order, have, accounts=Accounts("cloudrepo")).changed is False
+
+
+def test_giving_does_not_follow_links(tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(os, "chown", lambda *args, **options: given.append((args, options)))
+    todo = overlays.DiskPlan(given={"/vms/1001/console.log": ((0, 0), (998, 997))})
+    overlays.apply(todo, Disks(), state_dir=str(tmp_path), accounts=ACCOUNTS, runner=FakeRunner())
+
+    assert todo.changed
+    assert given == [(("/vms/1001/console.log", 998, 997), {"follow_symlinks": False})]

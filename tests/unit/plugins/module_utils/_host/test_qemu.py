@@ -3,25 +3,25 @@
 
 from __future__ import annotations
 
-import os
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import qemu, qemu_apply
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import Account
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import SliceOrder, all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import Host, Prune, VmPlan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_apply import Clock, Tools
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import render
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import TEMPLATE, Unit, Units
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import Unit, Units, template_text
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
-from .fakes import PASSWORD_ID, STATE_DIR, FakeMonitor, FakeRunner, FakeTime, orders, settings, vm
+from .fakes import ME, PASSWORD_ID, STATE_DIR, FakeMonitor, FakeRunner, FakeTime, orders, settings, vm
 
-ME = Account("me", os.getuid(), os.getgid())
 SETTINGS = settings()
+TEMPLATE = template_text("cloudrepo-0")
 QMP = "/run/cloudrepo/1001/qmp.sock"
 PASSWORDS = {1001: "hMr3kWpa", 1002: "kz7TnPbe", 1003: "w9QxgRdc"}
 OTHER_ID = "0000000000000000"
@@ -97,6 +97,36 @@ def test_change_that_needs_a_restart_waits_for_leave():
     assert todo.before == ["unit cloudrepo-1000@1001.service: running, cores 1"]
     assert todo.after == ["unit cloudrepo-1000@1001.service: restarted, cores 1 → 2"]
     assert todo.result["restart_required"] == []
+
+
+def test_vm_that_runs_as_another_user_waits_for_leave():
+    order = orders(vm(1001, 100))
+    have = running(order)
+    texts = {path: re.sub(r'  "user": .*\n', "", text).replace(" 998", " 7 1400") for path, text in have.texts.items()}
+    have = Host(replace(have.units, templates={1000: "of an older version"}), texts, have.passwords)
+    todo = plan(order, have)
+
+    assert todo.templates == (1000,)
+    assert todo.result["restart_required"][0]["reasons"] == ["user cloudrepo → cloudrepo-0"]
+    # When the host starts, its unit starts as the new user, with the taps that the VM has.
+    assert [(write.name, write.text) for write in todo.writes] == [("taps", "tap_1001_eth0 1000 998 1400\n")]
+    assert todo.after == ["template cloudrepo-1000@.service", "unit cloudrepo-1000@1001.service: taps current"]
+
+    todo = plan(order, have, restart=True)
+    assert [write.name for write in todo.writes] == ["taps", "vm.json"]
+    assert todo.before == ["unit cloudrepo-1000@1001.service: running, user cloudrepo"]
+
+
+def test_vm_is_stopped_before_it_is_started_anew(tmp_path):
+    have = moved(running(orders(vm(1001, 100))), tmp_path)
+    order = orders(vm(1001, 100, cores=2, state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    (tmp_path / "vms/1001").mkdir(parents=True)
+    runner = FakeRunner().tell("systemctl").tell("systemctl", "show", stdout=shown(1001, "active", 4822))
+    carry_out(tmp_path, order, have, runner, FakeMonitor({QMP: 0}), restart=True)
+
+    unit_names = ["--", "cloudrepo-1000@1001.service"]
+    told = [argv for argv in runner.argvs if argv[1] in ("stop", "start", "restart")]
+    assert told == [["systemctl", "stop", *unit_names], ["systemctl", "start", *unit_names]]
 
 
 def test_carrier_follows_the_vlan_without_a_restart():
@@ -247,16 +277,17 @@ def carry_out(
     runner: FakeRunner,
     monitor: FakeMonitor,
     passwords: dict[int, str] | None = None,
+    *,
+    restart: bool = False,
 ) -> list[dict[str, Any]]:
-    moved_settings = settings(state_dir=str(tmp_path))
+    moved_settings = settings(state_dir=str(tmp_path), accounts=ME)
     texts = {path.replace(STATE_DIR, str(tmp_path)): text for path, text in have.texts.items()}
-    todo = qemu.plan(order, Host(have.units, texts, have.passwords), settings=moved_settings, restart=False)
+    todo = qemu.plan(order, Host(have.units, texts, have.passwords), settings=moved_settings, restart=restart)
     return qemu_apply.apply(
         todo,
         order,
         tools(runner, monitor, tmp_path),
         settings=moved_settings,
-        account=ME,
         start_timeout_s=5,
         passwords=PASSWORDS if passwords is None else passwords,
     )

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import taps
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.taps import DOOMED_GROUP, Devices, Tap
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
-from .fakes import FakeRunner, nic, orders, vm
+from .fakes import ACCOUNTS, FakeRunner, nic, orders, vm
 
 UID = 998
 
@@ -50,7 +51,7 @@ def test_devices_are_read_from_sysfs(tmp_path):
 
 
 def test_missing_taps_are_made_in_one_batch():
-    todo = taps.plan(orders(vm(1001, None, 100)), Devices(), owner=UID)
+    todo = taps.plan(orders(vm(1001, None, 100)), Devices(), accounts=ACCOUNTS)
     runner = FakeRunner().tell("ip")
     taps.apply_present(todo, runner)
 
@@ -70,7 +71,7 @@ def test_missing_taps_are_made_in_one_batch():
 
 
 def test_nothing_differs_when_all_is_there():
-    todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", busy=True)), owner=UID)
+    todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", busy=True)), accounts=ACCOUNTS)
 
     assert not todo.changed
     assert todo.unplugged == frozenset()
@@ -82,7 +83,7 @@ def test_unlisted_taps_of_the_slice_go_as_one_group():
     have = devices(
         tap("tap_1001_eth0"), tap("tap_1002_eth0"), tap("tap_7_eth0", group=DOOMED_GROUP), tap("tap_1003_eth0", 1003)
     )
-    todo = taps.plan(orders(vm(1001, 100)), have, owner=UID)
+    todo = taps.plan(orders(vm(1001, 100)), have, accounts=ACCOUNTS)
     runner = FakeRunner().tell("ip")
     taps.apply_absent(todo, runner)
 
@@ -94,24 +95,24 @@ def test_unlisted_taps_of_the_slice_go_as_one_group():
 
 
 def test_devices_of_others_in_the_slices_group_stay():
-    todo = taps.plan(orders(), devices(tap("vnet0"), eno1=1000), owner=UID)
+    todo = taps.plan(orders(), devices(tap("vnet0"), eno1=1000), accounts=ACCOUNTS)
 
     assert not todo.changed
 
 
 def test_group_of_the_doomed_must_not_hold_a_stranger():
     with pytest.raises(SlicesError, match="eno1"):
-        taps.plan(orders(), devices(tap("tap_1_eth0"), eno1=DOOMED_GROUP), owner=UID)
+        taps.plan(orders(), devices(tap("tap_1_eth0"), eno1=DOOMED_GROUP), accounts=ACCOUNTS)
 
 
 def test_name_of_another_device_is_refused():
     with pytest.raises(SlicesError, match="not a tap"):
-        taps.plan(orders(vm(1001, 100)), devices(tap_1001_eth0=0), owner=UID)
+        taps.plan(orders(vm(1001, 100)), devices(tap_1001_eth0=0), accounts=ACCOUNTS)
 
 
 @pytest.mark.parametrize("changes", [{"up": False}, {"group": 7}, {"arp": True}])
 def test_state_and_group_are_mended_in_place(changes):
-    todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", **changes)), owner=UID)
+    todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", **changes)), accounts=ACCOUNTS)
     runner = FakeRunner().tell("ip")
     taps.apply_present(todo, runner)
 
@@ -120,7 +121,7 @@ def test_state_and_group_are_mended_in_place(changes):
 
 
 def test_free_tap_of_another_user_is_made_anew():
-    todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", owner=0)), owner=UID)
+    todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", owner=0)), accounts=ACCOUNTS)
     runner = FakeRunner().tell("ip")
     taps.apply_present(todo, runner)
 
@@ -130,20 +131,20 @@ def test_free_tap_of_another_user_is_made_anew():
 
 @pytest.mark.parametrize("changes", [{"busy": True}, {"up": False}])
 def test_tap_of_another_user_that_may_be_open_is_kept(changes):
-    todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", owner=0, **changes)), owner=UID)
+    todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", owner=0, **changes)), accounts=ACCOUNTS)
 
     assert todo.recreate == ()
     assert todo.kept == ("tap_1001_eth0",)
 
 
 def test_owner_counts_for_nothing_where_the_user_is_yet_to_come():
-    todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", owner=0)), owner=None)
+    todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", owner=0)), accounts=Accounts("cloudrepo"))
 
     assert not todo.changed
 
 
 def test_tap_that_no_switch_has_open_is_unplugged():
-    todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", plugged=False)), owner=UID)
+    todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", plugged=False)), accounts=ACCOUNTS)
 
     assert not todo.changed
     assert todo.unplugged == {"tap_1001_eth0"}
@@ -152,12 +153,12 @@ def test_tap_that_no_switch_has_open_is_unplugged():
 def test_mtu_is_that_of_the_link():
     order = orders(vm(1001, interfaces=[{**nic(1001, 0, 100), "mtu": 9000}, nic(1001, 1, 100)]))
     runner = FakeRunner().tell("ip")
-    taps.apply_present(taps.plan(order, Devices(), owner=UID), runner)
+    taps.apply_present(taps.plan(order, Devices(), accounts=ACCOUNTS), runner)
     assert "link set dev tap_1001_eth0 mtu 9000 arp off group 1000 up\n" in (runner.stdins[0] or "")
     assert "link set dev tap_1001_eth1 arp off group 1000 up\n" in (runner.stdins[0] or "")
 
     have = devices(tap("tap_1001_eth0", busy=True), Tap("tap_1001_eth1", 1000, UID, busy=True, plugged=True, mtu=1400))
-    todo = taps.plan(order, have, owner=UID)
+    todo = taps.plan(order, have, accounts=ACCOUNTS)
     taps.apply_present(todo, runner)
     assert runner.stdins[1] == (
         "link set dev tap_1001_eth0 mtu 9000 arp off group 1000 up\n"
@@ -167,3 +168,24 @@ def test_mtu_is_that_of_the_link():
         "tap tap_1001_eth0: up, group 1000, owner 998, MTU 9000",
         "tap tap_1001_eth1: up, group 1000, owner 998",
     ]
+
+
+def test_taps_belong_to_the_users_of_their_slices():
+    two = Accounts("cloudrepo", {1000: Account(998, 998), 1001: Account(997, 997)})
+    order = orders(vm(1001, 100)) + orders(vm(1002, 120), slice_id=1001)
+    todo = taps.plan(order, devices(tap("tap_1001_eth0"), tap("tap_1002_eth0", 1001)), accounts=two)
+    runner = FakeRunner().tell("ip")
+    taps.apply_present(todo, runner)
+
+    assert todo.before == ["tap tap_1002_eth0: up, group 1001, owner 998"]
+    assert todo.after == ["tap tap_1002_eth0: up, group 1001, owner 997"]
+    assert "tuntap add dev tap_1002_eth0 mode tap user 997\n" in (runner.stdins[0] or "")
+    assert "tap_1001" not in (runner.stdins[0] or "")
+
+
+def test_tap_of_another_user_is_made_anew_where_its_vm_is_stopped_before():
+    have = devices(tap("tap_1001_eth0", owner=0, busy=True), tap("tap_1002_eth0", owner=0, busy=True))
+    todo = taps.plan(orders(vm(1001, 100), vm(1002, 100)), have, accounts=ACCOUNTS, freed=[1002])
+
+    assert ([old.name for old, _new in todo.recreate], todo.kept) == (["tap_1002_eth0"], ("tap_1001_eth0",))
+    assert todo.unplugged == {"tap_1002_eth0"}

@@ -3,19 +3,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import vnc
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import Account
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
-from .fakes import PASSWORD_ID, orders, settings, vm
-
-ME = Account("me", os.getuid(), os.getgid())
+from .fakes import ME, PASSWORD_ID, orders, settings, vm
 
 
 @pytest.fixture
@@ -24,8 +20,8 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "vms/1001"
     made.mkdir(parents=True)
     (new,) = vnc.plan(vms(tmp_path), {}, live=())
-    vnc.write(new, {1001: "hMr3kWpa"}, settings=here(tmp_path), account=ME)
-    vnc.note(new, settings=here(tmp_path), account=ME)
+    vnc.write(new, {1001: "hMr3kWpa"}, settings=here(tmp_path))
+    vnc.note(new, settings=here(tmp_path))
     return made
 
 
@@ -34,7 +30,7 @@ def vms(state_dir: Path):
 
 
 def here(state_dir: Path):
-    return settings(state_dir=str(state_dir), owner=ME.uid)
+    return settings(state_dir=str(state_dir), accounts=ME)
 
 
 @pytest.mark.usefixtures("folder")

@@ -1,0 +1,86 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The system users that QEMUs run as: those of one slice as one user, which no other slice on the host has."""
+
+from __future__ import annotations
+
+import pwd
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ..errors import Refused
+from ..models import slot_of
+from .order import SliceOrder
+
+
+@dataclass(frozen=True)
+class Account:
+    """An unprivileged user of the host, and its primary group."""
+
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """The users of slices.
+
+    Attributes:
+        prefix: what their names begin with; a group of this name, which all are in, may pass through to VM folders.
+        known: by slice id those that the host has.
+    """
+
+    prefix: str
+    known: Mapping[int, Account] = field(default_factory=dict)
+
+    def name(self, slice_id: int) -> str:
+        """The name of a slice's user."""
+        return f"{self.prefix}-{slot_of(slice_id)}"
+
+    def of(self, slice_id: int) -> Account:
+        """The user of a slice that has VMs in the order."""
+        return self.known[slice_id]
+
+    def find(self, slice_id: int) -> Account | None:
+        """The same, or nothing in a plan for a host without that user."""
+        return self.known.get(slice_id)
+
+    def uid(self, slice_id: int) -> int | None:
+        """The uid of a slice's user, or nothing in a plan for a host without that user."""
+        account = self.find(slice_id)
+        return None if account is None else account.uid
+
+
+def find_accounts(prefix: str, orders: Iterable[SliceOrder], *, missing_ok: bool) -> Accounts:
+    """The users of the order's slices that have VMs.
+
+    Raises:
+        Refused: two slices would have one user, or the host lacks some and C(missing_ok) is not set.
+    """
+    names = Accounts(prefix)
+    by_name: dict[str, list[int]] = {}
+    for order in orders:
+        if order.vms:
+            by_name.setdefault(names.name(order.slice_id), []).append(order.slice_id)
+    found = {name: _look_up(name) for name in by_name}
+    reasons = [
+        f"slices {', '.join(map(str, slice_ids))} would all run as user {name}, for they have one VLAN pool"
+        for name, slice_ids in by_name.items()
+        if len(slice_ids) > 1
+    ]
+    reasons += [
+        f"user {name} of slice {by_name[name][0]} does not exist on this host; the role worker makes it"
+        for name, account in found.items()
+        if account is None and not missing_ok
+    ]
+    if reasons:
+        raise Refused(reasons)
+    return Accounts(prefix, {by_name[name][0]: account for name, account in found.items() if account is not None})
+
+
+def _look_up(name: str) -> Account | None:
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return Account(entry.pw_uid, entry.pw_gid)

@@ -1,0 +1,73 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import pwd
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import accounts
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import SliceOrder
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import POOL_COUNT
+
+from .fakes import orders, vm
+
+ROLE = Path(__file__).parents[5] / "roles/worker/templates/sysusers.conf.j2"
+USERS = {"cloudrepo-0": (998, 997), "cloudrepo-99": (899, 899)}
+
+
+@pytest.fixture(autouse=True)
+def host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host with two users."""
+
+    def getpwnam(name: str) -> SimpleNamespace:
+        uid, gid = USERS[name]
+        return SimpleNamespace(pw_uid=uid, pw_gid=gid)
+
+    monkeypatch.setattr(pwd, "getpwnam", getpwnam)
+
+
+def order(*slice_ids: int) -> tuple[SliceOrder, ...]:
+    return tuple(one for slice_id in slice_ids for one in orders(vm(slice_id + 1), slice_id=slice_id))
+
+
+def test_each_slice_has_the_user_of_its_pool():
+    found = accounts.find_accounts("cloudrepo", order(1000, 1099), missing_ok=False)
+
+    assert found == Accounts("cloudrepo", {1000: Account(998, 997), 1099: Account(899, 899)})
+    assert [found.name(slice_id) for slice_id in (1000, 1099, 1100)] == ["cloudrepo-0", "cloudrepo-99", "cloudrepo-0"]
+    assert (found.of(1099).gid, found.uid(1000)) == (899, 998)
+
+
+def test_slice_without_vms_needs_no_user():
+    assert accounts.find_accounts("cloudrepo", orders(slice_id=1042), missing_ok=False).known == {}
+
+
+def test_users_that_the_host_lacks_are_named_unless_it_is_yet_to_be_prepared():
+    with pytest.raises(Refused) as refused:
+        accounts.find_accounts("cloudrepo", order(1042, 1000, 1043), missing_ok=False)
+    assert refused.value.reasons == [
+        f"user cloudrepo-{slot} of slice {1000 + slot} does not exist on this host; the role worker makes it"
+        for slot in (42, 43)
+    ]
+
+    found = accounts.find_accounts("cloudrepo", order(1042, 1000), missing_ok=True)
+    assert (found.uid(1042), found.find(1042), found.uid(1000)) == (None, None, 998)
+
+
+@pytest.mark.parametrize("missing_ok", [True, False])
+def test_two_slices_never_share_a_user(missing_ok):
+    with pytest.raises(Refused, match="slices 1000, 1100 would all run as user cloudrepo-0, for they have one VLAN"):
+        accounts.find_accounts("cloudrepo", order(1000, 1100), missing_ok=missing_ok)
+    # One that only goes disturbs nobody.
+    accounts.find_accounts("cloudrepo", order(1000) + orders(slice_id=1100), missing_ok=missing_ok)
+
+
+def test_the_role_makes_a_user_for_each_pool():
+    assert re.findall(r"range\((\d+)\)", ROLE.read_text(encoding="utf-8")) == [str(POOL_COUNT)]
