@@ -185,7 +185,8 @@ def _await(vms: Sequence[VM], tools: Tools, timeout_s: float) -> dict[int, str]:
     deadline = clock.now() + timeout_s
     waiting = {vm.vm_id: vm for vm in vms}
     failed: list[VM] = []
-    look_at = clock.now()
+    # Those that have just been started have not failed yet, and a look at them all costs more than they still need.
+    look_at = clock.now() + _LOOK_EVERY_S
     while True:
         for vm_id in [vm_id for vm_id in waiting if tools.monitor.greets(qmp_socket(vm_id))]:
             del waiting[vm_id]

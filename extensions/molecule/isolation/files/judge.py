@@ -113,7 +113,8 @@ def judge(told: dict[str, Any]) -> tuple[list[str], list[str]]:
     totals["tried"] = attackers * len(told["tries"]["red"]) + len(strangers)
     table.append(
         f"all: {totals['tried']} attacks tried, {totals['sent']} frames sent, {totals['leaked']} frames leaked; "
-        f"displays let in {len(let_in)} of {len(strangers)} strangers and {len(owners)} owners"
+        f"displays let in {len(let_in)} of {len(strangers)} strangers and "
+        f"{sum(knock['entered'] for knock in owners)} of {len(owners)} owners"
     )
     return table, wrong
 

@@ -300,7 +300,7 @@ def test_starting_is_a_call_for_each_kind(tmp_path):
     runner = FakeRunner().tell("systemctl")
     runner.tell("systemctl", "show", stdout=shown(1001, "activating"))
     runner.tell("systemctl", "show", stdout=shown(1001, "active", 11) + shown(1002, "active", 12))
-    vms = carry_out(tmp_path, order, Host(), runner, FakeMonitor({QMP: 2, "/run/cloudrepo/1002/qmp.sock": 0}))
+    vms = carry_out(tmp_path, order, Host(), runner, FakeMonitor({QMP: 30, "/run/cloudrepo/1002/qmp.sock": 0}))
 
     names = ["cloudrepo-1000@1001.service", "cloudrepo-1000@1002.service"]
     assert [argv for argv in runner.argvs if argv[1] != "show"] == [
