@@ -26,6 +26,10 @@ from ..errors import SlicesError
 # A terminal's line takes 4,095 bytes; one byte of the command takes four as an octal escape.
 _CHUNK_BYTES = 200
 _INTERRUPT = "\x03"
+_INTERRUPTS = 5
+_INTERRUPT_EVERY_S = 1.0
+# As many pieces of what the command still says are read before it is interrupted again.
+_PIECES = 100
 _PROBE_EVERY_S = (1.0, 1.0, 2.0, 2.0, 5.0)
 
 
@@ -155,8 +159,23 @@ def _read(console: Console, nonce: str, deadline: float, now: Callable[[], float
             console.send(f"{_say('END-', nonce, ':$cr_rc:')}\n")
             patience_s *= 2
             ask_at = now() + patience_s
-    console.send(_INTERRUPT)
+    _interrupt(console, nonce)
     raise SlicesError("the command did not end in time and was interrupted", stdout=_between(seen, nonce, len(seen)))
+
+
+def _interrupt(console: Console, nonce: str) -> None:
+    """Interrupt until the shell answers: a program that is just being started misses an interrupt."""
+    free = re.compile(rf"FREE-{nonce}")
+    for _try in range(_INTERRUPTS):
+        console.send(f"{_INTERRUPT}{_say('FREE-', nonce)}\n")
+        seen = ""
+        for _piece in range(_PIECES):
+            text = console.receive(_INTERRUPT_EVERY_S)
+            seen += text
+            if free.search(seen):
+                return
+            if not text:
+                break
 
 
 def _say(mark: str, nonce: str, rest: str = "") -> str:

@@ -116,6 +116,30 @@ def test_command_without_end_is_an_error_with_what_it_wrote(console):
     assert run(console, "echo free").stdout == "free\n"
 
 
+def test_interrupt_that_was_missed_is_repeated():
+    class Hasty(ShellConsole):
+        """Its first interrupt comes while a program is being started, which misses it."""
+
+        missed = False
+
+        def send(self, text: str) -> None:
+            if "\x03" in text and not self.missed:
+                self.missed, text = True, text.replace("\x03", "")
+            super().send(text)
+
+    def now() -> float:
+        return 20.0 if "begun\r\n" in hasty.heard else 0.0
+
+    hasty = Hasty()
+    try:
+        with pytest.raises(SlicesError, match="did not end"):
+            serial.run(hasty, "echo begun; sleep 100", timeout_s=20, nonce=NONCE, now=now)
+        assert hasty.missed
+        assert run(hasty, "echo free").stdout == "free\n"
+    finally:
+        hasty.close()
+
+
 def test_deaf_console_is_an_error():
     class Deaf:
         def send(self, text: str) -> None:
