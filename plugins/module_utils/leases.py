@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Optional
 
-from .models import MANAGEMENT_VLAN, POOL_COUNT, VM, Slice
+from .models import MANAGEMENT_VLAN, VM, Slice, slot_of
 
 ID = "id"
 MAC_BLOCK = "mac_block"
@@ -124,7 +124,7 @@ def _vlans(one: Slice) -> _Held:
 
 
 def _pools(one: Slice) -> _Held:
-    yield one.slice_id % POOL_COUNT, None
+    yield slot_of(one.slice_id), None
     for pool in one.extra.get(FURTHER_POOLS, ()):
         yield pool, None
 

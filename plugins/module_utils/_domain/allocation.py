@@ -17,7 +17,7 @@ from .. import leases
 from ..cluster import Cluster
 from ..errors import Refused
 from ..leases import MAC_BLOCKS
-from ..models import MANAGEMENT_VLAN, POOL_COUNT, POOL_SIZE
+from ..models import MANAGEMENT_VLAN, POOL_COUNT, POOL_SIZE, slot_of
 
 FIRST_VNC_PORT = 5901
 LAST_VNC_PORT = 65535
@@ -88,8 +88,8 @@ class Allocator:
         """Return the next id whose VLAN pool no live slice holds, or C(None) where all 100 pools are held."""
         if len(self._pools) == POOL_COUNT:
             return None
-        taken = self._take_id(lambda number: number % POOL_COUNT not in self._pools)
-        self._pools.add(taken % POOL_COUNT)
+        taken = self._take_id(lambda number: slot_of(number) not in self._pools)
+        self._pools.add(slot_of(taken))
         return taken
 
     def further_pool(self) -> int | None:
@@ -158,7 +158,7 @@ def server_ip(cidr: str, gateway_ip: str | None) -> str:
 
 def pool_text(slice_id: int) -> str:
     """Return a slice's VLAN pool for a message."""
-    start = 100 + slice_id % POOL_COUNT * POOL_SIZE
+    start = 100 + slot_of(slice_id) * POOL_SIZE
     end = start + POOL_SIZE - 1
     skipped = f" without {MANAGEMENT_VLAN}" if start <= MANAGEMENT_VLAN <= end else ""
     return f"{start}–{end}{skipped}"

@@ -27,7 +27,7 @@ from ..leases import (
     show,
     vm_addresses,
 )
-from ..models import MANAGEMENT_VLAN, POOL_COUNT, POOL_SIZE, VM, Interface, Link, Network, Slice
+from ..models import MANAGEMENT_VLAN, POOL_COUNT, POOL_SIZE, VM, Interface, Link, Network, Slice, slot_of
 from .allocation import FIRST_VNC_PORT, LAST_VNC_PORT, mac_address
 
 VM_STATES = frozenset({"pending", "design", "running", "stopped", "error", "deleting"})
@@ -44,7 +44,7 @@ def breaches(cluster: Cluster) -> list[str]:
 
 def pools_of(one: Slice) -> list[int]:
     """Return the numbers of the VLAN pools that the slice holds, the first by its id."""
-    return [one.slice_id % POOL_COUNT, *one.extra.get(FURTHER_POOLS, ())]
+    return [slot_of(one.slice_id), *one.extra.get(FURTHER_POOLS, ())]
 
 
 def pool_vlans(pools: Iterable[int]) -> list[int]:
@@ -151,7 +151,7 @@ def _workers(cluster: Cluster) -> Iterator[str]:
 
 def _slice(one: Slice) -> Iterator[str]:
     where = call(one)
-    start = 100 + one.slice_id % POOL_COUNT * POOL_SIZE
+    start = 100 + slot_of(one.slice_id) * POOL_SIZE
     if (one.vlan_pool_start, one.vlan_pool_end) != (start, start + POOL_SIZE - 1):
         yield (
             f"{where}: its VLAN pool is {one.vlan_pool_start} to {one.vlan_pool_end}, "

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 from ..cluster import NO_PASSWORD, USED_KEYS, Cluster, Worker, slice_label
 from ..leases import ADDRESS, FURTHER_POOLS, ID, MAC_BLOCKS, address_number, leases
-from ..models import MANAGEMENT_VLAN, POOL_COUNT, POOL_SIZE, Interface, Link, Slice, User
+from ..models import MANAGEMENT_VLAN, POOL_COUNT, POOL_SIZE, Interface, Link, Slice, User, slot_of
 from .allocation import FIRST_VNC_PORT, LAST_VNC_PORT, Allocator, ManagementNetwork, mac_address
 from .checking import SLICE_STATES, VM_STATES, call, ends, mac_index, pool_vlans, pools_of
 
@@ -66,10 +66,10 @@ class _Repair:
         """Give a slice whose pool another holds a new id: the pool comes from the id."""
         held: set[int] = set()
         for one in self._slices():
-            first = one.slice_id % POOL_COUNT
+            first = slot_of(one.slice_id)
             if first in held:
                 yield from self._renumber(one)
-                first = one.slice_id % POOL_COUNT
+                first = slot_of(one.slice_id)
             held.add(first)
         for one in self._slices():
             further = one.extra.get(FURTHER_POOLS, [])
@@ -89,7 +89,7 @@ class _Repair:
         owner.slices = [slice_id if each == one.slice_id else each for each in owner.slices]
         del self.cluster.slices[one.slice_id]
         one.slice_id = slice_id
-        one.vlan_pool_start = 100 + slice_id % POOL_COUNT * POOL_SIZE
+        one.vlan_pool_start = 100 + slot_of(slice_id) * POOL_SIZE
         one.vlan_pool_end = one.vlan_pool_start + POOL_SIZE - 1
         self.cluster.slices[slice_id] = one
         self.cluster.next_vm_id = allocator.next_id
@@ -142,7 +142,7 @@ class _Repair:
             yield f"{before}: name → {one.name}"
 
     def _vlans(self, one: Slice) -> Iterator[str]:
-        start = 100 + one.slice_id % POOL_COUNT * POOL_SIZE
+        start = 100 + slot_of(one.slice_id) * POOL_SIZE
         if (one.vlan_pool_start, one.vlan_pool_end) != (start, start + POOL_SIZE - 1):
             yield f"{call(one)}: VLAN pool {one.vlan_pool_start} → {start}"
             one.vlan_pool_start, one.vlan_pool_end = start, start + POOL_SIZE - 1

@@ -13,7 +13,7 @@ from ..errors import CommandFailed, SlicesError
 from . import files, ovs, systemd
 from .ovs import PortPlan
 from .runner import Runner
-from .services import Reservation, Services
+from .services import Services
 from .services_files import SETTINGS_DIR, Folders, kinds, reservation_line, restarts, texts
 from .services_state import DHCP_NAMESPACE, DHCP_UNIT, GATEWAY_UNIT, State, in_namespace, names_unit, network_unit
 
@@ -127,7 +127,7 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
         units=units,
         enable=tuple(enable),
         clients=bool(strangers),
-        moved=tuple(each.address for one in orders for each in one.reservations if _is_new(each, one, changes)),
+        moved=tuple(_moved(orders, changes)),
         gone=tuple(
             one
             for one in orders
@@ -172,9 +172,15 @@ def _file_changes(one: Services, have: State, folders: Folders) -> Iterator[File
             yield FileChange(one.slice_id, kind, path, have.texts.get(path), wanted.get(path))
 
 
-def _is_new(reserved: Reservation, one: Services, changes: Iterable[FileChange]) -> bool:
-    mine = [change for change in changes if change.kind == "reservation" and change.slice_id == one.slice_id]
-    return any(reservation_line(reserved) not in (change.old or "").splitlines() for change in mine)
+def _moved(orders: Iterable[Services], changes: Iterable[FileChange]) -> Iterator[str]:
+    """The addresses whose reservations are new."""
+    known = {
+        change.slice_id: set((change.old or "").splitlines()) for change in changes if change.kind == "reservation"
+    }
+    for one in orders:
+        if one.slice_id in known:
+            lines = known[one.slice_id]
+            yield from (each.address for each in one.reservations if reservation_line(each) not in lines)
 
 
 def _forget_neighbours(addresses: Iterable[str], runner: Runner) -> None:
