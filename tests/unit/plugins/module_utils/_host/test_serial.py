@@ -29,6 +29,8 @@ class ShellConsole:
         self.heard = ""
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
+            # A shell that starts tests in the background has them ignore interrupts, and that is inherited.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.execve("/bin/sh", ["sh", "-i"], {"PATH": os.environ["PATH"], "PS1": "/ # ", "HOME": "/"})
 
     def send(self, text: str) -> None:
