@@ -7,8 +7,13 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+# How many files are on their way to the disk at a time.
+_FLUSHES = 32
 
 
 def read_text(path: str) -> str | None:
@@ -20,26 +25,59 @@ def read_text(path: str) -> str | None:
         return None
 
 
+@dataclass(frozen=True)
+class File:
+    """A file as it shall be; a uid or gid of -1 is that of who writes it."""
+
+    path: str
+    content: bytes
+    mode: int
+    uid: int = -1
+    gid: int = -1
+
+
+def text_file(path: str, text: str, *, mode: int, uid: int = -1, gid: int = -1) -> File:
+    """A C(File) of text."""
+    return File(path, text.encode("utf-8"), mode, uid, gid)
+
+
 def write_text(path: str, text: str, *, mode: int, uid: int = -1, gid: int = -1) -> None:
-    """Replace a file whole, so that a reader sees the old text or the new one and never a part."""
-    write_bytes(path, text.encode("utf-8"), mode=mode, uid=uid, gid=gid)
+    """Replace a file by a text."""
+    write_all([text_file(path, text, mode=mode, uid=uid, gid=gid)])
 
 
-def write_bytes(path: str, content: bytes, *, mode: int, uid: int = -1, gid: int = -1) -> None:
-    """As C(write_text), for bytes."""
-    folder, name = os.path.split(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
+def write_all(files: Iterable[File]) -> None:
+    """Replace files, each whole, so that a reader sees the old one or the new one and never a part.
+
+    All are on the disk before any gets its name. They go there side by side, since a file system that keeps a journal
+    writes it once for all that wait.
+    """
+    drafts: list[tuple[str, str]] = []
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            os.fchown(file.fileno(), uid, gid)
-            os.fchmod(file.fileno(), mode)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        for file in files:
+            handle, draft = tempfile.mkstemp(prefix=f".{os.path.basename(file.path)}.", dir=os.path.dirname(file.path))
+            drafts.append((draft, file.path))
+            with os.fdopen(handle, "wb") as opened:
+                opened.write(file.content)
+                os.fchown(handle, file.uid, file.gid)
+                os.fchmod(handle, file.mode)
+        with ThreadPoolExecutor(_FLUSHES) as pool:
+            list(pool.map(_flush, (draft for draft, _path in drafts)))
+        while drafts:
+            os.replace(*drafts[-1])
+            drafts.pop()
     except BaseException:
-        os.unlink(temporary)
+        for draft, _path in drafts:
+            remove(draft)
         raise
+
+
+def _flush(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -56,11 +94,9 @@ def locked(folder: str) -> Iterator[None]:
 
 def save(folder: str, texts: Mapping[str, str], *, mode: int) -> None:
     """Write files into a folder, by name their texts; one whose text is empty goes."""
-    for name, text in texts.items():
-        if text:
-            write_text(f"{folder}/{name}", text, mode=mode)
-        else:
-            remove(f"{folder}/{name}")
+    write_all(text_file(f"{folder}/{name}", text, mode=mode) for name, text in texts.items() if text)
+    for name in (name for name, text in texts.items() if not text):
+        remove(f"{folder}/{name}")
 
 
 def remove(path: str) -> None:

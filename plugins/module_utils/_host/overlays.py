@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from ..errors import Refused
 from . import files
 from .accounts import Accounts
+from .files import File
 from .order import VM, SliceOrder, all_vms, folder_of, slice_ids
 from .qcow2 import Image, read_image
 from .qemu_config import CONFIG, CONSOLE, LINKS_DOWN, STARTED, TAPS, VNC_SECRET
@@ -141,13 +142,13 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
         _remove_folder(folder_of(state_dir, vm_id))
     for path, (_old, new) in todo.given.items():
         os.chown(path, *new, follow_symlinks=False)
-    for vm in todo.make_folders:
-        _make_folder(folder_of(state_dir, vm.vm_id), vm.slice_id, accounts.of(vm.slice_id).gid)
+    files.write_all(
+        [_make_folder(folder_of(state_dir, vm.vm_id), vm, accounts.of(vm.slice_id).gid) for vm in todo.make_folders]
+    )
     for alike in _alike(todo.create):
         content = _new_overlay(alike[0], have.bases[alike[0].backing_file].format, runner)
-        for vm in alike:
-            account = accounts.of(vm.slice_id)
-            files.write_bytes(vm.overlay, content, mode=0o600, uid=account.uid, gid=account.gid)
+        owners = [(vm.overlay, accounts.of(vm.slice_id)) for vm in alike]
+        files.write_all(File(path, content, 0o600, account.uid, account.gid) for path, account in owners)
 
 
 def _alike(vms: Iterable[VM]) -> Iterable[list[VM]]:
@@ -182,12 +183,13 @@ def _new_overlay(vm: VM, base_format: str, runner: Runner) -> bytes:
         files.remove(draft)
 
 
-def _make_folder(folder: str, slice_id: int, gid: int) -> None:
+def _make_folder(folder: str, vm: VM, gid: int) -> File:
+    """Make a VM's folder, and return what marks it as its slice's."""
     # The folder is root's, so a QEMU that was broken into cannot plant a file that root reads later.
     os.makedirs(folder, mode=0o750, exist_ok=True)
     os.chown(folder, -1, gid)
     os.chmod(folder, 0o750)
-    files.write_text(f"{folder}/{_MARK}", f"{slice_id}\n", mode=0o640, gid=gid)
+    return files.text_file(f"{folder}/{_MARK}", f"{vm.slice_id}\n", mode=0o640, gid=gid)
 
 
 def _remove_folder(folder: str) -> None:

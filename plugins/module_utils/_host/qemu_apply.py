@@ -12,6 +12,7 @@ from typing import Any, Callable
 
 from ..errors import SlicesError
 from . import files, systemd, vnc
+from .files import File
 from .order import VM, SliceOrder, all_vms
 from .qemu import Link, Prune, VmPlan, Write
 from .qemu_config import CONSOLE, LINKS_DOWN, Settings, nic_id, qmp_socket
@@ -148,14 +149,16 @@ def _change(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[i
         runner.run(["systemctl", "stop", "--", *_names(todo.halt)])
     # The carrier of a VM is noted once it is changed, so that a change that failed is tried again.
     plugged = {link.vm.vm_id for link in todo.links}
-    for write in todo.writes:
-        if write.name != LINKS_DOWN or write.vm.vm_id not in plugged:
-            _write(write, settings)
-    for new in (new for new in todo.passwords if not new.live):
-        vnc.write(new, passwords, settings=settings)
-        vnc.note(new, settings=settings)
-    for vm in todo.fresh:
-        _make_console(vm, settings)
+    writes = [write for write in todo.writes if write.name != LINKS_DOWN or write.vm.vm_id not in plugged]
+    secrets = [new for new in todo.passwords if not new.live]
+    files.write_all(
+        [
+            *(_file(write, settings) for write in writes),
+            *(vnc.secret(new, passwords, settings=settings) for new in secrets),
+            *(file for vm in todo.fresh for file in _console(vm, settings)),
+        ]
+    )
+    files.write_all(vnc.note(new, settings=settings) for new in secrets)
     changed = [
         slice_id
         for slice_id in todo.templates
@@ -218,7 +221,7 @@ def _plug(links: Iterable[Link], todo: VmPlan, tools: Tools, settings: Settings)
             faults[vm_id] = f"VM {vm_id} ({changes[0].vm.name}): {error.message}"
             continue
         if vm_id in notes:
-            _write(notes[vm_id], settings)
+            files.write_all([_file(notes[vm_id], settings)])
     return faults
 
 
@@ -226,29 +229,29 @@ def _tell_passwords(todo: VmPlan, tools: Tools, settings: Settings, passwords: M
     faults = {}
     for new in (new for new in todo.passwords if new.live):
         # First the file: a QEMU that is started anew in between reads it.
-        vnc.write(new, passwords, settings=settings)
+        files.write_all([vnc.secret(new, passwords, settings=settings)])
         try:
             vnc.tell(new, passwords, tools.monitor)
         except SlicesError as error:
             faults[new.vm.vm_id] = f"VM {new.vm.vm_id} ({new.vm.name}): {error.message}"
             continue
-        vnc.note(new, settings=settings)
+        files.write_all([vnc.note(new, settings=settings)])
     return faults
 
 
-def _write(write: Write, settings: Settings) -> None:
+def _file(write: Write, settings: Settings) -> File:
     folder = settings.folder(write.vm.vm_id)
     if not os.path.isdir(folder):
         raise SlicesError(f"VM folder {folder} does not exist; qcow2_images makes it")
     gid = settings.accounts.of(write.vm.slice_id).gid
-    files.write_text(f"{folder}/{write.name}", write.text, mode=0o640, gid=gid)
+    return files.text_file(f"{folder}/{write.name}", write.text, mode=0o640, gid=gid)
 
 
-def _make_console(vm: VM, settings: Settings) -> None:
+def _console(vm: VM, settings: Settings) -> Iterable[File]:
+    """The VM's log, unless it is there: QEMU may write it, but not make a file in its folder."""
     path, account = f"{settings.folder(vm.vm_id)}/{CONSOLE}", settings.accounts.of(vm.slice_id)
-    # QEMU may write its log but not make a file in its folder, so the log is there before QEMU is.
     if not os.path.exists(path):
-        files.write_text(path, "", mode=0o640, uid=account.uid, gid=account.gid)
+        yield files.text_file(path, "", mode=0o640, uid=account.uid, gid=account.gid)
 
 
 def _fault(vm: VM, what: str, tools: Tools, *, tail: bool) -> str:

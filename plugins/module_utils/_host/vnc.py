@@ -16,6 +16,7 @@ from typing import Any
 
 from ..errors import Refused
 from . import files
+from .files import File
 from .order import VM
 from .qemu_config import VNC_SECRET, Settings, qmp_socket
 from .qmp import Monitor
@@ -97,10 +98,10 @@ def refusal(vm: VM) -> str:
     return f"VM {vm.vm_id} ({vm.name}): its display gets another password, and vnc_passwords does not have it"
 
 
-def write(new: NewPassword, passwords: Mapping[int, str], *, settings: Settings) -> None:
-    """Write the file that QEMU reads when it starts."""
+def secret(new: NewPassword, passwords: Mapping[int, str], *, settings: Settings) -> File:
+    """The file that QEMU reads when it starts."""
     path, account = f"{settings.folder(new.vm.vm_id)}/{VNC_SECRET}", settings.accounts.of(new.vm.slice_id)
-    files.write_text(path, passwords[new.vm.vm_id], mode=0o400, uid=account.uid, gid=account.gid)
+    return files.text_file(path, passwords[new.vm.vm_id], mode=0o400, uid=account.uid, gid=account.gid)
 
 
 def tell(new: NewPassword, passwords: Mapping[int, str], monitor: Monitor) -> None:
@@ -112,10 +113,10 @@ def tell(new: NewPassword, passwords: Mapping[int, str], monitor: Monitor) -> No
     monitor.set_vnc_password(qmp_socket(new.vm.vm_id), passwords[new.vm.vm_id])
 
 
-def note(new: NewPassword, *, settings: Settings) -> None:
-    """Note which password the display has; the last step, so that one which was cut short is taken again."""
+def note(new: NewPassword, *, settings: Settings) -> File:
+    """The file that says which password the display has: the last step, so that one that was cut short is retaken."""
     path, account = f"{settings.folder(new.vm.vm_id)}/{NOTED}", settings.accounts.of(new.vm.slice_id)
-    files.write_text(path, f"{new.vm.vnc_password_id}\n", mode=0o640, gid=account.gid)
+    return files.text_file(path, f"{new.vm.vnc_password_id}\n", mode=0o640, gid=account.gid)
 
 
 def _is_private(path: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import vnc
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files, vnc
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
@@ -20,8 +20,8 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "vms/1001"
     made.mkdir(parents=True)
     (new,) = vnc.plan(vms(tmp_path), {}, live=())
-    vnc.write(new, {1001: "hMr3kWpa"}, settings=here(tmp_path))
-    vnc.note(new, settings=here(tmp_path))
+    secret = vnc.secret(new, {1001: "hMr3kWpa"}, settings=here(tmp_path))
+    files.write_all([secret, vnc.note(new, settings=here(tmp_path))])
     return made
 
 
