@@ -13,7 +13,7 @@ started() {
   pid=1000
   while read -r unit; do
     pid=$((pid + 1))
-    printf 'Id=%s\nActiveState=active\nSubState=running\nMainPID=%s\nResult=success\n\n' "$unit" "$pid"
+    printf 'Id=%s\nActiveState=active\nMainPID=%s\n\n' "$unit" "$pid"
   done <"$SIMULATED/started"
 }
 

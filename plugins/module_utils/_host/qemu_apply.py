@@ -53,16 +53,14 @@ def prune(todo: Prune, tools: Tools) -> None:
     stop = [unit.name for unit in todo.stop] + [systemd.slice_name(slice_id) for slice_id in todo.slices]
     if stop:
         runner.run(["systemctl", "stop", "--", *stop])
-    if todo.disable:
-        runner.run(["systemctl", "--no-reload", "disable", "--", *(systemd.unit_name(*pair) for pair in todo.disable)])
+    systemd.disable(todo.disable, unit_dir=tools.unit_dir)
     failed = [unit.name for unit in todo.stop if unit.active == "failed"]
     if failed:
         # One that was failed need not be so any more by now, and then there is nothing to forget.
         runner.run(["systemctl", "reset-failed", "--", *failed], check=False)
+    # systemd need not be told: it has forgotten the units by now, and looks for a template when it needs one.
     for slice_id in todo.templates:
         systemd.remove_template(slice_id, unit_dir=tools.unit_dir)
-    if todo.templates:
-        runner.run(["systemctl", "daemon-reload"])
 
 
 def clear(todo: VmPlan, tools: Tools) -> None:
@@ -164,10 +162,8 @@ def _change(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[i
         for slice_id in todo.templates
         if systemd.write_template(slice_id, settings.accounts.name(slice_id), unit_dir=tools.unit_dir)
     ]
-    if todo.enable:
-        runner.run(["systemctl", "--no-reload", "enable", "--quiet", "--", *_names(todo.enable)])
-    if todo.disable:
-        runner.run(["systemctl", "--no-reload", "disable", "--quiet", "--", *_names(todo.disable)])
+    systemd.enable(((vm.slice_id, vm.vm_id) for vm in todo.enable), unit_dir=tools.unit_dir)
+    systemd.disable(((vm.slice_id, vm.vm_id) for vm in todo.disable), unit_dir=tools.unit_dir)
     if changed:
         runner.run(["systemctl", "daemon-reload"])
     if todo.failed:

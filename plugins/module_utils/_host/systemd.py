@@ -16,7 +16,7 @@ UNIT_DIR = "/etc/systemd/system"
 _WANTS = "multi-user.target.wants"
 _UNIT = re.compile(r"cloudrepo-([0-9]+)@([0-9]+)\.service")
 _TEMPLATE_FILE = re.compile(r"cloudrepo-([0-9]+)@\.service")
-_SHOWN = "Id,ActiveState,SubState,MainPID,Result"
+_SHOWN = "Id,ActiveState,MainPID"
 
 # All the rest stands once for every slice, in the drop-in cloudrepo-.service.d/vm.conf that the role worker installs.
 _TEMPLATE = """[Unit]
@@ -37,9 +37,7 @@ class Unit:
     slice_id: int
     vm_id: int
     active: str = "inactive"
-    sub: str = "dead"
     pid: int | None = None
-    result: str = "success"
 
     @property
     def name(self) -> str:
@@ -143,6 +141,22 @@ def remove_template(slice_id: int, *, unit_dir: str = UNIT_DIR) -> None:
     files.remove(f"{unit_dir}/{template_name(slice_id)}")
 
 
+def enable(units: Iterable[tuple[int, int]], *, unit_dir: str = UNIT_DIR) -> None:
+    """Let units, each a slice and a VM, come back after a reboot.
+
+    The link is the one that C(systemctl enable) makes, which takes systemd some milliseconds for each.
+    """
+    os.makedirs(f"{unit_dir}/{_WANTS}", exist_ok=True)
+    for slice_id, vm_id in units:
+        os.symlink(f"{unit_dir}/{template_name(slice_id)}", f"{unit_dir}/{_WANTS}/{unit_name(slice_id, vm_id)}")
+
+
+def disable(units: Iterable[tuple[int, int]], *, unit_dir: str = UNIT_DIR) -> None:
+    """Let units, each a slice and a VM, stay away after a reboot."""
+    for slice_id, vm_id in units:
+        files.remove(f"{unit_dir}/{_WANTS}/{unit_name(slice_id, vm_id)}")
+
+
 def journal_tail(unit: str, runner: Runner, *, lines: int = 5) -> str:
     """The last lines that a unit wrote, for a person to read."""
     argv = ["journalctl", f"--unit={unit}", f"--lines={lines}", "--output=cat", "--no-pager", "--quiet"]
@@ -158,9 +172,7 @@ def _unit(block: Mapping[str, str]) -> Unit | None:
         slice_id=int(match[1]),
         vm_id=int(match[2]),
         active=block.get("ActiveState", "inactive"),
-        sub=block.get("SubState", "dead"),
         pid=pid or None,
-        result=block.get("Result", "success"),
     )
 
 

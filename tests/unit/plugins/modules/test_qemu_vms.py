@@ -8,7 +8,7 @@ from ansible_collections.cloudrepo.slices.plugins.modules import qemu_vms
 from ..module_utils._host import modules
 from ..module_utils._host.fakes import FakeRunner, vm
 
-SHOWN = "Id=cloudrepo-9999@1001.service\nActiveState=active\nSubState=running\nMainPID=7\nResult=success\n"
+SHOWN = "Id=cloudrepo-9999@1001.service\nActiveState=active\nMainPID=7\n"
 
 
 def test_pruning_stops_what_is_not_listed(monkeypatch):

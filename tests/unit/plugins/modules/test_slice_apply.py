@@ -16,7 +16,7 @@ from ..module_utils._host import modules
 from ..module_utils._host.fakes import FakeRunner, vm
 
 NOTHING = '{"headings": [], "data": []}\n' * 4
-RUNNING = "Id=cloudrepo-9999@1001.service\nActiveState=active\nSubState=running\nMainPID=7\nResult=success\n"
+RUNNING = "Id=cloudrepo-9999@1001.service\nActiveState=active\nMainPID=7\n"
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import systemd
@@ -14,20 +16,14 @@ from .fakes import FakeRunner
 SHOWN = """\
 Id=cloudrepo-1000@1001.service
 ActiveState=active
-SubState=running
 MainPID=4821
-Result=success
 
 Id=cloudrepo-1000@1002.service
 ActiveState=failed
-SubState=failed
 MainPID=0
-Result=exit-code
 
 Id=cloudrepo-1000.slice
 ActiveState=active
-SubState=active
-Result=success
 """
 
 
@@ -42,8 +38,8 @@ def test_units_are_seen_in_one_call(tmp_path):
 
     assert systemd.observe({1000}, runner, unit_dir=str(tmp_path)) == Units(
         vms={
-            1001: Unit(1000, 1001, "active", "running", 4821),
-            1002: Unit(1000, 1002, "failed", "failed", None, "exit-code"),
+            1001: Unit(1000, 1001, "active", 4821),
+            1002: Unit(1000, 1002, "failed"),
         },
         enabled=frozenset({(1000, 1001)}),
         templates={1000: template_text("cloudrepo-0")},
@@ -70,12 +66,21 @@ def test_template_comes_and_goes(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_units_come_back_after_a_reboot_until_they_shall_not(tmp_path):
+    systemd.enable([(1000, 1001), (1000, 1002)], unit_dir=str(tmp_path))
+    link = tmp_path / "multi-user.target.wants/cloudrepo-1000@1001.service"
+    assert os.readlink(link) == f"{tmp_path}/cloudrepo-1000@.service"
+
+    systemd.disable([(1000, 1001), (1000, 1003)], unit_dir=str(tmp_path))
+    assert systemd.enabled_names(str(tmp_path)) == ["cloudrepo-1000@1002.service"]
+
+
 @pytest.mark.parametrize(
     ("unit", "live", "idle"),
     [
         (Unit(1, 1), False, True),
-        (Unit(1, 1, "active", "running", 7), True, False),
-        (Unit(1, 1, "activating", "auto-restart"), False, False),
+        (Unit(1, 1, "active", 7), True, False),
+        (Unit(1, 1, "activating"), False, False),
         (Unit(1, 1, "failed"), False, False),
     ],
 )

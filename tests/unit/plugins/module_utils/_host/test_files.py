@@ -1,0 +1,60 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files
+
+
+def test_files_are_written_with_their_modes(tmp_path):
+    paths = [tmp_path / f"file{number}" for number in range(100)]
+    paths[7].write_text("what was there before is longer")
+
+    files.write_all(files.text_file(str(path), path.name, mode=0o640) for path in paths)
+
+    assert [path.read_text() for path in paths] == [path.name for path in paths]
+    assert {path.stat().st_mode & 0o777 for path in paths} == {0o640}
+    assert set(tmp_path.iterdir()) == set(paths)
+
+
+def test_no_file_gets_its_name_before_all_are_on_the_disk(tmp_path, monkeypatch):
+    done: list[str] = []
+
+    def fsync(handle: int) -> None:
+        done.append(f"fsync {Path(os.readlink(f'/proc/self/fd/{handle}')).read_text()}")
+
+    replace = os.replace
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", lambda *paths: (done.append("replace"), replace(*paths)))
+
+    files.write_all(files.text_file(f"{tmp_path}/{name}", name, mode=0o644) for name in "abc")
+
+    assert (sorted(done[:3]), done[3:]) == (["fsync a", "fsync b", "fsync c"], ["replace"] * 3)
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_write_that_fails_leaves_no_draft(tmp_path, monkeypatch, failing):
+    def fail(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "a").write_text("old")
+    monkeypatch.setattr(os, failing, fail)
+
+    with pytest.raises(OSError, match="No space left"):
+        files.write_all(files.text_file(f"{tmp_path}/{name}", "new", mode=0o644) for name in "ab")
+
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
+
+
+def test_texts_are_saved_and_empty_ones_go(tmp_path):
+    for name in ("old", "gone"):
+        (tmp_path / name).write_text(name)
+
+    files.save(str(tmp_path), {"new": "new", "old": "newer", "gone": "", "never": ""}, mode=0o644)
+
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"new": "new", "old": "newer"}
