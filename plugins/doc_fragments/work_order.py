@@ -23,6 +23,11 @@ options:
           - The slice's id.
         type: int
         required: true
+      revision:
+        description:
+          - Tells which of two work orders is the newer one. M(cloudrepo.slices.slice_apply) refuses one of a slice of
+            which it has carried out a newer one. Without a revision an order is taken as it is.
+        type: int
       peers:
         description:
           - All interfaces of the slice on VLAN 400, on whatever host, if its VMs may meet there. Empty if they may not.

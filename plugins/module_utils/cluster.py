@@ -9,13 +9,14 @@ SQL adapter's cluster answers by queries what this one answers by walking, and i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any, TypeVar
 
 from .leases import leases
-from .models import VM, FieldError, Flavor, Record, Slice, User, at, text
+from .models import VM, FieldError, Flavor, Record, Slice, User, at, integer, text
 
 FIRST_ID = 1000
 ADMIN = "admin"
@@ -23,6 +24,8 @@ NO_PASSWORD = "!"
 WORKERS_LIST = "workers_list"
 VNC_KEY = "vnc_key"
 """The field beyond the model that the displays' passwords follow from: a secret, which no result may hold."""
+REVISION = "revision"
+"""The field beyond the model that tells hosts which of two work orders is the newer one (docs/decisions/0014)."""
 ENTRY = "entry"
 """Among the absent fields of a worker that only Cloud Repositorio's C(workers_list) names."""
 USED_KEYS = ("used_vms", "used")
@@ -223,14 +226,37 @@ class Cluster:
         rows = {ip: (worker, worker.to_dict()) for ip, worker in self.workers.items()}
         return {ip: row for ip, (worker, row) in rows.items() if row or ENTRY not in worker.absent}
 
+    @property
+    def revision(self) -> int | None:
+        """The time of the last change of what slices want or hold, in milliseconds since 1970."""
+        found: int | None = self.extra.get(REVISION)
+        return found
+
+    def revise(self, *others: int | None, now_ms: Callable[[], int] | None = None) -> None:
+        """Note a change of what slices want or hold: its revision is higher than all before, whatever the clock says.
+
+        Args:
+            others: further revisions that hosts may have seen.
+            now_ms: the clock; this machine's where none is given.
+        """
+        now = now_ms() if now_ms else time.time_ns() // 1_000_000
+        seen = [each for each in (self.revision, *others) if each is not None]
+        self.extra = {**self.extra, REVISION: max([now, *(each + 1 for each in seen)])}
+
+    def content(self) -> dict[str, Any]:
+        """Return C(to_dict()) without the revision, which no two databases of one content need share."""
+        return {key: value for key, value in self.to_dict().items() if key != REVISION}
+
     def replace(self, other: Cluster) -> None:
-        """Make this cluster hold what the other holds."""
+        """Make this cluster hold what the other holds, with a revision that is higher than both."""
+        before = self.revision
         for table in ("users", "workers", "flavors", "slices"):
             mine, others = getattr(self, table), getattr(other, table)
             for key in [key for key, _value in mine.items() if key not in others]:
                 del mine[key]
             mine.update(others)
         self.next_vm_id, self.extra, self.absent = other.next_vm_id, other.extra, other.absent
+        self.revise(before)
 
     def tables(self) -> dict[str, Any]:
         """Return the fields of the model as they are stored."""
@@ -256,6 +282,7 @@ class Cluster:
             return {str(name): at((key, name), partial(read, str(name)), row) for name, row in rows.items()}
 
         record.check(VNC_KEY, text)
+        record.check(REVISION, integer)
         slices = table("slices", Slice.from_dict)
         for key, one in slices.items():
             if key != str(one.slice_id):

@@ -49,6 +49,11 @@ options:
           - The slice's id.
         type: int
         required: true
+      revision:
+        description:
+          - Tells which of two work orders is the newer one; one is refused if a newer one of its slice was carried
+            out. Without a revision an order is taken as it is.
+        type: int
       reservations:
         description:
           - All reservations of the slice on VLAN 400.
@@ -170,7 +175,13 @@ units:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import services_apply, services_state
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
+    files,
+    flows,
+    revisions,
+    services_apply,
+    services_state,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import SERVICES_ARGUMENTS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.services import read_links, read_services
@@ -182,17 +193,30 @@ def main() -> None:
     module = AnsibleModule(argument_spec=SERVICES_ARGUMENTS, supports_check_mode=True)
     runner = SubprocessRunner()
 
+    state_dir = module.params["state_dir"]
+
     def action() -> Outcome:
-        folders = Folders(module.params["state_dir"], read_links(module.params["nat_links"]))
+        folders = Folders(state_dir, read_links(module.params["nat_links"]))
         orders = read_services(module.params["slices"], links=folders.links)
-        have = observed(
-            lambda: services_state.observe(orders, folders, runner),
-            nothing=services_state.State(),
-            missing_ok=module.check_mode,
-        )
-        todo = services_apply.plan(orders, have, folders, bridge=module.params["bridge"])
-        if not module.check_mode:
-            services_apply.apply(todo, folders, runner)
+        dated = revisions.read_revisions(module.params["slices"])
+
+        def plan() -> services_apply.ServicesPlan:
+            revisions.refuse_older(dated, state_dir=state_dir, kind=revisions.NETWORK_NODE)
+            have = observed(
+                lambda: services_state.observe(orders, folders, runner),
+                nothing=services_state.State(),
+                missing_ok=module.check_mode,
+            )
+            return services_apply.plan(orders, have, folders, bridge=module.params["bridge"])
+
+        if module.check_mode:
+            todo = plan()
+        else:
+            # The lock of VMs' wiring: its ports and those of networks have their numbers from one range.
+            with files.locked(flows.folder_in(state_dir)):
+                todo = plan()
+                revisions.note(dated, state_dir=state_dir, kind=revisions.NETWORK_NODE)
+                services_apply.apply(todo, folders, runner)
         return Outcome(todo.changed, todo.before, todo.after, {"units": dict(todo.units or {})})
 
     run(module, action)

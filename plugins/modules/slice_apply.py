@@ -135,7 +135,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import qemu_apply, qemu_config, wiring, worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
+    qemu_apply,
+    qemu_config,
+    revisions,
+    wiring,
+    worker,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     RUNNING_ARGUMENTS,
@@ -166,6 +172,7 @@ def main() -> None:
 
     def action() -> Outcome:
         orders = read_slices(params["slices"], state_dir=params["state_dir"])
+        dated = revisions.read_revisions(params["slices"])
         passwords = read_passwords(params["vnc_passwords"])
         accounts = find_accounts(params["user"], orders, missing_ok=module.check_mode)
         settings = worker.Settings(
@@ -173,6 +180,7 @@ def main() -> None:
             wires=wiring.read_settings(params),
         )
         if module.check_mode:
+            revisions.refuse_older(dated, state_dir=params["state_dir"], kind=revisions.WORKER)
             have = worker.observe(orders, tools, settings=settings, missing_ok=True)
             todo = worker.plan(orders, have, settings=settings, restart=params["restart"])
             result: dict[str, Any] = {"vms": qemu_apply.states(orders, have.vms.units.vms, {})}
@@ -184,6 +192,7 @@ def main() -> None:
                 restart=params["restart"],
                 start_timeout_s=params["start_timeout_s"],
                 passwords=passwords,
+                dated=dated,
             )
             result = {"vms": vms, "timings_s": timings_s}
         result.update(todo.vms.result, missing_images=list(todo.missing_images))

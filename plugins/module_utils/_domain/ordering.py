@@ -59,6 +59,7 @@ def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> di
     Every worker of the cluster gets an order, so that left-overs go wherever they are.
     """
     carried = {one.slice_id: limits.segments(one) for one in slices}
+    dated = {} if cluster.revision is None else {"revision": cluster.revision}
     return {
         "workers": {
             ip: {
@@ -67,6 +68,7 @@ def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> di
                 "slices": [
                     {
                         "slice_id": one.slice_id,
+                        **dated,
                         "peers": _peers(one),
                         "vms": [
                             _vm(cluster, vm, state_dir, carried[one.slice_id])
@@ -81,7 +83,7 @@ def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> di
         },
         "network_node": {
             "slices": [
-                {"slice_id": one.slice_id, "reservations": _reservations(one), "networks": _networks(one)}
+                {"slice_id": one.slice_id, **dated, "reservations": _reservations(one), "networks": _networks(one)}
                 for one in slices
             ],
         },

@@ -52,6 +52,7 @@ WORK_ORDER_ARGUMENTS: dict[str, Any] = {
         "required": True,
         "options": {
             "slice_id": {"type": "int", "required": True},
+            "revision": {"type": "int"},
             "peers": {"type": "list", "elements": "dict", "default": [], "options": _PEER},
             "vms": {"type": "list", "elements": "dict", "required": True, "options": _VM},
         },
@@ -110,6 +111,7 @@ SERVICES_ARGUMENTS: dict[str, Any] = {
         "required": True,
         "options": {
             "slice_id": {"type": "int", "required": True},
+            "revision": {"type": "int"},
             "reservations": {"type": "list", "elements": "dict", "default": [], "options": _RESERVATION},
             "networks": {"type": "list", "elements": "dict", "default": [], "options": _NETWORK},
         },

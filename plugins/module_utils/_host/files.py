@@ -82,8 +82,8 @@ def _flush(path: str) -> None:
 
 @contextmanager
 def locked(folder: str) -> Iterator[None]:
-    """Keep others who ask for the same folder waiting; it is made if it is missing."""
-    os.makedirs(folder, mode=0o755, exist_ok=True)
+    """Keep others who ask for the same folder waiting; it is root's alone if it is missing and so made."""
+    os.makedirs(folder, mode=0o700, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

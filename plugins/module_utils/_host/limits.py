@@ -31,12 +31,14 @@ _LEAST_BURST_FRAMES, _LEAST_QUEUE_FRAMES = 4, 16
 _NETEM_FRAMES = 10_000
 _METER = re.compile(r"^meter=([0-9]+) kbps burst bands=\s*type=drop rate=([0-9]+) burst_size=([0-9]+)", re.M)
 _FILES = ("meters", "qdiscs")
+# What the kernel itself gives a device, which nobody can remove either.
+_DEFAULT_HANDLE = "0:"
 _TRY_NETEM = ("unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem")
 
 
 @dataclass(frozen=True)
 class Qdisc:
-    """What a tap does to the frames on their way to the guest; nothing where every field is zero.
+    """What a tap does to the frames on their way to the guest; nothing where every field is zero or empty.
 
     Attributes:
         rate: bytes a second.
@@ -44,6 +46,7 @@ class Qdisc:
         delay_us: microseconds.
         jitter_us: microseconds.
         loss: percent.
+        foreign: the kind of one that is not ours, and only found.
     """
 
     rate: int = 0
@@ -51,12 +54,14 @@ class Qdisc:
     delay_us: int = 0
     jitter_us: int = 0
     loss: float = 0.0
+    foreign: str = ""
 
     def __str__(self) -> str:
         parts = [f"rate {self.rate * 8 // 1000} kbit/s"] * bool(self.rate)
         parts += [f"delay {self.delay_us / 1000:g} ms"] * bool(self.delay_us)
         parts += [f"jitter {self.jitter_us / 1000:g} ms"] * bool(self.jitter_us)
         parts += [f"loss {self.loss:g} %"] * bool(self.loss)
+        parts += [self.foreign] * bool(self.foreign)
         return ", ".join(parts) or "none"
 
     @property
@@ -67,18 +72,20 @@ class Qdisc:
     def add(self, tap: str, mtu: int) -> list[str]:
         """The lines of C(tc -batch) that give a tap this."""
         lines = []
-        where = "root handle 1:"
+        # The root is replaced: whatever somebody else has put there has no say.
+        verb, where = "replace", "root handle 1:"
         if self.has_netem:
-            words = [f"qdisc add dev {tap} {where} netem limit {_NETEM_FRAMES}"]
+            words = [f"qdisc {verb} dev {tap} {where} netem limit {_NETEM_FRAMES}"]
             words += [f"delay {self.delay_us}us"] * bool(self.delay_us)
             words += [f"{self.jitter_us}us"] * bool(self.jitter_us)
             words += [f"loss random {self.loss:.6g}%"] * bool(self.loss)
             lines.append(" ".join(words))
-            where = "parent 1:1 handle 2:"
+            verb, where = "add", "parent 1:1 handle 2:"
         if self.rate:
             queue = max(int(self.rate * _TBF_QUEUE_S), _LEAST_QUEUE_FRAMES * (mtu + _FRAME_OVERHEAD))
             lines.append(
-                f"qdisc add dev {tap} {where} tbf rate {self.rate * 8}bit burst {self.burst} limit {self.burst + queue}"
+                f"qdisc {verb} dev {tap} {where} tbf rate {self.rate * 8}bit burst {self.burst} "
+                f"limit {self.burst + queue}"
             )
         return lines
 
@@ -90,6 +97,7 @@ class Qdisc:
             and abs(self.delay_us - other.delay_us) <= 2
             and abs(self.jitter_us - other.jitter_us) <= 2
             and abs(self.loss - other.loss) <= 0.00001
+            and self.foreign == other.foreign
         )
 
 
@@ -306,6 +314,8 @@ def _read_qdiscs(text: str) -> dict[str, Qdisc]:
                 "jitter_us": round(delay.get("jitter", 0) * 1_000_000),
                 "loss": (options.get("loss-random") or {}).get("loss", 0) * 100,
             }
+        elif each.get("root") and each.get("handle") != _DEFAULT_HANDLE:
+            known = {**known, "foreign": each["kind"]}
         else:
             continue
         found[each["dev"]] = Qdisc(**known)

@@ -26,6 +26,8 @@ _SETTINGS = (
     *("mtu", "qinq", "forward_bpdu", "up", "tx_kbps", "rx_kbps"),
     *("delay_ms", "jitter_ms", "loss_percent"),
 )
+# What a netdev group and half a cookie hold.
+_LAST_ID = 0xFFFFFFFF
 _PATH = re.compile(r"/[^\"\x00-\x1f\x7f]+")
 
 
@@ -121,7 +123,12 @@ def read_slices(slices: Iterable[Mapping[str, Any]], *, state_dir: str) -> tuple
         Refused: a name, path or number that no host should be given; every one is named.
     """
     orders = tuple(SliceOrder(entry["slice_id"], tuple(_vms(entry)), tuple(_peers(entry))) for entry in slices)
-    reasons = [reason for order in orders for vm in order.vms for reason in _faults(vm, state_dir)]
+    reasons = [
+        f"slice {order.slice_id}: its id is not between 1 and {_LAST_ID}"
+        for order in orders
+        if not 1 <= order.slice_id <= _LAST_ID
+    ]
+    reasons += [reason for order in orders for vm in order.vms for reason in _faults(vm, state_dir)]
     reasons += [reason for order in orders for reason in _peer_faults(order)]
     reasons += _repeated("slice", [order.slice_id for order in orders])
     reasons += _repeated("VM", [vm.vm_id for order in orders for vm in order.vms])
@@ -195,7 +202,7 @@ def _faults(vm: VM, state_dir: str) -> Iterable[str]:
     who = f"VM {vm.vm_id}"
     if not _NAME.fullmatch(vm.name):
         yield f"{who}: name {vm.name!r} is not a host name"
-    if vm.vm_id < 1 or vm.slice_id < 1:
+    if vm.vm_id < 1:
         yield f"{who} of slice {vm.slice_id}: ids count from 1"
     if vm.cores < 1 or vm.ram_mib < 1 or vm.disk_bytes < 1:
         yield f"{who}: cores, ram_mib and disk_bytes count from 1"

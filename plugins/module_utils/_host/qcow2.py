@@ -13,6 +13,8 @@ from ..errors import SlicesError
 _MAGIC = b"QFI\xfb"
 # magic, version, backing file's offset and length, cluster bits, virtual size; big endian.
 _HEADER = struct.Struct(">4sIQIIQ")
+# What the format has room for: a name of 1023 bytes, in the first cluster of 2 MiB at most.
+_NAME_BYTES, _CLUSTER_BYTES = 1023, 1 << 21
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ def read_image(path: str) -> Image | None:
     """What an image is, or nothing when there is no such file.
 
     Raises:
-        SlicesError: the file is cut short.
+        SlicesError: the file is cut short, or names a backing file where the format has no room for it.
     """
     try:
         with open(path, "rb") as file:
@@ -44,6 +46,12 @@ def read_image(path: str) -> Image | None:
             if len(head) < _HEADER.size:
                 raise SlicesError(f"image {path} ends within its qcow2 header", path=path)
             _magic, _version, offset, length, _bits, size = _HEADER.unpack(head)
+            if length > _NAME_BYTES or offset > _CLUSTER_BYTES:
+                raise SlicesError(
+                    f"image {path} names its backing file in {length} bytes from {offset}; the format has "
+                    f"{_NAME_BYTES} at most, within the first {_CLUSTER_BYTES}",
+                    path=path,
+                )
             file.seek(offset)
             backing = file.read(length).decode("utf-8", "replace") if offset else None
             return Image(format="qcow2", virtual_bytes=size, backing_file=backing)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -199,8 +199,17 @@ def plan_prune(orders: Iterable[SliceOrder], have: Host) -> Prune:
     )
 
 
-def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restart: bool) -> VmPlan:
+def plan(
+    orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restart: bool, unheld: Collection[str] = ()
+) -> VmPlan:
     """What makes the host's VMs those of the order.
+
+    Args:
+        orders: the slices.
+        have: what the host has of their VMs.
+        settings: how VMs are run.
+        restart: whether VMs that need it are started anew.
+        unheld: taps that no process has open. A VM that runs and was started with one of these holds what was deleted.
 
     A VM that runs and needs a restart which is not allowed keeps its files as well. They are written together
     and only for a start, so a VM that comes back after a crash is the one that its tenant was running, with
@@ -214,7 +223,7 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
     vms = all_vms(orders)
     check(vms)
     live = [vm for vm in vms if _is_live(vm, have)]
-    reasons = {vm: why for vm in live if vm.running and (why := _reasons(vm, have, settings))}
+    reasons = {vm: why for vm in live if vm.running and (why := _reasons(vm, have, settings, unheld))}
     fixed = [vm for vm in reasons if not restart]
     down = {vm: _links_down(vm, have, settings) for vm in fixed}
     texts = [
@@ -282,8 +291,11 @@ def _owned_taps(vm: VM, have: Host, settings: Settings) -> dict[str, str]:
     return {} if text is None else {TAPS: taps_text(text, settings.accounts.uid(vm.slice_id))}
 
 
-def _reasons(vm: VM, have: Host, settings: Settings) -> tuple[str, ...]:
-    return restart_reasons(_started(vm, have, settings), as_started(vm, settings))
+def _reasons(vm: VM, have: Host, settings: Settings, unheld: Collection[str]) -> tuple[str, ...]:
+    started = _started(vm, have, settings)
+    reasons = restart_reasons(started, as_started(vm, settings))
+    nics = [] if started is None else started["interfaces"]
+    return (*reasons, *(f"interface {nic['name']}: its tap was made anew" for nic in nics if nic["tap"] in unheld))
 
 
 def _links_down(vm: VM, have: Host, settings: Settings) -> tuple[str, ...]:

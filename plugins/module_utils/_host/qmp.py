@@ -6,9 +6,14 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from typing import Any, Protocol
 
 from ..errors import SlicesError
+from .sockets import connect
+
+# No answer of QEMU's to what we ask comes near that; who has broken into one is not to fill our memory.
+_LINE_BYTES = 65536
 
 
 class Monitor(Protocol):
@@ -45,9 +50,9 @@ class SocketMonitor:
     def greets(self, path: str) -> bool:
         """See C(Monitor)."""
         try:
-            with self._connect(path) as client, client.makefile("rb") as stream:
-                return "QMP" in json.loads(stream.readline() or b"{}")
-        except (OSError, ValueError):
+            with connect(path, timeout_s=self._timeout_s) as client:
+                return "QMP" in _Lines(client, self._timeout_s).read()
+        except (OSError, ValueError, SlicesError):
             return False
 
     def set_link(self, path: str, device: str, *, up: bool) -> None:
@@ -60,33 +65,46 @@ class SocketMonitor:
 
     def _ask(self, path: str, command: str, arguments: dict[str, Any]) -> None:
         try:
-            with self._connect(path) as client, client.makefile("rwb") as stream:
-                stream.readline()
-                _ask(stream, "qmp_capabilities", {})
-                _ask(stream, command, arguments)
+            with connect(path, timeout_s=self._timeout_s) as client:
+                _Lines(client, self._timeout_s).read()
+                self._tell(client, "qmp_capabilities", {})
+                self._tell(client, command, arguments)
         except (OSError, ValueError) as error:
             raise SlicesError(f"QEMU does not answer at {path}: {error}") from error
 
-    def _connect(self, path: str) -> socket.socket:
-        client = socket.socket(socket.AF_UNIX)
-        client.settimeout(self._timeout_s)
-        try:
-            client.connect(path)
-        except BaseException:
-            client.close()
-            raise
-        return client
+    def _tell(self, client: socket.socket, command: str, arguments: dict[str, Any]) -> None:
+        client.sendall(json.dumps({"execute": command, "arguments": arguments}).encode("ascii") + b"\n")
+        lines = _Lines(client, self._timeout_s)
+        while True:
+            answer = lines.read()
+            if not answer:
+                raise SlicesError(f"QEMU hung up on {command}")
+            if "error" in answer:
+                raise SlicesError(f"QEMU refused {command}: {answer['error'].get('desc')}")
+            if "return" in answer:
+                return  # anything else is an event, which may come at any time
 
 
-def _ask(stream: Any, command: str, arguments: dict[str, Any]) -> None:
-    stream.write(json.dumps({"execute": command, "arguments": arguments}).encode("ascii") + b"\n")
-    stream.flush()
-    while True:
-        line = stream.readline()
-        if not line:
-            raise SlicesError(f"QEMU hung up on {command}")
+class _Lines:
+    """What QEMU says, an object a line, in the time that it has for an answer."""
+
+    def __init__(self, client: socket.socket, timeout_s: float) -> None:
+        self._client = client
+        self._deadline = time.monotonic() + timeout_s
+        self._heard = b""
+
+    def read(self) -> dict[str, Any]:
+        """The next object; an empty one when QEMU hangs up."""
+        while b"\n" not in self._heard:
+            if len(self._heard) > _LINE_BYTES:
+                raise ValueError(f"a line of more than {_LINE_BYTES} bytes")
+            self._client.settimeout(max(self._deadline - time.monotonic(), 0.001))
+            data = self._client.recv(4096)
+            if not data:
+                return {}
+            self._heard += data
+        line, _end, self._heard = self._heard.partition(b"\n")
         answer = json.loads(line)
-        if "error" in answer:
-            raise SlicesError(f"QEMU refused {command}: {answer['error'].get('desc')}")
-        if "return" in answer:
-            return  # anything else is an event, which may come at any time
+        if not isinstance(answer, dict):
+            raise ValueError("a line that is no object")
+        return answer

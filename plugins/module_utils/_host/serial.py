@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..errors import SlicesError
+from .sockets import connect
 
 # A terminal's line takes 4,095 bytes; one byte of the command takes four as an octal escape.
 _CHUNK_BYTES = 200
@@ -216,13 +217,10 @@ def _locked(folder: str, deadline: float) -> Iterator[None]:
 @contextmanager
 def _connected(path: str, deadline: float) -> Iterator[socket.socket]:
     while True:
-        client = socket.socket(socket.AF_UNIX)
-        client.settimeout(max(deadline - time.monotonic(), 0.01))
         try:
-            client.connect(path)
+            client = connect(path, timeout_s=max(deadline - time.monotonic(), 0.01))
             break
         except OSError as error:
-            client.close()
             _pause(deadline, f"cannot connect to {path}: {error}")
     try:
         yield client

@@ -177,6 +177,15 @@ def plan(orders: Iterable[SliceOrder], have: Devices, *, accounts: Accounts, fre
     )
 
 
+def unheld(orders: Iterable[SliceOrder], have: Devices) -> frozenset[str]:
+    """The taps of the order that no process has open: those that are missing, or were made anew under a VM.
+
+    A tap that is down does not tell.
+    """
+    wanted = (nic.tap for vm in all_vms(orders) for nic in vm.interfaces)
+    return frozenset(name for name in wanted if (tap := have.taps.get(name)) is None or (tap.up and not tap.busy))
+
+
 def apply_present(todo: TapPlan, runner: Runner) -> None:
     """Make and mend taps, all in one C(ip -batch -)."""
     lines = []

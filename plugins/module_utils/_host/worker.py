@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Refused
-from . import overlays, qemu, qemu_apply, vnc, wiring
-from .order import SliceOrder, all_vms
+from . import overlays, qemu, qemu_apply, revisions, taps, vnc, wiring
+from .order import SliceOrder, all_vms, slice_ids
 from .overlays import DiskPlan, Disks
 from .qemu_apply import Tools
 from .qemu_config import Settings as VmSettings
@@ -96,7 +96,8 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
         SlicesError: the order does not fit the host.
     """
     orders, accounts = tuple(orders), settings.vms.accounts
-    vms = qemu.plan(orders, have.vms, settings=settings.vms, restart=restart)
+    unheld = taps.unheld(orders, have.wires.devices)
+    vms = qemu.plan(orders, have.vms, settings=settings.vms, restart=restart, unheld=unheld)
     freed = [vm.vm_id for vm, _reasons in vms.restart]
     return Plan(
         disks=overlays.plan(orders, have.disks, accounts=accounts),
@@ -142,8 +143,12 @@ def carry_out(
     restart: bool,
     start_timeout_s: float,
     passwords: Mapping[int, str],
+    dated: Mapping[int, int],
 ) -> tuple[Plan, list[dict[str, Any]], dict[str, float]]:
     """Make the host's share of the slices that of the order.
+
+    Args:
+        dated: by slice the revision of the order, where it has one.
 
     Returns:
         what was planned, what the VMs do, and the seconds that each stage took.
@@ -151,23 +156,26 @@ def carry_out(
     Raises:
         SlicesError: something is not as it should be.
     """
-    orders = tuple(orders)
+    orders, state_dir = tuple(orders), settings.vms.state_dir
     watch = Stopwatch()
-    # The lock is let go before VMs start, which takes longest and disturbs nobody.
-    with wiring.locked(settings.wires):
-        with watch.stage("observe"):
-            have = observe(orders, tools, settings=settings)
-            todo = plan(orders, have, settings=settings, restart=restart)
-        need(todo, passwords)
-        prepare(todo, have, tools, settings=settings, watch=watch)
-    with watch.stage("qemu"):
-        vms = qemu_apply.run(
-            todo.vms,
-            orders,
-            have.vms.units.vms,
-            tools,
-            settings=settings.vms,
-            start_timeout_s=start_timeout_s,
-            passwords=passwords,
-        )
+    with revisions.turn(slice_ids(orders), state_dir=state_dir, kind=revisions.WORKER):
+        # The lock of all is let go before VMs start, which takes longest and disturbs no other slice.
+        with wiring.locked(settings.wires):
+            revisions.refuse_older(dated, state_dir=state_dir, kind=revisions.WORKER)
+            with watch.stage("observe"):
+                have = observe(orders, tools, settings=settings)
+                todo = plan(orders, have, settings=settings, restart=restart)
+            need(todo, passwords)
+            revisions.note(dated, state_dir=state_dir, kind=revisions.WORKER)
+            prepare(todo, have, tools, settings=settings, watch=watch)
+        with watch.stage("qemu"):
+            vms = qemu_apply.run(
+                todo.vms,
+                orders,
+                have.vms.units.vms,
+                tools,
+                settings=settings.vms,
+                start_timeout_s=start_timeout_s,
+                passwords=passwords,
+            )
     return todo, vms, watch.seconds

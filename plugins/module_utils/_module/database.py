@@ -64,7 +64,7 @@ def _restore(module: AnsibleModule, store: Store) -> Outcome:
     else:
         require_admin(present, module.params["acting_user"], store.name)
     wanted = store.read_backup(name)
-    changed = present.to_dict() != wanted.to_dict()
+    changed = present.content() != wanted.content()
     if changed and not module.check_mode:
         store.restore(name)
     return Outcome(
@@ -92,16 +92,16 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
         )
     target = store if params["destination"] is None else store_of(module, params["destination"])
     # Repairs are made in objects that share nothing with what a store has read.
-    meant = Cluster.from_dict(wanted.to_dict()).to_dict()
+    meant = Cluster.from_dict(wanted.to_dict()).content()
     with target.transaction(write=not module.check_mode) as cluster:
         before = Cluster.from_dict(cluster.to_dict())
-        changed = before.to_dict() != meant
-        occupied = target.name != store.name and before.to_dict() != Cluster.initial().to_dict()
+        changed = before.content() != meant
+        occupied = target.name != store.name and before.content() != Cluster.initial().to_dict()
         if changed and occupied and not params["replace"]:
             raise Refused([f"{target.name} is not empty; with replace: true its content would be replaced"])
         if changed:
             cluster.replace(wanted)
-    if changed and not module.check_mode and _read(target).to_dict() != meant:
+    if changed and not module.check_mode and _read(target).content() != meant:
         raise DatabaseError(f"{target.name} does not come back as it was written; {store.name} is as it was")
     return Outcome(
         changed=changed,

@@ -27,9 +27,12 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     chosen = choose(cluster, params)
     before = [line for one in chosen for line in describing.state_lines(one)]
     had_key = displays.has_key(cluster)
-    result = hand_out(cluster, chosen, params["state_dir"])
+    result = hand_out(cluster, chosen)
     after = [line for one in chosen for line in describing.state_lines(one)]
     after += key_lines(cluster, had_key=had_key)
+    if before != after:
+        cluster.revise()
+    result.update(work_orders(cluster, chosen, params["state_dir"]))
     return Outcome(changed=before != after, before=before, after=after, result=result)
 
 
@@ -42,27 +45,36 @@ def _give_up(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         releasing.remove(cluster, one)
     remaining = [one for one in chosen if one.slice_id in cluster.slices]
     after = [line for one in changed if one in remaining for line in describing.slice_lines(one)]
-    return Outcome(bool(changed), before, after, hand_out(cluster, remaining, params["state_dir"]))
+    if changed:
+        cluster.revise()
+    result = {**hand_out(cluster, remaining), **work_orders(cluster, remaining, params["state_dir"])}
+    return Outcome(bool(changed), before, after, result)
 
 
-def hand_out(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[str, Any]:
-    """Return the work orders of slices, whose VMs hosts will hear of from now on.
+def hand_out(cluster: Cluster, slices: Sequence[Slice]) -> dict[str, Any]:
+    """Note that hosts will hear of the slices' VMs from now on, and return what is known of these before that.
 
     Returns:
-        C({work_orders, slice_ids, fingerprints, vms_to_start, recorded, tables}).
+        C({vms_to_start, recorded}).
     """
     if any(vm.status != "deleting" for one in slices for vm in one.vms):
         displays.make_key(cluster)
-    orders = ordering.work_orders(cluster, slices, state_dir)
     recorded = reporting.recorded(slices)
     to_start = [vm.vm_id for one in slices for vm in one.vms if vm.status not in ("running", "deleting")]
     ordering.hand_out(slices)
+    return {"vms_to_start": to_start, "recorded": recorded}
+
+
+def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[str, Any]:
+    """Return the work orders of slices that were handed out, once the cluster has the revision that they are of.
+
+    Returns:
+        C({work_orders, slice_ids, fingerprints, tables}).
+    """
     return {
-        "work_orders": orders,
+        "work_orders": ordering.work_orders(cluster, slices, state_dir),
         "slice_ids": [one.slice_id for one in slices],
         "fingerprints": {str(one.slice_id): ordering.fingerprint(one) for one in slices},
-        "vms_to_start": to_start,
-        "recorded": recorded,
         "tables": [describing.slice_table(one) for one in slices],
     }
 

@@ -93,6 +93,8 @@ def change(cluster: Cluster, part: Part, params: Mapping[str, Any]) -> Outcome:
         want = part.take(want, params)
     after = settling.settle(cluster, want, topology.settings(params), acting_user=acting_user)
     outcome = topology.outcome([(one, after)])
+    if outcome.changed:
+        cluster.revise()
     return Outcome(
         changed=outcome.changed,
         before=outcome.before,

@@ -18,7 +18,7 @@ from ..cluster import Cluster
 from ..errors import Refused
 from ..models import Slice
 from .edge import Outcome
-from .orders import STATE_DIR, choose, described, hand_out, key_lines
+from .orders import STATE_DIR, choose, described, hand_out, key_lines, work_orders
 
 Change = tuple[Optional[Slice], Optional[Slice]]
 _NETWORK = ManagementNetwork()
@@ -80,12 +80,14 @@ def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[st
         raise Refused(dict.fromkeys(reasons))
     stored = [new for _old, new in pairs if new]
     had_key = displays.has_key(cluster)
-    orders = hand_out(cluster, stored, params["state_dir"]) if params["work_orders"] else {}
+    handed = hand_out(cluster, stored) if params["work_orders"] else {}
     done = outcome(pairs)
     made = key_lines(cluster, had_key=had_key)
-    return replace(
-        done, changed=done.changed or bool(made), after=[*done.after, *made], result={**done.result, **orders}
-    )
+    changed = done.changed or bool(made)
+    if changed:
+        cluster.revise()
+    orders = work_orders(cluster, stored, params["state_dir"]) if params["work_orders"] else {}
+    return replace(done, changed=changed, after=[*done.after, *made], result={**done.result, **handed, **orders})
 
 
 def _listed_twice(wants: Sequence[Mapping[str, Any]]) -> list[str]:

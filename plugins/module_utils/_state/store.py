@@ -43,6 +43,8 @@ class Store(Protocol):
     def restore(self, name: str) -> None:
         """Make the version of a backup the present one; the present one is backed up first.
 
+        Its revision is a new one: hosts have seen orders of what it replaces.
+
         Raises:
             DatabaseError: there is no such backup, or it is none.
         """

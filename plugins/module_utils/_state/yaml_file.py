@@ -67,8 +67,9 @@ class YamlFile:
     def restore(self, name: str) -> None:
         """See C(Store.restore). A file that cannot be read any more is backed up and replaced as well."""
         with self._locked():
-            self.read_backup(name)
-            self._write(self.backups.text(name).encode())
+            restored = self.read_backup(name)
+            restored.revise(self._revision())
+            self._write(yaml_text.write(restored.to_dict()))
 
     def _locked(self) -> AbstractContextManager[None]:
         return lock.locked(f"{self.path}.lock", name=self.name, timeout_s=self.lock_timeout_s)
@@ -82,6 +83,12 @@ class YamlFile:
         except (OSError, UnicodeDecodeError) as error:
             raise DatabaseError(f"{self.name} cannot be read: {error}") from error
         return yaml_text.read(text, name=self.name)
+
+    def _revision(self) -> int | None:
+        try:
+            return self._load().revision
+        except DatabaseError:
+            return None
 
     def _write(self, data: bytes) -> None:
         try:

@@ -68,3 +68,25 @@ def test_what_is_changed_in_such_a_file_is_written() -> None:
 def test_a_bad_entry_of_a_worker_is_told() -> None:
     with pytest.raises(FieldError, match=r"workers\.10\.0\.10\.1\.max_vms: int or null is wanted, not str 'ten'"):
         Cluster.from_dict({"workers": {"10.0.10.1": {"max_vms": "ten"}}})
+
+
+def test_a_revision_is_the_time_and_never_goes_back() -> None:
+    held = Cluster()
+    assert held.revision is None
+    held.revise(now_ms=lambda: 5000)
+    assert (held.revision, held.to_dict()["revision"]) == (5000, 5000)
+    held.revise(now_ms=lambda: 4000)
+    assert held.revision == 5001
+    held.revise(7000, None, now_ms=lambda: 4000)
+    assert held.revision == 7001
+    assert "revision" not in held.content()
+    with pytest.raises(FieldError, match=r"revision: int is wanted, not str 'new'"):
+        Cluster.from_dict({"revision": "new"})
+
+
+def test_who_takes_the_place_of_another_is_newer_than_both() -> None:
+    old, new = Cluster(extra={"revision": 10**14}), Cluster(extra={"revision": 10**14 + 5})
+    old.replace(new)
+    assert (old.revision, new.revision) == (10**14 + 6, 10**14 + 5)
+    new.replace(old)
+    assert new.revision == 10**14 + 7

@@ -14,6 +14,8 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 
+from ..module_utils._domain.builders import AHEAD_OF_CLOCKS
+
 MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
 
 
@@ -49,7 +51,7 @@ def ready(control: Control) -> Control:
     control.prepare()
     # Else the first plan makes one, and no other is the same.
     with control.path.open("a") as file:
-        file.write(f"vnc_key: {'k' * 64}\n")
+        file.write(f"vnc_key: {'k' * 64}\nrevision: {AHEAD_OF_CLOCKS}\n")
     return control
 
 
@@ -86,9 +88,9 @@ def test_check_change_again_remove_again(ready: Control, module: str, arguments:
     assert ready.path.read_text() == after
     assert ready.run(module, **{key: arguments[key], "state": "absent"})["changed"]
     assert not ready.run(module, **{key: arguments[key], "state": "absent"})["changed"]
-    assert {line for line in ready.path.read_text().splitlines() if "next_vm_id" not in line} == {
-        line for line in before.splitlines() if "next_vm_id" not in line
-    }
+    counters = ("next_vm_id", "revision")
+    left, first = (yaml.safe_load(text) for text in (ready.path.read_text(), before))
+    assert {**left, **dict.fromkeys(counters)} == {**first, **dict.fromkeys(counters)}
 
 
 def test_one_refusal_in_a_list_stores_nothing(ready: Control) -> None:
@@ -259,3 +261,34 @@ def test_a_broken_database_is_told(ready: Control) -> None:
     result = ready.run("slice_info", all=True)
     assert result["msg"] == (f"database {ready.path}, line 2: did not find expected node content; it is left as it is")
     assert "Traceback" not in json.dumps(result)
+
+
+def revisions(plan: dict[str, Any]) -> set[int]:
+    orders = [*plan["work_orders"]["workers"].values(), plan["work_orders"]["network_node"]]
+    return {one["revision"] for order in orders for one in order["slices"]}
+
+
+def test_an_order_is_as_new_as_the_last_change(ready: Control) -> None:
+    first = ready.run("slice", work_orders=True, **WEB)
+    stored = ready.path.read_text()
+    assert revisions(first) == {AHEAD_OF_CLOCKS + 1}
+    assert revisions(ready.run("slice", work_orders=True, **WEB)) == {AHEAD_OF_CLOCKS + 1}
+    assert revisions(ready.run("slice_plan", names=["web"])) == {AHEAD_OF_CLOCKS + 1}
+    assert ready.path.read_text() == stored
+    ready.run("vm", slice="web", name="vm3", flavor="cirros")
+    assert revisions(ready.run("slice_plan", names=["web"])) == {AHEAD_OF_CLOCKS + 3}, "vm3 was handed out"
+    reports = [{"host": "w", "place": "10.0.10.1", "vms": [{"vm_id": 1001, "state": "running", "pid": "1"}]}]
+    assert ready.run("slice_report", names=["web"], reports=reports)["changed"]
+    assert revisions(ready.run("slice_plan", names=["web"])) == {AHEAD_OF_CLOCKS + 3}
+    foretold = ready.run("slice_plan", check=True, give_up=True, names=["web"])
+    given_up = ready.run("slice_plan", give_up=True, names=["web"])
+    assert revisions(foretold) == revisions(given_up) == {AHEAD_OF_CLOCKS + 4}
+
+
+def test_orders_of_a_restored_database_are_newer_than_all_before(ready: Control) -> None:
+    ready.run("slice", work_orders=True, **WEB)
+    backup = ready.run("database", state="backup")["backup"]
+    ready.run("vm", slice="web", name="vm3", flavor="cirros")
+    assert ready.run("database", state="restore", name=backup)["changed"]
+    assert revisions(ready.run("slice_plan", names=["web"])) == {AHEAD_OF_CLOCKS + 3}
+    assert not ready.run("database", state="restore", name=backup)["changed"]

@@ -79,7 +79,7 @@ REPAIRS = [
 
 def stored(database: str) -> dict[str, Any]:
     with open_store(database, lock_timeout_s=1, backups=1).transaction(write=False) as cluster:
-        return copy.deepcopy(cluster.to_dict())
+        return copy.deepcopy(cluster.content())
 
 
 def change(database: str) -> None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.cloudrepo.slices.plugins.modules import network_services
 
 from ..module_utils._host import modules
@@ -39,3 +41,18 @@ def test_what_is_refused_is_told_and_nothing_is_looked_at(monkeypatch, tmp_path)
     args = {"state_dir": str(tmp_path), "slices": [{"slice_id": 1000, "reservations": [{**ONE, "ip": "x"}]}]}
     result = modules.run(monkeypatch, network_services, FakeRunner(), **args)
     assert result["msg"] == "VM 1001: 'x' is not an IPv4 address"
+
+
+def test_a_late_order_is_refused_before_anything_is_looked_at(monkeypatch, tmp_path):
+    def order(revision: int) -> dict[str, Any]:
+        slices = [{"slice_id": 1000, "revision": revision, "reservations": [ONE]}]
+        return {"state_dir": str(tmp_path), "slices": slices}
+
+    checked = modules.run(monkeypatch, network_services, host(), **order(2_000), _ansible_check_mode=True)
+    assert (checked["changed"], list(tmp_path.iterdir())) == (True, [])
+    assert modules.run(monkeypatch, network_services, host(), **order(2_000))["changed"]
+    for check_mode in (False, True):
+        late = modules.run(
+            monkeypatch, network_services, FakeRunner(), **order(1_000), _ansible_check_mode=check_mode
+        )
+        assert late["msg"].startswith("slice 1000: this work order is as of 1970-01-01T00:00:01.000Z, and this host")

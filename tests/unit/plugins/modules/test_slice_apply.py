@@ -106,3 +106,30 @@ def test_tap_of_another_user_is_made_anew_with_the_restart_of_its_vm(monkeypatch
     line = f"tap tap_1001_eth0: up, group 9999, owner {os.getuid()}"
     assert (line in result["diff"]["after"].splitlines()) == restart
     assert [each["vm_id"] for each in result["restart_required"]] == [1001] * (not restart)
+
+
+def test_a_late_order_is_refused_before_anything_is_looked_at(monkeypatch, tmp_path):
+    def order(revision: int | None) -> dict[str, Any]:
+        args = arguments(tmp_path)
+        args["slices"][0]["revision"] = revision
+        return args
+
+    modules.run(monkeypatch, slice_apply, host(), **order(2_000))
+    for check_mode in (False, True):
+        late = modules.run(
+            monkeypatch, slice_apply, FakeRunner(), **order(1_000), _ansible_check_mode=check_mode
+        )
+        assert late["msg"] == (
+            "slice 9999: this work order is as of 1970-01-01T00:00:01.000Z, and this host has carried out one as of "
+            "1970-01-01T00:00:02.000Z; run the deploy again"
+        )
+    for revision in (2_000, 3_000, None):
+        assert not modules.run(monkeypatch, slice_apply, host(), **order(revision)).get("failed")
+    assert modules.run(monkeypatch, slice_apply, FakeRunner(), **order(2_999))["failed"]
+
+
+def test_an_order_that_lacks_something_is_not_noted(monkeypatch, tmp_path):
+    args = arguments(tmp_path, vm(1001, 100, state_dir=str(tmp_path)))
+    args["slices"][0]["revision"] = 2_000
+    assert modules.run(monkeypatch, slice_apply, host(), **args)["missing_images"]
+    assert not (tmp_path / "revisions/worker").exists()

@@ -22,7 +22,7 @@ from ..module_utils._domain import builders
 # A task with an environment is run as a module, in a process that has it.
 AS_MODULE = {"environment": {"SOME": "thing"}}
 # With a key, which is else made anew for each database, and from which passwords follow.
-DATABASE = {**builders.cluster().to_dict(), "vnc_key": "ab" * 32}
+DATABASE = {**builders.cluster().to_dict(), "vnc_key": "ab" * 32, "revision": builders.AHEAD_OF_CLOCKS}
 TOPOLOGY = {"slices": [builders.topology()], "work_orders": True}
 ALL = {"all": True}
 CALLS: list[tuple[str, dict[str, Any]]] = [

@@ -13,6 +13,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Sli
 
 CHECKSUM = "ab" * 32
 
+AHEAD_OF_CLOCKS = 10**14
+"""A revision after which the next one does not depend on the time: one more each."""
+
 
 def cluster(workers: int = 2, **worker: Any) -> Cluster:
     """Return a new cluster with workers 10.0.10.1 and up, a usable flavor cirros, and a tenant alice (quota 6)."""

@@ -21,7 +21,7 @@ from .fakes import FakeRunner, nic, orders, vm
 TAP = "tap_1001_eth1"
 NUMBERS = {TAP: 1000}
 METER = "meter=1000,kbps,burst,band=type=drop,rate=2000,burst_size=600\n"
-TBF = f"qdisc add dev {TAP} root handle 1: tbf rate 8000000bit burst 20000 limit 120000\n"
+TBF = f"qdisc replace dev {TAP} root handle 1: tbf rate 8000000bit burst 20000 limit 120000\n"
 
 
 def limited(**settings: Any) -> tuple[SliceOrder, ...]:
@@ -49,13 +49,13 @@ def shown(*qdiscs: dict[str, Any]) -> str:
 def test_tc_is_told_of_rate_delay_jitter_and_loss() -> None:
     assert lines(rx_kbps=8000) == [TBF.strip()]
     assert lines(delay_ms=20, jitter_ms=2.5, loss_percent=0.1) == [
-        f"qdisc add dev {TAP} root handle 1: netem limit 10000 delay 20000us 2500us loss random 0.1%"
+        f"qdisc replace dev {TAP} root handle 1: netem limit 10000 delay 20000us 2500us loss random 0.1%"
     ]
-    assert lines(loss_percent=100) == [f"qdisc add dev {TAP} root handle 1: netem limit 10000 loss random 100%"]
-    assert lines(delay_ms=0.5) == [f"qdisc add dev {TAP} root handle 1: netem limit 10000 delay 500us"]
+    assert lines(loss_percent=100) == [f"qdisc replace dev {TAP} root handle 1: netem limit 10000 loss random 100%"]
+    assert lines(delay_ms=0.5) == [f"qdisc replace dev {TAP} root handle 1: netem limit 10000 delay 500us"]
     # What is late goes on to the bucket. A bucket holds some frames, however slow it is, and jumbo ones if they are.
     assert lines(delay_ms=5, rx_kbps=8, mtu=9000) == [
-        f"qdisc add dev {TAP} root handle 1: netem limit 10000 delay 5000us",
+        f"qdisc replace dev {TAP} root handle 1: netem limit 10000 delay 5000us",
         f"qdisc add dev {TAP} parent 1:1 handle 2: tbf rate 8000bit burst 36088 limit 180440",
     ]
     assert lines(tx_kbps=8000, up=False) == []
@@ -154,7 +154,7 @@ def test_another_rate_takes_the_old_away_before_the_ports(tmp_path: Path) -> Non
 
     assert runner.stdins == [f"qdisc del dev {TAP} root\n"]
     limits.finish(todo, runner, bridge="br-int")
-    assert runner.stdins[1] == f"qdisc add dev {TAP} root handle 1: tbf rate 16000000bit burst 40000 limit 240000\n"
+    assert runner.stdins[1] == f"qdisc replace dev {TAP} root handle 1: tbf rate 16000000bit burst 40000 limit 240000\n"
 
 
 def test_what_is_not_asked_for_goes_with_its_files(tmp_path: Path) -> None:
@@ -191,3 +191,18 @@ def test_netem_is_tried_only_where_it_is_asked_for(tmp_path: Path) -> None:
     assert refused.value.reasons == [
         "VM 1001 (vm1): eth1 asks for delay 5 ms, loss 1 %, and the kernel of this host has no netem"
     ]
+
+
+def test_queueing_of_somebody_else_goes(tmp_path):
+    saved = tmp_path / "1000.qdiscs"
+    saved.write_text(TBF)
+    root = {"dev": TAP, "kind": "prio", "handle": "8001:", "root": True, "options": {}}
+    runner = FakeRunner().tell("tc", stdout=shown(root))
+    order = limited()
+    todo = plan(order, limits.observe(order, runner, bridge="br-int", folder=str(tmp_path)))
+    assert todo.before == [f"qdisc of {TAP}: prio"]
+    assert todo.qdiscs == {TAP: (Qdisc(foreign="prio"), NOTHING, 1500)}
+
+    kernels_own = {**root, "kind": "fq_codel", "handle": "0:"}
+    have = limits.observe(order, FakeRunner().tell("tc", stdout=shown(kernels_own)), bridge="b", folder=str(tmp_path))
+    assert not plan(order, have).qdiscs

@@ -50,6 +50,13 @@ def test_anything_else_is_raw(tmp_path):
     assert read_image(str(tmp_path / "b")) is None
 
 
+@pytest.mark.parametrize(("offset", "length"), [(104, 1024), (104, 0xFFFFFFFF), (1 << 63, 10)])
+def test_header_that_points_nowhere_is_an_error(tmp_path, offset, length):
+    (tmp_path / "a").write_bytes(struct.pack(">4sIQIIQ", b"QFI\xfb", 3, offset, length, 16, GIB) + bytes(4096))
+    with pytest.raises(SlicesError, match=rf"names its backing file in {length} bytes from {offset}; the format has"):
+        read_image(str(tmp_path / "a"))
+
+
 def test_cut_header_is_an_error(tmp_path):
     (tmp_path / "a").write_bytes(b"QFI\xfb\0\0")
 

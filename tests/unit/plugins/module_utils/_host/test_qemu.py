@@ -99,6 +99,20 @@ def test_change_that_needs_a_restart_waits_for_leave():
     assert todo.result["restart_required"] == []
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_vm_whose_tap_was_made_anew_waits_for_leave(restart):
+    have = running(orders(vm(1001, 100, None)))
+    # eth2 is new, so that nobody has its tap open is no wonder.
+    order = orders(vm(1001, 100, None, 101))
+    unheld = {"tap_1001_eth1", "tap_1001_eth2"}
+    todo = qemu.plan(order, have, settings=SETTINGS, restart=restart, unheld=unheld)
+
+    why = ("interface eth2 added", "interface eth1: its tap was made anew")
+    assert [reasons for _vm, reasons in (todo.restart if restart else todo.restart_required)] == [why]
+    idle = Host(replace(have.units, vms={}), have.texts, have.passwords)
+    assert qemu.plan(order, idle, settings=SETTINGS, restart=restart, unheld=unheld).restart_required == ()
+
+
 def test_vm_that_runs_as_another_user_waits_for_leave():
     order = orders(vm(1001, 100))
     have = running(order)

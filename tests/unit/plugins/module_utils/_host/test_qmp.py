@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -31,12 +33,16 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
         def talk() -> None:
             client, _address = listener.accept()
-            with listener, client, client.makefile("rw", encoding="utf-8") as stream:
+            # One who does not like what he hears hangs up.
+            with (
+                contextlib.suppress(BrokenPipeError, ConnectionResetError),
+                listener,
+                client,
+                client.makefile("rw", encoding="utf-8") as stream,
+            ):
                 for number, answer in enumerate(answers):
-                    if number and "event" not in answer:
-                        line = stream.readline()
-                        if heard is not None:
-                            heard.append(json.loads(line))
+                    if number and "event" not in answer and (line := stream.readline()) and heard is not None:
+                        heard.append(json.loads(line))
                     stream.write(json.dumps(answer) + "\n")
                     stream.flush()
 
@@ -96,3 +102,43 @@ def test_monitor_that_is_gone_is_an_error(tmp_path, serve):
         SocketMonitor().set_link(str(tmp_path / "nothing.sock"), "nic-eth0", up=False)
     with pytest.raises(SlicesError, match=r"hung up|does not answer"):
         SocketMonitor().set_link(serve(GREETING), "nic-eth0", up=False)
+
+
+def test_monitor_of_somebody_else_is_told_nothing(tmp_path, serve):
+    if os.getuid() != 0:
+        pytest.skip("only root can give a folder to somebody else")
+    path = serve(GREETING, {"return": {}}, {"return": {}})
+    os.chown(tmp_path, 12345, 12345)
+    try:
+        with pytest.raises(SlicesError, match=rf"user 0 listens at {path}, and {tmp_path} belongs to user 12345"):
+            SocketMonitor().set_vnc_password(path, "hMr3kWpa")
+    finally:
+        os.chown(tmp_path, 0, 0)
+
+
+def test_monitor_of_somebody_else_does_not_greet(tmp_path, serve):
+    if os.getuid() != 0:
+        pytest.skip("only root can give a folder to somebody else")
+    path = serve(GREETING)
+    os.chown(tmp_path, 12345, 12345)
+    try:
+        assert not SocketMonitor().greets(path)
+    finally:
+        os.chown(tmp_path, 0, 0)
+
+
+def test_link_in_place_of_the_folder_is_refused(tmp_path, serve):
+    path = serve(GREETING)
+    link = tmp_path / "1002"
+    link.symlink_to(tmp_path)
+    with pytest.raises(SlicesError, match=rf"{link} is no folder"):
+        SocketMonitor().set_link(f"{link}/{os.path.basename(path)}", "nic-eth0", up=False)
+
+
+def test_endless_line_is_no_greeting(serve):
+    assert not SocketMonitor().greets(serve({"QMP": "x" * 100_000}))
+
+
+def test_events_without_end_are_no_answer(serve):
+    with pytest.raises(SlicesError, match=r"hung up|does not answer"):
+        SocketMonitor(timeout_s=0.2).set_link(serve(GREETING, *[{"event": "RESUME"}] * 3), "nic-eth0", up=False)

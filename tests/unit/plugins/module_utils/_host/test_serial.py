@@ -180,3 +180,18 @@ def test_console_of_no_vm_is_an_error(tmp_path):
         serial.open_console(str(tmp_path / "serial.sock"), timeout_s=0.1),
     ):
         pass
+
+
+def test_console_of_somebody_else_is_told_nothing(tmp_path):
+    if os.getuid() != 0:
+        pytest.skip("only root can give a folder to somebody else")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "serial.sock"))
+        listener.listen(1)
+        os.chown(tmp_path, 12345, 12345)
+        with (
+            pytest.raises(SlicesError, match=r"user 0 listens at .*serial\.sock, and .* belongs to user 12345"),
+            serial.open_console(str(tmp_path / "serial.sock"), timeout_s=1),
+        ):
+            pass
+        os.chown(tmp_path, 0, 0)

@@ -189,3 +189,11 @@ def test_tap_of_another_user_is_made_anew_where_its_vm_is_stopped_before():
 
     assert ([old.name for old, _new in todo.recreate], todo.kept) == (["tap_1002_eth0"], ("tap_1001_eth0",))
     assert todo.unplugged == {"tap_1002_eth0"}
+
+
+def test_taps_that_nobody_has_open():
+    machine = vm(1001, None, 100, 101, 102)
+    found = devices(
+        tap("tap_1001_eth0", busy=True), tap("tap_1001_eth1"), tap("tap_1001_eth2", up=False), tap("tap_1002_eth0")
+    )
+    assert taps.unheld(orders(machine), found) == {"tap_1001_eth1", "tap_1001_eth3"}

@@ -1,0 +1,106 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which work orders a host has carried out: one that comes late is not to undo a newer one (docs/decisions/0014).
+
+C(STATE_DIR/revisions) has a file for each kind of order, which holds the highest revision of each slice. It outlives
+the slice, for late orders are for slices that are gone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from typing import Any
+
+from ..errors import Refused, SlicesError
+from . import files
+
+WORKER = "worker"
+NETWORK_NODE = "network_node"
+# The year 9999: what comes after has no date, and would keep every later order out for good.
+_LAST = 253_402_300_799_999
+_KEPT = 1000
+
+
+def read_revisions(slices: Iterable[Mapping[str, Any]]) -> dict[int, int]:
+    """The revisions in a work order, by slice; those of slices that say none are missing.
+
+    Raises:
+        Refused: a number that is no time.
+    """
+    found = {entry["slice_id"]: entry["revision"] for entry in slices if entry.get("revision") is not None}
+    reasons = [
+        f"slice {slice_id}: revision {revision} is not between 1 and {_LAST}"
+        for slice_id, revision in found.items()
+        if not 1 <= revision <= _LAST
+    ]
+    if reasons:
+        raise Refused(reasons)
+    return found
+
+
+def refuse_older(revisions: Mapping[int, int], *, state_dir: str, kind: str) -> None:
+    """Make sure that no newer order of these slices was carried out.
+
+    Raises:
+        Refused: one was; every slice is named.
+        SlicesError: what was carried out cannot be told.
+    """
+    seen = _read(_path(state_dir, kind))
+    reasons = [
+        f"slice {slice_id}: this work order is as of {_time(revision)}, and this host has carried out one as of "
+        f"{_time(seen[slice_id])}; run the deploy again"
+        for slice_id, revision in revisions.items()
+        if seen.get(slice_id, 0) > revision
+    ]
+    if reasons:
+        raise Refused(reasons)
+
+
+def note(revisions: Mapping[int, int], *, state_dir: str, kind: str) -> None:
+    """Remember what is carried out from now on: one that was begun counts as well."""
+    path = _path(state_dir, kind)
+    seen = _read(path)
+    news = {slice_id: revision for slice_id, revision in revisions.items() if revision > seen.get(slice_id, 0)}
+    if news:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        kept = sorted({**seen, **news}.items(), key=lambda each: each[1])[-_KEPT:]
+        files.write_text(path, json.dumps(dict(kept)) + "\n", mode=0o600)
+
+
+@contextmanager
+def turn(slice_ids: Iterable[int], *, state_dir: str, kind: str) -> Iterator[None]:
+    """Keep other orders of the same slices waiting; those of other slices pass."""
+    path = f"{_path(state_dir, kind)}.lock"
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        # A byte is a slice. All take them in one order, so nobody waits for somebody who waits.
+        for slice_id in sorted(slice_ids):
+            fcntl.lockf(handle, fcntl.LOCK_EX, 1, slice_id)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _path(state_dir: str, kind: str) -> str:
+    return f"{state_dir}/revisions/{kind}"
+
+
+def _read(path: str) -> dict[int, int]:
+    try:
+        return {int(slice_id): int(revision) for slice_id, revision in json.loads(files.read_text(path) or "{}").items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise SlicesError(
+            f"{path} does not tell which work orders this host has carried out ({error}); remove it and deploy again",
+            path=path,
+        ) from error
+
+
+def _time(revision: int) -> str:
+    seconds, milliseconds = divmod(revision, 1000)
+    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"

@@ -1,0 +1,97 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import revisions
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
+
+LOCKS = Path("/proc/locks")
+TIME = 1_795_371_735_123
+
+
+def place(tmp_path: Path, kind: str = revisions.WORKER) -> dict[str, Any]:
+    return {"state_dir": str(tmp_path), "kind": kind}
+
+
+def test_a_late_order_is_refused(tmp_path):
+    revisions.note({1000: TIME + 1000, 1003: TIME}, **place(tmp_path))
+    with pytest.raises(Refused) as refused:
+        revisions.refuse_older({1000: TIME, 1003: TIME, 1006: TIME}, **place(tmp_path))
+
+    assert refused.value.reasons == [
+        "slice 1000: this work order is as of 2026-11-22T18:22:15.123Z, and this host has carried out one as of "
+        "2026-11-22T18:22:16.123Z; run the deploy again"
+    ]
+    revisions.refuse_older({1000: TIME}, **place(tmp_path, revisions.NETWORK_NODE))
+
+
+def test_what_is_noted_is_the_highest_and_for_root_alone(tmp_path):
+    revisions.note({1000: TIME}, **place(tmp_path))
+    file = tmp_path / "revisions/worker"
+    before = file.stat().st_mtime_ns
+    revisions.note({1000: TIME - 1}, **place(tmp_path))
+    revisions.note({1000: TIME}, **place(tmp_path))
+
+    assert json.loads(file.read_text()) == {"1000": TIME}
+    assert file.stat().st_mtime_ns == before
+    assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_the_newest_thousand_are_kept(tmp_path):
+    revisions.note({number: number for number in range(1, 1002)}, **place(tmp_path))
+    revisions.note({1: TIME}, **place(tmp_path))
+
+    kept = json.loads((tmp_path / "revisions/worker").read_text())
+    assert (len(kept), kept["1"], "2" in kept, "3" in kept) == (1000, TIME, False, True)
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"1000": null}'])
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path, text):
+    (tmp_path / "revisions").mkdir()
+    (tmp_path / "revisions/worker").write_text(text)
+    with pytest.raises(SlicesError, match=r"revisions/worker does not tell which .*; remove it and deploy again$"):
+        revisions.refuse_older({1000: TIME}, **place(tmp_path))
+
+
+def test_a_revision_is_a_time():
+    slices = [{"slice_id": 1000, "revision": 0}, {"slice_id": 1003}, {"slice_id": 1006, "revision": 1 << 60}]
+    with pytest.raises(Refused) as refused:
+        revisions.read_revisions(slices)
+
+    assert [reason.split(" is ")[0] for reason in refused.value.reasons] == [
+        "slice 1000: revision 0",
+        f"slice 1006: revision {1 << 60}",
+    ]
+    assert revisions.read_revisions([{"slice_id": 1000, "revision": TIME}, {"slice_id": 1003}]) == {1000: TIME}
+
+
+def _take(place: dict[str, Any], slice_ids: set[int], entered: Any) -> None:
+    with revisions.turn(slice_ids, **place):
+        entered.set()
+
+
+def test_orders_of_one_slice_take_turns_and_others_pass(tmp_path):
+    context = multiprocessing.get_context("fork")
+    same, other = context.Event(), context.Event()
+    waiting = context.Process(target=_take, args=(place(tmp_path), {1003, 1000}, same))
+    passing = context.Process(target=_take, args=(place(tmp_path), {1001}, other))
+    with revisions.turn({1000}, **place(tmp_path)):
+        waiting.start()
+        passing.start()
+        assert other.wait(30)
+        passing.join()
+        deadline = time.monotonic() + 30
+        while f"{waiting.pid} " not in "".join(line for line in LOCKS.read_text().splitlines() if "->" in line):
+            assert time.monotonic() < deadline
+        assert not same.is_set()
+    assert same.wait(30)
+    waiting.join()
