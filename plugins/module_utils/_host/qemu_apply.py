@@ -14,7 +14,7 @@ from ..errors import SlicesError
 from . import files, systemd, vnc
 from .files import File
 from .order import VM, SliceOrder, all_vms
-from .qemu import Link, Prune, VmPlan, Write
+from .qemu import Prune, VmPlan, Write
 from .qemu_config import CONSOLE, LINKS_DOWN, Settings, nic_id, qmp_socket
 from .qmp import Monitor
 from .runner import Runner
@@ -125,12 +125,16 @@ def run(
     orders = tuple(orders)
     _change(todo, tools, settings, passwords)
     _start(todo.fresh, tools)
-    faults = _await(todo.fresh, tools, start_timeout_s)
-    faults.update(_plug([link for link in todo.links if link.vm.vm_id not in faults], todo, tools, settings))
+    links = _links(todo)
+    pids, faults = _await(todo.fresh, links, tools, start_timeout_s)
+    faults.update(_plug([vm for vm in links if vm not in todo.fresh], links, tools))
+    _note_links(todo, [vm for vm in links if vm.vm_id not in faults], settings)
     faults.update(_tell_passwords(todo, tools, settings, passwords))
-    if todo.changed or not seen:
-        seen = systemd.look_again([Unit(vm.slice_id, vm.vm_id) for vm in all_vms(orders)], tools.runner)
-    vms = states(orders, seen, faults)
+    fresh = {vm.vm_id: Unit(vm.slice_id, vm.vm_id, "active", pids[vm.vm_id]) for vm in todo.fresh if vm.vm_id in pids}
+    # What answers runs, and what nobody touched is as it was.
+    known = {**{vm_id: unit for vm_id, unit in seen.items() if vm_id not in _touched(todo)}, **fresh}
+    others = [Unit(vm.slice_id, vm.vm_id) for vm in all_vms(orders) if vm.vm_id not in known]
+    vms = states(orders, {**known, **systemd.look_again(others, tools.runner)}, faults)
     if faults:
         raise SlicesError("\n".join(faults.values()), changed=todo.changed, vms=vms, **todo.result)
     return vms
@@ -145,9 +149,8 @@ def _change(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[i
     runner = tools.runner
     if todo.halt:
         runner.run(["systemctl", "stop", "--", *_names(todo.halt)])
-    # The carrier of a VM is noted once it is changed, so that a change that failed is tried again.
-    plugged = {link.vm.vm_id for link in todo.links}
-    writes = [write for write in todo.writes if write.name != LINKS_DOWN or write.vm.vm_id not in plugged]
+    plugged = {link.vm for link in todo.links}
+    writes = [write for write in todo.writes if write.name != LINKS_DOWN or write.vm not in plugged]
     secrets = [new for new in todo.passwords if not new.live]
     files.write_all(
         [
@@ -176,19 +179,45 @@ def _start(vms: Sequence[VM], tools: Tools) -> None:
         tools.runner.run(["systemctl", "start", "--", *_names(vms)], check=False)
 
 
-def _await(vms: Sequence[VM], tools: Tools, timeout_s: float) -> dict[int, str]:
-    """Wait until each VM's monitor answers or its unit has failed for good."""
-    if not vms:
-        return {}
+def _touched(todo: VmPlan) -> set[int]:
+    return {vm.vm_id for vm in (*todo.fresh, *todo.halt)}
+
+
+def _links(todo: VmPlan) -> dict[VM, dict[str, bool]]:
+    """By VM the NICs whose carrier changes, each with whether it shall have one."""
+    links: dict[VM, dict[str, bool]] = {}
+    for link in todo.links:
+        links.setdefault(link.vm, {})[nic_id(link.interface)] = link.up
+    return links
+
+
+def _await(
+    vms: Sequence[VM], links: Mapping[VM, Mapping[str, bool]], tools: Tools, timeout_s: float
+) -> tuple[dict[int, int], dict[int, str]]:
+    """Wait until each VM's monitor answers, and is told of its NICs' carriers, or its unit has failed for good.
+
+    Returns:
+        by VM the pid of the QEMU that answered, and by VM what is wrong.
+    """
     clock = tools.clock
     deadline = clock.now() + timeout_s
     waiting = {vm.vm_id: vm for vm in vms}
+    pids: dict[int, int] = {}
+    faults: dict[int, str] = {}
     failed: list[VM] = []
     # Those that have just been started have not failed yet, and a look at them all costs more than they still need.
     look_at = clock.now() + _LOOK_EVERY_S
-    while True:
-        for vm_id in [vm_id for vm_id in waiting if tools.monitor.greets(qmp_socket(vm_id))]:
-            del waiting[vm_id]
+    while waiting:
+        for vm in list(waiting.values()):
+            try:
+                pid = tools.monitor.plug(qmp_socket(vm.vm_id), links.get(vm, {}))
+            except SlicesError as error:
+                faults[vm.vm_id] = _refusal(vm, error)
+                del waiting[vm.vm_id]
+                continue
+            if pid is not None:
+                pids[vm.vm_id] = pid
+                del waiting[vm.vm_id]
         if not waiting or clock.now() >= deadline:
             break
         if clock.now() >= look_at:
@@ -198,27 +227,28 @@ def _await(vms: Sequence[VM], tools: Tools, timeout_s: float) -> dict[int, str]:
             look_at = clock.now() + _LOOK_EVERY_S
         clock.sleep(_PAUSE_S)
     late = f"its monitor did not answer within {timeout_s:g} s"
-    faults = {vm.vm_id: _fault(vm, "it ended", tools, tail=i < _JOURNALS) for i, vm in enumerate(failed)}
+    faults.update({vm.vm_id: _fault(vm, "it ended", tools, tail=i < _JOURNALS) for i, vm in enumerate(failed)})
     faults.update({vm_id: _fault(vm, late, tools, tail=i < _JOURNALS) for i, (vm_id, vm) in enumerate(waiting.items())})
-    return faults
+    return pids, faults
 
 
-def _plug(links: Iterable[Link], todo: VmPlan, tools: Tools, settings: Settings) -> dict[int, str]:
+def _plug(vms: Iterable[VM], links: Mapping[VM, Mapping[str, bool]], tools: Tools) -> dict[int, str]:
+    """Change carriers of VMs that run on, and return by VM what is wrong."""
     faults = {}
-    by_vm: dict[int, list[Link]] = {}
-    for link in links:
-        by_vm.setdefault(link.vm.vm_id, []).append(link)
-    notes = {write.vm.vm_id: write for write in todo.writes if write.name == LINKS_DOWN}
-    for vm_id, changes in by_vm.items():
+    for vm in vms:
+        path = qmp_socket(vm.vm_id)
         try:
-            for link in changes:
-                tools.monitor.set_link(qmp_socket(vm_id), nic_id(link.interface), up=link.up)
+            if tools.monitor.plug(path, links[vm]) is None:
+                raise SlicesError(f"QEMU does not answer at {path}")
         except SlicesError as error:
-            faults[vm_id] = f"VM {vm_id} ({changes[0].vm.name}): {error.message}"
-            continue
-        if vm_id in notes:
-            files.write_all([_file(notes[vm_id], settings)])
+            faults[vm.vm_id] = _refusal(vm, error)
     return faults
+
+
+def _note_links(todo: VmPlan, vms: Iterable[VM], settings: Settings) -> None:
+    """Note carriers once they are changed, so that a change which failed is tried again."""
+    notes = {write.vm: write for write in todo.writes if write.name == LINKS_DOWN}
+    files.write_all([_file(notes[vm], settings) for vm in vms if vm in notes])
 
 
 def _tell_passwords(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[int, str]) -> dict[int, str]:
@@ -229,7 +259,7 @@ def _tell_passwords(todo: VmPlan, tools: Tools, settings: Settings, passwords: M
         try:
             vnc.tell(new, passwords, tools.monitor)
         except SlicesError as error:
-            faults[new.vm.vm_id] = f"VM {new.vm.vm_id} ({new.vm.name}): {error.message}"
+            faults[new.vm.vm_id] = _refusal(new.vm, error)
             continue
         files.write_all([vnc.note(new, settings=settings)])
     return faults
@@ -248,6 +278,10 @@ def _console(vm: VM, settings: Settings) -> Iterable[File]:
     path, account = f"{settings.folder(vm.vm_id)}/{CONSOLE}", settings.accounts.of(vm.slice_id)
     if not os.path.exists(path):
         yield files.text_file(path, "", mode=0o640, uid=account.uid, gid=account.gid)
+
+
+def _refusal(vm: VM, error: SlicesError) -> str:
+    return f"VM {vm.vm_id} ({vm.name}): {error.message}"
 
 
 def _fault(vm: VM, what: str, tools: Tools, *, tail: bool) -> str:

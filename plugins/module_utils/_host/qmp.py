@@ -7,10 +7,12 @@ from __future__ import annotations
 import json
 import socket
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from ..errors import SlicesError
-from .sockets import connect
+from .sockets import connect, pid_of
 
 # No answer of QEMU's to what we ask comes near that; who has broken into one is not to fill our memory.
 _LINE_BYTES = 65536
@@ -19,14 +21,18 @@ _LINE_BYTES = 65536
 class Monitor(Protocol):
     """The monitors of the host's VMs, each known by the path of its socket."""
 
-    def greets(self, path: str) -> bool:
-        """Whether QEMU's main loop answers there."""
+    def plug(self, path: str, links: Mapping[str, bool]) -> int | None:
+        """Give NICs carrier, or take it.
 
-    def set_link(self, path: str, device: str, *, up: bool) -> None:
-        """Give a NIC carrier, or take it.
+        Args:
+            path: the monitor.
+            links: by NIC whether it shall have carrier; none to see only whether QEMU's main loop answers.
+
+        Returns:
+            the pid of the QEMU, nothing where none answers.
 
         Raises:
-            SlicesError: QEMU does not answer or refuses.
+            SlicesError: QEMU refuses.
         """
 
     def set_vnc_password(self, path: str, password: str) -> None:
@@ -47,30 +53,33 @@ class SocketMonitor:
     def __init__(self, *, timeout_s: float = 10) -> None:
         self._timeout_s = timeout_s
 
-    def greets(self, path: str) -> bool:
+    def plug(self, path: str, links: Mapping[str, bool]) -> int | None:
         """See C(Monitor)."""
         try:
-            with connect(path, timeout_s=self._timeout_s) as client:
-                return "QMP" in _Lines(client, self._timeout_s).read()
-        except (OSError, ValueError, SlicesError):
-            return False
-
-    def set_link(self, path: str, device: str, *, up: bool) -> None:
-        """See C(Monitor)."""
-        self._ask(path, "set_link", {"name": device, "up": up})
+            with self._greeted(path) as client:
+                if links:
+                    self._tell(client, "qmp_capabilities", {})
+                for name, up in links.items():
+                    self._tell(client, "set_link", {"name": name, "up": up})
+                return pid_of(client)
+        except (OSError, ValueError):
+            return None
 
     def set_vnc_password(self, path: str, password: str) -> None:
         """See C(Monitor)."""
-        self._ask(path, "set_password", {"protocol": "vnc", "password": password})
-
-    def _ask(self, path: str, command: str, arguments: dict[str, Any]) -> None:
         try:
-            with connect(path, timeout_s=self._timeout_s) as client:
-                _Lines(client, self._timeout_s).read()
+            with self._greeted(path) as client:
                 self._tell(client, "qmp_capabilities", {})
-                self._tell(client, command, arguments)
+                self._tell(client, "set_password", {"protocol": "vnc", "password": password})
         except (OSError, ValueError) as error:
             raise SlicesError(f"QEMU does not answer at {path}: {error}") from error
+
+    @contextmanager
+    def _greeted(self, path: str) -> Iterator[socket.socket]:
+        with connect(path, timeout_s=self._timeout_s) as client:
+            if "QMP" not in _Lines(client, self._timeout_s).read():
+                raise ValueError("no greeting")
+            yield client
 
     def _tell(self, client: socket.socket, command: str, arguments: dict[str, Any]) -> None:
         client.sendall(json.dumps({"execute": command, "arguments": arguments}).encode("ascii") + b"\n")

@@ -36,11 +36,22 @@ def connect(path: str, *, timeout_s: float) -> socket.socket:
     return client
 
 
+def pid_of(client: socket.socket) -> int:
+    """The process that listens at the other end."""
+    return _listener(client)[0]
+
+
+def _listener(client: socket.socket) -> tuple[int, int]:
+    """Pid and uid of who listens at the other end."""
+    pid, uid, _gid = _CREDENTIALS.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return pid, uid
+
+
 def _need_owner(client: socket.socket, path: str) -> None:
     folder = os.path.dirname(path)
     info = os.lstat(folder)
     if not stat.S_ISDIR(info.st_mode):
         raise SlicesError(f"{folder} is no folder, so nobody knows whose {path} is")
-    _pid, uid, _gid = _CREDENTIALS.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    _pid, uid = _listener(client)
     if uid != info.st_uid:
         raise SlicesError(f"user {uid} listens at {path}, and {folder} belongs to user {info.st_uid}")

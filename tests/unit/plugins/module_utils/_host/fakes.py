@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
@@ -64,26 +64,26 @@ class FakeRunner:
 
 
 class FakeMonitor:
-    """Monitors of VMs: those in C(answering) greet, after as many tries as they are told."""
+    """Monitors of VMs: those in C(answering) answer after as many tries as they are told, or always without it."""
+
+    PID = 4821
 
     def __init__(self, answering: dict[str, int] | None = None, *, refusing: Sequence[str] = ()) -> None:
         self.links: list[tuple[str, str, bool]] = []
         self.passwords: list[tuple[str, str]] = []
-        self._tries = dict(answering or {})
+        self._tries = answering
         self._refusing = refusing
 
-    def greets(self, path: str) -> bool:
+    def plug(self, path: str, links: Mapping[str, bool]) -> int | None:
         """See C(Monitor)."""
-        if path not in self._tries:
-            return False
-        self._tries[path] -= 1
-        return self._tries[path] < 0
-
-    def set_link(self, path: str, device: str, *, up: bool) -> None:
-        """See C(Monitor)."""
+        if self._tries is not None:
+            self._tries[path] = self._tries.get(path, 1_000_000) - 1
+            if self._tries[path] >= 0:
+                return None
         if path in self._refusing:
-            raise SlicesError(f"QEMU does not answer at {path}")
-        self.links.append((path, device, up))
+            raise SlicesError(f"QEMU refused {path}")
+        self.links += [(path, name, up) for name, up in links.items()]
+        return self.PID
 
     def set_vnc_password(self, path: str, password: str) -> None:
         """See C(Monitor)."""

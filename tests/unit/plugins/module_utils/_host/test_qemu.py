@@ -310,18 +310,17 @@ def test_starting_is_a_call_for_each_kind(tmp_path):
     order = orders(*(vm(vm_id, 100, state_dir=str(tmp_path)) for vm_id in (1001, 1002)), state_dir=str(tmp_path))
     for vm_id in (1001, 1002):
         (tmp_path / f"vms/{vm_id}").mkdir(parents=True)
-    runner = FakeRunner().tell("systemctl")
-    runner.tell("systemctl", "show", stdout=shown(1001, "activating"))
-    runner.tell("systemctl", "show", stdout=shown(1001, "active", 11) + shown(1002, "active", 12))
+    runner = FakeRunner().tell("systemctl").tell("systemctl", "show", stdout=shown(1001, "activating"))
     vms = carry_out(tmp_path, order, Host(), runner, FakeMonitor({QMP: 30, "/run/cloudrepo/1002/qmp.sock": 0}))
 
     names = ["cloudrepo-1000@1001.service", "cloudrepo-1000@1002.service"]
     assert [argv for argv in runner.argvs if argv[1] != "show"] == [["systemctl", "start", "--", *names]]
     assert systemd.enabled_names(str(tmp_path)) == names
     assert [(each["state"], each["pid"], each["message"]) for each in vms] == [
-        ("running", "11", None),
-        ("running", "12", None),
+        ("running", str(FakeMonitor.PID), None),
+        ("running", str(FakeMonitor.PID), None),
     ]
+    assert [argv[argv.index("--") + 1 :] for argv in runner.argvs if argv[1] == "show"] == [names[:1]]
     folder = tmp_path / "vms/1001"
     modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
     assert modes == {
@@ -407,9 +406,13 @@ def test_carrier_is_noted_once_it_is_changed(tmp_path):
     have = moved(have, tmp_path)
     runner = FakeRunner().tell("systemctl", "show", stdout=shown(1001, "active", 4821))
 
-    with pytest.raises(SlicesError, match="QEMU does not answer"):
-        carry_out(tmp_path, order, have, runner, FakeMonitor(refusing=[QMP]))
-    assert not note.exists()
+    for monitor, wrong in (
+        (FakeMonitor({QMP: 1}), "QEMU does not answer at"),
+        (FakeMonitor(refusing=[QMP]), "refused"),
+    ):
+        with pytest.raises(SlicesError, match=rf"VM 1001 \(vm1\): .*{wrong}"):
+            carry_out(tmp_path, order, have, runner, monitor)
+        assert not note.exists()
 
     monitor = FakeMonitor()
     carry_out(tmp_path, order, have, runner, monitor)
@@ -430,6 +433,16 @@ def test_carrier_of_a_new_vm_goes_when_its_monitor_answers(tmp_path):
     assert at_start == [False]
     assert monitor.links == [(QMP, "nic-eth0", False)]
     assert note.read_text() == "nic-eth0\n"
+
+
+def test_new_vm_that_refuses_to_lose_a_carrier_is_an_error(tmp_path):
+    order = orders(vm(1001, None, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    (tmp_path / "vms/1001").mkdir(parents=True)
+    runner = FakeRunner().tell("systemctl").tell("systemctl", "show", stdout=shown(1001, "active", 4821))
+    with pytest.raises(SlicesError, match=r"VM 1001 \(vm1\): QEMU refused") as failed:
+        carry_out(tmp_path, order, Host(), runner, FakeMonitor(refusing=[QMP]))
+    assert [each["state"] for each in failed.value.fields["vms"]] == ["error"]
+    assert not (tmp_path / "vms/1001/links_down").exists()
 
 
 def test_vm_without_a_folder_is_an_error(tmp_path):

@@ -58,23 +58,24 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 GREETING = {"QMP": {"version": {}}}
 
 
-def test_greeting_is_heard(serve):
-    assert SocketMonitor().greets(serve(GREETING))
+def test_one_who_greets_is_known_by_the_pid(serve):
+    assert SocketMonitor().plug(serve(GREETING), {}) == os.getpid()
 
 
-def test_silence_is_no_greeting(tmp_path, serve):
-    assert not SocketMonitor().greets(str(tmp_path / "nothing.sock"))
-    assert not SocketMonitor().greets(serve())
+def test_silence_is_no_answer(tmp_path, serve):
+    assert SocketMonitor().plug(str(tmp_path / "nothing.sock"), {}) is None
+    assert SocketMonitor().plug(serve(), {}) is None
 
 
 def test_carrier_is_taken(serve):
     heard: list[Any] = []
-    path = serve(GREETING, {"return": {}}, {"event": "RESUME"}, {"return": {}}, heard=heard)
-    SocketMonitor().set_link(path, "nic-eth0", up=False)
+    path = serve(GREETING, {"return": {}}, {"event": "RESUME"}, {"return": {}}, {"return": {}}, heard=heard)
+    assert SocketMonitor().plug(path, {"nic-eth0": False, "nic-eth1": True}) == os.getpid()
 
     assert heard == [
         {"execute": "qmp_capabilities", "arguments": {}},
         {"execute": "set_link", "arguments": {"name": "nic-eth0", "up": False}},
+        {"execute": "set_link", "arguments": {"name": "nic-eth1", "up": True}},
     ]
 
 
@@ -94,14 +95,14 @@ def test_refusal_of_a_password_does_not_tell_it(serve):
 def test_refusal_is_an_error(serve):
     path = serve(GREETING, {"return": {}}, {"error": {"desc": "Device 'nic-eth0' not found"}})
     with pytest.raises(SlicesError, match="Device 'nic-eth0' not found"):
-        SocketMonitor().set_link(path, "nic-eth0", up=False)
+        SocketMonitor().plug(path, {"nic-eth0": False})
 
 
 def test_monitor_that_is_gone_is_an_error(tmp_path, serve):
     with pytest.raises(SlicesError, match="does not answer"):
-        SocketMonitor().set_link(str(tmp_path / "nothing.sock"), "nic-eth0", up=False)
+        SocketMonitor().set_vnc_password(str(tmp_path / "nothing.sock"), "hMr3kWpa")
     with pytest.raises(SlicesError, match=r"hung up|does not answer"):
-        SocketMonitor().set_link(serve(GREETING), "nic-eth0", up=False)
+        SocketMonitor().set_vnc_password(serve(GREETING), "hMr3kWpa")
 
 
 def test_monitor_of_somebody_else_is_told_nothing(tmp_path, serve):
@@ -111,18 +112,7 @@ def test_monitor_of_somebody_else_is_told_nothing(tmp_path, serve):
     os.chown(tmp_path, 12345, 12345)
     try:
         with pytest.raises(SlicesError, match=rf"user 0 listens at {path}, and {tmp_path} belongs to user 12345"):
-            SocketMonitor().set_vnc_password(path, "hMr3kWpa")
-    finally:
-        os.chown(tmp_path, 0, 0)
-
-
-def test_monitor_of_somebody_else_does_not_greet(tmp_path, serve):
-    if os.getuid() != 0:
-        pytest.skip("only root can give a folder to somebody else")
-    path = serve(GREETING)
-    os.chown(tmp_path, 12345, 12345)
-    try:
-        assert not SocketMonitor().greets(path)
+            SocketMonitor().plug(path, {"nic-eth0": False})
     finally:
         os.chown(tmp_path, 0, 0)
 
@@ -132,13 +122,13 @@ def test_link_in_place_of_the_folder_is_refused(tmp_path, serve):
     link = tmp_path / "1002"
     link.symlink_to(tmp_path)
     with pytest.raises(SlicesError, match=rf"{link} is no folder"):
-        SocketMonitor().set_link(f"{link}/{os.path.basename(path)}", "nic-eth0", up=False)
+        SocketMonitor().plug(f"{link}/{os.path.basename(path)}", {"nic-eth0": False})
 
 
 def test_endless_line_is_no_greeting(serve):
-    assert not SocketMonitor().greets(serve({"QMP": "x" * 100_000}))
+    assert SocketMonitor().plug(serve({"QMP": "x" * 100_000}), {}) is None
 
 
 def test_events_without_end_are_no_answer(serve):
     with pytest.raises(SlicesError, match=r"hung up|does not answer"):
-        SocketMonitor(timeout_s=0.2).set_link(serve(GREETING, *[{"event": "RESUME"}] * 3), "nic-eth0", up=False)
+        SocketMonitor(timeout_s=0.2).set_vnc_password(serve(GREETING, *[{"event": "RESUME"}] * 3), "hMr3kWpa")
