@@ -77,7 +77,7 @@ from ansible.plugins.connection import ConnectionBase
 from ansible.plugins.loader import connection_loader
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import errors
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import serial
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import serial, sockets
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import serial_socket
 
 # What the worker runs of ours, under names that keep their relative imports true.
@@ -85,6 +85,7 @@ SHIPPED: tuple[tuple[str, ModuleType | None], ...] = (
     ("console", None),
     ("console.errors", errors),
     ("console._host", None),
+    ("console._host.sockets", sockets),
     ("console._host.serial", serial),
 )
 _PROGRAM = r"""

@@ -93,7 +93,9 @@ def _path(state_dir: str, kind: str) -> str:
 
 def _read(path: str) -> dict[int, int]:
     try:
-        return {int(slice_id): int(revision) for slice_id, revision in json.loads(files.read_text(path) or "{}").items()}
+        return {
+            int(slice_id): int(revision) for slice_id, revision in json.loads(files.read_text(path) or "{}").items()
+        }
     except (AttributeError, TypeError, ValueError) as error:
         raise SlicesError(
             f"{path} does not tell which work orders this host has carried out ({error}); remove it and deploy again",

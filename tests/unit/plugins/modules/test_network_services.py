@@ -52,7 +52,5 @@ def test_a_late_order_is_refused_before_anything_is_looked_at(monkeypatch, tmp_p
     assert (checked["changed"], list(tmp_path.iterdir())) == (True, [])
     assert modules.run(monkeypatch, network_services, host(), **order(2_000))["changed"]
     for check_mode in (False, True):
-        late = modules.run(
-            monkeypatch, network_services, FakeRunner(), **order(1_000), _ansible_check_mode=check_mode
-        )
+        late = modules.run(monkeypatch, network_services, FakeRunner(), **order(1_000), _ansible_check_mode=check_mode)
         assert late["msg"].startswith("slice 1000: this work order is as of 1970-01-01T00:00:01.000Z, and this host")

@@ -116,9 +116,7 @@ def test_a_late_order_is_refused_before_anything_is_looked_at(monkeypatch, tmp_p
 
     modules.run(monkeypatch, slice_apply, host(), **order(2_000))
     for check_mode in (False, True):
-        late = modules.run(
-            monkeypatch, slice_apply, FakeRunner(), **order(1_000), _ansible_check_mode=check_mode
-        )
+        late = modules.run(monkeypatch, slice_apply, FakeRunner(), **order(1_000), _ansible_check_mode=check_mode)
         assert late["msg"] == (
             "slice 9999: this work order is as of 1970-01-01T00:00:01.000Z, and this host has carried out one as of "
             "1970-01-01T00:00:02.000Z; run the deploy again"
