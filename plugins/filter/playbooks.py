@@ -108,7 +108,7 @@ def host_reports(
     for name in groups.get("workers", ()):
         host = hostvars[name]
         place = worker_address(host)
-        failure = _failure(host, "slice_applied") if place in registered else _stranger(place)
+        failure = _failure(host, "worker_failure", "slice_applied") if place in registered else _stranger(place)
         vms = (host.get("slice_applied") or {}).get("vms") or ()
         reports.append(
             {
@@ -119,7 +119,7 @@ def host_reports(
             }
         )
     for name in groups.get("network_node", ()):
-        failure = _failure(hostvars[name], "network_node_reserved")
+        failure = _failure(hostvars[name], "network_node_failure", "network_node_reserved")
         reports.append({"host": name, "place": "network_node", "failure": failure, "vms": []})
     return reports
 
@@ -143,9 +143,9 @@ def _stranger(address: str) -> str:
     )
 
 
-def _failure(host: Mapping[str, Any], result: str) -> str | None:
-    if host.get("work_order_failure"):
-        return str(host["work_order_failure"])
+def _failure(host: Mapping[str, Any], kept: str, result: str) -> str | None:
+    if host.get(kept):
+        return str(host[kept])
     # What cannot be reached has a result as well.
     said = host.get(result) or {"unreachable": True}
     if said.get("unreachable"):

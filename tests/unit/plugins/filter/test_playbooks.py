@@ -75,7 +75,7 @@ def vms(*running: int) -> dict[str, Any]:
 def test_reports_tell_success_failure_and_silence() -> None:
     hostvars = {
         "w1": {"ansible_host": "10.0.10.1", "slice_applied": vms(1001)},
-        "w2": {"ansible_host": "10.0.10.2", "work_order_failure": "disk full", "slice_applied": vms()},
+        "w2": {"ansible_host": "10.0.10.2", "worker_failure": "disk full", "slice_applied": vms()},
         "w3": {"ansible_host": "10.0.10.3"},
         "w4": {"ansible_host": "10.0.10.4"},
         "n": {"ansible_host": "10.0.10.9", "network_node_reserved": {"changed": False}},
@@ -101,6 +101,15 @@ def test_reports_tell_success_failure_and_silence() -> None:
             "vms": [],
         },
         {"host": "n", "place": "network_node", "failure": None, "vms": []},
+    ]
+
+
+def test_one_host_that_is_both_fails_at_what_failed_alone() -> None:
+    hostvars = {"a": {"ansible_host": "10.0.10.1", "network_node_failure": "no route", "slice_applied": vms(1001)}}
+    reports = playbooks.host_reports(hostvars, {"workers": ["a"], "network_node": ["a"]}, ["10.0.10.1"])
+    assert [(report["place"], report["failure"]) for report in reports] == [
+        ("10.0.10.1", None),
+        ("network_node", "no route"),
     ]
 
 
