@@ -178,6 +178,19 @@ def test_action_groups_hold_every_module_once():
     assert sorted(grouped) == MODULES
 
 
+def test_the_example_inventory_is_accepted_and_makes_what_the_readme_asks_for(monkeypatch):
+    example = yaml.safe_load((ROOT / "inventory/example/group_vars/all.yml").read_text(encoding="utf-8"))
+    for module in ("flavor", "user"):
+        result = arguments_of(module, monkeypatch).validate({f"{module}s": example[f"cloudrepo_{module}s"]})
+        assert result.error_messages == []
+    quickstart = (ROOT / "playbooks/topologies/quickstart.yml").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    read = [yaml.safe_load(text) for text in (quickstart, *blocks)]
+    asked = {vm["flavor"] for each in read for one in each.get("slices", ()) for vm in one["vms"]}
+    for offered in (example, *(each for each in read if "cloudrepo_flavors" in each)):
+        assert asked <= {flavor["name"] for flavor in offered["cloudrepo_flavors"]}
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_role_arguments_are_its_defaults(role):
     folder = ROOT / "roles" / role
