@@ -5,7 +5,8 @@
 Up to 50 hosts are addresses of one worker of the benchmark's lab: each has a connection and folders of its own, and
 runs the modules as they are; only the programs that these call are fakes, which write down what they are told and
 answer from a recording. The hosts' work shares the machine with the controller, so the controller's own CPU time and
-memory count more than wall time.
+memory count more than wall time. A whole run writes simulation.json beside this file; a run of fewer cases writes
+.ansible/bench/simulation.json only.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 import profile_deploy
 import report
 from lab import FOLDER, HERE, PREFIX, WORKERS, Lab, topologies
-from measuring import CannotMeasure, Memory, memory_mib, run
+from measuring import ROOT, CannotMeasure, Memory, memory_mib, run
 
 HOST = WORKERS[0]
 FIRST_ADDRESS = "10.0.10.101"
@@ -53,6 +54,9 @@ def main() -> None:
     )
     parser.add_argument("--keep-lab", action="store_true", help="do not take the lab away at the end")
     options = parser.parse_args()
+    whole = set(options.cases) == set(CASES)
+    file = (HERE if whole else ROOT / ".ansible/bench") / "simulation.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
     lab = Lab()
     lab.up()
     simulation = Simulation(lab)
@@ -62,10 +66,10 @@ def main() -> None:
         figures = simulation.measure(workers, vms, forks)
         found.append(figures)
         print(json.dumps(figures), flush=True)
-        (HERE / "simulation.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     simulation.down()
     print(table(found))
-    if {(one["workers"], one["vms"], one["forks"]) for one in found} == set(CASES):
+    if whole:
         report.replace_part("simulated", table(found))
     if not options.keep_lab:
         lab.down()

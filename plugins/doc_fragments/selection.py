@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options whose argument spec is C(SELECTION_ARGUMENTS) in C(module_utils/_module/topology.py)."""
+    """The options whose argument spec is C(SELECTION_ARGUMENTS) in C(module_utils/_module/orders.py)."""
 
     DOCUMENTATION = r"""
 options:

@@ -38,6 +38,11 @@ options:
           - The network node's address in it.
         type: str
         default: 10.60.7.1
+      dhcp_server:
+        description:
+          - The DHCP server's address in it.
+        type: str
+        default: 10.60.7.2
       first_address:
         description:
           - The first address for a VM.

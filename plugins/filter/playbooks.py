@@ -11,23 +11,12 @@ from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import link_prefix
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.ordering import base_image_path
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import WORKER_FIELDS, WORKER_OFFERS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.flows import mac_of
-
-CAPACITY_VARIABLES = (
-    "cores",
-    "ram_gb",
-    "disk_gb",
-    "max_vms",
-    "cpu_overcommit",
-    "ram_overcommit",
-    "schedulable",
-    "trunk_mtu",
-    "netem",
-)
 
 
 def worker_address(host: Mapping[str, Any]) -> str:
-    """Return the address by which a worker is known: its C(worker_ip), or where Ansible reaches it."""
+    """Return the address by which the database knows a worker: its C(worker_ip), or where Ansible reaches it."""
     return str(host.get("worker_ip") or host.get("ansible_host") or host["inventory_hostname"])
 
 
@@ -47,7 +36,9 @@ def worker_records(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if "memtotal_mb" in facts:
             seen["ram_gb"] = round(facts["memtotal_mb"] / 1024, 1)
         seen.update(network_offers(host.get("__worker_offers") or {}))
-        seen.update({name: host[f"worker_{name}"] for name in CAPACITY_VARIABLES if f"worker_{name}" in host})
+        seen.update(
+            {name: host[f"worker_{name}"] for name in (*WORKER_FIELDS, *WORKER_OFFERS) if f"worker_{name}" in host}
+        )
         records.append(seen)
     return records
 
@@ -108,7 +99,7 @@ def host_reports(
     for name in groups.get("workers", ()):
         host = hostvars[name]
         place = worker_address(host)
-        failure = _failure(host, "slice_applied") if place in registered else _stranger(place)
+        failure = _failure(host, "worker_failure", "slice_applied") if place in registered else _stranger(place)
         vms = (host.get("slice_applied") or {}).get("vms") or ()
         reports.append(
             {
@@ -119,7 +110,7 @@ def host_reports(
             }
         )
     for name in groups.get("network_node", ()):
-        failure = _failure(hostvars[name], "network_node_reserved")
+        failure = _failure(hostvars[name], "network_node_failure", "network_node_reserved")
         reports.append({"host": name, "place": "network_node", "failure": failure, "vms": []})
     return reports
 
@@ -143,9 +134,9 @@ def _stranger(address: str) -> str:
     )
 
 
-def _failure(host: Mapping[str, Any], result: str) -> str | None:
-    if host.get("work_order_failure"):
-        return str(host["work_order_failure"])
+def _failure(host: Mapping[str, Any], kept: str, result: str) -> str | None:
+    if host.get(kept):
+        return str(host[kept])
     # What cannot be reached has a result as well.
     said = host.get(result) or {"unreachable": True}
     if said.get("unreachable"):
@@ -246,11 +237,6 @@ def netmask(cidr: str) -> str:
     return str(ipaddress.ip_network(cidr).netmask)
 
 
-def infrastructure_mac(address: str) -> str:
-    """Return the MAC that infrastructure with this address has on VLAN 400."""
-    return mac_of(address)
-
-
 class FilterModule:
     """The filters by their names."""
 
@@ -258,7 +244,7 @@ class FilterModule:
         return {
             "base_images": base_images,
             "host_reports": host_reports,
-            "infrastructure_mac": infrastructure_mac,
+            "infrastructure_mac": mac_of,
             "infrastructure_networks": infrastructure_networks,
             "is_news": is_news,
             "link_pings": link_pings,
@@ -266,6 +252,7 @@ class FilterModule:
             "proofs": proofs,
             "restart_notes": restart_notes,
             "units_to_restart": units_to_restart,
+            "worker_address": worker_address,
             "worker_called": worker_called,
             "worker_records": worker_records,
         }

@@ -11,8 +11,8 @@ version_added: 1.0.0
 description:
   - Makes, changes or removes a bridge with those of its ports that belong to no tenant, such as the uplink to other
     hosts and the gateway, in one transaction.
-  - These ports are marked with C(external_ids:cloudrepo-infrastructure). A port on the bridge that has the mark and
-    is not listed is removed; ports without it are left alone.
+  - These ports are marked with C(external_ids:cloudrepo-infrastructure), whose value is their O(owner). A port on the
+    bridge that this owner has and does not list is removed; ports of others and ports without the mark are left alone.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -39,9 +39,15 @@ options:
       - Whether a trunk that is there keeps the VLANs that it carries, for M(cloudrepo.slices.ovs_ports) prunes them.
     type: bool
     default: false
+  owner:
+    description:
+      - Who lists the ports, where several share a bridge, as a worker and a network node on one host do. A port that
+        two of them list stays its first owner's.
+      - Not given, the ports are nobody's, and go when whoever comes next does not list them.
+    type: str
   ports:
     description:
-      - All infrastructure ports of the bridge.
+      - All infrastructure ports that the owner has on the bridge.
     type: list
     elements: dict
     default: []
@@ -113,6 +119,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
+            "owner": {"type": "str"},
             "datapath_type": {"type": "str"},
             "fail_mode": {"type": "str", "choices": ["standalone", "secure"]},
             "prune_vlans": {"type": "bool", "default": False},
@@ -126,6 +133,7 @@ def main() -> None:
     def action() -> Outcome:
         todo = ovs.plan_bridge(
             name=module.params["name"],
+            owner=module.params["owner"] or ovs.NOBODY,
             datapath_type=module.params["datapath_type"],
             fail_mode=module.params["fail_mode"],
             prune_vlans=module.params["prune_vlans"],

@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import inspect
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,9 @@ ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "cloudrepo.slices"
 MODULES = sorted(path.stem for path in ROOT.glob("plugins/modules/*.py") if not path.stem.startswith("_"))
 ROLES = sorted(path.name for path in ROOT.glob("roles/*/"))
+
+# How a role's default falls back to a variable that several roles have in common.
+COMMON = re.compile(r"\{\{ (?P<variable>cloudrepo_\w+) \| default\((?P<value>.*)\) \}\}")
 
 # A value of each type, for arguments that an example fills by a template.
 STAND_INS: dict[str, Any] = {
@@ -174,6 +178,19 @@ def test_action_groups_hold_every_module_once():
     assert sorted(grouped) == MODULES
 
 
+def test_the_example_inventory_is_accepted_and_makes_what_the_readme_asks_for(monkeypatch):
+    example = yaml.safe_load((ROOT / "inventory/example/group_vars/all.yml").read_text(encoding="utf-8"))
+    for module in ("flavor", "user"):
+        result = arguments_of(module, monkeypatch).validate({f"{module}s": example[f"cloudrepo_{module}s"]})
+        assert result.error_messages == []
+    quickstart = (ROOT / "playbooks/topologies/quickstart.yml").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    read = [yaml.safe_load(text) for text in (quickstart, *blocks)]
+    asked = {vm["flavor"] for each in read for one in each.get("slices", ()) for vm in one["vms"]}
+    for offered in (example, *(each for each in read if "cloudrepo_flavors" in each)):
+        assert asked <= {flavor["name"] for flavor in offered["cloudrepo_flavors"]}
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_role_arguments_are_its_defaults(role):
     folder = ROOT / "roles" / role
@@ -188,5 +205,9 @@ def test_role_arguments_are_its_defaults(role):
     defaults_file = folder / "defaults/main.yml"
     defaults = (yaml.safe_load(defaults_file.read_text(encoding="utf-8")) or {}) if defaults_file.exists() else {}
     assert sorted(defaults) == sorted(name for name, option in options.items() if not option.get("required"))
+    common = {name: found for name, value in defaults.items() if (found := COMMON.fullmatch(str(value)))}
+    defaults.update({name: yaml.safe_load(found["value"]) for name, found in common.items()})
     stated = {name: option["default"] for name, option in options.items() if "default" in option}
     assert {name: defaults.get(name) for name in stated} == stated
+    unnamed = [name for name, found in common.items() if f"C({found['variable']})" not in str(options[name])]
+    assert unnamed == []

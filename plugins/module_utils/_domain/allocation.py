@@ -28,10 +28,11 @@ WINDOW = 256
 
 @dataclass(frozen=True)
 class ManagementNetwork:
-    """VLAN 400: its subnet, its gateway and the range that eth0 addresses are taken from."""
+    """VLAN 400: its subnet, its gateway and DHCP server, and the range that eth0 addresses are taken from."""
 
     cidr: str = "10.60.7.0/24"
     gateway: str = "10.60.7.1"
+    dhcp_server: str = "10.60.7.2"
     first_address: str = "10.60.7.101"
     last_address: str = "10.60.7.250"
 
@@ -41,7 +42,7 @@ class ManagementNetwork:
             subnet = ipaddress.IPv4Network(self.cidr)
             inside = {
                 name: ipaddress.IPv4Address(getattr(self, name))
-                for name in ("gateway", "first_address", "last_address")
+                for name in ("gateway", "dhcp_server", "first_address", "last_address")
             }
         except ValueError as error:
             return [f"management network: {error}"]
@@ -52,8 +53,13 @@ class ManagementNetwork:
         ]
         if inside["first_address"] > inside["last_address"]:
             found.append(f"management network: {self.first_address} comes after {self.last_address}")
-        elif inside["first_address"] <= inside["gateway"] <= inside["last_address"]:
-            found.append(f"management network: the range for VMs holds the gateway {self.gateway}")
+        if inside["gateway"] == inside["dhcp_server"]:
+            found.append(f"management network: gateway and DHCP server are both {self.gateway}")
+        found += [
+            f"management network: the range for VMs holds the {what} {address}"
+            for what, address in (("gateway", inside["gateway"]), ("DHCP server", inside["dhcp_server"]))
+            if inside["first_address"] <= address <= inside["last_address"]
+        ]
         return found
 
 

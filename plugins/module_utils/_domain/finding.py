@@ -10,10 +10,15 @@ from ..models import Slice
 from .wording import some
 
 
+def no_such_user(cluster: Cluster, acting_user: str) -> str:
+    """Return what is said of a user who does not exist; who does is told to admins alone."""
+    return "does not exist" + (f"; users are {some(cluster.users)}" if cluster.is_admin(acting_user) else "")
+
+
 def not_permitted(cluster: Cluster, acting_user: str, owner: str, name: str) -> list[str]:
     """Return why the user may not touch the owner's slice of that name; nothing where it may."""
     if acting_user not in cluster.users:
-        return [f"acting user {acting_user} does not exist; users are {', '.join(cluster.users)}"]
+        return [f"acting user {acting_user} does not exist"]
     if acting_user != owner and not cluster.is_admin(acting_user):
         return [f"slice {name}: {acting_user} is neither its owner {owner} nor an admin"]
     return []

@@ -14,7 +14,7 @@ from ..errors import Refused
 from ..models import MANAGEMENT_VLAN, VM, Network, Slice
 from . import displays, limits
 from .allocation import server_ip, tap_name
-from .finding import find, not_permitted
+from .finding import find, no_such_user, not_permitted
 
 GIB = 1024**3
 
@@ -36,7 +36,7 @@ def choose(
             except Refused as refusal:
                 reasons.extend(refusal.reasons)
     elif owner is not None and owner not in cluster.users:
-        reasons.append(f"owner {owner} does not exist; users are {', '.join(cluster.users)}")
+        reasons.append(f"owner {owner} {no_such_user(cluster, acting_user)}")
     elif owner is not None or everything:
         chosen = [one for one in cluster.slices.values() if owner in (None, one.owner)]
     for one in chosen:

@@ -169,7 +169,7 @@ def put_worker(cluster: Cluster, want: Mapping[str, Any]) -> Worker:
     try:
         ipaddress.IPv4Address(ip)
     except ValueError:
-        reasons.append(f"worker {ip!r}: that is no IPv4 address")
+        reasons.append(f"worker {ip!r}: that is no IPv4 address; set worker_ip for this host in the inventory")
     for key in WORKER_FIELDS:
         if want.get(key) is not None:
             if key != "schedulable" and (want[key] != 0 or key != "max_vms"):

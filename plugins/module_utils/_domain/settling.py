@@ -18,7 +18,7 @@ from ..errors import Refused
 from ..models import MANAGEMENT_VLAN, POOL_SIZE, VM, Interface, Link, Network, Slice
 from . import coherence, displays, limits, networks
 from .allocation import Allocator, ManagementNetwork, mac_address, pool_text
-from .finding import not_permitted
+from .finding import no_such_user, not_permitted
 from .placement import Placement
 from .releasing import drop_empty_pools, let_go, releasing, segment_vlans, set_extra
 from .wanted import Endpoint, Reservation, WantedLink, WantedNetwork, WantedSlice, WantedVM
@@ -76,7 +76,7 @@ def stored_slice(cluster: Cluster, want: WantedSlice) -> Slice | None:
 def _standing_problems(cluster: Cluster, want: WantedSlice, before: Slice | None, acting_user: str) -> Iterator[str]:
     yield from not_permitted(cluster, acting_user, want.owner if before is None else before.owner, want.name)
     if want.owner not in cluster.users:
-        yield f"slice {want.name}: its owner {want.owner} does not exist; users are {', '.join(cluster.users)}"
+        yield f"slice {want.name}: its owner {want.owner} {no_such_user(cluster, acting_user)}"
     if before is None:
         if want.slice_id is not None:
             yield f"slice {want.name}: there is no slice {want.slice_id} to change"

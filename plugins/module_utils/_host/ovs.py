@@ -18,7 +18,9 @@ from .runner import Runner
 from .services import Services
 
 SLICE = "cloudrepo-slice"
+# Its value is who lists the port; a host may be worker and network node, and each has ports of its own on the bridge.
 INFRASTRUCTURE = "cloudrepo-infrastructure"
+NOBODY = "true"
 # The network node may be a worker as well, and there its ports are not among those of the slice's VMs.
 SERVICES = "cloudrepo-services"
 # The tag is added whatever the frame carries already, where an access port drops what is tagged.
@@ -252,6 +254,7 @@ def plan_bridge(
     ports: Sequence[Mapping[str, Any]],
     have: Switch,
     present: bool,
+    owner: str = NOBODY,
     fail_mode: str | None = None,
     prune_vlans: bool = False,
 ) -> BridgePlan:
@@ -263,6 +266,7 @@ def plan_bridge(
         ports: its infrastructure ports, each with C(name), C(type) and C(vlan_id).
         have: what the host has.
         present: whether the bridge shall be there.
+        owner: who lists the ports; only this one's ports and nobody's go when they are not listed.
         fail_mode: what it does without flows; as it is when not given.
         prune_vlans: whether a trunk that is there keeps its VLANs, which C(plan_access_ports) sees to.
     """
@@ -270,7 +274,13 @@ def plan_bridge(
     if not present:
         return BridgePlan(name=name, have=found, want=None, remove=found is not None)
     numbers = _numbers([port["name"] for port in ports], have, INFRASTRUCTURE_NUMBERS, ())
-    wanted = {port["name"]: _infrastructure(name, port, numbers[port["name"]]) for port in ports}
+    marks = {port.name: port.external_ids.get(INFRASTRUCTURE, NOBODY) for port in have.ports.values()}
+    # A port that two of them list stays its first owner's.
+    owners = {key: mark for key, mark in marks.items() if mark != NOBODY}
+    wanted = {
+        port["name"]: _infrastructure(name, port, numbers[port["name"]], owners.get(port["name"], owner))
+        for port in ports
+    }
     if prune_vlans:
         kept = {port.name: port.trunks for port in have.ports.values() if port.trunks and port.bridge == name}
         wanted.update(
@@ -283,7 +293,11 @@ def plan_bridge(
         want=datapath_type,
         make=found is None,
         fail_mode=(mode or "standalone", fail_mode) if fail_mode not in (None, mode) else None,
-        ports=_plan(wanted, have, ours=lambda port: port.bridge == name and INFRASTRUCTURE in port.external_ids),
+        ports=_plan(
+            wanted,
+            have,
+            ours=lambda port: port.bridge == name and port.external_ids.get(INFRASTRUCTURE) in (owner, NOBODY),
+        ),
     )
 
 
@@ -292,7 +306,7 @@ def apply(commands: Iterable[Sequence[str]], runner: Runner) -> None:
     ovsdb.commit(commands, runner)
 
 
-def _infrastructure(bridge: str, port: Mapping[str, Any], number: int) -> Port:
+def _infrastructure(bridge: str, port: Mapping[str, Any], number: int, owner: str) -> Port:
     vlan_id = port.get("vlan_id")
     return Port(
         name=port["name"],
@@ -300,7 +314,7 @@ def _infrastructure(bridge: str, port: Mapping[str, Any], number: int) -> Port:
         tag=vlan_id,
         vlan_mode="trunk" if vlan_id is None else "access",
         trunks=ALL_VLANS if vlan_id is None else (),
-        external_ids={INFRASTRUCTURE: "true"},
+        external_ids={INFRASTRUCTURE: owner},
         kind=port["type"],
         number=number,
     )

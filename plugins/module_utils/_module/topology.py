@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Optional
 
 from .._domain import describing, displays, finding, ordering, releasing, settling
@@ -21,17 +21,13 @@ from .edge import Outcome
 from .orders import STATE_DIR, choose, described, hand_out, key_lines, work_orders
 
 Change = tuple[Optional[Slice], Optional[Slice]]
-_NETWORK = ManagementNetwork()
 SETTINGS_ARGUMENTS: dict[str, dict[str, Any]] = {
     "state_dir": STATE_DIR,
     "placement": {"type": "str", "choices": list(POLICIES), "default": POLICIES[0]},
     "management_network": {
         "type": "dict",
         "default": {},
-        "options": {
-            name: {"type": "str", "default": getattr(_NETWORK, name)}
-            for name in ("cidr", "gateway", "first_address", "last_address")
-        },
+        "options": {name: {"type": "str", "default": default} for name, default in asdict(ManagementNetwork()).items()},
     },
     "infrastructure_networks": {"type": "list", "elements": "str", "default": []},
 }

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,8 +46,10 @@ def test_a_worker_is_called_what_the_inventory_calls_it() -> None:
     hosts = [
         {"inventory_hostname": "w1", "ansible_host": "10.0.10.1"},
         {"inventory_hostname": "w2", "ansible_host": "192.0.2.2", "worker_ip": "10.0.10.2"},
+        {"inventory_hostname": "10.0.10.3"},
     ]
     assert playbooks.worker_called(hosts, "10.0.10.2") == "w2"
+    assert playbooks.worker_called(hosts, "10.0.10.3") == "10.0.10.3"
     assert playbooks.worker_called(hosts, "192.0.2.2") == ""
 
 
@@ -75,7 +78,7 @@ def vms(*running: int) -> dict[str, Any]:
 def test_reports_tell_success_failure_and_silence() -> None:
     hostvars = {
         "w1": {"ansible_host": "10.0.10.1", "slice_applied": vms(1001)},
-        "w2": {"ansible_host": "10.0.10.2", "work_order_failure": "disk full", "slice_applied": vms()},
+        "w2": {"ansible_host": "10.0.10.2", "worker_failure": "disk full", "slice_applied": vms()},
         "w3": {"ansible_host": "10.0.10.3"},
         "w4": {"ansible_host": "10.0.10.4"},
         "n": {"ansible_host": "10.0.10.9", "network_node_reserved": {"changed": False}},
@@ -101,6 +104,15 @@ def test_reports_tell_success_failure_and_silence() -> None:
             "vms": [],
         },
         {"host": "n", "place": "network_node", "failure": None, "vms": []},
+    ]
+
+
+def test_one_host_that_is_both_fails_at_what_failed_alone() -> None:
+    hostvars = {"a": {"ansible_host": "10.0.10.1", "network_node_failure": "no route", "slice_applied": vms(1001)}}
+    reports = playbooks.host_reports(hostvars, {"workers": ["a"], "network_node": ["a"]}, ["10.0.10.1"])
+    assert [(report["place"], report["failure"]) for report in reports] == [
+        ("10.0.10.1", None),
+        ("network_node", "no route"),
     ]
 
 
@@ -207,5 +219,6 @@ def test_proofs_are_lines_for_people() -> None:
     ]
 
 
-def test_every_filter_is_offered_by_its_name() -> None:
-    assert all(name == function.__name__ for name, function in playbooks.FilterModule().filters().items())
+def test_every_filter_is_documented() -> None:
+    documented = {path.stem for path in Path(playbooks.__file__).parent.glob("*.yml")}
+    assert set(playbooks.FilterModule().filters()) == documented

@@ -168,7 +168,11 @@ def test_ten_thousand_bad_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
         (link, {"slice": "web", "endpoints": ["a", "b"]}, "no slice is called web; slices are none"),
         (network, {"slice": "web", "name": "lan", "acting_user": "bob"}, "no slice is called web; slices are none"),
         (vlan, {"slice": "web", "acting_user": "bob"}, "no slice is called web; slices are none"),
-        (worker, {"ip": "10.0.0.256"}, "worker '10.0.0.256': that is no IPv4 address"),
+        (
+            worker,
+            {"ip": "10.0.0.256"},
+            "worker '10.0.0.256': that is no IPv4 address; set worker_ip for this host in the inventory",
+        ),
         (
             slice,
             {"name": "web", "topology_type": "ring", "size": 2, "flavor": "cirros"},

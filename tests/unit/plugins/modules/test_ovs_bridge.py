@@ -14,11 +14,12 @@ ARGS = {"name": "br-int", "ports": [{"name": "trunk0"}]}
 
 def test_bridge_is_made_in_one_transaction(monkeypatch):
     runner = FakeRunner().tell("ovs-vsctl").tell("ovs-vsctl", "--timeout=120", "--format=json", stdout=NOTHING)
-    result = modules.run(monkeypatch, ovs_bridge, runner, **ARGS)
+    result = modules.run(monkeypatch, ovs_bridge, runner, owner="worker", **ARGS)
 
     assert result["changed"]
     assert result["diff"]["after"] == "bridge br-int: datapath system\nport trunk0: trunk, trunks 1-4094 on br-int\n"
     assert len(runner.argvs) == 2
+    assert "external_ids:cloudrepo-infrastructure=worker" in runner.argvs[-1]
 
 
 def test_check_mode_plans_for_a_host_without_a_switch(monkeypatch):

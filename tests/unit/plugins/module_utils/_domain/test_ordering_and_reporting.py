@@ -178,6 +178,7 @@ def test_choosing() -> None:
     assert chosen("mail", acting_user="alice") == [second]
     for kwargs, message in (
         ({"owner": "bob"}, "owner bob does not exist; users are admin, alice"),
+        ({"owner": "bob", "acting_user": "alice"}, "owner bob does not exist"),
         ({"everything": True, "acting_user": "alice"}, "slice web: alice is neither its owner admin nor an admin"),
     ):
         with pytest.raises(Refused) as caught:

@@ -65,7 +65,11 @@ def test_a_new_user_and_a_changed_one() -> None:
             "flavor cirros: checksum 'abc' is no SHA-256 of 64 hex digits",
         ),
         (registering.remove_flavor, "cirros", "flavor cirros is in use by 2 VMs: web/vm1, web/vm2"),
-        (registering.put_worker, {"ip": "pluto"}, "worker 'pluto': that is no IPv4 address"),
+        (
+            registering.put_worker,
+            {"ip": "pluto"},
+            "worker 'pluto': that is no IPv4 address; set worker_ip for this host in the inventory",
+        ),
         (
             registering.put_worker,
             {"ip": "10.0.10.9", "cores": 0, "max_vms": -1},

@@ -289,9 +289,8 @@ def test_who_may_act() -> None:
     assert refusal(held, topology(owner="alice"), acting_user="bob") == [
         "slice web: bob is neither its owner alice nor an admin"
     ]
-    assert refusal(held, topology(), acting_user="nobody")[0] == (
-        "acting user nobody does not exist; users are admin, alice, bob"
-    )
+    assert refusal(held, topology(), acting_user="nobody") == ["acting user nobody does not exist"]
+    assert refusal(held, topology(owner="carol"), acting_user="bob")[1] == "slice web: its owner carol does not exist"
     put(held, topology(owner="alice"), acting_user="admin")
     assert len(held.slices) == 1
 
@@ -333,6 +332,14 @@ def test_addresses_run_out() -> None:
         (
             ManagementNetwork(gateway="10.60.7.110"),
             "management network: the range for VMs holds the gateway 10.60.7.110",
+        ),
+        (
+            ManagementNetwork(dhcp_server="10.60.7.110"),
+            "management network: the range for VMs holds the DHCP server 10.60.7.110",
+        ),
+        (
+            ManagementNetwork(dhcp_server="10.60.7.1"),
+            "management network: gateway and DHCP server are both 10.60.7.1",
         ),
     ],
 )

@@ -19,6 +19,7 @@ from .fakes import STATE_DIR, FakeRunner, vm
 MARK = {"cloudrepo-infrastructure": "true"}
 TRUNK = Port("trunk0", "br-int", vlan_mode="trunk", external_ids=MARK, number=1)
 GATEWAY = Port("gw400", "br-int", tag=400, vlan_mode="access", external_ids=MARK, number=2, kind="internal")
+DHCP = Port("dhcp400", "br-int", tag=400, vlan_mode="access", external_ids=MARK, number=3, kind="internal")
 WORKER = Switch({"br-int": "system"}, {"trunk0": TRUNK})
 MANAGEMENT = Management("10.60.7.1", "10.60.7.2")
 GATEWAY_MAC, DHCP_MAC = "02:00:0a:3c:07:01", "02:00:0a:3c:07:02"
@@ -168,10 +169,13 @@ def test_links_are_transparent():
 
 
 def test_host_that_is_the_network_node_as_well():
-    known = rules(Switch({"br-int": "system"}, {"trunk0": TRUNK, "gw400": GATEWAY}))
+    known = rules(Switch({"br-int": "system"}, {"trunk0": TRUNK, "gw400": GATEWAY, "dhcp400": DHCP}))
 
-    assert walk(known, **ip(A, GATEWAY_MAC)) == "output:2"
-    assert walk(known, **ip(PEER, GATEWAY_MAC, 1, dl_vlan="400")) == "output:2"
+    assert walk(known, **ip(A, GATEWAY_MAC)) == walk(known, **dhcp(A[0])) == "output:3,output:2"
+    assert walk(known, **ip(PEER, GATEWAY_MAC, 1, dl_vlan="400")) == "output:3,output:2"
+    assert walk(known, **dhcp(DHCP_MAC, 3, tp_src="67", tp_dst="68", dl_dst=A[0], nw_dst=A[1])) == "output:1000"
+    for frame in (ip(A, B[0]), ip(A, C[0]), ip((A[0], C[1]), GATEWAY_MAC), ip((GATEWAY_MAC, "10.60.7.1"), C[0])):
+        assert walk(known, **frame) == "drop"
     assert walk(known, **ip((GATEWAY_MAC, "10.60.7.1"), A[0], 2)) == "output:1000"
     assert walk(known, **ip((GATEWAY_MAC, "10.60.7.1"), PEER[0], 2)) == TO_TRUNK
     assert walk(known, **ip((GATEWAY_MAC, "10.60.7.1"), A[0], 1, dl_vlan="400")) == "drop"

@@ -35,8 +35,9 @@ def access(have: Switch, *vlan_ids: int | None, unplugged: frozenset[str] = froz
     return ovs.plan_access_ports(orders(vm(1001, *vlan_ids)), have, bridge="br-int", unplugged=unplugged)
 
 
-def bridge(have: Switch, *ports: dict[str, Any], datapath: str | None = None, present: bool = True) -> ovs.BridgePlan:
-    return ovs.plan_bridge(name="br-int", datapath_type=datapath, ports=ports, have=have, present=present)
+def bridge(have: Switch, *ports: dict[str, Any], **settings: Any) -> ovs.BridgePlan:
+    wanted: dict[str, Any] = {"name": "br-int", "datapath_type": None, "present": True, **settings}
+    return ovs.plan_bridge(ports=ports, have=have, **wanted)
 
 
 TRUNK = {"name": "trunk0", "type": "system", "vlan_id": None}
@@ -192,7 +193,7 @@ def test_port_whose_tap_was_made_anew_is_plugged_again_in_two_transactions():
 
 
 def test_bridge_comes_with_its_ports():
-    todo = bridge(Switch(), TRUNK, GATEWAY, datapath="netdev")
+    todo = bridge(Switch(), TRUNK, GATEWAY, datapath_type="netdev")
 
     assert todo.commands == [
         ["add-br", "br-int"],
@@ -223,6 +224,25 @@ def test_bridge_that_is_there_stays():
     assert bridge(have, TRUNK).commands == [["del-port", "br-int", "gw400"]]
 
 
+def test_worker_and_network_node_share_a_bridge():
+    have = switch(*bridge(Switch(), TRUNK, GATEWAY, owner="network_node").ports.wanted)
+    other = {"name": "eno2", "type": "system", "vlan_id": None}
+
+    assert not bridge(have, TRUNK, owner="worker").changed
+    assert not bridge(have, TRUNK, GATEWAY, owner="network_node").changed
+    assert bridge(have, other, owner="worker").ports.remove == ()
+    assert bridge(have, TRUNK, owner="network_node").commands == [["del-port", "br-int", "gw400"]]
+
+
+def test_port_of_nobody_is_taken_over_or_goes():
+    have = switch(*bridge(Switch(), TRUNK, GATEWAY).ports.wanted)
+    todo = bridge(have, TRUNK, owner="worker")
+
+    assert todo.commands[0] == ["del-port", "br-int", "gw400"]
+    assert "external_ids:cloudrepo-infrastructure=worker" in todo.commands[1]
+    assert not bridge(switch(*todo.ports.wanted), TRUNK).changed
+
+
 def test_open_trunk_is_closed_to_untagged_frames():
     have = switch(Port("trunk0", "br-int", tag=1))
     todo = bridge(have, TRUNK)
@@ -233,7 +253,7 @@ def test_open_trunk_is_closed_to_untagged_frames():
 
 
 def test_datapath_is_changed_only_when_asked():
-    assert bridge(switch(), datapath="netdev").commands == [["set", "Bridge", "br-int", "datapath_type=netdev"]]
+    assert bridge(switch(), datapath_type="netdev").commands == [["set", "Bridge", "br-int", "datapath_type=netdev"]]
     assert not bridge(switch()).changed
 
 
@@ -273,14 +293,12 @@ def test_port_leaves_the_switch_on_its_way_to_vlan_400_and_back():
 
 
 def test_bridge_without_flows_may_be_told_to_drop():
-    todo = ovs.plan_bridge(name="br-int", datapath_type=None, ports=[], have=switch(), present=True, fail_mode="secure")
+    todo = bridge(switch(), fail_mode="secure")
     same = Switch({"br-int": "system"}, {}, {"br-int": "secure"})
 
     assert todo.commands == [["set", "Bridge", "br-int", "fail_mode=secure"]]
     assert (todo.before, todo.after) == (["bridge br-int: fail mode standalone"], ["bridge br-int: fail mode secure"])
-    assert not ovs.plan_bridge(
-        name="br-int", datapath_type=None, ports=[], have=same, present=True, fail_mode="secure"
-    ).changed
+    assert not bridge(same, fail_mode="secure").changed
     assert not bridge(same).changed
 
 
@@ -384,13 +402,7 @@ def test_trunk_is_left_alone_unless_it_is_pruned():
 
 def test_bridge_leaves_a_pruned_trunk_as_it_is():
     small = switch(Port(**{**vars(MARKED), "trunks": (100, 400)}))
-    ports = [TRUNK]
 
-    def plan(have: Switch, *, prune_vlans: bool) -> ovs.BridgePlan:
-        return ovs.plan_bridge(
-            name="br-int", datapath_type=None, ports=ports, have=have, present=True, prune_vlans=prune_vlans
-        )
-
-    assert not plan(small, prune_vlans=True).changed
-    assert plan(small, prune_vlans=False).after == ["port trunk0: trunk, trunks 1-4094 on br-int"]
-    assert plan(switch(), prune_vlans=True).after == ["port trunk0: trunk, trunks 1-4094 on br-int"]
+    assert not bridge(small, TRUNK, prune_vlans=True).changed
+    assert bridge(small, TRUNK).after == ["port trunk0: trunk, trunks 1-4094 on br-int"]
+    assert bridge(switch(), TRUNK, prune_vlans=True).after == ["port trunk0: trunk, trunks 1-4094 on br-int"]
