@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from .leases import leases
-from .models import VM, FieldError, Flavor, Record, Slice, User, at, text
+from .models import VM, FieldError, Flavor, Record, Slice, User, at, integer, text
 
 FIRST_ID = 1000
 ADMIN = "admin"
@@ -23,6 +23,8 @@ NO_PASSWORD = "!"
 WORKERS_LIST = "workers_list"
 VNC_KEY = "vnc_key"
 """The field beyond the model that the displays' passwords follow from: a secret, which no result may hold."""
+NETWORK_NODE_TRUNK_MTU = "network_node_trunk_mtu"
+"""The field beyond the model that says what the network node's uplink carries, once somebody has said so."""
 ENTRY = "entry"
 """Among the absent fields of a worker that only Cloud Repositorio's C(workers_list) names."""
 USED_KEYS = ("used_vms", "used")
@@ -256,6 +258,7 @@ class Cluster:
             return {str(name): at((key, name), partial(read, str(name)), row) for name, row in rows.items()}
 
         record.check(VNC_KEY, text)
+        record.check(NETWORK_NODE_TRUNK_MTU, integer)
         slices = table("slices", Slice.from_dict)
         for key, one in slices.items():
             if key != str(one.slice_id):

@@ -117,6 +117,10 @@ options:
               - Whether members get out under the host's address. It takes a gateway.
             type: bool
             default: false
+          mtu:
+            description:
+              - The MTU of the host's port in it; 1500 where it is not given.
+            type: int
           members:
             description:
               - Its members, which DHCP knows by name.

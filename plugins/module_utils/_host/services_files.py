@@ -89,7 +89,7 @@ def restarts(path: str) -> bool:
 
 def _devices(one: Services, folders: Folders) -> Iterable[str]:
     for network in one.networks:
-        yield f"port {network.port} {network.server} {network.mac}"
+        yield f"port {network.port} {network.server} {network.mac} {network.mtu}"
     if one.has_nat:
         yield "nat {} {}".format(*one.nat_link(folders.links))
 
