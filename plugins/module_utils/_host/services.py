@@ -20,7 +20,7 @@ from ..models import MANAGEMENT_VLAN, POOL_COUNT, slot_of
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _FIRST_NAME_PORT = 5300
-_DEFAULT_MTU = 1500
+DEFAULT_MTU = 1500
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _network(
         faults.append(f"VLAN {data['vlan_id']} is none that a network may have")
     if data["nat"] and not data["gateway"]:
         faults.append("it has a way out and no gateway")
-    mtu = data.get("mtu") or _DEFAULT_MTU
+    mtu = data.get("mtu") or DEFAULT_MTU
     if not 68 <= mtu <= 65521:
         faults.append(f"MTU {mtu} is not between 68 and 65521")
     try:
