@@ -15,8 +15,8 @@ description:
   - Networks that have a gateway or DHCP are served from a network namespace of their slice's own, C(slice-1000), with
     one dnsmasq for all of them, C(slices-network@1000.service). One with a way out leaves by a link of two addresses
     between namespace and host.
-  - What a slice has here and its order does not list is removed, and what has gone is put back. Other slices are left
-    alone.
+  - What a slice has here and its order does not list is removed, and what has gone is put back, the host's packet rules
+    of VMs included. Other slices are left alone.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
