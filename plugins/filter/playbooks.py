@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
@@ -41,6 +42,18 @@ def worker_records(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         )
         records.append(seen)
     return records
+
+
+def trunk_mtu(hosts: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return the MTU of the network node's uplink, from what its role C(network_node) saw; nothing where it did not
+    look."""
+    found = [
+        device["mtu"]
+        for host in hosts
+        for device in json.loads((host.get("__network_node_addresses") or {}).get("stdout") or "[]")
+        if device.get("ifname") == host.get("network_node_uplink")
+    ]
+    return min(found, default=None)
 
 
 def infrastructure_networks(
@@ -251,6 +264,7 @@ class FilterModule:
             "netmask": netmask,
             "proofs": proofs,
             "restart_notes": restart_notes,
+            "trunk_mtu": trunk_mtu,
             "units_to_restart": units_to_restart,
             "worker_address": worker_address,
             "worker_called": worker_called,

@@ -26,6 +26,8 @@ VNC_KEY = "vnc_key"
 """The field beyond the model that the displays' passwords follow from: a secret, which no result may hold."""
 REVISION = "revision"
 """The field beyond the model that tells hosts which of two work orders is the newer one (docs/decisions/0014)."""
+NETWORK_NODE_TRUNK_MTU = "network_node_trunk_mtu"
+"""The field beyond the model that says what the network node's uplink carries, once somebody has said so."""
 ENTRY = "entry"
 """Among the absent fields of a worker that only Cloud Repositorio's C(workers_list) names."""
 USED_KEYS = ("used_vms", "used")
@@ -283,6 +285,7 @@ class Cluster:
 
         record.check(VNC_KEY, text)
         record.check(REVISION, integer)
+        record.check(NETWORK_NODE_TRUNK_MTU, integer)
         slices = table("slices", Slice.from_dict)
         for key, one in slices.items():
             if key != str(one.slice_id):

@@ -15,8 +15,8 @@ description:
   - Networks that have a gateway or DHCP are served from a network namespace of their slice's own, C(slice-1000), with
     one dnsmasq for all of them, C(slices-network@1000.service). One with a way out leaves by a link of two addresses
     between namespace and host.
-  - What a slice has here and its order does not list is removed, and what has gone is put back. Other slices are left
-    alone.
+  - What a slice has here and its order does not list is removed, and what has gone is put back, the host's packet rules
+    of VMs included. Other slices are left alone.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -122,6 +122,10 @@ options:
               - Whether members get out under the host's address. It takes a gateway.
             type: bool
             default: false
+          mtu:
+            description:
+              - The MTU of the host's port in it; 1500 where it is not given.
+            type: int
           members:
             description:
               - Its members, which DHCP knows by name.

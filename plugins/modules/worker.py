@@ -76,6 +76,11 @@ options:
       - Whether its kernel can make delay, jitter and loss. Where it cannot, topologies that ask for them are refused;
         where this is never given, the worker itself refuses.
     type: bool
+  network_node_trunk_mtu:
+    description:
+      - The MTU of the network node's uplink. Networks with a gateway or DHCP that it is too small for are refused;
+        where it is never given, none are.
+    type: int
   workers:
     description:
       - Several workers at once, instead of O(ip).
@@ -159,12 +164,17 @@ SPEC: dict[str, dict[str, Any]] = {
 
 
 def main() -> None:
-    module = AnsibleModule(**listed(SPEC, "workers", "ip"))
+    options = listed(SPEC, "workers", "ip")
+    options["argument_spec"]["network_node_trunk_mtu"] = {"type": "int"}
+    module = AnsibleModule(**options)
     wants = entries(module.params, SPEC, "workers")
     transact(
         module,
-        lambda cluster: registries.register(
-            cluster, registries.WORKERS, wants, acting_user=module.params["acting_user"]
+        lambda cluster: registries.register_workers(
+            cluster,
+            wants,
+            network_node_trunk_mtu=module.params["network_node_trunk_mtu"],
+            acting_user=module.params["acting_user"],
         ),
     )
 

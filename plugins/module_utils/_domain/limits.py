@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..cluster import Worker, slice_label
+from ..cluster import NETWORK_NODE_TRUNK_MTU, Cluster, Worker, slice_label
 from ..models import VM, Interface, Link, Network, Slice
 
 DEFAULT_MTU = 1500
@@ -113,17 +113,18 @@ def segments(one: Slice) -> dict[int, dict[str, Any]]:
     return {each.vlan_id: {key: each.extra[key] for key in SEGMENT_FIELDS if key in each.extra} for each in found}
 
 
-def shortcomings(one: Slice, workers: Mapping[str, Worker]) -> Iterator[str]:
-    """Yield what a slice asks of workers that these have said they do not offer; who said nothing is not asked."""
+def shortcomings(one: Slice, cluster: Cluster) -> Iterator[str]:
+    """Yield what a slice asks of hosts that these have said they do not offer; who said nothing is not asked."""
+    workers = cluster.workers
     live = [vm for vm in one.vms if vm.status != "deleting"]
     yield from _netem_shortcomings(one, live, workers)
     vms = {vm.vm_id: vm for vm in live}
     for link in one.links:
         ends = [vms[vm_id].worker_ip for vm_id in (link.vm1_id, link.vm2_id) if vm_id in vms]
-        yield from _trunk_shortcomings(one, f"link {link.extra.get('name', link.link_id)}", link, ends, workers)
+        yield from _trunk_shortcomings(one, f"link {link.extra.get('name', link.link_id)}", link, ends, cluster)
     for network in one.networks:
         ends = [vms[each["vm_id"]].worker_ip for each in network.extra.get("members", ()) if each["vm_id"] in vms]
-        yield from _trunk_shortcomings(one, f"network {network.extra.get('name')}", network, ends, workers)
+        yield from _trunk_shortcomings(one, f"network {network.extra.get('name')}", network, ends, cluster)
 
 
 def _netem_shortcomings(one: Slice, vms: list[VM], workers: Mapping[str, Worker]) -> Iterator[str]:
@@ -141,7 +142,7 @@ def _netem_shortcomings(one: Slice, vms: list[VM], workers: Mapping[str, Worker]
 
 
 def _trunk_shortcomings(
-    one: Slice, what: str, segment: Link | Network, ends: list[str], workers: Mapping[str, Worker]
+    one: Slice, what: str, segment: Link | Network, ends: list[str], cluster: Cluster
 ) -> Iterator[str]:
     """A segment on one worker alone needs no trunk, unless the network node takes part in it."""
     on = list(dict.fromkeys(ends))
@@ -152,11 +153,13 @@ def _trunk_shortcomings(
     tagged = segment.extra.get("qinq", False)
     # Linux counts neither the Ethernet header nor one VLAN tag in a device's MTU; the guests' own tag is a second one.
     needed = mtu + _TAG_BYTES * tagged
-    for ip in on:
-        trunk = workers[ip].extra.get("trunk_mtu") if ip in workers else None
+    trunks = {f"worker {ip}": cluster.workers[ip].extra.get("trunk_mtu") for ip in on if ip in cluster.workers}
+    if served:
+        trunks["the network node"] = cluster.extra.get(NETWORK_NODE_TRUNK_MTU)
+    for host, trunk in trunks.items():
         if trunk is not None and trunk < needed:
             yield (
                 f"slice {slice_label(one)}: {what} has an MTU of {mtu}"
                 + (f" and carries the guests' own tags, which makes {needed}" if tagged else "")
-                + f"; the trunk of worker {ip} has an MTU of {trunk}"
+                + f"; the trunk of {host} has an MTU of {trunk}"
             )

@@ -191,6 +191,7 @@ def _networks(one: Slice) -> list[dict[str, Any]]:
             "dhcp_range": network.dhcp_range if network.dhcp_enabled else None,
             "nat": network.extra.get("nat", False),
             "members": members,
+            **({"mtu": network.extra["mtu"]} if "mtu" in network.extra else {}),
         }
         for network in one.networks
         if "name" in network.extra and (network.gateway_ip is not None or network.dhcp_enabled)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..cluster import ADMIN, NO_PASSWORD, Cluster, Worker, slice_label
+from ..cluster import ADMIN, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, Worker, slice_label
 from ..errors import Refused
 from ..models import User
 from . import passwords
@@ -174,9 +174,8 @@ def put_worker(cluster: Cluster, want: Mapping[str, Any]) -> Worker:
         if want.get(key) is not None:
             if key != "schedulable" and (want[key] != 0 or key != "max_vms"):
                 reasons.extend(f"worker {ip}: {problem}" for problem in _size_problems(key, want[key]))
-    mtu = want.get("trunk_mtu")
-    if mtu is not None and not 68 <= mtu <= 65535:
-        reasons.append(f"worker {ip}: trunk_mtu is {mtu}, and 68 to 65535 are possible")
+    if want.get("trunk_mtu") is not None:
+        reasons.extend(f"worker {ip}: {problem}" for problem in _mtu_problems(want["trunk_mtu"]))
     if reasons:
         raise Refused(reasons)
     for key in WORKER_FIELDS:
@@ -185,6 +184,19 @@ def put_worker(cluster: Cluster, want: Mapping[str, Any]) -> Worker:
     worker.extra.update({key: want[key] for key in WORKER_OFFERS if want.get(key) is not None})
     cluster.workers[ip] = worker
     return worker
+
+
+def _mtu_problems(mtu: int) -> Iterator[str]:
+    if not 68 <= mtu <= 65535:
+        yield f"trunk_mtu is {mtu}, and 68 to 65535 are possible"
+
+
+def note_network_node(cluster: Cluster, trunk_mtu: int) -> None:
+    """Note what the uplink of the network node carries."""
+    reasons = [f"network node: {problem}" for problem in _mtu_problems(trunk_mtu)]
+    if reasons:
+        raise Refused(reasons)
+    cluster.extra[NETWORK_NODE_TRUNK_MTU] = trunk_mtu
 
 
 def remove_worker(cluster: Cluster, ip: str) -> None:

@@ -150,7 +150,7 @@ class _Draft:
         self._settle_segments(wiring)
         self._check_quota()
         if not self.reasons:
-            self.reasons.extend(limits.shortcomings(self.slice, self.cluster.workers))
+            self.reasons.extend(limits.shortcomings(self.slice, self.cluster))
 
     def _settle_description(self) -> None:
         one, want = self.slice, self.want

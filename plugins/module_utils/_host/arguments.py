@@ -98,6 +98,7 @@ _NETWORK: dict[str, Any] = {
     "gateway": {"type": "bool", "default": False},
     "dhcp_range": {"type": "str"},
     "nat": {"type": "bool", "default": False},
+    "mtu": {"type": "int"},
     "members": {"type": "list", "elements": "dict", "default": [], "options": _MEMBER},
 }
 

@@ -20,6 +20,7 @@ from ..models import MANAGEMENT_VLAN, POOL_COUNT, slot_of
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _FIRST_NAME_PORT = 5300
+DEFAULT_MTU = 1500
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Network:
         gateway: whether members are told that it is their router.
         dhcp_range: the first and the last address to hand out.
         nat: whether members get out by the gateway.
+        mtu: of IP, as of members' interfaces.
     """
 
     vlan_id: int
@@ -58,6 +60,7 @@ class Network:
     dhcp_range: tuple[ipaddress.IPv4Address, ipaddress.IPv4Address] | None
     nat: bool
     members: tuple[Member, ...]
+    mtu: int
 
     @property
     def port(self) -> str:
@@ -177,6 +180,9 @@ def _network(
         faults.append(f"VLAN {data['vlan_id']} is none that a network may have")
     if data["nat"] and not data["gateway"]:
         faults.append("it has a way out and no gateway")
+    mtu = data.get("mtu") or DEFAULT_MTU
+    if not 68 <= mtu <= 65521:
+        faults.append(f"MTU {mtu} is not between 68 and 65521")
     try:
         subnet = ipaddress.IPv4Network(data["cidr"])
     except ValueError:
@@ -201,7 +207,7 @@ def _network(
     if faults or server is None:
         return None
     interface = ipaddress.IPv4Interface(f"{server}/{subnet.prefixlen}")
-    return Network(data["vlan_id"], data["name"], interface, data["gateway"], dhcp_range, data["nat"], members)
+    return Network(data["vlan_id"], data["name"], interface, data["gateway"], dhcp_range, data["nat"], members, mtu)
 
 
 def _name_faults(name: str, mac: str) -> Iterator[str]:

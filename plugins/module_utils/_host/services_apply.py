@@ -15,7 +15,16 @@ from .ovs import PortPlan
 from .runner import Runner
 from .services import Services
 from .services_files import SETTINGS_DIR, Folders, kinds, reservation_line, restarts, texts
-from .services_state import DHCP_NAMESPACE, DHCP_UNIT, GATEWAY_UNIT, State, in_namespace, names_unit, network_unit
+from .services_state import (
+    DHCP_NAMESPACE,
+    DHCP_UNIT,
+    GATEWAY_UNIT,
+    NAT_UNIT,
+    State,
+    in_namespace,
+    names_unit,
+    network_unit,
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,8 @@ class ServicesPlan:
 
     Attributes:
         drift: what is not as it shall be beside files, ports and units that go.
-        units: by unit what systemd is asked for: C(reload), C(restart), or C(stop) for what goes.
+        units: by unit what systemd is asked for: C(reload), C(restart), or C(stop) for what goes. Of the host's packet
+            rules C(reload-or-restart), for their unit need not run.
         enable: units that shall come back after a reboot.
         clients: whether the rules that tell name servers apart are loaded anew.
         moved: addresses that are another VM's from now on, if anybody had them before.
@@ -114,6 +124,9 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
         units.update(_unit(unit, bool(one.networks), verb, have, drift))
         wanted_units += [names_unit(one.slice_id)] * bool(one.reservations) + [unit] * bool(one.networks)
     units.update(_dhcp(orders, changes, have, drift))
+    if not have.rules:
+        drift.append(Drift("packet rules of VMs", "not as loaded", "whole"))
+        units[NAT_UNIT] = "reload-or-restart"
     if have.clients is None and any(one.reservations for one in orders):
         drift.append(Drift(f"namespace {DHCP_NAMESPACE}", "without its rules", "whole"))
         units[GATEWAY_UNIT] = "restart"
@@ -156,6 +169,7 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
         _remove(one, folders, runner)
     if todo.enable:
         runner.run(["systemctl", "--no-reload", "enable", "--quiet", "--", *todo.enable])
+    _ask("reload-or-restart", todo.asked_for("reload-or-restart"), runner)
     restarting = todo.asked_for("restart")
     # systemctl asks for one unit after another, and what is in its namespace would not wait for the gateway.
     _ask("restart", [unit for unit in restarting if unit == GATEWAY_UNIT], runner)
@@ -225,7 +239,9 @@ def _dhcp(orders: Iterable[Services], changes: Iterable[FileChange], have: State
             return {}
         drift.append(Drift(DHCP_UNIT, "stopped", "running"))
         return {DHCP_UNIT: "restart"}
-    if not reserved:
+    if not have.guard:
+        drift.append(Drift(DHCP_UNIT, "without its rules", "guarded"))
+    if not reserved and have.guard:
         return {}
     return {DHCP_UNIT: "reload" if all(change.adds_only for change in reserved) else "restart"}
 
@@ -257,6 +273,7 @@ def _astray(one: Services, have: State, folders: Folders) -> Iterator[Drift]:
             device is not None
             and device.is_up
             and device.mac == network.mac
+            and device.mtu == network.mtu
             and device.addresses == {str(network.server)}
         )
         if not is_right:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .services import Network, Reservation, Services
+from .services import DEFAULT_MTU, Network, Reservation, Services
 
 SETTINGS_DIR = "/etc/cloudrepo"
 DOMAIN = "internal"
@@ -89,7 +89,8 @@ def restarts(path: str) -> bool:
 
 def _devices(one: Services, folders: Folders) -> Iterable[str]:
     for network in one.networks:
-        yield f"port {network.port} {network.server} {network.mac}"
+        mtu = "" if network.mtu == DEFAULT_MTU else f" {network.mtu}"
+        yield f"port {network.port} {network.server} {network.mac}{mtu}"
     if one.has_nat:
         yield "nat {} {}".format(*one.nat_link(folders.links))
 

@@ -1,12 +1,12 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the network node has of slices: files, units, ports, and what is live in its network namespaces."""
+"""What the network node has of slices: files, units, ports, and what is live of its packet rules and namespaces."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,10 @@ from .services_files import Folders, kinds
 DHCP_UNIT = "slices-dhcp.service"
 # It makes the DHCP server's namespace, and what is in it starts anew with it.
 GATEWAY_UNIT = "slices-gateway.service"
+# Reloading it loads the host's packet rules of VMs anew.
+NAT_UNIT = "slices-nat.service"
+# How these are listed, as the unit noted when it loaded them.
+NAT_RULES = "/run/slices-nat.rules"
 DHCP_NAMESPACE = "slices-dhcp"
 NETNS_DIR = "/run/netns"
 
@@ -40,6 +44,7 @@ class Device:
     mac: str
     addresses: frozenset[str]
     is_up: bool
+    mtu: int = 1500
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,9 @@ class State:
         folders: slices that have a folder for their networks.
         active: the units that run.
         enabled: the units that come back after a reboot.
+        rules: whether the host's packet rules of VMs are those that were loaded.
         clients: by VM's address the port of the name server that it asks; nothing where these rules are gone.
+        guard: whether there are rules for who may speak to the DHCP server.
         devices: those of the host itself.
         namespaces: by slice, those that are there.
     """
@@ -73,7 +80,9 @@ class State:
     folders: frozenset[int] = frozenset()
     active: frozenset[str] = frozenset()
     enabled: frozenset[str] = frozenset()
+    rules: bool = True
     clients: Mapping[str, int] | None = None
+    guard: bool = True
     switch: Switch = field(default_factory=Switch)
     devices: Mapping[str, Device] = field(default_factory=dict)
     namespaces: Mapping[int, Namespace] = field(default_factory=dict)
@@ -86,6 +95,7 @@ def observe(
     *,
     unit_dir: str = systemd.UNIT_DIR,
     netns_dir: str = NETNS_DIR,
+    nat_rules: str = NAT_RULES,
 ) -> State:
     """What there is of the order's slices. Switch and namespaces are looked at where a slice has or wants networks.
 
@@ -101,13 +111,16 @@ def observe(
     units = [unit(one.slice_id) for one in orders for unit in (names_unit, network_unit)]
     blocks = systemd.show([DHCP_UNIT, *units], runner)
     enabled = set(systemd.enabled_names(unit_dir))
+    clients, guard = _dhcp_rules(runner)
     has_networks = bool(with_folder or with_namespace or any(one.networks for one in orders))
     return State(
         texts={path: text for path, text in texts.items() if text is not None},
         folders=with_folder,
         active=frozenset(block["Id"] for block in blocks if block.get("ActiveState") == "active"),
         enabled=frozenset(unit for unit in units if unit in enabled),
-        clients=_clients(runner),
+        rules=_are_loaded(nat_rules, runner),
+        clients=clients,
+        guard=guard,
         switch=ovsdb.observe(runner) if has_networks else Switch(),
         devices=_devices(["ip"], runner) if has_networks else {},
         namespaces={
@@ -136,22 +149,36 @@ def _device(row: Mapping[str, Any]) -> Device:
         mac=row.get("address", ""),
         addresses=frozenset(f"{each['local']}/{each['prefixlen']}" for each in addresses),
         is_up="UP" in row.get("flags", ()),
+        mtu=row.get("mtu", 0),
     )
 
 
-def _clients(runner: Runner) -> dict[str, int] | None:
-    listed = _elements(DHCP_NAMESPACE, "map", "slices", runner)
-    return None if listed is None else dict(listed)
+def _are_loaded(noted: str, runner: Runner) -> bool:
+    done = runner.run(["nft", "--stateless", "list", "table", "ip", "cloudrepo"], check=False)
+    # Nothing is noted by the unit of an older version.
+    return done.rc == 0 and files.read_text(noted) in (None, done.stdout)
+
+
+def _dhcp_rules(runner: Runner) -> tuple[dict[str, int] | None, bool]:
+    """Who asks which name server, and whether the DHCP server is guarded."""
+    found = _listed(DHCP_NAMESPACE, ("ruleset",), runner)
+    clients = _elements(found, "map", "slices")
+    guard = _elements(found, "set", "clients")
+    return None if clients is None else dict(clients), guard is not None
 
 
 def _nat(namespace: str, runner: Runner) -> frozenset[str] | None:
-    listed = _elements(namespace, "set", "nat", runner)
+    listed = _elements(_listed(namespace, ("set", "ip", "cloudrepo", "nat"), runner), "set", "nat")
     return None if listed is None else frozenset(listed)
 
 
-def _elements(namespace: str, kind: str, name: str, runner: Runner) -> list[Any] | None:
-    """The elements of a set or a map in a namespace's rules; nothing where there is none of that name."""
-    listing = ("nft", "--json", "list", kind, "ip", "cloudrepo", name)
-    done = runner.run(in_namespace(namespace, *listing), check=False)
-    found = json.loads(done.stdout)["nftables"] if done.rc == 0 else []
-    return next((item[kind].get("elem", []) for item in found if kind in item), None)
+def _listed(namespace: str, what: Sequence[str], runner: Runner) -> list[dict[str, Any]]:
+    """What C(nft list) says of a namespace's rules; nothing where what is asked for is not there."""
+    done = runner.run(in_namespace(namespace, "nft", "--json", "list", *what), check=False)
+    found: list[dict[str, Any]] = json.loads(done.stdout)["nftables"] if done.rc == 0 else []
+    return found
+
+
+def _elements(found: Iterable[Mapping[str, Any]], kind: str, name: str) -> list[Any] | None:
+    """The elements of a set or a map; nothing where there is none of that name."""
+    return next((item[kind].get("elem", []) for item in found if kind in item and item[kind]["name"] == name), None)

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .._domain.registering import (
+    note_network_node,
     put_flavor,
     put_user,
     put_worker,
@@ -18,7 +19,7 @@ from .._domain.registering import (
     require_admin,
     verify_user,
 )
-from ..cluster import NO_PASSWORD, Cluster
+from ..cluster import NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster
 from ..errors import Refused
 from .edge import Outcome
 
@@ -76,6 +77,24 @@ def register(cluster: Cluster, registry: Registry, wants: Sequence[Mapping[str, 
             for line in _lines(registry, name, after[name])
         ],
         result={registry.plural: [_public(after[name]) for name in after if after[name] is not None]},
+    )
+
+
+def register_workers(
+    cluster: Cluster, wants: Sequence[Mapping[str, Any]], *, network_node_trunk_mtu: int | None, acting_user: str
+) -> Outcome:
+    """Put or remove workers, and note what the network node's uplink carries where that is told."""
+    done = register(cluster, WORKERS, wants, acting_user=acting_user)
+    before = cluster.extra.get(NETWORK_NODE_TRUNK_MTU)
+    if network_node_trunk_mtu in (None, before):
+        return done
+    note_network_node(cluster, network_node_trunk_mtu)
+    told, shall = (f"network node: trunk_mtu {mtu}" for mtu in (before, network_node_trunk_mtu))
+    return replace(
+        done,
+        changed=True,
+        before=[*done.before, *([told] if before is not None else [])],
+        after=[*done.after, shall],
     )
 
 

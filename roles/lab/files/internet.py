@@ -1,13 +1,24 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The internet of a lab: answers every GET with the address it came from, so that a test sees what NAT made of it."""
+"""The internet of a lab: internet.py ADDRESS
+
+Answers every GET with the address it came from, so that a test sees what NAT made of it. All names lead to ADDRESS,
+its own, and it tells which it was asked for.
+"""
 
 from __future__ import annotations
 
+import ipaddress
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import BaseRequestHandler, StreamRequestHandler, ThreadingTCPServer, ThreadingUDPServer
+from threading import Thread
+
+ADDRESS = ipaddress.IPv4Address(sys.argv[1])
+TYPE_A = 1
 
 
-class Handler(BaseHTTPRequestHandler):
+class Http(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = f"client {self.client_address[0]}\n".encode()
         self.send_response(200)
@@ -17,5 +28,35 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+class UdpNames(BaseRequestHandler):
+    def handle(self) -> None:
+        question, sock = self.request
+        sock.sendto(answer(question, "udp"), self.client_address)
+
+
+class TcpNames(StreamRequestHandler):
+    def handle(self) -> None:
+        while size := self.rfile.read(2):
+            said = answer(self.rfile.read(int.from_bytes(size, "big")), "tcp")
+            self.wfile.write(len(said).to_bytes(2, "big") + said)
+
+
+def answer(message: bytes, protocol: str) -> bytes:
+    """The answer to a question as RFC 1035 has it; only those for an IPv4 address have one."""
+    end, labels = 12, []
+    while length := message[end]:
+        labels.append(message[end + 1 : end + 1 + length].decode("ascii", "replace"))
+        end += 1 + length
+    kind = int.from_bytes(message[end + 1 : end + 3], "big")
+    print(f"asked by {protocol} for {'.'.join(labels)}, type {kind}", flush=True)
+    record = b"\xc0\x0c" + message[end + 1 : end + 5] + bytes([0, 0, 0, 60, 0, 4]) + ADDRESS.packed
+    found = kind == TYPE_A
+    header = message[:2] + b"\x81\x80" + bytes([0, 1, 0, found, 0, 0, 0, 0])
+    return header + message[12 : end + 5] + record * found
+
+
 if __name__ == "__main__":
-    ThreadingHTTPServer(("0.0.0.0", 80), Handler).serve_forever()
+    ThreadingTCPServer.allow_reuse_address = True
+    for names in (ThreadingUDPServer(("", 53), UdpNames), ThreadingTCPServer(("", 53), TcpNames)):
+        Thread(target=names.serve_forever, daemon=True).start()
+    ThreadingHTTPServer(("", 80), Http).serve_forever()

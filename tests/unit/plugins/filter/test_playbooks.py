@@ -37,6 +37,14 @@ def test_workers_tell_what_their_network_offers(stdout: str, offers: dict[str, A
     assert playbooks.worker_records([host]) == [{"ip": "10.0.10.1", **offers}]
 
 
+def test_the_network_nodes_uplink_is_found_among_its_devices() -> None:
+    shown = '[{"ifname": "lo", "mtu": 65536}, {"ifname": "trunk0", "mtu": 9000}, {}]'
+    host = {"network_node_uplink": "trunk0", "__network_node_addresses": {"stdout": shown}}
+    assert playbooks.trunk_mtu([host]) == 9000
+    assert playbooks.trunk_mtu([{"network_node_uplink": "trunk0"}]) is None
+    assert playbooks.trunk_mtu([]) is None
+
+
 def test_what_the_inventory_says_counts_more_than_facts() -> None:
     host = {"ansible_host": "10.0.10.1", "ansible_facts": {"processor_vcpus": 8}, "worker_cores": 4}
     assert playbooks.worker_records([host])[0]["cores"] == 4

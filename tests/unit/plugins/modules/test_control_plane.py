@@ -120,6 +120,20 @@ def test_a_password_is_seen_nowhere(ready: Control) -> None:
         assert digest not in text
 
 
+def test_what_the_network_nodes_uplink_carries_is_noted_with_the_workers(ready: Control) -> None:
+    said = {"workers": [{"ip": "10.0.10.1"}], "network_node_trunk_mtu": 1500}
+    before = ready.path.read_text()
+    dry = ready.run("worker", check=True, **said)
+    assert (dry["changed"], ready.path.read_text()) == (True, before)
+    assert ready.run("worker", **said)["diff"] == {"before": "", "after": "network node: trunk_mtu 1500\n"}
+    assert not ready.run("worker", **said)["changed"]
+    assert not ready.run("worker", workers=[{"ip": "10.0.10.1"}])["changed"]
+    more = ready.run("worker", **{**said, "network_node_trunk_mtu": 9000})
+    assert more["diff"]["before"] == "network node: trunk_mtu 1500\n"
+    wrong = ready.run("worker", **{**said, "network_node_trunk_mtu": 67})
+    assert wrong["msg"] == "network node: trunk_mtu is 67, and 68 to 65535 are possible"
+
+
 def test_tenants_register_nothing(ready: Control) -> None:
     ready.run("user", name="alice")
     result = ready.run("worker", ip="10.0.10.9", acting_user="alice")

@@ -15,8 +15,10 @@ ONE = {"vm_id": 1001, "name": "vm1", "mac": "52:54:00:03:e9:00", "ip": "10.60.7.
 
 def host() -> FakeRunner:
     show = "Id=slices-dhcp.service\nActiveState=active\n"
-    runner = FakeRunner().tell("ip").tell("systemctl").tell("systemctl", "show", stdout=show).tell("nsenter")
-    return runner.tell("nsenter", "--net=/run/netns/slices-dhcp", "nft", "--json", stdout='{"nftables": [{"map": {}}]}')
+    runner = FakeRunner().tell("ip").tell("nft").tell("nsenter")
+    runner.tell("systemctl").tell("systemctl", "show", stdout=show)
+    rules = '{"nftables": [{"map": {"name": "slices"}}, {"set": {"name": "clients"}}]}'
+    return runner.tell("nsenter", "--net=/run/netns/slices-dhcp", "nft", "--json", stdout=rules)
 
 
 def test_an_order_is_carried_out_and_check_mode_changes_nothing(monkeypatch, tmp_path):

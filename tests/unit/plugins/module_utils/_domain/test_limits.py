@@ -168,6 +168,22 @@ def test_a_trunk_counts_only_where_a_link_takes_it() -> None:
     ]
 
 
+def test_the_network_nodes_trunk_counts_where_it_serves() -> None:
+    held = cluster()
+    registering.note_network_node(held, 1500)
+    lan = {"name": "lan", "members": ["vm1", "vm2"], "mtu": 9000}
+    machines = [vm(name, worker="10.0.10.1") for name in ("vm1", "vm2")]
+    put(held, topology(vms=machines, links=[{**link("vm1", "vm2"), "mtu": 9000}], networks=[lan]))
+    for served in ({"gateway": True}, {"dhcp_enabled": True}):
+        assert reasons(held, topology("two", vms=machines, links=[], networks=[{**lan, **served}])) == [
+            "slice two: network lan has an MTU of 9000; the trunk of the network node has an MTU of 1500"
+        ]
+    registering.note_network_node(held, 9000)
+    put(held, topology("two", vms=machines, links=[], networks=[{**lan, "gateway": True}]))
+    with pytest.raises(Refused, match=r"network node: trunk_mtu is 67, and 68 to 65535 are possible"):
+        registering.note_network_node(held, 67)
+
+
 def test_impossible_mtus_are_refused() -> None:
     lan = {"name": "lan", "members": [], "mtu": 70000}
     assert reasons(cluster(), {**limited(mtu=60), "networks": [lan]}) == [

@@ -38,6 +38,7 @@ QUIET: dict[str, Any] = {
     "dhcp_range": "10.0.0.2,10.0.0.2",
     "nat": False,
     "members": [],
+    "mtu": 9000,
 }
 
 
@@ -57,7 +58,7 @@ def test_the_files_of_a_slice():
         "/s/names/1017.nft": "add element ip cloudrepo slices { 10.60.7.101 : 5317, 10.60.7.102 : 5317 }\n",
         "/s/networks/1017/devices": (
             "port net_101 192.168.101.1/24 02:01:00:00:00:65\n"
-            "port net_102 10.0.0.1/30 02:01:00:00:00:66\n"
+            "port net_102 10.0.0.1/30 02:01:00:00:00:66 9000\n"
             "nat 169.254.64.34/31 169.254.64.35/31\n"
         ),
         "/s/networks/1017/dnsmasq.conf": (
@@ -82,7 +83,7 @@ def test_the_files_of_a_slice():
 def test_without_a_way_out_no_rule_and_no_link():
     found = texts(order(networks=(QUIET,))[0], Folders("/s", LINKS))
     assert found["/s/networks/1000/rules.nft"] == 'include "/etc/cloudrepo/network.nft"\n'
-    assert found["/s/networks/1000/devices"] == "port net_102 10.0.0.1/30 02:01:00:00:00:66\n"
+    assert found["/s/networks/1000/devices"] == "port net_102 10.0.0.1/30 02:01:00:00:00:66 9000\n"
     assert texts(order()[0], Folders("/s", LINKS)) == {}
 
 
@@ -108,6 +109,7 @@ def test_reservations_that_would_not_stay_one_field_are_refused(changes, reason)
         ({"vlan_id": 400}, "VLAN 400 is none that a network may have"),
         ({"vlan_id": 4095}, "VLAN 4095 is none that a network may have"),
         ({"gateway": False}, "it has a way out and no gateway"),
+        ({"mtu": 67}, "MTU 67 is not between 68 and 65521"),
         ({"cidr": "192.168.101.1/24"}, "'192.168.101.1/24' is not an IPv4 network"),
         ({"server_ip": "192.168.102.1"}, "its address '192.168.102.1' is not in 192.168.101.0/24"),
         ({"server_ip": "x"}, "its address 'x' is not in 192.168.101.0/24"),

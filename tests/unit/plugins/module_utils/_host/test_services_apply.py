@@ -23,7 +23,7 @@ from .fakes import FakeRunner
 from .test_services import LAN, LINKS, QUIET, VM1, VM2, order
 
 FOLDERS = Folders("/s", LINKS)
-DHCP, GATEWAY = "slices-dhcp.service", "slices-gateway.service"
+DHCP, GATEWAY, NAT = "slices-dhcp.service", "slices-gateway.service", "slices-nat.service"
 NAMES, NETWORK = "slices-names@1000.service", "slices-network@1000.service"
 FULL = order(reservations=(VM1, VM2), networks=(LAN, QUIET))
 NOTHING = order()
@@ -47,7 +47,7 @@ def as_wanted(orders: Iterable[Services], folders: Folders = FOLDERS) -> State:
             1000: Namespace(
                 {
                     "net_101": Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24"}), is_up=True),
-                    "net_102": Device("02:01:00:00:00:66", frozenset({"10.0.0.1/30"}), is_up=True),
+                    "net_102": Device("02:01:00:00:00:66", frozenset({"10.0.0.1/30"}), is_up=True, mtu=9000),
                     "nat": Device("", frozenset({"169.254.64.1/31"}), is_up=True),
                 },
                 frozenset({"net_101"}),
@@ -114,6 +114,8 @@ def test_a_slice_that_goes_takes_all_of_its_own_with_it():
             {NETWORK: "restart"},
             ["ports of slice-1000 that are let out: net_101 net_102"],
         ),
+        ({"rules": False}, {NAT: "reload-or-restart"}, ["packet rules of VMs: not as loaded"]),
+        ({"guard": False}, {DHCP: "reload"}, [f"{DHCP}: without its rules"]),
         ({"clients": {"10.60.7.101": 5300}}, {}, ["name server of 10.60.7.102: nobody"]),
         (
             {"clients": {"10.60.7.101": 5300, "10.60.7.102": 5300, "10.60.7.150": 5300}},
@@ -152,6 +154,7 @@ def test_what_has_gone_astray_is_put_right(changes, units, before):
         Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24", "10.60.7.9/24"}), is_up=True),
         Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24"}), is_up=False),
         Device("00:00:00:00:00:01", frozenset({"192.168.101.1/24"}), is_up=True),
+        Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24"}), is_up=True, mtu=9000),
     ],
 )
 def test_a_device_that_is_not_as_its_network(device):
@@ -239,10 +242,11 @@ def test_neighbours_are_forgotten_whose_address_is_given_on(tmp_path):
     assert flushed == ["neighbour flush to 10.60.7.101\n"] * 2
 
 
-def test_the_gateway_starts_anew_before_what_is_in_its_namespace():
+def test_rules_come_before_the_gateway_and_it_starts_anew_before_what_is_in_its_namespace():
     runner = FakeRunner().tell("systemctl")
-    services_apply.apply(services_apply.ServicesPlan(units={NAMES: "restart", GATEWAY: "restart"}), FOLDERS, runner)
-    assert [argv[-1] for argv in runner.argvs] == [GATEWAY, NAMES]
+    units = {NAMES: "restart", GATEWAY: "restart", NAT: "reload-or-restart"}
+    services_apply.apply(services_apply.ServicesPlan(units=units), FOLDERS, runner)
+    assert [argv[-1] for argv in runner.argvs] == [NAT, GATEWAY, NAMES]
 
 
 def test_a_unit_that_does_not_start_has_its_last_words_told():
@@ -259,11 +263,11 @@ def test_a_unit_that_does_not_start_has_its_last_words_told():
 def address(name: str, *addresses: str, mac: str = "02:01:00:00:00:65") -> dict[str, Any]:
     pairs = [each.split("/") for each in addresses]
     listed = [{"family": "inet", "local": local, "prefixlen": int(prefix)} for local, prefix in pairs]
-    return {"ifname": name, "address": mac, "flags": ["UP"], "addr_info": [*listed, {"family": "inet6"}]}
+    return {"ifname": name, "address": mac, "flags": ["UP"], "mtu": 1500, "addr_info": [*listed, {"family": "inet6"}]}
 
 
-def nft(kind: str, elements: list[Any]) -> str:
-    return json.dumps({"nftables": [{"metainfo": {}}, {kind: {"name": "x", "elem": elements}}]})
+def nft(kind: str, name: str, elements: list[Any]) -> str:
+    return json.dumps({"nftables": [{"metainfo": {}}, {kind: {"name": name, "elem": elements}}]})
 
 
 def look(tmp_path: Path, runner: FakeRunner, orders: tuple[Services, ...] = FULL) -> State:
@@ -273,6 +277,7 @@ def look(tmp_path: Path, runner: FakeRunner, orders: tuple[Services, ...] = FULL
         runner,
         unit_dir=str(tmp_path / "units"),
         netns_dir=str(tmp_path / "netns"),
+        nat_rules=str(tmp_path / "nat.rules"),
     )
 
 
@@ -284,8 +289,9 @@ def test_the_host_is_asked_what_it_has(tmp_path):
     (tmp_path / "units/multi-user.target.wants" / NAMES).touch()
     runner = FakeRunner()
     runner.tell("systemctl", "show", stdout=f"Id={DHCP}\nActiveState=active\n\nId={NAMES}\nActiveState=inactive\n")
-    runner.tell("nsenter", "--net=/run/netns/slices-dhcp", stdout=nft("map", [["10.60.7.101", 5300]]))
-    runner.tell("nsenter", "--net=/run/netns/slice-1000", stdout=nft("set", ["net_101"]))
+    runner.tell("nft", rc=1)
+    runner.tell("nsenter", "--net=/run/netns/slices-dhcp", stdout=nft("map", "slices", [["10.60.7.101", 5300]]))
+    runner.tell("nsenter", "--net=/run/netns/slice-1000", stdout=nft("set", "nat", ["net_101"]))
     runner.tell("ip", "-json", "address", stdout=json.dumps([address("nat_1000", "169.254.64.0/31")]))
     runner.tell("ip", "-json", "-n", stdout=json.dumps([address("net_101", "192.168.101.1/24"), {}]))
     empty = json.dumps({"headings": ["_uuid", "name", "ports", "datapath_type", "fail_mode"], "data": []})
@@ -293,15 +299,26 @@ def test_the_host_is_asked_what_it_has(tmp_path):
     have = look(tmp_path, runner)
     assert have.texts == {f"{tmp_path}/names/1000.hosts": "10.60.7.101 vm1\n"}
     assert (have.folders, have.active, have.enabled) == ({1000}, {DHCP}, {NAMES})
-    assert have.clients == {"10.60.7.101": 5300}
+    assert (have.rules, have.clients, have.guard) == (False, {"10.60.7.101": 5300}, False)
     assert have.devices["nat_1000"].addresses == {"169.254.64.0/31"}
     assert have.namespaces[1000] == Namespace(
         {"net_101": Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24"}), is_up=True)}, frozenset({"net_101"})
     )
 
 
-def test_a_slice_that_has_no_network_costs_two_questions(tmp_path):
-    runner = FakeRunner().tell("systemctl", "show").tell("nsenter", rc=1)
+def test_a_slice_that_has_no_network_costs_three_questions(tmp_path):
+    runner = FakeRunner().tell("systemctl", "show").tell("nft").tell("nsenter", rc=1)
     have = look(tmp_path, runner, order(reservations=(VM1,)))
-    assert (len(runner.argvs), have.clients, have.texts) == (2, None, {})
+    assert (len(runner.argvs), have.clients, have.texts) == (3, None, {})
     assert look(tmp_path, FakeRunner(), ()) == State()
+
+
+def test_packet_rules_are_compared_with_what_was_loaded(tmp_path):
+    listed = "table ip cloudrepo {\n}\n"
+    runner = FakeRunner().tell("systemctl", "show").tell("nft", stdout=listed)
+    runner.tell("nsenter", stdout=nft("set", "clients", []))
+    have = look(tmp_path, runner, NOTHING)
+    assert (have.rules, have.guard) == (True, True)
+    for noted, whole in ((listed, True), ("table ip cloudrepo {\n chain forward {\n }\n}\n", False)):
+        (tmp_path / "nat.rules").write_text(noted)
+        assert look(tmp_path, runner, NOTHING).rules is whole
