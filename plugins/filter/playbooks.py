@@ -14,6 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocatio
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.ordering import base_image_path
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import WORKER_FIELDS, WORKER_OFFERS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.flows import mac_of
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import vnc_socket
 
 
 def worker_address(host: Mapping[str, Any]) -> str:
@@ -167,6 +168,26 @@ def restart_notes(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str
     ]
 
 
+def display_lines(displays: Sequence[Mapping[str, Any]], hosts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each display: its VM, where a viewer finds it, and its password where it asks for one.
+
+    Args:
+        displays: as M(cloudrepo.slices.vnc_password_info) returns them.
+        hosts: the variables of the workers, of which C(slice_vnc_listen) tells where displays listen.
+    """
+    listen = {worker_address(host): host.get("slice_vnc_listen") for host in hosts}
+    lines = []
+    for each in displays:
+        worker, port, password = each["worker_ip"], each["vnc_port"], each["password"]
+        place = {
+            "loopback": f"127.0.0.1:{port} on {worker} {password}",
+            "unix": f"{vnc_socket(each['vm_id'])} on {worker}",
+            "none": "no display",
+        }.get(listen.get(worker) or "", f"{worker}:{port} {password}")
+        lines.append(f"{each['slice']}/{each['name']} {place}")
+    return lines
+
+
 def base_images(flavors: Sequence[Mapping[str, Any]], state_dir: str) -> list[dict[str, str]]:
     """Return what the role C(images) takes, from registered flavors; those without a checksum are left out."""
     sources = {flavor["checksum"]: flavor["image"] for flavor in flavors if flavor.get("checksum")}
@@ -256,6 +277,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         return {
             "base_images": base_images,
+            "display_lines": display_lines,
             "host_reports": host_reports,
             "infrastructure_mac": mac_of,
             "infrastructure_networks": infrastructure_networks,

@@ -8,6 +8,8 @@ Standard input is JSON:
   of its network's gateway;
 - C(tries): by tenant what its guests sent, each with C(name), C(via), C(frames), C(times), and the listeners that it
   C(reaches) and C(may_reach) by right: C(self), C(peer), C(gateway); C(scanners): the tenants that attack;
+- C(injected): what was sent into the trunk of each host from outside, in the order of its canaries, C(0:000) and so on:
+  each C(name) and the listeners that it must C(reaches), and no other;
 - C(infrastructure), the MACs that may speak on VLAN 400, and C(dhcp_server), the one that may answer questions there;
 - C(forged_xid): of DHCP questions that must have no answer;
 - C(must_be_open), which a scan must find by each of C(scanned_by), and C(may_be_open): each C(ADDRESS:PORT);
@@ -77,6 +79,18 @@ def judge(told: dict[str, Any]) -> tuple[list[str], list[str]]:
             rows.append((f"{tenant}: {each['name']}", str(row["sent"]), str(row["right"]), str(row["leaked"])))
             totals.update(row)
 
+    for number, each in enumerate(told["injected"]):
+        row = Counter(sent=len(told["heard"]))
+        found = heard[f"0:{number:03}"]
+        for place in sorted(set(each["reaches"]) - set(found)):
+            wrong.append(f"control: nothing that was sent into the trunk reached {place}: {each['name']}")
+        for place, count in sorted(found.items()):
+            row["right" if place in each["reaches"] else "leaked"] += count
+            if place not in each["reaches"]:
+                wrong.append(f"leak: {count} frames that were sent into the trunk reached {place}: {each['name']}")
+        rows.append((f"trunk: {each['name']}", str(row["sent"]), str(row["right"]), str(row["leaked"])))
+        totals.update(row)
+
     found_open = set()
     for name, nic, what, count in answers:
         kind, *fields = what.split()
@@ -110,7 +124,7 @@ def judge(told: dict[str, Any]) -> tuple[list[str], list[str]]:
     width = max(len(row[0]) for row in rows)
     table = [f"{row[0]:{width}} {row[1]:>8} {row[2]:>17} {row[3]:>7}" for row in rows]
     attackers = sum(guest["tenant"] in told["scanners"] for guest in guests.values())
-    totals["tried"] = attackers * len(told["tries"]["red"]) + len(strangers)
+    totals["tried"] = attackers * len(told["tries"]["red"]) + len(told["injected"]) + len(strangers)
     table.append(
         f"all: {totals['tried']} attacks tried, {totals['sent']} frames sent, {totals['leaked']} frames leaked; "
         f"displays let in {len(let_in)} of {len(strangers)} strangers and "

@@ -179,6 +179,35 @@ def test_units_are_restarted_when_what_they_made_has_gone() -> None:
     assert playbooks.units_to_restart(looks) == ["dhcp", "gateway"]
 
 
+DISPLAY = {
+    "slice": "web",
+    "name": "vm1",
+    "vm_id": 1001,
+    "worker_ip": "10.0.10.1",
+    "vnc_port": 5901,
+    "password": "hMr3kWpa",
+}
+
+
+@pytest.mark.parametrize(
+    ("variables", "place"),
+    [
+        ({}, "10.0.10.1:5901 hMr3kWpa"),
+        ({"slice_vnc_listen": "worker"}, "10.0.10.1:5901 hMr3kWpa"),
+        ({"slice_vnc_listen": "loopback"}, "127.0.0.1:5901 on 10.0.10.1 hMr3kWpa"),
+        ({"slice_vnc_listen": "unix"}, "/run/cloudrepo/1001/vnc.sock on 10.0.10.1"),
+        ({"slice_vnc_listen": "none"}, "no display"),
+    ],
+)
+def test_displays_are_where_their_worker_lets_them_listen(variables: dict[str, str], place: str) -> None:
+    workers = [{"ansible_host": "10.0.10.2", "slice_vnc_listen": "none"}, {"ansible_host": "10.0.10.1", **variables}]
+    assert playbooks.display_lines([DISPLAY], workers) == [f"web/vm1 {place}"]
+
+
+def test_a_display_is_told_though_the_inventory_does_not_know_its_worker() -> None:
+    assert playbooks.display_lines([DISPLAY], []) == ["web/vm1 10.0.10.1:5901 hMr3kWpa"]
+
+
 def test_netmask() -> None:
     assert playbooks.netmask("10.60.7.0/24") == "255.255.255.0"
 
