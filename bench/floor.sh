@@ -52,6 +52,7 @@ config() { # NUMBER
 EOF
 }
 
+# A monitor greets before its machine is made, and answers once it is.
 await_qmp() {
   python3 -S -E -c '
 import socket, sys, time
@@ -63,6 +64,8 @@ for number in range(1, int(sys.argv[1]) + 1):
                 client.settimeout(20)
                 client.connect("/run/floor/%d.qmp" % number)
                 assert b"QMP" in client.recv(999)
+                client.sendall(b"{\"execute\": \"qmp_capabilities\"}\n")
+                assert b"return" in client.recv(999)
             break
         except (FileNotFoundError, ConnectionRefusedError):
             if time.monotonic() > end:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""QEMU's monitor, as far as we need it: does it answer, is a NIC's cable plugged, what does the display ask for."""
+"""QEMU's monitor, as far as we need it: is the machine up, is a NIC's cable plugged, what does the display ask for."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Monitor(Protocol):
 
         Args:
             path: the monitor.
-            links: by NIC whether it shall have carrier; none to see only whether QEMU's main loop answers.
+            links: by NIC whether it shall have carrier; none to see only whether QEMU is up.
 
         Returns:
-            the pid of the QEMU, nothing where none answers.
+            the pid of the QEMU, nothing where none is up.
 
         Raises:
             SlicesError: QEMU refuses.
@@ -56,9 +56,7 @@ class SocketMonitor:
     def plug(self, path: str, links: Mapping[str, bool]) -> int | None:
         """See C(Monitor)."""
         try:
-            with self._greeted(path) as client:
-                if links:
-                    self._tell(client, "qmp_capabilities", {})
+            with self._connected(path) as client:
                 for name, up in links.items():
                     self._tell(client, "set_link", {"name": name, "up": up})
                 return pid_of(client)
@@ -68,17 +66,18 @@ class SocketMonitor:
     def set_vnc_password(self, path: str, password: str) -> None:
         """See C(Monitor)."""
         try:
-            with self._greeted(path) as client:
-                self._tell(client, "qmp_capabilities", {})
+            with self._connected(path) as client:
                 self._tell(client, "set_password", {"protocol": "vnc", "password": password})
         except (OSError, ValueError) as error:
             raise SlicesError(f"QEMU does not answer at {path}: {error}") from error
 
     @contextmanager
-    def _greeted(self, path: str) -> Iterator[socket.socket]:
+    def _connected(self, path: str) -> Iterator[socket.socket]:
+        """A monitor whose QEMU is up: it greets from a thread of its own before the machine is made, and answers after."""
         with connect(path, timeout_s=self._timeout_s) as client:
             if "QMP" not in _Lines(client, self._timeout_s).read():
                 raise ValueError("no greeting")
+            self._tell(client, "qmp_capabilities", {})
             yield client
 
     def _tell(self, client: socket.socket, command: str, arguments: dict[str, Any]) -> None:
@@ -87,7 +86,7 @@ class SocketMonitor:
         while True:
             answer = lines.read()
             if not answer:
-                raise SlicesError(f"QEMU hung up on {command}")
+                raise ConnectionError(f"QEMU hung up on {command}")
             if "error" in answer:
                 raise SlicesError(f"QEMU refused {command}: {answer['error'].get('desc')}")
             if "return" in answer:

@@ -30,6 +30,8 @@ GOLDEN = """\
 [machine]
   type = "q35"
   accel = "tcg"
+  sata = "off"
+  hpet = "off"
 
 [memory]
   size = "512M"

@@ -58,13 +58,37 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 GREETING = {"QMP": {"version": {}}}
 
 
-def test_one_who_greets_is_known_by_the_pid(serve):
-    assert SocketMonitor().plug(serve(GREETING), {}) == os.getpid()
+def test_one_who_answers_is_known_by_the_pid(serve):
+    assert SocketMonitor().plug(serve(GREETING, {"return": {}}), {}) == os.getpid()
 
 
-def test_silence_is_no_answer(tmp_path, serve):
+@pytest.mark.parametrize("said", [[], [{"event": "RESUME"}]])
+def test_one_who_does_not_greet_is_not_up(serve, said):
+    assert SocketMonitor().plug(serve(*said), {}) is None
+
+
+def test_socket_that_is_not_there_is_not_up(tmp_path):
     assert SocketMonitor().plug(str(tmp_path / "nothing.sock"), {}) is None
-    assert SocketMonitor().plug(serve(), {}) is None
+
+
+def test_greeting_alone_does_not_tell_that_the_machine_is_up(tmp_path):
+    path = str(tmp_path / "qmp.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(1)
+
+        def greet() -> None:
+            client, _address = listener.accept()
+            with client:
+                client.sendall(json.dumps(GREETING).encode() + b"\n")
+                client.recv(4096)  # the question
+                client.recv(4096)  # whoever asked hangs up
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        assert SocketMonitor(timeout_s=0.2).plug(path, {}) is None
+        thread.join(timeout=5)
+        assert not thread.is_alive()
 
 
 def test_carrier_is_taken(serve):
