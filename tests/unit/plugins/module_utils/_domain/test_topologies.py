@@ -281,7 +281,7 @@ def test_overlaps_are_told_with_whatever_else_is_wrong() -> None:
 def test_a_subnet_that_follows_from_a_vlan_overlaps_as_well() -> None:
     networks = [{"name": "a"}, {"name": "b", "cidr": "192.168.0.0/16"}]
     (reason,) = reasons(roomy(), topology(networks=networks))
-    assert reason == "slice web: 192.168.100.0/24 of network a overlaps 192.168.0.0/16 of network b"
+    assert reason == "slice web: 192.168.101.0/24 of network a overlaps 192.168.0.0/16 of network b"
 
 
 def test_no_network_with_a_way_out_overlaps_the_infrastructure() -> None:
