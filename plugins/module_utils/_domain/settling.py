@@ -9,7 +9,7 @@ hosts have reported that they are gone (C(reporting)).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -56,6 +56,8 @@ def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_us
         *coherence.problems(want),
         *_standing_problems(cluster, want, before, acting_user),
         *_flavor_problems(cluster, want),
+        # Those that follow from a VLAN are looked at when it is known.
+        *_overlap_problems(want, settings, [(each.name, each.cidr) for each in want.networks if each.cidr is not None]),
     ]
     if reasons:
         raise Refused(reasons)
@@ -98,6 +100,14 @@ def _name_problems(cluster: Cluster, want: WantedSlice, before: Slice | None) ->
             f"slice {slice_label(before)} ({before.slice_id}) cannot be called {want.name}: "
             f"so is slice {other.slice_id} of {want.owner}"
         )
+
+
+def _overlap_problems(want: WantedSlice, settings: Settings, subnets: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Subnets, each with its network's name, that overlap each other or VLAN 400."""
+    if subnets:
+        named = [(f"network {name}", cidr) for name, cidr in subnets]
+        for overlap in networks.overlaps([("the management network", settings.network.cidr), *named]):
+            yield f"slice {want.name}: {overlap}"
 
 
 def _flavor_problems(cluster: Cluster, want: WantedSlice) -> Iterator[str]:
@@ -433,10 +443,8 @@ class _Draft:
         return made
 
     def _check_subnets(self) -> None:
-        management = ("the management network", self.settings.network.cidr)
-        subnets = [(f"network {each.extra.get('name', each.vlan_id)}", each.cidr) for each in self.slice.networks]
-        overlapping = networks.overlaps([management, *subnets]) if subnets else ()
-        self.reasons.extend(f"slice {self.want.name}: {overlap}" for overlap in overlapping)
+        subnets = [(str(each.extra.get("name", each.vlan_id)), each.cidr) for each in self.slice.networks]
+        self.reasons.extend(_overlap_problems(self.want, self.settings, subnets))
 
     def _check_quota(self) -> None:
         """Refuse more VMs than the owner may own; VMs that hosts still have count until they are gone."""

@@ -266,6 +266,24 @@ def test_overlapping_subnets_are_refused() -> None:
     ]
 
 
+def test_overlaps_are_told_with_whatever_else_is_wrong() -> None:
+    networks = [
+        {"name": "a", "cidr": "10.1.0.0/16"},
+        {"name": "b", "cidr": "10.1.9.0/24"},
+        {"name": "c", "cidr": "10.2.0.0/33"},
+    ]
+    assert reasons(roomy(), topology(networks=networks)) == [
+        "slice web: network c: cidr '10.2.0.0/33' is no IPv4 network: '33' is not a valid netmask",
+        "slice web: 10.1.9.0/24 of network b overlaps 10.1.0.0/16 of network a",
+    ]
+
+
+def test_a_subnet_that_follows_from_a_vlan_overlaps_as_well() -> None:
+    networks = [{"name": "a"}, {"name": "b", "cidr": "192.168.0.0/16"}]
+    (reason,) = reasons(roomy(), topology(networks=networks))
+    assert reason == "slice web: 192.168.101.0/24 of network a overlaps 192.168.0.0/16 of network b"
+
+
 def test_no_network_with_a_way_out_overlaps_the_infrastructure() -> None:
     networks = [
         {"name": "a", "cidr": "10.0.0.0/16", "gateway": True, "nat": True},
