@@ -11,7 +11,8 @@ from typing import Any
 
 from ..cluster import Cluster, slice_label
 from ..errors import Refused
-from ..models import MANAGEMENT_VLAN, VM, Network, Slice
+from ..models import VM, Network, Slice
+from ..vlans import MANAGEMENT_VLAN
 from . import displays, limits
 from .allocation import server_ip, tap_name
 from .finding import find, no_such_user, not_permitted

@@ -13,10 +13,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from ..cluster import NO_PASSWORD, USED_KEYS, Cluster, Worker, slice_label
-from ..leases import ADDRESS, FURTHER_POOLS, ID, MAC_BLOCKS, address_number, leases
-from ..models import MANAGEMENT_VLAN, POOL_COUNT, POOL_SIZE, Interface, Link, Slice, User, slot_of
+from ..leases import ADDRESS, ID, MAC_BLOCKS, address_number, leases
+from ..models import Interface, Link, Slice, User
+from ..vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range, pool_vlans
 from .allocation import FIRST_VNC_PORT, LAST_VNC_PORT, Allocator, ManagementNetwork, mac_address
-from .checking import SLICE_STATES, VM_STATES, call, ends, mac_index, pool_vlans, pools_of
+from .checking import SLICE_STATES, VM_STATES, call, ends, mac_index
 
 
 def repair(cluster: Cluster) -> list[str]:
@@ -66,13 +67,13 @@ class _Repair:
         """Give a slice whose pool another holds a new id: the pool comes from the id."""
         held: set[int] = set()
         for one in self._slices():
-            first = slot_of(one.slice_id)
+            first = pool_number(one.slice_id)
             if first in held:
                 yield from self._renumber(one)
-                first = slot_of(one.slice_id)
+                first = pool_number(one.slice_id)
             held.add(first)
         for one in self._slices():
-            further = one.extra.get(FURTHER_POOLS, [])
+            further = one.further_pools
             kept = [pool for pool in dict.fromkeys(further) if 0 <= pool < POOL_COUNT and pool not in held]
             held.update(kept)
             if kept != further:
@@ -89,8 +90,8 @@ class _Repair:
         owner.slices = [slice_id if each == one.slice_id else each for each in owner.slices]
         del self.cluster.slices[one.slice_id]
         one.slice_id = slice_id
-        one.vlan_pool_start = 100 + slot_of(slice_id) * POOL_SIZE
-        one.vlan_pool_end = one.vlan_pool_start + POOL_SIZE - 1
+        vlans = pool_range(pool_number(slice_id))
+        one.vlan_pool_start, one.vlan_pool_end = vlans[0], vlans[-1]
         self.cluster.slices[slice_id] = one
         self.cluster.next_vm_id = allocator.next_id
         yield f"{before}: id → {slice_id}, VLAN pool {old_start} → {one.vlan_pool_start}"
@@ -142,12 +143,12 @@ class _Repair:
             yield f"{before}: name → {one.name}"
 
     def _vlans(self, one: Slice) -> Iterator[str]:
-        start = 100 + slot_of(one.slice_id) * POOL_SIZE
-        if (one.vlan_pool_start, one.vlan_pool_end) != (start, start + POOL_SIZE - 1):
-            yield f"{call(one)}: VLAN pool {one.vlan_pool_start} → {start}"
-            one.vlan_pool_start, one.vlan_pool_end = start, start + POOL_SIZE - 1
+        vlans = pool_range(pool_number(one.slice_id))
+        if (one.vlan_pool_start, one.vlan_pool_end) != (vlans[0], vlans[-1]):
+            yield f"{call(one)}: VLAN pool {one.vlan_pool_start} → {vlans[0]}"
+            one.vlan_pool_start, one.vlan_pool_end = vlans[0], vlans[-1]
         yield from self._dangling_links(one)
-        allowed = pool_vlans(pools_of(one))
+        allowed = pool_vlans(*one.pools)
         used = [vlan for vlan in dict.fromkeys(one.vlan_pool_used) if vlan in allowed]
         moved: dict[int, int] = {}
         taken: set[int] = set()

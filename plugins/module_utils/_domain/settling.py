@@ -15,7 +15,8 @@ from typing import Any
 
 from ..cluster import Cluster, slice_label
 from ..errors import Refused
-from ..models import MANAGEMENT_VLAN, POOL_SIZE, VM, Interface, Link, Network, Slice
+from ..models import VM, Interface, Link, Network, Slice
+from ..vlans import FURTHER_POOLS, MANAGEMENT_VLAN, pool_vlans
 from . import coherence, displays, limits, networks
 from .allocation import Allocator, ManagementNetwork, mac_address, pool_text
 from .finding import no_such_user, not_permitted
@@ -356,10 +357,9 @@ class _Draft:
                 )
                 break
             taken.append(pool)
-            start = 100 + pool * POOL_SIZE
-            room += POOL_SIZE - (start <= MANAGEMENT_VLAN < start + POOL_SIZE)
+            room += len(pool_vlans(pool))
         if taken:
-            one.extra["further_pools"] = sorted([*one.further_pools, *taken])
+            one.extra[FURTHER_POOLS] = sorted([*one.further_pools, *taken])
         self._is_short = room < needed
         if self._is_short:
             self.reasons.append(self._shortage(wiring, reserved))
@@ -375,7 +375,7 @@ class _Draft:
         what = " and ".join(f"{count} {name}" for count, name in counts if count)
         held = len(one.extra.get("releasing", {}).get("vlan_ids", ()))
         waiting = f", {held} of them held until its hosts have let go of removed links" if held else ""
-        pools = some(pool_text(number) for number in (one.slice_id, *one.further_pools))
+        pools = some(pool_text(number) for number in one.pools)
         return (
             f"slice {self.want.name}: its {what} need {total} VLANs; "
             f"its {'pools' if one.further_pools else 'pool'} {pools} {'hold' if one.further_pools else 'holds'} "
