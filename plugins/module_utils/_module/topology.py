@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Optional
 
-from .._domain import describing, displays, finding, ordering, releasing, settling
+from .._domain import describing, displays, finding, releasing, settling
 from .._domain.allocation import ManagementNetwork
 from .._domain.limits import DEFAULT_MTU
 from .._domain.placement import POLICIES
@@ -100,17 +100,14 @@ def _put_one(
 ) -> Iterable[Change]:
     if want["state"] == "present":
         wanted = _wanted(cluster, want, acting_user)
-        before = settling.stored_slice(cluster, wanted)
+        before = settling.stored_slice(cluster, wanted, acting_user)
         if want.get("append") and before is not None:
             wanted = added_to(wanted_from(before), wanted)
         before = _copy(before)
         return [(before, settling.settle(cluster, wanted, settings, acting_user=acting_user))]
-    if not cluster.called(want["name"], want["owner"]):
+    if not finding.called(cluster, want["name"], want["owner"], acting_user):
         return []
     one = finding.find(cluster, want["name"], want["owner"], acting_user=acting_user)
-    reasons = finding.not_permitted(cluster, acting_user, one.owner, want["name"])
-    if reasons:
-        raise Refused(reasons)
     before = _copy(one)
     releasing.remove(cluster, one)
     return [(before, cluster.slices.get(one.slice_id))]
@@ -121,7 +118,7 @@ def _wanted(cluster: Cluster, want: Mapping[str, Any], acting_user: str) -> Want
     slice_id, name, new_name = want.get("slice_id"), want["name"], want.get("new_name")
     owner = want["owner"] or acting_user
     if slice_id is not None:
-        stored = cluster.slices.get(slice_id)
+        stored = finding.numbered(cluster, slice_id, acting_user)
         owner = want["owner"] or (stored.owner if stored else acting_user)
     elif new_name is not None:
         stored = cluster.find_slice(owner, name)
@@ -131,20 +128,13 @@ def _wanted(cluster: Cluster, want: Mapping[str, Any], acting_user: str) -> Want
 
 def info(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Tell of the chosen slices."""
-    if params["all"] and not params["names"] and params["owner"] is None:
-        chosen = finding.visible(cluster, params["acting_user"])
-    else:
-        chosen = choose(cluster, params)
-    return Outcome(changed=False, result=described(chosen))
+    return Outcome(changed=False, result=described(choose(cluster, params)))
 
 
 def chosen_or_visible(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice]:
     """Return the one slice that C(slice) names, else all of the owner's, else all that the acting user may see."""
-    name, owner, acting_user = params["slice"], params["owner"], params["acting_user"]
-    if name is None and owner is None:
-        return finding.visible(cluster, acting_user)
-    names = [] if name is None else [name]
-    return ordering.choose(cluster, names, owner=owner, everything=False, acting_user=acting_user)
+    names = [] if params["slice"] is None else [params["slice"]]
+    return choose(cluster, {**params, "names": names, "all": True})
 
 
 def no_plan() -> dict[str, list[dict[str, Any]]]:
