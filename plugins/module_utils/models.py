@@ -131,16 +131,11 @@ def _number(value: Any) -> None:
         raise FieldError((), f"int or float is wanted, not {_kind(value)}")
 
 
-def _truth(value: Any) -> None:
-    if not isinstance(value, bool):
-        raise FieldError((), f"bool is wanted, not {_kind(value)}")
-
-
 _FAULTS = ("delay_ms", "jitter_ms", "loss_percent")
 _FLAVOR = _fields({"cores": integer, "ram_gb": _number, "disk_gb": _number, "image": text})
 _IP_CONFIG = _fields({"ip": text})
-_LIMITS = {"up": _truth, "tx_kbps": integer, "rx_kbps": integer, **dict.fromkeys(_FAULTS, _number)}
-_CARRIED = {"mtu": integer, "qinq": _truth, "forward_bpdu": _truth}
+_LIMITS = {"up": boolean, "tx_kbps": integer, "rx_kbps": integer, **dict.fromkeys(_FAULTS, _number)}
+_CARRIED = {"mtu": integer, "qinq": boolean, "forward_bpdu": boolean}
 _MEMBERS = _list_of(_fields({"vm_id": integer, "interface": text}))
 _RESERVED = _list_of(_fields({"vlan_id": integer}, {"name": text}))
 _RELEASING = _fields({}, {"vlan_ids": _list_of(integer), "addresses": _list_of(text)})

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from ..cluster import NO_PASSWORD, USED_KEYS, Cluster, Worker, slice_label
-from ..leases import ADDRESS, ID, MAC_BLOCKS, address_number, leases
+from ..leases import ADDRESS, ID, MAC_BLOCKS, VNC_PORT, address_number, leases
 from ..models import Interface, Link, Slice, User
 from ..vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range, pool_vlans
 from .allocation import FIRST_VNC_PORT, LAST_VNC_PORT, Allocator, ManagementNetwork, mac_address
@@ -152,26 +152,20 @@ class _Repair:
         used = [vlan for vlan in dict.fromkeys(one.vlan_pool_used) if vlan in allowed]
         moved: dict[int, int] = {}
         taken: set[int] = set()
-        places: list[tuple[str, Callable[[], int], Callable[[int], None]]] = [
-            *((f"link {slice_label(one)}/{link.link_id}", *_place(link)) for link in one.links),
-        ]
-        for what, get, put in places:
-            vlan = get()
-            if vlan not in allowed or vlan in taken:
-                reserved = taken | set(used) | {other() for _what, other, _put in places}
+        for link in one.links:
+            if link.vlan_id not in allowed or link.vlan_id in taken:
+                reserved = taken | set(used) | {each.vlan_id for each in one.links}
                 free = next((each for each in allowed if each not in reserved), None)
                 if free is None:
                     continue
-                put(free)
-                moved.setdefault(vlan, free)
-                yield f"{what}: VLAN {vlan} → {free}"
-            taken.add(get())
+                yield f"link {slice_label(one)}/{link.link_id}: VLAN {link.vlan_id} → {free}"
+                moved.setdefault(link.vlan_id, free)
+                link.vlan_id = free
+            taken.add(link.vlan_id)
         for network in one.networks:
             if network.vlan_id not in allowed:
                 vlan = network.vlan_id
-                new = moved.get(vlan)
-                if new is None:
-                    new = next((each for each in allowed if each not in taken | set(used)), None)
+                new = moved.get(vlan, next((each for each in allowed if each not in taken | set(used)), None))
                 if new is None:
                     continue
                 network.vlan_id = new
@@ -224,8 +218,7 @@ class _Repair:
                 vm.status = "error"
 
     def _ports(self) -> Iterator[str]:
-        held = {vm.vnc_port for vm in self.cluster.vms()}
-        free = (port for port in range(FIRST_VNC_PORT, LAST_VNC_PORT + 1) if port not in held)
+        free = self.cluster.free(VNC_PORT, FIRST_VNC_PORT, LAST_VNC_PORT)
         seen: set[int] = set()
         for one in self._slices():
             for vm in one.vms:
@@ -238,8 +231,7 @@ class _Repair:
     def _addresses(self) -> Iterator[str]:
         network = ManagementNetwork()
         first, last = (int(ipaddress.IPv4Address(each)) for each in (network.first_address, network.last_address))
-        held = {lease.number for one in self._slices() for lease in leases(one, ADDRESS)}
-        free = (number for number in range(first, last + 1) if number not in held)
+        free = self.cluster.free(ADDRESS, first, last)
         seen: set[int] = set()
         for one in self._slices():
             for vm in one.vms:
@@ -292,13 +284,6 @@ class _Repair:
                 if key in worker.extra and worker.extra[key] != there:
                     yield f"worker {ip}: {key} {worker.extra[key]} → {there}"
                     worker.extra[key] = there
-
-
-def _place(link: Link) -> tuple[Callable[[], int], Callable[[int], None]]:
-    def put(vlan: int) -> None:
-        link.vlan_id = vlan
-
-    return lambda: link.vlan_id, put
 
 
 def _join(where: str, interface: Interface, link: Link | None, one: Slice) -> Iterator[str]:
