@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..cluster import ADMIN, Cluster, slice_label
-from ..errors import Refused
+from ..errors import Refused, for_all
 from ..models import Slice
 from .wording import some
 
@@ -81,15 +81,7 @@ def choose(
         Refused: for names that fit no slice or several, and for an owner who is unknown or not the user's to act for.
     """
     if names:
-        reasons: list[str] = []
-        chosen: list[Slice] = []
-        for name in names:
-            try:
-                chosen.append(find(cluster, name, owner, acting_user=acting_user))
-            except Refused as refusal:
-                reasons.extend(refusal.reasons)
-        if reasons:
-            raise Refused(dict.fromkeys(reasons))
+        chosen = for_all(names, lambda name: find(cluster, name, owner, acting_user=acting_user))
         return list({one.slice_id: one for one in chosen}.values())
     if owner is not None:
         require_acts_for(cluster, acting_user, owner, f"owner {owner}")

@@ -15,7 +15,7 @@ from .._domain.limits import DEFAULT_MTU
 from .._domain.placement import POLICIES
 from .._domain.wanted import WantedSlice, added_to, read_slice, wanted_from
 from ..cluster import Cluster
-from ..errors import Refused
+from ..errors import for_all
 from ..models import Slice
 from .edge import Outcome
 from .orders import STATE_DIR, choose, described, hand_out, key_lines, work_orders
@@ -65,15 +65,10 @@ def settings(params: Mapping[str, Any]) -> settling.Settings:
 
 def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[str, Any]) -> Outcome:
     """Store or give up slices, all or none of them."""
-    pairs: list[Change] = []
-    reasons = _listed_twice(wants)
-    for want in wants:
-        try:
-            pairs.extend(_put_one(cluster, want, settings(params), params["acting_user"]))
-        except Refused as refusal:
-            reasons.extend(refusal.reasons)
-    if reasons:
-        raise Refused(dict.fromkeys(reasons))
+    found = for_all(
+        wants, lambda want: _put_one(cluster, want, settings(params), params["acting_user"]), _listed_twice(wants)
+    )
+    pairs = [pair for pair in found if pair is not None]
     stored = [new for _old, new in pairs if new]
     had_key = displays.has_key(cluster)
     handed = hand_out(cluster, stored) if params["work_orders"] else {}
@@ -95,22 +90,20 @@ def _listed_twice(wants: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _put_one(
-    cluster: Cluster, want: Mapping[str, Any], settings: settling.Settings, acting_user: str
-) -> Iterable[Change]:
+def _put_one(cluster: Cluster, want: Mapping[str, Any], settings: settling.Settings, acting_user: str) -> Change | None:
     if want["state"] == "present":
         wanted = _wanted(cluster, want, acting_user)
         before = settling.stored_slice(cluster, wanted, acting_user)
         if want.get("append") and before is not None:
             wanted = added_to(wanted_from(before), wanted)
         before = _copy(before)
-        return [(before, settling.settle(cluster, wanted, settings, acting_user=acting_user))]
+        return before, settling.settle(cluster, wanted, settings, acting_user=acting_user)
     if not finding.called(cluster, want["name"], want["owner"], acting_user):
-        return []
+        return None
     one = finding.find(cluster, want["name"], want["owner"], acting_user=acting_user)
     before = _copy(one)
     releasing.remove(cluster, one)
-    return [(before, cluster.slices.get(one.slice_id))]
+    return before, cluster.slices.get(one.slice_id)
 
 
 def _wanted(cluster: Cluster, want: Mapping[str, Any], acting_user: str) -> WantedSlice:
