@@ -97,6 +97,10 @@ class VM:
     running: bool = True
     vnc_password_id: str | None = None
 
+    def __str__(self) -> str:
+        """What messages call it."""
+        return f"VM {self.vm_id} ({self.name})"
+
     @property
     def links_down(self) -> tuple[str, ...]:
         """The interfaces whose guest side sees no carrier, by name."""
