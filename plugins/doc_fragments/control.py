@@ -22,7 +22,8 @@ options:
     default: /var/lib/cloudrepo/database.yaml
   acting_user:
     description:
-      - The user on whose behalf the module acts. It must own the slices it changes, or be an admin.
+      - The user on whose behalf the module acts. An admin may see and change everybody's slices; for a tenant there
+        are none but the tenant's own.
     type: str
     default: admin
   lock_timeout_s:

@@ -22,7 +22,7 @@ options:
     type: str
   all:
     description:
-      - Whether to take all slices that there are.
+      - Whether to take all slices that O(acting_user) may act on.
     type: bool
     default: false
 """

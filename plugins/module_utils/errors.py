@@ -8,8 +8,11 @@ C(fail_json). Anything that is not a C(SlicesError) is a bug and is not caught.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 class SlicesError(Exception):
@@ -44,3 +47,20 @@ class CommandFailed(SlicesError):
     def __init__(self, *, cmd: Sequence[str], rc: int, stdout: str, stderr: str) -> None:
         why = (stderr.strip() or stdout.strip() or "no output").splitlines()[-1]
         super().__init__(f"{cmd[0]} failed with code {rc}: {why}", cmd=list(cmd), rc=rc, stdout=stdout, stderr=stderr)
+
+
+def for_all(things: Iterable[S], act: Callable[[S], T], reasons: Iterable[str] = ()) -> list[T]:
+    """Return what C(act) makes of each thing.
+
+    Raises:
+        Refused: with C(reasons), where there are any, and those of every thing that was refused, each once.
+    """
+    done, reasons = [], list(reasons)
+    for thing in things:
+        try:
+            done.append(act(thing))
+        except Refused as refusal:
+            reasons.extend(refusal.reasons)
+    if reasons:
+        raise Refused(dict.fromkeys(reasons))
+    return done

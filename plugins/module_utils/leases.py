@@ -13,7 +13,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Optional
 
-from .models import MANAGEMENT_VLAN, VM, Slice, slot_of
+from .models import VM, Slice
+from .vlans import MANAGEMENT_VLAN
 
 ID = "id"
 MAC_BLOCK = "mac_block"
@@ -24,8 +25,6 @@ VLAN = "vlan"
 VLAN_POOL = "vlan_pool"
 
 MAC_BLOCKS = 65536
-FURTHER_POOLS = "further_pools"
-"""The extra field of a slice that lists the pools it holds beyond its first."""
 
 _MAC_TEXT = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.IGNORECASE)
 
@@ -124,9 +123,7 @@ def _vlans(one: Slice) -> _Held:
 
 
 def _pools(one: Slice) -> _Held:
-    yield slot_of(one.slice_id), None
-    for pool in one.extra.get(FURTHER_POOLS, ()):
-        yield pool, None
+    return ((number, None) for number in one.pools)
 
 
 _HOLDERS: dict[str, Callable[[Slice], _Held]] = {

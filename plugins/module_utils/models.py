@@ -13,16 +13,9 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any, ClassVar, TypeVar, cast
 
-MANAGEMENT_VLAN = 400
-POOL_SIZE = 20
-POOL_COUNT = 100
+from .vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_SIZE, pool_number, pool_range, pool_vlans
 
 _T = TypeVar("_T")
-
-
-def slot_of(slice_id: int) -> int:
-    """The number of a slice's first VLAN pool; no other live slice has it."""
-    return slice_id % POOL_COUNT
 
 
 class FieldError(ValueError):
@@ -138,16 +131,11 @@ def _number(value: Any) -> None:
         raise FieldError((), f"int or float is wanted, not {_kind(value)}")
 
 
-def _truth(value: Any) -> None:
-    if not isinstance(value, bool):
-        raise FieldError((), f"bool is wanted, not {_kind(value)}")
-
-
 _FAULTS = ("delay_ms", "jitter_ms", "loss_percent")
 _FLAVOR = _fields({"cores": integer, "ram_gb": _number, "disk_gb": _number, "image": text})
 _IP_CONFIG = _fields({"ip": text})
-_LIMITS = {"up": _truth, "tx_kbps": integer, "rx_kbps": integer, **dict.fromkeys(_FAULTS, _number)}
-_CARRIED = {"mtu": integer, "qinq": _truth, "forward_bpdu": _truth}
+_LIMITS = {"up": boolean, "tx_kbps": integer, "rx_kbps": integer, **dict.fromkeys(_FAULTS, _number)}
+_CARRIED = {"mtu": integer, "qinq": boolean, "forward_bpdu": boolean}
 _MEMBERS = _list_of(_fields({"vm_id": integer, "interface": text}))
 _RESERVED = _list_of(_fields({"vlan_id": integer}, {"name": text}))
 _RELEASING = _fields({}, {"vlan_ids": _list_of(integer), "addresses": _list_of(text)})
@@ -452,8 +440,8 @@ class Slice:
         self.slice_id = slice_id
         self.owner = owner
         self.topology_type = topology_type
-        self.vlan_pool_start = 100 + slot_of(slice_id) * POOL_SIZE
-        self.vlan_pool_end = self.vlan_pool_start + POOL_SIZE - 1
+        vlans = pool_range(pool_number(slice_id))
+        self.vlan_pool_start, self.vlan_pool_end = vlans[0], vlans[-1]
         self.vlan_pool_used: list[int] = []
         self.vms: list[VM] = []
         self.links: list[Link] = []
@@ -469,12 +457,17 @@ class Slice:
     @property
     def further_pools(self) -> list[int]:
         """The numbers of the pools it holds beyond its first; a field beyond the data model."""
-        return list(self.extra.get("further_pools", ()))
+        return list(self.extra.get(FURTHER_POOLS, ()))
+
+    @property
+    def pools(self) -> list[int]:
+        """The numbers of all pools it holds, the first by its id."""
+        return [pool_number(self.slice_id), *self.further_pools]
 
     def pool(self) -> list[int]:
         """Return the VLANs that may be leased: its pool's, then its further pools', without the management VLAN."""
-        starts = [self.vlan_pool_start, *(100 + number * POOL_SIZE for number in self.further_pools)]
-        return [vlan for start in starts for vlan in range(start, start + POOL_SIZE) if vlan != MANAGEMENT_VLAN]
+        first = range(self.vlan_pool_start, self.vlan_pool_start + POOL_SIZE)
+        return [*(vlan for vlan in first if vlan != MANAGEMENT_VLAN), *pool_vlans(*self.further_pools)]
 
     def get_next_vlan(self) -> int | None:
         """Lease the lowest free VLAN of the pool, or return C(None) where none is left."""
@@ -505,7 +498,7 @@ class Slice:
         for key, read in (
             ("name", text),
             ("max_vlan_pools", integer),
-            ("further_pools", _list_of(integer)),
+            (FURTHER_POOLS, _list_of(integer)),
             ("reserved_vlans", _RESERVED),
             ("peers", boolean),
             ("releasing", _RELEASING),

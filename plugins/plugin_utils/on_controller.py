@@ -20,6 +20,9 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 
+RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
+"""What modules may ask of their arguments together."""
+
 
 class _Left(Exception):
     """The module has said what came of it."""
@@ -64,8 +67,7 @@ class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
         arguments = self.module.arguments()
         checked = ArgumentSpecValidator(
             arguments["argument_spec"],
-            mutually_exclusive=arguments.get("mutually_exclusive"),
-            required_one_of=arguments.get("required_one_of"),
+            **{rule: arguments.get(rule) for rule in RULES},
             # What a module is given was JSON, and so is plain: no values that know where they are from.
         ).validate(json.loads(json.dumps(self._task.args, default=str)))
         if checked.error_messages:

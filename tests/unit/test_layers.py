@@ -89,6 +89,15 @@ def test_imports_go_down_only(path):
     assert violations((ROOT / path).read_text(encoding="utf-8"), module) == []
 
 
+@pytest.mark.parametrize("path", [path for path in plugin_files() if "/_host/" in path])
+def test_hosts_are_sent_little_of_the_ground(path):
+    """Each call of a module sends all that it imports."""
+    module = ".".join([COLLECTION, *Path(path).with_suffix("").parts])
+    ours = [name for _line, name in imported((ROOT / path).read_text(encoding="utf-8"), module) if COLLECTION in name]
+    ground = {name.removeprefix(f"{UTILS}.").split(".")[0] for name in ours if layer_of(name) == GROUND}
+    assert ground <= {"errors", "vlans"}
+
+
 @pytest.mark.parametrize(
     ("module", "source"),
     [

@@ -17,7 +17,7 @@ from .. import leases
 from ..cluster import Cluster
 from ..errors import Refused
 from ..leases import MAC_BLOCKS
-from ..models import MANAGEMENT_VLAN, POOL_COUNT, POOL_SIZE, slot_of
+from ..vlans import MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range
 
 FIRST_VNC_PORT = 5901
 LAST_VNC_PORT = 65535
@@ -94,8 +94,8 @@ class Allocator:
         """Return the next id whose VLAN pool no live slice holds, or C(None) where all 100 pools are held."""
         if len(self._pools) == POOL_COUNT:
             return None
-        taken = self._take_id(lambda number: slot_of(number) not in self._pools)
-        self._pools.add(slot_of(taken))
+        taken = self._take_id(lambda number: pool_number(number) not in self._pools)
+        self._pools.add(pool_number(taken))
         return taken
 
     def further_pool(self) -> int | None:
@@ -162,9 +162,8 @@ def server_ip(cidr: str, gateway_ip: str | None) -> str:
         raise Refused([f"a network is stored with cidr {cidr!r}, which is no IPv4 network: {error}"]) from None
 
 
-def pool_text(slice_id: int) -> str:
-    """Return a slice's VLAN pool for a message."""
-    start = 100 + slot_of(slice_id) * POOL_SIZE
-    end = start + POOL_SIZE - 1
-    skipped = f" without {MANAGEMENT_VLAN}" if start <= MANAGEMENT_VLAN <= end else ""
-    return f"{start}–{end}{skipped}"
+def pool_text(number: int) -> str:
+    """Return a VLAN pool for a message."""
+    vlans = pool_range(number)
+    skipped = f" without {MANAGEMENT_VLAN}" if MANAGEMENT_VLAN in vlans else ""
+    return f"{vlans[0]}–{vlans[-1]}{skipped}"

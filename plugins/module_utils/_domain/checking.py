@@ -15,7 +15,6 @@ from typing import Any
 from ..cluster import USED_KEYS, Cluster, slice_label
 from ..leases import (
     ADDRESS,
-    FURTHER_POOLS,
     ID,
     KINDS,
     MAC_BLOCK,
@@ -27,7 +26,8 @@ from ..leases import (
     show,
     vm_addresses,
 )
-from ..models import MANAGEMENT_VLAN, POOL_COUNT, POOL_SIZE, VM, Interface, Link, Network, Slice, slot_of
+from ..models import VM, Interface, Link, Network, Slice
+from ..vlans import MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range, pool_vlans
 from .allocation import FIRST_VNC_PORT, LAST_VNC_PORT, mac_address
 
 VM_STATES = frozenset({"pending", "design", "running", "stopped", "error", "deleting"})
@@ -40,21 +40,6 @@ def breaches(cluster: Cluster) -> list[str]:
     for one in cluster.slices.values():
         found.extend(_slice(one))
     return found
-
-
-def pools_of(one: Slice) -> list[int]:
-    """Return the numbers of the VLAN pools that the slice holds, the first by its id."""
-    return [slot_of(one.slice_id), *one.extra.get(FURTHER_POOLS, ())]
-
-
-def pool_vlans(pools: Iterable[int]) -> list[int]:
-    """Return the VLANs that may be leased from the pools, lowest first within each."""
-    return [
-        vlan
-        for pool in pools
-        for vlan in range(100 + pool * POOL_SIZE, 100 + (pool + 1) * POOL_SIZE)
-        if vlan != MANAGEMENT_VLAN
-    ]
 
 
 def call(one: Slice, vm: VM | None = None) -> str:
@@ -94,8 +79,8 @@ def _given_twice(cluster: Cluster) -> Iterator[str]:
                 continue  # told already: it is the id that is given twice
             what = show(kind, number)
             if kind == VLAN_POOL:
-                start = 100 + number * POOL_SIZE
-                what += f" (VLANs {start} to {start + POOL_SIZE - 1})"
+                vlans = pool_range(number)
+                what += f" (VLANs {vlans[0]} to {vlans[-1]})"
             elif kind == MAC_BLOCK:
                 what += f" (ids that are the same modulo {MAC_BLOCKS})"
             yield f"{what} is held {len(held_by)} times: by {' and '.join(held_by)}"
@@ -151,18 +136,18 @@ def _workers(cluster: Cluster) -> Iterator[str]:
 
 def _slice(one: Slice) -> Iterator[str]:
     where = call(one)
-    start = 100 + slot_of(one.slice_id) * POOL_SIZE
-    if (one.vlan_pool_start, one.vlan_pool_end) != (start, start + POOL_SIZE - 1):
+    vlans = pool_range(pool_number(one.slice_id))
+    if (one.vlan_pool_start, one.vlan_pool_end) != (vlans[0], vlans[-1]):
         yield (
             f"{where}: its VLAN pool is {one.vlan_pool_start} to {one.vlan_pool_end}, "
-            f"and its id gives {start} to {start + POOL_SIZE - 1}"
+            f"and its id gives {vlans[0]} to {vlans[-1]}"
         )
     if one.status not in SLICE_STATES:
         yield f"{where}: there is no status {one.status}"
-    for pool in one.extra.get(FURTHER_POOLS, ()):
+    for pool in one.further_pools:
         if not 0 <= pool < POOL_COUNT:
             yield f"{where}: there is no VLAN pool {pool}"
-    allowed = set(pool_vlans(pools_of(one)))
+    allowed = set(pool_vlans(*one.pools))
     for vlan in dict.fromkeys(one.vlan_pool_used):
         if vlan not in allowed:
             yield f"{where}: vlan_pool_used has VLAN {vlan}, {_outside(vlan)}"

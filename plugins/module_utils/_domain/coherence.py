@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from ..models import POOL_COUNT
+from ..vlans import POOL_COUNT
 from . import limits, networks
 from .wanted import Endpoint, WantedSlice, WantedVM, interface_number
 from .wording import some

@@ -140,7 +140,7 @@ def _line(label: str, thing: Thing, names: Mapping[int, str]) -> str:
 
 
 def _pool(one: Slice) -> str:
-    return ", ".join(pool_text(number) for number in (one.slice_id, *one.further_pools))
+    return ", ".join(pool_text(number) for number in one.pools)
 
 
 def _size(vm: VM) -> str:

@@ -29,12 +29,9 @@ def has_key(cluster: Cluster) -> bool:
     return VNC_KEY in cluster.extra
 
 
-def make_key(cluster: Cluster) -> bool:
-    """Give the cluster its key if it has none, and return whether it had none."""
-    if has_key(cluster):
-        return False
-    cluster.extra[VNC_KEY] = secrets.token_hex(32)
-    return True
+def make_key(cluster: Cluster) -> None:
+    """Give the cluster its key if it has none."""
+    cluster.extra.setdefault(VNC_KEY, secrets.token_hex(32))
 
 
 def version(vm: VM) -> int:

@@ -9,41 +9,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..cluster import Cluster, slice_label
+from ..cluster import Cluster
 from ..errors import Refused
-from ..models import MANAGEMENT_VLAN, VM, Network, Slice
+from ..models import VM, Network, Slice
+from ..vlans import MANAGEMENT_VLAN
 from . import displays, limits
 from .allocation import server_ip, tap_name
-from .finding import find, no_such_user, not_permitted
 
 GIB = 1024**3
-
-
-def choose(
-    cluster: Cluster, names: Sequence[str], *, owner: str | None, everything: bool, acting_user: str
-) -> list[Slice]:
-    """Return the slices named (or numbered), or all of an owner, or all there are.
-
-    Raises:
-        Refused: for names that fit no slice or several, an unknown owner, and slices the acting user may not touch.
-    """
-    reasons: list[str] = []
-    chosen: list[Slice] = []
-    if names:
-        for name in names:
-            try:
-                chosen.append(find(cluster, name, owner, acting_user=acting_user))
-            except Refused as refusal:
-                reasons.extend(refusal.reasons)
-    elif owner is not None and owner not in cluster.users:
-        reasons.append(f"owner {owner} {no_such_user(cluster, acting_user)}")
-    elif owner is not None or everything:
-        chosen = [one for one in cluster.slices.values() if owner in (None, one.owner)]
-    for one in chosen:
-        reasons.extend(not_permitted(cluster, acting_user, one.owner, slice_label(one)))
-    if reasons:
-        raise Refused(dict.fromkeys(reasons))
-    return list({one.slice_id: one for one in chosen}.values())
 
 
 def hand_out(slices: Iterable[Slice]) -> None:

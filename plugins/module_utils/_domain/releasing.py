@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..cluster import Cluster
-from ..models import POOL_SIZE, Slice
+from ..models import Slice
+from ..vlans import FURTHER_POOLS, pool_range
 
 
 def segment_vlans(one: Slice | None) -> Iterator[int]:
@@ -38,8 +39,9 @@ def releasing(one: Slice, what: str) -> list[Any]:
 
 def drop_empty_pools(one: Slice) -> None:
     """Give back the further pools of which no VLAN is in use."""
-    used = {(vlan_id - 100) // POOL_SIZE for vlan_id in one.vlan_pool_used}
-    set_extra(one.extra, "further_pools", [number for number in one.further_pools if number in used] or None)
+    used = set(one.vlan_pool_used)
+    kept = [number for number in one.further_pools if not used.isdisjoint(pool_range(number))]
+    set_extra(one.extra, FURTHER_POOLS, kept or None)
 
 
 def set_extra(extra: dict[str, Any], key: str, value: Any) -> None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from ..cluster import NO_PASSWORD, USED_KEYS, Cluster, Worker, slice_label
-from ..leases import ADDRESS, FURTHER_POOLS, ID, MAC_BLOCKS, address_number, leases
-from ..models import MANAGEMENT_VLAN, POOL_COUNT, POOL_SIZE, Interface, Link, Slice, User, slot_of
+from ..leases import ADDRESS, ID, MAC_BLOCKS, VNC_PORT, address_number, leases
+from ..models import Interface, Link, Slice, User
+from ..vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range, pool_vlans
 from .allocation import FIRST_VNC_PORT, LAST_VNC_PORT, Allocator, ManagementNetwork, mac_address
-from .checking import SLICE_STATES, VM_STATES, call, ends, mac_index, pool_vlans, pools_of
+from .checking import SLICE_STATES, VM_STATES, call, ends, mac_index
 
 
 def repair(cluster: Cluster) -> list[str]:
@@ -66,13 +67,13 @@ class _Repair:
         """Give a slice whose pool another holds a new id: the pool comes from the id."""
         held: set[int] = set()
         for one in self._slices():
-            first = slot_of(one.slice_id)
+            first = pool_number(one.slice_id)
             if first in held:
                 yield from self._renumber(one)
-                first = slot_of(one.slice_id)
+                first = pool_number(one.slice_id)
             held.add(first)
         for one in self._slices():
-            further = one.extra.get(FURTHER_POOLS, [])
+            further = one.further_pools
             kept = [pool for pool in dict.fromkeys(further) if 0 <= pool < POOL_COUNT and pool not in held]
             held.update(kept)
             if kept != further:
@@ -89,8 +90,8 @@ class _Repair:
         owner.slices = [slice_id if each == one.slice_id else each for each in owner.slices]
         del self.cluster.slices[one.slice_id]
         one.slice_id = slice_id
-        one.vlan_pool_start = 100 + slot_of(slice_id) * POOL_SIZE
-        one.vlan_pool_end = one.vlan_pool_start + POOL_SIZE - 1
+        vlans = pool_range(pool_number(slice_id))
+        one.vlan_pool_start, one.vlan_pool_end = vlans[0], vlans[-1]
         self.cluster.slices[slice_id] = one
         self.cluster.next_vm_id = allocator.next_id
         yield f"{before}: id → {slice_id}, VLAN pool {old_start} → {one.vlan_pool_start}"
@@ -142,35 +143,29 @@ class _Repair:
             yield f"{before}: name → {one.name}"
 
     def _vlans(self, one: Slice) -> Iterator[str]:
-        start = 100 + slot_of(one.slice_id) * POOL_SIZE
-        if (one.vlan_pool_start, one.vlan_pool_end) != (start, start + POOL_SIZE - 1):
-            yield f"{call(one)}: VLAN pool {one.vlan_pool_start} → {start}"
-            one.vlan_pool_start, one.vlan_pool_end = start, start + POOL_SIZE - 1
+        vlans = pool_range(pool_number(one.slice_id))
+        if (one.vlan_pool_start, one.vlan_pool_end) != (vlans[0], vlans[-1]):
+            yield f"{call(one)}: VLAN pool {one.vlan_pool_start} → {vlans[0]}"
+            one.vlan_pool_start, one.vlan_pool_end = vlans[0], vlans[-1]
         yield from self._dangling_links(one)
-        allowed = pool_vlans(pools_of(one))
+        allowed = pool_vlans(*one.pools)
         used = [vlan for vlan in dict.fromkeys(one.vlan_pool_used) if vlan in allowed]
         moved: dict[int, int] = {}
         taken: set[int] = set()
-        places: list[tuple[str, Callable[[], int], Callable[[int], None]]] = [
-            *((f"link {slice_label(one)}/{link.link_id}", *_place(link)) for link in one.links),
-        ]
-        for what, get, put in places:
-            vlan = get()
-            if vlan not in allowed or vlan in taken:
-                reserved = taken | set(used) | {other() for _what, other, _put in places}
+        for link in one.links:
+            if link.vlan_id not in allowed or link.vlan_id in taken:
+                reserved = taken | set(used) | {each.vlan_id for each in one.links}
                 free = next((each for each in allowed if each not in reserved), None)
                 if free is None:
                     continue
-                put(free)
-                moved.setdefault(vlan, free)
-                yield f"{what}: VLAN {vlan} → {free}"
-            taken.add(get())
+                yield f"link {slice_label(one)}/{link.link_id}: VLAN {link.vlan_id} → {free}"
+                moved.setdefault(link.vlan_id, free)
+                link.vlan_id = free
+            taken.add(link.vlan_id)
         for network in one.networks:
             if network.vlan_id not in allowed:
                 vlan = network.vlan_id
-                new = moved.get(vlan)
-                if new is None:
-                    new = next((each for each in allowed if each not in taken | set(used)), None)
+                new = moved.get(vlan, next((each for each in allowed if each not in taken | set(used)), None))
                 if new is None:
                     continue
                 network.vlan_id = new
@@ -223,8 +218,7 @@ class _Repair:
                 vm.status = "error"
 
     def _ports(self) -> Iterator[str]:
-        held = {vm.vnc_port for vm in self.cluster.vms()}
-        free = (port for port in range(FIRST_VNC_PORT, LAST_VNC_PORT + 1) if port not in held)
+        free = self.cluster.free(VNC_PORT, FIRST_VNC_PORT, LAST_VNC_PORT)
         seen: set[int] = set()
         for one in self._slices():
             for vm in one.vms:
@@ -237,8 +231,7 @@ class _Repair:
     def _addresses(self) -> Iterator[str]:
         network = ManagementNetwork()
         first, last = (int(ipaddress.IPv4Address(each)) for each in (network.first_address, network.last_address))
-        held = {lease.number for one in self._slices() for lease in leases(one, ADDRESS)}
-        free = (number for number in range(first, last + 1) if number not in held)
+        free = self.cluster.free(ADDRESS, first, last)
         seen: set[int] = set()
         for one in self._slices():
             for vm in one.vms:
@@ -291,13 +284,6 @@ class _Repair:
                 if key in worker.extra and worker.extra[key] != there:
                     yield f"worker {ip}: {key} {worker.extra[key]} → {there}"
                     worker.extra[key] = there
-
-
-def _place(link: Link) -> tuple[Callable[[], int], Callable[[int], None]]:
-    def put(vlan: int) -> None:
-        link.vlan_id = vlan
-
-    return lambda: link.vlan_id, put
 
 
 def _join(where: str, interface: Interface, link: Link | None, one: Slice) -> Iterator[str]:

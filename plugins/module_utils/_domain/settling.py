@@ -15,10 +15,10 @@ from typing import Any
 
 from ..cluster import Cluster, slice_label
 from ..errors import Refused
-from ..models import MANAGEMENT_VLAN, POOL_SIZE, VM, Interface, Link, Network, Slice
-from . import coherence, displays, limits, networks
+from ..models import VM, Interface, Link, Network, Slice
+from ..vlans import FURTHER_POOLS, MANAGEMENT_VLAN, pool_vlans
+from . import coherence, displays, finding, limits, networks
 from .allocation import Allocator, ManagementNetwork, mac_address, pool_text
-from .finding import no_such_user, not_permitted
 from .placement import Placement
 from .releasing import drop_empty_pools, let_go, releasing, segment_vlans, set_extra
 from .wanted import Endpoint, Reservation, WantedLink, WantedNetwork, WantedSlice, WantedVM
@@ -49,12 +49,12 @@ def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_us
     Raises:
         Refused: with every rule that is broken; the cluster is then as it was.
     """
-    before = stored_slice(cluster, want)
+    before = stored_slice(cluster, want, acting_user)
     reasons = [
         *settings.network.problems(),
         *networks.infrastructure_problems(settings.infrastructure),
         *coherence.problems(want),
-        *_standing_problems(cluster, want, before, acting_user),
+        *_standing_problems(cluster, want, before),
         *_flavor_problems(cluster, want),
         # Those that follow from a VLAN are looked at when it is known.
         *_overlap_problems(want, settings, [(each.name, each.cidr) for each in want.networks if each.cidr is not None]),
@@ -68,17 +68,21 @@ def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_us
     return draft.store()
 
 
-def stored_slice(cluster: Cluster, want: WantedSlice) -> Slice | None:
-    """Return the stored slice that is asked for, as it is now."""
+def stored_slice(cluster: Cluster, want: WantedSlice, acting_user: str) -> Slice | None:
+    """Return the stored slice that is asked for, as it is now.
+
+    Raises:
+        Refused: the acting user may not act for its owner.
+    """
+    finding.require_acts_for(cluster, acting_user, want.owner, f"slice {want.name}")
     if want.slice_id is not None:
-        return cluster.slices.get(want.slice_id)
+        return finding.numbered(cluster, want.slice_id, acting_user)
     return cluster.find_slice(want.owner, want.name)
 
 
-def _standing_problems(cluster: Cluster, want: WantedSlice, before: Slice | None, acting_user: str) -> Iterator[str]:
-    yield from not_permitted(cluster, acting_user, want.owner if before is None else before.owner, want.name)
+def _standing_problems(cluster: Cluster, want: WantedSlice, before: Slice | None) -> Iterator[str]:
     if want.owner not in cluster.users:
-        yield f"slice {want.name}: its owner {want.owner} {no_such_user(cluster, acting_user)}"
+        yield f"slice {want.name}: its owner {want.owner} {finding.no_such_user(cluster)}"
     if before is None:
         if want.slice_id is not None:
             yield f"slice {want.name}: there is no slice {want.slice_id} to change"
@@ -366,10 +370,9 @@ class _Draft:
                 )
                 break
             taken.append(pool)
-            start = 100 + pool * POOL_SIZE
-            room += POOL_SIZE - (start <= MANAGEMENT_VLAN < start + POOL_SIZE)
+            room += len(pool_vlans(pool))
         if taken:
-            one.extra["further_pools"] = sorted([*one.further_pools, *taken])
+            one.extra[FURTHER_POOLS] = sorted([*one.further_pools, *taken])
         self._is_short = room < needed
         if self._is_short:
             self.reasons.append(self._shortage(wiring, reserved))
@@ -385,7 +388,7 @@ class _Draft:
         what = " and ".join(f"{count} {name}" for count, name in counts if count)
         held = len(one.extra.get("releasing", {}).get("vlan_ids", ()))
         waiting = f", {held} of them held until its hosts have let go of removed links" if held else ""
-        pools = some(pool_text(number) for number in (one.slice_id, *one.further_pools))
+        pools = some(pool_text(number) for number in one.pools)
         return (
             f"slice {self.want.name}: its {what} need {total} VLANs; "
             f"its {'pools' if one.further_pools else 'pool'} {pools} {'hold' if one.further_pools else 'holds'} "

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Refused
-from ..models import POOL_COUNT, POOL_SIZE
+from ..vlans import POOL_COUNT, POOL_SIZE
 
 CUSTOM = "custom"
 LINKS, NETWORKS = "links", "networks"

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..cluster import slice_label
-from ..models import POOL_COUNT, Network, Slice
+from ..models import Network, Slice
+from ..vlans import POOL_COUNT
 from . import topologies
 from .limits import DEFAULT_MTU, Limits
 from .limits import stored as stored_limits

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..errors import Refused
-from ..models import slot_of
+from ..vlans import pool_number
 from .order import SliceOrder
 
 
@@ -35,7 +35,7 @@ class Accounts:
 
     def name(self, slice_id: int) -> str:
         """The name of a slice's user."""
-        return f"{self.prefix}-{slot_of(slice_id)}"
+        return f"{self.prefix}-{pool_number(slice_id)}"
 
     def of(self, slice_id: int) -> Account:
         """The user of a slice that has VMs in the order."""

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import Refused
-from ..models import MANAGEMENT_VLAN
+from ..vlans import MANAGEMENT_VLAN
 from . import files
 from .order import Interface, SliceOrder
 from .ovs import INFRASTRUCTURE as INFRASTRUCTURE_MARK

@@ -253,7 +253,7 @@ def _need_netem(orders: Iterable[SliceOrder]) -> Iterable[str]:
         for nic in vm.interfaces:
             asked = replace(qdisc_of(nic), rate=0)
             if asked.has_netem:
-                who = f"VM {vm.vm_id} ({vm.name}): {nic.name}"
+                who = f"{vm}: {nic.name}"
                 yield f"{who} asks for {asked}, and the kernel of this host has no netem"
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Refused
-from ..models import MANAGEMENT_VLAN
+from ..vlans import MANAGEMENT_VLAN
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,71}")  # a label of 63 characters and _img.qcow2
 _TAP = re.compile(r"tap_[A-Za-z0-9_.-]{1,11}")
@@ -96,6 +96,10 @@ class VM:
     interfaces: tuple[Interface, ...]
     running: bool = True
     vnc_password_id: str | None = None
+
+    def __str__(self) -> str:
+        """What messages call it."""
+        return f"VM {self.vm_id} ({self.name})"
 
     @property
     def links_down(self) -> tuple[str, ...]:

@@ -133,7 +133,7 @@ def need_bases(todo: DiskPlan, have: Disks) -> None:
     """
     missing = [vm for vm in todo.create if vm.backing_file not in have.bases]
     if missing:
-        raise Refused([f"{_who(vm)}: base image {vm.backing_file} is not on this host" for vm in missing])
+        raise Refused([f"{vm}: base image {vm.backing_file} is not on this host" for vm in missing])
 
 
 def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, runner: Runner) -> None:
@@ -251,15 +251,11 @@ def _images(paths: Iterable[str]) -> dict[str, Image]:
     return {path: image for path, image in images.items() if image is not None}
 
 
-def _who(vm: VM) -> str:
-    return f"VM {vm.vm_id} ({vm.name})"
-
-
 def _belongs(vm: VM, have: Disks) -> Iterable[str]:
     other = have.folders.get(vm.vm_id, vm.slice_id)
     if other != vm.slice_id:
         yield (
-            f"{_who(vm)} of slice {vm.slice_id}: its folder on this host belongs to slice {other}; "
+            f"{vm} of slice {vm.slice_id}: its folder on this host belongs to slice {other}; "
             f"an order for slice {other} without that VM removes it"
         )
 
@@ -267,6 +263,6 @@ def _belongs(vm: VM, have: Disks) -> Iterable[str]:
 def _fits(vm: VM, base: Image | None) -> Iterable[str]:
     if base is not None and vm.disk_bytes < base.virtual_bytes:
         yield (
-            f"{_who(vm)}: disk of {vm.disk_bytes} bytes is smaller than "
+            f"{vm}: disk of {vm.disk_bytes} bytes is smaller than "
             f"its base image's {base.virtual_bytes} bytes ({vm.backing_file})"
         )

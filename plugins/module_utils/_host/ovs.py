@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Callable
 
 from ..errors import SlicesError
-from ..models import MANAGEMENT_VLAN
+from ..vlans import MANAGEMENT_VLAN
 from . import ovsdb
 from .order import SliceOrder, all_vms, slice_ids
 from .ovsdb import Port, Switch

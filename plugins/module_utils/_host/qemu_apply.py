@@ -281,13 +281,13 @@ def _console(vm: VM, settings: Settings) -> Iterable[File]:
 
 
 def _refusal(vm: VM, error: SlicesError) -> str:
-    return f"VM {vm.vm_id} ({vm.name}): {error.message}"
+    return f"{vm}: {error.message}"
 
 
 def _fault(vm: VM, what: str, tools: Tools, *, tail: bool) -> str:
     unit = systemd.unit_name(vm.slice_id, vm.vm_id)
     journal = systemd.journal_tail(unit, tools.runner) if tail else ""
-    return f"VM {vm.vm_id} ({vm.name}): unit {unit}: {what}" + (f":\n{journal}" if journal else "")
+    return f"{vm}: unit {unit}: {what}" + (f":\n{journal}" if journal else "")
 
 
 def _state(vm: VM, unit: Unit | None, fault: str | None) -> dict[str, Any]:

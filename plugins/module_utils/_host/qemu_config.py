@@ -96,7 +96,7 @@ def check(vms: Iterable[VM]) -> None:
         Refused: one has more interfaces than the machine has slots.
     """
     reasons = [
-        f"VM {vm.vm_id} ({vm.name}): {len(vm.interfaces)} interfaces, but the machine has slots for {_MAX_NICS}"
+        f"{vm}: {len(vm.interfaces)} interfaces, but the machine has slots for {_MAX_NICS}"
         for vm in vms
         if len(vm.interfaces) > _MAX_NICS
     ]

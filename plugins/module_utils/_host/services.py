@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Refused
-from ..models import MANAGEMENT_VLAN, POOL_COUNT, slot_of
+from ..vlans import MANAGEMENT_VLAN, POOL_COUNT, pool_number
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -84,7 +84,7 @@ class Services:
     @property
     def slot(self) -> int:
         """A small number that no other live slice has: that of its VLAN pool."""
-        return slot_of(self.slice_id)
+        return pool_number(self.slice_id)
 
     @property
     def name_port(self) -> int:

@@ -51,7 +51,7 @@ def plan(vms: Iterable[VM], have: Mapping[int, str], *, live: Iterable[VM]) -> t
     """
     vms, live = tuple(vms), set(live)
     reasons = [
-        f"VM {vm.vm_id} ({vm.name}): its display asks for a password, and the order names none (vnc_password_id)"
+        f"{vm}: its display asks for a password, and the order names none (vnc_password_id)"
         for vm in vms
         if vm.vnc_password_id is None
     ]
@@ -95,7 +95,7 @@ def lacking(todo: Iterable[NewPassword], passwords: Mapping[int, str]) -> list[V
 
 def refusal(vm: VM) -> str:
     """Why a VM whose password is not known cannot have it."""
-    return f"VM {vm.vm_id} ({vm.name}): its display gets another password, and vnc_passwords does not have it"
+    return f"{vm}: its display gets another password, and vnc_passwords does not have it"
 
 
 def secret(new: NewPassword, passwords: Mapping[int, str], *, settings: Settings) -> File:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._host.qcow2 import read_image
-from ..errors import Refused
+from ..errors import Refused, for_all
 
 URL = re.compile(r"[a-z][a-z0-9+.-]*://")
 GIB = 1024**3
@@ -24,16 +24,7 @@ def inspect_all(wants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     Raises:
         Refused: for every image that is a missing file, differs from its checksum, or is a URL without one.
     """
-    found: list[dict[str, Any]] = []
-    reasons: list[str] = []
-    for want in wants:
-        try:
-            found.append(_inspect(want))
-        except Refused as refusal:
-            reasons.extend(refusal.reasons)
-    if reasons:
-        raise Refused(reasons)
-    return found
+    return for_all(wants, _inspect)
 
 
 def _inspect(want: Mapping[str, Any]) -> dict[str, Any]:

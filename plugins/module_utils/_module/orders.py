@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._domain import describing, displays, drawing, ordering, releasing, reporting
+from .._domain import describing, displays, drawing, finding, ordering, releasing, reporting
 from ..cluster import Cluster
 from ..models import Slice
 from .edge import Outcome
@@ -37,7 +37,8 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
 
 
 def _give_up(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
-    named = [name for name in params["names"] if cluster.called(name, params["owner"])]
+    owner, acting_user = params["owner"], params["acting_user"]
+    named = [name for name in params["names"] if finding.called(cluster, name, owner, acting_user)]
     chosen = choose(cluster, {**params, "names": named}) if named or not params["names"] else []
     changed = [one for one in chosen if one.status != "deleting"]
     before = [line for one in changed for line in describing.slice_lines(one)]
@@ -106,7 +107,7 @@ def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
 
 def choose(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice]:
     """Return the slices that C(SELECTION_ARGUMENTS) name."""
-    return ordering.choose(
+    return finding.choose(
         cluster,
         params["names"],
         owner=params["owner"],

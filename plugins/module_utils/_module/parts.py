@@ -11,7 +11,6 @@ from typing import Any
 from .._domain import finding, settling, stepping
 from .._domain.wanted import wanted_from
 from ..cluster import Cluster, slice_label
-from ..errors import Refused
 from ..models import Slice
 from . import topology
 from .edge import Outcome
@@ -80,12 +79,9 @@ VLAN = Part(
 def change(cluster: Cluster, part: Part, params: Mapping[str, Any]) -> Outcome:
     """Put one thing into a slice, or take it out."""
     name, owner, acting_user = params["slice"], params["owner"], params["acting_user"]
-    if params["state"] == "absent" and not cluster.called(name, owner):
+    if params["state"] == "absent" and not finding.called(cluster, name, owner, acting_user):
         return Outcome(changed=False, result={part.kind: None, "slice_id": None, "plan": topology.no_plan()})
     one = finding.find(cluster, name, owner, acting_user=acting_user)
-    reasons = finding.not_permitted(cluster, acting_user, one.owner, name)
-    if reasons:
-        raise Refused(reasons)
     want, place = wanted_from(one), None
     if params["state"] == "present":
         want, place = part.put(want, params)

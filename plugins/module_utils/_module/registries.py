@@ -20,7 +20,7 @@ from .._domain.registering import (
     verify_user,
 )
 from ..cluster import NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster
-from ..errors import Refused
+from ..errors import Refused, for_all
 from .edge import Outcome
 
 
@@ -54,17 +54,7 @@ def register(cluster: Cluster, registry: Registry, wants: Sequence[Mapping[str, 
     require_admin(cluster, acting_user, registry.kind)
     names = [want[registry.key] for want in wants]
     before = {name: _stored(cluster, registry, name) for name in names}
-    reasons: list[str] = []
-    for want in wants:
-        try:
-            if want["state"] == "present":
-                registry.put(cluster, want)
-            else:
-                registry.remove(cluster, want[registry.key])
-        except Refused as refusal:
-            reasons.extend(refusal.reasons)
-    if reasons:
-        raise Refused(reasons)
+    for_all(wants, lambda want: _put_or_remove(cluster, registry, want))
     after = {name: _stored(cluster, registry, name) for name in names}
     changed = [name for name in after if before[name] != after[name]]
     secret = {name for name in changed if _lines(registry, name, before[name]) == _lines(registry, name, after[name])}
@@ -78,6 +68,13 @@ def register(cluster: Cluster, registry: Registry, wants: Sequence[Mapping[str, 
         ],
         result={registry.plural: [_public(after[name]) for name in after if after[name] is not None]},
     )
+
+
+def _put_or_remove(cluster: Cluster, registry: Registry, want: Mapping[str, Any]) -> None:
+    if want["state"] == "present":
+        registry.put(cluster, want)
+    else:
+        registry.remove(cluster, want[registry.key])
 
 
 def register_workers(
@@ -122,16 +119,11 @@ def _lines(registry: Registry, name: str, stored: Mapping[str, Any] | None) -> l
 
 def put_users(cluster: Cluster, wants: Sequence[Mapping[str, Any]], *, acting_user: str) -> Outcome:
     """Put or remove users, and verify the passwords of those whose C(state) is C(verified); these are not changed."""
-    verified: dict[str, bool] = {}
-    reasons: list[str] = []
-    for want in wants:
-        if want["state"] == "verified":
-            try:
-                verified[want["name"]] = verify_user(cluster, want["name"], want["password"], acting_user=acting_user)
-            except Refused as refusal:
-                reasons.extend(refusal.reasons)
-    if reasons:
-        raise Refused(reasons)
+
+    def verify(want: Mapping[str, Any]) -> tuple[str, bool]:
+        return want["name"], verify_user(cluster, want["name"], want["password"], acting_user=acting_user)
+
+    verified = dict(for_all([want for want in wants if want["state"] == "verified"], verify))
     others = [want for want in wants if want["state"] != "verified"]
     done = register(cluster, USERS, others, acting_user=acting_user) if others else Outcome(changed=False)
     return Outcome(

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Optional
 
-from .._domain import describing, displays, finding, ordering, releasing, settling
+from .._domain import describing, displays, finding, releasing, settling
 from .._domain.allocation import ManagementNetwork
 from .._domain.limits import DEFAULT_MTU
 from .._domain.placement import POLICIES
 from .._domain.wanted import WantedSlice, added_to, read_slice, wanted_from
 from ..cluster import Cluster
-from ..errors import Refused
+from ..errors import for_all
 from ..models import Slice
 from .edge import Outcome
 from .orders import STATE_DIR, choose, described, hand_out, key_lines, work_orders
@@ -65,15 +65,10 @@ def settings(params: Mapping[str, Any]) -> settling.Settings:
 
 def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[str, Any]) -> Outcome:
     """Store or give up slices, all or none of them."""
-    pairs: list[Change] = []
-    reasons = _listed_twice(wants)
-    for want in wants:
-        try:
-            pairs.extend(_put_one(cluster, want, settings(params), params["acting_user"]))
-        except Refused as refusal:
-            reasons.extend(refusal.reasons)
-    if reasons:
-        raise Refused(dict.fromkeys(reasons))
+    found = for_all(
+        wants, lambda want: _put_one(cluster, want, settings(params), params["acting_user"]), _listed_twice(wants)
+    )
+    pairs = [pair for pair in found if pair is not None]
     stored = [new for _old, new in pairs if new]
     had_key = displays.has_key(cluster)
     handed = hand_out(cluster, stored) if params["work_orders"] else {}
@@ -95,25 +90,20 @@ def _listed_twice(wants: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _put_one(
-    cluster: Cluster, want: Mapping[str, Any], settings: settling.Settings, acting_user: str
-) -> Iterable[Change]:
+def _put_one(cluster: Cluster, want: Mapping[str, Any], settings: settling.Settings, acting_user: str) -> Change | None:
     if want["state"] == "present":
         wanted = _wanted(cluster, want, acting_user)
-        before = settling.stored_slice(cluster, wanted)
+        before = settling.stored_slice(cluster, wanted, acting_user)
         if want.get("append") and before is not None:
             wanted = added_to(wanted_from(before), wanted)
         before = _copy(before)
-        return [(before, settling.settle(cluster, wanted, settings, acting_user=acting_user))]
-    if not cluster.called(want["name"], want["owner"]):
-        return []
+        return before, settling.settle(cluster, wanted, settings, acting_user=acting_user)
+    if not finding.called(cluster, want["name"], want["owner"], acting_user):
+        return None
     one = finding.find(cluster, want["name"], want["owner"], acting_user=acting_user)
-    reasons = finding.not_permitted(cluster, acting_user, one.owner, want["name"])
-    if reasons:
-        raise Refused(reasons)
     before = _copy(one)
     releasing.remove(cluster, one)
-    return [(before, cluster.slices.get(one.slice_id))]
+    return before, cluster.slices.get(one.slice_id)
 
 
 def _wanted(cluster: Cluster, want: Mapping[str, Any], acting_user: str) -> WantedSlice:
@@ -121,7 +111,7 @@ def _wanted(cluster: Cluster, want: Mapping[str, Any], acting_user: str) -> Want
     slice_id, name, new_name = want.get("slice_id"), want["name"], want.get("new_name")
     owner = want["owner"] or acting_user
     if slice_id is not None:
-        stored = cluster.slices.get(slice_id)
+        stored = finding.numbered(cluster, slice_id, acting_user)
         owner = want["owner"] or (stored.owner if stored else acting_user)
     elif new_name is not None:
         stored = cluster.find_slice(owner, name)
@@ -131,20 +121,13 @@ def _wanted(cluster: Cluster, want: Mapping[str, Any], acting_user: str) -> Want
 
 def info(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Tell of the chosen slices."""
-    if params["all"] and not params["names"] and params["owner"] is None:
-        chosen = finding.visible(cluster, params["acting_user"])
-    else:
-        chosen = choose(cluster, params)
-    return Outcome(changed=False, result=described(chosen))
+    return Outcome(changed=False, result=described(choose(cluster, params)))
 
 
 def chosen_or_visible(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice]:
     """Return the one slice that C(slice) names, else all of the owner's, else all that the acting user may see."""
-    name, owner, acting_user = params["slice"], params["owner"], params["acting_user"]
-    if name is None and owner is None:
-        return finding.visible(cluster, acting_user)
-    names = [] if name is None else [name]
-    return ordering.choose(cluster, names, owner=owner, everything=False, acting_user=acting_user)
+    names = [] if params["slice"] is None else [params["slice"]]
+    return choose(cluster, {**params, "names": names, "all": True})
 
 
 def no_plan() -> dict[str, list[dict[str, Any]]]:

@@ -16,9 +16,9 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import control
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.on_controller import RULES
 
 MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
-RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
 
 
 class Memory:

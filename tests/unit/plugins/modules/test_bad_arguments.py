@@ -166,8 +166,8 @@ def test_ten_thousand_bad_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (vm, {"slice": "web", "name": "vm1"}, "no slice is called web; slices are none"),
         (link, {"slice": "web", "endpoints": ["a", "b"]}, "no slice is called web; slices are none"),
-        (network, {"slice": "web", "name": "lan", "acting_user": "bob"}, "no slice is called web; slices are none"),
-        (vlan, {"slice": "web", "acting_user": "bob"}, "no slice is called web; slices are none"),
+        (network, {"slice": "web", "name": "lan", "acting_user": "bob"}, "acting user bob does not exist"),
+        (vlan, {"slice": "web"}, "no slice is called web; slices are none"),
         (
             worker,
             {"ip": "10.0.0.256"},

@@ -162,7 +162,7 @@ def test_a_reserved_vlan_outlives_what_is_settled_later(web: Door) -> None:
         ("network", {"vlan_id": 100}, "slice web: it has no network on VLAN 100; there are none"),
         ("vlan", {"vlan_id": 100}, "slice web: VLAN 100 is not reserved; without vlan_id the next one is taken"),
         ("vlan", {"state": "absent"}, "slice web: say which VLAN by name or vlan_id"),
-        ("vm", {"name": "x", "acting_user": "alice"}, "slice web: alice is neither its owner admin nor an admin"),
+        ("vm", {"name": "x", "acting_user": "alice"}, "no slice is called web; slices are none"),
     ],
 )
 def test_steps_that_make_no_sense(web: Door, module: str, fields: dict[str, Any], message: str) -> None:
@@ -178,13 +178,47 @@ def test_a_tenant_sees_only_what_is_the_tenants(web: Door) -> None:
     for module, plural in (("vm_info", "vms"), ("link_info", "links")):
         assert {each["slice"] for each in ok(web(module, acting_user="alice"))[plural]} == {"lab"}
     assert [one["name"] for one in ok(web("slice_info", all=True, acting_user="alice"))["slices"]] == ["lab"]
-    assert web("vm_info", slice="web", acting_user="alice")["msg"] == (
-        "slice web: alice is neither its owner admin nor an admin"
-    )
+    assert web("vm_info", slice="web", acting_user="alice")["msg"] == "no slice is called web; slices are lab (1003)"
     assert [user["name"] for user in ok(web("user_info", acting_user="alice"))["users"]] == ["alice"]
     assert ok(web("worker_info", acting_user="alice"))["workers"] == []
     assert len(ok(web("flavor_info", acting_user="alice"))["flavors"]) == 3
     assert "web" not in web("vm", slice="nowhere", name="x", acting_user="alice")["msg"]
+
+
+def test_a_tenant_does_not_learn_what_others_have(web: Door) -> None:
+    """What is said of a slice of somebody else is what is said of none, whatever is asked for."""
+    ok(web("user", name="bob"))
+    before = web.data()
+    vms = [{"name": "x", "flavor": "cirros"}]
+
+    def learns(module: str, there: Any, absent: Any, **args: Any) -> bool:
+        def ask(value: Any) -> str:
+            given = {key: value if each == "?" else each for key, each in args.items()}
+            return json.dumps(web(module, acting_user="alice", **given)).replace(str(value), "?")
+
+        return ask(there) != ask(absent)
+
+    assert not learns("slice", 1000, 1999, name="lab", slice_id="?", vms=vms)
+    assert not learns("slice", 1000, 1999, name="lab", slice_id="?", owner="admin", vms=vms)
+    assert not learns("slice", "web", "nil", name="?", owner="admin", vms=vms)
+    assert not learns("slice", "web", "nil", name="?", owner="admin", append=True, vms=[{"name": "vm1"}])
+    assert not learns("slice", "web", "nil", name="?", new_name="x", owner="admin", vms=vms)
+    assert not learns("slice", "bob", "nobody", name="web", owner="?", vms=vms)
+    for module, args in (
+        ("slice", {"name": "?", "state": "absent"}),
+        ("vm", {"slice": "?", "name": "vm1"}),
+        ("vm", {"slice": "?", "name": "vm1", "state": "absent"}),
+        ("vm_info", {"slice": "?"}),
+        ("slice_info", {"names": ["?"]}),
+        ("slice_plan", {"names": ["?"], "give_up": True}),
+        ("slice_plan", {"names": ["?"]}),
+        ("vnc_password_info", {"names": ["?"]}),
+    ):
+        for there, absent in (("web", "nil"), ("1000", "1999")):
+            assert not learns(module, there, absent, **args), (module, args)
+    for module in ("slice_info", "slice_plan", "vnc_password_info", "vm_info"):
+        assert not learns(module, "bob", "nobody", owner="?"), module
+    assert web.data() == before
 
 
 @pytest.fixture

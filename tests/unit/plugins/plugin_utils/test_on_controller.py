@@ -16,6 +16,7 @@ import yaml
 
 from ansible_collections.cloudrepo.slices.plugins.modules import slice as slice_module
 from ansible_collections.cloudrepo.slices.plugins.modules import slice_plan, slice_report, vnc_password_info
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.on_controller import RULES
 
 from ..module_utils._domain import builders
 
@@ -119,7 +120,15 @@ def test_check_mode_stores_nothing_and_says_what_it_would(tmp_path):
     assert yaml.safe_load((tmp_path / "check/database.yaml").read_text()) == DATABASE
 
 
-@pytest.mark.parametrize("module", [slice_module, slice_plan, slice_report, vnc_password_info])
+MODULES = [slice_module, slice_plan, slice_report, vnc_password_info]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_that_a_module_asks_of_its_arguments_is_passed_over(module):
+    assert module.arguments().keys() <= {"argument_spec", "supports_check_mode", *RULES}
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_no_option_is_to_be_cut_out_of_results(module):
     """Which is AnsibleModule's work, and would be the action plugin's."""
 

@@ -29,10 +29,10 @@ def passwords(held: Cluster) -> list[str]:
 
 def test_a_key_is_made_once() -> None:
     held = cluster()
-    assert displays.make_key(held)
+    displays.make_key(held)
     key = held.extra[VNC_KEY]
 
-    assert not displays.make_key(held)
+    displays.make_key(held)
     assert held.extra[VNC_KEY] == key
     other = cluster()
     displays.make_key(other)

@@ -10,7 +10,6 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import releasing
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.ordering import (
-    choose,
     fingerprint,
     hand_out,
     work_orders,
@@ -160,36 +159,6 @@ def test_an_image_is_ordered_once_however_many_stand_on_it() -> None:
     held = cluster(workers=1)
     orders = work_orders(held, [put(held, topology()), put(held, topology("two"))], "/x")
     assert len(orders["workers"]["10.0.10.1"]["images"]) == 1
-
-
-def test_choosing() -> None:
-    held = cluster()
-    first, second = put(held, topology()), put(held, topology("mail", owner="alice"))
-
-    def chosen(
-        *names: str, owner: str | None = None, everything: bool = False, acting_user: str = "admin"
-    ) -> list[Any]:
-        return choose(held, names, owner=owner, everything=everything, acting_user=acting_user)
-
-    assert chosen("web", "1000") == [first]
-    assert chosen(owner="alice") == [second]
-    assert chosen(everything=True) == [first, second]
-    assert chosen() == []
-    assert chosen("mail", acting_user="alice") == [second]
-    for kwargs, message in (
-        ({"owner": "bob"}, "owner bob does not exist; users are admin, alice"),
-        ({"owner": "bob", "acting_user": "alice"}, "owner bob does not exist"),
-        ({"everything": True, "acting_user": "alice"}, "slice web: alice is neither its owner admin nor an admin"),
-    ):
-        with pytest.raises(Refused) as caught:
-            chosen(**kwargs)  # type: ignore[arg-type] # one keyword each
-        assert str(caught.value) == message
-    with pytest.raises(Refused) as caught:
-        chosen("a", "b")
-    assert caught.value.reasons == [
-        "no slice is called a; slices are web (1000), mail (1003)",
-        "no slice is called b; slices are web (1000), mail (1003)",
-    ]
 
 
 def test_handing_out_makes_pending_vms_known() -> None:

@@ -14,7 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import acco
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import SliceOrder
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
-from ansible_collections.cloudrepo.slices.plugins.module_utils.models import POOL_COUNT
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vlans import POOL_COUNT
 
 from .fakes import orders, vm
 
