@@ -73,7 +73,7 @@ class SocketMonitor:
 
     @contextmanager
     def _connected(self, path: str) -> Iterator[socket.socket]:
-        """A monitor whose QEMU is up: it greets from a thread of its own before the machine is made, and answers after."""
+        """A monitor whose QEMU is up: it greets from a thread of its own, and answers once there is a machine."""
         with connect(path, timeout_s=self._timeout_s) as client:
             if "QMP" not in _Lines(client, self._timeout_s).read():
                 raise ValueError("no greeting")
