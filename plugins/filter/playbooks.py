@@ -57,8 +57,14 @@ def trunk_mtu(hosts: Sequence[Mapping[str, Any]]) -> int | None:
     return min(found, default=None)
 
 
+_HOST_GROUPS = ("orchestrator", "workers", "network_node")
+
+
 def infrastructure_networks(
-    hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], addresses: Sequence[Mapping[str, Any]] = ()
+    hostvars: Mapping[str, Any],
+    groups: Mapping[str, Sequence[str]],
+    addresses: Sequence[Mapping[str, Any]] = (),
+    orchestrator: Sequence[Mapping[str, Any]] = (),
 ) -> list[str]:
     """Return the networks that no VM may reach: the hosts' addresses as the inventory has them, each a subnet of one.
 
@@ -67,19 +73,39 @@ def infrastructure_networks(
         groups: the hosts of each group.
         addresses: what C(ip -json address) says on a host. The subnets of its interfaces in which a host of the
             inventory is stand for these hosts' addresses.
+        orchestrator: the same of the orchestrator, whose own addresses are among what is returned.
     """
-    names = [name for group in ("orchestrator", "workers", "network_node") for name in groups.get(group, ())]
-    listed = (hostvars[name].get(key) for name in names for key in ("ansible_host", "worker_ip"))
-    hosts = {ipaddress.IPv4Address(each) for each in listed if _is_address(each)}
-    subnets = {
-        ipaddress.IPv4Interface(f"{each['local']}/{each['prefixlen']}").network
-        for device in addresses
+    names = {name for group in _HOST_GROUPS for name in groups.get(group, ())}
+    hosts = {address for name in names for address in _inventory_addresses(name, hostvars[name])}
+    found = [each.network for each in _interfaces(addresses) if any(host in each.network for host in hosts)]
+    found += [ipaddress.IPv4Network(host) for host in hosts]
+    found += [ipaddress.IPv4Network(each.ip) for each in _interfaces(orchestrator) if _is_address(each.ip)]
+    return [str(network) for network in ipaddress.collapse_addresses(found)]
+
+
+def unknown_hosts(
+    hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], orchestrator: Sequence[Mapping[str, Any]] = ()
+) -> list[str]:
+    """Return the hosts of which C(infrastructure_networks) has no address."""
+    seen = groups.get("orchestrator", ()) if any(_is_address(each.ip) for each in _interfaces(orchestrator)) else ()
+    names = dict.fromkeys(name for group in _HOST_GROUPS for name in groups.get(group, ()) if name not in seen)
+    return [name for name in names if not _inventory_addresses(name, hostvars[name])]
+
+
+def _inventory_addresses(name: str, host: Mapping[str, Any]) -> list[ipaddress.IPv4Address]:
+    named = (host.get("ansible_host") or name, host.get("worker_ip"))
+    return [ipaddress.IPv4Address(each) for each in named if _is_address(each)]
+
+
+def _interfaces(devices: Sequence[Mapping[str, Any]]) -> list[ipaddress.IPv4Interface]:
+    """The addresses that C(ip -json address) tells of, save those that come and go with VLAN 400 and slices."""
+    return [
+        ipaddress.IPv4Interface(f"{each['local']}/{each['prefixlen']}")
+        for device in devices
+        if not str(device.get("ifname")).startswith(("gw400", "nat_"))
         for each in device.get("addr_info", ())
         if each.get("family") == "inet"
-    }
-    found = [subnet for subnet in subnets if any(host in subnet for host in hosts)]
-    found += [ipaddress.IPv4Network(host) for host in hosts]
-    return [str(network) for network in ipaddress.collapse_addresses(found)]
+    ]
 
 
 def _is_address(text: Any) -> bool:
@@ -287,6 +313,7 @@ class FilterModule:
             "proofs": proofs,
             "restart_notes": restart_notes,
             "trunk_mtu": trunk_mtu,
+            "unknown_hosts": unknown_hosts,
             "units_to_restart": units_to_restart,
             "worker_address": worker_address,
             "worker_called": worker_called,

@@ -16,7 +16,9 @@ description:
     one dnsmasq for all of them, C(slices-network@1000.service). One with a way out leaves by a link of two addresses
     between namespace and host.
   - What a slice has here and its order does not list is removed, and what has gone is put back, the host's packet rules
-    of VMs included. Other slices are left alone.
+    of VMs and the gateway of VLAN 400 included. Other slices are left alone, and an order with an address that is
+    reserved for one of them is refused.
+  - Connections of an address that is given on or given up are dropped.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:

@@ -9,12 +9,12 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..errors import CommandFailed, SlicesError
+from ..errors import CommandFailed, Refused, SlicesError
 from . import files, ovs, systemd
 from .ovs import PortPlan
 from .runner import Runner
 from .services import Services
-from .services_files import SETTINGS_DIR, Folders, kinds, reservation_line, restarts, texts
+from .services_files import Folders, kinds, read_reservations, restarts, texts
 from .services_state import (
     DHCP_NAMESPACE,
     DHCP_UNIT,
@@ -67,8 +67,8 @@ class ServicesPlan:
         units: by unit what systemd is asked for: C(reload), C(restart), or C(stop) for what goes. Of the host's packet
             rules C(reload-or-restart), for their unit need not run.
         enable: units that shall come back after a reboot.
-        clients: whether the rules that tell name servers apart are loaded anew.
-        moved: addresses that are another VM's from now on, if anybody had them before.
+        clients: by VM's address the port of the name server that it asked, and of the one that it shall ask.
+        moved: addresses that are no longer or from now on a VM's, and those of ways out that go.
         gone: slices whose namespace and folder go.
     """
 
@@ -77,7 +77,7 @@ class ServicesPlan:
     ports: PortPlan = field(default_factory=PortPlan)
     units: Mapping[str, str] | None = None
     enable: tuple[str, ...] = ()
-    clients: bool = False
+    clients: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
     moved: tuple[str, ...] = ()
     gone: tuple[Services, ...] = ()
 
@@ -104,8 +104,13 @@ class ServicesPlan:
 
 
 def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: str) -> ServicesPlan:
-    """What makes the host serve the order's slices, and nothing else of them."""
+    """What makes the host serve the order's slices, and nothing else of them.
+
+    Raises:
+        Refused: another slice has an address.
+    """
     orders = tuple(orders)
+    _refuse_taken(orders, have)
     changes = [change for one in orders for change in _file_changes(one, have, folders)]
     ports = ovs.plan_network_ports(orders, have.switch, bridge=bridge)
     drift: list[Drift] = []
@@ -130,22 +135,28 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     if have.clients is None and any(one.reservations for one in orders):
         drift.append(Drift(f"namespace {DHCP_NAMESPACE}", "without its rules", "whole"))
         units[GATEWAY_UNIT] = "restart"
+    if have.gateway:
+        drift.append(Drift("gateway of VLAN 400", *(_of(have.gateway, side) for side in "><")))
+        units[GATEWAY_UNIT] = "restart"
     enable = [unit for unit in wanted_units if unit not in have.enabled]
     drift += [Drift(unit, "disabled", "enabled") for unit in enable if unit in have.active]
-    strangers = list(_strangers(orders, have))
+    clients = _strangers(orders, have)
+    drift += [
+        Drift(f"name server of {address}", *(f"port {port}" if port else "nobody" for port in ports_of))
+        for address, ports_of in clients.items()
+    ]
+    gone = tuple(
+        one for one in orders if not one.networks and (one.slice_id in have.folders or one.slice_id in have.namespaces)
+    )
     return ServicesPlan(
         files=tuple(changes),
-        drift=(*drift, *strangers),
+        drift=tuple(drift),
         ports=ports,
         units=units,
         enable=tuple(enable),
-        clients=bool(strangers),
-        moved=tuple(_moved(orders, changes)),
-        gone=tuple(
-            one
-            for one in orders
-            if not one.networks and (one.slice_id in have.folders or one.slice_id in have.namespaces)
-        ),
+        clients=clients,
+        moved=(*_moved(changes), *(one.nat_link(folders.links)[1].split("/")[0] for one in gone)),
+        gone=gone,
     )
 
 
@@ -162,7 +173,7 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
         runner.run(["systemctl", "reset-failed", "--", *stopped], check=False)
     ovs.apply(todo.ports.unplug_commands, runner)
     ovs.apply(todo.ports.commands, runner)
-    _forget_neighbours(todo.moved, runner)
+    _forget(todo.moved, runner)
     for change in todo.files:
         _write(change)
     for one in todo.gone:
@@ -176,7 +187,16 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
     _ask("reload", todo.asked_for("reload"), runner)
     _ask("restart", [unit for unit in restarting if unit != GATEWAY_UNIT], runner)
     if todo.clients:
-        runner.run(in_namespace(DHCP_NAMESPACE, "nft", "--file", f"{SETTINGS_DIR}/names.nft"))
+        # The gateway's unit has emptied the map.
+        gone = {} if GATEWAY_UNIT in restarting else {address: old for address, (old, _new) in todo.clients.items()}
+        new = {address: port for address, (_old, port) in todo.clients.items()}
+        elements = [
+            f"{verb} element ip cloudrepo slices {{ {address} : {port} }}\n"
+            for verb, ports in (("delete", gone), ("add", new))
+            for address, port in ports.items()
+            if port
+        ]
+        runner.run(in_namespace(DHCP_NAMESPACE, "nft", "--file", "-"), stdin="".join(elements))
 
 
 def _file_changes(one: Services, have: State, folders: Folders) -> Iterator[FileChange]:
@@ -186,24 +206,41 @@ def _file_changes(one: Services, have: State, folders: Folders) -> Iterator[File
             yield FileChange(one.slice_id, kind, path, have.texts.get(path), wanted.get(path))
 
 
-def _moved(orders: Iterable[Services], changes: Iterable[FileChange]) -> Iterator[str]:
-    """The addresses whose reservations are new."""
-    known = {
-        change.slice_id: set((change.old or "").splitlines()) for change in changes if change.kind == "reservation"
-    }
-    for one in orders:
-        if one.slice_id in known:
-            lines = known[one.slice_id]
-            yield from (each.address for each in one.reservations if reservation_line(each) not in lines)
+def _refuse_taken(orders: Iterable[Services], have: State) -> None:
+    """Two slices with one address would each take it from the other, and neither would know."""
+    reasons = [
+        f"slice {one.slice_id}: address {each.address} of VM {each.vm_id} is reserved for slice "
+        f"{have.reserved[each.address]} on this host; deploy or delete that one first"
+        for one in orders
+        for each in one.reservations
+        if each.address in have.reserved
+    ]
+    if reasons:
+        raise Refused(reasons)
 
 
-def _forget_neighbours(addresses: Iterable[str], runner: Runner) -> None:
-    """Let gateway and DHCP server ask anew where an address is, before its new VM starts."""
-    batch = "".join(f"neighbour flush to {address}\n" for address in addresses)
-    if batch:
-        runner.run(["ip", "-batch", "-"], stdin=batch)
+def _moved(changes: Iterable[FileChange]) -> Iterator[str]:
+    """The addresses whose reservations are new or gone."""
+    for change in changes:
+        if change.kind == "reservation":
+            differing = read_reservations(change.old) ^ read_reservations(change.new)
+            yield from sorted({address for _mac, address in differing})
+
+
+def _forget(addresses: Iterable[str], runner: Runner) -> None:
+    """Let gateway and DHCP server forget where an address is and what it is connected to, before its new VM starts.
+
+    Answers to the VM before would else reach the new one, for what is established passes.
+    """
+    addresses = tuple(addresses)
+    if not addresses:
+        return
+    neighbours = "".join(f"neighbour flush to {address}\n" for address in addresses)
+    connections = "".join(f"-D {end} {address}\n" for address in addresses for end in ("-s", "-d"))
+    for command, batch in ((["ip", "-batch", "-"], neighbours), (["conntrack", "--load-file", "-"], connections)):
+        runner.run(command, stdin=batch)
         # Without the namespace there is no DHCP server, and it comes back knowing nobody.
-        runner.run(in_namespace(DHCP_NAMESPACE, "ip", "-batch", "-"), stdin=batch, check=False)
+        runner.run(in_namespace(DHCP_NAMESPACE, *command), stdin=batch, check=False)
 
 
 def _verb(changes: Iterable[FileChange]) -> str | None:
@@ -246,17 +283,20 @@ def _dhcp(orders: Iterable[Services], changes: Iterable[FileChange], have: State
     return {DHCP_UNIT: "reload" if all(change.adds_only for change in reserved) else "restart"}
 
 
-def _strangers(orders: Iterable[Services], have: State) -> Iterator[Drift]:
+def _strangers(orders: Iterable[Services], have: State) -> dict[str, tuple[int | None, int | None]]:
     """The VMs that do not ask their own slice's name server, and addresses that ask one of the order's in vain."""
     orders = tuple(orders)
     wanted = {each.address: one.name_port for one in orders for each in one.reservations}
     ports = {one.name_port for one in orders}
     live = have.clients or {}
     mine = {address: port for address, port in live.items() if port in ports or address in wanted}
-    for address in sorted({*wanted, *mine}):
-        if wanted.get(address) != mine.get(address):
-            told, shall = (f"port {port}" if port else "nobody" for port in (mine.get(address), wanted.get(address)))
-            yield Drift(f"name server of {address}", told, shall)
+    pairs = {address: (mine.get(address), wanted.get(address)) for address in sorted({*wanted, *mine})}
+    return {address: pair for address, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _of(differing: Iterable[str], side: str) -> str:
+    """What C(diff) tells of one side."""
+    return ", ".join(line[2:] for line in differing if line[0] == side) or "nothing"
 
 
 def _astray(one: Services, have: State, folders: Folders) -> Iterator[Drift]:

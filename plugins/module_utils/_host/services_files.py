@@ -34,9 +34,14 @@ class Folders:
         """The folder of the slice's networks. It is there before anything else of them, and goes last."""
         return f"{self.state_dir}/networks/{slice_id}"
 
+    @property
+    def dhcp_hosts(self) -> str:
+        """The folder of all slices' reservations."""
+        return f"{self.state_dir}/dhcp/hosts.d"
+
     def reservations(self, slice_id: int) -> str:
         """In the form of C(dhcp-hostsfile)."""
-        return f"{self.state_dir}/dhcp/hosts.d/{slice_id}"
+        return f"{self.dhcp_hosts}/{slice_id}"
 
     def names(self, slice_id: int, kind: str) -> str:
         """Of the slice's name server on VLAN 400: C(conf), C(hosts), or C(nft) for who asks it."""
@@ -80,6 +85,11 @@ def texts(one: Services, folders: Folders) -> dict[str, str]:
 def reservation_line(one: Reservation) -> str:
     """A line of C(dhcp-hostsfile)."""
     return f"{one.mac},{one.address},{one.name}"
+
+
+def read_reservations(text: str | None) -> set[tuple[str, str]]:
+    """The MACs and addresses that lines of C(dhcp-hostsfile) join."""
+    return {(mac, address) for line in (text or "").splitlines() for mac, address, *_name in [line.split(",")]}
 
 
 def restarts(path: str) -> bool:

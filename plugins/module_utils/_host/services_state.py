@@ -14,7 +14,7 @@ from . import files, ovsdb, systemd
 from .ovsdb import Switch
 from .runner import Runner
 from .services import Services
-from .services_files import Folders, kinds
+from .services_files import Folders, kinds, read_reservations
 
 DHCP_UNIT = "slices-dhcp.service"
 # It makes the DHCP server's namespace, and what is in it starts anew with it.
@@ -25,6 +25,8 @@ NAT_UNIT = "slices-nat.service"
 NAT_RULES = "/run/slices-nat.rules"
 DHCP_NAMESPACE = "slices-dhcp"
 NETNS_DIR = "/run/netns"
+# Tells how the gateway differs from how its unit made it.
+GATEWAY_LOOK = "/usr/local/lib/cloudrepo/gateway-look"
 
 
 def names_unit(slice_id: int) -> str:
@@ -72,6 +74,8 @@ class State:
         rules: whether the host's packet rules of VMs are those that were loaded.
         clients: by VM's address the port of the name server that it asks; nothing where these rules are gone.
         guard: whether there are rules for who may speak to the DHCP server.
+        gateway: how the gateway of VLAN 400 differs from how it was made, as C(diff) tells; nothing where it does not.
+        reserved: the slices that are not in the order, by the addresses that are reserved for their VMs.
         devices: those of the host itself.
         namespaces: by slice, those that are there.
     """
@@ -83,6 +87,8 @@ class State:
     rules: bool = True
     clients: Mapping[str, int] | None = None
     guard: bool = True
+    gateway: tuple[str, ...] = ()
+    reserved: Mapping[str, int] = field(default_factory=dict)
     switch: Switch = field(default_factory=Switch)
     devices: Mapping[str, Device] = field(default_factory=dict)
     namespaces: Mapping[int, Namespace] = field(default_factory=dict)
@@ -121,6 +127,8 @@ def observe(
         rules=_are_loaded(nat_rules, runner),
         clients=clients,
         guard=guard,
+        gateway=_gateway(runner),
+        reserved=_reserved(folders, {one.slice_id for one in orders}),
         switch=ovsdb.observe(runner) if has_networks else Switch(),
         devices=_devices(["ip"], runner) if has_networks else {},
         namespaces={
@@ -157,6 +165,22 @@ def _are_loaded(noted: str, runner: Runner) -> bool:
     done = runner.run(["nft", "--stateless", "list", "table", "ip", "cloudrepo"], check=False)
     # Nothing is noted by the unit of an older version.
     return done.rc == 0 and files.read_text(noted) in (None, done.stdout)
+
+
+def _gateway(runner: Runner) -> tuple[str, ...]:
+    done = runner.run([GATEWAY_LOOK], check=False)
+    # One from before the role had this command is not compared.
+    return tuple(line for line in done.stdout.splitlines() if line[0] in "<>") if done.rc == 1 else ()
+
+
+def _reserved(folders: Folders, known: set[int]) -> dict[str, int]:
+    there = os.listdir(folders.dhcp_hosts) if os.path.isdir(folders.dhcp_hosts) else []
+    slices = {int(name) for name in there if name.isdigit()}
+    return {
+        address: one
+        for one in slices - known
+        for _mac, address in read_reservations(files.read_text(folders.reservations(one)))
+    }
 
 
 def _dhcp_rules(runner: Runner) -> tuple[dict[str, int] | None, bool]:

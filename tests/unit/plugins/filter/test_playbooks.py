@@ -77,6 +77,31 @@ def test_the_infrastructure_is_the_inventorys_hosts_and_the_networks_they_share_
         {},
     ]
     assert playbooks.infrastructure_networks(hostvars, groups, addresses) == ["10.0.10.0/24", "192.0.2.9/32"]
+    own = [
+        {"ifname": name, "addr_info": [{"family": "inet", "local": local, "prefixlen": 24}]}
+        for name, local in {
+            "lo": "127.0.0.1",
+            "eth0": "203.0.113.7",
+            "gw400": "10.60.7.1",
+            "nat_1000": "10.9.9.9",
+        }.items()
+    ]
+    found = playbooks.infrastructure_networks(hostvars, groups, addresses, own)
+    assert found == ["10.0.10.0/24", "192.0.2.9/32", "203.0.113.7/32"]
+
+
+def test_a_host_whose_address_nobody_knows_is_told() -> None:
+    own = [{"ifname": "eth0", "addr_info": [{"family": "inet", "local": "203.0.113.7", "prefixlen": 24}]}]
+    hostvars = {
+        "localhost": {},
+        "w1": {"ansible_host": "worker1.example"},
+        "w2": {"ansible_host": "worker2.example", "worker_ip": "10.0.10.2"},
+        "10.0.10.3": {},
+    }
+    groups = {"orchestrator": ["localhost"], "workers": ["w1", "w2", "10.0.10.3"], "network_node": ["w1"]}
+    assert playbooks.unknown_hosts(hostvars, groups) == ["localhost", "w1"]
+    assert playbooks.unknown_hosts(hostvars, groups, own) == ["w1"]
+    assert playbooks.unknown_hosts({**hostvars, "w1": hostvars["w2"]}, groups, own) == []
 
 
 def vms(*running: int) -> dict[str, Any]:

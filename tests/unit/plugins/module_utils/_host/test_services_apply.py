@@ -17,7 +17,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.ovsdb impor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.services import Services
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.services_files import Folders, texts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.services_state import Device, Namespace, State
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
 
 from .fakes import FakeRunner
 from .test_services import LAN, LINKS, QUIET, VM1, VM2, order
@@ -70,7 +70,7 @@ def test_a_slice_that_is_new():
     assert todo.units == {NAMES: "restart", NETWORK: "restart", DHCP: "reload"}
     assert todo.enable == (NAMES, NETWORK)
     assert [port.name for port in todo.ports.add] == ["net_101", "net_102"]
-    assert todo.clients
+    assert todo.clients == {"10.60.7.101": (None, 5300), "10.60.7.102": (None, 5300)}
     assert "reservation of slice 1000: 52:54:00:03:e9:00,10.60.7.101,vm1" in todo.after
     assert "port net_101: access VLAN 101 on br-int" in todo.after
     assert "name server of 10.60.7.101: nobody" in todo.before
@@ -84,7 +84,7 @@ def test_a_slice_that_goes_takes_all_of_its_own_with_it():
     assert [port.name for port in todo.ports.remove] == ["net_101", "net_102"]
     assert (todo.gone, todo.clients, todo.after) == (
         NOTHING,
-        True,
+        {"10.60.7.101": (5300, None), "10.60.7.102": (5300, None)},
         [
             f"{NAMES}: gone",
             f"{NETWORK}: gone",
@@ -115,6 +115,11 @@ def test_a_slice_that_goes_takes_all_of_its_own_with_it():
             ["ports of slice-1000 that are let out: net_101 net_102"],
         ),
         ({"rules": False}, {NAT: "reload-or-restart"}, ["packet rules of VMs: not as loaded"]),
+        (
+            {"gateway": ("< gw400 02:00:0a:3c:07:01", "> gw400 06:00:00:00:00:01", "< default via 10.60.7.1")},
+            {GATEWAY: "restart"},
+            ["gateway of VLAN 400: gw400 06:00:00:00:00:01"],
+        ),
         ({"guard": False}, {DHCP: "reload"}, [f"{DHCP}: without its rules"]),
         ({"clients": {"10.60.7.101": 5300}}, {}, ["name server of 10.60.7.102: nobody"]),
         (
@@ -143,7 +148,7 @@ def test_a_slice_that_goes_takes_all_of_its_own_with_it():
 def test_what_has_gone_astray_is_put_right(changes, units, before):
     todo = plan(FULL, replace(as_wanted(FULL), **changes))
     assert (todo.changed, todo.units, todo.before) == (True, units, before)
-    assert todo.clients == any("name server of" in line for line in before)
+    assert bool(todo.clients) == any("name server of" in line for line in before)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +203,7 @@ def test_a_network_that_changes_starts_its_slice_anew():
 def test_a_plan_is_carried_out_in_its_order(tmp_path):
     folders = Folders(str(tmp_path), LINKS)
     runner = FakeRunner()
-    for program in ("systemctl", "ovs-vsctl", "ip", "nsenter"):
+    for program in ("systemctl", "ovs-vsctl", "ip", "nsenter", "conntrack"):
         runner.tell(program)
     todo = services_apply.plan(FULL, State(active=frozenset({DHCP}), clients={}), folders, bridge="br-int")
     services_apply.apply(todo, folders, runner)
@@ -206,6 +211,8 @@ def test_a_plan_is_carried_out_in_its_order(tmp_path):
         [*VSCTL, "--"],
         ["ip", "-batch", "-"],
         ["nsenter", "--net=/run/netns/slices-dhcp", "ip"],
+        ["conntrack", "--load-file", "-"],
+        ["nsenter", "--net=/run/netns/slices-dhcp", "conntrack"],
         ["systemctl", "--no-reload", "enable"],
         ["systemctl", "reload", "--"],
         ["systemctl", "restart", "--"],
@@ -220,26 +227,66 @@ def test_a_plan_is_carried_out_in_its_order(tmp_path):
     services_apply.apply(services_apply.plan(NOTHING, have, folders, bridge="br-int"), folders, runner)
     assert runner.argvs[0] == ["systemctl", "disable", "--quiet", "--now", "--", NAMES, NETWORK]
     assert runner.argvs[2] == [*VSCTL, "--", "del-port", "br-int", "net_101", "--", "del-port", "br-int", "net_102"]
-    assert runner.argvs[3:5] == [
+    assert runner.argvs[7:9] == [
         ["ip", "link", "delete", "dev", "nat_1000"],
         ["ip", "netns", "delete", "slice-1000"],
     ]
     assert [path for path in tmp_path.rglob("*") if "1000" in str(path)] == []
 
 
-def test_neighbours_are_forgotten_whose_address_is_given_on(tmp_path):
+def test_neighbours_and_connections_of_an_address_that_moves_or_goes_are_forgotten(tmp_path):
     before = replace(as_wanted(FULL), texts=texts(order(reservations=(VM1,))[0], FOLDERS))
     assert plan(FULL, before).moved == ("10.60.7.102",)
     given_on = {**VM1, "mac": "52:54:00:07:d1:00"}
+    assert plan(NOTHING, as_wanted(FULL)).moved == ("10.60.7.101", "10.60.7.102", "169.254.64.1")
+    renamed = order(reservations=({**VM1, "name": "other"}, VM2), networks=(LAN, QUIET))
+    assert plan(renamed, as_wanted(FULL)).moved == ()
     todo = plan(order(reservations=(given_on, VM2), networks=(LAN, QUIET)), as_wanted(FULL))
     assert todo.moved == ("10.60.7.101",)
 
     runner = FakeRunner()
-    for program in ("systemctl", "ip", "nsenter"):
+    for program in ("systemctl", "ip", "nsenter", "conntrack"):
         runner.tell(program)
     services_apply.apply(replace(todo, files=()), Folders(str(tmp_path), LINKS), runner)
     flushed = [text for argv, text in zip(runner.argvs, runner.stdins) if argv[-2:] == ["-batch", "-"]]
     assert flushed == ["neighbour flush to 10.60.7.101\n"] * 2
+    dropped = [text for argv, text in zip(runner.argvs, runner.stdins) if "conntrack" in argv]
+    assert dropped == ["-D -s 10.60.7.101\n-D -d 10.60.7.101\n"] * 2
+
+
+def test_an_address_that_another_slice_has_is_refused(tmp_path):
+    (tmp_path / "dhcp/hosts.d").mkdir(parents=True)
+    (tmp_path / "dhcp/hosts.d/1007").write_text("52:54:00:03:ef:00,10.60.7.102,vm1\n")
+    (tmp_path / "dhcp/hosts.d/1000").write_text("52:54:00:03:e9:00,10.60.7.101,vm1\n")
+    have = look(tmp_path, bare_host(), order(reservations=(VM1,)))
+    assert have.reserved == {"10.60.7.102": 1007}
+    assert plan(order(reservations=(VM1,)), have).changed
+    with pytest.raises(Refused) as caught:
+        plan(order(reservations=(VM1, VM2)), have)
+    assert caught.value.reasons == [
+        "slice 1000: address 10.60.7.102 of VM 1002 is reserved for slice 1007 on this host; "
+        "deploy or delete that one first"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_restarting", "stdin"),
+    [
+        (
+            5342,
+            5300,
+            False,
+            "delete element ip cloudrepo slices { A : 5342 }\nadd element ip cloudrepo slices { A : 5300 }\n",
+        ),
+        (5300, None, False, "delete element ip cloudrepo slices { A : 5300 }\n"),
+        (5342, 5300, True, "add element ip cloudrepo slices { A : 5300 }\n"),
+    ],
+)
+def test_who_asks_which_name_server_is_changed_for_the_slices_alone(old, new, is_restarting, stdin):
+    runner = FakeRunner().tell("nsenter").tell("systemctl")
+    todo = services_apply.ServicesPlan(clients={"A": (old, new)}, units={GATEWAY: "restart"} if is_restarting else {})
+    services_apply.apply(todo, FOLDERS, runner)
+    assert runner.stdins[-1] == stdin
 
 
 def test_rules_come_before_the_gateway_and_it_starts_anew_before_what_is_in_its_namespace():
@@ -290,6 +337,7 @@ def test_the_host_is_asked_what_it_has(tmp_path):
     runner = FakeRunner()
     runner.tell("systemctl", "show", stdout=f"Id={DHCP}\nActiveState=active\n\nId={NAMES}\nActiveState=inactive\n")
     runner.tell("nft", rc=1)
+    runner.tell(services_state.GATEWAY_LOOK, rc=1, stdout="3c3\n< gw400 forwarding 1\n---\n> gw400 forwarding 0\n")
     runner.tell("nsenter", "--net=/run/netns/slices-dhcp", stdout=nft("map", "slices", [["10.60.7.101", 5300]]))
     runner.tell("nsenter", "--net=/run/netns/slice-1000", stdout=nft("set", "nat", ["net_101"]))
     runner.tell("ip", "-json", "address", stdout=json.dumps([address("nat_1000", "169.254.64.0/31")]))
@@ -300,23 +348,29 @@ def test_the_host_is_asked_what_it_has(tmp_path):
     assert have.texts == {f"{tmp_path}/names/1000.hosts": "10.60.7.101 vm1\n"}
     assert (have.folders, have.active, have.enabled) == ({1000}, {DHCP}, {NAMES})
     assert (have.rules, have.clients, have.guard) == (False, {"10.60.7.101": 5300}, False)
+    assert have.gateway == ("< gw400 forwarding 1", "> gw400 forwarding 0")
     assert have.devices["nat_1000"].addresses == {"169.254.64.0/31"}
     assert have.namespaces[1000] == Namespace(
         {"net_101": Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24"}), is_up=True)}, frozenset({"net_101"})
     )
 
 
-def test_a_slice_that_has_no_network_costs_three_questions(tmp_path):
+def bare_host() -> FakeRunner:
     runner = FakeRunner().tell("systemctl", "show").tell("nft").tell("nsenter", rc=1)
+    return runner.tell(services_state.GATEWAY_LOOK, rc=127)
+
+
+def test_a_slice_that_has_no_network_costs_four_questions(tmp_path):
+    runner = bare_host()
     have = look(tmp_path, runner, order(reservations=(VM1,)))
-    assert (len(runner.argvs), have.clients, have.texts) == (3, None, {})
+    assert (len(runner.argvs), have.clients, have.texts, have.gateway) == (4, None, {}, ())
     assert look(tmp_path, FakeRunner(), ()) == State()
 
 
 def test_packet_rules_are_compared_with_what_was_loaded(tmp_path):
     listed = "table ip cloudrepo {\n}\n"
     runner = FakeRunner().tell("systemctl", "show").tell("nft", stdout=listed)
-    runner.tell("nsenter", stdout=nft("set", "clients", []))
+    runner.tell(services_state.GATEWAY_LOOK).tell("nsenter", stdout=nft("set", "clients", []))
     have = look(tmp_path, runner, NOTHING)
     assert (have.rules, have.guard) == (True, True)
     for noted, whole in ((listed, True), ("table ip cloudrepo {\n chain forward {\n }\n}\n", False)):
