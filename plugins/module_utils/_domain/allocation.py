@@ -159,7 +159,7 @@ def server_ip(cidr: str, gateway_ip: str | None) -> str:
     try:
         return gateway_ip or str(ipaddress.IPv4Network(cidr)[1])
     except ValueError as error:
-        raise Refused([f"a network is stored with cidr {cidr!r}, which is no IPv4 network: {error}"]) from None
+        raise Refused([f"a network is stored with cidr {cidr!r}, which is not an IPv4 network: {error}"]) from None
 
 
 def pool_text(number: int) -> str:
