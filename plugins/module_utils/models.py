@@ -3,8 +3,9 @@
 """The seven classes of the Cloud Repositorio data model: users, flavors, slices and what a slice is made of.
 
 Names, constructor signatures, attributes and the shapes of C(to_dict()) are the data model's own. C(from_dict()) is
-its inverse: what was stored comes back equal, fields beyond the model included (C(extra), written after the
-model's keys and only when set). A stored field that is missing or of the wrong type raises C(reading.FieldError).
+its inverse: what was stored comes back equal, fields beyond the model (docs/decisions/0004) included: C(extra), written
+after the model's keys and only when set. A stored field that is missing or of the wrong type raises
+C(reading.FieldError).
 """
 
 from __future__ import annotations

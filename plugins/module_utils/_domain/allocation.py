@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Where ids, VLANs, MACs, ports and addresses come from: always the lowest free one, kept for life.
 
-The rules are decisions 1 to 9 of the design. Every function takes what is held and returns what to give.
+Every function takes what is held and returns what to give.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The invariants of a cluster (section 3 of the design): every breach of one, in a sentence.
+"""The invariants of a cluster: every breach of one, in a sentence.
 
 Nothing here is about admission: a quota or a worker's capacity that was lowered below what is in use is no breach.
 """
