@@ -148,7 +148,7 @@ options:
                 type: bool
               forward_bpdu:
                 description:
-                  - Whether STP, LACP and LLDP pass, which a bridge else keeps for itself.
+                  - Whether STP, LACP and LLDP pass, which a bridge otherwise keeps for itself.
                 type: bool
               up:
                 description:

@@ -16,7 +16,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from .leases import leases
-from .models import VM, FieldError, Flavor, Record, Slice, User, at, integer, text
+from .models import VM, Flavor, Slice, User
+from .reading import FieldError, Record, at, integer, text
 
 FIRST_ID = 1000
 ADMIN = "admin"

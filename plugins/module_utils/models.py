@@ -3,146 +3,27 @@
 """The seven classes of the Cloud Repositorio data model: users, flavors, slices and what a slice is made of.
 
 Names, constructor signatures, attributes and the shapes of C(to_dict()) are the data model's own. C(from_dict()) is
-its inverse: what was stored comes back equal, fields beyond the model included (C(extra), written after the
-model's keys and only when set). A stored field that is missing or of the wrong type raises C(FieldError).
+its inverse: what was stored comes back equal, fields beyond the model (docs/decisions/0004) included: C(extra), written
+after the model's keys and only when set. A stored field that is missing or of the wrong type raises
+C(reading.FieldError).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from copy import deepcopy
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar
 
+from .reading import Record, boolean, fields, integer, list_of, number, text
 from .vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_SIZE, pool_number, pool_range, pool_vlans
 
-_T = TypeVar("_T")
-
-
-class FieldError(ValueError):
-    """A stored field that does not fit the data model.
-
-    Attributes:
-        path: keys and indexes that lead to the field, from the outermost.
-        reason: what is wrong with it.
-    """
-
-    def __init__(self, path: tuple[str | int, ...], reason: str) -> None:
-        self.path = path
-        self.reason = reason
-        super().__init__(f"{'.'.join(str(step) for step in path) or 'the document'}: {reason}")
-
-
-class Record:
-    """A stored mapping being read: takes known fields by type, keeps the rest as C(extra)."""
-
-    def __init__(self, data: Any) -> None:
-        if not isinstance(data, Mapping):
-            raise FieldError((), f"a mapping is wanted, not {_kind(data)}")
-        self._rest = dict(data)
-
-    def take(self, key: str, *kinds: type[Any] | None) -> Any:
-        """Return field C(key), which must be present and of one of C(kinds) (C(None) admits null)."""
-        if key not in self._rest:
-            raise FieldError((), f"field {key} is missing")
-        value = self._rest.pop(key)
-        fits = (
-            None in kinds
-            if value is None
-            else isinstance(value, tuple(kind for kind in kinds if kind is not None))
-            and (not isinstance(value, bool) or bool in kinds)
-        )
-        if not fits:
-            names = " or ".join("null" if kind is None else kind.__name__ for kind in kinds)
-            raise FieldError((key,), f"{names} is wanted, not {_kind(value)}")
-        return value
-
-    def take_default(self, key: str, default: _T, *kinds: type[Any] | None) -> _T:
-        """Like C(take), but C(default) where the field is missing."""
-        return cast(_T, self.take(key, *kinds)) if key in self._rest else default
-
-    def check(self, key: str, read: Callable[[Any], Any]) -> None:
-        """Make sure that field C(key), where there is one, passes C(read); it stays for C(extra)."""
-        if key in self._rest:
-            at((key,), read, self._rest[key])
-
-    def take_list(self, key: str, read: Callable[[Any], _T]) -> list[_T]:
-        """Return the list C(key), each item passed through C(read)."""
-        return [at((key, index), read, item) for index, item in enumerate(self.take(key, list))]
-
-    def extra(self) -> dict[str, Any]:
-        """Return the fields that nobody took."""
-        return self._rest
-
-
-def at(path: tuple[str | int, ...], read: Callable[[Any], _T], value: Any) -> _T:
-    """Return C(read(value)); a C(FieldError) inside it is told as one below C(path)."""
-    try:
-        return read(value)
-    except FieldError as error:
-        raise FieldError((*path, *error.path), error.reason) from None
-
-
-def integer(value: Any) -> int:
-    """Return C(value), which must be an integer and no boolean."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise FieldError((), f"int is wanted, not {_kind(value)}")
-    return value
-
-
-def text(value: Any) -> str:
-    """Return C(value), which must be a string."""
-    if not isinstance(value, str):
-        raise FieldError((), f"str is wanted, not {_kind(value)}")
-    return value
-
-
-def boolean(value: Any) -> bool:
-    """Return C(value), which must be a boolean."""
-    if not isinstance(value, bool):
-        raise FieldError((), f"bool is wanted, not {_kind(value)}")
-    return value
-
-
-def _list_of(read: Callable[[Any], Any]) -> Callable[[Any], None]:
-    def check(value: Any) -> None:
-        if not isinstance(value, list):
-            raise FieldError((), f"list is wanted, not {_kind(value)}")
-        for index, item in enumerate(value):
-            at((index,), read, item)
-
-    return check
-
-
-def _fields(required: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Callable[[Any], None]:
-    """Return a check for a mapping: the fields that it must have, and those that it may have."""
-
-    def check(value: Any) -> None:
-        record = Record(value)
-        for key, read in required.items():
-            at((key,), read, record.take(key, object))
-        for key, read in (optional or {}).items():
-            record.check(key, read)
-
-    return check
-
-
-def _number(value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise FieldError((), f"int or float is wanted, not {_kind(value)}")
-
-
 _FAULTS = ("delay_ms", "jitter_ms", "loss_percent")
-_FLAVOR = _fields({"cores": integer, "ram_gb": _number, "disk_gb": _number, "image": text})
-_IP_CONFIG = _fields({"ip": text})
-_LIMITS = {"up": boolean, "tx_kbps": integer, "rx_kbps": integer, **dict.fromkeys(_FAULTS, _number)}
+_FLAVOR = fields({"cores": integer, "ram_gb": number, "disk_gb": number, "image": text})
+_IP_CONFIG = fields({"ip": text})
+_LIMITS = {"up": boolean, "tx_kbps": integer, "rx_kbps": integer, **dict.fromkeys(_FAULTS, number)}
 _CARRIED = {"mtu": integer, "qinq": boolean, "forward_bpdu": boolean}
-_MEMBERS = _list_of(_fields({"vm_id": integer, "interface": text}))
-_RESERVED = _list_of(_fields({"vlan_id": integer}, {"name": text}))
-_RELEASING = _fields({}, {"vlan_ids": _list_of(integer), "addresses": _list_of(text)})
-
-
-def _kind(value: Any) -> str:
-    return "null" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
+_MEMBERS = list_of(fields({"vm_id": integer, "interface": text}))
+_RESERVED = list_of(fields({"vlan_id": integer}, {"name": text}))
+_RELEASING = fields({}, {"vlan_ids": list_of(integer), "addresses": list_of(text)})
 
 
 class User:
@@ -498,7 +379,7 @@ class Slice:
         for key, read in (
             ("name", text),
             ("max_vlan_pools", integer),
-            (FURTHER_POOLS, _list_of(integer)),
+            (FURTHER_POOLS, list_of(integer)),
             ("reserved_vlans", _RESERVED),
             ("peers", boolean),
             ("releasing", _RELEASING),

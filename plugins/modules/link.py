@@ -13,7 +13,6 @@ description:
     The same rules hold as for M(cloudrepo.slices.slice). It changes the database only; the playbook
     C(cloudrepo.slices.deploy) makes the hosts follow.
   - A link without a name is the one that there is between its endpoints.
-
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -38,8 +37,7 @@ options:
   endpoints:
     description:
       - The two ends, each as C(VM:INTERFACE), or C(VM) to take its lowest free data interface. Of a link that is told
-        by
-        name or id these are its ends from now on; it keeps its VLAN.
+        by name or id these are its ends from now on; it keeps its VLAN.
     type: list
     elements: str
 """

@@ -10,10 +10,8 @@ short_description: One network of a slice
 version_added: 1.0.0
 description:
   - Adds a network, which is a segment with any number of members, to a slice, changes it or takes it out, and leaves
-    all
-    else in the slice as it is. The same rules hold as for M(cloudrepo.slices.slice). It changes the database only; the
-    playbook C(cloudrepo.slices.deploy) makes the hosts follow.
-
+    all else in the slice as it is. The same rules hold as for M(cloudrepo.slices.slice). It changes the database only;
+    the playbook C(cloudrepo.slices.deploy) makes the hosts follow.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -48,8 +46,7 @@ options:
   cidr:
     description:
       - The subnet. By default VLAN v up to 255 has 192.168.v.0/24, one above it 172.(16 + v div 256).(v mod 256).0/24.
-        The
-        subnets of a slice do not overlap.
+        The subnets of a slice do not overlap.
     type: str
   gateway:
     description:

@@ -59,18 +59,15 @@ options:
     &append
     description:
       - Whether to add only. What is there and not listed stays; links between the same ends are there already; a
-        network
-        gains members.
+        network gains members.
     type: bool
     default: false
   vlan_pools:
     &vlan_pools
     description:
       - How many pools of 20 VLANs the slice may hold. The first follows from its id; further ones are the lowest that
-        no
-        slice holds, taken when a link or network needs them and given back when they are empty. There are 100 in all.
-        By
-        default 1, with O(append) as many as before.
+        no slice holds, taken when a link or network needs them and given back when they are empty. There are 100 in
+        all. By default 1, with O(append) as many as before.
     type: int
   peers:
     &peers
@@ -82,10 +79,9 @@ options:
     &topology_type
     description:
       - The kind of topology. All but C(custom) make VMs and links of O(size), O(flavor) and O(name_pattern), to which
-        O(vms),
-        O(links) and O(networks) add; a VM that is listed takes the place of the one made by its name. A C(star) has
-        the first
-        VM in its middle, a C(tree) at its root, a C(bus) is one network of that name with all VMs on it.
+        O(vms), O(links) and O(networks) add; a VM that is listed takes the place of the one made by its name. A
+        C(star) has the first VM in its middle, a C(tree) at its root, a C(bus) is one network of that name with all
+        VMs on it.
     type: str
     choices: [custom, linear, ring, star, tree, mesh, bus]
     default: custom
@@ -121,8 +117,7 @@ options:
     &segments
     description:
       - What joins a VM in a tree with its children, C(links) to each of them or one of C(networks) for all. A tree
-        with a
-        network for each parent takes fewer VLANs.
+        with a network for each parent takes fewer VLANs.
     type: str
     choices: [links, networks]
     default: links
@@ -245,16 +240,15 @@ options:
       forward_bpdu:
         &carried_bpdu
         description:
-          - Whether STP, LACP and LLDP pass, which bridges else keep for themselves. Between workers the physical
-            switches must let them pass as well.
+          - Whether STP, LACP and LLDP pass, which bridges otherwise keep for themselves. Between workers the
+            physical switches must let them pass as well.
         type: bool
         default: false
   networks:
     &networks
     description:
       - The networks of the slice, which are segments with any number of members. A network that is listed again keeps
-        its
-        VLAN.
+        its VLAN.
     type: list
     elements: dict
     default: []
@@ -276,9 +270,8 @@ options:
         default: []
       cidr:
         description:
-          - The subnet. By default VLAN v up to 255 has 192.168.v.0/24, one above it 172.(16 + v div 256).(v mod
-            256).0/24. The
-            subnets of a slice do not overlap.
+          - The subnet. By default VLAN v up to 255 has 192.168.v.0/24, one above it
+            172.(16 + v div 256).(v mod 256).0/24. The subnets of a slice do not overlap.
         type: str
       gateway:
         description:

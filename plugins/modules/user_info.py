@@ -9,7 +9,7 @@ module: user_info
 short_description: Users as they are stored
 version_added: 1.0.0
 description:
-  - Tells of users and their quotas. A tenant sees only the tenant. Nothing is changed.
+  - Tells of users and their quotas. A tenant sees only their own entry. Nothing is changed.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:

@@ -11,7 +11,6 @@ version_added: 1.0.0
 description:
   - Takes the next VLAN of a slice's pools without putting a link on it, or gives one back. No link or network of the
     slice takes a reserved VLAN.
-
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -23,8 +22,7 @@ options:
   name:
     description:
       - A name for the VLAN, unique within the slice. If a VLAN of that name is reserved nothing is changed; without a
-        name
-        every call takes another VLAN.
+        name every call takes another VLAN.
     type: str
   vlan_id:
     description:

@@ -13,7 +13,6 @@ description:
     for M(cloudrepo.slices.slice), which takes a whole topology. It changes the database only; the playbook
     C(cloudrepo.slices.deploy) makes the hosts follow.
   - A VM that goes takes its links with it, and leaves its networks.
-
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:

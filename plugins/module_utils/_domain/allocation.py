@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Where ids, VLANs, MACs, ports and addresses come from: always the lowest free one, kept for life.
 
-The rules are decisions 1 to 9 of the design. Every function takes what is held and returns what to give.
+Every function takes what is held and returns what to give.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def server_ip(cidr: str, gateway_ip: str | None) -> str:
     try:
         return gateway_ip or str(ipaddress.IPv4Network(cidr)[1])
     except ValueError as error:
-        raise Refused([f"a network is stored with cidr {cidr!r}, which is no IPv4 network: {error}"]) from None
+        raise Refused([f"a network is stored with cidr {cidr!r}, which is not an IPv4 network: {error}"]) from None
 
 
 def pool_text(number: int) -> str:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The invariants of a cluster (section 3 of the design): every breach of one, in a sentence.
+"""The invariants of a cluster: every breach of one, in a sentence.
 
 Nothing here is about admission: a quota or a worker's capacity that was lowered below what is in use is no breach.
 """
@@ -178,15 +178,15 @@ def _vms(one: Slice) -> Iterator[str]:
             if interface.mac is None:
                 continue
             if mac_number(interface.mac) is None:
-                yield f"{where}: {interface.name} has {interface.mac!r}, which is no MAC"
+                yield f"{where}: {interface.name} has {interface.mac!r}, which is not a MAC"
             elif interface.mac.lower() != (made := mac_address(vm.vm_id, mac_index(interface, position))):
                 yield f"{where}: {interface.name} has MAC {interface.mac}, and the VM's id gives {made}"
         for text in vm_addresses(vm):
             if address_number(text) is None:
-                yield f"{where}: {text!r} is no IPv4 address"
+                yield f"{where}: {text!r} is not an IPv4 address"
     for text in one.extra.get("releasing", {}).get("addresses", ()):
         if address_number(text) is None:
-            yield f"{call(one)}: {text!r}, which it is releasing, is no IPv4 {ADDRESS}"
+            yield f"{call(one)}: {text!r}, which it is releasing, is not an IPv4 {ADDRESS}"
 
 
 def _links(one: Slice, allowed: set[int]) -> Iterator[str]:
@@ -207,7 +207,7 @@ def _links(one: Slice, allowed: set[int]) -> Iterator[str]:
             vm = vms.get(vm_id)
             interface = next((each for each in vm.interfaces if each.name == name), None) if vm else None
             if vm is None:
-                yield f"{where} ends at VM {vm_id}, which the slice has not"
+                yield f"{where} ends at VM {vm_id}, which the slice does not have"
             elif interface is None:
                 yield f"{where} ends at {name} of {call(one, vm)}, which has no such interface"
             elif (interface.vlan_id, interface.link_id) != (link.vlan_id, link.link_id):
@@ -238,7 +238,7 @@ def _networks(one: Slice, allowed: set[int]) -> Iterator[str]:
         try:
             subnet = ipaddress.IPv4Network(network.cidr)
         except ValueError:
-            yield f"{where}: {network.cidr!r} is no IPv4 network"
+            yield f"{where}: {network.cidr!r} is not an IPv4 network"
             continue
         if network.gateway_ip is not None:
             number = address_number(network.gateway_ip)

@@ -35,16 +35,16 @@ def _name_problems(want: WantedSlice) -> Iterator[str]:
         yield f"slice {want.name!r}: a name is {LABEL_RULE}"
     for vm in want.vms:
         if not LABEL.fullmatch(vm.name):
-            yield f"slice {want.name}: {vm.name!r} is no name of a VM, which is {LABEL_RULE}"
+            yield f"slice {want.name}: {vm.name!r} is not a valid name for a VM, which is {LABEL_RULE}"
     for link in want.links:
         if link.name is not None and not LABEL.fullmatch(link.name):
-            yield f"slice {want.name}: {link.name!r} is no name of a link, which is {LABEL_RULE}"
+            yield f"slice {want.name}: {link.name!r} is not a valid name for a link, which is {LABEL_RULE}"
     for network in want.networks:
         if not LABEL.fullmatch(network.name):
-            yield f"slice {want.name}: {network.name!r} is no name of a network, which is {LABEL_RULE}"
+            yield f"slice {want.name}: {network.name!r} is not a valid name for a network, which is {LABEL_RULE}"
     for reserved in want.reserved or ():
         if reserved.name is not None and not LABEL.fullmatch(reserved.name):
-            yield f"slice {want.name}: {reserved.name!r} is no name of a VLAN, which is {LABEL_RULE}"
+            yield f"slice {want.name}: {reserved.name!r} is not a valid name for a VLAN, which is {LABEL_RULE}"
     for things, names in (
         ("VMs", [vm.name for vm in want.vms]),
         ("links", [link.name for link in want.links if link.name is not None]),
@@ -113,7 +113,7 @@ def _segment_problems(want: WantedSlice) -> Iterator[str]:
         for end in ends:
             on[end.vm] += 1
             if end.vm not in vms:
-                yield f"{where} names VM {end.vm}, which the slice has not; its VMs are {some(vms)}"
+                yield f"{where} names VM {end.vm}, which the slice does not have; its VMs are {some(vms)}"
             elif end.interface is not None:
                 yield from _interface_problems(where, vms[end.vm], end.interface)
                 used[end] += 1

@@ -45,7 +45,7 @@ def problems(want: WantedNetwork) -> Iterator[str]:
     try:
         subnet = ipaddress.IPv4Network(want.cidr)
     except ValueError as error:
-        yield f"cidr {want.cidr!r} is no IPv4 network: {error}"
+        yield f"cidr {want.cidr!r} is not an IPv4 network: {error}"
         return
     if not SHORTEST_PREFIX <= subnet.prefixlen <= LONGEST_PREFIX:
         yield f"cidr {subnet} has a prefix of {subnet.prefixlen}; {SHORTEST_PREFIX} to {LONGEST_PREFIX} are possible"
@@ -57,7 +57,7 @@ def problems(want: WantedNetwork) -> Iterator[str]:
         or subnet.is_reserved
         or int(subnet[0]) < 1 << 24
     ):
-        yield f"cidr {subnet} is no subnet for hosts: it is loopback, link-local, multicast or reserved"
+        yield f"cidr {subnet} is not a subnet for hosts: it is loopback, link-local, multicast or reserved"
     room, needed = subnet.num_addresses - 2, len(want.members) + (want.gateway or want.dhcp_enabled)
     if needed > room:
         server = " and a gateway" if want.gateway else " and a DHCP server" if want.dhcp_enabled else ""
@@ -92,7 +92,7 @@ def _host(what: str, text: str, subnet: ipaddress.IPv4Network) -> tuple[ipaddres
     try:
         address = ipaddress.IPv4Address(text)
     except ValueError:
-        return None, f"{what}: {text!r} is no IPv4 address"
+        return None, f"{what}: {text!r} is not an IPv4 address"
     if address not in subnet:
         return None, f"{what} {address} is not in {subnet}"
     if address in (subnet[0], subnet[-1]):
@@ -128,7 +128,7 @@ def infrastructure_problems(cidrs: Iterable[str]) -> Iterator[str]:
         try:
             ipaddress.IPv4Network(cidr)
         except ValueError as error:
-            yield f"infrastructure network {cidr!r} is no IPv4 network: {error}"
+            yield f"infrastructure network {cidr!r} is not an IPv4 network: {error}"
 
 
 def overlapping(cidr: str, others: Iterable[str]) -> list[str]:

@@ -27,7 +27,7 @@ WORKER_OFFERS = ("trunk_mtu", "netem")
 def require_admin(cluster: Cluster, acting_user: str, what: str) -> None:
     """Refuse what only an admin may do."""
     if not cluster.is_admin(acting_user):
-        raise Refused([f"{what}: {acting_user} is no admin, and only admins may change it"])
+        raise Refused([f"{what}: {acting_user} is not an admin, and only admins may change it"])
 
 
 def put_user(cluster: Cluster, want: Mapping[str, Any]) -> User:
@@ -50,7 +50,7 @@ def put_user(cluster: Cluster, want: Mapping[str, Any]) -> User:
     elif quota > MOST:
         reasons.append(f"user {name}: a quota of {quota} VMs is above {MOST}")
     if digest is not None and passwords.scheme_of(digest) is None:
-        reasons.append(f"user {name}: password_hash is no SHA-256 hex digest of 64 digits, nor a scrypt hash")
+        reasons.append(f"user {name}: password_hash is neither a SHA-256 hex digest of 64 digits nor a scrypt hash")
     if digest is not None and want.get("password") is not None:
         reasons.append(f"user {name}: give password or password_hash, not both")
     if name == ADMIN and want.get("role") == "tenant":
@@ -121,7 +121,7 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("cores", "ram_gb", "disk_gb"):
         reasons.extend(f"flavor {name}: {problem}" for problem in _size_problems(key, flavor[key]))
     if not flavor["image"].isprintable() or not flavor["image"]:
-        reasons.append(f"flavor {name}: {flavor['image']!r} is no path or URL of an image")
+        reasons.append(f"flavor {name}: {flavor['image']!r} is not the path or URL of an image")
     if want.get("virtual_size_gb") is not None:
         flavor["virtual_size_gb"] = want["virtual_size_gb"]
     elif want.get("image") is not None:
@@ -132,7 +132,7 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
     if want.get("checksum") is not None:
         flavor["checksum"] = want["checksum"]
         if not DIGEST.fullmatch(flavor["checksum"]):
-            reasons.append(f"flavor {name}: checksum {flavor['checksum']!r} is no SHA-256 of 64 hex digits")
+            reasons.append(f"flavor {name}: checksum {flavor['checksum']!r} is not a SHA-256 of 64 hex digits")
     if reasons:
         raise Refused(reasons)
     cluster.flavors[name] = flavor
@@ -169,7 +169,7 @@ def put_worker(cluster: Cluster, want: Mapping[str, Any]) -> Worker:
     try:
         ipaddress.IPv4Address(ip)
     except ValueError:
-        reasons.append(f"worker {ip!r}: that is no IPv4 address; set worker_ip for this host in the inventory")
+        reasons.append(f"worker {ip!r}: that is not an IPv4 address; set worker_ip for this host in the inventory")
     for key in WORKER_FIELDS:
         if want.get(key) is not None:
             if key != "schedulable" and (want[key] != 0 or key != "max_vms"):

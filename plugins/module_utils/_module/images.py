@@ -37,7 +37,7 @@ def _inspect(want: Mapping[str, Any]) -> dict[str, Any]:
             raise Refused([f"{where} is a URL and needs its SHA-256 as checksum"])
         return dict(want)
     if not os.path.isfile(path):
-        raise Refused([f"{where} is no file on the orchestrator"])
+        raise Refused([f"{where} is not a file on the orchestrator"])
     seen = _sha256(path)
     if checksum not in (None, seen):
         raise Refused([f"{where} has the SHA-256 {seen}, and checksum says {checksum}"])

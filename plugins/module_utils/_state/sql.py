@@ -11,7 +11,7 @@ from typing import Any
 
 from ..cluster import Cluster
 from ..errors import DatabaseError
-from ..models import FieldError
+from ..reading import FieldError
 from . import lock, masking, schema, yaml_text
 from .files import Backups
 from .sql_cluster import SqlCluster
@@ -60,7 +60,7 @@ class SqlDatabase:
         try:
             parsed = make_url(url)
         except (ArgumentError, ValueError):  # the latter for a port that is no number
-            raise DatabaseError(f"{self.name}: that is no URL of a database") from None
+            raise DatabaseError(f"{self.name}: that is not the URL of a database") from None
         if masking.PARAMETER.search(url):
             raise DatabaseError(
                 f"{self.name}: a password in the query is not taken, for the system's log would have it; write it "

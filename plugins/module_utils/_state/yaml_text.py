@@ -9,7 +9,7 @@ from typing import Any
 
 from ..cluster import Cluster
 from ..errors import DatabaseError
-from ..models import FieldError
+from ..reading import FieldError
 
 try:
     import yaml

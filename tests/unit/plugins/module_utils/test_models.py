@@ -13,7 +13,6 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import (
     VM,
-    FieldError,
     Flavor,
     Interface,
     Link,
@@ -21,6 +20,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.models import (
     Slice,
     User,
 )
+from ansible_collections.cloudrepo.slices.plugins.module_utils.reading import FieldError
 
 FIXTURE = Path(__file__).parents[3] / "fixtures" / "slice_1000.json"
 

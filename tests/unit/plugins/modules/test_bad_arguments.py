@@ -171,7 +171,7 @@ def test_ten_thousand_bad_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             worker,
             {"ip": "10.0.0.256"},
-            "worker '10.0.0.256': that is no IPv4 address; set worker_ip for this host in the inventory",
+            "worker '10.0.0.256': that is not an IPv4 address; set worker_ip for this host in the inventory",
         ),
         (
             slice,

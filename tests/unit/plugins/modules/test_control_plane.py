@@ -137,14 +137,14 @@ def test_what_the_network_nodes_uplink_carries_is_noted_with_the_workers(ready: 
 def test_tenants_register_nothing(ready: Control) -> None:
     ready.run("user", name="alice")
     result = ready.run("worker", ip="10.0.10.9", acting_user="alice")
-    assert result["msg"] == "worker: alice is no admin, and only admins may change it"
+    assert result["msg"] == "worker: alice is not an admin, and only admins may change it"
 
 
 def test_images_are_looked_at(ready: Control, tmp_path: Path) -> None:
     size = {"cores": 1, "ram_gb": 1, "disk_gb": 1}
     missing = tmp_path / "missing.img"
     for image, message in (
-        (str(missing), f"image {missing} is no file on the orchestrator"),
+        (str(missing), f"image {missing} is not a file on the orchestrator"),
         (
             "https://images.example.org/x.img",
             "image https://images.example.org/x.img is a URL and needs its SHA-256 as checksum",

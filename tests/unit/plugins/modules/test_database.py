@@ -160,7 +160,7 @@ def test_only_an_admin_may(run: Run, database: str) -> None:
     for arguments in ({}, {"state": "backup"}, {"state": "migrate"}):
         result = run(database, acting_user="bob", **arguments)
         assert result["failed"]
-        assert "bob is no admin" in result["msg"]
+        assert "bob is not an admin" in result["msg"]
 
 
 def test_postgresql_wants_a_folder_for_backups(run: Run, new_postgresql: Callable[[], str]) -> None:

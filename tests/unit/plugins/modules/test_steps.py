@@ -239,7 +239,7 @@ def test_passwords_are_verified_and_never_told(bob: Door) -> None:
     assert ok(bob("user", name="bob", password="correct horse"))["changed"] is False
     assert bob.data() == before
     assert bob("user", name="bob", password="x", state="verified", acting_user="alice")["msg"] == (
-        "password of bob: alice is no admin, and only admins may change it"
+        "password of bob: alice is not an admin, and only admins may change it"
     )
     assert bob("user", name="bob", state="verified")["msg"] == "user bob: verifying takes a password"
     done = ok(bob("user", name="bob", password="correct horse", password_scheme="sha256"))

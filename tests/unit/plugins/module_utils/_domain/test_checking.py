@@ -156,7 +156,7 @@ def _networks(held: Cluster) -> None:
         (_vnc, ["VNC port 5902 is held 2 times: by VM web/vm2 (1002) and VM lab/a (1004)"]),
         (_vnc_range, ["VM lab/a (1004): its VNC port 80 is not within 5901 to 65535"]),
         (_address, ["address 10.60.7.101 is held 2 times: by VM web/vm1 (1001) and VM lab/a (1004)"]),
-        (_bad_address, ["VM lab/a (1004): '10.60.7' is no IPv4 address"]),
+        (_bad_address, ["VM lab/a (1004): '10.60.7' is not an IPv4 address"]),
         (
             _released_address,
             ["address 10.60.7.101 is held 2 times: by VM web/vm1 (1001) and slice lab (1003) of alice"],
@@ -168,7 +168,7 @@ def _networks(held: Cluster) -> None:
                 "VM lab/a (1004): eth0 has MAC 52:54:00:03:e9:00, and the VM's id gives 52:54:00:03:ec:00",
             ],
         ),
-        (_bad_mac, ["VM lab/a (1004): eth0 has '52:54', which is no MAC"]),
+        (_bad_mac, ["VM lab/a (1004): eth0 has '52:54', which is not a MAC"]),
         (_vm_id, ["id 1000 is held 2 times: by slice web (1000) of admin and VM lab/b (1000)"]),
         (
             _mac_block,
@@ -214,7 +214,7 @@ def _networks(held: Cluster) -> None:
         ),
         (_interface, ["link lab/1 is on VLAN 160, and its end eth1 of VM lab/a (1004) is on VLAN 161 with link 1"]),
         (_dangling, ["VM lab/a (1004): eth1 names link 1, which does not end there"]),
-        (_link_end, ["link lab/1 ends at VM 1005, which the slice has not"]),
+        (_link_end, ["link lab/1 ends at VM 1005, which the slice does not have"]),
         (_owner, ["user alice does not exist, and owns 1 slices: lab (1003)"]),
         (_used, ["user alice: used_vms is 7, and the slices hold 2 VMs"]),
         (_owned, ["user alice lists the slices 1000, and owns 1003"]),
@@ -239,7 +239,7 @@ def _networks(held: Cluster) -> None:
                 "192.168.160.0/24",
                 "network of VLAN 160 in slice lab (1003) of alice: its CIDR 192.168.0.0/16 overlaps "
                 "192.168.160.0/24 of VLAN 160",
-                "network of VLAN 161 in slice lab (1003) of alice: 'somewhere' is no IPv4 network",
+                "network of VLAN 161 in slice lab (1003) of alice: 'somewhere' is not an IPv4 network",
             ],
         ),
     ],

@@ -131,7 +131,7 @@ def test_a_stored_network_whose_subnet_is_none_is_refused() -> None:
     held = cluster()
     one = put(held, topology(networks=[{"name": "lan", "members": ["vm1"], "dhcp_enabled": True}]))
     one.networks[0].cidr = "nonsense"
-    with pytest.raises(Refused, match="a network is stored with cidr 'nonsense', which is no IPv4 network"):
+    with pytest.raises(Refused, match="a network is stored with cidr 'nonsense', which is not an IPv4 network"):
         work_orders(held, [one], "/x")
 
 

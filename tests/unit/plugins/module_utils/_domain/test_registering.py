@@ -48,7 +48,7 @@ def test_a_new_user_and_a_changed_one() -> None:
             {"name": "-x", "quota_vms": -1, "password_hash": "abc"},
             "user '-x': a name is letters, digits and _ . @ -, 64 at most, not beginning with . @ -; "
             "user -x: a quota of -1 VMs is below 0; "
-            "user -x: password_hash is no SHA-256 hex digest of 64 digits, nor a scrypt hash",
+            "user -x: password_hash is neither a SHA-256 hex digest of 64 digits nor a scrypt hash",
         ),
         (registering.put_user, {"name": "admin", "role": "tenant"}, "user admin: the first admin stays an admin"),
         (registering.remove_user, "admin", "user admin owns 1 slices: web (1000); delete them first"),
@@ -62,13 +62,13 @@ def test_a_new_user_and_a_changed_one() -> None:
         (
             registering.put_flavor,
             {"name": "cirros", "checksum": "abc"},
-            "flavor cirros: checksum 'abc' is no SHA-256 of 64 hex digits",
+            "flavor cirros: checksum 'abc' is not a SHA-256 of 64 hex digits",
         ),
         (registering.remove_flavor, "cirros", "flavor cirros is in use by 2 VMs: web/vm1, web/vm2"),
         (
             registering.put_worker,
             {"ip": "pluto"},
-            "worker 'pluto': that is no IPv4 address; set worker_ip for this host in the inventory",
+            "worker 'pluto': that is not an IPv4 address; set worker_ip for this host in the inventory",
         ),
         (
             registering.put_worker,
@@ -106,5 +106,5 @@ def test_only_admins_register() -> None:
     held = cluster()
     registering.require_admin(held, "admin", "flavor")
     assert refused(registering.require_admin, held, "alice", "flavor") == (
-        "flavor: alice is no admin, and only admins may change it"
+        "flavor: alice is not an admin, and only admins may change it"
     )

@@ -228,7 +228,7 @@ def test_the_101st_slice_is_refused() -> None:
         ),
         (
             topology(links=[link("vm1:eth1", "vm9:eth1")]),
-            ["slice web: link 1 (vm1:eth1–vm9:eth1) names VM vm9, which the slice has not; its VMs are vm1, vm2"],
+            ["slice web: link 1 (vm1:eth1–vm9:eth1) names VM vm9, which the slice does not have; its VMs are vm1, vm2"],
         ),
         (
             topology(vms=[vm("vm1"), vm("vm1")], links=[]),
@@ -250,7 +250,7 @@ def test_the_101st_slice_is_refused() -> None:
             [
                 "slice 'no/slash': a name is letters, digits and hyphens, 63 at most, "
                 "with a letter or digit at both ends",
-                "slice no/slash: 'a_b' is no name of a VM, which is letters, digits and hyphens, 63 at most, "
+                "slice no/slash: 'a_b' is not a valid name for a VM, which is letters, digits and hyphens, 63 at most, "
                 "with a letter or digit at both ends",
             ],
         ),

@@ -201,11 +201,11 @@ def test_types_that_make_no_sense(fields: dict[str, Any], reason: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"cidr": "nonsense"}, "cidr 'nonsense' is no IPv4 network: Expected 4 octets in 'nonsense'"),
+        ({"cidr": "nonsense"}, "cidr 'nonsense' is not an IPv4 network: Expected 4 octets in 'nonsense'"),
         ({"cidr": "10.0.0.0/31"}, "cidr 10.0.0.0/31 has a prefix of 31; 8 to 30 are possible"),
         (
             {"cidr": "127.0.0.0/24"},
-            "cidr 127.0.0.0/24 is no subnet for hosts: it is loopback, link-local, multicast or reserved",
+            "cidr 127.0.0.0/24 is not a subnet for hosts: it is loopback, link-local, multicast or reserved",
         ),
         (
             {"cidr": "10.0.0.0/30", "gateway": True},
@@ -295,7 +295,7 @@ def test_no_network_with_a_way_out_overlaps_the_infrastructure() -> None:
     assert caught.value.reasons == [
         "slice web: network a: 10.0.0.0/16 overlaps 10.0.10.0/24 of the infrastructure, and nat is true"
     ]
-    with pytest.raises(Refused, match=r"infrastructure network '10\.0\.10\.3/24' is no IPv4 network"):
+    with pytest.raises(Refused, match=r"infrastructure network '10\.0\.10\.3/24' is not an IPv4 network"):
         put(held, topology(), infrastructure=("10.0.10.3/24",))
 
 

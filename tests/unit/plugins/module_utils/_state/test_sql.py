@@ -182,7 +182,7 @@ def test_a_new_sqlite_file_is_its_owners_alone(tmp_path: Path) -> None:
             "database postgresql+asyncpg://h/d: postgresql+asyncpg is none of postgresql+psycopg, sqlite",
         ),
         ("sqlite://", "database sqlite:// names no file; SQLite's are sqlite:////absolute/path"),
-        ("postgresql://u@h:port/d", "database postgresql://u@h:port/d: that is no URL of a database"),
+        ("postgresql://u@h:port/d", "database postgresql://u@h:port/d: that is not the URL of a database"),
     ],
 )
 def test_a_url_that_is_none_of_ours_is_told(url: str, message: str) -> None:

@@ -1,0 +1,130 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Stored data is read field by field, and what does not fit is told by the way that leads to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+_T = TypeVar("_T")
+
+
+class FieldError(ValueError):
+    """A stored field that does not fit the data model.
+
+    Attributes:
+        path: keys and indexes that lead to the field, from the outermost.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, path: tuple[str | int, ...], reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{'.'.join(str(step) for step in path) or 'the document'}: {reason}")
+
+
+class Record:
+    """A stored mapping being read: takes known fields by type, keeps the rest as C(extra)."""
+
+    def __init__(self, data: Any) -> None:
+        if not isinstance(data, Mapping):
+            raise FieldError((), f"a mapping is wanted, not {_kind(data)}")
+        self._rest = dict(data)
+
+    def take(self, key: str, *kinds: type[Any] | None) -> Any:
+        """Return field C(key), which must be present and of one of C(kinds) (C(None) admits null)."""
+        if key not in self._rest:
+            raise FieldError((), f"field {key} is missing")
+        value = self._rest.pop(key)
+        fits = (
+            None in kinds
+            if value is None
+            else isinstance(value, tuple(kind for kind in kinds if kind is not None))
+            and (not isinstance(value, bool) or bool in kinds)
+        )
+        if not fits:
+            names = " or ".join("null" if kind is None else kind.__name__ for kind in kinds)
+            raise FieldError((key,), f"{names} is wanted, not {_kind(value)}")
+        return value
+
+    def take_default(self, key: str, default: _T, *kinds: type[Any] | None) -> _T:
+        """Like C(take), but C(default) where the field is missing."""
+        return cast(_T, self.take(key, *kinds)) if key in self._rest else default
+
+    def check(self, key: str, read: Callable[[Any], Any]) -> None:
+        """Make sure that field C(key), where there is one, passes C(read); it stays for C(extra)."""
+        if key in self._rest:
+            at((key,), read, self._rest[key])
+
+    def take_list(self, key: str, read: Callable[[Any], _T]) -> list[_T]:
+        """Return the list C(key), each item passed through C(read)."""
+        return [at((key, index), read, item) for index, item in enumerate(self.take(key, list))]
+
+    def extra(self) -> dict[str, Any]:
+        """Return the fields that nobody took."""
+        return self._rest
+
+
+def at(path: tuple[str | int, ...], read: Callable[[Any], _T], value: Any) -> _T:
+    """Return C(read(value)); a C(FieldError) inside it is told as one below C(path)."""
+    try:
+        return read(value)
+    except FieldError as error:
+        raise FieldError((*path, *error.path), error.reason) from None
+
+
+def integer(value: Any) -> int:
+    """Return C(value), which must be an integer and no boolean."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise FieldError((), f"int is wanted, not {_kind(value)}")
+    return value
+
+
+def text(value: Any) -> str:
+    """Return C(value), which must be a string."""
+    if not isinstance(value, str):
+        raise FieldError((), f"str is wanted, not {_kind(value)}")
+    return value
+
+
+def boolean(value: Any) -> bool:
+    """Return C(value), which must be a boolean."""
+    if not isinstance(value, bool):
+        raise FieldError((), f"bool is wanted, not {_kind(value)}")
+    return value
+
+
+def list_of(read: Callable[[Any], Any]) -> Callable[[Any], None]:
+    """Return a check for a list, each item of which must pass C(read)."""
+
+    def check(value: Any) -> None:
+        if not isinstance(value, list):
+            raise FieldError((), f"list is wanted, not {_kind(value)}")
+        for index, item in enumerate(value):
+            at((index,), read, item)
+
+    return check
+
+
+def fields(required: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Callable[[Any], None]:
+    """Return a check for a mapping: the fields that it must have, and those that it may have."""
+
+    def check(value: Any) -> None:
+        record = Record(value)
+        for key, read in required.items():
+            at((key,), read, record.take(key, object))
+        for key, read in (optional or {}).items():
+            record.check(key, read)
+
+    return check
+
+
+def number(value: Any) -> None:
+    """Make sure that C(value) is a number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise FieldError((), f"int or float is wanted, not {_kind(value)}")
+
+
+def _kind(value: Any) -> str:
+    return "null" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
