@@ -273,7 +273,7 @@ def test_overlaps_are_told_with_whatever_else_is_wrong() -> None:
         {"name": "c", "cidr": "10.2.0.0/33"},
     ]
     assert reasons(roomy(), topology(networks=networks)) == [
-        "slice web: network c: cidr '10.2.0.0/33' is no IPv4 network: '33' is not a valid netmask",
+        "slice web: network c: cidr '10.2.0.0/33' is not an IPv4 network: '33' is not a valid netmask",
         "slice web: 10.1.9.0/24 of network b overlaps 10.1.0.0/16 of network a",
     ]
 
