@@ -158,9 +158,13 @@ def disable(units: Iterable[tuple[int, int]], *, unit_dir: str = UNIT_DIR) -> No
 
 
 def journal_tail(unit: str, runner: Runner, *, lines: int = 5) -> str:
-    """The last lines that a unit wrote, for a person to read."""
-    argv = ["journalctl", f"--unit={unit}", f"--lines={lines}", "--output=cat", "--no-pager", "--quiet"]
-    return runner.run(argv, check=False).stdout.strip()
+    """The last lines that a unit wrote, each once, for a person to read; if there are none, what systemd says of it."""
+    options = [f"--lines={lines}", "--output=cat", "--no-pager", "--quiet"]
+    for source in (f"_SYSTEMD_UNIT={unit}", f"--unit={unit}"):
+        text = runner.run(["journalctl", source, *options], check=False).stdout.strip()
+        if text:
+            return "\n".join(dict.fromkeys(text.splitlines()))
+    return ""
 
 
 def _unit(block: Mapping[str, str]) -> Unit | None:

@@ -86,3 +86,15 @@ def test_units_come_back_after_a_reboot_until_they_shall_not(tmp_path):
 )
 def test_states_of_a_unit(unit, live, idle):
     assert (unit.live, unit.idle) == (live, idle)
+
+
+def test_reason_is_what_the_unit_wrote_itself():
+    said = FakeRunner().tell("journalctl", "_SYSTEMD_UNIT=a.service", stdout="port taken\nport taken\n")
+    assert systemd.journal_tail("a.service", said) == "port taken"
+
+    silent = (
+        FakeRunner()
+        .tell("journalctl", "_SYSTEMD_UNIT=a.service")
+        .tell("journalctl", "--unit=a.service", stdout="no such user\n")
+    )
+    assert systemd.journal_tail("a.service", silent) == "no such user"
