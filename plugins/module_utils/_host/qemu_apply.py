@@ -58,9 +58,11 @@ def prune(todo: Prune, tools: Tools) -> None:
     if failed:
         # One that was failed need not be so any more by now, and then there is nothing to forget.
         runner.run(["systemctl", "reset-failed", "--", *failed], check=False)
-    # systemd need not be told: it has forgotten the units by now, and looks for a template when it needs one.
     for slice_id in todo.templates:
         systemd.remove_template(slice_id, unit_dir=tools.unit_dir)
+    if todo.templates:
+        # What had these units start with the host still knows of them.
+        runner.run(["systemctl", "daemon-reload"])
 
 
 def clear(todo: VmPlan, tools: Tools) -> None:

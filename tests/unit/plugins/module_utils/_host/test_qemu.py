@@ -275,6 +275,7 @@ def test_pruning_is_a_call_for_each_kind(tmp_path):
     assert runner.argvs == [
         ["systemctl", "stop", "--", *names, "cloudrepo-1000.slice"],
         ["systemctl", "reset-failed", "--", names[1]],
+        ["systemctl", "daemon-reload"],
     ]
     assert [path.name for path in tmp_path.rglob("*")] == ["multi-user.target.wants"]
 
