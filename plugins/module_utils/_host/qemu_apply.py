@@ -127,14 +127,15 @@ def run(
     orders = tuple(orders)
     _change(todo, tools, settings, passwords)
     _start(todo.fresh, tools)
-    links = _links(todo)
+    links, fresh = _links(todo), set(todo.fresh)
     pids, faults = _await(todo.fresh, links, tools, start_timeout_s)
-    faults.update(_plug([vm for vm in links if vm not in todo.fresh], links, tools))
+    faults.update(_plug([vm for vm in links if vm not in fresh], links, tools))
     _note_links(todo, [vm for vm in links if vm.vm_id not in faults], settings)
     faults.update(_tell_passwords(todo, tools, settings, passwords))
-    fresh = {vm.vm_id: Unit(vm.slice_id, vm.vm_id, "active", pids[vm.vm_id]) for vm in todo.fresh if vm.vm_id in pids}
-    # What answers runs, and what nobody touched is as it was.
-    known = {**{vm_id: unit for vm_id, unit in seen.items() if vm_id not in _touched(todo)}, **fresh}
+    # What nobody touched is as it was, and what answers runs.
+    touched = {vm.vm_id for vm in fresh.union(todo.halt)}
+    known = {vm_id: unit for vm_id, unit in seen.items() if vm_id not in touched}
+    known.update({vm.vm_id: Unit(vm.slice_id, vm.vm_id, "active", pids[vm.vm_id]) for vm in fresh if vm.vm_id in pids})
     others = [Unit(vm.slice_id, vm.vm_id) for vm in all_vms(orders) if vm.vm_id not in known]
     vms = states(orders, {**known, **systemd.look_again(others, tools.runner)}, faults)
     if faults:
@@ -162,11 +163,8 @@ def _change(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[i
         ]
     )
     files.write_all(vnc.note(new, settings=settings) for new in secrets)
-    changed = [
-        slice_id
-        for slice_id in todo.templates
-        if systemd.write_template(slice_id, settings.accounts.name(slice_id), unit_dir=tools.unit_dir)
-    ]
+    users = {slice_id: settings.accounts.name(slice_id) for slice_id in todo.templates}
+    changed = systemd.write_templates(users, unit_dir=tools.unit_dir)
     systemd.enable(((vm.slice_id, vm.vm_id) for vm in todo.enable), unit_dir=tools.unit_dir)
     systemd.disable(((vm.slice_id, vm.vm_id) for vm in todo.disable), unit_dir=tools.unit_dir)
     if changed:
@@ -179,10 +177,6 @@ def _start(vms: Sequence[VM], tools: Tools) -> None:
     # What failed is seen afterwards, unit by unit; the call's own code says only that something did.
     if vms:
         tools.runner.run(["systemctl", "start", "--", *_names(vms)], check=False)
-
-
-def _touched(todo: VmPlan) -> set[int]:
-    return {vm.vm_id for vm in (*todo.fresh, *todo.halt)}
 
 
 def _links(todo: VmPlan) -> dict[VM, dict[str, bool]]:

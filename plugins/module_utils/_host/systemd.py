@@ -128,11 +128,15 @@ def show(names: Sequence[str], runner: Runner) -> list[dict[str, str]]:
     return [block for block in blocks if block.get("Id")]
 
 
-def write_template(slice_id: int, user: str, *, unit_dir: str = UNIT_DIR) -> bool:
-    """Give a slice its template, and return whether systemd has to be told: what is new it finds by itself."""
-    path = f"{unit_dir}/{template_name(slice_id)}"
-    is_known = os.path.exists(path)
-    files.write_text(path, template_text(user), mode=0o644)
+def write_templates(users: Mapping[int, str], *, unit_dir: str = UNIT_DIR) -> bool:
+    """Give slices, each with the user of its VMs, their templates.
+
+    Returns:
+        whether systemd has to be told: what is new it finds by itself.
+    """
+    texts = {f"{unit_dir}/{template_name(slice_id)}": template_text(user) for slice_id, user in users.items()}
+    is_known = any(map(os.path.exists, texts))
+    files.write_all(files.text_file(path, text, mode=0o644) for path, text in texts.items())
     return is_known
 
 

@@ -32,8 +32,7 @@ def test_units_are_seen_in_one_call(tmp_path):
     wants.mkdir()
     for name in ("cloudrepo-1000@1001.service", "cloudrepo-2000@2001.service", "ssh.service"):
         (wants / name).symlink_to("/dev/null")
-    systemd.write_template(1000, "cloudrepo-0", unit_dir=str(tmp_path))
-    systemd.write_template(2000, "cloudrepo-0", unit_dir=str(tmp_path))
+    systemd.write_templates({1000: "cloudrepo-0", 2000: "cloudrepo-0"}, unit_dir=str(tmp_path))
     runner = FakeRunner().tell("systemctl", "show", stdout=SHOWN)
 
     assert systemd.observe({1000}, runner, unit_dir=str(tmp_path)) == Units(
@@ -58,7 +57,7 @@ def test_systemd_that_does_not_answer_is_an_error(tmp_path):
 
 
 def test_template_comes_and_goes(tmp_path):
-    systemd.write_template(1000, "cloudrepo-0", unit_dir=str(tmp_path))
+    systemd.write_templates({1000: "cloudrepo-0"}, unit_dir=str(tmp_path))
     assert "\n[Service]\nUser=cloudrepo-0\n" in (tmp_path / "cloudrepo-1000@.service").read_text()
     assert (tmp_path / "cloudrepo-1000@.service").stat().st_mode & 0o777 == 0o644
     systemd.remove_template(1000, unit_dir=str(tmp_path))
