@@ -46,8 +46,8 @@ bench: setup ## measure deploys against the same work done in other ways, on a l
 bench-simulate: setup ## what 50 workers and 2,000 VMs cost the controller, with simulated hosts
 	@tools/bench-simulate
 
-molecule: setup ## the playbooks on a real lab
-	@tools/molecule
+molecule: setup ## the playbooks on a real lab, half of them on a second one
+	@.venv/bin/python tools/test.py molecule-1 molecule-2
 
 bench-control: setup-tests ## how long the control plane takes, with 100 and with 10,000 VMs in the database
 	@tools/bench-control

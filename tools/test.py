@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs the parts of the test suite side by side: tools/lint, tools/sanity, tools/unit, tools/molecule.
+"""Runs the parts of the test suite side by side: tools/lint, tools/sanity, tools/unit, tools/molecule by halves.
 
 What a part says goes to .test/PART.log and is shown when the part ends: the last lines of one that went well, all of
 one that failed. At the end what failed, in short, and a line a part; the exit code is 1 if any of them failed.
@@ -22,7 +22,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".test"
-PARTS = ("lint", "sanity", "unit", "molecule")
+PARTS = {
+    "lint": ["lint"],
+    "sanity": ["sanity"],
+    "unit": ["unit"],
+    "molecule-1": ["molecule", "--half", "1"],
+    "molecule-2": ["molecule", "--half", "2"],
+}
 TAIL_LINES = 12
 # What stands around a failure of pytest, Ansible, Molecule or a linter, for who sees the end of a log alone.
 FAILURES = re.compile(r"^(FAILED|ERROR|E  |fatal:|\[ERROR\]|TASK \[.*FAILED|.*\bfailed: \[)")
@@ -50,7 +56,7 @@ def start(part: str, ended: queue.Queue[Ended]) -> subprocess.Popen[bytes]:
     begin = time.monotonic()
     with open(LOGS / f"{part}.log", "wb") as log:
         process = subprocess.Popen(
-            ["nice", f"--adjustment={NICENESS.get(part, 0)}", str(ROOT / "tools" / part)],
+            ["nice", f"--adjustment={NICENESS.get(part, 0)}", str(ROOT / "tools" / PARTS[part][0]), *PARTS[part][1:]],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -140,18 +140,20 @@ def host_reports(
         host = hostvars[name]
         place = worker_address(host)
         failure = _failure(host, "worker_failure", "slice_applied") if place in registered else _stranger(place)
-        vms = (host.get("slice_applied") or {}).get("vms") or ()
+        applied = host.get("slice_applied") or {}
+        vms = applied.get("vms") or ()
         reports.append(
             {
                 "host": name,
                 "place": place,
                 "failure": failure,
+                "overtaken": bool(applied.get("overtaken")),
                 "vms": [{key: vm.get(key) for key in ("vm_id", "state", "pid")} for vm in vms],
             }
         )
     for name in groups.get("network_node", ()):
         failure = _failure(hostvars[name], "network_node_failure", "network_node_reserved")
-        reports.append({"host": name, "place": "network_node", "failure": failure, "vms": []})
+        reports.append({"host": name, "place": "network_node", "failure": failure, "overtaken": False, "vms": []})
     return reports
 
 

@@ -124,6 +124,11 @@ missing_passwords:
   type: list
   elements: int
   sample: [1001]
+overtaken:
+  description: That this host has carried out a newer work order of one of the slices, for which it refused this one.
+  returned: when that is why it failed; nothing was changed
+  type: bool
+  sample: true
 timings_s:
   description: The seconds that each stage took.
   returned: success, not in check mode

@@ -47,6 +47,12 @@ options:
         description:
           - Why it did not do all of its work order. Null where it did.
         type: str
+      overtaken:
+        description:
+          - Whether it refused its work order because it had carried out a newer one. It changed nothing then, and its
+            VMs stay as they are recorded.
+        type: bool
+        default: false
       vms:
         description:
           - The VMs it saw.
@@ -167,6 +173,7 @@ REPORT = {
     "host": {"type": "str", "required": True},
     "place": {"type": "str", "required": True},
     "failure": {"type": "str"},
+    "overtaken": {"type": "bool", "default": False},
     "vms": {"type": "list", "elements": "dict", "default": [], "options": VM},
 }
 

@@ -25,21 +25,24 @@ class HostReport:
         place: the worker's address, or C(network_node).
         failure: why it did not do all of its order, C(None) where it did.
         vms: what it saw: C({vm_id: {state, pid}}).
+        overtaken: whether it refused its order for a newer one. Its VMs are what that order's report says.
     """
 
     host: str
     place: str
     failure: str | None
     vms: Mapping[int, Mapping[str, Any]]
+    overtaken: bool = False
 
 
 def read_report(data: Mapping[str, Any]) -> HostReport:
-    """Return a report from module arguments: C({host, place, failure, vms: [{vm_id, state, pid}]})."""
+    """Return a report from module arguments: C({host, place, failure, vms: [{vm_id, state, pid}], overtaken})."""
     return HostReport(
         host=data["host"],
         place=data["place"],
         failure=data.get("failure") or None,
         vms={vm["vm_id"]: vm for vm in data.get("vms") or ()},
+        overtaken=bool(data.get("overtaken")),
     )
 
 
@@ -95,7 +98,7 @@ def recorded(slices: Sequence[Slice]) -> list[dict[str, Any]] | None:
 def _record_vm(vm: VM, reports: Sequence[HostReport], failures: list[str]) -> None:
     if not reports:
         failures.append(f"VM {vm.name} ({vm.vm_id}): its worker {vm.worker_ip} is not in the inventory")
-    if vm.status == "deleting":
+    if vm.status == "deleting" or any(report.overtaken for report in reports):
         return
     seen = next((report.vms[vm.vm_id] for report in reports if vm.vm_id in report.vms), None)
     vm.status = seen["state"] if seen else "error"

@@ -47,7 +47,7 @@ def refuse_older(revisions: Mapping[int, int], *, state_dir: str, kind: str) -> 
     """Make sure that no newer order of these slices was carried out.
 
     Raises:
-        Refused: one was; every slice is named.
+        Refused: one was; every slice is named. The field C(overtaken) tells this refusal from any other.
         SlicesError: what was carried out cannot be told.
     """
     seen = _read(_path(state_dir, kind))
@@ -58,7 +58,7 @@ def refuse_older(revisions: Mapping[int, int], *, state_dir: str, kind: str) -> 
         if seen.get(slice_id, 0) > revision
     ]
     if reasons:
-        raise Refused(reasons)
+        raise Refused(reasons, overtaken=True)
 
 
 def note(revisions: Mapping[int, int], *, state_dir: str, kind: str) -> None:

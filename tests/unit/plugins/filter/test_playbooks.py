@@ -123,10 +123,17 @@ def test_reports_tell_success_failure_and_silence() -> None:
             "host": "w1",
             "place": "10.0.10.1",
             "failure": None,
+            "overtaken": False,
             "vms": [{"vm_id": 1001, "state": "running", "pid": "7"}],
         },
-        {"host": "w2", "place": "10.0.10.2", "failure": "disk full", "vms": []},
-        {"host": "w3", "place": "10.0.10.3", "failure": "it did not answer, or was not part of the run", "vms": []},
+        {"host": "w2", "place": "10.0.10.2", "failure": "disk full", "overtaken": False, "vms": []},
+        {
+            "host": "w3",
+            "place": "10.0.10.3",
+            "failure": "it did not answer, or was not part of the run",
+            "overtaken": False,
+            "vms": [],
+        },
         {
             "host": "w4",
             "place": "10.0.10.4",
@@ -134,10 +141,18 @@ def test_reports_tell_success_failure_and_silence() -> None:
                 "worker 10.0.10.4 is not registered; run cloudrepo.slices.site, which registers the workers of the "
                 "inventory"
             ),
+            "overtaken": False,
             "vms": [],
         },
-        {"host": "n", "place": "network_node", "failure": None, "vms": []},
+        {"host": "n", "place": "network_node", "failure": None, "overtaken": False, "vms": []},
     ]
+
+
+def test_a_host_that_was_overtaken_says_so() -> None:
+    late = {"failed": True, "msg": "slice 1000: this work order is as of …", "overtaken": True}
+    hostvars = {"w1": {"ansible_host": "10.0.10.1", "slice_applied": late, "worker_failure": late["msg"]}}
+    [report] = playbooks.host_reports(hostvars, {"workers": ["w1"]}, ["10.0.10.1"])
+    assert (report["failure"], report["overtaken"], report["vms"]) == (late["msg"], True, [])
 
 
 def test_one_host_that_is_both_fails_at_what_failed_alone() -> None:

@@ -186,6 +186,15 @@ def test_a_worker_that_fails_does_not_hide_what_the_others_did() -> None:
     assert one.status == "running"
 
 
+def test_a_worker_that_was_overtaken_leaves_its_vms_as_a_newer_report_said() -> None:
+    held = cluster()
+    one = put(held, topology())
+    tell(held, *BOTH)
+    late = {**report("10.0.10.1", failure="this work order is as of …"), "overtaken": True}
+    assert tell(held, late, BOTH[1], NODE) == ["host-1: this work order is as of …"]
+    assert [(vm.status, vm.pid) for vm in one.vms] == [("running", "2002"), ("running", "2004")]
+
+
 def test_a_worker_that_is_not_in_the_inventory_is_told() -> None:
     held = cluster()
     one = put(held, topology())

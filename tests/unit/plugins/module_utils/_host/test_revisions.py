@@ -31,6 +31,7 @@ def test_a_late_order_is_refused(tmp_path):
         "slice 1000: this work order is as of 2026-11-22T18:22:15.123Z, and this host has carried out one as of "
         "2026-11-22T18:22:16.123Z; run the deploy again"
     ]
+    assert refused.value.fields["overtaken"]
     revisions.refuse_older({1000: TIME}, **place(tmp_path, revisions.NETWORK_NODE))
 
 
