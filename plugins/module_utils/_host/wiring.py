@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from . import files, flows, limits, ovs, ovsdb, taps
+from . import files, flows, limits, ovs, ovsdb, tap_filter, taps
 from .accounts import Accounts
 from .flows import Flow, FlowPlan, Management
 from .limits import LimitPlan
@@ -54,8 +54,14 @@ def read_settings(params: Mapping[str, Any]) -> Settings:
 
 @dataclass(frozen=True)
 class Wires:
-    """What a host has; C(saved) holds the texts of files of flows, by name."""
+    """What a host has.
 
+    Attributes:
+        closed: whether its own stack is kept from taps.
+        saved: the texts of files of flows, by name.
+    """
+
+    closed: bool
     devices: Devices
     switch: Switch
     flows: frozenset[Flow]
@@ -65,8 +71,9 @@ class Wires:
 
 @dataclass(frozen=True)
 class WirePlan:
-    """What has to happen to taps, ports, flows and limits."""
+    """What has to happen to the filter of taps, to taps, ports, flows and limits."""
 
+    close: bool
     taps: TapPlan
     ports: PortPlan
     flows: FlowPlan
@@ -75,17 +82,19 @@ class WirePlan:
     @property
     def changed(self) -> bool:
         """Whether anything differs."""
-        return self.taps.changed or self.ports.changed or self.flows.changed or self.limits.changed
+        return self.close or self.taps.changed or self.ports.changed or self.flows.changed or self.limits.changed
 
     @property
     def before(self) -> list[str]:
         """A line for each object that differs, as it was."""
-        return [*self.taps.before, *self.ports.before, *self.flows.before, *self.limits.before]
+        lines = [tap_filter.BEFORE] if self.close else []
+        return [*lines, *self.taps.before, *self.ports.before, *self.flows.before, *self.limits.before]
 
     @property
     def after(self) -> list[str]:
         """A line for each object that differs, as it shall be."""
-        return [*self.taps.after, *self.ports.after, *self.flows.after, *self.limits.after]
+        lines = [tap_filter.AFTER] if self.close else []
+        return [*lines, *self.taps.after, *self.ports.after, *self.flows.after, *self.limits.after]
 
 
 def locked(settings: Settings) -> AbstractContextManager[None]:
@@ -107,6 +116,7 @@ def observe(orders: Iterable[SliceOrder], runner: Runner, *, settings: Settings,
     """
     nothing: frozenset[Flow] = frozenset()
     return Wires(
+        closed=tap_filter.is_loaded(runner),
         devices=taps.observe(),
         switch=observed(lambda: ovsdb.observe(runner), nothing=Switch(), missing_ok=missing_ok),
         flows=observed(lambda: flows.observe(runner, settings.bridge), nothing=nothing, missing_ok=missing_ok),
@@ -148,6 +158,7 @@ def plan(
         *(flows.slice_flows(one, ports.numbers, have.switch, bridge=settings.bridge) for one in orders)
     )
     return WirePlan(
+        not have.closed,
         devices,
         ports,
         flows.plan(wanted, have.flows, slice_ids(orders) | {flows.SHARED}, have.saved),
@@ -161,6 +172,8 @@ def apply(todo: WirePlan, runner: Runner, *, settings: Settings, watch: Stopwatc
     A switch forgets what limits a port that is plugged again, so limits are the tail.
     """
     watch = watch or Stopwatch()
+    if todo.close:
+        tap_filter.load(runner)
     with watch.stage("ovs"):
         ovs.apply(todo.ports.unplug_commands, runner)
     with watch.stage("taps"):

@@ -9,15 +9,15 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import taps
 from ansible_collections.cloudrepo.slices.plugins.modules import ovs_ports
 
 from ..module_utils._host import modules
-from ..module_utils._host.fakes import FakeRunner, nic, vm
+from ..module_utils._host.fakes import TAP_FILTER, FakeRunner, nic, vm
 
 NOTHING = '{"headings": [], "data": []}\n' * 4
 SLICES = [{"slice_id": 1000, "vms": [vm(1001, None, 100)]}]
 
 
-def runner() -> FakeRunner:
+def runner(tap_filter: str = TAP_FILTER) -> FakeRunner:
     host = FakeRunner().tell("ovs-vsctl").tell("ovs-vsctl", "--timeout=120", "--format=json", stdout=NOTHING)
-    return host.tell("ovs-ofctl")
+    return host.tell("ovs-ofctl").tell("nft", "--stateless", stdout=tap_filter, rc=int(not tap_filter))
 
 
 def test_taps_come_before_flows_and_flows_before_ports(monkeypatch, tmp_path):
@@ -26,11 +26,11 @@ def test_taps_come_before_flows_and_flows_before_ports(monkeypatch, tmp_path):
     slices = [{"slice_id": 1000, "vms": [vm(1001, None, 100, state_dir=str(tmp_path))]}]
     result = modules.run(monkeypatch, ovs_ports, host, slices=slices, user="me", state_dir=str(tmp_path))
 
-    assert [argv[0] for argv in host.argvs] == ["ovs-vsctl", "ovs-ofctl", "ip", "ovs-ofctl", "ovs-vsctl"]
+    assert [argv[0] for argv in host.argvs] == ["nft", "ovs-vsctl", "ovs-ofctl", "ip", "ovs-ofctl", "ovs-vsctl"]
     saved = (tmp_path / "flows" / "1000.flows").read_text()
     assert saved == "cookie=0x636c7264000003e8,table=0,priority=50,in_port=1000,actions=NORMAL\n"
-    assert saved in (host.stdins[3] or "")
-    assert sorted(result["flows"]) == sorted((host.stdins[3] or "").splitlines())
+    assert saved in (host.stdins[4] or "")
+    assert sorted(result["flows"]) == sorted((host.stdins[4] or "").splitlines())
     assert result["diff"]["after"].startswith(
         f"tap tap_1001_eth0: up, group 1000, owner {os.getuid()}\n"
         f"tap tap_1001_eth1: up, group 1000, owner {os.getuid()}\n"
@@ -40,7 +40,7 @@ def test_taps_come_before_flows_and_flows_before_ports(monkeypatch, tmp_path):
 
 def test_check_mode_plans_for_a_host_that_is_yet_to_be_prepared(monkeypatch):
     monkeypatch.setattr(taps, "observe", taps.Devices)
-    host = FakeRunner().tell("ovs-vsctl", rc=127).tell("ovs-ofctl", rc=127)
+    host = FakeRunner().tell("nft", rc=127).tell("ovs-vsctl", rc=127).tell("ovs-ofctl", rc=127)
     args = {"slices": SLICES, "user": "no-such-user-of-ours"}
     result = modules.run(monkeypatch, ovs_ports, host, _ansible_check_mode=True, **args)
 
@@ -55,6 +55,19 @@ def test_orders_that_no_host_should_be_given_are_refused(monkeypatch):
     result = modules.run(monkeypatch, ovs_ports, FakeRunner(), slices=slices)
 
     assert result["reasons"] == ["VM 1001: VLAN 5000 of eth0 is not between 1 and 4094"]
+
+
+def test_taps_are_closed_again_to_the_hosts_own_stack_before_one_is_made(monkeypatch, tmp_path):
+    monkeypatch.setattr(taps, "observe", taps.Devices)
+    slices = [{"slice_id": 1000, "vms": [vm(1001, None, 100, state_dir=str(tmp_path))]}]
+    for left in ("", TAP_FILTER.splitlines()[0]):
+        host = runner(left).tell("ip").tell("nft", "-f")
+        result = modules.run(monkeypatch, ovs_ports, host, slices=slices, user="me", state_dir=str(tmp_path))
+
+        changes = [argv for argv in host.argvs if argv[0] in ("nft", "ip") and argv[1] != "--stateless"]
+        assert [argv[:2] for argv in changes] == [["nft", "-f"], ["ip", "-batch"]]
+        assert result["diff"]["before"].startswith("taps: open to the host's own stack\n")
+        assert result["diff"]["after"].startswith("taps: closed to the host's own stack\n")
 
 
 def test_infrastructure_without_an_address_is_refused(monkeypatch):
@@ -94,6 +107,6 @@ def test_faults_that_the_kernel_cannot_make_are_refused_before_anything_is_chang
         assert result["reasons"] == [
             "VM 1001 (vm1): eth0 asks for delay 20 ms, and the kernel of this host has no netem"
         ]
-        looks = ["--format=json", "dump-flows", "show", "netem"]
+        looks = ["--stateless", "--format=json", "dump-flows", "show", "netem"]
         assert [next(word for word in argv if word in looks) for argv in host.argvs] == looks
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -13,7 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.taps import
 from ansible_collections.cloudrepo.slices.plugins.modules import slice_apply
 
 from ..module_utils._host import modules
-from ..module_utils._host.fakes import FakeRunner, vm
+from ..module_utils._host.fakes import TAP_FILTER, FakeRunner, vm
 
 NOTHING = '{"headings": [], "data": []}\n' * 4
 RUNNING = "Id=cloudrepo-9999@1001.service\nActiveState=active\nMainPID=7\n"
@@ -26,7 +26,8 @@ def no_taps(monkeypatch):
 
 def host(units: str = "") -> FakeRunner:
     told = FakeRunner().tell("ovs-vsctl").tell("ovs-vsctl", "--timeout=120", "--format=json", stdout=NOTHING)
-    return told.tell("ovs-ofctl").tell("systemctl", "show", stdout=units).tell("systemctl", "stop")
+    told.tell("ovs-ofctl").tell("nft", "--stateless", stdout=TAP_FILTER)
+    return told.tell("systemctl", "show", stdout=units).tell("systemctl", "stop")
 
 
 def arguments(tmp_path: Any, *vms: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +51,8 @@ def test_what_is_not_listed_is_stopped_before_its_disk_goes(monkeypatch, tmp_pat
     assert there == [True]
     assert not folder.exists()
     assert set(result["timings_s"]) == {"observe", "qemu", "images", "ovs", "taps"}
-    assert [argv[:2] for argv in runner.argvs[:3]] == [
+    assert [argv[:2] for argv in runner.argvs[:4]] == [
+        ["nft", "--stateless"],
         ["ovs-vsctl", "--timeout=120"],
         ["ovs-ofctl", "--protocols=OpenFlow14"],
         ["systemctl", "show"],
@@ -73,7 +75,9 @@ def test_without_its_base_images_and_passwords_nothing_is_changed(monkeypatch, t
 
 
 def test_check_mode_plans_for_a_host_that_is_yet_to_be_prepared(monkeypatch, tmp_path):
-    runner = FakeRunner().tell("ovs-vsctl", rc=127).tell("ovs-ofctl", rc=127).tell("systemctl", rc=1)
+    runner = (
+        FakeRunner().tell("nft", rc=127).tell("ovs-vsctl", rc=127).tell("ovs-ofctl", rc=127).tell("systemctl", rc=1)
+    )
     wanted = vm(1001, None, 100, state_dir=str(tmp_path))
     args = {**arguments(tmp_path, wanted), "user": "no-such-user-of-ours", "_ansible_check_mode": True}
     result = modules.run(monkeypatch, slice_apply, runner, **args)

@@ -15,6 +15,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, SlicesError
 
 STATE_DIR = "/var/lib/cloudrepo"
+TAP_FILTER = 'iifname "tap_*" drop\noifname "tap_*" drop\n'
 PASSWORD_ID = "8b1a9953c4611296"
 ACCOUNTS = Accounts("cloudrepo", {1000: Account(998, 998)})
 ME = Accounts("cloudrepo", {1000: Account(os.getuid(), os.getgid())})
