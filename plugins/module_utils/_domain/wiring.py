@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from ..models import VM, Link, Network, Slice
-from .wanted import Endpoint, WantedLink, WantedNetwork, WantedSlice, fits, interface_number
+from .wanted import Endpoint, WantedLink, WantedNetwork, WantedSlice, ends, fits, highest_interfaces, interface_number
 
 
 @dataclass
@@ -25,20 +25,14 @@ class Wiring:
 
     def data_interfaces(self) -> dict[str, int]:
         """Return the highest data interface in use of each VM that is on a link or network."""
-        highest: dict[str, int] = {}
-        for end in self._ends():
-            highest[end.vm] = max(highest.get(end.vm, 0), interface_number(end.interface) or 0)
-        return highest
+        return highest_interfaces(self._ends())
 
     def count_ends(self) -> Counter[str]:
         """Return on how many links and networks each VM is."""
         return Counter(end.vm for end in self._ends())
 
     def _ends(self) -> Iterator[Endpoint]:
-        for link, _link in self.links:
-            yield from link.endpoints
-        for network, _network in self.networks:
-            yield from network.members
+        return ends((link for link, _old in self.links), (network for network, _old in self.networks))
 
 
 def wire(want: WantedSlice, stored: Slice) -> Wiring:
@@ -78,19 +72,12 @@ class _Wirer:
             ]
             for network in self.stored_networks
         }
-        self.explicit = {end for end in self._wanted_ends() if end.interface is not None}
+        self.explicit = {end for end in ends(want.links, want.networks) if end.interface is not None}
         self.taken = set(self.explicit)
         self.free: dict[str, Iterator[int]] = {}
 
-    def _wanted_ends(self) -> Iterable[Endpoint]:
-        for link in self.want.links:
-            yield from link.endpoints
-        for network in self.want.networks:
-            yield from network.members
-
     def _match_vms(self, stored: Slice) -> None:
-        live = [vm for vm in stored.vms if vm.status != "deleting"]
-        by_id, by_name = {vm.vm_id: vm for vm in live}, {vm.name: vm for vm in live}
+        by_id, by_name = {vm.vm_id: vm for vm in stored.live_vms}, {vm.name: vm for vm in stored.live_vms}
         claimed = {want.vm_id for want in self.want.vms}
         for want in self.want.vms:
             vm = by_name.get(want.name) if want.vm_id is None else by_id.get(want.vm_id)
@@ -99,7 +86,7 @@ class _Wirer:
             if vm is not None:
                 self.made.vms[want.name] = vm
             elif want.vm_id is not None:
-                known = ", ".join(f"{each.name} ({each.vm_id})" for each in live) or "none"
+                known = ", ".join(f"{each.name} ({each.vm_id})" for each in by_id.values()) or "none"
                 self.made.reasons.append(f"slice {self.want.name}: it has no VM {want.vm_id}; its VMs are {known}")
             if (vm is None or vm.name != want.name) and want.name.isdigit():
                 self.made.reasons.append(f"VM {self.want.name}/{want.name}: a name of digits alone is taken for an id")
