@@ -336,6 +336,11 @@ class Slice:
         return self.extra.get("name")
 
     @property
+    def live_vms(self) -> list[VM]:
+        """The VMs that are not being deleted."""
+        return [vm for vm in self.vms if vm.status != "deleting"]
+
+    @property
     def further_pools(self) -> list[int]:
         """The numbers of the pools it holds beyond its first; a field beyond the data model."""
         return list(self.extra.get(FURTHER_POOLS, ()))

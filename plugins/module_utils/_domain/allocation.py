@@ -74,7 +74,7 @@ class Allocator:
     def __init__(self, cluster: Cluster, network: ManagementNetwork) -> None:
         self.next_id = cluster.next_vm_id
         self._cluster = cluster
-        self._network = network
+        self.network = network
         self._blocks: dict[int, set[int]] = {}
 
     @cached_property
@@ -87,7 +87,7 @@ class Allocator:
 
     @cached_property
     def _addresses(self) -> Iterator[int]:
-        first, last = self._network.first_address, self._network.last_address
+        first, last = self.network.first_address, self.network.last_address
         return self._cluster.free(leases.ADDRESS, int(ipaddress.IPv4Address(first)), int(ipaddress.IPv4Address(last)))
 
     def slice_id(self) -> int | None:

@@ -161,8 +161,8 @@ def _outside(vlan: int) -> str:
 
 
 def _vms(one: Slice) -> Iterator[str]:
-    for name in _twice(vm.name for vm in one.vms if vm.status != "deleting"):
-        ids = _list([vm.vm_id for vm in one.vms if vm.name == name and vm.status != "deleting"])
+    for name in _twice(vm.name for vm in one.live_vms):
+        ids = _list([vm.vm_id for vm in one.live_vms if vm.name == name])
         yield f"{call(one)}: several VMs are called {name}: {ids}"
     for vm in one.vms:
         where = call(one, vm)

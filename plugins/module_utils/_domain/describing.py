@@ -100,7 +100,7 @@ def _things(one: Slice | None) -> dict[Key, tuple[str, Thing]]:
         return {}
     label = slice_label(one)
     found: dict[Key, tuple[str, Thing]] = {("slice", one.slice_id): (label, one)}
-    found.update({("vm", vm.vm_id): (f"{label}/{vm.name}", vm) for vm in one.vms if vm.status != "deleting"})
+    found.update({("vm", vm.vm_id): (f"{label}/{vm.name}", vm) for vm in one.live_vms})
     found.update(
         {("link", link.link_id): (f"{label}/{link.extra.get('name', link.link_id)}", link) for link in one.links}
     )

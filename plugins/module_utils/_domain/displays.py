@@ -71,8 +71,7 @@ def tell(cluster: Cluster, slices: Iterable[Slice]) -> list[dict[str, Any]]:
             "password": password(cluster, vm),
         }
         for one in slices
-        for vm in one.vms
-        if vm.status != "deleting"
+        for vm in one.live_vms
     ]
 
 

@@ -41,7 +41,7 @@ def dot(one: Slice) -> str:
 
 
 def _vms(one: Slice) -> Iterator[tuple[str, str]]:
-    return ((f"vm{vm.vm_id}", vm.name) for vm in one.vms if vm.status != "deleting")
+    return ((f"vm{vm.vm_id}", vm.name) for vm in one.live_vms)
 
 
 def _segments(one: Slice) -> Iterator[tuple[str, str]]:
@@ -64,8 +64,8 @@ def _edges(one: Slice) -> Iterator[Edge]:
 
 
 def _internet(one: Slice) -> Iterator[Edge]:
-    for vm in one.vms:
-        for interface in vm.interfaces if vm.status != "deleting" else ():
+    for vm in one.live_vms:
+        for interface in vm.interfaces:
             if interface.ip_config:
                 yield f"vm{vm.vm_id}", "internet", f"{interface.name} {interface.ip_config['ip']}"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..cluster import NETWORK_NODE_TRUNK_MTU, Cluster, Worker, slice_label
-from ..models import VM, Interface, Link, Network, Slice
+from ..models import Interface, Link, Network, Slice
 
 DEFAULT_MTU = 1500
 MTU_RANGE = (68, 65521)
@@ -116,9 +116,8 @@ def segments(one: Slice) -> dict[int, dict[str, Any]]:
 def shortcomings(one: Slice, cluster: Cluster) -> Iterator[str]:
     """Yield what a slice asks of hosts that these have said they do not offer; who said nothing is not asked."""
     workers = cluster.workers
-    live = [vm for vm in one.vms if vm.status != "deleting"]
-    yield from _netem_shortcomings(one, live, workers)
-    vms = {vm.vm_id: vm for vm in live}
+    yield from _netem_shortcomings(one, workers)
+    vms = {vm.vm_id: vm for vm in one.live_vms}
     for link in one.links:
         ends = [vms[vm_id].worker_ip for vm_id in (link.vm1_id, link.vm2_id) if vm_id in vms]
         yield from _trunk_shortcomings(one, f"link {link.extra.get('name', link.link_id)}", link, ends, cluster)
@@ -127,8 +126,8 @@ def shortcomings(one: Slice, cluster: Cluster) -> Iterator[str]:
         yield from _trunk_shortcomings(one, f"network {network.extra.get('name')}", network, ends, cluster)
 
 
-def _netem_shortcomings(one: Slice, vms: list[VM], workers: Mapping[str, Worker]) -> Iterator[str]:
-    for vm in vms:
+def _netem_shortcomings(one: Slice, workers: Mapping[str, Worker]) -> Iterator[str]:
+    for vm in one.live_vms:
         worker = workers.get(vm.worker_ip)
         if worker is None or worker.extra.get("netem", True):
             continue

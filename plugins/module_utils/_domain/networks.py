@@ -100,14 +100,15 @@ def _host(what: str, text: str, subnet: ipaddress.IPv4Network) -> tuple[ipaddres
     return address, None
 
 
-def overlaps(subnets: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Yield a phrase for every subnet that overlaps one before it in the address space.
+def overlaps(subnets: Iterable[tuple[str, str]], management: str) -> Iterator[str]:
+    """Yield a phrase for every subnet that overlaps another one or VLAN 400's.
 
     Args:
-        subnets: what each belongs to, and its CIDR; what is none is passed over.
+        subnets: the name of each network, and its CIDR; what is none is passed over.
+        management: the CIDR of VLAN 400.
     """
     parsed = []
-    for owner, cidr in subnets:
+    for owner, cidr in (("the management network", management), *((f"network {name}", cidr) for name, cidr in subnets)):
         try:
             parsed.append((ipaddress.IPv4Network(cidr), owner))
         except ValueError:

@@ -82,7 +82,7 @@ def base_image_path(state_dir: str, checksum: str) -> str:
 
 
 def _live(slices: Iterable[Slice]) -> list[VM]:
-    return [vm for one in slices for vm in one.vms if vm.status != "deleting"]
+    return [vm for one in slices for vm in one.live_vms]
 
 
 def _flavor(vm: VM) -> dict[str, Any]:

@@ -16,17 +16,19 @@ from ..models import Slice
 from ..vlans import FURTHER_POOLS, pool_range
 
 
-def segment_vlans(one: Slice | None) -> Iterator[int]:
+def segment_vlans(one: Slice) -> Iterator[int]:
     """Yield the VLANs of a slice's links and of its networks, those that describe a link's VLAN apart."""
-    if one is not None:
-        yield from (link.vlan_id for link in one.links)
-        yield from (network.vlan_id for network in one.networks if "name" in network.extra)
+    yield from (link.vlan_id for link in one.links)
+    yield from (network.vlan_id for network in one.networks if "name" in network.extra)
 
 
-def let_go(one: Slice, vlan_ids: Iterable[int], *, known: bool) -> None:
-    """Free VLANs of a slice, or where hosts may know them, hold them until these have reported."""
+def let_go(one: Slice, vlan_ids: Iterable[int]) -> None:
+    """Free VLANs of a slice, or where hosts may know them, hold them until these have reported.
+
+    A slice of which any host may have heard may be on any of its VLANs there.
+    """
     gone = dict.fromkeys(vlan_ids)
-    if gone and known:
+    if gone and any(vm.status != "pending" for vm in one.vms):
         releasing(one, "vlan_ids").extend(gone)
     elif gone:
         one.vlan_pool_used = [vlan_id for vlan_id in one.vlan_pool_used if vlan_id not in gone]
@@ -54,9 +56,8 @@ def set_extra(extra: dict[str, Any], key: str, value: Any) -> None:
 
 def remove(cluster: Cluster, one: Slice) -> None:
     """Let a slice go: at once where no host has heard of it, else it stays C(deleting) until its hosts report."""
-    known = any(vm.status != "pending" for vm in one.vms)
-    let_go(one, segment_vlans(one) if one.status != "deleting" else (), known=known)
-    let_go(one, [each["vlan_id"] for each in one.extra.pop("reserved_vlans", ())], known=known)
+    let_go(one, segment_vlans(one) if one.status != "deleting" else ())
+    let_go(one, [each["vlan_id"] for each in one.extra.pop("reserved_vlans", ())])
     one.links, one.networks = [], []
     drop_empty_pools(one)
     for vm in [vm for vm in one.vms if vm.status == "pending"]:

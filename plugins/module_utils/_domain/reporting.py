@@ -111,7 +111,7 @@ def _forget_what_is_gone(cluster: Cluster, one: Slice, done: set[str], *, has_ne
         concerned.add(NETWORK_NODE)
     if concerned <= done:
         gone = [vm for vm in one.vms if vm.status == "deleting"]
-        one.vms = [vm for vm in one.vms if vm.status != "deleting"]
+        one.vms = one.live_vms
         cluster.users[one.owner].used_vms -= len(gone)
         released = one.extra.pop("releasing", {}).get("vlan_ids", [])
         one.vlan_pool_used = [vlan for vlan in one.vlan_pool_used if vlan not in released]
@@ -121,7 +121,7 @@ def _forget_what_is_gone(cluster: Cluster, one: Slice, done: set[str], *, has_ne
 
 
 def _slice_status(one: Slice) -> str:
-    states = {vm.status for vm in one.vms if vm.status != "deleting"}
+    states = {vm.status for vm in one.live_vms}
     for status in ("error", "stopped", "running"):
         if status in states:
             return status

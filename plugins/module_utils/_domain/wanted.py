@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -215,8 +215,7 @@ def wanted_from(one: Slice) -> WantedSlice:
     Settling it changes nothing, and settling it with one change changes that alone: so work C(vm), C(link), C(network)
     and C(vlan).
     """
-    live = [vm for vm in one.vms if vm.status != "deleting"]
-    names = {vm.vm_id: vm.name for vm in live}
+    names = {vm.vm_id: vm.name for vm in one.live_vms}
     links = tuple(
         WantedLink(
             (Endpoint(names[link.vm1_id], link.vm1_interface), Endpoint(names[link.vm2_id], link.vm2_interface)),
@@ -228,10 +227,7 @@ def wanted_from(one: Slice) -> WantedSlice:
         if link.vm1_id in names and link.vm2_id in names
     )
     networks = tuple(_wanted_network(network, names) for network in one.networks if "name" in network.extra)
-    needed: dict[str, int] = {}
-    ends = (end for thing in (*(link.endpoints for link in links), *(net.members for net in networks)) for end in thing)
-    for end in ends:
-        needed[end.vm] = max(needed.get(end.vm, 0), interface_number(end.interface) or 0)
+    needed = highest_interfaces(ends(links, networks))
 
     def data_interfaces(name: str, count: int, told: int | None) -> int | None:
         # What was told counts; what nobody told and nothing needs came with the database from elsewhere, and stays.
@@ -249,7 +245,7 @@ def wanted_from(one: Slice) -> WantedSlice:
                 vm_id=vm.vm_id,
                 interfaces=tuple(limits for each in vm.interfaces if (limits := stored_limits(each)).fields),
             )
-            for vm in live
+            for vm in one.live_vms
         ),
         links=links,
         networks=networks,
@@ -325,6 +321,22 @@ def _new_links(there: Iterable[WantedLink], more: Iterable[WantedLink]) -> list[
 
 def _is_same(link: WantedLink, old: WantedLink) -> bool:
     return link.link_id in (None, old.link_id) and link.name in (None, old.name) and is_between(link, old)
+
+
+def ends(links: Iterable[WantedLink], networks: Iterable[WantedNetwork]) -> Iterator[Endpoint]:
+    """Yield the endpoints of links, then the members of networks."""
+    for link in links:
+        yield from link.endpoints
+    for network in networks:
+        yield from network.members
+
+
+def highest_interfaces(endpoints: Iterable[Endpoint]) -> dict[str, int]:
+    """Return the highest data interface that endpoints name of each of their VMs, 0 where they name none."""
+    highest: dict[str, int] = {}
+    for end in endpoints:
+        highest[end.vm] = max(highest.get(end.vm, 0), interface_number(end.interface) or 0)
+    return highest
 
 
 def is_between(link: WantedLink, old: WantedLink) -> bool:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which stored link or network each wanted one is, and which interfaces it takes."""
+"""Which stored VM, link or network each wanted one is, and which interfaces links and networks take."""
 
 from __future__ import annotations
 
@@ -9,38 +9,33 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from ..models import Link, Network, Slice
-from .wanted import Endpoint, WantedLink, WantedNetwork, WantedSlice, fits, interface_number
+from ..models import VM, Link, Network, Slice
+from .wanted import Endpoint, WantedLink, WantedNetwork, WantedSlice, ends, fits, highest_interfaces, interface_number
 
 
 @dataclass
 class Wiring:
-    """The wanted links and networks in their order, every endpoint with its interface, each with the stored one
-    that it is; and what could not be told."""
+    """The stored VMs that stay, by the names that they have from now on; the wanted links and networks in their order,
+    every endpoint with its interface, each with the stored one that it is; and what could not be told."""
 
+    vms: dict[str, VM] = field(default_factory=dict)
     links: list[tuple[WantedLink, Link | None]] = field(default_factory=list)
     networks: list[tuple[WantedNetwork, Network | None]] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
 
     def data_interfaces(self) -> dict[str, int]:
         """Return the highest data interface in use of each VM that is on a link or network."""
-        highest: dict[str, int] = {}
-        for end in self._ends():
-            highest[end.vm] = max(highest.get(end.vm, 0), interface_number(end.interface) or 0)
-        return highest
+        return highest_interfaces(self._ends())
 
     def count_ends(self) -> Counter[str]:
         """Return on how many links and networks each VM is."""
         return Counter(end.vm for end in self._ends())
 
     def _ends(self) -> Iterator[Endpoint]:
-        for link, _link in self.links:
-            yield from link.endpoints
-        for network, _network in self.networks:
-            yield from network.members
+        return ends((link for link, _old in self.links), (network for network, _old in self.networks))
 
 
-def wire(want: WantedSlice, stored: Slice, names: Mapping[int, str]) -> Wiring:
+def wire(want: WantedSlice, stored: Slice) -> Wiring:
     """Match a topology, which makes sense in itself, with what is stored.
 
     A link is the stored one of its id, else of its name, else one between the same ends. An endpoint without an
@@ -49,15 +44,16 @@ def wire(want: WantedSlice, stored: Slice, names: Mapping[int, str]) -> Wiring:
     Args:
         want: the topology.
         stored: the slice as it is.
-        names: what the stored VMs that stay are called in C(want), by their ids.
     """
-    return _Wirer(want, stored, names).wire()
+    return _Wirer(want, stored).wire()
 
 
 class _Wirer:
-    def __init__(self, want: WantedSlice, stored: Slice, names: Mapping[int, str]) -> None:
+    def __init__(self, want: WantedSlice, stored: Slice) -> None:
         self.want = want
         self.made = Wiring()
+        self._match_vms(stored)
+        names = {vm.vm_id: name for name, vm in self.made.vms.items()}
         self.limits = {vm.name: vm.data_interfaces for vm in want.vms}
         self.stored_links = {
             link.link_id: (
@@ -76,15 +72,24 @@ class _Wirer:
             ]
             for network in self.stored_networks
         }
-        self.explicit = {end for end in self._wanted_ends() if end.interface is not None}
+        self.explicit = {end for end in ends(want.links, want.networks) if end.interface is not None}
         self.taken = set(self.explicit)
         self.free: dict[str, Iterator[int]] = {}
 
-    def _wanted_ends(self) -> Iterable[Endpoint]:
-        for link in self.want.links:
-            yield from link.endpoints
-        for network in self.want.networks:
-            yield from network.members
+    def _match_vms(self, stored: Slice) -> None:
+        by_id, by_name = {vm.vm_id: vm for vm in stored.live_vms}, {vm.name: vm for vm in stored.live_vms}
+        claimed = {want.vm_id for want in self.want.vms}
+        for want in self.want.vms:
+            vm = by_name.get(want.name) if want.vm_id is None else by_id.get(want.vm_id)
+            if want.vm_id is None and vm is not None and vm.vm_id in claimed:
+                vm = None
+            if vm is not None:
+                self.made.vms[want.name] = vm
+            elif want.vm_id is not None:
+                known = ", ".join(f"{each.name} ({each.vm_id})" for each in by_id.values()) or "none"
+                self.made.reasons.append(f"slice {self.want.name}: it has no VM {want.vm_id}; its VMs are {known}")
+            if (vm is None or vm.name != want.name) and want.name.isdigit():
+                self.made.reasons.append(f"VM {self.want.name}/{want.name}: a name of digits alone is taken for an id")
 
     def wire(self) -> Wiring:
         matches = self._match_links()

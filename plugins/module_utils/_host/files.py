@@ -41,9 +41,9 @@ def text_file(path: str, text: str, *, mode: int, uid: int = -1, gid: int = -1) 
     return File(path, text.encode("utf-8"), mode, uid, gid)
 
 
-def write_text(path: str, text: str, *, mode: int, uid: int = -1, gid: int = -1) -> None:
+def write_text(path: str, text: str, *, mode: int) -> None:
     """Replace a file by a text."""
-    write_all([text_file(path, text, mode=mode, uid=uid, gid=gid)])
+    write_all([text_file(path, text, mode=mode)])
 
 
 def write_all(files: Iterable[File]) -> None:

@@ -161,9 +161,9 @@ def disable(units: Iterable[tuple[int, int]], *, unit_dir: str = UNIT_DIR) -> No
         files.remove(f"{unit_dir}/{_WANTS}/{unit_name(slice_id, vm_id)}")
 
 
-def journal_tail(unit: str, runner: Runner, *, lines: int = 5) -> str:
+def journal_tail(unit: str, runner: Runner) -> str:
     """The last lines that a unit wrote, each once, for a person to read; if there are none, what systemd says of it."""
-    options = [f"--lines={lines}", "--output=cat", "--no-pager", "--quiet"]
+    options = ["--lines=5", "--output=cat", "--no-pager", "--quiet"]
     for source in (f"_SYSTEMD_UNIT={unit}", f"--unit={unit}"):
         text = runner.run(["journalctl", source, *options], check=False).stdout.strip()
         if text:

@@ -58,7 +58,7 @@ def hand_out(cluster: Cluster, slices: Sequence[Slice]) -> dict[str, Any]:
     Returns:
         C({vms_to_start, recorded}).
     """
-    if any(vm.status != "deleting" for one in slices for vm in one.vms):
+    if any(one.live_vms for one in slices):
         displays.make_key(cluster)
     recorded = reporting.recorded(slices)
     to_start = [vm.vm_id for one in slices for vm in one.vms if vm.status not in ("running", "deleting")]

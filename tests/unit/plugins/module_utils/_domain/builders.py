@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.settling import Settings, settle
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.wanted import read_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice, User
 
 CHECKSUM = "ab" * 32
@@ -52,3 +55,19 @@ def topology(name: str = "web", **fields: Any) -> dict[str, Any]:
 def put(held: Cluster, want: dict[str, Any], *, acting_user: str = "admin", **settings: Any) -> Slice:
     """Settle a topology."""
     return settle(held, read_slice(want, default_owner=acting_user), Settings(**settings), acting_user=acting_user)
+
+
+def refusal(held: Cluster, want: dict[str, Any], **kwargs: Any) -> list[str]:
+    """Return the reasons for which a topology is refused; the cluster must stay as it was."""
+    before = held.to_dict()
+    with pytest.raises(Refused) as caught:
+        put(held, want, **kwargs)
+    assert held.to_dict() == before
+    return caught.value.reasons
+
+
+def deployed(one: Slice) -> Slice:
+    """Return the slice as hosts have it."""
+    for each in one.vms:
+        each.status = "running"
+    return one

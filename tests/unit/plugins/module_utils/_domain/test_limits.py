@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import describing, ordering, registering
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
-from .builders import cluster, link, put, topology, vm
+from .builders import cluster, link, put, refusal, topology, vm
 
 SLOW = {"name": "eth1", "tx_kbps": 2000, "rx_kbps": 8000, "delay_ms": 20.0, "jitter_ms": 2.5, "loss_percent": 1.0}
 
@@ -24,14 +23,6 @@ def limited(*interfaces: dict[str, Any], **carried: Any) -> dict[str, Any]:
         vms=[vm("vm1", internet=True), vm("vm2", interfaces=list(interfaces))],
         links=[{**link("vm1:eth1", "vm2:eth1"), **carried}],
     )
-
-
-def reasons(held: Cluster, want: dict[str, Any]) -> list[str]:
-    before = held.to_dict()
-    with pytest.raises(Refused) as caught:
-        put(held, want)
-    assert held.to_dict() == before
-    return caught.value.reasons
 
 
 def test_what_is_asked_for_is_stored_and_nothing_else() -> None:
@@ -108,14 +99,14 @@ def test_work_orders_say_it_where_there_is_something_to_say() -> None:
     ],
 )
 def test_bad_figures_are_refused(limits: dict[str, Any], reason: str) -> None:
-    assert reasons(cluster(), limited({"name": "eth1", **limits})) == [f"slice web: VM vm2: interface eth1: {reason}"]
+    assert refusal(cluster(), limited({"name": "eth1", **limits})) == [f"slice web: VM vm2: interface eth1: {reason}"]
 
 
 def test_interfaces_that_are_not_there_or_there_twice_are_refused() -> None:
-    assert reasons(cluster(), limited({"name": "eth7", "tx_kbps": 9})) == [
+    assert refusal(cluster(), limited({"name": "eth7", "tx_kbps": 9})) == [
         "VM web/vm2: it has no interface eth7; its interfaces are eth0, eth1"
     ]
-    assert reasons(cluster(), limited(SLOW, {"name": "eth1"})) == [
+    assert refusal(cluster(), limited(SLOW, {"name": "eth1"})) == [
         "slice web: VM vm2: interface eth1 is listed 2 times; once is enough"
     ]
 
@@ -123,7 +114,7 @@ def test_interfaces_that_are_not_there_or_there_twice_are_refused() -> None:
 def test_netem_is_refused_where_a_worker_said_that_it_has_none() -> None:
     held = cluster()
     held.workers["10.0.10.2"].extra["netem"] = False
-    assert reasons(held, limited(SLOW)) == [
+    assert refusal(held, limited(SLOW)) == [
         "VM web/vm2: eth1 asks for delay 20 ms, jitter 2.5 ms, loss 1 %, and the kernel of worker 10.0.10.2 has no "
         "netem, which makes delay, jitter and loss"
     ]
@@ -153,7 +144,7 @@ def test_a_trunk_carries_what_its_links_need(carried: dict[str, Any], trunk_mtu:
     if reason is None:
         put(held, limited(**carried))
     else:
-        assert reasons(held, limited(**carried)) == [f"slice web: link 1 {reason}"]
+        assert refusal(held, limited(**carried)) == [f"slice web: link 1 {reason}"]
 
 
 def test_a_trunk_counts_only_where_a_link_takes_it() -> None:
@@ -163,7 +154,7 @@ def test_a_trunk_counts_only_where_a_link_takes_it() -> None:
     machines = [vm(name, worker="10.0.10.1") for name in ("vm1", "vm2")]
     lan = {"name": "lan", "members": ["vm1", "vm2"], "mtu": 9000}
     put(held, topology(vms=machines, links=[{**link("vm1", "vm2"), "mtu": 9000}], networks=[lan]))
-    assert reasons(held, topology("two", vms=machines, links=[], networks=[{**lan, "gateway": True}])) == [
+    assert refusal(held, topology("two", vms=machines, links=[], networks=[{**lan, "gateway": True}])) == [
         "slice two: network lan has an MTU of 9000; the trunk of worker 10.0.10.1 has an MTU of 1000"
     ]
 
@@ -175,7 +166,7 @@ def test_the_network_nodes_trunk_counts_where_it_serves() -> None:
     machines = [vm(name, worker="10.0.10.1") for name in ("vm1", "vm2")]
     put(held, topology(vms=machines, links=[{**link("vm1", "vm2"), "mtu": 9000}], networks=[lan]))
     for served in ({"gateway": True}, {"dhcp_enabled": True}):
-        assert reasons(held, topology("two", vms=machines, links=[], networks=[{**lan, **served}])) == [
+        assert refusal(held, topology("two", vms=machines, links=[], networks=[{**lan, **served}])) == [
             "slice two: network lan has an MTU of 9000; the trunk of the network node has an MTU of 1500"
         ]
     registering.note_network_node(held, 9000)
@@ -186,7 +177,7 @@ def test_the_network_nodes_trunk_counts_where_it_serves() -> None:
 
 def test_impossible_mtus_are_refused() -> None:
     lan = {"name": "lan", "members": [], "mtu": 70000}
-    assert reasons(cluster(), {**limited(mtu=60), "networks": [lan]}) == [
+    assert refusal(cluster(), {**limited(mtu=60), "networks": [lan]}) == [
         "slice web: link 1 (vm1:eth1–vm2:eth1): mtu is 60, and 68 to 65521 are possible",
         "slice web: network lan: mtu is 70000, and 68 to 65521 are possible",
     ]

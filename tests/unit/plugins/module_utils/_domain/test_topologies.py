@@ -15,10 +15,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.checking 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topologies import SHAPES
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.wanted import added_to, read_slice, wanted_from
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
-from .builders import cluster, link, put, topology, vm
+from .builders import cluster, link, put, refusal, topology, vm
 
 
 def roomy(**fields: Any) -> Cluster:
@@ -34,14 +33,6 @@ def made(kind: str, size: int, **fields: Any) -> dict[str, Any]:
 def pairs(one: Slice) -> list[tuple[str, str]]:
     names = {each.vm_id: each.name[2:] for each in one.vms}
     return [(names[each.vm1_id], names[each.vm2_id]) for each in one.links]
-
-
-def reasons(held: Cluster, want: dict[str, Any]) -> list[str]:
-    before = held.to_dict()
-    with pytest.raises(Refused) as caught:
-        put(held, want)
-    assert held.to_dict() == before
-    return caught.value.reasons
 
 
 @pytest.mark.parametrize(
@@ -98,7 +89,7 @@ def test_every_type_holds_and_again_changes_nothing(kind: str, size: int, pools:
     want = made(kind, size, vlan_pools=pools, internet=True)
     needed = 1 if kind == "bus" else SHAPES[kind].segments(size, 2)
     if needed > len(Slice(slice_id, "admin").pool()) and pools == 1:
-        assert "VLANs" in reasons(held, want)[0]
+        assert "VLANs" in refusal(held, want)[0]
         return
     if needed > 20 * pools - 1:
         return  # whether pool 15 is among them decides
@@ -195,7 +186,7 @@ def test_pool_15_has_19_vlans_whoever_holds_it() -> None:
     ],
 )
 def test_types_that_make_no_sense(fields: dict[str, Any], reason: str) -> None:
-    assert reasons(roomy(), {"name": "x", "owner": "admin", "flavor": "cirros", **fields}) == [f"slice x: {reason}"]
+    assert refusal(roomy(), {"name": "x", "owner": "admin", "flavor": "cirros", **fields}) == [f"slice x: {reason}"]
 
 
 @pytest.mark.parametrize(
@@ -251,7 +242,7 @@ def test_types_that_make_no_sense(fields: dict[str, Any], reason: str) -> None:
 )
 def test_networks_that_make_no_sense(fields: dict[str, Any], reason: str) -> None:
     want = topology(networks=[{"name": "lan", "members": ["vm1", "vm2"], **fields}])
-    assert reasons(roomy(), want) == [f"slice web: network lan: {reason}"]
+    assert refusal(roomy(), want) == [f"slice web: network lan: {reason}"]
 
 
 def test_overlapping_subnets_are_refused() -> None:
@@ -260,7 +251,7 @@ def test_overlapping_subnets_are_refused() -> None:
         {"name": "b", "cidr": "10.1.9.0/24"},
         {"name": "c", "cidr": "10.60.7.8/29"},
     ]
-    assert reasons(roomy(), topology(networks=networks)) == [
+    assert refusal(roomy(), topology(networks=networks)) == [
         "slice web: 10.1.9.0/24 of network b overlaps 10.1.0.0/16 of network a",
         "slice web: 10.60.7.8/29 of network c overlaps 10.60.7.0/24 of the management network",
     ]
@@ -272,7 +263,7 @@ def test_overlaps_are_told_with_whatever_else_is_wrong() -> None:
         {"name": "b", "cidr": "10.1.9.0/24"},
         {"name": "c", "cidr": "10.2.0.0/33"},
     ]
-    assert reasons(roomy(), topology(networks=networks)) == [
+    assert refusal(roomy(), topology(networks=networks)) == [
         "slice web: network c: cidr '10.2.0.0/33' is not an IPv4 network: '33' is not a valid netmask",
         "slice web: 10.1.9.0/24 of network b overlaps 10.1.0.0/16 of network a",
     ]
@@ -280,7 +271,7 @@ def test_overlaps_are_told_with_whatever_else_is_wrong() -> None:
 
 def test_a_subnet_that_follows_from_a_vlan_overlaps_as_well() -> None:
     networks = [{"name": "a"}, {"name": "b", "cidr": "192.168.0.0/16"}]
-    (reason,) = reasons(roomy(), topology(networks=networks))
+    (reason,) = refusal(roomy(), topology(networks=networks))
     assert reason == "slice web: 192.168.101.0/24 of network a overlaps 192.168.0.0/16 of network b"
 
 
@@ -290,13 +281,12 @@ def test_no_network_with_a_way_out_overlaps_the_infrastructure() -> None:
         {"name": "b", "cidr": "192.0.2.0/24", "gateway": True},
     ]
     held = roomy()
-    with pytest.raises(Refused) as caught:
-        put(held, topology(networks=networks), infrastructure=("10.0.10.0/24", "192.0.2.11/32"))
-    assert caught.value.reasons == [
+    assert refusal(held, topology(networks=networks), infrastructure=("10.0.10.0/24", "192.0.2.11/32")) == [
         "slice web: network a: 10.0.0.0/16 overlaps 10.0.10.0/24 of the infrastructure, and nat is true"
     ]
-    with pytest.raises(Refused, match=r"infrastructure network '10\.0\.10\.3/24' is not an IPv4 network"):
-        put(held, topology(), infrastructure=("10.0.10.3/24",))
+    assert refusal(held, topology(), infrastructure=("10.0.10.3/24",)) == [
+        "infrastructure network '10.0.10.3/24' is not an IPv4 network: 10.0.10.3/24 has host bits set"
+    ]
 
 
 def test_a_way_out_is_stored_only_where_there_is_one() -> None:
@@ -318,30 +308,3 @@ def test_a_gateway_and_dhcp_by_choice() -> None:
     one = put(roomy(), topology(networks=[{"name": "lan", "members": [], "gateway": True, "dhcp_enabled": True}]))
     network = one.networks[0]
     assert (network.gateway_ip, network.dhcp_range) == ("192.168.101.1", "192.168.101.10,192.168.101.250")
-
-
-def test_a_renamed_vm_keeps_its_disk_and_its_links() -> None:
-    held = roomy()
-    first = put(held, topology())
-    want = topology(vms=[vm("router", vm_id=1001, internet=True), vm("vm2")], links=[link("router", "vm2")])
-    one = put(held, want)
-    renamed = one.vms[0]
-    assert (renamed.vm_id, renamed.name, renamed.qcow_image) == (1001, "router", first.vms[0].qcow_image)
-    assert [each.to_dict() for each in one.links] == [each.to_dict() for each in first.links]
-
-
-def test_a_named_link_keeps_its_vlan_wherever_it_ends() -> None:
-    held = roomy()
-    machines = [vm("a"), vm("b"), vm("c")]
-    put(held, topology(vms=machines, links=[link("a", "b"), {**link("b", "c"), "name": "x"}]))
-    one = put(held, topology(vms=machines, links=[{**link("a", "c"), "name": "x"}]))
-    assert [(each.link_id, each.vlan_id, each.vm1_id, each.vm2_id) for each in one.links] == [(2, 101, 1001, 1003)]
-    assert breaches(held) == []
-
-
-def test_a_vm_grows_only_as_far_as_its_worker() -> None:
-    held = roomy(workers=1, cores=1, cpu_overcommit=2.0)
-    held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}
-    put(held, topology())
-    want = topology(vms=[vm("vm1", flavor="two", internet=True), vm("vm2")])
-    assert reasons(held, want) == ["VM web/vm1 cannot grow: 10.0.10.1 offers 2 cores, has promised 2, is asked for 1"]
