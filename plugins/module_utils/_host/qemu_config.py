@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Refused
+from ..mtu import DEFAULT_MTU
 from .accounts import Accounts
 from .order import VM, Interface, folder_of
 
@@ -122,7 +123,7 @@ def taps_text(text: str, owner: int | None) -> str:
 
 
 def _mtu(nic: Interface) -> str:
-    return "" if nic.mtu == 1500 else f" {nic.mtu}"
+    return "" if nic.mtu == DEFAULT_MTU else f" {nic.mtu}"
 
 
 def links_down_text(names: Iterable[str]) -> str:
