@@ -13,8 +13,8 @@ from typing import Any
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import link_prefix
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.ordering import base_image_path
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import WORKER_FIELDS, WORKER_OFFERS
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.flows import mac_of
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import vnc_socket
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.management import mac_of
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.sockets import vnc_socket
 
 
 def worker_address(host: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from ..errors import Refused
 from ..mtu import DEFAULT_MTU
 from .accounts import Accounts
 from .order import VM, Interface, folder_of
+from .sockets import qmp_socket, serial_socket, vnc_socket
 
 CONFIG = "qemu.cfg"
 TAPS = "taps"
@@ -68,21 +69,6 @@ def read_settings(params: Mapping[str, Any], accounts: Accounts) -> Settings:
         accounts=accounts,
         vnc_listen=params["vnc_listen"],
     )
-
-
-def qmp_socket(vm_id: int) -> str:
-    """Where a VM's monitor listens."""
-    return f"/run/cloudrepo/{vm_id}/qmp.sock"
-
-
-def serial_socket(vm_id: int) -> str:
-    """Where a VM's serial console listens."""
-    return f"/run/cloudrepo/{vm_id}/serial.sock"
-
-
-def vnc_socket(vm_id: int) -> str:
-    """Where a VM's display listens, if it does so on a socket."""
-    return f"/run/cloudrepo/{vm_id}/vnc.sock"
 
 
 def nic_id(interface: str) -> str:
