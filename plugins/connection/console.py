@@ -78,7 +78,7 @@ from ansible.plugins.loader import connection_loader
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import errors
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import serial, sockets
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import serial_socket
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.sockets import serial_socket
 
 # What the worker runs of ours, under names that keep their relative imports true.
 SHIPPED: tuple[tuple[str, ModuleType | None], ...] = (

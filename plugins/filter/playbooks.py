@@ -13,8 +13,8 @@ from typing import Any
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import link_prefix
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.ordering import base_image_path
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import WORKER_FIELDS, WORKER_OFFERS
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.flows import mac_of
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import vnc_socket
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.management import mac_of
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.sockets import vnc_socket
 
 
 def worker_address(host: Mapping[str, Any]) -> str:
@@ -283,17 +283,6 @@ def _results(hosts: Sequence[Mapping[str, Any]], registered: str) -> list[Mappin
     return [result for host in hosts for result in host.get(registered, {}).get("results", ())]
 
 
-def units_to_restart(looks: Mapping[str, Any]) -> list[str]:
-    """Return the units whose work is gone from the host.
-
-    Args:
-        looks: a registered loop of commands; each item has C(unit) and what the output C(shows) if all is well.
-    """
-    return sorted(
-        {look["item"]["unit"] for look in looks["results"] if look["item"]["shows"] not in look.get("stdout", "")}
-    )
-
-
 def netmask(cidr: str) -> str:
     """Return the dotted netmask of a subnet."""
     return str(ipaddress.ip_network(cidr).netmask)
@@ -316,7 +305,6 @@ class FilterModule:
             "restart_notes": restart_notes,
             "trunk_mtu": trunk_mtu,
             "unknown_hosts": unknown_hosts,
-            "units_to_restart": units_to_restart,
             "worker_address": worker_address,
             "worker_called": worker_called,
             "worker_records": worker_records,

@@ -9,9 +9,10 @@ from typing import Any, Union
 
 from ..cluster import slice_label
 from ..models import VM, Interface, Link, Network, Slice
+from ..mtu import DEFAULT_MTU
 from . import displays
 from .allocation import pool_text
-from .limits import DEFAULT_MTU, stored
+from .limits import stored
 
 
 def slice_lines(one: Slice) -> list[str]:

@@ -14,10 +14,8 @@ from typing import Any
 
 from ..cluster import NETWORK_NODE_TRUNK_MTU, Cluster, Worker, slice_label
 from ..models import Interface, Link, Network, Slice
+from ..mtu import DEFAULT_MTU, LEAST_MTU, MOST_MTU
 
-DEFAULT_MTU = 1500
-MTU_RANGE = (68, 65521)
-"""From the least that IPv4 allows to the most that a tap can have."""
 MOST_KBPS = 100_000_000
 MOST_MS = 60_000
 NETEM = ("delay_ms", "jitter_ms", "loss_percent")
@@ -97,9 +95,8 @@ def problems(limits: Limits) -> Iterator[str]:
 
 def mtu_problems(mtu: int) -> Iterator[str]:
     """Yield what is wrong with the MTU of a link or network."""
-    first, last = MTU_RANGE
-    if not first <= mtu <= last:
-        yield f"mtu is {mtu}, and {first} to {last} are possible"
+    if not LEAST_MTU <= mtu <= MOST_MTU:
+        yield f"mtu is {mtu}, and {LEAST_MTU} to {MOST_MTU} are possible"
 
 
 def segment_fields(mtu: int, *, qinq: bool, forward_bpdu: bool) -> dict[str, Any]:

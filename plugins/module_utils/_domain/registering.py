@@ -12,6 +12,7 @@ from typing import Any
 from ..cluster import ADMIN, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, Worker, slice_label
 from ..errors import Refused
 from ..models import User
+from ..mtu import LEAST_MTU, MOST_TRUNK_MTU
 from . import passwords
 from .passwords import DIGEST
 
@@ -187,8 +188,8 @@ def put_worker(cluster: Cluster, want: Mapping[str, Any]) -> Worker:
 
 
 def _mtu_problems(mtu: int) -> Iterator[str]:
-    if not 68 <= mtu <= 65535:
-        yield f"trunk_mtu is {mtu}, and 68 to 65535 are possible"
+    if not LEAST_MTU <= mtu <= MOST_TRUNK_MTU:
+        yield f"trunk_mtu is {mtu}, and {LEAST_MTU} to {MOST_TRUNK_MTU} are possible"
 
 
 def note_network_node(cluster: Cluster, trunk_mtu: int) -> None:

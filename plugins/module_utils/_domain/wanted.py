@@ -10,9 +10,10 @@ from typing import Any
 
 from ..cluster import slice_label
 from ..models import Network, Slice
+from ..mtu import DEFAULT_MTU
 from ..vlans import POOL_COUNT
 from . import topologies
-from .limits import DEFAULT_MTU, Limits
+from .limits import Limits
 from .limits import stored as stored_limits
 
 

@@ -16,13 +16,12 @@ Register 0 holds who speaks: a slice's id, or C(INFRASTRUCTURE).
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..errors import Refused
 from ..vlans import MANAGEMENT_VLAN
 from . import files
+from .management import Management, mac_of
 from .order import Interface, SliceOrder
 from .ovs import INFRASTRUCTURE as INFRASTRUCTURE_MARK
 from .ovs import SERVICES as SERVICES_MARK
@@ -42,19 +41,6 @@ _UNTAGGED = "vlan_tci=0x0000/0x1fff"
 _DROP = "drop"
 # STP, LACP with 802.1X, and LLDP. Not 01:80:c2:00:00:01: a pause frame is between neighbours alone.
 _BPDU = ("01:80:c2:00:00:00", "01:80:c2:00:00:02/ff:ff:ff:ff:ff:fe", "01:80:c2:00:00:0e")
-
-
-@dataclass(frozen=True)
-class Management:
-    """The infrastructure's addresses on VLAN 400."""
-
-    gateway: str
-    dhcp_server: str
-
-    @property
-    def addresses(self) -> tuple[str, str]:
-        """All of them."""
-        return (self.gateway, self.dhcp_server)
 
 
 @dataclass(frozen=True)
@@ -141,34 +127,6 @@ class FlowPlan:
         slots = {flow.slot for flow in self.add}
         lines = [flow.removal for flow in self.remove if flow.slot not in slots]
         return "".join(f"{line}\n" for line in (*lines, *(flow.text for flow in self.add)))
-
-
-def mac_of(address: str) -> str:
-    """The MAC that infrastructure has on VLAN 400, made from its address so that every host knows it.
-
-    Raises:
-        ValueError: not an IPv4 address.
-    """
-    return "02:00:" + ":".join(f"{byte:02x}" for byte in ipaddress.IPv4Address(address).packed)
-
-
-def read_management(gateway: str, dhcp_server: str) -> Management:
-    """The infrastructure's addresses.
-
-    Raises:
-        Refused: one that is not an IPv4 address, or both the same.
-    """
-    reasons = []
-    for name, address in (("gateway", gateway), ("dhcp_server", dhcp_server)):
-        try:
-            ipaddress.IPv4Address(address)
-        except ValueError:
-            reasons.append(f"{name} {address!r} is not an IPv4 address")
-    if gateway == dhcp_server:
-        reasons.append(f"gateway and DHCP server are both {gateway}")
-    if reasons:
-        raise Refused(reasons)
-    return Management(gateway, dhcp_server)
 
 
 def observe(runner: Runner, bridge: str) -> frozenset[Flow]:

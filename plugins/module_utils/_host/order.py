@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Refused
+from ..mtu import DEFAULT_MTU, LEAST_MTU, MOST_MTU
 from ..vlans import MANAGEMENT_VLAN
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,71}")  # a label of 63 characters and _img.qcow2
@@ -52,7 +53,7 @@ class Interface:
     vlan_id: int | None
     link_id: int | None
     address: str | None = None
-    mtu: int = 1500
+    mtu: int = DEFAULT_MTU
     qinq: bool = False
     forward_bpdu: bool = False
     up: bool = True
@@ -234,8 +235,8 @@ def _faults(vm: VM, state_dir: str) -> Iterable[str]:
 
 
 def _setting_faults(nic: Interface) -> Iterable[str]:
-    if not 68 <= nic.mtu <= 65521:
-        yield f"MTU {nic.mtu} of {nic.name} is not between 68 and 65521"
+    if not LEAST_MTU <= nic.mtu <= MOST_MTU:
+        yield f"MTU {nic.mtu} of {nic.name} is not between {LEAST_MTU} and {MOST_MTU}"
     for what, kbps in (("tx_kbps", nic.tx_kbps), ("rx_kbps", nic.rx_kbps)):
         if kbps is not None and not 1 <= kbps <= 100_000_000:
             yield f"{what} {kbps} of {nic.name} is not between 1 and 100000000"

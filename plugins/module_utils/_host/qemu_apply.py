@@ -15,9 +15,10 @@ from . import files, systemd, vnc
 from .files import File
 from .order import VM, SliceOrder, all_vms
 from .qemu import Prune, VmPlan, Write
-from .qemu_config import CONSOLE, LINKS_DOWN, Settings, nic_id, qmp_socket
+from .qemu_config import CONSOLE, LINKS_DOWN, Settings, nic_id
 from .qmp import Monitor
 from .runner import Runner
+from .sockets import qmp_socket
 from .systemd import Unit
 
 _LOOK_EVERY_S = 0.5

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Refused
+from ..mtu import DEFAULT_MTU
 from .accounts import Accounts
 from .order import VM, Interface, folder_of
+from .sockets import qmp_socket, serial_socket, vnc_socket
 
 CONFIG = "qemu.cfg"
 TAPS = "taps"
@@ -69,21 +71,6 @@ def read_settings(params: Mapping[str, Any], accounts: Accounts) -> Settings:
     )
 
 
-def qmp_socket(vm_id: int) -> str:
-    """Where a VM's monitor listens."""
-    return f"/run/cloudrepo/{vm_id}/qmp.sock"
-
-
-def serial_socket(vm_id: int) -> str:
-    """Where a VM's serial console listens."""
-    return f"/run/cloudrepo/{vm_id}/serial.sock"
-
-
-def vnc_socket(vm_id: int) -> str:
-    """Where a VM's display listens, if it does so on a socket."""
-    return f"/run/cloudrepo/{vm_id}/vnc.sock"
-
-
 def nic_id(interface: str) -> str:
     """The name of a NIC in QEMU."""
     return f"nic-{interface}"
@@ -122,7 +109,7 @@ def taps_text(text: str, owner: int | None) -> str:
 
 
 def _mtu(nic: Interface) -> str:
-    return "" if nic.mtu == 1500 else f" {nic.mtu}"
+    return "" if nic.mtu == DEFAULT_MTU else f" {nic.mtu}"
 
 
 def links_down_text(names: Iterable[str]) -> str:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Refused
+from ..mtu import DEFAULT_MTU, LEAST_MTU, MOST_MTU
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT, pool_number
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _FIRST_NAME_PORT = 5300
-DEFAULT_MTU = 1500
 
 
 @dataclass(frozen=True)
@@ -181,8 +181,8 @@ def _network(
     if data["nat"] and not data["gateway"]:
         faults.append("it has a way out and no gateway")
     mtu = data.get("mtu") or DEFAULT_MTU
-    if not 68 <= mtu <= 65521:
-        faults.append(f"MTU {mtu} is not between 68 and 65521")
+    if not LEAST_MTU <= mtu <= MOST_MTU:
+        faults.append(f"MTU {mtu} is not between {LEAST_MTU} and {MOST_MTU}")
     try:
         subnet = ipaddress.IPv4Network(data["cidr"])
     except ValueError:

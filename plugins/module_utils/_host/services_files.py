@@ -12,7 +12,8 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .services import DEFAULT_MTU, Network, Reservation, Services
+from ..mtu import DEFAULT_MTU
+from .services import Network, Reservation, Services
 
 SETTINGS_DIR = "/etc/cloudrepo"
 DOMAIN = "internal"

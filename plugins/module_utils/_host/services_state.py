@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..mtu import DEFAULT_MTU
 from . import files, ovsdb, systemd
 from .ovsdb import Switch
 from .runner import Runner
@@ -46,7 +47,7 @@ class Device:
     mac: str
     addresses: frozenset[str]
     is_up: bool
-    mtu: int = 1500
+    mtu: int = DEFAULT_MTU
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Connections to the sockets of a VM, which root makes only to the VM's own QEMU.
+"""The sockets of a VM: where they are, and connections to them, which root makes only to the VM's own QEMU.
 
 C(/run/cloudrepo/VM) belongs to the slice's user. Who has broken out of a QEMU may put a link to another tenant's
 socket there, and what root says would reach that one.
@@ -16,6 +16,21 @@ import struct
 from ..errors import SlicesError
 
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
+
+
+def qmp_socket(vm_id: int) -> str:
+    """Where a VM's monitor listens."""
+    return f"/run/cloudrepo/{vm_id}/qmp.sock"
+
+
+def serial_socket(vm_id: int) -> str:
+    """Where a VM's serial console listens."""
+    return f"/run/cloudrepo/{vm_id}/serial.sock"
+
+
+def vnc_socket(vm_id: int) -> str:
+    """Where a VM's display listens, if it does so on a socket."""
+    return f"/run/cloudrepo/{vm_id}/vnc.sock"
 
 
 def connect(path: str, *, timeout_s: float) -> socket.socket:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..errors import SlicesError
+from ..mtu import DEFAULT_MTU
 from .accounts import Accounts
 from .files import read_text
 from .order import SliceOrder, all_vms, slice_ids
@@ -19,7 +20,6 @@ SYS_NET = "/sys/class/net"
 # One request removes a whole group and waits once for the kernel's readers, where tap by tap waits every time.
 # The doomed go into a group of their own, because a slice's id may also be the group of a device that is not ours.
 DOOMED_GROUP = 0x636C7264
-DEFAULT_MTU = 1500
 _IFF_UP = 0x1
 _IFF_NOARP = 0x80
 _IFF_PROMISC = 0x100

@@ -18,8 +18,9 @@ from ..errors import Refused
 from . import files
 from .files import File
 from .order import VM
-from .qemu_config import VNC_SECRET, Settings, qmp_socket
+from .qemu_config import VNC_SECRET, Settings
 from .qmp import Monitor
+from .sockets import qmp_socket
 
 NOTED = "vnc.id"
 _PASSWORD = re.compile(r"[!-~]{1,8}")

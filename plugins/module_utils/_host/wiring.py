@@ -11,8 +11,9 @@ from typing import Any
 
 from . import files, flows, limits, ovs, ovsdb, tap_filter, taps
 from .accounts import Accounts
-from .flows import Flow, FlowPlan, Management
+from .flows import Flow, FlowPlan
 from .limits import LimitPlan
+from .management import Management, read_management
 from .order import SliceOrder, slice_ids
 from .ovs import PortPlan
 from .ovsdb import Switch
@@ -46,7 +47,7 @@ def read_settings(params: Mapping[str, Any]) -> Settings:
     """
     return Settings(
         bridge=params["bridge"],
-        management=flows.read_management(params["gateway"], params["dhcp_server"]),
+        management=read_management(params["gateway"], params["dhcp_server"]),
         folder=flows.folder_in(params["state_dir"]),
         prune_vlans=params["prune_vlans"],
     )

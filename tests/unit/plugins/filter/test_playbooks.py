@@ -207,18 +207,6 @@ def test_base_images_are_listed_once_and_only_with_a_checksum() -> None:
     ]
 
 
-def test_units_are_restarted_when_what_they_made_has_gone() -> None:
-    looks = {
-        "results": [
-            {"item": {"unit": "gateway", "shows": "10.60.7.1"}, "stdout": "inet 10.60.7.1/24"},
-            {"item": {"unit": "gateway", "shows": "10.60.7.2"}, "stdout": ""},
-            {"item": {"unit": "nat", "shows": "masquerade"}, "stdout": "masquerade"},
-            {"item": {"unit": "dhcp", "shows": "x"}},
-        ]
-    }
-    assert playbooks.units_to_restart(looks) == ["dhcp", "gateway"]
-
-
 DISPLAY = {
     "slice": "web",
     "name": "vm1",

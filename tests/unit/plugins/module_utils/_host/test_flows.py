@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import flows, ovs
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.flows import OFCTL, SHARED, Flow, Management
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.flows import OFCTL, SHARED, Flow
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.management import Management, mac_of
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import SliceOrder, read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.ovsdb import Port, Switch
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
@@ -252,7 +253,7 @@ def test_plan_touches_the_owners_alone_and_replaces_in_place(tmp_path):
 
 
 def test_infrastructures_macs_follow_from_the_addresses():
-    assert (flows.mac_of("10.60.7.1"), flows.mac_of("10.60.7.2")) == (GATEWAY_MAC, DHCP_MAC)
+    assert (mac_of("10.60.7.1"), mac_of("10.60.7.2")) == (GATEWAY_MAC, DHCP_MAC)
 
 
 def test_orders_with_false_addresses_are_refused():

@@ -337,7 +337,7 @@ def test_the_host_is_asked_what_it_has(tmp_path):
     runner = FakeRunner()
     runner.tell("systemctl", "show", stdout=f"Id={DHCP}\nActiveState=active\n\nId={NAMES}\nActiveState=inactive\n")
     runner.tell("nft", rc=1)
-    runner.tell(services_state.GATEWAY_LOOK, rc=1, stdout="3c3\n< gw400 forwarding 1\n---\n> gw400 forwarding 0\n")
+    runner.tell(services_state.GATEWAY_LOOK, rc=1, stdout="2c2\n< gw400 10.60.7.1/24\n---\n> gw400 10.60.7.9/24\n")
     runner.tell("nsenter", "--net=/run/netns/slices-dhcp", stdout=nft("map", "slices", [["10.60.7.101", 5300]]))
     runner.tell("nsenter", "--net=/run/netns/slice-1000", stdout=nft("set", "nat", ["net_101"]))
     runner.tell("ip", "-json", "address", stdout=json.dumps([address("nat_1000", "169.254.64.0/31")]))
@@ -348,7 +348,7 @@ def test_the_host_is_asked_what_it_has(tmp_path):
     assert have.texts == {f"{tmp_path}/names/1000.hosts": "10.60.7.101 vm1\n"}
     assert (have.folders, have.active, have.enabled) == ({1000}, {DHCP}, {NAMES})
     assert (have.rules, have.clients, have.guard) == (False, {"10.60.7.101": 5300}, False)
-    assert have.gateway == ("< gw400 forwarding 1", "> gw400 forwarding 0")
+    assert have.gateway == ("< gw400 10.60.7.1/24", "> gw400 10.60.7.9/24")
     assert have.devices["nat_1000"].addresses == {"169.254.64.0/31"}
     assert have.namespaces[1000] == Namespace(
         {"net_101": Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24"}), is_up=True)}, frozenset({"net_101"})

@@ -1,0 +1,13 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""MTUs: the largest packet that passes, in bytes, without the Ethernet header and VLAN tags."""
+
+from __future__ import annotations
+
+DEFAULT_MTU = 1500
+LEAST_MTU = 68
+"""The least that IPv4 allows."""
+MOST_MTU = 65521
+"""The most that a tap can have."""
+MOST_TRUNK_MTU = 65535
+"""The most that any Ethernet device can have."""
