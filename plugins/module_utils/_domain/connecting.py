@@ -8,6 +8,7 @@ What stays keeps its VLAN, and what goes lets go of it first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..models import VM, Interface, Link, Network, Slice
@@ -20,33 +21,24 @@ from .wiring import Wiring
 from .wording import some
 
 
+@dataclass
 class Connecter:
-    """Connects the VMs of C(one), a slice that becomes what C(want) is; C(reasons) collects what cannot be.
+    """Connects the VMs of C(slice), which becomes what C(want) is; C(reasons) collects what cannot be.
 
-    Args:
-        want: the topology.
-        one: the slice with the VMs that it has from now on.
+    Attributes:
+        slice: with the VMs that it has from now on.
         live: those of its VMs that do not go, by their names.
         allocator: gives further pools.
         infrastructure: subnets which no network with a way out may overlap.
     """
 
-    def __init__(
-        self,
-        want: WantedSlice,
-        one: Slice,
-        live: Mapping[str, VM],
-        *,
-        allocator: Allocator,
-        infrastructure: Sequence[str],
-    ) -> None:
-        self.want = want
-        self.slice = one
-        self.live = live
-        self.allocator = allocator
-        self.infrastructure = infrastructure
-        self.reasons: list[str] = []
-        self._is_short = False
+    want: WantedSlice
+    slice: Slice
+    live: Mapping[str, VM]
+    allocator: Allocator
+    infrastructure: Sequence[str]
+    reasons: list[str] = field(default_factory=list)
+    _is_short: bool = field(default=False, init=False)
 
     def connect(self, wiring: Wiring) -> None:
         """Make the links, networks and reservations of the slice what is wanted."""

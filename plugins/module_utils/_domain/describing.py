@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
+from ..bounds import DEFAULT_MTU
 from ..cluster import slice_label
 from ..models import VM, Interface, Link, Network, Slice
-from ..mtu import DEFAULT_MTU
 from . import displays
 from .allocation import pool_text
 from .limits import stored

@@ -8,7 +8,7 @@ A VM that stays keeps everything it holds; one that goes becomes C(deleting) whe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..cluster import Cluster
@@ -23,26 +23,17 @@ from .wiring import Wiring
 from .wording import some
 
 
+@dataclass
 class Equipper:
-    """Equips the VMs of C(one), a slice that becomes what C(want) is; C(reasons) collects what cannot be."""
+    """Equips the VMs of C(slice), which becomes what C(want) is; C(reasons) collects what cannot be."""
 
-    def __init__(
-        self,
-        cluster: Cluster,
-        want: WantedSlice,
-        one: Slice,
-        *,
-        allocator: Allocator,
-        placement: Placement,
-        state_dir: str,
-    ) -> None:
-        self.cluster = cluster
-        self.want = want
-        self.slice = one
-        self.allocator = allocator
-        self.placement = placement
-        self.state_dir = state_dir
-        self.reasons: list[str] = []
+    cluster: Cluster
+    want: WantedSlice
+    slice: Slice
+    allocator: Allocator
+    placement: Placement
+    state_dir: str
+    reasons: list[str] = field(default_factory=list)
 
     def equip(self, wiring: Wiring) -> dict[str, VM]:
         """Keep, change and add VMs in the order asked for; those that go stay at the end while hosts know them.

@@ -12,12 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..bounds import DEFAULT_MTU, LEAST_MTU, MOST_KBPS, MOST_MS, MOST_MTU
 from ..cluster import NETWORK_NODE_TRUNK_MTU, Cluster, Worker, slice_label
 from ..models import Interface, Link, Network, Slice
-from ..mtu import DEFAULT_MTU, LEAST_MTU, MOST_MTU
 
-MOST_KBPS = 100_000_000
-MOST_MS = 60_000
 NETEM = ("delay_ms", "jitter_ms", "loss_percent")
 FIELDS = ("up", "tx_kbps", "rx_kbps", *NETEM)
 SEGMENT_FIELDS = ("mtu", "qinq", "forward_bpdu")

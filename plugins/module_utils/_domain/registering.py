@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..bounds import LEAST_MTU, MOST_TRUNK_MTU
 from ..cluster import ADMIN, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, Worker, slice_label
 from ..errors import Refused
 from ..models import User
-from ..mtu import LEAST_MTU, MOST_TRUNK_MTU
 from . import passwords
 from .passwords import DIGEST
 

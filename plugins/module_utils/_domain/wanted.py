@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..bounds import DEFAULT_MTU
 from ..cluster import slice_label
 from ..models import Network, Slice
-from ..mtu import DEFAULT_MTU
 from ..vlans import POOL_COUNT
 from . import topologies
 from .limits import Limits

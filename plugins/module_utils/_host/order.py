@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..bounds import DEFAULT_MTU, LEAST_MTU, MOST_KBPS, MOST_MS, MOST_MTU
 from ..errors import Refused
-from ..mtu import DEFAULT_MTU, LEAST_MTU, MOST_MTU
 from ..vlans import MANAGEMENT_VLAN
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,71}")  # a label of 63 characters and _img.qcow2
@@ -238,11 +238,11 @@ def _setting_faults(nic: Interface) -> Iterable[str]:
     if not LEAST_MTU <= nic.mtu <= MOST_MTU:
         yield f"MTU {nic.mtu} of {nic.name} is not between {LEAST_MTU} and {MOST_MTU}"
     for what, kbps in (("tx_kbps", nic.tx_kbps), ("rx_kbps", nic.rx_kbps)):
-        if kbps is not None and not 1 <= kbps <= 100_000_000:
-            yield f"{what} {kbps} of {nic.name} is not between 1 and 100000000"
+        if kbps is not None and not 1 <= kbps <= MOST_KBPS:
+            yield f"{what} {kbps} of {nic.name} is not between 1 and {MOST_KBPS}"
     for what, value, most in (
-        ("delay_ms", nic.delay_ms, 60_000),
-        ("jitter_ms", nic.jitter_ms, 60_000),
+        ("delay_ms", nic.delay_ms, MOST_MS),
+        ("jitter_ms", nic.jitter_ms, MOST_MS),
         ("loss_percent", nic.loss_percent, 100),
     ):
         if value is not None and not 0 <= value <= most:

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..bounds import DEFAULT_MTU
 from ..errors import Refused
-from ..mtu import DEFAULT_MTU
 from .accounts import Accounts
 from .order import VM, Interface, folder_of
 from .sockets import qmp_socket, serial_socket, vnc_socket

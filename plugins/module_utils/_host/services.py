@@ -14,8 +14,8 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..bounds import DEFAULT_MTU, LEAST_MTU, MOST_MTU
 from ..errors import Refused
-from ..mtu import DEFAULT_MTU, LEAST_MTU, MOST_MTU
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT, pool_number
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..mtu import DEFAULT_MTU
+from ..bounds import DEFAULT_MTU
 from .services import Network, Reservation, Services
 
 SETTINGS_DIR = "/etc/cloudrepo"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..mtu import DEFAULT_MTU
+from ..bounds import DEFAULT_MTU
 from . import files, ovsdb, systemd
 from .ovsdb import Switch
 from .runner import Runner

@@ -8,8 +8,8 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from ..bounds import DEFAULT_MTU
 from ..errors import SlicesError
-from ..mtu import DEFAULT_MTU
 from .accounts import Accounts
 from .files import read_text
 from .order import SliceOrder, all_vms, slice_ids

@@ -13,10 +13,10 @@ from .._domain import describing, displays, finding, releasing, settling
 from .._domain.allocation import ManagementNetwork
 from .._domain.placement import POLICIES
 from .._domain.wanted import WantedSlice, added_to, read_slice, wanted_from
+from ..bounds import DEFAULT_MTU
 from ..cluster import Cluster
 from ..errors import for_all
 from ..models import Slice
-from ..mtu import DEFAULT_MTU
 from .edge import Outcome
 from .orders import STATE_DIR, choose, described, hand_out, key_lines, work_orders
 

@@ -1,6 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""MTUs: the largest packet that passes, in bytes, without the Ethernet header and VLAN tags."""
+"""What is usual and what is possible for interfaces, links and networks: tenants are told, and hosts check again.
+
+An MTU is the largest packet that passes, in bytes, without the Ethernet header and VLAN tags.
+"""
 
 from __future__ import annotations
 
@@ -11,3 +14,7 @@ MOST_MTU = 65521
 """The most that a tap can have."""
 MOST_TRUNK_MTU = 65535
 """The most that any Ethernet device can have."""
+MOST_KBPS = 100_000_000
+"""Of a limit on what an interface sends or receives."""
+MOST_MS = 60_000
+"""Of a delay, and of its jitter."""
