@@ -132,7 +132,7 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     if not have.rules:
         drift.append(Drift("packet rules of VMs", "not as loaded", "whole"))
         units[NAT_UNIT] = "reload-or-restart"
-    if have.clients is None and any(one.reservations for one in orders):
+    if have.clients is None:
         drift.append(Drift(f"namespace {DHCP_NAMESPACE}", "without its rules", "whole"))
         units[GATEWAY_UNIT] = "restart"
     if have.gateway:

@@ -104,14 +104,14 @@ def observe(
     netns_dir: str = NETNS_DIR,
     nat_rules: str = NAT_RULES,
 ) -> State:
-    """What there is of the order's slices. Switch and namespaces are looked at where a slice has or wants networks.
+    """What there is of the order's slices and, be there none, of what they share.
+
+    Switch and namespaces are looked at where a slice has or wants networks.
 
     Raises:
         CommandFailed: systemd or Open vSwitch does not answer.
     """
     orders = tuple(orders)
-    if not orders:
-        return State()
     texts = {path: files.read_text(path) for one in orders for path in kinds(one.slice_id, folders)}
     with_folder = frozenset(one.slice_id for one in orders if os.path.isdir(folders.network(one.slice_id)))
     with_namespace = {one.slice_id for one in orders if os.path.exists(f"{netns_dir}/{one.namespace}")}

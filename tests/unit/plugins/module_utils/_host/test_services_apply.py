@@ -364,7 +364,20 @@ def test_a_slice_that_has_no_network_costs_four_questions(tmp_path):
     runner = bare_host()
     have = look(tmp_path, runner, order(reservations=(VM1,)))
     assert (len(runner.argvs), have.clients, have.texts, have.gateway) == (4, None, {}, ())
-    assert look(tmp_path, FakeRunner(), ()) == State()
+
+
+def test_what_slices_share_is_mended_where_none_is_listed(tmp_path):
+    runner = FakeRunner().tell("systemctl", "show", stdout=f"Id={DHCP}\nActiveState=active\n").tell("nft", rc=1)
+    runner.tell(services_state.GATEWAY_LOOK, rc=1, stdout="2d1\n< gw400 10.60.7.1/24\n")
+    runner.tell("nsenter", stdout=nft("map", "slices", [["10.60.7.101", 5300]]))
+    todo = plan((), look(tmp_path, runner, ()))
+    assert todo.units == {NAT: "reload-or-restart", GATEWAY: "restart", DHCP: "reload"}
+    assert todo.before == [
+        f"{DHCP}: without its rules",
+        "packet rules of VMs: not as loaded",
+        "gateway of VLAN 400: nothing",
+    ]
+    assert not plan((), State(clients={"10.60.7.101": 5300})).changed
 
 
 def test_packet_rules_are_compared_with_what_was_loaded(tmp_path):
