@@ -1,0 +1,48 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a worker would tell tc of an interface, for a kernel that somebody else asks and tells.
+
+usage: tell_tc.py DEVICE SETTINGS <SHOWN
+
+SETTINGS are those of an interface in a work order, as JSON; SHOWN is what C(tc -json qdisc show) said. It prints lines
+for C(tc -batch), and none where all is as it shall be.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import limits
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import VM, Interface, SliceOrder
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Result
+
+
+class Elsewhere:
+    """A host that is asked and told by somebody else: it answers with what was shown, and prints what it is told."""
+
+    def __init__(self, shown: str) -> None:
+        self._shown = shown
+
+    def run(self, argv: Sequence[str], *, stdin: str | None = None, check: bool = True) -> Result:
+        """See C(Runner)."""
+        del argv, check
+        print(stdin or "", end="")
+        return Result(0, self._shown, "")
+
+
+def main(device: str, settings: str) -> None:
+    """Print what makes the device as the settings say."""
+    nic = Interface("eth1", device, "", None, None, **json.loads(settings))
+    orders = (SliceOrder(1000, (VM(1001, "a", 1000, 1, 80, 1, "", "", 5901, (nic,)),)),)
+    runner = Elsewhere(sys.stdin.read())
+    have = limits.observe(orders, runner, bridge="", folder="")
+    todo = replace(limits.plan(orders, have, numbers={}, spoken=(), fresh=()), files={})
+    limits.prepare(todo, runner, bridge="", folder="")
+    limits.finish(todo, runner, bridge="")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
