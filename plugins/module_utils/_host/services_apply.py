@@ -67,9 +67,11 @@ class ServicesPlan:
         units: by unit what systemd is asked for: C(reload), C(restart), or C(stop) for what goes. Of the host's packet
             rules C(reload-or-restart), for their unit need not run.
         enable: units that shall come back after a reboot.
+        hang_on_gateway: units that start anew with the gateway's, of those that run or shall.
         clients: by VM's address the port of the name server that it asked, and of the one that it shall ask.
         moved: addresses that are no longer or from now on a VM's, and those of ways out that go.
         gone: slices whose namespace and folder go.
+        slice_ids: the order's.
     """
 
     files: tuple[FileChange, ...] = ()
@@ -77,9 +79,11 @@ class ServicesPlan:
     ports: PortPlan = field(default_factory=PortPlan)
     units: Mapping[str, str] | None = None
     enable: tuple[str, ...] = ()
+    hang_on_gateway: tuple[str, ...] = ()
     clients: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
     moved: tuple[str, ...] = ()
     gone: tuple[Services, ...] = ()
+    slice_ids: tuple[int, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -119,13 +123,16 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     for one in orders:
         changed = [change for change in changes if change.slice_id == one.slice_id]
         unit = names_unit(one.slice_id)
+        if one.slice_id in have.pending:
+            drift.append(Drift(f"servers of slice {one.slice_id}", "not told what a run that ended wrote", "told"))
         verb = _verb([change for change in changed if change.path.startswith(folders.names(one.slice_id, ""))])
+        verb = "restart" if one.slice_id in have.pending else verb
         units.update(_unit(unit, bool(one.reservations), verb, have, drift))
         unit = network_unit(one.slice_id)
         astray = list(_astray(one, have, folders))
         drift += astray
         is_new = [change for change in changed if change.path.startswith(folders.network(one.slice_id) + "/")]
-        verb = "restart" if astray or is_new or _concerns(ports, one) else None
+        verb = "restart" if astray or is_new or _concerns(ports, one) or one.slice_id in have.pending else None
         units.update(_unit(unit, bool(one.networks), verb, have, drift))
         wanted_units += [names_unit(one.slice_id)] * bool(one.reservations) + [unit] * bool(one.networks)
     units.update(_dhcp(orders, changes, have, drift))
@@ -154,9 +161,11 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
         ports=ports,
         units=units,
         enable=tuple(enable),
+        hang_on_gateway=(DHCP_UNIT, *(names_unit(one.slice_id) for one in orders if one.reservations)),
         clients=clients,
         moved=(*_moved(changes), *(one.nat_link(folders.links)[1].split("/")[0] for one in gone)),
         gone=gone,
+        slice_ids=tuple(one.slice_id for one in orders),
     )
 
 
@@ -166,6 +175,11 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
     Raises:
         SlicesError: a unit did not start; its last words are in the message.
     """
+    pending = [folders.pending(slice_id) for slice_id in todo.slice_ids]
+    for path in pending if todo.changed else ():
+        # A run may end anywhere, and the next one finds files as they shall be and servers that were not told.
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        files.write_text(path, "", mode=0o600)
     stopped = todo.asked_for("stop")
     if stopped:
         # It reads its files anew by this, and so forgets the units. One that failed it would remember.
@@ -186,6 +200,9 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
     _ask("restart", [unit for unit in restarting if unit == GATEWAY_UNIT], runner)
     _ask("reload", todo.asked_for("reload"), runner)
     _ask("restart", [unit for unit in restarting if unit != GATEWAY_UNIT], runner)
+    if GATEWAY_UNIT in restarting:
+        # They follow by themselves, and nobody waits for them; who looks next would find them stopped.
+        _ask("start", list(todo.hang_on_gateway), runner)
     if todo.clients:
         # The gateway's unit has emptied the map.
         gone = {} if GATEWAY_UNIT in restarting else {address: old for address, (old, _new) in todo.clients.items()}
@@ -197,6 +214,8 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
             if port
         ]
         runner.run(in_namespace(DHCP_NAMESPACE, "nft", "--file", "-"), stdin="".join(elements))
+    for path in pending:
+        files.remove(path)
 
 
 def _file_changes(one: Services, have: State, folders: Folders) -> Iterator[FileChange]:
@@ -271,6 +290,7 @@ def _dhcp(orders: Iterable[Services], changes: Iterable[FileChange], have: State
     the lease that it gave, and only a restart forgets that.
     """
     reserved = [change for change in changes if change.kind == "reservation"]
+    pending = any(one.slice_id in have.pending for one in orders)
     if DHCP_UNIT not in have.active:
         if not any(one.reservations for one in orders):
             return {}
@@ -278,9 +298,10 @@ def _dhcp(orders: Iterable[Services], changes: Iterable[FileChange], have: State
         return {DHCP_UNIT: "restart"}
     if not have.guard:
         drift.append(Drift(DHCP_UNIT, "without its rules", "guarded"))
-    if not reserved and have.guard:
+    if not reserved and have.guard and not pending:
         return {}
-    return {DHCP_UNIT: "reload" if all(change.adds_only for change in reserved) else "restart"}
+    forgets = pending or not all(change.adds_only for change in reserved)
+    return {DHCP_UNIT: "restart" if forgets else "reload"}
 
 
 def _strangers(orders: Iterable[Services], have: State) -> dict[str, tuple[int | None, int | None]]:
@@ -296,7 +317,7 @@ def _strangers(orders: Iterable[Services], have: State) -> dict[str, tuple[int |
 
 def _of(differing: Iterable[str], side: str) -> str:
     """What C(diff) tells of one side."""
-    return ", ".join(line[2:] for line in differing if line[0] == side) or "nothing"
+    return ", ".join(line[2:].strip() for line in differing if line[0] == side) or "nothing"
 
 
 def _astray(one: Services, have: State, folders: Folders) -> Iterator[Drift]:
@@ -323,10 +344,9 @@ def _astray(one: Services, have: State, folders: Folders) -> Iterator[Drift]:
         for device, address in zip(ends, one.nat_link(folders.links)):
             if device is None or not device.is_up or address not in device.addresses:
                 yield Drift(f"way out of {one.namespace}", "not whole", address)
-    nat = frozenset(network.port for network in one.networks if network.nat)
-    if namespace.nat != nat:
-        told = "no rules" if namespace.nat is None else " ".join(sorted(namespace.nat)) or "none"
-        yield Drift(f"ports of {one.namespace} that are let out", told, " ".join(sorted(nat)) or "none")
+    if namespace.astray:
+        what = f"rules, routes and forwarding of {one.namespace}"
+        yield Drift(what, *(_of(namespace.astray, side) for side in "><"))
 
 
 def _concerns(ports: PortPlan, one: Services) -> bool:

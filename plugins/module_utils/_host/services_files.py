@@ -48,6 +48,10 @@ class Folders:
         """Of the slice's name server on VLAN 400: C(conf), C(hosts), or C(nft) for who asks it."""
         return f"{self.state_dir}/names/{slice_id}.{kind}"
 
+    def pending(self, slice_id: int) -> str:
+        """There while a run changes the slice's files and has not told its servers yet."""
+        return self.names(slice_id, "pending")
+
 
 def kinds(slice_id: int, folders: Folders) -> dict[str, str]:
     """By path what each file that a slice may have says, as a person calls it."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,8 @@ DHCP_NAMESPACE = "slices-dhcp"
 NETNS_DIR = "/run/netns"
 # Tells how the gateway differs from how its unit made it.
 GATEWAY_LOOK = "/usr/local/lib/cloudrepo/gateway-look"
+# The same of what a slice's unit made in its namespace.
+NETWORK_LOOK = "/usr/local/lib/cloudrepo/network-look"
 
 
 def names_unit(slice_id: int) -> str:
@@ -56,11 +58,12 @@ class Namespace:
 
     Attributes:
         devices: by name.
-        nat: the ports that its rules let out; nothing where the rules are gone.
+        astray: how its rules, routes and forwarding differ from how they were made, as C(diff) tells; nothing where
+            they do not.
     """
 
     devices: Mapping[str, Device] = field(default_factory=dict)
-    nat: frozenset[str] | None = None
+    astray: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class State:
     Attributes:
         texts: the files that are there, by path.
         folders: slices that have a folder for their networks.
+        pending: slices of which a run ended before it had told all their servers what it wrote.
         active: the units that run.
         enabled: the units that come back after a reboot.
         rules: whether the host's packet rules of VMs are those that were loaded.
@@ -83,6 +87,7 @@ class State:
 
     texts: Mapping[str, str] = field(default_factory=dict)
     folders: frozenset[int] = frozenset()
+    pending: frozenset[int] = frozenset()
     active: frozenset[str] = frozenset()
     enabled: frozenset[str] = frozenset()
     rules: bool = True
@@ -123,17 +128,20 @@ def observe(
     return State(
         texts={path: text for path, text in texts.items() if text is not None},
         folders=with_folder,
+        pending=frozenset(one.slice_id for one in orders if os.path.exists(folders.pending(one.slice_id))),
         active=frozenset(block["Id"] for block in blocks if block.get("ActiveState") == "active"),
         enabled=frozenset(unit for unit in units if unit in enabled),
         rules=_are_loaded(nat_rules, runner),
         clients=clients,
         guard=guard,
-        gateway=_gateway(runner),
+        gateway=_look([GATEWAY_LOOK], runner),
         reserved=_reserved(folders, {one.slice_id for one in orders}),
         switch=ovsdb.observe(runner) if has_networks else Switch(),
         devices=_devices(["ip"], runner) if has_networks else {},
         namespaces={
-            one.slice_id: Namespace(_devices(["ip", "-n", one.namespace], runner), _nat(one.namespace, runner))
+            one.slice_id: Namespace(
+                _devices(["ip", "-n", one.namespace], runner), _look([NETWORK_LOOK, str(one.slice_id)], runner)
+            )
             for one in orders
             if one.slice_id in with_namespace
         },
@@ -168,9 +176,9 @@ def _are_loaded(noted: str, runner: Runner) -> bool:
     return done.rc == 0 and files.read_text(noted) in (None, done.stdout)
 
 
-def _gateway(runner: Runner) -> tuple[str, ...]:
-    done = runner.run([GATEWAY_LOOK], check=False)
-    # One from before the role had this command is not compared.
+def _look(command: list[str], runner: Runner) -> tuple[str, ...]:
+    done = runner.run(command, check=False)
+    # What was made before the role had this command is not compared.
     return tuple(line for line in done.stdout.splitlines() if line[0] in "<>") if done.rc == 1 else ()
 
 
@@ -186,22 +194,11 @@ def _reserved(folders: Folders, known: set[int]) -> dict[str, int]:
 
 def _dhcp_rules(runner: Runner) -> tuple[dict[str, int] | None, bool]:
     """Who asks which name server, and whether the DHCP server is guarded."""
-    found = _listed(DHCP_NAMESPACE, ("ruleset",), runner)
-    clients = _elements(found, "map", "slices")
-    guard = _elements(found, "set", "clients")
-    return None if clients is None else dict(clients), guard is not None
-
-
-def _nat(namespace: str, runner: Runner) -> frozenset[str] | None:
-    listed = _elements(_listed(namespace, ("set", "ip", "cloudrepo", "nat"), runner), "set", "nat")
-    return None if listed is None else frozenset(listed)
-
-
-def _listed(namespace: str, what: Sequence[str], runner: Runner) -> list[dict[str, Any]]:
-    """What C(nft list) says of a namespace's rules; nothing where what is asked for is not there."""
-    done = runner.run(in_namespace(namespace, "nft", "--json", "list", *what), check=False)
+    done = runner.run(in_namespace(DHCP_NAMESPACE, "nft", "--json", "list", "ruleset"), check=False)
     found: list[dict[str, Any]] = json.loads(done.stdout)["nftables"] if done.rc == 0 else []
-    return found
+    clients = _elements(found, "map", "slices")
+    guarding = [item["rule"] for item in found if "rule" in item and item["rule"]["table"] == "cloudrepo_dhcp"]
+    return None if clients is None else dict(clients), bool(guarding)
 
 
 def _elements(found: Iterable[Mapping[str, Any]], kind: str, name: str) -> list[Any] | None:

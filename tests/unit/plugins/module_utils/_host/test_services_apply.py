@@ -49,8 +49,7 @@ def as_wanted(orders: Iterable[Services], folders: Folders = FOLDERS) -> State:
                     "net_101": Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24"}), is_up=True),
                     "net_102": Device("02:01:00:00:00:66", frozenset({"10.0.0.1/30"}), is_up=True, mtu=9000),
                     "nat": Device("", frozenset({"169.254.64.1/31"}), is_up=True),
-                },
-                frozenset({"net_101"}),
+                }
             )
         },
     )
@@ -105,14 +104,13 @@ def test_a_slice_that_goes_takes_all_of_its_own_with_it():
         ({"namespaces": {}}, {NETWORK: "restart"}, ["namespace slice-1000: missing"]),
         ({"devices": {}}, {NETWORK: "restart"}, ["way out of slice-1000: not whole"]),
         (
-            {"namespaces": {1000: replace(as_wanted(FULL).namespaces[1000], nat=None)}},
+            {
+                "namespaces": {
+                    1000: replace(as_wanted(FULL).namespaces[1000], astray=("< \t\tpolicy drop", "> \t\tpolicy accept"))
+                }
+            },
             {NETWORK: "restart"},
-            ["ports of slice-1000 that are let out: no rules"],
-        ),
-        (
-            {"namespaces": {1000: replace(as_wanted(FULL).namespaces[1000], nat=frozenset({"net_101", "net_102"}))}},
-            {NETWORK: "restart"},
-            ["ports of slice-1000 that are let out: net_101 net_102"],
+            ["rules, routes and forwarding of slice-1000: policy accept"],
         ),
         ({"rules": False}, {NAT: "reload-or-restart"}, ["packet rules of VMs: not as loaded"]),
         (
@@ -296,6 +294,44 @@ def test_rules_come_before_the_gateway_and_it_starts_anew_before_what_is_in_its_
     assert [argv[-1] for argv in runner.argvs] == [NAT, GATEWAY, NAMES]
 
 
+def test_what_hangs_on_the_gateway_is_waited_for():
+    runner = FakeRunner().tell("systemctl").tell("nsenter")
+    todo = plan(FULL, replace(as_wanted(FULL), gateway=("< gw400 10.60.7.1/24",)))
+    services_apply.apply(replace(todo, slice_ids=()), FOLDERS, runner)
+    assert runner.argvs == [["systemctl", "restart", "--", GATEWAY], ["systemctl", "start", "--", DHCP, NAMES]]
+
+
+@pytest.mark.parametrize("ends_at", ["ovs-vsctl", "conntrack", "reload", "restart"])
+def test_servers_are_told_of_what_a_run_wrote_that_ended(tmp_path, ends_at):
+    folders = Folders(str(tmp_path), LINKS)
+    have = State(active=frozenset({DHCP}), clients={})
+
+    def run(**failing: Any) -> None:
+        runner = FakeRunner()
+        for program in ("systemctl", "ovs-vsctl", "ip", "nsenter", "conntrack", "journalctl"):
+            runner.tell(program, **(failing if program == ends_at else {}))
+        runner.tell("systemctl", "show")
+        if ends_at in ("reload", "restart"):
+            runner.tell("systemctl", ends_at, **failing)
+        services_apply.apply(services_apply.plan(FULL, have, folders, bridge="br-int"), folders, runner)
+
+    with pytest.raises(SlicesError):
+        run(rc=1)
+    assert Path(folders.pending(1000)).exists()
+    written = replace(as_wanted(FULL), texts=texts(FULL[0], folders), pending=frozenset({1000}))
+    todo = services_apply.plan(FULL, written, folders, bridge="br-int")
+    assert (todo.units, todo.before) == (
+        {NAMES: "restart", NETWORK: "restart", DHCP: "restart"},
+        ["servers of slice 1000: not told what a run that ended wrote"],
+    )
+    run()
+    assert not Path(folders.pending(1000)).exists()
+    gone = services_apply.plan(
+        NOTHING, State(active=frozenset({DHCP}), clients={}, pending=frozenset({1000})), folders, bridge="br-int"
+    )
+    assert gone.units == {DHCP: "restart"}
+
+
 def test_a_unit_that_does_not_start_has_its_last_words_told():
     runner = FakeRunner().tell("systemctl", "restart", rc=1, stderr="Job failed.")
     runner.tell("systemctl", "show", stdout=f"Id={NAMES}\nActiveState=active\n\nId={NETWORK}\nActiveState=failed\n")
@@ -313,8 +349,11 @@ def address(name: str, *addresses: str, mac: str = "02:01:00:00:00:65") -> dict[
     return {"ifname": name, "address": mac, "flags": ["UP"], "mtu": 1500, "addr_info": [*listed, {"family": "inet6"}]}
 
 
-def nft(kind: str, name: str, elements: list[Any]) -> str:
-    return json.dumps({"nftables": [{"metainfo": {}}, {kind: {"name": name, "elem": elements}}]})
+CLIENTS = {"name": "slices", "elem": [["10.60.7.101", 5300]]}
+
+
+def nft(*items: dict[str, Any]) -> str:
+    return json.dumps({"nftables": [{"metainfo": {}}, *items]})
 
 
 def look(tmp_path: Path, runner: FakeRunner, orders: tuple[Services, ...] = FULL) -> State:
@@ -332,26 +371,28 @@ def test_the_host_is_asked_what_it_has(tmp_path):
     for folder in ("names", "netns", "units/multi-user.target.wants", "networks/1000"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "names/1000.hosts").write_text("10.60.7.101 vm1\n")
+    (tmp_path / "names/1000.pending").touch()
     (tmp_path / "netns/slice-1000").touch()
     (tmp_path / "units/multi-user.target.wants" / NAMES).touch()
     runner = FakeRunner()
     runner.tell("systemctl", "show", stdout=f"Id={DHCP}\nActiveState=active\n\nId={NAMES}\nActiveState=inactive\n")
     runner.tell("nft", rc=1)
     runner.tell(services_state.GATEWAY_LOOK, rc=1, stdout="2c2\n< gw400 10.60.7.1/24\n---\n> gw400 10.60.7.9/24\n")
-    runner.tell("nsenter", "--net=/run/netns/slices-dhcp", stdout=nft("map", "slices", [["10.60.7.101", 5300]]))
-    runner.tell("nsenter", "--net=/run/netns/slice-1000", stdout=nft("set", "nat", ["net_101"]))
+    runner.tell("nsenter", "--net=/run/netns/slices-dhcp", stdout=nft({"map": CLIENTS}))
+    runner.tell(services_state.NETWORK_LOOK, "1000", rc=1, stdout="1d0\n< default via 169.254.64.0 dev nat\n")
     runner.tell("ip", "-json", "address", stdout=json.dumps([address("nat_1000", "169.254.64.0/31")]))
     runner.tell("ip", "-json", "-n", stdout=json.dumps([address("net_101", "192.168.101.1/24"), {}]))
     empty = json.dumps({"headings": ["_uuid", "name", "ports", "datapath_type", "fail_mode"], "data": []})
     runner.tell(*VSCTL, stdout="\n".join([empty] * 4))
     have = look(tmp_path, runner)
     assert have.texts == {f"{tmp_path}/names/1000.hosts": "10.60.7.101 vm1\n"}
-    assert (have.folders, have.active, have.enabled) == ({1000}, {DHCP}, {NAMES})
+    assert (have.folders, have.pending, have.active, have.enabled) == ({1000}, {1000}, {DHCP}, {NAMES})
     assert (have.rules, have.clients, have.guard) == (False, {"10.60.7.101": 5300}, False)
     assert have.gateway == ("< gw400 10.60.7.1/24", "> gw400 10.60.7.9/24")
     assert have.devices["nat_1000"].addresses == {"169.254.64.0/31"}
     assert have.namespaces[1000] == Namespace(
-        {"net_101": Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24"}), is_up=True)}, frozenset({"net_101"})
+        {"net_101": Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24"}), is_up=True)},
+        ("< default via 169.254.64.0 dev nat",),
     )
 
 
@@ -369,7 +410,8 @@ def test_a_slice_that_has_no_network_costs_four_questions(tmp_path):
 def test_what_slices_share_is_mended_where_none_is_listed(tmp_path):
     runner = FakeRunner().tell("systemctl", "show", stdout=f"Id={DHCP}\nActiveState=active\n").tell("nft", rc=1)
     runner.tell(services_state.GATEWAY_LOOK, rc=1, stdout="2d1\n< gw400 10.60.7.1/24\n")
-    runner.tell("nsenter", stdout=nft("map", "slices", [["10.60.7.101", 5300]]))
+    # The table and its set are there, and what looks into it is not.
+    runner.tell("nsenter", stdout=nft({"map": CLIENTS}, {"set": {"table": "cloudrepo_dhcp", "name": "clients"}}))
     todo = plan((), look(tmp_path, runner, ()))
     assert todo.units == {NAT: "reload-or-restart", GATEWAY: "restart", DHCP: "reload"}
     assert todo.before == [
@@ -383,7 +425,7 @@ def test_what_slices_share_is_mended_where_none_is_listed(tmp_path):
 def test_packet_rules_are_compared_with_what_was_loaded(tmp_path):
     listed = "table ip cloudrepo {\n}\n"
     runner = FakeRunner().tell("systemctl", "show").tell("nft", stdout=listed)
-    runner.tell(services_state.GATEWAY_LOOK).tell("nsenter", stdout=nft("set", "clients", []))
+    runner.tell(services_state.GATEWAY_LOOK).tell("nsenter", stdout=nft({"rule": {"table": "cloudrepo_dhcp"}}))
     have = look(tmp_path, runner, NOTHING)
     assert (have.rules, have.guard) == (True, True)
     for noted, whole in ((listed, True), ("table ip cloudrepo {\n chain forward {\n }\n}\n", False)):
