@@ -14,8 +14,9 @@ description:
   - A capture ends by itself after O(seconds) or at O(mib), whichever comes first. It is a transient unit
     C(slices-capture-SLICE-VM-INTERFACE.service) without privileges, in the cgroup of the VM's slice. It goes with the
     slice, and its file, which lies in the VM's folder, with the VM.
+  - A file that nobody fetched is removed by the worker itself (C(slices-logs)) an hour after the capture has ended.
   - The playbook C(cloudrepo.slices.capture) finds the worker, checks that the acting user may see the slice, and
-    fetches the file. This module asks nobody.
+    fetches the file, or with C(-e capture_stop=true) ends a capture and removes its file. This module asks nobody.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:

@@ -276,10 +276,17 @@ def read(path: str) -> Content:
 
 
 def trim(path: str) -> Content:
-    """Cut the packet off that the bound in size broke in the middle, and return what is in the file."""
-    content = read(path)
-    if content.size != os.path.getsize(path):
-        os.truncate(path, content.size)
+    """Cut the packet off that the bound in size broke in the middle, and return what is in the file.
+
+    Raises:
+        SlicesError: it is not a capture, or was removed since it was planned to be stopped.
+    """
+    try:
+        content = read(path)
+        if content.size != os.path.getsize(path):
+            os.truncate(path, content.size)
+    except FileNotFoundError:
+        raise SlicesError(f"{path} is gone: somebody else removed the capture, or its VM") from None
     return content
 
 

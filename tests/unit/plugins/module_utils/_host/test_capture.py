@@ -188,3 +188,8 @@ def test_what_is_no_capture_is_not_touched(tmp_path, content):
     with pytest.raises(SlicesError, match="is not a capture of tcpdump's"):
         capture.trim(str(path))
     assert path.read_bytes() == content
+
+
+def test_a_capture_that_somebody_else_removed_is_told(tmp_path):
+    with pytest.raises(SlicesError, match=r"x\.pcap is gone: somebody else removed the capture, or its VM"):
+        capture.trim(str(tmp_path / "x.pcap"))
