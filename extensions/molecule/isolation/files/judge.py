@@ -103,9 +103,8 @@ def judge(told: dict[str, Any]) -> tuple[list[str], list[str]]:
         elif kind == "arp":
             fine = fields[0] in sources and (nic != "eth0" or fields[1:] == [guest["macs"][nic], guest["address"]])
         elif kind == "dhcp" and nic == "eth0":
-            fine = fields[0] == told["dhcp_server"] and fields[2] != told["forged_xid"]
-        elif kind == "dhcp":
-            fine = nic == "eth1" or fields[0] == guest["router"]
+            server, client, xid = fields
+            fine = server == told["dhcp_server"] and client == guest["macs"][nic] and xid != told["forged_xid"]
         else:
             fine = fields[0] in sources
         if not fine:
