@@ -197,8 +197,11 @@ def _dhcp_rules(runner: Runner) -> tuple[dict[str, int] | None, bool]:
     done = runner.run(in_namespace(DHCP_NAMESPACE, "nft", "--json", "list", "ruleset"), check=False)
     found: list[dict[str, Any]] = json.loads(done.stdout)["nftables"] if done.rc == 0 else []
     clients = _elements(found, "map", "slices")
-    guarding = [item["rule"] for item in found if "rule" in item and item["rule"]["table"] == "cloudrepo_dhcp"]
-    return None if clients is None else dict(clients), bool(guarding)
+    guards = {
+        item["rule"]["family"] for item in found if "rule" in item and item["rule"]["table"] == "cloudrepo_dhcp"
+    }
+    # What it is asked, and what it answers.
+    return None if clients is None else dict(clients), guards == {"ip", "netdev"}
 
 
 def _elements(found: Iterable[Mapping[str, Any]], kind: str, name: str) -> list[Any] | None:

@@ -18,7 +18,7 @@ def host() -> FakeRunner:
     show = "Id=slices-dhcp.service\nActiveState=active\n"
     runner = FakeRunner().tell("ip").tell("nft").tell("nsenter").tell("conntrack").tell(services_state.GATEWAY_LOOK)
     runner.tell("systemctl").tell("systemctl", "show", stdout=show)
-    rules = '{"nftables": [{"map": {"name": "slices"}}, {"set": {"name": "clients"}}]}'
+    rules = '{"nftables": [{"map": {"name": "slices"}}]}'
     return runner.tell("nsenter", "--net=/run/netns/slices-dhcp", "nft", "--json", stdout=rules)
 
 

@@ -350,6 +350,7 @@ def address(name: str, *addresses: str, mac: str = "02:01:00:00:00:65") -> dict[
 
 
 CLIENTS = {"name": "slices", "elem": [["10.60.7.101", 5300]]}
+GUARDS = [{"rule": {"family": family, "table": "cloudrepo_dhcp"}} for family in ("ip", "netdev")]
 
 
 def nft(*items: dict[str, Any]) -> str:
@@ -410,8 +411,8 @@ def test_a_slice_that_has_no_network_costs_four_questions(tmp_path):
 def test_what_slices_share_is_mended_where_none_is_listed(tmp_path):
     runner = FakeRunner().tell("systemctl", "show", stdout=f"Id={DHCP}\nActiveState=active\n").tell("nft", rc=1)
     runner.tell(services_state.GATEWAY_LOOK, rc=1, stdout="2d1\n< gw400 10.60.7.1/24\n")
-    # The table and its set are there, and what looks into it is not.
-    runner.tell("nsenter", stdout=nft({"map": CLIENTS}, {"set": {"table": "cloudrepo_dhcp", "name": "clients"}}))
+    # Answers are guarded. What is asked is not, though its table and set are there.
+    runner.tell("nsenter", stdout=nft({"map": CLIENTS}, {"set": {"table": "cloudrepo_dhcp"}}, GUARDS[1]))
     todo = plan((), look(tmp_path, runner, ()))
     assert todo.units == {NAT: "reload-or-restart", GATEWAY: "restart", DHCP: "reload"}
     assert todo.before == [
@@ -425,7 +426,7 @@ def test_what_slices_share_is_mended_where_none_is_listed(tmp_path):
 def test_packet_rules_are_compared_with_what_was_loaded(tmp_path):
     listed = "table ip cloudrepo {\n}\n"
     runner = FakeRunner().tell("systemctl", "show").tell("nft", stdout=listed)
-    runner.tell(services_state.GATEWAY_LOOK).tell("nsenter", stdout=nft({"rule": {"table": "cloudrepo_dhcp"}}))
+    runner.tell(services_state.GATEWAY_LOOK).tell("nsenter", stdout=nft(*GUARDS))
     have = look(tmp_path, runner, NOTHING)
     assert (have.rules, have.guard) == (True, True)
     for noted, whole in ((listed, True), ("table ip cloudrepo {\n chain forward {\n }\n}\n", False)):
