@@ -15,6 +15,7 @@ from typing import Any
 from ..bounds import DEFAULT_MTU, LEAST_MTU, MOST_KBPS, MOST_MS, MOST_MTU
 from ..cluster import NETWORK_NODE_TRUNK_MTU, Cluster, Worker, slice_label
 from ..models import Interface, Link, Network, Slice
+from ..vlans import MANAGEMENT_VLAN
 
 NETEM = ("delay_ms", "jitter_ms", "loss_percent")
 FIELDS = ("up", "tx_kbps", "rx_kbps", *NETEM)
@@ -115,10 +116,18 @@ def shortcomings(one: Slice, cluster: Cluster) -> Iterator[str]:
     vms = {vm.vm_id: vm for vm in one.live_vms}
     for link in one.links:
         ends = [vms[vm_id].worker_ip for vm_id in (link.vm1_id, link.vm2_id) if vm_id in vms]
-        yield from _trunk_shortcomings(one, f"link {link.extra.get('name', link.link_id)}", link, ends, cluster)
+        yield from _trunk_shortcomings(
+            one, f"link {link.extra.get('name', link.link_id)}", link.extra, ends, cluster, served=False
+        )
     for network in one.networks:
         ends = [vms[each["vm_id"]].worker_ip for each in network.extra.get("members", ()) if each["vm_id"] in vms]
-        yield from _trunk_shortcomings(one, f"network {network.extra.get('name')}", network, ends, cluster)
+        served = network.gateway_ip is not None or network.dhcp_enabled
+        yield from _trunk_shortcomings(
+            one, f"network {network.extra.get('name')}", network.extra, ends, cluster, served=served
+        )
+    on_400 = [vm.worker_ip for vm in one.live_vms if any(nic.vlan_id == MANAGEMENT_VLAN for nic in vm.interfaces)]
+    if on_400:
+        yield from _trunk_shortcomings(one, f"VLAN {MANAGEMENT_VLAN}", {}, on_400, cluster, served=True)
 
 
 def _netem_shortcomings(one: Slice, workers: Mapping[str, Worker]) -> Iterator[str]:
@@ -136,15 +145,14 @@ def _netem_shortcomings(one: Slice, workers: Mapping[str, Worker]) -> Iterator[s
 
 
 def _trunk_shortcomings(
-    one: Slice, what: str, segment: Link | Network, ends: list[str], cluster: Cluster
+    one: Slice, what: str, carried: Mapping[str, Any], ends: list[str], cluster: Cluster, *, served: bool
 ) -> Iterator[str]:
-    """A segment on one worker alone needs no trunk, unless the network node takes part in it."""
+    """A segment on one worker alone needs no trunk, unless it is C(served): the network node takes part in it."""
     on = list(dict.fromkeys(ends))
-    served = isinstance(segment, Network) and (segment.gateway_ip is not None or segment.dhcp_enabled)
     if len(on) < 2 and not served:
         return
-    mtu = segment.extra.get("mtu", DEFAULT_MTU)
-    tagged = segment.extra.get("qinq", False)
+    mtu = carried.get("mtu", DEFAULT_MTU)
+    tagged = carried.get("qinq", False)
     # Linux counts neither the Ethernet header nor one VLAN tag in a device's MTU; the guests' own tag is a second one.
     needed = mtu + _TAG_BYTES * tagged
     trunks = {f"worker {ip}": cluster.workers[ip].extra.get("trunk_mtu") for ip in on if ip in cluster.workers}

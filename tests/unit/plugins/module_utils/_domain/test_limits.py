@@ -175,6 +175,22 @@ def test_the_network_nodes_trunk_counts_where_it_serves() -> None:
         registering.note_network_node(held, 67)
 
 
+def test_vlan_400_needs_the_trunks_of_its_vms_and_of_the_network_node() -> None:
+    held = cluster()
+    for worker in held.workers.values():
+        worker.extra["trunk_mtu"] = 1000
+    registering.note_network_node(held, 1499)
+    machines = [vm("vm1", internet=True), vm("vm2")]
+    assert refusal(held, topology(vms=machines, links=[])) == [
+        "slice web: VLAN 400 has an MTU of 1500; the trunk of worker 10.0.10.1 has an MTU of 1000",
+        "slice web: VLAN 400 has an MTU of 1500; the trunk of the network node has an MTU of 1499",
+    ]
+    put(held, topology(vms=machines[1:], links=[]))
+    registering.note_network_node(held, 1500)
+    held.workers["10.0.10.1"].extra["trunk_mtu"] = 1500
+    put(held, topology(vms=[vm("vm2"), vm("vm1", internet=True, worker="10.0.10.1")], links=[]))
+
+
 def test_impossible_mtus_are_refused() -> None:
     lan = {"name": "lan", "members": [], "mtu": 70000}
     assert refusal(cluster(), {**limited(mtu=60), "networks": [lan]}) == [
