@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._domain import describing, displays, drawing, finding, ordering, releasing, reporting
+from .._domain import describing, displays, drawing, finding, limits, ordering, releasing, reporting
 from ..cluster import Cluster
+from ..errors import Refused
 from ..models import Slice
 from .edge import Outcome
 
@@ -21,10 +22,18 @@ SELECTION_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
-    """Make the work orders of the chosen slices, which with C(give_up) are let go of first."""
+    """Make the work orders of the chosen slices, which with C(give_up) are let go of first.
+
+    Raises:
+        Refused: hosts do not offer, any more, what a slice that stays asks of them.
+    """
     if params["give_up"]:
         return _give_up(cluster, params)
     chosen = choose(cluster, params)
+    staying = [one for one in chosen if one.status != "deleting"]
+    reasons = [reason for one in staying for reason in limits.shortcomings(one, cluster)]
+    if reasons:
+        raise Refused(reasons)
     before = [line for one in chosen for line in describing.state_lines(one)]
     had_key = displays.has_key(cluster)
     result = hand_out(cluster, chosen)

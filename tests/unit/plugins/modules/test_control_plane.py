@@ -253,6 +253,21 @@ def test_a_settled_slice_tells_what_is_recorded_of_it(ready: Control) -> None:
     assert ready.run("slice_plan", names=["web"], give_up=True)["recorded"] is None
 
 
+def test_what_hosts_do_not_offer_any_more_is_not_planned(ready: Control) -> None:
+    ready.run("slice", **WEB)
+    ready.run("worker", ip="10.0.10.2", trunk_mtu=1000)
+    before = ready.path.read_text()
+    refused = ready.run("slice_plan", names=["web"])
+    assert refused["failed"]
+    assert "slice web: link 1 has an MTU of 1500; the trunk of worker 10.0.10.2 has an MTU of 1000" in refused["msg"]
+    assert ready.path.read_text() == before
+    ready.run("worker", ip="10.0.10.2", trunk_mtu=1500)
+    ready.run("slice_plan", names=["web"])
+    ready.run("worker", ip="10.0.10.2", trunk_mtu=1000)
+    assert ready.run("slice_plan", names=["web"], give_up=True)["slice_ids"] == [1000]
+    assert ready.run("slice_plan", names=["web"])["slice_ids"] == [1000], "it is being deleted"
+
+
 def test_giving_up_tells_the_hosts_that_nothing_is_left(ready: Control) -> None:
     ready.run("slice", **{**WEB, "name": "unheard"})
     ready.run("slice", work_orders=True, **WEB)
