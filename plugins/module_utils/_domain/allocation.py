@@ -38,29 +38,43 @@ class ManagementNetwork:
 
     def problems(self) -> list[str]:
         """Return what is wrong with the settings, a sentence each."""
+        return [f"management network{problem}" for problem in self._problems()]
+
+    def _problems(self) -> Iterator[str]:
         try:
             subnet = ipaddress.IPv4Network(self.cidr)
-            inside = {
-                name: ipaddress.IPv4Address(getattr(self, name))
-                for name in ("gateway", "dhcp_server", "first_address", "last_address")
-            }
         except ValueError as error:
-            return [f"management network: {error}"]
-        found = [
-            f"management network: {name} {address} is not in {subnet}"
-            for name, address in inside.items()
-            if address not in subnet
-        ]
+            yield f" {self.cidr}: {error}"
+            return
+        inside = {}
+        for name in ("gateway", "dhcp_server", "first_address", "last_address"):
+            address, problem = host_in(subnet, name, getattr(self, name))
+            if address is None:
+                yield f": {problem}"
+            else:
+                inside[name] = address
+        if len(inside) < 4:
+            return
         if inside["first_address"] > inside["last_address"]:
-            found.append(f"management network: {self.first_address} comes after {self.last_address}")
+            yield f": {self.first_address} comes after {self.last_address}"
         if inside["gateway"] == inside["dhcp_server"]:
-            found.append(f"management network: gateway and DHCP server are both {self.gateway}")
-        found += [
-            f"management network: the range for VMs holds the {what} {address}"
-            for what, address in (("gateway", inside["gateway"]), ("DHCP server", inside["dhcp_server"]))
-            if inside["first_address"] <= address <= inside["last_address"]
-        ]
-        return found
+            yield f": gateway and DHCP server are both {self.gateway}"
+        for what, address in (("gateway", inside["gateway"]), ("DHCP server", inside["dhcp_server"])):
+            if inside["first_address"] <= address <= inside["last_address"]:
+                yield f": the range for VMs holds the {what} {address}"
+
+
+def host_in(subnet: ipaddress.IPv4Network, what: str, text: str) -> tuple[ipaddress.IPv4Address | None, str | None]:
+    """Return the address of a host in a subnet, or why C(what) is none."""
+    try:
+        address = ipaddress.IPv4Address(text)
+    except ValueError:
+        return None, f"{what}: {text!r} is not an IPv4 address"
+    if address not in subnet:
+        return None, f"{what} {address} is not in {subnet}"
+    if address in (subnet[0], subnet[-1]):
+        return None, f"{what} {address} is the network or broadcast address of {subnet}"
+    return address, None
 
 
 class Allocator:

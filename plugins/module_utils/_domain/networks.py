@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from .allocation import link_prefix
+from .allocation import host_in, link_prefix
 from .wanted import WantedNetwork
 
 SHORTEST_PREFIX, LONGEST_PREFIX = 8, 30
@@ -68,7 +68,7 @@ def problems(want: WantedNetwork) -> Iterator[str]:
 def _address_problems(want: WantedNetwork, subnet: ipaddress.IPv4Network) -> Iterator[str]:
     server: ipaddress.IPv4Address | None = subnet[1]
     if want.gateway_ip is not None:
-        server, problem = _host("gateway_ip", want.gateway_ip, subnet)
+        server, problem = host_in(subnet, "gateway_ip", want.gateway_ip)
         if problem:
             yield problem
     if want.dhcp_range is None:
@@ -77,7 +77,7 @@ def _address_problems(want: WantedNetwork, subnet: ipaddress.IPv4Network) -> Ite
     if len(ends) != 2:
         yield f"dhcp_range {want.dhcp_range!r} is not FIRST,LAST"
         return
-    (first, first_problem), (last, last_problem) = (_host("dhcp_range", end, subnet) for end in ends)
+    (first, first_problem), (last, last_problem) = (host_in(subnet, "dhcp_range", end) for end in ends)
     yield from (problem for problem in (first_problem, last_problem) if problem)
     if first is None or last is None:
         return
@@ -86,18 +86,6 @@ def _address_problems(want: WantedNetwork, subnet: ipaddress.IPv4Network) -> Ite
     elif server is not None and first <= server <= last:
         what = f"the gateway {server}" if want.gateway else f"{server}, which the DHCP server has"
         yield f"dhcp_range {first} to {last} holds {what}; give another range"
-
-
-def _host(what: str, text: str, subnet: ipaddress.IPv4Network) -> tuple[ipaddress.IPv4Address | None, str | None]:
-    try:
-        address = ipaddress.IPv4Address(text)
-    except ValueError:
-        return None, f"{what}: {text!r} is not an IPv4 address"
-    if address not in subnet:
-        return None, f"{what} {address} is not in {subnet}"
-    if address in (subnet[0], subnet[-1]):
-        return None, f"{what} {address} is the network or broadcast address of {subnet}"
-    return address, None
 
 
 def overlaps(subnets: Iterable[tuple[str, str]], management: str) -> Iterator[str]:

@@ -216,7 +216,21 @@ def test_who_may_act() -> None:
 @pytest.mark.parametrize(
     ("network", "reason"),
     [
-        (ManagementNetwork(cidr="10.60.7.0/99"), "management network: '99' is not a valid netmask"),
+        (ManagementNetwork(cidr="10.60.7.0/99"), "management network 10.60.7.0/99: '99' is not a valid netmask"),
+        (ManagementNetwork(cidr="10.60.7.1/24"), "management network 10.60.7.1/24: 10.60.7.1/24 has host bits set"),
+        (ManagementNetwork(gateway="10.60.7"), "management network: gateway: '10.60.7' is not an IPv4 address"),
+        (
+            ManagementNetwork(gateway="10.60.7.0"),
+            "management network: gateway 10.60.7.0 is the network or broadcast address of 10.60.7.0/24",
+        ),
+        (
+            ManagementNetwork(dhcp_server="10.60.7.255"),
+            "management network: dhcp_server 10.60.7.255 is the network or broadcast address of 10.60.7.0/24",
+        ),
+        (
+            ManagementNetwork(last_address="10.60.7.255"),
+            "management network: last_address 10.60.7.255 is the network or broadcast address of 10.60.7.0/24",
+        ),
         (
             ManagementNetwork(gateway="10.1.1.1"),
             "management network: gateway 10.1.1.1 is not in 10.60.7.0/24",
