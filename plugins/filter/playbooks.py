@@ -7,10 +7,12 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import link_prefix
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import networks
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork, link_prefix
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.ordering import base_image_path
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import WORKER_FIELDS, WORKER_OFFERS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.management import mac_of
@@ -58,13 +60,14 @@ def trunk_mtu(hosts: Sequence[Mapping[str, Any]]) -> int | None:
 
 
 _HOST_GROUPS = ("orchestrator", "workers", "network_node")
+_LINK_LOCAL = ipaddress.IPv4Network("169.254.0.0/16")
 
 
 def infrastructure_networks(
     hostvars: Mapping[str, Any],
     groups: Mapping[str, Sequence[str]],
     addresses: Sequence[Mapping[str, Any]] = (),
-    orchestrator: Sequence[Mapping[str, Any]] = (),
+    own: Sequence[Mapping[str, Any]] = (),
 ) -> list[str]:
     """Return the networks that no VM may reach: the hosts' addresses as the inventory has them, each a subnet of one.
 
@@ -73,13 +76,13 @@ def infrastructure_networks(
         groups: the hosts of each group.
         addresses: what C(ip -json address) says on a host. The subnets of its interfaces in which a host of the
             inventory is stand for these hosts' addresses.
-        orchestrator: the same of the orchestrator, whose own addresses are among what is returned.
+        own: the same of orchestrator and workers, whose own addresses are among what is returned.
     """
     names = {name for group in _HOST_GROUPS for name in groups.get(group, ())}
     hosts = {address for name in names for address in _inventory_addresses(name, hostvars[name])}
     found = [each.network for each in _interfaces(addresses) if any(host in each.network for host in hosts)]
     found += [ipaddress.IPv4Network(host) for host in hosts]
-    found += [ipaddress.IPv4Network(each.ip) for each in _interfaces(orchestrator) if _is_address(each.ip)]
+    found += [ipaddress.IPv4Network(each.ip) for each in _interfaces(own) if _is_address(each.ip)]
     return [str(network) for network in ipaddress.collapse_addresses(found)]
 
 
@@ -90,6 +93,53 @@ def unknown_hosts(
     seen = groups.get("orchestrator", ()) if any(_is_address(each.ip) for each in _interfaces(orchestrator)) else ()
     names = dict.fromkeys(name for group in _HOST_GROUPS for name in groups.get(group, ()) if name not in seen)
     return [name for name in names if not _inventory_addresses(name, hostvars[name])]
+
+
+def management_problems(
+    network: Mapping[str, Any],
+    given: Sequence[str],
+    own: Sequence[str],
+    dns_servers: Sequence[str],
+    nat_links: str,
+) -> list[str]:
+    """Return what is wrong with VLAN 400 and with what the network node joins it to, a sentence each.
+
+    Args:
+        network: what is set of VLAN 400.
+        given: the infrastructure networks that are set.
+        own: those that C(infrastructure_networks) returns.
+        dns_servers: whom the name servers of slices ask.
+        nat_links: the range from which slices have the addresses of their way out.
+    """
+    known = {field.name for field in fields(ManagementNetwork)}
+    management = ManagementNetwork(**{name: str(value) for name, value in network.items() if name in known})
+    wrong = list(networks.infrastructure_problems(given))
+    infrastructure = dict.fromkeys([*([] if wrong else given), *own])
+    return [
+        *management.problems(),
+        *wrong,
+        *(
+            f"management network {management.cidr} overlaps {other} of the infrastructure"
+            for other in networks.overlapping(management.cidr, infrastructure)
+        ),
+        *(
+            f"network_node_dns_servers: {server!r} is not an IPv4 address"
+            for server in dns_servers
+            if not _is_ipv4(server)
+        ),
+        *_nat_link_problems(nat_links),
+    ]
+
+
+def _nat_link_problems(cidr: str) -> Iterator[str]:
+    """Networks of slices are never link-local, so what is cannot overlap one that comes later."""
+    try:
+        subnet = ipaddress.IPv4Network(cidr)
+    except ValueError as error:
+        yield f"network_node_nat_links: {cidr!r} is not an IPv4 network: {error}"
+        return
+    if not subnet.subnet_of(_LINK_LOCAL):
+        yield f"network_node_nat_links: {subnet} is not in {_LINK_LOCAL}, where no network of a slice can be"
 
 
 def _inventory_addresses(name: str, host: Mapping[str, Any]) -> list[ipaddress.IPv4Address]:
@@ -109,11 +159,15 @@ def _interfaces(devices: Sequence[Mapping[str, Any]]) -> list[ipaddress.IPv4Inte
 
 
 def _is_address(text: Any) -> bool:
+    return _is_ipv4(text) and not ipaddress.IPv4Address(str(text)).is_loopback
+
+
+def _is_ipv4(text: Any) -> bool:
     try:
-        address = ipaddress.IPv4Address(str(text))
+        ipaddress.IPv4Address(str(text))
     except ValueError:
         return False
-    return not address.is_loopback
+    return True
 
 
 def network_offers(look: Mapping[str, Any]) -> dict[str, Any]:
@@ -300,6 +354,7 @@ class FilterModule:
             "infrastructure_networks": infrastructure_networks,
             "is_news": is_news,
             "link_pings": link_pings,
+            "management_problems": management_problems,
             "netmask": netmask,
             "proofs": proofs,
             "restart_notes": restart_notes,

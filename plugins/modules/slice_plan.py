@@ -13,8 +13,8 @@ description:
     worker gets one, for it also says what has to go.
   - VMs that no host has heard of yet become C(design) in the database, so that they are not forgotten before their
     host has let go of them; without O(give_up) that is all it changes.
-  - A slice that asks for more than its hosts have said to offer by now, as netem or the MTU of a trunk, is refused, unless
-    it is being deleted.
+  - A slice that asks for more than its hosts have said to offer by now, as netem or the MTU of a trunk, is refused,
+    unless it is being deleted.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:

@@ -90,6 +90,42 @@ def test_the_infrastructure_is_the_inventorys_hosts_and_the_networks_they_share_
     assert found == ["10.0.10.0/24", "192.0.2.9/32", "203.0.113.7/32"]
 
 
+OWN = ["10.0.10.1/32", "192.0.2.9/32"]
+
+
+def test_settings_of_the_network_node_that_make_sense() -> None:
+    given = {"cidr": "10.70.0.0/16", "gateway": "10.70.0.1", "dhcp_server": "10.70.0.2"}
+    given |= {"first_address": "10.70.1.0", "last_address": "10.70.1.255", "of_the_argument_spec": "not_of_this"}
+    for network in ({}, given):
+        assert playbooks.management_problems(network, ["10.0.0.0/24"], OWN, ["192.0.2.53"], "169.254.64.0/24") == []
+
+
+def test_settings_of_the_network_node_that_make_none_are_all_told() -> None:
+    network = {"cidr": "10.0.10.0/24"}
+    found = playbooks.management_problems(network, ["10.0.0.0/16"], OWN, ["192.0.2.53", "dns", "::1"], "10.0.0.0/24")
+    assert found == [
+        *(f"management network: {name} is not in 10.0.10.0/24" for name in INSIDE),
+        "management network 10.0.10.0/24 overlaps 10.0.0.0/16 of the infrastructure",
+        "management network 10.0.10.0/24 overlaps 10.0.10.1/32 of the infrastructure",
+        "network_node_dns_servers: 'dns' is not an IPv4 address",
+        "network_node_dns_servers: '::1' is not an IPv4 address",
+        "network_node_nat_links: 10.0.0.0/24 is not in 169.254.0.0/16, where no network of a slice can be",
+    ]
+
+
+INSIDE = ("gateway 10.60.7.1", "dhcp_server 10.60.7.2", "first_address 10.60.7.101", "last_address 10.60.7.250")
+
+
+def test_settings_of_the_network_node_that_are_no_networks() -> None:
+    assert playbooks.management_problems({"cidr": "10.60.7.0/33"}, ["10.0.10.3/24"], OWN, [], "169.254.0.0") == [
+        "management network 10.60.7.0/33: '33' is not a valid netmask",
+        "infrastructure network '10.0.10.3/24' is not an IPv4 network: 10.0.10.3/24 has host bits set",
+    ]
+    assert playbooks.management_problems({}, [], [], [], "link") == [
+        "network_node_nat_links: 'link' is not an IPv4 network: Expected 4 octets in 'link'"
+    ]
+
+
 def test_a_host_whose_address_nobody_knows_is_told() -> None:
     own = [{"ifname": "eth0", "addr_info": [{"family": "inet", "local": "203.0.113.7", "prefixlen": 24}]}]
     hostvars = {
