@@ -8,12 +8,14 @@ What exists and is asked for again keeps everything it holds. What hosts may hav
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..cluster import Cluster, slice_label
 from ..errors import Refused
 from ..models import Slice, User
+from ..vlans import MANAGEMENT_VLAN
 from . import coherence, finding, limits, networks
 from .allocation import Allocator, ManagementNetwork
 from .connecting import Connecter
@@ -64,6 +66,7 @@ def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_us
     # VMs that hosts still have count until they are gone.
     owner, more = cluster.users[want.owner], len(one.vms) - (len(before.vms) if before else 0)
     reasons += _quota_problems(owner, more)
+    reasons += _moved_problems(one, settings.network)
     reasons = reasons or list(limits.shortcomings(one, cluster))
     if reasons:
         raise Refused(reasons)
@@ -135,6 +138,19 @@ def _overlap_problems(want: WantedSlice, management: ManagementNetwork) -> Itera
     told = [(network.name, network.cidr) for network in want.networks if network.cidr is not None]
     for overlap in networks.overlaps(told, management.cidr):
         yield f"slice {want.name}: {overlap}"
+
+
+def _moved_problems(one: Slice, management: ManagementNetwork) -> Iterator[str]:
+    """A VM keeps its address for life, so VLAN 400 cannot get another subnet under it."""
+    subnet = ipaddress.IPv4Network(management.cidr)
+    for vm in one.live_vms:
+        for nic in vm.interfaces:
+            address = (nic.ip_config or {}).get("ip")
+            if nic.vlan_id == MANAGEMENT_VLAN and address and ipaddress.IPv4Address(address) not in subnet:
+                yield (
+                    f"VM {slice_label(one)}/{vm.name} has the address {address}, which is not in the management network "
+                    f"{subnet}; delete the slice and deploy it anew"
+                )
 
 
 def _quota_problems(owner: User, more: int) -> Iterator[str]:

@@ -255,3 +255,15 @@ def test_who_may_act() -> None:
 )
 def test_a_management_network_that_makes_no_sense(network: ManagementNetwork, reason: str) -> None:
     assert refusal(cluster(), topology(), network=network) == [reason]
+
+
+def test_vms_that_stay_are_in_the_management_network() -> None:
+    held = cluster()
+    elsewhere = ManagementNetwork("10.70.0.0/24", "10.70.0.1", "10.70.0.2", "10.70.0.101", "10.70.0.250")
+    deployed(put(held, topology()))
+    assert refusal(held, topology(), network=elsewhere) == [
+        "VM web/vm1 has the address 10.60.7.101, which is not in the management network 10.70.0.0/24; delete the slice "
+        "and deploy it anew"
+    ]
+    put(held, topology(vms=[vm("vm2"), vm("vm3", internet=True)], links=[]), network=elsewhere)
+    assert held.slices[1000].vms[1].interfaces[0].ip_config["ip"] == "10.70.0.101"
