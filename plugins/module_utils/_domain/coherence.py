@@ -45,8 +45,8 @@ def _name_problems(want: WantedSlice) -> Iterator[str]:
     for reserved in want.reserved or ():
         if reserved.name is not None and not LABEL.fullmatch(reserved.name):
             yield f"slice {want.name}: {reserved.name!r} is not a valid name for a VLAN, which is {LABEL_RULE}"
+    yield from _alike(want)
     for things, names in (
-        ("VMs", [vm.name for vm in want.vms]),
         ("links", [link.name for link in want.links if link.name is not None]),
         ("networks", [network.name for network in want.networks]),
         ("VLANs", [reserved.name for reserved in want.reserved or () if reserved.name is not None]),
@@ -54,6 +54,21 @@ def _name_problems(want: WantedSlice) -> Iterator[str]:
         for name, count in Counter(names).items():
             if count > 1:
                 yield f"slice {want.name}: {count} {things} are called {name}; names are unique within a slice"
+
+
+def _alike(want: WantedSlice) -> Iterator[str]:
+    """VMs are known to DNS by their names, and it does not tell capitals."""
+    called: dict[str, list[str]] = {}
+    for vm in want.vms:
+        called.setdefault(vm.name.lower(), []).append(vm.name)
+    for names in called.values():
+        if len(set(names)) > 1:
+            yield (
+                f"slice {want.name}: VMs {some(names)} are called the same but for capitals, which DNS does not tell; "
+                "names are unique within a slice"
+            )
+        elif len(names) > 1:
+            yield f"slice {want.name}: {len(names)} VMs are called {names[0]}; names are unique within a slice"
 
 
 def _vm_problems(want: WantedSlice) -> Iterator[str]:

@@ -151,6 +151,13 @@ def test_the_101st_slice_is_refused() -> None:
             ["slice web: 2 VMs are called vm1; names are unique within a slice"],
         ),
         (
+            topology(vms=[vm("VM1"), vm("vm2"), vm("vm1")], links=[]),
+            [
+                "slice web: VMs VM1, vm1 are called the same but for capitals, which DNS does not tell; names are unique "
+                "within a slice"
+            ],
+        ),
+        (
             topology(
                 vms=[vm("vm1", data_interfaces=1), vm("vm2"), vm("vm3")], links=[link("vm1", "vm2"), link("vm1", "vm3")]
             ),
