@@ -220,6 +220,9 @@ def _faults(vm: VM, state_dir: str) -> Iterable[str]:
         yield f"{who}: overlay {vm.overlay!r} is not a .qcow2 file in {folder_of(state_dir, vm.vm_id)}"
     if not _PATH.fullmatch(vm.backing_file):
         yield f"{who}: backing file {vm.backing_file!r} is not an absolute path"
+    for name, times in Counter(nic.name for nic in vm.interfaces).items():
+        if times > 1:
+            yield f"{who}: interface {name} is listed twice"
     for nic in vm.interfaces:
         if not _TAP.fullmatch(nic.tap):
             yield f"{who}: {nic.tap!r} is not a tap name (tap_…, 15 characters at most)"

@@ -54,6 +54,10 @@ def test_macs_are_written_small():
         ),
         ({"interfaces": [{**nic(1001, 0, 5), "jitter_ms": 2}]}, "jitter_ms 2 of eth0 has no delay_ms to vary"),
         ({"interfaces": [nic(1001, 0, 5), nic(1001, 0, 5)]}, "tap tap_1001_eth0 is listed twice"),
+        (
+            {"interfaces": [nic(1001, 1, 5), {**nic(1001, 2, 5), "name": "eth1"}]},
+            "VM 1001: interface eth1 is listed twice",
+        ),
     ],
 )
 def test_what_no_host_should_be_given_is_refused(changes, reason):
