@@ -22,7 +22,7 @@ options:
     type: bool
   forward_bpdu:
     description:
-      - Whether STP, LACP and LLDP pass, which bridges otherwise keep for themselves. Between workers the physical
-        switches must let them pass as well.
+      - Whether STP, LACP, LLDP and Cisco's CDP, VTP, PAgP and PVST+ pass, which bridges otherwise keep for themselves.
+        Between workers the physical switches must let them pass as well.
     type: bool
 """

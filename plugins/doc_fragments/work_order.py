@@ -148,7 +148,7 @@ options:
                 type: bool
               forward_bpdu:
                 description:
-                  - Whether STP, LACP and LLDP pass, which a bridge otherwise keeps for itself.
+                  - Whether STP, LACP, LLDP and Cisco's CDP, VTP, PAgP and PVST+ pass, which a bridge otherwise keeps.
                 type: bool
               up:
                 description:

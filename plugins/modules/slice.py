@@ -240,8 +240,8 @@ options:
       forward_bpdu:
         &carried_bpdu
         description:
-          - Whether STP, LACP and LLDP pass, which bridges otherwise keep for themselves. Between workers the
-            physical switches must let them pass as well.
+          - Whether STP, LACP, LLDP and Cisco's CDP, VTP, PAgP and PVST+ pass, which bridges otherwise keep for
+            themselves. Between workers the physical switches must let them pass as well.
         type: bool
         default: false
   networks:

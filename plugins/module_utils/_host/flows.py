@@ -39,8 +39,12 @@ _PORT, _MAC, _ADDRESS, _ORIGIN, _DESTINATION = range(5)
 _BROADCAST = "ff:ff:ff:ff:ff:ff"
 _UNTAGGED = "vlan_tci=0x0000/0x1fff"
 _DROP = "drop"
-# STP, LACP with 802.1X, and LLDP. Not 01:80:c2:00:00:01: a pause frame is between neighbours alone.
-_BPDU = ("01:80:c2:00:00:00", "01:80:c2:00:00:02/ff:ff:ff:ff:ff:fe", "01:80:c2:00:00:0e")
+# STP, LACP with 802.1X, LLDP, and what Cisco has beside them (CDP, VTP, PAgP; PVST+). Not 01:80:c2:00:00:01: a pause
+# frame is between neighbours alone.
+_BPDU = (
+    *("01:80:c2:00:00:00", "01:80:c2:00:00:02/ff:ff:ff:ff:ff:fe", "01:80:c2:00:00:0e"),
+    "01:00:0c:cc:cc:cc/ff:ff:ff:ff:ff:fe",
+)
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class Interface:
         address: its IPv4 address on VLAN 400, which it may not leave.
         mtu: of its link or network, and so of its tap.
         qinq: whether the guest's own VLAN tags pass.
-        forward_bpdu: whether STP, LACP and LLDP pass.
+        forward_bpdu: whether STP, LACP, LLDP and Cisco's CDP, VTP, PAgP and PVST+ pass.
         up: whether the guest sees a carrier where there is one.
         tx_kbps: the most that the guest may send, in kbit/s; C(rx_kbps) the most that it may receive.
         delay_ms: how late the guest receives; C(jitter_ms) varies it, C(loss_percent) never comes.

@@ -289,6 +289,7 @@ BPDUS = {
     "STP": "01:80:c2:00:00:00",
     "LACP": "01:80:c2:00:00:02/ff:ff:ff:ff:ff:fe",
     "LLDP": "01:80:c2:00:00:0e",
+    "CDP, PVST+": "01:00:0c:cc:cc:cc/ff:ff:ff:ff:ff:fe",
 }
 ON_LINK = "push_vlan:0x8100,set_field:4196->vlan_vid,output:1"
 
