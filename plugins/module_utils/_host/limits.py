@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from math import isclose
 from typing import Any
 
 from ..errors import Refused
@@ -31,6 +32,8 @@ _LEAST_BURST_FRAMES, _LEAST_QUEUE_FRAMES = 4, 16
 _NETEM_FRAMES = 10_000
 _METER = re.compile(r"^meter=([0-9]+) kbps burst bands=\s*type=drop rate=([0-9]+) burst_size=([0-9]+)", re.M)
 _FILES = ("meters", "qdiscs")
+_TOLD = 0.00001
+_MOST_TOLD_S = 2**32 * 64e-9
 # What the kernel itself gives a device, which nobody can remove either.
 _DEFAULT_HANDLE = "0:"
 _TRY_NETEM = ("unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem")
@@ -69,6 +72,11 @@ class Qdisc:
         """Whether it takes netem."""
         return bool(self.delay_us or self.jitter_us or self.loss)
 
+    @property
+    def _told_burst(self) -> float:
+        """The burst as the kernel tells it: by the time that it takes, of which 32 bits are told."""
+        return self.burst % (self.rate * _MOST_TOLD_S) if self.rate else 0
+
     def add(self, tap: str, mtu: int) -> list[str]:
         """The lines of C(tc -batch) that give a tap this."""
         lines = []
@@ -90,13 +98,13 @@ class Qdisc:
         return lines
 
     def is_like(self, other: Qdisc) -> bool:
-        """Whether the other is this one; the kernel counts in ticks and rounds."""
+        """Whether the other is this one; the kernel counts in ticks and rounds, and tc tells six digits."""
         return (
             self.rate == other.rate
-            and abs(self.burst - other.burst) <= max(2, self.burst // 50)
-            and abs(self.delay_us - other.delay_us) <= 2
-            and abs(self.jitter_us - other.jitter_us) <= 2
-            and abs(self.loss - other.loss) <= 0.00001
+            and isclose(self._told_burst, other._told_burst, rel_tol=0.02, abs_tol=2)
+            and isclose(self.delay_us, other.delay_us, rel_tol=_TOLD, abs_tol=2)
+            and isclose(self.jitter_us, other.jitter_us, rel_tol=_TOLD, abs_tol=2)
+            and isclose(self.loss, other.loss, rel_tol=_TOLD, abs_tol=_TOLD)
             and self.foreign == other.foreign
         )
 
@@ -154,14 +162,20 @@ class LimitPlan:
         return lines + [f"limits saved: {name}" for name in sorted(self.files)]
 
 
+def _whole_us(ms: float | None) -> int:
+    us = (ms or 0) * 1000
+    return round(us) if us >= 1 else 0
+
+
 def qdisc_of(nic: Interface) -> Qdisc:
     """What the tap of an interface shall do to the frames for its guest."""
     rate = (nic.rx_kbps or 0) * 125
+    delay_us = _whole_us(nic.delay_ms)
     return Qdisc(
         rate=rate,
         burst=max(int(rate * _TBF_BURST_S), _LEAST_BURST_FRAMES * (nic.mtu + _FRAME_OVERHEAD)) if rate else 0,
-        delay_us=round((nic.delay_ms or 0) * 1000),
-        jitter_us=round((nic.jitter_ms or 0) * 1000),
+        delay_us=delay_us,
+        jitter_us=_whole_us(nic.jitter_ms) if delay_us else 0,
         loss=nic.loss_percent or 0.0,
     )
 

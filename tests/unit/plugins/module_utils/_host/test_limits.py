@@ -98,6 +98,39 @@ def test_what_was_made_is_known_again() -> None:
     ]
 
 
+def told(tmp_path: Path, kind: str, **options: Any) -> Host:
+    """What is seen of a tap of which tc tells this."""
+    runner = FakeRunner().tell("tc", stdout=shown({"dev": TAP, "kind": kind, "options": options})).tell("unshare")
+    return limits.observe(limited(rx_kbps=1, delay_ms=1), runner, bridge="br-int", folder=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"delay_ms": 1234.564}, {"delay": {"delay": 1.23456, "jitter": 0}}),
+        ({"delay_ms": 2000, "jitter_ms": 1234.564}, {"delay": {"delay": 2, "jitter": 1.23456}}),
+        ({"loss_percent": 100 / 3}, {"loss-random": {"loss": 0.333333}}),
+        ({"loss_percent": 12.34567}, {"loss-random": {"loss": 0.123457}}),
+    ],
+)
+def test_six_digits_are_all_that_tc_tells(tmp_path: Path, settings: dict[str, float], said: dict[str, Any]) -> None:
+    have = told(tmp_path, "netem", **said)
+    assert not plan(limited(**settings), have).qdiscs
+    assert plan(limited(**{key: value * 1.0001 for key, value in settings.items()}), have).qdiscs
+
+
+def test_a_delay_below_a_microsecond_is_none() -> None:
+    assert lines(delay_ms=0.0009, jitter_ms=0.0009) == []
+    assert lines(delay_ms=0.0009, jitter_ms=0.0009, loss_percent=1) == lines(loss_percent=1)
+    assert lines(delay_ms=0.001)[0].endswith(" delay 1us")
+
+
+def test_a_slow_bucket_that_takes_longer_than_tc_can_tell_is_known_again(tmp_path: Path) -> None:
+    have = told(tmp_path, "tbf", rate=125, burst=1728)
+    assert not plan(limited(rx_kbps=1, mtu=9000), have).qdiscs
+    assert plan(limited(rx_kbps=1, mtu=1500), have).qdiscs, "else it would drop the frames of a larger MTU"
+
+
 def test_nobody_is_asked_where_there_are_no_limits(tmp_path: Path) -> None:
     assert limits.observe(limited(), FakeRunner(), bridge="br-int", folder=str(tmp_path)) == Host()
     assert not plan(limited()).changed
