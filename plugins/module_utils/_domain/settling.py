@@ -148,8 +148,8 @@ def _moved_problems(one: Slice, management: ManagementNetwork) -> Iterator[str]:
             address = (nic.ip_config or {}).get("ip")
             if nic.vlan_id == MANAGEMENT_VLAN and address and ipaddress.IPv4Address(address) not in subnet:
                 yield (
-                    f"VM {slice_label(one)}/{vm.name} has the address {address}, which is not in the management network "
-                    f"{subnet}; delete the slice and deploy it anew"
+                    f"VM {slice_label(one)}/{vm.name} has the address {address}, which is not in the management "
+                    f"network {subnet}; delete the slice and deploy it anew"
                 )
 
 

@@ -153,8 +153,8 @@ def test_the_101st_slice_is_refused() -> None:
         (
             topology(vms=[vm("VM1"), vm("vm2"), vm("vm1")], links=[]),
             [
-                "slice web: VMs VM1, vm1 are called the same but for capitals, which DNS does not tell; names are unique "
-                "within a slice"
+                "slice web: VMs VM1, vm1 are called the same but for capitals, which DNS does not tell; names are "
+                "unique within a slice"
             ],
         ),
         (
