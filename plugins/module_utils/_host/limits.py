@@ -272,12 +272,13 @@ def _need_netem(orders: Iterable[SliceOrder]) -> Iterable[str]:
 
 
 def prepare(todo: LimitPlan, runner: Runner, *, bridge: str, folder: str) -> None:
-    """What comes before flows and ports: files, the meters that flows name, and the end of what taps did so far."""
-    files.save(folder, todo.files, mode=0o644)
+    """What comes before flows and ports: the meters that flows name, files, and the end of what taps did so far."""
     for number, (old, new) in todo.meters.items():
         if new is not None:
             change = "add-meter" if old is None else "mod-meter"
             runner.run([*OFCTL, change, bridge, _meter_text((number, new)).strip()])
+    # What a switch refuses now it would refuse at its next start.
+    files.save(folder, todo.files, mode=0o644)
     _batch((f"qdisc del dev {tap} root" for tap, (old, _new, _mtu) in todo.qdiscs.items() if old != NOTHING), runner)
 
 

@@ -14,7 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import limi
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.flows import Flow
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.limits import NOTHING, Host, LimitPlan, Qdisc
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import SliceOrder, all_vms
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refused
 
 from .fakes import FakeRunner, nic, orders, vm
 
@@ -153,6 +153,14 @@ def test_a_limit_both_ways_is_saved_and_made(tmp_path: Path) -> None:
         "limits saved: 1000.meters",
         "limits saved: 1000.qdiscs",
     ]
+
+
+def test_a_meter_that_the_switch_refuses_is_not_saved(tmp_path: Path) -> None:
+    todo = plan(limited(tx_kbps=2000))
+    runner = FakeRunner().tell("ovs-ofctl", rc=1, stderr="OFPMMFC_OUT_OF_METERS")
+    with pytest.raises(CommandFailed):
+        limits.prepare(todo, runner, bridge="br-int", folder=str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
 
 
 def made(tmp_path: Path, *, meters: str = "2000") -> Host:
