@@ -113,14 +113,13 @@ def management_problems(
     """
     known = {field.name for field in fields(ManagementNetwork)}
     management = ManagementNetwork(**{name: str(value) for name, value in network.items() if name in known})
-    wrong = list(networks.infrastructure_problems(given))
-    infrastructure = dict.fromkeys([*([] if wrong else given), *own])
     return [
         *management.problems(),
-        *wrong,
+        *networks.infrastructure_problems(given),
+        # What is given may well be all that is private; that VMs do not reach VLAN 400 by the gateway is right.
         *(
             f"management network {management.cidr} overlaps {other} of the infrastructure"
-            for other in networks.overlapping(management.cidr, infrastructure)
+            for other in networks.overlapping(management.cidr, own)
         ),
         *(
             f"network_node_dns_servers: {server!r} is not an IPv4 address"

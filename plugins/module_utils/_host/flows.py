@@ -194,11 +194,6 @@ def shared_flows(switch: Switch, *, bridge: str, management: Management) -> froz
         found.append(_shared(_PORT, 100, tagged, f"pop_vlan,goto_table:{_ORIGIN}"))
     for number in local:
         found.append(_shared(_PORT, 100, [f"in_port={number}"], _as(INFRASTRUCTURE, _DESTINATION)))
-    # An answer that a client wants as a broadcast names it nowhere but in its payload, so all VMs hear it.
-    answer = ["udp", f"dl_src={mac_of(management.dhcp_server)}", f"dl_dst={_BROADCAST}", "tp_src=67", "tp_dst=68"]
-    for number in (*trunks, *local):
-        vlan = [f"dl_vlan={MANAGEMENT_VLAN}"] if number in trunks else []
-        found.append(_shared(_PORT, 110, [f"in_port={number}", *vlan, *answer], "NORMAL"))
     found.append(_shared(_ADDRESS, 100, ["udp", "tp_src=67"], _DROP))
     for match in _for_infrastructure(management):
         found.append(_shared(_DESTINATION, 50, match, to_infrastructure))
@@ -298,6 +293,9 @@ def _deliver(owner: int, speaker: int, mac: str, address: str | None, actions: s
         ["arp", who, f"dl_dst={mac}", f"arp_tpa={address}"],
         ["arp", who, f"dl_dst={_BROADCAST}", f"arp_tpa={address}"],
     ]
+    if speaker == INFRASTRUCTURE:
+        # The network node sends what a client wants as a broadcast to its MAC alone.
+        matches.append(["udp", who, f"dl_dst={mac}", "nw_dst=255.255.255.255", "tp_src=67", "tp_dst=68"])
     return [_flow(owner, _DESTINATION, 60, match, actions) for match in matches]
 
 

@@ -197,9 +197,7 @@ def _dhcp_rules(runner: Runner) -> tuple[dict[str, int] | None, bool]:
     done = runner.run(in_namespace(DHCP_NAMESPACE, "nft", "--json", "list", "ruleset"), check=False)
     found: list[dict[str, Any]] = json.loads(done.stdout)["nftables"] if done.rc == 0 else []
     clients = _elements(found, "map", "slices")
-    guards = {
-        item["rule"]["family"] for item in found if "rule" in item and item["rule"]["table"] == "cloudrepo_dhcp"
-    }
+    guards = {item["rule"]["family"] for item in found if "rule" in item and item["rule"]["table"] == "cloudrepo_dhcp"}
     # What it is asked, and what it answers.
     return None if clients is None else dict(clients), guards == {"ip", "netdev"}
 

@@ -150,7 +150,11 @@ def test_infrastructure_reaches_the_one_it_means():
     assert walk(known, **ip((GATEWAY_MAC, "203.0.113.1"), A[0], 1, dl_vlan="400")) == "output:1000"
     assert walk(known, **arp((GATEWAY_MAC, "10.60.7.1"), C[1], 1, dl_vlan="400")) == "output:1003"
     assert walk(known, **ip((GATEWAY_MAC, "10.60.7.1"), "52:54:00:99:99:00", 1, dl_vlan="400")) == "drop"
-    assert walk(known, **dhcp(DHCP_MAC, 1, dl_vlan="400", tp_src="67", tp_dst="68")) == "NORMAL"
+    # Nobody hears a DHCP answer to all, and one to a client's MAC the client alone.
+    assert walk(known, **dhcp(DHCP_MAC, 1, dl_vlan="400", tp_src="67", tp_dst="68")) == "drop"
+    answer = dhcp(DHCP_MAC, 1, dl_vlan="400", tp_src="67", tp_dst="68", dl_dst=A[0])
+    assert walk(known, **answer) == "output:1000"
+    assert walk(known, **{**answer, "dl_src": PEER[0]}) == "drop"
 
 
 def test_what_is_for_another_address_is_not_delivered_to_who_had_it_before():
