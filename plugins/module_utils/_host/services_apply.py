@@ -123,16 +123,17 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     for one in orders:
         changed = [change for change in changes if change.slice_id == one.slice_id]
         unit = names_unit(one.slice_id)
-        if one.slice_id in have.pending:
+        is_pending = one.slice_id in have.pending
+        if is_pending:
             drift.append(Drift(f"servers of slice {one.slice_id}", "not told what a run that ended wrote", "told"))
-        verb = _verb([change for change in changed if change.path.startswith(folders.names(one.slice_id, ""))])
-        verb = "restart" if one.slice_id in have.pending else verb
+        of_names = [change for change in changed if change.path.startswith(folders.names(one.slice_id, ""))]
+        verb = "restart" if is_pending else _verb(of_names)
         units.update(_unit(unit, bool(one.reservations), verb, have, drift))
         unit = network_unit(one.slice_id)
         astray = list(_astray(one, have, folders))
         drift += astray
         is_new = [change for change in changed if change.path.startswith(folders.network(one.slice_id) + "/")]
-        verb = "restart" if astray or is_new or _concerns(ports, one) or one.slice_id in have.pending else None
+        verb = "restart" if astray or is_new or _concerns(ports, one) or is_pending else None
         units.update(_unit(unit, bool(one.networks), verb, have, drift))
         wanted_units += [names_unit(one.slice_id)] * bool(one.reservations) + [unit] * bool(one.networks)
     units.update(_dhcp(orders, changes, have, drift))

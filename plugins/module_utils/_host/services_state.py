@@ -196,12 +196,8 @@ def _dhcp_rules(runner: Runner) -> tuple[dict[str, int] | None, bool]:
     """Who asks which name server, and whether the DHCP server is guarded."""
     done = runner.run(in_namespace(DHCP_NAMESPACE, "nft", "--json", "list", "ruleset"), check=False)
     found: list[dict[str, Any]] = json.loads(done.stdout)["nftables"] if done.rc == 0 else []
-    clients = _elements(found, "map", "slices")
+    maps = (item["map"] for item in found if "map" in item)
+    clients = next((each.get("elem", []) for each in maps if each["name"] == "slices"), None)
     guards = {item["rule"]["family"] for item in found if "rule" in item and item["rule"]["table"] == "cloudrepo_dhcp"}
     # What it is asked, and what it answers.
     return None if clients is None else dict(clients), guards == {"ip", "netdev"}
-
-
-def _elements(found: Iterable[Mapping[str, Any]], kind: str, name: str) -> list[Any] | None:
-    """The elements of a set or a map; nothing where there is none of that name."""
-    return next((item[kind].get("elem", []) for item in found if kind in item and item[kind]["name"] == name), None)
