@@ -44,8 +44,8 @@ def topology(name: str, vms: int) -> dict[str, Any]:
 
 
 def settle_into(cluster: Any, name: str, vms: int) -> None:
-    from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.settling import Settings, settle
-    from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.wanted import read_slice
+    from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, settle
+    from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
 
     settle(cluster, read_slice(topology(name, vms), default_owner="admin"), Settings(), acting_user="admin")
 
@@ -78,7 +78,7 @@ def run_once(database: str, number: int) -> None:
         from sqlalchemy import create_engine
 
         create_engine(database)  # imports the driver
-    importlib.import_module("ansible_collections.cloudrepo.slices.plugins.module_utils._domain.settling")
+    importlib.import_module("ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile")
     imported = time.perf_counter()
     name = f"run{number}"
     with open_database(database).transaction(write=True) as cluster:
@@ -87,7 +87,7 @@ def run_once(database: str, number: int) -> None:
         planned = time.perf_counter()
     stored = time.perf_counter()
     with open_database(database).transaction(write=True) as cluster:  # as it was, for the next run
-        from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.releasing import remove
+        from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import remove
 
         remove(cluster, cluster.find_slice("admin", name))
     noise = time.perf_counter()

@@ -77,16 +77,17 @@ from ansible.plugins.connection import ConnectionBase
 from ansible.plugins.loader import connection_loader
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import errors
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import serial, sockets
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.sockets import serial_socket
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import serial, sockets
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import serial_socket
 
 # What the worker runs of ours, under names that keep their relative imports true.
 SHIPPED: tuple[tuple[str, ModuleType | None], ...] = (
     ("console", None),
     ("console.errors", errors),
     ("console._host", None),
-    ("console._host.sockets", sockets),
-    ("console._host.serial", serial),
+    ("console._host.qemu", None),
+    ("console._host.qemu.sockets", sockets),
+    ("console._host.qemu.serial", serial),
 )
 _PROGRAM = r"""
 import json, sys, time, types
@@ -101,7 +102,7 @@ def load(modules):
             exec(compile(source, name, "exec"), module.__dict__)
 
 def answer(path, command, timeout_s):
-    from console._host import serial
+    from console._host.qemu import serial
     from console.errors import SlicesError
 
     begin = time.monotonic()

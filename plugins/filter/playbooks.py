@@ -13,10 +13,10 @@ from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import networks
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork, link_prefix
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.ordering import base_image_path
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import WORKER_FIELDS, WORKER_OFFERS
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.management import mac_of
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.sockets import vnc_socket
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import base_image_path
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.management import mac_of
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import vnc_socket
 
 
 def worker_address(host: Mapping[str, Any]) -> str:

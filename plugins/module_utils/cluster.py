@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any, TypeVar
 
-from .leases import leases
+from .allocations import leases
 from .models import VM, Flavor, Slice, User
-from .reading import FieldError, Record, at, integer, text
+from .stored_fields import FieldError, Record, at, integer, text
 
 FIRST_ID = 1000
 ADMIN = "admin"
@@ -142,8 +142,8 @@ class Cluster:
 
     def vms(self) -> Iterator[VM]:
         """Yield every VM that holds ids, ports and addresses, those being deleted included."""
-        for one in self.slices.values():
-            yield from one.vms
+        for slice_ in self.slices.values():
+            yield from slice_.vms
 
     def slices_of(self, owner: str) -> list[Slice]:
         """Return the slices that the user's entry lists; ids of slices that are not there are passed over."""
@@ -152,19 +152,22 @@ class Cluster:
     def called(self, name: str, owner: str | None = None) -> list[Slice]:
         """Return the slices that answer to a name or an id, of one owner or of all."""
         return [
-            one
-            for one in self.slices.values()
-            if owner in (None, one.owner) and name in (slice_label(one), str(one.slice_id))
+            slice_
+            for slice_ in self.slices.values()
+            if owner in (None, slice_.owner) and name in (slice_label(slice_), str(slice_.slice_id))
         ]
 
     def find_slice(self, owner: str, name: str) -> Slice | None:
         """Return the owner's slice of that name; one without a name answers to its id."""
-        return next((one for one in self.called(name, owner) if slice_label(one) == name), None)
+        return next((slice_ for slice_ in self.called(name, owner) if slice_label(slice_) == name), None)
 
     def held(self, kind: str, first: int, last: int) -> set[int]:
-        """Return the numbers from C(first) to C(last) of a kind of lease (C(leases)) that slices hold."""
+        """Return the numbers from C(first) to C(last) of a kind of lease (C(allocations)) that slices hold."""
         return {
-            lease.number for one in self.slices.values() for lease in leases(one, kind) if first <= lease.number <= last
+            lease.number
+            for slice_ in self.slices.values()
+            for lease in leases(slice_, kind)
+            if first <= lease.number <= last
         }
 
     def free(self, kind: str, first: int, last: int) -> Iterator[int]:
@@ -195,9 +198,9 @@ class Cluster:
     def vms_from(self, image: str, checksum: str | None) -> list[tuple[str, VM]]:
         """Return the VMs that were made from a base image, each with the label of its slice."""
         return [
-            (slice_label(one), vm)
-            for one in self.slices.values()
-            for vm in one.vms
+            (slice_label(slice_), vm)
+            for slice_ in self.slices.values()
+            for vm in slice_.vms
             if vm.flavor and (vm.flavor.get("image"), vm.flavor.get("checksum")) == (image, checksum)
         ]
 
@@ -267,7 +270,7 @@ class Cluster:
             "users": {name: user.to_dict() for name, user in self.users.items()},
             "workers": self.stored_workers(),
             "flavors": {name: dict(flavor) for name, flavor in self.flavors.items()},
-            "slices": {str(slice_id): one.to_dict() for slice_id, one in self.slices.items()},
+            "slices": {str(slice_id): slice_.to_dict() for slice_id, slice_ in self.slices.items()},
             "next_vm_id": self.next_vm_id,
         }
 
@@ -288,9 +291,9 @@ class Cluster:
         record.check(REVISION, integer)
         record.check(NETWORK_NODE_TRUNK_MTU, integer)
         slices = table("slices", Slice.from_dict)
-        for key, one in slices.items():
-            if key != str(one.slice_id):
-                raise FieldError(("slices", key), f"holds slice_id {one.slice_id}")
+        for key, slice_ in slices.items():
+            if key != str(slice_.slice_id):
+                raise FieldError(("slices", key), f"holds slice_id {slice_.slice_id}")
         workers = named("workers", lambda ip, row: Worker.from_dict(row, ip))
         listed = data.get(WORKERS_LIST)
         for ip in listed if isinstance(listed, list) else ():
@@ -300,7 +303,7 @@ class Cluster:
             users=table("users", User.from_dict),
             workers=workers,
             flavors=table("flavors", read_flavor) if "flavors" in data else first_flavors(),
-            slices={one.slice_id: one for one in slices.values()},
+            slices={slice_.slice_id: slice_ for slice_ in slices.values()},
             next_vm_id=record.take_default("next_vm_id", FIRST_ID, int),
             extra=record.extra(),
             absent=frozenset(key for key in TABLES if key not in data),
@@ -345,6 +348,6 @@ def read_flavor(data: Any) -> dict[str, Any]:
     }
 
 
-def slice_label(one: Slice) -> str:
+def slice_label(slice_: Slice) -> str:
     """Return what people call the slice: its name, or its id where it has none."""
-    return one.name or str(one.slice_id)
+    return slice_.name or str(slice_.slice_id)

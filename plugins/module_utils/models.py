@@ -13,7 +13,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any, ClassVar
 
-from .reading import Record, boolean, fields, integer, list_of, number, text
+from .stored_fields import Record, boolean, fields, integer, list_of, number, text
 from .vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_SIZE, pool_number, pool_range, pool_vlans
 
 _FAULTS = ("delay_ms", "jitter_ms", "loss_percent")

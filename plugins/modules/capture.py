@@ -115,8 +115,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import capture
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_apply import Clock
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import capture
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 

@@ -78,8 +78,8 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import serial
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.sockets import serial_socket
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import serial
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import serial_socket
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 

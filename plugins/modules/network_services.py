@@ -181,17 +181,18 @@ units:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
-    files,
-    flows,
-    revisions,
-    services_apply,
-    services_state,
-)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files, revisions
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import SERVICES_ARGUMENTS
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import flows
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
+    apply as netservices_apply,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
+    state as netservices_state,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.services import read_links, read_services
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.services_files import Folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
 
@@ -206,14 +207,14 @@ def main() -> None:
         orders = read_services(module.params["slices"], links=folders.links)
         dated = revisions.read_revisions(module.params["slices"])
 
-        def plan() -> services_apply.ServicesPlan:
+        def plan() -> netservices_apply.ServicesPlan:
             revisions.refuse_older(dated, state_dir=state_dir, kind=revisions.NETWORK_NODE)
             have = observed(
-                lambda: services_state.observe(orders, folders, runner),
-                nothing=services_state.State(),
+                lambda: netservices_state.observe(orders, folders, runner),
+                nothing=netservices_state.State(),
                 missing_ok=module.check_mode,
             )
-            return services_apply.plan(orders, have, folders, bridge=module.params["bridge"])
+            return netservices_apply.plan(orders, have, folders, bridge=module.params["bridge"])
 
         if module.check_mode:
             todo = plan()
@@ -222,7 +223,7 @@ def main() -> None:
             with files.locked(flows.folder_in(state_dir)):
                 todo = plan()
                 revisions.note(dated, state_dir=state_dir, kind=revisions.NETWORK_NODE)
-                services_apply.apply(todo, folders, runner)
+                netservices_apply.apply(todo, folders, runner)
         return Outcome(todo.changed, todo.before, todo.after, {"units": dict(todo.units or {})})
 
     run(module, action)

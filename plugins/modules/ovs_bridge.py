@@ -104,7 +104,7 @@ commands:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ovs, ovsdb
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import ovs, ovsdb
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
@@ -133,7 +133,7 @@ def main() -> None:
     def action() -> Outcome:
         todo = ovs.plan_bridge(
             name=module.params["name"],
-            owner=module.params["owner"] or ovs.NOBODY,
+            owner=module.params["owner"] or ovs.UNOWNED,
             datapath_type=module.params["datapath_type"],
             fail_mode=module.params["fail_mode"],
             prune_vlans=module.params["prune_vlans"],

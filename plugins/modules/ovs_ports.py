@@ -84,14 +84,14 @@ kept:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import wiring
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     WIRING_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import read_slices
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
 
@@ -102,16 +102,16 @@ def main() -> None:
 
     def action() -> Outcome:
         orders = read_slices(params["slices"], state_dir=params["state_dir"])
-        settings = wiring.read_settings(params)
+        settings = datapath.read_settings(params)
         accounts = find_accounts(params["user"], orders, missing_ok=module.check_mode)
         if module.check_mode:
-            have = wiring.observe(orders, runner, settings=settings, missing_ok=True)
-            todo = wiring.plan(orders, have, settings=settings, accounts=accounts)
+            have = datapath.observe(orders, runner, settings=settings, missing_ok=True)
+            todo = datapath.plan(orders, have, settings=settings, accounts=accounts)
         else:
-            with wiring.locked(settings):
-                have = wiring.observe(orders, runner, settings=settings)
-                todo = wiring.plan(orders, have, settings=settings, accounts=accounts)
-                wiring.apply(todo, runner, settings=settings)
+            with datapath.locked(settings):
+                have = datapath.observe(orders, runner, settings=settings)
+                todo = datapath.plan(orders, have, settings=settings, accounts=accounts)
+                datapath.apply(todo, runner, settings=settings)
         result = {
             "commands": todo.ports.commands,
             "flows": todo.flows.bundle.splitlines(),

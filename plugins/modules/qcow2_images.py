@@ -82,11 +82,11 @@ kept_backing:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import overlays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import WORK_ORDER_ARGUMENTS
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import read_slices
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
 

@@ -120,17 +120,18 @@ stopped:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import qemu, qemu_apply
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     RUNNING_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import read_settings
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qmp import SocketMonitor
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import apply as qemu_apply
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import plan as qemu_plan
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import read_settings
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.vnc import read_passwords
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vnc import read_passwords
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
 ARGUMENTS = {
@@ -154,16 +155,16 @@ def main() -> None:
         passwords = read_passwords(params["vnc_passwords"])
         settings = read_settings(params, find_accounts(params["user"], orders, missing_ok=module.check_mode))
         have = observed(
-            lambda: qemu.observe(orders, settings=settings, runner=tools.runner),
-            nothing=qemu.Host(),
+            lambda: qemu_plan.observe(orders, settings=settings, runner=tools.runner),
+            nothing=qemu_plan.Host(),
             missing_ok=module.check_mode,
         )
         if params["state"] == "pruned":
-            prune = qemu.plan_prune(orders, have)
+            prune = qemu_plan.plan_prune(orders, have)
             if not module.check_mode:
                 qemu_apply.prune(prune, tools)
             return Outcome(prune.changed, prune.before, (), {"stopped": [unit.name for unit in prune.stop]})
-        todo = qemu.plan(orders, have, settings=settings, restart=params["restart"])
+        todo = qemu_plan.plan(orders, have, settings=settings, restart=params["restart"])
         vms = qemu_apply.states(orders, have.units.vms, {})
         if not module.check_mode:
             vms = qemu_apply.apply(

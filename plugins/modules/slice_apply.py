@@ -140,23 +140,24 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
-    qemu_apply,
-    qemu_config,
-    revisions,
-    wiring,
-    worker,
-)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import revisions, worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     RUNNING_ARGUMENTS,
     WIRING_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qmp import SocketMonitor
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import (
+    apply as qemu_apply,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import (
+    config as qemu_config,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.vnc import read_passwords
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vnc import read_passwords
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
 ARGUMENTS = {
@@ -182,7 +183,7 @@ def main() -> None:
         accounts = find_accounts(params["user"], orders, missing_ok=module.check_mode)
         settings = worker.Settings(
             vms=qemu_config.read_settings(params, accounts),
-            wires=wiring.read_settings(params),
+            wires=datapath.read_settings(params),
         )
         if module.check_mode:
             revisions.refuse_older(dated, state_dir=params["state_dir"], kind=revisions.WORKER)

@@ -129,11 +129,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import passwords
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import registries
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import (
-    entries,
-    listed,
-    transact,
-)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, transact
 
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": "str"},

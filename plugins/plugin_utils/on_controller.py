@@ -24,7 +24,7 @@ RULES = ("mutually_exclusive", "required_together", "required_one_of", "required
 """What modules may ask of their arguments together."""
 
 
-class _Left(Exception):
+class ModuleExit(Exception):
     """The module has said what came of it."""
 
 
@@ -42,12 +42,12 @@ class _Module:
     def exit_json(self, **result: Any) -> NoReturn:
         """Leave with C(result)."""
         self.result = {"changed": False, **result}
-        raise _Left
+        raise ModuleExit
 
     def fail_json(self, msg: str, **result: Any) -> NoReturn:
         """Leave with a failure."""
         self.result = {"changed": False, "failed": True, "msg": msg, **result}
-        raise _Left
+        raise ModuleExit
 
 
 class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
@@ -77,7 +77,7 @@ class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
         module = _Module(arguments, checked.validated_parameters, check_mode=self._task.check_mode)
         # Relative paths are from where a module would be run; each task has a process of its own.
         os.chdir(self._loader.get_basedir())
-        with contextlib.suppress(_Left):
+        with contextlib.suppress(ModuleExit):
             self.module.run(module)
         return dict(remove_values(module.result, module.no_log_values))
 

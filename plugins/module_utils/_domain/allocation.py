@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from .. import leases
+from .. import allocations
+from ..allocations import MAC_BLOCKS
 from ..cluster import Cluster
 from ..errors import Refused
-from ..leases import MAC_BLOCKS
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range
 
 FIRST_VNC_PORT = 5901
@@ -93,16 +93,18 @@ class Allocator:
 
     @cached_property
     def _pools(self) -> set[int]:
-        return self._cluster.held(leases.VLAN_POOL, 0, POOL_COUNT - 1)
+        return self._cluster.held(allocations.VLAN_POOL, 0, POOL_COUNT - 1)
 
     @cached_property
     def _vnc_ports(self) -> Iterator[int]:
-        return self._cluster.free(leases.VNC_PORT, FIRST_VNC_PORT, LAST_VNC_PORT)
+        return self._cluster.free(allocations.VNC_PORT, FIRST_VNC_PORT, LAST_VNC_PORT)
 
     @cached_property
     def _addresses(self) -> Iterator[int]:
         first, last = self.network.first_address, self.network.last_address
-        return self._cluster.free(leases.ADDRESS, int(ipaddress.IPv4Address(first)), int(ipaddress.IPv4Address(last)))
+        return self._cluster.free(
+            allocations.ADDRESS, int(ipaddress.IPv4Address(first)), int(ipaddress.IPv4Address(last))
+        )
 
     def slice_id(self) -> int | None:
         """Return the next id whose VLAN pool no live slice holds, or C(None) where all 100 pools are held."""
@@ -135,7 +137,7 @@ class Allocator:
     def _holds_block(self, block: int) -> bool:
         first = block // WINDOW * WINDOW
         if first not in self._blocks:
-            self._blocks[first] = self._cluster.held(leases.MAC_BLOCK, first, first + WINDOW - 1)
+            self._blocks[first] = self._cluster.held(allocations.MAC_BLOCK, first, first + WINDOW - 1)
         return block in self._blocks[first]
 
     def _take_id(self, fits: Callable[[int], bool]) -> int:

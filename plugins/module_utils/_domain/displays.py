@@ -62,16 +62,16 @@ def tell(cluster: Cluster, slices: Iterable[Slice]) -> list[dict[str, Any]]:
     """Return the displays of the slices' VMs with their passwords."""
     return [
         {
-            "slice_id": one.slice_id,
-            "slice": slice_label(one),
+            "slice_id": slice_.slice_id,
+            "slice": slice_label(slice_),
             "vm_id": vm.vm_id,
             "name": vm.name,
             "worker_ip": vm.worker_ip,
             "vnc_port": vm.vnc_port,
             "password": password(cluster, vm),
         }
-        for one in slices
-        for vm in one.live_vms
+        for slice_ in slices
+        for vm in slice_.live_vms
     ]
 
 

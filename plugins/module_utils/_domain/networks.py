@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from .allocation import host_in, link_prefix
-from .wanted import WantedNetwork
+from .topology_spec import WantedNetwork
 
 SHORTEST_PREFIX, LONGEST_PREFIX = 8, 30
 

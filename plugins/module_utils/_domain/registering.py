@@ -95,7 +95,7 @@ def remove_user(cluster: Cluster, name: str) -> None:
     """Remove a user who owns nothing."""
     if name not in cluster.users:
         return
-    owned = [f"{slice_label(one)} ({one.slice_id})" for one in cluster.slices_of(name)]
+    owned = [f"{slice_label(slice_)} ({slice_.slice_id})" for slice_ in cluster.slices_of(name)]
     if owned:
         raise Refused([f"user {name} owns {len(owned)} slices: {', '.join(owned)}; delete them first"])
     if name == ADMIN:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .qemu_config import VNC_PLACES
+from .qemu.config import VNC_PLACES
 
 _INTERFACE: dict[str, Any] = {
     "name": {"type": "str", "required": True},

@@ -9,14 +9,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Refused
-from . import overlays, qemu, qemu_apply, revisions, taps, vnc, wiring
-from .order import SliceOrder, all_vms, slice_ids
-from .overlays import DiskPlan, Disks
-from .qemu_apply import Tools
-from .qemu_config import Settings as VmSettings
+from . import revisions
+from .datapath import reconcile as datapath
+from .datapath import taps
+from .datapath.reconcile import WirePlan, Wires
+from .disk import overlays
+from .disk.overlays import DiskPlan, Disks
+from .qemu import apply as qemu_apply
+from .qemu import plan as qemu_plan
+from .qemu import vnc
+from .qemu.apply import Tools
+from .qemu.config import Settings as VmSettings
 from .runner import observed
 from .stopwatch import Stopwatch
-from .wiring import WirePlan, Wires
+from .work_order import SliceOrder, all_vms, slice_ids
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,7 @@ class Settings:
     """How VMs are run and where they are plugged in."""
 
     vms: VmSettings
-    wires: wiring.Settings
+    wires: datapath.Settings
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Host:
 
     disks: Disks
     wires: Wires
-    vms: qemu.Host
+    vms: qemu_plan.Host
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Plan:
 
     disks: DiskPlan
     wires: WirePlan
-    vms: qemu.VmPlan
+    vms: qemu_plan.VmPlan
     missing_images: tuple[str, ...] = ()
 
     @property
@@ -80,10 +86,10 @@ def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, m
     orders = tuple(orders)
     return Host(
         disks=overlays.observe(orders, state_dir=settings.vms.state_dir),
-        wires=wiring.observe(orders, tools.runner, settings=settings.wires, missing_ok=missing_ok),
+        wires=datapath.observe(orders, tools.runner, settings=settings.wires, missing_ok=missing_ok),
         vms=observed(
-            lambda: qemu.observe(orders, settings=settings.vms, runner=tools.runner, unit_dir=tools.unit_dir),
-            nothing=qemu.Host(),
+            lambda: qemu_plan.observe(orders, settings=settings.vms, runner=tools.runner, unit_dir=tools.unit_dir),
+            nothing=qemu_plan.Host(),
             missing_ok=missing_ok,
         ),
     )
@@ -97,11 +103,11 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
     """
     orders, accounts = tuple(orders), settings.vms.accounts
     unheld = taps.unheld(orders, have.wires.devices)
-    vms = qemu.plan(orders, have.vms, settings=settings.vms, restart=restart, unheld=unheld)
+    vms = qemu_plan.plan(orders, have.vms, settings=settings.vms, restart=restart, unheld=unheld)
     freed = [vm.vm_id for vm, _reasons in vms.restart]
     return Plan(
         disks=overlays.plan(orders, have.disks, accounts=accounts),
-        wires=wiring.plan(orders, have.wires, settings=settings.wires, accounts=accounts, freed=freed),
+        wires=datapath.plan(orders, have.wires, settings=settings.wires, accounts=accounts, freed=freed),
         vms=vms,
         missing_images=tuple(sorted({vm.backing_file for vm in all_vms(orders)} - have.disks.bases.keys())),
     )
@@ -132,7 +138,7 @@ def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: 
         qemu_apply.clear(todo.vms, tools)
     with watch.stage("images"):
         overlays.apply(todo.disks, have.disks, state_dir=vms.state_dir, accounts=vms.accounts, runner=tools.runner)
-    wiring.apply(todo.wires, tools.runner, settings=settings.wires, watch=watch)
+    datapath.apply(todo.wires, tools.runner, settings=settings.wires, watch=watch)
 
 
 def carry_out(
@@ -160,7 +166,7 @@ def carry_out(
     watch = Stopwatch()
     with revisions.turn(slice_ids(orders), state_dir=state_dir, kind=revisions.WORKER):
         # The lock of all is let go before VMs start, which takes longest and disturbs no other slice.
-        with wiring.locked(settings.wires):
+        with datapath.locked(settings.wires):
             revisions.refuse_older(dated, state_dir=state_dir, kind=revisions.WORKER)
             with watch.stage("observe"):
                 have = observe(orders, tools, settings=settings)

@@ -9,10 +9,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._domain import describing
-from .._domain.checking import breaches
+from .._domain import render_text
+from .._domain.invariant_repair import repair
+from .._domain.invariants import breaches
 from .._domain.registering import require_admin
-from .._domain.repairing import repair
 from .._state.store import Store
 from ..cluster import Cluster
 from ..errors import DatabaseError, Refused
@@ -140,5 +140,5 @@ def _lines(cluster: Cluster) -> list[str]:
         *(f"user {name}: quota {user.quota_vms}, used {user.used_vms}" for name, user in cluster.users.items()),
         *(f"worker {ip}" for ip in cluster.workers),
         *(f"flavor {name}" for name in cluster.flavors),
-        *(line for one in cluster.slices.values() for line in describing.slice_lines(one)),
+        *(line for slice_ in cluster.slices.values() for line in render_text.slice_lines(slice_)),
     ]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._host.qcow2 import read_image
+from .._host.disk.qcow2 import read_image
 from ..errors import Refused, for_all
 
 URL = re.compile(r"[a-z][a-z0-9+.-]*://")

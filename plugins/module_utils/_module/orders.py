@@ -7,7 +7,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._domain import describing, displays, drawing, finding, limits, ordering, releasing, reporting
+from .._domain import (
+    access,
+    displays,
+    host_requirements,
+    render_graph,
+    render_text,
+    teardown,
+    work_orders,
+)
+from .._domain import (
+    status as status_rules,
+)
 from ..cluster import Cluster
 from ..errors import Refused
 from ..models import Slice
@@ -30,34 +41,34 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     if params["give_up"]:
         return _give_up(cluster, params)
     chosen = choose(cluster, params)
-    staying = [one for one in chosen if one.status != "deleting"]
-    reasons = [reason for one in staying for reason in limits.shortcomings(one, cluster)]
+    staying = [slice_ for slice_ in chosen if slice_.status != "deleting"]
+    reasons = [reason for slice_ in staying for reason in host_requirements.shortcomings(slice_, cluster)]
     if reasons:
         raise Refused(reasons)
-    before = [line for one in chosen for line in describing.state_lines(one)]
+    before = [line for slice_ in chosen for line in render_text.state_lines(slice_)]
     had_key = displays.has_key(cluster)
     result = hand_out(cluster, chosen)
-    after = [line for one in chosen for line in describing.state_lines(one)]
+    after = [line for slice_ in chosen for line in render_text.state_lines(slice_)]
     after += key_lines(cluster, had_key=had_key)
     if before != after:
         cluster.revise()
-    result.update(work_orders(cluster, chosen, params["state_dir"]))
+    result.update(make_orders(cluster, chosen, params["state_dir"]))
     return Outcome(changed=before != after, before=before, after=after, result=result)
 
 
 def _give_up(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     owner, acting_user = params["owner"], params["acting_user"]
-    named = [name for name in params["names"] if finding.called(cluster, name, owner, acting_user)]
+    named = [name for name in params["names"] if access.called(cluster, name, owner, acting_user)]
     chosen = choose(cluster, {**params, "names": named}) if named or not params["names"] else []
-    changed = [one for one in chosen if one.status != "deleting"]
-    before = [line for one in changed for line in describing.slice_lines(one)]
-    for one in chosen:
-        releasing.remove(cluster, one)
-    remaining = [one for one in chosen if one.slice_id in cluster.slices]
-    after = [line for one in changed if one in remaining for line in describing.slice_lines(one)]
+    changed = [slice_ for slice_ in chosen if slice_.status != "deleting"]
+    before = [line for slice_ in changed for line in render_text.slice_lines(slice_)]
+    for slice_ in chosen:
+        teardown.remove(cluster, slice_)
+    remaining = [slice_ for slice_ in chosen if slice_.slice_id in cluster.slices]
+    after = [line for slice_ in changed if slice_ in remaining for line in render_text.slice_lines(slice_)]
     if changed:
         cluster.revise()
-    result = {**hand_out(cluster, remaining), **work_orders(cluster, remaining, params["state_dir"])}
+    result = {**hand_out(cluster, remaining), **make_orders(cluster, remaining, params["state_dir"])}
     return Outcome(bool(changed), before, after, result)
 
 
@@ -67,25 +78,25 @@ def hand_out(cluster: Cluster, slices: Sequence[Slice]) -> dict[str, Any]:
     Returns:
         C({vms_to_start, recorded}).
     """
-    if any(one.live_vms for one in slices):
+    if any(slice_.live_vms for slice_ in slices):
         displays.make_key(cluster)
-    recorded = reporting.recorded(slices)
-    to_start = [vm.vm_id for one in slices for vm in one.vms if vm.status not in ("running", "deleting")]
-    ordering.hand_out(slices)
+    recorded = status_rules.recorded(slices)
+    to_start = [vm.vm_id for slice_ in slices for vm in slice_.vms if vm.status not in ("running", "deleting")]
+    work_orders.hand_out(slices)
     return {"vms_to_start": to_start, "recorded": recorded}
 
 
-def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[str, Any]:
+def make_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[str, Any]:
     """Return the work orders of slices that were handed out, once the cluster has the revision that they are of.
 
     Returns:
         C({work_orders, slice_ids, fingerprints, tables}).
     """
     return {
-        "work_orders": ordering.work_orders(cluster, slices, state_dir),
-        "slice_ids": [one.slice_id for one in slices],
-        "fingerprints": {str(one.slice_id): ordering.fingerprint(one) for one in slices},
-        "tables": [describing.slice_table(one) for one in slices],
+        "work_orders": work_orders.work_orders(cluster, slices, state_dir),
+        "slice_ids": [slice_.slice_id for slice_ in slices],
+        "fingerprints": {str(slice_.slice_id): work_orders.fingerprint(slice_) for slice_ in slices},
+        "tables": [render_text.slice_table(slice_) for slice_ in slices],
     }
 
 
@@ -102,21 +113,21 @@ def vnc_passwords(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
 def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Take the hosts' reports on the chosen slices in."""
     chosen = choose(cluster, params)
-    before = {one.slice_id: Slice.from_dict(one.to_dict()) for one in chosen}
-    reports = [reporting.read_report(data) for data in params["reports"]]
-    failures = reporting.record(cluster, chosen, reports, params["fingerprints"])
-    remaining = [one for one in chosen if one.slice_id in cluster.slices]
+    before = {slice_.slice_id: Slice.from_dict(slice_.to_dict()) for slice_ in chosen}
+    reports = [status_rules.read_report(data) for data in params["reports"]]
+    failures = status_rules.record(cluster, chosen, reports, params["fingerprints"])
+    remaining = [slice_ for slice_ in chosen if slice_.slice_id in cluster.slices]
     return Outcome(
-        changed=[one.to_dict() for one in remaining] != [one.to_dict() for one in before.values()],
-        before=[line for one in before.values() for line in describing.state_lines(one)],
-        after=[line for one in remaining for line in describing.state_lines(one)],
+        changed=[slice_.to_dict() for slice_ in remaining] != [slice_.to_dict() for slice_ in before.values()],
+        before=[line for slice_ in before.values() for line in render_text.state_lines(slice_)],
+        after=[line for slice_ in remaining for line in render_text.state_lines(slice_)],
         result={"failures": failures, **described(remaining)},
     )
 
 
 def choose(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice]:
     """Return the slices that C(SELECTION_ARGUMENTS) name."""
-    return finding.choose(
+    return access.choose(
         cluster,
         params["names"],
         owner=params["owner"],
@@ -128,8 +139,8 @@ def choose(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice]:
 def described(slices: Sequence[Slice]) -> dict[str, Any]:
     """Return what modules tell of slices: C({slices, tables, mermaid, dot}), a list each."""
     return {
-        "slices": [one.to_dict() for one in slices],
-        "tables": [describing.slice_table(one) for one in slices],
-        "mermaid": [drawing.mermaid(one) for one in slices],
-        "dot": [drawing.dot(one) for one in slices],
+        "slices": [slice_.to_dict() for slice_ in slices],
+        "tables": [render_text.slice_table(slice_) for slice_ in slices],
+        "mermaid": [render_graph.mermaid(slice_) for slice_ in slices],
+        "dot": [render_graph.dot(slice_) for slice_ in slices],
     }

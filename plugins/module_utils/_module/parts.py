@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._domain import finding, settling, stepping
-from .._domain.wanted import wanted_from
+from .._domain import access, edits, reconcile
+from .._domain.topology_spec import wanted_from
 from ..cluster import Cluster, slice_label
 from ..models import Slice
 from . import topology
@@ -41,54 +41,54 @@ class Part:
 
     kind: str
     key: str
-    put: stepping.Put
-    take: stepping.Take
+    put: edits.Put
+    take: edits.Take
     listed: Callable[[Slice], Sequence[dict[str, Any]]]
 
 
 VM = Part(
     "vm",
     "vm_id",
-    stepping.put_vm,
-    stepping.take_vm,
-    lambda one: [vm.to_dict() for vm in one.vms],
+    edits.put_vm,
+    edits.take_vm,
+    lambda slice_: [vm.to_dict() for vm in slice_.vms],
 )
 LINK = Part(
     "link",
     "link_id",
-    stepping.put_link,
-    stepping.take_link,
-    lambda one: [link.to_dict() for link in one.links],
+    edits.put_link,
+    edits.take_link,
+    lambda slice_: [link.to_dict() for link in slice_.links],
 )
 NETWORK = Part(
     "network",
     "vlan_id",
-    stepping.put_network,
-    stepping.take_network,
-    lambda one: [network.to_dict() for network in one.networks],
+    edits.put_network,
+    edits.take_network,
+    lambda slice_: [network.to_dict() for network in slice_.networks],
 )
 VLAN = Part(
     "vlan",
     "vlan_id",
-    stepping.put_vlan,
-    stepping.take_vlan,
-    lambda one: [dict(each) for each in one.extra.get("reserved_vlans", ())],
+    edits.put_vlan,
+    edits.take_vlan,
+    lambda slice_: [dict(each) for each in slice_.extra.get("reserved_vlans", ())],
 )
 
 
 def change(cluster: Cluster, part: Part, params: Mapping[str, Any]) -> Outcome:
     """Put one thing into a slice, or take it out."""
     name, owner, acting_user = params["slice"], params["owner"], params["acting_user"]
-    if params["state"] == "absent" and not finding.called(cluster, name, owner, acting_user):
+    if params["state"] == "absent" and not access.called(cluster, name, owner, acting_user):
         return Outcome(changed=False, result={part.kind: None, "slice_id": None, "plan": topology.no_plan()})
-    one = finding.find(cluster, name, owner, acting_user=acting_user)
-    want, place = wanted_from(one), None
+    slice_ = access.find(cluster, name, owner, acting_user=acting_user)
+    want, place = wanted_from(slice_), None
     if params["state"] == "present":
         want, place = part.put(want, params)
     else:
         want = part.take(want, params)
-    after = settling.settle(cluster, want, topology.settings(params), acting_user=acting_user)
-    outcome = topology.outcome([(one, after)])
+    after = reconcile.settle(cluster, want, topology.settings(params), acting_user=acting_user)
+    outcome = topology.outcome([(slice_, after)])
     if outcome.changed:
         cluster.revise()
     return Outcome(
@@ -111,9 +111,9 @@ def info(cluster: Cluster, part: Part, params: Mapping[str, Any]) -> Outcome:
         changed=False,
         result={
             f"{part.kind}s": [
-                {"slice_id": one.slice_id, "slice": slice_label(one), **thing}
-                for one in slices
-                for thing in part.listed(one)
+                {"slice_id": slice_.slice_id, "slice": slice_label(slice_), **thing}
+                for slice_ in slices
+                for thing in part.listed(slice_)
                 if not names or names & {thing.get("name"), str(thing[part.key])}
             ]
         },

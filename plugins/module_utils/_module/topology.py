@@ -9,16 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Optional
 
-from .._domain import describing, displays, finding, releasing, settling
+from .._domain import access, displays, reconcile, render_text, teardown
 from .._domain.allocation import ManagementNetwork
 from .._domain.placement import POLICIES
-from .._domain.wanted import WantedSlice, added_to, read_slice, wanted_from
+from .._domain.topology_spec import WantedSlice, added_to, read_slice, wanted_from
 from ..bounds import DEFAULT_MTU
 from ..cluster import Cluster
 from ..errors import for_all
 from ..models import Slice
 from .edge import Outcome
-from .orders import STATE_DIR, choose, described, hand_out, key_lines, work_orders
+from .orders import STATE_DIR, choose, described, hand_out, key_lines, make_orders
 
 Change = tuple[Optional[Slice], Optional[Slice]]
 SETTINGS_ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -53,9 +53,9 @@ def segment_arguments(*, defaults: bool = True) -> dict[str, dict[str, Any]]:
     }
 
 
-def settings(params: Mapping[str, Any]) -> settling.Settings:
+def settings(params: Mapping[str, Any]) -> reconcile.Settings:
     """Return what C(SETTINGS_ARGUMENTS) say."""
-    return settling.Settings(
+    return reconcile.Settings(
         network=ManagementNetwork(**params["management_network"]),
         state_dir=params["state_dir"],
         placement=params["placement"],
@@ -77,7 +77,7 @@ def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[st
     changed = done.changed or bool(made)
     if changed:
         cluster.revise()
-    orders = work_orders(cluster, stored, params["state_dir"]) if params["work_orders"] else {}
+    orders = make_orders(cluster, stored, params["state_dir"]) if params["work_orders"] else {}
     return replace(done, changed=changed, after=[*done.after, *made], result={**done.result, **handed, **orders})
 
 
@@ -90,20 +90,22 @@ def _listed_twice(wants: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _put_one(cluster: Cluster, want: Mapping[str, Any], settings: settling.Settings, acting_user: str) -> Change | None:
+def _put_one(
+    cluster: Cluster, want: Mapping[str, Any], settings: reconcile.Settings, acting_user: str
+) -> Change | None:
     if want["state"] == "present":
         wanted = _wanted(cluster, want, acting_user)
-        before = settling.stored_slice(cluster, wanted, acting_user)
+        before = reconcile.stored_slice(cluster, wanted, acting_user)
         if want.get("append") and before is not None:
             wanted = added_to(wanted_from(before), wanted)
         before = _copy(before)
-        return before, settling.settle(cluster, wanted, settings, acting_user=acting_user)
-    if not finding.called(cluster, want["name"], want["owner"], acting_user):
+        return before, reconcile.settle(cluster, wanted, settings, acting_user=acting_user)
+    if not access.called(cluster, want["name"], want["owner"], acting_user):
         return None
-    one = finding.find(cluster, want["name"], want["owner"], acting_user=acting_user)
-    before = _copy(one)
-    releasing.remove(cluster, one)
-    return before, cluster.slices.get(one.slice_id)
+    slice_ = access.find(cluster, want["name"], want["owner"], acting_user=acting_user)
+    before = _copy(slice_)
+    teardown.remove(cluster, slice_)
+    return before, cluster.slices.get(slice_.slice_id)
 
 
 def _wanted(cluster: Cluster, want: Mapping[str, Any], acting_user: str) -> WantedSlice:
@@ -111,7 +113,7 @@ def _wanted(cluster: Cluster, want: Mapping[str, Any], acting_user: str) -> Want
     slice_id, name, new_name = want.get("slice_id"), want["name"], want.get("new_name")
     owner = want["owner"] or acting_user
     if slice_id is not None:
-        stored = finding.numbered(cluster, slice_id, acting_user)
+        stored = access.numbered(cluster, slice_id, acting_user)
         owner = want["owner"] or (stored.owner if stored else acting_user)
     elif new_name is not None:
         stored = cluster.find_slice(owner, name)
@@ -132,7 +134,7 @@ def chosen_or_visible(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice
 
 def no_plan() -> dict[str, list[dict[str, Any]]]:
     """Return the plan that changes nothing."""
-    return describing.merge([])
+    return render_text.merge([])
 
 
 def outcome(pairs: Iterable[Change]) -> Outcome:
@@ -141,18 +143,18 @@ def outcome(pairs: Iterable[Change]) -> Outcome:
     changed = [(old, new) for old, new in pairs if _data(old) != _data(new)]
     return Outcome(
         changed=bool(changed),
-        before=[line for old, _new in changed if old for line in describing.slice_lines(old)],
-        after=[line for _old, new in changed if new for line in describing.slice_lines(new)],
+        before=[line for old, _new in changed if old for line in render_text.slice_lines(old)],
+        after=[line for _old, new in changed if new for line in render_text.slice_lines(new)],
         result={
-            "plan": describing.merge(describing.changes(old, new) for old, new in changed),
+            "plan": render_text.merge(render_text.changes(old, new) for old, new in changed),
             **described([new for _old, new in pairs if new]),
         },
     )
 
 
-def _copy(one: Slice | None) -> Slice | None:
-    return Slice.from_dict(one.to_dict()) if one else None
+def _copy(slice_: Slice | None) -> Slice | None:
+    return Slice.from_dict(slice_.to_dict()) if slice_ else None
 
 
-def _data(one: Slice | None) -> dict[str, Any] | None:
-    return one.to_dict() if one else None
+def _data(slice_: Slice | None) -> dict[str, Any] | None:
+    return slice_.to_dict() if slice_ else None

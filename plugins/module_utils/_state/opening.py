@@ -24,7 +24,7 @@ def open_store(database: str, *, lock_timeout_s: float, backups: int, backup_dir
         DatabaseError: the URL is none, or a library for it is missing.
     """
     if is_url(database):
-        from .sql import SqlDatabase  # SQLAlchemy takes a third of a second to import, and a file does not need it
+        from .sql import SqlDatabase
 
         return SqlDatabase(database, lock_timeout_s=lock_timeout_s, backups=backups, backup_dir=backup_dir)
     path = os.path.expanduser(os.path.expandvars(database))

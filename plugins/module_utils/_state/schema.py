@@ -13,9 +13,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from ..allocations import leases
 from ..cluster import slice_label
 from ..errors import DatabaseError
-from ..leases import leases
 from ..models import VM, Slice, User
 
 try:
@@ -189,41 +189,43 @@ def flavor_rows(position: int, name: str, flavor: Row) -> Iterator[tuple[Key, Ro
     yield _row("flavors", name=name, position=position, document=text_of(flavor))
 
 
-def slice_rows(one: Slice) -> Iterator[tuple[Key, Row]]:
+def slice_rows(slice_: Slice) -> Iterator[tuple[Key, Row]]:
     """Yield the rows of a slice, all that hangs on it included."""
-    document = one.to_dict()
+    document = slice_.to_dict()
     for children in ("vms", "links", "networks"):
         del document[children]
-    yield _row("slices", slice_id=one.slice_id, owner=one.owner, label=slice_label(one), document=text_of(document))
-    for position, vm in enumerate(one.vms):
-        yield _vm_row(one, position, vm)
-    for position, link in enumerate(one.links):
+    yield _row(
+        "slices", slice_id=slice_.slice_id, owner=slice_.owner, label=slice_label(slice_), document=text_of(document)
+    )
+    for position, vm in enumerate(slice_.vms):
+        yield _vm_row(slice_, position, vm)
+    for position, link in enumerate(slice_.links):
         yield _row(
             "links",
-            slice_id=one.slice_id,
+            slice_id=slice_.slice_id,
             link_id=link.link_id,
             vlan_id=link.vlan_id,
             position=position,
             document=text_of(link.to_dict()),
         )
-    for position, network in enumerate(one.networks):
+    for position, network in enumerate(slice_.networks):
         yield _row(
             "networks",
-            slice_id=one.slice_id,
+            slice_id=slice_.slice_id,
             vlan_id=network.vlan_id,
             position=position,
             document=text_of(network.to_dict()),
         )
-    for lease in leases(one):
-        yield _row("leases", kind=lease.kind, number=lease.number, slice_id=one.slice_id, vm_id=lease.vm_id)
+    for lease in leases(slice_):
+        yield _row("leases", kind=lease.kind, number=lease.number, slice_id=slice_.slice_id, vm_id=lease.vm_id)
 
 
-def _vm_row(one: Slice, position: int, vm: VM) -> tuple[Key, Row]:
+def _vm_row(slice_: Slice, position: int, vm: VM) -> tuple[Key, Row]:
     flavor = vm.flavor or {}
     return _row(
         "vms",
         vm_id=vm.vm_id,
-        slice_id=one.slice_id,
+        slice_id=slice_.slice_id,
         position=position,
         name=vm.name,
         status=vm.status,

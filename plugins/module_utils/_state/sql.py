@@ -11,7 +11,7 @@ from typing import Any
 
 from ..cluster import Cluster
 from ..errors import DatabaseError
-from ..reading import FieldError
+from ..stored_fields import FieldError
 from . import lock, masking, schema, yaml_text
 from .files import Backups
 from .sql_cluster import SqlCluster

@@ -12,9 +12,9 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..allocations import MAC_BLOCK, show
 from ..cluster import FIRST_ID, Cluster, Load, WorkerFigures
 from ..errors import DatabaseError
-from ..leases import MAC_BLOCK, show
 from ..models import VM, Slice, User
 from . import schema
 from .lazy import LazyTable
@@ -98,7 +98,7 @@ class SqlCluster(Cluster):
         if owner is not None:
             found = found.where(table.c.owner == owner)
         ids = {*self._ask(found).scalars()}
-        ids.update(one.slice_id for one in self._touched().called(name, owner))
+        ids.update(slice_.slice_id for slice_ in self._touched().called(name, owner))
         return [self.slices[slice_id] for slice_id in sorted(ids)]
 
     def held(self, kind: str, first: int, last: int) -> set[int]:
@@ -239,7 +239,7 @@ class SqlCluster(Cluster):
             yield from schema.user_rows(user)
         yield from self._small_rows()
         # VMs of one id share a block of MACs as well: the id is what is told.
-        rows = [row for one in self._slices.known.values() for row in schema.slice_rows(one)]
+        rows = [row for slice_ in self._slices.known.values() for row in schema.slice_rows(slice_)]
         yield from sorted(rows, key=lambda row: row[0][1][0] == MAC_BLOCK)
 
     def _small_rows(self) -> Iterator[tuple[Key, Row]]:
@@ -378,8 +378,8 @@ def _rows_of_user(user: User) -> Rows:
     return dict(schema.user_rows(user))
 
 
-def _rows_of_slice(one: Slice) -> Rows:
-    return dict(schema.slice_rows(one))
+def _rows_of_slice(slice_: Slice) -> Rows:
+    return dict(schema.slice_rows(slice_))
 
 
 def _call(key: Key) -> str:

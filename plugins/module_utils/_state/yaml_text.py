@@ -9,7 +9,7 @@ from typing import Any
 
 from ..cluster import Cluster
 from ..errors import DatabaseError
-from ..reading import FieldError
+from ..stored_fields import FieldError
 
 try:
     import yaml

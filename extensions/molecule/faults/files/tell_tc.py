@@ -15,9 +15,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import limits
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import VM, Interface, SliceOrder
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import shaping
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Result
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import VM, Interface, SliceOrder
 
 
 class Elsewhere:
@@ -38,10 +38,10 @@ def main(device: str, settings: str) -> None:
     nic = Interface("eth1", device, "", None, None, **json.loads(settings))
     orders = (SliceOrder(1000, (VM(1001, "a", 1000, 1, 80, 1, "", "", 5901, (nic,)),)),)
     runner = Elsewhere(sys.stdin.read())
-    have = limits.observe(orders, runner, bridge="", folder="")
-    todo = replace(limits.plan(orders, have, numbers={}, spoken=(), fresh=()), files={})
-    limits.prepare(todo, runner, bridge="", folder="")
-    limits.finish(todo, runner, bridge="")
+    have = shaping.observe(orders, runner, bridge="", folder="")
+    todo = replace(shaping.plan(orders, have, numbers={}, spoken=(), fresh=()), files={})
+    shaping.prepare(todo, runner, bridge="", folder="")
+    shaping.finish(todo, runner, bridge="")
 
 
 if __name__ == "__main__":

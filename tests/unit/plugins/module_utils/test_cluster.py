@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
-from ansible_collections.cloudrepo.slices.plugins.module_utils.reading import FieldError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields import FieldError
 
 FIXTURE = Path(__file__).parents[3] / "fixtures" / "slice_1000.json"
 SLICE = json.loads(FIXTURE.read_text(encoding="utf-8"))

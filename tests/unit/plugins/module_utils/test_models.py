@@ -20,7 +20,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.models import (
     Slice,
     User,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils.reading import FieldError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields import FieldError
 
 FIXTURE = Path(__file__).parents[3] / "fixtures" / "slice_1000.json"
 
@@ -120,20 +120,20 @@ def test_flavors() -> None:
     ("slice_id", "start", "end"), [(1000, 100, 119), (1001, 120, 139), (1002, 140, 159), (1050, 1100, 1119)]
 )
 def test_the_pool_follows_the_models_formula(slice_id: int, start: int, end: int) -> None:
-    one = Slice(slice_id, "a")
-    assert (one.vlan_pool_start, one.vlan_pool_end) == (start, end)
+    slice_ = Slice(slice_id, "a")
+    assert (slice_.vlan_pool_start, slice_.vlan_pool_end) == (start, end)
 
 
 def test_vlans_are_leased_lowest_first_until_none_is_left() -> None:
-    one = Slice(1000, "admin")
-    assert [one.get_next_vlan() for _each in range(21)] == [*range(100, 120), None]
-    one.vlan_pool_used.remove(107)
-    assert one.get_next_vlan() == 107
+    slice_ = Slice(1000, "admin")
+    assert [slice_.get_next_vlan() for _each in range(21)] == [*range(100, 120), None]
+    slice_.vlan_pool_used.remove(107)
+    assert slice_.get_next_vlan() == 107
 
 
 def test_the_management_vlan_is_never_leased() -> None:
-    one = Slice(1015, "admin")
-    assert [one.get_next_vlan() for _each in range(20)] == [*range(401, 420), None]
+    slice_ = Slice(1015, "admin")
+    assert [slice_.get_next_vlan() for _each in range(20)] == [*range(401, 420), None]
 
 
 @pytest.mark.parametrize(

@@ -15,16 +15,8 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.checking import breaches
-from ansible_collections.cloudrepo.slices.plugins.modules import (
-    link,
-    network,
-    slice,
-    user,
-    vlan,
-    vm,
-    worker,
-)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
+from ansible_collections.cloudrepo.slices.plugins.modules import link, network, slice, user, vlan, vm, worker
 
 from ..module_utils._domain import builders
 from .front_door import Door, Memory

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.serial import Answer
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.serial import Answer
 from ansible_collections.cloudrepo.slices.plugins.modules import console_command
 
 from ..module_utils._host import modules

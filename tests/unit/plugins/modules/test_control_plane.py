@@ -274,11 +274,11 @@ def test_giving_up_tells_the_hosts_that_nothing_is_left(ready: Control) -> None:
     dry = ready.run("slice_plan", check=True, give_up=True, all=True)
     done = ready.run("slice_plan", give_up=True, names=["unheard", "web", "no-such-slice"])
     assert (done["work_orders"], done["diff"]) == (dry["work_orders"], dry["diff"])
-    assert [one["slice_id"] for one in done["work_orders"]["network_node"]["slices"]] == done["slice_ids"]
-    assert all(not one["vms"] for order in done["work_orders"]["workers"].values() for one in order["slices"])
+    assert [slice_["slice_id"] for slice_ in done["work_orders"]["network_node"]["slices"]] == done["slice_ids"]
+    assert all(not slice_["vms"] for order in done["work_orders"]["workers"].values() for slice_ in order["slices"])
     assert "slice web (" in done["diff"]["after"]
     assert "slice unheard (" not in done["diff"]["after"]
-    assert [one["status"] for one in ready.run("slice_info", all=True)["slices"]] == ["deleting"]
+    assert [slice_["status"] for slice_ in ready.run("slice_info", all=True)["slices"]] == ["deleting"]
     again = ready.run("slice_plan", give_up=True, names=["web"])
     assert (again["changed"], again["slice_ids"]) == (False, done["slice_ids"])
     nobody = ready.run("slice_plan", give_up=True, names=["no-such-slice"], owner="admin")
@@ -294,7 +294,7 @@ def test_a_broken_database_is_told(ready: Control) -> None:
 
 def revisions(plan: dict[str, Any]) -> set[int]:
     orders = [*plan["work_orders"]["workers"].values(), plan["work_orders"]["network_node"]]
-    return {one["revision"] for order in orders for one in order["slices"]}
+    return {slice_["revision"] for order in orders for slice_ in order["slices"]}
 
 
 def test_an_order_is_as_new_as_the_last_change(ready: Control) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import services_state
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import state as netservices_state
 from ansible_collections.cloudrepo.slices.plugins.modules import network_services
 
 from ..module_utils._host import modules
@@ -16,7 +16,7 @@ ONE = {"vm_id": 1001, "name": "vm1", "mac": "52:54:00:03:e9:00", "ip": "10.60.7.
 
 def host() -> FakeRunner:
     show = "Id=slices-dhcp.service\nActiveState=active\n"
-    runner = FakeRunner().tell("ip").tell("nft").tell("nsenter").tell("conntrack").tell(services_state.GATEWAY_LOOK)
+    runner = FakeRunner().tell("ip").tell("nft").tell("nsenter").tell("conntrack").tell(netservices_state.GATEWAY_LOOK)
     runner.tell("systemctl").tell("systemctl", "show", stdout=show)
     rules = '{"nftables": [{"map": {"name": "slices"}}]}'
     return runner.tell("nsenter", "--net=/run/netns/slices-dhcp", "nft", "--json", stdout=rules)

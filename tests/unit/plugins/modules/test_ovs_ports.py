@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import taps
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps
 from ansible_collections.cloudrepo.slices.plugins.modules import ovs_ports
 
 from ..module_utils._host import modules

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.checking import breaches
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
@@ -159,9 +159,9 @@ class Operations(RuleBasedStateMachine):
         chosen: dict[str, Any] = slices[pick % len(slices)]
         return chosen
 
-    def there(self, end: str, one: dict[str, Any]) -> str:
+    def there(self, end: str, slice_: dict[str, Any]) -> str:
         """An endpoint of a VM that the slice has, mostly."""
-        names = [vm["name"] for vm in one["vms"]]
+        names = [vm["name"] for vm in slice_["vms"]]
         vm, colon, interface = end.partition(":")
         if names and vm not in names and vm != "hub":
             vm = names[len(vm + interface) * 7 % len(names)] if colon else names[int(vm[-1]) % len(names)]
@@ -182,8 +182,8 @@ class Operations(RuleBasedStateMachine):
     @precondition(has_slices)
     @rule(pick=PICK, new_name=SLICES)
     def rename_slice(self, pick: int, new_name: str) -> None:
-        one = self.some_slice(pick)
-        self.do("slice", name=one["name"], new_name=new_name, owner=one["owner"], append=True)
+        slice_ = self.some_slice(pick)
+        self.do("slice", name=slice_["name"], new_name=new_name, owner=slice_["owner"], append=True)
 
     @precondition(has_slices)
     @rule(pick=PICK)
@@ -198,24 +198,24 @@ class Operations(RuleBasedStateMachine):
     @precondition(has_slices)
     @rule(pick=PICK, vm=PICK, new_name=VMS)
     def rename_vm(self, pick: int, vm: int, new_name: str) -> None:
-        one = self.some_slice(pick)
-        if one["vms"]:
-            vm_id = one["vms"][vm % len(one["vms"])]["vm_id"]
-            self.do("vm", slice=str(one["slice_id"]), vm_id=vm_id, new_name=new_name)
+        slice_ = self.some_slice(pick)
+        if slice_["vms"]:
+            vm_id = slice_["vms"][vm % len(slice_["vms"])]["vm_id"]
+            self.do("vm", slice=str(slice_["slice_id"]), vm_id=vm_id, new_name=new_name)
 
     @precondition(has_slices)
     @rule(pick=PICK, link=LINK)
     def put_link(self, pick: int, link: dict[str, Any]) -> None:
-        one = self.some_slice(pick)
-        ends = [self.there(end, one) for end in link["endpoints"]]
-        self.do("link", slice=str(one["slice_id"]), **{**link, "endpoints": ends})
+        slice_ = self.some_slice(pick)
+        ends = [self.there(end, slice_) for end in link["endpoints"]]
+        self.do("link", slice=str(slice_["slice_id"]), **{**link, "endpoints": ends})
 
     @precondition(has_slices)
     @rule(pick=PICK, network=NETWORK, append=st.booleans())
     def put_network(self, pick: int, network: dict[str, Any], append: bool) -> None:
-        one = self.some_slice(pick)
-        members = [self.there(end, one) for end in network["members"]]
-        self.do("network", slice=str(one["slice_id"]), append=append, **{**network, "members": members})
+        slice_ = self.some_slice(pick)
+        members = [self.there(end, slice_) for end in network["members"]]
+        self.do("network", slice=str(slice_["slice_id"]), append=append, **{**network, "members": members})
 
     @precondition(has_slices)
     @rule(pick=PICK, vlan=st.sampled_from(["up", "down"]))
@@ -225,16 +225,16 @@ class Operations(RuleBasedStateMachine):
     @precondition(has_slices)
     @rule(pick=PICK, kind=st.sampled_from(["vm", "link", "network", "vlan"]), which=PICK)
     def take(self, pick: int, kind: str, which: int) -> None:
-        one = self.some_slice(pick)
+        slice_ = self.some_slice(pick)
         key, listed = {
-            "vm": ("vm_id", one["vms"]),
-            "link": ("link_id", one["links"]),
-            "network": ("vlan_id", one["networks"]),
-            "vlan": ("vlan_id", one.get("reserved_vlans", [])),
+            "vm": ("vm_id", slice_["vms"]),
+            "link": ("link_id", slice_["links"]),
+            "network": ("vlan_id", slice_["networks"]),
+            "vlan": ("vlan_id", slice_.get("reserved_vlans", [])),
         }[kind]
         if listed:
             number = listed[which % len(listed)][key]
-            self.do(kind, slice=str(one["slice_id"]), state="absent", **{key: number})
+            self.do(kind, slice=str(slice_["slice_id"]), state="absent", **{key: number})
 
     @precondition(has_slices)
     @rule(failing=st.sets(st.sampled_from([*WORKERS, "network_node"]), max_size=1))
@@ -242,7 +242,7 @@ class Operations(RuleBasedStateMachine):
         orders = self.do("slice_plan", all=True)["work_orders"]
         reports = [{"host": "netnode", "place": "network_node", "failure": None}]
         for place, order in orders["workers"].items():
-            vms = [vm["vm_id"] for one in order["slices"] for vm in one["vms"]]
+            vms = [vm["vm_id"] for slice_ in order["slices"] for vm in slice_["vms"]]
             seen = [{"vm_id": vm_id, "state": "running", "pid": str(vm_id)} for vm_id in vms]
             reports.append({"host": place, "place": place, "failure": None, "vms": seen})
         for report in reports:
@@ -255,14 +255,14 @@ class Operations(RuleBasedStateMachine):
     def nothing_is_broken(self) -> None:
         with self.store.transaction(write=False) as cluster:
             assert breaches(cluster) == []
-            for one in cluster.slices.values():
-                held = [link.vlan_id for link in one.links]
-                held += [network.vlan_id for network in one.networks]
-                held += [each["vlan_id"] for each in one.extra.get("reserved_vlans", ())]
-                held += one.extra.get("releasing", {}).get("vlan_ids", [])
-                assert sorted(held) == sorted(one.vlan_pool_used)
+            for slice_ in cluster.slices.values():
+                held = [link.vlan_id for link in slice_.links]
+                held += [network.vlan_id for network in slice_.networks]
+                held += [each["vlan_id"] for each in slice_.extra.get("reserved_vlans", ())]
+                held += slice_.extra.get("releasing", {}).get("vlan_ids", [])
+                assert sorted(held) == sorted(slice_.vlan_pool_used)
                 assert all(
-                    any(100 + 20 * pool <= vlan < 120 + 20 * pool for vlan in held) for pool in one.further_pools
+                    any(100 + 20 * pool <= vlan < 120 + 20 * pool for vlan in held) for pool in slice_.further_pools
                 )
 
 

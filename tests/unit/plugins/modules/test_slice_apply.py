@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import taps
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.taps import Devices, Tap
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.taps import Devices, Tap
 from ansible_collections.cloudrepo.slices.plugins.modules import slice_apply
 
 from ..module_utils._host import modules

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.checking import breaches
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 
 from ..module_utils._domain import builders
 from .front_door import Door, Memory
@@ -177,7 +177,7 @@ def test_a_tenant_sees_only_what_is_the_tenants(web: Door) -> None:
     assert [each["name"] for each in ok(web("vm_info", names=["vm1", "1002"], slice="web"))["vms"]] == ["vm1", "vm2"]
     for module, plural in (("vm_info", "vms"), ("link_info", "links")):
         assert {each["slice"] for each in ok(web(module, acting_user="alice"))[plural]} == {"lab"}
-    assert [one["name"] for one in ok(web("slice_info", all=True, acting_user="alice"))["slices"]] == ["lab"]
+    assert [slice_["name"] for slice_ in ok(web("slice_info", all=True, acting_user="alice"))["slices"]] == ["lab"]
     assert web("vm_info", slice="web", acting_user="alice")["msg"] == "no slice is called web; slices are lab (1003)"
     assert [user["name"] for user in ok(web("user_info", acting_user="alice"))["users"]] == ["alice"]
     assert ok(web("worker_info", acting_user="alice"))["workers"] == []

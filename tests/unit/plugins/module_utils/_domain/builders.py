@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.settling import Settings, settle
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.wanted import read_slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, settle
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice, User
@@ -66,8 +66,8 @@ def refusal(held: Cluster, want: dict[str, Any], **kwargs: Any) -> list[str]:
     return caught.value.reasons
 
 
-def deployed(one: Slice) -> Slice:
+def deployed(slice_: Slice) -> Slice:
     """Return the slice as hosts have it."""
-    for each in one.vms:
+    for each in slice_.vms:
         each.status = "running"
-    return one
+    return slice_

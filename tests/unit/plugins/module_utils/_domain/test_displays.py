@@ -8,8 +8,8 @@ import json
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.describing import changes, slice_lines
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.ordering import work_orders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.render_text import changes, slice_lines
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import work_orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import VNC_KEY, Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
@@ -40,15 +40,15 @@ def test_a_key_is_made_once() -> None:
 
 def test_without_a_key_there_is_no_password() -> None:
     held = cluster()
-    one = put(held, topology())
+    slice_ = put(held, topology())
 
-    assert displays.password(held, one.vms[0]) is None
-    assert displays.password_id(held, one.vms[0]) is None
+    assert displays.password(held, slice_.vms[0]) is None
+    assert displays.password_id(held, slice_.vms[0]) is None
 
 
 def test_every_vm_has_a_password_of_its_own() -> None:
-    held, one = stored()
-    told = displays.tell(held, [one])
+    held, slice_ = stored()
+    told = displays.tell(held, [slice_])
 
     assert [(each["slice"], each["name"], each["worker_ip"], each["vnc_port"]) for each in told] == [
         ("web", "vm1", "10.0.10.1", 5901),
@@ -60,20 +60,21 @@ def test_every_vm_has_a_password_of_its_own() -> None:
 
 
 def test_the_password_stands_in_nothing_that_is_told_of_a_slice() -> None:
-    held, one = stored()
+    held, slice_ = stored()
     told = json.dumps(
-        [one.to_dict(), work_orders(held, [one], "/x"), slice_lines(one), changes(None, one)], ensure_ascii=False
+        [slice_.to_dict(), work_orders(held, [slice_], "/x"), slice_lines(slice_), changes(None, slice_)],
+        ensure_ascii=False,
     )
 
-    assert displays.password_id(held, one.vms[0]) in told
+    assert displays.password_id(held, slice_.vms[0]) in told
     assert not [secret for secret in (*passwords(held), held.extra[VNC_KEY]) if secret in told]
-    assert "vnc_password_version" not in json.dumps(one.to_dict())
+    assert "vnc_password_version" not in json.dumps(slice_.to_dict())
 
 
 def test_another_version_is_another_password_for_this_vm_alone() -> None:
-    held, one = stored()
-    first, ids = passwords(held), [displays.password_id(held, each) for each in one.vms]
-    before = Slice.from_dict(one.to_dict())
+    held, slice_ = stored()
+    first, ids = passwords(held), [displays.password_id(held, each) for each in slice_.vms]
+    before = Slice.from_dict(slice_.to_dict())
     after = put(held, topology(vms=[vm("vm1", internet=True, vnc_password_version=2), vm("vm2")]))
     second = passwords(held)
 
@@ -101,9 +102,9 @@ def test_an_earlier_password_does_not_come_back(wanted: int, reason: str) -> Non
 
 
 def test_an_id_that_comes_round_to_another_tenant_brings_no_password_along() -> None:
-    held, one = stored()
+    held, slice_ = stored()
     before = passwords(held)
-    for each in one.vms:
+    for each in slice_.vms:
         each.owner = "alice"
 
     assert not set(before) & set(passwords(held))

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import releasing
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.ordering import (
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.status import read_report, record
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import (
     fingerprint,
     hand_out,
     work_orders,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reporting import read_report, record
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
@@ -98,8 +98,8 @@ def test_networks_that_want_something_of_the_network_node_are_on_its_order() -> 
         {"name": "bare", "members": ["vm1:eth3"]},
         {"name": "empty", "gateway": True},
     ]
-    one = put(held, topology(networks=networks))
-    order = work_orders(held, [one], "/x")["network_node"]["slices"][0]["networks"]
+    slice_ = put(held, topology(networks=networks))
+    order = work_orders(held, [slice_], "/x")["network_node"]["slices"][0]["networks"]
     assert order == [
         {
             "vlan_id": 101,
@@ -122,33 +122,33 @@ def test_networks_that_want_something_of_the_network_node_are_on_its_order() -> 
             "members": [{"name": "vm2", "mac": "52:54:00:03:ea:03"}],
         },
     ]
-    for each in one.vms:
+    for each in slice_.vms:
         each.status = "deleting"
-    assert work_orders(held, [one], "/x")["network_node"]["slices"][0]["networks"] == []
+    assert work_orders(held, [slice_], "/x")["network_node"]["slices"][0]["networks"] == []
 
 
 def test_a_stored_network_whose_subnet_is_none_is_refused() -> None:
     held = cluster()
-    one = put(held, topology(networks=[{"name": "lan", "members": ["vm1"], "dhcp_enabled": True}]))
-    one.networks[0].cidr = "nonsense"
+    slice_ = put(held, topology(networks=[{"name": "lan", "members": ["vm1"], "dhcp_enabled": True}]))
+    slice_.networks[0].cidr = "nonsense"
     with pytest.raises(Refused, match="a network is stored with cidr 'nonsense', which is not an IPv4 network"):
-        work_orders(held, [one], "/x")
+        work_orders(held, [slice_], "/x")
 
 
 def test_peers_of_a_slice_are_told_to_its_workers() -> None:
     held = cluster()
-    one = put(held, topology(peers=True))
-    assert [order["slices"][0]["peers"] for order in work_orders(held, [one], "/x")["workers"].values()] == [
+    slice_ = put(held, topology(peers=True))
+    assert [order["slices"][0]["peers"] for order in work_orders(held, [slice_], "/x")["workers"].values()] == [
         [{"mac": "52:54:00:03:e9:00", "address": "10.60.7.101"}]
     ] * 2
 
 
 def test_what_is_deleted_is_on_no_order() -> None:
     held = cluster()
-    one = put(held, topology())
-    hand_out([one])
-    releasing.remove(held, one)
-    orders = work_orders(held, [one], "/x")
+    slice_ = put(held, topology())
+    hand_out([slice_])
+    teardown.remove(held, slice_)
+    orders = work_orders(held, [slice_], "/x")
     assert [order["slices"] for order in orders["workers"].values()] == [
         [{"slice_id": 1000, "peers": [], "vms": []}]
     ] * 2
@@ -162,16 +162,16 @@ def test_an_image_is_ordered_once_however_many_stand_on_it() -> None:
 
 
 def test_handing_out_makes_pending_vms_known() -> None:
-    one = put(cluster(), topology())
-    hand_out([one])
-    assert {each.status for each in one.vms} == {"design"}
+    slice_ = put(cluster(), topology())
+    hand_out([slice_])
+    assert {each.status for each in slice_.vms} == {"design"}
 
 
 def test_a_report_of_success() -> None:
     held = cluster()
-    one = put(held, topology())
+    slice_ = put(held, topology())
     assert tell(held, *BOTH) == []
-    assert (one.status, [(each.status, each.pid) for each in one.vms]) == (
+    assert (slice_.status, [(each.status, each.pid) for each in slice_.vms]) == (
         "running",
         [("running", "2002"), ("running", "2004")],
     )
@@ -179,38 +179,38 @@ def test_a_report_of_success() -> None:
 
 def test_a_worker_that_fails_does_not_hide_what_the_others_did() -> None:
     held = cluster()
-    one = put(held, topology())
+    slice_ = put(held, topology())
     assert tell(held, BOTH[0], report("10.0.10.2", failure="disk full"), NODE) == ["host-2: disk full"]
-    assert (one.status, [each.status for each in one.vms]) == ("error", ["running", "error"])
+    assert (slice_.status, [each.status for each in slice_.vms]) == ("error", ["running", "error"])
     assert tell(held, *BOTH) == []
-    assert one.status == "running"
+    assert slice_.status == "running"
 
 
 def test_a_worker_that_was_overtaken_leaves_its_vms_as_a_newer_report_said() -> None:
     held = cluster()
-    one = put(held, topology())
+    slice_ = put(held, topology())
     tell(held, *BOTH)
     late = {**report("10.0.10.1", failure="this work order is as of …"), "overtaken": True}
     assert tell(held, late, BOTH[1], NODE) == ["host-1: this work order is as of …"]
-    assert [(vm.status, vm.pid) for vm in one.vms] == [("running", "2002"), ("running", "2004")]
+    assert [(vm.status, vm.pid) for vm in slice_.vms] == [("running", "2002"), ("running", "2004")]
 
 
 def test_a_worker_that_is_not_in_the_inventory_is_told() -> None:
     held = cluster()
-    one = put(held, topology())
+    slice_ = put(held, topology())
     assert tell(held, BOTH[0], NODE) == ["VM vm2 (1002): its worker 10.0.10.2 is not in the inventory"]
-    assert one.vms[1].status == "error"
+    assert slice_.vms[1].status == "error"
 
 
 @pytest.mark.parametrize("missing", [0, 1, 2])
 def test_a_slice_is_gone_only_when_all_hosts_have_let_go(missing: int) -> None:
     held = cluster()
-    one = put(held, topology())
+    slice_ = put(held, topology())
     tell(held, *BOTH)
-    releasing.remove(held, one)
+    teardown.remove(held, slice_)
     reports = [report("10.0.10.1"), report("10.0.10.2"), NODE]
     tell(held, *(each if number != missing else {**each, "failure": "no"} for number, each in enumerate(reports)))
-    assert (one.status, len(one.vms), held.users["admin"].used_vms) == ("deleting", 2, 2)
+    assert (slice_.status, len(slice_.vms), held.users["admin"].used_vms) == ("deleting", 2, 2)
     assert tell(held, *reports) == []
     assert (held.slices, held.users["admin"].used_vms, held.users["admin"].slices) == ({}, 0, [])
 
@@ -219,57 +219,57 @@ def test_vlans_and_addresses_are_free_when_their_hosts_have_let_go() -> None:
     held = cluster()
     put(held, topology())
     tell(held, *BOTH)
-    one = put(held, topology(vms=[vm("vm1")], links=[]))
+    slice_ = put(held, topology(vms=[vm("vm1")], links=[]))
     tell(held, report("10.0.10.1", 1001), report("10.0.10.2", failure="down"), NODE)
-    assert one.vlan_pool_used == [100]
-    assert one.extra["releasing"]["addresses"] == ["10.60.7.101"]
+    assert slice_.vlan_pool_used == [100]
+    assert slice_.extra["releasing"]["addresses"] == ["10.60.7.101"]
     tell(held, report("10.0.10.1", 1001), report("10.0.10.2"), NODE)
-    assert (one.vlan_pool_used, one.extra, len(one.vms)) == ([], {"name": "web"}, 1)
+    assert (slice_.vlan_pool_used, slice_.extra, len(slice_.vms)) == ([], {"name": "web"}, 1)
     assert held.users["admin"].used_vms == 1
 
 
 def test_without_a_network_node_the_workers_are_enough() -> None:
     held = cluster()
-    one = put(held, topology())
+    slice_ = put(held, topology())
     tell(held, *BOTH[:2])
-    releasing.remove(held, one)
+    teardown.remove(held, slice_)
     tell(held, report("10.0.10.1"), report("10.0.10.2"))
     assert held.slices == {}
 
 
 def test_peers_meet_on_every_worker_if_the_slice_says_so() -> None:
     held = cluster()
-    one = put(held, topology())
-    one.extra["peers"] = True
-    orders = work_orders(held, [one], "/x")
+    slice_ = put(held, topology())
+    slice_.extra["peers"] = True
+    orders = work_orders(held, [slice_], "/x")
     peers = [{"mac": "52:54:00:03:e9:00", "address": "10.60.7.101"}]
     assert [order["slices"][0]["peers"] for order in orders["workers"].values()] == [peers, peers]
 
 
 def test_an_answer_to_an_older_order_frees_nothing_and_judges_no_new_vm() -> None:
     held = cluster()
-    one = put(held, topology())
+    slice_ = put(held, topology())
     tell(held, *BOTH)
-    fingerprints = {"1000": fingerprint(one)}
-    one = put(held, topology(vms=[vm("vm1"), vm("vm3")], links=[]))
+    fingerprints = {"1000": fingerprint(slice_)}
+    slice_ = put(held, topology(vms=[vm("vm1"), vm("vm3")], links=[]))
     reports = [read_report(each) for each in BOTH]
-    assert record(held, [one], reports, fingerprints) == []
-    assert [(each.name, each.status) for each in one.vms] == [
+    assert record(held, [slice_], reports, fingerprints) == []
+    assert [(each.name, each.status) for each in slice_.vms] == [
         ("vm1", "running"),
         ("vm3", "pending"),
         ("vm2", "deleting"),
     ]
-    assert (one.vlan_pool_used, one.extra["releasing"]["addresses"]) == ([100], ["10.60.7.101"])
-    hand_out([one])
-    assert record(held, [one], reports, {"1000": fingerprint(one)}) == []
-    assert (one.vlan_pool_used, [each.name for each in one.vms]) == ([], ["vm1", "vm3"])
+    assert (slice_.vlan_pool_used, slice_.extra["releasing"]["addresses"]) == ([100], ["10.60.7.101"])
+    hand_out([slice_])
+    assert record(held, [slice_], reports, {"1000": fingerprint(slice_)}) == []
+    assert (slice_.vlan_pool_used, [each.name for each in slice_.vms]) == ([], ["vm1", "vm3"])
 
 
 def test_a_slice_that_was_given_up_after_its_order_stays_until_the_next() -> None:
     held = cluster()
-    one = put(held, topology())
-    hand_out([one])
-    fingerprints = {"1000": fingerprint(one)}
-    releasing.remove(held, one)
-    record(held, [one], [read_report(each) for each in BOTH], fingerprints)
-    assert (one.status, len(one.vms), list(held.slices)) == ("deleting", 2, [1000])
+    slice_ = put(held, topology())
+    hand_out([slice_])
+    fingerprints = {"1000": fingerprint(slice_)}
+    teardown.remove(held, slice_)
+    record(held, [slice_], [read_report(each) for each in BOTH], fingerprints)
+    assert (slice_.status, len(slice_.vms), list(held.slices)) == ("deleting", 2, [1000])

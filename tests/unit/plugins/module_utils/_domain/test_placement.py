@@ -13,8 +13,8 @@ from .builders import cluster, put, refusal, topology, vm
 
 def places(held, count: int, **settings: str) -> list[str]:  # type: ignore[no-untyped-def] # a Cluster
     held.users["admin"].quota_vms = 100
-    one = put(held, topology(vms=[vm(f"v{number}") for number in range(count)], links=[]), **settings)
-    return [each.worker_ip[-1] for each in one.vms]
+    slice_ = put(held, topology(vms=[vm(f"v{number}") for number in range(count)], links=[]), **settings)
+    return [each.worker_ip[-1] for each in slice_.vms]
 
 
 def test_round_robin_goes_on_after_the_newest_vm() -> None:
@@ -49,8 +49,8 @@ def test_a_worker_that_takes_no_new_vms_is_passed_over() -> None:
 
 
 def test_a_pinned_vm_goes_to_its_worker() -> None:
-    one = put(cluster(workers=3), topology(vms=[vm("a", worker="10.0.10.3"), vm("b")], links=[]))
-    assert [each.worker_ip[-1] for each in one.vms] == ["3", "1"]
+    slice_ = put(cluster(workers=3), topology(vms=[vm("a", worker="10.0.10.3"), vm("b")], links=[]))
+    assert [each.worker_ip[-1] for each in slice_.vms] == ["3", "1"]
 
 
 @pytest.mark.parametrize(

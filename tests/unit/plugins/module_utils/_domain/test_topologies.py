@@ -10,10 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import releasing, settling
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.checking import breaches
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import reconcile, teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topologies import SHAPES
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.wanted import added_to, read_slice, wanted_from
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import (
+    added_to,
+    read_slice,
+    wanted_from,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
@@ -30,9 +34,9 @@ def made(kind: str, size: int, **fields: Any) -> dict[str, Any]:
     return {"name": kind, "owner": "admin", "topology_type": kind, "size": size, "flavor": "cirros", **fields}
 
 
-def pairs(one: Slice) -> list[tuple[str, str]]:
-    names = {each.vm_id: each.name[2:] for each in one.vms}
-    return [(names[each.vm1_id], names[each.vm2_id]) for each in one.links]
+def pairs(slice_: Slice) -> list[tuple[str, str]]:
+    names = {each.vm_id: each.name[2:] for each in slice_.vms}
+    return [(names[each.vm1_id], names[each.vm2_id]) for each in slice_.links]
 
 
 @pytest.mark.parametrize(
@@ -46,14 +50,14 @@ def pairs(one: Slice) -> list[tuple[str, str]]:
     ],
 )
 def test_what_a_type_joins(kind: str, size: int, joined: list[str]) -> None:
-    one = put(roomy(), made(kind, size))
-    assert pairs(one) == [(pair[0], pair[1]) for pair in joined]
-    assert one.topology_type == kind
+    slice_ = put(roomy(), made(kind, size))
+    assert pairs(slice_) == [(pair[0], pair[1]) for pair in joined]
+    assert slice_.topology_type == kind
 
 
 def test_a_bus_is_one_network() -> None:
-    one = put(roomy(), made("bus", 3, name_pattern="host-{n}"))
-    assert [each.to_dict() for each in one.networks] == [
+    slice_ = put(roomy(), made("bus", 3, name_pattern="host-{n}"))
+    assert [each.to_dict() for each in slice_.networks] == [
         {
             "vlan_id": 100,
             "cidr": "192.168.100.0/24",
@@ -65,14 +69,14 @@ def test_a_bus_is_one_network() -> None:
             "members": [{"vm_id": 1000 + number, "interface": "eth1"} for number in (1, 2, 3)],
         }
     ]
-    assert [each.name for each in one.vms] == ["host-1", "host-2", "host-3"]
-    assert {(each.interfaces[1].vlan_id, each.interfaces[1].link_id) for each in one.vms} == {(100, None)}
+    assert [each.name for each in slice_.vms] == ["host-1", "host-2", "host-3"]
+    assert {(each.interfaces[1].vlan_id, each.interfaces[1].link_id) for each in slice_.vms} == {(100, None)}
 
 
 def test_a_tree_over_networks_has_one_for_each_parent() -> None:
-    one = put(roomy(), made("tree", 6, segments="networks"))
-    names = {each.vm_id: each.name for each in one.vms}
-    assert [[names[member["vm_id"]] for member in each.extra["members"]] for each in one.networks] == [
+    slice_ = put(roomy(), made("tree", 6, segments="networks"))
+    names = {each.vm_id: each.name for each in slice_.vms}
+    assert [[names[member["vm_id"]] for member in each.extra["members"]] for each in slice_.networks] == [
         ["vm1", "vm2", "vm3"],
         ["vm2", "vm4", "vm5"],
         ["vm3", "vm6"],
@@ -93,21 +97,21 @@ def test_every_type_holds_and_again_changes_nothing(kind: str, size: int, pools:
         return
     if needed > 20 * pools - 1:
         return  # whether pool 15 is among them decides
-    one = put(held, want)
+    slice_ = put(held, want)
     assert breaches(held) == []
     before = held.to_dict()
     put(held, want)
-    settling.settle(held, wanted_from(one), settling.Settings(), acting_user="admin")
+    reconcile.settle(held, wanted_from(slice_), reconcile.Settings(), acting_user="admin")
     assert held.to_dict() == before
-    releasing.remove(held, one)
+    teardown.remove(held, slice_)
     assert {**held.to_dict(), "next_vm_id": slice_id} == empty
 
 
 def test_what_is_listed_adds_to_what_is_made() -> None:
-    one = put(roomy(), made("linear", 2, vms=[vm("vm2", internet=True), vm("probe")], links=[link("probe", "vm1")]))
-    assert [each.name for each in one.vms] == ["vm1", "vm2", "probe"]
-    assert one.vms[1].interfaces[0].vlan_id == 400
-    assert len(one.links) == 2
+    slice_ = put(roomy(), made("linear", 2, vms=[vm("vm2", internet=True), vm("probe")], links=[link("probe", "vm1")]))
+    assert [each.name for each in slice_.vms] == ["vm1", "vm2", "probe"]
+    assert slice_.vms[1].interfaces[0].vlan_id == 400
+    assert len(slice_.links) == 2
 
 
 def test_append_leaves_what_is_there() -> None:
@@ -123,24 +127,24 @@ def test_append_leaves_what_is_there() -> None:
     }
     for _each in range(2):
         want = added_to(wanted_from(held.slices[1000]), read_slice(more, default_owner="admin"))
-        one = settling.settle(held, want, settling.Settings(), acting_user="admin")
-        assert [each.name for each in one.vms] == ["vm1", "vm2", "vm3"]
-        assert [(each.link_id, each.vlan_id) for each in one.links] == [(1, 100), (2, 102)]
-        assert len(one.networks[0].extra["members"]) == 2
-        assert one.extra["max_vlan_pools"] == 2
+        slice_ = reconcile.settle(held, want, reconcile.Settings(), acting_user="admin")
+        assert [each.name for each in slice_.vms] == ["vm1", "vm2", "vm3"]
+        assert [(each.link_id, each.vlan_id) for each in slice_.links] == [(1, 100), (2, 102)]
+        assert len(slice_.networks[0].extra["members"]) == 2
+        assert slice_.extra["max_vlan_pools"] == 2
     assert breaches(held) == []
 
 
 def test_further_pools_come_and_go_with_the_links() -> None:
     held = roomy()
-    one = put(held, made("mesh", 7, vlan_pools=2))
-    assert (one.further_pools, [each.vlan_id for each in one.links][-1]) == ([1], 120)
+    slice_ = put(held, made("mesh", 7, vlan_pools=2))
+    assert (slice_.further_pools, [each.vlan_id for each in slice_.links][-1]) == ([1], 120)
     other = put(held, topology("other", vms=[], links=[]))
     assert other.vlan_pool_start != 120
     held.next_vm_id = 1101
     assert put(held, topology("third", vms=[], links=[])).slice_id == 1102
-    one = put(held, made("mesh", 6, vlan_pools=2, name="mesh"))
-    assert "further_pools" not in one.extra
+    slice_ = put(held, made("mesh", 6, vlan_pools=2, name="mesh"))
+    assert "further_pools" not in slice_.extra
     assert breaches(held) == []
 
 
@@ -150,9 +154,9 @@ def test_pool_15_has_19_vlans_whoever_holds_it() -> None:
         held.next_vm_id = 1000 + number
         put(held, topology(f"s{number}", vms=[], links=[]))
     held.next_vm_id = 1016
-    one = put(held, made("mesh", 7, vlan_pools=2))
-    assert one.further_pools == [15]
-    assert one.links[-1].vlan_id == 401
+    slice_ = put(held, made("mesh", 7, vlan_pools=2))
+    assert slice_.further_pools == [15]
+    assert slice_.links[-1].vlan_id == 401
     assert breaches(held) == []
 
 
@@ -305,6 +309,6 @@ def test_peers_are_stored_only_where_they_meet() -> None:
 
 
 def test_a_gateway_and_dhcp_by_choice() -> None:
-    one = put(roomy(), topology(networks=[{"name": "lan", "members": [], "gateway": True, "dhcp_enabled": True}]))
-    network = one.networks[0]
+    slice_ = put(roomy(), topology(networks=[{"name": "lan", "members": [], "gateway": True, "dhcp_enabled": True}]))
+    network = slice_.networks[0]
     assert (network.gateway_ip, network.dhcp_range) == ("192.168.101.1", "192.168.101.10,192.168.101.250")

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.order import SliceOrder, read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu_config import Settings
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import Settings
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Result
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import SliceOrder, read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, SlicesError
 
 STATE_DIR = "/var/lib/cloudrepo"

@@ -16,10 +16,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.checking import breaches
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.releasing import remove
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.settling import Settings, settle
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.wanted import read_slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, settle
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import remove
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice, User

@@ -31,50 +31,50 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def add(cluster: Cluster, slice_id: int, vm_id: int, name: str | None = None) -> Slice:
-    one = Slice(slice_id, "admin")
+    slice_ = Slice(slice_id, "admin")
     if name:
-        one.extra["name"] = name
+        slice_.extra["name"] = name
     management = Interface("eth0", 400, f"52:54:00:00:00:{vm_id % 100:02x}", {"ip": f"10.60.7.{vm_id % 100}"})
-    one.vms.append(VM(vm_id, "vm1", "admin", "10.0.10.1", 5000 + vm_id, [management]))
-    one.get_next_vlan()
-    cluster.slices[slice_id] = one
-    return one
+    slice_.vms.append(VM(vm_id, "vm1", "admin", "10.0.10.1", 5000 + vm_id, [management]))
+    slice_.get_next_vlan()
+    cluster.slices[slice_id] = slice_
+    return slice_
 
 
-def same_id(one: Slice) -> None:
-    one.vms[0].vm_id = 1001
+def same_id(slice_: Slice) -> None:
+    slice_.vms[0].vm_id = 1001
 
 
-def same_port(one: Slice) -> None:
-    one.vms[0].vnc_port = 6001
+def same_port(slice_: Slice) -> None:
+    slice_.vms[0].vnc_port = 6001
 
 
-def same_mac(one: Slice) -> None:
-    one.vms[0].interfaces[0].mac = "52:54:00:00:00:01"
+def same_mac(slice_: Slice) -> None:
+    slice_.vms[0].interfaces[0].mac = "52:54:00:00:00:01"
 
 
-def same_address(one: Slice) -> None:
-    one.vms[0].interfaces[0].ip_config = {"ip": "10.60.7.1"}
+def same_address(slice_: Slice) -> None:
+    slice_.vms[0].interfaces[0].ip_config = {"ip": "10.60.7.1"}
 
 
-def same_block(one: Slice) -> None:
-    one.vms[0].vm_id = 1001 + 65536
+def same_block(slice_: Slice) -> None:
+    slice_.vms[0].vm_id = 1001 + 65536
 
 
-def same_vlan(one: Slice) -> None:
-    one.vlan_pool_used.append(100)
+def same_vlan(slice_: Slice) -> None:
+    slice_.vlan_pool_used.append(100)
 
 
-def same_pool(one: Slice) -> None:
-    one.extra["further_pools"] = [0]
+def same_pool(slice_: Slice) -> None:
+    slice_.extra["further_pools"] = [0]
 
 
-def same_name(one: Slice) -> None:
-    one.extra["name"] = "first"
+def same_name(slice_: Slice) -> None:
+    slice_.extra["name"] = "first"
 
 
-def unknown_owner(one: Slice) -> None:
-    one.owner = "nobody"
+def unknown_owner(slice_: Slice) -> None:
+    slice_.owner = "nobody"
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
@@ -109,16 +109,16 @@ def test_two_links_on_one_vlan_and_two_vms_of_one_name(url: str) -> None:
 
     def with_names() -> None:
         with store.transaction(write=True) as cluster:
-            one = add(cluster, 1000, 1001)
-            one.vms.append(VM(1002, "vm1", "admin", "10.0.10.1", 7000, []))
+            slice_ = add(cluster, 1000, 1001)
+            slice_.vms.append(VM(1002, "vm1", "admin", "10.0.10.1", 7000, []))
 
     for store_it in (with_links, with_names):
         with pytest.raises(DatabaseError, match="does not take the change: "):
             store_it()
     with store.transaction(write=True) as cluster:
-        one = add(cluster, 1000, 1001)
-        one.vms[0].status = "deleting"
-        one.vms.append(VM(1002, "vm1", "admin", "10.0.10.1", 7000, []))
+        slice_ = add(cluster, 1000, 1001)
+        slice_.vms[0].status = "deleting"
+        slice_.vms.append(VM(1002, "vm1", "admin", "10.0.10.1", 7000, []))
     with store.transaction(write=False) as cluster:
         assert [vm.vm_id for vm in cluster.slices[1000].vms] == [1001, 1002]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils import leases
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.checking import breaches
+from ansible_collections.cloudrepo.slices.plugins.module_utils import allocations
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Load, Worker
@@ -27,9 +27,9 @@ def store(database: str) -> Store:
 
 def make_slice(slice_id: int, owner: str = "admin", vms: int = 2, name: str | None = None) -> Slice:
     """A slice whose VMs have the ids that follow its own, a link between each and the next."""
-    one = Slice(slice_id, owner)
+    slice_ = Slice(slice_id, owner)
     if name:
-        one.extra["name"] = name
+        slice_.extra["name"] = name
     for number in range(1, vms + 1):
         vm_id = slice_id + number
         first = "52:54:00:" + f"{vm_id >> 8 & 255:02x}:{vm_id & 255:02x}"
@@ -37,7 +37,7 @@ def make_slice(slice_id: int, owner: str = "admin", vms: int = 2, name: str | No
         if number == 1:
             management.vlan_id = 400
             management.ip_config = {"ip": f"10.60.7.{101 + slice_id % 100}", "cidr": "10.60.7.0/24", "gateway": "x"}
-        one.vms.append(
+        slice_.vms.append(
             VM(
                 vm_id,
                 f"vm{number}",
@@ -49,20 +49,20 @@ def make_slice(slice_id: int, owner: str = "admin", vms: int = 2, name: str | No
             )
         )
     for number in range(1, vms):
-        vlan_id = one.get_next_vlan()
+        vlan_id = slice_.get_next_vlan()
         assert vlan_id is not None
-        one.links.append(Link(number, vlan_id, slice_id + number, "eth1", slice_id + number + 1, "eth2"))
-        one.vms[number - 1].interfaces[1].vlan_id = one.vms[number].interfaces[2].vlan_id = vlan_id
-        one.vms[number - 1].interfaces[1].link_id = one.vms[number].interfaces[2].link_id = number
-    return one
+        slice_.links.append(Link(number, vlan_id, slice_id + number, "eth1", slice_id + number + 1, "eth2"))
+        slice_.vms[number - 1].interfaces[1].vlan_id = slice_.vms[number].interfaces[2].vlan_id = vlan_id
+        slice_.vms[number - 1].interfaces[1].link_id = slice_.vms[number].interfaces[2].link_id = number
+    return slice_
 
 
-def put_slice(cluster: Cluster, one: Slice) -> None:
-    cluster.slices[one.slice_id] = one
-    owner = cluster.users[one.owner]
-    owner.slices.append(one.slice_id)
-    owner.used_vms += len(one.vms)
-    cluster.next_vm_id = max(cluster.next_vm_id, one.slice_id + len(one.vms) + 1)
+def put_slice(cluster: Cluster, slice_: Slice) -> None:
+    cluster.slices[slice_.slice_id] = slice_
+    owner = cluster.users[slice_.owner]
+    owner.slices.append(slice_.slice_id)
+    owner.used_vms += len(slice_.vms)
+    cluster.next_vm_id = max(cluster.next_vm_id, slice_.slice_id + len(slice_.vms) + 1)
 
 
 def fill(store: Store) -> None:
@@ -85,8 +85,12 @@ def test_a_new_database(store: Store) -> None:
     assert stored(store) == Cluster.initial().to_dict()
     with store.transaction(write=True) as cluster:
         assert cluster.to_dict() == Cluster.initial().to_dict()
-        assert next(cluster.free(leases.VNC_PORT, 5901, 5910)) == 5901
-        assert (cluster.held(leases.VLAN_POOL, 0, 99), cluster.loads(), cluster.newest_vm_worker()) == (set(), {}, None)
+        assert next(cluster.free(allocations.VNC_PORT, 5901, 5910)) == 5901
+        assert (cluster.held(allocations.VLAN_POOL, 0, 99), cluster.loads(), cluster.newest_vm_worker()) == (
+            set(),
+            {},
+            None,
+        )
         assert (cluster.called("web"), cluster.vms_on("x"), cluster.vms_from("x", None)) == ([], [], [])
     assert stored(store) == Cluster.initial().to_dict()
 
@@ -97,8 +101,8 @@ def test_what_is_stored_comes_back(store: Store) -> None:
     for number in (1, 2):
         expected.workers[f"10.0.10.{number}"] = Worker(f"10.0.10.{number}")
     expected.users["alice"] = User("alice", "!", quota_vms=6)
-    for one in (make_slice(1000, name="web"), make_slice(1003), make_slice(1006, "alice", name="lab")):
-        put_slice(expected, one)
+    for slice_ in (make_slice(1000, name="web"), make_slice(1003), make_slice(1006, "alice", name="lab")):
+        put_slice(expected, slice_)
     assert stored(store) == expected.to_dict()
     assert breaches(Cluster.from_dict(stored(store))) == []
 
@@ -106,13 +110,13 @@ def test_what_is_stored_comes_back(store: Store) -> None:
 def test_a_change_deep_inside_is_stored(store: Store) -> None:
     fill(store)
     with store.transaction(write=True) as cluster:
-        one = cluster.slices[1000]
-        one.extra["releasing"] = {"vlan_ids": [1], "addresses": ["10.60.7.200"]}
-        one.networks.append(Network(101, "192.168.101.0/24", None))
+        slice_ = cluster.slices[1000]
+        slice_.extra["releasing"] = {"vlan_ids": [1], "addresses": ["10.60.7.200"]}
+        slice_.networks.append(Network(101, "192.168.101.0/24", None))
     with store.transaction(write=True) as cluster:
         cluster.slices[1000].extra["releasing"]["addresses"].append("10.60.7.201")
     with store.transaction(write=True) as cluster:
-        assert cluster.held(leases.ADDRESS, 0, 2**32) >= {int("0a3c07c8", 16), int("0a3c07c9", 16)}
+        assert cluster.held(allocations.ADDRESS, 0, 2**32) >= {int("0a3c07c8", 16), int("0a3c07c9", 16)}
         cluster.slices[1000].vms[0].interfaces[0].ip_config["ip"] = "10.60.7.9"  # type: ignore[index] # it has one
         cluster.slices[1000].networks[0].extra["members"] = [{"vm_id": 1001, "interface": "eth2"}]
         cluster.users["alice"].quota_vms = 9
@@ -120,10 +124,10 @@ def test_a_change_deep_inside_is_stored(store: Store) -> None:
         cluster.workers["10.0.10.1"].max_vms = 3
         cluster.extra["next_vlan_id"] = 7
     data = stored(store)
-    one = data["slices"]["1000"]
-    assert one["vms"][0]["interfaces"][0]["ip_config"]["ip"] == "10.60.7.9"
-    assert one["networks"][0]["members"] == [{"vm_id": 1001, "interface": "eth2"}]
-    assert one["releasing"]["addresses"] == ["10.60.7.200", "10.60.7.201"]
+    slice_ = data["slices"]["1000"]
+    assert slice_["vms"][0]["interfaces"][0]["ip_config"]["ip"] == "10.60.7.9"
+    assert slice_["networks"][0]["members"] == [{"vm_id": 1001, "interface": "eth2"}]
+    assert slice_["releasing"]["addresses"] == ["10.60.7.200", "10.60.7.201"]
     assert (data["users"]["alice"]["quota_vms"], data["flavors"]["cirros"]["cores"]) == (9, 2)
     assert (data["workers"]["10.0.10.1"]["max_vms"], data["next_vlan_id"]) == (3, 7)
 
@@ -149,10 +153,10 @@ def test_what_is_deleted_is_gone(store: Store) -> None:
 def test_vms_go_and_come_within_a_slice(store: Store) -> None:
     fill(store)
     with store.transaction(write=True) as cluster:
-        one = cluster.slices[1000]
-        one.vms[0].name, one.vms[1].name = one.vms[1].name, one.vms[0].name
-        one.vms[0].vnc_port, one.vms[1].vnc_port = one.vms[1].vnc_port, one.vms[0].vnc_port
-        one.vms.reverse()
+        slice_ = cluster.slices[1000]
+        slice_.vms[0].name, slice_.vms[1].name = slice_.vms[1].name, slice_.vms[0].name
+        slice_.vms[0].vnc_port, slice_.vms[1].vnc_port = slice_.vms[1].vnc_port, slice_.vms[0].vnc_port
+        slice_.vms.reverse()
         first, second = cluster.slices[1003], cluster.slices[1000]
         first.extra["name"], second.extra["name"] = "web", "other"
     data = stored(store)
@@ -169,19 +173,19 @@ def test_narrow_questions_before_and_after_a_change(store: Store) -> None:
         with store.transaction(write=False) as cluster:
             if touched:
                 assert len(cluster.slices[1003].vms) == 2
-            assert [one.slice_id for one in cluster.called("web")] == [1000]
-            assert [one.slice_id for one in cluster.called("1003")] == [1003]
-            assert [one.slice_id for one in cluster.called("lab", "admin")] == []
-            assert [one.slice_id for one in cluster.called("²")] == []
+            assert [slice_.slice_id for slice_ in cluster.called("web")] == [1000]
+            assert [slice_.slice_id for slice_ in cluster.called("1003")] == [1003]
+            assert [slice_.slice_id for slice_ in cluster.called("lab", "admin")] == []
+            assert [slice_.slice_id for slice_ in cluster.called("²")] == []
             found = cluster.find_slice("admin", "1003")
             assert found is not None
             assert found.slice_id == 1003
             assert cluster.find_slice("nobody", "web") is None
             assert cluster.find_slice("admin", "1000") is None  # it has a name, and goes by that
-            assert cluster.held(leases.VLAN_POOL, 0, 99) == {0, 3, 6}
-            assert cluster.held(leases.MAC_BLOCK, 1001, 1004) == {1001, 1002, 1004}
-            assert cluster.held(leases.ID, 0, 2000) == {*range(1000, 1009)}
-            assert [*cluster.free(leases.VNC_PORT, 5901, 5912)] == [5901, 5904, 5907, 5910, 5911, 5912]
+            assert cluster.held(allocations.VLAN_POOL, 0, 99) == {0, 3, 6}
+            assert cluster.held(allocations.MAC_BLOCK, 1001, 1004) == {1001, 1002, 1004}
+            assert cluster.held(allocations.ID, 0, 2000) == {*range(1000, 1009)}
+            assert [*cluster.free(allocations.VNC_PORT, 5901, 5912)] == [5901, 5904, 5907, 5910, 5911, 5912]
             assert cluster.loads() == {
                 "10.0.10.1": Load(3, 1.5, pytest.approx(6.6), 3),  # type: ignore[arg-type] # equal to a float
                 "10.0.10.2": Load(3, 1.5, pytest.approx(6.6), 3),  # type: ignore[arg-type] # equal to a float
@@ -199,7 +203,7 @@ def test_narrow_questions_before_and_after_a_change(store: Store) -> None:
             assert cluster.vms_from("/i.img", None) == []
             assert sorted(cluster.users) == ["admin", "alice"]
             assert (len(cluster.slices), list(cluster.slices)) == (3, [1000, 1003, 1006])
-            assert [one.slice_id for one in cluster.slices_of("admin")] == [1000, 1003]
+            assert [slice_.slice_id for slice_ in cluster.slices_of("admin")] == [1000, 1003]
 
 
 def test_questions_see_what_the_block_has_changed(store: Store) -> None:
@@ -209,9 +213,9 @@ def test_questions_see_what_the_block_has_changed(store: Store) -> None:
         cluster.slices[1003].vms[0].vnc_port = 5901
         cluster.users["alice"].slices.remove(1006)
         del cluster.slices[1006]
-        assert next(iter(cluster.free(leases.VNC_PORT, 5901, 5920))) == 5904
-        assert cluster.held(leases.VLAN_POOL, 0, 99) == {0, 3, 20}
-        assert [one.slice_id for one in cluster.called("new")] == [1020]
+        assert next(iter(cluster.free(allocations.VNC_PORT, 5901, 5920))) == 5904
+        assert cluster.held(allocations.VLAN_POOL, 0, 99) == {0, 3, 20}
+        assert [slice_.slice_id for slice_ in cluster.called("new")] == [1020]
         assert cluster.called("lab") == []
         assert {ip: load.vms for ip, load in cluster.loads().items()} == {"10.0.10.2": 3, "10.0.10.1": 2}
         assert cluster.newest_vm_worker() == "10.0.10.2"
@@ -228,18 +232,18 @@ def test_the_lowest_free_number_is_found_again_and_again(store: Store) -> None:
 
     def take() -> int:
         with store.transaction(write=True) as cluster:
-            port = next(cluster.free(leases.VNC_PORT, 5901, 65535))
-            one = make_slice(next(ids), vms=1)
-            one.vms[0].vnc_port = port
-            one.vms[0].interfaces[0].ip_config = None
-            put_slice(cluster, one)
+            port = next(cluster.free(allocations.VNC_PORT, 5901, 65535))
+            slice_ = make_slice(next(ids), vms=1)
+            slice_.vms[0].vnc_port = port
+            slice_.vms[0].interfaces[0].ip_config = None
+            put_slice(cluster, slice_)
         return port
 
     def give_back(port: int) -> None:
         with store.transaction(write=True) as cluster:
-            one = next(one for one in cluster.slices.values() if any(vm.vnc_port == port for vm in one.vms))
-            one.vms = [vm for vm in one.vms if vm.vnc_port != port]
-            one.links = []
+            slice_ = next(slice_ for slice_ in cluster.slices.values() if any(vm.vnc_port == port for vm in slice_.vms))
+            slice_.vms = [vm for vm in slice_.vms if vm.vnc_port != port]
+            slice_.links = []
 
     assert [take(), take(), take(), take()] == [5901, 5904, 5907, 5910]
     give_back(5903)
@@ -247,10 +251,10 @@ def test_the_lowest_free_number_is_found_again_and_again(store: Store) -> None:
     give_back(5908)
     assert [take(), take()] == [5903, 5904]
     with store.transaction(write=True) as cluster:
-        one = next(one for one in cluster.slices.values() if any(vm.vnc_port == 5901 for vm in one.vms))
-        del cluster.slices[one.slice_id]
-        assert next(cluster.free(leases.VNC_PORT, 5901, 65535)) == 5901
-        assert next(cluster.free(leases.VNC_PORT, 5902, 65535)) == 5908
+        slice_ = next(slice_ for slice_ in cluster.slices.values() if any(vm.vnc_port == 5901 for vm in slice_.vms))
+        del cluster.slices[slice_.slice_id]
+        assert next(cluster.free(allocations.VNC_PORT, 5901, 65535)) == 5901
+        assert next(cluster.free(allocations.VNC_PORT, 5902, 65535)) == 5908
     assert [take(), take(), take()] == [5901, 5908, 5911]
 
 

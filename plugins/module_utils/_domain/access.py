@@ -1,0 +1,91 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which slice is meant, of those that the acting user may see and touch: an admin all, a tenant the tenant's own.
+
+A slice of somebody else is to a tenant as if it were not there; no message tells of it or of its owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..cluster import ADMIN, Cluster, slice_label
+from ..errors import Refused, for_all
+from ..models import Slice
+from .wording import some
+
+
+def no_such_user(cluster: Cluster) -> str:
+    """Return what admins are told of a user who does not exist."""
+    return f"does not exist; users are {some(cluster.users)}"
+
+
+def acts_for(cluster: Cluster, acting_user: str, owner: str) -> bool:
+    """Return whether the user may act on the owner's slices.
+
+    Raises:
+        Refused: the acting user does not exist.
+    """
+    if acting_user not in cluster.users:
+        raise Refused([f"acting user {acting_user} does not exist"])
+    return acting_user == owner or cluster.is_admin(acting_user)
+
+
+def require_acts_for(cluster: Cluster, acting_user: str, owner: str, what: str) -> None:
+    """Refuse a user who acts for another one without being an admin, whether that one exists or not."""
+    if not acts_for(cluster, acting_user, owner):
+        raise Refused([f"{what}: {acting_user} is not an admin, and only admins act for other users"])
+
+
+def visible(cluster: Cluster, acting_user: str) -> list[Slice]:
+    """Return the slices that the user may act on."""
+    if acts_for(cluster, acting_user, ADMIN):
+        return list(cluster.slices.values())
+    return cluster.slices_of(acting_user)
+
+
+def called(cluster: Cluster, name: str, owner: str | None, acting_user: str) -> list[Slice]:
+    """Return the slices of that name or id, of one owner or of all, that the user may act on."""
+    return [slice_ for slice_ in cluster.called(name, owner) if acts_for(cluster, acting_user, slice_.owner)]
+
+
+def numbered(cluster: Cluster, slice_id: int, acting_user: str) -> Slice | None:
+    """Return the slice of that id, if there is one and the user may act on it."""
+    slice_ = cluster.slices.get(slice_id)
+    return slice_ if slice_ is not None and acts_for(cluster, acting_user, slice_.owner) else None
+
+
+def find(cluster: Cluster, name: str, owner: str | None = None, *, acting_user: str = ADMIN) -> Slice:
+    """Return the slice of that name or id.
+
+    Raises:
+        Refused: no slice is called so, or several are and C(owner) does not tell which.
+    """
+    found = called(cluster, name, owner, acting_user)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        several = ", ".join(f"{slice_.slice_id} of {slice_.owner}" for slice_ in found)
+        raise Refused([f"{len(found)} slices are called {name} ({several}); name the owner or the id"])
+    known = some(f"{slice_label(slice_)} ({slice_.slice_id})" for slice_ in visible(cluster, acting_user))
+    whose = f" of {owner}" if owner else ""
+    raise Refused([f"no slice{whose} is called {name}; slices are {known}"])
+
+
+def choose(
+    cluster: Cluster, names: Sequence[str], *, owner: str | None, everything: bool, acting_user: str
+) -> list[Slice]:
+    """Return the slices named (or numbered), or all of an owner, or all that the user may act on.
+
+    Raises:
+        Refused: for names that fit no slice or several, and for an owner who is unknown or not the user's to act for.
+    """
+    if names:
+        chosen = for_all(names, lambda name: find(cluster, name, owner, acting_user=acting_user))
+        return list({slice_.slice_id: slice_ for slice_ in chosen}.values())
+    if owner is not None:
+        require_acts_for(cluster, acting_user, owner, f"owner {owner}")
+        if owner not in cluster.users:
+            raise Refused([f"owner {owner} {no_such_user(cluster)}"])
+        return cluster.slices_of(owner)
+    return visible(cluster, acting_user) if everything else []

@@ -1,0 +1,252 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One step of a topology: a wanted slice with one VM, link, network or VLAN put into it or taken out.
+
+A step never allocates; the slice that it makes is settled like one that came whole. Every function takes the slice
+and what module arguments say of the thing, null for what shall stay as it is. To put returns the new slice and the
+place of the thing in its list; to take out what is not there returns the slice as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from ..errors import Refused
+from .host_requirements import SEGMENT_FIELDS
+from .topology_spec import (
+    Endpoint,
+    Reservation,
+    WantedSlice,
+    fits,
+    is_between,
+    read_limits,
+    read_link,
+    read_network,
+    read_vm,
+)
+
+Step = tuple[WantedSlice, int]
+T = TypeVar("T")
+
+
+def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
+    """Add a VM or change it: C({name, vm_id, new_name, flavor, internet, data_interfaces, worker, interfaces,
+    vnc_password_version}).
+
+    C(interfaces) are all that have limits or faults.
+    """
+    place = _vm_place(want, data)
+    name = _called(data)
+    if place is None:
+        return replace(want, vms=(*want.vms, read_vm({**data, "name": name}))), len(want.vms)
+    old = want.vms[place]
+    given = _given(data, "flavor", "internet", "data_interfaces", "worker", "vnc_password_version")
+    new = replace(old, name=name or old.name, **given)
+    if data.get("interfaces") is not None:
+        new = replace(new, interfaces=read_limits(data["interfaces"]))
+    return _renamed(replace(want, vms=_with(want.vms, place, new)), old.name, new.name), place
+
+
+def take_vm(want: WantedSlice, data: Mapping[str, Any]) -> WantedSlice:
+    """Take a VM out, with its links and out of its networks: C({name, vm_id})."""
+    place = _vm_place(want, {**data, "new_name": None}, missing_ok=True)
+    if place is None:
+        return want
+    name = want.vms[place].name
+    return replace(
+        want,
+        vms=_without(want.vms, place),
+        links=tuple(link for link in want.links if all(end.vm != name for end in link.endpoints)),
+        networks=tuple(
+            replace(network, members=tuple(end for end in network.members if end.vm != name))
+            for network in want.networks
+        ),
+    )
+
+
+def _vm_place(want: WantedSlice, data: Mapping[str, Any], *, missing_ok: bool = False) -> int | None:
+    ids = {vm.vm_id: place for place, vm in enumerate(want.vms) if vm.vm_id is not None}
+    names = {vm.name: place for place, vm in enumerate(want.vms)}
+    return _place(want, data, "VM", "vm_id", ids, names, missing_ok=missing_ok)
+
+
+def _renamed(want: WantedSlice, old: str, new: str) -> WantedSlice:
+    if old == new:
+        return want
+
+    def renamed(ends: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
+        return tuple(replace(end, vm=new) if end.vm == old else end for end in ends)
+
+    return replace(
+        want,
+        links=tuple(replace(link, endpoints=renamed(link.endpoints)) for link in want.links),
+        networks=tuple(replace(network, members=renamed(network.members)) for network in want.networks),
+    )
+
+
+def put_link(want: WantedSlice, data: Mapping[str, Any]) -> Step:
+    """Add a link or change it: C({name, link_id, new_name, endpoints, mtu, qinq, forward_bpdu}).
+
+    Without id and name it is the one that there is between these ends.
+    """
+    place = _link_place(want, data)
+    link = read_link(data)
+    name = _called(data)
+    if place is None:
+        if not link.endpoints:
+            raise Refused([f"slice {want.name}: a new link needs its two endpoints"])
+        return replace(want, links=(*want.links, replace(link, name=name))), len(want.links)
+    old = want.links[place]
+    return replace(
+        want,
+        links=_with(
+            want.links,
+            place,
+            replace(
+                old,
+                name=name or old.name,
+                endpoints=_moved(old.endpoints, link.endpoints),
+                **_given(data, *SEGMENT_FIELDS),
+            ),
+        ),
+    ), place
+
+
+def take_link(want: WantedSlice, data: Mapping[str, Any]) -> WantedSlice:
+    """Take a link out: C({name, link_id, endpoints})."""
+    place = _link_place(want, {**data, "new_name": None}, missing_ok=True)
+    return want if place is None else replace(want, links=_without(want.links, place))
+
+
+def _link_place(want: WantedSlice, data: Mapping[str, Any], *, missing_ok: bool = False) -> int | None:
+    ids = {link.link_id: place for place, link in enumerate(want.links) if link.link_id is not None}
+    if data.get("link_id") is None and data.get("name") is None and data.get("endpoints"):
+        link = read_link(data)
+        found = [place for place, old in enumerate(want.links) if is_between(link, old)]
+        if len(found) > 1:
+            several = ", ".join(f"{want.links[place].link_id} ({want.links[place]})" for place in found)
+            raise Refused(
+                [f"slice {want.name}: {len(found)} links are {link}: {several}; name the interfaces or the id"]
+            )
+        return found[0] if found else None
+    names = {link.name: place for place, link in enumerate(want.links) if link.name is not None}
+    return _place(want, data, "link", "link_id", ids, names, missing_ok=missing_ok)
+
+
+def _moved(old: tuple[Endpoint, ...], new: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
+    """Return the new endpoints; where one fits an old end it is that one."""
+    return tuple(next((end for end in old if fits(wanted, end)), wanted) for wanted in new) or old
+
+
+def put_network(want: WantedSlice, data: Mapping[str, Any]) -> Step:
+    """Add a network or change it: C({name, vlan_id, new_name, members, append, cidr, gateway, …}).
+
+    C(members) are all of them, or with C(append) further ones. A new C(cidr) takes gateway and DHCP range with it.
+    """
+    place = _network_place(want, data)
+    name = _called(data)
+    if place is None:
+        return replace(want, networks=(*want.networks, read_network({**data, "name": name}))), len(want.networks)
+    old = want.networks[place]
+    given = _given(data, "cidr", "gateway", "gateway_ip", "dhcp_enabled", "dhcp_range", "nat", *SEGMENT_FIELDS)
+    if given.get("cidr", old.cidr) != old.cidr or given.get("gateway") is False:
+        given.setdefault("gateway_ip", None)
+    if given.get("cidr", old.cidr) != old.cidr or given.get("dhcp_enabled") is False:
+        given.setdefault("dhcp_range", None)
+    if given.get("gateway_ip") is not None:
+        given.setdefault("gateway", True)
+    members = old.members
+    if data.get("members") is not None:
+        listed = tuple(Endpoint.parse(text) for text in data["members"])
+        known = tuple(next((member for member in old.members if fits(end, member)), end) for end in listed)
+        members = (*members, *(end for end in known if end not in members)) if data.get("append") else known
+    new = replace(old, name=name or old.name, members=members, **given)
+    return replace(want, networks=_with(want.networks, place, new)), place
+
+
+def take_network(want: WantedSlice, data: Mapping[str, Any]) -> WantedSlice:
+    """Take a network out: C({name, vlan_id})."""
+    place = _network_place(want, {**data, "new_name": None}, missing_ok=True)
+    return want if place is None else replace(want, networks=_without(want.networks, place))
+
+
+def _network_place(want: WantedSlice, data: Mapping[str, Any], *, missing_ok: bool = False) -> int | None:
+    ids = {network.vlan_id: place for place, network in enumerate(want.networks) if network.vlan_id is not None}
+    names = {network.name: place for place, network in enumerate(want.networks)}
+    return _place(want, data, "network on VLAN", "vlan_id", ids, names, missing_ok=missing_ok)
+
+
+def put_vlan(want: WantedSlice, data: Mapping[str, Any]) -> Step:
+    """Reserve the slice's next VLAN, unless one of that name or id is reserved: C({name, vlan_id})."""
+    reserved = want.reserved or ()
+    place = _vlan_place(want, data)
+    if place is None and data.get("vlan_id") is not None:
+        raise Refused(
+            [f"slice {want.name}: VLAN {data['vlan_id']} is not reserved; without vlan_id the next one is taken"]
+        )
+    if place is None:
+        return replace(want, reserved=(*reserved, Reservation(data.get("name")))), len(reserved)
+    return want, place
+
+
+def take_vlan(want: WantedSlice, data: Mapping[str, Any]) -> WantedSlice:
+    """Give a reserved VLAN back: C({name, vlan_id})."""
+    if data.get("name") is None and data.get("vlan_id") is None:
+        raise Refused([f"slice {want.name}: say which VLAN by name or vlan_id"])
+    place = _vlan_place(want, data)
+    return want if place is None else replace(want, reserved=_without(want.reserved or (), place))
+
+
+def _vlan_place(want: WantedSlice, data: Mapping[str, Any]) -> int | None:
+    key, value = ("vlan_id", data.get("vlan_id")) if data.get("vlan_id") is not None else ("name", data.get("name"))
+    places = (
+        place for place, each in enumerate(want.reserved or ()) if value is not None and getattr(each, key) == value
+    )
+    return next(places, None)
+
+
+def _place(
+    want: WantedSlice,
+    data: Mapping[str, Any],
+    kind: str,
+    key: str,
+    ids: Mapping[Any, int],
+    names: Mapping[Any, int],
+    *,
+    missing_ok: bool,
+) -> int | None:
+    """Return where the thing of that id or name is; one that has been renamed already is found by its new name."""
+    number, name, new_name = data.get(key), data.get("name"), data.get("new_name")
+    if number is not None:
+        if number not in ids and not missing_ok:
+            known = ", ".join(str(each) for each in ids) or "none"
+            raise Refused([f"slice {want.name}: it has no {kind} {number}; there are {known}"])
+        return ids.get(number)
+    if name is None:
+        raise Refused([f"slice {want.name}: say which {kind.split()[0]} by name or {key}"])
+    if new_name not in (None, name) and name in names and new_name in names:
+        raise Refused([f"slice {want.name}: {name} cannot be called {new_name}, for that is another's name"])
+    return names.get(name, names.get(new_name))
+
+
+def _called(data: Mapping[str, Any]) -> Any:
+    """Return what the thing is called from now on; C(None) where it keeps its name."""
+    return data.get("new_name") or data.get("name")
+
+
+def _given(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: data[key] for key in keys if data.get(key) is not None}
+
+
+def _with(things: tuple[T, ...], place: int, thing: T) -> tuple[T, ...]:
+    return (*things[:place], thing, *things[place + 1 :])
+
+
+def _without(things: tuple[T, ...], place: int) -> tuple[T, ...]:
+    return (*things[:place], *things[place + 1 :])
+
+
+Put = Callable[[WantedSlice, Mapping[str, Any]], Step]
+Take = Callable[[WantedSlice, Mapping[str, Any]], WantedSlice]

@@ -1,0 +1,167 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Limits and faults of one interface, and whether the hosts offer what a slice asks of them.
+
+All is said from the guest's side: C(tx) is what it sends and C(rx) what it receives. Fields are kept in
+C(Interface.extra), and only those that say something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..bounds import DEFAULT_MTU, LEAST_MTU, MOST_KBPS, MOST_MS, MOST_MTU
+from ..cluster import NETWORK_NODE_TRUNK_MTU, Cluster, Worker, slice_label
+from ..models import Interface, Link, Network, Slice
+from ..vlans import MANAGEMENT_VLAN
+
+NETEM = ("delay_ms", "jitter_ms", "loss_percent")
+FIELDS = ("up", "tx_kbps", "rx_kbps", *NETEM)
+SEGMENT_FIELDS = ("mtu", "qinq", "forward_bpdu")
+_TAG_BYTES = 4
+_UNITS = {"kbps": "kbit/s", "percent": "%"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an interface is limited to, and the faults that it has.
+
+    Attributes:
+        name: the interface.
+        up: whether the guest sees a carrier.
+        tx_kbps: the most that the guest may send, in kbit/s.
+        rx_kbps: the most that it may receive.
+        delay_ms: by how much what it receives is late.
+        jitter_ms: by how much that varies.
+        loss_percent: how much of what it should receive is lost.
+        is_stored: whether nobody asked for it now; then it goes with its interface.
+    """
+
+    name: str
+    up: bool = True
+    tx_kbps: int | None = None
+    rx_kbps: int | None = None
+    delay_ms: float | None = None
+    jitter_ms: float | None = None
+    loss_percent: float | None = None
+    is_stored: bool = field(default=False, compare=False)
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any], *, is_stored: bool = False) -> Limits:
+        """Return what module arguments, or the fields of a stored interface, say."""
+        given = {key: data[key] for key in FIELDS if data.get(key) is not None}
+        return cls(data["name"], **given, is_stored=is_stored)
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What there is to store: neither a carrier that is there nor a fault of nothing."""
+        said: dict[str, Any] = {} if self.up else {"up": False}
+        said.update({key: value for key in ("tx_kbps", "rx_kbps") if (value := getattr(self, key)) is not None})
+        said.update({key: value for key in NETEM if (value := getattr(self, key))})
+        return said
+
+    def __str__(self) -> str:
+        return ", ".join(_phrase(key, value) for key, value in self.fields.items())
+
+
+def _phrase(key: str, value: Any) -> str:
+    what, _underscore, unit = key.partition("_")
+    return "down" if key == "up" else f"{what} {value:g} {_UNITS.get(unit, unit)}"
+
+
+def stored(interface: Interface) -> Limits:
+    """Return the limits and faults that an interface has."""
+    return Limits.read({**interface.extra, "name": interface.name}, is_stored=True)
+
+
+def problems(limits: Limits) -> Iterator[str]:
+    """Yield what is wrong with limits in themselves, each with the figure."""
+    for key in ("tx_kbps", "rx_kbps"):
+        value = getattr(limits, key)
+        if value is not None and not 1 <= value <= MOST_KBPS:
+            yield f"{key} is {value}, and 1 to {MOST_KBPS} are possible; leave it out for no limit"
+    for key in ("delay_ms", "jitter_ms"):
+        value = getattr(limits, key)
+        if value is not None and not 0 <= value <= MOST_MS:
+            yield f"{key} is {value:g}, and 0 to {MOST_MS} are possible"
+    if limits.loss_percent is not None and not 0 <= limits.loss_percent <= 100:
+        yield f"loss_percent is {limits.loss_percent:g}, and 0 to 100 are possible"
+    if (limits.jitter_ms or 0) > 0 and not limits.delay_ms:
+        yield f"jitter_ms is {limits.jitter_ms:g} without a delay_ms that it could vary"
+
+
+def mtu_problems(mtu: int) -> Iterator[str]:
+    """Yield what is wrong with the MTU of a link or network."""
+    if not LEAST_MTU <= mtu <= MOST_MTU:
+        yield f"mtu is {mtu}, and {LEAST_MTU} to {MOST_MTU} are possible"
+
+
+def segment_fields(mtu: int, *, qinq: bool, forward_bpdu: bool) -> dict[str, Any]:
+    """Return what a link or network stores of what it carries: C(None) for what is as usual."""
+    return {"mtu": None if mtu == DEFAULT_MTU else mtu, "qinq": qinq or None, "forward_bpdu": forward_bpdu or None}
+
+
+def segments(slice_: Slice) -> dict[int, dict[str, Any]]:
+    """Return by VLAN what the links and networks of a slice carry that is not usual."""
+    found: list[Link | Network] = [*slice_.networks, *slice_.links]
+    return {each.vlan_id: {key: each.extra[key] for key in SEGMENT_FIELDS if key in each.extra} for each in found}
+
+
+def shortcomings(slice_: Slice, cluster: Cluster) -> Iterator[str]:
+    """Yield what a slice asks of hosts that these have said they do not offer; who said nothing is not asked."""
+    workers = cluster.workers
+    yield from _netem_shortcomings(slice_, workers)
+    vms = {vm.vm_id: vm for vm in slice_.live_vms}
+    for link in slice_.links:
+        ends = [vms[vm_id].worker_ip for vm_id in (link.vm1_id, link.vm2_id) if vm_id in vms]
+        yield from _trunk_shortcomings(
+            slice_, f"link {link.extra.get('name', link.link_id)}", link.extra, ends, cluster, served=False
+        )
+    for network in slice_.networks:
+        ends = [vms[each["vm_id"]].worker_ip for each in network.extra.get("members", ()) if each["vm_id"] in vms]
+        served = network.gateway_ip is not None or network.dhcp_enabled
+        yield from _trunk_shortcomings(
+            slice_, f"network {network.extra.get('name')}", network.extra, ends, cluster, served=served
+        )
+    on_400 = [vm.worker_ip for vm in slice_.live_vms if any(nic.vlan_id == MANAGEMENT_VLAN for nic in vm.interfaces)]
+    if on_400:
+        yield from _trunk_shortcomings(slice_, f"VLAN {MANAGEMENT_VLAN}", {}, on_400, cluster, served=True)
+
+
+def _netem_shortcomings(slice_: Slice, workers: Mapping[str, Worker]) -> Iterator[str]:
+    for vm in slice_.live_vms:
+        worker = workers.get(vm.worker_ip)
+        if worker is None or worker.extra.get("netem", True):
+            continue
+        for interface in vm.interfaces:
+            asked = ", ".join(_phrase(key, interface.extra[key]) for key in NETEM if key in interface.extra)
+            if asked:
+                yield (
+                    f"VM {slice_label(slice_)}/{vm.name}: {interface.name} asks for {asked}, and the kernel of worker "
+                    f"{vm.worker_ip} has no netem, which makes delay, jitter and loss"
+                )
+
+
+def _trunk_shortcomings(
+    slice_: Slice, what: str, carried: Mapping[str, Any], ends: list[str], cluster: Cluster, *, served: bool
+) -> Iterator[str]:
+    """A segment on one worker alone needs no trunk, unless it is C(served): the network node takes part in it."""
+    on = list(dict.fromkeys(ends))
+    if len(on) < 2 and not served:
+        return
+    mtu = carried.get("mtu", DEFAULT_MTU)
+    tagged = carried.get("qinq", False)
+    # Linux counts neither the Ethernet header nor one VLAN tag in a device's MTU; the guests' own tag is a second one.
+    needed = mtu + _TAG_BYTES * tagged
+    trunks = {f"worker {ip}": cluster.workers[ip].extra.get("trunk_mtu") for ip in on if ip in cluster.workers}
+    if served:
+        trunks["the network node"] = cluster.extra.get(NETWORK_NODE_TRUNK_MTU)
+    for host, trunk in trunks.items():
+        if trunk is not None and trunk < needed:
+            yield (
+                f"slice {slice_label(slice_)}: {what} has an MTU of {mtu}"
+                + (f" and carries the guests' own tags, which makes {needed}" if tagged else "")
+                + f"; the trunk of {host} has an MTU of {trunk}"
+            )

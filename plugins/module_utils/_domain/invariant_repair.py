@@ -1,0 +1,309 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Mending breaches of invariants with as little renumbering as may be: who came first keeps what two hold.
+
+Nothing is thrown away but links that lead nowhere. What only a host could mend (two VMs on one disk) stays, and so
+does what has no room (no pool, port or address is free): C(checking.breaches) tells of it afterwards.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import defaultdict
+from collections.abc import Iterator
+
+from ..allocations import ADDRESS, ID, MAC_BLOCKS, VNC_PORT, address_number, leases
+from ..cluster import NO_PASSWORD, USED_KEYS, Cluster, Worker, slice_label
+from ..models import Interface, Link, Slice, User
+from ..vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range, pool_vlans
+from .allocation import FIRST_VNC_PORT, LAST_VNC_PORT, Allocator, ManagementNetwork, mac_address
+from .invariants import SLICE_STATES, VM_STATES, call, ends, mac_index
+
+
+def repair(cluster: Cluster) -> list[str]:
+    """Mend what can be mended in C(cluster), and return what was changed, a sentence each."""
+    return list(_Repair(cluster).steps())
+
+
+class _Repair:
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+
+    def steps(self) -> Iterator[str]:
+        yield from self._counter()
+        yield from self._missing()
+        yield from self._slice_ids()
+        yield from self._vm_ids()
+        for slice_ in list(self.cluster.slices.values()):
+            yield from self._names(slice_)
+            yield from self._vlans(slice_)
+            yield from self._interfaces(slice_)
+            yield from self._states(slice_)
+        yield from self._ports()
+        yield from self._addresses()
+        yield from self._figures()
+
+    def _slices(self) -> list[Slice]:
+        return list(self.cluster.slices.values())
+
+    def _counter(self) -> Iterator[str]:
+        highest = max((lease.number for slice_ in self._slices() for lease in leases(slice_, ID)), default=0)
+        if self.cluster.next_vm_id <= highest:
+            yield f"next_vm_id {self.cluster.next_vm_id} → {highest + 1}"
+            self.cluster.next_vm_id = highest + 1
+
+    def _missing(self) -> Iterator[str]:
+        for slice_ in self._slices():
+            if slice_.owner not in self.cluster.users:
+                quota = sum(len(each.vms) for each in self._slices() if each.owner == slice_.owner)
+                self.cluster.users[slice_.owner] = User(slice_.owner, NO_PASSWORD, quota_vms=quota)
+                yield f"user {slice_.owner}: added, without a password, with a quota of the {quota} VMs that are there"
+            for vm in slice_.vms:
+                if vm.worker_ip and vm.worker_ip not in self.cluster.workers:
+                    self.cluster.workers[vm.worker_ip] = Worker(vm.worker_ip, schedulable=False)
+                    yield f"worker {vm.worker_ip}: added, without room for new VMs (schedulable: false)"
+
+    def _slice_ids(self) -> Iterator[str]:
+        """Give a slice whose pool another holds a new id: the pool comes from the id."""
+        held: set[int] = set()
+        for slice_ in self._slices():
+            first = pool_number(slice_.slice_id)
+            if first in held:
+                yield from self._renumber(slice_)
+                first = pool_number(slice_.slice_id)
+            held.add(first)
+        for slice_ in self._slices():
+            further = slice_.further_pools
+            kept = [pool for pool in dict.fromkeys(further) if 0 <= pool < POOL_COUNT and pool not in held]
+            held.update(kept)
+            if kept != further:
+                yield f"{call(slice_)}: {FURTHER_POOLS} {further} → {kept}"
+                slice_.extra[FURTHER_POOLS] = kept
+
+    def _renumber(self, slice_: Slice) -> Iterator[str]:
+        allocator = Allocator(self.cluster, ManagementNetwork())
+        slice_id = allocator.slice_id()
+        if slice_id is None:
+            return
+        before, old_start = call(slice_), slice_.vlan_pool_start
+        owner = self.cluster.users[slice_.owner]
+        owner.slices = [slice_id if each == slice_.slice_id else each for each in owner.slices]
+        del self.cluster.slices[slice_.slice_id]
+        slice_.slice_id = slice_id
+        vlans = pool_range(pool_number(slice_id))
+        slice_.vlan_pool_start, slice_.vlan_pool_end = vlans[0], vlans[-1]
+        self.cluster.slices[slice_id] = slice_
+        self.cluster.next_vm_id = allocator.next_id
+        yield f"{before}: id → {slice_id}, VLAN pool {old_start} → {slice_.vlan_pool_start}"
+
+    def _vm_ids(self) -> Iterator[str]:
+        ids, blocks = set(self.cluster.slices), set[int]()
+        for slice_ in self._slices():
+            again: set[int] = set()
+            for vm in slice_.vms:
+                if vm.vm_id in ids or vm.vm_id % MAC_BLOCKS in blocks:
+                    before = call(slice_, vm)
+                    # Links tell their ends by id: where it is another VM of the slice, they stay with that one.
+                    follows = vm.vm_id not in again
+                    old, vm.vm_id = vm.vm_id, self._free_id(blocks)
+                    for link in slice_.links if follows else ():
+                        link.vm1_id = vm.vm_id if link.vm1_id == old else link.vm1_id
+                        link.vm2_id = vm.vm_id if link.vm2_id == old else link.vm2_id
+                    yield f"{before}: id → {vm.vm_id}"
+                again.add(vm.vm_id)
+                ids.add(vm.vm_id)
+                blocks.add(vm.vm_id % MAC_BLOCKS)
+
+    def _free_id(self, blocks: set[int]) -> int:
+        allocator = Allocator(self.cluster, ManagementNetwork())
+        vm_id = allocator.vm_id()
+        while vm_id % MAC_BLOCKS in blocks:
+            vm_id = allocator.vm_id()
+        self.cluster.next_vm_id = allocator.next_id
+        return vm_id
+
+    def _names(self, slice_: Slice) -> Iterator[str]:
+        names: set[str] = set()
+        for vm in slice_.vms:
+            if vm.owner != slice_.owner:
+                yield f"{call(slice_, vm)}: owner {vm.owner} → {slice_.owner}"
+                vm.owner = slice_.owner
+            if vm.status == "deleting":
+                continue
+            if vm.name in names:
+                before = call(slice_, vm)
+                vm.name = _new_name(vm.name, names | {each.name for each in slice_.vms})
+                yield f"{before}: name → {vm.name}"
+            names.add(vm.name)
+        labels = {slice_label(each) for each in self._slices() if each.owner == slice_.owner and each is not slice_}
+        earlier = [
+            each for each in self._slices() if each.owner == slice_.owner and slice_label(each) == slice_label(slice_)
+        ]
+        if slice_label(slice_) in labels and earlier[0] is not slice_:
+            before = call(slice_)
+            slice_.extra["name"] = _new_name(slice_label(slice_), labels)
+            yield f"{before}: name → {slice_.name}"
+
+    def _vlans(self, slice_: Slice) -> Iterator[str]:
+        vlans = pool_range(pool_number(slice_.slice_id))
+        if (slice_.vlan_pool_start, slice_.vlan_pool_end) != (vlans[0], vlans[-1]):
+            yield f"{call(slice_)}: VLAN pool {slice_.vlan_pool_start} → {vlans[0]}"
+            slice_.vlan_pool_start, slice_.vlan_pool_end = vlans[0], vlans[-1]
+        yield from self._dangling_links(slice_)
+        allowed = pool_vlans(*slice_.pools)
+        used = [vlan for vlan in dict.fromkeys(slice_.vlan_pool_used) if vlan in allowed]
+        moved: dict[int, int] = {}
+        taken: set[int] = set()
+        for link in slice_.links:
+            if link.vlan_id not in allowed or link.vlan_id in taken:
+                reserved = taken | set(used) | {each.vlan_id for each in slice_.links}
+                free = next((each for each in allowed if each not in reserved), None)
+                if free is None:
+                    continue
+                yield f"link {slice_label(slice_)}/{link.link_id}: VLAN {link.vlan_id} → {free}"
+                moved.setdefault(link.vlan_id, free)
+                link.vlan_id = free
+            taken.add(link.vlan_id)
+        for network in slice_.networks:
+            if network.vlan_id not in allowed:
+                vlan = network.vlan_id
+                new = moved.get(vlan, next((each for each in allowed if each not in taken | set(used)), None))
+                if new is None:
+                    continue
+                network.vlan_id = new
+                for vm in slice_.vms:
+                    for interface in vm.interfaces:
+                        if interface.vlan_id == vlan and interface.link_id is None and vlan != MANAGEMENT_VLAN:
+                            interface.vlan_id = new
+                yield f"network of VLAN {vlan} in {call(slice_)}: VLAN → {new}"
+            taken.add(network.vlan_id)
+        used += sorted(vlan for vlan in taken if vlan in allowed and vlan not in used)
+        if used != slice_.vlan_pool_used:
+            yield f"{call(slice_)}: vlan_pool_used {slice_.vlan_pool_used} → {used}"
+            slice_.vlan_pool_used = used
+
+    def _dangling_links(self, slice_: Slice) -> Iterator[str]:
+        there = {(vm.vm_id, interface.name) for vm in slice_.vms for interface in vm.interfaces}
+        joined: set[tuple[int, str]] = set()
+        numbers: set[int] = set()
+        for link in list(slice_.links):
+            both = ends(link)
+            if both[0][0] == both[1][0] or not there.issuperset(both) or joined.intersection(both):
+                slice_.links.remove(link)
+                yield f"link {slice_label(slice_)}/{link.link_id}: removed: it does not join two interfaces of its own"
+                continue
+            joined.update(both)
+            if link.link_id in numbers:
+                old, link.link_id = link.link_id, max(each.link_id for each in slice_.links) + 1
+                yield f"link {slice_label(slice_)}/{old}: id → {link.link_id}"
+            numbers.add(link.link_id)
+
+    def _interfaces(self, slice_: Slice) -> Iterator[str]:
+        at = {end: link for link in slice_.links for end in ends(link)}
+        for vm in slice_.vms:
+            for position, interface in enumerate(vm.interfaces):
+                where = f"{call(slice_, vm)}: {interface.name}"
+                made = mac_address(vm.vm_id, mac_index(interface, position))
+                if interface.mac is not None and interface.mac.lower() != made:
+                    yield f"{where}: MAC {interface.mac} → {made}"
+                    interface.mac = made
+                if vm.status != "deleting":
+                    yield from _join(where, interface, at.get((vm.vm_id, interface.name)), slice_)
+
+    def _states(self, slice_: Slice) -> Iterator[str]:
+        if slice_.status not in SLICE_STATES:
+            yield f"{call(slice_)}: status {slice_.status} → error"
+            slice_.status = "error"
+        for vm in slice_.vms:
+            if vm.status not in VM_STATES:
+                yield f"{call(slice_, vm)}: status {vm.status} → error"
+                vm.status = "error"
+
+    def _ports(self) -> Iterator[str]:
+        free = self.cluster.free(VNC_PORT, FIRST_VNC_PORT, LAST_VNC_PORT)
+        seen: set[int] = set()
+        for slice_ in self._slices():
+            for vm in slice_.vms:
+                if vm.vnc_port in seen or not FIRST_VNC_PORT <= vm.vnc_port <= LAST_VNC_PORT:
+                    port = next(free, vm.vnc_port)
+                    yield f"{call(slice_, vm)}: VNC port {vm.vnc_port} → {port}"
+                    vm.vnc_port = port
+                seen.add(vm.vnc_port)
+
+    def _addresses(self) -> Iterator[str]:
+        network = ManagementNetwork()
+        first, last = (int(ipaddress.IPv4Address(each)) for each in (network.first_address, network.last_address))
+        free = self.cluster.free(ADDRESS, first, last)
+        seen: set[int] = set()
+        for slice_ in self._slices():
+            for vm in slice_.vms:
+                for interface in vm.interfaces:
+                    if interface.vlan_id != MANAGEMENT_VLAN or not interface.ip_config:
+                        continue
+                    number = address_number(interface.ip_config.get("ip"))
+                    if number is None or number in seen:
+                        taken = next(free, None)
+                        if taken is None:
+                            continue
+                        address = str(ipaddress.IPv4Address(taken))
+                        yield f"{call(slice_, vm)}: address {interface.ip_config.get('ip')} → {address}"
+                        interface.ip_config["ip"], number = address, taken
+                    seen.add(number)
+            yield from self._releasing(slice_, seen)
+
+    def _releasing(self, slice_: Slice, seen: set[int]) -> Iterator[str]:
+        waiting = slice_.extra.get("releasing", {})
+        kept = []
+        for text in waiting.get("addresses", ()):
+            number = address_number(text)
+            if number is None or number in seen:
+                yield f"{call(slice_)}: no longer releases address {text}"
+            else:
+                seen.add(number)
+                kept.append(text)
+        if kept != waiting.get("addresses", []):
+            waiting["addresses"] = kept
+
+    def _figures(self) -> Iterator[str]:
+        owned: dict[str, list[Slice]] = defaultdict(list)
+        for slice_ in self._slices():
+            owned[slice_.owner].append(slice_)
+        for name, user in self.cluster.users.items():
+            if user.username != name:
+                yield f"user {name}: username {user.username} → {name}"
+                user.username = name
+            ids = [slice_.slice_id for slice_ in owned[name]]
+            if sorted(user.slices) != sorted(ids):
+                yield f"user {name}: slices {user.slices} → {ids}"
+                user.slices = ids
+            vms = sum(len(slice_.vms) for slice_ in owned[name])
+            if user.used_vms != vms:
+                yield f"user {name}: used_vms {user.used_vms} → {vms}"
+                user.used_vms = vms
+        for ip, worker in self.cluster.workers.items():
+            there = len(self.cluster.vms_on(ip))
+            for key in USED_KEYS:
+                if key in worker.extra and worker.extra[key] != there:
+                    yield f"worker {ip}: {key} {worker.extra[key]} → {there}"
+                    worker.extra[key] = there
+
+
+def _join(where: str, interface: Interface, link: Link | None, slice_: Slice) -> Iterator[str]:
+    """Put an interface where its link is, or off a link that is not there."""
+    wanted: tuple[int | None, int | None]
+    if link is not None:
+        wanted = link.vlan_id, link.link_id
+    elif interface.link_id is not None or interface.vlan_id not in (None, MANAGEMENT_VLAN, *slice_.vlan_pool_used):
+        wanted = (interface.vlan_id, None) if interface.vlan_id == MANAGEMENT_VLAN else (None, None)
+    else:
+        return
+    if (interface.vlan_id, interface.link_id) != wanted:
+        yield f"{where}: VLAN {interface.vlan_id}, link {interface.link_id} → VLAN {wanted[0]}, link {wanted[1]}"
+        interface.vlan_id, interface.link_id = wanted
+
+
+def _new_name(name: str, taken: set[str]) -> str:
+    number = 2
+    while f"{name}-{number}" in taken:
+        number += 1
+    return f"{name}-{number}"

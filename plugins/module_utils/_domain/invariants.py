@@ -1,0 +1,266 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The invariants of a cluster: every breach of one, in a sentence.
+
+Nothing here is about admission: a quota or a worker's capacity that was lowered below what is in use is no breach.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Iterator
+from typing import Any
+
+from ..allocations import (
+    ADDRESS,
+    ID,
+    KINDS,
+    MAC_BLOCK,
+    MAC_BLOCKS,
+    VLAN_POOL,
+    address_number,
+    leases,
+    mac_number,
+    show,
+    vm_addresses,
+)
+from ..cluster import USED_KEYS, Cluster, slice_label
+from ..models import VM, Interface, Link, Network, Slice
+from ..vlans import MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range, pool_vlans
+from .allocation import FIRST_VNC_PORT, LAST_VNC_PORT, mac_address
+
+VM_STATES = frozenset({"pending", "design", "running", "stopped", "error", "deleting"})
+SLICE_STATES = frozenset({"design", "running", "stopped", "error", "deleting"})
+
+
+def breaches(cluster: Cluster) -> list[str]:
+    """Return every breach of an invariant, a sentence each that names objects and figures; C([]) where all is well."""
+    found = [*_given_twice(cluster), *_counter(cluster), *_users(cluster), *_workers(cluster)]
+    for slice_ in cluster.slices.values():
+        found.extend(_slice(slice_))
+    return found
+
+
+def call(slice_: Slice, vm: VM | None = None) -> str:
+    """Return how messages name a slice, or a VM in it."""
+    if vm is None:
+        return f"slice {slice_label(slice_)} ({slice_.slice_id}) of {slice_.owner}"
+    return f"VM {slice_label(slice_)}/{vm.name} ({vm.vm_id})"
+
+
+def mac_index(interface: Interface, position: int) -> int:
+    """Return the index that an interface's MAC is made with: the number in its name, else its place in the VM."""
+    digits = interface.name[3:]
+    return int(digits) if interface.name.startswith("eth") and digits.isascii() and digits.isdigit() else position
+
+
+def _twice(things: Iterable[Hashable]) -> list[Any]:
+    return [thing for thing, count in Counter(things).items() if count > 1]
+
+
+def _given_twice(cluster: Cluster) -> Iterator[str]:
+    holders: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for slice_ in cluster.slices.values():
+        names = {vm.vm_id: vm for vm in slice_.vms}
+        seen: Counter[int] = Counter()
+        for lease in leases(slice_):
+            vm = None if lease.vm_id is None else names[lease.vm_id]
+            if lease.kind == ID and lease.vm_id is not None:
+                # Two VMs of one id stand one behind the other: each is named by its own name.
+                vm = [each for each in slice_.vms if each.vm_id == lease.vm_id][seen[lease.vm_id]]
+                seen[lease.vm_id] += 1
+            holders[lease.kind, lease.number].append(call(slice_, vm))
+    for kind in KINDS:
+        for (of_kind, number), held_by in holders.items():
+            if of_kind != kind or len(held_by) == 1:
+                continue
+            if kind == MAC_BLOCK and len(holders[ID, number]) > 1:
+                continue  # told already: it is the id that is given twice
+            what = show(kind, number)
+            if kind == VLAN_POOL:
+                vlans = pool_range(number)
+                what += f" (VLANs {vlans[0]} to {vlans[-1]})"
+            elif kind == MAC_BLOCK:
+                what += f" (ids that are the same modulo {MAC_BLOCKS})"
+            yield f"{what} is held {len(held_by)} times: by {' and '.join(held_by)}"
+
+
+def _counter(cluster: Cluster) -> Iterator[str]:
+    highest = max((lease.number for slice_ in cluster.slices.values() for lease in leases(slice_, ID)), default=None)
+    if highest is not None and cluster.next_vm_id <= highest:
+        yield f"next_vm_id is {cluster.next_vm_id}, and id {highest} is in use"
+
+
+def _users(cluster: Cluster) -> Iterator[str]:
+    owned: dict[str, list[Slice]] = defaultdict(list)
+    for slice_ in cluster.slices.values():
+        owned[slice_.owner].append(slice_)
+    for owner in owned:
+        if owner not in cluster.users:
+            names = ", ".join(f"{slice_label(slice_)} ({slice_.slice_id})" for slice_ in owned[owner])
+            yield f"user {owner} does not exist, and owns {len(owned[owner])} slices: {names}"
+    for name, user in cluster.users.items():
+        if user.username != name:
+            yield f"user {name} is stored with the username {user.username}"
+        ids = sorted(slice_.slice_id for slice_ in owned[name])
+        if sorted(user.slices) != ids:
+            yield f"user {name} lists the slices {_list(sorted(user.slices))}, and owns {_list(ids)}"
+        vms = sum(len(slice_.vms) for slice_ in owned[name])
+        if user.used_vms != vms:
+            yield f"user {name}: used_vms is {user.used_vms}, and the slices hold {vms} VMs"
+        for label in _twice(slice_label(slice_) for slice_ in owned[name]):
+            numbers = _list([slice_.slice_id for slice_ in owned[name] if slice_label(slice_) == label])
+            yield f"user {name} owns several slices called {label}: {numbers}"
+
+
+def _workers(cluster: Cluster) -> Iterator[str]:
+    there = Counter(vm.worker_ip for vm in cluster.vms())
+    for ip, worker in cluster.workers.items():
+        if worker.ip != ip:
+            yield f"worker {ip} is stored with the address {worker.ip}"
+        for key in USED_KEYS:
+            if key in worker.extra and worker.extra[key] != there[ip]:
+                yield f"worker {ip}: {key} is {worker.extra[key]}, and {there[ip]} VMs are on it"
+    disks: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for slice_ in cluster.slices.values():
+        for vm in slice_.vms:
+            if vm.worker_ip not in cluster.workers:
+                yield f"{call(slice_, vm)} is on worker {vm.worker_ip or 'none'}, which is not registered"
+            if vm.qcow_image is not None:
+                disks[vm.worker_ip, vm.qcow_image].append(call(slice_, vm))
+    for (ip, path), held_by in disks.items():
+        if len(held_by) > 1:
+            yield f"disk {path} on worker {ip} belongs to {len(held_by)} VMs: {' and '.join(held_by)}"
+
+
+def _slice(slice_: Slice) -> Iterator[str]:
+    where = call(slice_)
+    vlans = pool_range(pool_number(slice_.slice_id))
+    if (slice_.vlan_pool_start, slice_.vlan_pool_end) != (vlans[0], vlans[-1]):
+        yield (
+            f"{where}: its VLAN pool is {slice_.vlan_pool_start} to {slice_.vlan_pool_end}, "
+            f"and its id gives {vlans[0]} to {vlans[-1]}"
+        )
+    if slice_.status not in SLICE_STATES:
+        yield f"{where}: there is no status {slice_.status}"
+    for pool in slice_.further_pools:
+        if not 0 <= pool < POOL_COUNT:
+            yield f"{where}: there is no VLAN pool {pool}"
+    allowed = set(pool_vlans(*slice_.pools))
+    for vlan in dict.fromkeys(slice_.vlan_pool_used):
+        if vlan not in allowed:
+            yield f"{where}: vlan_pool_used has VLAN {vlan}, {_outside(vlan)}"
+    yield from _vms(slice_)
+    yield from _links(slice_, allowed)
+    yield from _networks(slice_, allowed)
+
+
+def _outside(vlan: int) -> str:
+    return "the management VLAN" if vlan == MANAGEMENT_VLAN else "which is not in its pool"
+
+
+def _vms(slice_: Slice) -> Iterator[str]:
+    for name in _twice(vm.name for vm in slice_.live_vms):
+        ids = _list([vm.vm_id for vm in slice_.live_vms if vm.name == name])
+        yield f"{call(slice_)}: several VMs are called {name}: {ids}"
+    for vm in slice_.vms:
+        where = call(slice_, vm)
+        if vm.owner != slice_.owner:
+            yield f"{where}: its owner is {vm.owner}, and its slice's is {slice_.owner}"
+        if vm.status not in VM_STATES:
+            yield f"{where}: there is no status {vm.status}"
+        if not FIRST_VNC_PORT <= vm.vnc_port <= LAST_VNC_PORT:
+            yield f"{where}: its VNC port {vm.vnc_port} is not within {FIRST_VNC_PORT} to {LAST_VNC_PORT}"
+        for name in _twice(each.name for each in vm.interfaces):
+            yield f"{where}: several interfaces are called {name}"
+        for position, interface in enumerate(vm.interfaces):
+            if interface.mac is None:
+                continue
+            if mac_number(interface.mac) is None:
+                yield f"{where}: {interface.name} has {interface.mac!r}, which is not a MAC"
+            elif interface.mac.lower() != (made := mac_address(vm.vm_id, mac_index(interface, position))):
+                yield f"{where}: {interface.name} has MAC {interface.mac}, and the VM's id gives {made}"
+        for text in vm_addresses(vm):
+            if address_number(text) is None:
+                yield f"{where}: {text!r} is not an IPv4 address"
+    for text in slice_.extra.get("releasing", {}).get("addresses", ()):
+        if address_number(text) is None:
+            yield f"{call(slice_)}: {text!r}, which it is releasing, is not an IPv4 {ADDRESS}"
+
+
+def _links(slice_: Slice, allowed: set[int]) -> Iterator[str]:
+    vms = {vm.vm_id: vm for vm in slice_.vms}
+    for link_id in _twice(link.link_id for link in slice_.links):
+        yield f"{call(slice_)}: several links have the id {link_id}"
+    for vlan in _twice(link.vlan_id for link in slice_.links):
+        ids = _list([link.link_id for link in slice_.links if link.vlan_id == vlan])
+        yield f"{call(slice_)}: several links are on VLAN {vlan}: {ids}"
+    for end, name in _twice(end for link in slice_.links for end in ends(link)):
+        yield f"{call(slice_)}: {name} of VM {end} is on several links"
+    for link in slice_.links:
+        where = f"link {slice_label(slice_)}/{link.link_id}"
+        yield from _vlan(slice_, where, link.vlan_id, allowed)
+        if link.vm1_id == link.vm2_id:
+            yield f"{where} joins VM {link.vm1_id} to itself"
+        for vm_id, name in ends(link):
+            vm = vms.get(vm_id)
+            interface = next((each for each in vm.interfaces if each.name == name), None) if vm else None
+            if vm is None:
+                yield f"{where} ends at VM {vm_id}, which the slice does not have"
+            elif interface is None:
+                yield f"{where} ends at {name} of {call(slice_, vm)}, which has no such interface"
+            elif (interface.vlan_id, interface.link_id) != (link.vlan_id, link.link_id):
+                yield (
+                    f"{where} is on VLAN {link.vlan_id}, and its end {name} of {call(slice_, vm)} is on "
+                    f"VLAN {interface.vlan_id} with link {interface.link_id}"
+                )
+    known = {(link.link_id, end) for link in slice_.links for end in ends(link)}
+    for vm in slice_.vms:
+        if vm.status == "deleting":
+            continue  # it keeps what it was on until its host has let go
+        for interface in vm.interfaces:
+            where = f"{call(slice_, vm)}: {interface.name}"
+            if interface.link_id is not None and (interface.link_id, (vm.vm_id, interface.name)) not in known:
+                yield f"{where} names link {interface.link_id}, which does not end there"
+            if interface.link_id is None and interface.vlan_id not in (None, MANAGEMENT_VLAN):
+                if interface.vlan_id not in slice_.vlan_pool_used:
+                    yield f"{where} is on VLAN {interface.vlan_id}, which the slice does not hold"
+
+
+def _networks(slice_: Slice, allowed: set[int]) -> Iterator[str]:
+    for vlan in _twice(network.vlan_id for network in slice_.networks):
+        yield f"{call(slice_)}: several networks are on VLAN {vlan}"
+    subnets: list[tuple[Network, ipaddress.IPv4Network]] = []
+    for network in slice_.networks:
+        where = f"network of VLAN {network.vlan_id} in {call(slice_)}"
+        yield from _vlan(slice_, where, network.vlan_id, allowed)
+        try:
+            subnet = ipaddress.IPv4Network(network.cidr)
+        except ValueError:
+            yield f"{where}: {network.cidr!r} is not an IPv4 network"
+            continue
+        if network.gateway_ip is not None:
+            number = address_number(network.gateway_ip)
+            if number is None or ipaddress.IPv4Address(number) not in subnet:
+                yield f"{where}: its gateway {network.gateway_ip} is not in {subnet}"
+        for other, taken in subnets:
+            if subnet.overlaps(taken):
+                yield f"{where}: its CIDR {subnet} overlaps {taken} of VLAN {other.vlan_id}"
+        subnets.append((network, subnet))
+
+
+def _vlan(slice_: Slice, where: str, vlan: int, allowed: set[int]) -> Iterator[str]:
+    if vlan not in allowed:
+        yield f"{where} is on VLAN {vlan}, {_outside(vlan)}"
+    elif vlan not in slice_.vlan_pool_used:
+        yield f"{where} is on VLAN {vlan}, which vlan_pool_used does not list"
+
+
+def ends(link: Link) -> tuple[tuple[int, str], tuple[int, str]]:
+    """Return the two ends of a link: VM id and interface."""
+    return (link.vm1_id, link.vm1_interface), (link.vm2_id, link.vm2_interface)
+
+
+def _list(things: Iterable[object]) -> str:
+    return ", ".join(str(thing) for thing in things) or "none"

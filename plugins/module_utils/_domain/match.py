@@ -1,0 +1,210 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which stored VM, link or network each wanted one is, and which interfaces links and networks take."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from ..models import VM, Link, Network, Slice
+from .topology_spec import (
+    Endpoint,
+    WantedLink,
+    WantedNetwork,
+    WantedSlice,
+    ends,
+    fits,
+    highest_interfaces,
+    interface_number,
+)
+
+
+@dataclass
+class Wiring:
+    """The stored VMs that stay, by the names that they have from now on; the wanted links and networks in their order,
+    every endpoint with its interface, each with the stored one that it is; and what could not be told."""
+
+    vms: dict[str, VM] = field(default_factory=dict)
+    links: list[tuple[WantedLink, Link | None]] = field(default_factory=list)
+    networks: list[tuple[WantedNetwork, Network | None]] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+    def data_interfaces(self) -> dict[str, int]:
+        """Return the highest data interface in use of each VM that is on a link or network."""
+        return highest_interfaces(self._ends())
+
+    def count_ends(self) -> Counter[str]:
+        """Return on how many links and networks each VM is."""
+        return Counter(end.vm for end in self._ends())
+
+    def _ends(self) -> Iterator[Endpoint]:
+        return ends((link for link, _old in self.links), (network for network, _old in self.networks))
+
+
+def wire(want: WantedSlice, stored: Slice) -> Wiring:
+    """Match a topology, which makes sense in itself, with what is stored.
+
+    A link is the stored one of its id, else of its name, else one between the same ends. An endpoint without an
+    interface keeps the one that the stored link or network has of its VM, or gets the lowest free one.
+
+    Args:
+        want: the topology.
+        stored: the slice as it is.
+    """
+    return _Wirer(want, stored).wire()
+
+
+class _Wirer:
+    def __init__(self, want: WantedSlice, stored: Slice) -> None:
+        self.want = want
+        self.made = Wiring()
+        self._match_vms(stored)
+        names = {vm.vm_id: name for name, vm in self.made.vms.items()}
+        self.limits = {vm.name: vm.data_interfaces for vm in want.vms}
+        self.stored_links = {
+            link.link_id: (
+                link,
+                _end(names, link.vm1_id, link.vm1_interface),
+                _end(names, link.vm2_id, link.vm2_interface),
+            )
+            for link in stored.links
+        }
+        self.stored_networks = [network for network in stored.networks if "name" in network.extra]
+        self.members = {
+            network.vlan_id: [
+                end
+                for each in network.extra.get("members", ())
+                if (end := _end(names, each["vm_id"], each["interface"])) is not None
+            ]
+            for network in self.stored_networks
+        }
+        self.explicit = {end for end in ends(want.links, want.networks) if end.interface is not None}
+        self.taken = set(self.explicit)
+        self.free: dict[str, Iterator[int]] = {}
+
+    def _match_vms(self, stored: Slice) -> None:
+        by_id, by_name = {vm.vm_id: vm for vm in stored.live_vms}, {vm.name: vm for vm in stored.live_vms}
+        claimed = {want.vm_id for want in self.want.vms}
+        for want in self.want.vms:
+            vm = by_name.get(want.name) if want.vm_id is None else by_id.get(want.vm_id)
+            if want.vm_id is None and vm is not None and vm.vm_id in claimed:
+                vm = None
+            if vm is not None:
+                self.made.vms[want.name] = vm
+            elif want.vm_id is not None:
+                known = ", ".join(f"{each.name} ({each.vm_id})" for each in by_id.values()) or "none"
+                self.made.reasons.append(f"slice {self.want.name}: it has no VM {want.vm_id}; its VMs are {known}")
+            if (vm is None or vm.name != want.name) and want.name.isdigit():
+                self.made.reasons.append(f"VM {self.want.name}/{want.name}: a name of digits alone is taken for an id")
+
+    def wire(self) -> Wiring:
+        matches = self._match_links()
+        networks = self._match_networks()
+        # All that is kept is taken before anything new chooses.
+        links = [
+            replace(link, endpoints=self._kept(link.endpoints, matches[number][1:] if number in matches else ()))
+            for number, link in enumerate(self.want.links)
+        ]
+        kept = [
+            replace(each, members=self._kept(each.members, self.members[old.vlan_id] if old else ()))
+            for each, old in networks
+        ]
+        self.made.links = [
+            (replace(link, endpoints=self._chosen(link.endpoints)), matches[number][0] if number in matches else None)
+            for number, link in enumerate(links)
+        ]
+        self.made.networks = [
+            (replace(each, members=self._chosen(each.members)), old) for each, (_want, old) in zip(kept, networks)
+        ]
+        return self.made
+
+    def _match_links(self) -> dict[int, tuple[Link, Endpoint | None, Endpoint | None]]:
+        """Return the stored link with its ends for each wanted one that there is, by its place in the list."""
+        unused = dict(self.stored_links)
+        by_name = {link.extra["name"]: link.link_id for link, *_ends in unused.values() if "name" in link.extra}
+        found = {}
+        for number, link in enumerate(self.want.links):
+            link_id = link.link_id if link.link_id is not None else by_name.get(link.name or "")
+            if link.link_id is not None and link.link_id not in self.stored_links:
+                known = ", ".join(str(each) for each in self.stored_links) or "none"
+                self.made.reasons.append(f"slice {self.want.name}: it has no link {link_id}; its links are {known}")
+            elif link_id is not None and link_id in unused:
+                found[number] = unused.pop(link_id)
+        between: dict[frozenset[str], list[int]] = {}
+        for link_id, (_link, first, second) in unused.items():
+            if first is not None and second is not None:
+                between.setdefault(frozenset((first.vm, second.vm)), []).append(link_id)
+        for exact in (True, False):
+            for number, link in enumerate(self.want.links):
+                if number in found or link.link_id is not None:
+                    continue
+                if all(end.interface is not None for end in link.endpoints) is not exact:
+                    continue
+                candidates = between.get(frozenset(end.vm for end in link.endpoints), [])
+                match = next((link_id for link_id in candidates if self._fits(link, *unused[link_id])), None)
+                if match is not None:
+                    candidates.remove(match)
+                    found[number] = unused.pop(match)
+        return found
+
+    def _fits(self, link: WantedLink, stored: Link, slice_: Endpoint | None, two: Endpoint | None) -> bool:
+        if slice_ is None or two is None or (link.name is not None and "name" in stored.extra):
+            return False
+        first, second = link.endpoints
+        return any(
+            all(self._may_be(wanted, end) for wanted, end in pairs)
+            for pairs in (((first, slice_), (second, two)), ((first, two), (second, slice_)))
+        )
+
+    def _may_be(self, wanted: Endpoint, end: Endpoint) -> bool:
+        return fits(wanted, end) and (wanted.interface is not None or self._is_open(end))
+
+    def _is_open(self, end: Endpoint) -> bool:
+        """Whether an endpoint that left its interface open may get this one."""
+        limit = self.limits.get(end.vm)
+        number = interface_number(end.interface)
+        return end not in self.explicit and number is not None and (limit is None or number <= limit)
+
+    def _match_networks(self) -> list[tuple[WantedNetwork, Network | None]]:
+        by_vlan = {network.vlan_id: network for network in self.stored_networks}
+        by_name = {network.extra["name"]: network for network in self.stored_networks}
+        claimed = {network.vlan_id for network in self.want.networks}
+        found: list[tuple[WantedNetwork, Network | None]] = []
+        for network in self.want.networks:
+            if network.vlan_id is not None:
+                old = by_vlan.get(network.vlan_id)
+                if old is None:
+                    self.made.reasons.append(f"slice {self.want.name}: it has no network on VLAN {network.vlan_id}")
+            else:
+                old = by_name.get(network.name)
+                old = None if old is not None and old.vlan_id in claimed else old
+            found.append((network, old))
+        return found
+
+    def _kept(self, wanted: tuple[Endpoint, ...], stored: Iterable[Endpoint | None]) -> tuple[Endpoint, ...]:
+        """Give endpoints without an interface the one that is stored for their VM."""
+        there = {end.vm: end for end in stored if end is not None}
+        kept = []
+        for end in wanted:
+            old = there.get(end.vm)
+            if end.interface is None and old is not None and self._is_open(old):
+                self.taken.add(old)
+                end = old
+            kept.append(end)
+        return tuple(kept)
+
+    def _chosen(self, ends: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
+        return tuple(end if end.interface is not None else self._lowest_free(end.vm) for end in ends)
+
+    def _lowest_free(self, vm: str) -> Endpoint:
+        numbers = self.free.setdefault(vm, count(1))
+        end = next(end for number in numbers if (end := Endpoint(vm, f"eth{number}")) not in self.taken)
+        self.taken.add(end)
+        return end
+
+
+def _end(names: Mapping[int, str], vm_id: int, interface: str) -> Endpoint | None:
+    return Endpoint(names[vm_id], interface) if vm_id in names else None

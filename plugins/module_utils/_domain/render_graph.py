@@ -1,0 +1,75 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Slices as drawings: Mermaid for pages that render it, DOT for Graphviz."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..cluster import slice_label
+from ..models import Slice
+
+Edge = tuple[str, str, str]
+
+
+def mermaid(slice_: Slice) -> str:
+    """Return the slice as a Mermaid flowchart: VMs, networks, and what joins them."""
+    return "\n".join(
+        [
+            "---",
+            f"title: {slice_label(slice_)}",
+            "---",
+            "flowchart LR",
+            *(f'  {node}["{_clean(label)}"]' for node, label in _vms(slice_)),
+            *(f'  {node}(["{_clean(label)}"])' for node, label in _segments(slice_)),
+            *(f'  {first} ---|"{_clean(label)}"| {second}' for first, second, label in _edges(slice_)),
+        ]
+    )
+
+
+def dot(slice_: Slice) -> str:
+    """Return the slice as an undirected graph in DOT."""
+    return "\n".join(
+        [
+            f'graph "{_clean(slice_label(slice_))}" {{',
+            *(f'  {node} [shape=box, label="{_clean(label)}"];' for node, label in _vms(slice_)),
+            *(f'  {node} [shape=ellipse, label="{_clean(label)}"];' for node, label in _segments(slice_)),
+            *(f'  {first} -- {second} [label="{_clean(label)}"];' for first, second, label in _edges(slice_)),
+            "}",
+        ]
+    )
+
+
+def _vms(slice_: Slice) -> Iterator[tuple[str, str]]:
+    return ((f"vm{vm.vm_id}", vm.name) for vm in slice_.live_vms)
+
+
+def _segments(slice_: Slice) -> Iterator[tuple[str, str]]:
+    """Yield the networks with members, and VLAN 400 where a VM is on it."""
+    for network in slice_.networks:
+        if "name" in network.extra:
+            yield f"net{network.vlan_id}", f"{network.extra['name']} {network.cidr} VLAN {network.vlan_id}"
+    if any(True for _vm in _internet(slice_)):
+        yield "internet", "internet VLAN 400"
+
+
+def _edges(slice_: Slice) -> Iterator[Edge]:
+    for link in slice_.links:
+        label = f"{link.vm1_interface} VLAN {link.vlan_id} {link.vm2_interface}"
+        yield f"vm{link.vm1_id}", f"vm{link.vm2_id}", label
+    for network in slice_.networks:
+        for member in network.extra.get("members", ()):
+            yield f"vm{member['vm_id']}", f"net{network.vlan_id}", member["interface"]
+    yield from _internet(slice_)
+
+
+def _internet(slice_: Slice) -> Iterator[Edge]:
+    for vm in slice_.live_vms:
+        for interface in vm.interfaces:
+            if interface.ip_config:
+                yield f"vm{vm.vm_id}", "internet", f"{interface.name} {interface.ip_config['ip']}"
+
+
+def _clean(text: str) -> str:
+    """Return text that may stand between quotes: names in databases from elsewhere may hold anything."""
+    return "".join(character if character.isprintable() and character not in '"\\' else "_" for character in text)

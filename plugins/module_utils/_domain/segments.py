@@ -1,0 +1,183 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Give the links, networks and reservations of a slice their VLANs, and put interfaces on them.
+
+What stays keeps its VLAN, and what goes lets go of it first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..models import VM, Interface, Link, Network, Slice
+from ..vlans import FURTHER_POOLS, pool_vlans
+from . import host_requirements, networks
+from .allocation import Allocator, pool_text
+from .match import Wiring
+from .teardown import drop_empty_pools, let_go, segment_vlans, set_extra
+from .topology_spec import Endpoint, Reservation, WantedLink, WantedNetwork, WantedSlice
+from .wording import some
+
+
+@dataclass
+class SegmentBuilder:
+    """Connects the VMs of C(slice), which becomes what C(want) is; C(reasons) collects what cannot be.
+
+    Attributes:
+        slice: with the VMs that it has from now on.
+        live: those of its VMs that do not go, by their names.
+        allocator: gives further pools.
+        infrastructure: subnets which no network with a way out may overlap.
+    """
+
+    want: WantedSlice
+    slice: Slice
+    live: Mapping[str, VM]
+    allocator: Allocator
+    infrastructure: Sequence[str]
+    reasons: list[str] = field(default_factory=list)
+    _is_short: bool = field(default=False, init=False)
+
+    def connect(self, wiring: Wiring) -> None:
+        """Make the links, networks and reservations of the slice what is wanted."""
+        stored = dict.fromkeys(segment_vlans(self.slice))
+        for _want, old in (*wiring.links, *wiring.networks):
+            if old is not None:
+                stored.pop(old.vlan_id, None)
+        kept, new, dropped = self._reservations()
+        let_go(self.slice, [*stored, *dropped])
+        fresh = self._lease(wiring, len(kept) + len(new), len(new))
+        self._join(wiring, fresh)
+        kept += [
+            {"vlan_id": vlan_id, **({"name": each.name} if each.name else {})} for each, vlan_id in zip(new, fresh)
+        ]
+        set_extra(self.slice.extra, "reserved_vlans", kept or None)
+        drop_empty_pools(self.slice)
+
+    def _reservations(self) -> tuple[list[dict[str, Any]], list[Reservation], list[int]]:
+        """Return the reservations that stay, the wanted ones that are new, and the VLANs of those that go."""
+        have: list[dict[str, Any]] = self.slice.extra.get("reserved_vlans", [])
+        if self.want.reserved is None:
+            return list(have), [], []
+        wanted = {each.vlan_id for each in self.want.reserved if each.vlan_id is not None}
+        known = {each["vlan_id"] for each in have}
+        self.reasons.extend(
+            f"slice {self.want.name}: VLAN {vlan_id} is not reserved" for vlan_id in sorted(wanted - known)
+        )
+        return (
+            [each for each in have if each["vlan_id"] in wanted],
+            [each for each in self.want.reserved if each.vlan_id is None],
+            [each["vlan_id"] for each in have if each["vlan_id"] not in wanted],
+        )
+
+    def _lease(self, wiring: Wiring, reserved: int, new_reserved: int) -> Iterator[int]:
+        """Return as many free VLANs as are needed, lowest first, from further pools where the slice may hold some."""
+        slice_ = self.slice
+        needed = new_reserved + sum(old is None for _want, old in (*wiring.links, *wiring.networks))
+        room = len(slice_.pool()) - len(slice_.vlan_pool_used)
+        limit = slice_.extra.get("max_vlan_pools", 1)
+        taken: list[int] = []
+        while room < needed and 1 + len(slice_.further_pools) + len(taken) < limit:
+            pool = self.allocator.further_pool()
+            if pool is None:
+                self.reasons.append(
+                    f"slice {self.want.name}: it needs {needed - room} VLANs more and may hold {limit} pools; "
+                    "all 100 VLAN pools are held by live slices"
+                )
+                break
+            taken.append(pool)
+            room += len(pool_vlans(pool))
+        if taken:
+            slice_.extra[FURTHER_POOLS] = sorted([*slice_.further_pools, *taken])
+        self._is_short = room < needed
+        if self._is_short:
+            self.reasons.append(self._shortage(wiring, reserved))
+        used = set(slice_.vlan_pool_used)
+        free = [vlan_id for vlan_id in slice_.pool() if vlan_id not in used][:needed]
+        slice_.vlan_pool_used.extend(free)
+        return iter(free)
+
+    def _shortage(self, wiring: Wiring, reserved: int) -> str:
+        slice_ = self.slice
+        counts = ((len(wiring.links), "links"), (len(wiring.networks), "networks"), (reserved, "reserved VLANs"))
+        total = sum(count for count, _name in counts)
+        what = " and ".join(f"{count} {name}" for count, name in counts if count)
+        held = len(slice_.extra.get("releasing", {}).get("vlan_ids", ()))
+        waiting = f", {held} of them held until its hosts have let go of removed links" if held else ""
+        pools = some(pool_text(number) for number in slice_.pools)
+        return (
+            f"slice {self.want.name}: its {what} need {total} VLANs; "
+            f"its {'pools' if slice_.further_pools else 'pool'} {pools} {'hold' if slice_.further_pools else 'holds'} "
+            f"{len(slice_.pool())}{waiting}"
+        )
+
+    def _join(self, wiring: Wiring, fresh: Iterator[int]) -> None:
+        """Make the links and networks, and put every interface of the VMs that stay on what it is on."""
+        slice_ = self.slice
+        link_ids = iter(range(max((old.link_id for _want, old in wiring.links if old), default=0) + 1, 1 << 31))
+        taps: dict[Endpoint, Interface] = {}
+        for name, vm in self.live.items():
+            for interface in vm.interfaces[1:]:
+                interface.vlan_id, interface.link_id = None, None
+                taps[Endpoint(name, interface.name)] = interface
+        if self._is_short or len(self.live) < len(self.want.vms):
+            return
+        slice_.links = []
+        for link, old in wiring.links:
+            (vm1_id, end1), (vm2_id, end2) = ((self.live[end.vm].vm_id, end.interface or "") for end in link.endpoints)
+            made = old or Link(next(link_ids), next(fresh), vm1_id, end1, vm2_id, end2)
+            _move(made, (vm1_id, end1), (vm2_id, end2))
+            if link.name is not None:
+                made.extra["name"] = link.name
+            _set_carried(made.extra, link)
+            for end in link.endpoints:
+                taps[end].vlan_id, taps[end].link_id = made.vlan_id, made.link_id
+            slice_.links.append(made)
+        vlans = {link.vlan_id for link in slice_.links}
+        told = [network for network in slice_.networks if "name" not in network.extra and network.vlan_id in vlans]
+        slice_.networks = [self._network(want, old or next(fresh)) for want, old in wiring.networks]
+        for network, (want, _old) in zip(slice_.networks, wiring.networks):
+            for end in want.members:
+                taps[end].vlan_id = network.vlan_id
+        slice_.networks.extend(told)
+        subnets = [(str(each.extra.get("name", each.vlan_id)), each.cidr) for each in slice_.networks]
+        overlaps = networks.overlaps(subnets, self.allocator.network.cidr)
+        self.reasons.extend(f"slice {self.want.name}: {overlap}" for overlap in overlaps)
+
+    def _network(self, want: WantedNetwork, stored: Network | int) -> Network:
+        vlan_id = stored if isinstance(stored, int) else stored.vlan_id
+        full = networks.complete(want, vlan_id)
+        where = f"slice {self.want.name}: network {want.name}"
+        self.reasons.extend(f"{where}: {problem}" for problem in networks.problems(full))
+        if full.nat and full.cidr is not None:
+            overlapping = networks.overlapping(full.cidr, self.infrastructure)
+            self.reasons.extend(
+                f"{where}: {full.cidr} overlaps {other} of the infrastructure, and nat is true" for other in overlapping
+            )
+        made = Network(vlan_id, full.cidr or "", full.gateway_ip, full.dhcp_enabled, full.dhcp_range)
+        if isinstance(stored, Network):
+            made.status, made.extra = stored.status, stored.extra
+        made.extra["name"] = want.name
+        set_extra(made.extra, "nat", full.nat or None)
+        _set_carried(made.extra, want)
+        made.extra["members"] = [{"vm_id": self.live[end.vm].vm_id, "interface": end.interface} for end in want.members]
+        return made
+
+
+def _move(link: Link, *wanted: tuple[int, str]) -> None:
+    """Let a link end where it shall; an end that stays keeps its place."""
+    have = (link.vm1_id, link.vm1_interface), (link.vm2_id, link.vm2_interface)
+    first, second = wanted
+    if first == have[1] or second == have[0]:
+        first, second = second, first
+    (link.vm1_id, link.vm1_interface), (link.vm2_id, link.vm2_interface) = first, second
+
+
+def _set_carried(extra: dict[str, Any], want: WantedLink | WantedNetwork) -> None:
+    """Write what a link or network carries beside plain frames."""
+    for key, value in host_requirements.segment_fields(
+        want.mtu, qinq=want.qinq, forward_bpdu=want.forward_bpdu
+    ).items():
+        set_extra(extra, key, value)

@@ -1,0 +1,128 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the hosts report, taken into the cluster: states, pids, and what may be forgotten now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..cluster import Cluster
+from ..models import VM, Slice
+from .teardown import drop_empty_pools, forget
+from .work_orders import fingerprint
+
+NETWORK_NODE = "network_node"
+
+
+@dataclass(frozen=True)
+class HostReport:
+    """What one host has to say about the run.
+
+    Attributes:
+        host: its name in the inventory.
+        place: the worker's address, or C(network_node).
+        failure: why it did not do all of its order, C(None) where it did.
+        vms: what it saw: C({vm_id: {state, pid}}).
+        overtaken: whether it refused its order for a newer one. Its VMs are what that order's report says.
+    """
+
+    host: str
+    place: str
+    failure: str | None
+    vms: Mapping[int, Mapping[str, Any]]
+    overtaken: bool = False
+
+
+def read_report(data: Mapping[str, Any]) -> HostReport:
+    """Return a report from module arguments: C({host, place, failure, vms: [{vm_id, state, pid}], overtaken})."""
+    return HostReport(
+        host=data["host"],
+        place=data["place"],
+        failure=data.get("failure") or None,
+        vms={vm["vm_id"]: vm for vm in data.get("vms") or ()},
+        overtaken=bool(data.get("overtaken")),
+    )
+
+
+def record(
+    cluster: Cluster,
+    slices: Sequence[Slice],
+    reports: Sequence[HostReport],
+    fingerprints: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Take the reports into the slices and return what failed, a sentence each.
+
+    Args:
+        cluster: changed in place.
+        slices: those that the hosts had orders for.
+        reports: what the hosts said.
+        fingerprints: by slice id as a string, the C(fingerprint) of each slice when its order was made. A slice that
+            was changed since gives nothing up now, and its new VMs wait for their own order.
+
+    Whatever was given up (VMs that are deleting, VLANs and addresses that are releasing) is forgotten only when all
+    hosts that may still hold it have reported success.
+    """
+    failures = [f"{report.host}: {report.failure}" for report in reports if report.failure]
+    by_place: dict[str, list[HostReport]] = {}
+    for report in reports:
+        by_place.setdefault(report.place, []).append(report)
+    done = {place for place, told in by_place.items() if not any(report.failure for report in told)}
+    for slice_ in slices:
+        is_current = (fingerprints or {}).get(str(slice_.slice_id)) in (None, fingerprint(slice_))
+        for vm in slice_.vms:
+            if is_current or vm.status != "pending":
+                _record_vm(vm, by_place.get(vm.worker_ip, []), failures)
+        if is_current:
+            _forget_what_is_gone(cluster, slice_, done, has_network_node=NETWORK_NODE in by_place)
+        if slice_.status != "deleting":
+            slice_.status = _slice_status(slice_)
+    return failures
+
+
+def recorded(slices: Sequence[Slice]) -> list[dict[str, Any]] | None:
+    """Return the VMs that hosts would have to report for the slices to stay as they are.
+
+    Returns:
+        C([{vm_id, state, pid}]); C(None) where every report changes something, because hosts have yet to hear of
+        something or to let go of it.
+    """
+    vms = [vm for slice_ in slices for vm in slice_.vms]
+    settled = all(vm.status in ("running", "stopped") for vm in vms) and all(
+        slice_.status == _slice_status(slice_) and "releasing" not in slice_.extra for slice_ in slices
+    )
+    return [{"vm_id": vm.vm_id, "state": vm.status, "pid": vm.pid} for vm in vms] if settled else None
+
+
+def _record_vm(vm: VM, reports: Sequence[HostReport], failures: list[str]) -> None:
+    if not reports:
+        failures.append(f"VM {vm.name} ({vm.vm_id}): its worker {vm.worker_ip} is not in the inventory")
+    if vm.status == "deleting" or any(report.overtaken for report in reports):
+        return
+    seen = next((report.vms[vm.vm_id] for report in reports if vm.vm_id in report.vms), None)
+    vm.status = seen["state"] if seen else "error"
+    vm.pid = seen.get("pid") if seen else None
+
+
+def _forget_what_is_gone(cluster: Cluster, slice_: Slice, done: set[str], *, has_network_node: bool) -> None:
+    concerned = {vm.worker_ip for vm in slice_.vms}
+    if has_network_node:
+        concerned.add(NETWORK_NODE)
+    if concerned <= done:
+        gone = [vm for vm in slice_.vms if vm.status == "deleting"]
+        slice_.vms = slice_.live_vms
+        cluster.users[slice_.owner].used_vms -= len(gone)
+        released = slice_.extra.pop("releasing", {}).get("vlan_ids", [])
+        slice_.vlan_pool_used = [vlan for vlan in slice_.vlan_pool_used if vlan not in released]
+        drop_empty_pools(slice_)
+    if slice_.status == "deleting" and not slice_.vms:
+        forget(cluster, slice_)
+
+
+def _slice_status(slice_: Slice) -> str:
+    states = {vm.status for vm in slice_.live_vms}
+    for status in ("error", "stopped", "running"):
+        if status in states:
+            return status
+    return "design"

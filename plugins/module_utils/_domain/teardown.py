@@ -1,0 +1,76 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Let go of what a slice held.
+
+What hosts may have heard of is not forgotten here: VMs become C(deleting), and VLANs and addresses that are given up
+stay held as C(releasing), until the hosts have reported that they are gone (C(status)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..cluster import Cluster
+from ..models import Slice
+from ..vlans import FURTHER_POOLS, pool_range
+
+
+def segment_vlans(slice_: Slice) -> Iterator[int]:
+    """Yield the VLANs of a slice's links and of its networks, those that describe a link's VLAN apart."""
+    yield from (link.vlan_id for link in slice_.links)
+    yield from (network.vlan_id for network in slice_.networks if "name" in network.extra)
+
+
+def let_go(slice_: Slice, vlan_ids: Iterable[int]) -> None:
+    """Free VLANs of a slice, or where hosts may know them, hold them until these have reported.
+
+    A slice of which any host may have heard may be on any of its VLANs there.
+    """
+    gone = dict.fromkeys(vlan_ids)
+    if gone and any(vm.status != "pending" for vm in slice_.vms):
+        releasing(slice_, "vlan_ids").extend(gone)
+    elif gone:
+        slice_.vlan_pool_used = [vlan_id for vlan_id in slice_.vlan_pool_used if vlan_id not in gone]
+
+
+def releasing(slice_: Slice, what: str) -> list[Any]:
+    held: list[Any] = slice_.extra.setdefault("releasing", {}).setdefault(what, [])
+    return held
+
+
+def drop_empty_pools(slice_: Slice) -> None:
+    """Give back the further pools of which no VLAN is in use."""
+    used = set(slice_.vlan_pool_used)
+    kept = [number for number in slice_.further_pools if not used.isdisjoint(pool_range(number))]
+    set_extra(slice_.extra, FURTHER_POOLS, kept or None)
+
+
+def set_extra(extra: dict[str, Any], key: str, value: Any) -> None:
+    """Write a field beyond the data model, or leave it out where there is nothing to say."""
+    if value is None:
+        extra.pop(key, None)
+    else:
+        extra[key] = value
+
+
+def remove(cluster: Cluster, slice_: Slice) -> None:
+    """Let a slice go: at once where no host has heard of it, else it stays C(deleting) until its hosts report."""
+    let_go(slice_, segment_vlans(slice_) if slice_.status != "deleting" else ())
+    let_go(slice_, [each["vlan_id"] for each in slice_.extra.pop("reserved_vlans", ())])
+    slice_.links, slice_.networks = [], []
+    drop_empty_pools(slice_)
+    for vm in [vm for vm in slice_.vms if vm.status == "pending"]:
+        slice_.vms.remove(vm)
+        cluster.users[slice_.owner].used_vms -= 1
+    for vm in slice_.vms:
+        vm.status = "deleting"
+    slice_.status = "deleting"
+    if not slice_.vms and "releasing" not in slice_.extra:
+        forget(cluster, slice_)
+
+
+def forget(cluster: Cluster, slice_: Slice) -> None:
+    """Take a slice without VMs out of the cluster; its pool and its id's pool are free from now on."""
+    cluster.users[slice_.owner].slices.remove(slice_.slice_id)
+    del cluster.slices[slice_.slice_id]

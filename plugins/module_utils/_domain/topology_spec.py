@@ -1,0 +1,363 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a tenant asks for: a topology as values, read from arguments or from what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..bounds import DEFAULT_MTU
+from ..cluster import slice_label
+from ..models import Network, Slice
+from ..vlans import POOL_COUNT
+from . import topologies
+from .host_requirements import Limits
+from .host_requirements import stored as stored_limits
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An interface of a VM; C(interface) is C(None) where the lowest free one shall be taken."""
+
+    vm: str
+    interface: str | None
+
+    @classmethod
+    def parse(cls, text: str) -> Endpoint:
+        """Read C(VM) or C(VM:INTERFACE)."""
+        vm, colon, interface = text.partition(":")
+        return cls(vm=vm, interface=interface if colon else None)
+
+    def __str__(self) -> str:
+        return self.vm if self.interface is None else f"{self.vm}:{self.interface}"
+
+
+@dataclass(frozen=True)
+class WantedLink:
+    """A link between two endpoints. The stored one that it is, is told by its id, else its name, else its ends."""
+
+    endpoints: tuple[Endpoint, ...]
+    name: str | None = None
+    link_id: int | None = None
+    mtu: int = DEFAULT_MTU
+    qinq: bool = False
+    forward_bpdu: bool = False
+
+    def __str__(self) -> str:
+        return "–".join(str(endpoint) for endpoint in self.endpoints)
+
+
+@dataclass(frozen=True)
+class WantedNetwork:
+    """A segment with any number of members. The stored one that it is, is told by its VLAN, else by its name.
+
+    C(None) leaves a choice to the rules: C(cidr) follows from the VLAN, C(gateway_ip) is the subnet's first address
+    where C(gateway) is true, C(dhcp_range) most of the subnet where DHCP is enabled. C(nat) is a way out.
+    """
+
+    name: str
+    members: tuple[Endpoint, ...] = ()
+    cidr: str | None = None
+    gateway: bool = False
+    gateway_ip: str | None = None
+    dhcp_enabled: bool = False
+    dhcp_range: str | None = None
+    vlan_id: int | None = None
+    nat: bool = False
+    mtu: int = DEFAULT_MTU
+    qinq: bool = False
+    forward_bpdu: bool = False
+
+
+@dataclass(frozen=True)
+class WantedVM:
+    """A VM. The stored one that it is, is told by its id, else by its name.
+
+    C(flavor) is C(None) where it stays as it is; C(data_interfaces) is how many it has beside eth0, C(None) for as
+    many as its links and networks need; C(worker) pins it; C(interfaces) are those with limits or faults;
+    C(vnc_password_version) is C(None) where it stays.
+    """
+
+    name: str
+    flavor: str | None
+    internet: bool = False
+    data_interfaces: int | None = None
+    worker: str | None = None
+    vm_id: int | None = None
+    vnc_password_version: int | None = None
+    interfaces: tuple[Limits, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """A VLAN held without a link; C(vlan_id) is C(None) where the next one shall be taken."""
+
+    name: str | None = None
+    vlan_id: int | None = None
+
+
+@dataclass(frozen=True)
+class WantedSlice:
+    """A whole topology. The stored slice that it is, is told by C(slice_id), else by owner and name.
+
+    C(vlan_pools) is how many pools it may hold, C(None) for as many as before; C(reserved) C(None) keeps what there is.
+    C(peers) is whether its VMs meet on VLAN 400, C(None) for as before.
+    """
+
+    name: str
+    owner: str
+    vms: tuple[WantedVM, ...]
+    links: tuple[WantedLink, ...]
+    networks: tuple[WantedNetwork, ...] = ()
+    topology_type: str = topologies.CUSTOM
+    vlan_pools: int | None = 1
+    reserved: tuple[Reservation, ...] | None = None
+    slice_id: int | None = None
+    peers: bool | None = False
+
+
+def read_slice(data: Mapping[str, Any], *, default_owner: str) -> WantedSlice:
+    """Return the topology that module arguments describe.
+
+    Args:
+        data: C({name, owner, vms: [{name, flavor, internet, data_interfaces, worker, vm_id, …}], links: [{endpoints,
+            name, link_id}], networks: [{name, members, cidr, …}], topology_type, size, …, vlan_pools, peers,
+            slice_id}); all but the name may be missing.
+        default_owner: who owns the slice where C(owner) is null.
+
+    Raises:
+        Refused: the topology's type cannot be made of its size, or needs more VLANs than its pools hold.
+    """
+    pools = data.get("vlan_pools")
+    if pools is None and not data.get("append"):
+        pools = 1
+    made = topologies.generate(data["name"], data, POOL_COUNT if pools is None else pools)
+    listed = [read_vm(vm) for vm in data.get("vms") or ()]
+    own = {vm.name for vm in listed}
+    generated = (
+        WantedVM(name=name, flavor=data.get("flavor"), internet=bool(data.get("internet"))) for name in made.vms
+    )
+    return WantedSlice(
+        name=data["name"],
+        owner=data.get("owner") or default_owner,
+        vms=(*(vm for vm in generated if vm.name not in own), *listed),
+        links=(
+            *(WantedLink(tuple(Endpoint(name, None) for name in pair)) for pair in made.links),
+            *(read_link(link) for link in data.get("links") or ()),
+        ),
+        networks=(
+            *(WantedNetwork(name, tuple(Endpoint(each, None) for each in names)) for name, names in made.networks),
+            *(read_network(network) for network in data.get("networks") or ()),
+        ),
+        topology_type=data.get("topology_type") or topologies.CUSTOM,
+        vlan_pools=pools,
+        slice_id=data.get("slice_id"),
+        peers=None if data.get("peers") is None and data.get("append") else bool(data.get("peers")),
+    )
+
+
+def read_vm(data: Mapping[str, Any]) -> WantedVM:
+    """Return a VM from module arguments."""
+    return WantedVM(
+        name=data["name"],
+        flavor=data.get("flavor"),
+        internet=bool(data.get("internet")),
+        data_interfaces=data.get("data_interfaces"),
+        worker=data.get("worker"),
+        vm_id=data.get("vm_id"),
+        vnc_password_version=data.get("vnc_password_version"),
+        interfaces=read_limits(data.get("interfaces")),
+    )
+
+
+def read_link(data: Mapping[str, Any]) -> WantedLink:
+    """Return a link from module arguments."""
+    endpoints = tuple(Endpoint.parse(text) for text in data.get("endpoints") or ())
+    return WantedLink(endpoints, name=data.get("name"), link_id=data.get("link_id"), **_carried(data))
+
+
+def read_network(data: Mapping[str, Any]) -> WantedNetwork:
+    """Return a network from module arguments; a C(gateway_ip) asks for a gateway unless C(gateway) denies it."""
+    gateway_ip = data.get("gateway_ip")
+    return WantedNetwork(
+        name=data["name"],
+        members=tuple(Endpoint.parse(text) for text in data.get("members") or ()),
+        cidr=data.get("cidr"),
+        gateway=gateway_ip is not None if data.get("gateway") is None else data["gateway"],
+        gateway_ip=gateway_ip,
+        dhcp_enabled=bool(data.get("dhcp_enabled")),
+        dhcp_range=data.get("dhcp_range"),
+        vlan_id=data.get("vlan_id"),
+        nat=bool(data.get("nat")),
+        **_carried(data),
+    )
+
+
+def read_limits(data: Iterable[Mapping[str, Any]] | None) -> tuple[Limits, ...]:
+    """Return limits and faults of interfaces from module arguments."""
+    return tuple(Limits.read(each) for each in data or ())
+
+
+def _carried(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a link or network carries beside plain frames, as arguments or stored fields say."""
+    mtu = data.get("mtu")
+    return {
+        "mtu": DEFAULT_MTU if mtu is None else mtu,
+        "qinq": bool(data.get("qinq")),
+        "forward_bpdu": bool(data.get("forward_bpdu")),
+    }
+
+
+def wanted_from(slice_: Slice) -> WantedSlice:
+    """Return the topology that asks for exactly what the slice is, each thing told by its id.
+
+    Settling it changes nothing, and settling it with one change changes that alone: so work C(vm), C(link), C(network)
+    and C(vlan).
+    """
+    names = {vm.vm_id: vm.name for vm in slice_.live_vms}
+    links = tuple(
+        WantedLink(
+            (Endpoint(names[link.vm1_id], link.vm1_interface), Endpoint(names[link.vm2_id], link.vm2_interface)),
+            link.extra.get("name"),
+            link.link_id,
+            **_carried(link.extra),
+        )
+        for link in slice_.links
+        if link.vm1_id in names and link.vm2_id in names
+    )
+    networks = tuple(_wanted_network(network, names) for network in slice_.networks if "name" in network.extra)
+    needed = highest_interfaces(ends(links, networks))
+
+    def data_interfaces(name: str, count: int, told: int | None) -> int | None:
+        # What was told counts; what nobody told and nothing needs came with the database from elsewhere, and stays.
+        return told if told is not None or count == needed.get(name, 0) else count
+
+    return WantedSlice(
+        name=slice_label(slice_),
+        owner=slice_.owner,
+        vms=tuple(
+            WantedVM(
+                vm.name,
+                None,
+                internet=any(each.ip_config for each in vm.interfaces),
+                data_interfaces=data_interfaces(vm.name, len(vm.interfaces) - 1, vm.extra.get("data_interfaces")),
+                vm_id=vm.vm_id,
+                interfaces=tuple(limits for each in vm.interfaces if (limits := stored_limits(each)).fields),
+            )
+            for vm in slice_.live_vms
+        ),
+        links=links,
+        networks=networks,
+        topology_type=slice_.topology_type,
+        vlan_pools=None,
+        reserved=tuple(
+            Reservation(each.get("name"), each["vlan_id"]) for each in slice_.extra.get("reserved_vlans", ())
+        ),
+        slice_id=slice_.slice_id,
+        peers=None,
+    )
+
+
+def _wanted_network(network: Network, names: Mapping[int, str]) -> WantedNetwork:
+    return WantedNetwork(
+        name=network.extra["name"],
+        members=tuple(
+            Endpoint(names[each["vm_id"]], each["interface"])
+            for each in network.extra.get("members", ())
+            if each["vm_id"] in names
+        ),
+        cidr=network.cidr,
+        gateway=network.gateway_ip is not None,
+        gateway_ip=network.gateway_ip,
+        dhcp_enabled=network.dhcp_enabled,
+        dhcp_range=network.dhcp_range,
+        vlan_id=network.vlan_id,
+        nat=network.extra.get("nat", False),
+        **_carried(network.extra),
+    )
+
+
+def added_to(base: WantedSlice, more: WantedSlice) -> WantedSlice:
+    """Return C(base) with what C(more) lists: VMs of a name become as listed, links that are there stay, networks of
+    a name gain members. What C(more) does not list stays as it is."""
+    vms = {vm.name: vm for vm in base.vms}
+    for vm in more.vms:
+        known = vms.get(vm.name)
+        vms[vm.name] = replace(vm, vm_id=known.vm_id) if known is not None and vm.vm_id is None else vm
+    renamed = {vm.vm_id for vm in more.vms if vm.vm_id is not None}
+    networks = {network.name: network for network in base.networks}
+    for network in more.networks:
+        old = networks.get(network.name)
+        if old is not None:
+            new = [end for end in network.members if not any(fits(end, member) for member in old.members)]
+            network = replace(old, members=(*old.members, *new))
+        networks[network.name] = network
+    return replace(
+        more,
+        vms=tuple(vm for name, vm in vms.items() if vm.vm_id not in renamed or vm in more.vms),
+        links=(*base.links, *_new_links(base.links, more.links)),
+        networks=tuple(networks.values()),
+        topology_type=base.topology_type if more.topology_type == topologies.CUSTOM else more.topology_type,
+        reserved=base.reserved,
+        slice_id=base.slice_id,
+    )
+
+
+def _new_links(there: Iterable[WantedLink], more: Iterable[WantedLink]) -> list[WantedLink]:
+    """Return what of C(more) is not there yet: each link that is there stands for one that is listed."""
+    ids, names = {link.link_id for link in there}, {link.name for link in there}
+    unused: dict[frozenset[str], list[WantedLink]] = {}
+    for link in there:
+        unused.setdefault(frozenset(end.vm for end in link.endpoints), []).append(link)
+    new = []
+    for link in more:
+        between = unused.get(frozenset(end.vm for end in link.endpoints), [])
+        match = next((old for old in between if _is_same(link, old)), None)
+        if match is not None:
+            between.remove(match)
+        elif not (link.link_id in ids if link.link_id is not None else link.name is not None and link.name in names):
+            new.append(link)
+    return new
+
+
+def _is_same(link: WantedLink, old: WantedLink) -> bool:
+    return link.link_id in (None, old.link_id) and link.name in (None, old.name) and is_between(link, old)
+
+
+def ends(links: Iterable[WantedLink], networks: Iterable[WantedNetwork]) -> Iterator[Endpoint]:
+    """Yield the endpoints of links, then the members of networks."""
+    for link in links:
+        yield from link.endpoints
+    for network in networks:
+        yield from network.members
+
+
+def highest_interfaces(endpoints: Iterable[Endpoint]) -> dict[str, int]:
+    """Return the highest data interface that endpoints name of each of their VMs, 0 where they name none."""
+    highest: dict[str, int] = {}
+    for end in endpoints:
+        highest[end.vm] = max(highest.get(end.vm, 0), interface_number(end.interface) or 0)
+    return highest
+
+
+def is_between(link: WantedLink, old: WantedLink) -> bool:
+    """Return whether a link's endpoints, in either order, may be the ends of a stored one."""
+    if len(link.endpoints) != 2:
+        return False
+    (first, second), (slice_, two) = link.endpoints, old.endpoints
+    return (fits(first, slice_) and fits(second, two)) or (fits(first, two) and fits(second, slice_))
+
+
+def fits(endpoint: Endpoint, end: Endpoint) -> bool:
+    """Return whether an endpoint may be that end of a stored link or network."""
+    return endpoint.vm == end.vm and endpoint.interface in (None, end.interface)
+
+
+def interface_number(interface: str | None) -> int | None:
+    """Return the number of a data interface, C(None) for anything else."""
+    digits = (interface or "")[3:]
+    if (interface or "").startswith("eth") and digits.isascii() and digits.isdigit() and digits[0] != "0":
+        return int(digits) if len(digits) < 4 else None
+    return None

@@ -1,0 +1,164 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Give the VMs of a slice what they hold: worker, id, display, size, interfaces, address.
+
+A VM that stays keeps everything it holds; one that goes becomes C(deleting) where hosts may have heard of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..cluster import Cluster
+from ..models import VM, Interface, Slice
+from ..vlans import MANAGEMENT_VLAN
+from . import displays, host_requirements
+from .allocation import Allocator, mac_address
+from .match import Wiring
+from .placement import Placement
+from .teardown import releasing, set_extra
+from .topology_spec import WantedSlice, WantedVM
+from .wording import some
+
+
+@dataclass
+class VmBuilder:
+    """Equips the VMs of C(slice), which becomes what C(want) is; C(reasons) collects what cannot be."""
+
+    cluster: Cluster
+    want: WantedSlice
+    slice: Slice
+    allocator: Allocator
+    placement: Placement
+    state_dir: str
+    reasons: list[str] = field(default_factory=list)
+
+    def equip(self, wiring: Wiring) -> dict[str, VM]:
+        """Keep, change and add VMs in the order asked for; those that go stay at the end while hosts know them.
+
+        Returns those that do not go, by their names.
+        """
+        live: dict[str, VM] = {}
+        needed, ends = wiring.data_interfaces(), wiring.count_ends()
+        staying = {vm.vm_id for vm in wiring.vms.values()}
+        leaving = [vm for vm in self.slice.vms if vm.vm_id not in staying and vm.status != "pending"]
+        for gone in leaving:
+            gone.status = "deleting"
+        for want in self.want.vms:
+            vm = wiring.vms.get(want.name) or self._new_vm(want)
+            if vm is not None:
+                vm.name = want.name
+                self._set_size(vm, want)
+                set_extra(vm.extra, "data_interfaces", want.data_interfaces)
+                self._set_password(vm, want)
+                count = needed.get(want.name, 0) if want.data_interfaces is None else want.data_interfaces
+                if count > max(len(vm.interfaces) - 1, ends[want.name]) and want.data_interfaces is None:
+                    self.reasons.append(
+                        f"VM {self.want.name}/{want.name} is on {ends[want.name]} links and networks and gets one data "
+                        f"interface for each, and eth{count} is named; give data_interfaces for more"
+                    )
+                self._set_interfaces(vm, count, internet=want.internet)
+                self._set_limits(vm, want)
+                live[want.name] = vm
+        self.slice.vms = [*live.values(), *leaving]
+        return live
+
+    def _new_vm(self, want: WantedVM) -> VM | None:
+        where = f"VM {self.want.name}/{want.name}"
+        if want.flavor is None:
+            self.reasons.append(f"{where} is new and needs a flavor")
+            return None
+        flavor = self.cluster.flavors[want.flavor]
+        vm_id, vnc_port = self.allocator.vm_id(), self.allocator.vnc_port()
+        worker_ip = self.placement.place(flavor, want.worker)
+        if worker_ip is None:
+            self.reasons.append(self.placement.refusal(f"{self.want.name}/{want.name}", flavor, want.worker))
+        if vnc_port is None:
+            self.reasons.append(f"{where}: no VNC port is free")
+        return VM(
+            vm_id,
+            want.name,
+            self.want.owner,
+            worker_ip or "",
+            vnc_port or 0,
+            [],
+            flavor={key: value for key, value in flavor.items() if key != "virtual_size_gb"},
+            qcow_image=f"{self.state_dir}/vms/{vm_id}/{want.name}_img.qcow2",
+        )
+
+    def _set_size(self, vm: VM, want: WantedVM) -> None:
+        where = f"VM {self.want.name}/{vm.name}"
+        if want.worker not in (None, vm.worker_ip) and vm.worker_ip:
+            self.reasons.append(f"{where} is on worker {vm.worker_ip}; it cannot be moved to {want.worker}")
+        if want.flavor is None:
+            return
+        flavor = self.cluster.flavors[want.flavor]
+        have: dict[str, Any] = vm.flavor or dict(flavor)
+        if have.get("image") != flavor["image"]:
+            self.reasons.append(
+                f"{where} was made from {have.get('image')}; flavor {want.flavor} stands on {flavor['image']}, "
+                "and a disk keeps its base image: add a VM of another name instead"
+            )
+        self._check_growth(vm, have, flavor)
+        vm.flavor = {**have, "cores": flavor["cores"], "ram_gb": flavor["ram_gb"]}
+
+    def _check_growth(self, vm: VM, have: Mapping[str, Any], flavor: Mapping[str, Any]) -> None:
+        """Refuse a VM that grows beyond its worker; what it does not ask more of may be promised too often already."""
+        worker = self.cluster.workers.get(vm.worker_ip)
+        more = {key: max(0, flavor[key] - have.get(key, 0)) for key in ("cores", "ram_gb")}
+        if worker is None or not any(more.values()):
+            return
+        offers: dict[str, Any] = {key: getattr(worker, key) if more[key] else None for key in more}
+        limited = replace(worker, schedulable=True, max_vms=None, disk_gb=None, **offers)
+        self.reasons.extend(
+            f"VM {self.want.name}/{vm.name} cannot grow: {worker.ip} {why}"
+            for why in self.placement.shortages(limited, {**more, "disk_gb": 0})
+        )
+        load = self.placement.loads[worker.ip]
+        load.cores, load.ram_gb = load.cores + more["cores"], load.ram_gb + more["ram_gb"]
+
+    def _set_password(self, vm: VM, want: WantedVM) -> None:
+        have, wanted = displays.version(vm), want.vnc_password_version
+        if wanted is None:
+            return
+        if wanted < have:
+            self.reasons.append(
+                f"VM {self.want.name}/{vm.name}: its display has password {have}; password {wanted} was given up, "
+                "and does not come back"
+            )
+        set_extra(vm.extra, displays.VERSION, wanted if wanted > 1 else None)
+
+    def _set_interfaces(self, vm: VM, data_interfaces: int, *, internet: bool) -> None:
+        for index in range(len(vm.interfaces), data_interfaces + 1):
+            vm.interfaces.append(Interface(f"eth{index}", mac=mac_address(vm.vm_id, index)))
+        del vm.interfaces[data_interfaces + 1 :]
+        management, network = vm.interfaces[0], self.allocator.network
+        if internet and management.ip_config is None:
+            address = self.allocator.address()
+            if address is None:
+                self.reasons.append(
+                    f"VM {self.want.name}/{vm.name}: no address is free on VLAN {MANAGEMENT_VLAN} "
+                    f"({network.first_address} to {network.last_address})"
+                )
+            management.vlan_id = MANAGEMENT_VLAN
+            management.ip_config = {"ip": address or "", "cidr": network.cidr, "gateway": network.gateway}
+        elif not internet and management.ip_config is not None:
+            if vm.status != "pending":
+                releasing(self.slice, "addresses").append(management.ip_config["ip"])
+            management.vlan_id, management.ip_config = None, None
+
+    def _set_limits(self, vm: VM, want: WantedVM) -> None:
+        """Give interfaces the limits and faults that are asked for, and no others."""
+        asked = {each.name: each for each in want.interfaces}
+        for interface in vm.interfaces:
+            fields = asked.pop(interface.name).fields if interface.name in asked else {}
+            for key in host_requirements.FIELDS:
+                set_extra(interface.extra, key, fields.get(key))
+        have = some(interface.name for interface in vm.interfaces)
+        self.reasons.extend(
+            f"VM {self.want.name}/{want.name}: it has no interface {each.name}; its interfaces are {have}"
+            for each in asked.values()
+            if not each.is_stored
+        )

@@ -1,0 +1,303 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A capture of what passes an interface of a VM: tcpdump on its tap, in a unit that ends by itself.
+
+The unit is in the cgroup of the VM's slice and the file in the VM's folder, so that both go with them. systemd opens
+the file, and tcpdump, which parses what tenants send, has no other right than to listen.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from ...errors import Refused, SlicesError
+from .. import files, systemd
+from ..qemu.apply import Clock
+from ..qemu.config import STARTED, read_started
+from ..runner import Runner
+from ..systemd import Unit
+from ..work_order import folder_of
+
+MAX_SECONDS = 86400
+MAX_MIB = 4096
+# As long as the longest frame that a tap passes.
+_SNAPLEN = 262144
+_FILE_HEADER = 24
+_RECORD_HEADER = 16
+_MAGICS = {b"\xd4\xc3\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">"}
+_PAUSE_S = 0.02
+_LOOK_EVERY_S = 0.25
+_SANDBOX = (
+    "LimitCORE=0",
+    "DynamicUser=yes",
+    "AmbientCapabilities=CAP_NET_RAW",
+    "CapabilityBoundingSet=CAP_NET_RAW",
+    "PrivateDevices=yes",
+    "ProtectHome=yes",
+    "ProtectProc=invisible",
+    "RestrictAddressFamilies=AF_PACKET AF_NETLINK AF_UNIX AF_INET",
+    "RestrictNamespaces=yes",
+    "MemoryDenyWriteExecute=yes",
+    "SystemCallArchitectures=native",
+)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Where a capture ends by itself, whichever comes first."""
+
+    seconds: int
+    mib: int
+
+    def check(self) -> None:
+        """Raise C(Refused) for what bounds nothing."""
+        limits = (("seconds", self.seconds, MAX_SECONDS), ("mib", self.mib, MAX_MIB))
+        reasons = [
+            f"{name} is {value}; 1 to {most} are possible" for name, value, most in limits if not 1 <= value <= most
+        ]
+        if reasons:
+            raise Refused(reasons)
+
+    def __str__(self) -> str:
+        return f"{self.seconds} s, {self.mib} MiB"
+
+
+@dataclass(frozen=True)
+class Target:
+    """An interface of a VM on this host."""
+
+    slice_id: int
+    vm_id: int
+    vm_name: str
+    interface: str
+    tap: str
+    path: str
+
+    @property
+    def unit(self) -> str:
+        """The unit of its capture; not cloudrepo-…, for what is called so runs QEMU."""
+        return f"slices-capture-{self.slice_id}-{self.vm_id}-{self.interface}.service"
+
+    def __str__(self) -> str:
+        return f"VM {self.vm_id} ({self.vm_name}) {self.interface}"
+
+    def describe(self, bounds: Bounds) -> str:
+        """The description of the unit, which tells its bounds."""
+        return f"Capture of {self.tap} of slice {self.slice_id}, {bounds}"
+
+
+@dataclass(frozen=True)
+class Capture:
+    """What a host has of a capture.
+
+    Attributes:
+        running: the description of its unit while there is one.
+        exists: whether there is a file.
+        vm_runs: whether the VM does.
+    """
+
+    running: str | None = None
+    exists: bool = False
+    vm_runs: bool = False
+
+    def __str__(self) -> str:
+        return "running" if self.running is not None else "ended" if self.exists else "none"
+
+
+@dataclass(frozen=True)
+class Todo:
+    """What has to happen to a capture, and how it is in words before and after that."""
+
+    start: bool = False
+    end: bool = False
+    remove: bool = False
+    before: str = ""
+    after: str = ""
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything happens."""
+        return self.start or self.end or self.remove
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is in a capture's file, up to its last whole packet."""
+
+    packets: int
+    size: int
+
+
+def find(vm_id: int, interface: str, *, state_dir: str) -> Target | None:
+    """The interface, as its VM was started; C(None) where the VM is not on this host.
+
+    Raises:
+        Refused: the VM has no such interface.
+    """
+    folder = folder_of(state_dir, vm_id)
+    started = read_started(files.read_text(f"{folder}/{STARTED}"))
+    if started is None:
+        return None
+    taps = {nic["name"]: nic["tap"] for nic in started["interfaces"]}
+    if interface not in taps:
+        known = ", ".join(taps) or "none"
+        raise Refused([f"VM {vm_id} ({started['name']}) has no interface {interface}; it has {known}"])
+    return Target(started["slice_id"], vm_id, started["name"], interface, taps[interface], f"{folder}/{interface}.pcap")
+
+
+def need(target: Target | None, vm_id: int) -> Target:
+    """The target, which must be there.
+
+    Raises:
+        Refused: the VM is not on this host.
+    """
+    if target is None:
+        raise Refused([f"VM {vm_id} is not on this host, or was never started here"])
+    return target
+
+
+def observe(target: Target, runner: Runner) -> Capture:
+    """What there is of the interface's capture."""
+    vm = systemd.look_again([Unit(target.slice_id, target.vm_id)], runner).get(target.vm_id)
+    return Capture(_running(target, runner), os.path.exists(target.path), vm is not None and vm.live)
+
+
+def plan(target: Target, have: Capture, state: str, bounds: Bounds) -> Todo:
+    """What makes the capture C(started), C(stopped) or C(absent).
+
+    Raises:
+        Refused: bounds that bound nothing, a VM that does not run, a capture that runs with other bounds, or none
+            to stop.
+    """
+    runs = have.running is not None
+    if state == "absent":
+        return Todo(end=runs, remove=have.exists, before=f"{target}: {have}", after=f"{target}: none")
+    if state == "stopped":
+        if not have.exists:
+            raise Refused([f"{target}: there is no capture to stop"])
+        return Todo(end=runs, before=f"{target}: {have}", after=f"{target}: ended")
+    bounds.check()
+    if runs and have.running != target.describe(bounds):
+        raise Refused([f"{target}: another capture is running ({have.running}); stop it first"])
+    if not runs and not have.vm_runs:
+        raise Refused([f"VM {target.vm_id} ({target.vm_name}) does not run, so there is nothing to capture"])
+    return Todo(start=not runs, before=f"{target}: {have}", after=f"{target}: running, {bounds}")
+
+
+def apply(
+    todo: Todo, target: Target, bounds: Bounds, runner: Runner, clock: Clock, *, wait: bool, timeout_s: float
+) -> None:
+    """Carry out a plan; a capture that was started hears all that passes from the return of this on.
+
+    Args:
+        wait: whether a capture that shall end comes to its bounds.
+        timeout_s: seconds that tcpdump has to begin.
+
+    Raises:
+        SlicesError: tcpdump does not listen.
+    """
+    if todo.start:
+        _start(target, bounds, runner, clock, timeout_s)
+    while todo.end and wait and _running(target, runner) is not None:
+        clock.sleep(_LOOK_EVERY_S)
+    if todo.end and not wait:
+        # It may have come to its bounds by now, and then systemd has forgotten the unit.
+        runner.run(["systemctl", "stop", "--", target.unit], check=False)
+    if todo.remove:
+        files.remove(target.path)
+
+
+def _running(target: Target, runner: Runner) -> str | None:
+    shown = runner.run(["systemctl", "show", "--property=ActiveState,Description", "--", target.unit]).stdout
+    values = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    return None if values.get("ActiveState") in (None, "inactive", "failed") else values.get("Description", "")
+
+
+def _start(target: Target, bounds: Bounds, runner: Runner, clock: Clock, timeout_s: float) -> None:
+    # Nobody else may read it; systemd would make one that everybody can.
+    files.write_text(target.path, "", mode=0o600)
+    runner.run(_command(target, bounds))
+    deadline = clock.now() + timeout_s
+    # tcpdump writes the header when its socket hears the tap.
+    while os.path.getsize(target.path) < _FILE_HEADER:
+        if _running(target, runner) is None or clock.now() >= deadline:
+            runner.run(["systemctl", "stop", "--", target.unit], check=False)
+            journal = systemd.journal_tail(target.unit, runner)
+            files.remove(target.path)
+            why = f":\n{journal}" if journal else ""
+            raise SlicesError(f"{target}: tcpdump does not listen on {target.tap}{why}")
+        clock.sleep(_PAUSE_S)
+
+
+def _command(target: Target, bounds: Bounds) -> list[str]:
+    properties = (
+        f"StandardOutput=truncate:{target.path}",
+        "StandardError=journal",
+        f"RuntimeMaxSec={bounds.seconds}",
+        f"LimitFSIZE={bounds.mib * 1024 * 1024}",
+        *_SANDBOX,
+    )
+    return [
+        "systemd-run",
+        "--quiet",
+        "--collect",
+        "--service-type=exec",
+        f"--unit={target.unit}",
+        f"--slice={systemd.slice_name(target.slice_id)}",
+        f"--description={target.describe(bounds)}",
+        *(f"--property={each}" for each in properties),
+        "--",
+        "/usr/bin/tcpdump",
+        f"--interface={target.tap}",
+        f"--snapshot-length={_SNAPLEN}",
+        "--no-promiscuous-mode",
+        # Else the last packets stay in the kernel's buffer when the capture is stopped.
+        "--immediate-mode",
+        "--packet-buffered",
+        "-w",
+        "-",
+    ]
+
+
+def read(path: str) -> Content:
+    """What is in the file.
+
+    Raises:
+        SlicesError: it is not a capture.
+    """
+    with open(path, "rb") as file:
+        magic = file.read(_FILE_HEADER)[:4]
+        if magic not in _MAGICS or os.fstat(file.fileno()).st_size < _FILE_HEADER:
+            raise SlicesError(f"{path} is not a capture of tcpdump's")
+        return _read(file, struct.Struct(f"{_MAGICS[magic]}8xI4x"), os.fstat(file.fileno()).st_size)
+
+
+def trim(path: str) -> Content:
+    """Cut the packet off that the bound in size broke in the middle, and return what is in the file.
+
+    Raises:
+        SlicesError: it is not a capture, or was removed since it was planned to be stopped.
+    """
+    try:
+        content = read(path)
+        if content.size != os.path.getsize(path):
+            os.truncate(path, content.size)
+    except FileNotFoundError:
+        raise SlicesError(f"{path} is gone: somebody else removed the capture, or its VM") from None
+    return content
+
+
+def _read(file: BinaryIO, record: struct.Struct, size: int) -> Content:
+    packets, end = 0, _FILE_HEADER
+    file.seek(end)
+    while end + _RECORD_HEADER <= size:
+        (length,) = record.unpack(file.read(_RECORD_HEADER))
+        if end + _RECORD_HEADER + length > size:
+            break
+        file.seek(length, os.SEEK_CUR)
+        end += _RECORD_HEADER + length
+        packets += 1
+    return Content(packets, end)

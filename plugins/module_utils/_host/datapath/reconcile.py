@@ -1,0 +1,189 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The wiring of VMs: their taps, access ports and flows, which are made in one order and hang on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from .. import files
+from ..accounts import Accounts
+from ..runner import Runner, observed
+from ..stopwatch import Stopwatch
+from ..work_order import SliceOrder, slice_ids
+from . import flows, ovs, ovsdb, shaping, tap_filter, taps
+from .flows import Flow, FlowPlan
+from .management import Management, read_management
+from .ovs import PortPlan
+from .ovsdb import Switch
+from .shaping import LimitPlan
+from .taps import Devices, TapPlan
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where VMs are plugged in.
+
+    Attributes:
+        bridge: the bridge that their ports are on.
+        management: the infrastructure on VLAN 400.
+        folder: where flows are saved.
+        prune_vlans: whether trunks carry only the VLANs that ports on the bridge are on.
+    """
+
+    bridge: str
+    management: Management
+    folder: str
+    prune_vlans: bool = False
+
+
+def read_settings(params: Mapping[str, Any]) -> Settings:
+    """What a module's C(WORK_ORDER_ARGUMENTS) and C(WIRING_ARGUMENTS) say.
+
+    Raises:
+        Refused: the infrastructure's addresses are none.
+    """
+    return Settings(
+        bridge=params["bridge"],
+        management=read_management(params["gateway"], params["dhcp_server"]),
+        folder=flows.folder_in(params["state_dir"]),
+        prune_vlans=params["prune_vlans"],
+    )
+
+
+@dataclass(frozen=True)
+class Wires:
+    """What a host has.
+
+    Attributes:
+        closed: whether its own stack is kept from taps.
+        saved: the texts of files of flows, by name.
+    """
+
+    closed: bool
+    devices: Devices
+    switch: Switch
+    flows: frozenset[Flow]
+    saved: Mapping[str, str]
+    limits: shaping.Host
+
+
+@dataclass(frozen=True)
+class WirePlan:
+    """What has to happen to the filter of taps, to taps, ports, flows and limits."""
+
+    close: bool
+    taps: TapPlan
+    ports: PortPlan
+    flows: FlowPlan
+    limits: LimitPlan
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything differs."""
+        return self.close or self.taps.changed or self.ports.changed or self.flows.changed or self.limits.changed
+
+    @property
+    def before(self) -> list[str]:
+        """A line for each object that differs, as it was."""
+        lines = [tap_filter.BEFORE] if self.close else []
+        return [*lines, *self.taps.before, *self.ports.before, *self.flows.before, *self.limits.before]
+
+    @property
+    def after(self) -> list[str]:
+        """A line for each object that differs, as it shall be."""
+        lines = [tap_filter.AFTER] if self.close else []
+        return [*lines, *self.taps.after, *self.ports.after, *self.flows.after, *self.limits.after]
+
+
+def locked(settings: Settings) -> AbstractContextManager[None]:
+    """Keep other runs from the wiring: numbers of ports are free or taken for all slices of a host."""
+    return files.locked(settings.folder)
+
+
+def observe(orders: Iterable[SliceOrder], runner: Runner, *, settings: Settings, missing_ok: bool = False) -> Wires:
+    """What the host has.
+
+    Args:
+        orders: the slices.
+        runner: reaches the host.
+        settings: where VMs are plugged in.
+        missing_ok: whether a host without a switch is taken for one that has nothing.
+
+    Raises:
+        CommandFailed: Open vSwitch does not answer.
+    """
+    nothing: frozenset[Flow] = frozenset()
+    return Wires(
+        closed=tap_filter.is_loaded(runner),
+        devices=taps.observe(),
+        switch=observed(lambda: ovsdb.observe(runner), nothing=Switch(), missing_ok=missing_ok),
+        flows=observed(lambda: flows.observe(runner, settings.bridge), nothing=nothing, missing_ok=missing_ok),
+        saved=flows.read_saved(settings.folder, slice_ids(orders) | {flows.SHARED}),
+        limits=observed(
+            lambda: shaping.observe(orders, runner, bridge=settings.bridge, folder=settings.folder),
+            nothing=shaping.Host(),
+            missing_ok=missing_ok,
+        ),
+    )
+
+
+def plan(
+    orders: Iterable[SliceOrder],
+    have: Wires,
+    *,
+    settings: Settings,
+    accounts: Accounts,
+    freed: Iterable[int] = (),
+) -> WirePlan:
+    """What makes the host's wiring that of the order; C(freed) are the ids of VMs that will be stopped before.
+
+    Raises:
+        SlicesError: a device has the name of a tap and is none, no OpenFlow number is free, or the kernel cannot make
+            a fault.
+    """
+    orders = tuple(orders)
+    devices = taps.plan(orders, have.devices, accounts=accounts, freed=freed)
+    ports = ovs.plan_access_ports(
+        orders,
+        have.switch,
+        bridge=settings.bridge,
+        unplugged=devices.unplugged,
+        reserved={flow.in_port for flow in have.flows if flow.in_port is not None},
+        prune_vlans=settings.prune_vlans,
+    )
+    wanted = flows.shared_flows(have.switch, bridge=settings.bridge, management=settings.management)
+    wanted = wanted.union(
+        *(flows.slice_flows(one, ports.numbers, have.switch, bridge=settings.bridge) for one in orders)
+    )
+    return WirePlan(
+        not have.closed,
+        devices,
+        ports,
+        flows.plan(wanted, have.flows, slice_ids(orders) | {flows.SHARED}, have.saved),
+        shaping.plan(orders, have.limits, numbers=ports.numbers, spoken=have.flows, fresh=devices.made),
+    )
+
+
+def apply(todo: WirePlan, runner: Runner, *, settings: Settings, watch: Stopwatch | None = None) -> None:
+    """Carry out a plan: a port comes after its tap and its flows, and goes before them.
+
+    A switch forgets what limits a port that is plugged again, so limits are the tail.
+    """
+    watch = watch or Stopwatch()
+    if todo.close:
+        tap_filter.load(runner)
+    with watch.stage("ovs"):
+        ovs.apply(todo.ports.unplug_commands, runner)
+    with watch.stage("taps"):
+        taps.apply_present(todo.taps, runner)
+    with watch.stage("ovs"):
+        shaping.prepare(todo.limits, runner, bridge=settings.bridge, folder=settings.folder)
+        flows.apply(todo.flows, runner, bridge=settings.bridge, folder=settings.folder)
+        ovs.apply(todo.ports.commands, runner)
+        shaping.finish(todo.limits, runner, bridge=settings.bridge)
+    with watch.stage("taps"):
+        taps.apply_absent(todo.taps, runner)

@@ -1,0 +1,337 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Limits and faults of interfaces on a host (docs/decisions/0008-limits-and-faults.md).
+
+What a guest sends is limited by an OpenFlow meter, whose number is its port's; what it receives by a token bucket
+on its tap, and there netem makes delay, jitter and loss. Both are saved beside the flows: a switch that starts anew
+has forgotten its meters, and a tap that is made anew has no queueing discipline.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from math import isclose
+from typing import Any
+
+from ...errors import Refused
+from .. import files
+from ..runner import Runner
+from ..work_order import Interface, SliceOrder, all_vms, slice_ids
+from .flows import OFCTL, Flow
+
+# A guest hands over TCP segments of up to 64 KiB, and a meter never lets through what is bigger than its bucket.
+_LEAST_METER_KBIT = 600
+_FRAME_OVERHEAD = 22
+_TBF_BURST_S = 0.02
+_TBF_QUEUE_S = 0.1
+_LEAST_BURST_FRAMES, _LEAST_QUEUE_FRAMES = 4, 16
+# netem holds back what is late: as many frames as come in meanwhile.
+_NETEM_FRAMES = 10_000
+_METER = re.compile(r"^meter=([0-9]+) kbps burst bands=\s*type=drop rate=([0-9]+) burst_size=([0-9]+)", re.M)
+_FILES = ("meters", "qdiscs")
+_TOLD = 0.00001
+_MOST_TOLD_S = 2**32 * 64e-9
+# What the kernel itself gives a device, which nobody can remove either.
+_DEFAULT_HANDLE = "0:"
+_TRY_NETEM = ("unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem")
+
+
+@dataclass(frozen=True)
+class Qdisc:
+    """What a tap does to the frames on their way to the guest; nothing where every field is zero or empty.
+
+    Attributes:
+        rate: bytes a second.
+        burst: bytes that may go at once.
+        delay_us: microseconds.
+        jitter_us: microseconds.
+        loss: percent.
+        foreign: the kind of one that is not ours, and only found.
+    """
+
+    rate: int = 0
+    burst: int = 0
+    delay_us: int = 0
+    jitter_us: int = 0
+    loss: float = 0.0
+    foreign: str = ""
+
+    def __str__(self) -> str:
+        parts = [f"rate {self.rate * 8 // 1000} kbit/s"] * bool(self.rate)
+        parts += [f"delay {self.delay_us / 1000:g} ms"] * bool(self.delay_us)
+        parts += [f"jitter {self.jitter_us / 1000:g} ms"] * bool(self.jitter_us)
+        parts += [f"loss {self.loss:g} %"] * bool(self.loss)
+        parts += [self.foreign] * bool(self.foreign)
+        return ", ".join(parts) or "none"
+
+    @property
+    def has_netem(self) -> bool:
+        """Whether it takes netem."""
+        return bool(self.delay_us or self.jitter_us or self.loss)
+
+    @property
+    def _told_burst(self) -> float:
+        """The burst as the kernel tells it: by the time that it takes, of which 32 bits are told."""
+        return self.burst % (self.rate * _MOST_TOLD_S) if self.rate else 0
+
+    def add(self, tap: str, mtu: int) -> list[str]:
+        """The lines of C(tc -batch) that give a tap this."""
+        lines = []
+        # The root is replaced: whatever somebody else has put there has no say.
+        verb, where = "replace", "root handle 1:"
+        if self.has_netem:
+            words = [f"qdisc {verb} dev {tap} {where} netem limit {_NETEM_FRAMES}"]
+            words += [f"delay {self.delay_us}us"] * bool(self.delay_us)
+            words += [f"{self.jitter_us}us"] * bool(self.jitter_us)
+            words += [f"loss random {self.loss:.6g}%"] * bool(self.loss)
+            lines.append(" ".join(words))
+            verb, where = "add", "parent 1:1 handle 2:"
+        if self.rate:
+            queue = max(int(self.rate * _TBF_QUEUE_S), _LEAST_QUEUE_FRAMES * (mtu + _FRAME_OVERHEAD))
+            lines.append(
+                f"qdisc {verb} dev {tap} {where} tbf rate {self.rate * 8}bit burst {self.burst} "
+                f"limit {self.burst + queue}"
+            )
+        return lines
+
+    def is_like(self, other: Qdisc) -> bool:
+        """Whether the other is this one; the kernel counts in ticks and rounds, and tc tells six digits."""
+        return (
+            self.rate == other.rate
+            and isclose(self._told_burst, other._told_burst, rel_tol=0.02, abs_tol=2)
+            and isclose(self.delay_us, other.delay_us, rel_tol=_TOLD, abs_tol=2)
+            and isclose(self.jitter_us, other.jitter_us, rel_tol=_TOLD, abs_tol=2)
+            and isclose(self.loss, other.loss, rel_tol=_TOLD, abs_tol=_TOLD)
+            and self.foreign == other.foreign
+        )
+
+
+NOTHING = Qdisc()
+
+
+@dataclass(frozen=True)
+class Host:
+    """What a host has of limits.
+
+    Attributes:
+        meters: by number the kbit/s and the bucket's kbit.
+        qdiscs: by device what its queueing disciplines amount to; devices with none of these are missing.
+        saved: by name the texts of the files.
+        netem: whether the kernel has it; true as well where nobody asked.
+    """
+
+    meters: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    qdiscs: Mapping[str, Qdisc] = field(default_factory=dict)
+    saved: Mapping[str, str] = field(default_factory=dict)
+    netem: bool = True
+
+
+@dataclass(frozen=True)
+class LimitPlan:
+    """What has to happen to meters and queueing disciplines.
+
+    Attributes:
+        meters: by number what it was and shall be; C(None) where there is none.
+        qdiscs: by tap what it was and shall be, and its MTU.
+        files: by name the texts of files that differ; empty where a file has to go.
+    """
+
+    meters: Mapping[int, tuple[tuple[int, int] | None, tuple[int, int] | None]] = field(default_factory=dict)
+    qdiscs: Mapping[str, tuple[Qdisc, Qdisc, int]] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.meters or self.qdiscs or self.files)
+
+    @property
+    def before(self) -> list[str]:
+        """A line for each meter and tap that differs, as it was."""
+        lines = [f"meter {number}: {_rate(old)}" for number, (old, _new) in sorted(self.meters.items()) if old]
+        return lines + [f"qdisc of {tap}: {old}" for tap, (old, _new, _mtu) in sorted(self.qdiscs.items())]
+
+    @property
+    def after(self) -> list[str]:
+        """A line for each meter, tap and file that differs, as it shall be."""
+        lines = [f"meter {number}: {_rate(new)}" for number, (_old, new) in sorted(self.meters.items()) if new]
+        lines += [f"qdisc of {tap}: {new}" for tap, (_old, new, _mtu) in sorted(self.qdiscs.items())]
+        return lines + [f"limits saved: {name}" for name in sorted(self.files)]
+
+
+def _whole_us(ms: float | None) -> int:
+    us = (ms or 0) * 1000
+    return round(us) if us >= 1 else 0
+
+
+def qdisc_of(nic: Interface) -> Qdisc:
+    """What the tap of an interface shall do to the frames for its guest."""
+    rate = (nic.rx_kbps or 0) * 125
+    delay_us = _whole_us(nic.delay_ms)
+    return Qdisc(
+        rate=rate,
+        burst=max(int(rate * _TBF_BURST_S), _LEAST_BURST_FRAMES * (nic.mtu + _FRAME_OVERHEAD)) if rate else 0,
+        delay_us=delay_us,
+        jitter_us=_whole_us(nic.jitter_ms) if delay_us else 0,
+        loss=nic.loss_percent or 0.0,
+    )
+
+
+def meter_of(kbps: int) -> tuple[int, int]:
+    """The kbit/s and the bucket's kbit of a meter."""
+    return kbps, max(kbps // 10, _LEAST_METER_KBIT)
+
+
+def observe(orders: Iterable[SliceOrder], runner: Runner, *, bridge: str, folder: str) -> Host:
+    """What the host has of limits; nobody is asked where neither the order nor a file speaks of any.
+
+    Whether there is netem is tried where it disturbs nobody, in a network namespace of its own.
+
+    Raises:
+        CommandFailed: the switch does not answer.
+    """
+    orders = tuple(orders)
+    nics = [nic for vm in all_vms(orders) for nic in vm.interfaces]
+    names = [_file(owner, kind) for owner in slice_ids(orders) for kind in _FILES]
+    saved = {name: text for name in names if (text := files.read_text(f"{folder}/{name}")) is not None}
+    metered = any(nic.tx_kbps for nic in nics) or any(name.endswith(".meters") for name in saved)
+    shaped = any(nic.is_shaped for nic in nics) or any(name.endswith(".qdiscs") for name in saved)
+    return Host(
+        meters=_read_meters(runner.run([*OFCTL, "dump-meters", bridge]).stdout) if metered else {},
+        qdiscs=_read_qdiscs(runner.run(["tc", "-json", "qdisc", "show"]).stdout) if shaped else {},
+        saved=saved,
+        netem=not any(qdisc_of(nic).has_netem for nic in nics) or runner.run(_TRY_NETEM, check=False).rc == 0,
+    )
+
+
+def plan(
+    orders: Iterable[SliceOrder],
+    have: Host,
+    *,
+    numbers: Mapping[str, int],
+    spoken: Iterable[Flow],
+    fresh: Collection[str],
+) -> LimitPlan:
+    """What makes the limits on the host those of the order.
+
+    Args:
+        orders: the slices.
+        have: what the host has.
+        numbers: by tap the OpenFlow number that its port has or will have.
+        spoken: the flows on the bridge; a meter that another slice's flow names is not ours to remove.
+        fresh: taps that are made, and so have no queueing discipline yet.
+
+    Raises:
+        Refused: a fault that takes netem, and the kernel has none; every interface is named.
+    """
+    orders = tuple(orders)
+    owners = slice_ids(orders)
+    if not have.netem:
+        raise Refused(_need_netem(orders))
+    meters: dict[int, dict[int, tuple[int, int]]] = {owner: {} for owner in owners}
+    qdiscs: dict[str, tuple[Qdisc, Qdisc, int]] = {}
+    texts = {_file(owner, kind): "" for owner in owners for kind in _FILES}
+    for order in orders:
+        for nic in (nic for vm in order.vms for nic in vm.interfaces):
+            old = NOTHING if nic.tap in fresh else have.qdiscs.get(nic.tap, NOTHING)
+            new = qdisc_of(nic)
+            if not new.is_like(old):
+                qdiscs[nic.tap] = (old, new, nic.mtu)
+            texts[_file(order.slice_id, "qdiscs")] += "".join(f"{line}\n" for line in new.add(nic.tap, nic.mtu))
+            if nic.tx_kbps and nic.tap in numbers:
+                meters[order.slice_id][numbers[nic.tap]] = meter_of(nic.tx_kbps)
+    texts.update({_file(owner, "meters"): "".join(map(_meter_text, found.items())) for owner, found in meters.items()})
+    wanted = {number: meter for found in meters.values() for number, meter in found.items()}
+    others = {number for flow in spoken if flow.owner not in owners and (number := flow.meter) is not None}
+    known = {int(number) for text in have.saved.values() for number in re.findall(r"^meter=([0-9]+)", text, re.M)}
+    stale = (known & have.meters.keys()) - wanted.keys() - others
+    return LimitPlan(
+        meters={
+            **{
+                number: (have.meters.get(number), new)
+                for number, new in wanted.items()
+                if have.meters.get(number) != new
+            },
+            **{number: (have.meters[number], None) for number in stale},
+        },
+        qdiscs=qdiscs,
+        files={name: text for name, text in texts.items() if have.saved.get(name, "") != text},
+    )
+
+
+def _need_netem(orders: Iterable[SliceOrder]) -> Iterable[str]:
+    for vm in all_vms(orders):
+        for nic in vm.interfaces:
+            asked = replace(qdisc_of(nic), rate=0)
+            if asked.has_netem:
+                who = f"{vm}: {nic.name}"
+                yield f"{who} asks for {asked}, and the kernel of this host has no netem"
+
+
+def prepare(todo: LimitPlan, runner: Runner, *, bridge: str, folder: str) -> None:
+    """What comes before flows and ports: the meters that flows name, files, and the end of what taps did so far."""
+    for number, (old, new) in todo.meters.items():
+        if new is not None:
+            change = "add-meter" if old is None else "mod-meter"
+            runner.run([*OFCTL, change, bridge, _meter_text((number, new)).strip()])
+    # What a switch refuses now it would refuse at its next start.
+    files.save(folder, todo.files, mode=0o644)
+    _batch((f"qdisc del dev {tap} root" for tap, (old, _new, _mtu) in todo.qdiscs.items() if old != NOTHING), runner)
+
+
+def finish(todo: LimitPlan, runner: Runner, *, bridge: str) -> None:
+    """What comes after flows and ports: what taps do from now on, and the end of meters that no flow names any more."""
+    _batch((line for tap, (_old, new, mtu) in todo.qdiscs.items() for line in new.add(tap, mtu)), runner)
+    for number, (_old, new) in todo.meters.items():
+        if new is None:
+            runner.run([*OFCTL, "del-meter", bridge, f"meter={number}"])
+
+
+def _batch(lines: Iterable[str], runner: Runner) -> None:
+    text = "".join(f"{line}\n" for line in lines)
+    if text:
+        runner.run(["tc", "-batch", "-"], stdin=text)
+
+
+def _file(owner: int, kind: str) -> str:
+    return f"{owner}.{kind}"
+
+
+def _meter_text(item: tuple[int, tuple[int, int]]) -> str:
+    number, (kbps, burst) = item
+    return f"meter={number},kbps,burst,band=type=drop,rate={kbps},burst_size={burst}\n"
+
+
+def _rate(meter: tuple[int, int]) -> str:
+    return f"{meter[0]} kbit/s, bucket {meter[1]} kbit"
+
+
+def _read_meters(text: str) -> dict[int, tuple[int, int]]:
+    return {int(number): (int(rate), int(burst)) for number, rate, burst in _METER.findall(text)}
+
+
+def _read_qdiscs(text: str) -> dict[str, Qdisc]:
+    """What C(tc -json qdisc show) says, where times are seconds and losses are fractions of 1."""
+    found: dict[str, Qdisc] = {}
+    for each in json.loads(text or "[]"):
+        options: Mapping[str, Any] = each.get("options") or {}
+        known = vars(found.get(each.get("dev"), NOTHING))
+        if each.get("kind") == "tbf":
+            known = {**known, "rate": options["rate"], "burst": options["burst"]}
+        elif each.get("kind") == "netem":
+            delay = options.get("delay") or {}
+            known = {
+                **known,
+                "delay_us": round(delay.get("delay", 0) * 1_000_000),
+                "jitter_us": round(delay.get("jitter", 0) * 1_000_000),
+                "loss": (options.get("loss-random") or {}).get("loss", 0) * 100,
+            }
+        elif each.get("root") and each.get("handle") != _DEFAULT_HANDLE:
+            known = {**known, "foreign": each["kind"]}
+        else:
+            continue
+        found[each["dev"]] = Qdisc(**known)
+    return found

@@ -1,0 +1,253 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Taps: the host's end of a VM's NIC. A tap carries its slice's id as its netdev group."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ...bounds import DEFAULT_MTU
+from ...errors import SlicesError
+from ..accounts import Accounts
+from ..files import read_text
+from ..runner import Runner
+from ..work_order import SliceOrder, all_vms, slice_ids
+
+PREFIX = "tap_"
+SYS_NET = "/sys/class/net"
+# One request removes a whole group and waits once for the kernel's readers, where tap by tap waits every time.
+# The doomed go into a group of their own, because a slice's id may also be the group of a device that is not ours.
+DOOMED_GROUP = 0x636C7264
+_IFF_UP = 0x1
+_IFF_NOARP = 0x80
+_IFF_PROMISC = 0x100
+_IFF_TAP = 0x0002
+_PERSISTENT = 0x0800
+
+
+@dataclass(frozen=True)
+class Tap:
+    """A tap, wanted or found.
+
+    Attributes:
+        owner: the uid that may open it; nothing when not known (in a plan for a host without that user).
+        busy: whether a process has it open, as far as the carrier tells.
+        plugged: whether a switch has it open, as any switch makes its devices promiscuous.
+        arp: whether the host itself would answer what a guest asks there by ARP.
+        mtu: of the link or network that it is on.
+    """
+
+    name: str
+    group: int
+    owner: int | None
+    up: bool = True
+    persistent: bool = True
+    busy: bool = False
+    plugged: bool = False
+    arp: bool = False
+    mtu: int = DEFAULT_MTU
+
+    def __str__(self) -> str:
+        owner = "" if self.owner is None else f", owner {self.owner}"
+        mtu = "" if self.mtu == DEFAULT_MTU else f", MTU {self.mtu}"
+        return f"tap {self.name}: {'up' if self.up else 'down'}, group {self.group}{owner}{mtu}{', ARP' * self.arp}"
+
+
+@dataclass(frozen=True)
+class Devices:
+    """The network devices of a host, as far as taps are concerned."""
+
+    taps: Mapping[str, Tap] = field(default_factory=dict)
+    others: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TapPlan:
+    """What has to happen to taps.
+
+    Attributes:
+        recreate: taps that belong to another user; only such that no process has open.
+        kept: taps of another user that a process has open. They serve until the VM ends, and are made anew by the next
+            plan or when the host starts.
+        unplugged: wanted taps that no switch has open, or will not have once they are made anew.
+    """
+
+    create: tuple[Tap, ...] = ()
+    recreate: tuple[tuple[Tap, Tap], ...] = ()
+    adjust: tuple[tuple[Tap, Tap], ...] = ()
+    remove: tuple[Tap, ...] = ()
+    kept: tuple[str, ...] = ()
+    unplugged: frozenset[str] = frozenset()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.create or self.recreate or self.adjust or self.remove)
+
+    @property
+    def made(self) -> frozenset[str]:
+        """The taps that are made, or made anew."""
+        return frozenset(tap.name for tap in (*self.create, *(new for _old, new in self.recreate)))
+
+    @property
+    def before(self) -> list[str]:
+        """A line for each tap that differs, as it was."""
+        return [str(tap) for tap in self.remove] + [str(old) for old, _new in self.recreate + self.adjust]
+
+    @property
+    def after(self) -> list[str]:
+        """A line for each tap that differs, as it shall be."""
+        return [str(tap) for tap in self.create] + [str(new) for _old, new in self.recreate + self.adjust]
+
+
+def observe(root: str = SYS_NET) -> Devices:
+    """The host's devices, read from sysfs without a process."""
+    taps: dict[str, Tap] = {}
+    others: dict[str, int] = {}
+    for name in sorted(os.listdir(root)):
+        folder = f"{root}/{name}"
+        group = _number(f"{folder}/netdev_group")
+        if group is None:
+            continue  # a file such as bonding_masters, or a device that has just gone
+        kind = _number(f"{folder}/tun_flags")
+        if kind is None or not kind & _IFF_TAP:
+            others[name] = group
+            continue
+        flags = _number(f"{folder}/flags") or 0
+        taps[name] = Tap(
+            name=name,
+            group=group,
+            owner=_number(f"{folder}/owner"),
+            up=bool(flags & _IFF_UP),
+            persistent=bool(kind & _PERSISTENT),
+            busy=_is_busy(folder),
+            plugged=bool(flags & _IFF_PROMISC),
+            arp=not flags & _IFF_NOARP,
+            mtu=_number(f"{folder}/mtu") or DEFAULT_MTU,
+        )
+    return Devices(taps, others)
+
+
+def plan(orders: Iterable[SliceOrder], have: Devices, *, accounts: Accounts, freed: Iterable[int] = ()) -> TapPlan:
+    """What makes the host's taps those of the order.
+
+    Args:
+        orders: the slices.
+        have: the host's devices.
+        accounts: the users that own the taps.
+        freed: the ids of VMs that run, and will be stopped before the plan is carried out.
+
+    Raises:
+        SlicesError: a device that is no tap has a wanted name, or the group of the doomed is in use.
+    """
+    orders, freed = tuple(orders), frozenset(freed)
+    wanted = {
+        nic.tap: Tap(name=nic.tap, group=vm.slice_id, owner=accounts.uid(vm.slice_id), mtu=nic.mtu)
+        for vm in all_vms(orders)
+        for nic in vm.interfaces
+    }
+    free = {nic.tap for vm in all_vms(orders) if vm.vm_id in freed for nic in vm.interfaces}
+    for name in wanted:
+        if name in have.others:
+            raise SlicesError(f"network device {name} exists on this host and is not a tap")
+    ours = slice_ids(orders) | {DOOMED_GROUP}
+    doomed = tuple(
+        tap for tap in have.taps.values() if tap.group in ours and tap.name not in wanted and _is_ours(tap.name)
+    )
+    if doomed:
+        _need_free_group(have)
+    pairs = [(have.taps[name], tap) for name, tap in wanted.items() if name in have.taps]
+    foreign = [(old, new) for old, new in pairs if not old.persistent or _other_owner(old, new)]
+    # A tap that is down shows no carrier, so nobody can tell whether a VM has it open: it counts as busy.
+    recreate = [(old, new) for old, new in foreign if old.name in free or (old.up and not old.busy)]
+    adjust = [
+        (old, _as_is(old, new))
+        for old, new in pairs
+        if (old, new) not in recreate and (not old.up or old.arp or old.group != new.group or old.mtu != new.mtu)
+    ]
+    return TapPlan(
+        create=tuple(tap for name, tap in wanted.items() if name not in have.taps),
+        recreate=tuple(recreate),
+        adjust=tuple(adjust),
+        remove=doomed,
+        kept=tuple(old.name for old, new in foreign if (old, new) not in recreate),
+        unplugged=frozenset(wanted) - {old.name for old, new in pairs if old.plugged and (old, new) not in recreate},
+    )
+
+
+def unheld(orders: Iterable[SliceOrder], have: Devices) -> frozenset[str]:
+    """The taps of the order that no process has open: those that are missing, or were made anew under a VM.
+
+    A tap that is down does not tell.
+    """
+    wanted = (nic.tap for vm in all_vms(orders) for nic in vm.interfaces)
+    return frozenset(name for name in wanted if (tap := have.taps.get(name)) is None or (tap.up and not tap.busy))
+
+
+def apply_present(todo: TapPlan, runner: Runner) -> None:
+    """Make and mend taps, all in one C(ip -batch -)."""
+    lines = []
+    for old, _new in todo.recreate:
+        # tuntap del, unlike link del, is refused by the kernel when a process has the tap open.
+        lines.append(f"tuntap del dev {old.name} mode tap")
+    for tap in (*todo.create, *(new for _old, new in todo.recreate)):
+        lines.append(f"tuntap add dev {tap.name} mode tap user {tap.owner}")
+        # The host itself has nothing to say on a tenant's link: the tap gets no address of its own, and gives none of
+        # the host's others away. Beside the userspace datapath the host's stack hears all that a guest says.
+        lines.append(f"link set dev {tap.name} addrgenmode none")
+        lines.append(f"link set dev {tap.name} {_mtu(tap, DEFAULT_MTU)}arp off group {tap.group} up")
+    for old, new in todo.adjust:
+        lines.append(f"link set dev {new.name} {_mtu(new, old.mtu)}arp off group {new.group} up")
+    if lines:
+        runner.run(["ip", "-batch", "-"], stdin="".join(f"{line}\n" for line in lines))
+
+
+def apply_absent(todo: TapPlan, runner: Runner) -> None:
+    """Remove taps; their ports must have left the bridge before."""
+    if not todo.remove:
+        return
+    lines = [f"link set dev {tap.name} group {DOOMED_GROUP}" for tap in todo.remove]
+    lines.append(f"link del group {DOOMED_GROUP}")
+    runner.run(["ip", "-batch", "-"], stdin="".join(f"{line}\n" for line in lines))
+
+
+def _mtu(tap: Tap, have: int) -> str:
+    return "" if tap.mtu == have else f"mtu {tap.mtu} "
+
+
+def _as_is(old: Tap, new: Tap) -> Tap:
+    return Tap(new.name, new.group, old.owner, persistent=old.persistent, busy=old.busy, mtu=new.mtu)
+
+
+def _other_owner(old: Tap, new: Tap) -> bool:
+    return new.owner is not None and old.owner != new.owner
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(PREFIX)
+
+
+def _need_free_group(have: Devices) -> None:
+    groups = {**{tap.name: tap.group for tap in have.taps.values()}, **have.others}
+    strangers = [name for name, group in groups.items() if group == DOOMED_GROUP and not _is_ours(name)]
+    if strangers:
+        raise SlicesError(
+            f"group {DOOMED_GROUP} is where taps go to be removed, but {', '.join(sorted(strangers))} is in it"
+        )
+
+
+def _is_busy(folder: str) -> bool:
+    try:
+        return _number(f"{folder}/carrier") == 1
+    except OSError:  # the kernel refuses to tell the carrier of a device that is down
+        return False
+
+
+def _number(path: str) -> int | None:
+    text = read_text(path)
+    try:
+        return None if text is None else int(text.strip(), 0)
+    except ValueError:
+        return None

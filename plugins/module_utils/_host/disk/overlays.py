@@ -1,0 +1,268 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""VM folders, whose they are with all that is in them, and the overlays there.
+
+Overlays are the disks of tenants: made when they are missing, and otherwise left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ...errors import Refused
+from .. import files
+from ..accounts import Accounts
+from ..files import File
+from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, STARTED, TAPS, VNC_SECRET
+from ..qemu.vnc import NOTED
+from ..runner import Runner
+from ..work_order import VM, SliceOrder, all_vms, folder_of, slice_ids
+from .qcow2 import Image, read_image
+
+_MARK = "slice_id"
+# What QEMU may read, but not write.
+_READ = (_MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED)
+_Owner = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Disks:
+    """What a host has.
+
+    Attributes:
+        folders: the VM folders, by VM id, with the slice each belongs to.
+        overlays: the overlays of the order that exist, by path.
+        bases: the base images of the order that exist, by path.
+        owners: by path uid and gid of what VMs of the order have in their folders, and of the folders.
+    """
+
+    folders: Mapping[int, int] = field(default_factory=dict)
+    overlays: Mapping[str, Image] = field(default_factory=dict)
+    bases: Mapping[str, Image] = field(default_factory=dict)
+    owners: Mapping[str, _Owner] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DiskPlan:
+    """What has to happen to folders and overlays.
+
+    Attributes:
+        kept: overlays that stand on another image than the order says. They hold a tenant's data and stay.
+        given: by path the uid and gid that a folder or file has, and those that it gets.
+    """
+
+    make_folders: tuple[VM, ...] = ()
+    create: tuple[VM, ...] = ()
+    remove: tuple[tuple[int, int], ...] = ()
+    kept: tuple[tuple[VM, Image], ...] = ()
+    given: Mapping[str, tuple[_Owner, _Owner]] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.make_folders or self.create or self.remove or self.given)
+
+    @property
+    def before(self) -> list[str]:
+        """A line for each VM folder that goes, and for what changes hands."""
+        lines = [f"folder of VM {vm_id}: slice {slice_id}" for vm_id, slice_id in self.remove]
+        return lines + [_owned(path, old) for path, (old, _new) in self.given.items()]
+
+    @property
+    def after(self) -> list[str]:
+        """A line for each folder and overlay that comes, and for what changes hands."""
+        lines = [f"folder of VM {vm.vm_id}: slice {vm.slice_id}" for vm in self.make_folders]
+        lines += [f"overlay {vm.overlay}: {vm.disk_bytes} bytes on {vm.backing_file}" for vm in self.create]
+        return lines + [_owned(path, new) for path, (_old, new) in self.given.items()]
+
+
+def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
+    """The host's VM folders, and the images that the order speaks of."""
+    vms = all_vms(orders)
+    return Disks(
+        folders=_folders(f"{state_dir}/vms"),
+        overlays=_images({vm.overlay for vm in vms}),
+        bases=_images({vm.backing_file for vm in vms}),
+        owners=_owners(path for vm in vms for path in (*_for_root(vm), *_for_qemu(vm))),
+    )
+
+
+def plan(orders: Iterable[SliceOrder], have: Disks, *, accounts: Accounts) -> DiskPlan:
+    """What makes the host's disks those of the order.
+
+    Raises:
+        Refused: a disk would be smaller than its base image, or a VM's folder holds the disk of another slice.
+    """
+    orders = tuple(orders)
+    vms = all_vms(orders)
+    listed = {vm.vm_id for vm in vms}
+    create = tuple(vm for vm in vms if vm.overlay not in have.overlays)
+    reasons = [reason for vm in vms for reason in _belongs(vm, have)]
+    reasons += [reason for vm in create for reason in _fits(vm, have.bases.get(vm.backing_file))]
+    if reasons:
+        raise Refused(reasons)
+    ours = slice_ids(orders)
+    owners = {path: owner for vm in vms for path, owner in _wanted_owners(vm, accounts)}
+    return DiskPlan(
+        make_folders=tuple(vm for vm in vms if vm.vm_id not in have.folders),
+        create=create,
+        remove=tuple(
+            (vm_id, slice_id) for vm_id, slice_id in have.folders.items() if slice_id in ours and vm_id not in listed
+        ),
+        kept=tuple(
+            (vm, have.overlays[vm.overlay])
+            for vm in vms
+            if vm.overlay in have.overlays and have.overlays[vm.overlay].backing_file != vm.backing_file
+        ),
+        given={
+            path: (have.owners[path], owner)
+            for path, owner in owners.items()
+            if path in have.owners and have.owners[path] != owner
+        },
+    )
+
+
+def need_bases(todo: DiskPlan, have: Disks) -> None:
+    """Make sure that every base image is there, before anything is made.
+
+    Raises:
+        Refused: one is missing.
+    """
+    missing = [vm for vm in todo.create if vm.backing_file not in have.bases]
+    if missing:
+        raise Refused([f"{vm}: base image {vm.backing_file} is not on this host" for vm in missing])
+
+
+def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, runner: Runner) -> None:
+    """Remove the folders that go, see to it whose the others are, then make folders and overlays."""
+    for vm_id, _slice_id in todo.remove:
+        _remove_folder(folder_of(state_dir, vm_id))
+    for path, (_old, new) in todo.given.items():
+        os.chown(path, *new, follow_symlinks=False)
+    files.write_all(
+        [_make_folder(folder_of(state_dir, vm.vm_id), vm, accounts.of(vm.slice_id).gid) for vm in todo.make_folders]
+    )
+    for alike in _alike(todo.create):
+        content = _new_overlay(alike[0], have.bases[alike[0].backing_file].format, runner)
+        owners = [(vm.overlay, accounts.of(vm.slice_id)) for vm in alike]
+        files.write_all(File(path, content, 0o600, account.uid, account.gid) for path, account in owners)
+
+
+def _alike(vms: Iterable[VM]) -> Iterable[list[VM]]:
+    """VMs whose fresh overlays are the same to the byte; making one and copying it spares a process each."""
+    groups: dict[tuple[str, int], list[VM]] = {}
+    for vm in vms:
+        groups.setdefault((vm.backing_file, vm.disk_bytes), []).append(vm)
+    return groups.values()
+
+
+def _new_overlay(vm: VM, base_format: str, runner: Runner) -> bytes:
+    draft = f"{os.path.dirname(vm.overlay)}/.draft.qcow2"
+    try:
+        runner.run(
+            [
+                "qemu-img",
+                "create",
+                "-q",
+                "-f",
+                "qcow2",
+                "-b",
+                vm.backing_file,
+                "-F",
+                base_format,
+                draft,
+                str(vm.disk_bytes),
+            ]
+        )
+        with open(draft, "rb") as file:
+            return file.read()
+    finally:
+        files.remove(draft)
+
+
+def _make_folder(folder: str, vm: VM, gid: int) -> File:
+    """Make a VM's folder, and return what marks it as its slice's."""
+    # The folder is root's, so a QEMU that was broken into cannot plant a file that root reads later.
+    os.makedirs(folder, mode=0o750, exist_ok=True)
+    os.chown(folder, -1, gid)
+    os.chmod(folder, 0o750)
+    return files.text_file(f"{folder}/{_MARK}", f"{vm.slice_id}\n", mode=0o640, gid=gid)
+
+
+def _remove_folder(folder: str) -> None:
+    # The mark goes last, so that a removal which was cut short is found again and ended.
+    for entry in os.scandir(folder):
+        if entry.name == _MARK:
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        else:
+            os.unlink(entry.path)
+    files.remove(f"{folder}/{_MARK}")
+    os.rmdir(folder)
+
+
+def _folders(root: str) -> dict[int, int]:
+    found = {}
+    names = os.listdir(root) if os.path.isdir(root) else []
+    for name in sorted(name for name in names if name.isdecimal()):
+        mark = (files.read_text(f"{root}/{name}/{_MARK}") or "").strip()
+        if mark.isdecimal():
+            found[int(name)] = int(mark)
+    return found
+
+
+def _for_root(vm: VM) -> list[str]:
+    folder = os.path.dirname(vm.overlay)
+    return [folder, *(f"{folder}/{name}" for name in _READ)]
+
+
+def _for_qemu(vm: VM) -> list[str]:
+    return [vm.overlay, *(f"{os.path.dirname(vm.overlay)}/{name}" for name in (CONSOLE, VNC_SECRET))]
+
+
+def _wanted_owners(vm: VM, accounts: Accounts) -> Iterable[tuple[str, _Owner]]:
+    account = accounts.find(vm.slice_id)
+    if account is not None:
+        yield from ((path, (os.geteuid(), account.gid)) for path in _for_root(vm))
+        yield from ((path, (account.uid, account.gid)) for path in _for_qemu(vm))
+
+
+def _owners(paths: Iterable[str]) -> dict[str, _Owner]:
+    found = {}
+    for path in paths:
+        try:
+            state = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        found[path] = state.st_uid, state.st_gid
+    return found
+
+
+def _owned(path: str, owner: _Owner) -> str:
+    return f"{path}: owner {owner[0]}, group {owner[1]}"
+
+
+def _images(paths: Iterable[str]) -> dict[str, Image]:
+    images = {path: read_image(path) for path in sorted(paths)}
+    return {path: image for path, image in images.items() if image is not None}
+
+
+def _belongs(vm: VM, have: Disks) -> Iterable[str]:
+    other = have.folders.get(vm.vm_id, vm.slice_id)
+    if other != vm.slice_id:
+        yield (
+            f"{vm} of slice {vm.slice_id}: its folder on this host belongs to slice {other}; "
+            f"an order for slice {other} without that VM removes it"
+        )
+
+
+def _fits(vm: VM, base: Image | None) -> Iterable[str]:
+    if base is not None and vm.disk_bytes < base.virtual_bytes:
+        yield (
+            f"{vm}: disk of {vm.disk_bytes} bytes is smaller than "
+            f"its base image's {base.virtual_bytes} bytes ({vm.backing_file})"
+        )

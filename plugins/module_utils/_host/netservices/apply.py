@@ -1,0 +1,378 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What makes the network node serve slices as its work order says: plan and apply."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ...errors import CommandFailed, Refused, SlicesError
+from .. import files, systemd
+from ..datapath import ovs
+from ..datapath.ovs import PortPlan
+from ..runner import Runner
+from .files import Folders, kinds, read_reservations, restarts, texts
+from .plan import Services
+from .state import DHCP_NAMESPACE, DHCP_UNIT, GATEWAY_UNIT, NAT_UNIT, State, in_namespace, names_unit, network_unit
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """A file that differs; a text is empty when there is no file."""
+
+    slice_id: int
+    kind: str
+    path: str
+    old: str | None
+    new: str | None
+
+    @property
+    def adds_only(self) -> bool:
+        """Whether every line that was there stays."""
+        return self.new is not None and set((self.old or "").splitlines()) <= set(self.new.splitlines())
+
+    def lines(self, text: str | None, other: str | None) -> list[str]:
+        """The lines of C(text) that C(other) has not."""
+        known = set((other or "").splitlines())
+        new = [line for line in (text or "").splitlines() if line not in known]
+        return [f"{self.kind} of slice {self.slice_id}: {line}" for line in new]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Something live that is not as its files say."""
+
+    what: str
+    have: str
+    want: str
+
+
+@dataclass(frozen=True)
+class ServicesPlan:
+    """What has to happen on the network node.
+
+    Attributes:
+        drift: what is not as it shall be beside files, ports and units that go.
+        units: by unit what systemd is asked for: C(reload), C(restart), or C(stop) for what goes. Of the host's packet
+            rules C(reload-or-restart), for their unit need not run.
+        enable: units that shall come back after a reboot.
+        hang_on_gateway: units that start anew with the gateway's, of those that run or shall.
+        clients: by VM's address the port of the name server that it asked, and of the one that it shall ask.
+        moved: addresses that are no longer or from now on a VM's, and those of ways out that go.
+        gone: slices whose namespace and folder go.
+        slice_ids: the order's.
+    """
+
+    files: tuple[FileChange, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    ports: PortPlan = field(default_factory=PortPlan)
+    units: Mapping[str, str] | None = None
+    enable: tuple[str, ...] = ()
+    hang_on_gateway: tuple[str, ...] = ()
+    clients: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
+    moved: tuple[str, ...] = ()
+    gone: tuple[Services, ...] = ()
+    slice_ids: tuple[int, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.files or self.drift or self.ports.changed or self.units or self.enable or self.gone)
+
+    @property
+    def before(self) -> list[str]:
+        """A line for each thing that differs, as it was."""
+        lines = [line for change in self.files for line in change.lines(change.old, change.new)]
+        return lines + self.ports.before + [f"{each.what}: {each.have}" for each in self.drift]
+
+    @property
+    def after(self) -> list[str]:
+        """A line for each thing that differs, as it shall be."""
+        lines = [line for change in self.files for line in change.lines(change.new, change.old)]
+        return lines + self.ports.after + [f"{each.what}: {each.want}" for each in self.drift]
+
+    def asked_for(self, verb: str) -> list[str]:
+        """The units of which systemd is asked that."""
+        return [unit for unit, wanted in (self.units or {}).items() if wanted == verb]
+
+
+def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: str) -> ServicesPlan:
+    """What makes the host serve the order's slices, and nothing else of them.
+
+    Raises:
+        Refused: another slice has an address.
+    """
+    orders = tuple(orders)
+    _refuse_taken(orders, have)
+    changes = [change for one in orders for change in _file_changes(one, have, folders)]
+    ports = ovs.plan_network_ports(orders, have.switch, bridge=bridge)
+    drift: list[Drift] = []
+    units: dict[str, str] = {}
+    wanted_units: list[str] = []
+    for one in orders:
+        changed = [change for change in changes if change.slice_id == one.slice_id]
+        unit = names_unit(one.slice_id)
+        is_pending = one.slice_id in have.pending
+        if is_pending:
+            drift.append(Drift(f"servers of slice {one.slice_id}", "not told what a run that ended wrote", "told"))
+        of_names = [change for change in changed if change.path.startswith(folders.names(one.slice_id, ""))]
+        verb = "restart" if is_pending else _verb(of_names)
+        units.update(_unit(unit, bool(one.reservations), verb, have, drift))
+        unit = network_unit(one.slice_id)
+        astray = list(_astray(one, have, folders))
+        drift += astray
+        is_new = [change for change in changed if change.path.startswith(folders.network(one.slice_id) + "/")]
+        verb = "restart" if astray or is_new or _concerns(ports, one) or is_pending else None
+        units.update(_unit(unit, bool(one.networks), verb, have, drift))
+        wanted_units += [names_unit(one.slice_id)] * bool(one.reservations) + [unit] * bool(one.networks)
+    units.update(_dhcp(orders, changes, have, drift))
+    if not have.rules:
+        drift.append(Drift("packet rules of VMs", "not as loaded", "whole"))
+        units[NAT_UNIT] = "reload-or-restart"
+    if have.clients is None:
+        drift.append(Drift(f"namespace {DHCP_NAMESPACE}", "without its rules", "whole"))
+        units[GATEWAY_UNIT] = "restart"
+    if have.gateway:
+        drift.append(Drift("gateway of VLAN 400", *(_of(have.gateway, side) for side in "><")))
+        units[GATEWAY_UNIT] = "restart"
+    enable = [unit for unit in wanted_units if unit not in have.enabled]
+    drift += [Drift(unit, "disabled", "enabled") for unit in enable if unit in have.active]
+    clients = _strangers(orders, have)
+    drift += [
+        Drift(f"name server of {address}", *(f"port {port}" if port else "nobody" for port in ports_of))
+        for address, ports_of in clients.items()
+    ]
+    gone = tuple(
+        one for one in orders if not one.networks and (one.slice_id in have.folders or one.slice_id in have.namespaces)
+    )
+    return ServicesPlan(
+        files=tuple(changes),
+        drift=tuple(drift),
+        ports=ports,
+        units=units,
+        enable=tuple(enable),
+        hang_on_gateway=(DHCP_UNIT, *(names_unit(one.slice_id) for one in orders if one.reservations)),
+        clients=clients,
+        moved=(*_moved(changes), *(one.nat_link(folders.links)[1].split("/")[0] for one in gone)),
+        gone=gone,
+        slice_ids=tuple(one.slice_id for one in orders),
+    )
+
+
+def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
+    """Carry out a plan.
+
+    Raises:
+        SlicesError: a unit did not start; its last words are in the message.
+    """
+    pending = [folders.pending(slice_id) for slice_id in todo.slice_ids]
+    for path in pending if todo.changed else ():
+        # A run may end anywhere, and the next one finds files as they shall be and servers that were not told.
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        files.write_text(path, "", mode=0o600)
+    stopped = todo.asked_for("stop")
+    if stopped:
+        # It reads its files anew by this, and so forgets the units. One that failed it would remember.
+        runner.run(["systemctl", "disable", "--quiet", "--now", "--", *stopped])
+        runner.run(["systemctl", "reset-failed", "--", *stopped], check=False)
+    ovs.apply(todo.ports.unplug_commands, runner)
+    ovs.apply(todo.ports.commands, runner)
+    _forget(todo.moved, runner)
+    for change in todo.files:
+        _write(change)
+    for one in todo.gone:
+        _remove(one, folders, runner)
+    if todo.enable:
+        runner.run(["systemctl", "--no-reload", "enable", "--quiet", "--", *todo.enable])
+    _ask("reload-or-restart", todo.asked_for("reload-or-restart"), runner)
+    restarting = todo.asked_for("restart")
+    # systemctl asks for one unit after another, and what is in its namespace would not wait for the gateway.
+    _ask("restart", [unit for unit in restarting if unit == GATEWAY_UNIT], runner)
+    _ask("reload", todo.asked_for("reload"), runner)
+    _ask("restart", [unit for unit in restarting if unit != GATEWAY_UNIT], runner)
+    if GATEWAY_UNIT in restarting:
+        # They follow by themselves, and nobody waits for them; who looks next would find them stopped.
+        _ask("start", list(todo.hang_on_gateway), runner)
+    if todo.clients:
+        # The gateway's unit has emptied the map.
+        gone = {} if GATEWAY_UNIT in restarting else {address: old for address, (old, _new) in todo.clients.items()}
+        new = {address: port for address, (_old, port) in todo.clients.items()}
+        elements = [
+            f"{verb} element ip cloudrepo slices {{ {address} : {port} }}\n"
+            for verb, ports in (("delete", gone), ("add", new))
+            for address, port in ports.items()
+            if port
+        ]
+        runner.run(in_namespace(DHCP_NAMESPACE, "nft", "--file", "-"), stdin="".join(elements))
+    for path in pending:
+        files.remove(path)
+
+
+def _file_changes(one: Services, have: State, folders: Folders) -> Iterator[FileChange]:
+    wanted = texts(one, folders)
+    for path, kind in kinds(one.slice_id, folders).items():
+        if have.texts.get(path) != wanted.get(path):
+            yield FileChange(one.slice_id, kind, path, have.texts.get(path), wanted.get(path))
+
+
+def _refuse_taken(orders: Iterable[Services], have: State) -> None:
+    """Two slices with one address would each take it from the other, and neither would know."""
+    reasons = [
+        f"slice {one.slice_id}: address {each.address} of VM {each.vm_id} is reserved for slice "
+        f"{have.reserved[each.address]} on this host; deploy or delete that one first"
+        for one in orders
+        for each in one.reservations
+        if each.address in have.reserved
+    ]
+    if reasons:
+        raise Refused(reasons)
+
+
+def _moved(changes: Iterable[FileChange]) -> Iterator[str]:
+    """The addresses whose reservations are new or gone."""
+    for change in changes:
+        if change.kind == "reservation":
+            differing = read_reservations(change.old) ^ read_reservations(change.new)
+            yield from sorted({address for _mac, address in differing})
+
+
+def _forget(addresses: Iterable[str], runner: Runner) -> None:
+    """Let gateway and DHCP server forget where an address is and what it is connected to, before its new VM starts.
+
+    Answers to the VM before would else reach the new one, for what is established passes.
+    """
+    addresses = tuple(addresses)
+    if not addresses:
+        return
+    neighbours = "".join(f"neighbour flush to {address}\n" for address in addresses)
+    connections = "".join(f"-D {end} {address}\n" for address in addresses for end in ("-s", "-d"))
+    for command, batch in ((["ip", "-batch", "-"], neighbours), (["conntrack", "--load-file", "-"], connections)):
+        runner.run(command, stdin=batch)
+        # Without the namespace there is no DHCP server, and it comes back knowing nobody.
+        runner.run(in_namespace(DHCP_NAMESPACE, *command), stdin=batch, check=False)
+
+
+def _verb(changes: Iterable[FileChange]) -> str | None:
+    """What a name server is asked for when its files change."""
+    paths = [change.path for change in changes]
+    if any(restarts(path) for path in paths):
+        return "restart"
+    return "reload" if paths else None
+
+
+def _unit(unit: str, is_wanted: bool, verb: str | None, have: State, drift: list[Drift]) -> dict[str, str]:
+    """What systemd is asked for; a unit that does not run though all else is as it shall be is told in C(drift)."""
+    if not is_wanted:
+        if unit not in have.active and unit not in have.enabled:
+            return {}
+        drift.append(Drift(unit, "there", "gone"))
+        return {unit: "stop"}
+    if unit not in have.active:
+        drift.append(Drift(unit, "stopped", "running"))
+        return {unit: "restart"}
+    return {unit: verb} if verb else {}
+
+
+def _dhcp(orders: Iterable[Services], changes: Iterable[FileChange], have: State, drift: list[Drift]) -> dict[str, str]:
+    """What the DHCP server of VLAN 400 is asked for.
+
+    Told to, it reads its files anew, which suffices for what is added; a reservation that changed or went stays in
+    the lease that it gave, and only a restart forgets that.
+    """
+    reserved = [change for change in changes if change.kind == "reservation"]
+    pending = any(one.slice_id in have.pending for one in orders)
+    if DHCP_UNIT not in have.active:
+        if not any(one.reservations for one in orders):
+            return {}
+        drift.append(Drift(DHCP_UNIT, "stopped", "running"))
+        return {DHCP_UNIT: "restart"}
+    if not have.guard:
+        drift.append(Drift(DHCP_UNIT, "without its rules", "guarded"))
+    if not reserved and have.guard and not pending:
+        return {}
+    forgets = pending or not all(change.adds_only for change in reserved)
+    return {DHCP_UNIT: "restart" if forgets else "reload"}
+
+
+def _strangers(orders: Iterable[Services], have: State) -> dict[str, tuple[int | None, int | None]]:
+    """The VMs that do not ask their own slice's name server, and addresses that ask one of the order's in vain."""
+    orders = tuple(orders)
+    wanted = {each.address: one.name_port for one in orders for each in one.reservations}
+    ports = {one.name_port for one in orders}
+    live = have.clients or {}
+    mine = {address: port for address, port in live.items() if port in ports or address in wanted}
+    pairs = {address: (mine.get(address), wanted.get(address)) for address in sorted({*wanted, *mine})}
+    return {address: pair for address, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _of(differing: Iterable[str], side: str) -> str:
+    """What C(diff) tells of one side."""
+    return ", ".join(line[2:].strip() for line in differing if line[0] == side) or "nothing"
+
+
+def _astray(one: Services, have: State, folders: Folders) -> Iterator[Drift]:
+    """What in a slice's namespace, whose files and unit are there, is not as these say."""
+    if not one.networks or one.slice_id not in have.folders or network_unit(one.slice_id) not in have.active:
+        return
+    namespace = have.namespaces.get(one.slice_id)
+    if namespace is None:
+        yield Drift(f"namespace {one.namespace}", "missing", "there")
+        return
+    for network in one.networks:
+        device = namespace.devices.get(network.port)
+        is_right = (
+            device is not None
+            and device.is_up
+            and device.mac == network.mac
+            and device.mtu == network.mtu
+            and device.addresses == {str(network.server)}
+        )
+        if not is_right:
+            yield Drift(f"device {network.port} in {one.namespace}", "not as its network", str(network.server))
+    if one.has_nat:
+        ends = (have.devices.get(one.nat_device), namespace.devices.get("nat"))
+        for device, address in zip(ends, one.nat_link(folders.links)):
+            if device is None or not device.is_up or address not in device.addresses:
+                yield Drift(f"way out of {one.namespace}", "not whole", address)
+    if namespace.astray:
+        what = f"rules, routes and forwarding of {one.namespace}"
+        yield Drift(what, *(_of(namespace.astray, side) for side in "><"))
+
+
+def _concerns(ports: PortPlan, one: Services) -> bool:
+    """Whether ports change that a slice's unit has to take into its namespace, or to give up."""
+    mine = {network.port for network in one.networks}
+    changing = {port.name for port in (*ports.add, *(new for _old, new in (*ports.mend, *ports.replug)))}
+    return bool(mine & changing)
+
+
+def _write(change: FileChange) -> None:
+    if change.new is None:
+        files.remove(change.path)
+    else:
+        os.makedirs(os.path.dirname(change.path), mode=0o755, exist_ok=True)
+        # dnsmasq reads its files after it has dropped root.
+        files.write_text(change.path, change.new, mode=0o644)
+
+
+def _remove(one: Services, folders: Folders, runner: Runner) -> None:
+    """Take a slice's namespace and, after it, its folder away."""
+    # Either may be gone already: then there is nothing to do.
+    runner.run(["ip", "link", "delete", "dev", one.nat_device], check=False)
+    runner.run(["ip", "netns", "delete", one.namespace], check=False)
+    shutil.rmtree(folders.network(one.slice_id), ignore_errors=True)
+
+
+def _ask(verb: str, units: list[str], runner: Runner) -> None:
+    if not units:
+        return
+    try:
+        runner.run(["systemctl", verb, "--", *units])
+    except CommandFailed as error:
+        shown = systemd.show(units, runner)
+        failed = [block["Id"] for block in shown if block.get("ActiveState") != "active"]
+        words = [f"{unit}: {said}" for unit in failed if (said := systemd.journal_tail(unit, runner))]
+        raise SlicesError("\n".join([error.message, *words]), **error.fields) from error

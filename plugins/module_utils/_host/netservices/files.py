@@ -1,0 +1,140 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The files from which dnsmasq, nft and C(slice-network) serve a slice on the network node.
+
+What all slices share stands in C(/etc/cloudrepo), where the role C(network_node) writes it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ...bounds import DEFAULT_MTU
+from .plan import Network, Reservation, Services
+
+SETTINGS_DIR = "/etc/cloudrepo"
+DOMAIN = "internal"
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a slice's files are.
+
+    Attributes:
+        state_dir: the folder that holds those below.
+        links: the range from which ways out have their addresses.
+    """
+
+    state_dir: str
+    links: ipaddress.IPv4Network
+
+    def network(self, slice_id: int) -> str:
+        """The folder of the slice's networks. It is there before anything else of them, and goes last."""
+        return f"{self.state_dir}/networks/{slice_id}"
+
+    @property
+    def dhcp_hosts(self) -> str:
+        """The folder of all slices' reservations."""
+        return f"{self.state_dir}/dhcp/hosts.d"
+
+    def reservations(self, slice_id: int) -> str:
+        """In the form of C(dhcp-hostsfile)."""
+        return f"{self.dhcp_hosts}/{slice_id}"
+
+    def names(self, slice_id: int, kind: str) -> str:
+        """Of the slice's name server on VLAN 400: C(conf), C(hosts), or C(nft) for who asks it."""
+        return f"{self.state_dir}/names/{slice_id}.{kind}"
+
+    def pending(self, slice_id: int) -> str:
+        """There while a run changes the slice's files and has not told its servers yet."""
+        return self.names(slice_id, "pending")
+
+
+def kinds(slice_id: int, folders: Folders) -> dict[str, str]:
+    """By path what each file that a slice may have says, as a person calls it."""
+    folder = folders.network(slice_id)
+    return {
+        folders.reservations(slice_id): "reservation",
+        folders.names(slice_id, "conf"): "name server",
+        folders.names(slice_id, "hosts"): "name",
+        folders.names(slice_id, "nft"): "name server's clients",
+        f"{folder}/devices": "network",
+        f"{folder}/dnsmasq.conf": "network server",
+        f"{folder}/rules.nft": "network rule",
+    }
+
+
+def texts(one: Services, folders: Folders) -> dict[str, str]:
+    """The files that a slice shall have, by path."""
+    found = {}
+    if one.reservations:
+        found[folders.reservations(one.slice_id)] = _lines(map(reservation_line, one.reservations))
+        hosts = folders.names(one.slice_id, "hosts")
+        found[folders.names(one.slice_id, "conf")] = _lines(
+            [f"conf-file={SETTINGS_DIR}/names.conf", f"port={one.name_port}", f"addn-hosts={hosts}"]
+        )
+        found[hosts] = _lines(f"{each.address} {each.name}" for each in one.reservations)
+        asking = ", ".join(f"{each.address} : {one.name_port}" for each in one.reservations)
+        found[folders.names(one.slice_id, "nft")] = f"add element ip cloudrepo slices {{ {asking} }}\n"
+    if one.networks:
+        folder = folders.network(one.slice_id)
+        found[f"{folder}/devices"] = _lines(_devices(one, folders))
+        found[f"{folder}/dnsmasq.conf"] = _lines(_server(one, folder))
+        found[f"{folder}/rules.nft"] = _lines(_rules(one))
+    return found
+
+
+def reservation_line(one: Reservation) -> str:
+    """A line of C(dhcp-hostsfile)."""
+    return f"{one.mac},{one.address},{one.name}"
+
+
+def read_reservations(text: str | None) -> set[tuple[str, str]]:
+    """The MACs and addresses that lines of C(dhcp-hostsfile) join."""
+    return {(mac, address) for line in (text or "").splitlines() for mac, address, *_name in [line.split(",")]}
+
+
+def restarts(path: str) -> bool:
+    """Whether dnsmasq has to start anew for a file that changed; it reads the others when it is told to."""
+    return os.path.basename(path).endswith((".conf", "devices", "rules.nft"))
+
+
+def _devices(one: Services, folders: Folders) -> Iterable[str]:
+    for network in one.networks:
+        mtu = "" if network.mtu == DEFAULT_MTU else f" {network.mtu}"
+        yield f"port {network.port} {network.server} {network.mac}{mtu}"
+    if one.has_nat:
+        yield "nat {} {}".format(*one.nat_link(folders.links))
+
+
+def _server(one: Services, folder: str) -> Iterable[str]:
+    yield f"conf-file={SETTINGS_DIR}/networks.conf"
+    yield f"dhcp-leasefile={folder}/leases"
+    for network in one.networks:
+        yield f"interface={network.port}"
+        yield f"domain={network.name}.{DOMAIN},{network.server.network}"
+        if network.dhcp_range is not None:
+            yield from _dhcp(network, *network.dhcp_range)
+
+
+def _dhcp(network: Network, first: ipaddress.IPv4Address, last: ipaddress.IPv4Address) -> Iterable[str]:
+    yield f"dhcp-range=set:{network.port},{first},{last},{network.server.netmask},1h"
+    # Without a value no router is told of, where dnsmasq would else name itself.
+    router = f",{network.server.ip}" if network.gateway else ""
+    yield f"dhcp-option=tag:{network.port},option:router{router}"
+    for member in network.members:
+        yield f"dhcp-host={member.mac},{member.name}"
+
+
+def _rules(one: Services) -> Iterable[str]:
+    yield f'include "{SETTINGS_DIR}/network.nft"'
+    ports = [network.port for network in one.networks if network.nat]
+    if ports:
+        yield "add element ip cloudrepo nat {{ {} }}".format(", ".join(f'"{port}"' for port in ports))
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)

@@ -1,0 +1,308 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Carrying out the plan for VMs: one call to systemd for each kind of change, then waiting until QEMU answers."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Callable
+
+from ...errors import SlicesError
+from .. import files, systemd
+from ..files import File
+from ..runner import Runner
+from ..systemd import Unit
+from ..work_order import VM, SliceOrder, all_vms
+from . import vnc
+from .config import CONSOLE, LINKS_DOWN, Settings, nic_id
+from .plan import Prune, VmPlan, Write
+from .qmp import Monitor
+from .sockets import qmp_socket
+
+_LOOK_EVERY_S = 0.5
+_PAUSE_S = 0.02
+# Enough to see what is wrong with a batch; each costs a process.
+_JOURNALS = 5
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time, which tests replace."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What reaches the host."""
+
+    runner: Runner
+    monitor: Monitor
+    clock: Clock = field(default_factory=Clock)
+    unit_dir: str = systemd.UNIT_DIR
+
+
+def prune(todo: Prune, tools: Tools) -> None:
+    """Stop, disable and forget what is not listed.
+
+    A VM is told to end and not asked to shut down, since its disk goes as well.
+    """
+    runner = tools.runner
+    stop = [unit.name for unit in todo.stop] + [systemd.slice_name(slice_id) for slice_id in todo.slices]
+    if stop:
+        runner.run(["systemctl", "stop", "--", *stop])
+    systemd.disable(todo.disable, unit_dir=tools.unit_dir)
+    failed = [unit.name for unit in todo.stop if unit.active == "failed"]
+    if failed:
+        # One that was failed need not be so any more by now, and then there is nothing to forget.
+        runner.run(["systemctl", "reset-failed", "--", *failed], check=False)
+    for slice_id in todo.templates:
+        systemd.remove_template(slice_id, unit_dir=tools.unit_dir)
+    if todo.templates:
+        # What had these units start with the host still knows of them.
+        runner.run(["systemctl", "daemon-reload"])
+
+
+def clear(todo: VmPlan, tools: Tools) -> None:
+    """Stop what goes, and what is started anew: another user may be given its taps then."""
+    prune(todo.prune, tools)
+    if todo.restart:
+        tools.runner.run(["systemctl", "stop", "--", *_names(vm for vm, _reasons in todo.restart)])
+
+
+def apply(
+    todo: VmPlan,
+    orders: Iterable[SliceOrder],
+    tools: Tools,
+    *,
+    settings: Settings,
+    start_timeout_s: float,
+    passwords: Mapping[int, str],
+) -> list[dict[str, Any]]:
+    """Carry out a plan; one VM that fails does not hold up the others.
+
+    Args:
+        passwords: by VM what displays ask for; those that get another one must be there.
+
+    Returns:
+        what runs, a dict for each VM of C(orders).
+
+    Raises:
+        Refused: a password is missing; nothing was changed.
+        SlicesError: a VM is not as it should be; C(vms) holds what would be returned.
+    """
+    orders = tuple(orders)
+    vnc.need(todo.passwords, passwords)
+    clear(todo, tools)
+    return run(
+        todo,
+        orders,
+        {},
+        tools,
+        settings=settings,
+        start_timeout_s=start_timeout_s,
+        passwords=passwords,
+    )
+
+
+def run(
+    todo: VmPlan,
+    orders: Iterable[SliceOrder],
+    seen: Mapping[int, Unit],
+    tools: Tools,
+    *,
+    settings: Settings,
+    start_timeout_s: float,
+    passwords: Mapping[int, str],
+) -> list[dict[str, Any]]:
+    """Carry out a plan once what goes or starts anew has been stopped.
+
+    Args:
+        seen: the units as the plan found them, by VM id; they are not asked again where nothing changes.
+
+    See C(apply) for the rest.
+    """
+    orders = tuple(orders)
+    _change(todo, tools, settings, passwords)
+    _start(todo.fresh, tools)
+    links, fresh = _links(todo), set(todo.fresh)
+    pids, faults = _await(todo.fresh, links, tools, start_timeout_s)
+    faults.update(_plug([vm for vm in links if vm not in fresh], links, tools))
+    _note_links(todo, [vm for vm in links if vm.vm_id not in faults], settings)
+    faults.update(_tell_passwords(todo, tools, settings, passwords))
+    # What nobody touched is as it was, and what answers runs.
+    touched = {vm.vm_id for vm in fresh.union(todo.halt)}
+    known = {vm_id: unit for vm_id, unit in seen.items() if vm_id not in touched}
+    known.update({vm.vm_id: Unit(vm.slice_id, vm.vm_id, "active", pids[vm.vm_id]) for vm in fresh if vm.vm_id in pids})
+    others = [Unit(vm.slice_id, vm.vm_id) for vm in all_vms(orders) if vm.vm_id not in known]
+    vms = states(orders, {**known, **systemd.look_again(others, tools.runner)}, faults)
+    if faults:
+        raise SlicesError("\n".join(faults.values()), changed=todo.changed, vms=vms, **todo.result)
+    return vms
+
+
+def states(orders: Iterable[SliceOrder], units: Mapping[int, Unit], faults: Mapping[int, str]) -> list[dict[str, Any]]:
+    """What runs, a dict for each VM of the order."""
+    return [_state(vm, units.get(vm.vm_id), faults.get(vm.vm_id)) for vm in all_vms(orders)]
+
+
+def _change(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[int, str]) -> None:
+    runner = tools.runner
+    if todo.halt:
+        runner.run(["systemctl", "stop", "--", *_names(todo.halt)])
+    plugged = {link.vm for link in todo.links}
+    writes = [write for write in todo.writes if write.name != LINKS_DOWN or write.vm not in plugged]
+    secrets = [new for new in todo.passwords if not new.live]
+    files.write_all(
+        [
+            *(_file(write, settings) for write in writes),
+            *(vnc.secret(new, passwords, settings=settings) for new in secrets),
+            *(file for vm in todo.fresh for file in _console(vm, settings)),
+        ]
+    )
+    files.write_all(vnc.note(new, settings=settings) for new in secrets)
+    users = {slice_id: settings.accounts.name(slice_id) for slice_id in todo.templates}
+    changed = systemd.write_templates(users, unit_dir=tools.unit_dir)
+    systemd.enable(((vm.slice_id, vm.vm_id) for vm in todo.enable), unit_dir=tools.unit_dir)
+    systemd.disable(((vm.slice_id, vm.vm_id) for vm in todo.disable), unit_dir=tools.unit_dir)
+    if changed:
+        runner.run(["systemctl", "daemon-reload"])
+    if todo.failed:
+        runner.run(["systemctl", "reset-failed", "--", *_names(todo.failed)], check=False)
+
+
+def _start(vms: Sequence[VM], tools: Tools) -> None:
+    # What failed is seen afterwards, unit by unit; the call's own code says only that something did.
+    if vms:
+        tools.runner.run(["systemctl", "start", "--", *_names(vms)], check=False)
+
+
+def _links(todo: VmPlan) -> dict[VM, dict[str, bool]]:
+    """By VM the NICs whose carrier changes, each with whether it shall have one."""
+    links: dict[VM, dict[str, bool]] = {}
+    for link in todo.links:
+        links.setdefault(link.vm, {})[nic_id(link.interface)] = link.up
+    return links
+
+
+def _await(
+    vms: Sequence[VM], links: Mapping[VM, Mapping[str, bool]], tools: Tools, timeout_s: float
+) -> tuple[dict[int, int], dict[int, str]]:
+    """Wait until each VM's monitor answers, and is told of its NICs' carriers, or its unit has failed for good.
+
+    Returns:
+        by VM the pid of the QEMU that answered, and by VM what is wrong.
+    """
+    clock = tools.clock
+    deadline = clock.now() + timeout_s
+    waiting = {vm.vm_id: vm for vm in vms}
+    pids: dict[int, int] = {}
+    faults: dict[int, str] = {}
+    failed: list[VM] = []
+    # Those that have just been started have not failed yet, and a look at them all costs more than they still need.
+    look_at = clock.now() + _LOOK_EVERY_S
+    while waiting:
+        for vm in list(waiting.values()):
+            try:
+                pid = tools.monitor.plug(qmp_socket(vm.vm_id), links.get(vm, {}))
+            except SlicesError as error:
+                faults[vm.vm_id] = _refusal(vm, error)
+                del waiting[vm.vm_id]
+                continue
+            if pid is not None:
+                pids[vm.vm_id] = pid
+                del waiting[vm.vm_id]
+        if not waiting or clock.now() >= deadline:
+            break
+        if clock.now() >= look_at:
+            units = systemd.look_again([Unit(vm.slice_id, vm.vm_id) for vm in waiting.values()], tools.runner)
+            gone = [vm_id for vm_id in waiting if vm_id in units and units[vm_id].active in ("failed", "inactive")]
+            failed += [waiting.pop(vm_id) for vm_id in gone]
+            look_at = clock.now() + _LOOK_EVERY_S
+        clock.sleep(_PAUSE_S)
+    late = f"its monitor did not answer within {timeout_s:g} s"
+    faults.update({vm.vm_id: _fault(vm, "it ended", tools, tail=i < _JOURNALS) for i, vm in enumerate(failed)})
+    faults.update({vm_id: _fault(vm, late, tools, tail=i < _JOURNALS) for i, (vm_id, vm) in enumerate(waiting.items())})
+    return pids, faults
+
+
+def _plug(vms: Iterable[VM], links: Mapping[VM, Mapping[str, bool]], tools: Tools) -> dict[int, str]:
+    """Change carriers of VMs that run on, and return by VM what is wrong."""
+    faults = {}
+    for vm in vms:
+        path = qmp_socket(vm.vm_id)
+        try:
+            if tools.monitor.plug(path, links[vm]) is None:
+                raise SlicesError(f"QEMU does not answer at {path}")
+        except SlicesError as error:
+            faults[vm.vm_id] = _refusal(vm, error)
+    return faults
+
+
+def _note_links(todo: VmPlan, vms: Iterable[VM], settings: Settings) -> None:
+    """Note carriers once they are changed, so that a change which failed is tried again."""
+    notes = {write.vm: write for write in todo.writes if write.name == LINKS_DOWN}
+    files.write_all([_file(notes[vm], settings) for vm in vms if vm in notes])
+
+
+def _tell_passwords(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[int, str]) -> dict[int, str]:
+    faults = {}
+    for new in (new for new in todo.passwords if new.live):
+        # First the file: a QEMU that is started anew in between reads it.
+        files.write_all([vnc.secret(new, passwords, settings=settings)])
+        try:
+            vnc.tell(new, passwords, tools.monitor)
+        except SlicesError as error:
+            faults[new.vm.vm_id] = _refusal(new.vm, error)
+            continue
+        files.write_all([vnc.note(new, settings=settings)])
+    return faults
+
+
+def _file(write: Write, settings: Settings) -> File:
+    folder = settings.folder(write.vm.vm_id)
+    if not os.path.isdir(folder):
+        raise SlicesError(f"VM folder {folder} does not exist; qcow2_images makes it")
+    gid = settings.accounts.of(write.vm.slice_id).gid
+    return files.text_file(f"{folder}/{write.name}", write.text, mode=0o640, gid=gid)
+
+
+def _console(vm: VM, settings: Settings) -> Iterable[File]:
+    """The VM's log, unless it is there: QEMU may write it, but not make a file in its folder."""
+    path, account = f"{settings.folder(vm.vm_id)}/{CONSOLE}", settings.accounts.of(vm.slice_id)
+    if not os.path.exists(path):
+        yield files.text_file(path, "", mode=0o640, uid=account.uid, gid=account.gid)
+
+
+def _refusal(vm: VM, error: SlicesError) -> str:
+    return f"{vm}: {error.message}"
+
+
+def _fault(vm: VM, what: str, tools: Tools, *, tail: bool) -> str:
+    unit = systemd.unit_name(vm.slice_id, vm.vm_id)
+    journal = systemd.journal_tail(unit, tools.runner) if tail else ""
+    return f"{vm}: unit {unit}: {what}" + (f":\n{journal}" if journal else "")
+
+
+def _state(vm: VM, unit: Unit | None, fault: str | None) -> dict[str, Any]:
+    live = unit is not None and unit.live
+    state = "running" if live else "stopped"
+    if fault is not None or (unit is not None and unit.active == "failed"):
+        state = "error"
+    pid = unit.pid if unit is not None and live else None
+    return {
+        "vm_id": vm.vm_id,
+        "name": vm.name,
+        "slice_id": vm.slice_id,
+        "state": state,
+        "pid": None if pid is None else str(pid),
+        "message": fault,
+    }
+
+
+def _names(vms: Iterable[VM]) -> list[str]:
+    return [systemd.unit_name(vm.slice_id, vm.vm_id) for vm in vms]

@@ -1,0 +1,259 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The files that one VM is started from: what QEMU reads, what the unit's helpers read, and what we compare with.
+
+The password of a display is none of them: it stands in a file of its own (C(vnc)).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...bounds import DEFAULT_MTU
+from ...errors import Refused
+from ..accounts import Accounts
+from ..work_order import VM, Interface, folder_of
+from .sockets import qmp_socket, serial_socket, vnc_socket
+
+CONFIG = "qemu.cfg"
+TAPS = "taps"
+LINKS_DOWN = "links_down"
+STARTED = "vm.json"
+CONSOLE = "console.log"
+VNC_SECRET = "vnc.secret"
+VNC_PLACES = ("worker", "loopback", "unix", "none")
+_LOOPBACK = "127.0.0.1"
+_WITH_PASSWORD = " with a password"
+# Slots 1 to 3 of the root bus are the display, the random numbers and the disk; 31 is the chip set.
+_FIRST_NIC_SLOT = 4
+_MAX_NICS = 27
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all VMs of a host have in common.
+
+    Attributes:
+        checksum_offload: whether guests may leave the checksums of their packets to the NIC.
+        accounts: the users that VMs run as.
+        vnc_listen: where displays listen, one of C(VNC_PLACES).
+    """
+
+    state_dir: str
+    vnc_address: str
+    accelerator: str
+    checksum_offload: bool
+    accounts: Accounts
+    vnc_listen: str = VNC_PLACES[0]
+
+    @property
+    def vnc_asks(self) -> bool:
+        """Whether displays ask for a password: all do that a connection can reach, from this host or another."""
+        return self.vnc_listen in ("worker", "loopback")
+
+    def folder(self, vm_id: int) -> str:
+        """The folder of a VM."""
+        return folder_of(self.state_dir, vm_id)
+
+
+def read_settings(params: Mapping[str, Any], accounts: Accounts) -> Settings:
+    """What a module's C(WORK_ORDER_ARGUMENTS) and C(RUNNING_ARGUMENTS) say of all VMs."""
+    return Settings(
+        state_dir=params["state_dir"],
+        vnc_address=params["vnc_address"] or "",
+        accelerator=params["accelerator"],
+        checksum_offload=params["checksum_offload"],
+        accounts=accounts,
+        vnc_listen=params["vnc_listen"],
+    )
+
+
+def nic_id(interface: str) -> str:
+    """The name of a NIC in QEMU."""
+    return f"nic-{interface}"
+
+
+def check(vms: Iterable[VM]) -> None:
+    """Make sure that QEMU can be given these VMs.
+
+    Raises:
+        Refused: one has more interfaces than the machine has slots.
+    """
+    reasons = [
+        f"{vm}: {len(vm.interfaces)} interfaces, but the machine has slots for {_MAX_NICS}"
+        for vm in vms
+        if len(vm.interfaces) > _MAX_NICS
+    ]
+    if reasons:
+        raise Refused(reasons)
+
+
+def render(vm: VM, settings: Settings) -> dict[str, str]:
+    """The files of a VM, by name, each with its text."""
+    owner = settings.accounts.uid(vm.slice_id)
+    return {
+        CONFIG: _config(vm, settings),
+        TAPS: "".join(f"{nic.tap} {vm.slice_id} {owner}{_mtu(nic)}\n" for nic in vm.interfaces),
+        LINKS_DOWN: links_down_text(vm.links_down),
+        STARTED: json.dumps(as_started(vm, settings), indent=2, sort_keys=True) + "\n",
+    }
+
+
+def taps_text(text: str, owner: int | None) -> str:
+    """The file of the taps as it is, but for their owner."""
+    lines = [line.split() for line in text.splitlines()]
+    return "".join(f"{' '.join([*words[:2], str(owner), *words[3:]])}\n" for words in lines)
+
+
+def _mtu(nic: Interface) -> str:
+    return "" if nic.mtu == DEFAULT_MTU else f" {nic.mtu}"
+
+
+def links_down_text(names: Iterable[str]) -> str:
+    """The file that tells the unit which NICs have no carrier."""
+    return "".join(f"{nic_id(name)}\n" for name in names)
+
+
+def as_started(vm: VM, settings: Settings) -> dict[str, Any]:
+    """What cannot change without a restart."""
+    return {
+        "vm_id": vm.vm_id,
+        "slice_id": vm.slice_id,
+        "user": settings.accounts.name(vm.slice_id),
+        "name": vm.name,
+        "cores": vm.cores,
+        "ram_mib": vm.ram_mib,
+        "overlay": vm.overlay,
+        "vnc": _display(vm, settings),
+        "accelerator": settings.accelerator,
+        "checksum_offload": settings.checksum_offload,
+        "interfaces": [{"name": nic.name, "tap": nic.tap, "mac": nic.mac} for nic in vm.interfaces],
+    }
+
+
+def read_started(text: str | None) -> dict[str, Any] | None:
+    """What a VM was started as, or nothing when that cannot be told."""
+    try:
+        value = json.loads(text or "")
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and isinstance(value.get("interfaces"), list) else None
+
+
+def restart_reasons(started: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> tuple[str, ...]:
+    """Why a VM that runs is not the VM that is wanted, a phrase each; nothing when it is."""
+    if started is None:
+        return ("it is not known how it was started",)
+    reasons = [
+        f"{key} {started.get(key)} → {value}"
+        for key, value in wanted.items()
+        if key != "interfaces" and started.get(key) != value
+    ]
+    old = {nic["name"]: nic for nic in started["interfaces"]}
+    new = {nic["name"]: nic for nic in wanted["interfaces"]}
+    reasons += [f"interface {name} removed" for name in old if name not in new]
+    reasons += [f"interface {name} added" for name in new if name not in old]
+    for name in new:
+        if name in old:
+            reasons += [
+                f"interface {name} {key} {old[name].get(key)} → {value}"
+                for key, value in new[name].items()
+                if old[name].get(key) != value
+            ]
+    if not reasons and list(old) != list(new):
+        reasons.append(f"interfaces {', '.join(old)} → {', '.join(new)}")
+    return tuple(reasons)
+
+
+def started_with_password(started: Mapping[str, Any] | None) -> bool:
+    """Whether the display of a VM asks for a password as it runs, which cannot be changed without a restart."""
+    return started is not None and str(started.get("vnc")).endswith(_WITH_PASSWORD)
+
+
+def _display(vm: VM, settings: Settings) -> str:
+    return (_vnc(vm, settings) or "none") + (_WITH_PASSWORD if settings.vnc_asks else "")
+
+
+def _vnc(vm: VM, settings: Settings) -> str | None:
+    if settings.vnc_listen == "none":
+        return None
+    if settings.vnc_listen == "unix":
+        return f"unix:{vnc_socket(vm.vm_id)}"
+    address = _LOOPBACK if settings.vnc_listen == "loopback" else settings.vnc_address
+    return f"[{address}]:{vm.vnc_port - 5900}" if ":" in address else f"{address}:{vm.vnc_port - 5900}"
+
+
+def _vnc_sections(vm: VM, settings: Settings) -> list[tuple[str, dict[str, str]]]:
+    place = _vnc(vm, settings)
+    if place is None:
+        return []
+    if not settings.vnc_asks:
+        return [('vnc "default"', {"vnc": place})]
+    return [
+        ('object "vnc-password"', {"qom-type": "secret", "file": f"{settings.folder(vm.vm_id)}/{VNC_SECRET}"}),
+        ('vnc "default"', {"vnc": place, "password-secret": "vnc-password"}),
+    ]
+
+
+def _config(vm: VM, settings: Settings) -> str:
+    sockets = {"backend": "socket", "server": "on", "wait": "off"}
+    sections: list[tuple[str, dict[str, str]]] = [
+        ("name", {"guest": vm.name}),
+        # A disk is virtio's, and Linux keeps time without an HPET: to make both takes a twentieth of each start.
+        ("machine", {"type": "q35", "accel": settings.accelerator, "sata": "off", "hpet": "off"}),
+        ("memory", {"size": f"{vm.ram_mib}M"}),
+        ("smp-opts", {"cpus": str(vm.cores)}),
+        ('device "vga"', {"driver": "VGA", "bus": "pcie.0", "addr": "0x1"}),
+        ('object "random"', {"qom-type": "rng-builtin"}),
+        ('device "rng"', {"driver": "virtio-rng-pci", "rng": "random", "bus": "pcie.0", "addr": "0x2"}),
+        ('drive "disk"', {"file": vm.overlay, "format": "qcow2", "if": "none", "discard": "unmap"}),
+        (
+            'device "disk0"',
+            {"driver": "virtio-blk-pci", "drive": "disk", "bus": "pcie.0", "addr": "0x3", "bootindex": "0"},
+        ),
+    ]
+    for slot, nic in enumerate(vm.interfaces, _FIRST_NIC_SLOT):
+        sections += _nic(nic, slot, settings)
+    sections += [
+        *_vnc_sections(vm, settings),
+        ('chardev "qmp"', {**sockets, "path": qmp_socket(vm.vm_id)}),
+        ('mon "qmp"', {"mode": "control", "chardev": "qmp"}),
+        (
+            'chardev "serial"',
+            {
+                **sockets,
+                "path": serial_socket(vm.vm_id),
+                "logfile": f"{settings.folder(vm.vm_id)}/{CONSOLE}",
+                "logappend": "on",
+            },
+        ),
+        ('device "serial0"', {"driver": "isa-serial", "chardev": "serial"}),
+    ]
+    return "\n".join(_section(head, values) for head, values in sections)
+
+
+def _nic(nic: Interface, slot: int, settings: Settings) -> list[tuple[str, dict[str, str]]]:
+    backend = f"tap-{nic.name}"
+    return [
+        (f'netdev "{backend}"', {"type": "tap", "ifname": nic.tap, "script": "no", "downscript": "no"}),
+        (
+            f'device "{nic_id(nic.name)}"',
+            {
+                "driver": "virtio-net-pci",
+                "netdev": backend,
+                "mac": nic.mac,
+                # A fixed slot keeps eth1 eth1; no boot ROM, so that no guest boots from a tenant's network.
+                "bus": "pcie.0",
+                "addr": hex(slot),
+                "romfile": "",
+                "csum": "on" if settings.checksum_offload else "off",
+            },
+        ),
+    ]
+
+
+def _section(head: str, values: Mapping[str, str]) -> str:
+    return f"[{head}]\n" + "".join(f'  {key} = "{value}"\n' for key, value in values.items())

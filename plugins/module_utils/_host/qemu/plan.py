@@ -1,0 +1,354 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The VMs of a host: which units run, from which files, and what it takes to make that the order's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import files, systemd
+from ..runner import Runner
+from ..systemd import Unit, Units
+from ..work_order import VM, SliceOrder, all_vms, slice_ids
+from . import vnc
+from .config import (
+    CONFIG,
+    LINKS_DOWN,
+    STARTED,
+    TAPS,
+    Settings,
+    as_started,
+    check,
+    links_down_text,
+    nic_id,
+    read_started,
+    render,
+    restart_reasons,
+    started_with_password,
+    taps_text,
+)
+from .vnc import NewPassword
+
+_FILES = (CONFIG, TAPS, LINKS_DOWN, STARTED)
+
+
+@dataclass(frozen=True)
+class Host:
+    """What a host has of some slices.
+
+    Attributes:
+        units: their units.
+        texts: the files of the VMs in the order, by their paths.
+        passwords: by VM the id of the password that its display has.
+    """
+
+    units: Units = field(default_factory=Units)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    passwords: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Write:
+    """A file that has to be written; C(old) is empty when there is none yet."""
+
+    vm: VM
+    name: str
+    text: str
+    old: str | None
+
+
+@dataclass(frozen=True)
+class Link:
+    """A NIC that gets or loses its carrier, of a VM that runs or is about to."""
+
+    vm: VM
+    interface: str
+    up: bool
+
+
+@dataclass(frozen=True)
+class Prune:
+    """What goes: the units of VMs that are not listed, and all of a slice that has no VM here."""
+
+    stop: tuple[Unit, ...] = ()
+    disable: tuple[tuple[int, int], ...] = ()
+    templates: tuple[int, ...] = ()
+    slices: tuple[int, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything goes."""
+        return bool(self.stop or self.disable or self.templates or self.slices)
+
+    @property
+    def before(self) -> list[str]:
+        """A line for each object that goes."""
+        doomed = {(unit.slice_id, unit.vm_id): unit.active for unit in self.stop}
+        pairs = sorted(doomed.keys() | set(self.disable))
+        lines = [f"unit {systemd.unit_name(*pair)}: {doomed.get(pair, 'enabled')}" for pair in pairs]
+        lines += [f"template {systemd.template_name(slice_id)}" for slice_id in self.templates]
+        return lines + [f"cgroup {systemd.slice_name(slice_id)}" for slice_id in self.slices]
+
+
+@dataclass(frozen=True)
+class VmPlan:
+    """What has to happen to the VMs of an order.
+
+    Attributes:
+        halt: VMs that run and shall not.
+        restart_required: VMs that keep running although they are not as wanted, each with the reasons.
+    """
+
+    prune: Prune = Prune()
+    templates: tuple[int, ...] = ()
+    writes: tuple[Write, ...] = ()
+    enable: tuple[VM, ...] = ()
+    disable: tuple[VM, ...] = ()
+    halt: tuple[VM, ...] = ()
+    start: tuple[VM, ...] = ()
+    restart: tuple[tuple[VM, tuple[str, ...]], ...] = ()
+    failed: tuple[VM, ...] = ()
+    links: tuple[Link, ...] = ()
+    restart_required: tuple[tuple[VM, tuple[str, ...]], ...] = ()
+    passwords: tuple[NewPassword, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything differs."""
+        parts = (self.templates, self.writes, self.enable, self.disable, self.halt, self.start, self.restart)
+        return self.prune.changed or any(parts) or bool(self.links) or bool(self.passwords)
+
+    @property
+    def fresh(self) -> tuple[VM, ...]:
+        """The VMs that are started, or started anew."""
+        return (*self.start, *(vm for vm, _reasons in self.restart))
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What the plan itself tells a caller."""
+        return {
+            "stopped": [unit.name for unit in self.prune.stop],
+            "restart_required": [
+                {"vm_id": vm.vm_id, "name": vm.name, "reasons": list(reasons)} for vm, reasons in self.restart_required
+            ],
+        }
+
+    @property
+    def before(self) -> list[str]:
+        """A line for each object that differs, as it was."""
+        phrases = [(vm, "failed" if vm in self.failed else "stopped") for vm in self.start]
+        phrases += [(vm, "running") for vm in self.halt]
+        phrases += [(vm, ", ".join(["running", *_was(reasons)])) for vm, reasons in self.restart]
+        phrases += [(vm, "disabled") for vm in self.enable] + [(vm, "enabled") for vm in self.disable]
+        phrases += [(link.vm, f"{link.interface} {'down' if link.up else 'up'}") for link in self._changed_links]
+        phrases += [(write.vm, f"{write.name} outdated") for write in self._lone_writes if write.old is not None]
+        phrases += [(new.vm, "another display password") for new in self.passwords if new.live]
+        return self.prune.before + _lines(phrases)
+
+    @property
+    def after(self) -> list[str]:
+        """A line for each object that differs, as it shall be."""
+        phrases = [(vm, "running") for vm in self.start] + [(vm, "stopped") for vm in self.halt]
+        phrases += [(vm, ", ".join(["restarted", *reasons])) for vm, reasons in self.restart]
+        phrases += [(vm, "enabled") for vm in self.enable] + [(vm, "disabled") for vm in self.disable]
+        phrases += [(link.vm, f"{link.interface} {'up' if link.up else 'down'}") for link in self._changed_links]
+        phrases += [(write.vm, f"{write.name} current") for write in self._lone_writes]
+        phrases += [(new.vm, "new display password") for new in self.passwords if new.live]
+        return [f"template {systemd.template_name(slice_id)}" for slice_id in self.templates] + _lines(phrases)
+
+    @property
+    def _changed_links(self) -> list[Link]:
+        """Those of VMs that run on, where a carrier is a change of its own."""
+        fresh = set(self.fresh)
+        return [link for link in self.links if link.vm not in fresh]
+
+    @property
+    def _lone_writes(self) -> list[Write]:
+        """Files that are not written for a change that is said already."""
+        said = {*self.fresh, *(link.vm for link in self.links)}
+        return [write for write in self.writes if write.vm not in said]
+
+
+def observe(
+    orders: Iterable[SliceOrder], *, settings: Settings, runner: Runner, unit_dir: str = systemd.UNIT_DIR
+) -> Host:
+    """What the host has of the order's slices, in one C(systemctl show) and some small files."""
+    orders = tuple(orders)
+    paths = [f"{settings.folder(vm.vm_id)}/{name}" for vm in all_vms(orders) for name in _FILES]
+    texts = {path: files.read_text(path) for path in paths}
+    return Host(
+        units=systemd.observe(slice_ids(orders), runner, unit_dir=unit_dir),
+        texts={path: text for path, text in texts.items() if text is not None},
+        passwords=vnc.observe(all_vms(orders), settings) if settings.vnc_asks else {},
+    )
+
+
+def plan_prune(orders: Iterable[SliceOrder], have: Host) -> Prune:
+    """What of the order's slices is on the host and is not listed."""
+    orders = tuple(orders)
+    listed = {(vm.slice_id, vm.vm_id) for vm in all_vms(orders)}
+    empty = [order.slice_id for order in orders if not order.vms]
+    return Prune(
+        stop=tuple(
+            unit for unit in have.units.vms.values() if not unit.idle and (unit.slice_id, unit.vm_id) not in listed
+        ),
+        disable=tuple(sorted(have.units.enabled - listed)),
+        templates=tuple(slice_id for slice_id in empty if slice_id in have.units.templates),
+        slices=tuple(slice_id for slice_id in empty if slice_id in have.units.slices),
+    )
+
+
+def plan(
+    orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restart: bool, unheld: Collection[str] = ()
+) -> VmPlan:
+    """What makes the host's VMs those of the order.
+
+    Args:
+        orders: the slices.
+        have: what the host has of their VMs.
+        settings: how VMs are run.
+        restart: whether VMs that need it are started anew.
+        unheld: taps that no process has open. A VM that runs and was started with one of these holds what was deleted.
+
+    A VM that runs and needs a restart which is not allowed keeps its files as well. They are written together
+    and only for a start, so a VM that comes back after a crash is the one that its tenant was running, with
+    the taps that it had, and what C(vm.json) says stays true. Whose its taps are when the host starts is told anew all
+    the same: its unit starts no more as the user that it runs as.
+
+    Raises:
+        Refused: a VM does not fit the machine, or its display needs a password that the order does not name.
+    """
+    orders = tuple(orders)
+    vms = all_vms(orders)
+    check(vms)
+    live = [vm for vm in vms if _is_live(vm, have)]
+    reasons = {vm: why for vm in live if vm.running and (why := _reasons(vm, have, settings, unheld))}
+    fixed = [vm for vm in reasons if not restart]
+    down = {vm: _links_down(vm, have, settings) for vm in fixed}
+    texts = [
+        *((vm, render(vm, settings)) for vm in vms if vm not in fixed),
+        *((vm, {LINKS_DOWN: links_down_text(down[vm]), **_owned_taps(vm, have, settings)}) for vm in fixed),
+    ]
+    wanted = {(vm.slice_id, vm.vm_id): vm for vm in vms}
+    start = tuple(vm for vm in vms if vm.running and vm not in live)
+    return VmPlan(
+        prune=plan_prune(orders, have),
+        templates=tuple(
+            order.slice_id
+            for order in orders
+            if order.vms and have.units.templates.get(order.slice_id) != _template(order.slice_id, settings)
+        ),
+        writes=tuple(write for vm, named in texts for write in _writes(vm, named, have, settings)),
+        enable=tuple(vm for pair, vm in wanted.items() if vm.running and pair not in have.units.enabled),
+        disable=tuple(vm for pair, vm in wanted.items() if not vm.running and pair in have.units.enabled),
+        halt=tuple(vm for vm in vms if not vm.running and _is_busy(vm, have)),
+        start=start,
+        restart=tuple((vm, why) for vm, why in reasons.items() if restart),
+        failed=tuple(vm for vm in vms if _active(vm, have) == "failed"),
+        links=(
+            *(link for vm in start for link in _first_links(vm, have, settings)),
+            *(
+                link
+                for vm in live
+                if vm.running and (vm not in reasons or vm in fixed)
+                for link in _links(vm, down.get(vm, vm.links_down), have, settings)
+            ),
+        ),
+        restart_required=tuple((vm, reasons[vm]) for vm in fixed),
+        passwords=_passwords(
+            vms, have, settings, live=[vm for vm in live if vm.running and (vm in fixed or vm not in reasons)]
+        ),
+    )
+
+
+def _active(vm: VM, have: Host) -> str:
+    unit = have.units.vms.get(vm.vm_id)
+    return "inactive" if unit is None or unit.slice_id != vm.slice_id else unit.active
+
+
+def _is_live(vm: VM, have: Host) -> bool:
+    unit = have.units.vms.get(vm.vm_id)
+    return unit is not None and unit.slice_id == vm.slice_id and unit.live
+
+
+def _is_busy(vm: VM, have: Host) -> bool:
+    return _active(vm, have) not in ("inactive", "failed")
+
+
+def _started(vm: VM, have: Host, settings: Settings) -> dict[str, Any] | None:
+    started = read_started(have.texts.get(f"{settings.folder(vm.vm_id)}/{STARTED}"))
+    # Those that do not say ran as one user, whose name now begins those of the slices' users.
+    return None if started is None else {"user": settings.accounts.prefix, **started}
+
+
+def _template(slice_id: int, settings: Settings) -> str:
+    return systemd.template_text(settings.accounts.name(slice_id))
+
+
+def _owned_taps(vm: VM, have: Host, settings: Settings) -> dict[str, str]:
+    text = have.texts.get(f"{settings.folder(vm.vm_id)}/{TAPS}")
+    return {} if text is None else {TAPS: taps_text(text, settings.accounts.uid(vm.slice_id))}
+
+
+def _reasons(vm: VM, have: Host, settings: Settings, unheld: Collection[str]) -> tuple[str, ...]:
+    started = _started(vm, have, settings)
+    reasons = restart_reasons(started, as_started(vm, settings))
+    nics = [] if started is None else started["interfaces"]
+    return (*reasons, *(f"interface {nic['name']}: its tap was made anew" for nic in nics if nic["tap"] in unheld))
+
+
+def _links_down(vm: VM, have: Host, settings: Settings) -> tuple[str, ...]:
+    """The NICs without carrier of a VM that keeps the interfaces it was started with."""
+    started = _started(vm, have, settings)
+    on = {nic.name for nic in vm.interfaces} - set(vm.links_down)
+    return () if started is None else tuple(nic["name"] for nic in started["interfaces"] if nic["name"] not in on)
+
+
+def _passwords(vms: Iterable[VM], have: Host, settings: Settings, *, live: Sequence[VM]) -> tuple[NewPassword, ...]:
+    """The displays that get another password; one that runs without any keeps to that until its restart."""
+    asking = [vm for vm in vms if vm not in live or started_with_password(_started(vm, have, settings))]
+    return vnc.plan(asking if settings.vnc_asks else (), have.passwords, live=live)
+
+
+def _first_links(vm: VM, have: Host, settings: Settings) -> Iterable[Link]:
+    """The NICs that lose their carrier as soon as the VM runs, unless its unit sees to that.
+
+    The unit does by the file, which costs it a process; for a VM that is new the caller does it.
+    """
+    noted = _noted_down(vm, have, settings)
+    return () if noted else tuple(Link(vm, name, up=False) for name in vm.links_down)
+
+
+def _noted_down(vm: VM, have: Host, settings: Settings) -> set[str]:
+    return set((have.texts.get(f"{settings.folder(vm.vm_id)}/{LINKS_DOWN}") or "").split())
+
+
+def _links(vm: VM, down: Iterable[str], have: Host, settings: Settings) -> Iterable[Link]:
+    started = _started(vm, have, settings)
+    is_down = _noted_down(vm, have, settings)
+    want_down = set(down)
+    for nic in () if started is None else started["interfaces"]:
+        up = nic["name"] not in want_down
+        if up == (nic_id(nic["name"]) in is_down):
+            yield Link(vm, nic["name"], up)
+
+
+def _writes(vm: VM, named: Mapping[str, str], have: Host, settings: Settings) -> Iterable[Write]:
+    for name, text in named.items():
+        old = have.texts.get(f"{settings.folder(vm.vm_id)}/{name}")
+        if old != text:
+            yield Write(vm, name, text, old)
+
+
+def _lines(phrases: Iterable[tuple[VM, str]]) -> list[str]:
+    """A line a VM, with all that is said of it."""
+    said: dict[VM, list[str]] = {}
+    for vm, phrase in phrases:
+        said.setdefault(vm, []).append(phrase)
+    return [f"unit {systemd.unit_name(vm.slice_id, vm.vm_id)}: {', '.join(parts)}" for vm, parts in said.items()]
+
+
+def _was(reasons: Iterable[str]) -> list[str]:
+    return [reason.split(" → ")[0] for reason in reasons]

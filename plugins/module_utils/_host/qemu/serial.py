@@ -1,0 +1,234 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A command in a guest's root shell, over its serial console.
+
+A console is one stream of bytes: it echoes what is typed, the kernel writes to it as it likes, and a shell that is
+still booting swallows input. So everything asked for comes back between markers of this call's own, which are typed
+in two pieces, and questions are asked again until they are answered.
+"""
+
+from __future__ import annotations
+
+import codecs
+import fcntl
+import os
+import re
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from ...errors import SlicesError
+from .sockets import connect
+
+# A terminal's line takes 4,095 bytes; one byte of the command takes four as an octal escape.
+_CHUNK_BYTES = 200
+_INTERRUPT = "\x03"
+_INTERRUPTS = 5
+_INTERRUPT_EVERY_S = 1.0
+# As many pieces of what the command still says are read before it is interrupted again.
+_PIECES = 100
+_PROBE_EVERY_S = (1.0, 1.0, 2.0, 2.0, 5.0)
+
+
+class Console(Protocol):
+    """A serial console."""
+
+    def send(self, text: str) -> None:
+        """Type C(text)."""
+
+    def receive(self, timeout_s: float) -> str:
+        """What came within C(timeout_s); empty when nothing did."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command left behind. A console has one stream, so C(stdout) holds the errors as well."""
+
+    rc: int
+    stdout: str
+
+
+class SocketConsole:
+    """The C(Console) behind QEMU's socket."""
+
+    def __init__(self, client: socket.socket) -> None:
+        self._client = client
+        # A character may come in two pieces.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def send(self, text: str) -> None:
+        """See C(Console)."""
+        self._client.settimeout(10)
+        self._client.sendall(text.encode("utf-8"))
+
+    def receive(self, timeout_s: float) -> str:
+        """See C(Console)."""
+        self._client.settimeout(max(timeout_s, 0.01))
+        try:
+            data = self._client.recv(65536)
+        except socket.timeout:
+            return ""
+        if not data:
+            raise SlicesError("QEMU closed the serial console")
+        return self._decoder.decode(data)
+
+
+@contextmanager
+def open_console(path: str, *, timeout_s: float) -> Iterator[Console]:
+    """The console at C(path), for one caller at a time.
+
+    Raises:
+        SlicesError: the socket is not there, or others kept it, until the time was up.
+    """
+    deadline = time.monotonic() + timeout_s
+    with _locked(os.path.dirname(path), deadline), _connected(path, deadline) as client:
+        yield SocketConsole(client)
+
+
+def run(
+    console: Console, command: str, *, timeout_s: float, nonce: str = "", now: Callable[[], float] = time.monotonic
+) -> Answer:
+    """Run C(command) in the shell at C(console).
+
+    Args:
+        console: where a root shell answers, or will once the guest has booted.
+        command: what the shell shall evaluate, in a subshell without input.
+        timeout_s: seconds for all of it.
+        nonce: what makes this call's markers its own; random when not given.
+        now: the clock.
+
+    Raises:
+        SlicesError: no shell answered, or the command did not end in time.
+    """
+    nonce = nonce or secrets.token_hex(8)
+    deadline = now() + timeout_s
+    _wake(console, nonce, deadline, now)
+    for line in _script(command, nonce):
+        console.send(f"{line}\n")
+    return _read(console, nonce, deadline, now)
+
+
+def _wake(console: Console, nonce: str, deadline: float, now: Callable[[], float]) -> None:
+    """Probe until the shell answers. Nothing is interrupted: it might be what boots the guest."""
+    seen = ""
+    tries = 0
+    while now() < deadline:
+        tries += 1
+        console.send(f"\n{_say(f'READY{tries}-', nonce)}\n")
+        until = min(now() + _PROBE_EVERY_S[min(tries, len(_PROBE_EVERY_S)) - 1], deadline)
+        while now() < until:
+            seen += console.receive(until - now())
+            if re.search(rf"READY[0-9]+-{nonce}", seen):
+                return
+    raise SlicesError("no shell answered on the serial console in time", console=seen[-2000:])
+
+
+def _script(command: str, nonce: str) -> Iterable[str]:
+    """The lines to type.
+
+    The command goes as octal escapes, since quotes, tabs and line ends mean something to a line that is edited. The
+    shell's own echo is off while the command runs, so what is asked again meanwhile does not show in its output.
+    """
+    data = command.encode("utf-8")
+    yield "stty -echo 2>/dev/null; cr_command="
+    for start in range(0, len(data), _CHUNK_BYTES):
+        escaped = "".join(f"\\{byte:03o}" for byte in data[start : start + _CHUNK_BYTES])
+        # The mark keeps line ends, which a substitution would drop from its end.
+        yield f"cr_part=$(printf '{escaped}.'); cr_command=$cr_command${{cr_part%.}}"
+    yield (
+        f'{_say("BEGIN-", nonce)}; (eval "$cr_command") </dev/null 2>&1; cr_rc=$?; '
+        f"{_say('END-', nonce, ':$cr_rc:')}; stty echo 2>/dev/null"
+    )
+
+
+def _read(console: Console, nonce: str, deadline: float, now: Callable[[], float]) -> Answer:
+    end = re.compile(rf"END-{nonce}:([0-9]+):")
+    seen = ""
+    patience_s = 2.0
+    ask_at = now() + patience_s
+    while now() < deadline:
+        seen += console.receive(min(deadline, ask_at) - now())
+        match = end.search(seen)
+        if match:
+            return Answer(rc=int(match[1]), stdout=_between(seen, nonce, match.start()))
+        if now() >= ask_at:
+            # A line of the kernel's may have split the end marker. The question waits until the command has ended.
+            console.send(f"{_say('END-', nonce, ':$cr_rc:')}\n")
+            patience_s *= 2
+            ask_at = now() + patience_s
+    _interrupt(console, nonce)
+    raise SlicesError("the command did not end in time and was interrupted", stdout=_between(seen, nonce, len(seen)))
+
+
+def _interrupt(console: Console, nonce: str) -> None:
+    """Interrupt until the shell answers: a program that is just being started misses an interrupt."""
+    free = re.compile(rf"FREE-{nonce}")
+    for _try in range(_INTERRUPTS):
+        console.send(f"{_INTERRUPT}{_say('FREE-', nonce)}\n")
+        seen = ""
+        for _piece in range(_PIECES):
+            text = console.receive(_INTERRUPT_EVERY_S)
+            seen += text
+            if free.search(seen):
+                return
+            if not text:
+                break
+
+
+def _say(mark: str, nonce: str, rest: str = "") -> str:
+    """A command that prints a marker on a line of its own, and whose echo does not hold it."""
+    return f"printf '\\n%s%s%s\\n' {mark} {nonce} {rest}".rstrip()
+
+
+def _between(seen: str, nonce: str, end: int) -> str:
+    _before, found, text = seen[:end].partition(f"BEGIN-{nonce}")
+    if not found:
+        return ""
+    text = text.replace("\r\n", "\n")
+    # One line end closes the marker of the beginning, one opens that of the end.
+    return text[1:].rstrip("\r")[:-1] if text.endswith("\n") else text[1:]
+
+
+@contextmanager
+def _locked(folder: str, deadline: float) -> Iterator[None]:
+    # The folder itself is locked: it belongs to QEMU's user, and root opens no file there that this user could replace.
+    while True:
+        try:
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            break
+        except FileNotFoundError:
+            _pause(deadline, f"{folder} does not exist: the VM does not run on this host")
+    try:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                _pause(deadline, f"another command kept the serial console in {folder}")
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _connected(path: str, deadline: float) -> Iterator[socket.socket]:
+    while True:
+        try:
+            client = connect(path, timeout_s=max(deadline - time.monotonic(), 0.01))
+            break
+        except OSError as error:
+            _pause(deadline, f"cannot connect to {path}: {error}")
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def _pause(deadline: float, message: str) -> None:
+    if time.monotonic() >= deadline:
+        raise SlicesError(message)
+    time.sleep(0.1)

@@ -1,0 +1,251 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Every breach of an invariant is found and told with its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Network
+
+from .builders import cluster, put, topology, vm
+
+
+def two_slices() -> Cluster:
+    """Slice web (1000: vm1 1001, vm2 1002) of admin and lab (1003: a 1004, b 1005) of alice."""
+    held = cluster()
+    put(held, topology())
+    lab = topology("lab", owner="alice", vms=[vm("a", internet=True), vm("b")], links=[{"endpoints": ["a", "b"]}])
+    put(held, lab)
+    return held
+
+
+def test_what_the_rules_make_breaks_none() -> None:
+    assert breaches(Cluster.initial()) == []
+    assert breaches(two_slices()) == []
+
+
+def _vnc(held: Cluster) -> None:
+    held.slices[1003].vms[0].vnc_port = 5902
+
+
+def _vnc_range(held: Cluster) -> None:
+    held.slices[1003].vms[0].vnc_port = 80
+
+
+def _address(held: Cluster) -> None:
+    held.slices[1003].vms[0].interfaces[0].ip_config["ip"] = "10.60.7.101"  # type: ignore[index] # it has one
+
+
+def _bad_address(held: Cluster) -> None:
+    held.slices[1003].vms[0].interfaces[0].ip_config["ip"] = "10.60.7"  # type: ignore[index] # it has one
+
+
+def _released_address(held: Cluster) -> None:
+    held.slices[1003].extra["releasing"] = {"addresses": ["10.60.7.101"]}
+
+
+def _mac(held: Cluster) -> None:
+    held.slices[1003].vms[0].interfaces[0].mac = "52:54:00:03:e9:00"
+
+
+def _bad_mac(held: Cluster) -> None:
+    held.slices[1003].vms[0].interfaces[0].mac = "52:54"
+
+
+def _vm_id(held: Cluster) -> None:
+    held.slices[1003].vms[1].vm_id = 1000
+
+
+def _mac_block(held: Cluster) -> None:
+    held.slices[1003].vms[1].vm_id = 1001 + 65536
+
+
+def _counter(held: Cluster) -> None:
+    held.next_vm_id = 1005
+
+
+def _pool(held: Cluster) -> None:
+    slice_ = held.slices.pop(1003)
+    slice_.slice_id = 1100
+    held.slices[1100] = slice_
+
+
+def _further_pool(held: Cluster) -> None:
+    held.slices[1003].extra["further_pools"] = [0, 100]
+
+
+def _management_link(held: Cluster) -> None:
+    held.slices[1003].links[0].vlan_id = 400
+
+
+def _foreign_vlan(held: Cluster) -> None:
+    held.slices[1003].vlan_pool_used = [100]
+
+
+def _interface(held: Cluster) -> None:
+    held.slices[1003].vms[0].interfaces[1].vlan_id = 161
+
+
+def _dangling(held: Cluster) -> None:
+    held.slices[1003].links.clear()
+
+
+def _link_end(held: Cluster) -> None:
+    held.slices[1003].vms.pop()
+
+
+def _owner(held: Cluster) -> None:
+    del held.users["alice"]
+
+
+def _used(held: Cluster) -> None:
+    held.users["alice"].used_vms = 7
+
+
+def _owned(held: Cluster) -> None:
+    held.users["alice"].slices = [1000]
+
+
+def _vm_owner(held: Cluster) -> None:
+    held.slices[1003].vms[0].owner = "admin"
+
+
+def _names(held: Cluster) -> None:
+    held.slices[1003].vms[0].name = "b"
+
+
+def _slice_names(held: Cluster) -> None:
+    slice_ = held.slices[1003]
+    slice_.owner = "admin"
+    slice_.extra["name"] = "web"
+
+
+def _worker(held: Cluster) -> None:
+    del held.workers["10.0.10.2"]
+
+
+def _worker_used(held: Cluster) -> None:
+    held.workers["10.0.10.1"].extra["used_vms"] = 9
+
+
+def _status(held: Cluster) -> None:
+    held.slices[1003].status = "lost"
+
+
+def _disk(held: Cluster) -> None:
+    for slice_ in held.slices.values():
+        slice_.vms[0].qcow_image = "~/vm_images/vm1_img.qcow2"
+
+
+def _networks(held: Cluster) -> None:
+    held.slices[1003].networks = [
+        Network(160, "192.168.160.0/24", "192.168.161.1"),
+        Network(160, "192.168.0.0/16", None),
+        Network(161, "somewhere", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("breaking", "sentences"),
+    [
+        (_vnc, ["VNC port 5902 is held 2 times: by VM web/vm2 (1002) and VM lab/a (1004)"]),
+        (_vnc_range, ["VM lab/a (1004): its VNC port 80 is not within 5901 to 65535"]),
+        (_address, ["address 10.60.7.101 is held 2 times: by VM web/vm1 (1001) and VM lab/a (1004)"]),
+        (_bad_address, ["VM lab/a (1004): '10.60.7' is not an IPv4 address"]),
+        (
+            _released_address,
+            ["address 10.60.7.101 is held 2 times: by VM web/vm1 (1001) and slice lab (1003) of alice"],
+        ),
+        (
+            _mac,
+            [
+                "MAC 52:54:00:03:e9:00 is held 2 times: by VM web/vm1 (1001) and VM lab/a (1004)",
+                "VM lab/a (1004): eth0 has MAC 52:54:00:03:e9:00, and the VM's id gives 52:54:00:03:ec:00",
+            ],
+        ),
+        (_bad_mac, ["VM lab/a (1004): eth0 has '52:54', which is not a MAC"]),
+        (_vm_id, ["id 1000 is held 2 times: by slice web (1000) of admin and VM lab/b (1000)"]),
+        (
+            _mac_block,
+            [
+                "MAC block 1001 (ids that are the same modulo 65536) is held 2 times: "
+                "by VM web/vm1 (1001) and VM lab/b (66537)",
+                "next_vm_id is 1006, and id 66537 is in use",
+            ],
+        ),
+        (_counter, ["next_vm_id is 1005, and id 1005 is in use"]),
+        (
+            _pool,
+            [
+                "VLAN pool 0 (VLANs 100 to 119) is held 2 times: by slice web (1000) of admin and "
+                "slice lab (1100) of alice",
+                "slice lab (1100) of alice: its VLAN pool is 160 to 179, and its id gives 100 to 119",
+                "slice lab (1100) of alice: vlan_pool_used has VLAN 160, which is not in its pool",
+                "link lab/1 is on VLAN 160, which is not in its pool",
+            ],
+        ),
+        (
+            _further_pool,
+            [
+                "VLAN pool 0 (VLANs 100 to 119) is held 2 times: by slice web (1000) of admin and "
+                "slice lab (1003) of alice",
+                "slice lab (1003) of alice: there is no VLAN pool 100",
+            ],
+        ),
+        (
+            _management_link,
+            [
+                "link lab/1 is on VLAN 400, the management VLAN",
+                "link lab/1 is on VLAN 400, and its end eth1 of VM lab/a (1004) is on VLAN 160 with link 1",
+            ],
+        ),
+        (
+            _foreign_vlan,
+            [
+                "VLAN 100 is held 2 times: by slice web (1000) of admin and slice lab (1003) of alice",
+                "slice lab (1003) of alice: vlan_pool_used has VLAN 100, which is not in its pool",
+                "link lab/1 is on VLAN 160, which vlan_pool_used does not list",
+            ],
+        ),
+        (_interface, ["link lab/1 is on VLAN 160, and its end eth1 of VM lab/a (1004) is on VLAN 161 with link 1"]),
+        (_dangling, ["VM lab/a (1004): eth1 names link 1, which does not end there"]),
+        (_link_end, ["link lab/1 ends at VM 1005, which the slice does not have"]),
+        (_owner, ["user alice does not exist, and owns 1 slices: lab (1003)"]),
+        (_used, ["user alice: used_vms is 7, and the slices hold 2 VMs"]),
+        (_owned, ["user alice lists the slices 1000, and owns 1003"]),
+        (_vm_owner, ["VM lab/a (1004): its owner is admin, and its slice's is alice"]),
+        (_names, ["slice lab (1003) of alice: several VMs are called b: 1004, 1005"]),
+        (_slice_names, ["user admin owns several slices called web: 1000, 1003"]),
+        (_worker, ["VM web/vm2 (1002) is on worker 10.0.10.2, which is not registered"]),
+        (_worker_used, ["worker 10.0.10.1: used_vms is 9, and 2 VMs are on it"]),
+        (_status, ["slice lab (1003) of alice: there is no status lost"]),
+        (
+            _disk,
+            [
+                "disk ~/vm_images/vm1_img.qcow2 on worker 10.0.10.1 belongs to 2 VMs: VM web/vm1 (1001) and "
+                "VM lab/a (1004)"
+            ],
+        ),
+        (
+            _networks,
+            [
+                "slice lab (1003) of alice: several networks are on VLAN 160",
+                "network of VLAN 160 in slice lab (1003) of alice: its gateway 192.168.161.1 is not in "
+                "192.168.160.0/24",
+                "network of VLAN 160 in slice lab (1003) of alice: its CIDR 192.168.0.0/16 overlaps "
+                "192.168.160.0/24 of VLAN 160",
+                "network of VLAN 161 in slice lab (1003) of alice: 'somewhere' is not an IPv4 network",
+            ],
+        ),
+    ],
+)
+def test_a_breach_is_told(breaking: Callable[[Cluster], None], sentences: list[str]) -> None:
+    held = two_slices()
+    breaking(held)
+    found = breaches(held)
+    assert [sentence for sentence in sentences if sentence not in found] == []

@@ -1,0 +1,94 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Slices in words."""
+
+from __future__ import annotations
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import link_prefix, tap_name
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.render_text import (
+    changes,
+    slice_lines,
+    slice_table,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+
+from .builders import cluster, put, topology, vm
+
+
+def test_a_line_an_object() -> None:
+    assert slice_lines(put(cluster(), topology())) == [
+        "slice web (1000): owner admin, VLAN pool 100–119",
+        "vm web/vm1 (1001): worker 10.0.10.1, 1 cores, 0.5 GiB, disk 1 GiB, VNC port 5901, "
+        "eth0 52:54:00:03:e9:00 VLAN 400 10.60.7.101, eth1 52:54:00:03:e9:01 VLAN 100",
+        "vm web/vm2 (1002): worker 10.0.10.2, 1 cores, 0.5 GiB, disk 1 GiB, VNC port 5902, "
+        "eth0 52:54:00:03:ea:00 no VLAN, eth1 52:54:00:03:ea:01 VLAN 100",
+        "link web/1: VLAN 100, vm1:eth1–vm2:eth1",
+    ]
+
+
+def test_what_is_said_of_peers_and_of_a_way_out() -> None:
+    lan = {"name": "lan", "members": ["vm2"], "gateway": True}
+    held = cluster()
+    old = put(held, topology(networks=[lan]))
+    new = put(held, topology(networks=[{**lan, "nat": True}], peers=True))
+    lines = slice_lines(new)
+    assert lines[0] == "slice web (1000): owner admin, VLAN pool 100–119, peers on VLAN 400"
+    assert lines[-1] == (
+        "network web/lan: VLAN 101, CIDR 192.168.101.0/24, gateway 192.168.101.1, DHCP off, NAT on, members vm2:eth2"
+    )
+    assert [each["reasons"] for each in changes(old, new)["changed"]] == [["peers off → on"], ["NAT off → on"]]
+
+
+def test_the_table() -> None:
+    slice_ = put(cluster(), topology())
+    slice_.vms[0].status, slice_.vms[0].pid = "running", "4821"
+    assert slice_table(slice_).splitlines() == [
+        "slice web (1000) of admin: design, VLAN pool 100–119",
+        "VM   ID    WORKER     STATE    PID   ADDRESS      INTERFACES:VLAN    VNC",
+        "vm1  1001  10.0.10.1  running  4821  10.60.7.101  eth0:400 eth1:100  10.0.10.1:5901",
+        "vm2  1002  10.0.10.2  pending  -     -            eth0:- eth1:100    10.0.10.2:5902",
+    ]
+
+
+def test_the_plan_gives_reasons_and_says_what_must_restart() -> None:
+    held = cluster()
+    held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}
+    first = put(held, topology())
+    for each in first.vms:
+        each.status = "running"
+    before = Slice.from_dict(first.to_dict())
+    after = put(held, topology(vms=[vm("vm1", flavor="two", internet=True), vm("vm3")], links=[]))
+
+    def entry(kind: str, name: str, number: int, reason: str, *, restart: bool = False) -> dict[str, object]:
+        return {"kind": kind, "name": name, "id": number, "reasons": [reason], "restart_required": restart}
+
+    plan = changes(before, after)
+    assert plan["added"] == [entry("vm", "web/vm3", 1003, "not there yet")]
+    assert plan["removed"] == [
+        entry("vm", "web/vm2", 1002, "not asked for any more"),
+        entry("link", "web/1", 1, "not asked for any more"),
+    ]
+    assert plan["changed"] == [
+        {
+            **entry("vm", "web/vm1", 1001, "", restart=True),
+            "reasons": ["cores 1 → 2", "interfaces eth0 400, eth1 100 → eth0 400"],
+        }
+    ]
+    assert changes(after, after) == {"added": [], "changed": [], "removed": []}
+    assert [each["kind"] for each in changes(None, after)["added"]] == ["slice", "vm", "vm"]
+
+
+def test_tap_names_fit_the_kernel() -> None:
+    assert tap_name(1001, "eth1") == "tap_1001_eth1"
+    assert tap_name(100001, "eth9") == "tap_100001_eth9"
+    assert tap_name(9999999, "eth20") == "tap_9999999_20"
+
+
+def test_subnets_of_links_hold_every_vlan_once() -> None:
+    assert (link_prefix(100), link_prefix(255), link_prefix(256), link_prefix(4095)) == (
+        "192.168.100",
+        "192.168.255",
+        "172.17.0",
+        "172.31.255",
+    )
+    assert len({link_prefix(vlan) for vlan in range(4096)}) == 4096

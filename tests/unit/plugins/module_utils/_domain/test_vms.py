@@ -1,0 +1,66 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What VMs get, keep and are refused."""
+
+from __future__ import annotations
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
+
+from .builders import cluster, link, put, refusal, topology, vm
+
+
+def test_changed_size_and_interfaces_of_a_vm() -> None:
+    held = cluster()
+    held.flavors["cirros2"] = {**held.flavors["cirros"], "cores": 2, "disk_gb": 5}
+    put(held, topology())
+    slice_ = put(held, topology(vms=[vm("vm1", flavor="cirros2", data_interfaces=3), vm("vm2")]))
+    first = slice_.vms[0]
+    assert first.flavor is not None
+    assert (first.flavor["cores"], first.flavor["disk_gb"]) == (2, 1)
+    assert [each.name for each in first.interfaces] == ["eth0", "eth1", "eth2", "eth3"]
+    assert first.interfaces[3].mac == "52:54:00:03:e9:03"
+    assert first.interfaces[0].ip_config is None
+
+
+def test_another_base_image_is_refused() -> None:
+    held = cluster()
+    put(held, topology())
+    assert refusal(held, topology(vms=[vm("vm1", flavor="big"), vm("vm2")])) == [
+        "VM web/vm1 was made from /tmp/vm_images/cirros-0.6.2-x86_64-disk.img; flavor big stands on /big.img, "
+        "and a disk keeps its base image: add a VM of another name instead"
+    ]
+
+
+def test_addresses_run_out() -> None:
+    held = cluster()
+    network = ManagementNetwork(first_address="10.60.7.101", last_address="10.60.7.101")
+    want = topology(vms=[vm("a", internet=True), vm("b", internet=True)], links=[])
+    assert refusal(held, want, network=network) == [
+        "VM web/b: no address is free on VLAN 400 (10.60.7.101 to 10.60.7.101)"
+    ]
+
+
+def test_a_renamed_vm_keeps_its_disk_and_its_links() -> None:
+    held = cluster()
+    first = put(held, topology())
+    want = topology(vms=[vm("router", vm_id=1001, internet=True), vm("vm2")], links=[link("router", "vm2")])
+    slice_ = put(held, want)
+    renamed = slice_.vms[0]
+    assert (renamed.vm_id, renamed.name, renamed.qcow_image) == (1001, "router", first.vms[0].qcow_image)
+    assert [each.to_dict() for each in slice_.links] == [each.to_dict() for each in first.links]
+
+
+def test_a_vm_grows_only_as_far_as_its_worker() -> None:
+    held = cluster(workers=1, cores=1, cpu_overcommit=2.0)
+    held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}
+    put(held, topology())
+    want = topology(vms=[vm("vm1", flavor="two", internet=True), vm("vm2")])
+    assert refusal(held, want) == ["VM web/vm1 cannot grow: 10.0.10.1 offers 2 cores, has promised 2, is asked for 1"]
+
+
+def test_a_vm_does_not_move() -> None:
+    held = cluster()
+    put(held, topology())
+    assert refusal(held, topology(vms=[vm("vm1", worker="10.0.10.2"), vm("vm2")])) == [
+        "VM web/vm1 is on worker 10.0.10.1; it cannot be moved to 10.0.10.2"
+    ]

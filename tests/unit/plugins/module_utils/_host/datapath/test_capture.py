@@ -1,0 +1,200 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import capture
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.capture import (
+    Bounds,
+    Capture,
+    Content,
+    Target,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import render
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
+
+from ..fakes import FakeRunner, FakeTime, orders, settings, vm
+
+BOUNDS = Bounds(60, 10)
+HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)
+UNIT = "slices-capture-1000-1001-eth1.service"
+
+
+def packet(size: int) -> bytes:
+    return struct.pack("<IIII", 1, 2, size, size) + b"x" * size
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Target:
+    """eth1 of VM 1001, which was started here."""
+    (one,) = all_vms(orders(vm(1001, 400, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path)))
+    folder = tmp_path / "vms/1001"
+    folder.mkdir(parents=True)
+    (folder / "vm.json").write_text(render(one, settings(state_dir=str(tmp_path)))["vm.json"])
+    found = capture.find(1001, "eth1", state_dir=str(tmp_path))
+    assert found is not None
+    return found
+
+
+def shown(active: str, description: str = "") -> str:
+    return f"ActiveState={active}\nDescription={description}\n"
+
+
+def started(target: Target, runner: FakeRunner, sleep: Callable[[float], None] | None = None) -> None:
+    time = FakeTime()
+    todo = capture.plan(target, Capture(vm_runs=True), "started", BOUNDS)
+    capture.apply(todo, target, BOUNDS, runner, Clock(time.now, sleep or time.sleep), wait=False, timeout_s=1)
+
+
+def test_an_interface_is_found_by_what_its_vm_was_started_with(target, tmp_path):
+    assert target == Target(1000, 1001, "vm1", "eth1", "tap_1001_eth1", f"{tmp_path}/vms/1001/eth1.pcap")
+    assert target.unit == UNIT
+    with pytest.raises(Refused, match=r"VM 1001 \(vm1\) has no interface eth7; it has eth0, eth1"):
+        capture.find(1001, "eth7", state_dir=str(tmp_path))
+
+
+def test_a_vm_that_is_not_here_is_refused(tmp_path):
+    with pytest.raises(Refused, match="VM 1002 is not on this host, or was never started here"):
+        capture.need(capture.find(1002, "eth1", state_dir=str(tmp_path)), 1002)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "reasons"),
+    [
+        (Bounds(0, 10), ["seconds is 0; 1 to 86400 are possible"]),
+        (Bounds(86401, -1), ["seconds is 86401; 1 to 86400 are possible", "mib is -1; 1 to 4096 are possible"]),
+    ],
+)
+def test_bounds_that_bound_nothing_are_refused(target, bounds, reasons):
+    with pytest.raises(Refused) as refused:
+        capture.plan(target, Capture(vm_runs=True), "started", bounds)
+    assert refused.value.reasons == reasons
+
+
+def test_a_vm_that_does_not_run_is_refused(target):
+    with pytest.raises(Refused, match=r"VM 1001 \(vm1\) does not run, so there is nothing to capture"):
+        capture.plan(target, Capture(), "started", BOUNDS)
+
+
+def test_a_capture_that_runs_is_left_alone(target):
+    have = Capture(target.describe(BOUNDS), exists=True, vm_runs=True)
+
+    assert not capture.plan(target, have, "started", BOUNDS).changed
+    with pytest.raises(Refused, match=r"another capture is running \(Capture of .*, 60 s, 10 MiB\); stop it first"):
+        capture.plan(target, have, "started", Bounds(61, 10))
+
+
+def test_what_is_planned_is_said(target):
+    running, ended = Capture(target.describe(BOUNDS), exists=True), Capture(exists=True)
+    todos = [
+        capture.plan(target, Capture(vm_runs=True), "started", BOUNDS),
+        capture.plan(target, running, "stopped", BOUNDS),
+        capture.plan(target, ended, "stopped", BOUNDS),
+        capture.plan(target, running, "absent", BOUNDS),
+        capture.plan(target, Capture(), "absent", BOUNDS),
+    ]
+
+    assert [(todo.start, todo.end, todo.remove) for todo in todos] == [
+        (True, False, False),
+        (False, True, False),
+        (False, False, False),
+        (False, True, True),
+        (False, False, False),
+    ]
+    assert (todos[0].before, todos[0].after) == (
+        "VM 1001 (vm1) eth1: none",
+        "VM 1001 (vm1) eth1: running, 60 s, 10 MiB",
+    )
+    assert (todos[3].before, todos[3].after) == ("VM 1001 (vm1) eth1: running", "VM 1001 (vm1) eth1: none")
+
+
+def test_there_must_be_a_capture_to_stop(target):
+    with pytest.raises(Refused, match=r"VM 1001 \(vm1\) eth1: there is no capture to stop"):
+        capture.plan(target, Capture(vm_runs=True), "stopped", BOUNDS)
+
+
+def test_a_capture_listens_before_it_is_told_to_be_started(target):
+    naps: list[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 2:
+            Path(target.path).write_bytes(HEADER)
+
+    runner = FakeRunner().tell("systemd-run").tell("systemctl", "show", stdout=shown("active"))
+    started(target, runner, nap)
+
+    assert len(naps) == 2
+    assert Path(target.path).stat().st_mode & 0o777 == 0o600
+    argv = runner.argvs[0]
+    assert {f"--unit={UNIT}", "--slice=cloudrepo-1000.slice", "--collect", "--interface=tap_1001_eth1"} <= set(argv)
+    assert {"--property=RuntimeMaxSec=60", "--property=LimitFSIZE=10485760", "--property=DynamicUser=yes"} <= set(argv)
+
+
+@pytest.mark.parametrize("state", ["inactive", "activating"])
+def test_tcpdump_that_does_not_listen_is_told_with_what_it_said(target, state):
+    runner = FakeRunner().tell("systemd-run").tell("systemctl", "stop")
+    runner.tell("systemctl", "show", stdout=shown(state)).tell("journalctl", stdout="No such device\n")
+    with pytest.raises(SlicesError, match=r"eth1: tcpdump does not listen on tap_1001_eth1:\nNo such device"):
+        started(target, runner)
+    assert not Path(target.path).exists()
+
+
+def test_the_end_may_be_awaited(target):
+    runner = FakeRunner().tell("systemctl", "show", stdout=shown("active")).tell("systemctl", "show", stdout="\n")
+    time = FakeTime()
+    todo = capture.plan(target, Capture("x", exists=True), "stopped", BOUNDS)
+    capture.apply(todo, target, BOUNDS, runner, Clock(time.now, time.sleep), wait=True, timeout_s=1)
+
+    assert len(runner.argvs) == 2
+    assert time.now() > 0
+
+
+def test_absence_leaves_nothing(target):
+    Path(target.path).write_bytes(HEADER)
+    runner = FakeRunner().tell("systemctl", "stop")
+    todo = capture.plan(target, Capture("x", exists=True), "absent", BOUNDS)
+    capture.apply(todo, target, BOUNDS, runner, Clock(), wait=False, timeout_s=1)
+
+    assert runner.argvs == [["systemctl", "stop", "--", UNIT]]
+    assert not Path(target.path).exists()
+
+
+@pytest.mark.parametrize(
+    ("whole", "torn"),
+    [
+        ([], b""),
+        ([60, 1514], b""),
+        ([60, 1514], packet(9)[:-1]),
+        ([60], packet(9)[:15]),
+    ],
+)
+def test_a_packet_that_the_bound_broke_is_cut_off(tmp_path, whole, torn):
+    path = tmp_path / "x.pcap"
+    content = HEADER + b"".join(packet(size) for size in whole)
+    path.write_bytes(content + torn)
+
+    assert capture.trim(str(path)) == Content(len(whole), len(content))
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [b"", b"listening on", HEADER[:20]])
+def test_what_is_no_capture_is_not_touched(tmp_path, content):
+    path = tmp_path / "x.pcap"
+    path.write_bytes(content)
+    with pytest.raises(SlicesError, match="is not a capture of tcpdump's"):
+        capture.trim(str(path))
+    assert path.read_bytes() == content
+
+
+def test_a_capture_that_somebody_else_removed_is_told(tmp_path):
+    with pytest.raises(SlicesError, match=r"x\.pcap is gone: somebody else removed the capture, or its VM"):
+        capture.trim(str(tmp_path / "x.pcap"))

@@ -1,0 +1,337 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Who may speak on VLAN 400: the flows themselves, walked by a small switch, and how they get to the real one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import flows, ovs
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.flows import OFCTL, SHARED, Flow
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.management import Management, mac_of
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port, Switch
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import SliceOrder, read_slices
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+
+from ..fakes import STATE_DIR, FakeRunner, vm
+
+MARK = {"cloudrepo-infrastructure": "true"}
+TRUNK = Port("trunk0", "br-int", vlan_mode="trunk", external_ids=MARK, number=1)
+GATEWAY = Port("gw400", "br-int", tag=400, vlan_mode="access", external_ids=MARK, number=2, kind="internal")
+DHCP = Port("dhcp400", "br-int", tag=400, vlan_mode="access", external_ids=MARK, number=3, kind="internal")
+WORKER = Switch({"br-int": "system"}, {"trunk0": TRUNK})
+MANAGEMENT = Management("10.60.7.1", "10.60.7.2")
+GATEWAY_MAC, DHCP_MAC = "02:00:0a:3c:07:01", "02:00:0a:3c:07:02"
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+TO_TRUNK = "push_vlan:0x8100,set_field:4496->vlan_vid,output:1"
+
+# MACs and addresses: A and B of slice 1000 on ports 1000 and 1002, and C of slice 2000 on port 1003; PEER of slice 1000
+# is on another worker. Port 1001 is A's link.
+A, B, C, PEER = (("52:54:00:03:e9:00", "10.60.7.101"), ("52:54:00:03:ea:00", "10.60.7.102"),
+                 ("52:54:00:07:d1:00", "10.60.7.103"), ("52:54:00:03:eb:00", "10.60.7.104"))  # fmt: skip
+
+
+def nic(vm_id: int, index: int, mac: str, vlan_id: int | None, address: str | None = None) -> dict[str, Any]:
+    return {"name": f"eth{index}", "tap": f"tap_{vm_id}_eth{index}", "mac": mac, "vlan_id": vlan_id, "address": address}
+
+
+def two_slices(*, peers: bool = False) -> tuple[SliceOrder, ...]:
+    link = nic(1001, 1, "52:54:00:03:e9:01", 100)
+    slices = [
+        {
+            "slice_id": 1000,
+            "peers": [{"mac": mac, "address": address} for mac, address in (A, B, PEER)] if peers else [],
+            "vms": [
+                vm(1001, interfaces=[nic(1001, 0, A[0], 400, A[1]), link]),
+                vm(1002, interfaces=[nic(1002, 0, B[0], 400, B[1])]),
+            ],
+        },
+        {"slice_id": 2000, "vms": [vm(2001, interfaces=[nic(2001, 0, C[0], 400, C[1])])]},
+    ]
+    return read_slices(slices, state_dir=STATE_DIR)
+
+
+def rules(switch: Switch = WORKER, *, peers: bool = False) -> frozenset[Flow]:
+    orders = two_slices(peers=peers)
+    numbers = ovs.plan_access_ports(orders, switch, bridge="br-int").numbers
+    shared = flows.shared_flows(switch, bridge="br-int", management=MANAGEMENT)
+    return shared.union(*(flows.slice_flows(order, numbers, switch, bridge="br-int") for order in orders))
+
+
+def walk(known: frozenset[Flow], **frame: str) -> str:
+    """What becomes of a frame: the actions that end its way through the tables.
+
+    The frame's fields have OpenFlow's names; C(kind) holds its protocols. Not C(vlan_tci), which stands for untagged.
+    """
+    kinds = frame.pop("kind", "").split()
+    table = 0
+    while True:
+        fields = {*kinds, *(f"{key}={value}" for key, value in frame.items())}
+        fields |= set() if "dl_vlan" in frame else {"vlan_tci=0x0000/0x1fff"}
+        found = [flow for flow in known if flow.table == table and flow.match <= fields]
+        best = max(found, key=lambda flow: flow.priority)
+        assert [flow for flow in found if flow.priority == best.priority] == [best]
+        actions, goes_on, target = best.actions.partition("goto_table:")
+        if not goes_on:
+            return actions
+        if "pop_vlan" in actions:
+            frame.pop("dl_vlan")
+        if "load:" in actions:
+            frame["reg0"] = actions.partition("load:")[2].partition("->")[0]
+        table = int(target)
+
+
+def ip(source: tuple[str, str], to: str, port: int = 1000, **fields: str) -> dict[str, str]:
+    values = {"in_port": str(port), "dl_src": source[0], "dl_dst": to, "nw_src": source[1], "kind": "ip tcp"}
+    return {**values, "nw_dst": dict((A, B, C, PEER)).get(to, "203.0.113.1"), **fields}
+
+
+def arp(source: tuple[str, str], target: str, port: int = 1000, **fields: str) -> dict[str, str]:
+    values = {"in_port": str(port), "dl_src": source[0], "dl_dst": BROADCAST, "kind": "arp"}
+    return {**values, "arp_sha": source[0], "arp_spa": source[1], "arp_tpa": target, **fields}
+
+
+def dhcp(mac: str, port: int = 1000, **fields: str) -> dict[str, str]:
+    values = {"in_port": str(port), "dl_src": mac, "dl_dst": BROADCAST, "kind": "ip udp"}
+    return {**values, "nw_src": "0.0.0.0", "nw_dst": "255.255.255.255", "tp_src": "68", "tp_dst": "67", **fields}
+
+
+@pytest.mark.parametrize("frame", [ip(A, GATEWAY_MAC), arp(A, "10.60.7.1"), arp(A, "10.60.7.2"), dhcp(A[0])])
+def test_vm_reaches_the_infrastructure(frame):
+    assert walk(rules(), **frame) == TO_TRUNK
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        ip(C, GATEWAY_MAC),
+        ip((A[0], C[1]), GATEWAY_MAC),
+        ip((GATEWAY_MAC, "10.60.7.1"), C[0]),
+        ip(A, GATEWAY_MAC, dl_vlan="400"),
+        ip(A, GATEWAY_MAC, kind="ip udp", tp_src="67", tp_dst="68"),
+        ip(A, GATEWAY_MAC, kind="ipv6 icmp6"),
+        ip(A, "33:33:00:00:00:01", kind="ipv6 icmp6"),
+        arp((A[0], "10.60.7.1"), "10.60.7.1"),
+        arp(A, "10.60.7.1", arp_sha=GATEWAY_MAC),
+        arp(A, "10.60.7.1", dl_src=C[0]),
+        dhcp(GATEWAY_MAC),
+        dhcp(A[0], tp_src="67", tp_dst="68"),
+        {"in_port": "1000", "dl_src": A[0], "dl_dst": "01:80:c2:00:00:00", "kind": ""},
+        {"in_port": "77", "dl_src": A[0], "dl_dst": GATEWAY_MAC, "kind": "ip"},
+    ],
+)
+def test_vm_speaks_for_nobody_else(frame):
+    assert walk(rules(peers=True), **frame) == "drop"
+
+
+@pytest.mark.parametrize("to", [B, C, PEER])
+def test_vms_do_not_meet(to):
+    assert walk(rules(), **ip(A, to[0])) == "drop"
+    assert walk(rules(), **arp(A, to[1])) == "drop"
+    assert walk(rules(), **ip(A, BROADCAST)) == "drop"
+    assert walk(rules(), **ip(to, A[0], 1, dl_vlan="400")) == "drop"
+
+
+def test_peers_meet_and_others_do_not():
+    known = rules(peers=True)
+
+    assert walk(known, **ip(A, B[0])) == walk(known, **arp(A, B[1])) == "output:1002"
+    assert walk(known, **ip(A, PEER[0])) == walk(known, **arp(A, PEER[1])) == TO_TRUNK
+    assert walk(known, **ip(PEER, A[0], 1, dl_vlan="400")) == "output:1000"
+    assert walk(known, **ip(PEER, C[0], 1, dl_vlan="400")) == "drop"
+    assert walk(known, **ip(A, C[0])) == walk(known, **ip(C, A[0], 1003)) == "drop"
+
+
+def test_infrastructure_reaches_the_one_it_means():
+    known = rules()
+
+    assert walk(known, **ip((GATEWAY_MAC, "203.0.113.1"), A[0], 1, dl_vlan="400")) == "output:1000"
+    assert walk(known, **arp((GATEWAY_MAC, "10.60.7.1"), C[1], 1, dl_vlan="400")) == "output:1003"
+    assert walk(known, **ip((GATEWAY_MAC, "10.60.7.1"), "52:54:00:99:99:00", 1, dl_vlan="400")) == "drop"
+    # Nobody hears a DHCP answer to all, and one to a client's MAC the client alone.
+    assert walk(known, **dhcp(DHCP_MAC, 1, dl_vlan="400", tp_src="67", tp_dst="68")) == "drop"
+    answer = dhcp(DHCP_MAC, 1, dl_vlan="400", tp_src="67", tp_dst="68", dl_dst=A[0])
+    assert walk(known, **answer) == "output:1000"
+    assert walk(known, **{**answer, "dl_src": PEER[0]}) == "drop"
+
+
+def test_what_is_for_another_address_is_not_delivered_to_who_had_it_before():
+    known = rules(peers=True)
+    gateway = (GATEWAY_MAC, "10.60.7.1")
+
+    assert walk(known, **ip(gateway, A[0], 1, dl_vlan="400", nw_dst=C[1])) == "drop"
+    assert walk(known, **arp(gateway, C[1], 1, dl_vlan="400", dl_dst=A[0])) == "drop"
+    assert walk(known, **arp(gateway, A[1], 1, dl_vlan="400", dl_dst=A[0])) == "output:1000"
+    assert walk(known, **ip(PEER, A[0], 1, dl_vlan="400", nw_dst=B[1])) == "drop"
+
+
+def test_links_are_transparent():
+    for mac, kind in (("0e:00:00:00:00:01", ""), (GATEWAY_MAC, "ipv6"), (A[0], "arp")):
+        assert walk(rules(), in_port="1001", dl_src=mac, dl_dst=BROADCAST, kind=kind) == "NORMAL"
+    assert walk(rules(), in_port="1", dl_vlan="100", dl_src=A[0], dl_dst=BROADCAST) == "NORMAL"
+
+
+def test_host_that_is_the_network_node_as_well():
+    known = rules(Switch({"br-int": "system"}, {"trunk0": TRUNK, "gw400": GATEWAY, "dhcp400": DHCP}))
+
+    assert walk(known, **ip(A, GATEWAY_MAC)) == walk(known, **dhcp(A[0])) == "output:3,output:2"
+    assert walk(known, **ip(PEER, GATEWAY_MAC, 1, dl_vlan="400")) == "output:3,output:2"
+    assert walk(known, **dhcp(DHCP_MAC, 3, tp_src="67", tp_dst="68", dl_dst=A[0], nw_dst=A[1])) == "output:1000"
+    for frame in (ip(A, B[0]), ip(A, C[0]), ip((A[0], C[1]), GATEWAY_MAC), ip((GATEWAY_MAC, "10.60.7.1"), C[0])):
+        assert walk(known, **frame) == "drop"
+    assert walk(known, **ip((GATEWAY_MAC, "10.60.7.1"), A[0], 2)) == "output:1000"
+    assert walk(known, **ip((GATEWAY_MAC, "10.60.7.1"), PEER[0], 2)) == TO_TRUNK
+    assert walk(known, **ip((GATEWAY_MAC, "10.60.7.1"), A[0], 1, dl_vlan="400")) == "drop"
+
+
+def test_the_network_nodes_own_port_in_a_slices_network_is_as_transparent_as_a_link():
+    mark = {"cloudrepo-services": "1000"}
+    port = Port("net_101", "br-int", tag=101, vlan_mode="access", external_ids=mark, number=1004, kind="internal")
+    known = rules(Switch({"br-int": "system"}, {"trunk0": TRUNK, "net_101": port}))
+
+    assert walk(known, in_port="1004", dl_src="02:01:00:00:00:65", dl_dst=BROADCAST, kind="arp") == "NORMAL"
+
+
+def test_host_without_an_uplink_keeps_to_itself():
+    known = rules(Switch({"br-int": "system"}), peers=True)
+
+    assert walk(known, **ip(A, GATEWAY_MAC)) == "drop"
+    assert walk(known, **ip(A, B[0])) == "output:1002"
+
+
+def test_interface_without_an_address_asks_for_one_only():
+    order = read_slices(
+        [{"slice_id": 1000, "vms": [vm(1001, interfaces=[nic(1001, 0, A[0], 400)])]}], state_dir=STATE_DIR
+    )
+    known = flows.shared_flows(WORKER, bridge="br-int", management=MANAGEMENT)
+    known |= flows.slice_flows(order[0], {"tap_1001_eth0": 1000}, WORKER, bridge="br-int")
+
+    assert walk(known, **dhcp(A[0])) == TO_TRUNK
+    assert walk(known, **ip(A, GATEWAY_MAC)) == walk(known, **arp(A, "10.60.7.1")) == "drop"
+
+
+DUMP = """OFPST_FLOW reply (OF1.4) (xid=0x2):
+ cookie=0x636c726400000000, priority=0 actions=drop
+ cookie=0x636c7264000003e8, table=2, priority=50,udp,in_port=1000,nw_src=0.0.0.0,tp_src=68 actions=goto_table:4
+"""
+
+
+def test_flows_are_read_back():
+    runner = FakeRunner().tell(*OFCTL, stdout=DUMP)
+
+    assert flows.observe(runner, "br-int") == {
+        Flow(SHARED, 0, 0, frozenset(), "drop"),
+        Flow(1000, 2, 50, frozenset({"udp", "in_port=1000", "nw_src=0.0.0.0", "tp_src=68"}), "goto_table:4"),
+    }
+    assert runner.argvs[0][-2:] == ["br-int", "cookie=0x636c726400000000/0xffffffff00000000"]
+
+
+def test_plan_touches_the_owners_alone_and_replaces_in_place(tmp_path):
+    old = Flow(1000, 0, 50, frozenset({"in_port=1000"}), "NORMAL")
+    new = Flow(1000, 0, 50, frozenset({"in_port=1000"}), "goto_table:1")
+    gone = Flow(1000, 1, 50, frozenset({"in_port=7", "arp"}), "drop")
+    other = Flow(2000, 0, 50, frozenset({"in_port=1003"}), "NORMAL")
+    todo = flows.plan([new], [old, gone, other], [1000], {})
+
+    assert todo.changed
+    assert todo.bundle == (
+        "delete_strict cookie=0x636c7264000003e8/-1,table=1,priority=50,arp,in_port=7\n"
+        "cookie=0x636c7264000003e8,table=0,priority=50,in_port=1000,actions=goto_table:1\n"
+    )
+    assert todo.before == [
+        "flow table=0,priority=50,in_port=1000 actions=NORMAL",
+        "flow table=1,priority=50,arp,in_port=7 actions=drop",
+    ]
+    runner = FakeRunner().tell("ovs-ofctl")
+    flows.apply(todo, runner, bridge="br-int", folder=str(tmp_path))
+    assert runner.argvs == [[*OFCTL, "--bundle", "add-flows", "br-int", "-"]]
+    saved = flows.read_saved(str(tmp_path), [1000])
+    assert not flows.plan([new], [new, other], [1000], saved).changed
+
+    away = flows.plan([], [other], [1000], saved)
+    assert (away.changed, away.bundle) == (True, "")
+    flows.apply(away, FakeRunner(), bridge="br-int", folder=str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_infrastructures_macs_follow_from_the_addresses():
+    assert (mac_of("10.60.7.1"), mac_of("10.60.7.2")) == (GATEWAY_MAC, DHCP_MAC)
+
+
+def test_orders_with_false_addresses_are_refused():
+    vms = [vm(1001, interfaces=[nic(1001, 0, A[0], 400, "10.60.7.300"), nic(1001, 1, A[0], 400, "10.60.7.101")])]
+    with pytest.raises(Refused) as refusal:
+        read_slices([{"slice_id": 1000, "vms": vms, "peers": [{"mac": "x", "address": "y"}]}], state_dir=STATE_DIR)
+
+    assert refusal.value.reasons == [
+        "VM 1001: '10.60.7.300' of eth0 is not an IPv4 address",
+        "slice 1000: 'x' of a peer is not a MAC address",
+        "slice 1000: 'y' of a peer is not an IPv4 address",
+        f"MAC {A[0]} is listed twice",
+    ]
+
+
+def on_link(*ports: dict[str, Any], switch: Switch = WORKER) -> frozenset[Flow]:
+    """The flows of a link on VLAN 100 with as many ports here, from 1000 up, each with its settings."""
+    order = read_slices(
+        [
+            {
+                "slice_id": 1000,
+                "vms": [vm(1001, interfaces=[{**nic(1001, i, A[0], 100), **each} for i, each in enumerate(ports)])],
+            }
+        ],
+        state_dir=STATE_DIR,
+    )
+    numbers = ovs.plan_access_ports(order, switch, bridge="br-int").numbers
+    shared = flows.shared_flows(switch, bridge="br-int", management=MANAGEMENT)
+    return shared | flows.slice_flows(order[0], numbers, switch, bridge="br-int")
+
+
+BPDUS = {
+    "STP": "01:80:c2:00:00:00",
+    "LACP": "01:80:c2:00:00:02/ff:ff:ff:ff:ff:fe",
+    "LLDP": "01:80:c2:00:00:0e",
+    "CDP, PVST+": "01:00:0c:cc:cc:cc/ff:ff:ff:ff:ff:fe",
+}
+ON_LINK = "push_vlan:0x8100,set_field:4196->vlan_vid,output:1"
+
+
+@pytest.mark.parametrize("mac", BPDUS.values(), ids=BPDUS)
+def test_bpdus_pass_where_a_link_asks_for_it(mac):
+    known = on_link({"forward_bpdu": True}, {"forward_bpdu": True})
+
+    assert walk(known, in_port="1000", dl_dst=mac) == f"output:1001,{ON_LINK}"
+    assert walk(known, in_port="1", dl_vlan="100", dl_dst=mac) == "pop_vlan,output:1000,output:1001"
+    # What NORMAL does with them is to drop them.
+    assert walk(known, in_port="1000", dl_vlan="7", dl_dst=mac) == "NORMAL"
+    assert walk(known, in_port="1", dl_vlan="101", dl_dst=mac) == "NORMAL"
+    assert walk(on_link({}, {}), in_port="1000", dl_dst=mac) == "NORMAL"
+
+
+def test_pause_frames_never_pass():
+    known = on_link({"forward_bpdu": True}, {"forward_bpdu": True})
+    assert walk(known, in_port="1000", dl_dst="01:80:c2:00:00:01") == "NORMAL"
+
+
+def test_bpdus_of_one_port_without_a_trunk_go_nowhere():
+    known = on_link({"forward_bpdu": True}, switch=Switch({"br-int": "system"}))
+    assert walk(known, in_port="1000", dl_dst=BPDUS["STP"]) == "drop"
+
+
+def test_tagged_bpdus_pass_with_qinq():
+    known = on_link({"forward_bpdu": True, "qinq": True})
+    assert walk(known, in_port="1000", dl_vlan="7", dl_dst=BPDUS["STP"]) == ON_LINK
+
+
+def test_what_a_vm_sends_goes_through_its_meter():
+    known = on_link({"tx_kbps": 100, "forward_bpdu": True}, {})
+
+    assert walk(known, in_port="1000", dl_dst=B[0]) == "meter:1000,NORMAL"
+    assert walk(known, in_port="1000", dl_dst=BPDUS["STP"]) == f"meter:1000,{ON_LINK}"
+    assert walk(known, in_port="1001", dl_dst=A[0]) == "NORMAL"
+    guarded = on_link({"tx_kbps": 100, "vlan_id": 400, "address": A[1]})
+    (first,) = [flow for flow in guarded if flow.in_port == 1000 and flow.table == 0]
+    assert (first.actions, first.meter) == ("meter:1000,goto_table:1", 1000)
+    assert walk(guarded, **ip(A, GATEWAY_MAC)) == TO_TRUNK

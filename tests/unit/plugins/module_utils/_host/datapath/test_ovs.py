@@ -1,0 +1,402 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import ovs, ovsdb
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovs import ALL_VLANS
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import VSCTL, Port, Switch
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
+
+from ..fakes import FakeRunner, UnexpectedCommand, nic, orders, vm
+from ..netservices.test_plan import LAN
+
+IDS = {"cloudrepo-slice": "1000", "cloudrepo-vm": "1001", "cloudrepo-interface": "eth0", "cloudrepo-link": "100"}
+GOOD = Port("tap_1001_eth0", "br-int", tag=100, vlan_mode="access", external_ids=IDS, number=1000, live_number=1000)
+
+
+def switch(*ports: Port, **bridges: str) -> Switch:
+    return Switch({"br-int": "system", **bridges}, {port.name: port for port in ports})
+
+
+def access(have: Switch, *vlan_ids: int | None, unplugged: frozenset[str] = frozenset()) -> ovs.PortPlan:
+    return ovs.plan_access_ports(orders(vm(1001, *vlan_ids)), have, bridge="br-int", unplugged=unplugged)
+
+
+def bridge(have: Switch, *ports: dict[str, Any], **settings: Any) -> ovs.BridgePlan:
+    wanted: dict[str, Any] = {"name": "br-int", "datapath_type": None, "present": True, **settings}
+    return ovs.plan_bridge(ports=ports, have=have, **wanted)
+
+
+TRUNK = {"name": "trunk0", "type": "system", "vlan_id": None}
+GATEWAY = {"name": "gw400", "type": "internal", "vlan_id": 400}
+
+
+def test_ports_in_networks_are_not_those_of_vms():
+    links = read_links("169.254.64.0/24")
+    services = read_services([{"slice_id": 1000, "networks": [LAN]}], links=links)
+    todo = ovs.plan_network_ports(services, switch(GOOD), bridge="br-int")
+    port = Port("net_101", "br-int", 101, "access", (), {"cloudrepo-services": "1000"}, "internal", 1001)
+    assert (todo.add, todo.remove) == ((port,), ())
+    assert todo.commands[-1] == ["set", "Interface", "net_101", "type=internal", "ofport_request=1001"]
+    have = switch(GOOD, replace(port, live_number=1001))
+    assert not ovs.plan_network_ports(services, have, bridge="br-int").changed
+    none = read_services([{"slice_id": 1000}], links=links)
+    assert ovs.plan_network_ports(none, have, bridge="br-int").remove == (have.ports["net_101"],)
+    # Nor does a worker's order for the same slice, on a host that is both, take it away.
+    assert access(have, 100).remove == ()
+
+
+def table(*headings: str, rows: list[list[Any]]) -> str:
+    return json.dumps({"headings": headings, "data": rows})
+
+
+def test_database_is_read_in_one_call():
+    text = table(
+        *("name", "ports", "datapath_type", "fail_mode"),
+        rows=[["br-int", ["set", [["uuid", "p1"], ["uuid", "p2"]]], "", "secure"]],
+    )
+    text += "\n" + table(
+        *("_uuid", "name", "tag", "vlan_mode", "trunks", "external_ids", "interfaces", "qos", "other_config"),
+        rows=[
+            [
+                *(["uuid", "p1"], "tap_1", 100, "access", ["set", []], ["map", [["a", "b"]]], ["uuid", "i1"]),
+                *(["uuid", "q2"], ["map", [["qinq-ethtype", "802.1q"]]]),
+            ],
+            [
+                *(["uuid", "p2"], "gw", ["set", []], ["set", []], ["set", [2, 1]], ["map", []], ["uuid", "i2"]),
+                *(["uuid", "q1"], ["map", []]),
+            ],
+        ],
+    )
+    text += "\n" + table(
+        *("_uuid", "type", "ofport", "ofport_request"),
+        rows=[[["uuid", "i1"], "", 1000, 1000], [["uuid", "i2"], "internal", -1, ["set", []]]],
+    )
+    mark = ["map", [["cloudrepo-limits", "true"]]]
+    text += "\n" + table(
+        *("_uuid", "type", "external_ids"),
+        rows=[[["uuid", "q1"], "linux-noop", ["map", []]], [["uuid", "q2"], "linux-noop", mark]],
+    )
+    runner = FakeRunner().tell(*VSCTL, "--format=json", stdout=text)
+
+    assert ovsdb.observe(runner) == Switch(
+        noop_qos="q2",
+        bridges={"br-int": "system"},
+        ports={
+            "tap_1": Port(
+                *("tap_1", "br-int"),
+                tag=100,
+                vlan_mode="access",
+                external_ids={"a": "b"},
+                number=1000,
+                live_number=1000,
+                own_qdisc=True,
+                tunnel_ethertype="802.1q",
+            ),
+            "gw": Port("gw", "br-int", trunks=(1, 2), kind="internal", live_number=-1),
+        },
+        fail_modes={"br-int": "secure"},
+    )
+    assert len(runner.argvs) == 1
+
+
+def test_access_port_is_added_and_tagged_in_one_transaction():
+    todo = access(switch(), 100, None)
+    runner = FakeRunner().tell("ovs-vsctl")
+    ovs.apply(todo.commands, runner)
+
+    assert runner.argvs == [
+        [
+            *("ovs-vsctl", "--timeout=120"),
+            *("--", "add-port", "br-int", "tap_1001_eth0"),
+            *("--", "set", "Port", "tap_1001_eth0", "vlan_mode=access", "tag=100"),
+            *("external_ids:cloudrepo-interface=eth0", "external_ids:cloudrepo-link=100"),
+            *("external_ids:cloudrepo-slice=1000", "external_ids:cloudrepo-vm=1001"),
+            *("--", "set", "Interface", "tap_1001_eth0", "ofport_request=1000"),
+        ]
+    ]
+    assert todo.after == ["port tap_1001_eth0: access VLAN 100 on br-int"]
+
+
+def test_nothing_is_sent_when_nothing_differs():
+    todo = access(switch(GOOD), 100)
+
+    assert not todo.changed
+    with pytest.raises(UnexpectedCommand):
+        ovs.apply([["x"]], FakeRunner())
+    ovs.apply(todo.commands, FakeRunner())
+
+
+@pytest.mark.parametrize(
+    ("drift", "commands"),
+    [
+        ({"tag": 101}, []),
+        ({"vlan_mode": None}, []),
+        ({"vlan_mode": "native-untagged"}, []),
+        ({"trunks": (3, 4)}, [["clear", "Port", "tap_1001_eth0", "trunks"]]),
+        ({"external_ids": {**IDS, "cloudrepo-vm": "7"}}, []),
+        (
+            {"external_ids": {**IDS, "cloudrepo-old": "7", "iface-id": "x"}},
+            [["remove", "Port", "tap_1001_eth0", "external_ids", "cloudrepo-old"]],
+        ),
+    ],
+)
+def test_drift_is_mended_in_place(drift, commands):
+    todo = access(switch(Port(**{**vars(GOOD), **drift})), 100)
+
+    assert todo.commands[0][:3] == ["set", "Port", "tap_1001_eth0"]
+    assert todo.commands[1:] == commands
+    assert todo.before != todo.after
+
+
+def test_foreign_identities_are_no_drift():
+    assert not access(switch(Port(**{**vars(GOOD), "external_ids": {**IDS, "iface-id": "x"}})), 100).changed
+
+
+def test_port_on_another_bridge_is_moved_in_the_same_transaction():
+    todo = access(switch(Port(**{**vars(GOOD), "bridge": "br-ex"})), 100)
+
+    assert [command[0] for command in todo.commands] == ["del-port", "add-port", "set", "set"]
+
+
+def test_what_carries_the_slices_id_and_is_not_listed_goes():
+    stale = Port("tap_1002_eth0", "br-int", external_ids={"cloudrepo-slice": "1000"})
+    other = Port("tap_2000_eth0", "br-int", external_ids={"cloudrepo-slice": "2000"})
+    todo = access(switch(GOOD, stale, other, Port("eno1", "br-int")), 100)
+
+    assert todo.commands == [["del-port", "br-int", "tap_1002_eth0"]]
+
+
+def test_interface_without_vlan_leaves_the_bridge_whatever_its_port_says_of_itself():
+    assert access(switch(Port("tap_1001_eth0", "br-int")), None).commands == [["del-port", "br-int", "tap_1001_eth0"]]
+
+
+def test_port_whose_tap_was_made_anew_is_plugged_again_in_two_transactions():
+    todo = access(switch(GOOD), 100, unplugged=frozenset({"tap_1001_eth0"}))
+
+    assert todo.changed
+    assert todo.unplug_commands == [["del-port", "br-int", "tap_1001_eth0"]]
+    assert [command[0] for command in todo.commands] == ["add-port", "set", "set"]
+
+
+def test_bridge_comes_with_its_ports():
+    todo = bridge(Switch(), TRUNK, GATEWAY, datapath_type="netdev")
+
+    assert todo.commands == [
+        ["add-br", "br-int"],
+        ["set", "Bridge", "br-int", "datapath_type=netdev"],
+        ["add-port", "br-int", "trunk0"],
+        ["set", "Port", "trunk0", "vlan_mode=trunk", "trunks=1-4094", "external_ids:cloudrepo-infrastructure=true"],
+        ["set", "Interface", "trunk0", "ofport_request=1"],
+        ["add-port", "br-int", "gw400"],
+        ["set", "Port", "gw400", "vlan_mode=access", "tag=400", "external_ids:cloudrepo-infrastructure=true"],
+        ["set", "Interface", "gw400", "type=internal", "ofport_request=2"],
+    ]
+    assert todo.after == [
+        "bridge br-int: datapath netdev",
+        "port trunk0: trunk, trunks 1-4094 on br-int",
+        "port gw400: access VLAN 400 on br-int",
+    ]
+
+
+def test_bridge_that_is_there_stays():
+    mark = {"cloudrepo-infrastructure": "true"}
+    have = switch(
+        Port("trunk0", "br-int", vlan_mode="trunk", trunks=ALL_VLANS, external_ids=mark, number=1),
+        Port("gw400", "br-int", tag=400, vlan_mode="access", external_ids=mark, kind="internal", number=2),
+        GOOD,
+    )
+
+    assert not bridge(have, TRUNK, GATEWAY).changed
+    assert bridge(have, TRUNK).commands == [["del-port", "br-int", "gw400"]]
+
+
+def test_worker_and_network_node_share_a_bridge():
+    have = switch(*bridge(Switch(), TRUNK, GATEWAY, owner="network_node").ports.wanted)
+    other = {"name": "eno2", "type": "system", "vlan_id": None}
+
+    assert not bridge(have, TRUNK, owner="worker").changed
+    assert not bridge(have, TRUNK, GATEWAY, owner="network_node").changed
+    assert bridge(have, other, owner="worker").ports.remove == ()
+    assert bridge(have, TRUNK, owner="network_node").commands == [["del-port", "br-int", "gw400"]]
+
+
+def test_port_of_nobody_is_taken_over_or_goes():
+    have = switch(*bridge(Switch(), TRUNK, GATEWAY).ports.wanted)
+    todo = bridge(have, TRUNK, owner="worker")
+
+    assert todo.commands[0] == ["del-port", "br-int", "gw400"]
+    assert "external_ids:cloudrepo-infrastructure=worker" in todo.commands[1]
+    assert not bridge(switch(*todo.ports.wanted), TRUNK).changed
+
+
+def test_open_trunk_is_closed_to_untagged_frames():
+    have = switch(Port("trunk0", "br-int", tag=1))
+    todo = bridge(have, TRUNK)
+
+    assert todo.before == ["port trunk0: no mode, tag 1, trunks any on br-int"]
+    assert ["clear", "Port", "trunk0", "tag"] in todo.commands
+    assert "trunks=1-4094" in todo.commands[0]
+
+
+def test_datapath_is_changed_only_when_asked():
+    assert bridge(switch(), datapath_type="netdev").commands == [["set", "Bridge", "br-int", "datapath_type=netdev"]]
+    assert not bridge(switch()).changed
+
+
+def test_bridge_goes_with_all_its_ports():
+    todo = bridge(switch(GOOD), present=False)
+
+    assert todo.commands == [["del-br", "br-int"]]
+    assert todo.before == ["bridge br-int: datapath system"]
+    assert not bridge(Switch(), present=False).changed
+
+
+def test_numbers_are_kept_and_new_ones_avoid_what_is_taken():
+    have = switch(GOOD, Port("tap_9_eth0", "br-int", number=1001), Port("eno1", "br-int", live_number=1002))
+    todo = ovs.plan_access_ports(orders(vm(1001, 100, 101)), have, bridge="br-int", reserved={1003})
+
+    assert todo.numbers == {"tap_1001_eth0": 1000, "tap_1001_eth1": 1004}
+
+
+def test_number_that_two_ports_ask_for_is_given_up():
+    todo = access(switch(GOOD, Port("other", "br-int", number=1000)), 100)
+
+    assert todo.commands[-1] == ["set", "Interface", "tap_1001_eth0", "ofport_request=1001"]
+    assert todo.before != todo.after
+
+
+def test_port_that_did_not_get_its_number_is_plugged_again():
+    assert access(switch(Port(**{**vars(GOOD), "live_number": 3})), 100).unplug_commands
+
+
+def test_port_leaves_the_switch_on_its_way_to_vlan_400_and_back():
+    todo = access(switch(GOOD), 400)
+
+    assert todo.unplug_commands == [["del-port", "br-int", "tap_1001_eth0"]]
+    assert [command[0] for command in todo.commands] == ["add-port", "set", "set"]
+    assert access(switch(Port(**{**vars(GOOD), "tag": 400})), 100).unplug_commands
+    assert not access(switch(GOOD), 101).unplug_commands
+
+
+def test_bridge_without_flows_may_be_told_to_drop():
+    todo = bridge(switch(), fail_mode="secure")
+    same = Switch({"br-int": "system"}, {}, {"br-int": "secure"})
+
+    assert todo.commands == [["set", "Bridge", "br-int", "fail_mode=secure"]]
+    assert (todo.before, todo.after) == (["bridge br-int: fail mode standalone"], ["bridge br-int: fail mode secure"])
+    assert not bridge(same, fail_mode="secure").changed
+    assert not bridge(same).changed
+
+
+def shaped(have: Switch, **settings: Any) -> ovs.PortPlan:
+    """The plan for an interface with these settings on VLAN 100."""
+    return ovs.plan_access_ports(
+        orders(vm(1001, interfaces=[{**nic(1001, 0, 100, 100), **settings}])), have, bridge="br-int"
+    )
+
+
+def test_switch_keeps_its_hands_off_a_tap_with_limits():
+    todo = shaped(switch(GOOD), rx_kbps=100)
+    made = [["--id=@noop_qos", "create", "QoS", "type=linux-noop", "external_ids:cloudrepo-limits=true"]]
+
+    assert todo.commands[:-1] == made
+    assert "qos=@noop_qos" in todo.commands[1]
+    assert todo.after == [
+        "port tap_1001_eth0: access VLAN 100 on br-int, queueing ours",
+    ]
+
+
+def test_one_row_serves_all_taps_with_limits():
+    have = Switch({"br-int": "system"}, {GOOD.name: GOOD}, noop_qos="a-uuid")
+    todo = shaped(have, delay_ms=5)
+
+    assert [command[0] for command in todo.commands] == ["set"]
+    assert "qos=a-uuid" in todo.commands[0]
+
+
+def test_switch_gets_the_tap_back_without_limits():
+    old = Port(**{**vars(GOOD), "own_qdisc": True})
+
+    assert shaped(switch(old), tx_kbps=100).commands[-1] == ["clear", "Port", "tap_1001_eth0", "qos"]
+    assert not shaped(switch(old), rx_kbps=100).changed
+    assert not shaped(switch(GOOD), tx_kbps=100).changed
+
+
+def test_guests_own_tags_pass_below_the_links():
+    todo = shaped(switch(GOOD), qinq=True)
+
+    assert todo.commands[0][3:6] == ["vlan_mode=dot1q-tunnel", "tag=100", "other_config:qinq-ethtype=802.1q"]
+    assert todo.after == ["port tap_1001_eth0: dot1q-tunnel VLAN 100 on br-int"]
+    tunnel = Port(**{**vars(GOOD), "vlan_mode": "dot1q-tunnel", "tunnel_ethertype": "802.1q"})
+    assert not shaped(switch(tunnel), qinq=True).changed
+    assert shaped(switch(tunnel)).commands[0][3] == "vlan_mode=access"
+    drifted = Port(**{**vars(tunnel), "tunnel_ethertype": None})
+    assert shaped(switch(drifted), qinq=True).before == [
+        "port tap_1001_eth0: dot1q-tunnel VLAN 100 on br-int, outer tag as the switch has it"
+    ]
+
+
+def test_uplink_carries_no_untagged_traffic():
+    todo = bridge(switch(), TRUNK)
+
+    assert "vlan_mode=trunk" in todo.commands[1]
+    assert "trunks=1-4094" in todo.commands[1]
+    assert not any(word.startswith("tag=") for word in todo.commands[1])
+
+
+def test_vlans_are_told_in_ranges():
+    assert ovsdb.ranges([400, 101, 100, 103]) == "100-101,103,400"
+
+
+MARKED = Port(
+    "trunk0", "br-int", vlan_mode="trunk", trunks=ALL_VLANS, external_ids={ovs.INFRASTRUCTURE: "true"}, number=1
+)
+
+
+def pruned(have: Switch, *vlan_ids: int | None) -> ovs.PortPlan:
+    return ovs.plan_access_ports(orders(vm(1001, *vlan_ids)), have, bridge="br-int", prune_vlans=True)
+
+
+def trunk_of(todo: ovs.PortPlan) -> list[str]:
+    return [word for command in todo.commands if command[2] == "trunk0" for word in command if "trunks" in word]
+
+
+def test_trunk_carries_what_ports_on_the_bridge_are_on():
+    other = Port("tap_2001_eth1", "br-int", tag=140, vlan_mode="access", external_ids={"cloudrepo-slice": "2000"})
+    theirs = Port("lab0", "br-int", vlan_mode="trunk", trunks=(7, 8))
+    todo = pruned(switch(MARKED, other, theirs), 100)
+
+    # In the transaction that brings the port.
+    assert trunk_of(todo) == ["trunks=7-8,100,140,400"]
+    assert ["add-port", "br-int", "tap_1001_eth0"] in todo.commands
+    assert todo.after[-1] == "port trunk0: trunk, trunks 7-8,100,140,400 on br-int"
+
+
+def test_vlan_leaves_the_trunk_with_its_last_port():
+    small = Port(**{**vars(MARKED), "trunks": (100, 400)})
+
+    assert not pruned(switch(small, GOOD), 100).changed
+    todo = pruned(switch(small, GOOD))
+    assert trunk_of(todo) == ["trunks=400"]
+    assert todo.commands[0] == ["del-port", "br-int", "tap_1001_eth0"]
+    assert trunk_of(pruned(switch(small, GOOD), 101)) == ["trunks=101,400"]
+
+
+def test_trunk_is_left_alone_unless_it_is_pruned():
+    assert not access(switch(MARKED, GOOD), 100).changed
+
+
+def test_bridge_leaves_a_pruned_trunk_as_it_is():
+    small = switch(Port(**{**vars(MARKED), "trunks": (100, 400)}))
+
+    assert not bridge(small, TRUNK, prune_vlans=True).changed
+    assert bridge(small, TRUNK).after == ["port trunk0: trunk, trunks 1-4094 on br-int"]
+    assert bridge(switch(), TRUNK, prune_vlans=True).after == ["port trunk0: trunk, trunks 1-4094 on br-int"]

@@ -1,0 +1,254 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Limits and faults: what tc and the switch are told, what they say, and what is made of the difference."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import shaping
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.flows import Flow
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.shaping import (
+    NOTHING,
+    Host,
+    LimitPlan,
+    Qdisc,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import SliceOrder, all_vms
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refused
+
+from ..fakes import FakeRunner, nic, orders, vm
+
+TAP = "tap_1001_eth1"
+NUMBERS = {TAP: 1000}
+METER = "meter=1000,kbps,burst,band=type=drop,rate=2000,burst_size=600\n"
+TBF = f"qdisc replace dev {TAP} root handle 1: tbf rate 8000000bit burst 20000 limit 120000\n"
+
+
+def limited(**settings: Any) -> tuple[SliceOrder, ...]:
+    return orders(vm(1001, interfaces=[{**nic(1001, 1, 100), **settings}]))
+
+
+EMPTY = Host()
+
+
+def plan(order: tuple[SliceOrder, ...], have: Host = EMPTY, **changes: Any) -> LimitPlan:
+    values: dict[str, Any] = {"numbers": NUMBERS, "spoken": [], "fresh": (), **changes}
+    return shaping.plan(order, have, **values)
+
+
+def lines(**settings: Any) -> list[str]:
+    """What tc is told of an interface."""
+    (machine,) = all_vms(limited(**settings))
+    return shaping.qdisc_of(machine.interfaces[0]).add(TAP, machine.interfaces[0].mtu)
+
+
+def shown(*qdiscs: dict[str, Any]) -> str:
+    return json.dumps([{"dev": "eth0", "kind": "noqueue", "root": True, "options": {}}, *qdiscs])
+
+
+def test_tc_is_told_of_rate_delay_jitter_and_loss() -> None:
+    assert lines(rx_kbps=8000) == [TBF.strip()]
+    assert lines(delay_ms=20, jitter_ms=2.5, loss_percent=0.1) == [
+        f"qdisc replace dev {TAP} root handle 1: netem limit 10000 delay 20000us 2500us loss random 0.1%"
+    ]
+    assert lines(loss_percent=100) == [f"qdisc replace dev {TAP} root handle 1: netem limit 10000 loss random 100%"]
+    assert lines(delay_ms=0.5) == [f"qdisc replace dev {TAP} root handle 1: netem limit 10000 delay 500us"]
+    # What is late goes on to the bucket. A bucket holds some frames, however slow it is, and jumbo ones if they are.
+    assert lines(delay_ms=5, rx_kbps=8, mtu=9000) == [
+        f"qdisc replace dev {TAP} root handle 1: netem limit 10000 delay 5000us",
+        f"qdisc add dev {TAP} parent 1:1 handle 2: tbf rate 8000bit burst 36088 limit 180440",
+    ]
+    assert lines(tx_kbps=8000, up=False) == []
+
+
+def test_what_was_made_is_known_again() -> None:
+    runner = FakeRunner().tell(
+        "tc",
+        stdout=shown(
+            {
+                "dev": TAP,
+                "kind": "netem",
+                "handle": "1:",
+                "root": True,
+                "options": {
+                    "limit": 10000,
+                    "delay": {"delay": 0.019999936, "jitter": 0.0025, "correlation": 0},
+                    "loss-random": {"loss": 0.0009999999, "correlation": 0},
+                },
+            },
+            {
+                "dev": TAP,
+                "kind": "tbf",
+                "handle": "2:",
+                "parent": "1:1",
+                "options": {"rate": 1000000, "burst": 19997, "lat": 100000},
+            },
+        ),
+    )
+    runner.tell("unshare")
+    order = limited(rx_kbps=8000, delay_ms=20, jitter_ms=2.5, loss_percent=0.1)
+    have = shaping.observe(order, runner, bridge="br-int", folder="/nowhere")
+
+    assert not plan(order, have).qdiscs
+    assert plan(limited(rx_kbps=8001, delay_ms=20, jitter_ms=2.5, loss_percent=0.1), have).qdiscs
+    assert plan(limited(rx_kbps=8000, delay_ms=20.1, jitter_ms=2.5, loss_percent=0.1), have).qdiscs
+    assert plan(limited(rx_kbps=8000, delay_ms=20, jitter_ms=2.5, loss_percent=0.2), have).qdiscs
+    assert plan(limited(rx_kbps=8000), have).before == [
+        f"qdisc of {TAP}: rate 8000 kbit/s, delay 20 ms, jitter 2.5 ms, loss 0.1 %"
+    ]
+
+
+def told(tmp_path: Path, kind: str, **options: Any) -> Host:
+    """What is seen of a tap of which tc tells this."""
+    runner = FakeRunner().tell("tc", stdout=shown({"dev": TAP, "kind": kind, "options": options})).tell("unshare")
+    return shaping.observe(limited(rx_kbps=1, delay_ms=1), runner, bridge="br-int", folder=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"delay_ms": 1234.564}, {"delay": {"delay": 1.23456, "jitter": 0}}),
+        ({"delay_ms": 2000, "jitter_ms": 1234.564}, {"delay": {"delay": 2, "jitter": 1.23456}}),
+        ({"loss_percent": 100 / 3}, {"loss-random": {"loss": 0.333333}}),
+        ({"loss_percent": 12.34567}, {"loss-random": {"loss": 0.123457}}),
+    ],
+)
+def test_six_digits_are_all_that_tc_tells(tmp_path: Path, settings: dict[str, float], said: dict[str, Any]) -> None:
+    have = told(tmp_path, "netem", **said)
+    assert not plan(limited(**settings), have).qdiscs
+    assert plan(limited(**{key: value * 1.0001 for key, value in settings.items()}), have).qdiscs
+
+
+def test_a_delay_below_a_microsecond_is_none() -> None:
+    assert lines(delay_ms=0.0009, jitter_ms=0.0009) == []
+    assert lines(delay_ms=0.0009, jitter_ms=0.0009, loss_percent=1) == lines(loss_percent=1)
+    assert lines(delay_ms=0.001)[0].endswith(" delay 1us")
+
+
+def test_a_slow_bucket_that_takes_longer_than_tc_can_tell_is_known_again(tmp_path: Path) -> None:
+    have = told(tmp_path, "tbf", rate=125, burst=1728)
+    assert not plan(limited(rx_kbps=1, mtu=9000), have).qdiscs
+    assert plan(limited(rx_kbps=1, mtu=1500), have).qdiscs, "else it would drop the frames of a larger MTU"
+
+
+def test_nobody_is_asked_where_there_are_no_limits(tmp_path: Path) -> None:
+    assert shaping.observe(limited(), FakeRunner(), bridge="br-int", folder=str(tmp_path)) == Host()
+    assert not plan(limited()).changed
+
+
+def test_a_limit_both_ways_is_saved_and_made(tmp_path: Path) -> None:
+    order = limited(tx_kbps=2000, rx_kbps=8000)
+    todo = plan(order)
+    runner = FakeRunner().tell("ovs-ofctl").tell("tc")
+    shaping.prepare(todo, runner, bridge="br-int", folder=str(tmp_path))
+
+    assert [argv[3:] for argv in runner.argvs] == [["add-meter", "br-int", METER.strip()]]
+    assert (tmp_path / "1000.meters").read_text() == METER
+    assert (tmp_path / "1000.qdiscs").read_text() == TBF
+    shaping.finish(todo, runner, bridge="br-int")
+    assert (runner.argvs[1:], runner.stdins[1:]) == ([["tc", "-batch", "-"]], [TBF])
+    assert todo.after == [
+        "meter 1000: 2000 kbit/s, bucket 600 kbit",
+        f"qdisc of {TAP}: rate 8000 kbit/s",
+        "limits saved: 1000.meters",
+        "limits saved: 1000.qdiscs",
+    ]
+
+
+def test_a_meter_that_the_switch_refuses_is_not_saved(tmp_path: Path) -> None:
+    todo = plan(limited(tx_kbps=2000))
+    runner = FakeRunner().tell("ovs-ofctl", rc=1, stderr="OFPMMFC_OUT_OF_METERS")
+    with pytest.raises(CommandFailed):
+        shaping.prepare(todo, runner, bridge="br-int", folder=str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def made(tmp_path: Path, *, meters: str = "2000") -> Host:
+    """The limits of the test above, as the host tells of them."""
+    (tmp_path / "1000.meters").write_text(METER)
+    (tmp_path / "1000.qdiscs").write_text(TBF)
+    said = "OFPST_METER_CONFIG reply (OF1.4) (xid=0x2):\nmeter=1000 kbps burst bands=\n"
+    said += f"type=drop rate={meters} burst_size=600\n"
+    qdisc = {"dev": TAP, "kind": "tbf", "options": {"rate": 1000000, "burst": 20000, "lat": 100000}}
+    runner = FakeRunner().tell("ovs-ofctl", stdout=said).tell("tc", stdout=shown(qdisc))
+    return shaping.observe(limited(), runner, bridge="br-int", folder=str(tmp_path))
+
+
+def test_what_is_as_it_shall_be_stays(tmp_path: Path) -> None:
+    assert not plan(limited(tx_kbps=2000, rx_kbps=8000), made(tmp_path)).changed
+
+
+def test_drift_is_mended(tmp_path: Path) -> None:
+    order = limited(tx_kbps=2000, rx_kbps=8000)
+    todo = plan(order, made(tmp_path, meters="9999"))
+    runner = FakeRunner().tell("ovs-ofctl").tell("tc")
+    shaping.prepare(todo, runner, bridge="br-int", folder=str(tmp_path))
+
+    assert [argv[3] for argv in runner.argvs] == ["mod-meter"]
+    assert plan(order, made(tmp_path), fresh={TAP}).qdiscs == {TAP: (NOTHING, Qdisc(1000000, 20000), 1500)}
+
+
+def test_another_rate_takes_the_old_away_before_the_ports(tmp_path: Path) -> None:
+    todo = plan(limited(rx_kbps=16000), made(tmp_path))
+    runner = FakeRunner().tell("ovs-ofctl").tell("tc")
+    shaping.prepare(todo, runner, bridge="br-int", folder=str(tmp_path))
+
+    assert runner.stdins == [f"qdisc del dev {TAP} root\n"]
+    shaping.finish(todo, runner, bridge="br-int")
+    assert runner.stdins[1] == f"qdisc replace dev {TAP} root handle 1: tbf rate 16000000bit burst 40000 limit 240000\n"
+
+
+def test_what_is_not_asked_for_goes_with_its_files(tmp_path: Path) -> None:
+    todo = plan(limited(), made(tmp_path))
+    runner = FakeRunner().tell("ovs-ofctl").tell("tc")
+    shaping.prepare(todo, runner, bridge="br-int", folder=str(tmp_path))
+    assert runner.stdins == [f"qdisc del dev {TAP} root\n"]
+    assert list(tmp_path.iterdir()) == []
+
+    # A meter takes the flows that name it with it, so it goes when they have.
+    shaping.finish(todo, runner, bridge="br-int")
+    assert runner.argvs[1][3:] == ["del-meter", "br-int", "meter=1000"]
+
+
+def test_a_meter_that_another_slice_uses_by_now_stays(tmp_path: Path) -> None:
+    other = Flow(2000, 0, 50, frozenset({"in_port=1000"}), "meter:1000,NORMAL")
+    assert plan(limited(), made(tmp_path), spoken=[other]).meters == {}
+
+
+def test_fast_ports_have_big_buckets() -> None:
+    assert shaping.meter_of(2_000_000) == (2_000_000, 200_000)
+
+
+def test_netem_is_tried_only_where_it_is_asked_for(tmp_path: Path) -> None:
+    def look(*, rc: int = 0, **settings: Any) -> tuple[Host, FakeRunner]:
+        runner = FakeRunner().tell("tc", stdout="[]").tell("ovs-ofctl").tell("unshare", "--net", "tc", rc=rc)
+        return shaping.observe(limited(**settings), runner, bridge="br-int", folder=str(tmp_path)), runner
+
+    assert [argv[0] for argv in look(tx_kbps=5, rx_kbps=5)[1].argvs] == ["ovs-ofctl", "tc"]
+    assert look(delay_ms=5)[0].netem
+    have, _runner = look(rc=2, delay_ms=5, loss_percent=1)
+    with pytest.raises(Refused) as refused:
+        plan(limited(rx_kbps=5, delay_ms=5, loss_percent=1), have)
+    assert refused.value.reasons == [
+        "VM 1001 (vm1): eth1 asks for delay 5 ms, loss 1 %, and the kernel of this host has no netem"
+    ]
+
+
+def test_queueing_of_somebody_else_goes(tmp_path):
+    saved = tmp_path / "1000.qdiscs"
+    saved.write_text(TBF)
+    root = {"dev": TAP, "kind": "prio", "handle": "8001:", "root": True, "options": {}}
+    runner = FakeRunner().tell("tc", stdout=shown(root))
+    order = limited()
+    todo = plan(order, shaping.observe(order, runner, bridge="br-int", folder=str(tmp_path)))
+    assert todo.before == [f"qdisc of {TAP}: prio"]
+    assert todo.qdiscs == {TAP: (Qdisc(foreign="prio"), NOTHING, 1500)}
+
+    kernels_own = {**root, "kind": "fq_codel", "handle": "0:"}
+    have = shaping.observe(order, FakeRunner().tell("tc", stdout=shown(kernels_own)), bridge="b", folder=str(tmp_path))
+    assert not plan(order, have).qdiscs

@@ -1,0 +1,199 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.taps import DOOMED_GROUP, Devices, Tap
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+
+from ..fakes import ACCOUNTS, FakeRunner, nic, orders, vm
+
+UID = 998
+
+
+def device(root: Path, name: str, **files: object) -> None:
+    folder = root / name
+    folder.mkdir(parents=True)
+    for file, value in files.items():
+        (folder / file).write_text(f"{value}\n")
+
+
+def tap(name: str, group: int = 1000, owner: int = UID, **changes: bool) -> Tap:
+    return Tap(name=name, group=group, owner=owner, **{"plugged": True, **changes})
+
+
+def devices(*found: Tap, **others: int) -> Devices:
+    return Devices({each.name: each for each in found}, others)
+
+
+def test_devices_are_read_from_sysfs(tmp_path):
+    device(tmp_path, "lo", netdev_group=0, flags="0x9")
+    device(
+        tmp_path, "tap_1001_eth0", netdev_group=1000, tun_flags="0x1802", owner=UID, flags="0x1183", carrier=1, mtu=1400
+    )
+    device(tmp_path, "tap_1002_eth0", netdev_group=1000, tun_flags="0x1002", owner=-1, flags="0x1002")
+    device(tmp_path, "tun0", netdev_group=7, tun_flags="0x1001")
+    (tmp_path / "bonding_masters").write_text("")
+
+    assert taps.observe(str(tmp_path)) == Devices(
+        taps={
+            "tap_1001_eth0": Tap("tap_1001_eth0", 1000, UID, busy=True, plugged=True, mtu=1400),
+            "tap_1002_eth0": Tap("tap_1002_eth0", 1000, -1, up=False, persistent=False, arp=True),
+        },
+        others={"lo": 0, "tun0": 7},
+    )
+
+
+def test_missing_taps_are_made_in_one_batch():
+    todo = taps.plan(orders(vm(1001, None, 100)), Devices(), accounts=ACCOUNTS)
+    runner = FakeRunner().tell("ip")
+    taps.apply_present(todo, runner)
+
+    assert runner.argvs == [["ip", "-batch", "-"]]
+    assert runner.stdins == [
+        "tuntap add dev tap_1001_eth0 mode tap user 998\n"
+        "link set dev tap_1001_eth0 addrgenmode none\n"
+        "link set dev tap_1001_eth0 arp off group 1000 up\n"
+        "tuntap add dev tap_1001_eth1 mode tap user 998\n"
+        "link set dev tap_1001_eth1 addrgenmode none\n"
+        "link set dev tap_1001_eth1 arp off group 1000 up\n"
+    ]
+    assert todo.after == [
+        "tap tap_1001_eth0: up, group 1000, owner 998",
+        "tap tap_1001_eth1: up, group 1000, owner 998",
+    ]
+
+
+def test_nothing_differs_when_all_is_there():
+    todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", busy=True)), accounts=ACCOUNTS)
+
+    assert not todo.changed
+    assert todo.unplugged == frozenset()
+    taps.apply_present(todo, FakeRunner())
+    taps.apply_absent(todo, FakeRunner())
+
+
+def test_unlisted_taps_of_the_slice_go_as_one_group():
+    have = devices(
+        tap("tap_1001_eth0"), tap("tap_1002_eth0"), tap("tap_7_eth0", group=DOOMED_GROUP), tap("tap_1003_eth0", 1003)
+    )
+    todo = taps.plan(orders(vm(1001, 100)), have, accounts=ACCOUNTS)
+    runner = FakeRunner().tell("ip")
+    taps.apply_absent(todo, runner)
+
+    assert runner.stdins == [
+        f"link set dev tap_1002_eth0 group {DOOMED_GROUP}\n"
+        f"link set dev tap_7_eth0 group {DOOMED_GROUP}\n"
+        f"link del group {DOOMED_GROUP}\n"
+    ]
+
+
+def test_devices_of_others_in_the_slices_group_stay():
+    todo = taps.plan(orders(), devices(tap("vnet0"), eno1=1000), accounts=ACCOUNTS)
+
+    assert not todo.changed
+
+
+def test_group_of_the_doomed_must_not_hold_a_stranger():
+    with pytest.raises(SlicesError, match="eno1"):
+        taps.plan(orders(), devices(tap("tap_1_eth0"), eno1=DOOMED_GROUP), accounts=ACCOUNTS)
+
+
+def test_name_of_another_device_is_refused():
+    with pytest.raises(SlicesError, match="not a tap"):
+        taps.plan(orders(vm(1001, 100)), devices(tap_1001_eth0=0), accounts=ACCOUNTS)
+
+
+@pytest.mark.parametrize("changes", [{"up": False}, {"group": 7}, {"arp": True}])
+def test_state_and_group_are_mended_in_place(changes):
+    todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", **changes)), accounts=ACCOUNTS)
+    runner = FakeRunner().tell("ip")
+    taps.apply_present(todo, runner)
+
+    assert runner.stdins == ["link set dev tap_1001_eth0 arp off group 1000 up\n"]
+    assert len(todo.before) == len(todo.after) == 1
+
+
+def test_free_tap_of_another_user_is_made_anew():
+    todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", owner=0)), accounts=ACCOUNTS)
+    runner = FakeRunner().tell("ip")
+    taps.apply_present(todo, runner)
+
+    assert (runner.stdins[0] or "").startswith("tuntap del dev tap_1001_eth0 mode tap\ntuntap add")
+    assert todo.unplugged == {"tap_1001_eth0"}
+
+
+@pytest.mark.parametrize("changes", [{"busy": True}, {"up": False}])
+def test_tap_of_another_user_that_may_be_open_is_kept(changes):
+    todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", owner=0, **changes)), accounts=ACCOUNTS)
+
+    assert todo.recreate == ()
+    assert todo.kept == ("tap_1001_eth0",)
+
+
+def test_owner_counts_for_nothing_where_the_user_is_yet_to_come():
+    todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", owner=0)), accounts=Accounts("cloudrepo"))
+
+    assert not todo.changed
+
+
+def test_tap_that_no_switch_has_open_is_unplugged():
+    todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", plugged=False)), accounts=ACCOUNTS)
+
+    assert not todo.changed
+    assert todo.unplugged == {"tap_1001_eth0"}
+
+
+def test_mtu_is_that_of_the_link():
+    order = orders(vm(1001, interfaces=[{**nic(1001, 0, 100), "mtu": 9000}, nic(1001, 1, 100)]))
+    runner = FakeRunner().tell("ip")
+    taps.apply_present(taps.plan(order, Devices(), accounts=ACCOUNTS), runner)
+    assert "link set dev tap_1001_eth0 mtu 9000 arp off group 1000 up\n" in (runner.stdins[0] or "")
+    assert "link set dev tap_1001_eth1 arp off group 1000 up\n" in (runner.stdins[0] or "")
+
+    have = devices(tap("tap_1001_eth0", busy=True), Tap("tap_1001_eth1", 1000, UID, busy=True, plugged=True, mtu=1400))
+    todo = taps.plan(order, have, accounts=ACCOUNTS)
+    taps.apply_present(todo, runner)
+    assert runner.stdins[1] == (
+        "link set dev tap_1001_eth0 mtu 9000 arp off group 1000 up\n"
+        "link set dev tap_1001_eth1 mtu 1500 arp off group 1000 up\n"
+    )
+    assert todo.after == [
+        "tap tap_1001_eth0: up, group 1000, owner 998, MTU 9000",
+        "tap tap_1001_eth1: up, group 1000, owner 998",
+    ]
+
+
+def test_taps_belong_to_the_users_of_their_slices():
+    two = Accounts("cloudrepo", {1000: Account(998, 998), 1001: Account(997, 997)})
+    order = orders(vm(1001, 100)) + orders(vm(1002, 120), slice_id=1001)
+    todo = taps.plan(order, devices(tap("tap_1001_eth0"), tap("tap_1002_eth0", 1001)), accounts=two)
+    runner = FakeRunner().tell("ip")
+    taps.apply_present(todo, runner)
+
+    assert todo.before == ["tap tap_1002_eth0: up, group 1001, owner 998"]
+    assert todo.after == ["tap tap_1002_eth0: up, group 1001, owner 997"]
+    assert "tuntap add dev tap_1002_eth0 mode tap user 997\n" in (runner.stdins[0] or "")
+    assert "tap_1001" not in (runner.stdins[0] or "")
+
+
+def test_tap_of_another_user_is_made_anew_where_its_vm_is_stopped_before():
+    have = devices(tap("tap_1001_eth0", owner=0, busy=True), tap("tap_1002_eth0", owner=0, busy=True))
+    todo = taps.plan(orders(vm(1001, 100), vm(1002, 100)), have, accounts=ACCOUNTS, freed=[1002])
+
+    assert ([old.name for old, _new in todo.recreate], todo.kept) == (["tap_1002_eth0"], ("tap_1001_eth0",))
+    assert todo.unplugged == {"tap_1002_eth0"}
+
+
+def test_taps_that_nobody_has_open():
+    machine = vm(1001, None, 100, 101, 102)
+    found = devices(
+        tap("tap_1001_eth0", busy=True), tap("tap_1001_eth1"), tap("tap_1001_eth2", up=False), tap("tap_1002_eth0")
+    )
+    assert taps.unheld(orders(machine), found) == {"tap_1001_eth1", "tap_1001_eth3"}

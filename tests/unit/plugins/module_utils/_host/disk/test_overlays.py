@@ -1,0 +1,192 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.overlays import Disks
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Image, read_image
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
+
+from ..fakes import ACCOUNTS, ME, STATE_DIR, FakeRunner, orders, vm
+
+GIB = 1 << 30
+BASE = f"{STATE_DIR}/images/base.img"
+OVERLAY = f"{STATE_DIR}/vms/1001/vm1_img.qcow2"
+
+
+def qcow2(path: Path, size: int, backing: str = "") -> None:
+    name = backing.encode()
+    head = struct.pack(">4sIQIIQ", b"QFI\xfb", 3, 104 if name else 0, len(name), 16, size)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(head.ljust(104, b"\0") + name)
+
+
+def test_header_tells_size_and_backing_file(tmp_path):
+    qcow2(tmp_path / "a", GIB, "/images/base.img")
+
+    assert read_image(str(tmp_path / "a")) == Image("qcow2", GIB, "/images/base.img")
+
+
+def test_image_may_stand_on_nothing(tmp_path):
+    qcow2(tmp_path / "a", GIB)
+
+    assert read_image(str(tmp_path / "a")) == Image("qcow2", GIB)
+
+
+def test_anything_else_is_raw(tmp_path):
+    (tmp_path / "a").write_bytes(b"\0" * 512)
+
+    assert read_image(str(tmp_path / "a")) == Image("raw", 512)
+    assert read_image(str(tmp_path / "b")) is None
+
+
+@pytest.mark.parametrize(("offset", "length"), [(104, 1024), (104, 0xFFFFFFFF), (1 << 63, 10)])
+def test_header_that_points_nowhere_is_an_error(tmp_path, offset, length):
+    (tmp_path / "a").write_bytes(struct.pack(">4sIQIIQ", b"QFI\xfb", 3, offset, length, 16, GIB) + bytes(4096))
+    with pytest.raises(SlicesError, match=rf"names its backing file in {length} bytes from {offset}; the format has"):
+        read_image(str(tmp_path / "a"))
+
+
+def test_cut_header_is_an_error(tmp_path):
+    (tmp_path / "a").write_bytes(b"QFI\xfb\0\0")
+
+    with pytest.raises(SlicesError, match="ends within"):
+        read_image(str(tmp_path / "a"))
+
+
+def test_disk_smaller_than_its_base_is_refused_with_both_figures():
+    with pytest.raises(Refused, match=r"VM 1001 \(vm1\): disk of 1073741824 bytes .* 2147483648 bytes"):
+        overlays.plan(orders(vm()), Disks(bases={BASE: Image("qcow2", 2 * GIB)}), accounts=ACCOUNTS)
+
+
+def test_missing_base_is_no_fault_of_the_plan_but_of_the_host():
+    todo = overlays.plan(orders(vm()), Disks(), accounts=ACCOUNTS)
+
+    assert todo.after == [
+        "folder of VM 1001: slice 1000",
+        f"overlay {OVERLAY}: 1073741824 bytes on {BASE}",
+    ]
+    with pytest.raises(Refused, match=rf"VM 1001 \(vm1\): base image {BASE} is not on this host"):
+        overlays.need_bases(todo, Disks())
+
+
+def test_overlay_that_exists_is_left_alone():
+    have = Disks(folders={1001: 1000}, overlays={OVERLAY: Image("qcow2", 1, "/old.img")})
+    todo = overlays.plan(orders(vm()), have, accounts=ACCOUNTS)
+
+    assert not todo.changed
+    assert [(kept.vm_id, image.backing_file) for kept, image in todo.kept] == [(1001, "/old.img")]
+
+
+def test_folder_of_another_slice_is_refused():
+    with pytest.raises(Refused, match="belongs to slice 1100"):
+        overlays.plan(orders(vm()), Disks(folders={1001: 1100}), accounts=ACCOUNTS)
+
+
+def test_unlisted_folders_of_the_slice_go():
+    todo = overlays.plan(orders(), Disks(folders={1001: 1000, 1002: 1100}), accounts=ACCOUNTS)
+
+    assert todo.remove == ((1001, 1000),)
+    assert todo.before == ["folder of VM 1001: slice 1000"]
+
+
+def carry_out(tmp_path: Path, *vms: dict[str, Any], runner: FakeRunner) -> overlays.DiskPlan:
+    order = orders(*vms, state_dir=str(tmp_path))
+    have = overlays.observe(order, state_dir=str(tmp_path))
+    todo = overlays.plan(order, have, accounts=ME)
+    overlays.apply(todo, have, state_dir=str(tmp_path), accounts=ME, runner=runner)
+    return todo
+
+
+def test_overlays_that_are_alike_are_made_once_and_copied(tmp_path):
+    def create(argv: Sequence[str]) -> None:
+        qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1])
+
+    qcow2(tmp_path / "images/base.img", GIB // 2)
+    runner = FakeRunner().on("qemu-img", "create", do=create)
+    vms = [vm(number, state_dir=str(tmp_path)) for number in (1001, 1002)]
+    vms.append(vm(1003, state_dir=str(tmp_path), disk_bytes=2 * GIB))
+    carry_out(tmp_path, *vms, runner=runner)
+
+    assert [argv[-1] for argv in runner.argvs] == [str(GIB), str(2 * GIB)]
+    assert runner.argvs[0][:5] == ["qemu-img", "create", "-q", "-f", "qcow2"]
+    base = f"{tmp_path}/images/base.img"
+    assert [read_image(each["overlay"]) for each in vms] == [
+        Image("qcow2", GIB, base),
+        Image("qcow2", GIB, base),
+        Image("qcow2", 2 * GIB, base),
+    ]
+    folder = tmp_path / "vms/1001"
+    assert sorted(os.listdir(folder)) == ["slice_id", "vm1_img.qcow2"]
+    assert (folder / "slice_id").read_text() == "1000\n"
+    assert [(folder / name).stat().st_mode & 0o777 for name in (".", "slice_id", "vm1_img.qcow2")] == [
+        0o750,
+        0o640,
+        0o600,
+    ]
+    assert not carry_out(tmp_path, *vms, runner=FakeRunner()).changed
+
+
+def test_failed_creation_leaves_no_draft(tmp_path):
+    qcow2(tmp_path / "images/base.img", 1)
+    with pytest.raises(SlicesError):
+        carry_out(tmp_path, vm(state_dir=str(tmp_path)), runner=FakeRunner().tell("qemu-img", rc=1))
+
+    assert os.listdir(tmp_path / "vms/1001") == ["slice_id"]
+
+
+def test_folder_goes_with_all_that_it_holds(tmp_path):
+    folder = tmp_path / "vms/1001"
+    (folder / "deeper").mkdir(parents=True)
+    (folder / "slice_id").write_text("1000\n")
+    (folder / "deeper/file").write_text("")
+    (folder / "link").symlink_to("/")
+    (tmp_path / "vms/1002").mkdir()
+    carry_out(tmp_path, runner=FakeRunner())
+
+    assert os.listdir(tmp_path / "vms") == ["1002"]
+
+
+def test_what_belongs_to_somebody_else_changes_hands(tmp_path):
+    qcow2(tmp_path / "images/base.img", GIB)
+    create = {"do": lambda argv: qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1])}
+    wanted = vm(1001, state_dir=str(tmp_path))
+    carry_out(tmp_path, wanted, runner=FakeRunner().on("qemu-img", "create", **create))
+    folder = tmp_path / "vms/1001"
+    for name in ("console.log", "vm.json", "vnc.secret", "eth0.pcap"):
+        (folder / name).write_text("")
+    order = orders(wanted, state_dir=str(tmp_path))
+    have = overlays.observe(order, state_dir=str(tmp_path))
+    uid, gid = os.getuid(), os.getgid()
+    assert overlays.plan(order, have, accounts=ME).given == {}
+
+    other = Accounts("cloudrepo", {1000: Account(uid + 1, gid + 1)})
+    todo = overlays.plan(order, have, accounts=other)
+    read, owned = ["slice_id", "vm.json"], ["vm1_img.qcow2", "console.log", "vnc.secret"]
+    paths = [str(folder), *(f"{folder}/{name}" for name in read + owned)]
+    assert todo.before == [f"{path}: owner {uid}, group {gid}" for path in paths]
+    assert todo.after == [
+        *(f"{path}: owner {uid}, group {gid + 1}" for path in paths[:3]),
+        *(f"{path}: owner {uid + 1}, group {gid + 1}" for path in paths[3:]),
+    ]
+    assert overlays.plan(order, have, accounts=Accounts("cloudrepo")).changed is False
+
+
+def test_giving_does_not_follow_links(tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(os, "chown", lambda *args, **options: given.append((args, options)))
+    todo = overlays.DiskPlan(given={"/vms/1001/console.log": ((0, 0), (998, 997))})
+    overlays.apply(todo, Disks(), state_dir=str(tmp_path), accounts=ACCOUNTS, runner=FakeRunner())
+
+    assert todo.changed
+    assert given == [(("/vms/1001/console.log", 998, 997), {"follow_symlinks": False})]

@@ -1,0 +1,441 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the network node has, what it shall have, and what is done about it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import VSCTL, Port, Switch
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
+    apply as netservices_apply,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
+    state as netservices_state,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import Services
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.state import Device, Namespace, State
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
+
+from ..fakes import FakeRunner
+from .test_plan import LAN, LINKS, QUIET, VM1, VM2, order
+
+FOLDERS = Folders("/s", LINKS)
+DHCP, GATEWAY, NAT = "slices-dhcp.service", "slices-gateway.service", "slices-nat.service"
+NAMES, NETWORK = "slices-names@1000.service", "slices-network@1000.service"
+FULL = order(reservations=(VM1, VM2), networks=(LAN, QUIET))
+NOTHING = order()
+LAN_PORT = Port("net_101", "br-int", 101, "access", (), {"cloudrepo-services": "1000"}, "internal", 1000, 1000)
+QUIET_PORT = replace(LAN_PORT, name="net_102", tag=102, number=1001, live_number=1001)
+PORTS = {"net_101": LAN_PORT, "net_102": QUIET_PORT}
+
+
+def as_wanted(orders: Iterable[Services], folders: Folders = FOLDERS) -> State:
+    """A host that is as the order of C(FULL) says."""
+    one = next(iter(orders))
+    return State(
+        texts=texts(one, folders),
+        folders=frozenset({1000}),
+        active=frozenset({DHCP, NAMES, NETWORK}),
+        enabled=frozenset({NAMES, NETWORK}),
+        clients={"10.60.7.101": 5300, "10.60.7.102": 5300, "10.60.7.150": 5342},
+        switch=Switch({"br-int": "system"}, PORTS),
+        devices={"nat_1000": Device("", frozenset({"169.254.64.0/31"}), is_up=True)},
+        namespaces={
+            1000: Namespace(
+                {
+                    "net_101": Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24"}), is_up=True),
+                    "net_102": Device("02:01:00:00:00:66", frozenset({"10.0.0.1/30"}), is_up=True, mtu=9000),
+                    "nat": Device("", frozenset({"169.254.64.1/31"}), is_up=True),
+                }
+            )
+        },
+    )
+
+
+def plan(orders: tuple[Services, ...], have: State) -> netservices_apply.ServicesPlan:
+    return netservices_apply.plan(orders, have, FOLDERS, bridge="br-int")
+
+
+def test_what_is_as_it_shall_be_is_left_alone():
+    todo = plan(FULL, as_wanted(FULL))
+    assert (todo.changed, todo.before, todo.after, dict(todo.units or {})) == (False, [], [], {})
+
+
+def test_a_slice_that_is_new():
+    todo = plan(FULL, State(active=frozenset({DHCP}), clients={}))
+    assert todo.units == {NAMES: "restart", NETWORK: "restart", DHCP: "reload"}
+    assert todo.enable == (NAMES, NETWORK)
+    assert [port.name for port in todo.ports.add] == ["net_101", "net_102"]
+    assert todo.clients == {"10.60.7.101": (None, 5300), "10.60.7.102": (None, 5300)}
+    assert "reservation of slice 1000: 52:54:00:03:e9:00,10.60.7.101,vm1" in todo.after
+    assert "port net_101: access VLAN 101 on br-int" in todo.after
+    assert "name server of 10.60.7.101: nobody" in todo.before
+    assert "name server of 10.60.7.101: port 5300" in todo.after
+
+
+def test_a_slice_that_goes_takes_all_of_its_own_with_it():
+    todo = plan(NOTHING, as_wanted(FULL))
+    assert todo.units == {NAMES: "stop", NETWORK: "stop", DHCP: "restart"}
+    assert [change.new for change in todo.files] == [None] * 7
+    assert [port.name for port in todo.ports.remove] == ["net_101", "net_102"]
+    assert (todo.gone, todo.clients, todo.after) == (
+        NOTHING,
+        {"10.60.7.101": (5300, None), "10.60.7.102": (5300, None)},
+        [
+            f"{NAMES}: gone",
+            f"{NETWORK}: gone",
+            "name server of 10.60.7.101: nobody",
+            "name server of 10.60.7.102: nobody",
+        ],
+    )
+    assert not plan(NOTHING, State(active=frozenset({DHCP}), clients={"10.60.7.150": 5342})).changed
+
+
+@pytest.mark.parametrize(
+    ("changes", "units", "before"),
+    [
+        ({"active": frozenset({NAMES, NETWORK})}, {DHCP: "restart"}, [f"{DHCP}: stopped"]),
+        ({"active": frozenset({DHCP, NETWORK})}, {NAMES: "restart"}, [f"{NAMES}: stopped"]),
+        ({"active": frozenset({DHCP, NAMES})}, {NETWORK: "restart"}, [f"{NETWORK}: stopped"]),
+        ({"enabled": frozenset({NAMES})}, {}, [f"{NETWORK}: disabled"]),
+        ({"namespaces": {}}, {NETWORK: "restart"}, ["namespace slice-1000: missing"]),
+        ({"devices": {}}, {NETWORK: "restart"}, ["way out of slice-1000: not whole"]),
+        (
+            {
+                "namespaces": {
+                    1000: replace(as_wanted(FULL).namespaces[1000], astray=("< \t\tpolicy drop", "> \t\tpolicy accept"))
+                }
+            },
+            {NETWORK: "restart"},
+            ["rules, routes and forwarding of slice-1000: policy accept"],
+        ),
+        ({"rules": False}, {NAT: "reload-or-restart"}, ["packet rules of VMs: not as loaded"]),
+        (
+            {"gateway": ("< gw400 02:00:0a:3c:07:01", "> gw400 06:00:00:00:00:01", "< default via 10.60.7.1")},
+            {GATEWAY: "restart"},
+            ["gateway of VLAN 400: gw400 06:00:00:00:00:01"],
+        ),
+        ({"guard": False}, {DHCP: "reload"}, [f"{DHCP}: without its rules"]),
+        ({"clients": {"10.60.7.101": 5300}}, {}, ["name server of 10.60.7.102: nobody"]),
+        (
+            {"clients": {"10.60.7.101": 5300, "10.60.7.102": 5300, "10.60.7.150": 5300}},
+            {},
+            ["name server of 10.60.7.150: port 5300"],
+        ),
+        ({"clients": {"10.60.7.101": 5342, "10.60.7.102": 5300}}, {}, ["name server of 10.60.7.101: port 5342"]),
+        (
+            {"clients": None},
+            {GATEWAY: "restart"},
+            [
+                "namespace slices-dhcp: without its rules",
+                "name server of 10.60.7.101: nobody",
+                "name server of 10.60.7.102: nobody",
+            ],
+        ),
+        (
+            {"switch": Switch({"br-int": "system"}, {"net_101": replace(LAN_PORT, tag=7), "net_102": QUIET_PORT})},
+            {NETWORK: "restart"},
+            ["port net_101: access VLAN 7 on br-int"],
+        ),
+        ({"switch": Switch({"br-int": "system"}, {"net_101": LAN_PORT})}, {NETWORK: "restart"}, []),
+    ],
+)
+def test_what_has_gone_astray_is_put_right(changes, units, before):
+    todo = plan(FULL, replace(as_wanted(FULL), **changes))
+    assert (todo.changed, todo.units, todo.before) == (True, units, before)
+    assert bool(todo.clients) == any("name server of" in line for line in before)
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        None,
+        Device("02:01:00:00:00:65", frozenset(), is_up=True),
+        Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24", "10.60.7.9/24"}), is_up=True),
+        Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24"}), is_up=False),
+        Device("00:00:00:00:00:01", frozenset({"192.168.101.1/24"}), is_up=True),
+        Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24"}), is_up=True, mtu=9000),
+    ],
+)
+def test_a_device_that_is_not_as_its_network(device):
+    have = as_wanted(FULL)
+    devices = {**have.namespaces[1000].devices, "net_101": device}
+    devices = {name: each for name, each in devices.items() if each is not None}
+    todo = plan(FULL, replace(have, namespaces={1000: replace(have.namespaces[1000], devices=devices)}))
+    assert todo.units == {NETWORK: "restart"}
+    assert todo.after == ["device net_101 in slice-1000: 192.168.101.1/24"]
+
+
+@pytest.mark.parametrize(
+    ("after", "verbs"),
+    [
+        (order(reservations=(VM1, VM2)), {DHCP: "reload", NAMES: "reload"}),
+        (order(reservations=(VM2,)), {DHCP: "restart", NAMES: "reload"}),
+        (order(reservations=({**VM1, "ip": "10.60.7.109"},)), {DHCP: "restart", NAMES: "reload"}),
+        (order(reservations=({**VM1, "name": "other"},)), {DHCP: "restart", NAMES: "reload"}),
+        (order(), {DHCP: "restart", NAMES: "stop"}),
+    ],
+)
+def test_what_changed_or_went_takes_a_restart_of_the_dhcp_server_alone(after, verbs):
+    one = order(reservations=(VM1,))[0]
+    have = State(
+        texts=texts(one, FOLDERS),
+        active=frozenset({DHCP, NAMES}),
+        enabled=frozenset({NAMES}),
+        clients={"10.60.7.101": 5300},
+    )
+    assert plan(after, have).units == verbs
+
+
+def test_a_network_that_changes_starts_its_slice_anew():
+    after = order(reservations=(VM1, VM2), networks=({**LAN, "nat": False}, QUIET))
+    todo = plan(after, as_wanted(FULL))
+    assert todo.units == {NETWORK: "restart"}
+    assert "network of slice 1000: nat 169.254.64.0/31 169.254.64.1/31" in todo.before
+    assert todo.gone == ()
+
+
+def test_a_plan_is_carried_out_in_its_order(tmp_path):
+    folders = Folders(str(tmp_path), LINKS)
+    runner = FakeRunner()
+    for program in ("systemctl", "ovs-vsctl", "ip", "nsenter", "conntrack"):
+        runner.tell(program)
+    todo = netservices_apply.plan(FULL, State(active=frozenset({DHCP}), clients={}), folders, bridge="br-int")
+    netservices_apply.apply(todo, folders, runner)
+    assert [argv[:3] for argv in runner.argvs] == [
+        [*VSCTL, "--"],
+        ["ip", "-batch", "-"],
+        ["nsenter", "--net=/run/netns/slices-dhcp", "ip"],
+        ["conntrack", "--load-file", "-"],
+        ["nsenter", "--net=/run/netns/slices-dhcp", "conntrack"],
+        ["systemctl", "--no-reload", "enable"],
+        ["systemctl", "reload", "--"],
+        ["systemctl", "restart", "--"],
+        ["nsenter", "--net=/run/netns/slices-dhcp", "nft"],
+    ]
+    assert (tmp_path / "names/1000.hosts").read_text() == "10.60.7.101 vm1\n10.60.7.102 vm2\n"
+    assert (tmp_path / "names/1000.hosts").stat().st_mode & 0o777 == 0o644
+
+    (tmp_path / "networks/1000/leases").write_text("x")
+    runner.argvs.clear()
+    have = replace(as_wanted(FULL), texts=texts(FULL[0], folders))
+    netservices_apply.apply(netservices_apply.plan(NOTHING, have, folders, bridge="br-int"), folders, runner)
+    assert runner.argvs[0] == ["systemctl", "disable", "--quiet", "--now", "--", NAMES, NETWORK]
+    assert runner.argvs[2] == [*VSCTL, "--", "del-port", "br-int", "net_101", "--", "del-port", "br-int", "net_102"]
+    assert runner.argvs[7:9] == [
+        ["ip", "link", "delete", "dev", "nat_1000"],
+        ["ip", "netns", "delete", "slice-1000"],
+    ]
+    assert [path for path in tmp_path.rglob("*") if "1000" in str(path)] == []
+
+
+def test_neighbours_and_connections_of_an_address_that_moves_or_goes_are_forgotten(tmp_path):
+    before = replace(as_wanted(FULL), texts=texts(order(reservations=(VM1,))[0], FOLDERS))
+    assert plan(FULL, before).moved == ("10.60.7.102",)
+    given_on = {**VM1, "mac": "52:54:00:07:d1:00"}
+    assert plan(NOTHING, as_wanted(FULL)).moved == ("10.60.7.101", "10.60.7.102", "169.254.64.1")
+    renamed = order(reservations=({**VM1, "name": "other"}, VM2), networks=(LAN, QUIET))
+    assert plan(renamed, as_wanted(FULL)).moved == ()
+    todo = plan(order(reservations=(given_on, VM2), networks=(LAN, QUIET)), as_wanted(FULL))
+    assert todo.moved == ("10.60.7.101",)
+
+    runner = FakeRunner()
+    for program in ("systemctl", "ip", "nsenter", "conntrack"):
+        runner.tell(program)
+    netservices_apply.apply(replace(todo, files=()), Folders(str(tmp_path), LINKS), runner)
+    flushed = [text for argv, text in zip(runner.argvs, runner.stdins) if argv[-2:] == ["-batch", "-"]]
+    assert flushed == ["neighbour flush to 10.60.7.101\n"] * 2
+    dropped = [text for argv, text in zip(runner.argvs, runner.stdins) if "conntrack" in argv]
+    assert dropped == ["-D -s 10.60.7.101\n-D -d 10.60.7.101\n"] * 2
+
+
+def test_an_address_that_another_slice_has_is_refused(tmp_path):
+    (tmp_path / "dhcp/hosts.d").mkdir(parents=True)
+    (tmp_path / "dhcp/hosts.d/1007").write_text("52:54:00:03:ef:00,10.60.7.102,vm1\n")
+    (tmp_path / "dhcp/hosts.d/1000").write_text("52:54:00:03:e9:00,10.60.7.101,vm1\n")
+    have = look(tmp_path, bare_host(), order(reservations=(VM1,)))
+    assert have.reserved == {"10.60.7.102": 1007}
+    assert plan(order(reservations=(VM1,)), have).changed
+    with pytest.raises(Refused) as caught:
+        plan(order(reservations=(VM1, VM2)), have)
+    assert caught.value.reasons == [
+        "slice 1000: address 10.60.7.102 of VM 1002 is reserved for slice 1007 on this host; "
+        "deploy or delete that one first"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_restarting", "stdin"),
+    [
+        (
+            5342,
+            5300,
+            False,
+            "delete element ip cloudrepo slices { A : 5342 }\nadd element ip cloudrepo slices { A : 5300 }\n",
+        ),
+        (5300, None, False, "delete element ip cloudrepo slices { A : 5300 }\n"),
+        (5342, 5300, True, "add element ip cloudrepo slices { A : 5300 }\n"),
+    ],
+)
+def test_who_asks_which_name_server_is_changed_for_the_slices_alone(old, new, is_restarting, stdin):
+    runner = FakeRunner().tell("nsenter").tell("systemctl")
+    todo = netservices_apply.ServicesPlan(
+        clients={"A": (old, new)}, units={GATEWAY: "restart"} if is_restarting else {}
+    )
+    netservices_apply.apply(todo, FOLDERS, runner)
+    assert runner.stdins[-1] == stdin
+
+
+def test_rules_come_before_the_gateway_and_it_starts_anew_before_what_is_in_its_namespace():
+    runner = FakeRunner().tell("systemctl")
+    units = {NAMES: "restart", GATEWAY: "restart", NAT: "reload-or-restart"}
+    netservices_apply.apply(netservices_apply.ServicesPlan(units=units), FOLDERS, runner)
+    assert [argv[-1] for argv in runner.argvs] == [NAT, GATEWAY, NAMES]
+
+
+def test_what_hangs_on_the_gateway_is_waited_for():
+    runner = FakeRunner().tell("systemctl").tell("nsenter")
+    todo = plan(FULL, replace(as_wanted(FULL), gateway=("< gw400 10.60.7.1/24",)))
+    netservices_apply.apply(replace(todo, slice_ids=()), FOLDERS, runner)
+    assert runner.argvs == [["systemctl", "restart", "--", GATEWAY], ["systemctl", "start", "--", DHCP, NAMES]]
+
+
+@pytest.mark.parametrize("ends_at", ["ovs-vsctl", "conntrack", "reload", "restart"])
+def test_servers_are_told_of_what_a_run_wrote_that_ended(tmp_path, ends_at):
+    folders = Folders(str(tmp_path), LINKS)
+    have = State(active=frozenset({DHCP}), clients={})
+
+    def run(**failing: Any) -> None:
+        runner = FakeRunner()
+        for program in ("systemctl", "ovs-vsctl", "ip", "nsenter", "conntrack", "journalctl"):
+            runner.tell(program, **(failing if program == ends_at else {}))
+        runner.tell("systemctl", "show")
+        if ends_at in ("reload", "restart"):
+            runner.tell("systemctl", ends_at, **failing)
+        netservices_apply.apply(netservices_apply.plan(FULL, have, folders, bridge="br-int"), folders, runner)
+
+    with pytest.raises(SlicesError):
+        run(rc=1)
+    assert Path(folders.pending(1000)).exists()
+    written = replace(as_wanted(FULL), texts=texts(FULL[0], folders), pending=frozenset({1000}))
+    todo = netservices_apply.plan(FULL, written, folders, bridge="br-int")
+    assert (todo.units, todo.before) == (
+        {NAMES: "restart", NETWORK: "restart", DHCP: "restart"},
+        ["servers of slice 1000: not told what a run that ended wrote"],
+    )
+    run()
+    assert not Path(folders.pending(1000)).exists()
+    gone = netservices_apply.plan(
+        NOTHING, State(active=frozenset({DHCP}), clients={}, pending=frozenset({1000})), folders, bridge="br-int"
+    )
+    assert gone.units == {DHCP: "restart"}
+
+
+def test_a_unit_that_does_not_start_has_its_last_words_told():
+    runner = FakeRunner().tell("systemctl", "restart", rc=1, stderr="Job failed.")
+    runner.tell("systemctl", "show", stdout=f"Id={NAMES}\nActiveState=active\n\nId={NETWORK}\nActiveState=failed\n")
+    runner.tell("journalctl", stdout="no such device\n")
+    runner.tell("systemctl", "disable")
+    todo = netservices_apply.ServicesPlan(units={NAMES: "restart", NETWORK: "restart"})
+    with pytest.raises(SlicesError) as caught:
+        netservices_apply.apply(todo, FOLDERS, runner)
+    assert caught.value.message == f"systemctl failed with code 1: Job failed.\n{NETWORK}: no such device"
+
+
+def address(name: str, *addresses: str, mac: str = "02:01:00:00:00:65") -> dict[str, Any]:
+    pairs = [each.split("/") for each in addresses]
+    listed = [{"family": "inet", "local": local, "prefixlen": int(prefix)} for local, prefix in pairs]
+    return {"ifname": name, "address": mac, "flags": ["UP"], "mtu": 1500, "addr_info": [*listed, {"family": "inet6"}]}
+
+
+CLIENTS = {"name": "slices", "elem": [["10.60.7.101", 5300]]}
+GUARDS = [{"rule": {"family": family, "table": "cloudrepo_dhcp"}} for family in ("ip", "netdev")]
+
+
+def nft(*items: dict[str, Any]) -> str:
+    return json.dumps({"nftables": [{"metainfo": {}}, *items]})
+
+
+def look(tmp_path: Path, runner: FakeRunner, orders: tuple[Services, ...] = FULL) -> State:
+    return netservices_state.observe(
+        orders,
+        Folders(str(tmp_path), LINKS),
+        runner,
+        unit_dir=str(tmp_path / "units"),
+        netns_dir=str(tmp_path / "netns"),
+        nat_rules=str(tmp_path / "nat.rules"),
+    )
+
+
+def test_the_host_is_asked_what_it_has(tmp_path):
+    for folder in ("names", "netns", "units/multi-user.target.wants", "networks/1000"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "names/1000.hosts").write_text("10.60.7.101 vm1\n")
+    (tmp_path / "names/1000.pending").touch()
+    (tmp_path / "netns/slice-1000").touch()
+    (tmp_path / "units/multi-user.target.wants" / NAMES).touch()
+    runner = FakeRunner()
+    runner.tell("systemctl", "show", stdout=f"Id={DHCP}\nActiveState=active\n\nId={NAMES}\nActiveState=inactive\n")
+    runner.tell("nft", rc=1)
+    runner.tell(netservices_state.GATEWAY_LOOK, rc=1, stdout="2c2\n< gw400 10.60.7.1/24\n---\n> gw400 10.60.7.9/24\n")
+    runner.tell("nsenter", "--net=/run/netns/slices-dhcp", stdout=nft({"map": CLIENTS}))
+    runner.tell(netservices_state.NETWORK_LOOK, "1000", rc=1, stdout="1d0\n< default via 169.254.64.0 dev nat\n")
+    runner.tell("ip", "-json", "address", stdout=json.dumps([address("nat_1000", "169.254.64.0/31")]))
+    runner.tell("ip", "-json", "-n", stdout=json.dumps([address("net_101", "192.168.101.1/24"), {}]))
+    empty = json.dumps({"headings": ["_uuid", "name", "ports", "datapath_type", "fail_mode"], "data": []})
+    runner.tell(*VSCTL, stdout="\n".join([empty] * 4))
+    have = look(tmp_path, runner)
+    assert have.texts == {f"{tmp_path}/names/1000.hosts": "10.60.7.101 vm1\n"}
+    assert (have.folders, have.pending, have.active, have.enabled) == ({1000}, {1000}, {DHCP}, {NAMES})
+    assert (have.rules, have.clients, have.guard) == (False, {"10.60.7.101": 5300}, False)
+    assert have.gateway == ("< gw400 10.60.7.1/24", "> gw400 10.60.7.9/24")
+    assert have.devices["nat_1000"].addresses == {"169.254.64.0/31"}
+    assert have.namespaces[1000] == Namespace(
+        {"net_101": Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24"}), is_up=True)},
+        ("< default via 169.254.64.0 dev nat",),
+    )
+
+
+def bare_host() -> FakeRunner:
+    runner = FakeRunner().tell("systemctl", "show").tell("nft").tell("nsenter", rc=1)
+    return runner.tell(netservices_state.GATEWAY_LOOK, rc=127)
+
+
+def test_a_slice_that_has_no_network_costs_four_questions(tmp_path):
+    runner = bare_host()
+    have = look(tmp_path, runner, order(reservations=(VM1,)))
+    assert (len(runner.argvs), have.clients, have.texts, have.gateway) == (4, None, {}, ())
+
+
+def test_what_slices_share_is_mended_where_none_is_listed(tmp_path):
+    runner = FakeRunner().tell("systemctl", "show", stdout=f"Id={DHCP}\nActiveState=active\n").tell("nft", rc=1)
+    runner.tell(netservices_state.GATEWAY_LOOK, rc=1, stdout="2d1\n< gw400 10.60.7.1/24\n")
+    # Answers are guarded. What is asked is not, though its table and set are there.
+    runner.tell("nsenter", stdout=nft({"map": CLIENTS}, {"set": {"table": "cloudrepo_dhcp"}}, GUARDS[1]))
+    todo = plan((), look(tmp_path, runner, ()))
+    assert todo.units == {NAT: "reload-or-restart", GATEWAY: "restart", DHCP: "reload"}
+    assert todo.before == [
+        f"{DHCP}: without its rules",
+        "packet rules of VMs: not as loaded",
+        "gateway of VLAN 400: nothing",
+    ]
+    assert not plan((), State(clients={"10.60.7.101": 5300})).changed
+
+
+def test_packet_rules_are_compared_with_what_was_loaded(tmp_path):
+    listed = "table ip cloudrepo {\n}\n"
+    runner = FakeRunner().tell("systemctl", "show").tell("nft", stdout=listed)
+    runner.tell(netservices_state.GATEWAY_LOOK).tell("nsenter", stdout=nft(*GUARDS))
+    have = look(tmp_path, runner, NOTHING)
+    assert (have.rules, have.guard) == (True, True)
+    for noted, whole in ((listed, True), ("table ip cloudrepo {\n chain forward {\n }\n}\n", False)):
+        (tmp_path / "nat.rules").write_text(noted)
+        assert look(tmp_path, runner, NOTHING).rules is whole

@@ -1,0 +1,197 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A real shell on a real terminal stands for the guest's; a relay makes it late, noisy or deaf."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import serial
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+
+NONCE = "0123456789abcdef"
+
+
+class ShellConsole:
+    """A console with an interactive shell, whose answers may be spoilt on the way."""
+
+    def __init__(self) -> None:
+        self.spoil: list[tuple[str, str]] = []
+        self.heard = ""
+        self.pid, self._terminal = pty.fork()
+        if self.pid == 0:
+            # A shell that starts tests in the background has them ignore interrupts, and that is inherited.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.execve("/bin/sh", ["sh", "-i"], {"PATH": os.environ["PATH"], "PS1": "/ # ", "HOME": "/"})
+
+    def send(self, text: str) -> None:
+        """See C(Console)."""
+        os.write(self._terminal, text.encode())
+
+    def receive(self, timeout_s: float) -> str:
+        """See C(Console)."""
+        if not select.select([self._terminal], [], [], max(timeout_s, 0))[0]:
+            return ""
+        text = os.read(self._terminal, 65536).decode("utf-8", "replace")
+        self.heard += text
+        for part, instead in self.spoil:
+            if part in text:
+                text = text.replace(part, instead, 1)
+                self.spoil.remove((part, instead))
+        return text
+
+    def close(self) -> None:
+        """End the shell."""
+        os.close(self._terminal)
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+
+@pytest.fixture
+def console() -> Iterator[ShellConsole]:
+    shell = ShellConsole()
+    yield shell
+    shell.close()
+
+
+def run(console: serial.Console, command: str, timeout_s: float = 20) -> serial.Answer:
+    return serial.run(console, command, timeout_s=timeout_s, nonce=NONCE)
+
+
+@pytest.mark.parametrize(
+    ("command", "rc", "stdout"),
+    [
+        ("echo hello", 0, "hello\n"),
+        ("true", 0, ""),
+        ("printf hello", 0, "hello"),
+        ("exit 7", 7, ""),
+        ("echo out; echo err >&2; false", 1, "out\nerr\n"),
+        ("printf '%s\\n' \"a 'b' \\\"c\\\" \\$HOME\t\\\\ ü\"", 0, "a 'b' \"c\" $HOME\t\\ ü\n"),
+        ("echo one\necho two\n\n", 0, "one\ntwo\n"),
+        ("cat", 0, ""),
+        ("echo " + "x" * 3000, 0, "x" * 3000 + "\n"),
+        ("seq 1 2000", 0, "".join(f"{number}\n" for number in range(1, 2001))),
+        ("echo; echo; echo", 0, "\n\n\n"),
+    ],
+)
+def test_command_comes_back_as_it_was(console, command, rc, stdout):
+    assert run(console, command) == serial.Answer(rc=rc, stdout=stdout)
+
+
+def test_commands_follow_one_another(console):
+    assert [run(console, f"echo {number}").stdout for number in range(3)] == ["0\n", "1\n", "2\n"]
+
+
+def test_slow_command_is_waited_for_and_its_output_stays_clean(console):
+    assert run(console, "echo a; sleep 3; echo b").stdout == "a\nb\n"
+
+
+def test_end_that_the_kernel_broke_is_asked_for_again(console):
+    console.spoil.append((f"END-{NONCE}", f"END-01[   12.345678] eth0: link up\r\n{NONCE[2:]}"))
+
+    assert run(console, "exit 3").rc == 3
+
+
+def test_probe_is_repeated_until_the_shell_answers(console):
+    console.spoil.append((f"READY1-{NONCE}", "Booting…"))
+
+    assert run(console, "echo up").stdout == "up\n"
+
+
+def test_command_without_end_is_an_error_with_what_it_wrote(console):
+    def now() -> float:
+        return 20.0 if "begun\r\n" in console.heard else 0.0
+
+    with pytest.raises(SlicesError, match="did not end") as failed:
+        serial.run(console, "echo begun; sleep 100", timeout_s=20, nonce=NONCE, now=now)
+
+    assert failed.value.fields["stdout"] == "begun"
+    assert run(console, "echo free").stdout == "free\n"
+
+
+def test_interrupt_that_was_missed_is_repeated():
+    class Hasty(ShellConsole):
+        """Its first interrupt comes while a program is being started, which misses it."""
+
+        missed = False
+
+        def send(self, text: str) -> None:
+            if "\x03" in text and not self.missed:
+                self.missed, text = True, text.replace("\x03", "")
+            super().send(text)
+
+    def now() -> float:
+        return 20.0 if "begun\r\n" in hasty.heard else 0.0
+
+    hasty = Hasty()
+    try:
+        with pytest.raises(SlicesError, match="did not end"):
+            serial.run(hasty, "echo begun; sleep 100", timeout_s=20, nonce=NONCE, now=now)
+        assert hasty.missed
+        assert run(hasty, "echo free").stdout == "free\n"
+    finally:
+        hasty.close()
+
+
+def test_deaf_console_is_an_error():
+    class Deaf:
+        def send(self, text: str) -> None:
+            pass
+
+        def receive(self, timeout_s: float) -> str:
+            time.sleep(timeout_s)
+            return ""
+
+    with pytest.raises(SlicesError, match="no shell answered"):
+        run(Deaf(), "true", timeout_s=0.2)
+
+
+def test_console_is_for_one_caller_at_a_time(tmp_path):
+    path = str(tmp_path / "serial.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(1)
+        threading.Thread(target=listener.accept, daemon=True).start()
+        with (
+            serial.open_console(path, timeout_s=1),
+            pytest.raises(SlicesError, match="another command"),
+            serial.open_console(path, timeout_s=0.3),
+        ):
+            pass
+
+
+def test_console_of_no_vm_is_an_error(tmp_path):
+    with (
+        pytest.raises(SlicesError, match="does not run on this host"),
+        serial.open_console(str(tmp_path / "1001/serial.sock"), timeout_s=0.1),
+    ):
+        pass
+    with (
+        pytest.raises(SlicesError, match="cannot connect"),
+        serial.open_console(str(tmp_path / "serial.sock"), timeout_s=0.1),
+    ):
+        pass
+
+
+def test_console_of_somebody_else_is_told_nothing(tmp_path):
+    if os.getuid() != 0:
+        pytest.skip("only root can give a folder to somebody else")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "serial.sock"))
+        listener.listen(1)
+        os.chown(tmp_path, 12345, 12345)
+        with (
+            pytest.raises(SlicesError, match=r"user 0 listens at .*serial\.sock, and .* belongs to user 12345"),
+            serial.open_console(str(tmp_path / "serial.sock"), timeout_s=1),
+        ):
+            pass
+        os.chown(tmp_path, 0, 0)

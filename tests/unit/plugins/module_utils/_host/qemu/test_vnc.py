@@ -1,0 +1,71 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import vnc
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+
+from ..fakes import ME, PASSWORD_ID, orders, settings, vm
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of VM 1001, whose display has its password."""
+    made = tmp_path / "vms/1001"
+    made.mkdir(parents=True)
+    (new,) = vnc.plan(vms(tmp_path), {}, live=())
+    secret = vnc.secret(new, {1001: "hMr3kWpa"}, settings=here(tmp_path))
+    files.write_all([secret, vnc.note(new, settings=here(tmp_path))])
+    return made
+
+
+def vms(state_dir: Path):
+    return all_vms(orders(vm(1001, 100, state_dir=str(state_dir)), state_dir=str(state_dir)))
+
+
+def here(state_dir: Path):
+    return settings(state_dir=str(state_dir), accounts=ME)
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_was_noted_is_seen(tmp_path):
+    have = vnc.observe(vms(tmp_path), here(tmp_path))
+
+    assert have == {1001: PASSWORD_ID}
+    assert vnc.plan(vms(tmp_path), have, live=()) == ()
+
+
+@pytest.mark.parametrize("spoil", ["remove", "open up", "replace by a link"])
+def test_file_that_is_not_as_we_left_it_is_written_again(tmp_path, folder, spoil):
+    secret = folder / "vnc.secret"
+    if spoil == "open up":
+        secret.chmod(0o444)
+    else:
+        secret.rename(tmp_path / "elsewhere")
+    if spoil == "replace by a link":
+        secret.symlink_to(tmp_path / "elsewhere")
+
+    assert vnc.observe(vms(tmp_path), here(tmp_path)) == {}
+
+
+def test_passwords_are_read():
+    assert vnc.read_passwords({"1001": "hMr3kWpa", 1002: "x"}) == {1001: "hMr3kWpa", 1002: "x"}
+
+
+@pytest.mark.parametrize("password", ["ninechars", "", "tab\there", "motörhd", 12345678, None])
+def test_what_vnc_does_not_take_is_refused_without_telling_it(password):
+    with pytest.raises(Refused) as refused:
+        vnc.read_passwords({"1001": password})
+    assert refused.value.message == "vnc_passwords: that of VM 1001 is not 1 to 8 printable ASCII characters"
+
+
+def test_what_is_no_vm_is_refused():
+    with pytest.raises(Refused, match="vnc_passwords: 'vm1' is not the id of a VM"):
+        vnc.read_passwords({"vm1": "hMr3kWpa"})
