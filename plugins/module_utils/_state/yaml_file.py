@@ -54,7 +54,7 @@ class YamlFile:
         """See C(Store.backup)."""
         with self._locked():
             try:
-                name = self.backups.link(self.path)
+                name = self.backups.copy(self.path)
                 self.backups.prune()
             except OSError as error:
                 raise DatabaseError(f"{self.name} cannot be backed up: {error}") from error
@@ -94,7 +94,7 @@ class YamlFile:
         try:
             # First the backup, so that there is no moment at which the version before is gone.
             if self.backups.keep:
-                self.backups.link(self.path)
+                self.backups.copy(self.path)
             write_whole(self.path, data)
             self.backups.prune()
         except OSError as error:

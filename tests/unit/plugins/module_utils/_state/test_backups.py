@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -59,18 +60,79 @@ def test_a_backup_now_and_a_restore(tmp_path: Path) -> None:
         store.restore("../d.yaml")
 
 
-def test_without_hard_links_a_backup_is_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class NoLinks:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(os, name)
+class WithoutReflinks:
+    """The system calls, where the file system copies nothing by itself."""
 
-        def link(self, *_args: Any) -> None:
-            raise PermissionError
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
 
-    monkeypatch.setattr(lock, "system", NoLinks())
+    def copy_file_range(self, *_args: Any) -> int:
+        raise OSError(errno.EXDEV, "cross-device link")
+
+
+class NoSpace(WithoutReflinks):
+    """The system calls on a full disk."""
+
+    def write(self, *_args: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("system", [os, WithoutReflinks()])
+def test_a_backup_is_a_copy_that_no_editor_reaches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: Any
+) -> None:
+    monkeypatch.setattr(lock, "system", system)
     store = YamlFile(str(tmp_path / "d.yaml"), lock_timeout_s=1, backups=3)
     change(store, 3)
-    assert versions(store) == [1001, 1002]
+    name = store.backup()
+    with open(store.path, "r+", encoding="utf-8") as file:  # an editor that writes in place
+        file.write("users: [")
+    assert versions(store) == [1001, 1002, 1003]
+    assert Path(store.backups.path(str(name))).stat().st_mode & 0o777 == 0o600
+    store.restore(str(name))
+    with store.transaction(write=False) as cluster:
+        assert cluster.next_vm_id == 1003
+
+
+def test_a_damaged_backup_is_refused_and_not_taken_for_the_newest(tmp_path: Path) -> None:
+    store = YamlFile(str(tmp_path / "d.yaml"), lock_timeout_s=1, backups=5)
+    change(store, 2)
+    name = str(store.backup())
+    path = Path(store.backups.path(name))
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DatabaseError, match=r"backup .*\.yaml is damaged: its SHA-256 begins with [0-9a-f]{16}, and"):
+        store.restore(name)
+    again = str(store.backup())
+    assert again != name
+    assert store.read_backup(again).next_vm_id == 1002
+
+
+def test_a_full_disk_is_told_with_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = YamlFile(str(tmp_path / "d.yaml"), lock_timeout_s=1, backups=3)
+    change(store)
+    before = Path(store.path).read_bytes()
+    monkeypatch.setattr(lock, "system", NoSpace())
+    with pytest.raises(DatabaseError, match=r"No space left on device: '.*d\.yaml\.backups/backup\.new'"):
+        change(store)
+    with pytest.raises(DatabaseError, match=r"cannot be backed up: .*No space left on device: '.*\.backups/"):
+        store.backup()
+    with pytest.raises(DatabaseError, match=r"cannot be written: .*No space left on device: '.*/d\.yaml\.new'"):
+        change(YamlFile(store.path, lock_timeout_s=1, backups=0))
+    assert Path(store.path).read_bytes() == before
+
+
+def test_what_does_not_read_back_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Forgetful(WithoutReflinks):
+        def write(self, descriptor: int, data: memoryview) -> int:
+            os.write(descriptor, bytes(len(data)))
+            return len(data)
+
+    store = YamlFile(str(tmp_path / "d.yaml"), lock_timeout_s=1, backups=3)
+    change(store)
+    monkeypatch.setattr(lock, "system", Forgetful())
+    with pytest.raises(DatabaseError, match=r"does not read back as it was written: '.*\.backups/00000001-"):
+        store.backup()
+    assert store.backups.names() == []
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
