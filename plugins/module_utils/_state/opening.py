@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 
+from ..errors import DatabaseError
 from .masking import is_url
 from .store import Store
 from .yaml_file import YamlFile
@@ -21,11 +22,28 @@ def open_store(database: str, *, lock_timeout_s: float, backups: int, backup_dir
         backup_dir: in which folder; C(None) for the one beside the file.
 
     Raises:
-        DatabaseError: the URL is none, or a library for it is missing.
+        DatabaseError: a path is relative, the URL is not that of a database, or a library for it is missing.
     """
+    if backup_dir is not None:
+        backup_dir = absolute(backup_dir, "backup_dir")
     if is_url(database):
         from .sql import SqlDatabase
 
         return SqlDatabase(database, lock_timeout_s=lock_timeout_s, backups=backups, backup_dir=backup_dir)
-    path = os.path.expanduser(os.path.expandvars(database))
+    path = absolute(database, "database")
     return YamlFile(path, lock_timeout_s=lock_timeout_s, backups=backups, backup_dir=backup_dir)
+
+
+def absolute(path: str, option: str) -> str:
+    """Return the path with C(~) and variables expanded.
+
+    Raises:
+        DatabaseError: it is relative. A run from another folder would find another database there, or make an empty
+            one, and take the hosts for its own.
+    """
+    expanded = os.path.expanduser(os.path.expandvars(path))
+    if not os.path.isabs(expanded):
+        raise DatabaseError(
+            f"{option} must be an absolute path, got {path!r}; in this folder that would be {os.path.abspath(expanded)}"
+        )
+    return expanded

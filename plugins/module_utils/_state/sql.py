@@ -42,7 +42,7 @@ class SqlDatabase:
     """A cluster in an SQL database. Its tables are made by the first change.
 
     Args:
-        url: C(postgresql+psycopg://…) or C(sqlite:///…).
+        url: C(postgresql+psycopg://…) or C(sqlite:////absolute/path).
         lock_timeout_s: how long to wait for another writer.
         backups: how many backups to keep; they are made on request alone.
         backup_dir: in which folder; beside a file of SQLite's in C(PATH.backups) where that is C(None).
@@ -73,7 +73,12 @@ class SqlDatabase:
         if backend == "sqlite":
             if parsed.database in (None, "", ":memory:"):
                 raise DatabaseError(f"{self.name} names no file; SQLite's are sqlite:////absolute/path")
-            self.path = os.path.realpath(os.path.expanduser(str(parsed.database)))
+            file = os.path.expanduser(str(parsed.database))
+            if not os.path.isabs(file):
+                raise DatabaseError(
+                    f"{self.name} must name an absolute path, got {file!r}; write sqlite:///{os.path.abspath(file)}"
+                )
+            self.path = os.path.realpath(file)
             parsed = parsed.set(database=self.path)
             backup_dir = backup_dir or f"{self.path}.backups"
         self._url = parsed.set(drivername=DRIVERS[backend])

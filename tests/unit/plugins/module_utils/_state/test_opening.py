@@ -1,0 +1,55 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From the option C(database) to a store."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.sql import SqlDatabase
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+
+
+def opened(database: str, backup_dir: str | None = None) -> Store:
+    return open_store(database, lock_timeout_s=1, backups=1, backup_dir=backup_dir)
+
+
+def test_a_path_is_a_yaml_file_and_a_url_is_sql(tmp_path: Path) -> None:
+    assert isinstance(opened(f"{tmp_path}/d.yaml"), YamlFile)
+    assert isinstance(opened(f"sqlite:///{tmp_path}/d.sqlite"), SqlDatabase)
+
+
+def test_home_and_variables_are_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("CLOUD", "lab")
+    store = opened("~/$CLOUD/d.yaml", "~/kept")
+    assert store.name == f"database {tmp_path}/lab/d.yaml"
+    assert store.backups is not None
+    assert store.backups.folder == f"{tmp_path}/kept"
+
+
+@pytest.mark.parametrize(
+    ("database", "backup_dir", "told"),
+    [
+        ("d.yaml", None, "database must be an absolute path, got 'd.yaml'; in this folder that would be {here}/d.yaml"),
+        ("./d.yaml", None, "database must be an absolute path, got './d.yaml'; in this folder that would be {here}/d"),
+        ("", None, "database must be an absolute path, got ''"),
+        ("$NOT_SET/d.yaml", None, "database must be an absolute path, got '$NOT_SET/d.yaml'"),
+        ("/srv/d.yaml", "kept", "backup_dir must be an absolute path, got 'kept'; in this folder that would be {here}"),
+        ("sqlite:///d.sqlite", None, "must name an absolute path, got 'd.sqlite'; write sqlite:///{here}/d.sqlite"),
+    ],
+)
+def test_a_relative_path_is_refused(
+    database: str, backup_dir: str | None, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NOT_SET", raising=False)
+    with pytest.raises(DatabaseError, match=re.escape(told.format(here=tmp_path))):
+        opened(database, backup_dir)
+    assert list(tmp_path.iterdir()) == []
