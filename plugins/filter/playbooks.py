@@ -192,8 +192,10 @@ def host_reports(
     for name in groups.get("workers", ()):
         host = hostvars[name]
         place = worker_address(host)
-        failure = _failure(host, "worker_failure", "slice_applied") if place in registered else _stranger(place)
-        applied = host.get("slice_applied") or {}
+        failure = (
+            _failure(host, "worker_failure", "apply_work_order_result") if place in registered else _stranger(place)
+        )
+        applied = host.get("apply_work_order_result") or {}
         vms = applied.get("vms") or ()
         reports.append(
             {
@@ -240,12 +242,12 @@ def _failure(host: Mapping[str, Any], kept: str, result: str) -> str | None:
 
 
 def restart_notes(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return a line for each VM that runs on as it was started, because to be as wanted it has to start anew."""
+    """Return a line for each VM that has to be restarted to take up its changes."""
     return [
-        f"VM {vm['name']} ({vm['vm_id']}) runs as it was started, until a deploy with slice_restart=true: "
+        f"VM {vm['name']} ({vm['vm_id']}) needs a restart (apply_work_order_restart=true) for: "
         + ", ".join(vm["reasons"])
         for name in groups.get("workers", ())
-        for vm in (hostvars[name].get("slice_applied") or {}).get("restart_required") or ()
+        for vm in (hostvars[name].get("apply_work_order_result") or {}).get("restart_required") or ()
     ]
 
 
@@ -254,9 +256,9 @@ def display_lines(displays: Sequence[Mapping[str, Any]], hosts: Sequence[Mapping
 
     Args:
         displays: as M(cloudrepo.slices.vnc_password_info) returns them.
-        hosts: the variables of the workers, of which C(slice_vnc_listen) tells where displays listen.
+        hosts: the variables of the workers, of which C(apply_work_order_vnc_listen) tells where displays listen.
     """
-    listen = {worker_address(host): host.get("slice_vnc_listen") for host in hosts}
+    listen = {worker_address(host): host.get("apply_work_order_vnc_listen") for host in hosts}
     lines = []
     for each in displays:
         worker, port, password = each["worker_ip"], each["vnc_port"], each["password"]
@@ -270,7 +272,7 @@ def display_lines(displays: Sequence[Mapping[str, Any]], hosts: Sequence[Mapping
 
 
 def base_images(flavors: Sequence[Mapping[str, Any]], state_dir: str) -> list[dict[str, str]]:
-    """Return what the role C(images) takes, from registered flavors; those without a checksum are left out."""
+    """Return what the role C(base_images) takes, from registered flavors; those without a checksum are left out."""
     sources = {flavor["checksum"]: flavor["image"] for flavor in flavors if flavor.get("checksum")}
     return [
         {"checksum": checksum, "path": base_image_path(state_dir, checksum), "source": source}
@@ -307,9 +309,9 @@ _NEIGHBOUR = {"": "name", "_address": "address", "_worker_ip": "worker_ip"}
 
 
 def proofs(hosts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a line for each thing that the playbook C(prove) has proved on the workers."""
+    """Return a line for each thing that the playbook C(smoke_test) has proved on the workers."""
     lines = []
-    for result in _results(hosts, "prove_link"):
+    for result in _results(hosts, "smoke_test_link"):
         item = result["item"]
         times = re.search(r"min/avg/max = [0-9.]+/([0-9.]+)/", result["stdout"])
         lost = re.search(r"([0-9]+)% packet loss", result["stdout"])
@@ -318,16 +320,16 @@ def proofs(hosts: Sequence[Mapping[str, Any]]) -> list[str]:
             f"({item['worker_ip']} → {item['neighbour_worker_ip']}): {times.group(1) if times else '?'} ms on average, "
             f"{lost.group(1) if lost else '?'} % lost"
         )
-    for result in _results(hosts, "prove_dhcp"):
+    for result in _results(hosts, "smoke_test_dhcp"):
         vm = result["item"]
         address = vm["interfaces"][0]["ip_config"]["ip"]
         lines.append(f"DHCP: {vm['name']} eth0 got {address} in {result['duration_s']:.2f} s")
-    for result in _results(hosts, "prove_nat"):
+    for result in _results(hosts, "smoke_test_nat"):
         answer = f"answered in {result['duration_s']:.2f} s: {result['stdout'].strip()}"
         lines.append(f"NAT: {result['item']['name']} asked the internet, which {answer}")
     lines.extend(
         f"no VLAN: {result['item']['name']} sees eth0 ({result['stdout_lines'][0]}) without a carrier"
-        for result in _results(hosts, "prove_off")
+        for result in _results(hosts, "smoke_test_off")
     )
     return lines
 

@@ -15,7 +15,7 @@ description:
   - VMs that are not listed are stopped first. Then come overlays, taps, flows and ports, and last the VMs that shall
     run. One that fails does not hold up the others.
   - Nothing is changed where a base image or the password of a display is missing; the role
-    P(cloudrepo.slices.slice#role) then brings them and asks again.
+    P(cloudrepo.slices.apply_work_order#role) then brings them and asks again.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:

@@ -12,7 +12,7 @@ description:
   - Turns what the database holds of some slices into one work order per worker and one for the network node. Every
     worker gets one, for it also says what has to go.
   - VMs that no host has heard of yet become C(design) in the database, so that they are not forgotten before their
-    host has let go of them; without O(give_up) that is all it changes.
+    host has let go of them; with O(state=present) that is all it changes.
   - A slice that asks for more than its hosts have said to offer by now, as netem or the MTU of a trunk, is refused,
     unless it is being deleted.
 author:
@@ -22,13 +22,15 @@ extends_documentation_fragment:
   - cloudrepo.slices.control
   - cloudrepo.slices.selection
 options:
-  give_up:
+  state:
     description:
-      - Whether the slices are given up before the work orders are made, as by M(cloudrepo.slices.slice) with
-        O(cloudrepo.slices.slice#module:state=absent). The hosts are then told to have nothing of them.
-      - A name that fits no slice is passed over then, for it is gone already.
-    type: bool
-    default: false
+      - V(present) plans what the slices have on the hosts.
+      - V(absent) deletes the slices first, as M(cloudrepo.slices.slice) does with
+        O(cloudrepo.slices.slice#module:state=absent); the work orders then remove what they have on the hosts. Names
+        that match no slice are ignored.
+    type: str
+    choices: [present, absent]
+    default: present
   state_dir:
     description:
       - The folder on the workers below which disks and base images lie.
@@ -37,15 +39,15 @@ options:
 """
 
 EXAMPLES = r"""
-- name: What the hosts have to hold of the slice web
+- name: Plan the work orders of the slice web
   cloudrepo.slices.slice_plan:
     names: web
   register: plan
 
-- name: The hosts have to let go of all slices of alice
+- name: Delete all slices of alice, and plan the work orders that remove them from the hosts
   cloudrepo.slices.slice_plan:
     owner: alice
-    give_up: true
+    state: absent
   register: plan
 """
 
@@ -131,7 +133,7 @@ def arguments() -> dict[str, Any]:
         "argument_spec": {
             **CONTROL_ARGUMENTS,
             **orders.SELECTION_ARGUMENTS,
-            "give_up": {"type": "bool", "default": False},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "state_dir": orders.STATE_DIR,
         },
         "supports_check_mode": True,

@@ -33,13 +33,13 @@ SELECTION_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
-    """Make the work orders of the chosen slices, which with C(give_up) are let go of first.
+    """Make the work orders of the chosen slices, which with C(state=absent) are deleted first.
 
     Raises:
         Refused: hosts do not offer, any more, what a slice that stays asks of them.
     """
-    if params["give_up"]:
-        return _give_up(cluster, params)
+    if params["state"] == "absent":
+        return _delete(cluster, params)
     chosen = choose(cluster, params)
     staying = [slice_ for slice_ in chosen if slice_.status != "deleting"]
     reasons = [reason for slice_ in staying for reason in host_requirements.shortcomings(slice_, cluster)]
@@ -56,7 +56,7 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     return Outcome(changed=before != after, before=before, after=after, result=result)
 
 
-def _give_up(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
+def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     owner, acting_user = params["owner"], params["acting_user"]
     named = [name for name in params["names"] if access.called(cluster, name, owner, acting_user)]
     chosen = choose(cluster, {**params, "names": named}) if named or not params["names"] else []

@@ -145,8 +145,8 @@ def vms(*running: int) -> dict[str, Any]:
 
 def test_reports_tell_success_failure_and_silence() -> None:
     hostvars = {
-        "w1": {"ansible_host": "10.0.10.1", "slice_applied": vms(1001)},
-        "w2": {"ansible_host": "10.0.10.2", "worker_failure": "disk full", "slice_applied": vms()},
+        "w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": vms(1001)},
+        "w2": {"ansible_host": "10.0.10.2", "worker_failure": "disk full", "apply_work_order_result": vms()},
         "w3": {"ansible_host": "10.0.10.3"},
         "w4": {"ansible_host": "10.0.10.4"},
         "n": {"ansible_host": "10.0.10.9", "network_node_reserved": {"changed": False}},
@@ -185,13 +185,15 @@ def test_reports_tell_success_failure_and_silence() -> None:
 
 def test_a_host_that_was_overtaken_says_so() -> None:
     late = {"failed": True, "msg": "slice 1000: this work order is as of …", "overtaken": True}
-    hostvars = {"w1": {"ansible_host": "10.0.10.1", "slice_applied": late, "worker_failure": late["msg"]}}
+    hostvars = {"w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": late, "worker_failure": late["msg"]}}
     [report] = playbooks.host_reports(hostvars, {"workers": ["w1"]}, ["10.0.10.1"])
     assert (report["failure"], report["overtaken"], report["vms"]) == (late["msg"], True, [])
 
 
 def test_one_host_that_is_both_fails_at_what_failed_alone() -> None:
-    hostvars = {"a": {"ansible_host": "10.0.10.1", "network_node_failure": "no route", "slice_applied": vms(1001)}}
+    hostvars = {
+        "a": {"ansible_host": "10.0.10.1", "network_node_failure": "no route", "apply_work_order_result": vms(1001)}
+    }
     reports = playbooks.host_reports(hostvars, {"workers": ["a"], "network_node": ["a"]}, ["10.0.10.1"])
     assert [(report["place"], report["failure"]) for report in reports] == [
         ("10.0.10.1", None),
@@ -202,8 +204,8 @@ def test_one_host_that_is_both_fails_at_what_failed_alone() -> None:
 def test_a_host_that_cannot_be_reached_has_not_done_its_part() -> None:
     lost = {"unreachable": True, "changed": False, "msg": "Failed to connect to the host via ssh"}
     hostvars = {
-        "w1": {"ansible_host": "10.0.10.1", "slice_applied": lost},
-        "w2": {"ansible_host": "10.0.10.2", "slice_applied": {"failed": True, "msg": "no space left"}},
+        "w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": lost},
+        "w2": {"ansible_host": "10.0.10.2", "apply_work_order_result": {"failed": True, "msg": "no space left"}},
         "n": {"network_node_reserved": lost},
     }
     groups = {"workers": ["w1", "w2"], "network_node": ["n"]}
@@ -225,9 +227,13 @@ def test_reports_are_news_when_they_differ_from_what_is_recorded() -> None:
 
 def test_vms_that_run_on_as_they_were_started_are_named() -> None:
     old = {"vm_id": 1001, "name": "vm1", "reasons": ["cores 1 → 2", "ram_mib 512 → 1024"]}
-    hostvars = {"w1": {"slice_applied": {"restart_required": [old]}}, "w2": {"slice_applied": {}}, "w3": {}}
+    hostvars = {
+        "w1": {"apply_work_order_result": {"restart_required": [old]}},
+        "w2": {"apply_work_order_result": {}},
+        "w3": {},
+    }
     assert playbooks.restart_notes(hostvars, {"workers": ["w1", "w2", "w3"]}) == [
-        "VM vm1 (1001) runs as it was started, until a deploy with slice_restart=true: cores 1 → 2, ram_mib 512 → 1024"
+        "VM vm1 (1001) needs a restart (apply_work_order_restart=true) for: cores 1 → 2, ram_mib 512 → 1024"
     ]
 
 
@@ -256,14 +262,17 @@ DISPLAY = {
     ("variables", "place"),
     [
         ({}, "10.0.10.1:5901 hMr3kWpa"),
-        ({"slice_vnc_listen": "worker"}, "10.0.10.1:5901 hMr3kWpa"),
-        ({"slice_vnc_listen": "loopback"}, "127.0.0.1:5901 on 10.0.10.1 hMr3kWpa"),
-        ({"slice_vnc_listen": "unix"}, "/run/cloudrepo/1001/vnc.sock on 10.0.10.1"),
-        ({"slice_vnc_listen": "none"}, "no display"),
+        ({"apply_work_order_vnc_listen": "worker"}, "10.0.10.1:5901 hMr3kWpa"),
+        ({"apply_work_order_vnc_listen": "loopback"}, "127.0.0.1:5901 on 10.0.10.1 hMr3kWpa"),
+        ({"apply_work_order_vnc_listen": "unix"}, "/run/cloudrepo/1001/vnc.sock on 10.0.10.1"),
+        ({"apply_work_order_vnc_listen": "none"}, "no display"),
     ],
 )
 def test_displays_are_where_their_worker_lets_them_listen(variables: dict[str, str], place: str) -> None:
-    workers = [{"ansible_host": "10.0.10.2", "slice_vnc_listen": "none"}, {"ansible_host": "10.0.10.1", **variables}]
+    workers = [
+        {"ansible_host": "10.0.10.2", "apply_work_order_vnc_listen": "none"},
+        {"ansible_host": "10.0.10.1", **variables},
+    ]
     assert playbooks.display_lines([DISPLAY], workers) == [f"web/vm1 {place}"]
 
 
@@ -306,10 +315,10 @@ def test_proofs_are_lines_for_people() -> None:
     ping = "3 packets transmitted, 3 packets received, 0% packet loss\nround-trip min/avg/max = 1.0/6.3/9.0 ms"
     vm = {"name": "vm1", "interfaces": [{"ip_config": {"ip": "10.60.7.101"}}]}
     host = {
-        "prove_link": {"results": [{"item": playbooks.link_pings([SLICE])[0], "stdout": ping}]},
-        "prove_dhcp": {"results": [{"item": vm, "duration_s": 0.15, "stdout": ""}]},
-        "prove_nat": {"results": [{"item": vm, "duration_s": 0.09, "stdout": "client 203.0.113.2\n"}]},
-        "prove_off": {"results": [{"item": {"name": "vm2"}, "stdout_lines": ["52:54:00:03:ea:00", "0"]}]},
+        "smoke_test_link": {"results": [{"item": playbooks.link_pings([SLICE])[0], "stdout": ping}]},
+        "smoke_test_dhcp": {"results": [{"item": vm, "duration_s": 0.15, "stdout": ""}]},
+        "smoke_test_nat": {"results": [{"item": vm, "duration_s": 0.09, "stdout": "client 203.0.113.2\n"}]},
+        "smoke_test_off": {"results": [{"item": {"name": "vm2"}, "stdout_lines": ["52:54:00:03:ea:00", "0"]}]},
     }
     assert playbooks.proofs([host, {}]) == [
         "ping vm1 → vm2 over VLAN 100 (10.0.10.1 → 10.0.10.2): 6.3 ms on average, 0 % lost",

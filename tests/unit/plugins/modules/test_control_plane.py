@@ -250,7 +250,7 @@ def test_a_settled_slice_tells_what_is_recorded_of_it(ready: Control) -> None:
     assert not ready.run("slice_report", names=["web"], reports=reports)["changed"]
     ready.run("slice", name="web", vms=WEB["vms"], links=[])
     assert ready.run("slice_plan", names=["web"])["recorded"] is None, "its link's VLAN is yet to be let go"
-    assert ready.run("slice_plan", names=["web"], give_up=True)["recorded"] is None
+    assert ready.run("slice_plan", names=["web"], state="absent")["recorded"] is None
 
 
 def test_what_hosts_do_not_offer_any_more_is_not_planned(ready: Control) -> None:
@@ -264,24 +264,24 @@ def test_what_hosts_do_not_offer_any_more_is_not_planned(ready: Control) -> None
     ready.run("worker", ip="10.0.10.2", trunk_mtu=1500)
     ready.run("slice_plan", names=["web"])
     ready.run("worker", ip="10.0.10.2", trunk_mtu=1000)
-    assert ready.run("slice_plan", names=["web"], give_up=True)["slice_ids"] == [1000]
+    assert ready.run("slice_plan", names=["web"], state="absent")["slice_ids"] == [1000]
     assert ready.run("slice_plan", names=["web"])["slice_ids"] == [1000], "it is being deleted"
 
 
 def test_giving_up_tells_the_hosts_that_nothing_is_left(ready: Control) -> None:
     ready.run("slice", **{**WEB, "name": "unheard"})
     ready.run("slice", work_orders=True, **WEB)
-    dry = ready.run("slice_plan", check=True, give_up=True, all=True)
-    done = ready.run("slice_plan", give_up=True, names=["unheard", "web", "no-such-slice"])
+    dry = ready.run("slice_plan", check=True, state="absent", all=True)
+    done = ready.run("slice_plan", state="absent", names=["unheard", "web", "no-such-slice"])
     assert (done["work_orders"], done["diff"]) == (dry["work_orders"], dry["diff"])
     assert [slice_["slice_id"] for slice_ in done["work_orders"]["network_node"]["slices"]] == done["slice_ids"]
     assert all(not slice_["vms"] for order in done["work_orders"]["workers"].values() for slice_ in order["slices"])
     assert "slice web (" in done["diff"]["after"]
     assert "slice unheard (" not in done["diff"]["after"]
     assert [slice_["status"] for slice_ in ready.run("slice_info", all=True)["slices"]] == ["deleting"]
-    again = ready.run("slice_plan", give_up=True, names=["web"])
+    again = ready.run("slice_plan", state="absent", names=["web"])
     assert (again["changed"], again["slice_ids"]) == (False, done["slice_ids"])
-    nobody = ready.run("slice_plan", give_up=True, names=["no-such-slice"], owner="admin")
+    nobody = ready.run("slice_plan", state="absent", names=["no-such-slice"], owner="admin")
     assert (nobody["changed"], nobody["slice_ids"]) == (False, [])
 
 
@@ -309,8 +309,8 @@ def test_an_order_is_as_new_as_the_last_change(ready: Control) -> None:
     reports = [{"host": "w", "place": "10.0.10.1", "vms": [{"vm_id": 1001, "state": "running", "pid": "1"}]}]
     assert ready.run("slice_report", names=["web"], reports=reports)["changed"]
     assert revisions(ready.run("slice_plan", names=["web"])) == {AHEAD_OF_CLOCKS + 3}
-    foretold = ready.run("slice_plan", check=True, give_up=True, names=["web"])
-    given_up = ready.run("slice_plan", give_up=True, names=["web"])
+    foretold = ready.run("slice_plan", check=True, state="absent", names=["web"])
+    given_up = ready.run("slice_plan", state="absent", names=["web"])
     assert revisions(foretold) == revisions(given_up) == {AHEAD_OF_CLOCKS + 4}
 
 

@@ -210,7 +210,7 @@ def test_a_tenant_does_not_learn_what_others_have(web: Door) -> None:
         ("vm", {"slice": "?", "name": "vm1", "state": "absent"}),
         ("vm_info", {"slice": "?"}),
         ("slice_info", {"names": ["?"]}),
-        ("slice_plan", {"names": ["?"], "give_up": True}),
+        ("slice_plan", {"names": ["?"], "state": "absent"}),
         ("slice_plan", {"names": ["?"]}),
         ("vnc_password_info", {"names": ["?"]}),
     ):

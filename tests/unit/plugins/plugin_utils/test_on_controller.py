@@ -43,7 +43,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("slice_report", {**ALL, "reports": [{"host": "w"}]}),
     ("slice_report", {**ALL, "reports": [None]}),
     ("slice_plan", {**ALL, "backups": -1}),
-    ("slice_plan", {**ALL, "give_up": True}),
+    ("slice_plan", {**ALL, "state": "absent"}),
 ]
 
 
