@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..changes import diff, is_changed
 from ..errors import Refused
 from . import revisions
 from .datapath import reconcile as datapath
@@ -58,17 +59,17 @@ class Plan:
     @property
     def changed(self) -> bool:
         """Whether anything differs."""
-        return self.disks.changed or self.wires.changed or self.vms.changed
+        return self.disks.changed or is_changed(self.wires.changes) or self.vms.changed
 
     @property
     def before(self) -> list[str]:
         """A line for each object that differs, as it was."""
-        return [*self.disks.before, *self.wires.before, *self.vms.before]
+        return [*self.disks.before, *diff(self.wires.changes)["before"].splitlines(), *self.vms.before]
 
     @property
     def after(self) -> list[str]:
         """A line for each object that differs, as it shall be."""
-        return [*self.disks.after, *self.wires.after, *self.vms.after]
+        return [*self.disks.after, *diff(self.wires.changes)["after"].splitlines(), *self.vms.after]
 
 
 def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, missing_ok: bool = False) -> Host:

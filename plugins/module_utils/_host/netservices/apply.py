@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ...changes import diff, is_changed
 from ...errors import CommandFailed, Refused, SlicesError
 from .. import files, systemd
 from ..datapath import ovs
@@ -80,19 +81,22 @@ class ServicesPlan:
     @property
     def changed(self) -> bool:
         """Whether anything differs."""
-        return bool(self.files or self.drift or self.ports.changed or self.units or self.enable or self.gone)
+        others = self.files or self.drift or self.units or self.enable or self.gone
+        return bool(others) or is_changed(self.ports.changes)
 
     @property
     def before(self) -> list[str]:
         """A line for each thing that differs, as it was."""
         lines = [line for change in self.files for line in change.lines(change.old, change.new)]
-        return lines + self.ports.before + [f"{each.what}: {each.have}" for each in self.drift]
+        lines += diff(self.ports.changes)["before"].splitlines()
+        return lines + [f"{each.what}: {each.have}" for each in self.drift]
 
     @property
     def after(self) -> list[str]:
         """A line for each thing that differs, as it shall be."""
         lines = [line for change in self.files for line in change.lines(change.new, change.old)]
-        return lines + self.ports.after + [f"{each.what}: {each.want}" for each in self.drift]
+        lines += diff(self.ports.changes)["after"].splitlines()
+        return lines + [f"{each.what}: {each.want}" for each in self.drift]
 
     def asked_for(self, verb: str) -> list[str]:
         """The units of which systemd is asked that."""

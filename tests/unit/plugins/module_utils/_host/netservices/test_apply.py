@@ -76,7 +76,7 @@ def test_a_slice_that_is_new():
     assert [port.name for port in todo.ports.add] == ["net_101", "net_102"]
     assert todo.clients == {"10.60.7.101": (None, 5300), "10.60.7.102": (None, 5300)}
     assert "reservation of slice 1000: 52:54:00:03:e9:00,10.60.7.101,vm1" in todo.after
-    assert "port net_101: access VLAN 101 on br-int" in todo.after
+    assert any(line.startswith("port net_101: bridge br-int, vlan_mode access, tag 101,") for line in todo.after)
     assert "name server of 10.60.7.101: nobody" in todo.before
     assert "name server of 10.60.7.101: port 5300" in todo.after
 
@@ -143,7 +143,10 @@ def test_a_slice_that_goes_takes_all_of_its_own_with_it():
         (
             {"switch": Switch({"br-int": "system"}, {"net_101": replace(LAN_PORT, tag=7), "net_102": QUIET_PORT})},
             {NETWORK: "restart"},
-            ["port net_101: access VLAN 7 on br-int"],
+            [
+                "port net_101: bridge br-int, vlan_mode access, tag 7, type internal, ofport_request 1000, "
+                "external_ids cloudrepo-services=1000"
+            ],
         ),
         ({"switch": Switch({"br-int": "system"}, {"net_101": LAN_PORT})}, {NETWORK: "restart"}, []),
     ],
