@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..changes import diff, is_changed
+from ..changes import Change
 from ..errors import Refused
 from . import revisions
 from .datapath import reconcile as datapath
@@ -57,19 +57,9 @@ class Plan:
     missing_images: tuple[str, ...] = ()
 
     @property
-    def changed(self) -> bool:
-        """Whether anything differs."""
-        return self.disks.changed or is_changed(self.wires.changes) or self.vms.changed
-
-    @property
-    def before(self) -> list[str]:
-        """A line for each object that differs, as it was."""
-        return [*self.disks.before, *diff(self.wires.changes)["before"].splitlines(), *self.vms.before]
-
-    @property
-    def after(self) -> list[str]:
-        """A line for each object that differs, as it shall be."""
-        return [*self.disks.after, *diff(self.wires.changes)["after"].splitlines(), *self.vms.after]
+    def changes(self) -> list[Change]:
+        """Each object that differs."""
+        return [*self.disks.changes, *self.wires.changes, *self.vms.changes]
 
 
 def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, missing_ok: bool = False) -> Host:

@@ -86,9 +86,9 @@ def test_check_mode_plans_for_a_host_that_is_yet_to_be_prepared(monkeypatch, tmp
     assert result["missing_images"] == [wanted["backing_file"]]
     assert [(each["vm_id"], each["state"]) for each in result["vms"]] == [(1001, "stopped")]
     after = result["diff"]["after"].splitlines()
-    assert "folder of VM 1001: slice 9999" in after
+    assert "VM folder 1001: slice_id 9999" in after
     assert any(line.startswith("port tap_1001_eth1: bridge br-int, vlan_mode access, tag 100,") for line in after)
-    assert "unit cloudrepo-9999@1001.service: running, enabled" in after
+    assert "unit cloudrepo-9999@1001.service: state running, startup enabled" in after
     assert list(tmp_path.iterdir()) == []
 
 
