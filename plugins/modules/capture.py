@@ -118,7 +118,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import capture
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, planned, run
 
 
 def main() -> None:
@@ -151,8 +151,7 @@ def main() -> None:
             if params["state"] == "stopped":
                 content = capture.trim(target.path)
                 result.update(packets=content.packets, bytes=content.size)
-        changed = todo.changed
-        return Outcome(changed, [todo.before] if changed else (), [todo.after] if changed else (), result)
+        return planned(todo.changes, result)
 
     run(module, action)
 

@@ -193,7 +193,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, planned, run
 
 
 def main() -> None:
@@ -224,7 +224,7 @@ def main() -> None:
                 todo = plan()
                 revisions.note(dated, state_dir=state_dir, kind=revisions.NETWORK_NODE)
                 netservices_apply.apply(todo, folders, runner)
-        return Outcome(todo.changed, todo.before, todo.after, {"units": dict(todo.units or {})})
+        return planned(todo.changes, {"units": dict(todo.units or {})})
 
     run(module, action)
 

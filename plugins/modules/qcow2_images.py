@@ -87,7 +87,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, planned, run
 
 
 def main() -> None:
@@ -115,7 +115,7 @@ def main() -> None:
                 for vm, image in todo.kept
             ],
         }
-        return Outcome(todo.changed, todo.before, todo.after, result)
+        return planned(todo.changes, result)
 
     run(module, action)
 

@@ -158,7 +158,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.vnc import read_passwords
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, planned, run
 
 ARGUMENTS = {
     **WORK_ORDER_ARGUMENTS,
@@ -202,7 +202,7 @@ def main() -> None:
             )
             result = {"vms": vms, "timings_s": timings_s}
         result.update(todo.vms.result, missing_images=list(todo.missing_images))
-        return Outcome(todo.changed, todo.before, todo.after, result)
+        return planned(todo.changes, result)
 
     run(module, action)
 

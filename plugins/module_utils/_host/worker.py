@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..changes import Change
 from ..errors import Refused
 from . import revisions
 from .datapath import reconcile as datapath
@@ -56,19 +57,9 @@ class Plan:
     missing_images: tuple[str, ...] = ()
 
     @property
-    def changed(self) -> bool:
-        """Whether anything differs."""
-        return self.disks.changed or self.wires.changed or self.vms.changed
-
-    @property
-    def before(self) -> list[str]:
-        """A line for each object that differs, as it was."""
-        return [*self.disks.before, *self.wires.before, *self.vms.before]
-
-    @property
-    def after(self) -> list[str]:
-        """A line for each object that differs, as it shall be."""
-        return [*self.disks.after, *self.wires.after, *self.vms.after]
+    def changes(self) -> list[Change]:
+        """Each object that differs."""
+        return [*self.disks.changes, *self.wires.changes, *self.vms.changes]
 
 
 def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, missing_ok: bool = False) -> Host:

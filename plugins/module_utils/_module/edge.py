@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
+from ..changes import Change, diff, is_changed
 from ..errors import Refused, SlicesError
 
 
@@ -26,6 +27,12 @@ class Outcome:
     before: Sequence[str] = ()
     after: Sequence[str] = ()
     result: Mapping[str, Any] = field(default_factory=dict)
+
+
+def planned(changes: Sequence[Change], result: Mapping[str, Any]) -> Outcome:
+    """Return the outcome of a plan."""
+    told = diff(changes)
+    return Outcome(is_changed(changes), told["before"].splitlines(), told["after"].splitlines(), result)
 
 
 class Module(Protocol):

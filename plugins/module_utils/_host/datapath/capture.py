@@ -13,6 +13,7 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from ...changes import Change, between
 from ...errors import Refused, SlicesError
 from .. import files, systemd
 from ..qemu.apply import Clock
@@ -81,6 +82,16 @@ class Target:
         """The unit of its capture; not cloudrepo-…, for what is called so runs QEMU."""
         return f"slices-capture-{self.slice_id}-{self.vm_id}-{self.interface}.service"
 
+    @property
+    def id(self) -> str:
+        """What tells its capture from others."""
+        return f"{self.vm_id}:{self.interface}"
+
+    @property
+    def name(self) -> str:
+        """What people call its capture."""
+        return f"{self.vm_name}:{self.interface}"
+
     def __str__(self) -> str:
         return f"VM {self.vm_id} ({self.vm_name}) {self.interface}"
 
@@ -103,24 +114,22 @@ class Capture:
     exists: bool = False
     vm_runs: bool = False
 
-    def __str__(self) -> str:
-        return "running" if self.running is not None else "ended" if self.exists else "none"
+    @property
+    def attributes(self) -> dict[str, str] | None:
+        """What a change tells of it; nothing where there is none."""
+        if self.running is not None:
+            return {"state": "running", "description": self.running}
+        return {"state": "ended"} if self.exists else None
 
 
 @dataclass(frozen=True)
 class Todo:
-    """What has to happen to a capture, and how it is in words before and after that."""
+    """What has to happen to a capture."""
 
     start: bool = False
     end: bool = False
     remove: bool = False
-    before: str = ""
-    after: str = ""
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything happens."""
-        return self.start or self.end or self.remove
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -174,17 +183,21 @@ def plan(target: Target, have: Capture, state: str, bounds: Bounds) -> Todo:
     """
     runs = have.running is not None
     if state == "absent":
-        return Todo(end=runs, remove=have.exists, before=f"{target}: {have}", after=f"{target}: none")
+        gone = between("capture", target.id, have.attributes, None, name=target.name)
+        return Todo(end=runs, remove=have.exists, changes=(gone,) if runs or have.exists else ())
     if state == "stopped":
         if not have.exists:
             raise Refused([f"{target}: there is no capture to stop"])
-        return Todo(end=runs, before=f"{target}: {have}", after=f"{target}: ended")
+        stop = Change("capture", target.id, "stop", have.attributes, {"state": "ended"}, name=target.name)
+        return Todo(end=runs, changes=(stop,) if runs else ())
     bounds.check()
     if runs and have.running != target.describe(bounds):
         raise Refused([f"{target}: another capture is running ({have.running}); stop it first"])
     if not runs and not have.vm_runs:
         raise Refused([f"VM {target.vm_id} ({target.vm_name}) does not run, so there is nothing to capture"])
-    return Todo(start=not runs, before=f"{target}: {have}", after=f"{target}: running, {bounds}")
+    after = Capture(target.describe(bounds), exists=True).attributes
+    start = Change("capture", target.id, "start", have.attributes, after, name=target.name)
+    return Todo(start=not runs, changes=() if runs else (start,))
 
 
 def apply(

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ...changes import Change, between
 from ...vlans import MANAGEMENT_VLAN
 from .. import files
 from ..runner import Runner
@@ -63,7 +64,7 @@ class Flow:
     actions: str
 
     def __str__(self) -> str:
-        return f"flow {self._key} actions={self.actions}"
+        return f"{self._key} actions={self.actions}"
 
     @property
     def text(self) -> str:
@@ -111,19 +112,19 @@ class FlowPlan:
     files: Mapping[str, str] | None = None
 
     @property
-    def changed(self) -> bool:
-        """Whether anything differs."""
-        return bool(self.add or self.remove or self.files)
+    def changes(self) -> list[Change]:
+        """For each slice the flows that differ, in one change, for they are many; then the files that do."""
+        owners = sorted({flow.owner for flow in (*self.add, *self.remove)})
+        return [*(self._changes_of(owner) for owner in owners), *saved_changes(self.files or {})]
 
-    @property
-    def before(self) -> list[str]:
-        """A line for each flow that goes."""
-        return sorted(str(flow) for flow in self.remove)
-
-    @property
-    def after(self) -> list[str]:
-        """A line for each flow that comes."""
-        return sorted(str(flow) for flow in self.add) + [f"flows saved: {name}" for name in sorted(self.files or ())]
+    def _changes_of(self, owner: int) -> Change:
+        gone, new = (sorted(str(flow) for flow in flows if flow.owner == owner) for flows in (self.remove, self.add))
+        return between(
+            "flows",
+            "shared" if owner == SHARED else owner,
+            {"flows": gone} if gone else None,
+            {"flows": new} if new else None,
+        )
 
     @property
     def bundle(self) -> str:
@@ -131,6 +132,16 @@ class FlowPlan:
         slots = {flow.slot for flow in self.add}
         lines = [flow.removal for flow in self.remove if flow.slot not in slots]
         return "".join(f"{line}\n" for line in (*lines, *(flow.text for flow in self.add)))
+
+
+def saved_changes(texts: Mapping[str, str]) -> list[Change]:
+    """What becomes of the files in the folder of flows, by the texts that they get; one that gets none is removed."""
+    return [
+        Change("file", f"flows/{name}", "write", None, {"lines": text.count("\n")})
+        if text
+        else between("file", f"flows/{name}", {}, None)
+        for name, text in sorted(texts.items())
+    ]
 
 
 def observe(runner: Runner, bridge: str) -> frozenset[Flow]:

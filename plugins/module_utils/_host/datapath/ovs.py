@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Callable
 
+from ...changes import Change, between
 from ...errors import SlicesError
 from ...vlans import MANAGEMENT_VLAN
 from ..netservices.plan import Services
@@ -54,21 +55,17 @@ class PortPlan:
     noop_qos: str | None = None
 
     @property
-    def changed(self) -> bool:
-        """Whether anything differs."""
-        return bool(self.add or self.mend or self.remove or self.replug)
-
-    @property
-    def before(self) -> list[str]:
-        """A line for each port that differs, as it was."""
-        lines = [str(port) for port in self.remove] + [_line(old, new) for old, new in self.mend]
-        return lines + [f"{old}, unplugged" for old, _new in self.replug]
-
-    @property
-    def after(self) -> list[str]:
-        """A line for each port that differs, as it shall be."""
-        lines = [str(port) for port in self.add] + [_line(new, old) for old, new in self.mend]
-        return lines + [str(new) for _old, new in self.replug]
+    def changes(self) -> list[Change]:
+        """Each port that differs."""
+        return [
+            *(between("port", port.name, port.attributes, None) for port in self.remove),
+            *(between("port", port.name, None, port.attributes) for port in self.add),
+            *(between("port", new.name, old.attributes, new.attributes) for old, new in self.mend),
+            *(
+                Change("port", new.name, "replug", {**old.attributes, "plugged": False}, new.attributes)
+                for old, new in self.replug
+            ),
+        ]
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -104,25 +101,14 @@ class BridgePlan:
     fail_mode: tuple[str, str | None] | None = None
 
     @property
-    def changed(self) -> bool:
-        """Whether anything differs."""
-        return self.make or self.remove or self._retype or self.fail_mode is not None or self.ports.changed
-
-    @property
-    def before(self) -> list[str]:
-        """A line for each object that differs, as it was."""
-        lines = [f"bridge {self.name}: datapath {self.have}"] * (self.remove or self._retype)
-        if self.fail_mode is not None and not self.make:
-            lines.append(f"bridge {self.name}: fail mode {self.fail_mode[0]}")
-        return lines + self.ports.before
-
-    @property
-    def after(self) -> list[str]:
-        """A line for each object that differs, as it shall be."""
-        lines = [f"bridge {self.name}: datapath {self.want or 'system'}"] * (self.make or self._retype)
-        if self.fail_mode is not None:
-            lines.append(f"bridge {self.name}: fail mode {self.fail_mode[1]}")
-        return lines + self.ports.after
+    def changes(self) -> list[Change]:
+        """The bridge, if it differs, and each port that does."""
+        if not (self.make or self.remove or self._retype or self.fail_mode):
+            return self.ports.changes
+        old_mode, new_mode = self.fail_mode or (None, None)
+        have = None if self.make else {"datapath_type": self.have, "fail_mode": old_mode}
+        want = None if self.remove else {"datapath_type": self.want or self.have or "system", "fail_mode": new_mode}
+        return [between("bridge", self.name, have, want), *self.ports.changes]
 
     @property
     def commands(self) -> list[list[str]]:
@@ -376,11 +362,7 @@ def _plan(
 def _facts(port: Port) -> tuple[Any, ...]:
     ethertype = port.tunnel_ethertype if port.vlan_mode == TUNNEL else None
     kinds = (port.kind, port.number, port.own_qdisc, ethertype)
-    return (port.bridge, port.tag, port.vlan_mode, port.trunks, *kinds, _our_ids(port))
-
-
-def _our_ids(port: Port) -> dict[str, str]:
-    return {key: value for key, value in port.external_ids.items() if key.startswith("cloudrepo-")}
+    return (port.bridge, port.tag, port.vlan_mode, port.trunks, *kinds, port.our_ids)
 
 
 def _with_row(commands: list[list[str]], noop_qos: str | None) -> list[list[str]]:
@@ -416,7 +398,7 @@ def _mend(old: Port, new: Port) -> list[list[str]]:
         empty.append("qos")
     if empty:
         commands.append(["clear", "Port", new.name, *empty])
-    stale = sorted(_our_ids(old).keys() - _our_ids(new).keys())
+    stale = sorted(old.our_ids.keys() - new.our_ids.keys())
     if stale:
         commands.append(["remove", "Port", new.name, "external_ids", *stale])
     if old.kind != new.kind:
@@ -437,19 +419,3 @@ def _columns(port: Port) -> list[str]:
     if port.vlan_mode == TUNNEL:
         columns.append(f"other_config:qinq-ethtype={port.tunnel_ethertype}")
     return columns + ovsdb.ids(port.external_ids)
-
-
-def _line(port: Port, other: Port) -> str:
-    """A port's line, with what tells it from the other where the short form would not."""
-    if str(port) != str(other):
-        return str(port)
-    if port.number != other.number:
-        return f"{port}, OpenFlow port {port.number or 'any'}"
-    if port.kind != other.kind:
-        return f"{port}, type {port.kind}"
-    if port.own_qdisc != other.own_qdisc:
-        return f"{port}, queueing {'ours' if port.own_qdisc else 'left to the switch'}"
-    if port.tunnel_ethertype != other.tunnel_ethertype:
-        return f"{port}, outer tag {port.tunnel_ethertype or 'as the switch has it'}"
-    marks = ", ".join(f"{key}={value}" for key, value in sorted(_our_ids(port).items()))
-    return f"{port}, external_ids {marks or 'none'}"

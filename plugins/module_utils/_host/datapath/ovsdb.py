@@ -48,12 +48,26 @@ class Port:
     own_qdisc: bool = False
     tunnel_ethertype: str | None = None
 
-    def __str__(self) -> str:
-        if self.vlan_mode in ("access", "dot1q-tunnel"):
-            trunks = f", trunks {_ranges(self.trunks)}" if self.trunks else ""
-            return f"port {self.name}: {self.vlan_mode} VLAN {self.tag}{trunks} on {self.bridge}"
-        tag = "" if self.tag is None else f", tag {self.tag}"
-        return f"port {self.name}: {self.vlan_mode or 'no mode'}{tag}, trunks {_ranges(self.trunks)} on {self.bridge}"
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What a change tells of it, by the database's names; a trunk without a list carries any VLAN."""
+        is_trunk = self.vlan_mode not in ("access", "dot1q-tunnel")
+        return {
+            "bridge": self.bridge,
+            "vlan_mode": self.vlan_mode,
+            "tag": self.tag,
+            "trunks": ranges(self.trunks) or ("any" if is_trunk else None),
+            "type": self.kind,
+            "ofport_request": self.number,
+            "qos": HANDS_OFF if self.own_qdisc else None,
+            "qinq-ethtype": self.tunnel_ethertype,
+            "external_ids": self.our_ids,
+        }
+
+    @property
+    def our_ids(self) -> dict[str, str]:
+        """The keys and values in C(external_ids) that are ours."""
+        return {key: value for key, value in sorted(self.external_ids.items()) if key.startswith("cloudrepo-")}
 
 
 @dataclass(frozen=True)
@@ -165,12 +179,6 @@ def _many(value: Any) -> tuple[Any, ...]:
 
 def _one(value: Any) -> Any:
     return next(iter(_many(value)), None)
-
-
-def _ranges(trunks: Sequence[int]) -> str:
-    if not trunks:
-        return "any"
-    return ranges(trunks)
 
 
 def ranges(vlans: Iterable[int]) -> str:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from ...changes import Change
 from .. import files
 from ..accounts import Accounts
 from ..runner import Runner, observed
@@ -82,21 +83,10 @@ class WirePlan:
     limits: LimitPlan
 
     @property
-    def changed(self) -> bool:
-        """Whether anything differs."""
-        return self.close or self.taps.changed or self.ports.changed or self.flows.changed or self.limits.changed
-
-    @property
-    def before(self) -> list[str]:
-        """A line for each object that differs, as it was."""
-        lines = [tap_filter.BEFORE] if self.close else []
-        return [*lines, *self.taps.before, *self.ports.before, *self.flows.before, *self.limits.before]
-
-    @property
-    def after(self) -> list[str]:
-        """A line for each object that differs, as it shall be."""
-        lines = [tap_filter.AFTER] if self.close else []
-        return [*lines, *self.taps.after, *self.ports.after, *self.flows.after, *self.limits.after]
+    def changes(self) -> list[Change]:
+        """Each object that differs."""
+        closed = [tap_filter.CHANGE] if self.close else []
+        return [*closed, *self.taps.changes, *self.ports.changes, *self.flows.changes, *self.limits.changes]
 
 
 def locked(settings: Settings) -> AbstractContextManager[None]:

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field, replace
 from math import isclose
 from typing import Any
 
+from ...changes import Change, between
 from ...errors import Refused
 from .. import files
 from ..runner import Runner
 from ..work_order import Interface, SliceOrder, all_vms, slice_ids
-from .flows import OFCTL, Flow
+from .flows import OFCTL, Flow, saved_changes
 
 # A guest hands over TCP segments of up to 64 KiB, and a meter never lets through what is bigger than its bucket.
 _LEAST_METER_KBIT = 600
@@ -66,6 +67,19 @@ class Qdisc:
         parts += [f"loss {self.loss:g} %"] * bool(self.loss)
         parts += [self.foreign] * bool(self.foreign)
         return ", ".join(parts) or "none"
+
+    @property
+    def attributes(self) -> dict[str, Any] | None:
+        """What a change tells of it; nothing where there is none."""
+        known = {
+            "rate_kbps": self.rate * 8 // 1000,
+            "burst_bytes": self.burst,
+            "delay_ms": self.delay_us / 1000,
+            "jitter_ms": self.jitter_us / 1000,
+            "loss_percent": round(self.loss, 6),
+            "kind": self.foreign,
+        }
+        return {name: value for name, value in known.items() if value} or None
 
     @property
     def has_netem(self) -> bool:
@@ -144,22 +158,16 @@ class LimitPlan:
     files: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def changed(self) -> bool:
-        """Whether anything differs."""
-        return bool(self.meters or self.qdiscs or self.files)
-
-    @property
-    def before(self) -> list[str]:
-        """A line for each meter and tap that differs, as it was."""
-        lines = [f"meter {number}: {_rate(old)}" for number, (old, _new) in sorted(self.meters.items()) if old]
-        return lines + [f"qdisc of {tap}: {old}" for tap, (old, _new, _mtu) in sorted(self.qdiscs.items())]
-
-    @property
-    def after(self) -> list[str]:
-        """A line for each meter, tap and file that differs, as it shall be."""
-        lines = [f"meter {number}: {_rate(new)}" for number, (_old, new) in sorted(self.meters.items()) if new]
-        lines += [f"qdisc of {tap}: {new}" for tap, (_old, new, _mtu) in sorted(self.qdiscs.items())]
-        return lines + [f"limits saved: {name}" for name in sorted(self.files)]
+    def changes(self) -> list[Change]:
+        """Each meter, queueing discipline and file that differs."""
+        return [
+            *(between("meter", number, _rate(old), _rate(new)) for number, (old, new) in sorted(self.meters.items())),
+            *(
+                between("qdisc", tap, old.attributes, new.attributes)
+                for tap, (old, new, _mtu) in sorted(self.qdiscs.items())
+            ),
+            *saved_changes(self.files),
+        ]
 
 
 def _whole_us(ms: float | None) -> int:
@@ -305,8 +313,8 @@ def _meter_text(item: tuple[int, tuple[int, int]]) -> str:
     return f"meter={number},kbps,burst,band=type=drop,rate={kbps},burst_size={burst}\n"
 
 
-def _rate(meter: tuple[int, int]) -> str:
-    return f"{meter[0]} kbit/s, bucket {meter[1]} kbit"
+def _rate(meter: tuple[int, int] | None) -> dict[str, int] | None:
+    return None if meter is None else {"rate_kbps": meter[0], "burst_kbit": meter[1]}
 
 
 def _read_meters(text: str) -> dict[int, tuple[int, int]]:

@@ -7,11 +7,17 @@ The role C(worker) brings the rules, and loads them when the host starts.
 
 from __future__ import annotations
 
+from ...changes import Change
 from ..runner import Runner
 
 RULES = "/usr/local/lib/cloudrepo/taps.nft"
-BEFORE = "taps: open to the host's own stack"
-AFTER = "taps: closed to the host's own stack"
+CHANGE = Change(
+    "packet filter",
+    "cloudrepo_taps",
+    "load",
+    {"taps": "open to the host's own stack"},
+    {"taps": "closed to the host's own stack"},
+)
 _DROPS = ('iifname "tap_*" drop', 'oifname "tap_*" drop')
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...bounds import DEFAULT_MTU
+from ...changes import Change, between
 from ...errors import SlicesError
 from ..accounts import Accounts
 from ..files import read_text
@@ -16,6 +18,7 @@ from ..runner import Runner
 from ..work_order import SliceOrder, all_vms, slice_ids
 
 PREFIX = "tap_"
+RECREATE = "recreate"
 SYS_NET = "/sys/class/net"
 # One request removes a whole group and waits once for the kernel's readers, where tap by tap waits every time.
 # The doomed go into a group of their own, because a slice's id may also be the group of a device that is not ours.
@@ -49,10 +52,16 @@ class Tap:
     arp: bool = False
     mtu: int = DEFAULT_MTU
 
-    def __str__(self) -> str:
-        owner = "" if self.owner is None else f", owner {self.owner}"
-        mtu = "" if self.mtu == DEFAULT_MTU else f", MTU {self.mtu}"
-        return f"tap {self.name}: {'up' if self.up else 'down'}, group {self.group}{owner}{mtu}{', ARP' * self.arp}"
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What a change tells of it."""
+        return {
+            "state": "up" if self.up else "down",
+            "group": self.group,
+            "owner": self.owner,
+            "mtu": self.mtu,
+            "arp": self.arp,
+        }
 
 
 @dataclass(frozen=True)
@@ -82,24 +91,19 @@ class TapPlan:
     unplugged: frozenset[str] = frozenset()
 
     @property
-    def changed(self) -> bool:
-        """Whether anything differs."""
-        return bool(self.create or self.recreate or self.adjust or self.remove)
-
-    @property
     def made(self) -> frozenset[str]:
         """The taps that are made, or made anew."""
         return frozenset(tap.name for tap in (*self.create, *(new for _old, new in self.recreate)))
 
     @property
-    def before(self) -> list[str]:
-        """A line for each tap that differs, as it was."""
-        return [str(tap) for tap in self.remove] + [str(old) for old, _new in self.recreate + self.adjust]
-
-    @property
-    def after(self) -> list[str]:
-        """A line for each tap that differs, as it shall be."""
-        return [str(tap) for tap in self.create] + [str(new) for _old, new in self.recreate + self.adjust]
+    def changes(self) -> list[Change]:
+        """Each tap that differs."""
+        return [
+            *(between("tap", tap.name, tap.attributes, None) for tap in self.remove),
+            *(between("tap", tap.name, None, tap.attributes) for tap in self.create),
+            *(Change("tap", new.name, RECREATE, old.attributes, new.attributes) for old, new in self.recreate),
+            *(between("tap", new.name, old.attributes, new.attributes) for old, new in self.adjust),
+        ]
 
 
 def observe(root: str = SYS_NET) -> Devices:

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from ...changes import Change, between
 from ...errors import Refused
 from .. import files
 from ..accounts import Accounts
@@ -61,22 +62,17 @@ class DiskPlan:
     given: Mapping[str, tuple[_Owner, _Owner]] = field(default_factory=dict)
 
     @property
-    def changed(self) -> bool:
-        """Whether anything differs."""
-        return bool(self.make_folders or self.create or self.remove or self.given)
-
-    @property
-    def before(self) -> list[str]:
-        """A line for each VM folder that goes, and for what changes hands."""
-        lines = [f"folder of VM {vm_id}: slice {slice_id}" for vm_id, slice_id in self.remove]
-        return lines + [_owned(path, old) for path, (old, _new) in self.given.items()]
-
-    @property
-    def after(self) -> list[str]:
-        """A line for each folder and overlay that comes, and for what changes hands."""
-        lines = [f"folder of VM {vm.vm_id}: slice {vm.slice_id}" for vm in self.make_folders]
-        lines += [f"overlay {vm.overlay}: {vm.disk_bytes} bytes on {vm.backing_file}" for vm in self.create]
-        return lines + [_owned(path, new) for path, (_old, new) in self.given.items()]
+    def changes(self) -> list[Change]:
+        """Each VM folder and overlay that comes or goes, and each path that changes hands."""
+        return [
+            *(between("VM folder", vm_id, {"slice_id": slice_id}, None) for vm_id, slice_id in self.remove),
+            *(between("VM folder", vm.vm_id, None, {"slice_id": vm.slice_id}) for vm in self.make_folders),
+            *(
+                between("overlay", vm.overlay, None, {"size_bytes": vm.disk_bytes, "backing_file": vm.backing_file})
+                for vm in self.create
+            ),
+            *(between("path", path, _owned(old), _owned(new)) for path, (old, new) in self.given.items()),
+        ]
 
 
 def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
@@ -242,8 +238,8 @@ def _owners(paths: Iterable[str]) -> dict[str, _Owner]:
     return found
 
 
-def _owned(path: str, owner: _Owner) -> str:
-    return f"{path}: owner {owner[0]}, group {owner[1]}"
+def _owned(owner: _Owner) -> dict[str, int]:
+    return {"owner": owner[0], "group": owner[1]}
 
 
 def _images(paths: Iterable[str]) -> dict[str, Image]:

@@ -8,8 +8,11 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from ...changes import Change, between
 from ...errors import CommandFailed, Refused, SlicesError
+from ...vlans import MANAGEMENT_VLAN
 from .. import files, systemd
 from ..datapath import ovs
 from ..datapath.ovs import PortPlan
@@ -34,20 +37,12 @@ class FileChange:
         """Whether every line that was there stays."""
         return self.new is not None and set((self.old or "").splitlines()) <= set(self.new.splitlines())
 
-    def lines(self, text: str | None, other: str | None) -> list[str]:
-        """The lines of C(text) that C(other) has not."""
-        known = set((other or "").splitlines())
-        new = [line for line in (text or "").splitlines() if line not in known]
-        return [f"{self.kind} of slice {self.slice_id}: {line}" for line in new]
-
-
-@dataclass(frozen=True)
-class Drift:
-    """Something live that is not as its files say."""
-
-    what: str
-    have: str
-    want: str
+    @property
+    def change(self) -> Change:
+        """The lines that differ."""
+        return between(
+            f"slice {self.kind}", self.slice_id, _differing(self.old, self.new), _differing(self.new, self.old)
+        )
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,7 @@ class ServicesPlan:
     """What has to happen on the network node.
 
     Attributes:
-        drift: what is not as it shall be beside files, ports and units that go.
+        drift: what is live and not as files say, and units that start or go.
         units: by unit what systemd is asked for: C(reload), C(restart), or C(stop) for what goes. Of the host's packet
             rules C(reload-or-restart), for their unit need not run.
         enable: units that shall come back after a reboot.
@@ -67,7 +62,7 @@ class ServicesPlan:
     """
 
     files: tuple[FileChange, ...] = ()
-    drift: tuple[Drift, ...] = ()
+    drift: tuple[Change, ...] = ()
     ports: PortPlan = field(default_factory=PortPlan)
     units: Mapping[str, str] | None = None
     enable: tuple[str, ...] = ()
@@ -78,21 +73,10 @@ class ServicesPlan:
     slice_ids: tuple[int, ...] = ()
 
     @property
-    def changed(self) -> bool:
-        """Whether anything differs."""
-        return bool(self.files or self.drift or self.ports.changed or self.units or self.enable or self.gone)
-
-    @property
-    def before(self) -> list[str]:
-        """A line for each thing that differs, as it was."""
-        lines = [line for change in self.files for line in change.lines(change.old, change.new)]
-        return lines + self.ports.before + [f"{each.what}: {each.have}" for each in self.drift]
-
-    @property
-    def after(self) -> list[str]:
-        """A line for each thing that differs, as it shall be."""
-        lines = [line for change in self.files for line in change.lines(change.new, change.old)]
-        return lines + self.ports.after + [f"{each.what}: {each.want}" for each in self.drift]
+    def changes(self) -> list[Change]:
+        """Each thing that differs; units that are asked for something only because of these are in C(units) alone."""
+        gone = (between("namespace", one.namespace, {}, None) for one in self.gone)
+        return [*(change.change for change in self.files), *self.ports.changes, *self.drift, *gone]
 
     def asked_for(self, verb: str) -> list[str]:
         """The units of which systemd is asked that."""
@@ -109,7 +93,7 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     _refuse_taken(orders, have)
     changes = [change for one in orders for change in _file_changes(one, have, folders)]
     ports = ovs.plan_network_ports(orders, have.switch, bridge=bridge)
-    drift: list[Drift] = []
+    drift: list[Change] = []
     units: dict[str, str] = {}
     wanted_units: list[str] = []
     for one in orders:
@@ -117,7 +101,8 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
         unit = names_unit(one.slice_id)
         is_pending = one.slice_id in have.pending
         if is_pending:
-            drift.append(Drift(f"servers of slice {one.slice_id}", "not told what a run that ended wrote", "told"))
+            untold = {"state": "not told what a run that ended wrote"}
+            drift.append(Change("slice servers", one.slice_id, "restart", untold, {"state": "told"}))
         of_names = [change for change in changed if change.path.startswith(folders.names(one.slice_id, ""))]
         verb = "restart" if is_pending else _verb(of_names)
         units.update(_unit(unit, bool(one.reservations), verb, have, drift))
@@ -130,19 +115,22 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
         wanted_units += [names_unit(one.slice_id)] * bool(one.reservations) + [unit] * bool(one.networks)
     units.update(_dhcp(orders, changes, have, drift))
     if not have.rules:
-        drift.append(Drift("packet rules of VMs", "not as loaded", "whole"))
+        drift.append(Change("packet rules", "VMs", "load", {"state": "not as loaded"}, {"state": "loaded"}))
         units[NAT_UNIT] = "reload-or-restart"
     if have.clients is None:
-        drift.append(Drift(f"namespace {DHCP_NAMESPACE}", "without its rules", "whole"))
+        drift.append(_namespace(DHCP_NAMESPACE, {"state": "without its rules"}, {"state": "whole"}))
         units[GATEWAY_UNIT] = "restart"
     if have.gateway:
-        drift.append(Drift("gateway of VLAN 400", *(_of(have.gateway, side) for side in "><")))
+        was, will = (_of(have.gateway, side) for side in "><")
+        drift.append(Change("gateway", f"VLAN {MANAGEMENT_VLAN}", "restart", was, will))
         units[GATEWAY_UNIT] = "restart"
     enable = [unit for unit in wanted_units if unit not in have.enabled]
-    drift += [Drift(unit, "disabled", "enabled") for unit in enable if unit in have.active]
+    drift += [
+        between("unit", unit, {"startup": "disabled"}, {"startup": "enabled"}) for unit in enable if unit in have.active
+    ]
     clients = _strangers(orders, have)
     drift += [
-        Drift(f"name server of {address}", *(f"port {port}" if port else "nobody" for port in ports_of))
+        between("name server's client", address, *({"port": port} if port else None for port in ports_of))
         for address, ports_of in clients.items()
     ]
     gone = tuple(
@@ -169,7 +157,7 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
         SlicesError: a unit did not start; its last words are in the message.
     """
     pending = [folders.pending(slice_id) for slice_id in todo.slice_ids]
-    for path in pending if todo.changed else ():
+    for path in pending if todo.changes else ():
         # A run may end anywhere, and the next one finds files as they shall be and servers that were not told.
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         files.write_text(path, "", mode=0o600)
@@ -263,20 +251,22 @@ def _verb(changes: Iterable[FileChange]) -> str | None:
     return "reload" if paths else None
 
 
-def _unit(unit: str, is_wanted: bool, verb: str | None, have: State, drift: list[Drift]) -> dict[str, str]:
+def _unit(unit: str, is_wanted: bool, verb: str | None, have: State, drift: list[Change]) -> dict[str, str]:
     """What systemd is asked for; a unit that does not run though all else is as it shall be is told in C(drift)."""
     if not is_wanted:
         if unit not in have.active and unit not in have.enabled:
             return {}
-        drift.append(Drift(unit, "there", "gone"))
+        drift.append(between("unit", unit, {"state": "there"}, None))
         return {unit: "stop"}
     if unit not in have.active:
-        drift.append(Drift(unit, "stopped", "running"))
+        drift.append(_start(unit))
         return {unit: "restart"}
     return {unit: verb} if verb else {}
 
 
-def _dhcp(orders: Iterable[Services], changes: Iterable[FileChange], have: State, drift: list[Drift]) -> dict[str, str]:
+def _dhcp(
+    orders: Iterable[Services], changes: Iterable[FileChange], have: State, drift: list[Change]
+) -> dict[str, str]:
     """What the DHCP server of VLAN 400 is asked for.
 
     Told to, it reads its files anew, which suffices for what is added; a reservation that changed or went stays in
@@ -287,10 +277,10 @@ def _dhcp(orders: Iterable[Services], changes: Iterable[FileChange], have: State
     if DHCP_UNIT not in have.active:
         if not any(one.reservations for one in orders):
             return {}
-        drift.append(Drift(DHCP_UNIT, "stopped", "running"))
+        drift.append(_start(DHCP_UNIT))
         return {DHCP_UNIT: "restart"}
     if not have.guard:
-        drift.append(Drift(DHCP_UNIT, "without its rules", "guarded"))
+        drift.append(Change("unit", DHCP_UNIT, "reload", {"state": "without its rules"}, {"state": "guarded"}))
     if not reserved and have.guard and not pending:
         return {}
     forgets = pending or not all(change.adds_only for change in reserved)
@@ -308,18 +298,32 @@ def _strangers(orders: Iterable[Services], have: State) -> dict[str, tuple[int |
     return {address: pair for address, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def _of(differing: Iterable[str], side: str) -> str:
+def _of(differing: Iterable[str], side: str) -> dict[str, Any]:
     """What C(diff) tells of one side."""
-    return ", ".join(line[2:].strip() for line in differing if line[0] == side) or "nothing"
+    return {"state": [line[2:].strip() for line in differing if line[0] == side] or "nothing"}
 
 
-def _astray(one: Services, have: State, folders: Folders) -> Iterator[Drift]:
+def _differing(text: str | None, other: str | None) -> dict[str, list[str]] | None:
+    """The lines of C(text) that C(other) has not; nothing where there is no text."""
+    known = set((other or "").splitlines())
+    return None if text is None else {"lines": [line for line in text.splitlines() if line not in known]}
+
+
+def _start(unit: str) -> Change:
+    return Change("unit", unit, "start", {"state": "stopped"}, {"state": "running"})
+
+
+def _namespace(name: str, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Change:
+    return between("namespace", name, before, after)
+
+
+def _astray(one: Services, have: State, folders: Folders) -> Iterator[Change]:
     """What in a slice's namespace, whose files and unit are there, is not as these say."""
     if not one.networks or one.slice_id not in have.folders or network_unit(one.slice_id) not in have.active:
         return
     namespace = have.namespaces.get(one.slice_id)
     if namespace is None:
-        yield Drift(f"namespace {one.namespace}", "missing", "there")
+        yield _namespace(one.namespace, None, {"state": "there"})
         return
     for network in one.networks:
         device = namespace.devices.get(network.port)
@@ -331,15 +335,16 @@ def _astray(one: Services, have: State, folders: Folders) -> Iterator[Drift]:
             and device.addresses == {str(network.server)}
         )
         if not is_right:
-            yield Drift(f"device {network.port} in {one.namespace}", "not as its network", str(network.server))
+            where = f"{one.namespace}/{network.port}"
+            yield between("device", where, {"state": "not as its network"}, {"address": str(network.server)})
     if one.has_nat:
         ends = (have.devices.get(one.nat_device), namespace.devices.get("nat"))
         for device, address in zip(ends, one.nat_link(folders.links)):
             if device is None or not device.is_up or address not in device.addresses:
-                yield Drift(f"way out of {one.namespace}", "not whole", address)
+                yield between("NAT link", one.namespace, {"state": "not whole"}, {"address": address})
     if namespace.astray:
-        what = f"rules, routes and forwarding of {one.namespace}"
-        yield Drift(what, *(_of(namespace.astray, side) for side in "><"))
+        # Its rules, routes and forwarding.
+        yield _namespace(one.namespace, *(_of(namespace.astray, side) for side in "><"))
 
 
 def _concerns(ports: PortPlan, one: Services) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
+from ...changes import is_changed
 from ...errors import SlicesError
 from .. import files, systemd
 from ..files import File
@@ -141,7 +142,7 @@ def run(
     others = [Unit(vm.slice_id, vm.vm_id) for vm in all_vms(orders) if vm.vm_id not in known]
     vms = states(orders, {**known, **systemd.look_again(others, tools.runner)}, faults)
     if faults:
-        raise SlicesError("\n".join(faults.values()), changed=todo.changed, vms=vms, **todo.result)
+        raise SlicesError("\n".join(faults.values()), changed=is_changed(todo.changes), vms=vms, **todo.result)
     return vms
 
 

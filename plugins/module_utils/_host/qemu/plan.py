@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...changes import Change, between
 from .. import files, systemd
 from ..runner import Runner
 from ..systemd import Unit, Units
@@ -78,18 +79,18 @@ class Prune:
     slices: tuple[int, ...] = ()
 
     @property
-    def changed(self) -> bool:
-        """Whether anything goes."""
-        return bool(self.stop or self.disable or self.templates or self.slices)
-
-    @property
-    def before(self) -> list[str]:
-        """A line for each object that goes."""
-        doomed = {(unit.slice_id, unit.vm_id): unit.active for unit in self.stop}
-        pairs = sorted(doomed.keys() | set(self.disable))
-        lines = [f"unit {systemd.unit_name(*pair)}: {doomed.get(pair, 'enabled')}" for pair in pairs]
-        lines += [f"template {systemd.template_name(slice_id)}" for slice_id in self.templates]
-        return lines + [f"cgroup {systemd.slice_name(slice_id)}" for slice_id in self.slices]
+    def changes(self) -> list[Change]:
+        """Each object that goes."""
+        units: dict[tuple[int, int], dict[str, str]] = {}
+        for unit in self.stop:
+            units[(unit.slice_id, unit.vm_id)] = {"state": unit.active}
+        for pair in self.disable:
+            units.setdefault(pair, {})["startup"] = "enabled"
+        return [
+            *(between("unit", systemd.unit_name(*pair), units[pair], None) for pair in sorted(units)),
+            *(between("template", systemd.template_name(slice_id), {}, None) for slice_id in self.templates),
+            *(between("cgroup", systemd.slice_name(slice_id), {}, None) for slice_id in self.slices),
+        ]
 
 
 @dataclass(frozen=True)
@@ -115,12 +116,6 @@ class VmPlan:
     passwords: tuple[NewPassword, ...] = ()
 
     @property
-    def changed(self) -> bool:
-        """Whether anything differs."""
-        parts = (self.templates, self.writes, self.enable, self.disable, self.halt, self.start, self.restart)
-        return self.prune.changed or any(parts) or bool(self.links) or bool(self.passwords)
-
-    @property
     def fresh(self) -> tuple[VM, ...]:
         """The VMs that are started, or started anew."""
         return (*self.start, *(vm for vm, _reasons in self.restart))
@@ -136,27 +131,48 @@ class VmPlan:
         }
 
     @property
-    def before(self) -> list[str]:
-        """A line for each object that differs, as it was."""
-        phrases = [(vm, "failed" if vm in self.failed else "stopped") for vm in self.start]
-        phrases += [(vm, "running") for vm in self.halt]
-        phrases += [(vm, ", ".join(["running", *_was(reasons)])) for vm, reasons in self.restart]
-        phrases += [(vm, "disabled") for vm in self.enable] + [(vm, "enabled") for vm in self.disable]
-        phrases += [(link.vm, f"{link.interface} {'down' if link.up else 'up'}") for link in self._changed_links]
-        phrases += [(write.vm, f"{write.name} outdated") for write in self._lone_writes if write.old is not None]
-        phrases += [(new.vm, "another display password") for new in self.passwords if new.live]
-        return self.prune.before + _lines(phrases)
+    def changes(self) -> list[Change]:
+        """Each object that differs; of a VM its unit, with all that becomes of it."""
+        before: dict[VM, dict[str, Any]] = {}
+        after: dict[VM, dict[str, Any]] = {}
+        for vm, name, old, new in self._facts:
+            before.setdefault(vm, {})[name] = old
+            after.setdefault(vm, {})[name] = new
+        reasons = dict(self.restart)
+        actions = {**dict.fromkeys(self.start, "start"), **dict.fromkeys(self.halt, "stop")}
+        actions.update(dict.fromkeys(reasons, "restart"))
+        return [
+            *self.prune.changes,
+            *(Change("template", systemd.template_name(slice_id), "write", after={}) for slice_id in self.templates),
+            *(
+                Change(
+                    "unit",
+                    systemd.unit_name(vm.slice_id, vm.vm_id),
+                    actions.get(vm, "update"),
+                    before[vm],
+                    after[vm],
+                    reason="; ".join(reasons.get(vm, ())),
+                    restart=vm in reasons,
+                )
+                for vm in before
+            ),
+        ]
 
     @property
-    def after(self) -> list[str]:
-        """A line for each object that differs, as it shall be."""
-        phrases = [(vm, "running") for vm in self.start] + [(vm, "stopped") for vm in self.halt]
-        phrases += [(vm, ", ".join(["restarted", *reasons])) for vm, reasons in self.restart]
-        phrases += [(vm, "enabled") for vm in self.enable] + [(vm, "disabled") for vm in self.disable]
-        phrases += [(link.vm, f"{link.interface} {'up' if link.up else 'down'}") for link in self._changed_links]
-        phrases += [(write.vm, f"{write.name} current") for write in self._lone_writes]
-        phrases += [(new.vm, "new display password") for new in self.passwords if new.live]
-        return [f"template {systemd.template_name(slice_id)}" for slice_id in self.templates] + _lines(phrases)
+    def _facts(self) -> Iterator[tuple[VM, str, str | None, str]]:
+        """What differs: an attribute of a VM's unit, as it was and as it will be."""
+        yield from ((vm, "state", "failed" if vm in self.failed else "stopped", "running") for vm in self.start)
+        yield from ((vm, "state", "running", "stopped") for vm in self.halt)
+        yield from ((vm, "state", "running", "restarted") for vm, _reasons in self.restart)
+        yield from ((vm, "startup", "disabled", "enabled") for vm in self.enable)
+        yield from ((vm, "startup", "enabled", "disabled") for vm in self.disable)
+        for link in self._changed_links:
+            yield (link.vm, f"{link.interface}_carrier", *(("down", "up") if link.up else ("up", "down")))
+        for write in self._lone_writes:
+            yield write.vm, write.name, None if write.old is None else "outdated", "current"
+        for new in self.passwords:
+            if new.live or new.vm not in self.fresh:
+                yield new.vm, "display_password", "another", "new"
 
     @property
     def _changed_links(self) -> list[Link]:
@@ -340,15 +356,3 @@ def _writes(vm: VM, named: Mapping[str, str], have: Host, settings: Settings) ->
         old = have.texts.get(f"{settings.folder(vm.vm_id)}/{name}")
         if old != text:
             yield Write(vm, name, text, old)
-
-
-def _lines(phrases: Iterable[tuple[VM, str]]) -> list[str]:
-    """A line a VM, with all that is said of it."""
-    said: dict[VM, list[str]] = {}
-    for vm, phrase in phrases:
-        said.setdefault(vm, []).append(phrase)
-    return [f"unit {systemd.unit_name(vm.slice_id, vm.vm_id)}: {', '.join(parts)}" for vm, parts in said.items()]
-
-
-def _was(reasons: Iterable[str]) -> list[str]:
-    return [reason.split(" → ")[0] for reason in reasons]

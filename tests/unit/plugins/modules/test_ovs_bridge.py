@@ -17,7 +17,11 @@ def test_bridge_is_made_in_one_transaction(monkeypatch):
     result = modules.run(monkeypatch, ovs_bridge, runner, owner="worker", **ARGS)
 
     assert result["changed"]
-    assert result["diff"]["after"] == "bridge br-int: datapath system\nport trunk0: trunk, trunks 1-4094 on br-int\n"
+    assert result["diff"]["after"] == (
+        "bridge br-int: datapath_type system\n"
+        "port trunk0: bridge br-int, vlan_mode trunk, trunks 1-4094, type system, ofport_request 1, "
+        "external_ids cloudrepo-infrastructure=worker\n"
+    )
     assert len(runner.argvs) == 2
     assert "external_ids:cloudrepo-infrastructure=worker" in runner.argvs[-1]
 

@@ -32,9 +32,9 @@ def test_taps_come_before_flows_and_flows_before_ports(monkeypatch, tmp_path):
     assert saved in (host.stdins[4] or "")
     assert sorted(result["flows"]) == sorted((host.stdins[4] or "").splitlines())
     assert result["diff"]["after"].startswith(
-        f"tap tap_1001_eth0: up, group 1000, owner {os.getuid()}\n"
-        f"tap tap_1001_eth1: up, group 1000, owner {os.getuid()}\n"
-        "port tap_1001_eth1: access VLAN 100 on br-int\n"
+        f"tap tap_1001_eth0: state up, group 1000, owner {os.getuid()}, mtu 1500, arp false\n"
+        f"tap tap_1001_eth1: state up, group 1000, owner {os.getuid()}, mtu 1500, arp false\n"
+        "port tap_1001_eth1: bridge br-int, vlan_mode access, tag 100,"
     )
 
 
@@ -45,7 +45,7 @@ def test_check_mode_plans_for_a_host_that_is_yet_to_be_prepared(monkeypatch):
     result = modules.run(monkeypatch, ovs_ports, host, _ansible_check_mode=True, **args)
 
     assert result["changed"]
-    assert "tap tap_1001_eth0: up, group 1000\n" in result["diff"]["after"]
+    assert "tap tap_1001_eth0: state up, group 1000, mtu 1500, arp false\n" in result["diff"]["after"]
     assert "failed" not in result
     assert "no-such-user-of-ours" in modules.run(monkeypatch, ovs_ports, host, **args)["msg"]
 
@@ -66,8 +66,8 @@ def test_taps_are_closed_again_to_the_hosts_own_stack_before_one_is_made(monkeyp
 
         changes = [argv for argv in host.argvs if argv[0] in ("nft", "ip") and argv[1] != "--stateless"]
         assert [argv[:2] for argv in changes] == [["nft", "-f"], ["ip", "-batch"]]
-        assert result["diff"]["before"].startswith("taps: open to the host's own stack\n")
-        assert result["diff"]["after"].startswith("taps: closed to the host's own stack\n")
+        assert result["diff"]["before"].startswith("packet filter cloudrepo_taps: taps open to the host's own stack\n")
+        assert result["diff"]["after"].startswith("packet filter cloudrepo_taps: taps closed to the host's own stack\n")
 
 
 def test_infrastructure_without_an_address_is_refused(monkeypatch):
@@ -91,7 +91,7 @@ def test_limits_come_before_flows_and_end_after_ports(monkeypatch, tmp_path):
         [argv[0], *(word for word in argv if word.endswith("-meter") or word == "add-flows")] for argv in host.argvs
     ]
     assert told[-5:] == [["ip"], ["ovs-ofctl", "add-meter"], ["ovs-ofctl", "add-flows"], ["ovs-vsctl"], ["tc"]]
-    assert "qdisc of tap_1001_eth0: rate 700 kbit/s\n" in result["diff"]["after"]
+    assert "qdisc tap_1001_eth0: rate_kbps 700, burst_bytes 6088\n" in result["diff"]["after"]
 
 
 def test_faults_that_the_kernel_cannot_make_are_refused_before_anything_is_changed(monkeypatch, tmp_path):

@@ -17,7 +17,7 @@ def test_pruning_stops_what_is_not_listed(monkeypatch):
     result = modules.run(monkeypatch, qemu_vms, runner, **args)
 
     assert result["stopped"] == ["cloudrepo-9999@1001.service"]
-    assert result["diff"]["before"] == "unit cloudrepo-9999@1001.service: active\n"
+    assert result["diff"]["before"] == "unit cloudrepo-9999@1001.service: state active\n"
 
 
 def test_check_mode_touches_nothing(monkeypatch, tmp_path):
@@ -31,7 +31,7 @@ def test_check_mode_touches_nothing(monkeypatch, tmp_path):
     result = modules.run(monkeypatch, qemu_vms, runner, _ansible_check_mode=True, **args)
 
     assert result["changed"]
-    assert "unit cloudrepo-9999@1001.service: running, enabled" in result["diff"]["after"]
+    assert "unit cloudrepo-9999@1001.service: state running, startup enabled" in result["diff"]["after"]
     assert [(each["vm_id"], each["state"]) for each in result["vms"]] == [(1001, "stopped")]
     assert list(tmp_path.iterdir()) == []
 

@@ -86,9 +86,9 @@ def test_check_mode_plans_for_a_host_that_is_yet_to_be_prepared(monkeypatch, tmp
     assert result["missing_images"] == [wanted["backing_file"]]
     assert [(each["vm_id"], each["state"]) for each in result["vms"]] == [(1001, "stopped")]
     after = result["diff"]["after"].splitlines()
-    assert "folder of VM 1001: slice 9999" in after
-    assert "port tap_1001_eth1: access VLAN 100 on br-int" in after
-    assert "unit cloudrepo-9999@1001.service: running, enabled" in after
+    assert "VM folder 1001: slice_id 9999" in after
+    assert any(line.startswith("port tap_1001_eth1: bridge br-int, vlan_mode access, tag 100,") for line in after)
+    assert "unit cloudrepo-9999@1001.service: state running, startup enabled" in after
     assert list(tmp_path.iterdir()) == []
 
 
@@ -107,7 +107,7 @@ def test_tap_of_another_user_is_made_anew_with_the_restart_of_its_vm(monkeypatch
     args = {**arguments(tmp_path, vm(1001, 100, state_dir=str(tmp_path))), "restart": restart}
     result = modules.run(monkeypatch, slice_apply, host(RUNNING), **args, _ansible_check_mode=True)
 
-    line = f"tap tap_1001_eth0: up, group 9999, owner {os.getuid()}"
+    line = f"tap tap_1001_eth0: state up, group 9999, owner {os.getuid()}, mtu 1500, arp false"
     assert (line in result["diff"]["after"].splitlines()) == restart
     assert [each["vm_id"] for each in result["restart_required"]] == [1001] * (not restart)
 

@@ -19,6 +19,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ca
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import render
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
 
 from ..fakes import FakeRunner, FakeTime, orders, settings, vm
@@ -87,7 +88,7 @@ def test_a_vm_that_does_not_run_is_refused(target):
 def test_a_capture_that_runs_is_left_alone(target):
     have = Capture(target.describe(BOUNDS), exists=True, vm_runs=True)
 
-    assert not capture.plan(target, have, "started", BOUNDS).changed
+    assert not capture.plan(target, have, "started", BOUNDS).changes
     with pytest.raises(Refused, match=r"another capture is running \(Capture of .*, 60 s, 10 MiB\); stop it first"):
         capture.plan(target, have, "started", Bounds(61, 10))
 
@@ -109,11 +110,15 @@ def test_what_is_planned_is_said(target):
         (False, True, True),
         (False, False, False),
     ]
-    assert (todos[0].before, todos[0].after) == (
-        "VM 1001 (vm1) eth1: none",
-        "VM 1001 (vm1) eth1: running, 60 s, 10 MiB",
-    )
-    assert (todos[3].before, todos[3].after) == ("VM 1001 (vm1) eth1: running", "VM 1001 (vm1) eth1: none")
+    runs = {"state": "running", "description": "Capture of tap_1001_eth1 of slice 1000, 60 s, 10 MiB"}
+    ends = {"state": "ended"}
+    assert [todo.changes for todo in todos] == [
+        (Change("capture", "1001:eth1", "start", None, runs, name="vm1:eth1"),),
+        (Change("capture", "1001:eth1", "stop", runs, ends, name="vm1:eth1"),),
+        (),
+        (Change("capture", "1001:eth1", "delete", runs, None, name="vm1:eth1"),),
+        (),
+    ]
 
 
 def test_there_must_be_a_capture_to_stop(target):

@@ -13,6 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.fl
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.management import Management, mac_of
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port, Switch
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import SliceOrder, read_slices
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
 from ..fakes import STATE_DIR, FakeRunner, vm
@@ -235,23 +236,33 @@ def test_plan_touches_the_owners_alone_and_replaces_in_place(tmp_path):
     other = Flow(2000, 0, 50, frozenset({"in_port=1003"}), "NORMAL")
     todo = flows.plan([new], [old, gone, other], [1000], {})
 
-    assert todo.changed
     assert todo.bundle == (
         "delete_strict cookie=0x636c7264000003e8/-1,table=1,priority=50,arp,in_port=7\n"
         "cookie=0x636c7264000003e8,table=0,priority=50,in_port=1000,actions=goto_table:1\n"
     )
-    assert todo.before == [
-        "flow table=0,priority=50,in_port=1000 actions=NORMAL",
-        "flow table=1,priority=50,arp,in_port=7 actions=drop",
+    assert todo.changes == [
+        Change(
+            "flows",
+            1000,
+            "update",
+            before={
+                "flows": [
+                    "table=0,priority=50,in_port=1000 actions=NORMAL",
+                    "table=1,priority=50,arp,in_port=7 actions=drop",
+                ]
+            },
+            after={"flows": ["table=0,priority=50,in_port=1000 actions=goto_table:1"]},
+        ),
+        Change("file", "flows/1000.flows", "write", after={"lines": 1}),
     ]
     runner = FakeRunner().tell("ovs-ofctl")
     flows.apply(todo, runner, bridge="br-int", folder=str(tmp_path))
     assert runner.argvs == [[*OFCTL, "--bundle", "add-flows", "br-int", "-"]]
     saved = flows.read_saved(str(tmp_path), [1000])
-    assert not flows.plan([new], [new, other], [1000], saved).changed
+    assert not flows.plan([new], [new, other], [1000], saved).changes
 
     away = flows.plan([], [other], [1000], saved)
-    assert (away.changed, away.bundle) == (True, "")
+    assert (away.changes, away.bundle) == ([Change("file", "flows/1000.flows", "delete", before={})], "")
     flows.apply(away, FakeRunner(), bridge="br-int", folder=str(tmp_path))
     assert list(tmp_path.iterdir()) == []
 

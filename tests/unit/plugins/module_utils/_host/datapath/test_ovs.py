@@ -13,12 +13,24 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovs import ALL_VLANS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import VSCTL, Port, Switch
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
 
 from ..fakes import FakeRunner, UnexpectedCommand, nic, orders, vm
 from ..netservices.test_plan import LAN
 
 IDS = {"cloudrepo-slice": "1000", "cloudrepo-vm": "1001", "cloudrepo-interface": "eth0", "cloudrepo-link": "100"}
 GOOD = Port("tap_1001_eth0", "br-int", tag=100, vlan_mode="access", external_ids=IDS, number=1000, live_number=1000)
+ATTRIBUTES = {
+    "bridge": "br-int",
+    "vlan_mode": "access",
+    "tag": 100,
+    "trunks": None,
+    "type": "system",
+    "ofport_request": 1000,
+    "qos": None,
+    "qinq-ethtype": None,
+    "external_ids": IDS,
+}
 
 
 def switch(*ports: Port, **bridges: str) -> Switch:
@@ -46,7 +58,7 @@ def test_ports_in_networks_are_not_those_of_vms():
     assert (todo.add, todo.remove) == ((port,), ())
     assert todo.commands[-1] == ["set", "Interface", "net_101", "type=internal", "ofport_request=1001"]
     have = switch(GOOD, replace(port, live_number=1001))
-    assert not ovs.plan_network_ports(services, have, bridge="br-int").changed
+    assert not ovs.plan_network_ports(services, have, bridge="br-int").changes
     none = read_services([{"slice_id": 1000}], links=links)
     assert ovs.plan_network_ports(none, have, bridge="br-int").remove == (have.ports["net_101"],)
     # Nor does a worker's order for the same slice, on a host that is both, take it away.
@@ -122,13 +134,13 @@ def test_access_port_is_added_and_tagged_in_one_transaction():
             *("--", "set", "Interface", "tap_1001_eth0", "ofport_request=1000"),
         ]
     ]
-    assert todo.after == ["port tap_1001_eth0: access VLAN 100 on br-int"]
+    assert todo.changes == [Change("port", "tap_1001_eth0", "create", after=ATTRIBUTES)]
 
 
 def test_nothing_is_sent_when_nothing_differs():
     todo = access(switch(GOOD), 100)
 
-    assert not todo.changed
+    assert not todo.changes
     with pytest.raises(UnexpectedCommand):
         ovs.apply([["x"]], FakeRunner())
     ovs.apply(todo.commands, FakeRunner())
@@ -153,11 +165,13 @@ def test_drift_is_mended_in_place(drift, commands):
 
     assert todo.commands[0][:3] == ["set", "Port", "tap_1001_eth0"]
     assert todo.commands[1:] == commands
-    assert todo.before != todo.after
+    (change,) = todo.changes
+    assert (change.id, change.action, change.after) == ("tap_1001_eth0", "update", ATTRIBUTES)
+    assert diff([change])["before"] != diff([change])["after"]
 
 
 def test_foreign_identities_are_no_drift():
-    assert not access(switch(Port(**{**vars(GOOD), "external_ids": {**IDS, "iface-id": "x"}})), 100).changed
+    assert not access(switch(Port(**{**vars(GOOD), "external_ids": {**IDS, "iface-id": "x"}})), 100).changes
 
 
 def test_port_on_another_bridge_is_moved_in_the_same_transaction():
@@ -181,7 +195,8 @@ def test_interface_without_vlan_leaves_the_bridge_whatever_its_port_says_of_itse
 def test_port_whose_tap_was_made_anew_is_plugged_again_in_two_transactions():
     todo = access(switch(GOOD), 100, unplugged=frozenset({"tap_1001_eth0"}))
 
-    assert todo.changed
+    before = {**ATTRIBUTES, "plugged": False}
+    assert todo.changes == [Change("port", "tap_1001_eth0", "replug", before, ATTRIBUTES)]
     assert todo.unplug_commands == [["del-port", "br-int", "tap_1001_eth0"]]
     assert [command[0] for command in todo.commands] == ["add-port", "set", "set"]
 
@@ -199,11 +214,21 @@ def test_bridge_comes_with_its_ports():
         ["set", "Port", "gw400", "vlan_mode=access", "tag=400", "external_ids:cloudrepo-infrastructure=true"],
         ["set", "Interface", "gw400", "type=internal", "ofport_request=2"],
     ]
-    assert todo.after == [
-        "bridge br-int: datapath netdev",
-        "port trunk0: trunk, trunks 1-4094 on br-int",
-        "port gw400: access VLAN 400 on br-int",
+    assert [(change.kind, change.id, change.action) for change in todo.changes] == [
+        ("bridge", "br-int", "create"),
+        ("port", "trunk0", "create"),
+        ("port", "gw400", "create"),
     ]
+    assert diff(todo.changes) == {
+        "before": "",
+        "after": (
+            "bridge br-int: datapath_type netdev\n"
+            "port trunk0: bridge br-int, vlan_mode trunk, trunks 1-4094, type system, ofport_request 1, "
+            "external_ids cloudrepo-infrastructure=true\n"
+            "port gw400: bridge br-int, vlan_mode access, tag 400, type internal, ofport_request 2, "
+            "external_ids cloudrepo-infrastructure=true\n"
+        ),
+    }
 
 
 def test_bridge_that_is_there_stays():
@@ -214,7 +239,7 @@ def test_bridge_that_is_there_stays():
         GOOD,
     )
 
-    assert not bridge(have, TRUNK, GATEWAY).changed
+    assert not bridge(have, TRUNK, GATEWAY).changes
     assert bridge(have, TRUNK).commands == [["del-port", "br-int", "gw400"]]
 
 
@@ -222,8 +247,8 @@ def test_worker_and_network_node_share_a_bridge():
     have = switch(*bridge(Switch(), TRUNK, GATEWAY, owner="network_node").ports.wanted)
     other = {"name": "eno2", "type": "system", "vlan_id": None}
 
-    assert not bridge(have, TRUNK, owner="worker").changed
-    assert not bridge(have, TRUNK, GATEWAY, owner="network_node").changed
+    assert not bridge(have, TRUNK, owner="worker").changes
+    assert not bridge(have, TRUNK, GATEWAY, owner="network_node").changes
     assert bridge(have, other, owner="worker").ports.remove == ()
     assert bridge(have, TRUNK, owner="network_node").commands == [["del-port", "br-int", "gw400"]]
 
@@ -234,29 +259,34 @@ def test_port_of_nobody_is_taken_over_or_goes():
 
     assert todo.commands[0] == ["del-port", "br-int", "gw400"]
     assert "external_ids:cloudrepo-infrastructure=worker" in todo.commands[1]
-    assert not bridge(switch(*todo.ports.wanted), TRUNK).changed
+    assert not bridge(switch(*todo.ports.wanted), TRUNK).changes
 
 
 def test_open_trunk_is_closed_to_untagged_frames():
     have = switch(Port("trunk0", "br-int", tag=1))
     todo = bridge(have, TRUNK)
 
-    assert todo.before == ["port trunk0: no mode, tag 1, trunks any on br-int"]
+    assert diff(todo.changes)["before"].startswith("port trunk0: bridge br-int, tag 1, trunks any, type system")
     assert ["clear", "Port", "trunk0", "tag"] in todo.commands
     assert "trunks=1-4094" in todo.commands[0]
 
 
 def test_datapath_is_changed_only_when_asked():
-    assert bridge(switch(), datapath_type="netdev").commands == [["set", "Bridge", "br-int", "datapath_type=netdev"]]
-    assert not bridge(switch()).changed
+    todo = bridge(switch(), datapath_type="netdev")
+    assert todo.commands == [["set", "Bridge", "br-int", "datapath_type=netdev"]]
+    assert diff(todo.changes) == {
+        "before": "bridge br-int: datapath_type system\n",
+        "after": "bridge br-int: datapath_type netdev\n",
+    }
+    assert not bridge(switch()).changes
 
 
 def test_bridge_goes_with_all_its_ports():
     todo = bridge(switch(GOOD), present=False)
 
     assert todo.commands == [["del-br", "br-int"]]
-    assert todo.before == ["bridge br-int: datapath system"]
-    assert not bridge(Switch(), present=False).changed
+    assert diff(todo.changes) == {"before": "bridge br-int: datapath_type system\n", "after": ""}
+    assert not bridge(Switch(), present=False).changes
 
 
 def test_numbers_are_kept_and_new_ones_avoid_what_is_taken():
@@ -270,7 +300,7 @@ def test_number_that_two_ports_ask_for_is_given_up():
     todo = access(switch(GOOD, Port("other", "br-int", number=1000)), 100)
 
     assert todo.commands[-1] == ["set", "Interface", "tap_1001_eth0", "ofport_request=1001"]
-    assert todo.before != todo.after
+    assert diff(todo.changes)["before"] != diff(todo.changes)["after"]
 
 
 def test_port_that_did_not_get_its_number_is_plugged_again():
@@ -291,9 +321,12 @@ def test_bridge_without_flows_may_be_told_to_drop():
     same = Switch({"br-int": "system"}, {}, {"br-int": "secure"})
 
     assert todo.commands == [["set", "Bridge", "br-int", "fail_mode=secure"]]
-    assert (todo.before, todo.after) == (["bridge br-int: fail mode standalone"], ["bridge br-int: fail mode secure"])
-    assert not bridge(same, fail_mode="secure").changed
-    assert not bridge(same).changed
+    assert diff(todo.changes) == {
+        "before": "bridge br-int: datapath_type system, fail_mode standalone\n",
+        "after": "bridge br-int: datapath_type system, fail_mode secure\n",
+    }
+    assert not bridge(same, fail_mode="secure").changes
+    assert not bridge(same).changes
 
 
 def shaped(have: Switch, **settings: Any) -> ovs.PortPlan:
@@ -309,9 +342,8 @@ def test_switch_keeps_its_hands_off_a_tap_with_limits():
 
     assert todo.commands[:-1] == made
     assert "qos=@noop_qos" in todo.commands[1]
-    assert todo.after == [
-        "port tap_1001_eth0: access VLAN 100 on br-int, queueing ours",
-    ]
+    (change,) = todo.changes
+    assert (change.before, change.after) == (ATTRIBUTES, {**ATTRIBUTES, "qos": "linux-noop"})
 
 
 def test_one_row_serves_all_taps_with_limits():
@@ -326,22 +358,22 @@ def test_switch_gets_the_tap_back_without_limits():
     old = Port(**{**vars(GOOD), "own_qdisc": True})
 
     assert shaped(switch(old), tx_kbps=100).commands[-1] == ["clear", "Port", "tap_1001_eth0", "qos"]
-    assert not shaped(switch(old), rx_kbps=100).changed
-    assert not shaped(switch(GOOD), tx_kbps=100).changed
+    assert not shaped(switch(old), rx_kbps=100).changes
+    assert not shaped(switch(GOOD), tx_kbps=100).changes
 
 
 def test_guests_own_tags_pass_below_the_links():
     todo = shaped(switch(GOOD), qinq=True)
 
     assert todo.commands[0][3:6] == ["vlan_mode=dot1q-tunnel", "tag=100", "other_config:qinq-ethtype=802.1q"]
-    assert todo.after == ["port tap_1001_eth0: dot1q-tunnel VLAN 100 on br-int"]
+    outer = {**ATTRIBUTES, "vlan_mode": "dot1q-tunnel", "qinq-ethtype": "802.1q"}
+    assert [change.after for change in todo.changes] == [outer]
     tunnel = Port(**{**vars(GOOD), "vlan_mode": "dot1q-tunnel", "tunnel_ethertype": "802.1q"})
-    assert not shaped(switch(tunnel), qinq=True).changed
+    assert not shaped(switch(tunnel), qinq=True).changes
     assert shaped(switch(tunnel)).commands[0][3] == "vlan_mode=access"
     drifted = Port(**{**vars(tunnel), "tunnel_ethertype": None})
-    assert shaped(switch(drifted), qinq=True).before == [
-        "port tap_1001_eth0: dot1q-tunnel VLAN 100 on br-int, outer tag as the switch has it"
-    ]
+    (change,) = shaped(switch(drifted), qinq=True).changes
+    assert (change.before, change.after) == ({**outer, "qinq-ethtype": None}, outer)
 
 
 def test_uplink_carries_no_untagged_traffic():
@@ -377,13 +409,13 @@ def test_trunk_carries_what_ports_on_the_bridge_are_on():
     # In the transaction that brings the port.
     assert trunk_of(todo) == ["trunks=7-8,100,140,400"]
     assert ["add-port", "br-int", "tap_1001_eth0"] in todo.commands
-    assert todo.after[-1] == "port trunk0: trunk, trunks 7-8,100,140,400 on br-int"
+    assert (todo.changes[-1].id, (todo.changes[-1].after or {})["trunks"]) == ("trunk0", "7-8,100,140,400")
 
 
 def test_vlan_leaves_the_trunk_with_its_last_port():
     small = Port(**{**vars(MARKED), "trunks": (100, 400)})
 
-    assert not pruned(switch(small, GOOD), 100).changed
+    assert not pruned(switch(small, GOOD), 100).changes
     todo = pruned(switch(small, GOOD))
     assert trunk_of(todo) == ["trunks=400"]
     assert todo.commands[0] == ["del-port", "br-int", "tap_1001_eth0"]
@@ -391,12 +423,12 @@ def test_vlan_leaves_the_trunk_with_its_last_port():
 
 
 def test_trunk_is_left_alone_unless_it_is_pruned():
-    assert not access(switch(MARKED, GOOD), 100).changed
+    assert not access(switch(MARKED, GOOD), 100).changes
 
 
 def test_bridge_leaves_a_pruned_trunk_as_it_is():
     small = switch(Port(**{**vars(MARKED), "trunks": (100, 400)}))
 
-    assert not bridge(small, TRUNK, prune_vlans=True).changed
-    assert bridge(small, TRUNK).after == ["port trunk0: trunk, trunks 1-4094 on br-int"]
-    assert bridge(switch(), TRUNK, prune_vlans=True).after == ["port trunk0: trunk, trunks 1-4094 on br-int"]
+    assert not bridge(small, TRUNK, prune_vlans=True).changes
+    for todo in (bridge(small, TRUNK), bridge(switch(), TRUNK, prune_vlans=True)):
+        assert [(change.id, (change.after or {})["trunks"]) for change in todo.changes] == [("trunk0", "1-4094")]

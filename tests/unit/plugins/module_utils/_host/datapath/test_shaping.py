@@ -19,6 +19,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.sh
     Qdisc,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import SliceOrder, all_vms
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refused
 
 from ..fakes import FakeRunner, nic, orders, vm
@@ -98,9 +99,9 @@ def test_what_was_made_is_known_again() -> None:
     assert plan(limited(rx_kbps=8001, delay_ms=20, jitter_ms=2.5, loss_percent=0.1), have).qdiscs
     assert plan(limited(rx_kbps=8000, delay_ms=20.1, jitter_ms=2.5, loss_percent=0.1), have).qdiscs
     assert plan(limited(rx_kbps=8000, delay_ms=20, jitter_ms=2.5, loss_percent=0.2), have).qdiscs
-    assert plan(limited(rx_kbps=8000), have).before == [
-        f"qdisc of {TAP}: rate 8000 kbit/s, delay 20 ms, jitter 2.5 ms, loss 0.1 %"
-    ]
+    (change,) = (each for each in plan(limited(rx_kbps=8000), have).changes if each.kind == "qdisc")
+    shaped = {"rate_kbps": 8000, "burst_bytes": 19997, "delay_ms": 20, "jitter_ms": 2.5, "loss_percent": 0.1}
+    assert (change.id, change.action, change.before) == (TAP, "update", shaped)
 
 
 def told(tmp_path: Path, kind: str, **options: Any) -> Host:
@@ -138,7 +139,7 @@ def test_a_slow_bucket_that_takes_longer_than_tc_can_tell_is_known_again(tmp_pat
 
 def test_nobody_is_asked_where_there_are_no_limits(tmp_path: Path) -> None:
     assert shaping.observe(limited(), FakeRunner(), bridge="br-int", folder=str(tmp_path)) == Host()
-    assert not plan(limited()).changed
+    assert not plan(limited()).changes
 
 
 def test_a_limit_both_ways_is_saved_and_made(tmp_path: Path) -> None:
@@ -152,11 +153,11 @@ def test_a_limit_both_ways_is_saved_and_made(tmp_path: Path) -> None:
     assert (tmp_path / "1000.qdiscs").read_text() == TBF
     shaping.finish(todo, runner, bridge="br-int")
     assert (runner.argvs[1:], runner.stdins[1:]) == ([["tc", "-batch", "-"]], [TBF])
-    assert todo.after == [
-        "meter 1000: 2000 kbit/s, bucket 600 kbit",
-        f"qdisc of {TAP}: rate 8000 kbit/s",
-        "limits saved: 1000.meters",
-        "limits saved: 1000.qdiscs",
+    assert todo.changes == [
+        Change("meter", 1000, "create", after={"rate_kbps": 2000, "burst_kbit": 600}),
+        Change("qdisc", TAP, "create", after={"rate_kbps": 8000, "burst_bytes": 20000}),
+        Change("file", "flows/1000.meters", "write", after={"lines": 1}),
+        Change("file", "flows/1000.qdiscs", "write", after={"lines": 1}),
     ]
 
 
@@ -180,7 +181,7 @@ def made(tmp_path: Path, *, meters: str = "2000") -> Host:
 
 
 def test_what_is_as_it_shall_be_stays(tmp_path: Path) -> None:
-    assert not plan(limited(tx_kbps=2000, rx_kbps=8000), made(tmp_path)).changed
+    assert not plan(limited(tx_kbps=2000, rx_kbps=8000), made(tmp_path)).changes
 
 
 def test_drift_is_mended(tmp_path: Path) -> None:
@@ -246,7 +247,7 @@ def test_queueing_of_somebody_else_goes(tmp_path):
     runner = FakeRunner().tell("tc", stdout=shown(root))
     order = limited()
     todo = plan(order, shaping.observe(order, runner, bridge="br-int", folder=str(tmp_path)))
-    assert todo.before == [f"qdisc of {TAP}: prio"]
+    assert Change("qdisc", TAP, "delete", before={"kind": "prio"}) in todo.changes
     assert todo.qdiscs == {TAP: (Qdisc(foreign="prio"), NOTHING, 1500)}
 
     kernels_own = {**root, "kind": "fq_codel", "handle": "0:"}

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.taps import DOOMED_GROUP, Devices, Tap
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
 from ..fakes import ACCOUNTS, FakeRunner, nic, orders, vm
@@ -26,6 +27,11 @@ def device(root: Path, name: str, **files: object) -> None:
 
 def tap(name: str, group: int = 1000, owner: int = UID, **changes: bool) -> Tap:
     return Tap(name=name, group=group, owner=owner, **{"plugged": True, **changes})
+
+
+def told(**differing: object) -> dict[str, object]:
+    """What a change tells of a tap."""
+    return {"state": "up", "group": 1000, "owner": UID, "mtu": 1500, "arp": False, **differing}
 
 
 def devices(*found: Tap, **others: int) -> Devices:
@@ -64,16 +70,16 @@ def test_missing_taps_are_made_in_one_batch():
         "link set dev tap_1001_eth1 addrgenmode none\n"
         "link set dev tap_1001_eth1 arp off group 1000 up\n"
     ]
-    assert todo.after == [
-        "tap tap_1001_eth0: up, group 1000, owner 998",
-        "tap tap_1001_eth1: up, group 1000, owner 998",
+    assert todo.changes == [
+        Change("tap", "tap_1001_eth0", "create", after=told()),
+        Change("tap", "tap_1001_eth1", "create", after=told()),
     ]
 
 
 def test_nothing_differs_when_all_is_there():
     todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", busy=True)), accounts=ACCOUNTS)
 
-    assert not todo.changed
+    assert not todo.changes
     assert todo.unplugged == frozenset()
     taps.apply_present(todo, FakeRunner())
     taps.apply_absent(todo, FakeRunner())
@@ -92,12 +98,16 @@ def test_unlisted_taps_of_the_slice_go_as_one_group():
         f"link set dev tap_7_eth0 group {DOOMED_GROUP}\n"
         f"link del group {DOOMED_GROUP}\n"
     ]
+    assert todo.changes == [
+        Change("tap", "tap_1002_eth0", "delete", before=told()),
+        Change("tap", "tap_7_eth0", "delete", before=told(group=DOOMED_GROUP)),
+    ]
 
 
 def test_devices_of_others_in_the_slices_group_stay():
     todo = taps.plan(orders(), devices(tap("vnet0"), eno1=1000), accounts=ACCOUNTS)
 
-    assert not todo.changed
+    assert not todo.changes
 
 
 def test_group_of_the_doomed_must_not_hold_a_stranger():
@@ -110,14 +120,17 @@ def test_name_of_another_device_is_refused():
         taps.plan(orders(vm(1001, 100)), devices(tap_1001_eth0=0), accounts=ACCOUNTS)
 
 
-@pytest.mark.parametrize("changes", [{"up": False}, {"group": 7}, {"arp": True}])
-def test_state_and_group_are_mended_in_place(changes):
+@pytest.mark.parametrize(
+    ("changes", "before"),
+    [({"up": False}, {"state": "down"}), ({"group": 7}, {"group": 7}), ({"arp": True}, {"arp": True})],
+)
+def test_state_and_group_are_mended_in_place(changes, before):
     todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", **changes)), accounts=ACCOUNTS)
     runner = FakeRunner().tell("ip")
     taps.apply_present(todo, runner)
 
     assert runner.stdins == ["link set dev tap_1001_eth0 arp off group 1000 up\n"]
-    assert len(todo.before) == len(todo.after) == 1
+    assert todo.changes == [Change("tap", "tap_1001_eth0", "update", told(**before), told())]
 
 
 def test_free_tap_of_another_user_is_made_anew():
@@ -127,6 +140,7 @@ def test_free_tap_of_another_user_is_made_anew():
 
     assert (runner.stdins[0] or "").startswith("tuntap del dev tap_1001_eth0 mode tap\ntuntap add")
     assert todo.unplugged == {"tap_1001_eth0"}
+    assert todo.changes == [Change("tap", "tap_1001_eth0", "recreate", told(owner=0), told())]
 
 
 @pytest.mark.parametrize("changes", [{"busy": True}, {"up": False}])
@@ -140,13 +154,13 @@ def test_tap_of_another_user_that_may_be_open_is_kept(changes):
 def test_owner_counts_for_nothing_where_the_user_is_yet_to_come():
     todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", owner=0)), accounts=Accounts("cloudrepo"))
 
-    assert not todo.changed
+    assert not todo.changes
 
 
 def test_tap_that_no_switch_has_open_is_unplugged():
     todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", plugged=False)), accounts=ACCOUNTS)
 
-    assert not todo.changed
+    assert not todo.changes
     assert todo.unplugged == {"tap_1001_eth0"}
 
 
@@ -164,9 +178,9 @@ def test_mtu_is_that_of_the_link():
         "link set dev tap_1001_eth0 mtu 9000 arp off group 1000 up\n"
         "link set dev tap_1001_eth1 mtu 1500 arp off group 1000 up\n"
     )
-    assert todo.after == [
-        "tap tap_1001_eth0: up, group 1000, owner 998, MTU 9000",
-        "tap tap_1001_eth1: up, group 1000, owner 998",
+    assert todo.changes == [
+        Change("tap", "tap_1001_eth0", "update", told(), told(mtu=9000)),
+        Change("tap", "tap_1001_eth1", "update", told(mtu=1400), told()),
     ]
 
 
@@ -177,8 +191,7 @@ def test_taps_belong_to_the_users_of_their_slices():
     runner = FakeRunner().tell("ip")
     taps.apply_present(todo, runner)
 
-    assert todo.before == ["tap tap_1002_eth0: up, group 1001, owner 998"]
-    assert todo.after == ["tap tap_1002_eth0: up, group 1001, owner 997"]
+    assert todo.changes == [Change("tap", "tap_1002_eth0", "recreate", told(group=1001), told(group=1001, owner=997))]
     assert "tuntap add dev tap_1002_eth0 mode tap user 997\n" in (runner.stdins[0] or "")
     assert "tap_1001" not in (runner.stdins[0] or "")
 

@@ -15,6 +15,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.overlays import Disks
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Image, read_image
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
 
 from ..fakes import ACCOUNTS, ME, STATE_DIR, FakeRunner, orders, vm
@@ -72,9 +73,9 @@ def test_disk_smaller_than_its_base_is_refused_with_both_figures():
 def test_missing_base_is_no_fault_of_the_plan_but_of_the_host():
     todo = overlays.plan(orders(vm()), Disks(), accounts=ACCOUNTS)
 
-    assert todo.after == [
-        "folder of VM 1001: slice 1000",
-        f"overlay {OVERLAY}: 1073741824 bytes on {BASE}",
+    assert todo.changes == [
+        Change("VM folder", 1001, "create", after={"slice_id": 1000}),
+        Change("overlay", OVERLAY, "create", after={"size_bytes": 1073741824, "backing_file": BASE}),
     ]
     with pytest.raises(Refused, match=rf"VM 1001 \(vm1\): base image {BASE} is not on this host"):
         overlays.need_bases(todo, Disks())
@@ -84,7 +85,7 @@ def test_overlay_that_exists_is_left_alone():
     have = Disks(folders={1001: 1000}, overlays={OVERLAY: Image("qcow2", 1, "/old.img")})
     todo = overlays.plan(orders(vm()), have, accounts=ACCOUNTS)
 
-    assert not todo.changed
+    assert not todo.changes
     assert [(kept.vm_id, image.backing_file) for kept, image in todo.kept] == [(1001, "/old.img")]
 
 
@@ -97,7 +98,7 @@ def test_unlisted_folders_of_the_slice_go():
     todo = overlays.plan(orders(), Disks(folders={1001: 1000, 1002: 1100}), accounts=ACCOUNTS)
 
     assert todo.remove == ((1001, 1000),)
-    assert todo.before == ["folder of VM 1001: slice 1000"]
+    assert todo.changes == [Change("VM folder", 1001, "delete", before={"slice_id": 1000})]
 
 
 def carry_out(tmp_path: Path, *vms: dict[str, Any], runner: FakeRunner) -> overlays.DiskPlan:
@@ -134,7 +135,7 @@ def test_overlays_that_are_alike_are_made_once_and_copied(tmp_path):
         0o640,
         0o600,
     ]
-    assert not carry_out(tmp_path, *vms, runner=FakeRunner()).changed
+    assert not carry_out(tmp_path, *vms, runner=FakeRunner()).changes
 
 
 def test_failed_creation_leaves_no_draft(tmp_path):
@@ -174,12 +175,12 @@ def test_what_belongs_to_somebody_else_changes_hands(tmp_path):
     todo = overlays.plan(order, have, accounts=other)
     read, owned = ["slice_id", "vm.json"], ["vm1_img.qcow2", "console.log", "vnc.secret"]
     paths = [str(folder), *(f"{folder}/{name}" for name in read + owned)]
-    assert todo.before == [f"{path}: owner {uid}, group {gid}" for path in paths]
-    assert todo.after == [
-        *(f"{path}: owner {uid}, group {gid + 1}" for path in paths[:3]),
-        *(f"{path}: owner {uid + 1}, group {gid + 1}" for path in paths[3:]),
+    mine = {"owner": uid, "group": gid}
+    assert todo.changes == [
+        *(Change("path", path, "update", mine, {"owner": uid, "group": gid + 1}) for path in paths[:3]),
+        *(Change("path", path, "update", mine, {"owner": uid + 1, "group": gid + 1}) for path in paths[3:]),
     ]
-    assert overlays.plan(order, have, accounts=Accounts("cloudrepo")).changed is False
+    assert overlays.plan(order, have, accounts=Accounts("cloudrepo")).changes == []
 
 
 def test_giving_does_not_follow_links(tmp_path, monkeypatch):
@@ -188,5 +189,5 @@ def test_giving_does_not_follow_links(tmp_path, monkeypatch):
     todo = overlays.DiskPlan(given={"/vms/1001/console.log": ((0, 0), (998, 997))})
     overlays.apply(todo, Disks(), state_dir=str(tmp_path), accounts=ACCOUNTS, runner=FakeRunner())
 
-    assert todo.changed
+    assert todo.changes
     assert given == [(("/vms/1001/console.log", 998, 997), {"follow_symlinks": False})]

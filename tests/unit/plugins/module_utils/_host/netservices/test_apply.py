@@ -22,6 +22,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import Services
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.state import Device, Namespace, State
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
 
 from ..fakes import FakeRunner
@@ -30,6 +31,7 @@ from .test_plan import LAN, LINKS, QUIET, VM1, VM2, order
 FOLDERS = Folders("/s", LINKS)
 DHCP, GATEWAY, NAT = "slices-dhcp.service", "slices-gateway.service", "slices-nat.service"
 NAMES, NETWORK = "slices-names@1000.service", "slices-network@1000.service"
+CLIENT = "name server's client"
 FULL = order(reservations=(VM1, VM2), networks=(LAN, QUIET))
 NOTHING = order()
 LAN_PORT = Port("net_101", "br-int", 101, "access", (), {"cloudrepo-services": "1000"}, "internal", 1000, 1000)
@@ -60,13 +62,17 @@ def as_wanted(orders: Iterable[Services], folders: Folders = FOLDERS) -> State:
     )
 
 
+def started(unit: str) -> Change:
+    return Change("unit", unit, "start", {"state": "stopped"}, {"state": "running"})
+
+
 def plan(orders: tuple[Services, ...], have: State) -> netservices_apply.ServicesPlan:
     return netservices_apply.plan(orders, have, FOLDERS, bridge="br-int")
 
 
 def test_what_is_as_it_shall_be_is_left_alone():
     todo = plan(FULL, as_wanted(FULL))
-    assert (todo.changed, todo.before, todo.after, dict(todo.units or {})) == (False, [], [], {})
+    assert (todo.changes, dict(todo.units or {})) == ([], {})
 
 
 def test_a_slice_that_is_new():
@@ -75,10 +81,15 @@ def test_a_slice_that_is_new():
     assert todo.enable == (NAMES, NETWORK)
     assert [port.name for port in todo.ports.add] == ["net_101", "net_102"]
     assert todo.clients == {"10.60.7.101": (None, 5300), "10.60.7.102": (None, 5300)}
-    assert "reservation of slice 1000: 52:54:00:03:e9:00,10.60.7.101,vm1" in todo.after
-    assert "port net_101: access VLAN 101 on br-int" in todo.after
-    assert "name server of 10.60.7.101: nobody" in todo.before
-    assert "name server of 10.60.7.101: port 5300" in todo.after
+    assert todo.changes[0] == Change(
+        "slice reservation",
+        1000,
+        "create",
+        after={"lines": ["52:54:00:03:e9:00,10.60.7.101,vm1", "52:54:00:03:ea:00,10.60.7.102,vm2"]},
+    )
+    assert ("port", "net_101", "create") in [(each.kind, each.id, each.action) for each in todo.changes]
+    assert Change(CLIENT, "10.60.7.101", "create", after={"port": 5300}) in todo.changes
+    assert Change("unit", NAMES, "start", {"state": "stopped"}, {"state": "running"}) in todo.changes
 
 
 def test_a_slice_that_goes_takes_all_of_its_own_with_it():
@@ -86,28 +97,44 @@ def test_a_slice_that_goes_takes_all_of_its_own_with_it():
     assert todo.units == {NAMES: "stop", NETWORK: "stop", DHCP: "restart"}
     assert [change.new for change in todo.files] == [None] * 7
     assert [port.name for port in todo.ports.remove] == ["net_101", "net_102"]
-    assert (todo.gone, todo.clients, todo.after) == (
-        NOTHING,
-        {"10.60.7.101": (5300, None), "10.60.7.102": (5300, None)},
-        [
-            f"{NAMES}: gone",
-            f"{NETWORK}: gone",
-            "name server of 10.60.7.101: nobody",
-            "name server of 10.60.7.102: nobody",
-        ],
-    )
-    assert not plan(NOTHING, State(active=frozenset({DHCP}), clients={"10.60.7.150": 5342})).changed
+    assert (todo.gone, todo.clients) == (NOTHING, {"10.60.7.101": (5300, None), "10.60.7.102": (5300, None)})
+    assert {each.action for each in todo.changes} == {"delete"}
+    assert todo.changes[-5:] == [
+        Change("unit", NAMES, "delete", before={"state": "there"}),
+        Change("unit", NETWORK, "delete", before={"state": "there"}),
+        Change(CLIENT, "10.60.7.101", "delete", before={"port": 5300}),
+        Change(CLIENT, "10.60.7.102", "delete", before={"port": 5300}),
+        Change("namespace", "slice-1000", "delete", before={}),
+    ]
+    assert plan(NOTHING, State(active=frozenset({DHCP}), clients={"10.60.7.150": 5342})).changes == []
+
+
+def test_a_namespace_that_was_left_behind_goes():
+    todo = plan(NOTHING, State(namespaces={1000: as_wanted(FULL).namespaces[1000]}, clients={}))
+    assert todo.changes == [Change("namespace", "slice-1000", "delete", before={})]
 
 
 @pytest.mark.parametrize(
-    ("changes", "units", "before"),
+    ("changes", "units", "expected"),
     [
-        ({"active": frozenset({NAMES, NETWORK})}, {DHCP: "restart"}, [f"{DHCP}: stopped"]),
-        ({"active": frozenset({DHCP, NETWORK})}, {NAMES: "restart"}, [f"{NAMES}: stopped"]),
-        ({"active": frozenset({DHCP, NAMES})}, {NETWORK: "restart"}, [f"{NETWORK}: stopped"]),
-        ({"enabled": frozenset({NAMES})}, {}, [f"{NETWORK}: disabled"]),
-        ({"namespaces": {}}, {NETWORK: "restart"}, ["namespace slice-1000: missing"]),
-        ({"devices": {}}, {NETWORK: "restart"}, ["way out of slice-1000: not whole"]),
+        ({"active": frozenset({NAMES, NETWORK})}, {DHCP: "restart"}, [started(DHCP)]),
+        ({"active": frozenset({DHCP, NETWORK})}, {NAMES: "restart"}, [started(NAMES)]),
+        ({"active": frozenset({DHCP, NAMES})}, {NETWORK: "restart"}, [started(NETWORK)]),
+        (
+            {"enabled": frozenset({NAMES})},
+            {},
+            [Change("unit", NETWORK, "update", {"startup": "disabled"}, {"startup": "enabled"})],
+        ),
+        (
+            {"namespaces": {}},
+            {NETWORK: "restart"},
+            [Change("namespace", "slice-1000", "create", after={"state": "there"})],
+        ),
+        (
+            {"devices": {}},
+            {NETWORK: "restart"},
+            [Change("NAT link", "slice-1000", "update", {"state": "not whole"}, {"address": "169.254.64.0/31"})],
+        ),
         (
             {
                 "namespaces": {
@@ -115,43 +142,71 @@ def test_a_slice_that_goes_takes_all_of_its_own_with_it():
                 }
             },
             {NETWORK: "restart"},
-            ["rules, routes and forwarding of slice-1000: policy accept"],
+            [Change("namespace", "slice-1000", "update", {"state": ["policy accept"]}, {"state": ["policy drop"]})],
         ),
-        ({"rules": False}, {NAT: "reload-or-restart"}, ["packet rules of VMs: not as loaded"]),
+        (
+            {"rules": False},
+            {NAT: "reload-or-restart"},
+            [Change("packet rules", "VMs", "load", {"state": "not as loaded"}, {"state": "loaded"})],
+        ),
         (
             {"gateway": ("< gw400 02:00:0a:3c:07:01", "> gw400 06:00:00:00:00:01", "< default via 10.60.7.1")},
             {GATEWAY: "restart"},
-            ["gateway of VLAN 400: gw400 06:00:00:00:00:01"],
+            [
+                Change(
+                    "gateway",
+                    "VLAN 400",
+                    "restart",
+                    {"state": ["gw400 06:00:00:00:00:01"]},
+                    {"state": ["gw400 02:00:0a:3c:07:01", "default via 10.60.7.1"]},
+                )
+            ],
         ),
-        ({"guard": False}, {DHCP: "reload"}, [f"{DHCP}: without its rules"]),
-        ({"clients": {"10.60.7.101": 5300}}, {}, ["name server of 10.60.7.102: nobody"]),
+        (
+            {"guard": False},
+            {DHCP: "reload"},
+            [Change("unit", DHCP, "reload", {"state": "without its rules"}, {"state": "guarded"})],
+        ),
+        (
+            {"clients": {"10.60.7.101": 5300}},
+            {},
+            [Change(CLIENT, "10.60.7.102", "create", after={"port": 5300})],
+        ),
         (
             {"clients": {"10.60.7.101": 5300, "10.60.7.102": 5300, "10.60.7.150": 5300}},
             {},
-            ["name server of 10.60.7.150: port 5300"],
+            [Change(CLIENT, "10.60.7.150", "delete", before={"port": 5300})],
         ),
-        ({"clients": {"10.60.7.101": 5342, "10.60.7.102": 5300}}, {}, ["name server of 10.60.7.101: port 5342"]),
+        (
+            {"clients": {"10.60.7.101": 5342, "10.60.7.102": 5300}},
+            {},
+            [Change(CLIENT, "10.60.7.101", "update", {"port": 5342}, {"port": 5300})],
+        ),
         (
             {"clients": None},
             {GATEWAY: "restart"},
             [
-                "namespace slices-dhcp: without its rules",
-                "name server of 10.60.7.101: nobody",
-                "name server of 10.60.7.102: nobody",
+                Change("namespace", "slices-dhcp", "update", {"state": "without its rules"}, {"state": "whole"}),
+                Change(CLIENT, "10.60.7.101", "create", after={"port": 5300}),
+                Change(CLIENT, "10.60.7.102", "create", after={"port": 5300}),
             ],
         ),
         (
             {"switch": Switch({"br-int": "system"}, {"net_101": replace(LAN_PORT, tag=7), "net_102": QUIET_PORT})},
             {NETWORK: "restart"},
-            ["port net_101: access VLAN 7 on br-int"],
+            [Change("port", "net_101", "update", replace(LAN_PORT, tag=7).attributes, LAN_PORT.attributes)],
         ),
-        ({"switch": Switch({"br-int": "system"}, {"net_101": LAN_PORT})}, {NETWORK: "restart"}, []),
+        (
+            {"switch": Switch({"br-int": "system"}, {"net_101": LAN_PORT})},
+            {NETWORK: "restart"},
+            [Change("port", "net_102", "create", after=QUIET_PORT.attributes)],
+        ),
     ],
 )
-def test_what_has_gone_astray_is_put_right(changes, units, before):
+def test_what_has_gone_astray_is_put_right(changes, units, expected):
     todo = plan(FULL, replace(as_wanted(FULL), **changes))
-    assert (todo.changed, todo.units, todo.before) == (True, units, before)
-    assert bool(todo.clients) == any("name server of" in line for line in before)
+    assert (todo.changes, todo.units) == (expected, units)
+    assert bool(todo.clients) == any(change.kind == CLIENT for change in expected)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +226,15 @@ def test_a_device_that_is_not_as_its_network(device):
     devices = {name: each for name, each in devices.items() if each is not None}
     todo = plan(FULL, replace(have, namespaces={1000: replace(have.namespaces[1000], devices=devices)}))
     assert todo.units == {NETWORK: "restart"}
-    assert todo.after == ["device net_101 in slice-1000: 192.168.101.1/24"]
+    assert todo.changes == [
+        Change(
+            "device",
+            "slice-1000/net_101",
+            "update",
+            {"state": "not as its network"},
+            {"address": "192.168.101.1/24"},
+        )
+    ]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +262,8 @@ def test_a_network_that_changes_starts_its_slice_anew():
     after = order(reservations=(VM1, VM2), networks=({**LAN, "nat": False}, QUIET))
     todo = plan(after, as_wanted(FULL))
     assert todo.units == {NETWORK: "restart"}
-    assert "network of slice 1000: nat 169.254.64.0/31 169.254.64.1/31" in todo.before
+    (change,) = (each for each in todo.changes if each.kind == "slice network")
+    assert (change.id, (change.before or {})["lines"]) == (1000, ["nat 169.254.64.0/31 169.254.64.1/31"])
     assert todo.gone == ()
 
 
@@ -263,7 +327,7 @@ def test_an_address_that_another_slice_has_is_refused(tmp_path):
     (tmp_path / "dhcp/hosts.d/1000").write_text("52:54:00:03:e9:00,10.60.7.101,vm1\n")
     have = look(tmp_path, bare_host(), order(reservations=(VM1,)))
     assert have.reserved == {"10.60.7.102": 1007}
-    assert plan(order(reservations=(VM1,)), have).changed
+    assert plan(order(reservations=(VM1,)), have).changes
     with pytest.raises(Refused) as caught:
         plan(order(reservations=(VM1, VM2)), have)
     assert caught.value.reasons == [
@@ -327,10 +391,9 @@ def test_servers_are_told_of_what_a_run_wrote_that_ended(tmp_path, ends_at):
     assert Path(folders.pending(1000)).exists()
     written = replace(as_wanted(FULL), texts=texts(FULL[0], folders), pending=frozenset({1000}))
     todo = netservices_apply.plan(FULL, written, folders, bridge="br-int")
-    assert (todo.units, todo.before) == (
-        {NAMES: "restart", NETWORK: "restart", DHCP: "restart"},
-        ["servers of slice 1000: not told what a run that ended wrote"],
-    )
+    assert todo.units == {NAMES: "restart", NETWORK: "restart", DHCP: "restart"}
+    untold = {"state": "not told what a run that ended wrote"}
+    assert todo.changes == [Change("slice servers", 1000, "restart", untold, {"state": "told"})]
     run()
     assert not Path(folders.pending(1000)).exists()
     gone = netservices_apply.plan(
@@ -422,12 +485,12 @@ def test_what_slices_share_is_mended_where_none_is_listed(tmp_path):
     runner.tell("nsenter", stdout=nft({"map": CLIENTS}, {"set": {"table": "cloudrepo_dhcp"}}, GUARDS[1]))
     todo = plan((), look(tmp_path, runner, ()))
     assert todo.units == {NAT: "reload-or-restart", GATEWAY: "restart", DHCP: "reload"}
-    assert todo.before == [
-        f"{DHCP}: without its rules",
-        "packet rules of VMs: not as loaded",
-        "gateway of VLAN 400: nothing",
+    assert diff(todo.changes)["before"].splitlines() == [
+        f"unit {DHCP}: state without its rules",
+        "packet rules VMs: state not as loaded",
+        "gateway VLAN 400: state nothing",
     ]
-    assert not plan((), State(clients={"10.60.7.101": 5300})).changed
+    assert plan((), State(clients={"10.60.7.101": 5300})).changes == []
 
 
 def test_packet_rules_are_compared_with_what_was_loaded(tmp_path):

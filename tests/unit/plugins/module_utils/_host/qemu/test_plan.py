@@ -18,6 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.plan import Host, Prune, VmPlan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import Unit, Units, template_text
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import SliceOrder, all_vms
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
 from ..fakes import ME, PASSWORD_ID, STATE_DIR, FakeMonitor, FakeRunner, FakeTime, orders, settings, vm
@@ -27,6 +28,14 @@ TEMPLATE = template_text("cloudrepo-0")
 QMP = "/run/cloudrepo/1001/qmp.sock"
 PASSWORDS = {1001: "hMr3kWpa", 1002: "kz7TnPbe", 1003: "w9QxgRdc"}
 OTHER_ID = "0000000000000000"
+UNIT = "cloudrepo-1000@1001.service"
+STARTED = Change(
+    "unit",
+    UNIT,
+    "start",
+    {"state": "stopped", "startup": "disabled"},
+    {"state": "running", "startup": "enabled"},
+)
 
 
 def unit(vm_id: int = 1001, active: str = "active", pid: int | None = 4821) -> Unit:
@@ -64,8 +73,7 @@ def test_vm_that_runs_as_wanted_is_left_alone():
     order = orders(vm(1001, None, 100))
     todo = plan(order, running(order))
 
-    assert not todo.changed
-    assert (todo.before, todo.after) == ([], [])
+    assert todo.changes == []
 
 
 def test_new_vm_gets_everything():
@@ -73,8 +81,7 @@ def test_new_vm_gets_everything():
 
     assert (todo.templates, ids(todo.enable), ids(todo.start)) == ((1000,), [1001], [1001])
     assert [write.name for write in todo.writes] == ["qemu.cfg", "taps", "links_down", "vm.json"]
-    assert todo.before == ["unit cloudrepo-1000@1001.service: stopped, disabled"]
-    assert todo.after == ["template cloudrepo-1000@.service", "unit cloudrepo-1000@1001.service: running, enabled"]
+    assert todo.changes == [Change("template", "cloudrepo-1000@.service", "write", after={}), STARTED]
 
 
 def test_vm_that_failed_is_forgiven_and_started():
@@ -82,22 +89,26 @@ def test_vm_that_failed_is_forgiven_and_started():
     todo = plan(order, running(order, unit(active="failed", pid=None)))
 
     assert (ids(todo.failed), ids(todo.start)) == ([1001], [1001])
-    assert todo.before == ["unit cloudrepo-1000@1001.service: failed"]
+    assert todo.changes == [Change("unit", UNIT, "start", {"state": "failed"}, {"state": "running"})]
 
 
 def test_change_that_needs_a_restart_waits_for_leave():
     have = running(orders(vm(1001, 100)))
     todo = plan(orders(vm(1001, 100, cores=2)), have)
 
-    assert not todo.changed
+    assert todo.changes == []
     assert todo.result["restart_required"] == [{"vm_id": 1001, "name": "vm1", "reasons": ["cores 1 → 2"]}]
 
     todo = plan(orders(vm(1001, 100, cores=2)), have, restart=True)
 
     assert ids(each for each, _why in todo.restart) == [1001]
     assert [write.name for write in todo.writes] == ["qemu.cfg", "vm.json"]
-    assert todo.before == ["unit cloudrepo-1000@1001.service: running, cores 1"]
-    assert todo.after == ["unit cloudrepo-1000@1001.service: restarted, cores 1 → 2"]
+    assert todo.changes == [
+        Change(
+            "unit", UNIT, "restart", {"state": "running"}, {"state": "restarted"}, reason="cores 1 → 2", restart=True
+        )
+    ]
+    assert diff(todo.changes)["after"] == "unit cloudrepo-1000@1001.service: state restarted (cores 1 → 2)\n"
     assert todo.result["restart_required"] == []
 
 
@@ -126,11 +137,17 @@ def test_vm_that_runs_as_another_user_waits_for_leave():
     assert todo.result["restart_required"][0]["reasons"] == ["user cloudrepo → cloudrepo-0"]
     # When the host starts, its unit starts as the new user, with the taps that the VM has.
     assert [(write.name, write.text) for write in todo.writes] == [("taps", "tap_1001_eth0 1000 998 1400\n")]
-    assert todo.after == ["template cloudrepo-1000@.service", "unit cloudrepo-1000@1001.service: taps current"]
+    assert todo.changes == [
+        Change("template", "cloudrepo-1000@.service", "write", after={}),
+        Change("unit", UNIT, "update", {"taps": "outdated"}, {"taps": "current"}),
+    ]
 
     todo = plan(order, have, restart=True)
     assert [write.name for write in todo.writes] == ["taps", "vm.json"]
-    assert todo.before == ["unit cloudrepo-1000@1001.service: running, user cloudrepo"]
+    assert [(each.action, each.reason) for each in todo.changes] == [
+        ("write", ""),
+        ("restart", "user cloudrepo → cloudrepo-0"),
+    ]
 
 
 def test_vm_is_stopped_before_it_is_started_anew(tmp_path):
@@ -150,7 +167,8 @@ def test_carrier_follows_the_vlan_without_a_restart():
 
     assert [(link.interface, link.up) for link in todo.links] == [("eth0", True), ("eth1", False)]
     assert [write.text for write in todo.writes] == ["nic-eth1\n"]
-    assert todo.before == ["unit cloudrepo-1000@1001.service: eth0 down, eth1 up"]
+    before = {"eth0_carrier": "down", "eth1_carrier": "up"}
+    assert todo.changes == [Change("unit", UNIT, "update", before, {"eth0_carrier": "up", "eth1_carrier": "down"})]
 
 
 def test_carrier_follows_the_vlan_also_of_a_vm_that_waits_for_its_restart():
@@ -165,9 +183,10 @@ def test_new_password_needs_no_restart():
     todo = plan(orders(vm(1001, 100, vnc_password_id=OTHER_ID)), running(orders(vm(1001, 100))))
 
     assert [(new.vm.vm_id, new.live) for new in todo.passwords] == [(1001, True)]
-    assert (todo.changed, todo.restart, todo.writes) == (True, (), ())
-    assert todo.before == ["unit cloudrepo-1000@1001.service: another display password"]
-    assert todo.after == ["unit cloudrepo-1000@1001.service: new display password"]
+    assert (todo.restart, todo.writes) == ((), ())
+    assert todo.changes == [
+        Change("unit", UNIT, "update", {"display_password": "another"}, {"display_password": "new"})
+    ]
 
 
 def test_new_password_reaches_also_a_vm_that_waits_for_its_restart():
@@ -185,7 +204,7 @@ def test_vm_that_an_older_version_started_gets_its_password_with_a_restart():
     have = Host(have.units, texts)
 
     todo = plan(order, have)
-    assert (todo.changed, todo.passwords) == (False, ())
+    assert (todo.changes, todo.passwords) == ([], ())
     assert [why for _vm, why in todo.restart_required] == [("vnc 10.0.10.1:1 → 10.0.10.1:1 with a password",)]
 
     todo = plan(order, have, restart=True)
@@ -213,7 +232,7 @@ def test_new_vm_loses_its_carriers_once_it_runs():
     todo = plan(order, Host())
 
     assert [(link.interface, link.up) for link in todo.links] == [("eth0", False)]
-    assert todo.after == ["template cloudrepo-1000@.service", "unit cloudrepo-1000@1001.service: running, enabled"]
+    assert todo.changes[-1] == STARTED
 
 
 def test_vm_that_ran_before_starts_with_the_carriers_in_its_file():
@@ -232,14 +251,15 @@ def test_lost_file_of_a_running_vm_is_written_again():
 
     assert [write.name for write in todo.writes] == ["qemu.cfg"]
     assert (todo.start, todo.restart) == ((), ())
-    assert todo.after == ["unit cloudrepo-1000@1001.service: qemu.cfg current"]
+    assert todo.changes == [Change("unit", UNIT, "update", {"qemu.cfg": None}, {"qemu.cfg": "current"})]
 
 
 def test_vm_that_shall_stand_still_is_stopped_and_stays():
     todo = plan(orders(vm(1001, 100, state="stopped")), running(orders(vm(1001, 100))))
 
-    assert (ids(todo.halt), ids(todo.disable), todo.start, todo.prune.changed) == ([1001], [1001], (), False)
-    assert todo.after == ["unit cloudrepo-1000@1001.service: stopped, disabled"]
+    assert (ids(todo.halt), ids(todo.disable), todo.start) == ([1001], [1001], ())
+    before, after = {"state": "running", "startup": "enabled"}, {"state": "stopped", "startup": "disabled"}
+    assert todo.changes == [Change("unit", UNIT, "stop", before, after)]
 
 
 def test_what_is_not_listed_goes():
@@ -248,7 +268,8 @@ def test_what_is_not_listed_goes():
 
     assert ([each.vm_id for each in todo.stop], todo.disable) == ([1002], ((1000, 1002),))
     assert (todo.templates, todo.slices) == ((), ())
-    assert todo.before == ["unit cloudrepo-1000@1002.service: active"]
+    before = {"state": "active", "startup": "enabled"}
+    assert todo.changes == [Change("unit", "cloudrepo-1000@1002.service", "delete", before=before)]
 
 
 def test_slice_without_vms_leaves_nothing():
@@ -256,7 +277,12 @@ def test_slice_without_vms_leaves_nothing():
     todo = qemu_plan.plan_prune(orders(), have)
 
     assert (todo.templates, todo.slices) == ((1000,), (1000,))
-    assert not qemu_plan.plan_prune(orders(), Host()).changed
+    assert [(change.kind, change.id, change.action) for change in todo.changes] == [
+        ("unit", UNIT, "delete"),
+        ("template", "cloudrepo-1000@.service", "delete"),
+        ("cgroup", "cloudrepo-1000.slice", "delete"),
+    ]
+    assert qemu_plan.plan_prune(orders(), Host()).changes == []
 
 
 def tools(runner: FakeRunner, monitor: FakeMonitor, unit_dir: Path) -> Tools:

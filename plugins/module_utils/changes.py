@@ -1,0 +1,122 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a plan changes, as data: one value an object, and the one place that turns it into a diff."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+CREATE, UPDATE, DELETE = "create", "update", "delete"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One object that a plan changes.
+
+    Attributes:
+        kind: what it is, such as C(tap) or C(vm).
+        id: what tells it from others of its kind on the same host or in the same database.
+        action: what is done to it: C(create), C(update) or C(delete), or what else its kind has, such as C(restart).
+        before: its attributes as they were; nothing where it did not exist.
+        after: its attributes as they will be; nothing where it will not exist.
+        reason: why, where before and after do not tell.
+        restart: whether a running VM has to be restarted for it.
+        name: what people call it, where that is not its id.
+
+    An attribute is plain data; a list is one of lines.
+    """
+
+    kind: str
+    id: int | str
+    action: str
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    reason: str = ""
+    restart: bool = False
+    name: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the change as modules return it."""
+        return {
+            "kind": self.kind,
+            "name": self.name or str(self.id),
+            "id": self.id,
+            "action": self.action,
+            "before": _plain(self.before),
+            "after": _plain(self.after),
+            "reason": self.reason,
+            "restart": self.restart,
+        }
+
+    @property
+    def label(self) -> str:
+        """What it is called in a diff."""
+        return f"{self.kind} {self.name} ({self.id})" if self.name else f"{self.kind} {self.id}"
+
+
+def between(
+    kind: str,
+    id: int | str,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+    **others: Any,
+) -> Change:
+    """Return the change from one state of an object to another, which says by itself what is done; see C(Change)."""
+    action = CREATE if before is None else DELETE if after is None else UPDATE
+    return Change(kind, id, action, before, after, **others)
+
+
+def is_changed(changes: Iterable[Change]) -> bool:
+    """Return whether anything changes: a plan lists nothing that stays as it is."""
+    return any(True for _change in changes)
+
+
+def diff(changes: Iterable[Change]) -> dict[str, str]:
+    """Return Ansible's diff: C({before, after}), each a text with a line an object, and one for each line in a list."""
+    changes = tuple(changes)
+    before = [line for change in changes for line in _lines(change, change.before, is_last=change.after is None)]
+    after = [line for change in changes for line in _lines(change, change.after, is_last=True)]
+    return {"before": "".join(before), "after": "".join(after)}
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Return in words which attributes differ, and how: C(cores 1 → 2; name web → shop)."""
+    names = [*before, *(name for name in after if name not in before)]
+    pairs = [(name, before.get(name), after.get(name)) for name in names]
+    return "; ".join(f"{name} {_told(old, new)} → {_told(new, old)}" for name, old, new in pairs if old != new)
+
+
+def _told(value: Any, other: Any) -> str:
+    """A value in words; of a list what the other has not."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(each) for each in value if each not in (other or ())) or "none"
+    return "none" if value is None else _text(value)
+
+
+def _lines(change: Change, attributes: Mapping[str, Any] | None, *, is_last: bool) -> Iterator[str]:
+    if attributes is None:
+        return
+    lists = [value for value in attributes.values() if isinstance(value, (list, tuple))]
+    words = [f"{name} {_text(value)}" for name, value in attributes.items() if value is not None and value not in lists]
+    why = f" ({change.reason})" if change.reason and is_last else ""
+    if words:
+        yield f"{change.label}: {', '.join(words)}{why}\n"
+    elif why or not lists:
+        yield f"{change.label}{why}\n"
+    yield from (f"{change.label}: {line}\n" for lines in lists for line in lines)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(f"{key}={_text(each)}" for key, each in value.items()) or "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value

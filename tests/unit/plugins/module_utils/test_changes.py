@@ -1,0 +1,90 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import (
+    Change,
+    between,
+    diff,
+    differences,
+    is_changed,
+)
+
+TAP = between("tap", "tap_1001_eth0", None, {"state": "up", "group": 1000, "owner": None, "arp": False})
+VM = Change(
+    "vm",
+    1001,
+    "restart",
+    {"ram_gb": 1.0, "links": {"eth1": "up"}, "interfaces": ("eth0 VLAN 400", "eth1 VLAN 100")},
+    {"ram_gb": 0.5, "links": {}, "interfaces": ("eth0 VLAN 400",)},
+    reason="ram_gb 1 → 0.5",
+    restart=True,
+    name="web/vm1",
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "action"),
+    [(None, {"group": 7}, "create"), ({"group": 7}, {"group": 8}, "update"), ({}, None, "delete")],
+)
+def test_what_is_done_follows_from_what_there_is(before, after, action):
+    assert between("tap", "tap0", before, after) == Change("tap", "tap0", action, before, after)
+
+
+def test_a_plan_without_changes_changes_nothing():
+    assert not is_changed([])
+    assert is_changed([TAP])
+    assert diff([]) == {"before": "", "after": ""}
+
+
+def test_diff_has_a_line_an_object_and_one_for_each_line_in_a_list():
+    assert diff([TAP, VM, between("cgroup", "cloudrepo-1000.slice", {}, None)]) == {
+        "before": (
+            "vm web/vm1 (1001): ram_gb 1, links eth1=up\n"
+            "vm web/vm1 (1001): eth0 VLAN 400\n"
+            "vm web/vm1 (1001): eth1 VLAN 100\n"
+            "cgroup cloudrepo-1000.slice\n"
+        ),
+        "after": (
+            "tap tap_1001_eth0: state up, group 1000, arp false\n"
+            "vm web/vm1 (1001): ram_gb 0.5, links none (ram_gb 1 → 0.5)\n"
+            "vm web/vm1 (1001): eth0 VLAN 400\n"
+        ),
+    }
+
+
+def test_a_reason_is_told_once():
+    gone = between("vm", 1001, {"state": "running"}, None, reason="not listed")
+    assert diff([gone]) == {"before": "vm 1001: state running (not listed)\n", "after": ""}
+    lists = between("flows", 1000, {"flows": ["a"]}, {"flows": ["b"]}, reason="drift")
+    assert diff([lists]) == {"before": "flows 1000: a\n", "after": "flows 1000 (drift)\nflows 1000: b\n"}
+
+
+def test_differences_are_told_by_attribute():
+    assert differences({"a": 1, "b": 2, "c": None}, {"a": 1, "b": 3, "c": "x", "d": True}) == (
+        "b 2 → 3; c none → x; d none → true"
+    )
+    assert differences(VM.before or {}, VM.after or {}) == (
+        "ram_gb 1 → 0.5; links eth1=up → none; interfaces eth1 VLAN 100 → none"
+    )
+
+
+def test_modules_return_plain_data():
+    assert TAP.to_dict() == {
+        "kind": "tap",
+        "name": "tap_1001_eth0",
+        "id": "tap_1001_eth0",
+        "action": "create",
+        "before": None,
+        "after": {"state": "up", "group": 1000, "owner": None, "arp": False},
+        "reason": "",
+        "restart": False,
+    }
+    plain = VM.to_dict()
+    assert (plain["name"], plain["id"], plain["restart"]) == ("web/vm1", 1001, True)
+    assert json.loads(json.dumps(plain)) == plain
