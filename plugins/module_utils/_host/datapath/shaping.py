@@ -17,9 +17,10 @@ from math import isclose
 from typing import Any
 
 from ...errors import Refused
+from ...work_order import Interface, SliceOrder
 from .. import files
 from ..runner import Runner
-from ..work_order import Interface, SliceOrder, all_vms, slice_ids
+from ..work_order import all_vms, slice_ids
 from .flows import OFCTL, Flow
 
 # A guest hands over TCP segments of up to 64 KiB, and a meter never lets through what is bigger than its bucket.

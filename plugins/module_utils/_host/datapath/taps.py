@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 from ...bounds import DEFAULT_MTU
 from ...errors import SlicesError
+from ...work_order import SliceOrder
 from ..accounts import Accounts
 from ..files import read_text
 from ..runner import Runner
-from ..work_order import SliceOrder, all_vms, slice_ids
+from ..work_order import all_vms, slice_ids
 
 PREFIX = "tap_"
 SYS_NET = "/sys/class/net"
