@@ -23,27 +23,6 @@ options:
           - The slice's id.
         type: int
         required: true
-      revision:
-        description:
-          - Tells which of two work orders is the newer one. M(cloudrepo.slices.slice_apply) refuses one of a slice of
-            which it has carried out a newer one. Without a revision an order is taken as it is.
-        type: int
-      peers:
-        description:
-          - All interfaces of the slice on VLAN 400, on whatever host, if its VMs may meet there. Empty if they may not.
-        type: list
-        elements: dict
-        default: []
-        suboptions:
-          mac:
-            description:
-              - The interface's MAC address.
-            type: str
-            required: true
-          address:
-            description:
-              - Its IPv4 address.
-            type: str
       vms:
         description:
           - All VMs of the slice on this host; empty when it has none here.
@@ -88,19 +67,9 @@ options:
             required: true
           vnc_port:
             description:
-              - The TCP port of its display, from 5900.
+              - The TCP port of its display.
             type: int
             required: true
-          vnc_password_id:
-            description:
-              - Tells whether its display has the password that it shall have. No order holds the password itself.
-            type: str
-          state:
-            description:
-              - Whether the VM runs. One that is V(stopped) keeps its disk, taps and ports.
-            type: str
-            choices: [running, stopped]
-            default: running
           interfaces:
             description:
               - All its interfaces in order, so that the first is C(eth0) in the guest.
@@ -139,21 +108,25 @@ options:
                 type: str
               mtu:
                 description:
-                  - The MTU of its link or network, and so of its tap; 1500 where none is given.
+                  - The MTU of its link or network, and so of its tap, without Ethernet header and tags.
                 type: int
+                default: 1500
               qinq:
                 description:
                   - Whether frames that the guest has tagged itself pass, below the tag of the link. Else they are
                     dropped.
                 type: bool
+                default: false
               forward_bpdu:
                 description:
                   - Whether STP, LACP, LLDP and Cisco's CDP, VTP, PAgP and PVST+ pass, which a bridge otherwise keeps.
                 type: bool
+                default: false
               up:
                 description:
                   - Whether the guest sees a carrier, where the interface is on a VLAN.
                 type: bool
+                default: true
               tx_kbps:
                 description:
                   - The most that the guest may send, in kbit/s.
@@ -175,6 +148,38 @@ options:
                 description:
                   - How much of what the guest should receive is lost.
                 type: float
+          vnc_password_id:
+            description:
+              - Tells whether its display has the password that it shall have. No order holds the password itself.
+            type: str
+          state:
+            description:
+              - Whether the VM runs. One that is V(stopped) keeps its disk, taps and ports.
+            type: str
+            choices: [running, stopped]
+            default: running
+      revision:
+        description:
+          - When the database last changed in what slices want or hold, in milliseconds since 1970.
+          - A host refuses an order that is older than one of the same slice that it has begun to carry out. Without a
+            revision an order is taken as it is.
+        type: int
+      peers:
+        description:
+          - All interfaces of the slice on VLAN 400, on whatever host, if its VMs may meet there. Empty if they may not.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          mac:
+            description:
+              - The interface's MAC address.
+            type: str
+            required: true
+          address:
+            description:
+              - Its IPv4 address.
+            type: str
   state_dir:
     description:
       - The folder that holds base images and VM folders.

@@ -17,6 +17,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registeri
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import base_image_path
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.management import mac_of
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import vnc_socket
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, HostReport, VmReport
 
 
 def worker_address(host: Mapping[str, Any]) -> str:
@@ -191,25 +192,17 @@ def host_reports(
     reports = []
     for name in groups.get("workers", ()):
         host = hostvars[name]
-        place = worker_address(host)
+        target = worker_address(host)
         failure = (
-            _failure(host, "worker_failure", "apply_work_order_result") if place in registered else _stranger(place)
+            _failure(host, "worker_failure", "apply_work_order_result") if target in registered else _stranger(target)
         )
         applied = host.get("apply_work_order_result") or {}
-        vms = applied.get("vms") or ()
-        reports.append(
-            {
-                "host": name,
-                "place": place,
-                "failure": failure,
-                "overtaken": bool(applied.get("overtaken")),
-                "vms": [{key: vm.get(key) for key in ("vm_id", "state", "pid")} for vm in vms],
-            }
-        )
+        vms = tuple(VmReport.from_dict(vm) for vm in applied.get("vms") or ())
+        reports.append(HostReport(name, target, failure, bool(applied.get("superseded")), vms))
     for name in groups.get("network_node", ()):
         failure = _failure(hostvars[name], "network_node_failure", "network_node_reserved")
-        reports.append({"host": name, "place": "network_node", "failure": failure, "overtaken": False, "vms": []})
-    return reports
+        reports.append(HostReport(name, NETWORK_NODE, failure))
+    return [report.to_dict() for report in reports]
 
 
 def is_news(reports: Sequence[Mapping[str, Any]], recorded: Sequence[Mapping[str, Any]] | None) -> bool:

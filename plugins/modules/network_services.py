@@ -53,12 +53,13 @@ options:
         required: true
       revision:
         description:
-          - Tells which of two work orders is the newer one; one is refused if a newer one of its slice was carried
-            out. Without a revision an order is taken as it is.
+          - When the database last changed in what slices want or hold, in milliseconds since 1970.
+          - A host refuses an order that is older than one of the same slice that it has begun to carry out. Without a
+            revision an order is taken as it is.
         type: int
       reservations:
         description:
-          - All reservations of the slice on VLAN 400.
+          - "All reservations of the slice on VLAN 400: for DHCP, and for the names that its VMs know each other by."
         type: list
         elements: dict
         default: []
@@ -78,7 +79,7 @@ options:
               - The MAC address that asks.
             type: str
             required: true
-          ip:
+          address:
             description:
               - The IPv4 address that it gets.
             type: str
@@ -107,9 +108,26 @@ options:
             required: true
           server_ip:
             description:
-              - The host's address in it.
+              - "The network node's address in it: the gateway's, or else the first of the subnet."
             type: str
             required: true
+          members:
+            description:
+              - Its members, which DHCP knows by name.
+            type: list
+            elements: dict
+            default: []
+            suboptions:
+              name:
+                description:
+                  - The VM's name.
+                type: str
+                required: true
+              mac:
+                description:
+                  - The MAC address of its interface.
+                type: str
+                required: true
           gateway:
             description:
               - Whether members are told that this address is their router.
@@ -126,25 +144,9 @@ options:
             default: false
           mtu:
             description:
-              - The MTU of the host's port in it; 1500 where it is not given.
+              - The MTU of the network node's port in it, and of its members' interfaces.
             type: int
-          members:
-            description:
-              - Its members, which DHCP knows by name.
-            type: list
-            elements: dict
-            default: []
-            suboptions:
-              name:
-                description:
-                  - The VM's name.
-                type: str
-                required: true
-              mac:
-                description:
-                  - The MAC of its interface.
-                type: str
-                required: true
+            default: 1500
 """
 
 EXAMPLES = r"""
@@ -153,7 +155,7 @@ EXAMPLES = r"""
     slices:
       - slice_id: 1000
         reservations:
-          - {vm_id: 1001, name: vm1, mac: "52:54:00:03:e9:00", ip: 10.60.7.101}
+          - {vm_id: 1001, name: vm1, mac: "52:54:00:03:e9:00", address: 10.60.7.101}
         networks:
           - vlan_id: 101
             name: lan
@@ -205,7 +207,7 @@ def main() -> None:
     def action() -> Outcome:
         folders = Folders(state_dir, read_links(module.params["nat_links"]))
         orders = read_services(module.params["slices"], links=folders.links)
-        dated = revisions.read_revisions(module.params["slices"])
+        dated = revisions.of(orders)
 
         def plan() -> netservices_apply.ServicesPlan:
             revisions.refuse_older(dated, state_dir=state_dir, kind=revisions.NETWORK_NODE)

@@ -71,24 +71,24 @@ vms:
       description: The VM's id.
       type: int
       sample: 1001
+    state:
+      description: What it does.
+      type: str
+      sample: "running"
     name:
       description: The VM's name.
       type: str
-      sample: vm1
+      sample: "vm1"
     slice_id:
       description: The slice that it belongs to.
       type: int
       sample: 1000
-    state:
-      description: What it does, V(running), V(stopped) or V(error).
-      type: str
-      sample: running
     pid:
-      description: The process id of its QEMU, as text; null when it does not run.
+      description: The process id of its QEMU. Null where it does not run.
       type: str
       sample: "4821"
     message:
-      description: What is wrong with it; null when nothing is.
+      description: What is wrong with it. Null where nothing is.
       type: str
       sample: null
 restart_required:

@@ -67,24 +67,24 @@ vms:
       description: The VM's id.
       type: int
       sample: 1001
+    state:
+      description: What it does.
+      type: str
+      sample: "running"
     name:
       description: The VM's name.
       type: str
-      sample: vm1
+      sample: "vm1"
     slice_id:
       description: The slice that it belongs to.
       type: int
       sample: 1000
-    state:
-      description: What it does, V(running), V(stopped) or V(error).
-      type: str
-      sample: running
     pid:
-      description: The process id of its QEMU, as text; null when it does not run.
+      description: The process id of its QEMU. Null where it does not run.
       type: str
       sample: "4821"
     message:
-      description: What is wrong with it; null when nothing is.
+      description: What is wrong with it. Null where nothing is.
       type: str
       sample: null
 restart_required:
@@ -124,7 +124,7 @@ missing_passwords:
   type: list
   elements: int
   sample: [1001]
-overtaken:
+superseded:
   description: That this host has carried out a newer work order of one of the slices, for which it refused this one.
   returned: when that is why it failed; nothing was changed
   type: bool
@@ -178,7 +178,6 @@ def main() -> None:
 
     def action() -> Outcome:
         orders = read_slices(params["slices"], state_dir=params["state_dir"])
-        dated = revisions.read_revisions(params["slices"])
         passwords = read_passwords(params["vnc_passwords"])
         accounts = find_accounts(params["user"], orders, missing_ok=module.check_mode)
         settings = worker.Settings(
@@ -186,7 +185,7 @@ def main() -> None:
             wires=datapath.read_settings(params),
         )
         if module.check_mode:
-            revisions.refuse_older(dated, state_dir=params["state_dir"], kind=revisions.WORKER)
+            revisions.refuse_older(revisions.of(orders), state_dir=params["state_dir"], kind=revisions.WORKER)
             have = worker.observe(orders, tools, settings=settings, missing_ok=True)
             todo = worker.plan(orders, have, settings=settings, restart=params["restart"])
             result: dict[str, Any] = {"vms": qemu_apply.states(orders, have.vms.units.vms, {})}
@@ -198,7 +197,6 @@ def main() -> None:
                 restart=params["restart"],
                 start_timeout_s=params["start_timeout_s"],
                 passwords=passwords,
-                dated=dated,
             )
             result = {"vms": vms, "timings_s": timings_s}
         result.update(todo.vms.result, missing_images=list(todo.missing_images))

@@ -61,28 +61,67 @@ work_orders:
       10.0.10.1:
         worker_ip: 10.0.10.1
         images:
-          - checksum: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-            path: /var/lib/cloudrepo/images/9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.img
-            source: /srv/images/guest.qcow2
+        - checksum: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+          path: /var/lib/cloudrepo/images/9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.img
+          source: /srv/images/guest.qcow2
         slices:
-          - slice_id: 1000
-            vms:
-              - vm_id: 1001
-                name: vm1
-                cores: 1
-                ram_mib: 512
-                disk_bytes: 1073741824
-                overlay: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
-                backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
-                vnc_port: 5901
-                interfaces:
-                  - {name: eth0, tap: tap_1001_eth0, mac: "52:54:00:03:e9:00", vlan_id: 400, link_id: null}
+        - slice_id: 1000
+          vms:
+          - vm_id: 1001
+            name: vm1
+            cores: 1
+            ram_mib: 512
+            disk_bytes: 1073741824
+            overlay: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
+            backing_file: /var/lib/cloudrepo/images/9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.img
+            vnc_port: 5901
+            interfaces:
+            - name: eth0
+              tap: tap_1001_eth0
+              mac: "52:54:00:03:e9:00"
+              vlan_id: 400
+              address: 10.60.7.101
+            - name: eth1
+              tap: tap_1001_eth1
+              mac: "52:54:00:03:e9:01"
+              vlan_id: 100
+              link_id: 1
+              mtu: 9000
+              qinq: true
+              forward_bpdu: true
+              up: false
+              tx_kbps: 2000
+              rx_kbps: 8000
+              delay_ms: 20.0
+              jitter_ms: 2.0
+              loss_percent: 0.5
+            vnc_password_id: "8b1a9953c4611296"
+            state: running
+          revision: 1795371735123
+          peers:
+          - mac: "52:54:00:03:e9:00"
+            address: 10.60.7.101
     network_node:
       slices:
-        - slice_id: 1000
-          reservations:
-            - {vm_id: 1001, name: vm1, mac: "52:54:00:03:e9:00", ip: 10.60.7.101}
-          networks: []
+      - slice_id: 1000
+        revision: 1795371735123
+        reservations:
+        - vm_id: 1001
+          name: vm1
+          mac: "52:54:00:03:e9:00"
+          address: 10.60.7.101
+        networks:
+        - vlan_id: 101
+          name: lan
+          cidr: 192.168.101.0/24
+          server_ip: 192.168.101.1
+          members:
+          - name: vm1
+            mac: "52:54:00:03:e9:01"
+          gateway: true
+          dhcp_range: 192.168.101.10,192.168.101.250
+          nat: true
+          mtu: 9000
 slice_ids:
   description: The ids of the slices chosen.
   returned: success

@@ -35,19 +35,19 @@ options:
     suboptions:
       host:
         description:
-          - The host's name, for messages.
+          - The host's name in the inventory, for messages.
         type: str
         required: true
-      place:
+      target:
         description:
-          - The worker's address, or C(network_node).
+          - "What its work order was for: the worker's address, or C(network_node)."
         type: str
         required: true
       failure:
         description:
           - Why it did not do all of its work order. Null where it did.
         type: str
-      overtaken:
+      superseded:
         description:
           - Whether it refused its work order because it had carried out a newer one. It changed nothing then, and its
             VMs stay as they are recorded.
@@ -69,11 +69,23 @@ options:
             description:
               - What it does.
             type: str
-            required: true
             choices: [running, stopped, error]
+            required: true
+          name:
+            description:
+              - The VM's name.
+            type: str
+          slice_id:
+            description:
+              - The slice that it belongs to.
+            type: int
           pid:
             description:
               - The process id of its QEMU. Null where it does not run.
+            type: str
+          message:
+            description:
+              - What is wrong with it. Null where nothing is.
             type: str
 """
 
@@ -83,15 +95,15 @@ EXAMPLES = r"""
     names: web
     reports:
       - host: worker1
-        place: 10.0.10.1
+        target: 10.0.10.1
         vms:
           - {vm_id: 1001, state: running, pid: "4821"}
       - host: worker2
-        place: 10.0.10.2
+        target: 10.0.10.2
         vms:
           - {vm_id: 1002, state: running, pid: "5103"}
       - host: netnode
-        place: network_node
+        target: network_node
 """
 
 RETURN = r"""
@@ -163,19 +175,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
-
-VM = {
-    "vm_id": {"type": "int", "required": True},
-    "state": {"type": "str", "required": True, "choices": ["running", "stopped", "error"]},
-    "pid": {"type": "str"},
-}
-REPORT = {
-    "host": {"type": "str", "required": True},
-    "place": {"type": "str", "required": True},
-    "failure": {"type": "str"},
-    "overtaken": {"type": "bool", "default": False},
-    "vms": {"type": "list", "elements": "dict", "default": [], "options": VM},
-}
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import Reports
 
 
 def arguments() -> dict[str, Any]:
@@ -185,7 +185,7 @@ def arguments() -> dict[str, Any]:
             **CONTROL_ARGUMENTS,
             **orders.SELECTION_ARGUMENTS,
             "fingerprints": {"type": "dict"},
-            "reports": {"type": "list", "elements": "dict", "required": True, "options": REPORT},
+            **Reports.arguments(),
         },
         "supports_check_mode": True,
     }

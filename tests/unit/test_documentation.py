@@ -211,3 +211,14 @@ def test_role_arguments_are_its_defaults(role):
     assert {name: defaults.get(name) for name in stated} == stated
     unnamed = [name for name, found in common.items() if f"C({found['variable']})" not in str(options[name])]
     assert unnamed == []
+
+
+def test_what_is_said_of_work_orders_and_reports_follows_from_their_contracts():
+    """Run C(python tools/contract_docs.py) after a contract was changed."""
+    spec = importlib.util.spec_from_file_location("contract_docs", ROOT / "tools/contract_docs.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    texts = {name: (ROOT / name).read_text(encoding="utf-8") for name in tool.FILES}
+    assert [name for name, write in tool.FILES.items() if write(texts[name]) != texts[name]] == []

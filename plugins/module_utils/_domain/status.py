@@ -5,45 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ..cluster import Cluster
 from ..models import VM, Slice
+from ..report import NETWORK_NODE, HostReport, VmReport
 from .teardown import drop_empty_pools, forget
 from .work_orders import fingerprint
-
-NETWORK_NODE = "network_node"
-
-
-@dataclass(frozen=True)
-class HostReport:
-    """What one host has to say about the run.
-
-    Attributes:
-        host: its name in the inventory.
-        place: the worker's address, or C(network_node).
-        failure: why it did not do all of its order, C(None) where it did.
-        vms: what it saw: C({vm_id: {state, pid}}).
-        overtaken: whether it refused its order for a newer one. Its VMs are what that order's report says.
-    """
-
-    host: str
-    place: str
-    failure: str | None
-    vms: Mapping[int, Mapping[str, Any]]
-    overtaken: bool = False
-
-
-def read_report(data: Mapping[str, Any]) -> HostReport:
-    """Return a report from module arguments: C({host, place, failure, vms: [{vm_id, state, pid}], overtaken})."""
-    return HostReport(
-        host=data["host"],
-        place=data["place"],
-        failure=data.get("failure") or None,
-        vms={vm["vm_id"]: vm for vm in data.get("vms") or ()},
-        overtaken=bool(data.get("overtaken")),
-    )
 
 
 def record(
@@ -65,17 +33,18 @@ def record(
     hosts that may still hold it have reported success.
     """
     failures = [f"{report.host}: {report.failure}" for report in reports if report.failure]
-    by_place: dict[str, list[HostReport]] = {}
+    by_target: dict[str, list[HostReport]] = {}
     for report in reports:
-        by_place.setdefault(report.place, []).append(report)
-    done = {place for place, told in by_place.items() if not any(report.failure for report in told)}
+        by_target.setdefault(report.target, []).append(report)
+    done = {target for target, told in by_target.items() if not any(report.failure for report in told)}
+    seen = {(report.target, vm.vm_id): vm for report in reports for vm in report.vms}
     for slice_ in slices:
         is_current = (fingerprints or {}).get(str(slice_.slice_id)) in (None, fingerprint(slice_))
         for vm in slice_.vms:
             if is_current or vm.status != "pending":
-                _record_vm(vm, by_place.get(vm.worker_ip, []), failures)
+                _record_vm(vm, by_target.get(vm.worker_ip, []), seen.get((vm.worker_ip, vm.vm_id)), failures)
         if is_current:
-            _forget_what_is_gone(cluster, slice_, done, has_network_node=NETWORK_NODE in by_place)
+            _forget_what_is_gone(cluster, slice_, done, has_network_node=NETWORK_NODE in by_target)
         if slice_.status != "deleting":
             slice_.status = _slice_status(slice_)
     return failures
@@ -95,14 +64,13 @@ def recorded(slices: Sequence[Slice]) -> list[dict[str, Any]] | None:
     return [{"vm_id": vm.vm_id, "state": vm.status, "pid": vm.pid} for vm in vms] if settled else None
 
 
-def _record_vm(vm: VM, reports: Sequence[HostReport], failures: list[str]) -> None:
+def _record_vm(vm: VM, reports: Sequence[HostReport], seen: VmReport | None, failures: list[str]) -> None:
     if not reports:
         failures.append(f"VM {vm.name} ({vm.vm_id}): its worker {vm.worker_ip} is not in the inventory")
-    if vm.status == "deleting" or any(report.overtaken for report in reports):
+    if vm.status == "deleting" or any(report.superseded for report in reports):
         return
-    seen = next((report.vms[vm.vm_id] for report in reports if vm.vm_id in report.vms), None)
-    vm.status = seen["state"] if seen else "error"
-    vm.pid = seen.get("pid") if seen else None
+    vm.status = seen.state if seen else "error"
+    vm.pid = seen.pid if seen else None
 
 
 def _forget_what_is_gone(cluster: Cluster, slice_: Slice, done: set[str], *, has_network_node: bool) -> None:

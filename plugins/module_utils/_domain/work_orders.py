@@ -9,10 +9,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from .. import network_order, work_order
+from ..bounds import DEFAULT_MTU
 from ..cluster import Cluster
 from ..errors import Refused
-from ..models import VM, Network, Slice
+from ..models import VM, Interface, Network, Slice
+from ..network_order import Member, NetworkOrder, Reservation, Services
 from ..vlans import MANAGEMENT_VLAN
+from ..work_order import Image, Peer, WorkerOrder
 from . import displays, host_requirements
 from .allocation import server_ip, tap_name
 
@@ -31,41 +35,39 @@ def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> di
 
     Every worker of the cluster gets an order, so that left-overs go wherever they are.
     """
-    carried = {slice_.slice_id: host_requirements.segments(slice_) for slice_ in slices}
-    dated = {} if cluster.revision is None else {"revision": cluster.revision}
-    return {
-        "workers": {
-            ip: {
-                "worker_ip": ip,
-                "images": _images((vm for vm in _live(slices) if vm.worker_ip == ip), state_dir),
-                "slices": [
-                    {
-                        "slice_id": slice_.slice_id,
-                        **dated,
-                        "peers": _peers(slice_),
-                        "vms": [
-                            _vm(cluster, vm, state_dir, carried[slice_.slice_id])
-                            for vm in _live([slice_])
-                            if vm.worker_ip == ip
-                        ],
-                    }
-                    for slice_ in slices
-                ],
-            }
-            for ip in cluster.workers
-        },
-        "network_node": {
-            "slices": [
-                {
-                    "slice_id": slice_.slice_id,
-                    **dated,
-                    "reservations": _reservations(slice_),
-                    "networks": _networks(slice_),
-                }
+    segments = {slice_.slice_id: host_requirements.segments(slice_) for slice_ in slices}
+    workers = [
+        WorkerOrder(
+            worker_ip=ip,
+            images=_images((vm for vm in _live(slices) if vm.worker_ip == ip), state_dir),
+            slices=tuple(
+                work_order.SliceOrder(
+                    slice_id=slice_.slice_id,
+                    revision=cluster.revision,
+                    peers=_peers(slice_),
+                    vms=tuple(
+                        _vm(cluster, vm, slice_, state_dir, segments[slice_.slice_id])
+                        for vm in slice_.live_vms
+                        if vm.worker_ip == ip
+                    ),
+                )
                 for slice_ in slices
-            ],
-        },
-    }
+            ),
+        )
+        for ip in cluster.workers
+    ]
+    node = NetworkOrder(
+        slices=tuple(
+            Services(
+                slice_id=slice_.slice_id,
+                revision=cluster.revision,
+                reservations=_reservations(slice_),
+                networks=_networks(slice_),
+            )
+            for slice_ in slices
+        )
+    )
+    return {"workers": {order.worker_ip: order.to_dict() for order in workers}, "network_node": node.to_dict()}
 
 
 def fingerprint(slice_: Slice) -> str:
@@ -96,92 +98,109 @@ def _flavor(vm: VM) -> dict[str, Any]:
     return vm.flavor
 
 
-def _images(vms: Iterable[VM], state_dir: str) -> list[dict[str, str]]:
+def _images(vms: Iterable[VM], state_dir: str) -> tuple[Image, ...]:
     flavors = {_flavor(vm)["checksum"]: _flavor(vm) for vm in vms}
-    return [
-        {"checksum": checksum, "path": base_image_path(state_dir, checksum), "source": flavor["image"]}
+    return tuple(
+        Image(checksum=checksum, path=base_image_path(state_dir, checksum), source=flavor["image"])
         for checksum, flavor in flavors.items()
-    ]
+    )
 
 
-def _vm(cluster: Cluster, vm: VM, state_dir: str, segments: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+def _vm(
+    cluster: Cluster, vm: VM, slice_: Slice, state_dir: str, segments: Mapping[int, Mapping[str, Any]]
+) -> work_order.VM:
     flavor = _flavor(vm)
-    return {
-        "vm_id": vm.vm_id,
-        "name": vm.name,
-        "cores": flavor["cores"],
-        "ram_mib": round(flavor["ram_gb"] * 1024),
-        "disk_bytes": round(flavor["disk_gb"] * GIB) // 512 * 512,
-        "overlay": vm.qcow_image,
-        "backing_file": base_image_path(state_dir, flavor["checksum"]),
-        "vnc_port": vm.vnc_port,
-        "vnc_password_id": displays.password_id(cluster, vm),
-        "interfaces": [
-            {
-                "name": interface.name,
-                "tap": tap_name(vm.vm_id, interface.name),
-                "mac": interface.mac,
-                "vlan_id": interface.vlan_id,
-                "link_id": interface.link_id,
-                "address": interface.ip_config["ip"] if interface.ip_config else None,
+    return work_order.VM(
+        slice_id=slice_.slice_id,
+        vm_id=vm.vm_id,
+        name=vm.name,
+        cores=flavor["cores"],
+        ram_mib=round(flavor["ram_gb"] * 1024),
+        disk_bytes=round(flavor["disk_gb"] * GIB) // 512 * 512,
+        overlay=_given(vm, "a disk", vm.qcow_image),
+        backing_file=base_image_path(state_dir, flavor["checksum"]),
+        vnc_port=vm.vnc_port,
+        vnc_password_id=displays.password_id(cluster, vm),
+        interfaces=tuple(
+            work_order.Interface(
+                name=interface.name,
+                tap=tap_name(vm.vm_id, interface.name),
+                mac=_mac(vm, interface),
+                vlan_id=interface.vlan_id,
+                link_id=interface.link_id,
+                address=_address(interface),
                 **host_requirements.stored(interface).fields,
                 **segments.get(interface.vlan_id or 0, {}),
-            }
+            )
             for interface in vm.interfaces
-        ],
-    }
+        ),
+    )
 
 
-def _peers(slice_: Slice) -> list[dict[str, Any]]:
+def _given(vm: VM, what: str, value: str | None) -> str:
+    if value is None:
+        raise Refused([f"VM {vm.name} ({vm.vm_id}) was stored without {what}"])
+    return value
+
+
+def _mac(vm: VM, interface: Interface) -> str:
+    return _given(vm, f"a MAC address for {interface.name}", interface.mac).lower()
+
+
+def _address(interface: Interface) -> str | None:
+    return interface.ip_config["ip"] if interface.ip_config else None
+
+
+def _peers(slice_: Slice) -> tuple[Peer, ...]:
     """The interfaces on VLAN 400 that meet there, which the owner decides by the slice's C(peers)."""
     if not slice_.extra.get("peers", False):
-        return []
-    return [
-        {"mac": interface.mac, "address": interface.ip_config["ip"] if interface.ip_config else None}
-        for vm in _live([slice_])
+        return ()
+    return tuple(
+        Peer(mac=_mac(vm, interface), address=_address(interface))
+        for vm in slice_.live_vms
         for interface in vm.interfaces
         if interface.vlan_id == MANAGEMENT_VLAN
-    ]
+    )
 
 
-def _reservations(slice_: Slice) -> list[dict[str, Any]]:
-    return [
-        {"vm_id": vm.vm_id, "name": vm.name, "mac": interface.mac, "ip": interface.ip_config["ip"]}
-        for vm in _live([slice_])
+def _reservations(slice_: Slice) -> tuple[Reservation, ...]:
+    return tuple(
+        Reservation(vm_id=vm.vm_id, name=vm.name, mac=_mac(vm, interface), address=address)
+        for vm in slice_.live_vms
         for interface in vm.interfaces
-        if interface.ip_config
-    ]
+        if (address := _address(interface)) is not None
+    )
 
 
-def _networks(slice_: Slice) -> list[dict[str, Any]]:
+def _networks(slice_: Slice) -> tuple[network_order.Network, ...]:
     """The networks that want something of the network node.
 
     One without members is left out: what is handed out with no VM would be forgotten before its host has let go.
     """
-    vms = {vm.vm_id: vm for vm in _live([slice_])}
-    return [
-        {
-            "vlan_id": network.vlan_id,
-            "name": network.extra["name"],
-            "cidr": network.cidr,
-            "server_ip": server_ip(network.cidr, network.gateway_ip),
-            "gateway": network.gateway_ip is not None,
-            "dhcp_range": network.dhcp_range if network.dhcp_enabled else None,
-            "nat": network.extra.get("nat", False),
-            "members": members,
-            **({"mtu": network.extra["mtu"]} if "mtu" in network.extra else {}),
-        }
+    vms = {vm.vm_id: vm for vm in slice_.live_vms}
+    return tuple(
+        network_order.Network(
+            vlan_id=network.vlan_id,
+            name=network.extra["name"],
+            cidr=network.cidr,
+            server_ip=server_ip(network.cidr, network.gateway_ip),
+            gateway=network.gateway_ip is not None,
+            dhcp_range=network.dhcp_range if network.dhcp_enabled else None,
+            nat=network.extra.get("nat", False),
+            members=members,
+            mtu=network.extra.get("mtu", DEFAULT_MTU),
+        )
         for network in slice_.networks
         if "name" in network.extra and (network.gateway_ip is not None or network.dhcp_enabled)
         if (members := _members(network, vms))
-    ]
+    )
 
 
-def _members(network: Network, vms: Mapping[int, VM]) -> list[dict[str, Any]]:
-    return [
-        {"name": vms[each["vm_id"]].name, "mac": interface.mac}
+def _members(network: Network, vms: Mapping[int, VM]) -> tuple[Member, ...]:
+    return tuple(
+        Member(name=vms[each["vm_id"]].name, mac=_mac(vms[each["vm_id"]], interface))
         for each in network.extra.get("members", ())
         if each["vm_id"] in vms
         for interface in vms[each["vm_id"]].interfaces
         if interface.name == each["interface"]
-    ]
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ..errors import Refused
 from ..vlans import pool_number
-from .work_order import SliceOrder
+from ..work_order import SliceOrder
 
 
 @dataclass(frozen=True)

@@ -14,40 +14,38 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import Any
+from typing import Protocol
 
 from ..errors import Refused, SlicesError
 from . import files
 
 WORKER = "worker"
 NETWORK_NODE = "network_node"
-# The year 9999: what comes after has no date, and would keep every later order out for good.
-_LAST = 253_402_300_799_999
 _KEPT = 1000
 
 
-def read_revisions(slices: Iterable[Mapping[str, Any]]) -> dict[int, int]:
-    """The revisions in a work order, by slice; those of slices that say none are missing.
+class Dated(Protocol):
+    """What a work order says of one slice."""
 
-    Raises:
-        Refused: a number that is no time.
-    """
-    found = {entry["slice_id"]: entry["revision"] for entry in slices if entry.get("revision") is not None}
-    reasons = [
-        f"slice {slice_id}: revision {revision} is not between 1 and {_LAST}"
-        for slice_id, revision in found.items()
-        if not 1 <= revision <= _LAST
-    ]
-    if reasons:
-        raise Refused(reasons)
-    return found
+    @property
+    def slice_id(self) -> int:
+        """The slice."""
+
+    @property
+    def revision(self) -> int | None:
+        """How new the order is; C(None) where it does not say."""
+
+
+def of(orders: Iterable[Dated]) -> dict[int, int]:
+    """The revisions of a work order, by slice; those of slices that say none are missing."""
+    return {order.slice_id: order.revision for order in orders if order.revision is not None}
 
 
 def refuse_older(revisions: Mapping[int, int], *, state_dir: str, kind: str) -> None:
     """Make sure that no newer order of these slices was carried out.
 
     Raises:
-        Refused: one was; every slice is named. The field C(overtaken) tells this refusal from any other.
+        Refused: one was; every slice is named. The field C(superseded) tells this refusal from any other.
         SlicesError: what was carried out cannot be told.
     """
     seen = _read(_path(state_dir, kind))
@@ -58,7 +56,7 @@ def refuse_older(revisions: Mapping[int, int], *, state_dir: str, kind: str) -> 
         if seen.get(slice_id, 0) > revision
     ]
     if reasons:
-        raise Refused(reasons, overtaken=True)
+        raise Refused(reasons, superseded=True)
 
 
 def note(revisions: Mapping[int, int], *, state_dir: str, kind: str) -> None:

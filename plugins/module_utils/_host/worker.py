@@ -10,6 +10,7 @@ from typing import Any
 
 from ..changes import Change
 from ..errors import Refused
+from ..work_order import SliceOrder
 from . import revisions
 from .datapath import reconcile as datapath
 from .datapath import taps
@@ -23,7 +24,7 @@ from .qemu.apply import Tools
 from .qemu.config import Settings as VmSettings
 from .runner import observed
 from .stopwatch import Stopwatch
-from .work_order import SliceOrder, all_vms, slice_ids
+from .work_order import all_vms, slice_ids
 
 
 @dataclass(frozen=True)
@@ -140,12 +141,8 @@ def carry_out(
     restart: bool,
     start_timeout_s: float,
     passwords: Mapping[int, str],
-    dated: Mapping[int, int],
 ) -> tuple[Plan, list[dict[str, Any]], dict[str, float]]:
     """Make the host's share of the slices that of the order.
-
-    Args:
-        dated: by slice the revision of the order, where it has one.
 
     Returns:
         what was planned, what the VMs do, and the seconds that each stage took.
@@ -154,6 +151,7 @@ def carry_out(
         SlicesError: something is not as it should be.
     """
     orders, state_dir = tuple(orders), settings.vms.state_dir
+    dated = revisions.of(orders)
     watch = Stopwatch()
     with revisions.turn(slice_ids(orders), state_dir=state_dir, kind=revisions.WORKER):
         # The lock of all is let go before VMs start, which takes longest and disturbs no other slice.

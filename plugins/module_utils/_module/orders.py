@@ -22,6 +22,7 @@ from .._domain import (
 from ..cluster import Cluster
 from ..errors import Refused
 from ..models import Slice
+from ..report import HostReport
 from .edge import Outcome
 
 STATE_DIR: dict[str, Any] = {"type": "path", "default": "/var/lib/cloudrepo"}
@@ -114,7 +115,7 @@ def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Take the hosts' reports on the chosen slices in."""
     chosen = choose(cluster, params)
     before = {slice_.slice_id: Slice.from_dict(slice_.to_dict()) for slice_ in chosen}
-    reports = [status_rules.read_report(data) for data in params["reports"]]
+    reports = [HostReport.from_dict(data) for data in params["reports"]]
     failures = status_rules.record(cluster, chosen, reports, params["fingerprints"])
     remaining = [slice_ for slice_ in chosen if slice_.slice_id in cluster.slices]
     return Outcome(

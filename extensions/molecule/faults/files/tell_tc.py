@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import shaping
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Result
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import VM, Interface, SliceOrder
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import Interface, SliceOrder
 
 
 class Elsewhere:
@@ -35,8 +35,9 @@ class Elsewhere:
 
 def main(device: str, settings: str) -> None:
     """Print what makes the device as the settings say."""
-    nic = Interface("eth1", device, "", None, None, **json.loads(settings))
-    orders = (SliceOrder(1000, (VM(1001, "a", 1000, 1, 80, 1, "", "", 5901, (nic,)),)),)
+    order = SliceOrder.from_dict(SliceOrder.sample())
+    nic = replace(Interface(name="eth1", tap=device, mac="52:54:00:03:e9:01"), **json.loads(settings))
+    orders = (replace(order, vms=(replace(order.vms[0], interfaces=(nic,)),)),)
     runner = Elsewhere(sys.stdin.read())
     have = shaping.observe(orders, runner, bridge="", folder="")
     todo = replace(shaping.plan(orders, have, numbers={}, spoken=(), fresh=()), files={})

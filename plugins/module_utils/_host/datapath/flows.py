@@ -21,9 +21,9 @@ from dataclasses import dataclass
 
 from ...changes import Change, between
 from ...vlans import MANAGEMENT_VLAN
+from ...work_order import Interface, SliceOrder
 from .. import files
 from ..runner import Runner
-from ..work_order import Interface, SliceOrder
 from .management import Management, mac_of
 from .ovs import INFRASTRUCTURE as INFRASTRUCTURE_MARK
 from .ovs import SERVICES as SERVICES_MARK

@@ -11,10 +11,11 @@ from typing import Any, Callable
 
 from ...changes import Change, between
 from ...errors import SlicesError
+from ...network_order import Services
 from ...vlans import MANAGEMENT_VLAN
-from ..netservices.plan import Services
+from ...work_order import SliceOrder
 from ..runner import Runner
-from ..work_order import SliceOrder, all_vms, slice_ids
+from ..work_order import all_vms, slice_ids
 from . import ovsdb
 from .ovsdb import Port, Switch
 

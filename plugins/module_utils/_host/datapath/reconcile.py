@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...changes import Change
+from ...work_order import SliceOrder
 from .. import files
 from ..accounts import Accounts
 from ..runner import Runner, observed
 from ..stopwatch import Stopwatch
-from ..work_order import SliceOrder, slice_ids
+from ..work_order import slice_ids
 from . import flows, ovs, ovsdb, shaping, tap_filter, taps
 from .flows import Flow, FlowPlan
 from .management import Management, read_management

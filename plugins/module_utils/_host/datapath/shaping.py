@@ -18,9 +18,10 @@ from typing import Any
 
 from ...changes import Change, between
 from ...errors import Refused
+from ...work_order import Interface, SliceOrder
 from .. import files
 from ..runner import Runner
-from ..work_order import Interface, SliceOrder, all_vms, slice_ids
+from ..work_order import all_vms, slice_ids
 from .flows import OFCTL, Flow, saved_changes
 
 # A guest hands over TCP segments of up to 64 KiB, and a meter never lets through what is bigger than its bucket.

@@ -12,10 +12,11 @@ from typing import Any
 from ...bounds import DEFAULT_MTU
 from ...changes import Change, between
 from ...errors import SlicesError
+from ...work_order import SliceOrder
 from ..accounts import Accounts
 from ..files import read_text
 from ..runner import Runner
-from ..work_order import SliceOrder, all_vms, slice_ids
+from ..work_order import all_vms, slice_ids
 
 PREFIX = "tap_"
 RECREATE = "recreate"

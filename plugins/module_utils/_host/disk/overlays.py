@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 
 from ...changes import Change, between
 from ...errors import Refused
+from ...work_order import VM, SliceOrder
 from .. import files
 from ..accounts import Accounts
 from ..files import File
 from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, STARTED, TAPS, VNC_SECRET
 from ..qemu.vnc import NOTED
 from ..runner import Runner
-from ..work_order import VM, SliceOrder, all_vms, folder_of, slice_ids
+from ..work_order import all_vms, folder_of, slice_ids
 from .qcow2 import Image, read_image
 
 _MARK = "slice_id"

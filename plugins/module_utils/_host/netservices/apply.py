@@ -12,13 +12,13 @@ from typing import Any
 
 from ...changes import Change, between
 from ...errors import CommandFailed, Refused, SlicesError
+from ...network_order import Services
 from ...vlans import MANAGEMENT_VLAN
 from .. import files, systemd
 from ..datapath import ovs
 from ..datapath.ovs import PortPlan
 from ..runner import Runner
 from .files import Folders, kinds, read_reservations, restarts, texts
-from .plan import Services
 from .state import DHCP_NAMESPACE, DHCP_UNIT, GATEWAY_UNIT, NAT_UNIT, State, in_namespace, names_unit, network_unit
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...bounds import DEFAULT_MTU
-from .plan import Network, Reservation, Services
+from ...network_order import Network, Reservation, Services
 
 SETTINGS_DIR = "/etc/cloudrepo"
 DOMAIN = "internal"
@@ -71,13 +71,14 @@ def texts(one: Services, folders: Folders) -> dict[str, str]:
     """The files that a slice shall have, by path."""
     found = {}
     if one.reservations:
-        found[folders.reservations(one.slice_id)] = _lines(map(reservation_line, one.reservations))
+        reservations = sorted(one.reservations, key=lambda each: (each.vm_id, each.mac))
+        found[folders.reservations(one.slice_id)] = _lines(map(reservation_line, reservations))
         hosts = folders.names(one.slice_id, "hosts")
         found[folders.names(one.slice_id, "conf")] = _lines(
             [f"conf-file={SETTINGS_DIR}/names.conf", f"port={one.name_port}", f"addn-hosts={hosts}"]
         )
-        found[hosts] = _lines(f"{each.address} {each.name}" for each in one.reservations)
-        asking = ", ".join(f"{each.address} : {one.name_port}" for each in one.reservations)
+        found[hosts] = _lines(f"{each.address} {each.name}" for each in reservations)
+        asking = ", ".join(f"{each.address} : {one.name_port}" for each in reservations)
         found[folders.names(one.slice_id, "nft")] = f"add element ip cloudrepo slices {{ {asking} }}\n"
     if one.networks:
         folder = folders.network(one.slice_id)
@@ -116,8 +117,8 @@ def _server(one: Services, folder: str) -> Iterable[str]:
     for network in one.networks:
         yield f"interface={network.port}"
         yield f"domain={network.name}.{DOMAIN},{network.server.network}"
-        if network.dhcp_range is not None:
-            yield from _dhcp(network, *network.dhcp_range)
+        if network.dhcp_ends is not None:
+            yield from _dhcp(network, *network.dhcp_ends)
 
 
 def _dhcp(network: Network, first: ipaddress.IPv4Address, last: ipaddress.IPv4Address) -> Iterable[str]:

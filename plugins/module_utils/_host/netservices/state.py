@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...bounds import DEFAULT_MTU
+from ...network_order import Services
 from .. import files, systemd
 from ..datapath import ovsdb
 from ..datapath.ovsdb import Switch
 from ..runner import Runner
 from .files import Folders, kinds, read_reservations
-from .plan import Services
 
 DHCP_UNIT = "slices-dhcp.service"
 # It makes the DHCP server's namespace, and what is in it starts anew with it.

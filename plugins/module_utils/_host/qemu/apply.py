@@ -12,11 +12,13 @@ from typing import Any, Callable
 
 from ...changes import is_changed
 from ...errors import SlicesError
+from ...report import VmReport
+from ...work_order import VM, SliceOrder
 from .. import files, systemd
 from ..files import File
 from ..runner import Runner
 from ..systemd import Unit
-from ..work_order import VM, SliceOrder, all_vms
+from ..work_order import all_vms
 from . import vnc
 from .config import CONSOLE, LINKS_DOWN, Settings, nic_id
 from .plan import Prune, VmPlan, Write
@@ -147,8 +149,8 @@ def run(
 
 
 def states(orders: Iterable[SliceOrder], units: Mapping[int, Unit], faults: Mapping[int, str]) -> list[dict[str, Any]]:
-    """What runs, a dict for each VM of the order."""
-    return [_state(vm, units.get(vm.vm_id), faults.get(vm.vm_id)) for vm in all_vms(orders)]
+    """What runs, a C(VmReport) for each VM of the order."""
+    return [_state(vm, units.get(vm.vm_id), faults.get(vm.vm_id)).to_dict() for vm in all_vms(orders)]
 
 
 def _change(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[int, str]) -> None:
@@ -289,20 +291,20 @@ def _fault(vm: VM, what: str, tools: Tools, *, tail: bool) -> str:
     return f"{vm}: unit {unit}: {what}" + (f":\n{journal}" if journal else "")
 
 
-def _state(vm: VM, unit: Unit | None, fault: str | None) -> dict[str, Any]:
+def _state(vm: VM, unit: Unit | None, fault: str | None) -> VmReport:
     live = unit is not None and unit.live
     state = "running" if live else "stopped"
     if fault is not None or (unit is not None and unit.active == "failed"):
         state = "error"
     pid = unit.pid if unit is not None and live else None
-    return {
-        "vm_id": vm.vm_id,
-        "name": vm.name,
-        "slice_id": vm.slice_id,
-        "state": state,
-        "pid": None if pid is None else str(pid),
-        "message": fault,
-    }
+    return VmReport(
+        vm_id=vm.vm_id,
+        state=state,
+        name=vm.name,
+        slice_id=vm.slice_id,
+        pid=None if pid is None else str(pid),
+        message=fault,
+    )
 
 
 def _names(vms: Iterable[VM]) -> list[str]:

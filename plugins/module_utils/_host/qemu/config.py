@@ -14,8 +14,9 @@ from typing import Any
 
 from ...bounds import DEFAULT_MTU
 from ...errors import Refused
+from ...work_order import VM, Interface
 from ..accounts import Accounts
-from ..work_order import VM, Interface, folder_of
+from ..work_order import folder_of
 from .sockets import qmp_socket, serial_socket, vnc_socket
 
 CONFIG = "qemu.cfg"

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...changes import Change, between
+from ...work_order import VM, SliceOrder
 from .. import files, systemd
 from ..runner import Runner
 from ..systemd import Unit, Units
-from ..work_order import VM, SliceOrder, all_vms, slice_ids
+from ..work_order import all_vms, slice_ids
 from . import vnc
 from .config import (
     CONFIG,

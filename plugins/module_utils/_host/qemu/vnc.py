@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import Refused
+from ...work_order import VM
 from .. import files
 from ..files import File
-from ..work_order import VM
 from .config import VNC_SECRET, Settings
 from .qmp import Monitor
 from .sockets import qmp_socket

@@ -143,6 +143,9 @@ def vms(*running: int) -> dict[str, Any]:
     return {"vms": [{"vm_id": vm_id, "name": "x", "state": "running", "pid": "7"} for vm_id in running]}
 
 
+SEEN = {"vm_id": 1001, "state": "running", "name": "x", "slice_id": None, "pid": "7", "message": None}
+
+
 def test_reports_tell_success_failure_and_silence() -> None:
     hostvars = {
         "w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": vms(1001)},
@@ -156,38 +159,38 @@ def test_reports_tell_success_failure_and_silence() -> None:
     assert reports == [
         {
             "host": "w1",
-            "place": "10.0.10.1",
+            "target": "10.0.10.1",
             "failure": None,
-            "overtaken": False,
-            "vms": [{"vm_id": 1001, "state": "running", "pid": "7"}],
+            "superseded": False,
+            "vms": [SEEN],
         },
-        {"host": "w2", "place": "10.0.10.2", "failure": "disk full", "overtaken": False, "vms": []},
+        {"host": "w2", "target": "10.0.10.2", "failure": "disk full", "superseded": False, "vms": []},
         {
             "host": "w3",
-            "place": "10.0.10.3",
+            "target": "10.0.10.3",
             "failure": "it did not answer, or was not part of the run",
-            "overtaken": False,
+            "superseded": False,
             "vms": [],
         },
         {
             "host": "w4",
-            "place": "10.0.10.4",
+            "target": "10.0.10.4",
             "failure": (
                 "worker 10.0.10.4 is not registered; run cloudrepo.slices.site, which registers the workers of the "
                 "inventory"
             ),
-            "overtaken": False,
+            "superseded": False,
             "vms": [],
         },
-        {"host": "n", "place": "network_node", "failure": None, "overtaken": False, "vms": []},
+        {"host": "n", "target": "network_node", "failure": None, "superseded": False, "vms": []},
     ]
 
 
 def test_a_host_that_was_overtaken_says_so() -> None:
-    late = {"failed": True, "msg": "slice 1000: this work order is as of …", "overtaken": True}
+    late = {"failed": True, "msg": "slice 1000: this work order is as of …", "superseded": True}
     hostvars = {"w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": late, "worker_failure": late["msg"]}}
     [report] = playbooks.host_reports(hostvars, {"workers": ["w1"]}, ["10.0.10.1"])
-    assert (report["failure"], report["overtaken"], report["vms"]) == (late["msg"], True, [])
+    assert (report["failure"], report["superseded"], report["vms"]) == (late["msg"], True, [])
 
 
 def test_one_host_that_is_both_fails_at_what_failed_alone() -> None:
@@ -195,7 +198,7 @@ def test_one_host_that_is_both_fails_at_what_failed_alone() -> None:
         "a": {"ansible_host": "10.0.10.1", "network_node_failure": "no route", "apply_work_order_result": vms(1001)}
     }
     reports = playbooks.host_reports(hostvars, {"workers": ["a"], "network_node": ["a"]}, ["10.0.10.1"])
-    assert [(report["place"], report["failure"]) for report in reports] == [
+    assert [(report["target"], report["failure"]) for report in reports] == [
         ("10.0.10.1", None),
         ("network_node", "no route"),
     ]
@@ -216,7 +219,7 @@ def test_a_host_that_cannot_be_reached_has_not_done_its_part() -> None:
 
 def test_reports_are_news_when_they_differ_from_what_is_recorded() -> None:
     vm = {"vm_id": 1001, "state": "running", "pid": "7"}
-    reports: list[dict[str, Any]] = [{"host": "w1", "place": "10.0.10.1", "failure": None, "vms": [vm]}]
+    reports: list[dict[str, Any]] = [{"host": "w1", "target": "10.0.10.1", "failure": None, "vms": [vm]}]
     assert not playbooks.is_news(reports, [dict(vm)])
     assert playbooks.is_news(reports, None)
     assert playbooks.is_news(reports, [{**vm, "pid": "8"}])

@@ -170,8 +170,8 @@ def test_the_way_of_a_slice(ready: Control) -> None:
     assert "vm web/vm1 (1001): design, pid none" in plan["diff"]["after"]
     assert not ready.run("slice_plan", names=["1000"])["changed"]
     reports = [
-        {"host": "w1", "place": "10.0.10.1", "vms": [{"vm_id": 1001, "state": "running", "pid": "71"}]},
-        {"host": "w2", "place": "10.0.10.2", "failure": "no disk"},
+        {"host": "w1", "target": "10.0.10.1", "vms": [{"vm_id": 1001, "state": "running", "pid": "71"}]},
+        {"host": "w2", "target": "10.0.10.2", "failure": "no disk"},
     ]
     report = ready.run("slice_report", names=["web"], reports=reports)
     assert report["failures"] == ["w2: no disk"]
@@ -210,7 +210,7 @@ def test_the_password_of_a_display_is_told_by_one_module_alone(ready: Control) -
         ready.run("slice_plan", names=["web"]),
         ready.run("slice_info", all=True),
         ready.run("vm_info"),
-        ready.run("slice_report", names=["web"], reports=[{"host": "w", "place": "10.0.10.1"}]),
+        ready.run("slice_report", names=["web"], reports=[{"host": "w", "target": "10.0.10.1"}]),
         ready.run("database", state="backup"),
         ready.run("database", state="check"),
         ready.run("database", state="migrate", destination=str(ready.path.with_name("other.yaml"))),
@@ -242,8 +242,8 @@ def test_a_settled_slice_tells_what_is_recorded_of_it(ready: Control) -> None:
     assert ready.run("slice", work_orders=True, **WEB)["recorded"] is None
     vms = [{"vm_id": 1001, "state": "running", "pid": "71"}, {"vm_id": 1002, "state": "stopped", "pid": None}]
     reports = [
-        {"host": "w1", "place": "10.0.10.1", "vms": vms[:1]},
-        {"host": "w2", "place": "10.0.10.2", "vms": vms[1:]},
+        {"host": "w1", "target": "10.0.10.1", "vms": vms[:1]},
+        {"host": "w2", "target": "10.0.10.2", "vms": vms[1:]},
     ]
     assert ready.run("slice_report", names=["web"], reports=reports)["failures"] == []
     assert ready.run("slice_plan", names=["web"])["recorded"] == vms
@@ -306,7 +306,7 @@ def test_an_order_is_as_new_as_the_last_change(ready: Control) -> None:
     assert ready.path.read_text() == stored
     ready.run("vm", slice="web", name="vm3", flavor="cirros")
     assert revisions(ready.run("slice_plan", names=["web"])) == {AHEAD_OF_CLOCKS + 3}, "vm3 was handed out"
-    reports = [{"host": "w", "place": "10.0.10.1", "vms": [{"vm_id": 1001, "state": "running", "pid": "1"}]}]
+    reports = [{"host": "w", "target": "10.0.10.1", "vms": [{"vm_id": 1001, "state": "running", "pid": "1"}]}]
     assert ready.run("slice_report", names=["web"], reports=reports)["changed"]
     assert revisions(ready.run("slice_plan", names=["web"])) == {AHEAD_OF_CLOCKS + 3}
     foretold = ready.run("slice_plan", check=True, state="absent", names=["web"])

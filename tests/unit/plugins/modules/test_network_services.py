@@ -11,7 +11,7 @@ from ansible_collections.cloudrepo.slices.plugins.modules import network_service
 from ..module_utils._host import modules
 from ..module_utils._host.fakes import FakeRunner
 
-ONE = {"vm_id": 1001, "name": "vm1", "mac": "52:54:00:03:e9:00", "ip": "10.60.7.101"}
+ONE = {"vm_id": 1001, "name": "vm1", "mac": "52:54:00:03:e9:00", "address": "10.60.7.101"}
 
 
 def host() -> FakeRunner:
@@ -41,9 +41,9 @@ def test_an_order_is_carried_out_and_check_mode_changes_nothing(monkeypatch, tmp
 
 
 def test_what_is_refused_is_told_and_nothing_is_looked_at(monkeypatch, tmp_path):
-    args = {"state_dir": str(tmp_path), "slices": [{"slice_id": 1000, "reservations": [{**ONE, "ip": "x"}]}]}
+    args = {"state_dir": str(tmp_path), "slices": [{"slice_id": 1000, "reservations": [{**ONE, "address": "x"}]}]}
     result = modules.run(monkeypatch, network_services, FakeRunner(), **args)
-    assert result["msg"] == "VM 1001: 'x' is not an IPv4 address"
+    assert result["msg"] == "slice 1000, VM 1001: address must be an IPv4 address, got 'x'"
 
 
 def test_a_late_order_is_refused_before_anything_is_looked_at(monkeypatch, tmp_path):

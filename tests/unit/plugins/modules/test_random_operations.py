@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -24,9 +25,17 @@ from hypothesis.stateful import (
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    SERVICES_ARGUMENTS,
+    WORK_ORDER_ARGUMENTS,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import NetworkOrder
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import WorkerOrder
 from tests.unit.plugins.module_utils._domain import builders
 
 from .front_door import Door, Memory
@@ -93,6 +102,27 @@ def first_cluster() -> Cluster:
     held.users["alice"].quota_vms = 9
     held.users["bob"] = type(held.users["alice"])("bob", "!", quota_vms=9)
     return held
+
+
+def read_back(orders: dict[str, Any]) -> None:
+    """Make sure that hosts read what the orchestrator writes: each order, handed to a module as Ansible does it, is
+    what it was."""
+    for order in orders["workers"].values():
+        assert WorkerOrder.from_dict(order).to_dict() == order
+        slices = read_slices(passed(WORK_ORDER_ARGUMENTS, order), state_dir="/var/lib/cloudrepo")
+        assert [slice_.to_dict() for slice_ in slices] == order["slices"]
+    order = orders["network_node"]
+    assert NetworkOrder.from_dict(order).to_dict() == order
+    services = read_services(passed(SERVICES_ARGUMENTS, order), links=read_links("169.254.64.0/24"))
+    assert [slice_.to_dict() for slice_ in services] == order["slices"]
+
+
+def passed(arguments: dict[str, Any], order: dict[str, Any]) -> list[dict[str, Any]]:
+    """What becomes of an order's slices on their way into a module."""
+    result = ArgumentSpecValidator(arguments).validate({"slices": order["slices"]})
+    assert result.error_messages == []
+    slices: list[dict[str, Any]] = result.validated_parameters["slices"]
+    return slices
 
 
 def has_slices(machine: Operations) -> bool:
@@ -240,13 +270,14 @@ class Operations(RuleBasedStateMachine):
     @rule(failing=st.sets(st.sampled_from([*WORKERS, "network_node"]), max_size=1))
     def deploy(self, failing: set[str]) -> None:
         orders = self.do("slice_plan", all=True)["work_orders"]
-        reports = [{"host": "netnode", "place": "network_node", "failure": None}]
-        for place, order in orders["workers"].items():
+        reports = [{"host": "netnode", "target": "network_node", "failure": None}]
+        read_back(orders)
+        for ip, order in orders["workers"].items():
             vms = [vm["vm_id"] for slice_ in order["slices"] for vm in slice_["vms"]]
             seen = [{"vm_id": vm_id, "state": "running", "pid": str(vm_id)} for vm_id in vms]
-            reports.append({"host": place, "place": place, "failure": None, "vms": seen})
+            reports.append({"host": ip, "target": ip, "failure": None, "vms": seen})
         for report in reports:
-            if report["place"] in failing:
+            if report["target"] in failing:
                 report.update(failure="down", vms=[])
         done = self.do("slice_report", again=False, all=True, reports=reports)
         assert bool(done["failures"]) is bool(failing)

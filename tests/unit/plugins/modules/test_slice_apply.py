@@ -97,7 +97,7 @@ def test_orders_that_no_host_should_be_given_are_refused(monkeypatch, tmp_path):
         monkeypatch, slice_apply, FakeRunner(), **arguments(tmp_path, vm(1001, 5000, state_dir=str(tmp_path)))
     )
 
-    assert result["reasons"] == ["VM 1001: VLAN 5000 of eth0 is not between 1 and 4094"]
+    assert result["reasons"] == ["slice 9999, VM 1001, interface eth0: vlan_id must be 1-4094, got 5000"]
 
 
 @pytest.mark.parametrize("restart", [False, True])

@@ -31,7 +31,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("slice", TOPOLOGY),
     ("slice_plan", {**ALL, "state_dir": "/srv"}),
     ("vnc_password_info", ALL),
-    ("slice_report", {**ALL, "reports": [{"host": "w", "place": "10.0.10.1", "vms": [], "failure": "no power"}]}),
+    ("slice_report", {**ALL, "reports": [{"host": "w", "target": "10.0.10.1", "vms": [], "failure": "no power"}]}),
     ("slice", {"name": "{{ 'we' ~ 'b' }}", "vlan_pools": "2"}),
     ("slice", {"name": "web", "owner": "nobody"}),
     ("slice", {"name": "web", "state": "perhaps"}),

@@ -11,8 +11,9 @@ from typing import Any
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import Settings
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Result
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import SliceOrder, read_slices
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 STATE_DIR = "/var/lib/cloudrepo"
 TAP_FILTER = 'iifname "tap_*" drop\noifname "tap_*" drop\n'

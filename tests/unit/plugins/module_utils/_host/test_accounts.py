@@ -12,9 +12,9 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import SliceOrder
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.vlans import POOL_COUNT
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from .fakes import orders, vm
 

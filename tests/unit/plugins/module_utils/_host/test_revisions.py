@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import revisions
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 LOCKS = Path("/proc/locks")
 TIME = 1_795_371_735_123
@@ -31,7 +32,7 @@ def test_a_late_order_is_refused(tmp_path):
         "slice 1000: this work order is as of 2026-11-22T18:22:15.123Z, and this host has carried out one as of "
         "2026-11-22T18:22:16.123Z; run the deploy again"
     ]
-    assert refused.value.fields["overtaken"]
+    assert refused.value.fields["superseded"]
     revisions.refuse_older({1000: TIME}, **place(tmp_path, revisions.NETWORK_NODE))
 
 
@@ -63,16 +64,15 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path, text):
         revisions.refuse_older({1000: TIME}, **place(tmp_path))
 
 
-def test_a_revision_is_a_time():
-    slices = [{"slice_id": 1000, "revision": 0}, {"slice_id": 1003}, {"slice_id": 1006, "revision": 1 << 60}]
-    with pytest.raises(Refused) as refused:
-        revisions.read_revisions(slices)
+def test_the_revisions_of_an_order_are_those_that_it_has():
+    orders = (SliceOrder(slice_id=1000, vms=(), revision=TIME), SliceOrder(slice_id=1003, vms=()))
+    assert revisions.of(orders) == {1000: TIME}
 
-    assert [reason.split(" is ")[0] for reason in refused.value.reasons] == [
-        "slice 1000: revision 0",
-        f"slice 1006: revision {1 << 60}",
-    ]
-    assert revisions.read_revisions([{"slice_id": 1000, "revision": TIME}, {"slice_id": 1003}]) == {1000: TIME}
+
+@pytest.mark.parametrize("revision", [0, 1 << 60])
+def test_a_revision_is_a_time(revision):
+    with pytest.raises(Refused, match=f"slice 1000: revision must be 1-253402300799999, got {revision}"):
+        SliceOrder.from_dict({"slice_id": 1000, "vms": [], "revision": revision})
 
 
 def _take(place: dict[str, Any], slice_ids: set[int], entered: Any) -> None:

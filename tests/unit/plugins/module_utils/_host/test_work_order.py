@@ -30,33 +30,33 @@ def test_macs_are_written_small():
     [
         ({"name": 'a"b'}, "name"),
         ({"name": "../x"}, "name"),
-        ({"vnc_port": 5899}, "VNC port"),
-        ({"vnc_password_id": "../x"}, "not the id of a password"),
-        ({"cores": 0}, "cores"),
+        ({"vnc_port": 5899}, "vnc_port must be 5900-65535, got 5899"),
+        ({"vnc_password_id": "../x"}, "vnc_password_id must be 16 hexadecimal digits"),
+        ({"cores": 0}, "cores must be at least 1, got 0"),
         ({"overlay": "/etc/shadow"}, "overlay"),
         ({"overlay": f"{STATE_DIR}/vms/1001/../1002/vm2_img.qcow2"}, "overlay"),
         ({"overlay": f"{STATE_DIR}/vms/1001/vm.json"}, "overlay"),
-        ({"backing_file": "base.img"}, "backing file"),
-        ({"backing_file": "/a\n[drive]"}, "backing file"),
-        ({"interfaces": [{**nic(1001, 0, 5), "tap": "eth0"}]}, "tap name"),
-        ({"interfaces": [{**nic(1001, 0, 5), "tap": "tap_100001_eth10"}]}, "tap name"),
-        ({"interfaces": [{**nic(1001, 0, 5), "tap": "tap_1\nlink del"}]}, "tap name"),
-        ({"interfaces": [{**nic(1001, 0, 5), "name": 'eth"'}]}, "interface name"),
-        ({"interfaces": [{**nic(1001, 0, 5), "mac": "52:54"}]}, "MAC"),
-        ({"interfaces": [nic(1001, 0, 4095)]}, "VLAN 4095"),
-        ({"interfaces": [{**nic(1001, 0, 5), "mtu": 60}]}, "MTU 60 of eth0 is not between 68 and 65521"),
-        ({"interfaces": [{**nic(1001, 0, 5), "tx_kbps": 0}]}, "tx_kbps 0 of eth0 is not between 1 and 100000000"),
-        ({"interfaces": [{**nic(1001, 0, 5), "rx_kbps": -1}]}, "rx_kbps -1 of eth0 is not between 1 and 100000000"),
-        ({"interfaces": [{**nic(1001, 0, 5), "delay_ms": -1}]}, "delay_ms -1 of eth0 is not between 0 and 60000"),
+        ({"backing_file": "base.img"}, "backing_file must be an absolute path"),
+        ({"backing_file": "/a\n[drive]"}, "backing_file must be an absolute path"),
+        ({"interfaces": [{**nic(1001, 0, 5), "tap": "eth0"}]}, "tap must be tap_ and 1-11 more characters"),
+        ({"interfaces": [{**nic(1001, 0, 5), "tap": "tap_100001_eth10"}]}, "tap must be tap_ and 1-11 more characters"),
+        ({"interfaces": [{**nic(1001, 0, 5), "tap": "tap_1\nlink del"}]}, "tap must be tap_ and 1-11 more characters"),
+        ({"interfaces": [{**nic(1001, 0, 5), "name": 'eth"'}]}, "name must be letters"),
+        ({"interfaces": [{**nic(1001, 0, 5), "mac": "52:54"}]}, "mac must be a MAC address"),
+        ({"interfaces": [nic(1001, 0, 4095)]}, "interface eth0: vlan_id must be 1-4094, got 4095"),
+        ({"interfaces": [{**nic(1001, 0, 5), "mtu": 60}]}, "mtu must be 68-65521, got 60"),
+        ({"interfaces": [{**nic(1001, 0, 5), "tx_kbps": 0}]}, "tx_kbps must be 1-100000000, got 0"),
+        ({"interfaces": [{**nic(1001, 0, 5), "rx_kbps": -1}]}, "rx_kbps must be 1-100000000, got -1"),
+        ({"interfaces": [{**nic(1001, 0, 5), "delay_ms": -1}]}, "delay_ms must be 0-60000, got -1"),
         (
             {"interfaces": [{**nic(1001, 0, 5), "loss_percent": 101}]},
-            "loss_percent 101 of eth0 is not between 0 and 100",
+            "loss_percent must be 0-100, got 101",
         ),
-        ({"interfaces": [{**nic(1001, 0, 5), "jitter_ms": 2}]}, "jitter_ms 2 of eth0 has no delay_ms to vary"),
-        ({"interfaces": [nic(1001, 0, 5), nic(1001, 0, 5)]}, "tap tap_1001_eth0 is listed twice"),
+        ({"interfaces": [{**nic(1001, 0, 5), "jitter_ms": 2}]}, "jitter_ms 2 needs a delay_ms to vary"),
+        ({"interfaces": [nic(1001, 0, 5), {**nic(1001, 1, 5), "tap": "tap_1001_eth0"}]}, "tap_1001_eth0 is listed 2"),
         (
             {"interfaces": [nic(1001, 1, 5), {**nic(1001, 2, 5), "name": "eth1"}]},
-            "VM 1001: interface eth1 is listed twice",
+            "VM 1001: interface eth1 is listed 2 times",
         ),
     ],
 )
@@ -67,9 +67,24 @@ def test_what_no_host_should_be_given_is_refused(changes, reason):
 
 def test_every_reason_is_named():
     with pytest.raises(Refused) as refused:
-        orders(vm(1001, cores=0), vm(1001, name=""))
+        orders(vm(1001, cores=0), vm(1002, name="", ram_mib=0))
 
-    assert len(refused.value.reasons) == 3
+    assert refused.value.reasons == [
+        "slice 1000, VM 1001: cores must be at least 1, got 0",
+        "slice 1000, VM 1002: name must be a host name, got ''",
+        "slice 1000, VM 1002: ram_mib must be at least 1, got 0",
+    ]
+
+
+def test_what_is_listed_twice_on_a_host_is_refused():
+    with pytest.raises(Refused) as refused:
+        orders(vm(1001, 400), vm(1001, 400))
+
+    assert refused.value.reasons == [
+        "VM 1001 is listed 2 times",
+        "tap tap_1001_eth0 is listed 2 times",
+        "MAC 52:54:00:03:e9:00 is listed 2 times",
+    ]
 
 
 def test_slices_without_vms_are_kept():

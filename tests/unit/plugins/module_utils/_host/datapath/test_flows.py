@@ -12,9 +12,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.flows import OFCTL, SHARED, Flow
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.management import Management, mac_of
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port, Switch
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import SliceOrder, read_slices
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from ..fakes import STATE_DIR, FakeRunner, vm
 
@@ -277,11 +278,18 @@ def test_orders_with_false_addresses_are_refused():
         read_slices([{"slice_id": 1000, "vms": vms, "peers": [{"mac": "x", "address": "y"}]}], state_dir=STATE_DIR)
 
     assert refusal.value.reasons == [
-        "VM 1001: '10.60.7.300' of eth0 is not an IPv4 address",
-        "slice 1000: 'x' of a peer is not a MAC address",
-        "slice 1000: 'y' of a peer is not an IPv4 address",
-        f"MAC {A[0]} is listed twice",
+        "slice 1000, VM 1001, interface eth0: address must be an IPv4 address, got '10.60.7.300'",
+        "slice 1000, peer x: mac must be a MAC address, got 'x'",
+        "slice 1000, peer x: address must be an IPv4 address, got 'y'",
     ]
+
+
+def test_addresses_on_vlan_400_that_are_listed_twice_are_refused():
+    vms = [vm(1001, interfaces=[nic(1001, index, A[0], 400, "10.60.7.101") for index in (0, 1)])]
+    with pytest.raises(Refused) as refusal:
+        read_slices([{"slice_id": 1000, "vms": vms}], state_dir=STATE_DIR)
+
+    assert refusal.value.reasons == [f"MAC {A[0]} is listed 2 times", "address 10.60.7.101 is listed 2 times"]
 
 
 def on_link(*ports: dict[str, Any], switch: Switch = WORKER) -> frozenset[Flow]:

@@ -18,9 +18,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.sh
     LimitPlan,
     Qdisc,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import SliceOrder, all_vms
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from ..fakes import FakeRunner, nic, orders, vm
 

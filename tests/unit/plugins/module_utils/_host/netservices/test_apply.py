@@ -20,10 +20,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
     state as netservices_state,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import Services
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.state import Device, Namespace, State
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
 from ..fakes import FakeRunner
 from .test_plan import LAN, LINKS, QUIET, VM1, VM2, order
@@ -242,7 +242,7 @@ def test_a_device_that_is_not_as_its_network(device):
     [
         (order(reservations=(VM1, VM2)), {DHCP: "reload", NAMES: "reload"}),
         (order(reservations=(VM2,)), {DHCP: "restart", NAMES: "reload"}),
-        (order(reservations=({**VM1, "ip": "10.60.7.109"},)), {DHCP: "restart", NAMES: "reload"}),
+        (order(reservations=({**VM1, "address": "10.60.7.109"},)), {DHCP: "restart", NAMES: "reload"}),
         (order(reservations=({**VM1, "name": "other"},)), {DHCP: "restart", NAMES: "reload"}),
         (order(), {DHCP: "restart", NAMES: "stop"}),
     ],

@@ -10,15 +10,15 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import (
-    Services,
     read_links,
     read_services,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
 LINKS = read_links("169.254.64.0/24")
-VM1 = {"vm_id": 1001, "name": "vm1", "mac": "52:54:00:03:E9:00", "ip": "10.60.7.101"}
-VM2 = {"vm_id": 1002, "name": "vm2", "mac": "52:54:00:03:ea:00", "ip": "10.60.7.102"}
+VM1 = {"vm_id": 1001, "name": "vm1", "mac": "52:54:00:03:E9:00", "address": "10.60.7.101"}
+VM2 = {"vm_id": 1002, "name": "vm2", "mac": "52:54:00:03:ea:00", "address": "10.60.7.102"}
 LAN: dict[str, Any] = {
     "vlan_id": 101,
     "name": "lan",
@@ -90,42 +90,42 @@ def test_without_a_way_out_no_rule_and_no_link():
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"mac": "x"}, "VM 1001: 'x' is not a MAC address"),
-        ({"ip": "10.60.7"}, "VM 1001: '10.60.7' is not an IPv4 address"),
-        ({"name": "a,b"}, "VM 1001: 'a,b' is not a host name"),
-        ({"name": "a\nb"}, "VM 1001: 'a\\nb' is not a host name"),
+        ({"mac": "x"}, "mac must be a MAC address, got 'x'"),
+        ({"address": "10.60.7"}, "address must be an IPv4 address, got '10.60.7'"),
+        ({"name": "a,b"}, "name must be a host name, got 'a,b'"),
+        ({"name": "a\nb"}, "name must be a host name, got 'a\\nb'"),
     ],
 )
 def test_reservations_that_would_not_stay_one_field_are_refused(changes, reason):
     with pytest.raises(Refused) as caught:
         order(reservations=({**VM1, **changes},))
-    assert caught.value.reasons == [reason]
+    assert caught.value.reasons == [f"slice 1000, VM 1001: {reason}"]
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"name": "a b"}, "'a b' is not a name"),
-        ({"vlan_id": 400}, "VLAN 400 is none that a network may have"),
-        ({"vlan_id": 4095}, "VLAN 4095 is none that a network may have"),
-        ({"gateway": False}, "it has a way out and no gateway"),
-        ({"mtu": 67}, "MTU 67 is not between 68 and 65521"),
-        ({"cidr": "192.168.101.1/24"}, "'192.168.101.1/24' is not an IPv4 network"),
-        ({"server_ip": "192.168.102.1"}, "its address '192.168.102.1' is not in 192.168.101.0/24"),
-        ({"server_ip": "x"}, "its address 'x' is not in 192.168.101.0/24"),
-        ({"dhcp_range": "192.168.101.10"}, "dhcp_range '192.168.101.10' is not FIRST,LAST in 192.168.101.0/24"),
+        ({"name": "a b"}, "name must be a host name, got 'a b'"),
+        ({"vlan_id": 400}, "vlan_id must not be 400, the management VLAN"),
+        ({"vlan_id": 4095}, "vlan_id must be 1-4094, got 4095"),
+        ({"gateway": False}, "nat needs a gateway"),
+        ({"mtu": 67}, "mtu must be 68-65521, got 67"),
+        ({"cidr": "192.168.101.1/24"}, "cidr must be an IPv4 network, got '192.168.101.1/24'"),
+        ({"server_ip": "192.168.102.1"}, "server_ip 192.168.102.1 is not in 192.168.101.0/24"),
+        ({"server_ip": "x"}, "server_ip must be an IPv4 address, got 'x'"),
+        ({"dhcp_range": "192.168.101.10"}, "dhcp_range must be FIRST,LAST in 192.168.101.0/24, got '192.168.101.10'"),
         (
             {"dhcp_range": "192.168.101.9,192.168.101.2"},
-            "dhcp_range '192.168.101.9,192.168.101.2' is not FIRST,LAST in 192.168.101.0/24",
+            "dhcp_range must be FIRST,LAST in 192.168.101.0/24, got '192.168.101.9,192.168.101.2'",
         ),
         (
             {"dhcp_range": "192.168.101.1,192.168.101.9"},
-            "dhcp_range 192.168.101.1,192.168.101.9 holds its own address 192.168.101.1",
+            "dhcp_range 192.168.101.1,192.168.101.9 includes server_ip 192.168.101.1",
         ),
-        ({"members": [{"name": "vm1", "mac": "x,y"}]}, "'x,y' is not a MAC address"),
+        ({"members": [{"name": "vm1", "mac": "x,y"}]}, ", member vm1: mac must be a MAC address, got 'x,y'"),
         (
             {"cidr": "169.254.0.0/16", "server_ip": "169.254.0.1", "dhcp_range": None},
-            "169.254.0.0/16 overlaps 169.254.64.0/24, by which networks get out",
+            "169.254.0.0/16 overlaps nat_links 169.254.64.0/24",
         ),
     ],
 )
@@ -133,12 +133,13 @@ def test_networks_that_no_host_should_be_given_are_refused(changes, reason):
     name = changes.get("name", "lan")
     with pytest.raises(Refused) as caught:
         order(networks=({**LAN, **changes},))
-    assert caught.value.reasons == [f"network {name} of slice 1000: {reason}"]
+    where = f"slice 1000, network {name}"
+    assert caught.value.reasons == [f"{where}{reason}" if reason.startswith(",") else f"{where}: {reason}"]
 
 
 def test_overlaps_and_what_is_given_twice_are_refused():
     wide = {**QUIET, "cidr": "192.168.0.0/16", "server_ip": "192.168.0.1", "dhcp_range": None}
-    with pytest.raises(Refused, match=r"network quiet of slice 1000: 192.168.0.0/16 overlaps 192.168.101.0/24 of "):
+    with pytest.raises(Refused, match=r"slice 1000, network quiet: 192.168.0.0/16 overlaps 192.168.101.0/24 of "):
         order(networks=(LAN, wide))
     entries = [{"slice_id": number, "reservations": [VM1], "networks": [QUIET]} for number in (1000, 1100)]
     with pytest.raises(Refused) as caught:

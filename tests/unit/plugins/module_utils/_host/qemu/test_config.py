@@ -16,8 +16,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config
     restart_reasons,
     started_with_password,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import VM, all_vms
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
 
 from ..fakes import nic, orders, settings, vm
 

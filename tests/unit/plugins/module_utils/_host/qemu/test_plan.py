@@ -17,9 +17,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import render
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.plan import Host, Prune, VmPlan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import Unit, Units, template_text
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import SliceOrder, all_vms
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from ..fakes import ME, PASSWORD_ID, STATE_DIR, FakeMonitor, FakeRunner, FakeTime, orders, settings, vm
 

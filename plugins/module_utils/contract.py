@@ -1,0 +1,316 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What orchestrator and hosts tell each other: frozen dataclasses whose fields say once what they are.
+
+The metadata of a field (type, description, sample, what is allowed) is what the dictionary, its check, the argument
+spec and the documentation are made from. Hosts are sent this module: standard library only, Python 3.9.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, ClassVar, TypeVar
+
+from .errors import Refused
+
+C = TypeVar("C", bound="Contract")
+
+_SPEC = "contract"
+_ENCLOSING = "enclosing"
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_KINDS: dict[str, tuple[type[Any], ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a field is.
+
+    Attributes:
+        kind: its type, as argument specs call it.
+        description: sentences for people who read the documentation.
+        samples: a value for each sample of its class; the last one serves all that follow, C(None) leaves it out.
+        choices: the values that it may have, where they are few.
+        allows: whether it may have a value, and C(rule) how a refusal puts that: C(must be) and the rule.
+        of: what a list consists of.
+        lower: whether capitals make no difference.
+        no_log: what the argument spec says of secrets, where Ansible would guess wrongly by the name.
+    """
+
+    kind: str
+    description: tuple[str, ...]
+    samples: tuple[Any, ...]
+    choices: tuple[str, ...] = ()
+    allows: Callable[[Any], bool] | None = None
+    rule: str = ""
+    of: type[Contract] | None = None
+    lower: bool = False
+    no_log: bool | None = None
+
+    def argument(self) -> dict[str, Any]:
+        """The field in an argument spec, as far as it does not depend on its default."""
+        said: dict[str, Any] = {"type": self.kind}
+        if self.of is not None:
+            said.update(elements="dict", options=self.of.arguments())
+        if self.choices:
+            said["choices"] = list(self.choices)
+        if self.no_log is not None:
+            said["no_log"] = self.no_log
+        return said
+
+
+@dataclass(frozen=True)
+class Part:
+    """A field of a contract: its name, what it is, and its default (C(MISSING) where it is required)."""
+
+    name: str
+    spec: Spec
+    default: Any
+
+    @property
+    def required(self) -> bool:
+        """Whether it has to be given."""
+        return self.default is MISSING
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A value that crosses between hosts.
+
+    A field that is null or missing has its default when it is read.
+
+    Attributes:
+        NOUN: what messages call such a value, followed by the value of its field KEY.
+        SPARSE: whether a field at its default is left out.
+    """
+
+    NOUN: ClassVar[str] = ""
+    KEY: ClassVar[str] = ""
+    SPARSE: ClassVar[bool] = True
+
+    @classmethod
+    def parts(cls) -> tuple[Part, ...]:
+        """The fields that are written, in order."""
+        return _parts(cls)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is sent: plain data."""
+        said = {}
+        for part in _parts(type(self)):
+            value = getattr(self, part.name)
+            if not self.SPARSE or part.required or value != part.default:
+                said[part.name] = [each.to_dict() for each in value] if part.spec.of else value
+        return said
+
+    @classmethod
+    def from_dict(cls: type[C], data: Any) -> C:
+        """Return the value that C(data) stands for.
+
+        Raises:
+            Refused: a field is missing, unknown, of another type or not allowed; every reason is given.
+        """
+        reasons: list[str] = []
+        value = cls._read(data, {}, "", reasons)
+        if value is None or reasons:
+            raise Refused(reasons)
+        return value
+
+    def faults(self) -> Iterator[str]:
+        """Yield what is wrong among fields that are each allowed."""
+        yield from ()
+
+    @classmethod
+    def arguments(cls) -> dict[str, dict[str, Any]]:
+        """Return the argument spec."""
+        return {part.name: _argument(part) for part in _parts(cls)}
+
+    @classmethod
+    def sample(cls, number: int = 0) -> dict[str, Any]:
+        """Return a sample for the documentation; there are C(sample_count)."""
+        said = {}
+        for part in _parts(cls):
+            given = part.spec.samples
+            if part.spec.of is not None:
+                said[part.name] = [part.spec.of.sample(each) for each in range(part.spec.of.sample_count())]
+            elif (value := given[min(number, len(given) - 1)]) is not None:
+                said[part.name] = value
+        return said
+
+    @classmethod
+    def sample_count(cls) -> int:
+        """Return how many samples there are."""
+        return max(len(part.spec.samples) for part in _parts(cls))
+
+    @classmethod
+    def _read(cls: type[C], data: Any, outer: Mapping[str, Any], where: str, reasons: list[str]) -> C | None:
+        """The value; C(None) where it cannot be made. What is wrong is added to C(reasons)."""
+        if not isinstance(data, Mapping):
+            reasons.append(_sentence(where, f"{cls.NOUN or 'the whole'} must be a dictionary, got {data!r}"))
+            return None
+        if cls.NOUN:
+            where = f"{where}{', ' if where else ''}{cls.NOUN} {data.get(cls.KEY)}"
+        before, values = len(reasons), {}
+        known = _parts(cls)
+        for name in sorted(str(key) for key in data.keys() - {part.name for part in known}):
+            reasons.append(_sentence(where, f"unknown field {name}"))
+        for part in known:
+            values[part.name] = _value(part, data, where, reasons)
+        for name in _enclosing(cls):
+            values[name] = outer.get(name)
+        if len(reasons) > before:
+            return None
+        value = cls(**values)
+        reasons += [_sentence(where, fault) for fault in value.faults()]
+        return value
+
+
+def text(
+    *description: str,
+    sample: Any,
+    choices: tuple[str, ...] = (),
+    pattern: str | None = None,
+    rule: str = "",
+    no_log: bool | None = None,
+) -> dict[str, Any]:
+    """Return metadata of a string; with a pattern, C(rule) says what must fit it."""
+    expression = re.compile(pattern) if pattern is not None else None
+    allows = (lambda value: expression.fullmatch(value) is not None) if expression is not None else None
+    return _metadata(Spec("str", description, _samples(sample), choices, allows=allows, rule=rule, no_log=no_log))
+
+
+def mac_address(*description: str, sample: Any) -> dict[str, Any]:
+    """Return metadata of a MAC address, which is written in lower case."""
+    spec = Spec("str", description, _samples(sample), allows=_is_mac, rule="a MAC address", lower=True)
+    return _metadata(spec)
+
+
+def ipv4_address(*description: str, sample: Any) -> dict[str, Any]:
+    """Return metadata of an IPv4 address."""
+    return _metadata(Spec("str", description, _samples(sample), allows=_is_address, rule="an IPv4 address"))
+
+
+def ipv4_network(*description: str, sample: Any) -> dict[str, Any]:
+    """Return metadata of an IPv4 network."""
+    return _metadata(Spec("str", description, _samples(sample), allows=_is_network, rule="an IPv4 network"))
+
+
+def integer(*description: str, sample: Any, least: int | None = None, most: int | None = None) -> dict[str, Any]:
+    """Return metadata of an integer, and its bounds."""
+    return _metadata(Spec("int", description, _samples(sample), allows=_bounds(least, most), rule=_range(least, most)))
+
+
+def number(*description: str, sample: Any, least: float | None = None, most: float | None = None) -> dict[str, Any]:
+    """Return metadata of a number, and its bounds."""
+    spec = Spec("float", description, _samples(sample), allows=_bounds(least, most), rule=_range(least, most))
+    return _metadata(spec)
+
+
+def flag(*description: str, sample: Any) -> dict[str, Any]:
+    """Return metadata of a boolean."""
+    return _metadata(Spec("bool", description, _samples(sample)))
+
+
+def many(of: type[Contract], *description: str) -> dict[str, Any]:
+    """Return metadata of a tuple, which is a list of dictionaries for all others."""
+    return _metadata(Spec("list", description, (), of=of))
+
+
+def enclosing() -> dict[str, Any]:
+    """Return metadata of a field that has the value of the field of that name in what the value is listed in."""
+    return {_ENCLOSING: True}
+
+
+def repeated(noun: str, values: Iterable[Hashable]) -> list[str]:
+    """Return a sentence for each value that is there more than once."""
+    return [f"{noun} {value} is listed {count} times" for value, count in Counter(values).items() if count > 1]
+
+
+def _metadata(spec: Spec) -> dict[str, Any]:
+    return {_SPEC: spec}
+
+
+def _samples(sample: Any) -> tuple[Any, ...]:
+    return sample if isinstance(sample, tuple) else (sample,)
+
+
+# By class, for an order of thousands of VMs asks again and again.
+_PARTS: dict[type[Contract], tuple[Part, ...]] = {}
+
+
+def _parts(cls: type[Contract]) -> tuple[Part, ...]:
+    if cls not in _PARTS:
+        _PARTS[cls] = tuple(
+            Part(field.name, field.metadata[_SPEC], field.default) for field in fields(cls) if _SPEC in field.metadata
+        )
+    return _PARTS[cls]
+
+
+def _enclosing(cls: type[Contract]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cls) if _ENCLOSING in field.metadata)
+
+
+def _argument(part: Part) -> dict[str, Any]:
+    said = part.spec.argument()
+    if part.required:
+        said["required"] = True
+    elif part.default is not None:
+        said["default"] = [] if part.spec.of else part.default
+    return said
+
+
+def _value(part: Part, data: Mapping[str, Any], where: str, reasons: list[str]) -> Any:
+    """What a field is read as; what is wrong with it is added to C(reasons)."""
+    given, spec = data.get(part.name), part.spec
+    if given is None:
+        if part.required:
+            reasons.append(_sentence(where, f"{part.name} is missing"))
+        return part.default
+    if spec.of is not None:
+        if not isinstance(given, (list, tuple)):
+            reasons.append(_sentence(where, f"{part.name} must be a list, got {given!r}"))
+            return None
+        return tuple(spec.of._read(each, data, where, reasons) for each in given)
+    if not isinstance(given, _KINDS[spec.kind]) or (isinstance(given, bool) and spec.kind != "bool"):
+        reasons.append(_sentence(where, f"{part.name} must be of type {spec.kind}, got {given!r}"))
+        return None
+    value = given.lower() if spec.lower else given
+    if spec.choices and value not in spec.choices:
+        reasons.append(_sentence(where, f"{part.name} must be one of {', '.join(spec.choices)}, got {given!r}"))
+    elif spec.allows is not None and not spec.allows(value):
+        reasons.append(_sentence(where, f"{part.name} must be {spec.rule}, got {given!r}"))
+    return value
+
+
+def _sentence(where: str, what: str) -> str:
+    return f"{where}: {what}" if where else what
+
+
+def _bounds(least: float | None, most: float | None) -> Callable[[Any], bool]:
+    return lambda value: (least is None or value >= least) and (most is None or value <= most)
+
+
+def _range(least: float | None, most: float | None) -> str:
+    return f"at least {least}" if most is None else f"{least}-{most}"
+
+
+def _is_mac(value: str) -> bool:
+    return _MAC.fullmatch(value) is not None
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ipaddress.IPv4Address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_network(value: str) -> bool:
+    try:
+        ipaddress.IPv4Network(value)
+    except ValueError:
+        return False
+    return True

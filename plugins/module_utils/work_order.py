@@ -1,0 +1,294 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The work order of a worker (docs/work-order.md): the orchestrator writes it, and the worker reads and checks it.
+
+The names in an order become paths, unit names and lines of configuration that root reads, so they are checked when an
+order is read, whoever wrote it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .bounds import DEFAULT_MTU, LEAST_MTU, MOST_KBPS, MOST_MS, MOST_MTU
+from .contract import Contract, enclosing, flag, integer, ipv4_address, mac_address, many, number, text
+
+# What a netdev group and half a cookie hold.
+_LAST_ID = 0xFFFFFFFF
+# The year 9999: what comes after has no date, and would keep every later order out for good.
+_LAST_REVISION = 253_402_300_799_999
+_IMAGE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,71}"  # a label of 63 characters and _img.qcow2
+_PATH = r"/[^\"\x00-\x1f\x7f]+"
+
+SLICE_ID = integer("The slice's id.", sample=1000, least=1, most=_LAST_ID)
+REVISION = integer(
+    "When the database last changed in what slices want or hold, in milliseconds since 1970.",
+    "A host refuses an order that is older than one of the same slice that it has begun to carry out. Without a "
+    "revision an order is taken as it is.",
+    sample=1795371735123,
+    least=1,
+    most=_LAST_REVISION,
+)
+
+
+@dataclass(frozen=True)
+class Image(Contract):
+    """A base image that VMs stand on."""
+
+    NOUN = "image"
+    KEY = "checksum"
+
+    checksum: str = field(
+        metadata=text("Its SHA-256.", sample=_IMAGE, pattern=r"[0-9a-f]{64}", rule="64 hexadecimal digits")
+    )
+    path: str = field(
+        metadata=text(
+            "Where the worker keeps it.",
+            sample=f"/var/lib/cloudrepo/images/{_IMAGE}.img",
+            pattern=_PATH,
+            rule="an absolute path",
+        )
+    )
+    source: str = field(metadata=text("A file on the orchestrator, or a URL.", sample="/srv/images/guest.qcow2"))
+
+
+@dataclass(frozen=True)
+class Interface(Contract):
+    """A NIC of a VM."""
+
+    NOUN = "interface"
+    KEY = "name"
+
+    name: str = field(
+        metadata=text(
+            "The interface's name.",
+            sample=("eth0", "eth1"),
+            pattern=_NAME,
+            rule="letters, digits, dots, hyphens and underscores",
+        )
+    )
+    tap: str = field(
+        metadata=text(
+            "The tap on this host, C(tap_) and 11 more characters at most.",
+            sample=("tap_1001_eth0", "tap_1001_eth1"),
+            pattern=r"tap_[A-Za-z0-9_.-]{1,11}",
+            rule="tap_ and 1-11 more characters",
+        )
+    )
+    mac: str = field(
+        metadata=mac_address("The MAC address that the guest sees.", sample=("52:54:00:03:e9:00", "52:54:00:03:e9:01"))
+    )
+    vlan_id: int | None = field(
+        default=None,
+        metadata=integer(
+            "The VLAN of its access port.",
+            "Without one the tap stays off the bridge, and the guest sees no carrier.",
+            sample=(400, 100),
+            least=1,
+            most=4094,
+        ),
+    )
+    link_id: int | None = field(
+        default=None,
+        metadata=integer("The link that the VLAN belongs to, for people who look at the switch.", sample=(None, 1)),
+    )
+    address: str | None = field(
+        default=None,
+        metadata=ipv4_address(
+            "The IPv4 address of an interface on VLAN 400. It may speak there under no other.",
+            "Without one it may only ask for one by DHCP.",
+            sample=("10.60.7.101", None),
+        ),
+    )
+    mtu: int = field(
+        default=DEFAULT_MTU,
+        metadata=integer(
+            "The MTU of its link or network, and so of its tap, without Ethernet header and tags.",
+            sample=(None, 9000),
+            least=LEAST_MTU,
+            most=MOST_MTU,
+        ),
+    )
+    qinq: bool = field(
+        default=False,
+        metadata=flag(
+            "Whether frames that the guest has tagged itself pass, below the tag of the link. Else they are dropped.",
+            sample=(None, True),
+        ),
+    )
+    forward_bpdu: bool = field(
+        default=False,
+        metadata=flag(
+            "Whether STP, LACP, LLDP and Cisco's CDP, VTP, PAgP and PVST+ pass, which a bridge otherwise keeps.",
+            sample=(None, True),
+        ),
+    )
+    up: bool = field(
+        default=True,
+        metadata=flag("Whether the guest sees a carrier, where the interface is on a VLAN.", sample=(None, False)),
+    )
+    tx_kbps: int | None = field(
+        default=None,
+        metadata=integer("The most that the guest may send, in kbit/s.", sample=(None, 2000), least=1, most=MOST_KBPS),
+    )
+    rx_kbps: int | None = field(
+        default=None,
+        metadata=integer(
+            "The most that the guest may receive, in kbit/s.", sample=(None, 8000), least=1, most=MOST_KBPS
+        ),
+    )
+    delay_ms: float | None = field(
+        default=None,
+        metadata=number(
+            "By how many milliseconds what the guest receives is late. This, the jitter and the loss need a kernel "
+            "with netem.",
+            sample=(None, 20.0),
+            least=0,
+            most=MOST_MS,
+        ),
+    )
+    jitter_ms: float | None = field(
+        default=None,
+        metadata=number("By how many milliseconds that delay varies.", sample=(None, 2.0), least=0, most=MOST_MS),
+    )
+    loss_percent: float | None = field(
+        default=None,
+        metadata=number("How much of what the guest should receive is lost.", sample=(None, 0.5), least=0, most=100),
+    )
+
+    def faults(self) -> Iterator[str]:
+        """See C(Contract)."""
+        if self.jitter_ms and not self.delay_ms:
+            yield f"jitter_ms {self.jitter_ms:g} needs a delay_ms to vary"
+
+    @property
+    def is_shaped(self) -> bool:
+        """Whether its tap does more to frames for the guest than to hand them over."""
+        return bool(self.rx_kbps or self.delay_ms or self.jitter_ms or self.loss_percent)
+
+
+@dataclass(frozen=True)
+class Peer(Contract):
+    """An interface on VLAN 400, on whatever host, that the VMs of its slice may meet there."""
+
+    NOUN = "peer"
+    KEY = "mac"
+
+    mac: str = field(metadata=mac_address("The interface's MAC address.", sample="52:54:00:03:e9:00"))
+    address: str | None = field(default=None, metadata=ipv4_address("Its IPv4 address.", sample="10.60.7.101"))
+
+
+@dataclass(frozen=True)
+class VM(Contract):
+    """A VM as it shall be on this host."""
+
+    NOUN = "VM"
+    KEY = "vm_id"
+
+    vm_id: int = field(metadata=integer("The VM's id.", sample=1001, least=1))
+    name: str = field(metadata=text("The VM's name.", sample="vm1", pattern=_NAME, rule="a host name"))
+    cores: int = field(metadata=integer("Its virtual CPUs.", sample=1, least=1))
+    ram_mib: int = field(metadata=integer("Its memory in MiB.", sample=512, least=1))
+    disk_bytes: int = field(metadata=integer("The size of its disk in bytes.", sample=1 << 30, least=1))
+    overlay: str = field(
+        metadata=text(
+            "The qcow2 file of its disk, in its folder C(STATE_DIR/vms/VM_ID).",
+            sample="/var/lib/cloudrepo/vms/1001/vm1_img.qcow2",
+            pattern=rf"{_PATH}/[A-Za-z0-9][A-Za-z0-9._-]{{0,65}}\.qcow2",
+            rule="the absolute path of a .qcow2 file",
+        )
+    )
+    backing_file: str = field(
+        metadata=text(
+            "The base image that the overlay stands on.",
+            sample=f"/var/lib/cloudrepo/images/{_IMAGE}.img",
+            pattern=_PATH,
+            rule="an absolute path",
+        )
+    )
+    vnc_port: int = field(metadata=integer("The TCP port of its display.", sample=5901, least=5900, most=65535))
+    interfaces: tuple[Interface, ...] = field(
+        metadata=many(Interface, "All its interfaces in order, so that the first is C(eth0) in the guest.")
+    )
+    slice_id: int = field(metadata=enclosing())
+    vnc_password_id: str | None = field(
+        default=None,
+        metadata=text(
+            "Tells whether its display has the password that it shall have. No order holds the password itself.",
+            sample="8b1a9953c4611296",
+            pattern=r"[0-9a-f]{16}",
+            rule="16 hexadecimal digits",
+            no_log=False,
+        ),
+    )
+    state: str = field(
+        default="running",
+        metadata=text(
+            "Whether the VM runs. One that is V(stopped) keeps its disk, taps and ports.",
+            sample="running",
+            choices=("running", "stopped"),
+        ),
+    )
+
+    def __str__(self) -> str:
+        """What messages call it."""
+        return f"VM {self.vm_id} ({self.name})"
+
+    def faults(self) -> Iterator[str]:
+        """See C(Contract)."""
+        for name, times in Counter(nic.name for nic in self.interfaces).items():
+            if times > 1:
+                yield f"interface {name} is listed {times} times"
+
+    @property
+    def running(self) -> bool:
+        """Whether it shall run."""
+        return self.state == "running"
+
+    @property
+    def links_down(self) -> tuple[str, ...]:
+        """The interfaces whose guest side sees no carrier, by name."""
+        return tuple(interface.name for interface in self.interfaces if interface.vlan_id is None or not interface.up)
+
+
+@dataclass(frozen=True)
+class SliceOrder(Contract):
+    """All that a slice has on this host."""
+
+    NOUN = "slice"
+    KEY = "slice_id"
+
+    slice_id: int = field(metadata=SLICE_ID)
+    vms: tuple[VM, ...] = field(metadata=many(VM, "All VMs of the slice on this host; empty when it has none here."))
+    revision: int | None = field(default=None, metadata=REVISION)
+    peers: tuple[Peer, ...] = field(
+        default=(),
+        metadata=many(
+            Peer,
+            "All interfaces of the slice on VLAN 400, on whatever host, if its VMs may meet there. Empty if they may "
+            "not.",
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class WorkerOrder(Contract):
+    """All that slices have on a worker."""
+
+    NOUN = "worker"
+    KEY = "worker_ip"
+
+    worker_ip: str = field(
+        metadata=ipv4_address("The worker's address, on which VNC listens by default.", sample="10.0.10.1")
+    )
+    images: tuple[Image, ...] = field(metadata=many(Image, "The base images that the VMs stand on."))
+    slices: tuple[SliceOrder, ...] = field(
+        metadata=many(
+            SliceOrder,
+            "Slices of a work order, each with B(all) that it has on this host.",
+            "What carries the id of one of these slices and is not listed is removed. Other slices are left alone.",
+        )
+    )

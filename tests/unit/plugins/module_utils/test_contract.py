@@ -1,0 +1,165 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.contract import (
+    Contract,
+    enclosing,
+    flag,
+    integer,
+    ipv4_address,
+    ipv4_network,
+    mac_address,
+    many,
+    number,
+    repeated,
+    text,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+
+
+@dataclass(frozen=True)
+class Port(Contract):
+    NOUN = "port"
+    KEY = "name"
+
+    name: str = field(metadata=text("Its name.", sample=("a", "b"), pattern="[a-z]+", rule="a name"))
+    switch: str = field(metadata=enclosing())
+    vlan: int | None = field(default=None, metadata=integer("Its VLAN.", sample=(None, 5), least=1, most=9))
+    mac: str | None = field(default=None, metadata=mac_address("Its MAC.", sample="52:54:00:00:00:01"))
+    up: bool = field(default=True, metadata=flag("Whether it is up.", sample=None))
+    load: float | None = field(default=None, metadata=number("How busy it is.", "In percent.", sample=0.5, least=0))
+
+    def faults(self) -> Iterator[str]:
+        if self.vlan is not None and not self.up:
+            yield "vlan needs a port that is up"
+
+
+@dataclass(frozen=True)
+class Switch(Contract):
+    NOUN = "switch"
+    KEY = "switch"
+
+    switch: str = field(metadata=text("Its name.", sample="s"))
+    ports: tuple[Port, ...] = field(metadata=many(Port, "Its ports."))
+    mode: str = field(default="access", metadata=text("How.", sample="trunk", choices=("access", "trunk")))
+    uplinks: tuple[Port, ...] = field(default=(), metadata=many(Port, "Its ways out."))
+    address: str | None = field(default=None, metadata=ipv4_address("Where.", sample=None))
+    subnet: str | None = field(default=None, metadata=ipv4_network("In what.", sample=None))
+    key_id: str | None = field(default=None, metadata=text("Which key.", sample=None, no_log=False))
+
+
+@dataclass(frozen=True)
+class Whole(Switch):
+    SPARSE = False
+
+
+PORT = {"name": "a"}
+
+
+def switch(**changes: Any) -> dict[str, Any]:
+    return {"switch": "s", "ports": [], **changes}
+
+
+def reasons(data: Any) -> list[str]:
+    with pytest.raises(Refused) as refused:
+        Switch.from_dict(data)
+    return refused.value.reasons
+
+
+def test_what_is_written_is_read_back():
+    ports = (Port(name="a", switch="s", vlan=5, load=0.5), Port(name="b", switch="s", mac="52:54:00:00:00:01"))
+    value = Switch(switch="s", ports=ports, mode="trunk", address="10.0.0.1", subnet="10.0.0.0/8")
+    assert Switch.from_dict(value.to_dict()) == value
+
+
+def test_a_field_at_its_default_is_left_out_and_null_stands_for_it():
+    data = switch(ports=[{"name": "a", "vlan": None, "up": True, "mac": None}], mode=None, uplinks=None)
+    assert Switch.from_dict(data).to_dict() == switch(ports=[PORT])
+
+
+def test_what_is_not_sparse_says_all():
+    assert Whole(switch="s", ports=()).to_dict() == {
+        **switch(mode="access", uplinks=[]),
+        **dict.fromkeys(["address", "subnet", "key_id"]),
+    }
+
+
+def test_what_is_enclosed_knows_in_what():
+    assert Switch.from_dict(switch(ports=[PORT])).ports[0].switch == "s"
+
+
+def test_macs_are_read_in_lower_case_and_whole_numbers_as_numbers():
+    (port,) = Switch.from_dict(switch(ports=[{**PORT, "mac": "52:54:00:AA:bb:CC", "load": 1}])).ports
+    assert (port.mac, port.load) == ("52:54:00:aa:bb:cc", 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ([], ["switch must be a dictionary, got []"]),
+        ({"switch": "s"}, ["switch s: ports is missing"]),
+        (switch(ports=None), ["switch s: ports is missing"]),
+        (switch(ports={}), ["switch s: ports must be a list, got {}"]),
+        (switch(ports=[3]), ["switch s: port must be a dictionary, got 3"]),
+        (switch(colour="red", size=1), ["switch s: unknown field colour", "switch s: unknown field size"]),
+        (switch(mode="hub"), ["switch s: mode must be one of access, trunk, got 'hub'"]),
+        (switch(mode=1), ["switch s: mode must be of type str, got 1"]),
+        (switch(address="10.0.0"), ["switch s: address must be an IPv4 address, got '10.0.0'"]),
+        (switch(subnet="10.0.0.1/8"), ["switch s: subnet must be an IPv4 network, got '10.0.0.1/8'"]),
+        (switch(ports=[{**PORT, "vlan": 10}]), ["switch s, port a: vlan must be 1-9, got 10"]),
+        (switch(ports=[{**PORT, "vlan": True}]), ["switch s, port a: vlan must be of type int, got True"]),
+        (switch(ports=[{**PORT, "up": 1}]), ["switch s, port a: up must be of type bool, got 1"]),
+        (switch(ports=[{**PORT, "load": -1}]), ["switch s, port a: load must be at least 0, got -1"]),
+        (switch(ports=[{**PORT, "mac": "5"}]), ["switch s, port a: mac must be a MAC address, got '5'"]),
+        (switch(ports=[{**PORT, "vlan": 1, "up": False}]), ["switch s, port a: vlan needs a port that is up"]),
+        (
+            switch(ports=[{"name": "A"}, {**PORT, "vlan": 0}], uplinks=[{}]),
+            [
+                "switch s, port A: name must be a name, got 'A'",
+                "switch s, port a: vlan must be 1-9, got 0",
+                "switch s, port None: name is missing",
+            ],
+        ),
+    ],
+)
+def test_every_fault_is_told_with_where_it_is(data, expected):
+    assert reasons(data) == expected
+
+
+def test_the_argument_spec_follows_from_the_fields():
+    port = {
+        "name": {"type": "str", "required": True},
+        "vlan": {"type": "int"},
+        "mac": {"type": "str"},
+        "up": {"type": "bool", "default": True},
+        "load": {"type": "float"},
+    }
+    assert Switch.arguments() == {
+        "switch": {"type": "str", "required": True},
+        "ports": {"type": "list", "elements": "dict", "options": port, "required": True},
+        "mode": {"type": "str", "choices": ["access", "trunk"], "default": "access"},
+        "uplinks": {"type": "list", "elements": "dict", "options": port, "default": []},
+        "address": {"type": "str"},
+        "subnet": {"type": "str"},
+        "key_id": {"type": "str", "no_log": False},
+    }
+
+
+def test_the_samples_follow_from_the_fields():
+    ports = [
+        {"name": "a", "mac": "52:54:00:00:00:01", "load": 0.5},
+        {"name": "b", "vlan": 5, "mac": "52:54:00:00:00:01", "load": 0.5},
+    ]
+    assert Switch.sample() == {"switch": "s", "ports": ports, "mode": "trunk", "uplinks": ports}
+
+
+def test_what_is_there_more_than_once_is_told_once():
+    assert repeated("tap", ["a", "b", "a", "a"]) == ["tap a is listed 3 times"]

@@ -1,0 +1,22 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import HostReport
+
+
+def test_the_sample_is_a_report():
+    report = HostReport.from_dict(HostReport.sample())
+    assert (report.failure, report.superseded, [vm.pid for vm in report.vms]) == (None, False, ["4821"])
+    assert HostReport.from_dict(report.to_dict()) == report
+
+
+def test_a_state_that_no_host_reports_is_refused():
+    data = HostReport.sample()
+    data["vms"][0]["state"] = "asleep"
+    with pytest.raises(Refused, match=r"^host worker1, VM 1001: state must be one of running, stopped, error, got"):
+        HostReport.from_dict(data)
