@@ -15,7 +15,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ov
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import SliceOrder, read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
-from ..fakes import STATE_DIR, FakeRunner, vm
+from ..fakes import MORE, STATE_DIR, FakeRunner, vm
 
 MARK = {"cloudrepo-infrastructure": "true"}
 TRUNK = Port("trunk0", "br-int", vlan_mode="trunk", external_ids=MARK, number=1)
@@ -219,7 +219,7 @@ DUMP = """OFPST_FLOW reply (OF1.4) (xid=0x2):
 
 
 def test_flows_are_read_back():
-    runner = FakeRunner().tell(*OFCTL, stdout=DUMP)
+    runner = FakeRunner().tell(*OFCTL, MORE, stdout=DUMP)
 
     assert flows.observe(runner, "br-int") == {
         Flow(SHARED, 0, 0, frozenset(), "drop"),
@@ -244,7 +244,7 @@ def test_plan_touches_the_owners_alone_and_replaces_in_place(tmp_path):
         "flow table=0,priority=50,in_port=1000 actions=NORMAL",
         "flow table=1,priority=50,arp,in_port=7 actions=drop",
     ]
-    runner = FakeRunner().tell("ovs-ofctl")
+    runner = FakeRunner().tell(*OFCTL, "--bundle", "add-flows", "br-int", "-")
     flows.apply(todo, runner, bridge="br-int", folder=str(tmp_path))
     assert runner.argvs == [[*OFCTL, "--bundle", "add-flows", "br-int", "-"]]
     saved = flows.read_saved(str(tmp_path), [1000])
