@@ -50,23 +50,23 @@ def mac(data: bytes) -> str:
 def tell(frame: bytes) -> str:
     """What a frame is: its canary, else the kind of answer, else who sent it."""
     source, kind = mac(frame[6:12]), frame[12:14].hex()
-    ip = frame[14:]
-    if kind == "0800" and len(ip) >= 20:
-        payload = ip[(ip[0] & 15) * 4 :]
-        sender = socket.inet_ntoa(ip[12:16])
-        # These quote what they are about, its canary as well. Guests may send redirects on their own.
-        quoting = b"\x03\x05\x0b\x0c" if source.startswith(INFRASTRUCTURE) else b"\x03"
-        if ip[9] == socket.IPPROTO_ICMP and payload[0] in quoting:
-            return f"error {source}"
-        is_answer = ip[9] == socket.IPPROTO_TCP and payload[13] & 0x12 == 0x12
-        if is_answer and int.from_bytes(payload[2:4], "big") in SCAN_PORTS:
-            return f"open {sender}:{int.from_bytes(payload[:2], 'big')}"
+    rest = frame[14:]
+    # A guest may send frames that end in the middle of a header: what is not there is zeros.
+    ip = rest.ljust(20, b"\0") if kind == "0800" else bytes(20)
+    payload = ip[(ip[0] & 15) * 4 :].ljust(14, b"\0")
+    # These quote what they are about, its canary as well. Guests may send redirects on their own.
+    quoting = b"\x03\x05\x0b\x0c" if source.startswith(INFRASTRUCTURE) else b"\x03"
+    if ip[9] == socket.IPPROTO_ICMP and payload[0] in quoting:
+        return f"error {source}"
+    is_answer = ip[9] == socket.IPPROTO_TCP and payload[13] & 0x12 == 0x12
+    if is_answer and int.from_bytes(payload[2:4], "big") in SCAN_PORTS:
+        return f"open {socket.inet_ntoa(ip[12:16])}:{int.from_bytes(payload[:2], 'big')}"
     canary = CANARY.search(frame)
     if canary:
         return canary[1].decode()
-    if kind == "0806" and ip[6:8] == b"\0\2":
-        return f"arp {source} {mac(ip[18:24])} {socket.inet_ntoa(ip[24:28])}"
-    if kind == "0800" and ip[9] == socket.IPPROTO_UDP and payload[:2] == b"\0\x43":
+    if kind == "0806" and rest[6:8] == b"\0\2" and len(rest) >= 28:
+        return f"arp {source} {mac(rest[18:24])} {socket.inet_ntoa(rest[24:28])}"
+    if ip[9] == socket.IPPROTO_UDP and payload[:2] == b"\0\x43":
         return f"dhcp {source} {mac(payload[36:42])} {payload[12:16].hex()}"
     return f"from {source} {kind}"
 
