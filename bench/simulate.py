@@ -222,7 +222,7 @@ def slopes(found: Iterable[dict[str, Any]]) -> Iterator[str]:
     by_case = {(one["workers"], one["vms"], one["forks"]): one for one in found}
 
     def slope(few: Case, many: Case, key: str, count: int) -> float:
-        return (by_case[many][key] - by_case[few][key]) / (many[count] - few[count])
+        return float(by_case[many][key] - by_case[few][key]) / (many[count] - few[count])
 
     hosts, vms = ((10, 0, 25), (50, 0, 25)), ((50, 0, 25), (50, 2000, 25))
     if {*hosts, *vms} <= set(by_case):

@@ -123,9 +123,9 @@ class Case:
 @contextlib.contextmanager
 def cases(folder: Path, sizes: list[int]) -> Iterator[list[Case]]:
     """Yield the databases, filled: YAML with the first size alone, SQLite and PostgreSQL with each."""
-    sys.path.insert(0, str(ROOT / "tests" / "unit"))
-    import postgres
     from sqlalchemy import create_engine, text
+
+    from ansible_collections.cloudrepo.slices.tests.unit import postgres
 
     with contextlib.ExitStack() as stack:
         found = [Case("YAML", sizes[0], str(folder / "database.yaml"))]

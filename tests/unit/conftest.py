@@ -4,32 +4,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from . import postgres
 
 _NUMBERS = itertools.count()
 KINDS = ("yaml", "sqlite", "postgresql")
 
 
-def _load(name: str) -> ModuleType:
-    """Import a file beside this one; pytest's importlib mode puts no folder into sys.path."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
-    if spec is None or spec.loader is None:
-        raise ImportError(name)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """The URL of a PostgreSQL of this session's own. tools/setup installs Debian's package."""
-    with _load("postgres").running() as url:
+    with postgres.running() as url:
         yield url
 
 

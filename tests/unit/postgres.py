@@ -83,7 +83,7 @@ def running() -> Iterator[str]:
 
 
 def _await(server: subprocess.Popen[bytes], folder: Path, log: Path) -> None:
-    ready = [BINARIES[-1] / "pg_isready", "--quiet", "--host", folder]
+    ready = [f"{BINARIES[-1]}/pg_isready", "--quiet", "--host", str(folder)]
     deadline = time.monotonic() + START_S
     while subprocess.run(ready, check=False).returncode != 0:
         if server.poll() is not None or time.monotonic() > deadline:

@@ -21,9 +21,12 @@ import struct
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any, Protocol
 
 ETH_P_ALL = 3
 SOL_PACKET, PACKET_STATISTICS = 263, 6
+PACKET_OUTGOING = 4
+TURN = 1000
 SO_RCVBUFFORCE = 33
 CLONE_NEWNET = 0x40000000
 # None that the guests' own connections have. Each scan has others, for a server remembers what it answered.
@@ -32,29 +35,38 @@ CANARY = re.compile(rb"~(\d+:\d+)~")
 INFRASTRUCTURE = "02:00:"
 
 
+class Listener(Protocol):
+    """What a packet socket does that does not block."""
+
+    def recvfrom(self, size: int, /) -> tuple[bytes, Any]:
+        """See C(socket.socket)."""
+
+
 def mac(data: bytes) -> str:
+    """A MAC address as it is written."""
     return data.hex(":")
 
 
 def tell(frame: bytes) -> str:
+    """What a frame is: its canary, else the kind of answer, else who sent it."""
     source, kind = mac(frame[6:12]), frame[12:14].hex()
-    ip = frame[14:]
-    if kind == "0800" and len(ip) >= 20:
-        payload = ip[(ip[0] & 15) * 4 :]
-        sender = socket.inet_ntoa(ip[12:16])
-        # These quote what they are about, its canary as well. Guests may send redirects on their own.
-        quoting = b"\x03\x05\x0b\x0c" if source.startswith(INFRASTRUCTURE) else b"\x03"
-        if ip[9] == socket.IPPROTO_ICMP and payload[0] in quoting:
-            return f"error {source}"
-        is_answer = ip[9] == socket.IPPROTO_TCP and payload[13] & 0x12 == 0x12
-        if is_answer and int.from_bytes(payload[2:4], "big") in SCAN_PORTS:
-            return f"open {sender}:{int.from_bytes(payload[:2], 'big')}"
+    rest = frame[14:]
+    # A guest may send frames that end in the middle of a header: what is not there is zeros.
+    ip = rest.ljust(20, b"\0") if kind == "0800" else bytes(20)
+    payload = ip[(ip[0] & 15) * 4 :].ljust(14, b"\0")
+    # These quote what they are about, its canary as well. Guests may send redirects on their own.
+    quoting = b"\x03\x05\x0b\x0c" if source.startswith(INFRASTRUCTURE) else b"\x03"
+    if ip[9] == socket.IPPROTO_ICMP and payload[0] in quoting:
+        return f"error {source}"
+    is_answer = ip[9] == socket.IPPROTO_TCP and payload[13] & 0x12 == 0x12
+    if is_answer and int.from_bytes(payload[2:4], "big") in SCAN_PORTS:
+        return f"open {socket.inet_ntoa(ip[12:16])}:{int.from_bytes(payload[:2], 'big')}"
     canary = CANARY.search(frame)
     if canary:
         return canary[1].decode()
-    if kind == "0806" and ip[6:8] == b"\0\2":
-        return f"arp {source} {mac(ip[18:24])} {socket.inet_ntoa(ip[24:28])}"
-    if kind == "0800" and ip[9] == socket.IPPROTO_UDP and payload[:2] == b"\0\x43":
+    if kind == "0806" and rest[6:8] == b"\0\2" and len(rest) >= 28:
+        return f"arp {source} {mac(rest[18:24])} {socket.inet_ntoa(rest[24:28])}"
+    if ip[9] == socket.IPPROTO_UDP and payload[:2] == b"\0\x43":
         return f"dhcp {source} {mac(payload[36:42])} {payload[12:16].hex()}"
     return f"from {source} {kind}"
 
@@ -76,42 +88,51 @@ def open_socket(interface: str) -> socket.socket:
 
 
 def enter(namespace: Path) -> None:
+    """Move this process to a network namespace."""
     with namespace.open() as opened:
         if ctypes.CDLL(None, use_errno=True).setns(opened.fileno(), CLONE_NEWNET):
             raise OSError(ctypes.get_errno(), "cannot enter the network namespace", str(namespace))
 
 
+def take(heard: Listener, frames: dict[str, Counter[str]]) -> None:
+    """Count what has arrived, but not for so long that other interfaces' queues overflow."""
+    for _turn in range(TURN):
+        try:
+            frame, (_name, _protocol, direction, *_rest) = heard.recvfrom(65536)
+        except BlockingIOError:
+            break
+        frames["out" if direction == PACKET_OUTGOING else "in"][tell(frame)] += 1
+
+
+def lost_by(listener: socket.socket) -> int:
+    """How many frames did not fit into a socket's queue."""
+    _received, dropped = struct.unpack("II", listener.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
+    return int(dropped)
+
+
 def main(target: Path, interfaces: list[str]) -> None:
-    frames = {interface: {"in": Counter(), "out": Counter()} for interface in interfaces}
-    sockets = selectors.DefaultSelector()
-    for interface in interfaces:
-        sockets.register(open_socket(interface), selectors.EVENT_READ, interface)
+    frames: dict[str, dict[str, Counter[str]]] = {each: {"in": Counter(), "out": Counter()} for each in interfaces}
+    sockets = {interface: open_socket(interface) for interface in interfaces}
+    selector = selectors.DefaultSelector()
+    for interface, listener in sockets.items():
+        selector.register(listener, selectors.EVENT_READ, interface)
     stopping: list[int] = []
     wake, woken = socket.socketpair()
     wake.setblocking(False)
     signal.set_wakeup_fd(wake.fileno())
     signal.signal(signal.SIGTERM, lambda number, _frame: stopping.append(number))
-    sockets.register(woken, selectors.EVENT_READ)
+    selector.register(woken, selectors.EVENT_READ)
     Path(f"{target}.ready").touch()
     while True:
-        ready = [key for key, _events in sockets.select(timeout=0 if stopping else None)]
+        ready = [key for key, _events in selector.select(timeout=0 if stopping else None)]
         if stopping and not ready:
             break
         for key in ready:
-            each, interface = key.fileobj, key.data
-            if each is woken:
-                if stopping:
-                    sockets.unregister(woken)
-                continue
-            for _turn in range(1000):
-                try:
-                    frame, (_name, _protocol, direction, *_rest) = each.recvfrom(65536)
-                except BlockingIOError:
-                    break
-                frames[interface]["out" if direction == socket.PACKET_OUTGOING else "in"][tell(frame)] += 1
-    lost = 0
-    for key in sockets.get_map().values():
-        lost += struct.unpack("II", key.fileobj.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
+            if key.fileobj is not woken:
+                take(sockets[key.data], frames[key.data])
+            elif stopping:
+                selector.unregister(woken)
+    lost = sum(map(lost_by, sockets.values()))
     target.write_text(json.dumps({"frames": frames, "lost": lost}))
 
 

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import copy
 import importlib
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import control
@@ -18,6 +20,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.on_controller import RULES
 
+KEYWORDS = frozenset(inspect.signature(AnsibleModule.__init__).parameters) - {"self"}
 MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
 
 
@@ -65,6 +68,8 @@ class Door:
 
         class Module:
             def __init__(self, **keywords: Any) -> None:
+                if keywords.keys() - KEYWORDS:
+                    raise TypeError(f"AnsibleModule does not take {', '.join(sorted(keywords.keys() - KEYWORDS))}")
                 if module not in door.validators:
                     rules = {rule: keywords.get(rule) for rule in RULES}
                     door.validators[module] = ArgumentSpecValidator(keywords["argument_spec"], **rules)

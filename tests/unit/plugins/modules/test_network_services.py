@@ -14,17 +14,36 @@ from ..module_utils._host.fakes import FakeRunner
 ONE = {"vm_id": 1001, "name": "vm1", "mac": "52:54:00:03:e9:00", "address": "10.60.7.101"}
 
 
-def host() -> FakeRunner:
-    show = "Id=slices-dhcp.service\nActiveState=active\n"
-    runner = FakeRunner().tell("ip").tell("nft").tell("nsenter").tell("conntrack").tell(netservices_state.GATEWAY_LOOK)
-    runner.tell("systemctl").tell("systemctl", "show", stdout=show)
+IN_GATEWAY = ("nsenter", "--net=/run/netns/slices-dhcp")
+SHOW = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--")
+UNITS = ("slices-dhcp.service", "slices-names@1000.service", "slices-network@1000.service")
+
+
+def looked_at() -> FakeRunner:
+    """A host that answers what is asked before a plan is made."""
     rules = '{"nftables": [{"map": {"name": "slices"}}]}'
-    return runner.tell("nsenter", "--net=/run/netns/slices-dhcp", "nft", "--json", stdout=rules)
+    return (
+        FakeRunner()
+        .tell(*SHOW, *UNITS, stdout="Id=slices-dhcp.service\nActiveState=active\n")
+        .tell("nft", "--stateless", "list", "table", "ip", "cloudrepo")
+        .tell(netservices_state.GATEWAY_LOOK)
+        .tell(*IN_GATEWAY, "nft", "--json", "list", "ruleset", stdout=rules)
+    )
+
+
+def host() -> FakeRunner:
+    """A host on which the order of a slice with a reservation is carried out as well."""
+    runner = looked_at().tell("systemctl", "--no-reload", "enable", "--quiet", "--", "slices-names@1000.service")
+    runner.tell("systemctl", "reload", "--", "slices-dhcp.service")
+    runner.tell("systemctl", "restart", "--", "slices-names@1000.service")
+    for prefix in ((), IN_GATEWAY):
+        runner.tell(*prefix, "ip", "-batch", "-").tell(*prefix, "conntrack", "--load-file", "-")
+    return runner.tell(*IN_GATEWAY, "nft", "--file", "-")
 
 
 def test_an_order_is_carried_out_and_check_mode_changes_nothing(monkeypatch, tmp_path):
     args = {"state_dir": str(tmp_path), "slices": [{"slice_id": 1000, "reservations": [ONE]}]}
-    checked = modules.run(monkeypatch, network_services, host(), _ansible_check_mode=True, **args)
+    checked = modules.run(monkeypatch, network_services, looked_at(), _ansible_check_mode=True, **args)
     assert (checked["changed"], list(tmp_path.iterdir())) == (True, [])
 
     result = modules.run(monkeypatch, network_services, host(), **args)
@@ -51,7 +70,7 @@ def test_a_late_order_is_refused_before_anything_is_looked_at(monkeypatch, tmp_p
         slices = [{"slice_id": 1000, "revision": revision, "reservations": [ONE]}]
         return {"state_dir": str(tmp_path), "slices": slices}
 
-    checked = modules.run(monkeypatch, network_services, host(), **order(2_000), _ansible_check_mode=True)
+    checked = modules.run(monkeypatch, network_services, looked_at(), **order(2_000), _ansible_check_mode=True)
     assert (checked["changed"], list(tmp_path.iterdir())) == (True, [])
     assert modules.run(monkeypatch, network_services, host(), **order(2_000))["changed"]
     for check_mode in (False, True):

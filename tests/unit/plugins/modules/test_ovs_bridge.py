@@ -6,14 +6,15 @@ from __future__ import annotations
 from ansible_collections.cloudrepo.slices.plugins.modules import ovs_bridge
 
 from ..module_utils._host import modules
-from ..module_utils._host.fakes import FakeRunner
+from ..module_utils._host.fakes import MORE, FakeRunner
 
 NOTHING = '{"headings": [], "data": []}\n' * 4
 ARGS = {"name": "br-int", "ports": [{"name": "trunk0"}]}
 
 
 def test_bridge_is_made_in_one_transaction(monkeypatch):
-    runner = FakeRunner().tell("ovs-vsctl").tell("ovs-vsctl", "--timeout=120", "--format=json", stdout=NOTHING)
+    runner = FakeRunner().tell("ovs-vsctl", "--timeout=120", "--", MORE)
+    runner.tell("ovs-vsctl", "--timeout=120", "--format=json", MORE, stdout=NOTHING)
     result = modules.run(monkeypatch, ovs_bridge, runner, owner="worker", **ARGS)
 
     assert result["changed"]
@@ -27,7 +28,7 @@ def test_bridge_is_made_in_one_transaction(monkeypatch):
 
 
 def test_check_mode_plans_for_a_host_without_a_switch(monkeypatch):
-    runner = FakeRunner().tell("ovs-vsctl", rc=127, stderr="command not found")
+    runner = FakeRunner().tell("ovs-vsctl", MORE, rc=127, stderr="command not found")
     result = modules.run(monkeypatch, ovs_bridge, runner, _ansible_check_mode=True, **ARGS)
 
     assert result["changed"]
@@ -35,7 +36,7 @@ def test_check_mode_plans_for_a_host_without_a_switch(monkeypatch):
 
 
 def test_failure_carries_the_command(monkeypatch):
-    runner = FakeRunner().tell("ovs-vsctl", rc=1, stderr="ovs-vsctl: database connection failed")
+    runner = FakeRunner().tell("ovs-vsctl", MORE, rc=1, stderr="ovs-vsctl: database connection failed")
     result = modules.run(monkeypatch, ovs_bridge, runner, **ARGS)
 
     assert result["failed"]

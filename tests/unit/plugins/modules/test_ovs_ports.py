@@ -5,24 +5,38 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import tap_filter, taps
 from ansible_collections.cloudrepo.slices.plugins.modules import ovs_ports
 
 from ..module_utils._host import modules
-from ..module_utils._host.fakes import TAP_FILTER, FakeRunner, nic, vm
+from ..module_utils._host.fakes import MORE, TAP_FILTER, FakeRunner, nic, vm
 
 NOTHING = '{"headings": [], "data": []}\n' * 4
 SLICES = [{"slice_id": 1000, "vms": [vm(1001, None, 100)]}]
 
 
-def runner(tap_filter: str = TAP_FILTER) -> FakeRunner:
-    host = FakeRunner().tell("ovs-vsctl").tell("ovs-vsctl", "--timeout=120", "--format=json", stdout=NOTHING)
-    return host.tell("ovs-ofctl").tell("nft", "--stateless", stdout=tap_filter, rc=int(not tap_filter))
+OFCTL = ("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60")
+LIST_FILTER = ("nft", "--stateless", "list", "table", "inet", "cloudrepo_taps")
+QDISCS = ("tc", "-json", "qdisc", "show")
+IP_BATCH = ("ip", "-batch", "-")
+
+
+def looked_at(loaded: str = TAP_FILTER) -> FakeRunner:
+    """A host that answers what is asked before a plan is made."""
+    host = FakeRunner().tell("ovs-vsctl", "--timeout=120", "--format=json", MORE, stdout=NOTHING)
+    host.tell(*OFCTL, "--no-stats", "--no-names", "dump-flows", MORE)
+    return host.tell(*LIST_FILTER, stdout=loaded, rc=int(not loaded))
+
+
+def runner(loaded: str = TAP_FILTER) -> FakeRunner:
+    """A host on which ports and flows are made as well."""
+    host = looked_at(loaded).tell("ovs-vsctl", "--timeout=120", "--", MORE)
+    return host.tell(*OFCTL, "--bundle", "add-flows", "br-int", "-")
 
 
 def test_taps_come_before_flows_and_flows_before_ports(monkeypatch, tmp_path):
     monkeypatch.setattr(taps, "observe", taps.Devices)
-    host = runner().tell("ip")
+    host = runner().tell(*IP_BATCH)
     slices = [{"slice_id": 1000, "vms": [vm(1001, None, 100, state_dir=str(tmp_path))]}]
     result = modules.run(monkeypatch, ovs_ports, host, slices=slices, user="me", state_dir=str(tmp_path))
 
@@ -40,7 +54,7 @@ def test_taps_come_before_flows_and_flows_before_ports(monkeypatch, tmp_path):
 
 def test_check_mode_plans_for_a_host_that_is_yet_to_be_prepared(monkeypatch):
     monkeypatch.setattr(taps, "observe", taps.Devices)
-    host = FakeRunner().tell("nft", rc=127).tell("ovs-vsctl", rc=127).tell("ovs-ofctl", rc=127)
+    host = FakeRunner().tell(*LIST_FILTER, rc=127).tell("ovs-vsctl", MORE, rc=127).tell(*OFCTL, MORE, rc=127)
     args = {"slices": SLICES, "user": "no-such-user-of-ours"}
     result = modules.run(monkeypatch, ovs_ports, host, _ansible_check_mode=True, **args)
 
@@ -61,7 +75,7 @@ def test_taps_are_closed_again_to_the_hosts_own_stack_before_one_is_made(monkeyp
     monkeypatch.setattr(taps, "observe", taps.Devices)
     slices = [{"slice_id": 1000, "vms": [vm(1001, None, 100, state_dir=str(tmp_path))]}]
     for left in ("", TAP_FILTER.splitlines()[0]):
-        host = runner(left).tell("ip").tell("nft", "-f")
+        host = runner(left).tell(*IP_BATCH).tell("nft", "-f", tap_filter.RULES)
         result = modules.run(monkeypatch, ovs_ports, host, slices=slices, user="me", state_dir=str(tmp_path))
 
         changes = [argv for argv in host.argvs if argv[0] in ("nft", "ip") and argv[1] != "--stateless"]
@@ -82,7 +96,8 @@ def test_infrastructure_without_an_address_is_refused(monkeypatch):
 
 def test_limits_come_before_flows_and_end_after_ports(monkeypatch, tmp_path):
     monkeypatch.setattr(taps, "observe", taps.Devices)
-    host = runner().tell("ip").tell("tc").tell("tc", "-json", stdout="[]")
+    host = runner().tell(*IP_BATCH).tell("tc", "-batch", "-").tell(*QDISCS, stdout="[]")
+    host.tell(*OFCTL, "dump-meters", "br-int").tell(*OFCTL, "add-meter", MORE)
     nics = [{**nic(1001, 0, 100), "tx_kbps": 500, "rx_kbps": 700}]
     slices = [{"slice_id": 1000, "vms": [vm(1001, interfaces=nics, state_dir=str(tmp_path))]}]
     result = modules.run(monkeypatch, ovs_ports, host, slices=slices, user="me", state_dir=str(tmp_path))
@@ -99,7 +114,8 @@ def test_faults_that_the_kernel_cannot_make_are_refused_before_anything_is_chang
     slices = [{"slice_id": 1000, "vms": [vm(1001, interfaces=nics, state_dir=str(tmp_path))]}]
     monkeypatch.setattr(taps, "observe", taps.Devices)
     for check_mode in (True, False):
-        host = runner().tell("tc", stdout="[]").tell("unshare", rc=2, stderr="Error: Specified qdisc kind is unknown.")
+        host = looked_at().tell(*QDISCS, stdout="[]")
+        host.tell("unshare", "--net", "tc", MORE, rc=2, stderr="Error: Specified qdisc kind is unknown.")
         args = {"slices": slices, "user": "me", "state_dir": str(tmp_path)}
         result = modules.run(monkeypatch, ovs_ports, host, _ansible_check_mode=check_mode, **args)
 

@@ -6,13 +6,14 @@ from __future__ import annotations
 from ansible_collections.cloudrepo.slices.plugins.modules import qemu_vms
 
 from ..module_utils._host import modules
-from ..module_utils._host.fakes import FakeRunner, vm
+from ..module_utils._host.fakes import MORE, FakeRunner, vm
 
 SHOWN = "Id=cloudrepo-9999@1001.service\nActiveState=active\nMainPID=7\n"
 
 
 def test_pruning_stops_what_is_not_listed(monkeypatch):
-    runner = FakeRunner().tell("systemctl", "stop").tell("systemctl", "show", stdout=SHOWN)
+    runner = FakeRunner().tell("systemctl", "show", MORE, stdout=SHOWN)
+    runner.tell("systemctl", "stop", "--", "cloudrepo-9999@1001.service")
     args = {"slices": [{"slice_id": 9999, "vms": []}], "state": "pruned", "user": "me"}
     result = modules.run(monkeypatch, qemu_vms, runner, **args)
 
@@ -21,7 +22,7 @@ def test_pruning_stops_what_is_not_listed(monkeypatch):
 
 
 def test_check_mode_touches_nothing(monkeypatch, tmp_path):
-    runner = FakeRunner().tell("systemctl", "show", rc=1)
+    runner = FakeRunner().tell("systemctl", "show", MORE, rc=1)
     args = {
         "slices": [{"slice_id": 9999, "vms": [vm(1001, 100, state_dir=str(tmp_path))]}],
         "state_dir": str(tmp_path),
@@ -37,7 +38,7 @@ def test_check_mode_touches_nothing(monkeypatch, tmp_path):
 
 
 def test_password_is_in_no_result(monkeypatch, tmp_path):
-    runner = FakeRunner().tell("systemctl", "show", rc=1)
+    runner = FakeRunner().tell("systemctl", "show", MORE, rc=1)
     args = {
         "slices": [{"slice_id": 9999, "vms": [vm(1001, 100, state_dir=str(tmp_path))]}],
         "state_dir": str(tmp_path),

@@ -13,7 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ta
 from ansible_collections.cloudrepo.slices.plugins.modules import slice_apply
 
 from ..module_utils._host import modules
-from ..module_utils._host.fakes import TAP_FILTER, FakeRunner, vm
+from ..module_utils._host.fakes import MORE, TAP_FILTER, FakeRunner, vm
 
 NOTHING = '{"headings": [], "data": []}\n' * 4
 RUNNING = "Id=cloudrepo-9999@1001.service\nActiveState=active\nMainPID=7\n"
@@ -24,10 +24,23 @@ def no_taps(monkeypatch):
     monkeypatch.setattr(taps, "observe", taps.Devices)
 
 
+OFCTL = ("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60")
+LIST_FILTER = ("nft", "--stateless", "list", "table", "inet", "cloudrepo_taps")
+UNITS = ("cloudrepo-9999@*.service", "cloudrepo-9999.slice")
+SHOW = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--", *UNITS)
+STOP = ("systemctl", "stop", "--", "cloudrepo-9999@1001.service")
+
+
+def looked_at(units: str = "") -> FakeRunner:
+    """A host that answers what is asked before a plan is made."""
+    told = FakeRunner().tell("ovs-vsctl", "--timeout=120", "--format=json", MORE, stdout=NOTHING)
+    told.tell(*OFCTL, "--no-stats", "--no-names", "dump-flows", MORE)
+    return told.tell(*LIST_FILTER, stdout=TAP_FILTER).tell(*SHOW, stdout=units)
+
+
 def host(units: str = "") -> FakeRunner:
-    told = FakeRunner().tell("ovs-vsctl").tell("ovs-vsctl", "--timeout=120", "--format=json", stdout=NOTHING)
-    told.tell("ovs-ofctl").tell("nft", "--stateless", stdout=TAP_FILTER)
-    return told.tell("systemctl", "show", stdout=units).tell("systemctl", "stop")
+    """A host on which the flows are written as well."""
+    return looked_at(units).tell(*OFCTL, "--bundle", "add-flows", "br-int", "-")
 
 
 def arguments(tmp_path: Any, *vms: dict[str, Any]) -> dict[str, Any]:
@@ -44,7 +57,7 @@ def test_what_is_not_listed_is_stopped_before_its_disk_goes(monkeypatch, tmp_pat
     folder.mkdir(parents=True)
     (folder / "slice_id").write_text("9999\n")
     there: list[bool] = []
-    runner = host(RUNNING).on("systemctl", "stop", do=lambda _argv: there.append(folder.exists()))
+    runner = host(RUNNING).on(*STOP, do=lambda _argv: there.append(folder.exists()))
     result = modules.run(monkeypatch, slice_apply, runner, **arguments(tmp_path))
 
     assert result["stopped"] == ["cloudrepo-9999@1001.service"]
@@ -61,7 +74,7 @@ def test_what_is_not_listed_is_stopped_before_its_disk_goes(monkeypatch, tmp_pat
 
 def test_without_its_base_images_and_passwords_nothing_is_changed(monkeypatch, tmp_path):
     wanted = vm(1001, 100, state_dir=str(tmp_path))
-    runner = host(RUNNING.replace("1001", "1002"))
+    runner = looked_at(RUNNING.replace("1001", "1002"))
     result = modules.run(monkeypatch, slice_apply, runner, **arguments(tmp_path, wanted))
 
     assert result["missing_images"] == [wanted["backing_file"]]
@@ -75,9 +88,8 @@ def test_without_its_base_images_and_passwords_nothing_is_changed(monkeypatch, t
 
 
 def test_check_mode_plans_for_a_host_that_is_yet_to_be_prepared(monkeypatch, tmp_path):
-    runner = (
-        FakeRunner().tell("nft", rc=127).tell("ovs-vsctl", rc=127).tell("ovs-ofctl", rc=127).tell("systemctl", rc=1)
-    )
+    runner = FakeRunner().tell(*LIST_FILTER, rc=127).tell("ovs-vsctl", MORE, rc=127)
+    runner.tell(*OFCTL, MORE, rc=127).tell(*SHOW, rc=1)
     wanted = vm(1001, None, 100, state_dir=str(tmp_path))
     args = {**arguments(tmp_path, wanted), "user": "no-such-user-of-ours", "_ansible_check_mode": True}
     result = modules.run(monkeypatch, slice_apply, runner, **args)
@@ -105,7 +117,7 @@ def test_tap_of_another_user_is_made_anew_with_the_restart_of_its_vm(monkeypatch
     tap = Tap("tap_1001_eth0", 9999, 12345, busy=True, plugged=True)
     monkeypatch.setattr(taps, "observe", lambda: Devices({tap.name: tap}))
     args = {**arguments(tmp_path, vm(1001, 100, state_dir=str(tmp_path))), "restart": restart}
-    result = modules.run(monkeypatch, slice_apply, host(RUNNING), **args, _ansible_check_mode=True)
+    result = modules.run(monkeypatch, slice_apply, looked_at(RUNNING), **args, _ansible_check_mode=True)
 
     line = f"tap tap_1001_eth0: state up, group 9999, owner {os.getuid()}, mtu 1500, arp false"
     assert (line in result["diff"]["after"].splitlines()) == restart
@@ -133,5 +145,5 @@ def test_a_late_order_is_refused_before_anything_is_looked_at(monkeypatch, tmp_p
 def test_an_order_that_lacks_something_is_not_noted(monkeypatch, tmp_path):
     args = arguments(tmp_path, vm(1001, 100, state_dir=str(tmp_path)))
     args["slices"][0]["revision"] = 2_000
-    assert modules.run(monkeypatch, slice_apply, host(), **args)["missing_images"]
+    assert modules.run(monkeypatch, slice_apply, looked_at(), **args)["missing_images"]
     assert not (tmp_path / "revisions/worker").exists()

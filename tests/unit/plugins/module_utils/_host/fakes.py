@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import Settings
@@ -22,29 +22,43 @@ ACCOUNTS = Accounts("cloudrepo", {1000: Account(998, 998)})
 ME = Accounts("cloudrepo", {1000: Account(os.getuid(), os.getgid())})
 
 
+MORE = "..."
+"""Stands for any further arguments, at the end of what a fake is told of a command."""
+
+
 class UnexpectedCommand(AssertionError):
-    """A command that the test did not tell the fake of."""
+    """A command or an argument that the test did not tell the fake of."""
+
+
+class UnusedAnswer(AssertionError):
+    """An answer that the test prepared and that nobody asked for."""
 
 
 class FakeRunner:
     """Records every argv and its standard input, and answers as it was told.
 
-    A command is known by its first words; where several match, the longest does.
+    A command is known by all of its words, or by its first ones before C(MORE); where several match, the longest does.
+    C(settle) demands at the end of each test that every answer was asked for (conftest.py).
     """
+
+    made: ClassVar[list[FakeRunner]] = []
 
     def __init__(self) -> None:
         self.argvs: list[list[str]] = []
         self.stdins: list[str | None] = []
         self._answers: dict[tuple[str, ...], list[Result]] = {}
         self._effects: dict[tuple[str, ...], Callable[[Sequence[str]], None]] = {}
+        self._unused: dict[tuple[str, ...], int] = {}
+        self.made.append(self)
 
     def tell(self, *words: str, stdout: str = "", stderr: str = "", rc: int = 0) -> FakeRunner:
-        """Answer commands that begin with C(words); told again, answers are given in turn, and the last one stays."""
+        """Answer the command C(words); told again, answers are given in turn, and the last one stays."""
         self._answers.setdefault(words, []).append(Result(rc=rc, stdout=stdout, stderr=stderr))
+        self._unused[words] = self._unused.get(words, 0) + 1
         return self
 
     def on(self, *words: str, do: Callable[[Sequence[str]], None]) -> FakeRunner:
-        """Call C(do) with the argv of commands that begin with C(words)."""
+        """Call C(do) with the argv of the command C(words)."""
         self._effects[words] = do
         return self.tell(*words)
 
@@ -52,10 +66,11 @@ class FakeRunner:
         """See C(Runner)."""
         self.argvs.append(list(argv))
         self.stdins.append(stdin)
-        known = [words for words in self._answers if tuple(argv[: len(words)]) == words]
+        known = [words for words in self._answers if _match(words, tuple(argv))]
         if not known:
             raise UnexpectedCommand(f"nobody told of {list(argv)}")
         words = max(known, key=len)
+        self._unused[words] -= 1
         if words in self._effects:
             self._effects[words](argv)
         answers = self._answers[words]
@@ -63,6 +78,22 @@ class FakeRunner:
         if check and result.rc != 0:
             raise CommandFailed(cmd=argv, rc=result.rc, stdout=result.stdout, stderr=result.stderr)
         return result
+
+    @classmethod
+    def settle(cls) -> None:
+        """Forget all fakes; fail if one has an answer left.
+
+        Raises:
+            UnusedAnswer: names the commands.
+        """
+        made, cls.made[:] = list(cls.made), []
+        unused = [" ".join(words) for fake in made for words, count in fake._unused.items() if count > 0]
+        if unused:
+            raise UnusedAnswer(f"nobody asked for {'; '.join(unused)}")
+
+
+def _match(words: tuple[str, ...], argv: tuple[str, ...]) -> bool:
+    return argv[: len(words) - 1] == words[:-1] if words[-1] == MORE else argv == words
 
 
 class FakeMonitor:

@@ -11,7 +11,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import syst
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import Unit, Units, template_text
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed
 
-from .fakes import FakeRunner
+from .fakes import MORE, FakeRunner
 
 SHOWN = """\
 Id=cloudrepo-1000@1001.service
@@ -33,7 +33,7 @@ def test_units_are_seen_in_one_call(tmp_path):
     for name in ("cloudrepo-1000@1001.service", "cloudrepo-2000@2001.service", "ssh.service"):
         (wants / name).symlink_to("/dev/null")
     systemd.write_templates({1000: "cloudrepo-0", 2000: "cloudrepo-0"}, unit_dir=str(tmp_path))
-    runner = FakeRunner().tell("systemctl", "show", stdout=SHOWN)
+    runner = FakeRunner().tell("systemctl", "show", MORE, stdout=SHOWN)
 
     assert systemd.observe({1000}, runner, unit_dir=str(tmp_path)) == Units(
         vms={
@@ -44,7 +44,8 @@ def test_units_are_seen_in_one_call(tmp_path):
         templates={1000: template_text("cloudrepo-0")},
         slices=frozenset({1000}),
     )
-    assert [argv[-2:] for argv in runner.argvs] == [["cloudrepo-1000@*.service", "cloudrepo-1000.slice"]]
+    names = ["cloudrepo-1000@*.service", "cloudrepo-1000.slice"]
+    assert runner.argvs == [["systemctl", "show", "--property=Id,ActiveState,MainPID", "--", *names]]
 
 
 def test_nothing_is_asked_about_no_slice(tmp_path):
@@ -53,7 +54,7 @@ def test_nothing_is_asked_about_no_slice(tmp_path):
 
 def test_systemd_that_does_not_answer_is_an_error(tmp_path):
     with pytest.raises(CommandFailed):
-        systemd.observe({1}, FakeRunner().tell("systemctl", "show", rc=1), unit_dir=str(tmp_path))
+        systemd.observe({1}, FakeRunner().tell("systemctl", "show", MORE, rc=1), unit_dir=str(tmp_path))
 
 
 def test_template_comes_and_goes(tmp_path):
@@ -88,12 +89,12 @@ def test_states_of_a_unit(unit, live, idle):
 
 
 def test_reason_is_what_the_unit_wrote_itself():
-    said = FakeRunner().tell("journalctl", "_SYSTEMD_UNIT=a.service", stdout="port taken\nport taken\n")
+    said = FakeRunner().tell("journalctl", "_SYSTEMD_UNIT=a.service", MORE, stdout="port taken\nport taken\n")
     assert systemd.journal_tail("a.service", said) == "port taken"
 
     silent = (
         FakeRunner()
-        .tell("journalctl", "_SYSTEMD_UNIT=a.service")
-        .tell("journalctl", "--unit=a.service", stdout="no such user\n")
+        .tell("journalctl", "_SYSTEMD_UNIT=a.service", MORE)
+        .tell("journalctl", "--unit=a.service", MORE, stdout="no such user\n")
     )
     assert systemd.journal_tail("a.service", silent) == "no such user"

@@ -22,11 +22,12 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
 
-from ..fakes import FakeRunner, FakeTime, orders, settings, vm
+from ..fakes import MORE, FakeRunner, FakeTime, orders, settings, vm
 
 BOUNDS = Bounds(60, 10)
 HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)
 UNIT = "slices-capture-1000-1001-eth1.service"
+SHOW = ("systemctl", "show", "--property=ActiveState,Description", "--", UNIT)
 
 
 def packet(size: int) -> bytes:
@@ -134,7 +135,7 @@ def test_a_capture_listens_before_it_is_told_to_be_started(target):
         if len(naps) == 2:
             Path(target.path).write_bytes(HEADER)
 
-    runner = FakeRunner().tell("systemd-run").tell("systemctl", "show", stdout=shown("active"))
+    runner = FakeRunner().tell("systemd-run", MORE).tell(*SHOW, stdout=shown("active"))
     started(target, runner, nap)
 
     assert len(naps) == 2
@@ -146,15 +147,15 @@ def test_a_capture_listens_before_it_is_told_to_be_started(target):
 
 @pytest.mark.parametrize("state", ["inactive", "activating"])
 def test_tcpdump_that_does_not_listen_is_told_with_what_it_said(target, state):
-    runner = FakeRunner().tell("systemd-run").tell("systemctl", "stop")
-    runner.tell("systemctl", "show", stdout=shown(state)).tell("journalctl", stdout="No such device\n")
+    runner = FakeRunner().tell("systemd-run", MORE).tell("systemctl", "stop", "--", UNIT)
+    runner.tell(*SHOW, stdout=shown(state)).tell("journalctl", f"_SYSTEMD_UNIT={UNIT}", MORE, stdout="No such device\n")
     with pytest.raises(SlicesError, match=r"eth1: tcpdump does not listen on tap_1001_eth1:\nNo such device"):
         started(target, runner)
     assert not Path(target.path).exists()
 
 
 def test_the_end_may_be_awaited(target):
-    runner = FakeRunner().tell("systemctl", "show", stdout=shown("active")).tell("systemctl", "show", stdout="\n")
+    runner = FakeRunner().tell(*SHOW, stdout=shown("active")).tell(*SHOW, stdout="\n")
     time = FakeTime()
     todo = capture.plan(target, Capture("x", exists=True), "stopped", BOUNDS)
     capture.apply(todo, target, BOUNDS, runner, Clock(time.now, time.sleep), wait=True, timeout_s=1)
@@ -165,7 +166,7 @@ def test_the_end_may_be_awaited(target):
 
 def test_absence_leaves_nothing(target):
     Path(target.path).write_bytes(HEADER)
-    runner = FakeRunner().tell("systemctl", "stop")
+    runner = FakeRunner().tell("systemctl", "stop", "--", UNIT)
     todo = capture.plan(target, Capture("x", exists=True), "absent", BOUNDS)
     capture.apply(todo, target, BOUNDS, runner, Clock(), wait=False, timeout_s=1)
 

@@ -17,7 +17,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Ch
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
-from ..fakes import STATE_DIR, FakeRunner, vm
+from ..fakes import MORE, STATE_DIR, FakeRunner, vm
 
 MARK = {"cloudrepo-infrastructure": "true"}
 TRUNK = Port("trunk0", "br-int", vlan_mode="trunk", external_ids=MARK, number=1)
@@ -221,7 +221,7 @@ DUMP = """OFPST_FLOW reply (OF1.4) (xid=0x2):
 
 
 def test_flows_are_read_back():
-    runner = FakeRunner().tell(*OFCTL, stdout=DUMP)
+    runner = FakeRunner().tell(*OFCTL, MORE, stdout=DUMP)
 
     assert flows.observe(runner, "br-int") == {
         Flow(SHARED, 0, 0, frozenset(), "drop"),
@@ -256,7 +256,7 @@ def test_plan_touches_the_owners_alone_and_replaces_in_place(tmp_path):
         ),
         Change("file", "flows/1000.flows", "write", after={"lines": 1}),
     ]
-    runner = FakeRunner().tell("ovs-ofctl")
+    runner = FakeRunner().tell(*OFCTL, "--bundle", "add-flows", "br-int", "-")
     flows.apply(todo, runner, bridge="br-int", folder=str(tmp_path))
     assert runner.argvs == [[*OFCTL, "--bundle", "add-flows", "br-int", "-"]]
     saved = flows.read_saved(str(tmp_path), [1000])

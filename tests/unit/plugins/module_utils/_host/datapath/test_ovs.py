@@ -15,7 +15,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ov
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
 
-from ..fakes import FakeRunner, UnexpectedCommand, nic, orders, vm
+from ..fakes import MORE, FakeRunner, UnexpectedCommand, nic, orders, vm
 from ..netservices.test_plan import LAN
 
 IDS = {"cloudrepo-slice": "1000", "cloudrepo-vm": "1001", "cloudrepo-interface": "eth0", "cloudrepo-link": "100"}
@@ -96,7 +96,7 @@ def test_database_is_read_in_one_call():
         *("_uuid", "type", "external_ids"),
         rows=[[["uuid", "q1"], "linux-noop", ["map", []]], [["uuid", "q2"], "linux-noop", mark]],
     )
-    runner = FakeRunner().tell(*VSCTL, "--format=json", stdout=text)
+    runner = FakeRunner().tell(*VSCTL, "--format=json", MORE, stdout=text)
 
     assert ovsdb.observe(runner) == Switch(
         noop_qos="q2",
@@ -121,7 +121,7 @@ def test_database_is_read_in_one_call():
 
 def test_access_port_is_added_and_tagged_in_one_transaction():
     todo = access(switch(), 100, None)
-    runner = FakeRunner().tell("ovs-vsctl")
+    runner = FakeRunner().tell(*VSCTL, MORE)
     ovs.apply(todo.commands, runner)
 
     assert runner.argvs == [

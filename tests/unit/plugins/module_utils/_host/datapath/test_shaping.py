@@ -23,11 +23,15 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Ch
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
-from ..fakes import FakeRunner, nic, orders, vm
+from ..fakes import MORE, FakeRunner, nic, orders, vm
 
 TAP = "tap_1001_eth1"
 NUMBERS = {TAP: 1000}
 METER = "meter=1000,kbps,burst,band=type=drop,rate=2000,burst_size=600\n"
+QDISCS = ("tc", "-json", "qdisc", "show")
+OFCTL = ("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60")
+METERS = (*OFCTL, "dump-meters", "br-int")
+TRY_NETEM = ("unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem")
 TBF = f"qdisc replace dev {TAP} root handle 1: tbf rate 8000000bit burst 20000 limit 120000\n"
 
 
@@ -70,7 +74,7 @@ def test_tc_is_told_of_rate_delay_jitter_and_loss() -> None:
 
 def test_what_was_made_is_known_again() -> None:
     runner = FakeRunner().tell(
-        "tc",
+        *QDISCS,
         stdout=shown(
             {
                 "dev": TAP,
@@ -92,7 +96,7 @@ def test_what_was_made_is_known_again() -> None:
             },
         ),
     )
-    runner.tell("unshare")
+    runner.tell(*TRY_NETEM)
     order = limited(rx_kbps=8000, delay_ms=20, jitter_ms=2.5, loss_percent=0.1)
     have = shaping.observe(order, runner, bridge="br-int", folder="/nowhere")
 
@@ -107,7 +111,7 @@ def test_what_was_made_is_known_again() -> None:
 
 def told(tmp_path: Path, kind: str, **options: Any) -> Host:
     """What is seen of a tap of which tc tells this."""
-    runner = FakeRunner().tell("tc", stdout=shown({"dev": TAP, "kind": kind, "options": options})).tell("unshare")
+    runner = FakeRunner().tell(*QDISCS, stdout=shown({"dev": TAP, "kind": kind, "options": options})).tell(*TRY_NETEM)
     return shaping.observe(limited(rx_kbps=1, delay_ms=1), runner, bridge="br-int", folder=str(tmp_path))
 
 
@@ -146,7 +150,7 @@ def test_nobody_is_asked_where_there_are_no_limits(tmp_path: Path) -> None:
 def test_a_limit_both_ways_is_saved_and_made(tmp_path: Path) -> None:
     order = limited(tx_kbps=2000, rx_kbps=8000)
     todo = plan(order)
-    runner = FakeRunner().tell("ovs-ofctl").tell("tc")
+    runner = FakeRunner().tell(*OFCTL, MORE).tell("tc", "-batch", "-")
     shaping.prepare(todo, runner, bridge="br-int", folder=str(tmp_path))
 
     assert [argv[3:] for argv in runner.argvs] == [["add-meter", "br-int", METER.strip()]]
@@ -164,7 +168,7 @@ def test_a_limit_both_ways_is_saved_and_made(tmp_path: Path) -> None:
 
 def test_a_meter_that_the_switch_refuses_is_not_saved(tmp_path: Path) -> None:
     todo = plan(limited(tx_kbps=2000))
-    runner = FakeRunner().tell("ovs-ofctl", rc=1, stderr="OFPMMFC_OUT_OF_METERS")
+    runner = FakeRunner().tell(*OFCTL, MORE, rc=1, stderr="OFPMMFC_OUT_OF_METERS")
     with pytest.raises(CommandFailed):
         shaping.prepare(todo, runner, bridge="br-int", folder=str(tmp_path))
     assert list(tmp_path.iterdir()) == []
@@ -177,7 +181,7 @@ def made(tmp_path: Path, *, meters: str = "2000") -> Host:
     said = "OFPST_METER_CONFIG reply (OF1.4) (xid=0x2):\nmeter=1000 kbps burst bands=\n"
     said += f"type=drop rate={meters} burst_size=600\n"
     qdisc = {"dev": TAP, "kind": "tbf", "options": {"rate": 1000000, "burst": 20000, "lat": 100000}}
-    runner = FakeRunner().tell("ovs-ofctl", stdout=said).tell("tc", stdout=shown(qdisc))
+    runner = FakeRunner().tell(*METERS, stdout=said).tell(*QDISCS, stdout=shown(qdisc))
     return shaping.observe(limited(), runner, bridge="br-int", folder=str(tmp_path))
 
 
@@ -188,7 +192,7 @@ def test_what_is_as_it_shall_be_stays(tmp_path: Path) -> None:
 def test_drift_is_mended(tmp_path: Path) -> None:
     order = limited(tx_kbps=2000, rx_kbps=8000)
     todo = plan(order, made(tmp_path, meters="9999"))
-    runner = FakeRunner().tell("ovs-ofctl").tell("tc")
+    runner = FakeRunner().tell(*OFCTL, MORE)
     shaping.prepare(todo, runner, bridge="br-int", folder=str(tmp_path))
 
     assert [argv[3] for argv in runner.argvs] == ["mod-meter"]
@@ -197,7 +201,7 @@ def test_drift_is_mended(tmp_path: Path) -> None:
 
 def test_another_rate_takes_the_old_away_before_the_ports(tmp_path: Path) -> None:
     todo = plan(limited(rx_kbps=16000), made(tmp_path))
-    runner = FakeRunner().tell("ovs-ofctl").tell("tc")
+    runner = FakeRunner().tell(*OFCTL, MORE).tell("tc", "-batch", "-")
     shaping.prepare(todo, runner, bridge="br-int", folder=str(tmp_path))
 
     assert runner.stdins == [f"qdisc del dev {TAP} root\n"]
@@ -207,7 +211,7 @@ def test_another_rate_takes_the_old_away_before_the_ports(tmp_path: Path) -> Non
 
 def test_what_is_not_asked_for_goes_with_its_files(tmp_path: Path) -> None:
     todo = plan(limited(), made(tmp_path))
-    runner = FakeRunner().tell("ovs-ofctl").tell("tc")
+    runner = FakeRunner().tell(*OFCTL, MORE).tell("tc", "-batch", "-")
     shaping.prepare(todo, runner, bridge="br-int", folder=str(tmp_path))
     assert runner.stdins == [f"qdisc del dev {TAP} root\n"]
     assert list(tmp_path.iterdir()) == []
@@ -227,13 +231,17 @@ def test_fast_ports_have_big_buckets() -> None:
 
 
 def test_netem_is_tried_only_where_it_is_asked_for(tmp_path: Path) -> None:
-    def look(*, rc: int = 0, **settings: Any) -> tuple[Host, FakeRunner]:
-        runner = FakeRunner().tell("tc", stdout="[]").tell("ovs-ofctl").tell("unshare", "--net", "tc", rc=rc)
-        return shaping.observe(limited(**settings), runner, bridge="br-int", folder=str(tmp_path)), runner
+    def look(*, rc: int | None = None, **settings: Any) -> Host:
+        runner = FakeRunner().tell(*QDISCS, stdout="[]")
+        if rc is not None:
+            runner.tell(*TRY_NETEM, rc=rc)
+        if "tx_kbps" in settings:
+            runner.tell(*METERS)
+        return shaping.observe(limited(**settings), runner, bridge="br-int", folder=str(tmp_path))
 
-    assert [argv[0] for argv in look(tx_kbps=5, rx_kbps=5)[1].argvs] == ["ovs-ofctl", "tc"]
-    assert look(delay_ms=5)[0].netem
-    have, _runner = look(rc=2, delay_ms=5, loss_percent=1)
+    look(tx_kbps=5, rx_kbps=5)
+    assert look(rc=0, delay_ms=5).netem
+    have = look(rc=2, delay_ms=5, loss_percent=1)
     with pytest.raises(Refused) as refused:
         plan(limited(rx_kbps=5, delay_ms=5, loss_percent=1), have)
     assert refused.value.reasons == [
@@ -245,12 +253,13 @@ def test_queueing_of_somebody_else_goes(tmp_path):
     saved = tmp_path / "1000.qdiscs"
     saved.write_text(TBF)
     root = {"dev": TAP, "kind": "prio", "handle": "8001:", "root": True, "options": {}}
-    runner = FakeRunner().tell("tc", stdout=shown(root))
+    runner = FakeRunner().tell(*QDISCS, stdout=shown(root))
     order = limited()
     todo = plan(order, shaping.observe(order, runner, bridge="br-int", folder=str(tmp_path)))
     assert Change("qdisc", TAP, "delete", before={"kind": "prio"}) in todo.changes
     assert todo.qdiscs == {TAP: (Qdisc(foreign="prio"), NOTHING, 1500)}
 
     kernels_own = {**root, "kind": "fq_codel", "handle": "0:"}
-    have = shaping.observe(order, FakeRunner().tell("tc", stdout=shown(kernels_own)), bridge="b", folder=str(tmp_path))
+    runner = FakeRunner().tell(*QDISCS, stdout=shown(kernels_own))
+    have = shaping.observe(order, runner, bridge="b", folder=str(tmp_path))
     assert not plan(order, have).qdiscs

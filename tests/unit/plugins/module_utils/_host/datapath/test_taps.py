@@ -58,7 +58,7 @@ def test_devices_are_read_from_sysfs(tmp_path):
 
 def test_missing_taps_are_made_in_one_batch():
     todo = taps.plan(orders(vm(1001, None, 100)), Devices(), accounts=ACCOUNTS)
-    runner = FakeRunner().tell("ip")
+    runner = FakeRunner().tell("ip", "-batch", "-")
     taps.apply_present(todo, runner)
 
     assert runner.argvs == [["ip", "-batch", "-"]]
@@ -90,7 +90,7 @@ def test_unlisted_taps_of_the_slice_go_as_one_group():
         tap("tap_1001_eth0"), tap("tap_1002_eth0"), tap("tap_7_eth0", group=DOOMED_GROUP), tap("tap_1003_eth0", 1003)
     )
     todo = taps.plan(orders(vm(1001, 100)), have, accounts=ACCOUNTS)
-    runner = FakeRunner().tell("ip")
+    runner = FakeRunner().tell("ip", "-batch", "-")
     taps.apply_absent(todo, runner)
 
     assert runner.stdins == [
@@ -126,7 +126,7 @@ def test_name_of_another_device_is_refused():
 )
 def test_state_and_group_are_mended_in_place(changes, before):
     todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", **changes)), accounts=ACCOUNTS)
-    runner = FakeRunner().tell("ip")
+    runner = FakeRunner().tell("ip", "-batch", "-")
     taps.apply_present(todo, runner)
 
     assert runner.stdins == ["link set dev tap_1001_eth0 arp off group 1000 up\n"]
@@ -135,7 +135,7 @@ def test_state_and_group_are_mended_in_place(changes, before):
 
 def test_free_tap_of_another_user_is_made_anew():
     todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", owner=0)), accounts=ACCOUNTS)
-    runner = FakeRunner().tell("ip")
+    runner = FakeRunner().tell("ip", "-batch", "-")
     taps.apply_present(todo, runner)
 
     assert (runner.stdins[0] or "").startswith("tuntap del dev tap_1001_eth0 mode tap\ntuntap add")
@@ -166,7 +166,7 @@ def test_tap_that_no_switch_has_open_is_unplugged():
 
 def test_mtu_is_that_of_the_link():
     order = orders(vm(1001, interfaces=[{**nic(1001, 0, 100), "mtu": 9000}, nic(1001, 1, 100)]))
-    runner = FakeRunner().tell("ip")
+    runner = FakeRunner().tell("ip", "-batch", "-")
     taps.apply_present(taps.plan(order, Devices(), accounts=ACCOUNTS), runner)
     assert "link set dev tap_1001_eth0 mtu 9000 arp off group 1000 up\n" in (runner.stdins[0] or "")
     assert "link set dev tap_1001_eth1 arp off group 1000 up\n" in (runner.stdins[0] or "")
@@ -188,7 +188,7 @@ def test_taps_belong_to_the_users_of_their_slices():
     two = Accounts("cloudrepo", {1000: Account(998, 998), 1001: Account(997, 997)})
     order = orders(vm(1001, 100)) + orders(vm(1002, 120), slice_id=1001)
     todo = taps.plan(order, devices(tap("tap_1001_eth0"), tap("tap_1002_eth0", 1001)), accounts=two)
-    runner = FakeRunner().tell("ip")
+    runner = FakeRunner().tell("ip", "-batch", "-")
     taps.apply_present(todo, runner)
 
     assert todo.changes == [Change("tap", "tap_1002_eth0", "recreate", told(group=1001), told(group=1001, owner=997))]

@@ -18,7 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
 
-from ..fakes import ACCOUNTS, ME, STATE_DIR, FakeRunner, orders, vm
+from ..fakes import ACCOUNTS, ME, MORE, STATE_DIR, FakeRunner, orders, vm
 
 GIB = 1 << 30
 BASE = f"{STATE_DIR}/images/base.img"
@@ -114,7 +114,7 @@ def test_overlays_that_are_alike_are_made_once_and_copied(tmp_path):
         qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1])
 
     qcow2(tmp_path / "images/base.img", GIB // 2)
-    runner = FakeRunner().on("qemu-img", "create", do=create)
+    runner = FakeRunner().on("qemu-img", "create", MORE, do=create)
     vms = [vm(number, state_dir=str(tmp_path)) for number in (1001, 1002)]
     vms.append(vm(1003, state_dir=str(tmp_path), disk_bytes=2 * GIB))
     carry_out(tmp_path, *vms, runner=runner)
@@ -141,7 +141,7 @@ def test_overlays_that_are_alike_are_made_once_and_copied(tmp_path):
 def test_failed_creation_leaves_no_draft(tmp_path):
     qcow2(tmp_path / "images/base.img", 1)
     with pytest.raises(SlicesError):
-        carry_out(tmp_path, vm(state_dir=str(tmp_path)), runner=FakeRunner().tell("qemu-img", rc=1))
+        carry_out(tmp_path, vm(state_dir=str(tmp_path)), runner=FakeRunner().tell("qemu-img", "create", MORE, rc=1))
 
     assert os.listdir(tmp_path / "vms/1001") == ["slice_id"]
 
@@ -162,7 +162,7 @@ def test_what_belongs_to_somebody_else_changes_hands(tmp_path):
     qcow2(tmp_path / "images/base.img", GIB)
     create = {"do": lambda argv: qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1])}
     wanted = vm(1001, state_dir=str(tmp_path))
-    carry_out(tmp_path, wanted, runner=FakeRunner().on("qemu-img", "create", **create))
+    carry_out(tmp_path, wanted, runner=FakeRunner().on("qemu-img", "create", MORE, **create))
     folder = tmp_path / "vms/1001"
     for name in ("console.log", "vm.json", "vnc.secret", "eth0.pcap"):
         (folder / name).write_text("")

@@ -25,13 +25,17 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Ch
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
-from ..fakes import FakeRunner
+from ..fakes import MORE, FakeRunner
 from .test_plan import LAN, LINKS, QUIET, VM1, VM2, order
 
 FOLDERS = Folders("/s", LINKS)
 DHCP, GATEWAY, NAT = "slices-dhcp.service", "slices-gateway.service", "slices-nat.service"
 NAMES, NETWORK = "slices-names@1000.service", "slices-network@1000.service"
 CLIENT = "name server's client"
+SHOW = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--")
+IN_GATEWAY = ("nsenter", "--net=/run/netns/slices-dhcp")
+GATEWAY_RULES = (*IN_GATEWAY, "nft", "--json", "list", "ruleset")
+NAT_RULES = ("nft", "--stateless", "list", "table", "ip", "cloudrepo")
 FULL = order(reservations=(VM1, VM2), networks=(LAN, QUIET))
 NOTHING = order()
 LAN_PORT = Port("net_101", "br-int", 101, "access", (), {"cloudrepo-services": "1000"}, "internal", 1000, 1000)
@@ -271,7 +275,7 @@ def test_a_plan_is_carried_out_in_its_order(tmp_path):
     folders = Folders(str(tmp_path), LINKS)
     runner = FakeRunner()
     for program in ("systemctl", "ovs-vsctl", "ip", "nsenter", "conntrack"):
-        runner.tell(program)
+        runner.tell(program, MORE)
     todo = netservices_apply.plan(FULL, State(active=frozenset({DHCP}), clients={}), folders, bridge="br-int")
     netservices_apply.apply(todo, folders, runner)
     assert [argv[:3] for argv in runner.argvs] == [
@@ -313,7 +317,7 @@ def test_neighbours_and_connections_of_an_address_that_moves_or_goes_are_forgott
 
     runner = FakeRunner()
     for program in ("systemctl", "ip", "nsenter", "conntrack"):
-        runner.tell(program)
+        runner.tell(program, MORE)
     netservices_apply.apply(replace(todo, files=()), Folders(str(tmp_path), LINKS), runner)
     flushed = [text for argv, text in zip(runner.argvs, runner.stdins) if argv[-2:] == ["-batch", "-"]]
     assert flushed == ["neighbour flush to 10.60.7.101\n"] * 2
@@ -350,7 +354,9 @@ def test_an_address_that_another_slice_has_is_refused(tmp_path):
     ],
 )
 def test_who_asks_which_name_server_is_changed_for_the_slices_alone(old, new, is_restarting, stdin):
-    runner = FakeRunner().tell("nsenter").tell("systemctl")
+    runner = FakeRunner().tell(*IN_GATEWAY, "nft", "--file", "-")
+    if is_restarting:
+        runner.tell("systemctl", "restart", "--", GATEWAY)
     todo = netservices_apply.ServicesPlan(
         clients={"A": (old, new)}, units={GATEWAY: "restart"} if is_restarting else {}
     )
@@ -359,14 +365,14 @@ def test_who_asks_which_name_server_is_changed_for_the_slices_alone(old, new, is
 
 
 def test_rules_come_before_the_gateway_and_it_starts_anew_before_what_is_in_its_namespace():
-    runner = FakeRunner().tell("systemctl")
+    runner = FakeRunner().tell("systemctl", MORE)
     units = {NAMES: "restart", GATEWAY: "restart", NAT: "reload-or-restart"}
     netservices_apply.apply(netservices_apply.ServicesPlan(units=units), FOLDERS, runner)
     assert [argv[-1] for argv in runner.argvs] == [NAT, GATEWAY, NAMES]
 
 
 def test_what_hangs_on_the_gateway_is_waited_for():
-    runner = FakeRunner().tell("systemctl").tell("nsenter")
+    runner = FakeRunner().tell("systemctl", MORE)
     todo = plan(FULL, replace(as_wanted(FULL), gateway=("< gw400 10.60.7.1/24",)))
     netservices_apply.apply(replace(todo, slice_ids=()), FOLDERS, runner)
     assert runner.argvs == [["systemctl", "restart", "--", GATEWAY], ["systemctl", "start", "--", DHCP, NAMES]]
@@ -377,13 +383,27 @@ def test_servers_are_told_of_what_a_run_wrote_that_ended(tmp_path, ends_at):
     folders = Folders(str(tmp_path), LINKS)
     have = State(active=frozenset({DHCP}), clients={})
 
+    steps = [
+        (*VSCTL, "--"),
+        ("ip", "-batch", "-"),
+        (*IN_GATEWAY, "ip", "-batch", "-"),
+        ("conntrack", "--load-file", "-"),
+        (*IN_GATEWAY, "conntrack", "--load-file", "-"),
+        ("systemctl", "--no-reload", "enable"),
+        ("systemctl", "reload"),
+        ("systemctl", "restart"),
+        (*IN_GATEWAY, "nft", "--file", "-"),
+    ]
+
     def run(**failing: Any) -> None:
         runner = FakeRunner()
-        for program in ("systemctl", "ovs-vsctl", "ip", "nsenter", "conntrack", "journalctl"):
-            runner.tell(program, **(failing if program == ends_at else {}))
-        runner.tell("systemctl", "show")
-        if ends_at in ("reload", "restart"):
-            runner.tell("systemctl", ends_at, **failing)
+        for step in steps:
+            if failing and ends_at in step:
+                runner.tell(*step, MORE, **failing)
+                break
+            runner.tell(*step, MORE)
+        if failing and ends_at in ("reload", "restart"):
+            runner.tell("systemctl", "show", MORE)
         netservices_apply.apply(netservices_apply.plan(FULL, have, folders, bridge="br-int"), folders, runner)
 
     with pytest.raises(SlicesError):
@@ -403,10 +423,10 @@ def test_servers_are_told_of_what_a_run_wrote_that_ended(tmp_path, ends_at):
 
 
 def test_a_unit_that_does_not_start_has_its_last_words_told():
-    runner = FakeRunner().tell("systemctl", "restart", rc=1, stderr="Job failed.")
-    runner.tell("systemctl", "show", stdout=f"Id={NAMES}\nActiveState=active\n\nId={NETWORK}\nActiveState=failed\n")
-    runner.tell("journalctl", stdout="no such device\n")
-    runner.tell("systemctl", "disable")
+    runner = FakeRunner().tell("systemctl", "restart", "--", NAMES, NETWORK, rc=1, stderr="Job failed.")
+    after = f"Id={NAMES}\nActiveState=active\n\nId={NETWORK}\nActiveState=failed\n"
+    runner.tell(*SHOW, NAMES, NETWORK, stdout=after)
+    runner.tell("journalctl", f"_SYSTEMD_UNIT={NETWORK}", MORE, stdout="no such device\n")
     todo = netservices_apply.ServicesPlan(units={NAMES: "restart", NETWORK: "restart"})
     with pytest.raises(SlicesError) as caught:
         netservices_apply.apply(todo, FOLDERS, runner)
@@ -446,15 +466,17 @@ def test_the_host_is_asked_what_it_has(tmp_path):
     (tmp_path / "netns/slice-1000").touch()
     (tmp_path / "units/multi-user.target.wants" / NAMES).touch()
     runner = FakeRunner()
-    runner.tell("systemctl", "show", stdout=f"Id={DHCP}\nActiveState=active\n\nId={NAMES}\nActiveState=inactive\n")
-    runner.tell("nft", rc=1)
+    active = f"Id={DHCP}\nActiveState=active\n\nId={NAMES}\nActiveState=inactive\n"
+    runner.tell(*SHOW, DHCP, NAMES, NETWORK, stdout=active)
+    runner.tell(*NAT_RULES, rc=1)
     runner.tell(netservices_state.GATEWAY_LOOK, rc=1, stdout="2c2\n< gw400 10.60.7.1/24\n---\n> gw400 10.60.7.9/24\n")
-    runner.tell("nsenter", "--net=/run/netns/slices-dhcp", stdout=nft({"map": CLIENTS}))
+    runner.tell(*GATEWAY_RULES, stdout=nft({"map": CLIENTS}))
     runner.tell(netservices_state.NETWORK_LOOK, "1000", rc=1, stdout="1d0\n< default via 169.254.64.0 dev nat\n")
-    runner.tell("ip", "-json", "address", stdout=json.dumps([address("nat_1000", "169.254.64.0/31")]))
-    runner.tell("ip", "-json", "-n", stdout=json.dumps([address("net_101", "192.168.101.1/24"), {}]))
+    runner.tell("ip", "-json", "address", "show", stdout=json.dumps([address("nat_1000", "169.254.64.0/31")]))
+    inside = [address("net_101", "192.168.101.1/24"), {}]
+    runner.tell("ip", "-json", "-n", "slice-1000", "address", "show", stdout=json.dumps(inside))
     empty = json.dumps({"headings": ["_uuid", "name", "ports", "datapath_type", "fail_mode"], "data": []})
-    runner.tell(*VSCTL, stdout="\n".join([empty] * 4))
+    runner.tell(*VSCTL, "--format=json", MORE, stdout="\n".join([empty] * 4))
     have = look(tmp_path, runner)
     assert have.texts == {f"{tmp_path}/names/1000.hosts": "10.60.7.101 vm1\n"}
     assert (have.folders, have.pending, have.active, have.enabled) == ({1000}, {1000}, {DHCP}, {NAMES})
@@ -468,7 +490,7 @@ def test_the_host_is_asked_what_it_has(tmp_path):
 
 
 def bare_host() -> FakeRunner:
-    runner = FakeRunner().tell("systemctl", "show").tell("nft").tell("nsenter", rc=1)
+    runner = FakeRunner().tell(*SHOW, DHCP, NAMES, NETWORK).tell(*NAT_RULES).tell(*GATEWAY_RULES, rc=1)
     return runner.tell(netservices_state.GATEWAY_LOOK, rc=127)
 
 
@@ -479,10 +501,10 @@ def test_a_slice_that_has_no_network_costs_four_questions(tmp_path):
 
 
 def test_what_slices_share_is_mended_where_none_is_listed(tmp_path):
-    runner = FakeRunner().tell("systemctl", "show", stdout=f"Id={DHCP}\nActiveState=active\n").tell("nft", rc=1)
+    runner = FakeRunner().tell(*SHOW, DHCP, stdout=f"Id={DHCP}\nActiveState=active\n").tell(*NAT_RULES, rc=1)
     runner.tell(netservices_state.GATEWAY_LOOK, rc=1, stdout="2d1\n< gw400 10.60.7.1/24\n")
     # Answers are guarded. What is asked is not, though its table and set are there.
-    runner.tell("nsenter", stdout=nft({"map": CLIENTS}, {"set": {"table": "cloudrepo_dhcp"}}, GUARDS[1]))
+    runner.tell(*GATEWAY_RULES, stdout=nft({"map": CLIENTS}, {"set": {"table": "cloudrepo_dhcp"}}, GUARDS[1]))
     todo = plan((), look(tmp_path, runner, ()))
     assert todo.units == {NAT: "reload-or-restart", GATEWAY: "restart", DHCP: "reload"}
     assert diff(todo.changes)["before"].splitlines() == [
@@ -495,8 +517,8 @@ def test_what_slices_share_is_mended_where_none_is_listed(tmp_path):
 
 def test_packet_rules_are_compared_with_what_was_loaded(tmp_path):
     listed = "table ip cloudrepo {\n}\n"
-    runner = FakeRunner().tell("systemctl", "show").tell("nft", stdout=listed)
-    runner.tell(netservices_state.GATEWAY_LOOK).tell("nsenter", stdout=nft(*GUARDS))
+    runner = FakeRunner().tell(*SHOW, DHCP, NAMES, NETWORK).tell(*NAT_RULES, stdout=listed)
+    runner.tell(netservices_state.GATEWAY_LOOK).tell(*GATEWAY_RULES, stdout=nft(*GUARDS))
     have = look(tmp_path, runner, NOTHING)
     assert (have.rules, have.guard) == (True, True)
     for noted, whole in ((listed, True), ("table ip cloudrepo {\n chain forward {\n }\n}\n", False)):

@@ -22,12 +22,14 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Ch
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
-from ..fakes import ME, PASSWORD_ID, STATE_DIR, FakeMonitor, FakeRunner, FakeTime, orders, settings, vm
+from ..fakes import ME, MORE, PASSWORD_ID, STATE_DIR, FakeMonitor, FakeRunner, FakeTime, orders, settings, vm
 
 SETTINGS = settings()
 TEMPLATE = template_text("cloudrepo-0")
 QMP = "/run/cloudrepo/1001/qmp.sock"
 PASSWORDS = {1001: "hMr3kWpa", 1002: "kz7TnPbe", 1003: "w9QxgRdc"}
+SHOW = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--")
+START = ("systemctl", "start", "--", "cloudrepo-1000@1001.service")
 OTHER_ID = "0000000000000000"
 UNIT = "cloudrepo-1000@1001.service"
 STARTED = Change(
@@ -155,12 +157,11 @@ def test_vm_is_stopped_before_it_is_started_anew(tmp_path):
     have = moved(running(orders(vm(1001, 100))), tmp_path)
     order = orders(vm(1001, 100, cores=2, state_dir=str(tmp_path)), state_dir=str(tmp_path))
     (tmp_path / "vms/1001").mkdir(parents=True)
-    runner = FakeRunner().tell("systemctl").tell("systemctl", "show", stdout=shown(1001, "active", 4822))
+    unit_names = ["--", "cloudrepo-1000@1001.service"]
+    runner = FakeRunner().tell("systemctl", "stop", *unit_names).tell("systemctl", "start", *unit_names)
     carry_out(tmp_path, order, have, runner, FakeMonitor({QMP: 0}), restart=True)
 
-    unit_names = ["--", "cloudrepo-1000@1001.service"]
-    told = [argv for argv in runner.argvs if argv[1] in ("stop", "start", "restart")]
-    assert told == [["systemctl", "stop", *unit_names], ["systemctl", "start", *unit_names]]
+    assert runner.argvs == [["systemctl", "stop", *unit_names], ["systemctl", "start", *unit_names]]
 
 
 def test_carrier_follows_the_vlan_without_a_restart():
@@ -294,7 +295,7 @@ def tools(runner: FakeRunner, monitor: FakeMonitor, unit_dir: Path) -> Tools:
 def test_pruning_is_a_call_for_each_kind(tmp_path):
     (tmp_path / "cloudrepo-1000@.service").write_text("")
     systemd.enable([(1000, 1001)], unit_dir=str(tmp_path))
-    runner = FakeRunner().tell("systemctl")
+    runner = FakeRunner().tell("systemctl", MORE)
     todo = Prune(
         stop=(unit(1001), unit(1002, "failed", None)), disable=((1000, 1001),), templates=(1000,), slices=(1000,)
     )
@@ -340,7 +341,8 @@ def test_starting_is_a_call_for_each_kind(tmp_path):
     order = orders(*(vm(vm_id, 100, state_dir=str(tmp_path)) for vm_id in (1001, 1002)), state_dir=str(tmp_path))
     for vm_id in (1001, 1002):
         (tmp_path / f"vms/{vm_id}").mkdir(parents=True)
-    runner = FakeRunner().tell("systemctl").tell("systemctl", "show", stdout=shown(1001, "activating"))
+    runner = FakeRunner().tell("systemctl", "start", MORE)
+    runner.tell(*SHOW, "cloudrepo-1000@1001.service", stdout=shown(1001, "activating"))
     vms = carry_out(tmp_path, order, Host(), runner, FakeMonitor({QMP: 30, "/run/cloudrepo/1002/qmp.sock": 0}))
 
     names = ["cloudrepo-1000@1001.service", "cloudrepo-1000@1002.service"]
@@ -350,7 +352,6 @@ def test_starting_is_a_call_for_each_kind(tmp_path):
         ("running", str(FakeMonitor.PID), None),
         ("running", str(FakeMonitor.PID), None),
     ]
-    assert [argv[argv.index("--") + 1 :] for argv in runner.argvs if argv[1] == "show"] == [names[:1]]
     folder = tmp_path / "vms/1001"
     modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
     assert modes == {
@@ -364,20 +365,19 @@ def test_starting_is_a_call_for_each_kind(tmp_path):
 def test_systemd_is_told_of_a_template_that_changed(tmp_path):
     (tmp_path / "vms/1001").mkdir(parents=True)
     (tmp_path / "cloudrepo-1000@.service").write_text("of an older version")
-    runner = FakeRunner().tell("systemctl").tell("systemctl", "show", stdout=shown(1001, "active", 11))
+    runner = FakeRunner().tell("systemctl", "daemon-reload").tell(*START)
     order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
     carry_out(tmp_path, order, Host(), runner, FakeMonitor({QMP: 0}))
-    told = [argv[1:3] for argv in runner.argvs if argv[1] != "show"]
-    assert told == [["daemon-reload"], ["start", "--"]]
+    assert [argv[1] for argv in runner.argvs] == ["daemon-reload", "start"]
 
 
 def test_one_vm_that_fails_does_not_hold_up_the_others(tmp_path):
     order = orders(*(vm(vm_id, 100, state_dir=str(tmp_path)) for vm_id in (1001, 1002, 1003)), state_dir=str(tmp_path))
     for vm_id in (1001, 1002, 1003):
         (tmp_path / f"vms/{vm_id}").mkdir(parents=True)
-    runner = FakeRunner().tell("systemctl").tell("systemctl", "start", rc=1)
+    runner = FakeRunner().tell("systemctl", "start", MORE, rc=1)
     after = shown(1001, "failed") + shown(1002, "active", 12) + shown(1003, "activating")
-    runner.tell("systemctl", "show", stdout=after).tell("journalctl", stdout="no such disk\n")
+    runner.tell(*SHOW, MORE, stdout=after).tell("journalctl", MORE, stdout="no such disk\n")
     with pytest.raises(SlicesError) as failed:
         carry_out(tmp_path, order, Host(), runner, FakeMonitor({"/run/cloudrepo/1002/qmp.sock": 0}))
 
@@ -404,7 +404,7 @@ def test_password_is_noted_once_it_is_changed(tmp_path):
     order = orders(vm(1001, 100, vnc_password_id=OTHER_ID, state_dir=str(tmp_path)), state_dir=str(tmp_path))
     (tmp_path / "vms/1001").mkdir(parents=True)
     note = tmp_path / "vms/1001/vnc.id"
-    runner = FakeRunner().tell("systemctl", "show", stdout=shown(1001, "active", 4821))
+    runner = FakeRunner().tell(*SHOW, "cloudrepo-1000@1001.service", stdout=shown(1001, "active", 4821))
 
     with pytest.raises(SlicesError, match=r"VM 1001 \(vm1\): QEMU does not answer") as failed:
         carry_out(tmp_path, order, have, runner, FakeMonitor(refusing=[QMP]))
@@ -434,7 +434,7 @@ def test_carrier_is_noted_once_it_is_changed(tmp_path):
     (tmp_path / "vms/1001").mkdir(parents=True)
     note = tmp_path / "vms/1001/links_down"
     have = moved(have, tmp_path)
-    runner = FakeRunner().tell("systemctl", "show", stdout=shown(1001, "active", 4821))
+    runner = FakeRunner().tell(*SHOW, "cloudrepo-1000@1001.service", stdout=shown(1001, "active", 4821))
 
     for monitor, wrong in (
         (FakeMonitor({QMP: 1}), "QEMU does not answer at"),
@@ -455,8 +455,7 @@ def test_carrier_of_a_new_vm_goes_when_its_monitor_answers(tmp_path):
     (tmp_path / "vms/1001").mkdir(parents=True)
     note = tmp_path / "vms/1001/links_down"
     at_start: list[bool] = []
-    runner = FakeRunner().tell("systemctl").tell("systemctl", "show", stdout=shown(1001, "active", 4821))
-    runner.on("systemctl", "start", do=lambda _argv: at_start.append(note.exists()))
+    runner = FakeRunner().on(*START, do=lambda _argv: at_start.append(note.exists()))
     monitor = FakeMonitor({QMP: 1})
     carry_out(tmp_path, order, Host(), runner, monitor)
 
@@ -468,7 +467,7 @@ def test_carrier_of_a_new_vm_goes_when_its_monitor_answers(tmp_path):
 def test_new_vm_that_refuses_to_lose_a_carrier_is_an_error(tmp_path):
     order = orders(vm(1001, None, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
     (tmp_path / "vms/1001").mkdir(parents=True)
-    runner = FakeRunner().tell("systemctl").tell("systemctl", "show", stdout=shown(1001, "active", 4821))
+    runner = FakeRunner().tell(*START).tell(*SHOW, START[-1], stdout=shown(1001, "active", 4821))
     with pytest.raises(SlicesError, match=r"VM 1001 \(vm1\): QEMU refused") as failed:
         carry_out(tmp_path, order, Host(), runner, FakeMonitor(refusing=[QMP]))
     assert [each["state"] for each in failed.value.fields["vms"]] == ["error"]

@@ -1,0 +1,279 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The verdict of the isolation scenario: each leak and each control that failed is told, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from ..scripts import ROOT, load
+
+SCRIPT = "extensions/molecule/isolation/files/judge.py"
+judge = load(SCRIPT)
+
+ATTACK, ALLOWED, ROUTED = "000", "001", "002"
+GATEWAY_MAC, DHCP_MAC = "02:00:0a:3c:07:01", "02:00:0a:3c:07:02"
+ROUTER_MAC = "02:01:00:00:00:65"
+TO_ROUTER = {"reaches": ["gateway"], "may_reach": ["self"]}
+MAC = {
+    (name, nic): f"52:54:00:03:{number:02x}:0{index}"
+    for number, name in enumerate(("red1", "red2", "blue1", "blue2"))
+    for index, nic in enumerate(("eth0", "eth1", "eth2"))
+}
+
+
+def guest(name: str, vm_id: int, slice_id: int) -> dict[str, Any]:
+    tenant, number = name[:-1], int(name[-1])
+    return {
+        "vm_id": vm_id,
+        "slice_id": slice_id,
+        "tenant": tenant,
+        "peer": f"{tenant}{3 - number}",
+        "address": f"10.60.7.{vm_id - 900}",
+        "macs": {nic: MAC[name, nic] for nic in ("eth0", "eth1", "eth2")},
+        "router": ROUTER_MAC,
+    }
+
+
+def a_round() -> dict[str, Any]:
+    """A round in which all is well: red attacks twice and pings its router, blue's control reaches its peer."""
+    frames: dict[str, dict[str, dict[str, dict[str, int]]]] = {"worker1": {}, "worker2": {}, "node": {}}
+    told = {
+        "guests": {
+            "red1": guest("red1", 1001, 1000),
+            "red2": guest("red2", 1002, 1000),
+            "blue1": guest("blue1", 1004, 1003),
+            "blue2": guest("blue2", 1005, 1003),
+        },
+        "tries": {
+            "red": [
+                {"name": "Forged", "via": "eth0", "frames": ["a", "b"], "times": 10},
+                {"name": "To the peer", "via": "eth1", "frames": ["a"], "reaches": ["peer"]},
+                {"name": "To the router", "via": "eth2", "frames": ["a"], **TO_ROUTER},
+            ],
+            "blue": [{"name": "To the gateway", "via": "eth0", "frames": ["a"], "reaches": ["gateway", "self"]}],
+        },
+        "injected": [
+            {"name": "Untagged", "reaches": []},
+            {"name": "Tagged", "reaches": ["red1 eth2", "red's router"]},
+        ],
+        "scanners": ["red"],
+        "infrastructure": [GATEWAY_MAC, DHCP_MAC],
+        "dhcp_server": DHCP_MAC,
+        "forged_xid": "41545441",
+        "scanned_by": ["eth0"],
+        "must_be_open": ["203.0.113.1:80"],
+        "may_be_open": ["203.0.113.1:80", "10.60.7.1:53"],
+        "knocks": [
+            {"name": "somebody at red1", "enters": False, "entered": False},
+            {"name": "red1 at red1", "enters": True, "entered": True},
+        ],
+    }
+    told["heard"] = {host: {"frames": seen, "lost": 0} for host, seen in frames.items()}
+    for vm_id, peer in ((1001, 1002), (1002, 1001)):
+        hear(told, f"tap_{vm_id}_eth0", "in", f"{vm_id}:{ATTACK}", 20)
+        hear(told, f"tap_{vm_id}_eth1", "in", f"{vm_id}:{ALLOWED}", 1)
+        hear(told, f"tap_{peer}_eth1", "out", f"{vm_id}:{ALLOWED}", 1)
+        hear(told, f"tap_{vm_id}_eth2", "in", f"{vm_id}:{ROUTED}", 1)
+        hear(told, "slice-1000/net_101", "out", f"{vm_id}:{ROUTED}", 1)
+        hear(told, f"tap_{vm_id}_eth0", "out", "open 203.0.113.1:80", 1)
+    for vm_id in (1004, 1005):
+        hear(told, f"tap_{vm_id}_eth0", "in", f"{vm_id}:000", 1)
+        hear(told, "gw400", "out", f"{vm_id}:000", 1)
+        hear(told, f"tap_{vm_id}_eth0", "out", f"{vm_id}:000", 1)
+    hear(told, "tap_1001_eth2", "out", "0:001", 3)
+    hear(told, "nat_1000", "out", "0:001", 3)
+    return told
+
+
+def hear(told: dict[str, Any], interface: str, direction: str, what: str, count: int) -> None:
+    """Have a host count frames on one of its interfaces; what no tap is belongs to the network node."""
+    host = "node" if not interface.startswith("tap_") else "worker1"
+    both = told["heard"][host]["frames"].setdefault(interface, {"in": {}, "out": {}})
+    both[direction][what] = both[direction].get(what, 0) + count
+
+
+def test_a_round_in_which_all_is_well() -> None:
+    table, wrong = judge.judge(a_round())
+    assert wrong == []
+    assert [re.split(r" {2,}", line) for line in table[:-1]] == [
+        ["what", "sent", "reached by right", "leaked"],
+        ["red: Forged", "40", "0", "0"],
+        ["red: To the peer", "2", "2", "0"],
+        ["red: To the router", "2", "2", "0"],
+        ["blue: To the gateway", "2", "4", "0"],
+        ["trunk: Untagged", "3", "0", "0"],
+        ["trunk: Tagged", "3", "6", "0"],
+    ]
+    assert table[-1] == (
+        "all: 9 attacks tried, 52 frames sent, 0 frames leaked; displays let in 0 of 1 strangers and 1 of 1 owners"
+    )
+
+
+@pytest.mark.parametrize(
+    ("interface", "place"),
+    [
+        ("tap_1002_eth0", "red2 eth0"),
+        ("tap_1004_eth1", "blue1 eth1"),
+        ("gw400", "gateway"),
+        ("slice-1003/net_301", "blue's router"),
+        ("nat_1003", "blue's router"),
+        ("mgmt0", "node mgmt0"),
+    ],
+)
+def test_an_attack_that_reaches_anybody_is_a_leak(interface: str, place: str) -> None:
+    told = a_round()
+    hear(told, interface, "out", f"1001:{ATTACK}", 3)
+    table, wrong = judge.judge(told)
+    assert wrong == [f"leak: 3 frames of red1 reached {place}: Forged"]
+    assert table[1].split()[-3:] == ["40", "0", "3"]
+    assert "3 frames leaked" in table[-1]
+
+
+def test_what_an_interface_of_a_host_hears_leaks_in_either_direction_and_a_tap_hears_in_one() -> None:
+    told = a_round()
+    hear(told, "mgmt0", "in", f"1001:{ATTACK}", 1)
+    assert judge.judge(told)[1] == ["leak: 1 frames of red1 reached node mgmt0: Forged"]
+    told = a_round()
+    hear(told, "tap_1002_eth0", "in", f"1001:{ATTACK}", 1)  # sent, under the canary of another: no receiver
+    assert judge.judge(told)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("vm_id", "canary", "via", "place"),
+    [
+        (1001, ALLOWED, "eth1", "red1 eth1"),  # the peer by right, not the sender
+        (1002, ROUTED, "eth2", "red1 eth2"),  # its gateway and itself, not its peer
+        (1004, "000", "eth0", "blue2 eth0"),
+    ],
+)
+def test_a_right_to_reach_one_place_is_none_to_reach_another(vm_id: int, canary: str, via: str, place: str) -> None:
+    told = a_round()
+    tap = {"red1 eth1": 1001, "red1 eth2": 1001, "blue2 eth0": 1005}[place]
+    hear(told, f"tap_{tap}_{via}", "out", f"{vm_id}:{canary}", 1)
+    assert [line.partition(" reached ")[2].partition(":")[0] for line in judge.judge(told)[1]] == [place]
+
+
+def test_what_may_be_reached_need_not_be() -> None:
+    told = a_round()
+    hear(told, "tap_1001_eth2", "out", f"1001:{ROUTED}", 5)
+    table, wrong = judge.judge(told)
+    assert wrong == []
+    assert table[3].split()[-2:] == ["7", "0"]
+
+
+def test_a_control_that_reaches_nobody_proves_nothing() -> None:
+    told = a_round()
+    del told["heard"]["node"]["frames"]["gw400"]
+    assert judge.judge(told)[1] == [
+        "control: nothing of blue1 reached gateway: To the gateway",
+        "control: nothing of blue2 reached gateway: To the gateway",
+    ]
+
+
+@pytest.mark.parametrize(("sent", "is_wrong"), [(19, True), (20, False), (21, False)])
+def test_an_attack_of_which_frames_did_not_leave_its_guest_proves_nothing(sent: int, is_wrong: bool) -> None:
+    told = a_round()
+    told["heard"]["worker1"]["frames"]["tap_1001_eth0"]["in"][f"1001:{ATTACK}"] = sent
+    assert judge.judge(told)[1] == ["control: red1 sent 19 of 20 frames: Forged"] * is_wrong
+
+
+def test_a_listener_that_lost_frames_proves_nothing() -> None:
+    told = a_round()
+    told["heard"]["worker2"]["lost"] = 1
+    assert judge.judge(told)[1] == ["control: worker2 lost 1 frames that it should have counted"]
+
+
+def test_what_is_sent_into_the_trunk_reaches_its_place_and_no_other() -> None:
+    told = a_round()
+    hear(told, "tap_1005_eth2", "out", "0:000", 2)
+    hear(told, "tap_1005_eth2", "out", "0:001", 1)
+    del told["heard"]["node"]["frames"]["nat_1000"]
+    table, wrong = judge.judge(told)
+    assert wrong == [
+        "leak: 2 frames that were sent into the trunk reached blue2 eth2: Untagged",
+        "control: nothing that was sent into the trunk reached red's router: Tagged",
+        "leak: 1 frames that were sent into the trunk reached blue2 eth2: Tagged",
+    ]
+    assert "3 frames leaked" in table[-1]
+
+
+STRANGER = MAC["blue1", "eth0"]
+
+
+@pytest.mark.parametrize(
+    ("nic", "what"),
+    [
+        ("eth0", "open 10.60.7.1:53"),
+        ("eth0", f"arp {GATEWAY_MAC} {MAC['red1', 'eth0']} 10.60.7.101"),
+        ("eth0", f"from {DHCP_MAC} 0800"),
+        ("eth0", f"error {GATEWAY_MAC}"),
+        ("eth0", f"dhcp {DHCP_MAC} {MAC['red1', 'eth0']} 00000001"),
+        ("eth1", f"from {MAC['red2', 'eth1']} 86dd"),
+        ("eth1", f"arp {MAC['red2', 'eth1']} {STRANGER} 1.2.3.4"),  # a link is the slice's own: any ARP of its peer
+        ("eth2", f"from {MAC['red2', 'eth2']} 0800"),
+        ("eth2", f"dhcp {ROUTER_MAC} {STRANGER} 41545441"),  # its own network's server
+    ],
+)
+def test_a_guest_may_hear_its_peer_and_what_serves_it(nic: str, what: str) -> None:
+    told = a_round()
+    hear(told, f"tap_1001_{nic}", "out", what, 1)
+    assert judge.judge(told)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("nic", "what"),
+    [
+        ("eth0", "open 10.60.7.1:54"),
+        ("eth0", f"arp {STRANGER} {MAC['red1', 'eth0']} 10.60.7.101"),
+        ("eth0", f"arp {GATEWAY_MAC} {STRANGER} 10.60.7.101"),
+        ("eth0", f"arp {GATEWAY_MAC} {MAC['red1', 'eth0']} 10.60.7.102"),
+        ("eth0", f"from {MAC['red2', 'eth0']} 0800"),  # peers do not meet on VLAN 400
+        ("eth0", f"dhcp {GATEWAY_MAC} {MAC['red1', 'eth0']} 00000001"),
+        ("eth0", f"dhcp {DHCP_MAC} {STRANGER} 00000001"),
+        ("eth0", f"dhcp {DHCP_MAC} {MAC['red1', 'eth0']} 41545441"),
+        ("eth1", f"from {GATEWAY_MAC} 0800"),
+        ("eth1", f"from {MAC['red2', 'eth2']} 0800"),
+        ("eth1", f"arp {STRANGER} {STRANGER} 1.2.3.4"),
+        ("eth2", f"error {GATEWAY_MAC}"),
+    ],
+)
+def test_anybody_else_that_a_guest_hears_is_a_leak(nic: str, what: str) -> None:
+    told = a_round()
+    hear(told, f"tap_1001_{nic}", "out", what, 2)
+    table, wrong = judge.judge(told)
+    assert wrong == [f"leak: 2 frames to red1 {nic}: {what}"]
+    assert "2 frames leaked" in table[-1]
+
+
+def test_a_scan_that_does_not_see_what_is_open_proves_nothing() -> None:
+    told = a_round()
+    del told["heard"]["worker1"]["frames"]["tap_1002_eth0"]["out"]["open 203.0.113.1:80"]
+    assert judge.judge(told)[1] == ["control: the scan of red2 by eth0 did not see 203.0.113.1:80"]
+
+
+def test_displays_let_their_owners_in_and_nobody_else() -> None:
+    told = a_round()
+    told["knocks"][0]["entered"] = True
+    told["knocks"][1]["entered"] = False
+    table, wrong = judge.judge(told)
+    assert wrong == ["leak: a display let in somebody at red1", "control: a display kept out red1 at red1"]
+    assert table[-1].endswith("displays let in 1 of 1 strangers and 0 of 1 owners")
+
+
+@pytest.mark.parametrize("is_well", [True, False])
+def test_the_exit_code_is_the_verdict(is_well: bool) -> None:
+    told = a_round()
+    if not is_well:
+        hear(told, "mgmt0", "out", f"1001:{ATTACK}", 1)
+    done = subprocess.run(
+        [sys.executable, ROOT / SCRIPT], input=json.dumps(told), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == (0 if is_well else 1)
+    assert ("leak: 1 frames of red1 reached node mgmt0: Forged" in done.stdout.splitlines()) is not is_well

@@ -1,0 +1,57 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The recording fake lets nothing pass that a test did not say."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed
+
+from .fakes import MORE, FakeRunner, UnexpectedCommand, UnusedAnswer
+
+
+def test_an_answer_that_nobody_asked_for_fails() -> None:
+    runner = FakeRunner().tell("ip", "link").tell("tc", MORE)
+    FakeRunner().tell("nft")
+    runner.run(["tc", "qdisc"])
+    with pytest.raises(UnusedAnswer, match=r"^nobody asked for ip link; nft$"):
+        FakeRunner.settle()
+    FakeRunner.settle()  # what is settled is forgotten
+
+
+def test_of_answers_in_turn_each_has_to_be_asked_for() -> None:
+    runner = FakeRunner().tell("ip", stdout="first").tell("ip", stdout="second")
+    assert runner.run(["ip"]).stdout == "first"
+    with pytest.raises(UnusedAnswer):
+        FakeRunner.settle()
+    assert [runner.run(["ip"]).stdout for _time in range(2)] == ["second", "second"]
+    FakeRunner.settle()
+
+
+@pytest.mark.parametrize("argv", [["ip"], ["ip", "link", "show"], ["ip", "address"], ["tc", "link"]])
+def test_an_argument_that_it_was_not_told_of_fails(argv: list[str]) -> None:
+    runner = FakeRunner().tell("ip", "link")
+    with pytest.raises(UnexpectedCommand):
+        runner.run(argv)
+    runner.run(["ip", "link"])
+
+
+def test_more_arguments_pass_where_they_were_told_of() -> None:
+    runner = FakeRunner().tell("ip", MORE, stdout="any").tell("ip", "link", MORE, stdout="link")
+    said = [runner.run(argv).stdout for argv in (["ip", "address"], ["ip", "link"], ["ip", "link", "show"], ["ip"])]
+    assert said == ["any", "link", "link", "any"]
+    with pytest.raises(UnexpectedCommand):
+        runner.run(["tc"])
+
+
+def test_a_command_that_fails_is_recorded_and_told() -> None:
+    done: list[list[str]] = []
+    runner = FakeRunner().tell("ip", rc=2, stderr="no").on("tc", MORE, do=lambda argv: done.append(list(argv)))
+    with pytest.raises(CommandFailed) as caught:
+        runner.run(["ip"], stdin="text")
+    assert caught.value.fields["rc"] == 2
+    assert runner.run(["ip"], check=False).stderr == "no"
+    runner.run(["tc", "qdisc"])
+    assert (runner.argvs, runner.stdins) == ([["ip"], ["ip"], ["tc", "qdisc"]], ["text", None, None])
+    assert done == [["tc", "qdisc"]]
