@@ -13,11 +13,15 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any, ClassVar
 
-from .stored_fields import Record, boolean, fields, integer, list_of, number, text
+from . import lifecycle
+from .lifecycle import Observed
+from .stored_fields import FieldError, Record, boolean, fields, integer, list_of, number, one_of, text
 from .vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_SIZE, pool_number, pool_range, pool_vlans
 
 _FAULTS = ("delay_ms", "jitter_ms", "loss_percent")
-_FLAVOR = fields({"cores": integer, "ram_gb": number, "disk_gb": number, "image": text})
+_FLAVOR = fields({"cores": integer, "ram_gb": number, "disk_gb": number, "image": text}, {"name": text})
+_OBSERVED = fields({"state": text}, {"since": text})
+_PLACEMENT = fields({}, {"worker": text, "policy": text})
 _IP_CONFIG = fields({"ip": text})
 _LIMITS = {"up": boolean, "tx_kbps": integer, "rx_kbps": integer, **dict.fromkeys(_FAULTS, number)}
 _CARRIED = {"mtu": integer, "qinq": boolean, "forward_bpdu": boolean}
@@ -187,11 +191,34 @@ class Link:
         return link
 
 
+class Disk:
+    """A disk of a VM: C(path) is its file on the worker. The first one is the overlay on the flavor's base image."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.extra: dict[str, Any] = {}
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"path": self.path, **deepcopy(self.extra)}
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Disk:
+        record = Record(data)
+        disk = cls(record.take("path", str))
+        disk.extra = record.extra()
+        return disk
+
+
 class VM:
     """A virtual machine of a slice.
 
-    C(vnc_port) is absolute (5901 is display 1). C(status) goes C(pending) (allocated, no host has heard of it),
-    C(design) (handed to its worker), C(running); further C(stopped), C(error) and C(deleting). C(pid) is a string.
+    C(vnc_port) is absolute (5901 is display 1). What is wanted of it is its C(power) and, in fields beyond the data
+    model, its C(placement) (the C(worker) that it is pinned to, or the C(policy) that chose one) and the name of its
+    flavor. C(observed) is what its host saw. C(handed_out) is whether its host may have heard of it, C(deleting)
+    whether it has to go.
+
+    From these follow C(pid), a string, and C(status): C(pending) (no host has heard of it), C(design) (handed to its
+    worker), C(running); further C(stopped), C(error) and C(deleting). C(qcow_image) is the path of the first disk.
     """
 
     def __init__(
@@ -212,10 +239,39 @@ class VM:
         self.vnc_port = vnc_port
         self.interfaces = interfaces
         self.flavor = flavor
-        self.qcow_image = qcow_image
-        self.status = "pending"
-        self.pid: str | None = None
+        self.disks = [] if qcow_image is None else [Disk(qcow_image)]
+        self.power = lifecycle.RUNNING
+        self.handed_out = False
+        self.deleting = False
+        self.observed: Observed | None = None
         self.extra: dict[str, Any] = {}
+
+    @property
+    def status(self) -> str:
+        """The data model's word for what is wanted of it and what was seen."""
+        wanted = lifecycle.ABSENT if self.deleting else self.power
+        seen = None if self.observed is None else self.observed.state
+        return lifecycle.vm_status(wanted, seen, handed_out=self.handed_out)
+
+    @property
+    def pid(self) -> str | None:
+        """The process id of its QEMU when it was last seen."""
+        return None if self.observed is None else self.observed.pid
+
+    @property
+    def qcow_image(self) -> str | None:
+        """The path of its first disk."""
+        return self.disks[0].path if self.disks else None
+
+    @property
+    def pinned_to(self) -> str | None:
+        """The worker that it must run on, if it was given one."""
+        worker: str | None = self.extra.get("placement", {}).get("worker")
+        return worker
+
+    def see(self, observed: Observed) -> None:
+        """Note what its host saw, which must have heard of it for that."""
+        self.handed_out, self.observed = True, observed
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -229,13 +285,28 @@ class VM:
             "qcow_image": self.qcow_image,
             "flavor": dict(self.flavor) if self.flavor is not None else None,
             "interfaces": [interface.to_dict() for interface in self.interfaces],
+            **self._beyond_the_model(),
             **deepcopy(self.extra),
         }
+
+    def _beyond_the_model(self) -> dict[str, Any]:
+        """Return what the data model's own fields do not tell already."""
+        beyond: dict[str, Any] = {}
+        if self.power != lifecycle.RUNNING:
+            beyond["power"] = self.power
+        if self.observed is not None and self.observed != lifecycle.seen_as(self.status, self.pid).observed:
+            beyond["observed"] = self.observed.to_dict()
+        if any(disk.to_dict() != {"path": self.qcow_image} for disk in self.disks):
+            beyond["disks"] = [disk.to_dict() for disk in self.disks]
+        return beyond
 
     @classmethod
     def from_dict(cls, data: Any) -> VM:
         record = Record(data)
         record.check("flavor", lambda value: _FLAVOR(value) if value is not None else None)
+        record.check("observed", _OBSERVED)
+        record.check("power", one_of(lifecycle.POWERS))
+        record.check("placement", _PLACEMENT)
         record.check("data_interfaces", integer)
         record.check("vnc_password_version", integer)
         vm = cls(
@@ -248,10 +319,24 @@ class VM:
             record.take_default("flavor", None, dict, None),
             record.take_default("qcow_image", None, str, None),
         )
-        vm.status = record.take("status", str)
-        vm.pid = record.take_default("pid", None, str, None)
+        vm._read_state(record)
+        vm._read_disks(record)
         vm.extra = record.extra()
         return vm
+
+    def _read_state(self, record: Record) -> None:
+        pid = record.take_default("pid", None, str, None)
+        self.handed_out, self.deleting, self.observed = lifecycle.seen_as(record.take("status", str), pid)
+        self.power = record.take_default("power", lifecycle.RUNNING, str)
+        stored: dict[str, Any] = record.take_default("observed", {}, dict)
+        if stored:
+            self.see(Observed(stored["state"], pid, stored.get("since")))
+
+    def _read_disks(self, record: Record) -> None:
+        if "disks" in record:
+            first, self.disks = self.qcow_image, record.take_list("disks", Disk.from_dict)
+            if self.qcow_image != first:
+                raise FieldError(("disks",), f"the first one is {self.qcow_image}, and qcow_image {first}")
 
 
 class Network:
@@ -311,7 +396,8 @@ class Network:
 class Slice:
     """A tenant's topology with a private pool of 20 VLANs.
 
-    C(status) is C(design) or C(running), further C(stopped), C(error) and C(deleting). Fields beyond the data model:
+    C(status) follows from its VMs: C(design) or C(running), further C(stopped), C(error); C(deleting) where it has to
+    go. Fields beyond the data model:
     C(name); C(max_vlan_pools), where it may hold more pools than one, and C(further_pools), the numbers of those it
     holds; C(reserved_vlans), a list of C({vlan_id, name}) that are on no link; C(peers), where its VMs meet on
     VLAN 400; C(releasing), what it has given up and hosts may still hold (C({vlan_ids, addresses})).
@@ -327,8 +413,13 @@ class Slice:
         self.vms: list[VM] = []
         self.links: list[Link] = []
         self.networks: list[Network] = []
-        self.status = "design"
+        self.deleting = False
         self.extra: dict[str, Any] = {}
+
+    @property
+    def status(self) -> str:
+        """The data model's word for what its VMs are."""
+        return lifecycle.slice_status(((vm.status, vm.power) for vm in self.live_vms), deleting=self.deleting)
 
     @property
     def name(self) -> str | None:
@@ -338,7 +429,7 @@ class Slice:
     @property
     def live_vms(self) -> list[VM]:
         """The VMs that are not being deleted."""
-        return [vm for vm in self.vms if vm.status != "deleting"]
+        return [vm for vm in self.vms if not vm.deleting]
 
     @property
     def further_pools(self) -> list[int]:
@@ -394,7 +485,7 @@ class Slice:
         stored.vlan_pool_start = record.take("vlan_pool_start", int)
         stored.vlan_pool_end = record.take("vlan_pool_end", int)
         stored.vlan_pool_used = record.take_list("vlan_pool_used", integer)
-        stored.status = record.take("status", str)
+        stored.deleting = record.take("status", str) == lifecycle.DELETING
         stored.vms = record.take_list("vms", VM.from_dict)
         stored.links = record.take_list("links", Link.from_dict)
         stored.networks = record.take_list("networks", Network.from_dict)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar, cast
 
 _T = TypeVar("_T")
@@ -31,6 +31,9 @@ class Record:
         if not isinstance(data, Mapping):
             raise FieldError((), f"a mapping is wanted, not {_kind(data)}")
         self._rest = dict(data)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._rest
 
     def take(self, key: str, *kinds: type[Any] | None) -> Any:
         """Return field C(key), which must be present and of one of C(kinds) (C(None) admits null)."""
@@ -93,6 +96,16 @@ def boolean(value: Any) -> bool:
     if not isinstance(value, bool):
         raise FieldError((), f"bool is wanted, not {_kind(value)}")
     return value
+
+
+def one_of(words: Collection[str]) -> Callable[[Any], None]:
+    """Return a check for a string that is one of C(words)."""
+
+    def check(value: Any) -> None:
+        if text(value) not in words:
+            raise FieldError((), f"one of {', '.join(words)} is wanted, not {_kind(value)}")
+
+    return check
 
 
 def list_of(read: Callable[[Any], Any]) -> Callable[[Any], None]:

@@ -157,6 +157,12 @@ options:
         description:
           - The address of the worker it must run on. By default a worker is chosen by O(placement).
         type: str
+      power:
+        description:
+          - Whether C(cloudrepo.slices.deploy) starts the VM or stops it, as for M(cloudrepo.slices.vm). By default it
+            stays as it was told; a new VM is V(running).
+        type: str
+        choices: [running, stopped]
       vnc_password_version:
         description:
           - Which password its display has, counted from 1, as for M(cloudrepo.slices.vm). By default it keeps its own.
@@ -590,6 +596,7 @@ VM = {
     "data_interfaces": {"type": "int"},
     "vnc_password_version": {"type": "int", "no_log": False},
     "worker": {"type": "str"},
+    "power": {"type": "str", "choices": ["running", "stopped"]},
     "interfaces": {"type": "list", "elements": "dict", "default": [], "options": topology.LIMITS_ARGUMENTS},
 }
 LINK = {

@@ -140,7 +140,7 @@ recorded:
   elements: dict
   sample: [{vm_id: 1001, state: running, pid: "4821"}]
 vms_to_start:
-  description: The ids of VMs that are not known to run. Their displays may need their passwords.
+  description: The ids of VMs that shall run and are not known to. Their displays may need their passwords.
   returned: success
   type: list
   elements: int

@@ -50,6 +50,12 @@ options:
     description:
       - The address of the worker it must run on. By default a worker is chosen by O(placement).
     type: str
+  power:
+    description:
+      - Whether C(cloudrepo.slices.deploy) starts the VM or stops it. A VM that is stopped keeps its disk, addresses and
+        VLANs, and counts against quota and capacity. It is stopped without asking its guest. A new VM is V(running).
+    type: str
+    choices: [running, stopped]
   vnc_password_version:
     description:
       - Which password its display has, counted from 1, the first. A higher number is a new password, which a VM that
@@ -118,6 +124,12 @@ EXAMPLES = r"""
     name: router
     vnc_password_version: 2
 
+- name: It is stopped by the next deploy, and stays so
+  cloudrepo.slices.vm:
+    slice: web
+    name: router
+    power: stopped
+
 - name: Take a VM out by its id
   cloudrepo.slices.vm:
     slice: web
@@ -181,6 +193,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "data_interfaces": {"type": "int"},
     "vnc_password_version": {"type": "int", "no_log": False},
     "worker": {"type": "str"},
+    "power": {"type": "str", "choices": ["running", "stopped"]},
     "interfaces": {"type": "list", "elements": "dict", "options": topology.LIMITS_ARGUMENTS},
 }
 

@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     """Add a VM or change it: C({name, vm_id, new_name, flavor, internet, data_interfaces, worker, interfaces,
-    vnc_password_version}).
+    vnc_password_version, power}).
 
     C(interfaces) are all that have limits or faults.
     """
@@ -42,7 +42,7 @@ def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     if place is None:
         return replace(want, vms=(*want.vms, read_vm({**data, "name": name}))), len(want.vms)
     old = want.vms[place]
-    given = _given(data, "flavor", "internet", "data_interfaces", "worker", "vnc_password_version")
+    given = _given(data, "flavor", "internet", "data_interfaces", "worker", "vnc_password_version", "power")
     new = replace(old, name=name or old.name, **given)
     if data.get("interfaces") is not None:
         new = replace(new, interfaces=read_limits(data["interfaces"]))

@@ -14,10 +14,11 @@ from collections.abc import Iterator
 
 from ..allocations import ADDRESS, ID, MAC_BLOCKS, VNC_PORT, address_number, leases
 from ..cluster import NO_PASSWORD, USED_KEYS, Cluster, Worker, slice_label
+from ..lifecycle import ERROR, VM_STATES, Observed
 from ..models import Interface, Link, Slice, User
 from ..vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range, pool_vlans
 from .allocation import FIRST_VNC_PORT, LAST_VNC_PORT, Allocator, ManagementNetwork, mac_address
-from .invariants import SLICE_STATES, VM_STATES, call, ends, mac_index
+from .invariants import call, ends, mac_index
 
 
 def repair(cluster: Cluster) -> list[str]:
@@ -128,7 +129,7 @@ class _Repair:
             if vm.owner != slice_.owner:
                 yield f"{call(slice_, vm)}: owner {vm.owner} → {slice_.owner}"
                 vm.owner = slice_.owner
-            if vm.status == "deleting":
+            if vm.deleting:
                 continue
             if vm.name in names:
                 before = call(slice_, vm)
@@ -207,17 +208,14 @@ class _Repair:
                 if interface.mac is not None and interface.mac.lower() != made:
                     yield f"{where}: MAC {interface.mac} → {made}"
                     interface.mac = made
-                if vm.status != "deleting":
+                if not vm.deleting:
                     yield from _join(where, interface, at.get((vm.vm_id, interface.name)), slice_)
 
     def _states(self, slice_: Slice) -> Iterator[str]:
-        if slice_.status not in SLICE_STATES:
-            yield f"{call(slice_)}: status {slice_.status} → error"
-            slice_.status = "error"
         for vm in slice_.vms:
             if vm.status not in VM_STATES:
                 yield f"{call(slice_, vm)}: status {vm.status} → error"
-                vm.status = "error"
+                vm.see(Observed(ERROR, vm.pid))
 
     def _ports(self) -> Iterator[str]:
         free = self.cluster.free(VNC_PORT, FIRST_VNC_PORT, LAST_VNC_PORT)

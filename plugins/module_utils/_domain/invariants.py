@@ -26,12 +26,10 @@ from ..allocations import (
     vm_addresses,
 )
 from ..cluster import USED_KEYS, Cluster, slice_label
+from ..lifecycle import VM_STATES
 from ..models import VM, Interface, Link, Network, Slice
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range, pool_vlans
 from .allocation import FIRST_VNC_PORT, LAST_VNC_PORT, mac_address
-
-VM_STATES = frozenset({"pending", "design", "running", "stopped", "error", "deleting"})
-SLICE_STATES = frozenset({"design", "running", "stopped", "error", "deleting"})
 
 
 def breaches(cluster: Cluster) -> list[str]:
@@ -127,8 +125,8 @@ def _workers(cluster: Cluster) -> Iterator[str]:
         for vm in slice_.vms:
             if vm.worker_ip not in cluster.workers:
                 yield f"{call(slice_, vm)} is on worker {vm.worker_ip or 'none'}, which is not registered"
-            if vm.qcow_image is not None:
-                disks[vm.worker_ip, vm.qcow_image].append(call(slice_, vm))
+            for disk in vm.disks:
+                disks[vm.worker_ip, disk.path].append(call(slice_, vm))
     for (ip, path), held_by in disks.items():
         if len(held_by) > 1:
             yield f"disk {path} on worker {ip} belongs to {len(held_by)} VMs: {' and '.join(held_by)}"
@@ -142,8 +140,6 @@ def _slice(slice_: Slice) -> Iterator[str]:
             f"{where}: its VLAN pool is {slice_.vlan_pool_start} to {slice_.vlan_pool_end}, "
             f"and its id gives {vlans[0]} to {vlans[-1]}"
         )
-    if slice_.status not in SLICE_STATES:
-        yield f"{where}: there is no status {slice_.status}"
     for pool in slice_.further_pools:
         if not 0 <= pool < POOL_COUNT:
             yield f"{where}: there is no VLAN pool {pool}"
@@ -217,7 +213,7 @@ def _links(slice_: Slice, allowed: set[int]) -> Iterator[str]:
                 )
     known = {(link.link_id, end) for link in slice_.links for end in ends(link)}
     for vm in slice_.vms:
-        if vm.status == "deleting":
+        if vm.deleting:
             continue  # it keeps what it was on until its host has let go
         for interface in vm.interfaces:
             where = f"{call(slice_, vm)}: {interface.name}"

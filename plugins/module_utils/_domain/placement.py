@@ -10,6 +10,7 @@ from typing import Any
 from ..cluster import Cluster, Load, Worker
 
 POLICIES = ("round_robin", "least_loaded", "pack")
+"""The first one is the default, of which a VM keeps no note."""
 
 
 class Placement:

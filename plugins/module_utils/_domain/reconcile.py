@@ -99,7 +99,7 @@ def _standing_problems(cluster: Cluster, want: WantedSlice, before: Slice | None
     else:
         if want.owner != before.owner:
             yield f"slice {want.name} ({before.slice_id}) belongs to {before.owner}, and stays with its owner"
-        if before.status == "deleting":
+        if before.deleting:
             yield f"slice {want.name} ({before.slice_id}) is being deleted; deploy it anew when it is gone"
     if before is None or want.name != slice_label(before):
         yield from _name_problems(cluster, want, before)

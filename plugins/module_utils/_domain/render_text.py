@@ -9,6 +9,7 @@ from typing import Any, Union
 
 from ..bounds import DEFAULT_MTU
 from ..cluster import slice_label
+from ..lifecycle import RUNNING
 from ..models import VM, Interface, Link, Network, Slice
 from . import displays
 from .allocation import pool_text
@@ -26,7 +27,7 @@ def state_lines(slice_: Slice) -> list[str]:
     name = slice_label(slice_)
     return [
         f"slice {name} ({slice_.slice_id}): {slice_.status}",
-        *(f"vm {name}/{vm.name} ({vm.vm_id}): {vm.status}, pid {vm.pid or 'none'}" for vm in slice_.vms),
+        *(f"vm {name}/{vm.name} ({vm.vm_id}): {_state(vm)}, pid {vm.pid or 'none'}" for vm in slice_.vms),
     ]
 
 
@@ -41,7 +42,7 @@ def slice_table(slice_: Slice) -> str:
                 vm.name,
                 str(vm.vm_id),
                 vm.worker_ip,
-                vm.status,
+                _state(vm),
                 vm.pid or "-",
                 address,
                 interfaces,
@@ -129,7 +130,8 @@ def _line(label: str, thing: Thing, names: Mapping[int, str]) -> str:
     if isinstance(thing, VM):
         interfaces = ", ".join(_interface(each) for each in thing.interfaces)
         where = f"worker {thing.worker_ip}, {_size(thing)}, VNC port {thing.vnc_port}"
-        return f"vm {label} ({thing.vm_id}): {where}, {interfaces}"
+        power = "" if thing.power == RUNNING else f", {thing.power}"
+        return f"vm {label} ({thing.vm_id}): {where}, {interfaces}{power}"
     if isinstance(thing, Link):
         carried = "".join(f", {name} {value}" for name, value in _carried(thing, always=False))
         return f"link {label}: VLAN {thing.vlan_id}, {_ends(thing, names)}{carried}"
@@ -140,6 +142,12 @@ def _line(label: str, thing: Thing, names: Mapping[int, str]) -> str:
             if name != "name"
         )
     return f"vlan {label}: VLAN {thing['vlan_id']} reserved"
+
+
+def _state(vm: VM) -> str:
+    """What the VM is, and what it will be where a deploy has yet to make it so."""
+    seen = RUNNING if vm.observed is None else vm.observed.state
+    return vm.status if vm.deleting or vm.power in (RUNNING, seen) else f"{vm.status}, to be {vm.power}"
 
 
 def _pool(slice_: Slice) -> str:
@@ -192,6 +200,9 @@ def _differences(old: Facts, new: Facts) -> list[str]:
 def _facts(thing: Thing, names: Mapping[int, str]) -> Facts:
     if isinstance(thing, VM):
         return (
+            ("power", thing.power),
+            ("flavor", (thing.flavor or {}).get("name", "unnamed")),
+            ("pinned to", thing.pinned_to or "no worker"),
             *_started_facts(thing),
             (
                 "interfaces",
@@ -213,7 +224,7 @@ def _facts(thing: Thing, names: Mapping[int, str]) -> Facts:
     if isinstance(thing, Slice):
         return (
             ("name", slice_label(thing)),
-            ("status", thing.status),
+            ("deleting", "yes" if thing.deleting else "no"),
             ("topology_type", thing.topology_type),
             ("VLAN pools", _pool(thing)),
             ("vlan_pools", thing.extra.get("max_vlan_pools", 1)),

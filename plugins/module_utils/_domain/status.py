@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the hosts report, taken into the cluster: states, pids, and what may be forgotten now."""
+"""What the hosts report, taken into the cluster: what they saw of VMs, and what may be forgotten now."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..cluster import Cluster
+from ..lifecycle import POWERS, UNKNOWN, Observed
 from ..models import VM, Slice
 from ..report import NETWORK_NODE, HostReport, VmReport
 from .teardown import drop_empty_pools, forget
@@ -19,6 +20,8 @@ def record(
     slices: Sequence[Slice],
     reports: Sequence[HostReport],
     fingerprints: Mapping[str, str] | None = None,
+    *,
+    seen_at: str,
 ) -> list[str]:
     """Take the reports into the slices and return what failed, a sentence each.
 
@@ -28,6 +31,7 @@ def record(
         reports: what the hosts said.
         fingerprints: by slice id as a string, the C(fingerprint) of each slice when its order was made. A slice that
             was changed since gives nothing up now, and its new VMs wait for their own order.
+        seen_at: when the hosts looked, as C(Observed) has it.
 
     Whatever was given up (VMs that are deleting, VLANs and addresses that are releasing) is forgotten only when all
     hosts that may still hold it have reported success.
@@ -41,12 +45,11 @@ def record(
     for slice_ in slices:
         is_current = (fingerprints or {}).get(str(slice_.slice_id)) in (None, fingerprint(slice_))
         for vm in slice_.vms:
-            if is_current or vm.status != "pending":
-                _record_vm(vm, by_target.get(vm.worker_ip, []), seen.get((vm.worker_ip, vm.vm_id)), failures)
+            if is_current or vm.handed_out:
+                found = seen.get((vm.worker_ip, vm.vm_id))
+                _record_vm(vm, by_target.get(vm.worker_ip, []), found, failures, seen_at)
         if is_current:
             _forget_what_is_gone(cluster, slice_, done, has_network_node=NETWORK_NODE in by_target)
-        if slice_.status != "deleting":
-            slice_.status = _slice_status(slice_)
     return failures
 
 
@@ -58,19 +61,24 @@ def recorded(slices: Sequence[Slice]) -> list[dict[str, Any]] | None:
         something or to let go of it.
     """
     vms = [vm for slice_ in slices for vm in slice_.vms]
-    settled = all(vm.status in ("running", "stopped") for vm in vms) and all(
-        slice_.status == _slice_status(slice_) and "releasing" not in slice_.extra for slice_ in slices
-    )
-    return [{"vm_id": vm.vm_id, "state": vm.status, "pid": vm.pid} for vm in vms] if settled else None
+    if any(vm.deleting for vm in vms) or any(slice_.deleting or "releasing" in slice_.extra for slice_ in slices):
+        return None
+    seen = [
+        {"vm_id": vm.vm_id, "state": vm.observed.state, "pid": vm.pid}
+        for vm in vms
+        if vm.observed is not None and vm.observed.state in POWERS
+    ]
+    return seen if len(seen) == len(vms) else None
 
 
-def _record_vm(vm: VM, reports: Sequence[HostReport], seen: VmReport | None, failures: list[str]) -> None:
+def _record_vm(vm: VM, reports: Sequence[HostReport], seen: VmReport | None, failures: list[str], seen_at: str) -> None:
     if not reports:
         failures.append(f"VM {vm.name} ({vm.vm_id}): its worker {vm.worker_ip} is not in the inventory")
-    if vm.status == "deleting" or any(report.superseded for report in reports):
+    if vm.deleting or any(report.superseded for report in reports):
         return
-    vm.status = seen.state if seen else "error"
-    vm.pid = seen.pid if seen else None
+    state, pid = (seen.state, seen.pid) if seen else (UNKNOWN, None)
+    if vm.observed is None or (vm.observed.state, vm.observed.pid) != (state, pid):
+        vm.see(Observed(state, pid, seen_at))
 
 
 def _forget_what_is_gone(cluster: Cluster, slice_: Slice, done: set[str], *, has_network_node: bool) -> None:
@@ -78,19 +86,11 @@ def _forget_what_is_gone(cluster: Cluster, slice_: Slice, done: set[str], *, has
     if has_network_node:
         concerned.add(NETWORK_NODE)
     if concerned <= done:
-        gone = [vm for vm in slice_.vms if vm.status == "deleting"]
+        gone = [vm for vm in slice_.vms if vm.deleting]
         slice_.vms = slice_.live_vms
         cluster.users[slice_.owner].used_vms -= len(gone)
         released = slice_.extra.pop("releasing", {}).get("vlan_ids", [])
         slice_.vlan_pool_used = [vlan for vlan in slice_.vlan_pool_used if vlan not in released]
         drop_empty_pools(slice_)
-    if slice_.status == "deleting" and not slice_.vms:
+    if slice_.deleting and not slice_.vms:
         forget(cluster, slice_)
-
-
-def _slice_status(slice_: Slice) -> str:
-    states = {vm.status for vm in slice_.live_vms}
-    for status in ("error", "stopped", "running"):
-        if status in states:
-            return status
-    return "design"

@@ -28,7 +28,7 @@ def let_go(slice_: Slice, vlan_ids: Iterable[int]) -> None:
     A slice of which any host may have heard may be on any of its VLANs there.
     """
     gone = dict.fromkeys(vlan_ids)
-    if gone and any(vm.status != "pending" for vm in slice_.vms):
+    if gone and any(vm.handed_out for vm in slice_.vms):
         releasing(slice_, "vlan_ids").extend(gone)
     elif gone:
         slice_.vlan_pool_used = [vlan_id for vlan_id in slice_.vlan_pool_used if vlan_id not in gone]
@@ -56,16 +56,16 @@ def set_extra(extra: dict[str, Any], key: str, value: Any) -> None:
 
 def remove(cluster: Cluster, slice_: Slice) -> None:
     """Let a slice go: at once where no host has heard of it, else it stays C(deleting) until its hosts report."""
-    let_go(slice_, segment_vlans(slice_) if slice_.status != "deleting" else ())
+    let_go(slice_, () if slice_.deleting else segment_vlans(slice_))
     let_go(slice_, [each["vlan_id"] for each in slice_.extra.pop("reserved_vlans", ())])
     slice_.links, slice_.networks = [], []
     drop_empty_pools(slice_)
-    for vm in [vm for vm in slice_.vms if vm.status == "pending"]:
+    for vm in [vm for vm in slice_.vms if not vm.handed_out]:
         slice_.vms.remove(vm)
         cluster.users[slice_.owner].used_vms -= 1
     for vm in slice_.vms:
-        vm.status = "deleting"
-    slice_.status = "deleting"
+        vm.deleting = True
+    slice_.deleting = True
     if not slice_.vms and "releasing" not in slice_.extra:
         forget(cluster, slice_)
 

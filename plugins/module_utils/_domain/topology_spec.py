@@ -77,7 +77,7 @@ class WantedVM:
 
     C(flavor) is C(None) where it stays as it is; C(data_interfaces) is how many it has beside eth0, C(None) for as
     many as its links and networks need; C(worker) pins it; C(interfaces) are those with limits or faults;
-    C(vnc_password_version) is C(None) where it stays.
+    C(vnc_password_version) and C(power) are C(None) where they stay.
     """
 
     name: str
@@ -87,6 +87,7 @@ class WantedVM:
     worker: str | None = None
     vm_id: int | None = None
     vnc_password_version: int | None = None
+    power: str | None = None
     interfaces: tuple[Limits, ...] = ()
 
 
@@ -168,6 +169,7 @@ def read_vm(data: Mapping[str, Any]) -> WantedVM:
         worker=data.get("worker"),
         vm_id=data.get("vm_id"),
         vnc_password_version=data.get("vnc_password_version"),
+        power=data.get("power"),
         interfaces=read_limits(data.get("interfaces")),
     )
 
@@ -243,6 +245,7 @@ def wanted_from(slice_: Slice) -> WantedSlice:
                 None,
                 internet=any(each.ip_config for each in vm.interfaces),
                 data_interfaces=data_interfaces(vm.name, len(vm.interfaces) - 1, vm.extra.get("data_interfaces")),
+                worker=vm.pinned_to,
                 vm_id=vm.vm_id,
                 interfaces=tuple(limits for each in vm.interfaces if (limits := stored_limits(each)).fields),
             )

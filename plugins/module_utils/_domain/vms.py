@@ -17,7 +17,7 @@ from ..vlans import MANAGEMENT_VLAN
 from . import displays, host_requirements
 from .allocation import Allocator, mac_address
 from .match import Wiring
-from .placement import Placement
+from .placement import POLICIES, Placement
 from .teardown import releasing, set_extra
 from .topology_spec import WantedSlice, WantedVM
 from .wording import some
@@ -43,14 +43,16 @@ class VmBuilder:
         live: dict[str, VM] = {}
         needed, ends = wiring.data_interfaces(), wiring.count_ends()
         staying = {vm.vm_id for vm in wiring.vms.values()}
-        leaving = [vm for vm in self.slice.vms if vm.vm_id not in staying and vm.status != "pending"]
+        leaving = [vm for vm in self.slice.vms if vm.vm_id not in staying and vm.handed_out]
         for gone in leaving:
-            gone.status = "deleting"
+            gone.deleting = True
         for want in self.want.vms:
             vm = wiring.vms.get(want.name) or self._new_vm(want)
             if vm is not None:
                 vm.name = want.name
                 self._set_size(vm, want)
+                self._set_placement(vm, want)
+                vm.power = want.power or vm.power
                 set_extra(vm.extra, "data_interfaces", want.data_interfaces)
                 self._set_password(vm, want)
                 count = needed.get(want.name, 0) if want.data_interfaces is None else want.data_interfaces
@@ -77,16 +79,19 @@ class VmBuilder:
             self.reasons.append(self.placement.refusal(f"{self.want.name}/{want.name}", flavor, want.worker))
         if vnc_port is None:
             self.reasons.append(f"{where}: no VNC port is free")
-        return VM(
+        vm = VM(
             vm_id,
             want.name,
             self.want.owner,
             worker_ip or "",
             vnc_port or 0,
             [],
-            flavor={key: value for key, value in flavor.items() if key != "virtual_size_gb"},
+            flavor={**{key: value for key, value in flavor.items() if key != "virtual_size_gb"}, "name": want.flavor},
             qcow_image=f"{self.state_dir}/vms/{vm_id}/{want.name}_img.qcow2",
         )
+        if want.worker is None and self.placement.policy != POLICIES[0]:
+            vm.extra["placement"] = {"policy": self.placement.policy}
+        return vm
 
     def _set_size(self, vm: VM, want: WantedVM) -> None:
         where = f"VM {self.want.name}/{vm.name}"
@@ -102,7 +107,14 @@ class VmBuilder:
                 "and a disk keeps its base image: add a VM of another name instead"
             )
         self._check_growth(vm, have, flavor)
-        vm.flavor = {**have, "cores": flavor["cores"], "ram_gb": flavor["ram_gb"]}
+        vm.flavor = {**have, "cores": flavor["cores"], "ram_gb": flavor["ram_gb"], "name": want.flavor}
+
+    def _set_placement(self, vm: VM, want: WantedVM) -> None:
+        """Note the worker that the VM is pinned to; one that is not pinned any more stays where it is."""
+        if want.worker is not None:
+            vm.extra["placement"] = {"worker": want.worker}
+        elif vm.pinned_to is not None:
+            del vm.extra["placement"]
 
     def _check_growth(self, vm: VM, have: Mapping[str, Any], flavor: Mapping[str, Any]) -> None:
         """Refuse a VM that grows beyond its worker; what it does not ask more of may be promised too often already."""
@@ -145,7 +157,7 @@ class VmBuilder:
             management.vlan_id = MANAGEMENT_VLAN
             management.ip_config = {"ip": address or "", "cidr": network.cidr, "gateway": network.gateway}
         elif not internet and management.ip_config is not None:
-            if vm.status != "pending":
+            if vm.handed_out:
                 releasing(self.slice, "addresses").append(management.ip_config["ip"])
             management.vlan_id, management.ip_config = None, None
 

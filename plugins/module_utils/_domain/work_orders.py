@@ -26,8 +26,7 @@ GIB = 1024**3
 def hand_out(slices: Iterable[Slice]) -> None:
     """Mark that hosts will hear of these VMs: from now on they are only forgotten when their host has let go."""
     for vm in _live(slices):
-        if vm.status == "pending":
-            vm.status = "design"
+        vm.handed_out = True
 
 
 def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[str, Any]:
@@ -76,8 +75,8 @@ def fingerprint(slice_: Slice) -> str:
     A report that answers an older order says nothing of what was given up after that order was made.
     """
     parts: list[Any] = [
-        slice_.status == "deleting",
-        sorted((vm.vm_id, vm.status == "deleting") for vm in slice_.vms),
+        slice_.deleting,
+        sorted((vm.vm_id, vm.deleting) for vm in slice_.vms),
         {what: sorted(held) for what, held in slice_.extra.get("releasing", {}).items()},
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
@@ -121,6 +120,7 @@ def _vm(
         backing_file=base_image_path(state_dir, flavor["checksum"]),
         vnc_port=vm.vnc_port,
         vnc_password_id=displays.password_id(cluster, vm),
+        state=vm.power,
         interfaces=tuple(
             work_order.Interface(
                 name=interface.name,

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from .._domain import (
 )
 from ..cluster import Cluster
 from ..errors import Refused
+from ..lifecycle import RUNNING
 from ..models import Slice
 from ..report import HostReport
 from .edge import Outcome
@@ -42,7 +44,7 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     if params["state"] == "absent":
         return _delete(cluster, params)
     chosen = choose(cluster, params)
-    staying = [slice_ for slice_ in chosen if slice_.status != "deleting"]
+    staying = [slice_ for slice_ in chosen if not slice_.deleting]
     reasons = [reason for slice_ in staying for reason in host_requirements.shortcomings(slice_, cluster)]
     if reasons:
         raise Refused(reasons)
@@ -61,7 +63,7 @@ def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     owner, acting_user = params["owner"], params["acting_user"]
     named = [name for name in params["names"] if access.called(cluster, name, owner, acting_user)]
     chosen = choose(cluster, {**params, "names": named}) if named or not params["names"] else []
-    changed = [slice_ for slice_ in chosen if slice_.status != "deleting"]
+    changed = [slice_ for slice_ in chosen if not slice_.deleting]
     before = [line for slice_ in changed for line in render_text.slice_lines(slice_)]
     for slice_ in chosen:
         teardown.remove(cluster, slice_)
@@ -82,7 +84,7 @@ def hand_out(cluster: Cluster, slices: Sequence[Slice]) -> dict[str, Any]:
     if any(slice_.live_vms for slice_ in slices):
         displays.make_key(cluster)
     recorded = status_rules.recorded(slices)
-    to_start = [vm.vm_id for slice_ in slices for vm in slice_.vms if vm.status not in ("running", "deleting")]
+    to_start = [vm.vm_id for slice_ in slices for vm in slice_.live_vms if vm.power == RUNNING and vm.status != RUNNING]
     work_orders.hand_out(slices)
     return {"vms_to_start": to_start, "recorded": recorded}
 
@@ -116,7 +118,7 @@ def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     chosen = choose(cluster, params)
     before = {slice_.slice_id: Slice.from_dict(slice_.to_dict()) for slice_ in chosen}
     reports = [HostReport.from_dict(data) for data in params["reports"]]
-    failures = status_rules.record(cluster, chosen, reports, params["fingerprints"])
+    failures = status_rules.record(cluster, chosen, reports, params["fingerprints"], seen_at=utc_now())
     remaining = [slice_ for slice_ in chosen if slice_.slice_id in cluster.slices]
     return Outcome(
         changed=[slice_.to_dict() for slice_ in remaining] != [slice_.to_dict() for slice_ in before.values()],
@@ -124,6 +126,11 @@ def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         after=[line for slice_ in remaining for line in render_text.state_lines(slice_)],
         result={"failures": failures, **described(remaining)},
     )
+
+
+def utc_now() -> str:
+    """Return the time in UTC, as reports are noted with."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def choose(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice]:

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import (
     VM,
+    Disk,
     Flavor,
     Interface,
     Link,
@@ -98,6 +100,33 @@ def test_defaults() -> None:
     assert (Slice(1000, "a").status, Network(1, "c", "g").status) == ("design", "pending")
 
 
+def test_what_a_host_saw_is_stored_where_the_models_words_do_not_say_it_all() -> None:
+    vm = VM(1, "v", "a", "10.0.10.1", 5901, [])
+    plain = set(vm.to_dict())
+    vm.see(Observed("running", "4821"))
+    assert set(vm.to_dict()) == plain
+    vm.see(Observed("running", "4821", "2026-01-31T12:00:00Z"))
+    assert vm.to_dict()["observed"] == {"state": "running", "since": "2026-01-31T12:00:00Z"}
+    vm.see(Observed("paused", "4821"))
+    assert (vm.status, vm.pid, vm.to_dict()["observed"]) == ("stopped", "4821", {"state": "paused"})
+    again = VM.from_dict(vm.to_dict())
+    assert (again.observed, again.to_dict()) == (vm.observed, vm.to_dict())
+
+
+def test_the_first_disk_is_the_models_image_and_further_ones_are_listed_with_it() -> None:
+    vm = VM(1, "v", "a", "10.0.10.1", 5901, [], qcow_image="x.qcow2")
+    plain = set(vm.to_dict())
+    data = Disk("data.qcow2")
+    data.extra["size_gb"] = 2
+    vm.disks.append(data)
+    stored = vm.to_dict()
+    assert set(stored) - plain == {"disks"}
+    assert stored["disks"] == [{"path": "x.qcow2"}, {"path": "data.qcow2", "size_gb": 2}]
+    assert VM.from_dict(stored).to_dict() == stored
+    with pytest.raises(FieldError, match=r"disks: the first one is x.qcow2, and qcow_image other"):
+        VM.from_dict({**stored, "qcow_image": "other"})
+
+
 def test_quota() -> None:
     user = User("alice", "abc123", quota_vms=5)
     user.used_vms = 4
@@ -147,6 +176,15 @@ def test_the_management_vlan_is_never_leased() -> None:
         (lambda data: data["vms"][0]["interfaces"].append(7), "vms.0.interfaces.2: a mapping is wanted, not int '7'"),
         (lambda data: data["vlan_pool_used"].append("1"), "vlan_pool_used.1: int is wanted, not str '1'"),
         (lambda data: data["links"][0].pop("vlan_id"), "links.0: field vlan_id is missing"),
+        (
+            lambda data: data["vms"][0].update(power="off"),
+            "vms.0.power: one of running, stopped, paused is wanted, not str 'off'",
+        ),
+        (lambda data: data["vms"][0].update(observed={"pid": "1"}), "vms.0.observed: field state is missing"),
+        (
+            lambda data: data["vms"][0].update(placement={"worker": 1}),
+            "vms.0.placement.worker: str is wanted, not int '1'",
+        ),
         (lambda data: data.update(peers="yes"), "peers: bool is wanted, not str 'yes'"),
         (
             lambda data: data["networks"].append({"vlan_id": 101, "cidr": "10.0.0.0/24", "nat": 1}),

@@ -15,7 +15,7 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module import control
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import control, orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.on_controller import RULES
@@ -59,6 +59,8 @@ class Door:
         self.args: Mapping[str, Any] = {}
         self.check_mode = False
         monkeypatch.setattr(control, "store_of", lambda *_args: self.store)
+        # What is done twice, in check mode and for good, shall differ by nothing.
+        monkeypatch.setattr(orders, "utc_now", lambda: "2026-01-31T12:00:00Z")
         self._patch = monkeypatch
 
     def __call__(self, module: str, *, check_mode: bool = False, **args: Any) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def cluster() -> Any:
         builders.topology(networks=[{"name": "lan", "members": ["vm1", "vm2"]}]),
     )
     lab = builders.put(held, builders.topology("lab", owner="alice", internet=False))
-    lab.vms[0].status = "running"
+    lab.vms[0].handed_out = True
     builders.put(held, builders.topology("lab", owner="alice", vms=[builders.vm("vm2")], links=[]))
     held.slices[1000].extra["reserved_vlans"] = [{"vlan_id": 102, "name": "up"}]
     held.slices[1000].vlan_pool_used.append(102)

@@ -61,7 +61,12 @@ NETWORK = st.fixed_dictionaries(
 )
 VM = st.fixed_dictionaries(
     {"name": VMS, "flavor": FLAVORS},
-    optional={"internet": st.booleans(), "data_interfaces": st.integers(0, 4), "worker": st.sampled_from(WORKERS)},
+    optional={
+        "internet": st.booleans(),
+        "data_interfaces": st.integers(0, 4),
+        "worker": st.sampled_from(WORKERS),
+        "power": st.sampled_from(["running", "stopped"]),
+    },
 )
 TOPOLOGY = st.one_of(
     st.fixed_dictionaries(
@@ -127,6 +132,12 @@ def passed(arguments: dict[str, Any], order: dict[str, Any]) -> list[dict[str, A
 
 def has_slices(machine: Operations) -> bool:
     return bool(machine.door.data()["slices"])
+
+
+def seen_of(vm: dict[str, Any]) -> dict[str, Any]:
+    """What a host reports of a VM of which it did what its order says."""
+    state = vm.get("state", "running")
+    return {"vm_id": vm["vm_id"], "state": state, "pid": str(vm["vm_id"]) if state == "running" else None}
 
 
 class Operations(RuleBasedStateMachine):
@@ -273,14 +284,16 @@ class Operations(RuleBasedStateMachine):
         reports = [{"host": "netnode", "target": "network_node", "failure": None}]
         read_back(orders)
         for ip, order in orders["workers"].items():
-            vms = [vm["vm_id"] for slice_ in order["slices"] for vm in slice_["vms"]]
-            seen = [{"vm_id": vm_id, "state": "running", "pid": str(vm_id)} for vm_id in vms]
+            seen = [seen_of(vm) for slice_ in order["slices"] for vm in slice_["vms"]]
             reports.append({"host": ip, "target": ip, "failure": None, "vms": seen})
         for report in reports:
             if report["target"] in failing:
                 report.update(failure="down", vms=[])
         done = self.do("slice_report", again=False, all=True, reports=reports)
         assert bool(done["failures"]) is bool(failing)
+        if not failing:
+            vms = [vm for slice_ in done["slices"] for vm in slice_["vms"]]
+            assert [vm["status"] for vm in vms] == [vm.get("power", "running") for vm in vms]
 
     @invariant()
     def nothing_is_broken(self) -> None:

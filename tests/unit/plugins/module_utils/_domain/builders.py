@@ -12,6 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice, User
 
 CHECKSUM = "ab" * 32
@@ -69,5 +70,5 @@ def refusal(held: Cluster, want: dict[str, Any], **kwargs: Any) -> list[str]:
 def deployed(slice_: Slice) -> Slice:
     """Return the slice as hosts have it."""
     for each in slice_.vms:
-        each.status = "running"
+        each.see(Observed("running"))
     return slice_

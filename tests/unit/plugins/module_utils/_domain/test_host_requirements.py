@@ -12,7 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import re
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
-from .builders import cluster, link, put, refusal, topology, vm
+from .builders import cluster, deployed, link, put, refusal, topology, vm
 
 SLOW = {"name": "eth1", "tx_kbps": 2000, "rx_kbps": 8000, "delay_ms": 20.0, "jitter_ms": 2.5, "loss_percent": 1.0}
 
@@ -56,7 +56,7 @@ def test_what_the_topology_drops_goes() -> None:
 def test_a_change_is_told_and_needs_no_restart() -> None:
     held = cluster()
     before = Slice.from_dict(put(held, topology()).to_dict())
-    before.vms[1].status = "running"
+    deployed(before)
     after = put(held, limited({**SLOW, "up": False}, mtu=1400, qinq=True))
     changed = render_text.changes(before, after)["changed"]
     assert [each["kind"] for each in changed] == ["vm", "link"]

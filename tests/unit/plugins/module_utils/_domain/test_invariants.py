@@ -10,7 +10,8 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
-from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Network
+from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Disk, Network
 
 from .builders import cluster, put, topology, vm
 
@@ -134,12 +135,12 @@ def _worker_used(held: Cluster) -> None:
 
 
 def _status(held: Cluster) -> None:
-    held.slices[1003].status = "lost"
+    held.slices[1003].vms[0].see(Observed("lost"))
 
 
 def _disk(held: Cluster) -> None:
     for slice_ in held.slices.values():
-        slice_.vms[0].qcow_image = "~/vm_images/vm1_img.qcow2"
+        slice_.vms[0].disks = [Disk("~/vm_images/vm1_img.qcow2")]
 
 
 def _networks(held: Cluster) -> None:
@@ -223,7 +224,7 @@ def _networks(held: Cluster) -> None:
         (_slice_names, ["user admin owns several slices called web: 1000, 1003"]),
         (_worker, ["VM web/vm2 (1002) is on worker 10.0.10.2, which is not registered"]),
         (_worker_used, ["worker 10.0.10.1: used_vms is 9, and 2 VMs are on it"]),
-        (_status, ["slice lab (1003) of alice: there is no status lost"]),
+        (_status, ["VM lab/a (1004): there is no status lost"]),
         (
             _disk,
             [

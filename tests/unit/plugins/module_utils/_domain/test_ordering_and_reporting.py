@@ -21,6 +21,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.report import Hos
 
 from .builders import CHECKSUM, cluster, put, topology, vm
 
+NOW = "2026-01-31T12:00:00Z"
+
 
 def report(target: str, *running: int, failure: str | None = None) -> dict[str, Any]:
     vms = [{"vm_id": vm_id, "state": "running", "pid": str(vm_id * 2)} for vm_id in running]
@@ -28,7 +30,7 @@ def report(target: str, *running: int, failure: str | None = None) -> dict[str, 
 
 
 def tell(held: Cluster, *reports: dict[str, Any]) -> list[str]:
-    return record(held, list(held.slices.values()), [HostReport.from_dict(each) for each in reports])
+    return record(held, list(held.slices.values()), [HostReport.from_dict(each) for each in reports], seen_at=NOW)
 
 
 NODE = report("network_node")
@@ -117,7 +119,7 @@ def test_networks_that_want_something_of_the_network_node_are_on_its_order() -> 
         },
     ]
     for each in slice_.vms:
-        each.status = "deleting"
+        each.deleting = True
     assert work_orders(held, [slice_], "/x")["network_node"]["slices"] == [{"slice_id": 1000}]
 
 
@@ -245,7 +247,7 @@ def test_an_answer_to_an_older_order_frees_nothing_and_judges_no_new_vm() -> Non
     fingerprints = {"1000": fingerprint(slice_)}
     slice_ = put(held, topology(vms=[vm("vm1"), vm("vm3")], links=[]))
     reports = [HostReport.from_dict(each) for each in BOTH]
-    assert record(held, [slice_], reports, fingerprints) == []
+    assert record(held, [slice_], reports, fingerprints, seen_at=NOW) == []
     assert [(each.name, each.status) for each in slice_.vms] == [
         ("vm1", "running"),
         ("vm3", "pending"),
@@ -253,7 +255,7 @@ def test_an_answer_to_an_older_order_frees_nothing_and_judges_no_new_vm() -> Non
     ]
     assert (slice_.vlan_pool_used, slice_.extra["releasing"]["addresses"]) == ([100], ["10.60.7.101"])
     hand_out([slice_])
-    assert record(held, [slice_], reports, {"1000": fingerprint(slice_)}) == []
+    assert record(held, [slice_], reports, {"1000": fingerprint(slice_)}, seen_at=NOW) == []
     assert (slice_.vlan_pool_used, [each.name for each in slice_.vms]) == ([], ["vm1", "vm3"])
 
 
@@ -263,5 +265,5 @@ def test_a_slice_that_was_given_up_after_its_order_stays_until_the_next() -> Non
     hand_out([slice_])
     fingerprints = {"1000": fingerprint(slice_)}
     teardown.remove(held, slice_)
-    record(held, [slice_], [HostReport.from_dict(each) for each in BOTH], fingerprints)
+    record(held, [slice_], [HostReport.from_dict(each) for each in BOTH], fingerprints, seen_at=NOW)
     assert (slice_.status, len(slice_.vms), list(held.slices)) == ("deleting", 2, [1000])

@@ -26,6 +26,7 @@ def test_the_data_models_own_slice() -> None:
         wanted.update(status="pending", pid=None)
         wanted["qcow_image"] = f"/var/lib/cloudrepo/vms/{wanted['vm_id']}/{wanted['name']}_img.qcow2"
         assert machine["flavor"].pop("checksum")
+        assert machine["flavor"].pop("name") == "cirros"
     assert data.pop("name") == "web"
     assert data == {**expected, "status": "design"}
     assert held.next_vm_id == 1003

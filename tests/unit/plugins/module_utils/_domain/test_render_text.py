@@ -10,9 +10,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.render_te
     slice_lines,
     slice_table,
 )
+from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
-from .builders import cluster, put, topology, vm
+from .builders import cluster, deployed, put, topology, vm
 
 
 def test_a_line_an_object() -> None:
@@ -41,9 +42,9 @@ def test_what_is_said_of_peers_and_of_a_way_out() -> None:
 
 def test_the_table() -> None:
     slice_ = put(cluster(), topology())
-    slice_.vms[0].status, slice_.vms[0].pid = "running", "4821"
+    slice_.vms[0].see(Observed("running", "4821"))
     assert slice_table(slice_).splitlines() == [
-        "slice web (1000) of admin: design, VLAN pool 100–119",
+        "slice web (1000) of admin: running, VLAN pool 100–119",
         "VM   ID    WORKER     STATE    PID   ADDRESS      INTERFACES:VLAN    VNC",
         "vm1  1001  10.0.10.1  running  4821  10.60.7.101  eth0:400 eth1:100  10.0.10.1:5901",
         "vm2  1002  10.0.10.2  pending  -     -            eth0:- eth1:100    10.0.10.2:5902",
@@ -53,9 +54,7 @@ def test_the_table() -> None:
 def test_the_plan_gives_reasons_and_says_what_must_restart() -> None:
     held = cluster()
     held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}
-    first = put(held, topology())
-    for each in first.vms:
-        each.status = "running"
+    first = deployed(put(held, topology()))
     before = Slice.from_dict(first.to_dict())
     after = put(held, topology(vms=[vm("vm1", flavor="two", internet=True), vm("vm3")], links=[]))
 
@@ -71,7 +70,7 @@ def test_the_plan_gives_reasons_and_says_what_must_restart() -> None:
     assert plan["changed"] == [
         {
             **entry("vm", "web/vm1", 1001, "", restart=True),
-            "reasons": ["cores 1 → 2", "interfaces eth0 400, eth1 100 → eth0 400"],
+            "reasons": ["flavor cirros → two", "cores 1 → 2", "interfaces eth0 400, eth1 100 → eth0 400"],
         }
     ]
     assert changes(after, after) == {"added": [], "changed": [], "removed": []}

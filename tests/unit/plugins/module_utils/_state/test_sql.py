@@ -117,7 +117,7 @@ def test_two_links_on_one_vlan_and_two_vms_of_one_name(url: str) -> None:
             store_it()
     with store.transaction(write=True) as cluster:
         slice_ = add(cluster, 1000, 1001)
-        slice_.vms[0].status = "deleting"
+        slice_.vms[0].deleting = True
         slice_.vms.append(VM(1002, "vm1", "admin", "10.0.10.1", 7000, []))
     with store.transaction(write=False) as cluster:
         assert [vm.vm_id for vm in cluster.slices[1000].vms] == [1001, 1002]

@@ -1,0 +1,101 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The data model's statuses, derived from all that can be wanted and seen."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import (
+    ABSENT,
+    POWERS,
+    SEEN,
+    VM_STATES,
+    Observed,
+    slice_status,
+    vm_status,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Slice
+
+# What was seen of a VM, by whether it was handed out; "any" is each power.
+TABLE = """
+    wanted   seen     handed out  not yet
+    absent   nothing  deleting    deleting
+    absent   running  deleting    deleting
+    absent   stopped  deleting    deleting
+    absent   paused   deleting    deleting
+    absent   error    deleting    deleting
+    absent   unknown  deleting    deleting
+    any      nothing  design      pending
+    any      running  running     running
+    any      stopped  stopped     stopped
+    any      paused   stopped     stopped
+    any      error    error       error
+    any      unknown  error       error
+"""
+EXPECTED = {
+    (wanted, seen, is_handed_out): status
+    for told, seen, *statuses in (line.split() for line in TABLE.strip().splitlines()[1:])
+    for wanted in (POWERS if told == "any" else (told,))
+    for is_handed_out, status in zip((True, False), statuses)
+}
+WANTED, SEEN_OR_NOT = (*POWERS, ABSENT), ("nothing", *SEEN)
+
+
+def test_the_table_has_the_whole_product_and_every_status() -> None:
+    assert set(EXPECTED) == set(product(WANTED, SEEN_OR_NOT, (True, False)))
+    assert set(EXPECTED.values()) == VM_STATES
+
+
+@pytest.mark.parametrize(("wanted", "seen", "is_handed_out"), list(EXPECTED))
+def test_the_status_of_a_vm(wanted: str, seen: str, is_handed_out: bool) -> None:
+    told = None if seen == "nothing" else seen
+    assert vm_status(wanted, told, handed_out=is_handed_out) == EXPECTED[wanted, seen, is_handed_out]
+
+
+@pytest.mark.parametrize("power", POWERS)
+@pytest.mark.parametrize("pid", [None, "4821"])
+@pytest.mark.parametrize("since", [None, "2026-01-31T12:00:00Z"])
+@pytest.mark.parametrize("seen", SEEN_OR_NOT)
+@pytest.mark.parametrize("deleting", [True, False])
+def test_what_is_wanted_and_seen_is_stored_whole(
+    power: str, pid: str | None, since: str | None, seen: str, deleting: bool
+) -> None:
+    vm = VM(1001, "vm1", "admin", "10.0.10.1", 5901, [])
+    vm.power, vm.handed_out, vm.deleting = power, True, deleting
+    if seen != "nothing":
+        vm.see(Observed(seen, pid, since))
+    again = VM.from_dict(vm.to_dict())
+    assert (again.power, again.handed_out, again.deleting, again.observed) == (power, True, deleting, vm.observed)
+    assert again.to_dict() == vm.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("vms", "status"),
+    [
+        ([], "design"),
+        ([("pending", "running")], "design"),
+        ([("design", "stopped")], "design"),
+        ([("running", "running"), ("pending", "running")], "running"),
+        ([("running", "running"), ("stopped", "running")], "stopped"),
+        ([("running", "running"), ("stopped", "stopped")], "running"),
+        ([("stopped", "paused"), ("stopped", "stopped")], "stopped"),
+        ([("error", "stopped"), ("stopped", "running"), ("running", "running")], "error"),
+    ],
+)
+def test_the_status_of_a_slice(vms: list[tuple[str, str]], status: str) -> None:
+    assert slice_status(vms, deleting=False) == status
+    assert slice_status(vms, deleting=True) == "deleting"
+
+
+def test_vms_that_go_do_not_count() -> None:
+    slice_ = Slice(1000, "admin")
+    for number, state in ((1001, "running"), (1002, "error")):
+        vm = VM(number, f"vm{number}", "admin", "10.0.10.1", 5901, [])
+        vm.see(Observed(state))
+        slice_.vms.append(vm)
+    assert slice_.status == "error"
+    slice_.vms[1].deleting = True
+    assert slice_.status == "running"
