@@ -312,6 +312,8 @@ def test_a_link_is_pinged_from_both_ends() -> None:
         "vlan_id": 100,
     }
     assert (second["name"], second["interface"], second["neighbour_address"]) == ("vm2", "eth2", "192.168.100.1")
+    first_vm, second_vm = SLICE["vms"]
+    assert playbooks.link_pings([{**SLICE, "vms": [first_vm, {**second_vm, "power": "stopped"}]}]) == []
 
 
 def test_proofs_are_lines_for_people() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.status import record
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.status import record, recorded
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import (
     fingerprint,
     hand_out,
@@ -17,6 +17,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orde
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import HostReport
 
 from .builders import CHECKSUM, cluster, put, topology, vm
@@ -169,6 +170,38 @@ def test_a_report_of_success() -> None:
         "running",
         [("running", "2002"), ("running", "2004")],
     )
+
+
+def test_a_vm_that_shall_not_run_is_told_to_its_worker_and_seen_stopped() -> None:
+    held = cluster()
+    slice_ = put(held, topology(vms=[vm("vm1", power="stopped"), vm("vm2")]))
+    orders = work_orders(held, [slice_], "/x")["workers"]
+    assert [order["slices"][0]["vms"][0].get("state") for order in orders.values()] == ["stopped", None]
+    stopped = {**report("10.0.10.1"), "vms": [{"vm_id": 1001, "state": "stopped", "pid": None}]}
+    assert tell(held, stopped, BOTH[1], NODE) == []
+    assert (slice_.status, [(each.power, each.status) for each in slice_.vms]) == (
+        "running",
+        [("stopped", "stopped"), ("running", "running")],
+    )
+    assert recorded([slice_]) == [
+        {"vm_id": 1001, "state": "stopped", "pid": None},
+        {"vm_id": 1002, "state": "running", "pid": "2004"},
+    ]
+
+
+def test_a_report_changes_nothing_of_what_is_wanted_and_says_since_when_it_is_so() -> None:
+    held = cluster()
+    slice_ = put(held, topology(vms=[vm("vm1", power="stopped"), vm("vm2")]))
+    tell(held, *BOTH)
+    first = slice_.vms[0]
+    assert (first.power, first.status, first.observed) == ("stopped", "running", Observed("running", "2002", NOW))
+    reports = [HostReport.from_dict(each) for each in (BOTH[0], report("10.0.10.2", failure="down"), NODE)]
+    record(held, [slice_], reports, seen_at="2026-02-01T12:00:00Z")
+    assert [each.observed for each in slice_.vms] == [
+        Observed("running", "2002", NOW),
+        Observed("unknown", None, "2026-02-01T12:00:00Z"),
+    ]
+    assert recorded([slice_]) is None
 
 
 def test_a_worker_that_fails_does_not_hide_what_the_others_did() -> None:

@@ -9,6 +9,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.render_te
     changes,
     slice_lines,
     slice_table,
+    state_lines,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
@@ -49,6 +50,17 @@ def test_the_table() -> None:
         "vm1  1001  10.0.10.1  running  4821  10.60.7.101  eth0:400 eth1:100  10.0.10.1:5901",
         "vm2  1002  10.0.10.2  pending  -     -            eth0:- eth1:100    10.0.10.2:5902",
     ]
+
+
+def test_a_power_that_a_deploy_has_yet_to_bring_about_is_told() -> None:
+    held = cluster()
+    old = deployed(put(held, topology()))
+    new = put(held, topology(vms=[vm("vm1", internet=True, power="stopped"), vm("vm2")]))
+    assert [each["reasons"] for each in changes(old, new)["changed"]] == [["power running → stopped"]]
+    assert "vm web/vm1 (1001): running, to be stopped, pid none" in state_lines(new)
+    assert slice_lines(new)[1].endswith("VLAN 100, stopped")
+    new.vms[0].see(Observed("stopped"))
+    assert "vm web/vm1 (1001): stopped, pid none" in state_lines(new)
 
 
 def test_the_plan_gives_reasons_and_says_what_must_restart() -> None:

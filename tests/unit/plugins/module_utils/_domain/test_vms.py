@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import wanted_from
 
 from .builders import cluster, link, put, refusal, topology, vm
 
@@ -64,3 +65,39 @@ def test_a_vm_does_not_move() -> None:
     assert refusal(held, topology(vms=[vm("vm1", worker="10.0.10.2"), vm("vm2")])) == [
         "VM web/vm1 is on worker 10.0.10.1; it cannot be moved to 10.0.10.2"
     ]
+
+
+def test_power_is_kept_where_nobody_says_otherwise() -> None:
+    held = cluster()
+    slice_ = put(held, topology(vms=[vm("vm1", power="stopped"), vm("vm2")]))
+    assert [each.power for each in slice_.vms] == ["stopped", "running"]
+    slice_ = put(held, topology())
+    assert [each.to_dict().get("power") for each in slice_.vms] == ["stopped", None]
+    slice_ = put(held, topology(vms=[vm("vm1", power="running"), vm("vm2")]))
+    assert [each.to_dict().get("power") for each in slice_.vms] == [None, None]
+
+
+def test_a_pin_is_noted_with_the_vm_and_goes_with_the_topology_that_gave_it() -> None:
+    held = cluster()
+    pinned = topology(vms=[vm("vm1", worker="10.0.10.2"), vm("vm2")])
+    slice_ = put(held, pinned)
+    assert [each.extra.get("placement") for each in slice_.vms] == [{"worker": "10.0.10.2"}, None]
+    assert put(held, pinned).to_dict() == slice_.to_dict()
+    assert [each.worker for each in wanted_from(slice_).vms] == ["10.0.10.2", None]
+    slice_ = put(held, topology())
+    assert [(each.worker_ip, each.extra) for each in slice_.vms] == [("10.0.10.2", {}), ("10.0.10.1", {})]
+
+
+def test_the_policy_that_placed_a_vm_is_noted_unless_it_is_the_default() -> None:
+    held = cluster()
+    slice_ = put(held, topology(), placement="pack")
+    assert [each.extra for each in slice_.vms] == [{"placement": {"policy": "pack"}}] * 2
+    assert put(held, topology()).to_dict() == slice_.to_dict()
+
+
+def test_a_flavor_is_noted_by_name() -> None:
+    held = cluster()
+    held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}
+    put(held, topology())
+    slice_ = put(held, topology(vms=[vm("vm1", flavor="two"), vm("vm2", flavor=None)]))
+    assert [(each.flavor or {})["name"] for each in slice_.vms] == ["two", "cirros"]
