@@ -178,7 +178,7 @@ def test_a_worker_that_fails_does_not_hide_what_the_others_did() -> None:
     assert slice_.status == "running"
 
 
-def test_a_worker_that_was_overtaken_leaves_its_vms_as_a_newer_report_said() -> None:
+def test_a_worker_that_was_superseded_leaves_its_vms_as_a_newer_report_said() -> None:
     held = cluster()
     slice_ = put(held, topology())
     tell(held, *BOTH)
