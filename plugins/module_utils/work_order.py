@@ -96,6 +96,15 @@ class Interface(Contract):
         default=None,
         metadata=integer("The link that the VLAN belongs to, for people who look at the switch.", sample=(None, 1)),
     )
+    segment: str | None = field(
+        default=None,
+        metadata=text(
+            "The name of that link or network, for people who look at the switch.",
+            sample=(None, "core"),
+            pattern=LABEL,
+            rule="letters, digits and hyphens",
+        ),
+    )
     address: str | None = field(
         default=None,
         metadata=ipv4_address(

@@ -85,6 +85,15 @@ def test_the_order_of_a_worker() -> None:
     ]
 
 
+def test_an_interface_is_told_the_name_of_its_link_or_network() -> None:
+    held = cluster(workers=1)
+    links = [{"name": "core", "endpoints": ["vm1", "vm2"]}, {"endpoints": ["vm1", "vm2"]}]
+    slice_ = put(held, topology(links=links, networks=[{"name": "lan", "members": ["vm1"]}]))
+    (order,) = work_orders(held, [slice_], "/x")["workers"].values()
+    interfaces = order["slices"][0]["vms"][0]["interfaces"]
+    assert [interface.get("segment") for interface in interfaces] == [None, "core", None, "lan"]
+
+
 def test_networks_that_want_something_of_the_network_node_are_on_its_order() -> None:
     held = cluster()
     members = ["vm1:eth2", "vm2:eth2"]
