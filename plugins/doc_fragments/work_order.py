@@ -101,6 +101,10 @@ options:
                 description:
                   - The link that the VLAN belongs to, for people who look at the switch.
                 type: int
+              segment:
+                description:
+                  - The name of that link or network, for people who look at the switch.
+                type: str
               address:
                 description:
                   - The IPv4 address of an interface on VLAN 400. It may speak there under no other.

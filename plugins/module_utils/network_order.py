@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from .bounds import DEFAULT_MTU, LEAST_MTU, MOST_MTU
 from .contract import Contract, flag, integer, ipv4_address, ipv4_network, mac_address, many, text
 from .vlans import MANAGEMENT_VLAN, pool_number
-from .work_order import REVISION, SLICE_ID
+from .work_order import LABEL, REVISION, SLICE_ID
 
-_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _FIRST_NAME_PORT = 5300
 
 
@@ -29,7 +28,7 @@ class Reservation(Contract):
         metadata=text(
             "The name that the VM is told, and that others of its slice know it by.",
             sample="vm1",
-            pattern=_LABEL,
+            pattern=LABEL,
             rule="a host name",
         )
     )
@@ -44,7 +43,7 @@ class Member(Contract):
     NOUN = "member"
     KEY = "name"
 
-    name: str = field(metadata=text("The VM's name.", sample="vm1", pattern=_LABEL, rule="a host name"))
+    name: str = field(metadata=text("The VM's name.", sample="vm1", pattern=LABEL, rule="a host name"))
     mac: str = field(metadata=mac_address("The MAC address of its interface.", sample="52:54:00:03:e9:01"))
 
 
@@ -60,7 +59,7 @@ class Network(Contract):
         metadata=text(
             "The network's name. Members find each other as C(MEMBER.NETWORK.internal).",
             sample="lan",
-            pattern=_LABEL,
+            pattern=LABEL,
             rule="a host name",
         )
     )

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from .bounds import DEFAULT_MTU, LEAST_MTU, MOST_KBPS, MOST_MS, MOST_MTU
 from .contract import Contract, enclosing, flag, integer, ipv4_address, mac_address, many, number, text
 
+LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 # What a netdev group and half a cookie hold.
 _LAST_ID = 0xFFFFFFFF
 # The year 9999: what comes after has no date, and would keep every later order out for good.
@@ -94,6 +95,15 @@ class Interface(Contract):
     link_id: int | None = field(
         default=None,
         metadata=integer("The link that the VLAN belongs to, for people who look at the switch.", sample=(None, 1)),
+    )
+    segment: str | None = field(
+        default=None,
+        metadata=text(
+            "The name of that link or network, for people who look at the switch.",
+            sample=(None, "core"),
+            pattern=LABEL,
+            rule="letters, digits and hyphens",
+        ),
     )
     address: str | None = field(
         default=None,

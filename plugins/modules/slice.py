@@ -472,6 +472,7 @@ work_orders:
               mac: "52:54:00:03:e9:01"
               vlan_id: 100
               link_id: 1
+              segment: core
               mtu: 9000
               qinq: true
               forward_bpdu: true

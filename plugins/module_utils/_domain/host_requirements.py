@@ -104,9 +104,15 @@ def segment_fields(mtu: int, *, qinq: bool, forward_bpdu: bool) -> dict[str, Any
 
 
 def segments(slice_: Slice) -> dict[int, dict[str, Any]]:
-    """Return by VLAN what the links and networks of a slice carry that is not usual."""
+    """Return by VLAN what interfaces are told of the links and networks of a slice: names, and what is not usual."""
     found: list[Link | Network] = [*slice_.networks, *slice_.links]
-    return {each.vlan_id: {key: each.extra[key] for key in SEGMENT_FIELDS if key in each.extra} for each in found}
+    return {
+        each.vlan_id: {
+            "segment": each.extra.get("name"),
+            **{key: each.extra[key] for key in SEGMENT_FIELDS if key in each.extra},
+        }
+        for each in found
+    }
 
 
 def shortcomings(slice_: Slice, cluster: Cluster) -> Iterator[str]:

@@ -39,33 +39,11 @@ def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> di
         WorkerOrder(
             worker_ip=ip,
             images=_images((vm for vm in _live(slices) if vm.worker_ip == ip), state_dir),
-            slices=tuple(
-                work_order.SliceOrder(
-                    slice_id=slice_.slice_id,
-                    revision=cluster.revision,
-                    peers=_peers(slice_),
-                    vms=tuple(
-                        _vm(cluster, vm, slice_, state_dir, segments[slice_.slice_id])
-                        for vm in slice_.live_vms
-                        if vm.worker_ip == ip
-                    ),
-                )
-                for slice_ in slices
-            ),
+            slices=tuple(_share(cluster, slice_, ip, state_dir, segments[slice_.slice_id]) for slice_ in slices),
         )
         for ip in cluster.workers
     ]
-    node = NetworkOrder(
-        slices=tuple(
-            Services(
-                slice_id=slice_.slice_id,
-                revision=cluster.revision,
-                reservations=_reservations(slice_),
-                networks=_networks(slice_),
-            )
-            for slice_ in slices
-        )
-    )
+    node = NetworkOrder(slices=tuple(_services(cluster, slice_) for slice_ in slices))
     return {"workers": {order.worker_ip: order.to_dict() for order in workers}, "network_node": node.to_dict()}
 
 
@@ -102,6 +80,26 @@ def _images(vms: Iterable[VM], state_dir: str) -> tuple[Image, ...]:
     return tuple(
         Image(checksum=checksum, path=base_image_path(state_dir, checksum), source=flavor["image"])
         for checksum, flavor in flavors.items()
+    )
+
+
+def _share(
+    cluster: Cluster, slice_: Slice, ip: str, state_dir: str, segments: Mapping[int, Mapping[str, Any]]
+) -> work_order.SliceOrder:
+    return work_order.SliceOrder(
+        slice_id=slice_.slice_id,
+        revision=cluster.revision,
+        peers=_peers(slice_),
+        vms=tuple(_vm(cluster, vm, slice_, state_dir, segments) for vm in slice_.live_vms if vm.worker_ip == ip),
+    )
+
+
+def _services(cluster: Cluster, slice_: Slice) -> Services:
+    return Services(
+        slice_id=slice_.slice_id,
+        revision=cluster.revision,
+        reservations=_reservations(slice_),
+        networks=_networks(slice_),
     )
 
 

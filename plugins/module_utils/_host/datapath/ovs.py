@@ -161,6 +161,7 @@ def plan_access_ports(
                 "cloudrepo-vm": str(vm.vm_id),
                 "cloudrepo-interface": nic.name,
                 **({} if nic.link_id is None else {"cloudrepo-link": str(nic.link_id)}),
+                **({} if nic.segment is None else {"cloudrepo-segment": nic.segment}),
             },
             number=numbers[nic.tap],
             own_qdisc=nic.is_shaped,

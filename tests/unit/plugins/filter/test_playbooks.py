@@ -186,7 +186,7 @@ def test_reports_tell_success_failure_and_silence() -> None:
     ]
 
 
-def test_a_host_that_was_overtaken_says_so() -> None:
+def test_a_host_that_was_superseded_says_so() -> None:
     late = {"failed": True, "msg": "slice 1000: this work order is as of …", "superseded": True}
     hostvars = {"w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": late, "worker_failure": late["msg"]}}
     [report] = playbooks.host_reports(hostvars, {"workers": ["w1"]}, ["10.0.10.1"])

@@ -88,6 +88,15 @@ def test_the_order_of_a_worker() -> None:
     ]
 
 
+def test_an_interface_is_told_the_name_of_its_link_or_network() -> None:
+    held = cluster(workers=1)
+    links = [{"name": "core", "endpoints": ["vm1", "vm2"]}, {"endpoints": ["vm1", "vm2"]}]
+    slice_ = put(held, topology(links=links, networks=[{"name": "lan", "members": ["vm1"]}]))
+    (order,) = work_orders(held, [slice_], "/x")["workers"].values()
+    interfaces = order["slices"][0]["vms"][0]["interfaces"]
+    assert [interface.get("segment") for interface in interfaces] == [None, "core", None, "lan"]
+
+
 def test_networks_that_want_something_of_the_network_node_are_on_its_order() -> None:
     held = cluster()
     members = ["vm1:eth2", "vm2:eth2"]
@@ -213,7 +222,7 @@ def test_a_worker_that_fails_does_not_hide_what_the_others_did() -> None:
     assert slice_.status == "running"
 
 
-def test_a_worker_that_was_overtaken_leaves_its_vms_as_a_newer_report_said() -> None:
+def test_a_worker_that_was_superseded_leaves_its_vms_as_a_newer_report_said() -> None:
     held = cluster()
     slice_ = put(held, topology())
     tell(held, *BOTH)

@@ -170,6 +170,14 @@ def test_drift_is_mended_in_place(drift, commands):
     assert diff([change])["before"] != diff([change])["after"]
 
 
+def test_a_port_is_marked_with_the_name_of_its_link_or_network():
+    order = orders(vm(1001, interfaces=[{**nic(1001, 0, 100, 100), "segment": "core"}]))
+    todo = ovs.plan_access_ports(order, switch(GOOD), bridge="br-int")
+    assert "external_ids:cloudrepo-segment=core" in todo.commands[0]
+    (port,) = todo.wanted
+    assert not ovs.plan_access_ports(order, switch(replace(port, live_number=1000)), bridge="br-int").changed
+
+
 def test_foreign_identities_are_no_drift():
     assert not access(switch(Port(**{**vars(GOOD), "external_ids": {**IDS, "iface-id": "x"}})), 100).changes
 
