@@ -175,7 +175,7 @@ def test_a_port_is_marked_with_the_name_of_its_link_or_network():
     todo = ovs.plan_access_ports(order, switch(GOOD), bridge="br-int")
     assert "external_ids:cloudrepo-segment=core" in todo.commands[0]
     (port,) = todo.wanted
-    assert not ovs.plan_access_ports(order, switch(replace(port, live_number=1000)), bridge="br-int").changed
+    assert not ovs.plan_access_ports(order, switch(replace(port, live_number=1000)), bridge="br-int").changes
 
 
 def test_foreign_identities_are_no_drift():
