@@ -160,7 +160,8 @@ def _orders(text: str) -> str:
 
 
 def _page(text: str) -> str:
-    for mark, contract in {"worker": WorkerOrder, "network node": NetworkOrder, "report": HostReport}.items():
+    contracts: dict[str, type[Contract]] = {"worker": WorkerOrder, "network node": NetworkOrder, "report": HostReport}
+    for mark, contract in contracts.items():
         table = ["| field | type | default | what it is |", "|---|---|---|---|", *rows(contract)]
         text = between(text, mark, ["", "```yaml", *dump(contract.sample(), 0), "```", "", *table, ""])
     return text

@@ -64,16 +64,21 @@ class Spec:
 
 @dataclass(frozen=True)
 class Part:
-    """A field of a contract: its name, what it is, and its default (C(MISSING) where it is required)."""
+    """A field of a contract: its name, what it is, and its default unless it is required."""
 
     name: str
     spec: Spec
     default: Any
+    required: bool
 
-    @property
-    def required(self) -> bool:
-        """Whether it has to be given."""
-        return self.default is MISSING
+
+@dataclass(frozen=True)
+class Layout:
+    """The fields of a contract: those that are written, their names, and those that have their value from around it."""
+
+    parts: tuple[Part, ...]
+    names: frozenset[str]
+    enclosing: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -94,15 +99,15 @@ class Contract:
     @classmethod
     def parts(cls) -> tuple[Part, ...]:
         """The fields that are written, in order."""
-        return _parts(cls)
+        return _layout(cls).parts
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is sent: plain data."""
-        said = {}
-        for part in _parts(type(self)):
-            value = getattr(self, part.name)
-            if not self.SPARSE or part.required or value != part.default:
-                said[part.name] = [each.to_dict() for each in value] if part.spec.of else value
+        said, values, sparse = {}, vars(self), self.SPARSE
+        for part in _layout(type(self)).parts:
+            value = values[part.name]
+            if part.required or not sparse or value != part.default:
+                said[part.name] = value if part.spec.of is None else [each.to_dict() for each in value]
         return said
 
     @classmethod
@@ -125,13 +130,13 @@ class Contract:
     @classmethod
     def arguments(cls) -> dict[str, dict[str, Any]]:
         """Return the argument spec."""
-        return {part.name: _argument(part) for part in _parts(cls)}
+        return {part.name: _argument(part) for part in cls.parts()}
 
     @classmethod
     def sample(cls, number: int = 0) -> dict[str, Any]:
         """Return a sample for the documentation; there are C(sample_count)."""
         said = {}
-        for part in _parts(cls):
+        for part in cls.parts():
             given = part.spec.samples
             if part.spec.of is not None:
                 said[part.name] = [part.spec.of.sample(each) for each in range(part.spec.of.sample_count())]
@@ -142,7 +147,7 @@ class Contract:
     @classmethod
     def sample_count(cls) -> int:
         """Return how many samples there are."""
-        return max(len(part.spec.samples) for part in _parts(cls))
+        return max(len(part.spec.samples) for part in cls.parts())
 
     @classmethod
     def _read(cls: type[C], data: Any, outer: Mapping[str, Any], where: str, reasons: list[str]) -> C | None:
@@ -152,14 +157,10 @@ class Contract:
             return None
         if cls.NOUN:
             where = f"{where}{', ' if where else ''}{cls.NOUN} {data.get(cls.KEY)}"
-        before, values = len(reasons), {}
-        known = _parts(cls)
-        for name in sorted(str(key) for key in data.keys() - {part.name for part in known}):
-            reasons.append(_sentence(where, f"unknown field {name}"))
-        for part in known:
-            values[part.name] = _value(part, data, where, reasons)
-        for name in _enclosing(cls):
-            values[name] = outer.get(name)
+        before, layout = len(reasons), _layout(cls)
+        reasons += [_sentence(where, f"unknown field {name}") for name in data if name not in layout.names]
+        values = {part.name: _value(part, data, where, reasons) for part in layout.parts}
+        values.update({name: outer.get(name) for name in layout.enclosing})
         if len(reasons) > before:
             return None
         value = cls(**values)
@@ -236,20 +237,22 @@ def _samples(sample: Any) -> tuple[Any, ...]:
     return sample if isinstance(sample, tuple) else (sample,)
 
 
-# By class, for an order of thousands of VMs asks again and again.
-_PARTS: dict[type[Contract], tuple[Part, ...]] = {}
+# An order of thousands of VMs asks again and again.
+_LAYOUTS: dict[type[Contract], Layout] = {}
 
 
-def _parts(cls: type[Contract]) -> tuple[Part, ...]:
-    if cls not in _PARTS:
-        _PARTS[cls] = tuple(
-            Part(field.name, field.metadata[_SPEC], field.default) for field in fields(cls) if _SPEC in field.metadata
+def _layout(cls: type[Contract]) -> Layout:
+    if cls not in _LAYOUTS:
+        found = [each for each in fields(cls) if _SPEC in each.metadata]
+        _LAYOUTS[cls] = Layout(
+            parts=tuple(
+                Part(each.name, each.metadata[_SPEC], default=each.default, required=each.default is MISSING)
+                for each in found
+            ),
+            names=frozenset(each.name for each in found),
+            enclosing=tuple(each.name for each in fields(cls) if _ENCLOSING in each.metadata),
         )
-    return _PARTS[cls]
-
-
-def _enclosing(cls: type[Contract]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(cls) if _ENCLOSING in field.metadata)
+    return _LAYOUTS[cls]
 
 
 def _argument(part: Part) -> dict[str, Any]:

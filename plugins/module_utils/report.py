@@ -28,7 +28,7 @@ class VmReport(Contract):
         default=None,
         metadata=text("The process id of its QEMU. Null where it does not run.", sample="4821"),
     )
-    message: str | None = field(
+    failure: str | None = field(
         default=None, metadata=text("What is wrong with it. Null where nothing is.", sample=None)
     )
 

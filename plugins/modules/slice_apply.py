@@ -83,7 +83,7 @@ vms:
       description: The process id of its QEMU. Null where it does not run.
       type: str
       sample: "4821"
-    message:
+    failure:
       description: What is wrong with it. Null where nothing is.
       type: str
       sample: null

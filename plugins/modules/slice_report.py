@@ -83,7 +83,7 @@ options:
             description:
               - The process id of its QEMU. Null where it does not run.
             type: str
-          message:
+          failure:
             description:
               - What is wrong with it. Null where nothing is.
             type: str

@@ -303,7 +303,7 @@ def _state(vm: VM, unit: Unit | None, fault: str | None) -> VmReport:
         name=vm.name,
         slice_id=vm.slice_id,
         pid=None if pid is None else str(pid),
-        message=fault,
+        failure=fault,
     )
 
 

@@ -143,7 +143,7 @@ def vms(*running: int) -> dict[str, Any]:
     return {"vms": [{"vm_id": vm_id, "name": "x", "state": "running", "pid": "7"} for vm_id in running]}
 
 
-SEEN = {"vm_id": 1001, "state": "running", "name": "x", "slice_id": None, "pid": "7", "message": None}
+SEEN = {"vm_id": 1001, "state": "running", "name": "x", "slice_id": None, "pid": "7", "failure": None}
 
 
 def test_reports_tell_success_failure_and_silence() -> None:

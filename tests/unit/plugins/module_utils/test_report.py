@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
-from ansible_collections.cloudrepo.slices.plugins.module_utils.report import HostReport
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import HostReport, VmReport
 
 
 def test_the_sample_is_a_report():
@@ -20,3 +20,8 @@ def test_a_state_that_no_host_reports_is_refused():
     data["vms"][0]["state"] = "asleep"
     with pytest.raises(Refused, match=r"^host worker1, VM 1001: state must be one of running, stopped, error, got"):
         HostReport.from_dict(data)
+
+
+def test_no_argument_has_a_name_that_ansible_keeps_for_itself():
+    """ansible-test's validate-modules refuses them."""
+    assert not {"message", "syslog_facility"} & {part.name for part in (*HostReport.parts(), *VmReport.parts())}

@@ -348,7 +348,7 @@ def test_starting_is_a_call_for_each_kind(tmp_path):
     names = ["cloudrepo-1000@1001.service", "cloudrepo-1000@1002.service"]
     assert [argv for argv in runner.argvs if argv[1] != "show"] == [["systemctl", "start", "--", *names]]
     assert systemd.enabled_names(str(tmp_path)) == names
-    assert [(each["state"], each["pid"], each["message"]) for each in vms] == [
+    assert [(each["state"], each["pid"], each["failure"]) for each in vms] == [
         ("running", str(FakeMonitor.PID), None),
         ("running", str(FakeMonitor.PID), None),
     ]
