@@ -50,21 +50,28 @@ options:
               - Its memory in MiB.
             type: int
             required: true
-          disk_bytes:
+          disks:
             description:
-              - The size of its disk in bytes.
-            type: int
+              - Its disks. The first one is the one that it boots from; for now it has no other.
+            type: list
+            elements: dict
             required: true
-          overlay:
-            description:
-              - The qcow2 file of its disk, in its folder C(STATE_DIR/vms/VM_ID).
-            type: str
-            required: true
-          backing_file:
-            description:
-              - The base image that the overlay stands on.
-            type: str
-            required: true
+            suboptions:
+              path:
+                description:
+                  - Its qcow2 file, in the VM's folder C(STATE_DIR/vms/VM_ID).
+                type: str
+                required: true
+              size_bytes:
+                description:
+                  - Its size in bytes.
+                type: int
+                required: true
+              backing_file:
+                description:
+                  - The base image that it stands on.
+                type: str
+                required: true
           vnc_port:
             description:
               - The TCP port of its display.

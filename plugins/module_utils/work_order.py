@@ -192,6 +192,32 @@ class Peer(Contract):
 
 
 @dataclass(frozen=True)
+class Disk(Contract):
+    """A disk of a VM: an overlay on a base image."""
+
+    NOUN = "disk"
+    KEY = "path"
+
+    path: str = field(
+        metadata=text(
+            "Its qcow2 file, in the VM's folder C(STATE_DIR/vms/VM_ID).",
+            sample="/var/lib/cloudrepo/vms/1001/vm1_img.qcow2",
+            pattern=rf"{_PATH}/[A-Za-z0-9][A-Za-z0-9._-]{{0,65}}\.qcow2",
+            rule="the absolute path of a .qcow2 file",
+        )
+    )
+    size_bytes: int = field(metadata=integer("Its size in bytes.", sample=1 << 30, least=1))
+    backing_file: str = field(
+        metadata=text(
+            "The base image that it stands on.",
+            sample=f"/var/lib/cloudrepo/images/{_IMAGE[:16]}.img",
+            pattern=_PATH,
+            rule="an absolute path",
+        )
+    )
+
+
+@dataclass(frozen=True)
 class VM(Contract):
     """A VM as it shall be on this host."""
 
@@ -202,22 +228,8 @@ class VM(Contract):
     name: str = field(metadata=text("The VM's name.", sample="vm1", pattern=_NAME, rule="a host name"))
     cores: int = field(metadata=integer("Its virtual CPUs.", sample=1, least=1))
     ram_mib: int = field(metadata=integer("Its memory in MiB.", sample=512, least=1))
-    disk_bytes: int = field(metadata=integer("The size of its disk in bytes.", sample=1 << 30, least=1))
-    overlay: str = field(
-        metadata=text(
-            "The qcow2 file of its disk, in its folder C(STATE_DIR/vms/VM_ID).",
-            sample="/var/lib/cloudrepo/vms/1001/vm1_img.qcow2",
-            pattern=rf"{_PATH}/[A-Za-z0-9][A-Za-z0-9._-]{{0,65}}\.qcow2",
-            rule="the absolute path of a .qcow2 file",
-        )
-    )
-    backing_file: str = field(
-        metadata=text(
-            "The base image that the overlay stands on.",
-            sample=f"/var/lib/cloudrepo/images/{_IMAGE}.img",
-            pattern=_PATH,
-            rule="an absolute path",
-        )
+    disks: tuple[Disk, ...] = field(
+        metadata=many(Disk, "Its disks. The first one is the one that it boots from; for now it has no other.")
     )
     vnc_port: int = field(metadata=integer("The TCP port of its display.", sample=5901, least=5900, most=65535))
     interfaces: tuple[Interface, ...] = field(
@@ -249,6 +261,8 @@ class VM(Contract):
 
     def faults(self) -> Iterator[str]:
         """See C(Contract)."""
+        if len(self.disks) != 1:
+            yield f"disks must list one disk, got {len(self.disks)}"
         for name, times in Counter(nic.name for nic in self.interfaces).items():
             if times > 1:
                 yield f"interface {name} is listed {times} times"

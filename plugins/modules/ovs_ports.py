@@ -43,9 +43,10 @@ EXAMPLES = r"""
             name: vm1
             cores: 1
             ram_mib: 512
-            disk_bytes: 1073741824
-            overlay: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
-            backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
+            disks:
+              - path: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
+                size_bytes: 1073741824
+                backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
             vnc_port: 5901
             interfaces:
               - {name: eth0, tap: tap_1001_eth0, mac: "52:54:00:03:e9:00", vlan_id: 400, address: 10.60.7.101}

@@ -34,9 +34,10 @@ EXAMPLES = r"""
             name: vm1
             cores: 1
             ram_mib: 512
-            disk_bytes: 1073741824
-            overlay: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
-            backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
+            disks:
+              - path: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
+                size_bytes: 1073741824
+                backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
             vnc_port: 5901
             interfaces:
               - {name: eth0, tap: tap_1001_eth0, mac: "52:54:00:03:e9:00", vlan_id: 400}
@@ -103,16 +104,16 @@ def main() -> None:
             overlays.need_bases(todo, have)
             overlays.apply(todo, have, state_dir=state_dir, accounts=accounts, runner=SubprocessRunner())
         result = {
-            "created": [vm.overlay for vm in todo.create],
+            "created": [disk.path for _vm, disk in todo.create],
             "removed": [vm_id for vm_id, _slice_id in todo.remove],
             "kept_backing": [
                 {
                     "vm_id": vm.vm_id,
-                    "overlay": vm.overlay,
+                    "overlay": disk.path,
                     "backing_file": image.backing_file,
-                    "wanted": vm.backing_file,
+                    "wanted": disk.backing_file,
                 }
-                for vm, image in todo.kept
+                for vm, disk, image in todo.kept
             ],
         }
         return planned(todo.changes, result)

@@ -50,9 +50,10 @@ EXAMPLES = r"""
             name: vm1
             cores: 1
             ram_mib: 512
-            disk_bytes: 1073741824
-            overlay: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
-            backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
+            disks:
+              - path: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
+                size_bytes: 1073741824
+                backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
             vnc_port: 5901
             vnc_password_id: 8b1a9953c4611296
             interfaces:

@@ -71,9 +71,10 @@ work_orders:
             name: vm1
             cores: 1
             ram_mib: 512
-            disk_bytes: 1073741824
-            overlay: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
-            backing_file: /var/lib/cloudrepo/images/9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.img
+            disks:
+            - path: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
+              size_bytes: 1073741824
+              backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
             vnc_port: 5901
             interfaces:
             - name: eth0

@@ -113,9 +113,7 @@ def _vm(
         name=vm.name,
         cores=flavor["cores"],
         ram_mib=round(flavor["ram_gb"] * 1024),
-        disk_bytes=round(flavor["disk_gb"] * GIB) // 512 * 512,
-        overlay=_given(vm, "a disk", vm.qcow_image),
-        backing_file=base_image_path(state_dir, flavor["checksum"]),
+        disks=(_overlay(vm, state_dir),),
         vnc_port=vm.vnc_port,
         vnc_password_id=displays.password_id(cluster, vm),
         state=vm.power,
@@ -132,6 +130,16 @@ def _vm(
             )
             for interface in vm.interfaces
         ),
+    )
+
+
+def _overlay(vm: VM, state_dir: str) -> work_order.Disk:
+    """The first disk, whose size and base image are the flavor's that it was made with."""
+    flavor = _flavor(vm)
+    return work_order.Disk(
+        path=_given(vm, "a disk", vm.qcow_image),
+        size_bytes=round(flavor["disk_gb"] * GIB) // 512 * 512,
+        backing_file=base_image_path(state_dir, flavor["checksum"]),
     )
 
 

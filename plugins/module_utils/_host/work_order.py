@@ -10,7 +10,7 @@ from typing import Any
 from ..contract import repeated
 from ..errors import Refused, for_all
 from ..vlans import MANAGEMENT_VLAN
-from ..work_order import VM, SliceOrder
+from ..work_order import VM, Disk, SliceOrder
 
 
 def read_slices(slices: Iterable[Mapping[str, Any]], *, state_dir: str) -> tuple[SliceOrder, ...]:
@@ -18,7 +18,7 @@ def read_slices(slices: Iterable[Mapping[str, Any]], *, state_dir: str) -> tuple
 
     Args:
         slices: the order's C(slices).
-        state_dir: the folder under which every overlay must lie.
+        state_dir: the folder under which every disk must lie.
 
     Raises:
         Refused: a name, path or number that no host should be given; every one is named.
@@ -28,9 +28,9 @@ def read_slices(slices: Iterable[Mapping[str, Any]], *, state_dir: str) -> tuple
     nics = [nic for vm in vms for nic in vm.interfaces]
     on_400 = [nic for nic in nics if nic.vlan_id == MANAGEMENT_VLAN]
     reasons = [
-        f"{vm}: overlay must be a .qcow2 file in {folder_of(state_dir, vm.vm_id)}, got {vm.overlay!r}"
-        for vm in vms
-        if vm.overlay.rpartition("/")[0] != folder_of(state_dir, vm.vm_id)
+        f"{vm}: a disk must be a .qcow2 file in {folder_of(state_dir, vm.vm_id)}, got {disk.path!r}"
+        for vm, disk in all_disks(orders)
+        if disk.path.rpartition("/")[0] != folder_of(state_dir, vm.vm_id)
     ]
     reasons += repeated("slice", (order.slice_id for order in orders))
     reasons += repeated("VM", (vm.vm_id for vm in vms))
@@ -50,6 +50,11 @@ def folder_of(state_dir: str, vm_id: int) -> str:
 def all_vms(orders: Iterable[SliceOrder]) -> tuple[VM, ...]:
     """Every VM of every slice, in the order's order."""
     return tuple(vm for order in orders for vm in order.vms)
+
+
+def all_disks(orders: Iterable[SliceOrder]) -> tuple[tuple[VM, Disk], ...]:
+    """Every disk of every VM, each with its VM."""
+    return tuple((vm, disk) for vm in all_vms(orders) for disk in vm.disks)
 
 
 def slice_ids(orders: Iterable[SliceOrder]) -> frozenset[int]:

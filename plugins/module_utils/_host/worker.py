@@ -24,7 +24,7 @@ from .qemu.apply import Tools
 from .qemu.config import Settings as VmSettings
 from .runner import observed
 from .stopwatch import Stopwatch
-from .work_order import all_vms, slice_ids
+from .work_order import all_disks, slice_ids
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
         disks=overlays.plan(orders, have.disks, accounts=accounts),
         wires=datapath.plan(orders, have.wires, settings=settings.wires, accounts=accounts, freed=freed),
         vms=vms,
-        missing_images=tuple(sorted({vm.backing_file for vm in all_vms(orders)} - have.disks.bases.keys())),
+        missing_images=tuple(sorted({disk.backing_file for _vm, disk in all_disks(orders)} - have.disks.bases.keys())),
     )
 
 

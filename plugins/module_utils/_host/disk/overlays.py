@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 
 from ...changes import Change, between
 from ...errors import Refused
-from ...work_order import VM, SliceOrder
+from ...work_order import VM, Disk, SliceOrder
 from .. import files
 from ..accounts import Accounts
 from ..files import File
 from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, STARTED, TAPS, VNC_SECRET
 from ..qemu.vnc import NOTED
 from ..runner import Runner
-from ..work_order import all_vms, folder_of, slice_ids
+from ..work_order import all_disks, all_vms, folder_of, slice_ids
 from .qcow2 import Image, read_image
 
 _MARK = "slice_id"
@@ -57,9 +57,9 @@ class DiskPlan:
     """
 
     make_folders: tuple[VM, ...] = ()
-    create: tuple[VM, ...] = ()
+    create: tuple[tuple[VM, Disk], ...] = ()
     remove: tuple[tuple[int, int], ...] = ()
-    kept: tuple[tuple[VM, Image], ...] = ()
+    kept: tuple[tuple[VM, Disk, Image], ...] = ()
     given: Mapping[str, tuple[_Owner, _Owner]] = field(default_factory=dict)
 
     @property
@@ -69,8 +69,8 @@ class DiskPlan:
             *(between("VM folder", vm_id, {"slice_id": slice_id}, None) for vm_id, slice_id in self.remove),
             *(between("VM folder", vm.vm_id, None, {"slice_id": vm.slice_id}) for vm in self.make_folders),
             *(
-                between("overlay", vm.overlay, None, {"size_bytes": vm.disk_bytes, "backing_file": vm.backing_file})
-                for vm in self.create
+                between("overlay", disk.path, None, {"size_bytes": disk.size_bytes, "backing_file": disk.backing_file})
+                for _vm, disk in self.create
             ),
             *(between("path", path, _owned(old), _owned(new)) for path, (old, new) in self.given.items()),
         ]
@@ -78,11 +78,11 @@ class DiskPlan:
 
 def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
     """The host's VM folders, and the images that the order speaks of."""
-    vms = all_vms(orders)
+    vms, disks = all_vms(orders), all_disks(orders)
     return Disks(
         folders=_folders(f"{state_dir}/vms"),
-        overlays=_images({vm.overlay for vm in vms}),
-        bases=_images({vm.backing_file for vm in vms}),
+        overlays=_images({disk.path for _vm, disk in disks}),
+        bases=_images({disk.backing_file for _vm, disk in disks}),
         owners=_owners(path for vm in vms for path in (*_for_root(vm), *_for_qemu(vm))),
     )
 
@@ -94,11 +94,11 @@ def plan(orders: Iterable[SliceOrder], have: Disks, *, accounts: Accounts) -> Di
         Refused: a disk would be smaller than its base image, or a VM's folder holds the disk of another slice.
     """
     orders = tuple(orders)
-    vms = all_vms(orders)
+    vms, disks = all_vms(orders), all_disks(orders)
     listed = {vm.vm_id for vm in vms}
-    create = tuple(vm for vm in vms if vm.overlay not in have.overlays)
+    create = tuple((vm, disk) for vm, disk in disks if disk.path not in have.overlays)
     reasons = [reason for vm in vms for reason in _belongs(vm, have)]
-    reasons += [reason for vm in create for reason in _fits(vm, have.bases.get(vm.backing_file))]
+    reasons += [reason for vm, disk in create for reason in _fits(vm, disk, have.bases)]
     if reasons:
         raise Refused(reasons)
     ours = slice_ids(orders)
@@ -110,9 +110,9 @@ def plan(orders: Iterable[SliceOrder], have: Disks, *, accounts: Accounts) -> Di
             (vm_id, slice_id) for vm_id, slice_id in have.folders.items() if slice_id in ours and vm_id not in listed
         ),
         kept=tuple(
-            (vm, have.overlays[vm.overlay])
-            for vm in vms
-            if vm.overlay in have.overlays and have.overlays[vm.overlay].backing_file != vm.backing_file
+            (vm, disk, have.overlays[disk.path])
+            for vm, disk in disks
+            if disk.path in have.overlays and have.overlays[disk.path].backing_file != disk.backing_file
         ),
         given={
             path: (have.owners[path], owner)
@@ -128,9 +128,9 @@ def need_bases(todo: DiskPlan, have: Disks) -> None:
     Raises:
         Refused: one is missing.
     """
-    missing = [vm for vm in todo.create if vm.backing_file not in have.bases]
+    missing = [(vm, disk) for vm, disk in todo.create if disk.backing_file not in have.bases]
     if missing:
-        raise Refused([f"{vm}: base image {vm.backing_file} is not on this host" for vm in missing])
+        raise Refused([f"{vm}: base image {disk.backing_file} is not on this host" for vm, disk in missing])
 
 
 def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, runner: Runner) -> None:
@@ -143,21 +143,22 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
         [_make_folder(folder_of(state_dir, vm.vm_id), vm, accounts.of(vm.slice_id).gid) for vm in todo.make_folders]
     )
     for alike in _alike(todo.create):
-        content = _new_overlay(alike[0], have.bases[alike[0].backing_file].format, runner)
-        owners = [(vm.overlay, accounts.of(vm.slice_id)) for vm in alike]
+        _vm, first = alike[0]
+        content = _new_overlay(first, have.bases[first.backing_file].format, runner)
+        owners = [(disk.path, accounts.of(vm.slice_id)) for vm, disk in alike]
         files.write_all(File(path, content, 0o600, account.uid, account.gid) for path, account in owners)
 
 
-def _alike(vms: Iterable[VM]) -> Iterable[list[VM]]:
-    """VMs whose fresh overlays are the same to the byte; making one and copying it spares a process each."""
-    groups: dict[tuple[str, int], list[VM]] = {}
-    for vm in vms:
-        groups.setdefault((vm.backing_file, vm.disk_bytes), []).append(vm)
+def _alike(disks: Iterable[tuple[VM, Disk]]) -> Iterable[list[tuple[VM, Disk]]]:
+    """Disks that are the same to the byte when they are new; making one and copying it spares a process each."""
+    groups: dict[tuple[str, int], list[tuple[VM, Disk]]] = {}
+    for vm, disk in disks:
+        groups.setdefault((disk.backing_file, disk.size_bytes), []).append((vm, disk))
     return groups.values()
 
 
-def _new_overlay(vm: VM, base_format: str, runner: Runner) -> bytes:
-    draft = f"{os.path.dirname(vm.overlay)}/.draft.qcow2"
+def _new_overlay(disk: Disk, base_format: str, runner: Runner) -> bytes:
+    draft = f"{os.path.dirname(disk.path)}/.draft.qcow2"
     try:
         runner.run(
             [
@@ -167,11 +168,11 @@ def _new_overlay(vm: VM, base_format: str, runner: Runner) -> bytes:
                 "-f",
                 "qcow2",
                 "-b",
-                vm.backing_file,
+                disk.backing_file,
                 "-F",
                 base_format,
                 draft,
-                str(vm.disk_bytes),
+                str(disk.size_bytes),
             ]
         )
         with open(draft, "rb") as file:
@@ -213,12 +214,16 @@ def _folders(root: str) -> dict[int, int]:
 
 
 def _for_root(vm: VM) -> list[str]:
-    folder = os.path.dirname(vm.overlay)
+    folder = _folder(vm)
     return [folder, *(f"{folder}/{name}" for name in _READ)]
 
 
 def _for_qemu(vm: VM) -> list[str]:
-    return [vm.overlay, *(f"{os.path.dirname(vm.overlay)}/{name}" for name in (CONSOLE, VNC_SECRET))]
+    return [*(disk.path for disk in vm.disks), *(f"{_folder(vm)}/{name}" for name in (CONSOLE, VNC_SECRET))]
+
+
+def _folder(vm: VM) -> str:
+    return os.path.dirname(vm.disks[0].path)
 
 
 def _wanted_owners(vm: VM, accounts: Accounts) -> Iterable[tuple[str, _Owner]]:
@@ -257,9 +262,10 @@ def _belongs(vm: VM, have: Disks) -> Iterable[str]:
         )
 
 
-def _fits(vm: VM, base: Image | None) -> Iterable[str]:
-    if base is not None and vm.disk_bytes < base.virtual_bytes:
+def _fits(vm: VM, disk: Disk, bases: Mapping[str, Image]) -> Iterable[str]:
+    base = bases.get(disk.backing_file)
+    if base is not None and disk.size_bytes < base.virtual_bytes:
         yield (
-            f"{vm}: disk of {vm.disk_bytes} bytes is smaller than "
-            f"its base image's {base.virtual_bytes} bytes ({vm.backing_file})"
+            f"{vm}: disk of {disk.size_bytes} bytes is smaller than "
+            f"its base image's {base.virtual_bytes} bytes ({disk.backing_file})"
         )

@@ -127,7 +127,7 @@ def as_started(vm: VM, settings: Settings) -> dict[str, Any]:
         "name": vm.name,
         "cores": vm.cores,
         "ram_mib": vm.ram_mib,
-        "overlay": vm.overlay,
+        "disks": [disk.path for disk in vm.disks],
         "vnc": _display(vm, settings),
         "accelerator": settings.accelerator,
         "checksum_offload": settings.checksum_offload,
@@ -210,7 +210,7 @@ def _config(vm: VM, settings: Settings) -> str:
         ('device "vga"', {"driver": "VGA", "bus": "pcie.0", "addr": "0x1"}),
         ('object "random"', {"qom-type": "rng-builtin"}),
         ('device "rng"', {"driver": "virtio-rng-pci", "rng": "random", "bus": "pcie.0", "addr": "0x2"}),
-        ('drive "disk"', {"file": vm.overlay, "format": "qcow2", "if": "none", "discard": "unmap"}),
+        ('drive "disk"', {"file": vm.disks[0].path, "format": "qcow2", "if": "none", "discard": "unmap"}),
         (
             'device "disk0"',
             {"driver": "virtio-blk-pci", "drive": "disk", "bus": "pcie.0", "addr": "0x3", "bootindex": "0"},

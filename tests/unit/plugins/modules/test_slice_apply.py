@@ -77,10 +77,10 @@ def test_without_its_base_images_and_passwords_nothing_is_changed(monkeypatch, t
     runner = looked_at(RUNNING.replace("1001", "1002"))
     result = modules.run(monkeypatch, slice_apply, runner, **arguments(tmp_path, wanted))
 
-    assert result["missing_images"] == [wanted["backing_file"]]
+    assert result["missing_images"] == [wanted["disks"][0]["backing_file"]]
     assert result["missing_passwords"] == [1001]
     assert result["reasons"] == [
-        f"base image {wanted['backing_file']} is not on this host",
+        f"base image {wanted['disks'][0]['backing_file']} is not on this host",
         "VM 1001 (vm1): its display gets another password, and vnc_passwords does not have it",
     ]
     assert ["systemctl", "stop"] not in [argv[:2] for argv in runner.argvs]
@@ -95,7 +95,7 @@ def test_check_mode_plans_for_a_host_that_is_yet_to_be_prepared(monkeypatch, tmp
     result = modules.run(monkeypatch, slice_apply, runner, **args)
 
     assert result["changed"]
-    assert result["missing_images"] == [wanted["backing_file"]]
+    assert result["missing_images"] == [wanted["disks"][0]["backing_file"]]
     assert [(each["vm_id"], each["state"]) for each in result["vms"]] == [(1001, "stopped")]
     after = result["diff"]["after"].splitlines()
     assert "VM folder 1001: slice_id 9999" in after

@@ -54,9 +54,13 @@ def test_the_order_of_a_worker() -> None:
                         "name": "vm1",
                         "cores": 1,
                         "ram_mib": 512,
-                        "disk_bytes": 1 << 30,
-                        "overlay": "/var/lib/cloudrepo/vms/1001/vm1_img.qcow2",
-                        "backing_file": base,
+                        "disks": [
+                            {
+                                "path": "/var/lib/cloudrepo/vms/1001/vm1_img.qcow2",
+                                "size_bytes": 1 << 30,
+                                "backing_file": base,
+                            }
+                        ],
                         "vnc_port": 5901,
                         "interfaces": [
                             {

@@ -163,6 +163,16 @@ def nic(vm_id: int, index: int, vlan_id: int | None, link_id: int | None = None)
     }
 
 
+def disk(vm_id: int = 1001, *, state_dir: str = STATE_DIR, **changes: Any) -> dict[str, Any]:
+    """A disk of a work order."""
+    values: dict[str, Any] = {
+        "path": f"{state_dir}/vms/{vm_id}/vm{vm_id - 1000}_img.qcow2",
+        "size_bytes": 1 << 30,
+        "backing_file": f"{state_dir}/images/base.img",
+    }
+    return {**values, **changes}
+
+
 def vm(vm_id: int = 1001, *vlan_ids: int | None, state_dir: str = STATE_DIR, **changes: Any) -> dict[str, Any]:
     """A VM of a work order with an interface for each VLAN."""
     values: dict[str, Any] = {
@@ -170,9 +180,7 @@ def vm(vm_id: int = 1001, *vlan_ids: int | None, state_dir: str = STATE_DIR, **c
         "name": f"vm{vm_id - 1000}",
         "cores": 1,
         "ram_mib": 512,
-        "disk_bytes": 1 << 30,
-        "overlay": f"{state_dir}/vms/{vm_id}/vm{vm_id - 1000}_img.qcow2",
-        "backing_file": f"{state_dir}/images/base.img",
+        "disks": [disk(vm_id, state_dir=state_dir)],
         "vnc_port": 4900 + vm_id,
         "vnc_password_id": PASSWORD_ID,
         "interfaces": [nic(vm_id, index, vlan_id, vlan_id) for index, vlan_id in enumerate(vlan_ids)],

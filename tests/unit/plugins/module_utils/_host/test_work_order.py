@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms, read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
-from .fakes import STATE_DIR, nic, orders, vm
+from .fakes import STATE_DIR, disk, nic, orders, vm
 
 
 def test_order_becomes_values():
@@ -33,11 +33,17 @@ def test_macs_are_written_small():
         ({"vnc_port": 5899}, "vnc_port must be 5900-65535, got 5899"),
         ({"vnc_password_id": "../x"}, "vnc_password_id must be 16 hexadecimal digits"),
         ({"cores": 0}, "cores must be at least 1, got 0"),
-        ({"overlay": "/etc/shadow"}, "overlay"),
-        ({"overlay": f"{STATE_DIR}/vms/1001/../1002/vm2_img.qcow2"}, "overlay"),
-        ({"overlay": f"{STATE_DIR}/vms/1001/vm.json"}, "overlay"),
-        ({"backing_file": "base.img"}, "backing_file must be an absolute path"),
-        ({"backing_file": "/a\n[drive]"}, "backing_file must be an absolute path"),
+        ({"disks": [disk(path="/etc/shadow")]}, "path must be the absolute path of a .qcow2 file"),
+        (
+            {"disks": [disk(path=f"{STATE_DIR}/vms/1001/../1002/vm2_img.qcow2")]},
+            "a disk must be a .qcow2 file in /var/lib/cloudrepo/vms/1001",
+        ),
+        ({"disks": [disk(path=f"{STATE_DIR}/vms/1001/vm.json")]}, "path must be the absolute path of a .qcow2 file"),
+        ({"disks": [disk(size_bytes=0)]}, "size_bytes must be at least 1, got 0"),
+        ({"disks": [disk(backing_file="base.img")]}, "backing_file must be an absolute path"),
+        ({"disks": [disk(backing_file="/a\n[drive]")]}, "backing_file must be an absolute path"),
+        ({"disks": []}, "disks must list one disk, got 0"),
+        ({"disks": [disk(), disk(1002)]}, "disks must list one disk, got 2"),
         ({"interfaces": [{**nic(1001, 0, 5), "tap": "eth0"}]}, "tap must be tap_ and 1-11 more characters"),
         ({"interfaces": [{**nic(1001, 0, 5), "tap": "tap_100001_eth10"}]}, "tap must be tap_ and 1-11 more characters"),
         ({"interfaces": [{**nic(1001, 0, 5), "tap": "tap_1\nlink del"}]}, "tap must be tap_ and 1-11 more characters"),

@@ -18,7 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
 
-from ..fakes import ACCOUNTS, ME, MORE, STATE_DIR, FakeRunner, orders, vm
+from ..fakes import ACCOUNTS, ME, MORE, STATE_DIR, FakeRunner, disk, orders, vm
 
 GIB = 1 << 30
 BASE = f"{STATE_DIR}/images/base.img"
@@ -86,7 +86,7 @@ def test_overlay_that_exists_is_left_alone():
     todo = overlays.plan(orders(vm()), have, accounts=ACCOUNTS)
 
     assert not todo.changes
-    assert [(kept.vm_id, image.backing_file) for kept, image in todo.kept] == [(1001, "/old.img")]
+    assert [(kept.vm_id, image.backing_file) for kept, _disk, image in todo.kept] == [(1001, "/old.img")]
 
 
 def test_folder_of_another_slice_is_refused():
@@ -116,13 +116,13 @@ def test_overlays_that_are_alike_are_made_once_and_copied(tmp_path):
     qcow2(tmp_path / "images/base.img", GIB // 2)
     runner = FakeRunner().on("qemu-img", "create", MORE, do=create)
     vms = [vm(number, state_dir=str(tmp_path)) for number in (1001, 1002)]
-    vms.append(vm(1003, state_dir=str(tmp_path), disk_bytes=2 * GIB))
+    vms.append(vm(1003, state_dir=str(tmp_path), disks=[disk(1003, state_dir=str(tmp_path), size_bytes=2 * GIB)]))
     carry_out(tmp_path, *vms, runner=runner)
 
     assert [argv[-1] for argv in runner.argvs] == [str(GIB), str(2 * GIB)]
     assert runner.argvs[0][:5] == ["qemu-img", "create", "-q", "-f", "qcow2"]
     base = f"{tmp_path}/images/base.img"
-    assert [read_image(each["overlay"]) for each in vms] == [
+    assert [read_image(each["disks"][0]["path"]) for each in vms] == [
         Image("qcow2", GIB, base),
         Image("qcow2", GIB, base),
         Image("qcow2", 2 * GIB, base),

@@ -20,7 +20,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
 
-from ..fakes import nic, orders, settings, vm
+from ..fakes import disk, nic, orders, settings, vm
 
 SETTINGS = settings()
 
@@ -199,7 +199,7 @@ def test_ipv6_address_of_a_display_is_bracketed():
     [
         (one(100, 101), ()),
         (one(400, None), ()),
-        (one(100, 101, disk_bytes=5 << 30), ()),
+        (one(100, 101, disks=[disk(size_bytes=5 << 30)]), ()),
         (one(100, 101, cores=2, ram_mib=1024), ("cores 1 → 2", "ram_mib 512 → 1024")),
         (one(100, 101, vnc_port=5910), ("vnc 10.0.10.1:1 with a password → 10.0.10.1:10 with a password",)),
         (one(100), ("interface eth1 removed",)),
