@@ -15,6 +15,7 @@ from importlib import import_module
 # By subcommand, which is a module of this package with underscores, the names of its arguments.
 COMMANDS = {
     "restore-flows": "FOLDER BRIDGE",
+    "restore-taps": "STATE_DIR",
 }
 
 
