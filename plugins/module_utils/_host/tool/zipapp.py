@@ -15,9 +15,9 @@ from importlib.util import find_spec
 from typing import Protocol, cast
 
 # Ansible sends a module to a host with what it imports, and this module reads the rest from there.
-from . import cli, process, restore_flows, restore_taps
+from . import cli, process, restore_flows, restore_taps, trim_logs
 
-_SUBCOMMANDS = (restore_flows, restore_taps)
+_SUBCOMMANDS = (restore_flows, restore_taps, trim_logs)
 _ROOT = cli.__name__.rsplit("._host.", 1)[0]
 _PACKAGE = "slices"
 _OLDEST = (1980, 1, 1, 0, 0, 0)
