@@ -7,10 +7,6 @@ Drivers see the ports C(Monitor) and C(Session) alone, so tests give them a stri
 
 from __future__ import annotations
 
-import json
-import socket
-import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -18,10 +14,7 @@ from typing import Any, Protocol
 
 from ...errors import SlicesError
 from .sockets import connect, pid_of
-
-# The schema of QMP, the longest answer there is, has a quarter of that. A compromised QEMU is not to fill our memory.
-_MAX_LINE_BYTES = 1 << 20
-_MAX_EVENTS = 1000
+from .wire import CommandError, Wire
 
 
 class MonitorUnavailable(SlicesError):
@@ -42,10 +35,6 @@ class Event:
 
     name: str
     data: Mapping[str, Any] = field(default_factory=dict)
-
-    def matches(self, name: str, data: Mapping[str, Any]) -> bool:
-        """Whether it has that name and all of C(data)."""
-        return self.name == name and all(self.data.get(key) == value for key, value in data.items())
 
 
 class Session(Protocol):
@@ -144,97 +133,42 @@ class SocketMonitor:
     @contextmanager
     def connect(self, path: str) -> Iterator[Session]:
         """See C(Monitor)."""
-        with _unavailable(path):
+        with _translated(path):
             client = connect(path, timeout_s=self._timeout_s)
         with client:
-            session = SocketSession(client, path, self._timeout_s)
-            # QEMU greets from a thread of its own, but answers only once there is a machine.
-            session.execute("qmp_capabilities")
-            yield session
+            with _translated(path):
+                wire = Wire(client, self._timeout_s)
+            yield SocketSession(wire, path, pid_of(client))
 
 
+@dataclass(frozen=True)
 class SocketSession:
     """The C(Session) of a real host."""
 
-    def __init__(self, client: socket.socket, path: str, timeout_s: float) -> None:
-        self._client = client
-        self._path = path
-        self._timeout_s = timeout_s
-        self._heard = b""
-        self._events: deque[Event] = deque(maxlen=_MAX_EVENTS)
-        with _unavailable(path):
-            if "QMP" not in self._read(time.monotonic() + timeout_s):
-                raise ValueError("no greeting")
-
-    @property
-    def pid(self) -> int:
-        """See C(Session)."""
-        return pid_of(self._client)
+    _wire: Wire
+    _path: str
+    pid: int
 
     def execute(
         self, command: str, arguments: Mapping[str, Any] | None = None, *, timeout_s: float | None = None
     ) -> Any:
         """See C(Session)."""
-        message = {"execute": command, "arguments": dict(arguments or {})}
-        deadline = time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
-        with _unavailable(self._path):
-            self._client.settimeout(max(deadline - time.monotonic(), 0.001))
-            self._client.sendall(json.dumps(message).encode("ascii") + b"\n")
-            while True:
-                answer = self._read(deadline)
-                if "error" in answer:
-                    raise CommandRefused(command, answer["error"])
-                if "return" in answer:
-                    return answer["return"]
-                self._note(answer)
+        with _translated(self._path):
+            return self._wire.execute(command, dict(arguments or {}), timeout_s)
 
     def wait_for(self, name: str, data: Mapping[str, Any] | None = None, *, timeout_s: float) -> Event | None:
         """See C(Session)."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            event = next((each for each in self._events if each.matches(name, data or {})), None)
-            if event is not None:
-                self._events.remove(event)
-                return event
-            with _unavailable(self._path):
-                try:
-                    self._note(self._read(deadline))
-                except socket.timeout:
-                    return None
-
-    def _note(self, message: Mapping[str, Any]) -> None:
-        if "event" in message:
-            self._events.append(Event(str(message["event"]), message.get("data", {})))
-
-    def _read(self, deadline: float) -> dict[str, Any]:
-        """The next object, one a line.
-
-        Raises:
-            OSError: QEMU hung up, or said none in time.
-            ValueError: what it said is no such line.
-        """
-        while b"\n" not in self._heard:
-            if len(self._heard) > _MAX_LINE_BYTES:
-                raise ValueError(f"a line of more than {_MAX_LINE_BYTES} bytes")
-            left_s = deadline - time.monotonic()
-            if left_s <= 0:
-                raise socket.timeout("timed out")
-            self._client.settimeout(left_s)
-            data = self._client.recv(65536)
-            if not data:
-                raise ConnectionError("it hung up")
-            self._heard += data
-        line, _end, self._heard = self._heard.partition(b"\n")
-        message = json.loads(line)
-        if not isinstance(message, dict):
-            raise ValueError("a line that is no object")
-        return message
+        with _translated(self._path):
+            found = self._wire.next_event(name, dict(data or {}), timeout_s)
+        return None if found is None else Event(name, found)
 
 
 @contextmanager
-def _unavailable(path: str) -> Iterator[None]:
-    """Turn what a socket says into one error."""
+def _translated(path: str) -> Iterator[None]:
+    """Turn the errors of a conversation into those of our family."""
     try:
         yield
+    except CommandError as error:
+        raise CommandRefused(error.command, error.error) from None
     except (OSError, ValueError) as error:
         raise MonitorUnavailable(f"QEMU does not answer at {path}: {error}") from error

@@ -14,6 +14,7 @@ from importlib import import_module
 
 # By subcommand, which is a module of this package with underscores, the names of its arguments.
 COMMANDS = {
+    "drop-carrier": "FILE SOCKET PID",
     "restore-flows": "FOLDER BRIDGE",
     "restore-taps": "STATE_DIR",
     "trim-logs": "STATE_DIR BYTES",

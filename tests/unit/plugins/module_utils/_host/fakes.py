@@ -140,7 +140,9 @@ class FakeSession:
     def wait_for(self, name: str, data: Mapping[str, Any] | None = None, *, timeout_s: float) -> Event | None:
         """See C(Session)."""
         need_time(timeout_s)
-        event = next((each for each in self._events if each.matches(name, data or {})), None)
+        event = next(
+            (each for each in self._events if each.name == name and (data or {}).items() <= each.data.items()), None
+        )
         if event is not None:
             self._events.remove(event)
         return event

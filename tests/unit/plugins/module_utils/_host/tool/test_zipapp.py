@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-import io
+import os
 import subprocess
 import sys
 import zipfile
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import cli, zipapp
 
+COLLECTIONS = Path(__file__).parents[6] / ".ansible/collections"
 UTILS = Path(__file__).parents[6] / "plugins/module_utils"
 
 
@@ -28,17 +30,45 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_it_is_the_same_every_time():
-    assert zipapp.build() == zipapp.build()
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_it_is_the_same_every_time(program, seed):
+    code = f"from {zipapp.__name__} import build; import sys; sys.stdout.buffer.write(build())"
+    environ = {**os.environ, "PYTHONPATH": str(COLLECTIONS), "PYTHONHASHSEED": seed}
+    assert subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, check=True).stdout == (
+        program.read_bytes()
+    )
 
 
-def test_nothing_in_it_depends_on_the_host_that_built_it():
-    for info in zipfile.ZipFile(io.BytesIO(zipapp.build())).infolist():
+def test_nothing_in_it_tells_when_or_by_what_host_it_was_built(program):
+    for info in zipfile.ZipFile(program).infolist():
         assert (info.date_time, info.compress_type, info.create_system) == (
             (1980, 1, 1, 0, 0, 0),
             zipfile.ZIP_STORED,
             3,
         )
+
+
+COMPILED = """
+import sys
+sys.addaudithook(lambda event, arguments: event == "compile" and print(arguments[1]))
+sys.path.insert(0, sys.argv[1])
+import slices._host.tool.drop_carrier
+"""
+
+
+def compiled(program: Path) -> list[str]:
+    """The files in a program that a start compiles."""
+    argv = [sys.executable, "-IS", "-c", COMPILED, program]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    return [line for line in done.stdout.splitlines() if line.startswith(str(program))]
+
+
+def test_a_start_compiles_nothing_but_where_another_python_was_at_work(program, tmp_path):
+    other = tmp_path / "slices-host"
+    other.write_bytes(program.read_bytes().replace(MAGIC_NUMBER, b"\0\0\r\n"))
+    mine = (compiled(program), compiled(other))
+    assert mine[0] == []
+    assert f"{other}/slices/_host/tool/drop_carrier.py" in mine[1]
 
 
 def test_it_holds_the_collections_own_files_and_no_others_than_it_needs():
