@@ -16,6 +16,7 @@ from .bounds import DEFAULT_MTU, LEAST_MTU, MOST_KBPS, MOST_MS, MOST_MTU
 from .contract import Contract, enclosing, flag, integer, ipv4_address, mac_address, many, number, text
 
 LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+TAP = r"tap_[A-Za-z0-9_.-]{1,11}"
 # What a netdev group and half a cookie hold.
 _LAST_ID = 0xFFFFFFFF
 # The year 9999: what comes after has no date, and would keep every later order out for good.
@@ -75,7 +76,7 @@ class Interface(Contract):
         metadata=text(
             "The tap on this host, C(tap_) and 11 more characters at most.",
             sample=("tap_1001_eth0", "tap_1001_eth1"),
-            pattern=r"tap_[A-Za-z0-9_.-]{1,11}",
+            pattern=TAP,
             rule="tap_ and 1-11 more characters",
         )
     )

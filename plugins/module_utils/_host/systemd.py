@@ -92,6 +92,11 @@ def slice_name(slice_id: int) -> str:
     return f"cloudrepo-{slice_id}.slice"
 
 
+def capture_unit(slice_id: int, vm_id: int, interface: str) -> str:
+    """The unit of a capture; not cloudrepo-…, for what is called so runs QEMU."""
+    return f"slices-capture-{slice_id}-{vm_id}-{interface}.service"
+
+
 def observe(wanted: Iterable[int], runner: Runner, *, unit_dir: str = UNIT_DIR) -> Units:
     """What systemd has of the slices C(wanted).
 

@@ -79,8 +79,8 @@ class Target:
 
     @property
     def unit(self) -> str:
-        """The unit of its capture; not cloudrepo-…, for what is called so runs QEMU."""
-        return f"slices-capture-{self.slice_id}-{self.vm_id}-{self.interface}.service"
+        """The unit of its capture."""
+        return systemd.capture_unit(self.slice_id, self.vm_id, self.interface)
 
     @property
     def id(self) -> str:

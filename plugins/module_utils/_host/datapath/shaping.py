@@ -299,6 +299,12 @@ def finish(todo: LimitPlan, runner: Runner, *, bridge: str) -> None:
             runner.run([*OFCTL, "del-meter", bridge, f"meter={number}"])
 
 
+def saved_qdiscs(folder: str, slice_id: int, taps: Collection[str]) -> list[str]:
+    """The saved lines of C(tc -batch) that are about some of a slice's taps."""
+    lines = (files.read_text(f"{folder}/{_file(slice_id, 'qdiscs')}") or "").splitlines()
+    return [line for line in lines if line.partition(" dev ")[2].split(" ")[0] in taps]
+
+
 def _batch(lines: Iterable[str], runner: Runner) -> None:
     text = "".join(f"{line}\n" for line in lines)
     if text:

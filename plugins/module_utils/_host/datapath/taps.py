@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from ...bounds import DEFAULT_MTU
 from ...changes import Change, between
 from ...errors import SlicesError
-from ...work_order import SliceOrder
+from ...work_order import TAP, SliceOrder
 from ..accounts import Accounts
 from ..files import read_text
 from ..runner import Runner
@@ -191,8 +192,48 @@ def unheld(orders: Iterable[SliceOrder], have: Devices) -> frozenset[str]:
     return frozenset(name for name in wanted if (tap := have.taps.get(name)) is None or (tap.up and not tap.busy))
 
 
-def apply_present(todo: TapPlan, runner: Runner) -> None:
-    """Make and mend taps, all in one C(ip -batch -)."""
+def saved_line(tap: Tap) -> str:
+    """The line by which a tap comes back when the host starts."""
+    mtu = "" if tap.mtu == DEFAULT_MTU else f" {tap.mtu}"
+    return f"{tap.name} {tap.group} {tap.owner}{mtu}\n"
+
+
+def read_saved(line: str) -> Tap:
+    """The tap of such a line.
+
+    Raises:
+        ValueError: no tap can be that; each word becomes one of a command that root runs.
+    """
+    name, *words = line.split() or [""]
+    if not re.fullmatch(TAP, name) or not all(word.isdecimal() for word in words) or len(words) not in (2, 3):
+        raise ValueError(f"no tap can be {line.strip()!r}")
+    group, owner, *mtu = map(int, words)
+    return Tap(name, group, owner, mtu=mtu[0] if mtu else DEFAULT_MTU)
+
+
+def plan_restore(wanted: Iterable[Tap], have: Devices) -> TapPlan:
+    """What makes taps that are missing, or belong to somebody else, as when the host starts.
+
+    The kernel keeps those that a process has open.
+    """
+    pairs = [(tap, have.taps.get(tap.name)) for tap in wanted]
+    return TapPlan(
+        create=tuple(tap for tap, found in pairs if found is None),
+        recreate=tuple((found, tap) for tap, found in pairs if found is not None and found.owner != tap.owner),
+    )
+
+
+def apply_present(todo: TapPlan, runner: Runner, *, force: bool = False) -> None:
+    """Make and mend taps, all in one C(ip -batch -).
+
+    Args:
+        todo: the plan.
+        runner: the host's.
+        force: whether a tap that cannot be made holds up no other.
+
+    Raises:
+        CommandFailed: the kernel refused a tap.
+    """
     lines = []
     for old, _new in todo.recreate:
         # tuntap del, unlike link del, is refused by the kernel when a process has the tap open.
@@ -206,7 +247,8 @@ def apply_present(todo: TapPlan, runner: Runner) -> None:
     for old, new in todo.adjust:
         lines.append(f"link set dev {new.name} {_mtu(new, old.mtu)}arp off group {new.group} up")
     if lines:
-        runner.run(["ip", "-batch", "-"], stdin="".join(f"{line}\n" for line in lines))
+        options = ["-force"] if force else []
+        runner.run(["ip", *options, "-batch", "-"], stdin="".join(f"{line}\n" for line in lines))
 
 
 def apply_absent(todo: TapPlan, runner: Runner) -> None:

@@ -21,12 +21,12 @@ from ..files import File
 from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, STARTED, TAPS, VNC_SECRET
 from ..qemu.vnc import NOTED
 from ..runner import Runner
+from ..vm_folders import MARK, slices_by_vm
 from ..work_order import all_disks, all_vms, folder_of, slice_ids
 from .qcow2 import Image, read_image
 
-_MARK = "slice_id"
 # What QEMU may read, but not write.
-_READ = (_MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED)
+_READ = (MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED)
 _Owner = tuple[int, int]
 
 
@@ -80,7 +80,7 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
     """The host's VM folders, and the images that the order speaks of."""
     vms, disks = all_vms(orders), all_disks(orders)
     return Disks(
-        folders=_folders(f"{state_dir}/vms"),
+        folders=slices_by_vm(f"{state_dir}/vms"),
         overlays=_images({disk.path for _vm, disk in disks}),
         bases=_images({disk.backing_file for _vm, disk in disks}),
         owners=_owners(path for vm in vms for path in (*_for_root(vm), *_for_qemu(vm))),
@@ -187,30 +187,20 @@ def _make_folder(folder: str, vm: VM, gid: int) -> File:
     os.makedirs(folder, mode=0o750, exist_ok=True)
     os.chown(folder, -1, gid)
     os.chmod(folder, 0o750)
-    return files.text_file(f"{folder}/{_MARK}", f"{vm.slice_id}\n", mode=0o640, gid=gid)
+    return files.text_file(f"{folder}/{MARK}", f"{vm.slice_id}\n", mode=0o640, gid=gid)
 
 
 def _remove_folder(folder: str) -> None:
     # The mark goes last, so that a removal which was cut short is found again and ended.
     for entry in os.scandir(folder):
-        if entry.name == _MARK:
+        if entry.name == MARK:
             continue
         if entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path)
         else:
             os.unlink(entry.path)
-    files.remove(f"{folder}/{_MARK}")
+    files.remove(f"{folder}/{MARK}")
     os.rmdir(folder)
-
-
-def _folders(root: str) -> dict[int, int]:
-    found = {}
-    names = os.listdir(root) if os.path.isdir(root) else []
-    for name in sorted(name for name in names if name.isdecimal()):
-        mark = (files.read_text(f"{root}/{name}/{_MARK}") or "").strip()
-        if mark.isdecimal():
-            found[int(name)] = int(mark)
-    return found
 
 
 def _for_root(vm: VM) -> list[str]:

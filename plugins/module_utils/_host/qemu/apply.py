@@ -19,7 +19,7 @@ from ..files import File
 from ..runner import Runner
 from ..systemd import Unit
 from ..work_order import all_vms
-from . import vnc
+from . import qmp, vnc
 from .config import CONSOLE, LINKS_DOWN, Settings, nic_id
 from .plan import Prune, VmPlan, Write
 from .qmp import Monitor
@@ -211,7 +211,7 @@ def _await(
     while waiting:
         for vm in list(waiting.values()):
             try:
-                pid = tools.monitor.plug(qmp_socket(vm.vm_id), links.get(vm, {}))
+                pid = qmp.plug(tools.monitor, qmp_socket(vm.vm_id), links.get(vm, {}))
             except SlicesError as error:
                 faults[vm.vm_id] = _refusal(vm, error)
                 del waiting[vm.vm_id]
@@ -239,7 +239,7 @@ def _plug(vms: Iterable[VM], links: Mapping[VM, Mapping[str, bool]], tools: Tool
     for vm in vms:
         path = qmp_socket(vm.vm_id)
         try:
-            if tools.monitor.plug(path, links[vm]) is None:
+            if qmp.plug(tools.monitor, path, links[vm]) is None:
                 raise SlicesError(f"QEMU does not answer at {path}")
         except SlicesError as error:
             faults[vm.vm_id] = _refusal(vm, error)

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...bounds import DEFAULT_MTU
 from ...errors import Refused
 from ...work_order import VM, Interface
 from ..accounts import Accounts
+from ..datapath.taps import Tap, saved_line
 from ..work_order import folder_of
 from .sockets import qmp_socket, serial_socket, vnc_socket
 
@@ -97,7 +97,7 @@ def render(vm: VM, settings: Settings) -> dict[str, str]:
     owner = settings.accounts.uid(vm.slice_id)
     return {
         CONFIG: _config(vm, settings),
-        TAPS: "".join(f"{nic.tap} {vm.slice_id} {owner}{_mtu(nic)}\n" for nic in vm.interfaces),
+        TAPS: "".join(saved_line(Tap(nic.tap, vm.slice_id, owner, mtu=nic.mtu)) for nic in vm.interfaces),
         LINKS_DOWN: links_down_text(vm.links_down),
         STARTED: json.dumps(as_started(vm, settings), indent=2, sort_keys=True) + "\n",
     }
@@ -107,10 +107,6 @@ def taps_text(text: str, owner: int | None) -> str:
     """The file of the taps as it is, but for their owner."""
     lines = [line.split() for line in text.splitlines()]
     return "".join(f"{' '.join([*words[:2], str(owner), *words[3:]])}\n" for words in lines)
-
-
-def _mtu(nic: Interface) -> str:
-    return "" if nic.mtu == DEFAULT_MTU else f" {nic.mtu}"
 
 
 def links_down_text(names: Iterable[str]) -> str:

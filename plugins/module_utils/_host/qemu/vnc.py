@@ -18,6 +18,7 @@ from ...errors import Refused
 from ...work_order import VM
 from .. import files
 from ..files import File
+from . import qmp
 from .config import VNC_SECRET, Settings
 from .qmp import Monitor
 from .sockets import qmp_socket
@@ -111,7 +112,7 @@ def tell(new: NewPassword, passwords: Mapping[int, str], monitor: Monitor) -> No
     Raises:
         SlicesError: QEMU does not answer or refuses.
     """
-    monitor.set_vnc_password(qmp_socket(new.vm.vm_id), passwords[new.vm.vm_id])
+    qmp.set_vnc_password(monitor, qmp_socket(new.vm.vm_id), passwords[new.vm.vm_id])
 
 
 def note(new: NewPassword, *, settings: Settings) -> File:

@@ -5,14 +5,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import Settings
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import (
+    CommandRefused,
+    Event,
+    MonitorUnavailable,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Result
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 STATE_DIR = "/var/lib/cloudrepo"
@@ -41,7 +47,7 @@ class FakeRunner:
     C(settle) demands at the end of each test that every answer was asked for (conftest.py).
     """
 
-    made: ClassVar[list[FakeRunner]] = []
+    made: ClassVar[list[FakeRunner | FakeMonitor]] = []
 
     def __init__(self) -> None:
         self.argvs: list[list[str]] = []
@@ -79,6 +85,11 @@ class FakeRunner:
             raise CommandFailed(cmd=argv, rc=result.rc, stdout=result.stdout, stderr=result.stderr)
         return result
 
+    @property
+    def unused(self) -> list[str]:
+        """The commands that were not asked for as often as they have answers."""
+        return [" ".join(words) for words, count in self._unused.items() if count > 0]
+
     @classmethod
     def settle(cls) -> None:
         """Forget all fakes; fail if one has an answer left.
@@ -87,7 +98,7 @@ class FakeRunner:
             UnusedAnswer: names the commands.
         """
         made, cls.made[:] = list(cls.made), []
-        unused = [" ".join(words) for fake in made for words, count in fake._unused.items() if count > 0]
+        unused = [each for fake in made for each in fake.unused]
         if unused:
             raise UnusedAnswer(f"nobody asked for {'; '.join(unused)}")
 
@@ -96,33 +107,91 @@ def _match(words: tuple[str, ...], argv: tuple[str, ...]) -> bool:
     return argv[: len(words) - 1] == words[:-1] if words[-1] == MORE else argv == words
 
 
+# The commands of QMP that we give, with their arguments; what is not here no QEMU would take.
+QMP_COMMANDS: dict[str, dict[str, type]] = {
+    "set_link": {"name": str, "up": bool},
+    "set_password": {"protocol": str, "password": str},
+}
+
+
+def need_time(timeout_s: float | None) -> None:
+    """Refuse a time limit in which nobody answers."""
+    if timeout_s is not None and timeout_s <= 0:
+        raise UnexpectedCommand(f"a time limit of {timeout_s} s")
+
+
+class FakeSession:
+    """A C(Session) that records commands and answers those that the monitor was told of."""
+
+    pid = 4821
+
+    def __init__(self, path: str, monitor: FakeMonitor) -> None:
+        self._path = path
+        self._monitor = monitor
+        self._events = list(monitor.events.get(path, ()))
+
+    def execute(
+        self, command: str, arguments: Mapping[str, Any] | None = None, *, timeout_s: float | None = None
+    ) -> Any:
+        """See C(Session)."""
+        need_time(timeout_s)
+        return self._monitor.answer(self._path, command, dict(arguments or {}))
+
+    def wait_for(self, name: str, data: Mapping[str, Any] | None = None, *, timeout_s: float) -> Event | None:
+        """See C(Session)."""
+        need_time(timeout_s)
+        event = next(
+            (each for each in self._events if each.name == name and (data or {}).items() <= each.data.items()), None
+        )
+        if event is not None:
+            self._events.remove(event)
+        return event
+
+
 class FakeMonitor:
-    """Monitors of VMs: those in C(answering) answer after as many tries as they are told, or always without it."""
+    """Monitors of VMs: those in C(answering) are up after as many tries as it says; without it all are up.
 
-    PID = 4821
+    Only commands of which it was told are answered, and only with the arguments that QMP has for them.
+    """
 
-    def __init__(self, answering: dict[str, int] | None = None, *, refusing: Sequence[str] = ()) -> None:
-        self.links: list[tuple[str, str, bool]] = []
-        self.passwords: list[tuple[str, str]] = []
+    def __init__(self, answering: dict[str, int] | None = None) -> None:
+        self.commands: list[tuple[str, str, dict[str, Any]]] = []
+        self.events: dict[str, list[Event]] = {}
         self._tries = answering
-        self._refusing = refusing
+        self._answers: dict[str, Any] = {}
+        FakeRunner.made.append(self)
 
-    def plug(self, path: str, links: Mapping[str, bool]) -> int | None:
+    @property
+    def unused(self) -> list[str]:
+        """The commands with an answer that nobody asked for."""
+        return sorted(self._answers.keys() - {command for _path, command, _arguments in self.commands})
+
+    def tell(self, command: str, *, returns: Any = None, error: str | None = None) -> FakeMonitor:
+        """Answer a command, with an error if there is one."""
+        self._answers[command] = CommandRefused(command, {"desc": error}) if error is not None else returns or {}
+        return self
+
+    @contextmanager
+    def connect(self, path: str) -> Iterator[FakeSession]:
         """See C(Monitor)."""
         if self._tries is not None:
             self._tries[path] = self._tries.get(path, 1_000_000) - 1
             if self._tries[path] >= 0:
-                return None
-        if path in self._refusing:
-            raise SlicesError(f"QEMU refused {path}")
-        self.links += [(path, name, up) for name, up in links.items()]
-        return self.PID
+                raise MonitorUnavailable(f"QEMU does not answer at {path}")
+        yield FakeSession(path, self)
 
-    def set_vnc_password(self, path: str, password: str) -> None:
-        """See C(Monitor)."""
-        if path in self._refusing:
-            raise SlicesError(f"QEMU does not answer at {path}")
-        self.passwords.append((path, password))
+    def answer(self, path: str, command: str, arguments: dict[str, Any]) -> Any:
+        """What a VM's QEMU answers."""
+        if command not in self._answers:
+            raise UnexpectedCommand(f"nobody told of {command}")
+        types = QMP_COMMANDS[command]
+        if {name: type(value) for name, value in arguments.items()} != types:
+            raise UnexpectedCommand(f"{command} takes {types}, not {arguments}")
+        self.commands.append((path, command, arguments))
+        answer = self._answers[command]
+        if isinstance(answer, CommandRefused):
+            raise answer
+        return answer
 
 
 class FakeTime:

@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed
 
-from .fakes import MORE, FakeRunner, UnexpectedCommand, UnusedAnswer
+from .fakes import MORE, FakeMonitor, FakeRunner, UnexpectedCommand, UnusedAnswer
 
 
 def test_an_answer_that_nobody_asked_for_fails() -> None:
@@ -55,3 +55,15 @@ def test_a_command_that_fails_is_recorded_and_told() -> None:
     runner.run(["tc", "qdisc"])
     assert (runner.argvs, runner.stdins) == ([["ip"], ["ip"], ["tc", "qdisc"]], ["text", None, None])
     assert done == [["tc", "qdisc"]]
+
+
+def test_a_monitor_answers_what_it_was_told_of_and_all_of_that() -> None:
+    monitor = FakeMonitor().tell("set_link").tell("set_password", error="too long")
+    with monitor.connect("qmp.sock") as session:
+        session.execute("set_link", {"name": "nic-eth0", "up": False})
+        with pytest.raises(UnexpectedCommand, match="nobody told of query-status"):
+            session.execute("query-status")
+        with pytest.raises(UnexpectedCommand, match="set_link takes"):
+            session.execute("set_link", {"name": "nic-eth0", "up": "no"})
+    with pytest.raises(UnusedAnswer, match="nobody asked for set_password"):
+        FakeRunner.settle()

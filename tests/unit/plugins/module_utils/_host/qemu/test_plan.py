@@ -22,7 +22,19 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Ch
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
-from ..fakes import ME, MORE, PASSWORD_ID, STATE_DIR, FakeMonitor, FakeRunner, FakeTime, orders, settings, vm
+from ..fakes import (
+    ME,
+    MORE,
+    PASSWORD_ID,
+    STATE_DIR,
+    FakeMonitor,
+    FakeRunner,
+    FakeSession,
+    FakeTime,
+    orders,
+    settings,
+    vm,
+)
 
 SETTINGS = settings()
 TEMPLATE = template_text("cloudrepo-0")
@@ -349,8 +361,8 @@ def test_starting_is_a_call_for_each_kind(tmp_path):
     assert [argv for argv in runner.argvs if argv[1] != "show"] == [["systemctl", "start", "--", *names]]
     assert systemd.enabled_names(str(tmp_path)) == names
     assert [(each["state"], each["pid"], each["failure"]) for each in vms] == [
-        ("running", str(FakeMonitor.PID), None),
-        ("running", str(FakeMonitor.PID), None),
+        ("running", str(FakeSession.pid), None),
+        ("running", str(FakeSession.pid), None),
     ]
     folder = tmp_path / "vms/1001"
     modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
@@ -407,13 +419,13 @@ def test_password_is_noted_once_it_is_changed(tmp_path):
     runner = FakeRunner().tell(*SHOW, "cloudrepo-1000@1001.service", stdout=shown(1001, "active", 4821))
 
     with pytest.raises(SlicesError, match=r"VM 1001 \(vm1\): QEMU does not answer") as failed:
-        carry_out(tmp_path, order, have, runner, FakeMonitor(refusing=[QMP]))
+        carry_out(tmp_path, order, have, runner, FakeMonitor({QMP: 1}))
     assert not note.exists()
     assert PASSWORDS[1001] not in str(failed.value.fields)
 
-    monitor = FakeMonitor()
+    monitor = FakeMonitor().tell("set_password")
     carry_out(tmp_path, order, have, runner, monitor)
-    assert monitor.passwords == [(QMP, PASSWORDS[1001])]
+    assert monitor.commands == [(QMP, "set_password", {"protocol": "vnc", "password": PASSWORDS[1001]})]
     assert (tmp_path / "vms/1001/vnc.secret").read_text() == PASSWORDS[1001]
     assert note.read_text() == f"{OTHER_ID}\n"
 
@@ -438,15 +450,15 @@ def test_carrier_is_noted_once_it_is_changed(tmp_path):
 
     for monitor, wrong in (
         (FakeMonitor({QMP: 1}), "QEMU does not answer at"),
-        (FakeMonitor(refusing=[QMP]), "refused"),
+        (FakeMonitor().tell("set_link", error="Device 'nic-eth0' not found"), "refused set_link: Device"),
     ):
         with pytest.raises(SlicesError, match=rf"VM 1001 \(vm1\): .*{wrong}"):
             carry_out(tmp_path, order, have, runner, monitor)
         assert not note.exists()
 
-    monitor = FakeMonitor()
+    monitor = FakeMonitor().tell("set_link")
     carry_out(tmp_path, order, have, runner, monitor)
-    assert monitor.links == [(QMP, "nic-eth0", False)]
+    assert monitor.commands == [(QMP, "set_link", {"name": "nic-eth0", "up": False})]
     assert note.read_text() == "nic-eth0\n"
 
 
@@ -456,11 +468,11 @@ def test_carrier_of_a_new_vm_goes_when_its_monitor_answers(tmp_path):
     note = tmp_path / "vms/1001/links_down"
     at_start: list[bool] = []
     runner = FakeRunner().on(*START, do=lambda _argv: at_start.append(note.exists()))
-    monitor = FakeMonitor({QMP: 1})
+    monitor = FakeMonitor({QMP: 1}).tell("set_link")
     carry_out(tmp_path, order, Host(), runner, monitor)
 
     assert at_start == [False]
-    assert monitor.links == [(QMP, "nic-eth0", False)]
+    assert monitor.commands == [(QMP, "set_link", {"name": "nic-eth0", "up": False})]
     assert note.read_text() == "nic-eth0\n"
 
 
@@ -469,7 +481,7 @@ def test_new_vm_that_refuses_to_lose_a_carrier_is_an_error(tmp_path):
     (tmp_path / "vms/1001").mkdir(parents=True)
     runner = FakeRunner().tell(*START).tell(*SHOW, START[-1], stdout=shown(1001, "active", 4821))
     with pytest.raises(SlicesError, match=r"VM 1001 \(vm1\): QEMU refused") as failed:
-        carry_out(tmp_path, order, Host(), runner, FakeMonitor(refusing=[QMP]))
+        carry_out(tmp_path, order, Host(), runner, FakeMonitor().tell("set_link", error="no such NIC"))
     assert [each["state"] for each in failed.value.fields["vms"]] == ["error"]
     assert not (tmp_path / "vms/1001/links_down").exists()
 

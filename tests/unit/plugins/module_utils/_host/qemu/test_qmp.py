@@ -6,26 +6,40 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import socket
+import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import qmp
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import (
+    CommandRefused,
+    Event,
+    MonitorUnavailable,
+    SocketMonitor,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+
+from ..fakes import QMP_COMMANDS
 
 Serve = Callable[..., str]
 
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Starts a monitor that serves one client with the answers given, and returns the path of its socket."""
+    """Starts a monitor that serves one client with the answers given, and returns the path of its socket.
+
+    Afterwards it hangs up, or with C(stays) listens and says nothing.
+    """
     threads: list[threading.Thread] = []
 
-    def start(*answers: dict[str, Any], heard: list[Any] | None = None) -> str:
+    def start(*answers: dict[str, Any], heard: list[Any] | None = None, stays: bool = False) -> str:
         listener = socket.socket(socket.AF_UNIX)
         path = str(tmp_path / "qmp.sock")
         listener.bind(path)
@@ -45,6 +59,8 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
                         heard.append(json.loads(line))
                     stream.write(json.dumps(answer) + "\n")
                     stream.flush()
+                while stays and stream.readline():
+                    pass
 
         threads.append(threading.Thread(target=talk))
         threads[-1].start()
@@ -59,16 +75,16 @@ GREETING = {"QMP": {"version": {}}}
 
 
 def test_one_who_answers_is_known_by_the_pid(serve):
-    assert SocketMonitor().plug(serve(GREETING, {"return": {}}), {}) == os.getpid()
+    assert qmp.plug(SocketMonitor(), serve(GREETING, {"return": {}}), {}) == os.getpid()
 
 
 @pytest.mark.parametrize("said", [[], [{"event": "RESUME"}]])
 def test_one_who_does_not_greet_is_not_up(serve, said):
-    assert SocketMonitor().plug(serve(*said), {}) is None
+    assert qmp.plug(SocketMonitor(), serve(*said), {}) is None
 
 
 def test_socket_that_is_not_there_is_not_up(tmp_path):
-    assert SocketMonitor().plug(str(tmp_path / "nothing.sock"), {}) is None
+    assert qmp.plug(SocketMonitor(), str(tmp_path / "nothing.sock"), {}) is None
 
 
 def test_greeting_alone_does_not_tell_that_the_machine_is_up(tmp_path):
@@ -86,7 +102,7 @@ def test_greeting_alone_does_not_tell_that_the_machine_is_up(tmp_path):
 
         thread = threading.Thread(target=greet)
         thread.start()
-        assert SocketMonitor(timeout_s=0.2).plug(path, {}) is None
+        assert qmp.plug(SocketMonitor(timeout_s=0.2), path, {}) is None
         thread.join(timeout=5)
         assert not thread.is_alive()
 
@@ -94,7 +110,7 @@ def test_greeting_alone_does_not_tell_that_the_machine_is_up(tmp_path):
 def test_carrier_is_taken(serve):
     heard: list[Any] = []
     path = serve(GREETING, {"return": {}}, {"event": "RESUME"}, {"return": {}}, {"return": {}}, heard=heard)
-    assert SocketMonitor().plug(path, {"nic-eth0": False, "nic-eth1": True}) == os.getpid()
+    assert qmp.plug(SocketMonitor(), path, {"nic-eth0": False, "nic-eth1": True}) == os.getpid()
 
     assert heard == [
         {"execute": "qmp_capabilities", "arguments": {}},
@@ -105,7 +121,7 @@ def test_carrier_is_taken(serve):
 
 def test_display_gets_another_password(serve):
     heard: list[Any] = []
-    SocketMonitor().set_vnc_password(serve(GREETING, {"return": {}}, {"return": {}}, heard=heard), "hMr3kWpa")
+    qmp.set_vnc_password(SocketMonitor(), serve(GREETING, {"return": {}}, {"return": {}}, heard=heard), "hMr3kWpa")
 
     assert heard[1] == {"execute": "set_password", "arguments": {"protocol": "vnc", "password": "hMr3kWpa"}}
 
@@ -113,20 +129,20 @@ def test_display_gets_another_password(serve):
 def test_refusal_of_a_password_does_not_tell_it(serve):
     path = serve(GREETING, {"return": {}}, {"error": {"desc": "Could not set password"}})
     with pytest.raises(SlicesError, match=r"QEMU refused set_password: Could not set password$"):
-        SocketMonitor().set_vnc_password(path, "hMr3kWpa")
+        qmp.set_vnc_password(SocketMonitor(), path, "hMr3kWpa")
 
 
 def test_refusal_is_an_error(serve):
     path = serve(GREETING, {"return": {}}, {"error": {"desc": "Device 'nic-eth0' not found"}})
     with pytest.raises(SlicesError, match="Device 'nic-eth0' not found"):
-        SocketMonitor().plug(path, {"nic-eth0": False})
+        qmp.plug(SocketMonitor(), path, {"nic-eth0": False})
 
 
 def test_monitor_that_is_gone_is_an_error(tmp_path, serve):
     with pytest.raises(SlicesError, match="does not answer"):
-        SocketMonitor().set_vnc_password(str(tmp_path / "nothing.sock"), "hMr3kWpa")
+        qmp.set_vnc_password(SocketMonitor(), str(tmp_path / "nothing.sock"), "hMr3kWpa")
     with pytest.raises(SlicesError, match=r"hung up|does not answer"):
-        SocketMonitor().set_vnc_password(serve(GREETING), "hMr3kWpa")
+        qmp.set_vnc_password(SocketMonitor(), serve(GREETING), "hMr3kWpa")
 
 
 def test_monitor_of_somebody_else_is_told_nothing(tmp_path, serve):
@@ -136,7 +152,7 @@ def test_monitor_of_somebody_else_is_told_nothing(tmp_path, serve):
     os.chown(tmp_path, 12345, 12345)
     try:
         with pytest.raises(SlicesError, match=rf"user 0 listens at {path}, and {tmp_path} belongs to user 12345"):
-            SocketMonitor().plug(path, {"nic-eth0": False})
+            qmp.plug(SocketMonitor(), path, {"nic-eth0": False})
     finally:
         os.chown(tmp_path, 0, 0)
 
@@ -146,13 +162,110 @@ def test_link_in_place_of_the_folder_is_refused(tmp_path, serve):
     link = tmp_path / "1002"
     link.symlink_to(tmp_path)
     with pytest.raises(SlicesError, match=rf"{link} is no folder"):
-        SocketMonitor().plug(f"{link}/{os.path.basename(path)}", {"nic-eth0": False})
+        qmp.plug(SocketMonitor(), f"{link}/{os.path.basename(path)}", {"nic-eth0": False})
 
 
 def test_endless_line_is_no_greeting(serve):
-    assert SocketMonitor().plug(serve({"QMP": "x" * 100_000}), {}) is None
+    assert qmp.plug(SocketMonitor(), serve({"QMP": "x" * 2_000_000}), {}) is None
 
 
 def test_events_without_end_are_no_answer(serve):
     with pytest.raises(SlicesError, match=r"hung up|does not answer"):
-        SocketMonitor(timeout_s=0.2).set_vnc_password(serve(GREETING, *[{"event": "RESUME"}] * 3), "hMr3kWpa")
+        qmp.set_vnc_password(SocketMonitor(timeout_s=0.2), serve(GREETING, *[{"event": "RESUME"}] * 3), "hMr3kWpa")
+
+
+def test_a_command_returns_its_answer(serve):
+    heard: list[Any] = []
+    path = serve(GREETING, {"return": {}}, {"return": {"status": "paused", "running": False}}, heard=heard)
+    with SocketMonitor().connect(path) as session:
+        assert session.execute("query-status") == {"status": "paused", "running": False}
+    assert heard[1] == {"execute": "query-status", "arguments": {}}
+
+
+def test_a_refused_command_leaves_the_session_in_use(serve):
+    refusal = {"error": {"class": "DeviceNotFound", "desc": "Device 'nic-eth9' not found"}}
+    path = serve(GREETING, {"return": {}}, refusal, {"return": []})
+    with SocketMonitor().connect(path) as session:
+        with pytest.raises(CommandRefused, match=r"QEMU refused device_del: Device 'nic-eth9' not found$") as refused:
+            session.execute("device_del", {"id": "nic-eth9"})
+        assert refused.value.error_class == "DeviceNotFound"
+        assert session.execute("query-jobs") == []
+
+
+def test_an_answer_has_a_time_limit(serve):
+    path = serve(GREETING, {"return": {}}, {"event": "RESUME"}, stays=True)
+    with SocketMonitor().connect(path) as session, pytest.raises(MonitorUnavailable, match="timed out"):
+        session.execute("query-status", timeout_s=0.05)
+
+
+DELETED = [{"event": "DEVICE_DELETED", "data": {"device": f"nic-eth{index}", "path": "/"}} for index in (1, 2)]
+
+
+def test_events_before_an_answer_are_kept_until_somebody_waits_for_them(serve):
+    path = serve(GREETING, {"return": {}}, {"event": "STOP"}, *DELETED, {"return": {}})
+    with SocketMonitor().connect(path) as session:
+        session.execute("stop")
+        second = session.wait_for("DEVICE_DELETED", {"device": "nic-eth2"}, timeout_s=5)
+        assert second == Event("DEVICE_DELETED", {"device": "nic-eth2", "path": "/"})
+        assert session.wait_for("STOP", timeout_s=5) == Event("STOP")
+        assert session.wait_for("DEVICE_DELETED", timeout_s=5) == Event("DEVICE_DELETED", DELETED[0]["data"])
+
+
+def test_an_event_after_the_answer_is_waited_for(serve):
+    with SocketMonitor().connect(serve(GREETING, {"return": {}}, {"return": {}}, *DELETED)) as session:
+        session.execute("device_del", {"id": "nic-eth2"})
+        assert session.wait_for("DEVICE_DELETED", {"device": "nic-eth2"}, timeout_s=5) is not None
+
+
+def test_waiting_for_an_event_has_a_time_limit(serve):
+    with SocketMonitor().connect(serve(GREETING, {"return": {}}, *DELETED, stays=True)) as session:
+        assert session.wait_for("DEVICE_DELETED", {"device": "nic-eth3"}, timeout_s=0.05) is None
+
+
+def test_qemu_that_ends_has_no_more_events(serve):
+    path = serve(GREETING, {"return": {}})
+    with SocketMonitor().connect(path) as session, pytest.raises(MonitorUnavailable, match="hung up"):
+        session.wait_for("SHUTDOWN", timeout_s=5)
+
+
+@pytest.fixture
+def paused_vm(tmp_path: Path) -> Iterator[str]:
+    """The monitor of a real QEMU, whose machine has not begun to run."""
+    qemu = shutil.which("qemu-system-x86_64")
+    if qemu is None:
+        pytest.skip("QEMU is not installed")
+    path = str(tmp_path / "qmp.sock")
+    devices = ["-device", "pcie-root-port,id=spare0,bus=pcie.0", "-device", "virtio-rng-pci,id=rng,bus=spare0"]
+    machine = ["-machine", "q35,accel=tcg", "-nodefaults", "-no-user-config", "-display", "none", "-S", *devices]
+    with subprocess.Popen([qemu, *machine, "-qmp", f"unix:{path},server=on,wait=off"]) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while qmp.plug(SocketMonitor(), path, {}) != process.pid:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            yield path
+        finally:
+            process.kill()
+
+
+def test_real_qemu_executes_commands_and_tells_events(paused_vm):
+    with SocketMonitor().connect(paused_vm) as session:
+        assert session.execute("query-status")["status"] == "prelaunch"
+        session.execute("cont")
+        assert session.wait_for("RESUME", timeout_s=10) == Event("RESUME")
+        assert session.wait_for("RESUME", timeout_s=0.05) is None
+        with pytest.raises(CommandRefused, match="nic-eth0") as refused:
+            session.execute("device_del", {"id": "nic-eth0"})
+        assert refused.value.error_class == "DeviceNotFound"
+        session.execute("quit")
+        assert session.wait_for("SHUTDOWN", {"reason": "host-qmp-quit"}, timeout_s=10) is not None
+
+
+def test_the_fake_knows_commands_as_real_qemu_does(paused_vm):
+    with SocketMonitor().connect(paused_vm) as session:
+        schema = {each["name"]: each for each in session.execute("query-qmp-schema", timeout_s=60)}
+    for command, arguments in QMP_COMMANDS.items():
+        members = schema[schema[command]["arg-type"]]["members"]
+        assert set(arguments) <= {each["name"] for each in members}
+        assert {each["name"] for each in members if "default" not in each} <= set(arguments)

@@ -1,0 +1,32 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The program C(slices-host), which the collection's units run on workers and the network node.
+
+It is a zipapp of this layer with a subcommand for each purpose. Each is a module of its own and is imported alone, for
+some are on the way of a VM's start.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+# By subcommand, which is a module of this package with underscores, the names of its arguments.
+COMMANDS = {
+    "drop-carrier": "FILE SOCKET PID",
+    "restore-flows": "FOLDER BRIDGE",
+    "restore-taps": "STATE_DIR",
+    "trim-logs": "STATE_DIR BYTES",
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a subcommand, and return the code to exit with."""
+    name, *words = arguments or [""]
+    if name not in COMMANDS or len(words) != len(COMMANDS[name].split()):
+        usages = (f"  slices-host {each} {names}" for each, names in COMMANDS.items())
+        print("usage:", *usages, sep="\n", file=sys.stderr)
+        return 2
+    module = import_module(f".{name.replace('-', '_')}", __package__)
+    return int(module.main(*words))

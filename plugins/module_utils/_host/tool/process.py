@@ -1,0 +1,21 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How subcommands reach the host, and how they end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from ...errors import SlicesError
+from ..runner import Runner, SubprocessRunner
+
+
+def run(action: Callable[[Runner], None]) -> int:
+    """Carry out C(action), and return the code to exit with; an expected failure is a line in the journal."""
+    try:
+        action(SubprocessRunner())
+    except SlicesError as error:
+        print(f"slices-host: {error.message}", file=sys.stderr)
+        return 1
+    return 0

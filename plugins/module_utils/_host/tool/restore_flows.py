@@ -1,0 +1,67 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Restores the meters and flows that C(ovs_ports) saved: a switch that starts has none.
+
+A bridge whose fail mode is secure carries nothing until they are there.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import time
+from collections.abc import Iterator
+
+from ...errors import SlicesError
+from .. import files
+from ..datapath.flows import OFCTL
+from ..runner import Result, Runner
+from . import process
+
+_PATIENCE_S = 30.0
+_PAUSE_S = 0.2
+
+
+def main(folder: str, bridge: str) -> int:
+    """See C(restore)."""
+    return process.run(lambda runner: restore(folder, bridge, runner))
+
+
+def restore(folder: str, bridge: str, runner: Runner, *, patience_s: float = _PATIENCE_S) -> None:
+    """Load the files of C(folder) into C(bridge). What the switch refuses of one slice holds up no other.
+
+    Raises:
+        SlicesError: the switch does not answer, or refused some of it.
+    """
+    _await(bridge, runner, patience_s)
+    if not os.path.isdir(folder):
+        return
+    # A deploy holds this lock from when it looks at flows until they and their files are as they shall be.
+    with files.locked(folder):
+        results = [*_load_meters(folder, bridge, runner), *_load_flows(folder, bridge, runner)]
+    faults = [result.stderr.strip() for result in results if result.rc != 0]
+    if faults:
+        raise SlicesError("\n".join(faults))
+
+
+def _await(bridge: str, runner: Runner, patience_s: float) -> None:
+    """Wait until the switch, which answers before it has made its bridges, has this one."""
+    deadline = time.monotonic() + patience_s
+    while (result := runner.run(["ovs-ofctl", "--timeout=5", "show", bridge], check=False)).rc != 0:
+        if time.monotonic() >= deadline:
+            raise SlicesError(f"bridge {bridge} does not answer: {result.stderr.strip()}")
+        time.sleep(_PAUSE_S)
+
+
+def _load_meters(folder: str, bridge: str, runner: Runner) -> Iterator[Result]:
+    """Flows name meters, which therefore come first."""
+    for path in sorted(glob.glob(f"{folder}/*.meters")):
+        for meter in (files.read_text(path) or "").splitlines():
+            result = runner.run([*OFCTL, "add-meter", bridge, meter], check=False)
+            # One that is there already is changed.
+            yield result if result.rc == 0 else runner.run([*OFCTL, "mod-meter", bridge, meter], check=False)
+
+
+def _load_flows(folder: str, bridge: str, runner: Runner) -> Iterator[Result]:
+    for path in sorted(glob.glob(f"{folder}/*.flows")):
+        yield runner.run([*OFCTL, "--bundle", "add-flows", bridge, path], check=False)

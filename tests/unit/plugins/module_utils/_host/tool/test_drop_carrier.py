@@ -1,0 +1,110 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.wire import CommandError
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import drop_carrier
+
+SET_LINK = [{"execute": "set_link", "arguments": {"name": f"nic-eth{index}", "up": False}} for index in (0, 2)]
+
+
+class Qemu:
+    """A monitor that serves one client, and refuses one command if it has a reason to."""
+
+    def __init__(self, path: Path, refusal: str | None = None) -> None:
+        self.heard: list[Any] = []
+        self._refusal = refusal
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen(1)
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        client, _address = self._listener.accept()
+        with self._listener, client, client.makefile("rw", encoding="utf-8") as stream:
+            self._say(stream, {"QMP": {"version": {}}})
+            for line in stream:
+                self.heard.append(json.loads(line))
+                refused = self._refusal is not None and len(self.heard) == 2
+                self._say(stream, {"error": {"desc": self._refusal}} if refused else {"return": {}})
+
+    def _say(self, stream: Any, message: dict[str, Any]) -> None:
+        stream.write(json.dumps(message) + "\n")
+        stream.flush()
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    """What stands for the process of a QEMU."""
+    with subprocess.Popen(["sleep", "60"]) as started:
+        yield started
+        started.kill()
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> str:
+    path = tmp_path / "links_down"
+    path.write_text("nic-eth0\nnic-eth2\n")
+    return str(path)
+
+
+def test_the_nics_lose_their_carrier(tmp_path, names, process):
+    qemu = Qemu(tmp_path / "qmp.sock")
+    assert drop_carrier.main(names, str(tmp_path / "qmp.sock"), str(process.pid)) == 0
+    qemu.thread.join(timeout=5)
+    assert qemu.heard == [{"execute": "qmp_capabilities", "arguments": {}}, *SET_LINK]
+    assert process.poll() is None
+
+
+def test_a_monitor_that_is_not_there_yet_is_waited_for(tmp_path, names, process):
+    path = tmp_path / "qmp.sock"
+    late: list[Qemu] = []
+    timer = threading.Timer(0.1, lambda: late.append(Qemu(path)))
+    timer.start()
+    drop_carrier.main(names, str(path), str(process.pid))
+    timer.join()
+    late[0].thread.join(timeout=5)
+    assert late[0].heard[1:] == SET_LINK
+
+
+def test_a_qemu_that_refuses_is_ended(tmp_path, names, process):
+    qemu = Qemu(tmp_path / "qmp.sock", refusal="Device 'nic-eth0' not found")
+    with pytest.raises(CommandError, match="QEMU refused set_link: Device 'nic-eth0' not found"):
+        drop_carrier.main(names, str(tmp_path / "qmp.sock"), str(process.pid))
+    qemu.thread.join(timeout=5)
+    assert qemu.heard[1:] == SET_LINK[:1]
+    assert process.wait(timeout=5) == -signal.SIGKILL
+
+
+def test_a_qemu_whose_carriers_cannot_be_told_is_ended(tmp_path, process):
+    with pytest.raises(FileNotFoundError):
+        drop_carrier.main(str(tmp_path / "links_down"), str(tmp_path / "qmp.sock"), str(process.pid))
+    assert process.wait(timeout=5) == -signal.SIGKILL
+
+
+def test_a_qemu_that_has_ended_is_not_waited_for(tmp_path, names, process):
+    process.kill()
+    process.wait()
+    begin = time.monotonic()
+    with pytest.raises(ProcessLookupError):
+        drop_carrier.main(names, str(tmp_path / "qmp.sock"), str(process.pid))
+    assert time.monotonic() - begin < 5
+
+
+def test_a_monitor_that_never_comes_is_an_error(tmp_path, process):
+    with pytest.raises(OSError, match="No such file"):
+        drop_carrier.drop(["nic-eth0"], str(tmp_path / "qmp.sock"), process.pid, patience_s=0)

@@ -1,0 +1,104 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.restore_flows import restore
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+
+from ..fakes import MORE, FakeRunner
+
+OFCTL = ("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60")
+
+SHOW = ("ovs-ofctl", "--timeout=5", "show", "br-int")
+
+
+def save(folder: Path, **texts: str) -> None:
+    """Save files: C(web_flows) is C(web.flows)."""
+    for name, text in texts.items():
+        (folder / name.replace("_", ".")).write_text(f"{text}\n")
+
+
+def told(runner: FakeRunner) -> list[list[str]]:
+    """What the switch was told: the command, and the meter or the name of the file."""
+    return [
+        [word.rpartition("/")[2] for word in argv[3:] if word not in ("br-int", "--bundle")]
+        for argv in runner.argvs
+        if argv[1] == OFCTL[1]
+    ]
+
+
+@pytest.fixture
+def runner() -> FakeRunner:
+    """A switch that takes everything."""
+    return FakeRunner().tell("ovs-ofctl", MORE)
+
+
+def test_meters_come_before_flows(tmp_path: Path, runner: FakeRunner) -> None:
+    save(tmp_path, **{"1000_flows": "flow", "1000_meters": "meter=1\nmeter=2", "1000_qdiscs": "qdisc"})
+    restore(str(tmp_path), "br-int", runner)
+    assert told(runner) == [["add-meter", "meter=1"], ["add-meter", "meter=2"], ["add-flows", "1000.flows"]]
+
+
+def test_what_is_refused_keeps_nothing_else_from_the_switch(tmp_path: Path, runner: FakeRunner) -> None:
+    save(tmp_path, **{"0_flows": "shared", "1_flows": "bad", "2_flows": "good", "1_meters": "meter=1\nmeter=2"})
+    runner.tell(*OFCTL, "add-meter", "br-int", "meter=1", rc=1, stderr="METER_EXISTS\n")
+    runner.tell(*OFCTL, "mod-meter", "br-int", "meter=1", rc=1, stderr="no such rate\n")
+    runner.tell(*OFCTL, "--bundle", "add-flows", "br-int", str(tmp_path / "1.flows"), rc=1, stderr="bad flow\n")
+    with pytest.raises(SlicesError, match=r"^no such rate\nbad flow$"):
+        restore(str(tmp_path), "br-int", runner)
+    assert told(runner) == [
+        *(["add-meter", "meter=1"], ["mod-meter", "meter=1"], ["add-meter", "meter=2"]),
+        *(["add-flows", f"{name}.flows"] for name in "012"),
+    ]
+
+
+def test_a_meter_that_is_there_is_changed(tmp_path: Path, runner: FakeRunner) -> None:
+    save(tmp_path, **{"1_meters": "meter=1"})
+    runner.tell(*OFCTL, "add-meter", MORE, rc=1, stderr="METER_EXISTS\n")
+    restore(str(tmp_path), "br-int", runner)
+    assert told(runner) == [["add-meter", "meter=1"], ["mod-meter", "meter=1"]]
+
+
+def test_where_nothing_was_ever_saved_there_is_nothing_to_do(tmp_path: Path, runner: FakeRunner) -> None:
+    restore(str(tmp_path / "flows"), "br-int", runner)
+    assert told(runner) == []
+
+
+def test_a_switch_that_is_starting_is_waited_for(tmp_path: Path) -> None:
+    save(tmp_path, **{"1_flows": "flow"})
+    runner = FakeRunner().tell(*SHOW, rc=1).tell(*SHOW).tell(*OFCTL, MORE)
+    restore(str(tmp_path), "br-int", runner)
+    assert [argv[1] for argv in runner.argvs] == ["--timeout=5", "--timeout=5", OFCTL[1]]
+
+
+def test_a_bridge_that_never_comes_is_an_error(tmp_path: Path) -> None:
+    runner = FakeRunner().tell(*SHOW, rc=1, stderr="ovs-ofctl: br-int is not a bridge\n")
+    with pytest.raises(SlicesError, match="bridge br-int does not answer: ovs-ofctl: br-int is not a bridge"):
+        restore(str(tmp_path), "br-int", runner, patience_s=0)
+
+
+def test_it_waits_for_a_deploy_and_loads_what_that_saved(tmp_path: Path) -> None:
+    save(tmp_path, **{"1_flows": "old"})
+    asked, loaded = threading.Event(), []
+
+    def load(argv: Sequence[str]) -> None:
+        loaded.append(Path(argv[-1]).read_text())
+
+    runner = FakeRunner().on(*SHOW, do=lambda _argv: asked.set()).on(*OFCTL, MORE, do=load)
+    with files.locked(str(tmp_path)):
+        thread = threading.Thread(target=restore, args=(str(tmp_path), "br-int", runner))
+        thread.start()
+        assert asked.wait(timeout=10)
+        thread.join(timeout=0.2)
+        assert thread.is_alive()
+        save(tmp_path, **{"1_flows": "new"})
+    thread.join(timeout=10)
+    assert loaded == ["new\n"]

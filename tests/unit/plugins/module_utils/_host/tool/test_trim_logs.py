@@ -1,0 +1,88 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.trim_logs import trim
+
+from ..fakes import FakeRunner
+
+UNIT = "slices-capture-1000-1001-eth1.service"
+SHOW = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--", UNIT)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of VM 1001."""
+    path = tmp_path / "vms/1001"
+    path.mkdir(parents=True)
+    (path / "slice_id").write_text("1000\n")
+    return path
+
+
+def capture(folder: Path, state: str, age_s: int) -> Path:
+    """The file of a capture whose unit is in a state, after it was looked at."""
+    pcap = folder / "eth1.pcap"
+    pcap.touch()
+    os.utime(pcap, (time.time() - age_s,) * 2)
+    shown = f"Id={UNIT}\nActiveState={state}\nMainPID=0\n"
+    runner = FakeRunner().tell(*SHOW, stdout=shown)
+    trim(str(folder.parents[1]), 1024, runner)
+    return pcap
+
+
+@pytest.mark.parametrize("state", ["inactive", "failed"])
+def test_a_capture_that_ended_an_hour_ago_goes(folder: Path, state: str) -> None:
+    assert not capture(folder, state, 3620).exists()
+
+
+def test_one_that_has_just_ended_stays(folder: Path) -> None:
+    pcap = capture(folder, "inactive", 3480)
+    assert time.time() - pcap.stat().st_mtime > 3400
+
+
+@pytest.mark.parametrize("state", ["active", "activating", "deactivating", ""])
+def test_one_that_may_still_run_stays_and_its_hour_has_not_begun(folder: Path, state: str) -> None:
+    assert time.time() - capture(folder, state, 7200).stat().st_mtime < 60
+
+
+def test_systemd_is_not_asked_where_there_is_no_capture(folder: Path) -> None:
+    trim(str(folder.parents[1]), 1024, FakeRunner())
+
+
+def test_a_link_leads_nowhere(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("x" * 5000)
+    os.utime(other, (0, 0))
+    for name in ("console.log", "eth1.pcap"):
+        (folder / name).symlink_to(other)
+    shown = f"Id={UNIT}\nActiveState=active\nMainPID=0\n"
+    trim(str(tmp_path), 1024, FakeRunner().tell(*SHOW, stdout=shown))
+    assert (other.stat().st_mtime, other.stat().st_size) == (0, 5000)
+
+
+@pytest.mark.parametrize(("size", "kept"), [(1024, 1024), (1025, 512), (5000, 512)])
+def test_a_log_beyond_its_limit_keeps_its_last_half(folder: Path, size: int, kept: int) -> None:
+    log = folder / "console.log"
+    text = "".join(f"{number:04d}\n" for number in range(1000))[:size]
+    log.write_text(text)
+    inode = log.stat().st_ino
+    trim(str(folder.parents[1]), 1024, FakeRunner())
+    assert log.read_text() == text[-kept:]
+    assert log.stat().st_ino == inode
+
+
+def test_qemu_goes_on_at_the_end_of_what_is_left(folder: Path) -> None:
+    log = folder / "console.log"
+    with log.open("a") as qemu:
+        qemu.write("x" * 5000)
+        qemu.flush()
+        trim(str(folder.parents[1]), 1024, FakeRunner())
+        qemu.write("last")
+    assert log.read_text() == "x" * 512 + "last"

@@ -1,0 +1,107 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from importlib.util import MAGIC_NUMBER
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import cli, zipapp
+
+COLLECTIONS = Path(__file__).parents[6] / ".ansible/collections"
+UTILS = Path(__file__).parents[6] / "plugins/module_utils"
+
+
+def run(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The program as a host runs it, but with the Python of the tests."""
+    return subprocess.run([sys.executable, "-IS", program, *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("lib") / "slices-host"
+    path.write_bytes(zipapp.build())
+    return path
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_it_is_the_same_every_time(program, seed):
+    code = f"from {zipapp.__name__} import build; import sys; sys.stdout.buffer.write(build())"
+    environ = {**os.environ, "PYTHONPATH": str(COLLECTIONS), "PYTHONHASHSEED": seed}
+    assert subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, check=True).stdout == (
+        program.read_bytes()
+    )
+
+
+def test_nothing_in_it_tells_when_or_by_what_host_it_was_built(program):
+    for info in zipfile.ZipFile(program).infolist():
+        assert (info.date_time, info.compress_type, info.create_system) == (
+            (1980, 1, 1, 0, 0, 0),
+            zipfile.ZIP_STORED,
+            3,
+        )
+
+
+COMPILED = """
+import sys
+sys.addaudithook(lambda event, arguments: event == "compile" and print(arguments[1]))
+sys.path.insert(0, sys.argv[1])
+import slices._host.tool.drop_carrier
+"""
+
+
+def compiled(program: Path) -> list[str]:
+    """The files in a program that a start compiles."""
+    argv = [sys.executable, "-IS", "-c", COMPILED, program]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    return [line for line in done.stdout.splitlines() if line.startswith(str(program))]
+
+
+def test_a_start_compiles_nothing_but_where_another_python_was_at_work(program, tmp_path):
+    other = tmp_path / "slices-host"
+    other.write_bytes(program.read_bytes().replace(MAGIC_NUMBER, b"\0\0\r\n"))
+    mine = (compiled(program), compiled(other))
+    assert mine[0] == []
+    assert f"{other}/slices/_host/tool/drop_carrier.py" in mine[1]
+
+
+def test_it_holds_the_collections_own_files_and_no_others_than_it_needs():
+    texts = zipapp.sources()
+    inside = {path.removeprefix("slices/"): text for path, text in texts.items() if path.startswith("slices/_host")}
+    assert inside == {path: (UTILS / path).read_text(encoding="utf-8") for path in inside}
+    assert "_host/tool/cli.py" in inside
+    assert "_host/tool/zipapp.py" not in inside
+
+
+@pytest.mark.parametrize("name", sorted(cli.COMMANDS))
+def test_each_subcommand_can_be_imported_from_it(program, name):
+    module = f"slices._host.tool.{name.replace('-', '_')}"
+    code = (
+        f"import sys; sys.path.insert(0, {str(program)!r}); import {module}; print({module}.main.__code__.co_argcount)"
+    )
+    done = subprocess.run([sys.executable, "-IS", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"{len(cli.COMMANDS[name].split())}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["restore-flows", "/var/lib/cloudrepo/flows"]])
+def test_what_it_does_not_understand_it_answers_with_its_usage(program, arguments):
+    done = run(program, *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage:\n")
+    assert "\n  slices-host restore-flows FOLDER BRIDGE\n" in done.stderr
+
+
+def test_a_failure_is_a_line_for_the_journal(program, tmp_path, monkeypatch):
+    ofctl = tmp_path / "ovs-ofctl"
+    ofctl.write_text('#!/bin/sh\ncase "$*" in *show*) exit 0;; esac\necho "refused" >&2\nexit 1\n')
+    ofctl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "1000.flows").write_text("bad\n")
+    done = run(program, "restore-flows", str(tmp_path), "br-int")
+    assert (done.returncode, done.stderr) == (1, "slices-host: refused\n")
