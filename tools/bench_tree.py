@@ -18,7 +18,7 @@ RUNS = 7
 def bench_tree() -> dict[str, float]:
     """Return the median seconds for a tree over networks and one over links, new and planned again unchanged."""
     from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, settle
-    from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.render_text import changes
+    from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_changes import changes
     from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
     from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
 

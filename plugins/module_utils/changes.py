@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 CREATE, UPDATE, DELETE = "create", "update", "delete"
+_MOST_LINES = 4
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,16 @@ class Change:
             "action": self.action,
             "before": _plain(self.before),
             "after": _plain(self.after),
-            "reason": self.reason,
+            "reason": self.why,
             "restart": self.restart,
         }
+
+    @property
+    def why(self) -> str:
+        """Why, in words; where nobody said so, what differs."""
+        if self.reason or self.before is None or self.after is None:
+            return self.reason
+        return differences(self.before, self.after)
 
     @property
     def label(self) -> str:
@@ -89,9 +97,10 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
 
 
 def _told(value: Any, other: Any) -> str:
-    """A value in words; of a list what the other has not."""
+    """A value in words; of a list what the other has not, or how many those are."""
     if isinstance(value, (list, tuple)):
-        return ", ".join(str(each) for each in value if each not in (other or ())) or "none"
+        own = [str(each) for each in value if each not in (other or ())]
+        return f"{len(own)} lines" if len(own) > _MOST_LINES else ", ".join(own) or "none"
     return "none" if value is None else _text(value)
 
 

@@ -118,7 +118,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import capture
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, planned, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
 
 def main() -> None:
@@ -140,7 +140,7 @@ def main() -> None:
     def action() -> Outcome:
         target = capture.find(params["vm_id"], params["interface"], state_dir=params["state_dir"])
         if target is None and params["state"] == "absent":
-            return Outcome(False, result={"pcap": None, "tap": None})
+            return Outcome(result={"pcap": None, "tap": None})
         target = capture.need(target, params["vm_id"])
         bounds, runner = capture.Bounds(params["seconds"], params["mib"]), SubprocessRunner()
         todo = capture.plan(target, capture.observe(target, runner), params["state"], bounds)
@@ -151,7 +151,7 @@ def main() -> None:
             if params["state"] == "stopped":
                 content = capture.trim(target.path)
                 result.update(packets=content.packets, bytes=content.size)
-        return planned(todo.changes, result)
+        return Outcome(todo.changes, result)
 
     run(module, action)
 

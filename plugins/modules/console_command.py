@@ -81,6 +81,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import serial
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import serial_socket
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
 
@@ -110,7 +111,7 @@ def main() -> None:
         }
         if answer.rc != 0:
             raise SlicesError(f"the command ended with code {answer.rc}", changed=True, **result)
-        return Outcome(True, result=result)
+        return Outcome([Change("console", module.params["vm_id"], "command")], result)
 
     run(module, action)
 

@@ -115,15 +115,38 @@ slice_id:
   returned: success
   type: int
   sample: 1000
-plan:
-  description: What the call changes, an entry an object, with the reasons and whether a running VM must restart for it.
+changes:
+  description:
+    - Each object that the call changes, or in check mode would change.
+    - C(action) is C(create), C(update), C(delete), or what else is done to it, such as C(restart). C(reason) says in
+      words why, or what differs.
+    - C(before) and C(after) are its attributes. C(before) is null where it is created, C(after) where nothing of it is
+      left.
+    - With C(restart) a running VM has to restart for it.
   returned: success
-  type: dict
+  type: list
+  elements: dict
   sample:
-    added:
-      - {kind: network, name: web/lan, id: 101, reasons: [not there yet], restart_required: false}
-    changed: []
-    removed: []
+    - kind: network
+      name: web/lan
+      id: 101
+      action: create
+      before: null
+      after:
+        name: lan
+        vlan_id: 101
+        cidr: 192.168.101.0/24
+        gateway_ip: 192.168.101.1
+        dhcp_enabled: true
+        dhcp_range: "192.168.101.10,192.168.101.250"
+        nat: false
+        members:
+          - vm1:eth2
+        mtu: 1500
+        qinq: false
+        forward_bpdu: false
+      reason: ""
+      restart: false
 """
 
 from typing import Any

@@ -179,6 +179,38 @@ units:
   returned: success
   type: dict
   sample: {"slices-dhcp.service": reload, "slices-names@1000.service": restart}
+changes:
+  description:
+    - Each object on this host that the call changes, or in check mode would change. A file is told by the lines that
+      differ.
+    - C(action) is C(create), C(update), C(delete), or what else is done to it, such as C(restart). C(reason) says in
+      words why, or what differs.
+    - C(before) and C(after) are its attributes. C(before) is null where it is created, C(after) where nothing of it is
+      left.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - kind: slice reservation
+      name: "1000"
+      id: 1000
+      action: create
+      before: null
+      after:
+        lines:
+          - "52:54:00:03:e9:00,10.60.7.101,vm1"
+      reason: ""
+      restart: false
+    - kind: packet rules
+      name: VMs
+      id: VMs
+      action: load
+      before:
+        state: not as loaded
+      after:
+        state: loaded
+      reason: state not as loaded → loaded
+      restart: false
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -195,7 +227,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, planned, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, listed, run
 
 
 def main() -> None:
@@ -226,7 +258,8 @@ def main() -> None:
                 todo = plan()
                 revisions.note(dated, state_dir=state_dir, kind=revisions.NETWORK_NODE)
                 netservices_apply.apply(todo, folders, runner)
-        return planned(todo.changes, {"units": dict(todo.units or {})})
+        changes = todo.changes
+        return Outcome(changes, {"units": dict(todo.units or {}), "changes": listed(changes)})
 
     run(module, action)
 

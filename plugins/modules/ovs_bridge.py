@@ -106,7 +106,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import ovs, ovsdb
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, planned, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
 PORT_ARGUMENTS = {
     "name": {"type": "str", "required": True},
@@ -143,7 +143,7 @@ def main() -> None:
         )
         if not module.check_mode:
             ovs.apply(todo.commands, runner)
-        return planned(todo.changes, {"commands": todo.commands})
+        return Outcome(todo.changes, {"commands": todo.commands})
 
     run(module, action)
 

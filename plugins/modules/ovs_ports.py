@@ -93,7 +93,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, planned, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
 
 def main() -> None:
@@ -118,7 +118,7 @@ def main() -> None:
             "flows": todo.flows.bundle.splitlines(),
             "kept": list(todo.taps.kept),
         }
-        return planned(todo.changes, result)
+        return Outcome(todo.changes, result)
 
     run(module, action)
 

@@ -88,7 +88,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, planned, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
 
 def main() -> None:
@@ -116,7 +116,7 @@ def main() -> None:
                 for vm, disk, image in todo.kept
             ],
         }
-        return planned(todo.changes, result)
+        return Outcome(todo.changes, result)
 
     run(module, action)
 

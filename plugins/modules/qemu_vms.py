@@ -133,7 +133,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.vnc import read_passwords
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, planned, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
 ARGUMENTS = {
     **WORK_ORDER_ARGUMENTS,
@@ -164,7 +164,7 @@ def main() -> None:
             prune = qemu_plan.plan_prune(orders, have)
             if not module.check_mode:
                 qemu_apply.prune(prune, tools)
-            return planned(prune.changes, {"stopped": [unit.name for unit in prune.stop]})
+            return Outcome(prune.changes, {"stopped": [unit.name for unit in prune.stop]})
         todo = qemu_plan.plan(orders, have, settings=settings, restart=params["restart"])
         vms = qemu_apply.states(orders, have.units.vms, {})
         if not module.check_mode:
@@ -176,7 +176,7 @@ def main() -> None:
                 start_timeout_s=params["start_timeout_s"],
                 passwords=passwords,
             )
-        return planned(todo.changes, {"vms": vms, **todo.result})
+        return Outcome(todo.changes, {"vms": vms, **todo.result})
 
     run(module, action)
 

@@ -533,16 +533,85 @@ vms_to_start:
   type: list
   elements: int
   sample: [1001]
-plan:
-  description: What the call changes, an entry an object, with the reasons and whether a running VM must restart for it.
+changes:
+  description:
+    - Each object that the call changes, or in check mode would change.
+    - C(action) is C(create), C(update), C(delete), or what else is done to it, such as C(restart). C(reason) says in
+      words why, or what differs.
+    - C(before) and C(after) are its attributes. C(before) is null where it is created, C(after) where nothing of it is
+      left.
+    - With C(restart) a running VM has to restart for it.
   returned: success
-  type: dict
+  type: list
+  elements: dict
   sample:
-    added:
-      - {kind: vm, name: web/vm1, id: 1001, reasons: [not there yet], restart_required: false}
-    changed:
-      - {kind: vm, name: web/vm2, id: 1002, reasons: [cores 1 → 2], restart_required: true}
-    removed: []
+    - kind: vm
+      name: web/vm1
+      id: 1001
+      action: create
+      before: null
+      after:
+        name: vm1
+        status: pending
+        power: running
+        observed: null
+        pid: null
+        worker: 10.0.10.1
+        pinned_to: null
+        flavor: cirros
+        cores: 1
+        ram_gb: 0.5
+        disk_gb: 1
+        vnc_port: 5901
+        interfaces:
+          - "eth0 52:54:00:03:e9:00 VLAN 400 10.60.7.101"
+          - "eth1 52:54:00:03:e9:01 VLAN 100"
+        data_interfaces: null
+        vnc_password_version: 1
+      reason: ""
+      restart: false
+    - kind: vm
+      name: web/vm2
+      id: 1002
+      action: update
+      before:
+        name: vm2
+        status: running
+        power: running
+        observed: running
+        pid: "5103"
+        worker: 10.0.10.2
+        pinned_to: null
+        flavor: cirros
+        cores: 1
+        ram_gb: 0.5
+        disk_gb: 1
+        vnc_port: 5902
+        interfaces:
+          - "eth0 52:54:00:03:ea:00 no VLAN"
+          - "eth1 52:54:00:03:ea:01 VLAN 100"
+        data_interfaces: null
+        vnc_password_version: 1
+      after:
+        name: vm2
+        status: running
+        power: running
+        observed: running
+        pid: "5103"
+        worker: 10.0.10.2
+        pinned_to: null
+        flavor: two
+        cores: 2
+        ram_gb: 0.5
+        disk_gb: 1
+        vnc_port: 5902
+        interfaces:
+          - "eth0 52:54:00:03:ea:00 no VLAN"
+          - "eth1 52:54:00:03:ea:01 VLAN 100"
+        data_interfaces: null
+        vnc_password_version: 1
+      reason: flavor cirros → two; cores 1 → 2
+      restart: true
 tables:
   description: Each slice as a text table.
   returned: success

@@ -135,6 +135,41 @@ timings_s:
   returned: success, not in check mode
   type: dict
   sample: {observe: 0.112, images: 0.031, ovs: 0.094, taps: 0.02, qemu: 1.873}
+changes:
+  description:
+    - Each object on this host that the call changes, or in check mode would change. The flows of a slice are one.
+    - C(action) is C(create), C(update), C(delete), or what else is done to it, such as C(restart). C(reason) says in
+      words why, or what differs.
+    - C(before) and C(after) are its attributes. C(before) is null where it is created, C(after) where nothing of it is
+      left.
+    - With C(restart) a running VM has to restart for it.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - kind: tap
+      name: tap_1001_eth1
+      id: tap_1001_eth1
+      action: create
+      before: null
+      after:
+        state: up
+        group: 1000
+        owner: 998
+        mtu: 1500
+        arp: false
+      reason: ""
+      restart: false
+    - kind: unit
+      name: cloudrepo-1000@1001.service
+      id: cloudrepo-1000@1001.service
+      action: restart
+      before:
+        state: running
+      after:
+        state: restarted
+      reason: cores 1 → 2
+      restart: true
 """
 
 from typing import Any
@@ -159,7 +194,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.vnc import read_passwords
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, planned, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, listed, run
 
 ARGUMENTS = {
     **WORK_ORDER_ARGUMENTS,
@@ -200,8 +235,9 @@ def main() -> None:
                 passwords=passwords,
             )
             result = {"vms": vms, "timings_s": timings_s}
-        result.update(todo.vms.result, missing_images=list(todo.missing_images))
-        return planned(todo.changes, result)
+        changes = todo.changes
+        result.update(todo.vms.result, missing_images=list(todo.missing_images), changes=listed(changes))
+        return Outcome(changes, result)
 
     run(module, action)
 

@@ -157,6 +157,33 @@ tables:
       slice web (1000) of admin: design, VLAN pool 100–119
       VM   ID    WORKER     STATE   PID  ADDRESS      INTERFACES:VLAN    VNC
       vm1  1001  10.0.10.1  design  -    10.60.7.101  eth0:400 eth1:100  10.0.10.1:5901
+changes:
+  description:
+    - Each object that the call changes, or in check mode would change.
+    - C(action) is C(create), C(update), C(delete), or what else is done to it, such as C(restart). C(reason) says in
+      words why, or what differs.
+    - C(before) and C(after) are its attributes. C(before) is null where it is created, C(after) where nothing of it is
+      left.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - kind: vm
+      name: web/vm1
+      id: 1001
+      action: update
+      before:
+        status: pending
+        power: running
+        observed: null
+        pid: null
+      after:
+        status: design
+        power: running
+        observed: null
+        pid: null
+      reason: status pending → design
+      restart: false
 """
 
 from typing import Any

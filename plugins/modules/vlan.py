@@ -57,15 +57,28 @@ slice_id:
   returned: success
   type: int
   sample: 1000
-plan:
-  description: What the call changes, an entry an object, with the reasons and whether a running VM must restart for it.
+changes:
+  description:
+    - Each object that the call changes, or in check mode would change.
+    - C(action) is C(create), C(update), C(delete), or what else is done to it, such as C(restart). C(reason) says in
+      words why, or what differs.
+    - C(before) and C(after) are its attributes. C(before) is null where it is created, C(after) where nothing of it is
+      left.
+    - With C(restart) a running VM has to restart for it.
   returned: success
-  type: dict
+  type: list
+  elements: dict
   sample:
-    added:
-      - {kind: vlan, name: web/uplink, id: 103, reasons: [not there yet], restart_required: false}
-    changed: []
-    removed: []
+    - kind: vlan
+      name: web/uplink
+      id: 103
+      action: create
+      before: null
+      after:
+        name: uplink
+        vlan_id: 103
+      reason: ""
+      restart: false
 """
 
 from typing import Any

@@ -9,15 +9,17 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._domain import render_text
+from .._domain import slice_changes
 from .._domain.invariant_repair import repair
 from .._domain.invariants import breaches
 from .._domain.registering import require_admin
 from .._state.store import Store
+from ..changes import CREATE, UPDATE, Change
 from ..cluster import Cluster
 from ..errors import DatabaseError, Refused
 from .control import store_of
 from .edge import Outcome
+from .registries import FLAVORS, USERS, WORKERS, all_stored, registry_changes
 
 
 def act(module: AnsibleModule) -> Outcome:
@@ -39,7 +41,7 @@ def _check(module: AnsibleModule, store: Store) -> Outcome:
     found = breaches(cluster)
     if found and module.params["fail_on_breach"]:
         raise DatabaseError(f"{store.name} breaks {len(found)} rules: {'; '.join(found)}", breaches=found)
-    return Outcome(changed=False, result={"breaches": found, **_told(store, cluster)})
+    return Outcome(result={"breaches": found, **_told(store, cluster)})
 
 
 def _backup(module: AnsibleModule, store: Store) -> Outcome:
@@ -51,7 +53,8 @@ def _backup(module: AnsibleModule, store: Store) -> Outcome:
     else:
         name = store.backup()
         changed = name is not None and name not in before
-    return Outcome(changed=changed, result={"backup": name, **_told(store, cluster)})
+    made = Change("backup", name or store.name, CREATE, after={})
+    return Outcome([made] if changed else [], {"backup": name, **_told(store, cluster)})
 
 
 def _restore(module: AnsibleModule, store: Store) -> Outcome:
@@ -68,10 +71,7 @@ def _restore(module: AnsibleModule, store: Store) -> Outcome:
     if changed and not module.check_mode:
         store.restore(name)
     return Outcome(
-        changed=changed,
-        before=_lines(present) if changed else (),
-        after=_lines(wanted) if changed else (),
-        result={"breaches": breaches(wanted), **_told(store, wanted)},
+        _changes(store, present, wanted) if changed else [], {"breaches": breaches(wanted), **_told(store, wanted)}
     )
 
 
@@ -104,10 +104,8 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
     if changed and not module.check_mode and _read(target).content() != meant:
         raise DatabaseError(f"{target.name} does not come back as it was written; {store.name} is as it was")
     return Outcome(
-        changed=changed,
-        before=_lines(before) if changed else (),
-        after=_lines(wanted) if changed else (),
-        result={"repairs": repairs, "breaches": breaches(wanted), **_told(target, wanted)},
+        _changes(target, before, wanted) if changed else [],
+        {"repairs": repairs, "breaches": breaches(wanted), **_told(target, wanted)},
     )
 
 
@@ -134,11 +132,19 @@ def _told(store: Store, cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def _lines(cluster: Cluster) -> list[str]:
+def _changes(store: Store, before: Cluster, after: Cluster) -> list[Change]:
+    """Return what differs between two contents of a database: of itself the next id, then each object."""
+    was, will = ({"next_vm_id": cluster.next_vm_id} for cluster in (before, after))
     return [
-        f"next_vm_id {cluster.next_vm_id}",
-        *(f"user {name}: quota {user.quota_vms}, used {user.used_vms}" for name, user in cluster.users.items()),
-        *(f"worker {ip}" for ip in cluster.workers),
-        *(f"flavor {name}" for name in cluster.flavors),
-        *(line for slice_ in cluster.slices.values() for line in render_text.slice_lines(slice_)),
+        Change("database", store.name.removeprefix("database "), UPDATE, was, will),
+        *(
+            change
+            for registry in (USERS, WORKERS, FLAVORS)
+            for change in registry_changes(registry, all_stored(before, registry), all_stored(after, registry))
+        ),
+        *(
+            change
+            for slice_id in {**before.slices, **after.slices}
+            for change in slice_changes.changes(before.slices.get(slice_id), after.slices.get(slice_id))
+        ),
     ]

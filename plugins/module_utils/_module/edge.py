@@ -17,22 +17,17 @@ class Outcome:
     """What a module did, or in check mode would do.
 
     Attributes:
-        changed: whether anything differs from before.
-        before: one line an object as it was, for C(--diff).
-        after: one line an object as it is now.
+        changes: each object that differs from before; C(changed) and C(diff) follow from them.
         result: further return values.
     """
 
-    changed: bool
-    before: Sequence[str] = ()
-    after: Sequence[str] = ()
+    changes: Sequence[Change] = ()
     result: Mapping[str, Any] = field(default_factory=dict)
 
 
-def planned(changes: Sequence[Change], result: Mapping[str, Any]) -> Outcome:
-    """Return the outcome of a plan."""
-    told = diff(changes)
-    return Outcome(is_changed(changes), told["before"].splitlines(), told["after"].splitlines(), result)
+def listed(changes: Sequence[Change]) -> list[dict[str, Any]]:
+    """Return changes as modules return them."""
+    return [change.to_dict() for change in changes]
 
 
 class Module(Protocol):
@@ -68,8 +63,8 @@ def run(module: Module, action: Callable[[], Outcome]) -> None:
         module.fail_json(msg=error.message, **error.fields)
     else:
         module.exit_json(
-            changed=outcome.changed,
-            diff={"before": _text(outcome.before), "after": _text(outcome.after)},
+            changed=is_changed(outcome.changes),
+            diff=diff(outcome.changes),
             **outcome.result,
         )
 
@@ -99,7 +94,3 @@ def _nulls(values: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]], pat
                 yield f"{path}{name} has a null in it"
             elif isinstance(each, Mapping) and option.get("options"):
                 yield from _nulls(each, option["options"], f"{path}{name}.")
-
-
-def _text(lines: Sequence[str]) -> str:
-    return "".join(f"{line}\n" for line in lines)

@@ -14,18 +14,20 @@ from .._domain import (
     host_requirements,
     render_graph,
     render_text,
+    slice_changes,
     teardown,
     work_orders,
 )
 from .._domain import (
     status as status_rules,
 )
+from ..changes import Change, between
 from ..cluster import Cluster
 from ..errors import Refused
 from ..lifecycle import RUNNING
 from ..models import Slice
 from ..report import HostReport
-from .edge import Outcome
+from .edge import Outcome, listed
 
 STATE_DIR: dict[str, Any] = {"type": "path", "default": "/var/lib/cloudrepo"}
 SELECTION_ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -48,31 +50,32 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     reasons = [reason for slice_ in staying for reason in host_requirements.shortcomings(slice_, cluster)]
     if reasons:
         raise Refused(reasons)
-    before = [line for slice_ in chosen for line in render_text.state_lines(slice_)]
+    before = slice_changes.states(chosen)
     had_key = displays.has_key(cluster)
     result = hand_out(cluster, chosen)
-    after = [line for slice_ in chosen for line in render_text.state_lines(slice_)]
-    after += key_lines(cluster, had_key=had_key)
-    if before != after:
+    changes = [
+        *slice_changes.state_changes(before, slice_changes.states(chosen)),
+        *key_changes(cluster, had_key=had_key),
+    ]
+    if changes:
         cluster.revise()
-    result.update(make_orders(cluster, chosen, params["state_dir"]))
-    return Outcome(changed=before != after, before=before, after=after, result=result)
+    result.update(make_orders(cluster, chosen, params["state_dir"]), changes=listed(changes))
+    return Outcome(changes, result)
 
 
 def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     owner, acting_user = params["owner"], params["acting_user"]
     named = [name for name in params["names"] if access.called(cluster, name, owner, acting_user)]
     chosen = choose(cluster, {**params, "names": named}) if named or not params["names"] else []
-    changed = [slice_ for slice_ in chosen if not slice_.deleting]
-    before = [line for slice_ in changed for line in render_text.slice_lines(slice_)]
+    before = [Slice.from_dict(slice_.to_dict()) for slice_ in chosen if not slice_.deleting]
     for slice_ in chosen:
         teardown.remove(cluster, slice_)
     remaining = [slice_ for slice_ in chosen if slice_.slice_id in cluster.slices]
-    after = [line for slice_ in changed if slice_ in remaining for line in render_text.slice_lines(slice_)]
-    if changed:
+    changes = [change for old in before for change in slice_changes.changes(old, cluster.slices.get(old.slice_id))]
+    if changes:
         cluster.revise()
     result = {**hand_out(cluster, remaining), **make_orders(cluster, remaining, params["state_dir"])}
-    return Outcome(bool(changed), before, after, result)
+    return Outcome(changes, {**result, "changes": listed(changes)})
 
 
 def hand_out(cluster: Cluster, slices: Sequence[Slice]) -> dict[str, Any]:
@@ -103,29 +106,26 @@ def make_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> di
     }
 
 
-def key_lines(cluster: Cluster, *, had_key: bool) -> list[str]:
-    """Return what a diff tells of the key that displays' passwords follow from: that there is one from now on."""
-    return [] if had_key or not displays.has_key(cluster) else ["displays: every VM has a password"]
+def key_changes(cluster: Cluster, *, had_key: bool) -> list[Change]:
+    """Return what is told of the key that displays' passwords follow from: that there is one from now on."""
+    made = between("VNC key", "cluster", None, {"displays": "every VM has a password"})
+    return [] if had_key or not displays.has_key(cluster) else [made]
 
 
 def vnc_passwords(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Tell of the displays of the chosen slices, with their passwords."""
-    return Outcome(changed=False, result={"displays": displays.tell(cluster, choose(cluster, params))})
+    return Outcome(result={"displays": displays.tell(cluster, choose(cluster, params))})
 
 
 def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Take the hosts' reports on the chosen slices in."""
     chosen = choose(cluster, params)
-    before = {slice_.slice_id: Slice.from_dict(slice_.to_dict()) for slice_ in chosen}
+    before = slice_changes.states(chosen)
     reports = [HostReport.from_dict(data) for data in params["reports"]]
     failures = status_rules.record(cluster, chosen, reports, params["fingerprints"], seen_at=utc_now())
     remaining = [slice_ for slice_ in chosen if slice_.slice_id in cluster.slices]
-    return Outcome(
-        changed=[slice_.to_dict() for slice_ in remaining] != [slice_.to_dict() for slice_ in before.values()],
-        before=[line for slice_ in before.values() for line in render_text.state_lines(slice_)],
-        after=[line for slice_ in remaining for line in render_text.state_lines(slice_)],
-        result={"failures": failures, **described(remaining)},
-    )
+    changes = slice_changes.state_changes(before, slice_changes.states(remaining))
+    return Outcome(changes, {"failures": failures, **described(remaining)})
 
 
 def utc_now() -> str:

@@ -13,7 +13,7 @@ from .._domain.topology_spec import wanted_from
 from ..cluster import Cluster, slice_label
 from ..models import Slice
 from . import topology
-from .edge import Outcome
+from .edge import Outcome, listed
 
 PART_ARGUMENTS: dict[str, dict[str, Any]] = {
     "slice": {"type": "str", "required": True},
@@ -80,7 +80,7 @@ def change(cluster: Cluster, part: Part, params: Mapping[str, Any]) -> Outcome:
     """Put one thing into a slice, or take it out."""
     name, owner, acting_user = params["slice"], params["owner"], params["acting_user"]
     if params["state"] == "absent" and not access.called(cluster, name, owner, acting_user):
-        return Outcome(changed=False, result={part.kind: None, "slice_id": None, "plan": topology.no_plan()})
+        return Outcome(result={part.kind: None, "slice_id": None, "changes": []})
     slice_ = access.find(cluster, name, owner, acting_user=acting_user)
     want, place = wanted_from(slice_), None
     if params["state"] == "present":
@@ -88,17 +88,15 @@ def change(cluster: Cluster, part: Part, params: Mapping[str, Any]) -> Outcome:
     else:
         want = part.take(want, params)
     after = reconcile.settle(cluster, want, topology.settings(params), acting_user=acting_user)
-    outcome = topology.outcome([(slice_, after)])
-    if outcome.changed:
+    changes = topology.changes_of([(slice_, after)])
+    if changes:
         cluster.revise()
     return Outcome(
-        changed=outcome.changed,
-        before=outcome.before,
-        after=outcome.after,
-        result={
+        changes,
+        {
             part.kind: None if place is None else part.listed(after)[place],
             "slice_id": after.slice_id,
-            "plan": outcome.result["plan"],
+            "changes": listed(changes),
         },
     )
 
@@ -108,7 +106,6 @@ def info(cluster: Cluster, part: Part, params: Mapping[str, Any]) -> Outcome:
     slices = topology.chosen_or_visible(cluster, params)
     names = set(params["names"])
     return Outcome(
-        changed=False,
         result={
             f"{part.kind}s": [
                 {"slice_id": slice_.slice_id, "slice": slice_label(slice_), **thing}

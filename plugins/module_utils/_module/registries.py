@@ -19,6 +19,7 @@ from .._domain.registering import (
     require_admin,
     verify_user,
 )
+from ..changes import Change, between
 from ..cluster import NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster
 from ..errors import Refused, for_all
 from .edge import Outcome
@@ -56,18 +57,24 @@ def register(cluster: Cluster, registry: Registry, wants: Sequence[Mapping[str, 
     before = {name: _stored(cluster, registry, name) for name in names}
     for_all(wants, lambda want: _put_or_remove(cluster, registry, want))
     after = {name: _stored(cluster, registry, name) for name in names}
-    changed = [name for name in after if before[name] != after[name]]
-    secret = {name for name in changed if _lines(registry, name, before[name]) == _lines(registry, name, after[name])}
     return Outcome(
-        changed=bool(changed),
-        before=[line for name in changed for line in _lines(registry, name, before[name])],
-        after=[
-            line + (" (password changed)" if name in secret else "")
-            for name in changed
-            for line in _lines(registry, name, after[name])
-        ],
-        result={registry.plural: [_public(after[name]) for name in after if after[name] is not None]},
+        registry_changes(registry, before, after),
+        {registry.plural: [_public(after[name]) for name in after if after[name] is not None]},
     )
+
+
+def registry_changes(registry: Registry, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """Return what differs between two states of objects, as they are stored, by name; null where there is none.
+
+    Of a password it is told that it changed, and nothing else.
+    """
+    changes = []
+    for name in {**before, **after}:
+        old, new = before.get(name), after.get(name)
+        if old != new:
+            was, will = (None if each is None else _attributes(registry, each) for each in (old, new))
+            changes.append(between(registry.kind, name, was, will, reason="password changed" if was == will else ""))
+    return changes
 
 
 def _put_or_remove(cluster: Cluster, registry: Registry, want: Mapping[str, Any]) -> None:
@@ -86,13 +93,8 @@ def register_workers(
     if network_node_trunk_mtu in (None, before):
         return done
     note_network_node(cluster, network_node_trunk_mtu)
-    told, shall = (f"network node: trunk_mtu {mtu}" for mtu in (before, network_node_trunk_mtu))
-    return replace(
-        done,
-        changed=True,
-        before=[*done.before, *([told] if before is not None else [])],
-        after=[*done.after, shall],
-    )
+    was, will = (None if mtu is None else {"trunk_mtu": mtu} for mtu in (before, network_node_trunk_mtu))
+    return replace(done, changes=[*done.changes, between("host", "network_node", was, will)])
 
 
 def _stored(cluster: Cluster, registry: Registry, name: str) -> dict[str, Any] | None:
@@ -100,6 +102,11 @@ def _stored(cluster: Cluster, registry: Registry, name: str) -> dict[str, Any] |
     if thing is None:
         return None
     return {registry.key: name, **(thing if isinstance(thing, dict) else thing.to_dict())}
+
+
+def all_stored(cluster: Cluster, registry: Registry) -> dict[str, Any]:
+    """Return all objects of one kind as they are stored, by name."""
+    return {name: _stored(cluster, registry, name) for name in getattr(cluster, registry.plural)}
 
 
 def _public(stored: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -110,11 +117,8 @@ def _public(stored: Mapping[str, Any] | None) -> dict[str, Any]:
     return shown
 
 
-def _lines(registry: Registry, name: str, stored: Mapping[str, Any] | None) -> list[str]:
-    if stored is None:
-        return []
-    fields = [f"{key} {value}" for key, value in _public(stored).items() if value not in (None, name)]
-    return [f"{registry.kind} {name}: {', '.join(fields)}"]
+def _attributes(registry: Registry, stored: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in _public(stored).items() if key != registry.key}
 
 
 def put_users(cluster: Cluster, wants: Sequence[Mapping[str, Any]], *, acting_user: str) -> Outcome:
@@ -125,13 +129,8 @@ def put_users(cluster: Cluster, wants: Sequence[Mapping[str, Any]], *, acting_us
 
     verified = dict(for_all([want for want in wants if want["state"] == "verified"], verify))
     others = [want for want in wants if want["state"] != "verified"]
-    done = register(cluster, USERS, others, acting_user=acting_user) if others else Outcome(changed=False)
-    return Outcome(
-        changed=done.changed,
-        before=done.before,
-        after=done.after,
-        result={"users": [], **done.result, "verified": verified},
-    )
+    done = register(cluster, USERS, others, acting_user=acting_user) if others else Outcome()
+    return replace(done, result={"users": [], **done.result, "verified": verified})
 
 
 def info(cluster: Cluster, registry: Registry, params: Mapping[str, Any]) -> Outcome:
@@ -146,7 +145,6 @@ def info(cluster: Cluster, registry: Registry, params: Mapping[str, Any]) -> Out
     if registry.plural != "flavors" and not cluster.is_admin(acting_user):
         shown = [acting_user] if registry.plural == "users" else []
     return Outcome(
-        changed=False,
         result={
             registry.plural: [_public(_stored(cluster, registry, name)) for name in shown if not names or name in names]
         },

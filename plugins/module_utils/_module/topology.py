@@ -6,21 +6,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, Optional
 
-from .._domain import access, displays, reconcile, render_text, teardown
+from .._domain import access, displays, reconcile, slice_changes, teardown
 from .._domain.allocation import ManagementNetwork
 from .._domain.placement import POLICIES
 from .._domain.topology_spec import WantedSlice, added_to, read_slice, wanted_from
 from ..bounds import DEFAULT_MTU
+from ..changes import Change
 from ..cluster import Cluster
 from ..errors import for_all
 from ..models import Slice
-from .edge import Outcome
-from .orders import STATE_DIR, choose, described, hand_out, key_lines, make_orders
+from .edge import Outcome, listed
+from .orders import STATE_DIR, choose, described, hand_out, key_changes, make_orders
 
-Change = tuple[Optional[Slice], Optional[Slice]]
+Pair = tuple[Optional[Slice], Optional[Slice]]
 SETTINGS_ARGUMENTS: dict[str, dict[str, Any]] = {
     "state_dir": STATE_DIR,
     "placement": {"type": "str", "choices": list(POLICIES), "default": POLICIES[0]},
@@ -72,13 +73,11 @@ def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[st
     stored = [new for _old, new in pairs if new]
     had_key = displays.has_key(cluster)
     handed = hand_out(cluster, stored) if params["work_orders"] else {}
-    done = outcome(pairs)
-    made = key_lines(cluster, had_key=had_key)
-    changed = done.changed or bool(made)
-    if changed:
+    changes = [*changes_of(pairs), *key_changes(cluster, had_key=had_key)]
+    if changes:
         cluster.revise()
     orders = make_orders(cluster, stored, params["state_dir"]) if params["work_orders"] else {}
-    return replace(done, changed=changed, after=[*done.after, *made], result={**done.result, **handed, **orders})
+    return Outcome(changes, {"changes": listed(changes), **described(stored), **handed, **orders})
 
 
 def _listed_twice(wants: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -90,9 +89,7 @@ def _listed_twice(wants: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _put_one(
-    cluster: Cluster, want: Mapping[str, Any], settings: reconcile.Settings, acting_user: str
-) -> Change | None:
+def _put_one(cluster: Cluster, want: Mapping[str, Any], settings: reconcile.Settings, acting_user: str) -> Pair | None:
     if want["state"] == "present":
         wanted = _wanted(cluster, want, acting_user)
         before = reconcile.stored_slice(cluster, wanted, acting_user)
@@ -123,7 +120,7 @@ def _wanted(cluster: Cluster, want: Mapping[str, Any], acting_user: str) -> Want
 
 def info(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Tell of the chosen slices."""
-    return Outcome(changed=False, result=described(choose(cluster, params)))
+    return Outcome(result=described(choose(cluster, params)))
 
 
 def chosen_or_visible(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice]:
@@ -132,29 +129,10 @@ def chosen_or_visible(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice
     return choose(cluster, {**params, "names": names, "all": True})
 
 
-def no_plan() -> dict[str, list[dict[str, Any]]]:
-    """Return the plan that changes nothing."""
-    return render_text.merge([])
-
-
-def outcome(pairs: Iterable[Change]) -> Outcome:
+def changes_of(pairs: Iterable[Pair]) -> list[Change]:
     """Return what became of slices: each as it was and as it is."""
-    pairs = list(pairs)
-    changed = [(old, new) for old, new in pairs if _data(old) != _data(new)]
-    return Outcome(
-        changed=bool(changed),
-        before=[line for old, _new in changed if old for line in render_text.slice_lines(old)],
-        after=[line for _old, new in changed if new for line in render_text.slice_lines(new)],
-        result={
-            "plan": render_text.merge(render_text.changes(old, new) for old, new in changed),
-            **described([new for _old, new in pairs if new]),
-        },
-    )
+    return [change for old, new in pairs for change in slice_changes.changes(old, new)]
 
 
 def _copy(slice_: Slice | None) -> Slice | None:
     return Slice.from_dict(slice_.to_dict()) if slice_ else None
-
-
-def _data(slice_: Slice | None) -> dict[str, Any] | None:
-    return slice_.to_dict() if slice_ else None

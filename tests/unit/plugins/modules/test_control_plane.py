@@ -15,6 +15,7 @@ import yaml
 from ansible.module_utils.testing import patch_module_args
 
 from ..module_utils._domain.builders import AHEAD_OF_CLOCKS
+from .documented import check_changes
 
 MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
 
@@ -111,7 +112,7 @@ def test_a_password_is_seen_nowhere(ready: Control) -> None:
     first = ready.run("user", name="alice", password="correct horse")
     second = ready.run("user", name="alice", password="battery staple")
     assert (first["changed"], second["changed"]) == (True, True)
-    assert second["diff"]["after"].endswith("password_set True (password changed)\n")
+    assert second["diff"]["after"].endswith("password_set true (password changed)\n")
     digest = ready.path.read_text().split("alice")[2].split("password_hash: ")[1].split()[0]
     for said in (first, second):
         text = json.dumps(said)
@@ -125,11 +126,11 @@ def test_what_the_network_nodes_uplink_carries_is_noted_with_the_workers(ready: 
     before = ready.path.read_text()
     dry = ready.run("worker", check=True, **said)
     assert (dry["changed"], ready.path.read_text()) == (True, before)
-    assert ready.run("worker", **said)["diff"] == {"before": "", "after": "network node: trunk_mtu 1500\n"}
+    assert ready.run("worker", **said)["diff"] == {"before": "", "after": "host network_node: trunk_mtu 1500\n"}
     assert not ready.run("worker", **said)["changed"]
     assert not ready.run("worker", workers=[{"ip": "10.0.10.1"}])["changed"]
     more = ready.run("worker", **{**said, "network_node_trunk_mtu": 9000})
-    assert more["diff"]["before"] == "network node: trunk_mtu 1500\n"
+    assert more["diff"]["before"] == "host network_node: trunk_mtu 1500\n"
     wrong = ready.run("worker", **{**said, "network_node_trunk_mtu": 67})
     assert wrong["msg"] == "network node: trunk_mtu is 67, and 68 to 65535 are possible"
 
@@ -162,12 +163,30 @@ def test_images_are_looked_at(ready: Control, tmp_path: Path) -> None:
 
 def test_the_way_of_a_slice(ready: Control) -> None:
     stored = ready.run("slice", **WEB)
-    assert [entry["name"] for entry in stored["plan"]["added"]] == ["web", "web/vm1", "web/vm2", "web/1"]
+    assert [(each["action"], each["name"]) for each in stored["changes"]] == [
+        ("create", "web"),
+        ("create", "web/vm1"),
+        ("create", "web/vm2"),
+        ("create", "web/1"),
+    ]
     dry = ready.run("slice_plan", check=True, names=["web"])
     plan = ready.run("slice_plan", names=["web"])
     assert (plan["changed"], plan["slice_ids"], dry["work_orders"]) == (True, [1000], plan["work_orders"])
-    assert "+" not in plan["diff"]["before"]
-    assert "vm web/vm1 (1001): design, pid none" in plan["diff"]["after"]
+    check_changes("slice", stored)
+    check_changes("slice_plan", plan)
+    assert plan["changes"] == dry["changes"]
+    assert plan["changes"][0] == {
+        "kind": "vm",
+        "name": "web/vm1",
+        "id": 1001,
+        "action": "update",
+        "before": {"status": "pending", "power": "running", "observed": None, "pid": None},
+        "after": {"status": "design", "power": "running", "observed": None, "pid": None},
+        "reason": "status pending → design",
+        "restart": False,
+    }
+    assert plan["diff"]["before"].startswith("vm web/vm1 (1001): status pending, power running\n")
+    assert plan["diff"]["after"].startswith("vm web/vm1 (1001): status design, power running\n")
     assert not ready.run("slice_plan", names=["1000"])["changed"]
     reports = [
         {"host": "w1", "target": "10.0.10.1", "vms": [{"vm_id": 1001, "state": "running", "pid": "71"}]},
@@ -182,8 +201,12 @@ def test_the_way_of_a_slice(ready: Control) -> None:
     assert (info["slices"], info["changed"]) == (report["slices"], False)
     gone = ready.run("slice", name="web", state="absent")
     assert gone["slices"][0]["status"] == "deleting"
+    assert {each["action"] for each in gone["changes"]} == {"delete"}
+    assert [each["kind"] for each in gone["changes"]] == ["slice", "vm", "vm", "link"]
     last = ready.run("slice_report", names=["web"], reports=[{**each, "failure": None} for each in reports])
     assert (last["slices"], last["changed"], last["failures"]) == ([], True, [])
+    assert "vm web/vm2 (1002): status deleting\n" in last["diff"]["before"]
+    assert last["diff"]["after"] == ""
 
 
 def test_the_password_of_a_display_is_told_by_one_module_alone(ready: Control) -> None:
@@ -199,9 +222,9 @@ def test_the_password_of_a_display_is_told_by_one_module_alone(ready: Control) -
     after = {each["name"]: each["password"] for each in ready.run("vnc_password_info", all=True)["displays"]}
 
     assert (before, told["changed"]) == (None, False)
-    assert "displays: every VM has a password" in plan["diff"]["after"]
+    assert "VNC key cluster: displays every VM has a password\n" in plan["diff"]["after"]
     assert others["msg"] == "no slice is called web; slices are none"
-    assert [entry["reasons"] for entry in new["plan"]["changed"]] == [["vnc_password_version 1 → 2"]]
+    assert [each["reason"] for each in new["changes"]] == ["vnc_password_version 1 → 2"]
     assert (after["vm1"] != passwords["vm1"], after["vm2"] == passwords["vm2"]) == (True, True)
     key = yaml.safe_load(ready.path.read_text())["vnc_key"]
     results = [
@@ -274,6 +297,7 @@ def test_giving_up_tells_the_hosts_that_nothing_is_left(ready: Control) -> None:
     dry = ready.run("slice_plan", check=True, state="absent", all=True)
     done = ready.run("slice_plan", state="absent", names=["unheard", "web", "no-such-slice"])
     assert (done["work_orders"], done["diff"]) == (dry["work_orders"], dry["diff"])
+    assert (done["changes"], {each["action"] for each in done["changes"]}) == (dry["changes"], {"delete"})
     assert [slice_["slice_id"] for slice_ in done["work_orders"]["network_node"]["slices"]] == done["slice_ids"]
     assert all(not slice_["vms"] for order in done["work_orders"]["workers"].values() for slice_ in order["slices"])
     assert "slice web (" in done["diff"]["after"]

@@ -10,6 +10,7 @@ from ansible_collections.cloudrepo.slices.plugins.modules import network_service
 
 from ..module_utils._host import modules
 from ..module_utils._host.fakes import FakeRunner
+from .documented import check_changes
 
 ONE = {"vm_id": 1001, "name": "vm1", "mac": "52:54:00:03:e9:00", "address": "10.60.7.101"}
 
@@ -55,7 +56,8 @@ def test_an_order_is_carried_out_and_check_mode_changes_nothing(monkeypatch, tmp
             "slices-dhcp.service": "reload",
         }
     )
-    assert result["diff"] == checked["diff"]
+    assert (result["diff"], result["changes"]) == (checked["diff"], checked["changes"])
+    check_changes("network_services", result)
     assert (tmp_path / "dhcp/hosts.d/1000").read_text() == "52:54:00:03:e9:00,10.60.7.101,vm1\n"
 
 

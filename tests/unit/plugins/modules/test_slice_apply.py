@@ -14,6 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.modules import slice_apply
 
 from ..module_utils._host import modules
 from ..module_utils._host.fakes import MORE, TAP_FILTER, FakeRunner, vm
+from .documented import check_changes
 
 NOTHING = '{"headings": [], "data": []}\n' * 4
 RUNNING = "Id=cloudrepo-9999@1001.service\nActiveState=active\nMainPID=7\n"
@@ -97,6 +98,11 @@ def test_check_mode_plans_for_a_host_that_is_yet_to_be_prepared(monkeypatch, tmp
     assert result["changed"]
     assert result["missing_images"] == [wanted["disks"][0]["backing_file"]]
     assert [(each["vm_id"], each["state"]) for each in result["vms"]] == [(1001, "stopped")]
+    check_changes("slice_apply", result)
+    assert [each["kind"] for each in result["changes"] if each["action"] == "create"] == [
+        *("VM folder", "overlay", "tap", "tap", "port"),
+        *("flows", "flows"),
+    ]
     after = result["diff"]["after"].splitlines()
     assert "VM folder 1001: slice_id 9999" in after
     assert any(line.startswith("port tap_1001_eth1: bridge br-int, vlan_mode access, tag 100,") for line in after)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 
 from ..module_utils._domain import builders
+from .documented import check_changes
 from .front_door import Door, Memory
 
 
@@ -61,7 +62,7 @@ def test_steps_leave_peers_and_ways_out_as_they_are(door: Door) -> None:
     assert door.data() == before
     changed = ok(door("network", slice="web", name="lan", nat=False))
     assert "nat" not in changed["network"]
-    assert changed["plan"]["changed"][0]["reasons"] == ["NAT on → off"]
+    assert [each["reason"] for each in changed["changes"]] == ["nat true → false"]
     assert (
         door("network", slice="web", name="lan", nat=True, gateway=False)["msg"]
         == "slice web: network lan: nat is true, and gateway is false; the way out leads by the gateway"
@@ -100,11 +101,12 @@ def test_what_is_put_and_taken_again_was_never_there(shape: str, things: list[in
 
 def test_a_vm_takes_its_links_with_it_and_leaves_its_networks(web: Door) -> None:
     ok(web("network", slice="web", name="lan", members=["vm1", "vm2"]))
-    plan = ok(web("vm", slice="web", vm_id=1002, state="absent"))["plan"]
-    assert [(entry["kind"], entry["name"]) for entry in plan["removed"]] == [("vm", "web/vm2"), ("link", "web/1")]
-    assert [(entry["kind"], entry["reasons"]) for entry in plan["changed"]] == [
-        ("vm", ["interfaces eth0 400, eth1 100, eth2 101 → eth0 400, eth1 off, eth2 101"]),
-        ("network", ["members vm1:eth2 vm2:eth2 → vm1:eth2"]),
+    changes = ok(web("vm", slice="web", vm_id=1002, state="absent"))["changes"]
+    gone = [(each["kind"], each["name"]) for each in changes if each["action"] == "delete"]
+    assert gone == [("vm", "web/vm2"), ("link", "web/1")]
+    assert [(each["kind"], each["reason"]) for each in changes if each["action"] == "update"] == [
+        ("vm", "interfaces eth1 52:54:00:03:e9:01 VLAN 100 → eth1 52:54:00:03:e9:01 no VLAN"),
+        ("network", "members vm2:eth2 → none"),
     ]
     with web.store.transaction(write=False) as cluster:
         assert breaches(cluster) == []
@@ -113,18 +115,29 @@ def test_a_vm_takes_its_links_with_it_and_leaves_its_networks(web: Door) -> None
 def test_a_rename_is_told_and_asks_a_running_vm_to_restart(web: Door) -> None:
     web.store.data["slices"]["1000"]["vms"][0]["status"] = "running"  # type: ignore[attr-defined] # Memory
     done = ok(web("vm", slice="web", name="vm1", new_name="router"))
-    assert done["plan"]["changed"] == [
-        {"kind": "vm", "name": "web/router", "id": 1001, "reasons": ["name vm1 → router"], "restart_required": True}
-    ]
+    (change,) = done["changes"]
+    assert (change["kind"], change["name"], change["id"]) == ("vm", "web/router", 1001)
+    assert (change["action"], change["reason"], change["restart"]) == ("update", "name vm1 → router", True)
     assert done["vm"]["qcow_image"].endswith("/1001/vm1_img.qcow2")
     assert ok(web("vm", slice="web", name="vm1", new_name="router"))["changed"] is False
+
+
+def test_changes_are_returned_as_documented(web: Door) -> None:
+    for module, fields in (
+        ("vm", {"name": "vm2", "new_name": "other"}),
+        ("link", {"endpoints": ["vm1", "other"], "name": "second"}),
+        ("network", {"name": "lan", "members": ["vm1"]}),
+        ("vlan", {"name": "uplink"}),
+    ):
+        check_changes(module, ok(web(module, slice="web", **fields)))
+    assert ok(web("vlan", slice="web", name="uplink"))["changes"] == []
 
 
 def test_a_slice_is_renamed_by_name_or_id(web: Door) -> None:
     ok(web("slice", name="web", new_name="shop", append=True))
     assert ok(web("slice", name="web", new_name="shop", append=True))["changed"] is False
     done = ok(web("slice", name="mall", slice_id=1000, append=True))
-    assert done["plan"]["changed"][0]["reasons"] == ["name shop → mall"]
+    assert [each["reason"] for each in done["changes"]] == ["name shop → mall"]
     ok(web("slice", name="web"))
     refused = web("slice", name="web", new_name="mall")
     assert refused["msg"] == "slice web (1003) cannot be called mall: so is slice 1000 of admin"
@@ -134,9 +147,9 @@ def test_a_moved_end_keeps_the_vlan(web: Door) -> None:
     ok(web("vm", slice="web", name="vm3", flavor="cirros"))
     done = ok(web("link", slice="web", link_id=1, endpoints=["vm1", "vm3"]))
     assert (done["link"]["vlan_id"], done["link"]["vm2_id"]) == (100, 1003)
-    assert {entry["name"]: entry["reasons"] for entry in done["plan"]["changed"]}["web/1"] == [
+    assert {each["name"]: each["reason"] for each in done["changes"]}["web/1"] == (
         "ends vm1:eth1–vm2:eth1 → vm1:eth1–vm3:eth1"
-    ]
+    )
 
 
 def test_a_reserved_vlan_outlives_what_is_settled_later(web: Door) -> None:

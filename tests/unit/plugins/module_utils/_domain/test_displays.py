@@ -8,7 +8,7 @@ import json
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.render_text import changes, slice_lines
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_changes import changes
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import work_orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import VNC_KEY, Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
@@ -62,7 +62,7 @@ def test_every_vm_has_a_password_of_its_own() -> None:
 def test_the_password_stands_in_nothing_that_is_told_of_a_slice() -> None:
     held, slice_ = stored()
     told = json.dumps(
-        [slice_.to_dict(), work_orders(held, [slice_], "/x"), slice_lines(slice_), changes(None, slice_)],
+        [slice_.to_dict(), work_orders(held, [slice_], "/x"), [each.to_dict() for each in changes(None, slice_)]],
         ensure_ascii=False,
     )
 
@@ -80,8 +80,7 @@ def test_another_version_is_another_password_for_this_vm_alone() -> None:
 
     assert (second[0] != first[0], second[1] == first[1]) == (True, True)
     assert [displays.password_id(held, each) == ids[at] for at, each in enumerate(after.vms)] == [False, True]
-    assert [entry["reasons"] for entry in changes(before, after)["changed"]] == [["vnc_password_version 1 → 2"]]
-    assert not any(entry["restart_required"] for entry in changes(before, after)["changed"])
+    assert [(each.why, each.restart) for each in changes(before, after)] == [("vnc_password_version 1 → 2", False)]
 
     put(held, topology())
     assert passwords(held) == second, "a topology that does not say keeps it"

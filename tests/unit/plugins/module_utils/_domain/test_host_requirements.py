@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import registering, render_text, work_orders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import registering, slice_changes, work_orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
@@ -55,18 +55,18 @@ def test_what_the_topology_drops_goes() -> None:
 
 def test_a_change_is_told_and_needs_no_restart() -> None:
     held = cluster()
-    before = Slice.from_dict(put(held, topology()).to_dict())
-    deployed(before)
+    stored = deployed(put(held, topology()))
+    before = Slice.from_dict(stored.to_dict())
     after = put(held, limited({**SLOW, "up": False}, mtu=1400, qinq=True))
-    changed = render_text.changes(before, after)["changed"]
-    assert [each["kind"] for each in changed] == ["vm", "link"]
-    assert not any(each["restart_required"] for each in changed)
-    assert changed[0]["reasons"] == [
-        "interfaces eth0 off, eth1 100 → eth0 off, eth1 100 (down, tx 2000 kbit/s, rx 8000 kbit/s, delay 20 ms, "
-        "jitter 2.5 ms, loss 1 %)"
+    changed = slice_changes.changes(before, after)
+    assert [(each.kind, each.action, each.restart) for each in changed] == [
+        ("vm", "update", False),
+        ("link", "update", False),
     ]
-    assert changed[1]["reasons"] == ["MTU 1500 → 1400", "QinQ off → on"]
-    assert render_text.slice_lines(after)[-1].endswith("vm1:eth1–vm2:eth1, MTU 1400, QinQ on")
+    eth1 = "eth1 52:54:00:03:ea:01 VLAN 100"
+    limits = "down, tx 2000 kbit/s, rx 8000 kbit/s, delay 20 ms, jitter 2.5 ms, loss 1 %"
+    assert changed[0].why == f"interfaces {eth1} → {eth1} ({limits})"
+    assert changed[1].why == "mtu 1500 → 1400; qinq false → true"
 
 
 def test_work_orders_say_it_where_there_is_something_to_say() -> None:

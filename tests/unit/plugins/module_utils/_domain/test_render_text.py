@@ -1,44 +1,14 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Slices in words."""
+"""Slices as tables, and what names and subnets follow from numbers."""
 
 from __future__ import annotations
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import link_prefix, tap_name
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.render_text import (
-    changes,
-    slice_lines,
-    slice_table,
-    state_lines,
-)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.render_text import slice_table
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
-from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
 from .builders import cluster, deployed, put, topology, vm
-
-
-def test_a_line_an_object() -> None:
-    assert slice_lines(put(cluster(), topology())) == [
-        "slice web (1000): owner admin, VLAN pool 100–119",
-        "vm web/vm1 (1001): worker 10.0.10.1, 1 cores, 0.5 GiB, disk 1 GiB, VNC port 5901, "
-        "eth0 52:54:00:03:e9:00 VLAN 400 10.60.7.101, eth1 52:54:00:03:e9:01 VLAN 100",
-        "vm web/vm2 (1002): worker 10.0.10.2, 1 cores, 0.5 GiB, disk 1 GiB, VNC port 5902, "
-        "eth0 52:54:00:03:ea:00 no VLAN, eth1 52:54:00:03:ea:01 VLAN 100",
-        "link web/1: VLAN 100, vm1:eth1–vm2:eth1",
-    ]
-
-
-def test_what_is_said_of_peers_and_of_a_way_out() -> None:
-    lan = {"name": "lan", "members": ["vm2"], "gateway": True}
-    held = cluster()
-    old = put(held, topology(networks=[lan]))
-    new = put(held, topology(networks=[{**lan, "nat": True}], peers=True))
-    lines = slice_lines(new)
-    assert lines[0] == "slice web (1000): owner admin, VLAN pool 100–119, peers on VLAN 400"
-    assert lines[-1] == (
-        "network web/lan: VLAN 101, CIDR 192.168.101.0/24, gateway 192.168.101.1, DHCP off, NAT on, members vm2:eth2"
-    )
-    assert [each["reasons"] for each in changes(old, new)["changed"]] == [["peers off → on"], ["NAT off → on"]]
 
 
 def test_the_table() -> None:
@@ -52,41 +22,23 @@ def test_the_table() -> None:
     ]
 
 
-def test_a_power_that_a_deploy_has_yet_to_bring_about_is_told() -> None:
+def test_a_power_that_a_deploy_has_yet_to_bring_about_is_in_the_table() -> None:
     held = cluster()
-    old = deployed(put(held, topology()))
+    deployed(put(held, topology()))
     new = put(held, topology(vms=[vm("vm1", internet=True, power="stopped"), vm("vm2")]))
-    assert [each["reasons"] for each in changes(old, new)["changed"]] == [["power running → stopped"]]
-    assert "vm web/vm1 (1001): running, to be stopped, pid none" in state_lines(new)
-    assert slice_lines(new)[1].endswith("VLAN 100, stopped")
+    assert "vm1  1001  10.0.10.1  running, to be stopped  -    10.60.7.101" in slice_table(new)
     new.vms[0].see(Observed("stopped"))
-    assert "vm web/vm1 (1001): stopped, pid none" in state_lines(new)
+    assert "vm1  1001  10.0.10.1  stopped  -    10.60.7.101" in slice_table(new)
 
 
-def test_the_plan_gives_reasons_and_says_what_must_restart() -> None:
-    held = cluster()
-    held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}
-    first = deployed(put(held, topology()))
-    before = Slice.from_dict(first.to_dict())
-    after = put(held, topology(vms=[vm("vm1", flavor="two", internet=True), vm("vm3")], links=[]))
-
-    def entry(kind: str, name: str, number: int, reason: str, *, restart: bool = False) -> dict[str, object]:
-        return {"kind": kind, "name": name, "id": number, "reasons": [reason], "restart_required": restart}
-
-    plan = changes(before, after)
-    assert plan["added"] == [entry("vm", "web/vm3", 1003, "not there yet")]
-    assert plan["removed"] == [
-        entry("vm", "web/vm2", 1002, "not asked for any more"),
-        entry("link", "web/1", 1, "not asked for any more"),
+def test_the_table_tells_of_networks() -> None:
+    lan = {"name": "lan", "members": ["vm1", "vm2"], "gateway": True, "dhcp_enabled": True, "mtu": 1400, "qinq": True}
+    slice_ = put(cluster(), topology(networks=[lan, {"name": "quiet", "members": ["vm1"]}]))
+    assert slice_table(slice_).splitlines()[-2:] == [
+        "network web/lan: VLAN 101, CIDR 192.168.101.0/24, gateway 192.168.101.1, "
+        "DHCP 192.168.101.10,192.168.101.250, NAT off, members vm1:eth2 vm2:eth2, MTU 1400, QinQ on",
+        "network web/quiet: VLAN 102, CIDR 192.168.102.0/24, gateway off, DHCP off, NAT off, members vm1:eth3",
     ]
-    assert plan["changed"] == [
-        {
-            **entry("vm", "web/vm1", 1001, "", restart=True),
-            "reasons": ["flavor cirros → two", "cores 1 → 2", "interfaces eth0 400, eth1 100 → eth0 400"],
-        }
-    ]
-    assert changes(after, after) == {"added": [], "changed": [], "removed": []}
-    assert [each["kind"] for each in changes(None, after)["added"]] == ["slice", "vm", "vm"]
 
 
 def test_tap_names_fit_the_kernel() -> None:

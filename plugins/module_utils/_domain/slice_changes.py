@@ -1,0 +1,203 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What differs between two states of a slice: a change an object, with the attributes that a person asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Union
+
+from ..bounds import DEFAULT_MTU
+from ..changes import DELETE, UPDATE, Change, between
+from ..cluster import slice_label
+from ..lifecycle import DELETING, RUNNING
+from ..models import VM, Interface, Link, Network, Slice
+from . import displays
+from .allocation import pool_text
+from .host_requirements import stored
+
+Key = tuple[str, int]
+Attributes = Mapping[str, Any]
+Reserved = dict[str, Any]
+Thing = Union[Slice, VM, Link, Network, Reserved]
+States = Mapping[Key, tuple[str, Attributes]]
+
+
+def changes(before: Slice | None, after: Slice | None) -> list[Change]:
+    """Return what differs between two states of a slice, of which either may be missing; nothing where they are equal.
+
+    C(restart) is true where a running VM must restart for a change. The id of a network is its VLAN. What is
+    C(deleting) from now on, until its hosts have let go of it, is deleted.
+    """
+    old, new = _things(before), _things(after)
+    # Ends and members are told by the names of now: a VM of another name is no other end.
+    names = {vm.vm_id: vm.name for slice_ in (before, after) if slice_ for vm in slice_.vms}
+    was: States = {key: (label, attributes(thing, names)) for key, (label, thing) in old.items()}
+    now: States = {key: (label, attributes(thing, names)) for key, (label, thing) in new.items()}
+    restarts = {key for key in old.keys() & new.keys() if _must_restart(old[key][1], new[key][1])}
+    found = _compare(was, now, restarts)
+    if not found and before and after:
+        # A field that nobody asks for, such as one beyond the data model that came with the file.
+        fields = [(key, was_, now_) for key, was_, now_ in _fields(before, after) if was_ != now_]
+        if fields:
+            told = ({each[0]: each[side] for each in fields} for side in (1, 2))
+            found = [between("slice", after.slice_id, *told, name=slice_label(after))]
+    return found
+
+
+def states(slices: Iterable[Slice]) -> States:
+    """Return what hosts make of slices and VMs, and what these have yet to let go of: what reports change."""
+    found: dict[Key, tuple[str, Attributes]] = {}
+    for slice_ in slices:
+        label = slice_label(slice_)
+        held = {what: list(each) for what, each in slice_.extra.get("releasing", {}).items()}
+        seen = {"status": slice_.status, "vlan_pool_used": " ".join(map(str, slice_.vlan_pool_used)) or None}
+        found["slice", slice_.slice_id] = label, {**seen, "releasing": held or None}
+        found.update({("vm", vm.vm_id): (f"{label}/{vm.name}", _state(vm)) for vm in slice_.vms})
+    return found
+
+
+def state_changes(before: States, after: States) -> list[Change]:
+    """Return what differs between what C(states) returned at two times."""
+    return _compare(before, after)
+
+
+def attributes(thing: Thing, names: Mapping[int, str]) -> Attributes:
+    """Return what a person asks of a part of a slice, whose VMs have these names by id."""
+    if isinstance(thing, VM):
+        return {"status": thing.status} if thing.deleting else _vm(thing)
+    if isinstance(thing, Link):
+        ends = (f"{names.get(vm_id, vm_id)}:{interface}" for vm_id, interface in _link_ends(thing))
+        return {
+            "name": thing.extra.get("name"),
+            "vlan_id": thing.vlan_id,
+            "ends": "–".join(ends),
+            **_segment(thing),
+        }
+    if isinstance(thing, Network):
+        return _network(thing, names)
+    if isinstance(thing, Slice):
+        return {
+            "name": slice_label(thing),
+            "owner": thing.owner,
+            "status": thing.status,
+            "topology_type": thing.topology_type,
+            "vlan_pool": ", ".join(pool_text(number) for number in thing.pools),
+            "vlan_pools": thing.extra.get("max_vlan_pools", 1),
+            "peers": bool(thing.extra.get("peers")),
+        }
+    return {"name": thing.get("name"), "vlan_id": thing["vlan_id"]}
+
+
+def _compare(before: States, after: States, restarts: Iterable[Key] = ()) -> list[Change]:
+    restarts = frozenset(restarts)
+    keys = [*after, *(key for key in before if key not in after)]
+    found = []
+    for key in keys:
+        (kind, number), label = key, (after.get(key) or before[key])[0]
+        was, will = (state[key][1] if key in state else None for state in (before, after))
+        if was != will:
+            action = _action(was, will)
+            found.append(Change(kind, number, action, was, will, restart=key in restarts, name=label))
+    return found
+
+
+def _action(was: Attributes | None, will: Attributes | None) -> str:
+    if was is not None and will is not None:
+        goes = will.get("status") == DELETING != was.get("status")
+        return DELETE if goes else UPDATE
+    return between("", "", was, will).action
+
+
+def _things(slice_: Slice | None) -> dict[Key, tuple[str, Thing]]:
+    """Return the parts of a slice by kind and id, each with what it is called."""
+    return {} if slice_ is None else dict(_parts(slice_))
+
+
+def _parts(slice_: Slice) -> Iterator[tuple[Key, tuple[str, Thing]]]:
+    label = slice_label(slice_)
+    yield ("slice", slice_.slice_id), (label, slice_)
+    for vm in slice_.vms:
+        yield ("vm", vm.vm_id), (f"{label}/{vm.name}", vm)
+    for link in slice_.links:
+        yield ("link", link.link_id), (f"{label}/{link.extra.get('name', link.link_id)}", link)
+    for network in slice_.networks:
+        yield ("network", network.vlan_id), (f"{label}/{network.extra.get('name', network.vlan_id)}", network)
+    for each in slice_.extra.get("reserved_vlans", ()):
+        yield ("vlan", each["vlan_id"]), (f"{label}/{each.get('name', each['vlan_id'])}", each)
+
+
+def _fields(before: Slice, after: Slice) -> Iterator[tuple[str, Any, Any]]:
+    was, now = before.to_dict(), after.to_dict()
+    return ((key, was.get(key), now.get(key)) for key in {**was, **now})
+
+
+def _state(vm: VM) -> Attributes:
+    seen = None if vm.observed is None else vm.observed.state
+    return {"status": vm.status, "power": vm.power, "observed": seen, "pid": vm.pid}
+
+
+def _vm(vm: VM) -> Attributes:
+    flavor = vm.flavor or {}
+    return {
+        "name": vm.name,
+        **_state(vm),
+        "worker": vm.worker_ip,
+        "pinned_to": vm.pinned_to,
+        "flavor": flavor.get("name"),
+        **{key: flavor.get(key) for key in ("cores", "ram_gb", "disk_gb")},
+        "vnc_port": vm.vnc_port,
+        "interfaces": [_interface(each) for each in vm.interfaces],
+        "data_interfaces": vm.extra.get("data_interfaces"),
+        displays.VERSION: displays.version(vm),
+    }
+
+
+def _interface(interface: Interface) -> str:
+    where = f"VLAN {interface.vlan_id}" if interface.vlan_id else "no VLAN"
+    address = f" {interface.ip_config['ip']}" if interface.ip_config else ""
+    limits = str(stored(interface))
+    return f"{interface.name} {interface.mac} {where}{address}{f' ({limits})' if limits else ''}"
+
+
+def _link_ends(link: Link) -> Sequence[tuple[int, str]]:
+    return (link.vm1_id, link.vm1_interface), (link.vm2_id, link.vm2_interface)
+
+
+def _network(network: Network, names: Mapping[int, str]) -> Attributes:
+    return {
+        "name": network.extra.get("name"),
+        "vlan_id": network.vlan_id,
+        "cidr": network.cidr,
+        "gateway_ip": network.gateway_ip,
+        "dhcp_enabled": network.dhcp_enabled,
+        "dhcp_range": network.dhcp_range if network.dhcp_enabled else None,
+        "nat": bool(network.extra.get("nat")),
+        "members": [
+            f"{names.get(each['vm_id'], each['vm_id'])}:{each['interface']}"
+            for each in network.extra.get("members", ())
+        ],
+        **_segment(network),
+    }
+
+
+def _segment(segment: Link | Network) -> Attributes:
+    """What a link or network carries."""
+    return {
+        "mtu": segment.extra.get("mtu", DEFAULT_MTU),
+        "qinq": bool(segment.extra.get("qinq")),
+        "forward_bpdu": bool(segment.extra.get("forward_bpdu")),
+    }
+
+
+def _must_restart(old: Thing, new: Thing) -> bool:
+    """Return whether a VM that runs cannot take the change as it runs: name, cores, memory and number of NICs."""
+    if not (isinstance(old, VM) and isinstance(new, VM)) or old.status != RUNNING or new.deleting:
+        return False
+    return _started(old) != _started(new) or len(old.interfaces) != len(new.interfaces)
+
+
+def _started(vm: VM) -> tuple[Any, ...]:
+    """What a VM is started with, and cannot change as it runs."""
+    flavor = vm.flavor or {}
+    return vm.name, flavor.get("cores"), flavor.get("ram_gb")

@@ -1,0 +1,131 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_changes import (
+    changes,
+    state_changes,
+    states,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import remove
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
+from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+
+from .builders import cluster, deployed, put, topology, vm
+
+
+def copy(slice_: Slice) -> Slice:
+    return Slice.from_dict(slice_.to_dict())
+
+
+def test_what_is_new_is_told_with_all_that_a_person_asks_for() -> None:
+    lan = {"name": "lan", "members": ["vm2"], "gateway": True}
+    found = changes(None, put(cluster(), topology(networks=[lan])))
+    assert {each.action for each in found} == {"create"}
+    assert diff(found) == {
+        "before": "",
+        "after": (
+            "slice web (1000): name web, owner admin, status design, topology_type custom, vlan_pool 100–119, "
+            "vlan_pools 1, peers false\n"
+            "vm web/vm1 (1001): name vm1, status pending, power running, worker 10.0.10.1, flavor cirros, "
+            "cores 1, ram_gb 0.5, disk_gb 1, vnc_port 5901, vnc_password_version 1\n"
+            "vm web/vm1 (1001): eth0 52:54:00:03:e9:00 VLAN 400 10.60.7.101\n"
+            "vm web/vm1 (1001): eth1 52:54:00:03:e9:01 VLAN 100\n"
+            "vm web/vm2 (1002): name vm2, status pending, power running, worker 10.0.10.2, flavor cirros, "
+            "cores 1, ram_gb 0.5, disk_gb 1, vnc_port 5902, vnc_password_version 1\n"
+            "vm web/vm2 (1002): eth0 52:54:00:03:ea:00 no VLAN\n"
+            "vm web/vm2 (1002): eth1 52:54:00:03:ea:01 VLAN 100\n"
+            "vm web/vm2 (1002): eth2 52:54:00:03:ea:02 VLAN 101\n"
+            "link web/1 (1): vlan_id 100, ends vm1:eth1–vm2:eth1, mtu 1500, qinq false, forward_bpdu false\n"
+            "network web/lan (101): name lan, vlan_id 101, cidr 192.168.101.0/24, gateway_ip 192.168.101.1, "
+            "dhcp_enabled false, nat false, mtu 1500, qinq false, forward_bpdu false\n"
+            "network web/lan (101): vm2:eth2\n"
+        ),
+    }
+
+
+def test_peers_and_a_way_out_are_told() -> None:
+    lan = {"name": "lan", "members": ["vm2"], "gateway": True}
+    held = cluster()
+    old = copy(put(held, topology(networks=[lan])))
+    new = put(held, topology(networks=[{**lan, "nat": True}], peers=True))
+    assert [(each.kind, each.why) for each in changes(old, new)] == [
+        ("slice", "peers false → true"),
+        ("network", "nat false → true"),
+    ]
+
+
+def test_a_change_gives_reasons_and_says_what_must_restart() -> None:
+    held = cluster()
+    held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}
+    before = copy(deployed(put(held, topology())))
+    after = put(held, topology(vms=[vm("vm1", flavor="two", internet=True), vm("vm3")], links=[]))
+
+    found = changes(before, after)
+    assert [(each.kind, each.name, each.id, each.action, each.restart) for each in found] == [
+        ("vm", "web/vm1", 1001, "update", True),
+        ("vm", "web/vm3", 1003, "create", False),
+        ("vm", "web/vm2", 1002, "delete", False),
+        ("link", "web/1", 1, "delete", False),
+    ]
+    assert found[0].why == "flavor cirros → two; cores 1 → 2; interfaces eth1 52:54:00:03:e9:01 VLAN 100 → none"
+    assert found[2].after == {"status": "deleting"}, "its host has yet to let go of it"
+    assert found[3].after is None
+    assert changes(after, copy(after)) == []
+
+
+def test_what_is_wanted_of_a_vms_power_is_a_change_and_so_is_what_its_host_makes_of_it() -> None:
+    held = cluster()
+    old = copy(deployed(put(held, topology())))
+    new = put(held, topology(vms=[vm("vm1", internet=True, power="stopped"), vm("vm2")]))
+    assert [(each.name, each.why, each.restart) for each in changes(old, new)] == [
+        ("web/vm1", "power running → stopped", False)
+    ]
+    before = states([new])
+    new.vms[0].see(Observed("stopped"))
+    assert state_changes(before, states([new]))[-1].why == "status running → stopped; observed running → stopped"
+
+
+def test_a_renamed_vm_is_no_other_end() -> None:
+    held = cluster()
+    before = copy(put(held, topology()))
+    after = copy(before)
+    after.vms[0].name = "router"
+    assert [(each.kind, each.name, each.why) for each in changes(before, after)] == [
+        ("vm", "web/router", "name vm1 → router")
+    ]
+
+
+def test_a_stored_field_that_nobody_asks_for_is_a_change_as_well() -> None:
+    before = put(cluster(), topology())
+    after = copy(before)
+    after.extra["note"] = "new"
+    assert changes(before, after) == [
+        Change("slice", 1000, "update", {"note": None}, {"note": "new"}, name="web"),
+    ]
+
+
+def test_what_hosts_make_of_slices_is_told_until_they_have_let_go() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    before = states([slice_])
+    assert state_changes(before, states([slice_])) == []
+    deployed(slice_).vms[0].see(Observed("running", "71"))
+    running = states([slice_])
+    assert [(each.name, each.why) for each in state_changes(before, running)] == [
+        ("web", "status design → running"),
+        ("web/vm1", "status pending → running; observed none → running; pid none → 71"),
+        ("web/vm2", "status pending → running; observed none → running"),
+    ]
+    remove(held, slice_)
+    gone = state_changes(running, states([slice_]))
+    assert [(each.kind, each.action) for each in gone] == [("slice", "delete"), ("vm", "delete"), ("vm", "delete")]
+    assert (gone[0].after or {})["releasing"] == {"vlan_ids": [100]}
+    forgotten = state_changes(states([slice_]), {})
+    assert [(each.kind, each.action, each.after) for each in forgotten] == [
+        ("slice", "delete", None),
+        ("vm", "delete", None),
+        ("vm", "delete", None),
+    ]
