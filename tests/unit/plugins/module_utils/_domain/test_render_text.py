@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import link_prefix, tap_name
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.render_text import (
     changes,
     slice_lines,
@@ -87,19 +86,3 @@ def test_the_plan_gives_reasons_and_says_what_must_restart() -> None:
     ]
     assert changes(after, after) == {"added": [], "changed": [], "removed": []}
     assert [each["kind"] for each in changes(None, after)["added"]] == ["slice", "vm", "vm"]
-
-
-def test_tap_names_fit_the_kernel() -> None:
-    assert tap_name(1001, "eth1") == "tap_1001_eth1"
-    assert tap_name(100001, "eth9") == "tap_100001_eth9"
-    assert tap_name(9999999, "eth20") == "tap_9999999_20"
-
-
-def test_subnets_of_links_hold_every_vlan_once() -> None:
-    assert (link_prefix(100), link_prefix(255), link_prefix(256), link_prefix(4095)) == (
-        "192.168.100",
-        "192.168.255",
-        "172.17.0",
-        "172.31.255",
-    )
-    assert len({link_prefix(vlan) for vlan in range(4096)}) == 4096
