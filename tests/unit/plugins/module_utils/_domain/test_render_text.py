@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import link_prefix, tap_name
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.render_text import slice_table
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
 
@@ -39,19 +38,3 @@ def test_the_table_tells_of_networks() -> None:
         "DHCP 192.168.101.10,192.168.101.250, NAT off, members vm1:eth2 vm2:eth2, MTU 1400, QinQ on",
         "network web/quiet: VLAN 102, CIDR 192.168.102.0/24, gateway off, DHCP off, NAT off, members vm1:eth3",
     ]
-
-
-def test_tap_names_fit_the_kernel() -> None:
-    assert tap_name(1001, "eth1") == "tap_1001_eth1"
-    assert tap_name(100001, "eth9") == "tap_100001_eth9"
-    assert tap_name(9999999, "eth20") == "tap_9999999_20"
-
-
-def test_subnets_of_links_hold_every_vlan_once() -> None:
-    assert (link_prefix(100), link_prefix(255), link_prefix(256), link_prefix(4095)) == (
-        "192.168.100",
-        "192.168.255",
-        "172.17.0",
-        "172.31.255",
-    )
-    assert len({link_prefix(vlan) for vlan in range(4096)}) == 4096

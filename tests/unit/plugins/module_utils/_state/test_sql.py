@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state import masking
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.sql import SqlDatabase
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
@@ -202,15 +201,3 @@ def test_a_server_that_is_not_there_is_told_without_the_password(tmp_path: Path)
         pytest.fail("the block must not run")
     assert str(caught.value).startswith(f"database postgresql+psycopg://u:***@/d?host={tmp_path}: ")
     assert "ss@" not in str(caught.value).replace("***@", "")
-
-
-def test_passwords_are_found_and_masked() -> None:
-    url = "postgresql://bob:p%40ss@host/db?sslpassword=key&x=1"
-    assert masking.secrets(url) == ["p%40ss", "p@ss", "key"]
-    assert masking.masked(url) == "postgresql://bob:***@host/db?sslpassword=***&x=1"
-    assert masking.log_secrets(url) == [":p%40ss@", "sslpassword=key"]
-    assert masking.without("role bob, p@ss wrong; passport", ["p@ss", "pass"]) == "role bob, *** wrong; passport"
-    assert masking.masked("postgresql://bob:a/b?c@host/db") == "postgresql://bob:***@host/db"
-    for plain in ("sqlite:////a/b", "postgresql:///d?host=/run", "postgresql://u@h/d"):
-        assert (masking.secrets(plain), masking.masked(plain)) == ([], plain)
-    assert [masking.is_url(each) for each in ("/a/b", "a://b", "~/x", "C:/x")] == [False, True, False, False]

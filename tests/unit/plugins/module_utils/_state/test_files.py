@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state import lock
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.files import Backups, write_whole
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
 
@@ -143,3 +144,79 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         change(store)
     with store.transaction(write=False) as cluster:
         assert cluster.next_vm_id == 1001
+
+
+class Sparing(WithoutReflinks):
+    """The system calls, of which each write takes a byte at most; what is called is recorded."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        self.calls.append(name)
+        return getattr(os, name)
+
+    def write(self, descriptor: int, data: memoryview) -> int:
+        return os.write(descriptor, data[:1])
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"some text\n"])
+def test_a_write_that_takes_a_part_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes
+) -> None:
+    system = Sparing()
+    monkeypatch.setattr(lock, "system", system)
+    path = tmp_path / "file"
+    path.write_text("older and longer than what comes")
+    write_whole(str(path), data)
+    assert path.read_bytes() == data
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    # The content lasts before the name does, and the name before anybody is told.
+    assert system.calls == ["open", "fchmod", "fsync", "close", "rename", "open", "fsync", "close"]
+
+
+def test_a_whole_file_is_its_owners_alone_whatever_was_there(tmp_path: Path) -> None:
+    draft = tmp_path / "file.new"
+    draft.write_text("what a writer left that was killed, and longer")
+    draft.chmod(0o666)
+    write_whole(str(tmp_path / "file"), b"text")
+    assert (tmp_path / "file").read_text() == "text"
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+    assert not draft.exists()
+
+
+@pytest.mark.parametrize("content", [b"text", b"te", b""])
+def test_a_source_that_has_become_shorter_is_made_up_for(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "source").write_bytes(content)
+    write_whole(str(tmp_path / "file"), b"text", source=str(tmp_path / "source"))
+    assert (tmp_path / "file").read_bytes() == b"text"
+
+
+def test_a_source_that_has_become_longer_is_copied_as_far_as_it_was_read(tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(b"text and more")
+    write_whole(str(tmp_path / "file"), b"text", source=str(tmp_path / "source"))
+    assert (tmp_path / "file").read_bytes() == b"text"
+
+
+def test_names_sort_by_their_numbers_and_strangers_are_none(tmp_path: Path) -> None:
+    digest = "0123456789abcdef"
+    ours = [f"{number}-20261126T070000Z-{digest}.yaml" for number in ("00000009", "00000010", "100000000")]
+    strangers = ["backup.new", f"1-20261126T070000Z-{digest}.yaml", f"00000011-20261126T070000Z-{digest}.yml", "notes"]
+    for name in (*ours, *strangers):
+        (tmp_path / name).touch()
+    assert Backups(str(tmp_path), keep=3).names() == ours
+    assert Backups(str(tmp_path / "none"), keep=3).names() == []
+    assert Backups(str(tmp_path), keep=3).add(b"x").startswith("100000001-")
+
+
+@pytest.mark.parametrize(("keep", "left"), [(0, 0), (1, 1), (2, 2), (3, 3), (4, 3)])
+def test_the_oldest_that_are_too_many_go(tmp_path: Path, keep: int, left: int) -> None:
+    backups = Backups(str(tmp_path), keep=keep)
+    names = [backups.add(data) for data in (b"1", b"2", b"3")]
+    backups.prune()
+    assert backups.names() == names[3 - left :]
+
+
+def test_a_copy_of_what_is_not_there_is_none(tmp_path: Path) -> None:
+    assert Backups(str(tmp_path / "b"), keep=1).copy(str(tmp_path / "file")) is None
+    assert not (tmp_path / "b").exists()

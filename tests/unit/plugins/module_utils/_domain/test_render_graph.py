@@ -1,0 +1,71 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Slices as drawings: both languages show the same things, and no name breaks out of its quotes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.render_graph import dot, mermaid
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+
+from .builders import cluster, put, topology, vm
+
+
+def drawn() -> Slice:
+    lan = {"name": "lan", "members": ["vm1", "vm3"], "cidr": "10.0.0.0/24"}
+    machines = [vm("vm1", internet=True), vm("vm2"), vm("vm3")]
+    return put(cluster(), topology(vms=machines, networks=[lan]))
+
+
+def test_mermaid() -> None:
+    assert mermaid(drawn()).splitlines() == [
+        "---",
+        "title: web",
+        "---",
+        "flowchart LR",
+        '  vm1001["vm1"]',
+        '  vm1002["vm2"]',
+        '  vm1003["vm3"]',
+        '  net101(["lan 10.0.0.0/24 VLAN 101"])',
+        '  internet(["internet VLAN 400"])',
+        '  vm1001 ---|"eth1 VLAN 100 eth1"| vm1002',
+        '  vm1001 ---|"eth2"| net101',
+        '  vm1003 ---|"eth1"| net101',
+        '  vm1001 ---|"eth0 10.60.7.101"| internet',
+    ]
+
+
+def test_dot() -> None:
+    assert dot(drawn()).splitlines() == [
+        'graph "web" {',
+        '  vm1001 [shape=box, label="vm1"];',
+        '  vm1002 [shape=box, label="vm2"];',
+        '  vm1003 [shape=box, label="vm3"];',
+        '  net101 [shape=ellipse, label="lan 10.0.0.0/24 VLAN 101"];',
+        '  internet [shape=ellipse, label="internet VLAN 400"];',
+        '  vm1001 -- vm1002 [label="eth1 VLAN 100 eth1"];',
+        '  vm1001 -- net101 [label="eth2"];',
+        '  vm1003 -- net101 [label="eth1"];',
+        '  vm1001 -- internet [label="eth0 10.60.7.101"];',
+        "}",
+    ]
+
+
+def test_what_is_not_there_is_not_drawn() -> None:
+    slice_ = put(cluster(), topology(vms=[vm("vm1"), vm("vm2")], links=[]))
+    slice_.vms[1].deleting = True
+    assert "internet" not in mermaid(slice_) + dot(slice_)
+    assert "vm1002" not in mermaid(slice_) + dot(slice_)
+
+
+@pytest.mark.parametrize("name", ['a"]; b', "a\\", "a\nb", "a\x07", "\u2028"])
+def test_no_name_ends_its_quotes_or_its_line(name: str) -> None:
+    slice_ = drawn()
+    lines = len(mermaid(slice_).splitlines()), len(dot(slice_).splitlines())
+    slice_.vms[1].name = name
+    assert (len(mermaid(slice_).splitlines()), len(dot(slice_).splitlines())) == lines
+    assert re.search(r'^  vm1002\["[^"\\]*_[^"\\]*"\]$', mermaid(slice_), re.MULTILINE)
+    assert re.search(r'^  vm1002 \[shape=box, label="[^"\\]*_[^"\\]*"\];$', dot(slice_), re.MULTILINE)

@@ -1,0 +1,159 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One writer at a time: the lock is the kernel's, says who holds it, and is waited for as long as was asked."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state import lock
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+
+
+def is_held(path: Path) -> bool:
+    """Whether another process would have to wait."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+@contextmanager
+def held(path: Path, text: bytes = b"") -> Iterator[int]:
+    """Hold the lock as somebody else does."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        os.write(descriptor, text)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def test_the_lock_is_held_for_the_block_and_no_longer(tmp_path: Path) -> None:
+    path = tmp_path / "d.lock"
+    with lock.locked(str(path), name="d", timeout_s=1):
+        assert is_held(path)
+    assert not is_held(path)
+    with pytest.raises(ZeroDivisionError), lock.locked(str(path), name="d", timeout_s=1):
+        raise ZeroDivisionError
+    assert not is_held(path)
+
+
+def test_the_file_says_who_holds_it_and_stays(tmp_path: Path) -> None:
+    path = tmp_path / "made" / "here" / "d.lock"
+    with lock.locked(str(path), name="d", timeout_s=1):
+        assert path.read_text() == lock.holder_name() == f"process {os.getpid()} on {os.uname().nodename}"
+    inode = path.stat().st_ino
+    path.write_text("a longer text of somebody who held it before " * 10)
+    with lock.locked(str(path), name="d", timeout_s=1):
+        assert path.read_text() == lock.holder_name()
+    assert path.stat().st_ino == inode
+    modes = [stat.S_IMODE(each.stat().st_mode) for each in (path, path.parent, path.parent.parent)]
+    assert modes == [0o600, 0o700, 0o700]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"), [(b"process 7 on b", "process 7 on b"), (b"", "unknown process"), (b"\xff", "\ufffd")]
+)
+def test_who_waits_too_long_is_told_for_whom(tmp_path: Path, said: bytes, told: str) -> None:
+    path = tmp_path / "d.lock"
+    begin = time.monotonic()
+    with held(path, said):
+        with pytest.raises(DatabaseError) as caught, lock.locked(str(path), name="the database", timeout_s=0.05):
+            pytest.fail("the block must not run")
+        assert path.read_bytes() == said
+    assert 0.05 <= time.monotonic() - begin < 5
+    assert all(part in caught.value.message for part in ("the database", told, "0.05 s"))
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1])
+def test_no_time_to_wait_is_a_try(tmp_path: Path, timeout_s: float) -> None:
+    path = tmp_path / "d.lock"
+    with held(path), pytest.raises(DatabaseError), lock.locked(str(path), name="d", timeout_s=timeout_s):
+        pytest.fail("the block must not run")
+    with lock.locked(str(path), name="d", timeout_s=timeout_s):
+        assert is_held(path)
+
+
+def test_who_waits_gets_it_when_it_is_let_go_of(tmp_path: Path) -> None:
+    path = tmp_path / "d.lock"
+    with held(path) as descriptor:
+        child = os.fork()
+        if child == 0:  # it has the same open file, so the lock goes when both have closed it
+            time.sleep(0.2)
+            os._exit(0)
+        os.close(descriptor)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), descriptor)
+        with lock.locked(str(path), name="d", timeout_s=30):
+            assert os.waitpid(child, 0)[1] == 0
+
+
+def test_the_alarm_of_whoever_called_is_left_as_it_was(tmp_path: Path) -> None:
+    def mine(_signal: int, _frame: Any) -> None:
+        pytest.fail("the alarm must not ring")
+
+    path = tmp_path / "d.lock"
+    before = signal.signal(signal.SIGALRM, mine)
+    try:
+        for timeout_s in (0.02, 0.0):
+            with held(path), pytest.raises(DatabaseError), lock.locked(str(path), name="d", timeout_s=timeout_s):
+                pytest.fail("the block must not run")
+            assert signal.getsignal(signal.SIGALRM) is mine
+        with lock.locked(str(path), name="d", timeout_s=0.02):
+            assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+            time.sleep(0.05)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_lock_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(DatabaseError, match=r"^the database .*Not a directory"),
+        lock.locked(str(tmp_path / "file" / "d.lock"), name="the database", timeout_s=1),
+    ):
+        pytest.fail("the block must not run")
+
+
+def test_no_descriptor_is_left_behind_or_given_to_children(tmp_path: Path) -> None:
+    path = tmp_path / "d.lock"
+    before = os.listdir("/proc/self/fd")
+    with lock.locked(str(path), name="d", timeout_s=1):
+        mine = [fd for fd in os.listdir("/proc/self/fd") if os.path.realpath(f"/proc/self/fd/{fd}") == str(path)]
+        assert [os.get_inheritable(int(fd)) for fd in mine] == [False]
+    assert os.listdir("/proc/self/fd") == before
+
+
+class Quicker:
+    """The system calls, where another process makes each folder a moment before."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def mkdir(self, path: str, mode: int) -> None:
+        os.mkdir(path, mode)
+        os.mkdir(path, mode)
+
+
+def test_a_folder_that_another_process_makes_at_that_moment_is_one_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "system", Quicker())
+    lock.make_folder(str(tmp_path / "a" / "b"))
+    assert (tmp_path / "a" / "b").is_dir()
+    lock.make_folder("/")

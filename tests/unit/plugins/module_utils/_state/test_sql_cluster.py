@@ -1,0 +1,265 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A cluster in SQL answers as one in memory does, reads what it is asked for, and writes what differs."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils import allocations
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.sql import SqlDatabase
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.sql_cluster import SqlCluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Slice, User
+
+FLAVOR = {"cores": 2, "ram_gb": 0.5, "disk_gb": 2.2, "image": "/i.img", "checksum": "ab" * 32}
+FIRST_PORT, LAST_PORT = 5901, 65535
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SqlDatabase:
+    return SqlDatabase(f"sqlite:///{tmp_path}/d.sqlite", lock_timeout_s=5)
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What databases are told in the block."""
+    told: list[str] = []
+
+    def tell(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        told.append(" ".join(statement.split()))
+
+    event.listen(Engine, "before_cursor_execute", tell)
+    try:
+        yield told
+    finally:
+        event.remove(Engine, "before_cursor_execute", tell)
+
+
+def a_slice(slice_id: int, name: str | None = None, owner: str = "admin", ports: tuple[int, ...] = ()) -> Slice:
+    slice_ = Slice(slice_id, owner)
+    if name:
+        slice_.extra["name"] = name
+    for number, port in enumerate(ports, start=1):
+        worker = f"10.0.10.{number % 2 + 1}"
+        slice_.vms.append(VM(slice_id + number, f"vm{number}", owner, worker, port, [], flavor=dict(FLAVOR)))
+    return slice_
+
+
+def fill(cluster: Cluster) -> None:
+    """Slices web (1000) and 1010 (its name looks like another's id: 1000) of admin, and web (1020) of alice."""
+    cluster.users["alice"] = User("alice", "!", quota_vms=6)
+    cluster.workers["10.0.10.1"] = Worker("10.0.10.1")
+    cluster.slices[1000] = a_slice(1000, "web", ports=(5901, 5902))
+    cluster.slices[1010] = a_slice(1010, "1000", ports=(5904,))
+    cluster.slices[1020] = a_slice(1020, "web", owner="alice", ports=(5903, 5906))
+    del cluster.slices[1020].vms[1].flavor["checksum"]  # type: ignore[union-attr] # it has one
+    cluster.slices[1010].vms[0].flavor = None
+
+
+QUESTIONS: list[Callable[[Cluster], Any]] = [
+    *(
+        lambda cluster, name=name, owner=owner: [slice_.slice_id for slice_ in cluster.called(name, owner)]
+        for name in ("web", "1000", "1010", "2000", "01000", "٣", "1" * 18, "1" * 19, "9" * 30, "")
+        for owner in (None, "admin", "alice", "nobody")
+    ),
+    *(
+        lambda cluster, span=span: cluster.held(allocations.VNC_PORT, *span)
+        for span in ((5901, 5906), (5902, 5903), (5903, 5903), (5905, 5905), (5907, 6000))
+    ),
+    *(
+        lambda cluster, span=span: list(cluster.free(allocations.VNC_PORT, *span))
+        for span in ((5901, 5910), (5902, 5902), (5905, 5905), (5906, 5907), (5908, 5907), (1, 600))
+    ),
+    lambda cluster: cluster.held(allocations.VLAN_POOL, 0, 99),
+    lambda cluster: cluster.loads(),
+    lambda cluster: cluster.newest_vm_worker(),
+    lambda cluster: [vm.vm_id for vm in cluster.vms_on("10.0.10.2")],
+    lambda cluster: [vm.vm_id for vm in cluster.vms_on("10.0.10.9")],
+    lambda cluster: [(label, vm.vm_id) for label, vm in cluster.vms_from("/i.img", "ab" * 32)],
+    lambda cluster: [(label, vm.vm_id) for label, vm in cluster.vms_from("/i.img", None)],
+    lambda cluster: [(label, vm.vm_id) for label, vm in cluster.vms_from("/other.img", None)],
+    lambda cluster: list(cluster.slices),
+    lambda cluster: 1010 in cluster.slices,
+]
+
+
+def nothing(_cluster: Cluster) -> None:
+    pass
+
+
+def touch(cluster: Cluster) -> None:
+    cluster.slices[1000].vms[0].vnc_port = 5905
+    cluster.slices[1000].vms[1].worker_ip = "10.0.10.9"
+
+
+def delete(cluster: Cluster) -> None:
+    del cluster.slices[1020]
+
+
+def add(cluster: Cluster) -> None:
+    cluster.slices[1030] = a_slice(1030, "1010", ports=(5905,))
+
+
+@pytest.mark.parametrize("change", [nothing, touch, delete, add])
+def test_it_answers_as_a_cluster_in_memory_does(store: SqlDatabase, change: Callable[[Cluster], None]) -> None:
+    plain = Cluster.initial()
+    fill(plain)
+    with store.transaction(write=True) as cluster:
+        fill(cluster)
+    change(plain)
+    with store.transaction(write=True) as cluster:
+        change(cluster)
+        for number, question in enumerate(QUESTIONS):
+            wanted, answer = question(plain), question(cluster)
+            if number >= len(QUESTIONS) - 7 and isinstance(wanted, list):
+                wanted, answer = sorted(wanted), sorted(answer)  # touched ones come last
+            assert (number, answer) == (number, wanted)
+    with store.transaction(write=False) as cluster:
+        assert cluster.to_dict() == plain.to_dict()
+
+
+def test_one_slice_is_read_without_the_others(store: SqlDatabase) -> None:
+    with store.transaction(write=True) as cluster:
+        fill(cluster)
+    with store.transaction(write=False) as cluster, statements() as told:
+        assert cluster.slices[1000].vms[0].vm_id == 1001
+        assert cluster.users["alice"].quota_vms == 6
+    assert all("slice_id = ?" in each or "slice_id IN (?)" in each or "username = ?" in each for each in told)
+    assert len(told) == 5, "a slice, its VMs, its links, its networks; a user"
+
+
+def test_only_rows_that_differ_are_written(store: SqlDatabase) -> None:
+    with store.transaction(write=True) as cluster:
+        fill(cluster)
+    with statements() as told, store.transaction(write=True) as cluster:
+        cluster.slices[1000].vms[0].vnc_port = 5907
+    changes = [each.split(" WHERE ")[0].split(" SET ")[0] for each in told if each.split()[0] != "SELECT"]
+    changes = [each for each in changes if not each.startswith(("BEGIN", "PRAGMA"))]
+    assert [each.split(" (")[0] for each in changes] == [
+        "DELETE FROM cloudrepo_leases",
+        "UPDATE cloudrepo_vms",
+        "INSERT INTO cloudrepo_leases",
+    ]
+    with statements() as told, store.transaction(write=True) as cluster:
+        assert cluster.slices[1000].vms[0].vnc_port == 5907
+    assert not [each for each in told if each.startswith(("INSERT", "UPDATE", "DELETE", "CREATE"))]
+
+
+def test_save_says_whether_anything_was_written(store: SqlDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[bool] = []
+    save = SqlCluster.save
+
+    def note(cluster: SqlCluster) -> bool:
+        saved.append(save(cluster))
+        return saved[-1]
+
+    monkeypatch.setattr(SqlCluster, "save", note)
+    for change in (nothing, fill, nothing, touch, nothing):
+        with store.transaction(write=True) as cluster:
+            change(cluster)
+    assert saved == [False, True, False, True, False]
+
+
+def swap_names(cluster: Cluster) -> None:
+    first, second = cluster.slices[1000], cluster.slices[1010]
+    first.extra["name"], second.extra["name"] = second.extra["name"], first.extra["name"]
+
+
+def swap_vm_names(cluster: Cluster) -> None:
+    first, second = cluster.slices[1000].vms
+    first.name, second.name = second.name, first.name
+
+
+def swap_ports(cluster: Cluster) -> None:
+    first, second = cluster.slices[1000].vms[0], cluster.slices[1020].vms[0]
+    first.vnc_port, second.vnc_port = second.vnc_port, first.vnc_port
+
+
+@pytest.mark.parametrize("swap", [swap_names, swap_vm_names, swap_ports])
+def test_two_rows_may_swap_what_must_be_unique(store: SqlDatabase, swap: Callable[[Cluster], None]) -> None:
+    plain = Cluster.initial()
+    fill(plain)
+    swap(plain)
+    with store.transaction(write=True) as cluster:
+        fill(cluster)
+    with store.transaction(write=True) as cluster:
+        swap(cluster)
+    with store.transaction(write=False) as cluster:
+        assert cluster.to_dict() == plain.to_dict()
+
+
+def test_the_lowest_free_number_is_found_beyond_what_is_looked_up_at_a_time(store: SqlDatabase) -> None:
+    count = 600
+    with store.transaction(write=True) as cluster:
+        cluster.slices[1000] = a_slice(1000, ports=tuple(range(FIRST_PORT, FIRST_PORT + count)))
+        cluster.slices[1000].vms.pop(299)
+    with store.transaction(write=True) as cluster:
+        free = cluster.free(allocations.VNC_PORT, FIRST_PORT, LAST_PORT)
+        assert [next(free) for _each in range(3)] == [FIRST_PORT + 299, FIRST_PORT + 600, FIRST_PORT + 601]
+        assert list(cluster.free(allocations.VNC_PORT, FIRST_PORT, FIRST_PORT + 298)) == []
+        assert list(cluster.free(allocations.VNC_PORT, FIRST_PORT, FIRST_PORT + 299)) == [FIRST_PORT + 299]
+        assert list(cluster.free(allocations.VNC_PORT, LAST_PORT, LAST_PORT)) == [LAST_PORT]
+        assert len(list(cluster.free(allocations.VNC_PORT, FIRST_PORT, FIRST_PORT + 1199))) == 601
+
+
+def test_where_the_first_gap_is_stays_noted_until_something_before_it_is_given_up(store: SqlDatabase) -> None:
+    def lowest(change: Callable[[Cluster], None] = nothing) -> int:
+        with store.transaction(write=True) as cluster:
+            change(cluster)
+            found = next(cluster.free(allocations.VNC_PORT, FIRST_PORT, LAST_PORT))
+            cluster.slices[cluster.next_vm_id] = a_slice(cluster.next_vm_id, ports=(found,))
+            cluster.next_vm_id += 3
+        return found
+
+    def give_up(slice_id: int) -> Callable[[Cluster], None]:
+        def change(cluster: Cluster) -> None:
+            del cluster.slices[slice_id]
+
+        return change
+
+    assert [lowest() for _each in range(5)] == [5901, 5902, 5903, 5904, 5905]
+    assert lowest(give_up(1003)) == 5902
+    with store.transaction(write=True) as cluster:
+        give_up(1006)(cluster)
+    assert [lowest(), lowest()] == [5903, 5906]
+
+
+def test_what_is_there_twice_is_told_by_what_it_is(store: SqlDatabase) -> None:
+    def twice(change: Callable[[Cluster], None]) -> str:
+        def store_it() -> None:
+            with store.transaction(write=True) as cluster:
+                fill(cluster)
+                change(cluster)
+
+        with pytest.raises(DatabaseError) as caught:
+            store_it()
+        return caught.value.message
+
+    def same_port(cluster: Cluster) -> None:
+        cluster.slices[1000].vms[1].vnc_port = 5901
+
+    def same_id(cluster: Cluster) -> None:
+        cluster.slices[1000].vms[1].vm_id = 1001
+
+    assert "VNC port 5901" in twice(same_port)
+    assert "vm 1001" in twice(same_id)
+
+
+def test_what_was_read_is_no_part_of_what_is_stored_until_the_end(store: SqlDatabase) -> None:
+    with store.transaction(write=True) as cluster:
+        fill(cluster)
+        before = copy.deepcopy(cluster.to_dict())
+    with store.transaction(write=False) as cluster:
+        cluster.slices[1000].vms.clear()
+        cluster.users["alice"].quota_vms = 0
+    with store.transaction(write=False) as cluster:
+        assert cluster.to_dict() == before
