@@ -194,13 +194,15 @@ def host_reports(
         host = hostvars[name]
         target = worker_address(host)
         failure = (
-            _failure(host, "worker_failure", "apply_work_order_result") if target in registered else _stranger(target)
+            _failure(host, "apply_work_orders_worker_failure", "apply_work_order_result")
+            if target in registered
+            else _stranger(target)
         )
         applied = host.get("apply_work_order_result") or {}
         vms = tuple(VmReport.from_dict(vm) for vm in applied.get("vms") or ())
         reports.append(HostReport(name, target, failure, bool(applied.get("superseded")), vms))
     for name in groups.get("network_node", ()):
-        failure = _failure(hostvars[name], "network_node_failure", "network_node_reserved")
+        failure = _failure(hostvars[name], "apply_work_orders_network_node_failure", "network_node_result")
         reports.append(HostReport(name, NETWORK_NODE, failure))
     return [report.to_dict() for report in reports]
 
@@ -303,8 +305,8 @@ def link_pings(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 _NEIGHBOUR = {"": "name", "_address": "address", "_worker_ip": "worker_ip"}
 
 
-def proofs(hosts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a line for each thing that the playbook C(smoke_test) has proved on the workers."""
+def smoke_test_lines(hosts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each measurement of the playbook C(smoke_test) on the workers."""
     lines = []
     for result in _results(hosts, "smoke_test_link"):
         item = result["item"]
@@ -324,7 +326,7 @@ def proofs(hosts: Sequence[Mapping[str, Any]]) -> list[str]:
         lines.append(f"NAT: {result['item']['name']} asked the internet, which {answer}")
     lines.extend(
         f"no VLAN: {result['item']['name']} sees eth0 ({result['stdout_lines'][0]}) without a carrier"
-        for result in _results(hosts, "smoke_test_off")
+        for result in _results(hosts, "smoke_test_isolated")
     )
     return lines
 
@@ -352,7 +354,7 @@ class FilterModule:
             "link_pings": link_pings,
             "management_problems": management_problems,
             "netmask": netmask,
-            "proofs": proofs,
+            "smoke_test_lines": smoke_test_lines,
             "restart_notes": restart_notes,
             "trunk_mtu": trunk_mtu,
             "unknown_hosts": unknown_hosts,

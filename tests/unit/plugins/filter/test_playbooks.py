@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -149,10 +148,14 @@ SEEN = {"vm_id": 1001, "state": "running", "name": "x", "slice_id": None, "pid":
 def test_reports_tell_success_failure_and_silence() -> None:
     hostvars = {
         "w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": vms(1001)},
-        "w2": {"ansible_host": "10.0.10.2", "worker_failure": "disk full", "apply_work_order_result": vms()},
+        "w2": {
+            "ansible_host": "10.0.10.2",
+            "apply_work_orders_worker_failure": "disk full",
+            "apply_work_order_result": vms(),
+        },
         "w3": {"ansible_host": "10.0.10.3"},
         "w4": {"ansible_host": "10.0.10.4"},
-        "n": {"ansible_host": "10.0.10.9", "network_node_reserved": {"changed": False}},
+        "n": {"ansible_host": "10.0.10.9", "network_node_result": {"changed": False}},
     }
     groups = {"workers": ["w1", "w2", "w3", "w4"], "network_node": ["n"]}
     reports = playbooks.host_reports(hostvars, groups, ["10.0.10.1", "10.0.10.2", "10.0.10.3"])
@@ -188,14 +191,24 @@ def test_reports_tell_success_failure_and_silence() -> None:
 
 def test_a_host_that_was_superseded_says_so() -> None:
     late = {"failed": True, "msg": "slice 1000: this work order is as of …", "superseded": True}
-    hostvars = {"w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": late, "worker_failure": late["msg"]}}
+    hostvars = {
+        "w1": {
+            "ansible_host": "10.0.10.1",
+            "apply_work_order_result": late,
+            "apply_work_orders_worker_failure": late["msg"],
+        }
+    }
     [report] = playbooks.host_reports(hostvars, {"workers": ["w1"]}, ["10.0.10.1"])
     assert (report["failure"], report["superseded"], report["vms"]) == (late["msg"], True, [])
 
 
 def test_one_host_that_is_both_fails_at_what_failed_alone() -> None:
     hostvars = {
-        "a": {"ansible_host": "10.0.10.1", "network_node_failure": "no route", "apply_work_order_result": vms(1001)}
+        "a": {
+            "ansible_host": "10.0.10.1",
+            "apply_work_orders_network_node_failure": "no route",
+            "apply_work_order_result": vms(1001),
+        }
     }
     reports = playbooks.host_reports(hostvars, {"workers": ["a"], "network_node": ["a"]}, ["10.0.10.1"])
     assert [(report["target"], report["failure"]) for report in reports] == [
@@ -209,7 +222,7 @@ def test_a_host_that_cannot_be_reached_has_not_done_its_part() -> None:
     hostvars = {
         "w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": lost},
         "w2": {"ansible_host": "10.0.10.2", "apply_work_order_result": {"failed": True, "msg": "no space left"}},
-        "n": {"network_node_reserved": lost},
+        "n": {"network_node_result": lost},
     }
     groups = {"workers": ["w1", "w2"], "network_node": ["n"]}
     failures = [one["failure"] for one in playbooks.host_reports(hostvars, groups, ["10.0.10.1", "10.0.10.2"])]
@@ -316,23 +329,18 @@ def test_a_link_is_pinged_from_both_ends() -> None:
     assert playbooks.link_pings([{**SLICE, "vms": [first_vm, {**second_vm, "power": "stopped"}]}]) == []
 
 
-def test_proofs_are_lines_for_people() -> None:
+def test_measurements_are_lines_of_text() -> None:
     ping = "3 packets transmitted, 3 packets received, 0% packet loss\nround-trip min/avg/max = 1.0/6.3/9.0 ms"
     vm = {"name": "vm1", "interfaces": [{"ip_config": {"ip": "10.60.7.101"}}]}
     host = {
         "smoke_test_link": {"results": [{"item": playbooks.link_pings([SLICE])[0], "stdout": ping}]},
         "smoke_test_dhcp": {"results": [{"item": vm, "duration_s": 0.15, "stdout": ""}]},
         "smoke_test_nat": {"results": [{"item": vm, "duration_s": 0.09, "stdout": "client 203.0.113.2\n"}]},
-        "smoke_test_off": {"results": [{"item": {"name": "vm2"}, "stdout_lines": ["52:54:00:03:ea:00", "0"]}]},
+        "smoke_test_isolated": {"results": [{"item": {"name": "vm2"}, "stdout_lines": ["52:54:00:03:ea:00", "0"]}]},
     }
-    assert playbooks.proofs([host, {}]) == [
+    assert playbooks.smoke_test_lines([host, {}]) == [
         "ping vm1 → vm2 over VLAN 100 (10.0.10.1 → 10.0.10.2): 6.3 ms on average, 0 % lost",
         "DHCP: vm1 eth0 got 10.60.7.101 in 0.15 s",
         "NAT: vm1 asked the internet, which answered in 0.09 s: client 203.0.113.2",
         "no VLAN: vm2 sees eth0 (52:54:00:03:ea:00) without a carrier",
     ]
-
-
-def test_every_filter_is_documented() -> None:
-    documented = {path.stem for path in Path(playbooks.__file__).parent.glob("*.yml")}
-    assert set(playbooks.FilterModule().filters()) == documented
