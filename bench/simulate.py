@@ -134,7 +134,7 @@ class Simulation:
         started, calls = map(int, self._hosts("started").split())
         if started != vms:
             raise CannotMeasure(f"could not measure: {started} VMs were started in place of {vms}")
-        plan, carry_out, record = (round(end - begin, 2) for _name, begin, end in deploy.plays)
+        _check, plan, carry_out, record = (round(end - begin, 2) for _name, begin, end in deploy.plays)
         return {
             "workers": workers,
             "vms": vms,

@@ -12,17 +12,17 @@ class ModuleDocFragment:
 options:
   names:
     description:
-      - The slices by their names or ids.
+      - The slices by name, by C(OWNER/NAME) or by id.
     type: list
     elements: str
     default: []
   owner:
     description:
-      - Whose slices they are. Without O(names), all of this owner's.
+      - The owner of the slices. Without O(names), all slices of this owner.
     type: str
   all:
     description:
-      - Whether to take all slices that O(acting_user) may act on.
+      - Whether to select all slices that O(acting_user) may act on.
     type: bool
     default: false
 """

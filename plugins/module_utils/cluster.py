@@ -150,11 +150,12 @@ class Cluster:
         return [self.slices[slice_id] for slice_id in self.users[owner].slices if slice_id in self.slices]
 
     def called(self, name: str, owner: str | None = None) -> list[Slice]:
-        """Return the slices that answer to a name or an id, of one owner or of all."""
+        """Return the slices that answer to a name, to C(OWNER/NAME) or to an id, of one owner or of all."""
         return [
             slice_
             for slice_ in self.slices.values()
-            if owner in (None, slice_.owner) and name in (slice_label(slice_), str(slice_.slice_id))
+            if owner in (None, slice_.owner)
+            and name in (slice_label(slice_), f"{slice_.owner}/{slice_label(slice_)}", str(slice_.slice_id))
         ]
 
     def find_slice(self, owner: str, name: str) -> Slice | None:

@@ -32,8 +32,8 @@ COLLECTION = "cloudrepo.slices"
 MODULES = sorted(path.stem for path in ROOT.glob("plugins/modules/*.py") if not path.stem.startswith("_"))
 ROLES = sorted(path.name for path in ROOT.glob("roles/*/"))
 
-# How a role's default falls back to a variable that several roles have in common.
-COMMON = re.compile(r"\{\{ (?P<variable>cloudrepo_\w+) \| default\((?P<value>.*)\) \}\}")
+# How a role's default follows a variable of the role cloudrepo, which roles and playbooks share.
+SHARED = re.compile(r"\{\{ (?P<variable>cloudrepo_\w+) \}\}")
 
 # A value of each type, for arguments that an example fills by a template.
 STAND_INS: dict[str, Any] = {
@@ -205,6 +205,18 @@ def test_the_example_inventory_is_accepted_and_makes_what_the_readme_asks_for(mo
         assert asked <= {flavor["name"] for flavor in offered["cloudrepo_flavors"]}
 
 
+def defaults_of(role: str) -> dict[str, Any]:
+    file = ROOT / "roles" / role / "defaults/main.yml"
+    return (yaml.safe_load(file.read_text(encoding="utf-8")) or {}) if file.exists() else {}
+
+
+def test_shared_variables_have_the_defaults_of_the_options_that_they_are_for(monkeypatch):
+    defaults = defaults_of("cloudrepo")
+    spec = arguments_of("slice", monkeypatch).argument_spec
+    for option in ("database", "state_dir", "placement"):
+        assert defaults[f"cloudrepo_{option}"] == spec[option]["default"], option
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_role_arguments_are_its_defaults(role):
     folder = ROOT / "roles" / role
@@ -216,14 +228,13 @@ def test_role_arguments_are_its_defaults(role):
     undescribed = [path for path, option in leaves(options, "options") if not option.get("description")]
     assert undescribed == []
 
-    defaults_file = folder / "defaults/main.yml"
-    defaults = (yaml.safe_load(defaults_file.read_text(encoding="utf-8")) or {}) if defaults_file.exists() else {}
+    defaults = defaults_of(role)
     assert sorted(defaults) == sorted(name for name, option in options.items() if not option.get("required"))
-    common = {name: found for name, value in defaults.items() if (found := COMMON.fullmatch(str(value)))}
-    defaults.update({name: yaml.safe_load(found["value"]) for name, found in common.items()})
+    shared = {name: found for name, value in defaults.items() if (found := SHARED.fullmatch(str(value)))}
+    defaults.update({name: defaults_of("cloudrepo")[found["variable"]] for name, found in shared.items()})
     stated = {name: option["default"] for name, option in options.items() if "default" in option}
     assert {name: defaults.get(name) for name in stated} == stated
-    unnamed = [name for name, found in common.items() if f"C({found['variable']})" not in str(options[name])]
+    unnamed = [name for name, found in shared.items() if f"C({found['variable']})" not in str(options[name])]
     assert unnamed == []
 
 

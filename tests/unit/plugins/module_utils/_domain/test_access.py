@@ -23,7 +23,7 @@ def test_choosing() -> None:
     ) -> list[Any]:
         return access.choose(held, names, owner=owner, everything=everything, acting_user=acting_user)
 
-    assert chosen("web", "1000") == [first]
+    assert chosen("web", "1000", "admin/web") == [first]
     assert chosen(owner="alice") == [second]
     assert chosen(everything=True) == [first, second]
     assert chosen() == []
@@ -61,6 +61,7 @@ def test_two_owners_may_use_one_name() -> None:
         access.find(held, "web")
     assert str(caught.value) == "2 slices are called web (1000 of admin, 1003 of alice); name the owner or the id"
     assert access.find(held, "web", "alice") is second
+    assert access.find(held, "alice/web") is second
     assert access.find(held, "1000") is first
     with pytest.raises(Refused, match="no slice of bob is called web; slices are web \\(1000\\), web \\(1003\\)"):
         access.find(held, "web", "bob")

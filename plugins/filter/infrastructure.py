@@ -1,0 +1,143 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filters for the network of the hosts, which VMs must not reach, and for VLAN 400, which joins the two."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import networks
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.management import mac_of
+
+_HOST_GROUPS = ("orchestrator", "workers", "network_node")
+
+
+_LINK_LOCAL = ipaddress.IPv4Network("169.254.0.0/16")
+
+
+def infrastructure_networks(
+    hostvars: Mapping[str, Any],
+    groups: Mapping[str, Sequence[str]],
+    addresses: Sequence[Mapping[str, Any]] = (),
+    own: Sequence[Mapping[str, Any]] = (),
+) -> list[str]:
+    """Return the networks that no VM may reach: the hosts' addresses as the inventory has them, each a subnet of one.
+
+    Args:
+        hostvars: the variables of all hosts.
+        groups: the hosts of each group.
+        addresses: what C(ip -json address) says on a host. The subnets of its interfaces in which a host of the
+            inventory is stand for these hosts' addresses.
+        own: the same of orchestrator and workers, whose own addresses are among what is returned.
+    """
+    names = {name for group in _HOST_GROUPS for name in groups.get(group, ())}
+    hosts = {address for name in names for address in _inventory_addresses(name, hostvars[name])}
+    found = [each.network for each in _interfaces(addresses) if any(host in each.network for host in hosts)]
+    found += [ipaddress.IPv4Network(host) for host in hosts]
+    found += [ipaddress.IPv4Network(each.ip) for each in _interfaces(own) if _is_address(each.ip)]
+    return [str(network) for network in ipaddress.collapse_addresses(found)]
+
+
+def unknown_hosts(
+    hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], orchestrator: Sequence[Mapping[str, Any]] = ()
+) -> list[str]:
+    """Return the hosts of which C(infrastructure_networks) has no address."""
+    seen = groups.get("orchestrator", ()) if any(_is_address(each.ip) for each in _interfaces(orchestrator)) else ()
+    names = dict.fromkeys(name for group in _HOST_GROUPS for name in groups.get(group, ()) if name not in seen)
+    return [name for name in names if not _inventory_addresses(name, hostvars[name])]
+
+
+def management_problems(
+    network: Mapping[str, Any],
+    given: Sequence[str],
+    own: Sequence[str],
+    dns_servers: Sequence[str],
+    nat_links: str,
+) -> list[str]:
+    """Return what is wrong with VLAN 400 and with what the network node joins it to, a sentence each.
+
+    Args:
+        network: what is set of VLAN 400.
+        given: the infrastructure networks that are set.
+        own: those that C(infrastructure_networks) returns.
+        dns_servers: whom the name servers of slices ask.
+        nat_links: the range from which slices have the addresses of their way out.
+    """
+    known = {field.name for field in fields(ManagementNetwork)}
+    management = ManagementNetwork(**{name: str(value) for name, value in network.items() if name in known})
+    return [
+        *management.problems(),
+        *networks.infrastructure_problems(given),
+        # What is given may well be all that is private; that VMs do not reach VLAN 400 by the gateway is right.
+        *(
+            f"management network {management.cidr} overlaps {other} of the infrastructure"
+            for other in networks.overlapping(management.cidr, own)
+        ),
+        *(
+            f"network_node_dns_servers: {server!r} is not an IPv4 address"
+            for server in dns_servers
+            if not _is_ipv4(server)
+        ),
+        *_nat_link_problems(nat_links),
+    ]
+
+
+def _nat_link_problems(cidr: str) -> Iterator[str]:
+    """Networks of slices are never link-local, so what is cannot overlap one that comes later."""
+    try:
+        subnet = ipaddress.IPv4Network(cidr)
+    except ValueError as error:
+        yield f"network_node_nat_links: {cidr!r} is not an IPv4 network: {error}"
+        return
+    if not subnet.subnet_of(_LINK_LOCAL):
+        yield f"network_node_nat_links: {subnet} is not in {_LINK_LOCAL}, where no network of a slice can be"
+
+
+def _inventory_addresses(name: str, host: Mapping[str, Any]) -> list[ipaddress.IPv4Address]:
+    named = (host.get("ansible_host") or name, host.get("worker_ip"))
+    return [ipaddress.IPv4Address(each) for each in named if _is_address(each)]
+
+
+def _interfaces(devices: Sequence[Mapping[str, Any]]) -> list[ipaddress.IPv4Interface]:
+    """The addresses that C(ip -json address) tells of, save those that come and go with VLAN 400 and slices."""
+    return [
+        ipaddress.IPv4Interface(f"{each['local']}/{each['prefixlen']}")
+        for device in devices
+        if not str(device.get("ifname")).startswith(("gw400", "nat_"))
+        for each in device.get("addr_info", ())
+        if each.get("family") == "inet"
+    ]
+
+
+def _is_address(text: Any) -> bool:
+    return _is_ipv4(text) and not ipaddress.IPv4Address(str(text)).is_loopback
+
+
+def _is_ipv4(text: Any) -> bool:
+    try:
+        ipaddress.IPv4Address(str(text))
+    except ValueError:
+        return False
+    return True
+
+
+def netmask(cidr: str) -> str:
+    """Return the dotted netmask of a subnet."""
+    return str(ipaddress.ip_network(cidr).netmask)
+
+
+class FilterModule:
+    """The filters by their names."""
+
+    def filters(self) -> dict[str, Any]:
+        return {
+            "infrastructure_mac": mac_of,
+            "infrastructure_networks": infrastructure_networks,
+            "management_problems": management_problems,
+            "netmask": netmask,
+            "unknown_hosts": unknown_hosts,
+        }

@@ -1,0 +1,89 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filters for what hosts tell when they have applied their work orders."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.cloudrepo.slices.plugins.filter.workers import worker_address
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, HostReport, VmReport
+
+
+def host_reports(
+    hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], registered: Container[str]
+) -> list[dict[str, Any]]:
+    """Return what M(cloudrepo.slices.slice_report) takes, from what each host registered when it did its part.
+
+    Args:
+        hostvars: the hosts' variables, by host.
+        groups: the hosts of each group.
+        registered: the addresses of workers that the database knows.
+    """
+    reports = []
+    for name in groups.get("workers", ()):
+        host = hostvars[name]
+        target = worker_address(host)
+        failure = (
+            _failure(host, "apply_work_orders_worker_failure", "apply_work_order_result")
+            if target in registered
+            else _stranger(target)
+        )
+        applied = host.get("apply_work_order_result") or {}
+        vms = tuple(VmReport.from_dict(vm) for vm in applied.get("vms") or ())
+        reports.append(HostReport(name, target, failure, bool(applied.get("superseded")), vms))
+    for name in groups.get("network_node", ()):
+        failure = _failure(hostvars[name], "apply_work_orders_network_node_failure", "network_node_result")
+        reports.append(HostReport(name, NETWORK_NODE, failure))
+    return [report.to_dict() for report in reports]
+
+
+def has_news(reports: Sequence[Mapping[str, Any]], recorded: Sequence[Mapping[str, Any]] | None) -> bool:
+    """Return whether reports tell anything that the database does not hold.
+
+    Args:
+        reports: as C(host_reports) returns them.
+        recorded: as M(cloudrepo.slices.slice_plan) returns it.
+    """
+    if recorded is None or any(report["failure"] for report in reports):
+        return True
+    seen = {vm["vm_id"]: (vm["state"], vm["pid"]) for report in reports for vm in report["vms"]}
+    return seen != {vm["vm_id"]: (vm["state"], vm["pid"]) for vm in recorded}
+
+
+def _stranger(address: str) -> str:
+    return (
+        f"worker {address} is not registered; run cloudrepo.slices.site, which registers the workers of the inventory"
+    )
+
+
+def _failure(host: Mapping[str, Any], kept: str, result: str) -> str | None:
+    if host.get(kept):
+        return str(host[kept])
+    # What cannot be reached has a result as well.
+    said = host.get(result) or {"unreachable": True}
+    if said.get("unreachable"):
+        return "it did not answer, or was not part of the run"
+    return str(said.get("msg")) if said.get("failed") else None
+
+
+def restart_notes(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a line for each VM that has to be restarted to take up its changes."""
+    return [
+        f"VM {vm['name']} ({vm['vm_id']}) needs a restart (apply_work_order_restart=true) for: "
+        + ", ".join(vm["reasons"])
+        for name in groups.get("workers", ())
+        for vm in (hostvars[name].get("apply_work_order_result") or {}).get("restart_required") or ()
+    ]
+
+
+class FilterModule:
+    """The filters by their names."""
+
+    def filters(self) -> dict[str, Any]:
+        return {
+            "host_reports": host_reports,
+            "has_news": has_news,
+            "restart_notes": restart_notes,
+        }

@@ -1,0 +1,68 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filters for the variables that select slices, and for the run that they are given to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import yaml
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import selection as rules
+
+
+def selection(given: Mapping[str, Any], omit: Any) -> dict[str, Any]:
+    """Return C({slices, names, owner, all}), of which one is set.
+
+    Args:
+        given: the variables that select slices; those that are not defined have the value C(omit).
+        omit: Ansible's placeholder.
+    """
+    found = rules.read(_defined(given, omit), _load)
+    return {**asdict(rules.Selection()), **{name: value for name, value in vars(found).items() if value}}
+
+
+def selection_problems(given: Mapping[str, Any], omit: Any, accepted: Sequence[str]) -> list[str]:
+    """Return what is wrong with the variables that select slices, a sentence each."""
+    return rules.problems(_defined(given, omit), accepted, _load)
+
+
+def orchestrator_problems(orchestrators: Sequence[str], hosts: Sequence[str]) -> list[str]:
+    """Return why a run cannot reach the database, in a sentence.
+
+    Args:
+        orchestrators: the hosts of the group C(orchestrator).
+        hosts: the hosts that C(--limit) leaves of those that a play is for.
+    """
+    if not orchestrators:
+        return ["The inventory has no host in the group orchestrator."]
+    first = orchestrators[0]
+    if first not in hosts:
+        return [f"--limit leaves out the orchestrator: add {first} to it."]
+    return []
+
+
+def _defined(given: Mapping[str, Any], omit: Any) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not omit}
+
+
+def _load(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise ValueError(f"{line}{getattr(error, 'problem', None) or error}") from error
+
+
+class FilterModule:
+    """The filters by their names."""
+
+    def filters(self) -> dict[str, Any]:
+        return {
+            "orchestrator_problems": orchestrator_problems,
+            "selection": selection,
+            "selection_problems": selection_problems,
+        }

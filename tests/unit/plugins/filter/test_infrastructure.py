@@ -1,0 +1,93 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Networks of hosts, VLAN 400, and settings of the network node."""
+
+from __future__ import annotations
+
+from ansible_collections.cloudrepo.slices.plugins.filter import infrastructure
+
+
+def test_the_infrastructure_is_the_inventorys_hosts_and_the_networks_they_share_with_a_host() -> None:
+    hostvars = {
+        "localhost": {"ansible_host": "127.0.0.1"},
+        "w1": {"ansible_host": "worker1.example", "worker_ip": "10.0.10.1"},
+        "w2": {"ansible_host": "10.0.10.2"},
+        "n": {"ansible_host": "192.0.2.9"},
+        "other": {"ansible_host": "192.0.2.1"},
+    }
+    groups = {"orchestrator": ["localhost"], "workers": ["w1", "w2"], "network_node": ["n"], "all": list(hostvars)}
+    assert infrastructure.infrastructure_networks(hostvars, groups) == ["10.0.10.1/32", "10.0.10.2/32", "192.0.2.9/32"]
+    addresses = [
+        {"addr_info": [{"family": "inet", "local": "10.0.10.3", "prefixlen": 24}, {"family": "inet6", "local": "::1"}]},
+        {"addr_info": [{"family": "inet", "local": "203.0.113.2", "prefixlen": 24}]},
+        {},
+    ]
+    assert infrastructure.infrastructure_networks(hostvars, groups, addresses) == ["10.0.10.0/24", "192.0.2.9/32"]
+    own = [
+        {"ifname": name, "addr_info": [{"family": "inet", "local": local, "prefixlen": 24}]}
+        for name, local in {
+            "lo": "127.0.0.1",
+            "eth0": "203.0.113.7",
+            "gw400": "10.60.7.1",
+            "nat_1000": "10.9.9.9",
+        }.items()
+    ]
+    found = infrastructure.infrastructure_networks(hostvars, groups, addresses, own)
+    assert found == ["10.0.10.0/24", "192.0.2.9/32", "203.0.113.7/32"]
+
+
+OWN = ["10.0.10.1/32", "192.0.2.9/32"]
+
+
+def test_settings_of_the_network_node_that_make_sense() -> None:
+    given = {"cidr": "10.70.0.0/16", "gateway": "10.70.0.1", "dhcp_server": "10.70.0.2"}
+    given |= {"first_address": "10.70.1.0", "last_address": "10.70.1.255", "of_the_argument_spec": "not_of_this"}
+    for network in ({}, given):
+        assert (
+            infrastructure.management_problems(network, ["10.0.0.0/24"], OWN, ["192.0.2.53"], "169.254.64.0/24") == []
+        )
+
+
+def test_settings_of_the_network_node_that_make_none_are_all_told() -> None:
+    network = {"cidr": "10.0.10.0/24"}
+    found = infrastructure.management_problems(
+        network, ["10.0.0.0/16"], OWN, ["192.0.2.53", "dns", "::1"], "10.0.0.0/24"
+    )
+    assert found == [
+        *(f"management network: {name} is not in 10.0.10.0/24" for name in INSIDE),
+        "management network 10.0.10.0/24 overlaps 10.0.10.1/32 of the infrastructure",
+        "network_node_dns_servers: 'dns' is not an IPv4 address",
+        "network_node_dns_servers: '::1' is not an IPv4 address",
+        "network_node_nat_links: 10.0.0.0/24 is not in 169.254.0.0/16, where no network of a slice can be",
+    ]
+
+
+INSIDE = ("gateway 10.60.7.1", "dhcp_server 10.60.7.2", "first_address 10.60.7.101", "last_address 10.60.7.250")
+
+
+def test_settings_of_the_network_node_that_are_no_networks() -> None:
+    assert infrastructure.management_problems({"cidr": "10.60.7.0/33"}, ["10.0.10.3/24"], OWN, [], "169.254.0.0") == [
+        "management network 10.60.7.0/33: '33' is not a valid netmask",
+        "infrastructure network '10.0.10.3/24' is not an IPv4 network: 10.0.10.3/24 has host bits set",
+    ]
+    assert infrastructure.management_problems({}, [], [], [], "link") == [
+        "network_node_nat_links: 'link' is not an IPv4 network: Expected 4 octets in 'link'"
+    ]
+
+
+def test_a_host_whose_address_nobody_knows_is_told() -> None:
+    own = [{"ifname": "eth0", "addr_info": [{"family": "inet", "local": "203.0.113.7", "prefixlen": 24}]}]
+    hostvars = {
+        "localhost": {},
+        "w1": {"ansible_host": "worker1.example"},
+        "w2": {"ansible_host": "worker2.example", "worker_ip": "10.0.10.2"},
+        "10.0.10.3": {},
+    }
+    groups = {"orchestrator": ["localhost"], "workers": ["w1", "w2", "10.0.10.3"], "network_node": ["w1"]}
+    assert infrastructure.unknown_hosts(hostvars, groups) == ["localhost", "w1"]
+    assert infrastructure.unknown_hosts(hostvars, groups, own) == ["w1"]
+    assert infrastructure.unknown_hosts({**hostvars, "w1": hostvars["w2"]}, groups, own) == []
+
+
+def test_netmask() -> None:
+    assert infrastructure.netmask("10.60.7.0/24") == "255.255.255.0"

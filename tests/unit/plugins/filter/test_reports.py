@@ -1,0 +1,124 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What hosts tell when they have applied their work orders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.cloudrepo.slices.plugins.filter.reports import has_news, host_reports, restart_notes
+
+
+def vms(*running: int) -> dict[str, Any]:
+    return {"vms": [{"vm_id": vm_id, "name": "x", "state": "running", "pid": "7"} for vm_id in running]}
+
+
+SEEN = {"vm_id": 1001, "state": "running", "name": "x", "slice_id": None, "pid": "7", "failure": None}
+
+
+def test_reports_tell_success_failure_and_silence() -> None:
+    hostvars = {
+        "w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": vms(1001)},
+        "w2": {
+            "ansible_host": "10.0.10.2",
+            "apply_work_orders_worker_failure": "disk full",
+            "apply_work_order_result": vms(),
+        },
+        "w3": {"ansible_host": "10.0.10.3"},
+        "w4": {"ansible_host": "10.0.10.4"},
+        "n": {"ansible_host": "10.0.10.9", "network_node_result": {"changed": False}},
+    }
+    groups = {"workers": ["w1", "w2", "w3", "w4"], "network_node": ["n"]}
+    reports = host_reports(hostvars, groups, ["10.0.10.1", "10.0.10.2", "10.0.10.3"])
+    assert reports == [
+        {
+            "host": "w1",
+            "target": "10.0.10.1",
+            "failure": None,
+            "superseded": False,
+            "vms": [SEEN],
+        },
+        {"host": "w2", "target": "10.0.10.2", "failure": "disk full", "superseded": False, "vms": []},
+        {
+            "host": "w3",
+            "target": "10.0.10.3",
+            "failure": "it did not answer, or was not part of the run",
+            "superseded": False,
+            "vms": [],
+        },
+        {
+            "host": "w4",
+            "target": "10.0.10.4",
+            "failure": (
+                "worker 10.0.10.4 is not registered; run cloudrepo.slices.site, which registers the workers of the "
+                "inventory"
+            ),
+            "superseded": False,
+            "vms": [],
+        },
+        {"host": "n", "target": "network_node", "failure": None, "superseded": False, "vms": []},
+    ]
+
+
+def test_a_host_that_was_superseded_says_so() -> None:
+    late = {"failed": True, "msg": "slice 1000: this work order is as of …", "superseded": True}
+    hostvars = {
+        "w1": {
+            "ansible_host": "10.0.10.1",
+            "apply_work_order_result": late,
+            "apply_work_orders_worker_failure": late["msg"],
+        }
+    }
+    [report] = host_reports(hostvars, {"workers": ["w1"]}, ["10.0.10.1"])
+    assert (report["failure"], report["superseded"], report["vms"]) == (late["msg"], True, [])
+
+
+def test_one_host_that_is_both_fails_at_what_failed_alone() -> None:
+    hostvars = {
+        "a": {
+            "ansible_host": "10.0.10.1",
+            "apply_work_orders_network_node_failure": "no route",
+            "apply_work_order_result": vms(1001),
+        }
+    }
+    reports = host_reports(hostvars, {"workers": ["a"], "network_node": ["a"]}, ["10.0.10.1"])
+    assert [(report["target"], report["failure"]) for report in reports] == [
+        ("10.0.10.1", None),
+        ("network_node", "no route"),
+    ]
+
+
+def test_a_host_that_cannot_be_reached_has_not_done_its_part() -> None:
+    lost = {"unreachable": True, "changed": False, "msg": "Failed to connect to the host via ssh"}
+    hostvars = {
+        "w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": lost},
+        "w2": {"ansible_host": "10.0.10.2", "apply_work_order_result": {"failed": True, "msg": "no space left"}},
+        "n": {"network_node_result": lost},
+    }
+    groups = {"workers": ["w1", "w2"], "network_node": ["n"]}
+    failures = [one["failure"] for one in host_reports(hostvars, groups, ["10.0.10.1", "10.0.10.2"])]
+    unanswered = "it did not answer, or was not part of the run"
+    assert failures == [unanswered, "no space left", unanswered]
+
+
+def test_reports_are_news_when_they_differ_from_what_is_recorded() -> None:
+    vm = {"vm_id": 1001, "state": "running", "pid": "7"}
+    reports: list[dict[str, Any]] = [{"host": "w1", "target": "10.0.10.1", "failure": None, "vms": [vm]}]
+    assert not has_news(reports, [dict(vm)])
+    assert has_news(reports, None)
+    assert has_news(reports, [{**vm, "pid": "8"}])
+    assert has_news(reports, [])
+    assert has_news([{**reports[0], "vms": []}], [vm])
+    assert has_news([{**reports[0], "failure": "it did not answer"}], [vm])
+
+
+def test_vms_that_run_on_as_they_were_started_are_named() -> None:
+    old = {"vm_id": 1001, "name": "vm1", "reasons": ["cores 1 → 2", "ram_mib 512 → 1024"]}
+    hostvars = {
+        "w1": {"apply_work_order_result": {"restart_required": [old]}},
+        "w2": {"apply_work_order_result": {}},
+        "w3": {},
+    }
+    assert restart_notes(hostvars, {"workers": ["w1", "w2", "w3"]}) == [
+        "VM vm1 (1001) needs a restart (apply_work_order_restart=true) for: cores 1 → 2, ram_mib 512 → 1024"
+    ]
