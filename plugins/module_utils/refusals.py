@@ -42,6 +42,9 @@ _ANY = {
         "a range must not hold the address of the gateway or DHCP server",
         "{option} {first}-{last} holds {server}; {rule}",
     ),
+    "subnet_too_small": Rule(
+        "{option} must have an address for each use", "{option} {got} has {room} addresses, {needed} needed"
+    ),
     "same_address": Rule("gateway and DHCP server must have two addresses", "{rule}, got {got} for both"),
     "listed_twice": Rule("nothing may be listed twice", "{kind} {name} is listed {count} times"),
     "not_found": Rule("what is named must exist", "{object} does not exist; existing: {known}"),
@@ -140,10 +143,6 @@ _TOPOLOGY = {
     "jitter_without_delay": Rule("jitter_ms needs delay_ms, which it varies", "{rule}, got jitter_ms {got}"),
     "dhcp_range_format": Rule("dhcp_range must be FIRST,LAST", "{rule}, got {got!r}"),
     "special_subnet": Rule("cidr must not be loopback, link-local, multicast or reserved"),
-    "subnet_too_small": Rule(
-        "a network needs an address for each member and for its gateway or DHCP server",
-        "cidr {cidr} has {room} addresses, {needed} needed",
-    ),
     "subnets_overlap": Rule("subnets must not overlap", "{subnet} of {of} overlaps {other} of {other_of}"),
     "nat_overlaps_infrastructure": Rule(
         "a network with nat must not overlap the networks of the infrastructure", "{got} overlaps {other}; {rule}"
@@ -221,8 +220,8 @@ _CAPACITY = {
         "each VM with internet has an address on VLAN {vlan}", "all addresses {first}-{last} on VLAN {vlan} are in use"
     ),
     "netem_missing": Rule(
-        "delay, jitter and loss need netem in the worker's kernel",
-        "{asked} requested, but the kernel of worker {worker} has no netem",
+        "delay, jitter and loss need netem in the kernel",
+        "{asked} requested, but the kernel of {host} has no netem",
     ),
     "trunk_mtu_too_small": Rule(
         "a trunk needs the MTU of what crosses it, and 4 bytes more for qinq",
@@ -230,4 +229,51 @@ _CAPACITY = {
     ),
 }
 
-RULES: dict[str, Rule] = {**_ANY, **_ARGUMENTS, **_REGISTRY, **_ACCESS, **_TOPOLOGY, **_CHANGE, **_CAPACITY}
+_HOST = {
+    "base_image_missing": Rule("base images must be on the host", "{object} is not on this host"),
+    "disk_smaller_than_base": Rule(
+        "a disk must be at least as large as its base image", "{rule}, got {got} bytes for {least} bytes of {image}"
+    ),
+    "folder_of_another_slice": Rule(
+        "the folder of a VM belongs to its slice",
+        "its folder on this host belongs to slice {owner}",
+        "delete that VM of slice {owner} first",
+    ),
+    "user_missing": Rule(
+        "a slice with VMs needs its user on the host",
+        "{object} of slice {slice_id} does not exist on this host",
+        "run the role worker",
+    ),
+    "user_shared": Rule(
+        "each slice runs as a user of its own",
+        "slices {slices} would all run as {object}, because they have the same VLAN pool",
+    ),
+    "order_superseded": Rule(
+        "a work order must not be older than the last one that the host has applied",
+        "this work order is from {got}, this host has applied one from {applied}",
+        "run the deploy again",
+    ),
+    "address_reserved": Rule(
+        "an address on VLAN 400 is reserved for one VM",
+        "address {address} of VM {vm_id} is reserved for slice {holder} on this host",
+        "deploy or delete that slice first",
+    ),
+    "too_many_nics": Rule("QEMU's machine has slots for {most} NICs"),
+    "password_id_missing": Rule("a VM on a host with VNC passwords needs vnc_password_id", "{rule}"),
+    "password_missing": Rule(
+        "a VNC password that changes must be in vnc_passwords",
+        "its VNC password changes, but vnc_passwords does not include it",
+    ),
+    "invalid_password": Rule("a VNC password must be 1-8 printable ASCII characters", "{rule}"),
+    "invalid_vm_id": Rule("the keys of vnc_passwords must be ids of VMs", "{rule}, got {got!r}"),
+    "vm_not_on_host": Rule(
+        "a capture needs a VM that was started on the host", "{object} was never started on this host"
+    ),
+    "vm_not_running": Rule("a capture needs a running VM", "{object} is not running"),
+    "capture_missing": Rule("only a capture that exists can be stopped", "no capture exists"),
+    "capture_running": Rule(
+        "an interface has one capture at a time", "another capture is running ({running})", "stop it first"
+    ),
+}
+
+RULES: dict[str, Rule] = {**_ANY, **_ARGUMENTS, **_REGISTRY, **_ACCESS, **_TOPOLOGY, **_CHANGE, **_CAPACITY, **_HOST}

@@ -141,7 +141,7 @@ def _netem_shortcomings(slice_: Slice, workers: Mapping[str, Worker]) -> Iterato
             asked = [_phrase(key, interface.extra[key]) for key in NETEM if key in interface.extra]
             if asked:
                 where = f"VM {slice_label(slice_)}/{vm.name} {interface.name}"
-                yield Refusal("netem_missing", where, {"asked": asked, "worker": vm.worker_ip})
+                yield Refusal("netem_missing", where, {"asked": asked, "host": f"worker {vm.worker_ip}"})
 
 
 def _trunk_shortcomings(

@@ -62,7 +62,7 @@ def problems(where: str, want: WantedNetwork) -> Iterator[Refusal]:
         yield Refusal("special_subnet", where, {"got": str(subnet)})
     room, needed = subnet.num_addresses - 2, len(want.members) + (want.gateway or want.dhcp_enabled)
     if needed > room:
-        yield Refusal("subnet_too_small", where, {"cidr": str(subnet), "room": room, "needed": needed})
+        yield Refusal("subnet_too_small", where, {"option": "cidr", "got": str(subnet), "room": room, "needed": needed})
     yield from _address_problems(where, want, subnet)
 
 

@@ -130,7 +130,7 @@ def test_netem_is_refused_where_a_worker_said_that_it_has_none() -> None:
         Refusal(
             "netem_missing",
             "VM web/vm2 eth1",
-            {"asked": ["delay 20 ms", "jitter 2.5 ms", "loss 1 %"], "worker": "10.0.10.2"},
+            {"asked": ["delay 20 ms", "jitter 2.5 ms", "loss 1 %"], "host": "worker 10.0.10.2"},
         )
     ]
     put(held, limited({"name": "eth1", "tx_kbps": 1000, "rx_kbps": 1000, "up": False}))

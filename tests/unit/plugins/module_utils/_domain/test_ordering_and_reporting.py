@@ -231,8 +231,8 @@ def test_a_worker_that_was_superseded_leaves_its_vms_as_a_newer_report_said() ->
     held = cluster()
     slice_ = put(held, topology())
     tell(held, *BOTH)
-    late = {**report("10.0.10.1", failure="this work order is as of …"), "superseded": True}
-    assert tell(held, late, BOTH[1], NODE) == ["host-1: this work order is as of …"]
+    late = {**report("10.0.10.1", failure="this work order is from …"), "superseded": True}
+    assert tell(held, late, BOTH[1], NODE) == ["host-1: this work order is from …"]
     assert [(vm.status, vm.pid) for vm in slice_.vms] == [("running", "2002"), ("running", "2004")]
 
 

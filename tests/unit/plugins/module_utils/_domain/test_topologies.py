@@ -211,7 +211,11 @@ def test_types_that_make_no_sense(fields: dict[str, Any], code: str, figures: di
         ),
         ({"cidr": "10.0.0.0/31"}, "out_of_range", {"option": "prefix of cidr", "got": 31, "least": 8, "most": 30}),
         ({"cidr": "127.0.0.0/24"}, "special_subnet", {"got": "127.0.0.0/24"}),
-        ({"cidr": "10.0.0.0/30", "gateway": True}, "subnet_too_small", {"cidr": "10.0.0.0/30", "room": 2, "needed": 3}),
+        (
+            {"cidr": "10.0.0.0/30", "gateway": True},
+            "subnet_too_small",
+            {"option": "cidr", "got": "10.0.0.0/30", "room": 2, "needed": 3},
+        ),
         (
             {"gateway_ip": "10.0.0.1"},
             "address_outside_subnet",
@@ -275,7 +279,7 @@ def test_types_that_make_no_sense(fields: dict[str, Any], code: str, figures: di
         (
             {"dhcp_enabled": True, "cidr": "10.0.0.0/30"},
             "subnet_too_small",
-            {"cidr": "10.0.0.0/30", "room": 2, "needed": 3},
+            {"option": "cidr", "got": "10.0.0.0/30", "room": 2, "needed": 3},
         ),
         ({"nat": True}, "option_needs_option", {"option": "nat", "needs": "gateway"}),
     ],
