@@ -63,6 +63,14 @@ _ARGUMENTS = {
     ),
 }
 
+_CONTRACT = {
+    "field_missing": Rule("{field} is required", "{field} is missing"),
+    "field_unknown": Rule("only documented fields are allowed", "field {field} is unknown"),
+    "field_not_allowed": Rule("{field} must be {allowed}", "{rule}, got {got!r}"),
+    "management_vlan": Rule("vlan_id must not be {vlan}, the management VLAN", "{rule}"),
+    "disk_elsewhere": Rule("a disk must be a .qcow2 file in {folder}", "{rule}, got {got!r}"),
+}
+
 _REGISTRY = {
     "image_without_checksum": Rule(
         "an image at a URL needs its SHA-256 as checksum", "{rule}, got {got} without checksum"
@@ -141,7 +149,7 @@ _TOPOLOGY = {
     ),
     "rate_out_of_range": Rule("{option} must be {least}-{most}", next_step="omit it for no limit"),
     "jitter_without_delay": Rule("jitter_ms needs delay_ms, which it varies", "{rule}, got jitter_ms {got}"),
-    "dhcp_range_format": Rule("dhcp_range must be FIRST,LAST", "{rule}, got {got!r}"),
+    "dhcp_range_format": Rule("dhcp_range must be FIRST,LAST within {subnet}", "{rule}, got {got!r}"),
     "special_subnet": Rule("cidr must not be loopback, link-local, multicast or reserved"),
     "subnets_overlap": Rule("subnets must not overlap", "{subnet} of {of} overlaps {other} of {other_of}"),
     "nat_overlaps_infrastructure": Rule(
@@ -276,4 +284,14 @@ _HOST = {
     ),
 }
 
-RULES: dict[str, Rule] = {**_ANY, **_ARGUMENTS, **_REGISTRY, **_ACCESS, **_TOPOLOGY, **_CHANGE, **_CAPACITY, **_HOST}
+RULES: dict[str, Rule] = {
+    **_ANY,
+    **_ARGUMENTS,
+    **_CONTRACT,
+    **_REGISTRY,
+    **_ACCESS,
+    **_TOPOLOGY,
+    **_CHANGE,
+    **_CAPACITY,
+    **_HOST,
+}

@@ -75,7 +75,7 @@ def _address_problems(where: str, want: WantedNetwork, subnet: ipaddress.IPv4Net
         return
     ends = want.dhcp_range.split(",")
     if len(ends) != 2:
-        yield Refusal("dhcp_range_format", where, {"got": want.dhcp_range})
+        yield Refusal("dhcp_range_format", where, {"got": want.dhcp_range, "subnet": str(subnet)})
         return
     (first, first_problem), (last, last_problem) = (host_in(where, subnet, "dhcp_range", end) for end in ends)
     yield from (*first_problem, *last_problem)

@@ -36,17 +36,23 @@ def calls(path: Path) -> Iterator[Call]:
     for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(function, ast.FunctionDef) or function.name in MAKERS:
             continue
-        dicts = {
-            target.id: node.value
-            for node in ast.walk(function)
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
         for node in ast.walk(function):
             if isinstance(node, ast.Call) and name_of(node.func) in MAKERS:
+                dicts = dicts_before(node, function)
                 given = keys(node.args[2], dicts) if len(node.args) > 2 else frozenset()
                 yield Call(f"{path.relative_to(PLUGINS)}:{node.lineno}", getattr(node.args[0], "value", None), given)
+
+
+def dicts_before(call: ast.Call, function: ast.FunctionDef) -> dict[str, ast.Dict]:
+    """The dicts that variables of a function have where it makes a call, by their names."""
+    made = sorted(
+        (node.lineno, target.id, node.value)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and node.lineno < call.lineno
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    )
+    return {name: value for _line, name, value in made}
 
 
 def name_of(function: ast.expr) -> str | None:

@@ -70,7 +70,8 @@ def test_orders_that_no_host_should_be_given_are_refused(monkeypatch):
     slices = [{"slice_id": 1000, "vms": [vm(1001, 5000)]}]
     result = modules.run(monkeypatch, ovs_ports, FakeRunner(), slices=slices)
 
-    assert result["reasons"] == ["slice 1000, VM 1001, interface eth0: vlan_id must be 1-4094, got 5000"]
+    figures = {"field": "vlan_id", "allowed": "1-4094", "got": 5000}
+    assert refused(result) == [Refusal("field_not_allowed", "slice 1000, VM 1001, interface eth0", figures)]
 
 
 def test_taps_are_closed_again_to_the_hosts_own_stack_before_one_is_made(monkeypatch, tmp_path):

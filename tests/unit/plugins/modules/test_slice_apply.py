@@ -117,7 +117,8 @@ def test_orders_that_no_host_should_be_given_are_refused(monkeypatch, tmp_path):
         monkeypatch, slice_apply, FakeRunner(), **arguments(tmp_path, vm(1001, 5000, state_dir=str(tmp_path)))
     )
 
-    assert result["reasons"] == ["slice 9999, VM 1001, interface eth0: vlan_id must be 1-4094, got 5000"]
+    figures = {"field": "vlan_id", "allowed": "1-4094", "got": 5000}
+    assert refused(result) == [Refusal("field_not_allowed", "slice 9999, VM 1001, interface eth0", figures)]
 
 
 @pytest.mark.parametrize("restart", [False, True])

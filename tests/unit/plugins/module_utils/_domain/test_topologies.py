@@ -244,7 +244,7 @@ def test_types_that_make_no_sense(fields: dict[str, Any], code: str, figures: di
         (
             {"dhcp_enabled": True, "dhcp_range": "10.0.0.9", "cidr": "10.0.0.0/24"},
             "dhcp_range_format",
-            {"got": "10.0.0.9"},
+            {"got": "10.0.0.9", "subnet": "10.0.0.0/24"},
         ),
         (
             {"dhcp_enabled": True, "gateway_ip": "192.168.101.20"},
