@@ -87,13 +87,14 @@ def _filled(text: str, figures: Mapping[str, Any]) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, Refusal):
         return value.to_dict()
-    return [_plain(each) for each in _cut(value, MOST_NAMES)] if isinstance(value, (list, tuple)) else value
+    if isinstance(value, (list, tuple)):
+        return [*map(_plain, value[:MOST_NAMES]), *_others(value, MOST_NAMES)]
+    return value
 
 
-def _cut(values: Sequence[Any], most: int) -> list[Any]:
-    """Return the first entries, and where there are more their number as the last one."""
-    more = len(values) - most
-    return [*values[:most], f"… and {more:,} more"] if more > 0 else list(values)
+def _others(values: Sequence[Any], most: int) -> list[str]:
+    """Return what stands for the entries of a list after the first C(most), where there are any."""
+    return [f"… and {len(values) - most:,} more"] if len(values) > most else []
 
 
 class SlicesError(Exception):
@@ -113,14 +114,13 @@ class SlicesError(Exception):
 class Refused(SlicesError):
     """A request that breaks rules; C(refusals) holds every one, the message and the fields the first of them."""
 
-    def __init__(self, refusals: Iterable[Refusal | str], **fields: Any) -> None:
-        self.refusals: list[Any] = list(refusals)
+    def __init__(self, refusals: Iterable[Refusal], **fields: Any) -> None:
+        self.refusals = list(refusals)
         shown = self.refusals[:MOST_REFUSALS]
-        self.reasons = [each if isinstance(each, str) else each.message for each in shown]
+        lines = [*(refusal.message for refusal in shown), *_others(self.refusals, MOST_REFUSALS)]
         super().__init__(
-            "\n".join(_cut([*self.reasons, *self.refusals[MOST_REFUSALS:]], MOST_REFUSALS)),
-            **({} if all(isinstance(each, Refusal) for each in shown) else {"reasons": self.reasons}),
-            refusals=[each.to_dict() for each in shown if isinstance(each, Refusal)],
+            "\n".join(lines),
+            refusals=[refusal.to_dict() for refusal in shown],
             refusal_count=len(self.refusals),
             **fields,
         )
@@ -138,7 +138,7 @@ class CommandFailed(SlicesError):
         super().__init__(f"{cmd[0]} failed with code {rc}: {why}", cmd=list(cmd), rc=rc, stdout=stdout, stderr=stderr)
 
 
-def for_all(things: Iterable[S], act: Callable[[S], T], refusals: Iterable[Refusal | str] = ()) -> list[T]:
+def for_all(things: Iterable[S], act: Callable[[S], T], refusals: Iterable[Refusal] = ()) -> list[T]:
     """Return what C(act) makes of each thing.
 
     Raises:

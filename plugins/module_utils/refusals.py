@@ -36,24 +36,24 @@ _ANY = {
     "invalid_subnet": Rule("{option} must be an IPv4 network", "{rule}, got {got!r} ({why})"),
     "address_outside_subnet": Rule("{option} must be the address of a host in {subnet}"),
     "range_reversed": Rule(
-        "the first address of a range must not come after its last one", "{option} is {first}-{last}; {rule}"
+        "the first address of a range must not be after its last one", "{option} is {first}-{last}; {rule}"
     ),
     "range_holds_server": Rule(
-        "a range must not hold the address of the gateway or DHCP server",
-        "{option} {first}-{last} holds {server}; {rule}",
+        "a range must not include the address of the gateway or DHCP server",
+        "{option} {first}-{last} includes {server}; {rule}",
     ),
     "subnet_too_small": Rule(
         "{option} must have an address for each use", "{option} {got} has {room} addresses, {needed} needed"
     ),
-    "same_address": Rule("gateway and DHCP server must have two addresses", "{rule}, got {got} for both"),
-    "listed_twice": Rule("nothing may be listed twice", "{kind} {name} is listed {count} times"),
+    "same_address": Rule("gateway and DHCP server must have different addresses", "{rule}, got {got} for both"),
+    "listed_twice": Rule("list entries must be unique", "{kind} {name} is listed {count} times"),
     "not_found": Rule("what is named must exist", "{object} does not exist; existing: {known}"),
     "unknown_reference": Rule("what is named must exist", "{kind} {name} does not exist; existing: {known}"),
 }
 
 _ARGUMENTS = {
     "required_option_is_null": Rule("a required option must not be null", "{object} is required, got null"),
-    "all_options_are_null": Rule("one of these options is required", "{object}: {rule}, all are null"),
+    "all_options_are_null": Rule("one of these options is required", "{rule}, all are null"),
     "null_in_list": Rule("lists must not contain null", "{object} contains null"),
     "slice_listed_twice": Rule("a slice is listed once", "{object} is listed {count} times"),
     "destination_not_empty": Rule(
@@ -171,7 +171,7 @@ _CHANGE = {
         "vlan_id must be a reserved VLAN", "VLAN {got} is not reserved", "omit vlan_id to reserve the next one"
     ),
     "unknown_slice_id": Rule("slice_id must be the id of a slice", "slice {got} does not exist"),
-    "owner_is_fixed": Rule("a slice keeps its owner", "{rule} {owner}, got {got}"),
+    "owner_is_fixed": Rule("the owner of a slice cannot change", "owned by {owner}, got {got}; {rule}"),
     "slice_is_being_deleted": Rule(
         "a slice that is being deleted cannot be changed",
         "slice {slice_id} is being deleted",
@@ -196,13 +196,13 @@ _CHANGE = {
         "delete the slice and deploy it again",
     ),
     "vm_without_flavor": Rule("a new VM needs a flavor", "{rule}"),
-    "worker_is_fixed": Rule("a VM stays on its worker", "{rule} {worker}, got {got}"),
+    "worker_is_fixed": Rule("a VM cannot move to another worker", "on worker {worker}, got {got}; {rule}"),
     "image_is_fixed": Rule(
-        "a disk keeps its base image",
-        "{rule} {image}, flavor {flavor} has {got}",
+        "the base image of a disk cannot change",
+        "made from {image}, flavor {flavor} has {got}; {rule}",
         "add a VM with another name",
     ),
-    "password_version_lowered": Rule("vnc_password_version must not go down", "{rule}, got {got} after {version}"),
+    "password_version_lowered": Rule("vnc_password_version must not decrease", "{rule}, got {got} after {version}"),
 }
 
 _CAPACITY = {
