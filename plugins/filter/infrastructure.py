@@ -70,8 +70,8 @@ def management_problems(
     known = {field.name for field in fields(ManagementNetwork)}
     management = ManagementNetwork(**{name: str(value) for name, value in network.items() if name in known})
     return [
-        *management.problems(),
-        *networks.infrastructure_problems(given),
+        *(each.message for each in management.problems()),
+        *(each.message for each in networks.infrastructure_problems(given)),
         # What is given may well be all that is private; that VMs do not reach VLAN 400 by the gateway is right.
         *(
             f"management network {management.cidr} overlaps {other} of the infrastructure"

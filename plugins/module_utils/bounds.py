@@ -7,6 +7,10 @@ An MTU is the largest packet that passes, in bytes, without the Ethernet header 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from .errors import Refusal
+
 DEFAULT_MTU = 1500
 LEAST_MTU = 68
 """The least that IPv4 allows."""
@@ -18,3 +22,9 @@ MOST_KBPS = 100_000_000
 """Of a limit on what an interface sends or receives."""
 MOST_MS = 60_000
 """Of a delay, and of its jitter."""
+
+
+def out_of_range(where: str, option: str, value: float | None, least: int, most: int) -> Iterator[Refusal]:
+    """Yield the refusal of an option's value that is set and neither C(least), C(most) nor between them."""
+    if value is not None and not least <= value <= most:
+        yield Refusal("out_of_range", where, {"option": option, "got": value, "least": least, "most": most})

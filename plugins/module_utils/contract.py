@@ -15,12 +15,14 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
-from .errors import Refused
+from .errors import Refusal, Refused
 
 C = TypeVar("C", bound="Contract")
 
 _SPEC = "contract"
 _ENCLOSING = "enclosing"
+_NAMELESS = "data"
+"""What messages call a value whose class has no NOUN."""
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _KINDS: dict[str, tuple[type[Any], ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
 
@@ -34,7 +36,7 @@ class Spec:
         description: sentences for people who read the documentation.
         samples: a value for each sample of its class; the last one serves all that follow, C(None) leaves it out.
         choices: the values that it may have, where they are few.
-        allows: whether it may have a value, and C(rule) how a refusal puts that: C(must be) and the rule.
+        allows: whether it may have a value, and C(rule) what a refusal says that it must be.
         of: what a list consists of.
         lower: whether capitals make no difference.
         no_log: what the argument spec says of secrets, where Ansible would guess wrongly by the name.
@@ -117,14 +119,14 @@ class Contract:
         Raises:
             Refused: a field is missing, unknown, of another type or not allowed; every reason is given.
         """
-        reasons: list[str] = []
-        value = cls._read(data, {}, "", reasons)
-        if value is None or reasons:
-            raise Refused(reasons)
+        refusals: list[Refusal] = []
+        value = cls._read(data, {}, _NAMELESS, refusals)
+        if value is None or refusals:
+            raise Refused(refusals)
         return value
 
-    def faults(self) -> Iterator[str]:
-        """Yield what is wrong among fields that are each allowed."""
+    def faults(self, where: str) -> Iterator[Refusal]:  # noqa: ARG002 # those that override it use it
+        """Yield what is wrong among fields that are each allowed; C(where) is what messages call this value."""
         yield from ()
 
     @classmethod
@@ -150,21 +152,23 @@ class Contract:
         return max(len(part.spec.samples) for part in cls.parts())
 
     @classmethod
-    def _read(cls: type[C], data: Any, outer: Mapping[str, Any], where: str, reasons: list[str]) -> C | None:
-        """The value; C(None) where it cannot be made. What is wrong is added to C(reasons)."""
+    def _read(cls: type[C], data: Any, outer: Mapping[str, Any], where: str, refusals: list[Refusal]) -> C | None:
+        """The value; C(None) where it cannot be made. What is wrong is added to C(refusals)."""
         if not isinstance(data, Mapping):
-            reasons.append(_sentence(where, f"{cls.NOUN or 'the whole'} must be a dictionary, got {data!r}"))
+            figures = {"field": cls.NOUN or "the whole", "allowed": "a dictionary", "got": data}
+            refusals.append(Refusal("field_not_allowed", where, figures))
             return None
         if cls.NOUN:
-            where = f"{where}{', ' if where else ''}{cls.NOUN} {data.get(cls.KEY)}"
-        before, layout = len(reasons), _layout(cls)
-        reasons += [_sentence(where, f"unknown field {name}") for name in data if name not in layout.names]
-        values = {part.name: _value(part, data, where, reasons) for part in layout.parts}
+            name = f"{cls.NOUN} {data.get(cls.KEY)}"
+            where = name if where == _NAMELESS else f"{where}, {name}"
+        before, layout = len(refusals), _layout(cls)
+        refusals += [Refusal("field_unknown", where, {"field": name}) for name in data if name not in layout.names]
+        values = {part.name: _value(part, data, where, refusals) for part in layout.parts}
         values.update({name: outer.get(name) for name in layout.enclosing})
-        if len(reasons) > before:
+        if len(refusals) > before:
             return None
         value = cls(**values)
-        reasons += [_sentence(where, fault) for fault in value.faults()]
+        refusals += value.faults(where)
         return value
 
 
@@ -224,9 +228,13 @@ def enclosing() -> dict[str, Any]:
     return {_ENCLOSING: True}
 
 
-def repeated(noun: str, values: Iterable[Hashable]) -> list[str]:
-    """Return a sentence for each value that is there more than once."""
-    return [f"{noun} {value} is listed {count} times" for value, count in Counter(values).items() if count > 1]
+def repeated(where: str, kind: str, values: Iterable[Hashable]) -> list[Refusal]:
+    """Return a refusal for each value that is there more than once."""
+    return [
+        Refusal("listed_twice", where, {"kind": kind, "name": value, "count": count})
+        for value, count in Counter(values).items()
+        if count > 1
+    ]
 
 
 def _metadata(spec: Spec) -> dict[str, Any]:
@@ -264,31 +272,30 @@ def _argument(part: Part) -> dict[str, Any]:
     return said
 
 
-def _value(part: Part, data: Mapping[str, Any], where: str, reasons: list[str]) -> Any:
-    """What a field is read as; what is wrong with it is added to C(reasons)."""
+def _value(part: Part, data: Mapping[str, Any], where: str, refusals: list[Refusal]) -> Any:
+    """What a field is read as; what is wrong with it is added to C(refusals)."""
     given, spec = data.get(part.name), part.spec
     if given is None:
         if part.required:
-            reasons.append(_sentence(where, f"{part.name} is missing"))
+            refusals.append(Refusal("field_missing", where, {"field": part.name}))
         return part.default
     if spec.of is not None:
         if not isinstance(given, (list, tuple)):
-            reasons.append(_sentence(where, f"{part.name} must be a list, got {given!r}"))
+            figures = {"field": part.name, "allowed": "a list", "got": given}
+            refusals.append(Refusal("field_not_allowed", where, figures))
             return None
-        return tuple(spec.of._read(each, data, where, reasons) for each in given)
+        return tuple(spec.of._read(each, data, where, refusals) for each in given)
     if not isinstance(given, _KINDS[spec.kind]) or (isinstance(given, bool) and spec.kind != "bool"):
-        reasons.append(_sentence(where, f"{part.name} must be of type {spec.kind}, got {given!r}"))
+        figures = {"field": part.name, "allowed": f"of type {spec.kind}", "got": given}
+        refusals.append(Refusal("field_not_allowed", where, figures))
         return None
     value = given.lower() if spec.lower else given
     if spec.choices and value not in spec.choices:
-        reasons.append(_sentence(where, f"{part.name} must be one of {', '.join(spec.choices)}, got {given!r}"))
+        figures = {"field": part.name, "allowed": f"one of {', '.join(spec.choices)}", "got": given}
+        refusals.append(Refusal("field_not_allowed", where, figures))
     elif spec.allows is not None and not spec.allows(value):
-        reasons.append(_sentence(where, f"{part.name} must be {spec.rule}, got {given!r}"))
+        refusals.append(Refusal("field_not_allowed", where, {"field": part.name, "allowed": spec.rule, "got": given}))
     return value
-
-
-def _sentence(where: str, what: str) -> str:
-    return f"{where}: {what}" if where else what
 
 
 def _bounds(least: float | None, most: float | None) -> Callable[[Any], bool]:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The one family of exceptions that utilities raise.
+"""The one family of exceptions that utilities raise, and the refusals that one of them carries.
 
 Each error carries its message and the fields a caller may act on; the edge in C(_module) turns it into
 C(fail_json). Anything that is not a C(SlicesError) is a bug and is not caught.
@@ -8,11 +8,93 @@ C(fail_json). Anything that is not a C(SlicesError) is a bug and is not caught.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from string import Formatter
 from typing import Any, TypeVar
+
+from .refusals import RULES
+
+MOST_REFUSALS = 20
+"""How many a message and a result list; the others are counted."""
+MOST_NAMES = 10
+"""How many entries of a list one refusal names; the others are counted."""
 
 S = TypeVar("S")
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One rule that a request breaks.
+
+    Attributes:
+        code: the rule, a key of C(RULES).
+        object: what breaks it, as a person calls it: C(VM web/vm1).
+        figures: what the rule's texts name, and nothing that is secret; lists are cut only when they are shown.
+    """
+
+    code: str
+    object: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash((self.code, self.object))
+
+    @property
+    def rule(self) -> str:
+        """The rule in words."""
+        return _filled(RULES[self.code].rule, self.figures)
+
+    @property
+    def message(self) -> str:
+        """The sentence for a person: the object, what is wrong with it by which rule, and what to do about it."""
+        rule = RULES[self.code]
+        named = {**self.figures, "object": self.object, "rule": self.rule}
+        subject = "" if rule.sentence.startswith("{object}") else "{object}: "
+        advice = f"; {rule.next_step}" if rule.next_step else ""
+        return _filled(f"{subject}{rule.sentence}{advice}", named)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return C({code, object, rule, figures, message}) for a result."""
+        figures = {name: _plain(value) for name, value in self.figures.items()}
+        return {
+            "code": self.code,
+            "object": self.object,
+            "rule": self.rule,
+            "figures": figures,
+            "message": self.message,
+        }
+
+
+class _Words(Formatter):
+    """Writes lists as their first entries, refusals as their sentences and floats without needless digits."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, (list, tuple)):
+            between = "; " if any(isinstance(each, Refusal) for each in value) else ", "
+            first = between.join(self.format_field(each, "") for each in value[:MOST_NAMES]) or "none"
+            return f"{first} and {len(value) - MOST_NAMES:,} more" if len(value) > MOST_NAMES else first
+        if isinstance(value, Refusal):
+            return value.message
+        return format(value, format_spec or ("g" if isinstance(value, float) else ""))
+
+
+def _filled(text: str, figures: Mapping[str, Any]) -> str:
+    return _Words().vformat(text, (), figures)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Refusal):
+        return value.to_dict()
+    if isinstance(value, (list, tuple)):
+        return [*map(_plain, value[:MOST_NAMES]), *_others(value, MOST_NAMES)]
+    return value
+
+
+def _others(values: Sequence[Any], most: int) -> list[str]:
+    """Return what stands for the entries of a list after the first C(most), where there are any."""
+    return [f"… and {len(values) - most:,} more"] if len(values) > most else []
 
 
 class SlicesError(Exception):
@@ -30,11 +112,18 @@ class SlicesError(Exception):
 
 
 class Refused(SlicesError):
-    """A change that the rules do not admit; C(reasons) holds one sentence a rule that was broken."""
+    """A request that breaks rules; C(refusals) holds every one, the message and the fields the first of them."""
 
-    def __init__(self, reasons: Iterable[str], **fields: Any) -> None:
-        self.reasons = list(reasons)
-        super().__init__("; ".join(self.reasons), reasons=self.reasons, **fields)
+    def __init__(self, refusals: Iterable[Refusal], **fields: Any) -> None:
+        self.refusals = list(refusals)
+        shown = self.refusals[:MOST_REFUSALS]
+        lines = [*(refusal.message for refusal in shown), *_others(self.refusals, MOST_REFUSALS)]
+        super().__init__(
+            "\n".join(lines),
+            refusals=[refusal.to_dict() for refusal in shown],
+            refusal_count=len(self.refusals),
+            **fields,
+        )
 
 
 class DatabaseError(SlicesError):
@@ -49,18 +138,18 @@ class CommandFailed(SlicesError):
         super().__init__(f"{cmd[0]} failed with code {rc}: {why}", cmd=list(cmd), rc=rc, stdout=stdout, stderr=stderr)
 
 
-def for_all(things: Iterable[S], act: Callable[[S], T], reasons: Iterable[str] = ()) -> list[T]:
+def for_all(things: Iterable[S], act: Callable[[S], T], refusals: Iterable[Refusal] = ()) -> list[T]:
     """Return what C(act) makes of each thing.
 
     Raises:
-        Refused: with C(reasons), where there are any, and those of every thing that was refused, each once.
+        Refused: with C(refusals), where there are any, and those of every thing that was refused, each once.
     """
-    done, reasons = [], list(reasons)
+    done, found = [], list(refusals)
     for thing in things:
         try:
             done.append(act(thing))
-        except Refused as refusal:
-            reasons.extend(refusal.reasons)
-    if reasons:
-        raise Refused(dict.fromkeys(reasons))
+        except Refused as refused:
+            found.extend(refused.refusals)
+    if found:
+        raise Refused(dict.fromkeys(found))
     return done

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from .bounds import DEFAULT_MTU, LEAST_MTU, MOST_MTU
 from .contract import Contract, flag, integer, ipv4_address, ipv4_network, mac_address, many, text
+from .errors import Refusal
 from .vlans import MANAGEMENT_VLAN, pool_number
 from .work_order import LABEL, REVISION, SLICE_ID
 
@@ -95,20 +96,23 @@ class Network(Contract):
         ),
     )
 
-    def faults(self) -> Iterator[str]:
+    def faults(self, where: str) -> Iterator[Refusal]:
         """See C(Contract)."""
         if self.vlan_id == MANAGEMENT_VLAN:
-            yield f"vlan_id must not be {MANAGEMENT_VLAN}, the management VLAN"
+            yield Refusal("management_vlan", where, {"vlan": MANAGEMENT_VLAN})
         if self.nat and not self.gateway:
-            yield "nat needs a gateway"
+            yield Refusal("option_needs_option", where, {"option": "nat", "needs": "gateway"})
         server = ipaddress.IPv4Address(self.server_ip)
         if server not in self.subnet:
-            yield f"server_ip {server} is not in {self.subnet}"
+            figures = {"option": "server_ip", "got": self.server_ip, "subnet": self.cidr}
+            yield Refusal("address_outside_subnet", where, figures)
         ends = self.dhcp_ends
         if self.dhcp_range is not None and ends is None:
-            yield f"dhcp_range must be FIRST,LAST in {self.subnet}, got {self.dhcp_range!r}"
+            yield Refusal("dhcp_range_format", where, {"got": self.dhcp_range, "subnet": self.cidr})
         elif ends is not None and ends[0] <= server <= ends[1]:
-            yield f"dhcp_range {self.dhcp_range} includes server_ip {server}"
+            first, last = map(str, ends)
+            figures = {"option": "dhcp_range", "first": first, "last": last, "server": self.server_ip}
+            yield Refusal("range_holds_server", where, figures)
 
     @property
     def subnet(self) -> ipaddress.IPv4Network:

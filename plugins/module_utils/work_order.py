@@ -8,12 +8,12 @@ order is read, whoever wrote it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .bounds import DEFAULT_MTU, LEAST_MTU, MOST_KBPS, MOST_MS, MOST_MTU
-from .contract import Contract, enclosing, flag, integer, ipv4_address, mac_address, many, number, text
+from .contract import Contract, enclosing, flag, integer, ipv4_address, mac_address, many, number, repeated, text
+from .errors import Refusal
 
 LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 TAP = r"tap_[A-Za-z0-9_.-]{1,11}"
@@ -170,10 +170,10 @@ class Interface(Contract):
         metadata=number("How much of what the guest should receive is lost.", sample=(None, 0.5), least=0, most=100),
     )
 
-    def faults(self) -> Iterator[str]:
+    def faults(self, where: str) -> Iterator[Refusal]:
         """See C(Contract)."""
         if self.jitter_ms and not self.delay_ms:
-            yield f"jitter_ms {self.jitter_ms:g} needs a delay_ms to vary"
+            yield Refusal("jitter_without_delay", where, {"got": self.jitter_ms})
 
     @property
     def is_shaped(self) -> bool:
@@ -260,13 +260,11 @@ class VM(Contract):
         """What messages call it."""
         return f"VM {self.vm_id} ({self.name})"
 
-    def faults(self) -> Iterator[str]:
+    def faults(self, where: str) -> Iterator[Refusal]:
         """See C(Contract)."""
         if len(self.disks) != 1:
-            yield f"disks must list one disk, got {len(self.disks)}"
-        for name, times in Counter(nic.name for nic in self.interfaces).items():
-            if times > 1:
-                yield f"interface {name} is listed {times} times"
+            yield Refusal("field_not_allowed", where, {"field": "disks", "allowed": "1 disk", "got": len(self.disks)})
+        yield from repeated(where, "interface", (nic.name for nic in self.interfaces))
 
     @property
     def running(self) -> bool:

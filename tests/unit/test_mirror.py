@@ -22,7 +22,6 @@ UNTESTED: list[str] = [
     "module_utils/_domain/teardown.py",
     "module_utils/_domain/topology_spec.py",
     "module_utils/_domain/validate.py",
-    "module_utils/_domain/wording.py",
     "module_utils/_domain/work_orders.py",
     "module_utils/_host/arguments.py",
     "module_utils/_host/datapath/management.py",

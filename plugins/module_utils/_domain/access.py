@@ -10,14 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..cluster import ADMIN, Cluster, slice_label
-from ..errors import Refused, for_all
+from ..errors import Refusal, Refused, for_all
 from ..models import Slice
-from .wording import some
-
-
-def no_such_user(cluster: Cluster) -> str:
-    """Return what admins are told of a user who does not exist."""
-    return f"does not exist; users are {some(cluster.users)}"
 
 
 def acts_for(cluster: Cluster, acting_user: str, owner: str) -> bool:
@@ -27,14 +21,14 @@ def acts_for(cluster: Cluster, acting_user: str, owner: str) -> bool:
         Refused: the acting user does not exist.
     """
     if acting_user not in cluster.users:
-        raise Refused([f"acting user {acting_user} does not exist"])
+        raise Refused([Refusal("unknown_acting_user", f"acting user {acting_user}")])
     return acting_user == owner or cluster.is_admin(acting_user)
 
 
-def require_acts_for(cluster: Cluster, acting_user: str, owner: str, what: str) -> None:
+def require_acts_for(cluster: Cluster, acting_user: str, owner: str, where: str) -> None:
     """Refuse a user who acts for another one without being an admin, whether that one exists or not."""
     if not acts_for(cluster, acting_user, owner):
-        raise Refused([f"{what}: {acting_user} is not an admin, and only admins act for other users"])
+        raise Refused([Refusal("not_owner_or_admin", where, {"user": acting_user})])
 
 
 def visible(cluster: Cluster, acting_user: str) -> list[Slice]:
@@ -65,11 +59,11 @@ def find(cluster: Cluster, name: str, owner: str | None = None, *, acting_user: 
     if len(found) == 1:
         return found[0]
     if found:
-        several = ", ".join(f"{slice_.slice_id} of {slice_.owner}" for slice_ in found)
-        raise Refused([f"{len(found)} slices are called {name} ({several}); name the owner or the id"])
-    known = some(f"{slice_label(slice_)} ({slice_.slice_id})" for slice_ in visible(cluster, acting_user))
+        several = [f"{slice_.slice_id} of {slice_.owner}" for slice_ in found]
+        raise Refused([Refusal("ambiguous_slice", f"slice {name}", {"count": len(found), "found": several})])
+    known = [f"{slice_label(slice_)} ({slice_.slice_id})" for slice_ in visible(cluster, acting_user)]
     whose = f" of {owner}" if owner else ""
-    raise Refused([f"no slice{whose} is called {name}; slices are {known}"])
+    raise Refused([Refusal("not_found", f"slice {name}{whose}", {"known": known})])
 
 
 def choose(
@@ -86,6 +80,6 @@ def choose(
     if owner is not None:
         require_acts_for(cluster, acting_user, owner, f"owner {owner}")
         if owner not in cluster.users:
-            raise Refused([f"owner {owner} {no_such_user(cluster)}"])
+            raise Refused([Refusal("not_found", f"owner {owner}", {"known": list(cluster.users)})])
         return cluster.slices_of(owner)
     return visible(cluster, acting_user) if everything else []

@@ -16,7 +16,7 @@ from functools import cached_property
 from .. import allocations
 from ..allocations import MAC_BLOCKS
 from ..cluster import Cluster
-from ..errors import Refused
+from ..errors import Refusal, Refused
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range
 
 FIRST_VNC_PORT = 5901
@@ -36,45 +36,43 @@ class ManagementNetwork:
     first_address: str = "10.60.7.101"
     last_address: str = "10.60.7.250"
 
-    def problems(self) -> list[str]:
-        """Return what is wrong with the settings, a sentence each."""
-        return [f"management network{problem}" for problem in self._problems()]
-
-    def _problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Refusal]:
+        """Yield what is wrong with the settings."""
+        where = "management network"
         try:
             subnet = ipaddress.IPv4Network(self.cidr)
         except ValueError as error:
-            yield f" {self.cidr}: {error}"
+            yield Refusal("invalid_subnet", where, {"option": "cidr", "got": self.cidr, "why": str(error)})
             return
         inside = {}
         for name in ("gateway", "dhcp_server", "first_address", "last_address"):
-            address, problem = host_in(subnet, name, getattr(self, name))
-            if address is None:
-                yield f": {problem}"
-            else:
+            address, problem = host_in(where, subnet, name, getattr(self, name))
+            yield from problem
+            if address is not None:
                 inside[name] = address
         if len(inside) < 4:
             return
+        ends = {"first": self.first_address, "last": self.last_address}
         if inside["first_address"] > inside["last_address"]:
-            yield f": {self.first_address} comes after {self.last_address}"
+            yield Refusal("range_reversed", where, {"option": "range for VMs", **ends})
         if inside["gateway"] == inside["dhcp_server"]:
-            yield f": gateway and DHCP server are both {self.gateway}"
-        for what, address in (("gateway", inside["gateway"]), ("DHCP server", inside["dhcp_server"])):
+            yield Refusal("same_address", where, {"got": self.gateway})
+        for address in dict.fromkeys((inside["gateway"], inside["dhcp_server"])):
             if inside["first_address"] <= address <= inside["last_address"]:
-                yield f": the range for VMs holds the {what} {address}"
+                yield Refusal("range_holds_server", where, {"option": "range for VMs", "server": str(address), **ends})
 
 
-def host_in(subnet: ipaddress.IPv4Network, what: str, text: str) -> tuple[ipaddress.IPv4Address | None, str | None]:
-    """Return the address of a host in a subnet, or why C(what) is none."""
+def host_in(
+    where: str, subnet: ipaddress.IPv4Network, option: str, text: str
+) -> tuple[ipaddress.IPv4Address | None, list[Refusal]]:
+    """Return the address of a host in a subnet, or why the C(option) of C(where) is none."""
     try:
         address = ipaddress.IPv4Address(text)
     except ValueError:
-        return None, f"{what}: {text!r} is not an IPv4 address"
-    if address not in subnet:
-        return None, f"{what} {address} is not in {subnet}"
-    if address in (subnet[0], subnet[-1]):
-        return None, f"{what} {address} is the network or broadcast address of {subnet}"
-    return address, None
+        return None, [Refusal("invalid_address", where, {"option": option, "got": text})]
+    if address not in subnet or address in (subnet[0], subnet[-1]):
+        return None, [Refusal("address_outside_subnet", where, {"option": option, "got": text, "subnet": str(subnet)})]
+    return address, []
 
 
 class Allocator:
@@ -175,7 +173,8 @@ def server_ip(cidr: str, gateway_ip: str | None) -> str:
     try:
         return gateway_ip or str(ipaddress.IPv4Network(cidr)[1])
     except ValueError as error:
-        raise Refused([f"a network is stored with cidr {cidr!r}, which is not an IPv4 network: {error}"]) from None
+        figures = {"option": "stored cidr", "got": cidr, "why": str(error)}
+        raise Refused([Refusal("invalid_subnet", "network", figures)]) from None
 
 
 def pool_text(number: int) -> str:

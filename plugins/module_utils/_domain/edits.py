@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from ..errors import Refused
+from ..errors import Refusal, Refused
 from .host_requirements import SEGMENT_FIELDS
 from .topology_spec import (
     Endpoint,
@@ -96,7 +96,8 @@ def put_link(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     name = _called(data)
     if place is None:
         if not link.endpoints:
-            raise Refused([f"slice {want.name}: a new link needs its two endpoints"])
+            figures = {"kind": "new link", "option": "endpoints"}
+            raise Refused([Refusal("option_missing", f"slice {want.name}", figures)])
         return replace(want, links=(*want.links, replace(link, name=name))), len(want.links)
     old = want.links[place]
     return replace(
@@ -126,10 +127,9 @@ def _link_place(want: WantedSlice, data: Mapping[str, Any], *, missing_ok: bool 
         link = read_link(data)
         found = [place for place, old in enumerate(want.links) if is_between(link, old)]
         if len(found) > 1:
-            several = ", ".join(f"{want.links[place].link_id} ({want.links[place]})" for place in found)
-            raise Refused(
-                [f"slice {want.name}: {len(found)} links are {link}: {several}; name the interfaces or the id"]
-            )
+            several = [f"{want.links[place].link_id} ({want.links[place]})" for place in found]
+            figures = {"endpoints": str(link), "count": len(found), "found": several}
+            raise Refused([Refusal("ambiguous_link", f"slice {want.name}", figures)])
         return found[0] if found else None
     names = {link.name: place for place, link in enumerate(want.links) if link.name is not None}
     return _place(want, data, "link", "link_id", ids, names, missing_ok=missing_ok)
@@ -183,9 +183,7 @@ def put_vlan(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     reserved = want.reserved or ()
     place = _vlan_place(want, data)
     if place is None and data.get("vlan_id") is not None:
-        raise Refused(
-            [f"slice {want.name}: VLAN {data['vlan_id']} is not reserved; without vlan_id the next one is taken"]
-        )
+        raise Refused([Refusal("vlan_not_reserved", f"slice {want.name}", {"got": data["vlan_id"]})])
     if place is None:
         return replace(want, reserved=(*reserved, Reservation(data.get("name")))), len(reserved)
     return want, place
@@ -194,7 +192,7 @@ def put_vlan(want: WantedSlice, data: Mapping[str, Any]) -> Step:
 def take_vlan(want: WantedSlice, data: Mapping[str, Any]) -> WantedSlice:
     """Give a reserved VLAN back: C({name, vlan_id})."""
     if data.get("name") is None and data.get("vlan_id") is None:
-        raise Refused([f"slice {want.name}: say which VLAN by name or vlan_id"])
+        raise Refused([Refusal("identifier_missing", f"slice {want.name}", {"kind": "VLAN", "key": "vlan_id"})])
     place = _vlan_place(want, data)
     return want if place is None else replace(want, reserved=_without(want.reserved or (), place))
 
@@ -218,16 +216,16 @@ def _place(
     missing_ok: bool,
 ) -> int | None:
     """Return where the thing of that id or name is; one that has been renamed already is found by its new name."""
+    where = f"slice {want.name}"
     number, name, new_name = data.get(key), data.get("name"), data.get("new_name")
     if number is not None:
         if number not in ids and not missing_ok:
-            known = ", ".join(str(each) for each in ids) or "none"
-            raise Refused([f"slice {want.name}: it has no {kind} {number}; there are {known}"])
+            raise Refused([Refusal("unknown_reference", where, {"kind": kind, "name": number, "known": list(ids)})])
         return ids.get(number)
     if name is None:
-        raise Refused([f"slice {want.name}: say which {kind.split()[0]} by name or {key}"])
+        raise Refused([Refusal("identifier_missing", where, {"kind": kind.split()[0], "key": key})])
     if new_name not in (None, name) and name in names and new_name in names:
-        raise Refused([f"slice {want.name}: {name} cannot be called {new_name}, for that is another's name"])
+        raise Refused([Refusal("name_in_use", where, {"kind": kind.split()[0], "name": name, "got": new_name})])
     return names.get(name, names.get(new_name))
 
 

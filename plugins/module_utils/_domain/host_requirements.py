@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..bounds import DEFAULT_MTU, LEAST_MTU, MOST_KBPS, MOST_MS, MOST_MTU
+from ..bounds import DEFAULT_MTU, LEAST_MTU, MOST_KBPS, MOST_MS, MOST_MTU, out_of_range
 from ..cluster import NETWORK_NODE_TRUNK_MTU, Cluster, Worker, slice_label
+from ..errors import Refusal
 from ..models import Interface, Link, Network, Slice
 from ..vlans import MANAGEMENT_VLAN
 
@@ -76,26 +77,22 @@ def stored(interface: Interface) -> Limits:
     return Limits.read({**interface.extra, "name": interface.name}, is_stored=True)
 
 
-def problems(limits: Limits) -> Iterator[str]:
-    """Yield what is wrong with limits in themselves, each with the figure."""
+def problems(where: str, limits: Limits) -> Iterator[Refusal]:
+    """Yield what is wrong with the limits of the interface C(where) in themselves."""
     for key in ("tx_kbps", "rx_kbps"):
         value = getattr(limits, key)
         if value is not None and not 1 <= value <= MOST_KBPS:
-            yield f"{key} is {value}, and 1 to {MOST_KBPS} are possible; leave it out for no limit"
+            yield Refusal("rate_out_of_range", where, {"option": key, "got": value, "least": 1, "most": MOST_KBPS})
     for key in ("delay_ms", "jitter_ms"):
-        value = getattr(limits, key)
-        if value is not None and not 0 <= value <= MOST_MS:
-            yield f"{key} is {value:g}, and 0 to {MOST_MS} are possible"
-    if limits.loss_percent is not None and not 0 <= limits.loss_percent <= 100:
-        yield f"loss_percent is {limits.loss_percent:g}, and 0 to 100 are possible"
+        yield from out_of_range(where, key, getattr(limits, key), 0, MOST_MS)
+    yield from out_of_range(where, "loss_percent", limits.loss_percent, 0, 100)
     if (limits.jitter_ms or 0) > 0 and not limits.delay_ms:
-        yield f"jitter_ms is {limits.jitter_ms:g} without a delay_ms that it could vary"
+        yield Refusal("jitter_without_delay", where, {"got": limits.jitter_ms})
 
 
-def mtu_problems(mtu: int) -> Iterator[str]:
-    """Yield what is wrong with the MTU of a link or network."""
-    if not LEAST_MTU <= mtu <= MOST_MTU:
-        yield f"mtu is {mtu}, and {LEAST_MTU} to {MOST_MTU} are possible"
+def mtu_problems(where: str, mtu: int) -> Iterator[Refusal]:
+    """Yield what is wrong with the MTU of the link or network C(where)."""
+    return out_of_range(where, "mtu", mtu, LEAST_MTU, MOST_MTU)
 
 
 def segment_fields(mtu: int, *, qinq: bool, forward_bpdu: bool) -> dict[str, Any]:
@@ -115,59 +112,50 @@ def segments(slice_: Slice) -> dict[int, dict[str, Any]]:
     }
 
 
-def shortcomings(slice_: Slice, cluster: Cluster) -> Iterator[str]:
+def shortcomings(slice_: Slice, cluster: Cluster) -> Iterator[Refusal]:
     """Yield what a slice asks of hosts that these have said they do not offer; who said nothing is not asked."""
     workers = cluster.workers
     yield from _netem_shortcomings(slice_, workers)
     vms = {vm.vm_id: vm for vm in slice_.live_vms}
     for link in slice_.links:
         ends = [vms[vm_id].worker_ip for vm_id in (link.vm1_id, link.vm2_id) if vm_id in vms]
-        yield from _trunk_shortcomings(
-            slice_, f"link {link.extra.get('name', link.link_id)}", link.extra, ends, cluster, served=False
-        )
+        where = f"link {slice_label(slice_)}/{link.extra.get('name', link.link_id)}"
+        yield from _trunk_shortcomings(where, link.extra, ends, cluster, served=False)
     for network in slice_.networks:
         ends = [vms[each["vm_id"]].worker_ip for each in network.extra.get("members", ()) if each["vm_id"] in vms]
         served = network.gateway_ip is not None or network.dhcp_enabled
-        yield from _trunk_shortcomings(
-            slice_, f"network {network.extra.get('name')}", network.extra, ends, cluster, served=served
-        )
+        where = f"network {slice_label(slice_)}/{network.extra.get('name')}"
+        yield from _trunk_shortcomings(where, network.extra, ends, cluster, served=served)
     on_400 = [vm.worker_ip for vm in slice_.live_vms if any(nic.vlan_id == MANAGEMENT_VLAN for nic in vm.interfaces)]
     if on_400:
-        yield from _trunk_shortcomings(slice_, f"VLAN {MANAGEMENT_VLAN}", {}, on_400, cluster, served=True)
+        where = f"slice {slice_label(slice_)} on VLAN {MANAGEMENT_VLAN}"
+        yield from _trunk_shortcomings(where, {}, on_400, cluster, served=True)
 
 
-def _netem_shortcomings(slice_: Slice, workers: Mapping[str, Worker]) -> Iterator[str]:
+def _netem_shortcomings(slice_: Slice, workers: Mapping[str, Worker]) -> Iterator[Refusal]:
     for vm in slice_.live_vms:
         worker = workers.get(vm.worker_ip)
         if worker is None or worker.extra.get("netem", True):
             continue
         for interface in vm.interfaces:
-            asked = ", ".join(_phrase(key, interface.extra[key]) for key in NETEM if key in interface.extra)
+            asked = [_phrase(key, interface.extra[key]) for key in NETEM if key in interface.extra]
             if asked:
-                yield (
-                    f"VM {slice_label(slice_)}/{vm.name}: {interface.name} asks for {asked}, and the kernel of worker "
-                    f"{vm.worker_ip} has no netem, which makes delay, jitter and loss"
-                )
+                where = f"VM {slice_label(slice_)}/{vm.name} {interface.name}"
+                yield Refusal("netem_missing", where, {"asked": asked, "host": f"worker {vm.worker_ip}"})
 
 
 def _trunk_shortcomings(
-    slice_: Slice, what: str, carried: Mapping[str, Any], ends: list[str], cluster: Cluster, *, served: bool
-) -> Iterator[str]:
+    where: str, carried: Mapping[str, Any], ends: list[str], cluster: Cluster, *, served: bool
+) -> Iterator[Refusal]:
     """A segment on one worker alone needs no trunk, unless it is C(served): the network node takes part in it."""
     on = list(dict.fromkeys(ends))
     if len(on) < 2 and not served:
         return
-    mtu = carried.get("mtu", DEFAULT_MTU)
-    tagged = carried.get("qinq", False)
     # Linux counts neither the Ethernet header nor one VLAN tag in a device's MTU; the guests' own tag is a second one.
-    needed = mtu + _TAG_BYTES * tagged
+    needed = carried.get("mtu", DEFAULT_MTU) + _TAG_BYTES * carried.get("qinq", False)
     trunks = {f"worker {ip}": cluster.workers[ip].extra.get("trunk_mtu") for ip in on if ip in cluster.workers}
     if served:
         trunks["the network node"] = cluster.extra.get(NETWORK_NODE_TRUNK_MTU)
     for host, trunk in trunks.items():
         if trunk is not None and trunk < needed:
-            yield (
-                f"slice {slice_label(slice_)}: {what} has an MTU of {mtu}"
-                + (f" and carries the guests' own tags, which makes {needed}" if tagged else "")
-                + f"; the trunk of {host} has an MTU of {trunk}"
-            )
+            yield Refusal("trunk_mtu_too_small", where, {"needed": needed, "host": host, "trunk_mtu": trunk})

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from ..errors import Refusal
 from ..models import VM, Link, Network, Slice
 from .topology_spec import (
     Endpoint,
@@ -30,7 +31,7 @@ class Wiring:
     vms: dict[str, VM] = field(default_factory=dict)
     links: list[tuple[WantedLink, Link | None]] = field(default_factory=list)
     networks: list[tuple[WantedNetwork, Network | None]] = field(default_factory=list)
-    reasons: list[str] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
 
     def data_interfaces(self) -> dict[str, int]:
         """Return the highest data interface in use of each VM that is on a link or network."""
@@ -95,10 +96,15 @@ class _Wirer:
             if vm is not None:
                 self.made.vms[want.name] = vm
             elif want.vm_id is not None:
-                known = ", ".join(f"{each.name} ({each.vm_id})" for each in by_id.values()) or "none"
-                self.made.reasons.append(f"slice {self.want.name}: it has no VM {want.vm_id}; its VMs are {known}")
+                known = [f"{each.name} ({each.vm_id})" for each in by_id.values()]
+                self._refuse_unknown("VM", want.vm_id, known)
             if (vm is None or vm.name != want.name) and want.name.isdigit():
-                self.made.reasons.append(f"VM {self.want.name}/{want.name}: a name of digits alone is taken for an id")
+                where = f"VM {self.want.name}/{want.name}"
+                self.made.refusals.append(Refusal("numeric_name", where, {"got": want.name}))
+
+    def _refuse_unknown(self, kind: str, number: int, known: Iterable[object]) -> None:
+        figures = {"kind": kind, "name": number, "known": list(known)}
+        self.made.refusals.append(Refusal("unknown_reference", f"slice {self.want.name}", figures))
 
     def wire(self) -> Wiring:
         matches = self._match_links()
@@ -129,8 +135,7 @@ class _Wirer:
         for number, link in enumerate(self.want.links):
             link_id = link.link_id if link.link_id is not None else by_name.get(link.name or "")
             if link.link_id is not None and link.link_id not in self.stored_links:
-                known = ", ".join(str(each) for each in self.stored_links) or "none"
-                self.made.reasons.append(f"slice {self.want.name}: it has no link {link_id}; its links are {known}")
+                self._refuse_unknown("link", link.link_id, self.stored_links)
             elif link_id is not None and link_id in unused:
                 found[number] = unused.pop(link_id)
         between: dict[frozenset[str], list[int]] = {}
@@ -177,7 +182,7 @@ class _Wirer:
             if network.vlan_id is not None:
                 old = by_vlan.get(network.vlan_id)
                 if old is None:
-                    self.made.reasons.append(f"slice {self.want.name}: it has no network on VLAN {network.vlan_id}")
+                    self._refuse_unknown("network on VLAN", network.vlan_id, by_vlan)
             else:
                 old = by_name.get(network.name)
                 old = None if old is not None and old.vlan_id in claimed else old

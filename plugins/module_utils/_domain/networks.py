@@ -8,6 +8,8 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from ..bounds import out_of_range
+from ..errors import Refusal
 from .allocation import host_in, link_prefix
 from .topology_spec import WantedNetwork
 
@@ -32,23 +34,23 @@ def _dhcp_range(subnet: ipaddress.IPv4Network) -> str:
     return f"{subnet[first]},{subnet[last]}"
 
 
-def problems(want: WantedNetwork) -> Iterator[str]:
-    """Yield what is wrong with what a network asks for, a phrase each, as far as its subnet is known yet."""
+def problems(where: str, want: WantedNetwork) -> Iterator[Refusal]:
+    """Yield what is wrong with what the network C(where) asks for, as far as its subnet is known yet."""
     if want.gateway_ip is not None and not want.gateway:
-        yield f"gateway_ip is {want.gateway_ip}, and gateway is false"
+        yield Refusal("option_needs_option", where, {"option": "gateway_ip", "needs": "gateway"})
     if want.dhcp_range is not None and not want.dhcp_enabled:
-        yield f"dhcp_range is {want.dhcp_range}, and dhcp_enabled is false"
+        yield Refusal("option_needs_option", where, {"option": "dhcp_range", "needs": "dhcp_enabled"})
     if want.nat and not want.gateway:
-        yield "nat is true, and gateway is false; the way out leads by the gateway"
+        yield Refusal("option_needs_option", where, {"option": "nat", "needs": "gateway"})
     if want.cidr is None:
         return
     try:
         subnet = ipaddress.IPv4Network(want.cidr)
     except ValueError as error:
-        yield f"cidr {want.cidr!r} is not an IPv4 network: {error}"
+        yield Refusal("invalid_subnet", where, {"option": "cidr", "got": want.cidr, "why": str(error)})
         return
     if not SHORTEST_PREFIX <= subnet.prefixlen <= LONGEST_PREFIX:
-        yield f"cidr {subnet} has a prefix of {subnet.prefixlen}; {SHORTEST_PREFIX} to {LONGEST_PREFIX} are possible"
+        yield from out_of_range(where, "prefix of cidr", subnet.prefixlen, SHORTEST_PREFIX, LONGEST_PREFIX)
         return
     if (
         subnet.is_loopback
@@ -57,41 +59,43 @@ def problems(want: WantedNetwork) -> Iterator[str]:
         or subnet.is_reserved
         or int(subnet[0]) < 1 << 24
     ):
-        yield f"cidr {subnet} is not a subnet for hosts: it is loopback, link-local, multicast or reserved"
+        yield Refusal("special_subnet", where, {"got": str(subnet)})
     room, needed = subnet.num_addresses - 2, len(want.members) + (want.gateway or want.dhcp_enabled)
     if needed > room:
-        server = " and a gateway" if want.gateway else " and a DHCP server" if want.dhcp_enabled else ""
-        yield f"cidr {subnet} has {room} addresses, and is asked for {len(want.members)} members{server}"
-    yield from _address_problems(want, subnet)
+        yield Refusal("subnet_too_small", where, {"option": "cidr", "got": str(subnet), "room": room, "needed": needed})
+    yield from _address_problems(where, want, subnet)
 
 
-def _address_problems(want: WantedNetwork, subnet: ipaddress.IPv4Network) -> Iterator[str]:
+def _address_problems(where: str, want: WantedNetwork, subnet: ipaddress.IPv4Network) -> Iterator[Refusal]:
     server: ipaddress.IPv4Address | None = subnet[1]
     if want.gateway_ip is not None:
-        server, problem = host_in(subnet, "gateway_ip", want.gateway_ip)
-        if problem:
-            yield problem
+        server, problem = host_in(where, subnet, "gateway_ip", want.gateway_ip)
+        yield from problem
     if want.dhcp_range is None:
         return
     ends = want.dhcp_range.split(",")
     if len(ends) != 2:
-        yield f"dhcp_range {want.dhcp_range!r} is not FIRST,LAST"
+        yield Refusal("dhcp_range_format", where, {"got": want.dhcp_range, "subnet": str(subnet)})
         return
-    (first, first_problem), (last, last_problem) = (host_in(subnet, "dhcp_range", end) for end in ends)
-    yield from (problem for problem in (first_problem, last_problem) if problem)
+    (first, first_problem), (last, last_problem) = (host_in(where, subnet, "dhcp_range", end) for end in ends)
+    yield from (*first_problem, *last_problem)
     if first is None or last is None:
         return
     if first > last:
-        yield f"dhcp_range: {first} comes after {last}"
+        yield Refusal("range_reversed", where, {"option": "dhcp_range", "first": str(first), "last": str(last)})
     elif server is not None and first <= server <= last:
-        what = f"the gateway {server}" if want.gateway else f"{server}, which the DHCP server has"
-        yield f"dhcp_range {first} to {last} holds {what}; give another range"
+        yield Refusal(
+            "range_holds_server",
+            where,
+            {"option": "dhcp_range", "first": str(first), "last": str(last), "server": str(server)},
+        )
 
 
-def overlaps(subnets: Iterable[tuple[str, str]], management: str) -> Iterator[str]:
-    """Yield a phrase for every subnet that overlaps another one or VLAN 400's.
+def overlaps(where: str, subnets: Iterable[tuple[str, str]], management: str) -> Iterator[Refusal]:
+    """Yield a refusal for every subnet of C(where) that overlaps another one or VLAN 400's.
 
     Args:
+        where: the slice whose networks they are.
         subnets: the name of each network, and its CIDR; what is none is passed over.
         management: the CIDR of VLAN 400.
     """
@@ -105,19 +109,24 @@ def overlaps(subnets: Iterable[tuple[str, str]], management: str) -> Iterator[st
     widest: tuple[ipaddress.IPv4Network, str] | None = None
     for subnet, owner in parsed:
         if widest is not None and subnet.overlaps(widest[0]):
-            yield f"{subnet} of {owner} overlaps {widest[0]} of {widest[1]}"
+            yield Refusal(
+                "subnets_overlap",
+                where,
+                {"subnet": str(subnet), "of": owner, "other": str(widest[0]), "other_of": widest[1]},
+            )
         else:
             # Subnets are nested or apart: one that overlaps none is where the next may begin to.
             widest = subnet, owner
 
 
-def infrastructure_problems(cidrs: Iterable[str]) -> Iterator[str]:
-    """Yield what is wrong with the list of infrastructure networks, a sentence each."""
+def infrastructure_problems(cidrs: Iterable[str]) -> Iterator[Refusal]:
+    """Yield what is wrong with the list of infrastructure networks."""
     for cidr in cidrs:
         try:
             ipaddress.IPv4Network(cidr)
         except ValueError as error:
-            yield f"infrastructure network {cidr!r} is not an IPv4 network: {error}"
+            figures = {"option": "infrastructure_networks", "got": cidr, "why": str(error)}
+            yield Refusal("invalid_subnet", "settings", figures)
 
 
 def overlapping(cidr: str, others: Iterable[str]) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..cluster import Cluster, Load, Worker
+from ..errors import Refusal
 
 POLICIES = ("round_robin", "least_loaded", "pack")
 """The first one is the default, of which a VM keeps no note."""
@@ -29,19 +30,19 @@ class Placement:
         self.policy = policy
         self._last = cluster.newest_vm_worker()
 
-    def shortages(self, worker: Worker, flavor: Mapping[str, Any]) -> list[str]:
-        """Return why the worker has no room for one more VM of the flavor: a phrase with figures each."""
-        load = self.loads[worker.ip]
-        found = [] if worker.schedulable else ["takes no new VMs (schedulable: false)"]
-        if worker.max_vms is not None and load.vms + 1 > worker.max_vms:
-            found.append(f"may run {worker.max_vms} VMs, has {load.vms}")
-        for what, used, asked, limit in (
+    def shortages(self, worker: Worker, flavor: Mapping[str, Any]) -> list[Refusal]:
+        """Return why the worker has no room for one more VM of the flavor."""
+        load, where = self.loads[worker.ip], f"worker {worker.ip}"
+        found = [] if worker.schedulable else [Refusal("not_schedulable", where)]
+        for resource, used, asked, limit in (
+            ("VMs", load.vms, 1, worker.max_vms),
             ("cores", load.cores, flavor["cores"], _times(worker.cores, worker.cpu_overcommit)),
-            ("GiB of memory", load.ram_gb, flavor["ram_gb"], _times(worker.ram_gb, worker.ram_overcommit)),
+            ("GiB of RAM", load.ram_gb, flavor["ram_gb"], _times(worker.ram_gb, worker.ram_overcommit)),
             ("GiB of disk", load.disk_gb, flavor["disk_gb"], worker.disk_gb),
         ):
             if limit is not None and used + asked > limit:
-                found.append(f"offers {limit:g} {what}, has promised {used:g}, is asked for {asked:g}")
+                figures = {"resource": resource, "total": limit, "allocated": used, "requested": asked}
+                found.append(Refusal("resource_exhausted", where, figures))
         return found
 
     def place(self, flavor: Mapping[str, Any], pinned: str | None = None) -> str | None:
@@ -56,18 +57,15 @@ class Placement:
             self._last = chosen.ip
         return chosen.ip
 
-    def refusal(self, vm: str, flavor: Mapping[str, Any], pinned: str | None) -> str:
-        """Return the sentence for a VM that C(place) found no worker for."""
+    def refusal(self, where: str, flavor: Mapping[str, Any], pinned: str | None) -> Refusal:
+        """Return why C(place) found no worker for the VM C(where)."""
         if not self.workers:
-            return f"VM {vm}: the cluster has no workers; register one first"
+            return Refusal("no_workers", where)
         if pinned is not None and pinned not in self.loads:
-            return f"VM {vm}: its worker {pinned} is not registered; workers are {', '.join(self.loads)}"
-        why = "; ".join(
-            f"{worker.ip} {' and '.join(self.shortages(worker, flavor))}"
-            for worker in self.workers
-            if pinned in (None, worker.ip)
-        )
-        return f"VM {vm}: no worker has room for it: {why}"
+            return Refusal("unknown_reference", where, {"kind": "worker", "name": pinned, "known": list(self.loads)})
+        candidates = [worker for worker in self.workers if pinned in (None, worker.ip)]
+        shortages = [shortage for worker in candidates for shortage in self.shortages(worker, flavor)]
+        return Refusal("no_room", where, {"shortages": shortages})
 
     def _in_turn(self) -> list[Worker]:
         if self.policy != "round_robin" or self._last not in self.loads:

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..cluster import Cluster, slice_label
-from ..errors import Refused
+from ..errors import Refusal, Refused
 from ..models import Slice, User
-from ..vlans import MANAGEMENT_VLAN
+from ..vlans import MANAGEMENT_VLAN, POOL_COUNT
 from . import access, host_requirements, networks, validate
 from .allocation import Allocator, ManagementNetwork
 from .match import wire
@@ -24,7 +24,6 @@ from .segments import SegmentBuilder
 from .teardown import set_extra
 from .topology_spec import WantedSlice
 from .vms import VmBuilder
-from .wording import some
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_us
         Refused: with every rule that is broken; the cluster is then as it was.
     """
     before = stored_slice(cluster, want, acting_user)
-    reasons = [
+    refusals = [
         *settings.network.problems(),
         *networks.infrastructure_problems(settings.infrastructure),
         *validate.problems(want),
@@ -59,17 +58,17 @@ def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_us
         *_flavor_problems(cluster, want),
         *_overlap_problems(want, settings.network),
     ]
-    if reasons:
-        raise Refused(reasons)
+    if refusals:
+        raise Refused(refusals)
     allocator = Allocator(cluster, settings.network)
-    slice_, reasons = _draft(cluster, want, settings, before, allocator)
+    slice_, refusals = _draft(cluster, want, settings, before, allocator)
     # VMs that hosts still have count until they are gone.
     owner, more = cluster.users[want.owner], len(slice_.vms) - (len(before.vms) if before else 0)
-    reasons += _quota_problems(owner, more)
-    reasons += _moved_problems(slice_, settings.network)
-    reasons = reasons or list(host_requirements.shortcomings(slice_, cluster))
-    if reasons:
-        raise Refused(reasons)
+    refusals += _quota_problems(owner, more)
+    refusals += _moved_problems(slice_, settings.network)
+    refusals = refusals or list(host_requirements.shortcomings(slice_, cluster))
+    if refusals:
+        raise Refused(refusals)
     owner.used_vms += more
     if before is None:
         owner.slices.append(slice_.slice_id)
@@ -90,80 +89,74 @@ def stored_slice(cluster: Cluster, want: WantedSlice, acting_user: str) -> Slice
     return cluster.find_slice(want.owner, want.name)
 
 
-def _standing_problems(cluster: Cluster, want: WantedSlice, before: Slice | None) -> Iterator[str]:
+def _standing_problems(cluster: Cluster, want: WantedSlice, before: Slice | None) -> Iterator[Refusal]:
+    where = f"slice {want.name}"
     if want.owner not in cluster.users:
-        yield f"slice {want.name}: its owner {want.owner} {access.no_such_user(cluster)}"
+        yield Refusal("unknown_reference", where, {"kind": "user", "name": want.owner, "known": list(cluster.users)})
     if before is None:
         if want.slice_id is not None:
-            yield f"slice {want.name}: there is no slice {want.slice_id} to change"
+            yield Refusal("unknown_slice_id", where, {"got": want.slice_id})
     else:
         if want.owner != before.owner:
-            yield f"slice {want.name} ({before.slice_id}) belongs to {before.owner}, and stays with its owner"
+            yield Refusal("owner_is_fixed", where, {"owner": before.owner, "got": want.owner})
         if before.deleting:
-            yield f"slice {want.name} ({before.slice_id}) is being deleted; deploy it anew when it is gone"
+            yield Refusal("slice_is_being_deleted", where, {"slice_id": before.slice_id})
     if before is None or want.name != slice_label(before):
         yield from _name_problems(cluster, want, before)
 
 
-def _name_problems(cluster: Cluster, want: WantedSlice, before: Slice | None) -> Iterator[str]:
+def _name_problems(cluster: Cluster, want: WantedSlice, before: Slice | None) -> Iterator[Refusal]:
     if want.name.isdigit():
-        yield f"slice {want.name}: a name of digits alone is taken for an id"
+        yield Refusal("numeric_name", f"slice {want.name}", {"got": want.name})
     other = cluster.find_slice(want.owner, want.name)
     if other is not None and before is not None:
-        yield (
-            f"slice {slice_label(before)} ({before.slice_id}) cannot be called {want.name}: "
-            f"so is slice {other.slice_id} of {want.owner}"
-        )
+        figures = {"got": want.name, "slice_id": other.slice_id, "owner": want.owner}
+        yield Refusal("slice_name_in_use", f"slice {slice_label(before)}", figures)
 
 
-def _flavor_problems(cluster: Cluster, want: WantedSlice) -> Iterator[str]:
+def _flavor_problems(cluster: Cluster, want: WantedSlice) -> Iterator[Refusal]:
     users: dict[str, list[str]] = {}
     for vm in want.vms:
         if vm.flavor is not None:
             users.setdefault(vm.flavor, []).append(vm.name)
     for name in sorted(users):
-        flavor, of = cluster.flavors.get(name), some(users[name])
+        flavor, where = cluster.flavors.get(name), f"slice {want.name}"
         if flavor is None:
-            known = ", ".join(cluster.flavors) or "none"
-            yield f"slice {want.name}: flavor {name} of {of} does not exist; flavors are {known}"
+            yield Refusal("unknown_flavor", where, {"flavor": name, "vms": users[name], "known": list(cluster.flavors)})
         elif "checksum" not in flavor:
-            yield (
-                f"slice {want.name}: flavor {name} of {of} has no base image: {flavor['image']} was never "
-                "registered; register the flavor with a file that exists, or with a URL and its checksum"
-            )
+            figures = {"flavor": name, "vms": users[name], "image": flavor["image"]}
+            yield Refusal("flavor_without_image", where, figures)
 
 
-def _overlap_problems(want: WantedSlice, management: ManagementNetwork) -> Iterator[str]:
+def _overlap_problems(want: WantedSlice, management: ManagementNetwork) -> Iterator[Refusal]:
     """As far as subnets are told; those that follow from a VLAN are looked at when it is known."""
     told = [(network.name, network.cidr) for network in want.networks if network.cidr is not None]
-    for overlap in networks.overlaps(told, management.cidr):
-        yield f"slice {want.name}: {overlap}"
+    return networks.overlaps(f"slice {want.name}", told, management.cidr)
 
 
-def _moved_problems(slice_: Slice, management: ManagementNetwork) -> Iterator[str]:
+def _moved_problems(slice_: Slice, management: ManagementNetwork) -> Iterator[Refusal]:
     """A VM keeps its address for life, so VLAN 400 cannot get another subnet under it."""
     subnet = ipaddress.IPv4Network(management.cidr)
     for vm in slice_.live_vms:
         for nic in vm.interfaces:
             address = (nic.ip_config or {}).get("ip")
             if nic.vlan_id == MANAGEMENT_VLAN and address and ipaddress.IPv4Address(address) not in subnet:
-                yield (
-                    f"VM {slice_label(slice_)}/{vm.name} has the address {address}, which is not in the management "
-                    f"network {subnet}; delete the slice and deploy it anew"
-                )
+                where = f"VM {slice_label(slice_)}/{vm.name}"
+                yield Refusal("address_outside_management", where, {"got": address, "subnet": str(subnet)})
 
 
-def _quota_problems(owner: User, more: int) -> Iterator[str]:
+def _quota_problems(owner: User, more: int) -> Iterator[Refusal]:
     if more > 0 and not owner.can_create_vms(more):
-        yield f"{owner.username} may own {owner.quota_vms} VMs, owns {owner.used_vms}, asks for {more} more"
+        figures = {"quota": owner.quota_vms, "used": owner.used_vms, "requested": more}
+        yield Refusal("quota_exceeded", f"user {owner.username}", figures)
 
 
 def _draft(
     cluster: Cluster, want: WantedSlice, settings: Settings, before: Slice | None, allocator: Allocator
-) -> tuple[Slice, list[str]]:
+) -> tuple[Slice, list[Refusal]]:
     """Return the slice as it would be stored, and why it cannot be."""
     slice_id = before.slice_id if before else allocator.slice_id()
-    full = [] if slice_id is not None else [f"slice {want.name}: all 100 VLAN pools are held by live slices"]
+    full = [] if slice_id is not None else [Refusal("no_free_pool", f"slice {want.name}", {"pools": POOL_COUNT})]
     slice_ = Slice.from_dict(before.to_dict()) if before else Slice(slice_id or 0, want.owner)
     _describe(slice_, want)
     wiring = wire(want, slice_)
@@ -174,7 +167,7 @@ def _draft(
     live = vm_builder.equip(wiring)
     segment_builder = SegmentBuilder(want, slice_, live, allocator=allocator, infrastructure=settings.infrastructure)
     segment_builder.connect(wiring)
-    return slice_, [*full, *wiring.reasons, *vm_builder.reasons, *segment_builder.reasons]
+    return slice_, [*full, *wiring.refusals, *vm_builder.refusals, *segment_builder.refusals]
 
 
 def _describe(slice_: Slice, want: WantedSlice) -> None:

@@ -11,19 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import Refusal
 from ..models import VM, Interface, Link, Network, Slice
-from ..vlans import FURTHER_POOLS, pool_vlans
+from ..vlans import FURTHER_POOLS, POOL_COUNT, pool_vlans
 from . import host_requirements, networks
 from .allocation import Allocator, pool_text
 from .match import Wiring
 from .teardown import drop_empty_pools, let_go, segment_vlans, set_extra
 from .topology_spec import Endpoint, Reservation, WantedLink, WantedNetwork, WantedSlice
-from .wording import some
 
 
 @dataclass
 class SegmentBuilder:
-    """Connects the VMs of C(slice), which becomes what C(want) is; C(reasons) collects what cannot be.
+    """Connects the VMs of C(slice), which becomes what C(want) is; C(refusals) collects what cannot be.
 
     Attributes:
         slice: with the VMs that it has from now on.
@@ -37,7 +37,7 @@ class SegmentBuilder:
     live: Mapping[str, VM]
     allocator: Allocator
     infrastructure: Sequence[str]
-    reasons: list[str] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
     _is_short: bool = field(default=False, init=False)
 
     def connect(self, wiring: Wiring) -> None:
@@ -63,8 +63,13 @@ class SegmentBuilder:
             return list(have), [], []
         wanted = {each.vlan_id for each in self.want.reserved if each.vlan_id is not None}
         known = {each["vlan_id"] for each in have}
-        self.reasons.extend(
-            f"slice {self.want.name}: VLAN {vlan_id} is not reserved" for vlan_id in sorted(wanted - known)
+        self.refusals.extend(
+            Refusal(
+                "unknown_reference",
+                f"slice {self.want.name}",
+                {"kind": "reserved VLAN", "name": vlan_id, "known": sorted(known)},
+            )
+            for vlan_id in sorted(wanted - known)
         )
         return (
             [each for each in have if each["vlan_id"] in wanted],
@@ -82,10 +87,7 @@ class SegmentBuilder:
         while room < needed and 1 + len(slice_.further_pools) + len(taken) < limit:
             pool = self.allocator.further_pool()
             if pool is None:
-                self.reasons.append(
-                    f"slice {self.want.name}: it needs {needed - room} VLANs more and may hold {limit} pools; "
-                    "all 100 VLAN pools are held by live slices"
-                )
+                self.refusals.append(Refusal("no_free_pool", f"slice {self.want.name}", {"pools": POOL_COUNT}))
                 break
             taken.append(pool)
             room += len(pool_vlans(pool))
@@ -93,24 +95,25 @@ class SegmentBuilder:
             slice_.extra[FURTHER_POOLS] = sorted([*slice_.further_pools, *taken])
         self._is_short = room < needed
         if self._is_short:
-            self.reasons.append(self._shortage(wiring, reserved))
+            self.refusals.append(self._shortage(wiring, reserved))
         used = set(slice_.vlan_pool_used)
         free = [vlan_id for vlan_id in slice_.pool() if vlan_id not in used][:needed]
         slice_.vlan_pool_used.extend(free)
         return iter(free)
 
-    def _shortage(self, wiring: Wiring, reserved: int) -> str:
+    def _shortage(self, wiring: Wiring, reserved: int) -> Refusal:
         slice_ = self.slice
-        counts = ((len(wiring.links), "links"), (len(wiring.networks), "networks"), (reserved, "reserved VLANs"))
-        total = sum(count for count, _name in counts)
-        what = " and ".join(f"{count} {name}" for count, name in counts if count)
-        held = len(slice_.extra.get("releasing", {}).get("vlan_ids", ()))
-        waiting = f", {held} of them held until its hosts have let go of removed links" if held else ""
-        pools = some(pool_text(number) for number in slice_.pools)
-        return (
-            f"slice {self.want.name}: its {what} need {total} VLANs; "
-            f"its {'pools' if slice_.further_pools else 'pool'} {pools} {'hold' if slice_.further_pools else 'holds'} "
-            f"{len(slice_.pool())}{waiting}"
+        return Refusal(
+            "too_few_vlans",
+            f"slice {self.want.name}",
+            {
+                "links": len(wiring.links),
+                "networks": len(wiring.networks),
+                "reserved": reserved,
+                "pools": [pool_text(number) for number in slice_.pools],
+                "total": len(slice_.pool()),
+                "releasing": len(slice_.extra.get("releasing", {}).get("vlan_ids", ())),
+            },
         )
 
     def _join(self, wiring: Wiring, fresh: Iterator[int]) -> None:
@@ -143,18 +146,17 @@ class SegmentBuilder:
                 taps[end].vlan_id = network.vlan_id
         slice_.networks.extend(told)
         subnets = [(str(each.extra.get("name", each.vlan_id)), each.cidr) for each in slice_.networks]
-        overlaps = networks.overlaps(subnets, self.allocator.network.cidr)
-        self.reasons.extend(f"slice {self.want.name}: {overlap}" for overlap in overlaps)
+        self.refusals.extend(networks.overlaps(f"slice {self.want.name}", subnets, self.allocator.network.cidr))
 
     def _network(self, want: WantedNetwork, stored: Network | int) -> Network:
         vlan_id = stored if isinstance(stored, int) else stored.vlan_id
         full = networks.complete(want, vlan_id)
-        where = f"slice {self.want.name}: network {want.name}"
-        self.reasons.extend(f"{where}: {problem}" for problem in networks.problems(full))
+        where = f"network {self.want.name}/{want.name}"
+        self.refusals.extend(networks.problems(where, full))
         if full.nat and full.cidr is not None:
-            overlapping = networks.overlapping(full.cidr, self.infrastructure)
-            self.reasons.extend(
-                f"{where}: {full.cidr} overlaps {other} of the infrastructure, and nat is true" for other in overlapping
+            self.refusals.extend(
+                Refusal("nat_overlaps_infrastructure", where, {"got": full.cidr, "other": other})
+                for other in networks.overlapping(full.cidr, self.infrastructure)
             )
         made = Network(vlan_id, full.cidr or "", full.gateway_ip, full.dhcp_enabled, full.dhcp_range)
         if isinstance(stored, Network):

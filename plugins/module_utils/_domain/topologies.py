@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import Refused
+from ..bounds import out_of_range
+from ..errors import Refusal, Refused
 from ..vlans import POOL_COUNT, POOL_SIZE
 
 CUSTOM = "custom"
@@ -90,19 +91,24 @@ def generate(slice_name: str, data: Mapping[str, Any], pools: int) -> Topology:
     pattern = NAME_PATTERN if data.get("name_pattern") is None else data["name_pattern"]
     branching = BRANCHING if data.get("branching") is None else data["branching"]
     over_networks = data.get("segments") == NETWORKS
-    reasons = list(_problems(kind, size, pattern, branching, over_networks, data.get("flavor")))
-    if kind == CUSTOM and not reasons:
+    where = f"slice {slice_name}"
+    refusals = list(_problems(where, kind, size, pattern, branching, over_networks, data.get("flavor")))
+    if kind == CUSTOM and not refusals:
         return Topology()
-    if not reasons:
+    if not refusals:
         count = -(-(size - 1) // branching) if over_networks else SHAPES[kind].segments(size, branching)
         if count > max(pools, 1) * POOL_SIZE:
-            what = "networks" if over_networks else "links"
-            reasons.append(
-                f"its {count} {what} need {count} VLANs, which is {-(-count // POOL_SIZE)} pools of {POOL_SIZE}; "
-                f"vlan_pools allows {pools}, and a cluster has {POOL_COUNT}"
-            )
-    if reasons:
-        raise Refused(f"slice {slice_name}: {reason}" for reason in reasons)
+            figures = {
+                "segments": count,
+                "kind": "networks" if over_networks else "links",
+                "needed": -(-count // POOL_SIZE),
+                "pool_size": POOL_SIZE,
+                "pools": pools,
+                "pool_count": POOL_COUNT,
+            }
+            refusals.append(Refusal("topology_too_large", where, figures))
+    if refusals:
+        raise Refused(refusals)
     names = [pattern.replace("{n}", str(number)) for number in range(1, size + 1)]
     if kind == "bus":
         return Topology(tuple(names), networks=(("bus", tuple(names)),))
@@ -116,24 +122,24 @@ def generate(slice_name: str, data: Mapping[str, Any], pools: int) -> Topology:
 
 
 def _problems(
-    kind: str, size: int | None, pattern: str, branching: int, over_networks: bool, flavor: str | None
-) -> Iterator[str]:
+    where: str, kind: str, size: int | None, pattern: str, branching: int, over_networks: bool, flavor: str | None
+) -> Iterator[Refusal]:
     if kind == CUSTOM:
         if size is not None:
-            yield f"a {CUSTOM} topology has no size; list its VMs, or choose a topology_type"
+            yield Refusal("size_of_custom_topology", where, {"got": size})
         return
     if kind not in SHAPES:
-        yield f"there is no topology_type {kind}; there are {', '.join(TYPES)}"
+        yield Refusal("unknown_reference", where, {"kind": "topology_type", "name": kind, "known": TYPES})
         return
     if size is None:
-        yield f"a {kind} topology needs a size"
-    elif not SHAPES[kind].least <= size <= MAX_SIZE:
-        yield f"a {kind} topology has {SHAPES[kind].least} to {MAX_SIZE} VMs, and size is {size}"
+        yield Refusal("option_missing", where, {"kind": f"{kind} topology", "option": "size"})
+    else:
+        yield from out_of_range(where, f"size of a {kind} topology", size, SHAPES[kind].least, MAX_SIZE)
     if flavor is None:
-        yield f"a {kind} topology needs a flavor for its VMs"
+        yield Refusal("option_missing", where, {"kind": f"{kind} topology", "option": "flavor"})
     if "{n}" not in pattern and (size or 0) > 1:
-        yield f"name_pattern {pattern!r} gives all VMs one name; it needs a {{n}} for their number"
+        yield Refusal("name_pattern_without_number", where, {"got": pattern})
     if kind == "tree" and branching < 1:
-        yield f"branching is {branching}, and a parent in a tree has 1 child or more"
+        yield Refusal("too_small", where, {"option": "branching", "got": branching, "least": 1})
     if over_networks and kind != "tree":
-        yield f"segments: {NETWORKS} is for a tree, and the topology is a {kind}"
+        yield Refusal("segments_of_tree_only", where, {"got": kind})

@@ -8,83 +8,73 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from ..bounds import out_of_range
+from ..errors import Refusal
 from ..vlans import POOL_COUNT
 from . import host_requirements, networks
-from .topology_spec import Endpoint, WantedSlice, WantedVM, interface_number
-from .wording import some
+from .topology_spec import Endpoint, WantedLink, WantedSlice, WantedVM, interface_number
 
 LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-LABEL_RULE = "letters, digits and hyphens, 63 at most, with a letter or digit at both ends"
 MAX_DATA_INTERFACES = 20
 MAX_PASSWORD_VERSION = 1_000_000
 
 
-def problems(want: WantedSlice) -> list[str]:
-    """Return what is wrong with a topology, a sentence each."""
+def problems(want: WantedSlice) -> list[Refusal]:
+    """Return what is wrong with a topology in itself."""
     return [
         *_name_problems(want),
-        *_vm_problems(want),
+        *_count_problems(want),
+        *_repeated_ids(want),
         *_limit_problems(want),
         *_segment_problems(want),
         *_network_problems(want),
     ]
 
 
-def _name_problems(want: WantedSlice) -> Iterator[str]:
-    if not LABEL.fullmatch(want.name):
-        yield f"slice {want.name!r}: a name is {LABEL_RULE}"
-    for vm in want.vms:
-        if not LABEL.fullmatch(vm.name):
-            yield f"slice {want.name}: {vm.name!r} is not a valid name for a VM, which is {LABEL_RULE}"
-    for link in want.links:
-        if link.name is not None and not LABEL.fullmatch(link.name):
-            yield f"slice {want.name}: {link.name!r} is not a valid name for a link, which is {LABEL_RULE}"
-    for network in want.networks:
-        if not LABEL.fullmatch(network.name):
-            yield f"slice {want.name}: {network.name!r} is not a valid name for a network, which is {LABEL_RULE}"
-    for reserved in want.reserved or ():
-        if reserved.name is not None and not LABEL.fullmatch(reserved.name):
-            yield f"slice {want.name}: {reserved.name!r} is not a valid name for a VLAN, which is {LABEL_RULE}"
-    yield from _alike(want)
-    for things, names in (
-        ("links", [link.name for link in want.links if link.name is not None]),
-        ("networks", [network.name for network in want.networks]),
-        ("VLANs", [reserved.name for reserved in want.reserved or () if reserved.name is not None]),
+def _name_problems(want: WantedSlice) -> Iterator[Refusal]:
+    where = f"slice {want.name}"
+    links = [link.name for link in want.links if link.name is not None]
+    networks = [network.name for network in want.networks]
+    reserved = [each.name for each in want.reserved or () if each.name is not None]
+    vms = [vm.name for vm in want.vms]
+    for kind, names in (
+        ("slice", [want.name]),
+        ("VM", vms),
+        ("link", links),
+        ("network", networks),
+        ("VLAN", reserved),
     ):
+        for name in names:
+            if not LABEL.fullmatch(name):
+                yield Refusal("invalid_label", where, {"kind": kind, "got": name})
+    yield from _alike(where, vms)
+    for kind, names in (("link", links), ("network", networks), ("VLAN", reserved)):
         for name, count in Counter(names).items():
             if count > 1:
-                yield f"slice {want.name}: {count} {things} are called {name}; names are unique within a slice"
+                yield Refusal("duplicate_name", where, {"kind": kind, "name": name, "count": count})
 
 
-def _alike(want: WantedSlice) -> Iterator[str]:
-    """VMs are known to DNS by their names, and it does not tell capitals."""
-    called: dict[str, list[str]] = {}
-    for vm in want.vms:
-        called.setdefault(vm.name.lower(), []).append(vm.name)
-    for names in called.values():
+def _alike(where: str, vms: Sequence[str]) -> Iterator[Refusal]:
+    """DNS knows VMs by their names, and does not tell case."""
+    alike: dict[str, list[str]] = {}
+    for name in vms:
+        alike.setdefault(name.lower(), []).append(name)
+    for names in alike.values():
         if len(set(names)) > 1:
-            yield (
-                f"slice {want.name}: VMs {some(names)} are called the same but for capitals, which DNS does not tell; "
-                "names are unique within a slice"
-            )
+            yield Refusal("names_differ_in_case", where, {"names": names})
         elif len(names) > 1:
-            yield f"slice {want.name}: {len(names)} VMs are called {names[0]}; names are unique within a slice"
+            yield Refusal("duplicate_name", where, {"kind": "VM", "name": names[0], "count": len(names)})
 
 
-def _vm_problems(want: WantedSlice) -> Iterator[str]:
-    if want.vlan_pools is not None and not 1 <= want.vlan_pools <= POOL_COUNT:
-        yield f"slice {want.name}: vlan_pools is {want.vlan_pools}, and 1 to {POOL_COUNT} are possible"
+def _count_problems(want: WantedSlice) -> Iterator[Refusal]:
+    yield from out_of_range(f"slice {want.name}", "vlan_pools", want.vlan_pools, 1, POOL_COUNT)
     for vm in want.vms:
-        if vm.vnc_password_version is not None and not 1 <= vm.vnc_password_version <= MAX_PASSWORD_VERSION:
-            yield (
-                f"slice {want.name}: VM {vm.name} asks for password {vm.vnc_password_version} of its display; "
-                f"1 to {MAX_PASSWORD_VERSION} are possible"
-            )
-        if vm.data_interfaces is not None and not 0 <= vm.data_interfaces <= MAX_DATA_INTERFACES:
-            yield (
-                f"slice {want.name}: VM {vm.name} asks for {vm.data_interfaces} data interfaces; "
-                f"0 to {MAX_DATA_INTERFACES} are possible"
-            )
+        where = f"VM {want.name}/{vm.name}"
+        yield from out_of_range(where, "vnc_password_version", vm.vnc_password_version, 1, MAX_PASSWORD_VERSION)
+        yield from out_of_range(where, "data_interfaces", vm.data_interfaces, 0, MAX_DATA_INTERFACES)
+
+
+def _repeated_ids(want: WantedSlice) -> Iterator[Refusal]:
     for kind, ids in (
         ("VM", [vm.vm_id for vm in want.vms]),
         ("link", [link.link_id for link in want.links]),
@@ -92,81 +82,84 @@ def _vm_problems(want: WantedSlice) -> Iterator[str]:
     ):
         for number, count in Counter(number for number in ids if number is not None).items():
             if count > 1:
-                yield f"slice {want.name}: {kind} {number} is listed {count} times"
+                yield Refusal("listed_twice", f"slice {want.name}", {"kind": kind, "name": number, "count": count})
 
 
-def _limit_problems(want: WantedSlice) -> Iterator[str]:
+def _limit_problems(want: WantedSlice) -> Iterator[Refusal]:
     """What is wrong with limits and faults of interfaces, and with the MTUs of segments."""
     for vm in want.vms:
+        where = f"VM {want.name}/{vm.name}"
         for name, count in Counter(each.name for each in vm.interfaces).items():
             if count > 1:
-                yield f"slice {want.name}: VM {vm.name}: interface {name} is listed {count} times; once is enough"
+                yield Refusal("listed_twice", where, {"kind": "interface", "name": name, "count": count})
         for each in vm.interfaces:
-            for problem in host_requirements.problems(each):
-                yield f"slice {want.name}: VM {vm.name}: interface {each.name}: {problem}"
+            yield from host_requirements.problems(f"{where} {each.name}", each)
     for number, link in enumerate(want.links, start=1):
-        for problem in host_requirements.mtu_problems(link.mtu):
-            yield f"slice {want.name}: link {link.name or link.link_id or number} ({link}): {problem}"
+        yield from host_requirements.mtu_problems(_link_label(want, link, number), link.mtu)
     for network in want.networks:
-        for problem in host_requirements.mtu_problems(network.mtu):
-            yield f"slice {want.name}: network {network.name}: {problem}"
+        yield from host_requirements.mtu_problems(f"network {want.name}/{network.name}", network.mtu)
 
 
-def _segment_problems(want: WantedSlice) -> Iterator[str]:
+def _segment_problems(want: WantedSlice) -> Iterator[Refusal]:
     """What is wrong with where links and networks end."""
     vms = {vm.name: vm for vm in want.vms}
+    known = tuple(vms)
     used: Counter[Endpoint] = Counter()
     on: Counter[str] = Counter()
     for where, ends, is_link in _segments(want):
         if is_link and len(ends) != 2:
-            yield f"{where} has {len(ends)} endpoints; a link joins 2"
+            yield Refusal("endpoint_count", where, {"got": len(ends)})
             continue
-        verb = "joins VM {} to itself" if is_link else "has VM {} twice as a member; one interface is enough"
         for name, count in Counter(end.vm for end in ends).items():
-            if count > 1:
-                yield f"{where} {verb.format(name)}"
+            if count > 1 and is_link:
+                yield Refusal("link_to_itself", where, {"vm": name})
+            elif count > 1:
+                yield Refusal("member_twice", where, {"vm": name, "count": count})
         for end in ends:
             on[end.vm] += 1
             if end.vm not in vms:
-                yield f"{where} names VM {end.vm}, which the slice does not have; its VMs are {some(vms)}"
+                yield Refusal("unknown_reference", where, {"kind": "VM", "name": end.vm, "known": known})
             elif end.interface is not None:
-                yield from _interface_problems(where, vms[end.vm], end.interface)
+                yield from _interface_problems(where, vms[end.vm], end)
                 used[end] += 1
                 if used[end] == 2:
-                    yield f"{where} takes {end} again; an interface is on one link at most"
+                    yield Refusal("interface_in_use", where, {"endpoint": str(end)})
     taken_twice = {end.vm for end, count in used.items() if count > 1}
     for name, vm in vms.items():
-        most = MAX_DATA_INTERFACES if vm.data_interfaces is None else vm.data_interfaces
+        most = _most_interfaces(vm)
         if on[name] > most >= 0 and name not in taken_twice:
-            yield (
-                f"slice {want.name}: VM {name} is on {on[name]} links and "
-                + ("may have" if vm.data_interfaces is None else "has")
-                + f" {most} data interfaces; each link takes one"
-            )
+            yield Refusal("too_few_interfaces", f"VM {want.name}/{name}", {"segments": on[name], "most": most})
 
 
 def _segments(want: WantedSlice) -> Iterator[tuple[str, Sequence[Endpoint], bool]]:
     """Yield what each link and network is called, its ends, and whether it is a link."""
     for number, link in enumerate(want.links, start=1):
-        yield f"slice {want.name}: link {link.name or link.link_id or number} ({link})", link.endpoints, True
+        yield _link_label(want, link, number), link.endpoints, True
     for network in want.networks:
-        yield f"slice {want.name}: network {network.name}", network.members, False
+        yield f"network {want.name}/{network.name}", network.members, False
 
 
-def _interface_problems(where: str, vm: WantedVM, interface: str) -> Iterator[str]:
-    number = interface_number(interface)
-    most = MAX_DATA_INTERFACES if vm.data_interfaces is None else vm.data_interfaces
-    if interface == "eth0":
-        yield f"{where} takes {vm.name}:eth0, which is the management interface; links take eth1 and up"
+def _link_label(want: WantedSlice, link: WantedLink, number: int) -> str:
+    """Return what a link is called, by its place in the list where it has neither name nor id."""
+    return f"link {want.name}/{link.name or link.link_id or number} ({link})"
+
+
+def _most_interfaces(vm: WantedVM) -> int:
+    return MAX_DATA_INTERFACES if vm.data_interfaces is None else vm.data_interfaces
+
+
+def _interface_problems(where: str, vm: WantedVM, end: Endpoint) -> Iterator[Refusal]:
+    number, most = interface_number(end.interface), _most_interfaces(vm)
+    if end.interface == "eth0":
+        yield Refusal("management_interface", where, {"got": str(end)})
     elif number is None or number > most:
-        have = {0: "no data interface", 1: "the data interface eth1"}.get(
-            most, f"the data interfaces eth1 to eth{most}"
+        yield Refusal(
+            "unknown_reference",
+            where,
+            {"kind": "interface", "name": str(end), "known": [f"eth{each}" for each in range(1, most + 1)]},
         )
-        verb = "may have" if vm.data_interfaces is None else "has"
-        yield f"{where} names interface {interface}; VM {vm.name} {verb} {have}"
 
 
-def _network_problems(want: WantedSlice) -> Iterator[str]:
+def _network_problems(want: WantedSlice) -> Iterator[Refusal]:
     for network in want.networks:
-        for problem in networks.problems(network):
-            yield f"slice {want.name}: network {network.name}: {problem}"
+        yield from networks.problems(f"network {want.name}/{network.name}", network)

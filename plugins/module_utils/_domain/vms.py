@@ -12,20 +12,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..cluster import Cluster
+from ..errors import Refusal
 from ..models import VM, Interface, Slice
 from ..vlans import MANAGEMENT_VLAN
 from . import displays, host_requirements
-from .allocation import Allocator, mac_address
+from .allocation import FIRST_VNC_PORT, LAST_VNC_PORT, Allocator, mac_address
 from .match import Wiring
 from .placement import POLICIES, Placement
 from .teardown import releasing, set_extra
 from .topology_spec import WantedSlice, WantedVM
-from .wording import some
 
 
 @dataclass
 class VmBuilder:
-    """Equips the VMs of C(slice), which becomes what C(want) is; C(reasons) collects what cannot be."""
+    """Equips the VMs of C(slice), which becomes what C(want) is; C(refusals) collects what cannot be."""
 
     cluster: Cluster
     want: WantedSlice
@@ -33,7 +33,7 @@ class VmBuilder:
     allocator: Allocator
     placement: Placement
     state_dir: str
-    reasons: list[str] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
 
     def equip(self, wiring: Wiring) -> dict[str, VM]:
         """Keep, change and add VMs in the order asked for; those that go stay at the end while hosts know them.
@@ -57,10 +57,8 @@ class VmBuilder:
                 self._set_password(vm, want)
                 count = needed.get(want.name, 0) if want.data_interfaces is None else want.data_interfaces
                 if count > max(len(vm.interfaces) - 1, ends[want.name]) and want.data_interfaces is None:
-                    self.reasons.append(
-                        f"VM {self.want.name}/{want.name} is on {ends[want.name]} links and networks and gets one data "
-                        f"interface for each, and eth{count} is named; give data_interfaces for more"
-                    )
+                    figures = {"segments": ends[want.name], "highest": count}
+                    self._refuse("interface_without_segment", want.name, figures)
                 self._set_interfaces(vm, count, internet=want.internet)
                 self._set_limits(vm, want)
                 live[want.name] = vm
@@ -68,17 +66,16 @@ class VmBuilder:
         return live
 
     def _new_vm(self, want: WantedVM) -> VM | None:
-        where = f"VM {self.want.name}/{want.name}"
         if want.flavor is None:
-            self.reasons.append(f"{where} is new and needs a flavor")
+            self._refuse("vm_without_flavor", want.name)
             return None
         flavor = self.cluster.flavors[want.flavor]
         vm_id, vnc_port = self.allocator.vm_id(), self.allocator.vnc_port()
         worker_ip = self.placement.place(flavor, want.worker)
         if worker_ip is None:
-            self.reasons.append(self.placement.refusal(f"{self.want.name}/{want.name}", flavor, want.worker))
+            self.refusals.append(self.placement.refusal(f"VM {self.want.name}/{want.name}", flavor, want.worker))
         if vnc_port is None:
-            self.reasons.append(f"{where}: no VNC port is free")
+            self._refuse("no_free_vnc_port", want.name, {"first": FIRST_VNC_PORT, "last": LAST_VNC_PORT})
         vm = VM(
             vm_id,
             want.name,
@@ -94,18 +91,15 @@ class VmBuilder:
         return vm
 
     def _set_size(self, vm: VM, want: WantedVM) -> None:
-        where = f"VM {self.want.name}/{vm.name}"
         if want.worker not in (None, vm.worker_ip) and vm.worker_ip:
-            self.reasons.append(f"{where} is on worker {vm.worker_ip}; it cannot be moved to {want.worker}")
+            self._refuse("worker_is_fixed", vm.name, {"worker": vm.worker_ip, "got": want.worker})
         if want.flavor is None:
             return
         flavor = self.cluster.flavors[want.flavor]
         have: dict[str, Any] = vm.flavor or dict(flavor)
         if have.get("image") != flavor["image"]:
-            self.reasons.append(
-                f"{where} was made from {have.get('image')}; flavor {want.flavor} stands on {flavor['image']}, "
-                "and a disk keeps its base image: add a VM of another name instead"
-            )
+            images = {"image": have.get("image"), "flavor": want.flavor, "got": flavor["image"]}
+            self._refuse("image_is_fixed", vm.name, images)
         self._check_growth(vm, have, flavor)
         vm.flavor = {**have, "cores": flavor["cores"], "ram_gb": flavor["ram_gb"], "name": want.flavor}
 
@@ -124,10 +118,9 @@ class VmBuilder:
             return
         offers: dict[str, Any] = {key: getattr(worker, key) if more[key] else None for key in more}
         limited = replace(worker, schedulable=True, max_vms=None, disk_gb=None, **offers)
-        self.reasons.extend(
-            f"VM {self.want.name}/{vm.name} cannot grow: {worker.ip} {why}"
-            for why in self.placement.shortages(limited, {**more, "disk_gb": 0})
-        )
+        shortages = self.placement.shortages(limited, {**more, "disk_gb": 0})
+        if shortages:
+            self._refuse("no_room_to_grow", vm.name, {"shortages": shortages})
         load = self.placement.loads[worker.ip]
         load.cores, load.ram_gb = load.cores + more["cores"], load.ram_gb + more["ram_gb"]
 
@@ -136,10 +129,7 @@ class VmBuilder:
         if wanted is None:
             return
         if wanted < have:
-            self.reasons.append(
-                f"VM {self.want.name}/{vm.name}: its display has password {have}; password {wanted} was given up, "
-                "and does not come back"
-            )
+            self._refuse("password_version_lowered", vm.name, {"version": have, "got": wanted})
         set_extra(vm.extra, displays.VERSION, wanted if wanted > 1 else None)
 
     def _set_interfaces(self, vm: VM, data_interfaces: int, *, internet: bool) -> None:
@@ -150,10 +140,8 @@ class VmBuilder:
         if internet and management.ip_config is None:
             address = self.allocator.address()
             if address is None:
-                self.reasons.append(
-                    f"VM {self.want.name}/{vm.name}: no address is free on VLAN {MANAGEMENT_VLAN} "
-                    f"({network.first_address} to {network.last_address})"
-                )
+                figures = {"vlan": MANAGEMENT_VLAN, "first": network.first_address, "last": network.last_address}
+                self._refuse("no_free_address", vm.name, figures)
             management.vlan_id = MANAGEMENT_VLAN
             management.ip_config = {"ip": address or "", "cidr": network.cidr, "gateway": network.gateway}
         elif not internet and management.ip_config is not None:
@@ -168,9 +156,10 @@ class VmBuilder:
             fields = asked.pop(interface.name).fields if interface.name in asked else {}
             for key in host_requirements.FIELDS:
                 set_extra(interface.extra, key, fields.get(key))
-        have = some(interface.name for interface in vm.interfaces)
-        self.reasons.extend(
-            f"VM {self.want.name}/{want.name}: it has no interface {each.name}; its interfaces are {have}"
-            for each in asked.values()
-            if not each.is_stored
-        )
+        known = [interface.name for interface in vm.interfaces]
+        for each in asked.values():
+            if not each.is_stored:
+                self._refuse("unknown_reference", want.name, {"kind": "interface", "name": each.name, "known": known})
+
+    def _refuse(self, code: str, vm: str, figures: Mapping[str, Any] | None = None) -> None:
+        self.refusals.append(Refusal(code, f"VM {self.want.name}/{vm}", figures or {}))

@@ -12,7 +12,7 @@ from typing import Any
 from .. import network_order, work_order
 from ..bounds import DEFAULT_MTU
 from ..cluster import Cluster
-from ..errors import Refused
+from ..errors import Refusal, Refused
 from ..models import VM, Interface, Network, Slice
 from ..network_order import Member, NetworkOrder, Reservation, Services
 from ..vlans import MANAGEMENT_VLAN
@@ -71,7 +71,7 @@ def _live(slices: Iterable[Slice]) -> list[VM]:
 
 def _flavor(vm: VM) -> dict[str, Any]:
     if vm.flavor is None or "checksum" not in vm.flavor:
-        raise Refused([f"VM {vm.name} ({vm.vm_id}) has no base image: its flavor was stored without a checksum"])
+        raise Refused([Refusal("flavor_without_checksum", f"VM {vm.name} ({vm.vm_id})")])
     return vm.flavor
 
 
@@ -145,7 +145,7 @@ def _overlay(vm: VM, state_dir: str) -> work_order.Disk:
 
 def _given(vm: VM, what: str, value: str | None) -> str:
     if value is None:
-        raise Refused([f"VM {vm.name} ({vm.vm_id}) was stored without {what}"])
+        raise Refused([Refusal("stored_without", f"VM {vm.name} ({vm.vm_id})", {"what": what})])
     return value
 
 

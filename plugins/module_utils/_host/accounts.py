@@ -8,7 +8,7 @@ import pwd
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ..errors import Refused
+from ..errors import Refusal, Refused
 from ..vlans import pool_number
 from ..work_order import SliceOrder
 
@@ -63,18 +63,18 @@ def find_accounts(prefix: str, orders: Iterable[SliceOrder], *, missing_ok: bool
         if order.vms:
             by_name.setdefault(names.name(order.slice_id), []).append(order.slice_id)
     found = {name: _look_up(name) for name in by_name}
-    reasons = [
-        f"slices {', '.join(map(str, slice_ids))} would all run as user {name}, for they have one VLAN pool"
+    refusals = [
+        Refusal("user_shared", f"user {name}", {"slices": slice_ids})
         for name, slice_ids in by_name.items()
         if len(slice_ids) > 1
     ]
-    reasons += [
-        f"user {name} of slice {by_name[name][0]} does not exist on this host; the role worker makes it"
+    refusals += [
+        Refusal("user_missing", f"user {name}", {"slice_id": by_name[name][0]})
         for name, account in found.items()
         if account is None and not missing_ok
     ]
-    if reasons:
-        raise Refused(reasons)
+    if refusals:
+        raise Refused(refusals)
     return Accounts(prefix, {by_name[name][0]: account for name, account in found.items() if account is not None})
 
 

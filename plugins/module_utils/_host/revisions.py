@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Protocol
 
-from ..errors import Refused, SlicesError
+from ..errors import Refusal, Refused, SlicesError
 from . import files
 
 WORKER = "worker"
@@ -49,14 +49,13 @@ def refuse_older(revisions: Mapping[int, int], *, state_dir: str, kind: str) -> 
         SlicesError: what was carried out cannot be told.
     """
     seen = _read(_path(state_dir, kind))
-    reasons = [
-        f"slice {slice_id}: this work order is as of {_time(revision)}, and this host has carried out one as of "
-        f"{_time(seen[slice_id])}; run the deploy again"
+    refusals = [
+        Refusal("order_superseded", f"slice {slice_id}", {"got": _time(revision), "applied": _time(seen[slice_id])})
         for slice_id, revision in revisions.items()
         if seen.get(slice_id, 0) > revision
     ]
-    if reasons:
-        raise Refused(reasons, superseded=True)
+    if refusals:
+        raise Refused(refusals, superseded=True)
 
 
 def note(revisions: Mapping[int, int], *, state_dir: str, kind: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..contract import repeated
-from ..errors import Refused, for_all
+from ..errors import Refusal, Refused, for_all
 from ..vlans import MANAGEMENT_VLAN
 from ..work_order import VM, Disk, SliceOrder
 
@@ -27,18 +27,18 @@ def read_slices(slices: Iterable[Mapping[str, Any]], *, state_dir: str) -> tuple
     vms = all_vms(orders)
     nics = [nic for vm in vms for nic in vm.interfaces]
     on_400 = [nic for nic in nics if nic.vlan_id == MANAGEMENT_VLAN]
-    reasons = [
-        f"{vm}: a disk must be a .qcow2 file in {folder_of(state_dir, vm.vm_id)}, got {disk.path!r}"
+    refusals = [
+        Refusal("disk_elsewhere", str(vm), {"folder": folder_of(state_dir, vm.vm_id), "got": disk.path})
         for vm, disk in all_disks(orders)
         if disk.path.rpartition("/")[0] != folder_of(state_dir, vm.vm_id)
     ]
-    reasons += repeated("slice", (order.slice_id for order in orders))
-    reasons += repeated("VM", (vm.vm_id for vm in vms))
-    reasons += repeated("tap", (nic.tap for nic in nics))
-    reasons += repeated("MAC", (nic.mac for nic in on_400))
-    reasons += repeated("address", (nic.address for nic in on_400 if nic.address is not None))
-    if reasons:
-        raise Refused(reasons)
+    refusals += repeated("work order", "slice", (order.slice_id for order in orders))
+    refusals += repeated("work order", "VM", (vm.vm_id for vm in vms))
+    refusals += repeated("work order", "tap", (nic.tap for nic in nics))
+    refusals += repeated("work order", "MAC", (nic.mac for nic in on_400))
+    refusals += repeated("work order", "address", (nic.address for nic in on_400 if nic.address is not None))
+    if refusals:
+        raise Refused(refusals)
     return orders
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..changes import Change
-from ..errors import Refused
+from ..errors import Refusal, Refused
 from ..work_order import SliceOrder
 from . import revisions
 from .datapath import reconcile as datapath
@@ -113,11 +113,11 @@ def need(todo: Plan, passwords: Mapping[int, str]) -> None:
             C(missing_passwords) the ids of all such VMs.
     """
     lacking = vnc.lacking(todo.vms.passwords, passwords)
-    reasons = [f"base image {path} is not on this host" for path in todo.missing_images]
-    reasons += [vnc.refusal(vm) for vm in lacking]
-    if reasons:
+    refusals = [Refusal("base_image_missing", f"base image {path}") for path in todo.missing_images]
+    refusals += map(vnc.refusal, lacking)
+    if refusals:
         missing = [vm.vm_id for vm in lacking]
-        raise Refused(reasons, missing_images=list(todo.missing_images), missing_passwords=missing)
+        raise Refused(refusals, missing_images=list(todo.missing_images), missing_passwords=missing)
 
 
 def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: Stopwatch) -> None:

@@ -11,7 +11,7 @@ from .._state.masking import log_secrets
 from .._state.opening import open_store
 from .._state.store import Store
 from ..cluster import ADMIN, Cluster
-from ..errors import Refused
+from ..errors import Refusal, Refused
 from . import edge
 
 CONTROL_ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -40,7 +40,8 @@ def store_of(module: edge.Module, database: str, backup_dir: str | None = None) 
     """
     module.no_log_values.update(log_secrets(database))
     if module.params["backups"] < 0:
-        raise Refused([f"backups is {module.params['backups']}; 0 and up are possible"])
+        figures = {"option": "backups", "got": module.params["backups"], "least": 0}
+        raise Refused([Refusal("too_small", "settings", figures)])
     return open_store(
         database,
         lock_timeout_s=module.params["lock_timeout_s"],

@@ -16,7 +16,7 @@ from .._domain.registering import require_admin
 from .._state.store import Store
 from ..changes import CREATE, UPDATE, Change
 from ..cluster import Cluster
-from ..errors import DatabaseError, Refused
+from ..errors import DatabaseError, Refusal, Refused
 from .control import store_of
 from .edge import Outcome
 from .registries import FLAVORS, USERS, WORKERS, all_stored, registry_changes
@@ -98,7 +98,7 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
         changed = before.content() != meant
         occupied = target.name != store.name and before.content() != Cluster.initial().to_dict()
         if changed and occupied and not params["replace"]:
-            raise Refused([f"{target.name} is not empty; with replace: true its content would be replaced"])
+            raise Refused([Refusal("destination_not_empty", target.name)])
         if changed:
             cluster.replace(wanted)
     if changed and not module.check_mode and _read(target).content() != meant:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
 from ..changes import Change, diff, is_changed
-from ..errors import Refused, SlicesError
+from ..errors import Refusal, Refused, SlicesError
 
 
 @dataclass(frozen=True)
@@ -75,22 +75,22 @@ def refuse_nulls(module: Module) -> None:
     Raises:
         Refused: for every such option, and every list with a null in it.
     """
-    reasons = list(_nulls(module.params, module.argument_spec))
+    refusals = list(_nulls(module.params, module.argument_spec))
     for group in module.required_one_of or ():
         if all(module.params.get(name) is None for name in group):
-            reasons.append(f"one of {', '.join(group)} is required, and not as null")
-    if reasons:
-        raise Refused(reasons)
+            refusals.append(Refusal("all_options_are_null", ", ".join(group)))
+    if refusals:
+        raise Refused(refusals)
 
 
-def _nulls(values: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]], path: str = "") -> Iterator[str]:
+def _nulls(values: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]], path: str = "") -> Iterator[Refusal]:
     for name, option in spec.items():
         value = values.get(name)
         if value is None and option.get("required"):
-            yield f"{path}{name} is required, and not as null"
+            yield Refusal("required_option_is_null", f"{path}{name}")
         listed = value if isinstance(value, list) else [value] if isinstance(value, Mapping) else []
         for each in listed:
             if each is None:
-                yield f"{path}{name} has a null in it"
+                yield Refusal("null_in_list", f"{path}{name}")
             elif isinstance(each, Mapping) and option.get("options"):
                 yield from _nulls(each, option["options"], f"{path}{name}.")

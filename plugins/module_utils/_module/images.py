@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._host.disk.qcow2 import read_image
-from ..errors import Refused, for_all
+from ..errors import Refusal, Refused, for_all
 
 URL = re.compile(r"[a-z][a-z0-9+.-]*://")
 GIB = 1024**3
@@ -31,16 +31,16 @@ def _inspect(want: Mapping[str, Any]) -> dict[str, Any]:
     path, checksum = want.get("image"), want.get("checksum")
     if path is None or want["state"] == "absent":
         return dict(want)
-    where = f"flavor {want['name']}: image {path}"
+    where = f"flavor {want['name']}"
     if URL.match(path):
         if checksum is None:
-            raise Refused([f"{where} is a URL and needs its SHA-256 as checksum"])
+            raise Refused([Refusal("image_without_checksum", where, {"got": path})])
         return dict(want)
     if not os.path.isfile(path):
-        raise Refused([f"{where} is not a file on the orchestrator"])
+        raise Refused([Refusal("image_not_found", where, {"got": path})])
     seen = _sha256(path)
     if checksum not in (None, seen):
-        raise Refused([f"{where} has the SHA-256 {seen}, and checksum says {checksum}"])
+        raise Refused([Refusal("checksum_mismatch", where, {"image": path, "seen": seen, "got": checksum})])
     image = read_image(path)
     virtual_size_gb = image.virtual_bytes / GIB if image else None
     return {**want, "checksum": seen, "virtual_size_gb": virtual_size_gb}

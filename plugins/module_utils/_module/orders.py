@@ -47,9 +47,9 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         return _delete(cluster, params)
     chosen = choose(cluster, params)
     staying = [slice_ for slice_ in chosen if not slice_.deleting]
-    reasons = [reason for slice_ in staying for reason in host_requirements.shortcomings(slice_, cluster)]
-    if reasons:
-        raise Refused(reasons)
+    refusals = [refusal for slice_ in staying for refusal in host_requirements.shortcomings(slice_, cluster)]
+    if refusals:
+        raise Refused(refusals)
     before = slice_changes.states(chosen)
     had_key = displays.has_key(cluster)
     result = hand_out(cluster, chosen)

@@ -21,7 +21,7 @@ from .._domain.registering import (
 )
 from ..changes import Change, between
 from ..cluster import NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster
-from ..errors import Refused, for_all
+from ..errors import Refusal, Refused, for_all
 from .edge import Outcome
 
 
@@ -140,7 +140,7 @@ def info(cluster: Cluster, registry: Registry, params: Mapping[str, Any]) -> Out
     """
     acting_user, names = params["acting_user"], params["names"]
     if acting_user not in cluster.users:
-        raise Refused([f"acting user {acting_user} does not exist"])
+        raise Refused([Refusal("unknown_acting_user", f"acting user {acting_user}")])
     shown = list(getattr(cluster, registry.plural))
     if registry.plural != "flavors" and not cluster.is_admin(acting_user):
         shown = [acting_user] if registry.plural == "users" else []

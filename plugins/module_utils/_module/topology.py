@@ -16,7 +16,7 @@ from .._domain.topology_spec import WantedSlice, added_to, read_slice, wanted_fr
 from ..bounds import DEFAULT_MTU
 from ..changes import Change
 from ..cluster import Cluster
-from ..errors import for_all
+from ..errors import Refusal, for_all
 from ..models import Slice
 from .edge import Outcome, listed
 from .orders import STATE_DIR, choose, described, hand_out, key_changes, make_orders
@@ -80,10 +80,10 @@ def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[st
     return Outcome(changes, {"changes": listed(changes), **described(stored), **handed, **orders})
 
 
-def _listed_twice(wants: Sequence[Mapping[str, Any]]) -> list[str]:
+def _listed_twice(wants: Sequence[Mapping[str, Any]]) -> list[Refusal]:
     counts = Counter((want["name"], want["owner"]) for want in wants)
     return [
-        f"slice {name}{' of ' + owner if owner else ''} is listed {count} times"
+        Refusal("slice_listed_twice", f"slice {name}{' of ' + owner if owner else ''}", {"count": count})
         for (name, owner), count in counts.items()
         if count > 1
     ]

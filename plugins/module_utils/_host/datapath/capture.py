@@ -13,8 +13,9 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from ...bounds import out_of_range
 from ...changes import Change, between
-from ...errors import Refused, SlicesError
+from ...errors import Refusal, Refused, SlicesError
 from .. import files, systemd
 from ..qemu.apply import Clock
 from ..qemu.config import STARTED, read_started
@@ -54,13 +55,11 @@ class Bounds:
     mib: int
 
     def check(self) -> None:
-        """Raise C(Refused) for what bounds nothing."""
+        """Raise C(Refused) for what does not bound a capture."""
         limits = (("seconds", self.seconds, MAX_SECONDS), ("mib", self.mib, MAX_MIB))
-        reasons = [
-            f"{name} is {value}; 1 to {most} are possible" for name, value, most in limits if not 1 <= value <= most
-        ]
-        if reasons:
-            raise Refused(reasons)
+        refusals = [each for name, value, most in limits for each in out_of_range("capture", name, value, 1, most)]
+        if refusals:
+            raise Refused(refusals)
 
     def __str__(self) -> str:
         return f"{self.seconds} s, {self.mib} MiB"
@@ -152,8 +151,8 @@ def find(vm_id: int, interface: str, *, state_dir: str) -> Target | None:
         return None
     taps = {nic["name"]: nic["tap"] for nic in started["interfaces"]}
     if interface not in taps:
-        known = ", ".join(taps) or "none"
-        raise Refused([f"VM {vm_id} ({started['name']}) has no interface {interface}; it has {known}"])
+        figures = {"kind": "interface", "name": interface, "known": list(taps)}
+        raise Refused([Refusal("unknown_reference", f"VM {vm_id} ({started['name']})", figures)])
     return Target(started["slice_id"], vm_id, started["name"], interface, taps[interface], f"{folder}/{interface}.pcap")
 
 
@@ -164,7 +163,7 @@ def need(target: Target | None, vm_id: int) -> Target:
         Refused: the VM is not on this host.
     """
     if target is None:
-        raise Refused([f"VM {vm_id} is not on this host, or was never started here"])
+        raise Refused([Refusal("vm_not_on_host", f"VM {vm_id}")])
     return target
 
 
@@ -187,14 +186,14 @@ def plan(target: Target, have: Capture, state: str, bounds: Bounds) -> Todo:
         return Todo(end=runs, remove=have.exists, changes=(gone,) if runs or have.exists else ())
     if state == "stopped":
         if not have.exists:
-            raise Refused([f"{target}: there is no capture to stop"])
+            raise Refused([Refusal("capture_missing", str(target))])
         stop = Change("capture", target.id, "stop", have.attributes, {"state": "ended"}, name=target.name)
         return Todo(end=runs, changes=(stop,) if runs else ())
     bounds.check()
     if runs and have.running != target.describe(bounds):
-        raise Refused([f"{target}: another capture is running ({have.running}); stop it first"])
+        raise Refused([Refusal("capture_running", str(target), {"running": have.running})])
     if not runs and not have.vm_runs:
-        raise Refused([f"VM {target.vm_id} ({target.vm_name}) does not run, so there is nothing to capture"])
+        raise Refused([Refusal("vm_not_running", f"VM {target.vm_id} ({target.vm_name})")])
     after = Capture(target.describe(bounds), exists=True).attributes
     start = Change("capture", target.id, "start", have.attributes, after, name=target.name)
     return Todo(start=not runs, changes=() if runs else (start,))

@@ -7,7 +7,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
-from ...errors import Refused
+from ...errors import Refusal, Refused
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,16 @@ def read_management(gateway: str, dhcp_server: str) -> Management:
     Raises:
         Refused: one that is not an IPv4 address, or both the same.
     """
-    reasons = []
+    where, refusals = "management network", []
     for name, address in (("gateway", gateway), ("dhcp_server", dhcp_server)):
         try:
             ipaddress.IPv4Address(address)
         except ValueError:
-            reasons.append(f"{name} {address!r} is not an IPv4 address")
+            refusals.append(Refusal("invalid_address", where, {"option": name, "got": address}))
     if gateway == dhcp_server:
-        reasons.append(f"gateway and DHCP server are both {gateway}")
-    if reasons:
-        raise Refused(reasons)
+        refusals.append(Refusal("same_address", where, {"got": gateway}))
+    if refusals:
+        raise Refused(refusals)
     return Management(gateway, dhcp_server)
 
 

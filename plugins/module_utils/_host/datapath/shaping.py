@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import isclose
 from typing import Any
 
 from ...changes import Change, between
-from ...errors import Refused
+from ...errors import Refusal, Refused
 from ...work_order import Interface, SliceOrder
 from .. import files
 from ..runner import Runner
@@ -271,13 +271,12 @@ def plan(
     )
 
 
-def _need_netem(orders: Iterable[SliceOrder]) -> Iterable[str]:
+def _need_netem(orders: Iterable[SliceOrder]) -> Iterator[Refusal]:
     for vm in all_vms(orders):
         for nic in vm.interfaces:
             asked = replace(qdisc_of(nic), rate=0)
             if asked.has_netem:
-                who = f"{vm}: {nic.name}"
-                yield f"{who} asks for {asked}, and the kernel of this host has no netem"
+                yield Refusal("netem_missing", f"{vm} {nic.name}", {"asked": str(asked), "host": "this host"})
 
 
 def prepare(todo: LimitPlan, runner: Runner, *, bridge: str, folder: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ...changes import Change, between
-from ...errors import Refused
+from ...errors import Refusal, Refused
 from ...work_order import VM, Disk, SliceOrder
 from .. import files
 from ..accounts import Accounts
@@ -97,10 +97,10 @@ def plan(orders: Iterable[SliceOrder], have: Disks, *, accounts: Accounts) -> Di
     vms, disks = all_vms(orders), all_disks(orders)
     listed = {vm.vm_id for vm in vms}
     create = tuple((vm, disk) for vm, disk in disks if disk.path not in have.overlays)
-    reasons = [reason for vm in vms for reason in _belongs(vm, have)]
-    reasons += [reason for vm, disk in create for reason in _fits(vm, disk, have.bases)]
-    if reasons:
-        raise Refused(reasons)
+    refusals = [refusal for vm in vms for refusal in _belongs(vm, have)]
+    refusals += [refusal for vm, disk in create for refusal in _fits(vm, disk, have.bases)]
+    if refusals:
+        raise Refused(refusals)
     ours = slice_ids(orders)
     owners = {path: owner for vm in vms for path, owner in _wanted_owners(vm, accounts)}
     return DiskPlan(
@@ -128,9 +128,9 @@ def need_bases(todo: DiskPlan, have: Disks) -> None:
     Raises:
         Refused: one is missing.
     """
-    missing = [(vm, disk) for vm, disk in todo.create if disk.backing_file not in have.bases]
+    missing = dict.fromkeys(disk.backing_file for _vm, disk in todo.create if disk.backing_file not in have.bases)
     if missing:
-        raise Refused([f"{vm}: base image {disk.backing_file} is not on this host" for vm, disk in missing])
+        raise Refused([Refusal("base_image_missing", f"base image {path}") for path in missing])
 
 
 def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, runner: Runner) -> None:
@@ -243,19 +243,14 @@ def _images(paths: Iterable[str]) -> dict[str, Image]:
     return {path: image for path, image in images.items() if image is not None}
 
 
-def _belongs(vm: VM, have: Disks) -> Iterable[str]:
+def _belongs(vm: VM, have: Disks) -> Iterable[Refusal]:
     other = have.folders.get(vm.vm_id, vm.slice_id)
     if other != vm.slice_id:
-        yield (
-            f"{vm} of slice {vm.slice_id}: its folder on this host belongs to slice {other}; "
-            f"an order for slice {other} without that VM removes it"
-        )
+        yield Refusal("folder_of_another_slice", str(vm), {"owner": other})
 
 
-def _fits(vm: VM, disk: Disk, bases: Mapping[str, Image]) -> Iterable[str]:
+def _fits(vm: VM, disk: Disk, bases: Mapping[str, Image]) -> Iterable[Refusal]:
     base = bases.get(disk.backing_file)
     if base is not None and disk.size_bytes < base.virtual_bytes:
-        yield (
-            f"{vm}: disk of {disk.size_bytes} bytes is smaller than "
-            f"its base image's {base.virtual_bytes} bytes ({disk.backing_file})"
-        )
+        figures = {"got": disk.size_bytes, "least": base.virtual_bytes, "image": disk.backing_file}
+        yield Refusal("disk_smaller_than_base", str(vm), figures)

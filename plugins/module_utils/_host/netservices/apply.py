@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...changes import Change, between
-from ...errors import CommandFailed, Refused, SlicesError
+from ...errors import CommandFailed, Refusal, Refused, SlicesError
 from ...network_order import Services
 from ...vlans import MANAGEMENT_VLAN
 from .. import files, systemd
@@ -208,15 +208,18 @@ def _file_changes(one: Services, have: State, folders: Folders) -> Iterator[File
 
 def _refuse_taken(orders: Iterable[Services], have: State) -> None:
     """Two slices with one address would each take it from the other, and neither would know."""
-    reasons = [
-        f"slice {one.slice_id}: address {each.address} of VM {each.vm_id} is reserved for slice "
-        f"{have.reserved[each.address]} on this host; deploy or delete that one first"
+    refusals = [
+        Refusal(
+            "address_reserved",
+            f"slice {one.slice_id}",
+            {"address": each.address, "vm_id": each.vm_id, "holder": have.reserved[each.address]},
+        )
         for one in orders
         for each in one.reservations
         if each.address in have.reserved
     ]
-    if reasons:
-        raise Refused(reasons)
+    if refusals:
+        raise Refused(refusals)
 
 
 def _moved(changes: Iterable[FileChange]) -> Iterator[str]:

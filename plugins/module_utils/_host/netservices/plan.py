@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...contract import repeated
-from ...errors import Refused, for_all
+from ...errors import Refusal, Refused, for_all
 from ...network_order import Services
 from ...vlans import POOL_COUNT
 
@@ -23,9 +23,11 @@ def read_links(text: str) -> ipaddress.IPv4Network:
     try:
         links = ipaddress.IPv4Network(text)
     except ValueError as error:
-        raise Refused([f"nat_links {text!r} is no IPv4 network: {error}"]) from None
+        wrong = {"option": "nat_links", "got": text, "why": str(error)}
+        raise Refused([Refusal("invalid_subnet", "settings", wrong)]) from None
     if links.num_addresses < 2 * POOL_COUNT:
-        raise Refused([f"nat_links {links} has {links.num_addresses} addresses; {POOL_COUNT} slices take two each"])
+        figures = {"option": "nat_links", "got": text, "room": links.num_addresses, "needed": 2 * POOL_COUNT}
+        raise Refused([Refusal("subnet_too_small", "settings", figures)])
     return links
 
 
@@ -40,22 +42,27 @@ def read_services(slices: Iterable[Mapping[str, Any]], *, links: ipaddress.IPv4N
         Refused: with all that no host should be given.
     """
     found = tuple(for_all(slices, Services.from_dict))
-    reasons = repeated("slice", (one.slice_id for one in found))
-    if not reasons:
-        reasons += repeated("VLAN pool", (one.slot for one in found))
-        reasons += repeated("address", (each.address for one in found for each in one.reservations))
-        reasons += repeated("VLAN", (network.vlan_id for one in found for network in one.networks))
-        reasons += [reason for one in found for reason in _overlaps(one, links)]
-    if reasons:
-        raise Refused(reasons)
+    where = "work order"
+    refusals = repeated(where, "slice", (one.slice_id for one in found))
+    if not refusals:
+        refusals += repeated(where, "VLAN pool", (one.slot for one in found))
+        refusals += repeated(where, "address", (each.address for one in found for each in one.reservations))
+        refusals += repeated(where, "VLAN", (network.vlan_id for one in found for network in one.networks))
+        refusals += [refusal for one in found for refusal in _overlaps(one, links)]
+    if refusals:
+        raise Refused(refusals)
     return found
 
 
-def _overlaps(one: Services, links: ipaddress.IPv4Network) -> Iterator[str]:
+def _overlaps(one: Services, links: ipaddress.IPv4Network) -> Iterator[Refusal]:
+    where = f"slice {one.slice_id}"
     for index, network in enumerate(one.networks):
-        where = f"slice {one.slice_id}, network {network.name}: {network.subnet} overlaps"
+        of, subnet = f"network {network.name}", str(network.subnet)
         if network.nat and network.subnet.overlaps(links):
-            yield f"{where} nat_links {links}"
+            figures = {"subnet": subnet, "of": of, "other": str(links), "other_of": "nat_links"}
+            yield Refusal("subnets_overlap", where, figures)
         for other in one.networks[:index]:
             if network.subnet.overlaps(other.subnet):
-                yield f"{where} {other.subnet} of network {other.name}"
+                other_of = f"network {other.name}"
+                figures = {"subnet": subnet, "of": of, "other": str(other.subnet), "other_of": other_of}
+                yield Refusal("subnets_overlap", where, figures)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...errors import Refused
+from ...errors import Refusal, Refused
 from ...work_order import VM, Interface
 from ..accounts import Accounts
 from ..datapath.taps import Tap, saved_line
@@ -83,13 +83,13 @@ def check(vms: Iterable[VM]) -> None:
     Raises:
         Refused: one has more interfaces than the machine has slots.
     """
-    reasons = [
-        f"{vm}: {len(vm.interfaces)} interfaces, but the machine has slots for {_MAX_NICS}"
+    refusals = [
+        Refusal("too_many_nics", str(vm), {"got": len(vm.interfaces), "most": _MAX_NICS})
         for vm in vms
         if len(vm.interfaces) > _MAX_NICS
     ]
-    if reasons:
-        raise Refused(reasons)
+    if refusals:
+        raise Refused(refusals)
 
 
 def render(vm: VM, settings: Settings) -> dict[str, str]:

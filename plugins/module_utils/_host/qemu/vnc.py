@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...errors import Refused
+from ...errors import Refusal, Refused
 from ...work_order import VM
 from .. import files
 from ..files import File
@@ -52,13 +52,9 @@ def plan(vms: Iterable[VM], have: Mapping[int, str], *, live: Iterable[VM]) -> t
         Refused: the order names no password for one.
     """
     vms, live = tuple(vms), set(live)
-    reasons = [
-        f"{vm}: its display asks for a password, and the order names none (vnc_password_id)"
-        for vm in vms
-        if vm.vnc_password_id is None
-    ]
-    if reasons:
-        raise Refused(reasons)
+    refusals = [Refusal("password_id_missing", str(vm)) for vm in vms if vm.vnc_password_id is None]
+    if refusals:
+        raise Refused(refusals)
     return tuple(NewPassword(vm, vm in live) for vm in vms if have.get(vm.vm_id) != vm.vnc_password_id)
 
 
@@ -68,14 +64,16 @@ def read_passwords(given: Mapping[Any, Any]) -> dict[int, str]:
     Raises:
         Refused: one is not what VNC takes; the message does not hold it.
     """
-    reasons = [
-        f"vnc_passwords: that of VM {vm_id} is not 1 to 8 printable ASCII characters"
+    refusals = [
+        Refusal("invalid_password", f"VM {vm_id}")
         for vm_id, password in given.items()
         if not (isinstance(password, str) and _PASSWORD.fullmatch(password))
     ]
-    reasons += [f"vnc_passwords: {vm_id!r} is not the id of a VM" for vm_id in given if not str(vm_id).isdecimal()]
-    if reasons:
-        raise Refused(reasons)
+    refusals += [
+        Refusal("invalid_vm_id", "vnc_passwords", {"got": vm_id}) for vm_id in given if not str(vm_id).isdecimal()
+    ]
+    if refusals:
+        raise Refused(refusals)
     return {int(vm_id): password for vm_id, password in given.items()}
 
 
@@ -85,9 +83,9 @@ def need(todo: Iterable[NewPassword], passwords: Mapping[int, str]) -> None:
     Raises:
         Refused: one is not.
     """
-    reasons = [refusal(vm) for vm in lacking(todo, passwords)]
-    if reasons:
-        raise Refused(reasons)
+    refusals = [refusal(vm) for vm in lacking(todo, passwords)]
+    if refusals:
+        raise Refused(refusals)
 
 
 def lacking(todo: Iterable[NewPassword], passwords: Mapping[int, str]) -> list[VM]:
@@ -95,9 +93,9 @@ def lacking(todo: Iterable[NewPassword], passwords: Mapping[int, str]) -> list[V
     return [new.vm for new in todo if new.vm.vm_id not in passwords]
 
 
-def refusal(vm: VM) -> str:
+def refusal(vm: VM) -> Refusal:
     """Why a VM whose password is not known cannot have it."""
-    return f"{vm}: its display gets another password, and vnc_passwords does not have it"
+    return Refusal("password_missing", str(vm))
 
 
 def secret(new: NewPassword, passwords: Mapping[int, str], *, settings: Settings) -> File:

@@ -54,7 +54,10 @@ def test_settings_of_the_network_node_that_make_none_are_all_told() -> None:
         network, ["10.0.0.0/16"], OWN, ["192.0.2.53", "dns", "::1"], "10.0.0.0/24"
     )
     assert found == [
-        *(f"management network: {name} is not in 10.0.10.0/24" for name in INSIDE),
+        *(
+            f"management network: {name} must be the address of a host in 10.0.10.0/24, got {got}"
+            for name, got in INSIDE.items()
+        ),
         "management network 10.0.10.0/24 overlaps 10.0.10.1/32 of the infrastructure",
         "network_node_dns_servers: 'dns' is not an IPv4 address",
         "network_node_dns_servers: '::1' is not an IPv4 address",
@@ -62,13 +65,19 @@ def test_settings_of_the_network_node_that_make_none_are_all_told() -> None:
     ]
 
 
-INSIDE = ("gateway 10.60.7.1", "dhcp_server 10.60.7.2", "first_address 10.60.7.101", "last_address 10.60.7.250")
+INSIDE = {
+    "gateway": "10.60.7.1",
+    "dhcp_server": "10.60.7.2",
+    "first_address": "10.60.7.101",
+    "last_address": "10.60.7.250",
+}
 
 
 def test_settings_of_the_network_node_that_are_no_networks() -> None:
     assert infrastructure.management_problems({"cidr": "10.60.7.0/33"}, ["10.0.10.3/24"], OWN, [], "169.254.0.0") == [
-        "management network 10.60.7.0/33: '33' is not a valid netmask",
-        "infrastructure network '10.0.10.3/24' is not an IPv4 network: 10.0.10.3/24 has host bits set",
+        "management network: cidr must be an IPv4 network, got '10.60.7.0/33' ('33' is not a valid netmask)",
+        "settings: infrastructure_networks must be an IPv4 network, got '10.0.10.3/24' "
+        "(10.0.10.3/24 has host bits set)",
     ]
     assert infrastructure.management_problems({}, [], [], [], "link") == [
         "network_node_nat_links: 'link' is not an IPv4 network: Expected 4 octets in 'link'"

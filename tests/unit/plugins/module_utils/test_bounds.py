@@ -30,8 +30,9 @@ def host_takes(**settings: Any) -> bool:
 
 def tenant_may_ask(**settings: Any) -> bool:
     if "mtu" in settings:
-        return not list(host_requirements.mtu_problems(settings["mtu"]))
-    return not list(host_requirements.problems(host_requirements.Limits("eth1", **settings)))
+        return not list(host_requirements.mtu_problems("link web/1", settings["mtu"]))
+    limits = host_requirements.Limits("eth1", **settings)
+    return not list(host_requirements.problems("VM web/vm1 eth1", limits))
 
 
 def test_bounds_are_those_of_ipv4_ethernet_and_taps() -> None:

@@ -22,7 +22,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.contract import (
     repeated,
     text,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Port(Contract):
     up: bool = field(default=True, metadata=flag("Whether it is up.", sample=None))
     load: float | None = field(default=None, metadata=number("How busy it is.", "In percent.", sample=0.5, least=0))
 
-    def faults(self) -> Iterator[str]:
+    def faults(self, where: str) -> Iterator[Refusal]:
         if self.vlan is not None and not self.up:
-            yield "vlan needs a port that is up"
+            yield Refusal("option_needs_option", where, {"option": "vlan", "needs": "up"})
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,14 @@ def switch(**changes: Any) -> dict[str, Any]:
     return {"switch": "s", "ports": [], **changes}
 
 
-def reasons(data: Any) -> list[str]:
+def refusals(data: Any) -> list[Refusal]:
     with pytest.raises(Refused) as refused:
         Switch.from_dict(data)
-    return refused.value.reasons
+    return refused.value.refusals
+
+
+def not_allowed(where: str, field: str, allowed: str, got: Any) -> Refusal:
+    return Refusal("field_not_allowed", where, {"field": field, "allowed": allowed, "got": got})
 
 
 def test_what_is_written_is_read_back():
@@ -104,34 +108,40 @@ def test_macs_are_read_in_lower_case_and_whole_numbers_as_numbers():
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        ([], ["switch must be a dictionary, got []"]),
-        ({"switch": "s"}, ["switch s: ports is missing"]),
-        (switch(ports=None), ["switch s: ports is missing"]),
-        (switch(ports={}), ["switch s: ports must be a list, got {}"]),
-        (switch(ports=[3]), ["switch s: port must be a dictionary, got 3"]),
-        (switch(colour="red", size=1), ["switch s: unknown field colour", "switch s: unknown field size"]),
-        (switch(mode="hub"), ["switch s: mode must be one of access, trunk, got 'hub'"]),
-        (switch(mode=1), ["switch s: mode must be of type str, got 1"]),
-        (switch(address="10.0.0"), ["switch s: address must be an IPv4 address, got '10.0.0'"]),
-        (switch(subnet="10.0.0.1/8"), ["switch s: subnet must be an IPv4 network, got '10.0.0.1/8'"]),
-        (switch(ports=[{**PORT, "vlan": 10}]), ["switch s, port a: vlan must be 1-9, got 10"]),
-        (switch(ports=[{**PORT, "vlan": True}]), ["switch s, port a: vlan must be of type int, got True"]),
-        (switch(ports=[{**PORT, "up": 1}]), ["switch s, port a: up must be of type bool, got 1"]),
-        (switch(ports=[{**PORT, "load": -1}]), ["switch s, port a: load must be at least 0, got -1"]),
-        (switch(ports=[{**PORT, "mac": "5"}]), ["switch s, port a: mac must be a MAC address, got '5'"]),
-        (switch(ports=[{**PORT, "vlan": 1, "up": False}]), ["switch s, port a: vlan needs a port that is up"]),
+        ([], [not_allowed("data", "switch", "a dictionary", [])]),
+        ({"switch": "s"}, [Refusal("field_missing", "switch s", {"field": "ports"})]),
+        (switch(ports=None), [Refusal("field_missing", "switch s", {"field": "ports"})]),
+        (switch(ports={}), [not_allowed("switch s", "ports", "a list", {})]),
+        (switch(ports=[3]), [not_allowed("switch s", "port", "a dictionary", 3)]),
+        (
+            switch(colour="red", size=1),
+            [Refusal("field_unknown", "switch s", {"field": each}) for each in ("colour", "size")],
+        ),
+        (switch(mode="hub"), [not_allowed("switch s", "mode", "one of access, trunk", "hub")]),
+        (switch(mode=1), [not_allowed("switch s", "mode", "of type str", 1)]),
+        (switch(address="10.0.0"), [not_allowed("switch s", "address", "an IPv4 address", "10.0.0")]),
+        (switch(subnet="10.0.0.1/8"), [not_allowed("switch s", "subnet", "an IPv4 network", "10.0.0.1/8")]),
+        (switch(ports=[{**PORT, "vlan": 10}]), [not_allowed("switch s, port a", "vlan", "1-9", 10)]),
+        (switch(ports=[{**PORT, "vlan": True}]), [not_allowed("switch s, port a", "vlan", "of type int", True)]),
+        (switch(ports=[{**PORT, "up": 1}]), [not_allowed("switch s, port a", "up", "of type bool", 1)]),
+        (switch(ports=[{**PORT, "load": -1}]), [not_allowed("switch s, port a", "load", "at least 0", -1)]),
+        (switch(ports=[{**PORT, "mac": "5"}]), [not_allowed("switch s, port a", "mac", "a MAC address", "5")]),
+        (
+            switch(ports=[{**PORT, "vlan": 1, "up": False}]),
+            [Refusal("option_needs_option", "switch s, port a", {"option": "vlan", "needs": "up"})],
+        ),
         (
             switch(ports=[{"name": "A"}, {**PORT, "vlan": 0}], uplinks=[{}]),
             [
-                "switch s, port A: name must be a name, got 'A'",
-                "switch s, port a: vlan must be 1-9, got 0",
-                "switch s, port None: name is missing",
+                not_allowed("switch s, port A", "name", "a name", "A"),
+                not_allowed("switch s, port a", "vlan", "1-9", 0),
+                Refusal("field_missing", "switch s, port None", {"field": "name"}),
             ],
         ),
     ],
 )
 def test_every_fault_is_told_with_where_it_is(data, expected):
-    assert reasons(data) == expected
+    assert refusals(data) == expected
 
 
 def test_the_argument_spec_follows_from_the_fields():
@@ -162,4 +172,6 @@ def test_the_samples_follow_from_the_fields():
 
 
 def test_what_is_there_more_than_once_is_told_once():
-    assert repeated("tap", ["a", "b", "a", "a"]) == ["tap a is listed 3 times"]
+    assert repeated("work order", "tap", ["a", "b", "a", "a"]) == [
+        Refusal("listed_twice", "work order", {"kind": "tap", "name": "a", "count": 3})
+    ]

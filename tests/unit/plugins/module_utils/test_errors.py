@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One family of exceptions, each with a message for a person and fields for a program."""
+"""One family of exceptions; refusals become sentences and results, and long ones are cut."""
 
 from __future__ import annotations
 
@@ -9,16 +9,102 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
     CommandFailed,
     DatabaseError,
+    Refusal,
     Refused,
     SlicesError,
     for_all,
 )
 
+POOLS = Refusal("out_of_range", "slice web", {"option": "vlan_pools", "got": 0, "least": 1, "most": 100})
+KNOWN = Refusal("no_workers", "VM web/a")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "message"),
+    [
+        (POOLS, "slice web: vlan_pools must be 1-100, got 0"),
+        (
+            Refusal("names_differ_in_case", "slice web", {"names": ["VM1", "vm1"]}),
+            "slice web: VMs VM1, vm1 differ only in case; names are unique within a slice regardless of case",
+        ),
+        (Refusal("not_found", "slice {web}", {"known": []}), "slice {web} does not exist; existing: none"),
+        (
+            Refusal("name_pattern_without_number", "slice web", {"got": "vm"}),
+            "slice web: name_pattern must contain {n}, the number of the VM, got 'vm'",
+        ),
+        (
+            Refusal("out_of_range", "VM web/a eth1", {"option": "delay_ms", "got": 61000.0, "least": 0, "most": 60000}),
+            "VM web/a eth1: delay_ms must be 0-60000, got 61000",
+        ),
+        (
+            Refusal("rate_out_of_range", "VM web/a eth1", {"option": "tx_kbps", "got": 0, "least": 1, "most": 9}),
+            "VM web/a eth1: tx_kbps must be 1-9, got 0; omit it for no limit",
+        ),
+    ],
+)
+def test_the_sentence(refusal: Refusal, message: str) -> None:
+    assert refusal.message == message
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (0, "none"),
+        (1, "0"),
+        (2, "0, 1"),
+        (10, "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"),
+        (11, "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 1 more"),
+        (1015, "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 1,005 more"),
+    ],
+)
+def test_the_first_ten_are_named(count: int, said: str) -> None:
+    for known in (list(range(count)), tuple(range(count))):
+        assert (
+            Refusal("not_found", "slice web", {"known": known}).message == f"slice web does not exist; existing: {said}"
+        )
+
+
+def test_a_refusal_within_another() -> None:
+    figures = {"resource": "cores", "total": 8, "allocated": 8, "requested": 1}
+    shortage = Refusal("resource_exhausted", "worker 10.0.10.1", figures)
+    refusal = Refusal("no_room", "VM web/a", {"shortages": [shortage, Refusal("not_schedulable", "worker 10.0.10.2")]})
+    assert refusal.message == (
+        "VM web/a: no worker has room: worker 10.0.10.1: 8 cores total, 8 allocated, 1 requested; "
+        "worker 10.0.10.2: schedulable is false"
+    )
+    assert refusal.to_dict()["figures"]["shortages"][0] == shortage.to_dict()
+
+
+def test_what_a_result_gets() -> None:
+    assert Refused([POOLS], extra=1).fields == {
+        "refusals": [
+            {
+                "code": "out_of_range",
+                "object": "slice web",
+                "rule": "vlan_pools must be 1-100",
+                "figures": {"option": "vlan_pools", "got": 0, "least": 1, "most": 100},
+                "message": "slice web: vlan_pools must be 1-100, got 0",
+            }
+        ],
+        "refusal_count": 1,
+        "extra": 1,
+    }
+
+
+def test_what_is_long_is_cut() -> None:
+    known = [f"vm{number}" for number in range(13_000)]
+    figures = {"kind": "VM", "name": "x", "known": known}
+    refused = Refused(Refusal("unknown_reference", f"link web/{number}", figures) for number in range(13_000))
+    lines = refused.message.splitlines()
+    assert len(lines) == 21
+    assert lines[20] == "… and 12,980 more"
+    assert len(refused.fields["refusals"]) == 20
+    assert refused.fields["refusal_count"] == len(refused.refusals) == 13_000
+    assert refused.fields["refusals"][0]["figures"]["known"] == [*known[:10], "… and 12,990 more"]
+    assert Refused([POOLS] * 20).message.count("\n") == 19
+
 
 def test_all_are_of_one_family_and_carry_fields() -> None:
-    refused = Refused(iter(["first", "second"]), slice_id=1000)
-    assert (refused.reasons, refused.message) == (["first", "second"], "first; second")
-    assert refused.fields == {"reasons": ["first", "second"], "slice_id": 1000}
     assert DatabaseError("broken", line=3).fields == {"line": 3}
     assert all(issubclass(kind, SlicesError) for kind in (Refused, DatabaseError, CommandFailed))
     assert not issubclass(SlicesError, (OSError, ValueError))
@@ -41,9 +127,13 @@ def test_a_command_that_failed_is_told_by_the_last_line_of_what_it_said(stdout: 
     assert failed.fields == {"cmd": ["ip", "link"], "rc": 2, "stdout": stdout, "stderr": stderr}
 
 
+def odd(number: int) -> Refusal:
+    return Refusal("numeric_name", "slice web", {"got": number})
+
+
 def even(number: int) -> int:
     if number % 2:
-        raise Refused([f"{number} is odd", "odd numbers are not wanted"])
+        raise Refused([odd(number), POOLS])
     return number * 10
 
 
@@ -60,15 +150,15 @@ def test_for_all_tells_every_reason_once_and_those_given_first() -> None:
         return even(number)
 
     with pytest.raises(Refused) as caught:
-        for_all([1, 2, 3], act, ["known before"])
-    assert caught.value.reasons == ["known before", "1 is odd", "odd numbers are not wanted", "3 is odd"]
+        for_all([1, 2, 3], act, [KNOWN])
+    assert caught.value.refusals == [KNOWN, odd(1), POOLS, odd(3)]
     assert tried == [1, 2, 3]
 
 
 def test_for_all_refuses_for_what_was_known_before() -> None:
     with pytest.raises(Refused) as caught:
-        for_all([2], even, iter(["known before"]))
-    assert caught.value.reasons == ["known before"]
+        for_all([2], even, iter([KNOWN]))
+    assert caught.value.refusals == [KNOWN]
 
 
 def test_for_all_lets_other_errors_pass() -> None:

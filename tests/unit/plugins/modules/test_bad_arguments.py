@@ -156,24 +156,25 @@ def test_ten_thousand_bad_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("module", "args", "message"),
     [
-        (vm, {"slice": "web", "name": "vm1"}, "no slice is called web; slices are none"),
-        (link, {"slice": "web", "endpoints": ["a", "b"]}, "no slice is called web; slices are none"),
+        (vm, {"slice": "web", "name": "vm1"}, "slice web does not exist; existing: none"),
+        (link, {"slice": "web", "endpoints": ["a", "b"]}, "slice web does not exist; existing: none"),
         (network, {"slice": "web", "name": "lan", "acting_user": "bob"}, "acting user bob does not exist"),
-        (vlan, {"slice": "web"}, "no slice is called web; slices are none"),
+        (vlan, {"slice": "web"}, "slice web does not exist; existing: none"),
         (
             worker,
             {"ip": "10.0.0.256"},
-            "worker '10.0.0.256': that is not an IPv4 address; set worker_ip for this host in the inventory",
+            "worker 10.0.0.256: a worker needs an IPv4 address, got '10.0.0.256'; "
+            "set worker_ip for this host in the inventory",
         ),
         (
             slice,
             {"name": "web", "topology_type": "ring", "size": 2, "flavor": "cirros"},
-            "slice web: a ring topology has 3 to 10000 VMs, and size is 2",
+            "slice web: size of a ring topology must be 3-10000, got 2",
         ),
         (
             user,
             {"name": "bob", "password": "secret", "password_hash": "ab" * 32},
-            "user bob: give password or password_hash, not both",
+            "user bob: password and password_hash are mutually exclusive",
         ),
     ],
 )

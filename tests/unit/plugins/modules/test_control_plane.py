@@ -14,7 +14,9 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 
-from ..module_utils._domain.builders import AHEAD_OF_CLOCKS
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
+
+from ..module_utils._domain.builders import AHEAD_OF_CLOCKS, refused
 from .documented import check_changes
 
 MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
@@ -98,12 +100,13 @@ def test_one_refusal_in_a_list_stores_nothing(ready: Control) -> None:
     before = ready.path.read_text()
     result = ready.run("user", users=[{"name": "bob"}, {"name": "carol", "quota_vms": -1}])
     assert result["failed"]
-    assert result["msg"] == "user carol: a quota of -1 VMs is below 0"
+    figures = {"option": "quota_vms", "got": -1, "least": 0, "most": 10**9}
+    assert refused(result) == [Refusal("out_of_range", "user carol", figures)]
     slices = [{**WEB, "name": "one"}, {**WEB, "name": "two", "owner": "nobody"}, {**WEB, "name": "one"}]
     result = ready.run("slice", slices=slices)
-    assert result["reasons"] == [
-        "slice one is listed 2 times",
-        "slice two: its owner nobody does not exist; users are admin",
+    assert refused(result) == [
+        Refusal("slice_listed_twice", "slice one", {"count": 2}),
+        Refusal("unknown_reference", "slice two", {"kind": "user", "name": "nobody", "known": ["admin"]}),
     ]
     assert ready.path.read_text() == before
 
@@ -132,33 +135,33 @@ def test_what_the_network_nodes_uplink_carries_is_noted_with_the_workers(ready: 
     more = ready.run("worker", **{**said, "network_node_trunk_mtu": 9000})
     assert more["diff"]["before"] == "host network_node: trunk_mtu 1500\n"
     wrong = ready.run("worker", **{**said, "network_node_trunk_mtu": 67})
-    assert wrong["msg"] == "network node: trunk_mtu is 67, and 68 to 65535 are possible"
+    figures = {"option": "trunk_mtu", "got": 67, "least": 68, "most": 65535}
+    assert refused(wrong) == [Refusal("out_of_range", "network node", figures)]
 
 
 def test_tenants_register_nothing(ready: Control) -> None:
     ready.run("user", name="alice")
     result = ready.run("worker", ip="10.0.10.9", acting_user="alice")
-    assert result["msg"] == "worker: alice is not an admin, and only admins may change it"
+    assert refused(result) == [Refusal("admins_only", "worker", {"user": "alice"})]
 
 
 def test_images_are_looked_at(ready: Control, tmp_path: Path) -> None:
     size = {"cores": 1, "ram_gb": 1, "disk_gb": 1}
     missing = tmp_path / "missing.img"
-    for image, message in (
-        (str(missing), f"image {missing} is not a file on the orchestrator"),
-        (
-            "https://images.example.org/x.img",
-            "image https://images.example.org/x.img is a URL and needs its SHA-256 as checksum",
-        ),
+    for image, code in (
+        (str(missing), "image_not_found"),
+        ("https://images.example.org/x.img", "image_without_checksum"),
     ):
-        assert ready.run("flavor", name="x", **size, image=image)["msg"] == f"flavor x: {message}"
+        result = ready.run("flavor", name="x", **size, image=image)
+        assert refused(result) == [Refusal(code, "flavor x", {"got": image})]
     seen = hashlib.sha256(ready.image.read_bytes()).hexdigest()
     wrong = ready.run("flavor", name="x", **size, image=str(ready.image), checksum="ab" * 32)
-    assert wrong["msg"] == f"flavor x: image {ready.image} has the SHA-256 {seen}, and checksum says {'ab' * 32}"
+    figures = {"image": str(ready.image), "seen": seen, "got": "ab" * 32}
+    assert refused(wrong) == [Refusal("checksum_mismatch", "flavor x", figures)]
     with ready.image.open("wb") as file:
         file.truncate(3 << 30)
     small = ready.run("flavor", name="x", **size, image=str(ready.image))
-    assert small["msg"] == "flavor x: disk_gb is 1, and its image holds a disk of 3"
+    assert refused(small) == [Refusal("disk_smaller_than_image", "flavor x", {"got": 1, "least": 3})]
 
 
 def test_the_way_of_a_slice(ready: Control) -> None:
@@ -223,7 +226,7 @@ def test_the_password_of_a_display_is_told_by_one_module_alone(ready: Control) -
 
     assert (before, told["changed"]) == (None, False)
     assert "VNC key cluster: displays every VM has a password\n" in plan["diff"]["after"]
-    assert others["msg"] == "no slice is called web; slices are none"
+    assert refused(others) == [Refusal("not_found", "slice web", {"known": []})]
     assert [each["reason"] for each in new["changes"]] == ["vnc_password_version 1 → 2"]
     assert (after["vm1"] != passwords["vm1"], after["vm2"] == passwords["vm2"]) == (True, True)
     key = yaml.safe_load(ready.path.read_text())["vnc_key"]
@@ -280,9 +283,8 @@ def test_what_hosts_do_not_offer_any_more_is_not_planned(ready: Control) -> None
     ready.run("slice", **WEB)
     ready.run("worker", ip="10.0.10.2", trunk_mtu=1000)
     before = ready.path.read_text()
-    refused = ready.run("slice_plan", names=["web"])
-    assert refused["failed"]
-    assert "slice web: link 1 has an MTU of 1500; the trunk of worker 10.0.10.2 has an MTU of 1000" in refused["msg"]
+    small = {"needed": 1500, "host": "worker 10.0.10.2", "trunk_mtu": 1000}
+    assert Refusal("trunk_mtu_too_small", "link web/1", small) in refused(ready.run("slice_plan", names=["web"]))
     assert ready.path.read_text() == before
     ready.run("worker", ip="10.0.10.2", trunk_mtu=1500)
     ready.run("slice_plan", names=["web"])

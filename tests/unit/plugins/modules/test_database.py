@@ -15,7 +15,10 @@ import yaml
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.modules import database as module
+
+from ..module_utils._domain.builders import refused
 
 SLICE = json.loads((Path(__file__).parents[3] / "fixtures" / "slice_1000.json").read_text(encoding="utf-8"))
 Run = Callable[..., dict[str, Any]]
@@ -122,7 +125,7 @@ def test_an_old_file_is_mended_on_its_way(run: Run, old_file: Path, database: st
     assert stored(back) == data
     change(back)
     result = run(database, state="migrate", destination=back)
-    assert result["msg"] == f"database {back} is not empty; with replace: true its content would be replaced"
+    assert refused(result) == [Refusal("destination_not_empty", f"database {back}")]
     assert run(database, state="migrate", destination=back, replace=True)["changed"]
     assert stored(back) == data
 
@@ -177,4 +180,6 @@ def test_no_password_is_in_a_result(run: Run, tmp_path: Path) -> None:
     assert result["failed"]
     assert "s3cret" not in json.dumps(result)
     assert f"@/db?host={tmp_path}" in result["msg"]
-    assert run("/x", backups=-1)["msg"] == "backups is -1; 0 and up are possible"
+    assert refused(run("/x", backups=-1)) == [
+        Refusal("too_small", "settings", {"option": "backups", "got": -1, "least": 0})
+    ]

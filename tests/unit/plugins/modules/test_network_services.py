@@ -6,8 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import state as netservices_state
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.modules import network_services
 
+from ..module_utils._domain.builders import refused
 from ..module_utils._host import modules
 from ..module_utils._host.fakes import FakeRunner
 from .documented import check_changes
@@ -77,4 +79,5 @@ def test_a_late_order_is_refused_before_anything_is_looked_at(monkeypatch, tmp_p
     assert modules.run(monkeypatch, network_services, host(), **order(2_000))["changed"]
     for check_mode in (False, True):
         late = modules.run(monkeypatch, network_services, FakeRunner(), **order(1_000), _ansible_check_mode=check_mode)
-        assert late["msg"].startswith("slice 1000: this work order is as of 1970-01-01T00:00:01.000Z, and this host")
+        figures = {"got": "1970-01-01T00:00:01.000Z", "applied": "1970-01-01T00:00:02.000Z"}
+        assert refused(late) == [Refusal("order_superseded", "slice 1000", figures)]

@@ -6,8 +6,10 @@ from __future__ import annotations
 import os
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import tap_filter, taps
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.modules import ovs_ports
 
+from ..module_utils._domain.builders import refused
 from ..module_utils._host import modules
 from ..module_utils._host.fakes import MORE, TAP_FILTER, FakeRunner, nic, vm
 
@@ -68,7 +70,8 @@ def test_orders_that_no_host_should_be_given_are_refused(monkeypatch):
     slices = [{"slice_id": 1000, "vms": [vm(1001, 5000)]}]
     result = modules.run(monkeypatch, ovs_ports, FakeRunner(), slices=slices)
 
-    assert result["reasons"] == ["slice 1000, VM 1001, interface eth0: vlan_id must be 1-4094, got 5000"]
+    figures = {"field": "vlan_id", "allowed": "1-4094", "got": 5000}
+    assert refused(result) == [Refusal("field_not_allowed", "slice 1000, VM 1001, interface eth0", figures)]
 
 
 def test_taps_are_closed_again_to_the_hosts_own_stack_before_one_is_made(monkeypatch, tmp_path):
@@ -87,10 +90,11 @@ def test_taps_are_closed_again_to_the_hosts_own_stack_before_one_is_made(monkeyp
 def test_infrastructure_without_an_address_is_refused(monkeypatch):
     result = modules.run(monkeypatch, ovs_ports, FakeRunner(), slices=[], gateway="10.60.7", dhcp_server="10.60.7")
 
-    assert result["reasons"] == [
-        "gateway '10.60.7' is not an IPv4 address",
-        "dhcp_server '10.60.7' is not an IPv4 address",
-        "gateway and DHCP server are both 10.60.7",
+    where, address = "management network", "10.60.7"
+    assert refused(result) == [
+        Refusal("invalid_address", where, {"option": "gateway", "got": address}),
+        Refusal("invalid_address", where, {"option": "dhcp_server", "got": address}),
+        Refusal("same_address", where, {"got": address}),
     ]
 
 
@@ -119,10 +123,8 @@ def test_faults_that_the_kernel_cannot_make_are_refused_before_anything_is_chang
         args = {"slices": slices, "user": "me", "state_dir": str(tmp_path)}
         result = modules.run(monkeypatch, ovs_ports, host, _ansible_check_mode=check_mode, **args)
 
-        assert result["failed"]
-        assert result["reasons"] == [
-            "VM 1001 (vm1): eth0 asks for delay 20 ms, and the kernel of this host has no netem"
-        ]
+        figures = {"asked": "delay 20 ms", "host": "this host"}
+        assert refused(result) == [Refusal("netem_missing", "VM 1001 (vm1) eth0", figures)]
         looks = ["--stateless", "--format=json", "dump-flows", "show", "netem"]
         assert [next(word for word in argv if word in looks) for argv in host.argvs] == looks
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.modules import qcow2_images
 
+from ..module_utils._domain.builders import refused
 from ..module_utils._host import modules
 from ..module_utils._host.fakes import FakeRunner, vm
 
@@ -20,7 +22,7 @@ def test_missing_base_image_fails_only_when_it_matters(monkeypatch, tmp_path):
 
     assert checked["changed"]
     assert checked["created"] == [f"{tmp_path}/vms/1001/vm1_img.qcow2"]
-    assert failed["msg"] == f"VM 1001 (vm1): base image {tmp_path}/images/base.img is not on this host"
+    assert refused(failed) == [Refusal("base_image_missing", f"base image {tmp_path}/images/base.img")]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -10,8 +10,10 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.taps import Devices, Tap
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.modules import slice_apply
 
+from ..module_utils._domain.builders import refused
 from ..module_utils._host import modules
 from ..module_utils._host.fakes import MORE, TAP_FILTER, FakeRunner, vm
 from .documented import check_changes
@@ -80,9 +82,9 @@ def test_without_its_base_images_and_passwords_nothing_is_changed(monkeypatch, t
 
     assert result["missing_images"] == [wanted["disks"][0]["backing_file"]]
     assert result["missing_passwords"] == [1001]
-    assert result["reasons"] == [
-        f"base image {wanted['disks'][0]['backing_file']} is not on this host",
-        "VM 1001 (vm1): its display gets another password, and vnc_passwords does not have it",
+    assert refused(result) == [
+        Refusal("base_image_missing", f"base image {wanted['disks'][0]['backing_file']}"),
+        Refusal("password_missing", "VM 1001 (vm1)"),
     ]
     assert ["systemctl", "stop"] not in [argv[:2] for argv in runner.argvs]
     assert not (tmp_path / "vms").exists()
@@ -115,7 +117,8 @@ def test_orders_that_no_host_should_be_given_are_refused(monkeypatch, tmp_path):
         monkeypatch, slice_apply, FakeRunner(), **arguments(tmp_path, vm(1001, 5000, state_dir=str(tmp_path)))
     )
 
-    assert result["reasons"] == ["slice 9999, VM 1001, interface eth0: vlan_id must be 1-4094, got 5000"]
+    figures = {"field": "vlan_id", "allowed": "1-4094", "got": 5000}
+    assert refused(result) == [Refusal("field_not_allowed", "slice 9999, VM 1001, interface eth0", figures)]
 
 
 @pytest.mark.parametrize("restart", [False, True])
@@ -139,10 +142,8 @@ def test_a_late_order_is_refused_before_anything_is_looked_at(monkeypatch, tmp_p
     modules.run(monkeypatch, slice_apply, host(), **order(2_000))
     for check_mode in (False, True):
         late = modules.run(monkeypatch, slice_apply, FakeRunner(), **order(1_000), _ansible_check_mode=check_mode)
-        assert late["msg"] == (
-            "slice 9999: this work order is as of 1970-01-01T00:00:01.000Z, and this host has carried out one as of "
-            "1970-01-01T00:00:02.000Z; run the deploy again"
-        )
+        figures = {"got": "1970-01-01T00:00:01.000Z", "applied": "1970-01-01T00:00:02.000Z"}
+        assert refused(late) == [Refusal("order_superseded", "slice 9999", figures)]
     for revision in (2_000, 3_000, None):
         assert not modules.run(monkeypatch, slice_apply, host(), **order(revision)).get("failed")
     assert modules.run(monkeypatch, slice_apply, FakeRunner(), **order(2_999))["failed"]

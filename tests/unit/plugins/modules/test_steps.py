@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
 from ..module_utils._domain import builders
 from .documented import check_changes
@@ -63,10 +64,9 @@ def test_steps_leave_peers_and_ways_out_as_they_are(door: Door) -> None:
     changed = ok(door("network", slice="web", name="lan", nat=False))
     assert "nat" not in changed["network"]
     assert [each["reason"] for each in changed["changes"]] == ["nat true → false"]
-    assert (
-        door("network", slice="web", name="lan", nat=True, gateway=False)["msg"]
-        == "slice web: network lan: nat is true, and gateway is false; the way out leads by the gateway"
-    )
+    assert builders.refused(door("network", slice="web", name="lan", nat=True, gateway=False)) == [
+        Refusal("option_needs_option", "network web/lan", {"option": "nat", "needs": "gateway"})
+    ]
 
 
 THINGS: list[tuple[str, dict[str, Any]]] = [
@@ -139,8 +139,9 @@ def test_a_slice_is_renamed_by_name_or_id(web: Door) -> None:
     done = ok(web("slice", name="mall", slice_id=1000, append=True))
     assert [each["reason"] for each in done["changes"]] == ["name shop → mall"]
     ok(web("slice", name="web"))
-    refused = web("slice", name="web", new_name="mall")
-    assert refused["msg"] == "slice web (1003) cannot be called mall: so is slice 1000 of admin"
+    assert builders.refused(web("slice", name="web", new_name="mall")) == [
+        Refusal("slice_name_in_use", "slice web", {"got": "mall", "slice_id": 1000, "owner": "admin"})
+    ]
 
 
 def test_a_moved_end_keeps_the_vlan(web: Door) -> None:
@@ -163,24 +164,40 @@ def test_a_reserved_vlan_outlives_what_is_settled_later(web: Door) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "fields", "message"),
+    ("module", "fields", "refusal"),
     [
-        ("vm", {"name": "new"}, "VM web/new is new and needs a flavor"),
-        ("vm", {"name": "4711", "flavor": "cirros"}, "VM web/4711: a name of digits alone is taken for an id"),
-        ("vm", {}, "slice web: say which VM by name or vm_id"),
-        ("vm", {"vm_id": 7}, "slice web: it has no VM 7; there are 1001, 1002"),
-        ("vm", {"name": "vm1", "new_name": "vm2"}, "slice web: vm1 cannot be called vm2, for that is another's name"),
-        ("link", {"name": "x"}, "slice web: a new link needs its two endpoints"),
-        ("link", {"endpoints": ["vm1"]}, "slice web: link 2 (vm1) has 1 endpoints; a link joins 2"),
-        ("network", {"vlan_id": 100}, "slice web: it has no network on VLAN 100; there are none"),
-        ("vlan", {"vlan_id": 100}, "slice web: VLAN 100 is not reserved; without vlan_id the next one is taken"),
-        ("vlan", {"state": "absent"}, "slice web: say which VLAN by name or vlan_id"),
-        ("vm", {"name": "x", "acting_user": "alice"}, "no slice is called web; slices are none"),
+        ("vm", {"name": "new"}, Refusal("vm_without_flavor", "VM web/new")),
+        ("vm", {"name": "4711", "flavor": "cirros"}, Refusal("numeric_name", "VM web/4711", {"got": "4711"})),
+        ("vm", {}, Refusal("identifier_missing", "slice web", {"kind": "VM", "key": "vm_id"})),
+        (
+            "vm",
+            {"vm_id": 7},
+            Refusal("unknown_reference", "slice web", {"kind": "VM", "name": 7, "known": [1001, 1002]}),
+        ),
+        (
+            "vm",
+            {"name": "vm1", "new_name": "vm2"},
+            Refusal("name_in_use", "slice web", {"kind": "VM", "name": "vm1", "got": "vm2"}),
+        ),
+        (
+            "link",
+            {"name": "x"},
+            Refusal("option_missing", "slice web", {"kind": "new link", "option": "endpoints"}),
+        ),
+        ("link", {"endpoints": ["vm1"]}, Refusal("endpoint_count", "link web/2 (vm1)", {"got": 1})),
+        (
+            "network",
+            {"vlan_id": 100},
+            Refusal("unknown_reference", "slice web", {"kind": "network on VLAN", "name": 100, "known": []}),
+        ),
+        ("vlan", {"vlan_id": 100}, Refusal("vlan_not_reserved", "slice web", {"got": 100})),
+        ("vlan", {"state": "absent"}, Refusal("identifier_missing", "slice web", {"kind": "VLAN", "key": "vlan_id"})),
+        ("vm", {"name": "x", "acting_user": "alice"}, Refusal("not_found", "slice web", {"known": []})),
     ],
 )
-def test_steps_that_make_no_sense(web: Door, module: str, fields: dict[str, Any], message: str) -> None:
+def test_steps_that_make_no_sense(web: Door, module: str, fields: dict[str, Any], refusal: Refusal) -> None:
     before = web.data()
-    assert web(module, slice="web", **fields)["msg"] == message
+    assert builders.refused(web(module, slice="web", **fields)) == [refusal]
     assert web.data() == before
 
 
@@ -191,7 +208,9 @@ def test_a_tenant_sees_only_what_is_the_tenants(web: Door) -> None:
     for module, plural in (("vm_info", "vms"), ("link_info", "links")):
         assert {each["slice"] for each in ok(web(module, acting_user="alice"))[plural]} == {"lab"}
     assert [slice_["name"] for slice_ in ok(web("slice_info", all=True, acting_user="alice"))["slices"]] == ["lab"]
-    assert web("vm_info", slice="web", acting_user="alice")["msg"] == "no slice is called web; slices are lab (1003)"
+    assert builders.refused(web("vm_info", slice="web", acting_user="alice")) == [
+        Refusal("not_found", "slice web", {"known": ["lab (1003)"]})
+    ]
     assert [user["name"] for user in ok(web("user_info", acting_user="alice"))["users"]] == ["alice"]
     assert ok(web("worker_info", acting_user="alice"))["workers"] == []
     assert len(ok(web("flavor_info", acting_user="alice"))["flavors"]) == 3
@@ -251,10 +270,12 @@ def test_passwords_are_verified_and_never_told(bob: Door) -> None:
     assert ok(bob("user", name="nobody", password="x", state="verified"))["verified"] == {"nobody": False}
     assert ok(bob("user", name="bob", password="correct horse"))["changed"] is False
     assert bob.data() == before
-    assert bob("user", name="bob", password="x", state="verified", acting_user="alice")["msg"] == (
-        "password of bob: alice is not an admin, and only admins may change it"
-    )
-    assert bob("user", name="bob", state="verified")["msg"] == "user bob: verifying takes a password"
+    assert builders.refused(bob("user", name="bob", password="x", state="verified", acting_user="alice")) == [
+        Refusal("admins_only", "password of bob", {"user": "alice"})
+    ]
+    assert builders.refused(bob("user", name="bob", state="verified")) == [
+        Refusal("option_missing", "user bob", {"kind": "verified user", "option": "password"})
+    ]
     done = ok(bob("user", name="bob", password="correct horse", password_scheme="sha256"))
     assert done["changed"]
     assert done["diff"]["after"].endswith("(password changed)\n")
@@ -264,7 +285,9 @@ def test_a_flavors_disk_holds_its_image(door: Door) -> None:
     refused = door("flavor", name="big", disk_gb=1)
     assert not refused.get("failed")
     door.store.data["flavors"]["big"]["virtual_size_gb"] = 4  # type: ignore[attr-defined] # Memory
-    assert door("flavor", name="big", disk_gb=2)["msg"] == ("flavor big: disk_gb is 2, and its image holds a disk of 4")
+    assert builders.refused(door("flavor", name="big", disk_gb=2)) == [
+        Refusal("disk_smaller_than_image", "flavor big", {"got": 2, "least": 4})
+    ]
 
 
 def test_limits_step_by_step(web: Door) -> None:
@@ -297,4 +320,6 @@ def test_limits_go_with_the_interface_that_a_step_takes_away(web: Door) -> None:
     ok(web("link", slice="web", name="second", state="absent"))
     assert [each["name"] for each in web.data()["slices"]["1000"]["vms"][1]["interfaces"]] == ["eth0", "eth1"]
     refused = web("vm", slice="web", name="vm2", interfaces=[{"name": "eth2", "rx_kbps": 5}])
-    assert refused["msg"] == "VM web/vm2: it has no interface eth2; its interfaces are eth0, eth1"
+    assert builders.refused(refused) == [
+        Refusal("unknown_reference", "VM web/vm2", {"kind": "interface", "name": "eth2", "known": ["eth0", "eth1"]})
+    ]

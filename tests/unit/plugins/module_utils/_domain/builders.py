@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, settle
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice, User
 
@@ -58,13 +59,19 @@ def put(held: Cluster, want: dict[str, Any], *, acting_user: str = "admin", **se
     return settle(held, read_slice(want, default_owner=acting_user), Settings(**settings), acting_user=acting_user)
 
 
-def refusal(held: Cluster, want: dict[str, Any], **kwargs: Any) -> list[str]:
-    """Return the reasons for which a topology is refused; the cluster must stay as it was."""
+def refusals(held: Cluster, want: dict[str, Any], **kwargs: Any) -> list[Refusal]:
+    """Return why a topology is refused; the cluster must stay as it was."""
     before = held.to_dict()
     with pytest.raises(Refused) as caught:
         put(held, want, **kwargs)
     assert held.to_dict() == before
-    return caught.value.reasons
+    return caught.value.refusals
+
+
+def refused(result: Mapping[str, Any]) -> list[Refusal]:
+    """Return the refusals in what a module returned."""
+    assert result["failed"]
+    return [Refusal(each["code"], each["object"], each["figures"]) for each in result["refusals"]]
 
 
 def deployed(slice_: Slice) -> Slice:

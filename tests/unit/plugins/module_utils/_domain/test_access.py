@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import access
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
 from .builders import cluster, put, topology
 
@@ -30,27 +30,25 @@ def test_choosing() -> None:
     assert chosen("mail", acting_user="alice") == [second]
     assert chosen(owner="alice", acting_user="alice") == [second]
     assert chosen(everything=True, acting_user="alice") == [second]
-    for kwargs, message in (
-        ({"owner": "bob"}, "owner bob does not exist; users are admin, alice"),
+    for kwargs, refusal in (
+        ({"owner": "bob"}, Refusal("not_found", "owner bob", {"known": ["admin", "alice"]})),
         (
             {"owner": "bob", "acting_user": "alice"},
-            "owner bob: alice is not an admin, and only admins act for other users",
+            Refusal("not_owner_or_admin", "owner bob", {"user": "alice"}),
         ),
         (
             {"owner": "admin", "acting_user": "alice"},
-            "owner admin: alice is not an admin, and only admins act for other users",
+            Refusal("not_owner_or_admin", "owner admin", {"user": "alice"}),
         ),
-        ({"everything": True, "acting_user": "carol"}, "acting user carol does not exist"),
+        ({"everything": True, "acting_user": "carol"}, Refusal("unknown_acting_user", "acting user carol")),
     ):
         with pytest.raises(Refused) as caught:
             chosen(**kwargs)  # type: ignore[arg-type] # one keyword each
-        assert str(caught.value) == message
+        assert caught.value.refusals == [refusal]
     with pytest.raises(Refused) as caught:
         chosen("a", "b")
-    assert caught.value.reasons == [
-        "no slice is called a; slices are web (1000), mail (1003)",
-        "no slice is called b; slices are web (1000), mail (1003)",
-    ]
+    known = {"known": ["web (1000)", "mail (1003)"]}
+    assert caught.value.refusals == [Refusal("not_found", "slice a", known), Refusal("not_found", "slice b", known)]
 
 
 def test_two_owners_may_use_one_name() -> None:
@@ -59,12 +57,15 @@ def test_two_owners_may_use_one_name() -> None:
     assert first.slice_id != second.slice_id
     with pytest.raises(Refused) as caught:
         access.find(held, "web")
-    assert str(caught.value) == "2 slices are called web (1000 of admin, 1003 of alice); name the owner or the id"
+    several = {"count": 2, "found": ["1000 of admin", "1003 of alice"]}
+    assert caught.value.refusals == [Refusal("ambiguous_slice", "slice web", several)]
     assert access.find(held, "web", "alice") is second
     assert access.find(held, "alice/web") is second
     assert access.find(held, "1000") is first
-    with pytest.raises(Refused, match="no slice of bob is called web; slices are web \\(1000\\), web \\(1003\\)"):
+    with pytest.raises(Refused) as caught:
         access.find(held, "web", "bob")
+    known = ["web (1000)", "web (1003)"]
+    assert caught.value.refusals == [Refusal("not_found", "slice web of bob", {"known": known})]
 
 
 @pytest.mark.parametrize(("there", "absent"), [("web", "nil"), ("1000", "1999")])

@@ -148,7 +148,7 @@ def test_addresses_are_those_of_the_range_and_run_out() -> None:
     ],
 )
 def test_settings_of_vlan_400_that_make_no_sense_are_told_each(changes: dict[str, str], count: int) -> None:
-    assert len(ManagementNetwork(**changes).problems()) == count
+    assert len(list(ManagementNetwork(**changes).problems())) == count
 
 
 @pytest.mark.parametrize(

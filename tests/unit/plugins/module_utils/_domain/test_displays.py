@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -11,9 +12,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import di
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_changes import changes
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import work_orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import VNC_KEY, Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
-from .builders import cluster, put, refusal, topology, vm
+from .builders import cluster, put, refusals, topology, vm
 
 
 def stored() -> tuple[Cluster, Slice]:
@@ -87,17 +89,19 @@ def test_another_version_is_another_password_for_this_vm_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "reason"),
+    ("wanted", "code", "figures"),
     [
-        (1, "VM web/vm1: its display has password 2; password 1 was given up, and does not come back"),
-        (0, "slice web: VM vm1 asks for password 0 of its display; 1 to 1000000 are possible"),
+        (1, "password_version_lowered", {"version": 2, "got": 1}),
+        (0, "out_of_range", {"option": "vnc_password_version", "got": 0, "least": 1, "most": 1000000}),
     ],
 )
-def test_an_earlier_password_does_not_come_back(wanted: int, reason: str) -> None:
+def test_an_earlier_password_does_not_come_back(wanted: int, code: str, figures: dict[str, Any]) -> None:
     held, _one = stored()
     put(held, topology(vms=[vm("vm1", vnc_password_version=2), vm("vm2")]))
 
-    assert refusal(held, topology(vms=[vm("vm1", vnc_password_version=wanted), vm("vm2")])) == [reason]
+    assert refusals(held, topology(vms=[vm("vm1", vnc_password_version=wanted), vm("vm2")])) == [
+        Refusal(code, "VM web/vm1", figures)
+    ]
 
 
 def test_an_id_that_comes_round_to_another_tenant_brings_no_password_along() -> None:

@@ -9,12 +9,20 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import registering, slice_changes, work_orders
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
-from .builders import cluster, deployed, link, put, refusal, topology, vm
+from .builders import cluster, deployed, link, put, refusals, topology, vm
 
 SLOW = {"name": "eth1", "tx_kbps": 2000, "rx_kbps": 8000, "delay_ms": 20.0, "jitter_ms": 2.5, "loss_percent": 1.0}
+
+MTU = {"option": "mtu", "least": 68, "most": 65521}
+TRUNK_MTU = {"option": "trunk_mtu", "least": 68, "most": 65535}
+NAN = float("nan")
+
+
+def small_trunk(where: str, needed: int, host: str, trunk_mtu: int) -> Refusal:
+    return Refusal("trunk_mtu_too_small", where, {"needed": needed, "host": host, "trunk_mtu": trunk_mtu})
 
 
 def limited(*interfaces: dict[str, Any], **carried: Any) -> dict[str, Any]:
@@ -86,37 +94,44 @@ def test_work_orders_say_it_where_there_is_something_to_say() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "reason"),
+    ("limits", "code", "figures"),
     [
-        ({"tx_kbps": -5}, "tx_kbps is -5, and 1 to 100000000 are possible; leave it out for no limit"),
-        ({"rx_kbps": 0}, "rx_kbps is 0, and 1 to 100000000 are possible; leave it out for no limit"),
-        ({"delay_ms": -1.5}, "delay_ms is -1.5, and 0 to 60000 are possible"),
-        ({"delay_ms": float("nan")}, "delay_ms is nan, and 0 to 60000 are possible"),
-        ({"delay_ms": 1, "jitter_ms": 70000}, "jitter_ms is 70000, and 0 to 60000 are possible"),
-        ({"loss_percent": 100.5}, "loss_percent is 100.5, and 0 to 100 are possible"),
-        ({"loss_percent": -1}, "loss_percent is -1, and 0 to 100 are possible"),
-        ({"jitter_ms": 3}, "jitter_ms is 3 without a delay_ms that it could vary"),
+        ({"tx_kbps": -5}, "rate_out_of_range", {"option": "tx_kbps", "got": -5, "least": 1, "most": 100000000}),
+        ({"rx_kbps": 0}, "rate_out_of_range", {"option": "rx_kbps", "got": 0, "least": 1, "most": 100000000}),
+        ({"delay_ms": -1.5}, "out_of_range", {"option": "delay_ms", "got": -1.5, "least": 0, "most": 60000}),
+        ({"delay_ms": NAN}, "out_of_range", {"option": "delay_ms", "got": NAN, "least": 0, "most": 60000}),
+        (
+            {"delay_ms": 1, "jitter_ms": 70000},
+            "out_of_range",
+            {"option": "jitter_ms", "got": 70000, "least": 0, "most": 60000},
+        ),
+        ({"loss_percent": 100.5}, "out_of_range", {"option": "loss_percent", "got": 100.5, "least": 0, "most": 100}),
+        ({"loss_percent": -1}, "out_of_range", {"option": "loss_percent", "got": -1, "least": 0, "most": 100}),
+        ({"jitter_ms": 3}, "jitter_without_delay", {"got": 3}),
     ],
 )
-def test_bad_figures_are_refused(limits: dict[str, Any], reason: str) -> None:
-    assert refusal(cluster(), limited({"name": "eth1", **limits})) == [f"slice web: VM vm2: interface eth1: {reason}"]
+def test_bad_figures_are_refused(limits: dict[str, Any], code: str, figures: dict[str, Any]) -> None:
+    assert refusals(cluster(), limited({"name": "eth1", **limits})) == [Refusal(code, "VM web/vm2 eth1", figures)]
 
 
 def test_interfaces_that_are_not_there_or_there_twice_are_refused() -> None:
-    assert refusal(cluster(), limited({"name": "eth7", "tx_kbps": 9})) == [
-        "VM web/vm2: it has no interface eth7; its interfaces are eth0, eth1"
+    assert refusals(cluster(), limited({"name": "eth7", "tx_kbps": 9})) == [
+        Refusal("unknown_reference", "VM web/vm2", {"kind": "interface", "name": "eth7", "known": ["eth0", "eth1"]})
     ]
-    assert refusal(cluster(), limited(SLOW, {"name": "eth1"})) == [
-        "slice web: VM vm2: interface eth1 is listed 2 times; once is enough"
+    assert refusals(cluster(), limited(SLOW, {"name": "eth1"})) == [
+        Refusal("listed_twice", "VM web/vm2", {"kind": "interface", "name": "eth1", "count": 2})
     ]
 
 
 def test_netem_is_refused_where_a_worker_said_that_it_has_none() -> None:
     held = cluster()
     held.workers["10.0.10.2"].extra["netem"] = False
-    assert refusal(held, limited(SLOW)) == [
-        "VM web/vm2: eth1 asks for delay 20 ms, jitter 2.5 ms, loss 1 %, and the kernel of worker 10.0.10.2 has no "
-        "netem, which makes delay, jitter and loss"
+    assert refusals(held, limited(SLOW)) == [
+        Refusal(
+            "netem_missing",
+            "VM web/vm2 eth1",
+            {"asked": ["delay 20 ms", "jitter 2.5 ms", "loss 1 %"], "host": "worker 10.0.10.2"},
+        )
     ]
     put(held, limited({"name": "eth1", "tx_kbps": 1000, "rx_kbps": 1000, "up": False}))
     held.workers["10.0.10.2"].extra["netem"] = True
@@ -124,27 +139,26 @@ def test_netem_is_refused_where_a_worker_said_that_it_has_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("carried", "trunk_mtu", "reason"),
+    ("carried", "trunk_mtu", "refused"),
     [
-        ({"mtu": 9000}, 1500, "has an MTU of 9000; the trunk of worker 10.0.10.2 has an MTU of 1500"),
-        ({}, 1450, "has an MTU of 1500; the trunk of worker 10.0.10.2 has an MTU of 1450"),
+        ({"mtu": 9000}, 1500, small_trunk("link web/1", 9000, "worker 10.0.10.2", 1500)),
+        ({}, 1450, small_trunk("link web/1", 1500, "worker 10.0.10.2", 1450)),
         (
             {"qinq": True},
             1503,
-            "has an MTU of 1500 and carries the guests' own tags, which makes 1504; "
-            "the trunk of worker 10.0.10.2 has an MTU of 1503",
+            small_trunk("link web/1", 1504, "worker 10.0.10.2", 1503),
         ),
         ({"qinq": True}, 1504, None),
         ({"mtu": 1450}, 1450, None),
     ],
 )
-def test_a_trunk_carries_what_its_links_need(carried: dict[str, Any], trunk_mtu: int, reason: str | None) -> None:
+def test_a_trunk_carries_what_its_links_need(carried: dict[str, Any], trunk_mtu: int, refused: Refusal | None) -> None:
     held = cluster()
     held.workers["10.0.10.2"].extra["trunk_mtu"] = trunk_mtu
-    if reason is None:
+    if refused is None:
         put(held, limited(**carried))
     else:
-        assert refusal(held, limited(**carried)) == [f"slice web: link 1 {reason}"]
+        assert refusals(held, limited(**carried)) == [refused]
 
 
 def test_a_trunk_counts_only_where_a_link_takes_it() -> None:
@@ -154,8 +168,8 @@ def test_a_trunk_counts_only_where_a_link_takes_it() -> None:
     machines = [vm(name, worker="10.0.10.1") for name in ("vm1", "vm2")]
     lan = {"name": "lan", "members": ["vm1", "vm2"], "mtu": 9000}
     put(held, topology(vms=machines, links=[{**link("vm1", "vm2"), "mtu": 9000}], networks=[lan]))
-    assert refusal(held, topology("two", vms=machines, links=[], networks=[{**lan, "gateway": True}])) == [
-        "slice two: network lan has an MTU of 9000; the trunk of worker 10.0.10.1 has an MTU of 1000"
+    assert refusals(held, topology("two", vms=machines, links=[], networks=[{**lan, "gateway": True}])) == [
+        small_trunk("network two/lan", 9000, "worker 10.0.10.1", 1000)
     ]
 
 
@@ -166,13 +180,14 @@ def test_the_network_nodes_trunk_counts_where_it_serves() -> None:
     machines = [vm(name, worker="10.0.10.1") for name in ("vm1", "vm2")]
     put(held, topology(vms=machines, links=[{**link("vm1", "vm2"), "mtu": 9000}], networks=[lan]))
     for served in ({"gateway": True}, {"dhcp_enabled": True}):
-        assert refusal(held, topology("two", vms=machines, links=[], networks=[{**lan, **served}])) == [
-            "slice two: network lan has an MTU of 9000; the trunk of the network node has an MTU of 1500"
+        assert refusals(held, topology("two", vms=machines, links=[], networks=[{**lan, **served}])) == [
+            small_trunk("network two/lan", 9000, "the network node", 1500)
         ]
     registering.note_network_node(held, 9000)
     put(held, topology("two", vms=machines, links=[], networks=[{**lan, "gateway": True}]))
-    with pytest.raises(Refused, match=r"network node: trunk_mtu is 67, and 68 to 65535 are possible"):
+    with pytest.raises(Refused) as caught:
         registering.note_network_node(held, 67)
+    assert caught.value.refusals == [Refusal("out_of_range", "network node", {**TRUNK_MTU, "got": 67})]
 
 
 def test_vlan_400_needs_the_trunks_of_its_vms_and_of_the_network_node() -> None:
@@ -181,9 +196,9 @@ def test_vlan_400_needs_the_trunks_of_its_vms_and_of_the_network_node() -> None:
         worker.extra["trunk_mtu"] = 1000
     registering.note_network_node(held, 1499)
     machines = [vm("vm1", internet=True), vm("vm2")]
-    assert refusal(held, topology(vms=machines, links=[])) == [
-        "slice web: VLAN 400 has an MTU of 1500; the trunk of worker 10.0.10.1 has an MTU of 1000",
-        "slice web: VLAN 400 has an MTU of 1500; the trunk of the network node has an MTU of 1499",
+    assert refusals(held, topology(vms=machines, links=[])) == [
+        small_trunk("slice web on VLAN 400", 1500, "worker 10.0.10.1", 1000),
+        small_trunk("slice web on VLAN 400", 1500, "the network node", 1499),
     ]
     put(held, topology(vms=machines[1:], links=[]))
     registering.note_network_node(held, 1500)
@@ -193,9 +208,9 @@ def test_vlan_400_needs_the_trunks_of_its_vms_and_of_the_network_node() -> None:
 
 def test_impossible_mtus_are_refused() -> None:
     lan = {"name": "lan", "members": [], "mtu": 70000}
-    assert refusal(cluster(), {**limited(mtu=60), "networks": [lan]}) == [
-        "slice web: link 1 (vm1:eth1–vm2:eth1): mtu is 60, and 68 to 65521 are possible",
-        "slice web: network lan: mtu is 70000, and 68 to 65521 are possible",
+    assert refusals(cluster(), {**limited(mtu=60), "networks": [lan]}) == [
+        Refusal("out_of_range", "link web/1 (vm1:eth1–vm2:eth1)", {**MTU, "got": 60}),
+        Refusal("out_of_range", "network web/lan", {**MTU, "got": 70000}),
     ]
 
 
@@ -205,5 +220,6 @@ def test_what_a_workers_network_offers_is_registered() -> None:
     assert held.workers["10.0.10.1"].extra == {"trunk_mtu": 1600, "netem": False}
     registering.put_worker(held, {"ip": "10.0.10.1", "cores": 3})
     assert held.workers["10.0.10.1"].extra == {"trunk_mtu": 1600, "netem": False}
-    with pytest.raises(Refused, match=r"worker 10\.0\.10\.1: trunk_mtu is 60, and 68 to 65535 are possible"):
+    with pytest.raises(Refused) as caught:
         registering.put_worker(held, {"ip": "10.0.10.1", "trunk_mtu": 60})
+    assert caught.value.refusals == [Refusal("out_of_range", "worker 10.0.10.1", {**TRUNK_MTU, "got": 60})]

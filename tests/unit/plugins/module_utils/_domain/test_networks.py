@@ -37,7 +37,7 @@ def wanted(members: int = 0, **fields: Any) -> WantedNetwork:
 def test_what_was_left_to_the_rules(fields: dict[str, Any], made: tuple[str | None, ...]) -> None:
     done = networks.complete(wanted(**fields), 101)
     assert (done.cidr, done.gateway_ip, done.dhcp_range) == made
-    assert list(networks.problems(done)) == []
+    assert list(networks.problems("network web/n", done)) == []
     assert networks.complete(done, 999) == done
 
 
@@ -99,7 +99,7 @@ def a_network(cidr: str = "10.0.0.0/24", **fields: Any) -> WantedNetwork:
     ],
 )
 def test_what_makes_no_sense_is_told_each(network: WantedNetwork, count: int) -> None:
-    assert len(list(networks.problems(network))) == count
+    assert len(list(networks.problems("network web/n", network))) == count
 
 
 MANAGEMENT = "10.60.7.0/24"
@@ -121,8 +121,8 @@ MANAGEMENT = "10.60.7.0/24"
 )
 def test_every_subnet_that_overlaps_is_told_once(cidrs: list[str], count: int) -> None:
     named = [(f"n{number}", cidr) for number, cidr in enumerate(cidrs)]
-    assert len(list(networks.overlaps(named, MANAGEMENT))) == count
-    assert len(list(networks.overlaps(reversed(named), MANAGEMENT))) == count
+    assert len(list(networks.overlaps("slice web", named, MANAGEMENT))) == count
+    assert len(list(networks.overlaps("slice web", reversed(named), MANAGEMENT))) == count
 
 
 def test_infrastructure_networks_are_networks() -> None:

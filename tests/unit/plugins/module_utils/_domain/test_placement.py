@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
-from .builders import cluster, put, refusal, topology, vm
+from .builders import cluster, put, refusals, topology, vm
 
 
 def places(held, count: int, **settings: str) -> list[str]:  # type: ignore[no-untyped-def] # a Cluster
@@ -54,18 +57,29 @@ def test_a_pinned_vm_goes_to_its_worker() -> None:
 
 
 @pytest.mark.parametrize(
-    ("worker", "flavor", "why"),
+    ("worker", "flavor", "figures"),
     [
-        ({"max_vms": 0}, "cirros", "may run 0 VMs, has 0"),
-        ({"cores": 1, "cpu_overcommit": 2.0}, "big", "offers 2 cores, has promised 0, is asked for 4"),
-        ({"ram_gb": 4}, "big", "offers 4 GiB of memory, has promised 0, is asked for 8"),
-        ({"disk_gb": 10.5}, "big", "offers 10.5 GiB of disk, has promised 0, is asked for 20"),
-        ({"schedulable": False}, "cirros", "takes no new VMs (schedulable: false)"),
+        ({"max_vms": 0}, "cirros", {"resource": "VMs", "total": 0, "allocated": 0, "requested": 1}),
+        (
+            {"cores": 1, "cpu_overcommit": 2.0},
+            "big",
+            {"resource": "cores", "total": 2, "allocated": 0, "requested": 4},
+        ),
+        ({"ram_gb": 4}, "big", {"resource": "GiB of RAM", "total": 4, "allocated": 0, "requested": 8}),
+        ({"disk_gb": 10.5}, "big", {"resource": "GiB of disk", "total": 10.5, "allocated": 0, "requested": 20}),
     ],
 )
-def test_no_room_is_told_with_its_figures(worker: dict[str, float], flavor: str, why: str) -> None:
+def test_no_room_is_told_with_its_figures(worker: dict[str, float], flavor: str, figures: dict[str, Any]) -> None:
     held = cluster(workers=0)
     held.workers["10.0.10.1"] = Worker("10.0.10.1", **worker)  # type: ignore[arg-type] # a mixture by design
-    assert refusal(held, topology(vms=[vm("a", flavor=flavor)], links=[])) == [
-        f"VM web/a: no worker has room for it: 10.0.10.1 {why}"
+    assert refusals(held, topology(vms=[vm("a", flavor=flavor)], links=[])) == [
+        Refusal("no_room", "VM web/a", {"shortages": [Refusal("resource_exhausted", "worker 10.0.10.1", figures)]})
+    ]
+
+
+def test_no_room_on_workers_that_take_no_new_vms() -> None:
+    held = cluster(workers=2, schedulable=False)
+    shortages = [Refusal("not_schedulable", f"worker 10.0.10.{number}") for number in (1, 2)]
+    assert refusals(held, topology(vms=[vm("a")], links=[])) == [
+        Refusal("no_room", "VM web/a", {"shortages": shortages})
     ]

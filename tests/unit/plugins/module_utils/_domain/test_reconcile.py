@@ -12,10 +12,13 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
-from .builders import cluster, deployed, link, put, refusal, topology, vm
+from .builders import cluster, deployed, link, put, refusals, topology, vm
 
 FIXTURE = Path(__file__).parents[4] / "fixtures" / "slice_1000.json"
+
+RANGE = {"option": "range for VMs", "first": "10.60.7.101", "last": "10.60.7.250"}
 
 
 def test_the_data_models_own_slice() -> None:
@@ -78,9 +81,7 @@ def test_removing_a_slice() -> None:
     teardown.remove(held, slice_)
     assert (slice_.status, {each.status for each in slice_.vms}) == ("deleting", {"deleting"})
     assert held.users["admin"].used_vms == 2
-    assert refusal(held, topology()) == [
-        f"slice web ({slice_.slice_id}) is being deleted; deploy it anew when it is gone"
-    ]
+    assert refusals(held, topology()) == [Refusal("slice_is_being_deleted", "slice web", {"slice_id": slice_.slice_id})]
 
 
 def test_ids_skip_the_pools_and_macs_that_live_slices_hold() -> None:
@@ -97,114 +98,144 @@ def test_the_101st_slice_is_refused() -> None:
     held = cluster()
     for number in range(100):
         put(held, topology(f"s{number}", vms=[], links=[]))
-    assert refusal(held, topology("more", vms=[], links=[])) == [
-        "slice more: all 100 VLAN pools are held by live slices"
-    ]
+    assert refusals(held, topology("more", vms=[], links=[])) == [Refusal("no_free_pool", "slice more", {"pools": 100})]
 
 
 @pytest.mark.parametrize(
-    ("want", "reasons"),
+    ("want", "expected"),
     [
         (
             topology(vms=[vm("vm1", flavor="tiny")], links=[]),
-            ["slice web: flavor tiny of vm1 does not exist; flavors are cirros, ubuntu, big"],
+            [
+                Refusal(
+                    "unknown_flavor",
+                    "slice web",
+                    {"flavor": "tiny", "vms": ["vm1"], "known": ["cirros", "ubuntu", "big"]},
+                )
+            ],
         ),
         (
             topology(vms=[vm("vm1", flavor="ubuntu")], links=[]),
             [
-                "slice web: flavor ubuntu of vm1 has no base image: /tmp/vm_images/focal-server-cloudimg-amd64.img was "
-                "never registered; register the flavor with a file that exists, or with a URL and its checksum"
+                Refusal(
+                    "flavor_without_image",
+                    "slice web",
+                    {
+                        "flavor": "ubuntu",
+                        "vms": ["vm1"],
+                        "image": "/tmp/vm_images/focal-server-cloudimg-amd64.img",
+                    },
+                )
             ],
         ),
         (
             topology(vms=[vm("vm1", data_interfaces=1), vm("vm2")], links=[link("vm1:eth2", "vm2:eth1")]),
-            ["slice web: link 1 (vm1:eth2–vm2:eth1) names interface eth2; VM vm1 has the data interface eth1"],
+            [
+                Refusal(
+                    "unknown_reference",
+                    "link web/1 (vm1:eth2–vm2:eth1)",
+                    {"kind": "interface", "name": "vm1:eth2", "known": ["eth1"]},
+                )
+            ],
         ),
         (
             topology(links=[link("vm1:eth9", "vm2:eth1")]),
-            [
-                "VM web/vm1 is on 1 links and networks and gets one data interface for each, and eth9 is named; "
-                "give data_interfaces for more"
-            ],
+            [Refusal("interface_without_segment", "VM web/vm1", {"segments": 1, "highest": 9})],
         ),
         (
             topology(links=[link("vm1:eth0", "vm2:eth1")]),
-            [
-                "slice web: link 1 (vm1:eth0–vm2:eth1) takes vm1:eth0, which is the management interface; "
-                "links take eth1 and up"
-            ],
+            [Refusal("management_interface", "link web/1 (vm1:eth0–vm2:eth1)", {"got": "vm1:eth0"})],
         ),
         (
             topology(
                 vms=[vm("vm1", data_interfaces=2), vm("vm2", data_interfaces=2)],
                 links=[link("vm1:eth1", "vm2:eth1"), link("vm1:eth1", "vm2:eth2")],
             ),
-            ["slice web: link 2 (vm1:eth1–vm2:eth2) takes vm1:eth1 again; an interface is on one link at most"],
+            [Refusal("interface_in_use", "link web/2 (vm1:eth1–vm2:eth2)", {"endpoint": "vm1:eth1"})],
         ),
         (
             topology(vms=[vm("vm1", data_interfaces=2)], links=[link("vm1:eth1", "vm1:eth2")]),
-            ["slice web: link 1 (vm1:eth1–vm1:eth2) joins VM vm1 to itself"],
+            [Refusal("link_to_itself", "link web/1 (vm1:eth1–vm1:eth2)", {"vm": "vm1"})],
+        ),
+        (
+            topology(links=[], networks=[{"name": "lan", "members": ["vm1:eth1", "vm1:eth2"]}]),
+            [Refusal("member_twice", "network web/lan", {"vm": "vm1", "count": 2})],
         ),
         (
             topology(links=[link("vm1:eth1", "vm9:eth1")]),
-            ["slice web: link 1 (vm1:eth1–vm9:eth1) names VM vm9, which the slice does not have; its VMs are vm1, vm2"],
+            [
+                Refusal(
+                    "unknown_reference",
+                    "link web/1 (vm1:eth1–vm9:eth1)",
+                    {"kind": "VM", "name": "vm9", "known": ("vm1", "vm2")},
+                )
+            ],
         ),
         (
             topology(vms=[vm("vm1"), vm("vm1")], links=[]),
-            ["slice web: 2 VMs are called vm1; names are unique within a slice"],
+            [Refusal("duplicate_name", "slice web", {"kind": "VM", "name": "vm1", "count": 2})],
+        ),
+        (
+            topology(networks=[{"name": "lan"}, {"name": "lan"}]),
+            [Refusal("duplicate_name", "slice web", {"kind": "network", "name": "lan", "count": 2})],
         ),
         (
             topology(vms=[vm("VM1"), vm("vm2"), vm("vm1")], links=[]),
-            [
-                "slice web: VMs VM1, vm1 are called the same but for capitals, which DNS does not tell; names are "
-                "unique within a slice"
-            ],
+            [Refusal("names_differ_in_case", "slice web", {"names": ["VM1", "vm1"]})],
         ),
         (
             topology(
                 vms=[vm("vm1", data_interfaces=1), vm("vm2"), vm("vm3")], links=[link("vm1", "vm2"), link("vm1", "vm3")]
             ),
-            ["slice web: VM vm1 is on 2 links and has 1 data interfaces; each link takes one"],
+            [Refusal("too_few_interfaces", "VM web/vm1", {"segments": 2, "most": 1})],
         ),
         (
             topology(vms=[vm("vm1", data_interfaces=99)], links=[]),
-            ["slice web: VM vm1 asks for 99 data interfaces; 0 to 20 are possible"],
+            [Refusal("out_of_range", "VM web/vm1", {"option": "data_interfaces", "got": 99, "least": 0, "most": 20})],
         ),
-        (topology(links=[{"endpoints": ["vm1"]}]), ["slice web: link 1 (vm1) has 1 endpoints; a link joins 2"]),
+        (topology(links=[{"endpoints": ["vm1"]}]), [Refusal("endpoint_count", "link web/1 (vm1)", {"got": 1})]),
         (
             topology("no/slash", vms=[vm("a_b")], links=[]),
             [
-                "slice 'no/slash': a name is letters, digits and hyphens, 63 at most, "
-                "with a letter or digit at both ends",
-                "slice no/slash: 'a_b' is not a valid name for a VM, which is letters, digits and hyphens, 63 at most, "
-                "with a letter or digit at both ends",
+                Refusal("invalid_label", "slice no/slash", {"kind": "slice", "got": "no/slash"}),
+                Refusal("invalid_label", "slice no/slash", {"kind": "VM", "got": "a_b"}),
             ],
         ),
         (
+            topology("12", vms=[vm("7")], links=[]),
+            [Refusal("numeric_name", "slice 12", {"got": "12"})],
+        ),
+        (
             topology(owner="bob"),
-            ["slice web: its owner bob does not exist; users are admin, alice"],
+            [Refusal("unknown_reference", "slice web", {"kind": "user", "name": "bob", "known": ["admin", "alice"]})],
         ),
         (
             topology(owner="alice", vms=[vm(f"v{number}") for number in range(7)], links=[]),
-            ["alice may own 6 VMs, owns 0, asks for 7 more"],
+            [Refusal("quota_exceeded", "user alice", {"quota": 6, "used": 0, "requested": 7})],
         ),
         (
             topology(vms=[vm("vm1", worker="10.9.9.9")], links=[]),
-            ["VM web/vm1: its worker 10.9.9.9 is not registered; workers are 10.0.10.1, 10.0.10.2"],
+            [
+                Refusal(
+                    "unknown_reference",
+                    "VM web/vm1",
+                    {"kind": "worker", "name": "10.9.9.9", "known": ["10.0.10.1", "10.0.10.2"]},
+                )
+            ],
         ),
     ],
 )
-def test_refusals_name_the_object_the_rule_and_the_figures(want: dict[str, Any], reasons: list[str]) -> None:
-    assert refusal(cluster(), want) == reasons
+def test_refusals_name_the_object_the_rule_and_the_figures(want: dict[str, Any], expected: list[Refusal]) -> None:
+    assert refusals(cluster(), want) == expected
 
 
 def test_a_refusal_lists_every_reason() -> None:
     held = cluster(workers=0)
     held.users["alice"].used_vms = 6
     want = topology(owner="alice", vms=[vm("vm1")], links=[])
-    assert refusal(held, want) == [
-        "VM web/vm1: the cluster has no workers; register one first",
-        "alice may own 6 VMs, owns 6, asks for 1 more",
+    assert refusals(held, want) == [
+        Refusal("no_workers", "VM web/vm1"),
+        Refusal("quota_exceeded", "user alice", {"quota": 6, "used": 6, "requested": 1}),
     ]
 
 
@@ -212,11 +243,11 @@ def test_who_may_act() -> None:
     held = cluster()
     held.users["bob"] = type(held.users["alice"])("bob", "!")
     put(held, topology(owner="alice"), acting_user="alice")
-    assert refusal(held, topology(owner="alice"), acting_user="bob") == [
-        "slice web: bob is not an admin, and only admins act for other users"
+    assert refusals(held, topology(owner="alice"), acting_user="bob") == [
+        Refusal("not_owner_or_admin", "slice web", {"user": "bob"})
     ]
-    assert refusal(held, topology(), acting_user="nobody") == ["acting user nobody does not exist"]
-    assert refusal(held, topology(owner="carol"), acting_user="bob") == refusal(
+    assert refusals(held, topology(), acting_user="nobody") == [Refusal("unknown_acting_user", "acting user nobody")]
+    assert refusals(held, topology(owner="carol"), acting_user="bob") == refusals(
         held, topology(owner="alice"), acting_user="bob"
     ), "he does not learn who exists"
     put(held, topology(owner="alice"), acting_user="admin")
@@ -224,56 +255,61 @@ def test_who_may_act() -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "reason"),
+    ("network", "code", "figures"),
     [
-        (ManagementNetwork(cidr="10.60.7.0/99"), "management network 10.60.7.0/99: '99' is not a valid netmask"),
-        (ManagementNetwork(cidr="10.60.7.1/24"), "management network 10.60.7.1/24: 10.60.7.1/24 has host bits set"),
-        (ManagementNetwork(gateway="10.60.7"), "management network: gateway: '10.60.7' is not an IPv4 address"),
+        (
+            ManagementNetwork(cidr="10.60.7.0/99"),
+            "invalid_subnet",
+            {"option": "cidr", "got": "10.60.7.0/99", "why": "'99' is not a valid netmask"},
+        ),
+        (
+            ManagementNetwork(cidr="10.60.7.1/24"),
+            "invalid_subnet",
+            {"option": "cidr", "got": "10.60.7.1/24", "why": "10.60.7.1/24 has host bits set"},
+        ),
+        (ManagementNetwork(gateway="10.60.7"), "invalid_address", {"option": "gateway", "got": "10.60.7"}),
         (
             ManagementNetwork(gateway="10.60.7.0"),
-            "management network: gateway 10.60.7.0 is the network or broadcast address of 10.60.7.0/24",
+            "address_outside_subnet",
+            {"option": "gateway", "got": "10.60.7.0", "subnet": "10.60.7.0/24"},
         ),
         (
             ManagementNetwork(dhcp_server="10.60.7.255"),
-            "management network: dhcp_server 10.60.7.255 is the network or broadcast address of 10.60.7.0/24",
+            "address_outside_subnet",
+            {"option": "dhcp_server", "got": "10.60.7.255", "subnet": "10.60.7.0/24"},
         ),
         (
             ManagementNetwork(last_address="10.60.7.255"),
-            "management network: last_address 10.60.7.255 is the network or broadcast address of 10.60.7.0/24",
+            "address_outside_subnet",
+            {"option": "last_address", "got": "10.60.7.255", "subnet": "10.60.7.0/24"},
         ),
         (
             ManagementNetwork(gateway="10.1.1.1"),
-            "management network: gateway 10.1.1.1 is not in 10.60.7.0/24",
+            "address_outside_subnet",
+            {"option": "gateway", "got": "10.1.1.1", "subnet": "10.60.7.0/24"},
         ),
         (
             ManagementNetwork(first_address="10.60.7.9", last_address="10.60.7.8"),
-            "management network: 10.60.7.9 comes after 10.60.7.8",
+            "range_reversed",
+            {"option": "range for VMs", "first": "10.60.7.9", "last": "10.60.7.8"},
         ),
-        (
-            ManagementNetwork(gateway="10.60.7.110"),
-            "management network: the range for VMs holds the gateway 10.60.7.110",
-        ),
-        (
-            ManagementNetwork(dhcp_server="10.60.7.110"),
-            "management network: the range for VMs holds the DHCP server 10.60.7.110",
-        ),
-        (
-            ManagementNetwork(dhcp_server="10.60.7.1"),
-            "management network: gateway and DHCP server are both 10.60.7.1",
-        ),
+        (ManagementNetwork(gateway="10.60.7.110"), "range_holds_server", {**RANGE, "server": "10.60.7.110"}),
+        (ManagementNetwork(dhcp_server="10.60.7.110"), "range_holds_server", {**RANGE, "server": "10.60.7.110"}),
+        (ManagementNetwork(dhcp_server="10.60.7.1"), "same_address", {"got": "10.60.7.1"}),
     ],
 )
-def test_a_management_network_that_makes_no_sense(network: ManagementNetwork, reason: str) -> None:
-    assert refusal(cluster(), topology(), network=network) == [reason]
+def test_a_management_network_that_makes_no_sense(
+    network: ManagementNetwork, code: str, figures: dict[str, str]
+) -> None:
+    assert refusals(cluster(), topology(), network=network) == [Refusal(code, "management network", figures)]
 
 
 def test_vms_that_stay_are_in_the_management_network() -> None:
     held = cluster()
     elsewhere = ManagementNetwork("10.70.0.0/24", "10.70.0.1", "10.70.0.2", "10.70.0.101", "10.70.0.250")
     deployed(put(held, topology()))
-    assert refusal(held, topology(), network=elsewhere) == [
-        "VM web/vm1 has the address 10.60.7.101, which is not in the management network 10.70.0.0/24; delete the slice "
-        "and deploy it anew"
+    assert refusals(held, topology(), network=elsewhere) == [
+        Refusal("address_outside_management", "VM web/vm1", {"got": "10.60.7.101", "subnet": "10.70.0.0/24"})
     ]
     put(held, topology(vms=[vm("vm2"), vm("vm3", internet=True)], links=[]), network=elsewhere)
     assert held.slices[1000].vms[1].interfaces[0].ip_config["ip"] == "10.70.0.101"

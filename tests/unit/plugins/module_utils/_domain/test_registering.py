@@ -11,17 +11,17 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import registering
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
 from .builders import cluster, put, topology
 
 
-def refused(change: Callable[..., Any], held: Cluster, *args: Any) -> str:
+def refused(change: Callable[..., Any], held: Cluster, *args: Any) -> list[Refusal]:
     before = held.to_dict()
     with pytest.raises(Refused) as caught:
         change(held, *args)
     assert held.to_dict() == before
-    return str(caught.value)
+    return caught.value.refusals
 
 
 def test_a_new_user_and_a_changed_one() -> None:
@@ -41,51 +41,81 @@ def test_a_new_user_and_a_changed_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "args", "message"),
+    ("change", "args", "expected"),
     [
         (
             registering.put_user,
             {"name": "-x", "quota_vms": -1, "password_hash": "abc"},
-            "user '-x': a name is letters, digits and _ . @ -, 64 at most, not beginning with . @ -; "
-            "user -x: a quota of -1 VMs is below 0; "
-            "user -x: password_hash is neither a SHA-256 hex digest of 64 digits nor a scrypt hash",
+            [
+                Refusal("invalid_identifier", "user -x", {"kind": "user", "got": "-x"}),
+                Refusal("out_of_range", "user -x", {"option": "quota_vms", "got": -1, "least": 0, "most": 10**9}),
+                Refusal("invalid_password_hash", "user -x"),
+            ],
         ),
-        (registering.put_user, {"name": "admin", "role": "tenant"}, "user admin: the first admin stays an admin"),
-        (registering.remove_user, "admin", "user admin owns 1 slices: web (1000); delete them first"),
-        (registering.put_flavor, {"name": "x", "cores": 1}, "flavor x is new and lacks ram_gb, disk_gb, image"),
+        (
+            registering.put_user,
+            {"name": "bob", "password": "a", "password_hash": "ab" * 32},
+            [Refusal("two_passwords", "user bob")],
+        ),
+        (
+            registering.put_user,
+            {"name": "admin", "role": "tenant"},
+            [Refusal("first_admin_stays", "user admin")],
+        ),
+        (
+            registering.remove_user,
+            "admin",
+            [Refusal("user_owns_slices", "user admin", {"count": 1, "slices": ["web (1000)"]})],
+        ),
+        (
+            registering.put_flavor,
+            {"name": "x", "cores": 1},
+            [Refusal("option_missing", "flavor x", {"kind": "new flavor", "option": ["ram_gb", "disk_gb", "image"]})],
+        ),
         (
             registering.put_flavor,
             {"name": "x", "cores": 0, "ram_gb": -1, "disk_gb": 1, "image": "/i", "virtual_size_gb": 2},
-            "flavor x: cores is 0, and must be above 0; flavor x: ram_gb is -1, and must be above 0; "
-            "flavor x: disk_gb is 1, and its image holds a disk of 2",
+            [
+                Refusal("size_out_of_range", "flavor x", {"option": "cores", "got": 0, "most": 10**9}),
+                Refusal("size_out_of_range", "flavor x", {"option": "ram_gb", "got": -1, "most": 10**9}),
+                Refusal("disk_smaller_than_image", "flavor x", {"got": 1, "least": 2}),
+            ],
+        ),
+        (
+            registering.put_flavor,
+            {"name": "x", "cores": 1, "ram_gb": 1, "disk_gb": 1, "image": "a\nb"},
+            [Refusal("invalid_image", "flavor x", {"got": "a\nb"})],
         ),
         (
             registering.put_flavor,
             {"name": "cirros", "checksum": "abc"},
-            "flavor cirros: checksum 'abc' is not a SHA-256 of 64 hex digits",
+            [Refusal("invalid_checksum", "flavor cirros", {"got": "abc"})],
         ),
-        (registering.remove_flavor, "cirros", "flavor cirros is in use by 2 VMs: web/vm1, web/vm2"),
         (
-            registering.put_worker,
-            {"ip": "pluto"},
-            "worker 'pluto': that is not an IPv4 address; set worker_ip for this host in the inventory",
+            registering.remove_flavor,
+            "cirros",
+            [Refusal("flavor_in_use", "flavor cirros", {"count": 2, "vms": ["web/vm1", "web/vm2"]})],
         ),
+        (registering.put_worker, {"ip": "pluto"}, [Refusal("invalid_worker_ip", "worker pluto", {"got": "pluto"})]),
         (
             registering.put_worker,
             {"ip": "10.0.10.9", "cores": 0, "max_vms": -1},
-            "worker 10.0.10.9: cores is 0, and must be above 0; worker 10.0.10.9: max_vms is -1, and must be above 0",
+            [
+                Refusal("size_out_of_range", "worker 10.0.10.9", {"option": "cores", "got": 0, "most": 10**9}),
+                Refusal("size_out_of_range", "worker 10.0.10.9", {"option": "max_vms", "got": -1, "most": 10**9}),
+            ],
         ),
         (
             registering.remove_worker,
             "10.0.10.1",
-            "worker 10.0.10.1 holds 1 VMs: vm1 (1001); delete them first",
+            [Refusal("worker_holds_vms", "worker 10.0.10.1", {"count": 1, "vms": ["vm1 (1001)"]})],
         ),
     ],
 )
-def test_refusals(change: Callable[..., Any], args: Any, message: str) -> None:
+def test_refusals(change: Callable[..., Any], args: Any, expected: list[Refusal]) -> None:
     held = cluster()
     put(held, topology())
-    assert refused(change, held, args) == message
+    assert refused(change, held, args) == expected
 
 
 def test_what_nothing_stands_on_is_removed() -> None:
@@ -99,12 +129,12 @@ def test_what_nothing_stands_on_is_removed() -> None:
         ["cirros", "ubuntu"],
         ["10.0.10.1"],
     )
-    assert refused(registering.remove_user, held, "admin") == "user admin: the first admin cannot be removed"
+    assert refused(registering.remove_user, held, "admin") == [Refusal("first_admin_stays", "user admin")]
 
 
 def test_only_admins_register() -> None:
     held = cluster()
     registering.require_admin(held, "admin", "flavor")
-    assert refused(registering.require_admin, held, "alice", "flavor") == (
-        "flavor: alice is not an admin, and only admins may change it"
-    )
+    assert refused(registering.require_admin, held, "alice", "flavor") == [
+        Refusal("admins_only", "flavor", {"user": "alice"})
+    ]

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
-from .builders import cluster, link, put, refusal, topology, vm
+from .builders import cluster, link, put, refusals, topology, vm
 
 
 def test_a_link_in_the_middle_goes_and_no_other_is_renumbered() -> None:
@@ -48,8 +49,12 @@ def test_too_many_links_are_refused_with_the_count() -> None:
     held.users["admin"].quota_vms = 50
     machines = [vm("a", data_interfaces=11), *(vm(f"n{number}", data_interfaces=3) for number in range(11))]
     links = [link("a", f"n{number}") for number in range(11)] + [link(f"n{n}", f"n{n + 1}") for n in range(10)]
-    assert refusal(held, topology(vms=machines, links=links)) == [
-        "slice web: its 21 links need 21 VLANs; its pool 100–119 holds 20"
+    assert refusals(held, topology(vms=machines, links=links)) == [
+        Refusal(
+            "too_few_vlans",
+            "slice web",
+            {"links": 21, "networks": 0, "reserved": 0, "pools": ["100–119"], "total": 20, "releasing": 0},
+        )
     ]
 
 

@@ -19,9 +19,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_
     wanted_from,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
-from .builders import cluster, link, put, refusal, topology, vm
+from .builders import cluster, link, put, refusals, topology, vm
 
 
 def roomy(**fields: Any) -> Cluster:
@@ -93,7 +94,7 @@ def test_every_type_holds_and_again_changes_nothing(kind: str, size: int, pools:
     want = made(kind, size, vlan_pools=pools, internet=True)
     needed = 1 if kind == "bus" else SHAPES[kind].segments(size, 2)
     if needed > len(Slice(slice_id, "admin").pool()) and pools == 1:
-        assert "VLANs" in refusal(held, want)[0]
+        assert [each.code for each in refusals(held, want)] == ["topology_too_large"]
         return
     if needed > 20 * pools - 1:
         return  # whether pool 15 is among them decides
@@ -161,92 +162,135 @@ def test_pool_15_has_19_vlans_whoever_holds_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "reason"),
+    ("fields", "code", "figures"),
     [
-        ({"topology_type": "ring", "size": 2}, "a ring topology has 3 to 10000 VMs, and size is 2"),
-        ({"topology_type": "star", "size": 10**9}, f"a star topology has 1 to 10000 VMs, and size is {10**9}"),
-        ({"topology_type": "star"}, "a star topology needs a size"),
         (
-            {"topology_type": "custom", "size": 3},
-            "a custom topology has no size; list its VMs, or choose a topology_type",
+            {"topology_type": "ring", "size": 2},
+            "out_of_range",
+            {"option": "size of a ring topology", "got": 2, "least": 3, "most": 10000},
         ),
+        (
+            {"topology_type": "star", "size": 10**9},
+            "out_of_range",
+            {"option": "size of a star topology", "got": 10**9, "least": 1, "most": 10000},
+        ),
+        ({"topology_type": "star"}, "option_missing", {"kind": "star topology", "option": "size"}),
+        (
+            {"topology_type": "star", "size": 2, "flavor": None},
+            "option_missing",
+            {"kind": "star topology", "option": "flavor"},
+        ),
+        ({"topology_type": "custom", "size": 3}, "size_of_custom_topology", {"got": 3}),
         (
             {"topology_type": "tree", "size": 3, "branching": 0},
-            "branching is 0, and a parent in a tree has 1 child or more",
+            "too_small",
+            {"option": "branching", "got": 0, "least": 1},
         ),
-        (
-            {"topology_type": "bus", "size": 3, "name_pattern": "vm"},
-            "name_pattern 'vm' gives all VMs one name; it needs a {n} for their number",
-        ),
+        ({"topology_type": "bus", "size": 3, "name_pattern": "vm"}, "name_pattern_without_number", {"got": "vm"}),
         (
             {"topology_type": "mesh", "size": 8},
-            "its 28 links need 28 VLANs, which is 2 pools of 20; vlan_pools allows 1, and a cluster has 100",
+            "topology_too_large",
+            {"segments": 28, "kind": "links", "needed": 2, "pool_size": 20, "pools": 1, "pool_count": 100},
         ),
-        (
-            {"topology_type": "ring", "size": 4, "segments": "networks"},
-            "segments: networks is for a tree, and the topology is a ring",
-        ),
-        ({"vlan_pools": 101}, "vlan_pools is 101, and 1 to 100 are possible"),
+        ({"topology_type": "ring", "size": 4, "segments": "networks"}, "segments_of_tree_only", {"got": "ring"}),
+        ({"vlan_pools": 101}, "out_of_range", {"option": "vlan_pools", "got": 101, "least": 1, "most": 100}),
     ],
 )
-def test_types_that_make_no_sense(fields: dict[str, Any], reason: str) -> None:
-    assert refusal(roomy(), {"name": "x", "owner": "admin", "flavor": "cirros", **fields}) == [f"slice x: {reason}"]
+def test_types_that_make_no_sense(fields: dict[str, Any], code: str, figures: dict[str, Any]) -> None:
+    want = {"name": "x", "owner": "admin", "flavor": "cirros", **fields}
+    assert refusals(roomy(), want) == [Refusal(code, "slice x", figures)]
 
 
 @pytest.mark.parametrize(
-    ("fields", "reason"),
+    ("fields", "code", "figures"),
     [
-        ({"cidr": "nonsense"}, "cidr 'nonsense' is not an IPv4 network: Expected 4 octets in 'nonsense'"),
-        ({"cidr": "10.0.0.0/31"}, "cidr 10.0.0.0/31 has a prefix of 31; 8 to 30 are possible"),
         (
-            {"cidr": "127.0.0.0/24"},
-            "cidr 127.0.0.0/24 is not a subnet for hosts: it is loopback, link-local, multicast or reserved",
+            {"cidr": "nonsense"},
+            "invalid_subnet",
+            {"option": "cidr", "got": "nonsense", "why": "Expected 4 octets in 'nonsense'"},
         ),
+        ({"cidr": "10.0.0.0/31"}, "out_of_range", {"option": "prefix of cidr", "got": 31, "least": 8, "most": 30}),
+        ({"cidr": "127.0.0.0/24"}, "special_subnet", {"got": "127.0.0.0/24"}),
         (
             {"cidr": "10.0.0.0/30", "gateway": True},
-            "cidr 10.0.0.0/30 has 2 addresses, and is asked for 2 members and a gateway",
+            "subnet_too_small",
+            {"option": "cidr", "got": "10.0.0.0/30", "room": 2, "needed": 3},
         ),
-        ({"gateway_ip": "10.0.0.1"}, "gateway_ip 10.0.0.1 is not in 192.168.101.0/24"),
+        (
+            {"gateway_ip": "10.0.0.1"},
+            "address_outside_subnet",
+            {"option": "gateway_ip", "got": "10.0.0.1", "subnet": "192.168.101.0/24"},
+        ),
         (
             {"cidr": "10.0.0.0/24", "gateway_ip": "10.0.0.255"},
-            "gateway_ip 10.0.0.255 is the network or broadcast address of 10.0.0.0/24",
+            "address_outside_subnet",
+            {"option": "gateway_ip", "got": "10.0.0.255", "subnet": "10.0.0.0/24"},
         ),
-        ({"gateway": False, "gateway_ip": "10.0.0.1"}, "gateway_ip is 10.0.0.1, and gateway is false"),
-        ({"dhcp_range": "10.0.0.1,10.0.0.2"}, "dhcp_range is 10.0.0.1,10.0.0.2, and dhcp_enabled is false"),
+        (
+            {"gateway": False, "gateway_ip": "10.0.0.1"},
+            "option_needs_option",
+            {"option": "gateway_ip", "needs": "gateway"},
+        ),
+        (
+            {"dhcp_range": "10.0.0.1,10.0.0.2"},
+            "option_needs_option",
+            {"option": "dhcp_range", "needs": "dhcp_enabled"},
+        ),
         (
             {"dhcp_enabled": True, "cidr": "10.0.0.0/24", "dhcp_range": "10.0.0.9,10.0.0.2"},
-            "dhcp_range: 10.0.0.9 comes after 10.0.0.2",
+            "range_reversed",
+            {"option": "dhcp_range", "first": "10.0.0.9", "last": "10.0.0.2"},
+        ),
+        (
+            {"dhcp_enabled": True, "dhcp_range": "10.0.0.9", "cidr": "10.0.0.0/24"},
+            "dhcp_range_format",
+            {"got": "10.0.0.9", "subnet": "10.0.0.0/24"},
         ),
         (
             {"dhcp_enabled": True, "gateway_ip": "192.168.101.20"},
-            "dhcp_range 192.168.101.10 to 192.168.101.250 holds the gateway 192.168.101.20; give another range",
+            "range_holds_server",
+            {
+                "option": "dhcp_range",
+                "first": "192.168.101.10",
+                "last": "192.168.101.250",
+                "server": "192.168.101.20",
+            },
         ),
         (
             {"dhcp_enabled": True, "gateway": True, "cidr": "10.0.0.0/24", "dhcp_range": "10.0.0.1,10.0.0.9"},
-            "dhcp_range 10.0.0.1 to 10.0.0.9 holds the gateway 10.0.0.1; give another range",
+            "range_holds_server",
+            {"option": "dhcp_range", "first": "10.0.0.1", "last": "10.0.0.9", "server": "10.0.0.1"},
         ),
         (
             {"dhcp_enabled": True, "gateway_ip": "10.0.0.20", "cidr": "10.0.0.0/24"},
-            "dhcp_range 10.0.0.10 to 10.0.0.250 holds the gateway 10.0.0.20; give another range",
+            "range_holds_server",
+            {"option": "dhcp_range", "first": "10.0.0.10", "last": "10.0.0.250", "server": "10.0.0.20"},
         ),
         (
             {"dhcp_enabled": True, "cidr": "10.0.0.0/24", "dhcp_range": "10.0.0.1,10.0.0.9"},
-            "dhcp_range 10.0.0.1 to 10.0.0.9 holds 10.0.0.1, which the DHCP server has; give another range",
+            "range_holds_server",
+            {"option": "dhcp_range", "first": "10.0.0.1", "last": "10.0.0.9", "server": "10.0.0.1"},
         ),
         (
             {"dhcp_enabled": True, "cidr": "10.0.0.0/24", "dhcp_range": "10.0.1.1,10.0.0.9"},
-            "dhcp_range 10.0.1.1 is not in 10.0.0.0/24",
+            "address_outside_subnet",
+            {"option": "dhcp_range", "got": "10.0.1.1", "subnet": "10.0.0.0/24"},
         ),
         (
             {"dhcp_enabled": True, "cidr": "10.0.0.0/30"},
-            "cidr 10.0.0.0/30 has 2 addresses, and is asked for 2 members and a DHCP server",
+            "subnet_too_small",
+            {"option": "cidr", "got": "10.0.0.0/30", "room": 2, "needed": 3},
         ),
-        ({"nat": True}, "nat is true, and gateway is false; the way out leads by the gateway"),
+        ({"nat": True}, "option_needs_option", {"option": "nat", "needs": "gateway"}),
     ],
 )
-def test_networks_that_make_no_sense(fields: dict[str, Any], reason: str) -> None:
+def test_networks_that_make_no_sense(fields: dict[str, Any], code: str, figures: dict[str, Any]) -> None:
     want = topology(networks=[{"name": "lan", "members": ["vm1", "vm2"], **fields}])
-    assert refusal(roomy(), want) == [f"slice web: network lan: {reason}"]
+    assert refusals(roomy(), want) == [Refusal(code, "network web/lan", figures)]
+
+
+def overlap(subnet: str, of: str, other: str, other_of: str) -> Refusal:
+    return Refusal("subnets_overlap", "slice web", {"subnet": subnet, "of": of, "other": other, "other_of": other_of})
 
 
 def test_overlapping_subnets_are_refused() -> None:
@@ -255,9 +299,9 @@ def test_overlapping_subnets_are_refused() -> None:
         {"name": "b", "cidr": "10.1.9.0/24"},
         {"name": "c", "cidr": "10.60.7.8/29"},
     ]
-    assert refusal(roomy(), topology(networks=networks)) == [
-        "slice web: 10.1.9.0/24 of network b overlaps 10.1.0.0/16 of network a",
-        "slice web: 10.60.7.8/29 of network c overlaps 10.60.7.0/24 of the management network",
+    assert refusals(roomy(), topology(networks=networks)) == [
+        overlap("10.1.9.0/24", "network b", "10.1.0.0/16", "network a"),
+        overlap("10.60.7.8/29", "network c", "10.60.7.0/24", "the management network"),
     ]
 
 
@@ -267,16 +311,21 @@ def test_overlaps_are_told_with_whatever_else_is_wrong() -> None:
         {"name": "b", "cidr": "10.1.9.0/24"},
         {"name": "c", "cidr": "10.2.0.0/33"},
     ]
-    assert refusal(roomy(), topology(networks=networks)) == [
-        "slice web: network c: cidr '10.2.0.0/33' is not an IPv4 network: '33' is not a valid netmask",
-        "slice web: 10.1.9.0/24 of network b overlaps 10.1.0.0/16 of network a",
+    assert refusals(roomy(), topology(networks=networks)) == [
+        Refusal(
+            "invalid_subnet",
+            "network web/c",
+            {"option": "cidr", "got": "10.2.0.0/33", "why": "'33' is not a valid netmask"},
+        ),
+        overlap("10.1.9.0/24", "network b", "10.1.0.0/16", "network a"),
     ]
 
 
 def test_a_subnet_that_follows_from_a_vlan_overlaps_as_well() -> None:
     networks = [{"name": "a"}, {"name": "b", "cidr": "192.168.0.0/16"}]
-    (reason,) = refusal(roomy(), topology(networks=networks))
-    assert reason == "slice web: 192.168.101.0/24 of network a overlaps 192.168.0.0/16 of network b"
+    assert refusals(roomy(), topology(networks=networks)) == [
+        overlap("192.168.101.0/24", "network a", "192.168.0.0/16", "network b")
+    ]
 
 
 def test_no_network_with_a_way_out_overlaps_the_infrastructure() -> None:
@@ -285,11 +334,15 @@ def test_no_network_with_a_way_out_overlaps_the_infrastructure() -> None:
         {"name": "b", "cidr": "192.0.2.0/24", "gateway": True},
     ]
     held = roomy()
-    assert refusal(held, topology(networks=networks), infrastructure=("10.0.10.0/24", "192.0.2.11/32")) == [
-        "slice web: network a: 10.0.0.0/16 overlaps 10.0.10.0/24 of the infrastructure, and nat is true"
+    assert refusals(held, topology(networks=networks), infrastructure=("10.0.10.0/24", "192.0.2.11/32")) == [
+        Refusal("nat_overlaps_infrastructure", "network web/a", {"got": "10.0.0.0/16", "other": "10.0.10.0/24"})
     ]
-    assert refusal(held, topology(), infrastructure=("10.0.10.3/24",)) == [
-        "infrastructure network '10.0.10.3/24' is not an IPv4 network: 10.0.10.3/24 has host bits set"
+    assert refusals(held, topology(), infrastructure=("10.0.10.3/24",)) == [
+        Refusal(
+            "invalid_subnet",
+            "settings",
+            {"option": "infrastructure_networks", "got": "10.0.10.3/24", "why": "10.0.10.3/24 has host bits set"},
+        )
     ]
 
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import wanted_from
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
-from .builders import cluster, link, put, refusal, topology, vm
+from .builders import cluster, link, put, refusals, topology, vm
 
 
 def test_changed_size_and_interfaces_of_a_vm() -> None:
@@ -26,9 +27,12 @@ def test_changed_size_and_interfaces_of_a_vm() -> None:
 def test_another_base_image_is_refused() -> None:
     held = cluster()
     put(held, topology())
-    assert refusal(held, topology(vms=[vm("vm1", flavor="big"), vm("vm2")])) == [
-        "VM web/vm1 was made from /tmp/vm_images/cirros-0.6.2-x86_64-disk.img; flavor big stands on /big.img, "
-        "and a disk keeps its base image: add a VM of another name instead"
+    assert refusals(held, topology(vms=[vm("vm1", flavor="big"), vm("vm2")])) == [
+        Refusal(
+            "image_is_fixed",
+            "VM web/vm1",
+            {"image": "/tmp/vm_images/cirros-0.6.2-x86_64-disk.img", "flavor": "big", "got": "/big.img"},
+        )
     ]
 
 
@@ -36,8 +40,8 @@ def test_addresses_run_out() -> None:
     held = cluster()
     network = ManagementNetwork(first_address="10.60.7.101", last_address="10.60.7.101")
     want = topology(vms=[vm("a", internet=True), vm("b", internet=True)], links=[])
-    assert refusal(held, want, network=network) == [
-        "VM web/b: no address is free on VLAN 400 (10.60.7.101 to 10.60.7.101)"
+    assert refusals(held, want, network=network) == [
+        Refusal("no_free_address", "VM web/b", {"vlan": 400, "first": "10.60.7.101", "last": "10.60.7.101"})
     ]
 
 
@@ -56,14 +60,16 @@ def test_a_vm_grows_only_as_far_as_its_worker() -> None:
     held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}
     put(held, topology())
     want = topology(vms=[vm("vm1", flavor="two", internet=True), vm("vm2")])
-    assert refusal(held, want) == ["VM web/vm1 cannot grow: 10.0.10.1 offers 2 cores, has promised 2, is asked for 1"]
+    figures = {"resource": "cores", "total": 2, "allocated": 2, "requested": 1}
+    shortage = Refusal("resource_exhausted", "worker 10.0.10.1", figures)
+    assert refusals(held, want) == [Refusal("no_room_to_grow", "VM web/vm1", {"shortages": [shortage]})]
 
 
 def test_a_vm_does_not_move() -> None:
     held = cluster()
     put(held, topology())
-    assert refusal(held, topology(vms=[vm("vm1", worker="10.0.10.2"), vm("vm2")])) == [
-        "VM web/vm1 is on worker 10.0.10.1; it cannot be moved to 10.0.10.2"
+    assert refusals(held, topology(vms=[vm("vm1", worker="10.0.10.2"), vm("vm2")])) == [
+        Refusal("worker_is_fixed", "VM web/vm1", {"worker": "10.0.10.1", "got": "10.0.10.2"})
     ]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.vlans import POOL_COUNT
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
@@ -52,9 +52,8 @@ def test_slice_without_vms_needs_no_user():
 def test_users_that_the_host_lacks_are_named_unless_it_is_yet_to_be_prepared():
     with pytest.raises(Refused) as refused:
         accounts.find_accounts("cloudrepo", order(1042, 1000, 1043), missing_ok=False)
-    assert refused.value.reasons == [
-        f"user cloudrepo-{slot} of slice {1000 + slot} does not exist on this host; the role worker makes it"
-        for slot in (42, 43)
+    assert refused.value.refusals == [
+        Refusal("user_missing", f"user cloudrepo-{slot}", {"slice_id": 1000 + slot}) for slot in (42, 43)
     ]
 
     found = accounts.find_accounts("cloudrepo", order(1042, 1000), missing_ok=True)
@@ -63,8 +62,9 @@ def test_users_that_the_host_lacks_are_named_unless_it_is_yet_to_be_prepared():
 
 @pytest.mark.parametrize("missing_ok", [True, False])
 def test_two_slices_never_share_a_user(missing_ok):
-    with pytest.raises(Refused, match="slices 1000, 1100 would all run as user cloudrepo-0, for they have one VLAN"):
+    with pytest.raises(Refused) as refused:
         accounts.find_accounts("cloudrepo", order(1000, 1100), missing_ok=missing_ok)
+    assert refused.value.refusals == [Refusal("user_shared", "user cloudrepo-0", {"slices": [1000, 1100]})]
     # One that only goes disturbs nobody.
     accounts.find_accounts("cloudrepo", order(1000) + orders(slice_id=1100), missing_ok=missing_ok)
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import revisions
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 LOCKS = Path("/proc/locks")
@@ -28,10 +28,8 @@ def test_a_late_order_is_refused(tmp_path):
     with pytest.raises(Refused) as refused:
         revisions.refuse_older({1000: TIME, 1003: TIME, 1006: TIME}, **place(tmp_path))
 
-    assert refused.value.reasons == [
-        "slice 1000: this work order is as of 2026-11-22T18:22:15.123Z, and this host has carried out one as of "
-        "2026-11-22T18:22:16.123Z; run the deploy again"
-    ]
+    figures = {"got": "2026-11-22T18:22:15.123Z", "applied": "2026-11-22T18:22:16.123Z"}
+    assert refused.value.refusals == [Refusal("order_superseded", "slice 1000", figures)]
     assert refused.value.fields["superseded"]
     revisions.refuse_older({1000: TIME}, **place(tmp_path, revisions.NETWORK_NODE))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms, read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
 from .fakes import STATE_DIR, disk, nic, orders, vm
 
@@ -42,8 +42,8 @@ def test_macs_are_written_small():
         ({"disks": [disk(size_bytes=0)]}, "size_bytes must be at least 1, got 0"),
         ({"disks": [disk(backing_file="base.img")]}, "backing_file must be an absolute path"),
         ({"disks": [disk(backing_file="/a\n[drive]")]}, "backing_file must be an absolute path"),
-        ({"disks": []}, "disks must list one disk, got 0"),
-        ({"disks": [disk(), disk(1002)]}, "disks must list one disk, got 2"),
+        ({"disks": []}, "disks must be 1 disk, got 0"),
+        ({"disks": [disk(), disk(1002)]}, "disks must be 1 disk, got 2"),
         ({"interfaces": [{**nic(1001, 0, 5), "tap": "eth0"}]}, "tap must be tap_ and 1-11 more characters"),
         ({"interfaces": [{**nic(1001, 0, 5), "tap": "tap_100001_eth10"}]}, "tap must be tap_ and 1-11 more characters"),
         ({"interfaces": [{**nic(1001, 0, 5), "tap": "tap_1\nlink del"}]}, "tap must be tap_ and 1-11 more characters"),
@@ -58,7 +58,7 @@ def test_macs_are_written_small():
             {"interfaces": [{**nic(1001, 0, 5), "loss_percent": 101}]},
             "loss_percent must be 0-100, got 101",
         ),
-        ({"interfaces": [{**nic(1001, 0, 5), "jitter_ms": 2}]}, "jitter_ms 2 needs a delay_ms to vary"),
+        ({"interfaces": [{**nic(1001, 0, 5), "jitter_ms": 2}]}, "jitter_ms needs delay_ms"),
         ({"interfaces": [nic(1001, 0, 5), {**nic(1001, 1, 5), "tap": "tap_1001_eth0"}]}, "tap_1001_eth0 is listed 2"),
         (
             {"interfaces": [nic(1001, 1, 5), {**nic(1001, 2, 5), "name": "eth1"}]},
@@ -75,10 +75,13 @@ def test_every_reason_is_named():
     with pytest.raises(Refused) as refused:
         orders(vm(1001, cores=0), vm(1002, name="", ram_mib=0))
 
-    assert refused.value.reasons == [
-        "slice 1000, VM 1001: cores must be at least 1, got 0",
-        "slice 1000, VM 1002: name must be a host name, got ''",
-        "slice 1000, VM 1002: ram_mib must be at least 1, got 0",
+    assert refused.value.refusals == [
+        Refusal("field_not_allowed", f"slice 1000, VM {vm_id}", {"field": field, "allowed": allowed, "got": got})
+        for vm_id, field, allowed, got in (
+            (1001, "cores", "at least 1", 0),
+            (1002, "name", "a host name", ""),
+            (1002, "ram_mib", "at least 1", 0),
+        )
     ]
 
 
@@ -86,10 +89,9 @@ def test_what_is_listed_twice_on_a_host_is_refused():
     with pytest.raises(Refused) as refused:
         orders(vm(1001, 400), vm(1001, 400))
 
-    assert refused.value.reasons == [
-        "VM 1001 is listed 2 times",
-        "tap tap_1001_eth0 is listed 2 times",
-        "MAC 52:54:00:03:e9:00 is listed 2 times",
+    assert refused.value.refusals == [
+        Refusal("listed_twice", "work order", {"kind": kind, "name": name, "count": 2})
+        for kind, name in (("VM", 1001), ("tap", "tap_1001_eth0"), ("MAC", "52:54:00:03:e9:00"))
     ]
 
 

@@ -20,7 +20,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import render
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
 
 from ..fakes import MORE, FakeRunner, FakeTime, orders, settings, vm
 
@@ -59,39 +59,47 @@ def started(target: Target, runner: FakeRunner, sleep: Callable[[float], None] |
 def test_an_interface_is_found_by_what_its_vm_was_started_with(target, tmp_path):
     assert target == Target(1000, 1001, "vm1", "eth1", "tap_1001_eth1", f"{tmp_path}/vms/1001/eth1.pcap")
     assert target.unit == UNIT
-    with pytest.raises(Refused, match=r"VM 1001 \(vm1\) has no interface eth7; it has eth0, eth1"):
+    with pytest.raises(Refused) as refused:
         capture.find(1001, "eth7", state_dir=str(tmp_path))
+    figures = {"kind": "interface", "name": "eth7", "known": ["eth0", "eth1"]}
+    assert refused.value.refusals == [Refusal("unknown_reference", "VM 1001 (vm1)", figures)]
 
 
 def test_a_vm_that_is_not_here_is_refused(tmp_path):
-    with pytest.raises(Refused, match="VM 1002 is not on this host, or was never started here"):
+    with pytest.raises(Refused) as refused:
         capture.need(capture.find(1002, "eth1", state_dir=str(tmp_path)), 1002)
+    assert refused.value.refusals == [Refusal("vm_not_on_host", "VM 1002")]
 
 
 @pytest.mark.parametrize(
-    ("bounds", "reasons"),
+    ("bounds", "wrong"),
     [
-        (Bounds(0, 10), ["seconds is 0; 1 to 86400 are possible"]),
-        (Bounds(86401, -1), ["seconds is 86401; 1 to 86400 are possible", "mib is -1; 1 to 4096 are possible"]),
+        (Bounds(0, 10), {"seconds": (0, 86400)}),
+        (Bounds(86401, -1), {"seconds": (86401, 86400), "mib": (-1, 4096)}),
     ],
 )
-def test_bounds_that_bound_nothing_are_refused(target, bounds, reasons):
+def test_bounds_that_bound_nothing_are_refused(target, bounds, wrong):
     with pytest.raises(Refused) as refused:
         capture.plan(target, Capture(vm_runs=True), "started", bounds)
-    assert refused.value.reasons == reasons
+    assert refused.value.refusals == [
+        Refusal("out_of_range", "capture", {"option": option, "got": got, "least": 1, "most": most})
+        for option, (got, most) in wrong.items()
+    ]
 
 
 def test_a_vm_that_does_not_run_is_refused(target):
-    with pytest.raises(Refused, match=r"VM 1001 \(vm1\) does not run, so there is nothing to capture"):
+    with pytest.raises(Refused) as refused:
         capture.plan(target, Capture(), "started", BOUNDS)
+    assert refused.value.refusals == [Refusal("vm_not_running", "VM 1001 (vm1)")]
 
 
 def test_a_capture_that_runs_is_left_alone(target):
     have = Capture(target.describe(BOUNDS), exists=True, vm_runs=True)
 
     assert not capture.plan(target, have, "started", BOUNDS).changes
-    with pytest.raises(Refused, match=r"another capture is running \(Capture of .*, 60 s, 10 MiB\); stop it first"):
+    with pytest.raises(Refused) as refused:
         capture.plan(target, have, "started", Bounds(61, 10))
+    assert refused.value.refusals == [Refusal("capture_running", "VM 1001 (vm1) eth1", {"running": have.running})]
 
 
 def test_what_is_planned_is_said(target):
@@ -123,8 +131,9 @@ def test_what_is_planned_is_said(target):
 
 
 def test_there_must_be_a_capture_to_stop(target):
-    with pytest.raises(Refused, match=r"VM 1001 \(vm1\) eth1: there is no capture to stop"):
+    with pytest.raises(Refused) as refused:
         capture.plan(target, Capture(vm_runs=True), "stopped", BOUNDS)
+    assert refused.value.refusals == [Refusal("capture_missing", "VM 1001 (vm1) eth1")]
 
 
 def test_a_capture_listens_before_it_is_told_to_be_started(target):

@@ -14,7 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ma
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port, Switch
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from ..fakes import MORE, STATE_DIR, FakeRunner, vm
@@ -277,10 +277,13 @@ def test_orders_with_false_addresses_are_refused():
     with pytest.raises(Refused) as refusal:
         read_slices([{"slice_id": 1000, "vms": vms, "peers": [{"mac": "x", "address": "y"}]}], state_dir=STATE_DIR)
 
-    assert refusal.value.reasons == [
-        "slice 1000, VM 1001, interface eth0: address must be an IPv4 address, got '10.60.7.300'",
-        "slice 1000, peer x: mac must be a MAC address, got 'x'",
-        "slice 1000, peer x: address must be an IPv4 address, got 'y'",
+    assert refusal.value.refusals == [
+        Refusal("field_not_allowed", where, {"field": field, "allowed": allowed, "got": got})
+        for where, field, allowed, got in (
+            ("slice 1000, VM 1001, interface eth0", "address", "an IPv4 address", "10.60.7.300"),
+            ("slice 1000, peer x", "mac", "a MAC address", "x"),
+            ("slice 1000, peer x", "address", "an IPv4 address", "y"),
+        )
     ]
 
 
@@ -289,7 +292,10 @@ def test_addresses_on_vlan_400_that_are_listed_twice_are_refused():
     with pytest.raises(Refused) as refusal:
         read_slices([{"slice_id": 1000, "vms": vms}], state_dir=STATE_DIR)
 
-    assert refusal.value.reasons == [f"MAC {A[0]} is listed 2 times", "address 10.60.7.101 is listed 2 times"]
+    assert refusal.value.refusals == [
+        Refusal("listed_twice", "work order", {"kind": kind, "name": name, "count": 2})
+        for kind, name in (("MAC", A[0]), ("address", "10.60.7.101"))
+    ]
 
 
 def on_link(*ports: dict[str, Any], switch: Switch = WORKER) -> frozenset[Flow]:

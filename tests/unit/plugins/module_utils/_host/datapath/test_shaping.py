@@ -20,7 +20,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.sh
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from ..fakes import MORE, FakeRunner, nic, orders, vm
@@ -244,9 +244,8 @@ def test_netem_is_tried_only_where_it_is_asked_for(tmp_path: Path) -> None:
     have = look(rc=2, delay_ms=5, loss_percent=1)
     with pytest.raises(Refused) as refused:
         plan(limited(rx_kbps=5, delay_ms=5, loss_percent=1), have)
-    assert refused.value.reasons == [
-        "VM 1001 (vm1): eth1 asks for delay 5 ms, loss 1 %, and the kernel of this host has no netem"
-    ]
+    figures = {"asked": "delay 5 ms, loss 1 %", "host": "this host"}
+    assert refused.value.refusals == [Refusal("netem_missing", "VM 1001 (vm1) eth1", figures)]
 
 
 def test_queueing_of_somebody_else_goes(tmp_path):

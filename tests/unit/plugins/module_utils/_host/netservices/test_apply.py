@@ -22,7 +22,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.state import Device, Namespace, State
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
 from ..fakes import MORE, FakeRunner
@@ -334,10 +334,8 @@ def test_an_address_that_another_slice_has_is_refused(tmp_path):
     assert plan(order(reservations=(VM1,)), have).changes
     with pytest.raises(Refused) as caught:
         plan(order(reservations=(VM1, VM2)), have)
-    assert caught.value.reasons == [
-        "slice 1000: address 10.60.7.102 of VM 1002 is reserved for slice 1007 on this host; "
-        "deploy or delete that one first"
-    ]
+    figures = {"address": "10.60.7.102", "vm_id": 1002, "holder": 1007}
+    assert caught.value.refusals == [Refusal("address_reserved", "slice 1000", figures)]
 
 
 @pytest.mark.parametrize(

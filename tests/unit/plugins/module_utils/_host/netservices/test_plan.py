@@ -13,7 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
     read_links,
     read_services,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
 LINKS = read_links("169.254.64.0/24")
@@ -87,80 +87,118 @@ def test_without_a_way_out_no_rule_and_no_link():
     assert texts(order()[0], Folders("/s", LINKS)) == {}
 
 
+NETWORK = ", network {}"
+
+
+def not_allowed(field: str, allowed: str, got: Any) -> tuple[str, str, dict[str, Any]]:
+    """Where, code and figures of a field of a network that is not allowed."""
+    return NETWORK, "field_not_allowed", {"field": field, "allowed": allowed, "got": got}
+
+
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    ("field", "got", "allowed"),
     [
-        ({"mac": "x"}, "mac must be a MAC address, got 'x'"),
-        ({"address": "10.60.7"}, "address must be an IPv4 address, got '10.60.7'"),
-        ({"name": "a,b"}, "name must be a host name, got 'a,b'"),
-        ({"name": "a\nb"}, "name must be a host name, got 'a\\nb'"),
+        ("mac", "x", "a MAC address"),
+        ("address", "10.60.7", "an IPv4 address"),
+        ("name", "a,b", "a host name"),
+        ("name", "a\nb", "a host name"),
     ],
 )
-def test_reservations_that_would_not_stay_one_field_are_refused(changes, reason):
+def test_reservations_that_would_not_stay_one_field_are_refused(field, got, allowed):
     with pytest.raises(Refused) as caught:
-        order(reservations=({**VM1, **changes},))
-    assert caught.value.reasons == [f"slice 1000, VM 1001: {reason}"]
+        order(reservations=({**VM1, field: got},))
+    figures = {"field": field, "allowed": allowed, "got": got}
+    assert caught.value.refusals == [Refusal("field_not_allowed", "slice 1000, VM 1001", figures)]
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    ("changes", "where", "code", "figures"),
     [
-        ({"name": "a b"}, "name must be a host name, got 'a b'"),
-        ({"vlan_id": 400}, "vlan_id must not be 400, the management VLAN"),
-        ({"vlan_id": 4095}, "vlan_id must be 1-4094, got 4095"),
-        ({"gateway": False}, "nat needs a gateway"),
-        ({"mtu": 67}, "mtu must be 68-65521, got 67"),
-        ({"cidr": "192.168.101.1/24"}, "cidr must be an IPv4 network, got '192.168.101.1/24'"),
-        ({"server_ip": "192.168.102.1"}, "server_ip 192.168.102.1 is not in 192.168.101.0/24"),
-        ({"server_ip": "x"}, "server_ip must be an IPv4 address, got 'x'"),
-        ({"dhcp_range": "192.168.101.10"}, "dhcp_range must be FIRST,LAST in 192.168.101.0/24, got '192.168.101.10'"),
+        ({"name": "a b"}, *not_allowed("name", "a host name", "a b")),
+        ({"vlan_id": 400}, NETWORK, "management_vlan", {"vlan": 400}),
+        ({"vlan_id": 4095}, *not_allowed("vlan_id", "1-4094", 4095)),
+        ({"gateway": False}, NETWORK, "option_needs_option", {"option": "nat", "needs": "gateway"}),
+        ({"mtu": 67}, *not_allowed("mtu", "68-65521", 67)),
+        ({"cidr": "192.168.101.1/24"}, *not_allowed("cidr", "an IPv4 network", "192.168.101.1/24")),
+        (
+            {"server_ip": "192.168.102.1"},
+            NETWORK,
+            "address_outside_subnet",
+            {"option": "server_ip", "got": "192.168.102.1", "subnet": "192.168.101.0/24"},
+        ),
+        ({"server_ip": "x"}, *not_allowed("server_ip", "an IPv4 address", "x")),
+        (
+            {"dhcp_range": "192.168.101.10"},
+            NETWORK,
+            "dhcp_range_format",
+            {"got": "192.168.101.10", "subnet": "192.168.101.0/24"},
+        ),
         (
             {"dhcp_range": "192.168.101.9,192.168.101.2"},
-            "dhcp_range must be FIRST,LAST in 192.168.101.0/24, got '192.168.101.9,192.168.101.2'",
+            NETWORK,
+            "dhcp_range_format",
+            {"got": "192.168.101.9,192.168.101.2", "subnet": "192.168.101.0/24"},
         ),
         (
             {"dhcp_range": "192.168.101.1,192.168.101.9"},
-            "dhcp_range 192.168.101.1,192.168.101.9 includes server_ip 192.168.101.1",
+            NETWORK,
+            "range_holds_server",
+            {"option": "dhcp_range", "first": "192.168.101.1", "last": "192.168.101.9", "server": "192.168.101.1"},
         ),
-        ({"members": [{"name": "vm1", "mac": "x,y"}]}, ", member vm1: mac must be a MAC address, got 'x,y'"),
+        (
+            {"members": [{"name": "vm1", "mac": "x,y"}]},
+            ", network lan, member vm1",
+            *not_allowed("mac", "a MAC address", "x,y")[1:],
+        ),
         (
             {"cidr": "169.254.0.0/16", "server_ip": "169.254.0.1", "dhcp_range": None},
-            "169.254.0.0/16 overlaps nat_links 169.254.64.0/24",
+            "",
+            "subnets_overlap",
+            {"subnet": "169.254.0.0/16", "of": "network lan", "other": "169.254.64.0/24", "other_of": "nat_links"},
         ),
     ],
 )
-def test_networks_that_no_host_should_be_given_are_refused(changes, reason):
+def test_networks_that_no_host_should_be_given_are_refused(changes, where, code, figures):
     name = changes.get("name", "lan")
     with pytest.raises(Refused) as caught:
         order(networks=({**LAN, **changes},))
-    where = f"slice 1000, network {name}"
-    assert caught.value.reasons == [f"{where}{reason}" if reason.startswith(",") else f"{where}: {reason}"]
+    assert [(each.code, each.object, each.figures) for each in caught.value.refusals] == [
+        (code, f"slice 1000{where.format(name)}", figures)
+    ]
 
 
 def test_overlaps_and_what_is_given_twice_are_refused():
     wide = {**QUIET, "cidr": "192.168.0.0/16", "server_ip": "192.168.0.1", "dhcp_range": None}
-    with pytest.raises(Refused, match=r"slice 1000, network quiet: 192.168.0.0/16 overlaps 192.168.101.0/24 of "):
+    with pytest.raises(Refused) as caught:
         order(networks=(LAN, wide))
+    figures = {
+        "subnet": "192.168.0.0/16",
+        "of": "network quiet",
+        "other": "192.168.101.0/24",
+        "other_of": "network lan",
+    }
+    assert caught.value.refusals == [Refusal("subnets_overlap", "slice 1000", figures)]
     entries = [{"slice_id": number, "reservations": [VM1], "networks": [QUIET]} for number in (1000, 1100)]
     with pytest.raises(Refused) as caught:
         read_services(entries, links=LINKS)
-    assert caught.value.reasons == [
-        "VLAN pool 0 is listed 2 times",
-        "address 10.60.7.101 is listed 2 times",
-        "VLAN 102 is listed 2 times",
+    twice = (("VLAN pool", 0), ("address", "10.60.7.101"), ("VLAN", 102))
+    assert caught.value.refusals == [
+        Refusal("listed_twice", "work order", {"kind": kind, "name": name, "count": 2}) for kind, name in twice
     ]
-    with pytest.raises(Refused, match="slice 1000 is listed 2 times"):
+    with pytest.raises(Refused) as caught:
         read_services([{"slice_id": 1000}, {"slice_id": 1000}], links=LINKS)
+    figures = {"kind": "slice", "name": 1000, "count": 2}
+    assert caught.value.refusals == [Refusal("listed_twice", "work order", figures)]
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("text", "code", "figures"),
     [
-        ("nonsense", "nat_links 'nonsense' is no IPv4 network: Expected 4 octets in 'nonsense'"),
-        ("10.0.0.0/25", "nat_links 10.0.0.0/25 has 128 addresses; 100 slices take two each"),
+        ("nonsense", "invalid_subnet", {"why": "Expected 4 octets in 'nonsense'"}),
+        ("10.0.0.0/25", "subnet_too_small", {"room": 128, "needed": 200}),
     ],
 )
-def test_a_range_of_links_that_is_none_or_too_small(text, reason):
+def test_a_range_of_links_that_is_none_or_too_small(text, code, figures):
     with pytest.raises(Refused) as caught:
         read_links(text)
-    assert caught.value.reasons == [reason]
+    assert caught.value.refusals == [Refusal(code, "settings", {"option": "nat_links", "got": text, **figures})]

@@ -227,9 +227,7 @@ def test_vm_that_an_older_version_started_gets_its_password_with_a_restart():
 
 
 def test_display_needs_a_password_that_the_order_names():
-    with pytest.raises(
-        SlicesError, match=r"VM 1001 \(vm1\): its display asks for a password, and the order names none"
-    ):
+    with pytest.raises(SlicesError, match=r"VM 1001 \(vm1\): a VM on a host with VNC passwords needs vnc_password_id"):
         plan(orders(vm(1001, 100, vnc_password_id=None)), Host())
 
 
@@ -433,9 +431,7 @@ def test_password_is_noted_once_it_is_changed(tmp_path):
 def test_password_that_is_not_given_is_refused_before_anything_is_changed(tmp_path):
     order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
     (tmp_path / "vms/1001").mkdir(parents=True)
-    with pytest.raises(
-        SlicesError, match=r"VM 1001 \(vm1\): its display gets another password, and vnc_passwords does"
-    ):
+    with pytest.raises(SlicesError, match=r"VM 1001 \(vm1\): its VNC password changes, but vnc_passwords does"):
         carry_out(tmp_path, order, Host(), FakeRunner(), FakeMonitor(), passwords={1002: "kz7TnPbe"})
     assert list((tmp_path / "vms/1001").iterdir()) == []
 

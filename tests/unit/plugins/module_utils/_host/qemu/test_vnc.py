@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import vnc
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
 from ..fakes import ME, PASSWORD_ID, orders, settings, vm
 
@@ -63,9 +63,10 @@ def test_passwords_are_read():
 def test_what_vnc_does_not_take_is_refused_without_telling_it(password):
     with pytest.raises(Refused) as refused:
         vnc.read_passwords({"1001": password})
-    assert refused.value.message == "vnc_passwords: that of VM 1001 is not 1 to 8 printable ASCII characters"
+    assert refused.value.refusals == [Refusal("invalid_password", "VM 1001")]
 
 
 def test_what_is_no_vm_is_refused():
-    with pytest.raises(Refused, match="vnc_passwords: 'vm1' is not the id of a VM"):
+    with pytest.raises(Refused) as refused:
         vnc.read_passwords({"vm1": "hMr3kWpa"})
+    assert refused.value.refusals == [Refusal("invalid_vm_id", "vnc_passwords", {"got": "vm1"})]

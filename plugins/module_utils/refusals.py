@@ -1,0 +1,297 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Every rule for which a request is refused, by its code, and the words for it.
+
+C(Refusal) makes the sentence: the object, what is wrong with it, what to do about it. Texts name figures in braces; a
+sentence may name its C({rule}) as well, and its C({object}) at its beginning, which else goes before it with a colon.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule and the words for it.
+
+    Attributes:
+        rule: what holds, with its limits.
+        sentence: what is wrong.
+        next_step: what to do about it, where that is not plain; an imperative.
+    """
+
+    rule: str
+    sentence: str = "{rule}, got {got}"
+    next_step: str = ""
+
+
+_ANY = {
+    "out_of_range": Rule("{option} must be {least}-{most}"),
+    "size_out_of_range": Rule("{option} must be greater than 0 and at most {most}"),
+    "too_small": Rule("{option} must be at least {least}"),
+    "option_missing": Rule("a {kind} needs {option}", "{rule}"),
+    "option_needs_option": Rule("{option} needs {needs}", "{rule}, which is false"),
+    "invalid_address": Rule("{option} must be an IPv4 address", "{rule}, got {got!r}"),
+    "invalid_subnet": Rule("{option} must be an IPv4 network", "{rule}, got {got!r} ({why})"),
+    "address_outside_subnet": Rule("{option} must be the address of a host in {subnet}"),
+    "range_reversed": Rule(
+        "the first address of a range must not be after its last one", "{option} is {first}-{last}; {rule}"
+    ),
+    "range_holds_server": Rule(
+        "a range must not include the address of the gateway or DHCP server",
+        "{option} {first}-{last} includes {server}; {rule}",
+    ),
+    "subnet_too_small": Rule(
+        "{option} must have an address for each use", "{option} {got} has {room} addresses, {needed} needed"
+    ),
+    "same_address": Rule("gateway and DHCP server must have different addresses", "{rule}, got {got} for both"),
+    "listed_twice": Rule("list entries must be unique", "{kind} {name} is listed {count} times"),
+    "not_found": Rule("what is named must exist", "{object} does not exist; existing: {known}"),
+    "unknown_reference": Rule("what is named must exist", "{kind} {name} does not exist; existing: {known}"),
+}
+
+_ARGUMENTS = {
+    "required_option_is_null": Rule("a required option must not be null", "{object} is required, got null"),
+    "all_options_are_null": Rule("one of these options is required", "{rule}, all are null"),
+    "null_in_list": Rule("lists must not contain null", "{object} contains null"),
+    "slice_listed_twice": Rule("a slice is listed once", "{object} is listed {count} times"),
+    "destination_not_empty": Rule(
+        "the destination of a migration must be empty",
+        "{object} is not empty",
+        "set replace to true to replace its content",
+    ),
+}
+
+_CONTRACT = {
+    "field_missing": Rule("{field} is required", "{field} is missing"),
+    "field_unknown": Rule("only documented fields are allowed", "field {field} is unknown"),
+    "field_not_allowed": Rule("{field} must be {allowed}", "{rule}, got {got!r}"),
+    "management_vlan": Rule("vlan_id must not be {vlan}, the management VLAN", "{rule}"),
+    "disk_elsewhere": Rule("a disk must be a .qcow2 file in {folder}", "{rule}, got {got!r}"),
+}
+
+_REGISTRY = {
+    "image_without_checksum": Rule(
+        "an image at a URL needs its SHA-256 as checksum", "{rule}, got {got} without checksum"
+    ),
+    "image_not_found": Rule("image must be a file on the orchestrator", "{rule}, got {got}"),
+    "checksum_mismatch": Rule(
+        "checksum must be that of the image", "image {image} has SHA-256 {seen}, checksum is {got}"
+    ),
+    "admins_only": Rule("only admins may do this", "{user} is not an admin; {rule}"),
+    "invalid_identifier": Rule(
+        "a {kind} name must consist of letters, digits and _ . @ -, be at most 64 characters long, and not begin with "
+        ". @ -",
+        "{rule}, got {got!r}",
+    ),
+    "invalid_password_hash": Rule("password_hash must be a SHA-256 digest of 64 hex digits or a scrypt hash", "{rule}"),
+    "two_passwords": Rule("password and password_hash are mutually exclusive", "{rule}"),
+    "first_admin_stays": Rule("the first admin stays registered, and an admin", "{rule}"),
+    "user_owns_slices": Rule(
+        "a user with slices stays registered", "owns {count} slices ({slices})", "delete them first"
+    ),
+    "invalid_image": Rule("image must be a path or URL", "{rule}, got {got!r}"),
+    "invalid_checksum": Rule("checksum must be a SHA-256 digest of 64 hex digits", "{rule}, got {got!r}"),
+    "disk_smaller_than_image": Rule("disk_gb must be at least {least}, the size of the disk in the image"),
+    "flavor_in_use": Rule("a flavor stays registered while VMs use it", "used by {count} VMs ({vms})"),
+    "invalid_worker_ip": Rule(
+        "a worker needs an IPv4 address", "{rule}, got {got!r}", "set worker_ip for this host in the inventory"
+    ),
+    "worker_holds_vms": Rule("a worker with VMs stays registered", "has {count} VMs ({vms})", "delete them first"),
+}
+
+_ACCESS = {
+    "unknown_acting_user": Rule("only registered users may act", "{object} does not exist"),
+    "not_owner_or_admin": Rule("only admins may act for other users", "{user} is not an admin; {rule}"),
+    "ambiguous_slice": Rule(
+        "a slice is found by its id, its name and owner, or a name that only one has",
+        "{count} slices have this name ({found})",
+        "give the owner or the id",
+    ),
+}
+
+_TOPOLOGY = {
+    "invalid_label": Rule(
+        "a {kind} name must consist of letters, digits and hyphens, be at most 63 characters long, and begin and end "
+        "with a letter or digit",
+        "{rule}, got {got!r}",
+    ),
+    "duplicate_name": Rule("names are unique within a slice", "{count} {kind}s are named {name}; {rule}"),
+    "names_differ_in_case": Rule(
+        "names are unique within a slice regardless of case", "VMs {names} differ only in case; {rule}"
+    ),
+    "numeric_name": Rule("a name must not consist of digits only, because it would be read as an id"),
+    "endpoint_count": Rule("a link has 2 endpoints"),
+    "link_to_itself": Rule("a link joins two different VMs", "{rule}, got VM {vm} twice"),
+    "member_twice": Rule("a VM joins a network with one interface", "VM {vm} is a member {count} times; {rule}"),
+    "management_interface": Rule("links and networks take eth1 and up, because eth0 is the management interface"),
+    "interface_in_use": Rule("an interface is on one link or network at most", "{endpoint} is already in use; {rule}"),
+    "too_few_interfaces": Rule(
+        "each link or network of a VM takes one data interface",
+        "{segments} links and networks, at most {most} data interfaces; {rule}",
+    ),
+    "interface_without_segment": Rule(
+        "without data_interfaces a VM has one data interface for each of its links and networks",
+        "eth{highest} is named, but the VM is on {segments} links and networks",
+        "set data_interfaces to {highest} or more",
+    ),
+    "size_of_custom_topology": Rule(
+        "size is for generated topologies",
+        "{rule}, got size {got} for a custom one",
+        "list the VMs or set topology_type",
+    ),
+    "name_pattern_without_number": Rule("name_pattern must contain {{n}}, the number of the VM", "{rule}, got {got!r}"),
+    "segments_of_tree_only": Rule("segments: networks needs topology_type tree"),
+    "topology_too_large": Rule(
+        "a slice may use as many VLANs as its vlan_pools hold, {pool_size} each",
+        "{segments} {kind} need {needed} VLAN pools, vlan_pools is {pools}, the cluster has {pool_count}",
+    ),
+    "rate_out_of_range": Rule("{option} must be {least}-{most}", next_step="omit it for no limit"),
+    "jitter_without_delay": Rule("jitter_ms needs delay_ms, which it varies", "{rule}, got jitter_ms {got}"),
+    "dhcp_range_format": Rule("dhcp_range must be FIRST,LAST within {subnet}", "{rule}, got {got!r}"),
+    "special_subnet": Rule("cidr must not be loopback, link-local, multicast or reserved"),
+    "subnets_overlap": Rule("subnets must not overlap", "{subnet} of {of} overlaps {other} of {other_of}"),
+    "nat_overlaps_infrastructure": Rule(
+        "a network with nat must not overlap the networks of the infrastructure", "{got} overlaps {other}; {rule}"
+    ),
+}
+
+_CHANGE = {
+    "name_in_use": Rule(
+        "names are unique within a slice", "{kind} {name} cannot be renamed to {got}, which exists; {rule}"
+    ),
+    "identifier_missing": Rule("a {kind} is found by its name or its {key}", "{rule}, neither is given"),
+    "ambiguous_link": Rule(
+        "a link is found by its id, its name, or endpoints that only one link has",
+        "{count} links are between {endpoints} ({found})",
+        "give the interfaces or the link_id",
+    ),
+    "vlan_not_reserved": Rule(
+        "vlan_id must be a reserved VLAN", "VLAN {got} is not reserved", "omit vlan_id to reserve the next one"
+    ),
+    "unknown_slice_id": Rule("slice_id must be the id of a slice", "slice {got} does not exist"),
+    "owner_is_fixed": Rule("the owner of a slice cannot change", "owned by {owner}, got {got}; {rule}"),
+    "slice_is_being_deleted": Rule(
+        "a slice that is being deleted cannot be changed",
+        "slice {slice_id} is being deleted",
+        "deploy it again when it is gone",
+    ),
+    "slice_name_in_use": Rule(
+        "names are unique among the slices of an owner", "name {got} is in use by slice {slice_id} of {owner}; {rule}"
+    ),
+    "unknown_flavor": Rule("what is named must exist", "flavor {flavor} (VMs {vms}) does not exist; existing: {known}"),
+    "flavor_without_image": Rule(
+        "a flavor needs a registered base image",
+        "flavor {flavor} (VMs {vms}) has no base image, {image} was never registered",
+        "register the flavor with a file that exists, or with a URL and its checksum",
+    ),
+    "stored_without": Rule("a stored VM needs what its hosts are told", "stored without {what}"),
+    "flavor_without_checksum": Rule(
+        "a flavor needs a registered base image", "its flavor is stored without the checksum of a base image"
+    ),
+    "address_outside_management": Rule(
+        "a VM keeps its management address for life",
+        "address {got} is not in the management network {subnet}",
+        "delete the slice and deploy it again",
+    ),
+    "vm_without_flavor": Rule("a new VM needs a flavor", "{rule}"),
+    "worker_is_fixed": Rule("a VM cannot move to another worker", "on worker {worker}, got {got}; {rule}"),
+    "image_is_fixed": Rule(
+        "the base image of a disk cannot change",
+        "made from {image}, flavor {flavor} has {got}; {rule}",
+        "add a VM with another name",
+    ),
+    "password_version_lowered": Rule("vnc_password_version must not decrease", "{rule}, got {got} after {version}"),
+}
+
+_CAPACITY = {
+    "quota_exceeded": Rule(
+        "a user may own quota_vms VMs", "{quota} VMs allowed, {used} owned, {requested} more requested"
+    ),
+    "no_workers": Rule("a VM needs a worker", "the cluster has no workers", "register one first"),
+    "not_schedulable": Rule("a worker takes new VMs while schedulable is true", "schedulable is false"),
+    "resource_exhausted": Rule(
+        "a worker allocates no more than it has",
+        "{total} {resource} total, {allocated} allocated, {requested} requested",
+    ),
+    "no_room": Rule("a VM needs a worker with room for it", "no worker has room: {shortages}"),
+    "no_room_to_grow": Rule("a VM grows on its worker", "no room to grow: {shortages}"),
+    "no_free_pool": Rule("live slices share {pools} VLAN pools", "all {pools} VLAN pools are in use by live slices"),
+    "too_few_vlans": Rule(
+        "each link, network and reservation takes one VLAN of the slice's pools",
+        "{total} VLANs in pools {pools}, {releasing} of them still taken by removed links; {links} links, "
+        "{networks} networks and {reserved} reserved VLANs requested",
+    ),
+    "no_free_vnc_port": Rule("each VM has a VNC port of its own", "all VNC ports {first}-{last} are in use"),
+    "no_free_address": Rule(
+        "each VM with internet has an address on VLAN {vlan}", "all addresses {first}-{last} on VLAN {vlan} are in use"
+    ),
+    "netem_missing": Rule(
+        "delay, jitter and loss need netem in the kernel",
+        "{asked} requested, but the kernel of {host} has no netem",
+    ),
+    "trunk_mtu_too_small": Rule(
+        "a trunk needs the MTU of what crosses it, and 4 bytes more for qinq",
+        "the trunk needs an MTU of {needed}, {host} has {trunk_mtu}",
+    ),
+}
+
+_HOST = {
+    "base_image_missing": Rule("base images must be on the host", "{object} is not on this host"),
+    "disk_smaller_than_base": Rule(
+        "a disk must be at least as large as its base image", "{rule}, got {got} bytes for {least} bytes of {image}"
+    ),
+    "folder_of_another_slice": Rule(
+        "the folder of a VM belongs to its slice",
+        "its folder on this host belongs to slice {owner}",
+        "delete that VM of slice {owner} first",
+    ),
+    "user_missing": Rule(
+        "a slice with VMs needs its user on the host",
+        "{object} of slice {slice_id} does not exist on this host",
+        "run the role worker",
+    ),
+    "user_shared": Rule(
+        "each slice runs as a user of its own",
+        "slices {slices} would all run as {object}, because they have the same VLAN pool",
+    ),
+    "order_superseded": Rule(
+        "a work order must not be older than the last one that the host has applied",
+        "this work order is from {got}, this host has applied one from {applied}",
+        "run the deploy again",
+    ),
+    "address_reserved": Rule(
+        "an address on VLAN 400 is reserved for one VM",
+        "address {address} of VM {vm_id} is reserved for slice {holder} on this host",
+        "deploy or delete that slice first",
+    ),
+    "too_many_nics": Rule("QEMU's machine has slots for {most} NICs"),
+    "password_id_missing": Rule("a VM on a host with VNC passwords needs vnc_password_id", "{rule}"),
+    "password_missing": Rule(
+        "a VNC password that changes must be in vnc_passwords",
+        "its VNC password changes, but vnc_passwords does not include it",
+    ),
+    "invalid_password": Rule("a VNC password must be 1-8 printable ASCII characters", "{rule}"),
+    "invalid_vm_id": Rule("the keys of vnc_passwords must be ids of VMs", "{rule}, got {got!r}"),
+    "vm_not_on_host": Rule(
+        "a capture needs a VM that was started on the host", "{object} was never started on this host"
+    ),
+    "vm_not_running": Rule("a capture needs a running VM", "{object} is not running"),
+    "capture_missing": Rule("only a capture that exists can be stopped", "no capture exists"),
+    "capture_running": Rule(
+        "an interface has one capture at a time", "another capture is running ({running})", "stop it first"
+    ),
+}
+
+RULES: dict[str, Rule] = {
+    **_ANY,
+    **_ARGUMENTS,
+    **_CONTRACT,
+    **_REGISTRY,
+    **_ACCESS,
+    **_TOPOLOGY,
+    **_CHANGE,
+    **_CAPACITY,
+    **_HOST,
+}

@@ -1,0 +1,102 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The catalogue of rules: it says what the code refuses, no more and no less, and in plain sentences."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.refusals import RULES, Rule
+
+PLUGINS = Path(__file__).resolve().parents[4] / "plugins" / "module_utils"
+MAKERS = {"Refusal", "_refuse"}
+"""What is called with a code, an object and figures; C(_refuse) hands its own on to C(Refusal)."""
+IMPERATIVES = {"add", "delete", "deploy", "give", "list", "omit", "register", "run", "set", "stop"}
+CLUMSY = re.compile(r"\b((are|is) possible|ask(s|ed) for|promised|(is|are) none|(is|are) called|anew|shall)\b")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A place that refuses: where it is, the code, and the figures that it gives."""
+
+    where: str
+    code: object
+    figures: frozenset[str]
+
+
+def calls(path: Path) -> Iterator[Call]:
+    """Every place of a file that refuses."""
+    for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(function, ast.FunctionDef) or function.name in MAKERS:
+            continue
+        for node in ast.walk(function):
+            if isinstance(node, ast.Call) and name_of(node.func) in MAKERS:
+                dicts = dicts_before(node, function)
+                given = keys(node.args[2], dicts) if len(node.args) > 2 else frozenset()
+                yield Call(f"{path.relative_to(PLUGINS)}:{node.lineno}", getattr(node.args[0], "value", None), given)
+
+
+def dicts_before(call: ast.Call, function: ast.FunctionDef) -> dict[str, ast.Dict]:
+    """The dicts that variables of a function have where it makes a call, by their names."""
+    made = sorted(
+        (node.lineno, target.id, node.value)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and node.lineno < call.lineno
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    )
+    return {name: value for _line, name, value in made}
+
+
+def name_of(function: ast.expr) -> str | None:
+    """The name by which something is called, without what it belongs to."""
+    return getattr(function, "id", None) or getattr(function, "attr", None)
+
+
+def keys(node: ast.expr | None, dicts: dict[str, ast.Dict]) -> frozenset[str]:
+    """The keys of a dict that is written down, or of a variable that one was put into."""
+    if isinstance(node, ast.Name):
+        node = dicts.get(node.id)
+    assert isinstance(node, ast.Dict), "write figures as a dict, so that this test can read them"
+    found: set[str] = set()
+    for key, value in zip(node.keys, node.values):
+        found |= keys(value, dicts) if key is None else {str(getattr(key, "value", ""))}
+    return frozenset(found)
+
+
+CALLS = [call for path in sorted(PLUGINS.rglob("*.py")) for call in calls(path)]
+
+
+def named(rule: Rule) -> set[str]:
+    """The figures that the words for a rule name."""
+    texts = (rule.rule, rule.sentence, rule.next_step)
+    fields = {name for text in texts for _literal, name, _spec, _conversion in Formatter().parse(text) if name}
+    return fields - {"object", "rule"}
+
+
+def test_every_rule_is_used_and_what_is_used_is_a_rule() -> None:
+    assert {call.code for call in CALLS} == set(RULES)
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.where} {call.code}")
+def test_every_figure_that_the_words_name_is_given(call: Call) -> None:
+    assert named(RULES[str(call.code)]) <= call.figures
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_the_words_are_plain(code: str) -> None:
+    rule = RULES[code]
+    for text in (rule.rule, rule.sentence, rule.next_step):
+        assert text == text.strip(" .;:,"), "the sentence puts them together"
+        assert "  " not in text
+        assert not CLUMSY.search(text)
+    assert "{object}" not in rule.sentence[1:].replace("object}", "", 1), "the object comes first"
+    assert "{rule}" not in rule.rule + rule.next_step
+    assert not rule.next_step or rule.next_step.split()[0] in IMPERATIVES
