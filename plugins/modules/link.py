@@ -108,13 +108,7 @@ changes:
       id: 1
       action: create
       before: null
-      after:
-        name: null
-        vlan_id: 100
-        ends: vm1:eth1–vm2:eth1
-        mtu: 1500
-        qinq: false
-        forward_bpdu: false
+      after: {name: null, vlan_id: 100, ends: "vm1:eth1–vm2:eth1", mtu: 1500, qinq: false, forward_bpdu: false}
       reason: ""
       restart: false
 """

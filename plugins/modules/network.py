@@ -133,18 +133,11 @@ changes:
       action: create
       before: null
       after:
-        name: lan
-        vlan_id: 101
-        cidr: 192.168.101.0/24
-        gateway_ip: 192.168.101.1
-        dhcp_enabled: true
-        dhcp_range: "192.168.101.10,192.168.101.250"
-        nat: false
-        members:
-          - vm1:eth2
-        mtu: 1500
-        qinq: false
-        forward_bpdu: false
+        {
+          name: lan, vlan_id: 101, cidr: 192.168.101.0/24, gateway_ip: 192.168.101.1, dhcp_enabled: true,
+          dhcp_range: "192.168.101.10,192.168.101.250", nat: false, members: ["vm1:eth2"], mtu: 1500, qinq: false,
+          forward_bpdu: false
+        }
       reason: ""
       restart: false
 """

@@ -196,19 +196,15 @@ changes:
       id: 1000
       action: create
       before: null
-      after:
-        lines:
-          - "52:54:00:03:e9:00,10.60.7.101,vm1"
+      after: {lines: ["52:54:00:03:e9:00,10.60.7.101,vm1"]}
       reason: ""
       restart: false
     - kind: packet rules
       name: VMs
       id: VMs
       action: load
-      before:
-        state: not as loaded
-      after:
-        state: loaded
+      before: {state: not as loaded}
+      after: {state: loaded}
       reason: state not as loaded → loaded
       restart: false
 """

@@ -152,22 +152,15 @@ changes:
       id: tap_1001_eth1
       action: create
       before: null
-      after:
-        state: up
-        group: 1000
-        owner: 998
-        mtu: 1500
-        arp: false
+      after: {state: up, group: 1000, owner: 998, mtu: 1500, arp: false}
       reason: ""
       restart: false
     - kind: unit
       name: cloudrepo-1000@1001.service
       id: cloudrepo-1000@1001.service
       action: restart
-      before:
-        state: running
-      after:
-        state: restarted
+      before: {state: running}
+      after: {state: restarted}
       reason: cores 1 → 2
       restart: true
 """

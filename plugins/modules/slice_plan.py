@@ -172,16 +172,8 @@ changes:
       name: web/vm1
       id: 1001
       action: update
-      before:
-        status: pending
-        power: running
-        observed: null
-        pid: null
-      after:
-        status: design
-        power: running
-        observed: null
-        pid: null
+      before: {status: pending, power: running, observed: null, pid: null}
+      after: {status: design, power: running, observed: null, pid: null}
       reason: status pending → design
       restart: false
 """

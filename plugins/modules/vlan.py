@@ -74,9 +74,7 @@ changes:
       id: 103
       action: create
       before: null
-      after:
-        name: uplink
-        vlan_id: 103
+      after: {name: uplink, vlan_id: 103}
       reason: ""
       restart: false
 """

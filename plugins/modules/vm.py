@@ -183,41 +183,19 @@ changes:
       id: 1002
       action: update
       before:
-        name: vm2
-        status: running
-        power: running
-        observed: running
-        pid: "5103"
-        worker: 10.0.10.2
-        pinned_to: null
-        flavor: cirros
-        cores: 1
-        ram_gb: 0.5
-        disk_gb: 1
-        vnc_port: 5902
-        interfaces:
-          - "eth0 52:54:00:03:ea:00 no VLAN"
-          - "eth1 52:54:00:03:ea:01 VLAN 100"
-        data_interfaces: null
-        vnc_password_version: 1
+        {
+          name: vm2, status: running, power: running, observed: running, pid: "5103", worker: 10.0.10.2,
+          pinned_to: null, flavor: cirros, cores: 1, ram_gb: 0.5, disk_gb: 1, vnc_port: 5902,
+          interfaces: ["eth0 52:54:00:03:ea:00 no VLAN", "eth1 52:54:00:03:ea:01 VLAN 100"], data_interfaces: null,
+          vnc_password_version: 1
+        }
       after:
-        name: vm2
-        status: running
-        power: running
-        observed: running
-        pid: "5103"
-        worker: 10.0.10.2
-        pinned_to: null
-        flavor: two
-        cores: 2
-        ram_gb: 0.5
-        disk_gb: 1
-        vnc_port: 5902
-        interfaces:
-          - "eth0 52:54:00:03:ea:00 no VLAN"
-          - "eth1 52:54:00:03:ea:01 VLAN 100"
-        data_interfaces: null
-        vnc_password_version: 1
+        {
+          name: vm2, status: running, power: running, observed: running, pid: "5103", worker: 10.0.10.2,
+          pinned_to: null, flavor: two, cores: 2, ram_gb: 0.5, disk_gb: 1, vnc_port: 5902,
+          interfaces: ["eth0 52:54:00:03:ea:00 no VLAN", "eth1 52:54:00:03:ea:01 VLAN 100"], data_interfaces: null,
+          vnc_password_version: 1
+        }
       reason: flavor cirros → two; cores 1 → 2
       restart: true
 """

@@ -208,7 +208,7 @@ def test_the_way_of_a_slice(ready: Control) -> None:
     assert [each["kind"] for each in gone["changes"]] == ["slice", "vm", "vm", "link"]
     last = ready.run("slice_report", names=["web"], reports=[{**each, "failure": None} for each in reports])
     assert (last["slices"], last["changed"], last["failures"]) == ([], True, [])
-    assert "vm web/vm2 (1002): status deleting\n" in last["diff"]["before"]
+    assert "vm web/vm2 (1002): status deleting, power running, observed unknown\n" in last["diff"]["before"]
     assert last["diff"]["after"] == ""
 
 

@@ -3,17 +3,26 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import yaml
+
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_changes import (
     changes,
     state_changes,
     states,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import remove
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
 from .builders import cluster, deployed, put, topology, vm
+
+README = Path(__file__).resolve().parents[5] / "README.md"
 
 
 def copy(slice_: Slice) -> Slice:
@@ -129,3 +138,15 @@ def test_what_hosts_make_of_slices_is_told_until_they_have_let_go() -> None:
         ("vm", "delete", None),
         ("vm", "delete", None),
     ]
+
+
+def test_the_readme_shows_what_a_dry_run_tells_of_its_topology() -> None:
+    text = README.read_text(encoding="utf-8")
+    (block, *_others) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (wanted,) = yaml.safe_load(block)["slices"]
+    held = cluster()
+    held.workers = {ip: Worker(ip) for ip in ("192.0.2.11", "192.0.2.12")}
+    slice_ = put(held, topology(**wanted))
+    hand_out([slice_])
+    told = [f"+{line}" for line in diff(changes(None, slice_))["after"].splitlines()]
+    assert [line for line in text.splitlines() if line.startswith("+")] == told
