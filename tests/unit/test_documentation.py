@@ -213,7 +213,8 @@ def defaults_of(role: str) -> dict[str, Any]:
 def test_shared_variables_have_the_defaults_of_the_options_that_they_are_for(monkeypatch):
     defaults = defaults_of("cloudrepo")
     spec = arguments_of("slice", monkeypatch).argument_spec
-    for option in ("database", "state_dir", "placement"):
+    spec["bridge"] = arguments_of("slice_apply", monkeypatch).argument_spec["bridge"]
+    for option in ("database", "state_dir", "placement", "bridge"):
         assert defaults[f"cloudrepo_{option}"] == spec[option]["default"], option
 
 
