@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import networks
@@ -22,21 +22,21 @@ _LINK_LOCAL = ipaddress.IPv4Network("169.254.0.0/16")
 def infrastructure_networks(
     hostvars: Mapping[str, Any],
     groups: Mapping[str, Sequence[str]],
-    addresses: Sequence[Mapping[str, Any]] = (),
+    interfaces: Sequence[Mapping[str, Any]] = (),
     own: Sequence[Mapping[str, Any]] = (),
 ) -> list[str]:
-    """Return the networks that no VM may reach: the hosts' addresses as the inventory has them, each a subnet of one.
+    """Return the networks that no VM may reach: the addresses of hosts, each a subnet of one.
 
     Args:
-        hostvars: the variables of all hosts.
+        hostvars: the variables of all hosts, of which the addresses are taken.
         groups: the hosts of each group.
-        addresses: what C(ip -json address) says on a host. The subnets of its interfaces in which a host of the
-            inventory is stand for these hosts' addresses.
+        interfaces: those of the network node, as M(cloudrepo.slices.host_info) returns them. A subnet of these stands
+            for the addresses of the inventory's hosts in it.
         own: the same of orchestrator and workers, whose own addresses are among what is returned.
     """
     names = {name for group in _HOST_GROUPS for name in groups.get(group, ())}
     hosts = {address for name in names for address in _inventory_addresses(name, hostvars[name])}
-    found = [each.network for each in _interfaces(addresses) if any(host in each.network for host in hosts)]
+    found = [each.network for each in _interfaces(interfaces) if any(host in each.network for host in hosts)]
     found += [ipaddress.IPv4Network(host) for host in hosts]
     found += [ipaddress.IPv4Network(each.ip) for each in _interfaces(own) if _is_address(each.ip)]
     return [str(network) for network in ipaddress.collapse_addresses(found)]
@@ -45,10 +45,20 @@ def infrastructure_networks(
 def unknown_hosts(
     hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], orchestrator: Sequence[Mapping[str, Any]] = ()
 ) -> list[str]:
-    """Return the hosts of which C(infrastructure_networks) has no address."""
+    """Return the hosts for which C(infrastructure_networks) has no address."""
     seen = groups.get("orchestrator", ()) if any(_is_address(each.ip) for each in _interfaces(orchestrator)) else ()
     names = dict.fromkeys(name for group in _HOST_GROUPS for name in groups.get(group, ()) if name not in seen)
     return [name for name in names if not _inventory_addresses(name, hostvars[name])]
+
+
+def management_network(given: Mapping[str, Any]) -> dict[str, str]:
+    """Return VLAN 400 with defaults for what is not given."""
+    return asdict(_management(given))
+
+
+def _management(given: Mapping[str, Any]) -> ManagementNetwork:
+    known = {field.name for field in fields(ManagementNetwork)}
+    return ManagementNetwork(**{name: str(value) for name, value in given.items() if name in known})
 
 
 def management_problems(
@@ -67,8 +77,7 @@ def management_problems(
         dns_servers: whom the name servers of slices ask.
         nat_links: the range from which slices have the addresses of their way out.
     """
-    known = {field.name for field in fields(ManagementNetwork)}
-    management = ManagementNetwork(**{name: str(value) for name, value in network.items() if name in known})
+    management = _management(network)
     return [
         *(each.message for each in management.problems()),
         *(each.message for each in networks.infrastructure_problems(given)),
@@ -102,14 +111,13 @@ def _inventory_addresses(name: str, host: Mapping[str, Any]) -> list[ipaddress.I
     return [ipaddress.IPv4Address(each) for each in named if _is_address(each)]
 
 
-def _interfaces(devices: Sequence[Mapping[str, Any]]) -> list[ipaddress.IPv4Interface]:
-    """The addresses that C(ip -json address) tells of, save those that come and go with VLAN 400 and slices."""
+def _interfaces(interfaces: Sequence[Mapping[str, Any]]) -> list[ipaddress.IPv4Interface]:
+    """The addresses of interfaces, except those that come and go with VLAN 400 and slices."""
     return [
-        ipaddress.IPv4Interface(f"{each['local']}/{each['prefixlen']}")
-        for device in devices
-        if not str(device.get("ifname")).startswith(("gw400", "nat_"))
-        for each in device.get("addr_info", ())
-        if each.get("family") == "inet"
+        ipaddress.IPv4Interface(address)
+        for interface in interfaces
+        if not interface["name"].startswith(("gw400", "nat_"))
+        for address in interface["addresses"]
     ]
 
 
@@ -137,6 +145,7 @@ class FilterModule:
         return {
             "infrastructure_mac": mac_of,
             "infrastructure_networks": infrastructure_networks,
+            "management_network": management_network,
             "management_problems": management_problems,
             "netmask": netmask,
             "unknown_hosts": unknown_hosts,

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,42 +21,32 @@ def worker_name(hosts: Sequence[Mapping[str, Any]], address: str) -> str:
 
 
 def worker_records(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return what M(cloudrepo.slices.worker) takes, from the variables and facts of the workers."""
+    """Return what M(cloudrepo.slices.worker) takes.
+
+    Args:
+        hosts: the variables of the workers: C(worker_host_info), what the role C(worker) read of the host, and
+            C(worker_cores) and the like, which count more.
+    """
     records = []
     for host in hosts:
-        facts = host.get("ansible_facts") or {}
-        seen: dict[str, Any] = {"ip": worker_address(host)}
-        if "processor_vcpus" in facts:
-            seen["cores"] = facts["processor_vcpus"]
-        if "memtotal_mb" in facts:
-            seen["ram_gb"] = round(facts["memtotal_mb"] / 1024, 1)
-        seen.update(network_offers(host.get("__worker_offers") or {}))
-        seen.update(
-            {name: host[f"worker_{name}"] for name in (*WORKER_FIELDS, *WORKER_OFFERS) if f"worker_{name}" in host}
-        )
-        records.append(seen)
+        info = host.get("worker_host_info") or {}
+        found = {name: info[name] for name in OFFERS if info.get(name) is not None}
+        given = {name: host[f"worker_{name}"] for name in (*WORKER_FIELDS, *WORKER_OFFERS) if f"worker_{name}" in host}
+        records.append({"ip": worker_address(host), **found, **given})
     return records
 
 
-def network_offers(look: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a worker's network offers, from what the role C(worker) saw: C(netem yes) and C(trunk_mtu 1500)."""
-    seen = dict(line.split() for line in look.get("stdout", "").splitlines() if len(line.split()) == 2)
-    offers: dict[str, Any] = {"netem": seen["netem"] == "yes"} if "netem" in seen else {}
-    if seen.get("trunk_mtu", "").isdigit():
-        offers["trunk_mtu"] = int(seen["trunk_mtu"])
-    return offers
+OFFERS = ("cores", "ram_gb", *WORKER_OFFERS)
 
 
 def trunk_mtu(hosts: Sequence[Mapping[str, Any]]) -> int | None:
-    """Return the MTU of the network node's uplink, from what its role C(network_node) saw; nothing where it did not
-    look."""
-    found = [
-        device["mtu"]
-        for host in hosts
-        for device in json.loads((host.get("__network_node_addresses") or {}).get("stdout") or "[]")
-        if device.get("ifname") == host.get("network_node_uplink")
-    ]
-    return min(found, default=None)
+    """Return the MTU of the network node's uplink; None if it is not known.
+
+    Args:
+        hosts: the variables of the network node, with C(network_node_host_info).
+    """
+    found = [(host.get("network_node_host_info") or {}).get("trunk_mtu") for host in hosts]
+    return min((mtu for mtu in found if mtu is not None), default=None)
 
 
 class FilterModule:

@@ -119,6 +119,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
 
 
 def main() -> None:
@@ -131,7 +132,7 @@ def main() -> None:
             "mib": {"type": "int", "default": 10},
             "wait": {"type": "bool", "default": False},
             "start_timeout_s": {"type": "int", "default": 20},
-            "state_dir": {"type": "path", "default": "/var/lib/cloudrepo"},
+            "state_dir": {"type": "path", "default": STATE_DIR},
         },
         supports_check_mode=True,
     )

@@ -16,6 +16,7 @@ from functools import cached_property
 from .. import allocations
 from ..allocations import MAC_BLOCKS
 from ..cluster import Cluster
+from ..defaults import DHCP_SERVER, GATEWAY
 from ..errors import Refusal, Refused
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range
 
@@ -31,8 +32,8 @@ class ManagementNetwork:
     """VLAN 400: its subnet, its gateway and DHCP server, and the range that eth0 addresses are taken from."""
 
     cidr: str = "10.60.7.0/24"
-    gateway: str = "10.60.7.1"
-    dhcp_server: str = "10.60.7.2"
+    gateway: str = GATEWAY
+    dhcp_server: str = DHCP_SERVER
     first_address: str = "10.60.7.101"
     last_address: str = "10.60.7.250"
 

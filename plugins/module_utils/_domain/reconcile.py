@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..cluster import Cluster, slice_label
+from ..defaults import STATE_DIR
 from ..errors import Refusal, Refused
 from ..models import Slice, User
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT
@@ -38,7 +39,7 @@ class Settings:
     """
 
     network: ManagementNetwork = field(default_factory=ManagementNetwork)
-    state_dir: str = "/var/lib/cloudrepo"
+    state_dir: str = STATE_DIR
     placement: str = "round_robin"
     infrastructure: tuple[str, ...] = ()
 

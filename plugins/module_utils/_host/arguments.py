@@ -6,20 +6,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import BRIDGE, DHCP_SERVER, GATEWAY, STATE_DIR
 from ..network_order import NetworkOrder
 from ..work_order import WorkerOrder
 from .qemu.config import VNC_PLACES
 
 WORK_ORDER_ARGUMENTS: dict[str, Any] = {
     "slices": WorkerOrder.arguments()["slices"],
-    "state_dir": {"type": "str", "default": "/var/lib/cloudrepo"},
+    "state_dir": {"type": "str", "default": STATE_DIR},
     "user": {"type": "str", "default": "cloudrepo"},
 }
 
 WIRING_ARGUMENTS: dict[str, Any] = {
-    "bridge": {"type": "str", "default": "br-int"},
-    "gateway": {"type": "str", "default": "10.60.7.1"},
-    "dhcp_server": {"type": "str", "default": "10.60.7.2"},
+    "bridge": {"type": "str", "default": BRIDGE},
+    "gateway": {"type": "str", "default": GATEWAY},
+    "dhcp_server": {"type": "str", "default": DHCP_SERVER},
     "prune_vlans": {"type": "bool", "default": False},
 }
 
@@ -34,8 +35,8 @@ RUNNING_ARGUMENTS: dict[str, Any] = {
 }
 
 SERVICES_ARGUMENTS: dict[str, Any] = {
-    "bridge": {"type": "str", "default": "br-int"},
-    "state_dir": {"type": "str", "default": "/var/lib/cloudrepo"},
+    "bridge": {"type": "str", "default": BRIDGE},
+    "state_dir": {"type": "str", "default": STATE_DIR},
     "nat_links": {"type": "str", "default": "169.254.64.0/24"},
     "slices": NetworkOrder.arguments()["slices"],
 }

@@ -11,11 +11,12 @@ from .._state.masking import log_secrets
 from .._state.opening import open_store
 from .._state.store import Store
 from ..cluster import ADMIN, Cluster
+from ..defaults import DATABASE
 from ..errors import Refusal, Refused
 from . import edge
 
 CONTROL_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "database": {"type": "str", "default": "/var/lib/cloudrepo/database.yaml"},
+    "database": {"type": "str", "default": DATABASE},
     "acting_user": {"type": "str", "default": ADMIN},
     "lock_timeout_s": {"type": "float", "default": 30.0},
     "backups": {"type": "int", "default": 10},

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .. import defaults
 from .._domain import (
     access,
     displays,
@@ -29,7 +30,7 @@ from ..models import Slice
 from ..report import HostReport
 from .edge import Outcome, listed
 
-STATE_DIR: dict[str, Any] = {"type": "path", "default": "/var/lib/cloudrepo"}
+STATE_DIR: dict[str, Any] = {"type": "path", "default": defaults.STATE_DIR}
 SELECTION_ARGUMENTS: dict[str, dict[str, Any]] = {
     "names": {"type": "list", "elements": "str", "default": []},
     "owner": {"type": "str"},

@@ -20,6 +20,7 @@ from ...changes import Change, between
 from ...errors import Refusal, Refused
 from ...work_order import Interface, SliceOrder
 from .. import files
+from ..host_info import TRY_NETEM
 from ..runner import Runner
 from ..work_order import all_vms, slice_ids
 from .flows import OFCTL, Flow, saved_changes
@@ -38,7 +39,6 @@ _TOLD = 0.00001
 _MOST_TOLD_S = 2**32 * 64e-9
 # What the kernel itself gives a device, which nobody can remove either.
 _DEFAULT_HANDLE = "0:"
-_TRY_NETEM = ("unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem")
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ def observe(orders: Iterable[SliceOrder], runner: Runner, *, bridge: str, folder
         meters=_read_meters(runner.run([*OFCTL, "dump-meters", bridge]).stdout) if metered else {},
         qdiscs=_read_qdiscs(runner.run(["tc", "-json", "qdisc", "show"]).stdout) if shaped else {},
         saved=saved,
-        netem=not any(qdisc_of(nic).has_netem for nic in nics) or runner.run(_TRY_NETEM, check=False).rc == 0,
+        netem=not any(qdisc_of(nic).has_netem for nic in nics) or runner.run(TRY_NETEM, check=False).rc == 0,
     )
 
 

@@ -17,22 +17,19 @@ def test_the_infrastructure_is_the_inventorys_hosts_and_the_networks_they_share_
     }
     groups = {"orchestrator": ["localhost"], "workers": ["w1", "w2"], "network_node": ["n"], "all": list(hostvars)}
     assert infrastructure.infrastructure_networks(hostvars, groups) == ["10.0.10.1/32", "10.0.10.2/32", "192.0.2.9/32"]
-    addresses = [
-        {"addr_info": [{"family": "inet", "local": "10.0.10.3", "prefixlen": 24}, {"family": "inet6", "local": "::1"}]},
-        {"addr_info": [{"family": "inet", "local": "203.0.113.2", "prefixlen": 24}]},
-        {},
+    interfaces = [
+        {"name": "eth0", "addresses": ["10.0.10.3/24"]},
+        {"name": "eth1", "addresses": ["203.0.113.2/24"]},
+        {"name": "eth2", "addresses": []},
     ]
-    assert infrastructure.infrastructure_networks(hostvars, groups, addresses) == ["10.0.10.0/24", "192.0.2.9/32"]
+    assert infrastructure.infrastructure_networks(hostvars, groups, interfaces) == ["10.0.10.0/24", "192.0.2.9/32"]
     own = [
-        {"ifname": name, "addr_info": [{"family": "inet", "local": local, "prefixlen": 24}]}
-        for name, local in {
-            "lo": "127.0.0.1",
-            "eth0": "203.0.113.7",
-            "gw400": "10.60.7.1",
-            "nat_1000": "10.9.9.9",
-        }.items()
+        {"name": "lo", "addresses": ["127.0.0.1/8"]},
+        {"name": "eth0", "addresses": ["203.0.113.7/24"]},
+        {"name": "gw400", "addresses": ["10.60.7.1/24"]},
+        {"name": "nat_1000", "addresses": ["10.9.9.9/24"]},
     ]
-    found = infrastructure.infrastructure_networks(hostvars, groups, addresses, own)
+    found = infrastructure.infrastructure_networks(hostvars, groups, interfaces, own)
     assert found == ["10.0.10.0/24", "192.0.2.9/32", "203.0.113.7/32"]
 
 
@@ -85,7 +82,7 @@ def test_settings_of_the_network_node_that_are_no_networks() -> None:
 
 
 def test_a_host_whose_address_nobody_knows_is_told() -> None:
-    own = [{"ifname": "eth0", "addr_info": [{"family": "inet", "local": "203.0.113.7", "prefixlen": 24}]}]
+    own = [{"name": "eth0", "addresses": ["203.0.113.7/24"]}]
     hostvars = {
         "localhost": {},
         "w1": {"ansible_host": "worker1.example"},
@@ -100,3 +97,8 @@ def test_a_host_whose_address_nobody_knows_is_told() -> None:
 
 def test_netmask() -> None:
     assert infrastructure.netmask("10.60.7.0/24") == "255.255.255.0"
+
+
+def test_vlan_400_has_defaults_for_what_is_not_given() -> None:
+    found = infrastructure.management_network({"cidr": "10.70.0.0/16", "gateway": "10.70.0.1"})
+    assert (found["cidr"], found["gateway"], found["dhcp_server"]) == ("10.70.0.0/16", "10.70.0.1", "10.60.7.2")

@@ -4,49 +4,36 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-
 from ansible_collections.cloudrepo.slices.plugins.filter import workers
 
+INFO = {"cores": 8, "ram_gb": 31.2, "netem": False, "trunk_mtu": 1500, "interfaces": [], "changed": False}
 
-def test_workers_are_known_by_their_address_and_offer_what_their_facts_say() -> None:
+
+def test_workers_are_known_by_their_address_and_offer_what_was_read_of_them() -> None:
     hosts = [
-        {"ansible_host": "10.0.10.1", "ansible_facts": {"processor_vcpus": 8, "memtotal_mb": 32000}},
-        {"ansible_host": "192.0.2.2", "worker_ip": "10.0.10.2", "worker_max_vms": 3, "worker_schedulable": False},
+        {"ansible_host": "10.0.10.1", "worker_host_info": INFO},
+        {"ansible_host": "10.0.10.2", "worker_host_info": {**INFO, "trunk_mtu": None}},
+        {"ansible_host": "192.0.2.2", "worker_ip": "10.0.10.3", "worker_max_vms": 3, "worker_schedulable": False},
+        {"ansible_host": "10.0.10.4", "worker_host_info": {"unreachable": True, "msg": "no route"}},
     ]
     assert workers.worker_records(hosts) == [
-        {"ip": "10.0.10.1", "cores": 8, "ram_gb": 31.2},
-        {"ip": "10.0.10.2", "max_vms": 3, "schedulable": False},
+        {"ip": "10.0.10.1", "cores": 8, "ram_gb": 31.2, "netem": False, "trunk_mtu": 1500},
+        {"ip": "10.0.10.2", "cores": 8, "ram_gb": 31.2, "netem": False},
+        {"ip": "10.0.10.3", "max_vms": 3, "schedulable": False},
+        {"ip": "10.0.10.4"},
     ]
 
 
-@pytest.mark.parametrize(
-    ("stdout", "offers"),
-    [
-        ("netem no\ntrunk_mtu 1500", {"netem": False, "trunk_mtu": 1500}),
-        ("netem yes\n", {"netem": True}),
-        ("netem yes\ntrunk_mtu ", {"netem": True}),
-        ("", {}),
-    ],
-)
-def test_workers_tell_what_their_network_offers(stdout: str, offers: dict[str, Any]) -> None:
-    host = {"ansible_host": "10.0.10.1", "__worker_offers": {"stdout": stdout}}
-    assert workers.worker_records([host]) == [{"ip": "10.0.10.1", **offers}]
+def test_variables_count_more_than_what_was_read() -> None:
+    host = {"ansible_host": "10.0.10.1", "worker_host_info": INFO, "worker_cores": 4, "worker_netem": True}
+    [record] = workers.worker_records([host])
+    assert (record["cores"], record["netem"]) == (4, True)
 
 
-def test_the_network_nodes_uplink_is_found_among_its_devices() -> None:
-    shown = '[{"ifname": "lo", "mtu": 65536}, {"ifname": "trunk0", "mtu": 9000}, {}]'
-    host = {"network_node_uplink": "trunk0", "__network_node_addresses": {"stdout": shown}}
-    assert workers.trunk_mtu([host]) == 9000
-    assert workers.trunk_mtu([{"network_node_uplink": "trunk0"}]) is None
+def test_the_mtu_of_the_network_node_is_that_of_its_uplink() -> None:
+    assert workers.trunk_mtu([{"network_node_host_info": {**INFO, "trunk_mtu": 9000}}]) == 9000
+    assert workers.trunk_mtu([{"network_node_host_info": {**INFO, "trunk_mtu": None}}, {}]) is None
     assert workers.trunk_mtu([]) is None
-
-
-def test_what_the_inventory_says_counts_more_than_facts() -> None:
-    host = {"ansible_host": "10.0.10.1", "ansible_facts": {"processor_vcpus": 8}, "worker_cores": 4}
-    assert workers.worker_records([host])[0]["cores"] == 4
 
 
 def test_a_worker_is_called_what_the_inventory_calls_it() -> None:

@@ -18,6 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.sh
     LimitPlan,
     Qdisc,
 )
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.host_info import TRY_NETEM
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refusal, Refused
@@ -31,7 +32,6 @@ METER = "meter=1000,kbps,burst,band=type=drop,rate=2000,burst_size=600\n"
 QDISCS = ("tc", "-json", "qdisc", "show")
 OFCTL = ("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60")
 METERS = (*OFCTL, "dump-meters", "br-int")
-TRY_NETEM = ("unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem")
 TBF = f"qdisc replace dev {TAP} root handle 1: tbf rate 8000000bit burst 20000 limit 120000\n"
 
 

@@ -1,0 +1,78 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a host offers to VMs: cores, memory and its network. Nothing is changed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .runner import Runner
+
+# In a network namespace of its own. modinfo would not tell: it finds nothing in containers, nor what is built in.
+TRY_NETEM = ("unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem")
+
+
+@dataclass(frozen=True)
+class Interface:
+    """A network interface.
+
+    Attributes:
+        name: as the host calls it.
+        mtu: bytes.
+        addresses: IPv4 addresses with their prefix lengths.
+    """
+
+    name: str
+    mtu: int
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HostInfo:
+    """What a host offers.
+
+    Attributes:
+        cores: logical CPUs that are online.
+        ram_gb: GiB of memory.
+        netem: whether the kernel can delay and lose packets.
+        interfaces: all of them; none where the command C(ip) is missing.
+    """
+
+    cores: int
+    ram_gb: float
+    netem: bool
+    interfaces: tuple[Interface, ...]
+
+    def mtu_of(self, name: str | None) -> int | None:
+        """Return the MTU of an interface, None if there is none of that name."""
+        return next((each.mtu for each in self.interfaces if each.name == name), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain data."""
+        interfaces = [{**asdict(each), "addresses": list(each.addresses)} for each in self.interfaces]
+        return {**asdict(self), "interfaces": interfaces}
+
+
+def look(runner: Runner) -> HostInfo:
+    """Return what this host offers."""
+    shown = runner.run(["ip", "-json", "address", "show"], check=False)
+    return HostInfo(
+        cores=os.cpu_count() or 1,
+        ram_gb=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        netem=runner.run(TRY_NETEM, check=False).rc == 0,
+        interfaces=tuple(_interfaces(json.loads(shown.stdout))) if shown.rc == 0 else (),
+    )
+
+
+def _interfaces(devices: Sequence[dict[str, Any]]) -> Iterator[Interface]:
+    for device in devices:
+        # A device that goes while ip lists it leaves an empty entry.
+        if "ifname" in device:
+            ipv4 = [each for each in device.get("addr_info", ()) if each.get("family") == "inet"]
+            yield Interface(
+                device["ifname"], device["mtu"], tuple(f"{each['local']}/{each['prefixlen']}" for each in ipv4)
+            )

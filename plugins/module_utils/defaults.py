@@ -1,0 +1,15 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Defaults that orchestrator and hosts have to agree on.
+
+The role C(cloudrepo) repeats them for playbooks, and the documentation of modules for people; tests compare.
+"""
+
+from __future__ import annotations
+
+DATABASE = "/var/lib/cloudrepo/database.yaml"
+STATE_DIR = "/var/lib/cloudrepo"
+BRIDGE = "br-int"
+GATEWAY = "10.60.7.1"
+"""On management VLAN 400, as is the next one."""
+DHCP_SERVER = "10.60.7.2"

@@ -1,0 +1,49 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a host says that it offers."""
+
+from __future__ import annotations
+
+import json
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.host_info import TRY_NETEM, Interface, look
+
+from .fakes import FakeRunner
+
+SHOW = ("ip", "-json", "address", "show")
+DEVICES = [
+    {"ifname": "lo", "mtu": 65536, "addr_info": [{"family": "inet", "local": "127.0.0.1", "prefixlen": 8}]},
+    {
+        "ifname": "trunk0",
+        "mtu": 9000,
+        "addr_info": [
+            {"family": "inet6", "local": "fe80::1", "prefixlen": 64},
+            {"family": "inet", "local": "192.0.2.11", "prefixlen": 24},
+        ],
+    },
+    {},
+]
+
+
+def test_interfaces_are_told_with_their_ipv4_addresses() -> None:
+    info = look(FakeRunner().tell(*SHOW, stdout=json.dumps(DEVICES)).tell(*TRY_NETEM))
+    assert info.interfaces == (
+        Interface("lo", 65536, ("127.0.0.1/8",)),
+        Interface("trunk0", 9000, ("192.0.2.11/24",)),
+    )
+    assert (info.mtu_of("trunk0"), info.mtu_of("trunk1")) == (9000, None)
+    assert info.to_dict()["interfaces"][1] == {"name": "trunk0", "mtu": 9000, "addresses": ["192.0.2.11/24"]}
+    assert info.netem
+
+
+def test_a_host_without_netem_and_ip_says_so() -> None:
+    info = look(FakeRunner().tell(*SHOW, rc=127).tell(*TRY_NETEM, rc=2))
+    assert (info.netem, info.interfaces) == (False, ())
+
+
+def test_cores_and_memory_are_this_machines() -> None:
+    info = look(FakeRunner().tell(*SHOW, rc=127).tell(*TRY_NETEM))
+    with open("/proc/meminfo", encoding="ascii") as file:
+        total_kib = int(next(line for line in file if line.startswith("MemTotal")).split()[1])
+    assert info.ram_gb == round(total_kib / 2**20, 1)
+    assert info.cores >= 1
