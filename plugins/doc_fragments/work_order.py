@@ -165,9 +165,10 @@ options:
             type: str
           state:
             description:
-              - Whether the VM runs. One that is V(stopped) keeps its disk, taps and ports.
+              - Whether the VM runs. One that is V(stopped) keeps its disk, taps and ports; one that is V(paused) has
+                its QEMU as well.
             type: str
-            choices: [running, stopped]
+            choices: [running, stopped, paused]
             default: running
       revision:
         description:

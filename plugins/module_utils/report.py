@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from .contract import Contract, flag, integer, many, text
 
 NETWORK_NODE = "network_node"
-STATES = ("running", "stopped", "error")
+STATES = ("running", "stopped", "paused", "error")
 
 
 @dataclass(frozen=True)

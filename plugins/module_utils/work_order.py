@@ -250,9 +250,10 @@ class VM(Contract):
     state: str = field(
         default="running",
         metadata=text(
-            "Whether the VM runs. One that is V(stopped) keeps its disk, taps and ports.",
+            "Whether the VM runs. One that is V(stopped) keeps its disk, taps and ports; one that is V(paused) has its "
+            "QEMU as well.",
             sample="running",
-            choices=("running", "stopped"),
+            choices=("running", "stopped", "paused"),
         ),
     )
 
@@ -268,8 +269,13 @@ class VM(Contract):
 
     @property
     def running(self) -> bool:
-        """Whether it shall run."""
-        return self.state == "running"
+        """Whether it shall have a QEMU, paused or not."""
+        return self.state != "stopped"
+
+    @property
+    def paused(self) -> bool:
+        """Whether its processors shall stand still."""
+        return self.state == "paused"
 
     @property
     def links_down(self) -> tuple[str, ...]:

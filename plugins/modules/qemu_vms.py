@@ -156,7 +156,7 @@ def main() -> None:
         passwords = read_passwords(params["vnc_passwords"])
         settings = read_settings(params, find_accounts(params["user"], orders, missing_ok=module.check_mode))
         have = observed(
-            lambda: qemu_plan.observe(orders, settings=settings, runner=tools.runner),
+            lambda: qemu_plan.observe(orders, settings=settings, runner=tools.runner, monitor=tools.monitor),
             nothing=qemu_plan.Host(),
             missing_ok=module.check_mode,
         )
@@ -166,7 +166,7 @@ def main() -> None:
                 qemu_apply.prune(prune, tools)
             return Outcome(prune.changes, {"stopped": [unit.name for unit in prune.stop]})
         todo = qemu_plan.plan(orders, have, settings=settings, restart=params["restart"])
-        vms = qemu_apply.states(orders, have.units.vms, {})
+        vms = qemu_apply.states(orders, have.units.vms, {}, paused=have.paused)
         if not module.check_mode:
             vms = qemu_apply.apply(
                 todo,

@@ -159,10 +159,10 @@ options:
         type: str
       power:
         description:
-          - Whether C(cloudrepo.slices.deploy) starts the VM or stops it, as for M(cloudrepo.slices.vm). By default it
-            stays as it was told; a new VM is V(running).
+          - Whether C(cloudrepo.slices.deploy) starts the VM, stops it or pauses it, as for M(cloudrepo.slices.vm). By
+            default it keeps the power that it has; a new VM is V(running).
         type: str
-        choices: [running, stopped]
+        choices: [running, stopped, paused]
       vnc_password_version:
         description:
           - Which password its display has, counted from 1, as for M(cloudrepo.slices.vm). By default it keeps its own.
@@ -625,6 +625,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import to
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, transact
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
+from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import POWERS
 
 VM = {
     "name": {"type": "str", "required": True},
@@ -634,7 +635,7 @@ VM = {
     "data_interfaces": {"type": "int"},
     "vnc_password_version": {"type": "int", "no_log": False},
     "worker": {"type": "str"},
-    "power": {"type": "str", "choices": ["running", "stopped"]},
+    "power": {"type": "str", "choices": list(POWERS)},
     "interfaces": {"type": "list", "elements": "dict", "default": [], "options": topology.LIMITS_ARGUMENTS},
 }
 LINK = {

@@ -217,7 +217,8 @@ def main() -> None:
             revisions.refuse_older(revisions.of(orders), state_dir=params["state_dir"], kind=revisions.WORKER)
             have = worker.observe(orders, tools, settings=settings, missing_ok=True)
             todo = worker.plan(orders, have, settings=settings, restart=params["restart"])
-            result: dict[str, Any] = {"vms": qemu_apply.states(orders, have.vms.units.vms, {})}
+            vms = qemu_apply.states(orders, have.vms.units.vms, {}, paused=have.vms.paused)
+            result: dict[str, Any] = {"vms": vms}
         else:
             todo, vms, timings_s = worker.carry_out(
                 orders,

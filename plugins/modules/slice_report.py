@@ -69,7 +69,7 @@ options:
             description:
               - What it does.
             type: str
-            choices: [running, stopped, error]
+            choices: [running, stopped, paused, error]
             required: true
           name:
             description:

@@ -52,10 +52,13 @@ options:
     type: str
   power:
     description:
-      - Whether C(cloudrepo.slices.deploy) starts the VM or stops it. A VM that is stopped keeps its disk, addresses and
-        VLANs, and counts against quota and capacity. It is stopped without asking its guest. A new VM is V(running).
+      - Whether C(cloudrepo.slices.deploy) starts the VM, stops it or pauses it. A new VM is V(running).
+      - One that is V(stopped) keeps its disk, addresses and VLANs, and counts against quota and capacity. It is
+        stopped without asking its guest.
+      - One that is V(paused) keeps what its guest has in memory too. If its host starts it anew, after a crash or a
+        reboot, it runs until the next deploy.
     type: str
-    choices: [running, stopped]
+    choices: [running, stopped, paused]
   vnc_password_version:
     description:
       - Which password its display has, counted from 1, the first. A higher number is a new password, which a VM that
@@ -206,6 +209,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import parts, topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
+from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import POWERS
 
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": "str"},
@@ -216,7 +220,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "data_interfaces": {"type": "int"},
     "vnc_password_version": {"type": "int", "no_log": False},
     "worker": {"type": "str"},
-    "power": {"type": "str", "choices": ["running", "stopped"]},
+    "power": {"type": "str", "choices": list(POWERS)},
     "interfaces": {"type": "list", "elements": "dict", "options": topology.LIMITS_ARGUMENTS},
 }
 

@@ -80,7 +80,13 @@ def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, m
         disks=overlays.observe(orders, state_dir=settings.vms.state_dir),
         wires=datapath.observe(orders, tools.runner, settings=settings.wires, missing_ok=missing_ok),
         vms=observed(
-            lambda: qemu_plan.observe(orders, settings=settings.vms, runner=tools.runner, unit_dir=tools.unit_dir),
+            lambda: qemu_plan.observe(
+                orders,
+                settings=settings.vms,
+                runner=tools.runner,
+                monitor=tools.monitor,
+                unit_dir=tools.unit_dir,
+            ),
             nothing=qemu_plan.Host(),
             missing_ok=missing_ok,
         ),

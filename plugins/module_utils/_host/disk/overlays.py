@@ -19,6 +19,7 @@ from .. import files
 from ..accounts import Accounts
 from ..files import File
 from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, STARTED, TAPS, VNC_SECRET
+from ..qemu.pause import MARK as PAUSED
 from ..qemu.vnc import NOTED
 from ..runner import Runner
 from ..vm_folders import MARK, slices_by_vm
@@ -26,7 +27,7 @@ from ..work_order import all_disks, all_vms, folder_of, slice_ids
 from .qcow2 import Image, read_image
 
 # What QEMU may read, but not write.
-_READ = (MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED)
+_READ = (MARK, PAUSED, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED)
 _Owner = tuple[int, int]
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
@@ -19,7 +19,7 @@ from ..files import File
 from ..runner import Runner
 from ..systemd import Unit
 from ..work_order import all_vms
-from . import qmp, vnc
+from . import pause, qmp, vnc
 from .config import CONSOLE, LINKS_DOWN, Settings, nic_id
 from .plan import Prune, VmPlan, Write
 from .qmp import Monitor
@@ -137,20 +137,32 @@ def run(
     faults.update(_plug([vm for vm in links if vm not in fresh], links, tools))
     _note_links(todo, [vm for vm in links if vm.vm_id not in faults], settings)
     faults.update(_tell_passwords(todo, tools, settings, passwords))
+    pauses = [each for each in todo.pauses if each.vm.vm_id not in faults]
+    faults.update(pause.apply(pauses, settings=settings, monitor=tools.monitor))
     # What nobody touched is as it was, and what answers runs.
     touched = {vm.vm_id for vm in fresh.union(todo.halt)}
     known = {vm_id: unit for vm_id, unit in seen.items() if vm_id not in touched}
     known.update({vm.vm_id: Unit(vm.slice_id, vm.vm_id, "active", pids[vm.vm_id]) for vm in fresh if vm.vm_id in pids})
     others = [Unit(vm.slice_id, vm.vm_id) for vm in all_vms(orders) if vm.vm_id not in known]
-    vms = states(orders, {**known, **systemd.look_again(others, tools.runner)}, faults)
+    paused = {vm.vm_id for vm in all_vms(orders) if vm.paused}
+    vms = states(orders, {**known, **systemd.look_again(others, tools.runner)}, faults, paused=paused)
     if faults:
         raise SlicesError("\n".join(faults.values()), changed=is_changed(todo.changes), vms=vms, **todo.result)
     return vms
 
 
-def states(orders: Iterable[SliceOrder], units: Mapping[int, Unit], faults: Mapping[int, str]) -> list[dict[str, Any]]:
-    """What runs, a C(VmReport) for each VM of the order."""
-    return [_state(vm, units.get(vm.vm_id), faults.get(vm.vm_id)).to_dict() for vm in all_vms(orders)]
+def states(
+    orders: Iterable[SliceOrder],
+    units: Mapping[int, Unit],
+    faults: Mapping[int, str],
+    *,
+    paused: Collection[int],
+) -> list[dict[str, Any]]:
+    """What runs, a C(VmReport) for each VM of the order; C(paused) are the ids of those that are paused."""
+    return [
+        _state(vm, units.get(vm.vm_id), faults.get(vm.vm_id), "paused" if vm.vm_id in paused else "running").to_dict()
+        for vm in all_vms(orders)
+    ]
 
 
 def _change(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[int, str]) -> None:
@@ -168,6 +180,7 @@ def _change(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[i
         ]
     )
     files.write_all(vnc.note(new, settings=settings) for new in secrets)
+    pause.unmark(todo.fresh, settings=settings)
     users = {slice_id: settings.accounts.name(slice_id) for slice_id in todo.templates}
     changed = systemd.write_templates(users, unit_dir=tools.unit_dir)
     systemd.enable(((vm.slice_id, vm.vm_id) for vm in todo.enable), unit_dir=tools.unit_dir)
@@ -291,9 +304,9 @@ def _fault(vm: VM, what: str, tools: Tools, *, tail: bool) -> str:
     return f"{vm}: unit {unit}: {what}" + (f":\n{journal}" if journal else "")
 
 
-def _state(vm: VM, unit: Unit | None, fault: str | None) -> VmReport:
+def _state(vm: VM, unit: Unit | None, fault: str | None, of_live: str) -> VmReport:
     live = unit is not None and unit.live
-    state = "running" if live else "stopped"
+    state = of_live if live else "stopped"
     if fault is not None or (unit is not None and unit.active == "failed"):
         state = "error"
     pid = unit.pid if unit is not None and live else None

@@ -14,7 +14,7 @@ from .. import files, systemd
 from ..runner import Runner
 from ..systemd import Unit, Units
 from ..work_order import all_vms, slice_ids
-from . import vnc
+from . import pause, vnc
 from .config import (
     CONFIG,
     LINKS_DOWN,
@@ -31,6 +31,8 @@ from .config import (
     started_with_password,
     taps_text,
 )
+from .pause import Pause
+from .qmp import Monitor
 from .vnc import NewPassword
 
 _FILES = (CONFIG, TAPS, LINKS_DOWN, STARTED)
@@ -44,11 +46,13 @@ class Host:
         units: their units.
         texts: the files of the VMs in the order, by their paths.
         passwords: by VM the id of the password that its display has.
+        paused: the VMs that are paused.
     """
 
     units: Units = field(default_factory=Units)
     texts: Mapping[str, str] = field(default_factory=dict)
     passwords: Mapping[int, str] = field(default_factory=dict)
+    paused: Collection[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,7 @@ class VmPlan:
     links: tuple[Link, ...] = ()
     restart_required: tuple[tuple[VM, tuple[str, ...]], ...] = ()
     passwords: tuple[NewPassword, ...] = ()
+    pauses: tuple[Pause, ...] = ()
 
     @property
     def fresh(self) -> tuple[VM, ...]:
@@ -141,6 +146,7 @@ class VmPlan:
             after.setdefault(vm, {})[name] = new
         reasons = dict(self.restart)
         actions = {**dict.fromkeys(self.start, "start"), **dict.fromkeys(self.halt, "stop")}
+        actions.update({each.vm: "pause" if each.paused else "resume" for each in self._lone_pauses})
         actions.update(dict.fromkeys(reasons, "restart"))
         return [
             *self.prune.changes,
@@ -162,8 +168,10 @@ class VmPlan:
     @property
     def _facts(self) -> Iterator[tuple[VM, str, str | None, str]]:
         """What differs: an attribute of a VM's unit, as it was and as it will be."""
-        yield from ((vm, "state", "failed" if vm in self.failed else "stopped", "running") for vm in self.start)
+        yield from ((vm, "state", "failed" if vm in self.failed else "stopped", vm.state) for vm in self.start)
         yield from ((vm, "state", "running", "stopped") for vm in self.halt)
+        for each in self._lone_pauses:
+            yield (each.vm, "state", *(("running", "paused") if each.paused else ("paused", "running")))
         yield from ((vm, "state", "running", "restarted") for vm, _reasons in self.restart)
         yield from ((vm, "startup", "disabled", "enabled") for vm in self.enable)
         yield from ((vm, "startup", "enabled", "disabled") for vm in self.disable)
@@ -182,6 +190,12 @@ class VmPlan:
         return [link for link in self.links if link.vm not in fresh]
 
     @property
+    def _lone_pauses(self) -> list[Pause]:
+        """Those of VMs that run on."""
+        fresh = set(self.fresh)
+        return [each for each in self.pauses if each.vm not in fresh]
+
+    @property
     def _lone_writes(self) -> list[Write]:
         """Files that are not written for a change that is said already."""
         said = {*self.fresh, *(link.vm for link in self.links)}
@@ -189,16 +203,24 @@ class VmPlan:
 
 
 def observe(
-    orders: Iterable[SliceOrder], *, settings: Settings, runner: Runner, unit_dir: str = systemd.UNIT_DIR
+    orders: Iterable[SliceOrder],
+    *,
+    settings: Settings,
+    runner: Runner,
+    monitor: Monitor,
+    unit_dir: str = systemd.UNIT_DIR,
 ) -> Host:
-    """What the host has of the order's slices, in one C(systemctl show) and some small files."""
+    """What the host has of the order's slices, in one C(systemctl show) and some small files; of VMs that are or have
+    to be paused, their QEMU is asked."""
     orders = tuple(orders)
     paths = [f"{settings.folder(vm.vm_id)}/{name}" for vm in all_vms(orders) for name in _FILES]
     texts = {path: files.read_text(path) for path in paths}
+    units = systemd.observe(slice_ids(orders), runner, unit_dir=unit_dir)
     return Host(
-        units=systemd.observe(slice_ids(orders), runner, unit_dir=unit_dir),
+        units=units,
         texts={path: text for path, text in texts.items() if text is not None},
         passwords=vnc.observe(all_vms(orders), settings) if settings.vnc_asks else {},
+        paused=pause.observe(all_vms(orders), units.vms, settings=settings, monitor=monitor),
     )
 
 
@@ -243,6 +265,7 @@ def plan(
     live = [vm for vm in vms if _is_live(vm, have)]
     reasons = {vm: why for vm in live if vm.running and (why := _reasons(vm, have, settings, unheld))}
     fixed = [vm for vm in reasons if not restart]
+    staying = [vm for vm in live if vm.running and (vm in fixed or vm not in reasons)]
     down = {vm: _links_down(vm, have, settings) for vm in fixed}
     texts = [
         *((vm, render(vm, settings)) for vm in vms if vm not in fixed),
@@ -266,17 +289,11 @@ def plan(
         failed=tuple(vm for vm in vms if _active(vm, have) == "failed"),
         links=(
             *(link for vm in start for link in _first_links(vm, have, settings)),
-            *(
-                link
-                for vm in live
-                if vm.running and (vm not in reasons or vm in fixed)
-                for link in _links(vm, down.get(vm, vm.links_down), have, settings)
-            ),
+            *(link for vm in staying for link in _links(vm, down.get(vm, vm.links_down), have, settings)),
         ),
         restart_required=tuple((vm, reasons[vm]) for vm in fixed),
-        passwords=_passwords(
-            vms, have, settings, live=[vm for vm in live if vm.running and (vm in fixed or vm not in reasons)]
-        ),
+        passwords=_passwords(vms, have, settings, live=staying),
+        pauses=pause.plan(staying, [*start, *(reasons if restart else ())], have.paused),
     )
 
 

@@ -34,6 +34,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import POWERS
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import NetworkOrder
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import WorkerOrder
 from tests.unit.plugins.module_utils._domain import builders
@@ -65,7 +66,7 @@ VM = st.fixed_dictionaries(
         "internet": st.booleans(),
         "data_interfaces": st.integers(0, 4),
         "worker": st.sampled_from(WORKERS),
-        "power": st.sampled_from(["running", "stopped"]),
+        "power": st.sampled_from(POWERS),
     },
 )
 TOPOLOGY = st.one_of(
@@ -137,7 +138,7 @@ def has_slices(machine: Operations) -> bool:
 def seen_of(vm: dict[str, Any]) -> dict[str, Any]:
     """What a host reports of a VM of which it did what its order says."""
     state = vm.get("state", "running")
-    return {"vm_id": vm["vm_id"], "state": state, "pid": str(vm["vm_id"]) if state == "running" else None}
+    return {"vm_id": vm["vm_id"], "state": state, "pid": None if state == "stopped" else str(vm["vm_id"])}
 
 
 class Operations(RuleBasedStateMachine):
@@ -293,7 +294,7 @@ class Operations(RuleBasedStateMachine):
         assert bool(done["failures"]) is bool(failing)
         if not failing:
             vms = [vm for slice_ in done["slices"] for vm in slice_["vms"]]
-            assert [vm["status"] for vm in vms] == [vm.get("power", "running") for vm in vms]
+            assert all((vm["status"] == "stopped") is (vm.get("power") in ("stopped", "paused")) for vm in vms)
 
     @invariant()
     def nothing_is_broken(self) -> None:

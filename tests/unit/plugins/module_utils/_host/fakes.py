@@ -109,8 +109,11 @@ def _match(words: tuple[str, ...], argv: tuple[str, ...]) -> bool:
 
 # The commands of QMP that we give, with their arguments; what is not here no QEMU would take.
 QMP_COMMANDS: dict[str, dict[str, type]] = {
+    "cont": {},
+    "query-status": {},
     "set_link": {"name": str, "up": bool},
     "set_password": {"protocol": str, "password": str},
+    "stop": {},
 }
 
 

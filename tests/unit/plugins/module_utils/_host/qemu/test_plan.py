@@ -486,3 +486,44 @@ def test_vm_without_a_folder_is_an_error(tmp_path):
     order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
     with pytest.raises(SlicesError, match="qcow2_images makes it"):
         carry_out(tmp_path, order, Host(), FakeRunner(), FakeMonitor())
+
+
+def test_vm_that_runs_is_paused_and_goes_on_without_a_restart():
+    order = orders(vm(1001, 100, state="paused"))
+    have = running(orders(vm(1001, 100)))
+
+    todo = plan(order, have)
+    assert todo.changes == [Change("unit", UNIT, "pause", {"state": "running"}, {"state": "paused"})]
+    assert not todo.fresh
+
+    paused = replace(have, paused={1001})
+    assert plan(order, paused).changes == []
+    back = plan(orders(vm(1001, 100)), paused)
+    assert back.changes == [Change("unit", UNIT, "resume", {"state": "paused"}, {"state": "running"})]
+
+
+def test_vm_that_is_new_starts_and_is_paused_when_its_monitor_answers(tmp_path):
+    order = orders(vm(1001, 100, state="paused", state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    (tmp_path / "vms/1001").mkdir(parents=True)
+    (tmp_path / "vms/1001/paused").touch()
+    assert plan(order, Host()).changes[-1].after == {"state": "paused", "startup": "enabled"}
+    runner = FakeRunner().tell(*START)
+    monitor = FakeMonitor({QMP: 2}).tell("stop")
+
+    vms = carry_out(tmp_path, order, Host(), runner, monitor)
+
+    assert [(each["state"], each["pid"]) for each in vms] == [("paused", "4821")]
+    assert monitor.commands == [(QMP, "stop", {})]
+    assert (tmp_path / "vms/1001/paused").exists()
+
+
+def test_mark_of_a_vm_that_starts_to_run_is_forgotten(tmp_path):
+    order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    (tmp_path / "vms/1001").mkdir(parents=True)
+    (tmp_path / "vms/1001/paused").touch()
+    runner = FakeRunner().tell(*START)
+
+    vms = carry_out(tmp_path, order, Host(), runner, FakeMonitor({QMP: 0}))
+
+    assert [each["state"] for each in vms] == ["running"]
+    assert not (tmp_path / "vms/1001/paused").exists()
