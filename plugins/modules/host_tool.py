@@ -46,7 +46,7 @@ sha256:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import install
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, planned, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def main() -> None:
         todo = install.plan(path)
         if not module.check_mode:
             install.apply(todo)
-        return planned(todo.changes, {"path": path, "sha256": todo.sha256})
+        return Outcome(todo.changes, {"path": path, "sha256": todo.sha256})
 
     run(module, action)
 
