@@ -18,8 +18,10 @@ from .. import files, systemd
 from ..datapath import ovs
 from ..datapath.ovs import PortPlan
 from ..runner import Runner
-from .files import Folders, kinds, read_reservations, restarts, texts
-from .state import DHCP_NAMESPACE, DHCP_UNIT, GATEWAY_UNIT, NAT_UNIT, State, in_namespace, names_unit, network_unit
+from . import dhcp_hosts
+from .files import Folders, kinds, restarts, texts
+from .live import DHCP_NAMESPACE, in_namespace
+from .state import DHCP_UNIT, GATEWAY_UNIT, NAT_UNIT, State, names_unit, network_unit
 
 
 @dataclass(frozen=True)
@@ -226,7 +228,7 @@ def _moved(changes: Iterable[FileChange]) -> Iterator[str]:
     """The addresses whose reservations are new or gone."""
     for change in changes:
         if change.kind == "reservation":
-            differing = read_reservations(change.old) ^ read_reservations(change.new)
+            differing = dhcp_hosts.read(change.old) ^ dhcp_hosts.read(change.new)
             yield from sorted({address for _mac, address in differing})
 
 
@@ -302,7 +304,7 @@ def _strangers(orders: Iterable[Services], have: State) -> dict[str, tuple[int |
 
 
 def _of(differing: Iterable[str], side: str) -> dict[str, Any]:
-    """What C(diff) tells of one side."""
+    """What C(live.differences) tells of one side."""
     return {"state": [line[2:].strip() for line in differing if line[0] == side] or "nothing"}
 
 

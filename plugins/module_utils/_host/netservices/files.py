@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The files from which dnsmasq, nft and C(slice-network) serve a slice on the network node.
+"""The files from which dnsmasq, nft and C(slices-host) serve a slice on the network node.
 
 What all slices share stands in C(/etc/cloudrepo), where the role C(network_node) writes it.
 """
@@ -12,8 +12,9 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ...bounds import DEFAULT_MTU
-from ...network_order import Network, Reservation, Services
+from ...network_order import Network, Services
+from . import dhcp_hosts
+from .namespace import Layout, Port
 
 SETTINGS_DIR = "/etc/cloudrepo"
 DOMAIN = "internal"
@@ -72,7 +73,9 @@ def texts(one: Services, folders: Folders) -> dict[str, str]:
     found = {}
     if one.reservations:
         reservations = sorted(one.reservations, key=lambda each: (each.vm_id, each.mac))
-        found[folders.reservations(one.slice_id)] = _lines(map(reservation_line, reservations))
+        found[folders.reservations(one.slice_id)] = _lines(
+            dhcp_hosts.line(each.mac, str(each.address), each.name) for each in reservations
+        )
         hosts = folders.names(one.slice_id, "hosts")
         found[folders.names(one.slice_id, "conf")] = _lines(
             [f"conf-file={SETTINGS_DIR}/names.conf", f"port={one.name_port}", f"addn-hosts={hosts}"]
@@ -82,20 +85,10 @@ def texts(one: Services, folders: Folders) -> dict[str, str]:
         found[folders.names(one.slice_id, "nft")] = f"add element ip cloudrepo slices {{ {asking} }}\n"
     if one.networks:
         folder = folders.network(one.slice_id)
-        found[f"{folder}/devices"] = _lines(_devices(one, folders))
+        found[f"{folder}/devices"] = str(_layout(one, folders))
         found[f"{folder}/dnsmasq.conf"] = _lines(_server(one, folder))
         found[f"{folder}/rules.nft"] = _lines(_rules(one))
     return found
-
-
-def reservation_line(one: Reservation) -> str:
-    """A line of C(dhcp-hostsfile)."""
-    return f"{one.mac},{one.address},{one.name}"
-
-
-def read_reservations(text: str | None) -> set[tuple[str, str]]:
-    """The MACs and addresses that lines of C(dhcp-hostsfile) join."""
-    return {(mac, address) for line in (text or "").splitlines() for mac, address, *_name in [line.split(",")]}
 
 
 def restarts(path: str) -> bool:
@@ -103,12 +96,9 @@ def restarts(path: str) -> bool:
     return os.path.basename(path).endswith((".conf", "devices", "rules.nft"))
 
 
-def _devices(one: Services, folders: Folders) -> Iterable[str]:
-    for network in one.networks:
-        mtu = "" if network.mtu == DEFAULT_MTU else f" {network.mtu}"
-        yield f"port {network.port} {network.server} {network.mac}{mtu}"
-    if one.has_nat:
-        yield "nat {} {}".format(*one.nat_link(folders.links))
+def _layout(one: Services, folders: Folders) -> Layout:
+    ports = (Port(network.port, str(network.server), network.mac, network.mtu) for network in one.networks)
+    return Layout(tuple(ports), one.nat_link(folders.links) if one.has_nat else None)
 
 
 def _server(one: Services, folder: str) -> Iterable[str]:

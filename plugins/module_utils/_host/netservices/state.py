@@ -10,27 +10,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...bounds import DEFAULT_MTU
 from ...network_order import Services
 from .. import files, systemd
 from ..datapath import ovsdb
 from ..datapath.ovsdb import Switch
 from ..runner import Runner
-from .files import Folders, kinds, read_reservations
+from . import dhcp_hosts, live
+from .files import Folders, kinds
+from .live import Device
 
 DHCP_UNIT = "slices-dhcp.service"
 # It makes the DHCP server's namespace, and what is in it starts anew with it.
 GATEWAY_UNIT = "slices-gateway.service"
 # Reloading it loads the host's packet rules of VMs anew.
 NAT_UNIT = "slices-nat.service"
-# How these are listed, as the unit noted when it loaded them.
-NAT_RULES = "/run/slices-nat.rules"
-DHCP_NAMESPACE = "slices-dhcp"
-NETNS_DIR = "/run/netns"
-# Tells how the gateway differs from how its unit made it.
-GATEWAY_LOOK = "/usr/local/lib/cloudrepo/gateway-look"
-# The same of what a slice's unit made in its namespace.
-NETWORK_LOOK = "/usr/local/lib/cloudrepo/network-look"
 
 
 def names_unit(slice_id: int) -> str:
@@ -44,23 +37,12 @@ def network_unit(slice_id: int) -> str:
 
 
 @dataclass(frozen=True)
-class Device:
-    """A network device: its IPv4 addresses, each with its prefix."""
-
-    mac: str
-    addresses: frozenset[str]
-    is_up: bool
-    mtu: int = DEFAULT_MTU
-
-
-@dataclass(frozen=True)
 class Namespace:
     """What is live in a slice's namespace.
 
     Attributes:
         devices: by name.
-        astray: how its rules, routes and forwarding differ from how they were made, as C(diff) tells; nothing where
-            they do not.
+        astray: how its rules, routes and forwarding differ from how they were made (C(live.differences)).
     """
 
     devices: Mapping[str, Device] = field(default_factory=dict)
@@ -80,7 +62,7 @@ class State:
         rules: whether the host's packet rules of VMs are those that were loaded.
         clients: by VM's address the port of the name server that it asks; nothing where these rules are gone.
         guard: whether there are rules for who may speak to the DHCP server.
-        gateway: how the gateway of VLAN 400 differs from how it was made, as C(diff) tells; nothing where it does not.
+        gateway: how the gateway of VLAN 400 differs from how it was made (C(live.differences)).
         reserved: the slices that are not in the order, by the addresses that are reserved for their VMs.
         devices: those of the host itself.
         namespaces: by slice, those that are there.
@@ -107,8 +89,8 @@ def observe(
     runner: Runner,
     *,
     unit_dir: str = systemd.UNIT_DIR,
-    netns_dir: str = NETNS_DIR,
-    nat_rules: str = NAT_RULES,
+    netns_dir: str = live.NETNS_DIR,
+    run_dir: str = live.RUN_DIR,
 ) -> State:
     """What there is of the order's slices and, be there none, of what they share.
 
@@ -132,16 +114,16 @@ def observe(
         pending=frozenset(one.slice_id for one in orders if os.path.exists(folders.pending(one.slice_id))),
         active=frozenset(block["Id"] for block in blocks if block.get("ActiveState") == "active"),
         enabled=frozenset(unit for unit in units if unit in enabled),
-        rules=_are_loaded(nat_rules, runner),
+        rules=_are_loaded(run_dir, runner),
         clients=clients,
         guard=guard,
-        gateway=_look([GATEWAY_LOOK], runner),
+        gateway=live.gateway_differences(run_dir, runner),
         reserved=_reserved(folders, {one.slice_id for one in orders}),
         switch=ovsdb.observe(runner) if has_networks else Switch(),
-        devices=_devices(["ip"], runner) if has_networks else {},
+        devices=live.devices(runner) if has_networks else {},
         namespaces={
             one.slice_id: Namespace(
-                _devices(["ip", "-n", one.namespace], runner), _look([NETWORK_LOOK, str(one.slice_id)], runner)
+                live.devices(runner, one.namespace), live.network_differences(one.slice_id, run_dir, runner)
             )
             for one in orders
             if one.slice_id in with_namespace
@@ -149,38 +131,10 @@ def observe(
     )
 
 
-def in_namespace(name: str, *command: str) -> list[str]:
-    """The command that runs another one in a network namespace."""
-    return ["nsenter", f"--net={NETNS_DIR}/{name}", *command]
-
-
-def _devices(ip: list[str], runner: Runner) -> dict[str, Device]:
-    done = runner.run([ip[0], "-json", *ip[1:], "address", "show"], check=False)
-    # A namespace whose file is there and that is none any more has nothing.
-    rows = json.loads(done.stdout or "[]") if done.rc == 0 else []
-    return {row["ifname"]: _device(row) for row in rows if row}
-
-
-def _device(row: Mapping[str, Any]) -> Device:
-    addresses = (each for each in row.get("addr_info", ()) if each.get("family") == "inet")
-    return Device(
-        mac=row.get("address", ""),
-        addresses=frozenset(f"{each['local']}/{each['prefixlen']}" for each in addresses),
-        is_up="UP" in row.get("flags", ()),
-        mtu=row.get("mtu", 0),
-    )
-
-
-def _are_loaded(noted: str, runner: Runner) -> bool:
-    done = runner.run(["nft", "--stateless", "list", "table", "ip", "cloudrepo"], check=False)
-    # Nothing is noted by the unit of an older version.
-    return done.rc == 0 and files.read_text(noted) in (None, done.stdout)
-
-
-def _look(command: list[str], runner: Runner) -> tuple[str, ...]:
-    done = runner.run(command, check=False)
-    # What was made before the role had this command is not compared.
-    return tuple(line for line in done.stdout.splitlines() if line[0] in "<>") if done.rc == 1 else ()
+def _are_loaded(run_dir: str, runner: Runner) -> bool:
+    have = live.rules(runner)
+    # A unit that was never started has noted nothing.
+    return have is not None and files.read_text(live.nat_note(run_dir)) in (None, have)
 
 
 def _reserved(folders: Folders, known: set[int]) -> dict[str, int]:
@@ -189,13 +143,13 @@ def _reserved(folders: Folders, known: set[int]) -> dict[str, int]:
     return {
         address: one
         for one in slices - known
-        for _mac, address in read_reservations(files.read_text(folders.reservations(one)))
+        for _mac, address in dhcp_hosts.read(files.read_text(folders.reservations(one)))
     }
 
 
 def _dhcp_rules(runner: Runner) -> tuple[dict[str, int] | None, bool]:
     """Who asks which name server, and whether the DHCP server is guarded."""
-    done = runner.run(in_namespace(DHCP_NAMESPACE, "nft", "--json", "list", "ruleset"), check=False)
+    done = runner.run(live.in_namespace(live.DHCP_NAMESPACE, "nft", "--json", "list", "ruleset"), check=False)
     found: list[dict[str, Any]] = json.loads(done.stdout)["nftables"] if done.rc == 0 else []
     maps = (item["map"] for item in found if "map" in item)
     clients = next((each.get("elem", []) for each in maps if each["name"] == "slices"), None)

@@ -14,10 +14,17 @@ from importlib import import_module
 
 # By subcommand, which is a module of this package with underscores, the names of its arguments.
 COMMANDS = {
+    # On workers.
     "drop-carrier": "FILE SOCKET PID",
     "restore-flows": "FOLDER BRIDGE",
     "restore-taps": "STATE_DIR",
     "trim-logs": "STATE_DIR BYTES",
+    # On the network node.
+    "guard-dhcp": "HOSTS_DIR DEVICE",
+    "load-nat": "FILE",
+    "make-network": "FOLDER",
+    "note-gateway": "WAN_INTERFACE",
+    "place-port": "NAMESPACE PORT",
 }
 
 

@@ -18,9 +18,31 @@ from importlib.util import MAGIC_NUMBER, find_spec, source_hash
 from typing import Protocol, cast
 
 # Ansible sends a module to a host with what it imports, and this module reads the rest from there.
-from . import cli, drop_carrier, process, restore_flows, restore_taps, trim_logs
+from . import (
+    cli,
+    drop_carrier,
+    guard_dhcp,
+    load_nat,
+    make_network,
+    note_gateway,
+    place_port,
+    process,
+    restore_flows,
+    restore_taps,
+    trim_logs,
+)
 
-_SUBCOMMANDS = (drop_carrier, restore_flows, restore_taps, trim_logs)
+_SUBCOMMANDS = (
+    drop_carrier,
+    guard_dhcp,
+    load_nat,
+    make_network,
+    note_gateway,
+    place_port,
+    restore_flows,
+    restore_taps,
+    trim_logs,
+)
 _ROOT = cli.__name__.rsplit("._host.", 1)[0]
 _PACKAGE = "slices"
 _OLDEST = (1980, 1, 1, 0, 0, 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import state as netservices_state
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.modules import network_services
 
@@ -29,7 +28,6 @@ def looked_at() -> FakeRunner:
         FakeRunner()
         .tell(*SHOW, *UNITS, stdout="Id=slices-dhcp.service\nActiveState=active\n")
         .tell("nft", "--stateless", "list", "table", "ip", "cloudrepo")
-        .tell(netservices_state.GATEWAY_LOOK)
         .tell(*IN_GATEWAY, "nft", "--json", "list", "ruleset", stdout=rules)
     )
 

@@ -20,7 +20,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
     state as netservices_state,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.state import Device, Namespace, State
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.live import Device
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.state import Namespace, State
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
@@ -34,6 +35,7 @@ NAMES, NETWORK = "slices-names@1000.service", "slices-network@1000.service"
 CLIENT = "name server's client"
 SHOW = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--")
 IN_GATEWAY = ("nsenter", "--net=/run/netns/slices-dhcp")
+IN_SLICE = ("nsenter", "--net=/run/netns/slice-1000")
 GATEWAY_RULES = (*IN_GATEWAY, "nft", "--json", "list", "ruleset")
 NAT_RULES = ("nft", "--stateless", "list", "table", "ip", "cloudrepo")
 FULL = order(reservations=(VM1, VM2), networks=(LAN, QUIET))
@@ -452,7 +454,7 @@ def look(tmp_path: Path, runner: FakeRunner, orders: tuple[Services, ...] = FULL
         runner,
         unit_dir=str(tmp_path / "units"),
         netns_dir=str(tmp_path / "netns"),
-        nat_rules=str(tmp_path / "nat.rules"),
+        run_dir=str(tmp_path),
     )
 
 
@@ -467,9 +469,15 @@ def test_the_host_is_asked_what_it_has(tmp_path):
     active = f"Id={DHCP}\nActiveState=active\n\nId={NAMES}\nActiveState=inactive\n"
     runner.tell(*SHOW, DHCP, NAMES, NETWORK, stdout=active)
     runner.tell(*NAT_RULES, rc=1)
-    runner.tell(netservices_state.GATEWAY_LOOK, rc=1, stdout="2c2\n< gw400 10.60.7.1/24\n---\n> gw400 10.60.7.9/24\n")
+    note_gateway(tmp_path, runner, "10.60.7.1/24", "10.60.7.9/24")
     runner.tell(*GATEWAY_RULES, stdout=nft({"map": CLIENTS}))
-    runner.tell(netservices_state.NETWORK_LOOK, "1000", rc=1, stdout="1d0\n< default via 169.254.64.0 dev nat\n")
+    runner.tell(*IN_SLICE, *NAT_RULES, stdout="table ip cloudrepo {\n}\n")
+    runner.tell("ip", "-n", "slice-1000", "route", "show")
+    runner.tell(*IN_SLICE, "sysctl", "net.ipv4.ip_forward", stdout="net.ipv4.ip_forward = 1\n")
+    (tmp_path / "slices-network@1000").mkdir()
+    (tmp_path / "slices-network@1000/live").write_text(
+        "table ip cloudrepo {\n}\ndefault via 169.254.64.0 dev nat\nnet.ipv4.ip_forward = 1\nnat_1000 forwarding none\n"
+    )
     runner.tell("ip", "-json", "address", "show", stdout=json.dumps([address("nat_1000", "169.254.64.0/31")]))
     inside = [address("net_101", "192.168.101.1/24"), {}]
     runner.tell("ip", "-json", "-n", "slice-1000", "address", "show", stdout=json.dumps(inside))
@@ -488,19 +496,31 @@ def test_the_host_is_asked_what_it_has(tmp_path):
 
 
 def bare_host() -> FakeRunner:
-    runner = FakeRunner().tell(*SHOW, DHCP, NAMES, NETWORK).tell(*NAT_RULES).tell(*GATEWAY_RULES, rc=1)
-    return runner.tell(netservices_state.GATEWAY_LOOK, rc=127)
+    return FakeRunner().tell(*SHOW, DHCP, NAMES, NETWORK).tell(*NAT_RULES).tell(*GATEWAY_RULES, rc=1)
 
 
-def test_a_slice_that_has_no_network_costs_four_questions(tmp_path):
+def note_gateway(tmp_path: Path, runner: FakeRunner, noted: str, now: str | None) -> None:
+    """A gateway that had one address when it was made, and has another now, or is gone."""
+    rows = [] if now is None else [address("gw400", now)]
+    (tmp_path / "slices-gateway.live").write_text(
+        f"wan wan0\ngw400 02:01:00:00:00:65\ngw400 {noted}\ngw400 forwarding none\nwan0 forwarding none\n"
+    )
+    runner.tell("ip", "-json", "address", "show", "dev", "gw400", stdout=json.dumps(rows))
+    runner.tell("ip", "-json", "-n", "slices-dhcp", "address", "show", "dev", "dhcp400", rc=1)
+    runner.tell("ip", "-n", "slices-dhcp", "route", "show", rc=1)
+    runner.tell(*IN_GATEWAY, *NAT_RULES, rc=1)
+
+
+def test_a_slice_that_has_no_network_costs_three_questions_and_four_of_the_gateway(tmp_path):
     runner = bare_host()
+    note_gateway(tmp_path, runner, "10.60.7.1/24", "10.60.7.1/24")
     have = look(tmp_path, runner, order(reservations=(VM1,)))
-    assert (len(runner.argvs), have.clients, have.texts, have.gateway) == (4, None, {}, ())
+    assert (len(runner.argvs), have.clients, have.texts, have.gateway) == (7, None, {}, ())
 
 
 def test_what_slices_share_is_mended_where_none_is_listed(tmp_path):
     runner = FakeRunner().tell(*SHOW, DHCP, stdout=f"Id={DHCP}\nActiveState=active\n").tell(*NAT_RULES, rc=1)
-    runner.tell(netservices_state.GATEWAY_LOOK, rc=1, stdout="2d1\n< gw400 10.60.7.1/24\n")
+    note_gateway(tmp_path, runner, "10.60.7.1/24", None)
     # Answers are guarded. What is asked is not, though its table and set are there.
     runner.tell(*GATEWAY_RULES, stdout=nft({"map": CLIENTS}, {"set": {"table": "cloudrepo_dhcp"}}, GUARDS[1]))
     todo = plan((), look(tmp_path, runner, ()))
@@ -516,9 +536,9 @@ def test_what_slices_share_is_mended_where_none_is_listed(tmp_path):
 def test_packet_rules_are_compared_with_what_was_loaded(tmp_path):
     listed = "table ip cloudrepo {\n}\n"
     runner = FakeRunner().tell(*SHOW, DHCP, NAMES, NETWORK).tell(*NAT_RULES, stdout=listed)
-    runner.tell(netservices_state.GATEWAY_LOOK).tell(*GATEWAY_RULES, stdout=nft(*GUARDS))
+    runner.tell(*GATEWAY_RULES, stdout=nft(*GUARDS))
     have = look(tmp_path, runner, NOTHING)
     assert (have.rules, have.guard) == (True, True)
     for noted, whole in ((listed, True), ("table ip cloudrepo {\n chain forward {\n }\n}\n", False)):
-        (tmp_path / "nat.rules").write_text(noted)
+        (tmp_path / "slices-nat.rules").write_text(noted)
         assert look(tmp_path, runner, NOTHING).rules is whole

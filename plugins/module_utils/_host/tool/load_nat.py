@@ -1,0 +1,28 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Loads the host's packet rules of VMs, and notes how they are listed, so that a deploy can tell if they still are."""
+
+from __future__ import annotations
+
+from ...errors import SlicesError
+from ..netservices import live
+from ..runner import Runner
+from . import process
+
+
+def main(file: str) -> int:
+    """See C(load)."""
+    return process.run(lambda runner: load(file, runner))
+
+
+def load(file: str, runner: Runner, *, run_dir: str = live.RUN_DIR) -> None:
+    """Load the rules in C(file).
+
+    Raises:
+        SlicesError: the kernel refuses them, or has none afterwards.
+    """
+    runner.run(["nft", "-f", file])
+    rules = live.rules(runner)
+    if rules is None:
+        raise SlicesError(f"{file} has no table of ours")
+    live.note(live.nat_note(run_dir), rules)

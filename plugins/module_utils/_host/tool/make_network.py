@@ -1,0 +1,27 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Makes the network namespace of a slice as C(network_services) described it, and notes what is live there."""
+
+from __future__ import annotations
+
+import os
+
+from ..netservices import live, namespace
+from ..runner import Runner
+from . import process
+
+
+def main(folder: str) -> int:
+    """See C(make)."""
+    return process.run(lambda runner: make(folder, runner))
+
+
+def make(folder: str, runner: Runner, *, run_dir: str = live.RUN_DIR, proc_sys: str = live.PROC_SYS) -> None:
+    """Make the namespace; C(folder), whose name is the slice's id, has its files. To do so again harms nothing.
+
+    Raises:
+        SlicesError: Open vSwitch or the kernel refuses.
+    """
+    namespace.make(folder, runner)
+    slice_id = int(os.path.basename(folder))
+    live.note(live.network_note(slice_id, run_dir), live.network(slice_id, runner, proc_sys=proc_sys))

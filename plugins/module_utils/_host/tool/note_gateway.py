@@ -1,0 +1,19 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Notes what is live of VLAN 400's gateway once its unit has made it, so that a deploy can tell whether it still is."""
+
+from __future__ import annotations
+
+from ..netservices import live
+from ..runner import Runner
+from . import process
+
+
+def main(wan: str) -> int:
+    """See C(note)."""
+    return process.run(lambda runner: note(wan, runner))
+
+
+def note(wan: str, runner: Runner, *, run_dir: str = live.RUN_DIR, proc_sys: str = live.PROC_SYS) -> None:
+    """Note the gateway; C(wan) is the interface to the outside."""
+    live.note(live.gateway_note(run_dir), live.gateway(wan, runner, proc_sys=proc_sys))

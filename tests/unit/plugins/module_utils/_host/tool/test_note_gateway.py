@@ -1,0 +1,16 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import live
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.note_gateway import note
+
+from ..netservices.test_live import gateway
+
+
+def test_a_gateway_that_was_noted_does_not_differ(tmp_path):
+    note("wan0", gateway(), run_dir=str(tmp_path), proc_sys=str(tmp_path))
+    assert live.gateway_differences(str(tmp_path), gateway(), proc_sys=str(tmp_path)) == ()
+    assert (tmp_path / "slices-gateway.live").read_text().startswith("wan wan0\ngw400 02:01:00:00:00:01\n")
+    assert (tmp_path / "slices-gateway.live").stat().st_mode & 0o777 == 0o644
