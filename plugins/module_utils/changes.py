@@ -108,7 +108,11 @@ def _lines(change: Change, attributes: Mapping[str, Any] | None, *, is_last: boo
     if attributes is None:
         return
     lists = [value for value in attributes.values() if isinstance(value, (list, tuple))]
-    words = [f"{name} {_text(value)}" for name, value in attributes.items() if value is not None and value not in lists]
+    words = [
+        f"{name} {_text(value)}"
+        for name, value in attributes.items()
+        if value is not None and not isinstance(value, (list, tuple))
+    ]
     why = f" ({change.reason})" if change.reason and is_last else ""
     if words:
         yield f"{change.label}: {', '.join(words)}{why}\n"

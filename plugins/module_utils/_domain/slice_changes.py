@@ -29,6 +29,9 @@ def changes(before: Slice | None, after: Slice | None) -> list[Change]:
     C(restart) is true where a running VM must restart for a change. The id of a network is its VLAN. What is
     C(deleting) from now on, until its hosts have let go of it, is deleted.
     """
+    data = (before.to_dict(), after.to_dict()) if before and after else None
+    if data and data[0] == data[1]:
+        return []
     old, new = _things(before), _things(after)
     # Ends and members are told by the names of now: a VM of another name is no other end.
     names = {vm.vm_id: vm.name for slice_ in (before, after) if slice_ for vm in slice_.vms}
@@ -36,12 +39,11 @@ def changes(before: Slice | None, after: Slice | None) -> list[Change]:
     now: States = {key: (label, attributes(thing, names)) for key, (label, thing) in new.items()}
     restarts = {key for key in old.keys() & new.keys() if _must_restart(old[key][1], new[key][1])}
     found = _compare(was, now, restarts)
-    if not found and before and after:
+    if data and after and not found:
         # A field that nobody asks for, such as one beyond the data model that came with the file.
-        fields = [(key, was_, now_) for key, was_, now_ in _fields(before, after) if was_ != now_]
-        if fields:
-            told = ({each[0]: each[side] for each in fields} for side in (1, 2))
-            found = [between("slice", after.slice_id, *told, name=slice_label(after))]
+        fields = [key for key in {**data[0], **data[1]} if data[0].get(key) != data[1].get(key)]
+        told = ({key: each.get(key) for key in fields} for each in data)
+        found = [between("slice", after.slice_id, *told, name=slice_label(after))]
     return found
 
 
@@ -125,11 +127,6 @@ def _parts(slice_: Slice) -> Iterator[tuple[Key, tuple[str, Thing]]]:
         yield ("network", network.vlan_id), (f"{label}/{network.extra.get('name', network.vlan_id)}", network)
     for each in slice_.extra.get("reserved_vlans", ()):
         yield ("vlan", each["vlan_id"]), (f"{label}/{each.get('name', each['vlan_id'])}", each)
-
-
-def _fields(before: Slice, after: Slice) -> Iterator[tuple[str, Any, Any]]:
-    was, now = before.to_dict(), after.to_dict()
-    return ((key, was.get(key), now.get(key)) for key in {**was, **now})
 
 
 def _state(vm: VM) -> Attributes:
