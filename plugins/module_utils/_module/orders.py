@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import defaults
@@ -52,16 +52,9 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     if refusals:
         raise Refused(refusals)
     before = slice_changes.states(chosen)
-    had_key = displays.has_key(cluster)
-    result = hand_out(cluster, chosen)
-    changes = [
-        *slice_changes.state_changes(before, slice_changes.states(chosen)),
-        *key_changes(cluster, had_key=had_key),
-    ]
-    if changes:
-        cluster.revise()
-    result.update(make_orders(cluster, chosen, params["state_dir"]), changes=listed(changes))
-    return Outcome(changes, result)
+    return dispatch(
+        cluster, chosen, params["state_dir"], lambda: slice_changes.state_changes(before, slice_changes.states(chosen))
+    )
 
 
 def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
@@ -72,14 +65,37 @@ def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     for slice_ in chosen:
         teardown.remove(cluster, slice_)
     remaining = [slice_ for slice_ in chosen if slice_.slice_id in cluster.slices]
-    changes = [change for old in before for change in slice_changes.changes(old, cluster.slices.get(old.slice_id))]
+    return dispatch(
+        cluster,
+        remaining,
+        params["state_dir"],
+        lambda: [change for old in before for change in slice_changes.changes(old, cluster.slices.get(old.slice_id))],
+    )
+
+
+def dispatch(
+    cluster: Cluster, slices: Sequence[Slice], state_dir: str, changes_of: Callable[[], Sequence[Change]]
+) -> Outcome:
+    """Make the work orders of slices.
+
+    First it is noted that hosts will hear of the slices, which is a change of these; then the cluster gets a revision
+    that is newer than every change; then the orders are made, which carry that revision.
+
+    Args:
+        cluster: the database.
+        slices: those that the orders are for; on their hosts everything else of theirs will go.
+        state_dir: the folder for base images and VM folders on the workers.
+        changes_of: returns what the call has changed of slices so far, with what was noted.
+    """
+    had_key = displays.has_key(cluster)
+    noted = _hand_out(cluster, slices)
+    changes = [*changes_of(), *_key_changes(cluster, had_key=had_key)]
     if changes:
         cluster.revise()
-    result = {**hand_out(cluster, remaining), **make_orders(cluster, remaining, params["state_dir"])}
-    return Outcome(changes, {**result, "changes": listed(changes)})
+    return Outcome(changes, {**noted, **_make_orders(cluster, slices, state_dir), "changes": listed(changes)})
 
 
-def hand_out(cluster: Cluster, slices: Sequence[Slice]) -> dict[str, Any]:
+def _hand_out(cluster: Cluster, slices: Sequence[Slice]) -> dict[str, Any]:
     """Note that hosts will hear of the slices' VMs from now on, and return what is known of these before that.
 
     Returns:
@@ -93,7 +109,7 @@ def hand_out(cluster: Cluster, slices: Sequence[Slice]) -> dict[str, Any]:
     return {"vms_to_start": to_start, "recorded": recorded}
 
 
-def make_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[str, Any]:
+def _make_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[str, Any]:
     """Return the work orders of slices that were handed out, once the cluster has the revision that they are of.
 
     Returns:
@@ -107,7 +123,7 @@ def make_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> di
     }
 
 
-def key_changes(cluster: Cluster, *, had_key: bool) -> list[Change]:
+def _key_changes(cluster: Cluster, *, had_key: bool) -> list[Change]:
     """Return what is told of the key that displays' passwords follow from: that there is one from now on."""
     made = between("VNC key", "cluster", None, {"displays": "every VM has a password"})
     return [] if had_key or not displays.has_key(cluster) else [made]

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Optional
 
-from .._domain import access, displays, reconcile, slice_changes, teardown
+from .._domain import access, reconcile, slice_changes, teardown
 from .._domain.allocation import ManagementNetwork
 from .._domain.placement import POLICIES
 from .._domain.topology_spec import WantedSlice, added_to, read_slice, wanted_from
@@ -19,7 +19,7 @@ from ..cluster import Cluster
 from ..errors import Refusal, for_all
 from ..models import Slice
 from .edge import Outcome, listed
-from .orders import STATE_DIR, choose, described, hand_out, key_changes, make_orders
+from .orders import STATE_DIR, choose, described, dispatch
 
 Pair = tuple[Optional[Slice], Optional[Slice]]
 SETTINGS_ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -65,19 +65,19 @@ def settings(params: Mapping[str, Any]) -> reconcile.Settings:
 
 
 def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[str, Any]) -> Outcome:
-    """Store or give up slices, all or none of them."""
+    """Store or delete slices, all or none of them."""
     found = for_all(
         wants, lambda want: _put_one(cluster, want, settings(params), params["acting_user"]), _listed_twice(wants)
     )
     pairs = [pair for pair in found if pair is not None]
     stored = [new for _old, new in pairs if new]
-    had_key = displays.has_key(cluster)
-    handed = hand_out(cluster, stored) if params["work_orders"] else {}
-    changes = [*changes_of(pairs), *key_changes(cluster, had_key=had_key)]
+    if params["work_orders"]:
+        done = dispatch(cluster, stored, params["state_dir"], lambda: changes_of(pairs))
+        return replace(done, result={**described(stored), **done.result})
+    changes = changes_of(pairs)
     if changes:
         cluster.revise()
-    orders = make_orders(cluster, stored, params["state_dir"]) if params["work_orders"] else {}
-    return Outcome(changes, {"changes": listed(changes), **described(stored), **handed, **orders})
+    return Outcome(changes, {"changes": listed(changes), **described(stored)})
 
 
 def _listed_twice(wants: Sequence[Mapping[str, Any]]) -> list[Refusal]:
