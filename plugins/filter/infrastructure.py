@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import networks
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.management import mac_of
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
 _HOST_GROUPS = ("orchestrator", "workers", "network_node")
 
@@ -77,33 +78,34 @@ def management_problems(
         dns_servers: whom the name servers of slices ask.
         nat_links: the range from which slices have the addresses of their way out.
     """
-    management = _management(network)
-    return [
-        *(each.message for each in management.problems()),
-        *(each.message for each in networks.infrastructure_problems(given)),
-        # What is given may well be all that is private; that VMs do not reach VLAN 400 by the gateway is right.
-        *(
-            f"management network {management.cidr} overlaps {other} of the infrastructure"
-            for other in networks.overlapping(management.cidr, own)
-        ),
-        *(
-            f"network_node_dns_servers: {server!r} is not an IPv4 address"
-            for server in dns_servers
-            if not _is_ipv4(server)
-        ),
-        *_nat_link_problems(nat_links),
-    ]
+    return [each.message for each in _refusals(_management(network), given, own, dns_servers, nat_links)]
 
 
-def _nat_link_problems(cidr: str) -> Iterator[str]:
+def _refusals(
+    management: ManagementNetwork, given: Sequence[str], own: Sequence[str], dns_servers: Sequence[str], nat_links: str
+) -> Iterator[Refusal]:
+    yield from management.problems()
+    yield from networks.infrastructure_problems(given)
+    # What is given may well be all that is private; that VMs do not reach VLAN 400 by the gateway is right.
+    for other in networks.overlapping(management.cidr, own):
+        subnets = {"subnet": management.cidr, "of": "VLAN 400", "other": other, "other_of": "the infrastructure"}
+        yield Refusal("subnets_overlap", "management network", subnets)
+    for server in dns_servers:
+        if not _is_ipv4(server):
+            yield Refusal("invalid_address", "settings", {"option": "network_node_dns_servers", "got": server})
+    yield from _nat_link_problems(nat_links)
+
+
+def _nat_link_problems(cidr: str) -> Iterator[Refusal]:
     """Networks of slices are never link-local, so what is cannot overlap one that comes later."""
+    where, option = "settings", "network_node_nat_links"
     try:
         subnet = ipaddress.IPv4Network(cidr)
     except ValueError as error:
-        yield f"network_node_nat_links: {cidr!r} is not an IPv4 network: {error}"
+        yield Refusal("invalid_subnet", where, {"option": option, "got": cidr, "why": str(error)})
         return
     if not subnet.subnet_of(_LINK_LOCAL):
-        yield f"network_node_nat_links: {subnet} is not in {_LINK_LOCAL}, where no network of a slice can be"
+        yield Refusal("subnet_outside_subnet", where, {"option": option, "got": cidr, "subnet": str(_LINK_LOCAL)})
 
 
 def _inventory_addresses(name: str, host: Mapping[str, Any]) -> list[ipaddress.IPv4Address]:

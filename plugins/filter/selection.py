@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import selection as rules
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
 
 def selection(given: Mapping[str, Any], omit: Any) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def selection(given: Mapping[str, Any], omit: Any) -> dict[str, Any]:
 
 def selection_problems(given: Mapping[str, Any], omit: Any, accepted: Sequence[str]) -> list[str]:
     """Return what is wrong with the variables that select slices, a sentence each."""
-    return rules.problems(_defined(given, omit), accepted, _load)
+    return [refusal.message for refusal in rules.problems(_defined(given, omit), accepted, _load)]
 
 
 def orchestrator_problems(orchestrators: Sequence[str], hosts: Sequence[str]) -> list[str]:
@@ -37,10 +38,10 @@ def orchestrator_problems(orchestrators: Sequence[str], hosts: Sequence[str]) ->
         hosts: the hosts that C(--limit) leaves of those that a play is for.
     """
     if not orchestrators:
-        return ["The inventory has no host in the group orchestrator."]
+        return [Refusal("orchestrator_missing", "inventory").message]
     first = orchestrators[0]
     if first not in hosts:
-        return [f"--limit leaves out the orchestrator: add {first} to it."]
+        return [Refusal("orchestrator_left_out", "--limit", {"host": first}).message]
     return []
 
 

@@ -19,6 +19,8 @@ MOST_REFUSALS = 20
 """How many a message and a result list; the others are counted."""
 MOST_NAMES = 10
 """How many entries of a list one refusal names; the others are counted."""
+MOST_CHARACTERS = 300
+"""How much of one figure is shown: what is pasted into a form may be a whole file."""
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -77,7 +79,7 @@ class _Words(Formatter):
             return f"{first} and {len(value) - MOST_NAMES:,} more" if len(value) > MOST_NAMES else first
         if isinstance(value, Refusal):
             return value.message
-        return format(value, format_spec or ("g" if isinstance(value, float) else ""))
+        return _shortened(format(value, format_spec or ("g" if isinstance(value, float) else "")))
 
 
 def _filled(text: str, figures: Mapping[str, Any]) -> str:
@@ -89,7 +91,12 @@ def _plain(value: Any) -> Any:
         return value.to_dict()
     if isinstance(value, (list, tuple)):
         return [*map(_plain, value[:MOST_NAMES]), *_others(value, MOST_NAMES)]
-    return value
+    shown = value if isinstance(value, str) else repr(value)
+    return value if len(shown) <= MOST_CHARACTERS else _shortened(shown)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…"
 
 
 def _others(values: Sequence[Any], most: int) -> list[str]:

@@ -35,6 +35,7 @@ _ANY = {
     "invalid_address": Rule("{option} must be an IPv4 address", "{rule}, got {got!r}"),
     "invalid_subnet": Rule("{option} must be an IPv4 network", "{rule}, got {got!r} ({why})"),
     "address_outside_subnet": Rule("{option} must be the address of a host in {subnet}"),
+    "subnet_outside_subnet": Rule("{option} must be within {subnet}"),
     "range_reversed": Rule(
         "the first address of a range must not be after its last one", "{option} is {first}-{last}; {rule}"
     ),
@@ -60,6 +61,24 @@ _ARGUMENTS = {
         "the destination of a migration must be empty",
         "{object} is not empty",
         "set replace to true to replace its content",
+    ),
+}
+
+_SELECTION = {
+    "nothing_selected": Rule("exactly one variable selects slices", "nothing is selected", "set one of {accepted}"),
+    "several_variables": Rule(
+        "exactly one variable selects slices", "{variables} are all set", "set one of {accepted}"
+    ),
+    "variable_not_accepted": Rule(
+        "a playbook accepts some of the variables that select slices",
+        "this playbook does not accept {variables}",
+        "set one of {accepted}",
+    ),
+    "variable_is_empty": Rule("a variable that selects slices must have a value", "{object} is {state}"),
+    "topologies_unreadable": Rule("slices must be YAML or JSON", "{rule} ({why})"),
+    "orchestrator_missing": Rule("the group orchestrator must have a host", "{rule}"),
+    "orchestrator_left_out": Rule(
+        "the orchestrator takes part in every run", "{object} leaves out the orchestrator", "add {host} to it"
     ),
 }
 
@@ -287,6 +306,7 @@ _HOST = {
 RULES: dict[str, Rule] = {
     **_ANY,
     **_ARGUMENTS,
+    **_SELECTION,
     **_CONTRACT,
     **_REGISTRY,
     **_ACCESS,

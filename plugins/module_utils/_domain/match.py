@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -89,6 +89,7 @@ class _Wirer:
     def _match_vms(self, stored: Slice) -> None:
         by_id, by_name = {vm.vm_id: vm for vm in stored.live_vms}, {vm.name: vm for vm in stored.live_vms}
         claimed = {want.vm_id for want in self.want.vms}
+        known = [f"{vm.name} ({vm.vm_id})" for vm in by_id.values()]
         for want in self.want.vms:
             vm = by_name.get(want.name) if want.vm_id is None else by_id.get(want.vm_id)
             if want.vm_id is None and vm is not None and vm.vm_id in claimed:
@@ -96,14 +97,14 @@ class _Wirer:
             if vm is not None:
                 self.made.vms[want.name] = vm
             elif want.vm_id is not None:
-                known = [f"{each.name} ({each.vm_id})" for each in by_id.values()]
                 self._refuse_unknown("VM", want.vm_id, known)
             if (vm is None or vm.name != want.name) and want.name.isdigit():
                 where = f"VM {self.want.name}/{want.name}"
                 self.made.refusals.append(Refusal("numeric_name", where, {"got": want.name}))
 
-    def _refuse_unknown(self, kind: str, number: int, known: Iterable[object]) -> None:
-        figures = {"kind": kind, "name": number, "known": list(known)}
+    def _refuse_unknown(self, kind: str, number: int, known: Sequence[object]) -> None:
+        """The list is shared by all refusals that name it, for there may be thousands of both."""
+        figures = {"kind": kind, "name": number, "known": known}
         self.made.refusals.append(Refusal("unknown_reference", f"slice {self.want.name}", figures))
 
     def wire(self) -> Wiring:
@@ -131,11 +132,11 @@ class _Wirer:
         """Return the stored link with its ends for each wanted one that there is, by its place in the list."""
         unused = dict(self.stored_links)
         by_name = {link.extra["name"]: link.link_id for link, *_ends in unused.values() if "name" in link.extra}
-        found = {}
+        found, known = {}, list(self.stored_links)
         for number, link in enumerate(self.want.links):
             link_id = link.link_id if link.link_id is not None else by_name.get(link.name or "")
             if link.link_id is not None and link.link_id not in self.stored_links:
-                self._refuse_unknown("link", link.link_id, self.stored_links)
+                self._refuse_unknown("link", link.link_id, known)
             elif link_id is not None and link_id in unused:
                 found[number] = unused.pop(link_id)
         between: dict[frozenset[str], list[int]] = {}
@@ -176,13 +177,13 @@ class _Wirer:
     def _match_networks(self) -> list[tuple[WantedNetwork, Network | None]]:
         by_vlan = {network.vlan_id: network for network in self.stored_networks}
         by_name = {network.extra["name"]: network for network in self.stored_networks}
-        claimed = {network.vlan_id for network in self.want.networks}
+        claimed, known = {network.vlan_id for network in self.want.networks}, list(by_vlan)
         found: list[tuple[WantedNetwork, Network | None]] = []
         for network in self.want.networks:
             if network.vlan_id is not None:
                 old = by_vlan.get(network.vlan_id)
                 if old is None:
-                    self._refuse_unknown("network on VLAN", network.vlan_id, by_vlan)
+                    self._refuse_unknown("network on VLAN", network.vlan_id, known)
             else:
                 old = by_name.get(network.name)
                 old = None if old is not None and old.vlan_id in claimed else old

@@ -29,6 +29,7 @@ class Placement:
         self.loads = {worker.ip: held.get(worker.ip) or Load() for worker in self.workers}
         self.policy = policy
         self._last = cluster.newest_vm_worker()
+        self._shortages: dict[tuple[Any, ...], list[Refusal]] = {}
 
     def shortages(self, worker: Worker, flavor: Mapping[str, Any]) -> list[Refusal]:
         """Return why the worker has no room for one more VM of the flavor."""
@@ -53,9 +54,16 @@ class Placement:
         if chosen is None:
             return None
         self.loads[chosen.ip].add(flavor)
+        self._shortages.clear()
         if pinned is None:
             self._last = chosen.ip
         return chosen.ip
+
+    def grow(self, ip: str, *, cores: float, ram_gb: float) -> None:
+        """Count what a VM on that worker gets in addition."""
+        load = self.loads[ip]
+        load.cores, load.ram_gb = load.cores + cores, load.ram_gb + ram_gb
+        self._shortages.clear()
 
     def refusal(self, where: str, flavor: Mapping[str, Any], pinned: str | None) -> Refusal:
         """Return why C(place) found no worker for the VM C(where)."""
@@ -63,9 +71,12 @@ class Placement:
             return Refusal("no_workers", where)
         if pinned is not None and pinned not in self.loads:
             return Refusal("unknown_reference", where, {"kind": "worker", "name": pinned, "known": list(self.loads)})
-        candidates = [worker for worker in self.workers if pinned in (None, worker.ip)]
-        shortages = [shortage for worker in candidates for shortage in self.shortages(worker, flavor)]
-        return Refusal("no_room", where, {"shortages": shortages})
+        # Thousands of VMs may lack the same room on as many workers.
+        alike = (pinned, flavor["cores"], flavor["ram_gb"], flavor["disk_gb"])
+        if alike not in self._shortages:
+            candidates = [worker for worker in self.workers if pinned in (None, worker.ip)]
+            self._shortages[alike] = [each for worker in candidates for each in self.shortages(worker, flavor)]
+        return Refusal("no_room", where, {"shortages": self._shortages[alike]})
 
     def _in_turn(self) -> list[Worker]:
         if self.policy != "round_robin" or self._last not in self.loads:

@@ -8,11 +8,14 @@ was left blank, or a misspelt variable in a template, and must not be read as "a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import Refusal
+
 VARIABLES = ("slices", "slice_name", "slice_owner", "slice_all")
+_WHERE = "selection"
 TRUE = ("true", "yes", "on", "y", "t", "1")
 
 
@@ -33,24 +36,24 @@ class Selection:
     all: bool = False
 
 
-def problems(given: Mapping[str, Any], accepted: Sequence[str], load: Callable[[str], Any]) -> list[str]:
-    """Return what is wrong with a selection, a sentence each.
+def problems(given: Mapping[str, Any], accepted: Sequence[str], load: Callable[[str], Any]) -> list[Refusal]:
+    """Return what is wrong with a selection.
 
     Args:
         given: the variables of C(VARIABLES) that are defined, whatever their values.
         accepted: those that the playbook can be called with.
         load: reads YAML or JSON; raises C(ValueError) for what is neither.
     """
-    choice = f"Set exactly one of {', '.join(_assigned(name) for name in accepted)}."
+    choice = [_assigned(name) for name in accepted]
     if not given:
-        return [f"No slices are selected. {choice}"]
+        return [Refusal("nothing_selected", _WHERE, {"accepted": choice})]
     refused = [name for name in given if name not in accepted]
-    found = [f"{' and '.join(refused)} cannot be used with this playbook. {choice}"] if refused else []
-    if len(given) > 1 and not refused:
-        found.append(f"{' and '.join(given)} are set together. {choice}")
-    return found + [
-        f"{name} {problem}." for name, value in given.items() if (problem := _CHECKS[name](value, load)) is not None
-    ]
+    found = []
+    if refused:
+        found.append(Refusal("variable_not_accepted", _WHERE, {"variables": refused, "accepted": choice}))
+    elif len(given) > 1:
+        found.append(Refusal("several_variables", _WHERE, {"variables": list(given), "accepted": choice}))
+    return [*found, *(refusal for name, value in given.items() for refusal in _CHECKS[name](value, load))]
 
 
 def read(given: Mapping[str, Any], load: Callable[[str], Any]) -> Selection:
@@ -73,40 +76,55 @@ def _topologies(value: Any, load: Callable[[str], Any]) -> Any:
     return loaded["slices"] if isinstance(loaded, Mapping) and set(loaded) == {"slices"} else loaded
 
 
-def _check_slices(value: Any, load: Callable[[str], Any]) -> str | None:
+def _check_slices(value: Any, load: Callable[[str], Any]) -> Iterator[Refusal]:
     if _is_empty(value):
-        return _told(value)
+        yield from _empty("slices", value)
+        return
     try:
         topologies = _topologies(value, load)
     except ValueError as error:
-        return f"is neither YAML nor JSON: {error}"
-    if not _is_list(topologies) or not all(isinstance(each, Mapping) for each in topologies):
-        return "must be a list of topologies"
-    return None if topologies else _told(topologies)
+        yield Refusal("topologies_unreadable", "slices", {"why": str(error)})
+        return
+    if _is_empty(topologies):
+        yield from _empty("slices", topologies)
+    elif not _is_list(topologies) or not all(isinstance(each, Mapping) for each in topologies):
+        yield _wrong("slices", "a list of topologies", value)
 
 
-def _check_names(value: Any, _load: Callable[[str], Any]) -> str | None:
-    for each in value if _is_list(value) and value else [value]:
+def _check_names(value: Any, _load: Callable[[str], Any]) -> Iterator[Refusal]:
+    if _is_empty(value):
+        yield from _empty("slice_name", value)
+        return
+    for each in value if _is_list(value) else [value]:
         if _is_empty(each):
-            return _told(each) if each is value else f"has a name that {_told(each)}"
-        if isinstance(each, bool) or not isinstance(each, (str, int)):
-            return f"must be a name, an id or a list of these, got {each!r}"
-    return None
+            yield from _empty("a name in slice_name", each)
+        elif isinstance(each, bool) or not isinstance(each, (str, int)):
+            yield _wrong("slice_name", "a name, an id or a list of these", each)
 
 
-def _check_owner(value: Any, _load: Callable[[str], Any]) -> str | None:
+def _check_owner(value: Any, _load: Callable[[str], Any]) -> Iterator[Refusal]:
     if _is_empty(value):
-        return _told(value)
-    return None if isinstance(value, str) else f"must be the name of one user, got {value!r}"
+        yield from _empty("slice_owner", value)
+    elif not isinstance(value, str):
+        yield _wrong("slice_owner", "the name of one user", value)
 
 
-def _check_all(value: Any, _load: Callable[[str], Any]) -> str | None:
+def _check_all(value: Any, _load: Callable[[str], Any]) -> Iterator[Refusal]:
     if _is_empty(value):
-        return _told(value)
-    return None if str(value).lower() in TRUE else f"must be true, got {str(value).lower()}"
+        yield from _empty("slice_all", value)
+    elif str(value).lower() not in TRUE:
+        yield _wrong("slice_all", "true", value)
 
 
-_CHECKS: Mapping[str, Callable[[Any, Callable[[str], Any]], str | None]] = {
+def _empty(variable: str, value: Any) -> Iterator[Refusal]:
+    yield Refusal("variable_is_empty", variable, {"state": "null" if value is None else "empty"})
+
+
+def _wrong(variable: str, allowed: str, value: Any) -> Refusal:
+    return Refusal("field_not_allowed", _WHERE, {"field": variable, "allowed": allowed, "got": value})
+
+
+_CHECKS: Mapping[str, Callable[[Any, Callable[[str], Any]], Iterator[Refusal]]] = {
     "slices": _check_slices,
     "slice_name": _check_names,
     "slice_owner": _check_owner,
@@ -121,7 +139,3 @@ def _is_list(value: Any) -> bool:
 def _is_empty(value: Any) -> bool:
     blank = value.strip() if isinstance(value, str) else value
     return value is None or (isinstance(blank, (str, Sequence, Mapping)) and not blank)
-
-
-def _told(value: Any) -> str:
-    return "is null" if value is None else "is empty"

@@ -121,8 +121,7 @@ class VmBuilder:
         shortages = self.placement.shortages(limited, {**more, "disk_gb": 0})
         if shortages:
             self._refuse("no_room_to_grow", vm.name, {"shortages": shortages})
-        load = self.placement.loads[worker.ip]
-        load.cores, load.ram_gb = load.cores + more["cores"], load.ram_gb + more["ram_gb"]
+        self.placement.grow(worker.ip, cores=more["cores"], ram_gb=more["ram_gb"])
 
     def _set_password(self, vm: VM, want: WantedVM) -> None:
         have, wanted = displays.version(vm), want.vnc_password_version

@@ -45,19 +45,19 @@ def run(folder: Path, playbook: str, variables: dict[str, Any], *options: str) -
 @pytest.mark.parametrize(
     ("playbook", "variables", "options", "told"),
     [
-        ("deploy", {"slices": [{"name": "web"}], "slice_name": None}, (), "slice_name is null."),
-        ("deploy", {"slices": [{"name": "web"}], "slice_all": False}, (), "slice_all must be true, got false."),
-        ("delete", {"slice_name": None, "slice_owner": "admin"}, (), "slice_name is null."),
-        ("displays", {}, (), "No slices are selected. Set exactly one of slice_name, slice_owner, slice_all=true."),
-        ("capture", {"slice_owner": "admin"}, (), "slice_owner cannot be used with this playbook."),
-        ("smoke_test", {"slice_name": ""}, (), "slice_name is empty."),
+        ("deploy", {"slices": [{"name": "web"}], "slice_name": None}, (), "slice_name is null"),
+        ("deploy", {"slices": [{"name": "web"}], "slice_all": False}, (), "slice_all must be true, got False"),
+        ("delete", {"slice_name": None, "slice_owner": "admin"}, (), "slice_name is null"),
+        ("displays", {}, (), "selection: nothing is selected; set one of slice_name, slice_owner, slice_all=true"),
+        ("capture", {"slice_owner": "admin"}, (), "selection: this playbook does not accept slice_owner; set one of "),
+        ("smoke_test", {"slice_name": ""}, (), "slice_name is empty"),
         (
             "deploy",
             {"slice_all": True},
             ("--limit=worker1",),
-            "--limit leaves out the orchestrator: add localhost to it.",
+            "--limit leaves out the orchestrator; add localhost to it",
         ),
-        ("site", {}, ("--limit=worker1",), "--limit leaves out the orchestrator: add localhost to it."),
+        ("site", {}, ("--limit=worker1",), "--limit leaves out the orchestrator; add localhost to it"),
     ],
 )
 def test_a_selection_is_refused_before_anything_is_read(

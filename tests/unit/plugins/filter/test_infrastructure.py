@@ -55,10 +55,10 @@ def test_settings_of_the_network_node_that_make_none_are_all_told() -> None:
             f"management network: {name} must be the address of a host in 10.0.10.0/24, got {got}"
             for name, got in INSIDE.items()
         ),
-        "management network 10.0.10.0/24 overlaps 10.0.10.1/32 of the infrastructure",
-        "network_node_dns_servers: 'dns' is not an IPv4 address",
-        "network_node_dns_servers: '::1' is not an IPv4 address",
-        "network_node_nat_links: 10.0.0.0/24 is not in 169.254.0.0/16, where no network of a slice can be",
+        "management network: 10.0.10.0/24 of VLAN 400 overlaps 10.0.10.1/32 of the infrastructure",
+        "settings: network_node_dns_servers must be an IPv4 address, got 'dns'",
+        "settings: network_node_dns_servers must be an IPv4 address, got '::1'",
+        "settings: network_node_nat_links must be within 169.254.0.0/16, got 10.0.0.0/24",
     ]
 
 
@@ -77,7 +77,7 @@ def test_settings_of_the_network_node_that_are_no_networks() -> None:
         "(10.0.10.3/24 has host bits set)",
     ]
     assert infrastructure.management_problems({}, [], [], [], "link") == [
-        "network_node_nat_links: 'link' is not an IPv4 network: Expected 4 octets in 'link'"
+        "settings: network_node_nat_links must be an IPv4 network, got 'link' (Expected 4 octets in 'link')"
     ]
 
 

@@ -23,12 +23,12 @@ def test_topologies_may_be_yaml_text() -> None:
 
 def test_what_is_wrong_with_a_text_is_told_with_its_line() -> None:
     [problem] = selection.selection_problems({"slices": "- name: web\n- {vms: [}\n"}, OMIT, ACCEPTED)
-    assert problem.startswith("slices is neither YAML nor JSON: line 2: ")
+    assert problem.startswith("slices: slices must be YAML or JSON (line 2: ")
 
 
 def test_a_limit_must_leave_the_orchestrator_in() -> None:
     assert selection.orchestrator_problems(["localhost"], ["localhost", "w1"]) == []
     assert selection.orchestrator_problems(["localhost"], ["w1"]) == [
-        "--limit leaves out the orchestrator: add localhost to it."
+        "--limit leaves out the orchestrator; add localhost to it"
     ]
-    assert selection.orchestrator_problems([], ["w1"]) == ["The inventory has no host in the group orchestrator."]
+    assert selection.orchestrator_problems([], ["w1"]) == ["inventory: the group orchestrator must have a host"]

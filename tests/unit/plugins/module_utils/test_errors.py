@@ -137,6 +137,13 @@ def even(number: int) -> int:
     return number * 10
 
 
+@pytest.mark.parametrize("got", ["a" * 10_000, {"a" * 10_000: 1}])
+def test_a_long_figure_is_cut(got: object) -> None:
+    refusal = Refusal("field_not_allowed", "selection", {"field": "slices", "allowed": "a list", "got": got})
+    assert len(refusal.message) < 400
+    assert len(refusal.to_dict()["figures"]["got"]) == 301
+
+
 def test_for_all_returns_what_was_made_of_each() -> None:
     assert for_all([], even) == []
     assert for_all([2, 4], even) == [20, 40]

@@ -15,7 +15,8 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.refusals import RULES, Rule
 
-PLUGINS = Path(__file__).resolve().parents[4] / "plugins" / "module_utils"
+PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
+FOLDERS = ("filter", "module_utils")
 MAKERS = {"Refusal", "_refuse"}
 """What is called with a code, an object and figures; C(_refuse) hands its own on to C(Refusal)."""
 IMPERATIVES = {"add", "delete", "deploy", "give", "list", "omit", "register", "run", "set", "stop"}
@@ -71,7 +72,7 @@ def keys(node: ast.expr | None, dicts: dict[str, ast.Dict]) -> frozenset[str]:
     return frozenset(found)
 
 
-CALLS = [call for path in sorted(PLUGINS.rglob("*.py")) for call in calls(path)]
+CALLS = [call for folder in FOLDERS for path in sorted((PLUGINS / folder).rglob("*.py")) for call in calls(path)]
 
 
 def named(rule: Rule) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import HostReport, VmReport
 
 
@@ -18,8 +18,10 @@ def test_the_sample_is_a_report():
 def test_a_state_that_no_host_reports_is_refused():
     data = HostReport.sample()
     data["vms"][0]["state"] = "asleep"
-    with pytest.raises(Refused, match=r"^host worker1, VM 1001: state must be one of running, stopped, error, got"):
+    with pytest.raises(Refused) as refused:
         HostReport.from_dict(data)
+    figures = {"field": "state", "allowed": "one of running, stopped, paused, error", "got": "asleep"}
+    assert refused.value.refusals == [Refusal("field_not_allowed", "host worker1, VM 1001", figures)]
 
 
 def test_no_argument_has_a_name_that_ansible_keeps_for_itself():

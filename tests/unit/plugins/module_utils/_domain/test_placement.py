@@ -77,6 +77,17 @@ def test_no_room_is_told_with_its_figures(worker: dict[str, float], flavor: str,
     ]
 
 
+def test_shortages_of_many_vms_are_those_of_their_turn() -> None:
+    held = cluster(workers=1, cores=6, cpu_overcommit=1.0)
+    names = {"a": "big", "b": "big", "c": "cirros", "d": "big", "e": "big"}
+    refused = refusals(held, topology(vms=[vm(name, flavor=flavor) for name, flavor in names.items()], links=[]))
+    assert [(each.object, each.figures["shortages"][0].figures["allocated"]) for each in refused] == [
+        ("VM web/b", 4),
+        ("VM web/d", 5),
+        ("VM web/e", 5),
+    ]
+
+
 def test_no_room_on_workers_that_take_no_new_vms() -> None:
     held = cluster(workers=2, schedulable=False)
     shortages = [Refusal("not_schedulable", f"worker 10.0.10.{number}") for number in (1, 2)]

@@ -15,9 +15,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.selection
     problems,
     read,
 )
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
 WEB = [{"name": "web"}]
-CHOICE = "Set exactly one of slices, slice_name, slice_owner, slice_all=true."
+CHOICE = {"accepted": ["slices", "slice_name", "slice_owner", "slice_all=true"]}
 
 
 @pytest.mark.parametrize(
@@ -38,48 +39,60 @@ def test_one_variable_selects(given: dict[str, Any], selection: Selection) -> No
     assert read(given, json.loads) == selection
 
 
+def together(*variables: str) -> Refusal:
+    return Refusal("several_variables", "selection", {"variables": list(variables), **CHOICE})
+
+
+def empty(variable: str, state: str) -> Refusal:
+    return Refusal("variable_is_empty", variable, {"state": state})
+
+
+def wrong(variable: str, allowed: str, got: Any) -> Refusal:
+    return Refusal("field_not_allowed", "selection", {"field": variable, "allowed": allowed, "got": got})
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({}, [f"No slices are selected. {CHOICE}"]),
-        ({"slice_name": "web", "slice_owner": "alice"}, [f"slice_name and slice_owner are set together. {CHOICE}"]),
+        ({}, [Refusal("nothing_selected", "selection", CHOICE)]),
+        ({"slice_name": "web", "slice_owner": "alice"}, [together("slice_name", "slice_owner")]),
         (
             {"slice_name": None, "slice_owner": "alice"},
-            [f"slice_name and slice_owner are set together. {CHOICE}", "slice_name is null."],
+            [together("slice_name", "slice_owner"), empty("slice_name", "null")],
         ),
         (
             {"slices": WEB, "slice_all": False},
-            [f"slices and slice_all are set together. {CHOICE}", "slice_all must be true, got false."],
+            [together("slices", "slice_all"), wrong("slice_all", "true", False)],
         ),
-        *(({name: None}, [f"{name} is null."]) for name in VARIABLES),
-        *(({name: ""}, [f"{name} is empty."]) for name in VARIABLES),
-        *(({name: " "}, [f"{name} is empty."]) for name in VARIABLES),
-        *(({name: []}, [f"{name} is empty."]) for name in VARIABLES),
-        *(({name: {}}, [f"{name} is empty."]) for name in VARIABLES),
-        ({"slice_name": ["web", ""]}, ["slice_name has a name that is empty."]),
-        ({"slice_name": [None]}, ["slice_name has a name that is null."]),
-        ({"slice_name": True}, ["slice_name must be a name, an id or a list of these, got True."]),
-        ({"slice_name": [["web"]]}, ["slice_name must be a name, an id or a list of these, got ['web']."]),
-        ({"slice_owner": ["alice"]}, ["slice_owner must be the name of one user, got ['alice']."]),
-        ({"slice_all": False}, ["slice_all must be true, got false."]),
-        ({"slice_all": "perhaps"}, ["slice_all must be true, got perhaps."]),
-        ({"slices": '"web"'}, ["slices must be a list of topologies."]),
-        ({"slices": ["web"]}, ["slices must be a list of topologies."]),
-        ({"slices": {"name": "web"}}, ["slices must be a list of topologies."]),
-        ({"slices": '{"slices": []}'}, ["slices is empty."]),
-        (
-            {"slices": "[{"},
-            ["slices is neither YAML nor JSON: Expecting property name enclosed in double quotes: line 1"],
-        ),
+        *(({name: None}, [empty(name, "null")]) for name in VARIABLES),
+        *(({name: ""}, [empty(name, "empty")]) for name in VARIABLES),
+        *(({name: " "}, [empty(name, "empty")]) for name in VARIABLES),
+        *(({name: []}, [empty(name, "empty")]) for name in VARIABLES),
+        *(({name: {}}, [empty(name, "empty")]) for name in VARIABLES),
+        ({"slice_name": ["web", ""]}, [empty("a name in slice_name", "empty")]),
+        ({"slice_name": [None]}, [empty("a name in slice_name", "null")]),
+        ({"slice_name": True}, [wrong("slice_name", "a name, an id or a list of these", True)]),
+        ({"slice_name": [["web"]]}, [wrong("slice_name", "a name, an id or a list of these", ["web"])]),
+        ({"slice_owner": ["alice"]}, [wrong("slice_owner", "the name of one user", ["alice"])]),
+        ({"slice_all": False}, [wrong("slice_all", "true", False)]),
+        ({"slice_all": "perhaps"}, [wrong("slice_all", "true", "perhaps")]),
+        ({"slices": '"web"'}, [wrong("slices", "a list of topologies", '"web"')]),
+        ({"slices": ["web"]}, [wrong("slices", "a list of topologies", ["web"])]),
+        ({"slices": {"name": "web"}}, [wrong("slices", "a list of topologies", {"name": "web"})]),
+        ({"slices": '{"slices": []}'}, [empty("slices", "empty")]),
     ],
 )
-def test_anything_else_is_refused_by_name(given: dict[str, Any], told: list[str]) -> None:
-    found = problems(given, VARIABLES, json.loads)
-    assert len(found) == len(told)
-    assert all(one.startswith(other) for one, other in zip(found, told)), found
+def test_anything_else_is_refused_by_name(given: dict[str, Any], told: list[Refusal]) -> None:
+    assert problems(given, VARIABLES, json.loads) == told
+
+
+def test_what_cannot_be_read_is_refused_with_the_place() -> None:
+    (refusal,) = problems({"slices": "[{"}, VARIABLES, json.loads)
+    assert (refusal.code, refusal.object) == ("topologies_unreadable", "slices")
+    assert refusal.figures["why"].startswith("Expecting property name enclosed in double quotes: line 1")
 
 
 def test_a_playbook_refuses_what_it_cannot_be_called_with() -> None:
     assert problems({"slices": WEB}, ["slice_name"], json.loads) == [
-        "slices cannot be used with this playbook. Set exactly one of slice_name."
+        Refusal("variable_not_accepted", "selection", {"variables": ["slices"], "accepted": ["slice_name"]})
     ]
