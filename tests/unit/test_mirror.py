@@ -13,15 +13,7 @@ MIRRORED = ("connection", "filter", "module_utils", "plugin_utils")
 called in C(tests/unit/plugins/modules)."""
 
 UNTESTED: list[str] = [
-    "module_utils/_domain/allocation.py",
-    "module_utils/_domain/edits.py",
-    "module_utils/_domain/match.py",
-    "module_utils/_domain/networks.py",
-    "module_utils/_domain/render_graph.py",
     "module_utils/_domain/status.py",
-    "module_utils/_domain/teardown.py",
-    "module_utils/_domain/topology_spec.py",
-    "module_utils/_domain/validate.py",
     "module_utils/_domain/work_orders.py",
     "module_utils/_host/arguments.py",
     "module_utils/_host/datapath/management.py",
