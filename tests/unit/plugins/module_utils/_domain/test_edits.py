@@ -241,7 +241,7 @@ def test_reserved_vlans() -> None:
 def test_who_is_meant_must_be_said_and_no_two_have_one_name(put: edits.Put | edits.Take, data: dict[str, Any]) -> None:
     with pytest.raises(Refused) as caught:
         put(WEB, data)
-    assert len(caught.value.reasons) == 1
+    assert len(caught.value.refusals) == 1
 
 
 def test_a_thing_may_be_called_what_it_is_called() -> None:

@@ -52,14 +52,14 @@ def ids(made: Wiring) -> dict[str, int]:
 )
 def test_a_vm_is_the_stored_one_of_its_id_else_of_its_name(machines: list[Any], found: dict[str, int]) -> None:
     made = wired(stored(), vms=machines)
-    assert (ids(made), made.reasons) == (found, [])
+    assert (ids(made), made.refusals) == (found, [])
 
 
 def test_vms_that_have_to_go_are_matched_with_nothing() -> None:
     old = stored()
     old.vms[0].deleting = True
     assert ids(wired(old)) == {"b": 1002, "c": 1003}
-    assert len(wired(old, vms=[vm("a", vm_id=1001)]).reasons) == 1
+    assert len(wired(old, vms=[vm("a", vm_id=1001)]).refusals) == 1
 
 
 @pytest.mark.parametrize(
@@ -73,14 +73,14 @@ def test_vms_that_have_to_go_are_matched_with_nothing() -> None:
     ],
 )
 def test_unknown_ids_and_new_names_of_digits_are_told(machine: Any, count: int) -> None:
-    assert len(wired(stored(), vms=[machine]).reasons) == count
+    assert len(wired(stored(), vms=[machine]).refusals) == count
 
 
 def test_a_vm_that_has_a_name_of_digits_keeps_it() -> None:
     old = stored()
     old.vms[0].name = "7"
     made = wired(old, vms=[vm("7"), vm("b")])
-    assert (ids(made), made.reasons) == ({"7": 1001, "b": 1002}, [])
+    assert (ids(made), made.refusals) == ({"7": 1001, "b": 1002}, [])
 
 
 def test_links_between_the_same_ends_in_either_order_stay() -> None:
@@ -110,7 +110,7 @@ def test_a_link_of_another_name_is_another_link() -> None:
 
 def test_an_unknown_link_id_is_told() -> None:
     made = wired(stored(link("a", "b")), {**link("a", "b"), "link_id": 9})
-    assert (links(made), len(made.reasons)) == ([("a:eth1–b:eth1", None)], 1)
+    assert (links(made), len(made.refusals)) == ([("a:eth1–b:eth1", None)], 1)
 
 
 def test_of_parallel_links_each_finds_its_own_by_its_interfaces() -> None:
@@ -161,7 +161,7 @@ def test_networks_are_known_by_their_vlan_else_by_their_name() -> None:
     # The one that is called by its VLAN is not taken by its name.
     assert networks(wired(old, networks=[{"name": "z", "vlan_id": 100}, {"name": "x"}])) == [("", 100), ("", None)]
     made = wired(old, networks=[{"name": "x", "vlan_id": 102}])
-    assert (networks(made), len(made.reasons)) == ([("", None)], 1)
+    assert (networks(made), len(made.refusals)) == ([("", None)], 1)
 
 
 def test_members_keep_their_interfaces_and_new_ones_get_the_lowest() -> None:
@@ -176,7 +176,7 @@ def test_a_links_own_network_without_a_name_is_no_network_to_match() -> None:
     old = stored(networks=[{"name": "x", "members": ["a"]}])
     del old.networks[0].extra["name"]
     made = wired(old, networks=[{"name": "x", "vlan_id": 100}])
-    assert (networks(made), len(made.reasons)) == ([("", None)], 1)
+    assert (networks(made), len(made.refusals)) == ([("", None)], 1)
 
 
 def test_ends_are_counted_and_the_highest_interface_is_known() -> None:

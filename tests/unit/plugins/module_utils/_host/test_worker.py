@@ -129,7 +129,7 @@ def test_without_all_that_it_takes_nothing_is_changed(
         qcow2(tmp_path / "images/base.img", GIB)
     with pytest.raises(Refused) as caught:
         carry_out(tmp_path, looked_at(OTHER_RUNS), 2_000, passwords=passwords)
-    assert len(caught.value.reasons) == images + len(vm_ids)
+    assert len(caught.value.refusals) == images + len(vm_ids)
     assert caught.value.fields["missing_images"] == [str(tmp_path / "images/base.img")] * images
     assert caught.value.fields["missing_passwords"] == vm_ids
     assert not (tmp_path / "revisions/worker").exists()

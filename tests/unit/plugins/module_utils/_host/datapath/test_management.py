@@ -36,7 +36,7 @@ def test_two_addresses() -> None:
 def test_what_is_wrong_is_told_each(gateway: str, dhcp_server: str, count: int) -> None:
     with pytest.raises(Refused) as caught:
         read_management(gateway, dhcp_server)
-    assert len(caught.value.reasons) == count
+    assert len(caught.value.refusals) == count
 
 
 @pytest.mark.parametrize(
