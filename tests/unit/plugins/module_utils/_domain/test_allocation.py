@@ -99,10 +99,10 @@ def test_ids_of_slices_and_vms_come_from_one_counter() -> None:
 
 def test_vnc_ports_begin_at_5901_and_fill_gaps() -> None:
     held = with_slices(1000)
-    for vm_id, port in ((1001, 5901), (1002, 5903)):
+    for vm_id, port in ((1001, 5902), (1002, 5904)):
         add_vm(held, vm_id, port)
     hands_out = allocator(held)
-    assert [hands_out.vnc_port() for _each in range(3)] == [5902, 5904, 5905]
+    assert [hands_out.vnc_port() for _each in range(3)] == [5901, 5903, 5905]
 
 
 def test_vnc_ports_end_with_the_numbers_of_ports() -> None:

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import ovs, ovsdb
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import ovs
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovs import ALL_VLANS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import VSCTL, Port, Switch
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
@@ -63,60 +62,6 @@ def test_ports_in_networks_are_not_those_of_vms():
     assert ovs.plan_network_ports(none, have, bridge="br-int").remove == (have.ports["net_101"],)
     # Nor does a worker's order for the same slice, on a host that is both, take it away.
     assert access(have, 100).remove == ()
-
-
-def table(*headings: str, rows: list[list[Any]]) -> str:
-    return json.dumps({"headings": headings, "data": rows})
-
-
-def test_database_is_read_in_one_call():
-    text = table(
-        *("name", "ports", "datapath_type", "fail_mode"),
-        rows=[["br-int", ["set", [["uuid", "p1"], ["uuid", "p2"]]], "", "secure"]],
-    )
-    text += "\n" + table(
-        *("_uuid", "name", "tag", "vlan_mode", "trunks", "external_ids", "interfaces", "qos", "other_config"),
-        rows=[
-            [
-                *(["uuid", "p1"], "tap_1", 100, "access", ["set", []], ["map", [["a", "b"]]], ["uuid", "i1"]),
-                *(["uuid", "q2"], ["map", [["qinq-ethtype", "802.1q"]]]),
-            ],
-            [
-                *(["uuid", "p2"], "gw", ["set", []], ["set", []], ["set", [2, 1]], ["map", []], ["uuid", "i2"]),
-                *(["uuid", "q1"], ["map", []]),
-            ],
-        ],
-    )
-    text += "\n" + table(
-        *("_uuid", "type", "ofport", "ofport_request"),
-        rows=[[["uuid", "i1"], "", 1000, 1000], [["uuid", "i2"], "internal", -1, ["set", []]]],
-    )
-    mark = ["map", [["cloudrepo-limits", "true"]]]
-    text += "\n" + table(
-        *("_uuid", "type", "external_ids"),
-        rows=[[["uuid", "q1"], "linux-noop", ["map", []]], [["uuid", "q2"], "linux-noop", mark]],
-    )
-    runner = FakeRunner().tell(*VSCTL, "--format=json", MORE, stdout=text)
-
-    assert ovsdb.observe(runner) == Switch(
-        noop_qos="q2",
-        bridges={"br-int": "system"},
-        ports={
-            "tap_1": Port(
-                *("tap_1", "br-int"),
-                tag=100,
-                vlan_mode="access",
-                external_ids={"a": "b"},
-                number=1000,
-                live_number=1000,
-                own_qdisc=True,
-                tunnel_ethertype="802.1q",
-            ),
-            "gw": Port("gw", "br-int", trunks=(1, 2), kind="internal", live_number=-1),
-        },
-        fail_modes={"br-int": "secure"},
-    )
-    assert len(runner.argvs) == 1
 
 
 def test_access_port_is_added_and_tagged_in_one_transaction():
@@ -390,10 +335,6 @@ def test_uplink_carries_no_untagged_traffic():
     assert "vlan_mode=trunk" in todo.commands[1]
     assert "trunks=1-4094" in todo.commands[1]
     assert not any(word.startswith("tag=") for word in todo.commands[1])
-
-
-def test_vlans_are_told_in_ranges():
-    assert ovsdb.ranges([400, 101, 100, 103]) == "100-101,103,400"
 
 
 MARKED = Port(

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,50 +18,11 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Ch
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
 
 from ..fakes import ACCOUNTS, ME, MORE, STATE_DIR, FakeRunner, disk, orders, vm
+from .test_qcow2 import qcow2
 
 GIB = 1 << 30
 BASE = f"{STATE_DIR}/images/base.img"
 OVERLAY = f"{STATE_DIR}/vms/1001/vm1_img.qcow2"
-
-
-def qcow2(path: Path, size: int, backing: str = "") -> None:
-    name = backing.encode()
-    head = struct.pack(">4sIQIIQ", b"QFI\xfb", 3, 104 if name else 0, len(name), 16, size)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(head.ljust(104, b"\0") + name)
-
-
-def test_header_tells_size_and_backing_file(tmp_path):
-    qcow2(tmp_path / "a", GIB, "/images/base.img")
-
-    assert read_image(str(tmp_path / "a")) == Image("qcow2", GIB, "/images/base.img")
-
-
-def test_image_may_stand_on_nothing(tmp_path):
-    qcow2(tmp_path / "a", GIB)
-
-    assert read_image(str(tmp_path / "a")) == Image("qcow2", GIB)
-
-
-def test_anything_else_is_raw(tmp_path):
-    (tmp_path / "a").write_bytes(b"\0" * 512)
-
-    assert read_image(str(tmp_path / "a")) == Image("raw", 512)
-    assert read_image(str(tmp_path / "b")) is None
-
-
-@pytest.mark.parametrize(("offset", "length"), [(104, 1024), (104, 0xFFFFFFFF), (1 << 63, 10)])
-def test_header_that_points_nowhere_is_an_error(tmp_path, offset, length):
-    (tmp_path / "a").write_bytes(struct.pack(">4sIQIIQ", b"QFI\xfb", 3, offset, length, 16, GIB) + bytes(4096))
-    with pytest.raises(SlicesError, match=rf"names its backing file in {length} bytes from {offset}; the format has"):
-        read_image(str(tmp_path / "a"))
-
-
-def test_cut_header_is_an_error(tmp_path):
-    (tmp_path / "a").write_bytes(b"QFI\xfb\0\0")
-
-    with pytest.raises(SlicesError, match="ends within"):
-        read_image(str(tmp_path / "a"))
 
 
 def test_disk_smaller_than_its_base_is_refused_with_both_figures():

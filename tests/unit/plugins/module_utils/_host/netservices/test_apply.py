@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +15,11 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ov
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
     apply as netservices_apply,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
-    state as netservices_state,
-)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.live import Device
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.state import Namespace, State
-from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
 from ..fakes import MORE, FakeRunner
@@ -327,19 +323,6 @@ def test_neighbours_and_connections_of_an_address_that_moves_or_goes_are_forgott
     assert dropped == ["-D -s 10.60.7.101\n-D -d 10.60.7.101\n"] * 2
 
 
-def test_an_address_that_another_slice_has_is_refused(tmp_path):
-    (tmp_path / "dhcp/hosts.d").mkdir(parents=True)
-    (tmp_path / "dhcp/hosts.d/1007").write_text("52:54:00:03:ef:00,10.60.7.102,vm1\n")
-    (tmp_path / "dhcp/hosts.d/1000").write_text("52:54:00:03:e9:00,10.60.7.101,vm1\n")
-    have = look(tmp_path, bare_host(), order(reservations=(VM1,)))
-    assert have.reserved == {"10.60.7.102": 1007}
-    assert plan(order(reservations=(VM1,)), have).changes
-    with pytest.raises(Refused) as caught:
-        plan(order(reservations=(VM1, VM2)), have)
-    figures = {"address": "10.60.7.102", "vm_id": 1002, "holder": 1007}
-    assert caught.value.refusals == [Refusal("address_reserved", "slice 1000", figures)]
-
-
 @pytest.mark.parametrize(
     ("old", "new", "is_restarting", "stdin"),
     [
@@ -431,114 +414,3 @@ def test_a_unit_that_does_not_start_has_its_last_words_told():
     with pytest.raises(SlicesError) as caught:
         netservices_apply.apply(todo, FOLDERS, runner)
     assert caught.value.message == f"systemctl failed with code 1: Job failed.\n{NETWORK}: no such device"
-
-
-def address(name: str, *addresses: str, mac: str = "02:01:00:00:00:65") -> dict[str, Any]:
-    pairs = [each.split("/") for each in addresses]
-    listed = [{"family": "inet", "local": local, "prefixlen": int(prefix)} for local, prefix in pairs]
-    return {"ifname": name, "address": mac, "flags": ["UP"], "mtu": 1500, "addr_info": [*listed, {"family": "inet6"}]}
-
-
-CLIENTS = {"name": "slices", "elem": [["10.60.7.101", 5300]]}
-GUARDS = [{"rule": {"family": family, "table": "cloudrepo_dhcp"}} for family in ("ip", "netdev")]
-
-
-def nft(*items: dict[str, Any]) -> str:
-    return json.dumps({"nftables": [{"metainfo": {}}, *items]})
-
-
-def look(tmp_path: Path, runner: FakeRunner, orders: tuple[Services, ...] = FULL) -> State:
-    return netservices_state.observe(
-        orders,
-        Folders(str(tmp_path), LINKS),
-        runner,
-        unit_dir=str(tmp_path / "units"),
-        netns_dir=str(tmp_path / "netns"),
-        run_dir=str(tmp_path),
-    )
-
-
-def test_the_host_is_asked_what_it_has(tmp_path):
-    for folder in ("names", "netns", "units/multi-user.target.wants", "networks/1000"):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "names/1000.hosts").write_text("10.60.7.101 vm1\n")
-    (tmp_path / "names/1000.pending").touch()
-    (tmp_path / "netns/slice-1000").touch()
-    (tmp_path / "units/multi-user.target.wants" / NAMES).touch()
-    runner = FakeRunner()
-    active = f"Id={DHCP}\nActiveState=active\n\nId={NAMES}\nActiveState=inactive\n"
-    runner.tell(*SHOW, DHCP, NAMES, NETWORK, stdout=active)
-    runner.tell(*NAT_RULES, rc=1)
-    note_gateway(tmp_path, runner, "10.60.7.1/24", "10.60.7.9/24")
-    runner.tell(*GATEWAY_RULES, stdout=nft({"map": CLIENTS}))
-    runner.tell(*IN_SLICE, *NAT_RULES, stdout="table ip cloudrepo {\n}\n")
-    runner.tell("ip", "-n", "slice-1000", "route", "show")
-    runner.tell(*IN_SLICE, "sysctl", "net.ipv4.ip_forward", stdout="net.ipv4.ip_forward = 1\n")
-    (tmp_path / "slices-network@1000").mkdir()
-    (tmp_path / "slices-network@1000/live").write_text(
-        "table ip cloudrepo {\n}\ndefault via 169.254.64.0 dev nat\nnet.ipv4.ip_forward = 1\nnat_1000 forwarding none\n"
-    )
-    runner.tell("ip", "-json", "address", "show", stdout=json.dumps([address("nat_1000", "169.254.64.0/31")]))
-    inside = [address("net_101", "192.168.101.1/24"), {}]
-    runner.tell("ip", "-json", "-n", "slice-1000", "address", "show", stdout=json.dumps(inside))
-    empty = json.dumps({"headings": ["_uuid", "name", "ports", "datapath_type", "fail_mode"], "data": []})
-    runner.tell(*VSCTL, "--format=json", MORE, stdout="\n".join([empty] * 4))
-    have = look(tmp_path, runner)
-    assert have.texts == {f"{tmp_path}/names/1000.hosts": "10.60.7.101 vm1\n"}
-    assert (have.folders, have.pending, have.active, have.enabled) == ({1000}, {1000}, {DHCP}, {NAMES})
-    assert (have.rules, have.clients, have.guard) == (False, {"10.60.7.101": 5300}, False)
-    assert have.gateway == ("< gw400 10.60.7.1/24", "> gw400 10.60.7.9/24")
-    assert have.devices["nat_1000"].addresses == {"169.254.64.0/31"}
-    assert have.namespaces[1000] == Namespace(
-        {"net_101": Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24"}), is_up=True)},
-        ("< default via 169.254.64.0 dev nat",),
-    )
-
-
-def bare_host() -> FakeRunner:
-    return FakeRunner().tell(*SHOW, DHCP, NAMES, NETWORK).tell(*NAT_RULES).tell(*GATEWAY_RULES, rc=1)
-
-
-def note_gateway(tmp_path: Path, runner: FakeRunner, noted: str, now: str | None) -> None:
-    """A gateway that had one address when it was made, and has another now, or is gone."""
-    rows = [] if now is None else [address("gw400", now)]
-    (tmp_path / "slices-gateway.live").write_text(
-        f"wan wan0\ngw400 02:01:00:00:00:65\ngw400 {noted}\ngw400 forwarding none\nwan0 forwarding none\n"
-    )
-    runner.tell("ip", "-json", "address", "show", "dev", "gw400", stdout=json.dumps(rows))
-    runner.tell("ip", "-json", "-n", "slices-dhcp", "address", "show", "dev", "dhcp400", rc=1)
-    runner.tell("ip", "-n", "slices-dhcp", "route", "show", rc=1)
-    runner.tell(*IN_GATEWAY, *NAT_RULES, rc=1)
-
-
-def test_a_slice_that_has_no_network_costs_three_questions_and_four_of_the_gateway(tmp_path):
-    runner = bare_host()
-    note_gateway(tmp_path, runner, "10.60.7.1/24", "10.60.7.1/24")
-    have = look(tmp_path, runner, order(reservations=(VM1,)))
-    assert (len(runner.argvs), have.clients, have.texts, have.gateway) == (7, None, {}, ())
-
-
-def test_what_slices_share_is_mended_where_none_is_listed(tmp_path):
-    runner = FakeRunner().tell(*SHOW, DHCP, stdout=f"Id={DHCP}\nActiveState=active\n").tell(*NAT_RULES, rc=1)
-    note_gateway(tmp_path, runner, "10.60.7.1/24", None)
-    # Answers are guarded. What is asked is not, though its table and set are there.
-    runner.tell(*GATEWAY_RULES, stdout=nft({"map": CLIENTS}, {"set": {"table": "cloudrepo_dhcp"}}, GUARDS[1]))
-    todo = plan((), look(tmp_path, runner, ()))
-    assert todo.units == {NAT: "reload-or-restart", GATEWAY: "restart", DHCP: "reload"}
-    assert diff(todo.changes)["before"].splitlines() == [
-        f"unit {DHCP}: state without its rules",
-        "packet rules VMs: state not as loaded",
-        "gateway VLAN 400: state nothing",
-    ]
-    assert plan((), State(clients={"10.60.7.101": 5300})).changes == []
-
-
-def test_packet_rules_are_compared_with_what_was_loaded(tmp_path):
-    listed = "table ip cloudrepo {\n}\n"
-    runner = FakeRunner().tell(*SHOW, DHCP, NAMES, NETWORK).tell(*NAT_RULES, stdout=listed)
-    runner.tell(*GATEWAY_RULES, stdout=nft(*GUARDS))
-    have = look(tmp_path, runner, NOTHING)
-    assert (have.rules, have.guard) == (True, True)
-    for noted, whole in ((listed, True), ("table ip cloudrepo {\n chain forward {\n }\n}\n", False)):
-        (tmp_path / "slices-nat.rules").write_text(noted)
-        assert look(tmp_path, runner, NOTHING).rules is whole

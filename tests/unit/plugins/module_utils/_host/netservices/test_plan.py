@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import (
     read_links,
     read_services,
@@ -47,44 +46,6 @@ def order(
 ) -> tuple[Services, ...]:
     entry = {"slice_id": slice_id, "reservations": list(reservations), "networks": list(networks)}
     return read_services([entry], links=LINKS)
-
-
-def test_the_files_of_a_slice():
-    one = order(1017, reservations=(VM2, VM1), networks=(LAN, QUIET))[0]
-    assert texts(one, Folders("/s", LINKS)) == {
-        "/s/dhcp/hosts.d/1017": "52:54:00:03:e9:00,10.60.7.101,vm1\n52:54:00:03:ea:00,10.60.7.102,vm2\n",
-        "/s/names/1017.conf": "conf-file=/etc/cloudrepo/names.conf\nport=5317\naddn-hosts=/s/names/1017.hosts\n",
-        "/s/names/1017.hosts": "10.60.7.101 vm1\n10.60.7.102 vm2\n",
-        "/s/names/1017.nft": "add element ip cloudrepo slices { 10.60.7.101 : 5317, 10.60.7.102 : 5317 }\n",
-        "/s/networks/1017/devices": (
-            "port net_101 192.168.101.1/24 02:01:00:00:00:65\n"
-            "port net_102 10.0.0.1/30 02:01:00:00:00:66 9000\n"
-            "nat 169.254.64.34/31 169.254.64.35/31\n"
-        ),
-        "/s/networks/1017/dnsmasq.conf": (
-            "conf-file=/etc/cloudrepo/networks.conf\n"
-            "dhcp-leasefile=/s/networks/1017/leases\n"
-            "interface=net_101\n"
-            "domain=lan.internal,192.168.101.0/24\n"
-            "dhcp-range=set:net_101,192.168.101.10,192.168.101.250,255.255.255.0,1h\n"
-            "dhcp-option=tag:net_101,option:router,192.168.101.1\n"
-            "dhcp-host=52:54:00:03:e9:01,vm1\n"
-            "interface=net_102\n"
-            "domain=quiet.internal,10.0.0.0/30\n"
-            "dhcp-range=set:net_102,10.0.0.2,10.0.0.2,255.255.255.252,1h\n"
-            "dhcp-option=tag:net_102,option:router\n"
-        ),
-        "/s/networks/1017/rules.nft": (
-            'include "/etc/cloudrepo/network.nft"\nadd element ip cloudrepo nat { "net_101" }\n'
-        ),
-    }
-
-
-def test_without_a_way_out_no_rule_and_no_link():
-    found = texts(order(networks=(QUIET,))[0], Folders("/s", LINKS))
-    assert found["/s/networks/1000/rules.nft"] == 'include "/etc/cloudrepo/network.nft"\n'
-    assert found["/s/networks/1000/devices"] == "port net_102 10.0.0.1/30 02:01:00:00:00:66 9000\n"
-    assert texts(order()[0], Folders("/s", LINKS)) == {}
 
 
 NETWORK = ", network {}"

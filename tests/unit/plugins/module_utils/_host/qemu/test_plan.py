@@ -5,17 +5,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import systemd
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import apply as qemu_apply
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import plan as qemu_plan
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock, Tools
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import render
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.plan import Host, Prune, VmPlan
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.plan import Host, VmPlan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import Unit, Units, template_text
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
@@ -23,14 +19,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Sli
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from ..fakes import (
-    ME,
-    MORE,
     PASSWORD_ID,
-    STATE_DIR,
-    FakeMonitor,
-    FakeRunner,
-    FakeSession,
-    FakeTime,
     orders,
     settings,
     vm,
@@ -39,9 +28,6 @@ from ..fakes import (
 SETTINGS = settings()
 TEMPLATE = template_text("cloudrepo-0")
 QMP = "/run/cloudrepo/1001/qmp.sock"
-PASSWORDS = {1001: "hMr3kWpa", 1002: "kz7TnPbe", 1003: "w9QxgRdc"}
-SHOW = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--")
-START = ("systemctl", "start", "--", "cloudrepo-1000@1001.service")
 OTHER_ID = "0000000000000000"
 UNIT = "cloudrepo-1000@1001.service"
 STARTED = Change(
@@ -165,17 +151,6 @@ def test_vm_that_runs_as_another_user_waits_for_leave():
     ]
 
 
-def test_vm_is_stopped_before_it_is_started_anew(tmp_path):
-    have = moved(running(orders(vm(1001, 100))), tmp_path)
-    order = orders(vm(1001, 100, cores=2, state_dir=str(tmp_path)), state_dir=str(tmp_path))
-    (tmp_path / "vms/1001").mkdir(parents=True)
-    unit_names = ["--", "cloudrepo-1000@1001.service"]
-    runner = FakeRunner().tell("systemctl", "stop", *unit_names).tell("systemctl", "start", *unit_names)
-    carry_out(tmp_path, order, have, runner, FakeMonitor({QMP: 0}), restart=True)
-
-    assert runner.argvs == [["systemctl", "stop", *unit_names], ["systemctl", "start", *unit_names]]
-
-
 def test_carrier_follows_the_vlan_without_a_restart():
     todo = plan(orders(vm(1001, 400, None)), running(orders(vm(1001, None, 100))))
 
@@ -295,235 +270,3 @@ def test_slice_without_vms_leaves_nothing():
         ("cgroup", "cloudrepo-1000.slice", "delete"),
     ]
     assert qemu_plan.plan_prune(orders(), Host()).changes == []
-
-
-def tools(runner: FakeRunner, monitor: FakeMonitor, unit_dir: Path) -> Tools:
-    time = FakeTime()
-    return Tools(runner, monitor, Clock(time.now, time.sleep), str(unit_dir))
-
-
-def test_pruning_is_a_call_for_each_kind(tmp_path):
-    (tmp_path / "cloudrepo-1000@.service").write_text("")
-    systemd.enable([(1000, 1001)], unit_dir=str(tmp_path))
-    runner = FakeRunner().tell("systemctl", MORE)
-    todo = Prune(
-        stop=(unit(1001), unit(1002, "failed", None)), disable=((1000, 1001),), templates=(1000,), slices=(1000,)
-    )
-    qemu_apply.prune(todo, tools(runner, FakeMonitor(), tmp_path))
-
-    names = ["cloudrepo-1000@1001.service", "cloudrepo-1000@1002.service"]
-    assert runner.argvs == [
-        ["systemctl", "stop", "--", *names, "cloudrepo-1000.slice"],
-        ["systemctl", "reset-failed", "--", names[1]],
-        ["systemctl", "daemon-reload"],
-    ]
-    assert [path.name for path in tmp_path.rglob("*")] == ["multi-user.target.wants"]
-
-
-def shown(vm_id: int, active: str, pid: int = 0) -> str:
-    return f"Id=cloudrepo-1000@{vm_id}.service\nActiveState={active}\nMainPID={pid}\n\n"
-
-
-def carry_out(
-    tmp_path: Path,
-    order: tuple[SliceOrder, ...],
-    have: Host,
-    runner: FakeRunner,
-    monitor: FakeMonitor,
-    passwords: dict[int, str] | None = None,
-    *,
-    restart: bool = False,
-) -> list[dict[str, Any]]:
-    moved_settings = settings(state_dir=str(tmp_path), accounts=ME)
-    texts = {path.replace(STATE_DIR, str(tmp_path)): text for path, text in have.texts.items()}
-    todo = qemu_plan.plan(order, Host(have.units, texts, have.passwords), settings=moved_settings, restart=restart)
-    return qemu_apply.apply(
-        todo,
-        order,
-        tools(runner, monitor, tmp_path),
-        settings=moved_settings,
-        start_timeout_s=5,
-        passwords=PASSWORDS if passwords is None else passwords,
-    )
-
-
-def test_starting_is_a_call_for_each_kind(tmp_path):
-    order = orders(*(vm(vm_id, 100, state_dir=str(tmp_path)) for vm_id in (1001, 1002)), state_dir=str(tmp_path))
-    for vm_id in (1001, 1002):
-        (tmp_path / f"vms/{vm_id}").mkdir(parents=True)
-    runner = FakeRunner().tell("systemctl", "start", MORE)
-    runner.tell(*SHOW, "cloudrepo-1000@1001.service", stdout=shown(1001, "activating"))
-    vms = carry_out(tmp_path, order, Host(), runner, FakeMonitor({QMP: 30, "/run/cloudrepo/1002/qmp.sock": 0}))
-
-    names = ["cloudrepo-1000@1001.service", "cloudrepo-1000@1002.service"]
-    assert [argv for argv in runner.argvs if argv[1] != "show"] == [["systemctl", "start", "--", *names]]
-    assert systemd.enabled_names(str(tmp_path)) == names
-    assert [(each["state"], each["pid"], each["failure"]) for each in vms] == [
-        ("running", str(FakeSession.pid), None),
-        ("running", str(FakeSession.pid), None),
-    ]
-    folder = tmp_path / "vms/1001"
-    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
-    assert modes == {
-        **dict.fromkeys(["console.log", "links_down", "qemu.cfg", "taps", "vm.json", "vnc.id"], 0o640),
-        "vnc.secret": 0o400,
-    }
-    assert (folder / "vnc.secret").read_text() == "hMr3kWpa"
-    assert (tmp_path / "cloudrepo-1000@.service").read_text() == TEMPLATE
-
-
-def test_systemd_is_told_of_a_template_that_changed(tmp_path):
-    (tmp_path / "vms/1001").mkdir(parents=True)
-    (tmp_path / "cloudrepo-1000@.service").write_text("of an older version")
-    runner = FakeRunner().tell("systemctl", "daemon-reload").tell(*START)
-    order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
-    carry_out(tmp_path, order, Host(), runner, FakeMonitor({QMP: 0}))
-    assert [argv[1] for argv in runner.argvs] == ["daemon-reload", "start"]
-
-
-def test_one_vm_that_fails_does_not_hold_up_the_others(tmp_path):
-    order = orders(*(vm(vm_id, 100, state_dir=str(tmp_path)) for vm_id in (1001, 1002, 1003)), state_dir=str(tmp_path))
-    for vm_id in (1001, 1002, 1003):
-        (tmp_path / f"vms/{vm_id}").mkdir(parents=True)
-    runner = FakeRunner().tell("systemctl", "start", MORE, rc=1)
-    after = shown(1001, "failed") + shown(1002, "active", 12) + shown(1003, "activating")
-    runner.tell(*SHOW, MORE, stdout=after).tell("journalctl", MORE, stdout="no such disk\n")
-    with pytest.raises(SlicesError) as failed:
-        carry_out(tmp_path, order, Host(), runner, FakeMonitor({"/run/cloudrepo/1002/qmp.sock": 0}))
-
-    assert failed.value.message == (
-        "VM 1001 (vm1): unit cloudrepo-1000@1001.service: it ended:\nno such disk\n"
-        "VM 1003 (vm3): unit cloudrepo-1000@1003.service: its monitor did not answer within 5 s:\nno such disk"
-    )
-    assert [(each["state"], each["pid"]) for each in failed.value.fields["vms"]] == [
-        ("error", None),
-        ("running", "12"),
-        ("error", None),
-    ]
-    assert failed.value.fields["changed"] is True
-
-
-def moved(have: Host, folder: Path) -> Host:
-    """The same host with another state folder."""
-    texts = {path: text.replace(STATE_DIR, str(folder)) for path, text in have.texts.items()}
-    return Host(have.units, texts, have.passwords)
-
-
-def test_password_is_noted_once_it_is_changed(tmp_path):
-    have = moved(running(orders(vm(1001, 100))), tmp_path)
-    order = orders(vm(1001, 100, vnc_password_id=OTHER_ID, state_dir=str(tmp_path)), state_dir=str(tmp_path))
-    (tmp_path / "vms/1001").mkdir(parents=True)
-    note = tmp_path / "vms/1001/vnc.id"
-    runner = FakeRunner().tell(*SHOW, "cloudrepo-1000@1001.service", stdout=shown(1001, "active", 4821))
-
-    with pytest.raises(SlicesError, match=r"VM 1001 \(vm1\): QEMU does not answer") as failed:
-        carry_out(tmp_path, order, have, runner, FakeMonitor({QMP: 1}))
-    assert not note.exists()
-    assert PASSWORDS[1001] not in str(failed.value.fields)
-
-    monitor = FakeMonitor().tell("set_password")
-    carry_out(tmp_path, order, have, runner, monitor)
-    assert monitor.commands == [(QMP, "set_password", {"protocol": "vnc", "password": PASSWORDS[1001]})]
-    assert (tmp_path / "vms/1001/vnc.secret").read_text() == PASSWORDS[1001]
-    assert note.read_text() == f"{OTHER_ID}\n"
-
-
-def test_password_that_is_not_given_is_refused_before_anything_is_changed(tmp_path):
-    order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
-    (tmp_path / "vms/1001").mkdir(parents=True)
-    with pytest.raises(SlicesError, match=r"VM 1001 \(vm1\): its VNC password changes, but vnc_passwords does"):
-        carry_out(tmp_path, order, Host(), FakeRunner(), FakeMonitor(), passwords={1002: "kz7TnPbe"})
-    assert list((tmp_path / "vms/1001").iterdir()) == []
-
-
-def test_carrier_is_noted_once_it_is_changed(tmp_path):
-    have = running(orders(vm(1001, 100)))
-    order = orders(vm(1001, None, state_dir=str(tmp_path)), state_dir=str(tmp_path))
-    (tmp_path / "vms/1001").mkdir(parents=True)
-    note = tmp_path / "vms/1001/links_down"
-    have = moved(have, tmp_path)
-    runner = FakeRunner().tell(*SHOW, "cloudrepo-1000@1001.service", stdout=shown(1001, "active", 4821))
-
-    for monitor, wrong in (
-        (FakeMonitor({QMP: 1}), "QEMU does not answer at"),
-        (FakeMonitor().tell("set_link", error="Device 'nic-eth0' not found"), "refused set_link: Device"),
-    ):
-        with pytest.raises(SlicesError, match=rf"VM 1001 \(vm1\): .*{wrong}"):
-            carry_out(tmp_path, order, have, runner, monitor)
-        assert not note.exists()
-
-    monitor = FakeMonitor().tell("set_link")
-    carry_out(tmp_path, order, have, runner, monitor)
-    assert monitor.commands == [(QMP, "set_link", {"name": "nic-eth0", "up": False})]
-    assert note.read_text() == "nic-eth0\n"
-
-
-def test_carrier_of_a_new_vm_goes_when_its_monitor_answers(tmp_path):
-    order = orders(vm(1001, None, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
-    (tmp_path / "vms/1001").mkdir(parents=True)
-    note = tmp_path / "vms/1001/links_down"
-    at_start: list[bool] = []
-    runner = FakeRunner().on(*START, do=lambda _argv: at_start.append(note.exists()))
-    monitor = FakeMonitor({QMP: 1}).tell("set_link")
-    carry_out(tmp_path, order, Host(), runner, monitor)
-
-    assert at_start == [False]
-    assert monitor.commands == [(QMP, "set_link", {"name": "nic-eth0", "up": False})]
-    assert note.read_text() == "nic-eth0\n"
-
-
-def test_new_vm_that_refuses_to_lose_a_carrier_is_an_error(tmp_path):
-    order = orders(vm(1001, None, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
-    (tmp_path / "vms/1001").mkdir(parents=True)
-    runner = FakeRunner().tell(*START).tell(*SHOW, START[-1], stdout=shown(1001, "active", 4821))
-    with pytest.raises(SlicesError, match=r"VM 1001 \(vm1\): QEMU refused") as failed:
-        carry_out(tmp_path, order, Host(), runner, FakeMonitor().tell("set_link", error="no such NIC"))
-    assert [each["state"] for each in failed.value.fields["vms"]] == ["error"]
-    assert not (tmp_path / "vms/1001/links_down").exists()
-
-
-def test_vm_without_a_folder_is_an_error(tmp_path):
-    order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
-    with pytest.raises(SlicesError, match="qcow2_images makes it"):
-        carry_out(tmp_path, order, Host(), FakeRunner(), FakeMonitor())
-
-
-def test_vm_that_runs_is_paused_and_goes_on_without_a_restart():
-    order = orders(vm(1001, 100, state="paused"))
-    have = running(orders(vm(1001, 100)))
-
-    todo = plan(order, have)
-    assert todo.changes == [Change("unit", UNIT, "pause", {"state": "running"}, {"state": "paused"})]
-    assert not todo.fresh
-
-    paused = replace(have, paused={1001})
-    assert plan(order, paused).changes == []
-    back = plan(orders(vm(1001, 100)), paused)
-    assert back.changes == [Change("unit", UNIT, "resume", {"state": "paused"}, {"state": "running"})]
-
-
-def test_vm_that_is_new_starts_and_is_paused_when_its_monitor_answers(tmp_path):
-    order = orders(vm(1001, 100, state="paused", state_dir=str(tmp_path)), state_dir=str(tmp_path))
-    (tmp_path / "vms/1001").mkdir(parents=True)
-    (tmp_path / "vms/1001/paused").touch()
-    assert plan(order, Host()).changes[-1].after == {"state": "paused", "startup": "enabled"}
-    runner = FakeRunner().tell(*START)
-    monitor = FakeMonitor({QMP: 2}).tell("stop")
-
-    vms = carry_out(tmp_path, order, Host(), runner, monitor)
-
-    assert [(each["state"], each["pid"]) for each in vms] == [("paused", "4821")]
-    assert monitor.commands == [(QMP, "stop", {})]
-    assert (tmp_path / "vms/1001/paused").exists()
-
-
-def test_mark_of_a_vm_that_starts_to_run_is_forgotten(tmp_path):
-    order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
-    (tmp_path / "vms/1001").mkdir(parents=True)
-    (tmp_path / "vms/1001/paused").touch()
-    runner = FakeRunner().tell(*START)
-
-    vms = carry_out(tmp_path, order, Host(), runner, FakeMonitor({QMP: 0}))
-
-    assert [each["state"] for each in vms] == ["running"]
-    assert not (tmp_path / "vms/1001/paused").exists()

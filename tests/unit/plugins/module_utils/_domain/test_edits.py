@@ -1,0 +1,248 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One thing put into a topology or taken out, and all else as it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import edits
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.host_requirements import Limits
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import (
+    Endpoint,
+    Reservation,
+    WantedLink,
+    WantedNetwork,
+    WantedSlice,
+    WantedVM,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+
+
+def end(text: str) -> Endpoint:
+    return Endpoint.parse(text)
+
+
+SLOW = Limits("eth1", tx_kbps=5)
+A = WantedVM("a", "cirros", internet=True, worker="w", vm_id=1, interfaces=(SLOW,), power="stopped")
+B = WantedVM("b", "cirros", vm_id=2)
+FRESH = WantedVM("fresh", "cirros")
+X = WantedLink((end("a:eth1"), end("b:eth1")), "x", 1, mtu=1400)
+Y = WantedLink((end("a:eth2"), end("b:eth2")), None, 2)
+N = WantedNetwork(
+    "n",
+    (end("a:eth3"), end("b:eth3")),
+    cidr="10.0.0.0/24",
+    gateway=True,
+    gateway_ip="10.0.0.1",
+    dhcp_enabled=True,
+    dhcp_range="10.0.0.10,10.0.0.20",
+    vlan_id=100,
+)
+M = WantedNetwork("m", (end("b:eth4"),), vlan_id=101)
+RESERVED = (Reservation("r", 110), Reservation(None, 111))
+WEB = WantedSlice("web", "admin", (A, B, FRESH), (X, Y), (N, M), reserved=RESERVED)
+
+
+def put_vm(**data: Any) -> tuple[WantedVM, int]:
+    """Put a VM, and make sure that no other and nothing else changes."""
+    want, place = edits.put_vm(WEB, data)
+    assert [each for number, each in enumerate(want.vms) if number != place] == [
+        each for number, each in enumerate(WEB.vms) if number != place
+    ]
+    return want.vms[place], place
+
+
+def test_a_vm_that_is_not_there_is_added_at_the_end() -> None:
+    assert put_vm(name="c", flavor="big", power="stopped") == (WantedVM("c", "big", power="stopped"), 3)
+    assert put_vm(name="c", new_name="d") == (WantedVM("d", None), 3)
+
+
+@pytest.mark.parametrize("data", [{"name": "a"}, {"vm_id": 1}, {"vm_id": 1, "name": "a"}])
+def test_what_is_not_said_of_a_vm_stays(data: dict[str, Any]) -> None:
+    assert put_vm(**data) == (A, 0)
+    assert edits.put_vm(WEB, data)[0] == WEB
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("flavor", "big"),
+        ("internet", False),
+        ("data_interfaces", 0),
+        ("worker", "v"),
+        ("vnc_password_version", 2),
+        ("power", "running"),
+    ],
+)
+def test_what_is_said_of_a_vm_becomes_so(field: str, value: Any) -> None:
+    new, _place = put_vm(name="a", **{field: value})
+    assert getattr(new, field) == value
+    assert {key: each for key, each in vars(new).items() if key != field} == {
+        key: each for key, each in vars(A).items() if key != field
+    }
+
+
+def test_limits_are_all_that_are_listed() -> None:
+    assert put_vm(name="a", interfaces=[])[0].interfaces == ()
+    assert put_vm(name="a", interfaces=[{"name": "eth2", "up": False}])[0].interfaces == (Limits("eth2", up=False),)
+
+
+def test_a_renamed_vm_keeps_its_places() -> None:
+    for data in ({"name": "a", "new_name": "z"}, {"vm_id": 1, "name": "z"}, {"vm_id": 1, "new_name": "z"}):
+        want, place = edits.put_vm(WEB, data)
+        assert (want.vms[place].name, want.vms[place].vm_id) == ("z", 1)
+        assert [str(each) for each in want.links] == ["z:eth1–b:eth1", "z:eth2–b:eth2"]
+        assert [str(each) for each in want.networks[0].members] == ["z:eth3", "b:eth3"]
+        assert want.networks[1] == M
+        # Once more, it is found by its new name.
+        assert edits.put_vm(want, {"name": "a", "new_name": "z"}) == (want, place)
+
+
+def test_a_vm_goes_with_its_links_and_out_of_its_networks() -> None:
+    want = edits.take_vm(WEB, {"name": "a"})
+    assert (want.vms, want.links) == ((B, FRESH), ())
+    assert [[str(each) for each in network.members] for network in want.networks] == [["b:eth3"], ["b:eth4"]]
+    assert edits.take_vm(WEB, {"vm_id": 1}) == want
+    for data in ({"name": "z"}, {"vm_id": 9}, {"name": "z", "new_name": "a"}):
+        assert edits.take_vm(WEB, data) == WEB
+
+
+def test_a_link_is_found_by_id_name_or_ends() -> None:
+    for data in ({"link_id": 1}, {"name": "x"}, {"endpoints": ["b:eth1", "a"]}):
+        assert edits.put_link(WEB, {**data, "mtu": 9000})[0].links[0].mtu == 9000
+        assert edits.take_link(WEB, data).links == (Y,)
+    assert edits.put_link(WEB, {"link_id": 2, "name": "y"})[0].links[1] == WantedLink(Y.endpoints, "y", 2)
+    assert edits.put_link(WEB, {"name": "x", "new_name": "z"})[0].links[0].name == "z"
+    for data in ({"name": "z"}, {"link_id": 9}, {"endpoints": ["a", "c"]}):
+        assert edits.take_link(WEB, data) == WEB
+
+
+def test_a_new_link_has_two_ends() -> None:
+    want, place = edits.put_link(WEB, {"endpoints": ["a", "fresh"], "name": "z", "qinq": True})
+    assert (place, want.links[2]) == (2, WantedLink((end("a"), end("fresh")), "z", qinq=True))
+    assert want.links[:2] == WEB.links
+    assert edits.put_link(WEB, {"endpoints": ["a", "fresh"]})[0].links[2].name is None
+
+
+def test_a_moved_end_leaves_the_other_where_it_is() -> None:
+    def moved(*endpoints: str) -> str:
+        return str(edits.put_link(WEB, {"name": "x", "endpoints": list(endpoints)})[0].links[0])
+
+    assert moved("a", "fresh") == "a:eth1–fresh"
+    assert moved("b", "a") == "b:eth1–a:eth1"
+    assert moved("a:eth5", "b") == "a:eth5–b:eth1"
+    assert moved() == str(X)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"endpoints": ["a", "b"]},  # there are two
+        {"link_id": 9},
+        {"name": "z"},  # new, without ends
+        {},
+        {"name": "x", "endpoints": None, "new_name": "y2", "link_id": 9},
+    ],
+)
+def test_links_that_are_not_clear_are_refused(data: dict[str, Any]) -> None:
+    with pytest.raises(Refused):
+        edits.put_link(WEB, data)
+
+
+def put_network(**data: Any) -> WantedNetwork:
+    want, place = edits.put_network(WEB, data)
+    assert [each for number, each in enumerate(want.networks) if number != place] == [
+        each for number, each in enumerate(WEB.networks) if number != place
+    ]
+    return want.networks[place]
+
+
+def test_a_network_is_found_by_vlan_or_name() -> None:
+    assert put_network(name="n") == put_network(vlan_id=100) == N
+    assert put_network(vlan_id=100, name="z").name == put_network(name="n", new_name="z").name == "z"
+    assert put_network(name="z", members=["a"]) == WantedNetwork("z", (end("a"),))
+    assert edits.take_network(WEB, {"name": "n"}).networks == edits.take_network(WEB, {"vlan_id": 100}).networks == (M,)
+    assert edits.take_network(WEB, {"name": "z"}) == edits.take_network(WEB, {"vlan_id": 9}) == WEB
+
+
+@pytest.mark.parametrize(
+    ("members", "append", "now"),
+    [
+        (None, False, "a:eth3 b:eth3"),
+        ([], False, ""),
+        ([], True, "a:eth3 b:eth3"),
+        (["b", "fresh"], False, "b:eth3 fresh"),
+        (["b", "fresh"], True, "a:eth3 b:eth3 fresh"),
+        (["b:eth9"], True, "a:eth3 b:eth3 b:eth9"),
+    ],
+)
+def test_members_are_all_or_further_ones(members: list[str] | None, append: bool, now: str) -> None:
+    assert " ".join(map(str, put_network(name="n", members=members, append=append).members)) == now
+
+
+@pytest.mark.parametrize(
+    ("data", "gateway", "dhcp"),
+    [
+        ({}, (True, "10.0.0.1"), (True, "10.0.0.10,10.0.0.20")),
+        ({"cidr": "10.0.0.0/24"}, (True, "10.0.0.1"), (True, "10.0.0.10,10.0.0.20")),
+        ({"cidr": "10.9.0.0/24"}, (True, None), (True, None)),
+        ({"cidr": "10.9.0.0/24", "gateway_ip": "10.9.0.7"}, (True, "10.9.0.7"), (True, None)),
+        ({"cidr": "10.9.0.0/24", "dhcp_range": "x,y"}, (True, None), (True, "x,y")),
+        ({"gateway": False}, (False, None), (True, "10.0.0.10,10.0.0.20")),
+        ({"dhcp_enabled": False}, (True, "10.0.0.1"), (False, None)),
+        ({"gateway_ip": "10.0.0.9"}, (True, "10.0.0.9"), (True, "10.0.0.10,10.0.0.20")),
+        ({"gateway": False, "gateway_ip": "10.0.0.9"}, (False, "10.0.0.9"), (True, "10.0.0.10,10.0.0.20")),
+    ],
+)
+def test_a_new_subnet_takes_gateway_and_range_with_it(data: dict[str, Any], gateway: Any, dhcp: Any) -> None:
+    new = put_network(name="n", **data)
+    assert ((new.gateway, new.gateway_ip), (new.dhcp_enabled, new.dhcp_range)) == (gateway, dhcp)
+
+
+def test_a_gateways_address_asks_for_a_gateway() -> None:
+    assert put_network(name="m", gateway_ip="10.0.0.9").gateway
+
+
+def test_reserved_vlans() -> None:
+    want, place = edits.put_vlan(WEB, {"name": "s"})
+    assert (want.reserved, place) == ((*RESERVED, Reservation("s")), 2)
+    assert edits.put_vlan(WEB, {})[0].reserved == (*RESERVED, Reservation())
+    for data, there in (({"name": "r"}, 0), ({"vlan_id": 111}, 1), ({"vlan_id": 111, "name": "r"}, 1)):
+        assert edits.put_vlan(WEB, data) == (WEB, there)
+    assert edits.take_vlan(WEB, {"name": "r"}).reserved == (Reservation(None, 111),)
+    assert edits.take_vlan(WEB, {"vlan_id": 111}).reserved == (Reservation("r", 110),)
+    assert edits.take_vlan(WEB, {"name": "s"}) == edits.take_vlan(WEB, {"vlan_id": 9}) == WEB
+    with pytest.raises(Refused):
+        edits.put_vlan(WEB, {"vlan_id": 9})
+    with pytest.raises(Refused):
+        edits.take_vlan(WEB, {})
+    empty = WantedSlice("web", "admin", (), ())
+    assert edits.put_vlan(empty, {"name": "s"})[0].reserved == (Reservation("s"),)
+    assert edits.take_vlan(empty, {"name": "s"}) == empty
+
+
+@pytest.mark.parametrize(
+    ("put", "data"),
+    [
+        (edits.put_vm, {"vm_id": 9}),
+        (edits.put_vm, {}),
+        (edits.put_vm, {"new_name": "z"}),
+        (edits.put_vm, {"name": "a", "new_name": "b"}),
+        (edits.take_vm, {}),
+        (edits.put_network, {"vlan_id": 9}),
+        (edits.put_network, {"name": "n", "new_name": "m"}),
+        (edits.take_network, {}),
+        (edits.take_link, {}),
+    ],
+)
+def test_who_is_meant_must_be_said_and_no_two_have_one_name(put: edits.Put | edits.Take, data: dict[str, Any]) -> None:
+    with pytest.raises(Refused) as caught:
+        put(WEB, data)
+    assert len(caught.value.refusals) == 1
+
+
+def test_a_thing_may_be_called_what_it_is_called() -> None:
+    assert edits.put_vm(WEB, {"name": "a", "new_name": "a"}) == (WEB, 0)

@@ -1,0 +1,185 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which stored thing each wanted one is, and which interfaces are taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.match import Wiring, wire
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+
+from .builders import cluster, link, put, topology, vm
+
+MACHINES = [vm(name, data_interfaces=5) for name in ("a", "b", "c")]
+
+
+def stored(*links: Any, **fields: Any) -> Slice:
+    """A slice with VMs a (1001), b (1002) and c (1003), and links from 1 on."""
+    return put(cluster(), topology(**{"vms": MACHINES, "links": list(links), **fields}))
+
+
+def wired(old: Slice, *links: Any, **fields: Any) -> Wiring:
+    want = read_slice(topology(**{"vms": MACHINES, "links": list(links), **fields}), default_owner="admin")
+    return wire(want, old)
+
+
+def links(made: Wiring) -> list[tuple[str, int | None]]:
+    return [(str(want), old.link_id if old else None) for want, old in made.links]
+
+
+def networks(made: Wiring) -> list[tuple[str, int | None]]:
+    return [(" ".join(map(str, want.members)), old.vlan_id if old else None) for want, old in made.networks]
+
+
+def ids(made: Wiring) -> dict[str, int]:
+    return {name: each.vm_id for name, each in made.vms.items()}
+
+
+@pytest.mark.parametrize(
+    ("machines", "found"),
+    [
+        ([vm("a"), vm("new")], {"a": 1001}),
+        ([vm("renamed", vm_id=1002)], {"renamed": 1002}),
+        ([vm("a", vm_id=1001)], {"a": 1001}),
+        # Who is called by id is not taken by a name, and two may swap their names.
+        ([vm("x", vm_id=1001), vm("a")], {"x": 1001}),
+        ([vm("a", vm_id=1002), vm("b", vm_id=1001)], {"a": 1002, "b": 1001}),
+    ],
+)
+def test_a_vm_is_the_stored_one_of_its_id_else_of_its_name(machines: list[Any], found: dict[str, int]) -> None:
+    made = wired(stored(), vms=machines)
+    assert (ids(made), made.refusals) == (found, [])
+
+
+def test_vms_that_have_to_go_are_matched_with_nothing() -> None:
+    old = stored()
+    old.vms[0].deleting = True
+    assert ids(wired(old)) == {"b": 1002, "c": 1003}
+    assert len(wired(old, vms=[vm("a", vm_id=1001)]).refusals) == 1
+
+
+@pytest.mark.parametrize(
+    ("machine", "count"),
+    [
+        (vm("a", vm_id=1004), 1),
+        (vm("7"), 1),
+        (vm("7", vm_id=1001), 1),
+        (vm("7", vm_id=1004), 2),
+        (vm("7a"), 0),
+    ],
+)
+def test_unknown_ids_and_new_names_of_digits_are_told(machine: Any, count: int) -> None:
+    assert len(wired(stored(), vms=[machine]).refusals) == count
+
+
+def test_a_vm_that_has_a_name_of_digits_keeps_it() -> None:
+    old = stored()
+    old.vms[0].name = "7"
+    made = wired(old, vms=[vm("7"), vm("b")])
+    assert (ids(made), made.refusals) == ({"7": 1001, "b": 1002}, [])
+
+
+def test_links_between_the_same_ends_in_either_order_stay() -> None:
+    old = stored(link("a", "b"), link("b", "c"))
+    assert links(wired(old, link("c", "b"), link("b", "a"))) == [("c:eth1–b:eth2", 2), ("b:eth1–a:eth1", 1)]
+    assert links(wired(old, link("a", "c"))) == [("a:eth1–c:eth1", None)]
+
+
+def test_a_link_is_known_by_its_id_first_then_by_its_name() -> None:
+    named = {**link("a", "b"), "name": "x"}
+    old = stored(named, link("b", "c"))
+    assert links(wired(old, {**link("a", "c"), "link_id": 2})) == [("a:eth1–c:eth1", 2)]
+    assert links(wired(old, {**link("a", "c"), "name": "x"})) == [("a:eth1–c:eth1", 1)]
+    assert links(wired(old, {**link("a", "c"), "name": "x", "link_id": 2})) == [("a:eth1–c:eth1", 2)]
+    # Each stored link is one wanted link's.
+    twice = [{**link("a", "c"), "link_id": 1}, {**link("a", "b"), "name": "x"}]
+    assert [link_id for _ends, link_id in links(wired(old, *twice))] == [1, None]
+
+
+def test_a_link_of_another_name_is_another_link() -> None:
+    old = stored({**link("a", "b"), "name": "x"})
+    assert links(wired(old, {**link("a", "b"), "name": "y"})) == [("a:eth1–b:eth1", None)]
+    assert links(wired(old, link("a", "b"))) == [("a:eth1–b:eth1", 1)], "a name that is left out stays"
+    old = stored(link("a", "b"))
+    assert links(wired(old, {**link("a", "b"), "name": "y"})) == [("a:eth1–b:eth1", 1)], "a name may be given later"
+
+
+def test_an_unknown_link_id_is_told() -> None:
+    made = wired(stored(link("a", "b")), {**link("a", "b"), "link_id": 9})
+    assert (links(made), len(made.refusals)) == ([("a:eth1–b:eth1", None)], 1)
+
+
+def test_of_parallel_links_each_finds_its_own_by_its_interfaces() -> None:
+    old = stored(link("a:eth1", "b:eth1"), link("a:eth2", "b:eth2"), link("a:eth3", "b:eth3"))
+    assert links(wired(old, link("a", "b"), link("b:eth2", "a:eth2"))) == [("a:eth1–b:eth1", 1), ("b:eth2–a:eth2", 2)]
+    # Who names interfaces chooses before who leaves them open.
+    assert links(wired(old, link("a", "b"), link("a:eth1", "b:eth1"))) == [("a:eth2–b:eth2", 2), ("a:eth1–b:eth1", 1)]
+    assert links(wired(old, link("a", "b:eth3"))) == [("a:eth3–b:eth3", 3)]
+    assert links(wired(old, link("a:eth1", "b:eth3"))) == [("a:eth1–b:eth3", None)]
+
+
+def test_an_interface_that_is_named_elsewhere_is_not_open_any_more() -> None:
+    old = stored(link("a:eth1", "b:eth1"))
+    assert links(wired(old, link("a", "b"), link("a:eth1", "c"))) == [
+        ("a:eth2–b:eth1", None),
+        ("a:eth1–c:eth1", None),
+    ]
+
+
+def test_fewer_data_interfaces_leave_no_room_for_the_stored_one() -> None:
+    old = stored(link("a:eth3", "b"))
+    for count, made in ((3, ("a:eth3–b:eth1", 1)), (2, ("a:eth1–b:eth1", None)), (None, ("a:eth3–b:eth1", 1))):
+        machines = [vm("a", data_interfaces=count), *MACHINES[1:]]
+        assert links(wired(old, link("a", "b"), vms=machines)) == [made]
+
+
+def test_a_link_of_which_a_vm_has_gone_is_matched_with_nothing() -> None:
+    old = stored(link("a", "b"))
+    old.vms[0].deleting = True
+    assert links(wired(old, link("a", "b"))) == [("a:eth1–b:eth1", None)]
+
+
+def test_what_is_kept_is_taken_before_anything_new_chooses() -> None:
+    old = stored(link("a:eth1", "b:eth1"))
+    made = wired(old, link("a", "c"), link("a", "c"), link("a", "b"))
+    assert links(made) == [("a:eth2–c:eth1", None), ("a:eth3–c:eth2", None), ("a:eth1–b:eth1", 1)]
+    lan = {"name": "lan", "members": ["a", "b"]}
+    made = wired(stored(networks=[lan]), link("a", "c"), networks=[lan])
+    assert (links(made), networks(made)) == ([("a:eth2–c:eth1", None)], [("a:eth1 b:eth1", 100)])
+
+
+def test_networks_are_known_by_their_vlan_else_by_their_name() -> None:
+    old = stored(networks=[{"name": "x", "members": ["a"]}, {"name": "y", "members": ["b"]}])
+    assert networks(wired(old, networks=[{"name": "y"}, {"name": "z"}])) == [("", 101), ("", None)]
+    assert networks(wired(old, networks=[{"name": "new", "vlan_id": 100}])) == [("", 100)]
+    swapped = [{"name": "y", "vlan_id": 100}, {"name": "x", "vlan_id": 101}]
+    assert networks(wired(old, networks=swapped)) == [("", 100), ("", 101)]
+    # The one that is called by its VLAN is not taken by its name.
+    assert networks(wired(old, networks=[{"name": "z", "vlan_id": 100}, {"name": "x"}])) == [("", 100), ("", None)]
+    made = wired(old, networks=[{"name": "x", "vlan_id": 102}])
+    assert (networks(made), len(made.refusals)) == ([("", None)], 1)
+
+
+def test_members_keep_their_interfaces_and_new_ones_get_the_lowest() -> None:
+    old = stored(networks=[{"name": "x", "members": ["a:eth3", "b"]}])
+    made = wired(old, networks=[{"name": "x", "members": ["c", "b", "a"]}])
+    assert networks(made) == [("c:eth1 b:eth1 a:eth3", 100)]
+    made = wired(old, networks=[{"name": "x", "members": ["a:eth1", "b:eth2"]}])
+    assert networks(made) == [("a:eth1 b:eth2", 100)]
+
+
+def test_a_links_own_network_without_a_name_is_no_network_to_match() -> None:
+    old = stored(networks=[{"name": "x", "members": ["a"]}])
+    del old.networks[0].extra["name"]
+    made = wired(old, networks=[{"name": "x", "vlan_id": 100}])
+    assert (networks(made), len(made.refusals)) == ([("", None)], 1)
+
+
+def test_ends_are_counted_and_the_highest_interface_is_known() -> None:
+    made = wired(stored(), link("a", "b"), link("a:eth4", "c"), networks=[{"name": "x", "members": ["a", "c:eth2"]}])
+    assert made.count_ends() == {"a": 3, "b": 1, "c": 2}
+    assert made.data_interfaces() == {"a": 4, "b": 1, "c": 2}

@@ -1,0 +1,194 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Topologies that make no sense in themselves: each fault is told once, and the last that is possible passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice, wanted_from
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.validate import problems
+
+from .builders import cluster, link, put, topology, vm
+
+LONGEST = "a" * 63
+
+
+def count(**fields: Any) -> int:
+    """How many problems a topology has, which has otherwise VMs a, b and c and nothing else."""
+    named = {"vms": [vm("a"), vm("b"), vm("c")], "links": []}
+    found = problems(read_slice(topology(**{**named, **fields}), default_owner="admin"))
+    assert len(set(map(str, found))) == len(found), "nothing is told twice"
+    return len(found)
+
+
+def test_a_plain_topology_has_none() -> None:
+    assert count() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "is_label"),
+    [
+        ("a", True),
+        ("A-b-9", True),
+        ("9", True),
+        (LONGEST, True),
+        (f"{LONGEST}a", False),
+        ("", False),
+        ("-a", False),
+        ("a-", False),
+        ("a_b", False),
+        ("a.b", False),
+        ("ä", False),
+        ("a\n", False),
+    ],
+)
+@pytest.mark.parametrize(
+    "fields_of",
+    [
+        lambda name: {"name": name},
+        lambda name: {"vms": [vm(name)]},
+        lambda name: {"links": [{**link("a", "b"), "name": name}]},
+        lambda name: {"networks": [{"name": name}]},
+    ],
+)
+def test_names_are_labels(fields_of: Any, name: str, is_label: bool) -> None:
+    assert count(**fields_of(name)) == (0 if is_label else 1)
+
+
+def test_reserved_vlans_have_labels_and_names_of_their_own() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    slice_.extra["reserved_vlans"] = [{"name": "x", "vlan_id": 110}, {"vlan_id": 111}, {"vlan_id": 112}]
+    assert problems(wanted_from(slice_)) == []
+    slice_.extra["reserved_vlans"] += [{"name": "x", "vlan_id": 113}, {"name": "y_", "vlan_id": 114}]
+    assert len(problems(wanted_from(slice_))) == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [(["a", "b"], 0), (["a", "a"], 1), (["a", "A"], 1), (["a", "A", "a"], 1), (["a", "a", "b", "B"], 2)],
+)
+def test_dns_does_not_tell_capitals(names: list[str], expected: int) -> None:
+    assert count(vms=[vm(name) for name in names]) == expected
+
+
+@pytest.mark.parametrize("kind", ["links", "networks"])
+def test_links_and_networks_have_names_of_their_own(kind: str) -> None:
+    def named(*names: str | None) -> dict[str, Any]:
+        ends = {"endpoints": ["a", "b"]} if kind == "links" else {}
+        return {kind: [{"name": name, **ends} for name in names]}
+
+    assert count(**named("x", "y")) == 0
+    assert count(**named("x", "x")) == 1
+    assert count(**named("x", "X")) == 0, "a link's name is in no DNS"
+    assert count(**named("x", "x", "x", "y", "y")) == 2
+    if kind == "links":
+        assert count(**named(None, None)) == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"vlan_pools": 0}, 1),
+        ({"vlan_pools": 1}, 0),
+        ({"vlan_pools": 100}, 0),
+        ({"vlan_pools": 101}, 1),
+        ({"vms": [vm("a", vnc_password_version=0)]}, 1),
+        ({"vms": [vm("a", vnc_password_version=1)]}, 0),
+        ({"vms": [vm("a", vnc_password_version=1_000_000)]}, 0),
+        ({"vms": [vm("a", vnc_password_version=1_000_001)]}, 1),
+        ({"vms": [vm("a", data_interfaces=-1)]}, 1),
+        ({"vms": [vm("a", data_interfaces=0)]}, 0),
+        ({"vms": [vm("a", data_interfaces=20)]}, 0),
+        ({"vms": [vm("a", data_interfaces=21)]}, 1),
+        ({"vms": [vm("a", vm_id=1), vm("b", vm_id=2), vm("c")]}, 0),
+        ({"vms": [vm("a", vm_id=1), vm("b", vm_id=1), vm("c", vm_id=1)]}, 1),
+        ({"links": [{**link("a", "b"), "link_id": 1}, {**link("b", "c"), "link_id": 1}]}, 1),
+        ({"networks": [{"name": "x", "vlan_id": 100}, {"name": "y", "vlan_id": 100}]}, 1),
+    ],
+)
+def test_figures_have_bounds_and_ids_are_listed_once(fields: dict[str, Any], expected: int) -> None:
+    assert count(**fields) == expected
+
+
+@pytest.mark.parametrize(
+    ("links", "expected"),
+    [
+        ([["a", "b"]], 0),
+        ([["a"]], 1),
+        ([[]], 1),
+        ([["a", "b", "c"]], 1),
+        ([["a", "a"]], 1),
+        ([["a:eth1", "a:eth2"]], 1),
+        ([["a", "x"]], 1),
+        ([["x", "y"]], 2),
+        ([["a:eth0", "b"]], 1),
+        ([["a:eth1", "b"]], 0),
+        ([["a:eth20", "b"]], 0),
+        ([["a:eth21", "b"]], 1),
+        ([["a:eth01", "b"]], 1),
+        ([["a:eth", "b"]], 1),
+        ([["a:", "b"]], 1),
+        ([["a:ens1", "b"]], 1),
+        ([["a:eth1", "b"], ["a:eth2", "c"]], 0),
+        ([["a:eth1", "b"], ["a:eth1", "c"]], 1),
+        ([["a:eth1", "b"], ["a:eth1", "c"], ["c", "a:eth1"]], 1),
+    ],
+)
+def test_links_have_two_ends_that_are_there_and_free(links: list[list[str]], expected: int) -> None:
+    assert count(links=[{"endpoints": ends} for ends in links]) == expected
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [([], 0), (["a", "b", "c"], 0), (["a", "a"], 1), (["a", "x"], 1), (["a:eth0"], 1), (["a:eth1", "b"], 0)],
+)
+def test_networks_have_members_that_are_there_once(members: list[str], expected: int) -> None:
+    assert count(networks=[{"name": "x", "members": members}]) == expected
+
+
+def test_a_link_and_a_network_do_not_share_an_interface() -> None:
+    assert count(links=[link("a:eth1", "b")], networks=[{"name": "x", "members": ["a:eth2"]}]) == 0
+    assert count(links=[link("a:eth1", "b")], networks=[{"name": "x", "members": ["a:eth1"]}]) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "links", "expected"),
+    [(0, 0, 0), (0, 1, 1), (1, 1, 0), (1, 2, 1), (2, 2, 0), (None, 20, 0), (None, 21, 1), (20, 21, 1)],
+)
+def test_each_link_takes_an_interface_of_its_vm(told: int | None, links: int, expected: int) -> None:
+    others = [vm(f"n{number}") for number in range(links)]
+    joined = [link("a", other["name"]) for other in others]
+    assert count(vms=[vm("a", data_interfaces=told), *others], links=joined) == expected
+
+
+@pytest.mark.parametrize(("told", "interface", "expected"), [(1, "eth1", 0), (1, "eth2", 1), (0, "eth1", 2)])
+def test_an_interface_is_one_that_its_vm_has(told: int, interface: str, expected: int) -> None:
+    """A VM without any is on one link too many as well."""
+    machines = [vm("a", data_interfaces=told), vm("b")]
+    assert count(vms=machines, links=[link(f"a:{interface}", "b")]) == expected
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "expected"),
+    [
+        ([{"name": "eth1", "tx_kbps": 1}, {"name": "eth2", "tx_kbps": 1}], 0),
+        ([{"name": "eth1", "tx_kbps": 1}, {"name": "eth1", "rx_kbps": 1}], 1),
+        ([{"name": "eth1", "tx_kbps": 0, "loss_percent": 101}], 2),
+    ],
+)
+def test_limits_make_sense_and_are_listed_once(interfaces: list[dict[str, Any]], expected: int) -> None:
+    assert count(vms=[vm("a", interfaces=interfaces)]) == expected
+
+
+@pytest.mark.parametrize(("mtu", "expected"), [(67, 1), (68, 0), (65521, 0), (65522, 1)])
+def test_segments_have_a_possible_mtu(mtu: int, expected: int) -> None:
+    assert count(links=[{**link("a", "b"), "mtu": mtu}]) == expected
+    assert count(networks=[{"name": "x", "mtu": mtu}]) == expected
+
+
+def test_what_is_wrong_with_a_network_is_told_as_well() -> None:
+    assert count(networks=[{"name": "x", "nat": True}, {"name": "y", "cidr": "x"}]) == 2

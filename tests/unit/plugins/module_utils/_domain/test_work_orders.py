@@ -1,0 +1,163 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What each host is told of slices."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import (
+    hand_out,
+    work_orders,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+
+from .builders import CHECKSUM, cluster, put, topology
+
+
+def test_the_order_of_a_worker() -> None:
+    held = cluster(workers=3)
+    orders = work_orders(held, [put(held, topology())], "/var/lib/cloudrepo")
+    base = f"/var/lib/cloudrepo/images/{CHECKSUM}.img"
+    assert orders["workers"]["10.0.10.1"] == {
+        "worker_ip": "10.0.10.1",
+        "images": [{"checksum": CHECKSUM, "path": base, "source": "/tmp/vm_images/cirros-0.6.2-x86_64-disk.img"}],
+        "slices": [
+            {
+                "slice_id": 1000,
+                "vms": [
+                    {
+                        "vm_id": 1001,
+                        "name": "vm1",
+                        "cores": 1,
+                        "ram_mib": 512,
+                        "disks": [
+                            {
+                                "path": "/var/lib/cloudrepo/vms/1001/vm1_img.qcow2",
+                                "size_bytes": 1 << 30,
+                                "backing_file": base,
+                            }
+                        ],
+                        "vnc_port": 5901,
+                        "interfaces": [
+                            {
+                                "name": "eth0",
+                                "tap": "tap_1001_eth0",
+                                "mac": "52:54:00:03:e9:00",
+                                "vlan_id": 400,
+                                "address": "10.60.7.101",
+                            },
+                            {
+                                "name": "eth1",
+                                "tap": "tap_1001_eth1",
+                                "mac": "52:54:00:03:e9:01",
+                                "vlan_id": 100,
+                                "link_id": 1,
+                            },
+                        ],
+                    }
+                ],
+            }
+        ],
+    }
+    assert orders["workers"]["10.0.10.3"]["slices"] == [{"slice_id": 1000, "vms": []}]
+    assert orders["network_node"]["slices"] == [
+        {
+            "slice_id": 1000,
+            "reservations": [{"vm_id": 1001, "name": "vm1", "mac": "52:54:00:03:e9:00", "address": "10.60.7.101"}],
+        }
+    ]
+
+
+def test_an_interface_is_told_the_name_of_its_link_or_network() -> None:
+    held = cluster(workers=1)
+    links = [{"name": "core", "endpoints": ["vm1", "vm2"]}, {"endpoints": ["vm1", "vm2"]}]
+    slice_ = put(held, topology(links=links, networks=[{"name": "lan", "members": ["vm1"]}]))
+    (order,) = work_orders(held, [slice_], "/x")["workers"].values()
+    interfaces = order["slices"][0]["vms"][0]["interfaces"]
+    assert [interface.get("segment") for interface in interfaces] == [None, "core", None, "lan"]
+
+
+def test_networks_that_want_something_of_the_network_node_are_on_its_order() -> None:
+    held = cluster()
+    members = ["vm1:eth2", "vm2:eth2"]
+    networks = [
+        {"name": "out", "members": members, "gateway": True, "dhcp_enabled": True, "nat": True},
+        {"name": "quiet", "members": ["vm2:eth3"], "cidr": "10.0.0.0/24", "dhcp_enabled": True},
+        {"name": "bare", "members": ["vm1:eth3"]},
+        {"name": "empty", "gateway": True},
+    ]
+    slice_ = put(held, topology(networks=networks))
+    order = work_orders(held, [slice_], "/x")["network_node"]["slices"][0]["networks"]
+    assert order == [
+        {
+            "vlan_id": 101,
+            "name": "out",
+            "cidr": "192.168.101.0/24",
+            "server_ip": "192.168.101.1",
+            "gateway": True,
+            "dhcp_range": "192.168.101.10,192.168.101.250",
+            "nat": True,
+            "members": [{"name": "vm1", "mac": "52:54:00:03:e9:02"}, {"name": "vm2", "mac": "52:54:00:03:ea:02"}],
+        },
+        {
+            "vlan_id": 102,
+            "name": "quiet",
+            "cidr": "10.0.0.0/24",
+            "server_ip": "10.0.0.1",
+            "dhcp_range": "10.0.0.10,10.0.0.250",
+            "members": [{"name": "vm2", "mac": "52:54:00:03:ea:03"}],
+        },
+    ]
+    for each in slice_.vms:
+        each.deleting = True
+    assert work_orders(held, [slice_], "/x")["network_node"]["slices"] == [{"slice_id": 1000}]
+
+
+def test_a_stored_network_whose_subnet_is_none_is_refused() -> None:
+    held = cluster()
+    slice_ = put(held, topology(networks=[{"name": "lan", "members": ["vm1"], "dhcp_enabled": True}]))
+    slice_.networks[0].cidr = "nonsense"
+    with pytest.raises(Refused) as caught:
+        work_orders(held, [slice_], "/x")
+    assert [each.code for each in caught.value.refusals] == ["invalid_subnet"]
+
+
+def test_peers_of_a_slice_are_told_to_its_workers() -> None:
+    held = cluster()
+    slice_ = put(held, topology(peers=True))
+    assert [order["slices"][0]["peers"] for order in work_orders(held, [slice_], "/x")["workers"].values()] == [
+        [{"mac": "52:54:00:03:e9:00", "address": "10.60.7.101"}]
+    ] * 2
+
+
+def test_what_is_deleted_is_on_no_order() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    hand_out([slice_])
+    teardown.remove(held, slice_)
+    orders = work_orders(held, [slice_], "/x")
+    assert [order["slices"] for order in orders["workers"].values()] == [[{"slice_id": 1000, "vms": []}]] * 2
+    assert orders["network_node"]["slices"] == [{"slice_id": 1000}]
+
+
+def test_an_image_is_ordered_once_however_many_stand_on_it() -> None:
+    held = cluster(workers=1)
+    orders = work_orders(held, [put(held, topology()), put(held, topology("two"))], "/x")
+    assert len(orders["workers"]["10.0.10.1"]["images"]) == 1
+
+
+def test_handing_out_makes_pending_vms_known() -> None:
+    slice_ = put(cluster(), topology())
+    hand_out([slice_])
+    assert {each.status for each in slice_.vms} == {"design"}
+
+
+def test_peers_meet_on_every_worker_if_the_slice_says_so() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    slice_.extra["peers"] = True
+    orders = work_orders(held, [slice_], "/x")
+    peers = [{"mac": "52:54:00:03:e9:00", "address": "10.60.7.101"}]
+    assert [order["slices"][0]["peers"] for order in orders["workers"].values()] == [peers, peers]

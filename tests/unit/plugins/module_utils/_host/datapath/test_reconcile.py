@@ -1,0 +1,136 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The wiring as a whole: looked at once, planned as one, and carried out in the order that things hang on."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import ovs, reconcile, taps
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.flows import Flow
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.management import Management
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port, Switch
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.reconcile import Settings, Wires
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.shaping import Host as Limits
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.taps import Devices, Tap
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.stopwatch import Stopwatch
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refused
+
+from ..fakes import ACCOUNTS, MORE, TAP_FILTER, FakeRunner, orders, vm
+
+TAP = "tap_1001_eth0"
+EMPTY = Wires(True, Devices(), Switch({"br-int": "system"}), frozenset(), {}, Limits())
+ORDER = orders(vm(1001, 100))
+NOTHING = '{"headings": [], "data": []}\n' * 4
+LIST_FILTER = ("nft", "--stateless", "list", "table", "inet", "cloudrepo_taps")
+
+
+def settings(folder: str = "/nowhere", *, prune_vlans: bool = False) -> Settings:
+    return Settings("br-int", Management("10.60.7.1", "10.60.7.2"), folder, prune_vlans)
+
+
+def plan(have: Wires = EMPTY, **changes: object) -> reconcile.WirePlan:
+    return reconcile.plan(ORDER, have, **{"settings": settings(), "accounts": ACCOUNTS, **changes})  # type: ignore[arg-type]
+
+
+def test_settings_are_read_from_arguments() -> None:
+    params = {
+        "bridge": "br0",
+        "gateway": "10.0.0.1",
+        "dhcp_server": "10.0.0.2",
+        "state_dir": "/s",
+        "prune_vlans": True,
+    }
+    assert reconcile.read_settings(params) == Settings("br0", Management("10.0.0.1", "10.0.0.2"), "/s/flows", True)
+    with pytest.raises(Refused):
+        reconcile.read_settings({**params, "gateway": "x"})
+
+
+def test_all_kinds_are_planned_in_one() -> None:
+    todo = plan()
+    found = list(dict.fromkeys(change.kind for change in todo.changes))
+    assert [kind for kind in found if kind != "file"] == ["tap", "port", "flows"]
+
+
+def test_taps_are_closed_to_the_host_where_they_are_open() -> None:
+    todo = plan(replace(EMPTY, closed=False))
+    assert (todo.close, todo.changes[0].kind) == (True, "packet filter")
+
+
+def test_a_flow_that_is_there_keeps_its_number_from_new_ports() -> None:
+    taken = Flow(2000, 0, 50, frozenset({"in_port=1000"}), "NORMAL")
+    assert plan().ports.numbers[TAP] == 1000
+    assert plan(replace(EMPTY, flows=frozenset({taken}))).ports.numbers[TAP] == 1001
+
+
+def test_trunks_carry_what_is_needed_where_it_is_asked_for() -> None:
+    ours = {ovs.INFRASTRUCTURE: "true"}
+    trunk = Port("trunk0", "br-int", vlan_mode="trunk", trunks=(200,), external_ids=ours, number=1, live_number=1)
+    have = replace(EMPTY, switch=Switch({"br-int": "system"}, {"trunk0": trunk}))
+    for prune_vlans in (False, True):
+        commands = plan(have, settings=settings(prune_vlans=prune_vlans)).ports.commands
+        assert ("trunks=100,400" in [word for command in commands for word in command]) is prune_vlans
+
+
+def test_a_host_that_has_nothing_yet_is_planned_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taps, "observe", taps.Devices)
+    failing = FakeRunner().tell(*LIST_FILTER, rc=1)
+    failing.tell("ovs-vsctl", MORE, rc=127).tell("ovs-ofctl", MORE, rc=127)
+    have = reconcile.observe(ORDER, failing, settings=settings(str(tmp_path)), missing_ok=True)
+    assert (have.closed, have.switch, have.flows, have.limits) == (False, Switch(), frozenset(), Limits())
+    failing = FakeRunner().tell(*LIST_FILTER, rc=1).tell("ovs-vsctl", MORE, rc=127)
+    with pytest.raises(CommandFailed):
+        reconcile.observe(ORDER, failing, settings=settings(str(tmp_path)))
+
+
+def test_saved_flows_of_the_order_and_those_of_all_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taps, "observe", taps.Devices)
+    for name in ("1000.flows", "shared.flows", "2000.flows"):
+        (tmp_path / name).write_text(f"{name}\n")
+    runner = FakeRunner().tell(*LIST_FILTER, stdout=TAP_FILTER)
+    runner.tell("ovs-vsctl", MORE, stdout=NOTHING).tell("ovs-ofctl", MORE)
+    have = reconcile.observe(ORDER, runner, settings=settings(str(tmp_path)))
+    assert have.closed
+    assert "2000.flows" not in have.saved
+    assert have.saved["1000.flows"] == "1000.flows\n"
+
+
+def is_held(folder: Path) -> bool:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def test_one_run_at_a_time_changes_the_wiring(tmp_path: Path) -> None:
+    with reconcile.locked(settings(str(tmp_path / "flows"))):
+        assert is_held(tmp_path / "flows")
+    assert not is_held(tmp_path / "flows")
+
+
+def test_a_port_comes_after_its_tap_and_its_flows_and_goes_before_them(tmp_path: Path) -> None:
+    runner = FakeRunner().tell("nft", "-f", MORE).tell("ip", "-batch", "-")
+    runner.tell("ovs-vsctl", MORE).tell("ovs-ofctl", MORE)
+    watch = Stopwatch()
+    todo = plan(replace(EMPTY, closed=False), settings=settings(str(tmp_path)))
+    reconcile.apply(todo, runner, settings=settings(str(tmp_path)), watch=watch)
+    assert [argv[0] for argv in runner.argvs] == ["nft", "ip", "ovs-ofctl", "ovs-vsctl"]
+    assert set(watch.seconds) == {"ovs", "taps"}
+
+    old = Tap("tap_1001_eth9", 1000, 998, busy=False, plugged=True)
+    there = Port(old.name, "br-int", 100, "access", (), {"cloudrepo-slice": "1000"}, number=1009, live_number=1009)
+    have = replace(EMPTY, devices=Devices({old.name: old}), switch=Switch({"br-int": "system"}, {there.name: there}))
+    runner = FakeRunner().tell("ip", "-batch", "-").tell("ovs-vsctl", MORE).tell("ovs-ofctl", MORE)
+    reconcile.apply(plan(have), runner, settings=settings(str(tmp_path)))
+    texts = [text or " ".join(argv) for argv, text in zip(runner.argvs, runner.stdins)]
+    assert [number for number, text in enumerate(texts) if old.name in text] == [len(texts) - 2, len(texts) - 1]
+    assert "del-port" in texts[-2]

@@ -1,0 +1,37 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether the kernel keeps taps from the host's own stack."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import tap_filter
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed
+
+from ..fakes import TAP_FILTER, FakeRunner
+
+LIST = ("nft", "--stateless", "list", "table", "inet", "cloudrepo_taps")
+IN, OUT = TAP_FILTER.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("said", "rc", "is_loaded"),
+    [
+        (f"table inet cloudrepo_taps {{\n{IN}\n{OUT}\n}}\n", 0, True),
+        (IN, 0, False),
+        (OUT, 0, False),
+        ("", 0, False),
+        ("", 1, False),
+        (TAP_FILTER, 1, False),
+        (TAP_FILTER.replace("drop", "accept"), 0, False),
+    ],
+)
+def test_both_directions_are_closed(said: str, rc: int, is_loaded: bool) -> None:
+    assert tap_filter.is_loaded(FakeRunner().tell(*LIST, stdout=said, rc=rc)) is is_loaded
+
+
+def test_rules_are_loaded_in_one_transaction() -> None:
+    tap_filter.load(FakeRunner().tell("nft", "-f", tap_filter.RULES))
+    with pytest.raises(CommandFailed):
+        tap_filter.load(FakeRunner().tell("nft", "-f", tap_filter.RULES, rc=1))

@@ -1,0 +1,101 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What the header of an image tells, and what is none."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Image, read_image
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+
+GIB = 1 << 30
+
+
+def qcow2(path: Path, size: int, backing: str = "") -> None:
+    name = backing.encode()
+    head = struct.pack(">4sIQIIQ", b"QFI\xfb", 3, 104 if name else 0, len(name), 16, size)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(head.ljust(104, b"\0") + name)
+
+
+def test_header_tells_size_and_backing_file(tmp_path):
+    qcow2(tmp_path / "a", GIB, "/images/base.img")
+
+    assert read_image(str(tmp_path / "a")) == Image("qcow2", GIB, "/images/base.img")
+
+
+def test_image_may_stand_on_nothing(tmp_path):
+    qcow2(tmp_path / "a", GIB)
+
+    assert read_image(str(tmp_path / "a")) == Image("qcow2", GIB)
+
+
+def test_anything_else_is_raw(tmp_path):
+    (tmp_path / "a").write_bytes(b"\0" * 512)
+
+    assert read_image(str(tmp_path / "a")) == Image("raw", 512)
+    assert read_image(str(tmp_path / "b")) is None
+
+
+CLUSTER = 1 << 21
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 4, 512])
+def test_a_raw_image_is_as_large_as_its_file(tmp_path: Path, size: int) -> None:
+    (tmp_path / "a").write_bytes(bytes(size))
+    assert read_image(str(tmp_path / "a")) == Image("raw", size)
+
+
+@pytest.mark.parametrize(
+    ("offset", "length", "is_possible"),
+    [
+        (104, 1023, True),
+        (104, 1024, False),
+        (104, 0xFFFFFFFF, False),
+        (CLUSTER, 10, True),
+        (CLUSTER + 1, 10, False),
+        (1 << 63, 10, False),
+    ],
+)
+def test_a_name_is_where_the_format_has_room_for_it(
+    tmp_path: Path, offset: int, length: int, is_possible: bool
+) -> None:
+    header = struct.pack(">4sIQIIQ", b"QFI\xfb", 3, offset, length, 16, GIB)
+    name = b"n" * min(length, 2000)
+    with open(tmp_path / "a", "wb") as file:
+        file.write(header)
+        if is_possible:
+            file.seek(offset)
+            file.write(name)
+    if is_possible:
+        assert read_image(str(tmp_path / "a")) == Image("qcow2", GIB, name.decode())
+    else:
+        with pytest.raises(SlicesError) as caught:
+            read_image(str(tmp_path / "a"))
+        assert caught.value.fields["path"] == str(tmp_path / "a")
+        assert all(str(figure) in caught.value.message for figure in (offset, length))
+
+
+@pytest.mark.parametrize("length", [4, 31])
+def test_a_header_that_is_cut_short_is_an_error(tmp_path: Path, length: int) -> None:
+    qcow2(tmp_path / "a", GIB)
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:length])
+    with pytest.raises(SlicesError):
+        read_image(str(tmp_path / "a"))
+
+
+def test_a_header_alone_is_enough(tmp_path: Path) -> None:
+    qcow2(tmp_path / "a", GIB)
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:32])
+    assert read_image(str(tmp_path / "a")) == Image("qcow2", GIB)
+
+
+def test_a_name_in_no_encoding_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
+    qcow2(tmp_path / "a", GIB, "/x")
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:-1] + b"\xff")
+    assert read_image(str(tmp_path / "a")) == Image("qcow2", GIB, "/\ufffd")

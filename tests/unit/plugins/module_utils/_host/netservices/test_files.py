@@ -1,0 +1,95 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The files of a slice on the network node, by their paths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import files
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
+
+from .test_plan import LAN, LINKS, QUIET, VM1, VM2, order
+
+
+def test_the_files_of_a_slice():
+    one = order(1017, reservations=(VM2, VM1), networks=(LAN, QUIET))[0]
+    assert texts(one, Folders("/s", LINKS)) == {
+        "/s/dhcp/hosts.d/1017": "52:54:00:03:e9:00,10.60.7.101,vm1\n52:54:00:03:ea:00,10.60.7.102,vm2\n",
+        "/s/names/1017.conf": "conf-file=/etc/cloudrepo/names.conf\nport=5317\naddn-hosts=/s/names/1017.hosts\n",
+        "/s/names/1017.hosts": "10.60.7.101 vm1\n10.60.7.102 vm2\n",
+        "/s/names/1017.nft": "add element ip cloudrepo slices { 10.60.7.101 : 5317, 10.60.7.102 : 5317 }\n",
+        "/s/networks/1017/devices": (
+            "port net_101 192.168.101.1/24 02:01:00:00:00:65\n"
+            "port net_102 10.0.0.1/30 02:01:00:00:00:66 9000\n"
+            "nat 169.254.64.34/31 169.254.64.35/31\n"
+        ),
+        "/s/networks/1017/dnsmasq.conf": (
+            "conf-file=/etc/cloudrepo/networks.conf\n"
+            "dhcp-leasefile=/s/networks/1017/leases\n"
+            "interface=net_101\n"
+            "domain=lan.internal,192.168.101.0/24\n"
+            "dhcp-range=set:net_101,192.168.101.10,192.168.101.250,255.255.255.0,1h\n"
+            "dhcp-option=tag:net_101,option:router,192.168.101.1\n"
+            "dhcp-host=52:54:00:03:e9:01,vm1\n"
+            "interface=net_102\n"
+            "domain=quiet.internal,10.0.0.0/30\n"
+            "dhcp-range=set:net_102,10.0.0.2,10.0.0.2,255.255.255.252,1h\n"
+            "dhcp-option=tag:net_102,option:router\n"
+        ),
+        "/s/networks/1017/rules.nft": (
+            'include "/etc/cloudrepo/network.nft"\nadd element ip cloudrepo nat { "net_101" }\n'
+        ),
+    }
+
+
+def test_without_a_way_out_no_rule_and_no_link():
+    found = texts(order(networks=(QUIET,))[0], Folders("/s", LINKS))
+    assert found["/s/networks/1000/rules.nft"] == 'include "/etc/cloudrepo/network.nft"\n'
+    assert found["/s/networks/1000/devices"] == "port net_102 10.0.0.1/30 02:01:00:00:00:66 9000\n"
+    assert texts(order()[0], Folders("/s", LINKS)) == {}
+
+
+FOLDERS = Folders("/s", LINKS)
+
+
+def test_every_file_that_a_slice_may_have_is_known() -> None:
+    full = order(reservations=(VM1,), networks=(LAN,))[0]
+    assert set(texts(full, FOLDERS)) == set(files.kinds(1000, FOLDERS))
+    assert len(set(files.kinds(1000, FOLDERS).values())) == 7
+
+
+def test_reservations_and_networks_have_files_of_their_own() -> None:
+    reserved = texts(order(reservations=(VM1,))[0], FOLDERS)
+    networks = texts(order(networks=(LAN,))[0], FOLDERS)
+    assert (len(reserved), len(networks), set(reserved) & set(networks)) == (4, 3, set())
+    assert FOLDERS.pending(1000) not in {*reserved, *networks}
+    assert FOLDERS.pending(1000) == "/s/names/1000.pending"
+
+
+def test_reservations_are_in_the_order_of_vms_whoever_lists_them() -> None:
+    there, back = (texts(order(reservations=each)[0], FOLDERS) for each in ((VM1, VM2), (VM2, VM1)))
+    assert there == back
+
+
+def test_dnsmasq_starts_anew_for_what_it_reads_at_its_start() -> None:
+    anew = {path for path in files.kinds(1000, FOLDERS) if files.restarts(path)}
+    folder = "/s/networks/1000"
+    assert anew == {"/s/names/1000.conf", f"{folder}/devices", f"{folder}/dnsmasq.conf", f"{folder}/rules.nft"}
+
+
+def server_of(**changes: Any) -> list[str]:
+    one = order(networks=({**LAN, **changes},))[0]
+    return texts(one, FOLDERS)["/s/networks/1000/dnsmasq.conf"].splitlines()
+
+
+def test_without_dhcp_there_is_dns_alone() -> None:
+    assert server_of(dhcp_range=None)[2:] == ["interface=net_101", "domain=lan.internal,192.168.101.0/24"]
+
+
+def test_an_mtu_is_written_where_it_is_not_the_usual() -> None:
+    devices = [
+        texts(order(networks=({**LAN, "mtu": mtu},))[0], FOLDERS)["/s/networks/1000/devices"].splitlines()[0]
+        for mtu in (1499, 1500, 1501)
+    ]
+    assert [line.split()[4:] for line in devices] == [["1499"], [], ["1501"]]

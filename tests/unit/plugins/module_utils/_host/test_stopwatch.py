@@ -1,0 +1,49 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Seconds add up by stage, also where a stage fails."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.stopwatch import Stopwatch
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_stages_add_up(clock: list[float]) -> None:
+    watch = Stopwatch()
+    for name, seconds in (("ovs", 1.5), ("taps", 0.25), ("ovs", 2.0)):
+        with watch.stage(name):
+            clock[0] += seconds
+        clock[0] += 7
+    assert watch.seconds == {"ovs": 3.5, "taps": 0.25}
+
+
+def test_a_stage_that_fails_took_its_time(clock: list[float]) -> None:
+    watch = Stopwatch()
+
+    def fail() -> None:
+        with watch.stage("ovs"):
+            clock[0] += 1
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert watch.seconds == {"ovs": 1.0}
+
+
+def test_a_stage_within_another_counts_to_both_and_milliseconds_are_all_that_is_told(clock: list[float]) -> None:
+    watch = Stopwatch()
+    with watch.stage("all"):
+        clock[0] += 1
+        with watch.stage("part"):
+            clock[0] += 0.12349
+    assert watch.seconds == {"all": 1.123, "part": 0.123}

@@ -1,0 +1,162 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""All of a work order on a worker: needed things are asked for before anything is changed, and locks are held."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.management import Management
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.reconcile import Settings as Wiring
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock, Tools
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker import Settings
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
+
+from .disk.test_qcow2 import qcow2
+from .fakes import ME, MORE, TAP_FILTER, FakeMonitor, FakeRunner, FakeTime, orders, settings, vm
+
+GIB = 1 << 30
+PASSWORDS = {1001: "hMr3kWpa"}
+NOTHING = '{"headings": [], "data": []}\n' * 4
+STOP = ("systemctl", "stop", "--", "cloudrepo-1000@1002.service")
+START = ("systemctl", "start", "--", "cloudrepo-1000@1001.service")
+SHOW = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--")
+OTHER_RUNS = "Id=cloudrepo-1000@1002.service\nActiveState=active\nMainPID=7\n"
+
+
+@pytest.fixture(autouse=True)
+def no_taps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taps, "observe", taps.Devices)
+
+
+def place(tmp_path: Path) -> Settings:
+    wiring = Wiring("br-int", Management("10.60.7.1", "10.60.7.2"), str(tmp_path / "flows"))
+    return Settings(settings(state_dir=str(tmp_path), accounts=ME), wiring)
+
+
+def order(tmp_path: Path, revision: int | None = None) -> tuple[SliceOrder, ...]:
+    (one,) = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    return (replace(one, revision=revision),)
+
+
+def looked_at(units: str = "") -> FakeRunner:
+    runner = FakeRunner().tell("nft", MORE, stdout=TAP_FILTER)
+    runner.tell("ovs-vsctl", "--timeout=120", "--format=json", MORE, stdout=NOTHING)
+    runner.tell("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60", "--no-stats", MORE)
+    return runner.tell(*SHOW, "cloudrepo-1000@*.service", "cloudrepo-1000.slice", stdout=units)
+
+
+def ready(tmp_path: Path) -> FakeRunner:
+    """A host that has the base image, a VM of the slice that is not listed, and carries the order out."""
+    qcow2(tmp_path / "images/base.img", GIB)
+    runner = looked_at(OTHER_RUNS).tell("ovs-vsctl", MORE).tell("ip", "-batch", "-")
+    runner.tell("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60", "--bundle", MORE)
+
+    def create(argv: Sequence[str]) -> None:
+        qcow2(Path(argv[-2]), GIB, str(tmp_path / "images/base.img"))
+
+    return runner.on("qemu-img", "create", MORE, do=create)
+
+
+def is_held(path: Path) -> bool:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def carry_out(tmp_path: Path, runner: FakeRunner, revision: int | None = None, **changes: Any) -> Any:
+    clock = FakeTime()
+    unit_dir = tmp_path / "units"
+    unit_dir.mkdir(exist_ok=True)
+    return worker.carry_out(
+        order(tmp_path, revision),
+        Tools(runner, FakeMonitor(), Clock(clock.now, clock.sleep), str(unit_dir)),
+        **{
+            "settings": place(tmp_path),
+            "restart": False,
+            "start_timeout_s": 5,
+            "passwords": PASSWORDS,
+            **changes,
+        },
+    )
+
+
+def test_what_goes_is_stopped_first_and_vms_start_when_all_is_there(tmp_path: Path) -> None:
+    held: list[tuple[str, bool]] = []
+
+    def note(argv: Sequence[str]) -> None:
+        held.append((argv[1], is_held(tmp_path / "flows")))
+
+    runner = ready(tmp_path).on(*STOP, do=note).on(*START, do=note)
+    todo, vms, seconds = carry_out(tmp_path, runner, 2_000)
+    told = [argv[:2] for argv in runner.argvs]
+    first = told.index(["systemctl", "stop"])
+    assert [argv[0] for argv in told[:first]] == ["nft", "ovs-vsctl", "ovs-ofctl", "systemctl"]
+    assert [argv[0] for argv in told[first + 1 : -1]] == ["qemu-img", "ip", "ovs-ofctl", "ovs-vsctl"]
+    assert told[-1] == ["systemctl", "start"]
+    # The lock of all slices is let go before VMs start.
+    assert held == [("stop", True), ("start", False)]
+    assert [(each["vm_id"], each["state"]) for each in vms] == [(1001, "running")]
+    assert set(seconds) == {"observe", "qemu", "images", "ovs", "taps"}
+    assert {"VM folder", "tap", "port", "unit"} <= {change.kind for change in todo.changes}
+    assert json.loads((tmp_path / "revisions/worker").read_text()) == {"1000": 2_000}
+
+
+@pytest.mark.parametrize(
+    ("has_image", "passwords", "images", "vm_ids"),
+    [(False, {}, 1, [1001]), (False, PASSWORDS, 1, []), (True, {}, 0, [1001]), (True, {1002: "x"}, 0, [1001])],
+)
+def test_without_all_that_it_takes_nothing_is_changed(
+    tmp_path: Path, has_image: bool, passwords: dict[int, str], images: int, vm_ids: list[int]
+) -> None:
+    if has_image:
+        qcow2(tmp_path / "images/base.img", GIB)
+    with pytest.raises(Refused) as caught:
+        carry_out(tmp_path, looked_at(OTHER_RUNS), 2_000, passwords=passwords)
+    assert len(caught.value.refusals) == images + len(vm_ids)
+    assert caught.value.fields["missing_images"] == [str(tmp_path / "images/base.img")] * images
+    assert caught.value.fields["missing_passwords"] == vm_ids
+    assert not (tmp_path / "revisions/worker").exists()
+    assert not (tmp_path / "vms").exists()
+
+
+def test_an_older_order_is_refused_before_anything_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "revisions").mkdir()
+    (tmp_path / "revisions/worker").write_text('{"1000": 2000}')
+    with pytest.raises(Refused) as caught:
+        carry_out(tmp_path, FakeRunner(), 1_999)
+    assert caught.value.fields["superseded"]
+    with pytest.raises(Refused) as caught:
+        carry_out(tmp_path, looked_at(), 2_000)
+    assert "superseded" not in caught.value.fields
+
+
+def test_a_host_that_does_not_answer_is_an_error_unless_it_is_yet_to_be_prepared(tmp_path: Path) -> None:
+    def silent(*, also_systemd: bool) -> Tools:
+        runner = FakeRunner().tell("nft", MORE, rc=127).tell("ovs-vsctl", MORE, rc=127)
+        if also_systemd:
+            runner.tell("ovs-ofctl", MORE, rc=127).tell("systemctl", MORE, rc=127)
+        return Tools(runner, FakeMonitor(), unit_dir=str(tmp_path))
+
+    have = worker.observe(order(tmp_path), silent(also_systemd=True), settings=place(tmp_path), missing_ok=True)
+    assert (have.vms.units.vms, have.wires.closed) == ({}, False)
+    todo = worker.plan(order(tmp_path), have, settings=place(tmp_path), restart=False)
+    assert todo.missing_images == (str(tmp_path / "images/base.img"),)
+    with pytest.raises(CommandFailed):
+        worker.observe(order(tmp_path), silent(also_systemd=False), settings=place(tmp_path))

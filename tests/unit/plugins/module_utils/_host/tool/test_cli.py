@@ -1,0 +1,49 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Subcommands of the program of hosts, by their names."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from importlib import import_module
+from types import ModuleType
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import cli
+
+PACKAGE = cli.__name__.rpartition(".")[0]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], [""], ["unknown"], ["restore-taps"], ["restore-taps", "a", "b"], ["restore_taps", "a"], ["--help"]],
+)
+def test_what_is_no_call_is_told_how_to_call(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert [line.split()[1] for line in said.err.splitlines()[1:]] == list(cli.COMMANDS)
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_a_subcommand_gets_its_arguments_and_says_how_it_ended(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [f"word{number}" for number, _word in enumerate(cli.COMMANDS[name].split())]
+    told: list[tuple[str, ...]] = []
+
+    def main(*arguments: str) -> int:
+        told.append(arguments)
+        return 7
+
+    module = ModuleType(name)
+    module.main = main  # type: ignore[attr-defined] # as every subcommand's module has
+    monkeypatch.setitem(sys.modules, f"{PACKAGE}.{name.replace('-', '_')}", module)
+    assert cli.main([name, *words]) == 7
+    assert told == [tuple(words)]
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_subcommand_is_a_module_that_takes_what_is_said(name: str) -> None:
+    main = import_module(f"{PACKAGE}.{name.replace('-', '_')}").main
+    assert len(inspect.signature(main).parameters) == len(cli.COMMANDS[name].split())

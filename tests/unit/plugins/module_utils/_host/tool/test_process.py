@@ -1,0 +1,34 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How subcommands end: an expected failure is a line and a code, and a bug is not caught."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Runner, SubprocessRunner
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import process
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+
+
+def test_a_success_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    given: list[Runner] = []
+    assert process.run(given.append) == 0
+    assert isinstance(given[0], SubprocessRunner)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_expected_failure_is_a_line_in_the_journal(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(_runner: Runner) -> None:
+        raise SlicesError("it is gone")
+
+    assert process.run(fail) == 1
+    assert capsys.readouterr() == ("", "slices-host: it is gone\n")
+
+
+def test_a_bug_is_not_caught() -> None:
+    def fail(_runner: Runner) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        process.run(fail)

@@ -1,0 +1,99 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Common arguments, and one transaction around one change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import control
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError, Refused
+
+from .stand_in import Exit, StandIn
+
+
+def arguments(tmp_path: Path, **changes: Any) -> dict[str, Any]:
+    return {"database": str(tmp_path / "d.yaml"), "lock_timeout_s": 5.0, "backups": 3, **changes}
+
+
+def count_on(cluster: Cluster) -> Outcome:
+    cluster.next_vm_id += 1
+    return Outcome(result={"next": cluster.next_vm_id})
+
+
+def transact(module: StandIn, **options: Any) -> dict[str, Any]:
+    with pytest.raises(Exit) as caught:
+        control.transact(module, count_on, **options)
+    return caught.value.result
+
+
+def test_a_change_is_stored_once(tmp_path: Path) -> None:
+    assert [transact(StandIn(arguments(tmp_path)))["next"] for _each in range(2)] == [1001, 1002]
+
+
+@pytest.mark.parametrize(("check_mode", "write"), [(True, True), (False, False), (True, False)])
+def test_in_check_mode_and_to_read_nothing_is_stored(tmp_path: Path, check_mode: bool, write: bool) -> None:
+    assert transact(StandIn(arguments(tmp_path), check_mode=check_mode), write=write)["next"] == 1001
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_wrong_with_the_database_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "d.yaml").write_text("users: [")
+    result = transact(StandIn(arguments(tmp_path)))
+    assert (result["failed"], str(tmp_path / "d.yaml") in result["msg"]) == (True, True)
+    assert transact(StandIn(arguments(tmp_path, database="relative.yaml")))["failed"]
+
+
+def test_arguments_reach_the_store(tmp_path: Path) -> None:
+    module = StandIn(arguments(tmp_path, lock_timeout_s=7.5, backups=2))
+    store: Any = control.store_of(module, str(tmp_path / "d.yaml"), str(tmp_path / "kept"))
+    assert (store.lock_timeout_s, store.backups.keep, store.backups.folder) == (7.5, 2, str(tmp_path / "kept"))
+    other: Any = control.store_of(module, str(tmp_path / "d.yaml"))
+    assert other.backups.folder == f"{tmp_path}/d.yaml.backups"
+
+
+@pytest.mark.parametrize(("backups", "is_possible"), [(-1, False), (0, True)])
+def test_there_are_no_fewer_backups_than_none(tmp_path: Path, backups: int, is_possible: bool) -> None:
+    module = StandIn(arguments(tmp_path, backups=backups))
+    if is_possible:
+        control.store_of(module, str(tmp_path / "d.yaml"))
+    else:
+        with pytest.raises(Refused):
+            control.store_of(module, str(tmp_path / "d.yaml"))
+
+
+def test_a_password_is_censored_also_where_the_url_is_refused(tmp_path: Path) -> None:
+    module = StandIn(arguments(tmp_path))
+    with pytest.raises(DatabaseError):
+        control.store_of(module, "mysql://bob:s3cret@host/d")
+    assert module.no_log_values == {":s3cret@"}
+    control.store_of(module, str(tmp_path / "d.yaml"))
+    assert module.no_log_values == {":s3cret@"}, "a path is no secret"
+
+
+SPEC: dict[str, dict[str, Any]] = {"name": {"type": "str"}, "size": {"type": "int", "default": 1}}
+
+
+def test_one_thing_or_a_list_of_them_is_given() -> None:
+    keywords = control.listed(SPEC, "things", "name")
+    assert set(keywords["argument_spec"]) == {*control.CONTROL_ARGUMENTS, "name", "size", "things"}
+    assert keywords["argument_spec"]["things"]["options"] == {
+        "name": {"type": "str", "required": True},
+        "size": {"type": "int", "default": 1},
+    }
+    assert "required" not in keywords["argument_spec"]["name"], "the key is required in a list alone"
+    assert (keywords["mutually_exclusive"], keywords["required_one_of"]) == ([("name", "things")],) * 2
+    assert keywords["supports_check_mode"] is True
+
+
+def test_things_are_those_of_the_list_else_the_one() -> None:
+    many = [{"name": "a", "size": 1}]
+    assert control.entries({"name": None, "size": 1, "things": many}, SPEC, "things") == many
+    assert control.entries({"name": None, "size": 1, "things": []}, SPEC, "things") == []
+    one = {"name": "a", "size": 2, "things": None, "database": "d"}
+    assert control.entries(one, SPEC, "things") == [{"name": "a", "size": 2}]

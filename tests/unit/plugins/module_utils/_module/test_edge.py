@@ -1,0 +1,111 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The edge to Ansible: an outcome or an expected failure is a result, and a bug is not caught."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import edge
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
+
+from .stand_in import Exit, StandIn
+
+CREATED = Change("vm", 1001, "create", after={"cores": 1})
+
+
+def left(module: StandIn, action: Callable[[], Outcome]) -> dict[str, Any]:
+    with pytest.raises(Exit) as caught:
+        edge.run(module, action)
+    return caught.value.result
+
+
+def test_an_outcome_is_told_with_its_changes() -> None:
+    result = left(StandIn({}), lambda: Outcome([CREATED], {"vm": "vm1"}))
+    assert (result["failed"], result["changed"], result["vm"]) == (False, True, "vm1")
+    assert (result["diff"]["before"], result["diff"]["after"].count("\n")) == ("", 1)
+
+
+def test_nothing_that_changed_is_no_change() -> None:
+    result = left(StandIn({}), Outcome)
+    assert (result["changed"], result["diff"]) == (False, {"before": "", "after": ""})
+
+
+def test_an_expected_failure_is_told_with_its_fields() -> None:
+    def fail() -> Outcome:
+        raise SlicesError("it is gone", vm_id=1001)
+
+    assert left(StandIn({}), fail) == {"failed": True, "msg": "it is gone", "vm_id": 1001}
+
+
+def test_a_bug_is_not_caught() -> None:
+    def fail() -> Outcome:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        edge.run(StandIn({}), fail)
+
+
+def test_changes_are_told_in_their_order() -> None:
+    other = Change("vm", 1000, "delete", before={})
+    assert [each["id"] for each in edge.listed([CREATED, other])] == [1001, 1000]
+
+
+SPEC: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "size": {"type": "int"},
+    "tags": {"type": "list", "elements": "str"},
+    "vms": {
+        "type": "list",
+        "elements": "dict",
+        "options": {"flavor": {"type": "str", "required": True}, "nic": {"type": "dict", "options": {}}},
+    },
+    "place": {"type": "dict", "options": {"host": {"type": "str", "required": True}}},
+}
+GIVEN: dict[str, Any] = {"name": "web", "size": None, "tags": [], "vms": None, "place": None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({}, []),
+        ({"name": ""}, []),
+        ({"name": None}, ["name"]),
+        ({"tags": ["a", None, None]}, ["tags", "tags"]),
+        ({"tags": ["", "a"]}, []),
+        ({"vms": [{"flavor": "cirros"}, {"flavor": None}]}, ["vms.flavor"]),
+        ({"vms": [None, {}]}, ["vms", "vms.flavor"]),
+        ({"place": {"host": "a"}}, []),
+        ({"place": {}}, ["place.host"]),
+        ({"name": None, "place": {"host": None}}, ["name", "place.host"]),
+    ],
+)
+def test_null_is_refused_where_something_is_required(changes: dict[str, Any], refused: list[str]) -> None:
+    ran: list[int] = []
+
+    def action() -> Outcome:
+        ran.append(1)
+        return Outcome()
+
+    result = left(StandIn({**GIVEN, **changes}, SPEC), action)
+    assert [each["object"] for each in result.get("refusals", [])] == refused
+    assert (result["failed"], len(ran)) == (bool(refused), 0 if refused else 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "count"),
+    [({"a": None, "b": None}, 1), ({"a": 1, "b": None}, 0), ({"a": None, "b": 0}, 0), ({"a": 1, "b": 2}, 0), ({}, 1)],
+)
+def test_one_of_a_group_is_not_null(given: dict[str, Any], count: int) -> None:
+    module = StandIn(given, required_one_of=[("a", "b")])
+    if count:
+        with pytest.raises(Refused) as caught:
+            edge.refuse_nulls(module)
+        assert caught.value.refusals == [Refusal("all_options_are_null", "a, b")]
+    else:
+        edge.refuse_nulls(module)
