@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Formatter
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from .refusals import RULES
+if TYPE_CHECKING:
+    from .refusals import Rule
 
 MOST_REFUSALS = 20
 """How many a message and a result list; the others are counted."""
@@ -46,16 +47,23 @@ class Refusal:
     @property
     def rule(self) -> str:
         """The rule in words."""
-        return _filled(RULES[self.code].rule, self.figures)
+        return _filled(self._words.rule, self.figures)
 
     @property
     def message(self) -> str:
         """The sentence for a person: the object, what is wrong with it by which rule, and what to do about it."""
-        rule = RULES[self.code]
+        rule = self._words
         named = {**self.figures, "object": self.object, "rule": self.rule}
         subject = "" if rule.sentence.startswith("{object}") else "{object}: "
         advice = f"; {rule.next_step}" if rule.next_step else ""
         return _filled(f"{subject}{rule.sentence}{advice}", named)
+
+    @property
+    def _words(self) -> Rule:
+        # Hosts compile what they are sent at each call of a module, and hardly any call refuses.
+        from .refusals import RULES
+
+        return RULES[self.code]
 
     def to_dict(self) -> dict[str, Any]:
         """Return C({code, object, rule, figures, message}) for a result."""

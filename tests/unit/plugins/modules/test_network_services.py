@@ -64,7 +64,8 @@ def test_an_order_is_carried_out_and_check_mode_changes_nothing(monkeypatch, tmp
 def test_what_is_refused_is_told_and_nothing_is_looked_at(monkeypatch, tmp_path):
     args = {"state_dir": str(tmp_path), "slices": [{"slice_id": 1000, "reservations": [{**ONE, "address": "x"}]}]}
     result = modules.run(monkeypatch, network_services, FakeRunner(), **args)
-    assert result["msg"] == "slice 1000, VM 1001: address must be an IPv4 address, got 'x'"
+    figures = {"field": "address", "allowed": "an IPv4 address", "got": "x"}
+    assert refused(result) == [Refusal("field_not_allowed", "slice 1000, VM 1001", figures)]
 
 
 def test_a_late_order_is_refused_before_anything_is_looked_at(monkeypatch, tmp_path):

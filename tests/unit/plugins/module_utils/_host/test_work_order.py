@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms, read_slices
@@ -25,50 +27,82 @@ def test_macs_are_written_small():
     assert read.interfaces[0].mac == "52:54:00:aa:bb:cc"
 
 
+def not_allowed(field: str, allowed: str, got: Any) -> tuple[str, dict[str, Any]]:
+    return "field_not_allowed", {"field": field, "allowed": allowed, "got": got}
+
+
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    ("changes", "code", "figures"),
     [
-        ({"name": 'a"b'}, "name"),
-        ({"name": "../x"}, "name"),
-        ({"vnc_port": 5899}, "vnc_port must be 5900-65535, got 5899"),
-        ({"vnc_password_id": "../x"}, "vnc_password_id must be 16 hexadecimal digits"),
-        ({"cores": 0}, "cores must be at least 1, got 0"),
-        ({"disks": [disk(path="/etc/shadow")]}, "path must be the absolute path of a .qcow2 file"),
+        ({"name": 'a"b'}, *not_allowed("name", "a host name", 'a"b')),
+        ({"name": "../x"}, *not_allowed("name", "a host name", "../x")),
+        ({"vnc_port": 5899}, *not_allowed("vnc_port", "5900-65535", 5899)),
+        ({"vnc_password_id": "../x"}, *not_allowed("vnc_password_id", "16 hexadecimal digits", "../x")),
+        ({"cores": 0}, *not_allowed("cores", "at least 1", 0)),
+        (
+            {"disks": [disk(path="/etc/shadow")]},
+            *not_allowed("path", "the absolute path of a .qcow2 file", "/etc/shadow"),
+        ),
         (
             {"disks": [disk(path=f"{STATE_DIR}/vms/1001/../1002/vm2_img.qcow2")]},
-            "a disk must be a .qcow2 file in /var/lib/cloudrepo/vms/1001",
+            "disk_elsewhere",
+            {"folder": f"{STATE_DIR}/vms/1001", "got": f"{STATE_DIR}/vms/1001/../1002/vm2_img.qcow2"},
         ),
-        ({"disks": [disk(path=f"{STATE_DIR}/vms/1001/vm.json")]}, "path must be the absolute path of a .qcow2 file"),
-        ({"disks": [disk(size_bytes=0)]}, "size_bytes must be at least 1, got 0"),
-        ({"disks": [disk(backing_file="base.img")]}, "backing_file must be an absolute path"),
-        ({"disks": [disk(backing_file="/a\n[drive]")]}, "backing_file must be an absolute path"),
-        ({"disks": []}, "disks must be 1 disk, got 0"),
-        ({"disks": [disk(), disk(1002)]}, "disks must be 1 disk, got 2"),
-        ({"interfaces": [{**nic(1001, 0, 5), "tap": "eth0"}]}, "tap must be tap_ and 1-11 more characters"),
-        ({"interfaces": [{**nic(1001, 0, 5), "tap": "tap_100001_eth10"}]}, "tap must be tap_ and 1-11 more characters"),
-        ({"interfaces": [{**nic(1001, 0, 5), "tap": "tap_1\nlink del"}]}, "tap must be tap_ and 1-11 more characters"),
-        ({"interfaces": [{**nic(1001, 0, 5), "name": 'eth"'}]}, "name must be letters"),
-        ({"interfaces": [{**nic(1001, 0, 5), "mac": "52:54"}]}, "mac must be a MAC address"),
-        ({"interfaces": [nic(1001, 0, 4095)]}, "interface eth0: vlan_id must be 1-4094, got 4095"),
-        ({"interfaces": [{**nic(1001, 0, 5), "mtu": 60}]}, "mtu must be 68-65521, got 60"),
-        ({"interfaces": [{**nic(1001, 0, 5), "tx_kbps": 0}]}, "tx_kbps must be 1-100000000, got 0"),
-        ({"interfaces": [{**nic(1001, 0, 5), "rx_kbps": -1}]}, "rx_kbps must be 1-100000000, got -1"),
-        ({"interfaces": [{**nic(1001, 0, 5), "delay_ms": -1}]}, "delay_ms must be 0-60000, got -1"),
+        (
+            {"disks": [disk(path=f"{STATE_DIR}/vms/1001/vm.json")]},
+            *not_allowed("path", "the absolute path of a .qcow2 file", f"{STATE_DIR}/vms/1001/vm.json"),
+        ),
+        ({"disks": [disk(size_bytes=0)]}, *not_allowed("size_bytes", "at least 1", 0)),
+        ({"disks": [disk(backing_file="base.img")]}, *not_allowed("backing_file", "an absolute path", "base.img")),
+        (
+            {"disks": [disk(backing_file="/a\n[drive]")]},
+            *not_allowed("backing_file", "an absolute path", "/a\n[drive]"),
+        ),
+        ({"disks": []}, *not_allowed("disks", "1 disk", 0)),
+        ({"disks": [disk(), disk(1002)]}, *not_allowed("disks", "1 disk", 2)),
+        (
+            {"interfaces": [{**nic(1001, 0, 5), "tap": "eth0"}]},
+            *not_allowed("tap", "tap_ and 1-11 more characters", "eth0"),
+        ),
+        (
+            {"interfaces": [{**nic(1001, 0, 5), "tap": "tap_100001_eth10"}]},
+            *not_allowed("tap", "tap_ and 1-11 more characters", "tap_100001_eth10"),
+        ),
+        (
+            {"interfaces": [{**nic(1001, 0, 5), "tap": "tap_1\nlink del"}]},
+            *not_allowed("tap", "tap_ and 1-11 more characters", "tap_1\nlink del"),
+        ),
+        (
+            {"interfaces": [{**nic(1001, 0, 5), "name": 'eth"'}]},
+            *not_allowed("name", "letters, digits, dots, hyphens and underscores", 'eth"'),
+        ),
+        ({"interfaces": [{**nic(1001, 0, 5), "mac": "52:54"}]}, *not_allowed("mac", "a MAC address", "52:54")),
+        ({"interfaces": [nic(1001, 0, 4095)]}, *not_allowed("vlan_id", "1-4094", 4095)),
+        ({"interfaces": [{**nic(1001, 0, 5), "mtu": 60}]}, *not_allowed("mtu", "68-65521", 60)),
+        ({"interfaces": [{**nic(1001, 0, 5), "tx_kbps": 0}]}, *not_allowed("tx_kbps", "1-100000000", 0)),
+        ({"interfaces": [{**nic(1001, 0, 5), "rx_kbps": -1}]}, *not_allowed("rx_kbps", "1-100000000", -1)),
+        ({"interfaces": [{**nic(1001, 0, 5), "delay_ms": -1}]}, *not_allowed("delay_ms", "0-60000", -1)),
         (
             {"interfaces": [{**nic(1001, 0, 5), "loss_percent": 101}]},
-            "loss_percent must be 0-100, got 101",
+            *not_allowed("loss_percent", "0-100", 101),
         ),
-        ({"interfaces": [{**nic(1001, 0, 5), "jitter_ms": 2}]}, "jitter_ms needs delay_ms"),
-        ({"interfaces": [nic(1001, 0, 5), {**nic(1001, 1, 5), "tap": "tap_1001_eth0"}]}, "tap_1001_eth0 is listed 2"),
+        ({"interfaces": [{**nic(1001, 0, 5), "jitter_ms": 2}]}, "jitter_without_delay", {"got": 2}),
+        (
+            {"interfaces": [nic(1001, 0, 5), {**nic(1001, 1, 5), "tap": "tap_1001_eth0"}]},
+            "listed_twice",
+            {"kind": "tap", "name": "tap_1001_eth0", "count": 2},
+        ),
         (
             {"interfaces": [nic(1001, 1, 5), {**nic(1001, 2, 5), "name": "eth1"}]},
-            "VM 1001: interface eth1 is listed 2 times",
+            "listed_twice",
+            {"kind": "interface", "name": "eth1", "count": 2},
         ),
     ],
 )
-def test_what_no_host_should_be_given_is_refused(changes, reason):
-    with pytest.raises(Refused, match=reason):
+def test_what_no_host_should_be_given_is_refused(changes, code, figures):
+    with pytest.raises(Refused) as refused:
         orders(vm(1001, 100, **changes) if "interfaces" not in changes else vm(1001, **changes))
+    assert [(each.code, each.figures) for each in refused.value.refusals] == [(code, figures)]
 
 
 def test_every_reason_is_named():
