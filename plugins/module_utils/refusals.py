@@ -285,7 +285,7 @@ _HOST = {
         "address {address} of VM {vm_id} is reserved for slice {holder} on this host",
         "deploy or delete that slice first",
     ),
-    "too_many_nics": Rule("QEMU's machine has slots for {most} NICs"),
+    "too_many_nics": Rule("QEMU's machine has PCIe root ports for {most} NICs"),
     "password_id_missing": Rule("a VM on a host with VNC passwords needs vnc_password_id", "{rule}"),
     "password_missing": Rule(
         "a VNC password that changes must be in vnc_passwords",

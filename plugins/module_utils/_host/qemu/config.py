@@ -28,9 +28,12 @@ VNC_SECRET = "vnc.secret"
 VNC_PLACES = ("worker", "loopback", "unix", "none")
 _LOOPBACK = "127.0.0.1"
 _WITH_PASSWORD = " with a password"
-# Slots 1 to 3 of the root bus are the display, the random numbers and the disk; 31 is the chip set.
-_FIRST_NIC_SLOT = 4
-_MAX_NICS = 27
+SPARE_ROOT_PORTS = 2
+"""Root ports without a NIC, for NICs that are plugged in while the VM runs; each costs a start a millisecond."""
+# Slots 1 to 3 of the root bus are the display, the random numbers and the disk. The ports share the four after these.
+_FIRST_PORT_SLOT = 4
+_PORTS_PER_SLOT = 8
+MAX_NICS = 4 * _PORTS_PER_SLOT - SPARE_ROOT_PORTS
 
 
 @dataclass(frozen=True)
@@ -77,16 +80,21 @@ def nic_id(interface: str) -> str:
     return f"nic-{interface}"
 
 
+def root_port(number: int) -> str:
+    """The name of a root port in QEMU: those of the NICs that a VM starts with, from 0 on, then the spare ones."""
+    return f"port-{number}"
+
+
 def check(vms: Iterable[VM]) -> None:
     """Make sure that QEMU can be given these VMs.
 
     Raises:
-        Refused: one has more interfaces than the machine has slots.
+        Refused: one has more interfaces than the machine has root ports.
     """
     refusals = [
-        Refusal("too_many_nics", str(vm), {"got": len(vm.interfaces), "most": _MAX_NICS})
+        Refusal("too_many_nics", str(vm), {"got": len(vm.interfaces), "most": MAX_NICS})
         for vm in vms
-        if len(vm.interfaces) > _MAX_NICS
+        if len(vm.interfaces) > MAX_NICS
     ]
     if refusals:
         raise Refused(refusals)
@@ -127,6 +135,7 @@ def as_started(vm: VM, settings: Settings) -> dict[str, Any]:
         "vnc": _display(vm, settings),
         "accelerator": settings.accelerator,
         "checksum_offload": settings.checksum_offload,
+        "spare_root_ports": SPARE_ROOT_PORTS,
         "interfaces": [{"name": nic.name, "tap": nic.tap, "mac": nic.mac} for nic in vm.interfaces],
     }
 
@@ -212,8 +221,9 @@ def _config(vm: VM, settings: Settings) -> str:
             {"driver": "virtio-blk-pci", "drive": "disk", "bus": "pcie.0", "addr": "0x3", "bootindex": "0"},
         ),
     ]
-    for slot, nic in enumerate(vm.interfaces, _FIRST_NIC_SLOT):
-        sections += _nic(nic, slot, settings)
+    sections += [_root_port(number) for number in range(len(vm.interfaces) + SPARE_ROOT_PORTS)]
+    for number, nic in enumerate(vm.interfaces):
+        sections += _nic(nic, number, settings)
     sections += [
         *_vnc_sections(vm, settings),
         ('chardev "qmp"', {**sockets, "path": qmp_socket(vm.vm_id)}),
@@ -232,7 +242,23 @@ def _config(vm: VM, settings: Settings) -> str:
     return "\n".join(_section(head, values) for head, values in sections)
 
 
-def _nic(nic: Interface, slot: int, settings: Settings) -> list[tuple[str, dict[str, str]]]:
+def _root_port(number: int) -> tuple[str, dict[str, str]]:
+    slot, function = divmod(number, _PORTS_PER_SLOT)
+    return (
+        f'device "{root_port(number)}"',
+        {
+            "driver": "pcie-root-port",
+            "bus": "pcie.0",
+            "addr": f"{_FIRST_PORT_SLOT + slot:#x}.{function:#x}",
+            "multifunction": "on",
+            "chassis": str(number + 1),
+            # A NIC needs no I/O ports, which there are not enough of for all.
+            "io-reserve": "0",
+        },
+    )
+
+
+def _nic(nic: Interface, number: int, settings: Settings) -> list[tuple[str, dict[str, str]]]:
     backend = f"tap-{nic.name}"
     return [
         (f'netdev "{backend}"', {"type": "tap", "ifname": nic.tap, "script": "no", "downscript": "no"}),
@@ -242,9 +268,8 @@ def _nic(nic: Interface, slot: int, settings: Settings) -> list[tuple[str, dict[
                 "driver": "virtio-net-pci",
                 "netdev": backend,
                 "mac": nic.mac,
-                # A fixed slot keeps eth1 eth1; no boot ROM, so that no guest boots from a tenant's network.
-                "bus": "pcie.0",
-                "addr": hex(slot),
+                # A fixed port keeps eth1 eth1; no boot ROM, so that no guest boots from a tenant's network.
+                "bus": root_port(number),
                 "romfile": "",
                 "csum": "on" if settings.checksum_offload else "off",
             },

@@ -4,23 +4,34 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import qmp
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import (
+    MAX_NICS,
+    SPARE_ROOT_PORTS,
     as_started,
     check,
     read_started,
     render,
     restart_reasons,
+    root_port,
     started_with_password,
 )
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
 
-from ..fakes import disk, nic, orders, settings, vm
+from ..fakes import STATE_DIR, disk, nic, orders, settings, vm
 
 SETTINGS = settings()
 
@@ -67,6 +78,30 @@ GOLDEN = """\
   addr = "0x3"
   bootindex = "0"
 
+[device "port-0"]
+  driver = "pcie-root-port"
+  bus = "pcie.0"
+  addr = "0x4.0x0"
+  multifunction = "on"
+  chassis = "1"
+  io-reserve = "0"
+
+[device "port-1"]
+  driver = "pcie-root-port"
+  bus = "pcie.0"
+  addr = "0x4.0x1"
+  multifunction = "on"
+  chassis = "2"
+  io-reserve = "0"
+
+[device "port-2"]
+  driver = "pcie-root-port"
+  bus = "pcie.0"
+  addr = "0x4.0x2"
+  multifunction = "on"
+  chassis = "3"
+  io-reserve = "0"
+
 [netdev "tap-eth0"]
   type = "tap"
   ifname = "tap_1001_eth0"
@@ -77,8 +112,7 @@ GOLDEN = """\
   driver = "virtio-net-pci"
   netdev = "tap-eth0"
   mac = "52:54:00:03:e9:00"
-  bus = "pcie.0"
-  addr = "0x4"
+  bus = "port-0"
   romfile = ""
   csum = "on"
 
@@ -137,17 +171,73 @@ def test_guests_may_be_told_to_write_their_own_checksums():
     )
 
 
-def test_nics_have_fixed_slots_in_order():
-    text = render(one(1, 2, 3), SETTINGS)["qemu.cfg"]
+def sections(text: str) -> dict[str, dict[str, str]]:
+    """What a configuration says of each device, by its name."""
+    found = re.findall(r'^\[device "(.*)"\]\n((?:  .*\n)*)', text, re.M)
+    return {name: dict(re.findall(r'^  (.*) = "(.*)"$', lines, re.M)) for name, lines in found}
 
-    assert [text.index(f'"nic-eth{index}"') < text.index(f'addr = "0x{index + 4}"') for index in range(3)] == [True] * 3
+
+@pytest.mark.parametrize("count", [0, 1, 7, MAX_NICS])
+def test_each_nic_has_a_root_port_of_its_own_and_some_are_spare(count):
+    devices = sections(render(one(*range(1, count + 1)), SETTINGS)["qemu.cfg"])
+    ports = {name: device for name, device in devices.items() if device["driver"] == "pcie-root-port"}
+    assert [devices[f"nic-eth{index}"]["bus"] for index in range(count)] == [root_port(index) for index in range(count)]
+    assert list(ports) == [root_port(index) for index in range(count + SPARE_ROOT_PORTS)]
+    places = [
+        (int(slot, 16), int(function, 16)) for each in ports.values() for slot, function in [each["addr"].split(".")]
+    ]
+    assert places == sorted(set(places))  # so that guests find NICs in their order
+    assert len({each["chassis"] for each in ports.values()}) == len(ports)
 
 
-def test_more_nics_than_slots_are_refused():
-    check([one(*range(1, 28))])
+def test_more_nics_than_root_ports_are_refused():
+    check([one(*range(1, MAX_NICS + 1))])
     with pytest.raises(Refused) as refused:
-        check([one(*range(1, 29))])
-    assert refused.value.refusals == [Refusal("too_many_nics", "VM 1001 (vm1)", {"got": 28, "most": 27})]
+        check([one(*range(1, MAX_NICS + 2))])
+    assert refused.value.refusals == [Refusal("too_many_nics", "VM 1001 (vm1)", {"got": 31, "most": 30})]
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[tuple[VM, str]]:
+    """A VM with all NICs that it may have in a real QEMU, and its monitor; only its taps are none."""
+    qemu = shutil.which("qemu-system-x86_64")
+    if qemu is None:
+        pytest.skip("QEMU is not installed")
+    read = one(*range(1, MAX_NICS + 1))
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", tmp_path / "disk.qcow2", "1M"], check=True)
+    text = render(read, settings(vnc_listen="none"))["qemu.cfg"]
+    text = re.sub(
+        r'type = "tap"\n  ifname = .*\n  script = .*\n  downscript = .*\n', 'type = "hubport"\n  hubid = "0"\n', text
+    )
+    text = text.replace(read.disks[0].path, str(tmp_path / "disk.qcow2"))
+    text = text.replace("/run/cloudrepo/1001", str(tmp_path)).replace(f"{STATE_DIR}/vms/1001", str(tmp_path))
+    (tmp_path / "qemu.cfg").write_text(text)
+    argv = [qemu, "-nodefaults", "-no-user-config", "-display", "none", "-S", "-readconfig", tmp_path / "qemu.cfg"]
+    with subprocess.Popen(argv) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while qmp.plug(SocketMonitor(), f"{tmp_path}/qmp.sock", {}) is None:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            yield read, f"{tmp_path}/qmp.sock"
+        finally:
+            process.kill()
+
+
+def test_real_qemu_takes_all_nics_and_later_ones_on_the_spare_ports(running):
+    read, path = running
+    with SocketMonitor().connect(path) as session:
+        for number in range(MAX_NICS, MAX_NICS + SPARE_ROOT_PORTS):
+            session.execute("netdev_add", {"type": "hubport", "id": f"late-{number}", "hubid": 0})
+            device = {"driver": "virtio-net-pci", "id": f"nic-{number}", "netdev": f"late-{number}"}
+            session.execute("device_add", {**device, "bus": root_port(number)})
+        plugged = [
+            session.execute("qom-get", {"path": f"/machine/peripheral/{port}/{port}", "property": "child[0]"})
+            for port in map(root_port, range(MAX_NICS + SPARE_ROOT_PORTS))
+        ]
+    names = [nic.name for nic in read.interfaces] + [str(MAX_NICS + number) for number in range(SPARE_ROOT_PORTS)]
+    assert plugged == [f"/machine/peripheral/nic-{name}" for name in names]
 
 
 @pytest.mark.parametrize(
