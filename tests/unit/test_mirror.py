@@ -12,26 +12,10 @@ MIRRORED = ("connection", "filter", "module_utils", "plugin_utils")
 """Modules and action plugins are arguments and one call: what is behind them is tested by its own name, and they are
 called in C(tests/unit/plugins/modules)."""
 
-UNTESTED: list[str] = [
-    "module_utils/_domain/status.py",
-    "module_utils/_domain/work_orders.py",
-    "module_utils/_host/tool/place_port.py",
-    "module_utils/_module/control.py",
-    "module_utils/_module/database.py",
-    "module_utils/_module/edge.py",
-    "module_utils/_module/images.py",
-    "module_utils/_module/orders.py",
-    "module_utils/_module/parts.py",
-    "module_utils/_module/registries.py",
-    "module_utils/_module/topology.py",
-    "module_utils/defaults.py",
-]
-"""Those that still lack one; new files come with theirs."""
-
 
 def test_every_utility_has_a_test_of_its_name() -> None:
     files = [path for folder in MIRRORED for path in (PLUGINS / folder).rglob("*.py") if path.stat().st_size]
     tested = [path.relative_to(PLUGINS) for path in files]
     missing = [str(path) for path in tested if not (UNIT / "plugins" / path.parent / f"test_{path.name}").is_file()]
     assert len(tested) > 50
-    assert sorted(missing) == UNTESTED
+    assert missing == []

@@ -1,0 +1,170 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The database as a whole: who may, what check mode leaves alone, and what does not come back as it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import database
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
+
+from .._domain.builders import put, topology
+from .stand_in import StandIn
+
+
+def fill(path: Path, vms: int = 2) -> None:
+    with open_store(str(path), lock_timeout_s=5, backups=3).transaction(write=True) as cluster:
+        cluster.flavors["cirros"]["checksum"] = "ab" * 32
+        cluster.workers["10.0.10.1"] = Worker("10.0.10.1")
+        put(cluster, topology(vms=[{"name": f"vm{n}", "flavor": "cirros"} for n in range(1, vms + 1)], links=[]))
+
+
+def stored(path: Path) -> dict[str, Any]:
+    with open_store(str(path), lock_timeout_s=5, backups=3).transaction(write=False) as cluster:
+        return cluster.content()
+
+
+def act(path: Path, state: str, *, check_mode: bool = False, **changes: Any) -> Outcome:
+    usual = {
+        "database": str(path),
+        "state": state,
+        "acting_user": "admin",
+        "backup_dir": None,
+        "backups": 3,
+        "lock_timeout_s": 5.0,
+        "fail_on_breach": False,
+        "destination": None,
+        "repair": False,
+        "replace": False,
+        "name": None,
+    }
+    module: Any = StandIn({**usual, **changes}, check_mode=check_mode)
+    return database.act(module)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    fill(tmp_path / "d.yaml")
+    return tmp_path / "d.yaml"
+
+
+@pytest.mark.parametrize("state", ["backup", "restore", "check", "migrate"])
+def test_only_an_admin_may(path: Path, state: str) -> None:
+    with open_store(str(path), lock_timeout_s=5, backups=3).transaction(write=True) as cluster:
+        cluster.users["alice"] = User("alice", "!")
+    files = sorted(path.parent.rglob("*"))
+    before = stored(path)
+    with pytest.raises(Refused):
+        act(path, state, acting_user="alice", name="x", destination=str(path.parent / "to.yaml"))
+    assert (stored(path), sorted(path.parent.rglob("*"))) == (before, files)
+
+
+def test_a_database_is_counted(path: Path) -> None:
+    done = act(path, "check")
+    assert (done.changes, done.result["breaches"], done.result["backups"]) == ((), [], [])
+    assert done.result["counts"] == {"users": 1, "workers": 1, "flavors": 2, "slices": 1, "vms": 2}
+
+
+def test_breaches_fail_where_they_shall(path: Path) -> None:
+    with open_store(str(path), lock_timeout_s=5, backups=3).transaction(write=True) as cluster:
+        cluster.slices[1000].vms[1].vnc_port = 5901
+    assert len(act(path, "check").result["breaches"]) == 1
+    with pytest.raises(DatabaseError) as caught:
+        act(path, "check", fail_on_breach=True)
+    assert len(caught.value.fields["breaches"]) == 1
+
+
+def test_a_backup_is_made_where_there_is_something_new(path: Path) -> None:
+    planned = act(path, "backup", check_mode=True)
+    assert (len(planned.changes), planned.result["backup"], planned.result["backups"]) == (1, None, [])
+    done = act(path, "backup")
+    assert ([change.kind for change in done.changes], done.result["backups"]) == (["backup"], [done.result["backup"]])
+    again = act(path, "backup")
+    assert (again.changes, again.result["backup"]) == ([], done.result["backup"])
+    empty = act(path.parent / "none.yaml", "backup", check_mode=True)
+    assert (empty.changes, act(path.parent / "none.yaml", "backup").result["backup"]) == ([], None)
+
+
+def test_a_backup_is_restored_and_check_mode_only_says_so(path: Path) -> None:
+    name, before = act(path, "backup").result["backup"], stored(path)
+    fill(path, vms=3)
+    after = stored(path)
+    planned = act(path, "restore", name=name, check_mode=True)
+    assert (len(planned.changes) > 1, stored(path)) == (True, after)
+    done = act(path, "restore", name=name)
+    assert ([change.to_dict() for change in done.changes], stored(path)) == (
+        [change.to_dict() for change in planned.changes],
+        before,
+    )
+    assert act(path, "restore", name=name).changes == []
+
+
+def test_what_cannot_be_read_any_more_is_restored(path: Path) -> None:
+    name, before = act(path, "backup").result["backup"], stored(path)
+    path.write_text("users: [")
+    assert act(path, "restore", name=name, acting_user="nobody").changes
+    assert stored(path) == before
+
+
+def test_a_database_is_migrated_once(path: Path, tmp_path: Path) -> None:
+    target = tmp_path / "to.yaml"
+    planned = act(path, "migrate", destination=str(target), check_mode=True)
+    assert (len(planned.changes) > 1, target.exists()) == (True, False)
+    assert act(path, "migrate", destination=str(target)).changes == planned.changes
+    assert stored(target) == stored(path)
+    assert act(path, "migrate", destination=str(target)).changes == []
+
+
+def test_what_is_there_is_replaced_only_where_that_is_said(path: Path, tmp_path: Path) -> None:
+    target = tmp_path / "to.yaml"
+    fill(target, vms=3)
+    there = stored(target)
+    for check_mode in (True, False):
+        with pytest.raises(Refused) as caught:
+            act(path, "migrate", destination=str(target), check_mode=check_mode)
+        assert [each.code for each in caught.value.refusals] == ["destination_not_empty"]
+    assert stored(target) == there
+    assert act(path, "migrate", destination=str(target), replace=True).changes
+    assert stored(target) == stored(path)
+
+
+def test_repairs_are_made_where_that_is_said_in_place_as_well(path: Path) -> None:
+    with open_store(str(path), lock_timeout_s=5, backups=3).transaction(write=True) as cluster:
+        cluster.users["admin"].used_vms = 7
+    broken = stored(path)
+    with pytest.raises(DatabaseError) as caught:
+        act(path, "migrate")
+    assert (len(caught.value.fields["breaches"]), len(caught.value.fields["repairs"])) == (1, 1)
+    assert len(act(path, "migrate", repair=True, check_mode=True).result["repairs"]) == 1
+    assert stored(path) == broken
+    done = act(path, "migrate", repair=True)
+    assert (len(done.result["repairs"]), done.result["breaches"], len(done.changes)) == (1, [], 2)
+    assert stored(path)["users"]["admin"]["used_vms"] == 2
+
+
+def test_what_does_not_come_back_as_it_was_written_is_an_error(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = YamlFile.transaction
+
+    @contextmanager
+    def forgetful(store: YamlFile, *, write: bool) -> Iterator[Cluster]:
+        with whole(store, write=write) as cluster:
+            yield cluster
+            if write:
+                cluster.users["admin"].quota_vms += 1
+
+    monkeypatch.setattr(YamlFile, "transaction", forgetful)
+    with pytest.raises(DatabaseError, match=r"to\.yaml"):
+        act(path, "migrate", destination=str(tmp_path / "to.yaml"))

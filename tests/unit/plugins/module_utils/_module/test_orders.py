@@ -1,0 +1,193 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Work orders and reports as results: what is handed out is known before, and a revision is higher after a change."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import orders
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
+
+from .._domain.builders import cluster, put, topology, vm
+
+
+def held() -> Cluster:
+    """Slice web (1000) of admin, and lab (1003) of alice."""
+    made = cluster()
+    put(made, topology())
+    put(made, topology("lab", owner="alice", vms=[vm("a")], links=[]))
+    return made
+
+
+def params(**changes: Any) -> dict[str, Any]:
+    usual = {"names": [], "owner": None, "all": False, "acting_user": "admin", "state_dir": "/s", "state": "present"}
+    return {**usual, **changes}
+
+
+def plan(made: Cluster, **changes: Any) -> Any:
+    return orders.plan(made, params(**changes))
+
+
+def test_a_slice_is_planned_and_planning_again_changes_nothing() -> None:
+    made = held()
+    done = plan(made, names=["web"])
+    assert done.result["slice_ids"] == [1000]
+    assert done.result["vms_to_start"] == [1001, 1002]
+    assert done.result["changes"] == [change.to_dict() for change in done.changes]
+    assert {change.kind for change in done.changes} >= {"VNC key"}
+    assert [each.status for each in made.slices[1000].vms] == ["design"] * 2
+    assert [each.status for each in made.slices[1003].vms] == ["pending"]
+    assert set(done.result["work_orders"]["workers"]) == {"10.0.10.1", "10.0.10.2"}
+    assert list(done.result["fingerprints"]) == ["1000"]
+    assert [table.count("vm1") for table in done.result["tables"]] == [1]
+    revision = made.revision
+    again = plan(made, names=["web"])
+    assert (again.changes, made.revision) == ([], revision)
+    assert again.result["work_orders"] == done.result["work_orders"]
+
+
+def test_orders_are_of_the_revision_that_the_plan_made() -> None:
+    made = held()
+    before = made.revision or 0
+    told = plan(made, all=True).result["work_orders"]
+    (revisions,) = {tuple(each["revision"] for each in order["slices"]) for order in told["workers"].values()}
+    assert set(revisions) == {made.revision}
+    assert (made.revision or 0) > before
+
+
+@pytest.mark.parametrize(
+    ("choice", "chosen"),
+    [
+        ({"names": ["web", "1003"]}, [1000, 1003]),
+        ({"owner": "alice"}, [1003]),
+        ({"all": True}, [1000, 1003]),
+        ({}, []),
+        ({"all": True, "acting_user": "alice"}, [1003]),
+    ],
+)
+def test_slices_are_chosen_by_name_owner_or_all(choice: dict[str, Any], chosen: list[int]) -> None:
+    assert [slice_.slice_id for slice_ in orders.choose(held(), params(**choice))] == chosen
+
+
+def test_only_vms_that_shall_run_and_do_not_are_to_start() -> None:
+    made = held()
+    first, second = made.slices[1000].vms
+    first.see(Observed("running"))
+    assert plan(made, names=["web"]).result["vms_to_start"] == [1002]
+    second.power = "stopped"
+    assert plan(made, names=["web"]).result["vms_to_start"] == []
+    first.see(Observed("stopped"))
+    assert plan(made, names=["web"]).result["vms_to_start"] == [1001]
+
+
+def test_a_key_is_made_with_the_first_display_and_never_again() -> None:
+    made = cluster()
+    put(made, topology("empty", vms=[], links=[]))
+    assert [change.kind for change in plan(made, all=True).changes if change.kind == "VNC key"] == []
+    assert not displays.has_key(made)
+    put(made, topology())
+    assert [change.kind for change in plan(made, all=True).changes].count("VNC key") == 1
+    assert orders.key_changes(made, had_key=True) == []
+    assert str(made.extra["vnc_key"]) not in str(plan(made, all=True))
+
+
+def test_a_slice_that_hosts_cannot_carry_any_more_is_refused_before_it_is_handed_out() -> None:
+    made = held()
+    put(made, topology(links=[{"endpoints": ["vm1", "vm2"], "mtu": 9000}]))
+    for worker in made.workers.values():
+        worker.extra["trunk_mtu"] = 1500
+    with pytest.raises(Refused) as caught:
+        plan(made, all=True)
+    assert len(caught.value.refusals) == 2, "one for each worker"
+    assert {each.status for each in made.slices[1003].vms} == {"pending"}
+    made.slices[1000].deleting = True
+    plan(made, all=True)
+
+
+def test_slices_are_deleted_with_their_orders() -> None:
+    made = held()
+    plan(made, all=True)
+    done = plan(made, state="absent", names=["web", "none"])
+    assert ([each.status for each in made.slices[1000].vms], done.result["slice_ids"]) == (["deleting"] * 2, [1000])
+    assert all(order["slices"] == [_without(1000, order)] for order in done.result["work_orders"]["workers"].values())
+    assert done.changes
+    again = plan(made, state="absent", names=["web"])
+    assert (again.changes, again.result["slice_ids"]) == ([], [1000])
+    assert list(made.slices) == [1000, 1003]
+
+
+def _without(slice_id: int, order: dict[str, Any]) -> dict[str, Any]:
+    """The slice as it is on an order that lists none of its VMs."""
+    (one,) = order["slices"]
+    assert (one["slice_id"], one["vms"]) == (slice_id, [])
+    found: dict[str, Any] = one
+    return found
+
+
+@pytest.mark.parametrize(
+    ("choice", "left"),
+    [({"names": ["none"]}, [1000, 1003]), ({"names": ["web"]}, [1003]), ({"owner": "alice"}, [1000])],
+)
+def test_names_that_are_not_there_delete_nothing_else(choice: dict[str, Any], left: list[int]) -> None:
+    made = held()
+    plan(made, state="absent", **choice)
+    assert list(made.slices) == left
+
+
+def report(made: Cluster, *reports: dict[str, Any], **changes: Any) -> Any:
+    given = params(all=True, reports=list(reports), fingerprints=None, **changes)
+    return orders.report(made, given)
+
+
+def from_worker(number: int, *running: int, failure: str | None = None) -> dict[str, Any]:
+    vms = [{"vm_id": vm_id, "state": "running", "pid": "7"} for vm_id in running]
+    return {"host": f"w{number}", "target": f"10.0.10.{number}", "failure": failure, "vms": vms}
+
+
+NODE = {"host": "node", "target": "network_node", "failure": None, "vms": []}
+
+
+def test_reports_are_taken_in_and_what_they_changed_is_told() -> None:
+    made = held()
+    plan(made, all=True)
+    reports = (from_worker(1, 1001, 1004), from_worker(2, 1002), NODE)
+    done = report(made, *reports)
+    assert done.result["failures"] == []
+    assert [each["status"] for each in done.result["slices"]] == ["running"] * 2
+    assert len(done.changes) > 0
+    assert report(made, *reports).changes == []
+    assert report(made, from_worker(1, failure="disk full"), *reports[1:]).result["failures"] == ["w1: disk full"]
+
+
+def test_a_slice_that_all_hosts_have_let_go_of_is_told_no_more() -> None:
+    made = held()
+    plan(made, all=True)
+    plan(made, state="absent", names=["web"])
+    done = report(made, from_worker(1, 1004), from_worker(2), NODE)
+    assert [each["slice_id"] for each in done.result["slices"]] == [1003]
+    assert list(made.slices) == [1003]
+
+
+def test_slices_are_described_in_four_ways() -> None:
+    made = held()
+    told = orders.described(list(made.slices.values()))
+    assert {key: len(value) for key, value in told.items()} == {"slices": 2, "tables": 2, "mermaid": 2, "dot": 2}
+    assert told["slices"][0] == made.slices[1000].to_dict()
+
+
+def test_displays_are_told_of_the_chosen_slices() -> None:
+    made = held()
+    plan(made, all=True)
+    told = orders.vnc_passwords(made, params(names=["web"])).result["displays"]
+    assert [each["vm_id"] for each in told] == [1001, 1002]
+
+
+def test_the_time_of_a_report_is_in_utc() -> None:
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", orders.utc_now())

@@ -1,0 +1,143 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is registered by name is put, removed and told of in lists, and a password is never told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import registries
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.registries import FLAVORS, USERS, WORKERS
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+
+from .._domain.builders import cluster
+
+PASSWORD = "correct horse"
+
+
+def user(name: str, **fields: Any) -> dict[str, Any]:
+    return {"name": name, "state": "present", "password": None, "quota_vms": None, **fields}
+
+
+def worker(ip: str, **fields: Any) -> dict[str, Any]:
+    return {"ip": ip, "state": "present", **fields}
+
+
+def actions(done: Outcome) -> list[tuple[str, int | str, str]]:
+    return [(change.kind, change.id, change.action) for change in done.changes]
+
+
+def refused(call: Any, *args: Any, **kwargs: Any) -> list[str]:
+    with pytest.raises(Refused) as caught:
+        call(*args, **kwargs)
+    return [each.code for each in caught.value.refusals]
+
+
+def test_objects_are_put_and_removed_by_their_state() -> None:
+    held = cluster()
+    wants = [user("bob", quota_vms=3), user("alice", state="absent"), user("carol", state="absent")]
+    done = registries.register(held, USERS, wants, acting_user="admin")
+    assert actions(done) == [("user", "bob", "create"), ("user", "alice", "delete")]
+    assert list(held.users) == ["admin", "bob"]
+    assert [each["name"] for each in done.result["users"]] == ["bob"]
+    assert actions(registries.register(held, USERS, wants, acting_user="admin")) == []
+
+
+def test_all_are_refused_if_one_is() -> None:
+    held = cluster()
+    assert (
+        refused(registries.register, held, USERS, [user("x y"), user("bob"), user("z!")], acting_user="admin")
+        == ["invalid_identifier"] * 2
+    )
+
+
+@pytest.mark.parametrize("registry", [USERS, FLAVORS, WORKERS])
+def test_only_an_admin_registers(registry: registries.Registry) -> None:
+    assert len(refused(registries.register, cluster(), registry, [], acting_user="alice")) == 1
+    assert registries.register(cluster(), registry, [], acting_user="admin") == Outcome([], {registry.plural: []})
+
+
+def test_of_a_password_it_is_told_that_it_changed_and_nothing_else() -> None:
+    held = cluster()
+    done = registries.register(held, USERS, [user("alice", password=PASSWORD)], acting_user="admin")
+    (change,) = done.changes
+    assert (change.action, change.before["password_set"], change.after["password_set"]) == ("update", False, True)  # type: ignore[index]
+    other = registries.register(held, USERS, [user("alice", password="another")], acting_user="admin")
+    (change,) = other.changes
+    assert (change.before == change.after, change.reason) == (True, "password changed")
+    digest = held.users["alice"].password_hash
+    assert digest not in str((done, other))
+    assert registries.register(held, USERS, [user("alice", password="another")], acting_user="admin").changes == []
+
+
+def test_what_changes_besides_a_password_gives_no_other_reason() -> None:
+    held = cluster()
+    (change,) = registries.register(held, USERS, [user("alice", quota_vms=9)], acting_user="admin").changes
+    assert (change.reason, change.before["quota_vms"], change.after["quota_vms"]) == ("", 6, 9)  # type: ignore[index]
+
+
+def test_users_may_be_verified_beside_others() -> None:
+    held = cluster()
+    registries.put_users(held, [user("alice", password=PASSWORD)], acting_user="admin")
+    before = held.to_dict()
+    wants = [user("alice", state="verified", password=word) for word in (PASSWORD,)]
+    wants.append(user("nobody", state="verified", password=PASSWORD))
+    done = registries.put_users(held, wants, acting_user="admin")
+    assert (done.result, done.changes) == ({"users": [], "verified": {"alice": True, "nobody": False}}, ())
+    wrong = registries.put_users(held, [user("alice", state="verified", password="x")], acting_user="alice")
+    assert wrong.result["verified"] == {"alice": False}
+    assert held.to_dict() == before
+    both = registries.put_users(held, [*wants, user("bob")], acting_user="admin")
+    assert ([each["name"] for each in both.result["users"]], both.result["verified"]["alice"]) == (["bob"], True)
+
+
+def test_a_tenant_verifies_only_the_tenants_own() -> None:
+    assert refused(
+        registries.put_users, cluster(), [user("admin", state="verified", password="x")], acting_user="alice"
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "before", "changed"), [(None, None, 0), (9000, None, 1), (9000, 9000, 0), (1500, 9000, 1), (None, 9000, 0)]
+)
+def test_what_the_network_nodes_uplink_carries_is_noted(told: int | None, before: int | None, changed: int) -> None:
+    held = cluster()
+    if before is not None:
+        held.extra["network_node_trunk_mtu"] = before
+    done = registries.register_workers(held, [worker("10.0.10.9")], network_node_trunk_mtu=told, acting_user="admin")
+    assert [kind for kind, _id, _action in actions(done)] == ["worker"] + ["host"] * changed
+    assert held.extra.get("network_node_trunk_mtu") == (told or before)
+
+
+def info(held: Cluster, registry: registries.Registry, acting_user: str, *names: str) -> list[str]:
+    told = registries.info(held, registry, {"acting_user": acting_user, "names": list(names)})
+    assert told.changes == ()
+    return [each[registry.key] for each in told.result[registry.plural]]
+
+
+def test_who_sees_what() -> None:
+    held = cluster()
+    assert info(held, USERS, "admin") == ["admin", "alice"]
+    assert info(held, USERS, "admin", "alice", "nobody") == ["alice"]
+    assert info(held, USERS, "alice") == ["alice"]
+    assert info(held, USERS, "alice", "admin") == []
+    assert info(held, WORKERS, "admin") == ["10.0.10.1", "10.0.10.2"]
+    assert info(held, WORKERS, "alice") == []
+    assert info(held, FLAVORS, "alice") == info(held, FLAVORS, "admin") == ["cirros", "ubuntu", "big"]
+    assert info(held, FLAVORS, "alice", "big") == ["big"]
+    assert len(refused(registries.info, held, FLAVORS, {"acting_user": "nobody", "names": []})) == 1
+
+
+def test_whether_a_user_has_a_password_is_shown_and_not_which() -> None:
+    held = cluster()
+    registries.register(held, USERS, [user("alice", password=PASSWORD)], acting_user="admin")
+    told = registries.info(held, USERS, {"acting_user": "admin", "names": []}).result["users"]
+    assert [(each["name"], each["password_set"], "password_hash" in each) for each in told] == [
+        ("admin", False, False),
+        ("alice", True, False),
+    ]
+    assert set(registries.all_stored(held, USERS)) == {"admin", "alice"}

@@ -1,0 +1,184 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whole slices from arguments to rules, and what these did as a result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology as module
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+
+from .._domain.builders import cluster, deployed, link, put, topology, vm
+
+
+def params(**changes: Any) -> dict[str, Any]:
+    usual = {
+        "management_network": {},
+        "state_dir": "/s",
+        "placement": "round_robin",
+        "infrastructure_networks": [],
+        "acting_user": "admin",
+        "work_orders": False,
+        "owner": None,
+        "names": [],
+        "all": False,
+    }
+    return {**usual, **changes}
+
+
+def want(name: str = "web", **fields: Any) -> dict[str, Any]:
+    """One of the slices that are wanted, which is admin's unless it says otherwise."""
+    return {"state": "present", **topology(name), "owner": None, "append": False, **fields}
+
+
+def put_all(held: Cluster, *wants: dict[str, Any], **changes: Any) -> Any:
+    return module.put(held, wants, params(**changes))
+
+
+def test_settings_are_those_of_the_arguments() -> None:
+    network = {"gateway": "10.60.7.9"}
+    read = module.settings(params(management_network=network, placement="pack", infrastructure_networks=["10.0.0.0/8"]))
+    assert read.network == ManagementNetwork(gateway="10.60.7.9")
+    assert (read.state_dir, read.placement, read.infrastructure) == ("/s", "pack", ("10.0.0.0/8",))
+
+
+def test_options_of_vlan_400_have_the_rules_defaults() -> None:
+    options = module.SETTINGS_ARGUMENTS["management_network"]["options"]
+    assert ManagementNetwork(**{name: option["default"] for name, option in options.items()}) == ManagementNetwork()
+
+
+def test_segments_have_defaults_where_null_does_not_mean_to_stay() -> None:
+    new, step = module.segment_arguments(), module.segment_arguments(defaults=False)
+    assert {name: option["default"] for name, option in new.items()} == {
+        "mtu": 1500,
+        "qinq": False,
+        "forward_bpdu": False,
+    }
+    assert [option for option in step.values() if "default" in option] == []
+    assert {name: option["type"] for name, option in step.items()} == {
+        name: option["type"] for name, option in new.items()
+    }
+
+
+def test_slices_are_stored_and_again_change_nothing() -> None:
+    held = cluster()
+    done = put_all(held, want(), want("lab", vms=[vm("a")], links=[]))
+    assert [slice_["slice_id"] for slice_ in done.result["slices"]] == [1000, 1003]
+    assert done.result["changes"] == [change.to_dict() for change in done.changes] != []
+    assert "work_orders" not in done.result
+    revision = held.revision
+    again = put_all(held, want(), want("lab", vms=[vm("a")], links=[]))
+    assert (again.changes, again.result["slices"], held.revision) == ([], done.result["slices"], revision)
+
+
+def test_all_or_none_are_stored() -> None:
+    held = cluster()
+    with pytest.raises(Refused) as caught:
+        put_all(held, want(), want("bad name"), want("worse name"))
+    assert len(caught.value.refusals) == 2
+
+
+def test_a_slice_is_listed_once() -> None:
+    held = cluster()
+    with pytest.raises(Refused) as caught:
+        put_all(held, want(), want(), want("lab"), want("lab", owner="alice"))
+    assert [(each.code, each.figures["count"]) for each in caught.value.refusals] == [("slice_listed_twice", 2)]
+
+
+def test_work_orders_come_with_it_where_they_are_asked_for() -> None:
+    held = cluster()
+    done = put_all(held, want(), work_orders=True)
+    assert (done.result["slice_ids"], done.result["vms_to_start"]) == ([1000], [1001, 1002])
+    orders = done.result["work_orders"]["workers"]
+    assert {each["revision"] for order in orders.values() for each in order["slices"]} == {held.revision}
+    assert [change.kind for change in done.changes].count("VNC key") == 1
+    assert {each["status"] for slice_ in done.result["slices"] for each in slice_["vms"]} == {"design"}
+    assert put_all(held, want(), work_orders=True).changes == []
+
+
+def test_what_append_does_not_list_stays() -> None:
+    held = cluster()
+    put_all(held, want())
+    put_all(held, want(append=True, vms=[vm("vm3")], links=[link("vm1", "vm3")]))
+    assert [each.name for each in held.slices[1000].vms] == ["vm1", "vm2", "vm3"]
+    assert len(held.slices[1000].links) == 2
+    put_all(held, want(append=True, name="new", vms=[vm("a")], links=[]))
+    assert [each.name for each in held.slices[max(held.slices)].vms] == ["a"]
+    put_all(held, want(vms=[vm("vm3")], links=[]))
+    assert [each.name for each in held.slices[1000].vms] == ["vm3"]
+
+
+def test_absent_slices_go_and_others_are_nothing() -> None:
+    held = cluster()
+    put_all(held, want())
+    done = put_all(held, want(state="absent"), want("none", state="absent"))
+    assert ({change.action for change in done.changes}, held.slices) == ({"delete"}, {})
+    assert done.result["slices"] == []
+    assert put_all(held, want(state="absent")).changes == []
+
+
+def test_an_absent_slice_that_hosts_know_is_told_as_it_is_now() -> None:
+    held = cluster()
+    put_all(held, want())
+    deployed(held.slices[1000])
+    done = put_all(held, want(state="absent"), work_orders=True)
+    assert [slice_["status"] for slice_ in done.result["slices"]] == ["deleting"]
+    assert done.result["slice_ids"] == [1000]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"new_name": "shop"}, {"slice_id": 1000, "name": "shop"}, {"slice_id": 1000, "new_name": "shop", "name": "x"}],
+)
+def test_a_slice_is_renamed_by_its_name_or_its_id(fields: dict[str, Any]) -> None:
+    held = cluster()
+    put_all(held, want())
+    for _each in range(2):
+        done = put_all(held, want(**fields))
+        assert [(slice_["slice_id"], slice_["name"]) for slice_ in done.result["slices"]] == [(1000, "shop")]
+    assert list(held.slices) == [1000]
+
+
+def test_an_id_alone_says_whose_it_is() -> None:
+    held = cluster()
+    put(held, topology("lab", owner="alice"))
+    done = put_all(held, want("lab", slice_id=1000))
+    assert [slice_["owner"] for slice_ in done.result["slices"]] == ["alice"]
+    own = put_all(held, want("lab"))
+    assert [slice_["owner"] for slice_ in own.result["slices"]] == ["admin"]
+
+
+def test_a_tenant_does_not_act_on_others() -> None:
+    held = cluster()
+    put_all(held, want())
+    with pytest.raises(Refused):
+        put_all(held, want(owner="admin"), acting_user="alice")
+    assert put_all(held, want(owner="admin", state="absent"), acting_user="alice").changes == []
+    assert list(held.slices) == [1000]
+    assert module.info(held, params(all=True, acting_user="alice")).result["slices"] == []
+
+
+def test_slices_are_told_of() -> None:
+    held = cluster()
+    put_all(held, want(), want("lab", owner="alice"))
+    told = module.info(held, params(names=["lab"])).result
+    assert [slice_["slice_id"] for slice_ in told["slices"]] == [1003]
+    visible = [
+        [slice_.slice_id for slice_ in module.chosen_or_visible(held, params(slice=name, **who))]
+        for name, who in ((None, {}), ("web", {}), (None, {"owner": "alice"}), (None, {"acting_user": "alice"}))
+    ]
+    assert visible == [[1000, 1003], [1000], [1003], [1003]]
+
+
+def test_changes_are_those_from_what_was_to_what_is() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    assert module.changes_of([(slice_, slice_)]) == []
+    created, deleted = module.changes_of([(None, slice_)]), module.changes_of([(slice_, None)])
+    assert ({each.action for each in created}, {each.action for each in deleted}) == ({"create"}, {"delete"})
+    assert len(created) == len(deleted) > 1
