@@ -13,6 +13,10 @@ description:
     be used as soon as it is registered with an image that exists.
   - Where O(image) is a file on the orchestrator, its checksum is read from it. Registering a flavor again after the
     file has changed gives later VMs the new image; VMs that exist keep the one they were made from.
+  - A file is refused if it is damaged, cut short, empty, encrypted, compressed as a whole, has a backing file or an
+    external data file, or is of another format than qcow2 and raw; the refusal names the command that mends it. What it
+    is follows from its content, not from its name. The tables of a qcow2 image are checked by C(qemu-img), if that is
+    installed on the orchestrator. An image at a URL is inspected where it arrives, on the workers.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -49,7 +53,8 @@ options:
   image:
     &image
     description:
-      - The base image, a qcow2 or raw file on the orchestrator, or a URL that the workers fetch.
+      - The base image, a qcow2 or raw file on the orchestrator, or a URL that the workers fetch. A raw image needs a
+        boot sector or a file system.
     type: str
   checksum:
     &checksum
@@ -108,12 +113,16 @@ flavors:
       checksum: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import require_admin
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import images, registries
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, transact
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, within
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": "str"},
@@ -128,13 +137,19 @@ SPEC: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     module = AnsibleModule(**listed(SPEC, "flavors", "name"))
-    wants = entries(module.params, SPEC, "flavors")
-    transact(
-        module,
-        lambda cluster: registries.register(
-            cluster, registries.FLAVORS, images.inspect_all(wants), acting_user=module.params["acting_user"]
-        ),
-    )
+    acting_user = module.params["acting_user"]
+
+    def action() -> Outcome:
+        within(module, lambda cluster: require_admin(cluster, acting_user, "flavor"), write=False)
+        # Outside of the transaction that stores them: others would wait while large files are read.
+        wants, warnings = images.inspect_all(entries(module.params, SPEC, "flavors"), SubprocessRunner())
+        done = within(
+            module,
+            lambda cluster: registries.register(cluster, registries.FLAVORS, wants, acting_user=acting_user),
+        )
+        return replace(done, result={**done.result, "warnings": warnings}) if warnings else done
+
+    run(module, action)
 
 
 if __name__ == "__main__":
