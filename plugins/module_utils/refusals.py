@@ -128,6 +128,18 @@ _IMAGE = {
     "image_compressed": Rule(
         "a base image must not be compressed as a file", "{object} is {format}; {rule}", "run {command}{alternative}"
     ),
+    "convert_needs_file": Rule("convert needs a file on the orchestrator", "{rule}, got {got}"),
+    "converter_missing": Rule(
+        "convert needs {program} on the orchestrator", "{rule}, which is not installed", "install {package}"
+    ),
+    "image_not_unpacked": Rule(
+        "a compressed image must be whole", "{object} cannot be unpacked with {format}: {why}", "fetch it again"
+    ),
+    "image_of_several_files": Rule(
+        "an image to convert must be one file",
+        "{object} is {format} that refers to other files; {rule}",
+        "run qemu-img convert where those files are",
+    ),
     "image_encrypted": Rule("a base image must not be encrypted", "{object} is encrypted; {rule}", "run {command}"),
     "image_has_backing_file": Rule(
         "a base image must hold all of its disk",

@@ -61,6 +61,16 @@ options:
     description:
       - The image's SHA-256 in hex digits. It is needed for a URL, and checked for a file.
     type: str
+  convert:
+    &convert
+    description:
+      - Whether an image of another format is converted to qcow2. This handles vmdk, vdi, vhdx, vpc, qcow, qed and
+        parallels, also compressed, and compressed qcow2 and raw images. It needs C(qemu-img) on the orchestrator.
+      - The result is stored beside O(image), with C(.qcow2) appended to its name, and the flavor has that as its image.
+        It is made again when O(image) has changed.
+      - O(image) must be one file on the orchestrator, and O(checksum) is that of this file.
+    type: bool
+    default: false
   flavors:
     description:
       - Several flavors at once, instead of O(name).
@@ -76,6 +86,7 @@ options:
       disk_gb: *disk_gb
       image: *image
       checksum: *checksum
+      convert: *convert
 """
 
 EXAMPLES = r"""
@@ -86,6 +97,15 @@ EXAMPLES = r"""
     ram_gb: 0.25
     disk_gb: 1
     image: "{{ lab_guest_image }}"
+
+- name: A size that starts from the disk of another hypervisor
+  cloudrepo.slices.flavor:
+    name: appliance
+    cores: 2
+    ram_gb: 2
+    disk_gb: 8
+    image: "{{ appliance_image }}"
+    convert: true
 
 - name: A size whose image the workers fetch
   cloudrepo.slices.flavor:
@@ -132,6 +152,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "disk_gb": {"type": "float"},
     "image": {"type": "str"},
     "checksum": {"type": "str"},
+    "convert": {"type": "bool", "default": False},
 }
 
 
@@ -142,7 +163,9 @@ def main() -> None:
     def action() -> Outcome:
         within(module, lambda cluster: require_admin(cluster, acting_user, "flavor"), write=False)
         # Outside of the transaction that stores them: others would wait while large files are read.
-        wants, warnings = images.inspect_all(entries(module.params, SPEC, "flavors"), SubprocessRunner())
+        wants, warnings = images.inspect_all(
+            entries(module.params, SPEC, "flavors"), SubprocessRunner(timeout_s=3600), check_mode=module.check_mode
+        )
         done = within(
             module,
             lambda cluster: registries.register(cluster, registries.FLAVORS, wants, acting_user=acting_user),

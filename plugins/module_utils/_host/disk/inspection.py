@@ -15,7 +15,7 @@ from ..runner import NOT_FOUND, Runner
 from . import formats, qcow2, qcow2_clusters, raw
 from .qcow2 import Header, Image
 
-_LEAKS_ONLY = 3
+_LEAKS_ONLY, _NO_CHECK = 3, 63
 _UNPACK = {
     "gzip": "gzip --decompress --keep",
     "xz": "xz --decompress --keep",
@@ -66,7 +66,30 @@ def inspect(path: str, runner: Runner, *, object: str, source: str, alternative:
         raise Refused(refusals)
     if header is None:
         return Inspection(Image(formats.RAW, -(-size // raw.SECTOR_BYTES) * raw.SECTOR_BYTES), is_checked=True)
-    return Inspection(Image(formats.QCOW2, header.virtual_bytes), is_checked=_check(path, runner, object))
+    is_checked = check(path, runner, found=formats.QCOW2, object=object, source=source)
+    return Inspection(Image(formats.QCOW2, header.virtual_bytes), is_checked)
+
+
+def check(path: str, runner: Runner, *, found: str, object: str, source: str) -> bool:
+    """Return whether C(qemu-img) has found nothing against an image; not, where it is not installed or cannot tell.
+
+    Args:
+        path: the file.
+        runner: runs it.
+        found: the image's format, which needs tables.
+        object: what a person calls the image.
+        source: its path or URL in commands that mend it.
+
+    Raises:
+        Refused: it found something.
+    """
+    done = runner.run(["qemu-img", "check", "-f", found, path], check=False)
+    if done.rc in (NOT_FOUND, _NO_CHECK):
+        return False
+    if done.rc not in (0, _LEAKS_ONLY):
+        why = [line for line in done.stderr.splitlines() if line.strip()] or [f"qemu-img check ended with {done.rc}"]
+        raise Refused([Refusal("image_damaged", object, {"why": why[0], "command": _repair(source, found)})])
+    return True
 
 
 def _inspect_other(file: BinaryIO, found: str, object: str, source: str, alternative: str) -> Iterator[Refusal]:
@@ -123,17 +146,6 @@ def _cut_short(file: BinaryIO, needed: int, object: str) -> Iterator[Refusal]:
         yield Refusal("image_cut_short", object, {"got": size, "needed": needed})
 
 
-def _check(path: str, runner: Runner, object: str) -> bool:
-    """Return whether C(qemu-img) found nothing against a qcow2 image; not, where it is not installed."""
-    done = runner.run(["qemu-img", "check", "-f", "qcow2", path], check=False)
-    if done.rc == NOT_FOUND:
-        return False
-    if done.rc not in (0, _LEAKS_ONLY):
-        why = [line for line in done.stderr.splitlines() if line.strip()] or [f"qemu-img check ended with {done.rc}"]
-        raise Refused([Refusal("image_damaged", object, {"why": why[0], "command": _repair(path)})])
-    return True
-
-
 def _target(source: str) -> str:
     stem, extension = os.path.splitext(os.path.basename(source) if "://" in source else source)
     return f"{stem}.new.qcow2" if extension == ".qcow2" else f"{stem}.qcow2"
@@ -148,5 +160,5 @@ def _decrypt(driver: str, source: str) -> str:
     return f"qemu-img convert --object {_KEY} --image-opts {shlex.quote(driver)} -O qcow2 {target}"
 
 
-def _repair(source: str) -> str:
-    return f"qemu-img check -r all {shlex.quote(source)}"
+def _repair(source: str, found: str = formats.QCOW2) -> str:
+    return f"qemu-img check -f {found} -r all {shlex.quote(source)}"
