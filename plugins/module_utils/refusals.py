@@ -120,6 +120,49 @@ _REGISTRY = {
     "worker_holds_vms": Rule("a worker with VMs stays registered", "has {count} VMs ({vms})", "delete them first"),
 }
 
+_BASE_IMAGE = "a base image must be qcow2, or raw with a boot sector or a file system"
+_IMAGE = {
+    "image_empty": Rule(_BASE_IMAGE, "{object} is empty; {rule}", "fetch it again"),
+    "image_format": Rule(_BASE_IMAGE, "{object} is {format}; {rule}", "run {command}{alternative}"),
+    "image_content": Rule(_BASE_IMAGE, "{object} is {content}; {rule}"),
+    "image_compressed": Rule(
+        "a base image must not be compressed as a file", "{object} is {format}; {rule}", "run {command}{alternative}"
+    ),
+    "convert_needs_file": Rule("convert needs a file on the orchestrator", "{rule}, got {got}"),
+    "converter_missing": Rule(
+        "convert needs {program} on the orchestrator", "{rule}, which is not installed", "install {package}"
+    ),
+    "image_not_unpacked": Rule(
+        "a compressed image must be whole", "{object} cannot be unpacked with {format}: {why}", "fetch it again"
+    ),
+    "image_of_several_files": Rule(
+        "an image to convert must be one file",
+        "{object} is {format} that refers to other files; {rule}",
+        "run qemu-img convert where those files are",
+    ),
+    "image_encrypted": Rule("a base image must not be encrypted", "{object} is encrypted; {rule}", "run {command}"),
+    "image_has_backing_file": Rule(
+        "a base image must hold all of its disk",
+        "{object} has the backing file {backing_file}; {rule}",
+        "run {command} where that file is",
+    ),
+    "image_has_data_file": Rule(
+        "a base image must hold all of its disk",
+        "{object} has an external data file; {rule}",
+        "run {command} where that file is",
+    ),
+    "image_too_new": Rule(
+        "a base image must be qcow2 version 2 or 3 with known features",
+        "{object} is qcow2 version {version} with the incompatible features {features}; {rule}",
+    ),
+    "image_cut_short": Rule(
+        "a base image must be whole", "{object} has {got} bytes, its content needs {needed}", "fetch it again"
+    ),
+    "image_damaged": Rule(
+        "a base image must be undamaged", "{object} is damaged: {why}", "run {command} or fetch it again"
+    ),
+}
+
 _ACCESS = {
     "unknown_acting_user": Rule("only registered users may act", "{object} does not exist"),
     "not_owner_or_admin": Rule("only admins may act for other users", "{user} is not an admin; {rule}"),
@@ -309,6 +352,7 @@ RULES: dict[str, Rule] = {
     **_SELECTION,
     **_CONTRACT,
     **_REGISTRY,
+    **_IMAGE,
     **_ACCESS,
     **_TOPOLOGY,
     **_CHANGE,

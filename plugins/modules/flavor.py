@@ -13,6 +13,10 @@ description:
     be used as soon as it is registered with an image that exists.
   - Where O(image) is a file on the orchestrator, its checksum is read from it. Registering a flavor again after the
     file has changed gives later VMs the new image; VMs that exist keep the one they were made from.
+  - A file is refused if it is damaged, cut short, empty, encrypted, compressed as a whole, has a backing file or an
+    external data file, or is of another format than qcow2 and raw; the refusal names the command that mends it. What it
+    is follows from its content, not from its name. The tables of a qcow2 image are checked by C(qemu-img), if that is
+    installed on the orchestrator. An image at a URL is inspected where it arrives, on the workers.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -49,13 +53,24 @@ options:
   image:
     &image
     description:
-      - The base image, a qcow2 or raw file on the orchestrator, or a URL that the workers fetch.
+      - The base image, a qcow2 or raw file on the orchestrator, or a URL that the workers fetch. A raw image needs a
+        boot sector or a file system.
     type: str
   checksum:
     &checksum
     description:
       - The image's SHA-256 in hex digits. It is needed for a URL, and checked for a file.
     type: str
+  convert:
+    &convert
+    description:
+      - Whether an image of another format is converted to qcow2. This handles vmdk, vdi, vhdx, vpc, qcow, qed and
+        parallels, also compressed, and compressed qcow2 and raw images. It needs C(qemu-img) on the orchestrator.
+      - The result is stored beside O(image), with C(.qcow2) appended to its name, and the flavor has that as its image.
+        It is made again when O(image) has changed.
+      - O(image) must be one file on the orchestrator, and O(checksum) is that of this file.
+    type: bool
+    default: false
   flavors:
     description:
       - Several flavors at once, instead of O(name).
@@ -71,6 +86,7 @@ options:
       disk_gb: *disk_gb
       image: *image
       checksum: *checksum
+      convert: *convert
 """
 
 EXAMPLES = r"""
@@ -81,6 +97,15 @@ EXAMPLES = r"""
     ram_gb: 0.25
     disk_gb: 1
     image: "{{ lab_guest_image }}"
+
+- name: A size that starts from the disk of another hypervisor
+  cloudrepo.slices.flavor:
+    name: appliance
+    cores: 2
+    ram_gb: 2
+    disk_gb: 8
+    image: "{{ appliance_image }}"
+    convert: true
 
 - name: A size whose image the workers fetch
   cloudrepo.slices.flavor:
@@ -108,12 +133,16 @@ flavors:
       checksum: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import require_admin
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import images, registries
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, transact
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, within
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": "str"},
@@ -123,18 +152,27 @@ SPEC: dict[str, dict[str, Any]] = {
     "disk_gb": {"type": "float"},
     "image": {"type": "str"},
     "checksum": {"type": "str"},
+    "convert": {"type": "bool", "default": False},
 }
 
 
 def main() -> None:
     module = AnsibleModule(**listed(SPEC, "flavors", "name"))
-    wants = entries(module.params, SPEC, "flavors")
-    transact(
-        module,
-        lambda cluster: registries.register(
-            cluster, registries.FLAVORS, images.inspect_all(wants), acting_user=module.params["acting_user"]
-        ),
-    )
+    acting_user = module.params["acting_user"]
+
+    def action() -> Outcome:
+        within(module, lambda cluster: require_admin(cluster, acting_user, "flavor"), write=False)
+        # Outside of the transaction that stores them: others would wait while large files are read.
+        wants, warnings = images.inspect_all(
+            entries(module.params, SPEC, "flavors"), SubprocessRunner(timeout_s=3600), check_mode=module.check_mode
+        )
+        done = within(
+            module,
+            lambda cluster: registries.register(cluster, registries.FLAVORS, wants, acting_user=acting_user),
+        )
+        return replace(done, result={**done.result, "warnings": warnings}) if warnings else done
+
+    run(module, action)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from .._state.masking import log_secrets
 from .._state.opening import open_store
@@ -14,6 +14,8 @@ from ..cluster import ADMIN, Cluster
 from ..defaults import DATABASE
 from ..errors import Refusal, Refused
 from . import edge
+
+T = TypeVar("T")
 
 CONTROL_ARGUMENTS: dict[str, dict[str, Any]] = {
     "database": {"type": "str", "default": DATABASE},
@@ -25,13 +27,13 @@ CONTROL_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 def transact(module: edge.Module, change: Callable[[Cluster], edge.Outcome], *, write: bool = True) -> None:
     """Run C(change) on the cluster in one transaction and leave the module; in check mode nothing is stored."""
-    params = module.params
+    edge.run(module, lambda: within(module, change, write=write))
 
-    def action() -> edge.Outcome:
-        with store_of(module, params["database"]).transaction(write=write and not module.check_mode) as cluster:
-            return change(cluster)
 
-    edge.run(module, action)
+def within(module: edge.Module, change: Callable[[Cluster], T], *, write: bool = True) -> T:
+    """Return what C(change) makes of the cluster in one transaction; in check mode nothing is stored."""
+    with store_of(module, module.params["database"]).transaction(write=write and not module.check_mode) as cluster:
+        return change(cluster)
 
 
 def store_of(module: edge.Module, database: str, backup_dir: str | None = None) -> Store:

@@ -10,40 +10,68 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._host.disk.qcow2 import read_image
+from .._host.disk import conversion
+from .._host.disk.inspection import Inspection, inspect
+from .._host.runner import Runner
 from ..errors import Refusal, Refused, for_all
 
 URL = re.compile(r"[a-z][a-z0-9+.-]*://")
 GIB = 1024**3
 CHUNK_BYTES = 1024 * 1024
+UNCHECKED = (
+    "qemu-img is not installed on the orchestrator, so the tables of qcow2 images were not checked (flavors {}); "
+    "install qemu-utils"
+)
 
 
-def inspect_all(wants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the wanted flavors with C(checksum) and C(virtual_size_gb) as far as their images tell.
+def inspect_all(
+    wants: Sequence[Mapping[str, Any]], runner: Runner, *, check_mode: bool
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the wanted flavors with C(checksum) and C(virtual_size_gb) as far as their images tell, and warnings.
+
+    Images that C(convert) is set for are converted if they have to be, and those flavors have the result as C(image).
+    In check mode that may not exist yet, and then it has no checksum.
 
     Raises:
-        Refused: for every image that is a missing file, differs from its checksum, or is a URL without one.
+        Refused: for every image that is a missing file, differs from its checksum, is a URL without one, or is a file
+            that no disk can stand on.
+        CommandFailed: an image cannot be converted.
     """
-    return for_all(wants, _inspect)
+    found = for_all(wants, lambda want: _inspect(want, runner, check_mode=check_mode))
+    unchecked = [want["name"] for want, inspection in found if inspection and not inspection.is_checked]
+    return [want for want, _inspection in found], [UNCHECKED.format(", ".join(unchecked))] if unchecked else []
 
 
-def _inspect(want: Mapping[str, Any]) -> dict[str, Any]:
+def _inspect(want: Mapping[str, Any], runner: Runner, *, check_mode: bool) -> tuple[dict[str, Any], Inspection | None]:
     path, checksum = want.get("image"), want.get("checksum")
     if path is None or want["state"] == "absent":
-        return dict(want)
+        return dict(want), None
     where = f"flavor {want['name']}"
     if URL.match(path):
         if checksum is None:
             raise Refused([Refusal("image_without_checksum", where, {"got": path})])
-        return dict(want)
+        if want.get("convert"):
+            raise Refused([Refusal("convert_needs_file", where, {"got": path})])
+        return dict(want), None
     if not os.path.isfile(path):
         raise Refused([Refusal("image_not_found", where, {"got": path})])
     seen = _sha256(path)
     if checksum not in (None, seen):
         raise Refused([Refusal("checksum_mismatch", where, {"image": path, "seen": seen, "got": checksum})])
-    image = read_image(path)
-    virtual_size_gb = image.virtual_bytes / GIB if image else None
-    return {**want, "checksum": seen, "virtual_size_gb": virtual_size_gb}
+    image = f"{where}: image {path}"
+    if not want.get("convert"):
+        inspection = inspect(path, runner, object=image, source=path, alternative=", or set convert to true")
+    elif not conversion.is_needed(path):
+        inspection = inspect(path, runner, object=image, source=path)
+    else:
+        target = conversion.target_of(path)
+        if not conversion.is_done(path):
+            if check_mode:
+                return {**want, "image": target, "checksum": None}, None
+            conversion.convert(path, runner, object=image)
+        inspection = inspect(target, runner, object=f"{where}: image {target}", source=target)
+        want, seen = {**want, "image": target}, _sha256(target)
+    return {**want, "checksum": seen, "virtual_size_gb": inspection.image.virtual_bytes / GIB}, inspection
 
 
 def _sha256(path: str) -> str:

@@ -7,12 +7,19 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from ...errors import SlicesError
+from .raw import read_at
 
-_MAGIC = b"QFI\xfb"
-# magic, version, backing file's offset and length, cluster bits, virtual size; big endian.
-_HEADER = struct.Struct(">4sIQIIQ")
+MAGIC = b"QFI\xfb"
+# Magic, version, backing file's offset and length, cluster bits, virtual size, encryption, entries and offset of the L1
+# table, offset and clusters of the refcount table; big endian, as everything in the format.
+_HEADER = struct.Struct(">4sIQIIQIIQQI")
+_VERSION_2_BYTES = 72
+_INCOMPATIBLE = struct.Struct(">Q")
+_CORRUPT, _DATA_FILE, _EXTENDED_L2 = 1 << 1, 1 << 2, 1 << 4
+_KNOWN = 0b11111
 # What the format has room for: a name of 1023 bytes, in the first cluster of 2 MiB at most.
 _NAME_BYTES, _CLUSTER_BYTES = 1023, 1 << 21
 
@@ -32,28 +39,99 @@ class Image:
     backing_file: str | None = None
 
 
+@dataclass(frozen=True)
+class Header:
+    """What a qcow2 image says of itself.
+
+    Attributes:
+        version: of the format; QEMU knows 2 and 3.
+        backing_file: the image that it stands on.
+        cluster_bits: the binary logarithm of a cluster's size.
+        virtual_bytes: the size of the disk that a guest sees.
+        encryption: the number of a method, 0 for none.
+        l1_entries: how many entries the L1 table has.
+        l1_offset: where the L1 table is.
+        refcount_offset: where the refcount table is.
+        refcount_clusters: how many clusters the refcount table takes.
+        incompatible: what a program has to know to read the image, a bit each.
+    """
+
+    version: int
+    backing_file: str | None
+    cluster_bits: int
+    virtual_bytes: int
+    encryption: int
+    l1_entries: int
+    l1_offset: int
+    refcount_offset: int
+    refcount_clusters: int
+    incompatible: int = 0
+
+    @property
+    def has_data_file(self) -> bool:
+        """Whether its content is in another file."""
+        return bool(self.incompatible & _DATA_FILE)
+
+    @property
+    def has_extended_l2(self) -> bool:
+        """Whether the entries of its L2 tables have a second half."""
+        return bool(self.incompatible & _EXTENDED_L2)
+
+    @property
+    def is_marked_corrupt(self) -> bool:
+        """Whether a QEMU that used it found it damaged."""
+        return bool(self.incompatible & _CORRUPT)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is of a version and has no more than the features that QEMU has had so far."""
+        return self.version in (2, 3) and not self.incompatible & ~_KNOWN
+
+
 def read_image(path: str) -> Image | None:
     """What an image is, or nothing when there is no such file.
 
     Raises:
-        SlicesError: the file is cut short, or names a backing file where the format has no room for it.
+        SlicesError: see C(read_header).
     """
     try:
         with open(path, "rb") as file:
-            head = file.read(_HEADER.size)
-            if not head.startswith(_MAGIC):
+            if read_at(file, 0, len(MAGIC)) != MAGIC:
                 return Image(format="raw", virtual_bytes=os.fstat(file.fileno()).st_size)
-            if len(head) < _HEADER.size:
-                raise SlicesError(f"image {path} ends within its qcow2 header", path=path)
-            _magic, _version, offset, length, _bits, size = _HEADER.unpack(head)
-            if length > _NAME_BYTES or offset > _CLUSTER_BYTES:
-                raise SlicesError(
-                    f"image {path} names its backing file in {length} bytes from {offset}; the format has "
-                    f"{_NAME_BYTES} at most, within the first {_CLUSTER_BYTES}",
-                    path=path,
-                )
-            file.seek(offset)
-            backing = file.read(length).decode("utf-8", "replace") if offset else None
-            return Image(format="qcow2", virtual_bytes=size, backing_file=backing)
+            header = read_header(file, path)
+            return Image(format="qcow2", virtual_bytes=header.virtual_bytes, backing_file=header.backing_file)
     except FileNotFoundError:
         return None
+
+
+def read_header(file: BinaryIO, path: str) -> Header:
+    """What a qcow2 image says of itself.
+
+    Raises:
+        SlicesError: the file is cut short, or names a backing file where the format has no room for it.
+    """
+    head = read_at(file, 0, _VERSION_2_BYTES + _INCOMPATIBLE.size)
+    if len(head) < _VERSION_2_BYTES:
+        raise SlicesError(f"image {path} ends within its qcow2 header", path=path)
+    _magic, version, offset, length, *others = _HEADER.unpack_from(head)
+    bits, size, encryption, l1_entries, l1_offset, refcount_offset, refcount_clusters = others
+    if length > _NAME_BYTES or offset > _CLUSTER_BYTES:
+        raise SlicesError(
+            f"image {path} names its backing file in {length} bytes from {offset}; the format has "
+            f"{_NAME_BYTES} at most, within the first {_CLUSTER_BYTES}",
+            path=path,
+        )
+    backing_file = read_at(file, offset, length).decode("utf-8", "replace") if offset else None
+    (features,) = _INCOMPATIBLE.unpack(head[_VERSION_2_BYTES:].ljust(_INCOMPATIBLE.size, b"\0"))
+    return Header(
+        version=version,
+        backing_file=backing_file,
+        cluster_bits=bits,
+        virtual_bytes=size,
+        encryption=encryption,
+        l1_entries=l1_entries,
+        l1_offset=l1_offset,
+        refcount_offset=refcount_offset,
+        refcount_clusters=refcount_clusters,
+        incompatible=features if version > 2 else 0,
+    )

@@ -17,6 +17,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
 from ..module_utils._domain.builders import AHEAD_OF_CLOCKS, refused
+from ..module_utils._host.disk.images import raw
 from .documented import check_changes
 
 MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
@@ -28,7 +29,7 @@ class Control:
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.path = folder / "database.yaml"
         self.image = folder / "image.raw"
-        self.image.write_bytes(b"x" * 1024)
+        raw(self.image)
         self._capsys = capsys
 
     def run(self, module: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
@@ -158,7 +159,7 @@ def test_images_are_looked_at(ready: Control, tmp_path: Path) -> None:
     wrong = ready.run("flavor", name="x", **size, image=str(ready.image), checksum="ab" * 32)
     figures = {"image": str(ready.image), "seen": seen, "got": "ab" * 32}
     assert refused(wrong) == [Refusal("checksum_mismatch", "flavor x", figures)]
-    with ready.image.open("wb") as file:
+    with ready.image.open("r+b") as file:
         file.truncate(3 << 30)
     small = ready.run("flavor", name="x", **size, image=str(ready.image))
     assert refused(small) == [Refusal("disk_smaller_than_image", "flavor x", {"got": 1, "least": 3})]

@@ -1,0 +1,158 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Images of other formats made into qcow2: once, into a file beside them."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import shutil
+import struct
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedIOBase
+from typing import BinaryIO, Callable
+
+from ...errors import CommandFailed, Refusal, Refused
+from ..runner import NOT_FOUND, Runner
+from . import formats
+from .inspection import check, inspect
+from .raw import SECTOR_BYTES, read_at
+
+_EXTENSION = ".qcow2"
+_CHUNK_BYTES = 1 << 20
+_READERS: dict[str, Callable[[str], BufferedIOBase]] = {
+    "gzip": gzip.GzipFile,
+    "xz": lzma.LZMAFile,
+    "bzip2": bz2.BZ2File,
+}
+_QED_BACKING = 1
+
+
+def is_needed(path: str) -> bool:
+    """Return whether an image has to be converted, and can be."""
+    with open(path, "rb") as file:
+        found = formats.identify(file)
+    return found in formats.VIRTUAL_DISKS or found in formats.COMPRESSIONS
+
+
+def target_of(path: str) -> str:
+    """Return where the qcow2 image is that an image is converted to."""
+    return path + _EXTENSION
+
+
+def is_done(path: str) -> bool:
+    """Return whether an image was converted as it is now: what was made from it has its time."""
+    try:
+        return os.stat(target_of(path)).st_mtime_ns == os.stat(path).st_mtime_ns
+    except FileNotFoundError:
+        return False
+
+
+def convert(path: str, runner: Runner, *, object: str) -> None:
+    """Make a qcow2 image of an image that C(is_needed) of.
+
+    Args:
+        path: the image.
+        runner: runs C(qemu-img).
+        object: what a person calls the image.
+
+    Raises:
+        Refused: it stands on other files, what is compressed cannot be a base image, or a program is missing.
+        CommandFailed: the image cannot be read.
+    """
+    with _draft(path) as draft:
+        with _unpacked(path, runner, object) as unpacked:
+            with open(unpacked, "rb") as file:
+                found = formats.identify(file)
+                if found in formats.VIRTUAL_DISKS:
+                    _need_whole(file, found, object)
+            if found in formats.VIRTUAL_DISKS:
+                check(unpacked, runner, found=found, object=object, source=path)
+            else:
+                inspect(unpacked, runner, object=object, source=path)
+            argv = ["qemu-img", "convert", "-f", found, "-O", formats.QCOW2, unpacked, draft]
+            _run(runner, argv, "qemu-utils", object)
+        shutil.copymode(path, draft)
+        made = os.stat(path)
+        os.utime(draft, ns=(made.st_atime_ns, made.st_mtime_ns))
+        os.replace(draft, target_of(path))
+
+
+@contextmanager
+def _draft(path: str) -> Iterator[str]:
+    """A new file beside an image, which is gone in the end unless it was given another name."""
+    folder, name = os.path.split(os.path.abspath(path))
+    handle, draft = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
+    os.close(handle)
+    try:
+        yield draft
+    finally:
+        if os.path.exists(draft):
+            os.unlink(draft)
+
+
+@contextmanager
+def _unpacked(path: str, runner: Runner, object: str) -> Iterator[str]:
+    """An image without the compression that its file has."""
+    with open(path, "rb") as file:
+        found = formats.identify(file)
+    if found not in formats.COMPRESSIONS:
+        yield path
+        return
+    with _draft(path) as draft:
+        if found in _READERS:
+            _decompress(path, found, draft, object)
+        else:
+            _run(runner, [found, "--decompress", "--quiet", "--force", "-o", draft, path], found, object)
+        yield draft
+
+
+def _decompress(path: str, found: str, draft: str, object: str) -> None:
+    try:
+        with _READERS[found](path) as source, open(draft, "wb") as target:
+            shutil.copyfileobj(source, target, _CHUNK_BYTES)
+    except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+        if getattr(error, "errno", None) is not None:
+            raise  # it is not the content that is at fault
+        raise Refused([Refusal("image_not_unpacked", object, {"format": found, "why": str(error)})]) from None
+
+
+def _run(runner: Runner, argv: list[str], package: str, object: str) -> None:
+    done = runner.run(argv, check=False)
+    if done.rc == NOT_FOUND:
+        raise Refused([Refusal("converter_missing", object, {"program": argv[0], "package": package})])
+    if done.rc:
+        raise CommandFailed(cmd=argv, rc=done.rc, stdout=done.stdout, stderr=done.stderr)
+
+
+def _need_whole(file: BinaryIO, found: str, object: str) -> None:
+    if _has_others(file, found):
+        raise Refused([Refusal("image_of_several_files", object, {"format": found})])
+    # qemu-img passes over what is missing of this one, as if it had been zeros.
+    header = read_at(file, 0, 392) if found == "vdi" else b""
+    offset, block_bytes, blocks = struct.unpack("<344xI28xI8xI", header.ljust(392, b"\0"))
+    size, needed = os.fstat(file.fileno()).st_size, offset + block_bytes * blocks
+    if size < needed:
+        raise Refused([Refusal("image_cut_short", object, {"got": size, "needed": needed})])
+
+
+def _has_others(file: BinaryIO, found: str) -> bool:
+    """Return whether QEMU would open further files for an image, which might be any on this machine."""
+    if found == "vmdk":
+        head = read_at(file, 0, 44)
+        if not head.startswith(b"KDMV") or len(head) < 44:
+            return True
+        capacity, descriptor, sectors = struct.unpack("<12xQ8xQQ", head)
+        size = min(sectors * SECTOR_BYTES, _CHUNK_BYTES)
+        return not capacity or b"parentfilenamehint" in read_at(file, descriptor * SECTOR_BYTES, size).lower()
+    if found == "qcow":
+        return read_at(file, 8, 8) != bytes(8)
+    if found == "qed":
+        (features,) = struct.unpack("<Q", read_at(file, 16, 8).ljust(8, b"\0"))
+        return bool(features & _QED_BACKING)
+    return False

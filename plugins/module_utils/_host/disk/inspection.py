@@ -1,0 +1,164 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether an image can be the base of VMs' disks: looked at before it is registered, and where it has arrived."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from ...errors import Refusal, Refused, SlicesError
+from ..runner import NOT_FOUND, Runner
+from . import formats, qcow2, qcow2_clusters, raw
+from .qcow2 import Header, Image
+
+_LEAKS_ONLY, _NO_CHECK = 3, 63
+_UNPACK = {
+    "gzip": "gzip --decompress --keep",
+    "xz": "xz --decompress --keep",
+    "zstd": "zstd --decompress",
+    "bzip2": "bzip2 --decompress --keep",
+    "tar": "tar --extract --file",
+    "zip": "unzip",
+    "7z": "7z x",
+}
+_KEY = "secret,id=key,file=PASSPHRASE_FILE"
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A base image that nothing is wrong with.
+
+    Attributes:
+        image: what it is.
+        is_checked: whether C(qemu-img) has checked its tables, where it has any; else only what they need is known to
+            be there.
+    """
+
+    image: Image
+    is_checked: bool
+
+
+def inspect(path: str, runner: Runner, *, object: str, source: str, alternative: str = "") -> Inspection:
+    """Return what a file is, if it can be a base image.
+
+    Args:
+        path: the file.
+        runner: runs C(qemu-img), where it is installed, on what has no other files behind it.
+        object: what a person calls it.
+        source: its path or URL in commands that mend it.
+        alternative: what else there is than such a command, appended to it.
+
+    Raises:
+        Refused: for all that is against it.
+    """
+    with open(path, "rb") as file:
+        found = formats.identify(file)
+        if found == formats.QCOW2:
+            header, refusals = _inspect_qcow2(file, path, object, source)
+        else:
+            header, refusals = None, list(_inspect_other(file, found, object, source, alternative))
+        size = os.fstat(file.fileno()).st_size
+    if refusals:
+        raise Refused(refusals)
+    if header is None:
+        return Inspection(Image(formats.RAW, -(-size // raw.SECTOR_BYTES) * raw.SECTOR_BYTES), is_checked=True)
+    is_checked = check(path, runner, found=formats.QCOW2, object=object, source=source)
+    return Inspection(Image(formats.QCOW2, header.virtual_bytes), is_checked)
+
+
+def check(path: str, runner: Runner, *, found: str, object: str, source: str) -> bool:
+    """Return whether C(qemu-img) has found nothing against an image; not, where it is not installed or cannot tell.
+
+    Args:
+        path: the file.
+        runner: runs it.
+        found: the image's format, which needs tables.
+        object: what a person calls the image.
+        source: its path or URL in commands that mend it.
+
+    Raises:
+        Refused: it found something.
+    """
+    done = runner.run(["qemu-img", "check", "-f", found, path], check=False)
+    if done.rc in (NOT_FOUND, _NO_CHECK):
+        return False
+    if done.rc not in (0, _LEAKS_ONLY):
+        why = [line for line in done.stderr.splitlines() if line.strip()] or [f"qemu-img check ended with {done.rc}"]
+        raise Refused([Refusal("image_damaged", object, {"why": why[0], "command": _repair(source, found)})])
+    return True
+
+
+def _inspect_other(file: BinaryIO, found: str, object: str, source: str, alternative: str) -> Iterator[Refusal]:
+    quoted = shlex.quote(source)
+    if found == formats.RAW:
+        yield from _cut_short(file, raw.needed_bytes(file) or 0, object)
+    elif found == formats.EMPTY:
+        yield Refusal("image_empty", object)
+    elif found == formats.ENCRYPTED:
+        driver = f"driver=luks,key-secret=key,file.filename={source}"
+        yield Refusal("image_encrypted", object, {"command": _decrypt(driver, source)})
+    elif found in _UNPACK:
+        figures = {"format": found, "command": f"{_UNPACK[found]} {quoted}", "alternative": alternative}
+        yield Refusal("image_compressed", object, figures)
+    elif found in formats.VIRTUAL_DISKS:
+        figures = {"format": found, "command": _convert(source, found), "alternative": alternative}
+        yield Refusal("image_format", object, figures)
+    else:
+        content = "the image of a CD without a boot sector" if found == formats.ISO else "of no known format"
+        yield Refusal("image_content", object, {"content": content})
+
+
+def _inspect_qcow2(file: BinaryIO, path: str, object: str, source: str) -> tuple[Header | None, list[Refusal]]:
+    try:
+        header = qcow2.read_header(file, path)
+    except SlicesError as error:
+        return None, [Refusal("image_damaged", object, {"why": error.message, "command": _repair(source)})]
+    return header, list(_header_faults(file, header, object, source))
+
+
+def _header_faults(file: BinaryIO, header: Header, object: str, source: str) -> Iterator[Refusal]:
+    if not header.is_known:
+        yield Refusal("image_too_new", object, {"version": header.version, "features": f"{header.incompatible:b}"})
+    if header.backing_file is not None:
+        figures = {"backing_file": header.backing_file, "command": _convert(source, formats.QCOW2)}
+        yield Refusal("image_has_backing_file", object, figures)
+    if header.has_data_file:
+        yield Refusal("image_has_data_file", object, {"command": _convert(source, formats.QCOW2)})
+    if header.encryption:
+        driver = f"driver=qcow2,encrypt.key-secret=key,file.filename={source}"
+        yield Refusal("image_encrypted", object, {"command": _decrypt(driver, source)})
+    if header.is_marked_corrupt:
+        yield Refusal("image_damaged", object, {"why": "it is marked as corrupt", "command": _repair(source)})
+    if not qcow2_clusters.is_plausible(header):
+        why = "its header has sizes that the format does not allow"
+        yield Refusal("image_damaged", object, {"why": why, "command": _repair(source)})
+    elif not header.has_data_file:
+        yield from _cut_short(file, qcow2_clusters.needed_bytes(file, header), object)
+
+
+def _cut_short(file: BinaryIO, needed: int, object: str) -> Iterator[Refusal]:
+    size = os.fstat(file.fileno()).st_size
+    if size < needed:
+        yield Refusal("image_cut_short", object, {"got": size, "needed": needed})
+
+
+def _target(source: str) -> str:
+    stem, extension = os.path.splitext(os.path.basename(source) if "://" in source else source)
+    return f"{stem}.new.qcow2" if extension == ".qcow2" else f"{stem}.qcow2"
+
+
+def _convert(source: str, found: str) -> str:
+    return f"qemu-img convert -f {found} -O qcow2 {shlex.quote(source)} {shlex.quote(_target(source))}"
+
+
+def _decrypt(driver: str, source: str) -> str:
+    target = shlex.quote(_target(source))
+    return f"qemu-img convert --object {_KEY} --image-opts {shlex.quote(driver)} -O qcow2 {target}"
+
+
+def _repair(source: str, found: str = formats.QCOW2) -> str:
+    return f"qemu-img check -f {found} -r all {shlex.quote(source)}"

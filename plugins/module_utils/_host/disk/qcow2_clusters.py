@@ -1,0 +1,101 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where the clusters of a qcow2 image are, so that one which was cut short is known without C(qemu-img).
+
+What C(qemu-img check) passes over is found as well: a last cluster of which only the beginning is there.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from array import array
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from .qcow2 import Header
+from .raw import SECTOR_BYTES, read_at
+
+_ENTRY_BYTES = 8
+_CLUSTER_BITS = range(9, 22)
+# As much as QEMU takes.
+_MOST_L1_BYTES = 32 << 20
+_OFFSET = 0x00FF_FFFF_FFFF_FE00
+_IS_COMPRESSED = 1 << 62
+_IS_ZERO = 1
+
+
+def is_plausible(header: Header) -> bool:
+    """Return whether clusters and L1 table have sizes that the format allows, and the L1 table is long enough."""
+    if header.cluster_bits not in _CLUSTER_BITS:
+        return False
+    needed = -(-header.virtual_bytes // _bytes_of_l2(header))
+    return needed <= header.l1_entries and header.l1_entries * _ENTRY_BYTES <= _MOST_L1_BYTES
+
+
+def needed_bytes(file: BinaryIO, header: Header) -> int:
+    """Return how large the file has to be for its tables and clusters; what is beyond its end is not followed.
+
+    Args:
+        file: open for reading.
+        header: its header, which is plausible.
+    """
+    size = os.fstat(file.fileno()).st_size
+    return max(_ends(file, header, size), default=0)
+
+
+def _ends(file: BinaryIO, header: Header, size: int) -> Iterator[int]:
+    cluster = 1 << header.cluster_bits
+    refcounts = header.refcount_clusters * cluster
+    yield header.l1_offset + header.l1_entries * _ENTRY_BYTES
+    yield header.refcount_offset + refcounts
+    if refcounts <= size:
+        blocks = (entry & _OFFSET for entry in _entries(file, header.refcount_offset, refcounts))
+        yield from (block + cluster for block in blocks if block)
+    guest_bytes, followed = _bytes_of_l2(header), set()
+    for number, entry in enumerate(_entries(file, header.l1_offset, header.l1_entries * _ENTRY_BYTES)):
+        table = entry & _OFFSET
+        if not table:
+            continue
+        yield table + cluster
+        # Two entries for one table are a fault, and an image full of them would take for ever.
+        if table not in followed and table + cluster <= size:
+            followed.add(table)
+            yield _end_of_data(file, header, table, number * guest_bytes)
+
+
+def _end_of_data(file: BinaryIO, header: Header, table: int, guest: int) -> int:
+    """Where the last of the clusters ends that an L2 table lists, the first of them the guest's at C(guest)."""
+    cluster, is_zero = 1 << header.cluster_bits, 0 if header.has_extended_l2 else _IS_ZERO
+    last = (header.virtual_bytes - 1 - guest) >> header.cluster_bits
+    if last < 0:
+        return 0
+    entries = _entries(file, table, cluster)[:: 2 if header.has_extended_l2 else 1]
+    plain = [0 if entry & (_IS_COMPRESSED | is_zero) else entry & _OFFSET for entry in entries[: last + 1]]
+    compressed = (_end_of_compressed(entry, header) for entry in entries if entry & _IS_COMPRESSED)
+    # Of the guest's last cluster there is only what the disk has of it.
+    ends = [offset + cluster for offset in (max(plain[:last], default=0),) if offset]
+    ends += [offset + header.virtual_bytes - guest - last * cluster for offset in plain[last:] if offset]
+    return max([*ends, *compressed], default=0)
+
+
+def _end_of_compressed(entry: int, header: Header) -> int:
+    """Where the data of an entry end, at least: their last sector need not be whole."""
+    shift = 62 - (header.cluster_bits - 8)
+    sectors = (entry >> shift) & ((1 << (header.cluster_bits - 8)) - 1)
+    return (entry & ((1 << shift) - 1) & -SECTOR_BYTES) + sectors * SECTOR_BYTES + 1
+
+
+def _bytes_of_l2(header: Header) -> int:
+    """How much of the guest's disk one L2 table describes."""
+    entry_bits = 4 if header.has_extended_l2 else 3
+    return 1 << (2 * header.cluster_bits - entry_bits)
+
+
+def _entries(file: BinaryIO, offset: int, length: int) -> array[int]:
+    found = array("Q")
+    content = read_at(file, offset, length)
+    found.frombytes(content[: len(content) // _ENTRY_BYTES * _ENTRY_BYTES])
+    if sys.byteorder == "little":
+        found.byteswap()
+    return found

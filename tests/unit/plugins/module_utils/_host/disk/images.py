@@ -1,0 +1,45 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Real disk images, made with C(qemu-img), which tools/setup installs."""
+
+from __future__ import annotations
+
+import random
+import struct
+import subprocess
+from pathlib import Path
+
+KIB, MIB = 1 << 10, 1 << 20
+
+
+def qemu_img(*arguments: str | Path) -> str:
+    """What C(qemu-img) says."""
+    done = subprocess.run(["qemu-img", *map(str, arguments)], check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def boot_sector(*partitions: tuple[int, int, int]) -> bytes:
+    """An MBR with partitions, each of a kind, from a sector on, with so many sectors."""
+    entries = [struct.pack("<B3xB3xII", 0, *each) for each in partitions]
+    return b"".join(entries).ljust(64, b"\0").rjust(510, b"\0") + b"\x55\xaa"
+
+
+def raw(path: Path, size: int = 2 * MIB, head: bytes | None = None) -> Path:
+    """A disk with a boot sector, or what else it begins with, and data all over the rest; the same every time."""
+    start = boot_sector((0x83, 64, size // 512 - 64)) if head is None else head
+    path.write_bytes(start + random.Random(1).randbytes(size - len(start)))
+    return path
+
+
+def converted(source: Path, target: Path, *options: str, to: str = "qcow2") -> Path:
+    """The same disk in another format."""
+    qemu_img("convert", "-f", "raw", "-O", to, *options, source, target)
+    return target
+
+
+def cut(path: Path, by: int) -> Path:
+    """The same file without its end."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.truncate(size - by)
+    return path

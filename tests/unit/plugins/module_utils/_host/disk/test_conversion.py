@@ -1,0 +1,162 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import conversion
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Runner, SubprocessRunner
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refused
+
+from ..fakes import MORE, FakeRunner
+from .images import KIB, converted, cut, qemu_img, raw
+
+
+def convert(path: Path, runner: Runner | None = None) -> None:
+    conversion.convert(str(path), runner or SubprocessRunner(), object="image x")
+
+
+def refusal(path: Path, runner: Runner | None = None) -> str:
+    files = sorted(path.parent.iterdir())
+    with pytest.raises(Refused) as refused:
+        convert(path, runner)
+    assert sorted(path.parent.iterdir()) == files
+    return refused.value.message
+
+
+def same(disk: Path, image: Path) -> bool:
+    """Whether two images hold the same; where formats round sizes up, only what both have counts."""
+    return subprocess.run(["qemu-img", "compare", "-q", str(disk), str(image)], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["vmdk", "vdi", "vhdx", "vpc", "qcow", "qed", "parallels"])
+def test_disks_of_other_formats_are_converted(tmp_path, name):
+    disk = raw(tmp_path / "disk")
+    image = converted(disk, tmp_path / "image", to=name)
+    os.utime(image, ns=(5, 123_456_789))
+    image.chmod(0o604)
+    assert (conversion.is_needed(str(image)), conversion.is_done(str(image))) == (True, False)
+    convert(image)
+    made = tmp_path / "image.qcow2"
+
+    assert conversion.is_done(str(image))
+    assert same(disk, made)
+    assert not conversion.is_needed(str(made))
+    assert (made.stat().st_mtime_ns, made.stat().st_mode & 0o777) == (123_456_789, 0o604)
+    assert sorted(tmp_path.iterdir()) == [disk, image, made]
+
+
+@pytest.mark.parametrize("library", [gzip, lzma, bz2])
+@pytest.mark.parametrize("to", ["raw", "qcow2", "vmdk"])
+def test_compressed_disks_are_unpacked(tmp_path, library, to):
+    disk = raw(tmp_path / "disk", 64 * KIB)
+    image = tmp_path / "image"
+    image.write_bytes(library.compress(converted(disk, tmp_path / "packed", to=to).read_bytes()))
+    assert conversion.is_needed(str(image))
+    convert(image)
+
+    assert same(disk, tmp_path / "image.qcow2")
+
+
+def test_what_python_cannot_unpack_another_program_does(tmp_path):
+    disk = raw(tmp_path / "disk")
+    image = tmp_path / "image"
+    image.write_bytes(b"\x28\xb5\x2f\xfd")
+
+    def unpack(argv):
+        Path(argv[-2]).write_bytes(disk.read_bytes())
+
+    runner = FakeRunner().on("zstd", "--decompress", "--quiet", "--force", "-o", MORE, do=unpack)
+    runner.on("qemu-img", "convert", "-f", "raw", MORE, do=lambda argv: converted(Path(argv[-2]), Path(argv[-1])))
+    convert(image, runner)
+
+    assert same(disk, tmp_path / "image.qcow2")
+    assert refusal(image, FakeRunner().tell("zstd", MORE, rc=127)) == (
+        "image x: convert needs zstd on the orchestrator, which is not installed; install zstd"
+    )
+
+
+def test_base_images_are_left_as_they_are(tmp_path):
+    disk = raw(tmp_path / "disk")
+
+    assert not conversion.is_needed(str(disk))
+    assert not conversion.is_needed(str(converted(disk, tmp_path / "image")))
+
+
+def test_a_file_that_was_replaced_is_converted_again(tmp_path):
+    image = converted(raw(tmp_path / "disk"), tmp_path / "image", to="vdi")
+    convert(image)
+    os.utime(image, ns=(7, 7))
+
+    assert not conversion.is_done(str(image))
+
+
+@pytest.mark.parametrize("name", ["vmdk", "qcow", "qed"])
+def test_what_other_files_stand_behind_is_not_converted(tmp_path, name):
+    base, image = converted(raw(tmp_path / "disk"), tmp_path / "base", to=name), tmp_path / "image"
+    qemu_img("create", "-q", "-f", name, "-b", base, "-F", name, image)
+
+    assert refusal(image) == (
+        f"image x is {name} that refers to other files; an image to convert must be one file; "
+        "run qemu-img convert where those files are"
+    )
+
+
+def test_neither_is_a_mere_list_of_files(tmp_path):
+    flat = converted(raw(tmp_path / "disk"), tmp_path / "flat", "-o", "subformat=monolithicFlat", to="vmdk")
+
+    assert "image x is vmdk that refers to other files" in refusal(flat)
+
+
+def test_what_stands_in_one_file_is_converted(tmp_path):
+    disk = raw(tmp_path / "disk")
+    convert(converted(disk, tmp_path / "image", "-o", "subformat=streamOptimized", to="vmdk"))
+
+    assert same(disk, tmp_path / "image.qcow2")
+
+
+def test_what_is_packed_is_inspected(tmp_path):
+    base, image, packed = raw(tmp_path / "base"), tmp_path / "image", tmp_path / "packed"
+    qemu_img("create", "-q", "-f", "qcow2", "-b", base, "-F", "raw", image)
+    packed.write_bytes(gzip.compress(image.read_bytes()))
+
+    assert refusal(packed).startswith(f"image x has the backing file {base}")
+
+
+@pytest.mark.parametrize("library", [gzip, lzma, bz2])
+def test_half_a_compressed_file_is_refused(tmp_path, library):
+    image = tmp_path / "image"
+    image.write_bytes(library.compress(raw(tmp_path / "disk", 64 * KIB).read_bytes()))
+
+    assert refusal(cut(image, 1000)).endswith("; fetch it again")
+
+
+def test_without_qemu_img_nothing_is_converted(tmp_path):
+    image = converted(raw(tmp_path / "disk"), tmp_path / "image", to="vdi")
+
+    assert refusal(image, FakeRunner().tell("qemu-img", MORE, rc=127)) == (
+        "image x: convert needs qemu-img on the orchestrator, which is not installed; install qemu-utils"
+    )
+
+
+@pytest.mark.parametrize("name", ["vdi", "vmdk", "vhdx", "vpc", "qed"])
+def test_what_was_cut_short_is_refused(tmp_path, name):
+    image = converted(raw(tmp_path / "disk"), tmp_path / "image", to=name)
+
+    assert refusal(cut(image, image.stat().st_size // 2)).endswith("fetch it again")
+
+
+def test_what_qemu_img_cannot_read_fails_in_its_words(tmp_path):
+    image = converted(raw(tmp_path / "disk"), tmp_path / "image", to="vdi")
+    runner = FakeRunner().tell("qemu-img", "check", MORE, rc=63)
+    runner.tell("qemu-img", "convert", MORE, rc=1, stderr="qemu-img: error while reading block status at offset 0")
+    with pytest.raises(CommandFailed, match="error while reading block status"):
+        convert(image, runner)

@@ -1,0 +1,86 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import formats
+
+from .images import KIB, MIB, boot_sector, converted, cut, raw
+
+CONTENTS = {
+    "empty": b"",
+    "luks": b"LUKS\xba\xbe\0\2",
+    "7z": b"7z\xbc\xaf\x27\x1c\0\4",
+    "zstd": b"\x28\xb5\x2f\xfd",
+    "tar": b"disk.vmdk".ljust(257, b"\0") + b"ustar",
+    "zip": b"PK\x03\x04\x14\0",
+    "unknown": b"<html>".ljust(MIB, b"\0"),
+}
+
+
+def identified(path: Path) -> str:
+    with path.open("rb") as file:
+        return formats.identify(file)
+
+
+@pytest.mark.parametrize("name", ["qcow2", *formats.VIRTUAL_DISKS])
+def test_what_qemu_makes_is_known_by_its_content(tmp_path, name):
+    disk = converted(raw(tmp_path / "disk"), tmp_path / "no-such-name.txt", to=name)
+
+    assert identified(disk) == name
+    assert identified(converted(raw(tmp_path / "other"), tmp_path / "disk.qcow2", to="raw")) == "raw"
+
+
+@pytest.mark.parametrize(
+    ("to", "options", "name"),
+    [
+        ("vmdk", "subformat=streamOptimized", "vmdk"),
+        ("vmdk", "subformat=monolithicFlat", "vmdk"),
+        ("vpc", "subformat=fixed", "vpc"),
+        ("qcow2", "compat=0.10", "qcow2"),
+        ("qcow2", "extended_l2=on", "qcow2"),
+    ],
+)
+def test_variants_of_a_format_are_known(tmp_path, to, options, name):
+    assert identified(converted(raw(tmp_path / "disk"), tmp_path / "image", "-o", options, to=to)) == name
+
+
+@pytest.mark.parametrize(("library", "name"), [(gzip, "gzip"), (lzma, "xz"), (bz2, "bzip2")])
+def test_what_is_compressed_is_known_by_how(tmp_path, library, name):
+    image = tmp_path / "image.img"
+    image.write_bytes(library.compress(raw(tmp_path / "disk", 64 * KIB).read_bytes()))
+
+    assert identified(image) == name
+
+
+def test_a_boot_sector_or_a_file_system_makes_a_raw_disk(tmp_path):
+    ext4, fat = tmp_path / "ext4", tmp_path / "fat"
+    subprocess.run(["/usr/sbin/mkfs.ext4", "-q", str(ext4), "4M"], check=True)
+    fat.write_bytes(bytes(2 * MIB))
+    subprocess.run(["mformat", "-i", str(fat), "-T", "4096", "-h", "2", "-s", "9", "::"], check=True)
+
+    assert [identified(path) for path in (ext4, fat, raw(tmp_path / "mbr", 1024, boot_sector()))] == ["raw"] * 3
+    assert [identified(cut(path, by)) for path, by in ((ext4, MIB), (fat, MIB))] == ["raw"] * 2
+
+
+def test_the_image_of_a_cd_is_a_disk_only_with_a_boot_sector(tmp_path):
+    descriptor = b"\1CD001\1".ljust(80, b"\0") + (20).to_bytes(4, "little")
+    cd = raw(tmp_path / "cd", 40960, bytes(32768) + descriptor)
+    hybrid = raw(tmp_path / "hybrid", 40960, boot_sector((0x17, 0, 9999)) + bytes(32256) + descriptor)
+
+    assert (identified(cd), identified(hybrid)) == ("iso9660", "raw")
+
+
+@pytest.mark.parametrize(("name", "content"), CONTENTS.items())
+def test_anything_else_is_no_disk(tmp_path, name, content):
+    (tmp_path / "image").write_bytes(content)
+
+    assert identified(tmp_path / "image") == name

@@ -1,0 +1,203 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import lzma
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.inspection import Inspection, inspect
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Image
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Runner, SubprocessRunner
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
+
+from ..fakes import MORE, FakeRunner
+from .images import KIB, MIB, boot_sector, converted, cut, qemu_img, raw
+
+SOURCE = "/srv/images/my disk.img"
+
+
+def inspected(path: Path, runner: Runner | None = None) -> Inspection:
+    return inspect(str(path), runner or SubprocessRunner(), object="image x", source=SOURCE, alternative=" or this")
+
+
+def refusals(path: Path, source: str = SOURCE) -> list[Refusal]:
+    with pytest.raises(Refused) as refused:
+        inspect(str(path), SubprocessRunner(), object="image x", source=source, alternative=", or else")
+    return refused.value.refusals
+
+
+def messages(path: Path, source: str = SOURCE) -> list[str]:
+    return [refusal.message for refusal in refusals(path, source)]
+
+
+def test_a_base_image_is_qcow2_or_raw(tmp_path):
+    disk = raw(tmp_path / "disk", 2 * MIB + 100)
+    image = converted(disk, tmp_path / "image", "-c")
+
+    assert inspected(disk) == Inspection(Image("raw", 2 * MIB + 512), is_checked=True)
+    assert inspected(image) == Inspection(Image("qcow2", 2 * MIB + 512), is_checked=True)
+
+
+def test_without_qemu_img_it_is_said_that_tables_were_not_checked(tmp_path):
+    runner = FakeRunner().tell("qemu-img", MORE, rc=127)
+
+    assert not inspected(converted(raw(tmp_path / "disk"), tmp_path / "image"), runner).is_checked
+
+
+def test_what_nothing_refers_to_does_no_harm(tmp_path):
+    image = converted(raw(tmp_path / "disk"), tmp_path / "image")
+    runner = FakeRunner().tell("qemu-img", "check", "-f", "qcow2", str(image), rc=3)
+
+    assert inspected(image, runner).is_checked
+
+
+@pytest.mark.parametrize("name", ["vmdk", "vdi", "vhdx", "vpc", "qcow", "qed", "parallels"])
+def test_other_formats_are_refused_with_the_command_that_converts_them(tmp_path, name):
+    image = converted(raw(tmp_path / "disk"), tmp_path / f"image.{name}", to=name)
+    (message,) = messages(image, str(image))
+
+    assert message == (
+        f"image x is {name}; a base image must be qcow2, or raw with a boot sector or a file system; "
+        f"run qemu-img convert -f {name} -O qcow2 {image} {tmp_path}/image.qcow2, or else"
+    )
+    subprocess.run(message.partition("run ")[2].partition(",")[0].split(), check=True)
+    assert inspected(tmp_path / "image.qcow2").is_checked
+
+
+def test_what_is_compressed_is_refused_with_the_command_that_unpacks_it(tmp_path):
+    image = tmp_path / "image.img.xz"
+    image.write_bytes(lzma.compress(raw(tmp_path / "disk", 64 * KIB).read_bytes()))
+    (message,) = messages(image, str(image))
+
+    assert message == (
+        f"image x is xz; a base image must not be compressed as a file; run xz --decompress --keep {image}, or else"
+    )
+    subprocess.run(message.partition("run ")[2].partition(",")[0].split(), check=True)
+    assert inspected(tmp_path / "image.img").image.format == "raw"
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "image x is empty; {rule}; fetch it again"),
+        (b"<html>", "image x is of no known format; {rule}"),
+        (bytes(MIB), "image x is of no known format; {rule}"),
+        (bytes(32769) + b"CD001", "image x is the image of a CD without a boot sector; {rule}"),
+    ],
+)
+def test_what_is_no_disk_is_refused(tmp_path, content, why):
+    (tmp_path / "image").write_bytes(content)
+
+    assert messages(tmp_path / "image") == [
+        why.format(rule="a base image must be qcow2, or raw with a boot sector or a file system")
+    ]
+
+
+def test_what_stands_on_another_file_is_refused(tmp_path):
+    base, image = raw(tmp_path / "base"), tmp_path / "image.qcow2"
+    qemu_img("create", "-q", "-f", "qcow2", "-b", base, "-F", "raw", image)
+    (message,) = messages(image, str(image))
+
+    assert message == (
+        f"image x has the backing file {base}; a base image must hold all of its disk; run qemu-img convert -f qcow2 "
+        f"-O qcow2 {image} {tmp_path}/image.new.qcow2 where that file is"
+    )
+    subprocess.run(message.partition("run ")[2].partition(" where")[0].split(), check=True)
+    assert inspected(tmp_path / "image.new.qcow2").is_checked
+
+
+def test_what_has_its_data_elsewhere_is_refused(tmp_path):
+    image = tmp_path / "image"
+    qemu_img("create", "-q", "-f", "qcow2", "-o", f"data_file={tmp_path}/data", image, "1M")
+
+    assert messages(image) == [
+        "image x has an external data file; a base image must hold all of its disk; run qemu-img convert -f qcow2 "
+        "-O qcow2 '/srv/images/my disk.img' '/srv/images/my disk.qcow2' where that file is"
+    ]
+
+
+def test_what_is_encrypted_is_refused(tmp_path):
+    image, luks = converted(raw(tmp_path / "disk"), tmp_path / "image"), tmp_path / "luks"
+    with image.open("r+b") as file:
+        file.seek(32)
+        file.write((2).to_bytes(4, "big"))
+    luks.write_bytes(b"LUKS\xba\xbe\0\2")
+    command = "qemu-img convert --object secret,id=key,file=PASSPHRASE_FILE --image-opts {} -O qcow2 image.qcow2"
+    url = "https://images.example.org/image.img"
+
+    assert [*messages(image, url), *messages(luks, url)] == [
+        "image x is encrypted; a base image must not be encrypted; run " + command.format(driver)
+        for driver in (
+            f"driver=qcow2,encrypt.key-secret=key,file.filename={url}",
+            f"driver=luks,key-secret=key,file.filename={url}",
+        )
+    ]
+
+
+@pytest.mark.parametrize("to", ["qcow2", "raw"])
+def test_what_was_cut_short_is_refused_with_both_sizes(tmp_path, to):
+    image = converted(raw(tmp_path / "disk"), tmp_path / "image", to=to)
+    size = image.stat().st_size
+
+    assert messages(cut(image, 1000)) == [f"image x has {size - 1000} bytes, its content needs {size}; fetch it again"]
+
+
+@pytest.mark.parametrize("length", [10, 71])
+def test_half_a_header_is_damage(tmp_path, length):
+    image = converted(raw(tmp_path / "disk"), tmp_path / "image")
+    short = cut(image, image.stat().st_size - length)
+
+    assert messages(short, "x") == [
+        f"image x is damaged: image {short} ends within its qcow2 header; "
+        "run qemu-img check -f qcow2 -r all x or fetch it again"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("offset", "content", "why"),
+    [
+        (20, b"\0\0\0\7", "its header has sizes that the format does not allow"),
+        (24, b"\1", "its header has sizes that the format does not allow"),
+        (79, b"\2", "it is marked as corrupt"),
+        (0x20000, bytes(64), "ERROR cluster 0 refcount=0 reference=1"),
+    ],
+)
+def test_what_is_damaged_is_refused_in_the_words_of_qemu_img(tmp_path, offset, content, why):
+    image = converted(raw(tmp_path / "disk"), tmp_path / "image")
+    with image.open("r+b") as file:
+        file.seek(offset)
+        file.write(content)
+
+    assert why in messages(image)[-1]
+
+
+def test_what_only_a_later_qemu_knows_is_refused(tmp_path):
+    image = converted(raw(tmp_path / "disk"), tmp_path / "image")
+    with image.open("r+b") as file:
+        file.seek(78)
+        file.write(b"\1")
+
+    assert messages(image) == [
+        "image x is qcow2 version 3 with the incompatible features 100000000; a base image must be qcow2 version 2 or "
+        "3 with known features"
+    ]
+
+
+def test_all_that_is_wrong_is_told(tmp_path):
+    image = tmp_path / "image"
+    qemu_img("create", "-q", "-f", "qcow2", "-b", raw(tmp_path / "base"), "-F", "raw", image)
+    with image.open("r+b") as file:
+        file.seek(32)
+        file.write((1).to_bytes(4, "big"))
+
+    assert [refusal.code for refusal in refusals(image)] == ["image_has_backing_file", "image_encrypted"]
+
+
+def test_a_partition_table_with_less_disk_than_it_says_is_refused(tmp_path):
+    assert [refusal.figures for refusal in refusals(raw(tmp_path / "disk", MIB, boot_sector((0x83, 64, 4032))))] == [
+        {"got": MIB, "needed": 2 * MIB}
+    ]

@@ -1,0 +1,124 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import qcow2, qcow2_clusters
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Header
+
+from .images import KIB, MIB, converted, cut, qemu_img, raw
+
+VARIANTS = {
+    "plain": (),
+    "version 2": ("-o", "compat=0.10"),
+    "compressed": ("-c",),
+    "compressed with zstd": ("-c", "-o", "compression_type=zstd"),
+    "extended entries": ("-o", "extended_l2=on"),
+    "small clusters": ("-o", "cluster_size=512"),
+    "large clusters": ("-o", "cluster_size=2M"),
+    "preallocated": ("-o", "preallocation=metadata"),
+}
+
+
+def needed(path: Path) -> int:
+    with path.open("rb") as file:
+        return qcow2_clusters.needed_bytes(file, qcow2.read_header(file, str(path)))
+
+
+def header(path: Path) -> Header:
+    with path.open("rb") as file:
+        return qcow2.read_header(file, str(path))
+
+
+def image(folder: Path, *options: str, size: int = 2 * MIB + 512) -> Path:
+    """An image of a disk with data up to its end, which is not that of a cluster, and with nothing in its midst."""
+    disk = raw(folder / "disk", size)
+    with disk.open("r+b") as file:
+        file.seek(MIB // 2)
+        file.write(bytes(MIB // 2))
+    return converted(disk, folder / "image", *options)
+
+
+@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
+def test_an_image_needs_what_it_has(tmp_path, options):
+    made = image(tmp_path, *options)
+
+    assert qcow2_clusters.is_plausible(header(made))
+    assert needed(made) <= made.stat().st_size
+
+
+@pytest.mark.parametrize("by", [512, 64 * KIB, MIB])
+@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
+def test_one_that_was_cut_short_needs_more(tmp_path, options, by):
+    whole = image(tmp_path, *options, size=2 * MIB)
+    # What was reserved at the end and holds nothing is not missed; the sectors of compressed data are all in use.
+    short = cut(whole, by + whole.stat().st_size - needed(whole))
+
+    assert needed(short) > short.stat().st_size
+
+
+def test_the_last_byte_is_missed(tmp_path):
+    short = cut(image(tmp_path, size=2 * MIB), 1)
+
+    assert needed(short) == short.stat().st_size + 1
+
+
+def test_what_was_discarded_and_what_is_beyond_snapshots_is_no_matter(tmp_path):
+    made = image(tmp_path)
+    qemu_img("snapshot", "-c", "before", made)
+    qemu_img("resize", "-q", made, "64M")
+
+    assert needed(made) <= made.stat().st_size
+
+
+@pytest.mark.parametrize("offset", [40, 48])
+def test_tables_beyond_the_end_are_missed(tmp_path, offset):
+    made = image(tmp_path)
+    with made.open("r+b") as file:
+        file.seek(offset)
+        file.write(struct.pack(">Q", 1 << 40))
+
+    assert needed(made) > 1 << 40
+
+
+def test_entries_that_go_round_are_followed_once(tmp_path):
+    made = converted(raw(tmp_path / "disk", 4 * MIB), tmp_path / "image", "-o", "cluster_size=512")
+    table = header(made).l1_offset
+    with made.open("r+b") as file:
+        file.seek(table)
+        first = file.read(8)
+        file.seek(table)
+        file.write(first * header(made).l1_entries)
+
+    assert needed(made) <= made.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("bits", "entries", "size", "plausible"),
+    [
+        (16, 1, 512 * MIB, True),
+        (16, 1, 512 * MIB + 1, False),
+        (16, 5 * MIB, MIB, False),
+        (8, 1000, MIB, False),
+        (22, 1000, MIB, False),
+    ],
+)
+def test_sizes_that_the_format_does_not_have_are_not_plausible(bits, entries, size, plausible):
+    assert qcow2_clusters.is_plausible(Header(3, None, bits, size, 0, entries, 0, 0, 1)) is plausible
+
+
+def test_a_header_tells_what_an_image_needs_of_its_reader(tmp_path):
+    qemu_img("create", "-q", "-f", "qcow2", "-o", f"data_file={tmp_path}/data", tmp_path / "split", "1M")
+    qemu_img("create", "-q", "-f", "qcow2", "-o", "compat=0.10", tmp_path / "old", "1M")
+    split, old = header(tmp_path / "split"), header(tmp_path / "old")
+
+    assert (split.version, split.has_data_file, split.is_known) == (3, True, True)
+    assert (old.version, old.has_data_file, old.is_known, old.incompatible) == (2, False, True, 0)
+    assert [Header(3, None, 16, MIB, 0, 1, 0, 0, 1, 1 << bit).is_known for bit in (4, 5)] == [True, False]
+    assert Header(3, None, 16, MIB, 0, 1, 0, 0, 1, 2).is_marked_corrupt
+    assert not Header(4, None, 16, MIB, 0, 1, 0, 0, 1).is_known

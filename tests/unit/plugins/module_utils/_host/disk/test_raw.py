@@ -1,0 +1,83 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import raw
+
+from .images import MIB, boot_sector, cut
+
+
+def needed(path: Path) -> int | None:
+    with path.open("rb") as file:
+        return raw.needed_bytes(file)
+
+
+def written(path: Path, *parts: tuple[int, bytes]) -> Path:
+    """A file with these parts, each at its place."""
+    with path.open("wb") as file:
+        for offset, part in parts:
+            file.seek(offset)
+            file.write(part)
+    return path
+
+
+@pytest.mark.parametrize("options", [[], ["-O", "64bit"], ["-b", "4096"], ["-O", "^64bit,^metadata_csum"]])
+def test_a_file_system_says_how_large_it_is(tmp_path, options):
+    disk = tmp_path / "disk"
+    subprocess.run(["/usr/sbin/mkfs.ext4", "-q", *options, str(disk), "6M"], check=True)
+
+    assert needed(disk) == 6 * MIB
+    assert needed(cut(disk, 1)) == 6 * MIB
+
+
+@pytest.mark.parametrize("sectors", [4096, 131072])
+def test_so_does_a_fat(tmp_path, sectors):
+    disk = written(tmp_path / "disk", (sectors * 512 - 1, b"\0"))
+    subprocess.run(["mformat", "-i", str(disk), "-T", str(sectors), "-h", "2", "-s", "32", "::"], check=True)
+
+    assert needed(disk) == sectors * 512
+
+
+@pytest.mark.parametrize(
+    ("partitions", "size"),
+    [
+        ([], 512),
+        ([(0x83, 2048, 100), (0x82, 63, 10)], 2148 * 512),
+        ([(0xEE, 1, 0xFFFFFFFF)], 512),
+        ([(0, 1, 5000)], 512),
+    ],
+)
+def test_a_partition_table_says_where_the_last_one_ends(tmp_path, partitions, size):
+    assert needed(written(tmp_path / "disk", (0, boot_sector(*partitions)))) == size
+
+
+def test_code_where_a_partition_table_would_be_says_nothing(tmp_path):
+    assert needed(written(tmp_path / "disk", (0, b"\xf4" * 510 + b"\x55\xaa"))) == 512
+
+
+@pytest.mark.parametrize(
+    ("parts", "size"),
+    [
+        ([(0, boot_sector((0xEE, 1, 99))), (512, struct.pack("<8s24xQ", b"EFI PART", 4095))], 4096 * 512),
+        ([(4096, struct.pack("<8s24xQ", b"EFI PART", 99))], 100 * 4096),
+        ([(0, struct.pack(">4sIQ", b"XFSB", 4096, 1000))], 4_096_000),
+        ([(0x10000, struct.pack("<64x8s40xQ16xQ", b"_BHRfS_M", 7 * MIB, 1))], 7 * MIB),
+        ([(0x10000, struct.pack("<64x8s40xQ16xQ", b"_BHRfS_M", 7 * MIB, 2))], 512),
+        ([(0, struct.pack("<4s36xQ", b"hsqs", 12345))], 12345),
+        ([(0, struct.pack("<3x8sH27xQ", b"NTFS    ", 512, 4095)), (510, b"\x55\xaa")], 4095 * 512),
+    ],
+)
+def test_others_are_read_as_their_formats_have_it(tmp_path, parts, size):
+    assert needed(written(tmp_path / "disk", *parts)) == size
+
+
+def test_what_has_none_of_these_says_nothing(tmp_path):
+    assert needed(written(tmp_path / "disk", (0, b"GRUB"), (5000, b"XFSB"))) is None
+    assert needed(written(tmp_path / "short", (0, b"XFSB"))) is None
