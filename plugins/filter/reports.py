@@ -64,7 +64,7 @@ def _failure(host: Mapping[str, Any], kept: str, result: str) -> str | None:
     # What cannot be reached has a result as well.
     said = host.get(result) or {"unreachable": True}
     if said.get("unreachable"):
-        return "it did not answer, or was not part of the run"
+        return "the host did not answer, or was not part of the run"
     return str(said.get("msg")) if said.get("failed") else None
 
 

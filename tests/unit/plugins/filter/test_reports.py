@@ -42,7 +42,7 @@ def test_reports_tell_success_failure_and_silence() -> None:
         {
             "host": "w3",
             "target": "10.0.10.3",
-            "failure": "it did not answer, or was not part of the run",
+            "failure": "the host did not answer, or was not part of the run",
             "superseded": False,
             "vms": [],
         },
@@ -97,7 +97,7 @@ def test_a_host_that_cannot_be_reached_has_not_done_its_part() -> None:
     }
     groups = {"workers": ["w1", "w2"], "network_node": ["n"]}
     failures = [one["failure"] for one in host_reports(hostvars, groups, ["10.0.10.1", "10.0.10.2"])]
-    unanswered = "it did not answer, or was not part of the run"
+    unanswered = "the host did not answer, or was not part of the run"
     assert failures == [unanswered, "no space left", unanswered]
 
 
@@ -109,7 +109,7 @@ def test_reports_are_news_when_they_differ_from_what_is_recorded() -> None:
     assert has_news(reports, [{**vm, "pid": "8"}])
     assert has_news(reports, [])
     assert has_news([{**reports[0], "vms": []}], [vm])
-    assert has_news([{**reports[0], "failure": "it did not answer"}], [vm])
+    assert has_news([{**reports[0], "failure": "the host did not answer"}], [vm])
 
 
 def test_vms_that_run_on_as_they_were_started_are_named() -> None:
