@@ -19,12 +19,16 @@ from ..vlans import MANAGEMENT_VLAN
 from ..work_order import Image, Peer, WorkerOrder
 from . import displays, host_requirements
 from .allocation import server_ip, tap_name
+from .identities import identify
 
 GIB = 1024**3
 
 
-def hand_out(slices: Iterable[Slice]) -> None:
-    """Mark that hosts will hear of these VMs: from now on they are only forgotten when their host has let go."""
+def hand_out(slices: Sequence[Slice]) -> None:
+    """Mark that hosts will hear of these VMs, and by which UUIDs: from now on they are only forgotten when their host
+    has let go."""
+    for slice_ in slices:
+        identify(slice_)
     for vm in _live(slices):
         vm.handed_out = True
 
