@@ -65,7 +65,6 @@ def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     named = [name for name in params["names"] if access.called(cluster, name, owner, acting_user)]
     chosen = choose(cluster, {**params, "names": named}) if named or not params["names"] else []
     before = [Slice.from_dict(slice_.to_dict()) for slice_ in chosen if not slice_.deleting]
-    missing = Missing.of(cluster, chosen)
     for slice_ in chosen:
         teardown.remove(cluster, slice_)
     remaining = [slice_ for slice_ in chosen if slice_.slice_id in cluster.slices]
