@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """UUIDs tell a cloud, a slice, a VM or a disk from any other that has, had or will have its number or name.
 
-Numbers are only handles: a restored backup or a copied database may give them out again (docs/decisions/0016).
+Numbers are only handles: a restored backup or a copied database may give them out again (docs/decisions/0018).
 """
 
 from __future__ import annotations
