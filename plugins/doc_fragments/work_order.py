@@ -72,6 +72,10 @@ options:
                   - The base image that it stands on.
                 type: str
                 required: true
+              uuid:
+                description:
+                  - Its UUID.
+                type: str
           vnc_port:
             description:
               - The TCP port of its display.
@@ -159,6 +163,11 @@ options:
                 description:
                   - How much of what the guest should receive is lost.
                 type: float
+          vm_uuid:
+            description:
+              - The VM's UUID.
+              - A host that holds another VM under this number refuses the slice, and leaves both as they are.
+            type: str
           vnc_password_id:
             description:
               - Tells whether its display has the password that it shall have. No order holds the password itself.
@@ -170,6 +179,11 @@ options:
             type: str
             choices: [running, stopped, paused]
             default: running
+      slice_uuid:
+        description:
+          - The slice's UUID.
+          - A host that holds another slice under this number refuses the slice, and leaves both as they are.
+        type: str
       revision:
         description:
           - When the database last changed in what slices want or hold, in milliseconds since 1970.

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any, TypeVar
 
+from . import identity
 from .allocations import leases
 from .models import VM, Flavor, Slice, User
-from .stored_fields import FieldError, Record, at, integer, text
+from .stored_fields import FieldError, Record, at, integer, text, uuid_text
 
 FIRST_ID = 1000
 ADMIN = "admin"
@@ -27,6 +28,8 @@ VNC_KEY = "vnc_key"
 """The field beyond the model that the displays' passwords follow from: a secret, which no result may hold."""
 REVISION = "revision"
 """The field beyond the model that tells hosts which of two work orders is the newer one (docs/decisions/0014)."""
+CLOUD = "cloud"
+"""The field beyond the model that says which cloud this is, once hosts may have heard of it (docs/decisions/0018)."""
 NETWORK_NODE_TRUNK_MTU = "network_node_trunk_mtu"
 """The field beyond the model that says what the network node's uplink carries, once somebody has said so."""
 ENTRY = "entry"
@@ -36,6 +39,35 @@ USED_KEYS = ("used_vms", "used")
 TABLES = ("users", "workers", "flavors", "slices", "next_vm_id")
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """What tells this cloud from any other that hosts may be given orders by.
+
+    Attributes:
+        uuid: the cloud's, which goes wherever its database goes.
+        title: what people call it.
+        incarnation: a UUID of this database; a copy of it is another incarnation of the same cloud.
+    """
+
+    uuid: str
+    title: str
+    incarnation: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the stored form."""
+        return {"uuid": self.uuid, "title": self.title, "incarnation": self.incarnation}
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Cloud:
+        """Read the stored form."""
+        record = Record(data)
+        return cls(
+            uuid=at(("uuid",), uuid_text, record.take("uuid", str)),
+            title=record.take("title", str),
+            incarnation=at(("incarnation",), uuid_text, record.take("incarnation", str)),
+        )
 
 
 @dataclass
@@ -250,9 +282,23 @@ class Cluster:
         seen = [each for each in (self.revision, *others) if each is not None]
         self.extra = {**self.extra, REVISION: max([now, *(each + 1 for each in seen)])}
 
+    @property
+    def cloud(self) -> Cloud | None:
+        """Which cloud this is; C(None) before any host could have heard of it."""
+        found = self.extra.get(CLOUD)
+        return None if found is None else Cloud.from_dict(found)
+
+    def identify(self, title: str) -> Cloud:
+        """Return which cloud this is; where nobody has asked yet, a new one of that title."""
+        found = self.cloud
+        if found is None:
+            found = Cloud(uuid=identity.new_uuid(), title=title, incarnation=identity.new_uuid())
+            self.extra = {**self.extra, CLOUD: found.to_dict()}
+        return found
+
     def content(self) -> dict[str, Any]:
-        """Return C(to_dict()) without the revision, which no two databases of one content need share."""
-        return {key: value for key, value in self.to_dict().items() if key != REVISION}
+        """Return C(to_dict()) without what no two databases of one content need share: revision and identity."""
+        return {key: value for key, value in self.to_dict().items() if key not in (REVISION, CLOUD)}
 
     def replace(self, other: Cluster) -> None:
         """Make this cluster hold what the other holds, with a revision that is higher than both."""
@@ -290,6 +336,7 @@ class Cluster:
 
         record.check(VNC_KEY, text)
         record.check(REVISION, integer)
+        record.check(CLOUD, Cloud.from_dict)
         record.check(NETWORK_NODE_TRUNK_MTU, integer)
         slices = table("slices", Slice.from_dict)
         for key, slice_ in slices.items():

@@ -15,6 +15,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
+from . import identity
 from .errors import Refusal, Refused
 
 C = TypeVar("C", bound="Contract")
@@ -24,6 +25,7 @@ _ENCLOSING = "enclosing"
 _NAMELESS = "data"
 """What messages call a value whose class has no NOUN."""
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_UUID = re.compile(identity.PATTERN)
 _KINDS: dict[str, tuple[type[Any], ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
 
 
@@ -192,6 +194,11 @@ def mac_address(*description: str, sample: Any) -> dict[str, Any]:
     return _metadata(spec)
 
 
+def uuid(*description: str, sample: Any) -> dict[str, Any]:
+    """Return metadata of a UUID, which is written in lower case."""
+    return _metadata(Spec("str", description, _samples(sample), allows=_is_uuid, rule="a UUID", lower=True))
+
+
 def ipv4_address(*description: str, sample: Any) -> dict[str, Any]:
     """Return metadata of an IPv4 address."""
     return _metadata(Spec("str", description, _samples(sample), allows=_is_address, rule="an IPv4 address"))
@@ -308,6 +315,10 @@ def _range(least: float | None, most: float | None) -> str:
 
 def _is_mac(value: str) -> bool:
     return _MAC.fullmatch(value) is not None
+
+
+def _is_uuid(value: str) -> bool:
+    return _UUID.fullmatch(value) is not None
 
 
 def _is_address(value: str) -> bool:

@@ -14,8 +14,9 @@ from copy import deepcopy
 from typing import Any, ClassVar
 
 from . import lifecycle
+from .identity import Identified
 from .lifecycle import Observed
-from .stored_fields import FieldError, Record, boolean, fields, integer, list_of, number, one_of, text
+from .stored_fields import FieldError, Record, boolean, fields, integer, list_of, number, one_of, text, uuid_text
 from .vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_SIZE, pool_number, pool_range, pool_vlans
 
 _FAULTS = ("delay_ms", "jitter_ms", "loss_percent")
@@ -191,7 +192,7 @@ class Link:
         return link
 
 
-class Disk:
+class Disk(Identified):
     """A disk of a VM: C(path) is its file on the worker. The first one is the overlay on the flavor's base image."""
 
     def __init__(self, path: str) -> None:
@@ -204,12 +205,13 @@ class Disk:
     @classmethod
     def from_dict(cls, data: Any) -> Disk:
         record = Record(data)
+        record.check("uuid", uuid_text)
         disk = cls(record.take("path", str))
         disk.extra = record.extra()
         return disk
 
 
-class VM:
+class VM(Identified):
     """A virtual machine of a slice.
 
     C(vnc_port) is absolute (5901 is display 1). What is wanted of it is its C(power) and, in fields beyond the data
@@ -309,6 +311,7 @@ class VM:
         record.check("placement", _PLACEMENT)
         record.check("data_interfaces", integer)
         record.check("vnc_password_version", integer)
+        record.check("uuid", uuid_text)
         vm = cls(
             record.take("vm_id", int),
             record.take("name", str),
@@ -393,7 +396,7 @@ class Network:
         return network
 
 
-class Slice:
+class Slice(Identified):
     """A tenant's topology with a private pool of 20 VLANs.
 
     C(status) follows from its VMs: C(design) or C(running), further C(stopped), C(error); C(deleting) where it has to
@@ -474,6 +477,7 @@ class Slice:
         record = Record(data)
         for key, read in (
             ("name", text),
+            ("uuid", uuid_text),
             ("max_vlan_pools", integer),
             (FURTHER_POOLS, list_of(integer)),
             ("reserved_vlans", _RESERVED),

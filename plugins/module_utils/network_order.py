@@ -12,7 +12,7 @@ from .bounds import DEFAULT_MTU, LEAST_MTU, MOST_MTU
 from .contract import Contract, flag, integer, ipv4_address, ipv4_network, mac_address, many, text
 from .errors import Refusal
 from .vlans import MANAGEMENT_VLAN, pool_number
-from .work_order import LABEL, REVISION, SLICE_ID
+from .work_order import LABEL, REVISION, SLICE_ID, SLICE_UUID
 
 _FIRST_NAME_PORT = 5300
 
@@ -154,6 +154,7 @@ class Services(Contract):
     KEY = "slice_id"
 
     slice_id: int = field(metadata=SLICE_ID)
+    slice_uuid: str | None = field(default=None, metadata=SLICE_UUID)
     revision: int | None = field(default=None, metadata=REVISION)
     reservations: tuple[Reservation, ...] = field(
         default=(),

@@ -304,10 +304,45 @@ _HOST = {
     "disk_smaller_than_base": Rule(
         "a disk must be at least as large as its base image", "{rule}, got {got} bytes for {least} bytes of {image}"
     ),
+    "another_slice": Rule(
+        "a number stands for one slice on a host",
+        "this host holds another slice of this number: {where} is of {held}, the work order is of {got}",
+        "run cloudrepo.slices.site, then delete this slice and deploy it again, so that it gets another number",
+    ),
+    "another_vm": Rule(
+        "a number stands for one VM on a host",
+        "this host holds another VM of this number: {where} is of {held}, the work order is of {got}",
+        "delete this VM and deploy it again, so that it gets another number",
+    ),
+    "another_disk": Rule(
+        "a path stands for one disk on a host",
+        "this host holds another disk: {path} is {held}, the work order says {got}",
+        "delete this VM and deploy it again, so that it gets another number",
+    ),
     "folder_of_another_slice": Rule(
         "the folder of a VM belongs to its slice",
-        "its folder on this host belongs to slice {owner}",
+        "{path} on this host belongs to slice {owner} ({held}), the work order is of slice {got}",
         "delete that VM of slice {owner} first",
+    ),
+    "folder_without_owner": Rule(
+        "the folder of a VM says whose it is",
+        "{path} on this host holds disks, but {mark} in it is missing or damaged",
+        "delete the folder if nobody needs its disks",
+    ),
+    "port_of_another_slice": Rule(
+        "a port belongs to one slice",
+        "port {port} on this host belongs to slice {holder} ({held})",
+        "delete that VM of slice {holder} first",
+    ),
+    "vlan_of_another_slice": Rule(
+        "a VLAN belongs to one slice",
+        "VLAN {vlan_id} is in use by port {port} of slice {holder} ({held}) on this host",
+        "deploy or delete slice {holder} first",
+    ),
+    "pool_of_another_slice": Rule(
+        "a VLAN pool and its user on hosts belong to one slice",
+        "slice {holder} ({held}) on this host has the same VLAN pool: {path}",
+        "delete slice {holder} first",
     ),
     "user_missing": Rule(
         "a slice with VMs needs its user on the host",

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar, cast
+
+from .identity import PATTERN
 
 _T = TypeVar("_T")
 
@@ -89,6 +92,13 @@ def text(value: Any) -> str:
     if not isinstance(value, str):
         raise FieldError((), f"str is wanted, not {_kind(value)}")
     return value
+
+
+def uuid_text(value: Any) -> str:
+    """Return C(value), which must be a UUID in lower case."""
+    if re.fullmatch(PATTERN, text(value)) is None:
+        raise FieldError((), f"a UUID is wanted, not {_kind(value)}")
+    return str(value)
 
 
 def boolean(value: Any) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .bounds import DEFAULT_MTU, LEAST_MTU, MOST_KBPS, MOST_MS, MOST_MTU
-from .contract import Contract, enclosing, flag, integer, ipv4_address, mac_address, many, number, repeated, text
+from .contract import Contract, enclosing, flag, integer, ipv4_address, mac_address, many, number, repeated, text, uuid
 from .errors import Refusal
 
 LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -26,6 +26,11 @@ _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,71}"  # a label of 63 characters and _img.
 _PATH = r"/[^\"\x00-\x1f\x7f]+"
 
 SLICE_ID = integer("The slice's id.", sample=1000, least=1, most=_LAST_ID)
+SLICE_UUID = uuid(
+    "The slice's UUID.",
+    "A host that holds another slice under this number refuses the slice, and leaves both as they are.",
+    sample="7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11",
+)
 REVISION = integer(
     "When the database last changed in what slices want or hold, in milliseconds since 1970.",
     "A host refuses an order that is older than one of the same slice that it has begun to carry out. Without a "
@@ -216,6 +221,7 @@ class Disk(Contract):
             rule="an absolute path",
         )
     )
+    uuid: str | None = field(default=None, metadata=uuid("Its UUID.", sample="c2b2d6ac-6a1c-4d0b-8a55-0d6f9f0a7e03"))
 
 
 @dataclass(frozen=True)
@@ -237,6 +243,15 @@ class VM(Contract):
         metadata=many(Interface, "All its interfaces in order, so that the first is C(eth0) in the guest.")
     )
     slice_id: int = field(metadata=enclosing())
+    slice_uuid: str | None = field(metadata=enclosing())
+    vm_uuid: str | None = field(
+        default=None,
+        metadata=uuid(
+            "The VM's UUID.",
+            "A host that holds another VM under this number refuses the slice, and leaves both as they are.",
+            sample="0b9d4f5c-52a1-4b0e-9b7e-2f6a3d1c8e02",
+        ),
+    )
     vnc_password_id: str | None = field(
         default=None,
         metadata=text(
@@ -292,6 +307,7 @@ class SliceOrder(Contract):
 
     slice_id: int = field(metadata=SLICE_ID)
     vms: tuple[VM, ...] = field(metadata=many(VM, "All VMs of the slice on this host; empty when it has none here."))
+    slice_uuid: str | None = field(default=None, metadata=SLICE_UUID)
     revision: int | None = field(default=None, metadata=REVISION)
     peers: tuple[Peer, ...] = field(
         default=(),

@@ -51,6 +51,11 @@ options:
           - The slice's id.
         type: int
         required: true
+      slice_uuid:
+        description:
+          - The slice's UUID.
+          - A host that holds another slice under this number refuses the slice, and leaves both as they are.
+        type: str
       revision:
         description:
           - When the database last changed in what slices want or hold, in milliseconds since 1970.

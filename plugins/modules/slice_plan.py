@@ -75,6 +75,7 @@ work_orders:
             - path: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
               size_bytes: 1073741824
               backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
+              uuid: c2b2d6ac-6a1c-4d0b-8a55-0d6f9f0a7e03
             vnc_port: 5901
             interfaces:
             - name: eth0
@@ -97,8 +98,10 @@ work_orders:
               delay_ms: 20.0
               jitter_ms: 2.0
               loss_percent: 0.5
+            vm_uuid: 0b9d4f5c-52a1-4b0e-9b7e-2f6a3d1c8e02
             vnc_password_id: "8b1a9953c4611296"
             state: running
+          slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
           revision: 1795371735123
           peers:
           - mac: "52:54:00:03:e9:00"
@@ -106,6 +109,7 @@ work_orders:
     network_node:
       slices:
       - slice_id: 1000
+        slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
         revision: 1795371735123
         reservations:
         - vm_id: 1001

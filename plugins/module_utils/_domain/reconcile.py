@@ -19,6 +19,7 @@ from ..models import Slice, User
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT
 from . import access, host_requirements, networks, validate
 from .allocation import Allocator, ManagementNetwork
+from .identities import identify
 from .match import wire
 from .placement import Placement
 from .segments import SegmentBuilder
@@ -70,6 +71,8 @@ def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_us
     refusals = refusals or list(host_requirements.shortcomings(slice_, cluster))
     if refusals:
         raise Refused(refusals)
+    if before is None or slice_.to_dict() != before.to_dict():
+        identify(slice_)
     owner.used_vms += more
     if before is None:
         owner.slices.append(slice_.slice_id)

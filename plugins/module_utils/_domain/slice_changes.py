@@ -12,7 +12,7 @@ from ..changes import DELETE, UPDATE, Change, between
 from ..cluster import slice_label
 from ..lifecycle import DELETING, RUNNING
 from ..models import VM, Interface, Link, Network, Slice
-from . import displays
+from . import displays, identities
 from .allocation import pool_text
 from .host_requirements import stored
 
@@ -39,6 +39,8 @@ def changes(before: Slice | None, after: Slice | None) -> list[Change]:
     now: States = {key: (label, attributes(thing, names)) for key, (label, thing) in new.items()}
     restarts = {key for key in old.keys() & new.keys() if _must_restart(old[key][1], new[key][1])}
     found = _compare(was, now, restarts)
+    if before and after and not found and identities.has_all(after) > identities.has_all(before):
+        return identities.changes([after])
     if data and after and not found:
         # A field that nobody asks for, such as one beyond the data model that came with the file.
         fields = [key for key in {**data[0], **data[1]} if data[0].get(key) != data[1].get(key)]

@@ -19,12 +19,16 @@ from ..vlans import MANAGEMENT_VLAN
 from ..work_order import Image, Peer, WorkerOrder
 from . import displays, host_requirements
 from .allocation import server_ip, tap_name
+from .identities import identify
 
 GIB = 1024**3
 
 
-def hand_out(slices: Iterable[Slice]) -> None:
-    """Mark that hosts will hear of these VMs: from now on they are only forgotten when their host has let go."""
+def hand_out(slices: Sequence[Slice]) -> None:
+    """Mark that hosts will hear of these VMs, and by which UUIDs: from now on they are only forgotten when their host
+    has let go."""
+    for slice_ in slices:
+        identify(slice_)
     for vm in _live(slices):
         vm.handed_out = True
 
@@ -88,6 +92,7 @@ def _share(
 ) -> work_order.SliceOrder:
     return work_order.SliceOrder(
         slice_id=slice_.slice_id,
+        slice_uuid=slice_.uuid,
         revision=cluster.revision,
         peers=_peers(slice_),
         vms=tuple(_vm(cluster, vm, slice_, state_dir, segments) for vm in slice_.live_vms if vm.worker_ip == ip),
@@ -97,6 +102,7 @@ def _share(
 def _services(cluster: Cluster, slice_: Slice) -> Services:
     return Services(
         slice_id=slice_.slice_id,
+        slice_uuid=slice_.uuid,
         revision=cluster.revision,
         reservations=_reservations(slice_),
         networks=_networks(slice_),
@@ -109,7 +115,9 @@ def _vm(
     flavor = _flavor(vm)
     return work_order.VM(
         slice_id=slice_.slice_id,
+        slice_uuid=slice_.uuid,
         vm_id=vm.vm_id,
+        vm_uuid=vm.uuid,
         name=vm.name,
         cores=flavor["cores"],
         ram_mib=round(flavor["ram_gb"] * 1024),
@@ -140,6 +148,7 @@ def _overlay(vm: VM, state_dir: str) -> work_order.Disk:
         path=_given(vm, "a disk", vm.qcow_image),
         size_bytes=round(flavor["disk_gb"] * GIB) // 512 * 512,
         backing_file=base_image_path(state_dir, flavor["checksum"]),
+        uuid=vm.disks[0].uuid,
     )
 
 

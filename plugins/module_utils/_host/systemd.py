@@ -16,12 +16,14 @@ UNIT_DIR = "/etc/systemd/system"
 _WANTS = "multi-user.target.wants"
 _UNIT = re.compile(r"cloudrepo-([0-9]+)@([0-9]+)\.service")
 _TEMPLATE_FILE = re.compile(r"cloudrepo-([0-9]+)@\.service")
+# systemd ignores what begins with X-.
+_UUID = "X-CloudrepoSlice="
 _SHOWN = "Id,ActiveState,MainPID"
 
 # All the rest stands once for every slice, in the drop-in cloudrepo-.service.d/vm.conf that the role worker installs.
 _TEMPLATE = """[Unit]
 Description=VM %i of slice %j
-
+{uuid}
 [Service]
 User={user}
 
@@ -82,9 +84,15 @@ def template_name(slice_id: int) -> str:
     return f"cloudrepo-{slice_id}@.service"
 
 
-def template_text(user: str) -> str:
+def template_text(user: str, slice_uuid: str | None = None) -> str:
     """The template of a slice whose VMs run as C(user)."""
-    return _TEMPLATE.format(user=user)
+    return _TEMPLATE.format(user=user, uuid=f"{_UUID}{slice_uuid}\n" if slice_uuid else "")
+
+
+def template_uuid(text: str) -> str | None:
+    """The UUID of the slice that a template is of, or nothing where it does not name one."""
+    lines = (line for line in text.splitlines() if line.startswith(_UUID))
+    return next((line[len(_UUID) :] for line in lines), None)
 
 
 def slice_name(slice_id: int) -> str:
@@ -133,13 +141,13 @@ def show(names: Sequence[str], runner: Runner) -> list[dict[str, str]]:
     return [block for block in blocks if block.get("Id")]
 
 
-def write_templates(users: Mapping[int, str], *, unit_dir: str = UNIT_DIR) -> bool:
-    """Give slices, each with the user of its VMs, their templates.
+def write_templates(templates: Mapping[int, str], *, unit_dir: str = UNIT_DIR) -> bool:
+    """Give slices their templates, each a C(template_text).
 
     Returns:
         whether systemd has to be told: what is new it finds by itself.
     """
-    texts = {f"{unit_dir}/{template_name(slice_id)}": template_text(user) for slice_id, user in users.items()}
+    texts = {f"{unit_dir}/{template_name(slice_id)}": text for slice_id, text in templates.items()}
     is_known = any(map(os.path.exists, texts))
     files.write_all(files.text_file(path, text, mode=0o644) for path, text in texts.items())
     return is_known

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .. import defaults
@@ -13,6 +15,7 @@ from .._domain import (
     access,
     displays,
     host_requirements,
+    identities,
     render_graph,
     render_text,
     slice_changes,
@@ -87,9 +90,10 @@ def dispatch(
         state_dir: the folder for base images and VM folders on the workers.
         changes_of: returns what the call has changed of slices so far, with what was noted.
     """
-    had_key = displays.has_key(cluster)
+    missing = Missing.of(cluster, slices)
     noted = _hand_out(cluster, slices)
-    changes = [*changes_of(), *_key_changes(cluster, had_key=had_key)]
+    changes = list(changes_of())
+    changes += [change for change in missing.made(cluster) if change not in changes]
     if changes:
         cluster.revise()
     return Outcome(changes, {**noted, **_make_orders(cluster, slices, state_dir), "changes": listed(changes)})
@@ -101,6 +105,8 @@ def _hand_out(cluster: Cluster, slices: Sequence[Slice]) -> dict[str, Any]:
     Returns:
         C({vms_to_start, recorded}).
     """
+    if slices:
+        cluster.identify(title=os.uname().nodename)
     if any(slice_.live_vms for slice_ in slices):
         displays.make_key(cluster)
     recorded = status_rules.recorded(slices)
@@ -123,10 +129,34 @@ def _make_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> d
     }
 
 
-def _key_changes(cluster: Cluster, *, had_key: bool) -> list[Change]:
-    """Return what is told of the key that displays' passwords follow from: that there is one from now on."""
-    made = between("VNC key", "cluster", None, {"displays": "every VM has a password"})
-    return [] if had_key or not displays.has_key(cluster) else [made]
+@dataclass(frozen=True)
+class Missing:
+    """What a cluster lacks before it hands out slices, and has from then on.
+
+    Attributes:
+        cloud: its identity.
+        key: the key that displays' passwords follow from.
+        uuids: slices that lack theirs, or whose VMs or disks do.
+    """
+
+    cloud: bool
+    key: bool
+    uuids: tuple[Slice, ...]
+
+    @classmethod
+    def of(cls, cluster: Cluster, slices: Iterable[Slice]) -> Missing:
+        """Return what the cluster lacks now."""
+        unknown = tuple(slice_ for slice_ in slices if not identities.has_all(slice_))
+        return cls(cluster.cloud is None, not displays.has_key(cluster), unknown)
+
+    def made(self, cluster: Cluster) -> list[Change]:
+        """Return what is told of what has been made since."""
+        found = []
+        if self.cloud and cluster.cloud is not None:
+            found.append(between("cloud", cluster.cloud.uuid, None, {"title": cluster.cloud.title}))
+        if self.key and displays.has_key(cluster):
+            found.append(between("VNC key", "cluster", None, {"displays": "every VM has a password"}))
+        return found + identities.changes(filter(identities.has_all, self.uuids))
 
 
 def vnc_passwords(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:

@@ -20,6 +20,8 @@ from . import ovsdb
 from .ovsdb import Port, Switch
 
 SLICE = "cloudrepo-slice"
+SLICE_UUID = "cloudrepo-slice-uuid"
+VM_UUID = "cloudrepo-vm-uuid"
 # Its value is who lists the port; a host may be worker and network node, and each has ports of its own on the bridge.
 INFRASTRUCTURE = "cloudrepo-infrastructure"
 UNOWNED = "true"
@@ -158,6 +160,7 @@ def plan_access_ports(
             vlan_mode=TUNNEL if nic.qinq else "access",
             external_ids={
                 SLICE: str(vm.slice_id),
+                **_uuids(vm.slice_uuid, vm.vm_uuid),
                 "cloudrepo-vm": str(vm.vm_id),
                 "cloudrepo-interface": nic.name,
                 **({} if nic.link_id is None else {"cloudrepo-link": str(nic.link_id)}),
@@ -182,6 +185,10 @@ def plan_access_ports(
         unplugged={*unplugged, *_to_replug(wanted, have)},
     )
     return replace(todo, mend=(*todo.mend, *_pruned(todo, have, bridge))) if prune_vlans else todo
+
+
+def _uuids(slice_uuid: str | None, vm_uuid: str | None = None) -> dict[str, str]:
+    return {key: uuid for key, uuid in ((SLICE_UUID, slice_uuid), (VM_UUID, vm_uuid)) if uuid is not None}
 
 
 def _pruned(todo: PortPlan, have: Switch, bridge: str) -> Iterable[tuple[Port, Port]]:
@@ -219,7 +226,7 @@ def plan_network_ports(orders: Iterable[Services], have: Switch, *, bridge: str)
             bridge=bridge,
             tag=network.vlan_id,
             vlan_mode="access",
-            external_ids={SERVICES: str(one.slice_id)},
+            external_ids={SERVICES: str(one.slice_id), **_uuids(one.slice_uuid)},
             kind="internal",
             number=numbers[network.port],
         )

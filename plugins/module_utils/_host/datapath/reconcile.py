@@ -11,12 +11,12 @@ from typing import Any
 
 from ...changes import Change
 from ...work_order import SliceOrder
-from .. import files
+from .. import files, ownership
 from ..accounts import Accounts
 from ..runner import Runner, observed
 from ..stopwatch import Stopwatch
 from ..work_order import slice_ids
-from . import flows, ovs, ovsdb, shaping, tap_filter, taps
+from . import flows, ovs, ovsdb, port_owners, shaping, tap_filter, taps
 from .flows import Flow, FlowPlan
 from .management import Management, read_management
 from .ovs import PortPlan
@@ -133,10 +133,11 @@ def plan(
     """What makes the host's wiring that of the order; C(freed) are the ids of VMs that will be stopped before.
 
     Raises:
-        SlicesError: a device has the name of a tap and is none, no OpenFlow number is free, or the kernel cannot make
-            a fault.
+        SlicesError: ports of other slices are in the way, a device has the name of a tap and is none, no OpenFlow
+            number is free, or the kernel cannot make a fault.
     """
     orders = tuple(orders)
+    ownership.refuse(port_owners.conflicts(orders, have.switch))
     devices = taps.plan(orders, have.devices, accounts=accounts, freed=freed)
     ports = ovs.plan_access_ports(
         orders,

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ...changes import Change, between
 from ...errors import Refusal, Refused
+from ...vlans import pool_number
 from ...work_order import VM, Disk, SliceOrder
-from .. import files
+from .. import files, ownership, vm_folders
 from ..accounts import Accounts
 from ..files import File
+from ..ownership import Conflict, shown
 from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, STARTED, TAPS, VNC_SECRET
 from ..qemu.pause import MARK as PAUSED
 from ..qemu.vnc import NOTED
 from ..runner import Runner
-from ..vm_folders import MARK, slices_by_vm
+from ..vm_folders import MARK, Folder
 from ..work_order import all_disks, all_vms, folder_of, slice_ids
 from .qcow2 import Image, read_image
 
@@ -36,13 +38,13 @@ class Disks:
     """What a host has.
 
     Attributes:
-        folders: the VM folders, by VM id, with the slice each belongs to.
+        folders: the VM folders, by VM id.
         overlays: the overlays of the order that exist, by path.
         bases: the base images of the order that exist, by path.
         owners: by path uid and gid of what VMs of the order have in their folders, and of the folders.
     """
 
-    folders: Mapping[int, int] = field(default_factory=dict)
+    folders: Mapping[int, Folder] = field(default_factory=dict)
     overlays: Mapping[str, Image] = field(default_factory=dict)
     bases: Mapping[str, Image] = field(default_factory=dict)
     owners: Mapping[str, _Owner] = field(default_factory=dict)
@@ -53,11 +55,13 @@ class DiskPlan:
     """What has to happen to folders and overlays.
 
     Attributes:
+        mark: VMs whose folders shall say something else of themselves.
         kept: overlays that stand on another image than the order says. They hold a tenant's data and stay.
         given: by path the uid and gid that a folder or file has, and those that it gets.
     """
 
     make_folders: tuple[VM, ...] = ()
+    mark: tuple[VM, ...] = ()
     create: tuple[tuple[VM, Disk], ...] = ()
     remove: tuple[tuple[int, int], ...] = ()
     kept: tuple[tuple[VM, Disk, Image], ...] = ()
@@ -69,6 +73,7 @@ class DiskPlan:
         return [
             *(between("VM folder", vm_id, {"slice_id": slice_id}, None) for vm_id, slice_id in self.remove),
             *(between("VM folder", vm.vm_id, None, {"slice_id": vm.slice_id}) for vm in self.make_folders),
+            *(between("VM folder", vm.vm_id, {MARK: "outdated"}, {MARK: "current"}) for vm in self.mark),
             *(
                 between("overlay", disk.path, None, {"size_bytes": disk.size_bytes, "backing_file": disk.backing_file})
                 for _vm, disk in self.create
@@ -81,7 +86,7 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
     """The host's VM folders, and the images that the order speaks of."""
     vms, disks = all_vms(orders), all_disks(orders)
     return Disks(
-        folders=slices_by_vm(f"{state_dir}/vms"),
+        folders=vm_folders.read(f"{state_dir}/vms"),
         overlays=_images({disk.path for _vm, disk in disks}),
         bases=_images({disk.backing_file for _vm, disk in disks}),
         owners=_owners(path for vm in vms for path in (*_for_root(vm), *_for_qemu(vm))),
@@ -92,23 +97,26 @@ def plan(orders: Iterable[SliceOrder], have: Disks, *, accounts: Accounts) -> Di
     """What makes the host's disks those of the order.
 
     Raises:
-        Refused: a disk would be smaller than its base image, or a VM's folder holds the disk of another slice.
+        Refused: a disk would be smaller than its base image, or there are C(conflicts).
     """
     orders = tuple(orders)
     vms, disks = all_vms(orders), all_disks(orders)
     listed = {vm.vm_id for vm in vms}
     create = tuple((vm, disk) for vm, disk in disks if disk.path not in have.overlays)
-    refusals = [refusal for vm in vms for refusal in _belongs(vm, have)]
-    refusals += [refusal for vm, disk in create for refusal in _fits(vm, disk, have.bases)]
+    ownership.refuse(conflicts(orders, have))
+    refusals = [refusal for vm, disk in create for refusal in _fits(vm, disk, have.bases)]
     if refusals:
         raise Refused(refusals)
     ours = slice_ids(orders)
     owners = {path: owner for vm in vms for path, owner in _wanted_owners(vm, accounts)}
     return DiskPlan(
         make_folders=tuple(vm for vm in vms if vm.vm_id not in have.folders),
+        mark=tuple(vm for vm in vms if vm.vm_id in have.folders and have.folders[vm.vm_id].text != _mark(vm)),
         create=create,
         remove=tuple(
-            (vm_id, slice_id) for vm_id, slice_id in have.folders.items() if slice_id in ours and vm_id not in listed
+            (vm_id, folder.slice_id)
+            for vm_id, folder in have.folders.items()
+            if folder.slice_id in ours and vm_id not in listed
         ),
         kept=tuple(
             (vm, disk, have.overlays[disk.path])
@@ -121,6 +129,23 @@ def plan(orders: Iterable[SliceOrder], have: Disks, *, accounts: Accounts) -> Di
             if path in have.owners and have.owners[path] != owner
         },
     )
+
+
+def conflicts(orders: Iterable[SliceOrder], have: Disks) -> Iterator[Conflict]:
+    """Yield why folders keep this host from slices: they have their numbers, or their VLAN pool, and are not theirs."""
+    orders = tuple(orders)
+    ordered = slice_ids(orders)
+    for order in orders:
+        for folder in have.folders.values():
+            if folder.slice_id == order.slice_id:
+                yield from ownership.of_slice(order, f"VM folder {folder.path}", folder.slice_uuid)
+            elif order.vms and folder.slice_id is not None and folder.slice_id not in ordered:
+                if pool_number(folder.slice_id) == pool_number(order.slice_id):
+                    figures = {"path": folder.path, "holder": folder.slice_id, "held": shown(folder.slice_uuid)}
+                    yield order.slice_id, Refusal("pool_of_another_slice", f"slice {order.slice_id}", figures)
+        for vm in order.vms:
+            if vm.vm_id in have.folders:
+                yield from ((order.slice_id, refusal) for refusal in _of_another(vm, have.folders[vm.vm_id]))
 
 
 def need_bases(todo: DiskPlan, have: Disks) -> None:
@@ -140,8 +165,13 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
         _remove_folder(folder_of(state_dir, vm_id))
     for path, (_old, new) in todo.given.items():
         os.chown(path, *new, follow_symlinks=False)
+    for vm in todo.make_folders:
+        _make_folder(folder_of(state_dir, vm.vm_id), accounts.of(vm.slice_id).gid)
     files.write_all(
-        [_make_folder(folder_of(state_dir, vm.vm_id), vm, accounts.of(vm.slice_id).gid) for vm in todo.make_folders]
+        files.text_file(
+            f"{folder_of(state_dir, vm.vm_id)}/{MARK}", _mark(vm), mode=0o640, gid=accounts.of(vm.slice_id).gid
+        )
+        for vm in (*todo.make_folders, *todo.mark)
     )
     for alike in _alike(todo.create):
         _vm, first = alike[0]
@@ -182,13 +212,15 @@ def _new_overlay(disk: Disk, base_format: str, runner: Runner) -> bytes:
         files.remove(draft)
 
 
-def _make_folder(folder: str, vm: VM, gid: int) -> File:
-    """Make a VM's folder, and return what marks it as its slice's."""
+def _mark(vm: VM) -> str:
+    return vm_folders.text_of(vm)
+
+
+def _make_folder(folder: str, gid: int) -> None:
     # The folder is root's, so a QEMU that was broken into cannot plant a file that root reads later.
     os.makedirs(folder, mode=0o750, exist_ok=True)
     os.chown(folder, -1, gid)
     os.chmod(folder, 0o750)
-    return files.text_file(f"{folder}/{MARK}", f"{vm.slice_id}\n", mode=0o640, gid=gid)
 
 
 def _remove_folder(folder: str) -> None:
@@ -244,10 +276,22 @@ def _images(paths: Iterable[str]) -> dict[str, Image]:
     return {path: image for path, image in images.items() if image is not None}
 
 
-def _belongs(vm: VM, have: Disks) -> Iterable[Refusal]:
-    other = have.folders.get(vm.vm_id, vm.slice_id)
-    if other != vm.slice_id:
-        yield Refusal("folder_of_another_slice", str(vm), {"owner": other})
+def _of_another(vm: VM, folder: Folder) -> Iterator[Refusal]:
+    """Why a folder of the VM's number is not the VM's; that of another slice of its slice's number is told already."""
+    if folder.slice_id is None:
+        yield Refusal("folder_without_owner", str(vm), {"path": folder.path, "mark": MARK})
+    elif folder.slice_id != vm.slice_id:
+        figures = {"path": folder.path, "owner": folder.slice_id, "held": shown(folder.slice_uuid)}
+        yield Refusal("folder_of_another_slice", str(vm), {**figures, "got": shown(vm.slice_uuid)})
+    elif folder.slice_uuid == vm.slice_uuid and folder.vm_uuid != vm.vm_uuid:
+        figures = {"where": folder.path, "held": shown(folder.vm_uuid), "got": shown(vm.vm_uuid)}
+        yield Refusal("another_vm", str(vm), figures)
+    elif folder.vm_uuid == vm.vm_uuid:
+        for disk in vm.disks:
+            held = folder.disks.get(os.path.basename(disk.path), disk.uuid)
+            if held != disk.uuid:
+                figures = {"path": disk.path, "held": shown(held), "got": shown(disk.uuid)}
+                yield Refusal("another_disk", str(vm), figures)
 
 
 def _fits(vm: VM, disk: Disk, bases: Mapping[str, Image]) -> Iterable[Refusal]:

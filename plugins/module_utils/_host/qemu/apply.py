@@ -181,8 +181,7 @@ def _change(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[i
     )
     files.write_all(vnc.note(new, settings=settings) for new in secrets)
     pause.unmark(todo.fresh, settings=settings)
-    users = {slice_id: settings.accounts.name(slice_id) for slice_id in todo.templates}
-    changed = systemd.write_templates(users, unit_dir=tools.unit_dir)
+    changed = systemd.write_templates(todo.templates, unit_dir=tools.unit_dir)
     systemd.enable(((vm.slice_id, vm.vm_id) for vm in todo.enable), unit_dir=tools.unit_dir)
     systemd.disable(((vm.slice_id, vm.vm_id) for vm in todo.disable), unit_dir=tools.unit_dir)
     if changed:

@@ -26,6 +26,8 @@ STARTED = "vm.json"
 CONSOLE = "console.log"
 VNC_SECRET = "vnc.secret"
 VNC_PLACES = ("worker", "loopback", "unix", "none")
+# What QEMU is not told. Those of another VM are in the way (ownership), those that are missing are written.
+_UUIDS = ("slice_uuid", "vm_uuid")
 _LOOPBACK = "127.0.0.1"
 _WITH_PASSWORD = " with a password"
 SPARE_ROOT_PORTS = 2
@@ -137,6 +139,7 @@ def as_started(vm: VM, settings: Settings) -> dict[str, Any]:
         "checksum_offload": settings.checksum_offload,
         "spare_root_ports": SPARE_ROOT_PORTS,
         "interfaces": [{"name": nic.name, "tap": nic.tap, "mac": nic.mac} for nic in vm.interfaces],
+        **{key: uuid for key in _UUIDS if (uuid := getattr(vm, key)) is not None},
     }
 
 
@@ -156,7 +159,7 @@ def restart_reasons(started: Mapping[str, Any] | None, wanted: Mapping[str, Any]
     reasons = [
         f"{key} {started.get(key)} → {value}"
         for key, value in wanted.items()
-        if key != "interfaces" and started.get(key) != value
+        if key not in ("interfaces", *_UUIDS) and started.get(key) != value
     ]
     old = {nic["name"]: nic for nic in started["interfaces"]}
     new = {nic["name"]: nic for nic in wanted["interfaces"]}

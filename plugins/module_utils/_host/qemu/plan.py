@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...changes import Change, between
+from ...errors import Refusal
 from ...work_order import VM, SliceOrder
-from .. import files, systemd
+from .. import files, ownership, systemd
+from ..ownership import Conflict
 from ..runner import Runner
 from ..systemd import Unit, Units
 from ..work_order import all_vms, slice_ids
@@ -103,12 +105,13 @@ class VmPlan:
     """What has to happen to the VMs of an order.
 
     Attributes:
+        templates: by slice the text of its template.
         halt: VMs that run and shall not.
         restart_required: VMs that keep running although they are not as wanted, each with the reasons.
     """
 
     prune: Prune = Prune()
-    templates: tuple[int, ...] = ()
+    templates: Mapping[int, str] = field(default_factory=dict)
     writes: tuple[Write, ...] = ()
     enable: tuple[VM, ...] = ()
     disable: tuple[VM, ...] = ()
@@ -224,9 +227,36 @@ def observe(
     )
 
 
-def plan_prune(orders: Iterable[SliceOrder], have: Host) -> Prune:
-    """What of the order's slices is on the host and is not listed."""
+def conflicts(orders: Iterable[SliceOrder], have: Host, *, settings: Settings) -> Iterator[Conflict]:
+    """Yield why units and files keep this host from slices: they have their numbers, and are not theirs."""
     orders = tuple(orders)
+    yield from template_conflicts(orders, have)
+    for order in orders:
+        for vm in order.vms:
+            path = f"{settings.folder(vm.vm_id)}/{STARTED}"
+            started = read_started(have.texts.get(path)) or {}
+            held = started.get("vm_uuid", vm.vm_uuid)
+            if started.get("slice_uuid", order.slice_uuid) == order.slice_uuid and held != vm.vm_uuid:
+                figures = {"where": path, "held": ownership.shown(held), "got": ownership.shown(vm.vm_uuid)}
+                yield order.slice_id, Refusal("another_vm", str(vm), figures)
+
+
+def template_conflicts(orders: Iterable[SliceOrder], have: Host) -> Iterator[Conflict]:
+    """Yield why templates keep this host from slices: they name others."""
+    for order in orders:
+        held = systemd.template_uuid(have.units.templates.get(order.slice_id, ""))
+        if held is not None:
+            yield from ownership.of_slice(order, f"unit {systemd.template_name(order.slice_id)}", held)
+
+
+def plan_prune(orders: Iterable[SliceOrder], have: Host) -> Prune:
+    """What of the order's slices is on the host and is not listed.
+
+    Raises:
+        Refused: the host has units of other slices of these numbers.
+    """
+    orders = tuple(orders)
+    ownership.refuse(template_conflicts(orders, have))
     listed = {(vm.slice_id, vm.vm_id) for vm in all_vms(orders)}
     empty = [order.slice_id for order in orders if not order.vms]
     return Prune(
@@ -257,10 +287,12 @@ def plan(
     the same: its unit starts no more as the user that it runs as.
 
     Raises:
-        Refused: a VM does not fit the machine, or its display needs a password that the order does not name.
+        Refused: there are C(conflicts), a VM does not fit the machine, or its display needs a password that the order
+            does not name.
     """
     orders = tuple(orders)
     vms = all_vms(orders)
+    ownership.refuse(conflicts(orders, have, settings=settings))
     check(vms)
     live = [vm for vm in vms if _is_live(vm, have)]
     reasons = {vm: why for vm in live if vm.running and (why := _reasons(vm, have, settings, unheld))}
@@ -275,11 +307,11 @@ def plan(
     start = tuple(vm for vm in vms if vm.running and vm not in live)
     return VmPlan(
         prune=plan_prune(orders, have),
-        templates=tuple(
-            order.slice_id
+        templates={
+            order.slice_id: text
             for order in orders
-            if order.vms and have.units.templates.get(order.slice_id) != _template(order.slice_id, settings)
-        ),
+            if order.vms and have.units.templates.get(order.slice_id) != (text := _template(order, settings))
+        },
         writes=tuple(write for vm, named in texts for write in _writes(vm, named, have, settings)),
         enable=tuple(vm for pair, vm in wanted.items() if vm.running and pair not in have.units.enabled),
         disable=tuple(vm for pair, vm in wanted.items() if not vm.running and pair in have.units.enabled),
@@ -317,8 +349,8 @@ def _started(vm: VM, have: Host, settings: Settings) -> dict[str, Any] | None:
     return None if started is None else {"user": settings.accounts.prefix, **started}
 
 
-def _template(slice_id: int, settings: Settings) -> str:
-    return systemd.template_text(settings.accounts.name(slice_id))
+def _template(order: SliceOrder, settings: Settings) -> str:
+    return systemd.template_text(settings.accounts.name(order.slice_id), order.slice_uuid)
 
 
 def _owned_taps(vm: VM, have: Host, settings: Settings) -> dict[str, str]:

@@ -16,6 +16,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields imp
 
 FIXTURE = Path(__file__).parents[3] / "fixtures" / "slice_1000.json"
 SLICE = json.loads(FIXTURE.read_text(encoding="utf-8"))
+UUID = "7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11"
 ADMIN = {"username": "admin", "password_hash": "!", "quota_vms": 10, "used_vms": 2, "slices": [1000]}
 
 
@@ -82,6 +83,32 @@ def test_a_revision_is_the_time_and_never_goes_back() -> None:
     assert "revision" not in held.content()
     with pytest.raises(FieldError, match=r"revision: int is wanted, not str 'new'"):
         Cluster.from_dict({"revision": "new"})
+
+
+def test_which_cloud_it_is_is_made_once_and_is_no_content() -> None:
+    held = Cluster()
+    assert held.cloud is None
+    made = held.identify("lab")
+    assert (made.title, made.uuid == made.incarnation) == ("lab", False)
+    assert held.identify("other") == made
+    again = Cluster.from_dict(held.to_dict())
+    assert again.cloud == made
+    assert again.content() == Cluster().content()
+
+
+@pytest.mark.parametrize(
+    ("cloud", "reason"),
+    [
+        ("lab", "cloud: a mapping is wanted, not str 'lab'"),
+        ({"uuid": UUID, "title": "lab"}, "cloud: field incarnation is missing"),
+        ({"uuid": "1", "title": "lab", "incarnation": UUID}, "cloud.uuid: a UUID is wanted, not str '1'"),
+        ({"uuid": UUID, "title": "lab", "incarnation": UUID.upper()}, "cloud.incarnation: a UUID is wanted, not str "),
+    ],
+)
+def test_a_cloud_that_cannot_be_read_is_told(cloud: Any, reason: str) -> None:
+    with pytest.raises(FieldError) as caught:
+        Cluster.from_dict({"cloud": cloud})
+    assert str(caught.value).startswith(reason)
 
 
 def test_who_takes_the_place_of_another_is_newer_than_both() -> None:

@@ -21,6 +21,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.contract import (
     number,
     repeated,
     text,
+    uuid,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
@@ -54,6 +55,7 @@ class Switch(Contract):
     address: str | None = field(default=None, metadata=ipv4_address("Where.", sample=None))
     subnet: str | None = field(default=None, metadata=ipv4_network("In what.", sample=None))
     key_id: str | None = field(default=None, metadata=text("Which key.", sample=None, no_log=False))
+    uuid: str | None = field(default=None, metadata=uuid("Which one.", sample=None))
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Whole(Switch):
 
 
 PORT = {"name": "a"}
+UUID = "7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11"
 
 
 def switch(**changes: Any) -> dict[str, Any]:
@@ -92,12 +95,16 @@ def test_a_field_at_its_default_is_left_out_and_null_stands_for_it():
 def test_what_is_not_sparse_says_all():
     assert Whole(switch="s", ports=()).to_dict() == {
         **switch(mode="access", uplinks=[]),
-        **dict.fromkeys(["address", "subnet", "key_id"]),
+        **dict.fromkeys(["address", "subnet", "key_id", "uuid"]),
     }
 
 
 def test_what_is_enclosed_knows_in_what():
     assert Switch.from_dict(switch(ports=[PORT])).ports[0].switch == "s"
+
+
+def test_uuids_are_read_in_lower_case():
+    assert Switch.from_dict(switch(uuid=UUID.upper())).uuid == UUID
 
 
 def test_macs_are_read_in_lower_case_and_whole_numbers_as_numbers():
@@ -121,6 +128,7 @@ def test_macs_are_read_in_lower_case_and_whole_numbers_as_numbers():
         (switch(mode=1), [not_allowed("switch s", "mode", "of type str", 1)]),
         (switch(address="10.0.0"), [not_allowed("switch s", "address", "an IPv4 address", "10.0.0")]),
         (switch(subnet="10.0.0.1/8"), [not_allowed("switch s", "subnet", "an IPv4 network", "10.0.0.1/8")]),
+        (switch(uuid=UUID[:-1]), [not_allowed("switch s", "uuid", "a UUID", UUID[:-1])]),
         (switch(ports=[{**PORT, "vlan": 10}]), [not_allowed("switch s, port a", "vlan", "1-9", 10)]),
         (switch(ports=[{**PORT, "vlan": True}]), [not_allowed("switch s, port a", "vlan", "of type int", True)]),
         (switch(ports=[{**PORT, "up": 1}]), [not_allowed("switch s, port a", "up", "of type bool", 1)]),
@@ -160,6 +168,7 @@ def test_the_argument_spec_follows_from_the_fields():
         "address": {"type": "str"},
         "subnet": {"type": "str"},
         "key_id": {"type": "str", "no_log": False},
+        "uuid": {"type": "str"},
     }
 
 

@@ -198,3 +198,19 @@ def test_a_stored_field_that_does_not_fit_is_named(change: Any, message: str) ->
     with pytest.raises(FieldError) as caught:
         Slice.from_dict(data)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("where", [(), ("vms", 0), ("vms", 1, "disks", 0)])
+def test_a_uuid_that_is_none_is_told_with_its_place(where: tuple[str | int, ...]) -> None:
+    data = stored()
+    if "disks" in where:
+        data["vms"][1]["disks"] = [{"path": data["vms"][1]["qcow_image"]}]
+    thing: Any = data
+    for step in where:
+        thing = thing[step]
+    thing["uuid"] = "7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11"
+    assert Slice.from_dict(data).to_dict() == data
+    thing["uuid"] = "1036"
+    with pytest.raises(FieldError) as caught:
+        Slice.from_dict(data)
+    assert (caught.value.path, caught.value.reason) == ((*where, "uuid"), "a UUID is wanted, not str '1036'")

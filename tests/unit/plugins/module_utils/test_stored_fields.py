@@ -19,6 +19,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields imp
     list_of,
     number,
     text,
+    uuid_text,
 )
 
 
@@ -121,3 +122,9 @@ def test_a_long_value_is_cut_short_in_a_message() -> None:
         integer("x" * 1000)
     assert "x" * 40 in caught.value.reason
     assert "x" * 41 not in caught.value.reason
+
+
+def test_a_uuid_is_written_in_lower_case() -> None:
+    assert uuid_text("7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11") == "7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11"
+    for value in ("7F1C7F0E-3A52-4C8E-9D1A-5B0F6E2C4D11", "7f1c7f0e", "7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11\n", "", 1):
+        assert path_of(lambda value=value: uuid_text(value)) == ()

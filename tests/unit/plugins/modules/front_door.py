@@ -20,6 +20,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.on_controller import RULES
 
+from ..uuids import Uuids
+
 KEYWORDS = frozenset(inspect.signature(AnsibleModule.__init__).parameters) - {"self"}
 MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
 
@@ -55,6 +57,7 @@ class Door:
 
     def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         self.store = store
+        self.uuids = Uuids(monkeypatch)
         self.validators: dict[str, ArgumentSpecValidator] = {}
         self.args: Mapping[str, Any] = {}
         self.check_mode = False
@@ -67,6 +70,7 @@ class Door:
         """Return what the module returns; C(failed) is there where it failed."""
         code = importlib.import_module(f"{MODULES}.{module}")
         door = self
+        self.uuids.turn(check=check_mode)
 
         class Module:
             def __init__(self, **keywords: Any) -> None:

@@ -18,6 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
 
 from ..module_utils._domain.builders import AHEAD_OF_CLOCKS, refused
 from ..module_utils._host.disk.images import raw
+from ..uuids import Uuids
 from .documented import check_changes
 
 MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
@@ -26,14 +27,15 @@ MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
 class Control:
     """Runs module mains on one database."""
 
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str], uuids: Uuids) -> None:
         self.path = folder / "database.yaml"
         self.image = folder / "image.raw"
         raw(self.image)
-        self._capsys = capsys
+        self._capsys, self._uuids = capsys, uuids
 
     def run(self, module: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
         """Return what the module says; C(failed) is true in it where it failed."""
+        self._uuids.turn(check=check)
         args = {"database": str(self.path), **arguments, "_ansible_check_mode": check, "_ansible_diff": True}
         with patch_module_args(args), pytest.raises(SystemExit):
             importlib.import_module(f"{MODULES}.{module}").main()
@@ -46,8 +48,8 @@ class Control:
 
 
 @pytest.fixture
-def control(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Control:
-    return Control(tmp_path, capsys)
+def control(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Control:
+    return Control(tmp_path, capsys, Uuids(monkeypatch))
 
 
 @pytest.fixture

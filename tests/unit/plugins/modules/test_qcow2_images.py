@@ -8,7 +8,7 @@ from ansible_collections.cloudrepo.slices.plugins.modules import qcow2_images
 
 from ..module_utils._domain.builders import refused
 from ..module_utils._host import modules
-from ..module_utils._host.fakes import FakeRunner, vm
+from ..module_utils._host.fakes import FakeRunner, mark, vm
 
 
 def test_missing_base_image_fails_only_when_it_matters(monkeypatch, tmp_path):
@@ -28,7 +28,7 @@ def test_missing_base_image_fails_only_when_it_matters(monkeypatch, tmp_path):
 
 def test_folder_that_is_not_listed_goes(monkeypatch, tmp_path):
     (tmp_path / "vms/1001").mkdir(parents=True)
-    (tmp_path / "vms/1001/slice_id").write_text("1000\n")
+    mark(tmp_path / "vms/1001")
     args = {
         "slices": [{"slice_id": 1000, "vms": []}],
         "state_dir": str(tmp_path),

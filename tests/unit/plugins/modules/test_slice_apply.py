@@ -15,7 +15,7 @@ from ansible_collections.cloudrepo.slices.plugins.modules import slice_apply
 
 from ..module_utils._domain.builders import refused
 from ..module_utils._host import modules
-from ..module_utils._host.fakes import MORE, TAP_FILTER, FakeRunner, vm
+from ..module_utils._host.fakes import MORE, TAP_FILTER, FakeRunner, mark, vm
 from .documented import check_changes
 
 NOTHING = '{"headings": [], "data": []}\n' * 4
@@ -58,7 +58,7 @@ def arguments(tmp_path: Any, *vms: dict[str, Any]) -> dict[str, Any]:
 def test_what_is_not_listed_is_stopped_before_its_disk_goes(monkeypatch, tmp_path):
     folder = tmp_path / "vms" / "1001"
     folder.mkdir(parents=True)
-    (folder / "slice_id").write_text("9999\n")
+    mark(folder, 9999)
     there: list[bool] = []
     runner = host(RUNNING).on(*STOP, do=lambda _argv: there.append(folder.exists()))
     result = modules.run(monkeypatch, slice_apply, runner, **arguments(tmp_path))

@@ -91,13 +91,14 @@ def test_a_pin_is_noted_with_the_vm_and_goes_with_the_topology_that_gave_it() ->
     assert put(held, pinned).to_dict() == slice_.to_dict()
     assert [each.worker for each in wanted_from(slice_).vms] == ["10.0.10.2", None]
     slice_ = put(held, topology())
-    assert [(each.worker_ip, each.extra) for each in slice_.vms] == [("10.0.10.2", {}), ("10.0.10.1", {})]
+    assert [(each.worker_ip, each.pinned_to) for each in slice_.vms] == [("10.0.10.2", None), ("10.0.10.1", None)]
+    assert all("placement" not in each.extra for each in slice_.vms)
 
 
 def test_the_policy_that_placed_a_vm_is_noted_unless_it_is_the_default() -> None:
     held = cluster()
     slice_ = put(held, topology(), placement="pack")
-    assert [each.extra for each in slice_.vms] == [{"placement": {"policy": "pack"}}] * 2
+    assert [each.extra["placement"] for each in slice_.vms] == [{"policy": "pack"}] * 2
     assert put(held, topology()).to_dict() == slice_.to_dict()
 
 

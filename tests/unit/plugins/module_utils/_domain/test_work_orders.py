@@ -18,7 +18,8 @@ from .builders import CHECKSUM, cluster, put, topology
 
 def test_the_order_of_a_worker() -> None:
     held = cluster(workers=3)
-    orders = work_orders(held, [put(held, topology())], "/var/lib/cloudrepo")
+    slice_ = put(held, topology())
+    orders = work_orders(held, [slice_], "/var/lib/cloudrepo")
     base = f"/var/lib/cloudrepo/images/{CHECKSUM}.img"
     assert orders["workers"]["10.0.10.1"] == {
         "worker_ip": "10.0.10.1",
@@ -26,9 +27,11 @@ def test_the_order_of_a_worker() -> None:
         "slices": [
             {
                 "slice_id": 1000,
+                "slice_uuid": slice_.uuid,
                 "vms": [
                     {
                         "vm_id": 1001,
+                        "vm_uuid": slice_.vms[0].uuid,
                         "name": "vm1",
                         "cores": 1,
                         "ram_mib": 512,
@@ -37,6 +40,7 @@ def test_the_order_of_a_worker() -> None:
                                 "path": "/var/lib/cloudrepo/vms/1001/vm1_img.qcow2",
                                 "size_bytes": 1 << 30,
                                 "backing_file": base,
+                                "uuid": slice_.vms[0].disks[0].uuid,
                             }
                         ],
                         "vnc_port": 5901,
@@ -61,10 +65,11 @@ def test_the_order_of_a_worker() -> None:
             }
         ],
     }
-    assert orders["workers"]["10.0.10.3"]["slices"] == [{"slice_id": 1000, "vms": []}]
+    assert orders["workers"]["10.0.10.3"]["slices"] == [{"slice_id": 1000, "slice_uuid": slice_.uuid, "vms": []}]
     assert orders["network_node"]["slices"] == [
         {
             "slice_id": 1000,
+            "slice_uuid": slice_.uuid,
             "reservations": [{"vm_id": 1001, "name": "vm1", "mac": "52:54:00:03:e9:00", "address": "10.60.7.101"}],
         }
     ]
@@ -112,7 +117,9 @@ def test_networks_that_want_something_of_the_network_node_are_on_its_order() -> 
     ]
     for each in slice_.vms:
         each.deleting = True
-    assert work_orders(held, [slice_], "/x")["network_node"]["slices"] == [{"slice_id": 1000}]
+    assert work_orders(held, [slice_], "/x")["network_node"]["slices"] == [
+        {"slice_id": 1000, "slice_uuid": slice_.uuid}
+    ]
 
 
 def test_a_stored_network_whose_subnet_is_none_is_refused() -> None:
@@ -138,8 +145,9 @@ def test_what_is_deleted_is_on_no_order() -> None:
     hand_out([slice_])
     teardown.remove(held, slice_)
     orders = work_orders(held, [slice_], "/x")
-    assert [order["slices"] for order in orders["workers"].values()] == [[{"slice_id": 1000, "vms": []}]] * 2
-    assert orders["network_node"]["slices"] == [{"slice_id": 1000}]
+    nothing = {"slice_id": 1000, "slice_uuid": slice_.uuid}
+    assert [order["slices"] for order in orders["workers"].values()] == [[{**nothing, "vms": []}]] * 2
+    assert orders["network_node"]["slices"] == [nothing]
 
 
 def test_an_image_is_ordered_once_however_many_stand_on_it() -> None:

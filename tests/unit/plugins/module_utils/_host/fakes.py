@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
@@ -17,6 +19,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp im
     MonitorUnavailable,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Result
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import MARK
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
@@ -260,6 +263,20 @@ def vm(vm_id: int = 1001, *vlan_ids: int | None, state_dir: str = STATE_DIR, **c
     return {**values, **changes}
 
 
-def orders(*vms: dict[str, Any], slice_id: int = 1000, state_dir: str = STATE_DIR) -> tuple[SliceOrder, ...]:
+def orders(
+    *vms: dict[str, Any], slice_id: int = 1000, state_dir: str = STATE_DIR, slice_uuid: str | None = None
+) -> tuple[SliceOrder, ...]:
     """A work order with one slice."""
-    return read_slices([{"slice_id": slice_id, "vms": list(vms)}], state_dir=state_dir)
+    order = {"slice_id": slice_id, "vms": list(vms), "slice_uuid": slice_uuid}
+    return read_slices([order], state_dir=state_dir)
+
+
+def uuid(number: int) -> str:
+    """A UUID that ends in a number."""
+    return f"00000000-0000-4000-8000-{number:012}"
+
+
+def mark(folder: Path, slice_id: int = 1000, **said: Any) -> None:
+    """Let the folder of a VM say whose it is."""
+    values = {"slice_id": slice_id, "slice_uuid": None, "vm_uuid": None, "disks": {}, **said}
+    (folder / MARK).write_text(json.dumps(values))

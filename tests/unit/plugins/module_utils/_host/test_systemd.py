@@ -11,7 +11,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import syst
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import Unit, Units, template_text
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed
 
-from .fakes import MORE, FakeRunner
+from .fakes import MORE, FakeRunner, uuid
 
 SHOWN = """\
 Id=cloudrepo-1000@1001.service
@@ -32,7 +32,7 @@ def test_units_are_seen_in_one_call(tmp_path):
     wants.mkdir()
     for name in ("cloudrepo-1000@1001.service", "cloudrepo-2000@2001.service", "ssh.service"):
         (wants / name).symlink_to("/dev/null")
-    systemd.write_templates({1000: "cloudrepo-0", 2000: "cloudrepo-0"}, unit_dir=str(tmp_path))
+    systemd.write_templates(dict.fromkeys((1000, 2000), template_text("cloudrepo-0")), unit_dir=str(tmp_path))
     runner = FakeRunner().tell("systemctl", "show", MORE, stdout=SHOWN)
 
     assert systemd.observe({1000}, runner, unit_dir=str(tmp_path)) == Units(
@@ -58,7 +58,7 @@ def test_systemd_that_does_not_answer_is_an_error(tmp_path):
 
 
 def test_template_comes_and_goes(tmp_path):
-    systemd.write_templates({1000: "cloudrepo-0"}, unit_dir=str(tmp_path))
+    systemd.write_templates({1000: template_text("cloudrepo-0")}, unit_dir=str(tmp_path))
     assert "\n[Service]\nUser=cloudrepo-0\n" in (tmp_path / "cloudrepo-1000@.service").read_text()
     assert (tmp_path / "cloudrepo-1000@.service").stat().st_mode & 0o777 == 0o644
     systemd.remove_template(1000, unit_dir=str(tmp_path))
@@ -98,3 +98,9 @@ def test_reason_is_what_the_unit_wrote_itself():
         .tell("journalctl", "--unit=a.service", MORE, stdout="no such user\n")
     )
     assert systemd.journal_tail("a.service", silent) == "no such user"
+
+
+def test_a_template_names_its_slice() -> None:
+    assert systemd.template_uuid(template_text("cloudrepo-0", uuid(1))) == uuid(1)
+    assert systemd.template_uuid(template_text("cloudrepo-0")) is None
+    assert "\nX-CloudrepoSlice=" in template_text("cloudrepo-0", uuid(1))

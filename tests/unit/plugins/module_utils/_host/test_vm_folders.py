@@ -1,46 +1,54 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The folders of VMs tell whose they are."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import slices_by_vm
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import vm_folders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import Folder
+
+from .fakes import disk, mark, orders, uuid, vm
 
 
-def test_a_folder_without_any_vm(tmp_path: Path) -> None:
-    assert slices_by_vm(str(tmp_path)) == {}
-    assert slices_by_vm(str(tmp_path / "none")) == {}
+def test_a_folder_says_whose_it_is_and_that_is_read_back(tmp_path: Path) -> None:
+    wanted = vm(1001, 100, vm_uuid=uuid(2), disks=[disk(1001, uuid=uuid(3))])
+    ((machine,),) = (order.vms for order in orders(wanted, slice_uuid=uuid(1)))
+    text = vm_folders.text_of(machine)
+    assert json.loads(text) == {
+        "slice_id": 1000,
+        "slice_uuid": uuid(1),
+        "vm_id": 1001,
+        "vm_uuid": uuid(2),
+        "name": "vm1",
+        "disks": {"vm1_img.qcow2": uuid(3)},
+    }
+    (tmp_path / "1001").mkdir()
+    (tmp_path / "1001" / "identity.json").write_text(text)
+    assert vm_folders.read(str(tmp_path)) == {
+        1001: Folder(f"{tmp_path}/1001", 1000, uuid(1), uuid(2), {"vm1_img.qcow2": uuid(3)}, text)
+    }
+    assert vm_folders.slices_by_vm(str(tmp_path)) == {1001: 1000}
 
 
-@pytest.mark.parametrize(
-    ("name", "mark", "found"),
-    [
-        ("1001", "1000\n", {1001: 1000}),
-        ("1001", "1000", {1001: 1000}),
-        ("1001", " 1000 \n", {1001: 1000}),
-        ("1001", "", {}),
-        ("1001", "x", {}),
-        ("1001", "-1", {}),
-        ("1001", None, {}),
-        ("x", "1000", {}),
-        (".1001", "1000", {}),
-        ("-1", "1000", {}),
-    ],
-)
-def test_only_a_vm_that_says_whose_it_is_counts(tmp_path: Path, name: str, mark: str | None, found: object) -> None:
-    (tmp_path / name).mkdir()
-    if mark is not None:
-        (tmp_path / name / "slice_id").write_text(mark)
+@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"slice_id": 1000}', '{"slice_id": null}'])
+def test_one_that_does_not_say_it_is_nobodys_unless_it_holds_a_disk(tmp_path: Path, text: str | None) -> None:
+    folder = tmp_path / "1001"
+    folder.mkdir()
+    if text is not None:
+        (folder / "identity.json").write_text(text)
+    assert vm_folders.read(str(tmp_path)) == {}
+    (folder / "vm1_img.qcow2").touch()
+    assert vm_folders.read(str(tmp_path)) == {1001: Folder(str(folder), text=text or "")}
+    assert vm_folders.slices_by_vm(str(tmp_path)) == {}
+
+
+def test_what_is_no_folder_of_a_vm_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "lost+found").mkdir()
+    mark(tmp_path / "lost+found")
     (tmp_path / "1002").write_text("a file")
-    assert slices_by_vm(str(tmp_path)) == found
-
-
-def test_vms_are_told_apart(tmp_path: Path) -> None:
-    for vm_id, slice_id in ((1001, 1000), (1002, 1000), (1005, 1004)):
-        (tmp_path / str(vm_id)).mkdir()
-        (tmp_path / str(vm_id) / "slice_id").write_text(f"{slice_id}\n")
-    assert slices_by_vm(str(tmp_path)) == {1001: 1000, 1002: 1000, 1005: 1004}
+    assert vm_folders.read(str(tmp_path)) == {}
+    assert vm_folders.read(str(tmp_path / "missing")) == {}

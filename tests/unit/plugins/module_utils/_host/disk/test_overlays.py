@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,15 +15,24 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.overlays import Disks
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Image, read_image
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import Folder, text_of
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
 
-from ..fakes import ACCOUNTS, ME, MORE, STATE_DIR, FakeRunner, disk, orders, vm
+from ..fakes import ACCOUNTS, ME, MORE, STATE_DIR, FakeRunner, disk, mark, orders, uuid, vm
 from .test_qcow2 import qcow2
 
 GIB = 1 << 30
 BASE = f"{STATE_DIR}/images/base.img"
 OVERLAY = f"{STATE_DIR}/vms/1001/vm1_img.qcow2"
+
+
+def folder(vm: VM, **changes: Any) -> Folder:
+    """The folder that a VM has."""
+    disks = {Path(disk.path).name: disk.uuid for disk in vm.disks}
+    values = {"slice_id": vm.slice_id, "slice_uuid": vm.slice_uuid, "vm_uuid": vm.vm_uuid, "disks": disks}
+    return Folder(f"/vms/{vm.vm_id}", **{**values, "text": text_of(vm), **changes})
 
 
 def test_disk_smaller_than_its_base_is_refused_with_both_figures():
@@ -45,21 +55,25 @@ def test_missing_base_is_no_fault_of_the_plan_but_of_the_host():
 
 
 def test_overlay_that_exists_is_left_alone():
-    have = Disks(folders={1001: 1000}, overlays={OVERLAY: Image("qcow2", 1, "/old.img")})
-    todo = overlays.plan(orders(vm()), have, accounts=ACCOUNTS)
+    order = orders(vm())
+    have = Disks(folders={1001: folder(order[0].vms[0])}, overlays={OVERLAY: Image("qcow2", 1, "/old.img")})
+    todo = overlays.plan(order, have, accounts=ACCOUNTS)
 
     assert not todo.changes
     assert [(kept.vm_id, image.backing_file) for kept, _disk, image in todo.kept] == [(1001, "/old.img")]
 
 
 def test_folder_of_another_slice_is_refused():
+    have = Disks(folders={1001: Folder("/vms/1001", 1101, uuid(1), uuid(2))})
     with pytest.raises(Refused) as refused:
-        overlays.plan(orders(vm()), Disks(folders={1001: 1100}), accounts=ACCOUNTS)
-    assert refused.value.refusals == [Refusal("folder_of_another_slice", "VM 1001 (vm1)", {"owner": 1100})]
+        overlays.plan(orders(vm(), slice_uuid=uuid(3)), have, accounts=ACCOUNTS)
+    figures = {"path": "/vms/1001", "owner": 1101, "held": uuid(1), "got": uuid(3)}
+    assert refused.value.refusals == [Refusal("folder_of_another_slice", "VM 1001 (vm1)", figures)]
 
 
 def test_unlisted_folders_of_the_slice_go():
-    todo = overlays.plan(orders(), Disks(folders={1001: 1000, 1002: 1100}), accounts=ACCOUNTS)
+    folders = {1001: Folder("/vms/1001", 1000), 1002: Folder("/vms/1002", 1101)}
+    todo = overlays.plan(orders(), Disks(folders=folders), accounts=ACCOUNTS)
 
     assert todo.remove == ((1001, 1000),)
     assert todo.changes == [Change("VM folder", 1001, "delete", before={"slice_id": 1000})]
@@ -92,9 +106,9 @@ def test_overlays_that_are_alike_are_made_once_and_copied(tmp_path):
         Image("qcow2", 2 * GIB, base),
     ]
     folder = tmp_path / "vms/1001"
-    assert sorted(os.listdir(folder)) == ["slice_id", "vm1_img.qcow2"]
-    assert (folder / "slice_id").read_text() == "1000\n"
-    assert [(folder / name).stat().st_mode & 0o777 for name in (".", "slice_id", "vm1_img.qcow2")] == [
+    assert sorted(os.listdir(folder)) == ["identity.json", "vm1_img.qcow2"]
+    assert json.loads((folder / "identity.json").read_text())["slice_id"] == 1000
+    assert [(folder / name).stat().st_mode & 0o777 for name in (".", "identity.json", "vm1_img.qcow2")] == [
         0o750,
         0o640,
         0o600,
@@ -107,13 +121,13 @@ def test_failed_creation_leaves_no_draft(tmp_path):
     with pytest.raises(SlicesError):
         carry_out(tmp_path, vm(state_dir=str(tmp_path)), runner=FakeRunner().tell("qemu-img", "create", MORE, rc=1))
 
-    assert os.listdir(tmp_path / "vms/1001") == ["slice_id"]
+    assert os.listdir(tmp_path / "vms/1001") == ["identity.json"]
 
 
 def test_folder_goes_with_all_that_it_holds(tmp_path):
     folder = tmp_path / "vms/1001"
     (folder / "deeper").mkdir(parents=True)
-    (folder / "slice_id").write_text("1000\n")
+    mark(folder)
     (folder / "deeper/file").write_text("")
     (folder / "link").symlink_to("/")
     (tmp_path / "vms/1002").mkdir()
@@ -137,7 +151,7 @@ def test_what_belongs_to_somebody_else_changes_hands(tmp_path):
 
     other = Accounts("cloudrepo", {1000: Account(uid + 1, gid + 1)})
     todo = overlays.plan(order, have, accounts=other)
-    read, owned = ["slice_id", "vm.json"], ["vm1_img.qcow2", "console.log", "vnc.secret"]
+    read, owned = ["identity.json", "vm.json"], ["vm1_img.qcow2", "console.log", "vnc.secret"]
     paths = [str(folder), *(f"{folder}/{name}" for name in read + owned)]
     mine = {"owner": uid, "group": gid}
     assert todo.changes == [
@@ -155,3 +169,75 @@ def test_giving_does_not_follow_links(tmp_path, monkeypatch):
 
     assert todo.changes
     assert given == [(("/vms/1001/console.log", 998, 997), {"follow_symlinks": False})]
+
+
+OURS = orders(vm(vm_uuid=uuid(2), disks=[disk(uuid=uuid(3))]), slice_uuid=uuid(1))
+NO_VM = orders(slice_uuid=uuid(1))
+
+
+def whose(**changes: Any) -> Disks:
+    """A host with the folder that the order makes, but for what changes."""
+    return Disks(folders={1001: folder(OURS[0].vms[0], **changes)})
+
+
+def test_a_folder_of_the_same_uuids_is_the_vms():
+    assert list(overlays.conflicts(OURS, whose())) == []
+    assert overlays.plan(OURS, whose(), accounts=ACCOUNTS).make_folders == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "where", "figures"),
+    [
+        (
+            {"slice_uuid": uuid(9)},
+            "another_slice",
+            "slice 1000",
+            {"where": "VM folder /vms/1001", "held": uuid(9), "got": uuid(1)},
+        ),
+        ({"vm_uuid": uuid(9)}, "another_vm", "VM 1001 (vm1)", {"where": "/vms/1001", "held": uuid(9), "got": uuid(2)}),
+        (
+            {"disks": {"vm1_img.qcow2": uuid(9)}},
+            "another_disk",
+            "VM 1001 (vm1)",
+            {"path": OVERLAY, "held": uuid(9), "got": uuid(3)},
+        ),
+        (
+            {"slice_id": None},
+            "folder_without_owner",
+            "VM 1001 (vm1)",
+            {"path": "/vms/1001", "mark": "identity.json"},
+        ),
+    ],
+)
+def test_a_folder_of_others_keeps_a_slice_away(changes, code, where, figures):
+    assert list(overlays.conflicts(OURS, whose(**changes))) == [(1000, Refusal(code, where, figures))]
+    with pytest.raises(Refused):
+        overlays.plan(OURS, whose(**changes), accounts=ACCOUNTS)
+
+
+def test_nothing_is_removed_by_a_number():
+    todo = overlays.plan(NO_VM, whose(), accounts=ACCOUNTS)
+    assert todo.remove == ((1001, 1000),)
+    with pytest.raises(Refused) as refused:
+        overlays.plan(NO_VM, whose(slice_uuid=uuid(9)), accounts=ACCOUNTS)
+    assert [each.code for each in refused.value.refusals] == ["another_slice"]
+
+
+def test_a_slice_does_not_share_its_pool_with_what_another_left_here():
+    have = Disks(folders={1999: Folder("/vms/1999", 1100, uuid(9))})
+    figures = {"path": "/vms/1999", "holder": 1100, "held": uuid(9)}
+    assert list(overlays.conflicts(OURS, have)) == [(1000, Refusal("pool_of_another_slice", "slice 1000", figures))]
+    assert list(overlays.conflicts(NO_VM, have)) == []
+    assert list(overlays.conflicts((*OURS, *orders(slice_id=1100, slice_uuid=uuid(9))), have)) == []
+
+
+def test_a_folder_follows_what_it_holds(tmp_path):
+    qcow2(tmp_path / "images/base.img", GIB)
+    create = {"do": lambda argv: qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1])}
+    carry_out(tmp_path, vm(state_dir=str(tmp_path)), runner=FakeRunner().on("qemu-img", "create", MORE, **create))
+    renamed = vm(state_dir=str(tmp_path), name="web")
+    todo = carry_out(tmp_path, renamed, runner=FakeRunner())
+    outdated, current = {"identity.json": "outdated"}, {"identity.json": "current"}
+    assert todo.changes == [Change("VM folder", 1001, "update", outdated, current)]
+    assert json.loads((tmp_path / "vms/1001/identity.json").read_text())["name"] == "web"
+    assert not carry_out(tmp_path, renamed, runner=FakeRunner()).changes

@@ -80,7 +80,7 @@ def test_vm_that_runs_as_wanted_is_left_alone():
 def test_new_vm_gets_everything():
     todo = plan(orders(vm(1001, 100)), Host())
 
-    assert (todo.templates, ids(todo.enable), ids(todo.start)) == ((1000,), [1001], [1001])
+    assert (todo.templates, ids(todo.enable), ids(todo.start)) == ({1000: TEMPLATE}, [1001], [1001])
     assert [write.name for write in todo.writes] == ["qemu.cfg", "taps", "links_down", "vm.json"]
     assert todo.changes == [Change("template", "cloudrepo-1000@.service", "write", after={}), STARTED]
 
@@ -134,7 +134,7 @@ def test_vm_that_runs_as_another_user_waits_for_leave():
     have = Host(replace(have.units, templates={1000: "of an older version"}), texts, have.passwords)
     todo = plan(order, have)
 
-    assert todo.templates == (1000,)
+    assert todo.templates == {1000: TEMPLATE}
     assert todo.result["restart_required"][0]["reasons"] == ["user cloudrepo → cloudrepo-0"]
     # When the host starts, its unit starts as the new user, with the taps that the VM has.
     assert [(write.name, write.text) for write in todo.writes] == [("taps", "tap_1001_eth0 1000 998 1400\n")]

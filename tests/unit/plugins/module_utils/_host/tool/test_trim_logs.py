@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.trim_logs import trim
 
-from ..fakes import FakeRunner
+from ..fakes import FakeRunner, mark
 
 UNIT = "slices-capture-1000-1001-eth1.service"
 SHOW = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--", UNIT)
@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
     """The folder of VM 1001."""
     path = tmp_path / "vms/1001"
     path.mkdir(parents=True)
-    (path / "slice_id").write_text("1000\n")
+    mark(path)
     return path
 
 

@@ -1,0 +1,73 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whose ports are: those of VMs and of networks name their slice, by number and UUID, in C(external_ids)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from ...errors import Refusal
+from ...network_order import Services
+from ...vlans import MANAGEMENT_VLAN
+from ...work_order import VM, SliceOrder
+from .. import ownership
+from ..ownership import Conflict, Named, shown
+from ..work_order import slice_ids
+from .ovs import SERVICES, SLICE, SLICE_UUID, VM_UUID
+from .ovsdb import Port, Switch
+
+
+def conflicts(orders: Iterable[SliceOrder], have: Switch) -> Iterator[Conflict]:
+    """Yield why ports keep this host from slices with VMs: they are not the slice's, and have its number, the name of
+    one of its taps, or one of its VLANs."""
+    orders = tuple(orders)
+    for order in orders:
+        taps = {nic.tap: vm for vm in order.vms for nic in vm.interfaces}
+        vlans = {nic.vlan_id for vm in order.vms for nic in vm.interfaces if nic.vlan_id is not None}
+        for port in have.ports.values():
+            yield from _of_number(order, port, SLICE)
+            yield from ((order.slice_id, refusal) for refusal in _of_tap(order, port, taps))
+            yield from _of_vlan(order, port, vlans, slice_ids(orders), taps)
+
+
+def network_conflicts(orders: Iterable[Services], have: Switch) -> Iterator[Conflict]:
+    """The same of networks that the network node has ports in."""
+    orders = tuple(orders)
+    ordered = {one.slice_id for one in orders}
+    for one in orders:
+        vlans = {network.vlan_id for network in one.networks}
+        for port in have.ports.values():
+            yield from _of_number(one, port, SERVICES)
+            yield from _of_vlan(one, port, vlans, ordered, ())
+
+
+def _of_number(order: Named, port: Port, mark: str) -> Iterator[Conflict]:
+    # One that lost its UUID is mended.
+    if port.external_ids.get(mark) == str(order.slice_id) and SLICE_UUID in port.external_ids:
+        yield from ownership.of_slice(order, f"port {port.name}", port.external_ids[SLICE_UUID])
+
+
+def _of_tap(order: SliceOrder, port: Port, taps: Mapping[str, VM]) -> Iterator[Refusal]:
+    vm, holder = taps.get(port.name), port.external_ids.get(SLICE)
+    if vm is None or holder is None:
+        return
+    held = port.external_ids.get(VM_UUID, vm.vm_uuid)
+    if holder != str(order.slice_id):
+        figures = {"port": port.name, "holder": holder, "held": shown(port.external_ids.get(SLICE_UUID))}
+        yield Refusal("port_of_another_slice", str(vm), figures)
+    elif port.external_ids.get(SLICE_UUID) == order.slice_uuid and held != vm.vm_uuid:
+        figures = {"where": f"port {port.name}", "held": shown(held), "got": shown(vm.vm_uuid)}
+        yield Refusal("another_vm", str(vm), figures)
+
+
+def _of_vlan(
+    order: Named, port: Port, vlans: Collection[int], ordered: Collection[int], own: Collection[str]
+) -> Iterator[Conflict]:
+    """What the order names may change hands in it; what it does not name keeps its VLAN."""
+    holder = port.external_ids.get(SLICE) or port.external_ids.get(SERVICES)
+    if holder is None or holder in map(str, ordered) or port.name in own or port.tag not in vlans:
+        return
+    if port.tag != MANAGEMENT_VLAN:
+        held = shown(port.external_ids.get(SLICE_UUID))
+        figures = {"vlan_id": port.tag, "port": port.name, "holder": holder, "held": held}
+        yield order.slice_id, Refusal("vlan_of_another_slice", f"slice {order.slice_id}", figures)

@@ -1,0 +1,24 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils import identity
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Disk, Slice
+
+
+def test_no_two_uuids_are_the_same_and_all_have_one_form() -> None:
+    made = [identity.new_uuid() for _each in range(100)]
+    assert len(set(made)) == 100
+    assert all(re.fullmatch(identity.PATTERN, each) for each in made)
+
+
+@pytest.mark.parametrize("thing", [Slice(1000, "admin"), VM(1001, "vm1", "admin", "10.0.10.1", 5901, []), Disk("/x")])
+def test_a_thing_has_the_uuid_that_it_was_given(thing: identity.Identified) -> None:
+    assert thing.uuid is None
+    thing.extra["uuid"] = made = identity.new_uuid()
+    assert thing.uuid == made
