@@ -1,0 +1,53 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Under which addresses packets left, once both pings have: ways_out.py
+
+C(/run/ways-out) is what tcpdump writes of all interfaces, as the unit C(ways-out), which is stopped here. Prints for
+each way out how often a packet took it, the interface, and from which address.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+TOLD = Path("/run/ways-out")
+PINGS = 2
+PATIENCE_S = 20
+PAUSE_S = 0.1
+PING = re.compile(r"wan0 .* echo request")
+LEAVING = re.compile(r"(wan0 +Out|nat_1000 +In) ")
+
+
+def count_pings(lines: Sequence[str]) -> int:
+    """How many pings were seen outside."""
+    return sum(1 for line in lines if PING.match(line))
+
+
+def sources(lines: Sequence[str]) -> list[str]:
+    """How often each interface saw a packet leave, and from which address."""
+    left = Counter((line.split()[0], line.split()[3]) for line in lines if LEAVING.match(line))
+    return [f"{count} {interface} {source}" for (interface, source), count in sorted(left.items())]
+
+
+def told() -> list[str]:
+    """What tcpdump has written so far."""
+    return TOLD.read_text(encoding="utf-8", errors="replace").splitlines()
+
+
+def main() -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while count_pings(told()) != PINGS:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{count_pings(told())} pings left, and {PINGS} were sent")
+        time.sleep(PAUSE_S)
+    subprocess.run(["systemctl", "stop", "ways-out"], check=True)
+    print("\n".join(sources(told())))
+
+
+if __name__ == "__main__":
+    main()

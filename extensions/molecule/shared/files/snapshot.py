@@ -1,0 +1,117 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a host holds, asked of itself, a line each: snapshot.py
+
+Left out is what changes by itself: what guests say on their consoles and what looks at that each minute, leases, and
+whatever is counted.
+"""
+
+from __future__ import annotations
+
+import glob
+import grp
+import hashlib
+import os
+import pwd
+import re
+import stat
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+
+FOLDERS = ("/etc/systemd/system", "/etc/cloudrepo", "/run/cloudrepo", "/var/lib/cloudrepo")
+LEFT_OUT = ("console.log", "leases")
+SMALL_BYTES = 63 * 1024
+TABLES = {
+    "bridge": "name,datapath_type,fail_mode,other_config",
+    "port": "name,tag,trunks,vlan_mode,external_ids,other_config,qos",
+    "interface": "name,type,ofport,ofport_request,mtu_request,error",
+}
+ALL_VLANS = re.compile(r"1, 2, 3, .*, 4094")
+NOT_FOUND = 1
+
+Ask = Callable[[Sequence[str]], str]
+
+
+def ask(command: Sequence[str]) -> str:
+    """What a command prints.
+
+    Raises:
+        CalledProcessError: it failed; C(pgrep) may find nothing.
+    """
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    if not (command[0] == "pgrep" and done.returncode == NOT_FOUND):
+        done.check_returncode()
+    return done.stdout
+
+
+def files(folders: Sequence[str]) -> Iterator[str]:
+    """Yield what is in folders, with size, mode and owners; of small files also the time and the content's SHA-256."""
+    for path in (path for folder in folders if os.path.isdir(folder) for path in walk(folder)):
+        if os.path.basename(path) in LEFT_OUT:
+            continue
+        state = os.lstat(path)
+        yield f"{path} {state.st_size} {stat.S_IMODE(state.st_mode):o} {user(state.st_uid)} {group(state.st_gid)}"
+        if stat.S_ISREG(state.st_mode) and state.st_size <= SMALL_BYTES:
+            yield f"{path} {state.st_mtime_ns}"
+            with open(path, "rb") as file:
+                yield f"{hashlib.sha256(file.read()).hexdigest()}  {path}"
+
+
+def walk(top: str) -> Iterator[str]:
+    """Yield C(top) and all that is below it; links are not followed."""
+    yield top
+    for folder, folders, names in os.walk(top):
+        yield from (os.path.join(folder, name) for name in [*folders, *names])
+
+
+def user(uid: int) -> str:
+    """A user's name, or the number of one that has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def group(gid: int) -> str:
+    """A group's name, or the number of one that has none."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def switch(ask: Ask) -> Iterator[str]:
+    """Yield what Open vSwitch has."""
+    for table, columns in TABLES.items():
+        told = ask(["ovs-vsctl", "--format=csv", f"--columns={columns}", "list", table])
+        yield from (ALL_VLANS.sub("all", line) for line in told.splitlines())
+    yield from ask(["ovs-ofctl", "-O", "OpenFlow14", "--no-stats", "dump-flows", "br-int"]).splitlines()
+    # A meter's bands stand on lines of their own, and belong to it.
+    yield " ".join(ask(["ovs-ofctl", "-O", "OpenFlow14", "dump-meters", "br-int"]).splitlines())
+
+
+def network(ask: Ask) -> Iterator[str]:
+    """Yield what the host and each of its network namespaces have."""
+    for space in ["", *(line.split()[0] for line in ask(["ip", "netns", "list"]).splitlines() if line)]:
+        enter = ["nsenter", f"--net=/run/netns/{space}"] if space else []
+        for command in (["ip", "-brief", "address"], ["tc", "qdisc", "show"]):
+            yield from (f"{space} {line}" for line in ask([*enter, *command]).splitlines())
+        rules = re.sub(r"\s+", " ", ask([*enter, "nft", "-s", "list", "ruleset"]))
+        yield f"{space} rules: {rules}"
+
+
+def running(ask: Ask) -> Iterator[str]:
+    """Yield units of ours, without the one that cuts logs each minute, and processes."""
+    listed = ask(["systemctl", "list-units", "--plain", "--no-legend", "--all", "cloudrepo-*", "slices-*"])
+    yield from (re.sub(r" +", " ", line) for line in listed.splitlines() if not line.startswith("slices-logs"))
+    yield from ask(["pgrep", "-a", "qemu-system|dnsmasq|tcpdump"]).splitlines()
+
+
+def main() -> None:
+    devices = (os.path.basename(path) for path in glob.glob("/sys/class/net/*"))
+    lines = [*files(FOLDERS), *switch(ask), *devices, *network(ask), *running(ask)]
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

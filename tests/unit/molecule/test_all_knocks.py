@@ -1,0 +1,45 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Every guess and every display's password is tried at every display, and one alone is right."""
+
+from __future__ import annotations
+
+from ..scripts import load
+
+module = load("extensions/molecule/isolation/files/all_knocks.py")
+DISPLAYS = [
+    {"name": "red1", "worker_ip": "10.0.10.1", "vnc_port": 5901, "password": "one"},
+    {"name": "blue1", "worker_ip": "10.0.10.2", "vnc_port": 5902, "password": "two"},
+]
+
+
+def test_all_passwords_at_all_displays() -> None:
+    knocks = module.all_knocks(DISPLAYS)
+    assert len(knocks) == 2 * (3 + 2)
+    assert [(each["place"], each.get("password")) for each in knocks[:5]] == [
+        ("10.0.10.1:5901", None),
+        ("10.0.10.1:5901", ""),
+        ("10.0.10.1:5901", "password"),
+        ("10.0.10.1:5901", "one"),
+        ("10.0.10.1:5901", "two"),
+    ]
+    assert [each["name"] for each in knocks[2:5]] == [
+        "somebody at the display of red1",
+        "red1 at the display of red1",
+        "blue1 at the display of red1",
+    ]
+
+
+def test_only_a_displays_own_password_is_right() -> None:
+    entering = [each for each in module.all_knocks(DISPLAYS) if each["enters"]]
+    assert [(each["place"], each["password"]) for each in entering] == [
+        ("10.0.10.1:5901", "one"),
+        ("10.0.10.2:5902", "two"),
+    ]
+
+
+def test_where_no_password_is_tried_none_is_in_the_knock() -> None:
+    assert [set(each) for each in module.all_knocks(DISPLAYS)[:2]] == [
+        {"place", "name", "enters"},
+        {"place", "name", "enters", "password"},
+    ]

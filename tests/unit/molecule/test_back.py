@@ -1,0 +1,43 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A worker is back when all of its VM is."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..scripts import load
+
+back = load("extensions/molecule/faults/files/back.py")
+ANSWERS = {
+    "unit": "active\n",
+    "rate": "qdisc tbf 1: root refcnt 2 rate 900Kbit burst 1600b lat 50ms\n",
+    "port": "[]\n",
+    "carrier": "1\n",
+    "flows": "OFPST_FLOW reply\n cookie=0x636c7264000003e8, table=0, priority=50 actions=meter:1000,NORMAL\n",
+}
+
+
+def test_all_is_there() -> None:
+    assert set(ANSWERS) == set(back.QUESTIONS)
+    assert back.missing(ANSWERS) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        *((name, "") for name in ANSWERS),
+        ("unit", "inactive\n"),
+        ("unit", "activating\n"),
+        ("rate", "qdisc tbf 1: root refcnt 2 rate 800Kbit burst 1600b lat 50ms\n"),
+        ("port", '"could not open network device tap_1001_eth1"\n'),
+        ("carrier", "0\n"),
+        ("flows", " cookie=0x636c7264000003e8, table=0 actions=NORMAL\n cookie=0x1 actions=meter:1000\n"),
+    ],
+)
+def test_what_is_missing_is_named(name: str, answer: str) -> None:
+    assert back.missing({**ANSWERS, name: answer}) == [name]
+
+
+def test_commands_are_asked_whatever_their_code_is() -> None:
+    assert back.ask(["sh", "-c", "echo said; exit 3"]) == "said\n"

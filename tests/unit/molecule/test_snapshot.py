@@ -1,0 +1,121 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a host holds: what changes by itself is left out, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ..scripts import load
+
+snapshot = load("extensions/molecule/shared/files/snapshot.py")
+
+
+def test_files_are_told_with_all_that_may_change(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("text")
+    path.chmod(0o640)
+
+    def told() -> list[str]:
+        return sorted(line for line in snapshot.files([str(tmp_path)]) if f"{path}" in line)
+
+    first = told()
+    assert len(first) == 3
+    assert f"{path} 4 640 {snapshot.user(os.getuid())} {snapshot.group(path.stat().st_gid)}" in first
+    assert f"{hashlib.sha256(b'text').hexdigest()}  {path}" in first
+    assert told() == first
+    path.chmod(0o600)
+    assert len(set(told()) ^ set(first)) == 2
+    path.chmod(0o640)
+    os.utime(path, (1, 1))
+    assert len(set(told()) ^ set(first)) == 2
+    path.write_text("tex2")
+    assert len(set(told()) ^ set(first)) == 4
+
+
+@pytest.mark.parametrize(("size", "lines"), [(0, 3), (63 * 1024, 3), (63 * 1024 + 1, 1)])
+def test_the_content_of_small_files_counts(tmp_path: Path, size: int, lines: int) -> None:
+    (tmp_path / "file").write_bytes(bytes(size))
+    assert len([line for line in snapshot.files([str(tmp_path)]) if "/file" in line]) == lines
+
+
+def test_what_changes_by_itself_is_left_out_and_links_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "1001").mkdir()
+    for name in ("console.log", "leases", "qemu.cfg"):
+        (tmp_path / "1001" / name).write_text("x")
+    (tmp_path / "link").symlink_to("/etc")
+    named = {line.split()[0] for line in snapshot.files([str(tmp_path), str(tmp_path / "none")]) if line[0] == "/"}
+    assert named == {str(tmp_path), f"{tmp_path}/1001", f"{tmp_path}/1001/qemu.cfg", f"{tmp_path}/link"}
+
+
+def test_who_has_no_name_is_told_by_number() -> None:
+    assert (snapshot.user(987654), snapshot.group(987654)) == ("987654", "987654")
+
+
+class Host:
+    """Answers by the words of a command, and records what it was asked."""
+
+    def __init__(self, **answers: str) -> None:
+        self.answers = answers
+        self.asked: list[list[str]] = []
+
+    def __call__(self, command: Sequence[str]) -> str:
+        self.asked.append(list(command))
+        return next((text for word, text in self.answers.items() if word in command), "")
+
+
+def test_the_switch_is_told_line_by_line_and_all_vlans_as_one_word() -> None:
+    trunks = ", ".join(map(str, range(1, 4095)))
+    host = Host(port=f'name,trunks\ntrunk0,"[{trunks}]"\n', bridge="name\nbr-int\n")
+    host.answers.update({"dump-flows": "flow a\nflow b\n", "dump-meters": "meter=1\n band=2\n"})
+    assert list(snapshot.switch(host)) == [
+        *("name", "br-int", "name,trunks", 'trunk0,"[all]"', "flow a", "flow b", "meter=1  band=2"),
+    ]
+    assert [command[-1] for command in host.asked] == ["bridge", "port", "interface", "br-int", "br-int"]
+
+
+def test_every_namespace_is_asked() -> None:
+    host = Host(netns="slice-1000 (id: 0)\nslices-dhcp\n", address="lo UP\n", qdisc="qdisc a\nqdisc b\n")
+    host.answers["ruleset"] = "table ip a {\n\tchain b {\n\t}\n}\n"
+    told = list(snapshot.network(host))
+    rules = "rules: table ip a { chain b { } } "
+    assert told == [
+        line
+        for space in ("", "slice-1000", "slices-dhcp")
+        for line in (f"{space} lo UP", f"{space} qdisc a", f"{space} qdisc b", f"{space} {rules}")
+    ]
+    entered = [command[1] for command in host.asked if command[0] == "nsenter"]
+    assert entered == ["--net=/run/netns/slice-1000"] * 3 + ["--net=/run/netns/slices-dhcp"] * 3
+
+
+def test_units_are_told_without_the_one_that_runs_each_minute() -> None:
+    listed = "slices-logs.timer loaded active\ncloudrepo-1000@1001.service  loaded   active\n"
+    host = Host(**{"list-units": listed, "pgrep": "7 qemu-system-x86_64 -name vm1\n"})
+    told = ["cloudrepo-1000@1001.service loaded active", "7 qemu-system-x86_64 -name vm1"]
+    assert list(snapshot.running(host)) == told
+
+
+@pytest.mark.parametrize(("code", "fails"), [(0, False), (1, True), (2, True)])
+def test_a_command_that_fails_is_an_error_but_pgrep_may_find_nothing(
+    code: int, fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = subprocess.run
+    monkeypatch.setattr(
+        snapshot.subprocess, "run", lambda _command, **options: run(["sh", "-c", f"exit {code}"], **options)
+    )
+    if fails:
+        with pytest.raises(subprocess.CalledProcessError):
+            snapshot.ask(["ip", "netns"])
+    else:
+        assert snapshot.ask(["ip", "netns"]) == ""
+    if code == 1:
+        assert snapshot.ask(["pgrep", "-a", "x"]) == ""
+    elif code:
+        with pytest.raises(subprocess.CalledProcessError):
+            snapshot.ask(["pgrep", "-a", "x"])
