@@ -8,7 +8,13 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.filter.workers import worker_address
-from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, HostReport, VmReport
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.status import failures_of
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import (
+    NETWORK_NODE,
+    HostReport,
+    SliceRefusal,
+    VmReport,
+)
 
 
 def host_reports(
@@ -30,12 +36,12 @@ def host_reports(
             if target in registered
             else _stranger(target)
         )
-        applied = host.get("apply_work_order_result") or {}
-        vms = tuple(VmReport.from_dict(vm) for vm in applied.get("vms") or ())
-        reports.append(HostReport(name, target, failure, bool(applied.get("superseded")), vms))
+        vms = (host.get("apply_work_order_result") or {}).get("vms") or ()
+        refused = _refused(host, "apply_work_order_result")
+        reports.append(HostReport(name, target, failure, refused, tuple(map(VmReport.from_dict, vms))))
     for name in groups.get("network_node", ()):
         failure = _failure(hostvars[name], "apply_work_orders_network_node_failure", "network_node_result")
-        reports.append(HostReport(name, NETWORK_NODE, failure))
+        reports.append(HostReport(name, NETWORK_NODE, failure, _refused(hostvars[name], "network_node_result")))
     return [report.to_dict() for report in reports]
 
 
@@ -46,10 +52,19 @@ def has_news(reports: Sequence[Mapping[str, Any]], recorded: Sequence[Mapping[st
         reports: as C(host_reports) returns them.
         recorded: as M(cloudrepo.slices.slice_plan) returns it.
     """
-    if recorded is None or any(report["failure"] for report in reports):
+    if recorded is None or any(report["failure"] or report["refused"] for report in reports):
         return True
     seen = {vm["vm_id"]: (vm["state"], vm["pid"]) for report in reports for vm in report["vms"]}
     return seen != {vm["vm_id"]: (vm["state"], vm["pid"]) for vm in recorded}
+
+
+def report_failures(reports: Sequence[Mapping[str, Any]], deleting: Sequence[int] = ()) -> list[str]:
+    """Return what failed on hosts, a sentence each, from their reports; see C(failures_of)."""
+    return [failure for report in reports for failure in failures_of(HostReport.from_dict(report), deleting)]
+
+
+def _refused(host: Mapping[str, Any], result: str) -> tuple[SliceRefusal, ...]:
+    return tuple(map(SliceRefusal.from_dict, (host.get(result) or {}).get("refused") or ()))
 
 
 def _stranger(address: str) -> str:
@@ -59,10 +74,13 @@ def _stranger(address: str) -> str:
 
 
 def _failure(host: Mapping[str, Any], kept: str, result: str) -> str | None:
-    if host.get(kept):
-        return str(host[kept])
     # What cannot be reached has a result as well.
     said = host.get(result) or {"unreachable": True}
+    if said.get("refused"):
+        # The message has the refusals, too.
+        return said["failure"] if said["failure"] is None else str(said["failure"])
+    if host.get(kept):
+        return str(host[kept])
     if said.get("unreachable"):
         return "the host did not answer, or was not part of the run"
     return str(said.get("msg")) if said.get("failed") else None
@@ -85,5 +103,6 @@ class FilterModule:
         return {
             "host_reports": host_reports,
             "has_news": has_news,
+            "report_failures": report_failures,
             "restart_notes": restart_notes,
         }

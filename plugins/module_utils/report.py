@@ -34,6 +34,25 @@ class VmReport(Contract):
 
 
 @dataclass(frozen=True)
+class SliceRefusal(Contract):
+    """A slice that a host refused: it changed nothing of it."""
+
+    NOUN = "slice"
+    KEY = "slice_id"
+    SPARSE = False
+
+    slice_id: int = field(metadata=integer("The slice's id.", sample=1000, least=1))
+    failure: str = field(metadata=text("Why the host refused it.", sample="slice 1000: run the deploy again"))
+    another: bool = field(
+        default=False,
+        metadata=flag(
+            "Whether the host holds another slice of this id, and so nothing of this one.",
+            sample=False,
+        ),
+    )
+
+
+@dataclass(frozen=True)
 class HostReport(Contract):
     """What one host has to say about the run."""
 
@@ -49,12 +68,12 @@ class HostReport(Contract):
         default=None,
         metadata=text("Why it did not do all of its work order. Null where it did.", sample=None),
     )
-    superseded: bool = field(
-        default=False,
-        metadata=flag(
-            "Whether it refused its work order because it had carried out a newer one. It changed nothing then, and "
-            "its VMs stay as they are recorded.",
-            sample=None,
+    refused: tuple[SliceRefusal, ...] = field(
+        default=(),
+        metadata=many(
+            SliceRefusal,
+            "The slices of its work order that it refused. It did the others, and VMs of these stay as they are "
+            "recorded.",
         ),
     )
     vms: tuple[VmReport, ...] = field(default=(), metadata=many(VmReport, "The VMs it saw."))

@@ -184,6 +184,32 @@ units:
   returned: success
   type: dict
   sample: {"slices-dhcp.service": reload, "slices-names@1000.service": restart}
+refused:
+  description:
+    - The slices that this host refused, because it has carried out a newer work order of them, or because what it
+      serves under their numbers, addresses or VLANs is another's. Nothing of them was changed; the other slices of the
+      order were done.
+  returned: when there are any; the module fails then
+  type: list
+  elements: dict
+  contains:
+    slice_id:
+      description: The slice's id.
+      type: int
+      sample: 1000
+    failure:
+      description: Why the host refused it.
+      type: str
+      sample: "slice 1000: run the deploy again"
+    another:
+      description: Whether the host holds another slice of this id, and so nothing of this one.
+      type: bool
+      sample: false
+failure:
+  description: What failed apart from slices that were refused. Null if nothing did.
+  returned: when slices were refused
+  type: str
+  sample: null
 changes:
   description:
     - Each object on this host that the call changes, or in check mode would change. A file is told by the lines that
@@ -214,13 +240,18 @@ changes:
       restart: false
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files, revisions
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files, ownership, revisions
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import SERVICES_ARGUMENTS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import flows
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
     apply as netservices_apply,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
+    owners,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
     state as netservices_state,
@@ -229,6 +260,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, listed, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import is_changed
+from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
 
 def main() -> None:
@@ -240,27 +273,35 @@ def main() -> None:
     def action() -> Outcome:
         folders = Folders(state_dir, read_links(module.params["nat_links"]))
         orders = read_services(module.params["slices"], links=folders.links)
-        dated = revisions.of(orders)
 
-        def plan() -> netservices_apply.ServicesPlan:
-            revisions.refuse_older(dated, state_dir=state_dir, kind=revisions.NETWORK_NODE)
-            have = observed(
-                lambda: netservices_state.observe(orders, folders, runner),
-                nothing=netservices_state.State(),
-                missing_ok=module.check_mode,
+        def look() -> ownership.Seen[Services, netservices_state.State]:
+            return ownership.look(
+                orders,
+                revisions.older(orders, state_dir=state_dir, kind=revisions.NETWORK_NODE),
+                observe=lambda left: observed(
+                    lambda: netservices_state.observe(left, folders, runner),
+                    nothing=netservices_state.State(),
+                    missing_ok=module.check_mode,
+                ),
+                conflicts=lambda left, have: owners.conflicts(left, have, folders),
             )
-            return netservices_apply.plan(orders, have, folders, bridge=module.params["bridge"])
 
         if module.check_mode:
-            todo = plan()
+            seen = look()
+            todo = netservices_apply.plan(seen.orders, seen.have, folders, bridge=module.params["bridge"])
         else:
             # The lock of VMs' wiring: its ports and those of networks have their numbers from one range.
             with files.locked(flows.folder_in(state_dir)):
-                todo = plan()
-                revisions.note(dated, state_dir=state_dir, kind=revisions.NETWORK_NODE)
-                netservices_apply.apply(todo, folders, runner)
+                seen = look()
+                todo = netservices_apply.plan(seen.orders, seen.have, folders, bridge=module.params["bridge"])
+                revisions.note(seen.orders, state_dir=state_dir, kind=revisions.NETWORK_NODE)
+                with ownership.told_with(seen.refused):
+                    netservices_apply.apply(todo, folders, runner)
         changes = todo.changes
-        return Outcome(changes, {"units": dict(todo.units or {}), "changes": listed(changes)})
+        result: dict[str, Any] = {"units": dict(todo.units or {}), "changes": listed(changes)}
+        if seen.refused:
+            raise ownership.failure(seen.refused, changed=is_changed(changes), **result)
+        return Outcome(changes, result)
 
     run(module, action)
 

@@ -125,11 +125,31 @@ missing_passwords:
   type: list
   elements: int
   sample: [1001]
-superseded:
-  description: That this host has carried out a newer work order of one of the slices, for which it refused this one.
-  returned: when that is why it failed; nothing was changed
-  type: bool
-  sample: true
+refused:
+  description:
+    - The slices that this host refused, because it has carried out a newer work order of them, or because what it holds
+      under their numbers is another's. Nothing of them was changed; the other slices of the order were done.
+  returned: when there are any; the module fails then
+  type: list
+  elements: dict
+  contains:
+    slice_id:
+      description: The slice's id.
+      type: int
+      sample: 1000
+    failure:
+      description: Why the host refused it.
+      type: str
+      sample: "slice 1000: run the deploy again"
+    another:
+      description: Whether the host holds another slice of this id, and so nothing of this one.
+      type: bool
+      sample: false
+failure:
+  description: What failed apart from slices that were refused. Null if nothing did.
+  returned: when slices were refused
+  type: str
+  sample: null
 timings_s:
   description: The seconds that each stage took.
   returned: success, not in check mode
@@ -169,7 +189,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import revisions, worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ownership, worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     RUNNING_ARGUMENTS,
@@ -214,10 +234,11 @@ def main() -> None:
             wires=datapath.read_settings(params),
         )
         if module.check_mode:
-            revisions.refuse_older(revisions.of(orders), state_dir=params["state_dir"], kind=revisions.WORKER)
-            have = worker.observe(orders, tools, settings=settings, missing_ok=True)
-            todo = worker.plan(orders, have, settings=settings, restart=params["restart"])
-            vms = qemu_apply.states(orders, have.vms.units.vms, {}, paused=have.vms.paused)
+            seen = worker.look(orders, tools, settings=settings, missing_ok=True)
+            todo = worker.plan(seen.orders, seen.have, settings=settings, restart=params["restart"])
+            vms = qemu_apply.states(seen.orders, seen.have.vms.units.vms, {}, paused=seen.have.vms.paused)
+            if seen.refused:
+                raise ownership.failure(seen.refused, vms=vms, changes=listed(todo.changes))
             result: dict[str, Any] = {"vms": vms}
         else:
             todo, vms, timings_s = worker.carry_out(

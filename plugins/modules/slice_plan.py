@@ -134,6 +134,12 @@ slice_ids:
   type: list
   elements: int
   sample: [1000]
+deleting:
+  description: The ids of those that are being deleted.
+  returned: success
+  type: list
+  elements: int
+  sample: []
 fingerprints:
   description: What tells M(cloudrepo.slices.slice_report) whether a slice was changed after its order was made.
   returned: success

@@ -47,12 +47,28 @@ options:
         description:
           - Why it did not do all of its work order. Null where it did.
         type: str
-      superseded:
+      refused:
         description:
-          - Whether it refused its work order because it had carried out a newer one. It changed nothing then, and its
-            VMs stay as they are recorded.
-        type: bool
-        default: false
+          - The slices of its work order that it refused. It did the others, and VMs of these stay as they are recorded.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          slice_id:
+            description:
+              - The slice's id.
+            type: int
+            required: true
+          failure:
+            description:
+              - Why the host refused it.
+            type: str
+            required: true
+          another:
+            description:
+              - Whether the host holds another slice of this id, and so nothing of this one.
+            type: bool
+            default: false
       vms:
         description:
           - The VMs it saw.

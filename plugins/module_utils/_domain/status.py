@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from ..cluster import Cluster
@@ -36,21 +36,41 @@ def record(
     Whatever was given up (VMs that are deleting, VLANs and addresses that are releasing) is forgotten only when all
     hosts that may still hold it have reported success.
     """
-    failures = [f"{report.host}: {report.failure}" for report in reports if report.failure]
+    deleting = {slice_.slice_id for slice_ in slices if slice_.deleting}
+    failures = [failure for report in reports for failure in failures_of(report, deleting)]
     by_target: dict[str, list[HostReport]] = {}
     for report in reports:
         by_target.setdefault(report.target, []).append(report)
-    done = {target for target, told in by_target.items() if not any(report.failure for report in told)}
     seen = {(report.target, vm.vm_id): vm for report in reports for vm in report.vms}
     for slice_ in slices:
         is_current = (fingerprints or {}).get(str(slice_.slice_id)) in (None, fingerprint(slice_))
         for vm in slice_.vms:
             if is_current or vm.handed_out:
                 found = seen.get((vm.worker_ip, vm.vm_id))
-                _record_vm(vm, by_target.get(vm.worker_ip, []), found, failures, seen_at)
+                told = by_target.get(vm.worker_ip, [])
+                if not told:
+                    failures.append(f"VM {vm.name} ({vm.vm_id}): its worker {vm.worker_ip} is not in the inventory")
+                if not any(each.slice_id == slice_.slice_id for report in told for each in report.refused):
+                    _record_vm(vm, found, seen_at)
         if is_current:
+            done = {target for target, told in by_target.items() if all(_has_done(each, slice_) for each in told)}
             _forget_what_is_gone(cluster, slice_, done, has_network_node=NETWORK_NODE in by_target)
     return failures
+
+
+def failures_of(report: HostReport, deleting: Container[int]) -> list[str]:
+    """Return what failed on a host, a sentence each.
+
+    Of a slice that is being deleted, a host that holds another one of its id has nothing, and is done.
+    """
+    refused = [each.failure for each in report.refused if not (each.another and each.slice_id in deleting)]
+    return [f"{report.host}: {failure}" for failure in (report.failure, *refused) if failure]
+
+
+def _has_done(report: HostReport, slice_: Slice) -> bool:
+    """Whether a host has done what its order says of a slice."""
+    refused = any(each.slice_id == slice_.slice_id for each in report.refused if not (each.another and slice_.deleting))
+    return report.failure is None and not refused
 
 
 def recorded(slices: Sequence[Slice]) -> list[dict[str, Any]] | None:
@@ -71,10 +91,8 @@ def recorded(slices: Sequence[Slice]) -> list[dict[str, Any]] | None:
     return seen if len(seen) == len(vms) else None
 
 
-def _record_vm(vm: VM, reports: Sequence[HostReport], seen: VmReport | None, failures: list[str], seen_at: str) -> None:
-    if not reports:
-        failures.append(f"VM {vm.name} ({vm.vm_id}): its worker {vm.worker_ip} is not in the inventory")
-    if vm.deleting or any(report.superseded for report in reports):
+def _record_vm(vm: VM, seen: VmReport | None, seen_at: str) -> None:
+    if vm.deleting:
         return
     state, pid = (seen.state, seen.pid) if seen else (UNKNOWN, None)
     if vm.observed is None or (vm.observed.state, vm.observed.pid) != (state, pid):

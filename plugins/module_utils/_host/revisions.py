@@ -11,12 +11,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Protocol
 
-from ..errors import Refusal, Refused, SlicesError
+from ..errors import Refusal, SlicesError
 from . import files
 
 WORKER = "worker"
@@ -36,33 +36,28 @@ class Dated(Protocol):
         """How new the order is; C(None) where it does not say."""
 
 
-def of(orders: Iterable[Dated]) -> dict[int, int]:
-    """The revisions of a work order, by slice; those of slices that say none are missing."""
-    return {order.slice_id: order.revision for order in orders if order.revision is not None}
-
-
-def refuse_older(revisions: Mapping[int, int], *, state_dir: str, kind: str) -> None:
-    """Make sure that no newer order of these slices was carried out.
+def older(orders: Iterable[Dated], *, state_dir: str, kind: str) -> dict[int, list[Refusal]]:
+    """Why slices of an order are refused, by slice: an order that is newer of them was carried out.
 
     Raises:
-        Refused: one was; every slice is named. The field C(superseded) tells this refusal from any other.
         SlicesError: what was carried out cannot be told.
     """
     seen = _read(_path(state_dir, kind))
-    refusals = [
-        Refusal("order_superseded", f"slice {slice_id}", {"got": _time(revision), "applied": _time(seen[slice_id])})
-        for slice_id, revision in revisions.items()
-        if seen.get(slice_id, 0) > revision
-    ]
-    if refusals:
-        raise Refused(refusals, superseded=True)
+    found = {}
+    for order in orders:
+        applied = seen.get(order.slice_id, 0)
+        if order.revision is not None and applied > order.revision:
+            figures = {"got": _time(order.revision), "applied": _time(applied)}
+            found[order.slice_id] = [Refusal("order_superseded", f"slice {order.slice_id}", figures)]
+    return found
 
 
-def note(revisions: Mapping[int, int], *, state_dir: str, kind: str) -> None:
+def note(orders: Iterable[Dated], *, state_dir: str, kind: str) -> None:
     """Remember what is carried out from now on: one that was begun counts as well."""
     path = _path(state_dir, kind)
     seen = _read(path)
-    news = {slice_id: revision for slice_id, revision in revisions.items() if revision > seen.get(slice_id, 0)}
+    dated = {order.slice_id: order.revision for order in orders if order.revision is not None}
+    news = {slice_id: revision for slice_id, revision in dated.items() if revision > seen.get(slice_id, 0)}
     if news:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         kept = sorted({**seen, **news}.items(), key=lambda each: each[1])[-_KEPT:]

@@ -4,19 +4,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..changes import Change
+from ..changes import Change, is_changed
 from ..errors import Refusal, Refused
 from ..work_order import SliceOrder
-from . import revisions
+from . import ownership, revisions
+from .datapath import port_owners, taps
 from .datapath import reconcile as datapath
-from .datapath import taps
 from .datapath.reconcile import WirePlan, Wires
 from .disk import overlays
 from .disk.overlays import DiskPlan, Disks
+from .ownership import Conflict, Seen
 from .qemu import apply as qemu_apply
 from .qemu import plan as qemu_plan
 from .qemu import vnc
@@ -93,6 +94,32 @@ def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, m
     )
 
 
+def conflicts(orders: Iterable[SliceOrder], have: Host, *, settings: Settings) -> Iterator[Conflict]:
+    """Yield why what the host has keeps it from slices: it is another's (C(ownership))."""
+    orders = tuple(orders)
+    yield from overlays.conflicts(orders, have.disks)
+    yield from qemu_plan.conflicts(orders, have.vms, settings=settings.vms)
+    yield from port_owners.conflicts(orders, have.wires.switch)
+
+
+def look(
+    orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, missing_ok: bool = False
+) -> Seen[SliceOrder, Host]:
+    """What the host has of the order's slices, without those that it refuses. For the arguments see C(observe).
+
+    Raises:
+        Refused: it refuses all of them.
+        SlicesError: it does not answer, or does not know what it has carried out.
+    """
+    orders = tuple(orders)
+    return ownership.look(
+        orders,
+        revisions.older(orders, state_dir=settings.vms.state_dir, kind=revisions.WORKER),
+        observe=lambda left: observe(left, tools, settings=settings, missing_ok=missing_ok),
+        conflicts=lambda left, have: conflicts(left, have, settings=settings),
+    )
+
+
 def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restart: bool) -> Plan:
     """What makes the host's share of the slices that of the order.
 
@@ -154,29 +181,31 @@ def carry_out(
         what was planned, what the VMs do, and the seconds that each stage took.
 
     Raises:
+        Refused: slices were refused; the others were done. See C(ownership.failure).
         SlicesError: something is not as it should be.
     """
     orders, state_dir = tuple(orders), settings.vms.state_dir
-    dated = revisions.of(orders)
     watch = Stopwatch()
     with revisions.turn(slice_ids(orders), state_dir=state_dir, kind=revisions.WORKER):
         # The lock of all is let go before VMs start, which takes longest and disturbs no other slice.
         with datapath.locked(settings.wires):
-            revisions.refuse_older(dated, state_dir=state_dir, kind=revisions.WORKER)
             with watch.stage("observe"):
-                have = observe(orders, tools, settings=settings)
-                todo = plan(orders, have, settings=settings, restart=restart)
+                seen = look(orders, tools, settings=settings)
+                have = seen.have
+                todo = plan(seen.orders, have, settings=settings, restart=restart)
             need(todo, passwords)
-            revisions.note(dated, state_dir=state_dir, kind=revisions.WORKER)
+            revisions.note(seen.orders, state_dir=state_dir, kind=revisions.WORKER)
             prepare(todo, have, tools, settings=settings, watch=watch)
-        with watch.stage("qemu"):
+        with watch.stage("qemu"), ownership.told_with(seen.refused):
             vms = qemu_apply.run(
                 todo.vms,
-                orders,
+                seen.orders,
                 have.vms.units.vms,
                 tools,
                 settings=settings.vms,
                 start_timeout_s=start_timeout_s,
                 passwords=passwords,
             )
+    if seen.refused:
+        raise ownership.failure(seen.refused, changed=is_changed(todo.changes), vms=vms, **todo.vms.result)
     return todo, vms, watch.seconds

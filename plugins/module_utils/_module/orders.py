@@ -119,11 +119,12 @@ def _make_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> d
     """Return the work orders of slices that were handed out, once the cluster has the revision that they are of.
 
     Returns:
-        C({work_orders, slice_ids, fingerprints, tables}).
+        C({work_orders, slice_ids, deleting, fingerprints, tables}).
     """
     return {
         "work_orders": work_orders.work_orders(cluster, slices, state_dir),
         "slice_ids": [slice_.slice_id for slice_ in slices],
+        "deleting": [slice_.slice_id for slice_ in slices if slice_.deleting],
         "fingerprints": {str(slice_.slice_id): work_orders.fingerprint(slice_) for slice_ in slices},
         "tables": [render_text.slice_table(slice_) for slice_ in slices],
     }

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...changes import Change, between
-from ...errors import CommandFailed, Refusal, Refused, SlicesError
+from ...errors import CommandFailed, SlicesError
 from ...network_order import Services
 from ...vlans import MANAGEMENT_VLAN
-from .. import files, systemd
+from .. import files, ownership, systemd
 from ..datapath import ovs
 from ..datapath.ovs import PortPlan
 from ..runner import Runner
-from . import dhcp_hosts
+from . import dhcp_hosts, owners
 from .files import Folders, kinds, restarts, texts
 from .live import DHCP_NAMESPACE, in_namespace
 from .state import DHCP_UNIT, GATEWAY_UNIT, NAT_UNIT, State, names_unit, network_unit
@@ -89,10 +89,10 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     """What makes the host serve the order's slices, and nothing else of them.
 
     Raises:
-        Refused: another slice has an address.
+        Refused: what is another's is in the way (C(owners)).
     """
     orders = tuple(orders)
-    _refuse_taken(orders, have)
+    ownership.refuse(owners.conflicts(orders, have, folders))
     changes = [change for one in orders for change in _file_changes(one, have, folders)]
     ports = ovs.plan_network_ports(orders, have.switch, bridge=bridge)
     drift: list[Change] = []
@@ -206,22 +206,6 @@ def _file_changes(one: Services, have: State, folders: Folders) -> Iterator[File
     for path, kind in kinds(one.slice_id, folders).items():
         if have.texts.get(path) != wanted.get(path):
             yield FileChange(one.slice_id, kind, path, have.texts.get(path), wanted.get(path))
-
-
-def _refuse_taken(orders: Iterable[Services], have: State) -> None:
-    """Two slices with one address would each take it from the other, and neither would know."""
-    refusals = [
-        Refusal(
-            "address_reserved",
-            f"slice {one.slice_id}",
-            {"address": each.address, "vm_id": each.vm_id, "holder": have.reserved[each.address]},
-        )
-        for one in orders
-        for each in one.reservations
-        if each.address in have.reserved
-    ]
-    if refusals:
-        raise Refused(refusals)
 
 
 def _moved(changes: Iterable[FileChange]) -> Iterator[str]:

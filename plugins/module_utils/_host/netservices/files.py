@@ -34,7 +34,12 @@ class Folders:
 
     def network(self, slice_id: int) -> str:
         """The folder of the slice's networks. It is there before anything else of them, and goes last."""
-        return f"{self.state_dir}/networks/{slice_id}"
+        return f"{self.networks}/{slice_id}"
+
+    @property
+    def networks(self) -> str:
+        """The folder of all slices' networks."""
+        return f"{self.state_dir}/networks"
 
     @property
     def dhcp_hosts(self) -> str:
@@ -49,6 +54,10 @@ class Folders:
         """Of the slice's name server on VLAN 400: C(conf), C(hosts), or C(nft) for who asks it."""
         return f"{self.state_dir}/names/{slice_id}.{kind}"
 
+    def uuid(self, slice_id: int) -> str:
+        """The slice's UUID, while it is served."""
+        return self.names(slice_id, "uuid")
+
     def pending(self, slice_id: int) -> str:
         """There while a run changes the slice's files and has not told its servers yet."""
         return self.names(slice_id, "pending")
@@ -58,6 +67,7 @@ def kinds(slice_id: int, folders: Folders) -> dict[str, str]:
     """By path what each file that a slice may have says, as a person calls it."""
     folder = folders.network(slice_id)
     return {
+        folders.uuid(slice_id): "identity",
         folders.reservations(slice_id): "reservation",
         folders.names(slice_id, "conf"): "name server",
         folders.names(slice_id, "hosts"): "name",
@@ -71,6 +81,8 @@ def kinds(slice_id: int, folders: Folders) -> dict[str, str]:
 def texts(one: Services, folders: Folders) -> dict[str, str]:
     """The files that a slice shall have, by path."""
     found = {}
+    if one.slice_uuid is not None and (one.reservations or one.networks):
+        found[folders.uuid(one.slice_id)] = f"{one.slice_uuid}\n"
     if one.reservations:
         reservations = sorted(one.reservations, key=lambda each: (each.vm_id, each.mac))
         found[folders.reservations(one.slice_id)] = _lines(

@@ -64,6 +64,7 @@ class State:
         guard: whether there are rules for who may speak to the DHCP server.
         gateway: how the gateway of VLAN 400 differs from how it was made (C(live.differences)).
         reserved: the slices that are not in the order, by the addresses that are reserved for their VMs.
+        others: the slices that are not in the order and are served, with their UUIDs.
         devices: those of the host itself.
         namespaces: by slice, those that are there.
     """
@@ -78,6 +79,7 @@ class State:
     guard: bool = True
     gateway: tuple[str, ...] = ()
     reserved: Mapping[str, int] = field(default_factory=dict)
+    others: Mapping[int, str | None] = field(default_factory=dict)
     switch: Switch = field(default_factory=Switch)
     devices: Mapping[str, Device] = field(default_factory=dict)
     namespaces: Mapping[int, Namespace] = field(default_factory=dict)
@@ -107,6 +109,7 @@ def observe(
     blocks = systemd.show([DHCP_UNIT, *units], runner)
     enabled = set(systemd.enabled_names(unit_dir))
     clients, guard = _dhcp_rules(runner)
+    others = _served(folders) - {one.slice_id for one in orders}
     has_networks = bool(with_folder or with_namespace or any(one.networks for one in orders))
     return State(
         texts={path: text for path, text in texts.items() if text is not None},
@@ -118,7 +121,8 @@ def observe(
         clients=clients,
         guard=guard,
         gateway=live.gateway_differences(run_dir, runner),
-        reserved=_reserved(folders, {one.slice_id for one in orders}),
+        reserved=_reserved(folders, others),
+        others={one: (files.read_text(folders.uuid(one)) or "").strip() or None for one in sorted(others)},
         switch=ovsdb.observe(runner) if has_networks else Switch(),
         devices=live.devices(runner) if has_networks else {},
         namespaces={
@@ -137,13 +141,14 @@ def _are_loaded(run_dir: str, runner: Runner) -> bool:
     return have is not None and files.read_text(live.nat_note(run_dir)) in (None, have)
 
 
-def _reserved(folders: Folders, known: set[int]) -> dict[str, int]:
-    there = os.listdir(folders.dhcp_hosts) if os.path.isdir(folders.dhcp_hosts) else []
-    slices = {int(name) for name in there if name.isdigit()}
+def _served(folders: Folders) -> set[int]:
+    places = (folders.dhcp_hosts, folders.networks)
+    return {int(name) for place in places if os.path.isdir(place) for name in os.listdir(place) if name.isdigit()}
+
+
+def _reserved(folders: Folders, slices: Iterable[int]) -> dict[str, int]:
     return {
-        address: one
-        for one in slices - known
-        for _mac, address in dhcp_hosts.read(files.read_text(folders.reservations(one)))
+        address: one for one in slices for _mac, address in dhcp_hosts.read(files.read_text(folders.reservations(one)))
     }
 
 

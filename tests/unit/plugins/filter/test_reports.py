@@ -6,7 +6,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.cloudrepo.slices.plugins.filter.reports import has_news, host_reports, restart_notes
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.filter.reports import (
+    has_news,
+    host_reports,
+    report_failures,
+    restart_notes,
+)
 
 
 def vms(*running: int) -> dict[str, Any]:
@@ -35,15 +42,15 @@ def test_reports_tell_success_failure_and_silence() -> None:
             "host": "w1",
             "target": "10.0.10.1",
             "failure": None,
-            "superseded": False,
+            "refused": [],
             "vms": [SEEN],
         },
-        {"host": "w2", "target": "10.0.10.2", "failure": "disk full", "superseded": False, "vms": []},
+        {"host": "w2", "target": "10.0.10.2", "failure": "disk full", "refused": [], "vms": []},
         {
             "host": "w3",
             "target": "10.0.10.3",
             "failure": "the host did not answer, or was not part of the run",
-            "superseded": False,
+            "refused": [],
             "vms": [],
         },
         {
@@ -53,24 +60,44 @@ def test_reports_tell_success_failure_and_silence() -> None:
                 "worker 10.0.10.4 is not registered; run cloudrepo.slices.site, which registers the workers of the "
                 "inventory"
             ),
-            "superseded": False,
+            "refused": [],
             "vms": [],
         },
-        {"host": "n", "target": "network_node", "failure": None, "superseded": False, "vms": []},
+        {"host": "n", "target": "network_node", "failure": None, "refused": [], "vms": []},
     ]
 
 
-def test_a_host_that_was_superseded_says_so() -> None:
-    late = {"failed": True, "msg": "slice 1000: this work order is as of …", "superseded": True}
+@pytest.mark.parametrize("failure", [None, "VM 1004 (a): it ended"])
+def test_slices_that_a_host_refused_are_told_apart_from_what_failed(failure: str | None) -> None:
+    refused = {"slice_id": 1000, "failure": "slice 1000: this work order is from …", "another": False}
+    late = {"failed": True, "msg": "all of it", "refused": [refused], "failure": failure, "vms": [SEEN]}
     hostvars = {
         "w1": {
             "ansible_host": "10.0.10.1",
             "apply_work_order_result": late,
             "apply_work_orders_worker_failure": late["msg"],
-        }
+        },
+        "n": {"network_node_result": {**late, "vms": None}, "apply_work_orders_network_node_failure": late["msg"]},
     }
-    [report] = host_reports(hostvars, {"workers": ["w1"]}, ["10.0.10.1"])
-    assert (report["failure"], report["superseded"], report["vms"]) == (late["msg"], True, [])
+    reports = host_reports(hostvars, {"workers": ["w1"], "network_node": ["n"]}, ["10.0.10.1"])
+    assert [(each["failure"], each["refused"], each["vms"]) for each in reports] == [
+        (failure, [refused], [SEEN]),
+        (failure, [refused], []),
+    ]
+    assert has_news(reports, [SEEN])
+
+
+def test_what_failed_is_a_sentence_for_each() -> None:
+    another = {"slice_id": 1000, "failure": "slice 1000: this host holds another slice", "another": True}
+    reports = [
+        {"host": "w1", "target": "10.0.10.1", "failure": None, "refused": [another]},
+        {"host": "w2", "target": "10.0.10.2", "failure": "disk full"},
+        {"host": "n", "target": "network_node", "refused": [{**another, "another": False, "failure": "late"}]},
+    ]
+    told = ["w1: slice 1000: this host holds another slice", "w2: disk full", "n: late"]
+    assert report_failures(reports) == told
+    assert report_failures(reports, [1000]) == told[1:]
+    assert report_failures(reports, [1003]) == told
 
 
 def test_one_host_that_is_both_fails_at_what_failed_alone() -> None:
@@ -103,7 +130,7 @@ def test_a_host_that_cannot_be_reached_has_not_done_its_part() -> None:
 
 def test_reports_are_news_when_they_differ_from_what_is_recorded() -> None:
     vm = {"vm_id": 1001, "state": "running", "pid": "7"}
-    reports: list[dict[str, Any]] = [{"host": "w1", "target": "10.0.10.1", "failure": None, "vms": [vm]}]
+    reports: list[dict[str, Any]] = [{"host": "w1", "target": "10.0.10.1", "failure": None, "refused": [], "vms": [vm]}]
     assert not has_news(reports, [dict(vm)])
     assert has_news(reports, None)
     assert has_news(reports, [{**vm, "pid": "8"}])

@@ -11,7 +11,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.report import Hos
 
 def test_the_sample_is_a_report():
     report = HostReport.from_dict(HostReport.sample())
-    assert (report.failure, report.superseded, [vm.pid for vm in report.vms]) == (None, False, ["4821"])
+    assert (report.failure, [vm.pid for vm in report.vms]) == (None, ["4821"])
+    assert [(each.slice_id, each.another) for each in report.refused] == [(1000, False)]
     assert HostReport.from_dict(report.to_dict()) == report
 
 

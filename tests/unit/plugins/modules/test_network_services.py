@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.modules import network_services
 
 from ..module_utils._domain.builders import refused
 from ..module_utils._host import modules
-from ..module_utils._host.fakes import FakeRunner
+from ..module_utils._host.fakes import FakeRunner, uuid
 from .documented import check_changes
 
 ONE = {"vm_id": 1001, "name": "vm1", "mac": "52:54:00:03:e9:00", "address": "10.60.7.101"}
@@ -80,3 +82,26 @@ def test_a_late_order_is_refused_before_anything_is_looked_at(monkeypatch, tmp_p
         late = modules.run(monkeypatch, network_services, FakeRunner(), **order(1_000), _ansible_check_mode=check_mode)
         figures = {"got": "1970-01-01T00:00:01.000Z", "applied": "1970-01-01T00:00:02.000Z"}
         assert refused(late) == [Refusal("order_superseded", "slice 1000", figures)]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_slice_that_is_refused_does_not_hold_up_the_others(monkeypatch, tmp_path, check_mode):
+    (tmp_path / "names").mkdir()
+    (tmp_path / "names/1035.uuid").write_text(f"{uuid(9)}\n")
+    two = {"vm_id": 1036, "name": "vm1", "mac": "52:54:00:04:0c:00", "address": "10.60.7.102"}
+    slices = [
+        {"slice_id": 1000, "slice_uuid": uuid(1), "reservations": [ONE]},
+        {"slice_id": 1035, "slice_uuid": uuid(2), "reservations": [two]},
+    ]
+    runner = (looked_at if check_mode else host)()
+    runner.tell(*SHOW, *UNITS, "slices-names@1035.service", "slices-network@1035.service")
+    args = {"state_dir": str(tmp_path), "slices": slices, "_ansible_check_mode": check_mode}
+    result = modules.run(monkeypatch, network_services, runner, **args)
+
+    assert (result["failed"], result["failure"]) == (True, None)
+    assert [(each["slice_id"], each["another"]) for each in result["refused"]] == [(1035, True)]
+    assert [each.code for each in refused(result)] == ["another_slice"]
+    assert result["units"] == {"slices-names@1000.service": "restart", "slices-dhcp.service": "reload"}
+    assert (tmp_path / "names/1035.uuid").read_text() == f"{uuid(9)}\n"
+    assert (tmp_path / "names/1000.uuid").exists() is not check_mode
+    assert not (tmp_path / "names/1035.conf").exists()

@@ -29,6 +29,11 @@ def report(target: str, *running: int, failure: str | None = None) -> dict[str, 
     return {"host": f"host-{target[-1]}", "target": target, "failure": failure, "vms": vms}
 
 
+def refusing(target: str, slice_id: int, failure: str, *, another: bool = False) -> dict[str, Any]:
+    """The report of a host that refused a slice."""
+    return {**report(target), "refused": [{"slice_id": slice_id, "failure": failure, "another": another}]}
+
+
 def tell(held: Cluster, *reports: dict[str, Any]) -> list[str]:
     return record(held, list(held.slices.values()), [HostReport.from_dict(each) for each in reports], seen_at=NOW)
 
@@ -92,9 +97,35 @@ def test_a_worker_that_was_superseded_leaves_its_vms_as_a_newer_report_said() ->
     held = cluster()
     slice_ = put(held, topology())
     tell(held, *BOTH)
-    late = {**report("10.0.10.1", failure="this work order is from …"), "superseded": True}
+    late = refusing("10.0.10.1", slice_.slice_id, "this work order is from …")
     assert tell(held, late, BOTH[1], NODE) == ["host-1: this work order is from …"]
     assert [(vm.status, vm.pid) for vm in slice_.vms] == [("running", "2002"), ("running", "2004")]
+
+
+def test_a_refused_slice_holds_up_no_other() -> None:
+    held = cluster()
+    web, two = put(held, topology()), put(held, topology("two"))
+    both = [report(f"10.0.10.{each}", 1000 + each, 1003 + each) for each in (1, 2)]
+    assert tell(held, *both, NODE) == []
+    for slice_ in (web, two):
+        teardown.remove(held, slice_)
+    one = {**refusing("10.0.10.1", web.slice_id, "late"), "vms": []}
+    assert tell(held, one, report("10.0.10.2"), NODE) == ["host-1: late"]
+    assert ([*held.slices], len(web.vms)) == ([web.slice_id], 2)
+
+
+@pytest.mark.parametrize("target", ["10.0.10.1", "network_node"])
+def test_a_host_that_holds_another_slice_of_the_number_has_nothing_to_let_go_of(target: str) -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    reports = {each["target"]: each for each in BOTH}
+    reports[target] = refusing(target, slice_.slice_id, "this host holds another slice", another=True)
+    assert tell(held, *reports.values()) == [f"host-{target[-1]}: this host holds another slice"]
+    teardown.remove(held, slice_)
+    assert tell(held, {**reports[target], "refused": [{**reports[target]["refused"][0], "another": False}]}) != []
+    assert held.slices
+    assert tell(held, *reports.values()) == []
+    assert not held.slices
 
 
 def test_a_worker_that_is_not_in_the_inventory_is_told() -> None:

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ownership
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from .fakes import uuid
@@ -46,3 +48,68 @@ def test_conflicts_are_gathered_by_slice_and_refused_together() -> None:
         ownership.refuse(conflicts)
     assert [each.figures["where"] for each in refused.value.refusals] == ["a", "b", "c"]
     ownership.refuse([])
+
+
+OTHER = SliceOrder(slice_id=1000, vms=(), slice_uuid=uuid(3))
+
+
+def look(refused: ownership.Refusals, *held: int) -> tuple[ownership.Seen[SliceOrder, list[int]], list[list[int]]]:
+    """Look at a host on which slices of these numbers are another's; return what was looked at as well."""
+    looked: list[list[int]] = []
+
+    def observe(orders: tuple[SliceOrder, ...]) -> list[int]:
+        looked.append([order.slice_id for order in orders])
+        return looked[-1]
+
+    def conflicts(orders: tuple[SliceOrder, ...], _have: list[int]) -> Iterator[ownership.Conflict]:
+        for order in orders:
+            yield from ownership.of_slice(order, "x", uuid(9) if order.slice_id in held else order.slice_uuid)
+
+    return ownership.look((ORDER, OTHER), refused, observe=observe, conflicts=conflicts), looked
+
+
+def test_a_refused_slice_does_not_hold_up_the_others() -> None:
+    seen, looked = look({})
+    assert (seen.orders, seen.have, seen.refused, looked) == ((ORDER, OTHER), [1035, 1000], {}, [[1035, 1000]])
+    late = [Refusal("order_superseded", "slice 1035", {"got": "1", "applied": "2"})]
+    seen, looked = look({1035: late})
+    assert (seen.orders, seen.refused, looked) == ((OTHER,), {1035: late}, [[1000]])
+    seen, looked = look({}, 1000)
+    assert (seen.orders, seen.have, looked) == ((ORDER,), [1035], [[1035, 1000], [1035]])
+    assert [each.code for each in seen.refused[1000]] == ["another_slice"]
+
+
+def test_where_all_are_refused_nothing_more_is_looked_at() -> None:
+    late = {
+        order.slice_id: [Refusal("order_superseded", "x", {"got": "1", "applied": "2"})] for order in (ORDER, OTHER)
+    }
+    with pytest.raises(Refused) as refused:
+        look(late)
+    assert [each["slice_id"] for each in refused.value.fields["refused"]] == [1035, 1000]
+    with pytest.raises(Refused) as refused:
+        look({1035: late[1035]}, 1000)
+    assert [(each["slice_id"], each["another"]) for each in refused.value.fields["refused"]] == [
+        (1035, False),
+        (1000, True),
+    ]
+
+
+def test_an_order_without_slices_is_looked_at() -> None:
+    seen = ownership.look((), {}, observe=len, conflicts=lambda _orders, _have: ())
+    assert (seen.orders, seen.have) == ((), 0)
+
+
+def test_what_else_failed_is_told_with_the_refusals() -> None:
+    refused = ownership.by_slice(ownership.of_slice(ORDER, "x", None))
+    with pytest.raises(Refused) as caught, ownership.told_with(refused):
+        raise SlicesError("VM 1004: it ended", vms=[1004])
+    told = caught.value
+    assert told.message == "VM 1004: it ended\n" + refused[1035][0].message
+    assert (told.fields["failure"], told.fields["vms"]) == ("VM 1004: it ended", [1004])
+    assert told.fields["refused"] == [{"slice_id": 1035, "failure": refused[1035][0].message, "another": True}]
+    with pytest.raises(Refused) as caught, ownership.told_with(refused):
+        raise Refused([Refusal("vm_not_running", "VM 1004")], vms=[])
+    assert [each["code"] for each in caught.value.fields["refusals"]] == ["another_slice"]
+    with pytest.raises(SlicesError) as alone, ownership.told_with({}):
+        raise SlicesError("it ended")
+    assert "refused" not in alone.value.fields

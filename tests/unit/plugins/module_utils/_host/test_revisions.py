@@ -23,23 +23,25 @@ def place(tmp_path: Path, kind: str = revisions.WORKER) -> dict[str, Any]:
     return {"state_dir": str(tmp_path), "kind": kind}
 
 
-def test_a_late_order_is_refused(tmp_path):
-    revisions.note({1000: TIME + 1000, 1003: TIME}, **place(tmp_path))
-    with pytest.raises(Refused) as refused:
-        revisions.refuse_older({1000: TIME, 1003: TIME, 1006: TIME}, **place(tmp_path))
+def dated(found: dict[int, int]) -> list[SliceOrder]:
+    """Orders of slices, by their revisions."""
+    return [SliceOrder(slice_id=slice_id, vms=(), revision=revision) for slice_id, revision in found.items()]
 
+
+def test_a_late_order_is_refused(tmp_path):
+    revisions.note(dated({1000: TIME + 1000, 1003: TIME}), **place(tmp_path))
     figures = {"got": "2026-11-22T18:22:15.123Z", "applied": "2026-11-22T18:22:16.123Z"}
-    assert refused.value.refusals == [Refusal("order_superseded", "slice 1000", figures)]
-    assert refused.value.fields["superseded"]
-    revisions.refuse_older({1000: TIME}, **place(tmp_path, revisions.NETWORK_NODE))
+    older = revisions.older(dated({1000: TIME, 1003: TIME, 1006: TIME}), **place(tmp_path))
+    assert older == {1000: [Refusal("order_superseded", "slice 1000", figures)]}
+    assert revisions.older(dated({1000: TIME}), **place(tmp_path, revisions.NETWORK_NODE)) == {}
 
 
 def test_what_is_noted_is_the_highest_and_for_root_alone(tmp_path):
-    revisions.note({1000: TIME}, **place(tmp_path))
+    revisions.note(dated({1000: TIME}), **place(tmp_path))
     file = tmp_path / "revisions/worker"
     before = file.stat().st_mtime_ns
-    revisions.note({1000: TIME - 1}, **place(tmp_path))
-    revisions.note({1000: TIME}, **place(tmp_path))
+    revisions.note(dated({1000: TIME - 1}), **place(tmp_path))
+    revisions.note(dated({1000: TIME}), **place(tmp_path))
 
     assert json.loads(file.read_text()) == {"1000": TIME}
     assert file.stat().st_mtime_ns == before
@@ -47,8 +49,8 @@ def test_what_is_noted_is_the_highest_and_for_root_alone(tmp_path):
 
 
 def test_the_newest_thousand_are_kept(tmp_path):
-    revisions.note({number: number for number in range(1, 1002)}, **place(tmp_path))
-    revisions.note({1: TIME}, **place(tmp_path))
+    revisions.note(dated({number: number for number in range(1, 1002)}), **place(tmp_path))
+    revisions.note(dated({1: TIME}), **place(tmp_path))
 
     kept = json.loads((tmp_path / "revisions/worker").read_text())
     assert (len(kept), kept["1"], "2" in kept, "3" in kept) == (1000, TIME, False, True)
@@ -59,12 +61,15 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path, text):
     (tmp_path / "revisions").mkdir()
     (tmp_path / "revisions/worker").write_text(text)
     with pytest.raises(SlicesError, match=r"revisions/worker does not tell which .*; remove it and deploy again$"):
-        revisions.refuse_older({1000: TIME}, **place(tmp_path))
+        revisions.older(dated({1000: TIME}), **place(tmp_path))
 
 
-def test_the_revisions_of_an_order_are_those_that_it_has():
-    orders = (SliceOrder(slice_id=1000, vms=(), revision=TIME), SliceOrder(slice_id=1003, vms=()))
-    assert revisions.of(orders) == {1000: TIME}
+def test_an_order_without_a_revision_is_taken_as_it_is(tmp_path):
+    revisions.note(dated({1000: TIME}), **place(tmp_path))
+    orders = (SliceOrder(slice_id=1000, vms=()), SliceOrder(slice_id=1003, vms=()))
+    assert revisions.older(orders, **place(tmp_path)) == {}
+    revisions.note(orders, **place(tmp_path))
+    assert json.loads((tmp_path / "revisions/worker").read_text()) == {"1000": TIME}
 
 
 @pytest.mark.parametrize("revision", [0, 1 << 60])

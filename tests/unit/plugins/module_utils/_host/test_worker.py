@@ -24,7 +24,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Com
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from .disk.test_qcow2 import qcow2
-from .fakes import ME, MORE, TAP_FILTER, FakeMonitor, FakeRunner, FakeTime, orders, settings, vm
+from .fakes import ME, MORE, TAP_FILTER, FakeMonitor, FakeRunner, FakeTime, mark, orders, settings, uuid, vm
 
 GIB = 1 << 30
 PASSWORDS = {1001: "hMr3kWpa"}
@@ -85,7 +85,7 @@ def carry_out(tmp_path: Path, runner: FakeRunner, revision: int | None = None, *
     unit_dir = tmp_path / "units"
     unit_dir.mkdir(exist_ok=True)
     return worker.carry_out(
-        order(tmp_path, revision),
+        changes.pop("orders", None) or order(tmp_path, revision),
         Tools(runner, FakeMonitor(), Clock(clock.now, clock.sleep), str(unit_dir)),
         **{
             "settings": place(tmp_path),
@@ -141,10 +141,31 @@ def test_an_older_order_is_refused_before_anything_is_looked_at(tmp_path: Path) 
     (tmp_path / "revisions/worker").write_text('{"1000": 2000}')
     with pytest.raises(Refused) as caught:
         carry_out(tmp_path, FakeRunner(), 1_999)
-    assert caught.value.fields["superseded"]
+    assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1000]
     with pytest.raises(Refused) as caught:
         carry_out(tmp_path, looked_at(), 2_000)
-    assert "superseded" not in caught.value.fields
+    assert "refused" not in caught.value.fields
+
+
+def test_a_slice_that_is_refused_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    """A lost slice 1035 is there, and a new one has got its number."""
+    folder = tmp_path / "vms/1036"
+    folder.mkdir(parents=True)
+    mark(folder, 1035, slice_uuid=uuid(1), vm_uuid=uuid(2), disks={"vm36_img.qcow2": uuid(3)})
+    (folder / "vm36_img.qcow2").write_text("a tenant's")
+    runner = ready(tmp_path).tell(*STOP).tell(*START)
+    runner.tell(*SHOW, MORE, stdout=OTHER_RUNS + "\nId=cloudrepo-1035@1036.service\nActiveState=active\nMainPID=8\n")
+    new = vm(1036, 101, state_dir=str(tmp_path), vm_uuid=uuid(5))
+    (other,) = orders(new, slice_id=1035, state_dir=str(tmp_path), slice_uuid=uuid(4))
+    with pytest.raises(Refused) as caught:
+        carry_out(tmp_path, runner, 2_000, orders=(*order(tmp_path, 2_000), replace(other, revision=2_000)))
+    fields = caught.value.fields
+    assert [(each["slice_id"], each["another"]) for each in fields["refused"]] == [(1035, True)]
+    assert (fields["failure"], fields["changed"]) == (None, True)
+    assert [(each["vm_id"], each["state"]) for each in fields["vms"]] == [(1001, "running")]
+    assert (folder / "vm36_img.qcow2").read_text() == "a tenant's"
+    assert not any("1036" in word for argv in runner.argvs for word in argv)
+    assert json.loads((tmp_path / "revisions/worker").read_text()) == {"1000": 2_000}
 
 
 def test_a_host_that_does_not_answer_is_an_error_unless_it_is_yet_to_be_prepared(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import files
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
 
+from ..fakes import uuid
 from .test_plan import LAN, LINKS, QUIET, VM1, VM2, order
 
 
@@ -54,9 +56,9 @@ FOLDERS = Folders("/s", LINKS)
 
 
 def test_every_file_that_a_slice_may_have_is_known() -> None:
-    full = order(reservations=(VM1,), networks=(LAN,))[0]
+    full = replace(order(reservations=(VM1,), networks=(LAN,))[0], slice_uuid=uuid(1))
     assert set(texts(full, FOLDERS)) == set(files.kinds(1000, FOLDERS))
-    assert len(set(files.kinds(1000, FOLDERS).values())) == 7
+    assert len(set(files.kinds(1000, FOLDERS).values())) == 8
 
 
 def test_reservations_and_networks_have_files_of_their_own() -> None:

@@ -21,7 +21,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import di
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
-from ..fakes import MORE, FakeRunner
+from ..fakes import MORE, FakeRunner, uuid
 from .test_apply import (
     DHCP,
     FULL,
@@ -51,6 +51,17 @@ def test_an_address_that_another_slice_has_is_refused(tmp_path):
         plan(order(reservations=(VM1, VM2)), have)
     figures = {"address": "10.60.7.102", "vm_id": 1002, "holder": 1007}
     assert caught.value.refusals == [Refusal("address_reserved", "slice 1000", figures)]
+
+
+def test_other_slices_that_are_served_are_seen_with_their_uuids(tmp_path):
+    for folder in ("dhcp/hosts.d", "networks/1100", "names"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "dhcp/hosts.d/1007").write_text("52:54:00:03:ef:00,10.60.7.102,vm1\n")
+    (tmp_path / "names/1007.uuid").write_text(f"{uuid(7)}\n")
+    (tmp_path / "names/1000.uuid").write_text(f"{uuid(1)}\n")
+    have = look(tmp_path, bare_host(), order(reservations=(VM1,)))
+    assert have.others == {1007: uuid(7), 1100: None}
+    assert have.texts == {f"{tmp_path}/names/1000.uuid": f"{uuid(1)}\n"}
 
 
 def address(name: str, *addresses: str, mac: str = "02:01:00:00:00:65") -> dict[str, Any]:

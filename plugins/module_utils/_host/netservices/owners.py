@@ -1,0 +1,44 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whose is what the network node serves: a slice's UUID is kept in a file beside its others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ...errors import Refusal
+from ...network_order import Services
+from ...vlans import pool_number
+from .. import ownership
+from ..datapath import port_owners
+from ..ownership import Conflict, shown
+from .files import Folders
+from .state import State
+
+
+def conflicts(orders: Iterable[Services], have: State, folders: Folders) -> Iterator[Conflict]:
+    """Yield why this host does not serve slices: what it serves under their numbers, by their pool's port and way out,
+    at their addresses or on their VLANs is another's."""
+    orders = tuple(orders)
+    for one in orders:
+        path = folders.uuid(one.slice_id)
+        # One that lost its UUID is mended: nothing here is a tenant's own.
+        if path in have.texts:
+            yield from ownership.of_slice(one, path, have.texts[path].strip())
+        yield from ((one.slice_id, refusal) for refusal in (*_of_pool(one, have, folders), *_of_address(one, have)))
+    yield from port_owners.network_conflicts(orders, have.switch)
+
+
+def _of_pool(one: Services, have: State, folders: Folders) -> Iterator[Refusal]:
+    for other, held in have.others.items() if one.reservations or one.networks else ():
+        if pool_number(other) == one.slot:
+            figures = {"path": folders.uuid(other), "holder": other, "held": shown(held)}
+            yield Refusal("pool_of_another_slice", f"slice {one.slice_id}", figures)
+
+
+def _of_address(one: Services, have: State) -> Iterator[Refusal]:
+    """Two slices with one address would each take it from the other, and neither would know."""
+    for each in one.reservations:
+        if each.address in have.reserved:
+            figures = {"address": each.address, "vm_id": each.vm_id, "holder": have.reserved[each.address]}
+            yield Refusal("address_reserved", f"slice {one.slice_id}", figures)
