@@ -215,6 +215,12 @@ class FakeTime:
         self.seconds += seconds
 
 
+def journal(unit: str, *lines: str, of_systemd: bool = False) -> str:
+    """What journalctl prints of lines that a unit wrote, or systemd about it."""
+    whose = {"_SYSTEMD_UNIT": "init.scope", "UNIT": unit} if of_systemd else {"_SYSTEMD_UNIT": unit}
+    return "".join(json.dumps({"MESSAGE": line, **whose}) + "\n" for line in lines)
+
+
 def settings(**changes: Any) -> Settings:
     """What the VMs of a host have in common."""
     values: dict[str, Any] = {
