@@ -13,7 +13,8 @@ options:
   slices:
     description:
       - Slices of a work order, each with B(all) that it has on this host.
-      - What carries the id of one of these slices and is not listed is removed. Other slices are left alone.
+      - "What carries the id of one of these slices, can be made again and is not listed is removed: units, taps, ports,
+        flows and files of configuration. A disk goes only when it is listed as given up. Other slices are left alone."
     type: list
     elements: dict
     required: true
@@ -205,6 +206,28 @@ options:
           address:
             description:
               - Its IPv4 address.
+            type: str
+      given_up:
+        description:
+          - The disks that go. A disk that is neither listed here nor with a VM is an orphan, which is kept and
+            reported.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          vm_id:
+            description:
+              - The VM that it was made for.
+            type: int
+            required: true
+          path:
+            description:
+              - Its qcow2 file, in that VM's folder.
+            type: str
+            required: true
+          uuid:
+            description:
+              - Its UUID. A disk at this path that has another one is an orphan.
             type: str
   state_dir:
     description:

@@ -96,6 +96,16 @@ def restart_notes(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str
     ]
 
 
+def orphan_notes(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a line for each overlay that a worker keeps although nobody wants it or has given it up."""
+    return [
+        f"{name}: overlay {orphan['path']} of VM {orphan['vm_id']} in slice {orphan['slice_id']} is an orphan: no VM "
+        "has it, and it was not given up; it is kept"
+        for name in groups.get("workers", ())
+        for orphan in (hostvars[name].get("apply_work_order_result") or {}).get("orphans") or ()
+    ]
+
+
 class FilterModule:
     """The filters by their names."""
 
@@ -103,6 +113,7 @@ class FilterModule:
         return {
             "host_reports": host_reports,
             "has_news": has_news,
+            "orphan_notes": orphan_notes,
             "report_failures": report_failures,
             "restart_notes": restart_notes,
         }

@@ -88,6 +88,7 @@ _CONTRACT = {
     "field_not_allowed": Rule("{field} must be {allowed}", "{rule}, got {got!r}"),
     "management_vlan": Rule("vlan_id must not be {vlan}, the management VLAN", "{rule}"),
     "disk_elsewhere": Rule("a disk must be a .qcow2 file in {folder}", "{rule}, got {got!r}"),
+    "wanted_and_given_up": Rule("a disk is wanted or given up", "{disk} is listed as both; {rule}"),
 }
 
 _REGISTRY = {

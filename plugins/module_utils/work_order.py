@@ -24,6 +24,7 @@ _LAST_REVISION = 253_402_300_799_999
 _IMAGE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,71}"  # a label of 63 characters and _img.qcow2
 _PATH = r"/[^\"\x00-\x1f\x7f]+"
+_DISK = rf"{_PATH}/[A-Za-z0-9][A-Za-z0-9._-]{{0,65}}\.qcow2"
 
 SLICE_ID = integer("The slice's id.", sample=1000, least=1, most=_LAST_ID)
 SLICE_UUID = uuid(
@@ -208,7 +209,7 @@ class Disk(Contract):
         metadata=text(
             "Its qcow2 file, in the VM's folder C(STATE_DIR/vms/VM_ID).",
             sample="/var/lib/cloudrepo/vms/1001/vm1_img.qcow2",
-            pattern=rf"{_PATH}/[A-Za-z0-9][A-Za-z0-9._-]{{0,65}}\.qcow2",
+            pattern=_DISK,
             rule="the absolute path of a .qcow2 file",
         )
     )
@@ -222,6 +223,31 @@ class Disk(Contract):
         )
     )
     uuid: str | None = field(default=None, metadata=uuid("Its UUID.", sample="c2b2d6ac-6a1c-4d0b-8a55-0d6f9f0a7e03"))
+
+
+@dataclass(frozen=True)
+class GivenUp(Contract):
+    """A disk that nobody wants any more: of a VM that is deleted. No other disk is ever removed."""
+
+    NOUN = "given-up disk"
+    KEY = "path"
+
+    vm_id: int = field(metadata=integer("The VM that it was made for.", sample=1002, least=1))
+    path: str = field(
+        metadata=text(
+            "Its qcow2 file, in that VM's folder.",
+            sample="/var/lib/cloudrepo/vms/1002/vm2_img.qcow2",
+            pattern=_DISK,
+            rule="the absolute path of a .qcow2 file",
+        )
+    )
+    uuid: str | None = field(
+        default=None,
+        metadata=uuid(
+            "Its UUID. A disk at this path that has another one is an orphan.",
+            sample="5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77",
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -317,6 +343,14 @@ class SliceOrder(Contract):
             "not.",
         ),
     )
+    given_up: tuple[GivenUp, ...] = field(
+        default=(),
+        metadata=many(
+            GivenUp,
+            "The disks that go. A disk that is neither listed here nor with a VM is an orphan, which is kept and "
+            "reported.",
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -334,6 +368,8 @@ class WorkerOrder(Contract):
         metadata=many(
             SliceOrder,
             "Slices of a work order, each with B(all) that it has on this host.",
-            "What carries the id of one of these slices and is not listed is removed. Other slices are left alone.",
+            "What carries the id of one of these slices, can be made again and is not listed is removed: units, taps, "
+            "ports, flows and files of configuration. A disk goes only when it is listed as given up. Other slices "
+            "are left alone.",
         )
     )

@@ -12,9 +12,10 @@ description:
   - Gives each VM of a work order its folder and, in it, a qcow2 overlay on its base image.
   - An overlay that exists is never touched, whatever the order says of its size or base image, for it holds a
     tenant's data. One that stands on another base image is returned in RV(kept_backing).
-  - Folders of VMs that belong to a listed slice and are not listed are removed with all that they hold. Run
-    M(cloudrepo.slices.qemu_vms) with O(cloudrepo.slices.qemu_vms#module:state=pruned) before, so that none of them
-    runs.
+  - Overlays that the order lists as given up are removed, and so is the folder of a VM that is not listed when no
+    overlay is left in it. Any other overlay in the folders of a listed slice is kept, and returned in RV(orphans). Run
+    M(cloudrepo.slices.qemu_vms) with O(cloudrepo.slices.qemu_vms#module:state=pruned) before, so that no VM runs whose
+    disk goes.
   - A folder belongs to root and to the group of its slice's user. That user, which QEMU runs as, can write only its
     overlay and its console log; users of other slices reach nothing there. What belongs to somebody else is put right.
 author:
@@ -57,6 +58,28 @@ removed:
   type: list
   elements: int
   sample: [1002]
+orphans:
+  description: The overlays in the folders of these slices that the order lists neither with a VM nor as given up.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The overlay, which is kept.
+      type: str
+      sample: /var/lib/cloudrepo/vms/1003/vm3_img.qcow2
+    uuid:
+      description: Its UUID; null where the host does not know one.
+      type: str
+      sample: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
+    vm_id:
+      description: The VM whose folder it is in.
+      type: int
+      sample: 1003
+    slice_id:
+      description: The slice that the folder belongs to.
+      type: int
+      sample: 1000
 kept_backing:
   description: Overlays that stand on another base image than the order says, and were left as they are.
   returned: success
@@ -106,6 +129,7 @@ def main() -> None:
         result = {
             "created": [disk.path for _vm, disk in todo.create],
             "removed": [vm_id for vm_id, _slice_id in todo.remove],
+            "orphans": [orphan.to_dict() for orphan in todo.orphans],
             "kept_backing": [
                 {
                     "vm_id": vm.vm_id,

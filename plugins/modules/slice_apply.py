@@ -9,9 +9,11 @@ module: slice_apply
 short_description: Carries a work order out on a worker
 version_added: 1.0.0
 description:
-  - Makes what slices have on this host that which the order lists, and removes the rest. It is what
+  - Makes what slices have on this host that which the order lists, and removes the rest, except disks. It is what
     M(cloudrepo.slices.qcow2_images), M(cloudrepo.slices.ovs_ports) and M(cloudrepo.slices.qemu_vms) do, in one call and
     with one look at the host; their documentation says what becomes of each kind of thing.
+  - A disk goes only when the order lists it as given up. One that is not listed at all is left alone, and returned in
+    RV(orphans).
   - VMs that are not listed are stopped first. Then come overlays, taps, flows and ports, and last the VMs that shall
     run. One that fails does not hold up the others.
   - Nothing is changed where a base image or the password of a display is missing; the role
@@ -50,11 +52,14 @@ EXAMPLES = r"""
               - {name: eth0, tap: tap_1001_eth0, mac: "52:54:00:03:e9:00", vlan_id: 400, address: 10.60.7.101}
               - {name: eth1, tap: tap_1001_eth1, mac: "52:54:00:03:e9:01", vlan_id: 100, link_id: 1}
 
-- name: Slice 1000 has nothing on this worker
+- name: Slice 1000 has nothing on this worker, and the disk of a VM that it had is given up
   cloudrepo.slices.slice_apply:
     vnc_address: 10.0.10.1
     slices:
-      - {slice_id: 1000, vms: []}
+      - slice_id: 1000
+        vms: []
+        given_up:
+          - {vm_id: 1002, path: /var/lib/cloudrepo/vms/1002/vm2_img.qcow2}
 """
 
 RETURN = r"""
@@ -119,6 +124,30 @@ stopped:
   type: list
   elements: str
   sample: []
+orphans:
+  description:
+    - The overlays in the folders of these slices that the order lists neither with a VM nor as given up. They are kept,
+      and so are the folders that they are in.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The overlay.
+      type: str
+      sample: /var/lib/cloudrepo/vms/1003/vm3_img.qcow2
+    uuid:
+      description: Its UUID; null where the host does not know one.
+      type: str
+      sample: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
+    vm_id:
+      description: The VM whose folder it is in.
+      type: int
+      sample: 1003
+    slice_id:
+      description: The slice that the folder belongs to.
+      type: int
+      sample: 1000
 missing_passwords:
   description: The ids of VMs whose display gets a password that O(vnc_passwords) does not have.
   returned: when there are any, and nothing is changed then
@@ -251,7 +280,12 @@ def main() -> None:
             )
             result = {"vms": vms, "timings_s": timings_s}
         changes = todo.changes
-        result.update(todo.vms.result, missing_images=list(todo.missing_images), changes=listed(changes))
+        result.update(
+            todo.vms.result,
+            missing_images=list(todo.missing_images),
+            orphans=[orphan.to_dict() for orphan in todo.disks.orphans],
+            changes=listed(changes),
+        )
         return Outcome(changes, result)
 
     run(module, action)

@@ -106,6 +106,10 @@ work_orders:
           peers:
           - mac: "52:54:00:03:e9:00"
             address: 10.60.7.101
+          given_up:
+          - vm_id: 1002
+            path: /var/lib/cloudrepo/vms/1002/vm2_img.qcow2
+            uuid: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
     network_node:
       slices:
       - slice_id: 1000

@@ -16,7 +16,7 @@ from ..errors import Refusal, Refused
 from ..models import VM, Interface, Network, Slice
 from ..network_order import Member, NetworkOrder, Reservation, Services
 from ..vlans import MANAGEMENT_VLAN
-from ..work_order import Image, Peer, WorkerOrder
+from ..work_order import GivenUp, Image, Peer, WorkerOrder
 from . import displays, host_requirements
 from .allocation import server_ip, tap_name
 from .identities import identify
@@ -96,6 +96,17 @@ def _share(
         revision=cluster.revision,
         peers=_peers(slice_),
         vms=tuple(_vm(cluster, vm, slice_, state_dir, segments) for vm in slice_.live_vms if vm.worker_ip == ip),
+        given_up=_given_up(slice_, ip),
+    )
+
+
+def _given_up(slice_: Slice, ip: str) -> tuple[GivenUp, ...]:
+    """The disks of VMs on this worker that are being deleted."""
+    return tuple(
+        GivenUp(vm_id=vm.vm_id, path=disk.path, uuid=disk.uuid)
+        for vm in slice_.vms
+        if vm.deleting and vm.worker_ip == ip
+        for disk in vm.disks
     )
 
 

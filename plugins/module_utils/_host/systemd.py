@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from . import files
 from .runner import Runner
@@ -19,6 +22,8 @@ _TEMPLATE_FILE = re.compile(r"cloudrepo-([0-9]+)@\.service")
 # systemd ignores what begins with X-.
 _UUID = "X-CloudrepoSlice="
 _SHOWN = "Id,ActiveState,MainPID"
+# Of each unit, and of all together.
+_MOST_LINES, _JOURNAL_LINES = 5, 2000
 
 # All the rest stands once for every slice, in the drop-in cloudrepo-.service.d/vm.conf that the role worker installs.
 _TEMPLATE = """[Unit]
@@ -174,14 +179,38 @@ def disable(units: Iterable[tuple[int, int]], *, unit_dir: str = UNIT_DIR) -> No
         files.remove(f"{unit_dir}/{_WANTS}/{unit_name(slice_id, vm_id)}")
 
 
-def journal_tail(unit: str, runner: Runner) -> str:
-    """The last lines that a unit wrote, each once, for a person to read; if there are none, what systemd says of it."""
-    options = ["--lines=5", "--output=cat", "--no-pager", "--quiet"]
-    for source in (f"_SYSTEMD_UNIT={unit}", f"--unit={unit}"):
-        text = runner.run(["journalctl", source, *options], check=False).stdout.strip()
-        if text:
-            return "\n".join(dict.fromkeys(text.splitlines()))
-    return ""
+def last_words(units: Sequence[str], runner: Runner, *, since_s: float | None = None) -> dict[str, str]:
+    """The last lines that units wrote, each line once, for a person to read; all in one call.
+
+    Args:
+        units: their names.
+        runner: the host's.
+        since_s: how many seconds ago they may have begun to write; C(None) for ever.
+
+    Returns:
+        by unit its lines, or if it wrote none what systemd says of it.
+    """
+    if not units:
+        return {}
+    options = [f"--lines={_JOURNAL_LINES}", "--output=json", "--no-pager", "--quiet"]
+    if since_s is not None:
+        options.append(f"--since=-{math.ceil(since_s)}s")
+    # A + is an or; what systemd says of a unit is of systemd's own.
+    matches = [*(f"_SYSTEMD_UNIT={unit}" for unit in units), "+", *(f"UNIT={unit}" for unit in units)]
+    said: dict[tuple[str, bool], list[str]] = {}
+    for line in runner.run(["journalctl", *options, *matches], check=False).stdout.splitlines():
+        entry = json.loads(line)
+        is_own = entry.get("_SYSTEMD_UNIT") in units
+        unit = entry["_SYSTEMD_UNIT"] if is_own else entry.get("UNIT")
+        said.setdefault((unit, is_own), []).extend(_message(entry).splitlines())
+    words = {unit: said.get((unit, True)) or said.get((unit, False), []) for unit in units}
+    return {unit: "\n".join(list(dict.fromkeys(lines))[-_MOST_LINES:]) for unit, lines in words.items()}
+
+
+def _message(entry: Mapping[str, Any]) -> str:
+    """What an entry says; journald writes what is not printable as a list of bytes, and leaves out what is too long."""
+    message = entry.get("MESSAGE") or ""
+    return bytes(message).decode("utf-8", "replace") if isinstance(message, list) else str(message)
 
 
 def _unit(block: Mapping[str, str]) -> Unit | None:

@@ -10,7 +10,7 @@ from typing import Any
 from ..contract import repeated
 from ..errors import Refusal, Refused, for_all
 from ..vlans import MANAGEMENT_VLAN
-from ..work_order import VM, Disk, SliceOrder
+from ..work_order import VM, Disk, GivenUp, SliceOrder
 
 
 def read_slices(slices: Iterable[Mapping[str, Any]], *, state_dir: str) -> tuple[SliceOrder, ...]:
@@ -31,6 +31,17 @@ def read_slices(slices: Iterable[Mapping[str, Any]], *, state_dir: str) -> tuple
         Refusal("disk_elsewhere", str(vm), {"folder": folder_of(state_dir, vm.vm_id), "got": disk.path})
         for vm, disk in all_disks(orders)
         if disk.path.rpartition("/")[0] != folder_of(state_dir, vm.vm_id)
+    ]
+    refusals += [
+        Refusal("disk_elsewhere", f"given-up disk of VM {each.vm_id}", {"folder": folder, "got": each.path})
+        for each in all_given_up(orders)
+        if each.path.rpartition("/")[0] != (folder := folder_of(state_dir, each.vm_id))
+    ]
+    wanted = {disk.path: vm for vm, disk in all_disks(orders)}
+    refusals += [
+        Refusal("wanted_and_given_up", str(wanted[each.path]), {"disk": each.path})
+        for each in all_given_up(orders)
+        if each.path in wanted
     ]
     refusals += repeated("work order", "slice", (order.slice_id for order in orders))
     refusals += repeated("work order", "VM", (vm.vm_id for vm in vms))
@@ -55,6 +66,11 @@ def all_vms(orders: Iterable[SliceOrder]) -> tuple[VM, ...]:
 def all_disks(orders: Iterable[SliceOrder]) -> tuple[tuple[VM, Disk], ...]:
     """Every disk of every VM, each with its VM."""
     return tuple((vm, disk) for vm in all_vms(orders) for disk in vm.disks)
+
+
+def all_given_up(orders: Iterable[SliceOrder]) -> tuple[GivenUp, ...]:
+    """Every disk that is given up."""
+    return tuple(each for order in orders for each in order.given_up)
 
 
 def slice_ids(orders: Iterable[SliceOrder]) -> frozenset[int]:

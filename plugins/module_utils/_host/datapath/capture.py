@@ -237,7 +237,7 @@ def _start(target: Target, bounds: Bounds, runner: Runner, clock: Clock, timeout
     while os.path.getsize(target.path) < _FILE_HEADER:
         if _running(target, runner) is None or clock.now() >= deadline:
             runner.run(["systemctl", "stop", "--", target.unit], check=False)
-            journal = systemd.journal_tail(target.unit, runner)
+            journal = systemd.last_words([target.unit], runner)[target.unit]
             files.remove(target.path)
             why = f":\n{journal}" if journal else ""
             raise SlicesError(f"{target}: tcpdump does not listen on {target.tap}{why}")

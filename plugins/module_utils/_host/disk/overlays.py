@@ -2,20 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """VM folders, whose they are with all that is in them, and the overlays there.
 
-Overlays are the disks of tenants: made when they are missing, and otherwise left alone.
+Overlays are the disks of tenants: made when they are missing, and otherwise left alone. One goes when the order lists
+it as given up, and with its last one a VM's folder (docs/decisions/0019).
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...changes import Change, between
 from ...errors import Refusal, Refused
 from ...vlans import pool_number
-from ...work_order import VM, Disk, SliceOrder
+from ...work_order import VM, Disk, GivenUp, SliceOrder
 from .. import files, ownership, vm_folders
 from ..accounts import Accounts
 from ..files import File
@@ -25,7 +27,7 @@ from ..qemu.pause import MARK as PAUSED
 from ..qemu.vnc import NOTED
 from ..runner import Runner
 from ..vm_folders import MARK, Folder
-from ..work_order import all_disks, all_vms, folder_of, slice_ids
+from ..work_order import all_disks, all_given_up, all_vms, folder_of, slice_ids
 from .qcow2 import Image, read_image
 
 # What QEMU may read, but not write.
@@ -39,15 +41,31 @@ class Disks:
 
     Attributes:
         folders: the VM folders, by VM id.
+        found: the paths of all overlays in the folders of the order's slices, by VM id.
         overlays: the overlays of the order that exist, by path.
         bases: the base images of the order that exist, by path.
         owners: by path uid and gid of what VMs of the order have in their folders, and of the folders.
     """
 
     folders: Mapping[int, Folder] = field(default_factory=dict)
+    found: Mapping[int, Collection[str]] = field(default_factory=dict)
     overlays: Mapping[str, Image] = field(default_factory=dict)
     bases: Mapping[str, Image] = field(default_factory=dict)
     owners: Mapping[str, _Owner] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """An overlay that no work order lists, and that nobody has given up."""
+
+    vm_id: int
+    slice_id: int
+    path: str
+    uuid: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the orphan as modules return it."""
+        return {"path": self.path, "uuid": self.uuid, "vm_id": self.vm_id, "slice_id": self.slice_id}
 
 
 @dataclass(frozen=True)
@@ -56,6 +74,9 @@ class DiskPlan:
 
     Attributes:
         mark: VMs whose folders shall say something else of themselves.
+        remove: the folders that go with all that they hold, VM and slice of each.
+        discard: the overlays that go.
+        orphans: overlays that stay although no VM of the order has them.
         kept: overlays that stand on another image than the order says. They hold a tenant's data and stay.
         given: by path the uid and gid that a folder or file has, and those that it gets.
     """
@@ -64,6 +85,8 @@ class DiskPlan:
     mark: tuple[VM, ...] = ()
     create: tuple[tuple[VM, Disk], ...] = ()
     remove: tuple[tuple[int, int], ...] = ()
+    discard: tuple[GivenUp, ...] = ()
+    orphans: tuple[Orphan, ...] = ()
     kept: tuple[tuple[VM, Disk, Image], ...] = ()
     given: Mapping[str, tuple[_Owner, _Owner]] = field(default_factory=dict)
 
@@ -71,6 +94,7 @@ class DiskPlan:
     def changes(self) -> list[Change]:
         """Each VM folder and overlay that comes or goes, and each path that changes hands."""
         return [
+            *(between("overlay", each.path, {"uuid": each.uuid}, None) for each in self.discard),
             *(between("VM folder", vm_id, {"slice_id": slice_id}, None) for vm_id, slice_id in self.remove),
             *(between("VM folder", vm.vm_id, None, {"slice_id": vm.slice_id}) for vm in self.make_folders),
             *(between("VM folder", vm.vm_id, {MARK: "outdated"}, {MARK: "current"}) for vm in self.mark),
@@ -84,9 +108,12 @@ class DiskPlan:
 
 def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
     """The host's VM folders, and the images that the order speaks of."""
-    vms, disks = all_vms(orders), all_disks(orders)
+    orders = tuple(orders)
+    vms, disks, ours = all_vms(orders), all_disks(orders), slice_ids(orders)
+    folders = vm_folders.read(f"{state_dir}/vms")
     return Disks(
-        folders=vm_folders.read(f"{state_dir}/vms"),
+        folders=folders,
+        found={vm_id: _find(folder.path) for vm_id, folder in folders.items() if folder.slice_id in ours},
         overlays=_images({disk.path for _vm, disk in disks}),
         bases=_images({disk.backing_file for _vm, disk in disks}),
         owners=_owners(path for vm in vms for path in (*_for_root(vm), *_for_qemu(vm))),
@@ -101,23 +128,20 @@ def plan(orders: Iterable[SliceOrder], have: Disks, *, accounts: Accounts) -> Di
     """
     orders = tuple(orders)
     vms, disks = all_vms(orders), all_disks(orders)
-    listed = {vm.vm_id for vm in vms}
     create = tuple((vm, disk) for vm, disk in disks if disk.path not in have.overlays)
     ownership.refuse(conflicts(orders, have))
     refusals = [refusal for vm, disk in create for refusal in _fits(vm, disk, have.bases)]
     if refusals:
         raise Refused(refusals)
-    ours = slice_ids(orders)
+    discard, orphans = _unlisted(orders, have)
     owners = {path: owner for vm in vms for path, owner in _wanted_owners(vm, accounts)}
     return DiskPlan(
         make_folders=tuple(vm for vm in vms if vm.vm_id not in have.folders),
         mark=tuple(vm for vm in vms if vm.vm_id in have.folders and have.folders[vm.vm_id].text != _mark(vm)),
         create=create,
-        remove=tuple(
-            (vm_id, folder.slice_id)
-            for vm_id, folder in have.folders.items()
-            if folder.slice_id in ours and vm_id not in listed
-        ),
+        remove=_empty(vms, have, discard),
+        discard=discard,
+        orphans=orphans,
         kept=tuple(
             (vm, disk, have.overlays[disk.path])
             for vm, disk in disks
@@ -148,6 +172,32 @@ def conflicts(orders: Iterable[SliceOrder], have: Disks) -> Iterator[Conflict]:
                 yield from ((order.slice_id, refusal) for refusal in _of_another(vm, have.folders[vm.vm_id]))
 
 
+def _unlisted(orders: Collection[SliceOrder], have: Disks) -> tuple[tuple[GivenUp, ...], tuple[Orphan, ...]]:
+    """The overlays in the folders of the order's slices that no VM has: those that are given up, and all others."""
+    wanted = {disk.path for _vm, disk in all_disks(orders)}
+    given_up = {(each.path, each.uuid): each for each in all_given_up(orders)}
+    discard, orphans = [], []
+    for vm_id, paths in have.found.items():
+        folder = have.folders[vm_id]
+        for path in (path for path in paths if path not in wanted):
+            uuid = folder.disks.get(os.path.basename(path))
+            if (path, uuid) in given_up:
+                discard.append(given_up[path, uuid])
+            else:
+                orphans.append(Orphan(vm_id, folder.slice_id or 0, path, uuid))
+    return tuple(discard), tuple(orphans)
+
+
+def _empty(vms: Iterable[VM], have: Disks, discard: Iterable[GivenUp]) -> tuple[tuple[int, int], ...]:
+    """The folders of VMs that are not listed in which no overlay will be left; what else is there can be made again."""
+    listed, going = {vm.vm_id for vm in vms}, {each.path for each in discard}
+    return tuple(
+        (vm_id, have.folders[vm_id].slice_id or 0)
+        for vm_id, paths in have.found.items()
+        if vm_id not in listed and going.issuperset(paths)
+    )
+
+
 def need_bases(todo: DiskPlan, have: Disks) -> None:
     """Make sure that every base image is there, before anything is made.
 
@@ -160,7 +210,9 @@ def need_bases(todo: DiskPlan, have: Disks) -> None:
 
 
 def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, runner: Runner) -> None:
-    """Remove the folders that go, see to it whose the others are, then make folders and overlays."""
+    """Remove the overlays and folders that go, see to it whose the others are, then make folders and overlays."""
+    for given_up in todo.discard:
+        files.remove(given_up.path)
     for vm_id, _slice_id in todo.remove:
         _remove_folder(folder_of(state_dir, vm_id))
     for path, (_old, new) in todo.given.items():
@@ -214,6 +266,13 @@ def _new_overlay(disk: Disk, base_format: str, runner: Runner) -> bytes:
 
 def _mark(vm: VM) -> str:
     return vm_folders.text_of(vm)
+
+
+def _find(folder: str) -> tuple[str, ...]:
+    """The overlays in a VM's folder; a draft is none yet."""
+    return tuple(
+        f"{folder}/{name}" for name in sorted(os.listdir(folder)) if name.endswith(".qcow2") and name[0] != "."
+    )
 
 
 def _make_folder(folder: str, gid: int) -> None:

@@ -368,5 +368,5 @@ def _ask(verb: str, units: list[str], runner: Runner) -> None:
     except CommandFailed as error:
         shown = systemd.show(units, runner)
         failed = [block["Id"] for block in shown if block.get("ActiveState") != "active"]
-        words = [f"{unit}: {said}" for unit in failed if (said := systemd.journal_tail(unit, runner))]
+        words = [f"{unit}: {said}" for unit, said in systemd.last_words(failed, runner).items() if said]
         raise SlicesError("\n".join([error.message, *words]), **error.fields) from error

@@ -27,8 +27,8 @@ from .sockets import qmp_socket
 
 _LOOK_EVERY_S = 0.5
 _PAUSE_S = 0.02
-# Enough to see what is wrong with a batch; each costs a process.
-_JOURNALS = 5
+# The journal's time is in whole seconds here.
+_JOURNAL_LAG_S = 1
 
 
 @dataclass(frozen=True)
@@ -131,9 +131,10 @@ def run(
     """
     orders = tuple(orders)
     _change(todo, tools, settings, passwords)
+    begin = tools.clock.now()
     _start(todo.fresh, tools)
     links, fresh = _links(todo), set(todo.fresh)
-    pids, faults = _await(todo.fresh, links, tools, start_timeout_s)
+    pids, faults = _await(todo.fresh, links, tools, start_timeout_s, begin=begin)
     faults.update(_plug([vm for vm in links if vm not in fresh], links, tools))
     _note_links(todo, [vm for vm in links if vm.vm_id not in faults], settings)
     faults.update(_tell_passwords(todo, tools, settings, passwords))
@@ -205,9 +206,11 @@ def _links(todo: VmPlan) -> dict[VM, dict[str, bool]]:
 
 
 def _await(
-    vms: Sequence[VM], links: Mapping[VM, Mapping[str, bool]], tools: Tools, timeout_s: float
+    vms: Sequence[VM], links: Mapping[VM, Mapping[str, bool]], tools: Tools, timeout_s: float, *, begin: float
 ) -> tuple[dict[int, int], dict[int, str]]:
     """Wait until each VM's monitor answers, and is told of its NICs' carriers, or its unit has failed for good.
+
+    C(begin) is when they were started, by the clock.
 
     Returns:
         by VM the pid of the QEMU that answered, and by VM what is wrong.
@@ -240,9 +243,8 @@ def _await(
             look_at = clock.now() + _LOOK_EVERY_S
         clock.sleep(_PAUSE_S)
     late = f"its monitor did not answer within {timeout_s:g} s"
-    faults.update({vm.vm_id: _fault(vm, "it ended", tools, tail=i < _JOURNALS) for i, vm in enumerate(failed)})
-    faults.update({vm_id: _fault(vm, late, tools, tail=i < _JOURNALS) for i, (vm_id, vm) in enumerate(waiting.items())})
-    return pids, faults
+    wrong = [*((vm, "it ended") for vm in failed), *((vm, late) for vm in waiting.values())]
+    return pids, {**faults, **_faults(wrong, tools, since_s=clock.now() - begin + _JOURNAL_LAG_S)}
 
 
 def _plug(vms: Iterable[VM], links: Mapping[VM, Mapping[str, bool]], tools: Tools) -> dict[int, str]:
@@ -297,10 +299,17 @@ def _refusal(vm: VM, error: SlicesError) -> str:
     return f"{vm}: {error.message}"
 
 
-def _fault(vm: VM, what: str, tools: Tools, *, tail: bool) -> str:
-    unit = systemd.unit_name(vm.slice_id, vm.vm_id)
-    journal = systemd.journal_tail(unit, tools.runner) if tail else ""
-    return f"{vm}: unit {unit}: {what}" + (f":\n{journal}" if journal else "")
+def _faults(wrong: Sequence[tuple[VM, str]], tools: Tools, *, since_s: float) -> dict[int, str]:
+    """What is wrong with VMs that did not start, by their ids, with what QEMU had to say last."""
+    if not wrong:
+        return {}
+    units = {vm: systemd.unit_name(vm.slice_id, vm.vm_id) for vm, _what in wrong}
+    words = systemd.last_words(list(units.values()), tools.runner, since_s=since_s)
+    return {vm.vm_id: _fault(vm, units[vm], what, words[units[vm]]) for vm, what in wrong}
+
+
+def _fault(vm: VM, unit: str, what: str, words: str) -> str:
+    return f"{vm}: unit {unit}: {what}" + (f":\n{words}" if words else "")
 
 
 def _state(vm: VM, unit: Unit | None, fault: str | None, of_live: str) -> VmReport:

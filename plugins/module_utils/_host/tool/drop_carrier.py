@@ -3,6 +3,7 @@
 """Takes the carrier from NICs of a VM that is starting, beside QEMU and as its user (C(vm-run)).
 
 A guest must not see a carrier that it has not got, so a QEMU that does not obey is ended, and its unit starts it again.
+Of one that has ended by itself nothing is said: its own words in the journal are to be the last.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import time
 
-from ..qemu.wire import Wire
+from ..qemu.wire import CommandError, Wire
 
 _PATIENCE_S = 20.0
 _PAUSE_S = 0.01
@@ -29,11 +31,23 @@ def main(file: str, path: str, pid: str) -> int:
     try:
         with open(file, encoding="ascii") as names:
             drop(names.read().split(), path, int(pid))
+    except (CommandError, OSError, ValueError) as error:
+        if _end(int(pid)):
+            print(f"slices-host: QEMU is ended, because NICs keep a carrier: {error}", file=sys.stderr)
+            return 1
     except BaseException:
-        # Not SIGTERM: systemd takes that for a good end.
-        os.kill(int(pid), signal.SIGKILL)
+        _end(int(pid))
         raise
     return 0
+
+
+def _end(pid: int) -> bool:
+    """End a QEMU, and return whether there was one."""
+    try:
+        os.kill(pid, signal.SIGKILL)  # not SIGTERM: systemd takes that for a good end
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def drop(names: list[str], path: str, pid: int, *, patience_s: float = _PATIENCE_S) -> None:

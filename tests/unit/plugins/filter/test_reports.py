@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.filter.reports import (
     has_news,
     host_reports,
+    orphan_notes,
     report_failures,
     restart_notes,
 )
@@ -148,4 +149,13 @@ def test_vms_that_run_on_as_they_were_started_are_named() -> None:
     }
     assert restart_notes(hostvars, {"workers": ["w1", "w2", "w3"]}) == [
         "VM vm1 (1001) needs a restart (apply_work_order_restart=true) for: cores 1 → 2, ram_mib 512 → 1024"
+    ]
+
+
+def test_overlays_that_nobody_wants_are_named_with_their_host() -> None:
+    orphan = {"path": "/var/lib/cloudrepo/vms/1003/vm3_img.qcow2", "uuid": None, "vm_id": 1003, "slice_id": 1000}
+    hostvars: dict[str, Any] = {"w1": {"apply_work_order_result": {"orphans": [orphan]}}, "w2": {}}
+    assert orphan_notes(hostvars, {"workers": ["w1", "w2"]}) == [
+        "w1: overlay /var/lib/cloudrepo/vms/1003/vm3_img.qcow2 of VM 1003 in slice 1000 is an orphan: no VM has it, "
+        "and it was not given up; it is kept"
     ]

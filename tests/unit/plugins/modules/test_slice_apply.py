@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from ansible_collections.cloudrepo.slices.plugins.modules import slice_apply
 
 from ..module_utils._domain.builders import refused
 from ..module_utils._host import modules
-from ..module_utils._host.fakes import MORE, TAP_FILTER, FakeRunner, mark, vm
+from ..module_utils._host.fakes import MORE, TAP_FILTER, FakeRunner, given_up, mark, vm
 from .documented import check_changes
 
 NOTHING = '{"headings": [], "data": []}\n' * 4
@@ -46,24 +47,33 @@ def host(units: str = "") -> FakeRunner:
     return looked_at(units).tell(*OFCTL, "--bundle", "add-flows", "br-int", "-")
 
 
-def arguments(tmp_path: Any, *vms: dict[str, Any]) -> dict[str, Any]:
+def arguments(tmp_path: Any, *vms: dict[str, Any], **order: Any) -> dict[str, Any]:
     return {
-        "slices": [{"slice_id": 9999, "vms": list(vms)}],
+        "slices": [{"slice_id": 9999, "vms": list(vms), **order}],
         "state_dir": str(tmp_path),
         "vnc_address": "10.0.10.1",
         "user": "me",
     }
 
 
-def test_what_is_not_listed_is_stopped_before_its_disk_goes(monkeypatch, tmp_path):
+def a_disk(tmp_path: Path) -> Path:
+    """VM 1001's disk, in its folder."""
     folder = tmp_path / "vms" / "1001"
     folder.mkdir(parents=True)
     mark(folder, 9999)
+    disk = folder / "vm1_img.qcow2"
+    disk.write_text("what a tenant wrote")
+    return disk
+
+
+def test_what_is_not_listed_is_stopped_before_its_disk_goes(monkeypatch, tmp_path):
+    folder = a_disk(tmp_path).parent
     there: list[bool] = []
     runner = host(RUNNING).on(*STOP, do=lambda _argv: there.append(folder.exists()))
-    result = modules.run(monkeypatch, slice_apply, runner, **arguments(tmp_path))
+    args = arguments(tmp_path, given_up=[given_up(1001, state_dir=str(tmp_path))])
+    result = modules.run(monkeypatch, slice_apply, runner, **args)
 
-    assert result["stopped"] == ["cloudrepo-9999@1001.service"]
+    assert (result["stopped"], result["orphans"]) == (["cloudrepo-9999@1001.service"], [])
     assert there == [True]
     assert not folder.exists()
     assert set(result["timings_s"]) == {"observe", "qemu", "images", "ovs", "taps"}
@@ -73,6 +83,24 @@ def test_what_is_not_listed_is_stopped_before_its_disk_goes(monkeypatch, tmp_pat
         ["ovs-ofctl", "--protocols=OpenFlow14"],
         ["systemctl", "show"],
     ]
+
+
+def test_a_disk_that_nobody_gave_up_stays_when_its_vm_goes(monkeypatch, tmp_path):
+    disk = a_disk(tmp_path)
+    orphan = {"path": str(disk), "uuid": None, "vm_id": 1001, "slice_id": 9999}
+    for order in ({}, {"given_up": [given_up(1002, state_dir=str(tmp_path))]}):
+        runner = host(RUNNING).tell(*STOP)
+        result = modules.run(monkeypatch, slice_apply, runner, **arguments(tmp_path, **order))
+        assert (result["orphans"], disk.read_text()) == ([orphan], "what a tenant wrote")
+
+
+@pytest.mark.parametrize("given", [{"vm_id": 1001}, {"vm_id": 1002}])
+def test_a_disk_that_is_wanted_or_elsewhere_cannot_be_given_up(monkeypatch, tmp_path, given):
+    given_up = {**given, "path": f"{tmp_path}/vms/1001/vm1_img.qcow2"}
+    wanted = vm(1001, 100, state_dir=str(tmp_path))
+    result = modules.run(monkeypatch, slice_apply, FakeRunner(), **arguments(tmp_path, wanted, given_up=[given_up]))
+    codes = [each.code for each in refused(result)]
+    assert codes == ["disk_elsewhere"] * (given["vm_id"] == 1002) + ["wanted_and_given_up"]
 
 
 def test_without_its_base_images_and_passwords_nothing_is_changed(monkeypatch, tmp_path):

@@ -139,14 +139,19 @@ def test_peers_of_a_slice_are_told_to_its_workers() -> None:
     ] * 2
 
 
-def test_what_is_deleted_is_on_no_order() -> None:
+def test_of_what_is_deleted_orders_list_the_disks_as_given_up() -> None:
     held = cluster()
     slice_ = put(held, topology())
     hand_out([slice_])
     teardown.remove(held, slice_)
     orders = work_orders(held, [slice_], "/x")
+    first, second = ({"vm_id": vm.vm_id, "path": vm.qcow_image, "uuid": vm.disks[0].uuid} for vm in slice_.vms)
+    assert first["path"] == "/var/lib/cloudrepo/vms/1001/vm1_img.qcow2"
     nothing = {"slice_id": 1000, "slice_uuid": slice_.uuid}
-    assert [order["slices"] for order in orders["workers"].values()] == [[{**nothing, "vms": []}]] * 2
+    assert [order["slices"] for order in orders["workers"].values()] == [
+        [{**nothing, "vms": [], "given_up": [first]}],
+        [{**nothing, "vms": [], "given_up": [second]}],
+    ]
     assert orders["network_node"]["slices"] == [nothing]
 
 

@@ -215,6 +215,12 @@ class FakeTime:
         self.seconds += seconds
 
 
+def journal(unit: str, *lines: str, of_systemd: bool = False) -> str:
+    """What journalctl prints of lines that a unit wrote, or systemd about it."""
+    whose = {"_SYSTEMD_UNIT": "init.scope", "UNIT": unit} if of_systemd else {"_SYSTEMD_UNIT": unit}
+    return "".join(json.dumps({"MESSAGE": line, **whose}) + "\n" for line in lines)
+
+
 def settings(**changes: Any) -> Settings:
     """What the VMs of a host have in common."""
     values: dict[str, Any] = {
@@ -263,11 +269,20 @@ def vm(vm_id: int = 1001, *vlan_ids: int | None, state_dir: str = STATE_DIR, **c
     return {**values, **changes}
 
 
+def given_up(vm_id: int = 1001, *, state_dir: str = STATE_DIR, uuid: str | None = None) -> dict[str, Any]:
+    """What a work order says of a disk, as C(disk) has it, that its owner has given up."""
+    return {"vm_id": vm_id, "path": disk(vm_id, state_dir=state_dir)["path"], "uuid": uuid}
+
+
 def orders(
-    *vms: dict[str, Any], slice_id: int = 1000, state_dir: str = STATE_DIR, slice_uuid: str | None = None
+    *vms: dict[str, Any],
+    slice_id: int = 1000,
+    state_dir: str = STATE_DIR,
+    slice_uuid: str | None = None,
+    given_up: Sequence[dict[str, Any]] = (),
 ) -> tuple[SliceOrder, ...]:
     """A work order with one slice."""
-    order = {"slice_id": slice_id, "vms": list(vms), "slice_uuid": slice_uuid}
+    order = {"slice_id": slice_id, "vms": list(vms), "slice_uuid": slice_uuid, "given_up": list(given_up)}
     return read_slices([order], state_dir=state_dir)
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -11,7 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import syst
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import Unit, Units, template_text
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed
 
-from .fakes import MORE, FakeRunner, uuid
+from .fakes import MORE, FakeRunner, journal, uuid
 
 SHOWN = """\
 Id=cloudrepo-1000@1001.service
@@ -88,16 +89,30 @@ def test_states_of_a_unit(unit, live, idle):
     assert (unit.live, unit.idle) == (live, idle)
 
 
-def test_reason_is_what_the_unit_wrote_itself():
-    said = FakeRunner().tell("journalctl", "_SYSTEMD_UNIT=a.service", MORE, stdout="port taken\nport taken\n")
-    assert systemd.journal_tail("a.service", said) == "port taken"
+def test_last_words_of_units_are_asked_for_at_once_and_said_once():
+    names = ["a.service", "b.service", "c.service"]
+    words = journal("a.service", "port taken", "port taken") + journal("b.service", "Started.", of_systemd=True)
+    words += journal("a.service", "Failed.", of_systemd=True)
+    runner = FakeRunner().tell("journalctl", MORE, stdout=words)
 
-    silent = (
-        FakeRunner()
-        .tell("journalctl", "_SYSTEMD_UNIT=a.service", MORE)
-        .tell("journalctl", "--unit=a.service", MORE, stdout="no such user\n")
-    )
-    assert systemd.journal_tail("a.service", silent) == "no such user"
+    assert systemd.last_words(names, runner, since_s=2.1) == {
+        "a.service": "port taken",
+        "b.service": "Started.",
+        "c.service": "",
+    }
+    options = ["--lines=2000", "--output=json", "--no-pager", "--quiet", "--since=-3s"]
+    own, about = [f"_SYSTEMD_UNIT={name}" for name in names], [f"UNIT={name}" for name in names]
+    assert runner.argvs == [["journalctl", *options, *own, "+", *about]]
+    assert systemd.last_words([], FakeRunner()) == {}
+
+
+def test_last_words_may_be_many_or_unprintable():
+    lines = journal("a.service", *(str(number) for number in range(9)))
+    lines += json.dumps({"MESSAGE": list(b"no \xff such"), "_SYSTEMD_UNIT": "a.service"}) + "\n"
+    lines += json.dumps({"MESSAGE": None, "_SYSTEMD_UNIT": "a.service"}) + "\n"
+    runner = FakeRunner().tell("journalctl", MORE, stdout=lines)
+
+    assert systemd.last_words(["a.service"], runner)["a.service"].splitlines() == ["5", "6", "7", "8", "no \ufffd such"]
 
 
 def test_a_template_names_its_slice() -> None:

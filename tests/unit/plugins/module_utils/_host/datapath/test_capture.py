@@ -22,7 +22,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
 
-from ..fakes import MORE, FakeRunner, FakeTime, orders, settings, vm
+from ..fakes import MORE, FakeRunner, FakeTime, journal, orders, settings, vm
 
 BOUNDS = Bounds(60, 10)
 HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)
@@ -157,7 +157,7 @@ def test_a_capture_listens_before_it_is_told_to_be_started(target):
 @pytest.mark.parametrize("state", ["inactive", "activating"])
 def test_tcpdump_that_does_not_listen_is_told_with_what_it_said(target, state):
     runner = FakeRunner().tell("systemd-run", MORE).tell("systemctl", "stop", "--", UNIT)
-    runner.tell(*SHOW, stdout=shown(state)).tell("journalctl", f"_SYSTEMD_UNIT={UNIT}", MORE, stdout="No such device\n")
+    runner.tell(*SHOW, stdout=shown(state)).tell("journalctl", MORE, stdout=journal(UNIT, "No such device"))
     with pytest.raises(SlicesError, match=r"eth1: tcpdump does not listen on tap_1001_eth1:\nNo such device"):
         started(target, runner)
     assert not Path(target.path).exists()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,20 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.overlays import Disks
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.overlays import Disks, Orphan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Image, read_image
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import Folder, text_of
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
 
-from ..fakes import ACCOUNTS, ME, MORE, STATE_DIR, FakeRunner, disk, mark, orders, uuid, vm
+from ..fakes import ACCOUNTS, ME, MORE, STATE_DIR, FakeRunner, disk, given_up, mark, orders, uuid, vm
 from .test_qcow2 import qcow2
 
 GIB = 1 << 30
 BASE = f"{STATE_DIR}/images/base.img"
 OVERLAY = f"{STATE_DIR}/vms/1001/vm1_img.qcow2"
+FOLDER = Folder(f"{STATE_DIR}/vms/1001", 1000)
 
 
 def folder(vm: VM, **changes: Any) -> Folder:
@@ -71,16 +73,69 @@ def test_folder_of_another_slice_is_refused():
     assert refused.value.refusals == [Refusal("folder_of_another_slice", "VM 1001 (vm1)", figures)]
 
 
-def test_unlisted_folders_of_the_slice_go():
-    folders = {1001: Folder("/vms/1001", 1000), 1002: Folder("/vms/1002", 1101)}
-    todo = overlays.plan(orders(), Disks(folders=folders), accounts=ACCOUNTS)
+def test_overlay_goes_with_its_folder_when_it_is_given_up():
+    have = Disks(folders={1001: FOLDER, 1002: Folder("/vms/1002", 1101)}, found={1001: [OVERLAY]})
+    todo = overlays.plan(orders(given_up=[given_up(1001), given_up(1003)]), have, accounts=ACCOUNTS)
 
     assert todo.remove == ((1001, 1000),)
+    assert todo.orphans == ()
+    assert todo.changes == [
+        Change("overlay", OVERLAY, "delete", before={"uuid": None}),
+        Change("VM folder", 1001, "delete", before={"slice_id": 1000}),
+    ]
+
+
+def test_overlay_that_is_merely_not_listed_is_an_orphan_and_stays_with_its_folder():
+    todo = overlays.plan(orders(), Disks(folders={1001: FOLDER}, found={1001: [OVERLAY]}), accounts=ACCOUNTS)
+
+    assert todo.changes == []
+    assert [each.to_dict() for each in todo.orphans] == [
+        {"path": OVERLAY, "uuid": None, "vm_id": 1001, "slice_id": 1000}
+    ]
+
+
+@pytest.mark.parametrize(("held", "goes"), [(uuid(1), True), (uuid(2), False), (None, False)])
+def test_overlay_goes_only_when_it_is_the_disk_that_is_given_up(held, goes):
+    folder = replace(FOLDER, disks={"vm1_img.qcow2": held})
+    have = Disks(folders={1001: folder}, found={1001: [OVERLAY]})
+    todo = overlays.plan(orders(given_up=[given_up(1001, uuid=uuid(1))]), have, accounts=ACCOUNTS)
+
+    assert ([each.uuid for each in todo.discard], [each.uuid for each in todo.orphans]) == (
+        ([uuid(1)], []) if goes else ([], [held])
+    )
+    assert todo.remove == (((1001, 1000),) if goes else ())
+
+
+def test_folder_without_an_overlay_holds_nothing_that_cannot_be_made_again():
+    todo = overlays.plan(orders(), Disks(folders={1001: FOLDER}, found={1001: []}), accounts=ACCOUNTS)
+
     assert todo.changes == [Change("VM folder", 1001, "delete", before={"slice_id": 1000})]
 
 
-def carry_out(tmp_path: Path, *vms: dict[str, Any], runner: FakeRunner) -> overlays.DiskPlan:
-    order = orders(*vms, state_dir=str(tmp_path))
+def test_folder_stays_for_the_overlay_in_it_that_was_not_given_up():
+    other = f"{STATE_DIR}/vms/1001/old_img.qcow2"
+    have = Disks(folders={1001: FOLDER}, found={1001: [OVERLAY, other]})
+    todo = overlays.plan(orders(given_up=[given_up(1001)]), have, accounts=ACCOUNTS)
+
+    assert (todo.remove, todo.orphans) == ((), (Orphan(1001, 1000, other),))
+    assert [change.id for change in todo.changes] == [OVERLAY]
+
+
+def test_further_overlay_beside_that_of_a_vm_is_an_orphan_until_it_is_given_up():
+    other = f"{STATE_DIR}/vms/1001/old_img.qcow2"
+    image = Image("qcow2", GIB, BASE)
+    have = Disks(folders={1001: FOLDER}, found={1001: [OVERLAY, other]}, overlays={OVERLAY: image})
+
+    assert overlays.plan(orders(vm()), have, accounts=ACCOUNTS).orphans == (Orphan(1001, 1000, other),)
+    gone = [{"vm_id": 1001, "path": other}]
+    todo = overlays.plan(orders(vm(), given_up=gone), have, accounts=ACCOUNTS)
+    assert (todo.remove, [each.path for each in todo.discard], todo.orphans) == ((), [other], ())
+
+
+def carry_out(
+    tmp_path: Path, *vms: dict[str, Any], runner: FakeRunner, given_up: Sequence[dict[str, Any]] = ()
+) -> overlays.DiskPlan:
+    order = orders(*vms, state_dir=str(tmp_path), given_up=given_up)
     have = overlays.observe(order, state_dir=str(tmp_path))
     todo = overlays.plan(order, have, accounts=ME)
     overlays.apply(todo, have, state_dir=str(tmp_path), accounts=ME, runner=runner)
@@ -130,10 +185,25 @@ def test_folder_goes_with_all_that_it_holds(tmp_path):
     mark(folder)
     (folder / "deeper/file").write_text("")
     (folder / "link").symlink_to("/")
+    qcow2(folder / "vm1_img.qcow2", GIB)
     (tmp_path / "vms/1002").mkdir()
     carry_out(tmp_path, runner=FakeRunner())
+    assert sorted(os.listdir(folder)) == ["deeper", "identity.json", "link", "vm1_img.qcow2"]
 
+    carry_out(tmp_path, runner=FakeRunner(), given_up=[given_up(1001, state_dir=str(tmp_path))])
     assert os.listdir(tmp_path / "vms") == ["1002"]
+
+
+def test_overlay_goes_alone_from_the_folder_of_a_vm_that_stays(tmp_path):
+    folder = tmp_path / "vms/1001"
+    for name in ("vm1_img.qcow2", "old_img.qcow2", ".draft.qcow2"):
+        qcow2(folder / name, GIB, f"{tmp_path}/images/base.img")
+    mark(folder)
+    gone = {"vm_id": 1001, "path": f"{folder}/old_img.qcow2"}
+    todo = carry_out(tmp_path, vm(state_dir=str(tmp_path)), runner=FakeRunner(), given_up=[gone])
+
+    assert todo.orphans == ()
+    assert sorted(os.listdir(folder)) == [".draft.qcow2", "identity.json", "vm1_img.qcow2"]
 
 
 def test_what_belongs_to_somebody_else_changes_hands(tmp_path):
@@ -216,7 +286,7 @@ def test_a_folder_of_others_keeps_a_slice_away(changes, code, where, figures):
 
 
 def test_nothing_is_removed_by_a_number():
-    todo = overlays.plan(NO_VM, whose(), accounts=ACCOUNTS)
+    todo = overlays.plan(NO_VM, replace(whose(), found={1001: []}), accounts=ACCOUNTS)
     assert todo.remove == ((1001, 1000),)
     with pytest.raises(Refused) as refused:
         overlays.plan(NO_VM, whose(slice_uuid=uuid(9)), accounts=ACCOUNTS)

@@ -22,7 +22,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Ch
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
-from ..fakes import MORE, FakeRunner
+from ..fakes import MORE, FakeRunner, journal
 from .test_plan import LAN, LINKS, QUIET, VM1, VM2, order
 
 FOLDERS = Folders("/s", LINKS)
@@ -409,7 +409,7 @@ def test_a_unit_that_does_not_start_has_its_last_words_told():
     runner = FakeRunner().tell("systemctl", "restart", "--", NAMES, NETWORK, rc=1, stderr="Job failed.")
     after = f"Id={NAMES}\nActiveState=active\n\nId={NETWORK}\nActiveState=failed\n"
     runner.tell(*SHOW, NAMES, NETWORK, stdout=after)
-    runner.tell("journalctl", f"_SYSTEMD_UNIT={NETWORK}", MORE, stdout="no such device\n")
+    runner.tell("journalctl", MORE, stdout=journal(NETWORK, "no such device"))
     todo = netservices_apply.ServicesPlan(units={NAMES: "restart", NETWORK: "restart"})
     with pytest.raises(SlicesError) as caught:
         netservices_apply.apply(todo, FOLDERS, runner)

@@ -28,6 +28,7 @@ from ..fakes import (
     FakeRunner,
     FakeSession,
     FakeTime,
+    journal,
     orders,
     settings,
     vm,
@@ -144,13 +145,14 @@ def test_one_vm_that_fails_does_not_hold_up_the_others(tmp_path):
         (tmp_path / f"vms/{vm_id}").mkdir(parents=True)
     runner = FakeRunner().tell("systemctl", "start", MORE, rc=1)
     after = shown(1001, "failed") + shown(1002, "active", 12) + shown(1003, "activating")
-    runner.tell(*SHOW, MORE, stdout=after).tell("journalctl", MORE, stdout="no such disk\n")
+    words = "".join(journal(f"cloudrepo-1000@{vm_id}.service", f"no such disk {vm_id}") for vm_id in (1001, 1003))
+    runner.tell(*SHOW, MORE, stdout=after).tell("journalctl", MORE, stdout=words)
     with pytest.raises(SlicesError) as failed:
         carry_out(tmp_path, order, Host(), runner, FakeMonitor({"/run/cloudrepo/1002/qmp.sock": 0}))
 
     assert failed.value.message == (
-        "VM 1001 (vm1): unit cloudrepo-1000@1001.service: it ended:\nno such disk\n"
-        "VM 1003 (vm3): unit cloudrepo-1000@1003.service: its monitor did not answer within 5 s:\nno such disk"
+        "VM 1001 (vm1): unit cloudrepo-1000@1001.service: it ended:\nno such disk 1001\n"
+        "VM 1003 (vm3): unit cloudrepo-1000@1003.service: its monitor did not answer within 5 s:\nno such disk 1003"
     )
     assert [(each["state"], each["pid"]) for each in failed.value.fields["vms"]] == [
         ("error", None),
