@@ -98,6 +98,7 @@ def test_a_slice_that_hosts_know_stays_with_all_that_it_held() -> None:
     slice_.vlan_pool_used.append(102)
     deployed(slice_)
     slice_.vms[1].handed_out, slice_.vms[1].observed = False, None
+    slice_.extra["further_pools"] = [7]
     for _each in range(2):
         teardown.remove(held, slice_)
         assert [(vm.vm_id, vm.deleting) for vm in slice_.vms] == [(1001, True)]
@@ -105,6 +106,7 @@ def test_a_slice_that_hosts_know_stays_with_all_that_it_held() -> None:
         assert (slice_.deleting, slice_.links, slice_.networks) == (True, [], [])
         assert slice_.vlan_pool_used == [100, 101, 102]
         assert slice_.extra["releasing"] == {"vlan_ids": [100, 101, 102]}
+        assert "further_pools" not in slice_.extra, "none of its VLANs was in use"
         assert breaches(held) == []
 
 

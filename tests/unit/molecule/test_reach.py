@@ -1,0 +1,47 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What somebody reaches who broke out of a QEMU: each try succeeds or is forbidden, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from ..scripts import load
+
+reach = load("extensions/molecule/consoles/files/reach.py")
+
+
+def forbidden(_thing: str) -> None:
+    raise PermissionError
+
+
+def missing(_thing: str) -> None:
+    raise FileNotFoundError
+
+
+def test_only_what_is_forbidden_is_not_reached() -> None:
+    assert reach.succeeds(lambda _thing: None, "x")
+    assert not reach.succeeds(forbidden, "x")
+    with pytest.raises(FileNotFoundError):
+        reach.succeeds(missing, "x")
+
+
+def test_files_and_folders_are_tried_without_a_trace(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("text")
+    for path in (tmp_path, tmp_path / "file"):
+        reach.read(str(path))
+        reach.write(str(path))
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("file", "text")]
+
+
+def test_sockets_and_processes_are_tried(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "sock"))
+        listener.listen()
+        reach.connect(str(tmp_path / "sock"))
+    reach.signal(str(os.getpid()))
+    assert set(reach.TRIES) == {"read", "write", "connect", "signal", "open"}
