@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import images
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
-from .._host.disk.test_qcow2 import qcow2
+from .._host.disk.images import MIB, converted, raw
+from .._host.fakes import MORE, FakeRunner
 
 GIB = 1 << 30
 CHECKSUM = "ab" * 32
@@ -23,8 +26,11 @@ def want(image: object, **changes: Any) -> dict[str, Any]:
     return {"name": "small", "state": "present", "image": None if image is None else str(image), **changes}
 
 
-def inspect(*wants: dict[str, Any]) -> list[dict[str, Any]]:
-    return images.inspect_all(wants)
+def inspect(*wants: dict[str, Any], runner: FakeRunner | None = None, check_mode: bool = False) -> list[dict[str, Any]]:
+    """What becomes of wanted flavors where nothing is warned of; qemu-img does what the runner was told of."""
+    told, warnings = images.inspect_all(wants, runner or FakeRunner(), check_mode=check_mode)
+    assert warnings == []
+    return told
 
 
 def codes(*wants: dict[str, Any]) -> list[str]:
@@ -33,39 +39,81 @@ def codes(*wants: dict[str, Any]) -> list[str]:
     return [each.code for each in caught.value.refusals]
 
 
-@pytest.mark.parametrize("size_gb", [1, 2.5])
-def test_a_file_tells_its_checksum_and_its_size(tmp_path: Path, size_gb: float) -> None:
-    qcow2(tmp_path / "a", int(size_gb * GIB))
-    digest = hashlib.sha256((tmp_path / "a").read_bytes()).hexdigest()
-    for checksum in (None, digest):
-        (told,) = inspect(want(tmp_path / "a", checksum=checksum, cores=2))
-        assert told == want(tmp_path / "a", checksum=digest, virtual_size_gb=size_gb, cores=2)
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("size", [0, images.CHUNK_BYTES, images.CHUNK_BYTES + 1])
-def test_the_whole_file_counts(tmp_path: Path, size: int) -> None:
-    data = b"x" * size
-    (tmp_path / "a").write_bytes(data)
-    (told,) = inspect(want(tmp_path / "a"))
-    assert (told["checksum"], told["virtual_size_gb"]) == (hashlib.sha256(data).hexdigest(), size / GIB)
+@pytest.mark.parametrize("size", [images.CHUNK_BYTES, images.CHUNK_BYTES + 512, 2 * MIB])
+def test_a_file_tells_its_checksum_and_its_size(tmp_path: Path, size: int) -> None:
+    disk = raw(tmp_path / "disk", size)
+    for checksum in (None, digest(disk)):
+        (told,) = inspect(want(disk, checksum=checksum, cores=2))
+        assert told == want(disk, checksum=digest(disk), virtual_size_gb=size / GIB, cores=2)
+
+
+@pytest.mark.parametrize(("rc", "warnings"), [(0, 0), (3, 0), (127, 1), (63, 1)])
+def test_whose_tables_nobody_checked_is_warned_of(tmp_path: Path, rc: int, warnings: int) -> None:
+    image = converted(raw(tmp_path / "disk"), tmp_path / "image")
+    runner = FakeRunner().tell("qemu-img", "check", MORE, rc=rc)
+    wants = [want(image), want(tmp_path / "disk", name="other")]
+    told, warned = images.inspect_all(wants, runner, check_mode=False)
+    assert [each["virtual_size_gb"] for each in told] == [2 * MIB / GIB] * 2
+    assert len(warned) == warnings
+    assert all("small" in text and "other" not in text for text in warned)
 
 
 @pytest.mark.parametrize("url", ["https://host/a.img", "http://h/a", "s3+x://b/a"])
 def test_a_url_needs_a_checksum_and_is_not_looked_at(url: str) -> None:
     assert inspect(want(url, checksum=CHECKSUM)) == [want(url, checksum=CHECKSUM)]
     assert codes(want(url)) == ["image_without_checksum"]
+    assert codes(want(url, checksum=CHECKSUM, convert=True)) == ["convert_needs_file"]
 
 
-def test_what_is_no_file_and_what_is_another_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"x")
+def test_every_file_that_is_none_or_another_is_refused(tmp_path: Path) -> None:
+    disk = raw(tmp_path / "disk")
     assert codes(want(tmp_path / "b")) == codes(want(tmp_path)) == ["image_not_found"]
-    assert codes(want(tmp_path / "a", checksum=CHECKSUM)) == ["checksum_mismatch"]
-    assert codes(want(tmp_path / "b"), want(tmp_path / "a"), want("x://y")) == [
-        "image_not_found",
-        "image_without_checksum",
-    ]
+    assert codes(want(disk, checksum=CHECKSUM)) == ["checksum_mismatch"]
+    assert codes(want(tmp_path / "b"), want(disk), want("x://y")) == ["image_not_found", "image_without_checksum"]
 
 
 def test_nothing_is_looked_at_where_no_image_is_named_or_the_flavor_goes(tmp_path: Path) -> None:
     for given in (want(None, cores=1), want(tmp_path / "b", state="absent")):
         assert inspect(given) == [given]
+
+
+def converter(tmp_path: Path) -> FakeRunner:
+    """A runner whose qemu-img makes the disk that the test has."""
+
+    def convert(argv: Sequence[str]) -> None:
+        converted(tmp_path / "disk", Path(argv[-1]))
+
+    return FakeRunner().on("qemu-img", "convert", MORE, do=convert).tell("qemu-img", "check", MORE)
+
+
+def test_what_no_disk_can_stand_on_is_converted_once_if_that_is_said(tmp_path: Path) -> None:
+    packed = tmp_path / "disk.gz"
+    packed.write_bytes(gzip.compress(raw(tmp_path / "disk").read_bytes()))
+    target = Path(f"{packed}.qcow2")
+    assert codes(want(packed)) == ["image_compressed"]
+
+    (planned,) = inspect(want(packed, convert=True), check_mode=True)
+    assert (planned["image"], planned["checksum"], target.exists()) == (str(target), None, False)
+    (told,) = inspect(want(packed, convert=True), runner=converter(tmp_path))
+    assert (told["image"], told["checksum"]) == (str(target), digest(target))
+    assert told["virtual_size_gb"] == 2 * MIB / GIB
+    checked = FakeRunner().tell("qemu-img", "check", MORE)
+    assert inspect(want(packed, convert=True), runner=checked, check_mode=True) == [told]
+
+
+def test_a_checksum_is_that_of_the_file_that_was_given(tmp_path: Path) -> None:
+    packed = tmp_path / "disk.gz"
+    packed.write_bytes(gzip.compress(raw(tmp_path / "disk").read_bytes()))
+    (told,) = inspect(want(packed, convert=True, checksum=digest(packed)), runner=converter(tmp_path))
+    assert told["checksum"] != digest(packed)
+    assert codes(want(packed, convert=True, checksum=CHECKSUM)) == ["checksum_mismatch"]
+
+
+def test_a_disk_that_is_fine_is_not_converted(tmp_path: Path) -> None:
+    disk = raw(tmp_path / "disk")
+    (told,) = inspect(want(disk, convert=True))
+    assert (told["image"], told["checksum"]) == (str(disk), digest(disk))
