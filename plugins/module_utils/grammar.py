@@ -125,5 +125,6 @@ ACCOUNT = text(
     r"[a-z_][a-z0-9_-]{0,27}", "a user name of 1-28 lower-case letters, digits and _ -, beginning with a letter or _"
 )
 ADDRESS = Grammar("an IP address", _is_address)
+PACKAGE = text(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package")
 MARK = text(r"[a-z][a-z0-9_]{0,30}", "1-31 lower-case letters, digits and _, beginning with a letter")
 INTERFACE = text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", "the name of an interface, 1-15 letters, digits and . _ -")
