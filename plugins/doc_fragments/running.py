@@ -33,8 +33,9 @@ options:
     default: {}
   accelerator:
     description:
-      - What runs the guest's instructions, the first of the list that works.
+      - QEMU accelerators, in order of preference.
     type: str
+    choices: [kvm:tcg, kvm, tcg]
     default: kvm:tcg
   checksum_offload:
     description:

@@ -8,7 +8,6 @@ spec and the documentation are made from. Hosts are sent this module: standard l
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -17,6 +16,7 @@ from typing import Any, ClassVar, TypeVar
 
 from . import identity
 from .errors import Refusal, Refused
+from .grammar import is_ipv4_address, is_ipv4_network
 
 C = TypeVar("C", bound="Contract")
 
@@ -201,12 +201,12 @@ def uuid(*description: str, sample: Any) -> dict[str, Any]:
 
 def ipv4_address(*description: str, sample: Any) -> dict[str, Any]:
     """Return metadata of an IPv4 address."""
-    return _metadata(Spec("str", description, _samples(sample), allows=_is_address, rule="an IPv4 address"))
+    return _metadata(Spec("str", description, _samples(sample), allows=is_ipv4_address, rule="an IPv4 address"))
 
 
 def ipv4_network(*description: str, sample: Any) -> dict[str, Any]:
     """Return metadata of an IPv4 network."""
-    return _metadata(Spec("str", description, _samples(sample), allows=_is_network, rule="an IPv4 network"))
+    return _metadata(Spec("str", description, _samples(sample), allows=is_ipv4_network, rule="an IPv4 network"))
 
 
 def integer(*description: str, sample: Any, least: int | None = None, most: int | None = None) -> dict[str, Any]:
@@ -319,19 +319,3 @@ def _is_mac(value: str) -> bool:
 
 def _is_uuid(value: str) -> bool:
     return _UUID.fullmatch(value) is not None
-
-
-def _is_address(value: str) -> bool:
-    try:
-        ipaddress.IPv4Address(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_network(value: str) -> bool:
-    try:
-        ipaddress.IPv4Network(value)
-    except ValueError:
-        return False
-    return True

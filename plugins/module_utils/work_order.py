@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from .bounds import DEFAULT_MTU, LEAST_MTU, MOST_KBPS, MOST_MS, MOST_MTU
 from .contract import Contract, enclosing, flag, integer, ipv4_address, mac_address, many, number, repeated, text, uuid
 from .errors import Refusal
+from .grammar import PATH_PATTERN
 
 LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 TAP = r"tap_[A-Za-z0-9_.-]{1,11}"
@@ -23,8 +24,9 @@ _LAST_ID = 0xFFFFFFFF
 _LAST_REVISION = 253_402_300_799_999
 _IMAGE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,71}"  # a label of 63 characters and _img.qcow2
-_PATH = r"/[^\"\x00-\x1f\x7f]+"
-_DISK = rf"{_PATH}/[A-Za-z0-9][A-Za-z0-9._-]{{0,65}}\.qcow2"
+_DISK = rf"{PATH_PATTERN}/[A-Za-z0-9][A-Za-z0-9._-]{{0,65}}\.qcow2"
+_NIC = r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}"
+_SOURCE = r"[^\x00-\x1f\x7f]+"
 
 SLICE_ID = integer("The slice's id.", sample=1000, least=1, most=_LAST_ID)
 SLICE_UUID = uuid(
@@ -56,11 +58,18 @@ class Image(Contract):
         metadata=text(
             "Where the worker keeps it.",
             sample=f"/var/lib/cloudrepo/images/{_IMAGE}.img",
-            pattern=_PATH,
+            pattern=PATH_PATTERN,
             rule="an absolute path",
         )
     )
-    source: str = field(metadata=text("A file on the orchestrator, or a URL.", sample="/srv/images/guest.qcow2"))
+    source: str = field(
+        metadata=text(
+            "A file on the orchestrator, or a URL.",
+            sample="/srv/images/guest.qcow2",
+            pattern=_SOURCE,
+            rule="a path or URL",
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -74,8 +83,8 @@ class Interface(Contract):
         metadata=text(
             "The interface's name.",
             sample=("eth0", "eth1"),
-            pattern=_NAME,
-            rule="letters, digits, dots, hyphens and underscores",
+            pattern=_NIC,
+            rule="1-15 letters, digits, dots, hyphens and underscores",
         )
     )
     tap: str = field(
@@ -218,7 +227,7 @@ class Disk(Contract):
         metadata=text(
             "The base image that it stands on.",
             sample=f"/var/lib/cloudrepo/images/{_IMAGE[:16]}.img",
-            pattern=_PATH,
+            pattern=PATH_PATTERN,
             rule="an absolute path",
         )
     )

@@ -115,6 +115,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import capture
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
@@ -154,7 +155,7 @@ def main() -> None:
                 result.update(packets=content.packets, bytes=content.size)
         return Outcome(todo.changes, result)
 
-    run(module, action)
+    run(module, action, GRAMMARS)
 
 
 if __name__ == "__main__":

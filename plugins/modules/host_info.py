@@ -60,6 +60,7 @@ interfaces:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import host_info
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
@@ -71,7 +72,7 @@ def main() -> None:
         info = host_info.look(SubprocessRunner())
         return Outcome(result={**info.to_dict(), "trunk_mtu": info.mtu_of(module.params["uplink"])})
 
-    run(module, action)
+    run(module, action, GRAMMARS)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ sha256:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import install
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
@@ -62,7 +63,7 @@ def main() -> None:
             install.apply(todo)
         return Outcome(todo.changes, {"path": path, "sha256": todo.sha256})
 
-    run(module, action)
+    run(module, action, GRAMMARS)
 
 
 if __name__ == "__main__":

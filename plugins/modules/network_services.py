@@ -245,7 +245,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files, ownership, revisions
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import SERVICES_ARGUMENTS
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS, SERVICES_ARGUMENTS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import flows
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
     apply as netservices_apply,
@@ -303,7 +303,7 @@ def main() -> None:
             raise ownership.failure(seen.refused, changed=is_changed(changes), **result)
         return Outcome(changes, result)
 
-    run(module, action)
+    run(module, action, GRAMMARS)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ options:
       - The datapath, V(system) for the kernel's and V(netdev) for the one in user space.
       - Not given, a bridge keeps the one that it has, and a new one gets V(system).
     type: str
+    choices: [system, netdev]
   fail_mode:
     description:
       - What the bridge does where no flow says otherwise, V(standalone) to switch and V(secure) to drop.
@@ -104,6 +105,7 @@ commands:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import ovs, ovsdb
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
@@ -120,7 +122,7 @@ def main() -> None:
         argument_spec={
             "name": {"type": "str", "required": True},
             "owner": {"type": "str"},
-            "datapath_type": {"type": "str"},
+            "datapath_type": {"type": "str", "choices": ["system", "netdev"]},
             "fail_mode": {"type": "str", "choices": ["standalone", "secure"]},
             "prune_vlans": {"type": "bool", "default": False},
             "ports": {"type": "list", "elements": "dict", "default": [], "options": PORT_ARGUMENTS},
@@ -145,7 +147,7 @@ def main() -> None:
             ovs.apply(todo.commands, runner)
         return Outcome(todo.changes, {"commands": todo.commands})
 
-    run(module, action)
+    run(module, action, GRAMMARS)
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ kept_backing:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import WORK_ORDER_ARGUMENTS
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS, WORK_ORDER_ARGUMENTS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
@@ -142,7 +142,7 @@ def main() -> None:
         }
         return Outcome(todo.changes, result)
 
-    run(module, action)
+    run(module, action, GRAMMARS)
 
 
 if __name__ == "__main__":

@@ -123,6 +123,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    GRAMMARS,
     RUNNING_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
 )
@@ -178,7 +179,7 @@ def main() -> None:
             )
         return Outcome(todo.changes, {"vms": vms, **todo.result})
 
-    run(module, action)
+    run(module, action, GRAMMARS)
 
 
 if __name__ == "__main__":

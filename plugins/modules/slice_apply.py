@@ -221,6 +221,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ownership, worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    GRAMMARS,
     RUNNING_ARGUMENTS,
     WIRING_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
@@ -288,7 +289,7 @@ def main() -> None:
         )
         return Outcome(changes, result)
 
-    run(module, action)
+    run(module, action, GRAMMARS)
 
 
 if __name__ == "__main__":

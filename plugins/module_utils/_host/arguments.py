@@ -7,9 +7,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..defaults import BRIDGE, DHCP_SERVER, GATEWAY, STATE_DIR
+from ..grammar import ACCOUNT, ADDRESS, DEVICE, INTERFACE, MARK, PATH, Grammars, integer, optional
 from ..network_order import NetworkOrder
 from ..work_order import WorkerOrder
-from .qemu.config import VNC_PLACES
+from .qemu.config import ACCELERATORS, VNC_PLACES
 
 WORK_ORDER_ARGUMENTS: dict[str, Any] = {
     "slices": WorkerOrder.arguments()["slices"],
@@ -28,7 +29,7 @@ RUNNING_ARGUMENTS: dict[str, Any] = {
     "vnc_address": {"type": "str"},
     "vnc_listen": {"type": "str", "default": VNC_PLACES[0], "choices": list(VNC_PLACES)},
     "vnc_passwords": {"type": "dict", "default": {}, "no_log": True},
-    "accelerator": {"type": "str", "default": "kvm:tcg"},
+    "accelerator": {"type": "str", "default": ACCELERATORS[0], "choices": list(ACCELERATORS)},
     "checksum_offload": {"type": "bool", "default": True},
     "restart": {"type": "bool", "default": False},
     "start_timeout_s": {"type": "int", "default": 60},
@@ -40,3 +41,17 @@ SERVICES_ARGUMENTS: dict[str, Any] = {
     "nat_links": {"type": "str", "default": "169.254.64.0/24"},
     "slices": NetworkOrder.arguments()["slices"],
 }
+
+GRAMMARS: Grammars = {
+    "state_dir": PATH,
+    "path": PATH,
+    "user": ACCOUNT,
+    "bridge": DEVICE,
+    "name": DEVICE,
+    "uplink": optional(DEVICE),
+    "ports": {"name": DEVICE, "vlan_id": integer(1, 4094)},
+    "owner": MARK,
+    "interface": INTERFACE,
+    "vnc_address": ADDRESS,
+}
+"""What texts among the arguments of modules of hosts may be, where no choice, reader or contract says so already."""

@@ -10,6 +10,7 @@ from typing import Any, NoReturn, Protocol
 
 from ..changes import Change, diff, is_changed
 from ..errors import Refusal, Refused, SlicesError
+from ..grammar import Grammars, malformed
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,17 @@ class Module(Protocol):
         """Leave with a failure."""
 
 
-def run(module: Module, action: Callable[[], Outcome]) -> None:
-    """Carry out C(action) and leave the module with its outcome or its error."""
+def run(module: Module, action: Callable[[], Outcome], grammars: Grammars | None = None) -> None:
+    """Carry out C(action) and leave the module with its outcome or its error.
+
+    Args:
+        module: the module.
+        action: what it does.
+        grammars: what its arguments may be, beyond what their types and choices say.
+    """
     try:
         refuse_nulls(module)
+        refuse_malformed(module.params, grammars or {})
         outcome = action()
     except SlicesError as error:
         module.fail_json(msg=error.message, **error.fields)
@@ -79,6 +87,17 @@ def refuse_nulls(module: Module) -> None:
     for group in module.required_one_of or ():
         if all(module.params.get(name) is None for name in group):
             refusals.append(Refusal("all_options_are_null", ", ".join(group)))
+    if refusals:
+        raise Refused(refusals)
+
+
+def refuse_malformed(params: Mapping[str, Any], grammars: Grammars) -> None:
+    """Refuse arguments that are not of their grammar.
+
+    Raises:
+        Refused: for every such argument.
+    """
+    refusals = list(malformed(params, grammars))
     if refusals:
         raise Refused(refusals)
 

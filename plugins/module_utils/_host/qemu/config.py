@@ -26,6 +26,7 @@ STARTED = "vm.json"
 CONSOLE = "console.log"
 VNC_SECRET = "vnc.secret"
 VNC_PLACES = ("worker", "loopback", "unix", "none")
+ACCELERATORS = ("kvm:tcg", "kvm", "tcg")
 # What QEMU is not told. Those of another VM are in the way (ownership), those that are missing are written.
 _UUIDS = ("slice_uuid", "vm_uuid")
 _LOOPBACK = "127.0.0.1"

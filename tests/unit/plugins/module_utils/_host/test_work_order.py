@@ -44,9 +44,13 @@ def not_allowed(field: str, allowed: str, got: Any) -> tuple[str, dict[str, Any]
             *not_allowed("path", "the absolute path of a .qcow2 file", "/etc/shadow"),
         ),
         (
-            {"disks": [disk(path=f"{STATE_DIR}/vms/1001/../1002/vm2_img.qcow2")]},
+            {"disks": [disk(path=f"{STATE_DIR}/vms/1002/vm2_img.qcow2")]},
             "disk_elsewhere",
-            {"folder": f"{STATE_DIR}/vms/1001", "got": f"{STATE_DIR}/vms/1001/../1002/vm2_img.qcow2"},
+            {"folder": f"{STATE_DIR}/vms/1001", "got": f"{STATE_DIR}/vms/1002/vm2_img.qcow2"},
+        ),
+        (
+            {"disks": [disk(path=f"{STATE_DIR}/vms/1001/../1002/vm2_img.qcow2")]},
+            *not_allowed("path", "the absolute path of a .qcow2 file", f"{STATE_DIR}/vms/1001/../1002/vm2_img.qcow2"),
         ),
         (
             {"disks": [disk(path=f"{STATE_DIR}/vms/1001/vm.json")]},
@@ -74,7 +78,7 @@ def not_allowed(field: str, allowed: str, got: Any) -> tuple[str, dict[str, Any]
         ),
         (
             {"interfaces": [{**nic(1001, 0, 5), "name": 'eth"'}]},
-            *not_allowed("name", "letters, digits, dots, hyphens and underscores", 'eth"'),
+            *not_allowed("name", "1-15 letters, digits, dots, hyphens and underscores", 'eth"'),
         ),
         ({"interfaces": [{**nic(1001, 0, 5), "mac": "52:54"}]}, *not_allowed("mac", "a MAC address", "52:54")),
         ({"interfaces": [nic(1001, 0, 4095)]}, *not_allowed("vlan_id", "1-4094", 4095)),

@@ -1,0 +1,28 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filters for the settings of hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils import settings
+
+
+def setting_problems(values: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with variables of a role, a sentence each.
+
+    Args:
+        values: by name; those that are not set are null.
+    """
+    return [refusal.message for refusal in settings.problems(values)]
+
+
+class FilterModule:
+    """The filters by their names."""
+
+    def filters(self) -> dict[str, Any]:
+        return {
+            "setting_problems": setting_problems,
+        }

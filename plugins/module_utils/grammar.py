@@ -1,0 +1,130 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The values that settings may have.
+
+A setting becomes a line of a unit, of QEMU's or dnsmasq's configuration, of packet rules, or an argument of a command.
+None of these is asked to quote: a value that would mean something there is refused, whoever set it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Union
+
+from .errors import Refusal
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """What a value may be.
+
+    Attributes:
+        rule: the same in words, after "must be".
+        allows: whether a value is one.
+    """
+
+    rule: str
+    allows: Callable[[Any], bool]
+
+
+Grammars = Mapping[str, Union[Grammar, Mapping[str, Grammar]]]
+"""By option; those of an option's own options, where it is a list of dictionaries."""
+
+
+def text(pattern: str, rule: str, *, longest: int | None = None) -> Grammar:
+    """Return the grammar of strings that are, all of them, of a pattern."""
+    expression = re.compile(pattern)
+    within = longest if longest is not None else float("inf")
+    return Grammar(
+        rule,
+        lambda value: isinstance(value, str) and len(value) <= within and expression.fullmatch(value) is not None,
+    )
+
+
+def integer(least: int, most: int) -> Grammar:
+    """Return the grammar of integers, which on a command line are digits."""
+    return Grammar(f"an integer, {least}-{most}", lambda value: _is_integer(value) and least <= int(value) <= most)
+
+
+def one_of(*choices: str) -> Grammar:
+    """Return the grammar of a few words."""
+    return Grammar(f"one of {', '.join(choices)}", lambda value: isinstance(value, str) and value in choices)
+
+
+def many(of: Grammar) -> Grammar:
+    """Return the grammar of lists."""
+    return Grammar(
+        f"a list, each entry {of.rule}", lambda value: isinstance(value, (list, tuple)) and all(map(of.allows, value))
+    )
+
+
+def optional(of: Grammar) -> Grammar:
+    """Return the grammar of what may be left empty as well."""
+    return Grammar(f"empty or {of.rule}", lambda value: value == "" or of.allows(value))
+
+
+def malformed(values: Mapping[str, Any], grammars: Grammars, where: str = "settings") -> Iterator[Refusal]:
+    """Yield a refusal for each value that is set and not of its grammar."""
+    for name, value in values.items():
+        grammar = grammars.get(name)
+        if value is None or grammar is None:
+            continue
+        if isinstance(grammar, Grammar):
+            if not grammar.allows(value):
+                yield Refusal("field_not_allowed", where, {"field": name, "allowed": grammar.rule, "got": value})
+        else:
+            for number, entry in enumerate(value):
+                yield from malformed(entry, grammar, f"{where}, {name}[{number}]")
+
+
+def is_ipv4_address(value: Any) -> bool:
+    """Return whether a string is an IPv4 address."""
+    return _reads(ipaddress.IPv4Address, value)
+
+
+def is_ipv4_network(value: Any) -> bool:
+    """Return whether a string is an IPv4 network, without host bits."""
+    return _reads(ipaddress.IPv4Network, value)
+
+
+def _is_address(value: Any) -> bool:
+    # A zone, which may be any text after a percent sign, is none of an address that is listened on.
+    return is_ipv4_address(value) or ("%" not in str(value) and _reads(ipaddress.IPv6Address, value))
+
+
+def _reads(kind: Callable[[str], object], value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        kind(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_integer(value: Any) -> bool:
+    return (isinstance(value, int) and not isinstance(value, bool)) or (
+        isinstance(value, str) and re.fullmatch("-?[0-9]{1,18}", value) is not None
+    )
+
+
+PATH_PATTERN = r"(/(?!\.{1,2}(/|\Z))[A-Za-z0-9._+-]+)+"
+PATH = text(
+    PATH_PATTERN,
+    "an absolute path of letters, digits and . _ + -, without . and .. as components, of 128 characters at most",
+    longest=128,
+)
+DEVICE = text(
+    r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}",
+    "the name of a network device, 1-15 letters, digits and . _ -, beginning with a letter, digit or _",
+)
+ACCOUNT = text(
+    r"[a-z_][a-z0-9_-]{0,27}", "a user name of 1-28 lower-case letters, digits and _ -, beginning with a letter or _"
+)
+ADDRESS = Grammar("an IP address", _is_address)
+PACKAGE = text(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package")
+MARK = text(r"[a-z][a-z0-9_]{0,30}", "1-31 lower-case letters, digits and _, beginning with a letter")
+INTERFACE = text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", "the name of an interface, 1-15 letters, digits and . _ -")

@@ -1,0 +1,35 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the variables of roles may be that go into files and commands of a host without passing one of our modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .errors import Refusal
+from .grammar import ACCOUNT, DEVICE, PACKAGE, PATH, Grammar, integer, malformed, many, one_of, optional
+
+MOST_LOG_KIB = 1 << 30
+DATAPATHS = ("system", "netdev")
+
+SETTINGS: Mapping[str, Grammar] = {
+    "worker_packages": many(PACKAGE),
+    "worker_state_dir": PATH,
+    "worker_user": ACCOUNT,
+    "worker_bridge": DEVICE,
+    "worker_uplink": optional(DEVICE),
+    "worker_ovs_datapath_type": one_of(*DATAPATHS),
+    "worker_console_log_kib": integer(1, MOST_LOG_KIB),
+    "network_node_packages": many(PACKAGE),
+    "network_node_state_dir": PATH,
+    "network_node_bridge": DEVICE,
+    "network_node_uplink": optional(DEVICE),
+    "network_node_wan_interface": DEVICE,
+    "network_node_ovs_datapath_type": one_of(*DATAPATHS),
+}
+
+
+def problems(values: Mapping[str, Any]) -> Iterator[Refusal]:
+    """Yield what is wrong with variables of C(SETTINGS); one that is not set is null."""
+    yield from malformed(values, {name: SETTINGS[name] for name in values})

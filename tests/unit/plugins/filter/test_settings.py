@@ -1,0 +1,14 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from ansible_collections.cloudrepo.slices.plugins.filter.settings import FilterModule
+
+
+def test_each_setting_that_is_not_of_its_grammar_is_told() -> None:
+    problems = FilterModule().filters()["setting_problems"]
+    assert problems({"worker_bridge": "br-int", "worker_uplink": "", "network_node_wan_interface": "eno1"}) == []
+    assert problems({"worker_console_log_kib": 0, "worker_user": None}) == [
+        "settings: worker_console_log_kib must be an integer, 1-1073741824, got 0"
+    ]

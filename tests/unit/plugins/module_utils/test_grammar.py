@@ -1,0 +1,75 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
+from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import (
+    ACCOUNT,
+    ADDRESS,
+    DEVICE,
+    INTERFACE,
+    MARK,
+    PATH,
+    Grammar,
+    integer,
+    is_ipv4_address,
+    is_ipv4_network,
+    malformed,
+    many,
+    one_of,
+    optional,
+)
+
+
+@pytest.mark.parametrize(
+    ("grammar", "right", "wrong"),
+    [
+        (
+            PATH,
+            ("/var/lib/cloudrepo", "/a", "/srv/.cloud/a+b_c-d", "/...", f"/{'a' * 127}"),
+            ("", "/", "a", "a/b", "//a", "/a/", "/a/..", "/a/../b", "/a b", "/a\n", "/ä", f"/{'a' * 128}", None),
+        ),
+        (
+            DEVICE,
+            ("br-int", "eth0.100", "enp0s31f6", "_x", "a" * 15),
+            ("", "-x", ".", "..", "a b", "eth0:1", "a/b", "a" * 16, "eth0\n", "nat_*"),
+        ),
+        (ACCOUNT, ("cloudrepo", "_a-1", "a" * 28), ("", "1a", "Root", "a b", "a" * 29, "a\n", "-a")),
+        (ADDRESS, ("10.0.0.1", "fe80::1", "::"), ("", "10.0.0.256", "10.0.0.1/8", "fe80::1%a", "x", 1)),
+        (INTERFACE, ("eth0", "eth0.1"), ("", "-eth0", "a" * 16, "eth0\n")),
+        (MARK, ("worker", "network_node"), ("", "Worker", "a b", "1", "a" * 32)),
+        (integer(1, 100), (1, "1", 100, "100"), (0, 101, "101", "1.0", 1.0, True, "", "1\n", "9" * 5000, None)),
+        (one_of("kvm", "tcg"), ("kvm", "tcg"), ("", "kvm:tcg", "KVM", None, ["kvm"])),
+        (many(DEVICE), ([], ["eth0", "eth1"]), ("eth0", ["-"], [1], {"eth0": 1}, None)),
+        (optional(DEVICE), ("", "eth0"), (" ", "-", None)),
+    ],
+)
+def test_a_grammar_allows_its_values_and_no_others(
+    grammar: Grammar, right: tuple[Any, ...], wrong: tuple[Any, ...]
+) -> None:
+    assert [value for value in right if not grammar.allows(value)] == []
+    assert [value for value in wrong if grammar.allows(value)] == []
+
+
+def test_addresses_and_networks_are_read_whole() -> None:
+    assert (is_ipv4_address("10.0.0.1"), is_ipv4_network("10.0.0.0/8")) == (True, True)
+    assert not any(map(is_ipv4_address, ("10.0.0.1\n", "010.0.0.1", "1", 1, None)))
+    assert not any(map(is_ipv4_network, ("10.0.0.1/8", "10.0.0.0/8\n", "10.0.0.0/33", 1, None)))
+
+
+def test_every_value_that_is_not_of_its_grammar_is_refused_by_name() -> None:
+    values = {"bridge": "a b", "state_dir": None, "free": "\n", "ports": [{"name": "eth0"}, {"name": "-", "type": "x"}]}
+    grammars = {"bridge": DEVICE, "state_dir": PATH, "ports": {"name": DEVICE}}
+    wrong = {"allowed": DEVICE.rule, "field": "bridge", "got": "a b"}
+    assert [(each.code, each.object, each.figures) for each in malformed(values, grammars)] == [
+        ("field_not_allowed", "settings", wrong),
+        ("field_not_allowed", "settings, ports[1]", {**wrong, "field": "name", "got": "-"}),
+    ]
+    assert next(malformed({"uplink": " "}, {"uplink": optional(DEVICE)}), None) == Refusal(
+        "field_not_allowed", "settings", {"field": "uplink", "allowed": f"empty or {DEVICE.rule}", "got": " "}
+    )

@@ -1,0 +1,251 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""No text among the arguments of a module of hosts becomes more than one value in a file or command there.
+
+Each is replaced by one that would be another line, section, option or command where it is written. It is refused before
+the host is touched, or it stands where nothing of it means anything.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import systemd
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import files
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import config
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms, read_slices
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import refuse_malformed
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import NetworkOrder
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import WorkerOrder
+
+from ...scripts import ROOT
+from ..module_utils._host import modules
+from ..module_utils._host.fakes import FakeRunner
+
+MODULES = sorted(yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]["host"])
+PLACE = "ansible_collections.cloudrepo.slices.plugins.modules"
+
+# A value that is right for each argument that is a text, or has texts in it.
+RIGHT: dict[str, Any] = {
+    "state_dir": "/var/lib/cloudrepo",
+    "user": "cloudrepo",
+    "bridge": "br-int",
+    "gateway": "10.60.7.1",
+    "dhcp_server": "10.60.7.2",
+    "vnc_address": "10.0.10.1",
+    "nat_links": "169.254.64.0/24",
+    "interface": "eth1",
+    "uplink": "eth1",
+    "name": "br-int",
+    "owner": "worker",
+    "path": "/usr/local/lib/cloudrepo/slices-host",
+    "ports": [{"name": "trunk0"}],
+    "command": "ip address",
+    "vnc_passwords": {"1001": "hMr3kWpa"},
+}
+# What may be any text, and why.
+FREE = {
+    "command": "what a guest's shell evaluates; it is typed as octal escapes (test_serial.py)",
+    "vnc_passwords": "alone in a file that is read whole, and in JSON",
+}
+HOSTILE = (
+    '{}"\n[drive "stolen"]\n  file = "/etc/passwd',
+    "{}\n[netdev]\n",
+    "{}\nport=1",
+    "\n{}",
+    "{}\n",
+    "{}\r",
+    '{}"',
+    '"{}',
+    "{}'",
+    "{} -device x",
+    "-{}",
+    "--{}",
+    "{},readonly=off",
+    "{}=on",
+    "{};reboot",
+    "{}|reboot",
+    "{}&",
+    "$({})",
+    "`{}`",
+    "${{{}}}",
+    "{{{{ {} }}}}",
+    "{}%n",
+    "{}\\",
+    "{}*",
+    "{}#",
+    "../{}",
+    "/../{}",
+    "{}/..",
+    "{}\t{}",
+    "{}\x00",
+    "{}ä",
+)
+
+
+class Declared(Exception):
+    """A module declared its arguments."""
+
+
+def specification(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The argument spec of a module."""
+
+    def declare(_self: Any, argument_spec: dict[str, Any], **_rest: Any) -> None:
+        raise Declared(argument_spec)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AnsibleModule, "__init__", declare)
+        with pytest.raises(Declared) as declared:
+            importlib.import_module(f"{PLACE}.{name}").main()
+    found: dict[str, Any] = declared.value.args[0]
+    return found
+
+
+def right(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments with which a module would go to work; all that can be a text is there."""
+    order = NetworkOrder.sample() if name == "network_services" else WorkerOrder.sample()
+    values = {**RIGHT, "slices": order["slices"], "vm_id": 1001}
+    return {option: copy.deepcopy(values[option]) for option in spec if option in values}
+
+
+Path = tuple[Any, ...]
+
+
+def text_options(spec: Mapping[str, Any], path: Path = ()) -> Iterator[Path]:
+    """The name of each option that is a text, or may have one in it, below those that it is an option of."""
+    for name, option in spec.items():
+        if option.get("options"):
+            yield from text_options(option["options"], (*path, name))
+        elif option.get("type", "str") not in ("int", "float", "bool") and not option.get("choices"):
+            yield (*path, name)
+
+
+def texts(values: Mapping[str, Any], options: set[Path], path: Path = ()) -> Iterator[Path]:
+    """The way to each text that stands in arguments: names of options, and numbers in lists."""
+    for name, value in values.items():
+        if option_of((*path, name)) in options:
+            yield from ((*path, name, key) for key in value) if isinstance(value, Mapping) else [(*path, name)]
+        elif isinstance(value, list):
+            for number, entry in enumerate(value):
+                yield from texts(entry, options, (*path, name, number))
+
+
+def option_of(path: Path) -> Path:
+    """The option that a way through arguments leads to."""
+    return tuple(step for step in path if not isinstance(step, int))
+
+
+def replaced(values: Mapping[str, Any], path: Path, text: str) -> dict[str, Any]:
+    """The arguments with another text in one place."""
+    changed = copy.deepcopy(dict(values))
+    holder: Any = changed
+    for step in path[:-1]:
+        holder = holder[step]
+    holder[path[-1]] = text
+    return changed
+
+
+def at(values: Any, path: Path) -> str:
+    """The text in one place of arguments."""
+    for step in path:
+        values = values[step]
+    return str(values)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_samples_have_every_text_that_a_module_takes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = specification(name, monkeypatch)
+    options = set(text_options(spec))
+    found = {option_of(path) for path in texts(right(name, spec), options)}
+    assert {path[:1] if path[0] in FREE else path for path in found} == options
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_text_that_would_be_more_than_a_value_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module(f"{PLACE}.{name}")
+    spec = specification(name, monkeypatch)
+    values = right(name, spec)
+    # It is told nothing: whoever calls it has accepted something.
+    runner = FakeRunner() if hasattr(module, "SubprocessRunner") else None
+    accepted = []
+    for path in texts(values, set(text_options(spec))):
+        # The reader of an order is one for all modules of a worker.
+        if path[0] in FREE or (path[0] == "slices" and name not in ("slice_apply", "network_services")):
+            continue
+        for form in HOSTILE:
+            text = form.format(at(values, path), at(values, path))
+            arguments = {**replaced(values, path, text), "_ansible_check_mode": True}
+            result = modules.run(monkeypatch, module, runner, **arguments)
+            if text not in [refusal["figures"].get("got") for refusal in result.get("refusals", ())]:
+                accepted.append((path, text, result.get("msg")))
+    assert accepted == []
+
+
+CHARACTERS = "aZ0._-+:/@,=;#%*~!?<>&|$`'\"\\ \n\t\r[]{}()\x7fä"
+
+
+def skeleton(rendered: Mapping[str, str]) -> dict[str, str]:
+    """Files of which every value that has no character with a meaning is the same."""
+    return {
+        re.sub(r"[0-9]+", "N", name): re.sub(r"[A-Za-z0-9._+/:-]+", "value", text) for name, text in rendered.items()
+    }
+
+
+def worker_files(params: Mapping[str, Any]) -> dict[str, str]:
+    """What is written on a worker for the VMs of an order."""
+    refuse_malformed(params, GRAMMARS)
+    orders = read_slices(params["slices"], state_dir=params["state_dir"])
+    users = Accounts(params["user"], {order.slice_id: Account(998, 998) for order in orders})
+    run = {"accelerator": "kvm:tcg", "checksum_offload": True, "vnc_listen": "worker"}
+    settings = config.read_settings({**params, **run}, users)
+    found = {f"template {order.slice_id}": systemd.template_text(users.name(order.slice_id)) for order in orders}
+    for number, vm in enumerate(all_vms(orders)):
+        # JSON needs no look.
+        rendered = {name: text for name, text in config.render(vm, settings).items() if name != config.STARTED}
+        found.update({f"{name} {number}": text for name, text in rendered.items()})
+    return found
+
+
+def network_files(params: Mapping[str, Any]) -> dict[str, str]:
+    """What is written on the network node for the slices of an order."""
+    refuse_malformed(params, GRAMMARS)
+    folders = files.Folders(params["state_dir"], read_links(params["nat_links"]))
+    orders = read_services(params["slices"], links=folders.links)
+    rendered = {path: text for one in orders for path, text in files.texts(one, folders).items()}
+    return {path.replace(folders.state_dir, ""): text for path, text in rendered.items()}
+
+
+@pytest.mark.parametrize(("name", "render"), [("slice_apply", worker_files), ("network_services", network_files)])
+def test_a_text_that_is_accepted_stays_one_value_in_every_file(
+    name: str, render: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = specification(name, monkeypatch)
+    values = right(name, spec)
+    expected = skeleton(render(values))
+    assert sum(map(len, expected.values())) > 300
+    tried, taken = 0, 0
+    for path in texts(values, set(text_options(spec))):
+        text = at(values, path)
+        for character in CHARACTERS:
+            for where in sorted({0, len(text) // 2, len(text)}):
+                tried += 1
+                changed = replaced(values, path, text[:where] + character + text[where:])
+                try:
+                    found = render(changed)
+                except Refused:
+                    continue
+                taken += 1
+                assert skeleton(found) == expected, (path, character, where)
+    assert 50 < taken < tried / 2
