@@ -1,12 +1,12 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation of what every module of the collection can do."""
+"""Documentation of the attributes of all modules."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Check mode and diff mode, in full."""
+    """Full support of check mode and diff mode."""
 
     DOCUMENTATION = r"""
 attributes:

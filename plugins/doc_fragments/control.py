@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation that every control-plane module shares."""
+"""Documentation of the options of all control-plane modules."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ class ModuleDocFragment:
 options:
   database:
     description:
-      - What holds the cluster. The path of a YAML file, or the URL of an SQL database, which is for several
-        controllers and for more than about a thousand VMs. C(postgresql+psycopg://USER@HOST/NAME) is PostgreSQL
-        (C(postgresql+psycopg:///NAME?host=/run/postgresql) by its socket), C(sqlite:////absolute/path) is SQLite.
-      - It is made, with mode 0600, by the first change; in PostgreSQL the tables are.
-      - A password in a URL is masked in messages and results. Better is not to write it there at all, but in the
-        C(~/.pgpass) of whoever runs the module.
+      - The cluster's database, either the path of a YAML file or the URL of an SQL database. Use SQL with several
+        controllers, or with more than about a thousand VMs. PostgreSQL is C(postgresql+psycopg://USER@HOST/NAME), or
+        C(postgresql+psycopg:///NAME?host=/run/postgresql) for its socket. SQLite is C(sqlite:////absolute/path).
+      - The first change creates the file with mode 0600, or the tables of an SQL database.
+      - A password in a URL is masked in messages and results. It is better to store it in C(~/.pgpass) of the user that
+        runs the module.
     type: str
     default: /var/lib/cloudrepo/database.yaml
   acting_user:
     description:
-      - The user on whose behalf the module acts. An admin may see and change everybody's slices; for a tenant there
-        are none but the tenant's own.
+      - The user on whose behalf the module acts. An admin can access the slices of all users, a tenant only the
+        tenant's own slices.
     type: str
     default: admin
   lock_timeout_s:
     description:
-      - How many seconds to wait for another process that is changing the database.
+      - Seconds to wait for another process that changes the database.
     type: float
     default: 30.0
   backups:
     description:
-      - How many of the last versions of a YAML file to keep, in the folder C(DATABASE.backups) beside it. See
+      - Number of backups of a YAML file to keep, in the folder C(DATABASE.backups) next to it. See
         M(cloudrepo.slices.database).
     type: int
     default: 10
 requirements:
-  - PyYAML, for the Python that runs the module
-  - SQLAlchemy 2.0 or newer for a database by URL, and psycopg 3 where that is PostgreSQL
+  - PyYAML
+  - SQLAlchemy 2.0 or newer for an SQL database, and psycopg 3 for PostgreSQL
 """

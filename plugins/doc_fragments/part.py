@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation of what the modules share that change one part of a slice."""
+"""Documentation of the common options of modules that manage one part of a slice."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ class ModuleDocFragment:
 options:
   slice:
     description:
-      - The slice by its name or id.
+      - Name or id of the slice.
     type: str
     required: true
   owner:
     description:
-      - Who owns the slice, where several slices have its name.
+      - Owner of the slice. Required if several users have a slice of this name.
     type: str
   state:
     description:
-      - Whether the thing is there.
+      - Whether the object should exist.
     type: str
     choices: [present, absent]
     default: present

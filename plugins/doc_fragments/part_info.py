@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation of what the modules share that tell of one kind of thing in slices."""
+"""Documentation of the common options of modules that return one kind of object of slices."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ class ModuleDocFragment:
 options:
   slice:
     description:
-      - The slice by its name or id. Without it and O(owner), all slices that O(acting_user) may see.
+      - Name or id of the slice. By default, all slices that O(acting_user) may access, or those of O(owner).
     type: str
   owner:
     description:
-      - Whose slices they are.
+      - Owner of the slices.
     type: str
   names:
     description:
-      - The names or ids of the things to tell of. Without any, all there are.
+      - Names or ids of the objects to return. If empty, all objects are returned.
     type: list
     elements: str
     default: []

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation of how a worker runs VMs."""
+"""Documentation of the options of modules that run VMs on a worker."""
 
 from __future__ import annotations
 
@@ -12,46 +12,48 @@ class ModuleDocFragment:
 options:
   vnc_address:
     description:
-      - The address that the VMs' displays listen on, the C(worker_ip) of the work order.
+      - Address for the VNC displays of the VMs, the C(worker_ip) of the work order.
     type: str
   vnc_listen:
     description:
-      - Where the VMs' displays listen. V(worker) is O(vnc_address), V(loopback) is 127.0.0.1. There they ask for the
-        password of their VM.
-      - V(unix) is the Unix socket C(/run/cloudrepo/VM_ID/vnc.sock), which root alone can reach, and which asks for no
+      - Where VNC displays listen. V(worker) is O(vnc_address), V(loopback) is 127.0.0.1. Both require the password of
+        the VM.
+      - V(unix) is the Unix socket C(/run/cloudrepo/VM_ID/vnc.sock), which is accessible only to root and requires no
         password. With V(none) there is no display.
-      - A VM that runs takes another value when it next starts.
+      - A change takes effect at the next start of a VM.
     type: str
     choices: [worker, loopback, unix, none]
     default: worker
   vnc_passwords:
     description:
-      - By VM id what its display asks for, 1 to 8 characters, as M(cloudrepo.slices.vnc_password_info) tells it.
-      - Needed for each VM of whose password this host has not noted the C(vnc_password_id), except in check mode.
-        It takes effect without a restart. Who is connected stays connected.
+      - Display passwords by VM id, 1 to 8 characters, as returned by M(cloudrepo.slices.vnc_password_info).
+      - Required for each VM whose C(vnc_password_id) differs from the one that this host has stored, except in check
+        mode. A new password takes effect without a restart, and existing connections stay open.
     type: dict
     default: {}
   accelerator:
     description:
-      - QEMU accelerators, in order of preference.
+      - QEMU accelerators, separated by colons. The first one that works is used.
     type: str
     choices: [kvm:tcg, kvm, tcg]
     default: kvm:tcg
   checksum_offload:
     description:
-      - Whether guests may leave the checksums of their packets to the network card, which costs them less.
-      - Open vSwitch's userspace datapath passes such packets on as they are, and TCP then hangs. Say no there.
+      - Whether guests can offload checksums to the virtual network card, which is faster.
+      - Set this to V(false) with Open vSwitch's userspace datapath, which forwards packets without checksums, so that
+        TCP connections hang.
     type: bool
     default: true
   restart:
     description:
-      - Whether VMs that cannot become as wanted while they run are stopped and started anew.
-      - If not, they keep running as they were started, also after a crash, and are returned in RV(restart_required).
+      - Whether to restart VMs whose changes cannot take effect while they run.
+      - If false, they keep running with their old configuration, even after a crash, and are returned in
+        RV(restart_required).
     type: bool
     default: false
   start_timeout_s:
     description:
-      - Seconds that VMs have to answer after they were started.
+      - Seconds to wait for the QMP monitor of a VM after its start.
     type: int
     default: 60
 """

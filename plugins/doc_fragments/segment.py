@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation of what a link or network carries."""
+"""Documentation of the common options of links and networks."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ class ModuleDocFragment:
 options:
   mtu:
     description:
-      - The largest packet that it carries, in bytes, without the Ethernet header and VLAN tags; 1500 for a new one.
-        Guests set their own interfaces accordingly. Where it joins several workers, their trunks must carry it.
+      - The MTU in bytes, without Ethernet header and VLAN tags. The default for a new link or network is 1500. The
+        guests must configure it on their interfaces. Between workers, the trunks must support it.
     type: int
   qinq:
     description:
-      - Whether frames that guests have tagged themselves pass, below the tag of the link. Otherwise they are
-        dropped. Between workers this takes 4 bytes more of the trunk's MTU.
+      - Whether to forward frames that guests have tagged, inside the VLAN of the link (802.1ad). Otherwise they are
+        dropped. Between workers, this requires 4 more bytes of the trunk's MTU.
     type: bool
   forward_bpdu:
     description:
-      - Whether STP, LACP, LLDP and Cisco's CDP, VTP, PAgP and PVST+ pass, which bridges otherwise keep for themselves.
-        Between workers the physical switches must let them pass as well.
+      - Whether to forward STP, LACP, LLDP and Cisco's CDP, VTP, PAgP and PVST+, which bridges do not forward by
+        default. Between workers, the physical switches must forward them as well.
     type: bool
 """

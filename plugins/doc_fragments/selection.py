@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation of how modules are told which slices to act on."""
+"""Documentation of the options that select slices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class ModuleDocFragment:
 options:
   names:
     description:
-      - The slices by name, by C(OWNER/NAME) or by id.
+      - The slices, each by name, by C(OWNER/NAME) or by id.
     type: list
     elements: str
     default: []

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation of what an operator decides for the whole cluster."""
+"""Documentation of the options that are settings of the whole cluster."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ class ModuleDocFragment:
 options:
   state_dir:
     description:
-      - The folder on the workers below which disks and base images lie.
+      - The folder for disks and base images on the workers.
     type: path
     default: /var/lib/cloudrepo
   placement:
     description:
-      - How a worker with room is chosen for a new VM. C(round_robin) takes the worker after the newest VM's,
-        C(least_loaded) the one with the fewest VMs, C(pack) the first.
+      - How a worker is selected for a new VM, among those with enough capacity. V(round_robin) selects the one after
+        the worker of the newest VM, V(least_loaded) the one with the fewest VMs, V(pack) the first one.
     type: str
     choices: [round_robin, least_loaded, pack]
     default: round_robin
   management_network:
     description:
-      - The subnet of VLAN 400 and the range from which VMs get their addresses.
+      - The subnet of VLAN 400 and the range of the VMs' addresses.
     type: dict
     default: {}
     suboptions:
@@ -55,7 +55,7 @@ options:
         default: 10.60.7.250
   infrastructure_networks:
     description:
-      - Subnets of the hosts' own networks, none of which a network of a slice may overlap if it has a way out.
+      - Subnets of the hosts' own networks. A network of a slice that has NAT must not overlap any of them.
     type: list
     elements: str
     default: []

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation of where on a worker VMs are plugged in."""
+"""Documentation of the options of modules that connect VMs to the bridge of a worker."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ class ModuleDocFragment:
 options:
   bridge:
     description:
-      - The bridge that the ports are on; M(cloudrepo.slices.ovs_bridge) makes it.
+      - The bridge for the ports, created by M(cloudrepo.slices.ovs_bridge).
     type: str
     default: br-int
   gateway:
     description:
       - The gateway's IPv4 address on VLAN 400.
-      - Its MAC there is C(02:00:) and the four bytes of the address, as the role P(cloudrepo.slices.network_node#role)
-        sets it. So is that of O(dhcp_server).
+      - Its MAC address there is C(02:00:) followed by the four bytes of the IPv4 address, as configured by the role
+        P(cloudrepo.slices.network_node#role). The same applies to O(dhcp_server).
     type: str
     default: 10.60.7.1
   dhcp_server:
@@ -29,8 +29,8 @@ options:
     default: 10.60.7.2
   prune_vlans:
     description:
-      - Whether the bridge's trunks carry only VLAN 400 and those that ports on the bridge are on, of whatever slice.
-        They change together with the ports.
+      - Whether to limit the bridge's trunks to VLAN 400 and the VLANs of the ports on the bridge, of all slices. The
+        trunks are updated together with the ports.
     type: bool
     default: false
 """

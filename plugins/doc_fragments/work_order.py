@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation of how modules are told what a worker shall have."""
+"""Documentation of a worker's work order as a module option."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class ModuleDocFragment:
 options:
   slices:
     description:
-      - Slices of a work order, each with B(all) that it has on this host.
-      - "What carries the id of one of these slices, can be made again and is not listed is removed: units, taps, ports,
-        flows and files of configuration. A disk goes only when it is listed as given up. Other slices are left alone."
+      - Slices of the work order, each with B(everything) that it has on this host.
+      - Units, taps, ports, flows and configuration files of these slices that are not listed are removed. Disks are
+        removed only if they are listed in C(given_up). Other slices are not touched.
     type: list
     elements: dict
     required: true
@@ -26,7 +26,7 @@ options:
         required: true
       vms:
         description:
-          - All VMs of the slice on this host; empty when it has none here.
+          - All VMs of the slice on this host, empty if it has none.
         type: list
         elements: dict
         required: true
@@ -53,14 +53,14 @@ options:
             required: true
           disks:
             description:
-              - Its disks. The first one is the one that it boots from; for now it has no other.
+              - Its disks. It boots from the first one. More than one is not supported yet.
             type: list
             elements: dict
             required: true
             suboptions:
               path:
                 description:
-                  - Its qcow2 file, in the VM's folder C(STATE_DIR/vms/VM_ID).
+                  - Path of its qcow2 file, in the VM's folder C(STATE_DIR/vms/VM_ID).
                 type: str
                 required: true
               size_bytes:
@@ -70,7 +70,7 @@ options:
                 required: true
               backing_file:
                 description:
-                  - The base image that it stands on.
+                  - Path of the base image.
                 type: str
                 required: true
               uuid:
@@ -84,7 +84,7 @@ options:
             required: true
           interfaces:
             description:
-              - All its interfaces in order, so that the first is C(eth0) in the guest.
+              - All its interfaces, in the order in which the guest sees them, C(eth0) first.
             type: list
             elements: dict
             required: true
@@ -96,7 +96,7 @@ options:
                 required: true
               tap:
                 description:
-                  - The tap on this host, C(tap_) and 11 more characters at most.
+                  - The name of its tap on this host, C(tap_) followed by at most 11 characters.
                 type: str
                 required: true
               mac:
@@ -107,93 +107,94 @@ options:
               vlan_id:
                 description:
                   - The VLAN of its access port.
-                  - Without one the tap stays off the bridge, and the guest sees no carrier.
+                  - Without a VLAN, the tap is not on the bridge and the guest has no carrier.
                 type: int
               link_id:
                 description:
-                  - The link that the VLAN belongs to, for people who look at the switch.
+                  - Id of the link, stored with the port for information.
                 type: int
               segment:
                 description:
-                  - The name of that link or network, for people who look at the switch.
+                  - Name of the link or network, stored with the port for information.
                 type: str
               address:
                 description:
-                  - The IPv4 address of an interface on VLAN 400. It may speak there under no other.
-                  - Without one it may only ask for one by DHCP.
+                  - IPv4 address of an interface on VLAN 400. Packets with another source address are dropped.
+                  - Without an address, only DHCP is allowed.
                 type: str
               mtu:
                 description:
-                  - The MTU of its link or network, and so of its tap, without Ethernet header and tags.
+                  - MTU of the tap, which is that of its link or network.
                 type: int
                 default: 1500
               qinq:
                 description:
-                  - Whether frames that the guest has tagged itself pass, below the tag of the link. Else they are
-                    dropped.
+                  - Whether to forward frames that the guest has tagged, inside the VLAN of the link (802.1ad).
+                    Otherwise they are dropped.
                 type: bool
                 default: false
               forward_bpdu:
                 description:
-                  - Whether STP, LACP, LLDP and Cisco's CDP, VTP, PAgP and PVST+ pass, which a bridge otherwise keeps.
+                  - Whether to forward STP, LACP, LLDP and Cisco's CDP, VTP, PAgP and PVST+, which a bridge does not
+                    forward by default.
                 type: bool
                 default: false
               up:
                 description:
-                  - Whether the guest sees a carrier, where the interface is on a VLAN.
+                  - Whether the guest has a carrier, if the interface is on a VLAN.
                 type: bool
                 default: true
               tx_kbps:
                 description:
-                  - The most that the guest may send, in kbit/s.
+                  - Rate limit for sent traffic, in kbit/s.
                 type: int
               rx_kbps:
                 description:
-                  - The most that the guest may receive, in kbit/s.
+                  - Rate limit for received traffic, in kbit/s.
                 type: int
               delay_ms:
                 description:
-                  - By how many milliseconds what the guest receives is late. This, the jitter and the loss need a
-                    kernel with netem.
+                  - Delay of received traffic, in milliseconds. Delay, jitter and loss require a kernel with netem.
                 type: float
               jitter_ms:
                 description:
-                  - By how many milliseconds that delay varies.
+                  - Variation of the delay, in milliseconds.
                 type: float
               loss_percent:
                 description:
-                  - How much of what the guest should receive is lost.
+                  - Percentage of received packets to drop.
                 type: float
           vm_uuid:
             description:
               - The VM's UUID.
-              - A host that holds another VM under this number refuses the slice, and leaves both as they are.
+              - A host that has another VM with this id refuses the order of this slice and changes neither.
             type: str
           vnc_password_id:
             description:
-              - Tells whether its display has the password that it shall have. No order holds the password itself.
+              - Identifies the password of its display, so that the host knows whether to set it. A work order never
+                contains the password itself.
             type: str
           state:
             description:
-              - Whether the VM runs. One that is V(stopped) keeps its disk, taps and ports; one that is V(paused) has
-                its QEMU as well.
+              - Desired state of the VM. If V(stopped), it keeps its disk, taps and ports; if V(paused), its QEMU
+                process as well.
             type: str
             choices: [running, stopped, paused]
             default: running
       slice_uuid:
         description:
           - The slice's UUID.
-          - A host that holds another slice under this number refuses the slice, and leaves both as they are.
+          - A host that has another slice with this id refuses the order of this slice and changes neither.
         type: str
       revision:
         description:
-          - When the database last changed in what slices want or hold, in milliseconds since 1970.
-          - A host refuses an order that is older than one of the same slice that it has begun to carry out. Without a
-            revision an order is taken as it is.
+          - Time of the last change of desired or allocated state in the database, in milliseconds since 1970.
+          - A host refuses an order that is older than the last one that it started to apply for this slice. An order
+            without a revision is always accepted.
         type: int
       peers:
         description:
-          - All interfaces of the slice on VLAN 400, on whatever host, if its VMs may meet there. Empty if they may not.
+          - All interfaces of the slice on VLAN 400, on any host, if its VMs may communicate there. Otherwise empty.
         type: list
         elements: dict
         default: []
@@ -209,25 +210,24 @@ options:
             type: str
       given_up:
         description:
-          - The disks that go. A disk that is neither listed here nor with a VM is an orphan, which is kept and
-            reported.
+          - Disks to delete. A disk that is listed neither here nor with a VM is an orphan, which is kept and reported.
         type: list
         elements: dict
         default: []
         suboptions:
           vm_id:
             description:
-              - The VM that it was made for.
+              - Id of the VM that it was created for.
             type: int
             required: true
           path:
             description:
-              - Its qcow2 file, in that VM's folder.
+              - Path of its qcow2 file, in that VM's folder.
             type: str
             required: true
           uuid:
             description:
-              - Its UUID. A disk at this path that has another one is an orphan.
+              - Its UUID. A disk at this path with another UUID is an orphan.
             type: str
   state_dir:
     description:

@@ -19,7 +19,7 @@ _FIRST_NAME_PORT = 5300
 
 @dataclass(frozen=True)
 class Reservation(Contract):
-    """The address of a VM on VLAN 400, and the name that VMs of its slice know it by."""
+    """The address of a VM on VLAN 400, and its name for the other VMs of its slice."""
 
     NOUN = "VM"
     KEY = "vm_id"
@@ -27,14 +27,14 @@ class Reservation(Contract):
     vm_id: int = field(metadata=integer("The VM's id.", sample=1001, least=1))
     name: str = field(
         metadata=text(
-            "The name that the VM is told, and that others of its slice know it by.",
+            "Host name of the VM, sent by DHCP and resolved for the other VMs of its slice.",
             sample="vm1",
             pattern=LABEL,
             rule="a host name",
         )
     )
-    mac: str = field(metadata=mac_address("The MAC address that asks.", sample="52:54:00:03:e9:00"))
-    address: str = field(metadata=ipv4_address("The IPv4 address that it gets.", sample="10.60.7.101"))
+    mac: str = field(metadata=mac_address("MAC address of its interface on VLAN 400.", sample="52:54:00:03:e9:00"))
+    address: str = field(metadata=ipv4_address("Its IPv4 address.", sample="10.60.7.101"))
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Network(Contract):
     vlan_id: int = field(metadata=integer("The network's VLAN.", sample=101, least=1, most=4094))
     name: str = field(
         metadata=text(
-            "The network's name. Members find each other as C(MEMBER.NETWORK.internal).",
+            "The network's name. The DNS name of a member is C(MEMBER.NETWORK.internal).",
             sample="lan",
             pattern=LABEL,
             rule="a host name",
@@ -67,29 +67,31 @@ class Network(Contract):
     cidr: str = field(metadata=ipv4_network("Its subnet.", sample="192.168.101.0/24"))
     server_ip: str = field(
         metadata=ipv4_address(
-            "The network node's address in it: the gateway's, or else the first of the subnet.",
+            "The network node's address in the subnet: that of the gateway, or the first one if there is no gateway.",
             sample="192.168.101.1",
         )
     )
-    members: tuple[Member, ...] = field(default=(), metadata=many(Member, "Its members, which DHCP knows by name."))
+    members: tuple[Member, ...] = field(default=(), metadata=many(Member, "Its members, for DHCP and DNS."))
     gateway: bool = field(
-        default=False, metadata=flag("Whether members are told that this address is their router.", sample=True)
+        default=False, metadata=flag("Whether DHCP announces C(server_ip) as the router.", sample=True)
     )
     dhcp_range: str | None = field(
         default=None,
         metadata=text(
-            "The first and the last address that DHCP hands out, as C(FIRST,LAST); without it there is no DHCP.",
+            "First and last address of the DHCP range, as C(FIRST,LAST). Without it, there is no DHCP.",
             sample="192.168.101.10,192.168.101.250",
         ),
     )
     nat: bool = field(
         default=False,
-        metadata=flag("Whether members get out under the host's address. It takes a gateway.", sample=True),
+        metadata=flag(
+            "Whether to translate outgoing traffic to the host's address (NAT). Requires a gateway.", sample=True
+        ),
     )
     mtu: int = field(
         default=DEFAULT_MTU,
         metadata=integer(
-            "The MTU of the network node's port in it, and of its members' interfaces.",
+            "MTU of the network node's port, and of the members' interfaces.",
             sample=9000,
             least=LEAST_MTU,
             most=MOST_MTU,
@@ -116,17 +118,17 @@ class Network(Contract):
 
     @property
     def subnet(self) -> ipaddress.IPv4Network:
-        """Its addresses."""
+        """The subnet as an object."""
         return ipaddress.IPv4Network(self.cidr)
 
     @property
     def server(self) -> ipaddress.IPv4Interface:
-        """The network node's own address and its prefix, C(192.168.101.1/24)."""
+        """The network node's address with its prefix length, such as C(192.168.101.1/24)."""
         return ipaddress.IPv4Interface(f"{self.server_ip}/{self.subnet.prefixlen}")
 
     @property
     def dhcp_ends(self) -> tuple[ipaddress.IPv4Address, ipaddress.IPv4Address] | None:
-        """The first and the last address to hand out; C(None) where there is no DHCP, or no such range."""
+        """The first and the last address of the DHCP range; C(None) without DHCP, or if the range is invalid."""
         if self.dhcp_range is None:
             return None
         try:
@@ -137,18 +139,18 @@ class Network(Contract):
 
     @property
     def port(self) -> str:
-        """Its port on the bridge. No two slices share a VLAN, so it has a name of its own on the host."""
+        """The name of its port on the bridge. It is unique on the host, because no two slices share a VLAN."""
         return f"net_{self.vlan_id}"
 
     @property
     def mac(self) -> str:
-        """The MAC of its port, which members may remember over a restart of the switch."""
+        """The MAC of its port. It is fixed, so that ARP entries of the members survive a restart of the switch."""
         return f"02:01:00:00:{self.vlan_id >> 8:02x}:{self.vlan_id & 0xFF:02x}"
 
 
 @dataclass(frozen=True)
 class Services(Contract):
-    """All that a slice wants of the network node."""
+    """Everything that a slice needs on the network node."""
 
     NOUN = "slice"
     KEY = "slice_id"
@@ -160,7 +162,7 @@ class Services(Contract):
         default=(),
         metadata=many(
             Reservation,
-            "All reservations of the slice on VLAN 400: for DHCP, and for the names that its VMs know each other by.",
+            "All reservations of the slice on VLAN 400, for DHCP and DNS.",
         ),
     )
     networks: tuple[Network, ...] = field(
@@ -169,41 +171,41 @@ class Services(Contract):
 
     @property
     def slot(self) -> int:
-        """A small number that no other live slice has: that of its VLAN pool."""
+        """The number of its VLAN pool: a small number that no other live slice has."""
         return pool_number(self.slice_id)
 
     @property
     def name_port(self) -> int:
-        """The port on which its name server for VLAN 400 listens."""
+        """The port of its DNS server for VLAN 400."""
         return _FIRST_NAME_PORT + self.slot
 
     @property
     def namespace(self) -> str:
-        """The network namespace that its networks have on this host."""
+        """The network namespace of its networks on this host."""
         return f"slice-{self.slice_id}"
 
     @property
     def nat_device(self) -> str:
-        """The host's end of the way out of the namespace."""
+        """The host's end of the veth pair that joins host and namespace, for NAT."""
         return f"nat_{self.slice_id}"
 
     @property
     def has_nat(self) -> bool:
-        """Whether any of its networks has a way out."""
+        """Whether any of its networks has NAT."""
         return any(network.nat for network in self.networks)
 
     def nat_link(self, links: ipaddress.IPv4Network) -> tuple[str, str]:
-        """The addresses of the way out, on the host and in the namespace, out of the range C(links)."""
+        """The addresses of the veth pair for NAT, on the host and in the namespace, from the range C(links)."""
         return f"{links[2 * self.slot]}/31", f"{links[2 * self.slot + 1]}/31"
 
 
 @dataclass(frozen=True)
 class NetworkOrder(Contract):
-    """All that slices want of the network node."""
+    """Everything that slices need on the network node."""
 
     slices: tuple[Services, ...] = field(
         metadata=many(
             Services,
-            "Slices of the network node's work order, each with B(all) that it wants.",
+            "Slices of the work order, each with B(everything) that it needs on the network node.",
         )
     )

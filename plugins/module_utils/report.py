@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a host reports of a work order (docs/work-order.md): the playbook hands it to the orchestrator."""
+"""A host's report on its work order (docs/work-order.md), which the playbook passes to the orchestrator."""
 
 from __future__ import annotations
 
@@ -14,28 +14,26 @@ STATES = ("running", "stopped", "paused", "error")
 
 @dataclass(frozen=True)
 class VmReport(Contract):
-    """What a worker saw of a VM."""
+    """The state of a VM as its worker observed it."""
 
     NOUN = "VM"
     KEY = "vm_id"
     SPARSE = False
 
     vm_id: int = field(metadata=integer("The VM's id.", sample=1001, least=1))
-    state: str = field(metadata=text("What it does.", sample="running", choices=STATES))
+    state: str = field(metadata=text("Its observed state.", sample="running", choices=STATES))
     name: str | None = field(default=None, metadata=text("The VM's name.", sample="vm1"))
-    slice_id: int | None = field(default=None, metadata=integer("The slice that it belongs to.", sample=1000))
+    slice_id: int | None = field(default=None, metadata=integer("Id of its slice.", sample=1000))
     pid: str | None = field(
         default=None,
-        metadata=text("The process id of its QEMU. Null where it does not run.", sample="4821"),
+        metadata=text("Process id of its QEMU. Null if it does not run.", sample="4821"),
     )
-    failure: str | None = field(
-        default=None, metadata=text("What is wrong with it. Null where nothing is.", sample=None)
-    )
+    failure: str | None = field(default=None, metadata=text("Why it failed. Null if it did not.", sample=None))
 
 
 @dataclass(frozen=True)
 class SliceRefusal(Contract):
-    """A slice that a host refused: it changed nothing of it."""
+    """A slice that a host refused, so that nothing of it was changed."""
 
     NOUN = "slice"
     KEY = "slice_id"
@@ -46,7 +44,7 @@ class SliceRefusal(Contract):
     another: bool = field(
         default=False,
         metadata=flag(
-            "Whether the host holds another slice of this id, and so nothing of this one.",
+            "Whether the host has another slice with this id, and therefore nothing of this one.",
             sample=False,
         ),
     )
@@ -54,35 +52,33 @@ class SliceRefusal(Contract):
 
 @dataclass(frozen=True)
 class HostReport(Contract):
-    """What one host has to say about the run."""
+    """The report of one host."""
 
     NOUN = "host"
     KEY = "host"
     SPARSE = False
 
-    host: str = field(metadata=text("The host's name in the inventory, for messages.", sample="worker1"))
+    host: str = field(metadata=text("Name of the host in the inventory, for messages.", sample="worker1"))
     target: str = field(
-        metadata=text("What its work order was for: the worker's address, or C(network_node).", sample="10.0.10.1")
+        metadata=text("Recipient of the work order: the worker's address, or C(network_node).", sample="10.0.10.1")
     )
     failure: str | None = field(
         default=None,
-        metadata=text("Why it did not do all of its work order. Null where it did.", sample=None),
+        metadata=text("Why the work order was not applied completely. Null if it was.", sample=None),
     )
     refused: tuple[SliceRefusal, ...] = field(
         default=(),
         metadata=many(
             SliceRefusal,
-            "The slices of its work order that it refused. It did the others, and VMs of these stay as they are "
-            "recorded.",
+            "Slices of the work order that the host refused. The others were applied. The recorded state of the VMs of "
+            "refused slices is kept.",
         ),
     )
-    vms: tuple[VmReport, ...] = field(default=(), metadata=many(VmReport, "The VMs it saw."))
+    vms: tuple[VmReport, ...] = field(default=(), metadata=many(VmReport, "The VMs on the host."))
 
 
 @dataclass(frozen=True)
 class Reports(Contract):
-    """What all hosts have to say."""
+    """The reports of all hosts."""
 
-    reports: tuple[HostReport, ...] = field(
-        metadata=many(HostReport, "What each host that was given a work order has to say.")
-    )
+    reports: tuple[HostReport, ...] = field(metadata=many(HostReport, "A report for each host that has a work order."))

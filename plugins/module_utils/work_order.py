@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The work order of a worker (docs/work-order.md): the orchestrator writes it, and the worker reads and checks it.
+"""The work order of a worker (docs/work-order.md): written by the orchestrator, read and validated by the worker.
 
-The names in an order become paths, unit names and lines of configuration that root reads, so they are checked when an
-order is read, whoever wrote it.
+Names in an order end up in paths, unit names and configuration files that root reads, so every order is validated when
+it is read, no matter who wrote it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from .grammar import PATH_PATTERN
 
 LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 TAP = r"tap_[A-Za-z0-9_.-]{1,11}"
-# What a netdev group and half a cookie hold.
+# The largest value of a netdev group, and of half an OpenFlow cookie.
 _LAST_ID = 0xFFFFFFFF
-# The year 9999: what comes after has no date, and would keep every later order out for good.
+# The year 9999: a later revision has no date, and would block every other order for good.
 _LAST_REVISION = 253_402_300_799_999
 _IMAGE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,71}"  # a label of 63 characters and _img.qcow2
@@ -31,13 +31,13 @@ _SOURCE = r"[^\x00-\x1f\x7f]+"
 SLICE_ID = integer("The slice's id.", sample=1000, least=1, most=_LAST_ID)
 SLICE_UUID = uuid(
     "The slice's UUID.",
-    "A host that holds another slice under this number refuses the slice, and leaves both as they are.",
+    "A host that has another slice with this id refuses the order of this slice and changes neither.",
     sample="7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11",
 )
 REVISION = integer(
-    "When the database last changed in what slices want or hold, in milliseconds since 1970.",
-    "A host refuses an order that is older than one of the same slice that it has begun to carry out. Without a "
-    "revision an order is taken as it is.",
+    "Time of the last change of desired or allocated state in the database, in milliseconds since 1970.",
+    "A host refuses an order that is older than the last one that it started to apply for this slice. An order "
+    "without a revision is always accepted.",
     sample=1795371735123,
     least=1,
     most=_LAST_REVISION,
@@ -46,7 +46,7 @@ REVISION = integer(
 
 @dataclass(frozen=True)
 class Image(Contract):
-    """A base image that VMs stand on."""
+    """A base image, which the disks of VMs have as their backing file."""
 
     NOUN = "image"
     KEY = "checksum"
@@ -56,7 +56,7 @@ class Image(Contract):
     )
     path: str = field(
         metadata=text(
-            "Where the worker keeps it.",
+            "Its path on the worker.",
             sample=f"/var/lib/cloudrepo/images/{_IMAGE}.img",
             pattern=PATH_PATTERN,
             rule="an absolute path",
@@ -89,7 +89,7 @@ class Interface(Contract):
     )
     tap: str = field(
         metadata=text(
-            "The tap on this host, C(tap_) and 11 more characters at most.",
+            "The name of its tap on this host, C(tap_) followed by at most 11 characters.",
             sample=("tap_1001_eth0", "tap_1001_eth1"),
             pattern=TAP,
             rule="tap_ and 1-11 more characters",
@@ -102,7 +102,7 @@ class Interface(Contract):
         default=None,
         metadata=integer(
             "The VLAN of its access port.",
-            "Without one the tap stays off the bridge, and the guest sees no carrier.",
+            "Without a VLAN, the tap is not on the bridge and the guest has no carrier.",
             sample=(400, 100),
             least=1,
             most=4094,
@@ -110,12 +110,12 @@ class Interface(Contract):
     )
     link_id: int | None = field(
         default=None,
-        metadata=integer("The link that the VLAN belongs to, for people who look at the switch.", sample=(None, 1)),
+        metadata=integer("Id of the link, stored with the port for information.", sample=(None, 1)),
     )
     segment: str | None = field(
         default=None,
         metadata=text(
-            "The name of that link or network, for people who look at the switch.",
+            "Name of the link or network, stored with the port for information.",
             sample=(None, "core"),
             pattern=LABEL,
             rule="letters, digits and hyphens",
@@ -124,15 +124,15 @@ class Interface(Contract):
     address: str | None = field(
         default=None,
         metadata=ipv4_address(
-            "The IPv4 address of an interface on VLAN 400. It may speak there under no other.",
-            "Without one it may only ask for one by DHCP.",
+            "IPv4 address of an interface on VLAN 400. Packets with another source address are dropped.",
+            "Without an address, only DHCP is allowed.",
             sample=("10.60.7.101", None),
         ),
     )
     mtu: int = field(
         default=DEFAULT_MTU,
         metadata=integer(
-            "The MTU of its link or network, and so of its tap, without Ethernet header and tags.",
+            "MTU of the tap, which is that of its link or network.",
             sample=(None, 9000),
             least=LEAST_MTU,
             most=MOST_MTU,
@@ -141,36 +141,35 @@ class Interface(Contract):
     qinq: bool = field(
         default=False,
         metadata=flag(
-            "Whether frames that the guest has tagged itself pass, below the tag of the link. Else they are dropped.",
+            "Whether to forward frames that the guest has tagged, inside the VLAN of the link (802.1ad). Otherwise "
+            "they are dropped.",
             sample=(None, True),
         ),
     )
     forward_bpdu: bool = field(
         default=False,
         metadata=flag(
-            "Whether STP, LACP, LLDP and Cisco's CDP, VTP, PAgP and PVST+ pass, which a bridge otherwise keeps.",
+            "Whether to forward STP, LACP, LLDP and Cisco's CDP, VTP, PAgP and PVST+, which a bridge does not forward "
+            "by default.",
             sample=(None, True),
         ),
     )
     up: bool = field(
         default=True,
-        metadata=flag("Whether the guest sees a carrier, where the interface is on a VLAN.", sample=(None, False)),
+        metadata=flag("Whether the guest has a carrier, if the interface is on a VLAN.", sample=(None, False)),
     )
     tx_kbps: int | None = field(
         default=None,
-        metadata=integer("The most that the guest may send, in kbit/s.", sample=(None, 2000), least=1, most=MOST_KBPS),
+        metadata=integer("Rate limit for sent traffic, in kbit/s.", sample=(None, 2000), least=1, most=MOST_KBPS),
     )
     rx_kbps: int | None = field(
         default=None,
-        metadata=integer(
-            "The most that the guest may receive, in kbit/s.", sample=(None, 8000), least=1, most=MOST_KBPS
-        ),
+        metadata=integer("Rate limit for received traffic, in kbit/s.", sample=(None, 8000), least=1, most=MOST_KBPS),
     )
     delay_ms: float | None = field(
         default=None,
         metadata=number(
-            "By how many milliseconds what the guest receives is late. This, the jitter and the loss need a kernel "
-            "with netem.",
+            "Delay of received traffic, in milliseconds. Delay, jitter and loss require a kernel with netem.",
             sample=(None, 20.0),
             least=0,
             most=MOST_MS,
@@ -178,11 +177,11 @@ class Interface(Contract):
     )
     jitter_ms: float | None = field(
         default=None,
-        metadata=number("By how many milliseconds that delay varies.", sample=(None, 2.0), least=0, most=MOST_MS),
+        metadata=number("Variation of the delay, in milliseconds.", sample=(None, 2.0), least=0, most=MOST_MS),
     )
     loss_percent: float | None = field(
         default=None,
-        metadata=number("How much of what the guest should receive is lost.", sample=(None, 0.5), least=0, most=100),
+        metadata=number("Percentage of received packets to drop.", sample=(None, 0.5), least=0, most=100),
     )
 
     def faults(self, where: str) -> Iterator[Refusal]:
@@ -192,13 +191,13 @@ class Interface(Contract):
 
     @property
     def is_shaped(self) -> bool:
-        """Whether its tap does more to frames for the guest than to hand them over."""
+        """Whether traffic to the guest is rate-limited, delayed or dropped on its tap."""
         return bool(self.rx_kbps or self.delay_ms or self.jitter_ms or self.loss_percent)
 
 
 @dataclass(frozen=True)
 class Peer(Contract):
-    """An interface on VLAN 400, on whatever host, that the VMs of its slice may meet there."""
+    """An interface on VLAN 400, on any host, that the other VMs of its slice may communicate with there."""
 
     NOUN = "peer"
     KEY = "mac"
@@ -216,7 +215,7 @@ class Disk(Contract):
 
     path: str = field(
         metadata=text(
-            "Its qcow2 file, in the VM's folder C(STATE_DIR/vms/VM_ID).",
+            "Path of its qcow2 file, in the VM's folder C(STATE_DIR/vms/VM_ID).",
             sample="/var/lib/cloudrepo/vms/1001/vm1_img.qcow2",
             pattern=_DISK,
             rule="the absolute path of a .qcow2 file",
@@ -225,7 +224,7 @@ class Disk(Contract):
     size_bytes: int = field(metadata=integer("Its size in bytes.", sample=1 << 30, least=1))
     backing_file: str = field(
         metadata=text(
-            "The base image that it stands on.",
+            "Path of the base image.",
             sample=f"/var/lib/cloudrepo/images/{_IMAGE[:16]}.img",
             pattern=PATH_PATTERN,
             rule="an absolute path",
@@ -236,15 +235,15 @@ class Disk(Contract):
 
 @dataclass(frozen=True)
 class GivenUp(Contract):
-    """A disk that nobody wants any more: of a VM that is deleted. No other disk is ever removed."""
+    """A disk to delete, because its VM is being deleted. No other disk is ever deleted."""
 
     NOUN = "given-up disk"
     KEY = "path"
 
-    vm_id: int = field(metadata=integer("The VM that it was made for.", sample=1002, least=1))
+    vm_id: int = field(metadata=integer("Id of the VM that it was created for.", sample=1002, least=1))
     path: str = field(
         metadata=text(
-            "Its qcow2 file, in that VM's folder.",
+            "Path of its qcow2 file, in that VM's folder.",
             sample="/var/lib/cloudrepo/vms/1002/vm2_img.qcow2",
             pattern=_DISK,
             rule="the absolute path of a .qcow2 file",
@@ -253,7 +252,7 @@ class GivenUp(Contract):
     uuid: str | None = field(
         default=None,
         metadata=uuid(
-            "Its UUID. A disk at this path that has another one is an orphan.",
+            "Its UUID. A disk at this path with another UUID is an orphan.",
             sample="5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77",
         ),
     )
@@ -261,7 +260,7 @@ class GivenUp(Contract):
 
 @dataclass(frozen=True)
 class VM(Contract):
-    """A VM as it shall be on this host."""
+    """The desired state of a VM on this host."""
 
     NOUN = "VM"
     KEY = "vm_id"
@@ -271,11 +270,11 @@ class VM(Contract):
     cores: int = field(metadata=integer("Its virtual CPUs.", sample=1, least=1))
     ram_mib: int = field(metadata=integer("Its memory in MiB.", sample=512, least=1))
     disks: tuple[Disk, ...] = field(
-        metadata=many(Disk, "Its disks. The first one is the one that it boots from; for now it has no other.")
+        metadata=many(Disk, "Its disks. It boots from the first one. More than one is not supported yet.")
     )
     vnc_port: int = field(metadata=integer("The TCP port of its display.", sample=5901, least=5900, most=65535))
     interfaces: tuple[Interface, ...] = field(
-        metadata=many(Interface, "All its interfaces in order, so that the first is C(eth0) in the guest.")
+        metadata=many(Interface, "All its interfaces, in the order in which the guest sees them, C(eth0) first.")
     )
     slice_id: int = field(metadata=enclosing())
     slice_uuid: str | None = field(metadata=enclosing())
@@ -283,14 +282,15 @@ class VM(Contract):
         default=None,
         metadata=uuid(
             "The VM's UUID.",
-            "A host that holds another VM under this number refuses the slice, and leaves both as they are.",
+            "A host that has another VM with this id refuses the order of this slice and changes neither.",
             sample="0b9d4f5c-52a1-4b0e-9b7e-2f6a3d1c8e02",
         ),
     )
     vnc_password_id: str | None = field(
         default=None,
         metadata=text(
-            "Tells whether its display has the password that it shall have. No order holds the password itself.",
+            "Identifies the password of its display, so that the host knows whether to set it. A work order never "
+            "contains the password itself.",
             sample="8b1a9953c4611296",
             pattern=r"[0-9a-f]{16}",
             rule="16 hexadecimal digits",
@@ -300,15 +300,15 @@ class VM(Contract):
     state: str = field(
         default="running",
         metadata=text(
-            "Whether the VM runs. One that is V(stopped) keeps its disk, taps and ports; one that is V(paused) has its "
-            "QEMU as well.",
+            "Desired state of the VM. If V(stopped), it keeps its disk, taps and ports; if V(paused), its QEMU process "
+            "as well.",
             sample="running",
             choices=("running", "stopped", "paused"),
         ),
     )
 
     def __str__(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return f"VM {self.vm_id} ({self.name})"
 
     def faults(self, where: str) -> Iterator[Refusal]:
@@ -319,44 +319,43 @@ class VM(Contract):
 
     @property
     def running(self) -> bool:
-        """Whether it shall have a QEMU, paused or not."""
+        """Whether it should have a QEMU process, paused or not."""
         return self.state != "stopped"
 
     @property
     def paused(self) -> bool:
-        """Whether its processors shall stand still."""
+        """Whether its CPUs should be paused."""
         return self.state == "paused"
 
     @property
     def links_down(self) -> tuple[str, ...]:
-        """The interfaces whose guest side sees no carrier, by name."""
+        """Names of the interfaces that have no carrier in the guest."""
         return tuple(interface.name for interface in self.interfaces if interface.vlan_id is None or not interface.up)
 
 
 @dataclass(frozen=True)
 class SliceOrder(Contract):
-    """All that a slice has on this host."""
+    """Everything that a slice has on this host."""
 
     NOUN = "slice"
     KEY = "slice_id"
 
     slice_id: int = field(metadata=SLICE_ID)
-    vms: tuple[VM, ...] = field(metadata=many(VM, "All VMs of the slice on this host; empty when it has none here."))
+    vms: tuple[VM, ...] = field(metadata=many(VM, "All VMs of the slice on this host, empty if it has none."))
     slice_uuid: str | None = field(default=None, metadata=SLICE_UUID)
     revision: int | None = field(default=None, metadata=REVISION)
     peers: tuple[Peer, ...] = field(
         default=(),
         metadata=many(
             Peer,
-            "All interfaces of the slice on VLAN 400, on whatever host, if its VMs may meet there. Empty if they may "
-            "not.",
+            "All interfaces of the slice on VLAN 400, on any host, if its VMs may communicate there. Otherwise empty.",
         ),
     )
     given_up: tuple[GivenUp, ...] = field(
         default=(),
         metadata=many(
             GivenUp,
-            "The disks that go. A disk that is neither listed here nor with a VM is an orphan, which is kept and "
+            "Disks to delete. A disk that is listed neither here nor with a VM is an orphan, which is kept and "
             "reported.",
         ),
     )
@@ -364,7 +363,7 @@ class SliceOrder(Contract):
 
 @dataclass(frozen=True)
 class WorkerOrder(Contract):
-    """All that slices have on a worker."""
+    """Everything that slices have on a worker."""
 
     NOUN = "worker"
     KEY = "worker_ip"
@@ -372,13 +371,12 @@ class WorkerOrder(Contract):
     worker_ip: str = field(
         metadata=ipv4_address("The worker's address, on which VNC listens by default.", sample="10.0.10.1")
     )
-    images: tuple[Image, ...] = field(metadata=many(Image, "The base images that the VMs stand on."))
+    images: tuple[Image, ...] = field(metadata=many(Image, "The base images of the VMs' disks."))
     slices: tuple[SliceOrder, ...] = field(
         metadata=many(
             SliceOrder,
-            "Slices of a work order, each with B(all) that it has on this host.",
-            "What carries the id of one of these slices, can be made again and is not listed is removed: units, taps, "
-            "ports, flows and files of configuration. A disk goes only when it is listed as given up. Other slices "
-            "are left alone.",
+            "Slices of the work order, each with B(everything) that it has on this host.",
+            "Units, taps, ports, flows and configuration files of these slices that are not listed are removed. Disks "
+            "are removed only if they are listed in C(given_up). Other slices are not touched.",
         )
     )

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: capture
-short_description: Captures what passes an interface of a VM
+short_description: Capture packets on an interface of a VM
 version_added: 1.0.0
 description:
-  - Runs tcpdump on the tap of an interface, on the worker that the VM is on. The file is a pcap, which tshark and
-    Wireshark open.
-  - A capture ends by itself after O(seconds) or at O(mib), whichever comes first. It is a transient unit
-    C(slices-capture-SLICE-VM-INTERFACE.service) without privileges, in the cgroup of the VM's slice. It goes with the
-    slice, and its file, which lies in the VM's folder, with the VM.
-  - A file that nobody fetched is removed by the worker itself (C(slices-logs)) an hour after the capture has ended.
-  - The playbook C(cloudrepo.slices.capture) finds the worker, checks that the acting user may see the slice, and
-    fetches the file, or with C(-e capture_stop=true) ends a capture and removes its file. This module asks nobody.
+  - Runs tcpdump on the tap of an interface, on the VM's worker. The result is a pcap file for tshark or Wireshark.
+  - A capture ends after O(seconds) or when the file has O(mib), whichever comes first. It runs as an unprivileged
+    transient unit, C(slices-capture-SLICE-VM-INTERFACE.service), in the cgroup of the VM's slice. It is stopped when
+    the slice is deleted. The file is in the VM's folder, and is deleted with the VM.
+  - If the file is not fetched, the worker deletes it an hour after the end of the capture (C(slices-logs)).
+  - This module does not check permissions. The playbook C(cloudrepo.slices.capture) finds the worker, checks that the
+    acting user may access the slice, and fetches the file. With C(-e capture_stop=true) it stops a capture and
+    deletes its file.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -24,64 +24,65 @@ extends_documentation_fragment:
 options:
   vm_id:
     description:
-      - The VM, which runs on this host.
+      - The VM's id. The VM must run on this host.
     type: int
     required: true
   interface:
     description:
-      - The interface by its name in the topology, such as V(eth1).
+      - The interface's name in the topology, such as V(eth1).
     type: str
     required: true
   state:
     description:
-      - V(started) returns when tcpdump listens. One that has ended starts anew, and its file with it.
-      - V(stopped) ends the capture and returns what is in its file, which ends with a whole packet.
-      - V(absent) ends it and removes its file.
+      - V(started) starts a capture, unless one is running, and waits until tcpdump listens. The file of an earlier
+        capture is replaced.
+      - V(stopped) stops the capture. The file then ends with a complete packet.
+      - V(absent) stops the capture and deletes its file.
     type: str
     choices: [started, stopped, absent]
     default: started
   seconds:
     description:
-      - After how many seconds it ends, 86,400 at most.
+      - Maximum duration in seconds, up to 86,400.
     type: int
     default: 60
   mib:
     description:
-      - How many MiB its file has at most, up to 4,096.
+      - Maximum size of the file in MiB, up to 4,096.
     type: int
     default: 10
   wait:
     description:
-      - Whether O(state=stopped) waits until the capture has come to its bounds, in place of ending it.
+      - With O(state=stopped), wait until the capture reaches its limits instead of stopping it.
     type: bool
     default: false
   start_timeout_s:
     description:
-      - Seconds that tcpdump has to begin.
+      - Seconds to wait for tcpdump to start.
     type: int
     default: 20
   state_dir:
     description:
-      - The folder that holds the VM folders.
+      - The folder for disks and base images on the worker.
     type: path
     default: /var/lib/cloudrepo
 """
 
 EXAMPLES = r"""
-- name: Begin to capture what passes eth1 of VM 1001
+- name: Start a capture on eth1 of VM 1001
   cloudrepo.slices.capture:
     vm_id: 1001
     interface: eth1
     seconds: 30
 
-- name: End it
+- name: Stop the capture
   cloudrepo.slices.capture:
     vm_id: 1001
     interface: eth1
     state: stopped
   register: captured
 
-- name: Forget it
+- name: Delete the capture and its file
   cloudrepo.slices.capture:
     vm_id: 1001
     interface: eth1
@@ -90,22 +91,22 @@ EXAMPLES = r"""
 
 RETURN = r"""
 pcap:
-  description: The file on the worker; null with O(state=absent).
+  description: Path of the file on the worker. Null with O(state=absent).
   returned: success
   type: str
   sample: /var/lib/cloudrepo/vms/1001/eth1.pcap
 tap:
-  description: The tap on the worker; null where the VM is gone.
+  description: The tap on the worker. Null if the VM no longer exists.
   returned: success
   type: str
   sample: tap_1001_eth1
 packets:
-  description: How many packets the file holds.
+  description: Number of packets in the file.
   returned: when O(state=stopped) and not in check mode
   type: int
   sample: 42
 bytes:
-  description: The size of the file.
+  description: Size of the file.
   returned: when O(state=stopped) and not in check mode
   type: int
   sample: 4284

@@ -6,44 +6,43 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: console_command
-short_description: Runs a command in a VM over its serial console
+short_description: Run a command in a VM over its serial console
 version_added: 1.0.0
 description:
-  - Runs a command in the root shell on a guest's serial console. The guest needs no network, no agent and no address.
-  - Waits for a guest that is still booting, and for others who use the console. A command that does not end in time
-    is interrupted.
-  - A command that ends with another code than zero makes the task fail, as with M(ansible.builtin.command).
+  - Runs a command in the root shell on a guest's serial console. The guest needs neither a network nor an agent.
+  - Waits if the guest is still booting or the console is in use. A command that exceeds the timeout is interrupted.
+  - The task fails if the command has a non-zero return code, as with M(ansible.builtin.command).
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 attributes:
   check_mode:
-    description: Skips in C(check_mode), since nobody can tell what a command would do.
+    description: The effect of a command cannot be predicted.
     support: partial
     details:
-      - The command is skipped.
+      - In check mode the task is skipped.
   diff_mode:
     description: Returns no details on what has changed.
     support: none
 options:
   vm_id:
     description:
-      - The VM, which runs on this host.
+      - The VM's id. The VM must run on this host.
     type: int
     required: true
   command:
     description:
-      - What the guest's shell evaluates, in a subshell whose input is empty.
+      - The command, evaluated by the guest's shell in a subshell with empty standard input.
     type: str
     required: true
   timeout_s:
     description:
-      - Seconds for all of it, the guest's boot included.
+      - Timeout in seconds, including the guest's boot.
     type: int
     default: 60
 """
 
 EXAMPLES = r"""
-- name: The guest has its second interface
+- name: Show the second interface of the guest
   cloudrepo.slices.console_command:
     vm_id: 1001
     command: ip address show eth1
@@ -52,24 +51,24 @@ EXAMPLES = r"""
 
 RETURN = r"""
 rc:
-  description: The command's code.
-  returned: success, and when the command failed
+  description: The command's return code.
+  returned: success, and when the command fails
   type: int
   sample: 0
 stdout:
-  description: What the command wrote, its errors included, for a console has one stream.
-  returned: success, and when the command failed
+  description: The command's output, both standard output and standard error, which share the console.
+  returned: success, and when the command fails
   type: str
   sample: "PING 192.168.100.2 (192.168.100.2): 56 data bytes"
 stdout_lines:
-  description: The same, line by line.
-  returned: success, and when the command failed
+  description: The command's output as lines.
+  returned: success, and when the command fails
   type: list
   elements: str
   sample: ["PING 192.168.100.2 (192.168.100.2): 56 data bytes"]
 duration_s:
-  description: Seconds that it took, waiting included.
-  returned: success, and when the command failed
+  description: Duration in seconds, including the time spent waiting.
+  returned: success, and when the command fails
   type: float
   sample: 1.25
 """
@@ -95,7 +94,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     if module.check_mode:
-        module.exit_json(skipped=True, msg="a command is not run in check mode")
+        module.exit_json(skipped=True, msg="commands are not run in check mode")
     timeout_s = module.params["timeout_s"]
 
     def action() -> Outcome:
@@ -110,7 +109,7 @@ def main() -> None:
             "duration_s": round(time.monotonic() - begin, 3),
         }
         if answer.rc != 0:
-            raise SlicesError(f"the command ended with code {answer.rc}", changed=True, **result)
+            raise SlicesError(f"the command failed with return code {answer.rc}", changed=True, **result)
         return Outcome([Change("console", module.params["vm_id"], "command")], result)
 
     run(module, action)

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: database
-short_description: Backups, checks and moves of the database
+short_description: Back up, restore, check and migrate the database
 version_added: 1.0.0
 description:
-  - Looks after the database as a whole. Only an admin may, except that a file which cannot be read any more is
-    restored without asking it.
-  - A YAML file's last versions are kept at every change (O(backups)); an SQL database is backed up on request, in YAML.
+  - Handles the database as a whole. The acting user must be an admin, unless a file that is no longer readable is
+    restored.
+  - A YAML file is backed up at every change (O(backups)). An SQL database is backed up on request, as YAML.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -20,61 +20,63 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - With C(backup), keeps the present version now, unless the newest backup is that version.
-      - With C(restore), makes the version of a backup the present one. The present one is backed up first.
-      - With C(check), lists every breach of a rule of the data model. All states list the backups.
-      - With C(migrate), copies everything to O(destination), from a YAML file to SQL or the other way, and compares.
+      - V(backup) backs up the current version, unless the newest backup has the same content.
+      - V(restore) replaces the current version with a backup. The current version is backed up first.
+      - V(check) lists violations of the data model's rules.
+      - V(migrate) copies everything to O(destination), from a YAML file to SQL or vice versa, and compares the result.
+      - Each of them also lists the backups.
     type: str
     choices: [backup, restore, check, migrate]
     default: check
   name:
     description:
-      - The backup to restore.
+      - Name of the backup to restore.
     type: str
   backup_dir:
     description:
-      - The folder of the backups. Left out, it is C(DATABASE.backups) beside the file; a PostgreSQL database needs it
-        for C(backup) and C(restore).
+      - Folder of the backups. The default is C(DATABASE.backups) next to the file. Required for O(state=backup) and
+        O(state=restore) of a PostgreSQL database.
     type: path
   fail_on_breach:
     description:
-      - Whether the module fails where C(check) finds a breach, instead of listing it alone.
+      - Whether to fail if O(state=check) finds a violation.
     type: bool
     default: false
   destination:
     description:
-      - Where to migrate to, a path or a URL as O(database) is. Left out, the database is repaired where it is.
+      - Destination of the migration, a path or URL as for O(database). If omitted, the database is repaired in place.
     type: str
   replace:
     description:
-      - Whether a destination that holds something else is replaced.
+      - Whether to replace a destination that has other content.
     type: bool
     default: false
   repair:
     description:
-      - Whether breaches of rules are mended on the way. Who came first keeps what two hold; nothing else is
-        renumbered. Two VMs with one disk stay so, for only their host could mend that.
-      - Without it, a database that could be mended is not migrated.
+      - Whether to repair violations during the migration. If two objects hold the same number, the older one keeps it;
+        nothing else is renumbered. Two VMs with the same disk are not repaired, because that has to be done on their
+        host.
+      - If false, a database with violations that could be repaired is not migrated.
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: Keep the present version
+- name: Back up the current version
   cloudrepo.slices.database:
     state: backup
 
-- name: Go back to the version before the newest change
+- name: Restore the version before the last change
   cloudrepo.slices.database:
     state: restore
     name: 00000041-20261122T182215Z.yaml
 
-- name: Stop the play where the database breaks a rule
+- name: Fail if the database violates a rule
   cloudrepo.slices.database:
     state: check
     fail_on_breach: true
 
-- name: From Cloud Repositorio's file to PostgreSQL, mended
+- name: Migrate Cloud Repositorio's file to PostgreSQL, with repairs
   cloudrepo.slices.database:
     state: migrate
     database: /opt/cloud_repositorio/database.yaml
@@ -84,29 +86,29 @@ EXAMPLES = r"""
 
 RETURN = r"""
 backups:
-  description: The names of the backups, newest last.
+  description: Names of the backups, newest last.
   returned: success
   type: list
   elements: str
   sample: [00000040-20261122T180102Z.yaml, 00000041-20261122T182215Z.yaml]
 backup:
-  description: The backup that holds the present version; null where nothing is stored, and in check mode.
+  description: Name of the backup of the current version. Null if the database is empty, and in check mode.
   returned: when O(state=backup)
   type: str
   sample: 00000041-20261122T182215Z.yaml
 counts:
-  description: How much the database holds; with C(restore) and C(migrate), how much it holds afterwards.
+  description: Number of objects in the database, for O(state=restore) and O(state=migrate) afterwards.
   returned: success
   type: dict
   sample: {users: 3, workers: 2, flavors: 2, slices: 4, vms: 18}
 breaches:
-  description: Every breach of a rule, a sentence each; with C(restore) and C(migrate), those that are there afterwards.
-  returned: when O(state) is C(check), C(restore) or C(migrate)
+  description: Violations of rules, one sentence each, for O(state=restore) and O(state=migrate) afterwards.
+  returned: when O(state) is V(check), V(restore) or V(migrate)
   type: list
   elements: str
   sample: ["VNC port 5902 is held 2 times: by VM web/vm2 (1002) and VM lab/a (1004)"]
 repairs:
-  description: What was mended, a sentence each.
+  description: Repairs, one sentence each.
   returned: when O(state=migrate)
   type: list
   elements: str

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: flavor
-short_description: Sizes of VMs and the base images they start from
+short_description: Manage flavors, the sizes and base images of VMs
 version_added: 1.0.0
 description:
-  - Registers sizes of VMs. A new database knows C(cirros) and C(ubuntu), whose images it has not seen yet; a flavor can
-    be used as soon as it is registered with an image that exists.
-  - Where O(image) is a file on the orchestrator, its checksum is read from it. Registering a flavor again after the
-    file has changed gives later VMs the new image; VMs that exist keep the one they were made from.
-  - A file is refused if it is damaged, cut short, empty, encrypted, compressed as a whole, has a backing file or an
-    external data file, or is of another format than qcow2 and raw; the refusal names the command that mends it. What it
-    is follows from its content, not from its name. The tables of a qcow2 image are checked by C(qemu-img), if that is
-    installed on the orchestrator. An image at a URL is inspected where it arrives, on the workers.
+  - Registers flavors. A new database has the flavors C(cirros) and C(ubuntu) without images. A flavor can be used once
+    it is registered with an existing image.
+  - If O(image) is a file on the orchestrator, its checksum is computed. If the file has changed and the flavor is
+    registered again, new VMs use the new image. Existing VMs keep theirs.
+  - A file is refused if it is damaged, truncated, empty, encrypted or compressed as a whole, if it has a backing file
+    or an external data file, or if its format is neither qcow2 nor raw. The message contains the command that fixes it.
+    The format is detected from the content, not from the file name. C(qemu-img) checks the tables of a qcow2 image, if
+    it is installed on the orchestrator. An image at a URL is inspected on the workers after the download.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -31,14 +31,14 @@ options:
   state:
     &state
     description:
-      - Whether the flavor exists. One that a VM was made from is not removed.
+      - Whether the flavor should exist. A flavor that a VM was created from cannot be removed.
     type: str
     choices: [present, absent]
     default: present
   cores:
     &cores
     description:
-      - Virtual processor cores. A new flavor needs this, O(ram_gb), O(disk_gb) and O(image).
+      - Number of virtual CPUs. Required for a new flavor, as are O(ram_gb), O(disk_gb) and O(image).
     type: int
   ram_gb:
     &ram_gb
@@ -48,32 +48,32 @@ options:
   disk_gb:
     &disk_gb
     description:
-      - Size of the disk in GiB; no smaller than the disk in the image.
+      - Size of the disk in GiB, at least the virtual size of the image.
     type: float
   image:
     &image
     description:
-      - The base image, a qcow2 or raw file on the orchestrator, or a URL that the workers fetch. A raw image needs a
-        boot sector or a file system.
+      - The base image, a qcow2 or raw file on the orchestrator or a URL from which the workers download it. A raw image
+        must have a boot sector or a file system.
     type: str
   checksum:
     &checksum
     description:
-      - The image's SHA-256 in hex digits. It is needed for a URL, and checked for a file.
+      - SHA-256 checksum of the image in hexadecimal. Required for a URL, verified for a file.
     type: str
   convert:
     &convert
     description:
-      - Whether an image of another format is converted to qcow2. This handles vmdk, vdi, vhdx, vpc, qcow, qed and
-        parallels, also compressed, and compressed qcow2 and raw images. It needs C(qemu-img) on the orchestrator.
-      - The result is stored beside O(image), with C(.qcow2) appended to its name, and the flavor has that as its image.
-        It is made again when O(image) has changed.
-      - O(image) must be one file on the orchestrator, and O(checksum) is that of this file.
+      - Whether to convert an image of another format to qcow2. Supported are vmdk, vdi, vhdx, vpc, qcow, qed and
+        parallels, compressed or not, and compressed qcow2 and raw images. Requires C(qemu-img) on the orchestrator.
+      - The result is stored next to O(image), with C(.qcow2) appended to its name, and is used as the flavor's image.
+        It is converted again if O(image) has changed.
+      - O(image) must be a single file on the orchestrator. O(checksum) is the checksum of this file.
     type: bool
     default: false
   flavors:
     description:
-      - Several flavors at once, instead of O(name).
+      - A list of flavors, instead of O(name).
     type: list
     elements: dict
     suboptions:
@@ -90,7 +90,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: A size that starts from a file
+- name: Register a flavor with a local image
   cloudrepo.slices.flavor:
     name: small
     cores: 1
@@ -98,7 +98,7 @@ EXAMPLES = r"""
     disk_gb: 1
     image: "{{ lab_guest_image }}"
 
-- name: A size that starts from the disk of another hypervisor
+- name: Register a flavor with an image of another hypervisor
   cloudrepo.slices.flavor:
     name: appliance
     cores: 2
@@ -107,7 +107,7 @@ EXAMPLES = r"""
     image: "{{ appliance_image }}"
     convert: true
 
-- name: A size whose image the workers fetch
+- name: Register a flavor whose image the workers download
   cloudrepo.slices.flavor:
     flavors:
       - name: router
@@ -120,7 +120,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 flavors:
-  description: The flavors named, as they are stored.
+  description: The given flavors as they are stored.
   returned: success
   type: list
   elements: dict

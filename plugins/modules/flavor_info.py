@@ -6,10 +6,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: flavor_info
-short_description: Flavors as they are stored
+short_description: Get information about flavors
 version_added: 1.0.0
 description:
-  - Tells of the flavors that VMs are made from. Nothing is changed.
+  - Returns flavors as they are stored in the database.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -18,18 +18,18 @@ extends_documentation_fragment:
 options:
   names:
     description:
-      - The flavors by their names. Without any, all there are.
+      - Names of flavors. If empty, all flavors are returned.
     type: list
     elements: str
     default: []
 """
 
 EXAMPLES = r"""
-- name: All flavors
+- name: Get all flavors
   cloudrepo.slices.flavor_info:
   register: flavors
 
-- name: One of them
+- name: Get one flavor
   cloudrepo.slices.flavor_info:
     names: cirros
 """

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_info
-short_description: Read what a host offers to VMs
+short_description: Get information about a host's resources
 version_added: 1.0.0
 description:
-  - Returns cores, memory and network interfaces of a host. Nothing is changed.
+  - Returns cores, memory and network interfaces of a host.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -17,12 +17,12 @@ extends_documentation_fragment:
 options:
   uplink:
     description:
-      - The interface for RV(trunk_mtu).
+      - The interface whose MTU is returned as RV(trunk_mtu).
     type: str
 """
 
 EXAMPLES = r"""
-- name: Read what the host offers
+- name: Get the host's resources
   cloudrepo.slices.host_info:
     uplink: eth1
   register: found

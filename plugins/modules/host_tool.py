@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_tool
-short_description: Install the program that the units of a host run
+short_description: Install slices-host, the helper program of the systemd units
 version_added: 1.0.0
 description:
-  - Installs C(slices-host) on a worker or a network node. It is one file with a subcommand for each purpose, such as
-    bringing back flows when Open vSwitch starts.
-  - It is made from the collection's own code on the host, and replaced only if it differs.
+  - Installs C(slices-host) on a worker or a network node. It is a single file with a subcommand for each purpose, such
+    as restoring flows when Open vSwitch starts.
+  - It is built from the collection's code on the host, and replaced only if it differs.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -19,25 +19,25 @@ extends_documentation_fragment:
 options:
   path:
     description:
-      - Where the program is. Its folder must exist.
-      - The host needs C(/usr/bin/python3), version 3.9 or newer.
+      - Path of the program. The folder must exist.
+      - The program requires C(/usr/bin/python3), version 3.9 or newer.
     type: path
     default: /usr/local/lib/cloudrepo/slices-host
 """
 
 EXAMPLES = r"""
-- name: Install the program that units run
+- name: Install slices-host
   cloudrepo.slices.host_tool:
 """
 
 RETURN = r"""
 path:
-  description: Where the program is.
+  description: Path of the program.
   returned: success
   type: str
   sample: /usr/local/lib/cloudrepo/slices-host
 sha256:
-  description: Checksum of the program.
+  description: SHA-256 checksum of the program.
   returned: success
   type: str
   sample: 8d969eef6ecad3c29a3a629280e686cf0c3f5d5a86aff3ca12020c923adc6c92

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: link
-short_description: One link of a slice
+short_description: Manage a link of a slice
 version_added: 1.0.0
 description:
-  - Adds a link between two VMs of a slice, moves its ends or takes it out, and leaves all else in the slice as it is.
-    The same rules hold as for M(cloudrepo.slices.slice). It changes the database only; the playbook
-    C(cloudrepo.slices.deploy) makes the hosts follow.
-  - A link without a name is the one that there is between its endpoints.
+  - Adds, changes or removes a link between two VMs of a slice, and leaves the rest of the slice unchanged. The same
+    rules apply as for M(cloudrepo.slices.slice).
+  - Only the database is changed. Run the playbook C(cloudrepo.slices.deploy) to apply the change to the hosts.
+  - Without O(name) and O(link_id), the link is identified by its endpoints.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -24,49 +24,49 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - A name for the link, unique within the slice. With O(link_id) it is what the link is called from now on.
+      - The link's name, unique within the slice. With O(link_id), it is the new name of the link.
     type: str
   link_id:
     description:
-      - The id of a link that exists.
+      - The id of an existing link.
     type: int
   new_name:
     description:
-      - What the link is called from now on.
+      - A new name for the link.
     type: str
   endpoints:
     description:
-      - The two ends, each as C(VM:INTERFACE), or C(VM) to take its lowest free data interface. Of a link that is told
-        by name or id these are its ends from now on; it keeps its VLAN.
+      - The two ends, each as C(VM:INTERFACE), or as C(VM) for its first free data interface. An existing link that is
+        identified by name or id is moved to these ends and keeps its VLAN.
     type: list
     elements: str
 """
 
 EXAMPLES = r"""
-- name: Two VMs talk to each other
+- name: Add a link between two VMs
   cloudrepo.slices.link:
     slice: web
     endpoints: [vm1, vm2]
 
-- name: A second link between them, with a name
+- name: Add a second link between them, with a name
   cloudrepo.slices.link:
     slice: web
     name: backup
     endpoints: ["vm1:eth2", "vm2:eth2"]
 
-- name: One end moves to another VM
+- name: Move one end of the link to another VM
   cloudrepo.slices.link:
     slice: web
     name: backup
     endpoints: ["vm1:eth2", vm3]
 
-- name: Take the link out
+- name: Remove the link
   cloudrepo.slices.link:
     slice: web
     name: backup
     state: absent
 
-- name: Spanning tree works over it, and so do the VLANs that the guests make
+- name: Forward spanning tree and the VLAN tags of the guests
   cloudrepo.slices.link:
     slice: web
     name: backup
@@ -76,7 +76,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 link:
-  description: The link as it is stored, or in check mode as it would be; null where it is gone.
+  description: The link as it is stored, or would be in check mode. Null if it is removed.
   returned: success
   type: dict
   sample:
@@ -87,18 +87,18 @@ link:
     vm2_id: 1002
     vm2_interface: eth1
 slice_id:
-  description: The id of the slice; null where there is none of that name.
+  description: The id of the slice. Null if there is no slice of this name.
   returned: success
   type: int
   sample: 1000
 changes:
   description:
-    - Each object that the call changes, or in check mode would change.
-    - C(action) is C(create), C(update), C(delete), or what else is done to it, such as C(restart). C(reason) says in
-      words why, or what differs.
-    - C(before) and C(after) are its attributes. C(before) is null where it is created, C(after) where nothing of it is
-      left.
-    - With C(restart) a running VM has to restart for it.
+    - The objects that are changed, or would be changed in check mode.
+    - C(action) is C(create), C(update), C(delete) or another verb such as C(restart). C(reason) gives the reason or
+      lists the differences.
+    - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
+      deleted.
+    - If C(restart) is true, the change takes effect on a running VM only after a restart.
   returned: success
   type: list
   elements: dict

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: link_info
-short_description: Links as they are stored
+short_description: Get information about links
 version_added: 1.0.0
 description:
-  - Tells of links as they are stored. Nothing is changed. A tenant sees only what is in the tenant's own slices.
+  - Returns links as they are stored in the database. A tenant gets only those of the tenant's own slices.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -19,14 +19,14 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: All links of a slice
+- name: Get all links of a slice
   cloudrepo.slices.link_info:
     slice: web
 """
 
 RETURN = r"""
 links:
-  description: The links, each with the id and the name of its slice.
+  description: The links, each with the id and name of its slice.
   returned: success
   type: list
   elements: dict

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: network
-short_description: One network of a slice
+short_description: Manage a network of a slice
 version_added: 1.0.0
 description:
-  - Adds a network, which is a segment with any number of members, to a slice, changes it or takes it out, and leaves
-    all else in the slice as it is. The same rules hold as for M(cloudrepo.slices.slice). It changes the database only;
-    the playbook C(cloudrepo.slices.deploy) makes the hosts follow.
+  - Adds, changes or removes a network of a slice, which is a segment with any number of members, and leaves the rest of
+    the slice unchanged. The same rules apply as for M(cloudrepo.slices.slice).
+  - Only the database is changed. Run the playbook C(cloudrepo.slices.deploy) to apply the change to the hosts.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -23,62 +23,63 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - The network's name, unique within the slice. With O(vlan_id) it is what it is called from now on.
+      - The network's name, unique within the slice. With O(vlan_id), it is the new name of the network.
     type: str
   vlan_id:
     description:
-      - The VLAN of a network that exists, instead of its name.
+      - The VLAN of an existing network, to identify it instead of by name.
     type: int
   new_name:
     description:
-      - What the network is called from now on.
+      - A new name for the network.
     type: str
   members:
     description:
-      - Its members, each as C(VM:INTERFACE), or C(VM) to take its lowest free data interface.
+      - Its members, each as C(VM:INTERFACE), or as C(VM) for its first free data interface.
     type: list
     elements: str
   append:
     description:
-      - Whether members that are not listed stay.
+      - Whether to keep members that are not listed.
     type: bool
     default: false
   cidr:
     description:
-      - The subnet. By default VLAN v up to 255 has 192.168.v.0/24, one above it 172.(16 + v div 256).(v mod 256).0/24.
-        The subnets of a slice do not overlap.
+      - The subnet. The default is 192.168.v.0/24 for VLAN v up to 255, and 172.(16 + v div 256).(v mod 256).0/24 above.
+        The subnets of a slice must not overlap.
     type: str
   gateway:
     description:
-      - Whether the network has a gateway. A new one has none unless O(gateway_ip) is given.
+      - Whether the network has a gateway. The default for a new network is V(false), unless O(gateway_ip) is set.
     type: bool
   gateway_ip:
     description:
-      - The gateway's address; by default the first of the subnet.
+      - The gateway's address. The default is the first address of the subnet.
     type: str
   dhcp_enabled:
     description:
-      - Whether the network has DHCP. A new one has none.
+      - Whether the network has DHCP. The default for a new network is V(false).
     type: bool
   dhcp_range:
     description:
-      - The first and the last address that DHCP hands out, as C(FIRST,LAST); by default most of the subnet. It does
-        not hold the gateway, or without one the first address of the subnet, which the DHCP server has.
+      - The first and last address of the DHCP range, as C(FIRST,LAST). The default is most of the subnet. It must not
+        contain the gateway or, without a gateway, the first address of the subnet, which is the DHCP server's.
     type: str
   nat:
     description:
-      - Whether the network has a way out by its gateway, under the network node's address. A new one has none.
+      - Whether the gateway gives access to other networks, with NAT to the network node's address. The default for a
+        new network is V(false).
     type: bool
 """
 
 EXAMPLES = r"""
-- name: Two VMs on one segment
+- name: Connect two VMs to a network
   cloudrepo.slices.network:
     slice: web
     name: lan
     members: [vm1, "vm2:eth2"]
 
-- name: One more, and a gateway with DHCP
+- name: Add a member, a gateway with NAT, and DHCP
   cloudrepo.slices.network:
     slice: web
     name: lan
@@ -88,7 +89,7 @@ EXAMPLES = r"""
     dhcp_enabled: true
     nat: true
 
-- name: Take the network out
+- name: Remove the network
   cloudrepo.slices.network:
     slice: web
     name: lan
@@ -97,7 +98,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 network:
-  description: The network as it is stored, or in check mode as it would be; null where it is gone.
+  description: The network as it is stored, or would be in check mode. Null if it is removed.
   returned: success
   type: dict
   sample:
@@ -111,18 +112,18 @@ network:
     members:
       - {vm_id: 1001, interface: eth1}
 slice_id:
-  description: The id of the slice; null where there is none of that name.
+  description: The id of the slice. Null if there is no slice of this name.
   returned: success
   type: int
   sample: 1000
 changes:
   description:
-    - Each object that the call changes, or in check mode would change.
-    - C(action) is C(create), C(update), C(delete), or what else is done to it, such as C(restart). C(reason) says in
-      words why, or what differs.
-    - C(before) and C(after) are its attributes. C(before) is null where it is created, C(after) where nothing of it is
-      left.
-    - With C(restart) a running VM has to restart for it.
+    - The objects that are changed, or would be changed in check mode.
+    - C(action) is C(create), C(update), C(delete) or another verb such as C(restart). C(reason) gives the reason or
+      lists the differences.
+    - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
+      deleted.
+    - If C(restart) is true, the change takes effect on a running VM only after a restart.
   returned: success
   type: list
   elements: dict

@@ -6,19 +6,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: network_services
-short_description: What slices want of the network node
+short_description: Apply a work order on the network node
 version_added: 1.0.0
 description:
-  - Makes a host that the role P(cloudrepo.slices.network_node#role) has prepared serve the slices of its work order.
-  - On VLAN 400 each VM's MAC has its address, and a name server for each slice answers its VMs with the addresses of
-    one another. What address asks which of them stands in packet rules, so that no tenant learns another's names.
-  - Networks that have a gateway or DHCP are served from a network namespace of their slice's own, C(slice-1000), with
-    one dnsmasq for all of them, C(slices-network@1000.service). One with a way out leaves by a link of two addresses
-    between namespace and host.
-  - What a slice has here and its order does not list is removed, and what has gone is put back, the host's packet rules
-    of VMs and the gateway of VLAN 400 included. Other slices are left alone, and an order with an address that is
-    reserved for one of them is refused.
-  - Connections of an address that is given on or given up are dropped.
+  - Configures DHCP, DNS, gateways and NAT for the slices of a work order. The host must have been prepared by the role
+    P(cloudrepo.slices.network_node#role).
+  - On VLAN 400, DHCP has a reservation for the MAC of each VM. Each slice has a DNS server that resolves the names of
+    its own VMs. Packet rules redirect the queries of a VM to the DNS server of its slice, so that no tenant can
+    resolve the names of another.
+  - Networks with a gateway or DHCP are served from a network namespace of the slice, such as C(slice-1000), with one
+    dnsmasq for all of them, such as C(slices-network@1000.service). For NAT, a veth pair joins namespace and host.
+  - Objects of a slice that are not in the work order are removed. Missing objects are restored, including the packet
+    rules for VMs and the gateway of VLAN 400. Other slices are not touched. An order with an address that is reserved
+    for another slice is refused.
+  - Connections of an address that is reassigned or released are dropped.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -26,22 +27,23 @@ extends_documentation_fragment:
 options:
   bridge:
     description:
-      - The bridge that the networks' ports are on.
+      - The bridge for the ports of the networks.
     type: str
     default: br-int
   state_dir:
     description:
-      - The folder that holds the slices' files.
+      - The folder for the slices' files.
     type: str
     default: /var/lib/cloudrepo
   nat_links:
     description:
-      - The range from which ways out have their addresses, two for each of 100 slices. They are never seen outside.
+      - The subnet for the veth pairs between namespaces and host, two addresses for each of 100 slices. These addresses
+        are not visible outside the host.
     type: str
     default: 169.254.64.0/24
   slices:
     description:
-      - Slices of the network node's work order, each with B(all) that it wants.
+      - Slices of the work order, each with B(everything) that it needs on the network node.
     type: list
     elements: dict
     required: true
@@ -54,17 +56,17 @@ options:
       slice_uuid:
         description:
           - The slice's UUID.
-          - A host that holds another slice under this number refuses the slice, and leaves both as they are.
+          - A host that has another slice with this id refuses the order of this slice and changes neither.
         type: str
       revision:
         description:
-          - When the database last changed in what slices want or hold, in milliseconds since 1970.
-          - A host refuses an order that is older than one of the same slice that it has begun to carry out. Without a
-            revision an order is taken as it is.
+          - Time of the last change of desired or allocated state in the database, in milliseconds since 1970.
+          - A host refuses an order that is older than the last one that it started to apply for this slice. An order
+            without a revision is always accepted.
         type: int
       reservations:
         description:
-          - "All reservations of the slice on VLAN 400: for DHCP, and for the names that its VMs know each other by."
+          - All reservations of the slice on VLAN 400, for DHCP and DNS.
         type: list
         elements: dict
         default: []
@@ -76,17 +78,17 @@ options:
             required: true
           name:
             description:
-              - The name that the VM is told, and that others of its slice know it by.
+              - Host name of the VM, sent by DHCP and resolved for the other VMs of its slice.
             type: str
             required: true
           mac:
             description:
-              - The MAC address that asks.
+              - MAC address of its interface on VLAN 400.
             type: str
             required: true
           address:
             description:
-              - The IPv4 address that it gets.
+              - Its IPv4 address.
             type: str
             required: true
       networks:
@@ -103,7 +105,7 @@ options:
             required: true
           name:
             description:
-              - The network's name. Members find each other as C(MEMBER.NETWORK.internal).
+              - The network's name. The DNS name of a member is C(MEMBER.NETWORK.internal).
             type: str
             required: true
           cidr:
@@ -113,12 +115,13 @@ options:
             required: true
           server_ip:
             description:
-              - "The network node's address in it: the gateway's, or else the first of the subnet."
+              - "The network node's address in the subnet: that of the gateway, or the first one if there is no
+                gateway."
             type: str
             required: true
           members:
             description:
-              - Its members, which DHCP knows by name.
+              - Its members, for DHCP and DNS.
             type: list
             elements: dict
             default: []
@@ -135,27 +138,27 @@ options:
                 required: true
           gateway:
             description:
-              - Whether members are told that this address is their router.
+              - Whether DHCP announces C(server_ip) as the router.
             type: bool
             default: false
           dhcp_range:
             description:
-              - The first and the last address that DHCP hands out, as C(FIRST,LAST); without it there is no DHCP.
+              - First and last address of the DHCP range, as C(FIRST,LAST). Without it, there is no DHCP.
             type: str
           nat:
             description:
-              - Whether members get out under the host's address. It takes a gateway.
+              - Whether to translate outgoing traffic to the host's address (NAT). Requires a gateway.
             type: bool
             default: false
           mtu:
             description:
-              - The MTU of the network node's port in it, and of its members' interfaces.
+              - MTU of the network node's port, and of the members' interfaces.
             type: int
             default: 1500
 """
 
 EXAMPLES = r"""
-- name: An address on VLAN 400, and a network with a way out
+- name: Configure a reservation on VLAN 400, and a network with DHCP and NAT
   cloudrepo.slices.network_services:
     slices:
       - slice_id: 1000
@@ -172,7 +175,7 @@ EXAMPLES = r"""
             members:
               - {name: vm1, mac: "52:54:00:03:e9:01"}
 
-- name: Nothing of the slice any more
+- name: Remove everything of a slice
   cloudrepo.slices.network_services:
     slices:
       - slice_id: 1000
@@ -180,16 +183,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 units:
-  description: What systemd was asked for, by unit, or in check mode would be.
+  description: The action for each systemd unit, also in check mode.
   returned: success
   type: dict
   sample: {"slices-dhcp.service": reload, "slices-names@1000.service": restart}
 refused:
   description:
-    - The slices that this host refused, because it has carried out a newer work order of them, or because what it
-      serves under their numbers, addresses or VLANs is another's. Nothing of them was changed; the other slices of the
-      order were done.
-  returned: when there are any; the module fails then
+    - Slices that this host refused, because it has already applied a newer work order, or because their id, addresses
+      or VLANs are used by another slice. Nothing was changed for them. The other slices of the work order were applied.
+  returned: when slices were refused, in which case the module fails
   type: list
   elements: dict
   contains:
@@ -202,22 +204,22 @@ refused:
       type: str
       sample: "slice 1000: run the deploy again"
     another:
-      description: Whether the host holds another slice of this id, and so nothing of this one.
+      description: Whether the host has another slice with this id, and therefore nothing of this one.
       type: bool
       sample: false
 failure:
-  description: What failed apart from slices that were refused. Null if nothing did.
+  description: Other failures than refused slices. Null if there are none.
   returned: when slices were refused
   type: str
   sample: null
 changes:
   description:
-    - Each object on this host that the call changes, or in check mode would change. A file is told by the lines that
-      differ.
-    - C(action) is C(create), C(update), C(delete), or what else is done to it, such as C(restart). C(reason) says in
-      words why, or what differs.
-    - C(before) and C(after) are its attributes. C(before) is null where it is created, C(after) where nothing of it is
-      left.
+    - The objects on this host that are changed, or would be changed in check mode. For a file, only the lines that
+      differ are returned.
+    - C(action) is C(create), C(update), C(delete) or another verb such as C(restart). C(reason) gives the reason or
+      lists the differences.
+    - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
+      deleted.
   returned: success
   type: list
   elements: dict
@@ -290,7 +292,7 @@ def main() -> None:
             seen = look()
             todo = netservices_apply.plan(seen.orders, seen.have, folders, bridge=module.params["bridge"])
         else:
-            # The lock of VMs' wiring: its ports and those of networks have their numbers from one range.
+            # The lock of the VMs' datapath, because ports of VMs and of networks share one range of numbers.
             with files.locked(flows.folder_in(state_dir)):
                 seen = look()
                 todo = netservices_apply.plan(seen.orders, seen.have, folders, bridge=module.params["bridge"])

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ovs_bridge
-short_description: An Open vSwitch bridge and its infrastructure ports
+short_description: Manage an Open vSwitch bridge and its infrastructure ports
 version_added: 1.0.0
 description:
-  - Makes, changes or removes a bridge with those of its ports that belong to no tenant, such as the uplink to other
-    hosts and the gateway, in one transaction.
-  - These ports are marked with C(external_ids:cloudrepo-infrastructure), whose value is their O(owner). A port on the
-    bridge that this owner has and does not list is removed; ports of others and ports without the mark are left alone.
+  - Creates, changes or removes a bridge and its infrastructure ports, such as the uplink to other hosts and the
+    gateway, in one transaction.
+  - Infrastructure ports are marked with C(external_ids:cloudrepo-infrastructure), whose value is their O(owner). Ports
+    of this owner that are not listed are removed. Ports of other owners and ports without the mark are not touched.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -25,61 +25,62 @@ options:
     required: true
   datapath_type:
     description:
-      - The datapath, V(system) for the kernel's and V(netdev) for the one in user space.
-      - Not given, a bridge keeps the one that it has, and a new one gets V(system).
+      - The datapath type, V(system) for the kernel datapath or V(netdev) for the userspace datapath.
+      - If omitted, an existing bridge keeps its type, and a new bridge gets V(system).
     type: str
     choices: [system, netdev]
   fail_mode:
     description:
-      - What the bridge does where no flow says otherwise, V(standalone) to switch and V(secure) to drop.
-      - Not given, a bridge keeps what it has, and a new one is V(standalone).
+      - Default behavior of the bridge without flows, V(standalone) for a learning switch or V(secure) to drop
+        everything.
+      - If omitted, an existing bridge keeps its mode, and a new bridge gets V(standalone).
     type: str
     choices: [standalone, secure]
   prune_vlans:
     description:
-      - Whether a trunk that is there keeps the VLANs that it carries, for M(cloudrepo.slices.ovs_ports) prunes them.
+      - Whether an existing trunk keeps its list of VLANs, because M(cloudrepo.slices.ovs_ports) prunes it.
     type: bool
     default: false
   owner:
     description:
-      - Who lists the ports, where several share a bridge, as a worker and a network node on one host do. A port that
-        two of them list stays its first owner's.
-      - Not given, the ports are nobody's, and go when whoever comes next does not list them.
+      - Owner of the ports, if a bridge is shared, for example by a worker and a network node on the same host. A port
+        that two owners list belongs to the first one.
+      - If omitted, the ports have no owner, and any later task that does not list them removes them.
     type: str
   ports:
     description:
-      - All infrastructure ports that the owner has on the bridge.
+      - All infrastructure ports of the owner on the bridge.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
         description:
-          - The port's name, which is also its network device's.
+          - Name of the port and of its network device.
         type: str
         required: true
       type:
         description:
-          - Whether the device exists (V(system)) or the switch makes it (V(internal)).
+          - V(system) for an existing network device, V(internal) for a device that Open vSwitch creates.
         type: str
         choices: [system, internal]
         default: system
       vlan_id:
         description:
-          - Makes it an access port of this VLAN.
-          - Not given, it is a trunk that lists VLANs 1 to 4094 one by one. An open trunk would carry untagged frames as
-            VLAN 0 as well; one with a list drops them, so there is no native VLAN.
+          - The VLAN of an access port.
+          - If omitted, the port is a trunk of VLANs 1 to 4094, listed one by one. A trunk without a list would also
+            carry untagged frames as VLAN 0. With a list they are dropped, so there is no native VLAN.
         type: int
   state:
     description:
-      - Whether the bridge shall be there. Without it all its ports are gone, whoever made them.
+      - Whether the bridge should exist. With V(absent), all its ports are removed as well, whoever owns them.
     type: str
     choices: [present, absent]
     default: present
 """
 
 EXAMPLES = r"""
-- name: The integration bridge with its uplink and the gateway of VLAN 400
+- name: Create the integration bridge with its uplink and the gateway of VLAN 400
   cloudrepo.slices.ovs_bridge:
     name: br-int
     ports:
@@ -88,7 +89,7 @@ EXAMPLES = r"""
         type: internal
         vlan_id: 400
 
-- name: No integration bridge
+- name: Remove the integration bridge
   cloudrepo.slices.ovs_bridge:
     name: br-int
     state: absent
@@ -96,7 +97,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 commands:
-  description: The commands of the transaction that made it so, or in check mode would.
+  description: The commands of the C(ovs-vsctl) transaction, also in check mode.
   returned: success
   type: list
   elements: list

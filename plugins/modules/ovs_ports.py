@@ -6,25 +6,25 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ovs_ports
-short_description: The taps of VMs, their access ports, and who may speak there
+short_description: Manage taps, access ports, flows and rate limits of VMs
 version_added: 1.0.0
 description:
-  - Gives each interface of a work order its tap, and each that is on a VLAN its access port on the bridge, with the
-    tag, the mode and the identity of slice, VM, interface and link, all in one transaction.
-  - Taps carry their slice's id as their netdev group, ports carry it in C(external_ids). What carries the id of a
-    listed slice and is not listed is removed, first the ports and then the taps.
-  - What a port may say stands in OpenFlow on the bridge before the port is there. A link is transparent. On management
-    VLAN 400 an interface speaks under its own MAC and IPv4 address, and with the gateway, the DHCP server and its peers
-    alone. A port that nobody listed says nothing at all.
-  - Flows carry the slice's id in their cookie, below C(0x636c7264). They are also saved in C(STATE_DIR/flows), from
-    where the unit C(slices-flows) of the role P(cloudrepo.slices.worker#role) brings them back when the switch starts.
-    Flows of others are left alone.
-  - A port that goes to or from VLAN 400 leaves the bridge for that moment.
-  - What a guest sends is limited by an OpenFlow meter, and what it receives by a token bucket on its tap, which is also
-    where netem makes delay, jitter and loss. They are saved beside the flows, and come back when the switch or the host
-    starts. Where the kernel has no netem, an order that needs it is refused and nothing changed.
-  - Anything that differs from the order is mended in place. Only a tap of another user is made anew, and not while a VM
-    has it open; such a tap is returned in RV(kept), and made anew by a call after the VM has stopped.
+  - Creates a tap for each interface of a work order, and an access port on the bridge for each interface that is on a
+    VLAN. Tag, mode, and the ids of slice, VM, interface and link are set in the same transaction.
+  - The slice's id is the netdev group of its taps, and is stored in C(external_ids) of its ports. Ports and taps of a
+    listed slice that are not in the work order are removed, ports first.
+  - The flows of a port are installed before the port is added. A link forwards everything. On management VLAN 400 an
+    interface can use only its own MAC and IPv4 address, and can communicate only with the gateway, the DHCP server and
+    its peers. Everything from a port without flows is dropped.
+  - The slice's id is the lower half of the cookie of its flows, after C(0x636c7264). Flows are also saved in
+    C(STATE_DIR/flows). The unit C(slices-flows) of the role P(cloudrepo.slices.worker#role) restores them when Open
+    vSwitch starts. Other flows are not touched.
+  - A port that is moved to or from VLAN 400 is removed from the bridge and added again.
+  - Sent traffic is limited by an OpenFlow meter. Received traffic is limited by a token bucket filter on the tap, where
+    netem also adds delay, jitter and loss. These settings are saved next to the flows, and restored when Open vSwitch
+    or the host starts. If the kernel has no netem, an order that requires it is refused and nothing is changed.
+  - Differences from the work order are corrected in place. Only a tap that belongs to another user is recreated, unless
+    a VM has it open. It is then returned in RV(kept), and recreated by a later call after the VM has stopped.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -34,7 +34,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: The taps and ports of slice 1000 on this worker
+- name: Configure taps and ports of slice 1000 on this worker
   cloudrepo.slices.ovs_ports:
     slices:
       - slice_id: 1000
@@ -52,11 +52,11 @@ EXAMPLES = r"""
               - {name: eth0, tap: tap_1001_eth0, mac: "52:54:00:03:e9:00", vlan_id: 400, address: 10.60.7.101}
               - {name: eth1, tap: tap_1001_eth1, mac: "52:54:00:03:e9:01", vlan_id: 100, link_id: 1}
 
-- name: The flows that all slices share are there, and other slices stay as they are
+- name: Install the flows that all slices share, without touching any slice
   cloudrepo.slices.ovs_ports:
     slices: []
 
-- name: Slice 1000 has nothing on this worker
+- name: Remove all taps and ports of slice 1000 from this worker
   cloudrepo.slices.ovs_ports:
     slices:
       - {slice_id: 1000, vms: []}
@@ -64,19 +64,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 commands:
-  description: The commands of the switch's transaction, which was or in check mode would be sent.
+  description: The commands of the C(ovs-vsctl) transaction, also in check mode.
   returned: success
   type: list
   elements: list
   sample: [["add-port", "br-int", "tap_1001_eth1"], ["set", "Port", "tap_1001_eth1", "vlan_mode=access", "tag=100"]]
 flows:
-  description: What was or in check mode would be added to and removed from the flows, as C(ovs-ofctl) reads it.
+  description: Flows that are added and removed, in the syntax of C(ovs-ofctl), also in check mode.
   returned: success
   type: list
   elements: str
   sample: ["cookie=0x636c7264000003e8,table=0,priority=50,in_port=1001,actions=NORMAL"]
 kept:
-  description: Taps of another user that were left as they are, because a VM has them open.
+  description: Taps of another user that were not recreated, because a VM has them open.
   returned: success
   type: list
   elements: str

@@ -6,18 +6,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: qcow2_images
-short_description: The disks of VMs as overlays on base images
+short_description: Manage the disks of VMs as overlays on base images
 version_added: 1.0.0
 description:
-  - Gives each VM of a work order its folder and, in it, a qcow2 overlay on its base image.
-  - An overlay that exists is never touched, whatever the order says of its size or base image, for it holds a
-    tenant's data. One that stands on another base image is returned in RV(kept_backing).
-  - Overlays that the order lists as given up are removed, and so is the folder of a VM that is not listed when no
-    overlay is left in it. Any other overlay in the folders of a listed slice is kept, and returned in RV(orphans). Run
-    M(cloudrepo.slices.qemu_vms) with O(cloudrepo.slices.qemu_vms#module:state=pruned) before, so that no VM runs whose
-    disk goes.
-  - A folder belongs to root and to the group of its slice's user. That user, which QEMU runs as, can write only its
-    overlay and its console log; users of other slices reach nothing there. What belongs to somebody else is put right.
+  - Creates a folder for each VM of a work order and, in it, a qcow2 overlay on the VM's base image.
+  - An existing overlay is never changed, even if the size or base image in the work order differs, because it contains
+    a tenant's data. An overlay with another base image is returned in RV(kept_backing).
+  - Overlays that the work order lists as given up are removed. The folder of a VM that is not listed is removed when it
+    contains no more overlays. Any other overlay in the folders of a listed slice is kept and returned in RV(orphans).
+    Run M(cloudrepo.slices.qemu_vms) with O(cloudrepo.slices.qemu_vms#module:state=pruned) before, to stop the VMs whose
+    disks are removed.
+  - The owner of a folder is root, its group is that of the slice's user. QEMU runs as this user, who can write only to
+    the overlay and the console log. Users of other slices have no access. Wrong owners are corrected.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -26,7 +26,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: The disks of slice 1000 on this worker
+- name: Create the disks of slice 1000 on this worker
   cloudrepo.slices.qcow2_images:
     slices:
       - slice_id: 1000
@@ -47,41 +47,41 @@ EXAMPLES = r"""
 
 RETURN = r"""
 created:
-  description: The overlays that were or in check mode would be made.
+  description: Overlays that are created, also in check mode.
   returned: success
   type: list
   elements: str
   sample: [/var/lib/cloudrepo/vms/1001/vm1_img.qcow2]
 removed:
-  description: The ids of VMs whose folder was or in check mode would be removed.
+  description: Ids of VMs whose folder is removed, also in check mode.
   returned: success
   type: list
   elements: int
   sample: [1002]
 orphans:
-  description: The overlays in the folders of these slices that the order lists neither with a VM nor as given up.
+  description: Overlays in the folders of these slices that the work order lists neither with a VM nor as given up.
   returned: success
   type: list
   elements: dict
   contains:
     path:
-      description: The overlay, which is kept.
+      description: Path of the overlay, which is kept.
       type: str
       sample: /var/lib/cloudrepo/vms/1003/vm3_img.qcow2
     uuid:
-      description: Its UUID; null where the host does not know one.
+      description: Its UUID. Null if the host does not know it.
       type: str
       sample: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
     vm_id:
-      description: The VM whose folder it is in.
+      description: Id of the VM whose folder contains it.
       type: int
       sample: 1003
     slice_id:
-      description: The slice that the folder belongs to.
+      description: Id of the slice to which the folder belongs.
       type: int
       sample: 1000
 kept_backing:
-  description: Overlays that stand on another base image than the order says, and were left as they are.
+  description: Overlays that were not changed although their base image differs from the work order.
   returned: success
   type: list
   elements: dict
@@ -91,15 +91,15 @@ kept_backing:
       type: int
       sample: 1001
     overlay:
-      description: The VM's disk.
+      description: Path of the VM's disk.
       type: str
       sample: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
     backing_file:
-      description: The base image that the overlay stands on; null when it stands on none.
+      description: The base image of the overlay. Null if it has none.
       type: str
       sample: /var/lib/cloudrepo/images/2c26b46b68ffc68f.img
     wanted:
-      description: The base image that the order says.
+      description: The base image in the work order.
       type: str
       sample: /var/lib/cloudrepo/images/9f86d081884c7d65.img
 """

@@ -6,16 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: qemu_vms
-short_description: VMs as systemd units that run QEMU
+short_description: Manage VMs as systemd units that run QEMU
 version_added: 1.0.0
 description:
-  - Writes what QEMU reads of each VM of a work order, starts the VMs, and waits until the monitor of each answers.
-    One that fails does not hold up the others.
-  - Each VM is a unit C(cloudrepo-SLICE@VM.service), which systemd restarts after a crash and starts after a reboot.
-    The unit's settings come with the role P(cloudrepo.slices.worker#role).
-  - An interface without a VLAN has no carrier in the guest. One that gains or loses its VLAN gets or loses its carrier
-    while the VM runs.
-  - VMs that belong to a listed slice and are not listed are stopped and forgotten. They are not asked to shut down.
+  - Writes the QEMU configuration of each VM of a work order, starts the VMs, and waits until their QMP monitors
+    respond. A VM that fails does not affect the others.
+  - Each VM is a unit C(cloudrepo-SLICE@VM.service), which systemd restarts after a crash and starts after a reboot. The
+    unit's settings are installed by the role P(cloudrepo.slices.worker#role).
+  - An interface without a VLAN has no carrier in the guest. If an interface is connected to a VLAN or disconnected from
+    it, the carrier of a running VM changes accordingly.
+  - VMs of a listed slice that are not in the work order are stopped and their units disabled. Their guests are not shut
+    down gracefully.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -25,21 +26,21 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - V(pruned) only stops and forgets what is not listed.
-      - V(running) does this, and sees to it that every listed VM runs. It needs O(vnc_address).
+      - V(pruned) only stops VMs that are not listed.
+      - V(running) also brings all listed VMs to their state in the work order. Requires O(vnc_address).
     type: str
     choices: [pruned, running]
     default: running
 """
 
 EXAMPLES = r"""
-- name: VMs that are no longer wanted are stopped
+- name: Stop all VMs of slice 1000
   cloudrepo.slices.qemu_vms:
     state: pruned
     slices:
       - {slice_id: 1000, vms: []}
 
-- name: The VMs of slice 1000 on this worker run
+- name: Start the VMs of slice 1000 on this worker
   cloudrepo.slices.qemu_vms:
     vnc_address: 10.0.10.1
     vnc_passwords: {1001: hMr3kWpa}
@@ -63,8 +64,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 vms:
-  description: Every VM of the order, as it is now.
-  returned: when O(state=running), also on failure
+  description: The observed state of each VM of the work order.
+  returned: when O(state=running), even if a VM fails
   type: list
   elements: dict
   contains:
@@ -73,7 +74,7 @@ vms:
       type: int
       sample: 1001
     state:
-      description: What it does.
+      description: Its observed state.
       type: str
       sample: "running"
     name:
@@ -81,19 +82,19 @@ vms:
       type: str
       sample: "vm1"
     slice_id:
-      description: The slice that it belongs to.
+      description: Id of its slice.
       type: int
       sample: 1000
     pid:
-      description: The process id of its QEMU. Null where it does not run.
+      description: Process id of its QEMU. Null if it does not run.
       type: str
       sample: "4821"
     failure:
-      description: What is wrong with it. Null where nothing is.
+      description: Why it failed. Null if it did not.
       type: str
       sample: null
 restart_required:
-  description: VMs that run, but not as wanted, because that takes a restart.
+  description: Running VMs that need a restart to match the work order.
   returned: when O(state=running)
   type: list
   elements: dict
@@ -107,12 +108,12 @@ restart_required:
       type: str
       sample: vm1
     reasons:
-      description: What differs, a phrase each.
+      description: The differences.
       type: list
       elements: str
       sample: [cores 1 → 2]
 stopped:
-  description: The units that were or in check mode would be stopped because they are not listed.
+  description: Units that were stopped because their VM is not listed, or would be in check mode.
   returned: success
   type: list
   elements: str

@@ -6,16 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: slice
-short_description: Slices, each a tenant's whole topology
+short_description: Manage slices, each with its whole topology
 version_added: 1.0.0
 description:
-  - Stores a topology of virtual machines and the layer-2 links between them, and allocates what it needs - ids,
-    workers, VLANs, MACs, VNC ports and addresses. What is there already keeps everything it holds; what is not listed
-    any more goes. It changes the database only; the playbook C(cloudrepo.slices.deploy) makes the hosts follow.
-  - Either all of the call is stored or, if a rule refuses any of it, nothing; the message then gives every reason.
-  - What hosts may have heard of is given up in two steps, for nothing may be handed out again while a host still
-    holds it. A removed VM is C(deleting), and a removed link's VLAN stays reserved, until the next deploy has reported
-    success. With O(state=absent) so is the whole slice, until C(cloudrepo.slices.delete) has.
+  - Stores a topology of virtual machines and layer-2 links, and allocates ids, workers, VLANs, MAC addresses, VNC ports
+    and IP addresses for it. Existing objects keep what they have. Objects that are no longer listed are removed.
+  - Only the database is changed. Run the playbook C(cloudrepo.slices.deploy) to apply the change to the hosts.
+  - A call is stored completely or, if any rule refuses it, not at all. The message then contains all reasons.
+  - Resources that may be in use on a host are released in two steps, so that nothing is allocated again before the host
+    has removed it. A removed VM has the status C(deleting), and the VLAN of a removed link stays reserved, until the
+    next deploy has succeeded. With O(state=absent) the same applies to the whole slice, until
+    C(cloudrepo.slices.delete) has succeeded.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -25,99 +26,101 @@ extends_documentation_fragment:
 options:
   work_orders:
     description:
-      - Whether to make the slices' work orders as well, as M(cloudrepo.slices.slice_plan) would next.
+      - Whether to also return the work orders of the slices, as M(cloudrepo.slices.slice_plan) does.
     type: bool
     default: false
   name:
     &name
     description:
-      - The slice's name, unique within its owner; with O(state=absent) its id does as well.
+      - The slice's name, unique among the slices of its owner. With O(state=absent), it can also be the slice's id.
     type: str
   owner:
     &owner
     description:
-      - Who owns the slice. By default this is O(acting_user); with O(state=absent) whoever owns a slice of that name.
+      - The owner of the slice. The default is O(acting_user), or with O(state=absent) the owner of the slice of that
+        name.
     type: str
   slice_id:
     &slice_id
     description:
-      - The id of a slice that exists; O(name) is then what it is called from now on.
+      - The id of an existing slice. O(name) is then the slice's new name.
     type: int
   new_name:
     &new_name
     description:
-      - What the slice is called from now on. A slice that has this name already, and none the old one, is left so.
+      - A new name for the slice. If the slice already has this name and none has the old one, nothing is renamed.
     type: str
   state:
     &state
     description:
-      - Whether the slice exists.
+      - Whether the slice should exist.
     type: str
     choices: [present, absent]
     default: present
   append:
     &append
     description:
-      - Whether to add only. What is there and not listed stays; links between the same ends are there already; a
-        network gains members.
+      - Whether to only add objects. Objects that are not listed are kept, a link between the ends of an existing link
+        is not added again, and the members of a network are added to the existing ones.
     type: bool
     default: false
   vlan_pools:
     &vlan_pools
     description:
-      - How many pools of 20 VLANs the slice may hold. The first follows from its id; further ones are the lowest that
-        no slice holds, taken when a link or network needs them and given back when they are empty. There are 100 in
-        all. By default 1, with O(append) as many as before.
+      - Maximum number of pools of 20 VLANs. The first pool of a slice is determined by its id. More are allocated when
+        a link or network needs them, lowest free pool first, and released when they are empty. There are 100 pools in
+        total. The default is 1, or with O(append) the previous value.
     type: int
   peers:
     &peers
     description:
-      - Whether the slice's own VMs may meet on VLAN 400. Those of other slices never do. By default they may not, with
-        O(append) it is as before.
+      - Whether the slice's own VMs may communicate on VLAN 400. VMs of different slices never can. The default is
+        V(false), or with O(append) the previous value.
     type: bool
   topology_type:
     &topology_type
     description:
-      - The kind of topology. All but C(custom) make VMs and links of O(size), O(flavor) and O(name_pattern), to which
-        O(vms), O(links) and O(networks) add; a VM that is listed takes the place of the one made by its name. A
-        C(star) has the first VM in its middle, a C(tree) at its root, a C(bus) is one network of that name with all
-        VMs on it.
+      - The type of topology. All types except V(custom) generate VMs and links from O(size), O(flavor) and
+        O(name_pattern). The objects in O(vms), O(links) and O(networks) are added. A listed VM replaces the generated
+        VM of the same name.
+      - The first VM is the center of a V(star) and the root of a V(tree). A V(bus) is a single network of that name
+        with all VMs.
     type: str
     choices: [custom, linear, ring, star, tree, mesh, bus]
     default: custom
   size:
     &size
     description:
-      - How many VMs to make.
+      - Number of VMs to generate.
     type: int
   flavor:
     &flavor
     description:
-      - The flavor of the VMs that are made.
+      - Flavor of the generated VMs.
     type: str
   internet:
     &internet
     description:
-      - Whether the VMs that are made have internet.
+      - Whether the generated VMs have internet access.
     type: bool
     default: false
   name_pattern:
     &name_pattern
     description:
-      - The names of the VMs that are made, with C({n}) for the number from 1.
+      - Names of the generated VMs. C({n}) is replaced with a number starting from 1.
     type: str
     default: vm{n}
   branching:
     &branching
     description:
-      - How many children a VM in a tree has.
+      - Number of children of a VM in a tree.
     type: int
     default: 2
   segments:
     &segments
     description:
-      - What joins a VM in a tree with its children, C(links) to each of them or one of C(networks) for all. A tree
-        with a network for each parent takes fewer VLANs.
+      - How a VM in a tree is connected with its children, with V(links) to each of them or with one of V(networks) for
+        all of them. Networks need fewer VLANs.
     type: str
     choices: [links, networks]
     default: links
@@ -136,125 +139,126 @@ options:
         required: true
       vm_id:
         description:
-          - The id of a VM that exists; O(vms[].name) is then what it is called from now on.
+          - The id of an existing VM. O(vms[].name) is then the VM's new name.
         type: int
       flavor:
         description:
-          - Its size and base image. Cores and memory of a VM that exists follow a changed flavor when it next
-            starts; its disk stays as it was made. A new VM needs it.
+          - Its flavor, required for a new VM. If it is changed, an existing VM gets the new number of cores and memory
+            at its next start. Its disk is not changed.
         type: str
       internet:
         description:
-          - Whether its first interface, eth0, is on management VLAN 400 with DHCP and internet. Otherwise eth0 is
-            there without a carrier.
+          - Whether its first interface, eth0, is on management VLAN 400 with DHCP and internet access. Otherwise eth0
+            has no carrier.
         type: bool
         default: false
       data_interfaces:
         description:
-          - How many interfaces it has beside eth0. By default as many as it has links.
+          - Number of interfaces besides eth0. The default is as many as its links and networks need.
         type: int
       worker:
         description:
-          - The address of the worker it must run on. By default a worker is chosen by O(placement).
+          - Address of the worker that it must run on. By default a worker is selected by O(placement).
         type: str
       power:
         description:
-          - Whether C(cloudrepo.slices.deploy) starts the VM, stops it or pauses it, as for M(cloudrepo.slices.vm). By
-            default it keeps the power that it has; a new VM is V(running).
+          - The desired power state, which C(cloudrepo.slices.deploy) applies. See M(cloudrepo.slices.vm). The default
+            for a new VM is V(running); an existing VM keeps its power state.
         type: str
         choices: [running, stopped, paused]
       vnc_password_version:
         description:
-          - Which password its display has, counted from 1, as for M(cloudrepo.slices.vm). By default it keeps its own.
+          - The version of its display's password. Increase it to change the password. See M(cloudrepo.slices.vm). By
+            default the password is not changed.
         type: int
       interfaces:
         description:
-          - Limits and faults of its interfaces. One that is not listed has none. They change on a running VM.
+          - Rate limits, delay, jitter, loss and carrier of its interfaces. Interfaces that are not listed have the
+            defaults. Changes take effect on a running VM.
         type: list
         elements: dict
         default: []
         suboptions:
           name:
             description:
-              - The interface, such as V(eth1).
+              - Name of the interface, such as V(eth1).
             type: str
             required: true
           up:
             description:
-              - Whether the guest sees a carrier there, where the interface is on a link, network or VLAN 400.
+              - Whether the interface has a carrier in the guest, if it is on a link, network or VLAN 400.
             type: bool
             default: true
           tx_kbps:
             description:
-              - The most that the guest may send, in kbit/s. What is more is dropped. No limit by default.
+              - Rate limit for sent traffic, in kbit/s. Excess packets are dropped. By default there is no limit.
             type: int
           rx_kbps:
             description:
-              - The most that the guest may receive, in kbit/s. What is more waits for up to 100 ms, or as long as 16
-                frames take, and is then dropped. No limit by default.
+              - Rate limit for received traffic, in kbit/s. Excess packets are queued for up to 100 ms, or the time
+                that 16 frames take, and then dropped. By default there is no limit.
             type: int
           delay_ms:
             description:
-              - By how many milliseconds what the guest receives is late. For a delay both ways give it to both ends.
-              - Delay, jitter and loss need workers whose kernel has netem, the module C(sch_netem). A topology that
-                asks for them elsewhere is refused.
+              - Delay of received traffic, in milliseconds. For a delay in both directions, set it at both ends.
+              - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem). Otherwise the
+                topology is refused.
             type: float
           jitter_ms:
             description:
-              - By how many milliseconds that delay varies, up and down.
+              - Variation of the delay in both directions, in milliseconds.
             type: float
           loss_percent:
             description:
-              - How much of what the guest should receive is lost, at random.
+              - Percentage of received packets to drop at random.
             type: float
   links:
     &links
     description:
-      - The links of the slice. A link that is listed again keeps its VLAN.
+      - The links of the slice. An existing link keeps its VLAN.
     type: list
     elements: dict
     default: []
     suboptions:
       endpoints:
         description:
-          - The two ends, each as C(VM:INTERFACE), or C(VM) to take its lowest free data interface.
+          - The two ends, each as C(VM:INTERFACE), or as C(VM) for its first free data interface.
         type: list
         elements: str
         required: true
       name:
         description:
-          - A name for the link, unique within the slice. A link of a name keeps its VLAN wherever it ends.
+          - A name for the link, unique within the slice. A link with a name keeps its VLAN if its ends change.
         type: str
       link_id:
         description:
-          - The id of a link that exists, which keeps its VLAN wherever it ends.
+          - The id of an existing link, which keeps its VLAN if its ends change.
         type: int
       mtu:
         &carried_mtu
         description:
-          - The largest packet that it carries, in bytes, without the Ethernet header and VLAN tags. Guests set their
-            own interfaces accordingly. Where it joins several workers, their trunks must carry it.
+          - The MTU in bytes, without Ethernet header and VLAN tags. The guests must configure it on their interfaces.
+            Between workers, the trunks must support it.
         type: int
         default: 1500
       qinq:
         &carried_qinq
         description:
-          - Whether frames that guests have tagged themselves pass, below the tag of the link. Otherwise they are
-            dropped. Between workers this takes 4 bytes more of the trunk's MTU.
+          - Whether to forward frames that guests have tagged, inside the VLAN of the link (802.1ad). Otherwise they are
+            dropped. Between workers, this requires 4 more bytes of the trunk's MTU.
         type: bool
         default: false
       forward_bpdu:
         &carried_bpdu
         description:
-          - Whether STP, LACP, LLDP and Cisco's CDP, VTP, PAgP and PVST+ pass, which bridges otherwise keep for
-            themselves. Between workers the physical switches must let them pass as well.
+          - Whether to forward STP, LACP, LLDP and Cisco's CDP, VTP, PAgP and PVST+, which bridges do not forward by
+            default. Between workers, the physical switches must forward them as well.
         type: bool
         default: false
   networks:
     &networks
     description:
-      - The networks of the slice, which are segments with any number of members. A network that is listed again keeps
-        its VLAN.
+      - The networks of the slice, which are segments with any number of members. An existing network keeps its VLAN.
     type: list
     elements: dict
     default: []
@@ -266,26 +270,27 @@ options:
         required: true
       vlan_id:
         description:
-          - The VLAN of a network that exists; O(networks[].name) is then what it is called from now on.
+          - The VLAN of an existing network. O(networks[].name) is then the network's new name.
         type: int
       members:
         description:
-          - Its members, each as C(VM:INTERFACE), or C(VM) to take its lowest free data interface.
+          - Its members, each as C(VM:INTERFACE), or as C(VM) for its first free data interface.
         type: list
         elements: str
         default: []
       cidr:
         description:
-          - The subnet. By default VLAN v up to 255 has 192.168.v.0/24, one above it
-            172.(16 + v div 256).(v mod 256).0/24. The subnets of a slice do not overlap.
+          - The subnet. The default is 192.168.v.0/24 for VLAN v up to 255, and 172.(16 + v div 256).(v mod 256).0/24
+            above. The subnets of a slice must not overlap.
         type: str
       gateway:
         description:
-          - Whether the network has a gateway. A new one has none unless O(networks[].gateway_ip) is given.
+          - Whether the network has a gateway. The default for a new network is V(false), unless
+            O(networks[].gateway_ip) is set.
         type: bool
       gateway_ip:
         description:
-          - The gateway's address; by default the first of the subnet.
+          - The gateway's address. The default is the first address of the subnet.
         type: str
       dhcp_enabled:
         description:
@@ -294,12 +299,12 @@ options:
         default: false
       dhcp_range:
         description:
-          - The first and the last address that DHCP hands out, as C(FIRST,LAST); by default most of the subnet. It
-            does not hold the gateway, or without one the first address of the subnet, which the DHCP server has.
+          - The first and last address of the DHCP range, as C(FIRST,LAST). The default is most of the subnet. It must
+            not contain the gateway or, without a gateway, the first address of the subnet, which is the DHCP server's.
         type: str
       nat:
         description:
-          - Whether the network has a way out by its gateway, under the network node's address.
+          - Whether the gateway gives access to other networks, with NAT to the network node's address.
         type: bool
         default: false
       mtu: *carried_mtu
@@ -307,7 +312,7 @@ options:
       forward_bpdu: *carried_bpdu
   slices:
     description:
-      - Several slices at once, instead of O(name).
+      - A list of slices, instead of O(name).
     type: list
     elements: dict
     suboptions:
@@ -334,7 +339,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Two VMs with a link between them, one of them with internet
+- name: Create a slice of two VMs with a link, one of them with internet access
   cloudrepo.slices.slice:
     name: web
     owner: admin
@@ -347,7 +352,7 @@ EXAMPLES = r"""
     links:
       - endpoints: ["vm1:eth1", "vm2:eth1"]
 
-- name: A copy for each of two students
+- name: Create the same slice for two students
   cloudrepo.slices.slice:
     slices:
       - name: lesson1
@@ -360,7 +365,7 @@ EXAMPLES = r"""
         owner: carol
         vms: *lesson
 
-- name: A ring of five, and a VM that listens to two of them
+- name: Create a ring of five VMs, and a network that connects two of them to another VM
   cloudrepo.slices.slice:
     name: ring
     topology_type: ring
@@ -373,7 +378,7 @@ EXAMPLES = r"""
       - name: taps
         members: [probe, vm1, vm2]
 
-- name: Two VMs that meet on VLAN 400 by their names, and on a network with DHCP and a way out
+- name: Create two VMs that can communicate on VLAN 400, and on a network with DHCP and NAT
   cloudrepo.slices.slice:
     name: office
     owner: carol
@@ -388,7 +393,7 @@ EXAMPLES = r"""
         dhcp_enabled: true
         nat: true
 
-- name: Add a VM to what is there
+- name: Add a VM to a slice
   cloudrepo.slices.slice:
     name: web
     append: true
@@ -396,12 +401,12 @@ EXAMPLES = r"""
       - name: vm3
         flavor: cirros
 
-- name: Give the slice up
+- name: Delete a slice
   cloudrepo.slices.slice:
     name: web
     state: absent
 
-- name: A slow and bad line between two VMs, whose link carries what the guests tag themselves
+- name: Create a link with rate limits that forwards tagged frames of the guests
   cloudrepo.slices.slice:
     name: line
     owner: bob
@@ -422,7 +427,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 slices:
-  description: The slices as they are stored, or in check mode as they would be. A slice that is gone is not listed.
+  description: The slices as they are stored, or would be in check mode, without deleted ones.
   returned: success
   type: list
   elements: dict
@@ -439,7 +444,7 @@ slices:
       networks: []
       name: web
 work_orders:
-  description: The slices' work orders, as M(cloudrepo.slices.slice_plan) returns them.
+  description: The work orders of the slices, as returned by M(cloudrepo.slices.slice_plan).
   returned: when O(work_orders=true)
   type: dict
   sample:
@@ -519,7 +524,7 @@ work_orders:
           nat: true
           mtu: 9000
 slice_ids:
-  description: The ids of these slices.
+  description: Ids of the slices.
   returned: when O(work_orders=true)
   type: list
   elements: int
@@ -531,30 +536,30 @@ deleting:
   elements: int
   sample: []
 fingerprints:
-  description: What tells M(cloudrepo.slices.slice_report) whether a slice was changed after its order was made.
+  description: Fingerprint of each slice. M(cloudrepo.slices.slice_report) uses it to detect later changes of the slice.
   returned: when O(work_orders=true)
   type: dict
   sample: {"1000": 3f1c5bb0d0a7e2aa}
 recorded:
-  description: What the database holds of the VMs, as hosts report it. Null where a report is needed in any case.
+  description: The stored state of the VMs, in the format of a report. Null if a report is always required.
   returned: when O(work_orders=true)
   type: list
   elements: dict
   sample: [{vm_id: 1001, state: running, pid: "4821"}]
 vms_to_start:
-  description: The ids of VMs that are not known to run. Their displays may need their passwords.
+  description: Ids of VMs that should run and are not known to. Their displays may need a password.
   returned: when O(work_orders=true)
   type: list
   elements: int
   sample: [1001]
 changes:
   description:
-    - Each object that the call changes, or in check mode would change.
-    - C(action) is C(create), C(update), C(delete), or what else is done to it, such as C(restart). C(reason) says in
-      words why, or what differs.
-    - C(before) and C(after) are its attributes. C(before) is null where it is created, C(after) where nothing of it is
-      left.
-    - With C(restart) a running VM has to restart for it.
+    - The objects that are changed, or would be changed in check mode.
+    - C(action) is C(create), C(update), C(delete) or another verb such as C(restart). C(reason) gives the reason or
+      lists the differences.
+    - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
+      deleted.
+    - If C(restart) is true, the change takes effect on a running VM only after a restart.
   returned: success
   type: list
   elements: dict
@@ -700,7 +705,7 @@ def arguments() -> dict[str, Any]:
 
 
 def run(module: Module) -> None:
-    """Carry out what C(module) was asked for, and leave it."""
+    """Run the module and exit it."""
     transact(module, lambda cluster: topology.put(cluster, entries(module.params, SPEC, "slices"), module.params))
 
 

@@ -6,18 +6,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: slice_apply
-short_description: Carries a work order out on a worker
+short_description: Apply a work order on a worker
 version_added: 1.0.0
 description:
-  - Makes what slices have on this host that which the order lists, and removes the rest, except disks. It is what
-    M(cloudrepo.slices.qcow2_images), M(cloudrepo.slices.ovs_ports) and M(cloudrepo.slices.qemu_vms) do, in one call and
-    with one look at the host; their documentation says what becomes of each kind of thing.
-  - A disk goes only when the order lists it as given up. One that is not listed at all is left alone, and returned in
-    RV(orphans).
-  - VMs that are not listed are stopped first. Then come overlays, taps, flows and ports, and last the VMs that shall
-    run. One that fails does not hold up the others.
-  - Nothing is changed where a base image or the password of a display is missing; the role
-    P(cloudrepo.slices.apply_work_order#role) then brings them and asks again.
+  - Brings the listed slices to their state in the work order, and removes everything else that they have on this host,
+    except disks. This combines M(cloudrepo.slices.qcow2_images), M(cloudrepo.slices.ovs_ports) and
+    M(cloudrepo.slices.qemu_vms) in a single call, which observes the host only once. See their documentation for
+    details.
+  - A disk is removed only if the work order lists it as given up. Disks that are not listed at all are kept and
+    returned in RV(orphans).
+  - VMs that are not listed are stopped first. Then overlays, taps, flows and ports are configured, and finally the VMs
+    are started. A VM that fails does not affect the others.
+  - If a base image or the password of a display is missing, nothing is changed. The role
+    P(cloudrepo.slices.apply_work_order#role) then provides them and calls the module again.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -31,7 +32,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Slice 1000 has one VM on this worker, and it runs
+- name: Start the only VM of slice 1000 on this worker
   cloudrepo.slices.slice_apply:
     vnc_address: 10.0.10.1
     vnc_passwords: {1001: hMr3kWpa}
@@ -52,7 +53,7 @@ EXAMPLES = r"""
               - {name: eth0, tap: tap_1001_eth0, mac: "52:54:00:03:e9:00", vlan_id: 400, address: 10.60.7.101}
               - {name: eth1, tap: tap_1001_eth1, mac: "52:54:00:03:e9:01", vlan_id: 100, link_id: 1}
 
-- name: Slice 1000 has nothing on this worker, and the disk of a VM that it had is given up
+- name: Remove slice 1000 from this worker, with the disk of one of its VMs
   cloudrepo.slices.slice_apply:
     vnc_address: 10.0.10.1
     slices:
@@ -64,8 +65,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 vms:
-  description: Every VM of the order, as it is now.
-  returned: success, and when a VM failed
+  description: The observed state of each VM of the work order.
+  returned: success, and when a VM fails
   type: list
   elements: dict
   contains:
@@ -74,7 +75,7 @@ vms:
       type: int
       sample: 1001
     state:
-      description: What it does.
+      description: Its observed state.
       type: str
       sample: "running"
     name:
@@ -82,19 +83,19 @@ vms:
       type: str
       sample: "vm1"
     slice_id:
-      description: The slice that it belongs to.
+      description: Id of its slice.
       type: int
       sample: 1000
     pid:
-      description: The process id of its QEMU. Null where it does not run.
+      description: Process id of its QEMU. Null if it does not run.
       type: str
       sample: "4821"
     failure:
-      description: What is wrong with it. Null where nothing is.
+      description: Why it failed. Null if it did not.
       type: str
       sample: null
 restart_required:
-  description: VMs that run, but not as wanted, because that takes a restart.
+  description: Running VMs that need a restart to match the work order.
   returned: success
   type: list
   elements: dict
@@ -108,57 +109,57 @@ restart_required:
       type: str
       sample: vm1
     reasons:
-      description: What differs, a phrase each.
+      description: The differences.
       type: list
       elements: str
       sample: [cores 1 → 2]
 missing_images:
-  description: The paths of base images that are not there. Without check mode nothing is changed then.
-  returned: success, and when one is missing
+  description: Paths of missing base images. If there are any, nothing is changed.
+  returned: success, and when an image is missing
   type: list
   elements: str
   sample: []
 stopped:
-  description: The units that were or in check mode would be stopped because they are not listed.
+  description: Units that were stopped because their VM is not listed, or would be in check mode.
   returned: success
   type: list
   elements: str
   sample: []
 orphans:
   description:
-    - The overlays in the folders of these slices that the order lists neither with a VM nor as given up. They are kept,
-      and so are the folders that they are in.
+    - Overlays in the folders of these slices that the work order lists neither with a VM nor as given up. They are
+      kept, together with their folders.
   returned: success
   type: list
   elements: dict
   contains:
     path:
-      description: The overlay.
+      description: Path of the overlay.
       type: str
       sample: /var/lib/cloudrepo/vms/1003/vm3_img.qcow2
     uuid:
-      description: Its UUID; null where the host does not know one.
+      description: Its UUID. Null if the host does not know it.
       type: str
       sample: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
     vm_id:
-      description: The VM whose folder it is in.
+      description: Id of the VM whose folder contains it.
       type: int
       sample: 1003
     slice_id:
-      description: The slice that the folder belongs to.
+      description: Id of the slice to which the folder belongs.
       type: int
       sample: 1000
 missing_passwords:
-  description: The ids of VMs whose display gets a password that O(vnc_passwords) does not have.
-  returned: when there are any, and nothing is changed then
+  description: Ids of VMs whose display password is missing in O(vnc_passwords). If there are any, nothing is changed.
+  returned: when a password is missing
   type: list
   elements: int
   sample: [1001]
 refused:
   description:
-    - The slices that this host refused, because it has carried out a newer work order of them, or because what it holds
-      under their numbers is another's. Nothing of them was changed; the other slices of the order were done.
-  returned: when there are any; the module fails then
+    - Slices that this host refused, because it has already applied a newer work order, or because it has another slice
+      or VM with the same id. Nothing was changed for them. The other slices of the work order were applied.
+  returned: when slices were refused, in which case the module fails
   type: list
   elements: dict
   contains:
@@ -171,27 +172,27 @@ refused:
       type: str
       sample: "slice 1000: run the deploy again"
     another:
-      description: Whether the host holds another slice of this id, and so nothing of this one.
+      description: Whether the host has another slice with this id, and therefore nothing of this one.
       type: bool
       sample: false
 failure:
-  description: What failed apart from slices that were refused. Null if nothing did.
+  description: Other failures than refused slices. Null if there are none.
   returned: when slices were refused
   type: str
   sample: null
 timings_s:
-  description: The seconds that each stage took.
+  description: Duration of each stage in seconds.
   returned: success, not in check mode
   type: dict
   sample: {observe: 0.112, images: 0.031, ovs: 0.094, taps: 0.02, qemu: 1.873}
 changes:
   description:
-    - Each object on this host that the call changes, or in check mode would change. The flows of a slice are one.
-    - C(action) is C(create), C(update), C(delete), or what else is done to it, such as C(restart). C(reason) says in
-      words why, or what differs.
-    - C(before) and C(after) are its attributes. C(before) is null where it is created, C(after) where nothing of it is
-      left.
-    - With C(restart) a running VM has to restart for it.
+    - The objects on this host that are changed, or would be changed in check mode. All flows of a slice are one object.
+    - C(action) is C(create), C(update), C(delete) or another verb such as C(restart). C(reason) gives the reason or
+      lists the differences.
+    - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
+      deleted.
+    - If C(restart) is true, the change takes effect on a running VM only after a restart.
   returned: success
   type: list
   elements: dict

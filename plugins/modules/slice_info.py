@@ -6,10 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: slice_info
-short_description: Slices as they are stored
+short_description: Get information about slices
 version_added: 1.0.0
 description:
-  - Tells of one slice, several, those of an owner, or all that O(acting_user) may see. Nothing is changed.
+  - Returns slices as they are stored in the database, with a table and graphs of each. Select them by name, by owner,
+    or all that O(acting_user) may access.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -19,12 +20,12 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: All slices
+- name: Get all slices
   cloudrepo.slices.slice_info:
     all: true
   register: cluster
 
-- name: All of bob's, as bob may see them
+- name: Get all slices of bob, acting as bob
   cloudrepo.slices.slice_info:
     owner: bob
     acting_user: bob
@@ -32,7 +33,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 slices:
-  description: The slices as they are stored.
+  description: The selected slices as they are stored.
   returned: success
   type: list
   elements: dict

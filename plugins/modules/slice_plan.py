@@ -6,15 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: slice_plan
-short_description: Work orders for the hosts that hold slices
+short_description: Create work orders for the hosts of slices
 version_added: 1.0.0
 description:
-  - Turns what the database holds of some slices into one work order per worker and one for the network node. Every
-    worker gets one, for it also says what has to go.
-  - VMs that no host has heard of yet become C(design) in the database, so that they are not forgotten before their
-    host has let go of them; with O(state=present) that is all it changes.
-  - A slice that asks for more than its hosts have said to offer by now, as netem or the MTU of a trunk, is refused,
-    unless it is being deleted.
+  - Creates a work order for each worker and one for the network node from the stored slices. Every worker gets one,
+    because a work order also tells a worker which objects to remove.
+  - The status of new VMs changes from C(pending) to C(design) in the database, so that they are not released before
+    their host has removed them. With O(state=present) this is the only change.
+  - A slice that requires more than its hosts offer, such as netem or a larger MTU of a trunk, is refused, unless it is
+    being deleted.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -24,27 +24,27 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - V(present) plans what the slices have on the hosts.
-      - V(absent) deletes the slices first, as M(cloudrepo.slices.slice) does with
-        O(cloudrepo.slices.slice#module:state=absent); the work orders then remove what they have on the hosts. Names
-        that match no slice are ignored.
+      - V(present) creates work orders with the current state of the slices.
+      - V(absent) first deletes the slices, as M(cloudrepo.slices.slice) does with
+        O(cloudrepo.slices.slice#module:state=absent). The work orders then remove everything that they have on the
+        hosts. Names that match no slice are ignored.
     type: str
     choices: [present, absent]
     default: present
   state_dir:
     description:
-      - The folder on the workers below which disks and base images lie.
+      - The folder for disks and base images on the workers.
     type: path
     default: /var/lib/cloudrepo
 """
 
 EXAMPLES = r"""
-- name: Plan the work orders of the slice web
+- name: Create the work orders of the slice web
   cloudrepo.slices.slice_plan:
     names: web
   register: plan
 
-- name: Delete all slices of alice, and plan the work orders that remove them from the hosts
+- name: Delete all slices of alice, and create the work orders that remove them from the hosts
   cloudrepo.slices.slice_plan:
     owner: alice
     state: absent
@@ -53,7 +53,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 work_orders:
-  description: A work order for each worker by its address, and one for the network node.
+  description: The work orders of the workers, by the worker's address, and that of the network node.
   returned: success
   type: dict
   sample:
@@ -133,7 +133,7 @@ work_orders:
           nat: true
           mtu: 9000
 slice_ids:
-  description: The ids of the slices chosen.
+  description: Ids of the selected slices.
   returned: success
   type: list
   elements: int
@@ -145,18 +145,18 @@ deleting:
   elements: int
   sample: []
 fingerprints:
-  description: What tells M(cloudrepo.slices.slice_report) whether a slice was changed after its order was made.
+  description: Fingerprint of each slice. M(cloudrepo.slices.slice_report) uses it to detect later changes of the slice.
   returned: success
   type: dict
   sample: {"1000": 3f1c5bb0d0a7e2aa}
 recorded:
-  description: What the database holds of the VMs, as hosts report it. Null where a report is needed in any case.
+  description: The stored state of the VMs, in the format of a report. Null if a report is always required.
   returned: success
   type: list
   elements: dict
   sample: [{vm_id: 1001, state: running, pid: "4821"}]
 vms_to_start:
-  description: The ids of VMs that shall run and are not known to. Their displays may need their passwords.
+  description: Ids of VMs that should run and are not known to. Their displays may need a password.
   returned: success
   type: list
   elements: int
@@ -173,11 +173,11 @@ tables:
       vm1  1001  10.0.10.1  design  -    10.60.7.101  eth0:400 eth1:100  10.0.10.1:5901
 changes:
   description:
-    - Each object that the call changes, or in check mode would change.
-    - C(action) is C(create), C(update), C(delete), or what else is done to it, such as C(restart). C(reason) says in
-      words why, or what differs.
-    - C(before) and C(after) are its attributes. C(before) is null where it is created, C(after) where nothing of it is
-      left.
+    - The objects that are changed, or would be changed in check mode.
+    - C(action) is C(create), C(update), C(delete) or another verb such as C(restart). C(reason) gives the reason or
+      lists the differences.
+    - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
+      deleted.
   returned: success
   type: list
   elements: dict
@@ -215,7 +215,7 @@ def arguments() -> dict[str, Any]:
 
 
 def run(module: Module) -> None:
-    """Carry out what C(module) was asked for, and leave it."""
+    """Run the module and exit it."""
     transact(module, lambda cluster: orders.plan(cluster, module.params))
 
 

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: slice_report
-short_description: Records what the hosts saw of slices
+short_description: Record the hosts' reports on slices
 version_added: 1.0.0
 description:
-  - Takes the hosts' reports into the database. VMs get the state and process id that their worker saw; those of a
-    worker that failed become C(error).
-  - VMs that were being deleted, and VLANs and addresses that were given up, are free from here on, but only if
-    all hosts that may hold them report success.
-  - A report of failure is recorded and returned; it does not make the module fail.
+  - Stores the hosts' reports in the database. VMs get the state and process id that their worker observed. VMs of a
+    worker that failed get the status C(error).
+  - VMs that are being deleted, and the VLANs and addresses of removed objects, are released, if all hosts that may use
+    them report success.
+  - A failure in a report is recorded and returned, but does not make the module fail.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -23,33 +23,35 @@ extends_documentation_fragment:
 options:
   fingerprints:
     description:
-      - What M(cloudrepo.slices.slice_plan) returned with the work orders. A slice that was changed since then gives
-        nothing up now; the next deploy does it. Without this, the reports are taken for answers to its present state.
+      - The fingerprints that M(cloudrepo.slices.slice_plan) returned with the work orders. Nothing is released for a
+        slice that has changed since then, until the next deploy. If omitted, the reports are assumed to match the
+        current state of the slices.
     type: dict
   reports:
     description:
-      - What each host that was given a work order has to say.
+      - A report for each host that has a work order.
     type: list
     elements: dict
     required: true
     suboptions:
       host:
         description:
-          - The host's name in the inventory, for messages.
+          - Name of the host in the inventory, for messages.
         type: str
         required: true
       target:
         description:
-          - "What its work order was for: the worker's address, or C(network_node)."
+          - "Recipient of the work order: the worker's address, or C(network_node)."
         type: str
         required: true
       failure:
         description:
-          - Why it did not do all of its work order. Null where it did.
+          - Why the work order was not applied completely. Null if it was.
         type: str
       refused:
         description:
-          - The slices of its work order that it refused. It did the others, and VMs of these stay as they are recorded.
+          - Slices of the work order that the host refused. The others were applied. The recorded state of the VMs of
+            refused slices is kept.
         type: list
         elements: dict
         default: []
@@ -66,12 +68,12 @@ options:
             required: true
           another:
             description:
-              - Whether the host holds another slice of this id, and so nothing of this one.
+              - Whether the host has another slice with this id, and therefore nothing of this one.
             type: bool
             default: false
       vms:
         description:
-          - The VMs it saw.
+          - The VMs on the host.
         type: list
         elements: dict
         default: []
@@ -83,7 +85,7 @@ options:
             required: true
           state:
             description:
-              - What it does.
+              - Its observed state.
             type: str
             choices: [running, stopped, paused, error]
             required: true
@@ -93,20 +95,20 @@ options:
             type: str
           slice_id:
             description:
-              - The slice that it belongs to.
+              - Id of its slice.
             type: int
           pid:
             description:
-              - The process id of its QEMU. Null where it does not run.
+              - Process id of its QEMU. Null if it does not run.
             type: str
           failure:
             description:
-              - What is wrong with it. Null where nothing is.
+              - Why it failed. Null if it did not.
             type: str
 """
 
 EXAMPLES = r"""
-- name: Both VMs of the slice run
+- name: Record that both VMs of a slice run
   cloudrepo.slices.slice_report:
     names: web
     reports:
@@ -124,13 +126,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 failures:
-  description: What failed, a sentence each.
+  description: Failures, one sentence each.
   returned: success
   type: list
   elements: str
   sample: ["worker2: unreachable"]
 slices:
-  description: The slices as they are stored now; one that is gone is not listed.
+  description: The slices as they are stored now, without deleted ones.
   returned: success
   type: list
   elements: dict
@@ -208,7 +210,7 @@ def arguments() -> dict[str, Any]:
 
 
 def run(module: Module) -> None:
-    """Carry out what C(module) was asked for, and leave it."""
+    """Run the module and exit it."""
     transact(module, lambda cluster: orders.report(cluster, module.params))
 
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: user
-short_description: Users of the cluster and their quotas
+short_description: Manage users and their quotas
 version_added: 1.0.0
 description:
-  - Adds, changes and removes the users who own slices. One call takes one user or a list; either all of it is
-    stored or, if a rule refuses any of it, nothing.
+  - Adds, changes and removes users, who own slices. A call with one user or a list of users is stored completely or, if
+    any rule refuses it, not at all.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -25,44 +25,44 @@ options:
   state:
     &state
     description:
-      - Whether the user exists. A user who owns slices is not removed, nor is C(admin).
-      - C(verified) changes nothing; it tells whether O(password) is the user's. Everybody may ask for oneself, an admin
-        for all.
+      - Whether the user should exist. Users who own slices cannot be removed, nor can C(admin).
+      - V(verified) only checks whether O(password) is correct. Users can check their own passwords, admins those of all
+        users.
     type: str
     choices: [present, absent, verified]
     default: present
   password:
     &password
     description:
-      - The password, of which a hash is stored. A user without one cannot log in anywhere.
+      - The password. Only its hash is stored. A user without a password cannot log in.
     type: str
   password_scheme:
     &password_scheme
     description:
-      - How the password is hashed. C(sha256) is the data model's plain digest, C(scrypt) has a salt and takes long to
-        guess. By default as the user's password is stored now, C(sha256) for a new user.
+      - How the password is hashed. V(sha256) is the unsalted digest of the data model, V(scrypt) is salted and slow to
+        brute-force. The default is the scheme of the stored password, or V(sha256) for a new user.
     type: str
     choices: [sha256, scrypt]
   password_hash:
     &password_hash
     description:
-      - The SHA-256 hex digest of the password, or its scrypt hash, for those who do not want to hand out the password
-        itself.
+      - The SHA-256 digest of the password in hexadecimal, or its scrypt hash, instead of O(password).
     type: str
   quota_vms:
     &quota_vms
     description:
-      - How many VMs the user may own. A new user gets 10.
+      - Maximum number of VMs of the user. The default for a new user is 10.
     type: int
   role:
     &role
     description:
-      - An C(admin) may act on everybody's slices and change users, flavors and workers. A new user is a C(tenant).
+      - An V(admin) can manage the slices of all users, and users, flavors and workers. The default for a new user is
+        V(tenant).
     type: str
     choices: [admin, tenant]
   users:
     description:
-      - Several users at once, instead of O(name).
+      - A list of users, instead of O(name).
     type: list
     elements: dict
     suboptions:
@@ -78,12 +78,12 @@ options:
 """
 
 EXAMPLES = r"""
-- name: A tenant who may own six VMs
+- name: Add a tenant with a quota of six VMs
   cloudrepo.slices.user:
     name: alice
     quota_vms: 6
 
-- name: Two students, and one who has left
+- name: Add two users and remove another
   cloudrepo.slices.user:
     users:
       - name: bob
@@ -94,7 +94,7 @@ EXAMPLES = r"""
       - name: dave
         state: absent
 
-- name: Ask whether a password is right
+- name: Check whether a password is correct
   cloudrepo.slices.user:
     name: alice
     password: "{{ alice_password }}"
@@ -105,7 +105,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 users:
-  description: The users named, as they are stored, without the digests of their passwords.
+  description: The given users as they are stored, without their password hashes.
   returned: success
   type: list
   elements: dict
@@ -117,7 +117,7 @@ users:
       slices: [1000]
       password_set: false
 verified:
-  description: For each user whose state was to be C(verified), whether the password is the user's.
+  description: For each user with O(state=verified), whether the password is correct.
   returned: success
   type: dict
   sample: {alice: true}

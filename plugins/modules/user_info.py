@@ -6,10 +6,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: user_info
-short_description: Users as they are stored
+short_description: Get information about users
 version_added: 1.0.0
 description:
-  - Tells of users and their quotas. A tenant sees only their own entry. Nothing is changed.
+  - Returns users as they are stored in the database, with their quotas. A tenant gets only the own entry.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -18,25 +18,25 @@ extends_documentation_fragment:
 options:
   names:
     description:
-      - The users by their names. Without any, all there are.
+      - Names of users. If empty, all users are returned.
     type: list
     elements: str
     default: []
 """
 
 EXAMPLES = r"""
-- name: All users
+- name: Get all users
   cloudrepo.slices.user_info:
   register: users
 
-- name: One of them
+- name: Get one user
   cloudrepo.slices.user_info:
     names: alice
 """
 
 RETURN = r"""
 users:
-  description: The users as they are stored, without the digests of their passwords.
+  description: The users as they are stored, without their password hashes.
   returned: success
   type: list
   elements: dict

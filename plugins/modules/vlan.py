@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vlan
-short_description: VLANs that a slice reserves
+short_description: Manage VLAN reservations of a slice
 version_added: 1.0.0
 description:
-  - Takes the next VLAN of a slice's pools without putting a link on it, or gives one back. No link or network of the
-    slice takes a reserved VLAN.
+  - Reserves the next free VLAN of a slice's pools, or releases one. Links and networks of the slice do not use reserved
+    VLANs.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -21,12 +21,12 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - A name for the VLAN, unique within the slice. If a VLAN of that name is reserved nothing is changed; without a
-        name every call takes another VLAN.
+      - A name for the VLAN, unique within the slice. If a VLAN with this name is already reserved, nothing is changed.
+        Without a name, every call reserves another VLAN.
     type: str
   vlan_id:
     description:
-      - A VLAN that is reserved.
+      - A reserved VLAN.
     type: int
 """
 
@@ -37,7 +37,7 @@ EXAMPLES = r"""
     name: uplink
   register: uplink
 
-- name: Give it back
+- name: Release the VLAN
   cloudrepo.slices.vlan:
     slice: web
     name: uplink
@@ -46,25 +46,25 @@ EXAMPLES = r"""
 
 RETURN = r"""
 vlan:
-  description: The VLAN that is reserved, or in check mode would be; null where it was given back.
+  description: The reserved VLAN, also in check mode. Null if it is released.
   returned: success
   type: dict
   sample:
     vlan_id: 103
     name: uplink
 slice_id:
-  description: The id of the slice; null where there is none of that name.
+  description: The id of the slice. Null if there is no slice of this name.
   returned: success
   type: int
   sample: 1000
 changes:
   description:
-    - Each object that the call changes, or in check mode would change.
-    - C(action) is C(create), C(update), C(delete), or what else is done to it, such as C(restart). C(reason) says in
-      words why, or what differs.
-    - C(before) and C(after) are its attributes. C(before) is null where it is created, C(after) where nothing of it is
-      left.
-    - With C(restart) a running VM has to restart for it.
+    - The objects that are changed, or would be changed in check mode.
+    - C(action) is C(create), C(update), C(delete) or another verb such as C(restart). C(reason) gives the reason or
+      lists the differences.
+    - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
+      deleted.
+    - If C(restart) is true, the change takes effect on a running VM only after a restart.
   returned: success
   type: list
   elements: dict

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vlan_info
-short_description: VLANs that slices reserve
+short_description: Get information about VLAN reservations
 version_added: 1.0.0
 description:
-  - Tells of reserved VLANs as they are stored. Nothing is changed. A tenant sees only what is in the tenant's own
-    slices.
+  - Returns reserved VLANs as they are stored in the database. A tenant gets only those of the tenant's own slices.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -20,13 +19,13 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: What all slices reserve
+- name: Get the reserved VLANs of all slices
   cloudrepo.slices.vlan_info:
 """
 
 RETURN = r"""
 vlans:
-  description: The reserved VLANs, each with the id and the name of its slice.
+  description: The reserved VLANs, each with the id and name of its slice.
   returned: success
   type: list
   elements: dict

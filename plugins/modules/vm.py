@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm
-short_description: One VM of a slice
+short_description: Manage a VM of a slice
 version_added: 1.0.0
 description:
-  - Adds a VM to a slice, changes it or takes it out, and leaves all else in the slice as it is. The same rules hold as
-    for M(cloudrepo.slices.slice), which takes a whole topology. It changes the database only; the playbook
-    C(cloudrepo.slices.deploy) makes the hosts follow.
-  - A VM that goes takes its links with it, and leaves its networks.
+  - Adds, changes or removes a VM of a slice, and leaves the rest of the slice unchanged. The same rules apply as for
+    M(cloudrepo.slices.slice), which manages a whole topology.
+  - Only the database is changed. Run the playbook C(cloudrepo.slices.deploy) to apply the change to the hosts.
+  - If a VM is removed, its links are removed as well, and it is removed from its networks.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -23,123 +23,124 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - The VM's name, unique within the slice. With O(vm_id) it is what the VM is called from now on.
+      - The VM's name, unique within the slice. With O(vm_id), it is the new name of the VM.
     type: str
   vm_id:
     description:
-      - The id of a VM that exists, instead of its name.
+      - The id of an existing VM, to identify it instead of by name.
     type: int
   new_name:
     description:
-      - What the VM is called from now on. Its disk keeps its file.
+      - A new name for the VM. The file of its disk is not renamed.
     type: str
   flavor:
     description:
-      - Its size and base image; a new VM needs it. Cores and memory of a VM that exists follow a changed flavor when it
-        next starts; its disk stays as it was made.
+      - Its flavor, required for a new VM. If it is changed, an existing VM gets the new number of cores and memory at
+        its next start. Its disk is not changed.
     type: str
   internet:
     description:
-      - Whether its first interface, eth0, is on management VLAN 400 with DHCP and internet. A new VM is not.
+      - Whether its first interface, eth0, is on management VLAN 400 with DHCP and internet access. The default for a
+        new VM is V(false).
     type: bool
   data_interfaces:
     description:
-      - How many interfaces it has beside eth0. Where this is never given, as many as its links and networks need.
+      - Number of interfaces besides eth0. The default is as many as its links and networks need.
     type: int
   worker:
     description:
-      - The address of the worker it must run on. By default a worker is chosen by O(placement).
+      - Address of the worker that it must run on. By default a worker is selected by O(placement).
     type: str
   power:
     description:
-      - Whether C(cloudrepo.slices.deploy) starts the VM, stops it or pauses it. A new VM is V(running).
-      - One that is V(stopped) keeps its disk, addresses and VLANs, and counts against quota and capacity. It is
-        stopped without asking its guest.
-      - One that is V(paused) keeps what its guest has in memory too. If its host starts it anew, after a crash or a
-        reboot, it runs until the next deploy.
+      - The desired power state, which C(cloudrepo.slices.deploy) applies. The default for a new VM is V(running).
+      - A VM that is V(stopped) keeps its disk, addresses and VLANs, and counts against quota and capacity. Its guest
+        is not shut down gracefully.
+      - A VM that is V(paused) also keeps its memory. If its host restarts it after a crash or a reboot, it runs until
+        the next deploy.
     type: str
     choices: [running, stopped, paused]
   vnc_password_version:
     description:
-      - Which password its display has, counted from 1, the first. A higher number is a new password, which a VM that
-        runs gets with the next C(cloudrepo.slices.deploy), without a restart. An earlier one does not come back.
-        M(cloudrepo.slices.vnc_password_info) tells it.
+      - The version of its display's password, starting from 1. Increase it to change the password. The next
+        C(cloudrepo.slices.deploy) sets it, without restarting the VM. Earlier versions cannot be used again. Use
+        M(cloudrepo.slices.vnc_password_info) to get the password.
     type: int
   interfaces:
     description:
-      - Limits and faults of its interfaces. Where this is given, an interface that is not listed has none. They
-        change on a running VM.
+      - Rate limits, delay, jitter, loss and carrier of its interfaces. If this option is set, interfaces that are not
+        listed have the defaults. Changes take effect on a running VM.
     type: list
     elements: dict
     suboptions:
       name:
         description:
-          - The interface, such as V(eth1).
+          - Name of the interface, such as V(eth1).
         type: str
         required: true
       up:
         description:
-          - Whether the guest sees a carrier there, where the interface is on a link, network or VLAN 400.
+          - Whether the interface has a carrier in the guest, if it is on a link, network or VLAN 400.
         type: bool
         default: true
       tx_kbps:
         description:
-          - The most that the guest may send, in kbit/s. What is more is dropped. No limit by default.
+          - Rate limit for sent traffic, in kbit/s. Excess packets are dropped. By default there is no limit.
         type: int
       rx_kbps:
         description:
-          - The most that the guest may receive, in kbit/s. What is more waits for up to 100 ms, or as long as 16
-            frames take, and is then dropped. No limit by default.
+          - Rate limit for received traffic, in kbit/s. Excess packets are queued for up to 100 ms, or the time that 16
+            frames take, and then dropped. By default there is no limit.
         type: int
       delay_ms:
         description:
-          - By how many milliseconds what the guest receives is late. For a delay both ways give it to both ends.
-          - Delay, jitter and loss need workers whose kernel has netem, the module C(sch_netem). A topology that
-            asks for them elsewhere is refused.
+          - Delay of received traffic, in milliseconds. For a delay in both directions, set it at both ends.
+          - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem). Otherwise the
+            topology is refused.
         type: float
       jitter_ms:
         description:
-          - By how many milliseconds that delay varies, up and down.
+          - Variation of the delay in both directions, in milliseconds.
         type: float
       loss_percent:
         description:
-          - How much of what the guest should receive is lost, at random.
+          - Percentage of received packets to drop at random.
         type: float
 """
 
 EXAMPLES = r"""
-- name: A VM with internet
+- name: Add a VM with internet access
   cloudrepo.slices.vm:
     slice: web
     name: vm1
     flavor: cirros
     internet: true
 
-- name: It has another name from now on
+- name: Rename the VM
   cloudrepo.slices.vm:
     slice: web
     name: vm1
     new_name: router
 
-- name: Its display has another password from now on
+- name: Change the password of the VM's display
   cloudrepo.slices.vm:
     slice: web
     name: router
     vnc_password_version: 2
 
-- name: It is stopped by the next deploy, and stays so
+- name: Stop the VM with the next deploy
   cloudrepo.slices.vm:
     slice: web
     name: router
     power: stopped
 
-- name: Take a VM out by its id
+- name: Remove a VM by its id
   cloudrepo.slices.vm:
     slice: web
     vm_id: 1002
     state: absent
 
-- name: Its first link is slow, both ways, and all its other interfaces are without limits
+- name: Limit the rate of eth1 in both directions, and remove all other limits
   cloudrepo.slices.vm:
     slice: web
     name: router
@@ -149,7 +150,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 vm:
-  description: The VM as it is stored, or in check mode as it would be; null where it is gone.
+  description: The VM as it is stored, or would be in check mode. Null if it is removed.
   returned: success
   type: dict
   sample:
@@ -165,18 +166,18 @@ vm:
     interfaces:
       - {name: eth0, vlan_id: 400, mac: "52:54:00:03:e9:00", ip_config: {ip: 10.60.7.101}, link_id: null}
 slice_id:
-  description: The id of the slice; null where there is none of that name.
+  description: The id of the slice. Null if there is no slice of this name.
   returned: success
   type: int
   sample: 1000
 changes:
   description:
-    - Each object that the call changes, or in check mode would change.
-    - C(action) is C(create), C(update), C(delete), or what else is done to it, such as C(restart). C(reason) says in
-      words why, or what differs.
-    - C(before) and C(after) are its attributes. C(before) is null where it is created, C(after) where nothing of it is
-      left.
-    - With C(restart) a running VM has to restart for it.
+    - The objects that are changed, or would be changed in check mode.
+    - C(action) is C(create), C(update), C(delete) or another verb such as C(restart). C(reason) gives the reason or
+      lists the differences.
+    - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
+      deleted.
+    - If C(restart) is true, the change takes effect on a running VM only after a restart.
   returned: success
   type: list
   elements: dict

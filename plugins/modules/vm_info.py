@@ -6,10 +6,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm_info
-short_description: VMs as they are stored
+short_description: Get information about VMs
 version_added: 1.0.0
 description:
-  - Tells of VMs as they are stored. Nothing is changed. A tenant sees only what is in the tenant's own slices.
+  - Returns VMs as they are stored in the database. A tenant gets only those of the tenant's own slices.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -19,11 +19,11 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: All VMs of a slice
+- name: Get all VMs of a slice
   cloudrepo.slices.vm_info:
     slice: web
 
-- name: Two of them
+- name: Get two VMs, one by name and one by id
   cloudrepo.slices.vm_info:
     slice: web
     names: [vm1, "1002"]
@@ -31,7 +31,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 vms:
-  description: The VMs, each with the id and the name of its slice.
+  description: The VMs, each with the id and name of its slice.
   returned: success
   type: list
   elements: dict

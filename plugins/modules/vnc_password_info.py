@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vnc_password_info
-short_description: The displays of VMs, with their passwords
+short_description: Get the addresses and passwords of VNC displays
 version_added: 1.0.0
 description:
-  - Tells where the displays of some slices' VMs listen, and the password that each asks for. This is the one module
-    that tells a password, to an admin or the slice's owner. Call it with C(no_log) set to true.
-  - Passwords follow from a key that the first M(cloudrepo.slices.slice_plan) puts into the database.
+  - Returns the address and the password of the VNC display of each VM of the selected slices, for an admin or the
+    slice's owner. This is the only module that returns passwords. Set C(no_log) to true.
+  - Passwords are derived from a key that the first M(cloudrepo.slices.slice_plan) stores in the database.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -21,7 +21,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Learn the passwords of the displays of the slice web
+- name: Get the displays of the slice web
   cloudrepo.slices.vnc_password_info:
     names: web
   no_log: true
@@ -30,7 +30,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 displays:
-  description: The display of each VM, those apart that are being deleted.
+  description: The display of each VM, except VMs that are being deleted.
   returned: success
   type: list
   elements: dict
@@ -52,15 +52,15 @@ displays:
       type: str
       sample: vm1
     worker_ip:
-      description: The worker that the VM is on.
+      description: The VM's worker.
       type: str
       sample: 10.0.10.1
     vnc_port:
-      description: The port that the display listens on; 5901 is display 1.
+      description: TCP port of the display. Port 5901 is display 1.
       type: int
       sample: 5901
     password:
-      description: The password; null before the first M(cloudrepo.slices.slice_plan).
+      description: The password. Null before the first M(cloudrepo.slices.slice_plan).
       type: str
       sample: hMr3kWpa
 """
@@ -80,7 +80,7 @@ def arguments() -> dict[str, Any]:
 
 
 def run(module: Module) -> None:
-    """Carry out what C(module) was asked for, and leave it."""
+    """Run the module and exit it."""
     transact(module, lambda cluster: orders.vnc_passwords(cluster, module.params), write=False)
 
 

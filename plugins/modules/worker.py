@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: worker
-short_description: Workers of the cluster and their room
+short_description: Manage workers and their capacity
 version_added: 1.0.0
 description:
-  - Registers the hosts that VMs may be placed on, with what they offer. It changes the database only; the role
-    C(cloudrepo.slices.worker) prepares the host itself.
-  - New VMs go round the workers in the order of their registration.
+  - Registers hosts for VMs, with their resources. Only the database is changed. The role
+    P(cloudrepo.slices.worker#role) prepares the host itself.
+  - With O(cloudrepo.slices.slice#module:placement=round_robin), workers are used in the order of their registration.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -21,69 +21,70 @@ options:
   ip:
     &ip
     description:
-      - The worker's IPv4 address, by which it is known and on which its VNC displays listen.
+      - The worker's IPv4 address. It identifies the worker, and VNC displays listen on it.
     type: str
   state:
     &state
     description:
-      - Whether the worker is registered. One that holds VMs is not removed.
+      - Whether the worker should be registered. A worker with VMs cannot be removed.
     type: str
     choices: [present, absent]
     default: present
   cores:
     &cores
     description:
-      - Its processor cores. Where it is never given there is no limit; so for O(ram_gb), O(disk_gb) and O(max_vms).
+      - Number of CPU cores. There is no limit if this was never set. The same applies to O(ram_gb), O(disk_gb) and
+        O(max_vms).
     type: int
   ram_gb:
     &ram_gb
     description:
-      - Its memory in GiB.
+      - Memory in GiB.
     type: float
   disk_gb:
     &disk_gb
     description:
-      - Room for overlays in GiB.
+      - Disk space for overlays in GiB.
     type: float
   max_vms:
     &max_vms
     description:
-      - How many VMs may be on it.
+      - Maximum number of VMs.
     type: int
   cpu_overcommit:
     &cpu_overcommit
     description:
-      - How many virtual cores may be promised for each real one. A new worker gets 8.
+      - Maximum number of virtual CPUs per core. The default for a new worker is 8.
     type: float
   ram_overcommit:
     &ram_overcommit
     description:
-      - How much memory may be promised for each GiB there is. A new worker gets 1.
+      - Maximum ratio of the VMs' memory to the worker's memory. The default for a new worker is 1.
     type: float
   schedulable:
     &schedulable
     description:
-      - Whether new VMs may be placed on it. A new worker takes them.
+      - Whether new VMs may be placed on the worker. The default for a new worker is V(true).
     type: bool
   trunk_mtu:
     &trunk_mtu
     description:
-      - The MTU of its uplink. Links that it is too small for are refused; where it is never given, none are.
+      - MTU of the uplink. Links that require a larger MTU are refused. There is no limit if this was never set.
     type: int
   netem:
     &netem
     description:
-      - Whether its kernel can make delay, jitter and loss. Where it cannot, topologies that ask for them are refused;
-        where this is never given, the worker itself refuses.
+      - Whether the kernel has netem, for delay, jitter and loss. If not, topologies that require them are refused. If
+        this was never set, they are refused by the worker itself.
     type: bool
   network_node_trunk_mtu:
     description:
-      - The MTU of the network node's uplink. Networks with a gateway or DHCP that it is too small for are refused;
-        where it is never given, none are.
+      - MTU of the network node's uplink. Networks with a gateway or DHCP that require a larger MTU are refused. There
+        is no limit if this was never set.
     type: int
   workers:
     description:
-      - Several workers at once, instead of O(ip).
+      - A list of workers, instead of O(ip).
     type: list
     elements: dict
     suboptions:
@@ -103,7 +104,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Two workers, one of them with room for three VMs only
+- name: Register two workers, one of them for at most three VMs
   cloudrepo.slices.worker:
     workers:
       - ip: 10.0.10.1
@@ -112,7 +113,7 @@ EXAMPLES = r"""
       - ip: 10.0.10.2
         max_vms: 3
 
-- name: Keep new VMs away from a worker
+- name: Place no new VMs on a worker
   cloudrepo.slices.worker:
     ip: 10.0.10.2
     schedulable: false
@@ -120,7 +121,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 workers:
-  description: The workers named, as they are stored.
+  description: The given workers as they are stored.
   returned: success
   type: list
   elements: dict

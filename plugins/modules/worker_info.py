@@ -6,10 +6,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: worker_info
-short_description: Workers as they are stored
+short_description: Get information about workers
 version_added: 1.0.0
 description:
-  - Tells of the workers and what they offer. A tenant sees none. Nothing is changed.
+  - Returns workers and their resources as they are stored in the database. Only admins can see them.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -18,18 +18,18 @@ extends_documentation_fragment:
 options:
   names:
     description:
-      - The workers by their addresses. Without any, all there are.
+      - Addresses of workers. If empty, all workers are returned.
     type: list
     elements: str
     default: []
 """
 
 EXAMPLES = r"""
-- name: All workers
+- name: Get all workers
   cloudrepo.slices.worker_info:
   register: workers
 
-- name: One of them
+- name: Get one worker
   cloudrepo.slices.worker_info:
     names: 10.0.10.1
 """

@@ -46,7 +46,7 @@ def test_command_that_fails_fails_the_task(monkeypatch, answer):
     result = modules.run(monkeypatch, console_command, vm_id=1001, command="uname")
 
     assert (result["failed"], result["rc"], result["stdout"]) == (True, 7, "no")
-    assert result["msg"] == "the command ended with code 7"
+    assert result["msg"] == "the command failed with return code 7"
 
 
 @pytest.mark.usefixtures("answer")
