@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / ".ansible" / "collections"))
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.contract import Contract, Part  # noqa: E402 (found above)
+from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings  # noqa: E402
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import NetworkOrder  # noqa: E402
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import HostReport, Reports, VmReport  # noqa: E402
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import WorkerOrder  # noqa: E402
@@ -136,9 +137,9 @@ def between(text: str, mark: str, lines: Iterable[str]) -> str:
     return "\n".join([f"{head}{begin}", *lines, f"{end}{tail}"])
 
 
-def _list_of_slices(order: type[Contract]) -> Callable[[str], str]:
+def _list_of_slices(order: type[Contract], name: str = "slices") -> Callable[[str], str]:
     def write(text: str) -> str:
-        (part,) = (part for part in order.parts() if part.name == "slices")
+        (part,) = (part for part in order.parts() if part.name == name)
         head, *lines = _option(part, 2)
         return below(text, "options:", head, lines=lines)
 
@@ -159,6 +160,11 @@ def _orders(text: str) -> str:
     return below(text, 'RETURN = r"""', "work_orders:", "  sample:", lines=dump(sample, 4))
 
 
+def _holdings(text: str) -> str:
+    lines = dump({"10.0.10.1": Holdings.sample()["known"]}, 4)
+    return below(text, 'RETURN = r"""', "workers:", "  sample:", lines=lines)
+
+
 def _page(text: str) -> str:
     contracts: dict[str, type[Contract]] = {"worker": WorkerOrder, "network node": NetworkOrder, "report": HostReport}
     for mark, contract in contracts.items():
@@ -169,6 +175,8 @@ def _page(text: str) -> str:
 
 FILES: dict[str, Callable[[str], str]] = {
     "plugins/doc_fragments/work_order.py": _list_of_slices(WorkerOrder),
+    "plugins/doc_fragments/orphans.py": _list_of_slices(Holdings, "known"),
+    f"{MODULES}/holdings_info.py": _holdings,
     f"{MODULES}/network_services.py": _list_of_slices(NetworkOrder),
     f"{MODULES}/slice_report.py": _reports,
     f"{MODULES}/slice_apply.py": _states,

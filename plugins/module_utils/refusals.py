@@ -345,6 +345,13 @@ _HOST = {
         "slice {holder} ({held}) on this host has the same VLAN pool: {path}",
         "delete slice {holder} first",
     ),
+    "orphan_seen_once": Rule(
+        "an orphan is removed only if an earlier run has seen it",
+        "seen for the first time; {rule}",
+        "run cloudrepo.slices.orphans again to remove it",
+    ),
+    "orphan_in_use": Rule("a disk in use stays", "{unit} runs from it", "list its slice as well, or deploy the slice"),
+    "orphan_unknown": Rule("only orphans can be removed", "no host holds an orphan of this name; orphans: {known}"),
     "user_missing": Rule(
         "a slice with VMs needs its user on the host",
         "{object} of slice {slice_id} does not exist on this host",

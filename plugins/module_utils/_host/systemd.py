@@ -131,6 +131,20 @@ def observe(wanted: Iterable[int], runner: Runner, *, unit_dir: str = UNIT_DIR) 
     )
 
 
+def observe_all(runner: Runner, *, unit_dir: str = UNIT_DIR) -> Units:
+    """What systemd has of all slices.
+
+    Raises:
+        CommandFailed: systemd does not answer.
+    """
+    units = [unit for unit in map(_unit, show(["cloudrepo-*@*.service"], runner)) if unit is not None]
+    return Units(
+        vms={unit.vm_id: unit for unit in units},
+        enabled=frozenset(_enabled(unit_dir)),
+        templates=_templates(None, unit_dir),
+    )
+
+
 def look_again(units: Sequence[Unit], runner: Runner) -> dict[int, Unit]:
     """The units C(units) as they are now, by VM id."""
     if not units:
@@ -238,9 +252,9 @@ def _enabled(unit_dir: str) -> Iterable[tuple[int, int]]:
             yield int(match[1]), int(match[2])
 
 
-def _templates(ids: frozenset[int], unit_dir: str) -> dict[int, str]:
+def _templates(ids: frozenset[int] | None, unit_dir: str) -> dict[int, str]:
     matches = filter(None, map(_TEMPLATE_FILE.fullmatch, _names(unit_dir)))
-    names = {int(match[1]): match[0] for match in matches if int(match[1]) in ids}
+    names = {int(match[1]): match[0] for match in matches if ids is None or int(match[1]) in ids}
     return {slice_id: files.read_text(f"{unit_dir}/{name}") or "" for slice_id, name in names.items()}
 
 

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..work_order import VM
+from . import files
 from .files import read_text
 
 MARK = "identity.json"
@@ -53,6 +55,27 @@ def read(root: str) -> dict[int, Folder]:
     names = os.listdir(root) if os.path.isdir(root) else []
     found = {int(name): _read(f"{root}/{name}") for name in sorted(names) if name.isdecimal()}
     return {vm_id: folder for vm_id, folder in found.items() if folder is not None}
+
+
+def overlays(folder: str) -> tuple[str, ...]:
+    """The overlays in a VM's folder; a draft is none yet."""
+    return tuple(
+        f"{folder}/{name}" for name in sorted(os.listdir(folder)) if name.endswith(".qcow2") and name[0] != "."
+    )
+
+
+def remove(folder: str) -> None:
+    """Remove a VM's folder with all that it holds."""
+    # The mark goes last, so that a removal which was cut short is found again and ended.
+    for entry in os.scandir(folder):
+        if entry.name == MARK:
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        else:
+            os.unlink(entry.path)
+    files.remove(f"{folder}/{MARK}")
+    os.rmdir(folder)
 
 
 def slices_by_vm(root: str) -> dict[int, int]:

@@ -9,7 +9,6 @@ it as given up, and with its last one a VM's folder (docs/decisions/0019).
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -113,7 +112,7 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
     folders = vm_folders.read(f"{state_dir}/vms")
     return Disks(
         folders=folders,
-        found={vm_id: _find(folder.path) for vm_id, folder in folders.items() if folder.slice_id in ours},
+        found={vm_id: vm_folders.overlays(folder.path) for vm_id, folder in folders.items() if folder.slice_id in ours},
         overlays=_images({disk.path for _vm, disk in disks}),
         bases=_images({disk.backing_file for _vm, disk in disks}),
         owners=_owners(path for vm in vms for path in (*_for_root(vm), *_for_qemu(vm))),
@@ -214,7 +213,7 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
     for given_up in todo.discard:
         files.remove(given_up.path)
     for vm_id, _slice_id in todo.remove:
-        _remove_folder(folder_of(state_dir, vm_id))
+        vm_folders.remove(folder_of(state_dir, vm_id))
     for path, (_old, new) in todo.given.items():
         os.chown(path, *new, follow_symlinks=False)
     for vm in todo.make_folders:
@@ -268,31 +267,11 @@ def _mark(vm: VM) -> str:
     return vm_folders.text_of(vm)
 
 
-def _find(folder: str) -> tuple[str, ...]:
-    """The overlays in a VM's folder; a draft is none yet."""
-    return tuple(
-        f"{folder}/{name}" for name in sorted(os.listdir(folder)) if name.endswith(".qcow2") and name[0] != "."
-    )
-
-
 def _make_folder(folder: str, gid: int) -> None:
     # The folder is root's, so a QEMU that was broken into cannot plant a file that root reads later.
     os.makedirs(folder, mode=0o750, exist_ok=True)
     os.chown(folder, -1, gid)
     os.chmod(folder, 0o750)
-
-
-def _remove_folder(folder: str) -> None:
-    # The mark goes last, so that a removal which was cut short is found again and ended.
-    for entry in os.scandir(folder):
-        if entry.name == MARK:
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path)
-        else:
-            os.unlink(entry.path)
-    files.remove(f"{folder}/{MARK}")
-    os.rmdir(folder)
 
 
 def _for_root(vm: VM) -> list[str]:

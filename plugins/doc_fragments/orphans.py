@@ -1,0 +1,58 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of how modules are told what a host may hold."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The options whose argument spec is C(ARGUMENTS) in C(module_utils/_host/orphans.py)."""
+
+    DOCUMENTATION = r"""
+options:
+  known:
+    description:
+      - Every slice of the database, from M(cloudrepo.slices.holdings_info).
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      slice_id:
+        description:
+          - The slice's id.
+        type: int
+        required: true
+      slice_uuid:
+        description:
+          - The slice's UUID.
+        type: str
+      disks:
+        description:
+          - Its disks on this host, those of VMs that are being deleted included.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          path:
+            description:
+              - Its file.
+            type: str
+            required: true
+          uuid:
+            description:
+              - Its UUID.
+            type: str
+  remove:
+    description:
+      - Orphans to remove, each by its UUID, or a disk by its path. What has no UUID is removed by its path or number.
+        Names of orphans that are on other hosts are ignored.
+      - An orphan is removed only if an earlier call has seen it. That is noted in C(STATE_DIR/orphans).
+    type: list
+    elements: str
+    default: []
+  state_dir:
+    description:
+      - The folder that holds VM folders, files of flows and files of network services.
+    type: str
+    default: /var/lib/cloudrepo
+"""

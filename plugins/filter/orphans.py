@@ -1,0 +1,81 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filters for what hosts hold although the database does not know it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
+
+MIB = 1 << 20
+RESULTS = {"workers": "apply_work_order_orphans", "network_node": "network_node_orphans"}
+"""By group of the inventory what its hosts register."""
+
+
+def orphan_lines(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a text for each orphan on any host: what it is, where, since when, and what becomes of it."""
+    return [_text(name, orphan) for name, orphan in _orphans(hostvars, groups)]
+
+
+def orphan_problems(
+    hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], names: Sequence[str]
+) -> list[str]:
+    """Return why orphans that shall go do not: what hosts said, who did not answer, and names that nothing has."""
+    found = list(_orphans(hostvars, groups))
+    known = {each for _name, orphan in found for each in (orphan["name"], orphan["path"])}
+    problems = [
+        *(f"{name}: {_why(result)}" for name, result in _results(hostvars, groups) if _is_lost(result)),
+        *(
+            f"{name}: {refusal['message']}"
+            for name, result in _results(hostvars, groups)
+            for refusal in result.get("refusals") or ()
+            if not _is_lost(result)
+        ),
+    ]
+    unknown = [name for name in names if name not in known]
+    listed = sorted({orphan["name"] for _name, orphan in found})
+    return problems + [Refusal("orphan_unknown", f"orphan {name}", {"known": listed}).message for name in unknown]
+
+
+def _orphans(
+    hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, result in _results(hostvars, groups):
+        yield from ((name, orphan) for orphan in result.get("orphans") or ())
+
+
+def _results(
+    hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for group, registered in RESULTS.items():
+        for name in groups.get(group, ()):
+            # What cannot be reached has a result as well.
+            yield name, hostvars[name].get(registered) or {"unreachable": True}
+
+
+def _is_lost(result: Mapping[str, Any]) -> bool:
+    return bool(result.get("unreachable") or result.get("failed"))
+
+
+def _why(result: Mapping[str, Any]) -> str:
+    return "it did not answer, or was not part of the run" if result.get("unreachable") else str(result.get("msg"))
+
+
+def _text(host: str, orphan: Mapping[str, Any]) -> str:
+    number = "an unknown slice" if orphan["slice_id"] is None else f"slice {orphan['slice_id']}"
+    if orphan["kind"] == "disk":
+        size = f"{orphan['size_bytes'] / MIB:.1f} MiB, written {orphan['modified']}"
+        what = f"disk {orphan['path']} of VM {orphan['vm_id']} in {number} ({size})"
+    else:
+        what = f"{number}: {', '.join(orphan['holds'])}"
+    state = "removed" if orphan["removed"] else f"seen since {orphan['since']}" if orphan["since"] else "seen first now"
+    return f"{host}: {orphan['name']}: {what}; {state}"
+
+
+class FilterModule:
+    """The filters by their names."""
+
+    def filters(self) -> dict[str, Any]:
+        return {"orphan_lines": orphan_lines, "orphan_problems": orphan_problems}

@@ -1,0 +1,29 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What each host may hold of all slices, so that it can tell what else it holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..cluster import Cluster
+from ..holdings import Holdings, KnownDisk, KnownSlice
+from ..models import Slice
+from .registering import require_admin
+
+
+def holdings(cluster: Cluster, acting_user: str) -> dict[str, Any]:
+    """Return C({workers: {ip: known}, network_node: known}), each C(known) a list of slices.
+
+    Raises:
+        Refused: the acting user is not an admin, who alone may see all slices.
+    """
+    require_admin(cluster, acting_user, "orphans")
+    slices = list(cluster.slices.values())
+    workers = {ip: Holdings(tuple(_known(each, ip) for each in slices)).to_dict()["known"] for ip in cluster.workers}
+    return {"workers": workers, "network_node": Holdings(tuple(_known(each) for each in slices)).to_dict()["known"]}
+
+
+def _known(slice_: Slice, ip: str | None = None) -> KnownSlice:
+    disks = (disk for vm in slice_.vms if vm.worker_ip == ip for disk in vm.disks)
+    return KnownSlice(slice_.slice_id, slice_.uuid, tuple(KnownDisk(disk.path, disk.uuid) for disk in disks))

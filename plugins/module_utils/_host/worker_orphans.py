@@ -1,0 +1,168 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Orphans of a worker: slices that the database does not know, and disks that it does not know of any slice."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ..holdings import KnownDisk, KnownSlice
+from ..work_order import SliceOrder
+from . import files, orphans, systemd, vm_folders
+from .accounts import Accounts
+from .datapath import flows, ovs, ovsdb, taps
+from .datapath import reconcile as datapath
+from .datapath.ovsdb import Port
+from .orphans import DISK, SLICE, Orphan
+from .qemu.apply import Tools
+from .qemu.config import Settings as VmSettings
+from .runner import Runner
+from .systemd import Units
+from .vm_folders import Folder
+from .worker import Settings, carry_out
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a worker holds of all slices.
+
+    Attributes:
+        folders: the VM folders, by VM id.
+        overlays: the overlays in each folder, by VM id, each with its size and the time of its last change.
+        taps: by name the group of each, which is its slice.
+        ports: those of VMs.
+        flows: the slices that have files of flows.
+    """
+
+    folders: Mapping[int, Folder] = field(default_factory=dict)
+    overlays: Mapping[int, Mapping[str, tuple[int, float]]] = field(default_factory=dict)
+    units: Units = field(default_factory=Units)
+    taps: Mapping[str, int] = field(default_factory=dict)
+    ports: tuple[Port, ...] = ()
+    flows: frozenset[int] = frozenset()
+
+
+def observe(runner: Runner, *, state_dir: str, unit_dir: str = systemd.UNIT_DIR) -> Held:
+    """What the host holds.
+
+    Raises:
+        CommandFailed: Open vSwitch or systemd does not answer.
+    """
+    folders = vm_folders.read(f"{state_dir}/vms")
+    ports = ovsdb.observe(runner).ports.values()
+    saved = flows.folder_in(state_dir)
+    return Held(
+        folders=folders,
+        overlays={vm_id: _overlays(folder) for vm_id, folder in folders.items()},
+        units=systemd.observe_all(runner, unit_dir=unit_dir),
+        taps={
+            tap.name: tap.group
+            for tap in taps.observe().taps.values()
+            if tap.name.startswith(taps.PREFIX) and tap.group not in (0, taps.DOOMED_GROUP)
+        },
+        ports=tuple(port for port in ports if port.external_ids.get(ovs.SLICE, "").isdecimal()),
+        flows=frozenset(
+            int(stem)
+            for name in (os.listdir(saved) if os.path.isdir(saved) else ())
+            if (stem := name.partition(".")[0]).isdecimal() and int(stem) != flows.INFRASTRUCTURE
+        ),
+    )
+
+
+def find(known: Iterable[KnownSlice], held: Held) -> tuple[Orphan, ...]:
+    """The orphans, slices before disks."""
+    known = tuple(known)
+    return (*_slices(known, held), *_disks({disk for each in known for disk in each.disks}, held))
+
+
+def remove(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, tools: Tools, settings: Settings) -> None:
+    """Remove orphans: of slices all that can be made again; with a disk its folder, where nothing else is in that.
+
+    Raises:
+        SlicesError: a slice is not one but several, by the UUIDs of what has its number.
+    """
+    gone = tuple(gone)
+    going = [SliceOrder(each.slice_id or 0, (), slice_uuid=each.uuid) for each in gone if each.kind == SLICE]
+    if going:
+        carry_out(going, tools, settings=settings, restart=False, start_timeout_s=0, passwords={})
+    with datapath.locked(settings.wires):
+        paths = {each.path for each in gone if each.path is not None}
+        wanted = {disk.path for each in known for disk in each.disks}
+        for vm_id, overlays in held.overlays.items():
+            if paths.isdisjoint(overlays):
+                continue
+            folder = held.folders[vm_id].path
+            if paths.issuperset(overlays) and not any(os.path.dirname(path) == folder for path in wanted):
+                vm_folders.remove(folder)
+            else:
+                for path in paths.intersection(overlays):
+                    files.remove(path)
+
+
+def settings_for(wires: datapath.Settings, *, state_dir: str, user: str) -> Settings:
+    """The settings of a host that starts no VM."""
+    vms = VmSettings(
+        state_dir=state_dir, vnc_address="", accelerator="", checksum_offload=True, accounts=Accounts(user)
+    )
+    return Settings(vms=vms, wires=wires)
+
+
+def _slices(known: Collection[KnownSlice], held: Held) -> Iterator[Orphan]:
+    holds: dict[int, list[str]] = {}
+    uuids: dict[int, set[str]] = {}
+    for folder in held.folders.values():
+        if folder.slice_id is not None and folder.slice_uuid is not None:
+            uuids.setdefault(folder.slice_id, set()).add(folder.slice_uuid)
+    for slice_id, uuid, thing in _things(held):
+        holds.setdefault(slice_id, []).append(thing)
+        uuids.setdefault(slice_id, set()).update([] if uuid is None else [uuid])
+    for slice_id in sorted(holds):
+        if not orphans.is_known(slice_id, uuids[slice_id], known):
+            uuid = next(iter(sorted(uuids[slice_id])), None)
+            yield Orphan(SLICE, slice_id, uuid, holds=tuple(holds[slice_id]))
+
+
+def _things(held: Held) -> Iterator[tuple[int, str | None, str]]:
+    """What can be made again, each with its slice by number and, where it says so, by UUID."""
+    for unit in held.units.vms.values():
+        yield unit.slice_id, None, f"unit {unit.name} ({unit.active})"
+    for slice_id, vm_id in sorted(held.units.enabled):
+        if vm_id not in held.units.vms:
+            yield slice_id, None, f"unit {systemd.unit_name(slice_id, vm_id)} (enabled)"
+    for slice_id, text in held.units.templates.items():
+        yield slice_id, systemd.template_uuid(text), f"template {systemd.template_name(slice_id)}"
+    for port in held.ports:
+        yield int(port.external_ids[ovs.SLICE]), port.external_ids.get(ovs.SLICE_UUID), f"port {port.name}"
+    for name, group in held.taps.items():
+        yield group, None, f"tap {name}"
+    for slice_id in sorted(held.flows):
+        yield slice_id, None, f"flows {slice_id}"
+    for vm_id, folder in held.folders.items():
+        if folder.slice_id is not None and not held.overlays[vm_id]:
+            yield folder.slice_id, folder.slice_uuid, f"VM folder {folder.path}"
+
+
+def _disks(known: Collection[KnownDisk], held: Held) -> Iterator[Orphan]:
+    for vm_id, overlays in held.overlays.items():
+        folder, unit = held.folders[vm_id], held.units.vms.get(vm_id)
+        for path, (size_bytes, modified) in overlays.items():
+            uuid = folder.disks.get(os.path.basename(path))
+            if KnownDisk(path, uuid) not in known:
+                yield Orphan(
+                    DISK,
+                    folder.slice_id,
+                    uuid,
+                    path,
+                    vm_id,
+                    in_use=unit.name if unit is not None and not unit.idle and unit.active != "failed" else None,
+                    size_bytes=size_bytes,
+                    modified=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(modified)),
+                )
+
+
+def _overlays(folder: Folder) -> dict[str, tuple[int, float]]:
+    states = {path: os.stat(path) for path in vm_folders.overlays(folder.path)}
+    return {path: (state.st_blocks * 512, state.st_mtime) for path, state in states.items()}

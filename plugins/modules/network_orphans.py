@@ -1,0 +1,162 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: network_orphans
+short_description: What the network node holds although the database does not know it
+version_added: 1.0.0
+description:
+  - Compares the DHCP reservations, name servers, networks, units and ports on the network node with the slices of the
+    database, and returns those of other slices.
+  - They are removed by O(remove) alone, each slice as a whole.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - cloudrepo.slices.attributes
+  - cloudrepo.slices.orphans
+options:
+  bridge:
+    description:
+      - The bridge that ports in the networks of slices are on.
+    type: str
+    default: br-int
+  nat_links:
+    description:
+      - As O(cloudrepo.slices.network_services#module:nat_links).
+    type: str
+    default: 169.254.64.0/24
+seealso:
+  - module: cloudrepo.slices.holdings_info
+  - module: cloudrepo.slices.worker_orphans
+"""
+
+EXAMPLES = r"""
+- name: Read what hosts may hold
+  cloudrepo.slices.holdings_info:
+  register: holdings
+  delegate_to: localhost
+
+- name: Show what else the network node holds
+  cloudrepo.slices.network_orphans:
+    known: "{{ holdings.network_node }}"
+"""
+
+RETURN = r"""
+orphans:
+  description: What this host holds although it is not known.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: V(slice) for all of a slice that can be made again, V(disk) for an overlay.
+      type: str
+      sample: slice
+    name:
+      description: What O(remove) takes, its UUID, or if it has none the path of the disk or the number of the slice.
+      type: str
+      sample: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
+    slice_id:
+      description: The number of the slice; null if the folder of the disk does not say it.
+      type: int
+      sample: 1005
+    uuid:
+      description: Its UUID, null if the host does not know one.
+      type: str
+      sample: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
+    path:
+      description: The disk.
+      type: str
+      sample: null
+    vm_id:
+      description: The VM whose folder the disk is in.
+      type: int
+      sample: null
+    holds:
+      description: What there is of the slice.
+      type: list
+      elements: str
+      sample: [reservations /var/lib/cloudrepo/dhcp/hosts.d/1005, unit slices-names@1005.service]
+    in_use:
+      description: The unit that runs from the disk.
+      type: str
+      sample: null
+    size_bytes:
+      description: What the disk takes.
+      type: int
+      sample: null
+    modified:
+      description: When the disk was last written, in UTC.
+      type: str
+      sample: null
+    since:
+      description: When an earlier call saw it first, in UTC. Null if this one does.
+      type: str
+      sample: "2026-01-31T12:00:00Z"
+    removed:
+      description: Whether it was or in check mode would be removed.
+      type: bool
+      sample: false
+refusals:
+  description: Why orphans that O(remove) names stay.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+changes:
+  description: Each orphan that was or in check mode would be removed.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - kind: slice
+      name: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
+      id: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
+      action: delete
+      before: {slice_id: 1005, holds: [reservations /var/lib/cloudrepo/dhcp/hosts.d/1005]}
+      after: null
+      reason: ""
+      restart: false
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import orphans
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    SERVICES_ARGUMENTS,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import orphans as network_orphans
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, listed, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings
+
+ARGUMENTS = {**orphans.ARGUMENTS, **{name: SERVICES_ARGUMENTS[name] for name in ("bridge", "nat_links")}}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    runner = SubprocessRunner()
+
+    def action() -> Outcome:
+        state_dir = params["state_dir"]
+        folders = Folders(state_dir, read_links(params["nat_links"]))
+        known = Holdings.from_dict({"known": params["known"]}).known
+        found = network_orphans.find(known, network_orphans.observe(folders, runner))
+        verdict = orphans.judge(found, params["remove"], orphans.read(state_dir, orphans.NETWORK_NODE))
+        if not module.check_mode:
+            network_orphans.remove(verdict.remove, folders, runner, bridge=params["bridge"])
+            orphans.note(verdict, state_dir=state_dir, kind=orphans.NETWORK_NODE)
+        changes = [orphan.change for orphan in verdict.remove]
+        return Outcome(changes, {**verdict.result, "changes": listed(changes)})
+
+    run(module, action)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: worker_orphans
+short_description: What a worker holds although the database does not know it
+version_added: 1.0.0
+description:
+  - Compares the VM folders, overlays, units, taps, ports and files of flows on a worker with what the database says
+    that it may hold, and returns the rest. This is what a worker keeps after a database was lost, restored or
+    replaced, or after it was out of use while its slices were deleted.
+  - Orphans are removed by O(remove) alone, slices as a whole except their disks, and disks with their folders if
+    nothing else is in these.
+  - Of a slice that is known only disks are orphans; its next deploy removes what else is not wanted.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - cloudrepo.slices.attributes
+  - cloudrepo.slices.orphans
+  - cloudrepo.slices.wiring
+options:
+  user:
+    description:
+      - Prefix of the users that VMs run as, as O(cloudrepo.slices.slice_apply#module:user).
+    type: str
+    default: cloudrepo
+seealso:
+  - module: cloudrepo.slices.holdings_info
+  - module: cloudrepo.slices.network_orphans
+"""
+
+EXAMPLES = r"""
+- name: Read what hosts may hold
+  cloudrepo.slices.holdings_info:
+  register: holdings
+  delegate_to: localhost
+
+- name: Show what else this worker holds
+  cloudrepo.slices.worker_orphans:
+    known: "{{ holdings.workers[ansible_host] }}"
+
+- name: Remove a disk that an earlier call has seen
+  cloudrepo.slices.worker_orphans:
+    known: "{{ holdings.workers[ansible_host] }}"
+    remove: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
+"""
+
+RETURN = r"""
+orphans:
+  description: What this host holds although it is not known.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: V(slice) for all of a slice that can be made again, V(disk) for an overlay.
+      type: str
+      sample: disk
+    name:
+      description: What O(remove) takes, its UUID, or if it has none the path of the disk or the number of the slice.
+      type: str
+      sample: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
+    slice_id:
+      description: The number of the slice; null if the folder of the disk does not say it.
+      type: int
+      sample: 1005
+    uuid:
+      description: Its UUID, null if the host does not know one.
+      type: str
+      sample: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
+    path:
+      description: The disk.
+      type: str
+      sample: /var/lib/cloudrepo/vms/1006/vm1_img.qcow2
+    vm_id:
+      description: The VM whose folder the disk is in.
+      type: int
+      sample: 1006
+    holds:
+      description: What there is of the slice.
+      type: list
+      elements: str
+      sample: []
+    in_use:
+      description: The unit that runs from the disk.
+      type: str
+      sample: null
+    size_bytes:
+      description: What the disk takes.
+      type: int
+      sample: 13631488
+    modified:
+      description: When the disk was last written, in UTC.
+      type: str
+      sample: "2026-01-30T08:00:00Z"
+    since:
+      description: When an earlier call saw it first, in UTC. Null if this one does.
+      type: str
+      sample: "2026-01-31T12:00:00Z"
+    removed:
+      description: Whether it was or in check mode would be removed.
+      type: bool
+      sample: false
+refusals:
+  description: Why orphans that O(remove) names stay.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+changes:
+  description: Each orphan that was or in check mode would be removed.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - kind: disk
+      name: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
+      id: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
+      action: delete
+      before: {slice_id: 1005, path: /var/lib/cloudrepo/vms/1006/vm1_img.qcow2}
+      after: null
+      reason: ""
+      restart: false
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import orphans, worker_orphans
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    WIRING_ARGUMENTS,
+    WORK_ORDER_ARGUMENTS,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Tools
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, listed, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings
+
+ARGUMENTS = {**orphans.ARGUMENTS, **WIRING_ARGUMENTS, "user": WORK_ORDER_ARGUMENTS["user"]}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    tools = Tools(SubprocessRunner(), SocketMonitor())
+
+    def action() -> Outcome:
+        state_dir = params["state_dir"]
+        known = Holdings.from_dict({"known": params["known"]}).known
+        held = worker_orphans.observe(tools.runner, state_dir=state_dir)
+        since = orphans.read(state_dir, orphans.WORKER)
+        verdict = orphans.judge(worker_orphans.find(known, held), params["remove"], since)
+        if not module.check_mode:
+            wires = datapath.read_settings(params)
+            settings = worker_orphans.settings_for(wires, state_dir=state_dir, user=params["user"])
+            worker_orphans.remove(verdict.remove, known, held, tools, settings)
+            orphans.note(verdict, state_dir=state_dir, kind=orphans.WORKER)
+        changes = [orphan.change for orphan in verdict.remove]
+        return Outcome(changes, {**verdict.result, "changes": listed(changes)})
+
+    run(module, action)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.holdings import holdings
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
+
+from .builders import cluster, put, topology
+
+
+def test_hosts_are_told_of_all_slices_and_of_their_own_disks() -> None:
+    held = cluster(workers=3)
+    slice_ = put(held, topology())
+    hand_out([slice_])
+    name = {"slice_id": 1000, "slice_uuid": slice_.uuid}
+    first, second = ({"path": vm.qcow_image, "uuid": vm.disks[0].uuid} for vm in slice_.vms)
+    expected = {
+        "workers": {
+            "10.0.10.1": [{**name, "disks": [first]}],
+            "10.0.10.2": [{**name, "disks": [second]}],
+            "10.0.10.3": [name],
+        },
+        "network_node": [name],
+    }
+    assert holdings(held, "admin") == expected
+    # What is being deleted may be there as well.
+    teardown.remove(held, slice_)
+    assert holdings(held, "admin") == expected
+
+
+def test_a_tenant_would_take_the_slices_of_others_for_unknown() -> None:
+    with pytest.raises(Refused) as refused:
+        holdings(cluster(), "alice")
+    assert refused.value.refusals == [Refusal("admins_only", "orphans", {"user": "alice"})]

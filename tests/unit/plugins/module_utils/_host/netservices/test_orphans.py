@@ -1,0 +1,54 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import ipaddress
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import orphans
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.orphans import Held
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.orphans import SLICE, Orphan
+from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import KnownSlice
+
+from ..fakes import MORE, FakeRunner, uuid
+
+PORT = Port("net_100", "br-int", external_ids={"cloudrepo-services": "1005", "cloudrepo-slice-uuid": uuid(5)})
+LEFT = Held({"reservations /dhcp/1005": 1005}, {"slices-names@1005.service": 1005}, (PORT,))
+NO_PORTS = '{"headings": [], "data": []}\n' * 4
+
+
+def test_a_slice_that_is_not_known_is_an_orphan():
+    holds = ("reservations /dhcp/1005", "unit slices-names@1005.service", "port net_100")
+    assert orphans.find([], LEFT) == (Orphan(SLICE, 1005, uuid(5), holds=holds),)
+    assert orphans.find([KnownSlice(1005, uuid(9))], LEFT) == orphans.find([], LEFT)
+    assert orphans.find([KnownSlice(1005, uuid(5))], LEFT) == ()
+
+
+def test_without_networks_the_number_has_to_do():
+    held = Held(LEFT.files, LEFT.units)
+    assert orphans.find([KnownSlice(1005, uuid(9))], held) == ()
+    assert [each.name for each in orphans.find([], held)] == ["1005"]
+
+
+def test_files_and_units_of_all_slices_are_seen(tmp_path):
+    for path in ("dhcp/hosts.d/1005", "dhcp/hosts.d/1006", "names/1005.conf", "networks/1007/leases", "names/other"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("")
+    (tmp_path / "units/multi-user.target.wants").mkdir(parents=True)
+    (tmp_path / "units/multi-user.target.wants/slices-names@1006.service").symlink_to("/x")
+    runner = FakeRunner().tell("ovs-vsctl", MORE, stdout=NO_PORTS)
+    runner.tell(
+        "systemctl", "show", MORE, stdout="Id=slices-network@1007.service\nActiveState=active\n\nId=ssh.service\n"
+    )
+    folders = Folders(str(tmp_path), ipaddress.IPv4Network("169.254.64.0/24"))
+    held = orphans.observe(folders, runner, unit_dir=str(tmp_path / "units"))
+
+    assert held.units == {"slices-network@1007.service": 1007, "slices-names@1006.service": 1006}
+    assert held.files == {
+        f"reservations {tmp_path}/dhcp/hosts.d/1005": 1005,
+        f"reservations {tmp_path}/dhcp/hosts.d/1006": 1006,
+        f"names {tmp_path}/names/1005.conf": 1005,
+        f"networks {tmp_path}/networks/1007": 1007,
+    }

@@ -1,0 +1,104 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import orphans
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.orphans import DISK, SLICE, Orphan, judge
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
+from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import KnownSlice
+
+from .fakes import uuid
+
+PATH = "/var/lib/cloudrepo/vms/1006/vm1_img.qcow2"
+A_DISK = Orphan(DISK, 1005, uuid(1), PATH, 1006)
+A_SLICE = Orphan(SLICE, 1005, uuid(5), holds=("tap tap_1006_eth0",))
+SEEN = {each.key: "2026-01-31T12:00:00Z" for each in (A_DISK, A_SLICE)}
+
+
+def test_without_a_name_nothing_goes():
+    verdict = judge([A_SLICE, A_DISK], [], SEEN)
+    assert (verdict.remove, verdict.refusals, verdict.since) == ((), (), SEEN)
+
+
+@pytest.mark.parametrize("name", [uuid(1), PATH])
+def test_a_disk_goes_by_its_uuid_or_its_path_once_it_was_seen(name):
+    first = judge([A_DISK], [name], {})
+    assert first.remove == ()
+    assert first.refusals == (Refusal("orphan_seen_once", f"disk {uuid(1)}"),)
+    assert judge([A_DISK], [name], SEEN).remove == (A_DISK,)
+
+
+def test_an_orphan_is_told_by_all_that_it_is():
+    again = Orphan(DISK, 1005, uuid(2), PATH, 1006)
+    assert judge([again], [PATH], SEEN).remove == ()
+    assert judge([again], [uuid(1)], SEEN).remove == ()
+
+
+def test_a_slice_goes_by_its_number_only_if_it_has_no_uuid():
+    assert judge([A_SLICE], ["1005"], SEEN).remove == ()
+    nameless = Orphan(SLICE, 1005)
+    assert judge([nameless], ["1005"], {nameless.key: "x"}).remove == (nameless,)
+
+
+def test_a_disk_in_use_goes_only_with_its_slice():
+    used = Orphan(DISK, 1005, uuid(1), PATH, 1006, in_use="cloudrepo-1005@1006.service")
+    alone = judge([A_SLICE, used], [PATH], SEEN)
+    assert alone.remove == ()
+    assert alone.refusals == (Refusal("orphan_in_use", f"disk {uuid(1)}", {"unit": "cloudrepo-1005@1006.service"}),)
+    assert judge([A_SLICE, used], [PATH, uuid(5)], SEEN).remove == (A_SLICE, used)
+
+
+def test_what_goes_is_told():
+    verdict = judge([A_SLICE, A_DISK], [PATH], SEEN)
+    assert [each.change for each in verdict.remove] == [
+        Change("disk", uuid(1), "delete", before={"slice_id": 1005, "path": PATH})
+    ]
+    assert A_SLICE.change.before == {"slice_id": 1005, "holds": ["tap tap_1006_eth0"]}
+    assert [(each["name"], each["since"], each["removed"]) for each in verdict.result["orphans"]] == [
+        (uuid(5), "2026-01-31T12:00:00Z", False),
+        (uuid(1), "2026-01-31T12:00:00Z", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("slice_id", "uuids", "known"),
+    [
+        (1000, [uuid(1)], True),
+        (1000, [], True),
+        (1000, [uuid(1), uuid(2)], True),
+        (1000, [uuid(2)], False),
+        (1001, [uuid(1)], False),
+        (1002, [], True),
+        (1002, [uuid(3)], False),
+    ],
+)
+def test_a_slice_is_known_by_number_and_uuid(slice_id, uuids, known):
+    database = (KnownSlice(1000, uuid(1)), KnownSlice(1002))
+    assert orphans.is_known(slice_id, uuids, database) == known
+
+
+def test_orphans_are_noted_until_they_are_gone(tmp_path):
+    state_dir = str(tmp_path)
+    assert orphans.read(state_dir, orphans.WORKER) == {}
+    orphans.note(judge([A_DISK], [], {}), state_dir=state_dir, kind=orphans.WORKER)
+    noted = orphans.read(state_dir, orphans.WORKER)
+    assert list(noted) == [A_DISK.key]
+    assert (tmp_path / "orphans/worker").stat().st_mode & 0o777 == 0o600
+
+    changed = (tmp_path / "orphans/worker").stat().st_mtime_ns
+    orphans.note(judge([A_DISK], [], noted), state_dir=state_dir, kind=orphans.WORKER)
+    assert (tmp_path / "orphans/worker").stat().st_mtime_ns == changed
+    orphans.note(judge([A_DISK], [PATH], noted), state_dir=state_dir, kind=orphans.WORKER)
+    assert orphans.read(state_dir, orphans.WORKER) == {}
+    assert orphans.read(state_dir, orphans.NETWORK_NODE) == {}
+
+
+def test_a_note_that_is_damaged_counts_as_never_seen(tmp_path):
+    (tmp_path / "orphans").mkdir()
+    for text in ("{", "[]", ""):
+        (tmp_path / "orphans/worker").write_text(text)
+        assert orphans.read(str(tmp_path), orphans.WORKER) == {}

@@ -1,0 +1,86 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import worker_orphans
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.orphans import DISK, SLICE, Orphan
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import Unit, Units, template_text
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import Folder
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker_orphans import Held
+from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import KnownDisk, KnownSlice
+
+from .fakes import uuid
+
+FOLDER = Folder("/vms/1006", 1005, uuid(5), uuid(6), {"vm1_img.qcow2": uuid(7)})
+PATH = "/vms/1006/vm1_img.qcow2"
+LEFT = Held(
+    folders={1006: FOLDER},
+    overlays={1006: {PATH: (4096, 0.0)}},
+    units=Units(
+        vms={1006: Unit(1005, 1006, "active", 7)},
+        enabled=frozenset({(1005, 1006), (1005, 1007)}),
+        templates={1005: template_text("cloudrepo-5", uuid(5))},
+    ),
+    taps={"tap_1006_eth0": 1005},
+    ports=(Port("tap_1006_eth0", "br-int", external_ids={"cloudrepo-slice": "1005"}),),
+    flows=frozenset({1005}),
+)
+DISK_OF_LEFT = Orphan(
+    DISK,
+    1005,
+    uuid(7),
+    PATH,
+    1006,
+    in_use="cloudrepo-1005@1006.service",
+    size_bytes=4096,
+    modified="1970-01-01T00:00:00Z",
+)
+KNOWN = KnownSlice(1005, uuid(5), (KnownDisk(PATH, uuid(7)),))
+
+
+def test_what_the_database_knows_is_no_orphan():
+    assert worker_orphans.find([KNOWN], LEFT) == ()
+
+
+def test_of_a_slice_that_is_not_known_all_is_an_orphan():
+    everything = (
+        "unit cloudrepo-1005@1006.service (active)",
+        "unit cloudrepo-1005@1007.service (enabled)",
+        "template cloudrepo-1005@.service",
+        "port tap_1006_eth0",
+        "tap tap_1006_eth0",
+        "flows 1005",
+    )
+    of_slice = Orphan(SLICE, 1005, uuid(5), holds=everything)
+    assert worker_orphans.find([], LEFT) == (of_slice, DISK_OF_LEFT)
+    # Another slice got the number meanwhile.
+    assert worker_orphans.find([KnownSlice(1005, uuid(9))], LEFT) == (of_slice, DISK_OF_LEFT)
+
+
+def test_of_a_slice_that_is_known_only_disks_are_orphans():
+    assert worker_orphans.find([replace(KNOWN, disks=())], LEFT) == (DISK_OF_LEFT,)
+    other = replace(KNOWN, disks=(KnownDisk(PATH, uuid(8)),))
+    assert worker_orphans.find([other], LEFT) == (DISK_OF_LEFT,)
+
+
+def test_a_disk_that_nothing_runs_from_is_not_in_use():
+    for unit in (Unit(1005, 1006), Unit(1005, 1006, "failed")):
+        held = replace(LEFT, units=replace(LEFT.units, vms={1006: unit}))
+        (disk,) = worker_orphans.find([replace(KNOWN, disks=())], held)
+        assert disk.in_use is None
+
+
+def test_a_folder_that_does_not_say_whose_it_is_holds_orphans():
+    held = Held(folders={1006: Folder("/vms/1006")}, overlays={1006: {PATH: (0, 0.0)}})
+    (disk,) = worker_orphans.find([replace(KNOWN, disks=())], held)
+    assert (disk.slice_id, disk.uuid, disk.name) == (None, None, PATH)
+
+
+def test_an_empty_folder_belongs_to_its_slice():
+    held = Held(folders={1006: FOLDER}, overlays={1006: {}})
+    assert worker_orphans.find([], held) == (Orphan(SLICE, 1005, uuid(5), holds=("VM folder /vms/1006",)),)
+    assert worker_orphans.find([KNOWN], held) == ()

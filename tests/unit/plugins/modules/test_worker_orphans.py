@@ -1,0 +1,108 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps
+from ansible_collections.cloudrepo.slices.plugins.modules import worker_orphans
+
+from ..module_utils._host import modules
+from ..module_utils._host.fakes import MORE, TAP_FILTER, FakeRunner, mark, uuid
+from .documented import check_changes
+
+NOTHING = '{"headings": [], "data": []}\n' * 4
+OFCTL = ("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60")
+RUNNING = "Id=cloudrepo-9999@1001.service\nActiveState=active\nMainPID=7\n"
+
+
+@pytest.fixture(autouse=True)
+def no_taps(monkeypatch):
+    monkeypatch.setattr(taps, "observe", taps.Devices)
+
+
+def disk(tmp_path: Path, name: str = "vm1_img.qcow2") -> Path:
+    folder = tmp_path / "vms/1001"
+    folder.mkdir(parents=True, exist_ok=True)
+    mark(folder, 9999, slice_uuid=uuid(5), disks={"vm1_img.qcow2": uuid(1), "old_img.qcow2": uuid(2)})
+    (folder / name).write_text("what a tenant wrote")
+    return folder / name
+
+
+def looked_at(units: str = "") -> FakeRunner:
+    runner = FakeRunner().tell("ovs-vsctl", "--timeout=120", "--format=json", MORE, stdout=NOTHING)
+    return runner.tell("systemctl", "show", MORE, stdout=units)
+
+
+def run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *names: str, runner: FakeRunner | None = None, **more: Any
+) -> Any:
+    args = {"known": [], "remove": list(names), "state_dir": str(tmp_path), **more}
+    return modules.run(monkeypatch, worker_orphans, runner or looked_at(), **args)
+
+
+def test_a_disk_is_removed_by_name_in_a_later_run(monkeypatch, tmp_path):
+    path = disk(tmp_path)
+    first = run(monkeypatch, tmp_path, str(path))
+    assert not first["changed"]
+    assert [each["code"] for each in first["refusals"]] == ["orphan_seen_once"]
+    assert "run cloudrepo.slices.orphans again" in first["refusals"][0]["message"]
+    assert [(each["name"], each["since"], each["removed"]) for each in first["orphans"]] == [(uuid(1), None, False)]
+
+    checked = run(monkeypatch, tmp_path, uuid(1), _ansible_check_mode=True)
+    assert checked["changed"]
+    assert path.exists()
+    assert [each["removed"] for each in run(monkeypatch, tmp_path)["orphans"]] == [False]
+
+    gone = run(monkeypatch, tmp_path, uuid(1))
+    check_changes("worker_orphans", gone)
+    assert [each["removed"] for each in gone["orphans"]] == [True]
+    assert not (tmp_path / "vms/1001").exists()
+    assert run(monkeypatch, tmp_path, uuid(1))["orphans"] == []
+
+
+def test_check_mode_sees_nothing_for_later_runs(monkeypatch, tmp_path):
+    path = disk(tmp_path)
+    run(monkeypatch, tmp_path, _ansible_check_mode=True)
+    assert not (tmp_path / "orphans").exists()
+    assert [each["code"] for each in run(monkeypatch, tmp_path, str(path))["refusals"]] == ["orphan_seen_once"]
+
+
+def test_a_folder_stays_for_what_else_is_in_it(monkeypatch, tmp_path):
+    gone, stays = disk(tmp_path, "old_img.qcow2"), disk(tmp_path)
+    run(monkeypatch, tmp_path)
+    run(monkeypatch, tmp_path, str(gone))
+    assert [path.name for path in sorted(stays.parent.iterdir())] == ["identity.json", "vm1_img.qcow2"]
+
+
+def test_a_folder_stays_for_a_vm_that_is_known(monkeypatch, tmp_path):
+    path = disk(tmp_path, "old_img.qcow2")
+    wanted = [{"path": f"{path.parent}/vm1_img.qcow2", "uuid": uuid(1)}]
+    known = [{"slice_id": 9999, "slice_uuid": uuid(5), "disks": wanted}]
+    run(monkeypatch, tmp_path, known=known)
+    run(monkeypatch, tmp_path, uuid(2), known=known)
+    assert [each.name for each in path.parent.iterdir()] == ["identity.json"]
+
+
+def test_a_disk_goes_after_the_vm_that_runs_from_it(monkeypatch, tmp_path):
+    path = disk(tmp_path)
+    run(monkeypatch, tmp_path, runner=looked_at(RUNNING))
+    used = run(monkeypatch, tmp_path, uuid(1), runner=looked_at(RUNNING))
+    assert [each["code"] for each in used["refusals"]] == ["orphan_in_use"]
+    assert "cloudrepo-9999@1001.service runs from it" in used["refusals"][0]["message"]
+
+    there: list[bool] = []
+    stop = ("systemctl", "stop", "--", "cloudrepo-9999@1001.service")
+    runner = looked_at(RUNNING).on(*stop, do=lambda _argv: there.append(path.exists()))
+    runner.tell(*OFCTL, "--no-stats", "--no-names", "dump-flows", MORE).tell(
+        *OFCTL, "--bundle", "add-flows", "br-int", "-"
+    )
+    runner.tell("nft", "--stateless", "list", "table", "inet", "cloudrepo_taps", stdout=TAP_FILTER)
+    gone = run(monkeypatch, tmp_path, uuid(5), uuid(1), runner=runner)
+    assert [(each["kind"], each["name"]) for each in gone["changes"]] == [("slice", uuid(5)), ("disk", uuid(1))]
+    assert there == [True]
+    assert not path.parent.exists()
