@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from . import identity
-from .allocations import leases
+from .allocations import ADDRESS, VLAN_POOL, VNC_PORT, leases
+from .cloud import Cloud
 from .models import VM, Flavor, Slice, User
-from .stored_fields import FieldError, Record, at, integer, text, uuid_text
+from .stored_fields import FieldError, Record, at, integer, list_of, text
+from .stored_fields import fields as mapping
 
 FIRST_ID = 1000
 ADMIN = "admin"
@@ -30,44 +31,19 @@ REVISION = "revision"
 """The field beyond the model that tells hosts which of two work orders is the newer one (docs/decisions/0014)."""
 CLOUD = "cloud"
 """The field beyond the model that says which cloud this is, once hosts may have heard of it (docs/decisions/0018)."""
+LEFT_BEHIND = "left_behind"
+"""The field beyond the model with what hosts may still hold of slices that a restore forgot: by kind of lease numbers
+that are not given out before C(site) has asked the hosts."""
 NETWORK_NODE_TRUNK_MTU = "network_node_trunk_mtu"
 """The field beyond the model that says what the network node's uplink carries, once somebody has said so."""
 ENTRY = "entry"
 """Among the absent fields of a worker that only Cloud Repositorio's C(workers_list) names."""
 USED_KEYS = ("used_vms", "used")
 """The extra fields in which a worker's entry may say how many VMs are on it, as Cloud Repositorio's does."""
+_LEAVABLE = (VLAN_POOL, ADDRESS, VNC_PORT)
 TABLES = ("users", "workers", "flavors", "slices", "next_vm_id")
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """What tells this cloud from any other that hosts may be given orders by.
-
-    Attributes:
-        uuid: the cloud's, which goes wherever its database goes.
-        title: what people call it.
-        incarnation: a UUID of this database; a copy of it is another incarnation of the same cloud.
-    """
-
-    uuid: str
-    title: str
-    incarnation: str
-
-    def to_dict(self) -> dict[str, str]:
-        """Return the stored form."""
-        return {"uuid": self.uuid, "title": self.title, "incarnation": self.incarnation}
-
-    @classmethod
-    def from_dict(cls, data: Any) -> Cloud:
-        """Read the stored form."""
-        record = Record(data)
-        return cls(
-            uuid=at(("uuid",), uuid_text, record.take("uuid", str)),
-            title=record.take("title", str),
-            incarnation=at(("incarnation",), uuid_text, record.take("incarnation", str)),
-        )
 
 
 @dataclass
@@ -290,26 +266,66 @@ class Cluster:
 
     def identify(self, title: str) -> Cloud:
         """Return which cloud this is; where nobody has asked yet, a new one of that title."""
-        found = self.cloud
-        if found is None:
-            found = Cloud(uuid=identity.new_uuid(), title=title, incarnation=identity.new_uuid())
-            self.extra = {**self.extra, CLOUD: found.to_dict()}
+        found = self.cloud or Cloud.new(title)
+        self.become(found)
         return found
 
+    def become(self, cloud: Cloud) -> None:
+        """Note which cloud this is."""
+        if cloud != self.cloud:
+            self.extra = {**self.extra, CLOUD: cloud.to_dict()}
+
+    def lift(self, *, next_vm_id: int, revision: int | None) -> None:
+        """Let the counters go on from what was handed out already, where that is more than is known here."""
+        self.next_vm_id = max(self.next_vm_id, next_vm_id)
+        if revision is not None and revision > (self.revision or 0):
+            self.extra = {**self.extra, REVISION: revision}
+
+    def left_behind(self, kind: str) -> frozenset[int]:
+        """Return the numbers of a kind of lease that are not given out, since hosts may hold them."""
+        return frozenset(self.extra.get(LEFT_BEHIND, {}).get(kind, ()))
+
     def content(self) -> dict[str, Any]:
-        """Return C(to_dict()) without what no two databases of one content need share: revision and identity."""
-        return {key: value for key, value in self.to_dict().items() if key not in (REVISION, CLOUD)}
+        """Return C(to_dict()) without what no two databases of one content need share: counters and identity."""
+        others = ("next_vm_id", REVISION, CLOUD, LEFT_BEHIND)
+        return {key: value for key, value in self.to_dict().items() if key not in others}
 
     def replace(self, other: Cluster) -> None:
-        """Make this cluster hold what the other holds, with a revision that is higher than both."""
-        before = self.revision
+        """Make this cluster hold what the other holds.
+
+        What hosts were told by this one stays true: its counters go on, what its slices held and the other's do not is
+        left behind, and it is another incarnation unless the other one is of this. The revision is higher than both.
+        """
+        before, cloud = self.revision, self._as(other)
+        next_vm_id = max(self.next_vm_id, other.next_vm_id)
+        left = {kind: sorted(numbers) for kind in _LEAVABLE if (numbers := self._leaves(other, kind))}
         for table in ("users", "workers", "flavors", "slices"):
             mine, others = getattr(self, table), getattr(other, table)
             for key in [key for key, _value in mine.items() if key not in others]:
                 del mine[key]
             mine.update(others)
-        self.next_vm_id, self.extra, self.absent = other.next_vm_id, other.extra, other.absent
+        extra = {key: value for key, value in other.extra.items() if key not in (CLOUD, LEFT_BEHIND)}
+        if cloud is not None:
+            extra[CLOUD] = cloud.to_dict()
+        if left:
+            extra[LEFT_BEHIND] = left
+        self.next_vm_id, self.extra, self.absent = next_vm_id, extra, other.absent
         self.revise(before)
+
+    def _as(self, other: Cluster) -> Cloud | None:
+        """Which cloud this one is when it holds what the other holds."""
+        mine, cloud = self.cloud, other.cloud
+        if cloud is None or mine == cloud:
+            return mine
+        return replace(cloud, place=mine.place) if mine and mine.incarnation == cloud.incarnation else cloud.reborn()
+
+    def _leaves(self, other: Cluster, kind: str) -> set[int]:
+        """Which numbers of a kind hosts may hold when this one holds what the other holds."""
+        held, known = (
+            {lease.number for slice_ in each.slices.values() for lease in leases(slice_, kind)}
+            for each in (self, other)
+        )
+        return (held | self.left_behind(kind) | other.left_behind(kind)) - known
 
     def tables(self) -> dict[str, Any]:
         """Return the fields of the model as they are stored."""
@@ -337,6 +353,7 @@ class Cluster:
         record.check(VNC_KEY, text)
         record.check(REVISION, integer)
         record.check(CLOUD, Cloud.from_dict)
+        record.check(LEFT_BEHIND, mapping({}, dict.fromkeys(_LEAVABLE, list_of(integer))))
         record.check(NETWORK_NODE_TRUNK_MTU, integer)
         slices = table("slices", Slice.from_dict)
         for key, slice_ in slices.items():

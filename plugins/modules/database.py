@@ -91,6 +91,18 @@ backups:
   type: list
   elements: str
   sample: [00000040-20261122T180102Z.yaml, 00000041-20261122T182215Z.yaml]
+cloud:
+  description:
+    - Which cloud the database is. C(uuid) and C(title) go wherever it is copied to; C(incarnation) is another one for a
+      copy, C(place) says where this one is. With C(restore) and C(migrate) it is what it is afterwards.
+    - Null before a host could have heard of it.
+  returned: success
+  type: dict
+  sample:
+    uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
+    title: lab
+    incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
+    place: /var/lib/cloudrepo/database.yaml 131075
 backup:
   description: Name of the backup of the current version. Null if the database is empty, and in check mode.
   returned: when O(state=backup)

@@ -92,18 +92,17 @@ class Allocator:
 
     @cached_property
     def _pools(self) -> set[int]:
-        return self._cluster.held(allocations.VLAN_POOL, 0, POOL_COUNT - 1)
+        left = self._cluster.left_behind(allocations.VLAN_POOL)
+        return self._cluster.held(allocations.VLAN_POOL, 0, POOL_COUNT - 1) | left
 
     @cached_property
     def _vnc_ports(self) -> Iterator[int]:
-        return self._cluster.free(allocations.VNC_PORT, FIRST_VNC_PORT, LAST_VNC_PORT)
+        return self._free(allocations.VNC_PORT, FIRST_VNC_PORT, LAST_VNC_PORT)
 
     @cached_property
     def _addresses(self) -> Iterator[int]:
         first, last = self.network.first_address, self.network.last_address
-        return self._cluster.free(
-            allocations.ADDRESS, int(ipaddress.IPv4Address(first)), int(ipaddress.IPv4Address(last))
-        )
+        return self._free(allocations.ADDRESS, int(ipaddress.IPv4Address(first)), int(ipaddress.IPv4Address(last)))
 
     def slice_id(self) -> int | None:
         """Return the next id whose VLAN pool no live slice holds, or C(None) where all 100 pools are held."""
@@ -132,6 +131,10 @@ class Allocator:
         """Return the lowest free eth0 address on VLAN 400, or C(None)."""
         number = next(self._addresses, None)
         return None if number is None else str(ipaddress.IPv4Address(number))
+
+    def _free(self, kind: str, first: int, last: int) -> Iterator[int]:
+        left = self._cluster.left_behind(kind)
+        return (number for number in self._cluster.free(kind, first, last) if number not in left)
 
     def _holds_block(self, block: int) -> bool:
         first = block // WINDOW * WINDOW

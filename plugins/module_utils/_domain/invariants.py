@@ -34,7 +34,7 @@ from .allocation import FIRST_VNC_PORT, LAST_VNC_PORT, mac_address
 
 def breaches(cluster: Cluster) -> list[str]:
     """Return every breach of an invariant, a sentence each that names objects and figures; C([]) where all is well."""
-    found = [*_given_twice(cluster), *_counter(cluster), *_users(cluster), *_workers(cluster)]
+    found = [*_given_twice(cluster), *_uuids(cluster), *_counter(cluster), *_users(cluster), *_workers(cluster)]
     for slice_ in cluster.slices.values():
         found.extend(_slice(slice_))
     return found
@@ -82,6 +82,20 @@ def _given_twice(cluster: Cluster) -> Iterator[str]:
             elif kind == MAC_BLOCK:
                 what += f" (ids that are the same modulo {MAC_BLOCKS})"
             yield f"{what} is held {len(held_by)} times: by {' and '.join(held_by)}"
+
+
+def _uuids(cluster: Cluster) -> Iterator[str]:
+    """What hosts know things by is told to hosts once."""
+    holders: dict[str, list[str]] = defaultdict(list)
+    for slice_ in cluster.slices.values():
+        things = [(slice_.uuid, call(slice_)), *((vm.uuid, call(slice_, vm)) for vm in slice_.vms)]
+        things += [(disk.uuid, f"disk {disk.path} of {call(slice_, vm)}") for vm in slice_.vms for disk in vm.disks]
+        for uuid, name in things:
+            if uuid is not None:
+                holders[uuid].append(name)
+    for uuid, held_by in holders.items():
+        if len(held_by) > 1:
+            yield f"UUID {uuid} is held {len(held_by)} times: by {' and '.join(held_by)}"
 
 
 def _counter(cluster: Cluster) -> Iterator[str]:

@@ -70,8 +70,10 @@ def _restore(module: AnsibleModule, store: Store) -> Outcome:
     changed = present.content() != wanted.content()
     if changed and not module.check_mode:
         store.restore(name)
+    foretold = Cluster.from_dict(present.to_dict())
+    foretold.replace(wanted)
     return Outcome(
-        _changes(store, present, wanted) if changed else [], {"breaches": breaches(wanted), **_told(store, wanted)}
+        _changes(store, present, foretold) if changed else [], {"breaches": breaches(wanted), **_told(store, foretold)}
     )
 
 
@@ -96,7 +98,7 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
     with target.transaction(write=not module.check_mode) as cluster:
         before = Cluster.from_dict(cluster.to_dict())
         changed = before.content() != meant
-        occupied = target.name != store.name and before.content() != Cluster.initial().to_dict()
+        occupied = target.name != store.name and before.content() != Cluster.initial().content()
         if changed and occupied and not params["replace"]:
             raise Refused([Refusal("destination_not_empty", target.name)])
         if changed:
@@ -119,9 +121,10 @@ def _backups(store: Store) -> list[str]:
 
 
 def _told(store: Store, cluster: Cluster) -> dict[str, Any]:
-    """Return what every state returns: the backups, newest last, and how much the database holds."""
+    """Return what every state returns: the backups, newest last, which cloud it is, and how much the database holds."""
     return {
         "backups": _backups(store),
+        "cloud": None if cluster.cloud is None else cluster.cloud.to_dict(),
         "counts": {
             "users": len(cluster.users),
             "workers": len(cluster.workers),
@@ -134,7 +137,10 @@ def _told(store: Store, cluster: Cluster) -> dict[str, Any]:
 
 def _changes(store: Store, before: Cluster, after: Cluster) -> list[Change]:
     """Return what differs between two contents of a database: of itself the next id, then each object."""
-    was, will = ({"next_vm_id": cluster.next_vm_id} for cluster in (before, after))
+    was, will = (
+        {"next_vm_id": cluster.next_vm_id, "cloud": cluster.cloud.uuid if cluster.cloud else None}
+        for cluster in (before, after)
+    )
     return [
         Change("database", store.name.removeprefix("database "), UPDATE, was, will),
         *(

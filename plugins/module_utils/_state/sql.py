@@ -14,6 +14,7 @@ from ..errors import DatabaseError
 from ..stored_fields import FieldError
 from . import lock, masking, schema, yaml_text
 from .files import Backups
+from .high_water import HighWater
 from .sql_cluster import SqlCluster
 
 try:
@@ -30,6 +31,13 @@ MAKING_TABLES = 0x636C6F75
 """The advisory lock of whoever makes the tables."""
 LOCK_NOT_AVAILABLE = "55P03"
 
+# A dump that is loaded again makes other tables, and so has another place.
+PLACE = """
+SELECT concat_ws(' ', CASE WHEN has_function_privilege('pg_control_system()', 'execute')
+  THEN (SELECT system_identifier FROM pg_control_system()) END, pg_database.oid, pg_class.oid)
+FROM pg_database, pg_class
+WHERE pg_database.datname = current_database() AND pg_class.oid = to_regclass('cloudrepo_meta')
+"""
 # Waiters for the row have the same lock on the table; only who holds the row has a transaction id by then.
 HOLDER = """
 SELECT activity.application_name FROM pg_locks AS held JOIN pg_stat_activity AS activity ON activity.pid = held.pid
@@ -70,6 +78,7 @@ class SqlDatabase:
         if backend not in DRIVERS or parsed.drivername not in (backend, DRIVERS[backend]):
             raise DatabaseError(f"{self.name}: {parsed.drivername} is none of {', '.join(sorted(DRIVERS.values()))}")
         self.path: str | None = None
+        self._high_water: HighWater | None = None
         if backend == "sqlite":
             if parsed.database in (None, "", ":memory:"):
                 raise DatabaseError(f"{self.name} names no file; SQLite's are sqlite:////absolute/path")
@@ -79,6 +88,7 @@ class SqlDatabase:
                     f"{self.name} must name an absolute path, got {file!r}; write sqlite:///{os.path.abspath(file)}"
                 )
             self.path = os.path.realpath(file)
+            self._high_water = HighWater(self.path, name=self.name)
             parsed = parsed.set(database=self.path)
             backup_dir = backup_dir or f"{self.path}.backups"
         self._url = parsed.set(drivername=DRIVERS[backend])
@@ -103,7 +113,10 @@ class SqlDatabase:
             with self._connected(write) as connection:
                 yield from self._transact(connection, write)
         else:
-            yield Cluster.initial()
+            initial = Cluster.initial()
+            if self._high_water is not None:
+                self._high_water.lift(initial)
+            yield initial
 
     def backup(self) -> str | None:
         """See C(Store.backup)."""
@@ -120,6 +133,8 @@ class SqlDatabase:
         other = self.read_backup(name)
         with self.transaction(write=True) as cluster:
             self._keep(cluster)
+            if self._high_water is not None:
+                self._high_water.recognize(cluster, other)
             cluster.replace(other)
 
     def _backups(self) -> Backups:
@@ -143,11 +158,32 @@ class SqlDatabase:
 
     def _transact(self, connection: Connection, write: bool) -> Iterator[Cluster]:
         cluster = SqlCluster(connection, self._open(connection, write))
+        if self._high_water is not None:
+            self._high_water.lift(cluster)
+        self._find_itself(cluster, connection)
         yield cluster
+        if write:
+            self._find_itself(cluster, connection)
         if write and cluster.save():
+            self._note(cluster)
             connection.commit()
         else:
             connection.rollback()
+
+    def _find_itself(self, cluster: Cluster, connection: Connection) -> None:
+        """See to it that a copy is another incarnation than what it was copied from."""
+        if cluster.cloud is not None:
+            place = connection.scalar(text(PLACE)) if self._high_water is None else self._high_water.place
+            # Tables that are yet to be made have no place; the next change notes it.
+            cluster.become(cluster.cloud if place is None else cluster.cloud.found_at(place))
+
+    def _note(self, cluster: Cluster) -> None:
+        """What was handed out is known before anybody can be told of it."""
+        try:
+            if self._high_water is not None:
+                self._high_water.note(cluster)
+        except OSError as error:
+            raise DatabaseError(f"{self.name} cannot be written: {error}") from error
 
     @contextmanager
     def _connected(self, write: bool) -> Iterator[Connection]:

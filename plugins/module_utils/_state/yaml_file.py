@@ -13,6 +13,7 @@ from ..cluster import Cluster, WorkerFigures
 from ..errors import DatabaseError
 from . import lock, yaml_text
 from .files import Backups, write_whole
+from .high_water import HighWater
 
 
 class YamlFile:
@@ -31,16 +32,20 @@ class YamlFile:
         self.name = f"database {self.path}"
         self.lock_timeout_s = lock_timeout_s
         self.backups = Backups(backup_dir or f"{self.path}.backups", keep=backups)
+        self._high_water = HighWater(self.path, name=self.name)
 
     @contextmanager
     def transaction(self, *, write: bool) -> Iterator[Cluster]:
         """See C(Store.transaction)."""
         if not write:
-            yield self._load()
+            cluster = self._load()
+            self._find_itself(cluster)
+            yield cluster
             return
         with self._locked():
             cluster = self._load()
             before = yaml_text.fingerprint(cluster.to_dict())
+            self._find_itself(cluster)
             figures, there = WorkerFigures(cluster.workers), Counter(vm.worker_ip for vm in cluster.vms())
             yield cluster
             more = Counter(vm.worker_ip for vm in cluster.vms())
@@ -48,7 +53,7 @@ class YamlFile:
             figures.follow(cluster.workers, more)
             data = cluster.to_dict()
             if yaml_text.fingerprint(data) != before:
-                self._write(yaml_text.write(data))
+                self._write(cluster)
 
     def backup(self) -> str | None:
         """See C(Store.backup)."""
@@ -67,14 +72,20 @@ class YamlFile:
     def restore(self, name: str) -> None:
         """See C(Store.restore). A file that cannot be read any more is backed up and replaced as well."""
         with self._locked():
-            restored = self.read_backup(name)
-            restored.revise(self._revision())
-            self._write(yaml_text.write(restored.to_dict()))
+            restored, present = self.read_backup(name), self._present()
+            self._high_water.recognize(present, restored)
+            present.replace(restored)
+            self._write(present)
 
     def _locked(self) -> AbstractContextManager[None]:
         return lock.locked(f"{self.path}.lock", name=self.name, timeout_s=self.lock_timeout_s)
 
     def _load(self) -> Cluster:
+        cluster = self._read()
+        self._high_water.lift(cluster)
+        return cluster
+
+    def _read(self) -> Cluster:
         try:
             with open(self.path, encoding="utf-8") as file:
                 text = file.read()
@@ -84,17 +95,29 @@ class YamlFile:
             raise DatabaseError(f"{self.name} cannot be read: {error}") from error
         return yaml_text.read(text, name=self.name)
 
-    def _revision(self) -> int | None:
+    def _present(self) -> Cluster:
+        """What is to be replaced; of a file that cannot be read any more, what is known beside it."""
         try:
-            return self._load().revision
+            return self._load()
         except DatabaseError:
-            return None
+            present = Cluster()
+            self._high_water.lift(present)
+            return present
 
-    def _write(self, data: bytes) -> None:
+    def _find_itself(self, cluster: Cluster) -> None:
+        """See to it that a copy is another incarnation than what it was copied from."""
+        if cluster.cloud is not None:
+            cluster.become(cluster.cloud.found_at(self._high_water.place))
+
+    def _write(self, cluster: Cluster) -> None:
+        self._find_itself(cluster)
+        data = yaml_text.write(cluster.to_dict())
         try:
             # First the backup, so that there is no moment at which the version before is gone.
             if self.backups.keep:
                 self.backups.copy(self.path)
+            # What is handed out is noted before anybody can be told of it.
+            self._high_water.note(cluster)
             write_whole(self.path, data)
             self.backups.prune()
         except OSError as error:

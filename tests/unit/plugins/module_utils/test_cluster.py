@@ -16,7 +16,6 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields imp
 
 FIXTURE = Path(__file__).parents[3] / "fixtures" / "slice_1000.json"
 SLICE = json.loads(FIXTURE.read_text(encoding="utf-8"))
-UUID = "7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11"
 ADMIN = {"username": "admin", "password_hash": "!", "quota_vms": 10, "used_vms": 2, "slices": [1000]}
 
 
@@ -96,19 +95,55 @@ def test_which_cloud_it_is_is_made_once_and_is_no_content() -> None:
     assert again.content() == Cluster().content()
 
 
-@pytest.mark.parametrize(
-    ("cloud", "reason"),
-    [
-        ("lab", "cloud: a mapping is wanted, not str 'lab'"),
-        ({"uuid": UUID, "title": "lab"}, "cloud: field incarnation is missing"),
-        ({"uuid": "1", "title": "lab", "incarnation": UUID}, "cloud.uuid: a UUID is wanted, not str '1'"),
-        ({"uuid": UUID, "title": "lab", "incarnation": UUID.upper()}, "cloud.incarnation: a UUID is wanted, not str "),
-    ],
-)
-def test_a_cloud_that_cannot_be_read_is_told(cloud: Any, reason: str) -> None:
-    with pytest.raises(FieldError) as caught:
-        Cluster.from_dict({"cloud": cloud})
-    assert str(caught.value).startswith(reason)
+def test_a_cloud_that_cannot_be_read_is_told_with_its_place() -> None:
+    with pytest.raises(FieldError, match=r"cloud\.uuid: a UUID is wanted, not str '1'"):
+        Cluster.from_dict({"cloud": {"uuid": "1", "title": "lab", "incarnation": "2"}})
+    with pytest.raises(FieldError, match=r"left_behind\.vlan_pool: list is wanted, not int '5'"):
+        Cluster.from_dict({"left_behind": {"vlan_pool": 5}})
+
+
+def test_counters_go_on_from_what_was_handed_out() -> None:
+    held = Cluster(next_vm_id=1010, extra={"revision": 5})
+    held.lift(next_vm_id=1005, revision=None)
+    assert (held.next_vm_id, held.revision) == (1010, 5)
+    held.lift(next_vm_id=1036, revision=7)
+    assert (held.next_vm_id, held.revision) == (1036, 7)
+    held.lift(next_vm_id=1036, revision=6)
+    assert held.revision == 7
+    fresh = Cluster()
+    fresh.lift(next_vm_id=1000, revision=3)
+    assert fresh.revision == 3
+
+
+def test_who_takes_the_place_of_another_gives_out_nothing_again() -> None:
+    new, old = Cluster.from_dict({**old_file(), "next_vm_id": 1036}), Cluster.initial()
+    cloud = new.identify("lab")
+    old.become(cloud)
+    held = Cluster.from_dict(new.to_dict())
+    held.replace(old)
+    assert (held.next_vm_id, held.slices, held.cloud) == (1036, {}, cloud)
+    assert held.left_behind("vlan_pool") == {0}
+    assert held.left_behind("vnc_port") == {5901, 5902}
+    assert held.left_behind("address") == {int("0a3c0765", 16)}
+    again = Cluster.from_dict(held.to_dict())
+    assert again.left_behind("vlan_pool") == {0}
+    again.replace(Cluster.from_dict(new.to_dict()))
+    assert "left_behind" not in again.to_dict(), "what comes back is known again"
+    assert again.content() == new.content()
+
+
+def test_who_takes_the_place_of_another_cloud_is_that_one_in_a_new_incarnation() -> None:
+    one, other, nobody = Cluster(), Cluster(), Cluster()
+    mine, theirs = one.identify("one"), other.identify("other")
+    one.replace(nobody)
+    assert one.cloud == mine
+    one.replace(other)
+    assert one.cloud is not None
+    assert (one.cloud.uuid, one.cloud.title) == (theirs.uuid, "other")
+    assert one.cloud.incarnation not in (mine.incarnation, theirs.incarnation)
+    nobody.replace(other)
+    assert nobody.cloud is not None
+    assert (nobody.cloud.uuid, nobody.cloud.incarnation == theirs.incarnation) == (theirs.uuid, False)
 
 
 def test_who_takes_the_place_of_another_is_newer_than_both() -> None:

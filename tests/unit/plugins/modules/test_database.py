@@ -87,7 +87,7 @@ def stored(database: str) -> dict[str, Any]:
 
 def change(database: str) -> None:
     with open_store(database, lock_timeout_s=1, backups=10).transaction(write=True) as cluster:
-        cluster.next_vm_id += 1
+        cluster.users["admin"].quota_vms += 1
 
 
 def test_check_lists_what_is_broken(run: Run, old_file: Path) -> None:
@@ -150,7 +150,8 @@ def test_backups_are_made_and_restored(run: Run, database: str) -> None:
     second = stored(database)
     planned = run(database, state="restore", name=result["backup"], check=True)
     assert (planned["changed"], stored(database)) == (True, second)
-    assert planned["diff"]["before"].splitlines()[0].endswith(": next_vm_id 1002")
+    assert "user admin: username admin, quota_vms 12" in planned["diff"]["before"]
+    assert "user admin: username admin, quota_vms 11" in planned["diff"]["after"]
     assert run(database, state="restore", name=result["backup"])["changed"]
     assert stored(database) == first
     names = run(database)["backups"]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 import pytest
@@ -201,3 +202,15 @@ def test_the_network_nodes_address_is_the_gateway_or_the_first() -> None:
 )
 def test_a_pool_in_words(number: int, text: str) -> None:
     assert pool_text(number) == text
+
+
+def test_what_a_restore_left_behind_on_hosts_is_not_given_out() -> None:
+    held = with_slices(next_id=1100)
+    addresses = [int(ipaddress.IPv4Address(f"10.60.7.{each}")) for each in (101, 103)]
+    held.extra["left_behind"] = {"vlan_pool": [0, 2], "vnc_port": [5901, 5902], "address": addresses}
+    allocator = Allocator(held, ManagementNetwork())
+    assert [allocator.slice_id(), allocator.slice_id(), allocator.further_pool()] == [1101, 1103, 4]
+    assert [allocator.vnc_port(), allocator.vnc_port()] == [5903, 5904]
+    assert [allocator.address(), allocator.address()] == ["10.60.7.102", "10.60.7.104"]
+    held.extra["left_behind"] = {"vlan_pool": list(range(100))}
+    assert Allocator(held, ManagementNetwork()).slice_id() is None

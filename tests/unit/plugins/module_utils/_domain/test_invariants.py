@@ -34,6 +34,11 @@ def _vnc(held: Cluster) -> None:
     held.slices[1003].vms[0].vnc_port = 5902
 
 
+def _uuid(held: Cluster) -> None:
+    held.slices[1003].vms[0].extra["uuid"] = held.slices[1000].vms[1].uuid
+    held.slices[1003].vms[1].disks[0].extra["uuid"] = held.slices[1000].uuid
+
+
 def _vnc_range(held: Cluster) -> None:
     held.slices[1003].vms[0].vnc_port = 80
 
@@ -250,3 +255,13 @@ def test_a_breach_is_told(breaking: Callable[[Cluster], None], sentences: list[s
     breaking(held)
     found = breaches(held)
     assert [sentence for sentence in sentences if sentence not in found] == []
+
+
+def test_a_uuid_that_two_have_is_told_with_both() -> None:
+    held = two_slices()
+    _uuid(held)
+    web, disk = held.slices[1000], held.slices[1003].vms[1].qcow_image
+    assert breaches(held) == [
+        f"UUID {web.uuid} is held 2 times: by slice web (1000) of admin and disk {disk} of VM lab/b (1005)",
+        f"UUID {web.vms[1].uuid} is held 2 times: by VM web/vm2 (1002) and VM lab/a (1004)",
+    ]

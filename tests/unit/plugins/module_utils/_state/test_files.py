@@ -21,6 +21,13 @@ def change(store: YamlFile, count: int = 1) -> None:
     for _each in range(count):
         with store.transaction(write=True) as cluster:
             cluster.next_vm_id += 1
+            cluster.users["admin"].quota_vms += 1
+
+
+def change_quota(store: YamlFile) -> None:
+    """Change what gives out no number."""
+    with store.transaction(write=True) as cluster:
+        cluster.users["admin"].quota_vms += 1
 
 
 def versions(store: YamlFile) -> list[int]:
@@ -52,7 +59,8 @@ def test_a_backup_now_and_a_restore(tmp_path: Path) -> None:
     Path(store.path).write_text("users: [")
     store.restore(name)
     with store.transaction(write=False) as cluster:
-        assert cluster.next_vm_id == 1002
+        # The present file was beyond reading, and how far it had come is known all the same.
+        assert (cluster.users["admin"].quota_vms, cluster.next_vm_id) == (12, 1003)
     kept = store.backups.text(store.backups.names()[-1])
     assert kept == "users: ["
     with pytest.raises(DatabaseError, match=r"backup .*, line 2: .*; it is left as it is"):
@@ -115,10 +123,12 @@ def test_a_full_disk_is_told_with_the_path(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(lock, "system", NoSpace())
     with pytest.raises(DatabaseError, match=r"No space left on device: '.*d\.yaml\.backups/backup\.new'"):
         change(store)
+    with pytest.raises(DatabaseError, match=r"cannot be written: .*No space left .*: '.*/d\.yaml\.high-water\.new'"):
+        change(YamlFile(store.path, lock_timeout_s=1, backups=0))
     with pytest.raises(DatabaseError, match=r"cannot be backed up: .*No space left on device: '.*\.backups/"):
         store.backup()
     with pytest.raises(DatabaseError, match=r"cannot be written: .*No space left on device: '.*/d\.yaml\.new'"):
-        change(YamlFile(store.path, lock_timeout_s=1, backups=0))
+        change_quota(YamlFile(store.path, lock_timeout_s=1, backups=0))
     assert Path(store.path).read_bytes() == before
 
 

@@ -1,0 +1,58 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which cloud a database is, and which incarnation of it (docs/decisions/0018)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from . import identity
+from .stored_fields import Record, at, uuid_text
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """What tells this cloud from any other that hosts may be given orders by.
+
+    Attributes:
+        uuid: the cloud's, which goes wherever its database goes.
+        title: what people call it.
+        incarnation: a UUID of this database; a copy of it is another incarnation of the same cloud.
+        place: what tells the place of the database from that of a copy; empty before it was stored.
+    """
+
+    uuid: str
+    title: str
+    incarnation: str
+    place: str = ""
+
+    @classmethod
+    def new(cls, title: str) -> Cloud:
+        """Return the identity of a cloud that is new."""
+        return cls(uuid=identity.new_uuid(), title=title, incarnation=identity.new_uuid())
+
+    def reborn(self) -> Cloud:
+        """Return another incarnation, wherever it is."""
+        return replace(self, incarnation=identity.new_uuid(), place="")
+
+    def found_at(self, place: str) -> Cloud:
+        """Return what a database is that was found at a place: itself, or a copy."""
+        found = self if self.place in ("", place) else self.reborn()
+        return replace(found, place=place)
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the stored form."""
+        where = {"place": self.place} if self.place else {}
+        return {"uuid": self.uuid, "title": self.title, "incarnation": self.incarnation, **where}
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Cloud:
+        """Read the stored form."""
+        record = Record(data)
+        return cls(
+            uuid=at(("uuid",), uuid_text, record.take("uuid", str)),
+            title=record.take("title", str),
+            incarnation=at(("incarnation",), uuid_text, record.take("incarnation", str)),
+            place=record.take_default("place", "", str),
+        )

@@ -1,0 +1,206 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Backups that are restored, files that are put back by hand, and copies: no number is given out again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.high_water import HighWater
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cloud import Cloud
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+
+AHEAD = 10**14
+NAMES = ("database.yaml", "database.sqlite")
+
+
+def opened(database: str, tmp_path: Path) -> Store:
+    return open_store(database, lock_timeout_s=10, backups=9, backup_dir=str(tmp_path / "kept"))
+
+
+def file_store(tmp_path: Path, name: str) -> tuple[Store, Path]:
+    path = tmp_path / "made" / name
+    scheme = "sqlite:///" if name.endswith("sqlite") else ""
+    return opened(f"{scheme}{path}", tmp_path), path
+
+
+def take_id(store: Store) -> int:
+    """Give out an id, as a slice would be given one, and be heard of by hosts."""
+    with store.transaction(write=True) as cluster:
+        taken = cluster.next_vm_id
+        cluster.next_vm_id += 1
+        cluster.identify("lab")
+        cluster.revise(AHEAD)
+        return taken
+
+
+def look(store: Store) -> Cluster:
+    with store.transaction(write=False) as cluster:
+        return Cluster.from_dict(cluster.to_dict())
+
+
+def cloud_of(store: Store) -> Cloud:
+    found = look(store).cloud
+    assert found is not None
+    return found
+
+
+def test_a_restore_lowers_no_counter_and_is_the_same_database(database: str, tmp_path: Path) -> None:
+    store = opened(database, tmp_path)
+    assert take_id(store) == 1000
+    with store.transaction(write=True) as cluster:
+        cluster.users["admin"].quota_vms = 77
+    name = store.backup()
+    before = cloud_of(store)
+    assert [take_id(store), take_id(store)] == [1001, 1002]
+    revision = look(store).revision
+    with store.transaction(write=True) as cluster:
+        cluster.users["admin"].quota_vms = 78
+    store.restore(str(name))
+    restored = look(store)
+    assert (restored.users["admin"].quota_vms, restored.next_vm_id, restored.cloud) == (77, 1003, before)
+    assert (restored.revision or 0) > (revision or 0)
+    assert take_id(store) == 1003
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_that_is_put_back_by_hand_lowers_none(tmp_path: Path, name: str) -> None:
+    store, path = file_store(tmp_path, name)
+    take_id(store)
+    old = path.read_bytes()
+    before = cloud_of(store)
+    assert [take_id(store), take_id(store)] == [1001, 1002]
+    revision = look(store).revision
+    path.write_bytes(old)
+    assert (look(store).next_vm_id, look(store).revision, cloud_of(store)) == (1003, revision, before)
+    assert take_id(store) == 1003
+    assert look(store).revision == (revision or 0) + 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_database_that_is_lost_is_another_cloud_whose_ids_go_on(tmp_path: Path, name: str) -> None:
+    store, path = file_store(tmp_path, name)
+    take_id(store)
+    backup, before = store.backup(), cloud_of(store)
+    path.unlink()
+    assert look(store).next_vm_id == 1001
+    assert look(store).cloud is None
+    assert take_id(store) == 1001
+    assert cloud_of(store).uuid != before.uuid
+    store.restore(str(backup))
+    restored = cloud_of(store)
+    assert (restored.uuid, restored.incarnation == before.incarnation) == (before.uuid, False)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_lost_file_whose_backup_is_restored_is_the_same_database(tmp_path: Path, name: str) -> None:
+    store, path = file_store(tmp_path, name)
+    take_id(store)
+    backup, before = store.backup(), cloud_of(store)
+    take_id(store)
+    path.unlink()
+    store.restore(str(backup))
+    assert (cloud_of(store), look(store).next_vm_id) == (before, 1002)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("with_mark", [False, True])
+def test_a_copy_is_another_incarnation(tmp_path: Path, name: str, with_mark: bool) -> None:
+    store, path = file_store(tmp_path, name)
+    take_id(store)
+    before = cloud_of(store)
+    copied = tmp_path / "copied"
+    if with_mark:
+        shutil.copytree(path.parent, copied)
+    else:
+        copied.mkdir()
+        shutil.copy(path, copied)
+    copy = opened(str(copied / name) if name.endswith("yaml") else f"sqlite:///{copied / name}", tmp_path)
+    found = cloud_of(copy)
+    assert (found.uuid, found.title) == (before.uuid, "lab")
+    assert found.incarnation != before.incarnation
+    with copy.transaction(write=True):
+        pass
+    assert cloud_of(copy) == cloud_of(copy)
+    assert cloud_of(copy).incarnation != before.incarnation
+    assert cloud_of(store) == before
+
+
+def test_a_dump_of_postgresql_that_is_loaded_is_another_incarnation(
+    new_postgresql: Callable[[], str], tmp_path: Path
+) -> None:
+    from sqlalchemy import create_engine, text
+
+    url = new_postgresql()
+    store = opened(url, tmp_path)
+    take_id(store)
+    with store.transaction(write=True):
+        pass  # notes where the tables are
+    before = cloud_of(store)
+    assert before.place
+    assert cloud_of(store) == before
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE cloudrepo_meta RENAME TO was"))
+        connection.execute(text("CREATE TABLE cloudrepo_meta (LIKE was INCLUDING ALL)"))
+        connection.execute(text("INSERT INTO cloudrepo_meta SELECT * FROM was"))
+        connection.execute(text("DROP TABLE was"))
+    engine.dispose()
+    assert (cloud_of(store).uuid, cloud_of(store).incarnation == before.incarnation) == (before.uuid, False)
+
+
+def test_the_mark_is_the_owners_and_written_when_it_rises(tmp_path: Path) -> None:
+    store, path = file_store(tmp_path, "database.yaml")
+    take_id(store)
+    mark = path.with_name("database.yaml.high-water")
+    said = json.loads(mark.read_text())
+    assert said == {"next_vm_id": 1001, "revision": AHEAD + 1, "incarnation": cloud_of(store).incarnation}
+    assert mark.stat().st_mode & 0o777 == 0o600
+    written = mark.stat().st_mtime_ns, mark.stat().st_ino
+    with store.transaction(write=True) as cluster:
+        cluster.users["admin"].quota_vms += 1
+    assert (mark.stat().st_mtime_ns, mark.stat().st_ino) == written
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"next_vm_id": 1}', '{"next_vm_id": "x", "revision": 1, "incarnation": null}']
+)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_mark_that_cannot_be_read_is_told_with_what_to_do(tmp_path: Path, name: str, text: str) -> None:
+    store, path = file_store(tmp_path, name)
+    take_id(store)
+    path.with_name(f"{name}.high-water").write_text(text)
+    for write in (False, True):
+        with pytest.raises(DatabaseError) as caught, store.transaction(write=write):
+            pytest.fail("the block must not run")
+        assert str(caught.value).startswith(f"{path}.high-water does not tell which ids {store.name} has given out (")
+        assert str(caught.value).endswith("); remove it, and run cloudrepo.slices.site, which asks the hosts")
+
+
+def test_a_cluster_that_is_further_is_not_held_back(tmp_path: Path) -> None:
+    mark = HighWater(str(tmp_path / "d.yaml"), name="database")
+    mark.note(Cluster(next_vm_id=1005))
+    further = Cluster(next_vm_id=1010, extra={"revision": 3})
+    mark.lift(further)
+    assert (further.next_vm_id, further.revision) == (1010, 3)
+
+
+def test_a_new_sqlite_file_of_nothing_is_not_left(tmp_path: Path) -> None:
+    store, path = file_store(tmp_path, "database.sqlite")
+    with store.transaction(write=True) as cluster:
+        assert cluster.cloud is None
+    assert not path.exists()
+    take_id(store)
+    with sqlite3.connect(path) as connection:
+        rows: list[Any] = connection.execute("SELECT next_vm_id FROM cloudrepo_meta").fetchall()
+    assert rows == [(1001,)]

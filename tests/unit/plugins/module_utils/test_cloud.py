@@ -1,0 +1,51 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cloud import Cloud
+from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields import FieldError
+
+UUID = "7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11"
+
+
+def test_a_cloud_that_is_new_is_no_other_and_comes_back_equal() -> None:
+    first, second = Cloud.new("lab"), Cloud.new("lab")
+    assert len({first.uuid, second.uuid, first.incarnation, second.incarnation}) == 4
+    assert first.to_dict() == {"uuid": first.uuid, "title": "lab", "incarnation": first.incarnation}
+    for each in (first, first.found_at("/d.yaml 7")):
+        assert Cloud.from_dict(each.to_dict()) == each
+
+
+def test_a_copy_is_another_incarnation_of_the_same_cloud() -> None:
+    new = Cloud.new("lab")
+    here = new.found_at("/d.yaml 7")
+    assert (here.incarnation, here.place) == (new.incarnation, "/d.yaml 7")
+    assert here.found_at("/d.yaml 7") == here
+    there = here.found_at("/d.yaml 8")
+    assert (there.uuid, there.title, there.place) == (here.uuid, "lab", "/d.yaml 8")
+    assert there.incarnation != here.incarnation
+    assert there.found_at("/d.yaml 8") == there
+    reborn = here.reborn()
+    assert (reborn.uuid, reborn.place, reborn.incarnation == here.incarnation) == (here.uuid, "", False)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ("lab", "a mapping is wanted, not str 'lab'"),
+        ({"uuid": UUID, "title": "lab"}, "field incarnation is missing"),
+        ({"uuid": "1", "title": "lab", "incarnation": UUID}, "uuid: a UUID is wanted, not str '1'"),
+        ({"uuid": UUID, "title": 1, "incarnation": UUID}, "title: str is wanted, not int '1'"),
+        ({"uuid": UUID, "title": "lab", "incarnation": UUID.upper()}, "incarnation: a UUID is wanted, not str "),
+        ({"uuid": UUID, "title": "lab", "incarnation": UUID, "place": 1}, "place: str is wanted, not int '1'"),
+    ],
+)
+def test_one_that_cannot_be_read_is_told(data: Any, reason: str) -> None:
+    with pytest.raises(FieldError) as caught:
+        Cloud.from_dict(data)
+    assert str(caught.value).removeprefix("the document: ").startswith(reason)
