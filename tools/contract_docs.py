@@ -21,7 +21,8 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / ".ansible" / "collections"))
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils.contract import Contract, Part  # noqa: E402 (found above)
+from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds  # noqa: E402 (found above)
+from ansible_collections.cloudrepo.slices.plugins.module_utils.contract import Contract, Part  # noqa: E402
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings  # noqa: E402
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import NetworkOrder  # noqa: E402
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import HostReport, Reports, VmReport  # noqa: E402
@@ -173,6 +174,22 @@ def _page(text: str) -> str:
     return text
 
 
+def _limits(text: str) -> str:
+    named = [*vars(bounds).values(), *bounds.WORKER.values()]
+    numbers = [
+        f"| {_upper(each.what)} | {each.least:,} | {each.most:,} | {each.why} |"
+        for each in named
+        if isinstance(each, bounds.Limit)
+    ]
+    texts = [f"| {_upper(each.what)} | {each.rule} | {each.why} |" for each in named if isinstance(each, bounds.Form)]
+    text = between(text, "numbers", ["", "| number | least | most | limit of |", "|---|---|---|---|", *numbers, ""])
+    return between(text, "texts", ["", "| text | what it must be | limit of |", "|---|---|---|", *texts, ""])
+
+
+def _upper(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
 FILES: dict[str, Callable[[str], str]] = {
     "plugins/doc_fragments/work_order.py": _list_of_slices(WorkerOrder),
     "plugins/doc_fragments/orphans.py": _list_of_slices(Holdings, "known"),
@@ -184,6 +201,7 @@ FILES: dict[str, Callable[[str], str]] = {
     f"{MODULES}/slice_plan.py": _orders,
     f"{MODULES}/slice.py": _orders,
     "docs/work-order.md": _page,
+    "docs/limits.md": _limits,
 }
 
 

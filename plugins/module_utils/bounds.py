@@ -1,30 +1,149 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is usual and what is possible for interfaces, links and networks: tenants are told, and hosts check again.
+"""Every limit of what may be asked for: the orchestrator refuses what is beyond one, and hosts check again.
 
-An MTU is the largest packet that passes, in bytes, without the Ethernet header and VLAN tags.
+C(docs/limits.md) is made from this module.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from .errors import Refusal
+from .grammar import PATH_PATTERN
+from .vlans import POOL_COUNT, POOL_SIZE
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The least and the most that a number may be.
+
+    Attributes:
+        what: the number in words, with its unit.
+        why: what sets the limit.
+    """
+
+    least: float
+    most: float
+    what: str
+    why: str
+
+    @property
+    def rule(self) -> str:
+        """What the number must be, in words."""
+        return f"{self.least}-{self.most}"
+
+    def allows(self, value: float) -> bool:
+        """Return whether a value is within the limit; one that is no number is not."""
+        return self.least <= value <= self.most
+
+    def problems(self, where: str, option: str, value: float | None) -> Iterator[Refusal]:
+        """Yield the refusal of an option of C(where) that is set and not within the limit."""
+        if value is not None and not self.allows(value):
+            figures = {"option": option, "got": value, "least": self.least, "most": self.most}
+            yield Refusal("out_of_range", where, figures)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a text must be.
+
+    Attributes:
+        pattern: a regular expression that all of it matches.
+        rule: the same in words: what it must be.
+        what: what the text is.
+        why: what sets the form.
+    """
+
+    pattern: str
+    rule: str
+    what: str
+    why: str
+
+    def allows(self, value: str) -> bool:
+        """Return whether a text has the form."""
+        return re.fullmatch(self.pattern, value) is not None
+
+    def problems(self, where: str, kind: str, name: str) -> Iterator[Refusal]:
+        """Yield the refusal of the name of a C(kind) that has not the form."""
+        if not self.allows(name):
+            yield Refusal("invalid_name", where, {"kind": kind, "got": name, "form": self.rule})
+
+
+_LABEL_LENGTH = 63
+_LABEL = rf"[A-Za-z0-9](?:[A-Za-z0-9-]{{0,{_LABEL_LENGTH - 2}}}[A-Za-z0-9])?"
+_LABEL_RULE = f"1-{_LABEL_LENGTH} letters, digits and hyphens, with a letter or digit at both ends"
+LABEL = Form(_LABEL, _LABEL_RULE, "name of a slice, link, network or reserved VLAN", "DNS (RFC 1123)")
+VM_NAME = Form(
+    rf"(?!(?:[0-9]+[WwDdHhMmSs]?|ignore|infinite)\Z){_LABEL}",
+    f"{_LABEL_RULE}, and not digits only, a time such as 12h, ignore or infinite",
+    "name of a VM",
+    "DNS (RFC 1123); dnsmasq, for which these words are lease times and commands",
+)
+PATH = Form(PATH_PATTERN, "an absolute path", "path on a host", "units, commands and QEMU's configuration")
+DISK_PATH = Form(
+    rf"{PATH_PATTERN}/[A-Za-z0-9][A-Za-z0-9._-]{{0,{2 * _LABEL_LENGTH}}}\.qcow2",
+    "the absolute path of a .qcow2 file",
+    "file of a disk",
+    "the names of a VM and of a disk",
+)
+INTERFACE_NAME = Form(r"eth(?:0|[1-9][0-9]?)", "eth and a number", "name of an interface", "the names of taps")
+DEVICE_NAME_LENGTH = 15
+"""How many characters the name of a network device has at most on Linux."""
+TAP_NAME = Form(
+    rf"tap_[A-Za-z0-9_.-]{{1,{DEVICE_NAME_LENGTH - 4}}}",
+    "tap_ and 1-11 more characters",
+    "name of a tap",
+    f"Linux, whose devices have names of {DEVICE_NAME_LENGTH} characters",
+)
+IDENTIFIER = Form(
+    r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}",
+    "1-64 letters, digits and _ . @ -, with none of . @ - at the beginning",
+    "name of a user or flavor",
+    "paths and mail addresses",
+)
 
 DEFAULT_MTU = 1500
-LEAST_MTU = 68
-"""The least that IPv4 allows."""
-MOST_MTU = 65521
-"""The most that a tap can have."""
-MOST_TRUNK_MTU = 65535
-"""The most that any Ethernet device can have."""
-MOST_KBPS = 100_000_000
-"""Of a limit on what an interface sends or receives."""
-MOST_MS = 60_000
-"""Of a delay, and of its jitter."""
+MTU = Limit(68, 65521, "MTU of a link or network, without Ethernet header and VLAN tags", "IPv4; Linux's taps")
+DHCP_MTU = Limit(576, MTU.most, "MTU of a network with DHCP", "DHCP (RFC 2131)")
+TRUNK_MTU = Limit(MTU.least, 65535, "MTU of a trunk", "Linux")
+RATE_KBPS = Limit(1, 100_000_000, "what an interface may send or receive, in kbit/s", "100 Gbit/s")
+DELAY_MS = Limit(0, 60_000, "delay of an interface, and its jitter, in milliseconds", "a minute")
+LOSS_PERCENT = Limit(0, 100, "loss of an interface, in percent", "all of it")
+VLAN = Limit(1, 4094, "VLAN", "802.1Q")
+VLAN_POOLS = Limit(1, POOL_COUNT, f"VLAN pools of a slice, each of {POOL_SIZE} VLANs", "the VLANs of a trunk")
+PREFIX_LENGTH = Limit(8, 30, "prefix length of a network's subnet", "IPv4")
 
+TOPOLOGY_SIZE = 10_000
+"""How many VMs a generated topology has at most: a slip of the finger is refused before memory is spent on it."""
+MOST_DATA_INTERFACES = 20
+MOST_INTERFACES = 1 + MOST_DATA_INTERFACES
+DATA_INTERFACES = Limit(0, MOST_DATA_INTERFACES, "data interfaces of a VM", "the PCIe root ports of QEMU's machine q35")
+INTERFACES = Limit(0, MOST_INTERFACES, "interfaces of a VM", DATA_INTERFACES.why)
+CORES = Limit(1, 255, "cores of a flavor", "QEMU's machine q35, which has no more without an IOMMU")
+RAM_GB = Limit(0.001, 960, "memory of a flavor, in GiB", "QEMU's CPU, whose addresses have 40 bits")
+RAM_MIB = Limit(1, 1024 * RAM_GB.most, "memory of a VM, in MiB", RAM_GB.why)
+DISK_GB = Limit(0.001, 1 << 21, "disk of a flavor, in GiB", "qcow2 with clusters of 64 KiB")
+FLAVOR = {"cores": CORES, "ram_gb": RAM_GB, "disk_gb": DISK_GB}
+DISK_BYTES = Limit(512, (1 << 30) * DISK_GB.most, "disk of a VM, in bytes", DISK_GB.why)
+FIRST_VNC_PORT, LAST_VNC_PORT = 5901, 65535
+VNC_PORT = Limit(FIRST_VNC_PORT, LAST_VNC_PORT, "TCP port of a display", "VNC, which begins at 5900")
+PASSWORD_VERSION = Limit(1, 1_000_000, "version of a display's password", "more than anybody needs")
 
-def out_of_range(where: str, option: str, value: float | None, least: int, most: int) -> Iterator[Refusal]:
-    """Yield the refusal of an option's value that is set and neither C(least), C(most) nor between them."""
-    if value is not None and not least <= value <= most:
-        yield Refusal("out_of_range", where, {"option": option, "got": value, "least": least, "most": most})
+ID = Limit(1, 99_999_999, "id of a slice or VM", "the names of taps")
+LINK_ID = Limit(1, (1 << 31) - 1, "id of a link", "integers of 32 bits")
+REVISION = Limit(1, 253_402_300_799_999, "revision of a work order", "the year 9999")
+
+QUOTA_VMS = Limit(0, 1_000_000_000, "VMs of a user", "more than any cluster has")
+WORKER = {
+    "cores": Limit(1, QUOTA_VMS.most, "cores of a worker", QUOTA_VMS.why),
+    "ram_gb": Limit(0.001, QUOTA_VMS.most, "memory of a worker, in GiB", QUOTA_VMS.why),
+    "disk_gb": Limit(0.001, QUOTA_VMS.most, "disk of a worker, in GiB", QUOTA_VMS.why),
+    "max_vms": Limit(0, QUOTA_VMS.most, "VMs of a worker", QUOTA_VMS.why),
+    "cpu_overcommit": Limit(0.001, QUOTA_VMS.most, "CPU overcommit of a worker", QUOTA_VMS.why),
+    "ram_overcommit": Limit(0.001, QUOTA_VMS.most, "RAM overcommit of a worker", QUOTA_VMS.why),
+}
+CAPTURE_S = Limit(1, 86_400, "length of a capture, in seconds", "a day")
+CAPTURE_MIB = Limit(1, 4096, "size of a capture, in MiB", "the disks of workers")

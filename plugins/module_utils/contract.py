@@ -15,6 +15,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
 from . import identity
+from .bounds import Form, Limit
 from .errors import Refusal, Refused
 from .grammar import is_ipv4_address, is_ipv4_network
 
@@ -178,13 +179,14 @@ def text(
     *description: str,
     sample: Any,
     choices: tuple[str, ...] = (),
+    form: Form | None = None,
     pattern: str | None = None,
     rule: str = "",
     no_log: bool | None = None,
 ) -> dict[str, Any]:
-    """Return metadata of a string; with a pattern, C(rule) says what must fit it."""
-    expression = re.compile(pattern) if pattern is not None else None
-    allows = (lambda value: expression.fullmatch(value) is not None) if expression is not None else None
+    """Return metadata of a string that has a form, or fits a pattern of which C(rule) says what it is."""
+    form = form if pattern is None else Form(pattern, rule, "", "")
+    allows, rule = (None, "") if form is None else (form.allows, form.rule)
     return _metadata(Spec("str", description, _samples(sample), choices, allows=allows, rule=rule, no_log=no_log))
 
 
@@ -209,15 +211,14 @@ def ipv4_network(*description: str, sample: Any) -> dict[str, Any]:
     return _metadata(Spec("str", description, _samples(sample), allows=is_ipv4_network, rule="an IPv4 network"))
 
 
-def integer(*description: str, sample: Any, least: int | None = None, most: int | None = None) -> dict[str, Any]:
-    """Return metadata of an integer, and its bounds."""
-    return _metadata(Spec("int", description, _samples(sample), allows=_bounds(least, most), rule=_range(least, most)))
+def integer(*description: str, sample: Any, limit: Limit) -> dict[str, Any]:
+    """Return metadata of an integer."""
+    return _metadata(Spec("int", description, _samples(sample), allows=limit.allows, rule=limit.rule))
 
 
-def number(*description: str, sample: Any, least: float | None = None, most: float | None = None) -> dict[str, Any]:
-    """Return metadata of a number, and its bounds."""
-    spec = Spec("float", description, _samples(sample), allows=_bounds(least, most), rule=_range(least, most))
-    return _metadata(spec)
+def number(*description: str, sample: Any, limit: Limit) -> dict[str, Any]:
+    """Return metadata of a number."""
+    return _metadata(Spec("float", description, _samples(sample), allows=limit.allows, rule=limit.rule))
 
 
 def flag(*description: str, sample: Any) -> dict[str, Any]:
@@ -303,14 +304,6 @@ def _value(part: Part, data: Mapping[str, Any], where: str, refusals: list[Refus
     elif spec.allows is not None and not spec.allows(value):
         refusals.append(Refusal("field_not_allowed", where, {"field": part.name, "allowed": spec.rule, "got": given}))
     return value
-
-
-def _bounds(least: float | None, most: float | None) -> Callable[[Any], bool]:
-    return lambda value: (least is None or value >= least) and (most is None or value <= most)
-
-
-def _range(least: float | None, most: float | None) -> str:
-    return f"at least {least}" if most is None else f"{least}-{most}"
 
 
 def _is_mac(value: str) -> bool:

@@ -8,11 +8,11 @@ import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .bounds import DEFAULT_MTU, LEAST_MTU, MOST_MTU
+from . import bounds
 from .contract import Contract, flag, integer, ipv4_address, ipv4_network, mac_address, many, text
 from .errors import Refusal
 from .vlans import MANAGEMENT_VLAN, pool_number
-from .work_order import LABEL, REVISION, SLICE_ID, SLICE_UUID
+from .work_order import REVISION, SLICE_ID, SLICE_UUID
 
 _FIRST_NAME_PORT = 5300
 
@@ -24,13 +24,12 @@ class Reservation(Contract):
     NOUN = "VM"
     KEY = "vm_id"
 
-    vm_id: int = field(metadata=integer("The VM's id.", sample=1001, least=1))
+    vm_id: int = field(metadata=integer("The VM's id.", sample=1001, limit=bounds.ID))
     name: str = field(
         metadata=text(
             "Host name of the VM, sent by DHCP and resolved for the other VMs of its slice.",
             sample="vm1",
-            pattern=LABEL,
-            rule="a host name",
+            form=bounds.VM_NAME,
         )
     )
     mac: str = field(metadata=mac_address("MAC address of its interface on VLAN 400.", sample="52:54:00:03:e9:00"))
@@ -44,7 +43,7 @@ class Member(Contract):
     NOUN = "member"
     KEY = "name"
 
-    name: str = field(metadata=text("The VM's name.", sample="vm1", pattern=LABEL, rule="a host name"))
+    name: str = field(metadata=text("The VM's name.", sample="vm1", form=bounds.VM_NAME))
     mac: str = field(metadata=mac_address("The MAC address of its interface.", sample="52:54:00:03:e9:01"))
 
 
@@ -55,13 +54,12 @@ class Network(Contract):
     NOUN = "network"
     KEY = "name"
 
-    vlan_id: int = field(metadata=integer("The network's VLAN.", sample=101, least=1, most=4094))
+    vlan_id: int = field(metadata=integer("The network's VLAN.", sample=101, limit=bounds.VLAN))
     name: str = field(
         metadata=text(
             "The network's name. The DNS name of a member is C(MEMBER.NETWORK.internal).",
             sample="lan",
-            pattern=LABEL,
-            rule="a host name",
+            form=bounds.LABEL,
         )
     )
     cidr: str = field(metadata=ipv4_network("Its subnet.", sample="192.168.101.0/24"))
@@ -89,12 +87,11 @@ class Network(Contract):
         ),
     )
     mtu: int = field(
-        default=DEFAULT_MTU,
+        default=bounds.DEFAULT_MTU,
         metadata=integer(
             "MTU of the network node's port, and of the members' interfaces.",
             sample=9000,
-            least=LEAST_MTU,
-            most=MOST_MTU,
+            limit=bounds.MTU,
         ),
     )
 
@@ -108,13 +105,24 @@ class Network(Contract):
         if server not in self.subnet:
             figures = {"option": "server_ip", "got": self.server_ip, "subnet": self.cidr}
             yield Refusal("address_outside_subnet", where, figures)
+        if self.dhcp_range is not None:
+            yield from bounds.DHCP_MTU.problems(where, "mtu of a network with DHCP", self.mtu)
+            yield from self._range_faults(where, server)
+
+    def _range_faults(self, where: str, server: ipaddress.IPv4Address) -> Iterator[Refusal]:
         ends = self.dhcp_ends
-        if self.dhcp_range is not None and ends is None:
+        if ends is None:
             yield Refusal("dhcp_range_format", where, {"got": self.dhcp_range, "subnet": self.cidr})
-        elif ends is not None and ends[0] <= server <= ends[1]:
-            first, last = map(str, ends)
+            return
+        first, last = map(str, ends)
+        if ends[0] <= server <= ends[1]:
             figures = {"option": "dhcp_range", "first": first, "last": last, "server": self.server_ip}
             yield Refusal("range_holds_server", where, figures)
+        room = int(ends[1]) - int(ends[0]) + 1
+        if len(self.members) > room:
+            needed = len(self.members)
+            counts = {"option": "dhcp_range", "got": self.dhcp_range, "room": room, "needed": needed}
+            yield Refusal("subnet_too_small", where, counts)
 
     @property
     def subnet(self) -> ipaddress.IPv4Network:

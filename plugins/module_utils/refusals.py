@@ -28,7 +28,7 @@ class Rule:
 
 _ANY = {
     "out_of_range": Rule("{option} must be {least}-{most}"),
-    "size_out_of_range": Rule("{option} must be greater than 0 and at most {most}"),
+    "invalid_name": Rule("a {kind} name must be {form}", "{rule}, got {got!r}"),
     "too_small": Rule("{option} must be at least {least}"),
     "option_missing": Rule("a {kind} needs {option}", "{rule}"),
     "option_needs_option": Rule("{option} needs {needs}", "{rule}, which is false"),
@@ -100,11 +100,6 @@ _REGISTRY = {
         "checksum must be that of the image", "image {image} has SHA-256 {seen}, checksum is {got}"
     ),
     "admins_only": Rule("only admins may do this", "{user} is not an admin; {rule}"),
-    "invalid_identifier": Rule(
-        "a {kind} name must consist of letters, digits and _ . @ -, be at most 64 characters long, and not begin with "
-        ". @ -",
-        "{rule}, got {got!r}",
-    ),
     "invalid_password_hash": Rule("password_hash must be a SHA-256 digest of 64 hex digits or a scrypt hash", "{rule}"),
     "two_passwords": Rule("password and password_hash are mutually exclusive", "{rule}"),
     "first_admin_stays": Rule("the first admin stays registered, and an admin", "{rule}"),
@@ -175,11 +170,6 @@ _ACCESS = {
 }
 
 _TOPOLOGY = {
-    "invalid_label": Rule(
-        "a {kind} name must consist of letters, digits and hyphens, be at most 63 characters long, and begin and end "
-        "with a letter or digit",
-        "{rule}, got {got!r}",
-    ),
     "duplicate_name": Rule("names are unique within a slice", "{count} {kind}s are named {name}; {rule}"),
     "names_differ_in_case": Rule(
         "names are unique within a slice regardless of case", "VMs {names} differ only in case; {rule}"
@@ -286,6 +276,7 @@ _CAPACITY = {
         "{total} VLANs in pools {pools}, {releasing} of them still taken by removed links; {links} links, "
         "{networks} networks and {reserved} reserved VLANs requested",
     ),
+    "no_free_id": Rule("ids of slices and VMs are at most {most}", "all ids up to {most} were used"),
     "no_free_vnc_port": Rule("each VM has a VNC port of its own", "all VNC ports {first}-{last} are in use"),
     "no_free_address": Rule(
         "each VM with internet has an address on VLAN {vlan}", "all addresses {first}-{last} on VLAN {vlan} are in use"
@@ -371,7 +362,6 @@ _HOST = {
         "address {address} of VM {vm_id} is reserved for slice {holder} on this host",
         "deploy or delete that slice first",
     ),
-    "too_many_nics": Rule("QEMU's machine has PCIe root ports for {most} NICs"),
     "password_id_missing": Rule("a VM on a host with VNC passwords needs vnc_password_id", "{rule}"),
     "password_missing": Rule(
         "a VNC password that changes must be in vnc_passwords",

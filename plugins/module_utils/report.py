@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from . import bounds
 from .contract import Contract, flag, integer, many, text
 
 NETWORK_NODE = "network_node"
@@ -20,10 +21,10 @@ class VmReport(Contract):
     KEY = "vm_id"
     SPARSE = False
 
-    vm_id: int = field(metadata=integer("The VM's id.", sample=1001, least=1))
+    vm_id: int = field(metadata=integer("The VM's id.", sample=1001, limit=bounds.ID))
     state: str = field(metadata=text("Its observed state.", sample="running", choices=STATES))
     name: str | None = field(default=None, metadata=text("The VM's name.", sample="vm1"))
-    slice_id: int | None = field(default=None, metadata=integer("Id of its slice.", sample=1000))
+    slice_id: int | None = field(default=None, metadata=integer("Id of its slice.", sample=1000, limit=bounds.ID))
     pid: str | None = field(
         default=None,
         metadata=text("Process id of its QEMU. Null if it does not run.", sample="4821"),
@@ -39,7 +40,7 @@ class SliceRefusal(Contract):
     KEY = "slice_id"
     SPARSE = False
 
-    slice_id: int = field(metadata=integer("The slice's id.", sample=1000, least=1))
+    slice_id: int = field(metadata=integer("The slice's id.", sample=1000, limit=bounds.ID))
     failure: str = field(metadata=text("Why the host refused it.", sample="slice 1000: run the deploy again"))
     another: bool = field(
         default=False,

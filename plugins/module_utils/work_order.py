@@ -11,24 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .bounds import DEFAULT_MTU, LEAST_MTU, MOST_KBPS, MOST_MS, MOST_MTU
+from . import bounds
 from .contract import Contract, enclosing, flag, integer, ipv4_address, mac_address, many, number, repeated, text, uuid
 from .errors import Refusal
-from .grammar import PATH_PATTERN
 
-LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-TAP = r"tap_[A-Za-z0-9_.-]{1,11}"
-# The largest value of a netdev group, and of half an OpenFlow cookie.
-_LAST_ID = 0xFFFFFFFF
-# The year 9999: a later revision has no date, and would block every other order for good.
-_LAST_REVISION = 253_402_300_799_999
 _IMAGE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,71}"  # a label of 63 characters and _img.qcow2
-_DISK = rf"{PATH_PATTERN}/[A-Za-z0-9][A-Za-z0-9._-]{{0,65}}\.qcow2"
-_NIC = r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}"
 _SOURCE = r"[^\x00-\x1f\x7f]+"
 
-SLICE_ID = integer("The slice's id.", sample=1000, least=1, most=_LAST_ID)
+SLICE_ID = integer("The slice's id.", sample=1000, limit=bounds.ID)
 SLICE_UUID = uuid(
     "The slice's UUID.",
     "A host that has another slice with this id refuses the order of this slice and changes neither.",
@@ -39,8 +29,7 @@ REVISION = integer(
     "A host refuses an order that is older than the last one that it started to apply for this slice. An order "
     "without a revision is always accepted.",
     sample=1795371735123,
-    least=1,
-    most=_LAST_REVISION,
+    limit=bounds.REVISION,
 )
 
 
@@ -58,8 +47,7 @@ class Image(Contract):
         metadata=text(
             "Its path on the worker.",
             sample=f"/var/lib/cloudrepo/images/{_IMAGE}.img",
-            pattern=PATH_PATTERN,
-            rule="an absolute path",
+            form=bounds.PATH,
         )
     )
     source: str = field(
@@ -83,16 +71,14 @@ class Interface(Contract):
         metadata=text(
             "The interface's name.",
             sample=("eth0", "eth1"),
-            pattern=_NIC,
-            rule="1-15 letters, digits, dots, hyphens and underscores",
+            form=bounds.INTERFACE_NAME,
         )
     )
     tap: str = field(
         metadata=text(
             "The name of its tap on this host, C(tap_) followed by at most 11 characters.",
             sample=("tap_1001_eth0", "tap_1001_eth1"),
-            pattern=TAP,
-            rule="tap_ and 1-11 more characters",
+            form=bounds.TAP_NAME,
         )
     )
     mac: str = field(
@@ -104,21 +90,21 @@ class Interface(Contract):
             "The VLAN of its access port.",
             "Without a VLAN, the tap is not on the bridge and the guest has no carrier.",
             sample=(400, 100),
-            least=1,
-            most=4094,
+            limit=bounds.VLAN,
         ),
     )
     link_id: int | None = field(
         default=None,
-        metadata=integer("Id of the link, stored with the port for information.", sample=(None, 1)),
+        metadata=integer(
+            "Id of the link, stored with the port for information.", sample=(None, 1), limit=bounds.LINK_ID
+        ),
     )
     segment: str | None = field(
         default=None,
         metadata=text(
             "Name of the link or network, stored with the port for information.",
             sample=(None, "core"),
-            pattern=LABEL,
-            rule="letters, digits and hyphens",
+            form=bounds.LABEL,
         ),
     )
     address: str | None = field(
@@ -130,12 +116,11 @@ class Interface(Contract):
         ),
     )
     mtu: int = field(
-        default=DEFAULT_MTU,
+        default=bounds.DEFAULT_MTU,
         metadata=integer(
             "MTU of the tap, which is that of its link or network.",
             sample=(None, 9000),
-            least=LEAST_MTU,
-            most=MOST_MTU,
+            limit=bounds.MTU,
         ),
     )
     qinq: bool = field(
@@ -160,28 +145,27 @@ class Interface(Contract):
     )
     tx_kbps: int | None = field(
         default=None,
-        metadata=integer("Rate limit for sent traffic, in kbit/s.", sample=(None, 2000), least=1, most=MOST_KBPS),
+        metadata=integer("Rate limit for sent traffic, in kbit/s.", sample=(None, 2000), limit=bounds.RATE_KBPS),
     )
     rx_kbps: int | None = field(
         default=None,
-        metadata=integer("Rate limit for received traffic, in kbit/s.", sample=(None, 8000), least=1, most=MOST_KBPS),
+        metadata=integer("Rate limit for received traffic, in kbit/s.", sample=(None, 8000), limit=bounds.RATE_KBPS),
     )
     delay_ms: float | None = field(
         default=None,
         metadata=number(
             "Delay of received traffic, in milliseconds. Delay, jitter and loss require a kernel with netem.",
             sample=(None, 20.0),
-            least=0,
-            most=MOST_MS,
+            limit=bounds.DELAY_MS,
         ),
     )
     jitter_ms: float | None = field(
         default=None,
-        metadata=number("Variation of the delay, in milliseconds.", sample=(None, 2.0), least=0, most=MOST_MS),
+        metadata=number("Variation of the delay, in milliseconds.", sample=(None, 2.0), limit=bounds.DELAY_MS),
     )
     loss_percent: float | None = field(
         default=None,
-        metadata=number("Percentage of received packets to drop.", sample=(None, 0.5), least=0, most=100),
+        metadata=number("Percentage of received packets to drop.", sample=(None, 0.5), limit=bounds.LOSS_PERCENT),
     )
 
     def faults(self, where: str) -> Iterator[Refusal]:
@@ -217,17 +201,15 @@ class Disk(Contract):
         metadata=text(
             "Path of its qcow2 file, in the VM's folder C(STATE_DIR/vms/VM_ID).",
             sample="/var/lib/cloudrepo/vms/1001/vm1_img.qcow2",
-            pattern=_DISK,
-            rule="the absolute path of a .qcow2 file",
+            form=bounds.DISK_PATH,
         )
     )
-    size_bytes: int = field(metadata=integer("Its size in bytes.", sample=1 << 30, least=1))
+    size_bytes: int = field(metadata=integer("Its size in bytes.", sample=1 << 30, limit=bounds.DISK_BYTES))
     backing_file: str = field(
         metadata=text(
             "Path of the base image.",
             sample=f"/var/lib/cloudrepo/images/{_IMAGE[:16]}.img",
-            pattern=PATH_PATTERN,
-            rule="an absolute path",
+            form=bounds.PATH,
         )
     )
     uuid: str | None = field(default=None, metadata=uuid("Its UUID.", sample="c2b2d6ac-6a1c-4d0b-8a55-0d6f9f0a7e03"))
@@ -240,13 +222,12 @@ class GivenUp(Contract):
     NOUN = "given-up disk"
     KEY = "path"
 
-    vm_id: int = field(metadata=integer("Id of the VM that it was created for.", sample=1002, least=1))
+    vm_id: int = field(metadata=integer("Id of the VM that it was created for.", sample=1002, limit=bounds.ID))
     path: str = field(
         metadata=text(
             "Path of its qcow2 file, in that VM's folder.",
             sample="/var/lib/cloudrepo/vms/1002/vm2_img.qcow2",
-            pattern=_DISK,
-            rule="the absolute path of a .qcow2 file",
+            form=bounds.DISK_PATH,
         )
     )
     uuid: str | None = field(
@@ -265,14 +246,14 @@ class VM(Contract):
     NOUN = "VM"
     KEY = "vm_id"
 
-    vm_id: int = field(metadata=integer("The VM's id.", sample=1001, least=1))
-    name: str = field(metadata=text("The VM's name.", sample="vm1", pattern=_NAME, rule="a host name"))
-    cores: int = field(metadata=integer("Its virtual CPUs.", sample=1, least=1))
-    ram_mib: int = field(metadata=integer("Its memory in MiB.", sample=512, least=1))
+    vm_id: int = field(metadata=integer("The VM's id.", sample=1001, limit=bounds.ID))
+    name: str = field(metadata=text("The VM's name.", sample="vm1", form=bounds.VM_NAME))
+    cores: int = field(metadata=integer("Its virtual CPUs.", sample=1, limit=bounds.CORES))
+    ram_mib: int = field(metadata=integer("Its memory in MiB.", sample=512, limit=bounds.RAM_MIB))
     disks: tuple[Disk, ...] = field(
         metadata=many(Disk, "Its disks. It boots from the first one. More than one is not supported yet.")
     )
-    vnc_port: int = field(metadata=integer("The TCP port of its display.", sample=5901, least=5900, most=65535))
+    vnc_port: int = field(metadata=integer("The TCP port of its display.", sample=5901, limit=bounds.VNC_PORT))
     interfaces: tuple[Interface, ...] = field(
         metadata=many(Interface, "All its interfaces, in the order in which the guest sees them, C(eth0) first.")
     )
@@ -315,6 +296,7 @@ class VM(Contract):
         """See C(Contract)."""
         if len(self.disks) != 1:
             yield Refusal("field_not_allowed", where, {"field": "disks", "allowed": "1 disk", "got": len(self.disks)})
+        yield from bounds.INTERFACES.problems(where, "number of interfaces", len(self.interfaces))
         yield from repeated(where, "interface", (nic.name for nic in self.interfaces))
 
     @property

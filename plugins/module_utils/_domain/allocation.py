@@ -15,14 +15,12 @@ from functools import cached_property
 
 from .. import allocations
 from ..allocations import MAC_BLOCKS
+from ..bounds import DEVICE_NAME_LENGTH, FIRST_VNC_PORT, ID, LAST_VNC_PORT
 from ..cluster import Cluster
 from ..defaults import DHCP_SERVER, GATEWAY
 from ..errors import Refusal, Refused
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range
 
-FIRST_VNC_PORT = 5901
-LAST_VNC_PORT = 65535
-MAX_TAP_LENGTH = 15
 WINDOW = 256
 """How many MAC blocks are looked up at a time."""
 
@@ -144,6 +142,8 @@ class Allocator:
 
     def _take_id(self, fits: Callable[[int], bool]) -> int:
         taken = next(number for number in itertools.count(self.next_id) if fits(number))
+        if not ID.allows(taken):
+            raise Refused([Refusal("no_free_id", "cluster", {"most": ID.most})])
         self.next_id = taken + 1
         return taken
 
@@ -159,7 +159,7 @@ def tap_name(vm_id: int, interface: str) -> str:
     The kernel takes 15 characters; where the long form has more, the interface is told by its number alone.
     """
     name = f"tap_{vm_id}_{interface}"
-    return name if len(name) <= MAX_TAP_LENGTH else f"tap_{vm_id}_{interface[3:]}"
+    return name if len(name) <= DEVICE_NAME_LENGTH else f"tap_{vm_id}_{interface[3:]}"
 
 
 def link_prefix(vlan_id: int) -> str:

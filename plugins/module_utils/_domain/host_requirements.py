@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..bounds import DEFAULT_MTU, LEAST_MTU, MOST_KBPS, MOST_MS, MOST_MTU, out_of_range
+from .. import bounds
+from ..bounds import DEFAULT_MTU
 from ..cluster import NETWORK_NODE_TRUNK_MTU, Cluster, Worker, slice_label
 from ..errors import Refusal
 from ..models import Interface, Link, Network, Slice
@@ -80,19 +81,20 @@ def stored(interface: Interface) -> Limits:
 def problems(where: str, limits: Limits) -> Iterator[Refusal]:
     """Yield what is wrong with the limits of the interface C(where) in themselves."""
     for key in ("tx_kbps", "rx_kbps"):
-        value = getattr(limits, key)
-        if value is not None and not 1 <= value <= MOST_KBPS:
-            yield Refusal("rate_out_of_range", where, {"option": key, "got": value, "least": 1, "most": MOST_KBPS})
+        value, rate = getattr(limits, key), bounds.RATE_KBPS
+        if value is not None and not rate.allows(value):
+            figures = {"option": key, "got": value, "least": rate.least, "most": rate.most}
+            yield Refusal("rate_out_of_range", where, figures)
     for key in ("delay_ms", "jitter_ms"):
-        yield from out_of_range(where, key, getattr(limits, key), 0, MOST_MS)
-    yield from out_of_range(where, "loss_percent", limits.loss_percent, 0, 100)
+        yield from bounds.DELAY_MS.problems(where, key, getattr(limits, key))
+    yield from bounds.LOSS_PERCENT.problems(where, "loss_percent", limits.loss_percent)
     if (limits.jitter_ms or 0) > 0 and not limits.delay_ms:
         yield Refusal("jitter_without_delay", where, {"got": limits.jitter_ms})
 
 
 def mtu_problems(where: str, mtu: int) -> Iterator[Refusal]:
     """Yield what is wrong with the MTU of the link or network C(where)."""
-    return out_of_range(where, "mtu", mtu, LEAST_MTU, MOST_MTU)
+    return bounds.MTU.problems(where, "mtu", mtu)
 
 
 def segment_fields(mtu: int, *, qinq: bool, forward_bpdu: bool) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from ..allocations import ADDRESS, ID, MAC_BLOCKS, VNC_PORT, address_number, leases
+from ..bounds import FIRST_VNC_PORT, LAST_VNC_PORT
 from ..cluster import NO_PASSWORD, USED_KEYS, Cluster, Worker, slice_label
 from ..lifecycle import ERROR, VM_STATES, Observed
 from ..models import Interface, Link, Slice, User
 from ..vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range, pool_vlans
-from .allocation import FIRST_VNC_PORT, LAST_VNC_PORT, Allocator, ManagementNetwork, mac_address
+from .allocation import Allocator, ManagementNetwork, mac_address
 from .invariants import call, ends, mac_index
 
 

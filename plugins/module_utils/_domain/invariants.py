@@ -25,11 +25,12 @@ from ..allocations import (
     show,
     vm_addresses,
 )
+from ..bounds import FIRST_VNC_PORT, LAST_VNC_PORT
 from ..cluster import USED_KEYS, Cluster, slice_label
 from ..lifecycle import VM_STATES
 from ..models import VM, Interface, Link, Network, Slice
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range, pool_vlans
-from .allocation import FIRST_VNC_PORT, LAST_VNC_PORT, mac_address
+from .allocation import mac_address
 
 
 def breaches(cluster: Cluster) -> list[str]:

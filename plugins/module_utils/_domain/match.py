@@ -98,9 +98,6 @@ class _Wirer:
                 self.made.vms[want.name] = vm
             elif want.vm_id is not None:
                 self._refuse_unknown("VM", want.vm_id, known)
-            if (vm is None or vm.name != want.name) and want.name.isdigit():
-                where = f"VM {self.want.name}/{want.name}"
-                self.made.refusals.append(Refusal("numeric_name", where, {"got": want.name}))
 
     def _refuse_unknown(self, kind: str, number: int, known: Sequence[object]) -> None:
         """The list is shared by all refusals that name it, for there may be thousands of both."""

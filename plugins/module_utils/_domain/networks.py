@@ -8,12 +8,10 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from ..bounds import out_of_range
+from .. import bounds
 from ..errors import Refusal
 from .allocation import host_in, link_prefix
 from .topology_spec import WantedNetwork
-
-SHORTEST_PREFIX, LONGEST_PREFIX = 8, 30
 
 
 def complete(want: WantedNetwork, vlan_id: int) -> WantedNetwork:
@@ -42,6 +40,8 @@ def problems(where: str, want: WantedNetwork) -> Iterator[Refusal]:
         yield Refusal("option_needs_option", where, {"option": "dhcp_range", "needs": "dhcp_enabled"})
     if want.nat and not want.gateway:
         yield Refusal("option_needs_option", where, {"option": "nat", "needs": "gateway"})
+    if want.dhcp_enabled:
+        yield from bounds.DHCP_MTU.problems(where, "mtu of a network with DHCP", want.mtu)
     if want.cidr is None:
         return
     try:
@@ -49,8 +49,8 @@ def problems(where: str, want: WantedNetwork) -> Iterator[Refusal]:
     except ValueError as error:
         yield Refusal("invalid_subnet", where, {"option": "cidr", "got": want.cidr, "why": str(error)})
         return
-    if not SHORTEST_PREFIX <= subnet.prefixlen <= LONGEST_PREFIX:
-        yield from out_of_range(where, "prefix of cidr", subnet.prefixlen, SHORTEST_PREFIX, LONGEST_PREFIX)
+    if not bounds.PREFIX_LENGTH.allows(subnet.prefixlen):
+        yield from bounds.PREFIX_LENGTH.problems(where, "prefix of cidr", subnet.prefixlen)
         return
     if (
         subnet.is_loopback
@@ -89,6 +89,11 @@ def _address_problems(where: str, want: WantedNetwork, subnet: ipaddress.IPv4Net
             where,
             {"option": "dhcp_range", "first": str(first), "last": str(last), "server": str(server)},
         )
+    else:
+        room = int(last) - int(first) + 1
+        if len(want.members) > room:
+            figures = {"option": "dhcp_range", "got": want.dhcp_range, "room": room, "needed": len(want.members)}
+            yield Refusal("subnet_too_small", where, figures)
 
 
 def overlaps(where: str, subnets: Iterable[tuple[str, str]], management: str) -> Iterator[Refusal]:

@@ -5,20 +5,16 @@
 from __future__ import annotations
 
 import ipaddress
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from ..bounds import LEAST_MTU, MOST_TRUNK_MTU, out_of_range
+from .. import bounds
 from ..cluster import ADMIN, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, Worker, slice_label
 from ..errors import Refusal, Refused
 from ..models import User
 from . import passwords
 from .passwords import DIGEST
 
-USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
-MOST = 1_000_000_000
-"""No quota and no size is beyond this; what is came of a slip, and some stores could not hold it."""
 WORKER_FIELDS = ("cores", "ram_gb", "disk_gb", "max_vms", "cpu_overcommit", "ram_overcommit", "schedulable")
 WORKER_OFFERS = ("trunk_mtu", "netem")
 """What a worker's network offers: extra fields, which are there once somebody has said so."""
@@ -39,14 +35,14 @@ def put_user(cluster: Cluster, want: Mapping[str, Any]) -> User:
         cluster: changed in place.
         want: C({name, password, password_scheme, password_hash, quota_vms, role}); null leaves what is there.
     """
-    name, refusals = want["name"], []
+    name = want["name"]
+    refusals: list[Refusal] = []
     where = f"user {name}"
     user = cluster.users.get(name) or User(name, NO_PASSWORD)
     quota = user.quota_vms if want.get("quota_vms") is None else want["quota_vms"]
     digest = want.get("password_hash")
-    if not USERNAME.fullmatch(name):
-        refusals.append(Refusal("invalid_identifier", where, {"kind": "user", "got": name}))
-    refusals += out_of_range(where, "quota_vms", quota, 0, MOST)
+    refusals += bounds.IDENTIFIER.problems(where, "user", name)
+    refusals += bounds.QUOTA_VMS.problems(where, "quota_vms", quota)
     if digest is not None and passwords.scheme_of(digest) is None:
         refusals.append(Refusal("invalid_password_hash", where))
     if digest is not None and want.get("password") is not None:
@@ -108,17 +104,17 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
         want: C({name, cores, ram_gb, disk_gb, image, checksum, virtual_size_gb}); C(checksum) is the image's SHA-256
             and may be null where it is not known, C(virtual_size_gb) the image's virtual size where that is known.
     """
-    name, refusals = want["name"], []
+    name = want["name"]
+    refusals: list[Refusal] = []
     where = f"flavor {name}"
     flavor = dict(cluster.flavors.get(name, {}))
     flavor.update({key: want[key] for key in ("cores", "ram_gb", "disk_gb", "image") if want.get(key) is not None})
     missing = [key for key in ("cores", "ram_gb", "disk_gb", "image") if key not in flavor]
     if missing:
         raise Refused([Refusal("option_missing", where, {"kind": "new flavor", "option": missing})])
-    if not USERNAME.fullmatch(name):
-        refusals.append(Refusal("invalid_identifier", where, {"kind": "flavor", "got": name}))
-    for key in ("cores", "ram_gb", "disk_gb"):
-        refusals.extend(_size_problems(where, key, flavor[key]))
+    refusals += bounds.IDENTIFIER.problems(where, "flavor", name)
+    for key, limit in bounds.FLAVOR.items():
+        refusals.extend(limit.problems(where, key, flavor[key]))
     if not flavor["image"].isprintable() or not flavor["image"]:
         refusals.append(Refusal("invalid_image", where, {"got": flavor["image"]}))
     if want.get("virtual_size_gb") is not None:
@@ -136,11 +132,6 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
         raise Refused(refusals)
     cluster.flavors[name] = flavor
     return flavor
-
-
-def _size_problems(where: str, key: str, value: float) -> Iterator[Refusal]:
-    if not 0 < value <= MOST:
-        yield Refusal("size_out_of_range", where, {"option": key, "got": value, "most": MOST})
 
 
 def remove_flavor(cluster: Cluster, name: str) -> None:
@@ -168,11 +159,9 @@ def put_worker(cluster: Cluster, want: Mapping[str, Any]) -> Worker:
         ipaddress.IPv4Address(ip)
     except ValueError:
         refusals.append(Refusal("invalid_worker_ip", where, {"got": ip}))
-    for key in WORKER_FIELDS:
-        if want.get(key) is not None:
-            if key != "schedulable" and (want[key] != 0 or key != "max_vms"):
-                refusals.extend(_size_problems(where, key, want[key]))
-    refusals += _mtu_problems(where, want.get("trunk_mtu"))
+    for key, limit in bounds.WORKER.items():
+        refusals += limit.problems(where, key, want.get(key))
+    refusals += bounds.TRUNK_MTU.problems(where, "trunk_mtu", want.get("trunk_mtu"))
     if refusals:
         raise Refused(refusals)
     for key in WORKER_FIELDS:
@@ -183,13 +172,9 @@ def put_worker(cluster: Cluster, want: Mapping[str, Any]) -> Worker:
     return worker
 
 
-def _mtu_problems(where: str, mtu: int | None) -> Iterator[Refusal]:
-    return out_of_range(where, "trunk_mtu", mtu, LEAST_MTU, MOST_TRUNK_MTU)
-
-
 def note_network_node(cluster: Cluster, trunk_mtu: int) -> None:
     """Note what the uplink of the network node carries."""
-    refusals = list(_mtu_problems("network node", trunk_mtu))
+    refusals = list(bounds.TRUNK_MTU.problems("network node", "trunk_mtu", trunk_mtu))
     if refusals:
         raise Refused(refusals)
     cluster.extra[NETWORK_NODE_TRUNK_MTU] = trunk_mtu

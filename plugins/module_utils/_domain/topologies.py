@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..bounds import out_of_range
+from ..bounds import TOPOLOGY_SIZE, Limit
 from ..errors import Refusal, Refused
 from ..vlans import POOL_COUNT, POOL_SIZE
 
@@ -16,8 +16,6 @@ CUSTOM = "custom"
 LINKS, NETWORKS = "links", "networks"
 NAME_PATTERN = "vm{n}"
 BRANCHING = 2
-MAX_SIZE = 10_000
-"""More VMs than any cluster here is meant for; a slip of the finger is refused before memory is spent on it."""
 
 Pairs = Iterator[tuple[int, int]]
 
@@ -121,6 +119,10 @@ def generate(slice_name: str, data: Mapping[str, Any], pools: int) -> Topology:
     return Topology(tuple(names), networks=tuple((f"net{parent}", tuple(of)) for parent, of in members.items()))
 
 
+def _size_limit(kind: str) -> Limit:
+    return Limit(SHAPES[kind].least, TOPOLOGY_SIZE, f"VMs of a {kind} topology", "memory")
+
+
 def _problems(
     where: str, kind: str, size: int | None, pattern: str, branching: int, over_networks: bool, flavor: str | None
 ) -> Iterator[Refusal]:
@@ -134,7 +136,7 @@ def _problems(
     if size is None:
         yield Refusal("option_missing", where, {"kind": f"{kind} topology", "option": "size"})
     else:
-        yield from out_of_range(where, f"size of a {kind} topology", size, SHAPES[kind].least, MAX_SIZE)
+        yield from _size_limit(kind).problems(where, f"size of a {kind} topology", size)
     if flavor is None:
         yield Refusal("option_missing", where, {"kind": f"{kind} topology", "option": "flavor"})
     if "{n}" not in pattern and (size or 0) > 1:

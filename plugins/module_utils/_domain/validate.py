@@ -4,19 +4,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from ..bounds import out_of_range
+from .. import bounds
 from ..errors import Refusal
-from ..vlans import POOL_COUNT
 from . import host_requirements, networks
 from .topology_spec import Endpoint, WantedLink, WantedSlice, WantedVM, interface_number
-
-LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-MAX_DATA_INTERFACES = 20
-MAX_PASSWORD_VERSION = 1_000_000
 
 
 def problems(want: WantedSlice) -> list[Refusal]:
@@ -37,16 +31,11 @@ def _name_problems(want: WantedSlice) -> Iterator[Refusal]:
     networks = [network.name for network in want.networks]
     reserved = [each.name for each in want.reserved or () if each.name is not None]
     vms = [vm.name for vm in want.vms]
-    for kind, names in (
-        ("slice", [want.name]),
-        ("VM", vms),
-        ("link", links),
-        ("network", networks),
-        ("VLAN", reserved),
-    ):
+    for kind, names in (("slice", [want.name]), ("link", links), ("network", networks), ("VLAN", reserved)):
         for name in names:
-            if not LABEL.fullmatch(name):
-                yield Refusal("invalid_label", where, {"kind": kind, "got": name})
+            yield from bounds.LABEL.problems(where, kind, name)
+    for name in vms:
+        yield from bounds.VM_NAME.problems(where, "VM", name)
     yield from _alike(where, vms)
     for kind, names in (("link", links), ("network", networks), ("VLAN", reserved)):
         for name, count in Counter(names).items():
@@ -67,11 +56,11 @@ def _alike(where: str, vms: Sequence[str]) -> Iterator[Refusal]:
 
 
 def _count_problems(want: WantedSlice) -> Iterator[Refusal]:
-    yield from out_of_range(f"slice {want.name}", "vlan_pools", want.vlan_pools, 1, POOL_COUNT)
+    yield from bounds.VLAN_POOLS.problems(f"slice {want.name}", "vlan_pools", want.vlan_pools)
     for vm in want.vms:
         where = f"VM {want.name}/{vm.name}"
-        yield from out_of_range(where, "vnc_password_version", vm.vnc_password_version, 1, MAX_PASSWORD_VERSION)
-        yield from out_of_range(where, "data_interfaces", vm.data_interfaces, 0, MAX_DATA_INTERFACES)
+        yield from bounds.PASSWORD_VERSION.problems(where, "vnc_password_version", vm.vnc_password_version)
+        yield from bounds.DATA_INTERFACES.problems(where, "data_interfaces", vm.data_interfaces)
 
 
 def _repeated_ids(want: WantedSlice) -> Iterator[Refusal]:
@@ -145,7 +134,7 @@ def _link_label(want: WantedSlice, link: WantedLink, number: int) -> str:
 
 
 def _most_interfaces(vm: WantedVM) -> int:
-    return MAX_DATA_INTERFACES if vm.data_interfaces is None else vm.data_interfaces
+    return bounds.MOST_DATA_INTERFACES if vm.data_interfaces is None else vm.data_interfaces
 
 
 def _interface_problems(where: str, vm: WantedVM, end: Endpoint) -> Iterator[Refusal]:

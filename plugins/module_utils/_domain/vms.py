@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..bounds import FIRST_VNC_PORT, LAST_VNC_PORT
 from ..cluster import Cluster
 from ..errors import Refusal
 from ..models import VM, Interface, Slice
 from ..vlans import MANAGEMENT_VLAN
 from . import displays, host_requirements
-from .allocation import FIRST_VNC_PORT, LAST_VNC_PORT, Allocator, mac_address
+from .allocation import Allocator, mac_address
 from .match import Wiring
 from .placement import POLICIES, Placement
 from .teardown import releasing, set_extra

@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from ...bounds import out_of_range
+from ... import bounds
 from ...changes import Change, between
 from ...errors import Refusal, Refused, SlicesError
 from .. import files, systemd
@@ -23,8 +23,6 @@ from ..runner import Runner
 from ..systemd import Unit
 from ..work_order import folder_of
 
-MAX_SECONDS = 86400
-MAX_MIB = 4096
 # As long as the longest frame that a tap passes.
 _SNAPLEN = 262144
 _FILE_HEADER = 24
@@ -56,8 +54,10 @@ class Bounds:
 
     def check(self) -> None:
         """Raise C(Refused) for what does not bound a capture."""
-        limits = (("seconds", self.seconds, MAX_SECONDS), ("mib", self.mib, MAX_MIB))
-        refusals = [each for name, value, most in limits for each in out_of_range("capture", name, value, 1, most)]
+        refusals = [
+            *bounds.CAPTURE_S.problems("capture", "seconds", self.seconds),
+            *bounds.CAPTURE_MIB.problems("capture", "mib", self.mib),
+        ]
         if refusals:
             raise Refused(refusals)
 

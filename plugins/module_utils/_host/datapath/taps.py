@@ -5,15 +5,14 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...bounds import DEFAULT_MTU
+from ...bounds import DEFAULT_MTU, TAP_NAME
 from ...changes import Change, between
 from ...errors import SlicesError
-from ...work_order import TAP, SliceOrder
+from ...work_order import SliceOrder
 from ..accounts import Accounts
 from ..files import read_text
 from ..runner import Runner
@@ -205,7 +204,7 @@ def read_saved(line: str) -> Tap:
         ValueError: no tap can be that; each word becomes one of a command that root runs.
     """
     name, *words = line.split() or [""]
-    if not re.fullmatch(TAP, name) or not all(word.isdecimal() for word in words) or len(words) not in (2, 3):
+    if not TAP_NAME.allows(name) or not all(word.isdecimal() for word in words) or len(words) not in (2, 3):
         raise ValueError(f"no tap can be {line.strip()!r}")
     group, owner, *mtu = map(int, words)
     return Tap(name, group, owner, mtu=mtu[0] if mtu else DEFAULT_MTU)

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...errors import Refusal, Refused
 from ...work_order import VM, Interface
 from ..accounts import Accounts
 from ..datapath.taps import Tap, saved_line
@@ -33,10 +32,9 @@ _LOOPBACK = "127.0.0.1"
 _WITH_PASSWORD = " with a password"
 SPARE_ROOT_PORTS = 2
 """Root ports without a NIC, for NICs that are plugged in while the VM runs; each costs a start a millisecond."""
-# Slots 1 to 3 of the root bus are the display, the random numbers and the disk. The ports share the four after these.
+# Slots 1 to 3 of the root bus are the display, the random numbers and the disk. The ports share those after these.
 _FIRST_PORT_SLOT = 4
 _PORTS_PER_SLOT = 8
-MAX_NICS = 4 * _PORTS_PER_SLOT - SPARE_ROOT_PORTS
 
 
 @dataclass(frozen=True)
@@ -86,21 +84,6 @@ def nic_id(interface: str) -> str:
 def root_port(number: int) -> str:
     """The name of a root port in QEMU: those of the NICs that a VM starts with, from 0 on, then the spare ones."""
     return f"port-{number}"
-
-
-def check(vms: Iterable[VM]) -> None:
-    """Make sure that QEMU can be given these VMs.
-
-    Raises:
-        Refused: one has more interfaces than the machine has root ports.
-    """
-    refusals = [
-        Refusal("too_many_nics", str(vm), {"got": len(vm.interfaces), "most": MAX_NICS})
-        for vm in vms
-        if len(vm.interfaces) > MAX_NICS
-    ]
-    if refusals:
-        raise Refused(refusals)
 
 
 def render(vm: VM, settings: Settings) -> dict[str, str]:

@@ -24,7 +24,6 @@ from .config import (
     TAPS,
     Settings,
     as_started,
-    check,
     links_down_text,
     nic_id,
     read_started,
@@ -293,7 +292,6 @@ def plan(
     orders = tuple(orders)
     vms = all_vms(orders)
     ownership.refuse(conflicts(orders, have, settings=settings))
-    check(vms)
     live = [vm for vm in vms if _is_live(vm, have)]
     reasons = {vm: why for vm in live if vm.running and (why := _reasons(vm, have, settings, unheld))}
     fixed = [vm for vm in reasons if not restart]

@@ -36,9 +36,8 @@ def tenant_may_ask(**settings: Any) -> bool:
 
 
 def test_bounds_are_those_of_ipv4_ethernet_and_taps() -> None:
-    assert bounds.LEAST_MTU == 68  # RFC 791
-    assert bounds.MOST_MTU == IP_PACKET - ETHERNET_HEADER
-    assert bounds.MOST_TRUNK_MTU == IP_PACKET
+    assert (bounds.MTU.least, bounds.MTU.most) == (68, IP_PACKET - ETHERNET_HEADER)  # RFC 791
+    assert bounds.TRUNK_MTU.most == IP_PACKET
     assert bounds.DEFAULT_MTU == 1500
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import Limit
 from ansible_collections.cloudrepo.slices.plugins.module_utils.contract import (
     Contract,
     enclosing,
@@ -25,6 +26,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.contract import (
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
+VLAN = Limit(1, 9, "VLAN", "this test")
+LOAD = Limit(0, 100, "load of a port", "percent")
+
 
 @dataclass(frozen=True)
 class Port(Contract):
@@ -33,10 +37,10 @@ class Port(Contract):
 
     name: str = field(metadata=text("Its name.", sample=("a", "b"), pattern="[a-z]+", rule="a name"))
     switch: str = field(metadata=enclosing())
-    vlan: int | None = field(default=None, metadata=integer("Its VLAN.", sample=(None, 5), least=1, most=9))
+    vlan: int | None = field(default=None, metadata=integer("Its VLAN.", sample=(None, 5), limit=VLAN))
     mac: str | None = field(default=None, metadata=mac_address("Its MAC.", sample="52:54:00:00:00:01"))
     up: bool = field(default=True, metadata=flag("Whether it is up.", sample=None))
-    load: float | None = field(default=None, metadata=number("How busy it is.", "In percent.", sample=0.5, least=0))
+    load: float | None = field(default=None, metadata=number("How busy it is.", "In percent.", sample=0.5, limit=LOAD))
 
     def faults(self, where: str) -> Iterator[Refusal]:
         if self.vlan is not None and not self.up:
@@ -132,7 +136,7 @@ def test_macs_are_read_in_lower_case_and_whole_numbers_as_numbers():
         (switch(ports=[{**PORT, "vlan": 10}]), [not_allowed("switch s, port a", "vlan", "1-9", 10)]),
         (switch(ports=[{**PORT, "vlan": True}]), [not_allowed("switch s, port a", "vlan", "of type int", True)]),
         (switch(ports=[{**PORT, "up": 1}]), [not_allowed("switch s, port a", "up", "of type bool", 1)]),
-        (switch(ports=[{**PORT, "load": -1}]), [not_allowed("switch s, port a", "load", "at least 0", -1)]),
+        (switch(ports=[{**PORT, "load": -1}]), [not_allowed("switch s, port a", "load", "0-100", -1)]),
         (switch(ports=[{**PORT, "mac": "5"}]), [not_allowed("switch s, port a", "mac", "a MAC address", "5")]),
         (
             switch(ports=[{**PORT, "vlan": 1, "up": False}]),

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -25,21 +24,14 @@ from hypothesis.stateful import (
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
-    SERVICES_ARGUMENTS,
-    WORK_ORDER_ARGUMENTS,
-)
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import POWERS
-from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import NetworkOrder
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import WorkerOrder
 from tests.unit.plugins.module_utils._domain import builders
 
 from .front_door import Door, Memory
+from .readers import read_back
 
 USERS = st.sampled_from(["admin", "alice", "bob"])
 PICK = st.integers(0, 11)
@@ -108,27 +100,6 @@ def first_cluster() -> Cluster:
     held.users["alice"].quota_vms = 9
     held.users["bob"] = type(held.users["alice"])("bob", "!", quota_vms=9)
     return held
-
-
-def read_back(orders: dict[str, Any]) -> None:
-    """Make sure that hosts read what the orchestrator writes: each order, handed to a module as Ansible does it, is
-    what it was."""
-    for order in orders["workers"].values():
-        assert WorkerOrder.from_dict(order).to_dict() == order
-        slices = read_slices(passed(WORK_ORDER_ARGUMENTS, order), state_dir="/var/lib/cloudrepo")
-        assert [slice_.to_dict() for slice_ in slices] == order["slices"]
-    order = orders["network_node"]
-    assert NetworkOrder.from_dict(order).to_dict() == order
-    services = read_services(passed(SERVICES_ARGUMENTS, order), links=read_links("169.254.64.0/24"))
-    assert [slice_.to_dict() for slice_ in services] == order["slices"]
-
-
-def passed(arguments: dict[str, Any], order: dict[str, Any]) -> list[dict[str, Any]]:
-    """What becomes of an order's slices on their way into a module."""
-    result = ArgumentSpecValidator(arguments).validate({"slices": order["slices"]})
-    assert result.error_messages == []
-    slices: list[dict[str, Any]] = result.validated_parameters["slices"]
-    return slices
 
 
 def has_slices(machine: Operations) -> bool:

@@ -12,12 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
+from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import VM_NAME
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
 from ..module_utils._domain import builders
 from ..uuids import without_uuids
 from .documented import check_changes
 from .front_door import Door, Memory
+
+NUMERIC = Refusal("invalid_name", "slice web", {"kind": "VM", "got": "4711", "form": VM_NAME.rule})
 
 
 @pytest.fixture
@@ -168,7 +171,7 @@ def test_a_reserved_vlan_outlives_what_is_settled_later(web: Door) -> None:
     ("module", "fields", "refusal"),
     [
         ("vm", {"name": "new"}, Refusal("vm_without_flavor", "VM web/new")),
-        ("vm", {"name": "4711", "flavor": "cirros"}, Refusal("numeric_name", "VM web/4711", {"got": "4711"})),
+        ("vm", {"name": "4711", "flavor": "cirros"}, NUMERIC),
         ("vm", {}, Refusal("identifier_missing", "slice web", {"kind": "VM", "key": "vm_id"})),
         (
             "vm",

@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.match import Wiring, wire
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
 from .builders import cluster, link, put, topology, vm
@@ -62,25 +63,10 @@ def test_vms_that_have_to_go_are_matched_with_nothing() -> None:
     assert len(wired(old, vms=[vm("a", vm_id=1001)]).refusals) == 1
 
 
-@pytest.mark.parametrize(
-    ("machine", "count"),
-    [
-        (vm("a", vm_id=1004), 1),
-        (vm("7"), 1),
-        (vm("7", vm_id=1001), 1),
-        (vm("7", vm_id=1004), 2),
-        (vm("7a"), 0),
-    ],
-)
-def test_unknown_ids_and_new_names_of_digits_are_told(machine: Any, count: int) -> None:
-    assert len(wired(stored(), vms=[machine]).refusals) == count
-
-
-def test_a_vm_that_has_a_name_of_digits_keeps_it() -> None:
-    old = stored()
-    old.vms[0].name = "7"
-    made = wired(old, vms=[vm("7"), vm("b")])
-    assert (ids(made), made.refusals) == ({"7": 1001, "b": 1002}, [])
+def test_unknown_ids_are_told() -> None:
+    known = {"kind": "VM", "known": ["a (1001)", "b (1002)", "c (1003)"]}
+    made = wired(stored(), vms=[vm("a", vm_id=1004), vm("b", vm_id=1002)])
+    assert made.refusals == [Refusal("unknown_reference", "slice web", {**known, "name": 1004})]
 
 
 def test_links_between_the_same_ends_in_either_order_stay() -> None:

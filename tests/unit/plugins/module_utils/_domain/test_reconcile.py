@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
@@ -18,6 +19,11 @@ from ...uuids import without_uuids
 from .builders import cluster, deployed, link, put, refusals, topology, vm
 
 FIXTURE = Path(__file__).parents[4] / "fixtures" / "slice_1000.json"
+
+
+def invalid_name(where: str, kind: str, got: str, form: bounds.Form) -> Refusal:
+    return Refusal("invalid_name", where, {"kind": kind, "got": got, "form": form.rule})
+
 
 RANGE = {"option": "range for VMs", "first": "10.60.7.101", "last": "10.60.7.250"}
 
@@ -198,13 +204,17 @@ def test_the_101st_slice_is_refused() -> None:
         (
             topology("no/slash", vms=[vm("a_b")], links=[]),
             [
-                Refusal("invalid_label", "slice no/slash", {"kind": "slice", "got": "no/slash"}),
-                Refusal("invalid_label", "slice no/slash", {"kind": "VM", "got": "a_b"}),
+                invalid_name("slice no/slash", "slice", "no/slash", bounds.LABEL),
+                invalid_name("slice no/slash", "VM", "a_b", bounds.VM_NAME),
             ],
         ),
         (
-            topology("12", vms=[vm("7")], links=[]),
+            topology("12", vms=[vm("a")], links=[]),
             [Refusal("numeric_name", "slice 12", {"got": "12"})],
+        ),
+        *(
+            (topology(vms=[vm(name)], links=[]), [invalid_name("slice web", "VM", name, bounds.VM_NAME)])
+            for name in ("7", "12h", "3W", "ignore", "infinite", "a" * 64, "a-", "")
         ),
         (
             topology(owner="bob"),

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import registering
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
 from .builders import cluster, put, topology
+
+MOST = {"most": 10**9}
 
 
 def refused(change: Callable[..., Any], held: Cluster, *args: Any) -> list[Refusal]:
@@ -47,7 +50,7 @@ def test_a_new_user_and_a_changed_one() -> None:
             registering.put_user,
             {"name": "-x", "quota_vms": -1, "password_hash": "abc"},
             [
-                Refusal("invalid_identifier", "user -x", {"kind": "user", "got": "-x"}),
+                Refusal("invalid_name", "user -x", {"kind": "user", "got": "-x", "form": bounds.IDENTIFIER.rule}),
                 Refusal("out_of_range", "user -x", {"option": "quota_vms", "got": -1, "least": 0, "most": 10**9}),
                 Refusal("invalid_password_hash", "user -x"),
             ],
@@ -76,8 +79,8 @@ def test_a_new_user_and_a_changed_one() -> None:
             registering.put_flavor,
             {"name": "x", "cores": 0, "ram_gb": -1, "disk_gb": 1, "image": "/i", "virtual_size_gb": 2},
             [
-                Refusal("size_out_of_range", "flavor x", {"option": "cores", "got": 0, "most": 10**9}),
-                Refusal("size_out_of_range", "flavor x", {"option": "ram_gb", "got": -1, "most": 10**9}),
+                Refusal("out_of_range", "flavor x", {"option": "cores", "got": 0, "least": 1, "most": 255}),
+                Refusal("out_of_range", "flavor x", {"option": "ram_gb", "got": -1, "least": 0.001, "most": 960}),
                 Refusal("disk_smaller_than_image", "flavor x", {"got": 1, "least": 2}),
             ],
         ),
@@ -101,8 +104,8 @@ def test_a_new_user_and_a_changed_one() -> None:
             registering.put_worker,
             {"ip": "10.0.10.9", "cores": 0, "max_vms": -1},
             [
-                Refusal("size_out_of_range", "worker 10.0.10.9", {"option": "cores", "got": 0, "most": 10**9}),
-                Refusal("size_out_of_range", "worker 10.0.10.9", {"option": "max_vms", "got": -1, "most": 10**9}),
+                Refusal("out_of_range", "worker 10.0.10.9", {**MOST, "option": "cores", "got": 0, "least": 1}),
+                Refusal("out_of_range", "worker 10.0.10.9", {**MOST, "option": "max_vms", "got": -1, "least": 0}),
             ],
         ),
         (

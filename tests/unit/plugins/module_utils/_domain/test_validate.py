@@ -33,7 +33,7 @@ def test_a_plain_topology_has_none() -> None:
     [
         ("a", True),
         ("A-b-9", True),
-        ("9", True),
+        ("9a", True),
         (LONGEST, True),
         (f"{LONGEST}a", False),
         ("", False),
@@ -56,6 +56,17 @@ def test_a_plain_topology_has_none() -> None:
 )
 def test_names_are_labels(fields_of: Any, name: str, is_label: bool) -> None:
     assert count(**fields_of(name)) == (0 if is_label else 1)
+
+
+@pytest.mark.parametrize("name", ["9", "12h", "1W", "ignore", "infinite"])
+def test_dnsmasq_takes_some_labels_for_no_name(name: str) -> None:
+    assert count(vms=[vm(name)]) == 1
+    assert count(links=[{**link("a", "b"), "name": name}], networks=[{"name": name}]) == 0
+
+
+@pytest.mark.parametrize("name", ["9x", "h12", "Ignore", "infinite1", "12-h"])
+def test_what_is_a_name_for_dnsmasq_is_one_here(name: str) -> None:
+    assert count(vms=[vm(name)]) == 0
 
 
 def test_reserved_vlans_have_labels_and_names_of_their_own() -> None:

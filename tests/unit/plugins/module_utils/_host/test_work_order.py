@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms, read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
@@ -34,11 +35,11 @@ def not_allowed(field: str, allowed: str, got: Any) -> tuple[str, dict[str, Any]
 @pytest.mark.parametrize(
     ("changes", "code", "figures"),
     [
-        ({"name": 'a"b'}, *not_allowed("name", "a host name", 'a"b')),
-        ({"name": "../x"}, *not_allowed("name", "a host name", "../x")),
-        ({"vnc_port": 5899}, *not_allowed("vnc_port", "5900-65535", 5899)),
+        ({"name": 'a"b'}, *not_allowed("name", bounds.VM_NAME.rule, 'a"b')),
+        ({"name": "../x"}, *not_allowed("name", bounds.VM_NAME.rule, "../x")),
+        ({"vnc_port": 5900}, *not_allowed("vnc_port", "5901-65535", 5900)),
         ({"vnc_password_id": "../x"}, *not_allowed("vnc_password_id", "16 hexadecimal digits", "../x")),
-        ({"cores": 0}, *not_allowed("cores", "at least 1", 0)),
+        ({"cores": 0}, *not_allowed("cores", "1-255", 0)),
         (
             {"disks": [disk(path="/etc/shadow")]},
             *not_allowed("path", "the absolute path of a .qcow2 file", "/etc/shadow"),
@@ -56,7 +57,7 @@ def not_allowed(field: str, allowed: str, got: Any) -> tuple[str, dict[str, Any]
             {"disks": [disk(path=f"{STATE_DIR}/vms/1001/vm.json")]},
             *not_allowed("path", "the absolute path of a .qcow2 file", f"{STATE_DIR}/vms/1001/vm.json"),
         ),
-        ({"disks": [disk(size_bytes=0)]}, *not_allowed("size_bytes", "at least 1", 0)),
+        ({"disks": [disk(size_bytes=0)]}, *not_allowed("size_bytes", "512-2251799813685248", 0)),
         ({"disks": [disk(backing_file="base.img")]}, *not_allowed("backing_file", "an absolute path", "base.img")),
         (
             {"disks": [disk(backing_file="/a\n[drive]")]},
@@ -78,7 +79,7 @@ def not_allowed(field: str, allowed: str, got: Any) -> tuple[str, dict[str, Any]
         ),
         (
             {"interfaces": [{**nic(1001, 0, 5), "name": 'eth"'}]},
-            *not_allowed("name", "1-15 letters, digits, dots, hyphens and underscores", 'eth"'),
+            *not_allowed("name", bounds.INTERFACE_NAME.rule, 'eth"'),
         ),
         ({"interfaces": [{**nic(1001, 0, 5), "mac": "52:54"}]}, *not_allowed("mac", "a MAC address", "52:54")),
         ({"interfaces": [nic(1001, 0, 4095)]}, *not_allowed("vlan_id", "1-4094", 4095)),
@@ -116,9 +117,9 @@ def test_every_reason_is_named():
     assert refused.value.refusals == [
         Refusal("field_not_allowed", f"slice 1000, VM {vm_id}", {"field": field, "allowed": allowed, "got": got})
         for vm_id, field, allowed, got in (
-            (1001, "cores", "at least 1", 0),
-            (1002, "name", "a host name", ""),
-            (1002, "ram_mib", "at least 1", 0),
+            (1001, "cores", "1-255", 0),
+            (1002, "name", bounds.VM_NAME.rule, ""),
+            (1002, "ram_mib", "1-983040", 0),
         )
     ]
 

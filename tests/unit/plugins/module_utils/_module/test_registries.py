@@ -51,7 +51,7 @@ def test_all_are_refused_if_one_is() -> None:
     held = cluster()
     assert (
         refused(registries.register, held, USERS, [user("x y"), user("bob"), user("z!")], acting_user="admin")
-        == ["invalid_identifier"] * 2
+        == ["invalid_name"] * 2
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import (
     read_links,
     read_services,
@@ -61,8 +62,9 @@ def not_allowed(field: str, allowed: str, got: Any) -> tuple[str, str, dict[str,
     [
         ("mac", "x", "a MAC address"),
         ("address", "10.60.7", "an IPv4 address"),
-        ("name", "a,b", "a host name"),
-        ("name", "a\nb", "a host name"),
+        ("name", "a,b", bounds.VM_NAME.rule),
+        ("name", "a\nb", bounds.VM_NAME.rule),
+        ("name", "ignore", bounds.VM_NAME.rule),
     ],
 )
 def test_reservations_that_would_not_stay_one_field_are_refused(field, got, allowed):
@@ -75,7 +77,7 @@ def test_reservations_that_would_not_stay_one_field_are_refused(field, got, allo
 @pytest.mark.parametrize(
     ("changes", "where", "code", "figures"),
     [
-        ({"name": "a b"}, *not_allowed("name", "a host name", "a b")),
+        ({"name": "a b"}, *not_allowed("name", bounds.LABEL.rule, "a b")),
         ({"vlan_id": 400}, NETWORK, "management_vlan", {"vlan": 400}),
         ({"vlan_id": 4095}, *not_allowed("vlan_id", "1-4094", 4095)),
         ({"gateway": False}, NETWORK, "option_needs_option", {"option": "nat", "needs": "gateway"}),

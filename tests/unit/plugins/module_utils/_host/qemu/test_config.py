@@ -16,10 +16,8 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import qmp
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import (
-    MAX_NICS,
     SPARE_ROOT_PORTS,
     as_started,
-    check,
     read_started,
     render,
     restart_reasons,
@@ -28,6 +26,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
+from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import MOST_INTERFACES
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
 
@@ -177,7 +176,7 @@ def sections(text: str) -> dict[str, dict[str, str]]:
     return {name: dict(re.findall(r'^  (.*) = "(.*)"$', lines, re.M)) for name, lines in found}
 
 
-@pytest.mark.parametrize("count", [0, 1, 7, MAX_NICS])
+@pytest.mark.parametrize("count", [0, 1, 7, MOST_INTERFACES])
 def test_each_nic_has_a_root_port_of_its_own_and_some_are_spare(count):
     devices = sections(render(one(*range(1, count + 1)), SETTINGS)["qemu.cfg"])
     ports = {name: device for name, device in devices.items() if device["driver"] == "pcie-root-port"}
@@ -190,11 +189,12 @@ def test_each_nic_has_a_root_port_of_its_own_and_some_are_spare(count):
     assert len({each["chassis"] for each in ports.values()}) == len(ports)
 
 
-def test_more_nics_than_root_ports_are_refused():
-    check([one(*range(1, MAX_NICS + 1))])
+def test_more_nics_than_a_vm_may_have_are_refused():
+    one(*range(1, MOST_INTERFACES + 1))
     with pytest.raises(Refused) as refused:
-        check([one(*range(1, MAX_NICS + 2))])
-    assert refused.value.refusals == [Refusal("too_many_nics", "VM 1001 (vm1)", {"got": 31, "most": 30})]
+        one(*range(1, MOST_INTERFACES + 2))
+    figures = {"option": "number of interfaces", "got": 22, "least": 0, "most": 21}
+    assert refused.value.refusals == [Refusal("out_of_range", "slice 1000, VM 1001", figures)]
 
 
 @pytest.fixture
@@ -203,7 +203,7 @@ def running(tmp_path: Path) -> Iterator[tuple[VM, str]]:
     qemu = shutil.which("qemu-system-x86_64")
     if qemu is None:
         pytest.skip("QEMU is not installed")
-    read = one(*range(1, MAX_NICS + 1))
+    read = one(*range(1, MOST_INTERFACES + 1))
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", tmp_path / "disk.qcow2", "1M"], check=True)
     text = render(read, settings(vnc_listen="none"))["qemu.cfg"]
     text = re.sub(
@@ -228,15 +228,16 @@ def running(tmp_path: Path) -> Iterator[tuple[VM, str]]:
 def test_real_qemu_takes_all_nics_and_later_ones_on_the_spare_ports(running):
     read, path = running
     with SocketMonitor().connect(path) as session:
-        for number in range(MAX_NICS, MAX_NICS + SPARE_ROOT_PORTS):
+        for number in range(MOST_INTERFACES, MOST_INTERFACES + SPARE_ROOT_PORTS):
             session.execute("netdev_add", {"type": "hubport", "id": f"late-{number}", "hubid": 0})
             device = {"driver": "virtio-net-pci", "id": f"nic-{number}", "netdev": f"late-{number}"}
             session.execute("device_add", {**device, "bus": root_port(number)})
         plugged = [
             session.execute("qom-get", {"path": f"/machine/peripheral/{port}/{port}", "property": "child[0]"})
-            for port in map(root_port, range(MAX_NICS + SPARE_ROOT_PORTS))
+            for port in map(root_port, range(MOST_INTERFACES + SPARE_ROOT_PORTS))
         ]
-    names = [nic.name for nic in read.interfaces] + [str(MAX_NICS + number) for number in range(SPARE_ROOT_PORTS)]
+    late = range(MOST_INTERFACES, MOST_INTERFACES + SPARE_ROOT_PORTS)
+    names = [*(nic.name for nic in read.interfaces), *map(str, late)]
     assert plugged == [f"/machine/peripheral/nic-{name}" for name in names]
 
 

@@ -1,0 +1,214 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Topologies up to and over every limit: whatever the planner takes, the reader of each host takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import registering
+from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import Limit
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import POWERS
+from tests.unit.plugins.module_utils._domain import builders
+
+from .front_door import Door, Memory
+from .readers import read_back
+
+LABELS = ("a", "Z9", "a-b", "a" * 62, "a" * 63, "1" + "-" * 61 + "z")
+WORDS = ("7", "12h", "0", "5M", "ignore", "infinite", "localhost", "xn--a", "r3---sn")
+NO_LABELS = ("", "a" * 64, "-a", "a-", "a_b", "a.b", "a b", "ä", "a\n")
+VMS = ("a" * 63, "b" + "-" * 61 + "b", "c")
+
+
+def around(limit: Limit, beyond: bool) -> st.SearchStrategy[Any]:
+    """The last values at both ends, and with C(beyond) the first ones that are not allowed."""
+    step = 1 if isinstance(limit.least, int) else limit.least / 2
+    outside = [limit.least - step, limit.most + step] if beyond else []
+    return st.sampled_from([limit.least, limit.least + step, limit.most, *outside])
+
+
+def names(beyond: bool) -> st.SearchStrategy[str]:
+    return st.sampled_from([*LABELS, *WORDS, *NO_LABELS] if beyond else LABELS)
+
+
+def flavors(beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({name: around(limit, beyond) for name, limit in bounds.FLAVOR.items()})
+
+
+def interfaces(beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
+    numbers = {
+        "tx_kbps": bounds.RATE_KBPS,
+        "rx_kbps": bounds.RATE_KBPS,
+        "delay_ms": bounds.DELAY_MS,
+        "jitter_ms": bounds.DELAY_MS,
+        "loss_percent": bounds.LOSS_PERCENT,
+    }
+    return st.fixed_dictionaries(
+        {"name": st.sampled_from(["eth0", "eth1", "eth20", *(["eth21"] if beyond else [])])},
+        optional={"up": st.booleans(), **{name: around(limit, beyond) for name, limit in numbers.items()}},
+    )
+
+
+def vms(name: str, beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {
+            "name": st.one_of(st.just(name), names(beyond)) if beyond else st.just(name),
+            "flavor": st.just("edge"),
+            "data_interfaces": around(bounds.DATA_INTERFACES, beyond) if beyond else st.just(20),
+        },
+        optional={
+            "internet": st.booleans(),
+            "vnc_password_version": around(bounds.PASSWORD_VERSION, beyond),
+            "power": st.sampled_from(POWERS),
+            "interfaces": st.lists(interfaces(beyond), max_size=2, unique_by=lambda each: each["name"]),
+        },
+    )
+
+
+def carried(mtu: st.SearchStrategy[Any]) -> dict[str, st.SearchStrategy[Any]]:
+    return {"mtu": mtu, "qinq": st.booleans(), "forward_bpdu": st.booleans()}
+
+
+def links(beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
+    ends = st.lists(st.sampled_from(VMS), min_size=2, max_size=2, unique=True)
+    return st.fixed_dictionaries({"endpoints": ends}, optional=carried(around(bounds.MTU, beyond)))
+
+
+def networks(beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
+    # A range of as many addresses as there are members, or of one less.
+    ranges = ["10.1.0.2,10.1.0.4", *(["10.1.0.2,10.1.0.3", "10.1.0.4,10.1.0.2", "10.1.0.0,10.1.0.7"] if beyond else [])]
+    subnets = ["10.1.0.0/24", "10.1.0.0/29", *(["10.0.0.0/7", "10.1.0.0/30", "10.1.0.0/31"] if beyond else [])]
+    served = {
+        "members": st.lists(st.sampled_from(VMS), max_size=3, unique=True),
+        "cidr": st.sampled_from(subnets),
+        "gateway": st.booleans() if beyond else st.just(True),
+        "nat": st.booleans(),
+    }
+    plain = {"name": names(beyond), **served}
+    dhcp = {**plain, "dhcp_enabled": st.just(True), "dhcp_range": st.sampled_from(ranges)}
+    return st.one_of(
+        st.fixed_dictionaries(plain, optional=carried(around(bounds.MTU, beyond))),
+        st.fixed_dictionaries(dhcp, optional=carried(around(bounds.DHCP_MTU, beyond))),
+    )
+
+
+def topologies(beyond: str | None = None) -> st.SearchStrategy[dict[str, Any]]:
+    """A topology with its flavor and the next id, and with limits that one part of it may exceed."""
+    return st.fixed_dictionaries(
+        {
+            "flavor": flavors(beyond == "flavor"),
+            "next_id": st.sampled_from([1000, 9_999_999, int(bounds.ID.most) - 3]),
+            "name": names(beyond == "name"),
+            "vms": st.tuples(*(vms(name, beyond == name) for name in VMS)).map(list),
+            "links": st.lists(links(beyond == "links"), max_size=21 if beyond == "links" else 18),
+            "networks": st.lists(networks(beyond == "networks"), max_size=1),
+        },
+        optional={"vlan_pools": around(bounds.VLAN_POOLS, beyond == "vlan_pools"), "peers": st.booleans()},
+    )
+
+
+PARTS = st.sampled_from(["flavor", "name", VMS[2], "links", "networks", "vlan_pools"])
+
+
+def cluster(flavor: Mapping[str, Any], next_id: int = 1000) -> Cluster:
+    """Workers that nobody told the size of, and a flavor that VMs may be of."""
+    held = builders.cluster()
+    held.next_vm_id = next_id
+    registering.put_flavor(held, {"name": "edge", "image": "/edge.img", "checksum": builders.CHECKSUM, **flavor})
+    return held
+
+
+def plan(held: Cluster, topology: Mapping[str, Any]) -> dict[str, Any]:
+    """What M(cloudrepo.slices.slice) returns, work orders included."""
+    with pytest.MonkeyPatch.context() as patch:
+        return Door(Memory(held), patch)("slice", work_orders=True, **topology)
+
+
+def read(topology: dict[str, Any]) -> None:
+    """Make sure that hosts take the work orders of a topology that the planner takes."""
+    try:
+        held = cluster(topology.pop("flavor"), topology.pop("next_id"))
+    except Refused:
+        assume(False)
+    done = plan(held, topology)
+    event("refused" if done.get("failed") else "planned")
+    if not done.get("failed"):
+        read_back(done["work_orders"])
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@given(topologies())
+def test_hosts_read_what_is_at_the_limits(topology: dict[str, Any]) -> None:
+    read(topology)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@given(PARTS.flatmap(topologies))
+def test_hosts_read_whatever_is_planned(topology: dict[str, Any]) -> None:
+    read(topology)
+
+
+SMALL = {"cores": 1, "ram_gb": 0.5, "disk_gb": 1}
+
+
+def one_vm(**fields: Any) -> dict[str, Any]:
+    return {"name": "web", "vms": [{"name": "a", "flavor": "edge", **fields}]}
+
+
+def one_network(**fields: Any) -> dict[str, Any]:
+    vms = [builders.vm(name, flavor="edge") for name in VMS]
+    return {"name": "web", "vms": vms, "networks": [{"name": "lan", "members": list(VMS), **fields}]}
+
+
+def with_range(last: int) -> dict[str, Any]:
+    return one_network(cidr="10.1.0.0/24", dhcp_enabled=True, dhcp_range=f"10.1.0.10,10.1.0.{last}")
+
+
+@pytest.mark.parametrize(
+    ("most", "beyond", "code"),
+    [
+        (one_vm(name="a" * 63), one_vm(name="a" * 64), "invalid_name"),
+        (one_vm(name="ignored"), one_vm(name="ignore"), "invalid_name"),
+        (one_vm(name="12x"), one_vm(name="12h"), "invalid_name"),
+        (one_vm(data_interfaces=20), one_vm(data_interfaces=21), "out_of_range"),
+        (one_network(mtu=65521), one_network(mtu=65522), "out_of_range"),
+        (one_network(mtu=576, dhcp_enabled=True), one_network(mtu=575, dhcp_enabled=True), "out_of_range"),
+        (with_range(last=12), with_range(last=11), "subnet_too_small"),
+    ],
+)
+def test_the_most_is_read_and_what_is_beyond_it_refused(
+    most: dict[str, Any], beyond: dict[str, Any], code: str
+) -> None:
+    done = plan(cluster(SMALL), most)
+    assert "msg" not in done
+    read_back(done["work_orders"])
+    assert [refusal.code for refusal in builders.refused(plan(cluster(SMALL), beyond))] == [code]
+
+
+@pytest.mark.parametrize("option", bounds.FLAVOR)
+def test_flavors_have_the_sizes_that_qemu_takes(option: str) -> None:
+    limit = bounds.FLAVOR[option]
+    for value in (limit.least, limit.most):
+        done = plan(cluster({**SMALL, option: value}), one_vm())
+        read_back(done["work_orders"])
+    for value in (limit.least - limit.least, limit.most + 1):
+        with pytest.raises(Refused):
+            cluster({**SMALL, option: value})
+
+
+def test_ids_end_where_taps_have_no_names_any_more() -> None:
+    last = int(bounds.ID.most)
+    held = cluster(SMALL, last - 1)
+    done = plan(held, one_vm(data_interfaces=20))
+    read_back(done["work_orders"])
+    assert [vm["vm_id"] for slice_ in done["slices"] for vm in slice_["vms"]] == [last]
+    beyond = plan(cluster(SMALL, last), one_vm())
+    assert [refusal.code for refusal in builders.refused(beyond)] == ["no_free_id"]
