@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .contract import Contract, many, text, uuid
+from .grammar import PATH_PATTERN
 from .work_order import SLICE_ID
 
 
@@ -17,7 +18,14 @@ class KnownDisk(Contract):
     NOUN = "disk"
     KEY = "path"
 
-    path: str = field(metadata=text("Its file.", sample="/var/lib/cloudrepo/vms/1001/vm1_img.qcow2"))
+    path: str = field(
+        metadata=text(
+            "Its file.",
+            sample="/var/lib/cloudrepo/vms/1001/vm1_img.qcow2",
+            pattern=PATH_PATTERN,
+            rule="an absolute path of letters, digits and . _ + -",
+        )
+    )
     uuid: str | None = field(default=None, metadata=uuid("Its UUID.", sample="c2b2d6ac-6a1c-4d0b-8a55-0d6f9f0a7e03"))
 
 

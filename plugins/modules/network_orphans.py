@@ -126,6 +126,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import orphans
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    GRAMMARS,
     SERVICES_ARGUMENTS,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import orphans as network_orphans
@@ -155,7 +156,7 @@ def main() -> None:
         changes = [orphan.change for orphan in verdict.remove]
         return Outcome(changes, {**verdict.result, "changes": listed(changes)})
 
-    run(module, action)
+    run(module, action, GRAMMARS)
 
 
 if __name__ == "__main__":

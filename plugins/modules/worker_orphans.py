@@ -130,6 +130,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import orphans, worker_orphans
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    GRAMMARS,
     WIRING_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
 )
@@ -150,19 +151,19 @@ def main() -> None:
 
     def action() -> Outcome:
         state_dir = params["state_dir"]
+        wires = datapath.read_settings(params)
+        settings = worker_orphans.settings_for(wires, state_dir=state_dir, user=params["user"])
         known = Holdings.from_dict({"known": params["known"]}).known
         held = worker_orphans.observe(tools.runner, state_dir=state_dir)
         since = orphans.read(state_dir, orphans.WORKER)
         verdict = orphans.judge(worker_orphans.find(known, held), params["remove"], since)
         if not module.check_mode:
-            wires = datapath.read_settings(params)
-            settings = worker_orphans.settings_for(wires, state_dir=state_dir, user=params["user"])
             worker_orphans.remove(verdict.remove, known, held, tools, settings)
             orphans.note(verdict, state_dir=state_dir, kind=orphans.WORKER)
         changes = [orphan.change for orphan in verdict.remove]
         return Outcome(changes, {**verdict.result, "changes": listed(changes)})
 
-    run(module, action)
+    run(module, action, GRAMMARS)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms, read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import refuse_malformed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import NetworkOrder
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import WorkerOrder
 
@@ -54,11 +55,14 @@ RIGHT: dict[str, Any] = {
     "ports": [{"name": "trunk0"}],
     "command": "ip address",
     "vnc_passwords": {"1001": "hMr3kWpa"},
+    "known": Holdings.sample()["known"],
+    "remove": ["5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77"],
 }
 # What may be any text, and why.
 FREE = {
     "command": "what a guest's shell evaluates; it is typed as octal escapes (test_serial.py)",
     "vnc_passwords": "alone in a file that is read whole, and in JSON",
+    "remove": "compared with the names of what the host holds, and written nowhere",
 }
 HOSTILE = (
     '{}"\n[drive "stolen"]\n  file = "/etc/passwd',
