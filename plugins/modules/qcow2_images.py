@@ -23,6 +23,7 @@ author:
 extends_documentation_fragment:
   - cloudrepo.slices.attributes
   - cloudrepo.slices.work_order
+  - cloudrepo.slices.disks
 """
 
 EXAMPLES = r"""
@@ -107,22 +108,26 @@ kept_backing:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS, WORK_ORDER_ARGUMENTS
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    DISK_ARGUMENTS,
+    GRAMMARS,
+    WORK_ORDER_ARGUMENTS,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays, trash
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=WORK_ORDER_ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(argument_spec={**WORK_ORDER_ARGUMENTS, **DISK_ARGUMENTS}, supports_check_mode=True)
     state_dir = module.params["state_dir"]
 
     def action() -> Outcome:
         orders = read_slices(module.params["slices"], state_dir=state_dir)
         have = overlays.observe(orders, state_dir=state_dir)
         accounts = find_accounts(module.params["user"], orders, missing_ok=module.check_mode)
-        todo = overlays.plan(orders, have, accounts=accounts)
+        todo = overlays.plan(orders, have, accounts=accounts, retention_h=trash.read_retention(module.params))
         if not module.check_mode:
             overlays.need_bases(todo, have)
             overlays.apply(todo, have, state_dir=state_dir, accounts=accounts, runner=SubprocessRunner())

@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - cloudrepo.slices.work_order
   - cloudrepo.slices.wiring
   - cloudrepo.slices.running
+  - cloudrepo.slices.disks
 seealso:
   - module: cloudrepo.slices.slice_plan
   - module: cloudrepo.slices.slice_report
@@ -222,12 +223,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ownership, worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    DISK_ARGUMENTS,
     GRAMMARS,
     RUNNING_ARGUMENTS,
     WIRING_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import trash
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import (
     apply as qemu_apply,
 )
@@ -244,6 +247,7 @@ ARGUMENTS = {
     **WORK_ORDER_ARGUMENTS,
     **WIRING_ARGUMENTS,
     **RUNNING_ARGUMENTS,
+    **DISK_ARGUMENTS,
 }
 
 
@@ -263,6 +267,7 @@ def main() -> None:
         settings = worker.Settings(
             vms=qemu_config.read_settings(params, accounts),
             wires=datapath.read_settings(params),
+            disk_retention_h=trash.read_retention(params),
         )
         if module.check_mode:
             seen = worker.look(orders, tools, settings=settings, missing_ok=True)

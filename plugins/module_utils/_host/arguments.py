@@ -25,6 +25,8 @@ WIRING_ARGUMENTS: dict[str, Any] = {
     "prune_vlans": {"type": "bool", "default": False},
 }
 
+DISK_ARGUMENTS: dict[str, Any] = {"disk_retention_h": {"type": "float", "default": 24.0}}
+
 RUNNING_ARGUMENTS: dict[str, Any] = {
     "vnc_address": {"type": "str"},
     "vnc_listen": {"type": "str", "default": VNC_PLACES[0], "choices": list(VNC_PLACES)},

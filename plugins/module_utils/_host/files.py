@@ -62,7 +62,7 @@ def write_all(files: Iterable[File]) -> None:
                 os.fchown(handle, file.uid, file.gid)
                 os.fchmod(handle, file.mode)
         with ThreadPoolExecutor(_FLUSHES) as pool:
-            list(pool.map(_flush, (draft for draft, _path in drafts)))
+            list(pool.map(flush, (draft for draft, _path in drafts)))
         while drafts:
             os.replace(*drafts[-1])
             drafts.pop()
@@ -72,7 +72,8 @@ def write_all(files: Iterable[File]) -> None:
         raise
 
 
-def _flush(path: str) -> None:
+def flush(path: str) -> None:
+    """Return once a file's content is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -53,7 +53,7 @@ def text_of(vm: VM) -> str:
 def read(root: str) -> dict[int, Folder]:
     """The folders in C(root), by VM id; those that say nothing and hold no disk are nobody's, and not among them."""
     names = os.listdir(root) if os.path.isdir(root) else []
-    found = {int(name): _read(f"{root}/{name}") for name in sorted(names) if name.isdecimal()}
+    found = {int(name): read_one(f"{root}/{name}") for name in sorted(names) if name.isdecimal()}
     return {vm_id: folder for vm_id, folder in found.items() if folder is not None}
 
 
@@ -83,7 +83,8 @@ def slices_by_vm(root: str) -> dict[int, int]:
     return {vm_id: folder.slice_id for vm_id, folder in read(root).items() if folder.slice_id is not None}
 
 
-def _read(path: str) -> Folder | None:
+def read_one(path: str) -> Folder | None:
+    """One folder, or nothing where it says nothing and holds no disk."""
     text = read_text(f"{path}/{MARK}") or ""
     try:
         return _folder(path, text, json.loads(text))

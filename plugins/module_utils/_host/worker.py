@@ -30,10 +30,11 @@ from .work_order import all_disks, slice_ids
 
 @dataclass(frozen=True)
 class Settings:
-    """How VMs are run and where they are plugged in."""
+    """How VMs are run and where they are plugged in, and for how many hours their disks wait in the trash."""
 
     vms: VmSettings
     wires: datapath.Settings
+    disk_retention_h: float = 0
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
     vms = qemu_plan.plan(orders, have.vms, settings=settings.vms, restart=restart, unheld=unheld)
     freed = [vm.vm_id for vm, _reasons in vms.restart]
     return Plan(
-        disks=overlays.plan(orders, have.disks, accounts=accounts),
+        disks=overlays.plan(orders, have.disks, accounts=accounts, retention_h=settings.disk_retention_h),
         wires=datapath.plan(orders, have.wires, settings=settings.wires, accounts=accounts, freed=freed),
         vms=vms,
         missing_images=tuple(sorted({disk.backing_file for _vm, disk in all_disks(orders)} - have.disks.bases.keys())),

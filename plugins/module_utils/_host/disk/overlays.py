@@ -27,6 +27,7 @@ from ..qemu.vnc import NOTED
 from ..runner import Runner
 from ..vm_folders import MARK, Folder
 from ..work_order import all_disks, all_given_up, all_vms, folder_of, slice_ids
+from . import trash
 from .qcow2 import Image, read_image
 
 # What QEMU may read, but not write.
@@ -78,6 +79,7 @@ class DiskPlan:
         orphans: overlays that stay although no VM of the order has them.
         kept: overlays that stand on another image than the order says. They hold a tenant's data and stay.
         given: by path the uid and gid that a folder or file has, and those that it gets.
+        retention_h: for how many hours overlays that go wait in the trash.
     """
 
     make_folders: tuple[VM, ...] = ()
@@ -88,12 +90,17 @@ class DiskPlan:
     orphans: tuple[Orphan, ...] = ()
     kept: tuple[tuple[VM, Disk, Image], ...] = ()
     given: Mapping[str, tuple[_Owner, _Owner]] = field(default_factory=dict)
+    retention_h: float = 0
+
+    @property
+    def _waits(self) -> str:
+        return f"kept in the trash for {self.retention_h:g} h" if self.retention_h else ""
 
     @property
     def changes(self) -> list[Change]:
         """Each VM folder and overlay that comes or goes, and each path that changes hands."""
         return [
-            *(between("overlay", each.path, {"uuid": each.uuid}, None) for each in self.discard),
+            *(between("overlay", each.path, {"uuid": each.uuid}, None, reason=self._waits) for each in self.discard),
             *(between("VM folder", vm_id, {"slice_id": slice_id}, None) for vm_id, slice_id in self.remove),
             *(between("VM folder", vm.vm_id, None, {"slice_id": vm.slice_id}) for vm in self.make_folders),
             *(between("VM folder", vm.vm_id, {MARK: "outdated"}, {MARK: "current"}) for vm in self.mark),
@@ -119,8 +126,14 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
     )
 
 
-def plan(orders: Iterable[SliceOrder], have: Disks, *, accounts: Accounts) -> DiskPlan:
+def plan(orders: Iterable[SliceOrder], have: Disks, *, accounts: Accounts, retention_h: float = 0) -> DiskPlan:
     """What makes the host's disks those of the order.
+
+    Args:
+        orders: the slices.
+        have: what the host has.
+        accounts: the users that VMs run as.
+        retention_h: for how many hours overlays that go wait in the trash.
 
     Raises:
         Refused: a disk would be smaller than its base image, or there are C(conflicts).
@@ -151,6 +164,7 @@ def plan(orders: Iterable[SliceOrder], have: Disks, *, accounts: Accounts) -> Di
             for path, owner in owners.items()
             if path in have.owners and have.owners[path] != owner
         },
+        retention_h=retention_h,
     )
 
 
@@ -210,8 +224,7 @@ def need_bases(todo: DiskPlan, have: Disks) -> None:
 
 def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, runner: Runner) -> None:
     """Remove the overlays and folders that go, see to it whose the others are, then make folders and overlays."""
-    for given_up in todo.discard:
-        files.remove(given_up.path)
+    _discard(todo, have, state_dir)
     for vm_id, _slice_id in todo.remove:
         vm_folders.remove(folder_of(state_dir, vm_id))
     for path, (_old, new) in todo.given.items():
@@ -229,6 +242,19 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
         content = _new_overlay(first, have.bases[first.backing_file].format, runner)
         owners = [(disk.path, accounts.of(vm.slice_id)) for vm, disk in alike]
         files.write_all(File(path, content, 0o600, account.uid, account.gid) for path, account in owners)
+
+
+def _discard(todo: DiskPlan, have: Disks, state_dir: str) -> None:
+    """Let overlays that go wait, and remove what has waited or is in the way of others."""
+    by_vm: dict[int, list[str]] = {}
+    for each in todo.discard:
+        by_vm.setdefault(each.vm_id, []).append(each.path)
+    for vm_id, paths in by_vm.items():
+        if todo.retention_h:
+            trash.put(paths, have.folders[vm_id], state_dir=state_dir)
+        for path in paths:
+            files.remove(path)
+    trash.empty(state_dir, retention_s=todo.retention_h * 3600)
 
 
 def _alike(disks: Iterable[tuple[VM, Disk]]) -> Iterable[list[tuple[VM, Disk]]]:

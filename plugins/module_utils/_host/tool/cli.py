@@ -16,6 +16,7 @@ from importlib import import_module
 COMMANDS = {
     # On workers.
     "drop-carrier": "FILE SOCKET PID",
+    "empty-trash": "STATE_DIR HOURS",
     "restore-flows": "FOLDER BRIDGE",
     "restore-taps": "STATE_DIR",
     "trim-logs": "STATE_DIR BYTES",

@@ -21,6 +21,7 @@ from typing import Protocol, cast
 from . import (
     cli,
     drop_carrier,
+    empty_trash,
     guard_dhcp,
     load_nat,
     make_network,
@@ -34,6 +35,7 @@ from . import (
 
 _SUBCOMMANDS = (
     drop_carrier,
+    empty_trash,
     guard_dhcp,
     load_nat,
     make_network,

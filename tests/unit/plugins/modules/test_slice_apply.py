@@ -85,6 +85,15 @@ def test_what_is_not_listed_is_stopped_before_its_disk_goes(monkeypatch, tmp_pat
     ]
 
 
+def test_a_disk_that_is_given_up_waits_a_day_unless_told_otherwise(monkeypatch, tmp_path):
+    for waits, more in ((True, {}), (False, {"disk_retention_h": 0})):
+        a_disk(tmp_path)
+        args = arguments(tmp_path, given_up=[given_up(1001, state_dir=str(tmp_path))])
+        modules.run(monkeypatch, slice_apply, host(RUNNING).tell(*STOP), **args, **more)
+        assert [path.read_text() for path in tmp_path.glob("trash/*/*.qcow2")] == ["what a tenant wrote"] * waits
+        assert not (tmp_path / "vms/1001").exists()
+
+
 def test_a_disk_that_nobody_gave_up_stays_when_its_vm_goes(monkeypatch, tmp_path):
     disk = a_disk(tmp_path)
     orphan = {"path": str(disk), "uuid": None, "vm_id": 1001, "slice_id": 9999}

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays, trash
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.overlays import Disks, Orphan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Image, read_image
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import Folder, text_of
@@ -133,11 +133,15 @@ def test_further_overlay_beside_that_of_a_vm_is_an_orphan_until_it_is_given_up()
 
 
 def carry_out(
-    tmp_path: Path, *vms: dict[str, Any], runner: FakeRunner, given_up: Sequence[dict[str, Any]] = ()
+    tmp_path: Path,
+    *vms: dict[str, Any],
+    runner: FakeRunner,
+    given_up: Sequence[dict[str, Any]] = (),
+    retention_h: float = 0,
 ) -> overlays.DiskPlan:
     order = orders(*vms, state_dir=str(tmp_path), given_up=given_up)
     have = overlays.observe(order, state_dir=str(tmp_path))
-    todo = overlays.plan(order, have, accounts=ME)
+    todo = overlays.plan(order, have, accounts=ME, retention_h=retention_h)
     overlays.apply(todo, have, state_dir=str(tmp_path), accounts=ME, runner=runner)
     return todo
 
@@ -192,6 +196,29 @@ def test_folder_goes_with_all_that_it_holds(tmp_path):
 
     carry_out(tmp_path, runner=FakeRunner(), given_up=[given_up(1001, state_dir=str(tmp_path))])
     assert os.listdir(tmp_path / "vms") == ["1002"]
+
+
+def test_overlay_that_goes_waits_in_the_trash(tmp_path):
+    folder = tmp_path / "vms/1001"
+    folder.mkdir(parents=True)
+    mark(folder, disks={"vm1_img.qcow2": uuid(1)})
+    (folder / "vm1_img.qcow2").write_text("what a tenant wrote")
+    gone = given_up(1001, state_dir=str(tmp_path), uuid=uuid(1))
+    todo = carry_out(tmp_path, runner=FakeRunner(), given_up=[gone], retention_h=24)
+
+    assert todo.changes[0] == Change(
+        "overlay",
+        f"{folder}/vm1_img.qcow2",
+        "delete",
+        before={"uuid": uuid(1)},
+        reason="kept in the trash for 24 h",
+    )
+    assert not folder.exists()
+    assert Path(trash.find(str(tmp_path))[uuid(1)]).read_text() == "what a tenant wrote"
+    carry_out(tmp_path, runner=FakeRunner(), retention_h=24)
+    assert len(trash.entries(str(tmp_path))) == 1
+    carry_out(tmp_path, runner=FakeRunner())
+    assert trash.entries(str(tmp_path)) == []
 
 
 def test_overlay_goes_alone_from_the_folder_of_a_vm_that_stays(tmp_path):

@@ -1,0 +1,111 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import vm_folders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import trash
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import empty_trash
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
+
+from ..fakes import mark, uuid
+
+DAY_S = 24 * 3600
+
+
+def put(state_dir: Path, number: int, *, ago_s: int = 0, monkeypatch: pytest.MonkeyPatch | None = None) -> str:
+    """A disk that was deleted some time ago, in its VM's folder before that; returns where it waits."""
+    folder = state_dir / f"vms/{number}"
+    folder.mkdir(parents=True, exist_ok=True)
+    mark(folder, disks={"a_img.qcow2": uuid(number)})
+    (folder / "a_img.qcow2").write_text(f"what tenant {number} wrote")
+    found = vm_folders.read_one(str(folder))
+    assert found is not None
+    if monkeypatch is not None:
+        now = time.time()
+        monkeypatch.setattr(trash.time, "time", lambda: now - ago_s)
+    trash.put([f"{folder}/a_img.qcow2"], found, state_dir=str(state_dir))
+    if monkeypatch is not None:
+        monkeypatch.undo()
+    return trash.find(str(state_dir))[uuid(number)]
+
+
+def test_a_disk_waits_with_what_tells_whose_it_is(tmp_path):
+    path = put(tmp_path, 1001)
+    assert Path(path).read_text() == "what tenant 1001 wrote"
+    assert (tmp_path / "trash").stat().st_mode & 0o777 == 0o700
+    assert sorted(os.listdir(os.path.dirname(path))) == ["a_img.qcow2", "identity.json"]
+    assert [path.name for path in (tmp_path / "vms/1001").iterdir()] == ["identity.json"]
+    assert trash.empty(str(tmp_path), retention_s=60) == []
+
+
+def test_of_two_that_were_deleted_in_one_second_each_has_its_folder(tmp_path):
+    first, second = put(tmp_path, 1001), put(tmp_path, 1001)
+    assert os.path.dirname(first) != os.path.dirname(second)
+    assert len(trash.entries(str(tmp_path))) == 2
+
+
+def test_what_has_waited_long_enough_goes(tmp_path, monkeypatch):
+    old = put(tmp_path, 1001, ago_s=2 * DAY_S, monkeypatch=monkeypatch)
+    new = put(tmp_path, 1002)
+    assert [entry.path for entry in trash.empty(str(tmp_path), retention_s=DAY_S)] == [os.path.dirname(old)]
+    assert list(trash.find(str(tmp_path)).values()) == [new]
+    trash.empty(str(tmp_path), retention_s=0)
+    assert trash.entries(str(tmp_path)) == []
+
+
+def test_what_bears_no_time_or_tells_nothing_goes_as_well(tmp_path):
+    for name in ("old", "1-1001"):
+        (tmp_path / "trash" / name).mkdir(parents=True)
+        (tmp_path / "trash" / name / "a_img.qcow2").touch()
+    assert trash.find(str(tmp_path)) == {}
+    assert len(trash.empty(str(tmp_path), retention_s=DAY_S)) == 2
+    assert list((tmp_path / "trash").iterdir()) == []
+
+
+@pytest.mark.parametrize(("free", "removed"), [((4, 4, 6), 2), ((4, 6), 1), ((6,), 0), ((0, 0, 0, 0), 3)])
+def test_a_full_file_system_empties_the_oldest_first(tmp_path, monkeypatch, free, removed):
+    paths = [put(tmp_path, number, ago_s=1010 - number, monkeypatch=monkeypatch) for number in (1001, 1002, 1003)]
+    left = iter(free)
+
+    def statvfs(_path: str) -> os.statvfs_result:
+        # Of 100 blocks of 1 MiB that many are free.
+        return os.statvfs_result((1 << 20, 1 << 20, 100, 50, next(left), 0, 0, 0, 0, 255))
+
+    gone = trash.empty(str(tmp_path), retention_s=DAY_S, statvfs=statvfs)
+    assert [entry.path for entry in gone] == [os.path.dirname(path) for path in paths[:removed]]
+
+
+def test_of_a_large_file_system_a_twentieth_is_not_little(tmp_path):
+    put(tmp_path, 1001)
+    huge = os.statvfs_result((1 << 20, 1 << 20, 1 << 20, 0, 11 << 10, 0, 0, 0, 0, 255))
+    assert trash.empty(str(tmp_path), retention_s=DAY_S, statvfs=lambda _path: huge) == []
+
+
+def test_a_disk_is_taken_back_and_leaves_nothing(tmp_path):
+    path, target = put(tmp_path, 1001), tmp_path / "vms/1001/a_img.qcow2"
+    trash.take(path, str(target))
+    assert target.read_text() == "what tenant 1001 wrote"
+    assert list((tmp_path / "trash").iterdir()) == []
+
+
+def test_the_timer_empties_it(tmp_path, monkeypatch, capsys):
+    old = put(tmp_path, 1001, ago_s=2 * DAY_S, monkeypatch=monkeypatch)
+    put(tmp_path, 1002)
+    assert empty_trash.main(str(tmp_path), "24") == 0
+    assert capsys.readouterr().out == f"slices-host: {os.path.dirname(old)} was removed from the trash\n"
+    assert len(trash.entries(str(tmp_path))) == 1
+
+
+def test_hours_are_none_or_more():
+    assert trash.read_retention({"disk_retention_h": 0.0}) == 0
+    with pytest.raises(Refused) as refused:
+        trash.read_retention({"disk_retention_h": -1.0})
+    figures = {"option": "disk_retention_h", "got": -1.0, "least": 0}
+    assert refused.value.refusals == [Refusal("too_small", "settings", figures)]
