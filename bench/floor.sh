@@ -2,8 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # shellcheck shell=bash
 #
-# The floor: what a worker needs for N VMs, by hand and in bulk. Runs on the worker: bash -s up|down N VLANS_FROM BASE
-# Two taps a VM, the second on a VLAN that two VMs share; QEMU paused under one template unit, no sandbox.
+# The baseline: creates N VMs on a worker with as few commands as possible. Runs on the worker:
+# bash -s up|down N FIRST_VLAN BASE
+# Each VM has two taps, the second one on a VLAN that two VMs share. QEMU is paused, in units of one template, without a
+# sandbox.
 
 set -euo pipefail
 
@@ -52,7 +54,7 @@ config() { # NUMBER
 EOF
 }
 
-# A monitor greets before its machine is made, and answers once it is.
+# QMP sends its greeting before the machine is created, but answers commands only afterwards.
 await_qmp() {
   python3 -S -E -c '
 import socket, sys, time

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The benchmark's lab: its hosts, what runs on them, and the commands that reach them."""
+"""The lab of the benchmark: its hosts, and commands to use them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ SETTINGS: dict[str, Any] = {
     "worker_cpu_overcommit": 100,
 }
 LIBVIRT = ("libvirt-clients", "libvirt-daemon-system", "python3-libvirt", "python3-lxml")
-# Connections that Ansible opened stay for 120 s.
+# Ansible keeps connections open for 120 s.
 CONNECTED_S = 60
-# QEMU paused, everything else as the role worker has it.
+# Starts QEMU paused. Everything else is as configured by the role worker.
 PAUSE = r"""set -eu
 folder=/etc/systemd/system/cloudrepo-.service.d
 {
@@ -52,7 +52,7 @@ class Lab:
         self._folder = tempfile.TemporaryDirectory()
 
     def up(self) -> None:
-        """Have the hosts ready and empty, with the base image in place. A lab that is as it shall be is kept."""
+        """Start the hosts, without VMs but with the base image. An existing lab is reused if it is empty."""
         if (FOLDER / "ssh_config").exists() and not self._is_clean():
             self.down()
         self.playbook("cloudrepo.slices.lab_up", lab_packages=[*self._packages(), *LIBVIRT])
@@ -78,30 +78,30 @@ class Lab:
         return list(defaults["lab_packages"])
 
     def playbook(self, name: str, *, environment: dict[str, str] | None = None, **variables: Any) -> Cost:
-        """Run a playbook; how, C(run) tells."""
+        """Run a playbook. See C(run)."""
         return run(self.playbook_command(name, **variables), environment=environment)
 
     def playbook_command(self, name: str, **variables: Any) -> list[str]:
-        """Return the command; its variables are in a file, since there may be too many for an argument."""
+        """Return the command. Variables are passed in a file, because they may be too long for an argument."""
         file = Path(self._folder.name) / "variables.json"
         file.write_text(json.dumps({**SETTINGS, **variables}), encoding="utf-8")
         return ["ansible-playbook", "-e", f"@{file}", name]
 
     def connect(self) -> None:
-        """Have Ansible's connections to all hosts open, as they are while one playbook follows another."""
+        """Open Ansible's connections to all hosts, as if another playbook had just been run."""
         if time.monotonic() > self._connected + CONNECTED_S:
             run(["ansible", "-e", f"lab_prefix={PREFIX}", "-m", "ping", "servers"])
         self._connected = time.monotonic()
 
     def ssh(self, host: str, command: str, stdin: str = "") -> str:
-        """Run a shell command on a host and return what it printed."""
+        """Run a shell command on a host and return its output."""
         return run([*ssh_command(host), command], stdin=stdin).said
 
     def worker_script(self, worker: str, action: str) -> str:
         return self.ssh(worker, f"bash -s {action}", stdin=(HERE / "worker.sh").read_text(encoding="utf-8"))
 
     def on_workers(self, script: str, arguments: str) -> Cost:
-        """Run a script by one ssh for each worker, on all at once; C({vlan}) in its arguments is the worker's first."""
+        """Run a script on all workers in parallel; C({vlan}) in its arguments is the first VLAN of the worker."""
         begin, cpu_s = time.monotonic(), _children_cpu_s()
         running = [
             subprocess.Popen(
@@ -118,21 +118,21 @@ class Lab:
                 process.stdin.write(script)
                 process.stdin.close()
         said = [process.stdout.read() if process.stdout else "" for process in running]
-        if max([process.wait() for process in running]):  # all are reaped before any is judged
-            raise CannotMeasure("could not measure: by hand it failed:\n" + "\n".join(said))
+        if max([process.wait() for process in running]):  # wait for all of them first
+            raise CannotMeasure("cannot measure: the script failed:\n" + "\n".join(said))
         return Cost("".join(said), time.monotonic() - begin, _children_cpu_s() - cpu_s, 0)
 
     def count(self) -> tuple[int, int]:
-        """Return how many VMs run on the workers, and how many ports their bridges have for them."""
+        """Return the number of running VMs on the workers, and the number of their ports on the bridges."""
         counts = [list(map(int, self.worker_script(worker, "count").split())) for worker in WORKERS]
         return sum(count[0] for count in counts), sum(count[1] for count in counts)
 
     def tidy(self) -> None:
-        """Take away what others than we left on the workers."""
+        """Remove everything that the alternatives left on the workers."""
         self.on_workers((HERE / "worker.sh").read_text(encoding="utf-8"), "tidy")
 
     def versions(self) -> dict[str, str]:
-        """Return what is measured, by name."""
+        """Return the versions of the measured software."""
         said = self.ssh(
             WORKERS[0],
             "dpkg-query --show --showformat='${Package} ${Version}\\n' qemu-system-x86 openvswitch-switch "
@@ -152,7 +152,7 @@ def vm(name: str) -> dict[str, Any]:
 
 
 def topologies(size: int, slice_size: int = SLICE_SIZE) -> list[dict[str, Any]]:
-    """Return slices of so many VMs, joined in pairs."""
+    """Return slices with C(size) VMs in total, connected in pairs."""
     names = [f"vm{number}" for number in range(1, slice_size + 1)]
     links = [{"endpoints": [f"{one}:eth1", f"{two}:eth1"]} for one, two in zip(names[::2], names[1::2])]
     return [

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs commands and tells what each cost; none of it knows what is measured."""
+"""Runs commands and measures their time and memory."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ NOISE_LOOPS = 3_000_000
 
 
 class CannotMeasure(SystemExit):
-    """A command failed, or what it should have made is not there."""
+    """A command failed or did not have the expected result."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a command cost: its output, wall and CPU time in seconds, and its largest process in MiB."""
+    """Output of a command, wall and CPU time in seconds, and the size of its largest process in MiB."""
 
     said: str
     wall_s: float
@@ -39,12 +39,12 @@ def run(
     environment: Mapping[str, str] | None = None,
     started: Callable[[int], None] = lambda _pid: None,
 ) -> Cost:
-    """Run a command to its end, telling its pid to C(started).
+    """Run a command, and call C(started) with its pid.
 
-    Its own usage is asked for when it is reaped: the maximum that the system keeps of all children never goes down.
+    Its resource usage is read with wait4, because the maximum that the system keeps for all children never decreases.
 
     Raises:
-        CannotMeasure: the command failed; what it said goes to standard error.
+        CannotMeasure: the command failed. Its output is written to standard error.
     """
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8") as given,
@@ -69,12 +69,12 @@ def run(
         text = said.read()
     if process.returncode:
         print(text[-8000:], file=sys.stderr)
-        raise CannotMeasure(f"could not measure: {command[0]} {command[-1]} ended with {process.returncode}")
+        raise CannotMeasure(f"cannot measure: {command[0]} {command[-1]} failed with code {process.returncode}")
     return Cost(text, wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def noise_s() -> float:
-    """Return how long a fixed work takes, on the CPU alone."""
+    """Return the duration of a fixed computation."""
     begin = time.perf_counter()
     total = 0
     for number in range(NOISE_LOOPS):
@@ -83,9 +83,9 @@ def noise_s() -> float:
 
 
 class Memory:
-    """Watches a process and its descendants: C(peak_mib) is the most that they took together.
+    """Samples the memory of a process and its descendants. C(peak_mib) is the maximum of their total.
 
-    Shared pages count once. Watching takes some of the time of what is watched, so it is for runs that are not timed.
+    Shared pages are counted once. Sampling takes CPU time, so it is not used in runs whose time is measured.
     """
 
     def __init__(self, every_s: float = 0.05) -> None:
@@ -109,7 +109,7 @@ class Memory:
 
 
 def memory_mib(pids: Iterable[int]) -> float:
-    """Return what processes take together, shared pages counted once."""
+    """Return the total memory of processes, with shared pages counted once."""
     return sum(map(_proportional_kib, pids)) / 1024
 
 
@@ -120,7 +120,7 @@ def _tree(pid: int) -> list[int]:
             for task in Path(f"/proc/{one}/task").iterdir():
                 pids.extend(map(int, (task / "children").read_text(encoding="ascii").split()))
         except OSError:
-            continue  # it has ended
+            continue  # the process has ended
     return pids
 
 
@@ -130,5 +130,5 @@ def _proportional_kib(pid: int) -> int:
             if line.startswith("Pss:"):
                 return int(line.split()[1])
     except OSError:
-        pass  # it has ended
+        pass  # the process has ended
     return 0

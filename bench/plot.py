@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A plot of seconds over VMs as SVG, both axes logarithmic."""
+"""Plots seconds over VMs as SVG, with logarithmic axes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
 ROWS = ("community_libvirt", "task_per_vm", "virsh", "delete", "deploy", "again", "floor")
-# Distinct to those who do not see colours well (Okabe and Ito).
+# The palette of Okabe and Ito, for people with colour blindness.
 COLOURS = ("#d55e00", "#e69f00", "#cc79a7", "#56b4e9", "#0072b2", "#009e73", "#555555")
 WIDTH, HEIGHT = 760, 440
 LEFT, RIGHT, TOP, BOTTOM = 60, 230, 30, 50
@@ -17,7 +17,7 @@ LABEL_HEIGHT = 16
 
 
 def draw(lines: Mapping[str, Mapping[str, float]]) -> str:
-    """Return the SVG of lines, each a name and its seconds by the number of VMs."""
+    """Return an SVG of the lines. Each has a name, and seconds by number of VMs."""
     sizes = sorted({int(size) for line in lines.values() for size in line})
     values = [value for line in lines.values() for value in line.values()]
     low, high = 10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values)))
@@ -59,7 +59,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _spread(places: Mapping[str, float]) -> dict[str, float]:
-    """Move labels apart that would lie upon each other."""
+    """Move labels apart that would overlap."""
     moved: dict[str, float] = {}
     last = -math.inf
     for name in sorted(places, key=places.__getitem__):

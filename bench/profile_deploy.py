@@ -1,10 +1,10 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where the time of a deploy goes, and what memory it takes, from one deploy that is not among the timed ones.
+"""Measures the parts and the memory of a deploy, in a separate deploy that is not included in the other figures.
 
-Ansible's part comes from stamps of a callback (callback_plugins/stamps.py); what happens on a worker from the module
-itself, which returns C(timings_s), the seconds of each of its stages. A call's own cost is what is left of it: its way
-to the host, Python's start there, and the way back.
+The times of plays and tasks are recorded by a callback (callback_plugins/stamps.py). The stages on a worker are
+returned by the module as C(timings_s). The rest of a module call is its overhead: sending it to the host, starting
+Python there, and returning the result.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from measuring import Cost, Memory, run
 
 @dataclass(frozen=True)
 class Task:
-    """What a host did in a play: seconds of the system's clock, and of its stages if the module tells them."""
+    """A task of a host in a play: begin and end in seconds, and durations of its stages if the module returns them."""
 
     play: int
     host: str
@@ -40,7 +40,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Stamped:
-    """A run of a playbook with its stamps, between its start and its end."""
+    """A run of a playbook with its time stamps."""
 
     begin: float
     stamps: list[dict[str, Any]]
@@ -56,7 +56,7 @@ class Stamped:
 
     @property
     def tasks(self) -> list[Task]:
-        """What hosts did, in the order that it ended."""
+        """The tasks of all hosts, in the order in which they ended."""
         play = -1
         begun: dict[tuple[str, str], float] = {}
         found = []
@@ -73,7 +73,7 @@ class Stamped:
 
 
 def profile(lab: Lab, size: int) -> dict[str, Any]:
-    """Return C(parts), seconds by what they went to, C(connection_s), C(empty_call_s) and C(together_mib)."""
+    """Return C(parts), the seconds of each part, C(connection_s), C(empty_call_s) and C(together_mib)."""
     disconnect()
     pings = stamped(lab, str(HERE / "empty_plays.yml"))
     first, second = (max(task.took_s for task in pings.tasks if task.play == play) for play in (0, 1))
@@ -96,7 +96,7 @@ def stamped(
     environment: Mapping[str, str] | None = None,
     **variables: Any,
 ) -> Stamped:
-    """Run a playbook with stamps."""
+    """Run a playbook with time stamps."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "stamps"
         begin = time.time()
@@ -126,9 +126,9 @@ def disconnect() -> None:
 
 
 def parts(deploy: Stamped) -> list[list[Any]]:
-    """Return what the time of a deploy went to, as pairs of a phrase and seconds; together they are all of it.
+    """Return the parts of a deploy as pairs of a name and seconds, which add up to its total.
 
-    Of the play that hosts carry out side by side it is the path of the host that was ready last.
+    For the play that hosts run in parallel, these are the tasks of the host that finished last.
     """
     plays = deploy.plays
     found = {"Ansible starts": plays[0][1] - deploy.begin}
@@ -141,7 +141,7 @@ def parts(deploy: Stamped) -> list[list[Any]]:
         for task in path:
             for stage, seconds in task.stages_s.items():
                 found[f"{task.name}: {stage}"] = seconds
-            words = f"{task.name}: the call itself" if task.stages_s else task.name
+            words = f"{task.name}: overhead of the call" if task.stages_s else task.name
             found[words] = found.get(words, 0) + task.took_s - sum(task.stages_s.values())
         found[f"play '{play}': between tasks"] = end - begin - sum(task.took_s for task in path)
     found["Ansible ends"] = deploy.end - plays[-1][2]

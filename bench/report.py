@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Results as files: results.json, and the measured part of docs/benchmark.md with its plot."""
+"""Writes the results: results.json, and the measured part of docs/benchmark.md with its plot."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from measuring import ROOT
 
 PAGE = ROOT / "docs/benchmark.md"
 WORDS = {
-    "floor": "by hand, in bulk: the floor",
+    "floor": "shell scripts in bulk (baseline)",
     "deploy": "**deploy**",
-    "again": "**deploy again**, nothing to do",
+    "again": "**deploy again**, without changes",
     "empty_plays": "three empty plays",
-    "add_one": "**add one VM** beside them",
-    "floor_delete": "delete by hand, in bulk",
+    "add_one": "**add one VM** to them",
+    "floor_delete": "delete with shell scripts in bulk (baseline)",
     "delete": "**delete**",
     "task_per_vm": "a task per VM",
     "task_per_vm_again": "a task per VM, again",
-    "community_libvirt": "libvirt through Ansible",
-    "community_libvirt_again": "libvirt through Ansible, again",
-    "virsh": "libvirt alone",
+    "community_libvirt": "community.libvirt",
+    "community_libvirt_again": "community.libvirt, again",
+    "virsh": "virsh",
 }
 Runs = dict[str, dict[str, list[dict[str, float]]]]
 
 
 def write_results(results: dict[str, Any], file: Path) -> None:
-    """Write the results as far as they have come."""
+    """Write the results so far."""
     results["summary"] = {
         row: {size: round(statistics.median(_walls(runs)), 2) for size, runs in by_size.items()}
         for row, by_size in results["runs"].items()
@@ -41,7 +41,7 @@ def write_results(results: dict[str, Any], file: Path) -> None:
 
 
 def write_pages(results: dict[str, Any]) -> None:
-    """Write what is for people; every row was measured, for several sizes."""
+    """Write page and plot. Every row must have been measured, for several sizes."""
     text = "\n\n".join((machine(results), table(results), "![plot](benchmark.svg)", reach(results), split(results)))
     replace_part("measured", text)
     lines = {WORDS[row].strip("*"): results["summary"][row] for row in plot.ROWS}
@@ -49,13 +49,13 @@ def write_pages(results: dict[str, Any]) -> None:
 
 
 def replace_part(name: str, text: str, page: Path = PAGE) -> None:
-    """Put a text between the page's markers of this name."""
+    """Replace the text between the page's markers of this name."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     whole = page.read_text(encoding="utf-8")
     head, found, rest = whole.partition(begin)
     _old, found_end, tail = rest.partition(end)
     if not (found and found_end):
-        raise SystemExit(f"{page} has no place for what was {name}")
+        raise SystemExit(f"{page} has no markers for the part '{name}'")
     page.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
 
 
@@ -67,13 +67,14 @@ def machine(results: dict[str, Any]) -> str:
     return (
         f"Measured on {results['date']}: {what['cores']} cores ({what['processor']}), {what['memory_gib']} GiB, "
         f"{what['system']}; " + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) + ".\n"
-        f"Seconds, medians of {runs} runs with the fastest and the slowest. Noise: a fixed work took "
-        f"{min(works):.0f} to {max(works):.0f} ms; the load before a row was {min(loads):.1f} to {max(loads):.1f}."
+        f"In seconds, median of {runs} runs, with the fastest and the slowest in parentheses. Noise: a fixed "
+        f"computation took {min(works):.0f} to {max(works):.0f} ms; the load before a row was {min(loads):.1f} to "
+        f"{max(loads):.1f}."
     )
 
 
 def table(results: dict[str, Any]) -> str:
-    """Return medians and spread of all rows."""
+    """Return median and range of each row."""
     runs: Runs = results["runs"]
     sizes = sorted({size for by_size in runs.values() for size in by_size}, key=int)
     lines = ["| | " + " | ".join(f"{size} VMs" for size in sizes) + " |", "|---|" + "---:|" * len(sizes)]
@@ -88,7 +89,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def reach(results: dict[str, Any]) -> str:
-    """Return the targets, each with its figures."""
+    """Return the targets with their figures."""
     lines = ["| target | measured | reached |", "|---|---|---|"]
     lines.extend(
         f"| {what} | {figures} | {'yes' if reached else 'no'} |" for what, figures, reached in _targets(results)
@@ -106,29 +107,29 @@ def _targets(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
 
     def faster(what: str, row: str, times: float) -> tuple[str, str, bool]:
         ratio = of[row][most] / of["deploy"][most]
-        return f"at {most} VMs {times:g} × faster than {what}", f"{ratio:.1f} ×", ratio >= times
+        return f"{times:g} × faster than {what} with {most} VMs", f"{ratio:.1f} ×", ratio >= times
 
-    yield at_most(f"deploy of {most} ≤ 1.3 × floor + 3 s", of["deploy"][most], 1.3 * of["floor"][most] + 3)
-    yield at_most(f"delete of {most} ≤ 1.5 × floor + 3 s", of["delete"][most], 1.5 * of["floor_delete"][most] + 3)
+    yield at_most(f"deploy of {most} ≤ 1.3 × baseline + 3 s", of["deploy"][most], 1.3 * of["floor"][most] + 3)
+    yield at_most(f"delete of {most} ≤ 1.5 × baseline + 3 s", of["delete"][most], 1.5 * of["floor_delete"][most] + 3)
     yield at_most(
-        f"deploy {most} again ≤ 1.5 × three empty plays, nothing written",
+        f"deploy of {most} again, without writing anything ≤ 1.5 × three empty plays",
         of["again"][most],
         1.5 * of["empty_plays"][most],
     )
-    yield at_most(f"add one beside {most} ≤ 1.2 × beside {few}", of["add_one"][most], 1.2 * of["add_one"][few])
+    yield at_most(f"add one VM to {most} ≤ 1.2 × to {few}", of["add_one"][most], 1.2 * of["add_one"][few])
     if {"50", "100"} <= set(sizes):
         yield at_most("deploy of 100 ≤ 2.1 × deploy of 50", of["deploy"]["100"], 2.1 * of["deploy"]["50"])
     peaks = {size: max(run["peak_mib"] for run in results["runs"]["deploy"][size]) for size in (few, most)}
-    yield at_most(f"the controller's largest process at {most} ≤ 1.2 × at {few}", peaks[most], 1.2 * peaks[few], " MiB")
+    yield at_most(f"controller's largest process with {most} ≤ 1.2 × with {few}", peaks[most], 1.2 * peaks[few], " MiB")
     together = {size: results["split"][size]["together_mib"] for size in (few, most)}
-    yield at_most(f"all its processes together at {most} ≤ 1.2 × at {few}", together[most], 1.2 * together[few], " MiB")
+    yield at_most(f"all of its processes with {most} ≤ 1.2 × with {few}", together[most], 1.2 * together[few], " MiB")
     yield faster("a task per VM", "task_per_vm", 10)
-    yield faster("libvirt through Ansible", "community_libvirt", 15)
-    yield faster("libvirt alone", "virsh", 4)
+    yield faster("community.libvirt", "community_libvirt", 15)
+    yield faster("virsh", "virsh", 4)
 
 
 def split(results: dict[str, Any]) -> str:
-    """Return where the time of one deploy of each size went."""
+    """Return the parts of one deploy of each size."""
     sizes = sorted(results["split"], key=int)
     by_size = {size: dict(results["split"][size]["parts"]) for size in sizes}
     names = list(dict.fromkeys(name for size in sizes for name in by_size[size]))
@@ -136,11 +137,11 @@ def split(results: dict[str, Any]) -> str:
     for name in names:
         cells = (f"{by_size[size][name]:.2f}" if name in by_size[size] else "–" for size in sizes)
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    lines.append("| **together** | " + " | ".join(f"{sum(by_size[size].values()):.2f}" for size in sizes) + " |")
+    lines.append("| **total** | " + " | ".join(f"{sum(by_size[size].values()):.2f}" for size in sizes) + " |")
     last = results["split"][sizes[-1]]
     lines.append(
-        f"\nOpening a connection costs {last['connection_s']:.2f} s on top, once in two minutes; a call of a "
-        f"module that does nothing {last['empty_call_s']:.2f} s."
+        f"\nOpening a connection takes another {last['connection_s']:.2f} s, unless it was used in the last two "
+        f"minutes. A call of a module that does nothing takes {last['empty_call_s']:.2f} s."
     )
     return "\n".join(lines)
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is measured: groups of rows that follow each other, each leaving the lab as it found it."""
+"""The rows to measure, in groups that leave the lab unchanged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from measuring import CannotMeasure, Cost
 
 @dataclass(frozen=True)
 class Row:
-    """One thing to measure, and how many VMs and ports there are once it is done."""
+    """An action to measure, and the number of VMs and ports after it."""
 
     name: str
     action: Callable[[], Cost]
@@ -49,7 +49,7 @@ def ours(lab: Lab, size: int) -> Iterator[Row]:
         cost = lab.playbook("cloudrepo.slices.deploy", slice_all=True)
         after = database.stat()
         if (before.st_ino, before.st_mtime_ns) != (after.st_ino, after.st_mtime_ns):
-            raise CannotMeasure("could not measure: deploying again with nothing to do wrote the database")
+            raise CannotMeasure("cannot measure: a deploy without changes wrote the database")
         return cost
 
     yield Row("deploy", lambda: lab.playbook("cloudrepo.slices.deploy", slices=slices), size, size)
@@ -95,16 +95,16 @@ NAMES = tuple(name for _group, names in GROUPS.values() for name in names)
 
 
 def check(row: Row, cost: Cost, lab: Lab) -> None:
-    """Hold what a row made against what it should have made.
+    """Compare the result of a row with the expected one.
 
     Raises:
-        CannotMeasure: it is not the same.
+        CannotMeasure: they differ.
     """
     if row.changes_nothing and re.search(r"changed=[1-9]", cost.said):
-        raise CannotMeasure(f"could not measure: {row.name} changed something:\n{cost.said[-4000:]}")
+        raise CannotMeasure(f"cannot measure: {row.name} reported changes:\n{cost.said[-4000:]}")
     vms, ports = lab.count()
     if (vms, ports) != (row.vms, row.ports):
         raise CannotMeasure(
-            f"could not measure: after {row.name} there are {vms} VMs and {ports} ports, "
-            f"and {row.vms} VMs and {row.ports} ports should be there"
+            f"cannot measure: after {row.name} there are {vms} VMs and {ports} ports, "
+            f"expected {row.vms} VMs and {row.ports} ports"
         )

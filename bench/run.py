@@ -1,11 +1,11 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Measures deploys and deletes on a lab of its own, against the same work done in other ways, all in one run.
+"""Measures deploys and deletes on a separate lab, and compares them with the same work done in other ways.
 
-VMs of 64 MiB whose processors do not run, so that guests do not blur it; two interfaces; slices of 10 VMs joined in
-pairs by 5 links. Every figure is wall time of a whole command. A run does every row once, so that noise of the machine
-falls on all alike. A whole run writes results.json beside this file after every size, and then docs/benchmark.md; a run
-of less writes .ansible/bench/results.json only.
+VMs have 64 MiB, paused CPUs, so that guests do not affect the results, and two interfaces. Slices have 10 VMs that are
+connected in pairs by 5 links. Every figure is the wall time of a complete command. A run measures every row once, so
+that noise of the machine affects all of them. A complete run writes results.json next to this file after every size,
+and then docs/benchmark.md; a partial run writes only .ansible/bench/results.json.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ SIZES = [10, 50, 100]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of VMs (%(default)s)")
-    parser.add_argument("--runs", type=int, default=3, help="how often each is measured (%(default)s)")
+    parser.add_argument("--runs", type=int, default=3, help="number of runs (%(default)s)")
     parser.add_argument("--rows", nargs="+", choices=NAMES, default=NAMES, metavar="ROW", help=", ".join(NAMES))
-    parser.add_argument("--keep-lab", action="store_true", help="do not take the lab away at the end")
+    parser.add_argument("--keep-lab", action="store_true", help="do not remove the lab at the end")
     options = parser.parse_args()
     if any(size < SLICE_SIZE or size % SLICE_SIZE or size > 200 for size in options.sizes):
-        parser.error(f"a size is a multiple of {SLICE_SIZE}, and at most 200")
+        parser.error(f"sizes must be multiples of {SLICE_SIZE}, and at most 200")
 
     whole = options.sizes == SIZES and set(options.rows) == set(NAMES)
     file = (HERE if whole else ROOT / ".ansible/bench") / "results.json"
@@ -79,7 +79,7 @@ def processor() -> str:
 
 
 def measure(lab: Lab, size: int, number: int, wanted: set[str], results: dict[str, Any]) -> None:
-    """Measure every wanted row once for so many VMs, with the rows that it needs."""
+    """Measure every requested row once with C(size) VMs, together with the rows that it requires."""
     results["noise"].append({"vms": size, "run": number + 1, "work_s": round(noise_s(), 4)})
     for make_rows, names in GROUPS.values():
         if wanted.isdisjoint(names):

@@ -1,12 +1,12 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Measures what many workers and VMs cost the controller, with hosts that are simulated behind real connections.
+"""Measures the load of many workers and VMs on the controller, with simulated hosts behind real connections.
 
-Up to 50 hosts are addresses of one worker of the benchmark's lab: each has a connection and folders of its own, and
-runs the modules as they are; only the programs that these call are fakes, which write down what they are told and
-answer from a recording. The hosts' work shares the machine with the controller, so the controller's own CPU time and
-memory count more than wall time. A whole run writes simulation.json beside this file; a run of fewer cases writes
-.ansible/bench/simulation.json only.
+Up to 50 hosts are addresses of one worker of the benchmark's lab. Each has its own connection and folders, and runs
+the unmodified modules. Only the programs that the modules call are fakes, which record their arguments and answer from
+a recording. Hosts and controller share the machine, so the controller's CPU time and memory are more significant than
+wall time. A complete run writes simulation.json next to this file; a run of fewer cases writes only
+.ansible/bench/simulation.json.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from measuring import ROOT, CannotMeasure, Memory, memory_mib, run
 HOST = WORKERS[0]
 FIRST_ADDRESS = "10.0.10.101"
 MOST_HOSTS = 50
-# Each slice takes a pool of VLANs, and there are about a hundred.
+# Each slice needs a pool of VLANs, and there are about a hundred.
 SLICE_SIZE = 25
 STATE_DIR = "/var/lib/cloudrepo"
 DATABASE = FOLDER / "simulated.yaml"
 Case = tuple[int, int, int]
-# Workers, VMs, forks: each in turn, around the middle.
+# Workers, VMs, forks. Each of them is varied.
 CASES: tuple[Case, ...] = (
     (10, 0, 25),
     (25, 0, 25),
@@ -50,9 +50,9 @@ CASES: tuple[Case, ...] = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--cases", nargs="+", type=case, default=CASES, metavar="WORKERS,VMS,FORKS", help="as 50,2000,25"
+        "--cases", nargs="+", type=case, default=CASES, metavar="WORKERS,VMS,FORKS", help="for example 50,2000,25"
     )
-    parser.add_argument("--keep-lab", action="store_true", help="do not take the lab away at the end")
+    parser.add_argument("--keep-lab", action="store_true", help="do not remove the lab at the end")
     options = parser.parse_args()
     whole = set(options.cases) == set(CASES)
     file = (HERE if whole else ROOT / ".ansible/bench") / "simulation.json"
@@ -83,7 +83,7 @@ def case(text: str) -> Case:
 
 
 class Simulation:
-    """Hosts that are folders of one worker."""
+    """Simulated hosts on one worker."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
@@ -101,10 +101,10 @@ class Simulation:
         self._hosts("down")
 
     def measure(self, workers: int, vms: int, forks: int) -> dict[str, Any]:
-        """Deploy so many VMs to so many empty workers, and return what it cost.
+        """Deploy C(vms) VMs to C(workers) empty workers, and return time and memory.
 
         Raises:
-            CannotMeasure: fewer VMs were started.
+            CannotMeasure: not all VMs were started.
         """
         self._hosts("reset")
         for file in DATABASE.parent.glob(f"{DATABASE.name}*"):
@@ -133,7 +133,7 @@ class Simulation:
             )
         started, calls = map(int, self._hosts("started").split())
         if started != vms:
-            raise CannotMeasure(f"could not measure: {started} VMs were started in place of {vms}")
+            raise CannotMeasure(f"cannot measure: {started} of {vms} VMs were started")
         _check, plan, carry_out, record = (round(end - begin, 2) for _name, begin, end in deploy.plays)
         return {
             "workers": workers,
@@ -163,13 +163,13 @@ def address(number: int) -> str:
 
 
 def write_inventory(folder: Path, workers: int) -> None:
-    """Write the lab's inventory with simulated workers in place of its own."""
+    """Write an inventory like the lab's, with simulated workers."""
     (folder / "group_vars").symlink_to(HERE.parent / "inventory/lab/group_vars")
     hosts = {
         f"simulated{number}": {
             "ansible_host": address(number),
             "ansible_python_interpreter": f"/opt/simulated/{number}/python3",
-            # The one key of the one sshd, under the address that the lab pinned it for.
+            # All addresses belong to the same sshd, whose key the lab has pinned under this address.
             "ansible_ssh_extra_args": "-o HostKeyAlias=10.0.10.1",
         }
         for number in range(workers)
@@ -188,30 +188,30 @@ def write_inventory(folder: Path, workers: int) -> None:
 
 
 def connections() -> Iterator[int]:
-    """The processes that keep Ansible's connections to the lab open."""
+    """Yield the pids of ssh processes that keep Ansible's connections to the lab open."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes().decode(errors="replace")
         except OSError:
-            continue  # it has ended
+            continue  # the process has ended
         if f"{FOLDER}/cp/" in command:
             yield int(folder.name)
 
 
 def table(found: Sequence[dict[str, Any]]) -> str:
-    """Return the cases, and what a worker and a VM cost, as far as the cases tell."""
+    """Return a table of the cases, and the cost of a worker and of a VM, if there are enough cases."""
     columns = {
         "workers": "workers",
         "vms": "VMs",
         "forks": "forks",
-        "wall_s": "all, s",
+        "wall_s": "total, s",
         "plan_s": "plan, s",
-        "carry_out_s": "carry out, s",
+        "carry_out_s": "apply, s",
         "record_s": "record, s",
-        "controller_cpu_s": "controller's CPU, s",
+        "controller_cpu_s": "controller's CPU time, s",
         "largest_mib": "largest process, MiB",
         "together_mib": "all processes, MiB",
-        "connecting_s": "connecting, s",
+        "connecting_s": "connections, s",
     }
     lines = ["| " + " | ".join(columns.values()) + " |", "|" + "---:|" * len(columns)]
     lines.extend("| " + " | ".join(str(one[key]) for key in columns) + " |" for one in found)
@@ -227,25 +227,25 @@ def slopes(found: Iterable[dict[str, Any]]) -> Iterator[str]:
     hosts, vms = ((10, 0, 25), (50, 0, 25)), ((50, 0, 25), (50, 2000, 25))
     if {*hosts, *vms} <= set(by_case):
         yield (
-            f"A worker costs the controller {slope(*hosts, 'controller_cpu_s', 0) * 1000:.0f} ms of CPU, and "
-            f"{by_case[50, 0, 25]['connections_mib'] / 51:.1f} MiB for its connection. A VM costs "
-            f"{slope(*vms, 'controller_cpu_s', 1) * 1000:.1f} ms of CPU, {slope(*vms, 'plan_s', 1) * 1000:.1f} ms of "
-            f"planning, {slope(*vms, 'record_s', 1) * 1000:.1f} ms of recording and "
+            f"On the controller, a worker takes {slope(*hosts, 'controller_cpu_s', 0) * 1000:.0f} ms of CPU time, and "
+            f"{by_case[50, 0, 25]['connections_mib'] / 51:.1f} MiB for its connection. A VM takes "
+            f"{slope(*vms, 'controller_cpu_s', 1) * 1000:.1f} ms of CPU time, {slope(*vms, 'plan_s', 1) * 1000:.1f} ms "
+            f"of planning, {slope(*vms, 'record_s', 1) * 1000:.1f} ms of recording and "
             f"{slope(*vms, 'largest_mib', 1) * 1024:.0f} KiB of the largest process."
         )
         most = by_case[50, 2000, 25]
         alone_s = most["wall_s"] - most["carry_out_s"]
         yield (
-            f"\nWhere it bends: with 50 workers and 2,000 VMs {alone_s:.0f} of {most['wall_s']:.0f} s are what one "
-            "process does while the workers wait (start, plan, record); no fork and no node shortens that."
+            f"\nWith 50 workers and 2,000 VMs, {alone_s:.0f} of {most['wall_s']:.0f} s are spent in one process while "
+            "the workers wait (start, plan, record). More forks or nodes do not shorten that."
         )
     by_forks = {forks: one for (workers, count, forks), one in by_case.items() if (workers, count) == (50, 2000)}
     if len(by_forks) > 1:
-        told = ", ".join(
+        by_number = ", ".join(
             f"{one['carry_out_s']:.0f} s and {one['together_mib']:.0f} MiB with {forks}"
             for forks, one in sorted(by_forks.items())
         )
-        yield f"\nForks: carrying out takes {told}."
+        yield f"\nForks: applying the work orders takes {by_number}."
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # shellcheck shell=bash
 #
-# libvirt alone: what a person would type for each VM. Runs on the worker: bash -s COUNT FIRST_VLAN BASE, with the text
-# of domain.xml in the variable `domain`.
+# Creates VMs with virsh, one after the other. Runs on the worker: bash -s COUNT FIRST_VLAN BASE, with the text of
+# domain.xml in the variable `domain`.
 
 set -euo pipefail
 

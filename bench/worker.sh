@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # shellcheck shell=bash
 #
-# What the rows that are not ours need on a worker: bash -s prepare|tidy|count
-# Tidying takes what they left away in bulk; it is not measured. Every QEMU of the lab's hosts is the benchmark's.
+# Prepares a worker for the alternatives: bash -s prepare|tidy|count
+# tidy removes everything that they left, and is not measured. Every QEMU on the lab's hosts belongs to the benchmark.
 
 set -euo pipefail
 
@@ -11,9 +11,9 @@ libvirt=(libvirtd.service libvirtd.socket libvirtd-ro.socket libvirtd-admin.sock
 
 prepare() {
   mkdir -p /var/lib/bench /run/bench
-  # A reset vector that says cli; hlt.
+  # A reset vector with cli; hlt.
   python3 -c 'import sys; sys.stdout.buffer.write(bytes(65520) + b"\xfa\xf4" + bytes(14))' >/var/lib/bench/halt.rom
-  # The hosts' systemd cannot set limits, and libvirt gives up where it cannot.
+  # systemd of the hosts cannot set limits, and libvirt would fail.
   grep -qx 'cgroup_controllers = \[\]' /etc/libvirt/qemu.conf || echo 'cgroup_controllers = []' >>/etc/libvirt/qemu.conf
   systemctl restart libvirtd.service
 }
@@ -30,7 +30,7 @@ tidy() {
   systemctl start libvirtd.service
 }
 
-# The number of VMs, and of the bridge's ports beside the trunk.
+# Print the number of VMs, and of the bridge's ports without the trunk.
 count() {
   pgrep -c -x qemu-system-x86 || true
   ovs-vsctl list-ports br-int | grep -cvx trunk0 || true

@@ -1,15 +1,15 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Writes when plays and tasks begin and when each host has done its part: a line of JSON each, into $BENCH_STAMPS."""
+"""Records when plays and tasks begin and end, as lines of JSON in the file $BENCH_STAMPS."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: stamps
 type: aggregate
-short_description: When plays and tasks begin and end
+short_description: Record when plays and tasks begin and end
 description:
-  - Writes a line of JSON for each into the file that the environment variable E(BENCH_STAMPS) names.
+  - Writes a line of JSON for each to the file in the environment variable E(BENCH_STAMPS).
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 """
@@ -23,7 +23,7 @@ from ansible.plugins.callback import CallbackBase
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no types
-    """Stamps in seconds of the system's clock."""
+    """Time stamps in seconds of the system clock."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"

@@ -2,9 +2,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 #
-# In place of ip, ovs-vsctl, ovs-ofctl, systemctl and journalctl on a simulated host: writes down what it was told, and
-# answers what Open vSwitch is asked from a recording of the real one, made when it is first asked on any host. What
-# systemctl was told to start runs from then on.
+# Replaces ip, ovs-vsctl, ovs-ofctl, systemctl and journalctl on a simulated host. It records its arguments. Queries of
+# Open vSwitch are answered from a recording of the real one, which is made at the first query on any host. Units that
+# were started with systemctl are reported as running from then on.
 
 name=${0##*/}
 printf '%s %.200s\n' "$name" "$*" >>"$SIMULATED/calls"

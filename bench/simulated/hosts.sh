@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # shellcheck shell=bash
 #
-# Many hosts in one: bash -s up|reset|started|down HOSTS ADDRESS_OF_FIRST STATE_DIR
-# Each has an address that the one sshd answers at, and a Python of its own that sees its own folders, with fake.sh in
-# place of the programs that would change a host.
-# The folder /opt/simulated is there, with fake.sh and qmp.py in it.
+# Simulates many hosts on one: bash -s up|reset|started|down HOSTS ADDRESS_OF_FIRST STATE_DIR
+# Each has an address of the same sshd, and a wrapper of Python that has its own folders, and fake.sh instead of the
+# programs that would change a host.
+# The folder /opt/simulated must exist, with fake.sh and qmp.py.
 
 set -euo pipefail
 
@@ -32,7 +32,7 @@ up() {
   done
   cat >$top/enter.sh <<X
 #!/bin/sh
-# Becomes Python on a simulated host: enter.sh FOLDER ARGUMENT…
+# Runs Python on a simulated host: enter.sh FOLDER ARGUMENT…
 export SIMULATED=\$1 PATH=$top/bin:\$PATH
 shift
 mount --bind "\$SIMULATED/state" $state_dir

@@ -141,10 +141,10 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible has no types
         """Run C(cmd) in the guest; what it writes comes back as one stream, for a console has no other."""
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         if in_data:
-            _refuse("gives a command no input")
+            _refuse("does not support input for commands")
         if "ansible-tmp-" in cmd:
             # A module begins with a folder for its files; the guest's own words for why it has none tell nobody.
-            _refuse("runs no modules")
+            _refuse("does not support modules")
         program = program_for(self.get_option("vm_id"), cmd, timeout_s=self.get_option("timeout_s"))
         python = shlex.quote(self.get_option("worker_python"))
         rc, stdout, stderr = self.ssh_type_conn.exec_command(f"{python} -", in_data=program, sudoable=False)
@@ -158,7 +158,7 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible has no types
 
     def put_file(self, in_path: str, out_path: str) -> None:  # noqa: ARG002 # the base class has both
         """Refuse."""
-        _refuse(f"cannot put {out_path} into a guest")
+        _refuse(f"cannot copy {out_path} to a guest")
 
     def fetch_file(self, in_path: str, out_path: str) -> None:  # noqa: ARG002 # the base class has both
         """Refuse."""
@@ -196,6 +196,6 @@ def read_answer(stdout: bytes) -> dict[str, Any] | None:
 
 def _refuse(what: str) -> NoReturn:
     raise AnsibleError(
-        f"the connection cloudrepo.slices.console {what}: a serial console carries commands alone. "
+        f"the connection cloudrepo.slices.console {what}: a serial console can only run commands. "
         "Use ansible.builtin.raw, and gather_facts: false"
     )

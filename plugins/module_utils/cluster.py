@@ -358,7 +358,7 @@ class Cluster:
         slices = table("slices", Slice.from_dict)
         for key, slice_ in slices.items():
             if key != str(slice_.slice_id):
-                raise FieldError(("slices", key), f"holds slice_id {slice_.slice_id}")
+                raise FieldError(("slices", key), f"has slice_id {slice_.slice_id}")
         workers = named("workers", lambda ip, row: Worker.from_dict(row, ip))
         listed = data.get(WORKERS_LIST)
         for ip in listed if isinstance(listed, list) else ():

@@ -339,7 +339,7 @@ class VM(Identified):
         if "disks" in record:
             first, self.disks = self.qcow_image, record.take_list("disks", Disk.from_dict)
             if self.qcow_image != first:
-                raise FieldError(("disks",), f"the first one is {self.qcow_image}, and qcow_image {first}")
+                raise FieldError(("disks",), f"the first one is {self.qcow_image}, but qcow_image is {first}")
 
 
 class Network:

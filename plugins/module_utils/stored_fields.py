@@ -32,7 +32,7 @@ class Record:
 
     def __init__(self, data: Any) -> None:
         if not isinstance(data, Mapping):
-            raise FieldError((), f"a mapping is wanted, not {_kind(data)}")
+            raise FieldError((), f"must be a mapping, got {_kind(data)}")
         self._rest = dict(data)
 
     def __contains__(self, key: str) -> bool:
@@ -51,7 +51,7 @@ class Record:
         )
         if not fits:
             names = " or ".join("null" if kind is None else kind.__name__ for kind in kinds)
-            raise FieldError((key,), f"{names} is wanted, not {_kind(value)}")
+            raise FieldError((key,), f"must be {names}, got {_kind(value)}")
         return value
 
     def take_default(self, key: str, default: _T, *kinds: type[Any] | None) -> _T:
@@ -83,28 +83,28 @@ def at(path: tuple[str | int, ...], read: Callable[[Any], _T], value: Any) -> _T
 def integer(value: Any) -> int:
     """Return C(value), which must be an integer and no boolean."""
     if not isinstance(value, int) or isinstance(value, bool):
-        raise FieldError((), f"int is wanted, not {_kind(value)}")
+        raise FieldError((), f"must be int, got {_kind(value)}")
     return value
 
 
 def text(value: Any) -> str:
     """Return C(value), which must be a string."""
     if not isinstance(value, str):
-        raise FieldError((), f"str is wanted, not {_kind(value)}")
+        raise FieldError((), f"must be str, got {_kind(value)}")
     return value
 
 
 def uuid_text(value: Any) -> str:
     """Return C(value), which must be a UUID in lower case."""
     if re.fullmatch(PATTERN, text(value)) is None:
-        raise FieldError((), f"a UUID is wanted, not {_kind(value)}")
+        raise FieldError((), f"must be a UUID, got {_kind(value)}")
     return str(value)
 
 
 def boolean(value: Any) -> bool:
     """Return C(value), which must be a boolean."""
     if not isinstance(value, bool):
-        raise FieldError((), f"bool is wanted, not {_kind(value)}")
+        raise FieldError((), f"must be bool, got {_kind(value)}")
     return value
 
 
@@ -113,7 +113,7 @@ def one_of(words: Collection[str]) -> Callable[[Any], None]:
 
     def check(value: Any) -> None:
         if text(value) not in words:
-            raise FieldError((), f"one of {', '.join(words)} is wanted, not {_kind(value)}")
+            raise FieldError((), f"must be one of {', '.join(words)}, got {_kind(value)}")
 
     return check
 
@@ -123,7 +123,7 @@ def list_of(read: Callable[[Any], Any]) -> Callable[[Any], None]:
 
     def check(value: Any) -> None:
         if not isinstance(value, list):
-            raise FieldError((), f"list is wanted, not {_kind(value)}")
+            raise FieldError((), f"must be list, got {_kind(value)}")
         for index, item in enumerate(value):
             at((index,), read, item)
 
@@ -146,7 +146,7 @@ def fields(required: Mapping[str, Any], optional: Mapping[str, Any] | None = Non
 def number(value: Any) -> None:
     """Make sure that C(value) is a number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise FieldError((), f"int or float is wanted, not {_kind(value)}")
+        raise FieldError((), f"must be int or float, got {_kind(value)}")
 
 
 def _kind(value: Any) -> str:

@@ -118,7 +118,7 @@ breaches:
   returned: when O(state) is V(check), V(restore) or V(migrate)
   type: list
   elements: str
-  sample: ["VNC port 5902 is held 2 times: by VM web/vm2 (1002) and VM lab/a (1004)"]
+  sample: ["VNC port 5902 is allocated 2 times: to VM web/vm2 (1002) and VM lab/a (1004)"]
 repairs:
   description: Repairs, one sentence each.
   returned: when O(state=migrate)

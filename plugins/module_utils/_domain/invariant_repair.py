@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Mending breaches of invariants with as little renumbering as may be: who came first keeps what two hold.
+"""Repairs violations of invariants with as few new numbers as possible: the first object with a number keeps it.
 
-Nothing is thrown away but links that lead nowhere. What only a host could mend (two VMs on one disk) stays, and so
-does what has no room (no pool, port or address is free): C(checking.breaches) tells of it afterwards.
+Nothing is removed except dangling links. Violations that can only be repaired on a host (two VMs with the same disk)
+remain, and so do those for which no pool, port or address is free. C(invariants.breaches) returns them afterwards.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .invariants import call, ends, mac_index
 
 
 def repair(cluster: Cluster) -> list[str]:
-    """Mend what can be mended in C(cluster), and return what was changed, a sentence each."""
+    """Repair C(cluster) as far as possible, and return a sentence for each change."""
     return list(_Repair(cluster).steps())
 
 
@@ -59,14 +59,14 @@ class _Repair:
             if slice_.owner not in self.cluster.users:
                 quota = sum(len(each.vms) for each in self._slices() if each.owner == slice_.owner)
                 self.cluster.users[slice_.owner] = User(slice_.owner, NO_PASSWORD, quota_vms=quota)
-                yield f"user {slice_.owner}: added, without a password, with a quota of the {quota} VMs that are there"
+                yield f"user {slice_.owner}: added without a password, with a quota of {quota} VMs"
             for vm in slice_.vms:
                 if vm.worker_ip and vm.worker_ip not in self.cluster.workers:
                     self.cluster.workers[vm.worker_ip] = Worker(vm.worker_ip, schedulable=False)
-                    yield f"worker {vm.worker_ip}: added, without room for new VMs (schedulable: false)"
+                    yield f"worker {vm.worker_ip}: added with schedulable: false"
 
     def _slice_ids(self) -> Iterator[str]:
-        """Give a slice whose pool another holds a new id: the pool comes from the id."""
+        """Change the id of a slice if its pool, which is determined by the id, belongs to another slice."""
         held: set[int] = set()
         for slice_ in self._slices():
             first = pool_number(slice_.slice_id)
@@ -105,7 +105,7 @@ class _Repair:
             for vm in slice_.vms:
                 if vm.vm_id in ids or vm.vm_id % MAC_BLOCKS in blocks:
                     before = call(slice_, vm)
-                    # Links tell their ends by id: where it is another VM of the slice, they stay with that one.
+                    # Links refer to VMs by id. If another VM of the slice has the old id, they stay with that one.
                     follows = vm.vm_id not in again
                     old, vm.vm_id = vm.vm_id, self._free_id(blocks)
                     for link in slice_.links if follows else ():
@@ -192,7 +192,7 @@ class _Repair:
             both = ends(link)
             if both[0][0] == both[1][0] or not there.issuperset(both) or joined.intersection(both):
                 slice_.links.remove(link)
-                yield f"link {slice_label(slice_)}/{link.link_id}: removed: it does not join two interfaces of its own"
+                yield f"link {slice_label(slice_)}/{link.link_id}: removed, it does not connect two unused interfaces"
                 continue
             joined.update(both)
             if link.link_id in numbers:
@@ -288,7 +288,7 @@ class _Repair:
 
 
 def _join(where: str, interface: Interface, link: Link | None, slice_: Slice) -> Iterator[str]:
-    """Put an interface where its link is, or off a link that is not there."""
+    """Set VLAN and link of an interface to those of its link, or to none if there is no link."""
     wanted: tuple[int | None, int | None]
     if link is not None:
         wanted = link.vlan_id, link.link_id

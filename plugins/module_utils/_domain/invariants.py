@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The invariants of a cluster: every breach of one, in a sentence.
+"""The invariants of a cluster, and a sentence for every violation.
 
-Nothing here is about admission: a quota or a worker's capacity that was lowered below what is in use is no breach.
+Admission is not checked here: a quota or capacity that was lowered below the current use is not a violation.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from .allocation import mac_address
 
 
 def breaches(cluster: Cluster) -> list[str]:
-    """Return every breach of an invariant, a sentence each that names objects and figures; C([]) where all is well."""
+    """Return a sentence for every violation of an invariant, with objects and figures."""
     found = [*_given_twice(cluster), *_uuids(cluster), *_counter(cluster), *_users(cluster), *_workers(cluster)]
     for slice_ in cluster.slices.values():
         found.extend(_slice(slice_))
@@ -42,14 +42,14 @@ def breaches(cluster: Cluster) -> list[str]:
 
 
 def call(slice_: Slice, vm: VM | None = None) -> str:
-    """Return how messages name a slice, or a VM in it."""
+    """Return the name of a slice, or of a VM in it, for messages."""
     if vm is None:
         return f"slice {slice_label(slice_)} ({slice_.slice_id}) of {slice_.owner}"
     return f"VM {slice_label(slice_)}/{vm.name} ({vm.vm_id})"
 
 
 def mac_index(interface: Interface, position: int) -> int:
-    """Return the index that an interface's MAC is made with: the number in its name, else its place in the VM."""
+    """Return the index in an interface's MAC: the number in its name, otherwise its position in the VM."""
     digits = interface.name[3:]
     return int(digits) if interface.name.startswith("eth") and digits.isascii() and digits.isdigit() else position
 
@@ -66,7 +66,7 @@ def _given_twice(cluster: Cluster) -> Iterator[str]:
         for lease in leases(slice_):
             vm = None if lease.vm_id is None else names[lease.vm_id]
             if lease.kind == ID and lease.vm_id is not None:
-                # Two VMs of one id stand one behind the other: each is named by its own name.
+                # If several VMs have the same id, their leases are in the same order.
                 vm = [each for each in slice_.vms if each.vm_id == lease.vm_id][seen[lease.vm_id]]
                 seen[lease.vm_id] += 1
             holders[lease.kind, lease.number].append(call(slice_, vm))
@@ -75,14 +75,14 @@ def _given_twice(cluster: Cluster) -> Iterator[str]:
             if of_kind != kind or len(held_by) == 1:
                 continue
             if kind == MAC_BLOCK and len(holders[ID, number]) > 1:
-                continue  # told already: it is the id that is given twice
+                continue  # the duplicate id is reported already
             what = show(kind, number)
             if kind == VLAN_POOL:
                 vlans = pool_range(number)
                 what += f" (VLANs {vlans[0]} to {vlans[-1]})"
             elif kind == MAC_BLOCK:
                 what += f" (ids that are the same modulo {MAC_BLOCKS})"
-            yield f"{what} is held {len(held_by)} times: by {' and '.join(held_by)}"
+            yield f"{what} is allocated {len(held_by)} times: to {' and '.join(held_by)}"
 
 
 def _uuids(cluster: Cluster) -> Iterator[str]:
@@ -96,13 +96,13 @@ def _uuids(cluster: Cluster) -> Iterator[str]:
                 holders[uuid].append(name)
     for uuid, held_by in holders.items():
         if len(held_by) > 1:
-            yield f"UUID {uuid} is held {len(held_by)} times: by {' and '.join(held_by)}"
+            yield f"UUID {uuid} is allocated {len(held_by)} times: to {' and '.join(held_by)}"
 
 
 def _counter(cluster: Cluster) -> Iterator[str]:
     highest = max((lease.number for slice_ in cluster.slices.values() for lease in leases(slice_, ID)), default=None)
     if highest is not None and cluster.next_vm_id <= highest:
-        yield f"next_vm_id is {cluster.next_vm_id}, and id {highest} is in use"
+        yield f"next_vm_id is {cluster.next_vm_id}, but id {highest} is in use"
 
 
 def _users(cluster: Cluster) -> Iterator[str]:
@@ -112,29 +112,29 @@ def _users(cluster: Cluster) -> Iterator[str]:
     for owner in owned:
         if owner not in cluster.users:
             names = ", ".join(f"{slice_label(slice_)} ({slice_.slice_id})" for slice_ in owned[owner])
-            yield f"user {owner} does not exist, and owns {len(owned[owner])} slices: {names}"
+            yield f"user {owner} does not exist, but owns {len(owned[owner])} slices: {names}"
     for name, user in cluster.users.items():
         if user.username != name:
-            yield f"user {name} is stored with the username {user.username}"
+            yield f"user {name}: username is {user.username}"
         ids = sorted(slice_.slice_id for slice_ in owned[name])
         if sorted(user.slices) != ids:
-            yield f"user {name} lists the slices {_list(sorted(user.slices))}, and owns {_list(ids)}"
+            yield f"user {name}: slices contains {_list(sorted(user.slices))}, but the user owns {_list(ids)}"
         vms = sum(len(slice_.vms) for slice_ in owned[name])
         if user.used_vms != vms:
-            yield f"user {name}: used_vms is {user.used_vms}, and the slices hold {vms} VMs"
+            yield f"user {name}: used_vms is {user.used_vms}, but the slices have {vms} VMs"
         for label in _twice(slice_label(slice_) for slice_ in owned[name]):
             numbers = _list([slice_.slice_id for slice_ in owned[name] if slice_label(slice_) == label])
-            yield f"user {name} owns several slices called {label}: {numbers}"
+            yield f"user {name} owns several slices with the name {label}: {numbers}"
 
 
 def _workers(cluster: Cluster) -> Iterator[str]:
     there = Counter(vm.worker_ip for vm in cluster.vms())
     for ip, worker in cluster.workers.items():
         if worker.ip != ip:
-            yield f"worker {ip} is stored with the address {worker.ip}"
+            yield f"worker {ip}: ip is {worker.ip}"
         for key in USED_KEYS:
             if key in worker.extra and worker.extra[key] != there[ip]:
-                yield f"worker {ip}: {key} is {worker.extra[key]}, and {there[ip]} VMs are on it"
+                yield f"worker {ip}: {key} is {worker.extra[key]}, but the worker has {there[ip]} VMs"
     disks: dict[tuple[str, str], list[str]] = defaultdict(list)
     for slice_ in cluster.slices.values():
         for vm in slice_.vms:
@@ -152,16 +152,16 @@ def _slice(slice_: Slice) -> Iterator[str]:
     vlans = pool_range(pool_number(slice_.slice_id))
     if (slice_.vlan_pool_start, slice_.vlan_pool_end) != (vlans[0], vlans[-1]):
         yield (
-            f"{where}: its VLAN pool is {slice_.vlan_pool_start} to {slice_.vlan_pool_end}, "
-            f"and its id gives {vlans[0]} to {vlans[-1]}"
+            f"{where}: the VLAN pool is {slice_.vlan_pool_start} to {slice_.vlan_pool_end}, "
+            f"but must be {vlans[0]} to {vlans[-1]} for this id"
         )
     for pool in slice_.further_pools:
         if not 0 <= pool < POOL_COUNT:
-            yield f"{where}: there is no VLAN pool {pool}"
+            yield f"{where}: VLAN pool {pool} does not exist"
     allowed = set(pool_vlans(*slice_.pools))
     for vlan in dict.fromkeys(slice_.vlan_pool_used):
         if vlan not in allowed:
-            yield f"{where}: vlan_pool_used has VLAN {vlan}, {_outside(vlan)}"
+            yield f"{where}: vlan_pool_used contains VLAN {vlan}, {_outside(vlan)}"
     yield from _vms(slice_)
     yield from _links(slice_, allowed)
     yield from _networks(slice_, allowed)
@@ -174,30 +174,30 @@ def _outside(vlan: int) -> str:
 def _vms(slice_: Slice) -> Iterator[str]:
     for name in _twice(vm.name for vm in slice_.live_vms):
         ids = _list([vm.vm_id for vm in slice_.live_vms if vm.name == name])
-        yield f"{call(slice_)}: several VMs are called {name}: {ids}"
+        yield f"{call(slice_)}: several VMs have the name {name}: {ids}"
     for vm in slice_.vms:
         where = call(slice_, vm)
         if vm.owner != slice_.owner:
-            yield f"{where}: its owner is {vm.owner}, and its slice's is {slice_.owner}"
+            yield f"{where}: the owner is {vm.owner}, but that of the slice is {slice_.owner}"
         if vm.status not in VM_STATES:
-            yield f"{where}: there is no status {vm.status}"
+            yield f"{where}: unknown status {vm.status}"
         if not FIRST_VNC_PORT <= vm.vnc_port <= LAST_VNC_PORT:
-            yield f"{where}: its VNC port {vm.vnc_port} is not within {FIRST_VNC_PORT} to {LAST_VNC_PORT}"
+            yield f"{where}: the VNC port must be {FIRST_VNC_PORT}-{LAST_VNC_PORT}, got {vm.vnc_port}"
         for name in _twice(each.name for each in vm.interfaces):
-            yield f"{where}: several interfaces are called {name}"
+            yield f"{where}: several interfaces have the name {name}"
         for position, interface in enumerate(vm.interfaces):
             if interface.mac is None:
                 continue
             if mac_number(interface.mac) is None:
-                yield f"{where}: {interface.name} has {interface.mac!r}, which is not a MAC"
+                yield f"{where}: {interface.mac!r} of {interface.name} is not a MAC address"
             elif interface.mac.lower() != (made := mac_address(vm.vm_id, mac_index(interface, position))):
-                yield f"{where}: {interface.name} has MAC {interface.mac}, and the VM's id gives {made}"
+                yield f"{where}: {interface.name} has MAC {interface.mac}, but the VM's id requires {made}"
         for text in vm_addresses(vm):
             if address_number(text) is None:
                 yield f"{where}: {text!r} is not an IPv4 address"
     for text in slice_.extra.get("releasing", {}).get("addresses", ()):
         if address_number(text) is None:
-            yield f"{call(slice_)}: {text!r}, which it is releasing, is not an IPv4 {ADDRESS}"
+            yield f"{call(slice_)}: {text!r} in releasing is not an IPv4 {ADDRESS}"
 
 
 def _links(slice_: Slice, allowed: set[int]) -> Iterator[str]:
@@ -213,30 +213,30 @@ def _links(slice_: Slice, allowed: set[int]) -> Iterator[str]:
         where = f"link {slice_label(slice_)}/{link.link_id}"
         yield from _vlan(slice_, where, link.vlan_id, allowed)
         if link.vm1_id == link.vm2_id:
-            yield f"{where} joins VM {link.vm1_id} to itself"
+            yield f"{where} connects VM {link.vm1_id} with itself"
         for vm_id, name in ends(link):
             vm = vms.get(vm_id)
             interface = next((each for each in vm.interfaces if each.name == name), None) if vm else None
             if vm is None:
-                yield f"{where} ends at VM {vm_id}, which the slice does not have"
+                yield f"{where} ends at VM {vm_id}, which is not in the slice"
             elif interface is None:
                 yield f"{where} ends at {name} of {call(slice_, vm)}, which has no such interface"
             elif (interface.vlan_id, interface.link_id) != (link.vlan_id, link.link_id):
                 yield (
-                    f"{where} is on VLAN {link.vlan_id}, and its end {name} of {call(slice_, vm)} is on "
+                    f"{where} is on VLAN {link.vlan_id}, but its end {name} of {call(slice_, vm)} is on "
                     f"VLAN {interface.vlan_id} with link {interface.link_id}"
                 )
     known = {(link.link_id, end) for link in slice_.links for end in ends(link)}
     for vm in slice_.vms:
         if vm.deleting:
-            continue  # it keeps what it was on until its host has let go
+            continue  # it keeps its VLANs until its host has removed it
         for interface in vm.interfaces:
             where = f"{call(slice_, vm)}: {interface.name}"
             if interface.link_id is not None and (interface.link_id, (vm.vm_id, interface.name)) not in known:
-                yield f"{where} names link {interface.link_id}, which does not end there"
+                yield f"{where} refers to link {interface.link_id}, which does not end there"
             if interface.link_id is None and interface.vlan_id not in (None, MANAGEMENT_VLAN):
                 if interface.vlan_id not in slice_.vlan_pool_used:
-                    yield f"{where} is on VLAN {interface.vlan_id}, which the slice does not hold"
+                    yield f"{where} is on VLAN {interface.vlan_id}, which is not allocated to the slice"
 
 
 def _networks(slice_: Slice, allowed: set[int]) -> Iterator[str]:
@@ -254,10 +254,10 @@ def _networks(slice_: Slice, allowed: set[int]) -> Iterator[str]:
         if network.gateway_ip is not None:
             number = address_number(network.gateway_ip)
             if number is None or ipaddress.IPv4Address(number) not in subnet:
-                yield f"{where}: its gateway {network.gateway_ip} is not in {subnet}"
+                yield f"{where}: gateway {network.gateway_ip} is not in {subnet}"
         for other, taken in subnets:
             if subnet.overlaps(taken):
-                yield f"{where}: its CIDR {subnet} overlaps {taken} of VLAN {other.vlan_id}"
+                yield f"{where}: subnet {subnet} overlaps {taken} of VLAN {other.vlan_id}"
         subnets.append((network, subnet))
 
 

@@ -90,7 +90,7 @@ def _read(path: str) -> dict[int, int]:
         }
     except (AttributeError, TypeError, ValueError) as error:
         raise SlicesError(
-            f"{path} does not tell which work orders this host has carried out ({error}); remove it and deploy again",
+            f"{path} cannot be read as a list of applied work orders ({error}); remove it and deploy again",
             path=path,
         ) from error
 

@@ -40,7 +40,7 @@ def _check(module: AnsibleModule, store: Store) -> Outcome:
     require_admin(cluster, module.params["acting_user"], store.name)
     found = breaches(cluster)
     if found and module.params["fail_on_breach"]:
-        raise DatabaseError(f"{store.name} breaks {len(found)} rules: {'; '.join(found)}", breaches=found)
+        raise DatabaseError(f"{store.name} violates {len(found)} rules: {'; '.join(found)}", breaches=found)
     return Outcome(result={"breaches": found, **_told(store, cluster)})
 
 
@@ -87,7 +87,7 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
     if repairs and not params["repair"]:
         found = breaches(source)
         raise DatabaseError(
-            f"{store.name} breaks {len(found)} rules, and with repair: true it would be mended on the way: "
+            f"{store.name} violates {len(found)} rules; use repair: true to repair them in the migration: "
             f"{'; '.join(found)}",
             breaches=found,
             repairs=repairs,
@@ -104,7 +104,7 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
         if changed:
             cluster.replace(wanted)
     if changed and not module.check_mode and _read(target).content() != meant:
-        raise DatabaseError(f"{target.name} does not come back as it was written; {store.name} is as it was")
+        raise DatabaseError(f"{target.name} differs from what was written; {store.name} was not changed")
     return Outcome(
         _changes(target, before, wanted) if changed else [],
         {"repairs": repairs, "breaches": breaches(wanted), **_told(target, wanted)},

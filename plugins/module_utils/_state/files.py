@@ -111,13 +111,13 @@ class Backups:
         """
         if name not in self.names():
             known = ", ".join(self.names()) or "none"
-            raise DatabaseError(f"there is no backup {name} in {self.folder}; backups are {known}")
+            raise DatabaseError(f"backup {name} does not exist in {self.folder}; existing backups: {known}")
         try:
             data = self._read(name)
             digest = _digest(data)
             if digest != _digest_in(name):
                 raise DatabaseError(
-                    f"backup {self.path(name)} is damaged: its SHA-256 begins with {digest}, and its name says "
+                    f"backup {self.path(name)} is damaged: its SHA-256 begins with {digest}, but its name contains "
                     f"{_digest_in(name)}; choose another backup"
                 )
             return data.decode()
@@ -151,7 +151,7 @@ class Backups:
         write_whole(self.path(name), data, source=source, draft=self.path("backup.new"))
         if self._read(name) != data:
             lock.system.unlink(self.path(name))
-            raise OSError(errno.EIO, "does not read back as it was written", self.path(name))
+            raise OSError(errno.EIO, "content differs from what was written", self.path(name))
         return name
 
     def prune(self) -> None:

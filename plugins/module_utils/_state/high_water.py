@@ -81,6 +81,6 @@ class HighWater:
             return None
         except (OSError, ValueError, FieldError) as error:
             raise DatabaseError(
-                f"{self.path} does not tell which ids {self._name} has given out ({error}); remove it, and run "
-                "cloudrepo.slices.site, which asks the hosts",
+                f"{self.path}, which contains the highest ids of {self._name}, cannot be read ({error}); remove it, "
+                "and run cloudrepo.slices.site, which reads them from the hosts",
             ) from error

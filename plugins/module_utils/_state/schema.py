@@ -249,7 +249,7 @@ def text_of(document: Any) -> str:
 
 
 def _refuse(value: Any) -> Any:
-    raise DatabaseError(f"{value!r} is a {type(value).__name__}, which an SQL database cannot keep in a document")
+    raise DatabaseError(f"{value!r} is a {type(value).__name__}, which cannot be stored in an SQL database")
 
 
 def _row(table: str, **columns: Any) -> tuple[Key, Row]:

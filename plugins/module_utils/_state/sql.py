@@ -59,8 +59,8 @@ class SqlDatabase:
     def __init__(self, url: str, *, lock_timeout_s: float, backups: int = 10, backup_dir: str | None = None) -> None:
         if not HAS_SQLALCHEMY:
             raise DatabaseError(
-                "a database by URL needs SQLAlchemy 2 or newer (Debian's python3-sqlalchemy is 1.4 until trixie) "
-                "for Ansible's interpreter here"
+                "an SQL database requires SQLAlchemy 2 or newer for Ansible's Python interpreter on this host "
+                "(Debian's python3-sqlalchemy is 1.4 before trixie)"
             )
         self.name = f"database {masking.masked(url)}"
         self._secrets = masking.secrets(url)
@@ -68,20 +68,21 @@ class SqlDatabase:
         try:
             parsed = make_url(url)
         except (ArgumentError, ValueError):  # the latter for a port that is no number
-            raise DatabaseError(f"{self.name}: that is not the URL of a database") from None
+            raise DatabaseError(f"{self.name}: not a valid database URL") from None
         if masking.PARAMETER.search(url):
             raise DatabaseError(
-                f"{self.name}: a password in the query is not taken, for the system's log would have it; write it "
-                "before the @, or better into ~/.pgpass"
+                f"{self.name}: a password in the query string is not supported, because it would be logged; put it "
+                "before the @, or better in ~/.pgpass"
             )
         backend = parsed.get_backend_name()
         if backend not in DRIVERS or parsed.drivername not in (backend, DRIVERS[backend]):
-            raise DatabaseError(f"{self.name}: {parsed.drivername} is none of {', '.join(sorted(DRIVERS.values()))}")
+            known = ", ".join(sorted(DRIVERS.values()))
+            raise DatabaseError(f"{self.name}: driver must be one of {known}, got {parsed.drivername}")
         self.path: str | None = None
         self._high_water: HighWater | None = None
         if backend == "sqlite":
             if parsed.database in (None, "", ":memory:"):
-                raise DatabaseError(f"{self.name} names no file; SQLite's are sqlite:////absolute/path")
+                raise DatabaseError(f"{self.name} has no path; use sqlite:////absolute/path")
             file = os.path.expanduser(str(parsed.database))
             if not os.path.isabs(file):
                 raise DatabaseError(
@@ -139,7 +140,7 @@ class SqlDatabase:
 
     def _backups(self) -> Backups:
         if self.backups is None:
-            raise DatabaseError(f"{self.name}: say in backup_dir where its backups are")
+            raise DatabaseError(f"{self.name}: backup_dir is required")
         yaml_text.need_yaml()
         return self.backups
 
@@ -193,9 +194,9 @@ class SqlDatabase:
             with engine.connect() as connection:
                 yield connection
         except FieldError as error:
-            raise DatabaseError(f"{self.name}: {error}; it is left as it is") from error
+            raise DatabaseError(f"{self.name}: {error}; it was not changed") from error
         except IntegrityError as error:
-            raise DatabaseError(f"{self.name} does not take the change: {self._why(error)}") from None
+            raise DatabaseError(f"{self.name} rejected the change: {self._why(error)}") from None
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
                 raise DatabaseError(
@@ -225,7 +226,7 @@ class SqlDatabase:
             )
         except ImportError:
             raise DatabaseError(
-                f"{self.name} needs psycopg 3 (python3-psycopg) for Ansible's interpreter here"
+                f"{self.name} requires psycopg 3 (python3-psycopg) for Ansible's Python interpreter on this host"
             ) from None
         if self.path is not None:
 
@@ -257,7 +258,7 @@ class SqlDatabase:
         version = None if row is None else row["schema_version"]
         if row is None or version != schema.SCHEMA_VERSION:
             raise DatabaseError(
-                f"{self.name} has tables of version {version}, and this collection knows {schema.SCHEMA_VERSION}"
+                f"{self.name} has schema version {version}, but this collection supports {schema.SCHEMA_VERSION}"
             )
         return dict(row)
 

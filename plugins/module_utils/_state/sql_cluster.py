@@ -230,7 +230,7 @@ class SqlCluster(Cluster):
         found: Rows = {}
         for key, row in rows:
             if key in found:
-                raise DatabaseError(f"{_call(key)} is there twice, which an SQL database does not take")
+                raise DatabaseError(f"{_call(key)} exists twice, which is not possible in an SQL database")
             found[key] = row
         return found
 

@@ -24,7 +24,7 @@ except ImportError:  # the import test of ansible-test runs without PyYAML
 def need_yaml() -> None:
     """Raise C(DatabaseError) where PyYAML is missing."""
     if not HAS_YAML:
-        raise DatabaseError("the database needs PyYAML (Debian's python3-yaml) for Ansible's interpreter here")
+        raise DatabaseError("the database requires PyYAML (python3-yaml) for Ansible's Python interpreter on this host")
 
 
 def read(text: str, *, name: str) -> Cluster:
@@ -43,9 +43,9 @@ def read(text: str, *, name: str) -> Cluster:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         reason = getattr(error, "problem", None) or str(error)
-        raise DatabaseError(f"{name}{line}: {reason}; it is left as it is") from error
+        raise DatabaseError(f"{name}{line}: {reason}; it was not changed") from error
     except FieldError as error:
-        raise DatabaseError(f"{name}, line {_line(text, error.path)}: {error}; it is left as it is") from error
+        raise DatabaseError(f"{name}, line {_line(text, error.path)}: {error}; it was not changed") from error
 
 
 def write(data: dict[str, Any]) -> bytes:

@@ -240,7 +240,7 @@ def _start(target: Target, bounds: Bounds, runner: Runner, clock: Clock, timeout
             journal = systemd.last_words([target.unit], runner)[target.unit]
             files.remove(target.path)
             why = f":\n{journal}" if journal else ""
-            raise SlicesError(f"{target}: tcpdump does not listen on {target.tap}{why}")
+            raise SlicesError(f"{target}: tcpdump did not start on {target.tap}{why}")
         clock.sleep(_PAUSE_S)
 
 
@@ -283,7 +283,7 @@ def read(path: str) -> Content:
     with open(path, "rb") as file:
         magic = file.read(_FILE_HEADER)[:4]
         if magic not in _MAGICS or os.fstat(file.fileno()).st_size < _FILE_HEADER:
-            raise SlicesError(f"{path} is not a capture of tcpdump's")
+            raise SlicesError(f"{path} is not a pcap file of tcpdump")
         return _read(file, struct.Struct(f"{_MAGICS[magic]}8xI4x"), os.fstat(file.fileno()).st_size)
 
 
@@ -298,7 +298,7 @@ def trim(path: str) -> Content:
         if content.size != os.path.getsize(path):
             os.truncate(path, content.size)
     except FileNotFoundError:
-        raise SlicesError(f"{path} is gone: somebody else removed the capture, or its VM") from None
+        raise SlicesError(f"{path} no longer exists: the capture or its VM was removed") from None
     return content
 
 

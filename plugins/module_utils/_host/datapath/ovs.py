@@ -332,7 +332,7 @@ def _numbers(names: Iterable[str], have: Switch, numbers: range, reserved: Colle
         if name not in found:
             number = next(free, None)
             if number is None:
-                raise SlicesError(f"port {name}: all {len(numbers)} OpenFlow numbers of its kind are taken")
+                raise SlicesError(f"port {name}: all {len(numbers)} OpenFlow numbers of its kind are in use")
             found[name] = number
     return found
 

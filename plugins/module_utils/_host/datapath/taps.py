@@ -205,7 +205,7 @@ def read_saved(line: str) -> Tap:
     """
     name, *words = line.split() or [""]
     if not TAP_NAME.allows(name) or not all(word.isdecimal() for word in words) or len(words) not in (2, 3):
-        raise ValueError(f"no tap can be {line.strip()!r}")
+        raise ValueError(f"{line.strip()!r} does not describe a tap")
     group, owner, *mtu = map(int, words)
     return Tap(name, group, owner, mtu=mtu[0] if mtu else DEFAULT_MTU)
 
@@ -280,7 +280,7 @@ def _need_free_group(have: Devices) -> None:
     strangers = [name for name, group in groups.items() if group == DOOMED_GROUP and not _is_ours(name)]
     if strangers:
         raise SlicesError(
-            f"group {DOOMED_GROUP} is where taps go to be removed, but {', '.join(sorted(strangers))} is in it"
+            f"netdev group {DOOMED_GROUP} is used to remove taps, but contains {', '.join(sorted(strangers))}"
         )
 
 

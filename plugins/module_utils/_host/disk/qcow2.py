@@ -112,13 +112,13 @@ def read_header(file: BinaryIO, path: str) -> Header:
     """
     head = read_at(file, 0, _VERSION_2_BYTES + _INCOMPATIBLE.size)
     if len(head) < _VERSION_2_BYTES:
-        raise SlicesError(f"image {path} ends within its qcow2 header", path=path)
+        raise SlicesError(f"image {path} is truncated within its qcow2 header", path=path)
     _magic, version, offset, length, *others = _HEADER.unpack_from(head)
     bits, size, encryption, l1_entries, l1_offset, refcount_offset, refcount_clusters = others
     if length > _NAME_BYTES or offset > _CLUSTER_BYTES:
         raise SlicesError(
-            f"image {path} names its backing file in {length} bytes from {offset}; the format has "
-            f"{_NAME_BYTES} at most, within the first {_CLUSTER_BYTES}",
+            f"image {path}: the backing file name has {length} bytes at offset {offset}; at most {_NAME_BYTES} bytes "
+            f"within the first {_CLUSTER_BYTES} are allowed",
             path=path,
         )
     backing_file = read_at(file, offset, length).decode("utf-8", "replace") if offset else None

@@ -63,7 +63,7 @@ def read(text: str) -> Layout:
             name, address, mac, *mtu = words
             ports.append(Port(name, address, mac, *map(int, mtu)))
         else:
-            raise ValueError(f"{line!r} is neither a port nor a way out")
+            raise ValueError(f"{line!r} is neither a port nor a NAT link")
     return Layout(tuple(ports), nat)
 
 

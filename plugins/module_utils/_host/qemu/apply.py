@@ -254,7 +254,7 @@ def _plug(vms: Iterable[VM], links: Mapping[VM, Mapping[str, bool]], tools: Tool
         path = qmp_socket(vm.vm_id)
         try:
             if qmp.plug(tools.monitor, path, links[vm]) is None:
-                raise SlicesError(f"QEMU does not answer at {path}")
+                raise SlicesError(f"QEMU does not respond at {path}")
         except SlicesError as error:
             faults[vm.vm_id] = _refusal(vm, error)
     return faults
@@ -283,7 +283,7 @@ def _tell_passwords(todo: VmPlan, tools: Tools, settings: Settings, passwords: M
 def _file(write: Write, settings: Settings) -> File:
     folder = settings.folder(write.vm.vm_id)
     if not os.path.isdir(folder):
-        raise SlicesError(f"VM folder {folder} does not exist; qcow2_images makes it")
+        raise SlicesError(f"VM folder {folder} does not exist; it is created by qcow2_images")
     gid = settings.accounts.of(write.vm.slice_id).gid
     return files.text_file(f"{folder}/{write.name}", write.text, mode=0o640, gid=gid)
 

@@ -139,7 +139,7 @@ def read_started(text: str | None) -> dict[str, Any] | None:
 def restart_reasons(started: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> tuple[str, ...]:
     """Why a VM that runs is not the VM that is wanted, a phrase each; nothing when it is."""
     if started is None:
-        return ("it is not known how it was started",)
+        return ("started with an unknown configuration",)
     reasons = [
         f"{key} {started.get(key)} → {value}"
         for key, value in wanted.items()

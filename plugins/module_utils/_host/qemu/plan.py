@@ -360,7 +360,7 @@ def _reasons(vm: VM, have: Host, settings: Settings, unheld: Collection[str]) ->
     started = _started(vm, have, settings)
     reasons = restart_reasons(started, as_started(vm, settings))
     nics = [] if started is None else started["interfaces"]
-    return (*reasons, *(f"interface {nic['name']}: its tap was made anew" for nic in nics if nic["tap"] in unheld))
+    return (*reasons, *(f"interface {nic['name']}: its tap was recreated" for nic in nics if nic["tap"] in unheld))
 
 
 def _links_down(vm: VM, have: Host, settings: Settings) -> tuple[str, ...]:

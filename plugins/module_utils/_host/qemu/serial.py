@@ -124,7 +124,7 @@ def _wake(console: Console, nonce: str, deadline: float, now: Callable[[], float
             seen += console.receive(until - now())
             if re.search(rf"READY[0-9]+-{nonce}", seen):
                 return
-    raise SlicesError("no shell answered on the serial console in time", console=seen[-2000:])
+    raise SlicesError("no shell responded on the serial console in time", console=seen[-2000:])
 
 
 def _script(command: str, nonce: str) -> Iterable[str]:
@@ -161,7 +161,7 @@ def _read(console: Console, nonce: str, deadline: float, now: Callable[[], float
             patience_s *= 2
             ask_at = now() + patience_s
     _interrupt(console, nonce)
-    raise SlicesError("the command did not end in time and was interrupted", stdout=_between(seen, nonce, len(seen)))
+    raise SlicesError("the command timed out and was interrupted", stdout=_between(seen, nonce, len(seen)))
 
 
 def _interrupt(console: Console, nonce: str) -> None:

@@ -66,7 +66,7 @@ def _need_owner(client: socket.socket, path: str) -> None:
     folder = os.path.dirname(path)
     info = os.lstat(folder)
     if not stat.S_ISDIR(info.st_mode):
-        raise SlicesError(f"{folder} is no folder, so nobody knows whose {path} is")
+        raise SlicesError(f"the owner of {path} cannot be checked: {folder} is not a folder")
     _pid, uid = _listener(client)
     if uid != info.st_uid:
-        raise SlicesError(f"user {uid} listens at {path}, and {folder} belongs to user {info.st_uid}")
+        raise SlicesError(f"user {uid} listens at {path}, but {folder} belongs to user {info.st_uid}")

@@ -89,17 +89,17 @@ class Wire:
     def _read(self, deadline: float) -> dict[str, object]:
         while b"\n" not in self._heard:
             if len(self._heard) > _MAX_LINE_BYTES:
-                raise ValueError(f"a line of more than {_MAX_LINE_BYTES} bytes")
+                raise ValueError(f"a line is longer than {_MAX_LINE_BYTES} bytes")
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 raise socket.timeout("timed out")
             self._client.settimeout(left_s)
             data = self._client.recv(65536)
             if not data:
-                raise ConnectionError("it hung up")
+                raise ConnectionError("connection closed")
             self._heard += data
         line, _end, self._heard = self._heard.partition(b"\n")
         message = json.loads(line)
         if not isinstance(message, dict):
-            raise ValueError("a line that is no object")
+            raise ValueError("a line is not a JSON object")
         return message

@@ -49,7 +49,7 @@ def _await(bridge: str, runner: Runner, patience_s: float) -> None:
     deadline = time.monotonic() + patience_s
     while (result := runner.run(["ovs-ofctl", "--timeout=5", "show", bridge], check=False)).rc != 0:
         if time.monotonic() >= deadline:
-            raise SlicesError(f"bridge {bridge} does not answer: {result.stderr.strip()}")
+            raise SlicesError(f"bridge {bridge} does not respond: {result.stderr.strip()}")
         time.sleep(_PAUSE_S)
 
 

@@ -37,12 +37,12 @@ def test_a_copy_is_another_incarnation_of_the_same_cloud() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        ("lab", "a mapping is wanted, not str 'lab'"),
+        ("lab", "must be a mapping, got str 'lab'"),
         ({"uuid": UUID, "title": "lab"}, "field incarnation is missing"),
-        ({"uuid": "1", "title": "lab", "incarnation": UUID}, "uuid: a UUID is wanted, not str '1'"),
-        ({"uuid": UUID, "title": 1, "incarnation": UUID}, "title: str is wanted, not int '1'"),
-        ({"uuid": UUID, "title": "lab", "incarnation": UUID.upper()}, "incarnation: a UUID is wanted, not str "),
-        ({"uuid": UUID, "title": "lab", "incarnation": UUID, "place": 1}, "place: str is wanted, not int '1'"),
+        ({"uuid": "1", "title": "lab", "incarnation": UUID}, "uuid: must be a UUID, got str '1'"),
+        ({"uuid": UUID, "title": 1, "incarnation": UUID}, "title: must be str, got int '1'"),
+        ({"uuid": UUID, "title": "lab", "incarnation": UUID.upper()}, "incarnation: must be a UUID, got str "),
+        ({"uuid": UUID, "title": "lab", "incarnation": UUID, "place": 1}, "place: must be str, got int '1'"),
     ],
 )
 def test_one_that_cannot_be_read_is_told(data: Any, reason: str) -> None:

@@ -66,7 +66,7 @@ def test_what_is_changed_in_such_a_file_is_written() -> None:
 
 
 def test_a_bad_entry_of_a_worker_is_told() -> None:
-    with pytest.raises(FieldError, match=r"workers\.10\.0\.10\.1\.max_vms: int or null is wanted, not str 'ten'"):
+    with pytest.raises(FieldError, match=r"workers\.10\.0\.10\.1\.max_vms: must be int or null, got str 'ten'"):
         Cluster.from_dict({"workers": {"10.0.10.1": {"max_vms": "ten"}}})
 
 
@@ -80,7 +80,7 @@ def test_a_revision_is_the_time_and_never_goes_back() -> None:
     held.revise(7000, None, now_ms=lambda: 4000)
     assert held.revision == 7001
     assert "revision" not in held.content()
-    with pytest.raises(FieldError, match=r"revision: int is wanted, not str 'new'"):
+    with pytest.raises(FieldError, match=r"revision: must be int, got str 'new'"):
         Cluster.from_dict({"revision": "new"})
 
 
@@ -96,9 +96,9 @@ def test_which_cloud_it_is_is_made_once_and_is_no_content() -> None:
 
 
 def test_a_cloud_that_cannot_be_read_is_told_with_its_place() -> None:
-    with pytest.raises(FieldError, match=r"cloud\.uuid: a UUID is wanted, not str '1'"):
+    with pytest.raises(FieldError, match=r"cloud\.uuid: must be a UUID, got str '1'"):
         Cluster.from_dict({"cloud": {"uuid": "1", "title": "lab", "incarnation": "2"}})
-    with pytest.raises(FieldError, match=r"left_behind\.vlan_pool: list is wanted, not int '5'"):
+    with pytest.raises(FieldError, match=r"left_behind\.vlan_pool: must be list, got int '5'"):
         Cluster.from_dict({"left_behind": {"vlan_pool": 5}})
 
 

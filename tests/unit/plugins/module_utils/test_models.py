@@ -123,7 +123,7 @@ def test_the_first_disk_is_the_models_image_and_further_ones_are_listed_with_it(
     assert set(stored) - plain == {"disks"}
     assert stored["disks"] == [{"path": "x.qcow2"}, {"path": "data.qcow2", "size_gb": 2}]
     assert VM.from_dict(stored).to_dict() == stored
-    with pytest.raises(FieldError, match=r"disks: the first one is x.qcow2, and qcow_image other"):
+    with pytest.raises(FieldError, match=r"disks: the first one is x.qcow2, but qcow_image is other"):
         VM.from_dict({**stored, "qcow_image": "other"})
 
 
@@ -169,26 +169,26 @@ def test_the_management_vlan_is_never_leased() -> None:
     ("change", "message"),
     [
         (lambda data: data.pop("owner"), "the document: field owner is missing"),
-        (lambda data: data.update(slice_id="x"), "slice_id: int is wanted, not str 'x'"),
-        (lambda data: data.update(slice_id=True), "slice_id: int is wanted, not bool 'True'"),
-        (lambda data: data.update(vms=None), "vms: list is wanted, not null"),
-        (lambda data: data["vms"][1].update(pid=5), "vms.1.pid: str or null is wanted, not int '5'"),
-        (lambda data: data["vms"][0]["interfaces"].append(7), "vms.0.interfaces.2: a mapping is wanted, not int '7'"),
-        (lambda data: data["vlan_pool_used"].append("1"), "vlan_pool_used.1: int is wanted, not str '1'"),
+        (lambda data: data.update(slice_id="x"), "slice_id: must be int, got str 'x'"),
+        (lambda data: data.update(slice_id=True), "slice_id: must be int, got bool 'True'"),
+        (lambda data: data.update(vms=None), "vms: must be list, got null"),
+        (lambda data: data["vms"][1].update(pid=5), "vms.1.pid: must be str or null, got int '5'"),
+        (lambda data: data["vms"][0]["interfaces"].append(7), "vms.0.interfaces.2: must be a mapping, got int '7'"),
+        (lambda data: data["vlan_pool_used"].append("1"), "vlan_pool_used.1: must be int, got str '1'"),
         (lambda data: data["links"][0].pop("vlan_id"), "links.0: field vlan_id is missing"),
         (
             lambda data: data["vms"][0].update(power="off"),
-            "vms.0.power: one of running, stopped, paused is wanted, not str 'off'",
+            "vms.0.power: must be one of running, stopped, paused, got str 'off'",
         ),
         (lambda data: data["vms"][0].update(observed={"pid": "1"}), "vms.0.observed: field state is missing"),
         (
             lambda data: data["vms"][0].update(placement={"worker": 1}),
-            "vms.0.placement.worker: str is wanted, not int '1'",
+            "vms.0.placement.worker: must be str, got int '1'",
         ),
-        (lambda data: data.update(peers="yes"), "peers: bool is wanted, not str 'yes'"),
+        (lambda data: data.update(peers="yes"), "peers: must be bool, got str 'yes'"),
         (
             lambda data: data["networks"].append({"vlan_id": 101, "cidr": "10.0.0.0/24", "nat": 1}),
-            "networks.0.nat: bool is wanted, not int '1'",
+            "networks.0.nat: must be bool, got int '1'",
         ),
     ],
 )
@@ -213,4 +213,4 @@ def test_a_uuid_that_is_none_is_told_with_its_place(where: tuple[str | int, ...]
     thing["uuid"] = "1036"
     with pytest.raises(FieldError) as caught:
         Slice.from_dict(data)
-    assert (caught.value.path, caught.value.reason) == ((*where, "uuid"), "a UUID is wanted, not str '1036'")
+    assert (caught.value.path, caught.value.reason) == ((*where, "uuid"), "must be a UUID, got str '1036'")

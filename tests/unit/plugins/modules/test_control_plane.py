@@ -317,7 +317,7 @@ def test_giving_up_tells_the_hosts_that_nothing_is_left(ready: Control) -> None:
 def test_a_broken_database_is_told(ready: Control) -> None:
     ready.path.write_text("users: [\n")
     result = ready.run("slice_info", all=True)
-    assert result["msg"] == (f"database {ready.path}, line 2: did not find expected node content; it is left as it is")
+    assert result["msg"] == (f"database {ready.path}, line 2: did not find expected node content; it was not changed")
     assert "Traceback" not in json.dumps(result)
 
 

@@ -69,9 +69,9 @@ def old_file(tmp_path: Path) -> Path:
 
 
 BREACHES = [
-    "VNC port 5901 is held 2 times: by VM 1000/vm1 (1001) and VM 1003/vm1 (1004)",
-    "VNC port 5902 is held 2 times: by VM 1000/vm2 (1002) and VM 1003/vm2 (1005)",
-    "worker 10.0.10.2: used_vms is 1, and 2 VMs are on it",
+    "VNC port 5901 is allocated 2 times: to VM 1000/vm1 (1001) and VM 1003/vm1 (1004)",
+    "VNC port 5902 is allocated 2 times: to VM 1000/vm2 (1002) and VM 1003/vm2 (1005)",
+    "worker 10.0.10.2: used_vms is 1, but the worker has 2 VMs",
 ]
 REPAIRS = [
     "VM 1003/vm1 (1004): VNC port 5901 → 5903",
@@ -97,7 +97,7 @@ def test_check_lists_what_is_broken(run: Run, old_file: Path) -> None:
     assert result["counts"] == {"users": 1, "workers": 2, "flavors": 2, "slices": 2, "vms": 4}
     result = run(str(old_file), state="check", fail_on_breach=True)
     assert result["failed"]
-    assert result["msg"] == f"database {old_file} breaks 3 rules: {'; '.join(BREACHES)}"
+    assert result["msg"] == f"database {old_file} violates 3 rules: {'; '.join(BREACHES)}"
     assert old_file.read_text() == text
 
 
@@ -105,7 +105,7 @@ def test_an_old_file_is_mended_on_its_way(run: Run, old_file: Path, database: st
     text = old_file.read_text()
     result = run(str(old_file), state="migrate", destination=database)
     assert result["failed"]
-    assert result["msg"].startswith(f"database {old_file} breaks 3 rules, and with repair: true it would be mended")
+    assert result["msg"].startswith(f"database {old_file} violates 3 rules; use repair: true to repair them")
     planned = run(str(old_file), state="migrate", destination=database, repair=True, check=True)
     assert stored(database)["slices"] == {}
     result = run(str(old_file), state="migrate", destination=database, repair=True)
@@ -159,7 +159,7 @@ def test_backups_are_made_and_restored(run: Run, database: str) -> None:
     assert not run(database, state="restore", name=names[0])["changed"]
     assert run(database, state="restore", name=names[1])["changed"]
     assert stored(database) == second
-    assert "there is no backup odd in " in run(database, state="restore", name="odd")["msg"]
+    assert "backup odd does not exist in " in run(database, state="restore", name="odd")["msg"]
 
 
 def test_only_an_admin_may(run: Run, database: str) -> None:
@@ -172,7 +172,7 @@ def test_only_an_admin_may(run: Run, database: str) -> None:
 def test_postgresql_wants_a_folder_for_backups(run: Run, new_postgresql: Callable[[], str]) -> None:
     url = new_postgresql()
     change(url)
-    assert run(url, state="backup", backup_dir=None)["msg"].endswith("say in backup_dir where its backups are")
+    assert run(url, state="backup", backup_dir=None)["msg"].endswith("backup_dir is required")
 
 
 def test_no_password_is_in_a_result(run: Run, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_an_old_file_is_mended() -> None:
     assert held.slices[1000].to_dict() == first
     assert told == [
         "next_vm_id 1003 → 1101",
-        "user student: added, without a password, with a quota of the 2 VMs that are there",
+        "user student: added without a password, with a quota of 2 VMs",
         "slice 1100 (1100) of student: id → 1101, VLAN pool 100 → 120",
         "VM 1101/vm1 (1001): id → 1102",
         "VM 1101/vm2 (1002): id → 1103",

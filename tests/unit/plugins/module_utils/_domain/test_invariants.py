@@ -159,77 +159,77 @@ def _networks(held: Cluster) -> None:
 @pytest.mark.parametrize(
     ("breaking", "sentences"),
     [
-        (_vnc, ["VNC port 5902 is held 2 times: by VM web/vm2 (1002) and VM lab/a (1004)"]),
-        (_vnc_range, ["VM lab/a (1004): its VNC port 80 is not within 5901 to 65535"]),
-        (_address, ["address 10.60.7.101 is held 2 times: by VM web/vm1 (1001) and VM lab/a (1004)"]),
+        (_vnc, ["VNC port 5902 is allocated 2 times: to VM web/vm2 (1002) and VM lab/a (1004)"]),
+        (_vnc_range, ["VM lab/a (1004): the VNC port must be 5901-65535, got 80"]),
+        (_address, ["address 10.60.7.101 is allocated 2 times: to VM web/vm1 (1001) and VM lab/a (1004)"]),
         (_bad_address, ["VM lab/a (1004): '10.60.7' is not an IPv4 address"]),
         (
             _released_address,
-            ["address 10.60.7.101 is held 2 times: by VM web/vm1 (1001) and slice lab (1003) of alice"],
+            ["address 10.60.7.101 is allocated 2 times: to VM web/vm1 (1001) and slice lab (1003) of alice"],
         ),
         (
             _mac,
             [
-                "MAC 52:54:00:03:e9:00 is held 2 times: by VM web/vm1 (1001) and VM lab/a (1004)",
-                "VM lab/a (1004): eth0 has MAC 52:54:00:03:e9:00, and the VM's id gives 52:54:00:03:ec:00",
+                "MAC 52:54:00:03:e9:00 is allocated 2 times: to VM web/vm1 (1001) and VM lab/a (1004)",
+                "VM lab/a (1004): eth0 has MAC 52:54:00:03:e9:00, but the VM's id requires 52:54:00:03:ec:00",
             ],
         ),
-        (_bad_mac, ["VM lab/a (1004): eth0 has '52:54', which is not a MAC"]),
-        (_vm_id, ["id 1000 is held 2 times: by slice web (1000) of admin and VM lab/b (1000)"]),
+        (_bad_mac, ["VM lab/a (1004): '52:54' of eth0 is not a MAC address"]),
+        (_vm_id, ["id 1000 is allocated 2 times: to slice web (1000) of admin and VM lab/b (1000)"]),
         (
             _mac_block,
             [
-                "MAC block 1001 (ids that are the same modulo 65536) is held 2 times: "
-                "by VM web/vm1 (1001) and VM lab/b (66537)",
-                "next_vm_id is 1006, and id 66537 is in use",
+                "MAC block 1001 (ids that are the same modulo 65536) is allocated 2 times: "
+                "to VM web/vm1 (1001) and VM lab/b (66537)",
+                "next_vm_id is 1006, but id 66537 is in use",
             ],
         ),
-        (_counter, ["next_vm_id is 1005, and id 1005 is in use"]),
+        (_counter, ["next_vm_id is 1005, but id 1005 is in use"]),
         (
             _pool,
             [
-                "VLAN pool 0 (VLANs 100 to 119) is held 2 times: by slice web (1000) of admin and "
+                "VLAN pool 0 (VLANs 100 to 119) is allocated 2 times: to slice web (1000) of admin and "
                 "slice lab (1100) of alice",
-                "slice lab (1100) of alice: its VLAN pool is 160 to 179, and its id gives 100 to 119",
-                "slice lab (1100) of alice: vlan_pool_used has VLAN 160, which is not in its pool",
+                "slice lab (1100) of alice: the VLAN pool is 160 to 179, but must be 100 to 119 for this id",
+                "slice lab (1100) of alice: vlan_pool_used contains VLAN 160, which is not in its pool",
                 "link lab/1 is on VLAN 160, which is not in its pool",
             ],
         ),
         (
             _further_pool,
             [
-                "VLAN pool 0 (VLANs 100 to 119) is held 2 times: by slice web (1000) of admin and "
+                "VLAN pool 0 (VLANs 100 to 119) is allocated 2 times: to slice web (1000) of admin and "
                 "slice lab (1003) of alice",
-                "slice lab (1003) of alice: there is no VLAN pool 100",
+                "slice lab (1003) of alice: VLAN pool 100 does not exist",
             ],
         ),
         (
             _management_link,
             [
                 "link lab/1 is on VLAN 400, the management VLAN",
-                "link lab/1 is on VLAN 400, and its end eth1 of VM lab/a (1004) is on VLAN 160 with link 1",
+                "link lab/1 is on VLAN 400, but its end eth1 of VM lab/a (1004) is on VLAN 160 with link 1",
             ],
         ),
         (
             _foreign_vlan,
             [
-                "VLAN 100 is held 2 times: by slice web (1000) of admin and slice lab (1003) of alice",
-                "slice lab (1003) of alice: vlan_pool_used has VLAN 100, which is not in its pool",
+                "VLAN 100 is allocated 2 times: to slice web (1000) of admin and slice lab (1003) of alice",
+                "slice lab (1003) of alice: vlan_pool_used contains VLAN 100, which is not in its pool",
                 "link lab/1 is on VLAN 160, which vlan_pool_used does not list",
             ],
         ),
-        (_interface, ["link lab/1 is on VLAN 160, and its end eth1 of VM lab/a (1004) is on VLAN 161 with link 1"]),
-        (_dangling, ["VM lab/a (1004): eth1 names link 1, which does not end there"]),
-        (_link_end, ["link lab/1 ends at VM 1005, which the slice does not have"]),
-        (_owner, ["user alice does not exist, and owns 1 slices: lab (1003)"]),
-        (_used, ["user alice: used_vms is 7, and the slices hold 2 VMs"]),
-        (_owned, ["user alice lists the slices 1000, and owns 1003"]),
-        (_vm_owner, ["VM lab/a (1004): its owner is admin, and its slice's is alice"]),
-        (_names, ["slice lab (1003) of alice: several VMs are called b: 1004, 1005"]),
-        (_slice_names, ["user admin owns several slices called web: 1000, 1003"]),
+        (_interface, ["link lab/1 is on VLAN 160, but its end eth1 of VM lab/a (1004) is on VLAN 161 with link 1"]),
+        (_dangling, ["VM lab/a (1004): eth1 refers to link 1, which does not end there"]),
+        (_link_end, ["link lab/1 ends at VM 1005, which is not in the slice"]),
+        (_owner, ["user alice does not exist, but owns 1 slices: lab (1003)"]),
+        (_used, ["user alice: used_vms is 7, but the slices have 2 VMs"]),
+        (_owned, ["user alice: slices contains 1000, but the user owns 1003"]),
+        (_vm_owner, ["VM lab/a (1004): the owner is admin, but that of the slice is alice"]),
+        (_names, ["slice lab (1003) of alice: several VMs have the name b: 1004, 1005"]),
+        (_slice_names, ["user admin owns several slices with the name web: 1000, 1003"]),
         (_worker, ["VM web/vm2 (1002) is on worker 10.0.10.2, which is not registered"]),
-        (_worker_used, ["worker 10.0.10.1: used_vms is 9, and 2 VMs are on it"]),
-        (_status, ["VM lab/a (1004): there is no status lost"]),
+        (_worker_used, ["worker 10.0.10.1: used_vms is 9, but the worker has 2 VMs"]),
+        (_status, ["VM lab/a (1004): unknown status lost"]),
         (
             _disk,
             [
@@ -241,9 +241,8 @@ def _networks(held: Cluster) -> None:
             _networks,
             [
                 "slice lab (1003) of alice: several networks are on VLAN 160",
-                "network of VLAN 160 in slice lab (1003) of alice: its gateway 192.168.161.1 is not in "
-                "192.168.160.0/24",
-                "network of VLAN 160 in slice lab (1003) of alice: its CIDR 192.168.0.0/16 overlaps "
+                "network of VLAN 160 in slice lab (1003) of alice: gateway 192.168.161.1 is not in 192.168.160.0/24",
+                "network of VLAN 160 in slice lab (1003) of alice: subnet 192.168.0.0/16 overlaps "
                 "192.168.160.0/24 of VLAN 160",
                 "network of VLAN 161 in slice lab (1003) of alice: 'somewhere' is not an IPv4 network",
             ],
@@ -262,6 +261,6 @@ def test_a_uuid_that_two_have_is_told_with_both() -> None:
     _uuid(held)
     web, disk = held.slices[1000], held.slices[1003].vms[1].qcow_image
     assert breaches(held) == [
-        f"UUID {web.uuid} is held 2 times: by slice web (1000) of admin and disk {disk} of VM lab/b (1005)",
-        f"UUID {web.vms[1].uuid} is held 2 times: by VM web/vm2 (1002) and VM lab/a (1004)",
+        f"UUID {web.uuid} is allocated 2 times: to slice web (1000) of admin and disk {disk} of VM lab/b (1005)",
+        f"UUID {web.vms[1].uuid} is allocated 2 times: to VM web/vm2 (1002) and VM lab/a (1004)",
     ]

@@ -183,7 +183,7 @@ class FakeMonitor:
         if self._tries is not None:
             self._tries[path] = self._tries.get(path, 1_000_000) - 1
             if self._tries[path] >= 0:
-                raise MonitorUnavailable(f"QEMU does not answer at {path}")
+                raise MonitorUnavailable(f"QEMU does not respond at {path}")
         yield FakeSession(path, self)
 
     def answer(self, path: str, command: str, arguments: dict[str, Any]) -> Any:

@@ -60,7 +60,10 @@ def test_the_newest_thousand_are_kept(tmp_path):
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path, text):
     (tmp_path / "revisions").mkdir()
     (tmp_path / "revisions/worker").write_text(text)
-    with pytest.raises(SlicesError, match=r"revisions/worker does not tell which .*; remove it and deploy again$"):
+    with pytest.raises(
+        SlicesError,
+        match=r"revisions/worker cannot be read as a list of applied work orders .*; remove it and deploy again$",
+    ):
         revisions.older(dated({1000: TIME}), **place(tmp_path))
 
 

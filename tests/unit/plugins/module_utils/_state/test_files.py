@@ -63,9 +63,9 @@ def test_a_backup_now_and_a_restore(tmp_path: Path) -> None:
         assert (cluster.users["admin"].quota_vms, cluster.next_vm_id) == (12, 1003)
     kept = store.backups.text(store.backups.names()[-1])
     assert kept == "users: ["
-    with pytest.raises(DatabaseError, match=r"backup .*, line 2: .*; it is left as it is"):
+    with pytest.raises(DatabaseError, match=r"backup .*, line 2: .*; it was not changed"):
         store.restore(store.backups.names()[-1])
-    with pytest.raises(DatabaseError, match=r"there is no backup \.\./d\.yaml in .*; backups are 0"):
+    with pytest.raises(DatabaseError, match=r"backup \.\./d\.yaml does not exist in .*; existing backups: 0"):
         store.restore("../d.yaml")
 
 
@@ -109,7 +109,7 @@ def test_a_damaged_backup_is_refused_and_not_taken_for_the_newest(tmp_path: Path
     name = str(store.backup())
     path = Path(store.backups.path(name))
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(DatabaseError, match=r"backup .*\.yaml is damaged: its SHA-256 begins with [0-9a-f]{16}, and"):
+    with pytest.raises(DatabaseError, match=r"backup .*\.yaml is damaged: its SHA-256 begins with [0-9a-f]{16}, but"):
         store.restore(name)
     again = str(store.backup())
     assert again != name
@@ -141,7 +141,7 @@ def test_what_does_not_read_back_is_not_kept(tmp_path: Path, monkeypatch: pytest
     store = YamlFile(str(tmp_path / "d.yaml"), lock_timeout_s=1, backups=3)
     change(store)
     monkeypatch.setattr(lock, "system", Forgetful())
-    with pytest.raises(DatabaseError, match=r"does not read back as it was written: '.*\.backups/00000001-"):
+    with pytest.raises(DatabaseError, match=r"content differs from what was written: '.*\.backups/00000001-"):
         store.backup()
     assert store.backups.names() == []
 

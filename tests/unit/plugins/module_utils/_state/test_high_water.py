@@ -183,8 +183,10 @@ def test_a_mark_that_cannot_be_read_is_told_with_what_to_do(tmp_path: Path, name
     for write in (False, True):
         with pytest.raises(DatabaseError) as caught, store.transaction(write=write):
             pytest.fail("the block must not run")
-        assert str(caught.value).startswith(f"{path}.high-water does not tell which ids {store.name} has given out (")
-        assert str(caught.value).endswith("); remove it, and run cloudrepo.slices.site, which asks the hosts")
+        assert str(caught.value).startswith(
+            f"{path}.high-water, which contains the highest ids of {store.name}, cannot be read ("
+        )
+        assert str(caught.value).endswith("); remove it, and run cloudrepo.slices.site, which reads them from the hosts")
 
 
 def test_a_cluster_that_is_further_is_not_held_back(tmp_path: Path) -> None:

@@ -87,10 +87,10 @@ def test_reading_stores_nothing_and_needs_no_lock(store: YamlFile) -> None:
     [
         ("users: [", "line 2: did not find expected node content"),
         ("users: {}\n\tx", "line 2: found character that cannot start any token"),
-        ("[]", "line 1: the document: a mapping is wanted, not list '[]'"),
-        ("", "line 1: the document: a mapping is wanted, not null"),
-        ("users: {}\nslices:\n  '7': 5\n", "line 3: slices.7: a mapping is wanted, not int '5'"),
-        ("next_vm_id: many\n", "line 1: next_vm_id: int is wanted, not str 'many'"),
+        ("[]", "line 1: the document: must be a mapping, got list '[]'"),
+        ("", "line 1: the document: must be a mapping, got null"),
+        ("users: {}\nslices:\n  '7': 5\n", "line 3: slices.7: must be a mapping, got int '5'"),
+        ("next_vm_id: many\n", "line 1: next_vm_id: must be int, got str 'many'"),
         (
             "users:\n  bob:\n    username: bob\n    password_hash: x\n    quota_vms: 1\n",
             "line 3: users.bob: field used_vms is missing",
@@ -105,7 +105,7 @@ def test_a_broken_file_is_told_by_line_and_left_alone(store: YamlFile, text: str
     for write in (False, True):
         with pytest.raises(DatabaseError) as caught, store.transaction(write=write):
             pytest.fail("the block must not run")
-        assert str(caught.value) == f"database {path}, {message}; it is left as it is"
+        assert str(caught.value) == f"database {path}, {message}; it was not changed"
     assert path.read_text() == text
 
 
@@ -113,7 +113,7 @@ def test_a_slice_under_another_id_is_broken(store: YamlFile) -> None:
     fill(store)
     path = Path(store.path)
     path.write_text(path.read_text().replace("'1000':", "'1001':"))
-    with pytest.raises(DatabaseError, match=r"slices\.1001: holds slice_id 1000"), store.transaction(write=False):
+    with pytest.raises(DatabaseError, match=r"slices\.1001: has slice_id 1000"), store.transaction(write=False):
         pytest.fail("the block must not run")
 
 

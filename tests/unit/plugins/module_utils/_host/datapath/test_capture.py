@@ -158,7 +158,7 @@ def test_a_capture_listens_before_it_is_told_to_be_started(target):
 def test_tcpdump_that_does_not_listen_is_told_with_what_it_said(target, state):
     runner = FakeRunner().tell("systemd-run", MORE).tell("systemctl", "stop", "--", UNIT)
     runner.tell(*SHOW, stdout=shown(state)).tell("journalctl", MORE, stdout=journal(UNIT, "No such device"))
-    with pytest.raises(SlicesError, match=r"eth1: tcpdump does not listen on tap_1001_eth1:\nNo such device"):
+    with pytest.raises(SlicesError, match=r"eth1: tcpdump did not start on tap_1001_eth1:\nNo such device"):
         started(target, runner)
     assert not Path(target.path).exists()
 
@@ -205,11 +205,11 @@ def test_a_packet_that_the_bound_broke_is_cut_off(tmp_path, whole, torn):
 def test_what_is_no_capture_is_not_touched(tmp_path, content):
     path = tmp_path / "x.pcap"
     path.write_bytes(content)
-    with pytest.raises(SlicesError, match="is not a capture of tcpdump's"):
+    with pytest.raises(SlicesError, match="is not a pcap file of tcpdump"):
         capture.trim(str(path))
     assert path.read_bytes() == content
 
 
 def test_a_capture_that_somebody_else_removed_is_told(tmp_path):
-    with pytest.raises(SlicesError, match=r"x\.pcap is gone: somebody else removed the capture, or its VM"):
+    with pytest.raises(SlicesError, match=r"x\.pcap no longer exists: the capture or its VM was removed"):
         capture.trim(str(tmp_path / "x.pcap"))

@@ -152,7 +152,7 @@ def test_half_a_header_is_damage(tmp_path, length):
     short = cut(image, image.stat().st_size - length)
 
     assert messages(short, "x") == [
-        f"image x is damaged: image {short} ends within its qcow2 header; "
+        f"image x is damaged: image {short} is truncated within its qcow2 header; "
         "run qemu-img check -f qcow2 -r all x or fetch it again"
     ]
 

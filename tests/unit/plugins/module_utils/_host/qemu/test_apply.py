@@ -175,7 +175,7 @@ def test_password_is_noted_once_it_is_changed(tmp_path):
     note = tmp_path / "vms/1001/vnc.id"
     runner = FakeRunner().tell(*SHOW, "cloudrepo-1000@1001.service", stdout=shown(1001, "active", 4821))
 
-    with pytest.raises(SlicesError, match=r"VM 1001 \(vm1\): QEMU does not answer") as failed:
+    with pytest.raises(SlicesError, match=r"VM 1001 \(vm1\): QEMU does not respond") as failed:
         carry_out(tmp_path, order, have, runner, FakeMonitor({QMP: 1}))
     assert not note.exists()
     assert PASSWORDS[1001] not in str(failed.value.fields)
@@ -204,7 +204,7 @@ def test_carrier_is_noted_once_it_is_changed(tmp_path):
     runner = FakeRunner().tell(*SHOW, "cloudrepo-1000@1001.service", stdout=shown(1001, "active", 4821))
 
     for monitor, wrong in (
-        (FakeMonitor({QMP: 1}), "QEMU does not answer at"),
+        (FakeMonitor({QMP: 1}), "QEMU does not respond at"),
         (FakeMonitor().tell("set_link", error="Device 'nic-eth0' not found"), "refused set_link: Device"),
     ):
         with pytest.raises(SlicesError, match=rf"VM 1001 \(vm1\): .*{wrong}"):
@@ -243,7 +243,7 @@ def test_new_vm_that_refuses_to_lose_a_carrier_is_an_error(tmp_path):
 
 def test_vm_without_a_folder_is_an_error(tmp_path):
     order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
-    with pytest.raises(SlicesError, match="qcow2_images makes it"):
+    with pytest.raises(SlicesError, match="it is created by qcow2_images"):
         carry_out(tmp_path, order, Host(), FakeRunner(), FakeMonitor())
 
 

@@ -312,4 +312,4 @@ def test_vm_that_nobody_knows_how_it_was_started_needs_a_restart(text):
     started = read_started(text)
 
     assert started is None
-    assert restart_reasons(started, as_started(one(), SETTINGS)) == ("it is not known how it was started",)
+    assert restart_reasons(started, as_started(one(), SETTINGS)) == ("started with an unknown configuration",)

@@ -121,7 +121,7 @@ def test_vm_whose_tap_was_made_anew_waits_for_leave(restart):
     unheld = {"tap_1001_eth1", "tap_1001_eth2"}
     todo = qemu_plan.plan(order, have, settings=SETTINGS, restart=restart, unheld=unheld)
 
-    why = ("interface eth2 added", "interface eth1: its tap was made anew")
+    why = ("interface eth2 added", "interface eth1: its tap was recreated")
     assert [reasons for _vm, reasons in (todo.restart if restart else todo.restart_required)] == [why]
     idle = Host(replace(have.units, vms={}), have.texts, have.passwords)
     assert qemu_plan.plan(order, idle, settings=SETTINGS, restart=restart, unheld=unheld).restart_required == ()

@@ -111,7 +111,7 @@ def test_command_without_end_is_an_error_with_what_it_wrote(console):
     def now() -> float:
         return 20.0 if "begun\r\n" in console.heard else 0.0
 
-    with pytest.raises(SlicesError, match="did not end") as failed:
+    with pytest.raises(SlicesError, match="the command timed out") as failed:
         serial.run(console, "echo begun; sleep 100", timeout_s=20, nonce=NONCE, now=now)
 
     assert failed.value.fields["stdout"] == "begun"
@@ -134,7 +134,7 @@ def test_interrupt_that_was_missed_is_repeated():
 
     hasty = Hasty()
     try:
-        with pytest.raises(SlicesError, match="did not end"):
+        with pytest.raises(SlicesError, match="the command timed out"):
             serial.run(hasty, "echo begun; sleep 100", timeout_s=20, nonce=NONCE, now=now)
         assert hasty.missed
         assert run(hasty, "echo free").stdout == "free\n"
@@ -151,7 +151,7 @@ def test_deaf_console_is_an_error():
             time.sleep(timeout_s)
             return ""
 
-    with pytest.raises(SlicesError, match="no shell answered"):
+    with pytest.raises(SlicesError, match="no shell responded"):
         run(Deaf(), "true", timeout_s=0.2)
 
 
@@ -190,7 +190,7 @@ def test_console_of_somebody_else_is_told_nothing(tmp_path):
         listener.listen(1)
         os.chown(tmp_path, 12345, 12345)
         with (
-            pytest.raises(SlicesError, match=r"user 0 listens at .*serial\.sock, and .* belongs to user 12345"),
+            pytest.raises(SlicesError, match=r"user 0 listens at .*serial\.sock, but .* belongs to user 12345"),
             serial.open_console(str(tmp_path / "serial.sock"), timeout_s=1),
         ):
             pass

@@ -50,7 +50,7 @@ def test_anybody_else_is_not(path: str, monkeypatch: pytest.MonkeyPatch, off_by:
     with pytest.raises(SlicesError) as caught:
         sockets.connect(path, timeout_s=1)
     assert all(str(part) in caught.value.message for part in (stranger, path, os.getuid()))
-    assert open_sockets() == before, "it hung up"
+    assert open_sockets() == before, "connection closed"
 
 
 def test_a_folder_that_is_a_link_is_none(path: str, tmp_path: Path) -> None:

@@ -29,5 +29,5 @@ def test_rules_that_are_refused_leave_the_note_of_those_that_stay(tmp_path):
 
 
 def test_a_file_without_our_table_is_an_error(tmp_path):
-    with pytest.raises(SlicesError, match=r"nat\.nft has no table of ours"):
+    with pytest.raises(SlicesError, match=r"nat\.nft contains no nftables table of this collection"):
         load("nat.nft", FakeRunner().tell("nft", "-f", "nat.nft").tell(*LIST, rc=1), run_dir=str(tmp_path))

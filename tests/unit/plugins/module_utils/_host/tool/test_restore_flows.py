@@ -81,7 +81,7 @@ def test_a_switch_that_is_starting_is_waited_for(tmp_path: Path) -> None:
 
 def test_a_bridge_that_never_comes_is_an_error(tmp_path: Path) -> None:
     runner = FakeRunner().tell(*SHOW, rc=1, stderr="ovs-ofctl: br-int is not a bridge\n")
-    with pytest.raises(SlicesError, match="bridge br-int does not answer: ovs-ofctl: br-int is not a bridge"):
+    with pytest.raises(SlicesError, match="bridge br-int does not respond: ovs-ofctl: br-int is not a bridge"):
         restore(str(tmp_path), "br-int", runner, patience_s=0)
 
 
