@@ -15,6 +15,6 @@ options:
       - For how many hours a disk waits in C(STATE_DIR/trash) after it was removed. With V(0) none waits.
       - Each call empties the trash of what has waited long enough. If the file system is nearly full, what is oldest
         goes earlier.
-    type: float
-    default: 24.0
+    type: int
+    default: 24
 """

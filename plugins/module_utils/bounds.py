@@ -145,5 +145,6 @@ WORKER = {
     "cpu_overcommit": Limit(0.001, QUOTA_VMS.most, "CPU overcommit of a worker", QUOTA_VMS.why),
     "ram_overcommit": Limit(0.001, QUOTA_VMS.most, "RAM overcommit of a worker", QUOTA_VMS.why),
 }
+DISK_RETENTION_H = Limit(0, 8760, "time that deleted disks wait in the trash, in hours", "a year")
 CAPTURE_S = Limit(1, 86_400, "length of a capture, in seconds", "a day")
 CAPTURE_MIB = Limit(1, 4096, "size of a capture, in MiB", "the disks of workers")

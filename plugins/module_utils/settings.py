@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .bounds import DISK_RETENTION_H
 from .errors import Refusal
 from .grammar import ACCOUNT, DEVICE, PACKAGE, PATH, Grammar, integer, malformed, many, one_of, optional
 
@@ -21,6 +22,7 @@ SETTINGS: Mapping[str, Grammar] = {
     "worker_uplink": optional(DEVICE),
     "worker_ovs_datapath_type": one_of(*DATAPATHS),
     "worker_console_log_kib": integer(1, MOST_LOG_KIB),
+    "worker_disk_retention_h": integer(int(DISK_RETENTION_H.least), int(DISK_RETENTION_H.most)),
     "network_node_packages": many(PACKAGE),
     "network_node_state_dir": PATH,
     "network_node_bridge": DEVICE,

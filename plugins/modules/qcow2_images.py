@@ -113,7 +113,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
     GRAMMARS,
     WORK_ORDER_ARGUMENTS,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays, trash
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
@@ -127,7 +127,7 @@ def main() -> None:
         orders = read_slices(module.params["slices"], state_dir=state_dir)
         have = overlays.observe(orders, state_dir=state_dir)
         accounts = find_accounts(module.params["user"], orders, missing_ok=module.check_mode)
-        todo = overlays.plan(orders, have, accounts=accounts, retention_h=trash.read_retention(module.params))
+        todo = overlays.plan(orders, have, accounts=accounts, retention_h=module.params["disk_retention_h"])
         if not module.check_mode:
             overlays.need_bases(todo, have)
             overlays.apply(todo, have, state_dir=state_dir, accounts=accounts, runner=SubprocessRunner())

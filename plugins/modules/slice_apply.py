@@ -230,7 +230,6 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
     WORK_ORDER_ARGUMENTS,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import trash
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import (
     apply as qemu_apply,
 )
@@ -267,7 +266,7 @@ def main() -> None:
         settings = worker.Settings(
             vms=qemu_config.read_settings(params, accounts),
             wires=datapath.read_settings(params),
-            disk_retention_h=trash.read_retention(params),
+            disk_retention_h=params["disk_retention_h"],
         )
         if module.check_mode:
             seen = worker.look(orders, tools, settings=settings, missing_ok=True)

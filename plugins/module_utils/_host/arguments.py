@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..bounds import DISK_RETENTION_H
 from ..defaults import BRIDGE, DHCP_SERVER, GATEWAY, STATE_DIR
 from ..grammar import ACCOUNT, ADDRESS, DEVICE, INTERFACE, MARK, PATH, Grammars, integer, optional
 from ..network_order import NetworkOrder
@@ -25,7 +26,7 @@ WIRING_ARGUMENTS: dict[str, Any] = {
     "prune_vlans": {"type": "bool", "default": False},
 }
 
-DISK_ARGUMENTS: dict[str, Any] = {"disk_retention_h": {"type": "float", "default": 24.0}}
+DISK_ARGUMENTS: dict[str, Any] = {"disk_retention_h": {"type": "int", "default": 24}}
 
 RUNNING_ARGUMENTS: dict[str, Any] = {
     "vnc_address": {"type": "str"},
@@ -55,5 +56,6 @@ GRAMMARS: Grammars = {
     "owner": MARK,
     "interface": INTERFACE,
     "vnc_address": ADDRESS,
+    "disk_retention_h": integer(int(DISK_RETENTION_H.least), int(DISK_RETENTION_H.most)),
 }
 """What texts among the arguments of modules of hosts may be, where no choice, reader or contract says so already."""

@@ -34,7 +34,7 @@ class Settings:
 
     vms: VmSettings
     wires: datapath.Settings
-    disk_retention_h: float = 0
+    disk_retention_h: int = 0
 
 
 @dataclass(frozen=True)

@@ -90,11 +90,11 @@ class DiskPlan:
     orphans: tuple[Orphan, ...] = ()
     kept: tuple[tuple[VM, Disk, Image], ...] = ()
     given: Mapping[str, tuple[_Owner, _Owner]] = field(default_factory=dict)
-    retention_h: float = 0
+    retention_h: int = 0
 
     @property
     def _waits(self) -> str:
-        return f"kept in the trash for {self.retention_h:g} h" if self.retention_h else ""
+        return f"kept in the trash for {self.retention_h} h" if self.retention_h else ""
 
     @property
     def changes(self) -> list[Change]:
@@ -126,7 +126,7 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
     )
 
 
-def plan(orders: Iterable[SliceOrder], have: Disks, *, accounts: Accounts, retention_h: float = 0) -> DiskPlan:
+def plan(orders: Iterable[SliceOrder], have: Disks, *, accounts: Accounts, retention_h: int = 0) -> DiskPlan:
     """What makes the host's disks those of the order.
 
     Args:

@@ -12,9 +12,8 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Callable
 
-from ...errors import Refusal, Refused
 from .. import files, vm_folders
 from ..vm_folders import MARK, Folder
 
@@ -36,18 +35,6 @@ class Entry:
     path: str
     deleted: int
     disks: Mapping[str, str]
-
-
-def read_retention(params: Mapping[str, Any]) -> float:
-    """For how many hours a module's C(DISK_ARGUMENTS) let overlays wait.
-
-    Raises:
-        Refused: it is less than none.
-    """
-    hours = float(params["disk_retention_h"])
-    if hours < 0:
-        raise Refused([Refusal("too_small", "settings", {"option": "disk_retention_h", "got": hours, "least": 0})])
-    return hours
 
 
 def folder_in(state_dir: str) -> str:

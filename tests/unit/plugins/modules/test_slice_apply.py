@@ -94,6 +94,13 @@ def test_a_disk_that_is_given_up_waits_a_day_unless_told_otherwise(monkeypatch, 
         assert not (tmp_path / "vms/1001").exists()
 
 
+@pytest.mark.parametrize("hours", [-1, 8761])
+def test_disks_wait_for_a_year_at_most(monkeypatch, tmp_path, hours):
+    result = modules.run(monkeypatch, slice_apply, FakeRunner(), **arguments(tmp_path), disk_retention_h=hours)
+    figures = {"field": "disk_retention_h", "allowed": "an integer, 0-8760", "got": hours}
+    assert refused(result) == [Refusal("field_not_allowed", "settings", figures)]
+
+
 def test_a_disk_that_nobody_gave_up_stays_when_its_vm_goes(monkeypatch, tmp_path):
     disk = a_disk(tmp_path)
     orphan = {"path": str(disk), "uuid": None, "vm_id": 1001, "slice_id": 9999}

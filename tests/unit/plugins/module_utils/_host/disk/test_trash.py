@@ -12,7 +12,6 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import vm_folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import trash
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import empty_trash
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
 from ..fakes import mark, uuid
 
@@ -101,11 +100,3 @@ def test_the_timer_empties_it(tmp_path, monkeypatch, capsys):
     assert empty_trash.main(str(tmp_path), "24") == 0
     assert capsys.readouterr().out == f"slices-host: {os.path.dirname(old)} was removed from the trash\n"
     assert len(trash.entries(str(tmp_path))) == 1
-
-
-def test_hours_are_none_or_more():
-    assert trash.read_retention({"disk_retention_h": 0.0}) == 0
-    with pytest.raises(Refused) as refused:
-        trash.read_retention({"disk_retention_h": -1.0})
-    figures = {"option": "disk_retention_h", "got": -1.0, "least": 0}
-    assert refused.value.refusals == [Refusal("too_small", "settings", figures)]
