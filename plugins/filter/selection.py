@@ -49,9 +49,26 @@ def _defined(given: Mapping[str, Any], omit: Any) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not omit}
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is set twice, of which the last one would silently win."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        lines: dict[tuple[str, str], int] = {}
+        for key, _value in node.value:
+            # A mapping may be merged with several others, a merge key each.
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                line, first = key.start_mark.line + 1, lines.get((key.tag, key.value))
+                if first is not None:
+                    problem = f"{key.value} was set in line {first} already"
+                    raise yaml.composer.ComposerError(None, None, problem, key.start_mark)
+                lines[key.tag, key.value] = line
+        return node
+
+
 def _load(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""

@@ -172,7 +172,7 @@ _ACCESS = {
 _TOPOLOGY = {
     "duplicate_name": Rule("names are unique within a slice", "{count} {kind}s are named {name}; {rule}"),
     "names_differ_in_case": Rule(
-        "names are unique within a slice regardless of case", "VMs {names} differ only in case; {rule}"
+        "names are unique within a slice regardless of case", "{kind}s {names} differ only in case; {rule}"
     ),
     "numeric_name": Rule("a name must not consist of digits only, because it would be read as an id"),
     "endpoint_count": Rule("a link has 2 endpoints"),

@@ -143,9 +143,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import images, registries
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, within
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
 
 SPEC: dict[str, dict[str, Any]] = {
-    "name": {"type": "str"},
+    "name": {"type": NAME},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "cores": {"type": "int"},
     "ram_gb": {"type": "float"},

@@ -24,7 +24,7 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - The link's name, unique within the slice. With O(link_id), it is the new name of the link.
+      - The link's name, unique within the slice regardless of case. With O(link_id), it is the new name of the link.
     type: str
   link_id:
     description:
@@ -119,12 +119,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import parts, topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
 
 SPEC: dict[str, dict[str, Any]] = {
-    "name": {"type": "str"},
+    "name": {"type": NAME},
     "link_id": {"type": "int"},
-    "new_name": {"type": "str"},
-    "endpoints": {"type": "list", "elements": "str"},
+    "new_name": {"type": NAME},
+    "endpoints": {"type": "list", "elements": NAME},
     **topology.segment_arguments(defaults=False),
 }
 

@@ -23,7 +23,8 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - The network's name, unique within the slice. With O(vlan_id), it is the new name of the network.
+      - The network's name, unique within the slice regardless of case. With O(vlan_id), it is the network's new
+        name.
     type: str
   vlan_id:
     description:
@@ -149,12 +150,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import parts, topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
 
 SPEC: dict[str, dict[str, Any]] = {
-    "name": {"type": "str"},
+    "name": {"type": NAME},
     "vlan_id": {"type": "int"},
-    "new_name": {"type": "str"},
-    "members": {"type": "list", "elements": "str"},
+    "new_name": {"type": NAME},
+    "members": {"type": "list", "elements": NAME},
     "append": {"type": "bool", "default": False},
     "cidr": {"type": "str"},
     "gateway": {"type": "bool"},

@@ -134,7 +134,7 @@ options:
     suboptions:
       name:
         description:
-          - The VM's name, unique within the slice.
+          - The VM's name, unique within the slice regardless of case.
         type: str
         required: true
       vm_id:
@@ -228,7 +228,8 @@ options:
         required: true
       name:
         description:
-          - A name for the link, unique within the slice. A link with a name keeps its VLAN if its ends change.
+          - A name for the link, unique within the slice regardless of case. A link with a name keeps its VLAN
+            if its ends change.
         type: str
       link_id:
         description:
@@ -265,7 +266,7 @@ options:
     suboptions:
       name:
         description:
-          - The network's name, unique within the slice.
+          - The network's name, unique within the slice regardless of case.
         type: str
         required: true
       vlan_id:
@@ -644,12 +645,13 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import to
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, transact
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME, NAME_OR_ID
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import POWERS
 
 VM = {
-    "name": {"type": "str", "required": True},
+    "name": {"type": NAME, "required": True},
     "vm_id": {"type": "int"},
-    "flavor": {"type": "str"},
+    "flavor": {"type": NAME},
     "internet": {"type": "bool", "default": False},
     "data_interfaces": {"type": "int"},
     "vnc_password_version": {"type": "int", "no_log": False},
@@ -658,15 +660,15 @@ VM = {
     "interfaces": {"type": "list", "elements": "dict", "default": [], "options": topology.LIMITS_ARGUMENTS},
 }
 LINK = {
-    "endpoints": {"type": "list", "elements": "str", "required": True},
-    "name": {"type": "str"},
+    "endpoints": {"type": "list", "elements": NAME, "required": True},
+    "name": {"type": NAME},
     "link_id": {"type": "int"},
     **topology.segment_arguments(),
 }
 NETWORK = {
-    "name": {"type": "str", "required": True},
+    "name": {"type": NAME, "required": True},
     "vlan_id": {"type": "int"},
-    "members": {"type": "list", "elements": "str", "default": []},
+    "members": {"type": "list", "elements": NAME, "default": []},
     "cidr": {"type": "str"},
     "gateway": {"type": "bool"},
     "gateway_ip": {"type": "str"},
@@ -676,19 +678,19 @@ NETWORK = {
     **topology.segment_arguments(),
 }
 SPEC: dict[str, dict[str, Any]] = {
-    "name": {"type": "str"},
+    "name": {"type": NAME_OR_ID},
     "slice_id": {"type": "int"},
-    "new_name": {"type": "str"},
-    "owner": {"type": "str"},
+    "new_name": {"type": NAME},
+    "owner": {"type": NAME},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "append": {"type": "bool", "default": False},
     "vlan_pools": {"type": "int"},
     "peers": {"type": "bool"},
     "topology_type": {"type": "str", "choices": list(topologies.TYPES), "default": topologies.CUSTOM},
     "size": {"type": "int"},
-    "flavor": {"type": "str"},
+    "flavor": {"type": NAME},
     "internet": {"type": "bool", "default": False},
-    "name_pattern": {"type": "str", "default": topologies.NAME_PATTERN},
+    "name_pattern": {"type": NAME, "default": topologies.NAME_PATTERN},
     "branching": {"type": "int", "default": topologies.BRANCHING},
     "segments": {"type": "str", "choices": [topologies.LINKS, topologies.NETWORKS], "default": topologies.LINKS},
     "vms": {"type": "list", "elements": "dict", "default": [], "options": VM},

@@ -130,9 +130,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import passwords
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import registries
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, transact
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
 
 SPEC: dict[str, dict[str, Any]] = {
-    "name": {"type": "str"},
+    "name": {"type": NAME},
     "state": {"type": "str", "choices": ["present", "absent", "verified"], "default": "present"},
     "password": {"type": "str", "no_log": True},
     "password_scheme": {"type": "str", "choices": list(passwords.SCHEMES), "no_log": False},

@@ -23,7 +23,7 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - The VM's name, unique within the slice. With O(vm_id), it is the new name of the VM.
+      - The VM's name, unique within the slice regardless of case. With O(vm_id), it is the new name of the VM.
     type: str
   vm_id:
     description:
@@ -210,13 +210,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import parts, topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import POWERS
 
 SPEC: dict[str, dict[str, Any]] = {
-    "name": {"type": "str"},
+    "name": {"type": NAME},
     "vm_id": {"type": "int"},
-    "new_name": {"type": "str"},
-    "flavor": {"type": "str"},
+    "new_name": {"type": NAME},
+    "flavor": {"type": NAME},
     "internet": {"type": "bool"},
     "data_interfaces": {"type": "int"},
     "vnc_password_version": {"type": "int", "no_log": False},

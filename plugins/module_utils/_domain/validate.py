@@ -36,23 +36,20 @@ def _name_problems(want: WantedSlice) -> Iterator[Refusal]:
             yield from bounds.LABEL.problems(where, kind, name)
     for name in vms:
         yield from bounds.VM_NAME.problems(where, "VM", name)
-    yield from _alike(where, vms)
-    for kind, names in (("link", links), ("network", networks), ("VLAN", reserved)):
-        for name, count in Counter(names).items():
-            if count > 1:
-                yield Refusal("duplicate_name", where, {"kind": kind, "name": name, "count": count})
+    for kind, names in (("VM", vms), ("link", links), ("network", networks), ("VLAN", reserved)):
+        yield from _alike(where, kind, names)
 
 
-def _alike(where: str, vms: Sequence[str]) -> Iterator[Refusal]:
-    """DNS knows VMs by their names, and does not tell case."""
-    alike: dict[str, list[str]] = {}
-    for name in vms:
-        alike.setdefault(name.lower(), []).append(name)
-    for names in alike.values():
-        if len(set(names)) > 1:
-            yield Refusal("names_differ_in_case", where, {"names": names})
-        elif len(names) > 1:
-            yield Refusal("duplicate_name", where, {"kind": "VM", "name": names[0], "count": len(names)})
+def _alike(where: str, kind: str, names: Sequence[str]) -> Iterator[Refusal]:
+    """DNS knows VMs and networks by their names, and does not tell case; all other names follow the same rule."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(name.lower(), []).append(name)
+    for alike in found.values():
+        if len(set(alike)) > 1:
+            yield Refusal("names_differ_in_case", where, {"kind": kind, "names": alike})
+        elif len(alike) > 1:
+            yield Refusal("duplicate_name", where, {"kind": kind, "name": alike[0], "count": len(alike)})
 
 
 def _count_problems(want: WantedSlice) -> Iterator[Refusal]:

@@ -14,12 +14,13 @@ from ..cluster import ADMIN, Cluster
 from ..defaults import DATABASE
 from ..errors import Refusal, Refused
 from . import edge
+from .names import NAME
 
 T = TypeVar("T")
 
 CONTROL_ARGUMENTS: dict[str, dict[str, Any]] = {
     "database": {"type": "str", "default": DATABASE},
-    "acting_user": {"type": "str", "default": ADMIN},
+    "acting_user": {"type": NAME, "default": ADMIN},
     "lock_timeout_s": {"type": "float", "default": 30.0},
     "backups": {"type": "int", "default": 10},
 }

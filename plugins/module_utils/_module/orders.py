@@ -32,11 +32,12 @@ from ..lifecycle import RUNNING
 from ..models import Slice
 from ..report import HostReport
 from .edge import Outcome, listed
+from .names import NAME, NAME_OR_ID
 
 STATE_DIR: dict[str, Any] = {"type": "path", "default": defaults.STATE_DIR}
 SELECTION_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "names": {"type": "list", "elements": "str", "default": []},
-    "owner": {"type": "str"},
+    "names": {"type": "list", "elements": NAME_OR_ID, "default": []},
+    "owner": {"type": NAME},
     "all": {"type": "bool", "default": False},
 }
 

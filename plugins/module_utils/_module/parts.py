@@ -14,16 +14,17 @@ from ..cluster import Cluster, slice_label
 from ..models import Slice
 from . import topology
 from .edge import Outcome, listed
+from .names import NAME, NAME_OR_ID
 
 PART_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "slice": {"type": "str", "required": True},
-    "owner": {"type": "str"},
+    "slice": {"type": NAME_OR_ID, "required": True},
+    "owner": {"type": NAME},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 PART_INFO_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "slice": {"type": "str"},
-    "owner": {"type": "str"},
-    "names": {"type": "list", "elements": "str", "default": []},
+    "slice": {"type": NAME_OR_ID},
+    "owner": {"type": NAME},
+    "names": {"type": "list", "elements": NAME_OR_ID, "default": []},
 }
 
 

@@ -23,6 +23,7 @@ from ..changes import Change, between
 from ..cluster import NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster
 from ..errors import Refusal, Refused, for_all
 from .edge import Outcome
+from .names import NAME
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Registry:
 USERS = Registry(kind="user", plural="users", key="name", put=put_user, remove=remove_user)
 FLAVORS = Registry(kind="flavor", plural="flavors", key="name", put=put_flavor, remove=remove_flavor)
 WORKERS = Registry(kind="worker", plural="workers", key="ip", put=put_worker, remove=remove_worker)
-INFO_ARGUMENTS: dict[str, dict[str, Any]] = {"names": {"type": "list", "elements": "str", "default": []}}
+INFO_ARGUMENTS: dict[str, dict[str, Any]] = {"names": {"type": "list", "elements": NAME, "default": []}}
 
 
 def register(cluster: Cluster, registry: Registry, wants: Sequence[Mapping[str, Any]], *, acting_user: str) -> Outcome:

@@ -19,6 +19,7 @@ from ..cluster import Cluster
 from ..errors import Refusal, for_all
 from ..models import Slice
 from .edge import Outcome, listed
+from .names import NAME
 from .orders import STATE_DIR, choose, described, dispatch
 
 Pair = tuple[Optional[Slice], Optional[Slice]]
@@ -35,7 +36,7 @@ SETTINGS_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 LIMITS_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "name": {"type": "str", "required": True},
+    "name": {"type": NAME, "required": True},
     "up": {"type": "bool", "default": True},
     "tx_kbps": {"type": "int"},
     "rx_kbps": {"type": "int"},

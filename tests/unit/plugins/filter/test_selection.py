@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.cloudrepo.slices.plugins.filter import selection
 
 OMIT = object()
@@ -24,6 +26,29 @@ def test_topologies_may_be_yaml_text() -> None:
 def test_what_is_wrong_with_a_text_is_told_with_its_line() -> None:
     [problem] = selection.selection_problems({"slices": "- name: web\n- {vms: [}\n"}, OMIT, ACCEPTED)
     assert problem.startswith("slices: slices must be YAML or JSON (line 2: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("name: web\nvms: [{name: a}]\nlinks: []\nvms: [{name: b}]\n", "line 4: vms was set in line 2 already"),
+        ('[{"name": "web", "vms": [], "vms": []}]', "line 1: vms was set in line 1 already"),
+        ("- name: web\n  vms:\n  - name: a\n    name: b\n", "line 4: name was set in line 3 already"),
+    ],
+)
+def test_a_key_that_is_set_twice_is_refused_with_both_lines(text: str, problem: str) -> None:
+    assert selection.selection_problems({"slices": text}, OMIT, ACCEPTED) == [
+        f"slices: slices must be YAML or JSON ({problem})"
+    ]
+
+
+def test_keys_that_merge_keys_bring_may_be_set_again() -> None:
+    text = """
+- name: web
+  vms: [&a {name: a, flavor: tiny}, &b {<<: *a, name: b}, {<<: *b, name: c}]
+"""
+    [topology] = selection.selection({"slices": text}, OMIT)["slices"]
+    assert topology["vms"] == [{"name": name, "flavor": "tiny"} for name in "abc"]
 
 
 def test_a_limit_must_leave_the_orchestrator_in() -> None:

@@ -188,7 +188,7 @@ def test_the_101st_slice_is_refused() -> None:
         ),
         (
             topology(vms=[vm("VM1"), vm("vm2"), vm("vm1")], links=[]),
-            [Refusal("names_differ_in_case", "slice web", {"names": ["VM1", "vm1"]})],
+            [Refusal("names_differ_in_case", "slice web", {"kind": "VM", "names": ["VM1", "vm1"]})],
         ),
         (
             topology(
