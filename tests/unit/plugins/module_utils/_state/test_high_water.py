@@ -186,7 +186,9 @@ def test_a_mark_that_cannot_be_read_is_told_with_what_to_do(tmp_path: Path, name
         assert str(caught.value).startswith(
             f"{path}.high-water, which contains the highest ids of {store.name}, cannot be read ("
         )
-        assert str(caught.value).endswith("); remove it, and run cloudrepo.slices.site, which reads them from the hosts")
+        assert str(caught.value).endswith(
+            "); remove it, and run cloudrepo.slices.site, which reads them from the hosts"
+        )
 
 
 def test_a_cluster_that_is_further_is_not_held_back(tmp_path: Path) -> None:
