@@ -292,7 +292,28 @@ _CAPACITY = {
 }
 
 _HOST = {
-    "base_image_missing": Rule("base images must be on the host", "{object} is not on this host"),
+    "base_image_missing": Rule(
+        "base images must be on the host and verified",
+        "{object} is not on this host, or has not been verified since it changed",
+    ),
+    "base_image_not_installed": Rule(
+        "a base image is installed once it is verified", "{object} was not installed as {path}: {why}"
+    ),
+    "base_image_damaged": Rule(
+        "a VM needs an undamaged base image",
+        "base image {path} is damaged: {why}",
+        "run the deploy again with -e base_images_refetch=true to have it fetched again",
+    ),
+    "base_image_unusable": Rule(
+        "a base image on a host must be as registered",
+        "{object} is damaged: {why}",
+        "run site, or the deploy of its VMs, with -e base_images_refetch=true to have it fetched again",
+    ),
+    "base_image_replaced": Rule(
+        "a VM needs the base image that is on the host",
+        "base image {path} was replaced while the VM was running",
+        "run the deploy again with -e apply_work_order_restart=true",
+    ),
     "disk_smaller_than_base": Rule(
         "a disk must be at least as large as its base image", "{rule}, got {got} bytes for {least} bytes of {image}"
     ),
