@@ -264,6 +264,11 @@ _CAPACITY = {
     ),
     "no_workers": Rule("a VM needs a worker", "the cluster has no workers", "register one first"),
     "not_schedulable": Rule("a worker takes new VMs while schedulable is true", "schedulable is false"),
+    "capacity_unknown": Rule(
+        "a worker takes new VMs once its cores and ram_gb are known",
+        "{unknown} not known",
+        "run site, or register it with both",
+    ),
     "resource_exhausted": Rule(
         "a worker allocates no more than it has",
         "{total} {resource} total, {allocated} allocated, {requested} requested",

@@ -16,7 +16,7 @@ from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
-from ..module_utils._domain.builders import AHEAD_OF_CLOCKS, refused
+from ..module_utils._domain.builders import AHEAD_OF_CLOCKS, ROOM, refused
 from ..module_utils._host.disk.images import raw
 from ..uuids import Uuids
 from .documented import check_changes
@@ -43,7 +43,7 @@ class Control:
         return result
 
     def prepare(self) -> None:
-        self.run("worker", workers=[{"ip": "10.0.10.1"}, {"ip": "10.0.10.2"}])
+        self.run("worker", workers=[{"ip": f"10.0.10.{number}", **ROOM} for number in (1, 2)])
         self.run("flavor", name="cirros", image=str(self.image))
 
 
