@@ -162,6 +162,11 @@ _IMAGE = {
 _ACCESS = {
     "unknown_acting_user": Rule("only registered users may act", "{object} does not exist"),
     "not_owner_or_admin": Rule("only admins may act for other users", "{user} is not an admin; {rule}"),
+    "ambiguous_vm": Rule(
+        "a VM is found by its id, or a name that only one of the selected slices has for a VM",
+        "{count} VMs have this name ({found})",
+        "give SLICE/NAME or the id",
+    ),
     "ambiguous_slice": Rule(
         "a slice is found by its id, its name and owner, or a name that only one has",
         "{count} slices have this name ({found})",

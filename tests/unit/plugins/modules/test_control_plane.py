@@ -250,6 +250,24 @@ def test_the_password_of_a_display_is_told_by_one_module_alone(ready: Control) -
     assert {each["name"]: each["password"] for each in other["displays"]} == after, "they go where the database goes"
 
 
+@pytest.mark.parametrize("module", ["slice", "slice_plan"])
+def test_disks_are_made_again_for_vms_that_are_named(ready: Control, module: str) -> None:
+    ready.run("slice", **WEB)
+    args = {"work_orders": True, **WEB} if module == "slice" else {"names": ["web"]}
+    plan = ready.run(module, recreate_disks=["vm2"], **args)
+    vms = [vm for order in plan["work_orders"]["workers"].values() for vm in order["slices"][0]["vms"]]
+    assert [(vm["name"], vm["disks"][0].get("recreate")) for vm in vms] == [("vm1", None), ("vm2", True)]
+    wrong = ready.run(module, recreate_disks=["vm9"], **args)
+    assert refused(wrong) == [Refusal("not_found", "VM vm9", {"known": ["web/vm1", "web/vm2"]})]
+
+
+def test_disks_are_made_again_by_hosts_alone(ready: Control) -> None:
+    figures = {"option": "recreate_disks", "needs": "work_orders"}
+    done = ready.run("slice", recreate_disks=["vm2"], **WEB)
+    assert refused(done) == [Refusal("option_needs_option", "settings", figures)]
+    assert not ready.run("slice_info")["slices"]
+
+
 def test_storing_may_hand_the_work_orders_out(ready: Control) -> None:
     dry = ready.run("slice", check=True, work_orders=True, **WEB)
     assert dry["work_orders"]["workers"]["10.0.10.2"]["slices"][0]["vms"][0]["name"] == "vm2"
