@@ -65,7 +65,7 @@ def fill(database: str, vms: int) -> None:
         cluster.users["admin"].quota_vms = 10 * vms
         cluster.flavors["cirros"]["checksum"] = "ab" * 32
         for number in range(1, 9):
-            cluster.workers[f"10.0.10.{number}"] = Worker(f"10.0.10.{number}")
+            cluster.workers[f"10.0.10.{number}"] = Worker(f"10.0.10.{number}", cores=10_000, ram_gb=100_000)
         for number, start in enumerate(range(0, vms, each)):
             settle_into(cluster, f"filling{number}", min(each, vms - start))
 

@@ -77,6 +77,16 @@ options:
                 description:
                   - Its UUID.
                 type: str
+              first_seen:
+                description:
+                  - When the host first reported the VM with this disk, in UTC.
+                  - A disk that was seen and is missing is not created again; its VM is an error.
+                type: str
+              recreate:
+                description:
+                  - Whether to create the disk again if it was seen and is missing.
+                type: bool
+                default: false
           vnc_port:
             description:
               - The TCP port of its display.

@@ -21,7 +21,7 @@ def worker_name(hosts: Sequence[Mapping[str, Any]], address: str) -> str:
 
 
 def worker_records(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return what M(cloudrepo.slices.worker) takes.
+    """Return what M(cloudrepo.slices.worker) takes, for the workers that were reached.
 
     Args:
         hosts: the variables of the workers: C(worker_host_info), what the role C(worker) read of the host, and
@@ -29,11 +29,22 @@ def worker_records(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
     records = []
     for host in hosts:
-        info = host.get("worker_host_info") or {}
+        if not _is_reached(host):
+            continue
+        info = host["worker_host_info"]
         found = {name: info[name] for name in OFFERS if info.get(name) is not None}
         given = {name: host[f"worker_{name}"] for name in (*WORKER_FIELDS, *WORKER_OFFERS) if f"worker_{name}" in host}
         records.append({"ip": worker_address(host), **found, **given})
     return records
+
+
+def unreached_workers(hosts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names of the workers that C(worker_records) leaves out, each with its address."""
+    return [f"{host['inventory_hostname']} ({worker_address(host)})" for host in hosts if not _is_reached(host)]
+
+
+def _is_reached(host: Mapping[str, Any]) -> bool:
+    return (host.get("worker_host_info") or {}).get("cores") is not None
 
 
 OFFERS = ("cores", "ram_gb", *WORKER_OFFERS)
@@ -55,6 +66,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         return {
             "trunk_mtu": trunk_mtu,
+            "unreached_workers": unreached_workers,
             "worker_address": worker_address,
             "worker_name": worker_name,
             "worker_records": worker_records,

@@ -105,6 +105,13 @@ IDENTIFIER = Form(
     "paths and mail addresses",
 )
 
+UTC_TIME = Form(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z",
+    "a time in UTC, such as 2026-01-31T12:00:00Z",
+    "time at which something was seen",
+    "ISO 8601",
+)
+
 DEFAULT_MTU = 1500
 MTU = Limit(68, 65521, "MTU of a link or network, without Ethernet header and VLAN tags", "IPv4; Linux's taps")
 DHCP_MTU = Limit(576, MTU.most, "MTU of a network with DHCP", "DHCP (RFC 2131)")

@@ -52,8 +52,8 @@ class Worker:
 
     Attributes:
         ip: the address by which it is known, and on which VNC listens.
-        cores: processor cores, C(None) for no limit.
-        ram_gb: memory in GiB, C(None) for no limit.
+        cores: processor cores, C(None) where they are not known; then it takes no new VMs.
+        ram_gb: memory in GiB, C(None) where it is not known; then it takes no new VMs.
         disk_gb: room for overlays in GiB, C(None) for no limit.
         max_vms: how many VMs at most, C(None) for no limit.
         cpu_overcommit: how many virtual cores may be promised for each real one.

@@ -193,11 +193,19 @@ class Link:
 
 
 class Disk(Identified):
-    """A disk of a VM: C(path) is its file on the worker. The first one is the overlay on the flavor's base image."""
+    """A disk of a VM: C(path) is its file on the worker. The first one is the overlay on the flavor's base image.
+
+    Fields beyond the data model: C(uuid); C(first_seen), when its host first reported the VM with it, in UTC.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.extra: dict[str, Any] = {}
+
+    @property
+    def first_seen(self) -> str | None:
+        """When its host first reported the VM with it; C(None) where it may be yet to be made."""
+        return self.extra.get("first_seen")
 
     def to_dict(self) -> dict[str, Any]:
         return {"path": self.path, **deepcopy(self.extra)}
@@ -206,6 +214,7 @@ class Disk(Identified):
     def from_dict(cls, data: Any) -> Disk:
         record = Record(data)
         record.check("uuid", uuid_text)
+        record.check("first_seen", text)
         disk = cls(record.take("path", str))
         disk.extra = record.extra()
         return disk

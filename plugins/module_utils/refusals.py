@@ -162,6 +162,11 @@ _IMAGE = {
 _ACCESS = {
     "unknown_acting_user": Rule("only registered users may act", "{object} does not exist"),
     "not_owner_or_admin": Rule("only admins may act for other users", "{user} is not an admin; {rule}"),
+    "ambiguous_vm": Rule(
+        "a VM is found by its id, or a name that only one of the selected slices has for a VM",
+        "{count} VMs have this name ({found})",
+        "give SLICE/NAME or the id",
+    ),
     "ambiguous_slice": Rule(
         "a slice is found by its id, its name and owner, or a name that only one has",
         "{count} slices have this name ({found})",
@@ -264,6 +269,11 @@ _CAPACITY = {
     ),
     "no_workers": Rule("a VM needs a worker", "the cluster has no workers", "register one first"),
     "not_schedulable": Rule("a worker takes new VMs while schedulable is true", "schedulable is false"),
+    "capacity_unknown": Rule(
+        "a worker takes new VMs once its cores and ram_gb are known",
+        "{unknown} not known",
+        "run site, or register it with both",
+    ),
     "resource_exhausted": Rule(
         "a worker allocates no more than it has",
         "{total} {resource} total, {allocated} allocated, {requested} requested",
@@ -292,7 +302,28 @@ _CAPACITY = {
 }
 
 _HOST = {
-    "base_image_missing": Rule("base images must be on the host", "{object} is not on this host"),
+    "base_image_missing": Rule(
+        "base images must be on the host and verified",
+        "{object} is not on this host, or has not been verified since it changed",
+    ),
+    "base_image_not_installed": Rule(
+        "a base image is installed once it is verified", "{object} was not installed as {path}: {why}"
+    ),
+    "base_image_damaged": Rule(
+        "a VM needs an undamaged base image",
+        "base image {path} is damaged: {why}",
+        "run the deploy again with -e base_images_refetch=true to have it fetched again",
+    ),
+    "base_image_unusable": Rule(
+        "a base image on a host must be as registered",
+        "{object} is damaged: {why}",
+        "run site, or the deploy of its VMs, with -e base_images_refetch=true to have it fetched again",
+    ),
+    "base_image_replaced": Rule(
+        "a VM needs the base image that is on the host",
+        "base image {path} was replaced while the VM was running",
+        "run the deploy again with -e apply_work_order_restart=true",
+    ),
     "disk_smaller_than_base": Rule(
         "a disk must be at least as large as its base image", "{rule}, got {got} bytes for {least} bytes of {image}"
     ),

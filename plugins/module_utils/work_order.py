@@ -213,6 +213,19 @@ class Disk(Contract):
         )
     )
     uuid: str | None = field(default=None, metadata=uuid("Its UUID.", sample="c2b2d6ac-6a1c-4d0b-8a55-0d6f9f0a7e03"))
+    first_seen: str | None = field(
+        default=None,
+        metadata=text(
+            "When the host first reported the VM with this disk, in UTC.",
+            "A disk that was seen and is missing is not created again; its VM is an error.",
+            sample="2026-01-31T12:00:00Z",
+            form=bounds.UTC_TIME,
+        ),
+    )
+    recreate: bool = field(
+        default=False,
+        metadata=flag("Whether to create the disk again if it was seen and is missing.", sample=None),
+    )
 
 
 @dataclass(frozen=True)

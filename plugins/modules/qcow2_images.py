@@ -9,7 +9,8 @@ module: qcow2_images
 short_description: Manage the disks of VMs as overlays on base images
 version_added: 1.0.0
 description:
-  - Creates a folder for each VM of a work order and, in it, a qcow2 overlay on the VM's base image.
+  - Creates a folder for each VM of a work order and, in it, a qcow2 overlay on the VM's base image, which
+    M(cloudrepo.slices.base_images) has verified.
   - An existing overlay is never changed, even if the size or base image in the work order differs, because it contains
     a tenant's data. An overlay with another base image is returned in RV(kept_backing).
   - Overlays that the work order lists as given up are removed. The folder of a VM that is not listed is removed when it

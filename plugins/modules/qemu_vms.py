@@ -128,6 +128,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
     RUNNING_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
 )
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import bases, overlays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import apply as qemu_apply
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import plan as qemu_plan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import read_settings
@@ -167,8 +168,10 @@ def main() -> None:
             if not module.check_mode:
                 qemu_apply.prune(prune, tools)
             return Outcome(prune.changes, {"stopped": [unit.name for unit in prune.stop]})
-        todo = qemu_plan.plan(orders, have, settings=settings, restart=params["restart"])
-        vms = qemu_apply.states(orders, have.units.vms, {}, paused=have.paused)
+        disks = overlays.observe(orders, state_dir=params["state_dir"])
+        barred = bases.barred(orders, disks.overlays, disks.bases)
+        todo = qemu_plan.plan(orders, have, settings=settings, restart=params["restart"], barred=barred)
+        vms = qemu_apply.states(orders, have.units.vms, todo.faults, paused=have.paused)
         if not module.check_mode:
             vms = qemu_apply.apply(
                 todo,

@@ -29,6 +29,13 @@ options:
       - Whether to also return the work orders of the slices, as M(cloudrepo.slices.slice_plan) does.
     type: bool
     default: false
+  recreate_disks:
+    description:
+      - With O(work_orders), VMs whose disks are created again if they are missing, as
+        O(cloudrepo.slices.slice_plan#module:recreate_disks).
+    type: list
+    elements: str
+    default: []
   name:
     &name
     description:
@@ -468,6 +475,7 @@ work_orders:
               size_bytes: 1073741824
               backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
               uuid: c2b2d6ac-6a1c-4d0b-8a55-0d6f9f0a7e03
+              first_seen: '2026-01-31T12:00:00Z'
             vnc_port: 5901
             interfaces:
             - name: eth0
@@ -642,7 +650,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import topologies
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import orders, topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, transact
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME, NAME_OR_ID
@@ -702,7 +710,11 @@ SPEC: dict[str, dict[str, Any]] = {
 def arguments() -> dict[str, Any]:
     """Return keyword arguments for AnsibleModule."""
     found = listed(SPEC, "slices", "name")
-    found["argument_spec"].update(topology.SETTINGS_ARGUMENTS, work_orders={"type": "bool", "default": False})
+    found["argument_spec"].update(
+        topology.SETTINGS_ARGUMENTS,
+        work_orders={"type": "bool", "default": False},
+        recreate_disks=orders.RECREATE_DISKS,
+    )
     return found
 
 

@@ -18,7 +18,9 @@ description:
   - VMs that are not listed are stopped first. Then overlays, taps, flows and ports are configured, and finally the VMs
     are started. A VM that fails does not affect the others.
   - If a base image or the password of a display is missing, nothing is changed. The role
-    P(cloudrepo.slices.apply_work_order#role) then provides them and calls the module again.
+    P(cloudrepo.slices.apply_work_order#role) then provides them and calls the module again. A base image whose size or
+    time has changed since M(cloudrepo.slices.base_images) verified it counts as missing. VMs on a base image that is
+    damaged are not started.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -115,7 +117,9 @@ restart_required:
       elements: str
       sample: [cores 1 → 2]
 missing_images:
-  description: Paths of missing base images. If there are any, nothing is changed.
+  description:
+    - Paths of base images that are missing, or have changed since M(cloudrepo.slices.base_images) verified them. If
+      there are any, nothing is changed.
   returned: success, and when an image is missing
   type: list
   elements: str
@@ -271,7 +275,7 @@ def main() -> None:
         if module.check_mode:
             seen = worker.look(orders, tools, settings=settings, missing_ok=True)
             todo = worker.plan(seen.orders, seen.have, settings=settings, restart=params["restart"])
-            vms = qemu_apply.states(seen.orders, seen.have.vms.units.vms, {}, paused=seen.have.vms.paused)
+            vms = qemu_apply.states(seen.orders, seen.have.vms.units.vms, todo.vms.faults, paused=seen.have.vms.paused)
             if seen.refused:
                 raise ownership.failure(seen.refused, vms=vms, changes=listed(todo.changes))
             result: dict[str, Any] = {"vms": vms}

@@ -31,6 +31,14 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  recreate_disks:
+    description:
+      - VMs whose disks are created again, empty, if they were seen on their host before and are missing now. Without
+        this, such a VM is an error. A disk that exists is left alone.
+      - Each VM is given by its id, its name, or V(SLICE/NAME) if several of the slices have a VM of that name.
+    type: list
+    elements: str
+    default: []
   state_dir:
     description:
       - The folder for disks and base images on the workers.
@@ -76,6 +84,7 @@ work_orders:
               size_bytes: 1073741824
               backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
               uuid: c2b2d6ac-6a1c-4d0b-8a55-0d6f9f0a7e03
+              first_seen: '2026-01-31T12:00:00Z'
             vnc_port: 5901
             interfaces:
             - name: eth0
@@ -208,6 +217,7 @@ def arguments() -> dict[str, Any]:
             **CONTROL_ARGUMENTS,
             **orders.SELECTION_ARGUMENTS,
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "recreate_disks": orders.RECREATE_DISKS,
             "state_dir": orders.STATE_DIR,
         },
         "supports_check_mode": True,

@@ -33,8 +33,7 @@ options:
   cores:
     &cores
     description:
-      - Number of CPU cores. There is no limit if this was never set. The same applies to O(ram_gb), O(disk_gb) and
-        O(max_vms).
+      - Number of CPU cores. The worker takes no new VMs until this and O(ram_gb) are known.
     type: int
   ram_gb:
     &ram_gb
@@ -44,12 +43,12 @@ options:
   disk_gb:
     &disk_gb
     description:
-      - Disk space for overlays in GiB.
+      - Disk space for overlays in GiB. There is no limit if this was never set.
     type: float
   max_vms:
     &max_vms
     description:
-      - Maximum number of VMs.
+      - Maximum number of VMs. There is no limit if this was never set.
     type: int
   cpu_overcommit:
     &cpu_overcommit
@@ -111,6 +110,8 @@ EXAMPLES = r"""
         cores: 8
         ram_gb: 32
       - ip: 10.0.10.2
+        cores: 4
+        ram_gb: 16
         max_vms: 3
 
 - name: Place no new VMs on a worker

@@ -33,8 +33,7 @@ class Placement:
 
     def shortages(self, worker: Worker, flavor: Mapping[str, Any]) -> list[Refusal]:
         """Return why the worker has no room for one more VM of the flavor."""
-        load, where = self.loads[worker.ip], f"worker {worker.ip}"
-        found = [] if worker.schedulable else [Refusal("not_schedulable", where)]
+        load, where, found = self.loads[worker.ip], f"worker {worker.ip}", []
         for resource, used, asked, limit in (
             ("VMs", load.vms, 1, worker.max_vms),
             ("cores", load.cores, flavor["cores"], _times(worker.cores, worker.cpu_overcommit)),
@@ -49,7 +48,7 @@ class Placement:
     def place(self, flavor: Mapping[str, Any], pinned: str | None = None) -> str | None:
         """Choose a worker for one VM, count it there and return its address; C(None) where none has room."""
         candidates = [worker for worker in self._in_turn() if pinned in (None, worker.ip)]
-        fitting = (worker for worker in candidates if not self.shortages(worker, flavor))
+        fitting = (worker for worker in candidates if not self._refusals(worker, flavor))
         chosen = next(iter(self._preferred(fitting)), None)
         if chosen is None:
             return None
@@ -75,8 +74,17 @@ class Placement:
         alike = (pinned, flavor["cores"], flavor["ram_gb"], flavor["disk_gb"])
         if alike not in self._shortages:
             candidates = [worker for worker in self.workers if pinned in (None, worker.ip)]
-            self._shortages[alike] = [each for worker in candidates for each in self.shortages(worker, flavor)]
+            self._shortages[alike] = [each for worker in candidates for each in self._refusals(worker, flavor)]
         return Refusal("no_room", where, {"shortages": self._shortages[alike]})
+
+    def _refusals(self, worker: Worker, flavor: Mapping[str, Any]) -> list[Refusal]:
+        """Return why the worker gets no new VM of the flavor."""
+        where = f"worker {worker.ip}"
+        found = [] if worker.schedulable else [Refusal("not_schedulable", where)]
+        unknown = [name for name in ("cores", "ram_gb") if getattr(worker, name) is None]
+        if unknown:
+            found.append(Refusal("capacity_unknown", where, {"unknown": unknown}))
+        return [*found, *self.shortages(worker, flavor)]
 
     def _in_turn(self) -> list[Worker]:
         if self.policy != "round_robin" or self._last not in self.loads:

@@ -97,6 +97,9 @@ def _record_vm(vm: VM, seen: VmReport | None, seen_at: str) -> None:
     state, pid = (seen.state, seen.pid) if seen else (UNKNOWN, None)
     if vm.observed is None or (vm.observed.state, vm.observed.pid) != (state, pid):
         vm.see(Observed(state, pid, seen_at))
+    if state in POWERS:
+        for disk in vm.disks:
+            disk.extra.setdefault("first_seen", seen_at)
 
 
 def _forget_what_is_gone(cluster: Cluster, slice_: Slice, done: set[str], *, has_network_node: bool) -> None:

@@ -118,7 +118,7 @@ class VmBuilder:
         if worker is None or not any(more.values()):
             return
         offers: dict[str, Any] = {key: getattr(worker, key) if more[key] else None for key in more}
-        limited = replace(worker, schedulable=True, max_vms=None, disk_gb=None, **offers)
+        limited = replace(worker, max_vms=None, disk_gb=None, **offers)
         shortages = self.placement.shortages(limited, {**more, "disk_gb": 0})
         if shortages:
             self._refuse("no_room_to_grow", vm.name, {"shortages": shortages})

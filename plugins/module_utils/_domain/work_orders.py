@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .. import network_order, work_order
 from ..bounds import DEFAULT_MTU
-from ..cluster import Cluster
+from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import VM, Interface, Network, Slice
 from ..network_order import Member, NetworkOrder, Reservation, Services
@@ -33,17 +34,57 @@ def hand_out(slices: Sequence[Slice]) -> None:
         vm.handed_out = True
 
 
-def work_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Disks:
+    """What orders say of disks beyond the database: the folder of hosts, and the VMs whose disks are created again."""
+
+    state_dir: str
+    recreate: frozenset[int] = frozenset()
+
+
+def find_vms(slices: Iterable[Slice], names: Iterable[str]) -> frozenset[int]:
+    """Return the ids of the VMs that are named, each by its id, its name, or the names of its slice and its own.
+
+    Raises:
+        Refused: no VM of the slices has a name, or several have; every such name is told.
+    """
+    called: dict[str, list[VM]] = {}
+    labels = {}
+    for slice_ in slices:
+        for vm in slice_.live_vms:
+            labels[vm.vm_id] = f"{slice_label(slice_)}/{vm.name}"
+            for name in dict.fromkeys((str(vm.vm_id), vm.name, labels[vm.vm_id], f"{slice_.slice_id}/{vm.name}")):
+                called.setdefault(name, []).append(vm)
+    refusals: list[Refusal] = []
+    found: set[int] = set()
+    for name in names:
+        vms = called.get(name, [])
+        if len(vms) > 1:
+            several = [f"{labels[vm.vm_id]} ({vm.vm_id})" for vm in vms]
+            refusals.append(Refusal("ambiguous_vm", f"VM {name}", {"count": len(vms), "found": several}))
+        elif not vms:
+            refusals.append(Refusal("not_found", f"VM {name}", {"known": list(labels.values())}))
+        found.update(vm.vm_id for vm in vms)
+    if refusals:
+        raise Refused(refusals)
+    return frozenset(found)
+
+
+def work_orders(
+    cluster: Cluster, slices: Sequence[Slice], state_dir: str, recreate: Collection[int] = ()
+) -> dict[str, Any]:
     """Return C({workers: {ip: order}, network_node: order}) for the slices.
 
-    Every worker of the cluster gets an order, so that left-overs go wherever they are.
+    Every worker of the cluster gets an order, so that left-overs go wherever they are. C(recreate) are the ids of VMs
+    whose disks are created again where they are missing.
     """
+    disks = Disks(state_dir, frozenset(recreate))
     segments = {slice_.slice_id: host_requirements.segments(slice_) for slice_ in slices}
     workers = [
         WorkerOrder(
             worker_ip=ip,
             images=_images((vm for vm in _live(slices) if vm.worker_ip == ip), state_dir),
-            slices=tuple(_share(cluster, slice_, ip, state_dir, segments[slice_.slice_id]) for slice_ in slices),
+            slices=tuple(_share(cluster, slice_, ip, disks, segments[slice_.slice_id]) for slice_ in slices),
         )
         for ip in cluster.workers
     ]
@@ -88,14 +129,14 @@ def _images(vms: Iterable[VM], state_dir: str) -> tuple[Image, ...]:
 
 
 def _share(
-    cluster: Cluster, slice_: Slice, ip: str, state_dir: str, segments: Mapping[int, Mapping[str, Any]]
+    cluster: Cluster, slice_: Slice, ip: str, disks: Disks, segments: Mapping[int, Mapping[str, Any]]
 ) -> work_order.SliceOrder:
     return work_order.SliceOrder(
         slice_id=slice_.slice_id,
         slice_uuid=slice_.uuid,
         revision=cluster.revision,
         peers=_peers(slice_),
-        vms=tuple(_vm(cluster, vm, slice_, state_dir, segments) for vm in slice_.live_vms if vm.worker_ip == ip),
+        vms=tuple(_vm(cluster, vm, slice_, disks, segments) for vm in slice_.live_vms if vm.worker_ip == ip),
         given_up=_given_up(slice_, ip),
     )
 
@@ -121,7 +162,7 @@ def _services(cluster: Cluster, slice_: Slice) -> Services:
 
 
 def _vm(
-    cluster: Cluster, vm: VM, slice_: Slice, state_dir: str, segments: Mapping[int, Mapping[str, Any]]
+    cluster: Cluster, vm: VM, slice_: Slice, disks: Disks, segments: Mapping[int, Mapping[str, Any]]
 ) -> work_order.VM:
     flavor = _flavor(vm)
     return work_order.VM(
@@ -132,7 +173,7 @@ def _vm(
         name=vm.name,
         cores=flavor["cores"],
         ram_mib=round(flavor["ram_gb"] * 1024),
-        disks=(_overlay(vm, state_dir),),
+        disks=(_overlay(vm, disks),),
         vnc_port=vm.vnc_port,
         vnc_password_id=displays.password_id(cluster, vm),
         state=vm.power,
@@ -152,14 +193,16 @@ def _vm(
     )
 
 
-def _overlay(vm: VM, state_dir: str) -> work_order.Disk:
+def _overlay(vm: VM, disks: Disks) -> work_order.Disk:
     """The first disk, whose size and base image are the flavor's that it was made with."""
     flavor = _flavor(vm)
     return work_order.Disk(
         path=_given(vm, "a disk", vm.qcow_image),
         size_bytes=round(flavor["disk_gb"] * GIB) // 512 * 512,
-        backing_file=base_image_path(state_dir, flavor["checksum"]),
+        backing_file=base_image_path(disks.state_dir, flavor["checksum"]),
         uuid=vm.disks[0].uuid,
+        first_seen=vm.disks[0].first_seen,
+        recreate=vm.vm_id in disks.recreate,
     )
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 # How many files are on their way to the disk at a time.
 _FLUSHES = 32
+_CHUNK_BYTES = 1 << 20
 
 
 def read_text(path: str) -> str | None:
@@ -98,6 +100,15 @@ def save(folder: str, texts: Mapping[str, str], *, mode: int) -> None:
     write_all(text_file(f"{folder}/{name}", text, mode=mode) for name, text in texts.items() if text)
     for name in (name for name, text in texts.items() if not text):
         remove(f"{folder}/{name}")
+
+
+def sha256(path: str) -> str:
+    """The checksum of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def remove(path: str) -> None:

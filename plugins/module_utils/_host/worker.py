@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..changes import Change, is_changed
@@ -15,7 +15,7 @@ from . import ownership, revisions
 from .datapath import port_owners, taps
 from .datapath import reconcile as datapath
 from .datapath.reconcile import WirePlan, Wires
-from .disk import overlays
+from .disk import bases, overlays
 from .disk.overlays import DiskPlan, Disks
 from .ownership import Conflict, Seen
 from .qemu import apply as qemu_apply
@@ -39,11 +39,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Host:
-    """What a host has."""
+    """What a host has.
+
+    Attributes:
+        outdated: by VM what is wrong with it until it is restarted.
+    """
 
     disks: Disks
     wires: Wires
     vms: qemu_plan.Host
+    outdated: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Plan:
     """What has to happen on a host.
 
     Attributes:
-        missing_images: the paths of base images that are not there.
+        missing_images: the paths of base images that are not there, or were not verified as they are.
     """
 
     disks: DiskPlan
@@ -78,21 +83,21 @@ def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, m
         CommandFailed: Open vSwitch or systemd does not answer.
     """
     orders = tuple(orders)
-    return Host(
-        disks=overlays.observe(orders, state_dir=settings.vms.state_dir),
-        wires=datapath.observe(orders, tools.runner, settings=settings.wires, missing_ok=missing_ok),
-        vms=observed(
-            lambda: qemu_plan.observe(
-                orders,
-                settings=settings.vms,
-                runner=tools.runner,
-                monitor=tools.monitor,
-                unit_dir=tools.unit_dir,
-            ),
-            nothing=qemu_plan.Host(),
-            missing_ok=missing_ok,
+    disks = overlays.observe(orders, state_dir=settings.vms.state_dir)
+    wires = datapath.observe(orders, tools.runner, settings=settings.wires, missing_ok=missing_ok)
+    vms = observed(
+        lambda: qemu_plan.observe(
+            orders,
+            settings=settings.vms,
+            runner=tools.runner,
+            monitor=tools.monitor,
+            unit_dir=tools.unit_dir,
         ),
+        nothing=qemu_plan.Host(),
+        missing_ok=missing_ok,
     )
+    pids = {vm_id: unit.pid for vm_id, unit in vms.units.vms.items()}
+    return Host(disks, wires, vms, bases.outdated(orders, disks.overlays, disks.bases, pids))
 
 
 def conflicts(orders: Iterable[SliceOrder], have: Host, *, settings: Settings) -> Iterator[Conflict]:
@@ -129,7 +134,15 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
     """
     orders, accounts = tuple(orders), settings.vms.accounts
     unheld = taps.unheld(orders, have.wires.devices)
-    vms = qemu_plan.plan(orders, have.vms, settings=settings.vms, restart=restart, unheld=unheld)
+    vms = qemu_plan.plan(
+        orders,
+        have.vms,
+        settings=settings.vms,
+        restart=restart,
+        unheld=unheld,
+        barred=bases.barred(orders, have.disks.overlays, have.disks.bases),
+        outdated=have.outdated,
+    )
     freed = [vm.vm_id for vm, _reasons in vms.restart]
     return Plan(
         disks=overlays.plan(orders, have.disks, accounts=accounts, retention_h=settings.disk_retention_h),

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -12,12 +11,12 @@ from typing import Any
 
 from .._host.disk import conversion
 from .._host.disk.inspection import Inspection, inspect
+from .._host.files import sha256
 from .._host.runner import Runner
 from ..errors import Refusal, Refused, for_all
 
 URL = re.compile(r"[a-z][a-z0-9+.-]*://")
 GIB = 1024**3
-CHUNK_BYTES = 1024 * 1024
 UNCHECKED = (
     "qemu-img is not installed on the orchestrator, so the tables of qcow2 images were not checked (flavors {}); "
     "install qemu-utils"
@@ -55,7 +54,7 @@ def _inspect(want: Mapping[str, Any], runner: Runner, *, check_mode: bool) -> tu
         return dict(want), None
     if not os.path.isfile(path):
         raise Refused([Refusal("image_not_found", where, {"got": path})])
-    seen = _sha256(path)
+    seen = sha256(path)
     if checksum not in (None, seen):
         raise Refused([Refusal("checksum_mismatch", where, {"image": path, "seen": seen, "got": checksum})])
     image = f"{where}: image {path}"
@@ -70,13 +69,5 @@ def _inspect(want: Mapping[str, Any], runner: Runner, *, check_mode: bool) -> tu
                 return {**want, "image": target, "checksum": None}, None
             conversion.convert(path, runner, object=image)
         inspection = inspect(target, runner, object=f"{where}: image {target}", source=target)
-        want, seen = {**want, "image": target}, _sha256(target)
+        want, seen = {**want, "image": target}, sha256(target)
     return {**want, "checksum": seen, "virtual_size_gb": inspection.image.virtual_bytes / GIB}, inspection
-
-
-def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -34,6 +34,7 @@ from ..report import HostReport
 from .edge import Outcome, listed
 from .names import NAME, NAME_OR_ID
 
+RECREATE_DISKS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 STATE_DIR: dict[str, Any] = {"type": "path", "default": defaults.STATE_DIR}
 SELECTION_ARGUMENTS: dict[str, dict[str, Any]] = {
     "names": {"type": "list", "elements": NAME_OR_ID, "default": []},
@@ -57,7 +58,11 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         raise Refused(refusals)
     before = slice_changes.states(chosen)
     return dispatch(
-        cluster, chosen, params["state_dir"], lambda: slice_changes.state_changes(before, slice_changes.states(chosen))
+        cluster,
+        chosen,
+        params["state_dir"],
+        lambda: slice_changes.state_changes(before, slice_changes.states(chosen)),
+        recreate_disks=params["recreate_disks"],
     )
 
 
@@ -78,7 +83,12 @@ def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
 
 
 def dispatch(
-    cluster: Cluster, slices: Sequence[Slice], state_dir: str, changes_of: Callable[[], Sequence[Change]]
+    cluster: Cluster,
+    slices: Sequence[Slice],
+    state_dir: str,
+    changes_of: Callable[[], Sequence[Change]],
+    *,
+    recreate_disks: Iterable[str] = (),
 ) -> Outcome:
     """Make the work orders of slices.
 
@@ -90,14 +100,19 @@ def dispatch(
         slices: those that the orders are for; on their hosts everything else of theirs will go.
         state_dir: the folder for base images and VM folders on the workers.
         changes_of: returns what the call has changed of slices so far, with what was noted.
+        recreate_disks: the VMs whose disks are created again where they are missing, as C(find_vms) has them.
+
+    Raises:
+        Refused: one of these VMs is none of the slices'.
     """
+    recreate = work_orders.find_vms(slices, recreate_disks)
     missing = Missing.of(cluster, slices)
     noted = _hand_out(cluster, slices)
     changes = list(changes_of())
     changes += [change for change in missing.made(cluster) if change not in changes]
     if changes:
         cluster.revise()
-    return Outcome(changes, {**noted, **_make_orders(cluster, slices, state_dir), "changes": listed(changes)})
+    return Outcome(changes, {**noted, **_make_orders(cluster, slices, state_dir, recreate), "changes": listed(changes)})
 
 
 def _hand_out(cluster: Cluster, slices: Sequence[Slice]) -> dict[str, Any]:
@@ -116,14 +131,14 @@ def _hand_out(cluster: Cluster, slices: Sequence[Slice]) -> dict[str, Any]:
     return {"vms_to_start": to_start, "recorded": recorded}
 
 
-def _make_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str) -> dict[str, Any]:
+def _make_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str, recreate: frozenset[int]) -> dict[str, Any]:
     """Return the work orders of slices that were handed out, once the cluster has the revision that they are of.
 
     Returns:
         C({work_orders, slice_ids, deleting, fingerprints, tables}).
     """
     return {
-        "work_orders": work_orders.work_orders(cluster, slices, state_dir),
+        "work_orders": work_orders.work_orders(cluster, slices, state_dir, recreate),
         "slice_ids": [slice_.slice_id for slice_ in slices],
         "deleting": [slice_.slice_id for slice_ in slices if slice_.deleting],
         "fingerprints": {str(slice_.slice_id): work_orders.fingerprint(slice_) for slice_ in slices},

@@ -16,7 +16,7 @@ from .._domain.topology_spec import WantedSlice, added_to, read_slice, wanted_fr
 from ..bounds import DEFAULT_MTU
 from ..changes import Change
 from ..cluster import Cluster
-from ..errors import Refusal, for_all
+from ..errors import Refusal, Refused, for_all
 from ..models import Slice
 from .edge import Outcome, listed
 from .names import NAME
@@ -73,8 +73,17 @@ def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[st
     pairs = [pair for pair in found if pair is not None]
     stored = [new for _old, new in pairs if new]
     if params["work_orders"]:
-        done = dispatch(cluster, stored, params["state_dir"], lambda: changes_of(pairs))
+        done = dispatch(
+            cluster,
+            stored,
+            params["state_dir"],
+            lambda: changes_of(pairs),
+            recreate_disks=params["recreate_disks"],
+        )
         return replace(done, result={**described(stored), **done.result})
+    if params["recreate_disks"]:
+        figures = {"option": "recreate_disks", "needs": "work_orders"}
+        raise Refused([Refusal("option_needs_option", "settings", figures)])
     changes = changes_of(pairs)
     if changes:
         cluster.revise()

@@ -27,7 +27,8 @@ from ..qemu.vnc import NOTED
 from ..runner import Runner
 from ..vm_folders import MARK, Folder
 from ..work_order import all_disks, all_given_up, all_vms, folder_of, slice_ids
-from . import trash
+from . import base_images, bases, trash
+from .base_images import Note
 from .qcow2 import Image, read_image
 
 # What QEMU may read, but not write.
@@ -43,14 +44,14 @@ class Disks:
         folders: the VM folders, by VM id.
         found: the paths of all overlays in the folders of the order's slices, by VM id.
         overlays: the overlays of the order that exist, by path.
-        bases: the base images of the order that exist, by path.
+        bases: the base images of the order that were verified, and those that its overlays stand on, by path.
         owners: by path uid and gid of what VMs of the order have in their folders, and of the folders.
     """
 
     folders: Mapping[int, Folder] = field(default_factory=dict)
     found: Mapping[int, Collection[str]] = field(default_factory=dict)
     overlays: Mapping[str, Image] = field(default_factory=dict)
-    bases: Mapping[str, Image] = field(default_factory=dict)
+    bases: Mapping[str, Note] = field(default_factory=dict)
     owners: Mapping[str, _Owner] = field(default_factory=dict)
 
 
@@ -117,11 +118,13 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
     orders = tuple(orders)
     vms, disks, ours = all_vms(orders), all_disks(orders), slice_ids(orders)
     folders = vm_folders.read(f"{state_dir}/vms")
+    overlays = _images({disk.path for _vm, disk in disks})
+    paths = {bases.base_of(disk, overlays) for _vm, disk in disks} | {disk.backing_file for _vm, disk in disks}
     return Disks(
         folders=folders,
         found={vm_id: vm_folders.overlays(folder.path) for vm_id, folder in folders.items() if folder.slice_id in ours},
-        overlays=_images({disk.path for _vm, disk in disks}),
-        bases=_images({disk.backing_file for _vm, disk in disks}),
+        overlays=overlays,
+        bases={path: note for path in sorted(paths) if (note := base_images.known(path)) is not None},
         owners=_owners(path for vm in vms for path in (*_for_root(vm), *_for_qemu(vm))),
     )
 
@@ -140,7 +143,8 @@ def plan(orders: Iterable[SliceOrder], have: Disks, *, accounts: Accounts, reten
     """
     orders = tuple(orders)
     vms, disks = all_vms(orders), all_disks(orders)
-    create = tuple((vm, disk) for vm, disk in disks if disk.path not in have.overlays)
+    missing = [(vm, disk) for vm, disk in disks if disk.path not in have.overlays]
+    create = tuple((vm, disk) for vm, disk in missing if bases.damage_of(disk, have.overlays, have.bases) is None)
     ownership.refuse(conflicts(orders, have))
     refusals = [refusal for vm, disk in create for refusal in _fits(vm, disk, have.bases)]
     if refusals:
@@ -358,7 +362,7 @@ def _of_another(vm: VM, folder: Folder) -> Iterator[Refusal]:
                 yield Refusal("another_disk", str(vm), figures)
 
 
-def _fits(vm: VM, disk: Disk, bases: Mapping[str, Image]) -> Iterable[Refusal]:
+def _fits(vm: VM, disk: Disk, bases: Mapping[str, Note]) -> Iterable[Refusal]:
     base = bases.get(disk.backing_file)
     if base is not None and disk.size_bytes < base.virtual_bytes:
         figures = {"got": disk.size_bytes, "least": base.virtual_bytes, "image": disk.backing_file}

@@ -140,6 +140,7 @@ def run(
     faults.update(_tell_passwords(todo, tools, settings, passwords))
     pauses = [each for each in todo.pauses if each.vm.vm_id not in faults]
     faults.update(pause.apply(pauses, settings=settings, monitor=tools.monitor))
+    faults.update(todo.faults)
     # What nobody touched is as it was, and what answers runs.
     touched = {vm.vm_id for vm in fresh.union(todo.halt)}
     known = {vm_id: unit for vm_id, unit in seen.items() if vm_id not in touched}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from ...changes import Change, between
@@ -107,6 +108,7 @@ class VmPlan:
         templates: by slice the text of its template.
         halt: VMs that run and shall not.
         restart_required: VMs that keep running although they are not as wanted, each with the reasons.
+        faults: by VM what is wrong with it before anything is done.
     """
 
     prune: Prune = Prune()
@@ -120,6 +122,7 @@ class VmPlan:
     failed: tuple[VM, ...] = ()
     links: tuple[Link, ...] = ()
     restart_required: tuple[tuple[VM, tuple[str, ...]], ...] = ()
+    faults: Mapping[int, str] = field(default_factory=dict)
     passwords: tuple[NewPassword, ...] = ()
     pauses: tuple[Pause, ...] = ()
 
@@ -269,7 +272,14 @@ def plan_prune(orders: Iterable[SliceOrder], have: Host) -> Prune:
 
 
 def plan(
-    orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restart: bool, unheld: Collection[str] = ()
+    orders: Iterable[SliceOrder],
+    have: Host,
+    *,
+    settings: Settings,
+    restart: bool,
+    unheld: Collection[str] = (),
+    barred: Mapping[int, str] = MappingProxyType({}),
+    outdated: Mapping[int, str] = MappingProxyType({}),
 ) -> VmPlan:
     """What makes the host's VMs those of the order.
 
@@ -279,6 +289,8 @@ def plan(
         settings: how VMs are run.
         restart: whether VMs that need it are started anew.
         unheld: taps that no process has open. A VM that runs and was started with one of these holds what was deleted.
+        barred: by VM why it must not be started; one that runs is left alone, and does not start with the host.
+        outdated: by VM what is wrong with it until it is restarted.
 
     A VM that runs and needs a restart which is not allowed keeps its files as well. They are written together
     and only for a start, so a VM that comes back after a crash is the one that its tenant was running, with
@@ -293,8 +305,9 @@ def plan(
     vms = all_vms(orders)
     ownership.refuse(conflicts(orders, have, settings=settings))
     live = [vm for vm in vms if _is_live(vm, have)]
-    reasons = {vm: why for vm in live if vm.running and (why := _reasons(vm, have, settings, unheld))}
-    fixed = [vm for vm in reasons if not restart]
+    reasons = {vm: why for vm in live if vm.running and (why := _reasons(vm, have, settings, unheld, outdated))}
+    fixed = [vm for vm in reasons if not restart or vm.vm_id in barred]
+    restarting = [vm for vm in reasons if vm not in fixed]
     staying = [vm for vm in live if vm.running and (vm in fixed or vm not in reasons)]
     down = {vm: _links_down(vm, have, settings) for vm in fixed}
     texts = [
@@ -302,7 +315,8 @@ def plan(
         *((vm, {LINKS_DOWN: links_down_text(down[vm]), **_owned_taps(vm, have, settings)}) for vm in fixed),
     ]
     wanted = {(vm.slice_id, vm.vm_id): vm for vm in vms}
-    start = tuple(vm for vm in vms if vm.running and vm not in live)
+    start = tuple(vm for vm in vms if vm.running and vm not in live and vm.vm_id not in barred)
+    starting = {pair for pair, vm in wanted.items() if vm.running and vm.vm_id not in barred}
     return VmPlan(
         prune=plan_prune(orders, have),
         templates={
@@ -311,11 +325,11 @@ def plan(
             if order.vms and have.units.templates.get(order.slice_id) != (text := _template(order, settings))
         },
         writes=tuple(write for vm, named in texts for write in _writes(vm, named, have, settings)),
-        enable=tuple(vm for pair, vm in wanted.items() if vm.running and pair not in have.units.enabled),
-        disable=tuple(vm for pair, vm in wanted.items() if not vm.running and pair in have.units.enabled),
+        enable=tuple(vm for pair, vm in wanted.items() if pair in starting - have.units.enabled),
+        disable=tuple(vm for pair, vm in wanted.items() if pair in have.units.enabled - starting),
         halt=tuple(vm for vm in vms if not vm.running and _is_busy(vm, have)),
         start=start,
-        restart=tuple((vm, why) for vm, why in reasons.items() if restart),
+        restart=tuple((vm, reasons[vm]) for vm in restarting),
         failed=tuple(vm for vm in vms if _active(vm, have) == "failed"),
         links=(
             *(link for vm in start for link in _first_links(vm, have, settings)),
@@ -323,7 +337,8 @@ def plan(
         ),
         restart_required=tuple((vm, reasons[vm]) for vm in fixed),
         passwords=_passwords(vms, have, settings, live=staying),
-        pauses=pause.plan(staying, [*start, *(reasons if restart else ())], have.paused),
+        pauses=pause.plan(staying, [*start, *restarting], have.paused),
+        faults={**{vm.vm_id: outdated[vm.vm_id] for vm in fixed if vm.vm_id in outdated}, **barred},
     )
 
 
@@ -356,11 +371,16 @@ def _owned_taps(vm: VM, have: Host, settings: Settings) -> dict[str, str]:
     return {} if text is None else {TAPS: taps_text(text, settings.accounts.uid(vm.slice_id))}
 
 
-def _reasons(vm: VM, have: Host, settings: Settings, unheld: Collection[str]) -> tuple[str, ...]:
+def _reasons(
+    vm: VM, have: Host, settings: Settings, unheld: Collection[str], outdated: Collection[int]
+) -> tuple[str, ...]:
     started = _started(vm, have, settings)
-    reasons = restart_reasons(started, as_started(vm, settings))
     nics = [] if started is None else started["interfaces"]
-    return (*reasons, *(f"interface {nic['name']}: its tap was recreated" for nic in nics if nic["tap"] in unheld))
+    return (
+        *restart_reasons(started, as_started(vm, settings)),
+        *(f"interface {nic['name']}: its tap was recreated" for nic in nics if nic["tap"] in unheld),
+        *(["its base image was replaced"] if vm.vm_id in outdated else []),
+    )
 
 
 def _links_down(vm: VM, have: Host, settings: Settings) -> tuple[str, ...]:

@@ -13,15 +13,34 @@ def test_workers_are_known_by_their_address_and_offer_what_was_read_of_them() ->
     hosts = [
         {"ansible_host": "10.0.10.1", "worker_host_info": INFO},
         {"ansible_host": "10.0.10.2", "worker_host_info": {**INFO, "trunk_mtu": None}},
-        {"ansible_host": "192.0.2.2", "worker_ip": "10.0.10.3", "worker_max_vms": 3, "worker_schedulable": False},
-        {"ansible_host": "10.0.10.4", "worker_host_info": {"unreachable": True, "msg": "no route"}},
+        {
+            "ansible_host": "192.0.2.2",
+            "worker_ip": "10.0.10.3",
+            "worker_max_vms": 3,
+            "worker_schedulable": False,
+            "worker_host_info": {**INFO, "trunk_mtu": None},
+        },
     ]
     assert workers.worker_records(hosts) == [
         {"ip": "10.0.10.1", "cores": 8, "ram_gb": 31.2, "netem": False, "trunk_mtu": 1500},
         {"ip": "10.0.10.2", "cores": 8, "ram_gb": 31.2, "netem": False},
-        {"ip": "10.0.10.3", "max_vms": 3, "schedulable": False},
-        {"ip": "10.0.10.4"},
+        {"ip": "10.0.10.3", "cores": 8, "ram_gb": 31.2, "netem": False, "max_vms": 3, "schedulable": False},
     ]
+
+
+def test_workers_that_were_not_reached_are_not_registered_and_told() -> None:
+    hosts = [
+        {"inventory_hostname": "w1", "ansible_host": "10.0.10.1", "worker_host_info": INFO},
+        {
+            "inventory_hostname": "w2",
+            "ansible_host": "10.0.10.2",
+            "worker_cores": 8,
+            "worker_host_info": {"unreachable": True, "msg": "no route"},
+        },
+        {"inventory_hostname": "w3", "ansible_host": "192.0.2.3", "worker_ip": "10.0.10.3"},
+    ]
+    assert [each["ip"] for each in workers.worker_records(hosts)] == ["10.0.10.1"]
+    assert workers.unreached_workers(hosts) == ["w2 (10.0.10.2)", "w3 (10.0.10.3)"]
 
 
 def test_variables_count_more_than_what_was_read() -> None:

@@ -16,7 +16,7 @@ from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
-from ..module_utils._domain.builders import AHEAD_OF_CLOCKS, refused
+from ..module_utils._domain.builders import AHEAD_OF_CLOCKS, ROOM, refused
 from ..module_utils._host.disk.images import raw
 from ..uuids import Uuids
 from .documented import check_changes
@@ -43,7 +43,7 @@ class Control:
         return result
 
     def prepare(self) -> None:
-        self.run("worker", workers=[{"ip": "10.0.10.1"}, {"ip": "10.0.10.2"}])
+        self.run("worker", workers=[{"ip": f"10.0.10.{number}", **ROOM} for number in (1, 2)])
         self.run("flavor", name="cirros", image=str(self.image))
 
 
@@ -248,6 +248,24 @@ def test_the_password_of_a_display_is_told_by_one_module_alone(ready: Control) -
         assert secret not in json.dumps(results)
     other = ready.run("vnc_password_info", all=True, database=str(ready.path.with_name("other.yaml")))
     assert {each["name"]: each["password"] for each in other["displays"]} == after, "they go where the database goes"
+
+
+@pytest.mark.parametrize("module", ["slice", "slice_plan"])
+def test_disks_are_made_again_for_vms_that_are_named(ready: Control, module: str) -> None:
+    ready.run("slice", **WEB)
+    args = {"work_orders": True, **WEB} if module == "slice" else {"names": ["web"]}
+    plan = ready.run(module, recreate_disks=["vm2"], **args)
+    vms = [vm for order in plan["work_orders"]["workers"].values() for vm in order["slices"][0]["vms"]]
+    assert [(vm["name"], vm["disks"][0].get("recreate")) for vm in vms] == [("vm1", None), ("vm2", True)]
+    wrong = ready.run(module, recreate_disks=["vm9"], **args)
+    assert refused(wrong) == [Refusal("not_found", "VM vm9", {"known": ["web/vm1", "web/vm2"]})]
+
+
+def test_disks_are_made_again_by_hosts_alone(ready: Control) -> None:
+    figures = {"option": "recreate_disks", "needs": "work_orders"}
+    done = ready.run("slice", recreate_disks=["vm2"], **WEB)
+    assert refused(done) == [Refusal("option_needs_option", "settings", figures)]
+    assert not ready.run("slice_info")["slices"]
 
 
 def test_storing_may_hand_the_work_orders_out(ready: Control) -> None:

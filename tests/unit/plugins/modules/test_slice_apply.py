@@ -16,6 +16,7 @@ from ansible_collections.cloudrepo.slices.plugins.modules import slice_apply
 
 from ..module_utils._domain.builders import refused
 from ..module_utils._host import modules
+from ..module_utils._host.disk.images import noted, raw
 from ..module_utils._host.fakes import MORE, TAP_FILTER, FakeRunner, given_up, mark, vm
 from .documented import check_changes
 
@@ -154,6 +155,22 @@ def test_check_mode_plans_for_a_host_that_is_yet_to_be_prepared(monkeypatch, tmp
     assert any(line.startswith("port tap_1001_eth1: bridge br-int, vlan_mode access, tag 100,") for line in after)
     assert "unit cloudrepo-9999@1001.service: state running, startup enabled" in after
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_vm_on_a_damaged_base_image_is_an_error(monkeypatch, tmp_path):
+    image = tmp_path / "images/base.img"
+    image.parent.mkdir()
+    noted(raw(image), damage="it was cut short")
+    args = arguments(tmp_path, vm(1001, 100, state_dir=str(tmp_path)))
+    result = modules.run(monkeypatch, slice_apply, looked_at(), **args, _ansible_check_mode=True)
+
+    message = (
+        f"VM 1001 (vm1): base image {image} is damaged: it was cut short; run the deploy again with "
+        "-e base_images_refetch=true to have it fetched again"
+    )
+    assert [(vm["state"], vm["failure"]) for vm in result["vms"]] == [("error", message)]
+    assert result["missing_images"] == []
+    assert "overlay" not in {change["kind"] for change in result["changes"]}
 
 
 def test_orders_that_no_host_should_be_given_are_refused(monkeypatch, tmp_path):

@@ -18,18 +18,21 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Sli
 
 CHECKSUM = "ab" * 32
 
+ROOM: dict[str, Any] = {"cores": 1000, "ram_gb": 1000}
+"""What a worker has that no test fills."""
 AHEAD_OF_CLOCKS = 10**14
 """A revision after which the next one does not depend on the time: one more each."""
 
 
 def cluster(workers: int = 2, **worker: Any) -> Cluster:
-    """Return a new cluster with workers 10.0.10.1 and up, a usable flavor cirros, and a tenant alice (quota 6)."""
+    """Return a new cluster with workers 10.0.10.1 and up with much room, a usable flavor cirros, and a tenant alice
+    (quota 6)."""
     made = Cluster.initial()
     made.flavors["cirros"]["checksum"] = CHECKSUM
     made.flavors["big"] = {"cores": 4, "ram_gb": 8, "disk_gb": 20, "image": "/big.img", "checksum": "cd" * 32}
     made.users["alice"] = User("alice", "!", quota_vms=6)
     for number in range(1, workers + 1):
-        made.workers[f"10.0.10.{number}"] = Worker(f"10.0.10.{number}", **worker)
+        made.workers[f"10.0.10.{number}"] = Worker(f"10.0.10.{number}", **{**ROOM, **worker})
     return made
 
 

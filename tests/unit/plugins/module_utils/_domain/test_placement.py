@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
-from .builders import cluster, put, refusals, topology, vm
+from .builders import ROOM, cluster, put, refusals, topology, vm
 
 
 def places(held, count: int, **settings: str) -> list[str]:  # type: ignore[no-untyped-def] # a Cluster
@@ -71,7 +71,7 @@ def test_a_pinned_vm_goes_to_its_worker() -> None:
 )
 def test_no_room_is_told_with_its_figures(worker: dict[str, float], flavor: str, figures: dict[str, Any]) -> None:
     held = cluster(workers=0)
-    held.workers["10.0.10.1"] = Worker("10.0.10.1", **worker)  # type: ignore[arg-type] # a mixture by design
+    held.workers["10.0.10.1"] = Worker("10.0.10.1", **{**ROOM, **worker})
     assert refusals(held, topology(vms=[vm("a", flavor=flavor)], links=[])) == [
         Refusal("no_room", "VM web/a", {"shortages": [Refusal("resource_exhausted", "worker 10.0.10.1", figures)]})
     ]
@@ -94,3 +94,26 @@ def test_no_room_on_workers_that_take_no_new_vms() -> None:
     assert refusals(held, topology(vms=[vm("a")], links=[])) == [
         Refusal("no_room", "VM web/a", {"shortages": shortages})
     ]
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown"), [({}, ["cores", "ram_gb"]), ({"cores": 8}, ["ram_gb"]), ({"ram_gb": 8}, ["cores"])]
+)
+def test_a_worker_takes_new_vms_once_its_capacity_was_seen(known: dict[str, int], unknown: list[str]) -> None:
+    held = cluster(workers=0)
+    held.workers["10.0.10.1"] = Worker("10.0.10.1", **known)
+    (refusal,) = refusals(held, topology(vms=[vm("a")], links=[]))
+    assert refusal.message == (
+        f"VM web/a: no worker has room: worker 10.0.10.1: {', '.join(unknown)} not known; run site, or register it "
+        "with both"
+    )
+    held.workers["10.0.10.1"] = Worker("10.0.10.1", **ROOM)
+    assert put(held, topology(vms=[vm("a")], links=[])).vms[0].worker_ip == "10.0.10.1"
+
+
+def test_a_vm_stays_on_a_worker_whose_capacity_is_not_known_and_grows_there() -> None:
+    held = cluster(workers=1)
+    put(held, topology(vms=[vm("a")], links=[]))
+    held.workers["10.0.10.1"] = Worker("10.0.10.1", schedulable=False)
+    held.flavors["cirros"]["cores"] = 3
+    assert put(held, topology(vms=[vm("a")], links=[])).vms[0].flavor["cores"] == 3

@@ -145,7 +145,7 @@ def test_the_readme_shows_what_a_dry_run_tells_of_its_topology() -> None:
     (block, *_others) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     (wanted,) = yaml.safe_load(block)["slices"]
     held = cluster()
-    held.workers = {ip: Worker(ip) for ip in ("192.0.2.11", "192.0.2.12")}
+    held.workers = {ip: Worker(ip, cores=8, ram_gb=32) for ip in ("192.0.2.11", "192.0.2.12")}
     slice_ = put(held, topology(**wanted))
     hand_out([slice_])
     told = [f"+{line}" for line in diff(changes(None, slice_))["after"].splitlines()]

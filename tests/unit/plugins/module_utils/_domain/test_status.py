@@ -17,6 +17,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orde
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import HostReport
 
 from .builders import cluster, put, topology, vm
@@ -197,3 +198,15 @@ def test_a_slice_that_was_given_up_after_its_order_stays_until_the_next() -> Non
     teardown.remove(held, slice_)
     record(held, [slice_], [HostReport.from_dict(each) for each in BOTH], fingerprints, seen_at=NOW)
     assert (slice_.status, len(slice_.vms), list(held.slices)) == ("deleting", 2, [1000])
+
+
+def test_disks_are_seen_when_their_vm_first_is() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    failed = {**report("10.0.10.2"), "vms": [{"vm_id": 1002, "state": "error", "pid": None}]}
+    tell(held, BOTH[0], failed, NODE)
+    assert [vm.disks[0].first_seen for vm in slice_.vms] == [NOW, None]
+    reports = [HostReport.from_dict(each) for each in BOTH]
+    record(held, [slice_], reports, seen_at="2026-02-01T12:00:00Z")
+    assert [vm.disks[0].first_seen for vm in slice_.vms] == [NOW, "2026-02-01T12:00:00Z"]
+    assert Slice.from_dict(slice_.to_dict()).to_dict() == slice_.to_dict()

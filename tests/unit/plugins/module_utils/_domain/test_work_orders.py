@@ -8,12 +8,13 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import (
+    find_vms,
     hand_out,
     work_orders,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
-from .builders import CHECKSUM, cluster, put, topology
+from .builders import CHECKSUM, cluster, put, topology, vm
 
 
 def test_the_order_of_a_worker() -> None:
@@ -174,3 +175,30 @@ def test_peers_meet_on_every_worker_if_the_slice_says_so() -> None:
     orders = work_orders(held, [slice_], "/x")
     peers = [{"mac": "52:54:00:03:e9:00", "address": "10.60.7.101"}]
     assert [order["slices"][0]["peers"] for order in orders["workers"].values()] == [peers, peers]
+
+
+def test_a_disk_that_was_seen_is_told_so_and_made_again_only_by_name() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    slice_.vms[0].disks[0].extra["first_seen"] = "2026-01-31T12:00:00Z"
+    orders = work_orders(held, [slice_], "/x", recreate=[1002])
+    disks = [order["slices"][0]["vms"][0]["disks"][0] for order in orders["workers"].values()]
+    assert [(disk.get("first_seen"), disk.get("recreate")) for disk in disks] == [
+        ("2026-01-31T12:00:00Z", None),
+        (None, True),
+    ]
+
+
+def test_vms_are_found_by_name_with_their_slice_and_by_id() -> None:
+    held = cluster()
+    slices = [put(held, topology()), put(held, topology("two", vms=[vm("vm1"), vm("db")], links=[]))]
+    (web1, web2), (two1, db) = ([each.vm_id for each in slice_.vms] for slice_ in slices)
+    assert find_vms(slices, ["vm2", f"{db}", "two/vm1", f"{slices[0].slice_id}/vm1"]) == {web2, db, two1, web1}
+    with pytest.raises(Refused) as refused:
+        find_vms(slices, ["vm1", "vm3", "web/db"])
+    known = ["web/vm1", "web/vm2", "two/vm1", "two/db"]
+    assert refused.value.refusals == [
+        Refusal("ambiguous_vm", "VM vm1", {"count": 2, "found": [f"web/vm1 ({web1})", f"two/vm1 ({two1})"]}),
+        Refusal("not_found", "VM vm3", {"known": known}),
+        Refusal("not_found", "VM web/db", {"known": known}),
+    ]

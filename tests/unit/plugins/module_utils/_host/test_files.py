@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -58,3 +59,10 @@ def test_texts_are_saved_and_empty_ones_go(tmp_path):
     files.save(str(tmp_path), {"new": "new", "old": "newer", "gone": "", "never": ""}, mode=0o644)
 
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"new": "new", "old": "newer"}
+
+
+@pytest.mark.parametrize("size", [0, (1 << 20) - 1, 1 << 20, (1 << 20) + 1])
+def test_all_of_a_file_is_in_its_checksum(tmp_path, size):
+    (tmp_path / "a").write_bytes(b"x" * size)
+
+    assert files.sha256(str(tmp_path / "a")) == hashlib.sha256(b"x" * size).hexdigest()

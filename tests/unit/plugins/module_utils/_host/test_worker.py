@@ -23,6 +23,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
+from .disk.test_overlays import base_image
 from .disk.test_qcow2 import qcow2
 from .fakes import ME, MORE, TAP_FILTER, FakeMonitor, FakeRunner, FakeTime, mark, orders, settings, uuid, vm
 
@@ -59,7 +60,7 @@ def looked_at(units: str = "") -> FakeRunner:
 
 def ready(tmp_path: Path) -> FakeRunner:
     """A host that has the base image, a VM of the slice that is not listed, and carries the order out."""
-    qcow2(tmp_path / "images/base.img", GIB)
+    base_image(tmp_path)
     runner = looked_at(OTHER_RUNS).tell("ovs-vsctl", MORE).tell("ip", "-batch", "-")
     runner.tell("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60", "--bundle", MORE)
 
@@ -126,7 +127,7 @@ def test_without_all_that_it_takes_nothing_is_changed(
     tmp_path: Path, has_image: bool, passwords: dict[int, str], images: int, vm_ids: list[int]
 ) -> None:
     if has_image:
-        qcow2(tmp_path / "images/base.img", GIB)
+        base_image(tmp_path)
     with pytest.raises(Refused) as caught:
         carry_out(tmp_path, looked_at(OTHER_RUNS), 2_000, passwords=passwords)
     assert len(caught.value.refusals) == images + len(vm_ids)

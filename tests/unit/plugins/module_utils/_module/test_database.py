@@ -26,7 +26,7 @@ from .stand_in import StandIn
 def fill(path: Path, vms: int = 2) -> None:
     with open_store(str(path), lock_timeout_s=5, backups=3).transaction(write=True) as cluster:
         cluster.flavors["cirros"]["checksum"] = "ab" * 32
-        cluster.workers["10.0.10.1"] = Worker("10.0.10.1")
+        cluster.workers["10.0.10.1"] = Worker("10.0.10.1", cores=8, ram_gb=32)
         put(cluster, topology(vms=[{"name": f"vm{n}", "flavor": "cirros"} for n in range(1, vms + 1)], links=[]))
 
 

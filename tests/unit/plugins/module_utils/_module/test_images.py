@@ -43,7 +43,7 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("size", [images.CHUNK_BYTES, images.CHUNK_BYTES + 512, 2 * MIB])
+@pytest.mark.parametrize("size", [64 * 512 + 512, MIB, MIB + 512])
 def test_a_file_tells_its_checksum_and_its_size(tmp_path: Path, size: int) -> None:
     disk = raw(tmp_path / "disk", size)
     for checksum in (None, digest(disk)):

@@ -4,10 +4,15 @@
 
 from __future__ import annotations
 
+import json
 import random
 import struct
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.base_images import NOTE, Note
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -35,6 +40,14 @@ def converted(source: Path, target: Path, *options: str, to: str = "qcow2") -> P
     """The same disk in another format."""
     qemu_img("convert", "-f", "raw", "-O", to, *options, source, target)
     return target
+
+
+def noted(path: Path, **changes: Any) -> Path:
+    """The same file, noted as a base image that was verified."""
+    state = path.stat()
+    note = Note("ab" * 32, state.st_size, state.st_mtime_ns, "qcow2", MIB)
+    path.with_name(path.name + NOTE).write_text(json.dumps({**asdict(note), **changes}))
+    return path
 
 
 def cut(path: Path, by: int) -> Path:

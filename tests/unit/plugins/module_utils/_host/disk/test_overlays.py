@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays, trash
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.base_images import Note
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.overlays import Disks, Orphan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Image, read_image
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import Folder, text_of
@@ -22,6 +23,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
 
 from ..fakes import ACCOUNTS, ME, MORE, STATE_DIR, FakeRunner, disk, given_up, mark, orders, uuid, vm
+from .images import noted
 from .test_qcow2 import qcow2
 
 GIB = 1 << 30
@@ -39,7 +41,7 @@ def folder(vm: VM, **changes: Any) -> Folder:
 
 def test_disk_smaller_than_its_base_is_refused_with_both_figures():
     with pytest.raises(Refused) as refused:
-        overlays.plan(orders(vm()), Disks(bases={BASE: Image("qcow2", 2 * GIB)}), accounts=ACCOUNTS)
+        overlays.plan(orders(vm()), Disks(bases={BASE: Note("ab" * 32, 1, 1, "qcow2", 2 * GIB)}), accounts=ACCOUNTS)
     figures = {"got": GIB, "least": 2 * GIB, "image": BASE}
     assert refused.value.refusals == [Refusal("disk_smaller_than_base", "VM 1001 (vm1)", figures)]
 
@@ -132,6 +134,13 @@ def test_further_overlay_beside_that_of_a_vm_is_an_orphan_until_it_is_given_up()
     assert (todo.remove, [each.path for each in todo.discard], todo.orphans) == ((), [other], ())
 
 
+def base_image(folder: Path, name: str = "base.img", **changes: Any) -> str:
+    """A base image of which that is noted."""
+    path = folder / "images" / name
+    qcow2(path, GIB // 2)
+    return str(noted(path, **changes))
+
+
 def carry_out(
     tmp_path: Path,
     *vms: dict[str, Any],
@@ -150,7 +159,7 @@ def test_overlays_that_are_alike_are_made_once_and_copied(tmp_path):
     def create(argv: Sequence[str]) -> None:
         qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1])
 
-    qcow2(tmp_path / "images/base.img", GIB // 2)
+    base_image(tmp_path)
     runner = FakeRunner().on("qemu-img", "create", MORE, do=create)
     vms = [vm(number, state_dir=str(tmp_path)) for number in (1001, 1002)]
     vms.append(vm(1003, state_dir=str(tmp_path), disks=[disk(1003, state_dir=str(tmp_path), size_bytes=2 * GIB)]))
@@ -176,7 +185,7 @@ def test_overlays_that_are_alike_are_made_once_and_copied(tmp_path):
 
 
 def test_failed_creation_leaves_no_draft(tmp_path):
-    qcow2(tmp_path / "images/base.img", 1)
+    base_image(tmp_path)
     with pytest.raises(SlicesError):
         carry_out(tmp_path, vm(state_dir=str(tmp_path)), runner=FakeRunner().tell("qemu-img", "create", MORE, rc=1))
 
@@ -234,7 +243,7 @@ def test_overlay_goes_alone_from_the_folder_of_a_vm_that_stays(tmp_path):
 
 
 def test_what_belongs_to_somebody_else_changes_hands(tmp_path):
-    qcow2(tmp_path / "images/base.img", GIB)
+    base_image(tmp_path)
     create = {"do": lambda argv: qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1])}
     wanted = vm(1001, state_dir=str(tmp_path))
     carry_out(tmp_path, wanted, runner=FakeRunner().on("qemu-img", "create", MORE, **create))
@@ -329,7 +338,7 @@ def test_a_slice_does_not_share_its_pool_with_what_another_left_here():
 
 
 def test_a_folder_follows_what_it_holds(tmp_path):
-    qcow2(tmp_path / "images/base.img", GIB)
+    base_image(tmp_path)
     create = {"do": lambda argv: qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1])}
     carry_out(tmp_path, vm(state_dir=str(tmp_path)), runner=FakeRunner().on("qemu-img", "create", MORE, **create))
     renamed = vm(state_dir=str(tmp_path), name="web")

@@ -91,10 +91,12 @@ def carry_out(
     passwords: dict[int, str] | None = None,
     *,
     restart: bool = False,
+    **others: Any,
 ) -> list[dict[str, Any]]:
     moved_settings = settings(state_dir=str(tmp_path), accounts=ME)
     texts = {path.replace(STATE_DIR, str(tmp_path)): text for path, text in have.texts.items()}
-    todo = qemu_plan.plan(order, Host(have.units, texts, have.passwords), settings=moved_settings, restart=restart)
+    host = Host(have.units, texts, have.passwords)
+    todo = qemu_plan.plan(order, host, settings=moved_settings, restart=restart, **others)
     return qemu_apply.apply(
         todo,
         order,
@@ -160,6 +162,22 @@ def test_one_vm_that_fails_does_not_hold_up_the_others(tmp_path):
         ("error", None),
     ]
     assert failed.value.fields["changed"] is True
+
+
+def test_one_vm_that_is_barred_does_not_hold_up_the_others_either(tmp_path):
+    order = orders(*(vm(vm_id, 100, state_dir=str(tmp_path)) for vm_id in (1001, 1002)), state_dir=str(tmp_path))
+    for vm_id in (1001, 1002):
+        (tmp_path / f"vms/{vm_id}").mkdir(parents=True)
+    start = ("systemctl", "start", "--", "cloudrepo-1000@1002.service")
+    runner = FakeRunner().tell(*start).tell(*SHOW, MORE, stdout=shown(1001, "inactive"))
+    with pytest.raises(SlicesError) as failed:
+        carry_out(tmp_path, order, Host(), runner, FakeMonitor(), barred={1001: "1001 is bad"})
+
+    assert failed.value.message == "1001 is bad"
+    assert [(each["state"], each["failure"]) for each in failed.value.fields["vms"]] == [
+        ("error", "1001 is bad"),
+        ("running", None),
+    ]
 
 
 def moved(have: Host, folder: Path) -> Host:

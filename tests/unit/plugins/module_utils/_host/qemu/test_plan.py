@@ -62,8 +62,8 @@ def running(order: tuple[SliceOrder, ...], *units: Unit) -> Host:
     )
 
 
-def plan(order: tuple[SliceOrder, ...], have: Host, *, restart: bool = False) -> VmPlan:
-    return qemu_plan.plan(order, have, settings=SETTINGS, restart=restart)
+def plan(order: tuple[SliceOrder, ...], have: Host, *, restart: bool = False, **others: Any) -> VmPlan:
+    return qemu_plan.plan(order, have, settings=SETTINGS, restart=restart, **others)
 
 
 def ids(vms: Any) -> list[int]:
@@ -270,3 +270,34 @@ def test_slice_without_vms_leaves_nothing():
         ("cgroup", "cloudrepo-1000.slice", "delete"),
     ]
     assert qemu_plan.plan_prune(orders(), Host()).changes == []
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_vm_that_is_barred_is_neither_started_nor_restarted_nor_left_to_start_with_the_host(restart):
+    order = orders(vm(1001, cores=2), vm(1002), vm(1003))
+    have = running(orders(vm(1001), vm(1002), vm(1003)), unit(1001), unit(1002, "failed", None), unit(1003))
+    todo = plan(order, have, restart=restart, barred={1001: "1001 is bad", 1002: "1002 is bad"})
+
+    assert (todo.start, todo.restart, todo.enable) == ((), (), ())
+    assert ids(todo.disable) == [1001, 1002]
+    assert ids(vm for vm, _reasons in todo.restart_required) == [1001]
+    assert todo.faults == {1001: "1001 is bad", 1002: "1002 is bad"}
+
+
+def test_a_vm_that_is_no_longer_barred_starts_with_the_host_again():
+    order = orders(vm(1001))
+    have = running(order, unit(1001, "inactive", None))
+    todo = plan(order, replace(have, units=replace(have.units, enabled=frozenset())))
+
+    assert (ids(todo.start), ids(todo.enable), todo.faults) == ([1001], [1001], {})
+
+
+def test_a_vm_that_is_outdated_is_an_error_until_its_restart():
+    order = orders(vm(1001), vm(1002))
+    kept = plan(order, running(order), outdated={1001: "1001 is old"})
+    restarted = plan(order, running(order), restart=True, outdated={1001: "1001 is old"})
+
+    assert [(vm.vm_id, reasons) for vm, reasons in kept.restart_required] == [(1001, ("its base image was replaced",))]
+    assert kept.faults == {1001: "1001 is old"}
+    assert [(vm.vm_id, reasons) for vm, reasons in restarted.restart] == [(1001, ("its base image was replaced",))]
+    assert restarted.faults == {}

@@ -1,0 +1,208 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The base images of a host: verified where they arrive, and known again by size and time.
+
+Beside each is a note of what it was when its checksum was read. A file that is not as noted is nothing to start a VM
+from until it is verified again; one that was found damaged says so until it is replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ...changes import Change, between
+from ...errors import Refusal, Refused
+from ...work_order import Image as Wanted
+from .. import files
+from ..runner import Runner
+from .inspection import inspect
+from .qcow2 import Image
+
+NOTE = ".json"
+"""What the name of a note ends with, after that of its image."""
+ARRIVAL = ".new"
+"""What the name of an image ends with that was brought here and is not verified yet."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """What an image was when it was verified.
+
+    Attributes:
+        checksum: the SHA-256 that it shall have.
+        size_bytes: the size of its file.
+        mtime_ns: the time of its file's last change.
+        format: C(qcow2) or C(raw).
+        virtual_bytes: the size of the disk that a guest sees.
+        damage: why no VM may read it.
+        is_replacement: whether VMs may still run that were started with a file that it took the place of.
+    """
+
+    checksum: str
+    size_bytes: int
+    mtime_ns: int
+    format: str = ""
+    virtual_bytes: int = 0
+    damage: str | None = None
+    is_replacement: bool = False
+
+    @property
+    def image(self) -> Image:
+        """What kind of disk it is."""
+        return Image(self.format, self.virtual_bytes)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """An image that is wanted on this host.
+
+    Attributes:
+        wanted: the image.
+        noted: what was noted of it.
+        note: what there is to note of it now; nothing where it is missing.
+        has_arrived: whether that is about a file which is yet to get its place.
+    """
+
+    wanted: Wanted
+    noted: Note | None
+    note: Note | None
+    has_arrived: bool = False
+
+    @property
+    def change(self) -> Change | None:
+        """What becomes of it, if anything."""
+        if self.note is None or (self.note == self.noted and not self.has_arrived):
+            return None
+        return between("base image", self.wanted.path, *(_attributes(note) for note in (self.noted, self.note)))
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with it, if anything, and what to do about it."""
+        if self.note is None or self.note.damage is None:
+            return None
+        return Refusal("base_image_unusable", f"base image {self.wanted.path}", {"why": self.note.damage}).message
+
+
+def known(path: str) -> Note | None:
+    """What an image is, or nothing where it is missing or was not verified as it is now."""
+    note, state = _read_note(path), _stat(path)
+    return note if note is not None and state is not None and _is_as_noted(note, state) else None
+
+
+def holds_other(pid: int, path: str) -> bool:
+    """Whether a process has a file open that was at C(path) before the one that is there now."""
+    folder = f"/proc/{pid}/fd"
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        try:
+            if os.readlink(f"{folder}/{name}") == f"{path} (deleted)":
+                return True
+        except OSError:
+            continue  # it was closed meanwhile
+    return False
+
+
+def noted_in(folder: str) -> Iterator[Wanted]:
+    """Every image of a folder that was ever verified."""
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        path = f"{folder}/{name[: -len(NOTE)]}"
+        note = _read_note(path) if name.endswith(NOTE) else None
+        if note is not None:
+            yield Wanted(checksum=note.checksum, path=path, source=path)
+
+
+def examine(wanted: Wanted, *, verify: bool, check_mode: bool, runner: Runner) -> Examined:
+    """Look at an image, or at what has arrived to be it.
+
+    Args:
+        wanted: the image.
+        verify: whether its checksum is read even if it is as noted.
+        check_mode: whether what has arrived is kept even if it is refused.
+        runner: runs C(qemu-img).
+
+    Raises:
+        Refused: what has arrived is another file, or cannot be a base image, and was removed.
+    """
+    noted = _read_note(wanted.path)
+    if os.path.exists(wanted.path + ARRIVAL):
+        note = _examine_file(wanted, wanted.path + ARRIVAL, noted, runner)
+        if note.damage is not None:
+            if not check_mode:
+                os.unlink(wanted.path + ARRIVAL)
+            figures = {"path": wanted.path, "why": note.damage}
+            raise Refused([Refusal("base_image_not_installed", f"base image {wanted.source}", figures)])
+        is_replacement = note.is_replacement or os.path.exists(wanted.path)
+        return Examined(wanted, noted, replace(note, is_replacement=is_replacement), has_arrived=True)
+    state = _stat(wanted.path)
+    if state is None:
+        return Examined(wanted, noted, None)
+    if noted is not None and noted.checksum == wanted.checksum and _is_as_noted(noted, state) and not verify:
+        return Examined(wanted, noted, noted)
+    return Examined(wanted, noted, _examine_file(wanted, wanted.path, noted, runner))
+
+
+def install(examined: Iterable[Examined]) -> None:
+    """Give what has arrived its place, and note what every image is."""
+    changed = [each for each in examined if each.change is not None]
+    for each in changed:
+        path = each.wanted.path
+        if each.has_arrived:
+            os.chmod(path + ARRIVAL, 0o444)
+            files.flush(path + ARRIVAL)
+            os.replace(path + ARRIVAL, path)
+    files.write_all(
+        files.text_file(each.wanted.path + NOTE, json.dumps(asdict(each.note)) + "\n", mode=0o600)
+        for each in changed
+        if each.note is not None
+    )
+
+
+def _examine_file(wanted: Wanted, path: str, noted: Note | None, runner: Runner) -> Note:
+    state = os.stat(path)
+    note = Note(
+        checksum=wanted.checksum,
+        size_bytes=state.st_size,
+        mtime_ns=state.st_mtime_ns,
+        is_replacement=noted is not None and noted.is_replacement,
+    )
+    seen = files.sha256(path)
+    if seen != wanted.checksum:
+        return replace(note, damage=f"{state.st_size} bytes with the SHA-256 {seen} in place of {wanted.checksum}")
+    try:
+        image = inspect(path, runner, object=f"base image {wanted.source}", source=wanted.source).image
+    except Refused as refused:
+        return replace(note, damage="; ".join(refusal.message for refusal in refused.refusals))
+    return replace(note, format=image.format, virtual_bytes=image.virtual_bytes)
+
+
+def _is_as_noted(note: Note, state: os.stat_result) -> bool:
+    return (note.size_bytes, note.mtime_ns) == (state.st_size, state.st_mtime_ns)
+
+
+def _stat(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        return None
+
+
+def _read_note(path: str) -> Note | None:
+    try:
+        return Note(**json.loads(files.read_text(path + NOTE) or ""))
+    except (TypeError, ValueError):
+        return None
+
+
+def _attributes(note: Note | None) -> Mapping[str, Any] | None:
+    if note is None:
+        return None
+    return {
+        "checksum": note.checksum,
+        "size_bytes": note.size_bytes,
+        "mtime_ns": note.mtime_ns,
+        "format": note.format or None,
+        "damage": note.damage,
+    }

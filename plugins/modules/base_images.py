@@ -1,0 +1,135 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: base_images
+short_description: Verify the base images of a worker
+version_added: 1.0.0
+description:
+  - Verifies base images on a worker and notes their size and time beside them. M(cloudrepo.slices.slice_apply) compares
+    these, and starts no VM from an image that changed since, or was found damaged.
+  - An image is verified by its SHA-256. It must be qcow2 or raw, whole, undamaged, not encrypted, without a backing
+    file and without an external data file; C(qemu-img) checks the tables of qcow2.
+  - A file that was brought here as C(PATH.new) is installed as C(PATH) if it passes, and removed if it does not. It
+    takes the place of a damaged one; VMs that run on that have to be restarted.
+  - It fetches nothing. The role P(cloudrepo.slices.base_images#role) does.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - cloudrepo.slices.attributes
+options:
+  images:
+    description:
+      - The base images, as in C(images) of a work order.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      checksum:
+        description:
+          - Its SHA-256.
+        type: str
+        required: true
+      path:
+        description:
+          - Where the worker keeps it.
+        type: str
+        required: true
+      source:
+        description:
+          - A file on the orchestrator, or a URL.
+        type: str
+        required: true
+  verify:
+    description:
+      - Whether to read the checksums of all images, also of those that have not changed since they were verified, and
+        of those in O(state_dir) that O(images) does not list.
+    type: bool
+    default: false
+  state_dir:
+    description:
+      - The folder that has base images in C(images).
+    type: str
+    default: /var/lib/cloudrepo
+"""
+
+EXAMPLES = r"""
+- name: Verify all base images of this worker
+  cloudrepo.slices.base_images:
+    verify: true
+"""
+
+RETURN = r"""
+missing:
+  description: The paths of images that are not on this worker.
+  returned: success
+  type: list
+  elements: str
+  sample: [/var/lib/cloudrepo/images/2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae.img]
+damaged:
+  description: The images that are damaged.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: Where it is.
+      type: str
+      sample: /var/lib/cloudrepo/images/9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.img
+    message:
+      description: What is wrong with it, and what to do about it.
+      type: str
+      sample: >-
+        base image /var/lib/cloudrepo/images/9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.img is
+        damaged: 1048576 bytes with the SHA-256 …
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import base_images
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import for_all
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import Image, WorkerOrder
+
+ARGUMENTS = {
+    "images": {**WorkerOrder.arguments()["images"], "required": False, "default": []},
+    "verify": {"type": "bool", "default": False},
+    "state_dir": {"type": "str", "default": STATE_DIR},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    verify = module.params["verify"]
+
+    def action() -> Outcome:
+        wanted = {image.path: image for image in for_all(module.params["images"], Image.from_dict)}
+        if verify:
+            noted = {image.path: image for image in base_images.noted_in(f"{module.params['state_dir']}/images")}
+            wanted = {**noted, **wanted}
+        runner = SubprocessRunner()
+        found = for_all(
+            wanted.values(),
+            lambda image: base_images.examine(image, verify=verify, check_mode=module.check_mode, runner=runner),
+        )
+        if not module.check_mode:
+            base_images.install(found)
+        return Outcome(
+            [each.change for each in found if each.change is not None],
+            {
+                "missing": [each.wanted.path for each in found if each.note is None],
+                "damaged": [{"path": each.wanted.path, "message": each.fault} for each in found if each.fault],
+            },
+        )
+
+    run(module, action, GRAMMARS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import base_images
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.base_images import Examined
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import Image
+
+from .images import MIB, converted, cut, raw
+
+SOURCE = "https://images.example.org/x.qcow2"
+
+
+def brought(folder: Path, content: bytes, name: str = "image.img.new") -> Image:
+    """An image that the role fetched."""
+    (folder / name).write_bytes(content)
+    return Image(hashlib.sha256(content).hexdigest(), f"{folder}/image.img", SOURCE)
+
+
+def examined(wanted: Image, *, verify: bool = False) -> Examined:
+    found = base_images.examine(wanted, verify=verify, check_mode=False, runner=SubprocessRunner())
+    base_images.install([found])
+    return found
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> bytes:
+    return converted(raw(tmp_path / "disk"), tmp_path / "made").read_bytes()
+
+
+@pytest.fixture
+def wanted(tmp_path: Path, content: bytes) -> Image:
+    """An image that is installed."""
+    image = brought(tmp_path, content)
+    examined(image)
+    return image
+
+
+def test_what_was_brought_is_installed_once_it_is_verified(tmp_path, content):
+    wanted = brought(tmp_path, content)
+    assert base_images.known(wanted.path) is None
+    first, again = examined(wanted), examined(wanted)
+    note = base_images.known(wanted.path)
+
+    assert first.change.action == "create"
+    assert again.change is None
+    assert (note.format, note.virtual_bytes, note.damage, note.is_replacement) == ("qcow2", 2 * MIB, None, False)
+    assert (tmp_path / "image.img").stat().st_mode & 0o777 == 0o444
+    assert not (tmp_path / "image.img.new").exists()
+
+
+def test_one_that_lay_there_before_is_verified_where_it_is(tmp_path, content):
+    wanted = brought(tmp_path, content, "image.img")
+    assert base_images.known(wanted.path) is None
+
+    assert examined(wanted).change.action == "create"
+    assert base_images.known(wanted.path).damage is None
+
+
+def test_one_that_is_not_there_is_missing(tmp_path):
+    found = examined(Image("ab" * 32, f"{tmp_path}/image.img", SOURCE))
+
+    assert (found.note, found.change, found.fault) == (None, None, None)
+
+
+def test_another_file_is_not_installed(tmp_path, content):
+    wanted = Image("ab" * 32, brought(tmp_path, content).path, SOURCE)
+    with pytest.raises(Refused) as refused:
+        examined(wanted)
+
+    assert refused.value.message == (
+        f"base image {SOURCE} was not installed as {wanted.path}: "
+        f"{len(content)} bytes with the SHA-256 {hashlib.sha256(content).hexdigest()} in place of {'ab' * 32}"
+    )
+    assert not (tmp_path / "image.img.new").exists()
+
+
+def test_the_image_of_a_url_is_looked_at_where_it_arrives(tmp_path):
+    disk = converted(raw(tmp_path / "disk"), tmp_path / "made", to="vmdk")
+    wanted = brought(tmp_path, disk.read_bytes())
+    with pytest.raises(Refused) as refused:
+        examined(wanted)
+
+    assert refused.value.message == (
+        f"base image {SOURCE} was not installed as {wanted.path}: base image {SOURCE} is vmdk; a base image must be "
+        "qcow2, or raw with a boot sector or a file system; "
+        f"run qemu-img convert -f vmdk -O qcow2 {SOURCE} x.new.qcow2"
+    )
+
+
+def test_check_mode_keeps_what_it_refuses(tmp_path):
+    wanted = brought(tmp_path, b"")
+    with pytest.raises(Refused):
+        base_images.examine(wanted, verify=False, check_mode=True, runner=SubprocessRunner())
+
+    assert (tmp_path / "image.img.new").exists()
+
+
+def test_what_changed_since_is_not_known_until_it_is_verified(wanted):
+    os.utime(wanted.path, ns=(1, 1))
+    assert base_images.known(wanted.path) is None
+
+    assert examined(wanted).fault is None
+    assert base_images.known(wanted.path).damage is None
+
+
+def test_one_that_was_cut_short_is_damaged_until_it_is_brought_again(tmp_path, wanted, content):
+    path = Path(wanted.path)
+    path.chmod(0o644)
+    cut(path, 1000)
+    assert base_images.known(wanted.path) is None
+    found = examined(wanted)
+
+    short = hashlib.sha256(content[:-1000]).hexdigest()
+    why = f"{len(content) - 1000} bytes with the SHA-256 {short} in place of {wanted.checksum}"
+    assert base_images.known(wanted.path).damage == why
+    assert found.change.after["damage"] == why
+    assert found.fault == (
+        f"base image {wanted.path} is damaged: {why}; run site, or the deploy of its VMs, with "
+        "-e base_images_refetch=true to have it fetched again"
+    )
+    brought(tmp_path, content)
+    assert examined(wanted).fault is None
+    assert base_images.known(wanted.path).is_replacement
+
+
+def test_what_size_and_time_do_not_tell_its_checksum_does(wanted):
+    path = Path(wanted.path)
+    state = path.stat()
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\0")
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+    assert examined(wanted).fault is None
+    assert examined(wanted, verify=True).fault is not None
+    assert base_images.known(wanted.path).damage is not None
+
+
+def test_every_image_that_was_verified_is_noted_in_its_folder(tmp_path, wanted):
+    (tmp_path / "other.json").write_text("{}")
+
+    assert [(each.path, each.checksum) for each in base_images.noted_in(str(tmp_path))] == [
+        (wanted.path, wanted.checksum)
+    ]
+    assert list(base_images.noted_in(f"{tmp_path}/missing")) == []
+
+
+def test_who_has_a_file_open_that_was_replaced_is_found(tmp_path, wanted, content):
+    me = os.getpid()
+    with open(wanted.path, "rb"):
+        assert not base_images.holds_other(me, wanted.path)
+        brought(tmp_path, content)
+        examined(wanted)
+        assert base_images.holds_other(me, wanted.path)
+    assert not base_images.holds_other(me, wanted.path)
+    assert not base_images.holds_other(0, wanted.path)

@@ -1,0 +1,57 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import bases, overlays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import MARK, text_of
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
+
+from ..fakes import ACCOUNTS, disk, orders, vm
+from .images import noted
+from .test_overlays import GIB, base_image
+from .test_qcow2 import qcow2
+
+
+def test_vms_on_a_damaged_base_image_are_barred_and_get_no_disk(tmp_path):
+    damaged = base_image(tmp_path, "old.img", damage="it was cut short")
+    base_image(tmp_path)
+    order = orders(
+        vm(1001, state_dir=str(tmp_path)),
+        vm(1002, state_dir=str(tmp_path), disks=[disk(1002, state_dir=str(tmp_path), backing_file=damaged)]),
+        vm(1003, state_dir=str(tmp_path)),
+        state_dir=str(tmp_path),
+    )
+    # One that exists stands on what it was made from, whatever the order says.
+    qcow2(tmp_path / "vms/1003/vm3_img.qcow2", GIB, damaged)
+    (tmp_path / "vms/1003" / MARK).write_text(text_of(all_vms(order)[2]))
+    have = overlays.observe(order, state_dir=str(tmp_path))
+
+    message = (
+        f"VM {{}}: base image {damaged} is damaged: it was cut short; run the deploy again with "
+        "-e base_images_refetch=true to have it fetched again"
+    )
+    assert bases.barred(order, have.overlays, have.bases) == {
+        1002: message.format("1002 (vm2)"),
+        1003: message.format("1003 (vm3)"),
+    }
+    assert [made.vm_id for made, _disk in overlays.plan(order, have, accounts=ACCOUNTS).create] == [1001]
+
+
+def test_a_vm_that_runs_from_what_was_replaced_is_told(tmp_path):
+    path = base_image(tmp_path)
+    order = orders(*(vm(number, state_dir=str(tmp_path)) for number in (1001, 1002)), state_dir=str(tmp_path))
+    pids = {1001: os.getpid(), 1002: None}
+    with open(path, "rb"):
+        qcow2(tmp_path / "images/new", GIB // 2)
+        os.replace(tmp_path / "images/new", path)
+        noted(Path(path), is_replacement=True)
+        have = overlays.observe(order, state_dir=str(tmp_path))
+        assert bases.outdated(order, have.overlays, have.bases, pids) == {
+            1001: f"VM 1001 (vm1): base image {path} was replaced while the VM was running; run the deploy again with "
+            "-e apply_work_order_restart=true"
+        }
+    assert bases.outdated(order, have.overlays, have.bases, pids) == {}
