@@ -107,7 +107,9 @@ def test_a_command_that_fails_is_an_error_but_pgrep_may_find_nothing(
 ) -> None:
     run = subprocess.run
     monkeypatch.setattr(
-        snapshot.subprocess, "run", lambda _command, **options: run(["sh", "-c", f"exit {code}"], **options)
+        snapshot.subprocess,
+        "run",
+        lambda _command, **options: run(["sh", "-c", f"exit {code}"], check=False, **options),
     )
     if fails:
         with pytest.raises(subprocess.CalledProcessError):

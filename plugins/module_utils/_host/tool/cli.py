@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     name, *words = arguments or [""]
     if name not in COMMANDS or len(words) != len(COMMANDS[name].split()):
         usages = (f"  slices-host {each} {names}" for each, names in COMMANDS.items())
-        print("usage:", *usages, sep="\n", file=sys.stderr)
+        sys.stderr.write("\n".join(["usage:", *usages, ""]))
         return 2
     module = import_module(f".{name.replace('-', '_')}", __package__)
     return int(module.main(*words))

@@ -33,7 +33,7 @@ def main(file: str, path: str, pid: str) -> int:
             drop(names.read().split(), path, int(pid))
     except (CommandError, OSError, ValueError) as error:
         if _end(int(pid)):
-            print(f"slices-host: QEMU is ended, because NICs keep a carrier: {error}", file=sys.stderr)
+            sys.stderr.write(f"slices-host: QEMU is ended, because NICs keep a carrier: {error}\n")
             return 1
     except BaseException:
         _end(int(pid))

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from .. import files
 from ..datapath import flows
 from ..disk import trash
@@ -14,5 +16,5 @@ def main(state_dir: str, hours: str) -> int:
     # Whoever changes a host's disks holds this lock.
     with files.locked(flows.folder_in(state_dir)):
         for entry in trash.empty(state_dir, retention_s=float(hours) * 3600):
-            print(f"slices-host: {entry.path} was removed from the trash")
+            sys.stdout.write(f"slices-host: removed {entry.path} from the trash\n")
     return 0

@@ -16,6 +16,6 @@ def run(action: Callable[[Runner], None]) -> int:
     try:
         action(SubprocessRunner())
     except SlicesError as error:
-        print(f"slices-host: {error.message}", file=sys.stderr)
+        sys.stderr.write(f"slices-host: {error.message}\n")
         return 1
     return 0

@@ -24,7 +24,7 @@ KNOWN = Refusal("no_workers", "VM web/a")
     [
         (POOLS, "slice web: vlan_pools must be 1-100, got 0"),
         (
-            Refusal("names_differ_in_case", "slice web", {"names": ["VM1", "vm1"]}),
+            Refusal("names_differ_in_case", "slice web", {"kind": "VM", "names": ["VM1", "vm1"]}),
             "slice web: VMs VM1, vm1 differ only in case; names are unique within a slice regardless of case",
         ),
         (Refusal("not_found", "slice {web}", {"known": []}), "slice {web} does not exist; existing: none"),

@@ -104,6 +104,7 @@ class Told:
 
     def text(self, text: str) -> str:
         """Return the text with a number for each UUID, in the order in which they are first named."""
+        text = re.sub(rf"{re.escape(str(self.folder))}/database\.yaml {self.folder.stat().st_ino}\b", "PLACE", text)
         text = text.replace(str(self.folder), "FOLDER")
         text = UUID.sub(lambda found: self._uuids.setdefault(found[0], f"UUID {len(self._uuids)}"), text)
         return TIME.sub("TIME", text)

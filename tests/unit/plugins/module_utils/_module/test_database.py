@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +160,8 @@ def test_what_does_not_come_back_as_it_was_written_is_an_error(
 
     @contextmanager
     def forgetful(store: YamlFile, *, write: bool) -> Iterator[Cluster]:
-        with whole(store, write=write) as cluster:
+        with ExitStack() as stack:
+            cluster = stack.enter_context(whole(store, write=write))
             yield cluster
             if write:
                 cluster.users["admin"].quota_vms += 1

@@ -28,6 +28,7 @@ def held() -> Cluster:
 
 def params(**changes: Any) -> dict[str, Any]:
     usual = {"names": [], "owner": None, "all": False, "acting_user": "admin", "state_dir": "/s", "state": "present"}
+    usual["recreate_disks"] = []
     return {**usual, **changes}
 
 

@@ -27,6 +27,7 @@ def params(**changes: Any) -> dict[str, Any]:
         "owner": None,
         "names": [],
         "all": False,
+        "recreate_disks": [],
     }
     return {**usual, **changes}
 

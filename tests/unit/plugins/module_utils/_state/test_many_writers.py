@@ -76,7 +76,9 @@ def test_32_writers_at_once(database: str, tmp_path: Path) -> None:
     with open_store(database, lock_timeout_s=5, backups=2).transaction(write=True) as cluster:
         cluster.flavors["cirros"]["checksum"] = "ab" * 32
         for number in range(1, 4):
-            cluster.workers[f"10.0.10.{number}"] = Worker(f"10.0.10.{number}")
+            cluster.workers[f"10.0.10.{number}"] = Worker(
+                f"10.0.10.{number}", cores=WRITERS * SLICES_EACH, ram_gb=WRITERS * SLICES_EACH
+            )
         for number in range(WRITERS):
             cluster.users[f"u{number}"] = User(f"u{number}", "!", quota_vms=3 * SLICES_EACH)
     # The minute is the YAML file's; the others have transactions of their own, and get a part of it.

@@ -11,7 +11,6 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import vm_folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import trash
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import empty_trash
 
 from ..fakes import mark, uuid
 
@@ -92,11 +91,3 @@ def test_a_disk_is_taken_back_and_leaves_nothing(tmp_path):
     trash.take(path, str(target))
     assert target.read_text() == "what tenant 1001 wrote"
     assert list((tmp_path / "trash").iterdir()) == []
-
-
-def test_the_timer_empties_it(tmp_path, monkeypatch, capsys):
-    old = put(tmp_path, 1001, ago_s=2 * DAY_S, monkeypatch=monkeypatch)
-    put(tmp_path, 1002)
-    assert empty_trash.main(str(tmp_path), "24") == 0
-    assert capsys.readouterr().out == f"slices-host: {os.path.dirname(old)} was removed from the trash\n"
-    assert len(trash.entries(str(tmp_path))) == 1

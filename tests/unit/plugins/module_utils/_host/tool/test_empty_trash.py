@@ -1,0 +1,19 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import os
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import trash
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import empty_trash
+
+from ..disk.test_trash import DAY_S, put
+
+
+def test_what_is_due_goes_and_is_told(tmp_path, monkeypatch, capsys):
+    old = put(tmp_path, 1001, ago_s=2 * DAY_S, monkeypatch=monkeypatch)
+    put(tmp_path, 1002)
+    assert empty_trash.main(str(tmp_path), "24") == 0
+    assert capsys.readouterr().out == f"slices-host: removed {os.path.dirname(old)} from the trash\n"
+    assert len(trash.entries(str(tmp_path))) == 1
