@@ -138,7 +138,7 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible has no types
         return self
 
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
-        """Run C(cmd) in the guest. Its whole output is returned as standard output, because a console has one stream."""
+        """Run C(cmd) in the guest, and return its whole output as standard output, because a console has one stream."""
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         if in_data:
             _refuse("does not support input for commands")
