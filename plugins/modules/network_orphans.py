@@ -56,7 +56,7 @@ orphans:
       type: str
       sample: slice
     name:
-      description: Its name for O(remove): its UUID, or if it has none the path of the disk or the id of the slice.
+      description: The name for O(remove), its UUID. Without one, the path of the disk or the id of the slice.
       type: str
       sample: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
     slice_id:

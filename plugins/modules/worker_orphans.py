@@ -60,7 +60,7 @@ orphans:
       type: str
       sample: disk
     name:
-      description: Its name for O(remove): its UUID, or if it has none the path of the disk or the id of the slice.
+      description: The name for O(remove), its UUID. Without one, the path of the disk or the id of the slice.
       type: str
       sample: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
     slice_id:
