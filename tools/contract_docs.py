@@ -182,8 +182,8 @@ def _limits(text: str) -> str:
         if isinstance(each, bounds.Limit)
     ]
     texts = [f"| {_upper(each.what)} | {each.rule} | {each.why} |" for each in named if isinstance(each, bounds.Form)]
-    text = between(text, "numbers", ["", "| number | least | most | limit of |", "|---|---|---|---|", *numbers, ""])
-    return between(text, "texts", ["", "| text | what it must be | limit of |", "|---|---|---|", *texts, ""])
+    text = between(text, "numbers", ["", "| number | minimum | maximum | reason |", "|---|---|---|---|", *numbers, ""])
+    return between(text, "texts", ["", "| text | rule | reason |", "|---|---|---|", *texts, ""])
 
 
 def _upper(text: str) -> str:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The module of the same name, in Ansible's own process where that is possible."""
+"""Runs the module of the same name in Ansible's own process if possible."""
 
 from __future__ import annotations
 

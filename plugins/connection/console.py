@@ -5,28 +5,28 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: console
-short_description: Runs commands in a VM over its serial console
+short_description: Run commands in a VM over its serial console
 version_added: 1.0.0
 description:
-  - Reaches a guest by the root shell on its serial console, through the worker that runs it. The guest needs no
-    network, no agent, no address and no Python; a console carries no files, so M(ansible.builtin.raw) is what works.
-  - The worker is reached by ssh with the options of P(ansible.builtin.ssh#connection), taken from the guest's
-    variables, so C(ansible_host) and the like are the B(worker's). The user there must be root, whom alone the
-    console's socket is open to.
-  - M(cloudrepo.slices.console_command) does the same from a task on the worker.
+  - Connects to the root shell on a guest's serial console, through the worker that runs the VM. The guest needs neither
+    a network, nor an agent, nor Python. Files cannot be transferred, so only M(ansible.builtin.raw) can be used.
+  - The worker is reached by ssh, with the options of P(ansible.builtin.ssh#connection) from the guest's variables. So
+    C(ansible_host) and similar variables are those of the B(worker). The user there must be root, because only root has
+    access to the console's socket.
+  - M(cloudrepo.slices.console_command) does the same in a task on the worker.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 options:
   vm_id:
     description:
-      - The VM.
+      - The VM's id.
     type: int
     required: true
     vars:
       - name: cloudrepo_vm_id
   through:
     description:
-      - How the worker is reached, V(local) if it is the machine that Ansible runs on.
+      - Connection to the worker, V(local) if it is the machine on which Ansible runs.
     type: str
     choices: [ssh, local]
     default: ssh
@@ -34,14 +34,14 @@ options:
       - name: cloudrepo_console_through
   worker_python:
     description:
-      - The worker's Python, 3.9 or newer.
+      - Path of Python on the worker, version 3.9 or newer.
     type: str
     default: /usr/bin/python3
     vars:
       - name: cloudrepo_console_worker_python
   timeout_s:
     description:
-      - Seconds for a command, the guest's boot included.
+      - Timeout of a command in seconds, including the guest's boot.
     type: int
     default: 60
     vars:
@@ -49,7 +49,7 @@ options:
 """
 
 EXAMPLES = r"""
-# A guest in the inventory; worker1 is the host that runs it.
+# A guest in the inventory. It runs on worker1.
 # guests:
 #   hosts:
 #     vm1:
@@ -57,11 +57,11 @@ EXAMPLES = r"""
 #       cloudrepo_vm_id: 1001
 #       ansible_host: "{{ hostvars.worker1.ansible_host }}"
 #       ansible_user: root
-- name: Ask a guest for its addresses
+- name: Show the addresses of guests
   hosts: guests
   gather_facts: false
   tasks:
-    - name: Ask
+    - name: Show the addresses
       ansible.builtin.raw: ip address
       changed_when: false
 """
@@ -80,7 +80,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils import errors
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import serial, sockets
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import serial_socket
 
-# What the worker runs of ours, under names that keep their relative imports true.
+# Modules that run on the worker, under names that keep their relative imports working.
 SHIPPED: tuple[tuple[str, ModuleType | None], ...] = (
     ("console", None),
     ("console.errors", errors),
@@ -128,7 +128,7 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible has no types
 
     @property
     def ssh_type_conn(self) -> Any:
-        """The connection to the worker; by this name Ansible finds it and gives it the options of its own."""
+        """The connection to the worker. Because of this name, Ansible sets its options."""
         if self._to_worker is None:
             self._to_worker = connection_loader.get(f"ansible.builtin.{self.get_option('through')}", self._play_context)
         return self._to_worker
@@ -138,12 +138,12 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible has no types
         return self
 
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
-        """Run C(cmd) in the guest; what it writes comes back as one stream, for a console has no other."""
+        """Run C(cmd) in the guest, and return its whole output as standard output, because a console has one stream."""
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         if in_data:
             _refuse("does not support input for commands")
         if "ansible-tmp-" in cmd:
-            # A module begins with a folder for its files; the guest's own words for why it has none tell nobody.
+            # A module starts with creating a temporary folder. The guest's error message would not be helpful.
             _refuse("does not support modules")
         program = program_for(self.get_option("vm_id"), cmd, timeout_s=self.get_option("timeout_s"))
         python = shlex.quote(self.get_option("worker_python"))
@@ -157,25 +157,25 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible has no types
         return told["rc"], told["stdout"].encode("utf-8"), b""
 
     def put_file(self, in_path: str, out_path: str) -> None:  # noqa: ARG002 # the base class has both
-        """Refuse."""
+        """Raise an error."""
         _refuse(f"cannot copy {out_path} to a guest")
 
     def fetch_file(self, in_path: str, out_path: str) -> None:  # noqa: ARG002 # the base class has both
-        """Refuse."""
+        """Raise an error."""
         _refuse(f"cannot fetch {in_path} from a guest")
 
     def close(self) -> None:
-        """Let go of the worker."""
+        """Close the connection to the worker."""
         if self._to_worker is not None:
             self._to_worker.close()
         self._connected = False
 
 
 def program_for(vm_id: int, command: str, *, timeout_s: float) -> bytes:
-    """The Python program that runs C(command) on the worker, to be read from standard input."""
+    """Return the Python program that runs C(command) on the worker, which reads it from standard input."""
     modules = [(name, None if module is None else inspect.getsource(module)) for name, module in SHIPPED]
     arguments = {"path": serial_socket(vm_id), "command": command, "timeout_s": timeout_s}
-    # JSON in ASCII without a line end is also a literal's content, whatever the worker's language.
+    # JSON in ASCII without line ends is a valid string literal in any locale of the worker.
     lines = [
         _PROGRAM,
         f"load(json.loads({json.dumps(modules)!r}))",
@@ -185,7 +185,7 @@ def program_for(vm_id: int, command: str, *, timeout_s: float) -> bytes:
 
 
 def read_answer(stdout: bytes) -> dict[str, Any] | None:
-    """What the program said: C(rc) and C(stdout), or C(error); nothing when it did not come to its end."""
+    """Return the program's result: C(rc) and C(stdout), or C(error); C(None) if it did not complete."""
     lines = stdout.decode("utf-8", "replace").strip().splitlines()
     try:
         told = json.loads(lines[-1]) if lines else None

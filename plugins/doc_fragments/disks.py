@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation of what becomes of disks that are given up."""
+"""Documentation of the options for deleted disks."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class ModuleDocFragment:
 options:
   disk_retention_h:
     description:
-      - For how many hours a disk waits in C(STATE_DIR/trash) after it was removed. With V(0) none waits.
-      - Each call empties the trash of what has waited long enough. If the file system is nearly full, what is oldest
-        goes earlier.
+      - Number of hours for which deleted disks are kept in C(STATE_DIR/trash). With V(0) they are removed at once.
+      - Each call removes disks whose time is over. If the file system is nearly full, the oldest disks are removed
+        earlier.
     type: int
     default: 24
 """

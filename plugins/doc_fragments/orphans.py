@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation of how modules are told what a host may hold."""
+"""Documentation of the options of modules that find orphans."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ options:
         type: str
       disks:
         description:
-          - Its disks on this host, those of VMs that are being deleted included.
+          - Its disks on this host, including those of VMs that are being deleted.
         type: list
         elements: dict
         default: []
@@ -44,15 +44,15 @@ options:
             type: str
   remove:
     description:
-      - Orphans to remove, each by its UUID, or a disk by its path. What has no UUID is removed by its path or number.
-        Names of orphans that are on other hosts are ignored.
-      - An orphan is removed only if an earlier call has seen it. That is noted in C(STATE_DIR/orphans).
+      - Orphans to remove, each by its UUID, or a disk by its path. Use the path of a disk or the id of a slice that has
+        no UUID. Orphans on other hosts are ignored.
+      - An orphan is removed only if an earlier call has returned it, which is recorded in C(STATE_DIR/orphans).
     type: list
     elements: str
     default: []
   state_dir:
     description:
-      - The folder that holds VM folders, files of flows and files of network services.
+      - The folder for VM folders, saved flows and files of network services.
     type: str
     default: /var/lib/cloudrepo
 """

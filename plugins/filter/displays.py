@@ -12,11 +12,11 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.socket
 
 
 def display_lines(displays: Sequence[Mapping[str, Any]], hosts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a line for each display: its VM, where a viewer finds it, and its password where it asks for one.
+    """Return a line for each display: its VM, its address for a viewer, and its password if it requires one.
 
     Args:
         displays: as M(cloudrepo.slices.vnc_password_info) returns them.
-        hosts: the variables of the workers, of which C(apply_work_order_vnc_listen) tells where displays listen.
+        hosts: the variables of the workers; C(apply_work_order_vnc_listen) is where displays listen.
     """
     listen = {worker_address(host): host.get("apply_work_order_vnc_listen") for host in hosts}
     lines = []
@@ -32,7 +32,7 @@ def display_lines(displays: Sequence[Mapping[str, Any]], hosts: Sequence[Mapping
 
 
 class FilterModule:
-    """The filters by their names."""
+    """The filters by name."""
 
     def filters(self) -> dict[str, Any]:
         return {

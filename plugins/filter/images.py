@@ -11,7 +11,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orde
 
 
 def base_images(flavors: Sequence[Mapping[str, Any]], state_dir: str) -> list[dict[str, str]]:
-    """Return what the role C(base_images) takes, from registered flavors; those without a checksum are left out."""
+    """Return the images of registered flavors for the role C(base_images), without those that have no checksum."""
     sources = {flavor["checksum"]: flavor["image"] for flavor in flavors if flavor.get("checksum")}
     return [
         {"checksum": checksum, "path": base_image_path(state_dir, checksum), "source": source}
@@ -20,7 +20,7 @@ def base_images(flavors: Sequence[Mapping[str, Any]], state_dir: str) -> list[di
 
 
 class FilterModule:
-    """The filters by their names."""
+    """The filters by name."""
 
     def filters(self) -> dict[str, Any]:
         return {

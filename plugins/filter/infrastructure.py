@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Filters for the network of the hosts, which VMs must not reach, and for VLAN 400, which joins the two."""
+"""Filters for the hosts' own networks, which VMs must not reach, and for VLAN 400."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def infrastructure_networks(
     interfaces: Sequence[Mapping[str, Any]] = (),
     own: Sequence[Mapping[str, Any]] = (),
 ) -> list[str]:
-    """Return the networks that no VM may reach: the addresses of hosts, each a subnet of one.
+    """Return the networks that VMs must not reach: the addresses of hosts, each as a subnet of one address.
 
     Args:
-        hostvars: the variables of all hosts, of which the addresses are taken.
+        hostvars: the variables of all hosts, with their addresses.
         groups: the hosts of each group.
-        interfaces: those of the network node, as M(cloudrepo.slices.host_info) returns them. A subnet of these stands
-            for the addresses of the inventory's hosts in it.
-        own: the same of orchestrator and workers, whose own addresses are among what is returned.
+        interfaces: those of the network node, as M(cloudrepo.slices.host_info) returns them. A subnet of these
+            replaces the addresses of the inventory's hosts in it.
+        own: the interfaces of orchestrator and workers, whose addresses are returned as well.
     """
     names = {name for group in _HOST_GROUPS for name in groups.get(group, ())}
     hosts = {address for name in names for address in _inventory_addresses(name, hostvars[name])}
@@ -46,14 +46,14 @@ def infrastructure_networks(
 def unknown_hosts(
     hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], orchestrator: Sequence[Mapping[str, Any]] = ()
 ) -> list[str]:
-    """Return the hosts for which C(infrastructure_networks) has no address."""
+    """Return the hosts whose addresses C(infrastructure_networks) does not know."""
     seen = groups.get("orchestrator", ()) if any(_is_address(each.ip) for each in _interfaces(orchestrator)) else ()
     names = dict.fromkeys(name for group in _HOST_GROUPS for name in groups.get(group, ()) if name not in seen)
     return [name for name in names if not _inventory_addresses(name, hostvars[name])]
 
 
 def management_network(given: Mapping[str, Any]) -> dict[str, str]:
-    """Return VLAN 400 with defaults for what is not given."""
+    """Return the settings of VLAN 400, with defaults."""
     return asdict(_management(given))
 
 
@@ -69,14 +69,14 @@ def management_problems(
     dns_servers: Sequence[str],
     nat_links: str,
 ) -> list[str]:
-    """Return what is wrong with VLAN 400 and with what the network node joins it to, a sentence each.
+    """Return a sentence for each invalid setting of VLAN 400 and of the networks that the network node connects it to.
 
     Args:
-        network: what is set of VLAN 400.
-        given: the infrastructure networks that are set.
+        network: the settings of VLAN 400.
+        given: the configured infrastructure networks.
         own: those that C(infrastructure_networks) returns.
-        dns_servers: whom the name servers of slices ask.
-        nat_links: the range from which slices have the addresses of their way out.
+        dns_servers: the upstream servers of the slices' DNS servers.
+        nat_links: the subnet for the veth pairs of slices with NAT.
     """
     return [each.message for each in _refusals(_management(network), given, own, dns_servers, nat_links)]
 
@@ -86,7 +86,7 @@ def _refusals(
 ) -> Iterator[Refusal]:
     yield from management.problems()
     yield from networks.infrastructure_problems(given)
-    # What is given may well be all that is private; that VMs do not reach VLAN 400 by the gateway is right.
+    # Configured networks may contain all private addresses. It is correct that the gateway does not route to VLAN 400.
     for other in networks.overlapping(management.cidr, own):
         subnets = {"subnet": management.cidr, "of": "VLAN 400", "other": other, "other_of": "the infrastructure"}
         yield Refusal("subnets_overlap", "management network", subnets)
@@ -97,7 +97,7 @@ def _refusals(
 
 
 def _nat_link_problems(cidr: str) -> Iterator[Refusal]:
-    """Networks of slices are never link-local, so what is cannot overlap one that comes later."""
+    """Networks of slices are never link-local, so a link-local subnet cannot overlap a later one."""
     where, option = "settings", "network_node_nat_links"
     try:
         subnet = ipaddress.IPv4Network(cidr)
@@ -114,7 +114,7 @@ def _inventory_addresses(name: str, host: Mapping[str, Any]) -> list[ipaddress.I
 
 
 def _interfaces(interfaces: Sequence[Mapping[str, Any]]) -> list[ipaddress.IPv4Interface]:
-    """The addresses of interfaces, except those that come and go with VLAN 400 and slices."""
+    """The addresses of interfaces, except those of VLAN 400 and of slices."""
     return [
         ipaddress.IPv4Interface(address)
         for interface in interfaces
@@ -141,7 +141,7 @@ def netmask(cidr: str) -> str:
 
 
 class FilterModule:
-    """The filters by their names."""
+    """The filters by name."""
 
     def filters(self) -> dict[str, Any]:
         return {

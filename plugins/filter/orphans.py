@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Filters for what hosts hold although the database does not know it."""
+"""Filters for orphans, which are objects on hosts that are not in the database."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
 
 MIB = 1 << 20
 RESULTS = {"workers": "apply_work_order_orphans", "network_node": "network_node_orphans"}
-"""By group of the inventory what its hosts register."""
+"""The variable that hosts register, by group of the inventory."""
 
 
 def orphan_lines(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return a text for each orphan on any host: what it is, where, since when, and what becomes of it."""
+    """Return a text for each orphan on any host: what it is, where, since when, and whether it is removed."""
     return [_text(name, orphan) for name, orphan in _orphans(hostvars, groups)]
 
 
 def orphan_problems(
     hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], names: Sequence[str]
 ) -> list[str]:
-    """Return why orphans that shall go do not: what hosts said, who did not answer, and names that nothing has."""
+    """Return why orphans are not removed: refusals, hosts that did not respond, and names without an orphan."""
     found = list(_orphans(hostvars, groups))
     known = {each for _name, orphan in found for each in (orphan["name"], orphan["path"])}
     problems = [
@@ -51,7 +51,7 @@ def _results(
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for group, registered in RESULTS.items():
         for name in groups.get(group, ()):
-            # What cannot be reached has a result as well.
+            # Unreachable hosts have a result as well.
             yield name, hostvars[name].get(registered) or {"unreachable": True}
 
 
@@ -75,7 +75,7 @@ def _text(host: str, orphan: Mapping[str, Any]) -> str:
 
 
 class FilterModule:
-    """The filters by their names."""
+    """The filters by name."""
 
     def filters(self) -> dict[str, Any]:
         return {"orphan_lines": orphan_lines, "orphan_problems": orphan_problems}

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Filters for what hosts tell when they have applied their work orders."""
+"""Filters for the hosts' reports on their work orders."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.report import (
 def host_reports(
     hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], registered: Container[str]
 ) -> list[dict[str, Any]]:
-    """Return what M(cloudrepo.slices.slice_report) takes, from what each host registered when it did its part.
+    """Return the reports for M(cloudrepo.slices.slice_report) from the variables that hosts registered.
 
     Args:
         hostvars: the hosts' variables, by host.
         groups: the hosts of each group.
-        registered: the addresses of workers that the database knows.
+        registered: the addresses of the workers in the database.
     """
     reports = []
     for name in groups.get("workers", ()):
@@ -46,7 +46,7 @@ def host_reports(
 
 
 def has_news(reports: Sequence[Mapping[str, Any]], recorded: Sequence[Mapping[str, Any]] | None) -> bool:
-    """Return whether reports tell anything that the database does not hold.
+    """Return whether reports differ from the stored state.
 
     Args:
         reports: as C(host_reports) returns them.
@@ -59,7 +59,7 @@ def has_news(reports: Sequence[Mapping[str, Any]], recorded: Sequence[Mapping[st
 
 
 def report_failures(reports: Sequence[Mapping[str, Any]], deleting: Sequence[int] = ()) -> list[str]:
-    """Return what failed on hosts, a sentence each, from their reports; see C(failures_of)."""
+    """Return a sentence for each failure in the hosts' reports; see C(failures_of)."""
     return [failure for report in reports for failure in failures_of(HostReport.from_dict(report), deleting)]
 
 
@@ -74,10 +74,10 @@ def _stranger(address: str) -> str:
 
 
 def _failure(host: Mapping[str, Any], kept: str, result: str) -> str | None:
-    # What cannot be reached has a result as well.
+    # Unreachable hosts have a result as well.
     said = host.get(result) or {"unreachable": True}
     if said.get("refused"):
-        # The message has the refusals, too.
+        # The message contains the refusals as well.
         return said["failure"] if said["failure"] is None else str(said["failure"])
     if host.get(kept):
         return str(host[kept])
@@ -87,7 +87,7 @@ def _failure(host: Mapping[str, Any], kept: str, result: str) -> str | None:
 
 
 def restart_notes(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return a line for each VM that has to be restarted to take up its changes."""
+    """Return a line for each VM that has to be restarted for its changes to take effect."""
     return [
         f"VM {vm['name']} ({vm['vm_id']}) needs a restart (apply_work_order_restart=true) for: "
         + ", ".join(vm["reasons"])
@@ -97,7 +97,7 @@ def restart_notes(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str
 
 
 def orphan_notes(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return a line for each overlay that a worker keeps although nobody wants it or has given it up."""
+    """Return a line for each overlay that a worker keeps although it is in no work order."""
     return [
         f"{name}: overlay {orphan['path']} of VM {orphan['vm_id']} in slice {orphan['slice_id']} is an orphan: no VM "
         "has it, and it was not given up; it is kept"
@@ -107,7 +107,7 @@ def orphan_notes(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]
 
 
 class FilterModule:
-    """The filters by their names."""
+    """The filters by name."""
 
     def filters(self) -> dict[str, Any]:
         return {

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Filters for the variables that select slices, and for the run that they are given to."""
+"""Filters for the variables that select slices, and for the hosts of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
 
 
 def selection(given: Mapping[str, Any], omit: Any) -> dict[str, Any]:
-    """Return C({slices, names, owner, all}), of which one is set.
+    """Return C({slices, names, owner, all}), one of which is set.
 
     Args:
         given: the variables that select slices; those that are not defined have the value C(omit).
@@ -26,16 +26,16 @@ def selection(given: Mapping[str, Any], omit: Any) -> dict[str, Any]:
 
 
 def selection_problems(given: Mapping[str, Any], omit: Any, accepted: Sequence[str]) -> list[str]:
-    """Return what is wrong with the variables that select slices, a sentence each."""
+    """Return a sentence for each problem of the variables that select slices."""
     return [refusal.message for refusal in rules.problems(_defined(given, omit), accepted, _load)]
 
 
 def orchestrator_problems(orchestrators: Sequence[str], hosts: Sequence[str]) -> list[str]:
-    """Return why a run cannot reach the database, in a sentence.
+    """Return why a run has no access to the database, as a sentence.
 
     Args:
         orchestrators: the hosts of the group C(orchestrator).
-        hosts: the hosts that C(--limit) leaves of those that a play is for.
+        hosts: the hosts of a play after C(--limit).
     """
     if not orchestrators:
         return [Refusal("orchestrator_missing", "inventory").message]
@@ -76,7 +76,7 @@ def _load(text: str) -> Any:
 
 
 class FilterModule:
-    """The filters by their names."""
+    """The filters by name."""
 
     def filters(self) -> dict[str, Any]:
         return {

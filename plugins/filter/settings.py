@@ -11,16 +11,16 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils import settings
 
 
 def setting_problems(values: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with variables of a role, a sentence each.
+    """Return a sentence for each invalid variable of a role.
 
     Args:
-        values: by name; those that are not set are null.
+        values: the values by name; null if not set.
     """
     return [refusal.message for refusal in settings.problems(values)]
 
 
 class FilterModule:
-    """The filters by their names."""
+    """The filters by name."""
 
     def filters(self) -> dict[str, Any]:
         return {

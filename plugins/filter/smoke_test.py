@@ -12,9 +12,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocatio
 
 
 def link_pings(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return both directions of every link between VMs that shall run, with an address for each end.
+    """Return both directions of every link between VMs that should run, with an address for each end.
 
-    The addresses are in the subnet that a link's VLAN stands for; its first end is .1 and its second .2.
+    The addresses are in the default subnet of a link's VLAN; its first end is .1 and its second .2.
     """
     pings = []
     for one in slices:
@@ -72,7 +72,7 @@ def _results(hosts: Sequence[Mapping[str, Any]], registered: str) -> list[Mappin
 
 
 class FilterModule:
-    """The filters by their names."""
+    """The filters by name."""
 
     def filters(self) -> dict[str, Any]:
         return {

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Filters for workers, as the inventory and the database know them."""
+"""Filters for workers in the inventory and in the database."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registeri
 
 
 def worker_address(host: Mapping[str, Any]) -> str:
-    """Return the address by which the database knows a worker: its C(worker_ip), or where Ansible reaches it."""
+    """Return the address of a worker in the database: C(worker_ip), or the address that Ansible uses."""
     return str(host.get("worker_ip") or host.get("ansible_host") or host["inventory_hostname"])
 
 
 def worker_name(hosts: Sequence[Mapping[str, Any]], address: str) -> str:
-    """Return the inventory's name of the worker with this address, nothing where it has none."""
+    """Return the inventory's name of the worker with this address, or an empty string."""
     return next((str(host["inventory_hostname"]) for host in hosts if worker_address(host) == address), "")
 
 
@@ -24,8 +24,8 @@ def worker_records(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return what M(cloudrepo.slices.worker) takes, for the workers that were reached.
 
     Args:
-        hosts: the variables of the workers: C(worker_host_info), what the role C(worker) read of the host, and
-            C(worker_cores) and the like, which count more.
+        hosts: the variables of the workers: C(worker_host_info), which the role C(worker) registers, and variables such
+            as C(worker_cores), which take precedence.
     """
     records = []
     for host in hosts:
@@ -51,7 +51,7 @@ OFFERS = ("cores", "ram_gb", *WORKER_OFFERS)
 
 
 def trunk_mtu(hosts: Sequence[Mapping[str, Any]]) -> int | None:
-    """Return the MTU of the network node's uplink; None if it is not known.
+    """Return the MTU of the network node's uplink, or None if it is unknown.
 
     Args:
         hosts: the variables of the network node, with C(network_node_host_info).
@@ -61,7 +61,7 @@ def trunk_mtu(hosts: Sequence[Mapping[str, Any]]) -> int | None:
 
 
 class FilterModule:
-    """The filters by their names."""
+    """The filters by name."""
 
     def filters(self) -> dict[str, Any]:
         return {

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a slice holds that nobody else may hold: every such thing is a number of some kind.
+"""Values that are unique in a cluster, which are numbers of several kinds, and the slices to which they are allocated.
 
-One place says what is unique in a cluster. Rules ask for what is free of a kind, the check looks for numbers that are
-given twice, and the SQL schema has one table whose primary key is kind and number.
+This is the only definition of uniqueness. Rules query free numbers of a kind, the check of the database finds numbers
+that are allocated twice, and the SQL schema has one table whose primary key is kind and number.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MAC_TEXT = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.IGNORECASE)
 
 
 class Lease(NamedTuple):
-    """A number of a kind, and the VM that it is for (C(None) where it is the slice's own)."""
+    """A number of a kind, and the VM to which it is allocated (C(None) for the slice itself)."""
 
     kind: str
     number: int
@@ -38,19 +38,19 @@ class Lease(NamedTuple):
 
 
 def leases(slice_: Slice, kind: str | None = None) -> Iterator[Lease]:
-    """Yield what the slice holds, of one kind or of all."""
+    """Yield the numbers that are allocated to the slice, of one kind or of all."""
     for each in KINDS if kind is None else (kind,):
         for number, vm_id in _HOLDERS[each](slice_):
             yield Lease(each, number, vm_id)
 
 
 def mac_number(text: str | None) -> int | None:
-    """Return a MAC as a number, C(None) where the text is none."""
+    """Return a MAC as a number, C(None) if the text is not a MAC."""
     return int(text.replace(":", ""), 16) if text is not None and _MAC_TEXT.fullmatch(text) else None
 
 
 def address_number(text: str | None) -> int | None:
-    """Return an IPv4 address as a number, C(None) where the text is none."""
+    """Return an IPv4 address as a number, C(None) if the text is not an address."""
     try:
         return int(ipaddress.IPv4Address(text)) if isinstance(text, str) else None
     except ValueError:
@@ -58,7 +58,7 @@ def address_number(text: str | None) -> int | None:
 
 
 def show(kind: str, number: int) -> str:
-    """Return what is leased in words, for messages."""
+    """Return kind and number for messages."""
     if kind == MAC:
         digits = f"{number:012x}"
         return "MAC " + ":".join(digits[at : at + 2] for at in range(0, 12, 2))
@@ -111,7 +111,7 @@ def _addresses(slice_: Slice) -> _Held:
             number = address_number(text)
             if number is not None:
                 yield number, vm.vm_id
-    # What was given up stays held until the hosts have let go of it.
+    # Released addresses stay allocated until the hosts have removed them.
     for text in slice_.extra.get("releasing", {}).get("addresses", ()):
         number = address_number(text)
         if number is not None:

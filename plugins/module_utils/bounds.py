@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every limit of what may be asked for: the orchestrator refuses what is beyond one, and hosts check again.
+"""All limits of values and names, which the orchestrator enforces and hosts check again.
 
-C(docs/limits.md) is made from this module.
+C(docs/limits.md) is generated from this module.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from .vlans import POOL_COUNT, POOL_SIZE
 
 @dataclass(frozen=True)
 class Limit:
-    """The least and the most that a number may be.
+    """The minimum and maximum of a number.
 
     Attributes:
-        what: the number in words, with its unit.
-        why: what sets the limit.
+        what: description of the number, with its unit.
+        why: the reason for the limit.
     """
 
     least: float
@@ -32,15 +32,15 @@ class Limit:
 
     @property
     def rule(self) -> str:
-        """What the number must be, in words."""
+        """The rule for messages."""
         return f"{self.least}-{self.most}"
 
     def allows(self, value: float) -> bool:
-        """Return whether a value is within the limit; one that is no number is not."""
+        """Return whether a value is within the limit. Values that are not numbers are not."""
         return self.least <= value <= self.most
 
     def problems(self, where: str, option: str, value: float | None) -> Iterator[Refusal]:
-        """Yield the refusal of an option of C(where) that is set and not within the limit."""
+        """Yield a refusal if an option of C(where) is set and not within the limit."""
         if value is not None and not self.allows(value):
             figures = {"option": option, "got": value, "least": self.least, "most": self.most}
             yield Refusal("out_of_range", where, figures)
@@ -48,13 +48,13 @@ class Limit:
 
 @dataclass(frozen=True)
 class Form:
-    """What a text must be.
+    """The syntax of a string.
 
     Attributes:
-        pattern: a regular expression that all of it matches.
-        rule: the same in words: what it must be.
-        what: what the text is.
-        why: what sets the form.
+        pattern: a regular expression that the whole string matches.
+        rule: the rule for messages.
+        what: description of the string.
+        why: the reason for the syntax.
     """
 
     pattern: str
@@ -63,11 +63,11 @@ class Form:
     why: str
 
     def allows(self, value: str) -> bool:
-        """Return whether a text has the form."""
+        """Return whether a string matches."""
         return re.fullmatch(self.pattern, value) is not None
 
     def problems(self, where: str, kind: str, name: str) -> Iterator[Refusal]:
-        """Yield the refusal of the name of a C(kind) that has not the form."""
+        """Yield a refusal if the name of a C(kind) does not match."""
         if not self.allows(name):
             yield Refusal("invalid_name", where, {"kind": kind, "got": name, "form": self.rule})
 
@@ -91,7 +91,7 @@ DISK_PATH = Form(
 )
 INTERFACE_NAME = Form(r"eth(?:0|[1-9][0-9]?)", "eth and a number", "name of an interface", "the names of taps")
 DEVICE_NAME_LENGTH = 15
-"""How many characters the name of a network device has at most on Linux."""
+"""Maximum length of the name of a network device on Linux."""
 TAP_NAME = Form(
     rf"tap_[A-Za-z0-9_.-]{{1,{DEVICE_NAME_LENGTH - 4}}}",
     "tap_ and 1-11 more characters",
@@ -116,34 +116,36 @@ DEFAULT_MTU = 1500
 MTU = Limit(68, 65521, "MTU of a link or network, without Ethernet header and VLAN tags", "IPv4; Linux's taps")
 DHCP_MTU = Limit(576, MTU.most, "MTU of a network with DHCP", "DHCP (RFC 2131)")
 TRUNK_MTU = Limit(MTU.least, 65535, "MTU of a trunk", "Linux")
-RATE_KBPS = Limit(1, 100_000_000, "what an interface may send or receive, in kbit/s", "100 Gbit/s")
+RATE_KBPS = Limit(1, 100_000_000, "rate limit of an interface, in kbit/s", "100 Gbit/s")
 DELAY_MS = Limit(0, 60_000, "delay of an interface, and its jitter, in milliseconds", "a minute")
-LOSS_PERCENT = Limit(0, 100, "loss of an interface, in percent", "all of it")
+LOSS_PERCENT = Limit(0, 100, "loss of an interface, in percent", "100 %")
 VLAN = Limit(1, 4094, "VLAN", "802.1Q")
 VLAN_POOLS = Limit(1, POOL_COUNT, f"VLAN pools of a slice, each of {POOL_SIZE} VLANs", "the VLANs of a trunk")
 PREFIX_LENGTH = Limit(8, 30, "prefix length of a network's subnet", "IPv4")
 
 TOPOLOGY_SIZE = 10_000
-"""How many VMs a generated topology has at most: a slip of the finger is refused before memory is spent on it."""
+"""Maximum number of VMs in a generated topology, so that a typo is refused before it takes memory."""
 MOST_DATA_INTERFACES = 20
 MOST_INTERFACES = 1 + MOST_DATA_INTERFACES
-DATA_INTERFACES = Limit(0, MOST_DATA_INTERFACES, "data interfaces of a VM", "the PCIe root ports of QEMU's machine q35")
+DATA_INTERFACES = Limit(
+    0, MOST_DATA_INTERFACES, "data interfaces of a VM", "the PCIe root ports of QEMU's machine type q35"
+)
 INTERFACES = Limit(0, MOST_INTERFACES, "interfaces of a VM", DATA_INTERFACES.why)
-CORES = Limit(1, 255, "cores of a flavor", "QEMU's machine q35, which has no more without an IOMMU")
-RAM_GB = Limit(0.001, 960, "memory of a flavor, in GiB", "QEMU's CPU, whose addresses have 40 bits")
+CORES = Limit(1, 255, "cores of a flavor", "QEMU's machine type q35 without an IOMMU")
+RAM_GB = Limit(0.001, 960, "memory of a flavor, in GiB", "addresses of 40 bits in QEMU's CPU model")
 RAM_MIB = Limit(1, 1024 * RAM_GB.most, "memory of a VM, in MiB", RAM_GB.why)
 DISK_GB = Limit(0.001, 1 << 21, "disk of a flavor, in GiB", "qcow2 with clusters of 64 KiB")
 FLAVOR = {"cores": CORES, "ram_gb": RAM_GB, "disk_gb": DISK_GB}
 DISK_BYTES = Limit(512, (1 << 30) * DISK_GB.most, "disk of a VM, in bytes", DISK_GB.why)
 FIRST_VNC_PORT, LAST_VNC_PORT = 5901, 65535
-VNC_PORT = Limit(FIRST_VNC_PORT, LAST_VNC_PORT, "TCP port of a display", "VNC, which begins at 5900")
-PASSWORD_VERSION = Limit(1, 1_000_000, "version of a display's password", "more than anybody needs")
+VNC_PORT = Limit(FIRST_VNC_PORT, LAST_VNC_PORT, "TCP port of a display", "VNC, which starts at 5900")
+PASSWORD_VERSION = Limit(1, 1_000_000, "version of a display's password", "more than needed")
 
 ID = Limit(1, 99_999_999, "id of a slice or VM", "the names of taps")
 LINK_ID = Limit(1, (1 << 31) - 1, "id of a link", "integers of 32 bits")
 REVISION = Limit(1, 253_402_300_799_999, "revision of a work order", "the year 9999")
 
-QUOTA_VMS = Limit(0, 1_000_000_000, "VMs of a user", "more than any cluster has")
+QUOTA_VMS = Limit(0, 1_000_000_000, "VMs of a user", "more than needed")
 WORKER = {
     "cores": Limit(1, QUOTA_VMS.most, "cores of a worker", QUOTA_VMS.why),
     "ram_gb": Limit(0.001, QUOTA_VMS.most, "memory of a worker, in GiB", QUOTA_VMS.why),

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a plan changes, as data: one value an object, and the one place that turns it into a diff."""
+"""The changes of a plan as data, one value per object, and their conversion to a diff."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ class Change:
     """One object that a plan changes.
 
     Attributes:
-        kind: what it is, such as C(tap) or C(vm).
-        id: what tells it from others of its kind on the same host or in the same database.
-        action: what is done to it: C(create), C(update) or C(delete), or what else its kind has, such as C(restart).
-        before: its attributes as they were; nothing where it did not exist.
-        after: its attributes as they will be; nothing where it will not exist.
-        reason: why, where before and after do not tell.
+        kind: kind of the object, such as C(tap) or C(vm).
+        id: identifies the object among those of its kind on the same host or in the same database.
+        action: C(create), C(update), C(delete) or another verb such as C(restart).
+        before: its attributes before the change; None if it is created.
+        after: its attributes after the change; None if it is deleted.
+        reason: the reason, if it is not obvious from before and after.
         restart: whether a running VM has to be restarted for it.
-        name: what people call it, where that is not its id.
+        name: its name for messages, if it differs from the id.
 
-    An attribute is plain data; a list is one of lines.
+    An attribute is plain data. A list contains lines of text.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class Change:
     name: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the change as modules return it."""
+        """Return the change as data for the result of a module."""
         return {
             "kind": self.kind,
             "name": self.name or str(self.id),
@@ -53,14 +53,14 @@ class Change:
 
     @property
     def why(self) -> str:
-        """Why, in words; where nobody said so, what differs."""
+        """The reason, or if there is none, the differences."""
         if self.reason or self.before is None or self.after is None:
             return self.reason
         return differences(self.before, self.after)
 
     @property
     def label(self) -> str:
-        """What it is called in a diff."""
+        """Its name in a diff."""
         return f"{self.kind} {self.name} ({self.id})" if self.name else f"{self.kind} {self.id}"
 
 
@@ -71,18 +71,18 @@ def between(
     after: Mapping[str, Any] | None,
     **others: Any,
 ) -> Change:
-    """Return the change from one state of an object to another, which says by itself what is done; see C(Change)."""
+    """Return the change from one state of an object to another. The action follows from the states. See C(Change)."""
     action = CREATE if before is None else DELETE if after is None else UPDATE
     return Change(kind, id, action, before, after, **others)
 
 
 def is_changed(changes: Iterable[Change]) -> bool:
-    """Return whether anything changes: a plan lists nothing that stays as it is."""
+    """Return whether there are any changes."""
     return any(True for _change in changes)
 
 
 def diff(changes: Iterable[Change]) -> dict[str, str]:
-    """Return Ansible's diff: C({before, after}), each a text with a line an object, and one for each line in a list."""
+    """Return Ansible's diff, C({before, after}): texts with a line per object, and one for each line of a list."""
     changes = tuple(changes)
     before = [line for change in changes for line in _lines(change, change.before, is_last=change.after is None)]
     after = [line for change in changes for line in _lines(change, change.after, is_last=True)]
@@ -90,14 +90,14 @@ def diff(changes: Iterable[Change]) -> dict[str, str]:
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """Return in words which attributes differ, and how: C(cores 1 → 2; name web → shop)."""
+    """Return the attributes that differ as text, such as C(cores 1 → 2; name web → shop)."""
     names = [*before, *(name for name in after if name not in before)]
     pairs = [(name, before.get(name), after.get(name)) for name in names]
     return "; ".join(f"{name} {_told(old, new)} → {_told(new, old)}" for name, old, new in pairs if old != new)
 
 
 def _told(value: Any, other: Any) -> str:
-    """A value in words; of a list what the other has not, or how many those are."""
+    """A value as text; for a list, the entries that are not in the other one, or their number."""
     if isinstance(value, (list, tuple)):
         own = [str(each) for each in value if each not in (other or ())]
         return f"{len(own)} lines" if len(own) > _MOST_LINES else ", ".join(own) or "none"

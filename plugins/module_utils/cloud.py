@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which cloud a database is, and which incarnation of it (docs/decisions/0018)."""
+"""The identity of a database: its cloud, and the incarnation of it (docs/decisions/0018)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .stored_fields import Record, at, uuid_text
 
 @dataclass(frozen=True)
 class Cloud:
-    """What tells this cloud from any other that hosts may be given orders by.
+    """Identifies the cloud from which hosts accept work orders.
 
     Attributes:
-        uuid: the cloud's, which goes wherever its database goes.
-        title: what people call it.
-        incarnation: a UUID of this database; a copy of it is another incarnation of the same cloud.
-        place: what tells the place of the database from that of a copy; empty before it was stored.
+        uuid: the cloud's UUID, which is kept when the database is moved or copied.
+        title: its name for messages.
+        incarnation: a UUID of this database. A copy is another incarnation of the same cloud.
+        place: identifies the location of the database, to detect a copy; empty before it is stored.
     """
 
     uuid: str
@@ -29,15 +29,15 @@ class Cloud:
 
     @classmethod
     def new(cls, title: str) -> Cloud:
-        """Return the identity of a cloud that is new."""
+        """Return the identity of a new cloud."""
         return cls(uuid=identity.new_uuid(), title=title, incarnation=identity.new_uuid())
 
     def reborn(self) -> Cloud:
-        """Return another incarnation, wherever it is."""
+        """Return another incarnation, without a place."""
         return replace(self, incarnation=identity.new_uuid(), place="")
 
     def found_at(self, place: str) -> Cloud:
-        """Return what a database is that was found at a place: itself, or a copy."""
+        """Return the identity of a database at a place: this one, or another incarnation if it is a copy."""
         found = self if self.place in ("", place) else self.reborn()
         return replace(found, place=place)
 

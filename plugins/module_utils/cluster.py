@@ -1,10 +1,10 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The cluster: all that the database holds, as one value that the rules read and change.
+"""The cluster: the content of the database, as one value that the rules read and change.
 
 Stored as C({users, workers, flavors, slices, next_vm_id}); users by name, workers by address, slices by id as a
-string. Rules ask the cluster through its methods, so that an adapter may answer them without loading everything: the
-SQL adapter's cluster answers by queries what this one answers by walking, and its tables load what they are asked for.
+string. Rules use its methods, so that an adapter can implement them without loading everything: the cluster of the SQL
+adapter uses queries where this one iterates, and loads its tables on demand.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ ADMIN = "admin"
 NO_PASSWORD = "!"
 WORKERS_LIST = "workers_list"
 VNC_KEY = "vnc_key"
-"""The field beyond the model that the displays' passwords follow from: a secret, which no result may hold."""
+"""The field beyond the model from which the displays' passwords are derived: a secret, never in a result."""
 REVISION = "revision"
-"""The field beyond the model that tells hosts which of two work orders is the newer one (docs/decisions/0014)."""
+"""The field beyond the model with the revision of work orders (docs/decisions/0014)."""
 CLOUD = "cloud"
-"""The field beyond the model that says which cloud this is, once hosts may have heard of it (docs/decisions/0018)."""
+"""The field beyond the model with the cloud's identity, which hosts store (docs/decisions/0018)."""
 LEFT_BEHIND = "left_behind"
-"""The field beyond the model with what hosts may still hold of slices that a restore forgot: by kind of lease numbers
-that are not given out before C(site) has asked the hosts."""
+"""The field beyond the model with resources of slices that a restored backup does not contain: numbers by kind, which
+are not allocated before C(site) has checked the hosts, because these may still use them."""
 NETWORK_NODE_TRUNK_MTU = "network_node_trunk_mtu"
-"""The field beyond the model that says what the network node's uplink carries, once somebody has said so."""
+"""The field beyond the model with the MTU of the network node's uplink."""
 ENTRY = "entry"
-"""Among the absent fields of a worker that only Cloud Repositorio's C(workers_list) names."""
+"""Marks the absent fields of a worker that is only in Cloud Repositorio's C(workers_list)."""
 USED_KEYS = ("used_vms", "used")
-"""The extra fields in which a worker's entry may say how many VMs are on it, as Cloud Repositorio's does."""
+"""The extra fields of a worker for its number of VMs, in files of Cloud Repositorio."""
 _LEAVABLE = (VLAN_POOL, ADDRESS, VNC_PORT)
 TABLES = ("users", "workers", "flavors", "slices", "next_vm_id")
 
@@ -51,12 +51,12 @@ class Worker:
     """A host that runs VMs.
 
     Attributes:
-        ip: the address by which it is known, and on which VNC listens.
-        cores: processor cores, C(None) where they are not known; then it takes no new VMs.
-        ram_gb: memory in GiB, C(None) where it is not known; then it takes no new VMs.
-        disk_gb: room for overlays in GiB, C(None) for no limit.
-        max_vms: how many VMs at most, C(None) for no limit.
-        cpu_overcommit: how many virtual cores may be promised for each real one.
+        ip: its address, which identifies it and on which VNC listens.
+        cores: number of CPU cores, C(None) where unknown; such a worker takes no new VMs.
+        ram_gb: memory in GiB, C(None) where unknown; such a worker takes no new VMs.
+        disk_gb: disk space for overlays in GiB, C(None) for no limit.
+        max_vms: maximum number of VMs, C(None) for no limit.
+        cpu_overcommit: maximum number of virtual CPUs per core.
         ram_overcommit: the same for memory.
         schedulable: whether new VMs may be placed on it.
     """
@@ -85,9 +85,9 @@ class Worker:
 
     @classmethod
     def from_dict(cls, data: Any, ip: str | None = None) -> Worker:
-        """Read a stored worker; C(ip) is what its table calls it, for an entry that does not say so itself.
+        """Read a stored worker. C(ip) is its key in the table, for an entry without an address.
 
-        Fields that are not there stay away when the worker is stored again, as long as they are at their defaults.
+        Missing fields are not added when the worker is stored again, unless they differ from their defaults.
         """
         record = Record(data)
         return cls(
@@ -106,7 +106,7 @@ class Worker:
 
 @dataclass
 class Load:
-    """What the VMs on one worker were promised: cores, GiB of memory and of disk, and their number."""
+    """The resources that are allocated on a worker: cores, memory and disk in GiB, and the number of VMs."""
 
     cores: float = 0
     ram_gb: float = 0
@@ -122,17 +122,17 @@ class Load:
 
 @dataclass
 class Cluster:
-    """Everything that is stored.
+    """The content of the database.
 
     Attributes:
-        users: by name. This table and C(slices) may load what they are asked for: a walk over all of one's values
-            loads it whole, so rules ask the methods below instead.
+        users: by name. This table and C(slices) may be loaded on demand. Iterating over all values loads the whole
+        table, so rules use the methods below instead.
         workers: by address.
         flavors: by name.
         slices: by id.
-        next_vm_id: the counter that slices and VMs take their ids from.
-        extra: fields beyond the model, kept as they are.
-        absent: fields that the document did not have; they stay away while they are at their defaults.
+        next_vm_id: the counter for ids of slices and VMs.
+        extra: fields beyond the model, which are preserved.
+        absent: missing fields of the document. They are not stored while they have their defaults.
     """
 
     users: MutableMapping[str, User] = field(default_factory=dict)
@@ -145,20 +145,20 @@ class Cluster:
 
     @classmethod
     def initial(cls) -> Cluster:
-        """Return what a new database holds: the admin (who has no password yet) and the data model's flavors."""
+        """Return the content of a new database: the admin, without a password, and the data model's flavors."""
         return cls(users={ADMIN: User(ADMIN, NO_PASSWORD)}, flavors=first_flavors())
 
     def vms(self) -> Iterator[VM]:
-        """Yield every VM that holds ids, ports and addresses, those being deleted included."""
+        """Yield all VMs, including those that are being deleted, which still hold ids, ports and addresses."""
         for slice_ in self.slices.values():
             yield from slice_.vms
 
     def slices_of(self, owner: str) -> list[Slice]:
-        """Return the slices that the user's entry lists; ids of slices that are not there are passed over."""
+        """Return the slices in the user's entry, without ids that do not exist."""
         return [self.slices[slice_id] for slice_id in self.users[owner].slices if slice_id in self.slices]
 
     def called(self, name: str, owner: str | None = None) -> list[Slice]:
-        """Return the slices that answer to a name, to C(OWNER/NAME) or to an id, of one owner or of all."""
+        """Return the slices with a name, C(OWNER/NAME) or an id, of one owner or of all."""
         return [
             slice_
             for slice_ in self.slices.values()
@@ -167,11 +167,11 @@ class Cluster:
         ]
 
     def find_slice(self, owner: str, name: str) -> Slice | None:
-        """Return the owner's slice of that name; one without a name answers to its id."""
+        """Return the owner's slice with that name, or with that id if it has no name."""
         return next((slice_ for slice_ in self.called(name, owner) if slice_label(slice_) == name), None)
 
     def held(self, kind: str, first: int, last: int) -> set[int]:
-        """Return the numbers from C(first) to C(last) of a kind of lease (C(allocations)) that slices hold."""
+        """Return the numbers from C(first) to C(last) of a kind (C(allocations)) that are allocated to slices."""
         return {
             lease.number
             for slice_ in self.slices.values()
@@ -180,15 +180,15 @@ class Cluster:
         }
 
     def free(self, kind: str, first: int, last: int) -> Iterator[int]:
-        """Yield the numbers from C(first) to C(last) of a kind of lease that no slice holds, lowest first.
+        """Yield the numbers from C(first) to C(last) of a kind that are not allocated, lowest first.
 
-        What is held is looked up when the first one is asked for.
+        The allocated numbers are determined when the first number is requested.
         """
         held = self.held(kind, first, last)
         return (number for number in range(first, last + 1) if number not in held)
 
     def loads(self) -> dict[str, Load]:
-        """Return what the VMs were promised, by worker; VMs without a flavor do not count."""
+        """Return the allocated resources by worker. VMs without a flavor are not counted."""
         found: dict[str, Load] = {}
         for vm in self.vms():
             if vm.flavor:
@@ -205,7 +205,7 @@ class Cluster:
         return [vm for vm in self.vms() if vm.worker_ip == worker_ip]
 
     def vms_from(self, image: str, checksum: str | None) -> list[tuple[str, VM]]:
-        """Return the VMs that were made from a base image, each with the label of its slice."""
+        """Return the VMs that were created from a base image, each with the label of its slice."""
         return [
             (slice_label(slice_), vm)
             for slice_ in self.slices.values()
@@ -214,7 +214,7 @@ class Cluster:
         ]
 
     def is_admin(self, username: str) -> bool:
-        """Return whether the user may act on everybody's objects: by role, which only C(admin) has from birth."""
+        """Return whether the user has the role of an admin, which in a new database only C(admin) has."""
         user = self.users.get(username)
         return user is not None and user.extra.get("role", ADMIN if username == ADMIN else "tenant") == ADMIN
 
@@ -228,8 +228,8 @@ class Cluster:
         }
 
     def stored_extra(self) -> dict[str, Any]:
-        """Return the fields beyond the model as they are stored: a worker that was removed is not to come back from
-        Cloud Repositorio's list of them."""
+        """Return the fields beyond the model as they are stored, with removed workers removed from Cloud Repositorio's
+        list as well."""
         listed = self.extra.get(WORKERS_LIST)
         if not isinstance(listed, list):
             return self.extra
@@ -237,22 +237,22 @@ class Cluster:
         return {**self.extra, WORKERS_LIST: kept}
 
     def stored_workers(self) -> dict[str, dict[str, Any]]:
-        """Return the workers as they are stored: one that only C(workers_list) names has no entry of its own."""
+        """Return the workers as they are stored, without those that are only in C(workers_list)."""
         rows = {ip: (worker, worker.to_dict()) for ip, worker in self.workers.items()}
         return {ip: row for ip, (worker, row) in rows.items() if row or ENTRY not in worker.absent}
 
     @property
     def revision(self) -> int | None:
-        """The time of the last change of what slices want or hold, in milliseconds since 1970."""
+        """The time of the last change of desired or allocated state, in milliseconds since 1970."""
         found: int | None = self.extra.get(REVISION)
         return found
 
     def revise(self, *others: int | None, now_ms: Callable[[], int] | None = None) -> None:
-        """Note a change of what slices want or hold: its revision is higher than all before, whatever the clock says.
+        """Set a new revision for a change of desired or allocated state, higher than before regardless of the clock.
 
         Args:
-            others: further revisions that hosts may have seen.
-            now_ms: the clock; this machine's where none is given.
+            others: other revisions that hosts may have seen.
+            now_ms: the clock; by default that of this machine.
         """
         now = now_ms() if now_ms else time.time_ns() // 1_000_000
         seen = [each for each in (self.revision, *others) if each is not None]
@@ -260,41 +260,42 @@ class Cluster:
 
     @property
     def cloud(self) -> Cloud | None:
-        """Which cloud this is; C(None) before any host could have heard of it."""
+        """The cloud's identity; C(None) before it has been sent to any host."""
         found = self.extra.get(CLOUD)
         return None if found is None else Cloud.from_dict(found)
 
     def identify(self, title: str) -> Cloud:
-        """Return which cloud this is; where nobody has asked yet, a new one of that title."""
+        """Return the cloud's identity, and create it with that title if there is none yet."""
         found = self.cloud or Cloud.new(title)
         self.become(found)
         return found
 
     def become(self, cloud: Cloud) -> None:
-        """Note which cloud this is."""
+        """Set the cloud's identity."""
         if cloud != self.cloud:
             self.extra = {**self.extra, CLOUD: cloud.to_dict()}
 
     def lift(self, *, next_vm_id: int, revision: int | None) -> None:
-        """Let the counters go on from what was handed out already, where that is more than is known here."""
+        """Raise the counters to those that were used already, if these are higher."""
         self.next_vm_id = max(self.next_vm_id, next_vm_id)
         if revision is not None and revision > (self.revision or 0):
             self.extra = {**self.extra, REVISION: revision}
 
     def left_behind(self, kind: str) -> frozenset[int]:
-        """Return the numbers of a kind of lease that are not given out, since hosts may hold them."""
+        """Return the numbers of a kind that are not allocated because hosts may still use them."""
         return frozenset(self.extra.get(LEFT_BEHIND, {}).get(kind, ()))
 
     def content(self) -> dict[str, Any]:
-        """Return C(to_dict()) without what no two databases of one content need share: counters and identity."""
+        """Return C(to_dict()) without counters and identity, to compare the content of databases."""
         others = ("next_vm_id", REVISION, CLOUD, LEFT_BEHIND)
         return {key: value for key, value in self.to_dict().items() if key not in others}
 
     def replace(self, other: Cluster) -> None:
-        """Make this cluster hold what the other holds.
+        """Replace the content of this cluster with that of another.
 
-        What hosts were told by this one stays true: its counters go on, what its slices held and the other's do not is
-        left behind, and it is another incarnation unless the other one is of this. The revision is higher than both.
+        Hosts know this cluster, so its counters are not lowered, allocations of its slices that the other does not have
+        are left behind, and it becomes another incarnation unless the other one is of this. The revision is higher than
+        both.
         """
         before, cloud = self.revision, self._as(other)
         next_vm_id = max(self.next_vm_id, other.next_vm_id)
@@ -313,14 +314,14 @@ class Cluster:
         self.revise(before)
 
     def _as(self, other: Cluster) -> Cloud | None:
-        """Which cloud this one is when it holds what the other holds."""
+        """The cloud's identity after the replacement."""
         mine, cloud = self.cloud, other.cloud
         if cloud is None or mine == cloud:
             return mine
         return replace(cloud, place=mine.place) if mine and mine.incarnation == cloud.incarnation else cloud.reborn()
 
     def _leaves(self, other: Cluster, kind: str) -> set[int]:
-        """Which numbers of a kind hosts may hold when this one holds what the other holds."""
+        """The numbers of a kind that hosts may still use after the replacement."""
         held, known = (
             {lease.number for slice_ in each.slices.values() for lease in leases(slice_, kind)}
             for each in (self, other)
@@ -339,8 +340,8 @@ class Cluster:
 
     @classmethod
     def from_dict(cls, data: Any) -> Cluster:
-        """Read a stored cluster. Cloud Repositorio's own files are read as they are: they have no C(flavors) (the data
-        model's are meant), and workers whose entries do not repeat their addresses."""
+        """Read a stored cluster. Files of Cloud Repositorio are accepted: they have no C(flavors), so those of the data
+        model are used, and the entries of workers do not contain their addresses."""
         record = Record(data)
 
         def table(key: str, read: Callable[[Any], T]) -> dict[str, T]:
@@ -376,9 +377,9 @@ class Cluster:
 
 
 class WorkerFigures:
-    """Keeps up the figures of use that Cloud Repositorio's files have in a worker's entry.
+    """Updates the usage figures of workers in files of Cloud Repositorio.
 
-    What they are off by stays what it was, so that a check finds it.
+    An existing deviation is kept, so that a check finds it.
     """
 
     def __init__(self, workers: Mapping[str, Worker]) -> None:
@@ -390,19 +391,19 @@ class WorkerFigures:
         }
 
     def follow(self, workers: Mapping[str, Worker], more: Mapping[str, int]) -> None:
-        """Add what became more VMs, by worker, to figures that nobody else has changed."""
+        """Add the number of new VMs by worker to figures that were not changed otherwise."""
         for (ip, key), (worker, figure) in self._before.items():
             if workers.get(ip) is worker and worker.extra.get(key) == figure and more.get(ip):
                 worker.extra[key] = figure + more[ip]
 
 
 def first_flavors() -> dict[str, dict[str, Any]]:
-    """Return the flavors that a new database has: the data model's."""
+    """Return the flavors of a new database, which are those of the data model."""
     return {name: dict(flavor) for name, flavor in Flavor.FLAVORS.items()}
 
 
 def read_flavor(data: Any) -> dict[str, Any]:
-    """Return a stored flavor, its sizes checked for their types."""
+    """Return a stored flavor after checking the types of its fields."""
     record = Record(data)
     return {
         "cores": record.take("cores", int),
@@ -414,5 +415,5 @@ def read_flavor(data: Any) -> dict[str, Any]:
 
 
 def slice_label(slice_: Slice) -> str:
-    """Return what people call the slice: its name, or its id where it has none."""
+    """Return the slice's name, or its id if it has none."""
     return slice_.name or str(slice_.slice_id)

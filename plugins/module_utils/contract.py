@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What orchestrator and hosts tell each other: frozen dataclasses whose fields say once what they are.
+"""Base classes for the data between orchestrator and hosts: frozen dataclasses with metadata for each field.
 
-The metadata of a field (type, description, sample, what is allowed) is what the dictionary, its check, the argument
-spec and the documentation are made from. Hosts are sent this module: standard library only, Python 3.9.
+The metadata of a field (type, description, sample, allowed values) is the source of the dictionary, its validation, the
+argument spec and the documentation. This module is sent to hosts: standard library only, Python 3.9.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ C = TypeVar("C", bound="Contract")
 _SPEC = "contract"
 _ENCLOSING = "enclosing"
 _NAMELESS = "data"
-"""What messages call a value whose class has no NOUN."""
+"""The name of a value in messages if its class has no NOUN."""
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _UUID = re.compile(identity.PATTERN)
 _KINDS: dict[str, tuple[type[Any], ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
@@ -32,17 +32,18 @@ _KINDS: dict[str, tuple[type[Any], ...]] = {"str": (str,), "int": (int,), "float
 
 @dataclass(frozen=True)
 class Spec:
-    """What a field is.
+    """The metadata of a field.
 
     Attributes:
-        kind: its type, as argument specs call it.
-        description: sentences for people who read the documentation.
-        samples: a value for each sample of its class; the last one serves all that follow, C(None) leaves it out.
-        choices: the values that it may have, where they are few.
-        allows: whether it may have a value, and C(rule) what a refusal says that it must be.
-        of: what a list consists of.
-        lower: whether capitals make no difference.
-        no_log: what the argument spec says of secrets, where Ansible would guess wrongly by the name.
+        kind: its type in argument specs.
+        description: sentences for the documentation.
+        samples: a value for each sample of its class; the last one is used for all further samples, C(None) omits the
+            field.
+        choices: the allowed values, if there are few.
+        allows: whether a value is allowed; C(rule) describes this in refusals.
+        of: the class of a list's entries.
+        lower: whether the value is converted to lower case.
+        no_log: C(no_log) in the argument spec, if Ansible's guess from the name would be wrong.
     """
 
     kind: str
@@ -56,7 +57,7 @@ class Spec:
     no_log: bool | None = None
 
     def argument(self) -> dict[str, Any]:
-        """The field in an argument spec, as far as it does not depend on its default."""
+        """The field in an argument spec, without what depends on its default."""
         said: dict[str, Any] = {"type": self.kind}
         if self.of is not None:
             said.update(elements="dict", options=self.of.arguments())
@@ -69,7 +70,7 @@ class Spec:
 
 @dataclass(frozen=True)
 class Part:
-    """A field of a contract: its name, what it is, and its default unless it is required."""
+    """A field of a contract: its name, its metadata, and its default unless it is required."""
 
     name: str
     spec: Spec
@@ -79,7 +80,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Layout:
-    """The fields of a contract: those that are written, their names, and those that have their value from around it."""
+    """The fields of a contract: those that are written, their names, and those inherited from the enclosing value."""
 
     parts: tuple[Part, ...]
     names: frozenset[str]
@@ -88,13 +89,13 @@ class Layout:
 
 @dataclass(frozen=True)
 class Contract:
-    """A value that crosses between hosts.
+    """A value that is sent between hosts.
 
-    A field that is null or missing has its default when it is read.
+    When it is read, a field that is null or missing has its default.
 
     Attributes:
-        NOUN: what messages call such a value, followed by the value of its field KEY.
-        SPARSE: whether a field at its default is left out.
+        NOUN: the name of such a value in messages, followed by the value of its field KEY.
+        SPARSE: whether fields with their default value are omitted.
     """
 
     NOUN: ClassVar[str] = ""
@@ -107,7 +108,7 @@ class Contract:
         return _layout(cls).parts
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what is sent: plain data."""
+        """Return the value as plain data."""
         said, values, sparse = {}, vars(self), self.SPARSE
         for part in _layout(type(self)).parts:
             value = values[part.name]
@@ -117,10 +118,10 @@ class Contract:
 
     @classmethod
     def from_dict(cls: type[C], data: Any) -> C:
-        """Return the value that C(data) stands for.
+        """Return the value for plain data.
 
         Raises:
-            Refused: a field is missing, unknown, of another type or not allowed; every reason is given.
+            Refused: a field is missing, unknown, of the wrong type or not allowed. All reasons are listed.
         """
         refusals: list[Refusal] = []
         value = cls._read(data, {}, _NAMELESS, refusals)
@@ -129,7 +130,7 @@ class Contract:
         return value
 
     def faults(self, where: str) -> Iterator[Refusal]:  # noqa: ARG002 # those that override it use it
-        """Yield what is wrong among fields that are each allowed; C(where) is what messages call this value."""
+        """Yield violations of rules for several fields; C(where) is the name of this value in messages."""
         yield from ()
 
     @classmethod
@@ -139,7 +140,7 @@ class Contract:
 
     @classmethod
     def sample(cls, number: int = 0) -> dict[str, Any]:
-        """Return a sample for the documentation; there are C(sample_count)."""
+        """Return a sample for the documentation. There are C(sample_count) of them."""
         said = {}
         for part in cls.parts():
             given = part.spec.samples
@@ -151,14 +152,14 @@ class Contract:
 
     @classmethod
     def sample_count(cls) -> int:
-        """Return how many samples there are."""
+        """Return the number of samples."""
         return max(len(part.spec.samples) for part in cls.parts())
 
     @classmethod
     def _read(cls: type[C], data: Any, outer: Mapping[str, Any], where: str, refusals: list[Refusal]) -> C | None:
-        """The value; C(None) where it cannot be made. What is wrong is added to C(refusals)."""
+        """The value, or C(None) if it is invalid. Violations are added to C(refusals)."""
         if not isinstance(data, Mapping):
-            figures = {"field": cls.NOUN or "the whole", "allowed": "a dictionary", "got": data}
+            figures = {"field": cls.NOUN or "the document", "allowed": "a dictionary", "got": data}
             refusals.append(Refusal("field_not_allowed", where, figures))
             return None
         if cls.NOUN:
@@ -184,20 +185,20 @@ def text(
     rule: str = "",
     no_log: bool | None = None,
 ) -> dict[str, Any]:
-    """Return metadata of a string that has a form, or fits a pattern of which C(rule) says what it is."""
+    """Return metadata of a string with a form, or with a pattern that C(rule) describes."""
     form = form if pattern is None else Form(pattern, rule, "", "")
     allows, rule = (None, "") if form is None else (form.allows, form.rule)
     return _metadata(Spec("str", description, _samples(sample), choices, allows=allows, rule=rule, no_log=no_log))
 
 
 def mac_address(*description: str, sample: Any) -> dict[str, Any]:
-    """Return metadata of a MAC address, which is written in lower case."""
+    """Return metadata of a MAC address, which is converted to lower case."""
     spec = Spec("str", description, _samples(sample), allows=_is_mac, rule="a MAC address", lower=True)
     return _metadata(spec)
 
 
 def uuid(*description: str, sample: Any) -> dict[str, Any]:
-    """Return metadata of a UUID, which is written in lower case."""
+    """Return metadata of a UUID, which is converted to lower case."""
     return _metadata(Spec("str", description, _samples(sample), allows=_is_uuid, rule="a UUID", lower=True))
 
 
@@ -227,17 +228,17 @@ def flag(*description: str, sample: Any) -> dict[str, Any]:
 
 
 def many(of: type[Contract], *description: str) -> dict[str, Any]:
-    """Return metadata of a tuple, which is a list of dictionaries for all others."""
+    """Return metadata of a tuple, which is a list of dictionaries in plain data."""
     return _metadata(Spec("list", description, (), of=of))
 
 
 def enclosing() -> dict[str, Any]:
-    """Return metadata of a field that has the value of the field of that name in what the value is listed in."""
+    """Return metadata of a field that has the value of the field of the same name in the enclosing value."""
     return {_ENCLOSING: True}
 
 
 def repeated(where: str, kind: str, values: Iterable[Hashable]) -> list[Refusal]:
-    """Return a refusal for each value that is there more than once."""
+    """Return a refusal for each duplicate value."""
     return [
         Refusal("listed_twice", where, {"kind": kind, "name": value, "count": count})
         for value, count in Counter(values).items()
@@ -253,7 +254,7 @@ def _samples(sample: Any) -> tuple[Any, ...]:
     return sample if isinstance(sample, tuple) else (sample,)
 
 
-# An order of thousands of VMs asks again and again.
+# Called very often for a work order with thousands of VMs.
 _LAYOUTS: dict[type[Contract], Layout] = {}
 
 
@@ -281,7 +282,7 @@ def _argument(part: Part) -> dict[str, Any]:
 
 
 def _value(part: Part, data: Mapping[str, Any], where: str, refusals: list[Refusal]) -> Any:
-    """What a field is read as; what is wrong with it is added to C(refusals)."""
+    """The value of a field. Violations are added to C(refusals)."""
     given, spec = data.get(part.name), part.spec
     if given is None:
         if part.required:

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Defaults that orchestrator and hosts have to agree on.
+"""Defaults that must be the same on orchestrator and hosts.
 
-The role C(cloudrepo) repeats them for playbooks, and the documentation of modules for people; tests compare.
+The role C(cloudrepo) and the documentation of modules repeat them, which is compared by tests.
 """
 
 from __future__ import annotations
@@ -11,5 +11,5 @@ DATABASE = "/var/lib/cloudrepo/database.yaml"
 STATE_DIR = "/var/lib/cloudrepo"
 BRIDGE = "br-int"
 GATEWAY = "10.60.7.1"
-"""On management VLAN 400, as is the next one."""
+"""On management VLAN 400, like the next one."""
 DHCP_SERVER = "10.60.7.2"

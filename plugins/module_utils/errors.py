@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The one family of exceptions that utilities raise, and the refusals that one of them carries.
+"""The exceptions that utilities raise, and refusals.
 
-Each error carries its message and the fields a caller may act on; the edge in C(_module) turns it into
-C(fail_json). Anything that is not a C(SlicesError) is a bug and is not caught.
+Each exception has a message, and fields for programs. The edge in C(_module) turns it into C(fail_json). Any other
+exception than C(SlicesError) is a bug and is not caught.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from .refusals import Rule
 
 MOST_REFUSALS = 20
-"""How many a message and a result list; the others are counted."""
+"""Maximum number of refusals in a message and a result; the others are only counted."""
 MOST_NAMES = 10
-"""How many entries of a list one refusal names; the others are counted."""
+"""Maximum number of entries of a list in one refusal; the others are only counted."""
 MOST_CHARACTERS = 300
-"""How much of one figure is shown: what is pasted into a form may be a whole file."""
+"""Maximum length of a figure in a message, because a user may have pasted a whole file into a form."""
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -29,12 +29,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Refusal:
-    """One rule that a request breaks.
+    """A violation of one rule by a request.
 
     Attributes:
         code: the rule, a key of C(RULES).
-        object: what breaks it, as a person calls it: C(VM web/vm1).
-        figures: what the rule's texts name, and nothing that is secret; lists are cut only when they are shown.
+        object: the object for messages, such as C(VM web/vm1).
+        figures: the values for the rule's texts, without secrets. Long lists are shortened only for output.
     """
 
     code: str
@@ -46,12 +46,12 @@ class Refusal:
 
     @property
     def rule(self) -> str:
-        """The rule in words."""
+        """The rule as text."""
         return _filled(self._words.rule, self.figures)
 
     @property
     def message(self) -> str:
-        """The sentence for a person: the object, what is wrong with it by which rule, and what to do about it."""
+        """The sentence: the object, the violation, the rule and the next step."""
         rule = self._words
         named = {**self.figures, "object": self.object, "rule": self.rule}
         subject = "" if rule.sentence.startswith("{object}") else "{object}: "
@@ -60,7 +60,7 @@ class Refusal:
 
     @property
     def _words(self) -> Rule:
-        # Hosts compile what they are sent at each call of a module, and hardly any call refuses.
+        # Hosts compile all imported modules in each module call, and refusals are rare.
         from .refusals import RULES
 
         return RULES[self.code]
@@ -78,7 +78,7 @@ class Refusal:
 
 
 class _Words(Formatter):
-    """Writes lists as their first entries, refusals as their sentences and floats without needless digits."""
+    """Formats lists as their first entries, refusals as their sentences, and floats without unnecessary digits."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if isinstance(value, (list, tuple)):
@@ -108,7 +108,7 @@ def _shortened(text: str) -> str:
 
 
 def _others(values: Sequence[Any], most: int) -> list[str]:
-    """Return what stands for the entries of a list after the first C(most), where there are any."""
+    """Return an entry for the number of entries after the first C(most), if there are any."""
     return [f"… and {len(values) - most:,} more"] if len(values) > most else []
 
 
@@ -116,8 +116,8 @@ class SlicesError(Exception):
     """An expected failure: a message for a person and fields for a program.
 
     Args:
-        message: what went wrong, naming the object and the rule.
-        fields: values returned beside C(msg), by their names.
+        message: what went wrong, with the object and the rule.
+        fields: values that are returned in addition to C(msg), by name.
     """
 
     def __init__(self, message: str, **fields: Any) -> None:
@@ -127,7 +127,7 @@ class SlicesError(Exception):
 
 
 class Refused(SlicesError):
-    """A request that breaks rules; C(refusals) holds every one, the message and the fields the first of them."""
+    """A request that violates rules. C(refusals) contains all violations, message and fields the first ones."""
 
     def __init__(self, refusals: Iterable[Refusal], **fields: Any) -> None:
         self.refusals = list(refusals)
@@ -142,11 +142,11 @@ class Refused(SlicesError):
 
 
 class DatabaseError(SlicesError):
-    """The database cannot be read, understood, locked or written; it was left as it was."""
+    """The database cannot be read, parsed, locked or written. It was not changed."""
 
 
 class CommandFailed(SlicesError):
-    """A command on a host that ended with another code than zero."""
+    """A command on a host failed with a non-zero return code."""
 
     def __init__(self, *, cmd: Sequence[str], rc: int, stdout: str, stderr: str) -> None:
         why = (stderr.strip() or stdout.strip() or "no output").splitlines()[-1]
@@ -154,10 +154,10 @@ class CommandFailed(SlicesError):
 
 
 def for_all(things: Iterable[S], act: Callable[[S], T], refusals: Iterable[Refusal] = ()) -> list[T]:
-    """Return what C(act) makes of each thing.
+    """Return the results of C(act) for each thing.
 
     Raises:
-        Refused: with C(refusals), where there are any, and those of every thing that was refused, each once.
+        Refused: there are C(refusals), or C(act) raised some; each is listed once.
     """
     done, found = [], list(refusals)
     for thing in things:

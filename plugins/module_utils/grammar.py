@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The values that settings may have.
+"""The allowed values of settings.
 
-A setting becomes a line of a unit, of QEMU's or dnsmasq's configuration, of packet rules, or an argument of a command.
-None of these is asked to quote: a value that would mean something there is refused, whoever set it.
+Settings are written to units, configuration files of QEMU and dnsmasq, packet rules and command lines, without quoting.
+Therefore a value with special characters is refused, no matter who set it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .errors import Refusal
 
 @dataclass(frozen=True)
 class Grammar:
-    """What a value may be.
+    """The syntax of a value.
 
     Attributes:
-        rule: the same in words, after "must be".
-        allows: whether a value is one.
+        rule: the rule for messages, after "must be".
+        allows: whether a value is valid.
     """
 
     rule: str
@@ -31,11 +31,11 @@ class Grammar:
 
 
 Grammars = Mapping[str, Union[Grammar, Mapping[str, Grammar]]]
-"""By option; those of an option's own options, where it is a list of dictionaries."""
+"""By option; for a list of dictionaries, the grammars of its suboptions."""
 
 
 def text(pattern: str, rule: str, *, longest: int | None = None) -> Grammar:
-    """Return the grammar of strings that are, all of them, of a pattern."""
+    """Return the grammar of strings that fully match a pattern."""
     expression = re.compile(pattern)
     within = longest if longest is not None else float("inf")
     return Grammar(
@@ -45,12 +45,12 @@ def text(pattern: str, rule: str, *, longest: int | None = None) -> Grammar:
 
 
 def integer(least: int, most: int) -> Grammar:
-    """Return the grammar of integers, which on a command line are digits."""
+    """Return the grammar of integers, also as strings of digits."""
     return Grammar(f"an integer, {least}-{most}", lambda value: _is_integer(value) and least <= int(value) <= most)
 
 
 def one_of(*choices: str) -> Grammar:
-    """Return the grammar of a few words."""
+    """Return the grammar of a choice."""
     return Grammar(f"one of {', '.join(choices)}", lambda value: isinstance(value, str) and value in choices)
 
 
@@ -62,12 +62,12 @@ def many(of: Grammar) -> Grammar:
 
 
 def optional(of: Grammar) -> Grammar:
-    """Return the grammar of what may be left empty as well."""
+    """Return the grammar of a value that may also be empty."""
     return Grammar(f"empty or {of.rule}", lambda value: value == "" or of.allows(value))
 
 
 def malformed(values: Mapping[str, Any], grammars: Grammars, where: str = "settings") -> Iterator[Refusal]:
-    """Yield a refusal for each value that is set and not of its grammar."""
+    """Yield a refusal for each value that is set and does not match its grammar."""
     for name, value in values.items():
         grammar = grammars.get(name)
         if value is None or grammar is None:
@@ -91,7 +91,7 @@ def is_ipv4_network(value: Any) -> bool:
 
 
 def _is_address(value: Any) -> bool:
-    # A zone, which may be any text after a percent sign, is none of an address that is listened on.
+    # A zone, which is any text after a percent sign, is not allowed.
     return is_ipv4_address(value) or ("%" not in str(value) and _reads(ipaddress.IPv6Address, value))
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the database says that a host may hold: everything else of ours there is an orphan (docs/decisions/0019)."""
+"""The objects that a host should have according to the database. All others are orphans (docs/decisions/0019)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .work_order import SLICE_ID
 
 @dataclass(frozen=True)
 class KnownDisk(Contract):
-    """A disk that is wanted on the host, or given up and may still be there."""
+    """A disk that should be on the host, or is given up and may still be there."""
 
     NOUN = "disk"
     KEY = "path"
@@ -31,7 +31,7 @@ class KnownDisk(Contract):
 
 @dataclass(frozen=True)
 class KnownSlice(Contract):
-    """A slice that the database holds."""
+    """A slice in the database."""
 
     NOUN = "slice"
     KEY = "slice_id"
@@ -41,13 +41,13 @@ class KnownSlice(Contract):
         default=None, metadata=uuid("The slice's UUID.", sample="7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11")
     )
     disks: tuple[KnownDisk, ...] = field(
-        default=(), metadata=many(KnownDisk, "Its disks on this host, those of VMs that are being deleted included.")
+        default=(), metadata=many(KnownDisk, "Its disks on this host, including those of VMs that are being deleted.")
     )
 
 
 @dataclass(frozen=True)
 class Holdings(Contract):
-    """All that a host may hold."""
+    """All objects that a host should have."""
 
     known: tuple[KnownSlice, ...] = field(
         metadata=many(KnownSlice, "Every slice of the database, from M(cloudrepo.slices.holdings_info).")

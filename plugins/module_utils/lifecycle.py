@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The data model's C(status), derived from what is wanted of a VM and what its host saw of it.
+"""The data model's C(status), derived from the desired and the observed state of a VM.
 
-A VM is wanted C(running), C(stopped) or C(paused), which is its C(power), or C(absent). C(seen_as) is the way back:
-what a status that was stored without anything else says.
+The desired state of a VM is C(running), C(stopped) or C(paused), which is its C(power), or C(absent). C(seen_as) is the
+reverse, for a stored status without other fields.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ POWERS = (RUNNING, STOPPED, PAUSED)
 
 ERROR = "error"
 UNKNOWN = "unknown"
-"""What is seen of a VM on which its host was to report and did not."""
+"""The observed state of a VM whose host should have reported and did not."""
 SEEN = (*POWERS, ERROR, UNKNOWN)
 
 PENDING = "pending"
@@ -28,18 +28,18 @@ DESIGN = "design"
 DELETING = "deleting"
 VM_STATES = frozenset({PENDING, DESIGN, RUNNING, STOPPED, ERROR, DELETING})
 
-# A paused guest does not run; that it has a process is told by its pid.
+# A paused guest does not run. Its pid shows that it has a process.
 _STATUS_OF = {PAUSED: STOPPED, UNKNOWN: ERROR}
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What was seen of a VM.
+    """The observed state of a VM.
 
     Attributes:
         state: one of C(SEEN).
-        pid: the process id of its QEMU, C(None) where there is none.
-        since: when it was first seen so, in UTC (C(2026-01-31T12:00:00Z)); C(None) where nobody noted it.
+        pid: the process id of its QEMU, C(None) if there is none.
+        since: when this state was first observed, in UTC (C(2026-01-31T12:00:00Z)); C(None) if unknown.
     """
 
     state: str
@@ -47,12 +47,12 @@ class Observed:
     since: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the stored form; the pid has a field of its own in the data model."""
+        """Return the stored form, without the pid, which is a separate field of the data model."""
         return {"state": self.state, **({} if self.since is None else {"since": self.since})}
 
 
 class Life(NamedTuple):
-    """What a status says: whether hosts may have heard of the VM, whether it has to go, and what was seen of it."""
+    """The meaning of a status: whether the VM was in a work order, is being deleted, and its observed state."""
 
     handed_out: bool
     deleting: bool
@@ -63,9 +63,9 @@ def vm_status(wanted: str, seen: str | None, *, handed_out: bool) -> str:
     """Return the status of a VM.
 
     Args:
-        wanted: its power, or C(absent). What is wanted of its power changes nothing before its host has done it.
-        seen: the state that was observed, C(None) where nothing was.
-        handed_out: whether its host may have heard of it.
+        wanted: its power, or C(absent). A change of power has no effect on the status before its host has applied it.
+        seen: the observed state, C(None) if there is none.
+        handed_out: whether it was in a work order.
     """
     if wanted == ABSENT:
         return DELETING
@@ -77,7 +77,7 @@ def vm_status(wanted: str, seen: str | None, *, handed_out: bool) -> str:
 def slice_status(vms: Iterable[tuple[str, str]], *, deleting: bool) -> str:
     """Return the status of a slice from status and power of each VM that is not being deleted.
 
-    A VM that is stopped makes its slice C(stopped) where it should run; where all are wanted so as well.
+    A slice is C(stopped) if a VM that should run is stopped, or if all VMs should be stopped.
     """
     if deleting:
         return DELETING
@@ -91,7 +91,7 @@ def slice_status(vms: Iterable[tuple[str, str]], *, deleting: bool) -> str:
 
 
 def seen_as(status: str, pid: str | None) -> Life:
-    """Return what a stored status and pid say of a VM; a status that does not exist is kept as the state seen."""
+    """Return the meaning of a stored status and pid. An unknown status is kept as the observed state."""
     if status == PENDING and pid is None:
         return Life(handed_out=False, deleting=False, observed=None)
     if status in (PENDING, DESIGN, DELETING):

@@ -1,11 +1,11 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The seven classes of the Cloud Repositorio data model: users, flavors, slices and what a slice is made of.
+"""The seven classes of the Cloud Repositorio data model: users, flavors, slices and their parts.
 
-Names, constructor signatures, attributes and the shapes of C(to_dict()) are the data model's own. C(from_dict()) is
-its inverse: what was stored comes back equal, fields beyond the model (docs/decisions/0004) included: C(extra), written
-after the model's keys and only when set. A stored field that is missing or of the wrong type raises
-C(reading.FieldError).
+Names, constructor signatures, attributes and the shapes of C(to_dict()) are those of the data model. C(from_dict()) is
+the inverse of C(to_dict()). Fields beyond the model (docs/decisions/0004) are preserved in C(extra), and written after
+the model's keys if they are set. A stored field that is missing or of the wrong type raises
+C(stored_fields.FieldError).
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _RELEASING = fields({}, {"vlan_ids": list_of(integer), "addresses": list_of(text
 
 
 class User:
-    """An authenticated user with a quota of VMs and the ids of the slices owned.
+    """An authenticated user with a quota of VMs and the ids of the user's slices.
 
-    C(password_hash) is the SHA-256 hex digest of the password; C(!) admits no password at all.
+    C(password_hash) is the SHA-256 hex digest of the password. C(!) matches no password.
     """
 
     def __init__(self, username: str, password_hash: str, quota_vms: int = 10) -> None:
@@ -46,7 +46,7 @@ class User:
         self.extra: dict[str, Any] = {}
 
     def can_create_vms(self, count: int) -> bool:
-        """Return whether C(count) more VMs fit the quota."""
+        """Return whether the quota allows C(count) more VMs."""
         return (self.used_vms + count) <= self.quota_vms
 
     def to_dict(self) -> dict[str, Any]:
@@ -70,9 +70,9 @@ class User:
 
 
 class Flavor:
-    """The registry of VM sizes that a new database starts with. Not meant to be instantiated.
+    """The flavors of a new database. Not meant to be instantiated.
 
-    C(ram_gb) and C(disk_gb) are in GiB, C(image) is the base image's file or URL.
+    C(ram_gb) and C(disk_gb) are in GiB. C(image) is the path or URL of the base image.
     """
 
     FLAVORS: ClassVar[dict[str, dict[str, Any]]] = {
@@ -92,16 +92,16 @@ class Flavor:
 
     @staticmethod
     def get(flavor_name: str) -> dict[str, Any] | None:
-        """Return the specification of a flavor, or C(None) where the name is not registered."""
+        """Return a flavor, or C(None) if it does not exist."""
         return Flavor.FLAVORS.get(flavor_name)
 
 
 class Interface:
     """One network interface of a VM.
 
-    C(vlan_id) is C(None) while it is on no VLAN, 400 on the management VLAN, else its link's. C(ip_config) is
-    C({ip, cidr, gateway}) on an eth0 with internet. Fields beyond the data model: C(up) where it is false, C(tx_kbps),
-    C(rx_kbps), C(delay_ms), C(jitter_ms), C(loss_percent).
+    C(vlan_id) is C(None) if it is on no VLAN, 400 on the management VLAN, otherwise that of its link. C(ip_config) is
+    C({ip, cidr, gateway}) for an eth0 with internet access. Fields beyond the data model: C(up) if it is false,
+    C(tx_kbps), C(rx_kbps), C(delay_ms), C(jitter_ms), C(loss_percent).
     """
 
     def __init__(
@@ -147,9 +147,9 @@ class Interface:
 
 
 class Link:
-    """A layer-2 connection between two interfaces over a VLAN of their own.
+    """A layer-2 connection between two interfaces with its own VLAN.
 
-    Fields beyond the data model: C(name); C(mtu), C(qinq) and C(forward_bpdu), as a network may have them.
+    Fields beyond the data model: C(name), C(mtu), C(qinq) and C(forward_bpdu), the latter three as for networks.
     """
 
     def __init__(
@@ -223,13 +223,13 @@ class Disk(Identified):
 class VM(Identified):
     """A virtual machine of a slice.
 
-    C(vnc_port) is absolute (5901 is display 1). What is wanted of it is its C(power) and, in fields beyond the data
-    model, its C(placement) (the C(worker) that it is pinned to, or the C(policy) that chose one) and the name of its
-    flavor. C(observed) is what its host saw. C(handed_out) is whether its host may have heard of it, C(deleting)
-    whether it has to go.
+    C(vnc_port) is absolute (5901 is display 1). The desired state is its C(power) and, in fields beyond the data
+    model, its C(placement) (the C(worker) that it is pinned to, or the C(policy) that selected one) and the name of its
+    flavor. C(observed) is the state that its host reported. C(handed_out) is whether it was in a work order,
+    C(deleting) whether it is being deleted.
 
-    From these follow C(pid), a string, and C(status): C(pending) (no host has heard of it), C(design) (handed to its
-    worker), C(running); further C(stopped), C(error) and C(deleting). C(qcow_image) is the path of the first disk.
+    C(pid), a string, and C(status) are derived from these: C(pending) (not yet in a work order), C(design) (in a work
+    order), C(running), and also C(stopped), C(error) and C(deleting). C(qcow_image) is the path of the first disk.
     """
 
     def __init__(
@@ -259,14 +259,14 @@ class VM(Identified):
 
     @property
     def status(self) -> str:
-        """The data model's word for what is wanted of it and what was seen."""
+        """The data model's status, derived from desired and observed state."""
         wanted = lifecycle.ABSENT if self.deleting else self.power
         seen = None if self.observed is None else self.observed.state
         return lifecycle.vm_status(wanted, seen, handed_out=self.handed_out)
 
     @property
     def pid(self) -> str | None:
-        """The process id of its QEMU when it was last seen."""
+        """The last observed process id of its QEMU."""
         return None if self.observed is None else self.observed.pid
 
     @property
@@ -276,12 +276,12 @@ class VM(Identified):
 
     @property
     def pinned_to(self) -> str | None:
-        """The worker that it must run on, if it was given one."""
+        """The worker that it must run on, if there is one."""
         worker: str | None = self.extra.get("placement", {}).get("worker")
         return worker
 
     def see(self, observed: Observed) -> None:
-        """Note what its host saw, which must have heard of it for that."""
+        """Set the observed state. It must have been in a work order for that."""
         self.handed_out, self.observed = True, observed
 
     def to_dict(self) -> dict[str, Any]:
@@ -301,7 +301,7 @@ class VM(Identified):
         }
 
     def _beyond_the_model(self) -> dict[str, Any]:
-        """Return what the data model's own fields do not tell already."""
+        """Return the fields that cannot be derived from those of the data model."""
         beyond: dict[str, Any] = {}
         if self.power != lifecycle.RUNNING:
             beyond["power"] = self.power
@@ -352,10 +352,10 @@ class VM(Identified):
 
 
 class Network:
-    """The network of a VLAN: its CIDR, gateway and DHCP. C(dhcp_range) is C(FIRST,LAST).
+    """The network of a VLAN, with its CIDR, gateway and DHCP. C(dhcp_range) is C(FIRST,LAST).
 
-    Fields beyond the data model: C(name); C(members), a list of C({vm_id, interface}); C(nat), where it has a way out.
-    One without a name describes the VLAN of a link.
+    Fields beyond the data model: C(name); C(members), a list of C({vm_id, interface}); C(nat). A network without a name
+    describes the VLAN of a link.
     """
 
     def __init__(
@@ -406,13 +406,13 @@ class Network:
 
 
 class Slice(Identified):
-    """A tenant's topology with a private pool of 20 VLANs.
+    """A tenant's topology with its own pool of 20 VLANs.
 
-    C(status) follows from its VMs: C(design) or C(running), further C(stopped), C(error); C(deleting) where it has to
-    go. Fields beyond the data model:
-    C(name); C(max_vlan_pools), where it may hold more pools than one, and C(further_pools), the numbers of those it
-    holds; C(reserved_vlans), a list of C({vlan_id, name}) that are on no link; C(peers), where its VMs meet on
-    VLAN 400; C(releasing), what it has given up and hosts may still hold (C({vlan_ids, addresses})).
+    C(status) is derived from its VMs: C(design), C(running), C(stopped) or C(error); or C(deleting) if it is being
+    deleted. Fields beyond the data model:
+    C(name); C(max_vlan_pools), if it may have more than one pool, and C(further_pools), their numbers;
+    C(reserved_vlans), a list of C({vlan_id, name}) without a link; C(peers), if its VMs may communicate on VLAN 400;
+    C(releasing), released resources that hosts may still use (C({vlan_ids, addresses})).
     """
 
     def __init__(self, slice_id: int, owner: str, topology_type: str = "custom") -> None:
@@ -430,12 +430,12 @@ class Slice(Identified):
 
     @property
     def status(self) -> str:
-        """The data model's word for what its VMs are."""
+        """The data model's status, derived from its VMs."""
         return lifecycle.slice_status(((vm.status, vm.power) for vm in self.live_vms), deleting=self.deleting)
 
     @property
     def name(self) -> str | None:
-        """The slice's name, unique within its owner; a field beyond the data model."""
+        """The slice's name, unique among those of its owner; a field beyond the data model."""
         return self.extra.get("name")
 
     @property
@@ -445,21 +445,21 @@ class Slice(Identified):
 
     @property
     def further_pools(self) -> list[int]:
-        """The numbers of the pools it holds beyond its first; a field beyond the data model."""
+        """The numbers of its pools after the first one; a field beyond the data model."""
         return list(self.extra.get(FURTHER_POOLS, ()))
 
     @property
     def pools(self) -> list[int]:
-        """The numbers of all pools it holds, the first by its id."""
+        """The numbers of all its pools. The first one is determined by its id."""
         return [pool_number(self.slice_id), *self.further_pools]
 
     def pool(self) -> list[int]:
-        """Return the VLANs that may be leased: its pool's, then its further pools', without the management VLAN."""
+        """Return the VLANs of all its pools in order, without the management VLAN."""
         first = range(self.vlan_pool_start, self.vlan_pool_start + POOL_SIZE)
         return [*(vlan for vlan in first if vlan != MANAGEMENT_VLAN), *pool_vlans(*self.further_pools)]
 
     def get_next_vlan(self) -> int | None:
-        """Lease the lowest free VLAN of the pool, or return C(None) where none is left."""
+        """Allocate the lowest free VLAN of the pool, or return C(None) if none is left."""
         for vlan in self.pool():
             if vlan not in self.vlan_pool_used:
                 self.vlan_pool_used.append(vlan)

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every rule for which a request is refused, by its code, and the words for it.
+"""All rules for which requests are refused, by code, with their texts.
 
-C(Refusal) makes the sentence: the object, what is wrong with it, what to do about it. Texts name figures in braces; a
-sentence may name its C({rule}) as well, and its C({object}) at its beginning, which else goes before it with a colon.
+C(Refusal) combines the message from the object, the violation and the next step. Figures are in braces in the texts. A
+sentence may also contain C({rule}), and may start with C({object}), which is otherwise prepended with a colon.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule and the words for it.
+    """A rule and its texts.
 
     Attributes:
-        rule: what holds, with its limits.
-        sentence: what is wrong.
-        next_step: what to do about it, where that is not plain; an imperative.
+        rule: the rule, with its limits.
+        sentence: the violation.
+        next_step: what to do, as an imperative, if it is not obvious.
     """
 
     rule: str

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the variables of roles may be that go into files and commands of a host without passing one of our modules."""
+"""The allowed values of role variables that are used in files and commands on hosts without a module's validation."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ SETTINGS: Mapping[str, Grammar] = {
 
 
 def problems(values: Mapping[str, Any]) -> Iterator[Refusal]:
-    """Yield what is wrong with variables of C(SETTINGS); one that is not set is null."""
+    """Yield a refusal for each invalid variable of C(SETTINGS). Variables that are not set are null."""
     yield from malformed(values, {name: SETTINGS[name] for name in values})

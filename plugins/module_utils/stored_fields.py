@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Stored data is read field by field, and what does not fit is told by the way that leads to it."""
+"""Reads stored data field by field. Errors contain the path of the field."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class FieldError(ValueError):
     """A stored field that does not fit the data model.
 
     Attributes:
-        path: keys and indexes that lead to the field, from the outermost.
-        reason: what is wrong with it.
+        path: keys and indexes of the field, outermost first.
+        reason: the reason.
     """
 
     def __init__(self, path: tuple[str | int, ...], reason: str) -> None:
@@ -28,7 +28,7 @@ class FieldError(ValueError):
 
 
 class Record:
-    """A stored mapping being read: takes known fields by type, keeps the rest as C(extra)."""
+    """A stored mapping. Known fields are read with their types, the rest is kept as C(extra)."""
 
     def __init__(self, data: Any) -> None:
         if not isinstance(data, Mapping):
@@ -39,7 +39,7 @@ class Record:
         return key in self._rest
 
     def take(self, key: str, *kinds: type[Any] | None) -> Any:
-        """Return field C(key), which must be present and of one of C(kinds) (C(None) admits null)."""
+        """Return field C(key), which must be present and of one of C(kinds) (C(None) allows null)."""
         if key not in self._rest:
             raise FieldError((), f"field {key} is missing")
         value = self._rest.pop(key)
@@ -55,25 +55,25 @@ class Record:
         return value
 
     def take_default(self, key: str, default: _T, *kinds: type[Any] | None) -> _T:
-        """Like C(take), but C(default) where the field is missing."""
+        """Like C(take), but return C(default) if the field is missing."""
         return cast(_T, self.take(key, *kinds)) if key in self._rest else default
 
     def check(self, key: str, read: Callable[[Any], Any]) -> None:
-        """Make sure that field C(key), where there is one, passes C(read); it stays for C(extra)."""
+        """Check field C(key) with C(read) if it is present. It remains in C(extra)."""
         if key in self._rest:
             at((key,), read, self._rest[key])
 
     def take_list(self, key: str, read: Callable[[Any], _T]) -> list[_T]:
-        """Return the list C(key), each item passed through C(read)."""
+        """Return the list C(key), with C(read) applied to each item."""
         return [at((key, index), read, item) for index, item in enumerate(self.take(key, list))]
 
     def extra(self) -> dict[str, Any]:
-        """Return the fields that nobody took."""
+        """Return the remaining fields."""
         return self._rest
 
 
 def at(path: tuple[str | int, ...], read: Callable[[Any], _T], value: Any) -> _T:
-    """Return C(read(value)); a C(FieldError) inside it is told as one below C(path)."""
+    """Return C(read(value)); C(path) is prepended to that of a C(FieldError)."""
     try:
         return read(value)
     except FieldError as error:
@@ -81,7 +81,7 @@ def at(path: tuple[str | int, ...], read: Callable[[Any], _T], value: Any) -> _T
 
 
 def integer(value: Any) -> int:
-    """Return C(value), which must be an integer and no boolean."""
+    """Return C(value), which must be an integer and not a boolean."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise FieldError((), f"must be int, got {_kind(value)}")
     return value
@@ -131,7 +131,7 @@ def list_of(read: Callable[[Any], Any]) -> Callable[[Any], None]:
 
 
 def fields(required: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Callable[[Any], None]:
-    """Return a check for a mapping: the fields that it must have, and those that it may have."""
+    """Return a check for a mapping with required and optional fields."""
 
     def check(value: Any) -> None:
         record = Record(value)
@@ -144,7 +144,7 @@ def fields(required: Mapping[str, Any], optional: Mapping[str, Any] | None = Non
 
 
 def number(value: Any) -> None:
-    """Make sure that C(value) is a number."""
+    """Check that C(value) is a number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise FieldError((), f"must be int or float, got {_kind(value)}")
 

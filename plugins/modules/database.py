@@ -93,9 +93,9 @@ backups:
   sample: [00000040-20261122T180102Z.yaml, 00000041-20261122T182215Z.yaml]
 cloud:
   description:
-    - Which cloud the database is. C(uuid) and C(title) go wherever it is copied to; C(incarnation) is another one for a
-      copy, C(place) says where this one is. With C(restore) and C(migrate) it is what it is afterwards.
-    - Null before a host could have heard of it.
+    - Identity of the database. A copy has the same C(uuid) and C(title), but another C(incarnation). C(place)
+      identifies its location. For O(state=restore) and O(state=migrate) it is the identity afterwards.
+    - Null before the identity has been sent to any host.
   returned: success
   type: dict
   sample:

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: holdings_info
-short_description: What hosts may hold of all slices
+short_description: Get the objects that hosts should have of all slices
 version_added: 1.0.0
 description:
-  - Tells each worker and the network node which slices the database holds, and which disks of theirs belong on the
-    host, so that M(cloudrepo.slices.worker_orphans) and M(cloudrepo.slices.network_orphans) find what else is there.
-  - For admins only, because what a tenant does not see would be taken for unknown. Nothing is changed.
+  - Returns, for each worker and the network node, the slices in the database and the disks that should be on the host.
+    M(cloudrepo.slices.worker_orphans) and M(cloudrepo.slices.network_orphans) use this to find all other objects.
+  - The acting user must be an admin, because objects that a tenant cannot access would be returned as orphans.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -20,14 +20,14 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Read what hosts may hold
+- name: Get the objects that hosts should have
   cloudrepo.slices.holdings_info:
   register: holdings
 """
 
 RETURN = r"""
 workers:
-  description: By the address of each worker the slices, with their disks on that worker.
+  description: The slices with their disks on a worker, by the worker's address.
   returned: success
   type: dict
   sample:

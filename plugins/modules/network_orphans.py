@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: network_orphans
-short_description: What the network node holds although the database does not know it
+short_description: Find and remove orphans on the network node
 version_added: 1.0.0
 description:
-  - Compares the DHCP reservations, name servers, networks, units and ports on the network node with the slices of the
+  - Compares the DHCP reservations, DNS servers, networks, units and ports on the network node with the slices in the
     database, and returns those of other slices.
-  - They are removed by O(remove) alone, each slice as a whole.
+  - They are removed only with O(remove), each slice as a whole.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -20,7 +20,7 @@ extends_documentation_fragment:
 options:
   bridge:
     description:
-      - The bridge that ports in the networks of slices are on.
+      - The bridge for the ports of networks.
     type: str
     default: br-int
   nat_links:
@@ -34,58 +34,58 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Read what hosts may hold
+- name: Get the objects that hosts should have
   cloudrepo.slices.holdings_info:
   register: holdings
   delegate_to: localhost
 
-- name: Show what else the network node holds
+- name: Find orphans on the network node
   cloudrepo.slices.network_orphans:
     known: "{{ holdings.network_node }}"
 """
 
 RETURN = r"""
 orphans:
-  description: What this host holds although it is not known.
+  description: Objects on this host that are not in the database.
   returned: success
   type: list
   elements: dict
   contains:
     kind:
-      description: V(slice) for all of a slice that can be made again, V(disk) for an overlay.
+      description: V(slice) for all objects of a slice that can be recreated, V(disk) for an overlay.
       type: str
       sample: slice
     name:
-      description: What O(remove) takes, its UUID, or if it has none the path of the disk or the number of the slice.
+      description: The name for O(remove), its UUID. Without one, the path of the disk or the id of the slice.
       type: str
       sample: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
     slice_id:
-      description: The number of the slice; null if the folder of the disk does not say it.
+      description: The id of the slice. Null if it is not stored in the folder of the disk.
       type: int
       sample: 1005
     uuid:
-      description: Its UUID, null if the host does not know one.
+      description: Its UUID. Null if the host does not know it.
       type: str
       sample: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
     path:
-      description: The disk.
+      description: Path of the disk.
       type: str
       sample: null
     vm_id:
-      description: The VM whose folder the disk is in.
+      description: Id of the VM whose folder contains the disk.
       type: int
       sample: null
     holds:
-      description: What there is of the slice.
+      description: The objects of the slice.
       type: list
       elements: str
       sample: [reservations /var/lib/cloudrepo/dhcp/hosts.d/1005, unit slices-names@1005.service]
     in_use:
-      description: The unit that runs from the disk.
+      description: The unit that uses the disk.
       type: str
       sample: null
     size_bytes:
-      description: What the disk takes.
+      description: Disk space that the disk uses.
       type: int
       sample: null
     modified:
@@ -93,21 +93,21 @@ orphans:
       type: str
       sample: null
     since:
-      description: When an earlier call saw it first, in UTC. Null if this one does.
+      description: When an earlier call first returned it, in UTC. Null if there was none.
       type: str
       sample: "2026-01-31T12:00:00Z"
     removed:
-      description: Whether it was or in check mode would be removed.
+      description: Whether it is removed, also in check mode.
       type: bool
       sample: false
 refusals:
-  description: Why orphans that O(remove) names stay.
+  description: Why orphans in O(remove) are not removed.
   returned: success
   type: list
   elements: dict
   sample: []
 changes:
-  description: Each orphan that was or in check mode would be removed.
+  description: The orphans that are removed, or would be removed in check mode.
   returned: success
   type: list
   elements: dict

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: worker_orphans
-short_description: What a worker holds although the database does not know it
+short_description: Find and remove orphans on a worker
 version_added: 1.0.0
 description:
-  - Compares the VM folders, overlays, units, taps, ports and files of flows on a worker with what the database says
-    that it may hold, and returns the rest. This is what a worker keeps after a database was lost, restored or
-    replaced, or after it was out of use while its slices were deleted.
-  - Orphans are removed by O(remove) alone, slices as a whole except their disks, and disks with their folders if
-    nothing else is in these.
-  - Of a slice that is known only disks are orphans; its next deploy removes what else is not wanted.
+  - Compares the VM folders, overlays, units, taps, ports and saved flows on a worker with the database, and returns
+    those that are not in the database. Such orphans remain if a database was lost, restored or replaced, or if the
+    worker was not available when its slices were deleted.
+  - Orphans are removed only with O(remove). A slice is removed as a whole except its disks. A disk is removed together
+    with its folder, if that contains nothing else.
+  - For a slice in the database only disks are returned, because its next deploy removes all other orphans.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -24,7 +24,7 @@ extends_documentation_fragment:
 options:
   user:
     description:
-      - Prefix of the users that VMs run as, as O(cloudrepo.slices.slice_apply#module:user).
+      - Prefix of the names of the users that run VMs, as O(cloudrepo.slices.slice_apply#module:user).
     type: str
     default: cloudrepo
 seealso:
@@ -33,16 +33,16 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Read what hosts may hold
+- name: Get the objects that hosts should have
   cloudrepo.slices.holdings_info:
   register: holdings
   delegate_to: localhost
 
-- name: Show what else this worker holds
+- name: Find orphans on this worker
   cloudrepo.slices.worker_orphans:
     known: "{{ holdings.workers[ansible_host] }}"
 
-- name: Remove a disk that an earlier call has seen
+- name: Remove a disk that an earlier call has returned
   cloudrepo.slices.worker_orphans:
     known: "{{ holdings.workers[ansible_host] }}"
     remove: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
@@ -50,46 +50,46 @@ EXAMPLES = r"""
 
 RETURN = r"""
 orphans:
-  description: What this host holds although it is not known.
+  description: Objects on this host that are not in the database.
   returned: success
   type: list
   elements: dict
   contains:
     kind:
-      description: V(slice) for all of a slice that can be made again, V(disk) for an overlay.
+      description: V(slice) for all objects of a slice that can be recreated, V(disk) for an overlay.
       type: str
       sample: disk
     name:
-      description: What O(remove) takes, its UUID, or if it has none the path of the disk or the number of the slice.
+      description: The name for O(remove), its UUID. Without one, the path of the disk or the id of the slice.
       type: str
       sample: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
     slice_id:
-      description: The number of the slice; null if the folder of the disk does not say it.
+      description: The id of the slice. Null if it is not stored in the folder of the disk.
       type: int
       sample: 1005
     uuid:
-      description: Its UUID, null if the host does not know one.
+      description: Its UUID. Null if the host does not know it.
       type: str
       sample: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
     path:
-      description: The disk.
+      description: Path of the disk.
       type: str
       sample: /var/lib/cloudrepo/vms/1006/vm1_img.qcow2
     vm_id:
-      description: The VM whose folder the disk is in.
+      description: Id of the VM whose folder contains the disk.
       type: int
       sample: 1006
     holds:
-      description: What there is of the slice.
+      description: The objects of the slice.
       type: list
       elements: str
       sample: []
     in_use:
-      description: The unit that runs from the disk.
+      description: The unit that uses the disk.
       type: str
       sample: null
     size_bytes:
-      description: What the disk takes.
+      description: Disk space that the disk uses.
       type: int
       sample: 13631488
     modified:
@@ -97,21 +97,21 @@ orphans:
       type: str
       sample: "2026-01-30T08:00:00Z"
     since:
-      description: When an earlier call saw it first, in UTC. Null if this one does.
+      description: When an earlier call first returned it, in UTC. Null if there was none.
       type: str
       sample: "2026-01-31T12:00:00Z"
     removed:
-      description: Whether it was or in check mode would be removed.
+      description: Whether it is removed, also in check mode.
       type: bool
       sample: false
 refusals:
-  description: Why orphans that O(remove) names stay.
+  description: Why orphans in O(remove) are not removed.
   returned: success
   type: list
   elements: dict
   sample: []
 changes:
-  description: Each orphan that was or in check mode would be removed.
+  description: The orphans that are removed, or would be removed in check mode.
   returned: success
   type: list
   elements: dict

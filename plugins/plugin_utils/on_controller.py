@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs a module of the control plane in Ansible's own process, where the orchestrator is the controller.
+"""Runs a module of the control plane in Ansible's own process, if the orchestrator is the controller.
 
-A module call costs a payload that is put together, another Python, and an import of all that the module needs: half a
-second, of which reading the database is a tenth. On the controller none of it is needed (docs/decisions/0013).
+A module call builds a payload, starts another Python process and imports everything that the module needs. This takes
+half a second, a tenth of which is reading the database. On the controller it is not necessary (docs/decisions/0013).
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 
 RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
-"""What modules may ask of their arguments together."""
+"""The relations between arguments that modules can declare."""
 
 
 class ModuleExit(Exception):
-    """The module has said what came of it."""
+    """The module has exited with a result."""
 
 
 class _Module:
-    """What C(edge) needs of an AnsibleModule. For the arguments see C(AnsibleModule)."""
+    """The part of AnsibleModule that C(edge) uses. For the arguments see C(AnsibleModule)."""
 
     def __init__(self, arguments: Mapping[str, Any], params: dict[str, Any], *, check_mode: bool) -> None:
         self.params = params
@@ -40,18 +40,18 @@ class _Module:
         self.result: dict[str, Any] = {}
 
     def exit_json(self, **result: Any) -> NoReturn:
-        """Leave with C(result)."""
+        """Exit with C(result)."""
         self.result = {"changed": False, **result}
         raise ModuleExit
 
     def fail_json(self, msg: str, **result: Any) -> NoReturn:
-        """Leave with a failure."""
+        """Exit with a failure."""
         self.result = {"changed": False, "failed": True, "msg": msg, **result}
         raise ModuleExit
 
 
 class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
-    """An action plugin for the module C(module), which has C(arguments) for AnsibleModule, and C(run)."""
+    """An action plugin for the module C(module), which provides C(arguments) for AnsibleModule, and C(run)."""
 
     module: ClassVar[ModuleType]
 
@@ -60,7 +60,7 @@ class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
     _supports_diff = True
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Run the module here, or as any other module where that is not the same."""
+        """Run the module here, or like any other module if that would not be equivalent."""
         super().run(tmp, task_vars)
         if not self._is_here():
             return dict(self._execute_module(task_vars=task_vars, wrap_async=bool(self._task.async_val)))
@@ -68,21 +68,21 @@ class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
         checked = ArgumentSpecValidator(
             arguments["argument_spec"],
             **{rule: arguments.get(rule) for rule in RULES},
-            # What a module is given was JSON, and so is plain: no values that know where they are from.
+            # Modules get plain JSON values, without Ansible's tags.
         ).validate(json.loads(json.dumps(self._task.args, default=str)))
         if checked.error_messages:
             is_strange = isinstance(checked.errors[0], UnsupportedError)
             where = f"Unsupported parameters for ({self._task.action}) module: " if is_strange else ""
             return {"failed": True, "changed": False, "msg": f"{where}{checked.error_messages[0]}"}
         module = _Module(arguments, checked.validated_parameters, check_mode=self._task.check_mode)
-        # Relative paths are from where a module would be run; each task has a process of its own.
+        # Relative paths start from the directory in which a module would run. Each task has its own process.
         os.chdir(self._loader.get_basedir())
         with contextlib.suppress(ModuleExit):
             self.module.run(module)
         return dict(remove_values(module.result, module.no_log_values))
 
     def _is_here(self) -> bool:
-        """Whether a module would run on this host, as this user, and needs no more than Ansible itself has."""
+        """Whether a module would run on this host, as this user, and needs only libraries that Ansible has."""
         task = self._task
         is_local = self._connection.transport in ("local", "ansible.builtin.local")
         is_file = "://" not in str(task.args.get("database", ""))

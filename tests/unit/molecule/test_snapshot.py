@@ -109,7 +109,7 @@ def test_a_command_that_fails_is_an_error_but_pgrep_may_find_nothing(
     monkeypatch.setattr(
         snapshot.subprocess,
         "run",
-        lambda _command, **options: run(["sh", "-c", f"exit {code}"], check=False, **options),
+        lambda _command, *, check, **options: run(["sh", "-c", f"exit {code}"], check=check, **options),
     )
     if fails:
         with pytest.raises(subprocess.CalledProcessError):
