@@ -87,12 +87,14 @@ damaged:
         damaged: 1048576 bytes with the SHA-256 …
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import base_images
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import for_all
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import Image, WorkerOrder
@@ -105,30 +107,19 @@ ARGUMENTS = {
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    verify = module.params["verify"]
+    reconcile(AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True), steps, GRAMMARS)
 
-    def action() -> Outcome:
-        wanted = {image.path: image for image in for_all(module.params["images"], Image.from_dict)}
-        if verify:
-            noted = {image.path: image for image in base_images.noted_in(f"{module.params['state_dir']}/images")}
-            wanted = {**noted, **wanted}
-        runner = SubprocessRunner()
-        found = for_all(
-            wanted.values(),
-            lambda image: base_images.examine(image, verify=verify, check_mode=module.check_mode, runner=runner),
-        )
-        if not module.check_mode:
-            base_images.install(found)
-        return Outcome(
-            [each.change for each in found if each.change is not None],
-            {
-                "missing": [each.wanted.path for each in found if each.note is None],
-                "damaged": [{"path": each.wanted.path, "message": each.fault} for each in found if each.fault],
-            },
-        )
 
-    run(module, action, GRAMMARS)
+def steps(params: dict[str, Any], _missing_ok: bool) -> Steps[base_images.Plan]:
+    """Return how base images are verified and installed."""
+    wanted = for_all(params["images"], Image.from_dict)
+    folder, runner = f"{params['state_dir']}/images", SubprocessRunner()
+    return Steps(
+        plan=lambda: base_images.plan(wanted, folder=folder, verify=params["verify"], runner=runner),
+        apply=lambda todo: base_images.install(todo.examined),
+        result=lambda todo: todo.result,
+        failure=lambda todo: todo.failure,
+    )
 
 
 if __name__ == "__main__":

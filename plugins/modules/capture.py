@@ -120,43 +120,48 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import capture
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
+
+ARGUMENTS = {
+    "vm_id": {"type": "int", "required": True},
+    "interface": {"type": "str", "required": True},
+    "state": {"type": "str", "default": "started", "choices": ["started", "stopped", "absent"]},
+    "seconds": {"type": "int", "default": 60},
+    "mib": {"type": "int", "default": 10},
+    "wait": {"type": "bool", "default": False},
+    "start_timeout_s": {"type": "int", "default": 20},
+    "state_dir": {"type": "path", "default": STATE_DIR},
+}
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "vm_id": {"type": "int", "required": True},
-            "interface": {"type": "str", "required": True},
-            "state": {"type": "str", "default": "started", "choices": ["started", "stopped", "absent"]},
-            "seconds": {"type": "int", "default": 60},
-            "mib": {"type": "int", "default": 10},
-            "wait": {"type": "bool", "default": False},
-            "start_timeout_s": {"type": "int", "default": 20},
-            "state_dir": {"type": "path", "default": STATE_DIR},
-        },
-        supports_check_mode=True,
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    reconcile(module, steps, GRAMMARS)
+
+
+def steps(params: dict[str, Any], _missing_ok: bool) -> Steps[capture.Todo]:
+    """Return how the capture is started, stopped or removed."""
+    state = params["state"]
+    found = capture.find(params["vm_id"], params["interface"], state_dir=params["state_dir"])
+    if found is None and state == "absent":
+        return Steps(capture.Todo, lambda _todo: None, lambda _todo: {"pcap": None, "tap": None})
+    target = capture.need(found, params["vm_id"])
+    bounds, runner = capture.Bounds(params["seconds"], params["mib"]), SubprocessRunner()
+
+    def apply(todo: capture.Todo) -> dict[str, Any]:
+        timeout_s = params["start_timeout_s"]
+        capture.apply(todo, target, bounds, runner, Clock(), wait=params["wait"], timeout_s=timeout_s)
+        if state != "stopped":
+            return {}
+        content = capture.trim(target.path)
+        return {"packets": content.packets, "bytes": content.size}
+
+    return Steps(
+        plan=lambda: capture.plan(target, capture.observe(target, runner), state, bounds),
+        apply=apply,
+        result=lambda _todo: {"pcap": None if state == "absent" else target.path, "tap": target.tap},
     )
-    params = module.params
-
-    def action() -> Outcome:
-        target = capture.find(params["vm_id"], params["interface"], state_dir=params["state_dir"])
-        if target is None and params["state"] == "absent":
-            return Outcome(result={"pcap": None, "tap": None})
-        target = capture.need(target, params["vm_id"])
-        bounds, runner = capture.Bounds(params["seconds"], params["mib"]), SubprocessRunner()
-        todo = capture.plan(target, capture.observe(target, runner), params["state"], bounds)
-        result: dict[str, Any] = {"pcap": None if params["state"] == "absent" else target.path, "tap": target.tap}
-        if not module.check_mode:
-            timeout_s = params["start_timeout_s"]
-            capture.apply(todo, target, bounds, runner, Clock(), wait=params["wait"], timeout_s=timeout_s)
-            if params["state"] == "stopped":
-                content = capture.trim(target.path)
-                result.update(packets=content.packets, bytes=content.size)
-        return Outcome(todo.changes, result)
-
-    run(module, action, GRAMMARS)
 
 
 if __name__ == "__main__":

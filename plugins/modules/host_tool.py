@@ -43,27 +43,25 @@ sha256:
   sample: 8d969eef6ecad3c29a3a629280e686cf0c3f5d5a86aff3ca12020c923adc6c92
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import install
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={"path": {"type": "path", "default": install.PATH}},
-        supports_check_mode=True,
-    )
+    def steps(params: dict[str, Any], _missing_ok: bool) -> Steps[install.Install]:
+        return Steps(
+            plan=lambda: install.plan(params["path"]),
+            apply=install.apply,
+            result=lambda todo: {"path": params["path"], "sha256": todo.sha256},
+        )
 
-    def action() -> Outcome:
-        path = module.params["path"]
-        todo = install.plan(path)
-        if not module.check_mode:
-            install.apply(todo)
-        return Outcome(todo.changes, {"path": path, "sha256": todo.sha256})
-
-    run(module, action, GRAMMARS)
+    arguments = {"path": {"type": "path", "default": install.PATH}}
+    reconcile(AnsibleModule(argument_spec=arguments, supports_check_mode=True), steps, GRAMMARS)
 
 
 if __name__ == "__main__":

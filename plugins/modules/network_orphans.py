@@ -122,6 +122,8 @@ changes:
       restart: false
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import orphans
@@ -133,30 +135,31 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, listed, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings
 
 ARGUMENTS = {**orphans.ARGUMENTS, **{name: SERVICES_ARGUMENTS[name] for name in ("bridge", "nat_links")}}
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    params = module.params
-    runner = SubprocessRunner()
+    reconcile(AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True), steps, GRAMMARS)
 
-    def action() -> Outcome:
-        state_dir = params["state_dir"]
-        folders = Folders(state_dir, read_links(params["nat_links"]))
+
+def steps(params: dict[str, Any], _missing_ok: bool) -> Steps[orphans.Verdict]:
+    """Return how the orphans in O(remove) are removed."""
+    state_dir, runner = params["state_dir"], SubprocessRunner()
+    folders = Folders(state_dir, read_links(params["nat_links"]))
+
+    def plan() -> orphans.Verdict:
         known = Holdings.from_dict({"known": params["known"]}).known
         found = network_orphans.find(known, network_orphans.observe(folders, runner))
-        verdict = orphans.judge(found, params["remove"], orphans.read(state_dir, orphans.NETWORK_NODE))
-        if not module.check_mode:
-            network_orphans.remove(verdict.remove, folders, runner, bridge=params["bridge"])
-            orphans.note(verdict, state_dir=state_dir, kind=orphans.NETWORK_NODE)
-        changes = [orphan.change for orphan in verdict.remove]
-        return Outcome(changes, {**verdict.result, "changes": listed(changes)})
+        return orphans.judge(found, params["remove"], orphans.read(state_dir, orphans.NETWORK_NODE))
 
-    run(module, action, GRAMMARS)
+    def apply(verdict: orphans.Verdict) -> None:
+        network_orphans.remove(verdict.remove, folders, runner, bridge=params["bridge"])
+        orphans.note(verdict, state_dir=state_dir, kind=orphans.NETWORK_NODE)
+
+    return Steps(plan, apply, lambda verdict: verdict.result)
 
 
 if __name__ == "__main__":

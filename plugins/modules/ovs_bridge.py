@@ -104,51 +104,50 @@ commands:
   sample: [["add-br", "br-int"], ["add-port", "br-int", "trunk0"]]
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import ovs, ovsdb
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
 
 PORT_ARGUMENTS = {
     "name": {"type": "str", "required": True},
     "type": {"type": "str", "default": "system", "choices": ["system", "internal"]},
     "vlan_id": {"type": "int"},
 }
+ARGUMENTS = {
+    "name": {"type": "str", "required": True},
+    "owner": {"type": "str"},
+    "datapath_type": {"type": "str", "choices": ["system", "netdev"]},
+    "fail_mode": {"type": "str", "choices": ["standalone", "secure"]},
+    "prune_vlans": {"type": "bool", "default": False},
+    "ports": {"type": "list", "elements": "dict", "default": [], "options": PORT_ARGUMENTS},
+    "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
+}
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "owner": {"type": "str"},
-            "datapath_type": {"type": "str", "choices": ["system", "netdev"]},
-            "fail_mode": {"type": "str", "choices": ["standalone", "secure"]},
-            "prune_vlans": {"type": "bool", "default": False},
-            "ports": {"type": "list", "elements": "dict", "default": [], "options": PORT_ARGUMENTS},
-            "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
-        },
-        supports_check_mode=True,
-    )
-    runner = SubprocessRunner()
-
-    def action() -> Outcome:
-        todo = ovs.plan_bridge(
-            name=module.params["name"],
-            owner=module.params["owner"] or ovs.UNOWNED,
-            datapath_type=module.params["datapath_type"],
-            fail_mode=module.params["fail_mode"],
-            prune_vlans=module.params["prune_vlans"],
-            ports=module.params["ports"],
-            have=observed(lambda: ovsdb.observe(runner), nothing=ovsdb.Switch(), missing_ok=module.check_mode),
-            present=module.params["state"] == "present",
+    def steps(params: dict[str, Any], missing_ok: bool) -> Steps[ovs.BridgePlan]:
+        runner = SubprocessRunner()
+        return Steps(
+            plan=lambda: ovs.plan_bridge(
+                name=params["name"],
+                owner=params["owner"] or ovs.UNOWNED,
+                datapath_type=params["datapath_type"],
+                fail_mode=params["fail_mode"],
+                prune_vlans=params["prune_vlans"],
+                ports=params["ports"],
+                have=observed(lambda: ovsdb.observe(runner), nothing=ovsdb.Switch(), missing_ok=missing_ok),
+                present=params["state"] == "present",
+            ),
+            apply=lambda todo: ovs.apply(todo.commands, runner),
+            result=lambda todo: {"commands": todo.commands},
         )
-        if not module.check_mode:
-            ovs.apply(todo.commands, runner)
-        return Outcome(todo.changes, {"commands": todo.commands})
 
-    run(module, action, GRAMMARS)
+    reconcile(AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True), steps, GRAMMARS)
 
 
 if __name__ == "__main__":

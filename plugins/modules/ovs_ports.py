@@ -83,6 +83,8 @@ kept:
   sample: []
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
@@ -94,34 +96,33 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={**WORK_ORDER_ARGUMENTS, **WIRING_ARGUMENTS}, supports_check_mode=True)
-    params = module.params
-    runner = SubprocessRunner()
-
-    def action() -> Outcome:
+    def steps(params: dict[str, Any], missing_ok: bool) -> Steps[datapath.WirePlan]:
         orders = read_slices(params["slices"], state_dir=params["state_dir"])
         settings = datapath.read_settings(params)
-        accounts = find_accounts(params["user"], orders, missing_ok=module.check_mode)
-        if module.check_mode:
-            have = datapath.observe(orders, runner, settings=settings, missing_ok=True)
-            todo = datapath.plan(orders, have, settings=settings, accounts=accounts)
-        else:
-            with datapath.locked(settings):
-                have = datapath.observe(orders, runner, settings=settings)
-                todo = datapath.plan(orders, have, settings=settings, accounts=accounts)
-                datapath.apply(todo, runner, settings=settings)
-        result = {
-            "commands": todo.ports.commands,
-            "flows": todo.flows.bundle.splitlines(),
-            "kept": list(todo.taps.kept),
-        }
-        return Outcome(todo.changes, result)
+        accounts = find_accounts(params["user"], orders, missing_ok=missing_ok)
+        runner = SubprocessRunner()
 
-    run(module, action, GRAMMARS)
+        def plan() -> datapath.WirePlan:
+            have = datapath.observe(orders, runner, settings=settings, missing_ok=missing_ok)
+            return datapath.plan(orders, have, settings=settings, accounts=accounts)
+
+        return Steps(
+            plan,
+            apply=lambda todo: datapath.apply(todo, runner, settings=settings),
+            result=lambda todo: {
+                "commands": todo.ports.commands,
+                "flows": todo.flows.bundle.splitlines(),
+                "kept": list(todo.taps.kept),
+            },
+            lock=lambda: datapath.locked(settings),
+        )
+
+    arguments = {**WORK_ORDER_ARGUMENTS, **WIRING_ARGUMENTS}
+    reconcile(AnsibleModule(argument_spec=arguments, supports_check_mode=True), steps, GRAMMARS)
 
 
 if __name__ == "__main__":

@@ -106,6 +106,8 @@ kept_backing:
       sample: /var/lib/cloudrepo/images/9f86d081884c7d65.img
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
@@ -117,38 +119,46 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={**WORK_ORDER_ARGUMENTS, **DISK_ARGUMENTS}, supports_check_mode=True)
-    state_dir = module.params["state_dir"]
-
-    def action() -> Outcome:
-        orders = read_slices(module.params["slices"], state_dir=state_dir)
+    def steps(params: dict[str, Any], missing_ok: bool) -> Steps[overlays.DiskPlan]:
+        state_dir = params["state_dir"]
+        orders = read_slices(params["slices"], state_dir=state_dir)
         have = overlays.observe(orders, state_dir=state_dir)
-        accounts = find_accounts(module.params["user"], orders, missing_ok=module.check_mode)
-        todo = overlays.plan(orders, have, accounts=accounts, retention_h=module.params["disk_retention_h"])
-        if not module.check_mode:
+        accounts = find_accounts(params["user"], orders, missing_ok=missing_ok)
+
+        def apply(todo: overlays.DiskPlan) -> None:
             overlays.need_bases(todo, have)
             overlays.apply(todo, have, state_dir=state_dir, accounts=accounts, runner=SubprocessRunner())
-        result = {
-            "created": [disk.path for _vm, disk in todo.create],
-            "removed": [vm_id for vm_id, _slice_id in todo.remove],
-            "orphans": [orphan.to_dict() for orphan in todo.orphans],
-            "kept_backing": [
-                {
-                    "vm_id": vm.vm_id,
-                    "overlay": disk.path,
-                    "backing_file": image.backing_file,
-                    "wanted": disk.backing_file,
-                }
-                for vm, disk, image in todo.kept
-            ],
-        }
-        return Outcome(todo.changes, result)
 
-    run(module, action, GRAMMARS)
+        return Steps(
+            plan=lambda: overlays.plan(orders, have, accounts=accounts, retention_h=params["disk_retention_h"]),
+            apply=apply,
+            result=told,
+        )
+
+    arguments = {**WORK_ORDER_ARGUMENTS, **DISK_ARGUMENTS}
+    reconcile(AnsibleModule(argument_spec=arguments, supports_check_mode=True), steps, GRAMMARS)
+
+
+def told(todo: overlays.DiskPlan) -> dict[str, Any]:
+    """Return the results of a plan."""
+    return {
+        "created": [disk.path for _vm, disk in todo.create],
+        "removed": [vm_id for vm_id, _slice_id in todo.remove],
+        "orphans": [orphan.to_dict() for orphan in todo.orphans],
+        "kept_backing": [
+            {
+                "vm_id": vm.vm_id,
+                "overlay": disk.path,
+                "backing_file": image.backing_file,
+                "wanted": disk.backing_file,
+            }
+            for vm, disk, image in todo.kept
+        ],
+    }
 
 
 if __name__ == "__main__":

@@ -120,6 +120,8 @@ stopped:
   sample: [cloudrepo-1000@1002.service]
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
@@ -136,7 +138,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.vnc import read_passwords
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
 
 ARGUMENTS = {
     **WORK_ORDER_ARGUMENTS,
@@ -151,39 +153,42 @@ def main() -> None:
         required_if=[("state", "running", ["vnc_address"])],
         supports_check_mode=True,
     )
-    params = module.params
+    reconcile(module, steps, GRAMMARS)
+
+
+def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Any]:
+    """Return how VMs are started, or those that are not listed are stopped."""
+    orders = read_slices(params["slices"], state_dir=params["state_dir"])
+    passwords = read_passwords(params["vnc_passwords"])
+    settings = read_settings(params, find_accounts(params["user"], orders, missing_ok=missing_ok))
     tools = qemu_apply.Tools(SubprocessRunner(), SocketMonitor())
-
-    def action() -> Outcome:
-        orders = read_slices(params["slices"], state_dir=params["state_dir"])
-        passwords = read_passwords(params["vnc_passwords"])
-        settings = read_settings(params, find_accounts(params["user"], orders, missing_ok=module.check_mode))
-        have = observed(
-            lambda: qemu_plan.observe(orders, settings=settings, runner=tools.runner, monitor=tools.monitor),
-            nothing=qemu_plan.Host(),
-            missing_ok=module.check_mode,
+    have = observed(
+        lambda: qemu_plan.observe(orders, settings=settings, runner=tools.runner, monitor=tools.monitor),
+        nothing=qemu_plan.Host(),
+        missing_ok=missing_ok,
+    )
+    if params["state"] == "pruned":
+        return Steps(
+            plan=lambda: qemu_plan.plan_prune(orders, have),
+            apply=lambda todo: qemu_apply.prune(todo, tools),
+            result=lambda todo: {"stopped": [unit.name for unit in todo.stop]},
         )
-        if params["state"] == "pruned":
-            prune = qemu_plan.plan_prune(orders, have)
-            if not module.check_mode:
-                qemu_apply.prune(prune, tools)
-            return Outcome(prune.changes, {"stopped": [unit.name for unit in prune.stop]})
-        disks = overlays.observe(orders, state_dir=params["state_dir"])
-        barred = bases.barred(orders, disks.overlays, disks.bases)
-        todo = qemu_plan.plan(orders, have, settings=settings, restart=params["restart"], barred=barred)
-        vms = qemu_apply.states(orders, have.units.vms, todo.faults, paused=have.paused)
-        if not module.check_mode:
-            vms = qemu_apply.apply(
-                todo,
-                orders,
-                tools,
-                settings=settings,
-                start_timeout_s=params["start_timeout_s"],
-                passwords=passwords,
-            )
-        return Outcome(todo.changes, {"vms": vms, **todo.result})
+    disks = overlays.observe(orders, state_dir=params["state_dir"])
+    barred = bases.barred(orders, disks.overlays, disks.bases)
 
-    run(module, action, GRAMMARS)
+    def apply(todo: qemu_plan.VmPlan) -> dict[str, Any]:
+        timeout_s = params["start_timeout_s"]
+        done = qemu_apply.apply(todo, orders, tools, settings=settings, start_timeout_s=timeout_s, passwords=passwords)
+        return {"vms": done}
+
+    return Steps(
+        plan=lambda: qemu_plan.plan(orders, have, settings=settings, restart=params["restart"], barred=barred),
+        apply=apply,
+        result=lambda todo: {
+            "vms": qemu_apply.states(orders, have.units.vms, todo.faults, paused=have.paused),
+            **todo.result,
+        },
+    )
 
 
 if __name__ == "__main__":

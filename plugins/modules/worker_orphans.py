@@ -126,6 +126,8 @@ changes:
       restart: false
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import orphans, worker_orphans
@@ -138,32 +140,33 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Tools
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, listed, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings
 
 ARGUMENTS = {**orphans.ARGUMENTS, **WIRING_ARGUMENTS, "user": WORK_ORDER_ARGUMENTS["user"]}
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    params = module.params
+    reconcile(AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True), steps, GRAMMARS)
+
+
+def steps(params: dict[str, Any], _missing_ok: bool) -> Steps[orphans.Verdict]:
+    """Return how the orphans in O(remove) are removed."""
+    state_dir = params["state_dir"]
+    settings = worker_orphans.settings_for(datapath.read_settings(params), state_dir=state_dir, user=params["user"])
     tools = Tools(SubprocessRunner(), SocketMonitor())
+    known = Holdings.from_dict({"known": params["known"]}).known
+    held = worker_orphans.observe(tools.runner, state_dir=state_dir)
 
-    def action() -> Outcome:
-        state_dir = params["state_dir"]
-        wires = datapath.read_settings(params)
-        settings = worker_orphans.settings_for(wires, state_dir=state_dir, user=params["user"])
-        known = Holdings.from_dict({"known": params["known"]}).known
-        held = worker_orphans.observe(tools.runner, state_dir=state_dir)
+    def plan() -> orphans.Verdict:
         since = orphans.read(state_dir, orphans.WORKER)
-        verdict = orphans.judge(worker_orphans.find(known, held), params["remove"], since)
-        if not module.check_mode:
-            worker_orphans.remove(verdict.remove, known, held, tools, settings)
-            orphans.note(verdict, state_dir=state_dir, kind=orphans.WORKER)
-        changes = [orphan.change for orphan in verdict.remove]
-        return Outcome(changes, {**verdict.result, "changes": listed(changes)})
+        return orphans.judge(worker_orphans.find(known, held), params["remove"], since)
 
-    run(module, action, GRAMMARS)
+    def apply(verdict: orphans.Verdict) -> None:
+        worker_orphans.remove(verdict.remove, known, held, tools, settings)
+        orphans.note(verdict, state_dir=state_dir, kind=orphans.WORKER)
+
+    return Steps(plan, apply, lambda verdict: verdict.result)
 
 
 if __name__ == "__main__":

@@ -100,6 +100,11 @@ class Verdict:
     since: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def changes(self) -> list[Change]:
+        """The removals."""
+        return [orphan.change for orphan in self.remove]
+
+    @property
     def result(self) -> dict[str, Any]:
         """What modules return."""
         return {
@@ -108,6 +113,7 @@ class Verdict:
                 for orphan in self.found
             ],
             "refusals": [refusal.to_dict() for refusal in self.refusals],
+            "changes": [change.to_dict() for change in self.changes],
         }
 
 

@@ -20,10 +20,12 @@ class Outcome:
     Attributes:
         changes: each object that differs from before; C(changed) and C(diff) follow from them.
         result: further return values.
+        failure: why the module fails though it did this: parts of what was asked for were refused.
     """
 
     changes: Sequence[Change] = ()
     result: Mapping[str, Any] = field(default_factory=dict)
+    failure: SlicesError | None = None
 
 
 def listed(changes: Sequence[Change]) -> list[dict[str, Any]]:
@@ -70,11 +72,10 @@ def run(module: Module, action: Callable[[], Outcome], grammars: Grammars | None
     except SlicesError as error:
         module.fail_json(msg=error.message, **error.fields)
     else:
-        module.exit_json(
-            changed=is_changed(outcome.changes),
-            diff=diff(outcome.changes),
-            **outcome.result,
-        )
+        result = {"changed": is_changed(outcome.changes), "diff": diff(outcome.changes), **outcome.result}
+        if outcome.failure is not None:
+            module.fail_json(msg=outcome.failure.message, **{**result, **outcome.failure.fields})
+        module.exit_json(**result)
 
 
 def refuse_nulls(module: Module) -> None:

@@ -65,17 +65,19 @@ class Examined:
         noted: what was noted of it.
         note: what there is to note of it now; nothing where it is missing.
         has_arrived: whether that is about a file which is yet to get its place.
+        refusal: why the file that has arrived gets no place.
     """
 
     wanted: Wanted
     noted: Note | None
     note: Note | None
     has_arrived: bool = False
+    refusal: Refusal | None = None
 
     @property
     def change(self) -> Change | None:
         """What becomes of it, if anything."""
-        if self.note is None or (self.note == self.noted and not self.has_arrived):
+        if self.refusal is not None or self.note is None or (self.note == self.noted and not self.has_arrived):
             return None
         return between("base image", self.wanted.path, *(_attributes(note) for note in (self.noted, self.note)))
 
@@ -85,6 +87,33 @@ class Examined:
         if self.note is None or self.note.damage is None:
             return None
         return Refusal("base_image_unusable", f"base image {self.wanted.path}", {"why": self.note.damage}).message
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What becomes of all images that are wanted on this host."""
+
+    examined: tuple[Examined, ...]
+
+    @property
+    def changes(self) -> list[Change]:
+        """The images that are installed or noted."""
+        return [each.change for each in self.examined if each.change is not None]
+
+    @property
+    def failure(self) -> Refused | None:
+        """Why files that have arrived are not installed, if there are any."""
+        refusals = [each.refusal for each in self.examined if each.refusal is not None]
+        return Refused(refusals) if refusals else None
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What modules return."""
+        kept = [each for each in self.examined if each.refusal is None]
+        return {
+            "missing": [each.wanted.path for each in kept if each.note is None],
+            "damaged": [{"path": each.wanted.path, "message": each.fault} for each in kept if each.fault],
+        }
 
 
 def known(path: str) -> Note | None:
@@ -114,26 +143,28 @@ def noted_in(folder: str) -> Iterator[Wanted]:
             yield Wanted(checksum=note.checksum, path=path, source=path)
 
 
-def examine(wanted: Wanted, *, verify: bool, check_mode: bool, runner: Runner) -> Examined:
+def plan(wants: Iterable[Wanted], *, folder: str, verify: bool, runner: Runner) -> Plan:
+    """Examine all images that are wanted and, with C(verify), every image of C(folder) that was ever verified."""
+    wanted = {image.path: image for image in noted_in(folder)} if verify else {}
+    wanted.update((image.path, image) for image in wants)
+    return Plan(tuple(examine(image, verify=verify, runner=runner) for image in wanted.values()))
+
+
+def examine(wanted: Wanted, *, verify: bool, runner: Runner) -> Examined:
     """Look at an image, or at what has arrived to be it.
 
     Args:
         wanted: the image.
         verify: whether its checksum is read even if it is as noted.
-        check_mode: whether what has arrived is kept even if it is refused.
         runner: runs C(qemu-img).
-
-    Raises:
-        Refused: what has arrived is another file, or cannot be a base image, and was removed.
     """
     noted = _read_note(wanted.path)
     if os.path.exists(wanted.path + ARRIVAL):
         note = _examine_file(wanted, wanted.path + ARRIVAL, noted, runner)
         if note.damage is not None:
-            if not check_mode:
-                os.unlink(wanted.path + ARRIVAL)
             figures = {"path": wanted.path, "why": note.damage}
-            raise Refused([Refusal("base_image_not_installed", f"base image {wanted.source}", figures)])
+            refusal = Refusal("base_image_not_installed", f"base image {wanted.source}", figures)
+            return Examined(wanted, noted, note, has_arrived=True, refusal=refusal)
         is_replacement = note.is_replacement or os.path.exists(wanted.path)
         return Examined(wanted, noted, replace(note, is_replacement=is_replacement), has_arrived=True)
     state = _stat(wanted.path)
@@ -145,7 +176,11 @@ def examine(wanted: Wanted, *, verify: bool, check_mode: bool, runner: Runner) -
 
 
 def install(examined: Iterable[Examined]) -> None:
-    """Give what has arrived its place, and note what every image is."""
+    """Give what has arrived its place, remove what was refused, and note what every image is."""
+    examined = tuple(examined)
+    for each in examined:
+        if each.refusal is not None:
+            os.unlink(each.wanted.path + ARRIVAL)
     changed = [each for each in examined if each.change is not None]
     for each in changed:
         path = each.wanted.path

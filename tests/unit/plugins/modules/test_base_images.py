@@ -62,7 +62,11 @@ def test_all_that_is_not_installed_is_told(monkeypatch, tmp_path, image):
     empty = {"checksum": hashlib.sha256(b"").hexdigest(), "path": f"{tmp_path}/images/e.img", "source": "/empty"}
     Path(f"{empty['path']}.new").touch()
     wrong = {**image, "checksum": "ab" * 32}
-    result = modules.run(monkeypatch, base_images, images=[empty, wrong], state_dir=str(tmp_path))
+    images = [empty, wrong]
+    planned = modules.run(monkeypatch, base_images, images=images, state_dir=str(tmp_path), _ansible_check_mode=True)
+    assert len(list((tmp_path / "images").iterdir())) == 2
+    result = modules.run(monkeypatch, base_images, images=images, state_dir=str(tmp_path))
+    assert result["msg"] == planned["msg"]
 
     assert [(each.code, each.object) for each in refused(result)] == [
         ("base_image_not_installed", "base image /empty"),

@@ -43,6 +43,14 @@ def test_an_expected_failure_is_told_with_its_fields() -> None:
     assert left(StandIn({}), fail) == {"failed": True, "msg": "it is gone", "vm_id": 1001}
 
 
+def test_what_was_done_is_told_though_something_else_was_refused() -> None:
+    refused = Refused([Refusal("user_missing", "user x", {"slice_id": 1000})], refused=[1000], vm=None)
+    result = left(StandIn({}), lambda: Outcome([CREATED], {"vm": "vm1", "tables": []}, refused))
+    assert (result["failed"], result["changed"], result["tables"], result["refused"]) == (True, True, [], [1000])
+    assert (result["msg"], result["refusal_count"], result["vm"]) == (refused.message, 1, None)
+    assert result["diff"]["after"].count("\n") == 1
+
+
 def test_a_bug_is_not_caught() -> None:
     def fail() -> Outcome:
         raise ZeroDivisionError

@@ -12,7 +12,6 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import base_images
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.base_images import Examined
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import Image
 
 from .images import MIB, converted, cut, raw
@@ -27,9 +26,17 @@ def brought(folder: Path, content: bytes, name: str = "image.img.new") -> Image:
 
 
 def examined(wanted: Image, *, verify: bool = False) -> Examined:
-    found = base_images.examine(wanted, verify=verify, check_mode=False, runner=SubprocessRunner())
+    found = base_images.examine(wanted, verify=verify, runner=SubprocessRunner())
     base_images.install([found])
     return found
+
+
+def refusal(found: Examined) -> str:
+    """Why it was not installed; nothing was done with it then."""
+    assert (found.change, base_images.Plan((found,)).changes) == (None, [])
+    failure = base_images.Plan((found,)).failure
+    assert failure is not None
+    return failure.message
 
 
 @pytest.fixture
@@ -74,10 +81,7 @@ def test_one_that_is_not_there_is_missing(tmp_path):
 
 def test_another_file_is_not_installed(tmp_path, content):
     wanted = Image("ab" * 32, brought(tmp_path, content).path, SOURCE)
-    with pytest.raises(Refused) as refused:
-        examined(wanted)
-
-    assert refused.value.message == (
+    assert refusal(examined(wanted)) == (
         f"base image {SOURCE} was not installed as {wanted.path}: "
         f"{len(content)} bytes with the SHA-256 {hashlib.sha256(content).hexdigest()} in place of {'ab' * 32}"
     )
@@ -87,22 +91,21 @@ def test_another_file_is_not_installed(tmp_path, content):
 def test_the_image_of_a_url_is_looked_at_where_it_arrives(tmp_path):
     disk = converted(raw(tmp_path / "disk"), tmp_path / "made", to="vmdk")
     wanted = brought(tmp_path, disk.read_bytes())
-    with pytest.raises(Refused) as refused:
-        examined(wanted)
-
-    assert refused.value.message == (
+    assert refusal(examined(wanted)) == (
         f"base image {SOURCE} was not installed as {wanted.path}: base image {SOURCE} is vmdk; a base image must be "
         "qcow2, or raw with a boot sector or a file system; "
         f"run qemu-img convert -f vmdk -O qcow2 {SOURCE} x.new.qcow2"
     )
 
 
-def test_check_mode_keeps_what_it_refuses(tmp_path):
+def test_what_is_refused_stays_until_the_plan_is_applied(tmp_path):
     wanted = brought(tmp_path, b"")
-    with pytest.raises(Refused):
-        base_images.examine(wanted, verify=False, check_mode=True, runner=SubprocessRunner())
-
+    todo = base_images.plan([wanted], folder=str(tmp_path), verify=False, runner=SubprocessRunner())
+    assert todo.failure is not None
     assert (tmp_path / "image.img.new").exists()
+
+    base_images.install(todo.examined)
+    assert not (tmp_path / "image.img.new").exists()
 
 
 def test_what_changed_since_is_not_known_until_it_is_verified(wanted):

@@ -1,0 +1,115 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+
+PLUGINS = Path(__file__).resolve().parents[5] / "plugins"
+CREATED = Change("tap", "tap_1001_eth0", "create", after={"user": "slice1000"})
+
+
+class Left(Exception):
+    """The module was left."""
+
+
+class FakeModule:
+    """Records how it is left."""
+
+    def __init__(self, *, check_mode: bool) -> None:
+        self.argument_spec: dict[str, Any] = {"names": {"type": "list"}}
+        self.required_one_of = None
+        self.params = {"names": ["x"]}
+        self.check_mode = check_mode
+        self.no_log_values: set[str] = set()
+        self.left: dict[str, Any] = {}
+
+    def exit_json(self, **result: Any) -> NoReturn:
+        self.left = result
+        raise Left
+
+    def fail_json(self, msg: str, **result: Any) -> NoReturn:
+        self.left = {"failed": True, "msg": msg, **result}
+        raise Left
+
+
+@dataclass(frozen=True)
+class Plan:
+    changes: tuple[Change, ...] = (CREATED,)
+
+
+def left(*, check_mode: bool, failure: SlicesError | None = None) -> tuple[list[str], dict[str, Any]]:
+    """What happened, in order, and how the module was left."""
+    heard: list[str] = []
+
+    @contextmanager
+    def lock() -> Iterator[None]:
+        heard.append("lock")
+        yield
+        heard.append("unlock")
+
+    def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Plan]:
+        heard.append(f"{params['names']} {missing_ok}")
+
+        def plan() -> Plan:
+            heard.append("plan")
+            return Plan()
+
+        def apply(_todo: Plan) -> dict[str, Any]:
+            heard.append("apply")
+            return {"vms": "as they are now"}
+
+        return Steps(plan, apply, lambda _todo: {"vms": "as they were", "kept": []}, lambda _todo: failure, lock)
+
+    module = FakeModule(check_mode=check_mode)
+    with pytest.raises(Left):
+        reconcile(module, steps, {})
+    return heard, module.left
+
+
+def test_a_plan_is_made_and_applied_under_the_lock() -> None:
+    heard, result = left(check_mode=False)
+    assert heard == ["['x'] False", "lock", "plan", "apply", "unlock"]
+    assert (result["changed"], result["vms"], result["kept"]) == (True, "as they are now", [])
+
+
+def test_check_mode_only_plans_and_tells_the_same_changes() -> None:
+    heard, result = left(check_mode=True)
+    assert heard == ["['x'] True", "plan"]
+    assert (result["vms"], result["kept"]) == ("as they were", [])
+    assert result["diff"] == left(check_mode=False)[1]["diff"]
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_what_fails_in_part_tells_what_it_did(check_mode: bool) -> None:
+    _heard, result = left(check_mode=check_mode, failure=SlicesError("slice 1000 was refused"))
+    assert (result["failed"], result["changed"], result["msg"]) == (True, True, "slice 1000 was refused")
+
+
+# console_command runs one command; flavor changes the database, not a host.
+WITHOUT_PLAN = {"console_command", "flavor"}
+NOT_YET = {"network_services", "slice_apply"}
+
+
+def test_modules_of_hosts_leave_check_mode_to_it() -> None:
+    reading = {
+        path.stem
+        for path in (PLUGINS / "modules").glob("*.py")
+        if "_host." in path.read_text()
+        and any(
+            isinstance(node, ast.Attribute) and node.attr == "check_mode"
+            for node in ast.walk(ast.parse(path.read_text()))
+        )
+    }
+    assert reading - WITHOUT_PLAN == NOT_YET
