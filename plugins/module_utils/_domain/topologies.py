@@ -95,16 +95,7 @@ def generate(slice_name: str, data: Mapping[str, Any], pools: int) -> Topology:
         return Topology()
     if not refusals:
         count = -(-(size - 1) // branching) if over_networks else SHAPES[kind].segments(size, branching)
-        if count > max(pools, 1) * POOL_SIZE:
-            figures = {
-                "segments": count,
-                "kind": "networks" if over_networks else "links",
-                "needed": -(-count // POOL_SIZE),
-                "pool_size": POOL_SIZE,
-                "pools": pools,
-                "pool_count": POOL_COUNT,
-            }
-            refusals.append(Refusal("topology_too_large", where, figures))
+        refusals += _too_large(where, count, "networks" if over_networks else "links", pools)
     if refusals:
         raise Refused(refusals)
     names = [pattern.replace("{n}", str(number)) for number in range(1, size + 1)]
@@ -117,6 +108,19 @@ def generate(slice_name: str, data: Mapping[str, Any], pools: int) -> Topology:
     for parent, child in pairs:
         members.setdefault(parent, [names[parent - 1]]).append(names[child - 1])
     return Topology(tuple(names), networks=tuple((f"net{parent}", tuple(of)) for parent, of in members.items()))
+
+
+def _too_large(where: str, count: int, kind: str, pools: int) -> Iterator[Refusal]:
+    if count > max(pools, 1) * POOL_SIZE:
+        figures = {
+            "segments": count,
+            "kind": kind,
+            "needed": -(-count // POOL_SIZE),
+            "pool_size": POOL_SIZE,
+            "pools": pools,
+            "pool_count": POOL_COUNT,
+        }
+        yield Refusal("topology_too_large", where, figures)
 
 
 def _size_limit(kind: str) -> Limit:

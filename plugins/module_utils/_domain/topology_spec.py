@@ -10,7 +10,7 @@ from typing import Any
 
 from ..bounds import DEFAULT_MTU
 from ..cluster import slice_label
-from ..models import Network, Slice
+from ..models import VM, Network, Slice
 from ..vlans import POOL_COUNT
 from . import topologies
 from .host_requirements import Limits
@@ -231,26 +231,10 @@ def wanted_from(slice_: Slice) -> WantedSlice:
     )
     networks = tuple(_wanted_network(network, names) for network in slice_.networks if "name" in network.extra)
     needed = highest_interfaces(ends(links, networks))
-
-    def data_interfaces(name: str, count: int, told: int | None) -> int | None:
-        # What was told counts; what nobody told and nothing needs came with the database from elsewhere, and stays.
-        return told if told is not None or count == needed.get(name, 0) else count
-
     return WantedSlice(
         name=slice_label(slice_),
         owner=slice_.owner,
-        vms=tuple(
-            WantedVM(
-                vm.name,
-                None,
-                internet=any(each.ip_config for each in vm.interfaces),
-                data_interfaces=data_interfaces(vm.name, len(vm.interfaces) - 1, vm.extra.get("data_interfaces")),
-                worker=vm.pinned_to,
-                vm_id=vm.vm_id,
-                interfaces=tuple(limits for each in vm.interfaces if (limits := stored_limits(each)).fields),
-            )
-            for vm in slice_.live_vms
-        ),
+        vms=tuple(_wanted_vm(vm, needed.get(vm.name, 0)) for vm in slice_.live_vms),
         links=links,
         networks=networks,
         topology_type=slice_.topology_type,
@@ -260,6 +244,21 @@ def wanted_from(slice_: Slice) -> WantedSlice:
         ),
         slice_id=slice_.slice_id,
         peers=None,
+    )
+
+
+def _wanted_vm(vm: VM, needed: int) -> WantedVM:
+    """Return what asks for the VM as it is; its links and networks need C(needed) data interfaces."""
+    count, told = len(vm.interfaces) - 1, vm.extra.get("data_interfaces")
+    return WantedVM(
+        vm.name,
+        None,
+        internet=any(each.ip_config for each in vm.interfaces),
+        # What was told counts; what nobody told and nothing needs came with the database from elsewhere, and stays.
+        data_interfaces=told if told is not None or count == needed else count,
+        worker=vm.pinned_to,
+        vm_id=vm.vm_id,
+        interfaces=tuple(limits for each in vm.interfaces if (limits := stored_limits(each)).fields),
     )
 
 

@@ -13,7 +13,7 @@ from ...changes import Change, between
 from ...errors import SlicesError
 from ...network_order import Services
 from ...vlans import MANAGEMENT_VLAN
-from ...work_order import SliceOrder
+from ...work_order import VM, Interface, SliceOrder
 from ..runner import Runner
 from ..work_order import all_vms, slice_ids
 from . import ovsdb
@@ -153,24 +153,7 @@ def plan_access_ports(
     taps = [nic.tap for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is not None]
     numbers = _numbers(taps, have, ACCESS_NUMBERS, reserved)
     wanted = {
-        nic.tap: Port(
-            name=nic.tap,
-            bridge=bridge,
-            tag=nic.vlan_id,
-            vlan_mode=TUNNEL if nic.qinq else "access",
-            external_ids={
-                SLICE: str(vm.slice_id),
-                **_uuids(vm.slice_uuid, vm.vm_uuid),
-                "cloudrepo-vm": str(vm.vm_id),
-                "cloudrepo-interface": nic.name,
-                **({} if nic.link_id is None else {"cloudrepo-link": str(nic.link_id)}),
-                **({} if nic.segment is None else {"cloudrepo-segment": nic.segment}),
-            },
-            number=numbers[nic.tap],
-            own_qdisc=nic.is_shaped,
-            # Linux has room beyond the MTU for a tag of this type, and every trunk carries it.
-            tunnel_ethertype="802.1q" if nic.qinq else None,
-        )
+        nic.tap: _access_port(vm, nic, bridge, numbers[nic.tap])
         for vm in all_vms(orders)
         for nic in vm.interfaces
         if nic.vlan_id is not None
@@ -185,6 +168,27 @@ def plan_access_ports(
         unplugged={*unplugged, *_to_replug(wanted, have)},
     )
     return replace(todo, mend=(*todo.mend, *_pruned(todo, have, bridge))) if prune_vlans else todo
+
+
+def _access_port(vm: VM, nic: Interface, bridge: str, number: int) -> Port:
+    return Port(
+        name=nic.tap,
+        bridge=bridge,
+        tag=nic.vlan_id,
+        vlan_mode=TUNNEL if nic.qinq else "access",
+        external_ids={
+            SLICE: str(vm.slice_id),
+            **_uuids(vm.slice_uuid, vm.vm_uuid),
+            "cloudrepo-vm": str(vm.vm_id),
+            "cloudrepo-interface": nic.name,
+            **({} if nic.link_id is None else {"cloudrepo-link": str(nic.link_id)}),
+            **({} if nic.segment is None else {"cloudrepo-segment": nic.segment}),
+        },
+        number=number,
+        own_qdisc=nic.is_shaped,
+        # Linux has room beyond the MTU for a tag of this type, and every trunk carries it.
+        tunnel_ethertype="802.1q" if nic.qinq else None,
+    )
 
 
 def _uuids(slice_uuid: str | None, vm_uuid: str | None = None) -> dict[str, str]:
@@ -268,19 +272,7 @@ def plan_bridge(
     found = have.bridges.get(name)
     if not present:
         return BridgePlan(name=name, have=found, want=None, remove=found is not None)
-    numbers = _numbers([port["name"] for port in ports], have, INFRASTRUCTURE_NUMBERS, ())
-    marks = {port.name: port.external_ids.get(INFRASTRUCTURE, UNOWNED) for port in have.ports.values()}
-    # A port that two of them list stays its first owner's.
-    owners = {key: mark for key, mark in marks.items() if mark != UNOWNED}
-    wanted = {
-        port["name"]: _infrastructure(name, port, numbers[port["name"]], owners.get(port["name"], owner))
-        for port in ports
-    }
-    if prune_vlans:
-        kept = {port.name: port.trunks for port in have.ports.values() if port.trunks and port.bridge == name}
-        wanted.update(
-            {key: replace(port, trunks=kept.get(key, port.trunks)) for key, port in wanted.items() if port.trunks}
-        )
+    wanted = _infrastructure_ports(name, ports, have, owner, prune_vlans=prune_vlans)
     mode = None if found is None else have.fail_modes.get(name, "standalone")
     return BridgePlan(
         name=name,
@@ -294,6 +286,25 @@ def plan_bridge(
             ours=lambda port: port.bridge == name and port.external_ids.get(INFRASTRUCTURE) in (owner, UNOWNED),
         ),
     )
+
+
+def _infrastructure_ports(
+    bridge: str, ports: Sequence[Mapping[str, Any]], have: Switch, owner: str, *, prune_vlans: bool
+) -> dict[str, Port]:
+    numbers = _numbers([port["name"] for port in ports], have, INFRASTRUCTURE_NUMBERS, ())
+    marks = {port.name: port.external_ids.get(INFRASTRUCTURE, UNOWNED) for port in have.ports.values()}
+    # A port that two of them list stays its first owner's.
+    owners = {key: mark for key, mark in marks.items() if mark != UNOWNED}
+    wanted = {
+        port["name"]: _infrastructure(bridge, port, numbers[port["name"]], owners.get(port["name"], owner))
+        for port in ports
+    }
+    if not prune_vlans:
+        return wanted
+    kept = {port.name: port.trunks for port in have.ports.values() if port.trunks and port.bridge == bridge}
+    return {
+        key: replace(port, trunks=kept.get(key, port.trunks)) if port.trunks else port for key, port in wanted.items()
+    }
 
 
 def apply(commands: Iterable[Sequence[str]], runner: Runner) -> None:

@@ -245,8 +245,7 @@ def plan(
     texts = {_file(owner, kind): "" for owner in owners for kind in _FILES}
     for order in orders:
         for nic in (nic for vm in order.vms for nic in vm.interfaces):
-            old = NOTHING if nic.tap in fresh else have.qdiscs.get(nic.tap, NOTHING)
-            new = qdisc_of(nic)
+            old, new = NOTHING if nic.tap in fresh else have.qdiscs.get(nic.tap, NOTHING), qdisc_of(nic)
             if not new.is_like(old):
                 qdiscs[nic.tap] = (old, new, nic.mtu)
             texts[_file(order.slice_id, "qdiscs")] += "".join(f"{line}\n" for line in new.add(nic.tap, nic.mtu))
@@ -255,20 +254,23 @@ def plan(
     texts.update({_file(owner, "meters"): "".join(map(_meter_text, found.items())) for owner, found in meters.items()})
     wanted = {number: meter for found in meters.values() for number, meter in found.items()}
     others = {number for flow in spoken if flow.owner not in owners and (number := flow.meter) is not None}
-    known = {int(number) for text in have.saved.values() for number in re.findall(r"^meter=([0-9]+)", text, re.M)}
-    stale = (known & have.meters.keys()) - wanted.keys() - others
     return LimitPlan(
-        meters={
-            **{
-                number: (have.meters.get(number), new)
-                for number, new in wanted.items()
-                if have.meters.get(number) != new
-            },
-            **{number: (have.meters[number], None) for number in stale},
-        },
+        meters=_differing_meters(wanted, have, others),
         qdiscs=qdiscs,
         files={name: text for name, text in texts.items() if have.saved.get(name, "") != text},
     )
+
+
+def _differing_meters(
+    wanted: Mapping[int, tuple[int, int]], have: Host, others: Collection[int]
+) -> dict[int, tuple[tuple[int, int] | None, tuple[int, int] | None]]:
+    """The meters that are added, changed or, if no flow of C(others) names them, removed."""
+    known = {int(number) for text in have.saved.values() for number in re.findall(r"^meter=([0-9]+)", text, re.M)}
+    stale = (known & have.meters.keys()) - wanted.keys() - set(others)
+    return {
+        **{number: (have.meters.get(number), new) for number, new in wanted.items() if have.meters.get(number) != new},
+        **{number: (have.meters[number], None) for number in stale},
+    }
 
 
 def _need_netem(orders: Iterable[SliceOrder]) -> Iterator[Refusal]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -157,12 +157,7 @@ def plan(orders: Iterable[SliceOrder], have: Devices, *, accounts: Accounts, fre
     for name in wanted:
         if name in have.others:
             raise SlicesError(f"network device {name} exists on this host and is not a tap")
-    ours = slice_ids(orders) | {DOOMED_GROUP}
-    doomed = tuple(
-        tap for tap in have.taps.values() if tap.group in ours and tap.name not in wanted and _is_ours(tap.name)
-    )
-    if doomed:
-        _need_free_group(have)
+    doomed = _doomed(slice_ids(orders), wanted, have)
     pairs = [(have.taps[name], tap) for name, tap in wanted.items() if name in have.taps]
     foreign = [(old, new) for old, new in pairs if not old.persistent or _other_owner(old, new)]
     # A tap that is down shows no carrier, so nobody can tell whether a VM has it open: it counts as busy.
@@ -180,6 +175,17 @@ def plan(orders: Iterable[SliceOrder], have: Devices, *, accounts: Accounts, fre
         kept=tuple(old.name for old, new in foreign if (old, new) not in recreate),
         unplugged=frozenset(wanted) - {old.name for old, new in pairs if old.plugged and (old, new) not in recreate},
     )
+
+
+def _doomed(slices: Collection[int], wanted: Collection[str], have: Devices) -> tuple[Tap, ...]:
+    """The taps of these slices that go."""
+    ours = {*slices, DOOMED_GROUP}
+    doomed = tuple(
+        tap for tap in have.taps.values() if tap.group in ours and tap.name not in wanted and _is_ours(tap.name)
+    )
+    if doomed:
+        _need_free_group(have)
+    return doomed
 
 
 def unheld(orders: Iterable[SliceOrder], have: Devices) -> frozenset[str]:

@@ -97,36 +97,11 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     ports = ovs.plan_network_ports(orders, have.switch, bridge=bridge)
     drift: list[Change] = []
     units: dict[str, str] = {}
-    wanted_units: list[str] = []
     for one in orders:
-        changed = [change for change in changes if change.slice_id == one.slice_id]
-        unit = names_unit(one.slice_id)
-        is_pending = one.slice_id in have.pending
-        if is_pending:
-            untold = {"state": "not told what a run that ended wrote"}
-            drift.append(Change("slice servers", one.slice_id, "restart", untold, {"state": "told"}))
-        of_names = [change for change in changed if change.path.startswith(folders.names(one.slice_id, ""))]
-        verb = "restart" if is_pending else _verb(of_names)
-        units.update(_unit(unit, bool(one.reservations), verb, have, drift))
-        unit = network_unit(one.slice_id)
-        astray = list(_astray(one, have, folders))
-        drift += astray
-        is_new = [change for change in changed if change.path.startswith(folders.network(one.slice_id) + "/")]
-        verb = "restart" if astray or is_new or _concerns(ports, one) or is_pending else None
-        units.update(_unit(unit, bool(one.networks), verb, have, drift))
-        wanted_units += [names_unit(one.slice_id)] * bool(one.reservations) + [unit] * bool(one.networks)
+        units.update(_servers(one, changes, ports, have, folders, drift))
     units.update(_dhcp(orders, changes, have, drift))
-    if not have.rules:
-        drift.append(Change("packet rules", "VMs", "load", {"state": "not as loaded"}, {"state": "loaded"}))
-        units[NAT_UNIT] = "reload-or-restart"
-    if have.clients is None:
-        drift.append(_namespace(DHCP_NAMESPACE, {"state": "without its rules"}, {"state": "whole"}))
-        units[GATEWAY_UNIT] = "restart"
-    if have.gateway:
-        was, will = (_of(have.gateway, side) for side in "><")
-        drift.append(Change("gateway", f"VLAN {MANAGEMENT_VLAN}", "restart", was, will))
-        units[GATEWAY_UNIT] = "restart"
-    enable = [unit for unit in wanted_units if unit not in have.enabled]
+    units.update(_shared(have, drift))
+    enable = _to_enable(orders, have)
     drift += [
         between("unit", unit, {"startup": "disabled"}, {"startup": "enabled"}) for unit in enable if unit in have.active
     ]
@@ -143,7 +118,7 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
         drift=tuple(drift),
         ports=ports,
         units=units,
-        enable=tuple(enable),
+        enable=enable,
         hang_on_gateway=(DHCP_UNIT, *(names_unit(one.slice_id) for one in orders if one.reservations)),
         clients=clients,
         moved=(*_moved(changes), *(one.nat_link(folders.links)[1].split("/")[0] for one in gone)),
@@ -178,6 +153,16 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
     if todo.enable:
         runner.run(["systemctl", "--no-reload", "enable", "--quiet", "--", *todo.enable])
     _ask("reload-or-restart", todo.asked_for("reload-or-restart"), runner)
+    _restart(todo, runner)
+    if todo.clients:
+        # The gateway's unit empties the map.
+        _send_to_servers(todo.clients, runner, is_empty=GATEWAY_UNIT in todo.asked_for("restart"))
+    for path in pending:
+        files.remove(path)
+
+
+def _restart(todo: ServicesPlan, runner: Runner) -> None:
+    """Reload and restart units."""
     restarting = todo.asked_for("restart")
     # systemctl asks for one unit after another, and what is in its namespace would not wait for the gateway.
     _ask("restart", [unit for unit in restarting if unit == GATEWAY_UNIT], runner)
@@ -186,19 +171,68 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
     if GATEWAY_UNIT in restarting:
         # They follow by themselves, and nobody waits for them; who looks next would find them stopped.
         _ask("start", list(todo.hang_on_gateway), runner)
-    if todo.clients:
-        # The gateway's unit has emptied the map.
-        gone = {} if GATEWAY_UNIT in restarting else {address: old for address, (old, _new) in todo.clients.items()}
-        new = {address: port for address, (_old, port) in todo.clients.items()}
-        elements = [
-            f"{verb} element ip cloudrepo slices {{ {address} : {port} }}\n"
-            for verb, ports in (("delete", gone), ("add", new))
-            for address, port in ports.items()
-            if port
-        ]
-        runner.run(in_namespace(DHCP_NAMESPACE, "nft", "--file", "-"), stdin="".join(elements))
-    for path in pending:
-        files.remove(path)
+
+
+def _send_to_servers(clients: Mapping[str, tuple[int | None, int | None]], runner: Runner, *, is_empty: bool) -> None:
+    """Make the map of packet rules that sends each VM's queries to its own slice's name server as it shall be."""
+    gone = {} if is_empty else {address: old for address, (old, _new) in clients.items()}
+    new = {address: port for address, (_old, port) in clients.items()}
+    elements = [
+        f"{verb} element ip cloudrepo slices {{ {address} : {port} }}\n"
+        for verb, ports in (("delete", gone), ("add", new))
+        for address, port in ports.items()
+        if port
+    ]
+    runner.run(in_namespace(DHCP_NAMESPACE, "nft", "--file", "-"), stdin="".join(elements))
+
+
+def _servers(
+    one: Services, changes: Iterable[FileChange], ports: PortPlan, have: State, folders: Folders, drift: list[Change]
+) -> dict[str, str]:
+    """What systemd is asked for of a slice's own units; what is not as its files say is told in C(drift)."""
+    changed = [change for change in changes if change.slice_id == one.slice_id]
+    is_pending = one.slice_id in have.pending
+    if is_pending:
+        untold = {"state": "not told what a run that ended wrote"}
+        drift.append(Change("slice servers", one.slice_id, "restart", untold, {"state": "told"}))
+    of_names = [change for change in changed if change.path.startswith(folders.names(one.slice_id, ""))]
+    verb = "restart" if is_pending else _verb(of_names)
+    names = _unit(names_unit(one.slice_id), bool(one.reservations), verb, have, drift)
+    astray = list(_astray(one, have, folders))
+    drift += astray
+    is_new = any(change.path.startswith(folders.network(one.slice_id) + "/") for change in changed)
+    verb = "restart" if astray or is_new or _concerns(ports, one) or is_pending else None
+    return {**names, **_unit(network_unit(one.slice_id), bool(one.networks), verb, have, drift)}
+
+
+def _shared(have: State, drift: list[Change]) -> dict[str, str]:
+    """What systemd is asked for of the units that all slices share, but the DHCP server's."""
+    units = {}
+    if not have.rules:
+        drift.append(Change("packet rules", "VMs", "load", {"state": "not as loaded"}, {"state": "loaded"}))
+        units[NAT_UNIT] = "reload-or-restart"
+    if have.clients is None:
+        drift.append(_namespace(DHCP_NAMESPACE, {"state": "without its rules"}, {"state": "whole"}))
+        units[GATEWAY_UNIT] = "restart"
+    if have.gateway:
+        was, will = (_of(have.gateway, side) for side in "><")
+        drift.append(Change("gateway", f"VLAN {MANAGEMENT_VLAN}", "restart", was, will))
+        units[GATEWAY_UNIT] = "restart"
+    return units
+
+
+def _to_enable(orders: Iterable[Services], have: State) -> tuple[str, ...]:
+    """The units of slices that shall come back after a reboot, and would not."""
+    wanted = [
+        unit
+        for one in orders
+        for unit, is_wanted in (
+            (names_unit(one.slice_id), one.reservations),
+            (network_unit(one.slice_id), one.networks),
+        )
+        if is_wanted
+    ]
+    return tuple(unit for unit in wanted if unit not in have.enabled)
 
 
 def _file_changes(one: Services, have: State, folders: Folders) -> Iterator[FileChange]:

@@ -102,7 +102,6 @@ def observe(
         CommandFailed: systemd or Open vSwitch does not answer.
     """
     orders = tuple(orders)
-    texts = {path: files.read_text(path) for one in orders for path in kinds(one.slice_id, folders)}
     with_folder = frozenset(one.slice_id for one in orders if os.path.isdir(folders.network(one.slice_id)))
     with_namespace = {one.slice_id for one in orders if os.path.exists(f"{netns_dir}/{one.namespace}")}
     units = [unit(one.slice_id) for one in orders for unit in (names_unit, network_unit)]
@@ -112,7 +111,7 @@ def observe(
     others = _served(folders) - {one.slice_id for one in orders}
     has_networks = bool(with_folder or with_namespace or any(one.networks for one in orders))
     return State(
-        texts={path: text for path, text in texts.items() if text is not None},
+        texts=_texts(orders, folders),
         folders=with_folder,
         pending=frozenset(one.slice_id for one in orders if os.path.exists(folders.pending(one.slice_id))),
         active=frozenset(block["Id"] for block in blocks if block.get("ActiveState") == "active"),
@@ -125,14 +124,17 @@ def observe(
         others={one: (files.read_text(folders.uuid(one)) or "").strip() or None for one in sorted(others)},
         switch=ovsdb.observe(runner) if has_networks else Switch(),
         devices=live.devices(runner) if has_networks else {},
-        namespaces={
-            one.slice_id: Namespace(
-                live.devices(runner, one.namespace), live.network_differences(one.slice_id, run_dir, runner)
-            )
-            for one in orders
-            if one.slice_id in with_namespace
-        },
+        namespaces={one.slice_id: _namespace(one, run_dir, runner) for one in orders if one.slice_id in with_namespace},
     )
+
+
+def _texts(orders: Iterable[Services], folders: Folders) -> dict[str, str]:
+    texts = {path: files.read_text(path) for one in orders for path in kinds(one.slice_id, folders)}
+    return {path: text for path, text in texts.items() if text is not None}
+
+
+def _namespace(one: Services, run_dir: str, runner: Runner) -> Namespace:
+    return Namespace(live.devices(runner, one.namespace), live.network_differences(one.slice_id, run_dir, runner))
 
 
 def _are_loaded(run_dir: str, runner: Runner) -> bool:
