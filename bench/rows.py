@@ -37,6 +37,8 @@ def floor(lab: Lab, size: int) -> Iterator[Row]:
 
 def empty_plays(lab: Lab, _size: int) -> Iterator[Row]:
     yield Row("empty_plays", lambda: lab.playbook(str(HERE / "empty_plays.yml")), 0, 0, changes_nothing=True)
+    # The lab has been prepared by it.
+    yield Row("site_again", lambda: lab.playbook("cloudrepo.slices.site"), 0, 0, changes_nothing=True)
 
 
 def ours(lab: Lab, size: int) -> Iterator[Row]:
@@ -85,7 +87,7 @@ def virsh(lab: Lab, size: int) -> Iterator[Row]:
 
 GROUPS: dict[str, tuple[Callable[[Lab, int], Iterator[Row]], tuple[str, ...]]] = {
     "floor": (floor, ("floor", "floor_delete")),
-    "empty_plays": (empty_plays, ("empty_plays",)),
+    "empty_plays": (empty_plays, ("empty_plays", "site_again")),
     "deploy": (ours, ("deploy", "again", "add_one", "delete")),
     "task_per_vm": (task_per_vm, ("task_per_vm", "task_per_vm_again")),
     "community_libvirt": (community_libvirt, ("community_libvirt", "community_libvirt_again")),
