@@ -117,6 +117,16 @@ PATH = text(
     "an absolute path of letters, digits and . _ + -, without . and .. as components, of 128 characters at most",
     longest=128,
 )
+FILE = text(
+    PATH_PATTERN.replace("+-]", "+@-]"),
+    "an absolute path of letters, digits and . _ + @ -, without . and .. as components, of 128 characters at most",
+    longest=128,
+)
+MODE = text(r"0[0-7]{3}", "permissions as four octal digits, of which the first is 0")
+UNIT = text(
+    r"[a-z][a-z0-9-]{0,62}(@[a-z0-9-]{0,62})?\.(service|timer)",
+    "the name of a service or timer of systemd, lower-case letters, digits and - @",
+)
 DEVICE = text(
     r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}",
     "the name of a network device, 1-15 letters, digits and . _ -, beginning with a letter, digit or _",

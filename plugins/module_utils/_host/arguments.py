@@ -8,7 +8,21 @@ from typing import Any
 
 from ..bounds import DISK_RETENTION_H
 from ..defaults import BRIDGE, DHCP_SERVER, GATEWAY, STATE_DIR
-from ..grammar import ACCOUNT, ADDRESS, DEVICE, INTERFACE, MARK, PATH, Grammars, integer, optional
+from ..grammar import (
+    ACCOUNT,
+    ADDRESS,
+    DEVICE,
+    FILE,
+    INTERFACE,
+    MARK,
+    MODE,
+    PATH,
+    UNIT,
+    Grammars,
+    integer,
+    many,
+    optional,
+)
 from ..network_order import NetworkOrder
 from ..work_order import WorkerOrder
 from .qemu.config import ACCELERATORS, VNC_PLACES
@@ -55,6 +69,10 @@ GRAMMARS: Grammars = {
     "ports": {"name": DEVICE, "vlan_id": integer(1, 4094)},
     "owner": MARK,
     "interface": INTERFACE,
+    "folders": {"path": PATH, "mode": MODE, "group": ACCOUNT},
+    "files": {"path": FILE, "mode": MODE},
+    "program": PATH,
+    "units": many(UNIT),
     "vnc_address": ADDRESS,
     "disk_retention_h": integer(int(DISK_RETENTION_H.least), int(DISK_RETENTION_H.most)),
 }

@@ -111,6 +111,11 @@ def sha256(path: str) -> str:
     return digest.hexdigest()
 
 
+def checksum(content: bytes) -> str:
+    """Return the SHA-256 of a content, in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def remove(path: str) -> None:
     """Remove a file that may be gone already."""
     try:

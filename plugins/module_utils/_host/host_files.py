@@ -1,0 +1,187 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Folders and files that a role installs on a host, all in one call: plan and apply."""
+
+from __future__ import annotations
+
+import grp
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..changes import Change, between
+from ..errors import SlicesError
+from . import files
+from .files import File
+from .runner import NOT_FOUND, Runner
+from .systemd import UNIT_DIR
+
+_PACKET_RULES = ".nft"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of root."""
+
+    path: str
+    mode: int
+    group: str = "root"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The folders and files that are missing or differ, parents before children.
+
+    Attributes:
+        folders: each with its mode and group on the host, or None if it is missing.
+        files: each with its content and mode on the host, or None if it is missing.
+    """
+
+    folders: tuple[tuple[Folder, tuple[int, str] | None], ...] = ()
+    files: tuple[tuple[File, tuple[bytes, int] | None], ...] = ()
+
+    @property
+    def changes(self) -> list[Change]:
+        """Each folder and file that differs."""
+        return [
+            *(_folder_change(folder, have) for folder, have in self.folders),
+            *(_file_change(file, have) for file, have in self.files),
+        ]
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths of the files that differ."""
+        return [file.path for file, _have in self.files]
+
+
+def read_folder(wanted: Mapping[str, Any]) -> Folder:
+    """Return a folder of the module's arguments."""
+    return Folder(wanted["path"], int(wanted["mode"], 8), wanted["group"])
+
+
+def read_file(wanted: Mapping[str, Any]) -> File:
+    """Return a file of the module's arguments."""
+    return files.text_file(wanted["path"], wanted["content"], mode=int(wanted["mode"], 8))
+
+
+def plan(folders: Iterable[Folder], wanted: Iterable[File]) -> Installation:
+    """Compare folders and files with those on the host.
+
+    Raises:
+        SlicesError: a path is taken by something else.
+    """
+    seen_folders = [(folder, _observe_folder(folder)) for folder in folders]
+    seen_files = [(file, _observe_file(file)) for file in wanted]
+    return Installation(
+        tuple((folder, have) for folder, have in seen_folders if have != (folder.mode, folder.group)),
+        tuple((file, have) for file, have in seen_files if have != (file.content, file.mode)),
+    )
+
+
+def check_rules(todo: Installation, runner: Runner, *, missing_ok: bool) -> None:
+    """Let nft check packet rules, so that rules which the kernel refuses never replace the present ones.
+
+    Args:
+        todo: the plan.
+        runner: reaches the host.
+        missing_ok: whether the host may be without nft.
+
+    Raises:
+        SlicesError: nft refuses a file.
+    """
+    for file, _have in todo.files:
+        if file.path.endswith(_PACKET_RULES):
+            done = runner.run(["nft", "--check", "--file", "-"], stdin=file.content.decode(), check=False)
+            if done.rc != 0 and not (missing_ok and done.rc == NOT_FOUND):
+                raise SlicesError(f"nft refuses {file.path}: {done.stderr.strip()}", path=file.path, rc=done.rc)
+
+
+def apply(todo: Installation, runner: Runner) -> None:
+    """Create folders, write files, and let systemd read units that were written.
+
+    Raises:
+        SlicesError: a group or the folder of a file does not exist.
+    """
+    for folder, _have in todo.folders:
+        _create(folder)
+    for path in todo.paths:
+        if not os.path.isdir(os.path.dirname(path)):
+            raise SlicesError(f"folder {os.path.dirname(path)} does not exist")
+    files.write_all(file for file, _have in todo.files)
+    if any(path.startswith(UNIT_DIR + "/") for path in todo.paths):
+        runner.run(["systemctl", "daemon-reload"])
+
+
+def _create(folder: Folder) -> None:
+    try:
+        gid = grp.getgrnam(folder.group).gr_gid
+    except KeyError:
+        raise SlicesError(f"folder {folder.path}: group {folder.group} does not exist") from None
+    for path in reversed(_missing(os.path.dirname(folder.path))):
+        os.mkdir(path)
+        os.chmod(path, 0o755)  # whatever the umask
+    os.makedirs(folder.path, mode=0o700, exist_ok=True)
+    os.chown(folder.path, 0 if os.geteuid() == 0 else -1, gid)
+    os.chmod(folder.path, folder.mode)
+
+
+def _missing(path: str) -> list[str]:
+    """Return the folders of a path that do not exist, innermost first."""
+    missing = []
+    while not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    return missing
+
+
+def _observe_folder(folder: Folder) -> tuple[int, str] | None:
+    try:
+        state = os.stat(folder.path)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISDIR(state.st_mode):
+        raise SlicesError(f"{folder.path} exists and is not a folder")
+    return stat.S_IMODE(state.st_mode), _group_name(state.st_gid)
+
+
+def _observe_file(file: File) -> tuple[bytes, int] | None:
+    try:
+        with open(file.path, "rb") as opened:
+            return opened.read(), stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except IsADirectoryError:
+        raise SlicesError(f"{file.path} exists and is a folder") from None
+
+
+def _group_name(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def _folder_change(folder: Folder, have: tuple[int, str] | None) -> Change:
+    before = None if have is None else {"mode": f"{have[0]:04o}", "group": have[1]}
+    return between("folder", folder.path, before, {"mode": f"{folder.mode:04o}", "group": folder.group})
+
+
+def _file_change(file: File, have: tuple[bytes, int] | None) -> Change:
+    old = None if have is None else have[0]
+    after = {"mode": f"{file.mode:04o}", **_content(file.content, old)}
+    before = None if have is None else {"mode": f"{have[1]:04o}", **_content(have[0], file.content)}
+    return between("file", file.path, before, after)
+
+
+def _content(content: bytes, other: bytes | None) -> dict[str, Any]:
+    """Return what tells a content from another one: lines that only it has, or for binary content its checksum."""
+    if b"\0" in content or b"\0" in (other or b""):
+        return {"sha256": files.checksum(content)}
+    lines, others = (_lines(each) for each in (content, other or b""))
+    return {"lines": [line for line in lines if line not in others]}
+
+
+def _lines(content: bytes) -> list[str]:
+    return content.decode("utf-8", "replace").splitlines()

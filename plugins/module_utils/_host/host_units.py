@@ -1,0 +1,81 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Units that a role enables and starts on a host, all in one call: plan and apply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..changes import Change, between
+from ..errors import CommandFailed, SlicesError
+from . import systemd
+from .runner import Runner
+
+_PROPERTIES = "Id,ActiveState,UnitFileState,NeedDaemonReload"
+_RUNNING = ("active", "reloading", "activating")
+
+
+@dataclass(frozen=True)
+class Todo:
+    """The units that are not running or not enabled.
+
+    Attributes:
+        states: by unit, whether it runs and whether it starts at boot.
+        is_outdated: whether systemd has to read unit files again.
+    """
+
+    states: Mapping[str, tuple[bool, bool]]
+    is_outdated: bool = False
+
+    @property
+    def changes(self) -> list[Change]:
+        """Each unit that differs."""
+        after = _attributes(is_running=True, is_enabled=True)
+        return [
+            between("unit", unit, _attributes(is_running=is_running, is_enabled=is_enabled), after)
+            for unit, (is_running, is_enabled) in self.states.items()
+        ]
+
+
+def plan(units: Sequence[str], runner: Runner) -> Todo:
+    """Compare units with what systemd says of them.
+
+    Raises:
+        CommandFailed: systemd does not answer.
+    """
+    text = runner.run(["systemctl", "show", f"--property={_PROPERTIES}", "--", *units]).stdout
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in text.split("\n\n")]
+    shown = {block["Id"]: block for block in blocks if block.get("Id")}
+    states = {unit: _state(shown.get(unit, {})) for unit in units}
+    return Todo(
+        {unit: state for unit, state in states.items() if state != (True, True)},
+        any(block.get("NeedDaemonReload") == "yes" for block in shown.values()),
+    )
+
+
+def apply(todo: Todo, runner: Runner) -> None:
+    """Enable and start the units.
+
+    Raises:
+        SlicesError: a unit did not start; the message contains its last log lines.
+    """
+    if todo.is_outdated:
+        runner.run(["systemctl", "daemon-reload"])
+    if not todo.states:
+        return
+    units = list(todo.states)
+    try:
+        runner.run(["systemctl", "enable", "--quiet", "--now", "--", *units])
+    except CommandFailed as error:
+        words = systemd.last_words(units, runner)
+        said = [f"{unit}: {lines}" for unit, lines in words.items() if lines]
+        raise SlicesError("\n".join([error.message, *said]), **error.fields) from error
+
+
+def _state(block: Mapping[str, str]) -> tuple[bool, bool]:
+    return block.get("ActiveState") in _RUNNING, block.get("UnitFileState") == "enabled"
+
+
+def _attributes(*, is_running: bool, is_enabled: bool) -> dict[str, str]:
+    return {"state": "running" if is_running else "stopped", "startup": "enabled" if is_enabled else "disabled"}

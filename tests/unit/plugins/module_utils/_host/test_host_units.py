@@ -1,0 +1,52 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import host_units
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+
+from .fakes import MORE, FakeRunner
+
+FLOWS, TAPS, LOGS = "slices-flows.service", "slices-taps.service", "slices-logs.timer"
+SHOW = ("systemctl", "show", "--property=Id,ActiveState,UnitFileState,NeedDaemonReload", "--")
+ENABLE = ("systemctl", "enable", "--quiet", "--now", "--")
+
+
+def shown(unit: str, active: str, startup: str, outdated: str = "no") -> str:
+    return f"Id={unit}\nActiveState={active}\nUnitFileState={startup}\nNeedDaemonReload={outdated}\n"
+
+
+def test_units_that_run_and_are_enabled_are_left_alone() -> None:
+    runner = FakeRunner().tell(*SHOW, FLOWS, stdout=shown(FLOWS, "active", "enabled"))
+    todo = host_units.plan([FLOWS], runner)
+    host_units.apply(todo, runner)
+    assert (todo.changes, len(runner.argvs)) == ([], 1)
+
+
+def test_the_others_are_enabled_and_started_in_one_call() -> None:
+    # systemd does not know the last one at all.
+    told = "\n".join([shown(FLOWS, "active", "disabled"), shown(TAPS, "failed", "enabled", "yes")])
+    runner = FakeRunner().tell(*SHOW, FLOWS, TAPS, LOGS, stdout=told)
+    runner.tell("systemctl", "daemon-reload").tell(*ENABLE, FLOWS, TAPS, LOGS)
+    todo = host_units.plan([FLOWS, TAPS, LOGS], runner)
+    host_units.apply(todo, runner)
+
+    assert runner.argvs[1:] == [["systemctl", "daemon-reload"], [*ENABLE, FLOWS, TAPS, LOGS]]
+    assert {change.id: change.before for change in todo.changes} == {
+        FLOWS: {"state": "running", "startup": "disabled"},
+        TAPS: {"state": "stopped", "startup": "enabled"},
+        LOGS: {"state": "stopped", "startup": "disabled"},
+    }
+
+
+def test_a_unit_that_does_not_start_tells_why() -> None:
+    said = json.dumps({"_SYSTEMD_UNIT": TAPS, "MESSAGE": "Cannot open /dev/net/tun"})
+    runner = FakeRunner().tell(*SHOW, TAPS, stdout=shown(TAPS, "inactive", "enabled"))
+    runner.tell(*ENABLE, TAPS, rc=1, stderr="Job for slices-taps.service failed.").tell("journalctl", MORE, stdout=said)
+    with pytest.raises(SlicesError, match=f"{TAPS}: Cannot open /dev/net/tun"):
+        host_units.apply(host_units.plan([TAPS], runner), runner)
