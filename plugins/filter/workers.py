@@ -33,7 +33,7 @@ def worker_records(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             continue
         info = host["worker_host_info"]
         found = {name: info[name] for name in OFFERS if info.get(name) is not None}
-        given = {name: host[f"worker_{name}"] for name in (*WORKER_FIELDS, *WORKER_OFFERS) if f"worker_{name}" in host}
+        given = {name: host[f"worker_{name}"] for name in _GIVEN if f"worker_{name}" in host}
         records.append({"ip": worker_address(host), **found, **given})
     return records
 
@@ -47,7 +47,8 @@ def _is_reached(host: Mapping[str, Any]) -> bool:
     return (host.get("worker_host_info") or {}).get("cores") is not None
 
 
-OFFERS = ("cores", "ram_gb", *WORKER_OFFERS)
+OFFERS = ("cores", "ram_gb", "machine_id", *WORKER_OFFERS)
+_GIVEN = (*WORKER_FIELDS, *WORKER_OFFERS, "accept_machine")
 
 
 def trunk_mtu(hosts: Sequence[Mapping[str, Any]]) -> int | None:

@@ -98,6 +98,7 @@ TAP_NAME = Form(
     "name of a tap",
     f"Linux, whose devices have names of {DEVICE_NAME_LENGTH} characters",
 )
+MACHINE_ID = Form(r"[0-9a-f]{32}", "32 hexadecimal digits", "machine-id of a worker", "systemd's /etc/machine-id")
 IDENTIFIER = Form(
     r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}",
     "1-64 letters, digits and _ . @ -, with none of . @ - at the beginning",

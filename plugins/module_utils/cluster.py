@@ -36,6 +36,8 @@ LEFT_BEHIND = "left_behind"
 are not allocated before C(site) has checked the hosts, because these may still use them."""
 NETWORK_NODE_TRUNK_MTU = "network_node_trunk_mtu"
 """The field beyond the model with the MTU of the network node's uplink."""
+MACHINE_ID = "machine_id"
+"""The extra field of a worker with its machine-id (docs/decisions/0020)."""
 ENTRY = "entry"
 """Marks the absent fields of a worker that is only in Cloud Repositorio's C(workers_list)."""
 USED_KEYS = ("used_vms", "used")
@@ -72,6 +74,12 @@ class Worker:
     extra: dict[str, Any] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
 
+    @property
+    def machine_id(self) -> str | None:
+        """Its machine-id, or C(None) if it is not known yet."""
+        found: str | None = self.extra.get(MACHINE_ID)
+        return found
+
     def to_dict(self) -> dict[str, Any]:
         return {
             **{
@@ -90,6 +98,7 @@ class Worker:
         Missing fields are not added when the worker is stored again, unless they differ from their defaults.
         """
         record = Record(data)
+        record.check(MACHINE_ID, text)
         return cls(
             ip=record.take("ip", str) if ip is None else record.take_default("ip", ip, str),
             cores=record.take_default("cores", None, int, None),

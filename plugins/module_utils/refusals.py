@@ -113,6 +113,22 @@ _REGISTRY = {
     "invalid_worker_ip": Rule(
         "a worker needs an IPv4 address", "{rule}, got {got!r}", "set worker_ip for this host in the inventory"
     ),
+    "invalid_machine_id": Rule("a machine-id must be {form}", "{rule}, got {got!r}"),
+    "machine_shared": Rule(
+        "each worker must have its own machine-id",
+        "{count} workers have this machine-id ({workers}); {rule}",
+        "create new ones with systemd-machine-id-setup on the cloned hosts",
+    ),
+    "another_machine": Rule(
+        "a worker is identified by its machine-id",
+        "the host at this address has machine-id {got}, the worker in the database has {known} and {vms} VMs; {rule}",
+        "set worker_accept_machine to {got} if it is the same worker, otherwise give this host another address",
+    ),
+    "address_in_use": Rule(
+        "an address belongs to one worker",
+        "machine {got} now has the address {ip}, which in the database is that of {known} with {vms} VMs; {rule}",
+        "give it another address, or remove worker {ip} first",
+    ),
     "worker_holds_vms": Rule("a worker with VMs stays registered", "has {count} VMs ({vms})", "delete them first"),
 }
 

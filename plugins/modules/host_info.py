@@ -9,7 +9,7 @@ module: host_info
 short_description: Get information about a host's resources
 version_added: 1.0.0
 description:
-  - Returns cores, memory and network interfaces of a host.
+  - Returns machine-id, cores, memory and network interfaces of a host.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -29,6 +29,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+machine_id:
+  description: The content of C(/etc/machine-id), null if there is none.
+  returned: success
+  type: str
+  sample: 0f4c1f3a6d7b4b0e9a2f6c1d8e5b7a90
 cores:
   description: The number of logical CPUs.
   returned: success

@@ -76,6 +76,18 @@ options:
       - Whether the kernel has netem, for delay, jitter and loss. If not, topologies that require them are refused. If
         this was never set, they are refused by the worker itself.
     type: bool
+  machine_id:
+    &machine_id
+    description:
+      - The content of C(/etc/machine-id) on the worker, by which it is identified. If a known worker has another
+        address, its address and that of its VMs are changed in the database. No VM is moved.
+    type: str
+  accept_machine:
+    &accept_machine
+    description:
+      - The new machine-id of a known worker that has kept its address and its disks, for example after its operating
+        system was reinstalled. Without it, another machine at the address of a known worker is refused.
+    type: str
   network_node_trunk_mtu:
     description:
       - MTU of the network node's uplink. Networks with a gateway or DHCP that require a larger MTU are refused. There
@@ -100,6 +112,8 @@ options:
       schedulable: *schedulable
       trunk_mtu: *trunk_mtu
       netem: *netem
+      machine_id: *machine_id
+      accept_machine: *accept_machine
 """
 
 EXAMPLES = r"""
@@ -135,6 +149,7 @@ workers:
       cpu_overcommit: 8.0
       ram_overcommit: 1.0
       schedulable: true
+      machine_id: 0f4c1f3a6d7b4b0e9a2f6c1d8e5b7a90
       trunk_mtu: 1500
       netem: true
 """
@@ -158,6 +173,8 @@ SPEC: dict[str, dict[str, Any]] = {
     "schedulable": {"type": "bool"},
     "trunk_mtu": {"type": "int"},
     "netem": {"type": "bool"},
+    "machine_id": {"type": "str"},
+    "accept_machine": {"type": "str"},
 }
 
 

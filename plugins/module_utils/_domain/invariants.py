@@ -135,6 +135,9 @@ def _workers(cluster: Cluster) -> Iterator[str]:
         for key in USED_KEYS:
             if key in worker.extra and worker.extra[key] != there[ip]:
                 yield f"worker {ip}: {key} is {worker.extra[key]}, but the worker has {there[ip]} VMs"
+    for machine_id in _twice(worker.machine_id for worker in cluster.workers.values() if worker.machine_id):
+        ips = [ip for ip, worker in cluster.workers.items() if worker.machine_id == machine_id]
+        yield f"machine-id {machine_id} is that of {len(ips)} workers: {_list(ips)}"
     disks: dict[tuple[str, str], list[str]] = defaultdict(list)
     for slice_ in cluster.slices.values():
         for vm in slice_.vms:

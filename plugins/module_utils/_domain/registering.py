@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import bounds
-from ..cluster import ADMIN, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, Worker, slice_label
+from ..cluster import ADMIN, MACHINE_ID, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, Worker, slice_label
 from ..errors import Refusal, Refused
 from ..models import User
 from . import passwords
@@ -167,7 +167,7 @@ def put_worker(cluster: Cluster, want: Mapping[str, Any]) -> Worker:
     for key in WORKER_FIELDS:
         if want.get(key) is not None:
             setattr(worker, key, want[key])
-    worker.extra.update({key: want[key] for key in WORKER_OFFERS if want.get(key) is not None})
+    worker.extra.update({key: want[key] for key in (MACHINE_ID, *WORKER_OFFERS) if want.get(key) is not None})
     cluster.workers[ip] = worker
     return worker
 

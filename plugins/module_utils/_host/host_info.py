@@ -10,8 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..bounds import MACHINE_ID
+from . import files
 from .runner import Runner
 
+MACHINE_ID_PATH = "/etc/machine-id"
 # In a network namespace of its own. modinfo would not tell: it finds nothing in containers, nor what is built in.
 TRY_NETEM = ("unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem")
 
@@ -36,12 +39,14 @@ class HostInfo:
     """What a host offers.
 
     Attributes:
+        machine_id: the content of C(/etc/machine-id), or C(None) without a valid one.
         cores: logical CPUs that are online.
         ram_gb: GiB of memory.
         netem: whether the kernel can delay and lose packets.
         interfaces: all of them; none where the command C(ip) is missing.
     """
 
+    machine_id: str | None
     cores: int
     ram_gb: float
     netem: bool
@@ -61,11 +66,18 @@ def look(runner: Runner) -> HostInfo:
     """Return what this host offers."""
     shown = runner.run(["ip", "-json", "address", "show"], check=False)
     return HostInfo(
+        machine_id=read_machine_id(),
         cores=os.cpu_count() or 1,
         ram_gb=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         netem=runner.run(TRY_NETEM, check=False).rc == 0,
         interfaces=tuple(_interfaces(json.loads(shown.stdout))) if shown.rc == 0 else (),
     )
+
+
+def read_machine_id() -> str | None:
+    """Return the content of C(/etc/machine-id), or C(None) if there is no valid one, as before the first boot."""
+    found = (files.read_text(MACHINE_ID_PATH) or "").strip()
+    return found if MACHINE_ID.allows(found) else None
 
 
 def _interfaces(devices: Sequence[dict[str, Any]]) -> Iterator[Interface]:

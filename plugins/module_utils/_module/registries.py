@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .._domain import machines
 from .._domain.registering import (
     note_network_node,
     put_flavor,
@@ -89,7 +90,10 @@ def register_workers(
     cluster: Cluster, wants: Sequence[Mapping[str, Any]], *, network_node_trunk_mtu: int | None, acting_user: str
 ) -> Outcome:
     """Put or remove workers, and note what the network node's uplink carries where that is told."""
+    require_admin(cluster, acting_user, WORKERS.kind)
+    moved = [each.change for each in machines.follow(cluster, wants)]
     done = register(cluster, WORKERS, wants, acting_user=acting_user)
+    done = replace(done, changes=[*moved, *done.changes])
     before = cluster.extra.get(NETWORK_NODE_TRUNK_MTU)
     if network_node_trunk_mtu in (None, before):
         return done

@@ -6,7 +6,18 @@ from __future__ import annotations
 
 from ansible_collections.cloudrepo.slices.plugins.filter import workers
 
-INFO = {"cores": 8, "ram_gb": 31.2, "netem": False, "trunk_mtu": 1500, "interfaces": [], "changed": False}
+MACHINE = "0f4c1f3a6d7b4b0e9a2f6c1d8e5b7a90"
+INFO = {
+    "machine_id": MACHINE,
+    "cores": 8,
+    "ram_gb": 31.2,
+    "netem": False,
+    "trunk_mtu": 1500,
+    "interfaces": [],
+    "changed": False,
+}
+
+READ = {"machine_id": MACHINE, "cores": 8, "ram_gb": 31.2, "netem": False}
 
 
 def test_workers_are_known_by_their_address_and_offer_what_was_read_of_them() -> None:
@@ -18,13 +29,14 @@ def test_workers_are_known_by_their_address_and_offer_what_was_read_of_them() ->
             "worker_ip": "10.0.10.3",
             "worker_max_vms": 3,
             "worker_schedulable": False,
+            "worker_accept_machine": MACHINE,
             "worker_host_info": {**INFO, "trunk_mtu": None},
         },
     ]
     assert workers.worker_records(hosts) == [
-        {"ip": "10.0.10.1", "cores": 8, "ram_gb": 31.2, "netem": False, "trunk_mtu": 1500},
-        {"ip": "10.0.10.2", "cores": 8, "ram_gb": 31.2, "netem": False},
-        {"ip": "10.0.10.3", "cores": 8, "ram_gb": 31.2, "netem": False, "max_vms": 3, "schedulable": False},
+        {**READ, "ip": "10.0.10.1", "trunk_mtu": 1500},
+        {**READ, "ip": "10.0.10.2"},
+        {**READ, "ip": "10.0.10.3", "max_vms": 3, "schedulable": False, "accept_machine": MACHINE},
     ]
 
 

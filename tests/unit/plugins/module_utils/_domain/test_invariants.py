@@ -139,6 +139,11 @@ def _worker_used(held: Cluster) -> None:
     held.workers["10.0.10.1"].extra["used_vms"] = 9
 
 
+def _machine(held: Cluster) -> None:
+    for worker in held.workers.values():
+        worker.extra["machine_id"] = "a" * 32
+
+
 def _status(held: Cluster) -> None:
     held.slices[1003].vms[0].see(Observed("lost"))
 
@@ -229,6 +234,7 @@ def _networks(held: Cluster) -> None:
         (_slice_names, ["user admin owns several slices with the name web: 1000, 1003"]),
         (_worker, ["VM web/vm2 (1002) is on worker 10.0.10.2, which is not registered"]),
         (_worker_used, ["worker 10.0.10.1: used_vms is 9, but the worker has 2 VMs"]),
+        (_machine, [f"machine-id {'a' * 32} is that of 2 workers: 10.0.10.1, 10.0.10.2"]),
         (_status, ["VM lab/a (1004): unknown status lost"]),
         (
             _disk,

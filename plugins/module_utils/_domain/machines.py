@@ -1,0 +1,113 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Workers are identified by their machine-id: a worker with a new address is renumbered (docs/decisions/0020)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..bounds import MACHINE_ID
+from ..changes import Change
+from ..cluster import WORKERS_LIST, Cluster
+from ..errors import Refusal, Refused
+
+
+@dataclass(frozen=True)
+class Renumbering:
+    """A worker whose address has changed.
+
+    Attributes:
+        machine_id: its machine-id.
+        old: its address in the database.
+        new: its present address.
+        vms: the number of its VMs, which stay where they are.
+    """
+
+    machine_id: str
+    old: str
+    new: str
+    vms: int
+
+    @property
+    def change(self) -> Change:
+        """The change as it is shown."""
+        after = {"ip": self.new, "machine_id": self.machine_id, "vms": self.vms}
+        return Change("worker", self.new, "renumber", {"ip": self.old}, after, reason="no VM moves")
+
+
+def follow(cluster: Cluster, wants: Sequence[Mapping[str, Any]]) -> list[Renumbering]:
+    """Change the addresses of renumbered workers in the cluster, and of the VMs on them.
+
+    Args:
+        cluster: changed in place.
+        wants: entries of M(cloudrepo.slices.worker), with C(machine_id) if it is known, and with C(accept_machine) if
+            the administrator accepts this machine-id for an address that had another one.
+
+    Raises:
+        Refused: a known address has another machine, or two workers have the same machine-id.
+    """
+    present = {want["ip"]: want for want in wants if want["state"] == "present" and want.get("machine_id")}
+    known = {worker.machine_id: ip for ip, worker in cluster.workers.items() if worker.machine_id}
+    moves = {known[want["machine_id"]]: ip for ip, want in present.items() if known.get(want["machine_id"], ip) != ip}
+    refusals = [*_malformed(present), *_shared(present)]
+    for ip, want in present.items():
+        if ip not in moves:
+            refusals += _occupied(cluster, want, known.get(want["machine_id"]))
+    if refusals:
+        raise Refused(refusals)
+    found = [
+        Renumbering(str(cluster.workers[old].machine_id), old, new, len(cluster.vms_on(old)))
+        for old, new in moves.items()
+    ]
+    if found:
+        _carry(cluster, moves)
+    return found
+
+
+def _malformed(present: Mapping[str, Mapping[str, Any]]) -> Iterator[Refusal]:
+    for ip, want in present.items():
+        if not MACHINE_ID.allows(want["machine_id"]):
+            yield Refusal("invalid_machine_id", f"worker {ip}", {"form": MACHINE_ID.rule, "got": want["machine_id"]})
+
+
+def _shared(present: Mapping[str, Mapping[str, Any]]) -> Iterator[Refusal]:
+    counts = Counter(want["machine_id"] for want in present.values())
+    for machine_id, count in counts.items():
+        if count > 1:
+            workers = [ip for ip, want in present.items() if want["machine_id"] == machine_id]
+            yield Refusal("machine_shared", f"machine {machine_id}", {"count": count, "workers": workers})
+
+
+def _occupied(cluster: Cluster, want: Mapping[str, Any], former: str | None) -> Iterator[Refusal]:
+    """Yield a refusal if another worker keeps the machine's address. C(former) is the machine's old one."""
+    ip, machine_id = want["ip"], want["machine_id"]
+    holder = cluster.workers.get(ip)
+    if holder is None or holder.machine_id == machine_id:
+        return
+    vms = len(cluster.vms_on(ip))
+    figures = {"got": machine_id, "known": holder.machine_id or "unknown", "vms": vms}
+    if former is not None:
+        # An entry without a machine-id and VMs was never reached, and may be replaced.
+        if holder.machine_id or vms:
+            yield Refusal("address_in_use", f"worker {former}", {**figures, "ip": ip})
+    elif holder.machine_id and want.get("accept_machine") != machine_id:
+        yield Refusal("another_machine", f"worker {ip}", figures)
+
+
+def _carry(cluster: Cluster, moves: Mapping[str, str]) -> None:
+    carried = {new: replace(cluster.workers[old], ip=new) for old, new in moves.items()}
+    for ip in {**moves, **carried}:
+        cluster.workers.pop(ip, None)
+    cluster.workers.update(carried)
+    listed = cluster.extra.get(WORKERS_LIST)
+    if isinstance(listed, list):
+        cluster.extra[WORKERS_LIST] = [moves.get(ip, ip) if isinstance(ip, str) else ip for ip in listed]
+    for vm in cluster.vms():
+        vm.worker_ip = moves.get(vm.worker_ip, vm.worker_ip)
+        pin = moves.get(vm.pinned_to or "")
+        if pin is not None:
+            vm.extra["placement"] = {**vm.extra["placement"], "worker": pin}
+    cluster.revise()

@@ -1,0 +1,153 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Workers that have other addresses than the database knows, and addresses that have other workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import machines
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import diff
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import WORKERS_LIST, Cluster, Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+
+from .builders import ROOM, cluster, put, topology, vm
+
+A, B, C = ("a" * 32, "b" * 32, "c" * 32)
+ONE, TWO, NINE = "10.0.10.1", "10.0.10.2", "10.0.10.9"
+
+
+def held(machines_of: Mapping[str, str | None] | None = None) -> Cluster:
+    """A cluster with machines A and B, a VM on each, the second one pinned there."""
+    made = cluster(workers=0)
+    for ip, machine in (machines_of or {ONE: A, TWO: B}).items():
+        made.workers[ip] = Worker(ip, **ROOM, extra={} if machine is None else {"machine_id": machine})
+    put(made, topology(vms=[vm("vm1"), vm("vm2", worker=TWO)], links=[]))
+    return made
+
+
+def follow(made: Cluster, seen: Mapping[str, str | None], **others: Any) -> list[machines.Renumbering]:
+    return machines.follow(
+        made, [{"ip": ip, "state": "present", "machine_id": machine, **others} for ip, machine in seen.items()]
+    )
+
+
+def refusals(made: Cluster, seen: Mapping[str, str | None], **others: Any) -> list[str]:
+    before = made.to_dict()
+    with pytest.raises(Refused) as refused:
+        follow(made, seen, **others)
+    assert made.to_dict() == before
+    return [refusal.message for refusal in refused.value.refusals]
+
+
+def places(made: Cluster) -> list[tuple[str, str | None]]:
+    return [(each.worker_ip, each.pinned_to) for each in made.vms()]
+
+
+def test_a_machine_that_has_another_address_takes_its_vms_along() -> None:
+    made = held()
+    made.extra[WORKERS_LIST] = [ONE, TWO]
+    revision = made.revision or 0
+    (found,) = follow(made, {ONE: A, NINE: B})
+
+    assert (found.old, found.new, found.machine_id, found.vms) == (TWO, NINE, B, 1)
+    assert places(made) == [(ONE, None), (NINE, NINE)]
+    assert {ip: worker.ip for ip, worker in made.workers.items()} == {ONE: ONE, NINE: NINE}
+    assert made.workers[NINE].cores == ROOM["cores"]
+    assert made.extra[WORKERS_LIST] == [ONE, NINE]
+    assert (made.revision or 0) > revision
+    assert list(breaches(made)) == []
+
+
+def test_it_is_shown_as_that() -> None:
+    (found,) = follow(held(), {NINE: B})
+
+    assert diff([found.change]) == {
+        "before": f"worker {NINE}: ip {TWO}\n",
+        "after": f"worker {NINE}: ip {NINE}, machine_id {B}, vms 1 (no VM moves)\n",
+    }
+
+
+@pytest.mark.parametrize("seen", [{ONE: B, TWO: A}, {TWO: A, NINE: B}, {NINE: A, ONE: B}])
+def test_machines_may_take_each_others_addresses_at_once(seen: dict[str, str]) -> None:
+    made = held()
+    follow(made, seen)
+
+    where = {machine: ip for ip, machine in seen.items()}
+    assert places(made) == [(where[A], None), (where[B], where[B])]
+    assert {ip: worker.machine_id for ip, worker in made.workers.items()} == seen
+
+
+def test_machines_where_they_are_known_change_nothing() -> None:
+    made = held()
+    before = made.to_dict()
+
+    assert follow(made, {ONE: A, TWO: B, NINE: C}) == []
+    assert follow(made, {ONE: None}) == []
+    assert made.to_dict() == before
+
+
+def test_a_worker_gets_its_machine_when_that_is_read_for_the_first_time() -> None:
+    assert follow(held({ONE: None, TWO: None}), {ONE: A, TWO: B}) == []
+
+
+def test_another_machine_at_a_known_address_is_refused() -> None:
+    assert refusals(held(), {ONE: C}) == [
+        f"worker {ONE}: the host at this address has machine-id {C}, the worker in the database has {A} and 1 VMs; "
+        "a worker is identified by its machine-id; "
+        f"set worker_accept_machine to {C} if it is the same worker, otherwise give this host another address"
+    ]
+
+
+def test_the_administrator_says_that_it_is_the_same_worker() -> None:
+    assert follow(held(), {ONE: C}, accept_machine=C) == []
+    assert len(refusals(held(), {ONE: C}, accept_machine=B)) == 1
+
+
+@pytest.mark.parametrize(("holder", "told"), [(A, A), (None, "unknown")])
+def test_a_machine_does_not_take_the_address_of_another_one_that_stayed(holder: str | None, told: str) -> None:
+    made = held({ONE: holder, TWO: B})
+    assert refusals(made, {ONE: B}, accept_machine=B) == [
+        f"worker {TWO}: machine {B} now has the address {ONE}, which in the database is that of {told} with 1 VMs; "
+        f"an address belongs to one worker; give it another address, or remove worker {ONE} first"
+    ]
+
+
+def test_it_takes_that_of_one_that_nobody_ever_reached() -> None:
+    made = held()
+    made.workers[NINE] = Worker(NINE)
+    follow(made, {NINE: B})
+
+    assert list(made.workers) == [ONE, NINE]
+    assert made.workers[NINE].machine_id == B
+
+
+def test_two_workers_of_one_machine_id_are_refused() -> None:
+    assert refusals(held(), {ONE: A, NINE: C, TWO: C}) == [
+        f"machine {C}: 2 workers have this machine-id ({NINE}, {TWO}); each worker must have its own machine-id; "
+        "create new ones with systemd-machine-id-setup on the cloned hosts",
+        f"worker {TWO}: the host at this address has machine-id {C}, the worker in the database has {B} and 1 VMs; "
+        "a worker is identified by its machine-id; "
+        f"set worker_accept_machine to {C} if it is the same worker, otherwise give this host another address",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "A" * 32, "a" * 31, "uninitialized"])
+def test_what_is_no_machine_id_is_refused(text: str) -> None:
+    made = held()
+    if text:
+        assert refusals(made, {NINE: text}) == [
+            f"worker {NINE}: a machine-id must be 32 hexadecimal digits, got {text!r}"
+        ]
+    else:
+        assert follow(made, {NINE: text}) == []
+
+
+def test_workers_that_go_are_not_looked_at() -> None:
+    made = held()
+
+    assert machines.follow(made, [{"ip": NINE, "state": "absent", "machine_id": A}]) == []

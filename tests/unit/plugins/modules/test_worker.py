@@ -1,0 +1,79 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What becomes of workers, and of the VMs on them, in each kind of database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Worker
+
+from ..module_utils._domain import builders
+from ..module_utils._domain.builders import ROOM, refused
+from .front_door import Door, Memory
+
+ONE, TWO, NINE = "10.0.10.1", "10.0.10.2", "10.0.10.9"
+MACHINES = {ip: f"{number}" * 32 for number, ip in enumerate((ONE, TWO), 1)}
+
+
+@pytest.fixture
+def door(database: str, monkeypatch: pytest.MonkeyPatch) -> Door:
+    """The door to a cluster with a slice that has a VM on each of two workers."""
+    made = Door(Memory(builders.cluster()), monkeypatch)
+    made.store = open_store(database, lock_timeout_s=5, backups=1)
+    with made.store.transaction(write=True) as cluster:
+        cluster.replace(builders.cluster(workers=0))
+        for ip, machine in MACHINES.items():
+            cluster.workers[ip] = Worker(ip, **ROOM, extra={"machine_id": machine})
+    result = made("slice", **builders.topology())
+    assert not result.get("failed"), result["msg"]
+    return made
+
+
+def places(door: Door) -> list[str]:
+    return [vm["worker_ip"] for slice_ in door.data()["slices"].values() for vm in slice_["vms"]]
+
+
+def entry(ip: str, machine: str, **others: Any) -> dict[str, Any]:
+    return {"ip": ip, "machine_id": machine, **others}
+
+
+def test_a_renumbered_worker_keeps_its_vms(door: Door) -> None:
+    assert places(door) == [ONE, TWO]
+    before = door.data()
+    wants = [entry(ONE, MACHINES[ONE]), entry(NINE, MACHINES[TWO], cores=7)]
+    planned = door("worker", check_mode=True, workers=wants)
+    assert door.data() == before
+    done = door("worker", workers=wants)
+
+    assert planned["diff"] == done["diff"]
+    assert done["diff"]["after"].splitlines()[0] == (
+        f"worker {NINE}: ip {NINE}, machine_id {MACHINES[TWO]}, vms 1 (no VM moves)"
+    )
+    assert places(door) == [ONE, NINE]
+    assert door.data()["workers"][NINE]["cores"] == 7
+    assert door("worker", workers=wants)["changed"] is False
+
+
+def test_workers_may_swap_their_addresses(door: Door) -> None:
+    door("worker", workers=[entry(TWO, MACHINES[ONE]), entry(ONE, MACHINES[TWO])])
+
+    assert places(door) == [TWO, ONE]
+    assert {ip: each["machine_id"] for ip, each in door.data()["workers"].items()} == {
+        TWO: MACHINES[ONE],
+        ONE: MACHINES[TWO],
+    }
+
+
+def test_another_machine_is_refused_until_the_administrator_accepts_it(door: Door) -> None:
+    other = "c" * 32
+    before = door.data()
+    assert [each.code for each in refused(door("worker", **entry(ONE, other)))] == ["another_machine"]
+    assert door.data() == before
+    door("worker", **entry(ONE, other, accept_machine=other))
+
+    assert door.data()["workers"][ONE]["machine_id"] == other
+    assert places(door) == [ONE, TWO]
