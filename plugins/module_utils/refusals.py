@@ -327,6 +327,16 @@ _HOST = {
     "disk_smaller_than_base": Rule(
         "a disk must be at least as large as its base image", "{rule}, got {got} bytes for {least} bytes of {image}"
     ),
+    "disk_missing": Rule(
+        "a disk that was seen is not created again without being asked for",
+        "disk {path} is missing, last seen {seen}; {rule}",
+        "restore it, or deploy with -e recreate_disks={vm_id} to create it empty",
+    ),
+    "disk_deleted": Rule(
+        "a disk that QEMU has open is not created again",
+        "disk {path} was deleted while the VM was running; {rule}",
+        "copy {file}, which is the disk as long as {unit} runs",
+    ),
     "another_slice": Rule(
         "a number stands for one slice on a host",
         "this host holds another slice of this number: {where} is of {held}, the work order is of {got}",

@@ -279,6 +279,7 @@ def plan(
     restart: bool,
     unheld: Collection[str] = (),
     barred: Mapping[int, str] = MappingProxyType({}),
+    held: Collection[int] = (),
     outdated: Mapping[int, str] = MappingProxyType({}),
 ) -> VmPlan:
     """What makes the host's VMs those of the order.
@@ -290,6 +291,7 @@ def plan(
         restart: whether VMs that need it are started anew.
         unheld: taps that no process has open. A VM that runs and was started with one of these holds what was deleted.
         barred: by VM why it must not be started; one that runs is left alone, and does not start with the host.
+        held: ids of VMs that are not stopped, because QEMU has a deleted disk open.
         outdated: by VM what is wrong with it until it is restarted.
 
     A VM that runs and needs a restart which is not allowed keeps its files as well. They are written together
@@ -327,7 +329,7 @@ def plan(
         writes=tuple(write for vm, named in texts for write in _writes(vm, named, have, settings)),
         enable=tuple(vm for pair, vm in wanted.items() if pair in starting - have.units.enabled),
         disable=tuple(vm for pair, vm in wanted.items() if pair in have.units.enabled - starting),
-        halt=tuple(vm for vm in vms if not vm.running and _is_busy(vm, have)),
+        halt=tuple(vm for vm in vms if not vm.running and _is_busy(vm, have) and vm.vm_id not in held),
         start=start,
         restart=tuple((vm, reasons[vm]) for vm in restarting),
         failed=tuple(vm for vm in vms if _active(vm, have) == "failed"),
