@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import os
 
+from . import files
+
 
 def deleted_file(pid: int, path: str) -> str | None:
     """Return where a file can still be read that a process has open and that was deleted or replaced at C(path)."""
@@ -17,3 +19,10 @@ def deleted_file(pid: int, path: str) -> str | None:
         except OSError:
             continue  # it was closed meanwhile
     return None
+
+
+def is_stopped(pid: int) -> bool:
+    """Return whether a process is stopped by a signal such as SIGSTOP."""
+    # The name in parentheses may contain any character, including spaces and parentheses.
+    _name, _bracket, rest = (files.read_text(f"/proc/{pid}/stat") or "").rpartition(")")
+    return rest.split()[:1] in (["T"], ["t"])

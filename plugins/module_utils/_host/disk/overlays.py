@@ -22,7 +22,6 @@ from ..accounts import Accounts
 from ..files import File
 from ..ownership import Conflict, shown
 from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, STARTED, TAPS, VNC_SECRET
-from ..qemu.pause import MARK as PAUSED
 from ..qemu.vnc import NOTED
 from ..runner import Runner
 from ..vm_folders import MARK, Folder
@@ -33,7 +32,7 @@ from .qcow2 import Image, read_image
 from .register import Known
 
 # What QEMU may read, but not write.
-_READ = (MARK, PAUSED, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED)
+_READ = (MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED)
 _Owner = tuple[int, int]
 
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import processes
 
@@ -23,3 +25,13 @@ def test_a_deleted_file_that_a_process_has_open_is_found(tmp_path):
 
 def test_a_process_that_has_ended_has_no_files():
     assert processes.deleted_file(0, "/disk") is None
+
+
+def test_a_process_that_a_signal_stopped_is_found():
+    with subprocess.Popen(["sleep", "60"]) as process:
+        assert not processes.is_stopped(process.pid)
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        assert processes.is_stopped(process.pid)
+        process.kill()
+    assert not processes.is_stopped(0)
