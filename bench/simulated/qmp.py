@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The monitors of all simulated VMs: greets whoever connects to the socket, and has done what it is told."""
+"""The monitors of all simulated VMs: greets whoever connects to the socket, runs, and has done what it is told."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import sys
 GREETING = (
     b'{"QMP": {"version": {"qemu": {"micro": 0, "minor": 2, "major": 7}, "package": ""}, "capabilities": []}}\r\n'
 )
+RUNNING = b'{"return": {"status": "running", "running": true}}\r\n'
+DONE = b'{"return": {}}\r\n'
 
 
 class Monitor(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         try:
             self.wfile.write(GREETING)
-            while self.rfile.readline():
-                self.wfile.write(b'{"return": {}}\r\n')
+            while line := self.rfile.readline():
+                self.wfile.write(RUNNING if b"query-status" in line else DONE)
         except OSError:
             pass  # whoever asked has gone
 

@@ -343,6 +343,36 @@ _HOST = {
     "disk_smaller_than_base": Rule(
         "a disk must be at least as large as its base image", "{rule}, got {got} bytes for {least} bytes of {image}"
     ),
+    "disk_missing": Rule(
+        "a disk that was seen is not created again without being asked for",
+        "disk {path} is missing, last seen {seen}; {rule}",
+        "restore it, or deploy with -e recreate_disks={vm_id} to create it empty",
+    ),
+    "disk_deleted": Rule(
+        "a disk that QEMU has open is not created again",
+        "disk {path} was deleted while the VM was running; {rule}",
+        "copy {file}, which is the disk as long as {unit} runs",
+    ),
+    "vm_hung": Rule(
+        "a running VM must answer on its monitor",
+        "QEMU (process {pid}) does not answer: {why}",
+        "restart the VM with -e apply_work_order_restart=true",
+    ),
+    "vm_suspended_by_signal": Rule(
+        "a running VM must answer on its monitor",
+        "QEMU (process {pid}) is stopped by a signal",
+        "continue it with kill -CONT {pid}, or restart the VM with -e apply_work_order_restart=true",
+    ),
+    "vm_failed": Rule(
+        "a running VM must report that it runs",
+        "QEMU (process {pid}) reports the state {status}",
+        "restart the VM with -e apply_work_order_restart=true",
+    ),
+    "vm_io_error": Rule(
+        "a running VM must be able to write to its disk",
+        "QEMU stopped the VM after an I/O error",
+        "check the worker's disk for free space and errors, then run the deploy again",
+    ),
     "another_slice": Rule(
         "a number stands for one slice on a host",
         "this host holds another slice of this number: {where} is of {held}, the work order is of {got}",

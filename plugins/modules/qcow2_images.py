@@ -13,6 +13,8 @@ description:
     M(cloudrepo.slices.base_images) has verified.
   - An existing overlay is never changed, even if the size or base image in the work order differs, because it contains
     a tenant's data. An overlay with another base image is returned in RV(kept_backing).
+  - An overlay that was seen before and is missing is not created again unless the work order says C(recreate).
+    Otherwise the module fails.
   - Overlays that the work order lists as given up are removed. The folder of a VM that is not listed is removed when it
     contains no more overlays. Any other overlay in the folders of a listed slice is kept and returned in RV(orphans).
     Run M(cloudrepo.slices.qemu_vms) with O(cloudrepo.slices.qemu_vms#module:state=pruned) before, to stop the VMs whose
@@ -116,10 +118,11 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
     GRAMMARS,
     WORK_ORDER_ARGUMENTS,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import lost, overlays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
 
 def main() -> None:
@@ -133,8 +136,14 @@ def main() -> None:
             overlays.need_bases(todo, have)
             overlays.apply(todo, have, state_dir=state_dir, accounts=accounts, runner=SubprocessRunner())
 
+        def plan() -> overlays.DiskPlan:
+            missing = lost.find(orders, have.overlays, have.known, {})
+            if missing.refusals:
+                raise Refused(list(missing.refusals.values()))
+            return overlays.plan(orders, have, accounts=accounts, retention_h=params["disk_retention_h"])
+
         return Steps(
-            plan=lambda: overlays.plan(orders, have, accounts=accounts, retention_h=params["disk_retention_h"]),
+            plan=plan,
             apply=apply,
             result=told,
         )

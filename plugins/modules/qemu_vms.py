@@ -130,7 +130,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
     RUNNING_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import bases, overlays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import bases, lost, overlays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import apply as qemu_apply
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import plan as qemu_plan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import read_settings
@@ -174,7 +174,9 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Any]:
             result=lambda todo: {"stopped": [unit.name for unit in todo.stop]},
         )
     disks = overlays.observe(orders, state_dir=params["state_dir"])
-    barred = bases.barred(orders, disks.overlays, disks.bases)
+    pids = {vm_id: unit.pid for vm_id, unit in have.units.vms.items()}
+    missing = lost.find(orders, disks.overlays, disks.known, pids)
+    barred = {**bases.barred(orders, disks.overlays, disks.bases), **missing.barred}
 
     def apply(todo: qemu_plan.VmPlan) -> dict[str, Any]:
         timeout_s = params["start_timeout_s"]
@@ -182,7 +184,9 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Any]:
         return {"vms": done}
 
     return Steps(
-        plan=lambda: qemu_plan.plan(orders, have, settings=settings, restart=params["restart"], barred=barred),
+        plan=lambda: qemu_plan.plan(
+            orders, have, settings=settings, restart=params["restart"], barred=barred, held=missing.held
+        ),
         apply=apply,
         result=lambda todo: {
             "vms": qemu_apply.states(orders, have.units.vms, todo.faults, paused=have.paused),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +19,7 @@ from ..defaults import STATE_DIR
 from ..errors import Refusal
 from ..holdings import Holdings, KnownSlice
 from . import files
+from .times import utc
 
 ARGUMENTS: dict[str, Any] = {
     "known": Holdings.arguments()["known"],
@@ -162,7 +162,7 @@ def read(state_dir: str, kind: str) -> dict[str, str]:
 
 def note(verdict: Verdict, *, state_dir: str, kind: str) -> None:
     """Remember which orphans there are after a run."""
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    now = utc()
     staying = [orphan for orphan in verdict.found if orphan not in verdict.remove]
     seen = {orphan.key: verdict.since.get(orphan.key, now) for orphan in staying}
     if seen != read(state_dir, kind):

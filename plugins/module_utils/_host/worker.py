@@ -15,7 +15,8 @@ from . import ownership, revisions
 from .datapath import port_owners, taps
 from .datapath import reconcile as datapath
 from .datapath.reconcile import WirePlan, Wires
-from .disk import bases, overlays
+from .disk import bases, lost, overlays
+from .disk.lost import Lost
 from .disk.overlays import DiskPlan, Disks
 from .ownership import Conflict, Seen
 from .qemu import apply as qemu_apply
@@ -43,12 +44,14 @@ class Host:
 
     Attributes:
         outdated: by VM what is wrong with it until it is restarted.
+        lost: the disks that were seen and are missing.
     """
 
     disks: Disks
     wires: Wires
     vms: qemu_plan.Host
     outdated: Mapping[int, str] = field(default_factory=dict)
+    lost: Lost = field(default_factory=Lost)
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,13 @@ def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, m
         missing_ok=missing_ok,
     )
     pids = {vm_id: unit.pid for vm_id, unit in vms.units.vms.items()}
-    return Host(disks, wires, vms, bases.outdated(orders, disks.overlays, disks.bases, pids))
+    return Host(
+        disks,
+        wires,
+        vms,
+        outdated=bases.outdated(orders, disks.overlays, disks.bases, pids),
+        lost=lost.find(orders, disks.overlays, disks.known, pids),
+    )
 
 
 def conflicts(orders: Iterable[SliceOrder], have: Host, *, settings: Settings) -> Iterator[Conflict]:
@@ -140,12 +149,19 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
         settings=settings.vms,
         restart=restart,
         unheld=unheld,
-        barred=bases.barred(orders, have.disks.overlays, have.disks.bases),
+        barred={**bases.barred(orders, have.disks.overlays, have.disks.bases), **have.lost.barred},
+        held=have.lost.held,
         outdated=have.outdated,
     )
     freed = [vm.vm_id for vm, _reasons in vms.restart]
     return Plan(
-        disks=overlays.plan(orders, have.disks, accounts=accounts, retention_h=settings.disk_retention_h),
+        disks=overlays.plan(
+            orders,
+            have.disks,
+            accounts=accounts,
+            retention_h=settings.disk_retention_h,
+            barred=have.lost.refusals,
+        ),
         wires=datapath.plan(orders, have.wires, settings=settings.wires, accounts=accounts, freed=freed),
         vms=vms,
         missing_images=tuple(sorted({disk.backing_file for _vm, disk in all_disks(orders)} - have.disks.bases.keys())),

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -16,11 +15,13 @@ from .accounts import Accounts
 from .datapath import flows, ovs, ovsdb, taps
 from .datapath import reconcile as datapath
 from .datapath.ovsdb import Port
+from .disk import register
 from .orphans import DISK, SLICE, Orphan
 from .qemu.apply import Tools
 from .qemu.config import Settings as VmSettings
 from .runner import Runner
 from .systemd import Units
+from .times import utc
 from .vm_folders import Folder
 from .worker import Settings, carry_out
 
@@ -100,6 +101,7 @@ def remove(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, tool
             else:
                 for path in paths.intersection(overlays):
                     files.remove(path)
+        register.note(settings.vms.state_dir, gone=paths)
 
 
 def settings_for(wires: datapath.Settings, *, state_dir: str, user: str) -> Settings:
@@ -159,7 +161,7 @@ def _disks(known: Collection[KnownDisk], held: Held) -> Iterator[Orphan]:
                     vm_id,
                     in_use=unit.name if unit is not None and not unit.idle and unit.active != "failed" else None,
                     size_bytes=size_bytes,
-                    modified=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(modified)),
+                    modified=utc(modified),
                 )
 
 

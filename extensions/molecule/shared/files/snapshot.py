@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What a host holds, asked of itself, a line each: snapshot.py
 
-Left out is what changes by itself: what guests say on their consoles and what looks at that each minute, leases, and
-whatever is counted.
+Left out is what changes by itself: what guests say on their consoles and what looks at that each minute, when disks
+were last seen, leases, and whatever is counted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 
 FOLDERS = ("/etc/systemd/system", "/etc/cloudrepo", "/run/cloudrepo", "/var/lib/cloudrepo")
-LEFT_OUT = ("console.log", "leases")
+LEFT_OUT = ("console.log", "disks.json", "leases")
 SMALL_BYTES = 63 * 1024
 TABLES = {
     "bridge": "name,datapath_type,fail_mode,other_config",

@@ -122,18 +122,6 @@ def known(path: str) -> Note | None:
     return note if note is not None and state is not None and _is_as_noted(note, state) else None
 
 
-def holds_other(pid: int, path: str) -> bool:
-    """Whether a process has a file open that was at C(path) before the one that is there now."""
-    folder = f"/proc/{pid}/fd"
-    for name in os.listdir(folder) if os.path.isdir(folder) else ():
-        try:
-            if os.readlink(f"{folder}/{name}") == f"{path} (deleted)":
-                return True
-        except OSError:
-            continue  # it was closed meanwhile
-    return False
-
-
 def noted_in(folder: str) -> Iterator[Wanted]:
     """Every image of a folder that was ever verified."""
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():

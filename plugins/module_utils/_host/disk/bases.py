@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 
 from ...errors import Refusal
 from ...work_order import Disk, SliceOrder
+from .. import processes
 from ..work_order import all_disks
-from . import base_images
 from .base_images import Note
 from .qcow2 import Image
 
@@ -53,6 +53,6 @@ def outdated(
     for vm, disk in all_disks(orders):
         path, pid = base_of(disk, overlays), pids.get(vm.vm_id)
         note = bases.get(path)
-        if pid is not None and note is not None and note.is_replacement and base_images.holds_other(pid, path):
+        if pid is not None and note is not None and note.is_replacement and processes.deleted_file(pid, path):
             found[vm.vm_id] = Refusal("base_image_replaced", str(vm), {"path": path}).message
     return found

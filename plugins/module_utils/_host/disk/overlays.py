@@ -22,17 +22,17 @@ from ..accounts import Accounts
 from ..files import File
 from ..ownership import Conflict, shown
 from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, STARTED, TAPS, VNC_SECRET
-from ..qemu.pause import MARK as PAUSED
 from ..qemu.vnc import NOTED
 from ..runner import Runner
 from ..vm_folders import MARK, Folder
 from ..work_order import all_disks, all_given_up, all_vms, folder_of, slice_ids
-from . import base_images, bases, trash
+from . import base_images, bases, register, trash
 from .base_images import Note
 from .qcow2 import Image, read_image
+from .register import Known
 
 # What QEMU may read, but not write.
-_READ = (MARK, PAUSED, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED)
+_READ = (MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED)
 _Owner = tuple[int, int]
 
 
@@ -45,6 +45,7 @@ class Disks:
         found: the paths of all overlays in the folders of the order's slices, by VM id.
         overlays: the overlays of the order that exist, by path.
         bases: the base images of the order that were verified, and those that its overlays stand on, by path.
+        known: the disks that were seen at any time, by path.
         owners: by path uid and gid of what VMs of the order have in their folders, and of the folders.
     """
 
@@ -52,6 +53,7 @@ class Disks:
     found: Mapping[int, Collection[str]] = field(default_factory=dict)
     overlays: Mapping[str, Image] = field(default_factory=dict)
     bases: Mapping[str, Note] = field(default_factory=dict)
+    known: Mapping[str, Known] = field(default_factory=dict)
     owners: Mapping[str, _Owner] = field(default_factory=dict)
 
 
@@ -81,6 +83,8 @@ class DiskPlan:
         kept: overlays that stand on another image than the order says. They hold a tenant's data and stay.
         given: by path the uid and gid that a folder or file has, and those that it gets.
         retention_h: for how many hours overlays that go wait in the trash.
+        present: the disks that exist already.
+        forget: the paths of disks that are given up, whether they exist or not.
     """
 
     make_folders: tuple[VM, ...] = ()
@@ -92,6 +96,8 @@ class DiskPlan:
     kept: tuple[tuple[VM, Disk, Image], ...] = ()
     given: Mapping[str, tuple[_Owner, _Owner]] = field(default_factory=dict)
     retention_h: int = 0
+    present: tuple[Disk, ...] = ()
+    forget: tuple[str, ...] = ()
 
     @property
     def _waits(self) -> str:
@@ -125,11 +131,19 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
         found={vm_id: vm_folders.overlays(folder.path) for vm_id, folder in folders.items() if folder.slice_id in ours},
         overlays=overlays,
         bases={path: note for path in sorted(paths) if (note := base_images.known(path)) is not None},
+        known=register.read(state_dir),
         owners=_owners(path for vm in vms for path in (*_for_root(vm), *_for_qemu(vm))),
     )
 
 
-def plan(orders: Iterable[SliceOrder], have: Disks, *, accounts: Accounts, retention_h: int = 0) -> DiskPlan:
+def plan(
+    orders: Iterable[SliceOrder],
+    have: Disks,
+    *,
+    accounts: Accounts,
+    retention_h: int = 0,
+    barred: Collection[int] = (),
+) -> DiskPlan:
     """What makes the host's disks those of the order.
 
     Args:
@@ -137,13 +151,14 @@ def plan(orders: Iterable[SliceOrder], have: Disks, *, accounts: Accounts, reten
         have: what the host has.
         accounts: the users that VMs run as.
         retention_h: for how many hours overlays that go wait in the trash.
+        barred: the ids of VMs for which no overlay is created.
 
     Raises:
         Refused: a disk would be smaller than its base image, or there are C(conflicts).
     """
     orders = tuple(orders)
     vms, disks = all_vms(orders), all_disks(orders)
-    missing = [(vm, disk) for vm, disk in disks if disk.path not in have.overlays]
+    missing = [(vm, disk) for vm, disk in disks if disk.path not in have.overlays and vm.vm_id not in barred]
     create = tuple((vm, disk) for vm, disk in missing if bases.damage_of(disk, have.overlays, have.bases) is None)
     ownership.refuse(conflicts(orders, have))
     refusals = [refusal for vm, disk in create for refusal in _fits(vm, disk, have.bases)]
@@ -169,6 +184,8 @@ def plan(orders: Iterable[SliceOrder], have: Disks, *, accounts: Accounts, reten
             if path in have.owners and have.owners[path] != owner
         },
         retention_h=retention_h,
+        present=tuple(disk for _vm, disk in disks if disk.path in have.overlays),
+        forget=tuple(each.path for each in all_given_up(orders)),
     )
 
 
@@ -246,6 +263,7 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
         content = _new_overlay(first, have.bases[first.backing_file].format, runner)
         owners = [(disk.path, accounts.of(vm.slice_id)) for vm, disk in alike]
         files.write_all(File(path, content, 0o600, account.uid, account.gid) for path, account in owners)
+    register.note(state_dir, present=[*todo.present, *(disk for _vm, disk in todo.create)], gone=todo.forget)
 
 
 def _discard(todo: DiskPlan, have: Disks, state_dir: str) -> None:

@@ -139,7 +139,7 @@ def run(
     _note_links(todo, [vm for vm in links if vm.vm_id not in faults], settings)
     faults.update(_tell_passwords(todo, tools, settings, passwords))
     pauses = [each for each in todo.pauses if each.vm.vm_id not in faults]
-    faults.update(pause.apply(pauses, settings=settings, monitor=tools.monitor))
+    faults.update(pause.apply(pauses, monitor=tools.monitor))
     faults.update(todo.faults)
     # What nobody touched is as it was, and what answers runs.
     touched = {vm.vm_id for vm in fresh.union(todo.halt)}
@@ -182,7 +182,6 @@ def _change(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[i
         ]
     )
     files.write_all(vnc.note(new, settings=settings) for new in secrets)
-    pause.unmark(todo.fresh, settings=settings)
     changed = systemd.write_templates(todo.templates, unit_dir=tools.unit_dir)
     systemd.enable(((vm.slice_id, vm.vm_id) for vm in todo.enable), unit_dir=tools.unit_dir)
     systemd.disable(((vm.slice_id, vm.vm_id) for vm in todo.disable), unit_dir=tools.unit_dir)

@@ -1,26 +1,16 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Paused VMs: QEMU stays with the guest's memory, and its processors stand still.
-
-Only QEMU knows whether it is paused, and to ask it takes a connection to each VM. So root marks the VMs that it pauses,
-and asks those that are marked or have to be paused.
-"""
+"""Paused VMs: QEMU keeps the guest's memory, and its processors stand still."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from ...errors import SlicesError
 from ...work_order import VM
-from .. import files
-from ..systemd import Unit
-from .config import Settings
-from .qmp import Monitor, MonitorUnavailable
+from .qmp import Monitor
 from .sockets import qmp_socket
-
-MARK = "paused"
 
 
 @dataclass(frozen=True)
@@ -29,17 +19,6 @@ class Pause:
 
     vm: VM
     paused: bool
-
-
-def observe(vms: Iterable[VM], units: Mapping[int, Unit], *, settings: Settings, monitor: Monitor) -> frozenset[int]:
-    """The ids of the VMs that are paused, as far as they have to be or were paused by C(apply)."""
-    return frozenset(
-        vm.vm_id
-        for vm in vms
-        if vm.vm_id in units and units[vm.vm_id].live
-        if vm.paused or os.path.exists(_mark(vm, settings))
-        if _is_paused(vm, monitor)
-    )
 
 
 def plan(live: Iterable[VM], fresh: Iterable[VM], have: Collection[int]) -> tuple[Pause, ...]:
@@ -56,38 +35,13 @@ def plan(live: Iterable[VM], fresh: Iterable[VM], have: Collection[int]) -> tupl
     )
 
 
-def apply(todo: Sequence[Pause], *, settings: Settings, monitor: Monitor) -> dict[int, str]:
+def apply(todo: Sequence[Pause], *, monitor: Monitor) -> dict[int, str]:
     """Pause VMs or let them run, and return by VM what is wrong."""
     faults = {}
-    # First the marks: one that was paused without would not be asked again.
-    files.write_all(
-        files.text_file(_mark(each.vm, settings), "", mode=0o640, gid=settings.accounts.of(each.vm.slice_id).gid)
-        for each in todo
-        if each.paused
-    )
     for each in todo:
         try:
             with monitor.connect(qmp_socket(each.vm.vm_id)) as session:
                 session.execute("stop" if each.paused else "cont")
         except SlicesError as error:
             faults[each.vm.vm_id] = f"{each.vm}: {error.message}"
-    unmark((each.vm for each in todo if not each.paused and each.vm.vm_id not in faults), settings=settings)
     return faults
-
-
-def unmark(vms: Iterable[VM], *, settings: Settings) -> None:
-    """Forget that VMs were paused."""
-    for vm in vms:
-        files.remove(_mark(vm, settings))
-
-
-def _is_paused(vm: VM, monitor: Monitor) -> bool:
-    try:
-        with monitor.connect(qmp_socket(vm.vm_id)) as session:
-            return bool(session.execute("query-status").get("status") == "paused")
-    except MonitorUnavailable:
-        return False
-
-
-def _mark(vm: VM, settings: Settings) -> str:
-    return f"{settings.folder(vm.vm_id)}/{MARK}"

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..ownership import Conflict
 from ..runner import Runner
 from ..systemd import Unit, Units
 from ..work_order import all_vms, slice_ids
-from . import pause, vnc
+from . import pause, states, vnc
 from .config import (
     CONFIG,
     LINKS_DOWN,
@@ -48,13 +48,17 @@ class Host:
         units: their units.
         texts: the files of the VMs in the order, by their paths.
         passwords: by VM the id of the password that its display has.
-        paused: the VMs that are paused.
+        paused: the ids of VMs that are paused.
+        hung: by VM what is wrong with one that runs, until it is restarted.
+        faults: by VM what is wrong with one that runs and needs no restart.
     """
 
     units: Units = field(default_factory=Units)
     texts: Mapping[str, str] = field(default_factory=dict)
     passwords: Mapping[int, str] = field(default_factory=dict)
     paused: Collection[int] = frozenset()
+    hung: Mapping[int, str] = field(default_factory=dict)
+    faults: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -215,17 +219,19 @@ def observe(
     monitor: Monitor,
     unit_dir: str = systemd.UNIT_DIR,
 ) -> Host:
-    """What the host has of the order's slices, in one C(systemctl show) and some small files; of VMs that are or have
-    to be paused, their QEMU is asked."""
+    """What the host has of the order's slices, in one C(systemctl show) and some small files; every QEMU is asked."""
     orders = tuple(orders)
     paths = [f"{settings.folder(vm.vm_id)}/{name}" for vm in all_vms(orders) for name in _FILES]
     texts = {path: files.read_text(path) for path in paths}
     units = systemd.observe(slice_ids(orders), runner, unit_dir=unit_dir)
+    seen = states.observe(all_vms(orders), units.vms, runner=runner, monitor=monitor)
     return Host(
-        units=units,
+        units=replace(units, vms={**units.vms, **seen.ended}),
         texts={path: text for path, text in texts.items() if text is not None},
         passwords=vnc.observe(all_vms(orders), settings) if settings.vnc_asks else {},
-        paused=pause.observe(all_vms(orders), units.vms, settings=settings, monitor=monitor),
+        paused=seen.paused,
+        hung=seen.hung,
+        faults=seen.faults,
     )
 
 
@@ -279,6 +285,7 @@ def plan(
     restart: bool,
     unheld: Collection[str] = (),
     barred: Mapping[int, str] = MappingProxyType({}),
+    held: Collection[int] = (),
     outdated: Mapping[int, str] = MappingProxyType({}),
 ) -> VmPlan:
     """What makes the host's VMs those of the order.
@@ -290,6 +297,7 @@ def plan(
         restart: whether VMs that need it are started anew.
         unheld: taps that no process has open. A VM that runs and was started with one of these holds what was deleted.
         barred: by VM why it must not be started; one that runs is left alone, and does not start with the host.
+        held: ids of VMs that are not stopped, because QEMU has a deleted disk open.
         outdated: by VM what is wrong with it until it is restarted.
 
     A VM that runs and needs a restart which is not allowed keeps its files as well. They are written together
@@ -308,11 +316,13 @@ def plan(
     reasons = {vm: why for vm in live if vm.running and (why := _reasons(vm, have, settings, unheld, outdated))}
     fixed = [vm for vm in reasons if not restart or vm.vm_id in barred]
     restarting = [vm for vm in reasons if vm not in fixed]
-    staying = [vm for vm in live if vm.running and (vm in fixed or vm not in reasons)]
+    # QEMU cannot be told anything, so what is noted of it must not change either.
+    silent = [vm for vm in fixed if vm.vm_id in have.hung]
+    staying = [vm for vm in live if vm.running and (vm in fixed or vm not in reasons) and vm not in silent]
     down = {vm: _links_down(vm, have, settings) for vm in fixed}
     texts = [
         *((vm, render(vm, settings)) for vm in vms if vm not in fixed),
-        *((vm, {LINKS_DOWN: links_down_text(down[vm]), **_owned_taps(vm, have, settings)}) for vm in fixed),
+        *((vm, _kept_texts(vm, down[vm], have, settings)) for vm in fixed if vm not in silent),
     ]
     wanted = {(vm.slice_id, vm.vm_id): vm for vm in vms}
     start = tuple(vm for vm in vms if vm.running and vm not in live and vm.vm_id not in barred)
@@ -327,7 +337,7 @@ def plan(
         writes=tuple(write for vm, named in texts for write in _writes(vm, named, have, settings)),
         enable=tuple(vm for pair, vm in wanted.items() if pair in starting - have.units.enabled),
         disable=tuple(vm for pair, vm in wanted.items() if pair in have.units.enabled - starting),
-        halt=tuple(vm for vm in vms if not vm.running and _is_busy(vm, have)),
+        halt=tuple(vm for vm in vms if not vm.running and _is_busy(vm, have) and vm.vm_id not in held),
         start=start,
         restart=tuple((vm, reasons[vm]) for vm in restarting),
         failed=tuple(vm for vm in vms if _active(vm, have) == "failed"),
@@ -338,7 +348,7 @@ def plan(
         restart_required=tuple((vm, reasons[vm]) for vm in fixed),
         passwords=_passwords(vms, have, settings, live=staying),
         pauses=pause.plan(staying, [*start, *restarting], have.paused),
-        faults={**{vm.vm_id: outdated[vm.vm_id] for vm in fixed if vm.vm_id in outdated}, **barred},
+        faults=_faults(fixed, staying, have, barred, outdated),
     )
 
 
@@ -380,7 +390,27 @@ def _reasons(
         *restart_reasons(started, as_started(vm, settings)),
         *(f"interface {nic['name']}: its tap was recreated" for nic in nics if nic["tap"] in unheld),
         *(["its base image was replaced"] if vm.vm_id in outdated else []),
+        *(["QEMU does not answer or has failed"] if vm.vm_id in have.hung else []),
     )
+
+
+def _faults(
+    fixed: Iterable[VM],
+    staying: Iterable[VM],
+    have: Host,
+    barred: Mapping[int, str],
+    outdated: Mapping[int, str],
+) -> dict[int, str]:
+    return {
+        **{vm.vm_id: have.faults[vm.vm_id] for vm in staying if vm.vm_id in have.faults},
+        **{vm.vm_id: found[vm.vm_id] for found in (outdated, have.hung) for vm in fixed if vm.vm_id in found},
+        **barred,
+    }
+
+
+def _kept_texts(vm: VM, down: Iterable[str], have: Host, settings: Settings) -> dict[str, str]:
+    """The files that are updated for a VM that keeps the others until it is restarted."""
+    return {LINKS_DOWN: links_down_text(down), **_owned_taps(vm, have, settings)}
 
 
 def _links_down(vm: VM, have: Host, settings: Settings) -> tuple[str, ...]:

@@ -7,12 +7,14 @@ Drivers see the ports C(Monitor) and C(Session) alone, so tests give them a stri
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ...errors import SlicesError
+from . import asking
+from .asking import Answer
 from .sockets import connect, pid_of
 from .wire import CommandError, Wire
 
@@ -86,6 +88,9 @@ class Monitor(Protocol):
             SlicesError: somebody else than the VM's user listens there; nothing was sent.
         """
 
+    def ask(self, paths: Iterable[str]) -> Mapping[str, Answer]:
+        """Return the states of VMs, by the paths of their sockets, within one time limit for all of them."""
+
 
 def plug(monitor: Monitor, path: str, links: Mapping[str, bool]) -> int | None:
     """Give NICs carrier, or take it.
@@ -139,6 +144,10 @@ class SocketMonitor:
             with _translated(path):
                 wire = Wire(client, self._timeout_s)
             yield SocketSession(wire, path, pid_of(client))
+
+    def ask(self, paths: Iterable[str]) -> Mapping[str, Answer]:
+        """See C(Monitor)."""
+        return asking.ask(paths, timeout_s=self._timeout_s)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ansible_collections.cloudrepo.slices.plugins.modules import slice_apply
 from ..module_utils._domain.builders import refused
 from ..module_utils._host import modules
 from ..module_utils._host.disk.images import noted, raw
-from ..module_utils._host.fakes import MORE, TAP_FILTER, FakeRunner, given_up, mark, vm
+from ..module_utils._host.fakes import MORE, TAP_FILTER, FakeMonitor, FakeRunner, given_up, mark, vm
 from .documented import check_changes
 
 NOTHING = '{"headings": [], "data": []}\n' * 4
@@ -186,6 +186,7 @@ def test_orders_that_no_host_should_be_given_are_refused(monkeypatch, tmp_path):
 def test_tap_of_another_user_is_made_anew_with_the_restart_of_its_vm(monkeypatch, tmp_path, restart):
     tap = Tap("tap_1001_eth0", 9999, 12345, busy=True, plugged=True)
     monkeypatch.setattr(taps, "observe", lambda: Devices({tap.name: tap}))
+    monkeypatch.setattr(slice_apply, "SocketMonitor", FakeMonitor)
     args = {**arguments(tmp_path, vm(1001, 100, state_dir=str(tmp_path))), "restart": restart}
     result = modules.run(monkeypatch, slice_apply, looked_at(RUNNING), **args, _ansible_check_mode=True)
 

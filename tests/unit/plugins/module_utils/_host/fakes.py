@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.asking import Answer
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import Settings
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import (
     CommandRefused,
@@ -163,6 +164,7 @@ class FakeMonitor:
     def __init__(self, answering: dict[str, int] | None = None) -> None:
         self.commands: list[tuple[str, str, dict[str, Any]]] = []
         self.events: dict[str, list[Event]] = {}
+        self.statuses: dict[str, str] = {}
         self._tries = answering
         self._answers: dict[str, Any] = {}
         FakeRunner.made.append(self)
@@ -185,6 +187,15 @@ class FakeMonitor:
             if self._tries[path] >= 0:
                 raise MonitorUnavailable(f"QEMU does not respond at {path}")
         yield FakeSession(path, self)
+
+    def ask(self, paths: Iterable[str]) -> dict[str, Answer]:
+        """See C(Monitor). VMs run, unless C(statuses) has something else."""
+        silent = Answer(why="it does not answer")
+        found = {}
+        for path in paths:
+            is_up = self._tries is None or self._tries.get(path, 1) <= 0
+            found[path] = Answer(self.statuses.get(path, "running"), FakeSession.pid) if is_up else silent
+        return found
 
     def answer(self, path: str, command: str, arguments: dict[str, Any]) -> Any:
         """What a VM's QEMU answers."""

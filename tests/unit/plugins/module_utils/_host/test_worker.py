@@ -20,12 +20,12 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ma
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.reconcile import Settings as Wiring
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock, Tools
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker import Settings
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from .disk.test_overlays import base_image
 from .disk.test_qcow2 import qcow2
-from .fakes import ME, MORE, TAP_FILTER, FakeMonitor, FakeRunner, FakeTime, mark, orders, settings, uuid, vm
+from .fakes import ME, MORE, TAP_FILTER, FakeMonitor, FakeRunner, FakeTime, disk, mark, orders, settings, uuid, vm
 
 GIB = 1 << 30
 PASSWORDS = {1001: "hMr3kWpa"}
@@ -58,11 +58,16 @@ def looked_at(units: str = "") -> FakeRunner:
     return runner.tell(*SHOW, "cloudrepo-1000@*.service", "cloudrepo-1000.slice", stdout=units)
 
 
-def ready(tmp_path: Path) -> FakeRunner:
-    """A host that has the base image, a VM of the slice that is not listed, and carries the order out."""
-    base_image(tmp_path)
+def wired() -> FakeRunner:
+    """A host that has a VM of the slice that is not listed, and plugs VMs in."""
     runner = looked_at(OTHER_RUNS).tell("ovs-vsctl", MORE).tell("ip", "-batch", "-")
-    runner.tell("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60", "--bundle", MORE)
+    return runner.tell("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60", "--bundle", MORE)
+
+
+def ready(tmp_path: Path) -> FakeRunner:
+    """A host as C(wired) that has the base image, and carries the order out."""
+    base_image(tmp_path)
+    runner = wired()
 
     def create(argv: Sequence[str]) -> None:
         qcow2(Path(argv[-2]), GIB, str(tmp_path / "images/base.img"))
@@ -182,3 +187,35 @@ def test_a_host_that_does_not_answer_is_an_error_unless_it_is_yet_to_be_prepared
     assert todo.missing_images == (str(tmp_path / "images/base.img"),)
     with pytest.raises(CommandFailed):
         worker.observe(order(tmp_path), silent(also_systemd=False), settings=place(tmp_path))
+
+
+def lose_disk(tmp_path: Path) -> tuple[SliceOrder, ...]:
+    """A host whose VM had a disk, and its work order."""
+    base_image(tmp_path)
+    seen = disk(1001, state_dir=str(tmp_path), first_seen="2026-01-31T12:00:00Z")
+    return orders(vm(1001, 100, state_dir=str(tmp_path), disks=[seen]), state_dir=str(tmp_path))
+
+
+def test_a_vm_whose_disk_is_lost_is_an_error_and_gets_no_other_disk(tmp_path: Path) -> None:
+    runner = wired().tell(*STOP).tell(*SHOW, "cloudrepo-1000@1001.service")
+    with pytest.raises(SlicesError, match=r"disk .*/vm1_img.qcow2 is missing, last seen 2026-01-31T12:00") as caught:
+        carry_out(tmp_path, runner, orders=lose_disk(tmp_path))
+    assert [(each["vm_id"], each["state"]) for each in caught.value.fields["vms"]] == [(1001, "error")]
+    assert not any(argv[0] == "qemu-img" or argv[1] == "start" for argv in runner.argvs)
+    assert not (tmp_path / "vms/1001/vm1_img.qcow2").exists()
+
+
+def test_a_vm_that_runs_from_a_deleted_disk_is_not_stopped(tmp_path: Path) -> None:
+    path = tmp_path / "vms/1001/vm1_img.qcow2"
+    qcow2(path, GIB)
+    (one,) = lose_disk(tmp_path)
+    stopped = [replace(one, vms=(replace(one.vms[0], state="stopped"),))]
+    units = f"Id=cloudrepo-1000@1001.service\nActiveState=active\nMainPID={os.getpid()}\n"
+    with open(path, "rb"):
+        path.unlink()
+        have = worker.observe(
+            stopped, Tools(looked_at(units), FakeMonitor(), unit_dir=str(tmp_path)), settings=place(tmp_path)
+        )
+    todo = worker.plan(stopped, have, settings=place(tmp_path), restart=True)
+    assert (todo.vms.halt, todo.vms.restart, todo.disks.create) == ((), (), ())
+    assert "copy /proc/" in todo.vms.faults[1001]

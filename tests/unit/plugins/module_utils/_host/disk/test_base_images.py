@@ -157,14 +157,3 @@ def test_every_image_that_was_verified_is_noted_in_its_folder(tmp_path, wanted):
         (wanted.path, wanted.checksum)
     ]
     assert list(base_images.noted_in(f"{tmp_path}/missing")) == []
-
-
-def test_who_has_a_file_open_that_was_replaced_is_found(tmp_path, wanted, content):
-    me = os.getpid()
-    with open(wanted.path, "rb"):
-        assert not base_images.holds_other(me, wanted.path)
-        brought(tmp_path, content)
-        examined(wanted)
-        assert base_images.holds_other(me, wanted.path)
-    assert not base_images.holds_other(me, wanted.path)
-    assert not base_images.holds_other(0, wanted.path)

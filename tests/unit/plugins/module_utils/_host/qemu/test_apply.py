@@ -282,7 +282,6 @@ def test_vm_that_runs_is_paused_and_goes_on_without_a_restart():
 def test_vm_that_is_new_starts_and_is_paused_when_its_monitor_answers(tmp_path):
     order = orders(vm(1001, 100, state="paused", state_dir=str(tmp_path)), state_dir=str(tmp_path))
     (tmp_path / "vms/1001").mkdir(parents=True)
-    (tmp_path / "vms/1001/paused").touch()
     assert plan(order, Host()).changes[-1].after == {"state": "paused", "startup": "enabled"}
     runner = FakeRunner().tell(*START)
     monitor = FakeMonitor({QMP: 2}).tell("stop")
@@ -291,16 +290,3 @@ def test_vm_that_is_new_starts_and_is_paused_when_its_monitor_answers(tmp_path):
 
     assert [(each["state"], each["pid"]) for each in vms] == [("paused", "4821")]
     assert monitor.commands == [(QMP, "stop", {})]
-    assert (tmp_path / "vms/1001/paused").exists()
-
-
-def test_mark_of_a_vm_that_starts_to_run_is_forgotten(tmp_path):
-    order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
-    (tmp_path / "vms/1001").mkdir(parents=True)
-    (tmp_path / "vms/1001/paused").touch()
-    runner = FakeRunner().tell(*START)
-
-    vms = carry_out(tmp_path, order, Host(), runner, FakeMonitor({QMP: 0}))
-
-    assert [each["state"] for each in vms] == ["running"]
-    assert not (tmp_path / "vms/1001/paused").exists()

@@ -301,3 +301,31 @@ def test_a_vm_that_is_outdated_is_an_error_until_its_restart():
     assert kept.faults == {1001: "1001 is old"}
     assert [(vm.vm_id, reasons) for vm, reasons in restarted.restart] == [(1001, ("its base image was replaced",))]
     assert restarted.faults == {}
+
+
+def test_vm_that_does_not_answer_is_left_alone_and_told():
+    order = orders(vm(1001, None, 100, state="paused"))
+    have = replace(running(orders(vm(1001, 100))), hung={1001: "1001 hangs"})
+    todo = plan(order, have)
+
+    assert (todo.writes, todo.links, todo.pauses, todo.passwords, todo.fresh) == ((), (), (), (), ())
+    assert todo.faults == {1001: "1001 hangs"}
+    assert "QEMU does not answer or has failed" in dict(todo.restart_required)[order[0].vms[0]]
+
+
+def test_vm_that_does_not_answer_is_restarted_on_request_and_stopped_when_it_shall_not_run():
+    order = orders(vm(1001, 100))
+    have = replace(running(order), hung={1001: "1001 hangs"})
+    todo = plan(order, have, restart=True)
+
+    assert (ids(vm for vm, _why in todo.restart), todo.faults) == ([1001], {})
+    off = plan(orders(vm(1001, 100, state="stopped")), have)
+    assert (ids(off.halt), off.faults) == ([1001], {})
+
+
+def test_vm_that_qemu_stopped_is_continued_and_told():
+    order = orders(vm(1001, 100))
+    todo = plan(order, replace(running(order), paused={1001}, faults={1001: "1001 could not write"}))
+
+    assert [(each.vm.vm_id, each.paused) for each in todo.pauses] == [(1001, False)]
+    assert todo.faults == {1001: "1001 could not write"}

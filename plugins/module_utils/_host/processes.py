@@ -1,0 +1,28 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Information about processes from C(/proc)."""
+
+from __future__ import annotations
+
+import os
+
+from . import files
+
+
+def deleted_file(pid: int, path: str) -> str | None:
+    """Return where a file can still be read that a process has open and that was deleted or replaced at C(path)."""
+    folder = f"/proc/{pid}/fd"
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        try:
+            if os.readlink(f"{folder}/{name}") == f"{path} (deleted)":
+                return f"{folder}/{name}"
+        except OSError:
+            continue  # it was closed meanwhile
+    return None
+
+
+def is_stopped(pid: int) -> bool:
+    """Return whether a process is stopped by a signal such as SIGSTOP."""
+    # The name in parentheses may contain any character, including spaces and parentheses.
+    _name, _bracket, rest = (files.read_text(f"/proc/{pid}/stat") or "").rpartition(")")
+    return rest.split()[:1] in (["T"], ["t"])

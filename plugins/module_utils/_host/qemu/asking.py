@@ -1,0 +1,145 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The state of VMs as QEMU reports it. All monitors are asked at the same time, with one time limit for all of them.
+
+systemd only knows that the process exists, which is also the case if it was stopped by a signal or waits for a disk.
+"""
+
+from __future__ import annotations
+
+import json
+import selectors
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from ...errors import SlicesError
+from . import sockets
+
+# QEMU reads one command after the other, so both can be sent before its greeting.
+_QUESTION = b'{"execute": "qmp_capabilities"}\n{"execute": "query-status"}\n'
+_MAX_BYTES = 1 << 20
+_AGAIN_S = 0.05
+# Each needs a file descriptor, and a process has 1,024 by default.
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer of a monitor.
+
+    Attributes:
+        status: the state of the VM in QMP, such as C(running); C(None) if there was no answer.
+        pid: the process id of QEMU, if it listens.
+        why: why there was no answer.
+    """
+
+    status: str | None = None
+    pid: int | None = None
+    why: str = ""
+
+
+class _Conversation:
+    """The conversation with one monitor, on a non-blocking socket."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.client = sockets.connect(path, timeout_s=0)
+        try:
+            self.pid = sockets.pid_of(self.client)
+            self.client.sendall(_QUESTION)
+        except BaseException:
+            self.client.close()
+            raise
+        self._heard = b""
+        self._returns: list[Any] = []
+
+    def hear(self) -> Answer | None:
+        """Read what is available, and return the answer when it is complete.
+
+        Raises:
+            OSError: QEMU hung up.
+            ValueError: it does not speak QMP.
+        """
+        data = self.client.recv(65536)
+        if not data:
+            raise ConnectionError("it hung up")
+        self._heard += data
+        if len(self._heard) > _MAX_BYTES:
+            raise ValueError(f"a line of more than {_MAX_BYTES} bytes")
+        *lines, self._heard = self._heard.split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            if "error" in message:
+                raise ValueError(f"it refused to answer: {message['error'].get('desc')}")
+            if "return" in message:
+                self._returns.append(message["return"])
+        if len(self._returns) < 2:
+            return None
+        return Answer(str(self._returns[1]["status"]), self.pid)
+
+
+def ask(paths: Iterable[str], *, timeout_s: float, now: Callable[[], float] = time.monotonic) -> dict[str, Answer]:
+    """Return the answers of the monitors at these sockets by path, within C(timeout_s) for all of them."""
+    waiting = list(dict.fromkeys(paths))
+    found: dict[str, Answer] = {}
+    deadline = now() + timeout_s
+    while waiting:
+        found.update(_ask(waiting[:_AT_ONCE], deadline, now))
+        waiting = waiting[_AT_ONCE:]
+    return found
+
+
+def _ask(paths: list[str], deadline: float, now: Callable[[], float]) -> dict[str, Answer]:
+    found: dict[str, Answer] = {}
+    late = dict.fromkeys(paths, Answer(why="nobody listens"))
+    with selectors.DefaultSelector() as selector:
+        try:
+            while len(found) < len(paths):
+                left_s = deadline - now()
+                talking = {key.data.path for key in selector.get_map().values()}
+                for path in (path for path in paths if path not in found and path not in talking):
+                    _begin(path, selector, found, late)
+                if left_s <= 0 or len(found) == len(paths):
+                    break
+                silent = len(paths) - len(found) > len(selector.get_map())
+                # A socket that does not exist yet is tried again.
+                for key, _events in selector.select(min(left_s, _AGAIN_S) if silent else left_s):
+                    _hear(key.data, selector, found, late)
+        finally:
+            for key in list(selector.get_map().values()):
+                key.data.client.close()
+    return {path: found.get(path, late[path]) for path in paths}
+
+
+def _begin(path: str, selector: selectors.BaseSelector, found: dict[str, Answer], late: dict[str, Answer]) -> None:
+    try:
+        talk = _Conversation(path)
+    except OSError as error:
+        late[path] = Answer(why=error.strerror or str(error))
+    except SlicesError as error:
+        found[path] = Answer(why=error.message)
+    else:
+        late[path] = Answer(pid=talk.pid, why="it does not answer")
+        selector.register(talk.client, selectors.EVENT_READ, talk)
+
+
+def _hear(
+    talk: _Conversation, selector: selectors.BaseSelector, found: dict[str, Answer], late: dict[str, Answer]
+) -> None:
+    try:
+        answer = talk.hear()
+    except (BlockingIOError, InterruptedError):
+        return
+    except OSError as error:
+        # It ends or restarts at this moment; its successor is asked.
+        answer, late[talk.path] = None, Answer(why=error.strerror or str(error))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        answer = found[talk.path] = Answer(pid=talk.pid, why=f"what it says is not QMP: {error}")
+    else:
+        if answer is None:
+            return
+        found[talk.path] = answer
+    selector.unregister(talk.client)
+    talk.client.close()

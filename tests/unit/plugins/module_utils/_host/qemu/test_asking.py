@@ -1,0 +1,150 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import asking
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.asking import Answer, ask
+
+GREETING = {"QMP": {"version": {}}}
+RUNNING = {"return": {"status": "running", "running": True}}
+NOBODY = Answer(why="No such file or directory")
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Starts monitors, each with what it says to one client; then it says nothing more, or hangs up."""
+    listeners: list[socket.socket] = []
+
+    def start(name: str, *said: object, hangs_up: bool = False) -> str:
+        path = str(tmp_path / name)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(path)
+        listener.listen(8)
+        listeners.append(listener)
+
+        def talk() -> None:
+            try:
+                client, _address = listener.accept()
+            except OSError:
+                return
+            with contextlib.suppress(ConnectionError), client:
+                for message in said:
+                    client.sendall(message if isinstance(message, bytes) else json.dumps(message).encode() + b"\r\n")
+                client.recv(4096)  # what is unread when it hangs up is an error for whoever wrote it
+                while not hangs_up and client.recv(4096):
+                    pass
+
+        threading.Thread(target=talk, daemon=True).start()
+        return path
+
+    yield start
+    for listener in listeners:
+        listener.close()
+
+
+def test_each_tells_what_it_does(serve):
+    paths = [
+        serve("a", GREETING, {"return": {}}, RUNNING),
+        serve("b", GREETING, {"event": "STOP"}, {"return": {}}, {"event": "RESUME"}, {"return": {"status": "paused"}}),
+    ]
+    assert ask(paths, timeout_s=5) == {
+        paths[0]: Answer("running", os.getpid()),
+        paths[1]: Answer("paused", os.getpid()),
+    }
+
+
+def test_all_have_one_time_limit_together(serve, tmp_path):
+    begin = time.monotonic()
+    silent = [serve(f"silent{number}") for number in range(20)]
+    fast, missing = serve("fast", GREETING, {"return": {}}, RUNNING), str(tmp_path / "missing")
+    answers = ask([*silent, fast, missing], timeout_s=0.5)
+
+    assert 0.5 <= time.monotonic() - begin < 3
+    assert answers[fast].status == "running"
+    assert answers[missing] == NOBODY
+    assert {answers[path] for path in silent} == {Answer(pid=os.getpid(), why="it does not answer")}
+
+
+def test_one_whose_socket_is_not_there_yet_is_asked_when_it_is(serve, tmp_path):
+    timer = threading.Timer(0.2, lambda: serve("late", GREETING, {"return": {}}, RUNNING))
+    timer.start()
+    path = str(tmp_path / "late")
+    assert ask([path], timeout_s=10) == {path: Answer("running", os.getpid())}
+    timer.join()
+
+
+def test_one_that_hangs_up_is_asked_again(serve):
+    path = serve("a", GREETING, hangs_up=True)
+    assert ask([path], timeout_s=0.3)[path].status is None
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (b"hello\n", "what it says is not QMP: Expecting value"),
+        (b"[]\n[]\n" * 2, "it does not answer"),
+        (b'{"error": {"desc": "no"}}\n', "what it says is not QMP: it refused to answer: no"),
+        (b'{"return": {}}\n{"return": {}}\n', "what it says is not QMP: 'status'"),
+        (b"x" * (asking._MAX_BYTES + 1), "what it says is not QMP: a line of more than 1048576 bytes"),
+    ],
+)
+def test_what_is_not_qmp_is_no_answer(serve, said, why):
+    path = serve("a", said)
+    answer = ask([path], timeout_s=0.5)[path]
+    assert answer.status is None
+    assert answer.why.startswith(why)
+
+
+def test_somebody_else_than_the_owner_of_the_folder_is_not_asked(serve, tmp_path, monkeypatch):
+    path = serve("a", GREETING, {"return": {}}, RUNNING)
+    state = os.lstat(tmp_path)
+    other = os.stat_result((*state[:4], state.st_uid + 1, *state[5:]))
+    monkeypatch.setattr(os, "lstat", lambda _path: other)
+    answer = ask([path], timeout_s=5)[path]
+    assert (answer.status, answer.why.startswith(f"user {os.getuid()} listens at")) == (None, True)
+
+
+def test_nobody_is_asked_nothing():
+    assert ask([], timeout_s=5) == {}
+
+
+def test_more_than_are_asked_at_once_are_asked_in_turn(serve, monkeypatch):
+    monkeypatch.setattr(asking, "_AT_ONCE", 2)
+    paths = [serve(str(number), GREETING, {"return": {}}, RUNNING) for number in range(5)]
+    assert {answer.status for answer in ask(paths, timeout_s=5).values()} == {"running"}
+
+
+@pytest.fixture
+def qemu(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A QEMU without a guest, and its monitor. tools/setup installs it."""
+    path = tmp_path / "qmp.sock"
+    program = shutil.which("qemu-system-x86_64")
+    assert program is not None
+    argv = [program, "-nodefaults", "-display", "none", "-machine", "none", "-qmp", f"unix:{path},server=on,wait=off"]
+    with subprocess.Popen(argv) as process:
+        yield str(path), process
+        process.kill()
+
+
+def test_a_qemu_answers_until_it_is_stopped_by_a_signal(qemu):
+    path, process = qemu
+    assert ask([path], timeout_s=30) == {path: Answer("running", process.pid)}
+    process.send_signal(signal.SIGSTOP)
+    assert ask([path], timeout_s=0.3) == {path: Answer(pid=process.pid, why="it does not answer")}
+    process.send_signal(signal.SIGCONT)
+    assert ask([path], timeout_s=30)[path].status == "running"

@@ -1,0 +1,37 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import processes
+
+
+def test_a_deleted_file_that_a_process_has_open_is_found(tmp_path):
+    path, me = tmp_path / "disk", os.getpid()
+    path.write_text("a tenant's")
+    with open(path, "rb"):
+        assert processes.deleted_file(me, str(path)) is None
+        path.unlink()
+        found = processes.deleted_file(me, str(path))
+        assert found is not None
+        with open(found, encoding="utf-8") as file:
+            assert file.read() == "a tenant's"
+    assert processes.deleted_file(me, str(path)) is None
+
+
+def test_a_process_that_has_ended_has_no_files():
+    assert processes.deleted_file(0, "/disk") is None
+
+
+def test_a_process_that_a_signal_stopped_is_found():
+    with subprocess.Popen(["sleep", "60"]) as process:
+        assert not processes.is_stopped(process.pid)
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        assert processes.is_stopped(process.pid)
+        process.kill()
+    assert not processes.is_stopped(0)
