@@ -31,7 +31,7 @@ demo-down: setup ## take the demo's lab away
 test: setup-tests ## every test: lint, sanity, unit and molecule side by side
 	@.venv/bin/python tools/test.py
 
-lint: setup ## ruff, mypy, shellcheck, yamllint, antsibull-changelog, ansible-lint
+lint: setup ## ruff, mypy, shellcheck, yamllint, antsibull-changelog, ansible-lint, galaxy-importer
 	@tools/lint
 
 sanity: setup ## ansible-test sanity

@@ -27,6 +27,8 @@ from ansible.playbook.task import Task
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 
+from . import scripts
+
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "cloudrepo.slices"
 MODULES = sorted(path.stem for path in ROOT.glob("plugins/modules/*.py") if not path.stem.startswith("_"))
@@ -232,6 +234,7 @@ def test_role_arguments_are_its_defaults(role):
     options: dict[str, dict[str, Any]] = {}
     for name, entry in entry_points.items():
         assert entry.get("short_description"), f"{name} says what it does"
+        assert entry.get("description"), f"antsibull-docs needs a description of {name}"
         options.update(entry.get("options") or {})
     undescribed = [path for path, option in leaves(options, "options") if not option.get("description")]
     assert undescribed == []
@@ -246,12 +249,15 @@ def test_role_arguments_are_its_defaults(role):
     assert unnamed == []
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_readmes_of_roles_follow_from_their_argument_specs(role):
+    """Run C(python tools/role_docs.py) after argument specs were changed."""
+    readme = (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")
+    assert scripts.load("tools/role_docs.py").write(role, readme) == readme
+
+
 def test_what_is_said_of_work_orders_and_reports_follows_from_their_contracts():
     """Run C(python tools/contract_docs.py) after a contract was changed."""
-    spec = importlib.util.spec_from_file_location("contract_docs", ROOT / "tools/contract_docs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    tool = scripts.load("tools/contract_docs.py")
     texts = {name: (ROOT / name).read_text(encoding="utf-8") for name in tool.FILES}
     assert [name for name, write in tool.FILES.items() if write(texts[name]) != texts[name]] == []

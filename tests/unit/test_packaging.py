@@ -1,0 +1,85 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is in the tarball that users install. galaxy-importer judges it in tools/lint."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+TOP = {
+    *("CONTRIBUTING.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "SECURITY.md"),
+    *("ansible.cfg", "bindep.txt", "requirements.txt"),
+    *("changelogs", "docs", "inventory", "meta", "playbooks", "plugins", "roles"),
+}
+# Local targets of Markdown links and images.
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
+
+
+def build(source: Path, folder: Path) -> Path:
+    subprocess.run(
+        [sys.executable, "-m", "ansible", "galaxy", "collection", "build", "--output-path", str(folder), str(source)],
+        check=True,
+        capture_output=True,
+    )
+    (built,) = folder.glob("*.tar.gz")
+    return built
+
+
+@pytest.fixture(scope="module")
+def tarball(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """Paths of the files in a tarball that was built in a checkout which had been worked in."""
+    source = tmp_path_factory.mktemp("checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    left = [f"{name}/left" for name in (".ansible", ".git", ".hypothesis", ".ruff_cache", ".test", ".venv")]
+    for name in [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()] + left:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        content = b"" if name in left else (ROOT / name).read_bytes()
+        (source / name).write_bytes(content)
+    with tarfile.open(build(source, tmp_path_factory.mktemp("built"))) as opened:
+        return {member.name for member in opened.getmembers() if member.isfile()}
+
+
+def test_the_tarball_holds_what_users_need_and_nothing_else(tarball: set[str]) -> None:
+    assert {name.split("/")[0] for name in tarball} == TOP
+    assert [name for name in tarball if re.search(r"\.py[co]$|(^|/)(test_|conftest|molecule)", name)] == []
+
+
+def test_the_tarball_holds_every_plugin_role_and_playbook(tarball: set[str]) -> None:
+    folders = ("plugins", "roles", "playbooks", "inventory", "docs")
+    wanted = {
+        str(path.relative_to(ROOT))
+        for folder in folders
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert wanted <= tarball
+
+
+def test_links_of_the_readme_lead_to_files_in_the_tarball(tarball: set[str]) -> None:
+    folders = {parent for name in tarball for parent in map(str, Path(name).parents)}
+    targets = LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(targets) > 5
+    assert [target for target in targets if target not in tarball | folders] == []
+
+
+def test_every_role_has_a_readme() -> None:
+    assert [role.name for role in ROOT.glob("roles/*/") if not (role / "README.md").is_file()] == []
+
+
+def test_an_execution_environment_finds_its_requirements(tarball: set[str]) -> None:
+    stated = yaml.safe_load((ROOT / "meta/execution-environment.yml").read_text(encoding="utf-8"))
+    assert set(stated["dependencies"].values()) <= tarball
