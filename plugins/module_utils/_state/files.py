@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Files that are whole or have not happened, and the last versions of one."""
+"""Atomic writes of files, and the last versions of a file as backups."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ NAME = re.compile(r"(?P<number>[0-9]{8,})-[0-9]{8}T[0-9]{6}Z-(?P<digest>[0-9a-f]
 
 
 def write_whole(path: str, data: bytes, *, source: str | None = None, draft: str | None = None) -> None:
-    """Make C(path) hold C(data), mode 0600, such that a crash at any moment leaves either the old or the new content.
+    """Write C(data) to C(path) atomically, with mode 0600: after a crash, the file has either the old or new content.
 
-    The caller makes sure that nobody else writes the file.
+    The caller ensures that no other process writes the file at the same time.
 
     Args:
         path: the file.
         data: its new content.
-        source: a file with this content already, whose blocks are shared where the file system can do that.
-        draft: where it is written first, in the same folder; C(PATH.new) where none is given.
+        source: an existing file with the same content; the new file shares its blocks if the file system supports
+            reflinks.
+        draft: path of the temporary file, in the same folder; by default C(PATH.new).
 
     Raises:
-        OSError: with the path of the file that could not be written.
+        OSError: a file cannot be written; the exception contains its path.
     """
-    # One writer at a time: one name is enough, and what a killed writer left is overwritten.
+    # A fixed name suffices for a single writer, which overwrites the draft of a killed one.
     draft = draft or f"{path}.new"
     with _named(draft):
         descriptor = lock.system.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, lock.FILE_MODE)
@@ -49,9 +50,9 @@ def write_whole(path: str, data: bytes, *, source: str | None = None, draft: str
 
 
 def _shared(source: str, descriptor: int, size: int) -> int:
-    """Copy C(source) inside the kernel, which makes a reflink where there is one; return how many bytes that did."""
+    """Copy C(source) in the kernel, as a reflink if possible, and return the number of bytes that were copied."""
     done = 0
-    with contextlib.suppress(OSError), open(source, "rb") as file:  # the caller writes what is missing
+    with contextlib.suppress(OSError), open(source, "rb") as file:  # the caller writes the rest
         while done < size and (count := lock.system.copy_file_range(file.fileno(), descriptor, size - done)):
             done += count
     return done
@@ -59,7 +60,7 @@ def _shared(source: str, descriptor: int, size: int) -> int:
 
 @contextlib.contextmanager
 def _named(path: str) -> Iterator[None]:
-    """Put the path into errors of calls that know only a descriptor, such as a write without space."""
+    """Add the path to errors of system calls on a descriptor, such as ENOSPC of a write."""
     try:
         yield
     except OSError as error:
@@ -69,7 +70,7 @@ def _named(path: str) -> Iterator[None]:
 
 
 def sync_folder(path: str) -> None:
-    """Make what was created, renamed and removed in a folder last through a power cut."""
+    """Flush the entries of a folder to disk, so that changes of names survive a power failure."""
     descriptor = lock.system.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         lock.system.fsync(descriptor)
@@ -78,14 +79,14 @@ def sync_folder(path: str) -> None:
 
 
 class Backups:
-    """The last versions of a file, in a folder that is its owner's alone.
+    """The last versions of a file, in a folder with mode 0700.
 
-    Names begin with a number that goes up, so that they sort whatever the clock does; the time is for people, and the
-    first 16 hex digits of the SHA-256 tell whether a backup still is what was written.
+    A name consists of an increasing number, by which backups are sorted independently of the clock, of the time for
+    people, and of the first 16 hex digits of the content's SHA-256, which is checked on reading.
 
     Args:
-        folder: made by the first backup.
-        keep: how many to keep.
+        folder: the folder; created by the first backup.
+        keep: the number of backups to keep.
     """
 
     def __init__(self, folder: str, *, keep: int) -> None:
@@ -93,7 +94,7 @@ class Backups:
         self.keep = keep
 
     def names(self) -> list[str]:
-        """Return the backups there are, oldest first."""
+        """Return the names of the existing backups, oldest first."""
         try:
             found = os.listdir(self.folder)
         except FileNotFoundError:
@@ -104,10 +105,10 @@ class Backups:
         return os.path.join(self.folder, name)
 
     def text(self, name: str) -> str:
-        """Return what a backup holds.
+        """Return the content of a backup.
 
         Raises:
-            DatabaseError: it does not exist, cannot be read, or is not what was written.
+            DatabaseError: the backup does not exist, cannot be read or is damaged.
         """
         if name not in self.names():
             known = ", ".join(self.names()) or "none"
@@ -125,10 +126,10 @@ class Backups:
             raise DatabaseError(f"backup {self.path(name)} cannot be read: {error}") from error
 
     def copy(self, path: str) -> str | None:
-        """Keep a copy of the file C(path), which shares nothing with it that a write could reach.
+        """Back up the file C(path). Later writes to the file do not affect the backup.
 
         Returns:
-            The name of the backup: the newest one's where that has the same content, C(None) where there is no file.
+            The name of the backup; that of the newest backup if its content is the same, C(None) without a file.
         """
         try:
             with open(path, "rb") as file:
@@ -141,10 +142,10 @@ class Backups:
         return self.add(data, source=path)
 
     def add(self, data: bytes, *, source: str | None = None) -> str:
-        """Keep C(data), read it back, and return the backup's name.
+        """Write C(data) as a new backup, verify it by reading it, and return its name.
 
         Raises:
-            OSError: it cannot be written, or does not come back as it was written; nothing is kept of it then.
+            OSError: the backup cannot be written, or its content differs; it is removed in this case.
         """
         lock.make_folder(self.folder)
         name = self._next_name(data)
@@ -155,7 +156,7 @@ class Backups:
         return name
 
     def prune(self) -> None:
-        """Remove the oldest that are too many."""
+        """Remove the oldest backups that exceed C(keep)."""
         for name in self.names()[: -self.keep or None]:
             lock.system.unlink(self.path(name))
 

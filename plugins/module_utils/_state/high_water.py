@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What no restore lowers: how far a database's counters have come, in a file beside it.
+"""The high-water mark of a database: the highest values of its counters, in a file beside it.
 
-Whoever puts an older database back, by hand or by a backup, puts its counters back as well. Hosts may hold what had the
-numbers that would be given out again.
+Restoring an older database, by hand or from a backup, also restores its counters. Ids would then be allocated again
+while hosts may still have objects with these ids. Therefore a restore does not lower the mark.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .files import write_whole
 
 
 class HighWater:
-    """The mark of a database in a file.
+    """The high-water mark of a database that is a file.
 
     Args:
-        database: the path of that file.
-        name: what it is called in messages.
+        database: the path of the database.
+        name: its name for messages.
     """
 
     def __init__(self, database: str, *, name: str) -> None:
@@ -32,11 +32,11 @@ class HighWater:
 
     @property
     def place(self) -> str:
-        """What tells this place from that of a copy: the path, and the folder that it leads to."""
+        """Identifies the location of the database, to detect a copy: the path, and the inode of its folder."""
         return f"{self._database} {os.stat(os.path.dirname(self._database)).st_ino}"
 
     def lift(self, cluster: Cluster) -> None:
-        """Lift the counters of a cluster that was read above all that was handed out here.
+        """Raise the counters of a cluster that was read to the mark.
 
         Raises:
             DatabaseError: the mark cannot be read.
@@ -46,14 +46,14 @@ class HighWater:
             cluster.lift(next_vm_id=mark["next_vm_id"], revision=mark["revision"])
 
     def recognize(self, present: Cluster, backup: Cluster) -> None:
-        """Let what is left of a lost database be what its backup says that it is, if that was here last."""
+        """Give a lost database the identity of its backup, if the mark is of the same incarnation."""
         mark = self._read()
         if present.cloud is None and backup.cloud is not None and mark is not None:
             if mark["incarnation"] == backup.cloud.incarnation:
                 present.become(backup.cloud)
 
     def note(self, cluster: Cluster) -> None:
-        """Note how far a cluster has come that is about to be stored.
+        """Write the counters of a cluster as the mark, before the cluster is stored.
 
         Raises:
             OSError: the mark cannot be written.

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A table that loads what it is asked for, and knows what was in it."""
+"""A mapping that loads its values on demand and remembers them as they were stored."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ V_co = TypeVar("V_co", covariant=True)
 
 
 class Source(Protocol[K, V_co]):
-    """Where the objects of a table come from."""
+    """The stored objects of a table."""
 
     def keys(self) -> list[K]:
-        """Return the keys of all that is stored, in order."""
+        """Return the keys of all stored objects, sorted."""
 
     def fetch(self, key: K) -> V_co | None:
-        """Return one object, or C(None) where it is not stored."""
+        """Return one object, or C(None) if it is not stored."""
 
     def fetch_others(self, known: Collection[K]) -> Mapping[K, V_co]:
-        """Return all objects but those of the keys that are known."""
+        """Return all objects except those with known keys."""
 
 
 class LazyTable(MutableMapping[K, V], Generic[K, V]):
-    """Objects by key, each read when it is asked for the first time.
+    """Objects by key, each loaded on first access.
 
     Args:
-        source: where they come from.
-        snapshot: what is kept of an object as it was read, to see later what became of it.
+        source: the stored objects.
+        snapshot: returns a copy of an object as it was read, to detect changes later.
     """
 
     def __init__(self, source: Source[K, V], snapshot: Callable[[V], Any]) -> None:
@@ -40,16 +40,16 @@ class LazyTable(MutableMapping[K, V], Generic[K, V]):
         self._stored: list[K] | None = None
         self._whole = False
         self.before: dict[K, Any] = {}
-        """The snapshots of what was read."""
+        """The snapshots of the objects that were read."""
 
     @property
     def known(self) -> dict[K, V]:
-        """What was read or put here and is still here."""
+        """The objects that were read or set, without deleted ones."""
         return {key: value for key, value in self._known.items() if value is not None}
 
     @property
     def touched(self) -> list[K]:
-        """The keys of which the stored state no longer counts: read, put here or deleted."""
+        """The keys for which the stored state is no longer valid: read, set or deleted."""
         return list(self._known)
 
     def __getitem__(self, key: K) -> V:
@@ -64,7 +64,7 @@ class LazyTable(MutableMapping[K, V], Generic[K, V]):
         return found
 
     def __setitem__(self, key: K, value: V) -> None:
-        self.get(key)  # what it replaces must be known, for it is to be taken away
+        self.get(key)  # takes a snapshot of the stored object, whose rows have to be deleted
         self._known[key] = value
 
     def __delitem__(self, key: K) -> None:

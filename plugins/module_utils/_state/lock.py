@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One writer at a time on this host: a lock file that says who holds it."""
+"""A lock file that allows a single writer on this host and contains the name of its holder."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from ..errors import DatabaseError
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 
-# Every system call of a write goes through this name, so that a test can end the process before and after each.
+# All system calls of a write use this name, so that a test can end the process before and after each of them.
 system: Any = os
 
 
 def holder_name() -> str:
-    """Return how this process is named to those who wait for it."""
+    """Return the name of this process, for the messages of those who wait for the lock."""
     return f"process {os.getpid()} on {os.uname().nodename}"
 
 
 @contextmanager
 def locked(path: str, *, name: str, timeout_s: float) -> Iterator[None]:
-    """Hold the lock file C(path) for the block. It is made, and its folder, where they are missing.
+    """Hold the lock file C(path) for the block. The file and its folder are created if they are missing.
 
     Args:
-        path: the lock file. It stays there, for who removed it would remove somebody else's lock.
-        name: what is locked, for messages.
-        timeout_s: how long to wait.
+        path: the lock file. It is never removed, because another process may already hold it.
+        name: name of the locked object for messages.
+        timeout_s: how long to wait, in seconds.
 
     Raises:
-        DatabaseError: another holds it for longer, or it cannot be made.
+        DatabaseError: the lock is not available within the timeout, or the file cannot be created.
     """
     try:
         make_folder(os.path.dirname(path))
@@ -52,14 +52,14 @@ def locked(path: str, *, name: str, timeout_s: float) -> Iterator[None]:
 
 
 def make_folder(path: str) -> None:
-    """Make a folder that is its owner's alone; folders above it as well, where they are missing."""
+    """Create a folder with mode 0700, and its parents if they are missing."""
     if not os.path.isdir(path):
         above = os.path.dirname(path)
         if above != path:
             make_folder(above)
         try:
             system.mkdir(path, FOLDER_MODE)
-        except FileExistsError:  # another process was quicker
+        except FileExistsError:  # created by another process in the meantime
             pass
 
 

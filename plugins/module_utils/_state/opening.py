@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From the option C(database) to the store behind it."""
+"""Selects the store for the option C(database)."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .yaml_file import YamlFile
 
 
 def open_store(database: str, *, lock_timeout_s: float, backups: int, backup_dir: str | None = None) -> Store:
-    """Return the store that a path or a URL names.
+    """Return the store for a path or URL.
 
     Args:
-        database: a path, in which C(~) and variables are expanded, or a URL that SQLAlchemy knows.
-        lock_timeout_s: how long to wait for another writer.
-        backups: how many versions of a YAML file, or backups of an SQL database, to keep.
-        backup_dir: in which folder; C(None) for the one beside the file.
+        database: a path, in which C(~) and variables are expanded, or a URL of SQLAlchemy.
+        lock_timeout_s: how long to wait for another writer, in seconds.
+        backups: the number of backups to keep.
+        backup_dir: the folder of backups; C(None) for the folder beside the database's file.
 
     Raises:
-        DatabaseError: a path is relative, the URL is not that of a database, or a library for it is missing.
+        DatabaseError: a path is relative, the URL is not supported, or a required library is missing.
     """
     if backup_dir is not None:
         backup_dir = absolute(backup_dir, "backup_dir")
@@ -38,8 +38,8 @@ def absolute(path: str, option: str) -> str:
     """Return the path with C(~) and variables expanded.
 
     Raises:
-        DatabaseError: it is relative. A run from another folder would find another database there, or make an empty
-            one, and take the hosts for its own.
+        DatabaseError: the path is relative. Then a run from another folder would use another database, possibly a new
+            one without any of the objects on the hosts.
     """
     expanded = os.path.expanduser(os.path.expandvars(path))
     if not os.path.isabs(expanded):

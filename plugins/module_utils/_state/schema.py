@@ -1,10 +1,10 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The SQL schema, and objects as its rows.
+"""The SQL schema, and the conversion of objects to rows.
 
-A row holds its object whole, as a document in JSON; the other columns are what constraints and queries need of it.
-Children of a slice (VMs, links, networks) have rows of their own, so that a change writes no more than it touched.
-What may be given only once in the cluster stands in C(cloudrepo_leases), whose primary key is what it is.
+A row contains its whole object as a JSON document; its other columns are those that constraints and queries use. VMs,
+links and networks of a slice have their own rows, so that a change writes only what it changed. Values that are unique
+in the cluster are rows of C(cloudrepo_leases), with kind and number as the primary key.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ if HAS_SQLALCHEMY:
     def _slice_reference() -> Column[Any]:
         return Column(
             "slice_id",
-            # Checked at the commit, for rows are written in no particular order.
+            # Checked on commit, because rows are not written in the order of references.
             ForeignKey(f"{PREFIX}slices.slice_id", deferrable=True, initially="DEFERRED"),
             nullable=False,
         )
@@ -114,9 +114,9 @@ if HAS_SQLALCHEMY:
             Column("checksum", String),
             Column("document", JSON, nullable=False),
             Index(f"{PREFIX}vms_of_slice", "slice_id"),
-            # All that placement sums up, so that it reads no documents.
+            # Covers the sums of placement, so that it reads no documents.
             Index(f"{PREFIX}vms_on_worker", "worker_ip", "slice_id", "cores", "ram_gb", "disk_gb"),
-            # One that is being deleted may have a successor of its name.
+            # A new VM may have the name of one that is being deleted.
             Index(
                 f"{PREFIX}vm_names",
                 "slice_id",
@@ -167,10 +167,11 @@ KEYS: dict[str, tuple[str, ...]] = {
     "networks": ("slice_id", "vlan_id"),
     "leases": ("kind", "number"),
 }
-"""The columns by which a row of a table is found."""
+"""The key columns of each table."""
 
 UNIQUE: dict[str, tuple[str, ...]] = {"slices": ("owner", "label"), "vms": ("slice_id", "name"), "links": ("vlan_id",)}
-"""Further columns under constraints. Where one changes, the row is deleted and inserted: two rows may swap."""
+"""Other columns with unique constraints. If one changes, the row is deleted and inserted again, because two rows may
+exchange their values."""
 
 
 def meta_rows(next_vm_id: int, document: Row) -> Iterator[tuple[Key, Row]]:
@@ -190,7 +191,7 @@ def flavor_rows(position: int, name: str, flavor: Row) -> Iterator[tuple[Key, Ro
 
 
 def slice_rows(slice_: Slice) -> Iterator[tuple[Key, Row]]:
-    """Yield the rows of a slice, all that hangs on it included."""
+    """Yield the rows of a slice and of its VMs, links, networks and allocations."""
     document = slice_.to_dict()
     for children in ("vms", "links", "networks"):
         del document[children]
@@ -240,10 +241,10 @@ def _vm_row(slice_: Slice, position: int, vm: VM) -> tuple[Key, Row]:
 
 
 def text_of(document: Any) -> str:
-    """Return a document as JSON text: a copy that later changes of the object do not reach.
+    """Return a document as JSON text, which is independent of later changes of the object.
 
     Raises:
-        DatabaseError: it holds what JSON has no form for (YAML has dates, for one).
+        DatabaseError: a value has no representation in JSON, such as a date from YAML.
     """
     return json.dumps(document, default=_refuse)
 

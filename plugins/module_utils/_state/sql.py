@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The database in PostgreSQL or SQLite: one transaction a change, one row that locks allocation."""
+"""The database in PostgreSQL or SQLite, with one transaction per change and a row that locks allocation."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ except ImportError:  # the import test of ansible-test runs without SQLAlchemy
 
 DRIVERS = {"postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
 MAKING_TABLES = 0x636C6F75
-"""The advisory lock of whoever makes the tables."""
+"""The advisory lock for the creation of tables."""
 LOCK_NOT_AVAILABLE = "55P03"
 
-# A dump that is loaded again makes other tables, and so has another place.
+# The oids differ after a dump has been restored, so it counts as another place.
 PLACE = """
 SELECT concat_ws(' ', CASE WHEN has_function_privilege('pg_control_system()', 'execute')
   THEN (SELECT system_identifier FROM pg_control_system()) END, pg_database.oid, pg_class.oid)
 FROM pg_database, pg_class
 WHERE pg_database.datname = current_database() AND pg_class.oid = to_regclass('cloudrepo_meta')
 """
-# Waiters for the row have the same lock on the table; only who holds the row has a transaction id by then.
+# Waiters for the row hold the same lock on the table, but only the holder of the row has a transaction id.
 HOLDER = """
 SELECT activity.application_name FROM pg_locks AS held JOIN pg_stat_activity AS activity ON activity.pid = held.pid
 WHERE held.relation = to_regclass(:meta) AND held.mode = 'RowShareLock' AND held.granted
@@ -47,13 +47,13 @@ WHERE held.relation = to_regclass(:meta) AND held.mode = 'RowShareLock' AND held
 
 
 class SqlDatabase:
-    """A cluster in an SQL database. Its tables are made by the first change.
+    """A cluster in an SQL database. The first change creates the tables.
 
     Args:
         url: C(postgresql+psycopg://…) or C(sqlite:////absolute/path).
-        lock_timeout_s: how long to wait for another writer.
-        backups: how many backups to keep; they are made on request alone.
-        backup_dir: in which folder; beside a file of SQLite's in C(PATH.backups) where that is C(None).
+        lock_timeout_s: how long to wait for another writer, in seconds.
+        backups: the number of backups to keep; they are made only on request.
+        backup_dir: the folder of backups; by default C(PATH.backups) for SQLite, and none for a server.
     """
 
     def __init__(self, url: str, *, lock_timeout_s: float, backups: int = 10, backup_dir: str | None = None) -> None:
@@ -67,7 +67,7 @@ class SqlDatabase:
         self.lock_timeout_s = lock_timeout_s
         try:
             parsed = make_url(url)
-        except (ArgumentError, ValueError):  # the latter for a port that is no number
+        except (ArgumentError, ValueError):  # ValueError for a port that is not a number
             raise DatabaseError(f"{self.name}: not a valid database URL") from None
         if masking.PARAMETER.search(url):
             raise DatabaseError(
@@ -172,14 +172,14 @@ class SqlDatabase:
             connection.rollback()
 
     def _find_itself(self, cluster: Cluster, connection: Connection) -> None:
-        """See to it that a copy is another incarnation than what it was copied from."""
+        """Make a copied database another incarnation than its original."""
         if cluster.cloud is not None:
             place = connection.scalar(text(PLACE)) if self._high_water is None else self._high_water.place
-            # Tables that are yet to be made have no place; the next change notes it.
+            # There is no place before the tables are created; the next change stores it.
             cluster.become(cluster.cloud if place is None else cluster.cloud.found_at(place))
 
     def _note(self, cluster: Cluster) -> None:
-        """What was handed out is known before anybody can be told of it."""
+        """Write the high-water mark before the commit, so that no id is in use above the mark."""
         try:
             if self._high_water is not None:
                 self._high_water.note(cluster)
@@ -188,7 +188,7 @@ class SqlDatabase:
 
     @contextmanager
     def _connected(self, write: bool) -> Iterator[Connection]:
-        """Yield a connection; what SQLAlchemy or a stored document has against anything is told as our own error."""
+        """Yield a connection, and convert errors of SQLAlchemy and of stored documents to C(DatabaseError)."""
         engine = self._engine(write)
         try:
             with engine.connect() as connection:
@@ -232,7 +232,7 @@ class SqlDatabase:
 
             @event.listens_for(engine, "connect")
             def connected(connection: Any, _record: Any) -> None:
-                connection.isolation_level = None  # sqlite3 is not to begin transactions by itself
+                connection.isolation_level = None  # otherwise sqlite3 begins transactions implicitly
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute("PRAGMA synchronous = EXTRA")
 
@@ -243,9 +243,9 @@ class SqlDatabase:
         return engine
 
     def _open(self, connection: Connection, write: bool) -> dict[str, Any] | None:
-        """Lock allocation for a writer, and return the row that it is locked by; C(None) where there are no tables."""
+        """Lock allocation for a writer, and return the locked row; C(None) if there are no tables."""
         if self.path is None and write:
-            # A number of milliseconds that this process made: SET takes no parameters.
+            # SET does not support bind parameters; the number of milliseconds is computed here.
             connection.execute(text(f"SET LOCAL lock_timeout = {max(1, round(self.lock_timeout_s * 1000))}"))
         if not self._has_tables(connection):
             if self.path is not None or not write:
@@ -264,7 +264,7 @@ class SqlDatabase:
 
     def _has_tables(self, connection: Connection) -> bool:
         name = schema.TABLES["meta"].name
-        # Not to_regclass(), which may answer from a cache that does not know yet what another process has just made.
+        # to_regclass() may use a cache without the tables that another process has just created.
         of_kind = "sqlite_master WHERE name" if self.path else "pg_class WHERE pg_table_is_visible(oid) AND relname"
         found = connection.scalar(text(f"SELECT 1 FROM {of_kind} = :name").bindparams(name=name))
         return found is not None
@@ -284,7 +284,7 @@ class SqlDatabase:
 
     @staticmethod
     def _make_file(path: str) -> bool:
-        """Make the file where it is missing, for nobody else to read, as SQLite would not."""
+        """Create the file if it is missing, with mode 0600, because SQLite would make it readable by others."""
         try:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, lock.FILE_MODE))
         except FileExistsError:

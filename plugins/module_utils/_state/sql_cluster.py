@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A cluster in an SQL database: it reads what it is asked for and writes the rows that differ.
+"""A cluster in an SQL database, which reads objects on demand and writes the rows that differ.
 
-What a change has touched no longer counts as it is stored. So every question is asked of the database about the
-slices that were not touched, and of the objects in memory about those that were.
+For slices that were read or changed, the objects in memory are authoritative instead of the rows. Therefore each query
+combines the database's result for untouched slices with that of the objects for touched ones.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ except ImportError:  # the import test of ansible-test runs without SQLAlchemy
     pass
 
 WINDOW = 256
-"""How many numbers are looked up at a time where the lowest free one is sought."""
+"""The count of numbers per query in the search for the lowest free one."""
 CHILDREN = ("vms", "links", "networks")
 
 
@@ -34,9 +34,8 @@ class SqlCluster(Cluster):
     """The cluster of an open connection.
 
     Args:
-        connection: within a transaction.
-        meta: the columns of the row that locks allocation; C(None) where there is no schema yet, which is a new
-            database's cluster.
+        connection: the connection, in a transaction.
+        meta: the columns of the row that locks allocation; C(None) if the database has no tables yet.
     """
 
     def __init__(self, connection: Connection, meta: Mapping[str, Any] | None) -> None:
@@ -46,7 +45,7 @@ class SqlCluster(Cluster):
         document = {"extra": {}, "absent": []} if meta is None else meta["document"]
         users: LazyTable[str, User] = LazyTable(_Nothing() if meta is None else _Users(connection), _rows_of_user)
         slices: LazyTable[int, Slice] = LazyTable(_Nothing() if meta is None else _Slices(connection), _rows_of_slice)
-        # Workers and flavors are few, and placement wants them all.
+        # Workers and flavors are few, and placement needs all of them.
         base = {
             "workers": {} if meta is None else self._documents("workers"),
             "flavors": {} if meta is None else self._documents("flavors"),
@@ -71,7 +70,7 @@ class SqlCluster(Cluster):
         self._figures = WorkerFigures(self.workers)
 
     def save(self) -> bool:
-        """Write what differs from what was read, and return whether anything did."""
+        """Write the rows that differ from those that were read, and return whether there were any."""
         self._figures.follow(self.workers, self._more_vms())
         before: Rows = dict(self._before)
         for table in (self._users, self._slices):
@@ -87,7 +86,7 @@ class SqlCluster(Cluster):
         self._write({**before, **self._lock_before}, {**after, **self._rows(self._lock_row())})
         return True
 
-    # What is asked of the database about what was not touched
+    # Queries
 
     def called(self, name: str, owner: str | None = None) -> list[Slice]:
         table = schema.TABLES["slices"]
@@ -117,10 +116,10 @@ class SqlCluster(Cluster):
             first = until + 1
 
     def _first_gap(self, kind: str, first: int) -> int:
-        """Return the lowest number from C(first) that no untouched slice holds.
+        """Return the lowest number not below C(first) that is not allocated to an untouched slice.
 
-        What was found is noted in the row that locks allocation: from there to the gap all is held. So the next
-        search begins where this one ended, however many are held; what is given up in between takes the note back.
+        The range up to this number is stored in the row that locks allocation as fully allocated. The next search
+        starts at its end, independently of the count of allocated numbers. Releasing a number shortens the range.
         """
         begin, end = self._full.get(kind, (first, first))
         if not begin <= first <= end:
@@ -130,7 +129,7 @@ class SqlCluster(Cluster):
         return gap
 
     def _read_leases(self, kind: str) -> set[int]:
-        """Return the numbers of a kind that touched slices held when they were read."""
+        """Return the numbers of a kind that were allocated to touched slices when these were read."""
         keys = (key for rows in self._slices.before.values() for key in rows)
         return {values[1] for table, values in keys if table == "leases" and values[0] == kind}
 
@@ -201,7 +200,7 @@ class SqlCluster(Cluster):
 
     def _ask(self, statement: Any) -> Any:
         if self._fresh:
-            # There are no tables. Nothing is stored, so an answer about it is always empty.
+            # There are no tables yet.
             return _Empty()
         return self._connection.execute(statement)
 
@@ -217,7 +216,7 @@ class SqlCluster(Cluster):
         rows = self._connection.execute(select(table.c[KEYS[name][0]], table.c.document).order_by(table.c.position))
         return {row[0]: row[1] for row in rows}
 
-    # What is written
+    # Writes
 
     def _more_vms(self) -> Counter[str]:
         more = Counter(vm.worker_ip for vm in self._touched().vms())
@@ -238,7 +237,7 @@ class SqlCluster(Cluster):
         for user in self._users.known.values():
             yield from schema.user_rows(user)
         yield from self._small_rows()
-        # VMs of one id share a block of MACs as well: the id is what is told.
+        # VMs with the same id also share a block of MACs; only the id is reported.
         rows = [row for slice_ in self._slices.known.values() for row in schema.slice_rows(slice_)]
         yield from sorted(rows, key=lambda row: row[0][1][0] == MAC_BLOCK)
 
@@ -301,7 +300,7 @@ def _by_key(name: str) -> list[ColumnElement[bool]]:
 
 
 class _Empty:
-    """The result of a question to a database without tables."""
+    """The result of a query to a database without tables."""
 
     def __iter__(self) -> Iterator[Any]:
         return iter(())
@@ -314,7 +313,7 @@ class _Empty:
 
 
 class _Nothing:
-    """C(Source) of a table that is not there yet."""
+    """C(Source) of a table that does not exist yet."""
 
     def keys(self) -> list[Any]:
         return []

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The database's port: a transaction over the whole cluster, whatever keeps it."""
+"""The interface of the database: transactions over the whole cluster."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .files import Backups
 
 
 class Store(Protocol):
-    """Where a cluster is kept.
+    """The interface of storage adapters.
 
     Attributes:
-        name: what it is, for messages; without passwords.
-        backups: its last versions; C(None) for a database on a server, where nobody has said in which folder.
+        name: the name of the database for messages, without passwords.
+        backups: its backups; C(None) for a database server without C(backup_dir).
     """
 
     name: str
@@ -25,26 +25,28 @@ class Store(Protocol):
     def backups(self) -> Backups | None: ...
 
     def transaction(self, *, write: bool) -> AbstractContextManager[Cluster]:
-        """Yield the cluster; what the block changes in it is stored when the block ends without an exception.
+        """Yield the cluster; its changes are stored if the block ends without an exception.
 
-        With C(write) false nothing is locked and nothing is stored: the block works on a copy of its own.
+        If C(write) is false, nothing is locked or stored, and the block works on its own copy.
 
         Raises:
-            DatabaseError: it cannot be read, understood, locked or written. What was stored is then untouched.
+            DatabaseError: the database cannot be read, parsed, locked or written. It is unchanged in this case.
         """
 
     def backup(self) -> str | None:
-        """Keep the present version now and return the backup's name, C(None) where nothing is stored yet. Where the
-        newest backup is this version, it is that."""
+        """Back up the current version and return the backup's name, C(None) if nothing is stored yet.
+
+        If the newest backup has the same content, its name is returned.
+        """
 
     def read_backup(self, name: str) -> Cluster:
-        """Return what a backup holds; raises C(DatabaseError) as C(restore) does."""
+        """Return the cluster of a backup; raises C(DatabaseError) like C(restore)."""
 
     def restore(self, name: str) -> None:
-        """Make the version of a backup the present one; the present one is backed up first.
+        """Replace the current version by a backup; the current version is backed up first.
 
-        Its revision is a new one: hosts have seen orders of what it replaces.
+        The restored version has a new revision, because hosts have seen orders of the replaced one.
 
         Raises:
-            DatabaseError: there is no such backup, or it is none.
+            DatabaseError: the backup does not exist or is invalid.
         """

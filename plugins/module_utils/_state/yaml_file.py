@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The database as one YAML file: a lock beside it, a write that is whole or has not happened, the last versions."""
+"""The database as one YAML file with a lock file, atomic writes and backups."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class YamlFile:
     """A cluster in a YAML file.
 
     Args:
-        path: the file; its folder is made with mode 0700 where it is missing, the file itself with 0600.
-        lock_timeout_s: how long to wait for another writer.
-        backups: how many of the last versions to keep.
-        backup_dir: in which folder, C(PATH.backups) where that is C(None).
+        path: the file; created with mode 0600, and its folder with 0700, if missing.
+        lock_timeout_s: how long to wait for another writer, in seconds.
+        backups: the number of backups to keep.
+        backup_dir: the folder of backups, by default C(PATH.backups).
     """
 
     def __init__(self, path: str, *, lock_timeout_s: float, backups: int = 10, backup_dir: str | None = None) -> None:
@@ -70,7 +70,7 @@ class YamlFile:
         return yaml_text.read(self.backups.text(name), name=f"backup {self.backups.path(name)}")
 
     def restore(self, name: str) -> None:
-        """See C(Store.restore). A file that cannot be read any more is backed up and replaced as well."""
+        """See C(Store.restore). A file that can no longer be read is backed up and replaced as well."""
         with self._locked():
             restored, present = self.read_backup(name), self._present()
             self._high_water.recognize(present, restored)
@@ -96,7 +96,7 @@ class YamlFile:
         return yaml_text.read(text, name=self.name)
 
     def _present(self) -> Cluster:
-        """What is to be replaced; of a file that cannot be read any more, what is known beside it."""
+        """Return the current cluster; if its file can no longer be read, an empty one with the high-water mark."""
         try:
             return self._load()
         except DatabaseError:
@@ -105,7 +105,7 @@ class YamlFile:
             return present
 
     def _find_itself(self, cluster: Cluster) -> None:
-        """See to it that a copy is another incarnation than what it was copied from."""
+        """Make a copied database another incarnation than its original."""
         if cluster.cloud is not None:
             cluster.become(cluster.cloud.found_at(self._high_water.place))
 
@@ -113,10 +113,10 @@ class YamlFile:
         self._find_itself(cluster)
         data = yaml_text.write(cluster.to_dict())
         try:
-            # First the backup, so that there is no moment at which the version before is gone.
+            # The backup comes first, so that the previous version exists at any time.
             if self.backups.keep:
                 self.backups.copy(self.path)
-            # What is handed out is noted before anybody can be told of it.
+            # The mark is written before the database, so that no id is in use above the mark.
             self._high_water.note(cluster)
             write_whole(self.path, data)
             self.backups.prune()

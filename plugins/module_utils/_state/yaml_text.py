@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A cluster as YAML text: what the file holds, and a backup."""
+"""A cluster as YAML text, the content of the database's file and of backups."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ except ImportError:  # the import test of ansible-test runs without PyYAML
 
 
 def need_yaml() -> None:
-    """Raise C(DatabaseError) where PyYAML is missing."""
+    """Raise C(DatabaseError) if PyYAML is missing."""
     if not HAS_YAML:
         raise DatabaseError("the database requires PyYAML (python3-yaml) for Ansible's Python interpreter on this host")
 
 
 def read(text: str, *, name: str) -> Cluster:
-    """Return the cluster that a text holds.
+    """Return the cluster that a text contains.
 
     Args:
         text: a whole document.
-        name: what it is, for messages.
+        name: its name for messages.
 
     Raises:
-        DatabaseError: it does not parse or does not fit the model; the message has the line.
+        DatabaseError: the text is not valid YAML or does not fit the model; the message contains the line.
     """
     try:
         return Cluster.from_dict(yaml.load(text, Loader=LOADER))
@@ -55,12 +55,12 @@ def write(data: dict[str, Any]) -> bytes:
 
 
 def fingerprint(data: dict[str, Any]) -> str:
-    """Return a text that is another when the dictionary is: a copy that later changes do not reach, made fast."""
+    """Return a text that differs if the dictionary differs; faster than a deep copy."""
     return json.dumps(data, default=repr)
 
 
 def _line(text: str, path: tuple[str | int, ...]) -> int:
-    """Return the line of the field at C(path), or of the innermost thing on the way to it that is there."""
+    """Return the line of the field at C(path), or of its innermost existing parent."""
     node = yaml.compose(text, Loader=LOADER)
     for step in path:
         if isinstance(node, yaml.MappingNode):
