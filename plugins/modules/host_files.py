@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_files
-short_description: Install folders, files and the program of a role in one call
+short_description: Install users, folders, files and units of a role in one call
 version_added: 1.0.0
 description:
   - Installs everything that a role of this collection puts on a host. One call replaces one task per folder and file,
@@ -66,6 +66,17 @@ options:
           - Its permissions as an octal number.
         type: str
         default: "0644"
+  users:
+    description:
+      - Users and groups to create first, as a configuration of C(systemd-sysusers).
+    type: str
+    default: ""
+  units:
+    description:
+      - Units to enable and start at last. If one does not start, the message contains its last log lines.
+    type: list
+    elements: str
+    default: []
   program:
     description:
       - Path for C(slices-host). It requires C(/usr/bin/python3), version 3.9 or newer.
@@ -84,6 +95,7 @@ EXAMPLES = r"""
           [Service]
           ExecStart=/bin/true
     program: /usr/local/lib/cloudrepo/slices-host
+    units: [slices-example.service]
 """
 
 RETURN = r"""
@@ -102,6 +114,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import host_files
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import File
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.host_files import Wanted
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import zipapp
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
@@ -127,6 +140,8 @@ ARGUMENTS = {
             "mode": {"type": "str", "default": "0644"},
         },
     },
+    "users": {"type": "str", "default": ""},
+    "units": {"type": "list", "elements": "str", "default": []},
     "program": {"type": "path"},
 }
 
@@ -136,19 +151,20 @@ def main() -> None:
 
 
 def steps(params: dict[str, Any], missing_ok: bool) -> Steps[host_files.Installation]:
-    """Return how folders and files are installed."""
+    """Return how the host gets what a role installs."""
     runner = SubprocessRunner()
-    folders = [host_files.read_folder(each) for each in params["folders"]]
-    wanted = [host_files.read_file(each) for each in params["files"]]
-    if params["program"] is not None:
-        wanted.append(File(params["program"], zipapp.build(), 0o755))
-
-    def plan() -> host_files.Installation:
-        todo = host_files.plan(folders, wanted)
-        host_files.check_rules(todo, runner, missing_ok=missing_ok)
-        return todo
-
-    return Steps(plan, lambda todo: host_files.apply(todo, runner), lambda todo: {"paths": todo.paths})
+    program = [] if params["program"] is None else [File(params["program"], zipapp.build(), 0o755)]
+    wanted = Wanted(
+        users=params["users"],
+        folders=tuple(host_files.read_folder(each) for each in params["folders"]),
+        files=(*(host_files.read_file(each) for each in params["files"]), *program),
+        units=tuple(params["units"]),
+    )
+    return Steps(
+        plan=lambda: host_files.plan(wanted, runner, missing_ok=missing_ok),
+        apply=lambda todo: host_files.apply(todo, runner),
+        result=lambda todo: {"paths": todo.paths},
+    )
 
 
 if __name__ == "__main__":

@@ -19,6 +19,12 @@ options:
     description:
       - The interface whose MTU is returned as RV(trunk_mtu).
     type: str
+  packages:
+    description:
+      - Debian packages. Those that are not installed are returned as RV(missing_packages).
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -60,6 +66,12 @@ interfaces:
   type: list
   elements: dict
   sample: [{name: eth0, mtu: 1500, addresses: [192.0.2.11/24]}]
+missing_packages:
+  description: Those of O(packages) that are not installed.
+  returned: success
+  type: list
+  elements: str
+  sample: [tcpdump]
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -69,13 +81,25 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 
+ARGUMENTS = {
+    "uplink": {"type": "str"},
+    "packages": {"type": "list", "elements": "str", "default": []},
+}
+
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={"uplink": {"type": "str"}}, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
 
     def action() -> Outcome:
-        info = host_info.look(SubprocessRunner())
-        return Outcome(result={**info.to_dict(), "trunk_mtu": info.mtu_of(module.params["uplink"])})
+        runner = SubprocessRunner()
+        info = host_info.look(runner)
+        return Outcome(
+            result={
+                **info.to_dict(),
+                "trunk_mtu": info.mtu_of(module.params["uplink"]),
+                "missing_packages": host_info.missing_packages(module.params["packages"], runner),
+            }
+        )
 
     run(module, action, GRAMMARS)
 

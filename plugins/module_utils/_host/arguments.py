@@ -16,6 +16,7 @@ from ..grammar import (
     INTERFACE,
     MARK,
     MODE,
+    PACKAGE,
     PATH,
     UNIT,
     Grammars,
@@ -73,6 +74,7 @@ GRAMMARS: Grammars = {
     "files": {"path": FILE, "mode": MODE},
     "program": PATH,
     "units": many(UNIT),
+    "packages": many(PACKAGE),
     "vnc_address": ADDRESS,
     "disk_retention_h": integer(int(DISK_RETENTION_H.least), int(DISK_RETENTION_H.most)),
 }

@@ -1,24 +1,27 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Folders and files that a role installs on a host, all in one call: plan and apply."""
+"""Users, folders, files and units that a role installs on a host, all in one call: plan and apply."""
 
 from __future__ import annotations
 
 import grp
 import os
+import re
 import stat
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..changes import Change, between
 from ..errors import SlicesError
-from . import files
+from . import files, host_units
 from .files import File
 from .runner import NOT_FOUND, Runner
 from .systemd import UNIT_DIR
 
 _PACKET_RULES = ".nft"
+# What systemd-sysusers says of each object that it creates or changes.
+_SYSUSERS_SAID = re.compile(r"^(?:Creating|Adding|Would add) (user|group) '([^']+)'", re.M)
 
 
 @dataclass(frozen=True)
@@ -31,23 +34,48 @@ class Folder:
 
 
 @dataclass(frozen=True)
-class Installation:
-    """The folders and files that are missing or differ, parents before children.
+class Wanted:
+    """What a role installs.
 
     Attributes:
-        folders: each with its mode and group on the host, or None if it is missing.
-        files: each with its content and mode on the host, or None if it is missing.
+        users: a configuration of C(systemd-sysusers); may be empty.
+        folders: parents before children.
+        files: all files.
+        units: the units to enable and start.
     """
 
+    users: str = ""
+    folders: tuple[Folder, ...] = ()
+    files: tuple[File, ...] = ()
+    units: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The objects that are missing or differ.
+
+    Attributes:
+        users: the configuration of C(systemd-sysusers), empty if there is nothing to create.
+        created: the users and groups that it creates.
+        folders: each with its mode and group on the host, or None if it is missing.
+        files: each with its content and mode on the host, or None if it is missing.
+        units: the units that are not running or not enabled.
+    """
+
+    users: str = ""
+    created: tuple[Change, ...] = ()
     folders: tuple[tuple[Folder, tuple[int, str] | None], ...] = ()
     files: tuple[tuple[File, tuple[bytes, int] | None], ...] = ()
+    units: host_units.Todo = field(default_factory=host_units.Todo)
 
     @property
     def changes(self) -> list[Change]:
-        """Each folder and file that differs."""
+        """Each object that differs."""
         return [
+            *self.created,
             *(_folder_change(folder, have) for folder, have in self.folders),
             *(_file_change(file, have) for file, have in self.files),
+            *self.units.changes,
         ]
 
     @property
@@ -66,18 +94,30 @@ def read_file(wanted: Mapping[str, Any]) -> File:
     return files.text_file(wanted["path"], wanted["content"], mode=int(wanted["mode"], 8))
 
 
-def plan(folders: Iterable[Folder], wanted: Iterable[File]) -> Installation:
-    """Compare folders and files with those on the host.
+def plan(wanted: Wanted, runner: Runner, *, missing_ok: bool = False) -> Installation:
+    """Compare the wanted objects with those on the host.
+
+    Args:
+        wanted: the objects.
+        runner: reaches the host.
+        missing_ok: whether the host may be without the programs that check them.
 
     Raises:
-        SlicesError: a path is taken by something else.
+        SlicesError: a path is taken by something else, or nft refuses a file.
+        CommandFailed: systemd does not answer.
     """
-    seen_folders = [(folder, _observe_folder(folder)) for folder in folders]
-    seen_files = [(file, _observe_file(file)) for file in wanted]
-    return Installation(
-        tuple((folder, have) for folder, have in seen_folders if have != (folder.mode, folder.group)),
-        tuple((file, have) for file, have in seen_files if have != (file.content, file.mode)),
+    created = _users_to_create(wanted.users, runner)
+    folders = [(folder, _observe_folder(folder)) for folder in wanted.folders]
+    seen = [(file, _observe_file(file)) for file in wanted.files]
+    todo = Installation(
+        users=wanted.users if created else "",
+        created=created,
+        folders=tuple((folder, have) for folder, have in folders if have != (folder.mode, folder.group)),
+        files=tuple((file, have) for file, have in seen if have != (file.content, file.mode)),
+        units=host_units.plan(wanted.units, runner),
     )
+    check_rules(todo, runner, missing_ok=missing_ok)
+    return todo
 
 
 def check_rules(todo: Installation, runner: Runner, *, missing_ok: bool) -> None:
@@ -99,11 +139,14 @@ def check_rules(todo: Installation, runner: Runner, *, missing_ok: bool) -> None
 
 
 def apply(todo: Installation, runner: Runner) -> None:
-    """Create folders, write files, and let systemd read units that were written.
+    """Create users and folders, write files, let systemd read unit files that were written, and start units.
 
     Raises:
-        SlicesError: a group or the folder of a file does not exist.
+        CommandFailed: a user cannot be created.
+        SlicesError: a group or the folder of a file does not exist, or a unit does not start.
     """
+    if todo.users:
+        runner.run(["systemd-sysusers", "-"], stdin=todo.users)
     for folder, _have in todo.folders:
         _create(folder)
     for path in todo.paths:
@@ -112,6 +155,14 @@ def apply(todo: Installation, runner: Runner) -> None:
     files.write_all(file for file, _have in todo.files)
     if any(path.startswith(UNIT_DIR + "/") for path in todo.paths):
         runner.run(["systemctl", "daemon-reload"])
+    host_units.apply(todo.units, runner)
+
+
+def _users_to_create(users: str, runner: Runner) -> tuple[Change, ...]:
+    if not users:
+        return ()
+    done = runner.run(["systemd-sysusers", "--dry-run", "-"], stdin=users)
+    return tuple(between(kind, name, None, {}) for kind, name in _SYSUSERS_SAID.findall(done.stderr))
 
 
 def _create(folder: Folder) -> None:

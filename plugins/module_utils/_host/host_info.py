@@ -74,6 +74,17 @@ def look(runner: Runner) -> HostInfo:
     )
 
 
+def missing_packages(packages: Sequence[str], runner: Runner) -> list[str]:
+    """Return those of C(packages) that are not installed; all of them if dpkg is missing."""
+    if not packages:
+        return []
+    shown = runner.run(
+        ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\\n", "--", *packages], check=False
+    )
+    states = dict(line.split(" ", 1) for line in shown.stdout.splitlines() if " " in line)
+    return [package for package in packages if states.get(package) != "installed"]
+
+
 def read_machine_id() -> str | None:
     """Return the content of C(/etc/machine-id), or C(None) if there is no valid one, as before the first boot."""
     found = (files.read_text(MACHINE_ID_PATH) or "").strip()

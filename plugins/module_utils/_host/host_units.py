@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..changes import Change, between
 from ..errors import CommandFailed, SlicesError
@@ -25,7 +25,7 @@ class Todo:
         is_outdated: whether systemd has to read unit files again.
     """
 
-    states: Mapping[str, tuple[bool, bool]]
+    states: Mapping[str, tuple[bool, bool]] = field(default_factory=dict)
     is_outdated: bool = False
 
     @property
@@ -44,6 +44,8 @@ def plan(units: Sequence[str], runner: Runner) -> Todo:
     Raises:
         CommandFailed: systemd does not answer.
     """
+    if not units:
+        return Todo()
     text = runner.run(["systemctl", "show", f"--property={_PROPERTIES}", "--", *units]).stdout
     blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in text.split("\n\n")]
     shown = {block["Id"]: block for block in blocks if block.get("Id")}

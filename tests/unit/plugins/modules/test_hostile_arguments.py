@@ -55,6 +55,8 @@ RIGHT: dict[str, Any] = {
     "folders": [{"path": "/var/lib/cloudrepo", "mode": "0750", "group": "dip"}],
     "files": [{"path": "/etc/systemd/system/slices-names@.service", "content": "[Unit]\n", "mode": "0644"}],
     "units": ["slices-flows.service"],
+    "packages": ["nftables"],
+    "users": "g cloudrepo -\n",
     "ports": [{"name": "trunk0"}],
     "images": WorkerOrder.sample()["images"],
     "command": "ip address",
@@ -66,6 +68,7 @@ RIGHT: dict[str, Any] = {
 FREE = {
     "command": "what a guest's shell evaluates; it is typed as octal escapes (test_serial.py)",
     "vnc_passwords": "alone in a file that is read whole, and in JSON",
+    "users": "a whole configuration, which the role worker renders from settings that it has checked",
     "files.content": "the whole content of a file, which a role renders from settings that it has checked",
     "remove": "compared with the names of what the host holds, and written nowhere",
     "images.source": "shown in messages, quoted where it stands in a command, and written nowhere",

@@ -7,19 +7,29 @@ import grp
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import host_files
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import File
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.host_files import Folder
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.host_files import Folder, Installation, Wanted
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import NOT_FOUND
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
 from .fakes import FakeRunner
+from .test_host_units import ENABLE, FLOWS, SHOW, shown
 
 GROUP = grp.getgrgid(os.getgid()).gr_name
 NFT = ("nft", "--check", "--file", "-")
+
+
+def plan(**wanted: Any) -> Installation:
+    """What has to be installed, on a host whose nft finds nothing wrong."""
+    runner = FakeRunner()
+    if any(file.path.endswith(".nft") for file in wanted.get("files", ())):
+        runner.tell(*NFT)
+    return host_files.plan(Wanted(**wanted), runner)
 
 
 def mode_of(path: Path) -> int:
@@ -28,7 +38,7 @@ def mode_of(path: Path) -> int:
 
 def test_folders_get_mode_and_group_and_their_parents_are_open(tmp_path: Path) -> None:
     folder = Folder(f"{tmp_path}/state/dhcp/hosts.d", 0o750, GROUP)
-    todo = host_files.plan([folder], [])
+    todo = plan(folders=(folder,))
     old = os.umask(0o077)
     try:
         host_files.apply(todo, FakeRunner())
@@ -38,12 +48,12 @@ def test_folders_get_mode_and_group_and_their_parents_are_open(tmp_path: Path) -
     assert [(change.kind, change.action) for change in todo.changes] == [("folder", "create")]
     assert mode_of(tmp_path / "state/dhcp/hosts.d") == 0o750
     assert [mode_of(tmp_path / name) for name in ("state", "state/dhcp")] == [0o755] * 2
-    assert host_files.plan([folder], []).changes == []
+    assert plan(folders=(folder,)).changes == []
 
 
 def test_a_mode_that_differs_is_corrected(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
-    (change,) = host_files.plan([Folder(str(tmp_path), 0o700, GROUP)], []).changes
+    (change,) = plan(folders=(Folder(str(tmp_path), 0o700, GROUP),)).changes
     assert (change.action, change.before, change.after) == (
         "update",
         {"mode": "0755", "group": GROUP},
@@ -60,13 +70,13 @@ def test_files_that_differ_are_written_and_those_that_do_not_stay(
         path.write_bytes(have[0])
         path.chmod(have[1])
     file = File(str(path), b"a\nc\n", 0o644)
-    todo = host_files.plan([], [file])
+    todo = plan(files=(file,))
     assert todo.paths == [str(path)]
     host_files.apply(todo, FakeRunner())
     assert (path.read_bytes(), mode_of(path)) == (b"a\nc\n", 0o644)
 
     inode = path.stat().st_ino
-    again = host_files.plan([], [file])
+    again = plan(files=(file,))
     host_files.apply(again, FakeRunner())
     assert (again.changes, path.stat().st_ino) == ([], inode)
 
@@ -75,21 +85,26 @@ def test_a_change_shows_the_lines_that_differ_or_a_checksum(tmp_path: Path) -> N
     path = tmp_path / "x.conf"
     path.write_text("a\nb\n")
     path.chmod(0o644)
-    (text,) = host_files.plan([], [File(str(path), b"a\nc\n", 0o644)]).changes
+    (text,) = plan(files=(File(str(path), b"a\nc\n", 0o644),)).changes
     assert (text.before, text.after) == ({"mode": "0644", "lines": ["b"]}, {"mode": "0644", "lines": ["c"]})
-    (binary,) = host_files.plan([], [File(str(path), b"a\0", 0o755)]).changes
+    (binary,) = plan(files=(File(str(path), b"a\0", 0o755),)).changes
     assert [sorted(each or {}) for each in (binary.before, binary.after)] == [["mode", "sha256"]] * 2
 
 
 def test_systemd_reads_its_units_again_if_one_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_files, "UNIT_DIR", str(tmp_path))
     runner = FakeRunner().tell("systemctl", "daemon-reload")
-    host_files.apply(host_files.plan([], [File(f"{tmp_path}/slices-x.service", b"[Unit]\n", 0o644)]), runner)
+    host_files.apply(plan(files=(File(f"{tmp_path}/slices-x.service", b"[Unit]\n", 0o644),)), runner)
     assert runner.argvs == [["systemctl", "daemon-reload"]]
 
 
 def test_rules_that_nft_refuses_are_not_installed(tmp_path: Path) -> None:
-    todo = host_files.plan([], [File(f"{tmp_path}/x.nft", b"tabel ip x {}", 0o644), File(f"{tmp_path}/y", b"", 0o644)])
+    todo = plan(
+        files=(
+            File(f"{tmp_path}/x.nft", b"tabel ip x {}", 0o644),
+            File(f"{tmp_path}/y", b"", 0o644),
+        )
+    )
     runner = FakeRunner().tell(*NFT, rc=1, stderr="/dev/stdin:1:1-5: Error: syntax error\n")
     with pytest.raises(SlicesError) as refused:
         host_files.check_rules(todo, runner, missing_ok=True)
@@ -99,7 +114,7 @@ def test_rules_that_nft_refuses_are_not_installed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("missing_ok", "refused"), [(True, False), (False, True)])
 def test_check_mode_plans_for_a_host_without_nft(tmp_path: Path, missing_ok: bool, refused: bool) -> None:
-    todo = host_files.plan([], [File(f"{tmp_path}/x.nft", b"", 0o644)])
+    todo = plan(files=(File(f"{tmp_path}/x.nft", b"", 0o644),))
     runner = FakeRunner().tell(*NFT, rc=NOT_FOUND, stderr="nft: command not found")
     try:
         host_files.check_rules(todo, runner, missing_ok=missing_ok)
@@ -112,10 +127,39 @@ def test_check_mode_plans_for_a_host_without_nft(tmp_path: Path, missing_ok: boo
 def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SlicesError, match="file exists and is not a folder"):
-        host_files.plan([Folder(f"{tmp_path}/file", 0o755)], [])
+        plan(folders=(Folder(f"{tmp_path}/file", 0o755),))
     with pytest.raises(SlicesError, match="exists and is a folder"):
-        host_files.plan([], [File(str(tmp_path), b"", 0o644)])
+        plan(files=(File(str(tmp_path), b"", 0o644),))
     with pytest.raises(SlicesError, match=f"folder {tmp_path}/none does not exist"):
-        host_files.apply(host_files.plan([], [File(f"{tmp_path}/none/x", b"", 0o644)]), FakeRunner())
+        host_files.apply(plan(files=(File(f"{tmp_path}/none/x", b"", 0o644),)), FakeRunner())
     with pytest.raises(SlicesError, match=r"new: group no-such-group does not exist"):
-        host_files.apply(host_files.plan([Folder(f"{tmp_path}/new", 0o755, "no-such-group")], []), FakeRunner())
+        host_files.apply(plan(folders=(Folder(f"{tmp_path}/new", 0o755, "no-such-group"),)), FakeRunner())
+
+
+def test_users_that_are_missing_are_created() -> None:
+    users = "g cloudrepo -\nu cloudrepo-0 -\nm cloudrepo-0 kvm\n"
+    said = "Creating group 'cloudrepo' with GID 995.\nCreating user 'cloudrepo-0' (VMs) with UID 994 and GID 994.\n"
+    runner = FakeRunner().tell("systemd-sysusers", "--dry-run", "-", stderr=f"{said}Would write /etc/group…\n")
+    todo = host_files.plan(Wanted(users=users), runner)
+    host_files.apply(todo, runner.tell("systemd-sysusers", "-"))
+
+    assert [(change.kind, change.id, change.action) for change in todo.changes] == [
+        ("group", "cloudrepo", "create"),
+        ("user", "cloudrepo-0", "create"),
+    ]
+    assert runner.stdins == [users, users]
+
+
+def test_users_that_exist_are_left_alone() -> None:
+    runner = FakeRunner().tell("systemd-sysusers", "--dry-run", "-")
+    host_files.apply(host_files.plan(Wanted(users="g cloudrepo -\n"), runner), runner)
+    assert len(runner.argvs) == 1
+
+
+def test_units_are_started_at_last(tmp_path: Path) -> None:
+    runner = FakeRunner().tell(*SHOW, FLOWS, stdout=shown(FLOWS, "inactive", "disabled"))
+    todo = host_files.plan(Wanted(files=(File(f"{tmp_path}/x", b"", 0o644),), units=(FLOWS,)), runner)
+    runner.on(*ENABLE, FLOWS, do=lambda _argv: (tmp_path / "x").rename(tmp_path / "was there"))
+    host_files.apply(todo, runner)
+    assert [change.kind for change in todo.changes] == ["file", "unit"]
+    assert (tmp_path / "was there").exists()

@@ -6,7 +6,12 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.host_info import TRY_NETEM, Interface, look
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.host_info import (
+    TRY_NETEM,
+    Interface,
+    look,
+    missing_packages,
+)
 
 from .fakes import FakeRunner
 
@@ -47,3 +52,10 @@ def test_cores_and_memory_are_this_machines() -> None:
         total_kib = int(next(line for line in file if line.startswith("MemTotal")).split()[1])
     assert info.ram_gb == round(total_kib / 2**20, 1)
     assert info.cores >= 1
+
+
+def test_packages_that_are_not_installed_are_returned() -> None:
+    query = ("dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\\n", "--", "nftables", "tcpdump", "x")
+    runner = FakeRunner().tell(*query, stdout="nftables installed\ntcpdump config-files\n", rc=1)
+    assert missing_packages(["nftables", "tcpdump", "x"], runner) == ["tcpdump", "x"]
+    assert missing_packages([], FakeRunner()) == []
