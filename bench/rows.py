@@ -37,7 +37,7 @@ def floor(lab: Lab, size: int) -> Iterator[Row]:
 
 def empty_plays(lab: Lab, _size: int) -> Iterator[Row]:
     yield Row("empty_plays", lambda: lab.playbook(str(HERE / "empty_plays.yml")), 0, 0, changes_nothing=True)
-    # The lab has been prepared by it.
+    # The first run was the preparation of the lab.
     yield Row("site_again", lambda: lab.playbook("cloudrepo.slices.site"), 0, 0, changes_nothing=True)
 
 

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Measures the control plane: to plan and store a slice of 10 VMs with 100 or 10,000 VMs in the database.
+"""Measures the control plane: the time to plan and store a slice of 10 VMs with 100 or 10,000 VMs in the database.
 
-Every run is a process of its own, as a module is: connection, load, plan and store are timed, and what Python and
-SQLAlchemy take to be imported is told beside it. Runs of all databases take turns, so that noise of the machine falls
-on all alike; how much there is, a loop of fixed work in each run tells.
+Each run is a separate process, like a module. The times to open the database, to plan and to store are measured, and
+separately the time for imports. The databases take turns, so that noise of the machine affects all of them. Each run
+also measures a fixed computation, to show the noise.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from bench_tree import VMS, bench_tree
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / ".ansible" / "collections"
 SLICE_VMS = 10
-FILLING_SLICES = 90  # at most, for there are pools for 100
+FILLING_SLICES = 90  # of at most 100, which is the number of VLAN pools
 NOISE_LOOPS = 300_000
 
 
 def topology(name: str, vms: int) -> dict[str, Any]:
-    """Return a slice: a chain as long as one pool allows, and one VM with internet."""
+    """Return a slice of VMs in a chain, as long as one VLAN pool allows, with one VM on VLAN 400."""
     return {
         "name": name,
         "owner": "admin",
@@ -57,7 +57,7 @@ def open_database(database: str) -> Any:
 
 
 def fill(database: str, vms: int) -> None:
-    """Make a database of so many VMs in slices of equal size."""
+    """Create a database with C(vms) VMs in slices of equal size."""
     from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Worker
 
     each = max(SLICE_VMS, -(-vms // FILLING_SLICES))
@@ -71,9 +71,9 @@ def fill(database: str, vms: int) -> None:
 
 
 def run_once(database: str, number: int) -> None:
-    """Be one run: print what each part took, in seconds, as JSON."""
+    """Measure once, and print the seconds of each part as JSON."""
     begin = time.perf_counter()
-    open_database(database)  # imports what this kind needs; nothing is connected
+    open_database(database)  # imports the adapter, without a connection
     if "://" in database:
         from sqlalchemy import create_engine
 
@@ -86,7 +86,7 @@ def run_once(database: str, number: int) -> None:
         settle_into(cluster, name, SLICE_VMS)
         planned = time.perf_counter()
     stored = time.perf_counter()
-    with open_database(database).transaction(write=True) as cluster:  # as it was, for the next run
+    with open_database(database).transaction(write=True) as cluster:  # restore the content for the next run
         from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import remove
 
         remove(cluster, cluster.find_slice("admin", name))
@@ -109,7 +109,7 @@ def run_once(database: str, number: int) -> None:
 
 @dataclass
 class Case:
-    """A database to measure, and what its runs said."""
+    """A database to measure, and the results of its runs."""
 
     what: str
     vms: int
@@ -122,7 +122,7 @@ class Case:
 
 @contextlib.contextmanager
 def cases(folder: Path, sizes: list[int]) -> Iterator[list[Case]]:
-    """Yield the databases, filled: YAML with the first size alone, SQLite and PostgreSQL with each."""
+    """Yield the filled databases: YAML with the first size only, SQLite and PostgreSQL with each size."""
     from sqlalchemy import create_engine, text
 
     from ansible_collections.cloudrepo.slices.tests.unit import postgres
@@ -132,7 +132,7 @@ def cases(folder: Path, sizes: list[int]) -> Iterator[list[Case]]:
         try:
             server = stack.enter_context(postgres.running())
         except FileNotFoundError as error:
-            print(f"PostgreSQL is left out: {error}")
+            print(f"skipping PostgreSQL: {error}")
             server = None
         for vms in sizes:
             found.append(Case("SQLite", vms, f"sqlite:///{folder}/{vms}.sqlite"))
@@ -157,7 +157,7 @@ def measure(case: Case, number: int) -> None:
 
 
 def table(found: list[Case]) -> str:
-    """Return medians in milliseconds, a line a database."""
+    """Return medians in milliseconds, with a line per database."""
     lines = [f"{'database':<12}{'VMs':>7}{'open':>8}{'plan':>8}{'store':>8}{'total':>8}{'spread':>14}{'import':>9}"]
     for case in found:
         totals = sorted(run["total"] * 1000 for run in case.runs)
@@ -175,14 +175,18 @@ def ratios(found: list[Case]) -> Iterator[str]:
         if len(group) > 1:
             few, many = group[0], group[-1]
             ratio = many.median_ms("total") / few.median_ms("total")
-            yield f"{kind}: {many.vms} VMs take {ratio:.2f} times what {few.vms} take"
+            yield f"{kind}: {many.vms} VMs take {ratio:.2f} times as long as {few.vms}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=9, help="runs of each database (%(default)s)")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 10_000], help="VMs that are there (%(default)s)")
-    parser.add_argument("--run", nargs=2, metavar=("DATABASE", "NUMBER"), help="be one run; for this script itself")
+    parser.add_argument("--runs", type=int, default=9, help="number of runs per database (%(default)s)")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[100, 10_000], help="numbers of existing VMs (%(default)s)"
+    )
+    parser.add_argument(
+        "--run", nargs=2, metavar=("DATABASE", "NUMBER"), help="measure once; used by this script itself"
+    )
     options = parser.parse_args()
     sys.path.insert(0, str(COLLECTIONS))
     if options.run:
@@ -193,17 +197,18 @@ def main() -> None:
             for case in found:
                 measure(case, number)
         for case in found:
-            del case.runs[0]  # of a cold cache
-        print(f"A slice of {SLICE_VMS} VMs, planned and stored: medians of {options.runs} runs, in ms")
+            del case.runs[0]  # with a cold cache
+        print(f"planning and storing a slice of {SLICE_VMS} VMs: medians of {options.runs} runs, in ms")
         print(table(found))
         print(*ratios(found), sep="\n")
         noise = sorted(run["noise"] * 1000 for case in found for run in case.runs)
         print(
-            f"noise: the same work took {noise[0]:.1f} to {noise[-1]:.1f} ms, median {statistics.median(noise):.1f}; "
+            f"noise: a fixed computation took {noise[0]:.1f} to {noise[-1]:.1f} ms, "
+            f"median {statistics.median(noise):.1f}; "
             f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
         )
     for what, seconds in bench_tree().items():
-        print(f"a tree of {VMS} VMs {what}: {seconds * 1000:.0f} ms to plan")
+        print(f"planning a tree of {VMS} VMs {what}: {seconds * 1000:.0f} ms")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Measures how long a tree of 1,000 VMs takes to plan: admission, allocation and the plan in words, without a store."""
+"""Measures planning of a tree of 1,000 VMs: admission, allocation and the list of changes, without a database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RUNS = 7
 
 
 def bench_tree() -> dict[str, float]:
-    """Return the median seconds for a tree over networks and one over links, new and planned again unchanged."""
+    """Return the median seconds for trees with networks and with links, when new and when planned again unchanged."""
     from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, settle
     from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_changes import changes
     from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Writes what documentation says of work orders and reports, from the contracts in plugins/module_utils.
+"""Generates the documentation of work orders and reports from the contracts in plugins/module_utils.
 
-A field stands in a contract once; options, return values, samples and docs/work-order.md follow from it. Run this after
-a contract was changed; a unit test fails until it was.
+A field is defined once in a contract; options, return values, samples and docs/work-order.md are generated from it. Run
+this script after changing a contract; a unit test fails if the documentation is outdated.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MODULES = "plugins/modules"
 
 
 class Samples(yaml.SafeDumper):
-    """YAML in which what looks like a number or a time is quoted."""
+    """A YAML dumper that quotes strings that look like numbers or times."""
 
 
 def _string(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
@@ -51,13 +51,13 @@ def dump(value: Any, indent: int) -> list[str]:
 
 
 def options(contract: type[Contract], indent: int) -> Iterator[str]:
-    """Yield the options of a module that takes the contract."""
+    """Yield the options of a module with the contract's fields as arguments."""
     for part in contract.parts():
         yield from _option(part, indent)
 
 
 def returned(contract: type[Contract], indent: int) -> Iterator[str]:
-    """Yield what a module returns of the contract, below C(contains)."""
+    """Yield the contract's fields as return values, for C(contains)."""
     for part in contract.parts():
         lines = [f"{part.name}:", f"  description: {_plain(' '.join(part.spec.description))}"]
         lines += [f"  type: {part.spec.kind}", f"  sample: {json.dumps(part.spec.samples[0])}"]
@@ -65,7 +65,7 @@ def returned(contract: type[Contract], indent: int) -> Iterator[str]:
 
 
 def rows(contract: type[Contract], above: str = "") -> Iterator[str]:
-    """Yield a row of a Markdown table for each field of the contract and of what it lists."""
+    """Yield a row of a Markdown table for each field of the contract and of its lists' entries."""
     for part in contract.parts():
         path = f"{above}{part.name}{'[]' if part.spec.of else ''}"
         default = "required" if part.required else f"`{json.dumps(_default(part))}`"
@@ -115,9 +115,9 @@ def _indented(indent: int, lines: Iterable[str]) -> Iterator[str]:
 
 
 def below(text: str, *headers: str, lines: Iterable[str]) -> str:
-    """Return the text with other lines below the last of the headers, each of which comes after the one before it.
+    """Return the text with the block below the last header replaced; the headers are searched for in their order.
 
-    What is below a line are all that follow it and are indented further.
+    The block consists of all following lines with deeper indentation.
     """
     old = text.splitlines()
     at = -1
@@ -131,7 +131,7 @@ def below(text: str, *headers: str, lines: Iterable[str]) -> str:
 
 
 def between(text: str, mark: str, lines: Iterable[str]) -> str:
-    """Return the text with other lines between the Markdown comments that begin and end C(mark)."""
+    """Return the text with the lines between the Markdown comments for C(mark) replaced."""
     begin, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
     head, _begin, rest = text.partition(begin)
     _old, _end, tail = rest.partition(end)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Prints, as a configuration file, what the user's pip is told by file and by environment (see tools/sanity)."""
+"""Prints the user's settings of pip, from files and the environment, as a configuration file (see tools/sanity)."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ for line in listing.stdout.splitlines():
     settings.set(section, key, ast.literal_eval(value).replace("\n", "\n    "))
 if not settings.has_section("global"):
     settings.add_section("global")
-settings.set("global", "quiet", "2")  # a dozen installations that go well say nothing; errors are shown
+settings.set("global", "quiet", "2")  # only errors are shown
 settings.write(sys.stdout)

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Writes the variables of each role into its README.md, from meta/argument_specs.yml.
+"""Generates the variables in each role's README.md from meta/argument_specs.yml.
 
-What stands above the marker is written by hand. Run this after argument specs were changed; a unit test fails until it
-was.
+The part above the marker is written by hand. Run this script after changing argument specs; a unit test fails if a
+README is outdated.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKER = "<!-- The rest is written by tools/role_docs.py from meta/argument_specs.yml. -->"
-# Ansible's markup for what is set in code: C(text), O(option), V(value), M(module), P(plugin#type); and an option of
-# another plugin, O(plugin#type:option).
+# Ansible's markup for code: C(text), O(option), V(value), M(module), P(plugin#type), and O(plugin#type:option) for an
+# option of another plugin.
 MARKUP = re.compile(r"\b[COVMP]\(([^()#]+)(?:#\w+)?\)")
 ELSEWHERE = re.compile(r"\bO\(([^()#]+)#\w+:([^()#]+)\)")
 
 
 def write(role: str, readme: str) -> str:
-    """Return the README of a role with what follows from its argument specs.
+    """Return the README of a role with the part that is generated from its argument specs.
 
     Raises:
         ValueError: the README has no marker.

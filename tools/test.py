@@ -1,10 +1,10 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs the parts of the test suite side by side: tools/lint, tools/sanity, tools/unit, tools/molecule by halves.
+"""Runs the parts of the test suite in parallel: tools/lint, tools/sanity, tools/unit, and tools/molecule in halves.
 
-What a part says goes to .test/PART.log and is shown when the part ends: the last lines of one that went well, all of
-one that failed. At the end what failed, in short, and a line a part; the exit code is 1 if any of them failed.
-Arguments name the parts; without any, all run.
+The output of a part is written to .test/PART.log and shown when the part ends: the last lines if it has succeeded, all
+of it if it has failed. The failures and a line per part are shown at the end. The exit code is 1 if a part has failed.
+Arguments select parts; the default is all of them.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ PARTS = {
     "molecule-2": ["molecule", "--half", "2"],
 }
 TAIL_LINES = 12
-# What stands around a failure of pytest, Ansible, Molecule or a linter, for who sees the end of a log alone.
+# Lines with a failure of pytest, Ansible, Molecule or a linter, which are repeated at the end of the output.
 FAILURES = re.compile(r"^(FAILED|ERROR|E  |fatal:|\[ERROR\]|TASK \[.*FAILED|.*\bfailed: \[)")
 FAILURE_LINES = 40
-ALIVE_S = 60  # how often to say what is still running, for CI that takes silence for death
-# The lab has timeouts to meet; what merely computes stands back for it.
+ALIVE_S = 60  # interval of progress messages, because CI may cancel a job without output
+# The lab has timeouts, so it gets priority over the other parts.
 NICENESS = {"lint": 10, "sanity": 10, "unit": 5}
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a part ended: its exit code and the seconds it took."""
+    """The result of a part: its exit code and its duration."""
 
     part: str
     code: int
@@ -52,7 +52,7 @@ class Ended:
 
 
 def start(part: str, ended: queue.Queue[Ended]) -> subprocess.Popen[bytes]:
-    """Start a part in a process group of its own; its end is put into C(ended)."""
+    """Start a part in its own process group; its result is put into C(ended)."""
     begin = time.monotonic()
     with open(LOGS / f"{part}.log", "wb") as log:
         process = subprocess.Popen(
@@ -69,32 +69,32 @@ def start(part: str, ended: queue.Queue[Ended]) -> subprocess.Popen[bytes]:
 
 
 def show(result: Ended) -> None:
-    """Print what a part that has ended said."""
+    """Print the output of a part that has ended."""
     lines = (LOGS / f"{result.part}.log").read_text(encoding="utf-8", errors="replace").splitlines()
     if result.code == 0 and len(lines) > TAIL_LINES:
-        lines = [f"(… the whole of it: .test/{result.part}.log)", *lines[-TAIL_LINES:]]
+        lines = [f"(… complete output: .test/{result.part}.log)", *lines[-TAIL_LINES:]]
     print(f"\n===== {result}", *lines, sep="\n", flush=True)
 
 
 def reasons(result: Ended) -> list[str]:
-    """The lines of a part that failed which tell what did, each with the two after it."""
+    """Return the lines with failures in the output of a part, each with the two lines after it."""
     lines = (LOGS / f"{result.part}.log").read_text(encoding="utf-8", errors="replace").splitlines()
     near = {at + after for at, line in enumerate(lines) if FAILURES.match(line) for after in range(3)}
     return [line[:300] for at, line in enumerate(lines) if at in near][-FAILURE_LINES:]
 
 
 def main(parts: list[str]) -> int:
-    """Run the parts, show how each ended, and return the exit code."""
+    """Run the parts, print their results, and return the exit code."""
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
-        print(f"unknown: {', '.join(unknown)}; there are {', '.join(PARTS)}", file=sys.stderr)
+        print(f"unknown parts: {', '.join(unknown)}; choose from {', '.join(PARTS)}", file=sys.stderr)
         return 2
     LOGS.mkdir(exist_ok=True)
     ended: queue.Queue[Ended] = queue.Queue()
     begin = time.monotonic()
     running = {part: start(part, ended) for part in parts}
     results: list[Ended] = []
-    print(f"===== side by side: {', '.join(running)}", flush=True)
+    print(f"===== running in parallel: {', '.join(running)}", flush=True)
     try:
         while running:
             try:
@@ -105,18 +105,18 @@ def main(parts: list[str]) -> int:
             del running[result.part]
             results.append(result)
             show(result)
-    finally:  # when interrupted, leave nothing running
+    finally:  # stop all parts if interrupted
         for process in running.values():
             os.killpg(process.pid, signal.SIGTERM)
     for result in results:
         if result.code:
-            print(f"\n===== why {result.part} failed", *reasons(result), sep="\n")
+            print(f"\n===== failures of {result.part}", *reasons(result), sep="\n")
     print("\n=====", *sorted(results, key=lambda result: parts.index(result.part)), sep="\n")
     return int(any(result.code for result in results))
 
 
 def interrupted(number: int, _frame: object) -> None:
-    """End as if by Ctrl-C, so that the parts are ended as well."""
+    """Exit like after Ctrl-C, so that the parts are stopped as well."""
     raise SystemExit(128 + number)
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The monitors of all simulated VMs: greets whoever connects to the socket, runs, and has done what it is told."""
+"""The monitors of all simulated VMs, which send the greeting, report a running VM, and accept every command."""
 
 from __future__ import annotations
 

@@ -236,9 +236,9 @@ changes:
       name: VMs
       id: VMs
       action: load
-      before: {state: not as loaded}
+      before: {state: missing or changed}
       after: {state: loaded}
-      reason: state not as loaded → loaded
+      reason: state missing or changed → loaded
       restart: false
 """
 

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which slice is meant, of those that the acting user may see and touch: an admin all, a tenant the tenant's own.
+"""Selects slices that the acting user may see and change: all for an admin, the user's own for a tenant.
 
-A slice of somebody else is to a tenant as if it were not there; no message tells of it or of its owner.
+To a tenant, slices of other users do not exist. No message contains them or their owners.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def acts_for(cluster: Cluster, acting_user: str, owner: str) -> bool:
 
 
 def require_acts_for(cluster: Cluster, acting_user: str, owner: str, where: str) -> None:
-    """Refuse a user who acts for another one without being an admin, whether that one exists or not."""
+    """Refuse a user who is neither the owner nor an admin, no matter whether the owner exists."""
     if not acts_for(cluster, acting_user, owner):
         raise Refused([Refusal("not_owner_or_admin", where, {"user": acting_user})])
 
@@ -39,21 +39,21 @@ def visible(cluster: Cluster, acting_user: str) -> list[Slice]:
 
 
 def called(cluster: Cluster, name: str, owner: str | None, acting_user: str) -> list[Slice]:
-    """Return the slices of that name or id, of one owner or of all, that the user may act on."""
+    """Return the slices with this name or id that the user may act on, of one owner or of all."""
     return [slice_ for slice_ in cluster.called(name, owner) if acts_for(cluster, acting_user, slice_.owner)]
 
 
 def numbered(cluster: Cluster, slice_id: int, acting_user: str) -> Slice | None:
-    """Return the slice of that id, if there is one and the user may act on it."""
+    """Return the slice with this id, if it exists and the user may act on it."""
     slice_ = cluster.slices.get(slice_id)
     return slice_ if slice_ is not None and acts_for(cluster, acting_user, slice_.owner) else None
 
 
 def find(cluster: Cluster, name: str, owner: str | None = None, *, acting_user: str = ADMIN) -> Slice:
-    """Return the slice of that name or id.
+    """Return the slice with this name or id.
 
     Raises:
-        Refused: no slice is called so, or several are and C(owner) does not tell which.
+        Refused: there is no such slice, or there are several of different owners.
     """
     found = called(cluster, name, owner, acting_user)
     if len(found) == 1:
@@ -69,10 +69,11 @@ def find(cluster: Cluster, name: str, owner: str | None = None, *, acting_user: 
 def choose(
     cluster: Cluster, names: Sequence[str], *, owner: str | None, everything: bool, acting_user: str
 ) -> list[Slice]:
-    """Return the slices named (or numbered), or all of an owner, or all that the user may act on.
+    """Return the slices with these names or ids, or all of an owner, or all that the user may act on.
 
     Raises:
-        Refused: for names that fit no slice or several, and for an owner who is unknown or not the user's to act for.
+        Refused: for names that match no slice or several, and for an owner who is unknown or for whom the user may not
+            act.
     """
     if names:
         chosen = for_all(names, lambda name: find(cluster, name, owner, acting_user=acting_user))

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where ids, VLANs, MACs, ports and addresses come from: always the lowest free one, kept for life.
+"""Allocation of ids, VLANs, MACs, ports and addresses: always the lowest free one, which the object keeps.
 
-Every function takes what is held and returns what to give.
+The functions read what is allocated and return a new value; they do not change the cluster.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ..errors import Refusal, Refused
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range
 
 WINDOW = 256
-"""How many MAC blocks are looked up at a time."""
+"""The count of MAC blocks per query."""
 
 
 @dataclass(frozen=True)
 class ManagementNetwork:
-    """VLAN 400: its subnet, its gateway and DHCP server, and the range that eth0 addresses are taken from."""
+    """VLAN 400: its subnet, its gateway and DHCP server, and the range of addresses for eth0."""
 
     cidr: str = "10.60.7.0/24"
     gateway: str = GATEWAY
@@ -36,7 +36,7 @@ class ManagementNetwork:
     last_address: str = "10.60.7.250"
 
     def problems(self) -> Iterator[Refusal]:
-        """Yield what is wrong with the settings."""
+        """Yield refusals for invalid settings."""
         where = "management network"
         try:
             subnet = ipaddress.IPv4Network(self.cidr)
@@ -64,7 +64,7 @@ class ManagementNetwork:
 def host_in(
     where: str, subnet: ipaddress.IPv4Network, option: str, text: str
 ) -> tuple[ipaddress.IPv4Address | None, list[Refusal]]:
-    """Return the address of a host in a subnet, or why the C(option) of C(where) is none."""
+    """Return a host address in a subnet, or C(None) and a refusal for the C(option) of C(where)."""
     try:
         address = ipaddress.IPv4Address(text)
     except ValueError:
@@ -75,10 +75,10 @@ def host_in(
 
 
 class Allocator:
-    """Hands out what is free in a cluster, each thing once.
+    """Allocates free values of a cluster, each of them once.
 
     Args:
-        cluster: the cluster as it stands; it is not changed (C(next_id) is what its counter shall become).
+        cluster: the cluster. It is not changed; C(next_id) is the new value for its counter.
         network: VLAN 400.
     """
 
@@ -103,7 +103,7 @@ class Allocator:
         return self._free(allocations.ADDRESS, int(ipaddress.IPv4Address(first)), int(ipaddress.IPv4Address(last)))
 
     def slice_id(self) -> int | None:
-        """Return the next id whose VLAN pool no live slice holds, or C(None) where all 100 pools are held."""
+        """Return the next id whose VLAN pool is free, C(None) if all 100 pools are allocated."""
         if len(self._pools) == POOL_COUNT:
             return None
         taken = self._take_id(lambda number: pool_number(number) not in self._pools)
@@ -111,22 +111,22 @@ class Allocator:
         return taken
 
     def further_pool(self) -> int | None:
-        """Return the lowest VLAN pool that no live slice holds, for a slice that has one already, or C(None)."""
+        """Return the lowest free VLAN pool as a further pool of a slice, C(None) if there is none."""
         pool = next((number for number in range(POOL_COUNT) if number not in self._pools), None)
         if pool is not None:
             self._pools.add(pool)
         return pool
 
     def vm_id(self) -> int:
-        """Return the next id whose block of MACs no live VM holds."""
+        """Return the next id whose block of MACs is free."""
         return self._take_id(lambda number: not self._holds_block(number % MAC_BLOCKS))
 
     def vnc_port(self) -> int | None:
-        """Return the lowest free VNC port of the cluster, or C(None)."""
+        """Return the lowest free VNC port of the cluster, C(None) if there is none."""
         return next(self._vnc_ports, None)
 
     def address(self) -> str | None:
-        """Return the lowest free eth0 address on VLAN 400, or C(None)."""
+        """Return the lowest free address for eth0 on VLAN 400, C(None) if there is none."""
         number = next(self._addresses, None)
         return None if number is None else str(ipaddress.IPv4Address(number))
 
@@ -149,30 +149,32 @@ class Allocator:
 
 
 def mac_address(vm_id: int, index: int) -> str:
-    """Return the MAC of a VM's interface C(index): C(52:54:00), two bytes of the id, the index."""
+    """Return the MAC of a VM's interface C(index): C(52:54:00), the lower two bytes of the id, and the index."""
     return f"52:54:00:{vm_id >> 8 & 0xFF:02x}:{vm_id & 0xFF:02x}:{index:02x}"
 
 
 def tap_name(vm_id: int, interface: str) -> str:
     """Return the name of an interface's tap on its worker.
 
-    The kernel takes 15 characters; where the long form has more, the interface is told by its number alone.
+    If the name would exceed the kernel's limit of 15 characters, it only contains the number of the interface.
     """
     name = f"tap_{vm_id}_{interface}"
     return name if len(name) <= DEVICE_NAME_LENGTH else f"tap_{vm_id}_{interface[3:]}"
 
 
 def link_prefix(vlan_id: int) -> str:
-    """Return the first three bytes of the /24 that a link's VLAN stands for: the data model's up to VLAN 255, above
-    it one of 172.16.0.0/12, which has one for each of the 4,096."""
+    """Return the first three bytes of the /24 subnet for a link's VLAN.
+
+    Up to VLAN 255, this is the subnet of the data model, otherwise one in 172.16.0.0/12, which has 4,096 of them.
+    """
     return f"192.168.{vlan_id}" if vlan_id <= 255 else f"172.{16 + vlan_id // 256}.{vlan_id % 256}"
 
 
 def server_ip(cidr: str, gateway_ip: str | None) -> str:
-    """Return the address that the network node has in a network: the gateway's, else the subnet's first.
+    """Return the network node's address in a network: that of the gateway, or the subnet's first address.
 
     Raises:
-        Refused: a subnet that was stored and is none.
+        Refused: the stored subnet is invalid.
     """
     try:
         return gateway_ip or str(ipaddress.IPv4Network(cidr)[1])
@@ -182,7 +184,7 @@ def server_ip(cidr: str, gateway_ip: str | None) -> str:
 
 
 def pool_text(number: int) -> str:
-    """Return a VLAN pool for a message."""
+    """Return the VLANs of a pool as text for messages."""
     vlans = pool_range(number)
     skipped = f" without {MANAGEMENT_VLAN}" if MANAGEMENT_VLAN in vlans else ""
     return f"{vlans[0]}–{vlans[-1]}{skipped}"

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The passwords of VMs' displays.
 
-They follow from one key, which the database keeps beside its tables. So no slice holds a secret that a result, a diff
-or a work order could tell, and a VM stored without a password has one.
+They are derived from one key, which is stored outside of slices. Therefore slices contain no secret that could appear
+in a result, a diff or a work order, and every stored VM has a password.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from ..cluster import VNC_KEY, Cluster, slice_label
 from ..models import VM, Slice
 
 VERSION = "vnc_password_version"
-"""The extra field of a VM that counts its passwords; one that has its first does not have it."""
-LENGTH = 8  # all that VNC's authentication takes
-# Without letters and digits that look alike, for people type it.
+"""The extra field of a VM with the version of its password, missing for version 1."""
+LENGTH = 8  # the maximum of VNC authentication
+# Without similar letters and digits, because people type passwords.
 ALPHABET = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
 def has_key(cluster: Cluster) -> bool:
-    """Return whether there is a key, and so a password for every VM."""
+    """Return whether there is a key, and therefore a password for every VM."""
     return VNC_KEY in cluster.extra
 
 
 def make_key(cluster: Cluster) -> None:
-    """Give the cluster its key if it has none."""
+    """Create the cluster's key if it has none."""
     cluster.extra.setdefault(VNC_KEY, secrets.token_hex(32))
 
 
 def version(vm: VM) -> int:
-    """Return which of its passwords the VM has, counted from 1."""
+    """Return the version of the VM's password, starting from 1."""
     return int(vm.extra.get(VERSION, 1))
 
 
 def password(cluster: Cluster, vm: VM) -> str | None:
-    """Return the password of the VM's display; C(None) before there is a key."""
+    """Return the password of the VM's display, C(None) without a key."""
     digest = _digest(cluster, vm, "password")
     if digest is None:
         return None
@@ -53,13 +53,13 @@ def password(cluster: Cluster, vm: VM) -> str | None:
 
 
 def password_id(cluster: Cluster, vm: VM) -> str | None:
-    """Return what tells a host whether it has the present password, and nobody anything else."""
+    """Return an id of the password, by which hosts detect a change without knowing the password."""
     digest = _digest(cluster, vm, "id")
     return None if digest is None else digest.hex()[:16]
 
 
 def tell(cluster: Cluster, slices: Iterable[Slice]) -> list[dict[str, Any]]:
-    """Return the displays of the slices' VMs with their passwords."""
+    """Return the displays of the slices' VMs, with their passwords."""
     return [
         {
             "slice_id": slice_.slice_id,
@@ -79,6 +79,6 @@ def _digest(cluster: Cluster, vm: VM, what: str) -> bytes | None:
     key = cluster.extra.get(VNC_KEY)
     if key is None:
         return None
-    # The owner as well: after a restore of an old backup another tenant's VM may get an id that was given before.
+    # Includes the owner: after restoring an old backup, a VM of another tenant may get an id that was in use before.
     message = f"{what} {vm.vm_id} {version(vm)} {vm.owner}"
     return hmac.new(key.encode(), message.encode(), hashlib.sha256).digest()

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One step of a topology: a wanted slice with one VM, link, network or VLAN put into it or taken out.
+"""Edits of one part of a topology: adding, changing or removing a VM, link, network or VLAN of a desired slice.
 
-A step never allocates; the slice that it makes is settled like one that came whole. Every function takes the slice
-and what module arguments say of the thing, null for what shall stay as it is. To put returns the new slice and the
-place of the thing in its list; to take out what is not there returns the slice as it was.
+An edit does not allocate; its result is reconciled like a whole topology. All functions take the desired slice and the
+module arguments for the part, where null leaves a value unchanged. The C(put) functions return the new slice and the
+index of the part in its list. The C(take) functions return the slice unchanged if the part does not exist.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ T = TypeVar("T")
 
 
 def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
-    """Add a VM or change it: C({name, vm_id, new_name, flavor, internet, data_interfaces, worker, interfaces,
-    vnc_password_version, power}).
+    """Add or change a VM.
 
-    C(interfaces) are all that have limits or faults.
+    C(data) is C({name, vm_id, new_name, flavor, internet, data_interfaces, worker, interfaces, vnc_password_version,
+    power}). C(interfaces) replace all limits and faults of the VM's interfaces.
     """
     place = _vm_place(want, data)
     name = _called(data)
@@ -50,7 +50,7 @@ def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
 
 
 def take_vm(want: WantedSlice, data: Mapping[str, Any]) -> WantedSlice:
-    """Take a VM out, with its links and out of its networks: C({name, vm_id})."""
+    """Remove a VM with its links and memberships in networks: C({name, vm_id})."""
     place = _vm_place(want, {**data, "new_name": None}, missing_ok=True)
     if place is None:
         return want
@@ -87,9 +87,9 @@ def _renamed(want: WantedSlice, old: str, new: str) -> WantedSlice:
 
 
 def put_link(want: WantedSlice, data: Mapping[str, Any]) -> Step:
-    """Add a link or change it: C({name, link_id, new_name, endpoints, mtu, qinq, forward_bpdu}).
+    """Add or change a link: C({name, link_id, new_name, endpoints, mtu, qinq, forward_bpdu}).
 
-    Without id and name it is the one that there is between these ends.
+    Without id and name, the link is identified by its endpoints.
     """
     place = _link_place(want, data)
     link = read_link(data)
@@ -116,7 +116,7 @@ def put_link(want: WantedSlice, data: Mapping[str, Any]) -> Step:
 
 
 def take_link(want: WantedSlice, data: Mapping[str, Any]) -> WantedSlice:
-    """Take a link out: C({name, link_id, endpoints})."""
+    """Remove a link: C({name, link_id, endpoints})."""
     place = _link_place(want, {**data, "new_name": None}, missing_ok=True)
     return want if place is None else replace(want, links=_without(want.links, place))
 
@@ -136,14 +136,14 @@ def _link_place(want: WantedSlice, data: Mapping[str, Any], *, missing_ok: bool 
 
 
 def _moved(old: tuple[Endpoint, ...], new: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
-    """Return the new endpoints; where one fits an old end it is that one."""
+    """Return the new endpoints; one that matches an old endpoint keeps its interface."""
     return tuple(next((end for end in old if fits(wanted, end)), wanted) for wanted in new) or old
 
 
 def put_network(want: WantedSlice, data: Mapping[str, Any]) -> Step:
-    """Add a network or change it: C({name, vlan_id, new_name, members, append, cidr, gateway, …}).
+    """Add or change a network: C({name, vlan_id, new_name, members, append, cidr, gateway, …}).
 
-    C(members) are all of them, or with C(append) further ones. A new C(cidr) takes gateway and DHCP range with it.
+    C(members) replace the members, or with C(append) are added. A new C(cidr) resets gateway and DHCP range.
     """
     place = _network_place(want, data)
     name = _called(data)
@@ -167,7 +167,7 @@ def put_network(want: WantedSlice, data: Mapping[str, Any]) -> Step:
 
 
 def take_network(want: WantedSlice, data: Mapping[str, Any]) -> WantedSlice:
-    """Take a network out: C({name, vlan_id})."""
+    """Remove a network: C({name, vlan_id})."""
     place = _network_place(want, {**data, "new_name": None}, missing_ok=True)
     return want if place is None else replace(want, networks=_without(want.networks, place))
 
@@ -179,7 +179,7 @@ def _network_place(want: WantedSlice, data: Mapping[str, Any], *, missing_ok: bo
 
 
 def put_vlan(want: WantedSlice, data: Mapping[str, Any]) -> Step:
-    """Reserve the slice's next VLAN, unless one of that name or id is reserved: C({name, vlan_id})."""
+    """Reserve the slice's next VLAN, unless one with this name or id is reserved already: C({name, vlan_id})."""
     reserved = want.reserved or ()
     place = _vlan_place(want, data)
     if place is None and data.get("vlan_id") is not None:
@@ -190,7 +190,7 @@ def put_vlan(want: WantedSlice, data: Mapping[str, Any]) -> Step:
 
 
 def take_vlan(want: WantedSlice, data: Mapping[str, Any]) -> WantedSlice:
-    """Give a reserved VLAN back: C({name, vlan_id})."""
+    """Remove the reservation of a VLAN: C({name, vlan_id})."""
     if data.get("name") is None and data.get("vlan_id") is None:
         raise Refused([Refusal("identifier_missing", f"slice {want.name}", {"kind": "VLAN", "key": "vlan_id"})])
     place = _vlan_place(want, data)
@@ -215,7 +215,7 @@ def _place(
     *,
     missing_ok: bool,
 ) -> int | None:
-    """Return where the thing of that id or name is; one that has been renamed already is found by its new name."""
+    """Return the index of the part with this id or name, or with the new name if it has been renamed already."""
     where = f"slice {want.name}"
     number, name, new_name = data.get(key), data.get("name"), data.get("new_name")
     if number is not None:
@@ -230,7 +230,7 @@ def _place(
 
 
 def _called(data: Mapping[str, Any]) -> Any:
-    """Return what the thing is called from now on; C(None) where it keeps its name."""
+    """Return the new name of the part, C(None) if it keeps its name."""
     return data.get("new_name") or data.get("name")
 
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Limits and faults of one interface, and whether the hosts offer what a slice asks of them.
+"""Limits and faults of interfaces, and the check that hosts have the features that a slice requires.
 
-All is said from the guest's side: C(tx) is what it sends and C(rx) what it receives. Fields are kept in
-C(Interface.extra), and only those that say something.
+Directions are those of the guest: C(tx) is what it sends and C(rx) what it receives. Fields are stored in
+C(Interface.extra) if they differ from the default.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ _UNITS = {"kbps": "kbit/s", "percent": "%"}
 
 @dataclass(frozen=True)
 class Limits:
-    """What an interface is limited to, and the faults that it has.
+    """The limits and faults of an interface.
 
     Attributes:
         name: the interface.
         up: whether the guest sees a carrier.
-        tx_kbps: the most that the guest may send, in kbit/s.
-        rx_kbps: the most that it may receive.
-        delay_ms: by how much what it receives is late.
-        jitter_ms: by how much that varies.
-        loss_percent: how much of what it should receive is lost.
-        is_stored: whether nobody asked for it now; then it goes with its interface.
+        tx_kbps: maximum rate from the guest, in kbit/s.
+        rx_kbps: maximum rate to the guest, in kbit/s.
+        delay_ms: delay of frames to the guest.
+        jitter_ms: variation of the delay.
+        loss_percent: loss of frames to the guest.
+        is_stored: whether they are stored and not part of the current request; then they are removed with the
+            interface.
     """
 
     name: str
@@ -52,13 +53,13 @@ class Limits:
 
     @classmethod
     def read(cls, data: Mapping[str, Any], *, is_stored: bool = False) -> Limits:
-        """Return what module arguments, or the fields of a stored interface, say."""
+        """Return the limits and faults in module arguments, or in the fields of a stored interface."""
         given = {key: data[key] for key in FIELDS if data.get(key) is not None}
         return cls(data["name"], **given, is_stored=is_stored)
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What there is to store: neither a carrier that is there nor a fault of nothing."""
+        """The fields to store, without defaults: no C(up) if it is true, and no faults of zero."""
         said: dict[str, Any] = {} if self.up else {"up": False}
         said.update({key: value for key in ("tx_kbps", "rx_kbps") if (value := getattr(self, key)) is not None})
         said.update({key: value for key in NETEM if (value := getattr(self, key))})
@@ -74,12 +75,12 @@ def _phrase(key: str, value: Any) -> str:
 
 
 def stored(interface: Interface) -> Limits:
-    """Return the limits and faults that an interface has."""
+    """Return the limits and faults of a stored interface."""
     return Limits.read({**interface.extra, "name": interface.name}, is_stored=True)
 
 
 def problems(where: str, limits: Limits) -> Iterator[Refusal]:
-    """Yield what is wrong with the limits of the interface C(where) in themselves."""
+    """Yield refusals for invalid limits or faults of the interface C(where)."""
     for key in ("tx_kbps", "rx_kbps"):
         value, rate = getattr(limits, key), bounds.RATE_KBPS
         if value is not None and not rate.allows(value):
@@ -93,17 +94,17 @@ def problems(where: str, limits: Limits) -> Iterator[Refusal]:
 
 
 def mtu_problems(where: str, mtu: int) -> Iterator[Refusal]:
-    """Yield what is wrong with the MTU of the link or network C(where)."""
+    """Return refusals for an invalid MTU of the link or network C(where)."""
     return bounds.MTU.problems(where, "mtu", mtu)
 
 
 def segment_fields(mtu: int, *, qinq: bool, forward_bpdu: bool) -> dict[str, Any]:
-    """Return what a link or network stores of what it carries: C(None) for what is as usual."""
+    """Return the stored fields of a link or network for its frames, C(None) for defaults."""
     return {"mtu": None if mtu == DEFAULT_MTU else mtu, "qinq": qinq or None, "forward_bpdu": forward_bpdu or None}
 
 
 def segments(slice_: Slice) -> dict[int, dict[str, Any]]:
-    """Return by VLAN what interfaces are told of the links and networks of a slice: names, and what is not usual."""
+    """Return the fields of work orders' interfaces by VLAN: the name of the link or network, and non-default values."""
     found: list[Link | Network] = [*slice_.networks, *slice_.links]
     return {
         each.vlan_id: {
@@ -115,7 +116,7 @@ def segments(slice_: Slice) -> dict[int, dict[str, Any]]:
 
 
 def shortcomings(slice_: Slice, cluster: Cluster) -> Iterator[Refusal]:
-    """Yield what a slice asks of hosts that these have said they do not offer; who said nothing is not asked."""
+    """Yield refusals for features that a slice requires and a host does not have. Unknown features are assumed."""
     workers = cluster.workers
     yield from _netem_shortcomings(slice_, workers)
     vms = {vm.vm_id: vm for vm in slice_.live_vms}
@@ -149,11 +150,14 @@ def _netem_shortcomings(slice_: Slice, workers: Mapping[str, Worker]) -> Iterato
 def _trunk_shortcomings(
     where: str, carried: Mapping[str, Any], ends: list[str], cluster: Cluster, *, served: bool
 ) -> Iterator[Refusal]:
-    """A segment on one worker alone needs no trunk, unless it is C(served): the network node takes part in it."""
+    """Yield refusals for too small MTUs of trunks, which a segment uses if it spans several workers or is C(served).
+
+    The network node is on a segment that is C(served).
+    """
     on = list(dict.fromkeys(ends))
     if len(on) < 2 and not served:
         return
-    # Linux counts neither the Ethernet header nor one VLAN tag in a device's MTU; the guests' own tag is a second one.
+    # The MTU of a device includes neither the Ethernet header nor one VLAN tag. A tag of the guests is a second one.
     needed = carried.get("mtu", DEFAULT_MTU) + _TAG_BYTES * carried.get("qinq", False)
     trunks = {f"worker {ip}": cluster.workers[ip].extra.get("trunk_mtu") for ip in on if ip in cluster.workers}
     if served:

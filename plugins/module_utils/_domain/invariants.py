@@ -86,7 +86,7 @@ def _given_twice(cluster: Cluster) -> Iterator[str]:
 
 
 def _uuids(cluster: Cluster) -> Iterator[str]:
-    """What hosts know things by is told to hosts once."""
+    """Yield UUIDs that several objects have, because hosts identify objects by them."""
     holders: dict[str, list[str]] = defaultdict(list)
     for slice_ in cluster.slices.values():
         things = [(slice_.uuid, call(slice_)), *((vm.uuid, call(slice_, vm)) for vm in slice_.vms)]

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which stored VM, link or network each wanted one is, and which interfaces links and networks take."""
+"""Matches desired VMs, links and networks with stored ones, and selects the interfaces of links and networks."""
 
 from __future__ import annotations
 
@@ -25,8 +25,14 @@ from .topology_spec import (
 
 @dataclass
 class Wiring:
-    """The stored VMs that stay, by the names that they have from now on; the wanted links and networks in their order,
-    every endpoint with its interface, each with the stored one that it is; and what could not be told."""
+    """The result of matching.
+
+    Attributes:
+        vms: the stored VMs that stay, by their desired names.
+        links: the desired links in their order, with an interface for every endpoint, and the stored link of each.
+        networks: the same for networks.
+        refusals: ids without a match.
+    """
 
     vms: dict[str, VM] = field(default_factory=dict)
     links: list[tuple[WantedLink, Link | None]] = field(default_factory=list)
@@ -34,11 +40,11 @@ class Wiring:
     refusals: list[Refusal] = field(default_factory=list)
 
     def data_interfaces(self) -> dict[str, int]:
-        """Return the highest data interface in use of each VM that is on a link or network."""
+        """Return the number of the highest data interface in use, for each VM on a link or network."""
         return highest_interfaces(self._ends())
 
     def count_ends(self) -> Counter[str]:
-        """Return on how many links and networks each VM is."""
+        """Return the number of links and networks of each VM."""
         return Counter(end.vm for end in self._ends())
 
     def _ends(self) -> Iterator[Endpoint]:
@@ -46,14 +52,14 @@ class Wiring:
 
 
 def wire(want: WantedSlice, stored: Slice) -> Wiring:
-    """Match a topology, which makes sense in itself, with what is stored.
+    """Match a valid topology with the stored slice.
 
-    A link is the stored one of its id, else of its name, else one between the same ends. An endpoint without an
-    interface keeps the one that the stored link or network has of its VM, or gets the lowest free one.
+    A link matches the stored one with its id, or with its name, or with the same endpoints, in this order. An endpoint
+    without an interface keeps the interface of the stored link or network, or gets the lowest free one.
 
     Args:
         want: the topology.
-        stored: the slice as it is.
+        stored: the stored slice.
     """
     return _Wirer(want, stored).wire()
 
@@ -100,14 +106,14 @@ class _Wirer:
                 self._refuse_unknown("VM", want.vm_id, known)
 
     def _refuse_unknown(self, kind: str, number: int, known: Sequence[object]) -> None:
-        """The list is shared by all refusals that name it, for there may be thousands of both."""
+        """Add a refusal for an unknown id. All refusals share one list C(known), because both may be thousands."""
         figures = {"kind": kind, "name": number, "known": known}
         self.made.refusals.append(Refusal("unknown_reference", f"slice {self.want.name}", figures))
 
     def wire(self) -> Wiring:
         matches = self._match_links()
         networks = self._match_networks()
-        # All that is kept is taken before anything new chooses.
+        # Stored interfaces are assigned before free ones are selected.
         links = [
             replace(link, endpoints=self._kept(link.endpoints, matches[number][1:] if number in matches else ()))
             for number, link in enumerate(self.want.links)
@@ -126,7 +132,7 @@ class _Wirer:
         return self.made
 
     def _match_links(self) -> dict[int, tuple[Link, Endpoint | None, Endpoint | None]]:
-        """Return the stored link with its ends for each wanted one that there is, by its place in the list."""
+        """Return the matching stored links with their ends, by index of the desired link."""
         unused = dict(self.stored_links)
         by_name = {link.extra["name"]: link.link_id for link, *_ends in unused.values() if "name" in link.extra}
         found, known = {}, list(self.stored_links)
@@ -166,7 +172,7 @@ class _Wirer:
         return fits(wanted, end) and (wanted.interface is not None or self._is_open(end))
 
     def _is_open(self, end: Endpoint) -> bool:
-        """Whether an endpoint that left its interface open may get this one."""
+        """Return whether an endpoint without an interface may get this one."""
         limit = self.limits.get(end.vm)
         number = interface_number(end.interface)
         return end not in self.explicit and number is not None and (limit is None or number <= limit)
@@ -188,7 +194,7 @@ class _Wirer:
         return found
 
     def _kept(self, wanted: tuple[Endpoint, ...], stored: Iterable[Endpoint | None]) -> tuple[Endpoint, ...]:
-        """Give endpoints without an interface the one that is stored for their VM."""
+        """Return endpoints in which a missing interface is replaced by the one that is stored for the VM."""
         there = {end.vm: end for end in stored if end is not None}
         kept = []
         for end in wanted:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Networks within a slice: their subnets, gateways and DHCP ranges."""
+"""Subnets, gateways and DHCP ranges of networks in a slice."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from .topology_spec import WantedNetwork
 
 
 def complete(want: WantedNetwork, vlan_id: int) -> WantedNetwork:
-    """Return the network with all that was left to the rules: subnet, gateway and DHCP range on its VLAN."""
+    """Return the network with defaults for its subnet, gateway and DHCP range, which depend on its VLAN."""
     cidr = want.cidr or f"{link_prefix(vlan_id)}.0/24"
     try:
         subnet = ipaddress.IPv4Network(cidr)
     except ValueError:
-        return want  # problems() has said so
+        return want  # problems() refuses it
     gateway_ip = want.gateway_ip or (str(subnet[1]) if want.gateway else None)
     dhcp_range = want.dhcp_range or (_dhcp_range(subnet) if want.dhcp_enabled else None)
     return replace(want, cidr=str(subnet), gateway_ip=gateway_ip, dhcp_range=dhcp_range)
 
 
 def _dhcp_range(subnet: ipaddress.IPv4Network) -> str:
-    """The data model's .10 to .250 where the subnet has them, else what comes after its first address."""
+    """Return the range .10 to .250 of the data model; in a smaller subnet, all host addresses after the first."""
     first, last = (10, 250) if subnet.num_addresses >= 256 else (2, subnet.num_addresses - 2)
     return f"{subnet[first]},{subnet[last]}"
 
 
 def problems(where: str, want: WantedNetwork) -> Iterator[Refusal]:
-    """Yield what is wrong with what the network C(where) asks for, as far as its subnet is known yet."""
+    """Yield refusals for the network C(where), without those for its subnet if this is not known yet."""
     if want.gateway_ip is not None and not want.gateway:
         yield Refusal("option_needs_option", where, {"option": "gateway_ip", "needs": "gateway"})
     if want.dhcp_range is not None and not want.dhcp_enabled:
@@ -100,8 +100,8 @@ def overlaps(where: str, subnets: Iterable[tuple[str, str]], management: str) ->
     """Yield a refusal for every subnet of C(where) that overlaps another one or VLAN 400's.
 
     Args:
-        where: the slice whose networks they are.
-        subnets: the name of each network, and its CIDR; what is none is passed over.
+        where: the slice of the networks.
+        subnets: the name of each network, and its CIDR; invalid ones are skipped.
         management: the CIDR of VLAN 400.
     """
     parsed = []
@@ -120,12 +120,12 @@ def overlaps(where: str, subnets: Iterable[tuple[str, str]], management: str) ->
                 {"subnet": str(subnet), "of": owner, "other": str(widest[0]), "other_of": widest[1]},
             )
         else:
-            # Subnets are nested or apart: one that overlaps none is where the next may begin to.
+            # Subnets are nested or disjoint, so that only the last disjoint one can overlap the next ones.
             widest = subnet, owner
 
 
 def infrastructure_problems(cidrs: Iterable[str]) -> Iterator[Refusal]:
-    """Yield what is wrong with the list of infrastructure networks."""
+    """Yield refusals for invalid infrastructure networks."""
     for cidr in cidrs:
         try:
             ipaddress.IPv4Network(cidr)
@@ -135,7 +135,7 @@ def infrastructure_problems(cidrs: Iterable[str]) -> Iterator[Refusal]:
 
 
 def overlapping(cidr: str, others: Iterable[str]) -> list[str]:
-    """Return those of C(others), subnets all of them, that C(cidr) overlaps; none where it is no subnet itself."""
+    """Return the subnets in C(others) that overlap C(cidr); none if C(cidr) is not a subnet."""
     try:
         subnet = ipaddress.IPv4Network(cidr)
     except ValueError:

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Passwords as they are stored: the data model's SHA-256 digest, or scrypt with a salt of its own.
+"""Password hashes: the data model's SHA-256 digest, or scrypt with a random salt.
 
-The salted form says all that verifying takes: C($scrypt$ln=14,r=8,p=1$SALT$HASH), salt and hash in base64.
+The salted form contains all parameters: C($scrypt$ln=14,r=8,p=1$SALT$HASH), with salt and hash in base64.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SALTED = re.compile(
 
 
 class Salted(NamedTuple):
-    """A salted hash, taken apart."""
+    """The parts of a salted hash."""
 
     log2_cost: int
     block_size: int
@@ -36,7 +36,7 @@ class Salted(NamedTuple):
 
 
 def hashed(password: str, scheme: str = SHA256) -> str:
-    """Return what is stored for a password."""
+    """Return the hash to store for a password."""
     if scheme == SHA256:
         return hashlib.sha256(_bytes(password)).hexdigest()
     made = Salted(LOG2_COST, BLOCK_SIZE, PARALLEL, os.urandom(SALT_BYTES), b"")
@@ -45,14 +45,14 @@ def hashed(password: str, scheme: str = SHA256) -> str:
 
 
 def scheme_of(stored: str) -> str | None:
-    """Return the scheme of what is stored, C(None) for what no password fits."""
+    """Return the scheme of a stored hash, C(None) if it is not a hash and matches no password."""
     if DIGEST.fullmatch(stored):
         return SHA256
     return SCRYPT if _salted(stored) else None
 
 
 def verify(password: str, stored: str) -> bool:
-    """Return whether the password is the one that is stored; what is no hash fits none."""
+    """Return whether the password matches the stored hash; a value that is not a hash matches none."""
     salted = _salted(stored)
     if salted is not None:
         return hmac.compare_digest(_scrypt(password, salted, len(salted.digest)), salted.digest)
@@ -60,7 +60,7 @@ def verify(password: str, stored: str) -> bool:
 
 
 def _salted(stored: str) -> Salted | None:
-    """Take a salted hash apart; one that would cost more than 64 MiB or 16 times our own time is none."""
+    """Parse a salted hash. Return C(None) for one that requires more than 64 MiB, or 16 times the default time."""
     match = _SALTED.fullmatch(stored)
     if match is None:
         return None
@@ -75,7 +75,7 @@ def _salted(stored: str) -> Salted | None:
 
 
 def _bytes(password: str) -> bytes:
-    # Text that came as no UTF-8 has surrogates, which a strict encoder stumbles over.
+    # Text that is not valid UTF-8 contains surrogates, which the strict encoder rejects.
     return password.encode(errors="surrogatepass")
 
 

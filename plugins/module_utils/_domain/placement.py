@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which worker a new VM goes to. Placement is sticky: only VMs without a worker come here."""
+"""Selection of the worker for a new VM. A VM that has a worker stays there."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ..cluster import Cluster, Load, Worker
 from ..errors import Refusal
 
 POLICIES = ("round_robin", "least_loaded", "pack")
-"""The first one is the default, of which a VM keeps no note."""
+"""The first policy is the default, which is not stored with VMs."""
 
 
 class Placement:
-    """The workers with their loads, filled VM by VM.
+    """The workers with their loads, including those of VMs that have been placed.
 
     Args:
-        cluster: the cluster as it stands.
-        policy: C(round_robin) (the worker after the newest VM's), C(least_loaded) (fewest VMs) or C(pack)
-            (the first that has room).
+        cluster: the cluster, which is not changed.
+        policy: C(round_robin) (the worker after that of the newest VM), C(least_loaded) (fewest VMs) or C(pack)
+            (the first one with room).
     """
 
     def __init__(self, cluster: Cluster, policy: str = "round_robin") -> None:
@@ -32,7 +32,7 @@ class Placement:
         self._shortages: dict[tuple[Any, ...], list[Refusal]] = {}
 
     def shortages(self, worker: Worker, flavor: Mapping[str, Any]) -> list[Refusal]:
-        """Return why the worker has no room for one more VM of the flavor."""
+        """Return refusals for each resource that is insufficient for another VM of the flavor."""
         load, where, found = self.loads[worker.ip], f"worker {worker.ip}", []
         for resource, used, asked, limit in (
             ("VMs", load.vms, 1, worker.max_vms),
@@ -46,7 +46,7 @@ class Placement:
         return found
 
     def place(self, flavor: Mapping[str, Any], pinned: str | None = None) -> str | None:
-        """Choose a worker for one VM, count it there and return its address; C(None) where none has room."""
+        """Select a worker for a VM, add the VM to its load and return its address; C(None) if none has room."""
         candidates = [worker for worker in self._in_turn() if pinned in (None, worker.ip)]
         fitting = (worker for worker in candidates if not self._refusals(worker, flavor))
         chosen = next(iter(self._preferred(fitting)), None)
@@ -59,18 +59,18 @@ class Placement:
         return chosen.ip
 
     def grow(self, ip: str, *, cores: float, ram_gb: float) -> None:
-        """Count what a VM on that worker gets in addition."""
+        """Add resources to the load of a worker, for a VM that grows."""
         load = self.loads[ip]
         load.cores, load.ram_gb = load.cores + cores, load.ram_gb + ram_gb
         self._shortages.clear()
 
     def refusal(self, where: str, flavor: Mapping[str, Any], pinned: str | None) -> Refusal:
-        """Return why C(place) found no worker for the VM C(where)."""
+        """Return the refusal if C(place) has found no worker for the VM C(where)."""
         if not self.workers:
             return Refusal("no_workers", where)
         if pinned is not None and pinned not in self.loads:
             return Refusal("unknown_reference", where, {"kind": "worker", "name": pinned, "known": list(self.loads)})
-        # Thousands of VMs may lack the same room on as many workers.
+        # Cached, because thousands of VMs may have the same shortages on as many workers.
         alike = (pinned, flavor["cores"], flavor["ram_gb"], flavor["disk_gb"])
         if alike not in self._shortages:
             candidates = [worker for worker in self.workers if pinned in (None, worker.ip)]
@@ -78,7 +78,7 @@ class Placement:
         return Refusal("no_room", where, {"shortages": self._shortages[alike]})
 
     def _refusals(self, worker: Worker, flavor: Mapping[str, Any]) -> list[Refusal]:
-        """Return why the worker gets no new VM of the flavor."""
+        """Return refusals if the worker cannot take a new VM of the flavor."""
         where = f"worker {worker.ip}"
         found = [] if worker.schedulable else [Refusal("not_schedulable", where)]
         unknown = [name for name in ("cores", "ram_gb") if getattr(worker, name) is None]

@@ -1,9 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Settle a topology: from what a tenant asks for to what is allocated, all of it or nothing.
+"""Reconciles a slice with a desired topology: allocates everything that it requires, or refuses the topology.
 
-What exists and is asked for again keeps everything it holds. What hosts may have heard of is not forgotten here
-(C(teardown)).
+Existing objects keep their allocations. Objects that hosts may have are not removed here (C(teardown)).
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ from .vms import VmBuilder
 
 @dataclass(frozen=True)
 class Settings:
-    """What an operator decides for the whole cluster.
+    """Settings of the operator for the whole cluster.
 
     Attributes:
         network: VLAN 400.
-        infrastructure: subnets of the hosts' own networks, which no network with a way out may overlap.
-        state_dir: the folder on every worker below which overlays and base images lie.
+        infrastructure: subnets of the hosts' own networks, which no network with NAT may overlap.
+        state_dir: the folder for overlays and base images on every worker.
         placement: the placement policy.
     """
 
@@ -46,10 +45,10 @@ class Settings:
 
 
 def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_user: str) -> Slice:
-    """Make C(cluster) hold the slice as asked for, and return it.
+    """Store the desired slice in C(cluster) and return it.
 
     Raises:
-        Refused: with every rule that is broken; the cluster is then as it was.
+        Refused: with all violations; the cluster is then unchanged.
     """
     before = stored_slice(cluster, want, acting_user)
     refusals = [
@@ -64,7 +63,7 @@ def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_us
         raise Refused(refusals)
     allocator = Allocator(cluster, settings.network)
     slice_, refusals = _draft(cluster, want, settings, before, allocator)
-    # VMs that hosts still have count until they are gone.
+    # VMs count against the quota until their hosts have removed them.
     owner, more = cluster.users[want.owner], len(slice_.vms) - (len(before.vms) if before else 0)
     refusals += _quota_problems(owner, more)
     refusals += _moved_problems(slice_, settings.network)
@@ -82,7 +81,7 @@ def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_us
 
 
 def stored_slice(cluster: Cluster, want: WantedSlice, acting_user: str) -> Slice | None:
-    """Return the stored slice that is asked for, as it is now.
+    """Return the stored slice that the topology describes, C(None) if there is none.
 
     Raises:
         Refused: the acting user may not act for its owner.
@@ -133,13 +132,13 @@ def _flavor_problems(cluster: Cluster, want: WantedSlice) -> Iterator[Refusal]:
 
 
 def _overlap_problems(want: WantedSlice, management: ManagementNetwork) -> Iterator[Refusal]:
-    """As far as subnets are told; those that follow from a VLAN are looked at when it is known."""
+    """Check the given subnets; those that are derived from a VLAN are checked when it has been allocated."""
     told = [(network.name, network.cidr) for network in want.networks if network.cidr is not None]
     return networks.overlaps(f"slice {want.name}", told, management.cidr)
 
 
 def _moved_problems(slice_: Slice, management: ManagementNetwork) -> Iterator[Refusal]:
-    """A VM keeps its address for life, so VLAN 400 cannot get another subnet under it."""
+    """Refuse another subnet of VLAN 400 if VMs have addresses outside it, because these never change."""
     subnet = ipaddress.IPv4Network(management.cidr)
     for vm in slice_.live_vms:
         for nic in vm.interfaces:
@@ -158,7 +157,7 @@ def _quota_problems(owner: User, more: int) -> Iterator[Refusal]:
 def _draft(
     cluster: Cluster, want: WantedSlice, settings: Settings, before: Slice | None, allocator: Allocator
 ) -> tuple[Slice, list[Refusal]]:
-    """Return the slice as it would be stored, and why it cannot be."""
+    """Return the slice as it would be stored, and refusals."""
     slice_id = before.slice_id if before else allocator.slice_id()
     full = [] if slice_id is not None else [Refusal("no_free_pool", f"slice {want.name}", {"pools": POOL_COUNT})]
     slice_ = Slice.from_dict(before.to_dict()) if before else Slice(slice_id or 0, want.owner)

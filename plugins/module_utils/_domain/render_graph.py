@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Slices as drawings: Mermaid for pages that render it, DOT for Graphviz."""
+"""Slices as graphs in Mermaid and DOT (Graphviz)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Edge = tuple[str, str, str]
 
 
 def mermaid(slice_: Slice) -> str:
-    """Return the slice as a Mermaid flowchart: VMs, networks, and what joins them."""
+    """Return the slice as a Mermaid flowchart of VMs, networks and links."""
     return "\n".join(
         [
             "---",
@@ -45,7 +45,7 @@ def _vms(slice_: Slice) -> Iterator[tuple[str, str]]:
 
 
 def _segments(slice_: Slice) -> Iterator[tuple[str, str]]:
-    """Yield the networks with members, and VLAN 400 where a VM is on it."""
+    """Yield the networks with members, and VLAN 400 if a VM is on it."""
     for network in slice_.networks:
         if "name" in network.extra:
             yield f"net{network.vlan_id}", f"{network.extra['name']} {network.cidr} VLAN {network.vlan_id}"
@@ -71,5 +71,5 @@ def _internet(slice_: Slice) -> Iterator[Edge]:
 
 
 def _clean(text: str) -> str:
-    """Return text that may stand between quotes: names in databases from elsewhere may hold anything."""
+    """Return text that is safe between quotes, because names in imported databases may contain any characters."""
     return "".join(character if character.isprintable() and character not in '"\\' else "_" for character in text)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A slice as a table for people."""
+"""A slice as a text table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .slice_changes import attributes
 
 
 def slice_table(slice_: Slice) -> str:
-    """Return the slice as a text table: VM, id, worker, state, pid, address, interfaces with VLANs, VNC display."""
+    """Return a text table with VM, id, worker, state, pid, address, VLANs of interfaces and VNC display."""
     rows = [("VM", "ID", "WORKER", "STATE", "PID", "ADDRESS", "INTERFACES:VLAN", "VNC")]
     for vm in slice_.vms:
         address = next((each.ip_config["ip"] for each in vm.interfaces if each.ip_config), "-")
@@ -42,7 +42,7 @@ def slice_table(slice_: Slice) -> str:
 
 
 def _state(vm: VM) -> str:
-    """What the VM is, and what it will be where a deploy has yet to make it so."""
+    """Return the VM's status, and its desired power state if a deploy has to change it."""
     seen = RUNNING if vm.observed is None else vm.observed.state
     return vm.status if vm.deleting or vm.power in (RUNNING, seen) else f"{vm.status}, to be {vm.power}"
 

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Give the links, networks and reservations of a slice their VLANs, and put interfaces on them.
+"""Allocates VLANs for the links, networks and reservations of a slice, and connects interfaces to them.
 
-What stays keeps its VLAN, and what goes lets go of it first.
+Existing links, networks and reservations keep their VLANs. VLANs of removed ones are released first.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ from .topology_spec import Endpoint, Reservation, WantedLink, WantedNetwork, Wan
 
 @dataclass
 class SegmentBuilder:
-    """Connects the VMs of C(slice), which becomes what C(want) is; C(refusals) collects what cannot be.
+    """Creates the links and networks of a slice.
 
     Attributes:
-        slice: with the VMs that it has from now on.
-        live: those of its VMs that do not go, by their names.
-        allocator: gives further pools.
-        infrastructure: subnets which no network with a way out may overlap.
+        want: the desired slice.
+        slice: the slice to change, which already has its desired VMs.
+        live: its VMs by name, without those that are being deleted.
+        allocator: allocates further pools.
+        infrastructure: subnets that no network with NAT may overlap.
+        refusals: the violations that were found.
     """
 
     want: WantedSlice
@@ -41,7 +43,7 @@ class SegmentBuilder:
     _is_short: bool = field(default=False, init=False)
 
     def connect(self, wiring: Wiring) -> None:
-        """Make the links, networks and reservations of the slice what is wanted."""
+        """Create the desired links, networks and reservations of the slice."""
         stored = dict.fromkeys(segment_vlans(self.slice))
         for _want, old in (*wiring.links, *wiring.networks):
             if old is not None:
@@ -57,7 +59,7 @@ class SegmentBuilder:
         drop_empty_pools(self.slice)
 
     def _reservations(self) -> tuple[list[dict[str, Any]], list[Reservation], list[int]]:
-        """Return the reservations that stay, the wanted ones that are new, and the VLANs of those that go."""
+        """Return the reservations that stay, the new ones, and the VLANs of those that are removed."""
         have: list[dict[str, Any]] = self.slice.extra.get("reserved_vlans", [])
         if self.want.reserved is None:
             return list(have), [], []
@@ -78,7 +80,7 @@ class SegmentBuilder:
         )
 
     def _lease(self, wiring: Wiring, reserved: int, new_reserved: int) -> Iterator[int]:
-        """Return as many free VLANs as are needed, lowest first, from further pools where the slice may hold some."""
+        """Allocate the required VLANs and return them, lowest first, from further pools if the slice may have some."""
         slice_ = self.slice
         needed = new_reserved + sum(old is None for _want, old in (*wiring.links, *wiring.networks))
         room = len(slice_.pool()) - len(slice_.vlan_pool_used)
@@ -117,7 +119,7 @@ class SegmentBuilder:
         )
 
     def _join(self, wiring: Wiring, fresh: Iterator[int]) -> None:
-        """Make the links and networks, and put every interface of the VMs that stay on what it is on."""
+        """Create the links and networks, and connect the interfaces of the live VMs to them."""
         slice_ = self.slice
         link_ids = iter(range(max((old.link_id for _want, old in wiring.links if old), default=0) + 1, 1 << 31))
         taps: dict[Endpoint, Interface] = {}
@@ -169,7 +171,7 @@ class SegmentBuilder:
 
 
 def _move(link: Link, *wanted: tuple[int, str]) -> None:
-    """Let a link end where it shall; an end that stays keeps its place."""
+    """Set the ends of a link; an end that stays keeps its position."""
     have = (link.vm1_id, link.vm1_interface), (link.vm2_id, link.vm2_interface)
     first, second = wanted
     if first == have[1] or second == have[0]:
@@ -178,7 +180,7 @@ def _move(link: Link, *wanted: tuple[int, str]) -> None:
 
 
 def _set_carried(extra: dict[str, Any], want: WantedLink | WantedNetwork) -> None:
-    """Write what a link or network carries beside plain frames."""
+    """Store the MTU and the kinds of frames of a link or network."""
     for key, value in host_requirements.segment_fields(
         want.mtu, qinq=want.qinq, forward_bpdu=want.forward_bpdu
     ).items():

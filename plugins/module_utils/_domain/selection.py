@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which slices a playbook acts on: the one definition for all playbooks.
+"""The selection of slices for a playbook, the same for all playbooks.
 
-Exactly one of C(VARIABLES) is set. Everything else is a mistake of the caller: an empty value may be a form field that
-was left blank, or a misspelt variable in a template, and must not be read as "all" or as "none".
+Exactly one of C(VARIABLES) must be set, to a value that is not empty. An empty value may be a blank form field or a
+misspelt variable in a template, so it must not mean "all" or "none".
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ TRUE = ("true", "yes", "on", "y", "t", "1")
 
 @dataclass(frozen=True)
 class Selection:
-    """What the modules that act on slices are called with.
+    """The arguments of modules that act on slices.
 
     Attributes:
-        slices: topologies to store first; None where stored slices are selected.
+        slices: topologies to store first; None if stored slices are selected.
         names: names, C(OWNER/NAME) or ids of stored slices.
         owner: the user whose slices are all selected.
         all: whether all slices that the acting user may act on are selected.
@@ -37,12 +37,12 @@ class Selection:
 
 
 def problems(given: Mapping[str, Any], accepted: Sequence[str], load: Callable[[str], Any]) -> list[Refusal]:
-    """Return what is wrong with a selection.
+    """Return refusals for an invalid selection.
 
     Args:
-        given: the variables of C(VARIABLES) that are defined, whatever their values.
-        accepted: those that the playbook can be called with.
-        load: reads YAML or JSON; raises C(ValueError) for what is neither.
+        given: the variables of C(VARIABLES) that are defined, including empty ones.
+        accepted: the variables that the playbook accepts.
+        load: parses YAML or JSON; raises C(ValueError) if it is invalid.
     """
     choice = [_assigned(name) for name in accepted]
     if not given:
@@ -57,7 +57,7 @@ def problems(given: Mapping[str, Any], accepted: Sequence[str], load: Callable[[
 
 
 def read(given: Mapping[str, Any], load: Callable[[str], Any]) -> Selection:
-    """Return the selection that variables without C(problems) make."""
+    """Return the selection from variables without C(problems)."""
     [(name, value)] = given.items()
     if name == "slices":
         return Selection(slices=_topologies(value, load))
@@ -71,7 +71,7 @@ def _assigned(name: str) -> str:
 
 
 def _topologies(value: Any, load: Callable[[str], Any]) -> Any:
-    """Topologies as a list; a whole file of them, pasted into a form, has the list under C(slices)."""
+    """Return the list of topologies, which is under C(slices) if a whole file was pasted into a form."""
     loaded = load(value) if isinstance(value, str) else value
     return loaded["slices"] if isinstance(loaded, Mapping) and set(loaded) == {"slices"} else loaded
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What differs between two states of a slice: a change an object, with the attributes that a person asks for."""
+"""The differences between two states of a slice, with one change per object."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ States = Mapping[Key, tuple[str, Attributes]]
 
 
 def changes(before: Slice | None, after: Slice | None) -> list[Change]:
-    """Return what differs between two states of a slice, of which either may be missing; nothing where they are equal.
+    """Return the differences between two states of a slice, either of which may be missing.
 
-    C(restart) is true where a running VM must restart for a change. The id of a network is its VLAN. What is
-    C(deleting) from now on, until its hosts have let go of it, is deleted.
+    C(restart) is true if a running VM must be restarted for the change. The id of a network is its VLAN. An object
+    whose status becomes C(deleting) counts as deleted.
     """
     data = (before.to_dict(), after.to_dict()) if before and after else None
     if data and data[0] == data[1]:
         return []
     old, new = _things(before), _things(after)
-    # Ends and members are told by the names of now: a VM of another name is no other end.
+    # Ends and members have the current names in both states, because renaming a VM does not change a link.
     names = {vm.vm_id: vm.name for slice_ in (before, after) if slice_ for vm in slice_.vms}
     was: States = {key: (label, attributes(thing, names)) for key, (label, thing) in old.items()}
     now: States = {key: (label, attributes(thing, names)) for key, (label, thing) in new.items()}
@@ -42,7 +42,7 @@ def changes(before: Slice | None, after: Slice | None) -> list[Change]:
     if before and after and not found and identities.has_all(after) > identities.has_all(before):
         return identities.changes([after])
     if data and after and not found:
-        # A field that nobody asks for, such as one beyond the data model that came with the file.
+        # A field that is not an attribute, such as an unknown one of an imported file.
         fields = [key for key in {**data[0], **data[1]} if data[0].get(key) != data[1].get(key)]
         told = ({key: each.get(key) for key in fields} for each in data)
         found = [between("slice", after.slice_id, *told, name=slice_label(after))]
@@ -50,7 +50,7 @@ def changes(before: Slice | None, after: Slice | None) -> list[Change]:
 
 
 def states(slices: Iterable[Slice]) -> States:
-    """Return what hosts make of slices and VMs, and what these have yet to let go of: what reports change."""
+    """Return the attributes that reports change: states of slices and VMs, and resources that are being released."""
     found: dict[Key, tuple[str, Attributes]] = {}
     for slice_ in slices:
         label = slice_label(slice_)
@@ -62,12 +62,12 @@ def states(slices: Iterable[Slice]) -> States:
 
 
 def state_changes(before: States, after: States) -> list[Change]:
-    """Return what differs between what C(states) returned at two times."""
+    """Return the differences between two results of C(states)."""
     return _compare(before, after)
 
 
 def attributes(thing: Thing, names: Mapping[int, str]) -> Attributes:
-    """Return what a person asks of a part of a slice, whose VMs have these names by id."""
+    """Return the attributes of a slice or of a part of it for a change; C(names) are those of VMs by id."""
     if isinstance(thing, VM):
         return {"status": thing.status} if thing.deleting else _vm(thing)
     if isinstance(thing, Link):
@@ -114,7 +114,7 @@ def _action(was: Attributes | None, will: Attributes | None) -> str:
 
 
 def _things(slice_: Slice | None) -> dict[Key, tuple[str, Thing]]:
-    """Return the parts of a slice by kind and id, each with what it is called."""
+    """Return the slice and its parts by kind and id, each with its label."""
     return {} if slice_ is None else dict(_parts(slice_))
 
 
@@ -181,7 +181,7 @@ def _network(network: Network, names: Mapping[int, str]) -> Attributes:
 
 
 def _segment(segment: Link | Network) -> Attributes:
-    """What a link or network carries."""
+    """Return the attributes for the frames of a link or network."""
     return {
         "mtu": segment.extra.get("mtu", DEFAULT_MTU),
         "qinq": bool(segment.extra.get("qinq")),
@@ -190,13 +190,13 @@ def _segment(segment: Link | Network) -> Attributes:
 
 
 def _must_restart(old: Thing, new: Thing) -> bool:
-    """Return whether a VM that runs cannot take the change as it runs: name, cores, memory and number of NICs."""
+    """Return whether a running VM must be restarted for the change: of name, cores, memory or number of NICs."""
     if not (isinstance(old, VM) and isinstance(new, VM)) or old.status != RUNNING or new.deleting:
         return False
     return _started(old) != _started(new) or len(old.interfaces) != len(new.interfaces)
 
 
 def _started(vm: VM) -> tuple[Any, ...]:
-    """What a VM is started with, and cannot change as it runs."""
+    """Return the attributes that cannot change while a VM is running, except for NICs."""
     flavor = vm.flavor or {}
     return vm.name, flavor.get("cores"), flavor.get("ram_gb")

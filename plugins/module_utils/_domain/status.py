@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the hosts report, taken into the cluster: what they saw of VMs, and what may be forgotten now."""
+"""Records the hosts' reports in the cluster: the observed states of VMs, and the removal of deleted objects."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def record(
     *,
     seen_at: str,
 ) -> list[str]:
-    """Take the reports into the slices and return what failed, a sentence each.
+    """Record the reports and return a sentence for each failure.
 
     Args:
-        cluster: changed in place.
-        slices: those that the hosts had orders for.
-        reports: what the hosts said.
-        fingerprints: by slice id as a string, the C(fingerprint) of each slice when its order was made. A slice that
-            was changed since gives nothing up now, and its new VMs wait for their own order.
-        seen_at: when the hosts looked, as C(Observed) has it.
+        cluster: the cluster to change.
+        slices: the slices in the work orders.
+        reports: the hosts' reports.
+        fingerprints: the C(fingerprint) of each slice when its order was created, by slice id as a string. If a slice
+            was changed since, nothing of it is removed, and its new VMs wait for their own order.
+        seen_at: the time of the reports, in the format of C(Observed).
 
-    Whatever was given up (VMs that are deleting, VLANs and addresses that are releasing) is forgotten only when all
-    hosts that may still hold it have reported success.
+    VMs that are being deleted, and VLANs and addresses that are being released, are only removed when all hosts that
+    may have them have reported success.
     """
     deleting = {slice_.slice_id for slice_ in slices if slice_.deleting}
     failures = [failure for report in reports for failure in failures_of(report, deleting)]
@@ -59,26 +59,26 @@ def record(
 
 
 def failures_of(report: HostReport, deleting: Container[int]) -> list[str]:
-    """Return what failed on a host, a sentence each.
+    """Return a sentence for each failure of a host.
 
-    Of a slice that is being deleted, a host that holds another one of its id has nothing, and is done.
+    If a slice is being deleted, it is not a failure that the host has another slice with the same id.
     """
     refused = [each.failure for each in report.refused if not (each.another and each.slice_id in deleting)]
     return [f"{report.host}: {failure}" for failure in (report.failure, *refused) if failure]
 
 
 def _has_done(report: HostReport, slice_: Slice) -> bool:
-    """Whether a host has done what its order says of a slice."""
+    """Return whether a host has applied its work order for a slice."""
     refused = any(each.slice_id == slice_.slice_id for each in report.refused if not (each.another and slice_.deleting))
     return report.failure is None and not refused
 
 
 def recorded(slices: Sequence[Slice]) -> list[dict[str, Any]] | None:
-    """Return the VMs that hosts would have to report for the slices to stay as they are.
+    """Return the VMs in a report that would not change the slices.
 
     Returns:
-        C([{vm_id, state, pid}]); C(None) where every report changes something, because hosts have yet to hear of
-        something or to let go of it.
+        C([{vm_id, state, pid}]); C(None) if any report would change them, because objects have to be created or removed
+        on hosts.
     """
     vms = [vm for slice_ in slices for vm in slice_.vms]
     if any(vm.deleting for vm in vms) or any(slice_.deleting or "releasing" in slice_.extra for slice_ in slices):

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Let go of what a slice held.
+"""Releases the resources of a slice.
 
-What hosts may have heard of is not forgotten here: VMs become C(deleting), and VLANs and addresses that are given up
-stay held as C(releasing), until the hosts have reported that they are gone (C(status)).
+Resources that hosts may use are not removed here. VMs become C(deleting), and released VLANs and addresses stay
+allocated as C(releasing), until the hosts have reported that they removed them (C(status)).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from ..vlans import FURTHER_POOLS, pool_range
 
 
 def segment_vlans(slice_: Slice) -> Iterator[int]:
-    """Yield the VLANs of a slice's links and of its networks, those that describe a link's VLAN apart."""
+    """Yield the VLANs of a slice's links and of its networks, except for networks that only describe a link's VLAN."""
     yield from (link.vlan_id for link in slice_.links)
     yield from (network.vlan_id for network in slice_.networks if "name" in network.extra)
 
 
 def let_go(slice_: Slice, vlan_ids: Iterable[int]) -> None:
-    """Free VLANs of a slice, or where hosts may know them, hold them until these have reported.
+    """Release VLANs of a slice: at once, or after the hosts' reports if any VM has been handed out.
 
-    A slice of which any host may have heard may be on any of its VLANs there.
+    In that case, hosts may use any VLAN of the slice.
     """
     gone = dict.fromkeys(vlan_ids)
     if gone and any(vm.handed_out for vm in slice_.vms):
@@ -40,14 +40,14 @@ def releasing(slice_: Slice, what: str) -> list[Any]:
 
 
 def drop_empty_pools(slice_: Slice) -> None:
-    """Give back the further pools of which no VLAN is in use."""
+    """Release the further pools of which no VLAN is in use."""
     used = set(slice_.vlan_pool_used)
     kept = [number for number in slice_.further_pools if not used.isdisjoint(pool_range(number))]
     set_extra(slice_.extra, FURTHER_POOLS, kept or None)
 
 
 def set_extra(extra: dict[str, Any], key: str, value: Any) -> None:
-    """Write a field beyond the data model, or leave it out where there is nothing to say."""
+    """Set a field beyond the data model, or remove it if C(value) is None."""
     if value is None:
         extra.pop(key, None)
     else:
@@ -55,7 +55,7 @@ def set_extra(extra: dict[str, Any], key: str, value: Any) -> None:
 
 
 def remove(cluster: Cluster, slice_: Slice) -> None:
-    """Let a slice go: at once where no host has heard of it, else it stays C(deleting) until its hosts report."""
+    """Delete a slice: at once if no VM has been handed out, otherwise it is C(deleting) until its hosts report."""
     let_go(slice_, () if slice_.deleting else segment_vlans(slice_))
     let_go(slice_, [each["vlan_id"] for each in slice_.extra.pop("reserved_vlans", ())])
     slice_.links, slice_.networks = [], []
@@ -71,6 +71,6 @@ def remove(cluster: Cluster, slice_: Slice) -> None:
 
 
 def forget(cluster: Cluster, slice_: Slice) -> None:
-    """Take a slice without VMs out of the cluster; its pool and its id's pool are free from now on."""
+    """Remove a slice without VMs from the cluster, which releases its pools."""
     cluster.users[slice_.owner].slices.remove(slice_.slice_id)
     del cluster.slices[slice_.slice_id]

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Topologies that are made from a size: which VMs they have, and what joins which of them."""
+"""Topologies that are generated from a type and a size."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Pairs = Iterator[tuple[int, int]]
 
 @dataclass(frozen=True)
 class Topology:
-    """VMs by name, pairs of them that a link joins, and networks with their members."""
+    """The names of VMs, pairs of VMs with a link, and networks with their members."""
 
     vms: tuple[str, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
@@ -31,9 +31,12 @@ class Topology:
 
 @dataclass(frozen=True)
 class Shape:
-    """A type of topology: the fewest VMs that make one, how many segments one of a size has, and which they are.
+    """A type of topology.
 
-    C(segments) and C(pairs) take the size and the branching; VMs are numbered from 1.
+    Attributes:
+        least: minimum number of VMs.
+        segments: returns the number of links, for a size and branching.
+        pairs: yields the pairs of VMs with a link, numbered from 1, for a size and branching.
     """
 
     least: int
@@ -74,15 +77,15 @@ TYPES = (CUSTOM, *SHAPES)
 
 
 def generate(slice_name: str, data: Mapping[str, Any], pools: int) -> Topology:
-    """Return the topology that C(topology_type) and its options describe; an empty one for C(custom).
+    """Return the topology for C(topology_type) and its options; an empty one for C(custom).
 
     Args:
-        slice_name: for messages.
+        slice_name: the name for messages.
         data: C({topology_type, size, name_pattern, branching, segments, flavor}).
-        pools: how many VLAN pools the slice may hold.
+        pools: maximum number of VLAN pools of the slice.
 
     Raises:
-        Refused: the options do not make a topology of that type, or one that needs more VLANs than the pools have.
+        Refused: the options are invalid for this type, or the topology needs more VLANs than the pools have.
     """
     kind: str = data.get("topology_type") or CUSTOM
     size: Any = data.get("size")

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a tenant asks for: a topology as values, read from arguments or from what is stored."""
+"""The desired topology as values, from module arguments or from a stored slice."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .host_requirements import stored as stored_limits
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An interface of a VM; C(interface) is C(None) where the lowest free one shall be taken."""
+    """An interface of a VM; C(interface) is C(None) for the lowest free one."""
 
     vm: str
     interface: str | None
 
     @classmethod
     def parse(cls, text: str) -> Endpoint:
-        """Read C(VM) or C(VM:INTERFACE)."""
+        """Parse C(VM) or C(VM:INTERFACE)."""
         vm, colon, interface = text.partition(":")
         return cls(vm=vm, interface=interface if colon else None)
 
@@ -36,7 +36,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class WantedLink:
-    """A link between two endpoints. The stored one that it is, is told by its id, else its name, else its ends."""
+    """A link between two endpoints. It matches a stored one by id, by name or by endpoints, in this order."""
 
     endpoints: tuple[Endpoint, ...]
     name: str | None = None
@@ -51,10 +51,10 @@ class WantedLink:
 
 @dataclass(frozen=True)
 class WantedNetwork:
-    """A segment with any number of members. The stored one that it is, is told by its VLAN, else by its name.
+    """A segment with any number of members. It matches a stored one by VLAN or by name, in this order.
 
-    C(None) leaves a choice to the rules: C(cidr) follows from the VLAN, C(gateway_ip) is the subnet's first address
-    where C(gateway) is true, C(dhcp_range) most of the subnet where DHCP is enabled. C(nat) is a way out.
+    C(None) means the default: C(cidr) is derived from the VLAN, C(gateway_ip) is the subnet's first address if
+    C(gateway) is true, C(dhcp_range) is most of the subnet if DHCP is enabled.
     """
 
     name: str
@@ -73,11 +73,15 @@ class WantedNetwork:
 
 @dataclass(frozen=True)
 class WantedVM:
-    """A VM. The stored one that it is, is told by its id, else by its name.
+    """A VM. It matches a stored one by id or by name, in this order.
 
-    C(flavor) is C(None) where it stays as it is; C(data_interfaces) is how many it has beside eth0, C(None) for as
-    many as its links and networks need; C(worker) pins it; C(interfaces) are those with limits or faults;
-    C(vnc_password_version) and C(power) are C(None) where they stay.
+    Attributes:
+        flavor: C(None) leaves it unchanged.
+        data_interfaces: number of interfaces besides eth0, C(None) for as many as its links and networks need.
+        worker: the worker that it is pinned to.
+        vnc_password_version: C(None) leaves it unchanged.
+        power: C(None) leaves it unchanged.
+        interfaces: the interfaces with limits or faults.
     """
 
     name: str
@@ -93,7 +97,7 @@ class WantedVM:
 
 @dataclass(frozen=True)
 class Reservation:
-    """A VLAN held without a link; C(vlan_id) is C(None) where the next one shall be taken."""
+    """A reserved VLAN without a link; C(vlan_id) is C(None) for the next free one."""
 
     name: str | None = None
     vlan_id: int | None = None
@@ -101,10 +105,12 @@ class Reservation:
 
 @dataclass(frozen=True)
 class WantedSlice:
-    """A whole topology. The stored slice that it is, is told by C(slice_id), else by owner and name.
+    """A whole topology. It matches a stored slice by C(slice_id), or by owner and name.
 
-    C(vlan_pools) is how many pools it may hold, C(None) for as many as before; C(reserved) C(None) keeps what there is.
-    C(peers) is whether its VMs meet on VLAN 400, C(None) for as before.
+    Attributes:
+        vlan_pools: maximum number of VLAN pools, C(None) leaves it unchanged.
+        reserved: reserved VLANs, C(None) leaves them unchanged.
+        peers: whether its VMs reach each other on VLAN 400, C(None) leaves it unchanged.
     """
 
     name: str
@@ -120,16 +126,16 @@ class WantedSlice:
 
 
 def read_slice(data: Mapping[str, Any], *, default_owner: str) -> WantedSlice:
-    """Return the topology that module arguments describe.
+    """Return the topology in module arguments.
 
     Args:
         data: C({name, owner, vms: [{name, flavor, internet, data_interfaces, worker, vm_id, …}], links: [{endpoints,
             name, link_id}], networks: [{name, members, cidr, …}], topology_type, size, …, vlan_pools, peers,
-            slice_id}); all but the name may be missing.
-        default_owner: who owns the slice where C(owner) is null.
+            slice_id}); only the name is required.
+        default_owner: the owner of the slice if C(owner) is null.
 
     Raises:
-        Refused: the topology's type cannot be made of its size, or needs more VLANs than its pools hold.
+        Refused: the options of the topology's type are invalid, or it needs more VLANs than its pools have.
     """
     pools = data.get("vlan_pools")
     if pools is None and not data.get("append"):
@@ -181,7 +187,7 @@ def read_link(data: Mapping[str, Any]) -> WantedLink:
 
 
 def read_network(data: Mapping[str, Any]) -> WantedNetwork:
-    """Return a network from module arguments; a C(gateway_ip) asks for a gateway unless C(gateway) denies it."""
+    """Return a network from module arguments; C(gateway) defaults to true if there is a C(gateway_ip)."""
     gateway_ip = data.get("gateway_ip")
     return WantedNetwork(
         name=data["name"],
@@ -203,7 +209,7 @@ def read_limits(data: Iterable[Mapping[str, Any]] | None) -> tuple[Limits, ...]:
 
 
 def _carried(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a link or network carries beside plain frames, as arguments or stored fields say."""
+    """Return the fields for the frames of a link or network, from arguments or stored fields."""
     mtu = data.get("mtu")
     return {
         "mtu": DEFAULT_MTU if mtu is None else mtu,
@@ -213,10 +219,10 @@ def _carried(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def wanted_from(slice_: Slice) -> WantedSlice:
-    """Return the topology that asks for exactly what the slice is, each thing told by its id.
+    """Return the topology that describes a stored slice exactly, with ids.
 
-    Settling it changes nothing, and settling it with one change changes that alone: so work C(vm), C(link), C(network)
-    and C(vlan).
+    Reconciling it changes nothing, and reconciling it with one edit changes only this part. The modules C(vm), C(link),
+    C(network) and C(vlan) are based on this.
     """
     names = {vm.vm_id: vm.name for vm in slice_.live_vms}
     links = tuple(
@@ -248,13 +254,13 @@ def wanted_from(slice_: Slice) -> WantedSlice:
 
 
 def _wanted_vm(vm: VM, needed: int) -> WantedVM:
-    """Return what asks for the VM as it is; its links and networks need C(needed) data interfaces."""
+    """Return the description of a stored VM, whose links and networks need C(needed) data interfaces."""
     count, told = len(vm.interfaces) - 1, vm.extra.get("data_interfaces")
     return WantedVM(
         vm.name,
         None,
         internet=any(each.ip_config for each in vm.interfaces),
-        # What was told counts; what nobody told and nothing needs came with the database from elsewhere, and stays.
+        # An imported VM may have more interfaces than needed without C(data_interfaces); these stay.
         data_interfaces=told if told is not None or count == needed else count,
         worker=vm.pinned_to,
         vm_id=vm.vm_id,
@@ -282,8 +288,11 @@ def _wanted_network(network: Network, names: Mapping[int, str]) -> WantedNetwork
 
 
 def added_to(base: WantedSlice, more: WantedSlice) -> WantedSlice:
-    """Return C(base) with what C(more) lists: VMs of a name become as listed, links that are there stay, networks of
-    a name gain members. What C(more) does not list stays as it is."""
+    """Return C(base) with the VMs, links and networks of C(more) added.
+
+    VMs with the same name are replaced, matching links are kept, and networks with the same name get additional
+    members.
+    """
     vms = {vm.name: vm for vm in base.vms}
     for vm in more.vms:
         known = vms.get(vm.name)
@@ -308,7 +317,7 @@ def added_to(base: WantedSlice, more: WantedSlice) -> WantedSlice:
 
 
 def _new_links(there: Iterable[WantedLink], more: Iterable[WantedLink]) -> list[WantedLink]:
-    """Return what of C(more) is not there yet: each link that is there stands for one that is listed."""
+    """Return the links in C(more) that do not match a link in C(there); each of these matches one link at most."""
     ids, names = {link.link_id for link in there}, {link.name for link in there}
     unused: dict[frozenset[str], list[WantedLink]] = {}
     for link in there:
@@ -337,7 +346,7 @@ def ends(links: Iterable[WantedLink], networks: Iterable[WantedNetwork]) -> Iter
 
 
 def highest_interfaces(endpoints: Iterable[Endpoint]) -> dict[str, int]:
-    """Return the highest data interface that endpoints name of each of their VMs, 0 where they name none."""
+    """Return the highest data interface in endpoints by VM, 0 if they contain no interface of the VM."""
     highest: dict[str, int] = {}
     for end in endpoints:
         highest[end.vm] = max(highest.get(end.vm, 0), interface_number(end.interface) or 0)
@@ -345,7 +354,7 @@ def highest_interfaces(endpoints: Iterable[Endpoint]) -> dict[str, int]:
 
 
 def is_between(link: WantedLink, old: WantedLink) -> bool:
-    """Return whether a link's endpoints, in either order, may be the ends of a stored one."""
+    """Return whether a link's endpoints match the ends of a stored one, in either order."""
     if len(link.endpoints) != 2:
         return False
     (first, second), (slice_, two) = link.endpoints, old.endpoints
@@ -353,7 +362,7 @@ def is_between(link: WantedLink, old: WantedLink) -> bool:
 
 
 def fits(endpoint: Endpoint, end: Endpoint) -> bool:
-    """Return whether an endpoint may be that end of a stored link or network."""
+    """Return whether an endpoint matches this end of a stored link or network."""
     return endpoint.vm == end.vm and endpoint.interface in (None, end.interface)
 
 

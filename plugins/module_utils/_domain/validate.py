@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether a topology makes sense in itself, whatever the cluster holds."""
+"""Validation of a topology, independent of the cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .topology_spec import Endpoint, WantedLink, WantedSlice, WantedVM, interfac
 
 
 def problems(want: WantedSlice) -> list[Refusal]:
-    """Return what is wrong with a topology in itself."""
+    """Return all violations in a topology."""
     return [
         *_name_problems(want),
         *_count_problems(want),
@@ -41,7 +41,7 @@ def _name_problems(want: WantedSlice) -> Iterator[Refusal]:
 
 
 def _alike(where: str, kind: str, names: Sequence[str]) -> Iterator[Refusal]:
-    """DNS knows VMs and networks by their names, and does not tell case; all other names follow the same rule."""
+    """Yield refusals for equal names. Names of VMs and networks are used in DNS, so case is ignored, for all kinds."""
     found: dict[str, list[str]] = {}
     for name in names:
         found.setdefault(name.lower(), []).append(name)
@@ -72,7 +72,7 @@ def _repeated_ids(want: WantedSlice) -> Iterator[Refusal]:
 
 
 def _limit_problems(want: WantedSlice) -> Iterator[Refusal]:
-    """What is wrong with limits and faults of interfaces, and with the MTUs of segments."""
+    """Yield refusals for limits and faults of interfaces, and for MTUs of links and networks."""
     for vm in want.vms:
         where = f"VM {want.name}/{vm.name}"
         for name, count in Counter(each.name for each in vm.interfaces).items():
@@ -87,7 +87,7 @@ def _limit_problems(want: WantedSlice) -> Iterator[Refusal]:
 
 
 def _segment_problems(want: WantedSlice) -> Iterator[Refusal]:
-    """What is wrong with where links and networks end."""
+    """Yield refusals for the endpoints of links and the members of networks."""
     vms = {vm.name: vm for vm in want.vms}
     known = tuple(vms)
     used: Counter[Endpoint] = Counter()
@@ -118,7 +118,7 @@ def _segment_problems(want: WantedSlice) -> Iterator[Refusal]:
 
 
 def _segments(want: WantedSlice) -> Iterator[tuple[str, Sequence[Endpoint], bool]]:
-    """Yield what each link and network is called, its ends, and whether it is a link."""
+    """Yield the label of each link and network, its ends, and whether it is a link."""
     for number, link in enumerate(want.links, start=1):
         yield _link_label(want, link, number), link.endpoints, True
     for network in want.networks:
@@ -126,7 +126,7 @@ def _segments(want: WantedSlice) -> Iterator[tuple[str, Sequence[Endpoint], bool
 
 
 def _link_label(want: WantedSlice, link: WantedLink, number: int) -> str:
-    """Return what a link is called, by its place in the list where it has neither name nor id."""
+    """Return the label of a link, with its number in the list if it has neither a name nor an id."""
     return f"link {want.name}/{link.name or link.link_id or number} ({link})"
 
 

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Give the VMs of a slice what they hold: worker, id, display, size, interfaces, address.
+"""Creates and changes the VMs of a slice, and allocates their worker, id, VNC port, interfaces and address.
 
-A VM that stays keeps everything it holds; one that goes becomes C(deleting) where hosts may have heard of it.
+A VM that stays keeps its allocations. A VM that is removed becomes C(deleting) if it has been handed out to hosts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .topology_spec import WantedSlice, WantedVM
 
 @dataclass
 class VmBuilder:
-    """Equips the VMs of C(slice), which becomes what C(want) is; C(refusals) collects what cannot be."""
+    """Changes the VMs of C(slice) to those of C(want); C(refusals) contains the violations that were found."""
 
     cluster: Cluster
     want: WantedSlice
@@ -37,9 +37,10 @@ class VmBuilder:
     refusals: list[Refusal] = field(default_factory=list)
 
     def equip(self, wiring: Wiring) -> dict[str, VM]:
-        """Keep, change and add VMs in the order asked for; those that go stay at the end while hosts know them.
+        """Keep, change and add VMs in the desired order, with VMs that are being deleted at the end.
 
-        Returns those that do not go, by their names.
+        Returns:
+            The VMs that are not being deleted, by name.
         """
         live: dict[str, VM] = {}
         needed, ends = wiring.data_interfaces(), wiring.count_ends()
@@ -105,14 +106,14 @@ class VmBuilder:
         vm.flavor = {**have, "cores": flavor["cores"], "ram_gb": flavor["ram_gb"], "name": want.flavor}
 
     def _set_placement(self, vm: VM, want: WantedVM) -> None:
-        """Note the worker that the VM is pinned to; one that is not pinned any more stays where it is."""
+        """Store the worker that the VM is pinned to. A VM that is no longer pinned stays on its worker."""
         if want.worker is not None:
             vm.extra["placement"] = {"worker": want.worker}
         elif vm.pinned_to is not None:
             del vm.extra["placement"]
 
     def _check_growth(self, vm: VM, have: Mapping[str, Any], flavor: Mapping[str, Any]) -> None:
-        """Refuse a VM that grows beyond its worker; what it does not ask more of may be promised too often already."""
+        """Refuse growth beyond the worker's capacity. Resources that do not grow may be overcommitted already."""
         worker = self.cluster.workers.get(vm.worker_ip)
         more = {key: max(0, flavor[key] - have.get(key, 0)) for key in ("cores", "ram_gb")}
         if worker is None or not any(more.values()):
@@ -150,7 +151,7 @@ class VmBuilder:
             management.vlan_id, management.ip_config = None, None
 
     def _set_limits(self, vm: VM, want: WantedVM) -> None:
-        """Give interfaces the limits and faults that are asked for, and no others."""
+        """Set the limits and faults of all interfaces, and remove those that are no longer desired."""
         asked = {each.name: each for each in want.interfaces}
         for interface in vm.interfaces:
             fields = asked.pop(interface.name).fields if interface.name in asked else {}

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the control-plane modules share: their common arguments, and a transaction around one change."""
+"""Common arguments of the control-plane modules, and the transaction in which each makes its change."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ CONTROL_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 def transact(module: edge.Module, change: Callable[[Cluster], edge.Outcome], *, write: bool = True) -> None:
-    """Run C(change) on the cluster in one transaction and leave the module; in check mode nothing is stored."""
+    """Run C(change) on the cluster in one transaction and exit the module; in check mode nothing is stored."""
     edge.run(module, lambda: within(module, change, write=write))
 
 
 def within(module: edge.Module, change: Callable[[Cluster], T], *, write: bool = True) -> T:
-    """Return what C(change) makes of the cluster in one transaction; in check mode nothing is stored."""
+    """Run C(change) on the cluster in one transaction and return its result; in check mode nothing is stored."""
     with store_of(module, module.params["database"]).transaction(write=write and not module.check_mode) as cluster:
         return change(cluster)
 
 
 def store_of(module: edge.Module, database: str, backup_dir: str | None = None) -> Store:
-    """Return the store that C(database) names; a password in it is kept out of the module's results.
+    """Return the store for C(database); a password in it is censored in the module's results.
 
-    The option is no C(no_log), for then its value would be cut out of every result, and a path stands in many.
+    The option is not C(no_log), because its value would then be censored everywhere, including paths in results.
     """
     module.no_log_values.update(log_secrets(database))
     if module.params["backups"] < 0:
@@ -55,7 +55,7 @@ def store_of(module: edge.Module, database: str, backup_dir: str | None = None) 
 
 
 def listed(spec: dict[str, dict[str, Any]], plural: str, key: str) -> dict[str, Any]:
-    """Return keyword arguments for AnsibleModule: one object by its own options, or a list of them under C(plural)."""
+    """Return keyword arguments for AnsibleModule, for one object as options of the module or a list as C(plural)."""
     return {
         "argument_spec": {
             **CONTROL_ARGUMENTS,
@@ -69,6 +69,6 @@ def listed(spec: dict[str, dict[str, Any]], plural: str, key: str) -> dict[str, 
 
 
 def entries(params: Mapping[str, Any], spec: Mapping[str, Any], plural: str) -> list[dict[str, Any]]:
-    """Return the objects that the arguments describe, however they were given."""
+    """Return the objects in the arguments, given as options of the module or as a list."""
     many: list[dict[str, Any]] | None = params[plural]
     return many if many is not None else [{name: params[name] for name in spec}]

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The database as a whole: backups, the check of its invariants, and its way to another place."""
+"""Operations on the whole database: backup, restore, the check of its invariants, and migration."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .registries import FLAVORS, USERS, WORKERS, all_stored, registry_changes
 
 
 def act(module: AnsibleModule) -> Outcome:
-    """Do what the C(state) of the module asks for."""
+    """Run the action for the C(state) of the module."""
     params = module.params
     store = store_of(module, params["database"], params["backup_dir"])
     actions: dict[str, Callable[[AnsibleModule, Store], Outcome]] = {
@@ -62,7 +62,7 @@ def _restore(module: AnsibleModule, store: Store) -> Outcome:
     try:
         present = _read(store)
     except DatabaseError:
-        # What cannot be read has no admins to ask; who may write the file may restore it.
+        # An unreadable database has no users to check; write access to the file is sufficient.
         present = Cluster()
     else:
         require_admin(present, module.params["acting_user"], store.name)
@@ -78,7 +78,7 @@ def _restore(module: AnsibleModule, store: Store) -> Outcome:
 
 
 def _migrate(module: AnsibleModule, store: Store) -> Outcome:
-    """Copy the cluster to its destination, mended on request, and compare what is there with what was meant."""
+    """Copy the cluster to its destination, repaired on request, and verify the copy."""
     params = module.params
     source = _read(store)
     require_admin(source, params["acting_user"], store.name)
@@ -93,7 +93,7 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
             repairs=repairs,
         )
     target = store if params["destination"] is None else store_of(module, params["destination"])
-    # Repairs are made in objects that share nothing with what a store has read.
+    # A copy, because "wanted" becomes part of the destination's cluster.
     meant = Cluster.from_dict(wanted.to_dict()).content()
     with target.transaction(write=not module.check_mode) as cluster:
         before = Cluster.from_dict(cluster.to_dict())
@@ -121,7 +121,7 @@ def _backups(store: Store) -> list[str]:
 
 
 def _told(store: Store, cluster: Cluster) -> dict[str, Any]:
-    """Return what every state returns: the backups, newest last, which cloud it is, and how much the database holds."""
+    """Return the results that all states share: the backups, newest last, the cloud, and numbers of objects."""
     return {
         "backups": _backups(store),
         "cloud": None if cluster.cloud is None else cluster.cloud.to_dict(),
@@ -136,7 +136,7 @@ def _told(store: Store, cluster: Cluster) -> dict[str, Any]:
 
 
 def _changes(store: Store, before: Cluster, after: Cluster) -> list[Change]:
-    """Return what differs between two contents of a database: of itself the next id, then each object."""
+    """Return the differences between two contents of a database: the next id and the cloud, and each object."""
     was, will = (
         {"next_vm_id": cluster.next_vm_id, "cloud": cluster.cloud.uuid if cluster.cloud else None}
         for cluster in (before, after)

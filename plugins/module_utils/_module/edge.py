@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The edge between our code and Ansible: the only place that turns errors into C(fail_json)."""
+"""The edge between our code and Ansible, where errors are converted to C(fail_json)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..grammar import Grammars, malformed
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a module did, or in check mode would do.
+    """The outcome of a module, or in check mode the predicted one.
 
     Attributes:
-        changes: each object that differs from before; C(changed) and C(diff) follow from them.
+        changes: each object that differs; C(changed) and C(diff) are derived from them.
         result: further return values.
-        failure: why the module fails though it did this: parts of what was asked for were refused.
+        failure: the error if a part of the request was refused, although the rest was applied.
     """
 
     changes: Sequence[Change] = ()
@@ -29,19 +29,19 @@ class Outcome:
 
 
 def listed(changes: Sequence[Change]) -> list[dict[str, Any]]:
-    """Return changes as modules return them."""
+    """Return changes as data for the result of a module."""
     return [change.to_dict() for change in changes]
 
 
 class Module(Protocol):
-    """What is needed of an AnsibleModule, which is what it is on every host but the controller.
+    """The part of AnsibleModule that is used; on the controller, another class implements it.
 
     Attributes:
-        params: the arguments, checked and with their defaults.
+        params: the arguments, validated and with their defaults.
         check_mode: whether nothing may be changed.
         argument_spec: see C(AnsibleModule).
         required_one_of: see C(AnsibleModule).
-        no_log_values: what is cut out of all results.
+        no_log_values: values that are censored in all results.
     """
 
     params: dict[str, Any]
@@ -51,19 +51,19 @@ class Module(Protocol):
     no_log_values: set[str]
 
     def exit_json(self, **result: Any) -> NoReturn:
-        """Leave with C(result)."""
+        """Exit with C(result)."""
 
     def fail_json(self, msg: str, **result: Any) -> NoReturn:
-        """Leave with a failure."""
+        """Exit with an error."""
 
 
 def run(module: Module, action: Callable[[], Outcome], grammars: Grammars | None = None) -> None:
-    """Carry out C(action) and leave the module with its outcome or its error.
+    """Run C(action) and exit the module with its outcome or error.
 
     Args:
         module: the module.
-        action: what it does.
-        grammars: what its arguments may be, beyond what their types and choices say.
+        action: its function.
+        grammars: the syntax of its arguments, beyond their types and choices.
     """
     try:
         refuse_nulls(module)
@@ -79,10 +79,10 @@ def run(module: Module, action: Callable[[], Outcome], grammars: Grammars | None
 
 
 def refuse_nulls(module: Module) -> None:
-    """Refuse null where something is required, which Ansible lets pass as given.
+    """Refuse null for required options, which Ansible accepts as a value.
 
     Raises:
-        Refused: for every such option, and every list with a null in it.
+        Refused: for every such option, and every list that contains null.
     """
     refusals = list(_nulls(module.params, module.argument_spec))
     for group in module.required_one_of or ():
@@ -93,7 +93,7 @@ def refuse_nulls(module: Module) -> None:
 
 
 def refuse_malformed(params: Mapping[str, Any], grammars: Grammars) -> None:
-    """Refuse arguments that are not of their grammar.
+    """Refuse arguments with invalid syntax.
 
     Raises:
         Refused: for every such argument.

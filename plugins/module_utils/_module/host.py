@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Modules that change a host: the only place that decides what check mode leaves out."""
+"""The reconciler of modules that change a host, the only place that handles check mode."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .edge import Module, Outcome, run
 
 
 class Plan(Protocol):
-    """What a host's plan tells of itself."""
+    """The common interface of plans for a host."""
 
     @property
     def changes(self) -> Sequence[Change]:
@@ -36,14 +36,14 @@ def _no_failure(_plan: Any) -> None:
 
 @dataclass(frozen=True)
 class Steps(Generic[P]):
-    """How a module changes its host.
+    """The steps of a module that changes a host.
 
     Attributes:
-        plan: compares what is wanted with what the host has. Changes nothing.
-        apply: carries out a plan, and returns results that only this can give.
-        result: returns the other results of a plan.
-        failure: returns why the module fails although it did the rest, if it does.
-        lock: keeps other runs from the host between C(plan) and the end of C(apply).
+        plan: compares desired and observed state and returns the plan, without changes.
+        apply: applies a plan and returns additional results.
+        result: returns the results of a plan.
+        failure: returns the error if a part of the request was refused, although the rest was applied.
+        lock: locks the host against other runs, from C(plan) to the end of C(apply).
     """
 
     plan: Callable[[], P]
@@ -54,12 +54,12 @@ class Steps(Generic[P]):
 
 
 def reconcile(module: Module, steps: Callable[[dict[str, Any], bool], Steps[Any]], grammars: Grammars) -> None:
-    """Bring the host into the wanted state, or in check mode only plan it, and leave the module.
+    """Change the host to the desired state, or in check mode only plan it, and exit the module.
 
     Args:
         module: the module.
-        steps: returns the steps, given the arguments and whether a host that has not been prepared yet counts as one
-            without any objects, so that check mode can plan for it.
+        steps: returns the steps, given the arguments and whether a host that is not prepared yet counts as one without
+            any objects, so that check mode can plan for it.
         grammars: the syntax of the arguments, beyond their types and choices.
     """
 

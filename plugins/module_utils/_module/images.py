@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the orchestrator can tell of a flavor's base image before it is registered."""
+"""Inspection of flavors' base images on the orchestrator before the flavors are registered."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ UNCHECKED = (
 def inspect_all(
     wants: Sequence[Mapping[str, Any]], runner: Runner, *, check_mode: bool
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the wanted flavors with C(checksum) and C(virtual_size_gb) as far as their images tell, and warnings.
+    """Return the flavors with C(checksum) and C(virtual_size_gb) of their images, and warnings.
 
-    Images that C(convert) is set for are converted if they have to be, and those flavors have the result as C(image).
-    In check mode that may not exist yet, and then it has no checksum.
+    With C(convert), images are converted if necessary, and the result becomes the C(image) of the flavor. In check mode
+    the result may not exist yet; then it has no checksum.
 
     Raises:
-        Refused: for every image that is a missing file, differs from its checksum, is a URL without one, or is a file
-            that no disk can stand on.
+        Refused: for every image that is a missing file, differs from its checksum, is a URL without a checksum, or
+            cannot be the backing file of a disk.
         CommandFailed: an image cannot be converted.
     """
     found = for_all(wants, lambda want: _inspect(want, runner, check_mode=check_mode))

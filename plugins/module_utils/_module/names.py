@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The types of arguments that are names.
+"""Types for arguments that are names.
 
-YAML reads some names as something else, and Ansible's own C(str) then makes other texts of these: a VM C(no) would be
-called C(False), and networks C(007) and C(12:30) C(7) and C(750).
+YAML parses some unquoted names as other types, which Ansible's C(str) converts to other strings: C(no) to C(False),
+C(007) to C(7) and C(12:30) to C(750).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ ADVICE = "quote names that YAML reads as something else, such as no, on, 007, 0x
 
 
 class _Name(str):
-    """A type for argument specs. It is C(str), as documentation says, and Ansible calls it to check a value."""
+    """A type for argument specs. It equals C(str), as documented, and Ansible calls it to validate a value."""
 
     __slots__ = ()
     __name__ = "a name"
@@ -23,14 +23,14 @@ class _Name(str):
         """Return the value.
 
         Raises:
-            TypeError: it is no text.
+            TypeError: the value is not a string.
         """
         if not self.takes(value):
             raise TypeError(f"got {value!r}; {ADVICE}")
         return str(value)
 
     def takes(self, value: Any) -> bool:
-        """Return whether a value can be meant."""
+        """Return whether a value is accepted."""
         return isinstance(value, str)
 
 

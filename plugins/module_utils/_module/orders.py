@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Work orders: what hosts are told of slices, and what they report, as results of modules."""
+"""Work orders for hosts and the hosts' reports, as results of modules."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ SELECTION_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
-    """Make the work orders of the chosen slices, which with C(state=absent) are deleted first.
+    """Return the work orders of the selected slices, which are deleted before if C(state) is C(absent).
 
     Raises:
-        Refused: hosts do not offer, any more, what a slice that stays asks of them.
+        Refused: a slice that is not being deleted requires features that its hosts do not have, or no longer have.
     """
     if params["state"] == "absent":
         return _delete(cluster, params)
@@ -90,20 +90,20 @@ def dispatch(
     *,
     recreate_disks: Iterable[str] = (),
 ) -> Outcome:
-    """Make the work orders of slices.
+    """Return the work orders of slices.
 
-    First it is noted that hosts will hear of the slices, which is a change of these; then the cluster gets a revision
-    that is newer than every change; then the orders are made, which carry that revision.
+    First, the slices are marked as handed out to hosts, which is a change. If there are any changes, the cluster then
+    gets a new revision. The work orders are created last and contain this revision.
 
     Args:
         cluster: the database.
-        slices: those that the orders are for; on their hosts everything else of theirs will go.
+        slices: the slices for the orders; hosts remove all other objects of these slices.
         state_dir: the folder for base images and VM folders on the workers.
-        changes_of: returns what the call has changed of slices so far, with what was noted.
-        recreate_disks: the VMs whose disks are created again where they are missing, as C(find_vms) has them.
+        changes_of: returns the changes of slices by this call, including the marks.
+        recreate_disks: the VMs whose disks are created again if they are missing, in the syntax of C(find_vms).
 
     Raises:
-        Refused: one of these VMs is none of the slices'.
+        Refused: one of these VMs does not belong to the slices.
     """
     recreate = work_orders.find_vms(slices, recreate_disks)
     missing = Missing.of(cluster, slices)
@@ -116,7 +116,7 @@ def dispatch(
 
 
 def _hand_out(cluster: Cluster, slices: Sequence[Slice]) -> dict[str, Any]:
-    """Note that hosts will hear of the slices' VMs from now on, and return what is known of these before that.
+    """Mark the slices' VMs as handed out to hosts, and return their previous state.
 
     Returns:
         C({vms_to_start, recorded}).
@@ -132,7 +132,7 @@ def _hand_out(cluster: Cluster, slices: Sequence[Slice]) -> dict[str, Any]:
 
 
 def _make_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str, recreate: frozenset[int]) -> dict[str, Any]:
-    """Return the work orders of slices that were handed out, once the cluster has the revision that they are of.
+    """Return the work orders of slices, which have been handed out, with the current revision of the cluster.
 
     Returns:
         C({work_orders, slice_ids, deleting, fingerprints, tables}).
@@ -148,12 +148,12 @@ def _make_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str, recr
 
 @dataclass(frozen=True)
 class Missing:
-    """What a cluster lacks before it hands out slices, and has from then on.
+    """Values that do not exist before slices are handed out for the first time.
 
     Attributes:
-        cloud: its identity.
-        key: the key that displays' passwords follow from.
-        uuids: slices that lack theirs, or whose VMs or disks do.
+        cloud: whether the identity of the cloud is missing.
+        key: whether the key is missing from which displays' passwords are derived.
+        uuids: slices for which UUIDs of the slice, of VMs or of disks are missing.
     """
 
     cloud: bool
@@ -162,12 +162,12 @@ class Missing:
 
     @classmethod
     def of(cls, cluster: Cluster, slices: Iterable[Slice]) -> Missing:
-        """Return what the cluster lacks now."""
+        """Return the values that are missing now."""
         unknown = tuple(slice_ for slice_ in slices if not identities.has_all(slice_))
         return cls(cluster.cloud is None, not displays.has_key(cluster), unknown)
 
     def made(self, cluster: Cluster) -> list[Change]:
-        """Return what is told of what has been made since."""
+        """Return the changes for the values that have been created since."""
         found = []
         if self.cloud and cluster.cloud is not None:
             found.append(between("cloud", cluster.cloud.uuid, None, {"title": cluster.cloud.title}))
@@ -177,12 +177,12 @@ class Missing:
 
 
 def vnc_passwords(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
-    """Tell of the displays of the chosen slices, with their passwords."""
+    """Return the displays of the selected slices, with their passwords."""
     return Outcome(result={"displays": displays.tell(cluster, choose(cluster, params))})
 
 
 def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
-    """Take the hosts' reports on the chosen slices in."""
+    """Record the hosts' reports on the selected slices."""
     chosen = choose(cluster, params)
     before = slice_changes.states(chosen)
     reports = [HostReport.from_dict(data) for data in params["reports"]]
@@ -193,12 +193,12 @@ def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
 
 
 def utc_now() -> str:
-    """Return the time in UTC, as reports are noted with."""
+    """Return the current time in UTC, with which reports are recorded."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def choose(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice]:
-    """Return the slices that C(SELECTION_ARGUMENTS) name."""
+    """Return the slices that are selected by C(SELECTION_ARGUMENTS)."""
     return access.choose(
         cluster,
         params["names"],
@@ -209,7 +209,7 @@ def choose(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice]:
 
 
 def described(slices: Sequence[Slice]) -> dict[str, Any]:
-    """Return what modules tell of slices: C({slices, tables, mermaid, dot}), a list each."""
+    """Return the results of modules for slices: C({slices, tables, mermaid, dot}), each a list."""
     return {
         "slices": [slice_.to_dict() for slice_ in slices],
         "tables": [render_text.slice_table(slice_) for slice_ in slices],

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The modules that change one part of a slice: they step the slice that is stored, and settle it like a whole one."""
+"""The modules that change one part of a slice: they edit the stored slice and reconcile it like a whole topology."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ PART_INFO_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Part:
-    """A kind of thing in a slice.
+    """A kind of part of a slice.
 
     Attributes:
-        kind: the noun, by which results call one; with an s they call several.
-        key: the field that holds its id.
-        put: adds one to a wanted slice, or changes it.
-        take: takes one out.
-        listed: returns those of a stored slice as plain data, in the order of the wanted ones.
+        kind: the noun, which is the name of a part in results, and with an s that of a list of parts.
+        key: the field that contains its id.
+        put: adds a part to a desired slice, or changes it.
+        take: removes a part.
+        listed: returns the parts of a stored slice as plain data, in the order of the desired ones.
     """
 
     kind: str
@@ -78,7 +78,7 @@ VLAN = Part(
 
 
 def change(cluster: Cluster, part: Part, params: Mapping[str, Any]) -> Outcome:
-    """Put one thing into a slice, or take it out."""
+    """Add, change or remove one part of a slice."""
     name, owner, acting_user = params["slice"], params["owner"], params["acting_user"]
     if params["state"] == "absent" and not access.called(cluster, name, owner, acting_user):
         return Outcome(result={part.kind: None, "slice_id": None, "changes": []})
@@ -103,7 +103,7 @@ def change(cluster: Cluster, part: Part, params: Mapping[str, Any]) -> Outcome:
 
 
 def info(cluster: Cluster, part: Part, params: Mapping[str, Any]) -> Outcome:
-    """Tell of the things of one kind in a slice, or in all slices that the acting user may see."""
+    """Return the parts of one kind in a slice, or in all slices that the acting user may see."""
     slices = topology.chosen_or_visible(cluster, params)
     names = set(params["names"])
     return Outcome(

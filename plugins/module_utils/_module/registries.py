@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is registered by name: users, flavors and workers; and users' passwords, which may be verified."""
+"""Registration of users, flavors and workers, and verification of users' passwords."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from .names import NAME
 
 @dataclass(frozen=True)
 class Registry:
-    """A kind of object that is registered by name: users, flavors, workers.
+    """A kind of object that is registered by name: users, flavors or workers.
 
     Attributes:
         kind: the noun for messages.
-        plural: the cluster's table of them, and the name of the list in arguments and results.
-        key: the field that names one.
-        put: adds or changes one.
-        remove: removes one by name.
+        plural: the name of the cluster's table, and of the list in arguments and results.
+        key: the field that contains the name.
+        put: adds or changes an object.
+        remove: removes an object by name.
     """
 
     kind: str
@@ -53,7 +53,7 @@ INFO_ARGUMENTS: dict[str, dict[str, Any]] = {"names": {"type": "list", "elements
 
 
 def register(cluster: Cluster, registry: Registry, wants: Sequence[Mapping[str, Any]], *, acting_user: str) -> Outcome:
-    """Put or remove a list of objects, by their C(state); all are refused if one is."""
+    """Add, change or remove objects according to their C(state); all are refused if one is."""
     require_admin(cluster, acting_user, registry.kind)
     names = [want[registry.key] for want in wants]
     before = {name: _stored(cluster, registry, name) for name in names}
@@ -66,9 +66,9 @@ def register(cluster: Cluster, registry: Registry, wants: Sequence[Mapping[str, 
 
 
 def registry_changes(registry: Registry, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
-    """Return what differs between two states of objects, as they are stored, by name; null where there is none.
+    """Return the differences between two states of objects, in their stored form by name; C(None) if one is missing.
 
-    Of a password it is told that it changed, and nothing else.
+    For a password, the change only says that it was changed.
     """
     changes = []
     for name in {**before, **after}:
@@ -89,7 +89,7 @@ def _put_or_remove(cluster: Cluster, registry: Registry, want: Mapping[str, Any]
 def register_workers(
     cluster: Cluster, wants: Sequence[Mapping[str, Any]], *, network_node_trunk_mtu: int | None, acting_user: str
 ) -> Outcome:
-    """Put or remove workers, and note what the network node's uplink carries where that is told."""
+    """Add, change or remove workers, and store the MTU of the network node's uplink if it is given."""
     require_admin(cluster, acting_user, WORKERS.kind)
     moved = [each.change for each in machines.follow(cluster, wants)]
     done = register(cluster, WORKERS, wants, acting_user=acting_user)
@@ -110,12 +110,12 @@ def _stored(cluster: Cluster, registry: Registry, name: str) -> dict[str, Any] |
 
 
 def all_stored(cluster: Cluster, registry: Registry) -> dict[str, Any]:
-    """Return all objects of one kind as they are stored, by name."""
+    """Return all objects of one kind in their stored form, by name."""
     return {name: _stored(cluster, registry, name) for name in getattr(cluster, registry.plural)}
 
 
 def _public(stored: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what may be shown: whether there is a password, never its digest."""
+    """Return an object for results, with C(password_set) instead of the password's hash."""
     shown = dict(stored or {})
     if "password_hash" in shown:
         shown["password_set"] = shown.pop("password_hash") != NO_PASSWORD
@@ -127,7 +127,7 @@ def _attributes(registry: Registry, stored: Mapping[str, Any]) -> dict[str, Any]
 
 
 def put_users(cluster: Cluster, wants: Sequence[Mapping[str, Any]], *, acting_user: str) -> Outcome:
-    """Put or remove users, and verify the passwords of those whose C(state) is C(verified); these are not changed."""
+    """Add, change or remove users, or verify the passwords of those whose C(state) is C(verified)."""
 
     def verify(want: Mapping[str, Any]) -> tuple[str, bool]:
         return want["name"], verify_user(cluster, want["name"], want["password"], acting_user=acting_user)
@@ -139,9 +139,9 @@ def put_users(cluster: Cluster, wants: Sequence[Mapping[str, Any]], *, acting_us
 
 
 def info(cluster: Cluster, registry: Registry, params: Mapping[str, Any]) -> Outcome:
-    """Tell of users, flavors or workers.
+    """Return users, flavors or workers.
 
-    Flavors are everybody's to choose from; of users a tenant sees the tenant alone, of workers none.
+    A tenant sees all flavors, but no other users and no workers.
     """
     acting_user, names = params["acting_user"], params["names"]
     if acting_user not in cluster.users:

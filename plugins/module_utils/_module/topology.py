@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From the arguments of the slice modules to the rules, and from what these did to a result."""
+"""Converts the arguments of the slice modules for the rules, and the outcome of the rules to results."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ LIMITS_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 def segment_arguments(*, defaults: bool = True) -> dict[str, dict[str, Any]]:
-    """Return the arguments of what a link or network carries; without C(defaults), null leaves what there is."""
+    """Return the arguments for frames on a link or network; without C(defaults), null leaves a value unchanged."""
     usual = {"mtu": DEFAULT_MTU, "qinq": False, "forward_bpdu": False}
     return {
         key: {"type": "int" if key == "mtu" else "bool", **({"default": value} if defaults else {})}
@@ -56,7 +56,7 @@ def segment_arguments(*, defaults: bool = True) -> dict[str, dict[str, Any]]:
 
 
 def settings(params: Mapping[str, Any]) -> reconcile.Settings:
-    """Return what C(SETTINGS_ARGUMENTS) say."""
+    """Return the settings from C(SETTINGS_ARGUMENTS)."""
     return reconcile.Settings(
         network=ManagementNetwork(**params["management_network"]),
         state_dir=params["state_dir"],
@@ -66,7 +66,7 @@ def settings(params: Mapping[str, Any]) -> reconcile.Settings:
 
 
 def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[str, Any]) -> Outcome:
-    """Store or delete slices, all or none of them."""
+    """Store or delete slices; all are refused if one is."""
     found = for_all(
         wants, lambda want: _put_one(cluster, want, settings(params), params["acting_user"]), _listed_twice(wants)
     )
@@ -116,7 +116,7 @@ def _put_one(cluster: Cluster, want: Mapping[str, Any], settings: reconcile.Sett
 
 
 def _wanted(cluster: Cluster, want: Mapping[str, Any], acting_user: str) -> WantedSlice:
-    """Return the topology; the slice that it is, is told by its id, or by the name that it had or was to get."""
+    """Return the topology. The stored slice is identified by its id, or by its old or new name."""
     slice_id, name, new_name = want.get("slice_id"), want["name"], want.get("new_name")
     owner = want["owner"] or acting_user
     if slice_id is not None:
@@ -129,18 +129,18 @@ def _wanted(cluster: Cluster, want: Mapping[str, Any], acting_user: str) -> Want
 
 
 def info(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
-    """Tell of the chosen slices."""
+    """Return the selected slices."""
     return Outcome(result=described(choose(cluster, params)))
 
 
 def chosen_or_visible(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice]:
-    """Return the one slice that C(slice) names, else all of the owner's, else all that the acting user may see."""
+    """Return the slice C(slice), or all slices of the owner, or all that the acting user may see."""
     names = [] if params["slice"] is None else [params["slice"]]
     return choose(cluster, {**params, "names": names, "all": True})
 
 
 def changes_of(pairs: Iterable[Pair]) -> list[Change]:
-    """Return what became of slices: each as it was and as it is."""
+    """Return the changes of slices, given as pairs of old and new slices."""
     return [change for old, new in pairs for change in slice_changes.changes(old, new)]
 
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A capture of what passes an interface of a VM: tcpdump on its tap, in a unit that ends by itself.
+"""A packet capture on an interface of a VM: tcpdump on its tap, in a transient unit with limits of time and size.
 
-The unit is in the cgroup of the VM's slice and the file in the VM's folder, so that both go with them. systemd opens
-the file, and tcpdump, which parses what tenants send, has no other right than to listen.
+The unit is in the systemd slice of the VM's slice and the file in the VM's folder, so that both are removed with them.
+systemd opens the file. tcpdump, which parses the packets of tenants, runs in a sandbox with only C(CAP_NET_RAW).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..runner import Runner
 from ..systemd import Unit
 from ..work_order import folder_of
 
-# As long as the longest frame that a tap passes.
+# The maximum of tcpdump, longer than any frame of a tap.
 _SNAPLEN = 262144
 _FILE_HEADER = 24
 _RECORD_HEADER = 16
@@ -47,13 +47,13 @@ _SANDBOX = (
 
 @dataclass(frozen=True)
 class Bounds:
-    """Where a capture ends by itself, whichever comes first."""
+    """The limits of a capture, which ends at the first one that is reached."""
 
     seconds: int
     mib: int
 
     def check(self) -> None:
-        """Raise C(Refused) for what does not bound a capture."""
+        """Raise C(Refused) if a limit is out of range."""
         refusals = [
             *bounds.CAPTURE_S.problems("capture", "seconds", self.seconds),
             *bounds.CAPTURE_MIB.problems("capture", "mib", self.mib),
@@ -83,30 +83,30 @@ class Target:
 
     @property
     def id(self) -> str:
-        """What tells its capture from others."""
+        """Identifies the capture on this host."""
         return f"{self.vm_id}:{self.interface}"
 
     @property
     def name(self) -> str:
-        """What people call its capture."""
+        """The name of the capture for messages."""
         return f"{self.vm_name}:{self.interface}"
 
     def __str__(self) -> str:
         return f"VM {self.vm_id} ({self.vm_name}) {self.interface}"
 
     def describe(self, bounds: Bounds) -> str:
-        """The description of the unit, which tells its bounds."""
+        """Return the description of the unit, which contains the limits."""
         return f"Capture of {self.tap} of slice {self.slice_id}, {bounds}"
 
 
 @dataclass(frozen=True)
 class Capture:
-    """What a host has of a capture.
+    """The observed state of a capture.
 
     Attributes:
-        running: the description of its unit while there is one.
-        exists: whether there is a file.
-        vm_runs: whether the VM does.
+        running: the description of its unit; C(None) if the unit is not active.
+        exists: whether the file exists.
+        vm_runs: whether the VM is running.
     """
 
     running: str | None = None
@@ -115,7 +115,7 @@ class Capture:
 
     @property
     def attributes(self) -> dict[str, str] | None:
-        """What a change tells of it; nothing where there is none."""
+        """The attributes for a change; C(None) if there is no capture."""
         if self.running is not None:
             return {"state": "running", "description": self.running}
         return {"state": "ended"} if self.exists else None
@@ -123,7 +123,7 @@ class Capture:
 
 @dataclass(frozen=True)
 class Todo:
-    """What has to happen to a capture."""
+    """The plan for a capture."""
 
     start: bool = False
     end: bool = False
@@ -133,17 +133,17 @@ class Todo:
 
 @dataclass(frozen=True)
 class Content:
-    """What is in a capture's file, up to its last whole packet."""
+    """The number of complete packets in a capture's file, and its size in bytes up to the last one."""
 
     packets: int
     size: int
 
 
 def find(vm_id: int, interface: str, *, state_dir: str) -> Target | None:
-    """The interface, as its VM was started; C(None) where the VM is not on this host.
+    """Return the interface with the tap that its VM was started with; C(None) if the VM is not on this host.
 
     Raises:
-        Refused: the VM has no such interface.
+        Refused: the VM has no interface of this name.
     """
     folder = folder_of(state_dir, vm_id)
     started = read_started(files.read_text(f"{folder}/{STARTED}"))
@@ -157,7 +157,7 @@ def find(vm_id: int, interface: str, *, state_dir: str) -> Target | None:
 
 
 def need(target: Target | None, vm_id: int) -> Target:
-    """The target, which must be there.
+    """Return the target.
 
     Raises:
         Refused: the VM is not on this host.
@@ -168,17 +168,17 @@ def need(target: Target | None, vm_id: int) -> Target:
 
 
 def observe(target: Target, runner: Runner) -> Capture:
-    """What there is of the interface's capture."""
+    """Return the state of the interface's capture."""
     vm = systemd.look_again([Unit(target.slice_id, target.vm_id)], runner).get(target.vm_id)
     return Capture(_running(target, runner), os.path.exists(target.path), vm is not None and vm.live)
 
 
 def plan(target: Target, have: Capture, state: str, bounds: Bounds) -> Todo:
-    """What makes the capture C(started), C(stopped) or C(absent).
+    """Return the plan for the state C(started), C(stopped) or C(absent).
 
     Raises:
-        Refused: bounds that bound nothing, a VM that does not run, a capture that runs with other bounds, or none
-            to stop.
+        Refused: a limit is out of range, the VM is not running, a capture is running with other limits, or there is
+            no capture to stop.
     """
     runs = have.running is not None
     if state == "absent":
@@ -202,21 +202,21 @@ def plan(target: Target, have: Capture, state: str, bounds: Bounds) -> Todo:
 def apply(
     todo: Todo, target: Target, bounds: Bounds, runner: Runner, clock: Clock, *, wait: bool, timeout_s: float
 ) -> None:
-    """Carry out a plan; a capture that was started hears all that passes from the return of this on.
+    """Apply a plan. A capture that is started records all packets from the return of this function on.
 
     Args:
-        wait: whether a capture that shall end comes to its bounds.
-        timeout_s: seconds that tcpdump has to begin.
+        wait: whether to wait until a capture to be ended reaches its limits, instead of stopping it.
+        timeout_s: timeout for the start of tcpdump, in seconds.
 
     Raises:
-        SlicesError: tcpdump does not listen.
+        SlicesError: tcpdump did not start.
     """
     if todo.start:
         _start(target, bounds, runner, clock, timeout_s)
     while todo.end and wait and _running(target, runner) is not None:
         clock.sleep(_LOOK_EVERY_S)
     if todo.end and not wait:
-        # It may have come to its bounds by now, and then systemd has forgotten the unit.
+        # The unit no longer exists if the capture has reached its limits in the meantime.
         runner.run(["systemctl", "stop", "--", target.unit], check=False)
     if todo.remove:
         files.remove(target.path)
@@ -229,11 +229,11 @@ def _running(target: Target, runner: Runner) -> str | None:
 
 
 def _start(target: Target, bounds: Bounds, runner: Runner, clock: Clock, timeout_s: float) -> None:
-    # Nobody else may read it; systemd would make one that everybody can.
+    # systemd would create the file readable by everybody.
     files.write_text(target.path, "", mode=0o600)
     runner.run(_command(target, bounds))
     deadline = clock.now() + timeout_s
-    # tcpdump writes the header when its socket hears the tap.
+    # tcpdump writes the header once its socket is bound to the tap.
     while os.path.getsize(target.path) < _FILE_HEADER:
         if _running(target, runner) is None or clock.now() >= deadline:
             runner.run(["systemctl", "stop", "--", target.unit], check=False)
@@ -266,7 +266,7 @@ def _command(target: Target, bounds: Bounds) -> list[str]:
         f"--interface={target.tap}",
         f"--snapshot-length={_SNAPLEN}",
         "--no-promiscuous-mode",
-        # Else the last packets stay in the kernel's buffer when the capture is stopped.
+        # Otherwise the last packets stay in the kernel's buffer when the capture is stopped.
         "--immediate-mode",
         "--packet-buffered",
         "-w",
@@ -275,10 +275,10 @@ def _command(target: Target, bounds: Bounds) -> list[str]:
 
 
 def read(path: str) -> Content:
-    """What is in the file.
+    """Return the content of a capture's file.
 
     Raises:
-        SlicesError: it is not a capture.
+        SlicesError: the file is not a capture.
     """
     with open(path, "rb") as file:
         magic = file.read(_FILE_HEADER)[:4]
@@ -288,10 +288,10 @@ def read(path: str) -> Content:
 
 
 def trim(path: str) -> Content:
-    """Cut the packet off that the bound in size broke in the middle, and return what is in the file.
+    """Cut off a last packet that was truncated by the size limit, and return the content of the file.
 
     Raises:
-        SlicesError: it is not a capture, or was removed since it was planned to be stopped.
+        SlicesError: the file is not a capture, or was removed in the meantime.
     """
     try:
         content = read(path)

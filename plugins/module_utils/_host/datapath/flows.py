@@ -1,17 +1,18 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who may speak on a worker's bridge: OpenFlow that guards VLAN 400 and leaves links transparent.
+"""The OpenFlow flows of a worker's bridge, which filter VLAN 400 and leave links transparent.
 
-Five small tables (docs/decisions/0005-vlan-400-is-forwarded-by-flows.md):
+There are five tables (docs/decisions/0005-vlan-400-is-forwarded-by-flows.md):
 
-0. port: links and their trunks go on as a switch does it, but for what a link forwards that a switch would not;
-   VLAN 400 goes to the guard; an unlisted port says nothing. A limit on what a VM sends is a meter here.
-1. MAC: a frame of a VM is untagged and has its interface's source address.
-2. address: so has its ARP and its IPv4; nothing else passes, nor does an answer of a DHCP server.
-3. origin: what VLAN 400 brings in from the trunk comes from the gateway, the DHCP server or a peer.
-4. destination: VMs and infrastructure meet, peers meet, others do not. Nothing is flooded or learned.
+0. port: frames of links and trunks are forwarded by C(NORMAL), except for BPDUs that a link forwards; frames on
+   VLAN 400 go to the next tables; frames of other ports are dropped. Meters limit here what a VM sends.
+1. MAC: a frame of a VM must be untagged and have the source MAC of its interface.
+2. address: ARP and IPv4 must have the source address of the interface. All other protocols are dropped, and so are
+   replies of DHCP servers.
+3. origin: a frame that a trunk receives on VLAN 400 must be from the gateway, the DHCP server or a peer.
+4. destination: VMs reach the infrastructure and peers, and no other VMs. There is no flooding and no MAC learning.
 
-Register 0 holds who speaks: a slice's id, or C(INFRASTRUCTURE).
+Register 0 contains the origin of a frame: a slice's id, or C(INFRASTRUCTURE).
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ from .ovs import INFRASTRUCTURE as INFRASTRUCTURE_MARK
 from .ovs import SERVICES as SERVICES_MARK
 from .ovsdb import Port, Switch
 
-# Our flows have these upper 32 bits in their cookie; the lower ones are the slice's id, or 0 for what all slices share.
+# The upper 32 bits of our flows' cookies; the lower ones are the slice's id, or 0 for flows that all slices share.
 COOKIE = 0x636C7264 << 32
 SHARED = 0
-# No slice has this id: they count from 1000.
+# Not the id of a slice; these start from 1000.
 INFRASTRUCTURE = 0xFFFFFFFF
 OFCTL = ("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60")
 
@@ -40,8 +41,8 @@ _PORT, _MAC, _ADDRESS, _ORIGIN, _DESTINATION = range(5)
 _BROADCAST = "ff:ff:ff:ff:ff:ff"
 _UNTAGGED = "vlan_tci=0x0000/0x1fff"
 _DROP = "drop"
-# STP, LACP with 802.1X, LLDP, and what Cisco has beside them (CDP, VTP, PAgP; PVST+). Not 01:80:c2:00:00:01: a pause
-# frame is between neighbours alone.
+# STP, LACP with 802.1X, LLDP, and Cisco's protocols (CDP, VTP, PAgP; PVST+). 01:80:c2:00:00:01 is missing because
+# pause frames are only for the direct neighbour.
 _BPDU = (
     *("01:80:c2:00:00:00", "01:80:c2:00:00:02/ff:ff:ff:ff:ff:fe", "01:80:c2:00:00:0e"),
     "01:00:0c:cc:cc:cc/ff:ff:ff:ff:ff:fe",
@@ -54,7 +55,7 @@ class Flow:
 
     Attributes:
         owner: a slice's id, or C(SHARED).
-        match: its fields as the switch writes them; their order is of no meaning.
+        match: its match fields in the syntax of C(ovs-ofctl dump-flows), in any order.
     """
 
     owner: int
@@ -68,43 +69,43 @@ class Flow:
 
     @property
     def text(self) -> str:
-        """The flow as C(ovs-ofctl) reads it."""
+        """The flow in the syntax of C(ovs-ofctl add-flows)."""
         return f"cookie={COOKIE | self.owner:#x},{self._key},actions={self.actions}"
 
     @property
     def removal(self) -> str:
-        """What removes this flow and no other."""
+        """The command of a bundle that removes exactly this flow."""
         return f"delete_strict cookie={COOKIE | self.owner:#x}/-1,{self._key}"
 
     @property
     def slot(self) -> tuple[int, int, frozenset[str]]:
-        """What tells flows apart in the switch: one that is added replaces the one in its place."""
+        """Identifies the flow in the switch. A flow that is added replaces the one with the same slot."""
         return (self.table, self.priority, self.match)
 
     @property
     def in_port(self) -> int | None:
-        """The port that it is about."""
+        """The OpenFlow number of its ingress port; C(None) without one."""
         return next((int(each[8:]) for each in self.match if each.startswith("in_port=") and each[8:].isdigit()), None)
 
     @property
     def meter(self) -> int | None:
-        """The meter that it names."""
+        """The number of its meter; C(None) without one."""
         word = self.actions.partition(",")[0]
         return int(word[6:]) if word.startswith("meter:") else None
 
     @property
     def _key(self) -> str:
-        # Protocols come first: only then do fields such as tp_src have a meaning.
+        # Protocols come first, because ovs-ofctl requires them before fields such as tp_src.
         fields = sorted(self.match, key=lambda each: ("=" in each, each))
         return ",".join([f"table={self.table}", f"priority={self.priority}", *fields])
 
 
 @dataclass(frozen=True)
 class FlowPlan:
-    """What has to happen to flows, and to the files from which they come back when the switch starts anew.
+    """The plan for flows, and for the files from which they are restored when the switch restarts.
 
     Attributes:
-        files: by name the texts of files that differ; empty where a file has to go.
+        files: the new content of each file that differs, by name; empty if the file is to be removed.
     """
 
     add: tuple[Flow, ...] = ()
@@ -113,7 +114,7 @@ class FlowPlan:
 
     @property
     def changes(self) -> list[Change]:
-        """For each slice the flows that differ, in one change, for they are many; then the files that do."""
+        """One change per slice with all its flows that differ, and one per file that differs."""
         owners = sorted({flow.owner for flow in (*self.add, *self.remove)})
         return [*(self._changes_of(owner) for owner in owners), *saved_changes(self.files or {})]
 
@@ -128,14 +129,14 @@ class FlowPlan:
 
     @property
     def bundle(self) -> str:
-        """What C(ovs-ofctl) carries out as one."""
+        """The input of C(ovs-ofctl --bundle), which applies it atomically."""
         slots = {flow.slot for flow in self.add}
         lines = [flow.removal for flow in self.remove if flow.slot not in slots]
         return "".join(f"{line}\n" for line in (*lines, *(flow.text for flow in self.add)))
 
 
 def saved_changes(texts: Mapping[str, str]) -> list[Change]:
-    """What becomes of the files in the folder of flows, by the texts that they get; one that gets none is removed."""
+    """Return the changes of the files in the folder of flows, by their new contents; empty ones are removed."""
     return [
         Change("file", f"flows/{name}", "write", None, {"lines": text.count("\n")})
         if text
@@ -145,10 +146,10 @@ def saved_changes(texts: Mapping[str, str]) -> list[Change]:
 
 
 def observe(runner: Runner, bridge: str) -> frozenset[Flow]:
-    """Our flows on the bridge.
+    """Return our flows on the bridge.
 
     Raises:
-        CommandFailed: there is no such bridge, or the switch does not answer.
+        CommandFailed: the bridge does not exist, or the switch does not respond.
     """
     ours = f"cookie={COOKIE:#x}/{0xFFFFFFFF << 32:#x}"
     text = runner.run([*OFCTL, "--no-stats", "--no-names", "dump-flows", bridge, ours]).stdout
@@ -156,7 +157,7 @@ def observe(runner: Runner, bridge: str) -> frozenset[Flow]:
 
 
 def plan(wanted: Iterable[Flow], have: Iterable[Flow], owners: Iterable[int], saved: Mapping[str, str]) -> FlowPlan:
-    """What makes the flows of C(owners) those wanted, on the switch and in the files."""
+    """Return the plan that makes the flows of C(owners), on the switch and in the files, equal to C(wanted)."""
     owners = frozenset(owners)
     wanted = frozenset(wanted)
     ours = frozenset(flow for flow in have if flow.owner in owners)
@@ -169,32 +170,32 @@ def plan(wanted: Iterable[Flow], have: Iterable[Flow], owners: Iterable[int], sa
 
 
 def file_of(owner: int) -> str:
-    """The name of the file that holds an owner's flows."""
+    """Return the name of the file that contains an owner's flows."""
     return f"{'shared' if owner == SHARED else owner}.flows"
 
 
 def folder_in(state_dir: str) -> str:
-    """The folder that holds the files of flows."""
+    """Return the folder for saved flows."""
     return f"{state_dir}/flows"
 
 
 def read_saved(folder: str, owners: Iterable[int]) -> dict[str, str]:
-    """The texts of the files of flows that are there, by name."""
+    """Return the contents of the existing files of flows, by name."""
     texts = {file_of(owner): files.read_text(f"{folder}/{file_of(owner)}") for owner in owners}
     return {name: text for name, text in texts.items() if text is not None}
 
 
 def apply(todo: FlowPlan, runner: Runner, *, bridge: str, folder: str) -> None:
-    """Save the flows in C(folder), which exists, then change them on the switch, all at one moment or none."""
+    """Save the flows in C(folder), which must exist, then change them on the switch in one transaction."""
     files.save(folder, todo.files or {}, mode=0o644)
     if todo.bundle:
         runner.run([*OFCTL, "--bundle", "add-flows", bridge, "-"], stdin=todo.bundle)
 
 
 def shared_flows(switch: Switch, *, bridge: str, management: Management) -> frozenset[Flow]:
-    """The flows that are there whatever slices there are.
+    """Return the flows that do not depend on slices.
 
-    Without any flow of ours a port that is new may say nothing, so a VM cannot be faster than its guard.
+    Frames of a port without its own flows are dropped, so that no VM can send before its filters are in place.
     """
     trunks, local, others = _infrastructure(switch, bridge)
     to_infrastructure = ",".join(_outputs(local)) if local else _to_trunks(trunks)
@@ -221,13 +222,13 @@ def shared_flows(switch: Switch, *, bridge: str, management: Management) -> froz
 
 
 def slice_flows(order: SliceOrder, numbers: Mapping[str, int], switch: Switch, *, bridge: str) -> frozenset[Flow]:
-    """The flows of a slice's ports.
+    """Return the flows of a slice's ports.
 
     Args:
         order: the slice.
-        numbers: by tap the OpenFlow number that its port has or will have.
-        switch: what the host has.
-        bridge: the bridge that the ports are on.
+        numbers: the OpenFlow numbers of its ports, by tap.
+        switch: the observed state.
+        bridge: the bridge of the ports.
     """
     trunks, _local, _others = _infrastructure(switch, bridge)
     owner = order.slice_id
@@ -249,7 +250,7 @@ def slice_flows(order: SliceOrder, numbers: Mapping[str, int], switch: Switch, *
                 flow for who in speakers for flow in _deliver(owner, who, nic.mac, nic.address, f"output:{number}")
             ]
     found += _forward_bpdus(order, numbers, trunks)
-    # A slice without a port here leaves no flow here.
+    # Peers need no flows on a worker without ports of the slice on VLAN 400.
     for peer in order.peers if here else ():
         if peer.mac not in here:
             found.append(_flow(owner, _ORIGIN, 50, [f"dl_src={peer.mac}"], _as(owner, _DESTINATION)))
@@ -258,7 +259,7 @@ def slice_flows(order: SliceOrder, numbers: Mapping[str, int], switch: Switch, *
 
 
 def _forward_bpdus(order: SliceOrder, numbers: Mapping[str, int], trunks: Sequence[int]) -> Iterable[Flow]:
-    """What a link carries that C(NORMAL) would keep: from each of its ports to all others."""
+    """Yield flows for BPDUs, which C(NORMAL) would drop, from each port of a link to all others."""
     ports: dict[int, list[tuple[int, Interface]]] = {}
     for nic in (nic for vm in order.vms for nic in vm.interfaces):
         if nic.forward_bpdu and nic.vlan_id is not None and nic.tap in numbers:
@@ -292,9 +293,9 @@ def _guard(owner: int, number: int, mac: str, address: str | None, limit: str) -
 
 
 def _deliver(owner: int, speaker: int, mac: str, address: str | None, actions: str) -> list[Flow]:
-    """Lets C(speaker) reach an interface, which C(owner) has.
+    """Return the flows by which C(speaker) reaches an interface of C(owner).
 
-    What is for another address is not for it, should the speaker still take it for the one that had that before.
+    They match MAC and IPv4 address, because the ARP cache of the sender may be stale.
     """
     if address is None:
         return []
@@ -305,13 +306,13 @@ def _deliver(owner: int, speaker: int, mac: str, address: str | None, actions: s
         ["arp", who, f"dl_dst={_BROADCAST}", f"arp_tpa={address}"],
     ]
     if speaker == INFRASTRUCTURE:
-        # The network node sends what a client wants as a broadcast to its MAC alone.
+        # A reply of the DHCP server to the broadcast address has the MAC of the client.
         matches.append(["udp", who, f"dl_dst={mac}", "nw_dst=255.255.255.255", "tp_src=67", "tp_dst=68"])
     return [_flow(owner, _DESTINATION, 60, match, actions) for match in matches]
 
 
 def _for_infrastructure(management: Management) -> list[list[str]]:
-    """What matches frames that are for the infrastructure."""
+    """Return the matches of frames to the infrastructure."""
     found = [["udp", f"dl_dst={_BROADCAST}", "tp_src=68", "tp_dst=67"]]
     for address in management.addresses:
         found.append([f"dl_dst={mac_of(address)}"])
@@ -320,7 +321,7 @@ def _for_infrastructure(management: Management) -> list[list[str]]:
 
 
 def _infrastructure(switch: Switch, bridge: str) -> tuple[list[int], list[int], list[int]]:
-    """The numbers of infrastructure ports: trunks, those on VLAN 400, and others."""
+    """Return the OpenFlow numbers of infrastructure ports: trunks, ports on VLAN 400, and others."""
     trunks: list[int] = []
     local: list[int] = []
     others: list[int] = []
@@ -362,7 +363,7 @@ def _flow(owner: int, table: int, priority: int, match: Iterable[str], actions: 
 
 
 def _read(line: str) -> Flow:
-    """A line such as C(cookie=0x1, table=0, priority=50,in_port=1 actions=NORMAL)."""
+    """Parse a line such as C(cookie=0x1, table=0, priority=50,in_port=1 actions=NORMAL)."""
     left, _actions, actions = line.strip().partition(" actions=")
     fields = left.replace(" ", "").split(",")
     known = dict(field.split("=", 1) for field in fields if field.split("=")[0] in ("cookie", "table", "priority"))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The infrastructure on management VLAN 400: gateway and DHCP server, which all hosts know by address and MAC."""
+"""The gateway and the DHCP server on management VLAN 400, whose MACs are derived from their addresses."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Management:
 
     @property
     def addresses(self) -> tuple[str, str]:
-        """All of them."""
+        """All addresses."""
         return (self.gateway, self.dhcp_server)
 
 
 def read_management(gateway: str, dhcp_server: str) -> Management:
-    """The infrastructure's addresses.
+    """Return the infrastructure's addresses.
 
     Raises:
-        Refused: one that is not an IPv4 address, or both the same.
+        Refused: an address is not an IPv4 address, or both are the same.
     """
     where, refusals = "management network", []
     for name, address in (("gateway", gateway), ("dhcp_server", dhcp_server)):
@@ -43,7 +43,7 @@ def read_management(gateway: str, dhcp_server: str) -> Management:
 
 
 def mac_of(address: str) -> str:
-    """The MAC that infrastructure has, made from its address so that every host knows it.
+    """Return the MAC of a gateway or DHCP server, which is derived from its address.
 
     Raises:
         ValueError: not an IPv4 address.

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The ports and bridges of Open vSwitch that are ours: what they shall be and the one transaction that makes it so."""
+"""Plans for the ports and bridges of the collection in Open vSwitch, which are applied in one transaction."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from .ovsdb import Port, Switch
 SLICE = "cloudrepo-slice"
 SLICE_UUID = "cloudrepo-slice-uuid"
 VM_UUID = "cloudrepo-vm-uuid"
-# Its value is who lists the port; a host may be worker and network node, and each has ports of its own on the bridge.
+# Its value is the owner of the port: a host may be worker and network node, each with its own ports on the bridge.
 INFRASTRUCTURE = "cloudrepo-infrastructure"
 UNOWNED = "true"
-# The network node may be a worker as well, and there its ports are not among those of the slice's VMs.
+# Distinguishes the network node's ports of a slice from those of the slice's VMs if the host is also a worker.
 SERVICES = "cloudrepo-services"
-# The tag is added whatever the frame carries already, where an access port drops what is tagged.
+# Adds the tag to tagged frames as well, which an access port would drop.
 TUNNEL = "dot1q-tunnel"
-# Without a list a trunk also passes VLAN 0, that is untagged frames. With one it drops what is not on it, so an
-# uplink with every VLAN listed has no native VLAN in either direction.
+# A trunk without a list of VLANs also carries VLAN 0, that is, untagged frames. Listing all VLANs excludes these, so
+# that an uplink has no native VLAN in either direction.
 ALL_VLANS = tuple(range(1, 4095))
-# Flows know a port by its OpenFlow number, so ports ask for theirs. Those of VMs keep clear of the ones that the
-# switch gives to ports that ask for none. OpenFlow's own meanings begin at 0xff00.
+# Flows refer to ports by OpenFlow number, so each port requests its number. Those of VMs are above the range from which
+# the switch allocates numbers to ports that request none. OpenFlow reserves the numbers from 0xff00.
 INFRASTRUCTURE_NUMBERS = range(1, 1000)
 ACCESS_NUMBERS = range(1000, 0xFF00)
 _NOOP_QOS = "@noop_qos"
@@ -41,13 +41,13 @@ _NOOP_QOS = "@noop_qos"
 
 @dataclass(frozen=True)
 class PortPlan:
-    """What has to happen to ports.
+    """The plan for ports.
 
     Attributes:
-        replug: ports that leave the switch and come back: because their device was made anew behind it, and it
-            holds on to the one that is gone, or because their flows change meanwhile.
-        wanted: all ports that shall be there.
-        noop_qos: the row for ports whose queueing disciplines are ours; nothing where the host has none yet.
+        replug: ports that are removed and added again, because their device was recreated and the switch still has
+            the old one open, or because their flows change in the meantime.
+        wanted: all desired ports.
+        noop_qos: the row of the C(linux-noop) QoS; C(None) if the host does not have it yet.
     """
 
     add: tuple[Port, ...] = ()
@@ -72,17 +72,17 @@ class PortPlan:
 
     @property
     def numbers(self) -> dict[str, int]:
-        """By name the OpenFlow numbers of the ports that shall be there."""
+        """The OpenFlow numbers of the desired ports, by name."""
         return {port.name: port.number for port in self.wanted if port.number is not None}
 
     @property
     def unplug_commands(self) -> list[list[str]]:
-        """The commands of a transaction of their own: a switch takes a port that went and came at once for the old."""
+        """The commands of a separate transaction: in one transaction, the switch would keep a port unchanged."""
         return [["del-port", old.bridge, old.name] for old, _new in self.replug]
 
     @property
     def commands(self) -> list[list[str]]:
-        """The commands of the transaction; removals come first, for a port may come back on another bridge."""
+        """The commands of the transaction; removals come first, because a port may be added to another bridge."""
         found = [["del-port", port.bridge, port.name] for port in self.remove]
         for old, new in self.mend:
             found += _mend(old, new)
@@ -93,7 +93,7 @@ class PortPlan:
 
 @dataclass(frozen=True)
 class BridgePlan:
-    """What has to happen to a bridge and its infrastructure ports."""
+    """The plan for a bridge and its infrastructure ports."""
 
     name: str
     have: str | None
@@ -105,7 +105,7 @@ class BridgePlan:
 
     @property
     def changes(self) -> list[Change]:
-        """The bridge, if it differs, and each port that does."""
+        """The bridge, if it differs, and each port that differs."""
         if not (self.make or self.remove or self._retype or self.fail_mode):
             return self.ports.changes
         old_mode, new_mode = self.fail_mode or (None, None)
@@ -139,15 +139,15 @@ def plan_access_ports(
     reserved: Collection[int] = (),
     prune_vlans: bool = False,
 ) -> PortPlan:
-    """What makes the access ports of the order's slices those of the order.
+    """Return the plan for the access ports of the order's slices.
 
     Args:
         orders: the slices.
-        have: what the host has.
-        bridge: the bridge that the ports shall be on.
-        unplugged: devices that no switch has open, whatever its database says.
-        reserved: OpenFlow numbers that no new port may have, because flows speak of them.
-        prune_vlans: whether trunks carry only the VLANs that ports on the bridge are on, whoever's they are.
+        have: the observed state.
+        bridge: the desired bridge of the ports.
+        unplugged: devices that no switch has open, although its database may contain them.
+        reserved: OpenFlow numbers that no new port may have, because flows refer to them.
+        prune_vlans: whether trunks carry only the VLANs of ports on the bridge, including ports of others.
     """
     orders = tuple(orders)
     taps = [nic.tap for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is not None]
@@ -158,7 +158,7 @@ def plan_access_ports(
         for nic in vm.interfaces
         if nic.vlan_id is not None
     }
-    # A listed tap that has a port and shall have none is ours by its name, whatever the port says of itself.
+    # The port of an interface without a VLAN is ours by its name, even without our external_ids.
     off = {nic.tap for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is None}
     marks = {str(slice_id) for slice_id in slice_ids(orders)}
     todo = _plan(
@@ -186,7 +186,7 @@ def _access_port(vm: VM, nic: Interface, bridge: str, number: int) -> Port:
         },
         number=number,
         own_qdisc=nic.is_shaped,
-        # Linux has room beyond the MTU for a tag of this type, and every trunk carries it.
+        # Linux allows for a tag of this type beyond the MTU, and every trunk carries it.
         tunnel_ethertype="802.1q" if nic.qinq else None,
     )
 
@@ -196,9 +196,9 @@ def _uuids(slice_uuid: str | None, vm_uuid: str | None = None) -> dict[str, str]
 
 
 def _pruned(todo: PortPlan, have: Switch, bridge: str) -> Iterable[tuple[Port, Port]]:
-    """Trunks that carry more or less than the ports on the bridge are going to need.
+    """Return the trunks whose VLANs differ from those of the bridge's ports after the plan.
 
-    They change in the transaction that brings and takes ports, so no port waits for its VLAN.
+    They are changed in the transaction that adds and removes the ports, so that no port is ever without its VLAN.
     """
     gone = {port.name for port in todo.remove}
     ports = {name: port for name, port in have.ports.items() if name not in gone}
@@ -214,12 +214,12 @@ def _pruned(todo: PortPlan, have: Switch, bridge: str) -> Iterable[tuple[Port, P
 
 
 def plan_network_ports(orders: Iterable[Services], have: Switch, *, bridge: str) -> PortPlan:
-    """What makes the network node's own ports in the networks of slices those of the order.
+    """Return the plan for the network node's ports in the networks of the order's slices.
 
     Args:
         orders: the slices.
-        have: what the host has.
-        bridge: the bridge that the ports shall be on.
+        have: the observed state.
+        bridge: the desired bridge of the ports.
     """
     orders = tuple(orders)
     names = [network.port for one in orders for network in one.networks]
@@ -257,17 +257,17 @@ def plan_bridge(
     fail_mode: str | None = None,
     prune_vlans: bool = False,
 ) -> BridgePlan:
-    """What makes a bridge and its infrastructure ports as they shall be.
+    """Return the plan for a bridge and its infrastructure ports.
 
     Args:
         name: the bridge.
-        datapath_type: its datapath; any when not given.
+        datapath_type: its datapath type; C(None) leaves it unchanged.
         ports: its infrastructure ports, each with C(name), C(type) and C(vlan_id).
-        have: what the host has.
-        present: whether the bridge shall be there.
-        owner: who lists the ports; only this one's ports and nobody's go when they are not listed.
-        fail_mode: what it does without flows; as it is when not given.
-        prune_vlans: whether a trunk that is there keeps its VLANs, which C(plan_access_ports) sees to.
+        have: the observed state.
+        present: whether the bridge should exist.
+        owner: the owner of the ports; ports that are not listed are removed if they belong to this owner or to none.
+        fail_mode: its fail mode; C(None) leaves it unchanged.
+        prune_vlans: whether existing trunks keep their VLANs, which are then maintained by C(plan_access_ports).
     """
     found = have.bridges.get(name)
     if not present:
@@ -293,7 +293,7 @@ def _infrastructure_ports(
 ) -> dict[str, Port]:
     numbers = _numbers([port["name"] for port in ports], have, INFRASTRUCTURE_NUMBERS, ())
     marks = {port.name: port.external_ids.get(INFRASTRUCTURE, UNOWNED) for port in have.ports.values()}
-    # A port that two of them list stays its first owner's.
+    # A port that two owners list belongs to the first one.
     owners = {key: mark for key, mark in marks.items() if mark != UNOWNED}
     wanted = {
         port["name"]: _infrastructure(bridge, port, numbers[port["name"]], owners.get(port["name"], owner))
@@ -308,7 +308,7 @@ def _infrastructure_ports(
 
 
 def apply(commands: Iterable[Sequence[str]], runner: Runner) -> None:
-    """Carry out a plan's commands in one transaction."""
+    """Apply a plan's commands in one transaction."""
     ovsdb.commit(commands, runner)
 
 
@@ -327,10 +327,10 @@ def _infrastructure(bridge: str, port: Mapping[str, Any], number: int, owner: st
 
 
 def _numbers(names: Iterable[str], have: Switch, numbers: range, reserved: Collection[int]) -> dict[str, int]:
-    """By port the OpenFlow number to ask for: the one that it asked for before, else the lowest that is free.
+    """Return the OpenFlow number to request by port: the one that it has requested before, or the lowest free one.
 
     Raises:
-        SlicesError: none is free.
+        SlicesError: no number is free.
     """
     names = tuple(names)
     asked = {name: port.number for name, port in have.ports.items() if port.number is not None}
@@ -349,10 +349,10 @@ def _numbers(names: Iterable[str], have: Switch, numbers: range, reserved: Colle
 
 
 def _to_replug(wanted: Mapping[str, Port], have: Switch) -> set[str]:
-    """Ports that leave the switch while their flows change.
+    """Return the ports that are removed while their flows change, and then added again.
 
-    One that goes to or from VLAN 400 would for a moment be there without its guard; one that did not get its number
-    may get it when it asks again.
+    A port that moves to or from VLAN 400 would otherwise be without its filters for a moment. A port that did not get
+    its requested number may get it when it is added again.
     """
     found = set()
     for name, new in wanted.items():
@@ -386,7 +386,7 @@ def _facts(port: Port) -> tuple[Any, ...]:
 
 
 def _with_row(commands: list[list[str]], noop_qos: str | None) -> list[list[str]]:
-    """Commands whose ports name the row that there is, or one that they make first."""
+    """Return the commands with the UUID of the QoS row, or with a command that creates it first."""
     word = f"qos={_NOOP_QOS}"
     if not any(word in command for command in commands):
         return commands

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The rows of Open vSwitch's database, read in one call, and its transactions, sent in one."""
+"""Reads and changes the database of Open vSwitch, each with one call of C(ovs-vsctl)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from ..runner import Runner
 
-# Without a limit ovs-vsctl waits for a dead ovs-vswitchd for ever.
+# Without a timeout, ovs-vsctl waits forever if ovs-vswitchd is not running.
 VSCTL = ("ovs-vsctl", "--timeout=120")
 _TABLES = {
     "Bridge": "name,ports,datapath_type,fail_mode",
@@ -19,21 +19,21 @@ _TABLES = {
     "Interface": "_uuid,type,ofport,ofport_request",
     "QoS": "_uuid,type,external_ids",
 }
-# Without a QoS of this type the switch removes a queueing discipline that it did not make, whenever it opens a device.
+# Without a QoS of this type, the switch removes queueing disciplines of others whenever it opens a device.
 HANDS_OFF = "linux-noop"
 HANDS_OFF_MARK = "cloudrepo-limits"
 
 
 @dataclass(frozen=True)
 class Port:
-    """A port as the switch has it.
+    """A port, desired or observed.
 
     Attributes:
-        kind: the type of its interface; C(system) when the database leaves it open.
-        number: the OpenFlow number that it asks for, and so keeps when the switch starts anew.
-        live_number: the one that it has; below zero when its device cannot be opened.
-        own_qdisc: whether the queueing disciplines of its device are ours, and the switch keeps its hands off them.
-        tunnel_ethertype: what the tag is that a C(dot1q-tunnel) adds.
+        kind: the type of its interface; C(system) if the database has none.
+        number: the OpenFlow number that it requests, and therefore keeps when the switch restarts.
+        live_number: the OpenFlow number that it has; negative if its device cannot be opened.
+        own_qdisc: whether it has our QoS, so that the switch leaves the queueing disciplines of its device alone.
+        tunnel_ethertype: the type of the tag that a C(dot1q-tunnel) port adds.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Port:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """What a change tells of it, by the database's names; a trunk without a list carries any VLAN."""
+        """The attributes for a change, with the database's names; a trunk without a list carries any VLAN."""
         is_trunk = self.vlan_mode not in ("access", "dot1q-tunnel")
         return {
             "bridge": self.bridge,
@@ -72,10 +72,13 @@ class Port:
 
 @dataclass(frozen=True)
 class Switch:
-    """The bridges, by name, with their datapath types, the ports, by name, and what bridges do without a flow.
+    """The bridges and ports of a host.
 
     Attributes:
-        noop_qos: the uuid of our row for ports whose queueing disciplines the switch leaves alone.
+        bridges: datapath types by bridge.
+        ports: ports by name.
+        fail_modes: fail modes by bridge.
+        noop_qos: the UUID of our C(linux-noop) QoS, C(None) if it does not exist.
     """
 
     bridges: Mapping[str, str] = field(default_factory=dict)
@@ -85,10 +88,10 @@ class Switch:
 
 
 def observe(runner: Runner) -> Switch:
-    """All bridges and ports of this host.
+    """Return all bridges and ports of this host.
 
     Raises:
-        CommandFailed: Open vSwitch is not there or does not answer.
+        CommandFailed: Open vSwitch is not installed or does not respond.
     """
     argv = [*VSCTL, "--format=json"]
     for table, columns in _TABLES.items():
@@ -109,7 +112,7 @@ def observe(runner: Runner) -> Switch:
 
 
 def commit(commands: Iterable[Sequence[str]], runner: Runner) -> None:
-    """Send C(commands) as one transaction: all of them happen, at one moment, or none."""
+    """Run C(commands) in one transaction, which is atomic."""
     argv = [*VSCTL]
     for command in commands:
         argv += ["--", *command]
@@ -118,7 +121,7 @@ def commit(commands: Iterable[Sequence[str]], runner: Runner) -> None:
 
 
 def ids(external_ids: Mapping[str, str]) -> list[str]:
-    """The arguments of C(set) for C(external_ids); other keys stay as they are."""
+    """Return the arguments of C(set) for C(external_ids); other keys are unchanged."""
     return [f"external_ids:{key}={value}" for key, value in sorted(external_ids.items())]
 
 
@@ -145,7 +148,7 @@ def _port(
 
 
 def _documents(text: str) -> list[Any]:
-    """The JSON documents that C(ovs-vsctl) writes one after another, one a table."""
+    """Return the JSON documents that C(ovs-vsctl) prints, one per table."""
     decoder = json.JSONDecoder()
     found, position = [], 0
     text = text.strip()
@@ -162,7 +165,7 @@ def _rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _value(cell: Any) -> Any:
-    """A cell in plain Python: a uuid as its text, a set as a tuple, a map as a dict (RFC 7047, 5.1)."""
+    """Return a cell as a Python value: a UUID as a string, a set as a tuple, a map as a dict (RFC 7047, 5.1)."""
     if not isinstance(cell, list):
         return cell
     kind, content = cell
@@ -182,7 +185,7 @@ def _one(value: Any) -> Any:
 
 
 def ranges(vlans: Iterable[int]) -> str:
-    """VLANs as the switch reads and people write them, such as C(100-103,400)."""
+    """Return VLANs in the notation of Open vSwitch, such as C(100-103,400)."""
     parts: list[tuple[int, int]] = []
     for vlan in sorted(vlans):
         if parts and parts[-1][1] == vlan - 1:

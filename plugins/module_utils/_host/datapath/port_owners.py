@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whose ports are: those of VMs and of networks name their slice, by number and UUID, in C(external_ids)."""
+"""The owners of ports: ports of VMs and networks have the id and UUID of their slice in C(external_ids)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from .ovsdb import Port, Switch
 
 
 def conflicts(orders: Iterable[SliceOrder], have: Switch) -> Iterator[Conflict]:
-    """Yield why ports keep this host from slices with VMs: they are not the slice's, and have its number, the name of
-    one of its taps, or one of its VLANs."""
+    """Yield conflicts with ports of other slices that have the id, a tap or a VLAN of an ordered slice."""
     orders = tuple(orders)
     for order in orders:
         taps = {nic.tap: vm for vm in order.vms for nic in vm.interfaces}
@@ -31,7 +30,7 @@ def conflicts(orders: Iterable[SliceOrder], have: Switch) -> Iterator[Conflict]:
 
 
 def network_conflicts(orders: Iterable[Services], have: Switch) -> Iterator[Conflict]:
-    """The same of networks that the network node has ports in."""
+    """Yield the same for networks with ports on the network node."""
     orders = tuple(orders)
     ordered = {one.slice_id for one in orders}
     for one in orders:
@@ -42,7 +41,7 @@ def network_conflicts(orders: Iterable[Services], have: Switch) -> Iterator[Conf
 
 
 def _of_number(order: Named, port: Port, mark: str) -> Iterator[Conflict]:
-    # One that lost its UUID is mended.
+    # A port that has lost its UUID is repaired.
     if port.external_ids.get(mark) == str(order.slice_id) and SLICE_UUID in port.external_ids:
         yield from ownership.of_slice(order, f"port {port.name}", port.external_ids[SLICE_UUID])
 
@@ -63,7 +62,7 @@ def _of_tap(order: SliceOrder, port: Port, taps: Mapping[str, VM]) -> Iterator[R
 def _of_vlan(
     order: Named, port: Port, vlans: Collection[int], ordered: Collection[int], own: Collection[str]
 ) -> Iterator[Conflict]:
-    """What the order names may change hands in it; what it does not name keeps its VLAN."""
+    """Yield conflicts of VLANs with slices outside the order; slices in the order may exchange VLANs."""
     holder = port.external_ids.get(SLICE) or port.external_ids.get(SERVICES)
     if holder is None or holder in map(str, ordered) or port.name in own or port.tag not in vlans:
         return

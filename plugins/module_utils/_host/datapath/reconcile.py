@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The wiring of VMs: their taps, access ports and flows, which are made in one order and hang on each other."""
+"""The datapath of VMs: taps, access ports, flows, limits and faults, which depend on each other."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from .taps import Devices, TapPlan
 
 @dataclass(frozen=True)
 class Settings:
-    """Where VMs are plugged in.
+    """The settings of the datapath.
 
     Attributes:
-        bridge: the bridge that their ports are on.
+        bridge: the bridge of the VMs' ports.
         management: the infrastructure on VLAN 400.
-        folder: where flows are saved.
-        prune_vlans: whether trunks carry only the VLANs that ports on the bridge are on.
+        folder: the folder for saved flows.
+        prune_vlans: whether trunks carry only the VLANs of ports on the bridge.
     """
 
     bridge: str
@@ -43,10 +43,10 @@ class Settings:
 
 
 def read_settings(params: Mapping[str, Any]) -> Settings:
-    """What a module's C(WORK_ORDER_ARGUMENTS) and C(WIRING_ARGUMENTS) say.
+    """Return the settings from the arguments C(WORK_ORDER_ARGUMENTS) and C(WIRING_ARGUMENTS) of a module.
 
     Raises:
-        Refused: the infrastructure's addresses are none.
+        Refused: the infrastructure's addresses are invalid.
     """
     return Settings(
         bridge=params["bridge"],
@@ -58,11 +58,11 @@ def read_settings(params: Mapping[str, Any]) -> Settings:
 
 @dataclass(frozen=True)
 class Wires:
-    """What a host has.
+    """The observed state of a host's datapath.
 
     Attributes:
-        closed: whether its own stack is kept from taps.
-        saved: the texts of files of flows, by name.
+        closed: whether the packet filter between taps and the host's own stack is loaded.
+        saved: the contents of files of flows, by name.
     """
 
     closed: bool
@@ -75,7 +75,7 @@ class Wires:
 
 @dataclass(frozen=True)
 class WirePlan:
-    """What has to happen to the filter of taps, to taps, ports, flows and limits."""
+    """The plan for the filter of taps, and for taps, ports, flows and limits."""
 
     close: bool
     taps: TapPlan
@@ -91,21 +91,21 @@ class WirePlan:
 
 
 def locked(settings: Settings) -> AbstractContextManager[None]:
-    """Keep other runs from the wiring: numbers of ports are free or taken for all slices of a host."""
+    """Lock the datapath against other runs, because OpenFlow numbers are shared by all slices of a host."""
     return files.locked(settings.folder)
 
 
 def observe(orders: Iterable[SliceOrder], runner: Runner, *, settings: Settings, missing_ok: bool = False) -> Wires:
-    """What the host has.
+    """Return the state of the host's datapath.
 
     Args:
         orders: the slices.
-        runner: reaches the host.
-        settings: where VMs are plugged in.
-        missing_ok: whether a host without a switch is taken for one that has nothing.
+        runner: runs commands on the host.
+        settings: the settings of the datapath.
+        missing_ok: whether the state is empty, instead of an error, if Open vSwitch is not installed.
 
     Raises:
-        CommandFailed: Open vSwitch does not answer.
+        CommandFailed: Open vSwitch does not respond.
     """
     nothing: frozenset[Flow] = frozenset()
     return Wires(
@@ -130,11 +130,11 @@ def plan(
     accounts: Accounts,
     freed: Iterable[int] = (),
 ) -> WirePlan:
-    """What makes the host's wiring that of the order; C(freed) are the ids of VMs that will be stopped before.
+    """Return the plan for the order's slices; C(freed) are the ids of VMs that are stopped before it is applied.
 
     Raises:
-        SlicesError: ports of other slices are in the way, a device has the name of a tap and is none, no OpenFlow
-            number is free, or the kernel cannot make a fault.
+        SlicesError: there are conflicts with ports of other slices, another device has the name of a tap, no OpenFlow
+            number is free, or the kernel has no netem for a fault.
     """
     orders = tuple(orders)
     ownership.refuse(port_owners.conflicts(orders, have.switch))
@@ -161,9 +161,9 @@ def plan(
 
 
 def apply(todo: WirePlan, runner: Runner, *, settings: Settings, watch: Stopwatch | None = None) -> None:
-    """Carry out a plan: a port comes after its tap and its flows, and goes before them.
+    """Apply a plan. A port is added after its tap and flows, and removed before them.
 
-    A switch forgets what limits a port that is plugged again, so limits are the tail.
+    Limits come last, because replugging a port removes them.
     """
     watch = watch or Stopwatch()
     if todo.close:

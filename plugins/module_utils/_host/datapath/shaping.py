@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Limits and faults of interfaces on a host (docs/decisions/0008-limits-and-faults.md).
 
-What a guest sends is limited by an OpenFlow meter, whose number is its port's; what it receives by a token bucket
-on its tap, and there netem makes delay, jitter and loss. Both are saved beside the flows: a switch that starts anew
-has forgotten its meters, and a tap that is made anew has no queueing discipline.
+An OpenFlow meter, whose number is that of the port, limits what a guest sends. A tbf qdisc on the tap limits what it
+receives, and a netem qdisc adds delay, jitter and loss. Both are saved beside the flows, because a switch loses its
+meters on restart, and a recreated tap has no qdisc.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ from ..runner import Runner
 from ..work_order import all_vms, slice_ids
 from .flows import OFCTL, Flow, saved_changes
 
-# A guest hands over TCP segments of up to 64 KiB, and a meter never lets through what is bigger than its bucket.
+# Guests send TCP segments of up to 64 KiB, and a meter drops all packets that exceed its burst size.
 _LEAST_METER_KBIT = 600
 _FRAME_OVERHEAD = 22
 _TBF_BURST_S = 0.02
 _TBF_QUEUE_S = 0.1
 _LEAST_BURST_FRAMES, _LEAST_QUEUE_FRAMES = 4, 16
-# netem holds back what is late: as many frames as come in meanwhile.
+# The queue of netem has to hold all frames that arrive within the delay.
 _NETEM_FRAMES = 10_000
 _METER = re.compile(r"^meter=([0-9]+) kbps burst bands=\s*type=drop rate=([0-9]+) burst_size=([0-9]+)", re.M)
 _FILES = ("meters", "qdiscs")
 _TOLD = 0.00001
 _MOST_TOLD_S = 2**32 * 64e-9
-# What the kernel itself gives a device, which nobody can remove either.
+# The handle of the kernel's default qdisc, which cannot be removed.
 _DEFAULT_HANDLE = "0:"
 
 
 @dataclass(frozen=True)
 class Qdisc:
-    """What a tap does to the frames on their way to the guest; nothing where every field is zero or empty.
+    """The qdiscs of a tap, which apply to frames to the guest; none if all fields are zero or empty.
 
     Attributes:
-        rate: bytes a second.
-        burst: bytes that may go at once.
+        rate: bytes per second.
+        burst: bytes.
         delay_us: microseconds.
         jitter_us: microseconds.
         loss: percent.
-        foreign: the kind of one that is not ours, and only found.
+        foreign: the kind of a qdisc that is not ours; only observed.
     """
 
     rate: int = 0
@@ -71,7 +71,7 @@ class Qdisc:
 
     @property
     def attributes(self) -> dict[str, Any] | None:
-        """What a change tells of it; nothing where there is none."""
+        """The attributes for a change; C(None) without any qdisc."""
         known = {
             "rate_kbps": self.rate * 8 // 1000,
             "burst_bytes": self.burst,
@@ -84,18 +84,18 @@ class Qdisc:
 
     @property
     def has_netem(self) -> bool:
-        """Whether it takes netem."""
+        """Whether netem is required."""
         return bool(self.delay_us or self.jitter_us or self.loss)
 
     @property
     def _told_burst(self) -> float:
-        """The burst as the kernel tells it: by the time that it takes, of which 32 bits are told."""
+        """The burst as shown by the kernel, which stores it as a time of 32 bits."""
         return self.burst % (self.rate * _MOST_TOLD_S) if self.rate else 0
 
     def add(self, tap: str, mtu: int) -> list[str]:
-        """The lines of C(tc -batch) that give a tap this."""
+        """Return the lines of C(tc -batch) that add the qdiscs to a tap."""
         lines = []
-        # The root is replaced: whatever somebody else has put there has no say.
+        # Replaces a root qdisc that is not ours as well.
         verb, where = "replace", "root handle 1:"
         if self.has_netem:
             words = [f"qdisc {verb} dev {tap} {where} netem limit {_NETEM_FRAMES}"]
@@ -113,7 +113,7 @@ class Qdisc:
         return lines
 
     def is_like(self, other: Qdisc) -> bool:
-        """Whether the other is this one; the kernel counts in ticks and rounds, and tc tells six digits."""
+        """Return whether both are equal within the precision of the kernel's ticks and of tc's six digits."""
         return (
             self.rate == other.rate
             and isclose(self._told_burst, other._told_burst, rel_tol=0.02, abs_tol=2)
@@ -129,13 +129,13 @@ NOTHING = Qdisc()
 
 @dataclass(frozen=True)
 class Host:
-    """What a host has of limits.
+    """The observed limits and faults of a host.
 
     Attributes:
-        meters: by number the kbit/s and the bucket's kbit.
-        qdiscs: by device what its queueing disciplines amount to; devices with none of these are missing.
-        saved: by name the texts of the files.
-        netem: whether the kernel has it; true as well where nobody asked.
+        meters: rate in kbit/s and burst in kbit, by number.
+        qdiscs: the qdiscs by device; devices without any are missing.
+        saved: the contents of the saved files, by name.
+        netem: whether the kernel supports netem; also true if no interface needs it.
     """
 
     meters: Mapping[int, tuple[int, int]] = field(default_factory=dict)
@@ -146,12 +146,12 @@ class Host:
 
 @dataclass(frozen=True)
 class LimitPlan:
-    """What has to happen to meters and queueing disciplines.
+    """The plan for meters and qdiscs.
 
     Attributes:
-        meters: by number what it was and shall be; C(None) where there is none.
-        qdiscs: by tap what it was and shall be, and its MTU.
-        files: by name the texts of files that differ; empty where a file has to go.
+        meters: the old and the new meter by number; C(None) for no meter.
+        qdiscs: the old and the new qdiscs and the MTU, by tap.
+        files: the new content of each file that differs, by name; empty if the file is to be removed.
     """
 
     meters: Mapping[int, tuple[tuple[int, int] | None, tuple[int, int] | None]] = field(default_factory=dict)
@@ -160,7 +160,7 @@ class LimitPlan:
 
     @property
     def changes(self) -> list[Change]:
-        """Each meter, queueing discipline and file that differs."""
+        """Each meter, qdisc and file that differs."""
         return [
             *(between("meter", number, _rate(old), _rate(new)) for number, (old, new) in sorted(self.meters.items())),
             *(
@@ -177,7 +177,7 @@ def _whole_us(ms: float | None) -> int:
 
 
 def qdisc_of(nic: Interface) -> Qdisc:
-    """What the tap of an interface shall do to the frames for its guest."""
+    """Return the desired qdiscs of an interface's tap."""
     rate = (nic.rx_kbps or 0) * 125
     delay_us = _whole_us(nic.delay_ms)
     return Qdisc(
@@ -190,17 +190,17 @@ def qdisc_of(nic: Interface) -> Qdisc:
 
 
 def meter_of(kbps: int) -> tuple[int, int]:
-    """The kbit/s and the bucket's kbit of a meter."""
+    """Return rate in kbit/s and burst in kbit of a meter."""
     return kbps, max(kbps // 10, _LEAST_METER_KBIT)
 
 
 def observe(orders: Iterable[SliceOrder], runner: Runner, *, bridge: str, folder: str) -> Host:
-    """What the host has of limits; nobody is asked where neither the order nor a file speaks of any.
+    """Return the limits and faults of the host. No command is run if neither the order nor a saved file has any.
 
-    Whether there is netem is tried where it disturbs nobody, in a network namespace of its own.
+    Support for netem is tested in a temporary network namespace.
 
     Raises:
-        CommandFailed: the switch does not answer.
+        CommandFailed: the switch does not respond.
     """
     orders = tuple(orders)
     nics = [nic for vm in all_vms(orders) for nic in vm.interfaces]
@@ -224,17 +224,17 @@ def plan(
     spoken: Iterable[Flow],
     fresh: Collection[str],
 ) -> LimitPlan:
-    """What makes the limits on the host those of the order.
+    """Return the plan for the limits and faults of the order.
 
     Args:
         orders: the slices.
-        have: what the host has.
-        numbers: by tap the OpenFlow number that its port has or will have.
-        spoken: the flows on the bridge; a meter that another slice's flow names is not ours to remove.
-        fresh: taps that are made, and so have no queueing discipline yet.
+        have: the observed state.
+        numbers: the OpenFlow numbers of the ports, by tap.
+        spoken: the flows on the bridge; a meter that a flow of another slice uses is not removed.
+        fresh: taps that are created, and therefore have no qdisc yet.
 
     Raises:
-        Refused: a fault that takes netem, and the kernel has none; every interface is named.
+        Refused: interfaces have faults, but the kernel does not support netem; one refusal per interface.
     """
     orders = tuple(orders)
     owners = slice_ids(orders)
@@ -264,7 +264,7 @@ def plan(
 def _differing_meters(
     wanted: Mapping[int, tuple[int, int]], have: Host, others: Collection[int]
 ) -> dict[int, tuple[tuple[int, int] | None, tuple[int, int] | None]]:
-    """The meters that are added, changed or, if no flow of C(others) names them, removed."""
+    """Return the meters to add, to change or to remove; those whose number is in C(others) are not removed."""
     known = {int(number) for text in have.saved.values() for number in re.findall(r"^meter=([0-9]+)", text, re.M)}
     stale = (known & have.meters.keys()) - wanted.keys() - set(others)
     return {
@@ -282,18 +282,18 @@ def _need_netem(orders: Iterable[SliceOrder]) -> Iterator[Refusal]:
 
 
 def prepare(todo: LimitPlan, runner: Runner, *, bridge: str, folder: str) -> None:
-    """What comes before flows and ports: the meters that flows name, files, and the end of what taps did so far."""
+    """Apply what precedes flows and ports: add the meters that flows use, save files, and delete old qdiscs."""
     for number, (old, new) in todo.meters.items():
         if new is not None:
             change = "add-meter" if old is None else "mod-meter"
             runner.run([*OFCTL, change, bridge, _meter_text((number, new)).strip()])
-    # What a switch refuses now it would refuse at its next start.
+    # Saved only after the switch has accepted the meters, because they are loaded from the files when it starts.
     files.save(folder, todo.files, mode=0o644)
     _batch((f"qdisc del dev {tap} root" for tap, (old, _new, _mtu) in todo.qdiscs.items() if old != NOTHING), runner)
 
 
 def finish(todo: LimitPlan, runner: Runner, *, bridge: str) -> None:
-    """What comes after flows and ports: what taps do from now on, and the end of meters that no flow names any more."""
+    """Apply what follows flows and ports: add the new qdiscs, and delete the meters that no flow uses any more."""
     _batch((line for tap, (_old, new, mtu) in todo.qdiscs.items() for line in new.add(tap, mtu)), runner)
     for number, (_old, new) in todo.meters.items():
         if new is None:
@@ -301,7 +301,7 @@ def finish(todo: LimitPlan, runner: Runner, *, bridge: str) -> None:
 
 
 def saved_qdiscs(folder: str, slice_id: int, taps: Collection[str]) -> list[str]:
-    """The saved lines of C(tc -batch) that are about some of a slice's taps."""
+    """Return the saved lines of C(tc -batch) for some of a slice's taps."""
     lines = (files.read_text(f"{folder}/{_file(slice_id, 'qdiscs')}") or "").splitlines()
     return [line for line in lines if line.partition(" dev ")[2].split(" ")[0] in taps]
 
@@ -330,7 +330,7 @@ def _read_meters(text: str) -> dict[int, tuple[int, int]]:
 
 
 def _read_qdiscs(text: str) -> dict[str, Qdisc]:
-    """What C(tc -json qdisc show) says, where times are seconds and losses are fractions of 1."""
+    """Parse the output of C(tc -json qdisc show), with times in seconds and loss as a fraction of 1."""
     found: dict[str, Qdisc] = {}
     for each in json.loads(text or "[]"):
         options: Mapping[str, Any] = each.get("options") or {}

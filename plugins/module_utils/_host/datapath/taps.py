@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Taps: the host's end of a VM's NIC. A tap carries its slice's id as its netdev group."""
+"""The taps of VMs' NICs. The netdev group of a tap is its slice's id."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from ..work_order import all_vms, slice_ids
 PREFIX = "tap_"
 RECREATE = "recreate"
 SYS_NET = "/sys/class/net"
-# One request removes a whole group and waits once for the kernel's readers, where tap by tap waits every time.
-# The doomed go into a group of their own, because a slice's id may also be the group of a device that is not ours.
+# Taps are removed as a group by one request, because the kernel then waits for an RCU grace period only once. They
+# are moved to a separate group before, because a slice's id may also be the group of a device that is not ours.
 DOOMED_GROUP = 0x636C7264
 _IFF_UP = 0x1
 _IFF_NOARP = 0x80
@@ -33,14 +33,14 @@ _PERSISTENT = 0x0800
 
 @dataclass(frozen=True)
 class Tap:
-    """A tap, wanted or found.
+    """A tap, desired or observed.
 
     Attributes:
-        owner: the uid that may open it; nothing when not known (in a plan for a host without that user).
-        busy: whether a process has it open, as far as the carrier tells.
-        plugged: whether a switch has it open, as any switch makes its devices promiscuous.
-        arp: whether the host itself would answer what a guest asks there by ARP.
-        mtu: of the link or network that it is on.
+        owner: the uid that may open it; C(None) if unknown (in a plan for a host without that user).
+        busy: whether a process has it open, which is derived from the carrier.
+        plugged: whether a switch has it open, which is derived from its promiscuous mode.
+        arp: whether the host itself replies to ARP requests on it.
+        mtu: the MTU of its link or network.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Tap:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """What a change tells of it."""
+        """The attributes for a change."""
         return {
             "state": "up" if self.up else "down",
             "group": self.group,
@@ -67,7 +67,7 @@ class Tap:
 
 @dataclass(frozen=True)
 class Devices:
-    """The network devices of a host, as far as taps are concerned."""
+    """The network devices of a host: its taps, and the netdev groups of other devices, by name."""
 
     taps: Mapping[str, Tap] = field(default_factory=dict)
     others: Mapping[str, int] = field(default_factory=dict)
@@ -75,13 +75,13 @@ class Devices:
 
 @dataclass(frozen=True)
 class TapPlan:
-    """What has to happen to taps.
+    """The plan for taps.
 
     Attributes:
-        recreate: taps that belong to another user; only such that no process has open.
-        kept: taps of another user that a process has open. They serve until the VM ends, and are made anew by the next
+        recreate: taps of another user that no process has open.
+        kept: taps of another user that a process has open. They stay until the VM stops, and are recreated by the next
             plan or when the host starts.
-        unplugged: wanted taps that no switch has open, or will not have once they are made anew.
+        unplugged: desired taps that no switch has open, or that are recreated.
     """
 
     create: tuple[Tap, ...] = ()
@@ -93,7 +93,7 @@ class TapPlan:
 
     @property
     def made(self) -> frozenset[str]:
-        """The taps that are made, or made anew."""
+        """The taps that are created or recreated."""
         return frozenset(tap.name for tap in (*self.create, *(new for _old, new in self.recreate)))
 
     @property
@@ -108,14 +108,14 @@ class TapPlan:
 
 
 def observe(root: str = SYS_NET) -> Devices:
-    """The host's devices, read from sysfs without a process."""
+    """Return the host's devices, from sysfs."""
     taps: dict[str, Tap] = {}
     others: dict[str, int] = {}
     for name in sorted(os.listdir(root)):
         folder = f"{root}/{name}"
         group = _number(f"{folder}/netdev_group")
         if group is None:
-            continue  # a file such as bonding_masters, or a device that has just gone
+            continue  # a file such as bonding_masters, or a device that has just been removed
         kind = _number(f"{folder}/tun_flags")
         if kind is None or not kind & _IFF_TAP:
             others[name] = group
@@ -136,16 +136,16 @@ def observe(root: str = SYS_NET) -> Devices:
 
 
 def plan(orders: Iterable[SliceOrder], have: Devices, *, accounts: Accounts, freed: Iterable[int] = ()) -> TapPlan:
-    """What makes the host's taps those of the order.
+    """Return the plan for the taps of the order.
 
     Args:
         orders: the slices.
         have: the host's devices.
         accounts: the users that own the taps.
-        freed: the ids of VMs that run, and will be stopped before the plan is carried out.
+        freed: the ids of running VMs that are stopped before the plan is applied.
 
     Raises:
-        SlicesError: a device that is no tap has a wanted name, or the group of the doomed is in use.
+        SlicesError: a device with the name of a tap is not a tap, or the netdev group for removals is in use.
     """
     orders, freed = tuple(orders), frozenset(freed)
     wanted = {
@@ -160,7 +160,7 @@ def plan(orders: Iterable[SliceOrder], have: Devices, *, accounts: Accounts, fre
     doomed = _doomed(slice_ids(orders), wanted, have)
     pairs = [(have.taps[name], tap) for name, tap in wanted.items() if name in have.taps]
     foreign = [(old, new) for old, new in pairs if not old.persistent or _other_owner(old, new)]
-    # A tap that is down shows no carrier, so nobody can tell whether a VM has it open: it counts as busy.
+    # The carrier of a tap that is down is unknown, so it counts as busy.
     recreate = [(old, new) for old, new in foreign if old.name in free or (old.up and not old.busy)]
     adjust = [
         (old, _as_is(old, new))
@@ -178,7 +178,7 @@ def plan(orders: Iterable[SliceOrder], have: Devices, *, accounts: Accounts, fre
 
 
 def _doomed(slices: Collection[int], wanted: Collection[str], have: Devices) -> tuple[Tap, ...]:
-    """The taps of these slices that go."""
+    """Return the taps of these slices to remove."""
     ours = {*slices, DOOMED_GROUP}
     doomed = tuple(
         tap for tap in have.taps.values() if tap.group in ours and tap.name not in wanted and _is_ours(tap.name)
@@ -189,25 +189,25 @@ def _doomed(slices: Collection[int], wanted: Collection[str], have: Devices) -> 
 
 
 def unheld(orders: Iterable[SliceOrder], have: Devices) -> frozenset[str]:
-    """The taps of the order that no process has open: those that are missing, or were made anew under a VM.
+    """Return the taps of the order that no process has open: missing ones, and those recreated while a VM is running.
 
-    A tap that is down does not tell.
+    Taps that are down are excluded, because their carrier is unknown.
     """
     wanted = (nic.tap for vm in all_vms(orders) for nic in vm.interfaces)
     return frozenset(name for name in wanted if (tap := have.taps.get(name)) is None or (tap.up and not tap.busy))
 
 
 def saved_line(tap: Tap) -> str:
-    """The line by which a tap comes back when the host starts."""
+    """Return the line from which a tap is restored when the host starts."""
     mtu = "" if tap.mtu == DEFAULT_MTU else f" {tap.mtu}"
     return f"{tap.name} {tap.group} {tap.owner}{mtu}\n"
 
 
 def read_saved(line: str) -> Tap:
-    """The tap of such a line.
+    """Parse a line of C(saved_line).
 
     Raises:
-        ValueError: no tap can be that; each word becomes one of a command that root runs.
+        ValueError: the line does not describe a tap. This is strict because root runs commands with these words.
     """
     name, *words = line.split() or [""]
     if not TAP_NAME.allows(name) or not all(word.isdecimal() for word in words) or len(words) not in (2, 3):
@@ -217,9 +217,9 @@ def read_saved(line: str) -> Tap:
 
 
 def plan_restore(wanted: Iterable[Tap], have: Devices) -> TapPlan:
-    """What makes taps that are missing, or belong to somebody else, as when the host starts.
+    """Return the plan that creates missing taps and recreates those of another user, as when the host starts.
 
-    The kernel keeps those that a process has open.
+    The kernel refuses to delete taps that a process has open.
     """
     pairs = [(tap, have.taps.get(tap.name)) for tap in wanted]
     return TapPlan(
@@ -229,24 +229,24 @@ def plan_restore(wanted: Iterable[Tap], have: Devices) -> TapPlan:
 
 
 def apply_present(todo: TapPlan, runner: Runner, *, force: bool = False) -> None:
-    """Make and mend taps, all in one C(ip -batch -).
+    """Create, recreate and adjust taps with one C(ip -batch -).
 
     Args:
         todo: the plan.
-        runner: the host's.
-        force: whether a tap that cannot be made holds up no other.
+        runner: runs commands on the host.
+        force: whether to continue with the other taps after an error.
 
     Raises:
-        CommandFailed: the kernel refused a tap.
+        CommandFailed: the kernel has rejected a tap.
     """
     lines = []
     for old, _new in todo.recreate:
-        # tuntap del, unlike link del, is refused by the kernel when a process has the tap open.
+        # The kernel refuses tuntap del, unlike link del, if a process has the tap open.
         lines.append(f"tuntap del dev {old.name} mode tap")
     for tap in (*todo.create, *(new for _old, new in todo.recreate)):
         lines.append(f"tuntap add dev {tap.name} mode tap user {tap.owner}")
-        # The host itself has nothing to say on a tenant's link: the tap gets no address of its own, and gives none of
-        # the host's others away. Beside the userspace datapath the host's stack hears all that a guest says.
+        # The host must not communicate on a tenant's link: no link-local address, no ARP replies. With the userspace
+        # datapath, the host's stack receives all frames of a guest.
         lines.append(f"link set dev {tap.name} addrgenmode none")
         lines.append(f"link set dev {tap.name} {_mtu(tap, DEFAULT_MTU)}arp off group {tap.group} up")
     for old, new in todo.adjust:
@@ -257,7 +257,7 @@ def apply_present(todo: TapPlan, runner: Runner, *, force: bool = False) -> None
 
 
 def apply_absent(todo: TapPlan, runner: Runner) -> None:
-    """Remove taps; their ports must have left the bridge before."""
+    """Remove taps, whose ports must have been removed before."""
     if not todo.remove:
         return
     lines = [f"link set dev {tap.name} group {DOOMED_GROUP}" for tap in todo.remove]
@@ -293,7 +293,7 @@ def _need_free_group(have: Devices) -> None:
 def _is_busy(folder: str) -> bool:
     try:
         return _number(f"{folder}/carrier") == 1
-    except OSError:  # the kernel refuses to tell the carrier of a device that is down
+    except OSError:  # the carrier of a device that is down cannot be read
         return False
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What makes the network node serve slices as its work order says: plan and apply."""
+"""Plans and applies the services of the network node for the slices of its work order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .state import DHCP_UNIT, GATEWAY_UNIT, NAT_UNIT, State, names_unit, network
 
 @dataclass(frozen=True)
 class FileChange:
-    """A file that differs; a text is empty when there is no file."""
+    """A file that differs, with its old and its new content; C(None) if it does not exist."""
 
     slice_id: int
     kind: str
@@ -36,7 +36,7 @@ class FileChange:
 
     @property
     def adds_only(self) -> bool:
-        """Whether every line that was there stays."""
+        """Whether the new content contains all lines of the old one."""
         return self.new is not None and set((self.old or "").splitlines()) <= set(self.new.splitlines())
 
     @property
@@ -49,18 +49,18 @@ class FileChange:
 
 @dataclass(frozen=True)
 class ServicesPlan:
-    """What has to happen on the network node.
+    """The plan for the network node.
 
     Attributes:
-        drift: what is live and not as files say, and units that start or go.
-        units: by unit what systemd is asked for: C(reload), C(restart), or C(stop) for what goes. Of the host's packet
-            rules C(reload-or-restart), for their unit need not run.
-        enable: units that shall come back after a reboot.
-        hang_on_gateway: units that start anew with the gateway's, of those that run or shall.
-        clients: by VM's address the port of the name server that it asked, and of the one that it shall ask.
-        moved: addresses that are no longer or from now on a VM's, and those of ways out that go.
-        gone: slices whose namespace and folder go.
-        slice_ids: the order's.
+        drift: live state that differs from the files, and units that are started or removed.
+        units: the job for systemd by unit: C(reload), C(restart), or C(stop) for units that are removed. It is
+            C(reload-or-restart) for the host's packet rules, because their unit may be inactive.
+        enable: units to enable.
+        hang_on_gateway: active or desired units that systemd restarts together with the gateway's unit.
+        clients: the old and the new port of the name server that a VM uses, by the VM's address.
+        moved: addresses whose reservations are added or removed, and addresses of NAT links that are removed.
+        gone: slices whose namespace and folder are removed.
+        slice_ids: the slices of the order.
     """
 
     files: tuple[FileChange, ...] = ()
@@ -76,20 +76,20 @@ class ServicesPlan:
 
     @property
     def changes(self) -> list[Change]:
-        """Each thing that differs; units that are asked for something only because of these are in C(units) alone."""
+        """Each object that differs; units that are only reloaded or restarted because of these are not included."""
         gone = (between("namespace", one.namespace, {}, None) for one in self.gone)
         return [*(change.change for change in self.files), *self.ports.changes, *self.drift, *gone]
 
     def asked_for(self, verb: str) -> list[str]:
-        """The units of which systemd is asked that."""
+        """Return the units with this job."""
         return [unit for unit, wanted in (self.units or {}).items() if wanted == verb]
 
 
 def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: str) -> ServicesPlan:
-    """What makes the host serve the order's slices, and nothing else of them.
+    """Return the plan for the services of the order's slices.
 
     Raises:
-        Refused: what is another's is in the way (C(owners)).
+        Refused: there are conflicts with other slices (C(owners)).
     """
     orders = tuple(orders)
     ownership.refuse(owners.conflicts(orders, have, folders))
@@ -128,19 +128,19 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
 
 
 def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
-    """Carry out a plan.
+    """Apply a plan.
 
     Raises:
-        SlicesError: a unit did not start; its last words are in the message.
+        SlicesError: a unit did not start; the message contains the last lines of its journal.
     """
     pending = [folders.pending(slice_id) for slice_id in todo.slice_ids]
     for path in pending if todo.changes else ():
-        # A run may end anywhere, and the next one finds files as they shall be and servers that were not told.
+        # After an interrupted run, files may be up to date without their servers having been reloaded.
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         files.write_text(path, "", mode=0o600)
     stopped = todo.asked_for("stop")
     if stopped:
-        # It reads its files anew by this, and so forgets the units. One that failed it would remember.
+        # This reloads systemd, which then unloads the units, except for failed ones.
         runner.run(["systemctl", "disable", "--quiet", "--now", "--", *stopped])
         runner.run(["systemctl", "reset-failed", "--", *stopped], check=False)
     ovs.apply(todo.ports.unplug_commands, runner)
@@ -155,7 +155,7 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
     _ask("reload-or-restart", todo.asked_for("reload-or-restart"), runner)
     _restart(todo, runner)
     if todo.clients:
-        # The gateway's unit empties the map.
+        # A restart of the gateway's unit empties the map.
         _send_to_servers(todo.clients, runner, is_empty=GATEWAY_UNIT in todo.asked_for("restart"))
     for path in pending:
         files.remove(path)
@@ -164,17 +164,17 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
 def _restart(todo: ServicesPlan, runner: Runner) -> None:
     """Reload and restart units."""
     restarting = todo.asked_for("restart")
-    # systemctl asks for one unit after another, and what is in its namespace would not wait for the gateway.
+    # systemctl enqueues one job per unit, so that units in the gateway's namespace would not wait for the gateway.
     _ask("restart", [unit for unit in restarting if unit == GATEWAY_UNIT], runner)
     _ask("reload", todo.asked_for("reload"), runner)
     _ask("restart", [unit for unit in restarting if unit != GATEWAY_UNIT], runner)
     if GATEWAY_UNIT in restarting:
-        # They follow by themselves, and nobody waits for them; who looks next would find them stopped.
+        # systemd restarts these units itself, but asynchronously; wait until they are active.
         _ask("start", list(todo.hang_on_gateway), runner)
 
 
 def _send_to_servers(clients: Mapping[str, tuple[int | None, int | None]], runner: Runner, *, is_empty: bool) -> None:
-    """Make the map of packet rules that sends each VM's queries to its own slice's name server as it shall be."""
+    """Update the map of the packet rules that redirect each VM's DNS queries to the name server of its slice."""
     gone = {} if is_empty else {address: old for address, (old, _new) in clients.items()}
     new = {address: port for address, (_old, port) in clients.items()}
     elements = [
@@ -189,12 +189,12 @@ def _send_to_servers(clients: Mapping[str, tuple[int | None, int | None]], runne
 def _servers(
     one: Services, changes: Iterable[FileChange], ports: PortPlan, have: State, folders: Folders, drift: list[Change]
 ) -> dict[str, str]:
-    """What systemd is asked for of a slice's own units; what is not as its files say is told in C(drift)."""
+    """Return the jobs for a slice's own units, and add live state that differs from the files to C(drift)."""
     changed = [change for change in changes if change.slice_id == one.slice_id]
     is_pending = one.slice_id in have.pending
     if is_pending:
-        untold = {"state": "not told what a run that ended wrote"}
-        drift.append(Change("slice servers", one.slice_id, "restart", untold, {"state": "told"}))
+        outdated = {"state": "not restarted by an interrupted run"}
+        drift.append(Change("slice servers", one.slice_id, "restart", outdated, {"state": "restarted"}))
     of_names = [change for change in changed if change.path.startswith(folders.names(one.slice_id, ""))]
     verb = "restart" if is_pending else _verb(of_names)
     names = _unit(names_unit(one.slice_id), bool(one.reservations), verb, have, drift)
@@ -206,13 +206,13 @@ def _servers(
 
 
 def _shared(have: State, drift: list[Change]) -> dict[str, str]:
-    """What systemd is asked for of the units that all slices share, but the DHCP server's."""
+    """Return the jobs for the units that all slices share, except the DHCP server."""
     units = {}
     if not have.rules:
-        drift.append(Change("packet rules", "VMs", "load", {"state": "not as loaded"}, {"state": "loaded"}))
+        drift.append(Change("packet rules", "VMs", "load", {"state": "missing or changed"}, {"state": "loaded"}))
         units[NAT_UNIT] = "reload-or-restart"
     if have.clients is None:
-        drift.append(_namespace(DHCP_NAMESPACE, {"state": "without its rules"}, {"state": "whole"}))
+        drift.append(_namespace(DHCP_NAMESPACE, {"state": "rules missing"}, {"state": "rules loaded"}))
         units[GATEWAY_UNIT] = "restart"
     if have.gateway:
         was, will = (_of(have.gateway, side) for side in "><")
@@ -222,7 +222,7 @@ def _shared(have: State, drift: list[Change]) -> dict[str, str]:
 
 
 def _to_enable(orders: Iterable[Services], have: State) -> tuple[str, ...]:
-    """The units of slices that shall come back after a reboot, and would not."""
+    """Return the units of slices that have to be enabled."""
     wanted = [
         unit
         for one in orders
@@ -243,7 +243,7 @@ def _file_changes(one: Services, have: State, folders: Folders) -> Iterator[File
 
 
 def _moved(changes: Iterable[FileChange]) -> Iterator[str]:
-    """The addresses whose reservations are new or gone."""
+    """Yield the addresses whose reservations are added or removed."""
     for change in changes:
         if change.kind == "reservation":
             differing = dhcp_hosts.read(change.old) ^ dhcp_hosts.read(change.new)
@@ -251,9 +251,9 @@ def _moved(changes: Iterable[FileChange]) -> Iterator[str]:
 
 
 def _forget(addresses: Iterable[str], runner: Runner) -> None:
-    """Let gateway and DHCP server forget where an address is and what it is connected to, before its new VM starts.
+    """Delete ARP and conntrack entries of addresses on the gateway and the DHCP server, before their new VMs start.
 
-    Answers to the VM before would else reach the new one, for what is established passes.
+    Otherwise replies to the previous VM would reach the new one, because established connections are accepted.
     """
     addresses = tuple(addresses)
     if not addresses:
@@ -262,12 +262,12 @@ def _forget(addresses: Iterable[str], runner: Runner) -> None:
     connections = "".join(f"-D {end} {address}\n" for address in addresses for end in ("-s", "-d"))
     for command, batch in ((["ip", "-batch", "-"], neighbours), (["conntrack", "--load-file", "-"], connections)):
         runner.run(command, stdin=batch)
-        # Without the namespace there is no DHCP server, and it comes back knowing nobody.
+        # This fails if the namespace does not exist; then it has no entries either.
         runner.run(in_namespace(DHCP_NAMESPACE, *command), stdin=batch, check=False)
 
 
 def _verb(changes: Iterable[FileChange]) -> str | None:
-    """What a name server is asked for when its files change."""
+    """Return the job for a name server whose files change."""
     paths = [change.path for change in changes]
     if any(restarts(path) for path in paths):
         return "restart"
@@ -275,11 +275,11 @@ def _verb(changes: Iterable[FileChange]) -> str | None:
 
 
 def _unit(unit: str, is_wanted: bool, verb: str | None, have: State, drift: list[Change]) -> dict[str, str]:
-    """What systemd is asked for; a unit that does not run though all else is as it shall be is told in C(drift)."""
+    """Return the job for a unit, and add a unit that is started or removed to C(drift)."""
     if not is_wanted:
         if unit not in have.active and unit not in have.enabled:
             return {}
-        drift.append(between("unit", unit, {"state": "there"}, None))
+        drift.append(between("unit", unit, {"state": "present"}, None))
         return {unit: "stop"}
     if unit not in have.active:
         drift.append(_start(unit))
@@ -290,10 +290,10 @@ def _unit(unit: str, is_wanted: bool, verb: str | None, have: State, drift: list
 def _dhcp(
     orders: Iterable[Services], changes: Iterable[FileChange], have: State, drift: list[Change]
 ) -> dict[str, str]:
-    """What the DHCP server of VLAN 400 is asked for.
+    """Return the job for the DHCP server on VLAN 400.
 
-    Told to, it reads its files anew, which suffices for what is added; a reservation that changed or went stays in
-    the lease that it gave, and only a restart forgets that.
+    A reload suffices for added reservations. If a reservation is changed or removed, its lease would remain valid
+    without a restart.
     """
     reserved = [change for change in changes if change.kind == "reservation"]
     pending = any(one.slice_id in have.pending for one in orders)
@@ -303,7 +303,7 @@ def _dhcp(
         drift.append(_start(DHCP_UNIT))
         return {DHCP_UNIT: "restart"}
     if not have.guard:
-        drift.append(Change("unit", DHCP_UNIT, "reload", {"state": "without its rules"}, {"state": "guarded"}))
+        drift.append(Change("unit", DHCP_UNIT, "reload", {"state": "rules missing"}, {"state": "rules loaded"}))
     if not reserved and have.guard and not pending:
         return {}
     forgets = pending or not all(change.adds_only for change in reserved)
@@ -311,7 +311,7 @@ def _dhcp(
 
 
 def _strangers(orders: Iterable[Services], have: State) -> dict[str, tuple[int | None, int | None]]:
-    """The VMs that do not ask their own slice's name server, and addresses that ask one of the order's in vain."""
+    """Return the VMs that do not use the name server of their slice, and stale clients of the order's name servers."""
     orders = tuple(orders)
     wanted = {each.address: one.name_port for one in orders for each in one.reservations}
     ports = {one.name_port for one in orders}
@@ -322,12 +322,12 @@ def _strangers(orders: Iterable[Services], have: State) -> dict[str, tuple[int |
 
 
 def _of(differing: Iterable[str], side: str) -> dict[str, Any]:
-    """What C(live.differences) tells of one side."""
-    return {"state": [line[2:].strip() for line in differing if line[0] == side] or "nothing"}
+    """Return one side of C(live.differences) as attributes of a change."""
+    return {"state": [line[2:].strip() for line in differing if line[0] == side] or "none"}
 
 
 def _differing(text: str | None, other: str | None) -> dict[str, list[str]] | None:
-    """The lines of C(text) that C(other) has not; nothing where there is no text."""
+    """Return the lines of C(text) that are not in C(other); C(None) without a text."""
     known = set((other or "").splitlines())
     return None if text is None else {"lines": [line for line in text.splitlines() if line not in known]}
 
@@ -341,12 +341,12 @@ def _namespace(name: str, before: Mapping[str, Any] | None, after: Mapping[str, 
 
 
 def _astray(one: Services, have: State, folders: Folders) -> Iterator[Change]:
-    """What in a slice's namespace, whose files and unit are there, is not as these say."""
+    """Yield differences between a slice's namespace and its files, if its unit is active."""
     if not one.networks or one.slice_id not in have.folders or network_unit(one.slice_id) not in have.active:
         return
     namespace = have.namespaces.get(one.slice_id)
     if namespace is None:
-        yield _namespace(one.namespace, None, {"state": "there"})
+        yield _namespace(one.namespace, None, {"state": "present"})
         return
     for network in one.networks:
         device = namespace.devices.get(network.port)
@@ -359,19 +359,19 @@ def _astray(one: Services, have: State, folders: Folders) -> Iterator[Change]:
         )
         if not is_right:
             where = f"{one.namespace}/{network.port}"
-            yield between("device", where, {"state": "not as its network"}, {"address": str(network.server)})
+            yield between("device", where, {"state": "missing or different"}, {"address": str(network.server)})
     if one.has_nat:
         ends = (have.devices.get(one.nat_device), namespace.devices.get("nat"))
         for device, address in zip(ends, one.nat_link(folders.links)):
             if device is None or not device.is_up or address not in device.addresses:
-                yield between("NAT link", one.namespace, {"state": "not whole"}, {"address": address})
+                yield between("NAT link", one.namespace, {"state": "missing or different"}, {"address": address})
     if namespace.astray:
-        # Its rules, routes and forwarding.
+        # Packet rules, routes and forwarding.
         yield _namespace(one.namespace, *(_of(namespace.astray, side) for side in "><"))
 
 
 def _concerns(ports: PortPlan, one: Services) -> bool:
-    """Whether ports change that a slice's unit has to take into its namespace, or to give up."""
+    """Return whether ports change that the unit of a slice moves to its namespace."""
     mine = {network.port for network in one.networks}
     changing = {port.name for port in (*ports.add, *(new for _old, new in (*ports.mend, *ports.replug)))}
     return bool(mine & changing)
@@ -382,13 +382,13 @@ def _write(change: FileChange) -> None:
         files.remove(change.path)
     else:
         os.makedirs(os.path.dirname(change.path), mode=0o755, exist_ok=True)
-        # dnsmasq reads its files after it has dropped root.
+        # dnsmasq reads its files as an unprivileged user.
         files.write_text(change.path, change.new, mode=0o644)
 
 
 def _remove(one: Services, folders: Folders, runner: Runner) -> None:
-    """Take a slice's namespace and, after it, its folder away."""
-    # Either may be gone already: then there is nothing to do.
+    """Remove a slice's namespace and then its folder."""
+    # These fail if an object does not exist.
     runner.run(["ip", "link", "delete", "dev", one.nat_device], check=False)
     runner.run(["ip", "netns", "delete", one.namespace], check=False)
     shutil.rmtree(folders.network(one.slice_id), ignore_errors=True)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reservations of addresses on VLAN 400 in files of the form of C(dhcp-hostsfile), one for each slice."""
+"""Reservations of addresses on VLAN 400, in one file per slice with the syntax of C(dhcp-hostsfile)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ..files import read_text
 
 
 def line(mac: str, address: str, name: str) -> str:
-    """The line of a reservation."""
+    """Return the line of a reservation."""
     return f"{mac},{address},{name}"
 
 
 def read(text: str | None) -> set[tuple[str, str]]:
-    """The MACs and addresses that lines join."""
+    """Return the pairs of MAC and address in a file."""
     return {(mac, address) for each in (text or "").splitlines() for mac, address, *_name in [each.split(",")]}
 
 
 def read_folder(path: str) -> Iterator[tuple[str, str]]:
-    """The MACs and addresses in all files of a folder; those that are being written are hidden."""
+    """Yield the pairs of MAC and address in all files of a folder, except hidden files, which are being written."""
     for entry in sorted(os.scandir(path), key=lambda each: each.name):
         if entry.is_file(follow_symlinks=False) and not entry.name.startswith("."):
             yield from sorted(read(read_text(entry.path)))

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The files from which dnsmasq, nft and C(slices-host) serve a slice on the network node.
+"""The files of a slice on the network node, for dnsmasq, nft and C(slices-host).
 
-What all slices share stands in C(/etc/cloudrepo), where the role C(network_node) writes it.
+The role C(network_node) writes the files that all slices share to C(/etc/cloudrepo).
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ DOMAIN = "internal"
 
 @dataclass(frozen=True)
 class Folders:
-    """Where a slice's files are.
+    """The locations of slices' files.
 
     Attributes:
-        state_dir: the folder that holds those below.
-        links: the range from which ways out have their addresses.
+        state_dir: the parent of all these folders.
+        links: the subnet for the addresses of NAT links.
     """
 
     state_dir: str
     links: ipaddress.IPv4Network
 
     def network(self, slice_id: int) -> str:
-        """The folder of the slice's networks. It is there before anything else of them, and goes last."""
+        """Return the folder of the slice's networks, which is created before their other objects and removed last."""
         return f"{self.networks}/{slice_id}"
 
     @property
@@ -47,24 +47,24 @@ class Folders:
         return f"{self.state_dir}/dhcp/hosts.d"
 
     def reservations(self, slice_id: int) -> str:
-        """In the form of C(dhcp-hostsfile)."""
+        """Return the file with the slice's reservations, with the syntax of C(dhcp-hostsfile)."""
         return f"{self.dhcp_hosts}/{slice_id}"
 
     def names(self, slice_id: int, kind: str) -> str:
-        """Of the slice's name server on VLAN 400: C(conf), C(hosts), or C(nft) for who asks it."""
+        """Return a file of the slice's name server on VLAN 400: C(conf), C(hosts), or C(nft) for its clients."""
         return f"{self.state_dir}/names/{slice_id}.{kind}"
 
     def uuid(self, slice_id: int) -> str:
-        """The slice's UUID, while it is served."""
+        """Return the file with the slice's UUID, which exists as long as the slice has services."""
         return self.names(slice_id, "uuid")
 
     def pending(self, slice_id: int) -> str:
-        """There while a run changes the slice's files and has not told its servers yet."""
+        """Return the marker that exists until a run that changes the slice's files has reloaded its servers."""
         return self.names(slice_id, "pending")
 
 
 def kinds(slice_id: int, folders: Folders) -> dict[str, str]:
-    """By path what each file that a slice may have says, as a person calls it."""
+    """Return the kind of each file that a slice may have, for messages, by path."""
     folder = folders.network(slice_id)
     return {
         folders.uuid(slice_id): "identity",
@@ -79,7 +79,7 @@ def kinds(slice_id: int, folders: Folders) -> dict[str, str]:
 
 
 def texts(one: Services, folders: Folders) -> dict[str, str]:
-    """The files that a slice shall have, by path."""
+    """Return the contents of a slice's desired files, by path."""
     found = {}
     if one.slice_uuid is not None and (one.reservations or one.networks):
         found[folders.uuid(one.slice_id)] = f"{one.slice_uuid}\n"
@@ -104,7 +104,7 @@ def texts(one: Services, folders: Folders) -> dict[str, str]:
 
 
 def restarts(path: str) -> bool:
-    """Whether dnsmasq has to start anew for a file that changed; it reads the others when it is told to."""
+    """Return whether a change of the file requires a restart of dnsmasq; a reload suffices for the others."""
     return os.path.basename(path).endswith((".conf", "devices", "rules.nft"))
 
 
@@ -125,7 +125,7 @@ def _server(one: Services, folder: str) -> Iterable[str]:
 
 def _dhcp(network: Network, first: ipaddress.IPv4Address, last: ipaddress.IPv4Address) -> Iterable[str]:
     yield f"dhcp-range=set:{network.port},{first},{last},{network.server.netmask},1h"
-    # Without a value no router is told of, where dnsmasq would else name itself.
+    # An empty value suppresses the option; by default, dnsmasq sends its own address.
     router = f",{network.server.ip}" if network.gateway else ""
     yield f"dhcp-option=tag:{network.port},option:router{router}"
     for member in network.members:

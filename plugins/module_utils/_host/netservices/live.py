@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is live on the network node, as text: units note it when they have made it, and deploys compare."""
+"""The live state of the network node as text, which units save after their start, to detect drift later."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LIST_RULES = ("nft", "--stateless", "list", "table", "ip", "cloudrepo")
 
 @dataclass(frozen=True)
 class Device:
-    """A network device: its IPv4 addresses, each with its prefix."""
+    """A network device, with its IPv4 addresses including prefix lengths."""
 
     mac: str
     addresses: frozenset[str]
@@ -33,38 +33,38 @@ class Device:
 
 
 def nat_note(run_dir: str = RUN_DIR) -> str:
-    """Where the unit that loads the host's packet rules notes C(rules)."""
+    """Return the file to which the unit of the host's packet rules saves C(rules)."""
     return f"{run_dir}/slices-nat.rules"
 
 
 def gateway_note(run_dir: str = RUN_DIR) -> str:
-    """Where the gateway's unit notes C(gateway)."""
+    """Return the file to which the gateway's unit saves C(gateway)."""
     return f"{run_dir}/slices-gateway.live"
 
 
 def network_note(slice_id: int, run_dir: str = RUN_DIR) -> str:
-    """Where the unit of a slice's networks notes C(network); it goes when the unit stops."""
+    """Return the file to which the unit of a slice's networks saves C(network), until it stops."""
     return f"{run_dir}/slices-network@{slice_id}/live"
 
 
 def note(path: str, text: str) -> None:
-    """Note what was made."""
+    """Save a state."""
     files.write_text(path, text, mode=0o644)
 
 
 def rules(runner: Runner) -> str | None:
-    """The host's packet rules of VMs, nothing where there are none."""
+    """Return the host's packet rules for VMs, C(None) if they are not loaded."""
     done = runner.run(_LIST_RULES, check=False)
     return done.stdout if done.rc == 0 else None
 
 
 def gateway(wan: str, runner: Runner, *, proc_sys: str = PROC_SYS) -> str:
-    """The gateway of VLAN 400 and the namespace of its DHCP server, with the packet rules there.
+    """Return the state of VLAN 400's gateway and of the DHCP server's namespace, including packet rules.
 
     Args:
-        wan: the interface to the outside; the first line names it, so that C(gateway_differences) knows it.
-        runner: the host's.
-        proc_sys: the kernel's settings.
+        wan: the external interface; the first line contains it for C(gateway_differences).
+        runner: runs commands on the host.
+        proc_sys: the mount point of the kernel's settings.
     """
     return _lines(
         [
@@ -73,14 +73,14 @@ def gateway(wan: str, runner: Runner, *, proc_sys: str = PROC_SYS) -> str:
             *(_forwarding(device, proc_sys) for device in (_GATEWAY_PORT, wan)),
             *_device(_DHCP_PORT, runner, DHCP_NAMESPACE),
             *_routes(DHCP_NAMESPACE, runner),
-            # Clients come and go with slices.
+            # The elements are the clients, which change with slices.
             *_without_elements(_rules_of(DHCP_NAMESPACE, runner)),
         ]
     )
 
 
 def network(slice_id: int, runner: Runner, *, proc_sys: str = PROC_SYS) -> str:
-    """The packet rules, routes and forwarding of a slice's namespace."""
+    """Return packet rules, routes and forwarding of a slice's namespace."""
     space = f"slice-{slice_id}"
     forwarding = runner.run(in_namespace(space, "sysctl", "net.ipv4.ip_forward"), check=False).stdout
     return _lines(
@@ -94,21 +94,21 @@ def network(slice_id: int, runner: Runner, *, proc_sys: str = PROC_SYS) -> str:
 
 
 def gateway_differences(run_dir: str, runner: Runner, *, proc_sys: str = PROC_SYS) -> tuple[str, ...]:
-    """How the gateway differs from what its unit noted; see C(differences)."""
+    """Return the differences between the saved and the current state of the gateway (C(differences))."""
     noted = files.read_text(gateway_note(run_dir))
-    # One that has noted nothing has not been made.
+    # Without a saved state, the unit has never been started.
     wan = (noted or "").partition("\n")[0].partition(" ")[2]
     return differences(noted, gateway(wan, runner, proc_sys=proc_sys)) if noted and wan else ()
 
 
 def network_differences(slice_id: int, run_dir: str, runner: Runner, *, proc_sys: str = PROC_SYS) -> tuple[str, ...]:
-    """How a slice's namespace differs from what its unit noted; see C(differences)."""
+    """Return the differences between the saved and the current state of a slice's namespace (C(differences))."""
     noted = files.read_text(network_note(slice_id, run_dir))
     return differences(noted, network(slice_id, runner, proc_sys=proc_sys)) if noted else ()
 
 
 def differences(noted: str, live: str) -> tuple[str, ...]:
-    """The lines that differ: C(< line) for one that was noted and is missing, C(> line) for one that was not noted."""
+    """Return the lines that differ: C(< line) for a saved line that is missing, C(> line) for an additional one."""
     if noted == live:
         return ()
     signs = {"-": "<", "+": ">"}
@@ -117,16 +117,16 @@ def differences(noted: str, live: str) -> tuple[str, ...]:
 
 
 def in_namespace(name: str, *command: str) -> list[str]:
-    """The command that runs another one in a network namespace."""
+    """Return the command line that runs a command in a network namespace."""
     return ["nsenter", f"--net={NETNS_DIR}/{name}", *command]
 
 
 def devices(runner: Runner, namespace: str | None = None, name: str | None = None) -> dict[str, Device]:
-    """The network devices of a namespace, or of the host itself, by name; all if there is no name."""
+    """Return the network devices of a namespace, or of the host itself, by name; all, or the one called C(name)."""
     where = [] if namespace is None else ["-n", namespace]
     which = [] if name is None else ["dev", name]
     done = runner.run(["ip", "-json", *where, "address", "show", *which], check=False)
-    # A namespace whose file is there and that is none any more has nothing.
+    # This fails if the file of a namespace is only a leftover.
     rows = json.loads(done.stdout or "[]") if done.rc == 0 else []
     return {row["ifname"]: _read_device(row) for row in rows if row}
 
@@ -154,7 +154,7 @@ def _forwarding(device: str, proc_sys: str) -> str:
 
 def _routes(namespace: str, runner: Runner) -> list[str]:
     shown = runner.run(["ip", "-n", namespace, "route", "show"], check=False).stdout
-    # Whether anybody is at the other end is not the unit's doing.
+    # The carrier does not depend on the unit.
     return [line.replace(" linkdown", "") for line in shown.splitlines()]
 
 

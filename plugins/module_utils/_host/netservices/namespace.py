@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The network namespace of a slice: its file, and how its unit makes it. What is there already stays."""
+"""The network namespace of a slice: its description in a file, and its creation, which is idempotent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAT = "nat"
 
 @dataclass(frozen=True)
 class Port:
-    """An internal port of Open vSwitch that is in the namespace; its address has a prefix."""
+    """An internal port of Open vSwitch in the namespace; its address includes the prefix length."""
 
     name: str
     address: str
@@ -30,27 +30,27 @@ class Port:
 
 @dataclass(frozen=True)
 class Layout:
-    """What is in the namespace.
+    """The content of a namespace.
 
     Attributes:
-        nat: the addresses of the way out, on the host and in the namespace; nothing where there is none.
+        nat: the addresses of the NAT link, on the host and in the namespace; C(None) without NAT.
     """
 
     ports: tuple[Port, ...]
     nat: tuple[str, str] | None = None
 
     def __str__(self) -> str:
-        """The text of its file: a line for each port, and one for the way out."""
+        """Return the text of its file: a line per port, and one for the NAT link."""
         lines = [" ".join(["port", port.name, port.address, port.mac, *_unusual(port.mtu)]) for port in self.ports]
         lines += [] if self.nat is None else [" ".join(["nat", *self.nat])]
         return "".join(f"{line}\n" for line in lines)
 
 
 def read(text: str) -> Layout:
-    """The layout whose text this is.
+    """Parse the text of a layout.
 
     Raises:
-        ValueError: a line is no part of a layout.
+        ValueError: a line is invalid.
     """
     ports: list[Port] = []
     nat = None
@@ -68,11 +68,11 @@ def read(text: str) -> Layout:
 
 
 def make(folder: str, runner: Runner) -> None:
-    """Make the namespace of the slice whose networks have this folder.
+    """Create the namespace of the slice whose networks have this folder.
 
     Raises:
-        SlicesError: its file is missing or not ours.
-        CommandFailed: Open vSwitch or the kernel refuses.
+        SlicesError: its file is invalid.
+        CommandFailed: a command of Open vSwitch or iproute2 failed.
     """
     path = f"{folder}/devices"
     try:
@@ -83,9 +83,9 @@ def make(folder: str, runner: Runner) -> None:
     space, outer = f"slice-{slice_id}", f"nat_{slice_id}"
     for port in layout.ports:
         place_port(space, port.name, runner)
-    # Nothing may pass before there are rules, and nothing is forwarded without a way out.
+    # Rules are loaded before forwarding is enabled, which is only needed with NAT.
     runner.run(in_namespace(space, "nft", "-f", f"{folder}/rules.nft"))
-    # A kernel without IPv6 has no such setting.
+    # A kernel without IPv6 does not have this setting.
     runner.run(in_namespace(space, "sysctl", "-q", "-w", "net.ipv6.conf.all.disable_ipv6=1"), check=False)
     runner.run(in_namespace(space, "sysctl", "-q", "-w", f"net.ipv4.ip_forward={int(layout.nat is not None)}"))
     if layout.nat is None:
@@ -96,30 +96,30 @@ def make(folder: str, runner: Runner) -> None:
 
 
 def place_port(namespace: str, port: str, runner: Runner) -> None:
-    """Have an internal port of Open vSwitch in a network namespace, which is made if it is missing.
+    """Move an internal port of Open vSwitch to a network namespace, which is created if it is missing.
 
     Raises:
-        CommandFailed: Open vSwitch or the kernel refuses.
+        CommandFailed: a command of Open vSwitch or iproute2 failed.
     """
     if not _exists("lo", runner, namespace):
-        runner.run(["ip", "netns", "delete", namespace], check=False)  # a file that is no namespace
+        runner.run(["ip", "netns", "delete", namespace], check=False)  # in case its file is only a leftover
         runner.run(["ip", "netns", "add", namespace])
     if not _exists(port, runner, namespace):
         _await(port, runner)
         if not _exists(port, runner):
-            # Its device went with a namespace, which the switch does not notice: it makes another one when the type
-            # changes.
+            # Its device was deleted with a namespace, which the switch does not notice. Changing the type makes the
+            # switch create another device.
             for kind in ("system", "internal"):
                 runner.run([*_VSCTL, "set", "Interface", port, f"type={kind}"])
             _await(port, runner)
     if _exists(port, runner):
-        # A switch that starts makes its ports on the host. In user space the one before outlives it, without use.
+        # A restarted switch creates its ports on the host. With the userspace datapath, the old device still exists.
         runner.run(["ip", "-n", namespace, "link", "delete", "dev", port], check=False)
         runner.run(["ip", "link", "set", "dev", port, "netns", namespace])
 
 
 def _make_nat(space: str, outer: str, address: str, runner: Runner) -> None:
-    """The host's end of the way out."""
+    """Create the NAT link and configure its end on the host."""
     if not _exists(_NAT, runner, space) or not _exists(outer, runner):
         runner.run(["ip", "link", "delete", "dev", outer], check=False)
         runner.run(["ip", "link", "add", outer, "type", "veth", "peer", "name", _NAT, "netns", space])
@@ -129,7 +129,7 @@ def _make_nat(space: str, outer: str, address: str, runner: Runner) -> None:
 
 
 def _inside(layout: Layout, space: str, runner: Runner) -> Iterator[str]:
-    """What C(ip) does in the namespace."""
+    """Yield the lines of C(ip -batch) in the namespace."""
     have = devices(runner, space)
     for port in layout.ports:
         yield f"link set dev {port.name} address {port.mac} mtu {port.mtu}"

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Orphans of the network node: slices that the database does not know, with all that it does for them."""
+"""Orphans of the network node: the objects of slices that are not in the database."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _PATTERNS = ("slices-names@*.service", "slices-network@*.service")
 
 @dataclass(frozen=True)
 class Held:
-    """What the network node holds of all slices.
+    """The objects of all slices on the network node.
 
     Attributes:
-        files: reservations, files of name servers and folders of networks, by path with the slice of each.
-        units: by name those that run or come back after a reboot, with the slice of each.
-        ports: those in networks of slices.
+        files: the slice ids of reservations, files of name servers and folders of networks, by path.
+        units: the slice ids of active or enabled units, by name.
+        ports: the ports in networks of slices.
     """
 
     files: Mapping[str, int] = field(default_factory=dict)
@@ -40,10 +40,10 @@ class Held:
 
 
 def observe(folders: Folders, runner: Runner, *, unit_dir: str = systemd.UNIT_DIR) -> Held:
-    """What the host holds.
+    """Return the objects of all slices on the host.
 
     Raises:
-        CommandFailed: Open vSwitch or systemd does not answer.
+        CommandFailed: Open vSwitch or systemd does not respond.
     """
     active = [block["Id"] for block in systemd.show(_PATTERNS, runner) if block.get("ActiveState") == "active"]
     names = dict.fromkeys([*active, *systemd.enabled_names(unit_dir)])
@@ -57,7 +57,7 @@ def observe(folders: Folders, runner: Runner, *, unit_dir: str = systemd.UNIT_DI
 
 
 def find(known: Iterable[KnownSlice], held: Held) -> tuple[Orphan, ...]:
-    """The slices that the database does not know."""
+    """Return the slices that are not in the database."""
     known = tuple(known)
     holds: dict[int, list[str]] = {}
     uuids: dict[int, set[str]] = {}
@@ -72,10 +72,10 @@ def find(known: Iterable[KnownSlice], held: Held) -> tuple[Orphan, ...]:
 
 
 def remove(gone: Iterable[Orphan], folders: Folders, runner: Runner, *, bridge: str) -> None:
-    """Let the host do nothing for slices any more.
+    """Remove all objects of slices from the host.
 
     Raises:
-        SlicesError: a slice is not one but several, by the UUIDs of what has its number.
+        SlicesError: objects with the same slice id have different UUIDs.
     """
     orders = [Services(each.slice_id or 0, each.uuid) for each in gone]
     if orders:

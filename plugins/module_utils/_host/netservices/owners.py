@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whose is what the network node serves: a slice's UUID is kept in a file beside its others."""
+"""The owners of objects on the network node, where a file contains the UUID of each slice."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from .state import State
 
 
 def conflicts(orders: Iterable[Services], have: State, folders: Folders) -> Iterator[Conflict]:
-    """Yield why this host does not serve slices: what it serves under their numbers, by their pool's port and way out,
-    at their addresses or on their VLANs is another's."""
+    """Yield conflicts with other slices that have the id, pool, an address or a VLAN of an ordered slice."""
     orders = tuple(orders)
     for one in orders:
         path = folders.uuid(one.slice_id)
-        # One that lost its UUID is mended: nothing here is a tenant's own.
+        # A missing file is written again: the network node has no data of tenants.
         if path in have.texts:
             yield from ownership.of_slice(one, path, have.texts[path].strip())
         yield from ((one.slice_id, refusal) for refusal in (*_of_pool(one, have, folders), *_of_address(one, have)))
@@ -37,7 +36,7 @@ def _of_pool(one: Services, have: State, folders: Folders) -> Iterator[Refusal]:
 
 
 def _of_address(one: Services, have: State) -> Iterator[Refusal]:
-    """Two slices with one address would each take it from the other, and neither would know."""
+    """Yield conflicts of addresses with slices outside the order."""
     for each in one.reservations:
         if each.address in have.reserved:
             figures = {"address": each.address, "vm_id": each.vm_id, "holder": have.reserved[each.address]}

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The slices of the network node's work order as this host takes them."""
+"""Validation of the network node's work order."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ...vlans import POOL_COUNT
 
 
 def read_links(text: str) -> ipaddress.IPv4Network:
-    """The range from which ways out have their addresses, two for each slice.
+    """Return the subnet for the addresses of NAT links, two for each slice.
 
     Raises:
-        Refused: it is no network, or too small.
+        Refused: the text is not a subnet, or the subnet is too small.
     """
     try:
         links = ipaddress.IPv4Network(text)
@@ -32,14 +32,14 @@ def read_links(text: str) -> ipaddress.IPv4Network:
 
 
 def read_services(slices: Iterable[Mapping[str, Any]], *, links: ipaddress.IPv4Network) -> tuple[Services, ...]:
-    """The slices of a work order.
+    """Return the slices of a work order.
 
     Args:
         slices: the order's C(slices).
-        links: what no network with a way out may overlap.
+        links: the subnet of NAT links, which no network with NAT may overlap.
 
     Raises:
-        Refused: with all that no host should be given.
+        Refused: with all errors of the work order.
     """
     found = tuple(for_all(slices, Services.from_dict))
     where = "work order"

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the network node has of slices: files, units, ports, and what is live of its packet rules and namespaces."""
+"""The observed state of the network node: files, units, ports, packet rules and namespaces."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from .files import Folders, kinds
 from .live import Device
 
 DHCP_UNIT = "slices-dhcp.service"
-# It makes the DHCP server's namespace, and what is in it starts anew with it.
+# It creates the DHCP server's namespace, and units in this namespace restart with it.
 GATEWAY_UNIT = "slices-gateway.service"
-# Reloading it loads the host's packet rules of VMs anew.
+# A reload loads the host's packet rules for VMs again.
 NAT_UNIT = "slices-nat.service"
 
 
 def names_unit(slice_id: int) -> str:
-    """The unit of a slice's name server on VLAN 400."""
+    """Return the unit of a slice's name server on VLAN 400."""
     return f"slices-names@{slice_id}.service"
 
 
 def network_unit(slice_id: int) -> str:
-    """The unit of a slice's networks: their namespace, DHCP and DNS."""
+    """Return the unit of a slice's networks: their namespace, DHCP and DNS."""
     return f"slices-network@{slice_id}.service"
 
 
 @dataclass(frozen=True)
 class Namespace:
-    """What is live in a slice's namespace.
+    """The observed state of a slice's namespace.
 
     Attributes:
-        devices: by name.
-        astray: how its rules, routes and forwarding differ from how they were made (C(live.differences)).
+        devices: network devices by name.
+        astray: the changes of packet rules, routes and forwarding since its unit was started (C(live.differences)).
     """
 
     devices: Mapping[str, Device] = field(default_factory=dict)
@@ -51,22 +51,23 @@ class Namespace:
 
 @dataclass(frozen=True)
 class State:
-    """What the host has of the slices of an order.
+    """The observed state for the slices of an order.
 
     Attributes:
-        texts: the files that are there, by path.
-        folders: slices that have a folder for their networks.
-        pending: slices of which a run ended before it had told all their servers what it wrote.
-        active: the units that run.
-        enabled: the units that come back after a reboot.
-        rules: whether the host's packet rules of VMs are those that were loaded.
-        clients: by VM's address the port of the name server that it asks; nothing where these rules are gone.
-        guard: whether there are rules for who may speak to the DHCP server.
-        gateway: how the gateway of VLAN 400 differs from how it was made (C(live.differences)).
-        reserved: the slices that are not in the order, by the addresses that are reserved for their VMs.
-        others: the slices that are not in the order and are served, with their UUIDs.
-        devices: those of the host itself.
-        namespaces: by slice, those that are there.
+        texts: the contents of existing files, by path.
+        folders: the slices that have a folder for their networks.
+        pending: the slices for which a run was interrupted before their servers were reloaded.
+        active: the active units.
+        enabled: the enabled units.
+        rules: whether the host's packet rules for VMs are unchanged since they were loaded.
+        clients: the port of the name server that a VM uses, by the VM's address; C(None) if these rules are missing.
+        guard: whether the packet rules of the DHCP server are loaded.
+        gateway: the changes of VLAN 400's gateway since its unit was started (C(live.differences)).
+        reserved: the slices outside the order, by the reserved addresses of their VMs.
+        others: the UUIDs of slices outside the order that have services, by slice id.
+        switch: the bridges and ports of Open vSwitch.
+        devices: the network devices of the host itself.
+        namespaces: the existing namespaces by slice id.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -94,12 +95,12 @@ def observe(
     netns_dir: str = live.NETNS_DIR,
     run_dir: str = live.RUN_DIR,
 ) -> State:
-    """What there is of the order's slices and, be there none, of what they share.
+    """Return the state for the order's slices, and that of shared objects even if the order is empty.
 
-    Switch and namespaces are looked at where a slice has or wants networks.
+    Open vSwitch and namespaces are only queried if a slice of the order has or gets networks.
 
     Raises:
-        CommandFailed: systemd or Open vSwitch does not answer.
+        CommandFailed: systemd or Open vSwitch does not respond.
     """
     orders = tuple(orders)
     with_folder = frozenset(one.slice_id for one in orders if os.path.isdir(folders.network(one.slice_id)))
@@ -139,7 +140,7 @@ def _namespace(one: Services, run_dir: str, runner: Runner) -> Namespace:
 
 def _are_loaded(run_dir: str, runner: Runner) -> bool:
     have = live.rules(runner)
-    # A unit that was never started has noted nothing.
+    # There is no saved state before the unit is started.
     return have is not None and files.read_text(live.nat_note(run_dir)) in (None, have)
 
 
@@ -155,11 +156,11 @@ def _reserved(folders: Folders, slices: Iterable[int]) -> dict[str, int]:
 
 
 def _dhcp_rules(runner: Runner) -> tuple[dict[str, int] | None, bool]:
-    """Who asks which name server, and whether the DHCP server is guarded."""
+    """Return the name servers' ports by client, and whether the DHCP server's packet rules are loaded."""
     done = runner.run(live.in_namespace(live.DHCP_NAMESPACE, "nft", "--json", "list", "ruleset"), check=False)
     found: list[dict[str, Any]] = json.loads(done.stdout)["nftables"] if done.rc == 0 else []
     maps = (item["map"] for item in found if "map" in item)
     clients = next((each.get("elem", []) for each in maps if each["name"] == "slices"), None)
     guards = {item["rule"]["family"] for item in found if "rule" in item and item["rule"]["table"] == "cloudrepo_dhcp"}
-    # What it is asked, and what it answers.
+    # One table for requests to the server, one for its replies.
     return None if clients is None else dict(clients), guards == {"ip", "netdev"}

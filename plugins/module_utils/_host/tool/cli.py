@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The program C(slices-host), which the collection's units run on workers and the network node.
 
-It is a zipapp of this layer with a subcommand for each purpose. Each is a module of its own and is imported alone, for
-some are on the way of a VM's start.
+It is a zipapp of this layer. Each subcommand is a module, which is only imported if it is run, because some subcommands
+delay the start of VMs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-# By subcommand, which is a module of this package with underscores, the names of its arguments.
+# The arguments by subcommand, whose name is that of its module with hyphens instead of underscores.
 COMMANDS = {
     # On workers.
     "drop-carrier": "FILE SOCKET PID",
@@ -30,7 +30,7 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a subcommand, and return the code to exit with."""
+    """Run a subcommand and return the exit code."""
     name, *words = arguments or [""]
     if name not in COMMANDS or len(words) != len(COMMANDS[name].split()):
         usages = (f"  slices-host {each} {names}" for each, names in COMMANDS.items())

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Takes the carrier from NICs of a VM that is starting, beside QEMU and as its user (C(vm-run)).
+"""Sets the link of NICs down while a VM is starting. C(vm-run) runs it beside QEMU, as the same user.
 
-A guest must not see a carrier that it has not got, so a QEMU that does not obey is ended, and its unit starts it again.
-Of one that has ended by itself nothing is said: its own words in the journal are to be the last.
+A guest must never see a carrier on these NICs, so QEMU is killed after an error, and its unit starts it again. If QEMU
+has exited by itself, nothing is logged, so that QEMU's own error is the last message in the journal.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _PAUSE_S = 0.01
 
 
 def main(file: str, path: str, pid: str) -> int:
-    """Drop the carriers.
+    """Set the links down.
 
     Args:
-        file: names the NICs, one a line.
-        path: the monitor of the VM's QEMU.
-        pid: its process.
+        file: a file with the names of the NICs, one per line.
+        path: the QMP socket of QEMU.
+        pid: the process id of QEMU.
     """
     try:
         with open(file, encoding="ascii") as names:
             drop(names.read().split(), path, int(pid))
     except (CommandError, OSError, ValueError) as error:
         if _end(int(pid)):
-            sys.stderr.write(f"slices-host: QEMU is ended, because NICs keep a carrier: {error}\n")
+            sys.stderr.write(f"slices-host: QEMU was killed, because links could not be set down: {error}\n")
             return 1
     except BaseException:
         _end(int(pid))
@@ -42,20 +42,20 @@ def main(file: str, path: str, pid: str) -> int:
 
 
 def _end(pid: int) -> bool:
-    """End a QEMU, and return whether there was one."""
+    """Kill QEMU, and return whether it was running."""
     try:
-        os.kill(pid, signal.SIGKILL)  # not SIGTERM: systemd takes that for a good end
+        os.kill(pid, signal.SIGKILL)  # systemd treats SIGTERM as a clean exit, without a restart
     except ProcessLookupError:
         return False
     return True
 
 
 def drop(names: list[str], path: str, pid: int, *, patience_s: float = _PATIENCE_S) -> None:
-    """Take the carrier from the NICs.
+    """Set the links of NICs down.
 
     Raises:
-        CommandError: QEMU refuses.
-        OSError: QEMU does not answer.
+        CommandError: QEMU returned an error.
+        OSError: QEMU does not respond.
     """
     with _connect(path, pid, patience_s) as client:
         wire = Wire(client, patience_s)
@@ -75,5 +75,5 @@ def _connect(path: str, pid: int, patience_s: float) -> socket.socket:
             client.close()
             if time.monotonic() >= deadline:
                 raise
-            os.kill(pid, 0)  # raises once QEMU has ended
+            os.kill(pid, 0)  # raises once QEMU has exited
             time.sleep(_PAUSE_S)

@@ -1,13 +1,13 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Loads the packet rules of the DHCP server on VLAN 400, in whose namespace it runs.
+"""Loads the packet rules of the DHCP server on VLAN 400, in the server's namespace.
 
-A VM speaks to the server for itself alone: the MAC inside a message is the one that it came from, for which the workers
-vouch. Else a tenant could decline another one's address, which the server would then give to nobody.
+In requests, the client's MAC (C(chaddr)) must be the source MAC, which the flows of workers verify. Otherwise a tenant
+could decline the address of another one, which the server would then no longer offer.
 
-And the server answers to the MAC of that VM alone, whatever the message asked for: an answer to everybody, or to an
-address that it names. An answer repeats some of the message, so by it a tenant would speak to others. Workers pass to a
-VM what is for its address or, from this server, for all.
+Replies must only be sent to that MAC, even if the request asked for a broadcast or contained another address. A reply
+repeats parts of the request, so it would otherwise carry data from one tenant to others. The flows of workers deliver
+frames to the VM's address and, from this server, broadcasts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..netservices import dhcp_hosts
 from ..runner import Runner
 from . import process
 
-# One transaction: the tables are made if they are missing, emptied, and made anew.
+# One transaction, which replaces the tables. "delete" would fail for a missing table, so it is declared before.
 _RULES = """\
 table ip cloudrepo_dhcp
 delete table ip cloudrepo_dhcp
@@ -31,7 +31,7 @@ table ip cloudrepo_dhcp {{
   chain input {{
     type filter hook input priority filter - 1; policy accept;
     udp dport 67 ether saddr . @th,288,48 != @clients drop
-    # VLAN 400 has no relay that an answer could go to.
+    # giaddr must be 0, because VLAN 400 has no DHCP relay.
     udp dport 67 @th,256,32 != 0 drop
   }}
 }}
@@ -46,7 +46,7 @@ table netdev cloudrepo_dhcp {{
 
   chain egress {{
     type filter hook egress device "{device}" priority filter; policy accept;
-    # Of what is sent in parts only the first would say whose it is.
+    # Only the first fragment would contain the client's MAC.
     ip frag-off & 0x3fff != 0 drop
     udp sport 67 ether daddr set @th,288,48 map @macs accept
     udp sport 67 drop
@@ -61,13 +61,13 @@ def main(hosts_dir: str, device: str) -> int:
 
 
 def guard(hosts_dir: str, device: str, runner: Runner) -> None:
-    """Load the rules for the reservations in C(hosts_dir), and for the server's C(device).
+    """Load the rules for the reservations in C(hosts_dir) and the server's C(device).
 
     Raises:
-        CommandFailed: the kernel refuses them.
+        CommandFailed: the kernel rejects the rules.
     """
     macs = [mac for mac, _address in dhcp_hosts.read_folder(hosts_dir)]
-    # Each also as the number that stands in a message.
+    # MACs as numbers, for comparison with a raw payload expression.
     numbers = {mac: f"0x{mac.replace(':', '')}" for mac in macs}
     text = _RULES.format(
         clients=_elements(f"{mac} . {number}" for mac, number in numbers.items()),

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Loads the host's packet rules of VMs, and notes how they are listed, so that a deploy can tell if they still are."""
+"""Loads the host's packet rules for VMs, and saves their listing, so that a deploy can detect drift."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def load(file: str, runner: Runner, *, run_dir: str = live.RUN_DIR) -> None:
     """Load the rules in C(file).
 
     Raises:
-        SlicesError: the kernel refuses them, or has none afterwards.
+        SlicesError: the kernel rejects the rules, or the file does not contain the collection's table.
     """
     runner.run(["nft", "-f", file])
     rules = live.rules(runner)

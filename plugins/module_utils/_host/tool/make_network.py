@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Makes the network namespace of a slice as C(network_services) described it, and notes what is live there."""
+"""Creates the network namespace of a slice from the files of C(network_services), and saves its state."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def main(folder: str) -> int:
 
 
 def make(folder: str, runner: Runner, *, run_dir: str = live.RUN_DIR, proc_sys: str = live.PROC_SYS) -> None:
-    """Make the namespace; C(folder), whose name is the slice's id, has its files. To do so again harms nothing.
+    """Create the namespace from the files in C(folder), whose name is the slice's id. This is idempotent.
 
     Raises:
-        SlicesError: Open vSwitch or the kernel refuses.
+        SlicesError: a file is invalid, or a command failed.
     """
     namespace.make(folder, runner)
     slice_id = int(os.path.basename(folder))

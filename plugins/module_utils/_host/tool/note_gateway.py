@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Notes what is live of VLAN 400's gateway once its unit has made it, so that a deploy can tell whether it still is."""
+"""Saves the state of VLAN 400's gateway after the start of its unit, so that a deploy can detect drift."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def main(wan: str) -> int:
 
 
 def note(wan: str, runner: Runner, *, run_dir: str = live.RUN_DIR, proc_sys: str = live.PROC_SYS) -> None:
-    """Note the gateway; C(wan) is the interface to the outside."""
+    """Save the state of the gateway; C(wan) is the external interface."""
     live.note(live.gateway_note(run_dir), live.gateway(wan, runner, proc_sys=proc_sys))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Has an internal port of Open vSwitch in a network namespace, which is made if it is missing."""
+"""Moves an internal port of Open vSwitch to a network namespace, which is created if it is missing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How subcommands reach the host, and how they end."""
+"""The runner and the exit codes of subcommands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..runner import Runner, SubprocessRunner
 
 
 def run(action: Callable[[Runner], None]) -> int:
-    """Carry out C(action), and return the code to exit with; an expected failure is a line in the journal."""
+    """Run C(action) and return the exit code; an expected error is a line in the journal."""
     try:
         action(SubprocessRunner())
     except SlicesError as error:

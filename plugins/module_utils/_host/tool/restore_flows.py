@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Restores the meters and flows that C(ovs_ports) saved: a switch that starts has none.
+"""Restores the meters and flows that C(ovs_ports) saved, because the switch starts without any.
 
-A bridge whose fail mode is secure carries nothing until they are there.
+Until then, a bridge with fail mode C(secure) forwards no frames.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ def main(folder: str, bridge: str) -> int:
 
 
 def restore(folder: str, bridge: str, runner: Runner, *, patience_s: float = _PATIENCE_S) -> None:
-    """Load the files of C(folder) into C(bridge). What the switch refuses of one slice holds up no other.
+    """Load the files of C(folder) into C(bridge). After an error in one file, the other files are still loaded.
 
     Raises:
-        SlicesError: the switch does not answer, or refused some of it.
+        SlicesError: the switch does not respond, or rejected some of the files.
     """
     _await(bridge, runner, patience_s)
     if not os.path.isdir(folder):
         return
-    # A deploy holds this lock from when it looks at flows until they and their files are as they shall be.
+    # A deploy holds this lock from reading the flows until it has changed the flows and their files.
     with files.locked(folder):
         results = [*_load_meters(folder, bridge, runner), *_load_flows(folder, bridge, runner)]
     faults = [result.stderr.strip() for result in results if result.rc != 0]
@@ -45,7 +45,7 @@ def restore(folder: str, bridge: str, runner: Runner, *, patience_s: float = _PA
 
 
 def _await(bridge: str, runner: Runner, patience_s: float) -> None:
-    """Wait until the switch, which answers before it has made its bridges, has this one."""
+    """Wait until the switch, which responds before it has created its bridges, has this bridge."""
     deadline = time.monotonic() + patience_s
     while (result := runner.run(["ovs-ofctl", "--timeout=5", "show", bridge], check=False)).rc != 0:
         if time.monotonic() >= deadline:
@@ -54,11 +54,11 @@ def _await(bridge: str, runner: Runner, patience_s: float) -> None:
 
 
 def _load_meters(folder: str, bridge: str, runner: Runner) -> Iterator[Result]:
-    """Flows name meters, which therefore come first."""
+    """Load the meters, which must exist before the flows that use them."""
     for path in sorted(glob.glob(f"{folder}/*.meters")):
         for meter in (files.read_text(path) or "").splitlines():
             result = runner.run([*OFCTL, "add-meter", bridge, meter], check=False)
-            # One that is there already is changed.
+            # If the meter exists already, it is modified.
             yield result if result.rc == 0 else runner.run([*OFCTL, "mod-meter", bridge, meter], check=False)
 
 

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Makes the taps of all VMs that are missing, as when the host starts, with their limits.
+"""Creates the missing taps of all VMs, with their qdiscs, when the host starts.
 
-C(vms/VM/taps), which belongs to root, lists a VM's taps; C(flows/SLICE.qdiscs) has the limits of a slice's taps.
+C(vms/VM/taps), which belongs to root, lists a VM's taps; C(flows/SLICE.qdiscs) contains the qdiscs of a slice's taps.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def main(state_dir: str) -> int:
 
 
 def restore(state_dir: str, runner: Runner, *, sys_net: str = taps.SYS_NET) -> None:
-    """Make the taps. One that cannot be made holds up no other.
+    """Create the taps. After an error for one tap, the others are still created.
 
     Raises:
-        SlicesError: some cannot be made.
+        SlicesError: some taps cannot be created.
     """
     wanted, faults = _read(state_dir)
     todo = taps.plan_restore(wanted, taps.observe(sys_net))
@@ -46,7 +46,7 @@ def restore(state_dir: str, runner: Runner, *, sys_net: str = taps.SYS_NET) -> N
 
 
 def _read(state_dir: str) -> tuple[list[Tap], list[str]]:
-    """The taps of all VMs, and what is wrong with those that no host can have."""
+    """Return the taps of all VMs, and errors for invalid lines."""
     wanted, faults = [], []
     for path in sorted(glob.glob(f"{state_dir}/vms/*/{TAPS}")):
         for line in (files.read_text(path) or "").splitlines():

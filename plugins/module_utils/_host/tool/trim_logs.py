@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Keeps within limits what guests leave in their VMs' folders: logs of consoles, and captures that nobody fetched."""
+"""Limits the disk space of files in VMs' folders: halves large console logs and removes old captures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..runner import Runner
 from ..vm_folders import slices_by_vm
 from . import process
 
-# To fetch the largest capture takes minutes, and whoever lost the connection may still come back for it.
+# Fetching the largest capture takes minutes, and may be repeated after a lost connection.
 _KEPT_S = 3600
 
 
@@ -26,10 +26,10 @@ def main(state_dir: str, most_bytes: str) -> int:
 
 
 def trim(state_dir: str, most_bytes: int, runner: Runner) -> None:
-    """Halve logs that have more than C(most_bytes), and remove captures that ended an hour ago.
+    """Halve logs larger than C(most_bytes), and remove captures an hour after their end.
 
     Raises:
-        CommandFailed: systemd does not answer.
+        CommandFailed: systemd does not respond.
     """
     for path in glob.glob(f"{state_dir}/vms/*/{CONSOLE}"):
         _halve(path, most_bytes)
@@ -45,7 +45,7 @@ def trim(state_dir: str, most_bytes: int, runner: Runner) -> None:
 
 
 def _halve(path: str, most_bytes: int) -> None:
-    """Keep the last half of a log that QEMU appends to meanwhile; what a guest says in that moment is lost."""
+    """Keep the last half of a log. Output that QEMU appends at this moment is lost."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW)
     except OSError as error:
@@ -62,11 +62,11 @@ def _halve(path: str, most_bytes: int) -> None:
 
 
 def _expire(path: str, *, ended: bool) -> None:
-    """Remove a capture an hour after its end; one that may still run is as old as now, whenever its last packet was."""
+    """Remove a capture an hour after its end. Touch the file of a running one, whose hour has not started yet."""
     try:
         if not ended:
             os.utime(path, follow_symlinks=False)
         elif time.time() - os.lstat(path).st_mtime > _KEPT_S:
             files.remove(path)
     except FileNotFoundError:
-        pass  # whoever fetched it has just removed it
+        pass  # it has just been fetched and removed

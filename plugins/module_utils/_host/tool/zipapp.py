@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The zipapp C(slices-host) as bytes: the subcommands and all that they import of ours.
+"""Builds the zipapp C(slices-host) from the subcommands and the collection's modules that they import.
 
-The same Python makes the same bytes anywhere: nothing is compressed, and every file has the same date. Beside each
-source is its bytecode, since a start would else spend a third of its time on compiling; another Python takes the
+The build is reproducible for a version of Python: files are not compressed and have a constant date. The archive also
+contains bytecode, because compiling would take a third of a subcommand's start; other versions of Python use the
 source.
 """
 
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from importlib.util import MAGIC_NUMBER, find_spec, source_hash
 from typing import Protocol, cast
 
-# Ansible sends a module to a host with what it imports, and this module reads the rest from there.
+# These imports make Ansible send the modules to the host, where their sources are read.
 from . import (
     cli,
     drop_carrier,
@@ -48,7 +48,7 @@ _SUBCOMMANDS = (
 _ROOT = cli.__name__.rsplit("._host.", 1)[0]
 _PACKAGE = "slices"
 _OLDEST = (1980, 1, 1, 0, 0, 0)
-# Neither the environment nor what else is installed on the host has a say, nor costs a start.
+# Isolated from the environment and from site-packages, which also makes the start faster.
 _SHEBANG = b"#!/usr/bin/python3 -IS\n"
 _UNCHECKED_HASH = (1).to_bytes(4, "little")
 _MAIN = f"import sys\n\nfrom {_PACKAGE}._host.tool.cli import main\n\nsys.exit(main(sys.argv[1:]))\n"
@@ -56,11 +56,11 @@ _MAIN = f"import sys\n\nfrom {_PACKAGE}._host.tool.cli import main\n\nsys.exit(m
 
 class _Loader(Protocol):
     def get_source(self, name: str) -> str | None:
-        """The source of a module."""
+        """Return the source of a module."""
 
 
 def build() -> bytes:
-    """The file to install."""
+    """Return the content of the zipapp."""
     out = io.BytesIO()
     out.write(_SHEBANG)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
@@ -77,14 +77,14 @@ def _add(archive: zipfile.ZipFile, path: str, content: bytes) -> None:
 
 
 def _bytecode(path: str, text: str) -> bytes:
-    """A C(.pyc) that belongs to this source whenever it was made (PEP 552)."""
+    """Return a hash-based C(.pyc) of a source (PEP 552)."""
     code = compile(text, path, "exec", dont_inherit=True)
-    # From version 3 on, what marshal writes depends on who else holds the strings of the code.
+    # From version 3 on, the output of marshal depends on reference counts.
     return MAGIC_NUMBER + _UNCHECKED_HASH + source_hash(text.encode()) + marshal.dumps(code, 2)
 
 
 def sources() -> dict[str, str]:
-    """By path in the archive the texts of its files."""
+    """Return the sources in the archive by path."""
     found: dict[str, str] = {}
     waiting = [module.__name__ for module in (cli, process, *_SUBCOMMANDS)]
     while waiting:
@@ -98,7 +98,7 @@ def sources() -> dict[str, str]:
 
 
 def _path(name: str) -> str | None:
-    """Where a module is in the archive; nothing for what is no module, but a thing in one."""
+    """Return the path of a module in the archive; C(None) if the name is not that of a module of the collection."""
     try:
         spec = find_spec(name)
     except ModuleNotFoundError:
@@ -125,7 +125,7 @@ def _parents(name: str) -> Iterator[str]:
 
 
 def _imports(text: str, name: str) -> Iterable[str]:
-    """The modules of ours that a module imports, and things in them."""
+    """Yield the names that a module imports relatively, both of modules and of their members."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = ".".join([*name.split(".")[: -node.level], *([node.module] if node.module else [])])

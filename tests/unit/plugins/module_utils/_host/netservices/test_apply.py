@@ -102,8 +102,8 @@ def test_a_slice_that_goes_takes_all_of_its_own_with_it():
     assert (todo.gone, todo.clients) == (NOTHING, {"10.60.7.101": (5300, None), "10.60.7.102": (5300, None)})
     assert {each.action for each in todo.changes} == {"delete"}
     assert todo.changes[-5:] == [
-        Change("unit", NAMES, "delete", before={"state": "there"}),
-        Change("unit", NETWORK, "delete", before={"state": "there"}),
+        Change("unit", NAMES, "delete", before={"state": "present"}),
+        Change("unit", NETWORK, "delete", before={"state": "present"}),
         Change(CLIENT, "10.60.7.101", "delete", before={"port": 5300}),
         Change(CLIENT, "10.60.7.102", "delete", before={"port": 5300}),
         Change("namespace", "slice-1000", "delete", before={}),
@@ -130,12 +130,20 @@ def test_a_namespace_that_was_left_behind_goes():
         (
             {"namespaces": {}},
             {NETWORK: "restart"},
-            [Change("namespace", "slice-1000", "create", after={"state": "there"})],
+            [Change("namespace", "slice-1000", "create", after={"state": "present"})],
         ),
         (
             {"devices": {}},
             {NETWORK: "restart"},
-            [Change("NAT link", "slice-1000", "update", {"state": "not whole"}, {"address": "169.254.64.0/31"})],
+            [
+                Change(
+                    "NAT link",
+                    "slice-1000",
+                    "update",
+                    {"state": "missing or different"},
+                    {"address": "169.254.64.0/31"},
+                )
+            ],
         ),
         (
             {
@@ -149,7 +157,7 @@ def test_a_namespace_that_was_left_behind_goes():
         (
             {"rules": False},
             {NAT: "reload-or-restart"},
-            [Change("packet rules", "VMs", "load", {"state": "not as loaded"}, {"state": "loaded"})],
+            [Change("packet rules", "VMs", "load", {"state": "missing or changed"}, {"state": "loaded"})],
         ),
         (
             {"gateway": ("< gw400 02:00:0a:3c:07:01", "> gw400 06:00:00:00:00:01", "< default via 10.60.7.1")},
@@ -167,7 +175,7 @@ def test_a_namespace_that_was_left_behind_goes():
         (
             {"guard": False},
             {DHCP: "reload"},
-            [Change("unit", DHCP, "reload", {"state": "without its rules"}, {"state": "guarded"})],
+            [Change("unit", DHCP, "reload", {"state": "rules missing"}, {"state": "rules loaded"})],
         ),
         (
             {"clients": {"10.60.7.101": 5300}},
@@ -188,7 +196,7 @@ def test_a_namespace_that_was_left_behind_goes():
             {"clients": None},
             {GATEWAY: "restart"},
             [
-                Change("namespace", "slices-dhcp", "update", {"state": "without its rules"}, {"state": "whole"}),
+                Change("namespace", "slices-dhcp", "update", {"state": "rules missing"}, {"state": "rules loaded"}),
                 Change(CLIENT, "10.60.7.101", "create", after={"port": 5300}),
                 Change(CLIENT, "10.60.7.102", "create", after={"port": 5300}),
             ],
@@ -233,7 +241,7 @@ def test_a_device_that_is_not_as_its_network(device):
             "device",
             "slice-1000/net_101",
             "update",
-            {"state": "not as its network"},
+            {"state": "missing or different"},
             {"address": "192.168.101.1/24"},
         )
     ]
@@ -395,8 +403,8 @@ def test_servers_are_told_of_what_a_run_wrote_that_ended(tmp_path, ends_at):
     written = replace(as_wanted(FULL), texts=texts(FULL[0], folders), pending=frozenset({1000}))
     todo = netservices_apply.plan(FULL, written, folders, bridge="br-int")
     assert todo.units == {NAMES: "restart", NETWORK: "restart", DHCP: "restart"}
-    untold = {"state": "not told what a run that ended wrote"}
-    assert todo.changes == [Change("slice servers", 1000, "restart", untold, {"state": "told"})]
+    outdated = {"state": "not restarted by an interrupted run"}
+    assert todo.changes == [Change("slice servers", 1000, "restart", outdated, {"state": "restarted"})]
     run()
     assert not Path(folders.pending(1000)).exists()
     gone = netservices_apply.plan(

@@ -159,9 +159,9 @@ def test_what_slices_share_is_mended_where_none_is_listed(tmp_path):
     todo = plan((), look(tmp_path, runner, ()))
     assert todo.units == {NAT: "reload-or-restart", GATEWAY: "restart", DHCP: "reload"}
     assert diff(todo.changes)["before"].splitlines() == [
-        f"unit {DHCP}: state without its rules",
-        "packet rules VMs: state not as loaded",
-        "gateway VLAN 400: state nothing",
+        f"unit {DHCP}: state rules missing",
+        "packet rules VMs: state missing or changed",
+        "gateway VLAN 400: state none",
     ]
     assert plan((), State(clients={"10.60.7.101": 5300})).changes == []
 

@@ -84,7 +84,8 @@ def test_a_qemu_that_refuses_is_ended(tmp_path, names, process, capsys):
     qemu = Qemu(tmp_path / "qmp.sock", refusal="Device 'nic-eth0' not found")
     assert drop_carrier.main(names, str(tmp_path / "qmp.sock"), str(process.pid)) == 1
     assert capsys.readouterr().err == (
-        "slices-host: QEMU is ended, because NICs keep a carrier: QEMU refused set_link: Device 'nic-eth0' not found\n"
+        "slices-host: QEMU was killed, because links could not be set down: "
+        "QEMU refused set_link: Device 'nic-eth0' not found\n"
     )
     qemu.thread.join(timeout=5)
     assert qemu.heard[1:] == SET_LINK[:1]
