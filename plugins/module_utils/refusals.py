@@ -251,6 +251,15 @@ _CHANGE = {
         "slice {slice_id} is being deleted",
         "deploy it again when it is gone",
     ),
+    "slice_not_deleted_yet": Rule(
+        "a slice can be brought back once its hosts have deleted it",
+        "slice {slice_id} still exists",
+        "delete it first",
+    ),
+    "allocated_meanwhile": Rule(
+        "a deleted slice is brought back with its own numbers",
+        "{what} was allocated to another slice meanwhile; {rule}",
+    ),
     "slice_name_in_use": Rule(
         "names are unique among the slices of an owner", "name {got} is in use by slice {slice_id} of {owner}; {rule}"
     ),

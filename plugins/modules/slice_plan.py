@@ -39,6 +39,12 @@ options:
     type: list
     elements: str
     default: []
+  disk_retention_h:
+    description:
+      - For how many hours M(cloudrepo.slices.deleted_slice) can bring a slice back that O(state=absent) deletes. It
+        should be the time for which workers keep deleted disks.
+    type: int
+    default: 0
   state_dir:
     description:
       - The folder for disks and base images on the workers.
@@ -218,6 +224,7 @@ def arguments() -> dict[str, Any]:
             **orders.SELECTION_ARGUMENTS,
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "recreate_disks": orders.RECREATE_DISKS,
+            "disk_retention_h": {"type": "int", "default": 0},
             "state_dir": orders.STATE_DIR,
         },
         "supports_check_mode": True,

@@ -65,7 +65,7 @@ def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_us
     slice_, refusals = _draft(cluster, want, settings, before, allocator)
     # VMs count against the quota until their hosts have removed them.
     owner, more = cluster.users[want.owner], len(slice_.vms) - (len(before.vms) if before else 0)
-    refusals += _quota_problems(owner, more)
+    refusals += quota_problems(owner, more)
     refusals += _moved_problems(slice_, settings.network)
     refusals = refusals or list(host_requirements.shortcomings(slice_, cluster))
     if refusals:
@@ -148,7 +148,8 @@ def _moved_problems(slice_: Slice, management: ManagementNetwork) -> Iterator[Re
                 yield Refusal("address_outside_management", where, {"got": address, "subnet": str(subnet)})
 
 
-def _quota_problems(owner: User, more: int) -> Iterator[Refusal]:
+def quota_problems(owner: User, more: int) -> Iterator[Refusal]:
+    """Yield why the owner may not have C(more) VMs in addition."""
     if more > 0 and not owner.can_create_vms(more):
         figures = {"quota": owner.quota_vms, "used": owner.used_vms, "requested": more}
         yield Refusal("quota_exceeded", f"user {owner.username}", figures)

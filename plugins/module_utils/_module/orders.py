@@ -20,11 +20,13 @@ from .._domain import (
     render_text,
     slice_changes,
     teardown,
+    undelete,
     work_orders,
 )
 from .._domain import (
     status as status_rules,
 )
+from ..bounds import DISK_RETENTION_H
 from ..changes import Change, between
 from ..cluster import Cluster
 from ..errors import Refused
@@ -67,11 +69,16 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
 
 
 def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
-    owner, acting_user = params["owner"], params["acting_user"]
+    owner, acting_user, retention_h = params["owner"], params["acting_user"], params["disk_retention_h"]
+    refusals = list(DISK_RETENTION_H.problems("settings", "disk_retention_h", retention_h))
+    if refusals:
+        raise Refused(refusals)
     named = [name for name in params["names"] if access.called(cluster, name, owner, acting_user)]
     chosen = choose(cluster, {**params, "names": named}) if named or not params["names"] else []
     before = [Slice.from_dict(slice_.to_dict()) for slice_ in chosen if not slice_.deleting]
     for slice_ in chosen:
+        if not slice_.deleting:
+            undelete.keep(cluster, slice_, now=utc_now(), retention_h=retention_h)
         teardown.remove(cluster, slice_)
     remaining = [slice_ for slice_ in chosen if slice_.slice_id in cluster.slices]
     return dispatch(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Optional
 
-from .._domain import access, reconcile, slice_changes, teardown
+from .._domain import access, reconcile, slice_changes, teardown, undelete
 from .._domain.allocation import ManagementNetwork
 from .._domain.placement import POLICIES
 from .._domain.topology_spec import WantedSlice, added_to, read_slice, wanted_from
@@ -18,6 +18,7 @@ from ..changes import Change
 from ..cluster import Cluster
 from ..errors import Refusal, Refused, for_all
 from ..models import Slice
+from . import orders
 from .edge import Outcome, listed
 from .names import NAME
 from .orders import STATE_DIR, choose, described, dispatch
@@ -126,6 +127,21 @@ def _wanted(cluster: Cluster, want: Mapping[str, Any], acting_user: str) -> Want
         stored = cluster.find_slice(owner, name)
         slice_id = stored.slice_id if stored else None
     return read_slice({**want, "name": new_name or name, "slice_id": slice_id}, default_owner=owner)
+
+
+def restore(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
+    """Store a deleted slice again."""
+    slice_ = undelete.restore(
+        cluster,
+        params["name"],
+        owner=params["owner"],
+        acting_user=params["acting_user"],
+        now=orders.utc_now(),
+        network=ManagementNetwork(**params["management_network"]),
+    )
+    changes = slice_changes.changes(None, slice_)
+    cluster.revise()
+    return Outcome(changes, {"slice_id": slice_.slice_id, "slice": slice_.to_dict(), "changes": listed(changes)})
 
 
 def info(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:

@@ -46,6 +46,7 @@ class Disks:
         overlays: the overlays of the order that exist, by path.
         bases: the base images of the order that were verified, and those that its overlays stand on, by path.
         known: the disks that were seen at any time, by path.
+        deleted: disks of the order that are in the trash, by the paths that they had. They count as existing.
         owners: by path uid and gid of what VMs of the order have in their folders, and of the folders.
     """
 
@@ -54,6 +55,7 @@ class Disks:
     overlays: Mapping[str, Image] = field(default_factory=dict)
     bases: Mapping[str, Note] = field(default_factory=dict)
     known: Mapping[str, Known] = field(default_factory=dict)
+    deleted: Mapping[str, str] = field(default_factory=dict)
     owners: Mapping[str, _Owner] = field(default_factory=dict)
 
 
@@ -83,6 +85,7 @@ class DiskPlan:
         kept: overlays that stand on another image than the order says. They hold a tenant's data and stay.
         given: by path the uid and gid that a folder or file has, and those that it gets.
         retention_h: for how many hours overlays that go wait in the trash.
+        restore: disks that come back from the trash, each with its path there.
         present: the disks that exist already.
         forget: the paths of disks that are given up, whether they exist or not.
     """
@@ -96,6 +99,7 @@ class DiskPlan:
     kept: tuple[tuple[VM, Disk, Image], ...] = ()
     given: Mapping[str, tuple[_Owner, _Owner]] = field(default_factory=dict)
     retention_h: int = 0
+    restore: tuple[tuple[VM, Disk, str], ...] = ()
     present: tuple[Disk, ...] = ()
     forget: tuple[str, ...] = ()
 
@@ -115,6 +119,10 @@ class DiskPlan:
                 between("overlay", disk.path, None, {"size_bytes": disk.size_bytes, "backing_file": disk.backing_file})
                 for _vm, disk in self.create
             ),
+            *(
+                Change("overlay", disk.path, "restore", after={"uuid": disk.uuid}, reason="from the trash")
+                for _vm, disk, _path in self.restore
+            ),
             *(between("path", path, _owned(old), _owned(new)) for path, (old, new) in self.given.items()),
         ]
 
@@ -124,7 +132,9 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
     orders = tuple(orders)
     vms, disks, ours = all_vms(orders), all_disks(orders), slice_ids(orders)
     folders = vm_folders.read(f"{state_dir}/vms")
-    overlays = _images({disk.path for _vm, disk in disks})
+    overlays = _images(disk.path for _vm, disk in disks)
+    deleted = _deleted((disk for _vm, disk in disks if disk.path not in overlays), state_dir)
+    overlays.update((path, image) for path, (_waiting, image) in deleted.items())
     paths = {bases.base_of(disk, overlays) for _vm, disk in disks} | {disk.backing_file for _vm, disk in disks}
     return Disks(
         folders=folders,
@@ -132,6 +142,7 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
         overlays=overlays,
         bases={path: note for path in sorted(paths) if (note := base_images.known(path)) is not None},
         known=register.read(state_dir),
+        deleted={path: waiting for path, (waiting, _image) in deleted.items()},
         owners=_owners(path for vm in vms for path in (*_for_root(vm), *_for_qemu(vm))),
     )
 
@@ -184,6 +195,7 @@ def plan(
             if path in have.owners and have.owners[path] != owner
         },
         retention_h=retention_h,
+        restore=tuple((vm, disk, have.deleted[disk.path]) for vm, disk in disks if disk.path in have.deleted),
         present=tuple(disk for _vm, disk in disks if disk.path in have.overlays),
         forget=tuple(each.path for each in all_given_up(orders)),
     )
@@ -258,16 +270,21 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
         )
         for vm in (*todo.make_folders, *todo.mark)
     )
+    for vm, disk, path in todo.restore:
+        account = accounts.of(vm.slice_id)
+        os.chown(path, account.uid, account.gid)
+        trash.take(path, disk.path)
     for alike in _alike(todo.create):
         _vm, first = alike[0]
         content = _new_overlay(first, have.bases[first.backing_file].format, runner)
         owners = [(disk.path, accounts.of(vm.slice_id)) for vm, disk in alike]
         files.write_all(File(path, content, 0o600, account.uid, account.gid) for path, account in owners)
+    trash.empty(state_dir, retention_s=todo.retention_h * 3600)
     register.note(state_dir, present=[*todo.present, *(disk for _vm, disk in todo.create)], gone=todo.forget)
 
 
 def _discard(todo: DiskPlan, have: Disks, state_dir: str) -> None:
-    """Let overlays that go wait, and remove what has waited or is in the way of others."""
+    """Move overlays that are given up to the trash, or remove them."""
     by_vm: dict[int, list[str]] = {}
     for each in todo.discard:
         by_vm.setdefault(each.vm_id, []).append(each.path)
@@ -276,7 +293,6 @@ def _discard(todo: DiskPlan, have: Disks, state_dir: str) -> None:
             trash.put(paths, have.folders[vm_id], state_dir=state_dir)
         for path in paths:
             files.remove(path)
-    trash.empty(state_dir, retention_s=todo.retention_h * 3600)
 
 
 def _alike(disks: Iterable[tuple[VM, Disk]]) -> Iterable[list[tuple[VM, Disk]]]:
@@ -358,8 +374,16 @@ def _owned(owner: _Owner) -> dict[str, int]:
 
 
 def _images(paths: Iterable[str]) -> dict[str, Image]:
-    images = {path: read_image(path) for path in sorted(paths)}
+    images = {path: read_image(path) for path in sorted(set(paths))}
     return {path: image for path, image in images.items() if image is not None}
+
+
+def _deleted(missing: Iterable[Disk], state_dir: str) -> dict[str, tuple[str, Image]]:
+    """Return the path and image in the trash of each missing disk that is there, by the path that it had."""
+    wanted = {disk.uuid: disk.path for disk in missing if disk.uuid is not None}
+    waiting = trash.find(state_dir) if wanted else {}
+    images = _images(path for uuid, path in waiting.items() if uuid in wanted)
+    return {wanted[uuid]: (path, images[path]) for uuid, path in waiting.items() if uuid in wanted and path in images}
 
 
 def _of_another(vm: VM, folder: Folder) -> Iterator[Refusal]:

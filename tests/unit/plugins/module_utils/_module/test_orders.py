@@ -28,8 +28,7 @@ def held() -> Cluster:
 
 def params(**changes: Any) -> dict[str, Any]:
     usual = {"names": [], "owner": None, "all": False, "acting_user": "admin", "state_dir": "/s", "state": "present"}
-    usual["recreate_disks"] = []
-    return {**usual, **changes}
+    return {**usual, "recreate_disks": [], "disk_retention_h": 0, **changes}
 
 
 def plan(made: Cluster, **changes: Any) -> Any:

@@ -17,7 +17,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.base_images import Note
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.overlays import Disks, Orphan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Image, read_image
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import Folder, text_of
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import MARK, Folder, text_of
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
@@ -228,6 +228,28 @@ def test_overlay_that_goes_waits_in_the_trash(tmp_path):
     assert len(trash.entries(str(tmp_path))) == 1
     carry_out(tmp_path, runner=FakeRunner())
     assert trash.entries(str(tmp_path)) == []
+
+
+def test_overlay_that_is_wanted_again_comes_back_from_the_trash(tmp_path):
+    base_image(tmp_path)
+    path = tmp_path / "vms/1001/vm1_img.qcow2"
+    seen = disk(1001, state_dir=str(tmp_path), uuid=uuid(1), first_seen="2026-01-31T12:00:00Z")
+    wanted = vm(1001, state_dir=str(tmp_path), disks=[seen])
+    qcow2(path, GIB, f"{tmp_path}/images/base.img")
+    (path.parent / MARK).write_text(text_of(orders(wanted, state_dir=str(tmp_path))[0].vms[0]))
+    gone = given_up(1001, state_dir=str(tmp_path), uuid=uuid(1))
+    before = path.stat().st_ino
+    carry_out(tmp_path, runner=FakeRunner(), given_up=[gone], retention_h=24)
+    assert not path.exists()
+    todo = carry_out(tmp_path, wanted, runner=FakeRunner(), retention_h=0)
+
+    assert todo.changes == [
+        Change("VM folder", 1001, "create", after={"slice_id": 1000}),
+        Change("overlay", str(path), "restore", after={"uuid": uuid(1)}, reason="from the trash"),
+    ]
+    assert path.stat().st_ino == before
+    assert list((tmp_path / "trash").iterdir()) == []
+    assert carry_out(tmp_path, wanted, runner=FakeRunner()).changes == []
 
 
 def test_overlay_goes_alone_from_the_folder_of_a_vm_that_stays(tmp_path):

@@ -1,0 +1,167 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Deleted slices, which can be brought back as long as workers keep their disks in the trash (docs/decisions/0019).
+
+The database keeps them in the field C(deleted_slices): C({deleted, until, slice}), with times in UTC and the slice as
+it was stored before it was deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..allocations import ADDRESS, ID, MAC_BLOCK, VLAN_POOL, VNC_PORT, address_number, leases, show
+from ..bounds import FIRST_VNC_PORT, LAST_VNC_PORT
+from ..cluster import Cluster, slice_label
+from ..errors import Refusal, Refused
+from ..models import VM, Slice
+from ..vlans import MANAGEMENT_VLAN
+from . import access
+from .allocation import Allocator, ManagementNetwork
+from .placement import Placement
+from .reconcile import quota_problems
+
+FIELD = "deleted_slices"
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def keep(cluster: Cluster, slice_: Slice, *, now: str, retention_h: int) -> None:
+    """Keep a slice that is about to be deleted, and forget those whose time is over.
+
+    Args:
+        cluster: changed in place.
+        slice_: as it is stored. Without disks on any host there is nothing to bring back.
+        now: the time in UTC.
+        retention_h: for how many hours workers keep its disks.
+    """
+    entries = [each for each in _entries(cluster) if each["until"] > now]
+    if retention_h and any(vm.handed_out for vm in slice_.live_vms):
+        until = datetime.strptime(now, _TIME) + timedelta(hours=retention_h)
+        entries.append({"deleted": now, "until": until.strftime(_TIME), "slice": slice_.to_dict()})
+    _store(cluster, entries)
+
+
+def restore(
+    cluster: Cluster, name: str, *, owner: str | None, acting_user: str, now: str, network: ManagementNetwork
+) -> Slice:
+    """Store a deleted slice again, and return it.
+
+    It has its ids, UUIDs, VLANs and MACs again. VNC ports and addresses on VLAN 400 are replaced by free ones if other
+    slices have them by now.
+
+    Raises:
+        Refused: there is no such slice, or the cluster has no room for it any more. The cluster is then unchanged.
+    """
+    entry = _find(cluster, name, owner, acting_user, now)
+    slice_ = _as_before(entry)
+    refusals = [*_conflicts(cluster, slice_), *_shortages(cluster, slice_)]
+    refusals = refusals or list(network.problems()) or list(_renew(cluster, slice_, network))
+    if refusals:
+        raise Refused(refusals)
+    user = cluster.users[slice_.owner]
+    user.slices.append(slice_.slice_id)
+    user.used_vms += len(slice_.vms)
+    cluster.slices[slice_.slice_id] = slice_
+    _store(cluster, [each for each in _entries(cluster) if each is not entry])
+    return slice_
+
+
+def _entries(cluster: Cluster) -> list[Mapping[str, Any]]:
+    return list(cluster.extra.get(FIELD, ()))
+
+
+def _store(cluster: Cluster, entries: list[Mapping[str, Any]]) -> None:
+    extra = {key: value for key, value in cluster.extra.items() if key != FIELD}
+    cluster.extra = {**extra, FIELD: entries} if entries else extra
+
+
+def _find(cluster: Cluster, name: str, owner: str | None, acting_user: str, now: str) -> Mapping[str, Any]:
+    """Return the deleted slice with a name, C(OWNER/NAME) or an id that the user may act on."""
+    visible = [
+        (entry, Slice.from_dict(entry["slice"]))
+        for entry in _entries(cluster)
+        if entry["until"] > now and access.acts_for(cluster, acting_user, entry["slice"]["owner"])
+    ]
+    found = [
+        entry
+        for entry, slice_ in visible
+        if owner in (None, slice_.owner)
+        and name in (slice_label(slice_), f"{slice_.owner}/{slice_label(slice_)}", str(slice_.slice_id))
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        several = [f"{each['slice']['slice_id']}, deleted {each['deleted']}" for each in found]
+        raise Refused([Refusal("ambiguous_slice", f"deleted slice {name}", {"count": len(found), "found": several})])
+    known = [f"{slice_label(slice_)} ({slice_.slice_id}) until {entry['until']}" for entry, slice_ in visible]
+    raise Refused([Refusal("not_found", f"deleted slice {name}", {"known": known})])
+
+
+def _as_before(entry: Mapping[str, Any]) -> Slice:
+    """Return the slice as it was, without the VMs and VLANs that it had given up before."""
+    slice_ = Slice.from_dict(entry["slice"])
+    slice_.vms = slice_.live_vms
+    released = slice_.extra.pop("releasing", {}).get("vlan_ids", [])
+    slice_.vlan_pool_used = [vlan_id for vlan_id in slice_.vlan_pool_used if vlan_id not in released]
+    for vm in slice_.vms:
+        vm.observed = None  # its host has to report first
+    return slice_
+
+
+def _conflicts(cluster: Cluster, slice_: Slice) -> Iterator[Refusal]:
+    """Yield what another slice has by now, or what is missing."""
+    where = f"slice {slice_label(slice_)}"
+    if slice_.slice_id in cluster.slices:
+        yield Refusal("slice_not_deleted_yet", where, {"slice_id": slice_.slice_id})
+        return
+    if slice_.owner not in cluster.users:
+        known = list(cluster.users)
+        yield Refusal("unknown_reference", where, {"kind": "user", "name": slice_.owner, "known": known})
+        return
+    other = cluster.find_slice(slice_.owner, slice_label(slice_))
+    if other is not None:
+        figures = {"got": slice_label(slice_), "slice_id": other.slice_id, "owner": slice_.owner}
+        yield Refusal("slice_name_in_use", where, figures)
+    for lease in leases(slice_):
+        if lease.kind in (ID, MAC_BLOCK, VLAN_POOL) and _is_taken(cluster, lease.kind, lease.number):
+            yield Refusal("allocated_meanwhile", where, {"what": show(lease.kind, lease.number)})
+
+
+def _shortages(cluster: Cluster, slice_: Slice) -> Iterator[Refusal]:
+    """Yield what the owner's quota or the workers have no room for. VMs return to the workers that have their disks."""
+    if slice_.owner in cluster.users:
+        yield from quota_problems(cluster.users[slice_.owner], len(slice_.vms))
+    placement = Placement(cluster)
+    for vm in slice_.vms:
+        if vm.flavor and placement.place(vm.flavor, vm.worker_ip) is None:
+            yield placement.refusal(_call(slice_, vm), vm.flavor, vm.worker_ip)
+
+
+def _renew(cluster: Cluster, slice_: Slice, network: ManagementNetwork) -> Iterator[Refusal]:
+    """Replace VNC ports and addresses that are taken, and yield what there is no free one for."""
+    allocator = Allocator(cluster, network)
+    mine = {(lease.kind, lease.number) for lease in leases(slice_)}
+    ports = (port for port in iter(allocator.vnc_port, None) if (VNC_PORT, port) not in mine)
+    addresses = (text for text in iter(allocator.address, None) if (ADDRESS, address_number(text)) not in mine)
+    for vm in slice_.vms:
+        if _is_taken(cluster, VNC_PORT, vm.vnc_port):
+            vm.vnc_port = next(ports, 0)
+            if not vm.vnc_port:
+                yield Refusal("no_free_vnc_port", _call(slice_, vm), {"first": FIRST_VNC_PORT, "last": LAST_VNC_PORT})
+        for nic in vm.interfaces:
+            number = address_number((nic.ip_config or {}).get("ip"))
+            if nic.vlan_id == MANAGEMENT_VLAN and number is not None and _is_taken(cluster, ADDRESS, number):
+                nic.ip_config = {**(nic.ip_config or {}), "ip": next(addresses, "")}
+                if not nic.ip_config["ip"]:
+                    figures = {"vlan": MANAGEMENT_VLAN, "first": network.first_address, "last": network.last_address}
+                    yield Refusal("no_free_address", _call(slice_, vm), figures)
+
+
+def _is_taken(cluster: Cluster, kind: str, number: int) -> bool:
+    return number in cluster.left_behind(kind) or bool(cluster.held(kind, number, number))
+
+
+def _call(slice_: Slice, vm: VM) -> str:
+    return f"VM {slice_label(slice_)}/{vm.name}"

@@ -1,0 +1,169 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Deleted slices come back as they were, unless something of theirs is taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import undelete
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import forget, remove
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+
+from .builders import cluster, deployed, put, topology, vm
+
+NOW, NEXT_DAY = "2026-01-31T12:00:00Z", "2026-02-01T12:00:00Z"
+
+
+def delete(held: Cluster, slice_: Slice, retention_h: int = 24, now: str = NOW) -> dict[str, Any]:
+    """Delete a slice from hosts and database, and return how it was stored."""
+    before = slice_.to_dict()
+    undelete.keep(held, slice_, now=now, retention_h=retention_h)
+    remove(held, slice_)
+    held.users[slice_.owner].used_vms -= len(slice_.vms)
+    slice_.vms = []
+    forget(held, slice_)
+    return before
+
+
+def restore(held: Cluster, name: str = "web", owner: str | None = None, **changes: Any) -> Slice:
+    values = {"acting_user": "admin", "now": NOW, "network": ManagementNetwork(), **changes}
+    return undelete.restore(held, name, owner=owner, **values)
+
+
+def refusals(held: Cluster, name: str = "web", **changes: Any) -> list[str]:
+    before = held.to_dict()
+    with pytest.raises(Refused) as refused:
+        restore(held, name, **changes)
+    assert held.to_dict() == before
+    return [refusal.message for refusal in refused.value.refusals]
+
+
+def identity(slice_: Slice) -> Any:
+    """What must not change of a slice."""
+    disks = [(disk.path, disk.uuid) for vm in slice_.vms for disk in vm.disks]
+    macs = [nic.mac for vm in slice_.vms for nic in vm.interfaces]
+    return slice_.slice_id, slice_.uuid, slice_.vlan_pool_used, [(vm.vm_id, vm.uuid) for vm in slice_.vms], disks, macs
+
+
+@pytest.mark.parametrize("name", ["web", "admin/web", "1000"])
+def test_a_deleted_slice_comes_back_as_it_was(name):
+    held = cluster()
+    before = deployed(put(held, topology()))
+    was = identity(before), before.vms[0].vnc_port, before.vms[0].interfaces[0].ip_config
+    delete(held, before)
+    assert (held.slices, held.users["admin"].used_vms) == ({}, 0)
+    back = restore(held, name)
+
+    assert (identity(back), back.vms[0].vnc_port, back.vms[0].interfaces[0].ip_config) == was
+    assert [(each.status, each.deleting, each.pid) for each in back.vms] == [("design", False, None)] * 2
+    assert held.slices == {1000: back}
+    assert held.users["admin"].used_vms == 2
+    assert list(breaches(held)) == []
+    assert undelete.FIELD not in held.extra
+
+
+def test_what_other_slices_got_meanwhile_is_replaced():
+    held = cluster()
+    first = deployed(put(held, topology()))
+    delete(held, first)
+    other = put(held, topology("other", vms=[vm("vm1", internet=True)], links=[]))
+    assert other.vms[0].interfaces[0].ip_config["ip"] == "10.60.7.101"
+    back = restore(held)
+
+    assert [each.vnc_port for each in back.vms] == [5903, 5902]
+    assert back.vms[0].interfaces[0].ip_config["ip"] == "10.60.7.102"
+    assert list(breaches(held)) == []
+
+
+def test_a_name_or_a_pool_that_another_slice_has_is_refused():
+    held = cluster()
+    delete(held, deployed(put(held, topology())))
+    held.next_vm_id = 1100
+    put(held, topology())
+    assert refusals(held) == [
+        "slice web: name web is in use by slice 1100 of admin; names are unique among the slices of an owner",
+        "slice web: VLAN pool 0 was allocated to another slice meanwhile; a deleted slice is brought back with its own "
+        "numbers",
+    ]
+
+
+def test_quota_and_capacity_are_checked_as_for_new_vms():
+    held = cluster()
+    delete(held, deployed(put(held, topology(owner="alice"))))
+    held.users["alice"].quota_vms = 1
+    del held.workers["10.0.10.2"]
+    assert refusals(held) == [
+        "user alice: 1 VMs allowed, 0 owned, 2 more requested",
+        "VM web/vm2: worker 10.0.10.2 does not exist; existing: 10.0.10.1",
+    ]
+    del held.users["alice"]
+    assert refusals(held)[0] == "slice web: user alice does not exist; existing: admin"
+
+
+def test_without_a_free_address_a_slice_is_refused():
+    held = cluster()
+    delete(held, deployed(put(held, topology())))
+    put(held, topology("other", vms=[vm("vm1", internet=True)], links=[]))
+    network = ManagementNetwork(last_address="10.60.7.101")
+    assert refusals(held, network=network) == [
+        "VM web/vm1: all addresses 10.60.7.101-10.60.7.101 on VLAN 400 are in use"
+    ]
+    assert refusals(held, network=ManagementNetwork(cidr="10.0.0.0/33"))[0].startswith("management network: ")
+
+
+def test_a_slice_that_its_hosts_have_not_deleted_yet_is_refused():
+    held = cluster()
+    slice_ = deployed(put(held, topology()))
+    undelete.keep(held, slice_, now=NOW, retention_h=24)
+    remove(held, slice_)
+    assert refusals(held) == ["slice web: slice 1000 still exists; delete it first"]
+
+
+def test_only_the_owner_and_admins_see_a_deleted_slice():
+    held = cluster()
+    delete(held, deployed(put(held, topology())))
+    assert refusals(held, acting_user="alice") == ["deleted slice web does not exist; existing: none"]
+    assert refusals(held, "lab") == [f"deleted slice lab does not exist; existing: web (1000) until {NEXT_DAY}"]
+    assert refusals(held, owner="alice") == [f"deleted slice web does not exist; existing: web (1000) until {NEXT_DAY}"]
+
+
+def test_of_two_with_one_name_the_id_tells_which():
+    held = cluster()
+    for _number in range(2):
+        delete(held, deployed(put(held, topology())))
+    assert len(refusals(held)) == 1
+    assert restore(held, "1003").slice_id == 1003
+
+
+def test_a_slice_is_forgotten_when_its_disks_are():
+    held = cluster()
+    delete(held, deployed(put(held, topology())))
+    assert refusals(held, now=NEXT_DAY) == ["deleted slice web does not exist; existing: none"]
+    delete(held, deployed(put(held, topology("lab"))), now=NEXT_DAY)
+    assert [entry["slice"]["name"] for entry in held.extra[undelete.FIELD]] == ["lab"]
+
+
+def test_what_has_no_disks_is_not_kept():
+    held = cluster()
+    undelete.keep(held, put(held, topology()), now=NOW, retention_h=24)
+    delete(held, deployed(put(held, topology("lab"))), retention_h=0)
+    assert undelete.FIELD not in held.extra
+
+
+def test_vms_and_vlans_that_were_given_up_before_stay_away():
+    held = cluster()
+    slice_ = deployed(put(held, topology()))
+    put(held, topology(vms=[vm("vm1", internet=True)], links=[]))
+    slice_ = held.slices[slice_.slice_id]
+    assert (len(slice_.vms), slice_.vlan_pool_used) == (2, [100])
+    delete(held, slice_)
+    back = restore(held)
+    assert ([each.name for each in back.vms], back.vlan_pool_used) == (["vm1"], [])
+    assert list(breaches(held)) == []

@@ -1,0 +1,86 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A slice is deleted and brought back, in each kind of database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+
+from ..module_utils._domain import builders
+from ..module_utils._domain.builders import refused
+from .front_door import Door, Memory
+
+
+@pytest.fixture
+def door(database: str, monkeypatch: pytest.MonkeyPatch) -> Door:
+    made = Door(Memory(builders.cluster()), monkeypatch)
+    made.store = open_store(database, lock_timeout_s=5, backups=1)
+    with made.store.transaction(write=True) as cluster:
+        cluster.replace(builders.cluster())
+    return made
+
+
+def carry_out(door: Door, **args: Any) -> dict[str, Any]:
+    """Plan, and report that all hosts have done their part."""
+    plan = door("slice_plan", names=["web"], **args)
+    assert not plan.get("failed"), plan["msg"]
+    orders = plan["work_orders"]["workers"]
+    reports = [
+        {
+            "host": ip,
+            "target": ip,
+            "vms": [
+                {"vm_id": vm["vm_id"], "state": "running", "pid": "1"} for each in order["slices"] for vm in each["vms"]
+            ],
+        }
+        for ip, order in orders.items()
+    ]
+    reports.append({"host": "node", "target": "network_node", "vms": []})
+    done = door(
+        "slice_report",
+        names=[str(each) for each in plan["slice_ids"]],
+        fingerprints=plan["fingerprints"],
+        reports=reports,
+    )
+    assert not done.get("failed"), done["msg"]
+    return {vm["path"]: vm for order in orders.values() for each in order["slices"] for vm in disks(each)}
+
+
+def disks(of_slice: dict[str, Any]) -> list[dict[str, Any]]:
+    return [disk for vm in of_slice["vms"] for disk in vm["disks"]]
+
+
+def test_a_deleted_slice_comes_back_with_its_disks(door: Door) -> None:
+    door("slice", **builders.topology())
+    carry_out(door)
+    ordered = carry_out(door)
+    assert {disk["first_seen"] for disk in ordered.values()} == {"2026-01-31T12:00:00Z"}
+    carry_out(door, state="absent", disk_retention_h=24)
+    assert door.data()["slices"] == {}
+    planned = door("deleted_slice", name="web", check_mode=True)
+    assert door.data()["slices"] == {}
+    back = door("deleted_slice", name="web")
+
+    assert planned["diff"] == back["diff"]
+    assert (back["changed"], back["slice_id"]) == (True, 1000)
+    # Hosts find the disks by their UUIDs, and create none in their place.
+    assert carry_out(door) == ordered
+    assert {vm["status"] for vm in door.data()["slices"]["1000"]["vms"]} == {"running"}
+    assert [each.code for each in refused(door("deleted_slice", name="web"))] == ["not_found"]
+
+
+def test_without_a_retention_nothing_comes_back(door: Door) -> None:
+    door("slice", **builders.topology())
+    carry_out(door)
+    carry_out(door, state="absent")
+    assert [each.code for each in refused(door("deleted_slice", name="web"))] == ["not_found"]
+
+
+@pytest.mark.parametrize("hours", [-1, 8761])
+def test_a_retention_that_workers_do_not_have_is_refused(door: Door, hours: int) -> None:
+    result = door("slice_plan", names=["web"], state="absent", disk_retention_h=hours)
+    assert [each.code for each in refused(result)] == ["out_of_range"]
