@@ -26,14 +26,34 @@ CONTROL_ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-def transact(module: edge.Module, change: Callable[[Cluster], edge.Outcome], *, write: bool = True) -> None:
-    """Run C(change) on the cluster in one transaction and leave the module; in check mode nothing is stored."""
-    edge.run(module, lambda: within(module, change, write=write))
+def transact(
+    module: edge.Module,
+    change: Callable[[Cluster], edge.Outcome],
+    *,
+    write: bool = True,
+    create: bool | None = None,
+) -> None:
+    """Run C(change) on the cluster in one transaction and leave the module; see C(within)."""
+    edge.run(module, lambda: within(module, change, write=write, create=create))
 
 
-def within(module: edge.Module, change: Callable[[Cluster], T], *, write: bool = True) -> T:
-    """Return what C(change) makes of the cluster in one transaction; in check mode nothing is stored."""
-    with store_of(module, module.params["database"]).transaction(write=write and not module.check_mode) as cluster:
+def within(module: edge.Module, change: Callable[[Cluster], T], *, write: bool = True, create: bool | None = None) -> T:
+    """Return what C(change) makes of the cluster in one transaction; in check mode nothing is stored.
+
+    Args:
+        module: the module.
+        change: what it does.
+        write: whether it changes the cluster.
+        create: whether the database may be yet to be created; by default if it is written to. To read a path that was
+            misspelt or left out as an empty cluster would hide the mistake.
+
+    Raises:
+        DatabaseError: see C(Store.transaction).
+    """
+    store = store_of(module, module.params["database"])
+    with store.transaction(
+        write=write and not module.check_mode, create=write if create is None else create
+    ) as cluster:
         return change(cluster)
 
 
