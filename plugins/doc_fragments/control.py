@@ -15,7 +15,8 @@ options:
       - The cluster's database, either the path of a YAML file or the URL of an SQL database. Use SQL with several
         controllers, or with more than about a thousand VMs. PostgreSQL is C(postgresql+psycopg://USER@HOST/NAME), or
         C(postgresql+psycopg:///NAME?host=/run/postgresql) for its socket. SQLite is C(sqlite:////absolute/path).
-      - The first change creates the file with mode 0600, or the tables of an SQL database.
+      - The first change creates the file with mode 0600, or the tables of an SQL database. To read a database that does
+        not exist is an error.
       - A password in a URL is masked in messages and results. It is better to store it in C(~/.pgpass) of the user that
         runs the module.
     type: str

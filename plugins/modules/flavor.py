@@ -162,7 +162,7 @@ def main() -> None:
     acting_user = module.params["acting_user"]
 
     def action() -> Outcome:
-        within(module, lambda cluster: require_admin(cluster, acting_user, "flavor"), write=False)
+        within(module, lambda cluster: require_admin(cluster, acting_user, "flavor"), write=False, create=True)
         # Outside of the transaction that stores them: others would wait while large files are read.
         wants, warnings = images.inspect_all(
             entries(module.params, SPEC, "flavors"), SubprocessRunner(timeout_s=3600), check_mode=module.check_mode

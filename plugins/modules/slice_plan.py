@@ -233,7 +233,7 @@ def arguments() -> dict[str, Any]:
 
 def run(module: Module) -> None:
     """Run the module and exit it."""
-    transact(module, lambda cluster: orders.plan(cluster, module.params))
+    transact(module, lambda cluster: orders.plan(cluster, module.params), create=False)
 
 
 def main() -> None:

@@ -211,7 +211,7 @@ def arguments() -> dict[str, Any]:
 
 def run(module: Module) -> None:
     """Run the module and exit it."""
-    transact(module, lambda cluster: orders.report(cluster, module.params))
+    transact(module, lambda cluster: orders.report(cluster, module.params), create=False)
 
 
 def main() -> None:

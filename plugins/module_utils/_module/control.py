@@ -26,14 +26,34 @@ CONTROL_ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-def transact(module: edge.Module, change: Callable[[Cluster], edge.Outcome], *, write: bool = True) -> None:
-    """Run C(change) on the cluster in one transaction and exit the module; in check mode nothing is stored."""
-    edge.run(module, lambda: within(module, change, write=write))
+def transact(
+    module: edge.Module,
+    change: Callable[[Cluster], edge.Outcome],
+    *,
+    write: bool = True,
+    create: bool | None = None,
+) -> None:
+    """Run C(change) on the cluster in one transaction and exit the module. For the arguments see C(within)."""
+    edge.run(module, lambda: within(module, change, write=write, create=create))
 
 
-def within(module: edge.Module, change: Callable[[Cluster], T], *, write: bool = True) -> T:
-    """Run C(change) on the cluster in one transaction and return its result; in check mode nothing is stored."""
-    with store_of(module, module.params["database"]).transaction(write=write and not module.check_mode) as cluster:
+def within(module: edge.Module, change: Callable[[Cluster], T], *, write: bool = True, create: bool | None = None) -> T:
+    """Run C(change) on the cluster in one transaction and return its result; in check mode nothing is stored.
+
+    Args:
+        module: the module.
+        change: the function of the cluster.
+        write: whether it changes the cluster.
+        create: whether a database that does not exist counts as an empty cluster, by default the same as C(write). When
+            reading, it would hide a misspelt or missing path.
+
+    Raises:
+        DatabaseError: see C(Store.transaction).
+    """
+    store = store_of(module, module.params["database"])
+    with store.transaction(
+        write=write and not module.check_mode, create=write if create is None else create
+    ) as cluster:
         return change(cluster)
 
 

@@ -60,7 +60,7 @@ def _backup(module: AnsibleModule, store: Store) -> Outcome:
 def _restore(module: AnsibleModule, store: Store) -> Outcome:
     name = module.params["name"]
     try:
-        present = _read(store)
+        present = _read(store, create=True)
     except DatabaseError:
         # An unreadable database has no users to check; write access to the file is sufficient.
         present = Cluster()
@@ -111,8 +111,8 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
     )
 
 
-def _read(store: Store) -> Cluster:
-    with store.transaction(write=False) as cluster:
+def _read(store: Store, *, create: bool = False) -> Cluster:
+    with store.transaction(write=False, create=create) as cluster:
         return Cluster.from_dict(cluster.to_dict())
 
 

@@ -16,6 +16,7 @@ from . import lock, masking, schema, yaml_text
 from .files import Backups
 from .high_water import HighWater
 from .sql_cluster import SqlCluster
+from .store import does_not_exist
 
 try:
     from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, text
@@ -96,23 +97,25 @@ class SqlDatabase:
         self.backups = Backups(backup_dir, keep=backups) if backup_dir else None
 
     @contextmanager
-    def transaction(self, *, write: bool) -> Iterator[Cluster]:
+    def transaction(self, *, write: bool, create: bool = True) -> Iterator[Cluster]:
         """See C(Store.transaction)."""
+        if not create and self.path is not None and not os.path.exists(self.path):
+            raise does_not_exist(self.name)
         if self.path is None:
             with self._connected(write) as connection:
-                yield from self._transact(connection, write)
+                yield from self._transact(connection, write, create)
         elif write:
             with lock.locked(f"{self.path}.lock", name=self.name, timeout_s=self.lock_timeout_s):
                 made = self._make_file(self.path)
                 try:
                     with self._connected(write) as connection:
-                        yield from self._transact(connection, write)
+                        yield from self._transact(connection, write, create)
                 finally:
                     if made and os.path.getsize(self.path) == 0:
                         os.unlink(self.path)
         elif os.path.exists(self.path):
             with self._connected(write) as connection:
-                yield from self._transact(connection, write)
+                yield from self._transact(connection, write, create)
         else:
             initial = Cluster.initial()
             if self._high_water is not None:
@@ -157,8 +160,11 @@ class SqlDatabase:
             backups.prune()
         return name
 
-    def _transact(self, connection: Connection, write: bool) -> Iterator[Cluster]:
-        cluster = SqlCluster(connection, self._open(connection, write))
+    def _transact(self, connection: Connection, write: bool, create: bool) -> Iterator[Cluster]:
+        row = self._open(connection, write)
+        if row is None and not create:
+            raise does_not_exist(self.name)
+        cluster = SqlCluster(connection, row)
         if self._high_water is not None:
             self._high_water.lift(cluster)
         self._find_itself(cluster, connection)

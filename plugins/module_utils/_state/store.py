@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from ..cluster import Cluster
+from ..errors import DatabaseError
 from .files import Backups
 
 
@@ -24,13 +25,14 @@ class Store(Protocol):
     @property
     def backups(self) -> Backups | None: ...
 
-    def transaction(self, *, write: bool) -> AbstractContextManager[Cluster]:
+    def transaction(self, *, write: bool, create: bool = True) -> AbstractContextManager[Cluster]:
         """Yield the cluster; its changes are stored if the block ends without an exception.
 
         If C(write) is false, nothing is locked or stored, and the block works on its own copy.
 
         Raises:
-            DatabaseError: the database cannot be read, parsed, locked or written. It is unchanged in this case.
+            DatabaseError: the database cannot be read, parsed, locked or written, or it does not exist and C(create)
+                is false. It is unchanged in these cases.
         """
 
     def backup(self) -> str | None:
@@ -50,3 +52,11 @@ class Store(Protocol):
         Raises:
             DatabaseError: the backup does not exist or is invalid.
         """
+
+
+def does_not_exist(name: str) -> DatabaseError:
+    """Return the error of a missing database, for a transaction that must not create it."""
+    return DatabaseError(
+        f"{name} does not exist; set the option database (in playbooks cloudrepo_database) to that of the cluster, or "
+        "run cloudrepo.slices.site, which creates it"
+    )

@@ -14,6 +14,7 @@ from ..errors import DatabaseError
 from . import lock, yaml_text
 from .files import Backups, write_whole
 from .high_water import HighWater
+from .store import does_not_exist
 
 
 class YamlFile:
@@ -35,8 +36,10 @@ class YamlFile:
         self._high_water = HighWater(self.path, name=self.name)
 
     @contextmanager
-    def transaction(self, *, write: bool) -> Iterator[Cluster]:
+    def transaction(self, *, write: bool, create: bool = True) -> Iterator[Cluster]:
         """See C(Store.transaction)."""
+        if not create and not os.path.exists(self.path):
+            raise does_not_exist(self.name)
         if not write:
             cluster = self._load()
             self._find_itself(cluster)

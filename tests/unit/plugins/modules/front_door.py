@@ -33,7 +33,7 @@ class Memory:
         self.data = cluster.to_dict()
 
     @contextmanager
-    def transaction(self, *, write: bool) -> Iterator[Cluster]:
+    def transaction(self, *, write: bool, create: bool = True) -> Iterator[Cluster]:  # noqa: ARG002 # it is there
         cluster = Cluster.from_dict(copy.deepcopy(self.data))
         yield cluster
         if write:

@@ -332,6 +332,30 @@ def test_giving_up_tells_the_hosts_that_nothing_is_left(ready: Control) -> None:
     assert (nobody["changed"], nobody["slice_ids"]) == (False, [])
 
 
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        *((f"{kind}_info", {}) for kind in ("flavor", "link", "network", "user", "vlan", "vm", "worker")),
+        *((module, {"all": True}) for module in ("slice_info", "slice_plan", "slice_report", "vnc_password_info")),
+        ("holdings_info", {}),
+    ],
+)
+def test_a_database_that_does_not_exist_is_not_an_empty_one(
+    control: Control, module: str, arguments: dict[str, Any]
+) -> None:
+    reports: dict[str, Any] = {"reports": [], "fingerprints": {}} if module == "slice_report" else {}
+    result = control.run(module, **arguments, **reports)
+    assert result["failed"]
+    assert result["msg"].startswith(f"database {control.path} does not exist; ")
+    assert list(control.path.parent.glob("database*")) == []
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_what_makes_objects_makes_the_database(control: Control, check: bool) -> None:
+    assert control.run("user", name="alice", check=check)["changed"]
+    assert control.path.exists() is not check
+
+
 def test_a_broken_database_is_told(ready: Control) -> None:
     ready.path.write_text("users: [\n")
     result = ready.run("slice_info", all=True)

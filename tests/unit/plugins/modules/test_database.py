@@ -15,6 +15,7 @@ import yaml
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import does_not_exist
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.modules import database as module
 
@@ -138,8 +139,6 @@ def test_a_database_is_mended_where_it_is(run: Run, old_file: Path) -> None:
 
 
 def test_backups_are_made_and_restored(run: Run, database: str) -> None:
-    result = run(database, state="backup")
-    assert (result["changed"], result["backup"], result["backups"]) == (False, None, [])
     change(database)
     first = stored(database)
     assert run(database, state="backup", check=True)["backups"] == []
@@ -162,7 +161,25 @@ def test_backups_are_made_and_restored(run: Run, database: str) -> None:
     assert "backup odd does not exist in " in run(database, state="restore", name="odd")["msg"]
 
 
+@pytest.mark.parametrize("state", ["check", "backup", "migrate"])
+def test_a_database_that_does_not_exist_is_none(run: Run, database: str, state: str) -> None:
+    result = run(database, state=state)
+    assert result["failed"]
+    assert result["msg"] == does_not_exist(open_store(database, lock_timeout_s=1, backups=1).name).message
+
+
+def test_a_lost_file_is_restored(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "database.yaml"
+    change(str(path))
+    first = stored(str(path))
+    name = run(str(path), state="backup")["backup"]
+    path.unlink()
+    assert run(str(path), state="restore", name=name)["changed"]
+    assert stored(str(path)) == first
+
+
 def test_only_an_admin_may(run: Run, database: str) -> None:
+    change(database)
     for arguments in ({}, {"state": "backup"}, {"state": "migrate"}):
         result = run(database, acting_user="bob", **arguments)
         assert result["failed"]

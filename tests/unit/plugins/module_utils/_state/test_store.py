@@ -81,6 +81,17 @@ def stored(store: Store) -> dict[str, Any]:
         return copy.deepcopy(cluster.to_dict())
 
 
+@pytest.mark.parametrize("write", [True, False])
+def test_a_database_that_may_not_be_created_has_to_exist(store: Store, write: bool) -> None:
+    with pytest.raises(DatabaseError) as error, store.transaction(write=write, create=False):
+        pass
+    assert error.value.message.startswith(f"{store.name} does not exist; ")
+    with store.transaction(write=True) as cluster:
+        cluster.users["admin"].quota_vms = 11
+    with store.transaction(write=write, create=False) as cluster:
+        assert cluster.users["admin"].quota_vms == 11
+
+
 def test_a_new_database(store: Store) -> None:
     assert stored(store) == Cluster.initial().to_dict()
     with store.transaction(write=True) as cluster:
