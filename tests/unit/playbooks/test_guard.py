@@ -15,8 +15,9 @@ from jinja2 import Environment, nodes
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import ENVIRONMENT
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import TABLE, read_table
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import JOB_WORDS, TABLE, read_table
 
+from ..ansible_names import connection_variables
 from ..plugins.module_utils._domain import builders
 from .runs import Done, run
 
@@ -30,7 +31,9 @@ ANSIBLE = {
     "ansible_host": "127.0.0.1",
     "ansible_ssh_executable": "/bin/false",
     "ansible_python_interpreter": "/bin/false",
+    "ansible_shell_type": "sh",
     "ansible_become": True,
+    "ansible_become_method": "sudo",
     "ansible_become_exe": "/bin/false",
     "ansible_remote_tmp": "/nowhere",
     "ansible_playbook_python": "/bin/false",
@@ -82,6 +85,9 @@ def all_names() -> list[str]:
 NAMES = all_names()
 
 
+EVERYTHING = {**dict.fromkeys(NAMES, "x"), **connection_variables(), **ANSIBLE}
+
+
 def test_the_names_are_those_that_matter() -> None:
     assert len(NAMES) > 150
     assert {
@@ -89,15 +95,17 @@ def test_the_names_are_those_that_matter() -> None:
         *("deploy_planned", "apply_work_orders_plan", "apply_work_order_result", "apply_work_orders_report"),
         *("__capture_vms", "smoke_test_pings", "capture_dest", "private_file", "hostvars", "item", "lab_prefix"),
     } <= set(NAMES)
+    # A job of AWX may have any word with these beginnings, so nothing of ours may read one.
+    assert [name for name in NAMES if name.startswith(JOB_WORDS)] == []
 
 
 @pytest.mark.parametrize("name", PLAYBOOKS)
 def test_a_tenant_may_set_what_is_listed_and_nothing_else(name: str, tmp_path: Path) -> None:
     """Here all of them are set, and each that is refused is named; test_call_rules.py refuses them one by one."""
     proxy = {"ansible_ssh_common_args": f"-o ProxyCommand='touch {tmp_path}/connected'"}
-    done = run(tmp_path, name, {**dict.fromkeys(NAMES, "x"), **ANSIBLE, **proxy}, environment={ENVIRONMENT: "alice"})
+    done = run(tmp_path, name, {**EVERYTHING, **proxy}, environment={ENVIRONMENT: "alice"})
     assert (done.rc, done.tasks) == (2, 1)
-    assert sorted(done.failure["refused_variables"]) == sorted(set(NAMES) - set(PLAYBOOKS[name].variables))
+    assert sorted(done.failure["refused_variables"]) == sorted(set(EVERYTHING) - set(PLAYBOOKS[name].variables))
     assert not (tmp_path / "connected").exists()
     assert not (tmp_path / "database.yaml").exists()
 

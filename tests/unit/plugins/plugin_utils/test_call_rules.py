@@ -20,7 +20,11 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import
     refuse,
 )
 
+from ...ansible_names import connection_variables, template_names
+
 ROOT = Path(__file__).resolve().parents[4]
+FILES = [path for folder in ("playbooks", "roles") for path in ROOT.glob(f"{folder}/**/*.yml")]
+assert len(FILES) > 40
 SAID = yaml.safe_load(TABLE.read_text())
 PLAYBOOKS = {path.stem: yaml.safe_load(path.read_text()) for path in ROOT.glob("playbooks/*.yml")}
 
@@ -50,10 +54,24 @@ def test_the_first_task_of_a_playbook_is_its_guard(name: str) -> None:
     assert task.keys() <= {"name", "cloudrepo.slices.guard", "register", "run_once"}
 
 
+def test_nobody_but_an_admin_sets_what_ansible_itself_reads() -> None:
+    connection, template = set(connection_variables()), template_names()
+    assert {"ansible_connection", "ansible_ssh_common_args", "ansible_become_exe", "ansible_user"} <= connection
+    assert {"lookup", "query", "dict", "hosts", "delegate_to", "vars"} <= template
+    for playbook in read_table().playbooks.values():
+        for name in connection | template:
+            assert playbook.strangers([name]) == [name]
+
+
+def test_no_play_or_task_takes_its_hosts_or_its_connection_from_a_variable() -> None:
+    """Such keywords are evaluated for all plays before the first task, or where a variable wins over a keyword."""
+    words = "hosts|connection|port|remote_user|become(_user|_method|_exe|_flags)?|strategy|environment"
+    pattern = re.compile(rf"^\s*-?\s*({words}|[a-z.]*import_\w+):.*\{{\{{", flags=re.MULTILINE)
+    assert [str(path) for path in FILES if pattern.search(path.read_text())] == []
+
+
 def test_no_task_has_a_tag_by_which_a_run_could_leave_out_the_guard_alone() -> None:
-    files = [path for folder in ("playbooks", "roles") for path in ROOT.glob(f"{folder}/**/*.yml")]
-    assert len(files) > 40
-    assert [str(path) for path in files if re.search(r"^\s*-?\s*tags:", path.read_text(), flags=re.MULTILINE)] == []
+    assert [str(path) for path in FILES if re.search(r"^\s*-?\s*tags:", path.read_text(), flags=re.MULTILINE)] == []
 
 
 def test_every_variable_is_described_and_some_playbook_accepts_it() -> None:
