@@ -54,10 +54,25 @@ def one_of(*choices: str) -> Grammar:
     return Grammar(f"one of {', '.join(choices)}", lambda value: isinstance(value, str) and value in choices)
 
 
+def flag() -> Grammar:
+    """Return the grammar of what is true or false, in the words that Ansible knows for these."""
+    words = ("true", "false", "yes", "no", "on", "off", "1", "0")
+    return Grammar("true or false", lambda value: isinstance(value, (bool, int, str)) and str(value).lower() in words)
+
+
 def many(of: Grammar) -> Grammar:
     """Return the grammar of lists."""
     return Grammar(
         f"a list, each entry {of.rule}", lambda value: isinstance(value, (list, tuple)) and all(map(of.allows, value))
+    )
+
+
+def listed(of: Grammar) -> Grammar:
+    """Return the grammar of lists that may also be text with commas, as Ansible splits it."""
+    entries = many(of)
+    return Grammar(
+        f"{entries.rule}, or these separated by commas",
+        lambda value: entries.allows(value.split(",") if isinstance(value, str) else value),
     )
 
 
@@ -138,3 +153,8 @@ ADDRESS = Grammar("an IP address", _is_address)
 PACKAGE = text(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package")
 MARK = text(r"[a-z][a-z0-9_]{0,30}", "1-31 lower-case letters, digits and _, beginning with a letter")
 INTERFACE = text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", "the name of an interface, 1-15 letters, digits and . _ -")
+LABEL = text(
+    r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?",
+    "a name of letters, digits and hyphens, 63 at most, beginning and ending with a letter or digit",
+)
+VM = text(r"[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?", "a VM by id, by name or as SLICE/NAME")

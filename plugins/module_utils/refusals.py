@@ -76,6 +76,12 @@ _SELECTION = {
     ),
     "variable_is_empty": Rule("a variable that selects slices must have a value", "{object} is {state}"),
     "topologies_unreadable": Rule("slices must be YAML or JSON", "{rule} ({why})"),
+    "file_unreadable": Rule("{object} must be a file that can be read", "{rule}, got {got} ({why})"),
+    "variables_of_admins": Rule(
+        "a tenant sets no variables but {accepted}",
+        "{user} is not an admin and may not set {variables}; {rule}",
+        "set them in the inventory",
+    ),
     "orchestrator_missing": Rule("the group orchestrator must have a host", "{rule}"),
     "orchestrator_left_out": Rule(
         "the orchestrator takes part in every run", "{object} leaves out the orchestrator", "add {host} to it"
@@ -177,6 +183,15 @@ _IMAGE = {
 
 _ACCESS = {
     "unknown_acting_user": Rule("only registered users may act", "{object} does not exist"),
+    "acting_user_unproved": Rule(
+        "a job acts for the person who launched it, or for whom a credential names",
+        "no person launched it (launch type {launch_type}), so nothing proves who acts",
+        "add a credential that sets CLOUDREPO_ACTING_USER",
+    ),
+    "acting_user_empty": Rule("the acting user must be a name, and not empty", "{rule}, got {got!r}"),
+    "acting_users_differ": Rule(
+        "all that is said of who acts must agree", "{first} is {got}, but {second} is {other}; {rule}"
+    ),
     "not_owner_or_admin": Rule("only admins may act for other users", "{user} is not an admin; {rule}"),
     "ambiguous_vm": Rule(
         "a VM is found by its id, or a name that only one of the selected slices has for a VM",

@@ -12,14 +12,18 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping
-from types import ModuleType
-from typing import Any, ClassVar, NoReturn
+from importlib import import_module
+from typing import Any, NoReturn
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import decide
+
+_MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
 RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
 """The relations between arguments that modules can declare."""
 
@@ -51,9 +55,10 @@ class _Module:
 
 
 class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
-    """An action plugin for the module C(module), which provides C(arguments) for AnsibleModule, and C(run)."""
+    """The action plugin for the modules of the control plane, which tells them who acts (C(acting_user)).
 
-    module: ClassVar[ModuleType]
+    A module that has C(arguments) for AnsibleModule, and C(run), may run here.
+    """
 
     _supports_async = True
     _supports_check_mode = True
@@ -62,14 +67,22 @@ class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Run the module here, or like any other module if that would not be equivalent."""
         super().run(tmp, task_vars)
-        if not self._is_here():
-            return dict(self._execute_module(task_vars=task_vars, wrap_async=bool(self._task.async_val)))
-        arguments = self.module.arguments()
+        try:
+            decision = decide(self._task, task_vars or {}, self._templar)
+        except SlicesError as error:
+            return {"failed": True, "changed": False, "msg": error.message, **error.fields}
+        args = {**self._task.args, "acting_user": decision.user}
+        name = self._task.action.rpartition(".")[2]
+        code = import_module(f"{_MODULES}.{name}")
+        if not (hasattr(code, "arguments") and self._is_here()):
+            wrap_async = bool(self._task.async_val)
+            return dict(self._execute_module(module_args=args, task_vars=task_vars, wrap_async=wrap_async))
+        arguments = code.arguments()
         checked = ArgumentSpecValidator(
             arguments["argument_spec"],
             **{rule: arguments.get(rule) for rule in RULES},
             # Modules get plain JSON values, without Ansible's tags.
-        ).validate(json.loads(json.dumps(self._task.args, default=str)))
+        ).validate(json.loads(json.dumps(args, default=str)))
         if checked.error_messages:
             is_strange = isinstance(checked.errors[0], UnsupportedError)
             where = f"Unsupported parameters for ({self._task.action}) module: " if is_strange else ""
@@ -78,7 +91,7 @@ class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
         # Relative paths start from the directory in which a module would run. Each task has its own process.
         os.chdir(self._loader.get_basedir())
         with contextlib.suppress(ModuleExit):
-            self.module.run(module)
+            code.run(module)
         return dict(remove_values(module.result, module.no_log_values))
 
     def _is_here(self) -> bool:

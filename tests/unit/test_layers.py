@@ -23,8 +23,8 @@ BELOW = {
     **{layer: {GROUND} for layer in DRIVERS},
     "_module": {GROUND, *DRIVERS},
     "modules": {GROUND, *DRIVERS, "_module"},
-    "plugin_utils": set(),
-    "action": {"modules", "plugin_utils"},
+    "plugin_utils": {GROUND},
+    "action": {GROUND, *DRIVERS, "modules", "plugin_utils"},
     "connection": {GROUND, *DRIVERS},
     "doc_fragments": set(),
     "filter": {GROUND, *DRIVERS},
@@ -34,7 +34,8 @@ THIRD_PARTY = {
     "_state": {"sqlalchemy", "yaml"},
     "_module": {"ansible"},
     "modules": {"ansible"},
-    "plugin_utils": {"ansible"},
+    "plugin_utils": {"ansible", "yaml"},  # on the controller, where Ansible has PyYAML
+    "action": {"ansible"},
     "connection": {"ansible"},
     "filter": {"ansible", "yaml"},  # they run on the controller, where Ansible has PyYAML
 }

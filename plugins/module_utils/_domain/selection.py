@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import Refusal
 
-VARIABLES = ("slices", "slice_name", "slice_owner", "slice_all")
+VARIABLES = ("slices", "slices_file", "slice_name", "slice_owner", "slice_all")
 _WHERE = "selection"
 TRUE = ("true", "yes", "on", "y", "t", "1")
 
@@ -59,7 +59,7 @@ def problems(given: Mapping[str, Any], accepted: Sequence[str], load: Callable[[
 def read(given: Mapping[str, Any], load: Callable[[str], Any]) -> Selection:
     """Return the selection from variables without C(problems)."""
     [(name, value)] = given.items()
-    if name == "slices":
+    if name in ("slices", "slices_file"):
         return Selection(slices=_topologies(value, load))
     if name == "slice_name":
         return Selection(names=tuple(str(each) for each in (value if _is_list(value) else [value])))
@@ -76,19 +76,23 @@ def _topologies(value: Any, load: Callable[[str], Any]) -> Any:
     return loaded["slices"] if isinstance(loaded, Mapping) and set(loaded) == {"slices"} else loaded
 
 
-def _check_slices(value: Any, load: Callable[[str], Any]) -> Iterator[Refusal]:
+def _check_slices(value: Any, load: Callable[[str], Any], variable: str = "slices") -> Iterator[Refusal]:
     if _is_empty(value):
-        yield from _empty("slices", value)
+        yield from _empty(variable, value)
         return
     try:
         topologies = _topologies(value, load)
     except ValueError as error:
-        yield Refusal("topologies_unreadable", "slices", {"why": str(error)})
+        yield Refusal("topologies_unreadable", variable, {"why": str(error)})
         return
     if _is_empty(topologies):
-        yield from _empty("slices", topologies)
+        yield from _empty(variable, topologies)
     elif not _is_list(topologies) or not all(isinstance(each, Mapping) for each in topologies):
-        yield _wrong("slices", "a list of topologies", value)
+        yield _wrong(variable, "a list of topologies", value)
+
+
+def _check_file(value: Any, load: Callable[[str], Any]) -> Iterator[Refusal]:
+    yield from _check_slices(value, load, "slices_file")
 
 
 def _check_names(value: Any, _load: Callable[[str], Any]) -> Iterator[Refusal]:
@@ -126,6 +130,7 @@ def _wrong(variable: str, allowed: str, value: Any) -> Refusal:
 
 _CHECKS: Mapping[str, Callable[[Any, Callable[[str], Any]], Iterator[Refusal]]] = {
     "slices": _check_slices,
+    "slices_file": _check_file,
     "slice_name": _check_names,
     "slice_owner": _check_owner,
     "slice_all": _check_all,

@@ -4,42 +4,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-INVENTORY = {
-    "orchestrator": {"hosts": {"localhost": {"ansible_connection": "local"}}},
-    # Nobody answers there, and nobody is asked.
-    "workers": {"hosts": {"worker1": {"ansible_host": "192.0.2.1"}}},
-}
-
-
-def run(folder: Path, playbook: str, variables: dict[str, Any], *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a playbook of the collection with a database in C(folder) that does not exist yet."""
-    (folder / "hosts.json").write_text(json.dumps(INVENTORY), encoding="utf-8")
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "ansible", "playbook", f"cloudrepo.slices.{playbook}"),
-            *(
-                "-i",
-                str(folder / "hosts.json"),
-                "-e",
-                json.dumps({"cloudrepo_database": str(folder / "database.yaml")}),
-            ),
-            *("-e", json.dumps(variables), *options),
-        ],
-        cwd=folder,
-        env={**os.environ, "ANSIBLE_LOCALHOST_WARNING": "false"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+from .runs import run
 
 
 @pytest.mark.parametrize(
@@ -64,14 +34,16 @@ def test_a_selection_is_refused_before_anything_is_read(
     tmp_path: Path, playbook: str, variables: dict[str, Any], options: tuple[str, ...], told: str
 ) -> None:
     done = run(tmp_path, playbook, variables, *options)
-    assert done.returncode != 0
+    assert done.rc != 0
     assert told in done.stdout
-    assert done.stdout.count("TASK [") == 1
+    assert done.tasks == 1
     assert not (tmp_path / "database.yaml").exists()
 
 
-def test_topologies_may_be_text(tmp_path: Path) -> None:
-    variables = {"slices": "[{name: web, vms: [{name: vm1, flavor: nowhere}]}]"}
-    done = run(tmp_path, "deploy", variables)
-    assert done.returncode != 0
+@pytest.mark.parametrize("name", ["slices", "slices_file"])
+def test_topologies_may_be_text(tmp_path: Path, name: str) -> None:
+    text = "[{name: web, vms: [{name: vm1, flavor: nowhere}]}]"
+    (tmp_path / "topology.yml").write_text(text)
+    done = run(tmp_path, "deploy", {name: {"slices": text, "slices_file": "topology.yml"}[name]})
+    assert done.rc != 0
     assert "slice web: flavor nowhere" in done.stdout

@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils.refusals import RULES, Rule
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
-FOLDERS = ("filter", "module_utils")
+FOLDERS = ("action", "filter", "module_utils", "plugin_utils")
 MAKERS = {"Refusal", "_refuse"}
 """What is called with a code, an object and figures; C(_refuse) hands its own on to C(Refusal)."""
 IMPERATIVES = {"add", "delete", "deploy", "fetch", "give", "install", "list", "omit", "register", "run", "set", "stop"}

@@ -19,6 +19,7 @@ from ansible_collections.cloudrepo.slices.plugins.modules import slice as slice_
 from ansible_collections.cloudrepo.slices.plugins.modules import slice_plan, slice_report, vnc_password_info
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.on_controller import RULES
 
+from ...scripts import ROOT
 from ..module_utils._domain import builders
 
 # A task with an environment is run as a module, in a process that has it.
@@ -50,8 +51,10 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def run(folder: Path, extra: dict[str, Any], *options: str) -> list[dict[str, Any]]:
-    """The results of C(CALLS), each a task with C(extra), run in C(folder) on the controller."""
+def run(
+    folder: Path, extra: dict[str, Any], *options: str, calls: list[tuple[str, dict[str, Any]]] = CALLS
+) -> list[dict[str, Any]]:
+    """The results of C(calls), each a task with C(extra), run in C(folder) on the controller."""
     folder.mkdir()
     (folder / "database.yaml").write_text(yaml.safe_dump(DATABASE))
     tasks: list[dict[str, Any]] = [
@@ -61,9 +64,9 @@ def run(folder: Path, extra: dict[str, Any], *options: str) -> list[dict[str, An
             "ignore_errors": True,
             **extra,
         }
-        for number, (module, arguments) in enumerate(CALLS)
+        for number, (module, arguments) in enumerate(calls)
     ]
-    everything = "{{ [" + ", ".join(f"result{number}" for number in range(len(CALLS))) + "] | to_json }}"
+    everything = "{{ [" + ", ".join(f"result{number}" for number in range(len(calls))) + "] | to_json }}"
     tasks.append({"ansible.builtin.copy": {"content": everything, "dest": str(folder / "said")}, "check_mode": False})
     playbook = folder / "play.yml"
     playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
@@ -157,3 +160,34 @@ def test_no_option_is_to_be_cut_out_of_results(module):
         return [name for name, option in spec.items() if option.get("no_log")] + nested
 
     assert secret(module.arguments()["argument_spec"]) == []
+
+
+OF_A_TENANT: list[tuple[str, dict[str, Any]]] = [
+    ("slice", {**TOPOLOGY, "acting_user": "alice"}),
+    ("slice", TOPOLOGY),
+    ("slice_info", ALL),
+    ("slice_info", {**ALL, "acting_user": "admin"}),
+    ("slice_plan", {**ALL, "acting_user": "admin"}),
+    ("user_info", {}),
+]
+
+
+@pytest.mark.parametrize("extra", [{}, AS_MODULE], ids=["in process", "as a module"])
+def test_who_acts_is_what_the_run_proves_and_not_what_a_task_says(extra, tmp_path, monkeypatch):
+    monkeypatch.setenv("CLOUDREPO_ACTING_USER", "alice")
+    said = run(tmp_path / "run", extra, "-e", '{"acting_user": "admin", "awx_user_name": "admin"}', calls=OF_A_TENANT)
+    assert [bool(result.get("failed")) for result in said] == [True, True, False, True, True, False]
+    assert "alice is not an admin" in said[0]["msg"]
+    assert said[1]["msg"] == said[0]["msg"]
+    assert said[2]["slices"] == []
+    differ = "acting user: CLOUDREPO_ACTING_USER is alice, but the argument acting_user is admin; "
+    assert [result["msg"].startswith(differ) for result in said[3:5]] == [True, True]
+    assert [user["name"] for user in said[5]["users"]] == ["alice"]
+
+
+def test_every_module_of_the_database_is_told_who_acts():
+    runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())
+    routed = {name: routing["action_plugin"] for name, routing in runtime["plugin_routing"]["modules"].items()}
+    assert routed == dict.fromkeys(runtime["action_groups"]["control"], "cloudrepo.slices.control")
+    sources = {name: (ROOT / f"plugins/modules/{name}.py").read_text() for name in routed}
+    assert [name for name, source in sources.items() if "cloudrepo.slices.control\n" not in source] == []

@@ -18,7 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.selection
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
 WEB = [{"name": "web"}]
-CHOICE = {"accepted": ["slices", "slice_name", "slice_owner", "slice_all=true"]}
+CHOICE = {"accepted": ["slices", "slices_file", "slice_name", "slice_owner", "slice_all=true"]}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,127 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The first task of every playbook: who calls, with which variables, for which slices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import selection
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import ADMIN
+from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import DATABASE
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
+    DatabaseError,
+    Refusal,
+    Refused,
+    SlicesError,
+)
+from ansible_collections.cloudrepo.slices.plugins.modules import guard
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils import call_rules, raw_text
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import Decision
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import Playbook
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import (
+    decide,
+    extra_variables,
+    of_inventory,
+)
+
+LOCK_TIMEOUT_S = 30.0
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
+    """Runs on the controller alone. No host is connected to, and no extra variable is templated."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Refuse the call, or return what it asks for."""
+        super().run(tmp, task_vars)
+        checked = ArgumentSpecValidator(guard.ARGUMENTS).validate(self._task.args)
+        if checked.error_messages:
+            return {"failed": True, "changed": False, "msg": "; ".join(checked.error_messages)}
+        try:
+            return {"changed": False, **self._call(checked.validated_parameters["playbook"], task_vars or {})}
+        except SlicesError as error:
+            return {"failed": True, "changed": False, "msg": error.message, **error.fields}
+
+    def _call(self, name: str, task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        table = call_rules.read_table()
+        playbook, extra = table.playbooks[name], extra_variables(self._task)
+        decision = decide(self._task, task_vars, self._templar)
+        refusals = list(call_rules.refuse(playbook, extra, decision.user))
+        if refusals and not self._is_admin(decision, task_vars):
+            raise Refused(refusals, refused_variables=playbook.strangers(extra))
+        given = self._given(playbook, extra, task_vars)
+        refusals = [*_orchestrator(task_vars), *table.malformed(extra), *self._selection_problems(playbook, given)]
+        if refusals:
+            raise Refused(refusals)
+        found = selection.read(given, raw_text.load) if given else selection.Selection()
+        return {"acting_user": decision.user, "because": decision.because, **asdict(found)}
+
+    def _is_admin(self, decision: Decision, task_vars: Mapping[str, Any]) -> bool:
+        """Whether the caller may set what the inventory sets.
+
+        The database is that of the inventory: the caller may have brought one. Where the controller cannot read it, the
+        first admin is the only one.
+        """
+        if decision.is_database_owner or decision.user == ADMIN:
+            return True
+        host = next(iter(task_vars["groups"].get("orchestrator", ())), None)
+        database = of_inventory(self._task, host, "cloudrepo_database") if host else None
+        try:
+            store = open_store(str(database or DATABASE), lock_timeout_s=LOCK_TIMEOUT_S, backups=0)
+            with store.transaction(write=False) as cluster:
+                return bool(cluster.is_admin(decision.user))
+        except DatabaseError:
+            return False
+
+    def _given(self, playbook: Playbook, extra: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the variables that select slices, those of the caller as they were written."""
+        given = {}
+        for name in selection.VARIABLES:
+            if name in extra:
+                given[name] = extra[name]
+            elif name in task_vars:
+                given[name] = self._templar.template(task_vars[name])
+        return {name: _plain(name, value) for name, value in given.items()} if _selects(playbook) else {}
+
+    @staticmethod
+    def _selection_problems(playbook: Playbook, given: dict[str, Any]) -> Iterator[Refusal]:
+        if _selects(playbook):
+            path = given.get("slices_file")
+            if isinstance(path, str) and path:
+                try:
+                    with open(path, encoding="utf-8") as file:
+                        given["slices_file"] = file.read()
+                except (OSError, ValueError) as error:
+                    yield Refusal("file_unreadable", "slices_file", {"got": path, "why": str(error)})
+                    return
+            yield from selection.problems(given, _selects(playbook), raw_text.load)
+
+
+def _selects(playbook: Playbook) -> list[str]:
+    return [name for name in playbook.accepted if name in selection.VARIABLES]
+
+
+def _plain(name: str, value: Any) -> Any:
+    try:
+        return raw_text.plain(value)
+    except ValueError as error:
+        raise Refused([Refusal("topologies_unreadable", name, {"why": str(error)})]) from error
+
+
+def _orchestrator(task_vars: Mapping[str, Any]) -> Iterator[Refusal]:
+    """Yield why a run cannot reach the database."""
+    hosts = task_vars["groups"].get("orchestrator", ())
+    if not hosts:
+        yield Refusal("orchestrator_missing", "inventory")
+    elif hosts[0] not in task_vars["ansible_play_hosts_all"]:
+        yield Refusal("orchestrator_left_out", "--limit", {"host": hosts[0]})

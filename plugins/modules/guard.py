@@ -1,0 +1,99 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: guard
+short_description: Check who calls a playbook, and with which variables
+version_added: 1.0.0
+description:
+  - The first task of every playbook of this collection. It runs on the controller, before any host is connected to, and
+    reads the run's extra variables (C(-e), and all variables of a job of AWX) as they were written. None is evaluated
+    as a template.
+  - Decides who acts. This is the user in C(CLOUDREPO_ACTING_USER) in the controller's environment. Otherwise, in a job
+    of AWX, it is the user who launched the job, or the workflow that the job is part of. A job that no user launched
+    is refused. Outside of AWX, whoever can read the database is its administrator, and may name another user to act
+    for with the variable C(cloudrepo_acting_user). Words that contradict each other are refused.
+  - Refuses, by name, every extra variable that a tenant may not set for this playbook, unless the caller is an admin.
+  - Refuses a run that leaves out the orchestrator, and a selection of slices that is not exactly one of the variables
+    that the playbook accepts for it.
+  - Reads topologies from O(ignore:slices) or O(ignore:slices_file) as data. YAML text with a key that is set twice is
+    refused.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - cloudrepo.slices.attributes
+options:
+  playbook:
+    description:
+      - The playbook, one of those in C(playbooks/vars/callers.yml), which lists what its caller may set.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Check who calls, with which variables, and for which slices
+  cloudrepo.slices.guard:
+    playbook: deploy
+  register: cloudrepo_call
+  run_once: true
+"""
+
+RETURN = r"""
+acting_user:
+  description: The user on whose behalf the run acts.
+  returned: success
+  type: str
+  sample: alice
+because:
+  description: Why that is believed.
+  returned: success
+  type: str
+  sample: AWX job 42, which this user has launched (manual)
+slices:
+  description: The topologies to store; null where stored slices are selected.
+  returned: success
+  type: list
+  elements: dict
+  sample: null
+names:
+  description: The selected slices, by name, C(OWNER/NAME) or id.
+  returned: success
+  type: list
+  elements: str
+  sample: [web]
+owner:
+  description: The user whose slices are all selected; null where that is not how they are selected.
+  returned: success
+  type: str
+  sample: null
+all:
+  description: Whether all slices are selected that the acting user may act on.
+  returned: success
+  type: bool
+  sample: false
+refused_variables:
+  description: The names of variables that only an admin may set.
+  returned: when there are any and the caller is not an admin
+  type: list
+  elements: str
+  sample: [cloudrepo_database]
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+ARGUMENTS: dict[str, Any] = {"playbook": {"type": "str", "required": True}}
+
+
+def main() -> None:
+    """Refuse to run anywhere but in the action plugin, which knows who has set which variable."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module.fail_json(msg="guard runs on the controller, as an action plugin")
+
+
+if __name__ == "__main__":
+    main()

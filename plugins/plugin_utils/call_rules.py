@@ -1,0 +1,102 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the caller of a playbook may set, as C(playbooks/vars/callers.yml) has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
+from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import (
+    INTERFACE,
+    LABEL,
+    VM,
+    Grammar,
+    flag,
+    integer,
+    listed,
+    malformed,
+)
+
+TABLE = Path(__file__).resolve().parents[2] / "playbooks/vars/callers.yml"
+JOB_WORDS = ("awx_", "tower_")
+"""What the names of the variables begin with that AWX sets in each job; of these, only who acts is ever read."""
+READ_RAW = ("topologies", "slices", "text")
+"""Types of variables that no playbook refers to by name: C(guard) reads them and hands them on as data."""
+
+
+@dataclass(frozen=True)
+class Playbook:
+    """What the caller of a playbook may set.
+
+    Attributes:
+        variables: what anybody may set.
+        admin_variables: what admins need besides that; they may set everything.
+        admins_only: whether nobody else may run it.
+    """
+
+    name: str
+    variables: tuple[str, ...] = ()
+    admin_variables: tuple[str, ...] = ()
+    admins_only: bool = False
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """All that it has a use for."""
+        return (*self.variables, *self.admin_variables)
+
+    def strangers(self, names: Iterable[str]) -> list[str]:
+        """Return the names of what only an admin may set."""
+        return sorted(name for name in names if name not in self.variables and not name.startswith(JOB_WORDS))
+
+
+@dataclass(frozen=True)
+class Table:
+    """All playbooks, and the grammars of what is set for them."""
+
+    playbooks: Mapping[str, Playbook]
+    grammars: Mapping[str, Grammar]
+
+    def malformed(self, values: Mapping[str, Any]) -> Iterator[Refusal]:
+        """Yield a refusal for each value that a playbook refers to and that is not of its grammar.
+
+        One that is, is no template either, which Ansible would evaluate on the controller.
+        """
+        yield from malformed(values, self.grammars, "variables")
+
+
+def read_table(path: Path = TABLE) -> Table:
+    """Return what the file says."""
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    playbooks = {
+        name: Playbook(
+            name,
+            tuple(said.get("variables", ())),
+            tuple(said.get("admin_variables", ())),
+            said.get("admins_only", False),
+        )
+        for name, said in data["playbooks"].items()
+    }
+    variables = data["variables"].items()
+    return Table(playbooks, {name: _grammar(said) for name, said in variables if said["type"] not in READ_RAW})
+
+
+def refuse(playbook: Playbook, names: Iterable[str], user: str) -> Iterator[Refusal]:
+    """Yield why a user who is no admin may not run a playbook with variables of these names."""
+    if playbook.admins_only:
+        yield Refusal("admins_only", f"playbook {playbook.name}", {"user": user})
+    strangers = playbook.strangers(names)
+    if strangers and not playbook.admins_only:
+        figures = {"variables": strangers, "user": user, "accepted": list(playbook.variables)}
+        yield Refusal("variables_of_admins", f"playbook {playbook.name}", figures)
+
+
+def _grammar(said: Mapping[str, Any]) -> Grammar:
+    if said["type"] == "integer":
+        return integer(said["minimum"], said["maximum"])
+    return {"flag": flag(), "label": LABEL, "interface": INTERFACE, "vms": listed(VM)}[said["type"]]

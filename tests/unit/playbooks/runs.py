@@ -1,0 +1,89 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Real runs of ansible-playbook on this machine alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+# Nobody answers there, and nobody is asked.
+NOBODY = {"ansible_host": "192.0.2.1"}
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a run came to."""
+
+    rc: int
+    stdout: str
+
+    @property
+    def tasks(self) -> int:
+        """How many tasks it began."""
+        return self.stdout.count("TASK [")
+
+    @property
+    def failure(self) -> dict[str, Any]:
+        """The result of the task that failed."""
+        [text] = re.findall(r"FAILED! => (\{.*\})$", self.stdout, re.MULTILINE)
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+
+def run(
+    folder: Path,
+    playbook: str,
+    variables: Mapping[str, Any],
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    database: Mapping[str, Any] | None = None,
+) -> Done:
+    """Run a playbook in C(folder), whose inventory says that the database is there.
+
+    Args:
+        folder: where it is run.
+        playbook: its name in the collection, or its path.
+        variables: the extra variables, in a file as AWX gives them.
+        options: of ansible-playbook.
+        environment: of the controller, besides what it has.
+        database: its content; without it, the database does not exist yet.
+    """
+    place = folder / "database.yaml"
+    if database is not None:
+        place.write_text(yaml.safe_dump(dict(database)), encoding="utf-8")
+    inventory = {
+        "all": {"vars": {"cloudrepo_database": str(place)}},
+        "orchestrator": {"hosts": {"localhost": {"ansible_connection": "local"}}},
+        "workers": {"hosts": {"worker1": NOBODY}},
+        "network_node": {"hosts": {"netnode": NOBODY}},
+    }
+    (folder / "hosts.json").write_text(json.dumps(inventory), encoding="utf-8")
+    (folder / "extravars.json").write_text(json.dumps(dict(variables)), encoding="utf-8")
+    name = playbook if playbook.endswith(".yml") else f"cloudrepo.slices.{playbook}"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "ansible", "playbook", name, "-i", str(folder / "hosts.json")),
+            *("-e", f"@{folder / 'extravars.json'}", *options),
+        ],
+        cwd=folder,
+        env={
+            **os.environ,
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+            **(environment or {}),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout)

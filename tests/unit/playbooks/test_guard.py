@@ -1,0 +1,243 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A tenant stays a tenant, whatever variables a run is given and however it was started."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jinja2 import Environment, nodes
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import ENVIRONMENT
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import JOB_WORDS, TABLE, read_table
+
+from ..ansible_names import connection_variables
+from ..plugins.module_utils._domain import builders
+from .runs import Done, run
+
+ROOT = Path(__file__).resolve().parents[3]
+FOLDERS = ("playbooks", "roles")
+FILES = [path for folder in FOLDERS for kind in ("yml", "j2") for path in ROOT.glob(f"{folder}/**/*.{kind}")]
+PLAYBOOKS = read_table().playbooks
+# Where and how Ansible runs something, by values that it could start with; and a name that contradicts nothing.
+ANSIBLE = {
+    "ansible_connection": "ssh",
+    "ansible_host": "127.0.0.1",
+    "ansible_ssh_executable": "/bin/false",
+    "ansible_python_interpreter": "/bin/false",
+    "ansible_shell_type": "sh",
+    "ansible_become": True,
+    "ansible_become_method": "sudo",
+    "ansible_become_exe": "/bin/false",
+    "ansible_remote_tmp": "/nowhere",
+    "ansible_playbook_python": "/bin/false",
+    "cloudrepo_acting_user": "alice",
+}
+# Jinja's own, and Ansible's functions.
+FUNCTIONS = {"dict", "lookup", "omit", "query", "range"}
+CONDITIONS = ("when", "that", "failed_when", "changed_when", "until")
+
+
+def read_in(text: str) -> set[str]:
+    """The variables that a template reads, and those of its own loops."""
+    return {str(node.name) for node in Environment(extensions=["jinja2.ext.do"]).parse(text).find_all(nodes.Name)}
+
+
+def names_in(node: Any, *, is_condition: bool = False) -> Iterator[str]:
+    """The variables that a YAML file reads, sets or registers."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "register":
+                yield str(value)
+            if key in ("vars", "ansible.builtin.set_fact") and isinstance(value, dict):
+                yield from value
+            yield from names_in(value, is_condition=key in CONDITIONS)
+    elif isinstance(node, list):
+        for each in node:
+            yield from names_in(each, is_condition=is_condition)
+    elif isinstance(node, str):
+        yield from read_in(f"{{{{ {node} }}}}" if is_condition and "{{" not in node else node)
+
+
+def all_names() -> list[str]:
+    """Every variable that any of our files reads, sets or documents."""
+    found = {*ANSIBLE, "ansible_ssh_common_args", "awx"}
+    for path in FILES:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".j2":
+            found |= read_in(text)
+            continue
+        data = yaml.safe_load(text)
+        found |= set(names_in(data))
+        if path.parent.name in ("defaults", "vars") and path != TABLE:
+            found |= set(data)
+        if path.name == "argument_specs.yml":
+            found |= {name for entry in data["argument_specs"].values() for name in entry.get("options") or {}}
+    return sorted(found - FUNCTIONS)
+
+
+NAMES = all_names()
+
+
+EVERYTHING = {**dict.fromkeys(NAMES, "x"), **connection_variables(), **ANSIBLE}
+
+
+def test_the_names_are_those_that_matter() -> None:
+    assert len(NAMES) > 150
+    assert {
+        *("cloudrepo_database", "worker_state_dir", "network_node_wan_interface", "apply_work_order_accelerator"),
+        *("deploy_planned", "apply_work_orders_plan", "apply_work_order_result", "apply_work_orders_report"),
+        *("__capture_vms", "smoke_test_pings", "capture_dest", "private_file", "hostvars", "item", "lab_prefix"),
+    } <= set(NAMES)
+    # A job of AWX may have any word with these beginnings, so nothing of ours may read one.
+    assert [name for name in NAMES if name.startswith(JOB_WORDS)] == []
+
+
+@pytest.mark.parametrize("name", PLAYBOOKS)
+def test_a_tenant_may_set_what_is_listed_and_nothing_else(name: str, tmp_path: Path) -> None:
+    """Here all of them are set, and each that is refused is named; test_call_rules.py refuses them one by one."""
+    proxy = {"ansible_ssh_common_args": f"-o ProxyCommand='touch {tmp_path}/connected'"}
+    done = run(tmp_path, name, {**EVERYTHING, **proxy}, environment={ENVIRONMENT: "alice"})
+    assert (done.rc, done.tasks) == (2, 1)
+    assert sorted(done.failure["refused_variables"]) == sorted(set(EVERYTHING) - set(PLAYBOOKS[name].variables))
+    assert not (tmp_path / "connected").exists()
+    assert not (tmp_path / "database.yaml").exists()
+
+
+def awx(launch_type: str, **words: Any) -> dict[str, Any]:
+    said = {"job_id": 42, "job_launch_type": launch_type, **words}
+    return {f"{prefix}_{name}": value for prefix in ("awx", "tower") for name, value in said.items()}
+
+
+JOB = {"JOB_ID": "42"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "variables", "told"),
+    [
+        (JOB, awx("scheduled"), "nothing proves who acts"),
+        (JOB, {**awx("scheduled"), "awx_user_name": "admin"}, "nothing proves who acts"),
+        (JOB, {**awx("webhook"), "cloudrepo_acting_user": "admin"}, "nothing proves who acts"),
+        ({}, {"awx_job_id": 42}, "nothing proves who acts"),
+        (
+            JOB,
+            {**awx("manual", user_name="bob"), "cloudrepo_acting_user": "admin"},
+            "awx_user_name is bob, but cloudrepo_acting_user is admin",
+        ),
+        (
+            {ENVIRONMENT: "bob"},
+            {"cloudrepo_acting_user": "admin"},
+            "CLOUDREPO_ACTING_USER is bob, but cloudrepo_acting_user is admin",
+        ),
+    ],
+)
+def test_a_run_that_proves_nobody_does_nothing(
+    environment: dict[str, str], variables: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    done = run(tmp_path, "delete", {"slice_all": True, **variables}, environment=environment)
+    assert (done.rc, done.tasks) == (2, 1)
+    assert told in done.failure["msg"]
+    assert not (tmp_path / "database.yaml").exists()
+
+
+def database(**roles: str) -> dict[str, Any]:
+    """A database with users of these roles besides admin and alice, who is a tenant; each of these two has a slice."""
+    cluster = builders.cluster()
+    for name, role in roles.items():
+        cluster.users[name] = User(name, "!")
+        cluster.users[name].extra["role"] = role
+    builders.put(cluster, builders.topology("red"))
+    builders.put(cluster, builders.topology("blue", owner="alice"))
+    return cluster.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("environment", "variables", "known"),
+    [
+        ({}, {}, "red (1000), blue (1003)"),
+        ({}, {"cloudrepo_acting_user": "alice"}, "blue (1003)"),
+        ({ENVIRONMENT: "alice"}, {}, "blue (1003)"),
+        (JOB, awx("manual", user_name="alice"), "blue (1003)"),
+        (JOB, awx("manual", user_name="admin"), "red (1000), blue (1003)"),
+        (
+            JOB,
+            awx("workflow", user_name="alice", workflow_job_id=41, workflow_job_launch_type="relaunch"),
+            "blue (1003)",
+        ),
+    ],
+)
+def test_a_run_acts_for_whom_it_proves(
+    environment: dict[str, str], variables: dict[str, Any], known: str, tmp_path: Path
+) -> None:
+    variables = {"slice_name": "nothing", **variables}
+    done = run(tmp_path, "displays", variables, environment=environment, database=database())
+    assert (done.rc, done.tasks) == (2, 2)
+    assert done.failure["msg"] == f"slice nothing does not exist; existing: {known}"
+
+
+def with_placement(folder: Path, user: str, **variables: Any) -> Done:
+    """A run of a user that sets what the inventory sets."""
+    variables = {"slice_name": "nothing", "cloudrepo_placement": "pack", **variables}
+    held = database(carol="admin", dave="tenant")
+    return run(folder, "displays", variables, environment={ENVIRONMENT: user}, database=held)
+
+
+def test_an_admin_sets_what_the_inventory_sets(tmp_path: Path) -> None:
+    assert with_placement(tmp_path, "carol").failure["msg"].startswith("slice nothing does not exist")
+    for user in ("dave", "nobody"):
+        assert with_placement(tmp_path, user).failure["refused_variables"] == ["cloudrepo_placement"]
+
+
+def test_a_database_that_the_caller_brings_makes_nobody_an_admin(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(yaml.safe_dump(database(dave="admin")), encoding="utf-8")
+    done = with_placement(tmp_path, "dave", cloudrepo_database=str(own))
+    assert (done.tasks, done.failure["refused_variables"]) == (1, ["cloudrepo_database", "cloudrepo_placement"])
+
+
+def hostile(folder: Path, topology: Any) -> Any:
+    """A topology of which every text is a template that leaves a file behind when it is evaluated."""
+    if isinstance(topology, dict):
+        return {name: hostile(folder, value) for name, value in topology.items()}
+    if isinstance(topology, list):
+        return [hostile(folder, value) for value in topology]
+    if not isinstance(topology, str):
+        return topology
+    command = f"touch {folder}/evaluated"
+    return f"{{{{ lookup('ansible.builtin.pipe', '{command}') }}}}{{{{ 7 * 191 }}}}"
+
+
+FULL = {
+    **builders.topology(),
+    "new_name": "web2",
+    "topology_type": "custom",
+    "networks": [{"name": "lan", "cidr": "192.168.7.0/24", "members": ["vm1"], "dhcp_range": "a,b"}],
+}
+
+
+@pytest.mark.parametrize("way", ["variables", "text", "file"])
+def test_nothing_in_a_topology_is_a_template(way: str, tmp_path: Path) -> None:
+    topologies = [{**hostile(tmp_path, FULL), "name": "web"}, hostile(tmp_path, FULL)]
+    (tmp_path / "topologies.json").write_text(json.dumps(topologies), encoding="utf-8")
+    given = {
+        "variables": {"slices": topologies},
+        "text": {"slices": json.dumps(topologies)},
+        "file": {"slices_file": str(tmp_path / "topologies.json")},
+    }[way]
+    done = run(tmp_path, "deploy", given, database=database())
+    assert done.rc == 2
+    assert "{{ 7 * 191 }}" in json.dumps(done.failure["msg"])
+    assert "1337" not in done.stdout
+    assert not (tmp_path / "evaluated").exists()
+
+
+def test_a_key_that_a_text_has_twice_is_refused_with_both_lines(tmp_path: Path) -> None:
+    text = "- name: web\n  vms: [{name: vm1, flavor: cirros}]\n  vms: []\n"
+    done = run(tmp_path, "deploy", {"slices": text}, environment={ENVIRONMENT: "alice"}, database=database())
+    assert done.failure["msg"] == ("slices: slices must be YAML or JSON (line 3: vms was set in line 2 already)")

@@ -1,0 +1,163 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Who acts, by each rule. Variables of jobs are those that AWX writes (C(awx_meta_vars)), over those of a tenant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import Decision, decide
+
+JOB = {"JOB_ID": "42"}
+OWNER = "whoever can read the database is its administrator"
+
+
+def job(launch_type: str, user: str | None = None, **words: Any) -> dict[str, Any]:
+    """What AWX says in a job, under both of its prefixes."""
+    said = {"job_id": 42, "job_launch_type": launch_type, **words, **({} if user is None else {"user_name": user})}
+    return {f"{prefix}_{name}": value for prefix in ("awx", "tower") for name, value in said.items()}
+
+
+def workflow(launch_type: str, user: str | None = None) -> dict[str, Any]:
+    """What AWX says in a job that is part of a workflow."""
+    return job("workflow", user, workflow_job_id=41, workflow_job_launch_type=launch_type)
+
+
+def decided(environment: dict[str, str], variables: dict[str, Any], *named: Any) -> Decision:
+    sources = ("cloudrepo_acting_user", "the argument acting_user")
+    return decide(environment, variables, list(zip(sources, named)))
+
+
+def launched(user: str, how: str) -> Decision:
+    return Decision(user, f"AWX job 42, which this user has launched ({how})")
+
+
+@pytest.mark.parametrize(
+    ("environment", "variables", "named", "decision"),
+    [
+        # Whoever can read the database.
+        ({}, {}, (), Decision("admin", OWNER, is_database_owner=True)),
+        ({}, {"awx_user_name": "bob"}, (), Decision("admin", OWNER, is_database_owner=True)),
+        (
+            {},
+            {},
+            ("bob",),
+            Decision("bob", "cloudrepo_acting_user, by whoever can read the database", is_database_owner=True),
+        ),
+        (
+            {},
+            {},
+            (None, "bob"),
+            Decision("bob", "the argument acting_user, by whoever can read the database", is_database_owner=True),
+        ),
+        (
+            {"JOB_ID": ""},
+            {"awx_job_id": None},
+            (),
+            Decision("admin", OWNER, is_database_owner=True),
+        ),
+        # The environment is the strongest.
+        (
+            {"CLOUDREPO_ACTING_USER": "bob"},
+            {},
+            (),
+            Decision("bob", "CLOUDREPO_ACTING_USER in the controller's environment"),
+        ),
+        (
+            {"CLOUDREPO_ACTING_USER": "bob", **JOB},
+            job("scheduled"),
+            ("bob", "bob"),
+            Decision("bob", "CLOUDREPO_ACTING_USER in the controller's environment"),
+        ),
+        (
+            {"CLOUDREPO_ACTING_USER": "bob", **JOB},
+            job("manual", "alice"),
+            (),
+            Decision("bob", "CLOUDREPO_ACTING_USER in the controller's environment"),
+        ),
+        # A person has launched the job, or the workflow that it is part of.
+        (JOB, job("manual", "bob"), (), launched("bob", "manual")),
+        (JOB, job("relaunch", "bob"), ("bob",), launched("bob", "relaunch")),
+        (JOB, workflow("manual", "bob"), (), launched("bob", "manual")),
+        (JOB, workflow("relaunch", "bob"), (), launched("bob", "relaunch")),
+        ({"AD_HOC_COMMAND_ID": "42"}, job("manual", "bob"), (), launched("bob", "manual")),
+        ({}, job("manual", "bob"), (), launched("bob", "manual")),
+    ],
+)
+def test_who_acts(environment: dict[str, str], variables: dict[str, Any], named: Any, decision: Decision) -> None:
+    assert decided(environment, variables, *named) == decision
+
+
+def unproved(launch_type: str) -> Refusal:
+    return Refusal("acting_user_unproved", "job 42", {"launch_type": launch_type})
+
+
+def differ(first: str, got: str, second: str, other: str, what: str = "acting user") -> Refusal:
+    return Refusal("acting_users_differ", what, {"first": first, "got": got, "second": second, "other": other})
+
+
+@pytest.mark.parametrize(
+    ("environment", "variables", "named", "refusal"),
+    [
+        # AWX has no user in these, so the name is whatever somebody wrote into their variables.
+        *(
+            (JOB, job(how, name), (), unproved(how))
+            for how in ("scheduled", "callback", "webhook", "dependency", "sync", "scm")
+            for name in (None, "admin")
+        ),
+        *(
+            (JOB, workflow(how, name), (), unproved(how))
+            for how in ("scheduled", "webhook", "workflow")
+            for name in (None, "admin")
+        ),
+        (JOB, job("workflow", "admin"), (), unproved("unknown")),
+        (JOB, {**job("scheduled", "admin"), "awx_workflow_job_launch_type": "manual"}, (), unproved("scheduled")),
+        (JOB, {}, (), unproved("unknown")),
+        (JOB, {"awx_user_name": "admin"}, (), unproved("unknown")),
+        (JOB, job("manual"), (), unproved("manual")),
+        ({}, {"awx_job_id": 42}, (), unproved("unknown")),
+        ({}, {"tower_job_id": 42}, ("admin",), unproved("unknown")),
+        # Words that differ.
+        (
+            {"CLOUDREPO_ACTING_USER": "bob"},
+            {},
+            ("admin",),
+            differ("CLOUDREPO_ACTING_USER", "bob", "cloudrepo_acting_user", "admin"),
+        ),
+        (
+            {"CLOUDREPO_ACTING_USER": "bob"},
+            {},
+            (None, "admin"),
+            differ("CLOUDREPO_ACTING_USER", "bob", "the argument acting_user", "admin"),
+        ),
+        (JOB, job("manual", "bob"), ("admin",), differ("awx_user_name", "bob", "cloudrepo_acting_user", "admin")),
+        ({}, {}, ("bob", "alice"), differ("cloudrepo_acting_user", "bob", "the argument acting_user", "alice")),
+        (
+            JOB,
+            {**job("manual", "bob"), "tower_user_name": "admin"},
+            (),
+            differ("awx_user_name", "bob", "tower_user_name", "admin"),
+        ),
+        (
+            JOB,
+            {**job("scheduled"), "tower_job_launch_type": "manual"},
+            (),
+            differ("awx_job_launch_type", "scheduled", "tower_job_launch_type", "manual", "launch type"),
+        ),
+        ({"JOB_ID": "7"}, job("manual", "bob"), (), differ("JOB_ID", "7", "awx_job_id", "42", "job")),
+        # A name that is none: a credential whose form was left empty, a number, a list.
+        ({"CLOUDREPO_ACTING_USER": ""}, {}, (), Refusal("acting_user_empty", "CLOUDREPO_ACTING_USER", {"got": ""})),
+        ({"CLOUDREPO_ACTING_USER": " "}, {}, (), Refusal("acting_user_empty", "CLOUDREPO_ACTING_USER", {"got": " "})),
+        (JOB, job("manual", ""), (), Refusal("acting_user_empty", "awx_user_name", {"got": ""})),
+        ({}, {}, ("",), Refusal("acting_user_empty", "cloudrepo_acting_user", {"got": ""})),
+        ({}, {}, (7,), Refusal("acting_user_empty", "cloudrepo_acting_user", {"got": 7})),
+        ({}, {}, (["admin"],), Refusal("acting_user_empty", "cloudrepo_acting_user", {"got": ["admin"]})),
+    ],
+)
+def test_who_does_not(environment: dict[str, str], variables: dict[str, Any], named: Any, refusal: Refusal) -> None:
+    with pytest.raises(Refused) as refused:
+        decided(environment, variables, *named)
+    assert refused.value.refusals == [refusal]

@@ -1,0 +1,160 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import (
+    READ_RAW,
+    TABLE,
+    Playbook,
+    read_table,
+    refuse,
+)
+
+from ...ansible_names import connection_variables, template_names
+
+ROOT = Path(__file__).resolve().parents[4]
+FILES = [path for folder in ("playbooks", "roles") for path in ROOT.glob(f"{folder}/**/*.yml")]
+assert len(FILES) > 40
+SAID = yaml.safe_load(TABLE.read_text())
+PLAYBOOKS = {path.stem: yaml.safe_load(path.read_text()) for path in ROOT.glob("playbooks/*.yml")}
+
+
+def first_task(plays: list[dict[str, Any]]) -> dict[str, Any]:
+    """The first thing that a playbook does, in a playbook that it imports or by itself."""
+    imported = plays[0].get("ansible.builtin.import_playbook")
+    if imported is not None:
+        return first_task(PLAYBOOKS[Path(imported).stem])
+    assert "roles" not in plays[0]
+    assert "pre_tasks" not in plays[0]
+    found: dict[str, Any] = plays[0]["tasks"][0]
+    return found
+
+
+def test_every_playbook_is_in_the_table() -> None:
+    assert set(SAID["playbooks"]) == set(PLAYBOOKS)
+
+
+@pytest.mark.parametrize("name", PLAYBOOKS)
+def test_the_first_task_of_a_playbook_is_its_guard(name: str) -> None:
+    task = first_task(PLAYBOOKS[name])
+    assert PLAYBOOKS[name][0].get("gather_facts", False) is False
+    named = task["cloudrepo.slices.guard"]["playbook"]
+    assert named == name or SAID["playbooks"][named]["admins_only"] == SAID["playbooks"][name]["admins_only"]
+    assert task["run_once"] is True
+    assert task.keys() <= {"name", "cloudrepo.slices.guard", "register", "run_once"}
+
+
+def test_nobody_but_an_admin_sets_what_ansible_itself_reads() -> None:
+    connection, template = set(connection_variables()), template_names()
+    assert {"ansible_connection", "ansible_ssh_common_args", "ansible_become_exe", "ansible_user"} <= connection
+    assert {"lookup", "query", "dict", "hosts", "delegate_to", "vars"} <= template
+    for playbook in read_table().playbooks.values():
+        for name in connection | template:
+            assert playbook.strangers([name]) == [name]
+
+
+def test_no_play_or_task_takes_its_hosts_or_its_connection_from_a_variable() -> None:
+    """Such keywords are evaluated for all plays before the first task, or where a variable wins over a keyword."""
+    words = "hosts|connection|port|remote_user|become(_user|_method|_exe|_flags)?|strategy|environment"
+    pattern = re.compile(rf"^\s*-?\s*({words}|[a-z.]*import_\w+):.*\{{\{{", flags=re.MULTILINE)
+    assert [str(path) for path in FILES if pattern.search(path.read_text())] == []
+
+
+def test_no_task_has_a_tag_by_which_a_run_could_leave_out_the_guard_alone() -> None:
+    assert [str(path) for path in FILES if re.search(r"^\s*-?\s*tags:", path.read_text(), flags=re.MULTILINE)] == []
+
+
+def test_every_variable_is_described_and_some_playbook_accepts_it() -> None:
+    table = read_table()
+    accepted = {name for playbook in table.playbooks.values() for name in playbook.accepted}
+    assert accepted == set(SAID["variables"])
+    assert [name for name, said in SAID["variables"].items() if not said.get("description")] == []
+    raw = {name for name, said in SAID["variables"].items() if said["type"] in READ_RAW}
+    assert set(table.grammars) == accepted - raw
+
+
+def row(name: str, said: dict[str, Any]) -> str:
+    """A line of the table for people."""
+    listed = [", ".join(f"`{each}`" for each in said.get(key, ())) for key in ("variables", "admin_variables")]
+    tenants, admins = (text or "none" for text in listed)
+    return f"| `{name}` | {'admins only' if said.get('admins_only') else tenants} | {admins} |"
+
+
+def test_the_documentation_has_the_table() -> None:
+    text = (ROOT / "docs/security.md").read_text(encoding="utf-8")
+    shown = text.partition("<!-- callers -->")[2].partition("<!-- end of callers -->")[0].strip().splitlines()
+    assert shown[2:] == [row(name, said) for name, said in SAID["playbooks"].items()]
+
+
+def expressions(node: Any, *, bare: bool = False) -> Iterator[str]:
+    """Everything in a playbook that Ansible evaluates."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from expressions(value, bare=key in ("when", "that", "failed_when", "changed_when"))
+    elif isinstance(node, list):
+        for each in node:
+            yield from expressions(each, bare=bare)
+    elif isinstance(node, str):
+        yield from [node] if bare else re.findall(r"\{[{%].*?[}%]\}", node, flags=re.DOTALL)
+
+
+def test_what_playbooks_refer_to_is_of_a_grammar_or_an_admins() -> None:
+    """Else it could be a template, which Ansible would evaluate where the playbook refers to it."""
+    table = read_table()
+    found = set()
+    for name, plays in PLAYBOOKS.items():
+        words = {word for text in expressions(plays) for word in re.findall(r"(?<![\w.'])[a-z_]\w*", text)}
+        found |= words & set(table.playbooks[name].variables)
+    of_guard, of_role = "slice_all", "apply_work_order_restart"
+    assert found == set(table.grammars) - {of_guard, of_role}
+
+
+DEPLOY = Playbook("deploy", ("slices", "slice_name"), ("slices_file",))
+
+
+def test_a_tenant_sets_what_is_listed_and_nothing_else() -> None:
+    names = ["slices", "awx_job_id", "tower_user_name", "slices_file", "slices_plan", "__x", "ansible_host", "awx"]
+    strangers = ["__x", "ansible_host", "awx", "slices_file", "slices_plan"]
+    assert DEPLOY.strangers(names) == strangers
+    figures = {"variables": strangers, "user": "bob", "accepted": ["slices", "slice_name"]}
+    assert [(each.code, each.object, each.figures) for each in refuse(DEPLOY, names, "bob")] == [
+        ("variables_of_admins", "playbook deploy", figures)
+    ]
+    assert list(refuse(DEPLOY, ["slices"], "bob")) == []
+
+
+def test_some_playbooks_are_for_admins() -> None:
+    site = Playbook("site", admins_only=True)
+    assert list(refuse(site, ["x"], "bob")) == [Refusal("admins_only", "playbook site", {"user": "bob"})]
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("capture_vm", "vm1", "{{ vm }}"),
+        ("capture_interface", "eth1", "eth1; reboot"),
+        ("capture_seconds", "60", "0"),
+        ("capture_mib", 4096, 4097),
+        ("capture_stop", True, "{{ true }}"),
+        ("apply_work_order_restart", "yes", "perhaps"),
+        ("recreate_disks", "web/vm1,1002", "vm1,{{ vm }}"),
+        ("recreate_disks", ["web/vm1", "1002"], ["vm1", "{{ vm }}"]),
+        ("recreate_disks", ["vm1"], {"vm1": 1}),
+    ],
+)
+def test_values_that_playbooks_refer_to_are_of_a_grammar(name: str, right: Any, wrong: Any) -> None:
+    table = read_table()
+    assert list(table.malformed({name: right, "other": "{{ x }}"})) == []
+    assert [(each.object, each.figures["field"], each.figures["got"]) for each in table.malformed({name: wrong})] == [
+        ("variables", name, wrong)
+    ]

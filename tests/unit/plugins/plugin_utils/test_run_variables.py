@@ -1,0 +1,60 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.task import Task
+from ansible.template import Templar
+from ansible.vars.manager import VariableManager
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import ENVIRONMENT
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import (
+    decide,
+    extra_variables,
+    of_inventory,
+)
+
+VARIABLES = {"cloudrepo_database": "{{ folder }}/database.yaml", "folder": "/srv", "cloudrepo_acting_user": "{{ who }}"}
+
+
+def task(folder: Path, extra: dict[str, Any], **args: Any) -> tuple[Task, dict[str, Any], Templar]:
+    """A task of a run with extra variables, and what its action plugin is given."""
+    (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": {"one": {}}, "vars": VARIABLES}}))
+    loader = DataLoader()
+    inventory = InventoryManager(loader, sources=[str(folder / "hosts.json")])
+    manager = VariableManager(loader, inventory)
+    manager._extra_vars = extra
+    made = Task()
+    made._variable_manager, made._loader, made.args = manager, loader, args
+    variables = manager.get_vars(host=inventory.get_host("one"))
+    return made, variables, Templar(loader=loader, variables=variables)
+
+
+def test_extra_variables_are_as_they_were_given(tmp_path: Path) -> None:
+    extra = {"slices": [{"name": "{{ 1 + 1 }}"}], "who": "bob"}
+    assert extra_variables(task(tmp_path, extra)[0]) == extra
+
+
+def test_a_variable_of_the_inventory_is_what_no_extra_variable_says(tmp_path: Path) -> None:
+    for extra in ({}, {"cloudrepo_database": "/own"}, {"folder": "/own"}):
+        assert of_inventory(task(tmp_path, extra)[0], "one", "cloudrepo_database") == "/srv/database.yaml"
+    assert of_inventory(task(tmp_path, {"other": "x"})[0], "one", "other") is None
+
+
+def test_who_acts_is_named_by_a_variable_or_an_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ENVIRONMENT, raising=False)
+    assert decide(*task(tmp_path, {"who": "bob"})).user == "bob"
+    # What the caller wrote is no template.
+    assert decide(*task(tmp_path, {"cloudrepo_acting_user": "{{ who }}"})).user == "{{ who }}"
+    monkeypatch.setenv(ENVIRONMENT, "bob")
+    assert decide(*task(tmp_path, {"who": "bob"}, acting_user="bob")).user == "bob"
+    with pytest.raises(Refused):
+        decide(*task(tmp_path, {"who": "bob"}, acting_user="admin"))
