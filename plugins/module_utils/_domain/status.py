@@ -64,7 +64,9 @@ def failures_of(report: HostReport, deleting: Container[int]) -> list[str]:
     If a slice is being deleted, it is not a failure that the host has another slice with the same id.
     """
     refused = [each.failure for each in report.refused if not (each.another and each.slice_id in deleting)]
-    return [f"{report.host}: {failure}" for failure in (report.failure, *refused) if failure]
+    # A host in check mode has not failed, although it found what is wrong with VMs.
+    failures = [report.failure] if report.failure else [vm.failure for vm in report.vms]
+    return [f"{report.host}: {failure}" for failure in (*failures, *refused) if failure]
 
 
 def _has_done(report: HostReport, slice_: Slice) -> bool:

@@ -101,6 +101,13 @@ def test_what_failed_is_a_sentence_for_each() -> None:
     assert report_failures(reports, [1003]) == told
 
 
+def test_what_is_wrong_with_vms_is_told_where_the_host_itself_did_not_fail() -> None:
+    vm = {"vm_id": 1001, "state": "error", "failure": "VM 1001 (vm1): its disk is missing"}
+    report = {"host": "w1", "target": "10.0.10.1", "failure": None, "vms": [vm, SEEN]}
+    assert report_failures([report]) == ["w1: VM 1001 (vm1): its disk is missing"]
+    assert report_failures([{**report, "failure": vm["failure"]}]) == ["w1: VM 1001 (vm1): its disk is missing"]
+
+
 def test_one_host_that_is_both_fails_at_what_failed_alone() -> None:
     hostvars = {
         "a": {
