@@ -21,7 +21,7 @@ class Monitor(socketserver.StreamRequestHandler):
             while line := self.rfile.readline():
                 self.wfile.write(RUNNING if b"query-status" in line else DONE)
         except OSError:
-            pass  # whoever asked has gone
+            pass  # the client has disconnected
 
 
 class Server(socketserver.ThreadingUnixStreamServer):

@@ -57,6 +57,6 @@ def test_both_pings_are_waited_for(
         assert (len(slept), capsys.readouterr().out) == (missing, "2 wan0 203.0.113.2\n")
         assert stopped == [["systemctl", "stop", "ways-out"]]
     else:
-        with pytest.raises(SystemExit, match="1 pings left"):
+        with pytest.raises(SystemExit, match="1 of 2 pings were seen"):
             ways_out.main()
         assert stopped == []

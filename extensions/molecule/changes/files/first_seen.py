@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the switch had first of each tap that was plugged in, the port or its flows: first_seen.py FILE
+"""Checks whether the switch had the flows of a tap's port before the port: first_seen.py FILE
 
-FILE is what C(ovs-ofctl monitor) told. Prints a line for each tap, sorted: its name, and C(flow) where there were flows
-of its port already, C(none) where they had been taken away again, nothing where there were none yet.
+FILE is the output of C(ovs-ofctl monitor). Prints a sorted line for each tap that was added: its name, and C(flow) if
+its port had flows already, C(none) if these had been deleted again, or nothing if there were none yet.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PORT_ADDED = re.compile(r"PORT_STATUS.* ADD: ([0-9]+)\((tap_.*)\):")
 
 
 def first_seen(lines: Iterable[str]) -> list[str]:
-    """What was there of each port when it came."""
+    """Return the state of each port's flows when the port was added."""
     last: dict[str, str] = {}
     found = []
     for line in lines:

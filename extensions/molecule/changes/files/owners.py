@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whose QEMUs, taps and files of VMs are: owners.py USER BEFORE
+"""Prints the owners of QEMU processes, taps and files of VMs: owners.py USER BEFORE
 
-Prints the users that QEMUs run as and those that taps belong to, each once, then what of VMs' folders is not of the
-group USER, and what belongs to the user BEFORE.
+Prints each user of QEMU processes and each owner of taps, then the files in VMs' folders that do not belong to the
+group USER, and those that belong to the user BEFORE.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ VMS = "/var/lib/cloudrepo/vms"
 
 
 def processes() -> list[str]:
-    """The users that QEMUs run as."""
+    """Return the users of QEMU processes."""
     shown = subprocess.run(
         ["ps", "--no-headers", "-C", "qemu-system-x86", "-o", "user:20"], check=True, capture_output=True, text=True
     )
@@ -28,7 +28,7 @@ def processes() -> list[str]:
 
 
 def taps(sys_net: str = "/sys/class/net") -> list[str]:
-    """The users that taps belong to."""
+    """Return the owners of taps."""
     owners = set()
     for path in glob.glob(f"{sys_net}/tap_*/owner"):
         with open(path, encoding="ascii") as file:
@@ -37,17 +37,17 @@ def taps(sys_net: str = "/sys/class/net") -> list[str]:
 
 
 def not_of_group(vms: str, gid: int) -> list[str]:
-    """What is in VMs' folders, they among it, and not of a group."""
+    """Return the VMs' folders, and the files in them, that do not belong to a group."""
     return [path for folder in sorted(glob.glob(f"{vms}/*")) for path in walk(folder) if os.lstat(path).st_gid != gid]
 
 
 def of_user(vms: str, uid: int) -> list[str]:
-    """What in and below a folder belongs to a user."""
+    """Return all paths in a folder, including itself, that belong to a user."""
     return [path for path in walk(vms) if os.lstat(path).st_uid == uid]
 
 
 def walk(top: str) -> Iterator[str]:
-    """Yield C(top) and all that is below it."""
+    """Yield C(top) and all paths below it."""
     yield top
     for folder, folders, files in os.walk(top):
         yield from (os.path.join(folder, name) for name in sorted([*folders, *files]))

@@ -1,9 +1,10 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where passwords stand on a host: find_words.py <PASSWORDS
+"""Searches a host for passwords: find_words.py <PASSWORDS
 
-Standard input is a password a line. Prints the files that hold one, C(arguments) where a process has one in its
-arguments or its environment, and C(journal); then each C(vnc.secret) with its mode and its user.
+Standard input contains one password per line. Prints the files that contain one, C(arguments) if the arguments or the
+environment of a process contain one, and C(journal) if the journal does; then each C(vnc.secret) with its mode and
+owner.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ CHUNK_BYTES = 1 << 20
 
 
 def holds(path: str, words: Sequence[bytes]) -> bool:
-    """Whether a file holds one of the words; one that is gone or cannot be read does not."""
+    """Return whether a file contains one of the words; false if it no longer exists or cannot be read."""
     longest = max(map(len, words))
     rest = b""
     try:
@@ -38,7 +39,7 @@ def holds(path: str, words: Sequence[bytes]) -> bool:
 
 
 def files(folders: Sequence[str], words: Sequence[bytes]) -> Iterator[str]:
-    """Yield the regular files below folders that hold one of the words; links are not followed."""
+    """Yield the regular files below folders that contain one of the words; symlinks are not followed."""
     for top in folders:
         for folder, _folders, names in os.walk(top):
             for path in (os.path.join(folder, name) for name in names):
@@ -47,7 +48,7 @@ def files(folders: Sequence[str], words: Sequence[bytes]) -> Iterator[str]:
 
 
 def is_regular(path: str) -> bool:
-    """Whether it is a file, and no link to one; what is gone by now is none."""
+    """Return whether a path is a regular file, not a symlink; false if it no longer exists."""
     try:
         return stat.S_ISREG(os.lstat(path).st_mode)
     except OSError:
@@ -55,13 +56,13 @@ def is_regular(path: str) -> bool:
 
 
 def are_arguments(words: Sequence[bytes], proc: str = "/proc") -> bool:
-    """Whether a process has one of the words in its arguments or its environment."""
+    """Return whether the arguments or the environment of a process contain one of the words."""
     paths = (path for name in ("cmdline", "environ") for path in glob.glob(f"{proc}/[0-9]*/{name}"))
     return any(holds(path, words) for path in paths)
 
 
 def secrets(pattern: str) -> list[str]:
-    """Each file with its mode and its user."""
+    """Return each file with its mode and owner."""
     found = []
     for path in sorted(glob.glob(pattern)):
         state = os.stat(path)

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """usage: reach.py USER VM
 
-Becomes USER, as somebody who broke out of a QEMU of USER is, and tries all that belongs to VM. Prints as JSON what
-there is, and what was reached: files and folders to read and to write, sockets to connect to, processes to signal, taps
-to open.
+Changes to USER, like an attacker who has escaped from a QEMU of USER, and tries to access all objects of VM. Prints the
+objects and those that were accessible as JSON: files and folders to read and write, sockets to connect to, processes to
+signal, and taps to open.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def find(vm: str) -> dict[str, list[str]]:
         "write": files,
         "connect": [str(path) for path in paths if path.is_socket()],
         "signal": [pid for pid in pids if pid != "0"],
-        # A tap that QEMU has open is open to nobody else.
+        # A tap that QEMU has open cannot be opened again.
         "open": [] if any(map(int, pids)) else taps,
     }
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What slices have of a worker's network, in traces: traces.py SLICE_ID...
+"""Prints the objects of slices in a worker's datapath: traces.py SLICE_ID...
 
-Prints lines such as C(1000 tap tap_1001_eth0), sorted: flows, files of flows and limits, ports, taps, and meters, which
-are all of the first slice, for nobody else has limits.
+The output is sorted lines such as C(1000 tap tap_1001_eth0) for flows, files of flows and limits, ports, taps and
+meters. All meters are printed for the first slice, because the others have no limits.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ COOKIE = 0x636C7264 << 32
 
 
 def said(*command: str) -> list[str]:
-    """The lines that a command prints."""
+    """Return the lines that a command prints."""
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
 def flows(slice_id: int, dumped: Iterable[str]) -> list[str]:
-    """From C(priority) on, for the table and what is counted change by themselves."""
+    """Return the flows, from C(priority) on, without table and counters."""
     return [f"{slice_id} flow {line.rpartition('priority=')[2]}" for line in dumped if "priority=" in line]
 
 
 def saved(slice_id: int, folder: str) -> list[str]:
-    """The kinds of files that are there for when the switch starts anew."""
+    """Return the kinds of files from which the switch is restored after a restart."""
     return [f"{slice_id} {path.rpartition('.')[2]}" for path in glob.glob(f"{folder}/{slice_id}.*")]
 
 
 def ports(slice_id: int, names: Iterable[str]) -> list[str]:
-    """The switch's ports."""
+    """Return the ports of the switch."""
     return [f"{slice_id} port {name}" for name in names if name]
 
 
 def taps(slice_id: int, sys_net: str) -> list[str]:
-    """The taps, which have their slice for a group."""
+    """Return the taps, whose netdev group is the slice."""
     found = []
     for path in glob.glob(f"{sys_net}/tap_*"):
         with open(f"{path}/netdev_group", encoding="ascii") as file:
@@ -49,7 +49,7 @@ def taps(slice_id: int, sys_net: str) -> list[str]:
 
 
 def meters(slice_id: int, dumped: Iterable[str]) -> list[str]:
-    """The switch's meters."""
+    """Return the meters of the switch."""
     return [f"{slice_id} meter {line.lstrip(' ')[6:]}" for line in dumped if line.lstrip(" ").startswith("meter=")]
 
 

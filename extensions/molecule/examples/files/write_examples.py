@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Writes each task of the modules' EXAMPLES to a file of its own: write_examples.py MODULES_FOLDER OUT_FOLDER
+"""Writes each task of the modules' EXAMPLES to a separate file: write_examples.py MODULES_FOLDER OUT_FOLDER
 
-The files are MODULE-N.yml, numbered from 0. Their names are printed.
+The files are MODULE-N.yml, numbered from 0. Prints their names.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether a worker that has started anew has all of a VM again: back.py
+"""Checks whether a restarted worker has restored all objects of a VM: back.py
 
-Ends with a code other than zero and says what is not there yet: the VM's unit, its tap's rate and carrier, its port,
-or the flows that name its meter.
+Fails and prints the objects that are still missing: the VM's unit, the rate and carrier of its tap, its port, or the
+flows that use its meter.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ QUESTIONS: Mapping[str, tuple[list[str], str]] = {
 
 
 def missing(answers: Mapping[str, str]) -> list[str]:
-    """What answers do not show."""
+    """Return the objects that are missing in the answers."""
     return [name for name, (_command, wanted) in QUESTIONS.items() if not shows(answers[name], wanted)]
 
 
 def shows(answer: str, wanted: str) -> bool:
-    """Whether a line of an answer has what is wanted."""
+    """Return whether a line of an answer matches a pattern."""
     return re.search(wanted, answer, re.MULTILINE) is not None
 
 
 def ask(command: list[str]) -> str:
-    """What a command prints."""
+    """Return the output of a command."""
     return subprocess.run(command, check=False, capture_output=True, text=True).stdout
 
 
 if __name__ == "__main__":
     absent = missing({name: ask(command) for name, (command, _wanted) in QUESTIONS.items()})
-    raise SystemExit(f"not there yet: {', '.join(absent)}" if absent else 0)
+    raise SystemExit(f"still missing: {', '.join(absent)}" if absent else 0)

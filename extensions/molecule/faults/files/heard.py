@@ -1,10 +1,10 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What taps were handed, once the last frame is there: heard.py DEVICE...
+"""Prints the frames that devices received up to the last one that was sent: heard.py DEVICE...
 
-The first device is the trunk. Of each there is a capture, C(/run/heard-DEVICE.pcap), which its unit C(heard-DEVICE)
-writes until it is stopped here. Prints how many frames on the trunk had no tag, then a line for each frame of the
-sender on the other devices, sorted: the device, to whom, and the ten bytes after from whom.
+The first device is the trunk. The unit C(heard-DEVICE) of each device writes the capture C(/run/heard-DEVICE.pcap), and
+is stopped by this script. Prints the number of untagged frames on the trunk, then a sorted line for each frame of the
+sender on the other devices: the device, the destination MAC, and the ten bytes after the source MAC.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ LINE = re.compile(r"\s*0x(?P<offset>[0-9a-f]{4}):\s+(?P<bytes>[0-9a-f ]+)$")
 
 
 def captured(device: str, *options: str) -> list[str]:
-    """What tcpdump prints of a capture, which may end in the middle of a frame."""
+    """Return the output of tcpdump for a capture, which may end in the middle of a frame."""
     command = ["tcpdump", "-n", f"-r/run/heard-{device}.pcap", *options]
     return subprocess.run(command, check=False, capture_output=True, text=True).stdout.splitlines()
 
 
 def await_last(device: str, *, is_trunk: bool) -> None:
-    """Wait for the frame that is sent last, which has a tag on the trunk.
+    """Wait for the last frame that is sent, which is tagged on the trunk.
 
     Raises:
-        SystemExit: it does not come.
+        SystemExit: the frame was not received.
     """
     wanted = f"{SENT} and vlan and {LAST}" if is_trunk else f"{SENT} and {LAST}"
     deadline = time.monotonic() + PATIENCE_S
     while not captured(device, wanted):
         if time.monotonic() > deadline:
-            raise SystemExit(f"the last frame did not come by {device}")
+            raise SystemExit(f"the last frame was not received on {device}")
         time.sleep(PAUSE_S)
 
 
 def frames(dump: Iterable[str]) -> list[str]:
-    """To whom each frame of a dump (C(tcpdump -xx)) is, and the ten bytes after from whom."""
+    """Return destination MAC and the ten bytes after the source MAC of each frame in the output of C(tcpdump -xx)."""
     found = []
     head = ""
     for line in dump:

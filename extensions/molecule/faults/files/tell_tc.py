@@ -1,11 +1,11 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a worker would tell tc of an interface, for a kernel that somebody else asks and tells.
+"""Prints the commands of tc that a worker would run for an interface, to test them in another kernel.
 
 usage: tell_tc.py DEVICE SETTINGS <SHOWN
 
-SETTINGS are those of an interface in a work order, as JSON; SHOWN is what C(tc -json qdisc show) said. It prints lines
-for C(tc -batch), and none where all is as it shall be.
+SETTINGS are those of an interface in a work order, as JSON. SHOWN is the output of C(tc -json qdisc show). Prints lines
+for C(tc -batch), none if there are no differences.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import
 
 
 class Elsewhere:
-    """A host that is asked and told by somebody else: it answers with what was shown, and prints what it is told."""
+    """A runner that returns a given output for all commands, and prints their standard input."""
 
     def __init__(self, shown: str) -> None:
         self._shown = shown
@@ -34,7 +34,7 @@ class Elsewhere:
 
 
 def main(device: str, settings: str) -> None:
-    """Print what makes the device as the settings say."""
+    """Print the commands that apply the settings to the device."""
     order = SliceOrder.from_dict(SliceOrder.sample())
     nic = replace(Interface(name="eth1", tap=device, mac="52:54:00:03:e9:01"), **json.loads(settings))
     orders = (replace(order, vms=(replace(order.vms[0], interfaces=(nic,)),)),)

@@ -1,9 +1,11 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Knocks at all displays with no password, wrong ones and each display's own: all_knocks.py <DISPLAYS
+"""Generates login attempts at all displays, with no password, wrong ones and those of all displays.
+
+usage: all_knocks.py <DISPLAYS
 
 Standard input is a JSON list of displays, each with C(name), C(worker_ip), C(vnc_port) and C(password). Prints the
-knocks for rfb.py: whose password is tried at which display, and whether it is the right one, which C(enters).
+input of rfb.py: the display, whose password is tried, and whether it C(enters), because it is the display's password.
 """
 
 from __future__ import annotations
@@ -17,12 +19,12 @@ NOBODY = "somebody"
 
 
 def all_knocks(displays: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each guess and each display's password at each display."""
+    """Return an attempt for each guess and each display's password at each display."""
     return [knock(display, key) for display in displays for key in [*GUESSES, *displays]]
 
 
 def knock(display: dict[str, Any], key: dict[str, Any]) -> dict[str, Any]:
-    """One try; without a password none is asked for."""
+    """Return one attempt; without a password, the security type None is requested."""
     tried = {"password": key["password"]} if "password" in key else {}
     return {
         "place": f"{display['worker_ip']}:{display['vnc_port']}",

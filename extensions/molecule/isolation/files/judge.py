@@ -1,19 +1,22 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Judges a round by what was listened to: a table, and an exit code of 1 when a frame leaked or a control failed.
+"""Evaluates a round of attacks from the counted frames. Prints a table; fails if a frame leaked or a control failed.
 
 Standard input is JSON:
-- C(heard): by host what listen.py wrote;
-- C(guests): by name C(vm_id), C(slice_id), C(tenant), C(peer), C(address), C(macs) by interface, and C(router), the MAC
-  of its network's gateway;
-- C(tries): by tenant what its guests sent, each with C(name), C(via), C(frames), C(times), and the listeners that it
-  C(reaches) and C(may_reach) by right: C(self), C(peer), C(gateway); C(scanners): the tenants that attack;
-- C(injected): what was sent into the trunk of each host from outside, in the order of its canaries, C(0:000) and so on:
-  each C(name) and the listeners that it must C(reaches), and no other;
-- C(infrastructure), the MACs that may speak on VLAN 400, and C(dhcp_server), the one that may answer questions there;
-- C(forged_xid): of DHCP questions that must have no answer;
-- C(must_be_open), which a scan must find by each of C(scanned_by), and C(may_be_open): each C(ADDRESS:PORT);
-- C(knocks) at displays: each C(name), whether the password is right, which C(enters), and whether it C(entered).
+- C(heard): the output of listen.py by host;
+- C(guests): C(vm_id), C(slice_id), C(tenant), C(peer), C(address), C(macs) by interface, and C(router), the MAC of the
+  network's gateway, by name of the guest;
+- C(tries): the attacks of a tenant's guests by tenant, each with C(name), C(via), C(frames), C(times), and the places
+  that they must reach (C(reaches)) and may reach (C(may_reach)): C(self), C(peer), C(gateway);
+- C(scanners): the tenants that attack;
+- C(injected): frames that were sent into the trunk of each host from outside, in the order of their canaries C(0:000)
+  and so on, each with C(name) and the only places that they must reach (C(reaches));
+- C(infrastructure): the MACs of the infrastructure on VLAN 400, and C(dhcp_server), that of the DHCP server;
+- C(forged_xid): the transaction id of DHCP requests that must not be answered;
+- C(must_be_open): the C(ADDRESS:PORT) that a scan must find on each interface in C(scanned_by), and C(may_be_open):
+  those that it may find;
+- C(knocks): login attempts at displays, each with C(name), whether the password is correct (C(enters)), and whether the
+  login succeeded (C(entered)).
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ Told = dict[str, Any]
 
 
 class Answer(NamedTuple):
-    """Frames to a guest that carry nobody's canary."""
+    """Frames to a guest without a canary."""
 
     guest: str
     nic: str
@@ -40,7 +43,7 @@ class Answer(NamedTuple):
 
 @dataclass
 class Heard:
-    """What was listened to: by canary how many frames were sent, and how many reached which place."""
+    """The counted frames: sent frames by canary, and received ones by canary and place."""
 
     sent: Counter[str] = field(default_factory=Counter)
     reached: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -49,20 +52,20 @@ class Heard:
 
 @dataclass
 class Verdict:
-    """A line of the table for each attack, the sums of all, and what is wrong."""
+    """The rows of the table, one for each attack, their totals, and the failures."""
 
     rows: list[tuple[str, str, str, str]] = field(default_factory=list)
     totals: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
     def add(self, name: str, row: Counter[str]) -> None:
-        """Add what became of one attack."""
+        """Add the row of an attack."""
         self.rows.append((name, str(row["sent"]), str(row["right"]), str(row["leaked"])))
         self.totals.update(row)
 
 
 def judge(told: Told) -> tuple[list[str], list[str]]:
-    """The table, and what is wrong."""
+    """Return the lines of the table, and the failures."""
     verdict = Verdict(rows=[("what", "sent", "reached by right", "leaked")])
     heard = sort_out(told, verdict)
     judge_tries(told, heard, verdict)
@@ -81,7 +84,7 @@ def judge(told: Told) -> tuple[list[str], list[str]]:
 
 
 def sort_out(told: Told, verdict: Verdict) -> Heard:
-    """Sort frames into what guests sent, whom it reached, and answers."""
+    """Sort frames into those that guests sent, those with a canary that reached a place, and answers."""
     guests = told["guests"]
     taps = {f"tap_{guest['vm_id']}_{nic}": (name, nic) for name, guest in guests.items() for nic in guest["macs"]}
     tenants = {str(guest["slice_id"]): guest["tenant"] for guest in guests.values()}
@@ -103,7 +106,7 @@ def sort_out(told: Told, verdict: Verdict) -> Heard:
 
 
 def counted(figures: Told) -> Iterator[tuple[str, str, str, int]]:
-    """Each of a host's figures: the interface, the direction, what it was, and how often."""
+    """Yield a host's counters: interface, direction, kind of frame, and count."""
     for interface, both in figures["frames"].items():
         for direction, counts in both.items():
             for what, count in counts.items():
@@ -111,7 +114,7 @@ def counted(figures: Told) -> Iterator[tuple[str, str, str, int]]:
 
 
 def judge_tries(told: Told, heard: Heard, verdict: Verdict) -> None:
-    """Judge what guests sent: all of it left them, and it reached whom it may, and nobody else."""
+    """Check that all frames of guests were sent, reached the required places, and reached only allowed places."""
     for tenant, tries in told["tries"].items():
         for number, each in enumerate(tries):
             count_due = len(each["frames"]) * each.get("times", 1)
@@ -121,7 +124,7 @@ def judge_tries(told: Told, heard: Heard, verdict: Verdict) -> None:
                     continue
                 canary = f"{guest['vm_id']}:{number:03}"
                 sent, reached = heard.sent[canary], heard.reached[canary]
-                # A guest's own answers carry its canary as well: ours alone are counted, so at least as many.
+                # Answers of a guest carry its canary as well, so there may be more frames.
                 if sent < count_due:
                     verdict.wrong.append(f"control: {name} sent {sent} of {count_due} frames: {each['name']}")
                 due, allowed = places_of(name, guest, each)
@@ -136,7 +139,7 @@ def judge_tries(told: Told, heard: Heard, verdict: Verdict) -> None:
 
 
 def places_of(name: str, guest: Told, attempt: Told) -> tuple[set[str], set[str]]:
-    """The places that a guest's attempt must reach, and all that it may reach."""
+    """Return the places that a guest's attack must reach, and all places that it may reach."""
     via = attempt["via"]
     places = {
         "self": f"{name} {via}",
@@ -148,7 +151,7 @@ def places_of(name: str, guest: Told, attempt: Told) -> tuple[set[str], set[str]
 
 
 def judge_injected(told: Told, heard: Heard, verdict: Verdict) -> None:
-    """Judge what was sent into the trunk of each host from outside."""
+    """Check the frames that were sent into the trunk of each host from outside."""
     for number, each in enumerate(told["injected"]):
         row = Counter(sent=len(told["heard"]))
         reached = heard.reached[f"0:{number:03}"]
@@ -164,7 +167,7 @@ def judge_injected(told: Told, heard: Heard, verdict: Verdict) -> None:
 
 
 def judge_answers(told: Told, heard: Heard, verdict: Verdict) -> None:
-    """Judge what guests heard that is nobody's attack: who spoke to them, and which ports a scan found open."""
+    """Check frames to guests without a canary: their senders, and the ports that a scan found open."""
     for name, nic, what, count in heard.answers:
         if not is_fine(told, name, nic, what):
             verdict.wrong.append(f"leak: {count} frames to {name} {nic}: {what}")
@@ -178,7 +181,7 @@ def judge_answers(told: Told, heard: Heard, verdict: Verdict) -> None:
 
 
 def is_fine(told: Told, name: str, nic: str, what: str) -> bool:
-    """Whether a guest may hear this on an interface."""
+    """Return whether a guest may receive such a frame on an interface."""
     kind, *fields = what.split()
     guest = told["guests"][name]
     peer_mac = told["guests"][guest["peer"]]["macs"][nic]
@@ -194,10 +197,10 @@ def is_fine(told: Told, name: str, nic: str, what: str) -> bool:
 
 
 def judge_knocks(told: Told, verdict: Verdict) -> tuple[int, int, int, int]:
-    """Judge knocks at displays.
+    """Check login attempts at displays.
 
     Returns:
-        how many strangers were let in, of how many, and how many owners, of how many.
+        The number of successful attempts of strangers, of all attempts of strangers, and the same for owners.
     """
     strangers = [knock for knock in told["knocks"] if not knock["enters"]]
     let_in = [knock["name"] for knock in strangers if knock["entered"]]
@@ -209,16 +212,16 @@ def judge_knocks(told: Told, verdict: Verdict) -> tuple[int, int, int, int]:
 
 
 def place_of(host: str, interface: str, tenants: dict[str, str]) -> str:
-    """What an interface is called that is no tap: VLAN 400's gateway, a network's router, or the host's own."""
+    """Return the place of an interface that is not a tap: VLAN 400's gateway, a network's router, or the host's own."""
     if interface == "gw400":
         return "gateway"
-    # slice-SLICE/net_VLAN is its port, nat_SLICE its way out.
+    # slice-SLICE/net_VLAN is its port, nat_SLICE its NAT link.
     owner = re.match(r"(?:slice-|nat_)(\d+)", interface)
     return router_of(tenants[owner[1]]) if owner else f"{host} {interface}"
 
 
 def router_of(tenant: str) -> str:
-    """The place of a tenant's own router."""
+    """Return the place of a tenant's router."""
     return f"{tenant}'s router"
 
 

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """usage: listen.py FILE INTERFACE... (NAMESPACE/INTERFACE for one in another network namespace)
 
-Counts the frames on interfaces of a host until SIGTERM, then writes the figures to FILE as JSON:
-C({"frames": {INTERFACE: {"in" or "out": {WHAT: COUNT}}}, "lost": COUNT}). C(out) is what the host's side sends into the
-interface, which on a tap is what its guest hears. WHAT is the canary that a frame carries, such as C(1001:007) for the
-VM and the number of its attack, else what kind of answer it is, else who sent it. FILE.ready appears when all
-interfaces are listened to.
+Counts the frames on interfaces of a host until SIGTERM, then writes the counters to FILE as JSON:
+C({"frames": {INTERFACE: {"in" or "out": {WHAT: COUNT}}}, "lost": COUNT}). C(out) are frames that the host sends to the
+interface; on a tap, these are the frames to its guest. WHAT is the canary in a frame, such as C(1001:007) for the VM
+and the number of its attack, otherwise the kind of answer, otherwise the sender. FILE.ready is created when all sockets
+are open.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ PACKET_OUTGOING = 4
 TURN = 1000
 SO_RCVBUFFORCE = 33
 CLONE_NEWNET = 0x40000000
-# None that the guests' own connections have. Each scan has others, for a server remembers what it answered.
+# Not used by the guests' own connections. Each scan uses other ports, because a server keeps state for each of them.
 SCAN_PORTS = range(20000, 30000)
 CANARY = re.compile(rb"~(\d+:\d+)~")
 INFRASTRUCTURE = "02:00:"
 
 
 class Listener(Protocol):
-    """What a packet socket does that does not block."""
+    """The interface of a non-blocking packet socket."""
 
     def recvfrom(self, size: int, /) -> tuple[bytes, Any]:
         """See C(socket.socket)."""
 
 
 def mac(data: bytes) -> str:
-    """A MAC address as it is written."""
+    """Return a MAC address as text."""
     return data.hex(":")
 
 
 def tell(frame: bytes) -> str:
-    """What a frame is: its canary, else the kind of answer, else who sent it."""
+    """Return the canary of a frame, otherwise the kind of answer, otherwise the sender."""
     source, kind = mac(frame[6:12]), frame[12:14].hex()
     rest = frame[14:]
-    # A guest may send frames that end in the middle of a header: what is not there is zeros.
+    # A guest may send truncated headers, which are padded with zeros.
     ip = rest.ljust(20, b"\0") if kind == "0800" else bytes(20)
     payload = ip[(ip[0] & 15) * 4 :].ljust(14, b"\0")
-    # These quote what they are about, its canary as well. Guests may send redirects on their own.
+    # ICMP errors contain the original packet with its canary. Redirects from guests may be attacks themselves.
     quoting = b"\x03\x05\x0b\x0c" if source.startswith(INFRASTRUCTURE) else b"\x03"
     if ip[9] == socket.IPPROTO_ICMP and payload[0] in quoting:
         return f"error {source}"
@@ -72,7 +72,7 @@ def tell(frame: bytes) -> str:
 
 
 def open_socket(interface: str) -> socket.socket:
-    """What hears every frame on C(interface)."""
+    """Return a socket that receives all frames on C(interface)."""
     namespace, _slash, name = interface.rpartition("/")
     if namespace:
         enter(Path("/run/netns", namespace))
@@ -95,7 +95,7 @@ def enter(namespace: Path) -> None:
 
 
 def take(heard: Listener, frames: dict[str, Counter[str]]) -> None:
-    """Count what has arrived, but not for so long that other interfaces' queues overflow."""
+    """Count received frames, up to a limit, so that the queues of other interfaces do not overflow."""
     for _turn in range(TURN):
         try:
             frame, (_name, _protocol, direction, *_rest) = heard.recvfrom(65536)
@@ -105,7 +105,7 @@ def take(heard: Listener, frames: dict[str, Counter[str]]) -> None:
 
 
 def lost_by(listener: socket.socket) -> int:
-    """How many frames did not fit into a socket's queue."""
+    """Return the number of frames that were dropped because a socket's queue was full."""
     _received, dropped = struct.unpack("II", listener.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
     return int(dropped)
 

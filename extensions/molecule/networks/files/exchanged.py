@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether packet rules were ever missing: exchanged.py FILE
+"""Checks whether packet rules were missing at any time: exchanged.py FILE
 
-FILE is what C(nft monitor) told: every change, and where each transaction ends. Prints how many transactions took the
-rules of VMs away or brought them, and after how many of these they were missing.
+FILE is the output of C(nft monitor), with all changes and the end of each transaction. Prints the number of
+transactions that added or deleted the rules for VMs, and the number of these after which the rules were missing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ END = "# new generation"
 
 
 def exchanges(lines: Iterable[str]) -> tuple[int, int, list[str]]:
-    """How many transactions were about the rules, after how many they were missing, and what nft could not tell."""
+    """Return the numbers of transactions, and of those after which the rules were missing, and lost events."""
     count = missing = 0
     is_there: bool | None = None
     lost = []

@@ -1,10 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether units run as systemd says they do: servers.py new KILLED UNIT... | servers.py known UNIT...
+"""Checks the processes of units: servers.py new KILLED UNIT... | servers.py known UNIT...
 
-C(new): each unit has a process that is not among those in the file C(KILLED). C(known): each unit is active, and its
-process is the dnsmasq that its own pid file names. Prints what there is, and ends with a code other than zero if it is
-not so.
+C(new): each unit must have a process whose pid is not in the file C(KILLED). C(known): each unit must be active, and
+its process must be the dnsmasq in its pid file. Prints the observed state, and fails if the condition is not met.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Server:
-    """A unit, its state and process by systemd, the name of that process, and the pid that the server has noted."""
+    """A unit with its state and pid according to systemd, the name of this process, and the content of the pid file."""
 
     unit: str
     state: str
@@ -28,17 +27,17 @@ class Server:
 
     @property
     def is_known(self) -> bool:
-        """Whether systemd has the process that serves."""
+        """Whether systemd knows the process of the server."""
         return (self.state, self.name, self.pid) == ("active", "dnsmasq", self.noted)
 
 
 def said(*command: str) -> str:
-    """What a command prints, whatever its code is."""
+    """Return the output of a command, with any exit code."""
     return subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip()
 
 
 def look(unit: str) -> Server:
-    """Ask systemd and the server."""
+    """Return the state of a unit, from systemd and the pid file."""
     pid = said("systemctl", "show", "--property=MainPID", "--value", unit)
     noted = Path("/run", unit, "pid")
     return Server(
@@ -51,7 +50,7 @@ def look(unit: str) -> Server:
 
 
 def new(servers: Iterable[Server], killed: Iterable[str]) -> list[Server]:
-    """The servers that have a process that was not killed."""
+    """Return the servers whose process is not one of the killed ones."""
     gone = {line.strip() for line in killed}
     return [server for server in servers if server.pid and server.pid not in gone]
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Under which addresses packets left, once both pings have: ways_out.py
+"""Prints the source addresses of packets to the outside, after both pings have been sent: ways_out.py
 
-C(/run/ways-out) is what tcpdump writes of all interfaces, as the unit C(ways-out), which is stopped here. Prints for
-each way out how often a packet took it, the interface, and from which address.
+C(/run/ways-out) is the output of tcpdump for all interfaces. Its unit C(ways-out) is stopped by this script. Prints the
+number of packets, the interface and the source address for each combination.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ LEAVING = re.compile(r"(wan0 +Out|nat_1000 +In) ")
 
 
 def count_pings(lines: Sequence[str]) -> int:
-    """How many pings were seen outside."""
+    """Return the number of pings on the external interface."""
     return sum(1 for line in lines if PING.match(line))
 
 
 def sources(lines: Sequence[str]) -> list[str]:
-    """How often each interface saw a packet leave, and from which address."""
+    """Return the number of outgoing packets by interface and source address, as lines."""
     left = Counter((line.split()[0], line.split()[3]) for line in lines if LEAVING.match(line))
     return [f"{count} {interface} {source}" for (interface, source), count in sorted(left.items())]
 
 
 def told() -> list[str]:
-    """What tcpdump has written so far."""
+    """Return the output of tcpdump so far."""
     return TOLD.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
@@ -43,7 +43,7 @@ def main() -> None:
     deadline = time.monotonic() + PATIENCE_S
     while count_pings(told()) != PINGS:
         if time.monotonic() > deadline:
-            raise SystemExit(f"{count_pings(told())} pings left, and {PINGS} were sent")
+            raise SystemExit(f"{count_pings(told())} of {PINGS} pings were seen")
         time.sleep(PAUSE_S)
     subprocess.run(["systemctl", "stop", "ways-out"], check=True)
     print("\n".join(sources(told())))

@@ -1,11 +1,10 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Knocks at VNC displays as a viewer does (RFC 6143): rfb.py <KNOCKS
+"""Connects to VNC displays like a viewer (RFC 6143): rfb.py <KNOCKS
 
-Standard input is a JSON list of knocks. Each has C(place), which is C(HOST:PORT) or a socket's path, perhaps a
-C(password), and whatever else the caller wants to see again. Prints them with what the displays offered and said,
-without passwords: C(types) are the security types (1 None, 2 VNC authentication), and C(entered) tells whether the
-session began.
+Standard input is a JSON list of attempts. Each has a C(place), which is C(HOST:PORT) or the path of a socket, an
+optional C(password), and any other fields. Prints them without passwords and with the responses of the displays:
+C(types) are the offered security types (1 None, 2 VNC authentication), and C(entered) is whether the login succeeded.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ NONE, VNC_AUTHENTICATION = 1, 2
 
 
 def knock(place: str, password: str | None) -> dict[str, Any]:
-    """What the display offered and said."""
+    """Return the response of a display."""
     with connect(place) as client:
         assert take(client, 12).startswith(b"RFB 003.")
         client.sendall(b"RFB 003.008\n")
         types = list(take(client, take(client, 1)[0]))
         wanted = NONE if password is None else VNC_AUTHENTICATION
-        # Also what is not offered is asked for, as an intruder would.
+        # Like an intruder, also request a type that is not offered.
         client.sendall(bytes([wanted]))
         try:
             if wanted == VNC_AUTHENTICATION:
@@ -63,7 +62,7 @@ def take(client: socket.socket, count: int) -> bytes:
 
 
 def answer(challenge: bytes, password: str) -> bytes:
-    """The challenge, encrypted by DES under the password, each byte of which VNC takes from its other end."""
+    """Return the challenge, encrypted by DES with the password, whose bytes have reversed bits in VNC."""
     key = bytes(int(f"{byte:08b}"[::-1], 2) for byte in password.encode().ljust(8, b"\0")[:8])
     crypto = ctypes.CDLL("libcrypto.so.3")
     schedule = ctypes.create_string_buffer(128)

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a host holds, asked of itself, a line each: snapshot.py
+"""Prints the state of a host, one object per line: snapshot.py
 
-Left out is what changes by itself: what guests say on their consoles and what looks at that each minute, when disks
-were last seen, leases, and whatever is counted.
+It does not include anything that changes without a deploy: console logs and the unit that trims them, the times at
+which disks were last seen, leases, and counters.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ Ask = Callable[[Sequence[str]], str]
 
 
 def ask(command: Sequence[str]) -> str:
-    """What a command prints.
+    """Return the output of a command.
 
     Raises:
-        CalledProcessError: it failed; C(pgrep) may find nothing.
+        CalledProcessError: it failed; this does not include C(pgrep) without a match.
     """
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if not (command[0] == "pgrep" and done.returncode == NOT_FOUND):
@@ -45,7 +45,7 @@ def ask(command: Sequence[str]) -> str:
 
 
 def files(folders: Sequence[str]) -> Iterator[str]:
-    """Yield what is in folders, with size, mode and owners; of small files also the time and the content's SHA-256."""
+    """Yield all files in folders with size, mode and owner; for small files also their time and SHA-256."""
     for path in (path for folder in folders if os.path.isdir(folder) for path in walk(folder)):
         if os.path.basename(path) in LEFT_OUT:
             continue
@@ -58,14 +58,14 @@ def files(folders: Sequence[str]) -> Iterator[str]:
 
 
 def walk(top: str) -> Iterator[str]:
-    """Yield C(top) and all that is below it; links are not followed."""
+    """Yield C(top) and all paths below it; symlinks are not followed."""
     yield top
     for folder, folders, names in os.walk(top):
         yield from (os.path.join(folder, name) for name in [*folders, *names])
 
 
 def user(uid: int) -> str:
-    """A user's name, or the number of one that has none."""
+    """Return the name of a user, or the number if there is no name."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -73,7 +73,7 @@ def user(uid: int) -> str:
 
 
 def group(gid: int) -> str:
-    """A group's name, or the number of one that has none."""
+    """Return the name of a group, or the number if there is no name."""
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:
@@ -81,17 +81,17 @@ def group(gid: int) -> str:
 
 
 def switch(ask: Ask) -> Iterator[str]:
-    """Yield what Open vSwitch has."""
+    """Yield the state of Open vSwitch."""
     for table, columns in TABLES.items():
         told = ask(["ovs-vsctl", "--format=csv", f"--columns={columns}", "list", table])
         yield from (ALL_VLANS.sub("all", line) for line in told.splitlines())
     yield from ask(["ovs-ofctl", "-O", "OpenFlow14", "--no-stats", "dump-flows", "br-int"]).splitlines()
-    # A meter's bands stand on lines of their own, and belong to it.
+    # The bands of a meter are on separate lines.
     yield " ".join(ask(["ovs-ofctl", "-O", "OpenFlow14", "dump-meters", "br-int"]).splitlines())
 
 
 def network(ask: Ask) -> Iterator[str]:
-    """Yield what the host and each of its network namespaces have."""
+    """Yield the network configuration of the host and of each of its network namespaces."""
     for space in ["", *(line.split()[0] for line in ask(["ip", "netns", "list"]).splitlines() if line)]:
         enter = ["nsenter", f"--net=/run/netns/{space}"] if space else []
         for command in (["ip", "-brief", "address"], ["tc", "qdisc", "show"]):
@@ -101,7 +101,7 @@ def network(ask: Ask) -> Iterator[str]:
 
 
 def running(ask: Ask) -> Iterator[str]:
-    """Yield units of ours, without the one that cuts logs each minute, and processes."""
+    """Yield the collection's units, without the one that trims logs, and their processes."""
     listed = ask(["systemctl", "list-units", "--plain", "--no-legend", "--all", "cloudrepo-*", "slices-*"])
     yield from (re.sub(r" +", " ", line) for line in listed.splitlines() if not line.startswith("slices-logs"))
     yield from ask(["pgrep", "-a", "qemu-system|dnsmasq|tcpdump"]).splitlines()

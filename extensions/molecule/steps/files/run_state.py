@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Prints what QEMU itself says a VM does, such as C(running) or C(paused): run_state.py VM_ID"""
+"""Prints the status of a VM according to QEMU, such as C(running) or C(paused): run_state.py VM_ID"""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import IO, Any
 
 
 def ask(stream: IO[str], command: str) -> Any:
-    """The answer to a command; events before it are passed over."""
+    """Return the result of a command; events before it are skipped."""
     stream.write(json.dumps({"execute": command}) + "\n")
     stream.flush()
     return next(answer["return"] for answer in map(json.loads, stream) if "return" in answer)
 
 
 def run_state(path: str) -> str:
-    """What the QEMU whose monitor listens at C(path) says."""
+    """Return the status from the QMP socket C(path)."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(10)
         client.connect(path)
