@@ -309,6 +309,7 @@ _CAPACITY = {
     ),
     "no_workers": Rule("a VM needs a worker", "the cluster has no workers", "register one first"),
     "not_schedulable": Rule("a worker takes new VMs while schedulable is true", "schedulable is false"),
+    "worker_lost": Rule("a worker takes new VMs unless it is lost", "state is lost"),
     "capacity_unknown": Rule(
         "a worker takes new VMs once its cores and ram_gb are known",
         "{unknown} not known",

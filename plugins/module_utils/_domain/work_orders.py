@@ -75,8 +75,8 @@ def work_orders(
 ) -> dict[str, Any]:
     """Return C({workers: {ip: order}, network_node: order}) for the slices.
 
-    Every worker of the cluster gets an order, so that left-overs go wherever they are. C(recreate) are the ids of VMs
-    whose disks are created again where they are missing.
+    Every worker of the cluster that is not lost gets an order, so that left-overs go wherever they are. C(recreate) are
+    the ids of VMs whose disks are created again where they are missing.
     """
     disks = Disks(state_dir, frozenset(recreate))
     segments = {slice_.slice_id: host_requirements.segments(slice_) for slice_ in slices}
@@ -88,7 +88,8 @@ def work_orders(
             slices=tuple(_share(cluster, slice_, ip, disks, segments[slice_.slice_id]) for slice_ in slices),
             **cloud,
         )
-        for ip in cluster.workers
+        for ip, worker in cluster.workers.items()
+        if not worker.lost
     ]
     node = NetworkOrder(slices=tuple(_services(cluster, slice_) for slice_ in slices), **cloud)
     return {"workers": {order.worker_ip: order.to_dict() for order in workers}, "network_node": node.to_dict()}

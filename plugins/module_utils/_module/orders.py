@@ -16,6 +16,7 @@ from .._domain import (
     displays,
     host_requirements,
     identities,
+    lost_workers,
     render_graph,
     render_text,
     slice_changes,
@@ -107,9 +108,12 @@ def dispatch(
     """
     accepted = _accept(cluster, params)
     recreate = work_orders.find_vms(slices, params["recreate_disks"])
+    replaced = lost_workers.replace(cluster, slices, recreate)
     missing = Missing.of(cluster, slices)
     noted = _hand_out(cluster, slices)
     changes = list(changes_of())
+    shown = {(change.kind, change.id) for change in changes}
+    changes += [change for change in replaced if (change.kind, change.id) not in shown]
     changes += [change for change in missing.made(cluster) if change not in changes]
     if changes:
         cluster.revise()
@@ -149,10 +153,11 @@ def _make_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str, recr
     """Return the work orders of slices, which have been handed out, with the current revision of the cluster.
 
     Returns:
-        C({work_orders, slice_ids, deleting, fingerprints, tables}).
+        C({work_orders, lost_workers, slice_ids, deleting, fingerprints, tables}).
     """
     return {
         "work_orders": work_orders.work_orders(cluster, slices, state_dir, recreate),
+        "lost_workers": lost_workers.addresses(cluster),
         "slice_ids": [slice_.slice_id for slice_ in slices],
         "deleting": [slice_.slice_id for slice_ in slices if slice_.deleting],
         "fingerprints": {str(slice_.slice_id): work_orders.fingerprint(slice_) for slice_ in slices},
