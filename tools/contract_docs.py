@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / ".ansible" / "collections"))
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds  # noqa: E402 (found above)
+from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Asked, Claim  # noqa: E402
 from ansible_collections.cloudrepo.slices.plugins.module_utils.contract import Contract, Part  # noqa: E402
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings  # noqa: E402
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import NetworkOrder  # noqa: E402
@@ -147,6 +148,23 @@ def _list_of_slices(order: type[Contract], name: str = "slices") -> Callable[[st
     return write
 
 
+def _cloud(text: str) -> str:
+    for part in WorkerOrder.parts():
+        if part.name.startswith("cloud_"):
+            head, *lines = _option(part, 2)
+            text = below(text, "options:", head, lines=lines)
+    return text
+
+
+def _claim(text: str) -> str:
+    return below(text, 'RETURN = r"""', "claim:", "  contains:", lines=returned(Claim, 4))
+
+
+def _hosts(text: str) -> str:
+    head, *lines = options(Asked, 2)
+    return below(text, "options:", head, lines=lines)
+
+
 def _reports(text: str) -> str:
     head, *lines = options(Reports, 2)
     return below(text, "options:", head, lines=lines)
@@ -192,6 +210,10 @@ def _upper(text: str) -> str:
 
 FILES: dict[str, Callable[[str], str]] = {
     "plugins/doc_fragments/work_order.py": _list_of_slices(WorkerOrder),
+    "plugins/doc_fragments/cloud.py": _cloud,
+    f"{MODULES}/host_claim.py": _claim,
+    f"{MODULES}/host_info.py": _claim,
+    f"{MODULES}/cloud.py": _hosts,
     "plugins/doc_fragments/orphans.py": _list_of_slices(Holdings, "known"),
     f"{MODULES}/holdings_info.py": _holdings,
     f"{MODULES}/network_services.py": _list_of_slices(NetworkOrder),

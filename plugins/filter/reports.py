@@ -18,19 +18,25 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.report import (
 
 
 def host_reports(
-    hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], registered: Container[str]
+    hostvars: Mapping[str, Any],
+    groups: Mapping[str, Sequence[str]],
+    registered: Container[str],
+    lost: Container[str] = (),
 ) -> list[dict[str, Any]]:
     """Return the reports for M(cloudrepo.slices.slice_report) from the variables that hosts registered.
 
     Args:
         hostvars: the hosts' variables, by host.
         groups: the hosts of each group.
-        registered: the addresses of the workers in the database.
+        registered: the addresses of the workers with a work order.
+        lost: the addresses of the lost workers, which have none and do not report.
     """
     reports = []
     for name in groups.get("workers", ()):
         host = hostvars[name]
         target = worker_address(host)
+        if target in lost:
+            continue
         failure = (
             _failure(host, "apply_work_orders_worker_failure", "apply_work_order_result")
             if target in registered

@@ -61,11 +61,33 @@ def trunk_mtu(hosts: Sequence[Mapping[str, Any]]) -> int | None:
     return min((mtu for mtu in found if mtu is not None), default=None)
 
 
+def hosts_in_use(
+    hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence[str]]
+) -> list[dict[str, Any]]:
+    """Return what M(cloudrepo.slices.cloud) takes of hosts.
+
+    Args:
+        hostvars: the variables of all hosts, with C(worker_host_info) and C(network_node_host_info).
+        groups: the inventory's groups.
+    """
+    facts = {"worker_host_info": groups.get("workers", ()), "network_node_host_info": groups.get("network_node", ())}
+    found = [(name, hostvars[name].get(fact) or {}) for fact, names in facts.items() for name in names]
+    return [
+        {"host": name, **{key: info[key] for key in IN_USE if info[key] is not None}}
+        for name, info in found
+        if "slices" in info
+    ]
+
+
+IN_USE = ("highest_id", "highest_revision", "slices")
+
+
 class FilterModule:
     """The filters by name."""
 
     def filters(self) -> dict[str, Any]:
         return {
+            "hosts_in_use": hosts_in_use,
             "trunk_mtu": trunk_mtu,
             "unreached_workers": unreached_workers,
             "worker_address": worker_address,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .errors import Refusal
-from .grammar import PATH_PATTERN
+from .grammar import PATH_PATTERN, TITLE_PATTERN
 from .vlans import POOL_COUNT, POOL_SIZE
 
 
@@ -105,6 +105,7 @@ IDENTIFIER = Form(
     "name of a user or flavor",
     "paths and mail addresses",
 )
+TITLE = Form(TITLE_PATTERN, "1-64 printable characters", "title of a cloud", "what fits in a message")
 
 UTC_TIME = Form(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z",

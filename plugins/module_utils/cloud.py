@@ -41,10 +41,14 @@ class Cloud:
         found = self if self.place in ("", place) else self.reborn()
         return replace(found, place=place)
 
+    def told(self) -> dict[str, str]:
+        """Return what modules tell of it."""
+        return {"uuid": self.uuid, "title": self.title, "incarnation": self.incarnation}
+
     def to_dict(self) -> dict[str, str]:
         """Return the stored form."""
         where = {"place": self.place} if self.place else {}
-        return {"uuid": self.uuid, "title": self.title, "incarnation": self.incarnation, **where}
+        return {**self.told(), **where}
 
     @classmethod
     def from_dict(cls, data: Any) -> Cloud:

@@ -37,6 +37,7 @@ are not allocated before C(site) has checked the hosts, because these may still 
 NETWORK_NODE_TRUNK_MTU = "network_node_trunk_mtu"
 """The field beyond the model with the MTU of the network node's uplink."""
 MACHINE_ID = "machine_id"
+LOST = "lost"
 """The extra field of a worker with its machine-id (docs/decisions/0020)."""
 ENTRY = "entry"
 """Marks the absent fields of a worker that is only in Cloud Repositorio's C(workers_list)."""
@@ -79,6 +80,11 @@ class Worker:
         """Its machine-id, or C(None) if it is not known yet."""
         found: str | None = self.extra.get(MACHINE_ID)
         return found
+
+    @property
+    def lost(self) -> bool:
+        """Whether the machine is gone for good."""
+        return bool(self.extra.get(LOST))
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Union
 
+from . import identity
 from .errors import Refusal
 
 
@@ -158,3 +159,7 @@ LABEL = text(
     "a name of letters, digits and hyphens, 63 at most, beginning and ending with a letter or digit",
 )
 VM = text(r"[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?", "a VM by id, by name or as SLICE/NAME")
+HOST_NAME = text(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", "a host name")
+UUID = text(identity.PATTERN, "a UUID in lower case")
+TITLE_PATTERN = r"[^\x00-\x1f\x7f]{1,64}"
+TITLE = text(TITLE_PATTERN, "1-64 printable characters")

@@ -12,7 +12,7 @@ from . import bounds
 from .contract import Contract, flag, integer, ipv4_address, ipv4_network, mac_address, many, text
 from .errors import Refusal
 from .vlans import MANAGEMENT_VLAN, pool_number
-from .work_order import REVISION, SLICE_ID, SLICE_UUID
+from .work_order import CLOUD_INCARNATION, CLOUD_TITLE, CLOUD_UUID, REVISION, SLICE_ID, SLICE_UUID
 
 _FIRST_NAME_PORT = 5300
 
@@ -217,3 +217,6 @@ class NetworkOrder(Contract):
             "Slices of the work order, each with B(everything) that it needs on the network node.",
         )
     )
+    cloud_uuid: str | None = field(default=None, metadata=CLOUD_UUID)
+    cloud_title: str | None = field(default=None, metadata=CLOUD_TITLE)
+    cloud_incarnation: str | None = field(default=None, metadata=CLOUD_INCARNATION)

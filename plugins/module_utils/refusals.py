@@ -309,6 +309,7 @@ _CAPACITY = {
     ),
     "no_workers": Rule("a VM needs a worker", "the cluster has no workers", "register one first"),
     "not_schedulable": Rule("a worker takes new VMs while schedulable is true", "schedulable is false"),
+    "worker_lost": Rule("a worker takes new VMs unless it is lost", "state is lost"),
     "capacity_unknown": Rule(
         "a worker takes new VMs once its cores and ram_gb are known",
         "{unknown} not known",
@@ -397,6 +398,22 @@ _HOST = {
         "QEMU stopped the VM after an I/O error",
         "check the worker's disk for free space and errors, then run the deploy again",
     ),
+    "another_cloud": Rule(
+        "a host belongs to one cloud",
+        "{object} belongs to cloud {held} since {since}, claimed from controller {controller}, and not to {got}",
+        "run cloudrepo.slices.site with -e claim_hosts=true to take the host over",
+    ),
+    "another_incarnation": Rule(
+        "a host follows one database of its cloud",
+        "{object} follows another database of cloud {cloud} since {since}, claimed from controller {controller}: "
+        "incarnation {held}, and not the copy {got}",
+        "run cloudrepo.slices.site with -e claim_hosts=true if this database replaces the other one",
+    ),
+    "host_unclaimed": Rule(
+        "a host belongs to a cloud before it gets work orders",
+        "{object} belongs to no cloud",
+        "run cloudrepo.slices.site",
+    ),
     "another_slice": Rule(
         "a number stands for one slice on a host",
         "this host holds another slice of this number: {where} is of {held}, the work order is of {got}",
@@ -455,8 +472,15 @@ _HOST = {
     ),
     "order_superseded": Rule(
         "a work order must not be older than the last one that the host has applied",
-        "this work order is from {got}, this host has applied one from {applied}",
-        "run the deploy again",
+        "this work order has revision {got}, this host has applied revision {applied}",
+        "run the deploy again; if the host still refuses, the database is older than the host, and "
+        "-e accept_database=true makes the host follow it, which --check --diff shows first",
+    ),
+    "database_behind": Rule(
+        "a database is never older than what its hosts have applied",
+        "{object} has applied revision {known}, the newest of this database is {newest}",
+        "run cloudrepo.slices.deploy with -e slice_all=true -e accept_database=true to make the hosts follow this "
+        "database; --check --diff shows first what that undoes",
     ),
     "address_reserved": Rule(
         "an address on VLAN 400 is reserved for one VM",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 
 from . import bounds
 from .contract import Contract, enclosing, flag, integer, ipv4_address, mac_address, many, number, repeated, text, uuid
@@ -18,6 +19,20 @@ from .errors import Refusal
 _IMAGE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _SOURCE = r"[^\x00-\x1f\x7f]+"
 
+CLOUD_UUID = uuid(
+    "The UUID of the cloud.",
+    "A host that another cloud has claimed refuses the call before anything is changed.",
+    sample="4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10",
+)
+CLOUD_TITLE = text(
+    "What people call the cloud.",
+    sample="lab",
+    form=bounds.TITLE,
+)
+CLOUD_INCARNATION = uuid(
+    "The UUID of the cloud's database. A copy of the database has another one.",
+    sample="9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00",
+)
 SLICE_ID = integer("The slice's id.", sample=1000, limit=bounds.ID)
 SLICE_UUID = uuid(
     "The slice's UUID.",
@@ -31,6 +46,14 @@ REVISION = integer(
     sample=1795371735123,
     limit=bounds.REVISION,
 )
+
+
+def revision_text(revision: int | None) -> str:
+    """Return a revision for a message: the number, and the time that it stands for."""
+    if revision is None:
+        return "none"
+    seconds, milliseconds = divmod(revision, 1000)
+    return f"{revision} ({datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z)"
 
 
 @dataclass(frozen=True)
@@ -375,3 +398,6 @@ class WorkerOrder(Contract):
             "are removed only if they are listed in C(given_up). Other slices are not touched.",
         )
     )
+    cloud_uuid: str | None = field(default=None, metadata=CLOUD_UUID)
+    cloud_title: str | None = field(default=None, metadata=CLOUD_TITLE)
+    cloud_incarnation: str | None = field(default=None, metadata=CLOUD_INCARNATION)

@@ -45,6 +45,14 @@ network_node:
   sample:
     - slice_id: 1000
       slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
+cloud:
+  description: The identity of the cloud, empty if it has none yet.
+  returned: success
+  type: dict
+  sample:
+    uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
+    title: lab
+    incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
 """
 
 from ansible.module_utils.basic import AnsibleModule

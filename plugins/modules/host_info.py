@@ -9,7 +9,8 @@ module: host_info
 short_description: Get information about a host's resources
 version_added: 1.0.0
 description:
-  - Returns machine-id, cores, memory and network interfaces of a host.
+  - Returns machine-id, cores, memory and network interfaces of a host, the cloud to which it belongs, and what it has
+    in use.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -25,6 +26,11 @@ options:
     type: list
     elements: str
     default: []
+  state_dir:
+    description:
+      - The folder that holds what the host keeps of the cloud.
+    type: str
+    default: /var/lib/cloudrepo
 """
 
 EXAMPLES = r"""
@@ -72,18 +78,64 @@ missing_packages:
   type: list
   elements: str
   sample: [tcpdump]
+claim:
+  description: The cloud that the host belongs to, null if no cloud has claimed it.
+  returned: success
+  type: dict
+  contains:
+    uuid:
+      description: The UUID of the cloud.
+      type: str
+      sample: "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
+    title:
+      description: What people call the cloud.
+      type: str
+      sample: "lab"
+    incarnation:
+      description: The UUID of the cloud's database. A copy of the database has another one.
+      type: str
+      sample: "9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00"
+    since:
+      description: When the cloud claimed the host, in UTC.
+      type: str
+      sample: "2026-01-31T12:00:00Z"
+    controller:
+      description: The controller that claimed it.
+      type: str
+      sample: "controller1"
+highest_id:
+  description: The highest id of a slice or VM that the host has something of, null if there is none.
+  returned: success
+  type: int
+  sample: 1036
+highest_revision:
+  description: The highest revision of a work order that the host has begun to apply, null if there is none.
+  returned: success
+  type: int
+  sample: 1795371735123
+slices:
+  description: The slices that the host has something of, whether the database knows them or not.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - slice_id: 1000
+      slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
+      reservations: [{address: 10.60.7.101}]
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import host_info
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, host_info, in_use
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
 
 ARGUMENTS = {
     "uplink": {"type": "str"},
     "packages": {"type": "list", "elements": "str", "default": []},
+    "state_dir": {"type": "str", "default": STATE_DIR},
 }
 
 
@@ -91,13 +143,15 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
 
     def action() -> Outcome:
-        runner = SubprocessRunner()
-        info = host_info.look(runner)
+        params, runner = module.params, SubprocessRunner()
+        info, claim = host_info.look(runner), claims.read(params["state_dir"])
         return Outcome(
             result={
                 **info.to_dict(),
-                "trunk_mtu": info.mtu_of(module.params["uplink"]),
-                "missing_packages": host_info.missing_packages(module.params["packages"], runner),
+                "trunk_mtu": info.mtu_of(params["uplink"]),
+                "missing_packages": host_info.missing_packages(params["packages"], runner),
+                "claim": claim and claim.to_dict(),
+                **in_use.look(params["state_dir"]),
             }
         )
 

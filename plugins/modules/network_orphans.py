@@ -16,6 +16,7 @@ author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
   - cloudrepo.slices.attributes
+  - cloudrepo.slices.cloud
   - cloudrepo.slices.orphans
 options:
   bridge:
@@ -126,7 +127,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import orphans
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, orphans
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     GRAMMARS,
     SERVICES_ARGUMENTS,
@@ -145,8 +146,9 @@ def main() -> None:
     reconcile(AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True), steps, GRAMMARS)
 
 
-def steps(params: dict[str, Any], _missing_ok: bool) -> Steps[orphans.Verdict]:
+def steps(params: dict[str, Any], missing_ok: bool) -> Steps[orphans.Verdict]:
     """Return how the orphans in O(remove) are removed."""
+    claims.require(params, missing_ok=missing_ok)
     state_dir, runner = params["state_dir"], SubprocessRunner()
     folders = Folders(state_dir, read_links(params["nat_links"]))
 

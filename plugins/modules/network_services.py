@@ -24,6 +24,7 @@ author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
   - cloudrepo.slices.attributes
+  - cloudrepo.slices.cloud
 options:
   bridge:
     description:
@@ -246,7 +247,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files, ownership, revisions
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, files, ownership, revisions
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS, SERVICES_ARGUMENTS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import flows
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
@@ -273,6 +274,7 @@ def main() -> None:
     state_dir = module.params["state_dir"]
 
     def action() -> Outcome:
+        claims.require(module.params, missing_ok=module.check_mode)
         folders = Folders(state_dir, read_links(module.params["nat_links"]))
         orders = read_services(module.params["slices"], links=folders.links)
 

@@ -29,6 +29,7 @@ author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
   - cloudrepo.slices.attributes
+  - cloudrepo.slices.cloud
   - cloudrepo.slices.work_order
   - cloudrepo.slices.wiring
 """
@@ -87,6 +88,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     GRAMMARS,
@@ -101,6 +103,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host impo
 
 def main() -> None:
     def steps(params: dict[str, Any], missing_ok: bool) -> Steps[datapath.WirePlan]:
+        claims.require(params, missing_ok=missing_ok)
         orders = read_slices(params["slices"], state_dir=params["state_dir"])
         settings = datapath.read_settings(params)
         accounts = find_accounts(params["user"], orders, missing_ok=missing_ok)

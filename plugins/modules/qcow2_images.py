@@ -25,6 +25,7 @@ author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
   - cloudrepo.slices.attributes
+  - cloudrepo.slices.cloud
   - cloudrepo.slices.work_order
   - cloudrepo.slices.disks
 """
@@ -112,6 +113,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     DISK_ARGUMENTS,
@@ -127,6 +129,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
 
 def main() -> None:
     def steps(params: dict[str, Any], missing_ok: bool) -> Steps[overlays.DiskPlan]:
+        claims.require(params, missing_ok=missing_ok)
         state_dir = params["state_dir"]
         orders = read_slices(params["slices"], state_dir=state_dir)
         have = overlays.observe(orders, state_dir=state_dir)

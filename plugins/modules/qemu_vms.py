@@ -21,6 +21,7 @@ author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
   - cloudrepo.slices.attributes
+  - cloudrepo.slices.cloud
   - cloudrepo.slices.work_order
   - cloudrepo.slices.running
 options:
@@ -124,6 +125,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     GRAMMARS,
@@ -158,6 +160,7 @@ def main() -> None:
 
 def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Any]:
     """Return how VMs are started, or those that are not listed are stopped."""
+    claims.require(params, missing_ok=missing_ok)
     orders = read_slices(params["slices"], state_dir=params["state_dir"])
     passwords = read_passwords(params["vnc_passwords"])
     settings = read_settings(params, find_accounts(params["user"], orders, missing_ok=missing_ok))

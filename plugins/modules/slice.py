@@ -36,6 +36,10 @@ options:
     type: list
     elements: str
     default: []
+  accept_revision:
+    description:
+      - With O(work_orders), as O(cloudrepo.slices.slice_plan#module:accept_revision).
+    type: int
   name:
     &name
     description:
@@ -510,6 +514,9 @@ work_orders:
           - vm_id: 1002
             path: /var/lib/cloudrepo/vms/1002/vm2_img.qcow2
             uuid: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
+        cloud_uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
+        cloud_title: lab
+        cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
     network_node:
       slices:
       - slice_id: 1000
@@ -532,6 +539,15 @@ work_orders:
           dhcp_range: 192.168.101.10,192.168.101.250
           nat: true
           mtu: 9000
+      cloud_uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
+      cloud_title: lab
+      cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
+lost_workers:
+  description: Addresses of the lost workers, which get no work orders.
+  returned: when O(work_orders=true)
+  type: list
+  elements: str
+  sample: []
 slice_ids:
   description: Ids of the slices.
   returned: when O(work_orders=true)
@@ -714,6 +730,7 @@ def arguments() -> dict[str, Any]:
         topology.SETTINGS_ARGUMENTS,
         work_orders={"type": "bool", "default": False},
         recreate_disks=orders.RECREATE_DISKS,
+        accept_revision=orders.ACCEPT_REVISION,
     )
     return found
 

@@ -25,6 +25,7 @@ author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
   - cloudrepo.slices.attributes
+  - cloudrepo.slices.cloud
   - cloudrepo.slices.work_order
   - cloudrepo.slices.wiring
   - cloudrepo.slices.running
@@ -224,7 +225,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ownership, worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, ownership, worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     DISK_ARGUMENTS,
@@ -264,6 +265,7 @@ def main() -> None:
     tools = qemu_apply.Tools(SubprocessRunner(), SocketMonitor())
 
     def action() -> Outcome:
+        claims.require(params, missing_ok=module.check_mode)
         orders = read_slices(params["slices"], state_dir=params["state_dir"])
         passwords = read_passwords(params["vnc_passwords"])
         accounts = find_accounts(params["user"], orders, missing_ok=module.check_mode)

@@ -50,6 +50,11 @@ options:
       - The folder for disks and base images on the workers.
     type: path
     default: /var/lib/cloudrepo
+  accept_revision:
+    description:
+      - The highest revision that hosts have applied, see RV(cloudrepo.slices.host_info#module:highest_revision). The
+        work orders then have a higher one, so that hosts follow a database that was put back. Only an admin may do so.
+    type: int
 """
 
 EXAMPLES = r"""
@@ -125,6 +130,9 @@ work_orders:
           - vm_id: 1002
             path: /var/lib/cloudrepo/vms/1002/vm2_img.qcow2
             uuid: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
+        cloud_uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
+        cloud_title: lab
+        cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
     network_node:
       slices:
       - slice_id: 1000
@@ -147,6 +155,15 @@ work_orders:
           dhcp_range: 192.168.101.10,192.168.101.250
           nat: true
           mtu: 9000
+      cloud_uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
+      cloud_title: lab
+      cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
+lost_workers:
+  description: Addresses of the lost workers, which get no work orders.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 slice_ids:
   description: Ids of the selected slices.
   returned: success
@@ -226,6 +243,7 @@ def arguments() -> dict[str, Any]:
             "recreate_disks": orders.RECREATE_DISKS,
             "disk_retention_h": {"type": "int", "default": 0},
             "state_dir": orders.STATE_DIR,
+            "accept_revision": orders.ACCEPT_REVISION,
         },
         "supports_check_mode": True,
     }

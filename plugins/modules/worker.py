@@ -27,8 +27,12 @@ options:
     &state
     description:
       - Whether the worker should be registered. A worker with VMs cannot be removed.
+      - With V(lost), the machine is gone for good, or was switched off so that its VMs cannot run. It gets no work
+        orders, its VMs are C(error), and nothing waits for its reports. Its VMs can be deleted, or be created again on
+        other workers with O(cloudrepo.slices.slice_plan#module:recreate_disks). Once it is registered again with its
+        O(machine_id), it is used again.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, lost]
     default: present
   cores:
     &cores
@@ -128,6 +132,11 @@ EXAMPLES = r"""
         ram_gb: 16
         max_vms: 3
 
+- name: Go on without a worker that burned down
+  cloudrepo.slices.worker:
+    ip: 10.0.10.2
+    state: lost
+
 - name: Place no new VMs on a worker
   cloudrepo.slices.worker:
     ip: 10.0.10.2
@@ -163,7 +172,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control i
 
 SPEC: dict[str, dict[str, Any]] = {
     "ip": {"type": "str"},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "absent", "lost"], "default": "present"},
     "cores": {"type": "int"},
     "ram_gb": {"type": "float"},
     "disk_gb": {"type": "float"},

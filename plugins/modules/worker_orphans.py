@@ -19,6 +19,7 @@ author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
   - cloudrepo.slices.attributes
+  - cloudrepo.slices.cloud
   - cloudrepo.slices.orphans
   - cloudrepo.slices.wiring
 options:
@@ -130,7 +131,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import orphans, worker_orphans
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, orphans, worker_orphans
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     GRAMMARS,
     WIRING_ARGUMENTS,
@@ -150,8 +151,9 @@ def main() -> None:
     reconcile(AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True), steps, GRAMMARS)
 
 
-def steps(params: dict[str, Any], _missing_ok: bool) -> Steps[orphans.Verdict]:
+def steps(params: dict[str, Any], missing_ok: bool) -> Steps[orphans.Verdict]:
     """Return how the orphans in O(remove) are removed."""
+    claims.require(params, missing_ok=missing_ok)
     state_dir = params["state_dir"]
     settings = worker_orphans.settings_for(datapath.read_settings(params), state_dir=state_dir, user=params["user"])
     tools = Tools(SubprocessRunner(), SocketMonitor())

@@ -97,7 +97,18 @@ def test_hosts_are_sent_little_of_the_ground(path):
     ours = [name for _line, name in imported((ROOT / path).read_text(encoding="utf-8"), module) if COLLECTION in name]
     ground = {name.removeprefix(f"{UTILS}.").split(".")[0] for name in ours if layer_of(name) == GROUND}
     assert ground <= {
-        *("bounds", "changes", "contract", "defaults", "errors", "grammar", "holdings", "identity", "network_order"),
+        *(
+            "bounds",
+            "changes",
+            "claim",
+            "contract",
+            "defaults",
+            "errors",
+            "grammar",
+            "holdings",
+            "identity",
+            "network_order",
+        ),
         *("refusals", "report", "vlans", "work_order"),
     }
 

@@ -13,7 +13,7 @@ from .registering import require_admin
 
 
 def holdings(cluster: Cluster, acting_user: str) -> dict[str, Any]:
-    """Return C({workers: {ip: known}, network_node: known}), each C(known) a list of slices.
+    """Return C({workers: {ip: known}, network_node: known, cloud}), each C(known) a list of slices.
 
     Raises:
         Refused: the acting user is not an admin, who alone may see all slices.
@@ -21,7 +21,11 @@ def holdings(cluster: Cluster, acting_user: str) -> dict[str, Any]:
     require_admin(cluster, acting_user, "orphans")
     slices = list(cluster.slices.values())
     workers = {ip: Holdings(tuple(_known(each, ip) for each in slices)).to_dict()["known"] for ip in cluster.workers}
-    return {"workers": workers, "network_node": Holdings(tuple(_known(each) for each in slices)).to_dict()["known"]}
+    return {
+        "workers": workers,
+        "network_node": Holdings(tuple(_known(each) for each in slices)).to_dict()["known"],
+        "cloud": cluster.cloud.told() if cluster.cloud else {},
+    }
 
 
 def _known(slice_: Slice, ip: str | None = None) -> KnownSlice:

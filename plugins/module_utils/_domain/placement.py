@@ -81,6 +81,8 @@ class Placement:
         """Return refusals if the worker cannot take a new VM of the flavor."""
         where = f"worker {worker.ip}"
         found = [] if worker.schedulable else [Refusal("not_schedulable", where)]
+        if worker.lost:
+            found.append(Refusal("worker_lost", where))
         unknown = [name for name in ("cores", "ram_gb") if getattr(worker, name) is None]
         if unknown:
             found.append(Refusal("capacity_unknown", where, {"unknown": unknown}))

@@ -11,6 +11,7 @@ from ..cluster import Cluster
 from ..lifecycle import POWERS, UNKNOWN, Observed
 from ..models import VM, Slice
 from ..report import NETWORK_NODE, HostReport, VmReport
+from . import lost_workers
 from .teardown import drop_empty_pools, forget
 from .work_orders import fingerprint
 
@@ -34,8 +35,10 @@ def record(
         seen_at: the time of the reports, in the format of C(Observed).
 
     VMs that are being deleted, and VLANs and addresses that are being released, are only removed when all hosts that
-    may have them have reported success.
+    may have them have reported success. Nothing waits for lost workers.
     """
+    lost = set(lost_workers.addresses(cluster))
+    reports = [report for report in reports if report.target not in lost]
     deleting = {slice_.slice_id for slice_ in slices if slice_.deleting}
     failures = [failure for report in reports for failure in failures_of(report, deleting)]
     by_target: dict[str, list[HostReport]] = {}
@@ -48,7 +51,9 @@ def record(
             if is_current or vm.handed_out:
                 found = seen.get((vm.worker_ip, vm.vm_id))
                 told = by_target.get(vm.worker_ip, [])
-                if not told:
+                if vm.worker_ip in lost:
+                    failures += [] if vm.deleting else [_lost(vm)]
+                elif not told:
                     failures.append(f"VM {vm.name} ({vm.vm_id}): its worker {vm.worker_ip} is not in the inventory")
                 if not any(each.slice_id == slice_.slice_id for report in told for each in report.refused):
                     _record_vm(vm, found, seen_at)
@@ -93,6 +98,13 @@ def recorded(slices: Sequence[Slice]) -> list[dict[str, Any]] | None:
     return seen if len(seen) == len(vms) else None
 
 
+def _lost(vm: VM) -> str:
+    return (
+        f"VM {vm.name} ({vm.vm_id}): its worker {vm.worker_ip} is lost; delete the VM, or deploy with "
+        f"-e recreate_disks={vm.vm_id} to create it again on another worker"
+    )
+
+
 def _record_vm(vm: VM, seen: VmReport | None, seen_at: str) -> None:
     if vm.deleting:
         return
@@ -105,7 +117,7 @@ def _record_vm(vm: VM, seen: VmReport | None, seen_at: str) -> None:
 
 
 def _forget_what_is_gone(cluster: Cluster, slice_: Slice, done: set[str], *, has_network_node: bool) -> None:
-    concerned = {vm.worker_ip for vm in slice_.vms}
+    concerned = {vm.worker_ip for vm in slice_.vms} - set(lost_workers.addresses(cluster))
     if has_network_node:
         concerned.add(NETWORK_NODE)
     if concerned <= done:

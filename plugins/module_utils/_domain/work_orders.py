@@ -75,21 +75,32 @@ def work_orders(
 ) -> dict[str, Any]:
     """Return C({workers: {ip: order}, network_node: order}) for the slices.
 
-    Every worker of the cluster gets an order, so that left-overs go wherever they are. C(recreate) are the ids of VMs
-    whose disks are created again where they are missing.
+    Every worker of the cluster that is not lost gets an order, so that left-overs go wherever they are. C(recreate) are
+    the ids of VMs whose disks are created again where they are missing.
     """
     disks = Disks(state_dir, frozenset(recreate))
     segments = {slice_.slice_id: host_requirements.segments(slice_) for slice_ in slices}
+    cloud = _cloud(cluster)
     workers = [
         WorkerOrder(
             worker_ip=ip,
             images=_images((vm for vm in _live(slices) if vm.worker_ip == ip), state_dir),
             slices=tuple(_share(cluster, slice_, ip, disks, segments[slice_.slice_id]) for slice_ in slices),
+            **cloud,
         )
-        for ip in cluster.workers
+        for ip, worker in cluster.workers.items()
+        if not worker.lost
     ]
-    node = NetworkOrder(slices=tuple(_services(cluster, slice_) for slice_ in slices))
+    node = NetworkOrder(slices=tuple(_services(cluster, slice_) for slice_ in slices), **cloud)
     return {"workers": {order.worker_ip: order.to_dict() for order in workers}, "network_node": node.to_dict()}
+
+
+def _cloud(cluster: Cluster) -> dict[str, Any]:
+    """What every order says of the cloud."""
+    cloud = cluster.cloud
+    if cloud is None:
+        return {}
+    return {"cloud_uuid": cloud.uuid, "cloud_title": cloud.title, "cloud_incarnation": cloud.incarnation}
 
 
 def fingerprint(slice_: Slice) -> str:

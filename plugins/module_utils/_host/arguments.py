@@ -13,12 +13,15 @@ from ..grammar import (
     ADDRESS,
     DEVICE,
     FILE,
+    HOST_NAME,
     INTERFACE,
     MARK,
     MODE,
     PACKAGE,
     PATH,
+    TITLE,
     UNIT,
+    UUID,
     Grammars,
     integer,
     many,
@@ -28,7 +31,12 @@ from ..network_order import NetworkOrder
 from ..work_order import WorkerOrder
 from .qemu.config import ACCELERATORS, VNC_PLACES
 
+CLOUD_ARGUMENTS: dict[str, Any] = {
+    name: WorkerOrder.arguments()[name] for name in ("cloud_uuid", "cloud_title", "cloud_incarnation")
+}
+
 WORK_ORDER_ARGUMENTS: dict[str, Any] = {
+    **CLOUD_ARGUMENTS,
     "slices": WorkerOrder.arguments()["slices"],
     "state_dir": {"type": "str", "default": STATE_DIR},
     "user": {"type": "str", "default": "cloudrepo"},
@@ -54,6 +62,7 @@ RUNNING_ARGUMENTS: dict[str, Any] = {
 }
 
 SERVICES_ARGUMENTS: dict[str, Any] = {
+    **CLOUD_ARGUMENTS,
     "bridge": {"type": "str", "default": BRIDGE},
     "state_dir": {"type": "str", "default": STATE_DIR},
     "nat_links": {"type": "str", "default": "169.254.64.0/24"},
@@ -77,5 +86,9 @@ GRAMMARS: Grammars = {
     "packages": many(PACKAGE),
     "vnc_address": ADDRESS,
     "disk_retention_h": integer(int(DISK_RETENTION_H.least), int(DISK_RETENTION_H.most)),
+    "cloud_uuid": UUID,
+    "cloud_incarnation": UUID,
+    "cloud_title": TITLE,
+    "controller": HOST_NAME,
 }
 """What texts among the arguments of modules of hosts may be, where no choice, reader or contract says so already."""

@@ -19,9 +19,11 @@ from ..defaults import STATE_DIR
 from ..errors import Refusal
 from ..holdings import Holdings, KnownSlice
 from . import files
+from .arguments import CLOUD_ARGUMENTS
 from .times import utc
 
 ARGUMENTS: dict[str, Any] = {
+    **CLOUD_ARGUMENTS,
     "known": Holdings.arguments()["known"],
     "remove": {"type": "list", "elements": "str", "default": []},
     "state_dir": {"type": "str", "default": STATE_DIR},

@@ -13,10 +13,10 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
 from typing import Protocol
 
 from ..errors import Refusal, SlicesError
+from ..work_order import revision_text
 from . import files
 
 WORKER = "worker"
@@ -47,7 +47,7 @@ def older(orders: Iterable[Dated], *, state_dir: str, kind: str) -> dict[int, li
     for order in orders:
         applied = seen.get(order.slice_id, 0)
         if order.revision is not None and applied > order.revision:
-            figures = {"got": _time(order.revision), "applied": _time(applied)}
+            figures = {"got": revision_text(order.revision), "applied": revision_text(applied)}
             found[order.slice_id] = [Refusal("order_superseded", f"slice {order.slice_id}", figures)]
     return found
 
@@ -62,6 +62,22 @@ def note(orders: Iterable[Dated], *, state_dir: str, kind: str) -> None:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         kept = sorted({**seen, **news}.items(), key=lambda each: each[1])[-_KEPT:]
         files.write_text(path, json.dumps(dict(kept)) + "\n", mode=0o600)
+
+
+def highest(state_dir: str) -> int | None:
+    """The highest revision that this host knows, of whatever slice and kind of order.
+
+    Raises:
+        SlicesError: what was carried out cannot be told.
+    """
+    found = [revision for kind in (WORKER, NETWORK_NODE) for revision in _read(_path(state_dir, kind)).values()]
+    return max(found, default=None)
+
+
+def forget(state_dir: str) -> None:
+    """Forget what was carried out, which was another cloud's."""
+    for kind in (WORKER, NETWORK_NODE):
+        files.remove(_path(state_dir, kind))
 
 
 @contextmanager
@@ -93,8 +109,3 @@ def _read(path: str) -> dict[int, int]:
             f"{path} cannot be read as a list of applied work orders ({error}); remove it and deploy again",
             path=path,
         ) from error
-
-
-def _time(revision: int) -> str:
-    seconds, milliseconds = divmod(revision, 1000)
-    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"

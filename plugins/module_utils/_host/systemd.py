@@ -141,7 +141,7 @@ def observe_all(runner: Runner, *, unit_dir: str = UNIT_DIR) -> Units:
     return Units(
         vms={unit.vm_id: unit for unit in units},
         enabled=frozenset(_enabled(unit_dir)),
-        templates=_templates(None, unit_dir),
+        templates=all_templates(unit_dir),
     )
 
 
@@ -250,6 +250,11 @@ def _enabled(unit_dir: str) -> Iterable[tuple[int, int]]:
         match = _UNIT.fullmatch(name)
         if match:
             yield int(match[1]), int(match[2])
+
+
+def all_templates(unit_dir: str) -> dict[int, str]:
+    """The text of each slice's template."""
+    return _templates(None, unit_dir)
 
 
 def _templates(ids: frozenset[int] | None, unit_dir: str) -> dict[int, str]:

@@ -4,18 +4,19 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .. import defaults
+from .. import bounds, defaults
 from .._domain import (
     access,
+    counters,
     displays,
     host_requirements,
     identities,
+    lost_workers,
     render_graph,
     render_text,
     slice_changes,
@@ -26,6 +27,7 @@ from .._domain import (
 from .._domain import (
     status as status_rules,
 )
+from .._domain.registering import require_admin
 from ..bounds import DISK_RETENTION_H
 from ..changes import Change, between
 from ..cluster import Cluster
@@ -33,6 +35,7 @@ from ..errors import Refused
 from ..lifecycle import RUNNING
 from ..models import Slice
 from ..report import HostReport
+from .clouds import controller
 from .edge import Outcome, listed
 from .names import NAME, NAME_OR_ID
 
@@ -43,6 +46,7 @@ SELECTION_ARGUMENTS: dict[str, dict[str, Any]] = {
     "owner": {"type": NAME},
     "all": {"type": "bool", "default": False},
 }
+ACCEPT_REVISION: dict[str, Any] = {"type": "int"}
 
 
 def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
@@ -59,13 +63,7 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     if refusals:
         raise Refused(refusals)
     before = slice_changes.states(chosen)
-    return dispatch(
-        cluster,
-        chosen,
-        params["state_dir"],
-        lambda: slice_changes.state_changes(before, slice_changes.states(chosen)),
-        recreate_disks=params["recreate_disks"],
-    )
+    return dispatch(cluster, chosen, params, lambda: slice_changes.state_changes(before, slice_changes.states(chosen)))
 
 
 def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
@@ -84,18 +82,13 @@ def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     return dispatch(
         cluster,
         remaining,
-        params["state_dir"],
+        params,
         lambda: [change for old in before for change in slice_changes.changes(old, cluster.slices.get(old.slice_id))],
     )
 
 
 def dispatch(
-    cluster: Cluster,
-    slices: Sequence[Slice],
-    state_dir: str,
-    changes_of: Callable[[], Sequence[Change]],
-    *,
-    recreate_disks: Iterable[str] = (),
+    cluster: Cluster, slices: Sequence[Slice], params: Mapping[str, Any], changes_of: Callable[[], Sequence[Change]]
 ) -> Outcome:
     """Return the work orders of slices.
 
@@ -105,21 +98,39 @@ def dispatch(
     Args:
         cluster: the database.
         slices: the slices for the orders; hosts remove all other objects of these slices.
-        state_dir: the folder for base images and VM folders on the workers.
+        params: C(state_dir), the folder for base images and VM folders on the workers; C(acting_user);
+            C(accept_revision), a revision than which the cluster's must be higher; and C(recreate_disks), the VMs whose
+            disks are created again if they are missing, in the syntax of C(find_vms).
         changes_of: returns the changes of slices by this call, including the marks.
-        recreate_disks: the VMs whose disks are created again if they are missing, in the syntax of C(find_vms).
 
     Raises:
-        Refused: one of these VMs does not belong to the slices.
+        Refused: one of these VMs does not belong to the slices, or the acting user may not set C(accept_revision).
     """
-    recreate = work_orders.find_vms(slices, recreate_disks)
+    accepted = _accept(cluster, params)
+    recreate = work_orders.find_vms(slices, params["recreate_disks"])
+    replaced = lost_workers.replace(cluster, slices, recreate)
     missing = Missing.of(cluster, slices)
     noted = _hand_out(cluster, slices)
     changes = list(changes_of())
+    shown = {(change.kind, change.id) for change in changes}
+    changes += [change for change in replaced if (change.kind, change.id) not in shown]
     changes += [change for change in missing.made(cluster) if change not in changes]
     if changes:
         cluster.revise()
-    return Outcome(changes, {**noted, **_make_orders(cluster, slices, state_dir, recreate), "changes": listed(changes)})
+    changes = accepted + changes
+    made = _make_orders(cluster, slices, params["state_dir"], recreate)
+    return Outcome(changes, {**noted, **made, "changes": listed(changes)})
+
+
+def _accept(cluster: Cluster, params: Mapping[str, Any]) -> list[Change]:
+    known = params["accept_revision"]
+    if known is None:
+        return []
+    require_admin(cluster, params["acting_user"], "accept_revision")
+    refusals = list(bounds.REVISION.problems("work order", "accept_revision", known))
+    if refusals:
+        raise Refused(refusals)
+    return counters.accept(cluster, known)
 
 
 def _hand_out(cluster: Cluster, slices: Sequence[Slice]) -> dict[str, Any]:
@@ -129,7 +140,7 @@ def _hand_out(cluster: Cluster, slices: Sequence[Slice]) -> dict[str, Any]:
         C({vms_to_start, recorded}).
     """
     if slices:
-        cluster.identify(title=os.uname().nodename)
+        cluster.identify(title=controller())
     if any(slice_.live_vms for slice_ in slices):
         displays.make_key(cluster)
     recorded = status_rules.recorded(slices)
@@ -142,10 +153,11 @@ def _make_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str, recr
     """Return the work orders of slices, which have been handed out, with the current revision of the cluster.
 
     Returns:
-        C({work_orders, slice_ids, deleting, fingerprints, tables}).
+        C({work_orders, lost_workers, slice_ids, deleting, fingerprints, tables}).
     """
     return {
         "work_orders": work_orders.work_orders(cluster, slices, state_dir, recreate),
+        "lost_workers": lost_workers.addresses(cluster),
         "slice_ids": [slice_.slice_id for slice_ in slices],
         "deleting": [slice_.slice_id for slice_ in slices if slice_.deleting],
         "fingerprints": {str(slice_.slice_id): work_orders.fingerprint(slice_) for slice_ in slices},

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .._domain import machines
+from .._domain import lost_workers, machines
 from .._domain.registering import (
     note_network_node,
     put_flavor,
@@ -82,6 +82,10 @@ def registry_changes(registry: Registry, before: Mapping[str, Any], after: Mappi
 def _put_or_remove(cluster: Cluster, registry: Registry, want: Mapping[str, Any]) -> None:
     if want["state"] == "present":
         registry.put(cluster, want)
+        if registry is WORKERS:
+            lost_workers.welcome(cluster, want)
+    elif want["state"] == "lost":
+        lost_workers.declare(cluster, want[registry.key])
     else:
         registry.remove(cluster, want[registry.key])
 

@@ -74,17 +74,13 @@ def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[st
     pairs = [pair for pair in found if pair is not None]
     stored = [new for _old, new in pairs if new]
     if params["work_orders"]:
-        done = dispatch(
-            cluster,
-            stored,
-            params["state_dir"],
-            lambda: changes_of(pairs),
-            recreate_disks=params["recreate_disks"],
-        )
+        done = dispatch(cluster, stored, params, lambda: changes_of(pairs))
         return replace(done, result={**described(stored), **done.result})
-    if params["recreate_disks"]:
-        figures = {"option": "recreate_disks", "needs": "work_orders"}
-        raise Refused([Refusal("option_needs_option", "settings", figures)])
+    given = [option for option in ("recreate_disks", "accept_revision") if params[option]]
+    if given:
+        raise Refused(
+            [Refusal("option_needs_option", "settings", {"option": option, "needs": "work_orders"}) for option in given]
+        )
     changes = changes_of(pairs)
     if changes:
         cluster.revise()

@@ -76,3 +76,16 @@ def test_a_worker_is_called_what_the_inventory_calls_it() -> None:
     assert workers.worker_name(hosts, "10.0.10.2") == "w2"
     assert workers.worker_name(hosts, "10.0.10.3") == "10.0.10.3"
     assert workers.worker_name(hosts, "192.0.2.2") == ""
+
+
+def test_what_is_in_use_is_taken_of_hosts_that_were_reached() -> None:
+    held = {"highest_id": 1001, "highest_revision": None, "slices": [{"slice_id": 1000}]}
+    hostvars = {
+        "w1": {"worker_host_info": {**INFO, **held}, "network_node_host_info": {**INFO, **held, "highest_revision": 5}},
+        "w2": {"worker_host_info": {"unreachable": True}},
+        "w3": {},
+    }
+    found = workers.hosts_in_use(hostvars, {"workers": ["w1", "w2", "w3"], "network_node": ["w1"]})
+    told = {"host": "w1", "highest_id": 1001, "slices": [{"slice_id": 1000}]}
+    assert found == [told, {**told, "highest_revision": 5}]
+    assert workers.hosts_in_use({"w1": {}}, {"workers": ["w1"]}) == []

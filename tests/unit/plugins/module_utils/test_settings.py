@@ -16,6 +16,7 @@ from ...scripts import ROOT
 ROLES = ("worker", "network_node")
 # These are read by the filter management_problems, and by modules.
 ELSEWHERE = {
+    "cloud",
     "management_network",
     "infrastructure_networks",
     "dns_servers",

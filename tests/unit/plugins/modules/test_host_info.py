@@ -12,10 +12,11 @@ from ..module_utils._host.fakes import FakeRunner
 SHOWN = '[{"ifname": "trunk0", "mtu": 9000}]'
 
 
-def test_the_uplinks_mtu_is_told(monkeypatch):
+def test_the_uplinks_mtu_is_told(monkeypatch, tmp_path):
     for arguments, mtu in (({"uplink": "trunk0"}, 9000), ({"uplink": ""}, None), ({}, None)):
         runner = FakeRunner().tell("ip", "-json", "address", "show", stdout=SHOWN).tell(*TRY_NETEM)
-        result = modules.run(monkeypatch, host_info, runner, **arguments)
+        result = modules.run(monkeypatch, host_info, runner, state_dir=str(tmp_path), **arguments)
         assert not result["changed"]
         assert result["trunk_mtu"] == mtu
         assert result["interfaces"] == [{"name": "trunk0", "mtu": 9000, "addresses": []}]
+        assert (result["claim"], result["highest_revision"]) == (None, None)

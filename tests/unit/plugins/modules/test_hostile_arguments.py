@@ -63,6 +63,10 @@ RIGHT: dict[str, Any] = {
     "vnc_passwords": {"1001": "hMr3kWpa"},
     "known": Holdings.sample()["known"],
     "remove": ["5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77"],
+    "cloud_uuid": "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10",
+    "cloud_title": "lab",
+    "cloud_incarnation": "9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00",
+    "controller": "controller1",
 }
 # What may be any text, and why.
 FREE = {
@@ -70,6 +74,7 @@ FREE = {
     "vnc_passwords": "alone in a file that is read whole, and in JSON",
     "users": "a whole configuration, which the role worker renders from settings that it has checked",
     "files.content": "the whole content of a file, which a role renders from settings that it has checked",
+    "cloud_title": "in messages, and in JSON",
     "remove": "compared with the names of what the host holds, and written nowhere",
     "images.source": "shown in messages, quoted where it stands in a command, and written nowhere",
 }

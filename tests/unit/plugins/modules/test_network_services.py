@@ -80,7 +80,7 @@ def test_a_late_order_is_refused_before_anything_is_looked_at(monkeypatch, tmp_p
     assert modules.run(monkeypatch, network_services, host(), **order(2_000))["changed"]
     for check_mode in (False, True):
         late = modules.run(monkeypatch, network_services, FakeRunner(), **order(1_000), _ansible_check_mode=check_mode)
-        figures = {"got": "1970-01-01T00:00:01.000Z", "applied": "1970-01-01T00:00:02.000Z"}
+        figures = {"got": "1000 (1970-01-01T00:00:01.000Z)", "applied": "2000 (1970-01-01T00:00:02.000Z)"}
         assert refused(late) == [Refusal("order_superseded", "slice 1000", figures)]
 
 

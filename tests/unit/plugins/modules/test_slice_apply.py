@@ -204,7 +204,7 @@ def test_a_late_order_is_refused_before_anything_is_looked_at(monkeypatch, tmp_p
     modules.run(monkeypatch, slice_apply, host(), **order(2_000))
     for check_mode in (False, True):
         late = modules.run(monkeypatch, slice_apply, FakeRunner(), **order(1_000), _ansible_check_mode=check_mode)
-        figures = {"got": "1970-01-01T00:00:01.000Z", "applied": "1970-01-01T00:00:02.000Z"}
+        figures = {"got": "1000 (1970-01-01T00:00:01.000Z)", "applied": "2000 (1970-01-01T00:00:02.000Z)"}
         assert refused(late) == [Refusal("order_superseded", "slice 9999", figures)]
     for revision in (2_000, 3_000, None):
         assert not modules.run(monkeypatch, slice_apply, host(), **order(revision)).get("failed")

@@ -26,6 +26,7 @@ def test_hosts_are_told_of_all_slices_and_of_their_own_disks() -> None:
             "10.0.10.3": [name],
         },
         "network_node": [name],
+        "cloud": held.identify(title="lab").told(),
     }
     assert holdings(held, "admin") == expected
     # What is being deleted may be there as well.

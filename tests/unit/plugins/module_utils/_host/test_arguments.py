@@ -74,7 +74,7 @@ def test_no_password_is_logged() -> None:
 
 
 def test_what_both_kinds_of_hosts_take_has_one_default() -> None:
-    shared = WORKER.keys() & NODE.keys() - {"slices"}
+    shared = WORKER.keys() & NODE.keys() - {"slices", *arguments.CLOUD_ARGUMENTS}
     assert shared == {"bridge", "state_dir"}
     assert [WORKER[name] for name in sorted(shared)] == [NODE[name] for name in sorted(shared)]
 

@@ -30,7 +30,10 @@ def dated(found: dict[int, int]) -> list[SliceOrder]:
 
 def test_a_late_order_is_refused(tmp_path):
     revisions.note(dated({1000: TIME + 1000, 1003: TIME}), **place(tmp_path))
-    figures = {"got": "2026-11-22T18:22:15.123Z", "applied": "2026-11-22T18:22:16.123Z"}
+    figures = {
+        "got": "1795371735123 (2026-11-22T18:22:15.123Z)",
+        "applied": "1795371736123 (2026-11-22T18:22:16.123Z)",
+    }
     older = revisions.older(dated({1000: TIME, 1003: TIME, 1006: TIME}), **place(tmp_path))
     assert older == {1000: [Refusal("order_superseded", "slice 1000", figures)]}
     assert revisions.older(dated({1000: TIME}), **place(tmp_path, revisions.NETWORK_NODE)) == {}
@@ -104,3 +107,12 @@ def test_orders_of_one_slice_take_turns_and_others_pass(tmp_path):
         assert not same.is_set()
     assert same.wait(30)
     waiting.join()
+
+
+def test_the_highest_is_of_either_kind_until_all_is_forgotten(tmp_path):
+    assert revisions.highest(str(tmp_path)) is None
+    revisions.note(dated({1000: 5}), **place(tmp_path))
+    revisions.note(dated({1003: 7}), **place(tmp_path, revisions.NETWORK_NODE))
+    assert revisions.highest(str(tmp_path)) == 7
+    revisions.forget(str(tmp_path))
+    assert revisions.highest(str(tmp_path)) is None

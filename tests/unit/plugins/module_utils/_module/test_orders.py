@@ -28,7 +28,7 @@ def held() -> Cluster:
 
 def params(**changes: Any) -> dict[str, Any]:
     usual = {"names": [], "owner": None, "all": False, "acting_user": "admin", "state_dir": "/s", "state": "present"}
-    return {**usual, "recreate_disks": [], "disk_retention_h": 0, **changes}
+    return {**usual, "recreate_disks": [], "accept_revision": None, "disk_retention_h": 0, **changes}
 
 
 def plan(made: Cluster, **changes: Any) -> Any:

@@ -141,3 +141,16 @@ def test_whether_a_user_has_a_password_is_shown_and_not_which() -> None:
         ("alice", True, False),
     ]
     assert set(registries.all_stored(held, USERS)) == {"admin", "alice"}
+
+
+def test_a_worker_is_declared_lost_once_and_used_again_when_it_is_reached() -> None:
+    held = cluster()
+    lost = registries.register(held, WORKERS, [worker("10.0.10.2", state="lost")], acting_user="admin")
+    assert [(change.id, (change.after or {})["lost"]) for change in lost.changes] == [("10.0.10.2", True)]
+    for wants, changed in (
+        ([worker("10.0.10.2", state="lost")], False),
+        ([worker("10.0.10.2", schedulable=True)], False),
+        ([worker("10.0.10.2", machine_id="0f4c1f3a6d7b4b0e9a2f6c1d8e5b7a90")], True),
+    ):
+        assert bool(registries.register(held, WORKERS, wants, acting_user="admin").changes) is changed
+    assert not held.workers["10.0.10.2"].lost

@@ -28,6 +28,7 @@ def params(**changes: Any) -> dict[str, Any]:
         "names": [],
         "all": False,
         "recreate_disks": [],
+        "accept_revision": None,
     }
     return {**usual, **changes}
 

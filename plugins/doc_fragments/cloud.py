@@ -1,0 +1,26 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of how modules of hosts are told on whose behalf they are called."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The options whose argument spec is C(CLOUD_ARGUMENTS) in C(module_utils/_host/arguments.py)."""
+
+    DOCUMENTATION = r"""
+options:
+  cloud_uuid:
+    description:
+      - The UUID of the cloud.
+      - A host that another cloud has claimed refuses the call before anything is changed.
+    type: str
+  cloud_title:
+    description:
+      - What people call the cloud.
+    type: str
+  cloud_incarnation:
+    description:
+      - The UUID of the cloud's database. A copy of the database has another one.
+    type: str
+"""

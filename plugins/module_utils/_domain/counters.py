@@ -1,0 +1,83 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What hosts have in use, taken into the cluster: its counters go on from there, and it gives out nothing of that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..allocations import ADDRESS, VLAN_POOL, address_number
+from ..changes import Change, between
+from ..claim import HeldSlice, InUse
+from ..cluster import LEFT_BEHIND, Cluster
+from ..errors import Refusal
+from ..vlans import pool_number
+from ..work_order import revision_text
+
+
+def take_in(cluster: Cluster, hosts: Sequence[InUse], *, complete: bool) -> None:
+    """Lift the cluster's counters above what is in use on hosts, and hold what they have of slices it does not know.
+
+    Args:
+        cluster: changed in place.
+        hosts: what they answered.
+        complete: whether these are all of the cluster's hosts, so that nothing else is left behind anywhere.
+    """
+    highest = max((each.highest_id or 0 for each in hosts), default=0)
+    cluster.lift(next_vm_id=highest + 1, revision=None if cluster.slices else _known(hosts))
+    strangers = [each for host in hosts for each in host.slices if not _is_known(cluster, each)]
+    left = {VLAN_POOL: {pool_number(each.slice_id) for each in strangers}, ADDRESS: set(_addresses(strangers))}
+    if not complete or strangers:
+        # Of displays hosts tell nothing.
+        others = {kind: set(numbers) for kind, numbers in cluster.extra.get(LEFT_BEHIND, {}).items()}
+        left = {kind: left.get(kind, set()) | others.get(kind, set()) for kind in {**left, **others}}
+    noted = {kind: sorted(numbers) for kind, numbers in left.items() if numbers}
+    extra = {key: value for key, value in cluster.extra.items() if key != LEFT_BEHIND}
+    cluster.extra = {**extra, LEFT_BEHIND: noted} if noted else extra
+
+
+def behind(cluster: Cluster, hosts: Iterable[InUse]) -> list[Refusal]:
+    """Return why hosts will refuse orders of the cluster: they have applied newer ones, before it was put back."""
+    newest = cluster.revision or 0
+    return [
+        Refusal(
+            "database_behind",
+            f"host {each.host}",
+            {"known": revision_text(each.highest_revision), "newest": revision_text(cluster.revision)},
+        )
+        for each in hosts
+        if (each.highest_revision or 0) > newest
+    ]
+
+
+def accept(cluster: Cluster, known: int | None) -> list[Change]:
+    """Let orders of the cluster be newer than all that hosts have applied, whatever these did.
+
+    Args:
+        cluster: changed in place.
+        known: the highest revision that hosts know.
+    """
+    before = cluster.revision
+    if known is None or known < (before or 0):
+        return []
+    cluster.revise(known)
+    return [
+        between(
+            "revision", "cluster", {"revision": revision_text(before)}, {"revision": revision_text(cluster.revision)}
+        )
+    ]
+
+
+def _known(hosts: Iterable[InUse]) -> int | None:
+    """The highest revision that hosts know."""
+    return max((each.highest_revision for each in hosts if each.highest_revision is not None), default=None)
+
+
+def _is_known(cluster: Cluster, held: HeldSlice) -> bool:
+    stored = cluster.slices.get(held.slice_id)
+    return stored is not None and stored.uuid == held.slice_uuid
+
+
+def _addresses(slices: Iterable[HeldSlice]) -> Iterable[int]:
+    numbers = (address_number(each.address) for slice_ in slices for each in slice_.reservations)
+    return (number for number in numbers if number is not None)

@@ -1,0 +1,92 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Workers that are gone for good: nothing waits for their reports, and their VMs may be created again elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from ..changes import UPDATE, Change
+from ..cluster import LOST, Cluster, slice_label
+from ..errors import Refusal, Refused
+from ..lifecycle import ERROR, Observed
+from ..models import VM, Slice
+from .placement import POLICIES, Placement
+
+
+def declare(cluster: Cluster, ip: str) -> None:
+    """Mark a worker as lost. Its VMs become C(error).
+
+    Raises:
+        Refused: the worker is not registered.
+    """
+    worker = cluster.workers.get(ip)
+    if worker is None:
+        known = list(cluster.workers)
+        raise Refused([Refusal("unknown_reference", f"worker {ip}", {"kind": "worker", "name": ip, "known": known})])
+    if worker.lost:
+        return
+    worker.extra[LOST] = True
+    for vm in cluster.vms_on(ip):
+        if vm.handed_out and not vm.deleting:
+            vm.see(Observed(ERROR))
+
+
+def welcome(cluster: Cluster, want: Mapping[str, Any]) -> None:
+    """Use a lost worker again, if it was reached and has told its machine-id."""
+    if want.get("machine_id") is not None:
+        cluster.workers[want["ip"]].extra.pop(LOST, None)
+
+
+def addresses(cluster: Cluster) -> list[str]:
+    """Return the addresses of the lost workers."""
+    return [ip for ip, worker in cluster.workers.items() if worker.lost]
+
+
+def is_on_lost(cluster: Cluster, vm: VM) -> bool:
+    """Return whether the VM's worker is lost."""
+    worker = cluster.workers.get(vm.worker_ip)
+    return worker is not None and worker.lost
+
+
+def replace(cluster: Cluster, slices: Sequence[Slice], vm_ids: Collection[int]) -> list[Change]:
+    """Place VMs of lost workers on other workers, where they are created again with new disks.
+
+    Args:
+        cluster: changed in place.
+        slices: the slices of the VMs.
+        vm_ids: the VMs to create again. Those whose workers are not lost stay where they are.
+
+    Raises:
+        Refused: no other worker has room.
+    """
+    lost = [(slice_, vm) for slice_ in slices for vm in slice_.live_vms if vm.vm_id in vm_ids]
+    lost = [(slice_, vm) for slice_, vm in lost if is_on_lost(cluster, vm)]
+    places = _places(cluster, [(f"VM {slice_label(slice_)}/{vm.name}", vm) for slice_, vm in lost])
+    changes = []
+    for (slice_, vm), ip in zip(lost, places):
+        before, after = {"worker": vm.worker_ip}, {"worker": ip}
+        label = f"{slice_label(slice_)}/{vm.name}"
+        changes.append(Change("vm", vm.vm_id, UPDATE, before, after, reason="its worker is lost", name=label))
+        vm.worker_ip = ip
+        for disk in vm.disks:
+            for key in ("uuid", "first_seen"):
+                disk.extra.pop(key, None)
+    return changes
+
+
+def _places(cluster: Cluster, vms: Iterable[tuple[str, VM]]) -> list[str]:
+    placements: dict[str, Placement] = {}
+    found, refusals = [], []
+    for where, vm in vms:
+        policy = vm.extra.get("placement", {}).get("policy", POLICIES[0])
+        placement = placements.setdefault(policy, Placement(cluster, policy))
+        flavor = vm.flavor or {}
+        ip = placement.place(flavor, vm.pinned_to)
+        if ip is None:
+            refusals.append(placement.refusal(where, flavor, vm.pinned_to))
+        found.append(ip or "")
+    if refusals:
+        raise Refused(refusals)
+    return found

@@ -1,0 +1,63 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which cloud the database is, and what its hosts have in use, as results of a module."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from .. import bounds
+from .._domain import counters
+from .._domain.registering import require_admin
+from ..changes import between
+from ..claim import Asked
+from ..cluster import LEFT_BEHIND, Cluster
+from ..errors import Refused
+from .edge import Outcome
+
+
+def controller() -> str:
+    """Return what this machine is called."""
+    return os.uname().nodename
+
+
+def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
+    """Return the identity of the cloud, which is created if there is none, and take in what its hosts have in use.
+
+    Raises:
+        Refused: the acting user is not an admin, or the title is not one.
+    """
+    require_admin(cluster, params["acting_user"], "cloud")
+    if params["title"] is not None:
+        refusals = list(bounds.TITLE.problems("cloud", "cloud", params["title"]))
+        if refusals:
+            raise Refused(refusals)
+    before = _attributes(cluster)
+    cloud = cluster.identify(title=params["title"] or controller())
+    if params["title"] is not None:
+        cloud = replace(cloud, title=params["title"])
+        cluster.become(cloud)
+    hosts = Asked.from_dict({"hosts": params["hosts"]}).hosts
+    if hosts:
+        counters.take_in(cluster, hosts, complete={*params["expected_hosts"]} <= {each.host for each in hosts})
+    after = _attributes(cluster)
+    changes = [] if before == after else [between("cloud", cloud.uuid, before, after, name=cloud.title)]
+    said = {**cloud.told(), "controller": controller()}
+    behind = [refusal.message for refusal in counters.behind(cluster, hosts)]
+    return Outcome(changes, {"cloud": said, "next_vm_id": cluster.next_vm_id, "behind": behind})
+
+
+def _attributes(cluster: Cluster) -> dict[str, Any] | None:
+    """What a change tells of the cloud; nothing before there is one."""
+    if cluster.cloud is None:
+        return None
+    left: Mapping[str, list[int]] = cluster.extra.get(LEFT_BEHIND, {})
+    return {
+        "title": cluster.cloud.title,
+        "next_vm_id": cluster.next_vm_id,
+        "revision": cluster.revision,
+        **{f"left_behind_{kind}": " ".join(map(str, numbers)) for kind, numbers in left.items()},
+    }

@@ -1,0 +1,151 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cloud
+short_description: The identity of the cloud, and what its hosts have in use
+version_added: 1.0.0
+description:
+  - Returns by what hosts tell this cloud from any other. M(cloudrepo.slices.host_claim) notes it there, and every work
+    order carries it. A new database becomes a cloud by the first call.
+  - With O(hosts), ids go on from the highest one that is in use on a host, and nothing is given out that hosts have of
+    slices which the database does not know, after a backup was restored for example.
+  - RV(behind) has hosts that have applied a newer work order than any of this database, because the database was put
+    back. They refuse its work orders.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - cloudrepo.slices.attributes
+  - cloudrepo.slices.control
+options:
+  title:
+    description:
+      - What people call the cloud. A new one is called as the controller.
+    type: str
+  hosts:
+    description:
+      - What is in use on hosts, as M(cloudrepo.slices.host_info) returns it.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      host:
+        description:
+          - The host's name in the inventory.
+        type: str
+        required: true
+      highest_id:
+        description:
+          - The highest id of a slice or VM that the host has something of.
+        type: int
+      highest_revision:
+        description:
+          - Time of the last change of desired or allocated state in the database, in milliseconds since 1970.
+          - A host refuses an order that is older than the last one that it started to apply for this slice. An order
+            without a revision is always accepted.
+        type: int
+      slices:
+        description:
+          - The slices that the host has something of.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          slice_id:
+            description:
+              - The slice's id.
+            type: int
+            required: true
+          slice_uuid:
+            description:
+              - The slice's UUID.
+              - A host that has another slice with this id refuses the order of this slice and changes neither.
+            type: str
+          reservations:
+            description:
+              - Its addresses on VLAN 400, as the network node has them.
+            type: list
+            elements: dict
+            default: []
+            suboptions:
+              address:
+                description:
+                  - The address.
+                type: str
+                required: true
+  expected_hosts:
+    description:
+      - The names of all hosts of the cloud. Only if each of them is in O(hosts), what a restored backup left behind on
+        hosts may be given out again.
+    type: list
+    elements: str
+    default: []
+seealso:
+  - module: cloudrepo.slices.host_claim
+  - module: cloudrepo.slices.host_info
+"""
+
+EXAMPLES = r"""
+- name: Identify the cloud
+  cloudrepo.slices.cloud:
+    title: lab
+  register: identified
+
+- name: Give out no id that is in use
+  cloudrepo.slices.cloud:
+    hosts:
+      - host: worker1
+        highest_id: 1036
+        highest_revision: 1795371735123
+        slices:
+          - {slice_id: 1035, slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11}
+"""
+
+RETURN = r"""
+cloud:
+  description: The identity of the cloud, and C(controller), the machine on which the module ran.
+  returned: success
+  type: dict
+  sample:
+    uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
+    title: lab
+    incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
+    controller: controller1
+next_vm_id:
+  description: The next id that a slice or VM can get.
+  returned: success
+  type: int
+  sample: 1037
+behind:
+  description: A message for each of O(hosts) that has applied a newer work order than any of the database.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import clouds
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
+from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Asked
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **CONTROL_ARGUMENTS,
+            "title": {"type": "str"},
+            **Asked.arguments(),
+            "expected_hosts": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    transact(module, lambda cluster: clouds.identify(cluster, module.params))
+
+
+if __name__ == "__main__":
+    main()

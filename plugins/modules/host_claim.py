@@ -1,0 +1,144 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_claim
+short_description: The cloud that a host belongs to
+version_added: 1.0.0
+description:
+  - Claims a worker or a network node for a cloud, which is noted in C(STATE_DIR/cloud.json). From then on every work
+    order of another cloud is refused there before anything is changed, and so is this module.
+  - A host that follows another copy of the cloud's database is refused as well.
+  - With O(claim) the host is taken over. VMs of another cloud that are on it are not adopted, whatever their numbers
+    are. The playbook C(cloudrepo.slices.orphans) lists them.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - cloudrepo.slices.attributes
+options:
+  cloud_uuid:
+    description:
+      - The UUID of the cloud, from M(cloudrepo.slices.cloud).
+    type: str
+    required: true
+  cloud_title:
+    description:
+      - What people call the cloud.
+    type: str
+    required: true
+  cloud_incarnation:
+    description:
+      - The UUID of the cloud's database. A copy of the database has another one.
+    type: str
+    required: true
+  controller:
+    description:
+      - From where the host is claimed, for people who are refused there.
+    type: str
+    required: true
+  claim:
+    description:
+      - Whether the host is taken over from another cloud, or from another copy of this cloud's database.
+    type: bool
+    default: false
+  state_dir:
+    description:
+      - The folder that holds what the host keeps of the cloud. It is created if it does not exist.
+    type: str
+    default: /var/lib/cloudrepo
+seealso:
+  - module: cloudrepo.slices.cloud
+"""
+
+EXAMPLES = r"""
+- name: Identify the cloud
+  cloudrepo.slices.cloud:
+  register: identified
+  delegate_to: localhost
+
+- name: Claim this host
+  cloudrepo.slices.host_claim:
+    cloud_uuid: "{{ identified.cloud.uuid }}"
+    cloud_title: "{{ identified.cloud.title }}"
+    cloud_incarnation: "{{ identified.cloud.incarnation }}"
+    controller: "{{ identified.cloud.controller }}"
+"""
+
+RETURN = r"""
+claim:
+  description: The claim on the host; in check mode as it would be.
+  returned: success
+  type: dict
+  contains:
+    uuid:
+      description: The UUID of the cloud.
+      type: str
+      sample: "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
+    title:
+      description: What people call the cloud.
+      type: str
+      sample: "lab"
+    incarnation:
+      description: The UUID of the cloud's database. A copy of the database has another one.
+      type: str
+      sample: "9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00"
+    since:
+      description: When the cloud claimed the host, in UTC.
+      type: str
+      sample: "2026-01-31T12:00:00Z"
+    controller:
+      description: The controller that claimed it.
+      type: str
+      sample: "controller1"
+orphans:
+  description: VMs of another cloud that the host was or in check mode would be taken over from.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import CLOUD_ARGUMENTS, GRAMMARS
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.times import utc
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
+
+ARGUMENTS = {
+    **{name: {**argument, "required": True} for name, argument in CLOUD_ARGUMENTS.items()},
+    "controller": {"type": "str", "required": True},
+    "claim": {"type": "bool", "default": False},
+    "state_dir": {"type": "str", "default": STATE_DIR},
+}
+
+
+def main() -> None:
+    reconcile(AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True), steps, GRAMMARS)
+
+
+def steps(params: dict[str, Any], _missing_ok: bool) -> Steps[claims.ClaimPlan]:
+    """Return how the host is claimed."""
+    state_dir = params["state_dir"]
+    return Steps(
+        plan=lambda: claims.plan(
+            claims.read(state_dir),
+            claims.Caller(params["cloud_uuid"], params["cloud_title"], params["cloud_incarnation"]),
+            controller=params["controller"],
+            now=utc(),
+            claim=params["claim"],
+            state_dir=state_dir,
+        ),
+        apply=lambda todo: claims.apply(todo, state_dir=state_dir),
+        result=lambda todo: {"claim": todo.wanted.to_dict(), "orphans": list(todo.orphans)},
+    )
+
+
+if __name__ == "__main__":
+    main()

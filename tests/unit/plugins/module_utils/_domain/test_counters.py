@@ -1,0 +1,88 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What hosts have in use raises the counters of a database, and is not allocated again."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import counters, teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import ADDRESS, VLAN_POOL, address_number
+from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import HeldAddress, HeldSlice, InUse
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+
+from .builders import cluster, put, topology
+
+STRANGER = HeldSlice(1035, "7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11", (HeldAddress("10.60.7.101"),))
+
+
+def allocated(held: Cluster) -> tuple[list[int], list[int]]:
+    return sorted(held.left_behind(VLAN_POOL)), sorted(held.left_behind(ADDRESS))
+
+
+def test_ids_start_above_those_that_hosts_use() -> None:
+    held = cluster()
+    counters.take_in(held, [InUse("worker1", highest_id=1036), InUse("worker2")], complete=True)
+    assert put(held, topology()).slice_id == 1037
+    counters.take_in(held, [InUse("worker1", highest_id=1036)], complete=True)
+    assert held.next_vm_id == 1040
+
+
+def test_an_unknown_slice_on_a_host_keeps_its_pool_and_its_addresses() -> None:
+    held = cluster()
+    counters.take_in(held, [InUse("worker1", 1036, None, (STRANGER,))], complete=True)
+    assert allocated(held) == ([35], [address_number("10.60.7.101")])
+    assert (put(held, topology()).vms[0].interfaces[0].ip_config or {})["ip"] == "10.60.7.102"
+    counters.take_in(held, [InUse("worker1", 1036)], complete=False)
+    assert allocated(held)[0] == [35]
+    counters.take_in(held, [InUse("worker1", 1036)], complete=True)
+    assert allocated(held) == ([], [])
+
+
+def test_a_slice_of_the_database_is_known_by_its_uuid() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    known = HeldSlice(slice_.slice_id, slice_.uuid)
+    counters.take_in(held, [InUse("worker1", slice_.slice_id, None, (known,))], complete=True)
+    assert allocated(held) == ([], [])
+    another = HeldSlice(slice_.slice_id, STRANGER.slice_uuid)
+    counters.take_in(held, [InUse("worker1", slice_.slice_id, None, (another,))], complete=True)
+    assert allocated(held) == ([slice_.slice_id % 100], [])
+
+
+def test_a_database_that_is_older_than_its_hosts_is_recognised() -> None:
+    held = cluster()
+    put(held, topology())
+    held.revise()
+    newest = held.revision or 0
+    hosts = [InUse("worker1", None, newest + 1000), InUse("worker2", None, newest), InUse("worker3")]
+    counters.take_in(held, hosts, complete=True)
+    (refusal,) = counters.behind(held, hosts)
+    assert (refusal.code, refusal.object) == ("database_behind", "host worker1")
+    assert str(newest + 1000) in refusal.message
+    assert str(newest) in refusal.message
+    assert "accept_database=true" in refusal.message
+    (change,) = counters.accept(held, newest + 1000)
+    assert (held.revision or 0) > newest + 1000
+    assert change.kind == "revision"
+    assert counters.behind(held, hosts) == []
+
+
+@pytest.mark.parametrize("known", [None, 1])
+def test_a_database_that_is_newer_accepts_nothing(known: int | None) -> None:
+    held = cluster()
+    held.revise()
+    before = held.revision
+    assert counters.accept(held, known) == []
+    assert held.revision == before
+
+
+def test_an_empty_database_continues_with_the_revisions_of_its_hosts() -> None:
+    held = cluster()
+    counters.take_in(held, [InUse("worker1", None, 10**14)], complete=True)
+    assert held.revision == 10**14
+    slice_ = put(held, topology())
+    held.revise()
+    assert (held.revision or 0) > 10**14
+    teardown.remove(held, slice_)

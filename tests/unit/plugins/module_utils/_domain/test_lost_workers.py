@@ -1,0 +1,111 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Nothing waits for a worker that is gone for good, and its VMs may be created again elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import lost_workers, status, teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.placement import Placement
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import remove_worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out, work_orders
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import ERROR, RUNNING
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, HostReport, VmReport
+
+from .builders import cluster, deployed, put, topology
+
+LOST, LEFT = "10.0.10.2", "10.0.10.1"
+AT = "2026-01-31T12:00:00Z"
+NODE = HostReport("netnode", NETWORK_NODE)
+
+
+def held(workers: int = 2) -> tuple[Cluster, Slice]:
+    """A cluster with vm1 on the worker that is left, and vm2 on the one that is lost."""
+    made = cluster(workers)
+    slice_ = put(made, topology())
+    hand_out([slice_])
+    deployed(slice_)
+    assert [vm.worker_ip for vm in slice_.vms] == [LEFT, LOST]
+    lost_workers.declare(made, LOST)
+    return made, slice_
+
+
+def test_its_vms_are_in_error_and_it_gets_neither_orders_nor_vms() -> None:
+    made, slice_ = held()
+    assert [vm.status for vm in slice_.vms] == [RUNNING, ERROR]
+    assert list(work_orders(made, [slice_], "/s")["workers"]) == [LEFT]
+    assert lost_workers.addresses(made) == [LOST]
+    placement = Placement(made)
+    assert placement.place(made.flavors["cirros"], LOST) is None
+    (shortage,) = placement.refusal("VM x", made.flavors["cirros"], LOST).figures["shortages"]
+    assert shortage.code == "worker_lost"
+    assert list(breaches(made)) == []
+
+
+def test_a_slice_is_deleted_without_its_report() -> None:
+    made, slice_ = held()
+    teardown.remove(made, slice_)
+    assert slice_.slice_id in made.slices
+    late = HostReport("worker2", LOST, "unreachable")
+    failures = status.record(made, [slice_], [HostReport("worker1", LEFT), late, NODE], seen_at=AT)
+    assert (failures, made.slices) == ([], {})
+    remove_worker(made, LOST)
+    assert LOST not in made.workers
+
+
+def test_a_slice_waits_for_the_workers_that_are_left() -> None:
+    made, slice_ = held()
+    teardown.remove(made, slice_)
+    status.record(made, [slice_], [HostReport("worker1", LEFT, "unreachable"), NODE], seen_at=AT)
+    assert slice_.slice_id in made.slices
+
+
+def test_a_report_says_how_to_go_on() -> None:
+    made, slice_ = held()
+    seen = VmReport(vm_id=slice_.vms[0].vm_id, state=RUNNING, pid="7")
+    (failure,) = status.record(made, [slice_], [HostReport("worker1", LEFT, vms=(seen,)), NODE], seen_at=AT)
+    assert f"-e recreate_disks={slice_.vms[1].vm_id}" in failure
+    assert [vm.status for vm in slice_.vms] == [RUNNING, ERROR]
+
+
+def test_a_vm_is_created_again_on_another_worker_with_a_new_disk() -> None:
+    made, slice_ = held()
+    first, second = slice_.vms
+    before = (second.vm_id, second.interfaces[0].mac, second.vnc_port, second.disks[0].uuid)
+    assert lost_workers.replace(made, [slice_], {first.vm_id}) == []
+    (change,) = lost_workers.replace(made, [slice_], {first.vm_id, second.vm_id})
+    assert (change.before, change.after) == ({"worker": LOST}, {"worker": LEFT})
+    hand_out([slice_])
+    assert [vm.worker_ip for vm in slice_.vms] == [LEFT, LEFT]
+    after = (second.vm_id, second.interfaces[0].mac, second.vnc_port, second.disks[0].uuid)
+    assert (after[:3], after[3] == before[3]) == (before[:3], False)
+    assert list(breaches(made)) == []
+
+
+def test_no_vm_moves_if_one_finds_no_room() -> None:
+    made, slice_ = held()
+    made.workers[LEFT].max_vms = 1
+    before = made.to_dict()
+    with pytest.raises(Refused) as refused:
+        lost_workers.replace(made, [slice_], {vm.vm_id for vm in slice_.vms})
+    assert [each.code for each in refused.value.refusals] == ["no_room"]
+    assert made.to_dict() == before
+
+
+def test_it_is_used_again_once_its_machine_id_is_known() -> None:
+    made, _slice = held()
+    lost_workers.welcome(made, {"ip": LOST, "machine_id": None})
+    assert lost_workers.addresses(made) == [LOST]
+    lost_workers.welcome(made, {"ip": LOST, "machine_id": "0f4c1f3a6d7b4b0e9a2f6c1d8e5b7a90"})
+    assert lost_workers.addresses(made) == []
+
+
+def test_an_unknown_worker_cannot_be_lost() -> None:
+    with pytest.raises(Refused) as refused:
+        lost_workers.declare(cluster(), "10.0.10.9")
+    assert [each.code for each in refused.value.refusals] == ["unknown_reference"]

@@ -1,0 +1,107 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""A host belongs to one cloud, and to one incarnation of its database."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, revisions
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.claims import Caller
+from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Claim
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
+
+from .fakes import mark, uuid
+
+LAB = Caller(uuid(1), "lab", uuid(2))
+OTHER = Caller(uuid(3), "other", uuid(4))
+COPY = replace(LAB, incarnation=uuid(5))
+
+
+def claimed(tmp_path: Path, caller: Caller, *, claim: bool = False, now: str = "2026-01-31T12:00:00Z") -> Any:
+    todo = claims.plan(
+        claims.read(str(tmp_path)), caller, controller="controller1", now=now, claim=claim, state_dir=str(tmp_path)
+    )
+    claims.apply(todo, state_dir=str(tmp_path))
+    return todo
+
+
+def call(tmp_path: Path, caller: Caller | None, *, missing_ok: bool = False) -> None:
+    values = (caller.uuid, caller.title, caller.incarnation) if caller else (None, None, None)
+    names = ("cloud_uuid", "cloud_title", "cloud_incarnation")
+    claims.require({**dict(zip(names, values)), "state_dir": str(tmp_path)}, missing_ok=missing_ok)
+
+
+def codes(refused: Any) -> list[str]:
+    return [each.code for each in refused.value.refusals]
+
+
+def test_a_host_is_claimed_once(tmp_path: Path) -> None:
+    todo = claimed(tmp_path, LAB)
+    assert [(change.kind, change.action) for change in todo.changes] == [("host", "create")]
+    held = Claim(LAB.uuid, "lab", LAB.incarnation, since="2026-01-31T12:00:00Z", controller="controller1")
+    assert claims.read(str(tmp_path)) == held
+    assert (tmp_path / "cloud.json").stat().st_mode & 0o777 == 0o600
+    assert claimed(tmp_path, LAB, now="2026-02-01T12:00:00Z").changes == []
+    assert claims.read(str(tmp_path)) == held
+    call(tmp_path, LAB)
+
+
+def test_a_new_title_is_stored(tmp_path: Path) -> None:
+    claimed(tmp_path, LAB)
+    assert claimed(tmp_path, replace(LAB, title="new")).changes != []
+    assert (claims.read(str(tmp_path)) or LAB).title == "new"
+
+
+@pytest.mark.parametrize(("caller", "code"), [(OTHER, "another_cloud"), (COPY, "another_incarnation")])
+def test_another_cloud_or_copy_is_refused_and_may_take_the_host_over(tmp_path: Path, caller: Caller, code: str) -> None:
+    claimed(tmp_path, LAB)
+    before = (tmp_path / "cloud.json").read_text()
+    for refused_call in (lambda: call(tmp_path, caller), lambda: claimed(tmp_path, caller)):
+        with pytest.raises(Refused) as refused:
+            refused_call()
+        assert codes(refused) == [code]
+        for told in ("lab", LAB.uuid, "2026-01-31T12:00:00Z", "controller1", "-e claim_hosts=true"):
+            assert told in refused.value.message
+    assert (tmp_path / "cloud.json").read_text() == before
+    claimed(tmp_path, caller, claim=True)
+    call(tmp_path, caller)
+    with pytest.raises(Refused):
+        call(tmp_path, LAB)
+
+
+def test_a_host_that_is_handed_over_tells_its_orphans_and_forgets_its_orders(tmp_path: Path) -> None:
+    claimed(tmp_path, LAB)
+    (tmp_path / "vms/1001").mkdir(parents=True)
+    mark(tmp_path / "vms/1001", 1000)
+    order = SliceOrder(slice_id=1000, vms=(), revision=5)
+    revisions.note([order], state_dir=str(tmp_path), kind=revisions.WORKER)
+    assert claimed(tmp_path, COPY, claim=True).orphans == ()
+    assert revisions.highest(str(tmp_path)) == 5
+    todo = claimed(tmp_path, OTHER, claim=True)
+    assert todo.orphans == ("VM 1001 of slice 1000 becomes an orphan",)
+    assert "becomes an orphan" in json.dumps(todo.changes[0].to_dict())
+    assert revisions.highest(str(tmp_path)) is None
+
+
+def test_an_unclaimed_host_refuses_orders_of_a_cloud(tmp_path: Path) -> None:
+    with pytest.raises(Refused) as refused:
+        call(tmp_path, LAB)
+    assert codes(refused) == ["host_unclaimed"]
+    call(tmp_path, LAB, missing_ok=True)
+    call(tmp_path, None)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"uuid": "x"}'])
+def test_a_claim_that_cannot_be_read_is_nobodys(tmp_path: Path, text: str) -> None:
+    (tmp_path / "cloud.json").write_text(text)
+    with pytest.raises(SlicesError) as error:
+        call(tmp_path, LAB)
+    assert str(tmp_path / "cloud.json") in error.value.message

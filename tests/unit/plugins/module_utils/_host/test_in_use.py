@@ -1,0 +1,41 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import in_use, revisions, systemd
+from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import InUse
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
+
+from .fakes import mark, uuid
+
+
+def test_a_new_host_uses_nothing(tmp_path: Path) -> None:
+    found = in_use.look(str(tmp_path), unit_dir=str(tmp_path / "units"))
+    assert found == {"highest_id": None, "highest_revision": None, "slices": []}
+
+
+def test_slices_are_found_by_folders_units_reservations_and_networks(tmp_path: Path) -> None:
+    units = tmp_path / "units"
+    for folder in ("vms/1036", "dhcp/hosts.d", "networks/1009", "names", "units"):
+        (tmp_path / folder).mkdir(parents=True)
+    mark(tmp_path / "vms/1036", 1035, slice_uuid=uuid(1))
+    (units / "cloudrepo-1003@.service").write_text(systemd.template_text("cloudrepo-3", uuid(2)))
+    (tmp_path / "dhcp/hosts.d/1006").write_text("52:54:00:03:ef:00,10.60.7.101,vm1\n")
+    (tmp_path / "names/1006.uuid").write_text(f"{uuid(3)}\n")
+    revisions.note([SliceOrder(1035, (), revision=5)], state_dir=str(tmp_path), kind=revisions.WORKER)
+    revisions.note([SliceOrder(1006, (), revision=7)], state_dir=str(tmp_path), kind=revisions.NETWORK_NODE)
+    found = in_use.look(str(tmp_path), unit_dir=str(units))
+    assert found == {
+        "highest_id": 1036,
+        "highest_revision": 7,
+        "slices": [
+            {"slice_id": 1003, "slice_uuid": uuid(2)},
+            {"slice_id": 1006, "slice_uuid": uuid(3), "reservations": [{"address": "10.60.7.101"}]},
+            {"slice_id": 1009},
+            {"slice_id": 1035, "slice_uuid": uuid(1)},
+        ],
+    }
+    assert InUse.from_dict({"host": "worker1", **found}).highest_id == 1036

@@ -1,0 +1,62 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import clouds
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+
+from .._domain.builders import AHEAD_OF_CLOCKS, cluster, put, topology
+
+HELD = {"host": "worker1", "highest_id": 1035, "highest_revision": None}
+HELD["slices"] = [{"slice_id": 1035, "slice_uuid": "7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11", "reservations": []}]
+
+
+def params(**changes: Any) -> dict[str, Any]:
+    return {"acting_user": "admin", "title": None, "hosts": [], "expected_hosts": [], **changes}
+
+
+def test_a_database_becomes_a_cloud_once() -> None:
+    held = cluster()
+    first = clouds.identify(held, params())
+    assert [(change.kind, change.action) for change in first.changes] == [("cloud", "create")]
+    assert held.cloud is not None
+    assert first.result["cloud"] == {**held.cloud.told(), "controller": clouds.controller()}
+    again = clouds.identify(held, params())
+    assert (again.changes, again.result) == ([], first.result)
+    renamed = clouds.identify(held, params(title="lab"))
+    assert renamed.result["cloud"] == {**first.result["cloud"], "title": "lab"}
+    assert clouds.identify(held, params()).result["cloud"]["title"] == "lab"
+
+
+def test_what_hosts_have_is_a_change_that_is_told_once() -> None:
+    held = cluster()
+    clouds.identify(held, params())
+    taken = clouds.identify(held, params(hosts=[HELD]))
+    (change,) = taken.changes
+    assert (change.kind, (change.after or {})["left_behind_vlan_pool"]) == ("cloud", "35")
+    assert taken.result["next_vm_id"] == 1036
+    assert clouds.identify(held, params(hosts=[HELD])).changes == []
+    gone = [{**HELD, "slices": []}]
+    assert clouds.identify(held, params(hosts=gone, expected_hosts=["worker1", "worker2"])).changes == []
+    assert clouds.identify(held, params(hosts=gone, expected_hosts=["worker1"])).changes != []
+
+
+def test_hosts_that_are_newer_are_told() -> None:
+    held = cluster()
+    put(held, topology())
+    newer = {"host": "worker1", "highest_id": None, "highest_revision": AHEAD_OF_CLOCKS, "slices": []}
+    (message,) = clouds.identify(held, params(hosts=[newer])).result["behind"]
+    assert message.startswith(f"host worker1 has applied revision {AHEAD_OF_CLOCKS} ")
+
+
+@pytest.mark.parametrize("changes", [{"acting_user": "alice"}, {"title": ""}, {"title": "a\nb"}, {"title": "x" * 65}])
+def test_a_tenant_or_an_impossible_title_is_refused(changes: dict[str, Any]) -> None:
+    held = cluster()
+    with pytest.raises(Refused):
+        clouds.identify(held, params(**changes))
+    assert held.cloud is None
