@@ -14,7 +14,8 @@ description:
   - All belong to root. Missing parents of folders are created with mode V(0755).
   - All files are written to disk before the first one replaces an existing file. If one of them is below
     C(/etc/systemd/system), systemd reads its units again.
-  - Files whose names end in C(.nft) are checked by C(nft) first. If it refuses one, nothing is changed.
+  - Files whose names end in C(.nft) are checked by C(nft) first. If it refuses one, nothing is changed, except that
+    users may have been created, because rules may name them.
   - It can also install C(slices-host), the program that the units run. It is a single file with a subcommand for each
     purpose, such as restoring flows when Open vSwitch starts. It is built from the collection's code on the host.
 author:

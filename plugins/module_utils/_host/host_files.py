@@ -116,7 +116,9 @@ def plan(wanted: Wanted, runner: Runner, *, missing_ok: bool = False) -> Install
         files=tuple((file, have) for file, have in seen if have != (file.content, file.mode)),
         units=host_units.plan(wanted.units, runner),
     )
-    check_rules(todo, runner, missing_ok=missing_ok)
+    # Rules may name users, so they are checked once these exist.
+    if not created:
+        check_rules(todo, runner, missing_ok=missing_ok)
     return todo
 
 
@@ -143,10 +145,11 @@ def apply(todo: Installation, runner: Runner) -> None:
 
     Raises:
         CommandFailed: a user cannot be created.
-        SlicesError: a group or the folder of a file does not exist, or a unit does not start.
+        SlicesError: nft refuses a file, a group or the folder of a file does not exist, or a unit does not start.
     """
     if todo.users:
         runner.run(["systemd-sysusers", "-"], stdin=todo.users)
+        check_rules(todo, runner, missing_ok=False)
     for folder, _have in todo.folders:
         _create(folder)
     for path in todo.paths:

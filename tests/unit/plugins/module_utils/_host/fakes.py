@@ -26,7 +26,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Com
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 STATE_DIR = "/var/lib/cloudrepo"
-TAP_FILTER = 'iifname "tap_*" drop\noifname "tap_*" drop\n'
+TAP_FILTER = 'iifname "tap_*" drop\noifname "tap_*" drop\nmeta skuid { 899, 998 } jump vms\n'
 PASSWORD_ID = "8b1a9953c4611296"
 ACCOUNTS = Accounts("cloudrepo", {1000: Account(998, 998)})
 ME = Accounts("cloudrepo", {1000: Account(os.getuid(), os.getgid())})

@@ -18,7 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import
 
 from .fakes import orders, vm
 
-ROLE = Path(__file__).parents[5] / "roles/worker/templates/sysusers.conf.j2"
+TEMPLATES = Path(__file__).parents[5] / "roles/worker/templates"
 USERS = {"cloudrepo-0": (998, 997), "cloudrepo-99": (899, 899)}
 
 
@@ -69,5 +69,7 @@ def test_two_slices_never_share_a_user(missing_ok):
     accounts.find_accounts("cloudrepo", order(1000) + orders(slice_id=1100), missing_ok=missing_ok)
 
 
-def test_the_role_makes_a_user_for_each_pool():
-    assert re.findall(r"range\((\d+)\)", ROLE.read_text(encoding="utf-8")) == [str(POOL_COUNT)]
+@pytest.mark.parametrize("template", ["sysusers.conf.j2", "taps.nft.j2"])
+def test_the_role_makes_a_user_for_each_pool_and_filters_what_it_sends(template):
+    text = (TEMPLATES / template).read_text(encoding="utf-8")
+    assert re.findall(r"range\((\d+)\)", text) == [str(POOL_COUNT)]

@@ -136,6 +136,18 @@ def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
         host_files.apply(plan(folders=(Folder(f"{tmp_path}/new", 0o755, "no-such-group"),)), FakeRunner())
 
 
+def test_rules_are_checked_once_the_users_exist_that_they_name(tmp_path: Path) -> None:
+    users = "u cloudrepo-0 -\n"
+    sysusers = ("systemd-sysusers", "--dry-run", "-")
+    runner = FakeRunner().tell(*sysusers, stderr="Creating user 'cloudrepo-0' (VMs) with UID 994 and GID 994.\n")
+    todo = host_files.plan(Wanted(users=users, files=(File(f"{tmp_path}/x.nft", b"rules", 0o644),)), runner)
+    runner.tell("systemd-sysusers", "-").tell(*NFT, rc=1, stderr="syntax error")
+    with pytest.raises(SlicesError, match="syntax error"):
+        host_files.apply(todo, runner)
+    assert runner.stdins == [users, users, "rules"]
+    assert not (tmp_path / "x.nft").exists()
+
+
 def test_users_that_are_missing_are_created() -> None:
     users = "g cloudrepo -\nu cloudrepo-0 -\nm cloudrepo-0 kvm\n"
     said = "Creating group 'cloudrepo' with GID 995.\nCreating user 'cloudrepo-0' (VMs) with UID 994 and GID 994.\n"

@@ -12,22 +12,23 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Com
 from ..fakes import TAP_FILTER, FakeRunner
 
 LIST = ("nft", "--stateless", "list", "table", "inet", "cloudrepo_taps")
-IN, OUT = TAP_FILTER.splitlines()
+IN, OUT, VMS = TAP_FILTER.splitlines()
 
 
 @pytest.mark.parametrize(
     ("said", "rc", "is_loaded"),
     [
-        (f"table inet cloudrepo_taps {{\n{IN}\n{OUT}\n}}\n", 0, True),
-        (IN, 0, False),
-        (OUT, 0, False),
+        (f"table inet cloudrepo_taps {{\n{IN}\n{OUT}\n{VMS}\n}}\n", 0, True),
+        (f"{IN}\n{OUT}", 0, False),
+        (f"{IN}\n{VMS}", 0, False),
+        (f"{OUT}\n{VMS}", 0, False),
         ("", 0, False),
         ("", 1, False),
         (TAP_FILTER, 1, False),
         (TAP_FILTER.replace("drop", "accept"), 0, False),
     ],
 )
-def test_both_directions_are_closed(said: str, rc: int, is_loaded: bool) -> None:
+def test_both_directions_of_taps_and_the_users_of_vms_are_closed(said: str, rc: int, is_loaded: bool) -> None:
     assert tap_filter.is_loaded(FakeRunner().tell(*LIST, stdout=said, rc=rc)) is is_loaded
 
 
