@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,18 @@ def work_orders(
     ]
     node = NetworkOrder(slices=tuple(_services(cluster, slice_) for slice_ in slices))
     return {"workers": {order.worker_ip: order.to_dict() for order in workers}, "network_node": node.to_dict()}
+
+
+def faults(slice_: Slice) -> Iterator[Refusal]:
+    """Yield refusals for values of a slice's VMs that a work order needs and the database does not have."""
+    for vm in slice_.live_vms:
+        try:
+            _flavor(vm)
+            _given(vm, "a disk", vm.qcow_image)
+            for interface in vm.interfaces:
+                _mac(vm, interface)
+        except Refused as refused:
+            yield from refused.refusals
 
 
 def fingerprint(slice_: Slice) -> str:
