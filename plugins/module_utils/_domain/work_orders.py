@@ -93,13 +93,18 @@ def work_orders(
 
 
 def faults(slice_: Slice) -> Iterator[Refusal]:
-    """Yield refusals for values of a slice's VMs that a work order needs and the database does not have."""
+    """Yield refusals for values of a slice that a work order needs and the database does not have."""
     for vm in slice_.live_vms:
         try:
             _flavor(vm)
             _given(vm, "a disk", vm.qcow_image)
             for interface in vm.interfaces:
                 _mac(vm, interface)
+        except Refused as refused:
+            yield from refused.refusals
+    for network in slice_.networks:
+        try:
+            server_ip(network.cidr, network.gateway_ip)
         except Refused as refused:
             yield from refused.refusals
 
@@ -256,6 +261,8 @@ def _reservations(slice_: Slice) -> tuple[Reservation, ...]:
 def _networks(slice_: Slice) -> tuple[network_order.Network, ...]:
     """The networks that want something of the network node.
 
+    They and their members have an order of their own, so that another order in a topology changes nothing on the host.
+
     One without members is left out: what is handed out with no VM would be forgotten before its host has let go.
     """
     vms = {vm.vm_id: vm for vm in slice_.live_vms}
@@ -271,17 +278,18 @@ def _networks(slice_: Slice) -> tuple[network_order.Network, ...]:
             members=members,
             mtu=network.extra.get("mtu", DEFAULT_MTU),
         )
-        for network in slice_.networks
+        for network in sorted(slice_.networks, key=lambda each: each.vlan_id)
         if "name" in network.extra and (network.gateway_ip is not None or network.dhcp_enabled)
         if (members := _members(network, vms))
     )
 
 
 def _members(network: Network, vms: Mapping[int, VM]) -> tuple[Member, ...]:
-    return tuple(
+    found = (
         Member(name=vms[each["vm_id"]].name, mac=_mac(vms[each["vm_id"]], interface))
         for each in network.extra.get("members", ())
         if each["vm_id"] in vms
         for interface in vms[each["vm_id"]].interfaces
         if interface.name == each["interface"]
     )
+    return tuple(sorted(found, key=lambda member: member.mac))
