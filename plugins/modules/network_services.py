@@ -190,8 +190,9 @@ units:
   sample: {"slices-dhcp.service": reload, "slices-names@1000.service": restart}
 refused:
   description:
-    - Slices that this host refused, because it has already applied a newer work order, or because their id, addresses
-      or VLANs are used by another slice. Nothing was changed for them. The other slices of the work order were applied.
+    - Slices that this host refused, because their part of the work order is invalid, because the host has already
+      applied a newer work order, or because their id, addresses or VLANs are used by another slice. Nothing was changed
+      for them. The other slices of the work order were applied.
   returned: when slices were refused, in which case the module fails
   type: list
   elements: dict
@@ -243,7 +244,6 @@ changes:
       restart: false
 """
 
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -263,7 +263,6 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, listed, run
-from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import is_changed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
 
@@ -276,12 +275,12 @@ def main() -> None:
     def action() -> Outcome:
         claims.require(module.params, missing_ok=module.check_mode)
         folders = Folders(state_dir, read_links(module.params["nat_links"]))
-        orders = read_services(module.params["slices"], links=folders.links)
+        orders, refused = read_services(module.params["slices"], links=folders.links)
 
         def look() -> ownership.Seen[Services, netservices_state.State]:
             return ownership.look(
                 orders,
-                revisions.older(orders, state_dir=state_dir, kind=revisions.NETWORK_NODE),
+                {**refused, **revisions.older(orders, state_dir=state_dir, kind=revisions.NETWORK_NODE)},
                 observe=lambda left: observed(
                     lambda: netservices_state.observe(left, folders, runner),
                     nothing=netservices_state.State(),
@@ -301,11 +300,8 @@ def main() -> None:
                 revisions.note(seen.orders, state_dir=state_dir, kind=revisions.NETWORK_NODE)
                 with ownership.told_with(seen.refused):
                     netservices_apply.apply(todo, folders, runner)
-        changes = todo.changes
-        result: dict[str, Any] = {"units": dict(todo.units or {}), "changes": listed(changes)}
-        if seen.refused:
-            raise ownership.failure(seen.refused, changed=is_changed(changes), **result)
-        return Outcome(changes, result)
+        result = {"units": dict(todo.units or {}), "changes": listed(todo.changes)}
+        return Outcome(todo.changes, result, ownership.failure(seen.refused) if seen.refused else None)
 
     run(module, action, GRAMMARS)
 

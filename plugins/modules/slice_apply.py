@@ -17,7 +17,9 @@ description:
     returned in RV(orphans).
   - VMs that are not listed are stopped first. Then overlays, taps, flows and ports are configured, and finally the VMs
     are started. A VM that fails does not affect the others.
-  - If a base image or the password of a display is missing, nothing is changed. The role
+  - Each slice is applied or refused on its own. One that this host refuses is not changed and is returned in
+    RV(refused). The other slices are applied, and then the module fails.
+  - A slice is refused if a base image or the password of a display is missing. The role
     P(cloudrepo.slices.apply_work_order#role) then provides them and calls the module again. A base image whose size or
     time has changed since M(cloudrepo.slices.base_images) verified it counts as missing. VMs on a base image that is
     damaged are not started.
@@ -119,9 +121,9 @@ restart_required:
       sample: [cores 1 → 2]
 missing_images:
   description:
-    - Paths of base images that are missing, or have changed since M(cloudrepo.slices.base_images) verified them. If
-      there are any, nothing is changed.
-  returned: success, and when an image is missing
+    - Paths of base images that are missing, or have changed since M(cloudrepo.slices.base_images) verified them.
+      Slices that need one are refused, except in check mode.
+  returned: success, and when slices were refused
   type: list
   elements: str
   sample: []
@@ -156,15 +158,16 @@ orphans:
       type: int
       sample: 1000
 missing_passwords:
-  description: Ids of VMs whose display password is missing in O(vnc_passwords). If there are any, nothing is changed.
-  returned: when a password is missing
+  description: Ids of VMs whose display password is missing in O(vnc_passwords). Slices with one are refused.
+  returned: success, and when slices were refused, not in check mode
   type: list
   elements: int
   sample: [1001]
 refused:
   description:
-    - Slices that this host refused, because it has already applied a newer work order, or because it has another slice
-      or VM with the same id. Nothing was changed for them. The other slices of the work order were applied.
+    - Slices that this host refused, because their part of the work order is invalid or lacks something, because the
+      host has already applied a newer work order, or because it has another slice or VM with the same id. Nothing was
+      changed for them. The other slices of the work order were applied.
   returned: when slices were refused, in which case the module fails
   type: list
   elements: dict
@@ -226,7 +229,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, ownership, worker
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import look_up
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     DISK_ARGUMENTS,
     GRAMMARS,
@@ -244,7 +247,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.vnc import read_passwords
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_each
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, listed, run
 
 ARGUMENTS = {
@@ -266,39 +269,39 @@ def main() -> None:
 
     def action() -> Outcome:
         claims.require(params, missing_ok=module.check_mode)
-        orders = read_slices(params["slices"], state_dir=params["state_dir"])
+        orders, refused = read_each(params["slices"], state_dir=params["state_dir"])
         passwords = read_passwords(params["vnc_passwords"])
-        accounts = find_accounts(params["user"], orders, missing_ok=module.check_mode)
         settings = worker.Settings(
-            vms=qemu_config.read_settings(params, accounts),
+            vms=qemu_config.read_settings(params, look_up(params["user"], orders)),
             wires=datapath.read_settings(params),
             disk_retention_h=params["disk_retention_h"],
         )
         if module.check_mode:
-            seen = worker.look(orders, tools, settings=settings, missing_ok=True)
+            seen = worker.look(orders, tools, settings=settings, missing_ok=True, refused=refused)
             todo = worker.plan(seen.orders, seen.have, settings=settings, restart=params["restart"])
             vms = qemu_apply.states(seen.orders, seen.have.vms.units.vms, todo.vms.faults, paused=seen.have.vms.paused)
-            if seen.refused:
-                raise ownership.failure(seen.refused, vms=vms, changes=listed(todo.changes))
-            result: dict[str, Any] = {"vms": vms}
+            # Check mode needs no passwords, and is not given any.
+            result: dict[str, Any] = {"vms": vms, "missing_images": worker.lacking(seen, todo, {}).missing_images}
+            refused = seen.refused
         else:
-            todo, vms, timings_s = worker.carry_out(
+            done = worker.carry_out(
                 orders,
                 tools,
                 settings=settings,
                 restart=params["restart"],
                 start_timeout_s=params["start_timeout_s"],
                 passwords=passwords,
+                refused=refused,
             )
-            result = {"vms": vms, "timings_s": timings_s}
+            todo, refused = done.todo, done.refused
+            result = {"vms": done.vms, "timings_s": done.seconds, **done.lacked.to_dict()}
         changes = todo.changes
         result.update(
             todo.vms.result,
-            missing_images=list(todo.missing_images),
             orphans=[orphan.to_dict() for orphan in todo.disks.orphans],
             changes=listed(changes),
         )
-        return Outcome(changes, result)
+        return Outcome(changes, result, ownership.failure(refused) if refused else None)
 
     run(module, action, GRAMMARS)
 

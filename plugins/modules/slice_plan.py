@@ -13,8 +13,9 @@ description:
     because a work order also tells a worker which objects to remove.
   - The status of new VMs changes from C(pending) to C(design) in the database, so that they are not released before
     their host has removed them. With O(state=present) this is the only change.
-  - A slice that requires more than its hosts offer, such as netem or a larger MTU of a trunk, is refused, unless it is
-    being deleted.
+  - Each slice is planned on its own. One that requires more than its hosts offer, such as netem or a larger MTU of a
+    trunk, has no work orders, is not changed and is returned in RV(refused), unless it is being deleted. The module
+    fails if it can plan none of the slices.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -164,8 +165,25 @@ lost_workers:
   type: list
   elements: str
   sample: []
+refused:
+  description: The selected slices that cannot be planned, and why. They are in none of the other return values.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+  contains:
+    slice_id:
+      description: The slice's id.
+      type: int
+      sample: 1000
+    failure:
+      description: Why it was refused.
+      type: str
+      sample: >-
+        slice web (1000) was left unchanged: link web/core: the trunk needs an MTU of 9000, worker 10.0.10.2 has 1500; a
+        trunk needs the MTU of what crosses it, and 4 bytes more for qinq
 slice_ids:
-  description: Ids of the selected slices.
+  description: Ids of the planned slices.
   returned: success
   type: list
   elements: int

@@ -172,10 +172,10 @@ def _network(network: Network, names: Mapping[int, str]) -> Attributes:
         "dhcp_enabled": network.dhcp_enabled,
         "dhcp_range": network.dhcp_range if network.dhcp_enabled else None,
         "nat": bool(network.extra.get("nat")),
-        "members": [
+        "members": sorted(
             f"{names.get(each['vm_id'], each['vm_id'])}:{each['interface']}"
             for each in network.extra.get("members", ())
-        ],
+        ),
         **_segment(network),
     }
 

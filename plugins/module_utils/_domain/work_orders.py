@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,6 +101,23 @@ def _cloud(cluster: Cluster) -> dict[str, Any]:
     if cloud is None:
         return {}
     return {"cloud_uuid": cloud.uuid, "cloud_title": cloud.title, "cloud_incarnation": cloud.incarnation}
+
+
+def faults(slice_: Slice) -> Iterator[Refusal]:
+    """Yield refusals for values of a slice that a work order needs and the database does not have."""
+    for vm in slice_.live_vms:
+        try:
+            _flavor(vm)
+            _given(vm, "a disk", vm.qcow_image)
+            for interface in vm.interfaces:
+                _mac(vm, interface)
+        except Refused as refused:
+            yield from refused.refusals
+    for network in slice_.networks:
+        try:
+            server_ip(network.cidr, network.gateway_ip)
+        except Refused as refused:
+            yield from refused.refusals
 
 
 def fingerprint(slice_: Slice) -> str:
@@ -255,6 +272,8 @@ def _reservations(slice_: Slice) -> tuple[Reservation, ...]:
 def _networks(slice_: Slice) -> tuple[network_order.Network, ...]:
     """The networks that want something of the network node.
 
+    They and their members have an order of their own, so that another order in a topology changes nothing on the host.
+
     One without members is left out: what is handed out with no VM would be forgotten before its host has let go.
     """
     vms = {vm.vm_id: vm for vm in slice_.live_vms}
@@ -270,17 +289,18 @@ def _networks(slice_: Slice) -> tuple[network_order.Network, ...]:
             members=members,
             mtu=network.extra.get("mtu", DEFAULT_MTU),
         )
-        for network in slice_.networks
+        for network in sorted(slice_.networks, key=lambda each: each.vlan_id)
         if "name" in network.extra and (network.gateway_ip is not None or network.dhcp_enabled)
         if (members := _members(network, vms))
     )
 
 
 def _members(network: Network, vms: Mapping[int, VM]) -> tuple[Member, ...]:
-    return tuple(
+    found = (
         Member(name=vms[each["vm_id"]].name, mac=_mac(vms[each["vm_id"]], interface))
         for each in network.extra.get("members", ())
         if each["vm_id"] in vms
         for interface in vms[each["vm_id"]].interfaces
         if interface.name == each["interface"]
     )
+    return tuple(sorted(found, key=lambda member: member.mac))

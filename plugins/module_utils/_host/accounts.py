@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import pwd
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..errors import Refusal, Refused
+from ..errors import Refusal
 from ..vlans import pool_number
 from ..work_order import SliceOrder
+from . import ownership
+from .ownership import Conflict
 
 
 @dataclass(frozen=True)
@@ -55,27 +57,34 @@ def find_accounts(prefix: str, orders: Iterable[SliceOrder], *, missing_ok: bool
     """The users of the order's slices that have VMs.
 
     Raises:
-        Refused: two slices would have one user, or the host lacks some and C(missing_ok) is not set.
+        Refused: there are C(conflicts).
     """
+    orders = tuple(orders)
+    found = look_up(prefix, orders)
+    ownership.refuse(conflicts(orders, found, missing_ok=missing_ok))
+    return found
+
+
+def look_up(prefix: str, orders: Iterable[SliceOrder]) -> Accounts:
+    """Return the existing users of the order's slices that have VMs."""
     names = Accounts(prefix)
+    found = {order.slice_id: _look_up(names.name(order.slice_id)) for order in orders if order.vms}
+    return Accounts(prefix, {slice_id: account for slice_id, account in found.items() if account is not None})
+
+
+def conflicts(orders: Iterable[SliceOrder], accounts: Accounts, *, missing_ok: bool) -> Iterator[Conflict]:
+    """Yield why slices cannot have VMs on this host: several would share a user, or the user is missing, unless
+    C(missing_ok) is set."""
     by_name: dict[str, list[int]] = {}
     for order in orders:
         if order.vms:
-            by_name.setdefault(names.name(order.slice_id), []).append(order.slice_id)
-    found = {name: _look_up(name) for name in by_name}
-    refusals = [
-        Refusal("user_shared", f"user {name}", {"slices": slice_ids})
-        for name, slice_ids in by_name.items()
-        if len(slice_ids) > 1
-    ]
-    refusals += [
-        Refusal("user_missing", f"user {name}", {"slice_id": by_name[name][0]})
-        for name, account in found.items()
-        if account is None and not missing_ok
-    ]
-    if refusals:
-        raise Refused(refusals)
-    return Accounts(prefix, {by_name[name][0]: account for name, account in found.items() if account is not None})
+            by_name.setdefault(accounts.name(order.slice_id), []).append(order.slice_id)
+    for name, slice_ids in by_name.items():
+        for slice_id in slice_ids:
+            if len(slice_ids) > 1:
+                yield slice_id, Refusal("user_shared", f"user {name}", {"slices": slice_ids})
+            elif accounts.find(slice_id) is None and not missing_ok:
+                yield slice_id, Refusal("user_missing", f"user {name}", {"slice_id": slice_id})
 
 
 def _look_up(name: str) -> Account | None:

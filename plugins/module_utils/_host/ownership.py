@@ -1,17 +1,20 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whose is what a host holds: numbers are handles, and what has one need not be what an order means by it.
+"""Slices of a work order that a host refuses, each on its own, while it applies the others.
 
-A slice of which anything does not fit is refused as a whole: nothing of it is adopted, started or removed.
+A slice is refused as a whole: nothing of it is adopted, started or removed. The reason is an invalid order or an object
+on the host: ids are only handles, and the object with an id is not necessarily the one that an order means.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from .. import bounds
 from ..errors import Refusal, Refused, SlicesError
 from ..report import SliceRefusal
 
@@ -49,6 +52,62 @@ class Seen(Generic[N, H]):
     refused: Refusals
 
 
+def read(
+    slices: Iterable[Mapping[str, Any]],
+    read_one: Callable[[Mapping[str, Any]], N],
+    faults: Callable[[tuple[N, ...]], Iterable[Conflict]],
+) -> tuple[tuple[N, ...], Refusals]:
+    """Return the slices of a work order that are valid, and by slice why the others are refused.
+
+    Args:
+        slices: the slices as the order lists them.
+        read_one: parses one.
+        faults: yields errors of slices that are each valid on their own.
+
+    Raises:
+        Refused: a slice has no valid id.
+    """
+    found: list[N] = []
+    refused: dict[int, list[Refusal]] = defaultdict(list)
+    for data in slices:
+        try:
+            found.append(read_one(data))
+        except Refused as error:
+            slice_id = data.get("slice_id")
+            if not isinstance(slice_id, int) or not bounds.ID.allows(slice_id):
+                raise
+            refused[slice_id] += error.refusals
+    for slice_id, refusal in faults(tuple(found)):
+        refused[slice_id].append(refusal)
+    return tuple(one for one in found if one.slice_id not in refused), dict(refused)
+
+
+def whole(orders: tuple[N, ...], refused: Refusals) -> tuple[N, ...]:
+    """Return the slices of a work order, for a module that applies all of it or nothing.
+
+    Raises:
+        Refused: slices were refused.
+    """
+    if refused:
+        raise Refused(dict.fromkeys(refusal for each in refused.values() for refusal in each))
+    return orders
+
+
+def repeated(kind: str, held: Iterable[tuple[int, Hashable]]) -> Iterator[Conflict]:
+    """Yield a conflict for each slice with a value that occurs more than once in the order.
+
+    Args:
+        kind: the kind of the values.
+        held: the values, each with its slice.
+    """
+    held = tuple(held)
+    counts = Counter(value for _slice_id, value in held)
+    for slice_id, value in dict.fromkeys(held):
+        if counts[value] > 1:
+            figures = {"kind": kind, "name": value, "count": counts[value]}
+            yield slice_id, Refusal("listed_twice", f"slice {slice_id}", figures)
+
+
 def look(
     orders: Iterable[N],
     refused: Refusals,
@@ -56,11 +115,11 @@ def look(
     observe: Callable[[tuple[N, ...]], H],
     conflicts: Callable[[tuple[N, ...], H], Iterable[Conflict]],
 ) -> Seen[N, H]:
-    """Look at a host, and leave out the slices that it refuses, so that they do not hold up the others.
+    """Observe a host without the slices that it refuses, so that they do not affect the others.
 
     Args:
         orders: the slices of an order.
-        refused: those that are refused already.
+        refused: the slices that are already refused, and why.
         observe: what the host has of slices.
         conflicts: why it refuses slices, of what it has.
 
@@ -70,7 +129,7 @@ def look(
     orders = tuple(orders)
     while True:
         left = tuple(order for order in orders if order.slice_id not in refused)
-        if orders and not left:
+        if refused and not left:
             raise failure(refused)
         have = observe(left)
         found = by_slice(conflicts(left, have))
@@ -88,7 +147,7 @@ def failure(refused: Refusals, also: str | None = None, **fields: Any) -> Refuse
         fields: further fields of the error. It has C(refused), a C(SliceRefusal) for each slice, and C(failure), which
             is C(also).
     """
-    refusals = [refusal for each in refused.values() for refusal in each]
+    refusals = dict.fromkeys(refusal for each in refused.values() for refusal in each)
     told = [
         SliceRefusal(
             slice_id=slice_id,
@@ -104,7 +163,7 @@ def failure(refused: Refusals, also: str | None = None, **fields: Any) -> Refuse
 
 @contextmanager
 def told_with(refused: Refusals) -> Iterator[None]:
-    """Tell of refused slices as well where the block fails."""
+    """Report refused slices as well if the block fails."""
     try:
         yield
     except SlicesError as error:

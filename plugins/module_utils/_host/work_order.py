@@ -4,53 +4,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..contract import repeated
-from ..errors import Refusal, Refused, for_all
+from ..errors import Refusal
 from ..vlans import MANAGEMENT_VLAN
 from ..work_order import VM, Disk, GivenUp, SliceOrder
+from . import ownership
+from .ownership import Conflict, Refusals
 
 
 def read_slices(slices: Iterable[Mapping[str, Any]], *, state_dir: str) -> tuple[SliceOrder, ...]:
-    """The slices of a work order.
-
-    Args:
-        slices: the order's C(slices).
-        state_dir: the folder under which every disk must lie.
+    """The slices of a work order; see C(read_each).
 
     Raises:
         Refused: a name, path or number that no host should be given; every one is named.
     """
-    orders = tuple(for_all(slices, SliceOrder.from_dict))
-    vms = all_vms(orders)
-    nics = [nic for vm in vms for nic in vm.interfaces]
-    on_400 = [nic for nic in nics if nic.vlan_id == MANAGEMENT_VLAN]
-    refusals = [
-        Refusal("disk_elsewhere", str(vm), {"folder": folder_of(state_dir, vm.vm_id), "got": disk.path})
-        for vm, disk in all_disks(orders)
-        if disk.path.rpartition("/")[0] != folder_of(state_dir, vm.vm_id)
-    ]
-    refusals += [
-        Refusal("disk_elsewhere", f"given-up disk of VM {each.vm_id}", {"folder": folder, "got": each.path})
-        for each in all_given_up(orders)
-        if each.path.rpartition("/")[0] != (folder := folder_of(state_dir, each.vm_id))
-    ]
+    return ownership.whole(*read_each(slices, state_dir=state_dir))
+
+
+def read_each(slices: Iterable[Mapping[str, Any]], *, state_dir: str) -> tuple[tuple[SliceOrder, ...], Refusals]:
+    """Return the slices of a work order that are valid, and by slice why the others are refused.
+
+    Args:
+        slices: the order's C(slices).
+        state_dir: the folder of all disks.
+
+    Raises:
+        Refused: a slice has no valid id.
+    """
+    return ownership.read(slices, SliceOrder.from_dict, lambda orders: _faults(orders, state_dir))
+
+
+def _faults(orders: tuple[SliceOrder, ...], state_dir: str) -> Iterator[Conflict]:
     wanted = {disk.path: vm for vm, disk in all_disks(orders)}
-    refusals += [
-        Refusal("wanted_and_given_up", str(wanted[each.path]), {"disk": each.path})
-        for each in all_given_up(orders)
-        if each.path in wanted
-    ]
-    refusals += repeated("work order", "slice", (order.slice_id for order in orders))
-    refusals += repeated("work order", "VM", (vm.vm_id for vm in vms))
-    refusals += repeated("work order", "tap", (nic.tap for nic in nics))
-    refusals += repeated("work order", "MAC", (nic.mac for nic in on_400))
-    refusals += repeated("work order", "address", (nic.address for nic in on_400 if nic.address is not None))
-    if refusals:
-        raise Refused(refusals)
-    return orders
+    for order in orders:
+        yield from ((order.slice_id, refusal) for refusal in _disk_faults(order, wanted, state_dir))
+    yield from ownership.repeated("slice", ((order.slice_id, order.slice_id) for order in orders))
+    yield from ownership.repeated("VM", ((vm.slice_id, vm.vm_id) for vm in all_vms(orders)))
+    nics = [(vm.slice_id, nic) for vm in all_vms(orders) for nic in vm.interfaces]
+    on_400 = [(slice_id, nic) for slice_id, nic in nics if nic.vlan_id == MANAGEMENT_VLAN]
+    yield from ownership.repeated("tap", ((slice_id, nic.tap) for slice_id, nic in nics))
+    yield from ownership.repeated("MAC", ((slice_id, nic.mac) for slice_id, nic in on_400))
+    addresses = ((slice_id, nic.address) for slice_id, nic in on_400 if nic.address is not None)
+    yield from ownership.repeated("address", addresses)
+
+
+def _disk_faults(order: SliceOrder, wanted: Mapping[str, VM], state_dir: str) -> Iterator[Refusal]:
+    for vm, disk in all_disks([order]):
+        folder = folder_of(state_dir, vm.vm_id)
+        if disk.path.rpartition("/")[0] != folder:
+            yield Refusal("disk_elsewhere", str(vm), {"folder": folder, "got": disk.path})
+    for each in order.given_up:
+        folder = folder_of(state_dir, each.vm_id)
+        if each.path.rpartition("/")[0] != folder:
+            yield Refusal("disk_elsewhere", f"given-up disk of VM {each.vm_id}", {"folder": folder, "got": each.path})
+        if each.path in wanted:
+            yield Refusal("wanted_and_given_up", str(wanted[each.path]), {"disk": each.path})
 
 
 def folder_of(state_dir: str, vm_id: int) -> str:

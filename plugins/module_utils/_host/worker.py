@@ -6,19 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
-from ..changes import Change, is_changed
+from ..changes import Change
 from ..errors import Refusal, Refused
-from ..work_order import SliceOrder
-from . import ownership, revisions
+from ..work_order import VM, SliceOrder
+from . import accounts, ownership, revisions
 from .datapath import port_owners, taps
 from .datapath import reconcile as datapath
 from .datapath.reconcile import WirePlan, Wires
 from .disk import bases, lost, overlays
 from .disk.lost import Lost
 from .disk.overlays import DiskPlan, Disks
-from .ownership import Conflict, Seen
+from .ownership import Conflict, Refusals, Seen
 from .qemu import apply as qemu_apply
 from .qemu import plan as qemu_plan
 from .qemu import vnc
@@ -56,21 +57,70 @@ class Host:
 
 @dataclass(frozen=True)
 class Plan:
-    """What has to happen on a host.
-
-    Attributes:
-        missing_images: the paths of base images that are not there, or were not verified as they are.
-    """
+    """What has to happen on a host."""
 
     disks: DiskPlan
     wires: WirePlan
     vms: qemu_plan.VmPlan
-    missing_images: tuple[str, ...] = ()
 
     @property
     def changes(self) -> list[Change]:
         """Each object that differs."""
         return [*self.disks.changes, *self.wires.changes, *self.vms.changes]
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """What slices of an order need and is missing.
+
+    Attributes:
+        images: the paths of base images that are missing or not verified, each with the slice that needs it.
+        passwords: the VMs whose display needs a password that is not known.
+    """
+
+    images: tuple[tuple[int, str], ...] = ()
+    passwords: tuple[VM, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.images or self.passwords)
+
+    def __add__(self, other: Lacking) -> Lacking:
+        return Lacking((*self.images, *other.images), (*self.passwords, *other.passwords))
+
+    @property
+    def missing_images(self) -> list[str]:
+        """The paths of the base images."""
+        return sorted({path for _slice_id, path in self.images})
+
+    @property
+    def conflicts(self) -> Iterator[Conflict]:
+        """Why the host refuses the slices that need them."""
+        for slice_id, path in dict.fromkeys(self.images):
+            yield slice_id, Refusal("base_image_missing", f"base image {path}")
+        yield from ((vm.slice_id, vnc.refusal(vm)) for vm in self.passwords)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as results of a module."""
+        return {"missing_images": self.missing_images, "missing_passwords": [vm.vm_id for vm in self.passwords]}
+
+
+@dataclass(frozen=True)
+class Done:
+    """The outcome on a host.
+
+    Attributes:
+        todo: the plan, which was applied.
+        vms: the states of the VMs.
+        seconds: the duration of each stage.
+        refused: the slices that were not changed, and why.
+        lacked: what some of them need and is missing.
+    """
+
+    todo: Plan
+    vms: list[dict[str, Any]]
+    seconds: dict[str, float]
+    refused: Refusals
+    lacked: Lacking
 
 
 def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, missing_ok: bool = False) -> Host:
@@ -109,18 +159,28 @@ def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, m
     )
 
 
-def conflicts(orders: Iterable[SliceOrder], have: Host, *, settings: Settings) -> Iterator[Conflict]:
-    """Yield why what the host has keeps it from slices: it is another's (C(ownership))."""
+def conflicts(
+    orders: Iterable[SliceOrder], have: Host, *, settings: Settings, missing_ok: bool = False
+) -> Iterator[Conflict]:
+    """Yield why the host refuses slices: its objects belong to others or do not fit (C(ownership))."""
     orders = tuple(orders)
+    yield from accounts.conflicts(orders, settings.vms.accounts, missing_ok=missing_ok)
     yield from overlays.conflicts(orders, have.disks)
     yield from qemu_plan.conflicts(orders, have.vms, settings=settings.vms)
     yield from port_owners.conflicts(orders, have.wires.switch)
 
 
 def look(
-    orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, missing_ok: bool = False
+    orders: Iterable[SliceOrder],
+    tools: Tools,
+    *,
+    settings: Settings,
+    missing_ok: bool = False,
+    refused: Refusals = MappingProxyType({}),
 ) -> Seen[SliceOrder, Host]:
-    """What the host has of the order's slices, without those that it refuses. For the arguments see C(observe).
+    """What the host has of the order's slices, without those that it refuses.
+
+    C(refused) are the slices that are already refused; for the other arguments see C(observe).
 
     Raises:
         Refused: it refuses all of them.
@@ -129,9 +189,9 @@ def look(
     orders = tuple(orders)
     return ownership.look(
         orders,
-        revisions.older(orders, state_dir=settings.vms.state_dir, kind=revisions.WORKER),
+        {**refused, **revisions.older(orders, state_dir=settings.vms.state_dir, kind=revisions.WORKER)},
         observe=lambda left: observe(left, tools, settings=settings, missing_ok=missing_ok),
-        conflicts=lambda left, have: conflicts(left, have, settings=settings),
+        conflicts=lambda left, have: conflicts(left, have, settings=settings, missing_ok=missing_ok),
     )
 
 
@@ -141,7 +201,7 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
     Raises:
         SlicesError: the order does not fit the host.
     """
-    orders, accounts = tuple(orders), settings.vms.accounts
+    orders = tuple(orders)
     unheld = taps.unheld(orders, have.wires.devices)
     vms = qemu_plan.plan(
         orders,
@@ -158,29 +218,26 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
         disks=overlays.plan(
             orders,
             have.disks,
-            accounts=accounts,
+            accounts=settings.vms.accounts,
             retention_h=settings.disk_retention_h,
             barred=have.lost.refusals,
         ),
-        wires=datapath.plan(orders, have.wires, settings=settings.wires, accounts=accounts, freed=freed),
+        wires=datapath.plan(orders, have.wires, settings=settings.wires, accounts=settings.vms.accounts, freed=freed),
         vms=vms,
-        missing_images=tuple(sorted({disk.backing_file for _vm, disk in all_disks(orders)} - have.disks.bases.keys())),
     )
 
 
-def need(todo: Plan, passwords: Mapping[int, str]) -> None:
-    """Make sure that all is there that the plan takes, before anything is changed.
-
-    Raises:
-        Refused: a base image or a password is not; C(missing_images) has the paths of all such images, and
-            C(missing_passwords) the ids of all such VMs.
-    """
-    lacking = vnc.lacking(todo.vms.passwords, passwords)
-    refusals = [Refusal("base_image_missing", f"base image {path}") for path in todo.missing_images]
-    refusals += map(vnc.refusal, lacking)
-    if refusals:
-        missing = [vm.vm_id for vm in lacking]
-        raise Refused(refusals, missing_images=list(todo.missing_images), missing_passwords=missing)
+def lacking(seen: Seen[SliceOrder, Host], todo: Plan, passwords: Mapping[int, str]) -> Lacking:
+    """Return the base images and passwords of displays that the plan needs and that are missing."""
+    return Lacking(
+        tuple(
+            (order.slice_id, disk.backing_file)
+            for order in seen.orders
+            for _vm, disk in all_disks([order])
+            if disk.backing_file not in seen.have.disks.bases
+        ),
+        tuple(vnc.lacking(todo.vms.passwords, passwords)),
+    )
 
 
 def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: Stopwatch) -> None:
@@ -196,6 +253,39 @@ def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: 
     datapath.apply(todo.wires, tools.runner, settings=settings.wires, watch=watch)
 
 
+def settle(
+    orders: Iterable[SliceOrder],
+    refused: Refusals,
+    tools: Tools,
+    *,
+    settings: Settings,
+    restart: bool,
+    passwords: Mapping[int, str],
+) -> tuple[Seen[SliceOrder, Host], Plan, Lacking]:
+    """Observe the host and plan for the slices that lack nothing.
+
+    Returns:
+        the observed state with the refused slices, the plan for the others, and what the refused ones lack.
+
+    Raises:
+        Refused: all slices are refused. C(missing_images) and C(missing_passwords) list what is missing.
+        SlicesError: the host does not answer.
+    """
+    lacked = Lacking()
+    while True:
+        try:
+            seen = look(orders, tools, settings=settings, refused=refused)
+        except Refused as error:
+            error.fields.update(lacked.to_dict())
+            raise
+        todo = plan(seen.orders, seen.have, settings=settings, restart=restart)
+        lack = lacking(seen, todo, passwords)
+        if not lack:
+            return seen, todo, lacked
+        lacked = lacked + lack
+        refused = {**seen.refused, **ownership.by_slice(lack.conflicts)}
+
+
 def carry_out(
     orders: Iterable[SliceOrder],
     tools: Tools,
@@ -204,14 +294,21 @@ def carry_out(
     restart: bool,
     start_timeout_s: float,
     passwords: Mapping[int, str],
-) -> tuple[Plan, list[dict[str, Any]], dict[str, float]]:
-    """Make the host's share of the slices that of the order.
+    refused: Refusals = MappingProxyType({}),
+) -> Done:
+    """Apply an order to the host, except for the slices that it refuses.
 
-    Returns:
-        what was planned, what the VMs do, and the seconds that each stage took.
+    Args:
+        orders: the slices.
+        tools: how to reach the host.
+        settings: how the host is used.
+        restart: whether to restart VMs for changes that need it.
+        start_timeout_s: how long the start of a VM may take.
+        passwords: the passwords of displays, by VM.
+        refused: the slices that are already refused, and why.
 
     Raises:
-        Refused: slices were refused; the others were done. See C(ownership.failure).
+        Refused: all slices were refused; see C(ownership.failure).
         SlicesError: something is not as it should be.
     """
     orders, state_dir = tuple(orders), settings.vms.state_dir
@@ -220,22 +317,20 @@ def carry_out(
         # The lock of all is let go before VMs start, which takes longest and disturbs no other slice.
         with datapath.locked(settings.wires):
             with watch.stage("observe"):
-                seen = look(orders, tools, settings=settings)
-                have = seen.have
-                todo = plan(seen.orders, have, settings=settings, restart=restart)
-            need(todo, passwords)
+                seen, todo, lacked = settle(
+                    orders, refused, tools, settings=settings, restart=restart, passwords=passwords
+                )
             revisions.note(seen.orders, state_dir=state_dir, kind=revisions.WORKER)
-            prepare(todo, have, tools, settings=settings, watch=watch)
+            with ownership.told_with(seen.refused):
+                prepare(todo, seen.have, tools, settings=settings, watch=watch)
         with watch.stage("qemu"), ownership.told_with(seen.refused):
             vms = qemu_apply.run(
                 todo.vms,
                 seen.orders,
-                have.vms.units.vms,
+                seen.have.vms.units.vms,
                 tools,
                 settings=settings.vms,
                 start_timeout_s=start_timeout_s,
                 passwords=passwords,
             )
-    if seen.refused:
-        raise ownership.failure(seen.refused, changed=is_changed(todo.changes), vms=vms, **todo.vms.result)
-    return todo, vms, watch.seconds
+    return Done(todo, vms, watch.seconds, seen.refused, lacked)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ..holdings import KnownDisk, KnownSlice
 from ..work_order import SliceOrder
-from . import files, orphans, systemd, vm_folders
+from . import files, orphans, ownership, systemd, vm_folders
 from .accounts import Accounts
 from .datapath import flows, ovs, ovsdb, taps
 from .datapath import reconcile as datapath
@@ -88,7 +88,9 @@ def remove(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, tool
     gone = tuple(gone)
     going = [SliceOrder(each.slice_id or 0, (), slice_uuid=each.uuid) for each in gone if each.kind == SLICE]
     if going:
-        carry_out(going, tools, settings=settings, restart=False, start_timeout_s=0, passwords={})
+        done = carry_out(going, tools, settings=settings, restart=False, start_timeout_s=0, passwords={})
+        if done.refused:
+            raise ownership.failure(done.refused)
     with datapath.locked(settings.wires):
         paths = {each.path for each in gone if each.path is not None}
         wanted = {disk.path for each in known for disk in each.disks}

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import bounds, defaults
@@ -30,8 +30,8 @@ from .._domain import (
 from .._domain.registering import require_admin
 from ..bounds import DISK_RETENTION_H
 from ..changes import Change, between
-from ..cluster import Cluster
-from ..errors import Refused
+from ..cluster import Cluster, slice_label
+from ..errors import Refusal, Refused
 from ..lifecycle import RUNNING
 from ..models import Slice
 from ..report import HostReport
@@ -52,18 +52,39 @@ ACCEPT_REVISION: dict[str, Any] = {"type": "int"}
 def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Return the work orders of the selected slices, which are deleted before if C(state) is C(absent).
 
+    A slice that cannot be ordered is left out and returned as C(refused), so that it does not affect the others.
+
     Raises:
-        Refused: a slice that is not being deleted requires features that its hosts do not have, or no longer have.
+        Refused: none of the slices can be ordered.
     """
     if params["state"] == "absent":
         return _delete(cluster, params)
     chosen = choose(cluster, params)
-    staying = [slice_ for slice_ in chosen if not slice_.deleting]
-    refusals = [refusal for slice_ in staying for refusal in host_requirements.shortcomings(slice_, cluster)]
-    if refusals:
-        raise Refused(refusals)
-    before = slice_changes.states(chosen)
-    return dispatch(cluster, chosen, params, lambda: slice_changes.state_changes(before, slice_changes.states(chosen)))
+    faults = {slice_.slice_id: list(_faults(slice_, cluster)) for slice_ in chosen}
+    ordered = [slice_ for slice_ in chosen if not faults[slice_.slice_id]]
+    if chosen and not ordered:
+        raise Refused([refusal for refusals in faults.values() for refusal in refusals])
+    before = slice_changes.states(ordered)
+    done = dispatch(
+        cluster,
+        ordered,
+        params,
+        lambda: slice_changes.state_changes(before, slice_changes.states(ordered)),
+    )
+    refused = [_refused(slice_, faults[slice_.slice_id]) for slice_ in chosen if faults[slice_.slice_id]]
+    return replace(done, result={**done.result, "refused": refused})
+
+
+def _faults(slice_: Slice, cluster: Cluster) -> Iterator[Refusal]:
+    """Yield why a slice cannot be ordered. One that is being deleted needs nothing of its hosts."""
+    if not slice_.deleting:
+        yield from host_requirements.shortcomings(slice_, cluster)
+    yield from work_orders.faults(slice_)
+
+
+def _refused(slice_: Slice, refusals: Sequence[Refusal]) -> dict[str, Any]:
+    where = f"slice {slice_label(slice_)} ({slice_.slice_id})"
+    return {"slice_id": slice_.slice_id, "failure": f"{where} was left unchanged: {Refused(refusals).message}"}
 
 
 def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
@@ -79,12 +100,13 @@ def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
             undelete.keep(cluster, slice_, now=utc_now(), retention_h=retention_h)
         teardown.remove(cluster, slice_)
     remaining = [slice_ for slice_ in chosen if slice_.slice_id in cluster.slices]
-    return dispatch(
+    done = dispatch(
         cluster,
         remaining,
         params,
         lambda: [change for old in before for change in slice_changes.changes(old, cluster.slices.get(old.slice_id))],
     )
+    return replace(done, result={**done.result, "refused": []})
 
 
 def dispatch(

@@ -165,16 +165,13 @@ def plan(
         barred: the ids of VMs for which no overlay is created.
 
     Raises:
-        Refused: a disk would be smaller than its base image, or there are C(conflicts).
+        Refused: there are C(conflicts).
     """
     orders = tuple(orders)
     vms, disks = all_vms(orders), all_disks(orders)
     missing = [(vm, disk) for vm, disk in disks if disk.path not in have.overlays and vm.vm_id not in barred]
     create = tuple((vm, disk) for vm, disk in missing if bases.damage_of(disk, have.overlays, have.bases) is None)
     ownership.refuse(conflicts(orders, have))
-    refusals = [refusal for vm, disk in create for refusal in _fits(vm, disk, have.bases)]
-    if refusals:
-        raise Refused(refusals)
     discard, orphans = _unlisted(orders, have)
     owners = {path: owner for vm in vms for path, owner in _wanted_owners(vm, accounts)}
     return DiskPlan(
@@ -202,7 +199,8 @@ def plan(
 
 
 def conflicts(orders: Iterable[SliceOrder], have: Disks) -> Iterator[Conflict]:
-    """Yield why folders keep this host from slices: they have their numbers, or their VLAN pool, and are not theirs."""
+    """Yield why this host refuses slices: folders have their numbers, or their VLAN pool, and are not theirs, or a new
+    disk would be smaller than its base image."""
     orders = tuple(orders)
     ordered = slice_ids(orders)
     for order in orders:
@@ -216,6 +214,9 @@ def conflicts(orders: Iterable[SliceOrder], have: Disks) -> Iterator[Conflict]:
         for vm in order.vms:
             if vm.vm_id in have.folders:
                 yield from ((order.slice_id, refusal) for refusal in _of_another(vm, have.folders[vm.vm_id]))
+            for disk in vm.disks:
+                if disk.path not in have.overlays:
+                    yield from ((order.slice_id, refusal) for refusal in _fits(vm, disk, have.bases))
 
 
 def _unlisted(orders: Collection[SliceOrder], have: Disks) -> tuple[tuple[GivenUp, ...], tuple[Orphan, ...]]:

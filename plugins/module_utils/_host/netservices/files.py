@@ -79,7 +79,7 @@ def kinds(slice_id: int, folders: Folders) -> dict[str, str]:
 
 
 def texts(one: Services, folders: Folders) -> dict[str, str]:
-    """Return the contents of a slice's desired files, by path."""
+    """Return the contents of a slice's desired files, by path. They do not depend on the order of lists."""
     found = {}
     if one.slice_uuid is not None and (one.reservations or one.networks):
         found[folders.uuid(one.slice_id)] = f"{one.slice_uuid}\n"
@@ -108,15 +108,19 @@ def restarts(path: str) -> bool:
     return os.path.basename(path).endswith((".conf", "devices", "rules.nft"))
 
 
+def _networks(one: Services) -> list[Network]:
+    return sorted(one.networks, key=lambda each: each.vlan_id)
+
+
 def _layout(one: Services, folders: Folders) -> Layout:
-    ports = (Port(network.port, str(network.server), network.mac, network.mtu) for network in one.networks)
+    ports = (Port(network.port, str(network.server), network.mac, network.mtu) for network in _networks(one))
     return Layout(tuple(ports), one.nat_link(folders.links) if one.has_nat else None)
 
 
 def _server(one: Services, folder: str) -> Iterable[str]:
     yield f"conf-file={SETTINGS_DIR}/networks.conf"
     yield f"dhcp-leasefile={folder}/leases"
-    for network in one.networks:
+    for network in _networks(one):
         yield f"interface={network.port}"
         yield f"domain={network.name}.{DOMAIN},{network.server.network}"
         if network.dhcp_ends is not None:
@@ -128,13 +132,13 @@ def _dhcp(network: Network, first: ipaddress.IPv4Address, last: ipaddress.IPv4Ad
     # An empty value suppresses the option; by default, dnsmasq sends its own address.
     router = f",{network.server.ip}" if network.gateway else ""
     yield f"dhcp-option=tag:{network.port},option:router{router}"
-    for member in network.members:
+    for member in sorted(network.members, key=lambda each: each.mac):
         yield f"dhcp-host={member.mac},{member.name}"
 
 
 def _rules(one: Services) -> Iterable[str]:
     yield f'include "{SETTINGS_DIR}/network.nft"'
-    ports = [network.port for network in one.networks if network.nat]
+    ports = [network.port for network in _networks(one) if network.nat]
     if ports:
         yield "add element ip cloudrepo nat {{ {} }}".format(", ".join(f'"{port}"' for port in ports))
 

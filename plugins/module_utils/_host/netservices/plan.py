@@ -8,10 +8,11 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ...contract import repeated
-from ...errors import Refusal, Refused, for_all
+from ...errors import Refusal, Refused
 from ...network_order import Services
 from ...vlans import POOL_COUNT
+from .. import ownership
+from ..ownership import Conflict, Refusals
 
 
 def read_links(text: str) -> ipaddress.IPv4Network:
@@ -31,27 +32,30 @@ def read_links(text: str) -> ipaddress.IPv4Network:
     return links
 
 
-def read_services(slices: Iterable[Mapping[str, Any]], *, links: ipaddress.IPv4Network) -> tuple[Services, ...]:
-    """Return the slices of a work order.
+def read_services(
+    slices: Iterable[Mapping[str, Any]], *, links: ipaddress.IPv4Network
+) -> tuple[tuple[Services, ...], Refusals]:
+    """Return the slices of a work order that are valid, and by slice why the others are refused.
 
     Args:
         slices: the order's C(slices).
         links: the subnet of NAT links, which no network with NAT may overlap.
 
     Raises:
-        Refused: with all errors of the work order.
+        Refused: a slice has no valid id.
     """
-    found = tuple(for_all(slices, Services.from_dict))
-    where = "work order"
-    refusals = repeated(where, "slice", (one.slice_id for one in found))
-    if not refusals:
-        refusals += repeated(where, "VLAN pool", (one.slot for one in found))
-        refusals += repeated(where, "address", (each.address for one in found for each in one.reservations))
-        refusals += repeated(where, "VLAN", (network.vlan_id for one in found for network in one.networks))
-        refusals += [refusal for one in found for refusal in _overlaps(one, links)]
-    if refusals:
-        raise Refused(refusals)
-    return found
+    return ownership.read(slices, Services.from_dict, lambda orders: _faults(orders, links))
+
+
+def _faults(orders: tuple[Services, ...], links: ipaddress.IPv4Network) -> Iterator[Conflict]:
+    for one in orders:
+        yield from ((one.slice_id, refusal) for refusal in _overlaps(one, links))
+    yield from ownership.repeated("slice", ((one.slice_id, one.slice_id) for one in orders))
+    if len({one.slice_id for one in orders}) == len(orders):
+        yield from ownership.repeated("VLAN pool", ((one.slice_id, one.slot) for one in orders))
+    addresses = ((one.slice_id, each.address) for one in orders for each in one.reservations)
+    yield from ownership.repeated("address", addresses)
+    yield from ownership.repeated("VLAN", ((one.slice_id, each.vlan_id) for one in orders for each in one.networks))
 
 
 def _overlaps(one: Services, links: ipaddress.IPv4Network) -> Iterator[Refusal]:

@@ -27,7 +27,8 @@ def read_back(orders: dict[str, Any]) -> None:
         assert [slice_.to_dict() for slice_ in slices] == order["slices"]
     order = orders["network_node"]
     assert NetworkOrder.from_dict(order).to_dict() == order
-    services = read_services(passed(SERVICES_ARGUMENTS, order), links=read_links("169.254.64.0/24"))
+    services, refused = read_services(passed(SERVICES_ARGUMENTS, order), links=read_links("169.254.64.0/24"))
+    assert refused == {}
     assert [slice_.to_dict() for slice_ in services] == order["slices"]
 
 

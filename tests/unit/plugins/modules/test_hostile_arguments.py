@@ -18,7 +18,7 @@ import pytest
 import yaml
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import systemd
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ownership, systemd
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import files
@@ -250,7 +250,7 @@ def network_files(params: Mapping[str, Any]) -> dict[str, str]:
     """What is written on the network node for the slices of an order."""
     refuse_malformed(params, GRAMMARS)
     folders = files.Folders(params["state_dir"], read_links(params["nat_links"]))
-    orders = read_services(params["slices"], links=folders.links)
+    orders = ownership.whole(*read_services(params["slices"], links=folders.links))
     rendered = {path: text for one in orders for path, text in files.texts(one, folders).items()}
     return {path.replace(folders.state_dir, ""): text for path, text in rendered.items()}
 

@@ -182,6 +182,23 @@ def test_orders_that_no_host_should_be_given_are_refused(monkeypatch, tmp_path):
     assert refused(result) == [Refusal("field_not_allowed", "slice 9999, VM 1001, interface eth0", figures)]
 
 
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_slice_that_makes_no_sense_does_not_hold_up_the_others(monkeypatch, tmp_path, check_mode):
+    args = arguments(tmp_path, revision=2_000)
+    wrong = vm(1042, 5000, state_dir=str(tmp_path))
+    args["slices"].insert(0, {"slice_id": 1041, "vms": [wrong]})
+    runner = looked_at(RUNNING) if check_mode else host(RUNNING).tell(*STOP)
+    result = modules.run(monkeypatch, slice_apply, runner, **args, _ansible_check_mode=check_mode)
+    figures = {"field": "vlan_id", "allowed": "1-4094", "got": 5000}
+    where = "slice 1041, VM 1042, interface eth0"
+    assert refused(result) == [Refusal("field_not_allowed", where, figures)]
+    assert [each["slice_id"] for each in result["refused"]] == [1041]
+    assert (result["failure"], result["changed"]) == (None, True)
+    assert result["stopped"] == ["cloudrepo-9999@1001.service"]
+    assert "unit cloudrepo-9999@1001.service" in result["diff"]["before"]
+    assert (tmp_path / "revisions/worker").exists() is not check_mode
+
+
 @pytest.mark.parametrize("restart", [False, True])
 def test_tap_of_another_user_is_made_anew_with_the_restart_of_its_vm(monkeypatch, tmp_path, restart):
     tap = Tap("tap_1001_eth0", 9999, 12345, busy=True, plugged=True)

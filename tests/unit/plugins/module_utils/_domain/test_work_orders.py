@@ -7,12 +7,15 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_changes import changes
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import (
+    faults,
     find_vms,
     hand_out,
     work_orders,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
 from .builders import CHECKSUM, cluster, put, topology, vm
 
@@ -123,6 +126,21 @@ def test_networks_that_want_something_of_the_network_node_are_on_its_order() -> 
     ]
 
 
+def test_networks_and_members_in_another_order_change_nothing_on_the_network_node() -> None:
+    held = cluster()
+    networks = [
+        {"name": "out", "members": ["vm1:eth2", "vm2:eth2"], "gateway": True},
+        {"name": "quiet", "members": ["vm2:eth3"], "dhcp_enabled": True},
+    ]
+    slice_ = put(held, topology(networks=networks))
+    before, old = work_orders(held, [slice_], "/x")["network_node"], Slice.from_dict(slice_.to_dict())
+    networks[0]["members"] = ["vm2:eth2", "vm1:eth2"]
+    again = put(held, topology(networks=networks[::-1]))
+    after = work_orders(held, [again], "/x")["network_node"]
+    assert after["slices"][0]["networks"] == before["slices"][0]["networks"]
+    assert [change.kind for change in changes(old, again)] == ["slice"], "it is stored in its new order"
+
+
 def test_a_stored_network_whose_subnet_is_none_is_refused() -> None:
     held = cluster()
     slice_ = put(held, topology(networks=[{"name": "lan", "members": ["vm1"], "dhcp_enabled": True}]))
@@ -130,6 +148,7 @@ def test_a_stored_network_whose_subnet_is_none_is_refused() -> None:
     with pytest.raises(Refused) as caught:
         work_orders(held, [slice_], "/x")
     assert [each.code for each in caught.value.refusals] == ["invalid_subnet"]
+    assert [each.code for each in faults(slice_)] == ["invalid_subnet"]
 
 
 def test_peers_of_a_slice_are_told_to_its_workers() -> None:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,50 @@ def test_conflicts_are_gathered_by_slice_and_refused_together() -> None:
         ownership.refuse(conflicts)
     assert [each.figures["where"] for each in refused.value.refusals] == ["a", "b", "c"]
     ownership.refuse([])
+
+
+def test_each_slice_is_read_by_itself() -> None:
+    def read_one(data: Mapping[str, Any]) -> SliceOrder:
+        if data.get("wrong"):
+            raise Refused([Refusal("field_missing", f"slice {data['slice_id']}", {"field": "vms"})])
+        return SliceOrder(slice_id=data["slice_id"], vms=())
+
+    def faults(orders: tuple[SliceOrder, ...]) -> Iterator[ownership.Conflict]:
+        yield from ownership.repeated("slice", ((order.slice_id, order.slice_id) for order in orders))
+
+    slices = [{"slice_id": 1, "wrong": True}, {"slice_id": 2}, {"slice_id": 3}, {"slice_id": 3}]
+    orders, refused = ownership.read(slices, read_one, faults)
+    assert [order.slice_id for order in orders] == [2]
+    assert {slice_id: [each.code for each in why] for slice_id, why in refused.items()} == {
+        1: ["field_missing"],
+        3: ["listed_twice"],
+    }
+    with pytest.raises(Refused) as caught:
+        ownership.whole(orders, refused)
+    assert [each.code for each in caught.value.refusals] == ["field_missing", "listed_twice"]
+    assert ownership.whole(orders, {}) == orders
+    for slice_id in (None, "1", 0):
+        with pytest.raises(Refused):
+            ownership.read([{"slice_id": slice_id, "wrong": True}], read_one, faults)
+
+
+def test_what_is_there_twice_refuses_each_slice_that_has_it_once() -> None:
+    held = [(1, "a"), (1, "a"), (2, "a"), (2, "b"), (3, "c")]
+    figures = {"kind": "tap", "name": "a", "count": 3}
+    assert list(ownership.repeated("tap", held)) == [
+        (slice_id, Refusal("listed_twice", f"slice {slice_id}", figures)) for slice_id in (1, 2)
+    ]
+
+
+def test_a_host_that_refuses_all_slices_is_not_looked_at() -> None:
+    refused = {1000: [Refusal("user_missing", "user x", {"slice_id": 1000})]}
+
+    def observe(orders: tuple[SliceOrder, ...]) -> list[int]:
+        raise AssertionError(orders)
+
+    with pytest.raises(Refused) as caught:
+        ownership.look((), refused, observe=observe, conflicts=lambda _orders, _have: ())
+    assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1000]
 
 
 OTHER = SliceOrder(slice_id=1000, vms=(), slice_uuid=uuid(3))

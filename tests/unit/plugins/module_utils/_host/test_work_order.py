@@ -129,7 +129,7 @@ def test_what_is_listed_twice_on_a_host_is_refused():
         orders(vm(1001, 400), vm(1001, 400))
 
     assert refused.value.refusals == [
-        Refusal("listed_twice", "work order", {"kind": kind, "name": name, "count": 2})
+        Refusal("listed_twice", "slice 1000", {"kind": kind, "name": name, "count": 2})
         for kind, name in (("VM", 1001), ("tap", "tap_1001_eth0"), ("MAC", "52:54:00:03:e9:00"))
     ]
 

@@ -14,13 +14,18 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ownership, worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.management import Management
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.reconcile import Settings as Wiring
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock, Tools
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker import Settings
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refused, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
+    CommandFailed,
+    Refusal,
+    Refused,
+    SlicesError,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from .disk.test_overlays import base_image
@@ -44,6 +49,13 @@ def no_taps(monkeypatch: pytest.MonkeyPatch) -> None:
 def place(tmp_path: Path) -> Settings:
     wiring = Wiring("br-int", Management("10.60.7.1", "10.60.7.2"), str(tmp_path / "flows"))
     return Settings(settings(state_dir=str(tmp_path), accounts=ME), wiring)
+
+
+def with_users(tmp_path: Path, *slice_ids: int) -> Settings:
+    """Settings of a host that has the users of these slices."""
+    made = place(tmp_path)
+    users = replace(ME, known=dict.fromkeys(slice_ids, ME.known[1000]))
+    return replace(made, vms=replace(made.vms, accounts=users))
 
 
 def order(tmp_path: Path, revision: int | None = None) -> tuple[SliceOrder, ...]:
@@ -110,7 +122,7 @@ def test_what_goes_is_stopped_first_and_vms_start_when_all_is_there(tmp_path: Pa
         held.append((argv[1], is_held(tmp_path / "flows")))
 
     runner = ready(tmp_path).on(*STOP, do=note).on(*START, do=note)
-    todo, vms, seconds = carry_out(tmp_path, runner, 2_000)
+    done = carry_out(tmp_path, runner, 2_000)
     told = [argv[:2] for argv in runner.argvs]
     first = told.index(["systemctl", "stop"])
     assert [argv[0] for argv in told[:first]] == ["nft", "ovs-vsctl", "ovs-ofctl", "systemctl"]
@@ -118,9 +130,10 @@ def test_what_goes_is_stopped_first_and_vms_start_when_all_is_there(tmp_path: Pa
     assert told[-1] == ["systemctl", "start"]
     # The lock of all slices is let go before VMs start.
     assert held == [("stop", True), ("start", False)]
-    assert [(each["vm_id"], each["state"]) for each in vms] == [(1001, "running")]
-    assert set(seconds) == {"observe", "qemu", "images", "ovs", "taps"}
-    assert {"VM folder", "tap", "port", "unit"} <= {change.kind for change in todo.changes}
+    assert [(each["vm_id"], each["state"]) for each in done.vms] == [(1001, "running")]
+    assert set(done.seconds) == {"observe", "qemu", "images", "ovs", "taps"}
+    assert {"VM folder", "tap", "port", "unit"} <= {change.kind for change in done.todo.changes}
+    assert (done.refused, bool(done.lacked)) == ({}, False)
     assert json.loads((tmp_path / "revisions/worker").read_text()) == {"1000": 2_000}
 
 
@@ -150,7 +163,7 @@ def test_an_older_order_is_refused_before_anything_is_looked_at(tmp_path: Path) 
     assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1000]
     with pytest.raises(Refused) as caught:
         carry_out(tmp_path, looked_at(), 2_000)
-    assert "refused" not in caught.value.fields
+    assert [each.code for each in caught.value.refusals] == ["base_image_missing"]
 
 
 def test_a_slice_that_is_refused_does_not_hold_up_the_others(tmp_path: Path) -> None:
@@ -163,15 +176,62 @@ def test_a_slice_that_is_refused_does_not_hold_up_the_others(tmp_path: Path) -> 
     runner.tell(*SHOW, MORE, stdout=OTHER_RUNS + "\nId=cloudrepo-1035@1036.service\nActiveState=active\nMainPID=8\n")
     new = vm(1036, 101, state_dir=str(tmp_path), vm_uuid=uuid(5))
     (other,) = orders(new, slice_id=1035, state_dir=str(tmp_path), slice_uuid=uuid(4))
-    with pytest.raises(Refused) as caught:
-        carry_out(tmp_path, runner, 2_000, orders=(*order(tmp_path, 2_000), replace(other, revision=2_000)))
-    fields = caught.value.fields
-    assert [(each["slice_id"], each["another"]) for each in fields["refused"]] == [(1035, True)]
-    assert (fields["failure"], fields["changed"]) == (None, True)
-    assert [(each["vm_id"], each["state"]) for each in fields["vms"]] == [(1001, "running")]
+    both = (*order(tmp_path, 2_000), replace(other, revision=2_000))
+    done = carry_out(tmp_path, runner, 2_000, orders=both, settings=with_users(tmp_path, 1000, 1035))
+    assert {slice_id: {each.code for each in why} for slice_id, why in done.refused.items()} == {
+        1035: {ownership.ANOTHER_SLICE}
+    }
+    assert [(each["vm_id"], each["state"]) for each in done.vms] == [(1001, "running")]
     assert (folder / "vm36_img.qcow2").read_text() == "a tenant's"
     assert not any("1036" in word for argv in runner.argvs for word in argv)
     assert json.loads((tmp_path / "revisions/worker").read_text()) == {"1000": 2_000}
+
+
+OTHER_IMAGE = "other.img"
+
+
+@pytest.mark.parametrize(
+    ("changes", "known", "code"),
+    [
+        ({"backing_file": OTHER_IMAGE}, True, "base_image_missing"),
+        ({"size_bytes": 1 << 19}, True, "disk_smaller_than_base"),
+        ({"password": None}, True, "password_missing"),
+        ({}, False, "user_missing"),
+    ],
+)
+def test_a_slice_that_does_not_fit_the_host_does_not_hold_up_the_others(
+    tmp_path: Path, changes: dict[str, Any], known: bool, code: str
+) -> None:
+    passwords = {**PASSWORDS, 1042: changes.pop("password", "kz7TnPbe")}
+    disks = [disk(1042, state_dir=str(tmp_path), **changes)]
+    if "backing_file" in changes:
+        disks[0]["backing_file"] = str(tmp_path / "images" / OTHER_IMAGE)
+    (other,) = orders(vm(1042, 101, disks=disks, state_dir=str(tmp_path)), slice_id=1041, state_dir=str(tmp_path))
+    runner = ready(tmp_path).tell(*STOP).tell(*START).tell(*SHOW, MORE, stdout=OTHER_RUNS)
+    todo = {
+        "orders": (replace(other, revision=2_000), *order(tmp_path, 2_000)),
+        "settings": with_users(tmp_path, 1000, *([1041] if known else [])),
+        "passwords": {vm_id: password for vm_id, password in passwords.items() if password},
+    }
+    done = carry_out(tmp_path, runner, **todo)
+    assert {slice_id: [each.code for each in why] for slice_id, why in done.refused.items()} == {1041: [code]}
+    assert done.lacked.to_dict() == {
+        "missing_images": [disks[0]["backing_file"]] * (code == "base_image_missing"),
+        "missing_passwords": [1042] * (code == "password_missing"),
+    }
+    assert [(each["vm_id"], each["state"]) for each in done.vms] == [(1001, "running")]
+    assert not (tmp_path / "vms/1042").exists()
+    assert json.loads((tmp_path / "revisions/worker").read_text()) == {"1000": 2_000}
+
+
+def test_a_failure_tells_of_refused_slices_as_well(tmp_path: Path) -> None:
+    base_image(tmp_path)
+    runner = looked_at(OTHER_RUNS).tell(*STOP, rc=1, stderr="no bus")
+    refused = {1041: [Refusal("user_missing", "user cloudrepo-41", {"slice_id": 1041})]}
+    with pytest.raises(Refused) as caught:
+        carry_out(tmp_path, runner, refused=refused)
+    assert caught.value.fields["failure"] == "systemctl failed with code 1: no bus"
+    assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1041]
 
 
 def test_a_host_that_does_not_answer_is_an_error_unless_it_is_yet_to_be_prepared(tmp_path: Path) -> None:
@@ -184,7 +244,8 @@ def test_a_host_that_does_not_answer_is_an_error_unless_it_is_yet_to_be_prepared
     have = worker.observe(order(tmp_path), silent(also_systemd=True), settings=place(tmp_path), missing_ok=True)
     assert (have.vms.units.vms, have.wires.closed) == ({}, False)
     todo = worker.plan(order(tmp_path), have, settings=place(tmp_path), restart=False)
-    assert todo.missing_images == (str(tmp_path / "images/base.img"),)
+    lacks = worker.lacking(ownership.Seen(order(tmp_path), have, {}), todo, PASSWORDS)
+    assert lacks.to_dict() == {"missing_images": [str(tmp_path / "images/base.img")], "missing_passwords": []}
     with pytest.raises(CommandFailed):
         worker.observe(order(tmp_path), silent(also_systemd=False), settings=place(tmp_path))
 

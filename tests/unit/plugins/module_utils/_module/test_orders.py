@@ -104,11 +104,35 @@ def test_a_slice_that_hosts_cannot_carry_any_more_is_refused_before_it_is_handed
     for worker in made.workers.values():
         worker.extra["trunk_mtu"] = 1500
     with pytest.raises(Refused) as caught:
-        plan(made, all=True)
+        plan(made, names=["web"])
     assert len(caught.value.refusals) == 2, "one for each worker"
-    assert {each.status for each in made.slices[1003].vms} == {"pending"}
+    done = plan(made, all=True)
+    (refused,) = done.result["refused"]
+    assert refused["slice_id"] == 1000
+    assert refused["failure"].startswith("slice web (1000) was left unchanged: link web/1: the trunk needs an MTU of")
+    assert {each.status for each in made.slices[1000].vms} == {"pending"}
+    assert {each.status for each in made.slices[1003].vms} == {"design"}
+    assert done.result["slice_ids"] == [1003]
+    told = done.result["work_orders"]
+    for order in (*told["workers"].values(), told["network_node"]):
+        assert [each["slice_id"] for each in order["slices"]] == [1003]
     made.slices[1000].deleting = True
-    plan(made, all=True)
+    assert plan(made, all=True).result["refused"] == []
+
+
+@pytest.mark.parametrize("lost", ["checksum", "disk", "mac"])
+def test_a_stored_slice_that_lacks_something_does_not_hold_up_the_others(lost: str) -> None:
+    made = held()
+    web = made.slices[1000].vms[0]
+    if lost == "checksum":
+        del web.flavor["checksum"]
+    elif lost == "mac":
+        web.interfaces[0].mac = None
+    else:
+        web.disks = []
+    done = plan(made, all=True)
+    assert [each["slice_id"] for each in done.result["refused"]] == [1000]
+    assert done.result["slice_ids"] == [1003]
 
 
 def test_slices_are_deleted_with_their_orders() -> None:

@@ -293,7 +293,7 @@ def test_addresses_on_vlan_400_that_are_listed_twice_are_refused():
         read_slices([{"slice_id": 1000, "vms": vms}], state_dir=STATE_DIR)
 
     assert refusal.value.refusals == [
-        Refusal("listed_twice", "work order", {"kind": kind, "name": name, "count": 2})
+        Refusal("listed_twice", "slice 1000", {"kind": kind, "name": name, "count": 2})
         for kind, name in (("MAC", A[0]), ("address", "10.60.7.101"))
     ]
 

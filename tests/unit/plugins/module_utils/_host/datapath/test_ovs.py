@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ownership
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import ovs
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovs import ALL_VLANS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import VSCTL, Port, Switch
@@ -51,14 +52,14 @@ GATEWAY = {"name": "gw400", "type": "internal", "vlan_id": 400}
 
 def test_ports_in_networks_are_not_those_of_vms():
     links = read_links("169.254.64.0/24")
-    services = read_services([{"slice_id": 1000, "networks": [LAN]}], links=links)
+    services = ownership.whole(*read_services([{"slice_id": 1000, "networks": [LAN]}], links=links))
     todo = ovs.plan_network_ports(services, switch(GOOD), bridge="br-int")
     port = Port("net_101", "br-int", 101, "access", (), {"cloudrepo-services": "1000"}, "internal", 1001)
     assert (todo.add, todo.remove) == ((port,), ())
     assert todo.commands[-1] == ["set", "Interface", "net_101", "type=internal", "ofport_request=1001"]
     have = switch(GOOD, replace(port, live_number=1001))
     assert not ovs.plan_network_ports(services, have, bridge="br-int").changes
-    none = read_services([{"slice_id": 1000}], links=links)
+    none = ownership.whole(*read_services([{"slice_id": 1000}], links=links))
     assert ovs.plan_network_ports(none, have, bridge="br-int").remove == (have.ports["net_101"],)
     # Nor does a worker's order for the same slice, on a host that is both, take it away.
     assert access(have, 100).remove == ()

@@ -74,6 +74,14 @@ def test_reservations_are_in_the_order_of_vms_whoever_lists_them() -> None:
     assert there == back
 
 
+def test_networks_and_members_in_another_order_are_the_same_files() -> None:
+    members = [{"name": name, "mac": f"52:54:00:03:{index}:01"} for name, index in (("vm2", "ea"), ("vm1", "e9"))]
+    there = texts(order(networks=({**LAN, "members": members}, QUIET))[0], FOLDERS)
+    back = texts(order(networks=(QUIET, {**LAN, "members": members[::-1]}))[0], FOLDERS)
+    assert there == back
+    assert there["/s/networks/1000/dnsmasq.conf"].index("net_101") < there["/s/networks/1000/dnsmasq.conf"].index("102")
+
+
 def test_dnsmasq_starts_anew_for_what_it_reads_at_its_start() -> None:
     anew = {path for path in files.kinds(1000, FOLDERS) if files.restarts(path)}
     folder = "/s/networks/1000"

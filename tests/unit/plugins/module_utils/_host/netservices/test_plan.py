@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ownership
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import (
     read_links,
     read_services,
@@ -46,7 +47,7 @@ def order(
     slice_id: int = 1000, *, reservations: tuple[Any, ...] = (), networks: tuple[Any, ...] = ()
 ) -> tuple[Services, ...]:
     entry = {"slice_id": slice_id, "reservations": list(reservations), "networks": list(networks)}
-    return read_services([entry], links=LINKS)
+    return ownership.whole(*read_services([entry], links=LINKS))
 
 
 NETWORK = ", network {}"
@@ -142,16 +143,34 @@ def test_overlaps_and_what_is_given_twice_are_refused():
     }
     assert caught.value.refusals == [Refusal("subnets_overlap", "slice 1000", figures)]
     entries = [{"slice_id": number, "reservations": [VM1], "networks": [QUIET]} for number in (1000, 1100)]
-    with pytest.raises(Refused) as caught:
-        read_services(entries, links=LINKS)
+    found, refused = read_services([*entries, {"slice_id": 1001}], links=LINKS)
     twice = (("VLAN pool", 0), ("address", "10.60.7.101"), ("VLAN", 102))
-    assert caught.value.refusals == [
-        Refusal("listed_twice", "work order", {"kind": kind, "name": name, "count": 2}) for kind, name in twice
-    ]
-    with pytest.raises(Refused) as caught:
-        read_services([{"slice_id": 1000}, {"slice_id": 1000}], links=LINKS)
+    assert [one.slice_id for one in found] == [1001]
+    assert refused == {
+        slice_id: [
+            Refusal("listed_twice", f"slice {slice_id}", {"kind": kind, "name": name, "count": 2})
+            for kind, name in twice
+        ]
+        for slice_id in (1000, 1100)
+    }
+    found, refused = read_services([{"slice_id": 1000}, {"slice_id": 1000}, {"slice_id": 1001}], links=LINKS)
     figures = {"kind": "slice", "name": 1000, "count": 2}
-    assert caught.value.refusals == [Refusal("listed_twice", "work order", figures)]
+    assert ([one.slice_id for one in found], refused) == (
+        [1001],
+        {1000: [Refusal("listed_twice", "slice 1000", figures)]},
+    )
+
+
+def test_a_slice_that_makes_no_sense_does_not_hold_up_the_others():
+    wrong = {"slice_id": 1000, "networks": [{**LAN, "name": "no name"}]}
+    found, refused = read_services([wrong, {"slice_id": 1001}], links=LINKS)
+    assert [one.slice_id for one in found] == [1001]
+    assert [(slice_id, [each.code for each in why]) for slice_id, why in refused.items()] == [
+        (1000, ["field_not_allowed"])
+    ]
+    for slice_id in (None, 0, "1000"):
+        with pytest.raises(Refused):
+            read_services([{"slice_id": slice_id}, {"slice_id": 1001}], links=LINKS)
 
 
 @pytest.mark.parametrize(

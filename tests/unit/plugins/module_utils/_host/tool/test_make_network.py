@@ -17,7 +17,9 @@ def test_what_is_made_is_noted_and_does_not_differ_from_that(tmp_path):
     host = made(folder, str(Layout((LAN,))), forwards=0, live=[address(LAN)])
     host.runner.tell("ip", "link", "delete", "dev", "nat_1000", rc=1)
     with_state(host.runner)
+    (folder / "leases").write_text("1795371735 52:54:00:03:e9:01 192.168.101.17 gone *\n")
     make(str(folder), host.runner, run_dir=str(tmp_path), proc_sys=str(tmp_path))
+    assert (folder / "leases").read_text() == "", "no interface is a member"
     assert "nat_1000 forwarding none\n" in (tmp_path / "slices-network@1000/live").read_text()
     now = with_state(FakeRunner())
     assert live.network_differences(1000, str(tmp_path), now, proc_sys=str(tmp_path)) == ()
