@@ -22,6 +22,7 @@ from . import access
 from .allocation import Allocator, ManagementNetwork
 from .placement import Placement
 from .reconcile import quota_problems
+from .teardown import drop_empty_pools
 
 FIELD = "deleted_slices"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -105,6 +106,7 @@ def _as_before(entry: Mapping[str, Any]) -> Slice:
     slice_.vms = slice_.live_vms
     released = slice_.extra.pop("releasing", {}).get("vlan_ids", [])
     slice_.vlan_pool_used = [vlan_id for vlan_id in slice_.vlan_pool_used if vlan_id not in released]
+    drop_empty_pools(slice_)
     for vm in slice_.vms:
         vm.observed = None  # its host has to report first
     return slice_

@@ -95,6 +95,8 @@ def first_cluster() -> Cluster:
     held = builders.cluster(max_vms=16)
     displays.make_key(held)  # else the first plan makes one, and no other is the same
     held.extra["revision"] = builders.AHEAD_OF_CLOCKS
+    for number, worker in enumerate(held.workers.values()):
+        worker.extra["machine_id"] = f"{number:032}"
     held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}
     held.users["admin"].quota_vms = 20
     held.users["alice"].quota_vms = 9
@@ -104,6 +106,10 @@ def first_cluster() -> Cluster:
 
 def has_slices(machine: Operations) -> bool:
     return bool(machine.door.data()["slices"])
+
+
+def has_deleted_slices(machine: Operations) -> bool:
+    return "deleted_slices" in machine.door.data()
 
 
 def seen_of(vm: dict[str, Any]) -> dict[str, Any]:
@@ -143,7 +149,7 @@ class Operations(RuleBasedStateMachine):
         """Call a module in check mode, then for good, then again: a check writes nothing and foretells the truth, a
         refusal changes nothing, and what is done is done."""
         args.setdefault("management_network", {"last_address": "10.60.7.105"})
-        if module in ("user", "slice_plan", "slice_report"):
+        if module in ("user", "worker", "slice_plan", "slice_report"):
             del args["management_network"]
         before = self.door.data()
         foretold = self.door(module, check_mode=True, **args)
@@ -266,6 +272,41 @@ class Operations(RuleBasedStateMachine):
         if not failing:
             vms = [vm for slice_ in done["slices"] for vm in slice_["vms"]]
             assert all((vm["status"] == "stopped") is (vm.get("power") in ("stopped", "paused")) for vm in vms)
+
+    @precondition(has_slices)
+    @rule(pick=PICK)
+    def delete(self, pick: int) -> None:
+        chosen = self.some_slice(pick)
+        name = str(chosen["slice_id"])
+        planned = self.do("slice_plan", names=[name], state="absent", disk_retention_h=24)
+        if planned["slice_ids"]:
+            reports = [{"host": target, "target": target, "failure": None} for target in (*WORKERS, "network_node")]
+            self.do("slice_report", again=False, names=[name], reports=reports)
+        assert name not in self.door.data()["slices"]
+
+    @precondition(has_deleted_slices)
+    @rule(pick=PICK)
+    def undelete(self, pick: int) -> None:
+        entries = self.door.data()["deleted_slices"]
+        before = entries[pick % len(entries)]["slice"]
+        done = self.do("deleted_slice", again=False, name=str(before["slice_id"]))
+        if not done.get("failed"):
+            assert done["slice"]["uuid"] == before["uuid"]
+            disks = {disk["uuid"] for vm in before["vms"] for disk in vm["disks"]}
+            assert disks >= {disk["uuid"] for vm in done["slice"]["vms"] for disk in vm["disks"]}
+
+    @rule()
+    def swap_workers(self) -> None:
+        """Both workers get each other's addresses, and no VM leaves its machine."""
+        machines = {ip: worker["machine_id"] for ip, worker in self.door.data()["workers"].items()}
+        where = self.machines_of_vms(machines)
+        swapped = dict(zip(machines, reversed(machines.values())))
+        self.do("worker", workers=[{"ip": ip, "machine_id": machine} for ip, machine in swapped.items()])
+        assert self.machines_of_vms(swapped) == where
+
+    def machines_of_vms(self, machines: dict[str, str]) -> dict[int, str]:
+        slices = self.door.data()["slices"].values()
+        return {vm["vm_id"]: machines[vm["worker_ip"]] for slice_ in slices for vm in slice_["vms"]}
 
     @invariant()
     def nothing_is_broken(self) -> None:
