@@ -9,7 +9,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from ansible_collections.cloudrepo.slices.plugins.filter.guests import console_way, jump_arguments
+from ansible_collections.cloudrepo.slices.plugins.filter.guests import connect_lines, console_way, jump_arguments
 
 HOSTVARS = {
     "worker1": {"inventory_hostname": "worker1", "ansible_host": "w1.example.org", "worker_ip": "192.0.2.11"},
@@ -47,6 +47,36 @@ def test_a_worker_that_the_inventory_lacks_is_reached_by_its_address() -> None:
             "common_args": "",
             "through": "ssh",
         }
+
+
+VM = {
+    "vm_id": 1001,
+    "name": "vm1",
+    "status": "running",
+    "worker_ip": "192.0.2.11",
+    "vnc_port": 5901,
+    "interfaces": [{"ip_config": {"ip": "10.60.7.101"}}, {"ip_config": None}],
+}
+
+
+def test_the_commands_to_connect() -> None:
+    hostvars = {**HOSTVARS, "gate": {"inventory_hostname": "gate", "ansible_user": "ops"}}
+    groups = {**GROUPS, "network_node": ["gate"]}
+    socat = "socat -,raw,echo=0,escape=0x1d UNIX-CONNECT:/run/cloudrepo/1001/serial.sock"
+    jump = "-o 'ProxyCommand=ssh -o BatchMode=yes -p 22 -l ops -W [%h]:%p gate'"
+    lines = connect_lines(hostvars, groups, VM)
+    assert lines[0] == "VM vm1 (1001) on worker 192.0.2.11: running"
+    assert [line.strip() for line in lines if line.startswith("  ")] == [
+        f"ssh -t -p 22 -l root w1.example.org {socat}",
+        f"ssh {jump} USER@10.60.7.101",
+        "ssh -N -L 5901:192.0.2.11:5901 -p 22 -l root w1.example.org",
+    ]
+
+
+def test_a_worker_on_this_machine_needs_no_ssh() -> None:
+    lines = connect_lines(HOSTVARS, GROUPS, {**VM, "worker_ip": "192.0.2.12", "interfaces": []})
+    assert [line for line in lines if "ssh" in line] == []
+    assert lines[-1] == "  192.0.2.12:5901"
 
 
 def test_the_options_of_a_jump_host_survive_three_readers(tmp_path: Path) -> None:
