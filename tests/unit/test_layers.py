@@ -28,6 +28,7 @@ BELOW = {
     "connection": {GROUND, *DRIVERS},
     "doc_fragments": set(),
     "filter": {GROUND, *DRIVERS},
+    "inventory": {GROUND, *DRIVERS, "plugin_utils"},
 }
 # What a layer may import beyond Python's standard library.
 THIRD_PARTY = {
@@ -37,6 +38,7 @@ THIRD_PARTY = {
     "plugin_utils": {"ansible", "yaml"},  # on the controller, where Ansible has PyYAML
     "action": {"ansible"},
     "connection": {"ansible"},
+    "inventory": {"ansible"},
     "filter": {"ansible", "yaml"},  # they run on the controller, where Ansible has PyYAML
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 UNIT = Path(__file__).parent
 PLUGINS = UNIT.parents[1] / "plugins"
-MIRRORED = ("connection", "filter", "module_utils", "plugin_utils")
+MIRRORED = ("connection", "filter", "inventory", "module_utils", "plugin_utils")
 """Modules and action plugins are arguments and one call: what is behind them is tested by its own name, and they are
 called in C(tests/unit/plugins/modules)."""
 

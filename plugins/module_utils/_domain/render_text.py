@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..bounds import DEFAULT_MTU
@@ -33,12 +33,30 @@ def slice_table(slice_: Slice) -> str:
                 f"{vm.worker_ip}:{vm.vnc_port}",
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     pool = ", ".join(pool_text(number) for number in slice_.pools)
     title = f"slice {slice_label(slice_)} ({slice_.slice_id}) of {slice_.owner}: {slice_.status}, VLAN pool {pool}"
     names = {vm.vm_id: vm.name for vm in slice_.vms}
-    return "\n".join([title, *lines, *(_network_line(slice_, each, names) for each in slice_.networks)])
+    return "\n".join([title, *_aligned(rows), *(_network_line(slice_, each, names) for each in slice_.networks)])
+
+
+def slices_table(slices: Sequence[Slice]) -> str:
+    """Return slices as a text table with a line each; C(no slices) if there are none."""
+    if not slices:
+        return "no slices"
+    rows = [("SLICE", "ID", "OWNER", "STATUS", "RUNNING", "VLANS", "WORKERS")]
+    for slice_ in slices:
+        vms = slice_.live_vms
+        running = sum(1 for vm in vms if vm.status == RUNNING)
+        workers = " ".join(dict.fromkeys(vm.worker_ip for vm in vms)) or "-"
+        used = f"{len(slice_.vlan_pool_used)}/{len(slice_.pool())}"
+        name = slice_label(slice_)
+        rows.append((name, str(slice_.slice_id), slice_.owner, slice_.status, f"{running}/{len(vms)}", used, workers))
+    return "\n".join(_aligned(rows))
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
 
 
 def _state(vm: VM) -> str:

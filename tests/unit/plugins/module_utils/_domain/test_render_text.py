@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.render_text import slice_table
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.render_text import slice_table, slices_table
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
 
 from .builders import cluster, deployed, put, topology, vm
@@ -19,6 +19,19 @@ def test_the_table() -> None:
         "vm1  1001  10.0.10.1  running  4821  10.60.7.101  eth0:400 eth1:100  10.0.10.1:5901",
         "vm2  1002  10.0.10.2  pending  -     -            eth0:- eth1:100    10.0.10.2:5902",
     ]
+
+
+def test_a_line_a_slice() -> None:
+    held = cluster()
+    web = put(held, topology())
+    web.vms[0].see(Observed("running", "4821"))
+    empty = put(held, topology("empty", owner="alice", vms=[], links=[]))
+    assert slices_table([web, empty]).splitlines() == [
+        "SLICE  ID    OWNER  STATUS   RUNNING  VLANS  WORKERS",
+        "web    1000  admin  running  1/2      1/20   10.0.10.1 10.0.10.2",
+        "empty  1003  alice  design   0/0      0/20   -",
+    ]
+    assert slices_table([]) == "no slices"
 
 
 def test_a_power_that_a_deploy_has_yet_to_bring_about_is_in_the_table() -> None:

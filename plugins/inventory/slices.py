@@ -1,0 +1,385 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: slices
+short_description: VMs of slices as hosts
+version_added: 1.0.0
+description:
+  - Reads the VMs of slices from the database, as hosts with groups and variables. Addresses are reserved by the
+    database, so the inventory is complete before a VM has booted.
+  - A VM with an address is reached by ssh, directly or through the network node. Any other VM is reached over its
+    serial console, where only M(ansible.builtin.raw) can be used.
+  - The source is a YAML file whose name ends with C(slices.yml) or C(slices.yaml).
+  - Workers and the network node are looked up in the groups C(workers) and C(network_node) of the same inventory. List
+    the source of these hosts first.
+  - Reading takes no lock, so it neither waits for a deploy nor holds one up.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - ansible.builtin.constructed
+  - ansible.builtin.inventory_cache
+requirements:
+  - SQLAlchemy 2.0 or newer for an SQL database, and psycopg 3 for PostgreSQL
+options:
+  plugin:
+    description:
+      - The name of this plugin.
+    type: str
+    required: true
+    choices: [cloudrepo.slices.slices]
+  database:
+    description:
+      - The database, as O(cloudrepo.slices.slice#module:database). It must exist.
+      - May be a template with lookups. Extra variables are not available.
+    type: str
+    default: /var/lib/cloudrepo/database.yaml
+    env:
+      - name: CLOUDREPO_DATABASE
+  acting_user:
+    description:
+      - The user on whose behalf the inventory is read. An admin sees the VMs of all users, a tenant only the tenant's.
+      - As for M(cloudrepo.slices.guard), C(CLOUDREPO_ACTING_USER) in the environment and the user of a job of AWX
+        contradict another name. Without any of them it is C(admin).
+    type: str
+  names:
+    description:
+      - Only the VMs of these slices, by name or id. By default those of all slices that O(acting_user) may access.
+    type: list
+    elements: str
+    default: []
+  owner:
+    description:
+      - Only the VMs of this user.
+    type: str
+  filters:
+    description:
+      - Jinja2 expressions on the host variables. Only VMs for which all of them are true become hosts.
+      - A VM for which an expression fails is left out, or is an error with O(strict).
+    type: list
+    elements: str
+    default: []
+  hostname:
+    description:
+      - Template for host names. By default they are the names of slice and VM, such as C(web-vm1).
+      - If several hosts would have the same name, the VM's id is appended to it, with a warning; with O(strict) this is
+        an error.
+    type: str
+  group_by:
+    description:
+      - What to create groups by. Their names are for example C(slice_web), C(owner_alice), C(flavor_cirros),
+        C(kind_linux), C(worker_10_0_10_1), C(state_running) and, for network C(lan) of slice C(web),
+        C(network_web_lan). Groups of slices are children of O(parent_group).
+      - Characters that are not valid in group names are replaced by underscores. If this makes names equal, a suffix is
+        appended to them, with a warning; with O(strict) this is an error.
+    type: list
+    elements: str
+    choices: [slice, owner, flavor, kind, worker, state, network]
+    default: [slice, owner, flavor, kind, worker, state, network]
+  parent_group:
+    description:
+      - The group of all VMs.
+    type: str
+    default: cloudrepo_vms
+  connection_preference:
+    description:
+      - How to connect to VMs. Of each VM, the first one that is possible is used.
+      - V(direct) connects to its address by ssh, if it has one. The machine that runs Ansible must reach VLAN 400.
+      - V(jump) does the same through O(jump_host).
+      - V(console) uses P(cloudrepo.slices.console#connection) on its worker.
+    type: list
+    elements: str
+    choices: [direct, jump, console]
+    default: [jump, console]
+  jump_host:
+    description:
+      - The inventory host that ssh connections go through, by default the first one of the group C(network_node).
+    type: str
+  kinds:
+    description:
+      - How to log in to guests. The first kind that fits the VM's flavor is used.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The name of the kind, also that of its group.
+        type: str
+        required: true
+      flavors:
+        description: Shell patterns for the names of flavors.
+        type: list
+        elements: str
+        default: ["*"]
+      user:
+        description: The user for ssh.
+        type: str
+      private_key_file:
+        description: The private key for ssh.
+        type: path
+      python_interpreter:
+        description: The path of Python in the guest.
+        type: str
+      connection_preference:
+        description: Replaces O(connection_preference).
+        type: list
+        elements: str
+        choices: [direct, jump, console]
+notes:
+  - Hosts have the variables C(cloudrepo_vm_id), C(cloudrepo_vm_name), C(cloudrepo_slice_id), C(cloudrepo_slice_name),
+    C(cloudrepo_owner), C(cloudrepo_state), C(cloudrepo_power), C(cloudrepo_flavor), C(cloudrepo_cores),
+    C(cloudrepo_ram_gb), C(cloudrepo_kind), C(cloudrepo_worker), C(cloudrepo_address), C(cloudrepo_networks) and
+    C(cloudrepo_connection).
+  - Further variables are C(cloudrepo_interfaces), a list of name, mac, vlan_id, address and network;
+    C(cloudrepo_links), a list of link_id, name, vlan_id, interface, peer and peer_interface; C(cloudrepo_vnc) with host
+    and port; C(cloudrepo_console) with worker and socket.
+seealso:
+  - plugin: cloudrepo.slices.console
+    plugin_type: connection
+"""
+
+EXAMPLES = r"""
+# vms.slices.yml: all VMs, by ssh through the network node, or over the serial console
+plugin: cloudrepo.slices.slices
+---
+# web.slices.yml: the running VMs of one slice, which are of two kinds
+plugin: cloudrepo.slices.slices
+names: [web]
+filters:
+  - cloudrepo_state == 'running'
+hostname: "{{ cloudrepo_vm_name }}.{{ cloudrepo_slice_name }}"
+kinds:
+  - name: linux
+    flavors: ["debian*", "ubuntu*"]
+    user: debian
+    private_key_file: ~/.ssh/id_ed25519
+    python_interpreter: /usr/bin/python3
+  - name: appliance
+    connection_preference: [console]
+---
+# bob.slices.yml: what bob has, with variables and groups of his own, cached for a minute
+plugin: cloudrepo.slices.slices
+acting_user: bob
+group_by: [slice]
+compose:
+  router_id: cloudrepo_interfaces[0].mac
+groups:
+  linked: cloudrepo_links | length > 0
+keyed_groups:
+  - key: cloudrepo_power
+    prefix: power
+strict: true
+cache: true
+cache_plugin: ansible.builtin.jsonfile
+cache_connection: /tmp/cloudrepo-inventory
+cache_timeout: 60
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleParserError
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import access
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import guests as rules
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import serial_socket
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # ansible-core 2.18 and older, where every text of a variable is a template
+
+    def trust_as_template(value: str) -> str:
+        """Return the text."""
+        return value
+
+
+SUFFIXES = ("slices.yml", "slices.yaml")
+NETWORK_NODE = "network_node"
+# The hosts that a connection goes through are known when it is made: their variables may come from anywhere.
+TO_WORKER = {
+    name: trust_as_template(f"{{{{ (hostvars | cloudrepo.slices.console_way(groups, cloudrepo_worker)).{key} }}}}")
+    for name, key in (
+        ("ansible_host", "host"),
+        ("ansible_port", "port"),
+        ("ansible_user", "user"),
+        ("ansible_ssh_private_key_file", "private_key_file"),
+        ("ansible_ssh_common_args", "common_args"),
+        ("cloudrepo_console_through", "through"),
+    )
+}
+THROUGH_JUMP_HOST = trust_as_template("{{ hostvars[cloudrepo_jump_host] | cloudrepo.slices.jump_arguments }}")
+
+
+class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: ignore[misc]  # Ansible has no types
+    """VMs as hosts."""
+
+    NAME = "cloudrepo.slices.slices"
+
+    def verify_file(self, path: str) -> bool:
+        """Return whether the file may be a source of this plugin."""
+        return bool(super().verify_file(path)) and path.endswith(SUFFIXES)
+
+    def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
+        """Add the VMs to the inventory."""
+        super().parse(inventory, loader, path, cache)
+        self._read_config_data(path)
+        self._add([guest for guest in self._guests(path, cache) if self._is_wanted(guest)])
+
+    def _guests(self, path: str, cache: bool) -> list[dict[str, Any]]:
+        """Return the VMs from the cache or the database."""
+        said = [("the option acting_user", self.get_option("acting_user"))]
+        is_cached = self.get_option("cache")
+        try:
+            user = acting_user.decide(os.environ, self._vars, said).user
+            # What one user may see is not for the next one.
+            key = self.get_cache_key(f"{path} {user}")
+            if is_cached and cache and key in self._cache:
+                return list(self._cache[key])
+            found = self._read(user)
+        except SlicesError as error:
+            raise AnsibleParserError(error.message) from None
+        if is_cached:
+            self._cache[key] = found
+        return found
+
+    def _read(self, user: str) -> list[dict[str, Any]]:
+        # Without extra variables: their templates would be evaluated here, and name another database.
+        self.templar.available_variables = {}
+        database = str(self.templar.template(self.get_option("database")))
+        names, owner = self.get_option("names"), self.get_option("owner")
+        store = open_store(database, lock_timeout_s=30, backups=0)
+        with store.transaction(write=False, create=False) as cluster:
+            chosen = access.choose(cluster, names, owner=owner, everything=True, acting_user=user)
+            return rules.guests(chosen)
+
+    def _is_wanted(self, guest: Mapping[str, Any]) -> bool:
+        try:
+            return all(boolean(self._compose(each, guest), strict=False) for each in self.get_option("filters"))
+        except Exception as error:
+            if self.get_option("strict"):
+                raise AnsibleParserError(f"filters: VM {_label(guest)}: {error}") from error
+            return False
+
+    def _add(self, guests: list[dict[str, Any]]) -> None:
+        kinds = self._kinds()
+        kind_of = {guest["cloudrepo_vm_id"]: rules.kind_of(guest, kinds) for guest in guests}
+        groupings = self.get_option("group_by")
+        groups_of = {
+            guest["cloudrepo_vm_id"]: list(rules.groups_of(guest, kind_of[guest["cloudrepo_vm_id"]], groupings))
+            for guest in guests
+        }
+        names, problems = rules.unique_names(
+            [(guest["cloudrepo_vm_id"], self._hostname(guest)) for guest in guests], self.inventory.hosts
+        )
+        group_names, more = rules.group_names(group for found in groups_of.values() for group in found)
+        self._tell([*problems, *more])
+        parent = self.inventory.add_group(rules.safe(self.get_option("parent_group")))
+        jump_host = self._jump_host()
+        for guest in guests:
+            vm_id = guest["cloudrepo_vm_id"]
+            variables = {**guest, **self._connect(guest, kind_of[vm_id], jump_host)}
+            self._add_host(names[vm_id], variables, parent, groups_of[vm_id], group_names)
+
+    def _add_host(
+        self,
+        name: str,
+        variables: Mapping[str, Any],
+        parent: str,
+        groups: list[tuple[str, str, str]],
+        group_names: Mapping[tuple[str, str], str],
+    ) -> None:
+        has_slice = False
+        self.inventory.add_host(name)
+        for grouping, identity, _label_of_group in groups:
+            group = self.inventory.add_group(group_names[grouping, identity])
+            self.inventory.add_child(group, name)
+            if grouping == "slice":
+                has_slice = True
+                self.inventory.add_child(parent, group)
+        if not has_slice:
+            self.inventory.add_child(parent, name)
+        # By the inventory's own set_variable(), which looks through each value for templates, this takes twice as long.
+        host = self.inventory.get_host(name)
+        for key, value in variables.items():
+            host.set_variable(key, value)
+        strict = self.get_option("strict")
+        self._set_composite_vars(self.get_option("compose"), variables, name, strict=strict)
+        self._add_host_to_composed_groups(self.get_option("groups"), variables, name, strict=strict)
+        self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, name, strict=strict)
+
+    def _hostname(self, guest: Mapping[str, Any]) -> str:
+        template = self.get_option("hostname")
+        if not template:
+            return f"{guest['cloudrepo_slice_name']}-{guest['cloudrepo_vm_name']}"
+        self.templar.available_variables = guest
+        try:
+            return str(self.templar.template(template))
+        except Exception as error:
+            raise AnsibleParserError(f"hostname: VM {_label(guest)}: {error}") from error
+
+    def _kinds(self) -> list[rules.Kind]:
+        login = {
+            "ansible_user": "user",
+            "ansible_ssh_private_key_file": "private_key_file",
+            "ansible_python_interpreter": "python_interpreter",
+        }
+        usual = self.get_option("connection_preference")
+        found = []
+        for given in self.get_option("kinds"):
+            if not isinstance(given, Mapping) or not given.get("name"):
+                raise AnsibleParserError("kinds: each kind needs a name")
+            preference = tuple(given.get("connection_preference") or usual)
+            unknown = [each for each in preference if each not in rules.CONNECTIONS]
+            if unknown:
+                raise AnsibleParserError(
+                    f"kinds: connection_preference must be of {', '.join(rules.CONNECTIONS)}, got {unknown[0]}"
+                )
+            variables = {name: given[key] for name, key in login.items() if given.get(key)}
+            found.append(rules.Kind(given["name"], tuple(given.get("flavors") or ("*",)), preference, variables))
+        return found
+
+    def _jump_host(self) -> str | None:
+        given = self.get_option("jump_host")
+        if given:
+            return str(given)
+        group = self.inventory.groups.get(NETWORK_NODE)
+        return next((host.name for host in group.get_hosts()), None) if group else None
+
+    def _connect(self, guest: Mapping[str, Any], kind: rules.Kind | None, jump_host: str | None) -> dict[str, Any]:
+        """Return the variables for the connection to a VM."""
+        preference = kind.connection_preference if kind else self.get_option("connection_preference")
+        connection = rules.connection_of(guest, preference, has_jump_host=jump_host is not None)
+        told = {
+            "cloudrepo_kind": kind.name if kind else None,
+            "cloudrepo_connection": connection,
+            "cloudrepo_console": {
+                "worker": guest["cloudrepo_worker"],
+                "socket": serial_socket(guest["cloudrepo_vm_id"]),
+            },
+        }
+        if connection == rules.CONSOLE:
+            return {**told, "ansible_connection": "cloudrepo.slices.console", **TO_WORKER}
+        if connection is None:
+            return told
+        told.update(ansible_host=guest["cloudrepo_address"], **(kind.login if kind else {}))
+        if connection == rules.JUMP:
+            told.update(cloudrepo_jump_host=jump_host, ansible_ssh_common_args=THROUGH_JUMP_HOST)
+        return told
+
+    def _tell(self, problems: list[str]) -> None:
+        if problems and self.get_option("strict"):
+            raise AnsibleParserError("\n".join(problems))
+        for problem in problems:
+            self.display.warning(problem)
+
+
+def _label(guest: Mapping[str, Any]) -> str:
+    return f"{guest['cloudrepo_slice_name']}/{guest['cloudrepo_vm_name']} ({guest['cloudrepo_vm_id']})"

@@ -1,0 +1,58 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The playbooks that only read the database, and tell it to a person."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from ..plugins.module_utils._domain.builders import cluster, put, topology
+from .runs import run
+
+
+def database() -> dict[str, Any]:
+    held = cluster()
+    put(held, topology("web"))
+    put(held, topology("shop", owner="alice"))
+    return held.to_dict()
+
+
+def shown(stdout: str) -> list[str]:
+    """The lines of the message of the last task."""
+    message: str = re.findall(r'"msg": "(.*)"', stdout)[-1]
+    return message.split("\\n")
+
+
+def test_status_shows_slices_and_their_vms(tmp_path: Path) -> None:
+    done = run(tmp_path, "status", {"slice_all": True}, database=database())
+    assert done.rc == 0
+    lines = shown(done.stdout)
+    assert [line.split()[:3] for line in lines[:3]] == [
+        ["SLICE", "ID", "OWNER"],
+        ["web", "1000", "admin"],
+        ["shop", "1003", "alice"],
+    ]
+    assert [line for line in lines if line.startswith("slice ")] == [
+        "slice web (1000) of admin: design, VLAN pool 100–119",
+        "slice shop (1003) of alice: design, VLAN pool 160–179",
+    ]
+
+
+def test_status_of_a_database_that_does_not_exist(tmp_path: Path) -> None:
+    done = run(tmp_path, "status", {"slice_all": True})
+    assert done.failure["msg"].startswith(f"database {tmp_path}/database.yaml does not exist; ")
+
+
+def test_connect_shows_the_commands_for_a_vm(tmp_path: Path) -> None:
+    done = run(tmp_path, "connect", {"slice_name": "web", "connect_vm": "vm1"}, database=database())
+    assert done.rc == 0
+    lines = shown(done.stdout)
+    assert lines[0] == "VM vm1 (1001) on worker 10.0.10.1: pending"
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == ["ssh", "ssh", "ssh"]
+
+
+def test_connect_names_the_vms_that_there_are(tmp_path: Path) -> None:
+    done = run(tmp_path, "connect", {"slice_name": "web", "connect_vm": "vm3"}, database=database())
+    assert done.failure["msg"] == "Slice web has no VM vm3; its VMs are vm1, vm2"

@@ -1,0 +1,369 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The inventory plugin, as Ansible's own InventoryManager calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.cloudrepo.slices.plugins.inventory import slices as plugin
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+
+from ...conftest import KINDS
+from ..module_utils._domain.builders import cluster, deployed, link, put, topology, vm
+
+Read = Callable[..., dict[str, Any]]
+
+HOSTS = """\
+servers:
+  children:
+    workers:
+      hosts:
+        worker1: {ansible_host: 10.0.10.1, ansible_ssh_common_args: -o User=root}
+        worker2: {ansible_host: 10.0.10.2, ansible_connection: local}
+    network_node:
+      hosts:
+        gate: {ansible_host: 10.0.10.3, ansible_user: ops}
+"""
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-m", f"{__package__}.reader"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])},
+    ) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A YAML file, or the kind of database that a test asks for."""
+    kind = getattr(request, "param", "yaml")
+    if kind == "postgresql":
+        url: str = request.getfixturevalue("new_postgresql")()
+        return url
+    return str(tmp_path / "database.yaml") if kind == "yaml" else f"sqlite:///{tmp_path}/database.sqlite"
+
+
+@pytest.fixture
+def read(reader: subprocess.Popen[str], tmp_path: Path, database: str) -> Read:
+    """Read C(HOSTS) and a source of the plugin with these options."""
+
+    def call(*, hosts: str = HOSTS, **options: Any) -> dict[str, Any]:
+        source = {"plugin": "cloudrepo.slices.slices", "database": database, **options}
+        paths = {"hosts.yml": yaml.safe_load(hosts), "vms.slices.yml": source}
+        for name, content in paths.items():
+            (tmp_path / name).write_text(yaml.safe_dump(content), encoding="utf-8")
+        assert reader.stdin is not None
+        assert reader.stdout is not None
+        reader.stdin.write(json.dumps([str(tmp_path / name) for name in paths]) + "\n")
+        reader.stdin.flush()
+        result: dict[str, Any] = json.loads(reader.stdout.readline())
+        return result
+
+    return call
+
+
+@pytest.fixture
+def stored(database: str) -> str:
+    """The database with C(web) of admin, whose VMs run, and C(lab) of alice, which was not deployed."""
+    held = cluster()
+    deployed(put(held, topology("web", networks=[{"name": "lan", "members": ["vm1"]}])))
+    put(held, topology("lab", owner="alice", vms=[vm("vm1", power="stopped")], links=[]))
+    with open_store(database, lock_timeout_s=5, backups=0).transaction(write=True) as there:
+        there.replace(held)
+    return database
+
+
+@pytest.mark.usefixtures("stored")
+def test_vms_are_hosts_in_groups(read: Read) -> None:
+    found = read()
+    assert found["said"] == ""
+    assert found["groups"]["cloudrepo_vms"] == ["web-vm1", "web-vm2", "lab-vm1"]
+    assert found["children"]["cloudrepo_vms"] == ["slice_web", "slice_lab"]
+    made = {
+        name: hosts
+        for name, hosts in found["groups"].items()
+        if name.partition("_")[0] in plugin.rules.GROUPINGS and name != "network_node"
+    }
+    assert made == {
+        "slice_web": ["web-vm1", "web-vm2"],
+        "slice_lab": ["lab-vm1"],
+        "owner_admin": ["web-vm1", "web-vm2"],
+        "owner_alice": ["lab-vm1"],
+        "flavor_cirros": ["web-vm1", "web-vm2", "lab-vm1"],
+        "worker_10_0_10_1": ["web-vm1", "lab-vm1"],
+        "worker_10_0_10_2": ["web-vm2"],
+        "state_running": ["web-vm1", "web-vm2"],
+        "state_pending": ["lab-vm1"],
+        "network_web_lan": ["web-vm1"],
+    }
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_host_has_what_the_database_knows(read: Read) -> None:
+    found = read()["hosts"]["web-vm1"]
+    found = {name: value for name, value in found.items() if not name.startswith("inventory_")}
+    interfaces = found.pop("cloudrepo_interfaces")
+    assert interfaces[0] == {
+        "name": "eth0",
+        "mac": "52:54:00:03:e9:00",
+        "vlan_id": 400,
+        "address": "10.60.7.101",
+        "network": None,
+    }
+    assert [(each["name"], each["vlan_id"], each["network"]) for each in interfaces[1:]] == [
+        ("eth1", 100, None),
+        ("eth2", 101, "lan"),
+    ]
+    (end,) = found.pop("cloudrepo_links")
+    assert end == {
+        "link_id": 1,
+        "name": None,
+        "vlan_id": 100,
+        "interface": "eth1",
+        "peer": "vm2",
+        "peer_interface": "eth1",
+    }
+    assert found == {
+        "ansible_host": "10.60.7.101",
+        "ansible_ssh_common_args": plugin.THROUGH_JUMP_HOST,
+        "cloudrepo_address": "10.60.7.101",
+        "cloudrepo_connection": "jump",
+        "cloudrepo_console": {"worker": "10.0.10.1", "socket": "/run/cloudrepo/1001/serial.sock"},
+        "cloudrepo_cores": 1,
+        "cloudrepo_flavor": "cirros",
+        "cloudrepo_jump_host": "gate",
+        "cloudrepo_kind": None,
+        "cloudrepo_networks": ["lan"],
+        "cloudrepo_owner": "admin",
+        "cloudrepo_power": "running",
+        "cloudrepo_ram_gb": 0.5,
+        "cloudrepo_slice_id": 1000,
+        "cloudrepo_slice_name": "web",
+        "cloudrepo_state": "running",
+        "cloudrepo_vm_id": 1001,
+        "cloudrepo_vm_name": "vm1",
+        "cloudrepo_vnc": {"host": "10.0.10.1", "port": 5901},
+        "cloudrepo_worker": "10.0.10.1",
+    }
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, {"web-vm1": "jump", "web-vm2": "console", "lab-vm1": "console"}),
+        ({"hosts": "all: {}"}, {"web-vm1": "console", "web-vm2": "console", "lab-vm1": "console"}),
+        ({"connection_preference": ["direct", "console"]}, {"web-vm1": "direct", "web-vm2": "console"}),
+        ({"connection_preference": ["console", "direct"]}, {"web-vm1": "console", "web-vm2": "console"}),
+        ({"connection_preference": ["direct"]}, {"web-vm1": "direct", "web-vm2": None}),
+        ({"hosts": "all: {}", "jump_host": "bastion"}, {"web-vm1": "jump", "web-vm2": "console"}),
+        (
+            {"kinds": [{"name": "box", "flavors": ["cir*"], "connection_preference": ["console"]}]},
+            {"web-vm1": "console", "web-vm2": "console"},
+        ),
+    ],
+)
+def test_the_first_connection_that_is_possible_is_used(
+    read: Read, options: dict[str, Any], expected: dict[str, str]
+) -> None:
+    found = read(**options)["hosts"]
+    assert {name: found[name]["cloudrepo_connection"] for name in expected} == expected
+    for name, connection in expected.items():
+        is_console = found[name].get("ansible_connection") == "cloudrepo.slices.console"
+        assert (is_console, "ansible_host" in found[name]) == (connection == "console", connection is not None)
+
+
+@pytest.mark.usefixtures("stored")
+def test_kinds_say_how_to_log_in(read: Read) -> None:
+    linux = {"name": "linux", "flavors": ["cirros"], "user": "bob", "python_interpreter": "/usr/bin/python3"}
+    found = read(kinds=[{"name": "router", "flavors": ["vyos*"]}, linux])
+    assert found["groups"]["kind_linux"] == ["web-vm1", "web-vm2", "lab-vm1"]
+    assert "kind_router" not in found["groups"]
+    first = found["hosts"]["web-vm1"]
+    assert (first["ansible_user"], first["ansible_python_interpreter"]) == ("bob", "/usr/bin/python3")
+    # The user of a console is that of the worker.
+    assert found["hosts"]["web-vm2"]["ansible_user"] == plugin.TO_WORKER["ansible_user"]
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize(
+    ("options", "hosts"),
+    [
+        ({"names": ["web"]}, ["web-vm1", "web-vm2"]),
+        ({"owner": "alice"}, ["lab-vm1"]),
+        ({"acting_user": "alice"}, ["lab-vm1"]),
+        ({"filters": ["cloudrepo_state == 'running'", "cloudrepo_address is none"]}, ["web-vm2"]),
+        ({"filters": ["no_such_variable == 1"]}, []),
+        ({"hostname": "{{ cloudrepo_vm_name }}.{{ cloudrepo_owner }}"}, ["vm1.admin", "vm2.admin", "vm1.alice"]),
+    ],
+)
+def test_vms_are_chosen_and_named(read: Read, options: dict[str, Any], hosts: list[str]) -> None:
+    assert read(**options)["groups"]["cloudrepo_vms"] == hosts
+
+
+def test_who_acts_is_proved_as_elsewhere(stored: str, tmp_path: Path) -> None:
+    source = tmp_path / "vms.slices.yml"
+    hosts = {}
+    for named in ("alice", None, "admin"):
+        given = {"acting_user": named} if named else {}
+        source.write_text(yaml.safe_dump({"plugin": "cloudrepo.slices.slices", "database": stored, **given}))
+        done = subprocess.run(
+            [sys.executable, "-m", "ansible", "inventory", "-i", str(source), "--list", "--limit=cloudrepo_vms"],
+            check=False,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "CLOUDREPO_ACTING_USER": "alice"},
+        )
+        hosts[named] = list(json.loads(done.stdout)["_meta"]["hostvars"])
+        said = "acting user: CLOUDREPO_ACTING_USER is alice, but the option acting_user is admin"
+        assert (said in " ".join(done.stderr.split())) == (named == "admin")
+    assert hosts == {"alice": ["lab-vm1"], None: ["lab-vm1"], "admin": []}
+
+
+@pytest.mark.usefixtures("stored")
+def test_constructed_features(read: Read) -> None:
+    found = read(
+        compose={"first_mac": "cloudrepo_interfaces[0].mac"},
+        groups={"linked": "cloudrepo_links | length > 0"},
+        keyed_groups=[{"key": "cloudrepo_power", "prefix": "power"}],
+        group_by=[],
+        parent_group="vms",
+        strict=True,
+    )
+    assert found["hosts"]["web-vm2"]["first_mac"] == "52:54:00:03:ea:00"
+    assert {name: found["groups"][name] for name in ("linked", "power_stopped", "vms")} == {
+        "linked": ["web-vm1", "web-vm2"],
+        "power_stopped": ["lab-vm1"],
+        "vms": ["web-vm1", "web-vm2", "lab-vm1"],
+    }
+    assert not [name for name in found["groups"] if name.startswith(("slice_", "owner_"))]
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"names": ["shop"]}, "slice shop does not exist; existing: "),
+        ({"acting_user": "bob"}, "acting user bob does not exist"),
+        ({"database": "/nowhere/database.yaml"}, "database /nowhere/database.yaml does not exist; "),
+        ({"database": "database.yaml"}, "database must be an absolute path"),
+        ({"filters": ["no_such_variable == 1"], "strict": True}, "filters: VM web/vm1 (1001): "),
+        ({"compose": {"a": "no_such_variable"}, "strict": True}, "Could not set a for host web-vm1"),
+        ({"hostname": "{{ no_such_variable }}"}, "hostname: VM web/vm1 (1001): "),
+        ({"hostname": "vm", "strict": True}, "host name vm: 3 VMs are called so"),
+        ({"kinds": [{"flavors": ["*"]}]}, "kinds: each kind needs a name"),
+        (
+            {"kinds": [{"name": "a", "connection_preference": ["telnet"]}]},
+            "kinds: connection_preference must be of direct, jump, console, got telnet",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told(read: Read, options: dict[str, Any], message: str) -> None:
+    found = read(**options)
+    assert message in found["said"]
+    assert "web-vm1" not in found["hosts"] or options.get("compose")
+
+
+@pytest.mark.usefixtures("stored")
+def test_duplicates_are_told_and_renamed(read: Read) -> None:
+    found = read(hostname="{{ cloudrepo_vm_name if cloudrepo_slice_name == 'web' else 'worker1' }}")
+    assert found["groups"]["cloudrepo_vms"] == ["vm1", "vm2", "worker1-1004"]
+    assert found["hosts"]["worker1"]["ansible_host"] == "10.0.10.1"
+    assert "host name worker1: another host is called so; renamed to worker1-1004" in found["said"]
+
+
+def test_two_slices_of_one_name_have_groups_of_their_own(read: Read, stored: str) -> None:
+    with open_store(stored, lock_timeout_s=5, backups=0).transaction(write=True) as held:
+        put(held, topology("web", owner="alice", vms=[vm("vm1")], links=[]))
+    found = read(group_by=["slice"])
+    assert found["children"]["cloudrepo_vms"] == ["slice_web_1000", "slice_lab", "slice_web_1005"]
+    assert found["groups"]["slice_web_1005"] == ["web-vm1-1006"]
+    assert (
+        "group name slice_web: 2 groups would be called so; renamed to slice_web_1000, slice_web_1005" in found["said"]
+    )
+
+
+def test_a_cached_inventory_needs_no_database(read: Read, stored: str, tmp_path: Path) -> None:
+    cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(tmp_path / "cache")}
+    first = read(**cache)
+    with open_store(stored, lock_timeout_s=5, backups=0).transaction(write=True) as held:
+        put(held, topology("shop", vms=[vm("vm1")], links=[]))
+    assert read(**cache)["hosts"] == first["hosts"]
+    assert list(read(**cache, acting_user="alice")["hosts"])[-1:] == ["lab-vm1"]
+    assert "web-vm1" not in read(**cache, acting_user="alice")["hosts"]
+    assert "shop-vm1" in read()["hosts"]
+
+
+@pytest.mark.parametrize("database", KINDS, indirect=True)
+def test_a_deploy_is_neither_waited_for_nor_held_up(read: Read, stored: str) -> None:
+    store = open_store(stored, lock_timeout_s=1, backups=0)
+    with store.transaction(write=True) as held:
+        held.users["alice"].quota_vms = 7
+        done: list[dict[str, Any]] = []
+        thread = threading.Thread(target=lambda: done.append(read()))
+        thread.start()
+        thread.join(timeout=60)
+        assert [list(found["hosts"])[-1] for found in done] == ["lab-vm1"]
+
+
+def test_the_examples_are_sources(stored: str, read: Read) -> None:
+    with open_store(stored, lock_timeout_s=5, backups=0).transaction(write=True) as held:
+        held.users["bob"] = type(held.users["alice"])("bob", "!")
+        put(held, topology("play", owner="bob", vms=[vm("a"), vm("b")], links=[link("a:eth1", "b:eth1")]))
+    seen = [read(**{**example, "cache": False}) for example in yaml.safe_load_all(plugin.EXAMPLES)]
+    assert [each["said"] for each in seen] == ["", "", ""]
+    assert [len(each["groups"]["cloudrepo_vms"]) for each in seen] == [5, 2, 2]
+    assert seen[2]["groups"]["linked"] == ["play-a", "play-b"]
+
+
+@pytest.mark.usefixtures("stored")
+def test_connections_have_the_options_of_the_hosts_that_they_go_through(read: Read, tmp_path: Path) -> None:
+    read()
+    variables = ("host", "port", "user", "ssh_private_key_file", "ssh_common_args")
+    shown = ", ".join(f"ansible_{name} | default(none)" for name in variables)
+    sources = [f"--inventory={tmp_path / name}" for name in ("hosts.yml", "vms.slices.yml")]
+    message = f"msg={{{{ [{shown}, cloudrepo_console_through | default(none)] }}}}"
+    module = ("-m", "ansible.builtin.debug", "-a", message)
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "adhoc", *sources, "cloudrepo_vms", "--one-line", *module],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_PYTHON_INTERPRETER": sys.executable},
+    )
+    told = {line.split(" ")[0]: json.loads(line.partition("=> ")[2])["msg"] for line in done.stdout.splitlines()}
+    own = "ssh -o BatchMode=yes -p 22 -l ops -W [%h]:%p 10.0.10.3"
+    assert told == {
+        "web-vm1": ["10.60.7.101", None, None, None, f"-o 'ProxyCommand={own}'", None],
+        "web-vm2": ["10.0.10.2", 22, "root", "", "", "local"],
+        "lab-vm1": ["10.0.10.1", 22, "root", "", "-o User=root", "ssh"],
+    }
+
+
+def test_only_files_of_its_name_are_its_sources(tmp_path: Path) -> None:
+    for name in ("slices.yml", "web.slices.yaml", "hosts.yml"):
+        (tmp_path / name).touch()
+    own = [
+        name
+        for name in ("slices.yml", "web.slices.yaml", "hosts.yml", "no.slices.yml")
+        if plugin.InventoryModule().verify_file(str(tmp_path / name))
+    ]
+    assert own == ["slices.yml", "web.slices.yaml"]
