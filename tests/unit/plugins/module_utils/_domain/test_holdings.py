@@ -28,7 +28,7 @@ def test_hosts_are_told_of_all_slices_and_of_their_own_disks() -> None:
         "network_node": [name],
     }
     assert holdings(held, "admin") == expected
-    # What is being deleted may be there as well.
+    # Objects that are being deleted may still exist on hosts.
     teardown.remove(held, slice_)
     assert holdings(held, "admin") == expected
 
