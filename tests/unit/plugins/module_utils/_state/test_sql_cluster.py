@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A cluster in SQL answers as one in memory does, reads what it is asked for, and writes what differs."""
+"""A cluster in SQL gives the same answers as one in memory, reads on demand, and writes only differences."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> SqlDatabase:
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """What databases are told in the block."""
+    """Record the statements that databases run in the block."""
     told: list[str] = []
 
     def tell(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
@@ -55,7 +55,7 @@ def a_slice(slice_id: int, name: str | None = None, owner: str = "admin", ports:
 
 
 def fill(cluster: Cluster) -> None:
-    """Slices web (1000) and 1010 (its name looks like another's id: 1000) of admin, and web (1020) of alice."""
+    """Add slices web (1000) and 1010 with the name 1000, another one's id, of admin, and web (1020) of alice."""
     cluster.users["alice"] = User("alice", "!", quota_vms=6)
     cluster.workers["10.0.10.1"] = Worker("10.0.10.1")
     cluster.slices[1000] = a_slice(1000, "web", ports=(5901, 5902))
@@ -121,7 +121,7 @@ def test_it_answers_as_a_cluster_in_memory_does(store: SqlDatabase, change: Call
         for number, question in enumerate(QUESTIONS):
             wanted, answer = question(plain), question(cluster)
             if number >= len(QUESTIONS) - 7 and isinstance(wanted, list):
-                wanted, answer = sorted(wanted), sorted(answer)  # touched ones come last
+                wanted, answer = sorted(wanted), sorted(answer)  # touched ones are last
             assert (number, answer) == (number, wanted)
     with store.transaction(write=False) as cluster:
         assert cluster.to_dict() == plain.to_dict()

@@ -30,7 +30,7 @@ def tap(name: str, group: int = 1000, owner: int = UID, **changes: bool) -> Tap:
 
 
 def told(**differing: object) -> dict[str, object]:
-    """What a change tells of a tap."""
+    """Return the attributes of a tap for a change."""
     return {"state": "up", "group": 1000, "owner": UID, "mtu": 1500, "arp": False, **differing}
 
 
