@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The recording fake lets nothing pass that a test did not say."""
+"""The recording fake rejects everything that a test has not prepared."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_an_answer_that_nobody_asked_for_fails() -> None:
     runner.run(["tc", "qdisc"])
     with pytest.raises(UnusedAnswer, match=r"^not run: ip link; nft$"):
         FakeRunner.settle()
-    FakeRunner.settle()  # what is settled is forgotten
+    FakeRunner.settle()  # the list of fakes has been reset
 
 
 def test_of_answers_in_turn_each_has_to_be_asked_for() -> None:
