@@ -63,7 +63,7 @@ def observe(runner: Runner, *, state_dir: str, unit_dir: str = systemd.UNIT_DIR)
         taps={
             tap.name: tap.group
             for tap in taps.observe().taps.values()
-            if tap.name.startswith(taps.PREFIX) and tap.group not in (0, taps.DOOMED_GROUP)
+            if tap.name.startswith(taps.PREFIX) and tap.group not in (0, taps.REMOVAL_GROUP)
         },
         ports=tuple(port for port in ports if port.external_ids.get(ovs.SLICE, "").isdecimal()),
         flows=frozenset(

@@ -220,16 +220,16 @@ def test_where_the_first_gap_is_stays_noted_until_something_before_it_is_given_u
             cluster.next_vm_id += 3
         return found
 
-    def give_up(slice_id: int) -> Callable[[Cluster], None]:
+    def release(slice_id: int) -> Callable[[Cluster], None]:
         def change(cluster: Cluster) -> None:
             del cluster.slices[slice_id]
 
         return change
 
     assert [lowest() for _each in range(5)] == [5901, 5902, 5903, 5904, 5905]
-    assert lowest(give_up(1003)) == 5902
+    assert lowest(release(1003)) == 5902
     with store.transaction(write=True) as cluster:
-        give_up(1006)(cluster)
+        release(1006)(cluster)
     assert [lowest(), lowest()] == [5903, 5906]
 
 

@@ -289,7 +289,7 @@ def shaped(have: Switch, **settings: Any) -> ovs.PortPlan:
     )
 
 
-def test_switch_keeps_its_hands_off_a_tap_with_limits():
+def test_a_tap_with_limits_has_the_noop_qos():
     todo = shaped(switch(GOOD), rx_kbps=100)
     made = [["--id=@noop_qos", "create", "QoS", "type=linux-noop", "external_ids:cloudrepo-limits=true"]]
 
