@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What tests of several folders share: a PostgreSQL, and the three kinds of database."""
+"""Fixtures for tests of several folders: a PostgreSQL server, and databases of all three kinds."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ KINDS = ("yaml", "sqlite", "postgresql")
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """The URL of a PostgreSQL of this session's own. tools/setup installs Debian's package."""
+    """Return the URL of a PostgreSQL server for this session. tools/setup installs Debian's package."""
     with postgres.running() as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def new_postgresql(postgresql: str) -> Callable[[], str]:
-    """Makes an empty PostgreSQL database and returns its URL: a schema of its own, which is quicker to make."""
+    """Return a function that creates an empty schema, which is faster than a database, and returns its URL."""
     from sqlalchemy import create_engine, text
 
     engine = create_engine(postgresql)
@@ -41,7 +41,7 @@ def new_postgresql(postgresql: str) -> Callable[[], str]:
 
 @pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The C(database) option of a new database of each kind."""
+    """Return the C(database) option for a new database of each kind."""
     if request.param == "yaml":
         return str(tmp_path / "made" / "database.yaml")
     if request.param == "sqlite":

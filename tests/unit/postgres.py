@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A PostgreSQL of one's own: Debian's binaries, a cluster in a temporary folder, a socket there and no TCP.
+"""A temporary PostgreSQL server with Debian's binaries, which listens on a Unix socket in a temporary folder.
 
-Durability is on, as with a real one, so that what the benchmark measures is true.
+Durability is enabled, because the benchmark uses it as well.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-USER = "nobody"  # PostgreSQL refuses to run as root; any other user of this machine will do
+USER = "nobody"  # PostgreSQL refuses to run as root; any other user is sufficient
 START_S = 60
 STOP_S = 30
 
 
 @contextmanager
 def running() -> Iterator[str]:
-    """Run a PostgreSQL for the block and yield its URL, whose role may do everything.
+    """Run a server for the block and yield its URL with a superuser.
 
     Raises:
         FileNotFoundError: Debian's package postgresql is not installed.
     """
     if not BINARIES:
         raise FileNotFoundError("no PostgreSQL below /usr/lib/postgresql: apt-get install postgresql")
-    # Short, for a socket's path has 107 characters at most.
+    # A short path, because the path of a socket is limited to 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="cloudrepo-pg-", dir="/tmp"))
-    # initdb takes the caller's locale otherwise, which need not exist.
+    # Otherwise initdb uses the caller's locale, which may not be installed.
     settings: dict[str, object] = {"cwd": folder, "env": {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}}
     if os.geteuid() == 0:
         account = pwd.getpwnam(USER)
@@ -72,7 +72,7 @@ def running() -> Iterator[str]:
             _await(server, folder, log)
             yield f"postgresql+psycopg://tester@/postgres?host={folder}"
         finally:
-            server.terminate()  # SIGTERM: waits for clients; SIGINT ends their sessions
+            server.terminate()  # SIGTERM waits for clients, SIGINT closes their sessions
             try:
                 server.wait(1)
             except subprocess.TimeoutExpired:

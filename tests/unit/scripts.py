@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Imports Python files of the repository that belong to no package: Molecule's, and those of roles."""
+"""Imports Python files that do not belong to a package, such as those of Molecule and roles."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def load(path: str) -> ModuleType:
-    """Import the file C(path), which is relative to the checkout."""
+    """Import the file C(path), relative to the checkout."""
     name = f"scripts.{path.removesuffix('.py').replace('/', '.')}"
     spec = importlib.util.spec_from_file_location(name, ROOT / path)
     if spec is None or spec.loader is None:
         raise ImportError(path)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look up the module that they are in
+    sys.modules[name] = module  # required by dataclasses
     spec.loader.exec_module(module)
     return module

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What modules and roles say of themselves is complete and true.
+"""The documentation of modules and roles is complete and correct.
 
-ansible-test compares options in documentation and code; here stand the rules that it does not have.
+ansible-test compares options in documentation and code; this module contains additional rules.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ COLLECTION = "cloudrepo.slices"
 MODULES = sorted(path.stem for path in ROOT.glob("plugins/modules/*.py") if not path.stem.startswith("_"))
 ROLES = sorted(path.name for path in ROOT.glob("roles/*/"))
 
-# How a role's default follows a variable of the role cloudrepo, which roles and playbooks share.
+# A role's default that refers to a variable of the role cloudrepo, which roles and playbooks share.
 SHARED = re.compile(r"\{\{ (?P<variable>cloudrepo_\w+) \}\}")
 
-# A value of each type, for arguments that an example fills by a template.
+# A value of each type, for arguments that are templates in examples.
 STAND_INS: dict[str, Any] = {
     "bool": True,
     "bytes": 1,
@@ -54,7 +54,7 @@ STAND_INS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def docs() -> dict[str, dict[str, Any]]:
-    """By module name what ansible-doc reads: C(doc) with its fragments, C(examples) as text, C(return)."""
+    """Return the output of ansible-doc by module: C(doc) with its fragments, C(examples) as text, C(return)."""
     names = [f"{COLLECTION}.{module}" for module in MODULES]
     done = subprocess.run(
         [sys.executable, "-m", "ansible", "doc", "--type=module", "--json", *names],
@@ -69,18 +69,18 @@ def docs() -> dict[str, dict[str, Any]]:
 
 
 def leaves(values: Mapping[str, Any], children: str, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every option or return value below C(values) with its path, those with C(children) before them."""
+    """Yield each option or return value in C(values) with its path, parents before their C(children)."""
     for name, value in values.items():
         yield f"{path}{name}", value
         yield from leaves(value.get(children) or {}, children, f"{path}{name}.")
 
 
 class Declared(Exception):
-    """A module declared its arguments; C(args) holds the keywords that it gave AnsibleModule."""
+    """A module has declared its arguments; C(args) contains the keyword arguments for AnsibleModule."""
 
 
 def arguments_of(module: str, monkeypatch: pytest.MonkeyPatch) -> ArgumentSpecValidator:
-    """The validator that the module sets up for itself, without running what comes after."""
+    """Return the validator of a module's arguments, without running the module."""
     signature = inspect.signature(AnsibleModule.__init__)
 
     def declare(*args: Any, **kwargs: Any) -> None:
@@ -97,7 +97,7 @@ def arguments_of(module: str, monkeypatch: pytest.MonkeyPatch) -> ArgumentSpecVa
 
 
 def without_templates(value: Any, spec: Mapping[str, Any]) -> Any:
-    """The argument with a plausible value of its type (or the first of its choices) for every template in it."""
+    """Return the argument with each template replaced by a value of its type, or by the first of its choices."""
     if isinstance(value, str) and "{{" in value:
         return spec["choices"][0] if spec.get("choices") else STAND_INS[spec.get("type", "str")]
     if isinstance(value, list):
@@ -110,7 +110,7 @@ def without_templates(value: Any, spec: Mapping[str, Any]) -> Any:
 
 
 def exists(action: str) -> bool:
-    """Whether an example may call this action: one of ours, or of those that ansible-core ships."""
+    """Return whether an example may use an action: one of the collection or of ansible-core."""
     collection, _dot, name = action.rpartition(".")
     if collection == COLLECTION:
         return name in MODULES
@@ -118,7 +118,7 @@ def exists(action: str) -> bool:
 
 
 def example_tasks(docs: Mapping[str, Any], module: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """Name, action and arguments of each task in the module's EXAMPLES, checked for form."""
+    """Return name, action and arguments of each task in the module's EXAMPLES, and check their form."""
     tasks = yaml.safe_load(docs[module]["examples"])
     assert isinstance(tasks, list), "EXAMPLES is a list of tasks"
     found = []
@@ -142,7 +142,7 @@ def test_every_option_is_described(docs, module):
 def test_every_return_value_has_a_sample(docs, module):
     returned = docs[module]["return"]
     assert returned, "RETURN says what the module returns"
-    # A value with parts is shown by its own sample or by those of its parts.
+    # A value with parts has a sample itself, or its parts have samples.
     bare = [
         path
         for path, value in leaves(returned, "contains")
@@ -154,23 +154,23 @@ def test_every_return_value_has_a_sample(docs, module):
 @pytest.mark.parametrize("module", MODULES)
 def test_changes_are_shown_as_modules_return_them(module):
     code = importlib.import_module(f"ansible_collections.{COLLECTION}.plugins.modules.{module}")
-    # Not as ansible-doc tells it, which sorts the attributes that reasons follow.
+    # Not from ansible-doc, which sorts the attributes, from which reasons are derived.
     for shown in yaml.safe_load(code.RETURN).get("changes", {}).get("sample", ()):
         name = "" if shown["name"] == str(shown["id"]) else shown["name"]
         sides = (shown["before"], shown["after"])
         change = Change(shown["kind"], shown["id"], shown["action"], *sides, restart=shown["restart"], name=name)
-        # Why something is restarted is said by who knows; all other reasons follow from the attributes.
+        # The reason of a restart is given by the plan; all others are derived from the attributes.
         given = replace(change, reason=shown["reason"]) if shown["action"] == "restart" else change
         assert unordered(given.to_dict()) == unordered(shown)
 
 
 def unordered(change: Mapping[str, Any]) -> dict[str, Any]:
-    """A change with its reasons in the order of the alphabet, in which ansible-doc has the attributes."""
+    """Return a change with sorted reasons, because ansible-doc sorts the attributes."""
     return {**change, "reason": sorted((change["reason"] or "").split("; "))}
 
 
 def any_above(returned: Mapping[str, Any], path: str) -> bool:
-    """Whether a value that holds the one at C(path) has a sample."""
+    """Return whether a parent of the value at C(path) has a sample."""
     values = dict(leaves(returned, "contains"))
     parts = path.split(".")
     return any("sample" in values[".".join(parts[:end])] for end in range(1, len(parts)))
@@ -251,13 +251,13 @@ def test_role_arguments_are_its_defaults(role):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_readmes_of_roles_follow_from_their_argument_specs(role):
-    """Run C(python tools/role_docs.py) after argument specs were changed."""
+    """Run C(python tools/role_docs.py) after changing argument specs."""
     readme = (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")
     assert scripts.load("tools/role_docs.py").write(role, readme) == readme
 
 
 def test_what_is_said_of_work_orders_and_reports_follows_from_their_contracts():
-    """Run C(python tools/contract_docs.py) after a contract was changed."""
+    """Run C(python tools/contract_docs.py) after changing a contract."""
     tool = scripts.load("tools/contract_docs.py")
     texts = {name: (ROOT / name).read_text(encoding="utf-8") for name in tool.FILES}
     assert [name for name, write in tool.FILES.items() if write(texts[name]) != texts[name]] == []

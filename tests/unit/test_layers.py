@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Imports in plugins/ go down only (CONTRIBUTING.md has the picture)."""
+"""Modules in plugins/ only import from lower layers (see the picture in CONTRIBUTING.md)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UTILS = f"{COLLECTION}.plugins.module_utils"
 
 GROUND = "ground"
 DRIVERS = ("_domain", "_state", "_host")
-# What a layer may import of ours, itself apart.
+# The layers of the collection that a layer may import, except for itself.
 BELOW = {
     GROUND: set(),
     **{layer: {GROUND} for layer in DRIVERS},
@@ -30,7 +30,7 @@ BELOW = {
     "filter": {GROUND, *DRIVERS},
     "inventory": {GROUND, *DRIVERS, "plugin_utils"},
 }
-# What a layer may import beyond Python's standard library.
+# The packages that a layer may import, except for Python's standard library.
 THIRD_PARTY = {
     "_state": {"sqlalchemy", "yaml"},
     "_module": {"ansible"},
@@ -44,7 +44,7 @@ THIRD_PARTY = {
 
 
 def layer_of(module: str) -> str | None:
-    """The layer of a module of ours by its full name; None for what belongs to no layer."""
+    """Return the layer of one of the collection's modules by its full name, None if it does not belong to a layer."""
     parts = module.split(".")[len(COLLECTION.split(".")) :]
     if parts[:2] == ["plugins", "module_utils"]:
         return parts[2] if len(parts) > 2 and parts[2] in BELOW else GROUND
@@ -52,7 +52,7 @@ def layer_of(module: str) -> str | None:
 
 
 def imported(source: str, module: str) -> Iterator[tuple[int, str]]:
-    """Line and full name of each module that C(source), which is C(module), imports; wherever in it that stands."""
+    """Yield line and full name of each module that C(source) of C(module) imports, at any level."""
     package = module.split(".")[:-1]
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -66,7 +66,7 @@ def imported(source: str, module: str) -> Iterator[tuple[int, str]]:
 
 
 def violations(source: str, module: str) -> list[str]:
-    """Each import in C(source) that the layer of C(module) may not have, in a sentence."""
+    """Return a sentence for each import in C(source) that the layer of C(module) may not have."""
     layer = layer_of(module)
     if layer is None:
         return [f"{module} is in no layer: say in this test where it belongs"]
@@ -94,7 +94,7 @@ def test_imports_go_down_only(path):
 
 @pytest.mark.parametrize("path", [path for path in plugin_files() if "/_host/" in path])
 def test_hosts_are_sent_little_of_the_ground(path):
-    """Each call of a module sends all that it imports."""
+    """Each call of a module sends all modules that it imports."""
     module = ".".join([COLLECTION, *Path(path).with_suffix("").parts])
     ours = [name for _line, name in imported((ROOT / path).read_text(encoding="utf-8"), module) if COLLECTION in name]
     ground = {name.removeprefix(f"{UTILS}.").split(".")[0] for name in ours if layer_of(name) == GROUND}

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""C(tests/unit) mirrors C(plugins/): whoever looks for the tests of a file finds them by its name."""
+"""C(tests/unit) mirrors C(plugins/), so that the tests of a file are found by its name."""
 
 from __future__ import annotations
 

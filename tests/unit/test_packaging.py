@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is in the tarball that users install. galaxy-importer judges it in tools/lint."""
+"""The content of the tarball that users install. tools/lint checks it with galaxy-importer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def build(source: Path, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def tarball(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """Paths of the files in a tarball that was built in a checkout which had been worked in."""
+    """Return the paths of the files in a tarball that was built in a checkout with untracked files."""
     source = tmp_path_factory.mktemp("checkout")
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What must stand in no file of the repository, and what every code file must say."""
+"""Forbidden content of files in the repository, and required headers of code files."""
 
 from __future__ import annotations
 

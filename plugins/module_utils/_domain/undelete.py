@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Deleted slices, which can be brought back as long as workers keep their disks in the trash (docs/decisions/0019).
+"""Deleted slices, which can be restored as long as workers keep their disks in the trash (docs/decisions/0019).
 
-The database keeps them in the field C(deleted_slices): C({deleted, until, slice}), with times in UTC and the slice as
-it was stored before it was deleted.
+They are stored in the field C(deleted_slices): C({deleted, until, slice}), with times in UTC and the stored form of the
+slice before its deletion.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def keep(cluster: Cluster, slice_: Slice, *, now: str, retention_h: int) -> None:
-    """Keep a slice that is about to be deleted, and forget those whose time is over.
+    """Keep a slice that is about to be deleted, and remove expired ones.
 
     Args:
-        cluster: changed in place.
-        slice_: as it is stored. Without disks on any host there is nothing to bring back.
+        cluster: the cluster to change.
+        slice_: the stored slice. It is only kept if a VM has been handed out, because otherwise there are no disks.
         now: the time in UTC.
         retention_h: for how many hours workers keep its disks.
     """
@@ -49,11 +49,11 @@ def restore(
 ) -> Slice:
     """Store a deleted slice again, and return it.
 
-    It has its ids, UUIDs, VLANs and MACs again. VNC ports and addresses on VLAN 400 are replaced by free ones if other
-    slices have them by now.
+    It keeps its ids, UUIDs, VLANs and MACs. VNC ports and addresses on VLAN 400 are replaced by free ones if they have
+    been allocated to other slices in the meantime.
 
     Raises:
-        Refused: there is no such slice, or the cluster has no room for it any more. The cluster is then unchanged.
+        Refused: there is no such slice, or the cluster no longer has room for it. The cluster is then unchanged.
     """
     entry = _find(cluster, name, owner, acting_user, now)
     slice_ = _as_before(entry)
@@ -101,19 +101,19 @@ def _find(cluster: Cluster, name: str, owner: str | None, acting_user: str, now:
 
 
 def _as_before(entry: Mapping[str, Any]) -> Slice:
-    """Return the slice as it was, without the VMs and VLANs that it had given up before."""
+    """Return the slice before its deletion, without VMs that were being deleted and VLANs that were being released."""
     slice_ = Slice.from_dict(entry["slice"])
     slice_.vms = slice_.live_vms
     released = slice_.extra.pop("releasing", {}).get("vlan_ids", [])
     slice_.vlan_pool_used = [vlan_id for vlan_id in slice_.vlan_pool_used if vlan_id not in released]
     drop_empty_pools(slice_)
     for vm in slice_.vms:
-        vm.observed = None  # its host has to report first
+        vm.observed = None  # unknown until the next report of its host
     return slice_
 
 
 def _conflicts(cluster: Cluster, slice_: Slice) -> Iterator[Refusal]:
-    """Yield what another slice has by now, or what is missing."""
+    """Yield conflicts with other slices, and a missing owner."""
     where = f"slice {slice_label(slice_)}"
     if slice_.slice_id in cluster.slices:
         yield Refusal("slice_not_deleted_yet", where, {"slice_id": slice_.slice_id})
@@ -132,7 +132,7 @@ def _conflicts(cluster: Cluster, slice_: Slice) -> Iterator[Refusal]:
 
 
 def _shortages(cluster: Cluster, slice_: Slice) -> Iterator[Refusal]:
-    """Yield what the owner's quota or the workers have no room for. VMs return to the workers that have their disks."""
+    """Yield violations of the owner's quota and of the capacity of the workers that have the VMs' disks."""
     if slice_.owner in cluster.users:
         yield from quota_problems(cluster.users[slice_.owner], len(slice_.vms))
     placement = Placement(cluster)
@@ -142,7 +142,7 @@ def _shortages(cluster: Cluster, slice_: Slice) -> Iterator[Refusal]:
 
 
 def _renew(cluster: Cluster, slice_: Slice, network: ManagementNetwork) -> Iterator[Refusal]:
-    """Replace VNC ports and addresses that are taken, and yield what there is no free one for."""
+    """Replace VNC ports and addresses that are in use, and yield a refusal for each without a free replacement."""
     allocator = Allocator(cluster, network)
     mine = {(lease.kind, lease.number) for lease in leases(slice_)}
     ports = (port for port in iter(allocator.vnc_port, None) if (VNC_PORT, port) not in mine)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The arguments of modules that carry work orders out (docs/work-order.md): on workers, and on the network node."""
+"""The arguments of modules that apply work orders (docs/work-order.md) on workers and on the network node."""
 
 from __future__ import annotations
 
@@ -91,4 +91,4 @@ GRAMMARS: Grammars = {
     "cloud_title": TITLE,
     "controller": HOST_NAME,
 }
-"""What texts among the arguments of modules of hosts may be, where no choice, reader or contract says so already."""
+"""The syntax of arguments that no choices, parser or contract defines."""

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Files on a host: written whole or not at all."""
+"""Files on a host, which are written atomically."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-# How many files are on their way to the disk at a time.
+# The number of files that are flushed in parallel.
 _FLUSHES = 32
 _CHUNK_BYTES = 1 << 20
 
 
 def read_text(path: str) -> str | None:
-    """The text of a file, or nothing when there is no such file."""
+    """Return the text of a file, C(None) if it does not exist."""
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()
@@ -29,7 +29,7 @@ def read_text(path: str) -> str | None:
 
 @dataclass(frozen=True)
 class File:
-    """A file as it shall be; a uid or gid of -1 is that of who writes it."""
+    """A desired file; a uid or gid of -1 is that of the current process."""
 
     path: str
     content: bytes
@@ -39,20 +39,20 @@ class File:
 
 
 def text_file(path: str, text: str, *, mode: int, uid: int = -1, gid: int = -1) -> File:
-    """A C(File) of text."""
+    """Return a C(File) with a text."""
     return File(path, text.encode("utf-8"), mode, uid, gid)
 
 
 def write_text(path: str, text: str, *, mode: int) -> None:
-    """Replace a file by a text."""
+    """Write a text to a file atomically."""
     write_all([text_file(path, text, mode=mode)])
 
 
 def write_all(files: Iterable[File]) -> None:
-    """Replace files, each whole, so that a reader sees the old one or the new one and never a part.
+    """Replace files, each of them atomically.
 
-    All are on the disk before any gets its name. They go there side by side, since a file system that keeps a journal
-    writes it once for all that wait.
+    All files are flushed before the first one is renamed. They are flushed in parallel, because a file system with a
+    journal commits it once for all of them.
     """
     drafts: list[tuple[str, str]] = []
     try:
@@ -75,7 +75,7 @@ def write_all(files: Iterable[File]) -> None:
 
 
 def flush(path: str) -> None:
-    """Return once a file's content is on the disk."""
+    """Flush a file's content to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -85,7 +85,7 @@ def flush(path: str) -> None:
 
 @contextmanager
 def locked(folder: str) -> Iterator[None]:
-    """Keep others who ask for the same folder waiting; it is root's alone if it is missing and so made."""
+    """Hold the lock of a folder for the block. The folder is created with mode 0700 if it is missing."""
     os.makedirs(folder, mode=0o700, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -96,14 +96,14 @@ def locked(folder: str) -> Iterator[None]:
 
 
 def save(folder: str, texts: Mapping[str, str], *, mode: int) -> None:
-    """Write files into a folder, by name their texts; one whose text is empty goes."""
+    """Write files with the given texts by name to a folder, and remove those with an empty text."""
     write_all(text_file(f"{folder}/{name}", text, mode=mode) for name, text in texts.items() if text)
     for name in (name for name, text in texts.items() if not text):
         remove(f"{folder}/{name}")
 
 
 def sha256(path: str) -> str:
-    """The checksum of a file, in hexadecimal digits."""
+    """Return the SHA-256 of a file, in hexadecimal digits."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
@@ -117,7 +117,7 @@ def checksum(content: bytes) -> str:
 
 
 def remove(path: str) -> None:
-    """Remove a file that may be gone already."""
+    """Remove a file if it exists."""
     try:
         os.unlink(path)
     except FileNotFoundError:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Users, folders, files and units that a role installs on a host, all in one call: plan and apply."""
+"""Plans and applies the installation of a role's users, folders, files and units on a host in one call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .runner import NOT_FOUND, Runner
 from .systemd import UNIT_DIR
 
 _PACKET_RULES = ".nft"
-# What systemd-sysusers says of each object that it creates or changes.
+# The message of systemd-sysusers for each object that it creates or changes.
 _SYSUSERS_SAID = re.compile(r"^(?:Creating|Adding|Would add) (user|group) '([^']+)'", re.M)
 
 
@@ -35,7 +35,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a role installs.
+    """The objects that a role installs.
 
     Attributes:
         users: a configuration of C(systemd-sysusers); may be empty.
@@ -95,16 +95,16 @@ def read_file(wanted: Mapping[str, Any]) -> File:
 
 
 def plan(wanted: Wanted, runner: Runner, *, missing_ok: bool = False) -> Installation:
-    """Compare the wanted objects with those on the host.
+    """Compare the desired objects with those on the host.
 
     Args:
         wanted: the objects.
-        runner: reaches the host.
+        runner: runs commands on the host.
         missing_ok: whether the host may be without the programs that check them.
 
     Raises:
-        SlicesError: a path is taken by something else, or nft refuses a file.
-        CommandFailed: systemd does not answer.
+        SlicesError: a path exists with another type, or nft rejects a file.
+        CommandFailed: systemd does not respond.
     """
     created = _users_to_create(wanted.users, runner)
     folders = [(folder, _observe_folder(folder)) for folder in wanted.folders]
@@ -123,15 +123,15 @@ def plan(wanted: Wanted, runner: Runner, *, missing_ok: bool = False) -> Install
 
 
 def check_rules(todo: Installation, runner: Runner, *, missing_ok: bool) -> None:
-    """Let nft check packet rules, so that rules which the kernel refuses never replace the present ones.
+    """Check packet rules with nft, so that invalid rules never replace the current ones.
 
     Args:
         todo: the plan.
-        runner: reaches the host.
+        runner: runs commands on the host.
         missing_ok: whether the host may be without nft.
 
     Raises:
-        SlicesError: nft refuses a file.
+        SlicesError: nft rejects a file.
     """
     for file, _have in todo.files:
         if file.path.endswith(_PACKET_RULES):
@@ -141,11 +141,11 @@ def check_rules(todo: Installation, runner: Runner, *, missing_ok: bool) -> None
 
 
 def apply(todo: Installation, runner: Runner) -> None:
-    """Create users and folders, write files, let systemd read unit files that were written, and start units.
+    """Create users and folders, write files, reload systemd after a change of unit files, and start units.
 
     Raises:
         CommandFailed: a user cannot be created.
-        SlicesError: nft refuses a file, a group or the folder of a file does not exist, or a unit does not start.
+        SlicesError: nft refused a file, a group or the folder of a file does not exist, or a unit did not start.
     """
     if todo.users:
         runner.run(["systemd-sysusers", "-"], stdin=todo.users)
@@ -175,7 +175,7 @@ def _create(folder: Folder) -> None:
         raise SlicesError(f"folder {folder.path}: group {folder.group} does not exist") from None
     for path in reversed(_missing(os.path.dirname(folder.path))):
         os.mkdir(path)
-        os.chmod(path, 0o755)  # whatever the umask
+        os.chmod(path, 0o755)  # independent of the umask
     os.makedirs(folder.path, mode=0o700, exist_ok=True)
     os.chown(folder.path, 0 if os.geteuid() == 0 else -1, gid)
     os.chmod(folder.path, folder.mode)
@@ -230,7 +230,7 @@ def _file_change(file: File, have: tuple[bytes, int] | None) -> Change:
 
 
 def _content(content: bytes, other: bytes | None) -> dict[str, Any]:
-    """Return what tells a content from another one: lines that only it has, or for binary content its checksum."""
+    """Return the lines that are only in C(content), or its checksum if it is binary."""
     if b"\0" in content or b"\0" in (other or b""):
         return {"sha256": files.checksum(content)}
     lines, others = (_lines(each) for each in (content, other or b""))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a host offers to VMs: cores, memory and its network. Nothing is changed."""
+"""Information about a host: cores, memory, kernel features and its network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from . import files
 from .runner import Runner
 
 MACHINE_ID_PATH = "/etc/machine-id"
-# In a network namespace of its own. modinfo would not tell: it finds nothing in containers, nor what is built in.
+# In a temporary network namespace. modinfo finds neither built-in modules nor any module in containers.
 TRY_NETEM = ("unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem")
 
 
@@ -24,7 +24,7 @@ class Interface:
     """A network interface.
 
     Attributes:
-        name: as the host calls it.
+        name: its name on the host.
         mtu: bytes.
         addresses: IPv4 addresses with their prefix lengths.
     """
@@ -36,14 +36,14 @@ class Interface:
 
 @dataclass(frozen=True)
 class HostInfo:
-    """What a host offers.
+    """Information about a host.
 
     Attributes:
         machine_id: the content of C(/etc/machine-id), or C(None) without a valid one.
         cores: logical CPUs that are online.
         ram_gb: GiB of memory.
         netem: whether the kernel can delay and lose packets.
-        interfaces: all of them; none where the command C(ip) is missing.
+        interfaces: all network interfaces; none if the command C(ip) is missing.
     """
 
     machine_id: str | None
@@ -63,7 +63,7 @@ class HostInfo:
 
 
 def look(runner: Runner) -> HostInfo:
-    """Return what this host offers."""
+    """Return the information about this host."""
     shown = runner.run(["ip", "-json", "address", "show"], check=False)
     return HostInfo(
         machine_id=read_machine_id(),
@@ -93,7 +93,7 @@ def read_machine_id() -> str | None:
 
 def _interfaces(devices: Sequence[dict[str, Any]]) -> Iterator[Interface]:
     for device in devices:
-        # A device that goes while ip lists it leaves an empty entry.
+        # There is an empty entry for a device that is removed while ip lists devices.
         if "ifname" in device:
             ipv4 = [each for each in device.get("addr_info", ()) if each.get("family") == "inet"]
             yield Interface(

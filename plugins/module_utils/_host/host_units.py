@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Units that a role enables and starts on a host, all in one call: plan and apply."""
+"""Plans and applies the enabling and starting of a role's units on a host in one call."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Todo:
     """The units that are not running or not enabled.
 
     Attributes:
-        states: by unit, whether it runs and whether it starts at boot.
-        is_outdated: whether systemd has to read unit files again.
+        states: whether a unit is running and whether it is enabled, by unit.
+        is_outdated: whether systemd has to be reloaded.
     """
 
     states: Mapping[str, tuple[bool, bool]] = field(default_factory=dict)
@@ -39,10 +39,10 @@ class Todo:
 
 
 def plan(units: Sequence[str], runner: Runner) -> Todo:
-    """Compare units with what systemd says of them.
+    """Compare the units with their states in systemd.
 
     Raises:
-        CommandFailed: systemd does not answer.
+        CommandFailed: systemd does not respond.
     """
     if not units:
         return Todo()

@@ -10,14 +10,14 @@ from . import files
 
 
 def deleted_file(pid: int, path: str) -> str | None:
-    """Return where a file can still be read that a process has open and that was deleted or replaced at C(path)."""
+    """Return a path to a file that a process has open, and that was deleted or replaced at C(path)."""
     folder = f"/proc/{pid}/fd"
     for name in os.listdir(folder) if os.path.isdir(folder) else ():
         try:
             if os.readlink(f"{folder}/{name}") == f"{path} (deleted)":
                 return f"{folder}/{name}"
         except OSError:
-            continue  # it was closed meanwhile
+            continue  # closed in the meantime
     return None
 
 

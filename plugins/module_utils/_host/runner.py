@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How drivers reach the host's programs: argv in, result out.
+"""Runs commands on a host: argv in, result out.
 
-Drivers see the port C(Runner) alone, so tests give them a recording fake.
+Drivers depend only on the interface C(Runner), which tests replace by a recording fake.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Result:
-    """What a command left behind."""
+    """The result of a command."""
 
     rc: int
     stdout: str = ""
@@ -32,15 +32,15 @@ class Result:
 
 
 class Runner(Protocol):
-    """Runs one command to its end."""
+    """Runs commands and waits for them."""
 
     def run(self, argv: Sequence[str], *, stdin: str | None = None, check: bool = True) -> Result:
         """Run C(argv) without a shell.
 
         Args:
             argv: the program and its arguments.
-            stdin: text for its standard input; nothing when not given.
-            check: whether a code other than zero is an error.
+            stdin: text for its standard input, empty by default.
+            check: whether an exit code other than zero is an error.
 
         Raises:
             CommandFailed: the command failed and C(check) is set.
@@ -51,12 +51,12 @@ class SubprocessRunner:
     """The C(Runner) of a real host.
 
     Args:
-        timeout_s: seconds after which a command is ended; its code is then 124.
+        timeout_s: seconds after which a command is killed; its exit code is then 124.
     """
 
     def __init__(self, *, timeout_s: float = 300) -> None:
         self._timeout_s = timeout_s
-        # Error texts and numbers are read back, so they must not depend on the caller's language.
+        # Output is parsed, so it must not depend on the caller's locale.
         self._environment = {**os.environ, "LC_ALL": "C"}
 
     def run(self, argv: Sequence[str], *, stdin: str | None = None, check: bool = True) -> Result:
@@ -86,12 +86,12 @@ class SubprocessRunner:
 
 
 def observed(observe: Callable[[], _T], *, nothing: _T, missing_ok: bool) -> _T:
-    """What C(observe) sees, or C(nothing) when its program fails and C(missing_ok) is set.
+    """Return the result of C(observe), or C(nothing) if a command fails and C(missing_ok) is set.
 
-    A plan for a host that is yet to be prepared is made from C(nothing).
+    This is used to plan for a host that is not prepared yet.
 
     Raises:
-        CommandFailed: the program failed.
+        CommandFailed: a command failed.
     """
     try:
         return observe()

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where the time goes, by stage."""
+"""Measures the time of stages."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Adds up seconds by stage."""
+    """The total seconds by stage."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Count what is done inside to a stage."""
+        """Add the time of the block to a stage."""
         begin = time.monotonic()
         try:
             yield

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The units of VMs: an instance C(cloudrepo-SLICE@VM.service) of a slice's own template."""
+"""The systemd units of VMs. C(cloudrepo-SLICE@VM.service) is an instance of a template for the slice."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ UNIT_DIR = "/etc/systemd/system"
 _WANTS = "multi-user.target.wants"
 _UNIT = re.compile(r"cloudrepo-([0-9]+)@([0-9]+)\.service")
 _TEMPLATE_FILE = re.compile(r"cloudrepo-([0-9]+)@\.service")
-# systemd ignores what begins with X-.
+# systemd ignores options that begin with X-.
 _UUID = "X-CloudrepoSlice="
 _SHOWN = "Id,ActiveState,MainPID"
-# Of each unit, and of all together.
+# The maximum for each unit, and for all units together.
 _MOST_LINES, _JOURNAL_LINES = 5, 2000
 
-# All the rest stands once for every slice, in the drop-in cloudrepo-.service.d/vm.conf that the role worker installs.
+# All other options are in the drop-in cloudrepo-.service.d/vm.conf for all slices, which the role worker installs.
 _TEMPLATE = """[Unit]
 Description=VM %i of slice %j
 {uuid}
@@ -39,7 +39,7 @@ WantedBy=multi-user.target
 
 @dataclass(frozen=True)
 class Unit:
-    """What systemd knows of the unit of a VM."""
+    """The state of a VM's unit in systemd."""
 
     slice_id: int
     vm_id: int
@@ -48,17 +48,17 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """The unit's name."""
+        """The name of the unit."""
         return unit_name(self.slice_id, self.vm_id)
 
     @property
     def live(self) -> bool:
-        """Whether QEMU runs."""
+        """Whether QEMU is running."""
         return self.active in ("active", "reloading") and self.pid is not None
 
     @property
     def idle(self) -> bool:
-        """Whether nothing runs, will run or has failed."""
+        """Whether the unit is inactive, which excludes failed and activating."""
         return self.active == "inactive"
 
 
@@ -67,10 +67,10 @@ class Units:
     """The units of some slices on a host.
 
     Attributes:
-        vms: by VM id.
-        enabled: slice and VM of the units that come back after a reboot.
-        templates: the text of each slice's template.
-        slices: those whose cgroup systemd keeps.
+        vms: units by VM id.
+        enabled: slice id and VM id of enabled units.
+        templates: the text of each slice's template, by slice id.
+        slices: the ids of slices whose systemd slice is active.
     """
 
     vms: Mapping[int, Unit] = field(default_factory=dict)
@@ -80,41 +80,41 @@ class Units:
 
 
 def unit_name(slice_id: int, vm_id: int) -> str:
-    """The unit of a VM."""
+    """Return the name of a VM's unit."""
     return f"cloudrepo-{slice_id}@{vm_id}.service"
 
 
 def template_name(slice_id: int) -> str:
-    """The template of a slice's units."""
+    """Return the name of the template for a slice's units."""
     return f"cloudrepo-{slice_id}@.service"
 
 
 def template_text(user: str, slice_uuid: str | None = None) -> str:
-    """The template of a slice whose VMs run as C(user)."""
+    """Return the text of the template for a slice whose VMs run as C(user)."""
     return _TEMPLATE.format(user=user, uuid=f"{_UUID}{slice_uuid}\n" if slice_uuid else "")
 
 
 def template_uuid(text: str) -> str | None:
-    """The UUID of the slice that a template is of, or nothing where it does not name one."""
+    """Return the slice's UUID in a template, C(None) if there is none."""
     lines = (line for line in text.splitlines() if line.startswith(_UUID))
     return next((line[len(_UUID) :] for line in lines), None)
 
 
 def slice_name(slice_id: int) -> str:
-    """The cgroup of a tenant's slice."""
+    """Return the name of the systemd slice for a tenant's slice."""
     return f"cloudrepo-{slice_id}.slice"
 
 
 def capture_unit(slice_id: int, vm_id: int, interface: str) -> str:
-    """The unit of a capture; not cloudrepo-…, for what is called so runs QEMU."""
+    """Return the name of a capture's unit. The prefix cloudrepo- is reserved for units of QEMU."""
     return f"slices-capture-{slice_id}-{vm_id}-{interface}.service"
 
 
 def observe(wanted: Iterable[int], runner: Runner, *, unit_dir: str = UNIT_DIR) -> Units:
-    """What systemd has of the slices C(wanted).
+    """Return the units of the slices C(wanted).
 
     Raises:
-        CommandFailed: systemd does not answer.
+        CommandFailed: systemd does not respond.
     """
     ids = frozenset(wanted)
     if not ids:
@@ -132,10 +132,10 @@ def observe(wanted: Iterable[int], runner: Runner, *, unit_dir: str = UNIT_DIR) 
 
 
 def observe_all(runner: Runner, *, unit_dir: str = UNIT_DIR) -> Units:
-    """What systemd has of all slices.
+    """Return the units of all slices.
 
     Raises:
-        CommandFailed: systemd does not answer.
+        CommandFailed: systemd does not respond.
     """
     units = [unit for unit in map(_unit, show(["cloudrepo-*@*.service"], runner)) if unit is not None]
     return Units(
@@ -146,7 +146,7 @@ def observe_all(runner: Runner, *, unit_dir: str = UNIT_DIR) -> Units:
 
 
 def look_again(units: Sequence[Unit], runner: Runner) -> dict[int, Unit]:
-    """The units C(units) as they are now, by VM id."""
+    """Return the current states of C(units), by VM id."""
     if not units:
         return {}
     found = map(_unit, show([unit.name for unit in units], runner))
@@ -154,17 +154,17 @@ def look_again(units: Sequence[Unit], runner: Runner) -> dict[int, Unit]:
 
 
 def show(names: Sequence[str], runner: Runner) -> list[dict[str, str]]:
-    """The properties of units, in one call; a pattern finds those that systemd has in memory."""
+    """Return the properties of units with one call; a pattern matches units that are loaded."""
     text = runner.run(["systemctl", "show", f"--property={_SHOWN}", "--", *names]).stdout
     blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in text.split("\n\n")]
     return [block for block in blocks if block.get("Id")]
 
 
 def write_templates(templates: Mapping[int, str], *, unit_dir: str = UNIT_DIR) -> bool:
-    """Give slices their templates, each a C(template_text).
+    """Write the templates of slices, each a C(template_text).
 
     Returns:
-        whether systemd has to be told: what is new it finds by itself.
+        Whether systemd has to be reloaded, which is not necessary for new files.
     """
     texts = {f"{unit_dir}/{template_name(slice_id)}": text for slice_id, text in templates.items()}
     is_known = any(map(os.path.exists, texts))
@@ -173,14 +173,14 @@ def write_templates(templates: Mapping[int, str], *, unit_dir: str = UNIT_DIR) -
 
 
 def remove_template(slice_id: int, *, unit_dir: str = UNIT_DIR) -> None:
-    """Take a slice's template away."""
+    """Remove the template of a slice."""
     files.remove(f"{unit_dir}/{template_name(slice_id)}")
 
 
 def enable(units: Iterable[tuple[int, int]], *, unit_dir: str = UNIT_DIR) -> None:
-    """Let units, each a slice and a VM, come back after a reboot.
+    """Enable units, each given as slice id and VM id.
 
-    The link is the one that C(systemctl enable) makes, which takes systemd some milliseconds for each.
+    This creates the same symlinks as C(systemctl enable), which takes some milliseconds per unit.
     """
     os.makedirs(f"{unit_dir}/{_WANTS}", exist_ok=True)
     for slice_id, vm_id in units:
@@ -188,28 +188,28 @@ def enable(units: Iterable[tuple[int, int]], *, unit_dir: str = UNIT_DIR) -> Non
 
 
 def disable(units: Iterable[tuple[int, int]], *, unit_dir: str = UNIT_DIR) -> None:
-    """Let units, each a slice and a VM, stay away after a reboot."""
+    """Disable units, each given as slice id and VM id."""
     for slice_id, vm_id in units:
         files.remove(f"{unit_dir}/{_WANTS}/{unit_name(slice_id, vm_id)}")
 
 
 def last_words(units: Sequence[str], runner: Runner, *, since_s: float | None = None) -> dict[str, str]:
-    """The last lines that units wrote, each line once, for a person to read; all in one call.
+    """Return the last journal lines of units, without repeated lines, with one call.
 
     Args:
         units: their names.
-        runner: the host's.
-        since_s: how many seconds ago they may have begun to write; C(None) for ever.
+        runner: runs commands on the host.
+        since_s: maximum age of lines in seconds; C(None) for no limit.
 
     Returns:
-        by unit its lines, or if it wrote none what systemd says of it.
+        The lines by unit; for a unit without any, the lines of systemd about it.
     """
     if not units:
         return {}
     options = [f"--lines={_JOURNAL_LINES}", "--output=json", "--no-pager", "--quiet"]
     if since_s is not None:
         options.append(f"--since=-{math.ceil(since_s)}s")
-    # A + is an or; what systemd says of a unit is of systemd's own.
+    # "+" means "or". Messages of systemd about a unit have the field UNIT.
     matches = [*(f"_SYSTEMD_UNIT={unit}" for unit in units), "+", *(f"UNIT={unit}" for unit in units)]
     said: dict[tuple[str, bool], list[str]] = {}
     for line in runner.run(["journalctl", *options, *matches], check=False).stdout.splitlines():
@@ -222,7 +222,7 @@ def last_words(units: Sequence[str], runner: Runner, *, since_s: float | None = 
 
 
 def _message(entry: Mapping[str, Any]) -> str:
-    """What an entry says; journald writes what is not printable as a list of bytes, and leaves out what is too long."""
+    """Return the message of an entry. It is a list of bytes if not printable, and null if too long."""
     message = entry.get("MESSAGE") or ""
     return bytes(message).decode("utf-8", "replace") if isinstance(message, list) else str(message)
 
@@ -241,7 +241,7 @@ def _unit(block: Mapping[str, str]) -> Unit | None:
 
 
 def enabled_names(unit_dir: str) -> list[str]:
-    """The names of all units that come back after a reboot."""
+    """Return the names of all enabled units."""
     return _names(f"{unit_dir}/{_WANTS}")
 
 

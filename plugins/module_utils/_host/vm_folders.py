@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The folders of VMs on a host, each of which says in a file whose it is and which disks are in it."""
+"""The folders of VMs on a host. A file in each folder contains its owner and its disks."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ class Folder:
     """The folder of a VM.
 
     Attributes:
-        path: where it is.
-        slice_id: the slice that it belongs to; C(None) where its file does not tell, though there are disks in it.
-        disks: by file name the UUIDs of disks.
-        text: what its file says.
+        path: its path.
+        slice_id: the slice that it belongs to; C(None) if its file is missing or invalid, although it contains disks.
+        slice_uuid: the UUID of the slice.
+        vm_uuid: the UUID of the VM.
+        disks: the UUIDs of disks by file name.
+        text: the content of its file.
     """
 
     path: str
@@ -38,7 +40,7 @@ class Folder:
 
 
 def text_of(vm: VM) -> str:
-    """The file that says whose a VM's folder is."""
+    """Return the content of the file for a VM's folder."""
     said = {
         "slice_id": vm.slice_id,
         "slice_uuid": vm.slice_uuid,
@@ -51,22 +53,22 @@ def text_of(vm: VM) -> str:
 
 
 def read(root: str) -> dict[int, Folder]:
-    """The folders in C(root), by VM id; those that say nothing and hold no disk are nobody's, and not among them."""
+    """Return the folders in C(root), by VM id, without those that have neither a valid file nor a disk."""
     names = os.listdir(root) if os.path.isdir(root) else []
     found = {int(name): read_one(f"{root}/{name}") for name in sorted(names) if name.isdecimal()}
     return {vm_id: folder for vm_id, folder in found.items() if folder is not None}
 
 
 def overlays(folder: str) -> tuple[str, ...]:
-    """The overlays in a VM's folder; a draft is none yet."""
+    """Return the overlays in a VM's folder, without temporary files."""
     return tuple(
         f"{folder}/{name}" for name in sorted(os.listdir(folder)) if name.endswith(".qcow2") and name[0] != "."
     )
 
 
 def remove(folder: str) -> None:
-    """Remove a VM's folder with all that it holds."""
-    # The mark goes last, so that a removal which was cut short is found again and ended.
+    """Remove a VM's folder with all its files."""
+    # The file with the owner is removed last, so that the next run can complete an interrupted removal.
     for entry in os.scandir(folder):
         if entry.name == MARK:
             continue
@@ -79,12 +81,12 @@ def remove(folder: str) -> None:
 
 
 def slices_by_vm(root: str) -> dict[int, int]:
-    """The slice of each VM that has a folder in C(root)."""
+    """Return the slice of each VM that has a folder in C(root)."""
     return {vm_id: folder.slice_id for vm_id, folder in read(root).items() if folder.slice_id is not None}
 
 
 def read_one(path: str) -> Folder | None:
-    """One folder, or nothing where it says nothing and holds no disk."""
+    """Return one folder, C(None) if it has neither a valid file nor a disk."""
     text = read_text(f"{path}/{MARK}") or ""
     try:
         return _folder(path, text, json.loads(text))

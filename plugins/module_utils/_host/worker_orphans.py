@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Orphans of a worker: slices that the database does not know, and disks that it does not know of any slice."""
+"""Orphans of a worker: objects of slices that are not in the database, and disks that are not in the database."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ from .worker import Settings, carry_out
 
 @dataclass(frozen=True)
 class Held:
-    """What a worker holds of all slices.
+    """The objects of all slices on a worker.
 
     Attributes:
-        folders: the VM folders, by VM id.
-        overlays: the overlays in each folder, by VM id, each with its size and the time of its last change.
-        taps: by name the group of each, which is its slice.
-        ports: those of VMs.
-        flows: the slices that have files of flows.
+        folders: the VM folders by VM id.
+        overlays: the overlays in each folder with size and modification time, by VM id.
+        units: the units of VMs.
+        taps: the netdev group of each tap, which is its slice id, by name.
+        ports: the ports of VMs.
+        flows: the ids of slices that have saved flows.
     """
 
     folders: Mapping[int, Folder] = field(default_factory=dict)
@@ -47,10 +48,10 @@ class Held:
 
 
 def observe(runner: Runner, *, state_dir: str, unit_dir: str = systemd.UNIT_DIR) -> Held:
-    """What the host holds.
+    """Return the objects of all slices on the host.
 
     Raises:
-        CommandFailed: Open vSwitch or systemd does not answer.
+        CommandFailed: Open vSwitch or systemd does not respond.
     """
     folders = vm_folders.read(f"{state_dir}/vms")
     ports = ovsdb.observe(runner).ports.values()
@@ -62,7 +63,7 @@ def observe(runner: Runner, *, state_dir: str, unit_dir: str = systemd.UNIT_DIR)
         taps={
             tap.name: tap.group
             for tap in taps.observe().taps.values()
-            if tap.name.startswith(taps.PREFIX) and tap.group not in (0, taps.DOOMED_GROUP)
+            if tap.name.startswith(taps.PREFIX) and tap.group not in (0, taps.REMOVAL_GROUP)
         },
         ports=tuple(port for port in ports if port.external_ids.get(ovs.SLICE, "").isdecimal()),
         flows=frozenset(
@@ -74,16 +75,16 @@ def observe(runner: Runner, *, state_dir: str, unit_dir: str = systemd.UNIT_DIR)
 
 
 def find(known: Iterable[KnownSlice], held: Held) -> tuple[Orphan, ...]:
-    """The orphans, slices before disks."""
+    """Return the orphans, slices before disks."""
     known = tuple(known)
     return (*_slices(known, held), *_disks({disk for each in known for disk in each.disks}, held))
 
 
 def remove(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, tools: Tools, settings: Settings) -> None:
-    """Remove orphans: of slices all that can be made again; with a disk its folder, where nothing else is in that.
+    """Remove orphans: all objects of slices except for disks, and disks with their folder if it has no other disks.
 
     Raises:
-        SlicesError: a slice is not one but several, by the UUIDs of what has its number.
+        SlicesError: objects with the same slice id have different UUIDs.
     """
     gone = tuple(gone)
     going = [SliceOrder(each.slice_id or 0, (), slice_uuid=each.uuid) for each in gone if each.kind == SLICE]
@@ -107,7 +108,7 @@ def remove(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, tool
 
 
 def settings_for(wires: datapath.Settings, *, state_dir: str, user: str) -> Settings:
-    """The settings of a host that starts no VM."""
+    """Return the settings for removals, which do not start VMs."""
     vms = VmSettings(
         state_dir=state_dir, vnc_address="", accelerator="", checksum_offload=True, accounts=Accounts(user)
     )
@@ -130,7 +131,7 @@ def _slices(known: Collection[KnownSlice], held: Held) -> Iterator[Orphan]:
 
 
 def _things(held: Held) -> Iterator[tuple[int, str | None, str]]:
-    """What can be made again, each with its slice by number and, where it says so, by UUID."""
+    """Yield all objects except for disks, each with its slice's id and, if known, UUID."""
     for unit in held.units.vms.values():
         yield unit.slice_id, None, f"unit {unit.name} ({unit.active})"
     for slice_id, vm_id in sorted(held.units.enabled):

@@ -64,10 +64,10 @@ def make_folder(path: str) -> None:
 
 
 def _await(descriptor: int, name: str, timeout_s: float) -> None:
-    def give_up(_signal: int, _frame: Any) -> None:
+    def time_out(_signal: int, _frame: Any) -> None:
         raise TimeoutError
 
-    previous = signal.signal(signal.SIGALRM, give_up)
+    previous = signal.signal(signal.SIGALRM, time_out)
     signal.setitimer(signal.ITIMER_REAL, max(timeout_s, 0.001))
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

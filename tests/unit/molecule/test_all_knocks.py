@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every guess and every display's password is tried at every display, and one alone is right."""
+"""Each guess and each display's password is tried at each display, and exactly one is correct."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A worker is back when all of its VM is."""
+"""A worker is restored when all objects of its VM are."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the switch had first of each port, the port or its flows."""
+"""The order in which the switch got a port and its flows."""
 
 from __future__ import annotations
 

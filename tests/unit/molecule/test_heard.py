@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Frames as tcpdump shows them, and what is made of them."""
+"""Parsing of frames in the output of tcpdump."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_frame_that_is_cut_off_is_not_told() -> None:
 
 
 class Host:
-    """Captures with the frames of C(DUMP), in which the last frame appears after some looks."""
+    """Captures with the frames of C(DUMP), in which the last frame appears after some reads."""
 
     def __init__(self, looks: int = 1) -> None:
         self.looks = looks

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The verdict of the isolation scenario: each leak and each control that failed is told, and nothing else."""
+"""The verdict of the isolation scenario: each leak and each failed control is reported, and nothing else."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def guest(name: str, vm_id: int, slice_id: int) -> dict[str, Any]:
 
 
 def a_round() -> dict[str, Any]:
-    """A round in which all is well: red attacks twice and pings its router, blue's control reaches its peer."""
+    """Return a round without failures: red attacks twice and pings its router, blue's control reaches its peer."""
     frames: dict[str, dict[str, dict[str, dict[str, int]]]] = {"worker1": {}, "worker2": {}, "node": {}}
     told = {
         "guests": {
@@ -93,7 +93,7 @@ def a_round() -> dict[str, Any]:
 
 
 def hear(told: dict[str, Any], interface: str, direction: str, what: str, count: int) -> None:
-    """Have a host count frames on one of its interfaces; what no tap is belongs to the network node."""
+    """Add frames to the counters of a host's interface; interfaces that are not taps are those of the network node."""
     host = "node" if not interface.startswith("tap_") else "worker1"
     both = told["heard"][host]["frames"].setdefault(interface, {"in": {}, "out": {}})
     both[direction][what] = both[direction].get(what, 0) + count
@@ -148,7 +148,7 @@ def test_what_an_interface_of_a_host_hears_leaks_in_either_direction_and_a_tap_h
 @pytest.mark.parametrize(
     ("vm_id", "canary", "via", "place"),
     [
-        (1001, ALLOWED, "eth1", "red1 eth1"),  # the peer by right, not the sender
+        (1001, ALLOWED, "eth1", "red1 eth1"),  # the peer is allowed, the sender is not
         (1002, ROUTED, "eth2", "red1 eth2"),  # its gateway and itself, not its peer
         (1004, "000", "eth0", "blue2 eth0"),
     ],
@@ -216,9 +216,9 @@ STRANGER = MAC["blue1", "eth0"]
         ("eth0", f"error {GATEWAY_MAC}"),
         ("eth0", f"dhcp {DHCP_MAC} {MAC['red1', 'eth0']} 00000001"),
         ("eth1", f"from {MAC['red2', 'eth1']} 86dd"),
-        ("eth1", f"arp {MAC['red2', 'eth1']} {STRANGER} 1.2.3.4"),  # a link is the slice's own: any ARP of its peer
+        ("eth1", f"arp {MAC['red2', 'eth1']} {STRANGER} 1.2.3.4"),  # any ARP of the peer is allowed on a link
         ("eth2", f"from {MAC['red2', 'eth2']} 0800"),
-        ("eth2", f"dhcp {ROUTER_MAC} {STRANGER} 41545441"),  # its own network's server
+        ("eth2", f"dhcp {ROUTER_MAC} {STRANGER} 41545441"),  # the server of its network
     ],
 )
 def test_a_guest_may_hear_its_peer_and_what_serves_it(nic: str, what: str) -> None:
@@ -234,7 +234,7 @@ def test_a_guest_may_hear_its_peer_and_what_serves_it(nic: str, what: str) -> No
         ("eth0", f"arp {STRANGER} {MAC['red1', 'eth0']} 10.60.7.101"),
         ("eth0", f"arp {GATEWAY_MAC} {STRANGER} 10.60.7.101"),
         ("eth0", f"arp {GATEWAY_MAC} {MAC['red1', 'eth0']} 10.60.7.102"),
-        ("eth0", f"from {MAC['red2', 'eth0']} 0800"),  # peers do not meet on VLAN 400
+        ("eth0", f"from {MAC['red2', 'eth0']} 0800"),  # peers do not reach each other on VLAN 400
         ("eth0", f"dhcp {GATEWAY_MAC} {MAC['red1', 'eth0']} 00000001"),
         ("eth0", f"dhcp {DHCP_MAC} {STRANGER} 00000001"),
         ("eth0", f"dhcp {DHCP_MAC} {MAC['red1', 'eth0']} 41545441"),

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the isolation scenario takes a frame for."""
+"""Classification of frames in the isolation scenario."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ def test_what_only_looks_like_a_canary_is_none(marked: bytes) -> None:
         (0x12, 20000, True),
         (0x12, 29999, True),
         (0x1A, 25000, True),  # PSH as well
-        (0x12, 19999, False),  # a connection of the guest's own
+        (0x12, 19999, False),  # a connection of the guest itself
         (0x12, 30000, False),
         (0x02, 25000, False),
         (0x10, 25000, False),
-        (0x14, 25000, False),  # a refusal
+        (0x14, 25000, False),  # RST
     ],
 )
 @pytest.mark.parametrize("options", [b"", bytes(8)])
@@ -116,7 +116,7 @@ def test_a_frame_that_ends_in_a_header_is_known_by_its_sender(length: int) -> No
 
 
 class Queue:
-    """A packet socket with some frames in its queue, all of one direction."""
+    """A packet socket with frames of one direction in its queue."""
 
     def __init__(self, count: int, direction: int) -> None:
         self.count = count

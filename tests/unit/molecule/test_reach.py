@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What somebody reaches who broke out of a QEMU: each try succeeds or is forbidden, and leaves nothing behind."""
+"""Attempts of an attacker who has escaped from QEMU: each succeeds or is denied, and leaves nothing behind."""
 
 from __future__ import annotations
 

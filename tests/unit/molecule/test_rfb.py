@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Knocking at displays, as a viewer does."""
+"""Login attempts at displays."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ Display = Callable[..., str]
     ("password", "block"),
     [
         ("", "8ca64de9c1b123a7"),
-        ("\x01", "95a8d72813daa94d"),  # the bits of each byte from the other end; DES ignores the last of them
+        ("\x01", "95a8d72813daa94d"),  # with reversed bits in each byte, of which DES ignores the last one
         ("\0" * 8 + "more", "8ca64de9c1b123a7"),
     ],
 )
 def test_a_challenge_is_answered_by_des_under_the_first_eight_bytes(password: str, block: str) -> None:
-    """The blocks are those of known tests of DES, with zeros for a text."""
+    """The blocks are from known test vectors of DES with a text of zeros."""
     assert rfb.answer(bytes(16), password).hex() == block * 2
 
 
 @pytest.fixture
 def display(tmp_path: Path) -> Iterator[Display]:
-    """Starts a display with security types and a password, and returns its socket's path."""
+    """Return a function that starts a display with security types and a password, and returns its socket's path."""
     threads: list[threading.Thread] = []
 
     def start(types: list[int], password: str | None = None, *, hangs_up: bool = False) -> str:
@@ -54,7 +54,7 @@ def display(tmp_path: Path) -> Iterator[Display]:
 
 
 def serve(listener: socket.socket, types: list[int], password: str | None, hangs_up: bool) -> None:
-    """Serve one viewer by RFC 6143, to the beginning of its session."""
+    """Serve one viewer according to RFC 6143, up to the start of its session."""
     with listener, listener.accept()[0] as client:
         client.sendall(b"RFB 003.008\n")
         assert rfb.take(client, 12) == b"RFB 003.008\n"

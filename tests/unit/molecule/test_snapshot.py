@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a host holds: what changes by itself is left out, and nothing else."""
+"""Snapshots of hosts exclude only what changes without a deploy."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_who_has_no_name_is_told_by_number() -> None:
 
 
 class Host:
-    """Answers by the words of a command, and records what it was asked."""
+    """Returns answers by the words of a command, and records the commands."""
 
     def __init__(self, **answers: str) -> None:
         self.answers = answers

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a worker would tell tc of an interface, by the rules of the host layer."""
+"""The commands of tc that a worker would run for an interface."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Tell = Callable[[list[object], dict[str, object]], list[str]]
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tell:
-    """Gives what tc has shown and the settings of the interface, and returns what tc would be told."""
+    """Return a function that returns the commands for an output of tc and the settings of an interface."""
 
     def tell(shown: list[object], settings: dict[str, object]) -> list[str]:
         monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(shown)))

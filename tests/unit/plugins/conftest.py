@@ -12,6 +12,6 @@ from .module_utils._host.fakes import FakeRunner
 
 @pytest.fixture(autouse=True)
 def every_answer_is_used() -> Iterator[None]:
-    """A test fails that prepares a command's answer which nobody asks for."""
+    """Fail tests that prepare an answer to a command which is not run."""
     yield
     FakeRunner.settle()

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""UUIDs for tests: those that a check foretells are those of the run that follows it, and none comes twice."""
+"""Unique UUIDs for tests, which are the same in check mode and in the following run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils import identity
 
 
 class Uuids:
-    """Counts, in place of chance; C(turn) has to be told of each call of a module."""
+    """Generates UUIDs from a counter; C(turn) must be called before each call of a module."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._run = self._number = 0
@@ -21,7 +21,7 @@ class Uuids:
         monkeypatch.setattr(identity, "new_uuid", self._next)
 
     def turn(self, *, check: bool) -> None:
-        """Begin a call: the same UUIDs again after a check, others after a run."""
+        """Start a call of a module, with the same UUIDs again after a run in check mode, otherwise with new ones."""
         self._run += not self._was_check
         self._number, self._was_check = 0, check
 
@@ -31,7 +31,7 @@ class Uuids:
 
 
 def without_uuids(data: Any) -> Any:
-    """Return plain data without UUIDs, and without lists of disks that say no more than these."""
+    """Return plain data without UUIDs, and without lists of disks that contain only default fields otherwise."""
     if isinstance(data, list):
         return [without_uuids(each) for each in data]
     if not isinstance(data, dict):

@@ -391,8 +391,8 @@ def _with_row(commands: list[list[str]], noop_qos: str | None) -> list[list[str]
     if not any(word in command for command in commands):
         return commands
     if noop_qos is None:
-        mark = f"external_ids:{ovsdb.HANDS_OFF_MARK}=true"
-        return [[f"--id={_NOOP_QOS}", "create", "QoS", f"type={ovsdb.HANDS_OFF}", mark], *commands]
+        mark = f"external_ids:{ovsdb.NOOP_QOS_MARK}=true"
+        return [[f"--id={_NOOP_QOS}", "create", "QoS", f"type={ovsdb.LINUX_NOOP}", mark], *commands]
     return [[f"qos={noop_qos}" if each == word else each for each in command] for command in commands]
 
 

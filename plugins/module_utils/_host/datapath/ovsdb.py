@@ -20,8 +20,8 @@ _TABLES = {
     "QoS": "_uuid,type,external_ids",
 }
 # Without a QoS of this type, the switch removes queueing disciplines of others whenever it opens a device.
-HANDS_OFF = "linux-noop"
-HANDS_OFF_MARK = "cloudrepo-limits"
+LINUX_NOOP = "linux-noop"
+NOOP_QOS_MARK = "cloudrepo-limits"
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Port:
             "trunks": ranges(self.trunks) or ("any" if is_trunk else None),
             "type": self.kind,
             "ofport_request": self.number,
-            "qos": HANDS_OFF if self.own_qdisc else None,
+            "qos": LINUX_NOOP if self.own_qdisc else None,
             "qinq-ethtype": self.tunnel_ethertype,
             "external_ids": self.our_ids,
         }
@@ -97,7 +97,7 @@ def observe(runner: Runner) -> Switch:
     for table, columns in _TABLES.items():
         argv += ["--", f"--columns={columns}", "list", table]
     bridges, ports, interfaces, qualities = (_rows(text) for text in _documents(runner.run(argv).stdout))
-    quiet = (row for row in qualities if row["type"] == HANDS_OFF and HANDS_OFF_MARK in row["external_ids"])
+    quiet = (row for row in qualities if row["type"] == LINUX_NOOP and NOOP_QOS_MARK in row["external_ids"])
     noop_qos = next((row["_uuid"] for row in quiet), None)
     interface_of = {row["_uuid"]: row for row in interfaces}
     bridge_of = {uuid: row["name"] for row in bridges for uuid in _many(row["ports"])}

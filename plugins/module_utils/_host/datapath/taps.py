@@ -23,7 +23,7 @@ RECREATE = "recreate"
 SYS_NET = "/sys/class/net"
 # Taps are removed as a group by one request, because the kernel then waits for an RCU grace period only once. They
 # are moved to a separate group before, because a slice's id may also be the group of a device that is not ours.
-DOOMED_GROUP = 0x636C7264
+REMOVAL_GROUP = 0x636C7264
 _IFF_UP = 0x1
 _IFF_NOARP = 0x80
 _IFF_PROMISC = 0x100
@@ -157,7 +157,7 @@ def plan(orders: Iterable[SliceOrder], have: Devices, *, accounts: Accounts, fre
     for name in wanted:
         if name in have.others:
             raise SlicesError(f"network device {name} exists on this host and is not a tap")
-    doomed = _doomed(slice_ids(orders), wanted, have)
+    removed = _to_remove(slice_ids(orders), wanted, have)
     pairs = [(have.taps[name], tap) for name, tap in wanted.items() if name in have.taps]
     foreign = [(old, new) for old, new in pairs if not old.persistent or _other_owner(old, new)]
     # The carrier of a tap that is down is unknown, so it counts as busy.
@@ -171,21 +171,21 @@ def plan(orders: Iterable[SliceOrder], have: Devices, *, accounts: Accounts, fre
         create=tuple(tap for name, tap in wanted.items() if name not in have.taps),
         recreate=tuple(recreate),
         adjust=tuple(adjust),
-        remove=doomed,
+        remove=removed,
         kept=tuple(old.name for old, new in foreign if (old, new) not in recreate),
         unplugged=frozenset(wanted) - {old.name for old, new in pairs if old.plugged and (old, new) not in recreate},
     )
 
 
-def _doomed(slices: Collection[int], wanted: Collection[str], have: Devices) -> tuple[Tap, ...]:
+def _to_remove(slices: Collection[int], wanted: Collection[str], have: Devices) -> tuple[Tap, ...]:
     """Return the taps of these slices to remove."""
-    ours = {*slices, DOOMED_GROUP}
-    doomed = tuple(
+    ours = {*slices, REMOVAL_GROUP}
+    removed = tuple(
         tap for tap in have.taps.values() if tap.group in ours and tap.name not in wanted and _is_ours(tap.name)
     )
-    if doomed:
+    if removed:
         _need_free_group(have)
-    return doomed
+    return removed
 
 
 def unheld(orders: Iterable[SliceOrder], have: Devices) -> frozenset[str]:
@@ -260,8 +260,8 @@ def apply_absent(todo: TapPlan, runner: Runner) -> None:
     """Remove taps, whose ports must have been removed before."""
     if not todo.remove:
         return
-    lines = [f"link set dev {tap.name} group {DOOMED_GROUP}" for tap in todo.remove]
-    lines.append(f"link del group {DOOMED_GROUP}")
+    lines = [f"link set dev {tap.name} group {REMOVAL_GROUP}" for tap in todo.remove]
+    lines.append(f"link del group {REMOVAL_GROUP}")
     runner.run(["ip", "-batch", "-"], stdin="".join(f"{line}\n" for line in lines))
 
 
@@ -283,10 +283,10 @@ def _is_ours(name: str) -> bool:
 
 def _need_free_group(have: Devices) -> None:
     groups = {**{tap.name: tap.group for tap in have.taps.values()}, **have.others}
-    strangers = [name for name, group in groups.items() if group == DOOMED_GROUP and not _is_ours(name)]
+    strangers = [name for name, group in groups.items() if group == REMOVAL_GROUP and not _is_ours(name)]
     if strangers:
         raise SlicesError(
-            f"netdev group {DOOMED_GROUP} is used to remove taps, but contains {', '.join(sorted(strangers))}"
+            f"netdev group {REMOVAL_GROUP} is used to remove taps, but contains {', '.join(sorted(strangers))}"
         )
 
 

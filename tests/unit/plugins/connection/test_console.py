@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The console connection: what it sends to the worker and what it makes of the answer."""
+"""The console connection: its requests to the worker, and the interpretation of the response."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.connection import console
 
 
 class Worker:
-    """Stands in for the connection to the worker: answers as it was told and keeps what it was sent."""
+    """A fake of the connection to the worker, which returns a prepared answer and records requests."""
 
     def __init__(self, rc: int, stdout: bytes, stderr: bytes = b"") -> None:
         self.answer = (rc, stdout, stderr)
@@ -32,7 +32,7 @@ class Worker:
 
 def connection(worker: Worker) -> Any:
     made = console.Connection(PlayContext())
-    # Ansible reads a plugin's options by the collection's loader, which unit tests do without.
+    # Ansible reads a plugin's options with the collection loader, which unit tests do not use.
     made._options = {"vm_id": 1001, "timeout_s": 60, "worker_python": "/usr/bin/python3"}
     made._to_worker = worker
     return made

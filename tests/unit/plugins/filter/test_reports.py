@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What hosts tell when they have applied their work orders."""
+"""The reports of hosts that have applied their work orders."""
 
 from __future__ import annotations
 

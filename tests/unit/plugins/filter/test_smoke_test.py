@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the smoke test asks, and how it shows the answers."""
+"""The checks of the smoke test, and the presentation of their results."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Workers as the inventory and the database know them."""
+"""Workers in the inventory and in the database."""
 
 from __future__ import annotations
 

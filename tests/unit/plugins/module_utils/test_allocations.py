@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What slices hold that nobody else may hold, as numbers."""
+"""Values that are allocated to slices and unique in the cluster, as numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM,
 
 
 def a_slice() -> Slice:
-    """Slice 1005 with VM 1006 (internet, a link) and VM 65536 + 7 (no link), and what it gave up."""
+    """Return slice 1005 with VM 1006 (internet, a link), VM 65536 + 7 (no link), and resources that it releases."""
     slice_ = Slice(1005, "alice")
     config = {"ip": "10.60.7.101", "cidr": "10.60.7.0/24", "gateway": "10.60.7.1"}
     eth0 = Interface("eth0", 400, "52:54:00:03:ee:00", config)

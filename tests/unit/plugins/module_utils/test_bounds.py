@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The bounds are what kernels and protocols have, and both sides, which import no code of each other, keep them."""
+"""The bounds are those of kernels and protocols, and orchestrator and hosts enforce them independently."""
 
 from __future__ import annotations
 

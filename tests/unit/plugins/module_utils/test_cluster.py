@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The cluster as one value: what was stored comes back equal, files of Cloud Repositorio included."""
+"""The cluster as one value: a stored cluster is loaded unchanged, including files of Cloud Repositorio."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ADMIN = {"username": "admin", "password_hash": "!", "quota_vms": 10, "used_vms":
 
 
 def old_file() -> dict[str, Any]:
-    """A database as Cloud Repositorio keeps it: no flavors, workers with figures, counters of its own."""
+    """Return a database of Cloud Repositorio, without flavors, and with numbers of VMs and unknown fields."""
     return copy.deepcopy(
         {
             "workers_list": ["10.0.10.1", "10.0.10.2", "10.0.10.3"],

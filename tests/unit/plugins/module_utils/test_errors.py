@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One family of exceptions; refusals become sentences and results, and long ones are cut."""
+"""Exceptions; refusals become sentences and results, and long ones are truncated."""
 
 from __future__ import annotations
 

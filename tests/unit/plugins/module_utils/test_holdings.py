@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a host may hold, as data between the database and the hosts."""
+"""The objects that a host may have, as data between the database and the hosts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The data model's statuses, derived from all that can be wanted and seen."""
+"""The data model's statuses for all combinations of desired and observed states."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import 
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Slice
 
-# What was seen of a VM, by whether it was handed out; "any" is each power.
+# The observed state of a VM, and whether it was handed out; "any" stands for each power state.
 TABLE = """
     wanted   seen     handed out  not yet
     absent   nothing  deleting    deleting

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The catalogue of rules: it says what the code refuses, no more and no less, and in plain sentences."""
+"""The catalogue of rules contains exactly the refusals in the code, in plain sentences."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CLUMSY = re.compile(r"\b((are|is) possible|ask(s|ed) for|promised|(is|are) none|
 
 @dataclass(frozen=True)
 class Call:
-    """A place that refuses: where it is, the code, and the figures that it gives."""
+    """A refusal in the code: its location, code and figures."""
 
     where: str
     code: object
@@ -33,7 +33,7 @@ class Call:
 
 
 def calls(path: Path) -> Iterator[Call]:
-    """Every place of a file that refuses."""
+    """Yield all refusals in a file."""
     for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(function, ast.FunctionDef) or function.name in MAKERS:
             continue
@@ -45,7 +45,7 @@ def calls(path: Path) -> Iterator[Call]:
 
 
 def dicts_before(call: ast.Call, function: ast.FunctionDef) -> dict[str, ast.Dict]:
-    """The dicts that variables of a function have where it makes a call, by their names."""
+    """Return the dicts that a function has assigned to variables before a call, by variable."""
     made = sorted(
         (node.lineno, target.id, node.value)
         for node in ast.walk(function)
@@ -57,12 +57,12 @@ def dicts_before(call: ast.Call, function: ast.FunctionDef) -> dict[str, ast.Dic
 
 
 def name_of(function: ast.expr) -> str | None:
-    """The name by which something is called, without what it belongs to."""
+    """Return the last part of a function's name in a call."""
     return getattr(function, "id", None) or getattr(function, "attr", None)
 
 
 def keys(node: ast.expr | None, dicts: dict[str, ast.Dict]) -> frozenset[str]:
-    """The keys of a dict that is written down, or of a variable that one was put into."""
+    """Return the keys of a dict literal, or of a variable to which one was assigned."""
     if isinstance(node, ast.Name):
         node = dicts.get(node.id)
     assert isinstance(node, ast.Dict), "write figures as a dict, so that this test can read them"
@@ -76,7 +76,7 @@ CALLS = [call for folder in FOLDERS for path in sorted((PLUGINS / folder).rglob(
 
 
 def named(rule: Rule) -> set[str]:
-    """The figures that the words for a rule name."""
+    """Return the figures in the texts of a rule."""
     texts = (rule.rule, rule.sentence, rule.next_step)
     fields = {name for text in texts for _literal, name, _spec, _conversion in Formatter().parse(text) if name}
     return fields - {"object", "rule"}

@@ -26,5 +26,5 @@ def test_a_state_that_no_host_reports_is_refused():
 
 
 def test_no_argument_has_a_name_that_ansible_keeps_for_itself():
-    """ansible-test's validate-modules refuses them."""
+    """Otherwise validate-modules of ansible-test would fail."""
     assert not {"message", "syslog_facility"} & {part.name for part in (*HostReport.parts(), *VmReport.parts())}

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Stored fields: each is read by its type, and a misfit is told by the way that leads to it."""
+"""Stored fields are read by type, and errors contain the path of the field."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""VLAN pools: 20 each from VLAN 100 on, the management VLAN in nobody's hands."""
+"""VLAN pools of 20 VLANs from VLAN 100 on, without the management VLAN."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def users_of_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests is the user of every slice where modules are told that users are called C(me-SLOT)."""
+    """Make all users C(me-SLOT), which own slices in tests of modules, the user who runs the tests."""
     look_up = pwd.getpwnam
     me = pwd.getpwuid(os.getuid())
     monkeypatch.setattr(pwd, "getpwnam", lambda name: me if name.startswith("me-") else look_up(name))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether modules return what their documentation shows."""
+"""Compares results of modules with their documentation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 
 
 def check_changes(module: str, result: Mapping[str, Any]) -> None:
-    """Compare C(changes) in a result with the sample in RETURN: fields, and attributes of the kinds that both have."""
+    """Compare C(changes) with the sample in RETURN: their fields, and the attributes for kinds that both contain."""
     code = importlib.import_module(f"ansible_collections.cloudrepo.slices.plugins.modules.{module}")
     samples = yaml.safe_load(code.RETURN)["changes"]["sample"]
     shown = {(each["kind"], each["action"]): each for each in samples}

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Control-plane modules called as Ansible calls them, within this process and on any store."""
+"""Calls control-plane modules like Ansible, in this process and with any store."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
 
 
 class Memory:
-    """A store that keeps what a file would hold, and nothing else."""
+    """A store in memory, which only keeps the content of a file."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.data = cluster.to_dict()
@@ -41,7 +41,7 @@ class Memory:
 
 
 class Left(Exception):
-    """A module ended; C(result) is what it gave Ansible."""
+    """A module has exited with C(result)."""
 
     def __init__(self, result: dict[str, Any]) -> None:
         super().__init__(result.get("msg"))
@@ -49,10 +49,10 @@ class Left(Exception):
 
 
 class Door:
-    """Calls modules by their names on one store.
+    """Calls modules by name with one store.
 
-    Between this and a real run lie only AnsibleModule, of which arguments are checked by the validator that it uses,
-    and the choice of the store.
+    Compared with a real run, only AnsibleModule and the selection of the store are replaced. Arguments are validated by
+    the class that AnsibleModule uses.
     """
 
     def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,12 +62,12 @@ class Door:
         self.args: Mapping[str, Any] = {}
         self.check_mode = False
         monkeypatch.setattr(control, "store_of", lambda *_args: self.store)
-        # What is done twice, in check mode and for good, shall differ by nothing.
+        # A run in check mode and the following real run must have the same results.
         monkeypatch.setattr(orders, "utc_now", lambda: "2026-01-31T12:00:00Z")
         self._patch = monkeypatch
 
     def __call__(self, module: str, *, check_mode: bool = False, **args: Any) -> dict[str, Any]:
-        """Return what the module returns; C(failed) is there where it failed."""
+        """Return the result of the module; it contains C(failed) if the module has failed."""
         code = importlib.import_module(f"{MODULES}.{module}")
         door = self
         self.uuids.turn(check=check_mode)
@@ -101,6 +101,6 @@ class Door:
         raise RuntimeError(f"{module} did not end")
 
     def data(self) -> dict[str, Any]:
-        """Return all that is stored."""
+        """Return the content of the store."""
         with self.store.transaction(write=False) as cluster:
             return cluster.to_dict()

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What hosts make of the work orders that the orchestrator writes."""
+"""Parses the orchestrator's work orders like hosts."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import
 
 
 def read_back(orders: dict[str, Any]) -> None:
-    """Make sure that hosts read what the orchestrator writes: each order, handed to a module as Ansible does it, is
-    what it was."""
+    """Check that each work order is unchanged after being passed to a host's module and parsed there."""
     for order in orders["workers"].values():
         assert WorkerOrder.from_dict(order).to_dict() == order
         slices = read_slices(passed(WORK_ORDER_ARGUMENTS, order), state_dir="/var/lib/cloudrepo")
@@ -33,7 +32,7 @@ def read_back(orders: dict[str, Any]) -> None:
 
 
 def passed(arguments: dict[str, Any], order: dict[str, Any]) -> list[dict[str, Any]]:
-    """What becomes of an order's slices on their way into a module."""
+    """Return an order's slices after validation as a module's arguments."""
     result = ArgumentSpecValidator(arguments).validate({"slices": order["slices"]})
     assert result.error_messages == []
     slices: list[dict[str, Any]] = result.validated_parameters["slices"]

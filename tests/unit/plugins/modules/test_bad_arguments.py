@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Arguments that make no sense: each is refused with a message, none with a traceback, and none changes anything."""
+"""Invalid arguments are refused with a message, without a traceback, and without any change."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ MODULES = {
     **dict.fromkeys(("user", "flavor", "worker"), 2),
     **dict.fromkeys(("slice_plan", "slice_report", "slice_info", "vm_info", "user_info", "worker_info"), 1),
 }
-# Slices as people hand them on, with one field that is not as it was.
+# Slices with one changed field.
 
 
 def cluster() -> Any:
-    """Two slices of different owners: one with a link, a network and a reserved VLAN, one that is half deleted."""
+    """Return two slices of different owners: one with a link, a network and a reserved VLAN, one being deleted."""
     held = builders.cluster()
     builders.put(
         held,
@@ -80,13 +80,13 @@ def cluster() -> Any:
 
 
 class Fuzzer:
-    """Makes arguments that fit a specification in form, mostly, and in sense hardly ever."""
+    """Generates arguments that mostly fit an argument spec, but are hardly ever valid."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
 
     def arguments(self, spec: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-        """Values for some of the options."""
+        """Return values for some of the options."""
         return {
             name: self.value(option)
             for name, option in spec.items()
@@ -95,7 +95,7 @@ class Fuzzer:
 
     def value(self, option: Mapping[str, Any]) -> Any:
         kind = option.get("type", "str")
-        # Not where options of an option are wanted: over a number there Ansible's own validator stumbles.
+        # Not for options with suboptions, because Ansible's validator raises an exception for a number there.
         if self.random.random() < 0.02 and not option.get("options"):
             return self.random.choice((None, [], {}, "x", 5, [[]], {"a": None}))
         if option.get("choices") and self.random.random() < 0.95:
@@ -113,7 +113,7 @@ class Fuzzer:
 
 
 def options_of(door: Door, module: str) -> dict[str, dict[str, Any]]:
-    """The module's own options, those alone that say where the database is left out."""
+    """Return the module's options, without those for the location of the database."""
     door(module)
     common = ("database", "lock_timeout_s", "backups")
     return {name: option for name, option in door.validators[module].argument_spec.items() if name not in common}
@@ -142,7 +142,7 @@ def test_ten_thousand_bad_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
             assert store.data == first, (module, args)
             refused[module] += 1
         elif store.data != first:
-            # It made sense after all: then it is sound, and may be written down.
+            # The arguments were valid; then the cluster is valid and can be stored.
             with store.transaction(write=False) as changed:
                 assert breaches(changed) == [], (module, args)
             yaml.safe_dump(store.data, allow_unicode=True).encode()

@@ -18,7 +18,7 @@ from ..module_utils._host.disk.images import converted, cut, raw
 
 @pytest.fixture
 def image(tmp_path: Path) -> dict[str, str]:
-    """An image that was brought to a host."""
+    """Return an image that was copied to a host."""
     (tmp_path / "images").mkdir()
     content = converted(raw(tmp_path / "disk"), tmp_path / "made").read_bytes()
     checksum = hashlib.sha256(content).hexdigest()

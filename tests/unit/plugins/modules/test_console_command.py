@@ -16,7 +16,7 @@ from ..module_utils._host import modules
 
 @pytest.fixture
 def answer(monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
-    """What the guest says; the test puts it in."""
+    """Return the list of the guest's answers, which the test fills."""
     answers: list[Answer] = []
 
     @contextmanager

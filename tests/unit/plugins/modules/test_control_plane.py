@@ -34,7 +34,7 @@ class Control:
         self._capsys, self._uuids = capsys, uuids
 
     def run(self, module: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
-        """Return what the module says; C(failed) is true in it where it failed."""
+        """Return the result of the module; it contains C(failed) if the module has failed."""
         self._uuids.turn(check=check)
         args = {"database": str(self.path), **arguments, "_ansible_check_mode": check, "_ansible_diff": True}
         with patch_module_args(args), pytest.raises(SystemExit):
@@ -55,7 +55,7 @@ def control(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
 @pytest.fixture
 def ready(control: Control) -> Control:
     control.prepare()
-    # Else the first plan makes one, and no other is the same.
+    # Otherwise the first plan creates a random key.
     with control.path.open("a") as file:
         file.write(f"vnc_key: {'k' * 64}\nrevision: {AHEAD_OF_CLOCKS}\n")
     return control
@@ -278,7 +278,7 @@ def test_storing_may_hand_the_work_orders_out(ready: Control) -> None:
     assert not again["changed"]
     for key in ("work_orders", "slice_ids", "fingerprints", "tables"):
         assert done[key] == again[key]
-    # The key that passwords follow from was not stored by the dry run.
+    # The key of the passwords was not stored in check mode.
     for key in ("slice_ids", "fingerprints", "tables", "vms_to_start"):
         assert done[key] == dry[key]
     assert done["vms_to_start"] == [1001, 1002]

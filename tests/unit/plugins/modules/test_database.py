@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The module database from its arguments to its result, on every kind of database."""
+"""The module database, from arguments to results, with every kind of database."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
 
 @pytest.fixture
 def old_file(tmp_path: Path) -> Path:
-    """A file of Cloud Repositorio with two slices on one VNC port each, and a figure that does not add up."""
+    """Return a file of Cloud Repositorio with two slices that share a VNC port, and a wrong number of VMs."""
     second = copy.deepcopy(SLICE)
     second.update(slice_id=1003, vlan_pool_start=160, vlan_pool_end=179, vlan_pool_used=[160])
     for number, vm in enumerate(second["vms"]):

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""No text among the arguments of a module of hosts becomes more than one value in a file or command there.
+"""No text in the arguments of a module for hosts can become more than one value in a file or command.
 
-Each is replaced by one that would be another line, section, option or command where it is written. It is refused before
-the host is touched, or it stands where nothing of it means anything.
+Each text is replaced by one that could be another line, section, option or command. It must be refused before the host
+is changed, or must be written to a place without any special characters.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ..module_utils._host.fakes import FakeRunner
 MODULES = sorted(yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]["host"])
 PLACE = "ansible_collections.cloudrepo.slices.plugins.modules"
 
-# A value that is right for each argument that is a text, or has texts in it.
+# A valid value for each argument that is a text or contains texts.
 RIGHT: dict[str, Any] = {
     "state_dir": "/var/lib/cloudrepo",
     "user": "cloudrepo",
@@ -68,7 +68,7 @@ RIGHT: dict[str, Any] = {
     "cloud_incarnation": "9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00",
     "controller": "controller1",
 }
-# What may be any text, and why.
+# Arguments that may be any text, and the reason.
 FREE = {
     "command": "what a guest's shell evaluates; it is typed as octal escapes (test_serial.py)",
     "vnc_passwords": "alone in a file that is read whole, and in JSON",
@@ -118,7 +118,7 @@ class Declared(Exception):
 
 
 def specification(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The argument spec of a module."""
+    """Return the argument spec of a module."""
 
     def declare(_self: Any, argument_spec: dict[str, Any], **_rest: Any) -> None:
         raise Declared(argument_spec)
@@ -132,7 +132,7 @@ def specification(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def right(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments with which a module would go to work; all that can be a text is there."""
+    """Return valid arguments of a module, with all texts that are possible."""
     order = NetworkOrder.sample() if name == "network_services" else WorkerOrder.sample()
     values = {**RIGHT, "slices": order["slices"], "vm_id": 1001}
     return {option: copy.deepcopy(values[option]) for option in spec if option in values}
@@ -142,7 +142,7 @@ Path = tuple[Any, ...]
 
 
 def text_options(spec: Mapping[str, Any], path: Path = ()) -> Iterator[Path]:
-    """The name of each option that is a text, or may have one in it, below those that it is an option of."""
+    """Yield the path of each option that is a text or may contain one."""
     for name, option in spec.items():
         if option.get("options"):
             yield from text_options(option["options"], (*path, name))
@@ -151,7 +151,7 @@ def text_options(spec: Mapping[str, Any], path: Path = ()) -> Iterator[Path]:
 
 
 def texts(values: Mapping[str, Any], options: set[Path], path: Path = ()) -> Iterator[Path]:
-    """The way to each text that stands in arguments: names of options, and numbers in lists."""
+    """Yield the path of each text in arguments: names of options, and indices of lists."""
     for name, value in values.items():
         if option_of((*path, name)) in options:
             yield from ((*path, name, key) for key in value) if isinstance(value, Mapping) else [(*path, name)]
@@ -161,12 +161,12 @@ def texts(values: Mapping[str, Any], options: set[Path], path: Path = ()) -> Ite
 
 
 def option_of(path: Path) -> Path:
-    """The option that a way through arguments leads to."""
+    """Return the option at a path in arguments."""
     return tuple(step for step in path if not isinstance(step, int))
 
 
 def replaced(values: Mapping[str, Any], path: Path, text: str) -> dict[str, Any]:
-    """The arguments with another text in one place."""
+    """Return the arguments with another text at a path."""
     changed = copy.deepcopy(dict(values))
     holder: Any = changed
     for step in path[:-1]:
@@ -176,14 +176,14 @@ def replaced(values: Mapping[str, Any], path: Path, text: str) -> dict[str, Any]
 
 
 def at(values: Any, path: Path) -> str:
-    """The text in one place of arguments."""
+    """Return the text at a path in arguments."""
     for step in path:
         values = values[step]
     return str(values)
 
 
 def got_by(refusal: Mapping[str, Any]) -> Any:
-    """The text that a refusal names; Ansible makes a list of one that stands for a list, at its commas."""
+    """Return the text in a refusal. Ansible splits a text at commas if a list is expected."""
     got = refusal["figures"].get("got")
     return ",".join(got) if isinstance(got, list) else got
 
@@ -201,11 +201,11 @@ def test_a_text_that_would_be_more_than_a_value_is_refused(name: str, monkeypatc
     module = importlib.import_module(f"{PLACE}.{name}")
     spec = specification(name, monkeypatch)
     values = right(name, spec)
-    # It is told nothing: whoever calls it has accepted something.
+    # No answers are prepared, so a command means that a text was accepted.
     runner = FakeRunner() if hasattr(module, "SubprocessRunner") else None
     accepted = []
     for path in texts(values, set(text_options(spec))):
-        # The reader of an order is one for all modules of a worker.
+        # All modules of a worker share the parser of work orders.
         if (
             path[0] in FREE
             or ".".join(option_of(path)) in FREE
@@ -225,14 +225,14 @@ CHARACTERS = "aZ0._-+:/@,=;#%*~!?<>&|$`'\"\\ \n\t\r[]{}()\x7fä"
 
 
 def skeleton(rendered: Mapping[str, str]) -> dict[str, str]:
-    """Files of which every value that has no character with a meaning is the same."""
+    """Return files in which every value without special characters is replaced by the same text."""
     return {
         re.sub(r"[0-9]+", "N", name): re.sub(r"[A-Za-z0-9._+/:-]+", "value", text) for name, text in rendered.items()
     }
 
 
 def worker_files(params: Mapping[str, Any]) -> dict[str, str]:
-    """What is written on a worker for the VMs of an order."""
+    """Return the files on a worker for the VMs of an order."""
     refuse_malformed(params, GRAMMARS)
     orders = read_slices(params["slices"], state_dir=params["state_dir"])
     users = Accounts(params["user"], {order.slice_id: Account(998, 998) for order in orders})
@@ -240,14 +240,14 @@ def worker_files(params: Mapping[str, Any]) -> dict[str, str]:
     settings = config.read_settings({**params, **run}, users)
     found = {f"template {order.slice_id}": systemd.template_text(users.name(order.slice_id)) for order in orders}
     for number, vm in enumerate(all_vms(orders)):
-        # JSON needs no look.
+        # JSON is quoted and does not have to be checked.
         rendered = {name: text for name, text in config.render(vm, settings).items() if name != config.STARTED}
         found.update({f"{name} {number}": text for name, text in rendered.items()})
     return found
 
 
 def network_files(params: Mapping[str, Any]) -> dict[str, str]:
-    """What is written on the network node for the slices of an order."""
+    """Return the files on the network node for the slices of an order."""
     refuse_malformed(params, GRAMMARS)
     folders = files.Folders(params["state_dir"], read_links(params["nat_links"]))
     orders = ownership.whole(*read_services(params["slices"], links=folders.links))

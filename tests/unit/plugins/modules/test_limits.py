@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Topologies up to and over every limit: whatever the planner takes, the reader of each host takes."""
+"""Topologies at and beyond every limit: hosts accept the work orders of every topology that is accepted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VMS = ("a" * 63, "b" + "-" * 61 + "b", "c")
 
 
 def around(limit: Limit, beyond: bool) -> st.SearchStrategy[Any]:
-    """The last values at both ends, and with C(beyond) the first ones that are not allowed."""
+    """Return the minimum and maximum, and with C(beyond) also the first values that are not allowed."""
     step = 1 if isinstance(limit.least, int) else limit.least / 2
     outside = [limit.least - step, limit.most + step] if beyond else []
     return st.sampled_from([limit.least, limit.least + step, limit.most, *outside])
@@ -83,7 +83,7 @@ def links(beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def networks(beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
-    # A range of as many addresses as there are members, or of one less.
+    # Ranges with as many addresses as members, or one less.
     ranges = ["10.1.0.2,10.1.0.4", *(["10.1.0.2,10.1.0.3", "10.1.0.4,10.1.0.2", "10.1.0.0,10.1.0.7"] if beyond else [])]
     subnets = ["10.1.0.0/24", "10.1.0.0/29", *(["10.0.0.0/7", "10.1.0.0/30", "10.1.0.0/31"] if beyond else [])]
     served = {
@@ -101,7 +101,7 @@ def networks(beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def topologies(beyond: str | None = None) -> st.SearchStrategy[dict[str, Any]]:
-    """A topology with its flavor and the next id, and with limits that one part of it may exceed."""
+    """Return a topology with its flavor and the next id; the part C(beyond) may exceed its limits."""
     return st.fixed_dictionaries(
         {
             "flavor": flavors(beyond == "flavor"),
@@ -119,7 +119,7 @@ PARTS = st.sampled_from(["flavor", "name", VMS[2], "links", "networks", "vlan_po
 
 
 def cluster(flavor: Mapping[str, Any], next_id: int = 1000) -> Cluster:
-    """Workers that nobody told the size of, and a flavor that VMs may be of."""
+    """Return a cluster with large workers and a usable flavor."""
     held = builders.cluster()
     held.next_vm_id = next_id
     registering.put_flavor(held, {"name": "edge", "image": "/edge.img", "checksum": builders.CHECKSUM, **flavor})
@@ -127,13 +127,13 @@ def cluster(flavor: Mapping[str, Any], next_id: int = 1000) -> Cluster:
 
 
 def plan(held: Cluster, topology: Mapping[str, Any]) -> dict[str, Any]:
-    """What M(cloudrepo.slices.slice) returns, work orders included."""
+    """Return the result of M(cloudrepo.slices.slice), including work orders."""
     with pytest.MonkeyPatch.context() as patch:
         return Door(Memory(held), patch)("slice", work_orders=True, **topology)
 
 
 def read(topology: dict[str, Any]) -> None:
-    """Make sure that hosts take the work orders of a topology that the planner takes."""
+    """Check that hosts accept the work orders of a topology that is accepted."""
     try:
         held = cluster(topology.pop("flavor"), topology.pop("next_id"))
     except Refused:

@@ -24,7 +24,7 @@ UNITS = ("slices-dhcp.service", "slices-names@1000.service", "slices-network@100
 
 
 def looked_at() -> FakeRunner:
-    """A host that answers what is asked before a plan is made."""
+    """Return a host with the answers for a plan."""
     rules = '{"nftables": [{"map": {"name": "slices"}}]}'
     return (
         FakeRunner()
@@ -35,7 +35,7 @@ def looked_at() -> FakeRunner:
 
 
 def host() -> FakeRunner:
-    """A host on which the order of a slice with a reservation is carried out as well."""
+    """Return a host on which the order of a slice with a reservation can also be applied."""
     runner = looked_at().tell("systemctl", "--no-reload", "enable", "--quiet", "--", "slices-names@1000.service")
     runner.tell("systemctl", "reload", "--", "slices-dhcp.service")
     runner.tell("systemctl", "restart", "--", "slices-names@1000.service")

@@ -24,14 +24,14 @@ IP_BATCH = ("ip", "-batch", "-")
 
 
 def looked_at(loaded: str = TAP_FILTER) -> FakeRunner:
-    """A host that answers what is asked before a plan is made."""
+    """Return a host with the answers for a plan."""
     host = FakeRunner().tell("ovs-vsctl", "--timeout=120", "--format=json", MORE, stdout=NOTHING)
     host.tell(*OFCTL, "--no-stats", "--no-names", "dump-flows", MORE)
     return host.tell(*LIST_FILTER, stdout=loaded, rc=int(not loaded))
 
 
 def runner(loaded: str = TAP_FILTER) -> FakeRunner:
-    """A host on which ports and flows are made as well."""
+    """Return a host on which ports and flows can also be created."""
     host = looked_at(loaded).tell("ovs-vsctl", "--timeout=120", "--", MORE)
     return host.tell(*OFCTL, "--bundle", "add-flows", "br-int", "-")
 

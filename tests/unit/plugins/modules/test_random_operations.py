@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whatever people do in whatever order, what is held is held once; a refusal changes nothing, nor does a repetition."""
+"""Random operations never allocate a value twice; refused and repeated operations change nothing."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ TOPOLOGY = st.one_of(
         },
         optional={"networks": st.lists(NETWORK, max_size=1), "internet": st.booleans()},
     ),
-    # More links than one pool holds, or nearly.
+    # About as many links as one VLAN pool allows.
     st.fixed_dictionaries(
         {
             "topology_type": st.just("mesh"),
@@ -91,9 +91,9 @@ TOPOLOGY = st.one_of(
 
 
 def first_cluster() -> Cluster:
-    """Two workers with some room, two flavors of one image, tenants alice and bob, and a subnet of five addresses."""
+    """Return a cluster with two small workers, two flavors with the same image, and tenants alice and bob."""
     held = builders.cluster(max_vms=16)
-    displays.make_key(held)  # else the first plan makes one, and no other is the same
+    displays.make_key(held)  # otherwise the first plan creates a random key
     held.extra["revision"] = builders.AHEAD_OF_CLOCKS
     for number, worker in enumerate(held.workers.values()):
         worker.extra["machine_id"] = f"{number:032}"
@@ -113,13 +113,13 @@ def has_deleted_slices(machine: Operations) -> bool:
 
 
 def seen_of(vm: dict[str, Any]) -> dict[str, Any]:
-    """What a host reports of a VM of which it did what its order says."""
+    """Return a host's report for a VM after its work order was applied."""
     state = vm.get("state", "running")
     return {"vm_id": vm["vm_id"], "state": state, "pid": None if state == "stopped" else str(vm["vm_id"])}
 
 
 class Operations(RuleBasedStateMachine):
-    """What users and operators may do, in any order."""
+    """The operations of users and operators."""
 
     door: Door
 
@@ -146,8 +146,11 @@ class Operations(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
     def do(self, module: str, *, again: bool = True, **args: Any) -> dict[str, Any]:
-        """Call a module in check mode, then for good, then again: a check writes nothing and foretells the truth, a
-        refusal changes nothing, and what is done is done."""
+        """Call a module in check mode, then without it, then again.
+
+        Check that check mode changes nothing and returns the same result, that a refusal changes nothing, and that the
+        second call changes nothing.
+        """
         args.setdefault("management_network", {"last_address": "10.60.7.105"})
         if module in ("user", "worker", "slice_plan", "slice_report"):
             del args["management_network"]
@@ -173,13 +176,13 @@ class Operations(RuleBasedStateMachine):
             self.put_slice(name, owner, topology, append=True)
 
     def some_slice(self, pick: int) -> dict[str, Any]:
-        """One of the slices that there are."""
+        """Return an existing slice."""
         slices = list(self.door.data()["slices"].values())
         chosen: dict[str, Any] = slices[pick % len(slices)]
         return chosen
 
     def there(self, end: str, slice_: dict[str, Any]) -> str:
-        """An endpoint of a VM that the slice has, mostly."""
+        """Return an endpoint, mostly of an existing VM of the slice."""
         names = [vm["name"] for vm in slice_["vms"]]
         vm, colon, interface = end.partition(":")
         if names and vm not in names and vm != "hub":
@@ -324,7 +327,7 @@ class Operations(RuleBasedStateMachine):
 
 
 class InYaml(Operations):
-    """The same in a file."""
+    """The same with a YAML file."""
 
     def new_store(self) -> tuple[Store, str | None]:
         folder = tempfile.mkdtemp()
@@ -332,7 +335,7 @@ class InYaml(Operations):
 
 
 class InSqlite(Operations):
-    """The same in SQLite."""
+    """The same with SQLite."""
 
     def new_store(self) -> tuple[Store, str | None]:
         folder = tempfile.mkdtemp()

@@ -37,14 +37,14 @@ STOP = ("systemctl", "stop", "--", "cloudrepo-9999@1001.service")
 
 
 def looked_at(units: str = "") -> FakeRunner:
-    """A host that answers what is asked before a plan is made."""
+    """Return a host with the answers for a plan."""
     told = FakeRunner().tell("ovs-vsctl", "--timeout=120", "--format=json", MORE, stdout=NOTHING)
     told.tell(*OFCTL, "--no-stats", "--no-names", "dump-flows", MORE)
     return told.tell(*LIST_FILTER, stdout=TAP_FILTER).tell(*SHOW, stdout=units)
 
 
 def host(units: str = "") -> FakeRunner:
-    """A host on which the flows are written as well."""
+    """Return a host on which flows can also be written."""
     return looked_at(units).tell(*OFCTL, "--bundle", "add-flows", "br-int", "-")
 
 
@@ -58,7 +58,7 @@ def arguments(tmp_path: Any, *vms: dict[str, Any], **order: Any) -> dict[str, An
 
 
 def a_disk(tmp_path: Path) -> Path:
-    """VM 1001's disk, in its folder."""
+    """Return the disk of VM 1001 in its folder."""
     folder = tmp_path / "vms" / "1001"
     folder.mkdir(parents=True)
     mark(folder, 9999)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Step by step or at once: one database. What is put and taken again was never there. Who sees what."""
+"""Edits of single parts have the same result as a whole topology, can be reverted, and respect permissions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def door(monkeypatch: pytest.MonkeyPatch) -> Door:
 
 @pytest.fixture
 def web(door: Door) -> Door:
-    """The door to a cluster with the slice web of admin."""
+    """Return the door to a cluster with the slice web of admin."""
     assert ok(door("slice", **builders.topology()))["changed"]
     return door
 
@@ -222,7 +222,7 @@ def test_a_tenant_sees_only_what_is_the_tenants(web: Door) -> None:
 
 
 def test_a_tenant_does_not_learn_what_others_have(web: Door) -> None:
-    """What is said of a slice of somebody else is what is said of none, whatever is asked for."""
+    """All messages about another user's slice are the same as those about a missing slice."""
     ok(web("user", name="bob"))
     before = web.data()
     vms = [{"name": "x", "flavor": "cirros"}]

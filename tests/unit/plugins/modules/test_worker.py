@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What becomes of workers, and of the VMs on them, in each kind of database."""
+"""Registration and removal of workers with VMs, in each kind of database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MACHINES = {ip: f"{number}" * 32 for number, ip in enumerate((ONE, TWO), 1)}
 
 @pytest.fixture
 def door(database: str, monkeypatch: pytest.MonkeyPatch) -> Door:
-    """The door to a cluster with a slice that has a VM on each of two workers."""
+    """Return the door to a cluster with a slice that has a VM on each of two workers."""
     made = Door(Memory(builders.cluster()), monkeypatch)
     made.store = open_store(database, lock_timeout_s=5, backups=1)
     with made.store.transaction(write=True) as cluster:

@@ -17,7 +17,7 @@ NOBODY = 65534
 
 
 class Unit:
-    """What the unit of a VM runs, by a user that is not root, with a note of what slices-host is told."""
+    """The command of a VM's unit, run as a user other than root, with a record of the arguments of slices-host."""
 
     def __init__(self, folder: Path) -> None:
         self.links, self.told = folder / "links_down", folder / "told"
@@ -28,7 +28,7 @@ class Unit:
             (folder / name).chmod(0o755)
 
     def start(self, uid: int | None) -> subprocess.CompletedProcess[str]:
-        """Run it; in place of QEMU a shell tells its own pid."""
+        """Run the command; a shell that prints its pid replaces QEMU."""
         argv = [self._script, self.links, "qmp.sock", "/bin/sh", "-c", "echo $$"]
         return subprocess.run(argv, user=uid, capture_output=True, text=True, check=False)
 
@@ -40,7 +40,7 @@ def unit() -> Iterator[Unit]:
         yield Unit(Path(folder))
 
 
-# A user other than root can only be itself.
+# Only root can change to another user.
 UID = NOBODY if os.getuid() == 0 else None
 
 

@@ -19,14 +19,13 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Sli
 CHECKSUM = "ab" * 32
 
 ROOM: dict[str, Any] = {"cores": 1000, "ram_gb": 1000}
-"""What a worker has that no test fills."""
+"""More capacity of a worker than any test uses."""
 AHEAD_OF_CLOCKS = 10**14
-"""A revision after which the next one does not depend on the time: one more each."""
+"""A revision beyond the current time, so that the next one is the successor instead of the time."""
 
 
 def cluster(workers: int = 2, **worker: Any) -> Cluster:
-    """Return a new cluster with workers 10.0.10.1 and up with much room, a usable flavor cirros, and a tenant alice
-    (quota 6)."""
+    """Return a new cluster with large workers from 10.0.10.1 on, the flavor cirros, and a tenant alice (quota 6)."""
     made = Cluster.initial()
     made.flavors["cirros"]["checksum"] = CHECKSUM
     made.flavors["big"] = {"cores": 4, "ram_gb": 8, "disk_gb": 20, "image": "/big.img", "checksum": "cd" * 32}
@@ -37,17 +36,17 @@ def cluster(workers: int = 2, **worker: Any) -> Cluster:
 
 
 def vm(name: str, **fields: Any) -> dict[str, Any]:
-    """Return a wanted VM."""
+    """Return the topology's entry for a VM."""
     return {"name": name, "flavor": "cirros", **fields}
 
 
 def link(first: str, second: str) -> dict[str, Any]:
-    """Return a wanted link."""
+    """Return the topology's entry for a link."""
     return {"endpoints": [first, second]}
 
 
 def topology(name: str = "web", **fields: Any) -> dict[str, Any]:
-    """Return the data model's own slice as a topology, or another one by its C(vms) and C(links)."""
+    """Return the data model's sample slice as a topology, with changed fields."""
     return {
         "name": name,
         "owner": "admin",
@@ -58,12 +57,12 @@ def topology(name: str = "web", **fields: Any) -> dict[str, Any]:
 
 
 def put(held: Cluster, want: dict[str, Any], *, acting_user: str = "admin", **settings: Any) -> Slice:
-    """Settle a topology."""
+    """Store a topology."""
     return settle(held, read_slice(want, default_owner=acting_user), Settings(**settings), acting_user=acting_user)
 
 
 def refusals(held: Cluster, want: dict[str, Any], **kwargs: Any) -> list[Refusal]:
-    """Return why a topology is refused; the cluster must stay as it was."""
+    """Return the refusals for a topology, and check that the cluster is unchanged."""
     before = held.to_dict()
     with pytest.raises(Refused) as caught:
         put(held, want, **kwargs)
@@ -72,13 +71,13 @@ def refusals(held: Cluster, want: dict[str, Any], **kwargs: Any) -> list[Refusal
 
 
 def refused(result: Mapping[str, Any]) -> list[Refusal]:
-    """Return the refusals in what a module returned."""
+    """Return the refusals in the result of a module."""
     assert result["failed"]
     return [Refusal(each["code"], each["object"], each["figures"]) for each in result["refusals"]]
 
 
 def deployed(slice_: Slice) -> Slice:
-    """Return the slice as hosts have it."""
+    """Mark all VMs of a slice as running, and return it."""
     for each in slice_.vms:
         each.see(Observed("running"))
     return slice_

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which slice is meant, and what a tenant learns of the slices of others: nothing."""
+"""Selection of slices, without any information about slices of others for tenants."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Ids, ports and addresses: the lowest free one, each once."""
+"""Ids, ports and addresses: the lowest free one is allocated, each once."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One thing put into a topology or taken out, and all else as it was."""
+"""Edits of one part of a topology, which leave the other parts unchanged."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ WEB = WantedSlice("web", "admin", (A, B, FRESH), (X, Y), (N, M), reserved=RESERV
 
 
 def put_vm(**data: Any) -> tuple[WantedVM, int]:
-    """Put a VM, and make sure that no other and nothing else changes."""
+    """Add or change a VM, and check that nothing else has changed."""
     want, place = edits.put_vm(WEB, data)
     assert [each for number, each in enumerate(want.vms) if number != place] == [
         each for number, each in enumerate(WEB.vms) if number != place
@@ -97,7 +97,7 @@ def test_a_renamed_vm_keeps_its_places() -> None:
         assert [str(each) for each in want.links] == ["z:eth1–b:eth1", "z:eth2–b:eth2"]
         assert [str(each) for each in want.networks[0].members] == ["z:eth3", "b:eth3"]
         assert want.networks[1] == M
-        # Once more, it is found by its new name.
+        # The second time, it is found by its new name.
         assert edits.put_vm(want, {"name": "a", "new_name": "z"}) == (want, place)
 
 
@@ -140,9 +140,9 @@ def test_a_moved_end_leaves_the_other_where_it_is() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        {"endpoints": ["a", "b"]},  # there are two
+        {"endpoints": ["a", "b"]},  # ambiguous
         {"link_id": 9},
-        {"name": "z"},  # new, without ends
+        {"name": "z"},  # new, without endpoints
         {},
         {"name": "x", "endpoints": None, "new_name": "y2", "link_id": 9},
     ],

@@ -29,7 +29,7 @@ def test_hosts_are_told_of_all_slices_and_of_their_own_disks() -> None:
         "cloud": held.identify(title="lab").told(),
     }
     assert holdings(held, "admin") == expected
-    # What is being deleted may be there as well.
+    # Objects that are being deleted may still exist on hosts.
     teardown.remove(held, slice_)
     assert holdings(held, "admin") == expected
 

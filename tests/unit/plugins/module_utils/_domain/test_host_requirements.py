@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Limits and faults of interfaces, and what links ask of trunks: stored, kept, dropped, refused."""
+"""Limits and faults of interfaces, and requirements of links for trunks: stored, kept, removed or refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def small_trunk(where: str, needed: int, host: str, trunk_mtu: int) -> Refusal:
 
 
 def limited(*interfaces: dict[str, Any], **carried: Any) -> dict[str, Any]:
-    """The data model's own slice, with limits on its second VM and a link that carries more."""
+    """Return the data model's sample slice, with limits on its second VM and a link with other frames."""
     return topology(
         vms=[vm("vm1", internet=True), vm("vm2", interfaces=list(interfaces))],
         links=[{**link("vm1:eth1", "vm2:eth1"), **carried}],

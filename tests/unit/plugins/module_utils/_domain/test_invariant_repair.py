@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is broken is mended with as little renumbering as may be."""
+"""Violations of invariants are repaired with as little renumbering as possible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SLICE = json.loads((Path(__file__).parents[4] / "fixtures" / "slice_1000.json").
 
 
 def old_file() -> dict[str, Any]:
-    """A file of Cloud Repositorio that breaks rules: slice 1100 is a copy of 1000 in all but its id and owner."""
+    """Return a file of Cloud Repositorio with violations: slice 1100 is a copy of 1000 with another id and owner."""
     second = copy.deepcopy(SLICE)
     second["slice_id"], second["owner"] = 1100, "student"
     second["links"].append({**second["links"][0], "link_id": 2, "vlan_id": 400})

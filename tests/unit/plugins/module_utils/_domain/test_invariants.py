@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every breach of an invariant is found and told with its figures."""
+"""Every violation of an invariant is found and reported with its figures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .builders import cluster, put, topology, vm
 
 
 def two_slices() -> Cluster:
-    """Slice web (1000: vm1 1001, vm2 1002) of admin and lab (1003: a 1004, b 1005) of alice."""
+    """Return a cluster with slices web (1000: vm1 1001, vm2 1002) of admin and lab (1003: a 1004, b 1005) of alice."""
     held = cluster()
     put(held, topology())
     lab = topology("lab", owner="alice", vms=[vm("a", internet=True), vm("b")], links=[{"endpoints": ["a", "b"]}])

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which stored thing each wanted one is, and which interfaces are taken."""
+"""Matching of desired objects with stored ones, and selection of interfaces."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MACHINES = [vm(name, data_interfaces=5) for name in ("a", "b", "c")]
 
 
 def stored(*links: Any, **fields: Any) -> Slice:
-    """A slice with VMs a (1001), b (1002) and c (1003), and links from 1 on."""
+    """Return a slice with VMs a (1001), b (1002) and c (1003), and links from 1 on."""
     return put(cluster(), topology(**{"vms": MACHINES, "links": list(links), **fields}))
 
 
@@ -46,7 +46,7 @@ def ids(made: Wiring) -> dict[str, int]:
         ([vm("a"), vm("new")], {"a": 1001}),
         ([vm("renamed", vm_id=1002)], {"renamed": 1002}),
         ([vm("a", vm_id=1001)], {"a": 1001}),
-        # Who is called by id is not taken by a name, and two may swap their names.
+        # A VM that is matched by id is not matched by name, and two VMs may exchange their names.
         ([vm("x", vm_id=1001), vm("a")], {"x": 1001}),
         ([vm("a", vm_id=1002), vm("b", vm_id=1001)], {"a": 1002, "b": 1001}),
     ],
@@ -81,7 +81,7 @@ def test_a_link_is_known_by_its_id_first_then_by_its_name() -> None:
     assert links(wired(old, {**link("a", "c"), "link_id": 2})) == [("a:eth1–c:eth1", 2)]
     assert links(wired(old, {**link("a", "c"), "name": "x"})) == [("a:eth1–c:eth1", 1)]
     assert links(wired(old, {**link("a", "c"), "name": "x", "link_id": 2})) == [("a:eth1–c:eth1", 2)]
-    # Each stored link is one wanted link's.
+    # Each stored link matches one desired link.
     twice = [{**link("a", "c"), "link_id": 1}, {**link("a", "b"), "name": "x"}]
     assert [link_id for _ends, link_id in links(wired(old, *twice))] == [1, None]
 
@@ -102,7 +102,7 @@ def test_an_unknown_link_id_is_told() -> None:
 def test_of_parallel_links_each_finds_its_own_by_its_interfaces() -> None:
     old = stored(link("a:eth1", "b:eth1"), link("a:eth2", "b:eth2"), link("a:eth3", "b:eth3"))
     assert links(wired(old, link("a", "b"), link("b:eth2", "a:eth2"))) == [("a:eth1–b:eth1", 1), ("b:eth2–a:eth2", 2)]
-    # Who names interfaces chooses before who leaves them open.
+    # Endpoints with interfaces are assigned before those without.
     assert links(wired(old, link("a", "b"), link("a:eth1", "b:eth1"))) == [("a:eth2–b:eth2", 2), ("a:eth1–b:eth1", 1)]
     assert links(wired(old, link("a", "b:eth3"))) == [("a:eth3–b:eth3", 3)]
     assert links(wired(old, link("a:eth1", "b:eth3"))) == [("a:eth1–b:eth3", None)]
@@ -144,7 +144,7 @@ def test_networks_are_known_by_their_vlan_else_by_their_name() -> None:
     assert networks(wired(old, networks=[{"name": "new", "vlan_id": 100}])) == [("", 100)]
     swapped = [{"name": "y", "vlan_id": 100}, {"name": "x", "vlan_id": 101}]
     assert networks(wired(old, networks=swapped)) == [("", 100), ("", 101)]
-    # The one that is called by its VLAN is not taken by its name.
+    # A network that is matched by VLAN is not matched by name.
     assert networks(wired(old, networks=[{"name": "z", "vlan_id": 100}, {"name": "x"}])) == [("", 100), ("", None)]
     made = wired(old, networks=[{"name": "x", "vlan_id": 102}])
     assert (networks(made), len(made.refusals)) == ([("", None)], 1)

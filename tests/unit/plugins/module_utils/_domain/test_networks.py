@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Networks of a slice: what is left to the rules, and what is none that hosts could be in."""
+"""Networks of a slice: defaults, and invalid networks."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def a_network(cidr: str = "10.0.0.0/24", **fields: Any) -> WantedNetwork:
         (a_network("240.0.0.0/24"), 1),
         (a_network("0.255.255.0/24"), 1),
         (a_network("1.0.0.0/24"), 0),
-        # A /30 has two addresses, of which a gateway or a DHCP server has one, together as well.
+        # A /30 has two addresses, one of which is for the gateway, the DHCP server or both.
         (a_network("10.0.0.0/30", members=2), 0),
         (a_network("10.0.0.0/30", members=3), 1),
         (a_network("10.0.0.0/30", members=1, **GATEWAY), 0),

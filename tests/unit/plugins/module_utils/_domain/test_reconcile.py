@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Topologies become allocations: all of it or nothing, and what is held stays held."""
+"""Topologies are allocated completely or refused, and existing objects keep their allocations."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Slices as drawings: both languages show the same things, and no name breaks out of its quotes."""
+"""Slices as graphs: both languages show the same objects, and names cannot escape their quotes."""
 
 from __future__ import annotations
 

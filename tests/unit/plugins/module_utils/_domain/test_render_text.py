@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Slices as tables, and what names and subnets follow from numbers."""
+"""Slices as tables, and names and subnets that are derived from numbers."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Exactly one variable selects slices, and a value that says nothing is refused by its name."""
+"""Exactly one variable selects slices, and an empty value is refused with the variable's name."""
 
 from __future__ import annotations
 

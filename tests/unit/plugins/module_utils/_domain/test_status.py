@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What becomes of slices by the reports that answer work orders."""
+"""Changes of slices by reports."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def report(target: str, *running: int, failure: str | None = None) -> dict[str, 
 
 
 def refusing(target: str, slice_id: int, failure: str, *, another: bool = False) -> dict[str, Any]:
-    """The report of a host that refused a slice."""
+    """Return the report of a host that refused a slice."""
     return {**report(target), "refused": [{"slice_id": slice_id, "failure": failure, "another": another}]}
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a slice gives up is free at once, or held until the hosts have let go of it."""
+"""Resources of a slice are released at once, or after the hosts have removed them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .builders import cluster, deployed, put, topology
 
 
 def stored() -> tuple[Cluster, Slice]:
-    """Slice 1000 with a link on 100, a network on 101 and a description of the link's VLAN."""
+    """Return slice 1000 with a link on VLAN 100, a network on 101 and a description of the link's VLAN."""
     held = cluster()
     slice_ = put(held, topology(networks=[{"name": "lan", "members": ["vm1"]}]))
     slice_.networks.append(Network(100, "192.168.100.0/24", None))

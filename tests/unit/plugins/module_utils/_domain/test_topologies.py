@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Topologies by type, networks, further pools: what they become, and why they are refused."""
+"""Generated topologies, networks and further pools, and their refusals."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_every_type_holds_and_again_changes_nothing(kind: str, size: int, pools:
         assert [each.code for each in refusals(held, want)] == ["topology_too_large"]
         return
     if needed > 20 * pools - 1:
-        return  # whether pool 15 is among them decides
+        return  # depends on whether pool 15 is one of them
     slice_ = put(held, want)
     assert breaches(held) == []
     before = held.to_dict()

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Topologies as values: read from arguments, from what is stored, and added to one another."""
+"""Topologies as values: from arguments and stored slices, and their combination."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_vms_that_have_to_go_are_not_wanted_nor_what_hangs_on_them() -> None:
 
 
 def base() -> WantedSlice:
-    """A topology with VMs a (1) and b (2), link a–b (1), named x, and network n with member a."""
+    """Return a topology with VMs a (1) and b (2), link a–b (1) with the name x, and network n with member a."""
     return WantedSlice(
         "web",
         "admin",

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Topologies that make no sense in themselves: each fault is told once, and the last that is possible passes."""
+"""Invalid topologies: each violation is reported once, and values at the limits are accepted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST = "a" * 63
 
 
 def count(**fields: Any) -> int:
-    """How many problems a topology has, which has otherwise VMs a, b and c and nothing else."""
+    """Return the number of violations in a topology with VMs a, b and c and these fields."""
     named = {"vms": [vm("a"), vm("b"), vm("c")], "links": []}
     found = problems(read_slice(topology(**{**named, **fields}), default_owner="admin"))
     assert len(set(map(str, found))) == len(found), "nothing is told twice"
@@ -180,7 +180,7 @@ def test_each_link_takes_an_interface_of_its_vm(told: int | None, links: int, ex
 
 @pytest.mark.parametrize(("told", "interface", "expected"), [(1, "eth1", 0), (1, "eth2", 1), (0, "eth1", 2)])
 def test_an_interface_is_one_that_its_vm_has(told: int, interface: str, expected: int) -> None:
-    """A VM without any is on one link too many as well."""
+    """A VM without interfaces also exceeds its number of links."""
     machines = [vm("a", data_interfaces=told), vm("b")]
     assert count(vms=machines, links=[link(f"a:{interface}", "b")]) == expected
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Stand-ins for a host that record what they are told and answer only what they were told to."""
+"""Fakes of a host, which record commands and only return prepared answers."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ ME = Accounts("cloudrepo", {1000: Account(os.getuid(), os.getgid())})
 
 
 MORE = "..."
-"""Stands for any further arguments, at the end of what a fake is told of a command."""
+"""The last word of a prepared command for any further arguments."""
 
 
 class UnexpectedCommand(AssertionError):
-    """A command or an argument that the test did not tell the fake of."""
+    """A command or argument without a prepared answer."""
 
 
 class UnusedAnswer(AssertionError):
-    """An answer that the test prepared and that nobody asked for."""
+    """A prepared answer to a command that was not run."""
 
 
 class FakeRunner:
-    """Records every argv and its standard input, and answers as it was told.
+    """Records every argv and its standard input, and returns the prepared answers.
 
-    A command is known by all of its words, or by its first ones before C(MORE); where several match, the longest does.
-    C(settle) demands at the end of each test that every answer was asked for (conftest.py).
+    Answers are prepared for all words of a command, or for its first ones followed by C(MORE). The longest match is
+    used. C(settle) checks at the end of each test that every answer was used (conftest.py).
     """
 
     made: ClassVar[list[FakeRunner | FakeMonitor]] = []
@@ -62,13 +62,13 @@ class FakeRunner:
         self.made.append(self)
 
     def tell(self, *words: str, stdout: str = "", stderr: str = "", rc: int = 0) -> FakeRunner:
-        """Answer the command C(words); told again, answers are given in turn, and the last one stays."""
+        """Prepare an answer to the command C(words). Several answers are used in turn, and the last one is repeated."""
         self._answers.setdefault(words, []).append(Result(rc=rc, stdout=stdout, stderr=stderr))
         self._unused[words] = self._unused.get(words, 0) + 1
         return self
 
     def on(self, *words: str, do: Callable[[Sequence[str]], None]) -> FakeRunner:
-        """Call C(do) with the argv of the command C(words)."""
+        """Prepare an empty answer to the command C(words), and call C(do) with its argv."""
         self._effects[words] = do
         return self.tell(*words)
 
@@ -78,7 +78,7 @@ class FakeRunner:
         self.stdins.append(stdin)
         known = [words for words in self._answers if _match(words, tuple(argv))]
         if not known:
-            raise UnexpectedCommand(f"nobody told of {list(argv)}")
+            raise UnexpectedCommand(f"no answer prepared for {list(argv)}")
         words = max(known, key=len)
         self._unused[words] -= 1
         if words in self._effects:
@@ -91,27 +91,27 @@ class FakeRunner:
 
     @property
     def unused(self) -> list[str]:
-        """The commands that were not asked for as often as they have answers."""
+        """The commands that were run less often than they have answers."""
         return [" ".join(words) for words, count in self._unused.items() if count > 0]
 
     @classmethod
     def settle(cls) -> None:
-        """Forget all fakes; fail if one has an answer left.
+        """Reset the list of fakes, and check that all answers were used.
 
         Raises:
-            UnusedAnswer: names the commands.
+            UnusedAnswer: with the commands that were not run.
         """
         made, cls.made[:] = list(cls.made), []
         unused = [each for fake in made for each in fake.unused]
         if unused:
-            raise UnusedAnswer(f"nobody asked for {'; '.join(unused)}")
+            raise UnusedAnswer(f"not run: {'; '.join(unused)}")
 
 
 def _match(words: tuple[str, ...], argv: tuple[str, ...]) -> bool:
     return argv[: len(words) - 1] == words[:-1] if words[-1] == MORE else argv == words
 
 
-# The commands of QMP that we give, with their arguments; what is not here no QEMU would take.
+# The QMP commands that the collection uses, with their arguments; all others are rejected.
 QMP_COMMANDS: dict[str, dict[str, type]] = {
     "cont": {},
     "query-status": {},
@@ -122,13 +122,13 @@ QMP_COMMANDS: dict[str, dict[str, type]] = {
 
 
 def need_time(timeout_s: float | None) -> None:
-    """Refuse a time limit in which nobody answers."""
+    """Reject a timeout that is not positive."""
     if timeout_s is not None and timeout_s <= 0:
-        raise UnexpectedCommand(f"a time limit of {timeout_s} s")
+        raise UnexpectedCommand(f"a timeout of {timeout_s} s")
 
 
 class FakeSession:
-    """A C(Session) that records commands and answers those that the monitor was told of."""
+    """A C(Session) that records commands and returns the monitor's prepared answers."""
 
     pid = 4821
 
@@ -156,9 +156,9 @@ class FakeSession:
 
 
 class FakeMonitor:
-    """Monitors of VMs: those in C(answering) are up after as many tries as it says; without it all are up.
+    """The monitors of VMs. C(answering) contains the number of failing attempts by path; without it, all respond.
 
-    Only commands of which it was told are answered, and only with the arguments that QMP has for them.
+    Commands must have a prepared answer, and the arguments that QMP defines for them.
     """
 
     def __init__(self, answering: dict[str, int] | None = None) -> None:
@@ -171,11 +171,11 @@ class FakeMonitor:
 
     @property
     def unused(self) -> list[str]:
-        """The commands with an answer that nobody asked for."""
+        """The commands with an answer that were not run."""
         return sorted(self._answers.keys() - {command for _path, command, _arguments in self.commands})
 
     def tell(self, command: str, *, returns: Any = None, error: str | None = None) -> FakeMonitor:
-        """Answer a command, with an error if there is one."""
+        """Prepare the answer to a command, or an error."""
         self._answers[command] = CommandRefused(command, {"desc": error}) if error is not None else returns or {}
         return self
 
@@ -189,7 +189,7 @@ class FakeMonitor:
         yield FakeSession(path, self)
 
     def ask(self, paths: Iterable[str]) -> dict[str, Answer]:
-        """See C(Monitor). VMs run, unless C(statuses) has something else."""
+        """See C(Monitor). VMs are running unless C(statuses) contains another status."""
         silent = Answer(why="it does not answer")
         found = {}
         for path in paths:
@@ -198,9 +198,9 @@ class FakeMonitor:
         return found
 
     def answer(self, path: str, command: str, arguments: dict[str, Any]) -> Any:
-        """What a VM's QEMU answers."""
+        """Return the answer of a VM's QEMU."""
         if command not in self._answers:
-            raise UnexpectedCommand(f"nobody told of {command}")
+            raise UnexpectedCommand(f"no answer prepared for {command}")
         types = QMP_COMMANDS[command]
         if {name: type(value) for name, value in arguments.items()} != types:
             raise UnexpectedCommand(f"{command} takes {types}, not {arguments}")
@@ -212,28 +212,28 @@ class FakeMonitor:
 
 
 class FakeTime:
-    """A clock that only sleeping moves."""
+    """A clock that is only advanced by sleeping."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
 
     def now(self) -> float:
-        """The time."""
+        """Return the time in seconds."""
         return self.seconds
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the clock."""
         self.seconds += seconds
 
 
 def journal(unit: str, *lines: str, of_systemd: bool = False) -> str:
-    """What journalctl prints of lines that a unit wrote, or systemd about it."""
+    """Return the output of journalctl for messages of a unit, or of systemd about the unit."""
     whose = {"_SYSTEMD_UNIT": "init.scope", "UNIT": unit} if of_systemd else {"_SYSTEMD_UNIT": unit}
     return "".join(json.dumps({"MESSAGE": line, **whose}) + "\n" for line in lines)
 
 
 def settings(**changes: Any) -> Settings:
-    """What the VMs of a host have in common."""
+    """Return the settings that all VMs of a host share."""
     values: dict[str, Any] = {
         "state_dir": STATE_DIR,
         "vnc_address": "10.0.10.1",
@@ -245,7 +245,7 @@ def settings(**changes: Any) -> Settings:
 
 
 def nic(vm_id: int, index: int, vlan_id: int | None, link_id: int | None = None) -> dict[str, Any]:
-    """An interface of a work order."""
+    """Return an interface of a work order."""
     return {
         "name": f"eth{index}",
         "tap": f"tap_{vm_id}_eth{index}",
@@ -256,7 +256,7 @@ def nic(vm_id: int, index: int, vlan_id: int | None, link_id: int | None = None)
 
 
 def disk(vm_id: int = 1001, *, state_dir: str = STATE_DIR, **changes: Any) -> dict[str, Any]:
-    """A disk of a work order."""
+    """Return a disk of a work order."""
     values: dict[str, Any] = {
         "path": f"{state_dir}/vms/{vm_id}/vm{vm_id - 1000}_img.qcow2",
         "size_bytes": 1 << 30,
@@ -266,7 +266,7 @@ def disk(vm_id: int = 1001, *, state_dir: str = STATE_DIR, **changes: Any) -> di
 
 
 def vm(vm_id: int = 1001, *vlan_ids: int | None, state_dir: str = STATE_DIR, **changes: Any) -> dict[str, Any]:
-    """A VM of a work order with an interface for each VLAN."""
+    """Return a VM of a work order with an interface for each VLAN."""
     values: dict[str, Any] = {
         "vm_id": vm_id,
         "name": f"vm{vm_id - 1000}",
@@ -281,7 +281,7 @@ def vm(vm_id: int = 1001, *vlan_ids: int | None, state_dir: str = STATE_DIR, **c
 
 
 def given_up(vm_id: int = 1001, *, state_dir: str = STATE_DIR, uuid: str | None = None) -> dict[str, Any]:
-    """What a work order says of a disk, as C(disk) has it, that its owner has given up."""
+    """Return a work order's entry for a disk of C(disk) that is to be deleted."""
     return {"vm_id": vm_id, "path": disk(vm_id, state_dir=state_dir)["path"], "uuid": uuid}
 
 
@@ -292,17 +292,17 @@ def orders(
     slice_uuid: str | None = None,
     given_up: Sequence[dict[str, Any]] = (),
 ) -> tuple[SliceOrder, ...]:
-    """A work order with one slice."""
+    """Return a work order with one slice."""
     order = {"slice_id": slice_id, "vms": list(vms), "slice_uuid": slice_uuid, "given_up": list(given_up)}
     return read_slices([order], state_dir=state_dir)
 
 
 def uuid(number: int) -> str:
-    """A UUID that ends in a number."""
+    """Return a UUID that ends in a number."""
     return f"00000000-0000-4000-8000-{number:012}"
 
 
 def mark(folder: Path, slice_id: int = 1000, **said: Any) -> None:
-    """Let the folder of a VM say whose it is."""
+    """Write the file that contains the owner of a VM's folder."""
     values = {"slice_id": slice_id, "slice_uuid": None, "vm_uuid": None, "disks": {}, **said}
     (folder / MARK).write_text(json.dumps(values))

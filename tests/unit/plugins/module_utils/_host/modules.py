@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs a module's C(main) as Ansible would, in this process."""
+"""Runs a module's C(main) like Ansible, in this process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .fakes import FakeRunner
 def run(
     monkeypatch: pytest.MonkeyPatch, module: ModuleType, runner: FakeRunner | None = None, **args: Any
 ) -> dict[str, Any]:
-    """What the module returns; C(_ansible_check_mode) among C(args) sets check mode."""
+    """Return the result of the module; C(_ansible_check_mode) in C(args) sets check mode."""
     out = io.StringIO()
     if runner is not None:
         monkeypatch.setattr(module, "SubprocessRunner", lambda: runner)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What modules of hosts take: a sample order passes, and what does not belong in one does not."""
+"""Arguments of modules for hosts: a sample order is valid, and unknown fields are not."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The recording fake lets nothing pass that a test did not say."""
+"""The recording fake rejects everything that a test has not prepared."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def test_an_answer_that_nobody_asked_for_fails() -> None:
     runner = FakeRunner().tell("ip", "link").tell("tc", MORE)
     FakeRunner().tell("nft")
     runner.run(["tc", "qdisc"])
-    with pytest.raises(UnusedAnswer, match=r"^nobody asked for ip link; nft$"):
+    with pytest.raises(UnusedAnswer, match=r"^not run: ip link; nft$"):
         FakeRunner.settle()
-    FakeRunner.settle()  # what is settled is forgotten
+    FakeRunner.settle()  # the list of fakes has been reset
 
 
 def test_of_answers_in_turn_each_has_to_be_asked_for() -> None:
@@ -61,9 +61,9 @@ def test_a_monitor_answers_what_it_was_told_of_and_all_of_that() -> None:
     monitor = FakeMonitor().tell("set_link").tell("set_password", error="too long")
     with monitor.connect("qmp.sock") as session:
         session.execute("set_link", {"name": "nic-eth0", "up": False})
-        with pytest.raises(UnexpectedCommand, match="nobody told of query-status"):
+        with pytest.raises(UnexpectedCommand, match="no answer prepared for query-status"):
             session.execute("query-status")
         with pytest.raises(UnexpectedCommand, match="set_link takes"):
             session.execute("set_link", {"name": "nic-eth0", "up": "no"})
-    with pytest.raises(UnusedAnswer, match="nobody asked for set_password"):
+    with pytest.raises(UnusedAnswer, match="not run: set_password"):
         FakeRunner.settle()

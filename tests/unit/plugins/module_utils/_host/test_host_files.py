@@ -25,7 +25,7 @@ NFT = ("nft", "--check", "--file", "-")
 
 
 def plan(**wanted: Any) -> Installation:
-    """What has to be installed, on a host whose nft finds nothing wrong."""
+    """Return the plan for a host whose nft accepts all files."""
     runner = FakeRunner()
     if any(file.path.endswith(".nft") for file in wanted.get("files", ())):
         runner.tell(*NFT)

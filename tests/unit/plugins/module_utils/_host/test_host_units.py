@@ -29,7 +29,7 @@ def test_units_that_run_and_are_enabled_are_left_alone() -> None:
 
 
 def test_the_others_are_enabled_and_started_in_one_call() -> None:
-    # systemd does not know the last one at all.
+    # The last one does not exist.
     told = "\n".join([shown(FLOWS, "active", "disabled"), shown(TAPS, "failed", "enabled", "yes")])
     runner = FakeRunner().tell(*SHOW, FLOWS, TAPS, LOGS, stdout=told)
     runner.tell("systemctl", "daemon-reload").tell(*ENABLE, FLOWS, TAPS, LOGS)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Seconds add up by stage, also where a stage fails."""
+"""The seconds of each stage are added up, even if it fails."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_of_a_slice_that_is_not_known_all_is_an_orphan():
     )
     of_slice = Orphan(SLICE, 1005, uuid(5), holds=everything)
     assert worker_orphans.find([], LEFT) == (of_slice, DISK_OF_LEFT)
-    # Another slice got the number meanwhile.
+    # Another slice has got the id in the meantime.
     assert worker_orphans.find([KnownSlice(1005, uuid(9))], LEFT) == (of_slice, DISK_OF_LEFT)
 
 

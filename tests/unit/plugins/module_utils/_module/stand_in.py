@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A module as its code sees it: arguments in, and one way out, which is noted."""
+"""A stand-in for AnsibleModule that records how the module exits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 
 class Exit(Exception):
-    """The module left with C(result)."""
+    """The module has exited with C(result)."""
 
     def __init__(self, result: dict[str, Any]) -> None:
         super().__init__(result)
@@ -16,7 +16,7 @@ class Exit(Exception):
 
 
 class StandIn:
-    """What the code behind modules needs of an AnsibleModule. Any other attribute is an error."""
+    """The part of AnsibleModule that the layer of modules uses. Any other attribute is an error."""
 
     def __init__(
         self,
@@ -33,9 +33,9 @@ class StandIn:
         self.no_log_values: set[str] = set()
 
     def exit_json(self, **result: Any) -> NoReturn:
-        """Leave with C(result)."""
+        """Exit with C(result)."""
         raise Exit({"failed": False, **result})
 
     def fail_json(self, msg: str, **result: Any) -> NoReturn:
-        """Leave with a failure."""
+        """Exit with an error."""
         raise Exit({"failed": True, "msg": msg, **result})

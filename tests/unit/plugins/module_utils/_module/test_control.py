@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Common arguments, and one transaction around one change."""
+"""Common arguments, and the transaction of a change."""
 
 from __future__ import annotations
 

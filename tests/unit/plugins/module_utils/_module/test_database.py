@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The database as a whole: who may, what check mode leaves alone, and what does not come back as it was written."""
+"""Operations on the whole database: permissions, check mode, and copies that differ."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The edge to Ansible: an outcome or an expected failure is a result, and a bug is not caught."""
+"""The edge to Ansible: an outcome or an expected error becomes a result, and a bug is not caught."""
 
 from __future__ import annotations
 

@@ -21,11 +21,11 @@ CREATED = Change("tap", "tap_1001_eth0", "create", after={"user": "slice1000"})
 
 
 class Left(Exception):
-    """The module was left."""
+    """The module has exited."""
 
 
 class FakeModule:
-    """Records how it is left."""
+    """Records how the module exits."""
 
     def __init__(self, *, check_mode: bool) -> None:
         self.argument_spec: dict[str, Any] = {"names": {"type": "list"}}
@@ -50,7 +50,7 @@ class Plan:
 
 
 def left(*, check_mode: bool, failure: SlicesError | None = None) -> tuple[list[str], dict[str, Any]]:
-    """What happened, in order, and how the module was left."""
+    """Return the steps in their order, and the result of the module."""
     heard: list[str] = []
 
     @contextmanager

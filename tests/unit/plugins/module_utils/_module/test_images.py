@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is told of a flavor's image before it is registered."""
+"""Inspection of flavors' images before the flavors are registered."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def want(image: object, **changes: Any) -> dict[str, Any]:
 
 
 def inspect(*wants: dict[str, Any], runner: FakeRunner | None = None, check_mode: bool = False) -> list[dict[str, Any]]:
-    """What becomes of wanted flavors where nothing is warned of; qemu-img does what the runner was told of."""
+    """Return the inspected flavors, and check that there are no warnings. C(runner) runs qemu-img."""
     told, warnings = images.inspect_all(wants, runner or FakeRunner(), check_mode=check_mode)
     assert warnings == []
     return told
@@ -82,7 +82,7 @@ def test_nothing_is_looked_at_where_no_image_is_named_or_the_flavor_goes(tmp_pat
 
 
 def converter(tmp_path: Path) -> FakeRunner:
-    """A runner whose qemu-img makes the disk that the test has."""
+    """Return a runner whose qemu-img creates a copy of the test's disk."""
 
     def convert(argv: Sequence[str]) -> None:
         converted(tmp_path / "disk", Path(argv[-1]))

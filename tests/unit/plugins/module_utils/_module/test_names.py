@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Names that YAML reads as something else are refused by every module that takes names."""
+"""Every module with names as arguments refuses those that YAML parses as another type."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def door(monkeypatch: pytest.MonkeyPatch) -> Door:
 
 
 def given(text: str) -> Any:
-    """What Ansible makes of a plain scalar."""
+    """Return the value that Ansible parses from a plain scalar."""
     return yaml.safe_load(text)
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Work orders and reports as results: what is handed out is known before, and a revision is higher after a change."""
+"""Work orders and reports as results: VMs are marked as handed out, and a change increases the revision."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .._domain.builders import cluster, put, topology, vm
 
 
 def held() -> Cluster:
-    """Slice web (1000) of admin, and lab (1003) of alice."""
+    """Return a cluster with slices web (1000) of admin and lab (1003) of alice."""
     made = cluster()
     put(made, topology())
     put(made, topology("lab", owner="alice", vms=[vm("a")], links=[]))
@@ -148,7 +148,7 @@ def test_slices_are_deleted_with_their_orders() -> None:
 
 
 def _without(slice_id: int, order: dict[str, Any]) -> dict[str, Any]:
-    """The slice as it is on an order that lists none of its VMs."""
+    """Return the slice's entry in an order, without VMs."""
     (one,) = order["slices"]
     assert (one["slice_id"], one["vms"]) == (slice_id, [])
     found: dict[str, Any] = one

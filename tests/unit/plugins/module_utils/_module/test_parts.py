@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One part of a slice is put or taken, and the whole is settled."""
+"""Adding, changing and removing one part of a slice."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SETTINGS: dict[str, Any] = {
 
 
 def held() -> Cluster:
-    """Slice web (1000) of admin: vm1, vm2, link 1, network lan on 101."""
+    """Return a cluster with slice web (1000) of admin: vm1, vm2, link 1, and network lan on VLAN 101."""
     made = cluster()
     put(made, topology(networks=[{"name": "lan", "members": ["vm1"]}]))
     return made

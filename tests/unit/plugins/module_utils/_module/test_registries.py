@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is registered by name is put, removed and told of in lists, and a password is never told."""
+"""Registration and removal of users, flavors and workers, and lists of them without passwords."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whole slices from arguments to rules, and what these did as a result."""
+"""Whole slices, from arguments to results."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def params(**changes: Any) -> dict[str, Any]:
 
 
 def want(name: str = "web", **fields: Any) -> dict[str, Any]:
-    """One of the slices that are wanted, which is admin's unless it says otherwise."""
+    """Return the arguments for a slice, by default one of the acting user."""
     return {"state": "present", **topology(name), "owner": None, "append": False, **fields}
 
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A writer that is killed at any system call of a write leaves the old state or the new one, whole.
+"""A writer that is killed at any system call of a write leaves either the complete old state or the complete new one.
 
-The writer is a process of its own that ends itself, without any clean-up, before or after its n-th system call.
-That the calls which are counted are all that a write makes, strace tells where it is installed.
+The writer is a separate process that exits without clean-up before or after its n-th system call. If strace is
+installed, it verifies that no system call of a write is missing.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
 KILLED = 9
-CHUNK = 64  # bytes that a write() takes at most, so that there are several and each can be the last
+CHUNK = 64  # maximum number of bytes per write(), so that there are several and each can be the last one
 KEEP = 2
 
 
 class Counted:
-    """The system calls of C(os), counted; the process ends before or after the one that is asked for."""
+    """Counts the system calls of C(os); the process exits before or after the requested one."""
 
     def __init__(self, *, end_at: int | None = None, after: bool = False) -> None:
         self.calls: list[str] = []
@@ -83,7 +83,7 @@ def in_a_child(path: Path, number: int, calls: Counted) -> int:
 
 @pytest.fixture(params=["first", "later"])
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A database that is to be written for the first time, or one with as many backups as are kept."""
+    """Return the path of a new database, or of one with the maximum number of backups."""
     path = tmp_path / "made" / "database.yaml"
     for number in range(1000, 1000 + (KEEP + 2 if request.param == "later" else 0)):
         change(path, number)
@@ -108,7 +108,7 @@ def test_a_write_makes_these_calls(path: Path) -> None:
     assert {"open", "ftruncate", "pwrite", "fchmod", "write", "fsync", "close", "rename"} <= set(calls)
     assert calls.count("write") > 3
     assert ("copy_file_range" in calls, "unlink" in calls) == (path.exists(), path.exists())
-    assert calls[-1] == "close"  # the lock's
+    assert calls[-1] == "close"  # the lock
 
 
 def test_killed_at_any_call_the_old_state_or_the_new_is_there(path: Path) -> None:
@@ -136,7 +136,7 @@ def test_killed_at_any_call_the_old_state_or_the_new_is_there(path: Path) -> Non
 
 
 def check_backups(path: Path, present: list[int], what: str) -> None:
-    """Each backup is whole and older than what is present, and after a whole write there are not too many."""
+    """Check that all backups are complete and older than the current state, and that a complete write prunes them."""
     file = open_file(path)
     for name in file.backups.names():
         slices = list(file.read_backup(name).slices)

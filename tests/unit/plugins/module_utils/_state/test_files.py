@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The last versions of a file."""
+"""Backups of a file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def change(store: YamlFile, count: int = 1) -> None:
 
 
 def change_quota(store: YamlFile) -> None:
-    """Change what gives out no number."""
+    """Make a change without any allocation."""
     with store.transaction(write=True) as cluster:
         cluster.users["admin"].quota_vms += 1
 
@@ -59,7 +59,7 @@ def test_a_backup_now_and_a_restore(tmp_path: Path) -> None:
     Path(store.path).write_text("users: [")
     store.restore(name)
     with store.transaction(write=False) as cluster:
-        # The present file was beyond reading, and how far it had come is known all the same.
+        # The counters are restored although the current file could not be read.
         assert (cluster.users["admin"].quota_vms, cluster.next_vm_id) == (12, 1003)
     kept = store.backups.text(store.backups.names()[-1])
     assert kept == "users: ["
@@ -70,7 +70,7 @@ def test_a_backup_now_and_a_restore(tmp_path: Path) -> None:
 
 
 class WithoutReflinks:
-    """The system calls, where the file system copies nothing by itself."""
+    """The system calls on a file system without reflinks."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
@@ -94,7 +94,7 @@ def test_a_backup_is_a_copy_that_no_editor_reaches(
     store = YamlFile(str(tmp_path / "d.yaml"), lock_timeout_s=1, backups=3)
     change(store, 3)
     name = store.backup()
-    with open(store.path, "r+", encoding="utf-8") as file:  # an editor that writes in place
+    with open(store.path, "r+", encoding="utf-8") as file:  # like an editor that writes in place
         file.write("users: [")
     assert versions(store) == [1001, 1002, 1003]
     assert Path(store.backups.path(str(name))).stat().st_mode & 0o777 == 0o600
@@ -157,7 +157,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 
 class Sparing(WithoutReflinks):
-    """The system calls, of which each write takes a byte at most; what is called is recorded."""
+    """The system calls, which are recorded, and of which each write() writes at most one byte."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -181,7 +181,7 @@ def test_a_write_that_takes_a_part_is_gone_on_with(
     write_whole(str(path), data)
     assert path.read_bytes() == data
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
-    # The content lasts before the name does, and the name before anybody is told.
+    # The content is flushed before the rename, and the folder after it.
     assert system.calls == ["open", "fchmod", "fsync", "close", "rename", "open", "fsync", "close"]
 
 

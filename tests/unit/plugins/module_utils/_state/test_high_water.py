@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Backups that are restored, files that are put back by hand, and copies: no number is given out again."""
+"""No number is allocated again after restoring a backup or an old file, or in a copy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def file_store(tmp_path: Path, name: str) -> tuple[Store, Path]:
 
 
 def take_id(store: Store) -> int:
-    """Give out an id, as a slice would be given one, and be heard of by hosts."""
+    """Allocate an id like for a slice that hosts know."""
     with store.transaction(write=True) as cluster:
         taken = cluster.next_vm_id
         cluster.next_vm_id += 1
@@ -145,7 +145,7 @@ def test_a_dump_of_postgresql_that_is_loaded_is_another_incarnation(
     store = opened(url, tmp_path)
     take_id(store)
     with store.transaction(write=True):
-        pass  # notes where the tables are
+        pass  # stores the place of the tables
     before = cloud_of(store)
     assert before.place
     assert cloud_of(store) == before

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A table reads what it is asked for, once, and knows what became of it."""
+"""A table loads objects on demand and once, and keeps track of changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = list[int]
 
 
 class Stored:
-    """A source that records what it is asked for."""
+    """A source that records queries."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {"a": [1], "b": [2], "c": [3]}

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One writer at a time: the lock is the kernel's, says who holds it, and is waited for as long as was asked."""
+"""The lock allows a single writer, contains the name of its holder, and is waited for until the timeout."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Dat
 
 
 def is_held(path: Path) -> bool:
-    """Whether another process would have to wait."""
+    """Return whether another process would have to wait."""
     descriptor = os.open(path, os.O_RDWR)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -34,7 +34,7 @@ def is_held(path: Path) -> bool:
 
 @contextmanager
 def held(path: Path, text: bytes = b"") -> Iterator[int]:
-    """Hold the lock as somebody else does."""
+    """Hold the lock like another process."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
     try:
         os.write(descriptor, text)
@@ -94,7 +94,7 @@ def test_who_waits_gets_it_when_it_is_let_go_of(tmp_path: Path) -> None:
     path = tmp_path / "d.lock"
     with held(path) as descriptor:
         child = os.fork()
-        if child == 0:  # it has the same open file, so the lock goes when both have closed it
+        if child == 0:  # it shares the open file, so the lock is released when both have closed it
             time.sleep(0.2)
             os._exit(0)
         os.close(descriptor)
@@ -140,7 +140,7 @@ def test_no_descriptor_is_left_behind_or_given_to_children(tmp_path: Path) -> No
 
 
 class Quicker:
-    """The system calls, where another process makes each folder a moment before."""
+    """The system calls, with another process that creates each folder just before."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)

@@ -1,8 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""32 processes create and delete slices at once: nothing is given twice, quotas add up, no update is lost.
+"""32 processes create and delete slices in parallel: nothing is allocated twice, quotas are correct, no update is lost.
 
-Each keeps a ledger of what it committed. They go on for C(SLICES_WRITERS_S) seconds: 60 where C(CI) is set, else 5.
+Each process records what it has committed. They run for C(SLICES_WRITERS_S) seconds, by default 5, or 60 if C(CI) is
+set.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Sli
 
 WRITERS = 32
 SECONDS = float(os.environ.get("SLICES_WRITERS_S") or (60 if os.environ.get("CI") else 5))
-SLICES_EACH = 3  # 96 in all, and there are pools for 100
+SLICES_EACH = 3  # 96 in total, of 100 VLAN pools
 
 
 def topology(owner: str, name: str, vms: int) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def topology(owner: str, name: str, vms: int) -> dict[str, Any]:
 
 
 def given(one: Slice) -> dict[str, list[Any]]:
-    """What the slice was given that nobody else ever is to have while it lives; ids not even later."""
+    """Return the slice's values that must be unique while it exists; ids are never allocated again."""
     return {
         "ids": [one.slice_id, *(vm.vm_id for vm in one.vms)],
         "ports": [vm.vnc_port for vm in one.vms],
@@ -81,7 +82,7 @@ def test_32_writers_at_once(database: str, tmp_path: Path) -> None:
             )
         for number in range(WRITERS):
             cluster.users[f"u{number}"] = User(f"u{number}", "!", quota_vms=3 * SLICES_EACH)
-    # The minute is the YAML file's; the others have transactions of their own, and get a part of it.
+    # The YAML file gets the whole time; databases with their own transactions get a part of it.
     until = time.monotonic() + (SECONDS if "://" not in database else SECONDS / 4)
     ledgers = [str(tmp_path / f"ledger{number}") for number in range(WRITERS)]
     context = multiprocessing.get_context("fork")

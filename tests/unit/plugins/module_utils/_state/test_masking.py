@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Passwords in URLs are found however they are written, and nobody reads them."""
+"""Passwords in URLs are found in any notation and masked."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_url_has_a_scheme(database: str, is_url: bool) -> None:
             "postgresql://bob:***@host/db?sslpassword=***&x=1",
             [":p%40ss@", "sslpassword=key"],
         ),
-        # All before the first @ is a password, whatever it holds.
+        # Everything before the first @ is the password.
         ("postgresql://bob:a/b?c@host/db", ["a/b?c"], "postgresql://bob:***@host/db", [":a/b?c@"]),
         ("postgresql://:x@host/db", ["x"], "postgresql://:***@host/db", [":x@"]),
         ("postgresql://bob:a:b@host/db", ["a:b"], "postgresql://bob:***@host/db", [":a:b@"]),

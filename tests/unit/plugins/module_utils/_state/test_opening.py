@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From the option C(database) to a store."""
+"""Selection of the store for the option C(database)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Objects as rows: each row can be found again, says all that its table wants, and holds its object whole."""
+"""Objects as rows: each row has a unique key, all columns of its table, and the complete object."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def a_slice() -> Slice:
 
 
 def unique_columns(table: str) -> set[frozenset[str]]:
-    """The columns of each constraint and index of a table that make rows unique."""
+    """Return the columns of each unique constraint and index of a table."""
     found = schema.TABLES[table]
     constraints = [each.columns for each in found.constraints if isinstance(each, UniqueConstraint)]
     indexes = [each.columns for each in found.indexes if each.unique]
@@ -45,7 +45,7 @@ def test_a_row_is_found_by_columns_that_no_two_rows_share(table: str) -> None:
 
 @pytest.mark.parametrize("table", sorted(schema.TABLES))
 def test_every_constraint_is_on_what_a_row_is_found_by_or_makes_it_a_new_row(table: str) -> None:
-    """An UPDATE of one row may meet a value that the next UPDATE takes away."""
+    """Otherwise an UPDATE could conflict with a value that the next UPDATE would change."""
     known = {*schema.KEYS[table], *schema.UNIQUE.get(table, ())}
     assert set().union(*unique_columns(table)) <= known | {"slice_id"}
     assert {*schema.UNIQUE.get(table, ())} <= {column.name for column in schema.TABLES[table].columns}

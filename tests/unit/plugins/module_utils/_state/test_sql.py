@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What SQL databases add: constraints that say no, URLs, and passwords that nobody is to read."""
+"""Features of SQL databases: constraints, URLs, and masked passwords."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A cluster in SQL answers as one in memory does, reads what it is asked for, and writes what differs."""
+"""A cluster in SQL gives the same answers as one in memory, reads on demand, and writes only differences."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> SqlDatabase:
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """What databases are told in the block."""
+    """Record the statements that databases run in the block."""
     told: list[str] = []
 
     def tell(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
@@ -55,7 +55,7 @@ def a_slice(slice_id: int, name: str | None = None, owner: str = "admin", ports:
 
 
 def fill(cluster: Cluster) -> None:
-    """Slices web (1000) and 1010 (its name looks like another's id: 1000) of admin, and web (1020) of alice."""
+    """Add slices web (1000) and 1010 with the name 1000, another one's id, of admin, and web (1020) of alice."""
     cluster.users["alice"] = User("alice", "!", quota_vms=6)
     cluster.workers["10.0.10.1"] = Worker("10.0.10.1")
     cluster.slices[1000] = a_slice(1000, "web", ports=(5901, 5902))
@@ -121,7 +121,7 @@ def test_it_answers_as_a_cluster_in_memory_does(store: SqlDatabase, change: Call
         for number, question in enumerate(QUESTIONS):
             wanted, answer = question(plain), question(cluster)
             if number >= len(QUESTIONS) - 7 and isinstance(wanted, list):
-                wanted, answer = sorted(wanted), sorted(answer)  # touched ones come last
+                wanted, answer = sorted(wanted), sorted(answer)  # touched ones are last
             assert (number, answer) == (number, wanted)
     with store.transaction(write=False) as cluster:
         assert cluster.to_dict() == plain.to_dict()
@@ -220,16 +220,16 @@ def test_where_the_first_gap_is_stays_noted_until_something_before_it_is_given_u
             cluster.next_vm_id += 3
         return found
 
-    def give_up(slice_id: int) -> Callable[[Cluster], None]:
+    def release(slice_id: int) -> Callable[[Cluster], None]:
         def change(cluster: Cluster) -> None:
             del cluster.slices[slice_id]
 
         return change
 
     assert [lowest() for _each in range(5)] == [5901, 5902, 5903, 5904, 5905]
-    assert lowest(give_up(1003)) == 5902
+    assert lowest(release(1003)) == 5902
     with store.transaction(write=True) as cluster:
-        give_up(1006)(cluster)
+        release(1006)(cluster)
     assert [lowest(), lowest()] == [5903, 5906]
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What holds of every kind of database: a YAML file, SQLite, PostgreSQL."""
+"""Common behaviour of all kinds of databases: YAML file, SQLite, PostgreSQL."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def store(database: str) -> Store:
 
 
 def make_slice(slice_id: int, owner: str = "admin", vms: int = 2, name: str | None = None) -> Slice:
-    """A slice whose VMs have the ids that follow its own, a link between each and the next."""
+    """Return a slice whose VMs have the ids after its own, with a link from each VM to the next one."""
     slice_ = Slice(slice_id, owner)
     if name:
         slice_.extra["name"] = name
@@ -66,7 +66,7 @@ def put_slice(cluster: Cluster, slice_: Slice) -> None:
 
 
 def fill(store: Store) -> None:
-    """Two slices of admin, web (1000) and one without a name (1003), and lab (1006) of alice."""
+    """Add slices web (1000) and one without a name (1003) of admin, and lab (1006) of alice."""
     with store.transaction(write=True) as cluster:
         for number in (1, 2):
             cluster.workers[f"10.0.10.{number}"] = Worker(f"10.0.10.{number}")
@@ -192,7 +192,7 @@ def test_narrow_questions_before_and_after_a_change(store: Store) -> None:
             assert found is not None
             assert found.slice_id == 1003
             assert cluster.find_slice("nobody", "web") is None
-            assert cluster.find_slice("admin", "1000") is None  # it has a name, and goes by that
+            assert cluster.find_slice("admin", "1000") is None  # it has a name
             assert cluster.held(allocations.VLAN_POOL, 0, 99) == {0, 3, 6}
             assert cluster.held(allocations.MAC_BLOCK, 1001, 1004) == {1001, 1002, 1004}
             assert cluster.held(allocations.ID, 0, 2000) == {*range(1000, 1009)}
@@ -236,7 +236,7 @@ def test_questions_see_what_the_block_has_changed(store: Store) -> None:
 
 
 def test_the_lowest_free_number_is_found_again_and_again(store: Store) -> None:
-    """Ports are taken from the front, given back in the middle, and taken again."""
+    """Ports are allocated from the start, released in the middle, and allocated again."""
     fill(store)
 
     ids = iter(range(1020, 1100, 2))
@@ -326,7 +326,7 @@ def test_figures_of_use_in_a_workers_entry_follow(store: Store) -> None:
     fill(store)
     with store.transaction(write=True) as cluster:
         cluster.workers["10.0.10.1"].extra["used_vms"] = 3
-        cluster.workers["10.0.10.2"].extra["used_vms"] = 9  # off by 6, and stays so
+        cluster.workers["10.0.10.2"].extra["used_vms"] = 9  # stays wrong by 6
     with store.transaction(write=True) as cluster:
         put_slice(cluster, make_slice(1020, vms=3))
     data = stored(store)["workers"]
@@ -347,6 +347,6 @@ def test_one_cluster_takes_the_place_of_another(store: Store) -> None:
         cluster.replace(Cluster.from_dict(other.to_dict()))
     found = stored(store)
     assert Cluster.from_dict(found).content() == other.content()
-    # What hosts were told stays true: ids go on, and what they may hold is not given out again.
+    # Counters are not reset, and values that hosts may still use are not allocated again.
     assert (found["next_vm_id"], found["left_behind"]["vlan_pool"]) == (1009, [0, 6])
     assert found["left_behind"]["vnc_port"] == [5902, 5903, 5908, 5909]

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The database as a YAML file: what is stored is whole, and what is broken stays as it is."""
+"""The database as a YAML file: writes are atomic, and an invalid file is not changed."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ STEPS = ["open", "fchmod", "fsync", "rename"]
 
 
 def die_at(path: str, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Change the database in a process that is gone, without any clean-up, at a step of the write."""
+    """Change the database in a process that exits without clean-up at a step of the write."""
 
     def die(*_args: object, **_kwargs: object) -> None:
         os._exit(9)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A cluster as YAML text: what is wrong is told by its line, and a fingerprint tells a change."""
+"""A cluster as YAML text: errors contain the line, and fingerprints detect changes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_text_that_looks_like_something_else_comes_back_as_a_text(value: str) 
         ("# nothing\n", 1),
         ("users: {}\nslices:\n  '7': 5\n", 3),
         ("a: 1\n\n\nnext_vm_id: many\n", 4),
-        # The innermost thing that is there, where a field is missing.
+        # The line of the innermost existing parent if a field is missing.
         ("users:\n  ann: {}\n  bob:\n    username: bob\n", 2),
         ("users:\n  bob:\n    username: bob\n    password_hash: x\n    quota_vms: 1\n", 3),
         (

@@ -36,7 +36,7 @@ def packet(size: int) -> bytes:
 
 @pytest.fixture
 def target(tmp_path: Path) -> Target:
-    """eth1 of VM 1001, which was started here."""
+    """Return eth1 of VM 1001, which is running on this host."""
     (one,) = all_vms(orders(vm(1001, 400, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path)))
     folder = tmp_path / "vms/1001"
     folder.mkdir(parents=True)

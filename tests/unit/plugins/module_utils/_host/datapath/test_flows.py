@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who may speak on VLAN 400: the flows themselves, walked by a small switch, and how they get to the real one."""
+"""The flows of VLAN 400, evaluated by a small simulated switch, and their transfer to the real one."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ def rules(switch: Switch = WORKER, *, peers: bool = False) -> frozenset[Flow]:
 
 
 def walk(known: frozenset[Flow], **frame: str) -> str:
-    """What becomes of a frame: the actions that end its way through the tables.
+    """Return the last actions for a frame, after its way through the tables.
 
-    The frame's fields have OpenFlow's names; C(kind) holds its protocols. Not C(vlan_tci), which stands for untagged.
+    The frame's fields have OpenFlow's names, and C(kind) contains its protocols. An untagged frame has no C(vlan_tci).
     """
     kinds = frame.pop("kind", "").split()
     table = 0
@@ -152,7 +152,7 @@ def test_infrastructure_reaches_the_one_it_means():
     assert walk(known, **ip((GATEWAY_MAC, "203.0.113.1"), A[0], 1, dl_vlan="400")) == "output:1000"
     assert walk(known, **arp((GATEWAY_MAC, "10.60.7.1"), C[1], 1, dl_vlan="400")) == "output:1003"
     assert walk(known, **ip((GATEWAY_MAC, "10.60.7.1"), "52:54:00:99:99:00", 1, dl_vlan="400")) == "drop"
-    # Nobody hears a DHCP answer to all, and one to a client's MAC the client alone.
+    # A DHCP reply to the broadcast address is dropped, and one to a client's MAC only reaches the client.
     assert walk(known, **dhcp(DHCP_MAC, 1, dl_vlan="400", tp_src="67", tp_dst="68")) == "drop"
     answer = dhcp(DHCP_MAC, 1, dl_vlan="400", tp_src="67", tp_dst="68", dl_dst=A[0])
     assert walk(known, **answer) == "output:1000"
@@ -299,7 +299,7 @@ def test_addresses_on_vlan_400_that_are_listed_twice_are_refused():
 
 
 def on_link(*ports: dict[str, Any], switch: Switch = WORKER) -> frozenset[Flow]:
-    """The flows of a link on VLAN 100 with as many ports here, from 1000 up, each with its settings."""
+    """Return the flows of a link on VLAN 100 with these ports from 1000 on, each with its settings."""
     order = read_slices(
         [
             {
@@ -329,7 +329,7 @@ def test_bpdus_pass_where_a_link_asks_for_it(mac):
 
     assert walk(known, in_port="1000", dl_dst=mac) == f"output:1001,{ON_LINK}"
     assert walk(known, in_port="1", dl_vlan="100", dl_dst=mac) == "pop_vlan,output:1000,output:1001"
-    # What NORMAL does with them is to drop them.
+    # NORMAL drops them.
     assert walk(known, in_port="1000", dl_vlan="7", dl_dst=mac) == "NORMAL"
     assert walk(known, in_port="1", dl_vlan="101", dl_dst=mac) == "NORMAL"
     assert walk(on_link({}, {}), in_port="1000", dl_dst=mac) == "NORMAL"

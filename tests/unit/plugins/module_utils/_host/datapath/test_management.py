@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The infrastructure on VLAN 400: two addresses, and MACs that follow from them."""
+"""The infrastructure on VLAN 400: two addresses, and the MACs that are derived from them."""
 
 from __future__ import annotations
 

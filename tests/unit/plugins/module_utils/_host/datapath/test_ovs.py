@@ -61,7 +61,7 @@ def test_ports_in_networks_are_not_those_of_vms():
     assert not ovs.plan_network_ports(services, have, bridge="br-int").changes
     none = ownership.whole(*read_services([{"slice_id": 1000}], links=links))
     assert ovs.plan_network_ports(none, have, bridge="br-int").remove == (have.ports["net_101"],)
-    # Nor does a worker's order for the same slice, on a host that is both, take it away.
+    # On a host that is also a worker, a worker's order for the same slice does not remove it either.
     assert access(have, 100).remove == ()
 
 
@@ -284,13 +284,13 @@ def test_bridge_without_flows_may_be_told_to_drop():
 
 
 def shaped(have: Switch, **settings: Any) -> ovs.PortPlan:
-    """The plan for an interface with these settings on VLAN 100."""
+    """Return the plan for an interface with these settings on VLAN 100."""
     return ovs.plan_access_ports(
         orders(vm(1001, interfaces=[{**nic(1001, 0, 100, 100), **settings}])), have, bridge="br-int"
     )
 
 
-def test_switch_keeps_its_hands_off_a_tap_with_limits():
+def test_a_tap_with_limits_has_the_noop_qos():
     todo = shaped(switch(GOOD), rx_kbps=100)
     made = [["--id=@noop_qos", "create", "QoS", "type=linux-noop", "external_ids:cloudrepo-limits=true"]]
 
@@ -356,7 +356,7 @@ def test_trunk_carries_what_ports_on_the_bridge_are_on():
     theirs = Port("lab0", "br-int", vlan_mode="trunk", trunks=(7, 8))
     todo = pruned(switch(MARKED, other, theirs), 100)
 
-    # In the transaction that brings the port.
+    # In the transaction that adds the port.
     assert trunk_of(todo) == ["trunks=7-8,100,140,400"]
     assert ["add-port", "br-int", "tap_1001_eth0"] in todo.commands
     assert (todo.changes[-1].id, (todo.changes[-1].after or {})["trunks"]) == ("trunk0", "7-8,100,140,400")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Open vSwitch's database: what it says, and one transaction for what it is told."""
+"""The database of Open vSwitch: its rows, and changes in one transaction."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ UUID = {name: ["uuid", name] for name in ("p1", "i1", "q1")}
 
 
 def observed(bridge: dict[str, Any] | None = None, interfaces: list[list[Any]] | None = None, **port: Any) -> Switch:
-    """A switch with bridge br-int and port p, whose rows say what the arguments do."""
+    """Return a switch with bridge br-int and port p, whose rows have the values of the arguments."""
     nothing: list[Any] = ["set", []]
     bridges = {"name": "br-int", "ports": UUID["p1"], "datapath_type": "", "fail_mode": nothing, **(bridge or {})}
     ports = {

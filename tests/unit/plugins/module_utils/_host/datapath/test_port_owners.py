@@ -88,10 +88,10 @@ def test_a_port_of_somebody_else_keeps_a_slice_away(have: Switch, refusal: Refus
 @pytest.mark.parametrize(
     "have",
     [
-        switch("tap_1036_eth0", 400, cloudrepo_slice=1035),  # all tenants share it
+        switch("tap_1036_eth0", 400, cloudrepo_slice=1035),  # shared by all tenants
         switch("tap_1036_eth1", 102, cloudrepo_slice=1035),
         switch("uplink", None, cloudrepo_infrastructure="worker"),
-        switch("tap_1001_eth1", 100, cloudrepo_slice=1000),  # its UUIDs were taken away, and are mended
+        switch("tap_1001_eth1", 100, cloudrepo_slice=1000),  # its UUIDs are missing and are repaired
         switch("stranger", 100),
     ],
 )

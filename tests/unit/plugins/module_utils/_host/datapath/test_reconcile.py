@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The wiring as a whole: looked at once, planned as one, and carried out in the order that things hang on."""
+"""The whole datapath: observed once, planned as a whole, and applied in the order of dependencies."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Limits and faults: what tc and the switch are told, what they say, and what is made of the difference."""
+"""Limits and faults: commands of tc and the switch, parsing of their output, and plans."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def plan(order: tuple[SliceOrder, ...], have: Host = EMPTY, **changes: Any) -> L
 
 
 def lines(**settings: Any) -> list[str]:
-    """What tc is told of an interface."""
+    """Return the lines of tc for an interface."""
     (machine,) = all_vms(limited(**settings))
     return shaping.qdisc_of(machine.interfaces[0]).add(TAP, machine.interfaces[0].mtu)
 
@@ -64,7 +64,7 @@ def test_tc_is_told_of_rate_delay_jitter_and_loss() -> None:
     ]
     assert lines(loss_percent=100) == [f"qdisc replace dev {TAP} root handle 1: netem limit 10000 loss random 100%"]
     assert lines(delay_ms=0.5) == [f"qdisc replace dev {TAP} root handle 1: netem limit 10000 delay 500us"]
-    # What is late goes on to the bucket. A bucket holds some frames, however slow it is, and jumbo ones if they are.
+    # The tbf is a child of the netem. Its burst has room for some frames even at a low rate, and for jumbo frames.
     assert lines(delay_ms=5, rx_kbps=8, mtu=9000) == [
         f"qdisc replace dev {TAP} root handle 1: netem limit 10000 delay 5000us",
         f"qdisc add dev {TAP} parent 1:1 handle 2: tbf rate 8000bit burst 36088 limit 180440",
@@ -110,7 +110,7 @@ def test_what_was_made_is_known_again() -> None:
 
 
 def told(tmp_path: Path, kind: str, **options: Any) -> Host:
-    """What is seen of a tap of which tc tells this."""
+    """Return the observed state for this output of tc for a tap."""
     runner = FakeRunner().tell(*QDISCS, stdout=shown({"dev": TAP, "kind": kind, "options": options})).tell(*TRY_NETEM)
     return shaping.observe(limited(rx_kbps=1, delay_ms=1), runner, bridge="br-int", folder=str(tmp_path))
 
@@ -175,7 +175,7 @@ def test_a_meter_that_the_switch_refuses_is_not_saved(tmp_path: Path) -> None:
 
 
 def made(tmp_path: Path, *, meters: str = "2000") -> Host:
-    """The limits of the test above, as the host tells of them."""
+    """Return the observed limits of the test above."""
     (tmp_path / "1000.meters").write_text(METER)
     (tmp_path / "1000.qdiscs").write_text(TBF)
     said = "OFPST_METER_CONFIG reply (OF1.4) (xid=0x2):\nmeter=1000 kbps burst bands=\n"
@@ -216,7 +216,7 @@ def test_what_is_not_asked_for_goes_with_its_files(tmp_path: Path) -> None:
     assert runner.stdins == [f"qdisc del dev {TAP} root\n"]
     assert list(tmp_path.iterdir()) == []
 
-    # A meter takes the flows that name it with it, so it goes when they have.
+    # Deleting a meter also deletes the flows that use it, so it is deleted after them.
     shaping.finish(todo, runner, bridge="br-int")
     assert runner.argvs[1][3:] == ["del-meter", "br-int", "meter=1000"]
 

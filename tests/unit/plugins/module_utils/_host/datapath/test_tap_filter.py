@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether the kernel keeps taps from the host's own stack."""
+"""Detection of the packet filter between taps and the host's own stack."""
 
 from __future__ import annotations
 

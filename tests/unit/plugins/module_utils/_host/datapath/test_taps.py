@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.taps import DOOMED_GROUP, Devices, Tap
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.taps import REMOVAL_GROUP, Devices, Tap
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
@@ -30,7 +30,7 @@ def tap(name: str, group: int = 1000, owner: int = UID, **changes: bool) -> Tap:
 
 
 def told(**differing: object) -> dict[str, object]:
-    """What a change tells of a tap."""
+    """Return the attributes of a tap for a change."""
     return {"state": "up", "group": 1000, "owner": UID, "mtu": 1500, "arp": False, **differing}
 
 
@@ -87,20 +87,20 @@ def test_nothing_differs_when_all_is_there():
 
 def test_unlisted_taps_of_the_slice_go_as_one_group():
     have = devices(
-        tap("tap_1001_eth0"), tap("tap_1002_eth0"), tap("tap_7_eth0", group=DOOMED_GROUP), tap("tap_1003_eth0", 1003)
+        tap("tap_1001_eth0"), tap("tap_1002_eth0"), tap("tap_7_eth0", group=REMOVAL_GROUP), tap("tap_1003_eth0", 1003)
     )
     todo = taps.plan(orders(vm(1001, 100)), have, accounts=ACCOUNTS)
     runner = FakeRunner().tell("ip", "-batch", "-")
     taps.apply_absent(todo, runner)
 
     assert runner.stdins == [
-        f"link set dev tap_1002_eth0 group {DOOMED_GROUP}\n"
-        f"link set dev tap_7_eth0 group {DOOMED_GROUP}\n"
-        f"link del group {DOOMED_GROUP}\n"
+        f"link set dev tap_1002_eth0 group {REMOVAL_GROUP}\n"
+        f"link set dev tap_7_eth0 group {REMOVAL_GROUP}\n"
+        f"link del group {REMOVAL_GROUP}\n"
     ]
     assert todo.changes == [
         Change("tap", "tap_1002_eth0", "delete", before=told()),
-        Change("tap", "tap_7_eth0", "delete", before=told(group=DOOMED_GROUP)),
+        Change("tap", "tap_7_eth0", "delete", before=told(group=REMOVAL_GROUP)),
     ]
 
 
@@ -110,9 +110,9 @@ def test_devices_of_others_in_the_slices_group_stay():
     assert not todo.changes
 
 
-def test_group_of_the_doomed_must_not_hold_a_stranger():
+def test_the_removal_group_must_not_contain_other_devices():
     with pytest.raises(SlicesError, match="eno1"):
-        taps.plan(orders(), devices(tap("tap_1_eth0"), eno1=DOOMED_GROUP), accounts=ACCOUNTS)
+        taps.plan(orders(), devices(tap("tap_1_eth0"), eno1=REMOVAL_GROUP), accounts=ACCOUNTS)
 
 
 def test_name_of_another_device_is_refused():

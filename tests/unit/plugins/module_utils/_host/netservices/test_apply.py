@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the network node has, what it shall have, and what is done about it."""
+"""Plans for the network node, and how they are applied."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ PORTS = {"net_101": LAN_PORT, "net_102": QUIET_PORT}
 
 
 def as_wanted(orders: Iterable[Services], folders: Folders = FOLDERS) -> State:
-    """A host that is as the order of C(FULL) says."""
+    """Return the state of a host that has applied the orders."""
     one = next(iter(orders))
     return State(
         texts=texts(one, folders),

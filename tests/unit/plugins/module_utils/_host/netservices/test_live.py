@@ -31,7 +31,7 @@ table ip cloudrepo {
 
 
 def row(name: str, mac: str, address: str, *flags: str) -> str:
-    """What C(ip -json address) tells of a device."""
+    """Return the output of C(ip -json address) for a device."""
     local, _slash, length = address.partition("/")
     info = [
         {"family": "inet", "local": local, "prefixlen": int(length)},
@@ -41,7 +41,7 @@ def row(name: str, mac: str, address: str, *flags: str) -> str:
 
 
 def gateway(*, flags: tuple[str, ...] = ("UP",), rules: str = LISTED) -> FakeRunner:
-    """A host that has a gateway."""
+    """Return a host with a gateway."""
     runner = FakeRunner()
     gw400 = row("gw400", "02:01:00:00:00:01", "10.60.7.1/24", *flags)
     dhcp400 = row("dhcp400", "02:01:00:00:00:02", "10.60.7.2/24", "UP")
@@ -53,7 +53,7 @@ def gateway(*, flags: tuple[str, ...] = ("UP",), rules: str = LISTED) -> FakeRun
 
 @pytest.fixture
 def proc_sys(tmp_path: Path) -> str:
-    """Settings of a kernel that forwards from the gateway."""
+    """Return the settings of a kernel that forwards packets from the gateway."""
     for device in ("gw400", "wan0", "nat_1000"):
         folder = tmp_path / "net/ipv4/conf" / device
         folder.mkdir(parents=True)
@@ -110,7 +110,7 @@ def test_where_nothing_was_noted_nobody_is_asked(tmp_path):
 
 
 def network(routes: str = "default via 169.254.64.0 dev nat\n") -> FakeRunner:
-    """A host that has the namespace of slice 1000."""
+    """Return a host with the namespace of slice 1000."""
     space = ("nsenter", "--net=/run/netns/slice-1000")
     runner = FakeRunner().tell(*space, *RULES, stdout="table ip cloudrepo {\n}\n")
     runner.tell("ip", "-n", "slice-1000", "route", "show", stdout=routes)

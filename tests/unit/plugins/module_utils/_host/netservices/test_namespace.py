@@ -40,13 +40,13 @@ def test_what_is_no_layout_is_refused_by_its_file(tmp_path, line):
 
 
 class Host:
-    """What a host is asked and told for one port in a namespace."""
+    """The expected commands for one port in a namespace."""
 
     def __init__(self) -> None:
         self.runner = FakeRunner()
 
     def has(self, device: str, where: str | None, *answers: bool) -> Host:
-        """Say whether a device is in a namespace or, without one, on the host; each time that it is asked for."""
+        """Expect queries for a device in a namespace or, without one, on the host, with these answers."""
         inside = [] if where is None else ["-n", where]
         for answer in answers:
             self.runner.tell("ip", *inside, "link", "show", "dev", device, rc=int(not answer))
@@ -60,7 +60,7 @@ class Host:
 
     @property
     def told(self) -> list[str]:
-        """The commands that change something."""
+        """The commands without queries."""
         return [" ".join(argv) for argv in self.runner.argvs if "show" not in argv]
 
 
@@ -72,7 +72,7 @@ def test_a_port_that_is_in_its_namespace_stays():
 
 def test_a_missing_namespace_is_made_and_the_port_moves_there():
     host = Host().has("lo", "s", False).has("net_101", "s", False).has("net_101", None, True)
-    # A file that is no namespace is in the way.
+    # The file of a deleted namespace has to be removed.
     expected = [
         "ip netns delete s",
         "ip netns add s",
@@ -111,7 +111,7 @@ def test_a_switch_that_has_no_such_port_is_an_error():
 
 
 def made(folder: Path, text: str, *, forwards: int, live: list[object]) -> Host:
-    """A host that makes the namespace of slice 1000, whose ports are in their places."""
+    """Return a host that creates the namespace of slice 1000, whose ports are in place already."""
     (folder / "devices").write_text(text)
     host = Host().has("lo", "slice-1000", True)
     for port in ("net_101", "net_102"):
@@ -129,14 +129,14 @@ def made(folder: Path, text: str, *, forwards: int, live: list[object]) -> Host:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The folder of the networks of slice 1000."""
+    """Return the folder of the networks of slice 1000."""
     path = tmp_path / "1000"
     path.mkdir()
     return path
 
 
 def address(port: Port) -> dict[str, object]:
-    """What C(ip -json address) tells of a port that has its address."""
+    """Return the output of C(ip -json address) for a port with its address."""
     local, _slash, length = port.address.partition("/")
     return {"ifname": port.name, "addr_info": [{"family": "inet", "local": local, "prefixlen": int(length)}]}
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The network node's order, read and refused, and the files that it becomes."""
+"""Parsing and validation of the network node's work order, and the resulting files."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ NETWORK = ", network {}"
 
 
 def not_allowed(field: str, allowed: str, got: Any) -> tuple[str, str, dict[str, Any]]:
-    """Where, code and figures of a field of a network that is not allowed."""
+    """Return object, code and figures of the refusal for an invalid field of a network."""
     return NETWORK, "field_not_allowed", {"field": field, "allowed": allowed, "got": got}
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the network node is asked, and what is made of its answers."""
+"""The observed state of the network node."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def bare_host() -> FakeRunner:
 
 
 def note_gateway(tmp_path: Path, runner: FakeRunner, noted: str, now: str | None) -> None:
-    """A gateway that had one address when it was made, and has another now, or is gone."""
+    """Save the state of a gateway with one address; now it has another one, or is missing."""
     rows = [] if now is None else [address("gw400", now)]
     (tmp_path / "slices-gateway.live").write_text(
         f"wan wan0\ngw400 02:01:00:00:00:65\ngw400 {noted}\ngw400 forwarding none\nwan0 forwarding none\n"
@@ -154,7 +154,7 @@ def test_a_slice_that_has_no_network_costs_three_questions_and_four_of_the_gatew
 def test_what_slices_share_is_mended_where_none_is_listed(tmp_path):
     runner = FakeRunner().tell(*SHOW, DHCP, stdout=f"Id={DHCP}\nActiveState=active\n").tell(*NAT_RULES, rc=1)
     note_gateway(tmp_path, runner, "10.60.7.1/24", None)
-    # Answers are guarded. What is asked is not, though its table and set are there.
+    # The rules for replies are loaded. Those for requests are missing, although their table and set exist.
     runner.tell(*GATEWAY_RULES, stdout=nft({"map": CLIENTS}, {"set": {"table": "cloudrepo_dhcp"}}, GUARDS[1]))
     todo = plan((), look(tmp_path, runner, ()))
     assert todo.units == {NAT: "reload-or-restart", GATEWAY: "restart", DHCP: "reload"}

@@ -21,7 +21,7 @@ SET_LINK = [{"execute": "set_link", "arguments": {"name": f"nic-eth{index}", "up
 
 
 class Qemu:
-    """A monitor that serves one client, and refuses one command if it has a reason to."""
+    """A monitor that serves one client, and refuses the first command if C(refusal) is set."""
 
     def __init__(self, path: Path, refusal: str | None = None) -> None:
         self.heard: list[Any] = []
@@ -48,7 +48,7 @@ class Qemu:
 
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[bytes]]:
-    """What stands for the process of a QEMU."""
+    """Run a process in place of QEMU."""
     with subprocess.Popen(["sleep", "60"]) as started:
         yield started
         started.kill()

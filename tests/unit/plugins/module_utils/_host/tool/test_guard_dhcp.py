@@ -15,14 +15,14 @@ from ..fakes import FakeRunner
 
 
 def loaded(folder: Path) -> str:
-    """The rules that are loaded."""
+    """Return the rules that are loaded."""
     runner = FakeRunner().tell("nft", "-f", "-")
     guard(str(folder), "dhcp400", runner)
     return runner.stdins[0] or ""
 
 
 def elements(text: str) -> list[str]:
-    """The elements of the set and of the map."""
+    """Return the elements of the set and of the map."""
     return re.findall(r"elements = \{ (.*) \}", text)
 
 

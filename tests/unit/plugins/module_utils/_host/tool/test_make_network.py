@@ -26,7 +26,7 @@ def test_what_is_made_is_noted_and_does_not_differ_from_that(tmp_path):
 
 
 def with_state(runner: FakeRunner) -> FakeRunner:
-    """Have the namespace of slice 1000 tell its state."""
+    """Prepare the output for the state of slice 1000's namespace."""
     space = ("nsenter", "--net=/run/netns/slice-1000")
     runner.tell(*space, "nft", "--stateless", "list", "table", "ip", "cloudrepo", stdout="table ip cloudrepo {\n}\n")
     runner.tell("ip", "-n", "slice-1000", "route", "show", stdout="192.168.101.0/24 dev net_101\n")

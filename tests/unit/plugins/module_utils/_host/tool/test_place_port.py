@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The subcommand that has a port in a namespace hands its arguments on in their order."""
+"""The subcommand that moves a port to a namespace passes its arguments in the right order."""
 
 from __future__ import annotations
 

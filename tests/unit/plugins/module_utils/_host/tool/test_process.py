@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How subcommands end: an expected failure is a line and a code, and a bug is not caught."""
+"""Exit of subcommands: an expected error is a line and an exit code, and a bug is not caught."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def save(folder: Path, **texts: str) -> None:
 
 
 def told(runner: FakeRunner) -> list[list[str]]:
-    """What the switch was told: the command, and the meter or the name of the file."""
+    """Return the commands for the switch, each with the meter or the name of the file."""
     return [
         [word.rpartition("/")[2] for word in argv[3:] if word not in ("br-int", "--bundle")]
         for argv in runner.argvs
@@ -37,7 +37,7 @@ def told(runner: FakeRunner) -> list[list[str]]:
 
 @pytest.fixture
 def runner() -> FakeRunner:
-    """A switch that takes everything."""
+    """Return a switch that accepts all commands."""
     return FakeRunner().tell("ovs-ofctl", MORE)
 
 

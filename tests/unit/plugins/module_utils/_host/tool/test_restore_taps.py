@@ -23,7 +23,7 @@ link set dev tap_1001_eth0 arp off group 1000 up
 
 
 class Host:
-    """A host that starts: its state folder, its devices, and what it is told."""
+    """A host that is starting, with its state folder, its devices and the commands."""
 
     def __init__(self, path: Path) -> None:
         self.state, self.sys_net = path / "state", path / "net"
@@ -42,20 +42,20 @@ class Host:
         path.write_text(text)
 
     def has(self, name: str, **values: object) -> None:
-        """Have a device."""
+        """Add a device."""
         folder = self.sys_net / name
         folder.mkdir()
         for file, value in {"netdev_group": 1000, "tun_flags": "0x1802", **values}.items():
             (folder / file).write_text(f"{value}\n")
 
     def restore(self) -> list[tuple[str, str | None]]:
-        """What the host is told, each by its program."""
+        """Restore the taps, and return the programs with their standard input."""
         restore(str(self.state), self.runner, sys_net=str(self.sys_net))
         return self.told
 
     @property
     def told(self) -> list[tuple[str, str | None]]:
-        """Programs and what they read."""
+        """The programs with their standard input."""
         return [(argv[0], stdin) for argv, stdin in zip(self.runner.argvs, self.runner.stdins)]
 
 

@@ -19,7 +19,7 @@ SHOW = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--", UNIT)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The folder of VM 1001."""
+    """Return the folder of VM 1001."""
     path = tmp_path / "vms/1001"
     path.mkdir(parents=True)
     mark(path)
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def capture(folder: Path, state: str, age_s: int) -> Path:
-    """The file of a capture whose unit is in a state, after it was looked at."""
+    """Trim the logs with a capture whose unit is in this state, and return the capture's file."""
     pcap = folder / "eth1.pcap"
     pcap.touch()
     os.utime(pcap, (time.time() - age_s,) * 2)

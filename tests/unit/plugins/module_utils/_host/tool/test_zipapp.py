@@ -19,7 +19,7 @@ UTILS = Path(__file__).parents[6] / "plugins/module_utils"
 
 
 def run(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The program as a host runs it, but with the Python of the tests."""
+    """Run the program like a host, but with the Python of the tests."""
     return subprocess.run([sys.executable, "-IS", program, *arguments], capture_output=True, text=True, check=False)
 
 
@@ -57,7 +57,7 @@ import slices._host.tool.drop_carrier
 
 
 def compiled(program: Path) -> list[str]:
-    """The files in a program that a start compiles."""
+    """Return the files in a program that are compiled at its start."""
     argv = [sys.executable, "-IS", "-c", COMPILED, program]
     done = subprocess.run(argv, capture_output=True, text=True, check=True)
     return [line for line in done.stdout.splitlines() if line.startswith(str(program))]
