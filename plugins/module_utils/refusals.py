@@ -48,15 +48,15 @@ _ANY = {
     ),
     "same_address": Rule("gateway and DHCP server must have different addresses", "{rule}, got {got} for both"),
     "listed_twice": Rule("list entries must be unique", "{kind} {name} is listed {count} times"),
-    "not_found": Rule("what is named must exist", "{object} does not exist; existing: {known}"),
-    "unknown_reference": Rule("what is named must exist", "{kind} {name} does not exist; existing: {known}"),
+    "not_found": Rule("references must exist", "{object} does not exist; existing: {known}"),
+    "unknown_reference": Rule("references must exist", "{kind} {name} does not exist; existing: {known}"),
 }
 
 _ARGUMENTS = {
     "required_option_is_null": Rule("a required option must not be null", "{object} is required, got null"),
     "all_options_are_null": Rule("one of these options is required", "{rule}, all are null"),
     "null_in_list": Rule("lists must not contain null", "{object} contains null"),
-    "slice_listed_twice": Rule("a slice is listed once", "{object} is listed {count} times"),
+    "slice_listed_twice": Rule("a slice must be listed only once", "{object} is listed {count} times"),
     "destination_not_empty": Rule(
         "the destination of a migration must be empty",
         "{object} is not empty",
@@ -108,14 +108,14 @@ _REGISTRY = {
     "admins_only": Rule("only admins may do this", "{user} is not an admin; {rule}"),
     "invalid_password_hash": Rule("password_hash must be a SHA-256 digest of 64 hex digits or a scrypt hash", "{rule}"),
     "two_passwords": Rule("password and password_hash are mutually exclusive", "{rule}"),
-    "first_admin_stays": Rule("the first admin stays registered, and an admin", "{rule}"),
+    "first_admin_stays": Rule("the first admin must stay registered and an admin", "{rule}"),
     "user_owns_slices": Rule(
-        "a user with slices stays registered", "owns {count} slices ({slices})", "delete them first"
+        "a user with slices cannot be removed", "owns {count} slices ({slices})", "delete them first"
     ),
     "invalid_image": Rule("image must be a path or URL", "{rule}, got {got!r}"),
     "invalid_checksum": Rule("checksum must be a SHA-256 digest of 64 hex digits", "{rule}, got {got!r}"),
     "disk_smaller_than_image": Rule("disk_gb must be at least {least}, the size of the disk in the image"),
-    "flavor_in_use": Rule("a flavor stays registered while VMs use it", "used by {count} VMs ({vms})"),
+    "flavor_in_use": Rule("a flavor in use cannot be removed", "used by {count} VMs ({vms})"),
     "invalid_worker_ip": Rule(
         "a worker needs an IPv4 address", "{rule}, got {got!r}", "set worker_ip for this host in the inventory"
     ),
@@ -135,7 +135,7 @@ _REGISTRY = {
         "machine {got} now has the address {ip}, which in the database is that of {known} with {vms} VMs; {rule}",
         "give it another address, or remove worker {ip} first",
     ),
-    "worker_holds_vms": Rule("a worker with VMs stays registered", "has {count} VMs ({vms})", "delete them first"),
+    "worker_holds_vms": Rule("a worker with VMs cannot be removed", "has {count} VMs ({vms})", "delete them first"),
 }
 
 _BASE_IMAGE = "a base image must be qcow2, or raw with a boot sector or a file system"
@@ -151,7 +151,7 @@ _IMAGE = {
         "convert needs {program} on the orchestrator", "{rule}, which is not installed", "install {package}"
     ),
     "image_not_unpacked": Rule(
-        "a compressed image must be whole", "{object} cannot be unpacked with {format}: {why}", "fetch it again"
+        "a compressed image must be complete", "{object} cannot be unpacked with {format}: {why}", "fetch it again"
     ),
     "image_of_several_files": Rule(
         "an image to convert must be one file",
@@ -160,12 +160,12 @@ _IMAGE = {
     ),
     "image_encrypted": Rule("a base image must not be encrypted", "{object} is encrypted; {rule}", "run {command}"),
     "image_has_backing_file": Rule(
-        "a base image must hold all of its disk",
+        "a base image must contain the complete disk",
         "{object} has the backing file {backing_file}; {rule}",
         "run {command} where that file is",
     ),
     "image_has_data_file": Rule(
-        "a base image must hold all of its disk",
+        "a base image must contain the complete disk",
         "{object} has an external data file; {rule}",
         "run {command} where that file is",
     ),
@@ -174,7 +174,7 @@ _IMAGE = {
         "{object} is qcow2 version {version} with the incompatible features {features}; {rule}",
     ),
     "image_cut_short": Rule(
-        "a base image must be whole", "{object} has {got} bytes, its content needs {needed}", "fetch it again"
+        "a base image must be complete", "{object} has {got} bytes, its content needs {needed}", "fetch it again"
     ),
     "image_damaged": Rule(
         "a base image must be undamaged", "{object} is damaged: {why}", "run {command} or fetch it again"
@@ -190,7 +190,7 @@ _ACCESS = {
     ),
     "acting_user_empty": Rule("the acting user must be a name, and not empty", "{rule}, got {got!r}"),
     "acting_users_differ": Rule(
-        "all that is said of who acts must agree", "{first} is {got}, but {second} is {other}; {rule}"
+        "all sources of the acting user must agree", "{first} is {got}, but {second} is {other}; {rule}"
     ),
     "not_owner_or_admin": Rule("only admins may act for other users", "{user} is not an admin; {rule}"),
     "ambiguous_vm": Rule(
@@ -212,7 +212,7 @@ _TOPOLOGY = {
     ),
     "numeric_name": Rule("a name must not consist of digits only, because it would be read as an id"),
     "endpoint_count": Rule("a link has 2 endpoints"),
-    "link_to_itself": Rule("a link joins two different VMs", "{rule}, got VM {vm} twice"),
+    "link_to_itself": Rule("a link must connect two different VMs", "{rule}, got VM {vm} twice"),
     "member_twice": Rule("a VM joins a network with one interface", "VM {vm} is a member {count} times; {rule}"),
     "management_interface": Rule("links and networks take eth1 and up, because eth0 is the management interface"),
     "interface_in_use": Rule("an interface is on one link or network at most", "{endpoint} is already in use; {rule}"),
@@ -264,32 +264,32 @@ _CHANGE = {
     "slice_is_being_deleted": Rule(
         "a slice that is being deleted cannot be changed",
         "slice {slice_id} is being deleted",
-        "deploy it again when it is gone",
+        "deploy it again after its deletion",
     ),
     "slice_not_deleted_yet": Rule(
-        "a slice can be brought back once its hosts have deleted it",
+        "a slice can be restored once its hosts have deleted it",
         "slice {slice_id} still exists",
         "delete it first",
     ),
     "allocated_meanwhile": Rule(
-        "a deleted slice is brought back with its own numbers",
-        "{what} was allocated to another slice meanwhile; {rule}",
+        "a deleted slice is restored with its ids and VLANs",
+        "{what} has been allocated to another slice in the meantime; {rule}",
     ),
     "slice_name_in_use": Rule(
         "names are unique among the slices of an owner", "name {got} is in use by slice {slice_id} of {owner}; {rule}"
     ),
-    "unknown_flavor": Rule("what is named must exist", "flavor {flavor} (VMs {vms}) does not exist; existing: {known}"),
+    "unknown_flavor": Rule("references must exist", "flavor {flavor} (VMs {vms}) does not exist; existing: {known}"),
     "flavor_without_image": Rule(
         "a flavor needs a registered base image",
         "flavor {flavor} (VMs {vms}) has no base image, {image} was never registered",
         "register the flavor with a file that exists, or with a URL and its checksum",
     ),
-    "stored_without": Rule("a stored VM needs what its hosts are told", "stored without {what}"),
+    "stored_without": Rule("a stored VM must have all fields of a work order", "stored without {what}"),
     "flavor_without_checksum": Rule(
         "a flavor needs a registered base image", "its flavor is stored without the checksum of a base image"
     ),
     "address_outside_management": Rule(
-        "a VM keeps its management address for life",
+        "the management address of a VM never changes",
         "address {got} is not in the management network {subnet}",
         "delete the slice and deploy it again",
     ),
@@ -328,7 +328,7 @@ _CAPACITY = {
         "{networks} networks and {reserved} reserved VLANs requested",
     ),
     "no_free_id": Rule("ids of slices and VMs are at most {most}", "all ids up to {most} were used"),
-    "no_free_vnc_port": Rule("each VM has a VNC port of its own", "all VNC ports {first}-{last} are in use"),
+    "no_free_vnc_port": Rule("each VM needs its own VNC port", "all VNC ports {first}-{last} are in use"),
     "no_free_address": Rule(
         "each VM with internet has an address on VLAN {vlan}", "all addresses {first}-{last} on VLAN {vlan} are in use"
     ),
@@ -337,7 +337,7 @@ _CAPACITY = {
         "{asked} requested, but the kernel of {host} has no netem",
     ),
     "trunk_mtu_too_small": Rule(
-        "a trunk needs the MTU of what crosses it, and 4 bytes more for qinq",
+        "a trunk needs the MTU of its links and networks, plus 4 bytes for qinq",
         "the trunk needs an MTU of {needed}, {host} has {trunk_mtu}",
     ),
 }
@@ -369,7 +369,7 @@ _HOST = {
         "a disk must be at least as large as its base image", "{rule}, got {got} bytes for {least} bytes of {image}"
     ),
     "disk_missing": Rule(
-        "a disk that was seen is not created again without being asked for",
+        "a disk that has existed is only created again on request",
         "disk {path} is missing, last seen {seen}; {rule}",
         "restore it, or deploy with -e recreate_disks={vm_id} to create it empty",
     ),
@@ -415,29 +415,29 @@ _HOST = {
         "run cloudrepo.slices.site",
     ),
     "another_slice": Rule(
-        "a number stands for one slice on a host",
-        "this host holds another slice of this number: {where} is of {held}, the work order is of {got}",
-        "run cloudrepo.slices.site, then delete this slice and deploy it again, so that it gets another number",
+        "an id identifies one slice on a host",
+        "this host has another slice with this id: {where} belongs to {held}, the work order is for {got}",
+        "run cloudrepo.slices.site, then delete this slice and deploy it again, so that it gets another id",
     ),
     "another_vm": Rule(
-        "a number stands for one VM on a host",
-        "this host holds another VM of this number: {where} is of {held}, the work order is of {got}",
-        "delete this VM and deploy it again, so that it gets another number",
+        "an id identifies one VM on a host",
+        "this host has another VM with this id: {where} belongs to {held}, the work order is for {got}",
+        "delete this VM and deploy it again, so that it gets another id",
     ),
     "another_disk": Rule(
-        "a path stands for one disk on a host",
-        "this host holds another disk: {path} is {held}, the work order says {got}",
-        "delete this VM and deploy it again, so that it gets another number",
+        "a path identifies one disk on a host",
+        "this host has another disk: {path} is {held}, the work order is for {got}",
+        "delete this VM and deploy it again, so that it gets another id",
     ),
     "folder_of_another_slice": Rule(
         "the folder of a VM belongs to its slice",
-        "{path} on this host belongs to slice {owner} ({held}), the work order is of slice {got}",
+        "{path} on this host belongs to slice {owner} ({held}), the work order is for slice {got}",
         "delete that VM of slice {owner} first",
     ),
     "folder_without_owner": Rule(
-        "the folder of a VM says whose it is",
-        "{path} on this host holds disks, but {mark} in it is missing or damaged",
-        "delete the folder if nobody needs its disks",
+        "the folder of a VM must contain its owner",
+        "{path} on this host contains disks, but its {mark} is missing or damaged",
+        "delete the folder if its disks are no longer needed",
     ),
     "port_of_another_slice": Rule(
         "a port belongs to one slice",
@@ -460,14 +460,14 @@ _HOST = {
         "run cloudrepo.slices.orphans again to remove it",
     ),
     "orphan_in_use": Rule("a disk in use stays", "{unit} runs from it", "list its slice as well, or deploy the slice"),
-    "orphan_unknown": Rule("only orphans can be removed", "no host holds an orphan of this name; orphans: {known}"),
+    "orphan_unknown": Rule("only orphans can be removed", "no host has an orphan with this name; orphans: {known}"),
     "user_missing": Rule(
         "a slice with VMs needs its user on the host",
         "{object} of slice {slice_id} does not exist on this host",
         "run the role worker",
     ),
     "user_shared": Rule(
-        "each slice runs as a user of its own",
+        "each slice must run as its own user",
         "slices {slices} would all run as {object}, because they have the same VLAN pool",
     ),
     "order_superseded": Rule(

@@ -49,7 +49,7 @@ def test_orphans_are_told_with_their_hosts() -> None:
     ]
     assert orphan_problems(hostvars, GROUPS, ["7f1c", "/vms/1006/vm1_img.qcow2"]) == []
     assert orphan_problems(hostvars, GROUPS, ["1005"]) == [
-        "orphan 1005: no host holds an orphan of this name; orphans: 5f0c, 7f1c"
+        "orphan 1005: no host has an orphan with this name; orphans: 5f0c, 7f1c"
     ]
 
 

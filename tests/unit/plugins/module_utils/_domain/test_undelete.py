@@ -89,8 +89,8 @@ def test_a_name_or_a_pool_that_another_slice_has_is_refused():
     put(held, topology())
     assert refusals(held) == [
         "slice web: name web is in use by slice 1100 of admin; names are unique among the slices of an owner",
-        "slice web: VLAN pool 0 was allocated to another slice meanwhile; a deleted slice is brought back with its own "
-        "numbers",
+        "slice web: VLAN pool 0 has been allocated to another slice in the meantime; a deleted slice is restored with "
+        "its ids and VLANs",
     ]
 
 

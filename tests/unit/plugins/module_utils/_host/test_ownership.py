@@ -22,9 +22,9 @@ def test_a_slice_of_the_same_number_is_told_with_both_uuids() -> None:
     ((slice_id, refusal),) = ownership.of_slice(ORDER, "VM folder /vms/1036", uuid(1))
     assert (slice_id, refusal.code) == (1035, ownership.ANOTHER_SLICE)
     assert refusal.message == (
-        f"slice 1035: this host holds another slice of this number: VM folder /vms/1036 is of {uuid(1)}, the work "
-        f"order is of {uuid(2)}; run cloudrepo.slices.site, then delete this slice and deploy it again, so that it "
-        "gets another number"
+        f"slice 1035: this host has another slice with this id: VM folder /vms/1036 belongs to {uuid(1)}, the work "
+        f"order is for {uuid(2)}; run cloudrepo.slices.site, then delete this slice and deploy it again, so that it "
+        "gets another id"
     )
 
 

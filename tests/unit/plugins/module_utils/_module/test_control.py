@@ -38,7 +38,7 @@ def test_a_change_is_stored_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("check_mode", "write"), [(True, True), (False, False), (True, False)])
 def test_in_check_mode_and_to_read_nothing_is_stored(tmp_path: Path, check_mode: bool, write: bool) -> None:
-    assert transact(StandIn(arguments(tmp_path), check_mode=check_mode), write=write)["next"] == 1001
+    assert transact(StandIn(arguments(tmp_path), check_mode=check_mode), write=write, create=True)["next"] == 1001
     assert list(tmp_path.iterdir()) == []
 
 

@@ -103,8 +103,8 @@ def test_what_stands_on_another_file_is_refused(tmp_path):
     (message,) = messages(image, str(image))
 
     assert message == (
-        f"image x has the backing file {base}; a base image must hold all of its disk; run qemu-img convert -f qcow2 "
-        f"-O qcow2 {image} {tmp_path}/image.new.qcow2 where that file is"
+        f"image x has the backing file {base}; a base image must contain the complete disk; run qemu-img convert "
+        f"-f qcow2 -O qcow2 {image} {tmp_path}/image.new.qcow2 where that file is"
     )
     subprocess.run(message.partition("run ")[2].partition(" where")[0].split(), check=True)
     assert inspected(tmp_path / "image.new.qcow2").is_checked
@@ -115,7 +115,7 @@ def test_what_has_its_data_elsewhere_is_refused(tmp_path):
     qemu_img("create", "-q", "-f", "qcow2", "-o", f"data_file={tmp_path}/data", image, "1M")
 
     assert messages(image) == [
-        "image x has an external data file; a base image must hold all of its disk; run qemu-img convert -f qcow2 "
+        "image x has an external data file; a base image must contain the complete disk; run qemu-img convert -f qcow2 "
         "-O qcow2 '/srv/images/my disk.img' '/srv/images/my disk.qcow2' where that file is"
     ]
 
