@@ -98,6 +98,8 @@ def first_cluster() -> Cluster:
     for number, worker in enumerate(held.workers.values()):
         worker.extra["machine_id"] = f"{number:032}"
     held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}
+    for number, worker in enumerate(held.workers.values(), start=1):
+        worker.extra["machine_id"] = f"{number:032x}"
     held.users["admin"].quota_vms = 20
     held.users["alice"].quota_vms = 9
     held.users["bob"] = type(held.users["alice"])("bob", "!", quota_vms=9)
@@ -258,10 +260,56 @@ class Operations(RuleBasedStateMachine):
             number = listed[which % len(listed)][key]
             self.do(kind, slice=str(slice_["slice_id"]), state="absent", **{key: number})
 
+    def machines(self) -> dict[str, str]:
+        """The machine-id of each worker."""
+        return {ip: worker["machine_id"] for ip, worker in self.door.data()["workers"].items()}
+
+    def places(self) -> dict[int, str]:
+        """The machine of each VM."""
+        machines = self.machines()
+        vms = [vm for slice_ in self.door.data()["slices"].values() for vm in slice_["vms"]]
+        return {vm["vm_id"]: machines[vm["worker_ip"]] for vm in vms}
+
+    def stranded(self) -> list[int]:
+        """The VMs of lost workers that nobody has deleted."""
+        with self.store.transaction(write=False) as cluster:
+            live = [vm for slice_ in cluster.slices.values() for vm in slice_.live_vms]
+            return [vm.vm_id for vm in live if cluster.workers[vm.worker_ip].lost]
+
+    @rule(ip=st.sampled_from(WORKERS))
+    def lose_worker(self, ip: str) -> None:
+        assert not self.do("worker", ip=ip, state="lost").get("failed")
+
+    @rule(ip=st.sampled_from(WORKERS))
+    def find_worker(self, ip: str) -> None:
+        before = self.places()
+        assert not self.do("worker", ip=ip, machine_id=self.machines()[ip]).get("failed")
+        assert self.places() == before
+
+    @rule()
+    def exchange_addresses(self) -> None:
+        before, (first, second) = self.places(), self.machines().items()
+        moved = [{"ip": first[0], "machine_id": second[1]}, {"ip": second[0], "machine_id": first[1]}]
+        assert not self.do("worker", workers=moved).get("failed")
+        assert self.places() == before
+
+    @precondition(has_slices)
+    @rule()
+    def create_again_elsewhere(self) -> None:
+        stranded, before = self.stranded(), self.places()
+        done = self.do("slice_plan", all=True, recreate_disks=[str(vm_id) for vm_id in stranded])
+        after = self.places()
+        assert {vm_id for vm_id in before if after[vm_id] != before[vm_id]} <= set(stranded)
+        assert done.get("failed") or self.stranded() == []
+
     @precondition(has_slices)
     @rule(failing=st.sets(st.sampled_from([*WORKERS, "network_node"]), max_size=1))
     def deploy(self, failing: set[str]) -> None:
-        orders = self.do("slice_plan", all=True)["work_orders"]
+        planned = self.do("slice_plan", all=True)
+        orders, lost = planned["work_orders"], planned["lost_workers"]
+        assert not {*orders["workers"]} & {*lost}
+        failing = failing - {*lost}
+        stranded = self.stranded()
         reports = [{"host": "netnode", "target": "network_node", "failure": None}]
         read_back(orders)
         for ip, order in orders["workers"].items():
@@ -271,9 +319,12 @@ class Operations(RuleBasedStateMachine):
             if report["target"] in failing:
                 report.update(failure="down", vms=[])
         done = self.do("slice_report", again=False, all=True, reports=reports)
-        assert bool(done["failures"]) is bool(failing)
+        assert bool(done["failures"]) is bool(failing or stranded)
         if not failing:
+            # What was being deleted is gone, whether its worker is lost or not.
             vms = [vm for slice_ in done["slices"] for vm in slice_["vms"]]
+            assert {vm["vm_id"] for vm in vms if vm["status"] == "error"} == {*stranded}
+            vms = [vm for vm in vms if vm["vm_id"] not in stranded]
             assert all((vm["status"] == "stopped") is (vm.get("power") in ("stopped", "paused")) for vm in vms)
 
     @precondition(has_slices)
