@@ -14,6 +14,7 @@ from importlib import import_module
 
 # The arguments by subcommand, whose name is that of its module with hyphens instead of underscores.
 COMMANDS = {
+    "keep-rules": "FAMILY TABLE FILE",
     # On workers.
     "drop-carrier": "FILE SOCKET PID",
     "empty-trash": "STATE_DIR HOURS",

@@ -1,0 +1,67 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.keep_rules import keep
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, SlicesError
+
+from ..fakes import FakeRunner
+
+LOAD = ("nft", "-f", "nat.nft")
+LIST = ("nft", "--stateless", "list", "table", "ip", "cloudrepo")
+RULES = "table ip cloudrepo {\n}\n"
+# As nft monitor tells them.
+FLUSHED = [
+    "delete chain ip cloudrepo forward\n",
+    "delete table ip cloudrepo\n",
+    "# new generation 3 by process 1 (nft)\n",
+]
+FLUSHED_CHAIN = ["delete rule ip cloudrepo forward handle 2\n", "# new generation 4 by process 2 (nft)\n"]
+REPLACED = [
+    "add table ip cloudrepo\n",
+    "delete table ip cloudrepo\n",
+    "add table ip cloudrepo\n",
+    "add chain ip cloudrepo forward { type filter hook forward priority filter; policy accept; }\n",
+    "# new generation 5 by process 3 (nft)\n",
+]
+OTHERS = ["delete table inet others\n", "# new generation 6 by process 4 (nft)\n"]
+
+
+def loads(events: list[str], *listings: str) -> int:
+    """How often rules are loaded, if the table is listed like this, first after they were loaded at the start."""
+    runner = FakeRunner().tell(*LOAD)
+    for listing in listings:
+        runner.tell(*LIST, stdout=listing, rc=0 if listing else 1)
+    with pytest.raises(SlicesError, match="nft monitor has ended, so table ip cloudrepo is not watched"):
+        keep("ip cloudrepo", "nat.nft", events, runner)
+    return runner.argvs.count(list(LOAD))
+
+
+@pytest.mark.parametrize(
+    ("events", "listings", "count"),
+    [
+        ([], [RULES], 1),
+        (OTHERS, [RULES], 1),
+        (FLUSHED, [RULES, "", RULES], 2),
+        (FLUSHED_CHAIN, [RULES, "table ip cloudrepo {", RULES], 2),
+        # Its own transaction, and somebody else who was faster.
+        (FLUSHED + REPLACED, [RULES, "", RULES, RULES], 2),
+        (FLUSHED + REPLACED, [RULES, RULES, RULES], 1),
+        # Other rules of a deploy are those to keep from then on.
+        (REPLACED + FLUSHED_CHAIN, [RULES, "new", "new"], 1),
+        (REPLACED + FLUSHED, [RULES, "new", "", "new"], 2),
+        (REPLACED, [RULES, "", RULES], 2),
+        (FLUSHED + FLUSHED, [RULES, "", "", "", RULES], 3),
+        (FLUSHED + OTHERS + FLUSHED, [RULES, "", RULES, "", RULES], 3),
+    ],
+)
+def test_rules_are_loaded_again_when_somebody_changes_them(events: list[str], listings: list[str], count: int) -> None:
+    assert loads(events, *listings) == count
+
+
+def test_rules_that_the_kernel_rejects_are_an_error() -> None:
+    with pytest.raises(CommandFailed, match="syntax error"):
+        keep("ip cloudrepo", "nat.nft", [], FakeRunner().tell(*LOAD, rc=1, stderr="syntax error"))
