@@ -11,9 +11,13 @@ from typing import Any
 from ansible_collections.cloudrepo.slices.plugins.filter.workers import worker_address
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import serial_socket
 
+CONTROL_PATH_DIR = "~/.ansible/cp"
+"""Ansible's default."""
+
 
 def console_way(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], address: str) -> dict[str, Any]:
-    """Return how to connect to a worker: C({host, port, user, private_key_file, common_args, through}).
+    """Return how to connect to a worker: C({host, port, user, private_key_file, common_args, control_path_dir,
+    through}).
 
     Args:
         hostvars: the variables of all hosts.
@@ -29,6 +33,7 @@ def console_way(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]
         "user": str(host.get("ansible_user") or "root"),
         "private_key_file": str(host.get("ansible_ssh_private_key_file") or ""),
         "common_args": str(host.get("ansible_ssh_common_args") or ""),
+        "control_path_dir": str(host.get("ansible_control_path_dir") or CONTROL_PATH_DIR),
         "through": "local" if is_local else "ssh",
     }
 

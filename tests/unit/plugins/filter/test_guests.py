@@ -19,6 +19,7 @@ HOSTVARS = {
         "ansible_port": "2222",
         "ansible_user": "ops",
         "ansible_ssh_private_key_file": "/key",
+        "ansible_control_path_dir": "/cp",
         "ansible_connection": "ansible.builtin.local",
     },
 }
@@ -33,6 +34,7 @@ def test_a_worker_is_found_by_its_address_in_the_database() -> None:
         "user": "ops",
         "private_key_file": "/key",
         "common_args": "",
+        "control_path_dir": "/cp",
         "through": "local",
     }
 
@@ -45,6 +47,7 @@ def test_a_worker_that_the_inventory_lacks_is_reached_by_its_address() -> None:
             "user": "root",
             "private_key_file": "",
             "common_args": "",
+            "control_path_dir": "~/.ansible/cp",
             "through": "ssh",
         }
 

@@ -84,7 +84,8 @@ def test_check_change_again_remove_again(ready: Control, module: str, arguments:
     assert dry["changed"]
     assert ready.path.read_text() == before
     real = ready.run(module, **arguments)
-    assert real == {**dry, "invocation": real["invocation"]}
+    # The arguments, which differ and which ansible-core 2.21 does not return.
+    assert {**real, "invocation": None} == {**dry, "invocation": None}
     assert real["diff"]["after"]
     after = ready.path.read_text()
     again = ready.run(module, **arguments)
