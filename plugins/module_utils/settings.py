@@ -29,6 +29,7 @@ SETTINGS: Mapping[str, Grammar] = {
     "network_node_uplink": optional(DEVICE),
     "network_node_wan_interface": DEVICE,
     "network_node_ovs_datapath_type": one_of(*DATAPATHS),
+    "network_node_connections_per_vm": integer(1, 1_000_000),
 }
 
 

@@ -38,7 +38,7 @@ def keep(table: str, file: str, events: Iterable[str], runner: Runner) -> None:
     touched: list[str] = []
     for event in events:
         if not event.startswith(_END):
-            touched += [event.strip()] if f" {table}" in event else []
+            touched += [event.strip()] if f" {table} " in event.replace("\n", " ") else []
             continue
         found = _listing(table, runner) if touched else wanted
         # Events tell of the past: the table may be gone again, also when it was listed after it was loaded.

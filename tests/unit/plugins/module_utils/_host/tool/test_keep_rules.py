@@ -27,7 +27,7 @@ REPLACED = [
     "add chain ip cloudrepo forward { type filter hook forward priority filter; policy accept; }\n",
     "# new generation 5 by process 3 (nft)\n",
 ]
-OTHERS = ["delete table inet others\n", "# new generation 6 by process 4 (nft)\n"]
+OTHERS = ["delete table ip cloudrepo_shares\n", "# new generation 6 by process 4 (nft)\n"]
 
 
 def loads(events: list[str], *listings: str) -> int:
