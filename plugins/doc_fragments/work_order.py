@@ -239,6 +239,24 @@ options:
             description:
               - Its UUID. A disk at this path with another UUID is an orphan.
             type: str
+      trunk:
+        description:
+          - Links and networks that need more than the default MTU on this host's trunk. If the trunk has less, the host
+            refuses the slice.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description:
+              - The link or network, for messages.
+            type: str
+            required: true
+          mtu:
+            description:
+              - The MTU that it needs of the trunk. With C(qinq) it is 4 bytes more than its own.
+            type: int
+            required: true
   state_dir:
     description:
       - The folder that holds base images and VM folders.

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import settings
@@ -19,10 +19,26 @@ def setting_problems(values: Mapping[str, Any]) -> list[str]:
     return [refusal.message for refusal in settings.problems(values)]
 
 
+def missing_interfaces(values: Mapping[str, str | None], interfaces: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a sentence for each variable with an interface that the host does not have.
+
+    Args:
+        values: the interfaces by the names of their variables; empty or null if not set.
+        interfaces: C(interfaces) of M(cloudrepo.slices.host_info); if it is empty, nothing is checked.
+    """
+    names = [str(each["name"]) for each in interfaces]
+    return [
+        f"settings: {variable} is {name}, but this host has only the interfaces {', '.join(names)}"
+        for variable, name in values.items()
+        if name and names and name not in names
+    ]
+
+
 class FilterModule:
     """The filters by name."""
 
     def filters(self) -> dict[str, Any]:
         return {
+            "missing_interfaces": missing_interfaces,
             "setting_problems": setting_problems,
         }

@@ -12,7 +12,7 @@ from . import bounds
 from .contract import Contract, flag, integer, ipv4_address, ipv4_network, mac_address, many, text
 from .errors import Refusal
 from .vlans import MANAGEMENT_VLAN, pool_number
-from .work_order import CLOUD_INCARNATION, CLOUD_TITLE, CLOUD_UUID, REVISION, SLICE_ID, SLICE_UUID
+from .work_order import CLOUD_INCARNATION, CLOUD_TITLE, CLOUD_UUID, REVISION, SLICE_ID, SLICE_UUID, Crossing
 
 _FIRST_NAME_PORT = 5300
 
@@ -175,6 +175,14 @@ class Services(Contract):
     )
     networks: tuple[Network, ...] = field(
         default=(), metadata=many(Network, "All networks of the slice that have a gateway or DHCP.")
+    )
+    trunk: tuple[Crossing, ...] = field(
+        default=(),
+        metadata=many(
+            Crossing,
+            "Links and networks that need more than the default MTU on this host's trunk. If the trunk has less, the "
+            "host refuses the slice.",
+        ),
     )
 
     @property

@@ -352,6 +352,23 @@ class VM(Contract):
 
 
 @dataclass(frozen=True)
+class Crossing(Contract):
+    """A link or network that uses the trunk of a host."""
+
+    NOUN = "crossing"
+    KEY = "name"
+
+    name: str = field(metadata=text("The link or network, for messages.", sample="link web/core"))
+    mtu: int = field(
+        metadata=integer(
+            "The MTU that it needs of the trunk. With C(qinq) it is 4 bytes more than its own.",
+            sample=9004,
+            limit=bounds.TRUNK_MTU,
+        )
+    )
+
+
+@dataclass(frozen=True)
 class SliceOrder(Contract):
     """Everything that a slice has on this host."""
 
@@ -375,6 +392,14 @@ class SliceOrder(Contract):
             GivenUp,
             "Disks to delete. A disk that is listed neither here nor with a VM is an orphan, which is kept and "
             "reported.",
+        ),
+    )
+    trunk: tuple[Crossing, ...] = field(
+        default=(),
+        metadata=many(
+            Crossing,
+            "Links and networks that need more than the default MTU on this host's trunk. If the trunk has less, the "
+            "host refuses the slice.",
         ),
     )
 

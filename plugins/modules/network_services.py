@@ -156,6 +156,24 @@ options:
               - MTU of the network node's port, and of the members' interfaces.
             type: int
             default: 1500
+      trunk:
+        description:
+          - Links and networks that need more than the default MTU on this host's trunk. If the trunk has less, the host
+            refuses the slice.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description:
+              - The link or network, for messages.
+            type: str
+            required: true
+          mtu:
+            description:
+              - The MTU that it needs of the trunk. With C(qinq) it is 4 bytes more than its own.
+            type: int
+            required: true
 """
 
 EXAMPLES = r"""

@@ -131,6 +131,9 @@ work_orders:
           - vm_id: 1002
             path: /var/lib/cloudrepo/vms/1002/vm2_img.qcow2
             uuid: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
+          trunk:
+          - name: link web/core
+            mtu: 9004
         cloud_uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
         cloud_title: lab
         cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
@@ -156,6 +159,9 @@ work_orders:
           dhcp_range: 192.168.101.10,192.168.101.250
           nat: true
           mtu: 9000
+        trunk:
+        - name: link web/core
+          mtu: 9004
       cloud_uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
       cloud_title: lab
       cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00

@@ -161,6 +161,14 @@ workers:
       machine_id: 0f4c1f3a6d7b4b0e9a2f6c1d8e5b7a90
       trunk_mtu: 1500
       netem: true
+unfit:
+  description:
+    - A sentence for each feature that a stored slice requires and its hosts do not have, such as the MTU of a trunk.
+      The slice is not changed, but M(cloudrepo.slices.slice_plan) refuses it.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 """
 
 from typing import Any

@@ -8,7 +8,7 @@ C(Interface.extra) if they differ from the default.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,22 +117,54 @@ def segments(slice_: Slice) -> dict[int, dict[str, Any]]:
 
 def shortcomings(slice_: Slice, cluster: Cluster) -> Iterator[Refusal]:
     """Yield refusals for features that a slice requires and a host does not have. Unknown features are assumed."""
-    workers = cluster.workers
-    yield from _netem_shortcomings(slice_, workers)
+    yield from _netem_shortcomings(slice_, cluster.workers)
+    for crossing in crossings(slice_):
+        trunks = {f"worker {ip}": cluster.workers[ip].extra.get("trunk_mtu") for ip in crossing.workers_in(cluster)}
+        if crossing.is_served:
+            trunks["the network node"] = cluster.extra.get(NETWORK_NODE_TRUNK_MTU)
+        for host, trunk in trunks.items():
+            if trunk is not None and trunk < crossing.mtu:
+                figures = {"needed": crossing.mtu, "host": host, "trunk_mtu": trunk}
+                yield Refusal("trunk_mtu_too_small", crossing.name, figures)
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A link, a network or VLAN 400, if frames of the slice use trunks on it.
+
+    Attributes:
+        name: the object for messages.
+        mtu: the MTU that it needs of trunks.
+        workers: the addresses of the workers whose trunks it uses.
+        is_served: whether it uses the trunk of the network node as well.
+    """
+
+    name: str
+    mtu: int
+    workers: tuple[str, ...]
+    is_served: bool
+
+    def workers_in(self, cluster: Cluster) -> list[str]:
+        """Return the workers that are registered."""
+        return [ip for ip in self.workers if ip in cluster.workers]
+
+
+def crossings(slice_: Slice) -> Iterator[Crossing]:
+    """Yield what uses trunks: links between workers, and networks that span several or use the network node."""
     vms = {vm.vm_id: vm for vm in slice_.live_vms}
     for link in slice_.links:
         ends = [vms[vm_id].worker_ip for vm_id in (link.vm1_id, link.vm2_id) if vm_id in vms]
         where = f"link {slice_label(slice_)}/{link.extra.get('name', link.link_id)}"
-        yield from _trunk_shortcomings(where, link.extra, ends, cluster, served=False)
+        yield from _crossing(where, link.extra, ends, served=False)
     for network in slice_.networks:
         ends = [vms[each["vm_id"]].worker_ip for each in network.extra.get("members", ()) if each["vm_id"] in vms]
         served = network.gateway_ip is not None or network.dhcp_enabled
         where = f"network {slice_label(slice_)}/{network.extra.get('name')}"
-        yield from _trunk_shortcomings(where, network.extra, ends, cluster, served=served)
+        yield from _crossing(where, network.extra, ends, served=served)
     on_400 = [vm.worker_ip for vm in slice_.live_vms if any(nic.vlan_id == MANAGEMENT_VLAN for nic in vm.interfaces)]
     if on_400:
         where = f"slice {slice_label(slice_)} on VLAN {MANAGEMENT_VLAN}"
-        yield from _trunk_shortcomings(where, {}, on_400, cluster, served=True)
+        yield from _crossing(where, {}, on_400, served=True)
 
 
 def _netem_shortcomings(slice_: Slice, workers: Mapping[str, Worker]) -> Iterator[Refusal]:
@@ -147,21 +179,9 @@ def _netem_shortcomings(slice_: Slice, workers: Mapping[str, Worker]) -> Iterato
                 yield Refusal("netem_missing", where, {"asked": asked, "host": f"worker {vm.worker_ip}"})
 
 
-def _trunk_shortcomings(
-    where: str, carried: Mapping[str, Any], ends: list[str], cluster: Cluster, *, served: bool
-) -> Iterator[Refusal]:
-    """Yield refusals for too small MTUs of trunks, which a segment uses if it spans several workers or is C(served).
-
-    The network node is on a segment that is C(served).
-    """
-    on = list(dict.fromkeys(ends))
-    if len(on) < 2 and not served:
-        return
-    # The MTU of a device includes neither the Ethernet header nor one VLAN tag. A tag of the guests is a second one.
-    needed = carried.get("mtu", DEFAULT_MTU) + _TAG_BYTES * carried.get("qinq", False)
-    trunks = {f"worker {ip}": cluster.workers[ip].extra.get("trunk_mtu") for ip in on if ip in cluster.workers}
-    if served:
-        trunks["the network node"] = cluster.extra.get(NETWORK_NODE_TRUNK_MTU)
-    for host, trunk in trunks.items():
-        if trunk is not None and trunk < needed:
-            yield Refusal("trunk_mtu_too_small", where, {"needed": needed, "host": host, "trunk_mtu": trunk})
+def _crossing(where: str, carried: Mapping[str, Any], ends: Iterable[str], *, served: bool) -> Iterator[Crossing]:
+    on = tuple(dict.fromkeys(ends))
+    if len(on) > 1 or served:
+        # The MTU of a device excludes the Ethernet header and one VLAN tag. A tag of the guests is a second one.
+        needed = carried.get("mtu", DEFAULT_MTU) + _TAG_BYTES * carried.get("qinq", False)
+        yield Crossing(where, needed, on, served)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import network_order, work_order
@@ -16,6 +16,7 @@ from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import VM, Interface, Network, Slice
 from ..network_order import Member, NetworkOrder, Reservation, Services
+from ..report import NETWORK_NODE
 from ..vlans import MANAGEMENT_VLAN
 from ..work_order import GivenUp, Image, Peer, WorkerOrder
 from . import displays, host_requirements
@@ -80,12 +81,19 @@ def work_orders(
     """
     disks = Disks(state_dir, frozenset(recreate))
     segments = {slice_.slice_id: host_requirements.segments(slice_) for slice_ in slices}
+    crossings = {slice_.slice_id: _large(slice_) for slice_ in slices}
     cloud = _cloud(cluster)
     workers = [
         WorkerOrder(
             worker_ip=ip,
             images=_images((vm for vm in _live(slices) if vm.worker_ip == ip), state_dir),
-            slices=tuple(_share(cluster, slice_, ip, disks, segments[slice_.slice_id]) for slice_ in slices),
+            slices=tuple(
+                replace(
+                    _share(cluster, slice_, ip, disks, segments[slice_.slice_id]),
+                    trunk=tuple(crossing for workers, crossing in crossings[slice_.slice_id] if ip in workers),
+                )
+                for slice_ in slices
+            ),
             **cloud,
         )
         for ip, worker in cluster.workers.items()
@@ -179,6 +187,16 @@ def _given_up(slice_: Slice, ip: str) -> tuple[GivenUp, ...]:
     )
 
 
+def _large(slice_: Slice) -> list[tuple[Collection[str], work_order.Crossing]]:
+    """Return what needs more than the default MTU of trunks, each with the addresses of the workers, and
+    C(NETWORK_NODE) if it uses the network node's."""
+    return [
+        ((*each.workers, *([NETWORK_NODE] if each.is_served else [])), work_order.Crossing(each.name, each.mtu))
+        for each in host_requirements.crossings(slice_)
+        if each.mtu > DEFAULT_MTU
+    ]
+
+
 def _services(cluster: Cluster, slice_: Slice) -> Services:
     return Services(
         slice_id=slice_.slice_id,
@@ -186,6 +204,7 @@ def _services(cluster: Cluster, slice_: Slice) -> Services:
         revision=cluster.revision,
         reservations=_reservations(slice_),
         networks=_networks(slice_),
+        trunk=tuple(crossing for hosts, crossing in _large(slice_) if NETWORK_NODE in hosts),
     )
 
 

@@ -8,7 +8,6 @@ C(STATE_DIR/cloud.json) says which, since when, and from which controller it was
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -134,7 +133,7 @@ def plan(held: Claim | None, called_by: Caller, *, controller: str, now: str, cl
 def apply(todo: ClaimPlan, *, state_dir: str) -> None:
     """Carry out a plan."""
     if todo.changes:
-        os.makedirs(state_dir, mode=0o755, exist_ok=True)
+        files.make_folders(state_dir)
         if todo.is_handed_over:
             revisions.forget(state_dir)
         text = json.dumps(todo.wanted.to_dict(), indent=2, ensure_ascii=False)

@@ -102,6 +102,20 @@ def save(folder: str, texts: Mapping[str, str], *, mode: int) -> None:
         remove(f"{folder}/{name}")
 
 
+def make_folders(path: str) -> None:
+    """Create a folder and its parents, as far as they do not exist, with mode 0755 whatever the umask is.
+
+    C(os.makedirs) would leave the parents to the umask, so that no VM could reach its disks below them.
+    """
+    missing = []
+    while not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for each in reversed(missing):
+        os.mkdir(each)
+        os.chmod(each, 0o755)
+
+
 def sha256(path: str) -> str:
     """Return the SHA-256 of a file, in hexadecimal digits."""
     digest = hashlib.sha256()

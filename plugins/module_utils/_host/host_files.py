@@ -173,21 +173,10 @@ def _create(folder: Folder) -> None:
         gid = grp.getgrnam(folder.group).gr_gid
     except KeyError:
         raise SlicesError(f"folder {folder.path}: group {folder.group} does not exist") from None
-    for path in reversed(_missing(os.path.dirname(folder.path))):
-        os.mkdir(path)
-        os.chmod(path, 0o755)  # independent of the umask
+    files.make_folders(os.path.dirname(folder.path))
     os.makedirs(folder.path, mode=0o700, exist_ok=True)
     os.chown(folder.path, 0 if os.geteuid() == 0 else -1, gid)
     os.chmod(folder.path, folder.mode)
-
-
-def _missing(path: str) -> list[str]:
-    """Return the folders of a path that do not exist, innermost first."""
-    missing = []
-    while not os.path.isdir(path):
-        missing.append(path)
-        path = os.path.dirname(path)
-    return missing
 
 
 def _observe_folder(folder: Folder) -> tuple[int, str] | None:

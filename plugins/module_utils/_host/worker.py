@@ -13,7 +13,7 @@ from ..changes import Change
 from ..errors import Refusal, Refused
 from ..work_order import VM, SliceOrder
 from . import accounts, ownership, revisions
-from .datapath import port_owners, taps
+from .datapath import port_owners, taps, trunks
 from .datapath import reconcile as datapath
 from .datapath.reconcile import WirePlan, Wires
 from .disk import bases, lost, overlays
@@ -168,6 +168,7 @@ def conflicts(
     yield from overlays.conflicts(orders, have.disks)
     yield from qemu_plan.conflicts(orders, have.vms, settings=settings.vms)
     yield from port_owners.conflicts(orders, have.wires.switch)
+    yield from trunks.conflicts(orders, have.wires.trunk_mtus)
 
 
 def look(

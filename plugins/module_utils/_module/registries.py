@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .._domain import lost_workers, machines
+from .._domain import host_requirements, lost_workers, machines
 from .._domain.registering import (
     note_network_node,
     put_flavor,
@@ -93,17 +93,26 @@ def _put_or_remove(cluster: Cluster, registry: Registry, want: Mapping[str, Any]
 def register_workers(
     cluster: Cluster, wants: Sequence[Mapping[str, Any]], *, network_node_trunk_mtu: int | None, acting_user: str
 ) -> Outcome:
-    """Add, change or remove workers, and store the MTU of the network node's uplink if it is given."""
+    """Add, change or remove workers, and store the MTU of the network node's uplink if it is given.
+
+    What slices need and these hosts no longer offer is returned as C(unfit).
+    """
     require_admin(cluster, acting_user, WORKERS.kind)
     moved = [each.change for each in machines.follow(cluster, wants)]
     done = register(cluster, WORKERS, wants, acting_user=acting_user)
     done = replace(done, changes=[*moved, *done.changes])
-    before = cluster.extra.get(NETWORK_NODE_TRUNK_MTU)
-    if network_node_trunk_mtu in (None, before):
-        return done
-    note_network_node(cluster, network_node_trunk_mtu)
-    was, will = (None if mtu is None else {"trunk_mtu": mtu} for mtu in (before, network_node_trunk_mtu))
-    return replace(done, changes=[*done.changes, between("host", "network_node", was, will)])
+    changes, before = list(done.changes), cluster.extra.get(NETWORK_NODE_TRUNK_MTU)
+    if network_node_trunk_mtu is not None and network_node_trunk_mtu != before:
+        note_network_node(cluster, network_node_trunk_mtu)
+        was, will = (None if mtu is None else {"trunk_mtu": mtu} for mtu in (before, network_node_trunk_mtu))
+        changes.append(between("host", "network_node", was, will))
+    return replace(done, changes=changes, result={**done.result, "unfit": _unfit(cluster)})
+
+
+def _unfit(cluster: Cluster) -> list[str]:
+    """Return a sentence for each feature that a slice requires and its hosts do not have."""
+    staying = (slice_ for slice_ in cluster.slices.values() if not slice_.deleting)
+    return [refusal.message for slice_ in staying for refusal in host_requirements.shortcomings(slice_, cluster)]
 
 
 def _stored(cluster: Cluster, registry: Registry, name: str) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...changes import Change
@@ -16,7 +16,7 @@ from ..accounts import Accounts
 from ..runner import Runner, observed
 from ..stopwatch import Stopwatch
 from ..work_order import slice_ids
-from . import flows, ovs, ovsdb, port_owners, shaping, tap_filter, taps
+from . import flows, ovs, ovsdb, port_owners, shaping, tap_filter, taps, trunks
 from .flows import Flow, FlowPlan
 from .management import Management, read_management
 from .ovs import PortPlan
@@ -61,6 +61,7 @@ class Wires:
     """The observed state of a host's datapath.
 
     Attributes:
+        trunk_mtus: the MTUs of trunks, by name.
         closed: whether the packet filter between taps and the host's own stack is loaded.
         saved: the contents of files of flows, by name.
     """
@@ -71,6 +72,7 @@ class Wires:
     flows: frozenset[Flow]
     saved: Mapping[str, str]
     limits: shaping.Host
+    trunk_mtus: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,13 @@ def observe(orders: Iterable[SliceOrder], runner: Runner, *, settings: Settings,
         CommandFailed: Open vSwitch does not respond.
     """
     nothing: frozenset[Flow] = frozenset()
+    closed = tap_filter.is_loaded(runner)
+    switch = observed(lambda: ovsdb.observe(runner), nothing=Switch(), missing_ok=missing_ok)
     return Wires(
-        closed=tap_filter.is_loaded(runner),
+        closed=closed,
         devices=taps.observe(),
-        switch=observed(lambda: ovsdb.observe(runner), nothing=Switch(), missing_ok=missing_ok),
+        switch=switch,
+        trunk_mtus=trunks.mtus(switch),
         flows=observed(lambda: flows.observe(runner, settings.bridge), nothing=nothing, missing_ok=missing_ok),
         saved=flows.read_saved(settings.folder, slice_ids(orders) | {flows.SHARED}),
         limits=observed(

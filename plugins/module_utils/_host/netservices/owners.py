@@ -10,14 +10,14 @@ from ...errors import Refusal
 from ...network_order import Services
 from ...vlans import pool_number
 from .. import ownership
-from ..datapath import port_owners
+from ..datapath import port_owners, trunks
 from ..ownership import Conflict, shown
 from .files import Folders
 from .state import State
 
 
 def conflicts(orders: Iterable[Services], have: State, folders: Folders) -> Iterator[Conflict]:
-    """Yield conflicts with other slices that have the id, pool, an address or a VLAN of an ordered slice."""
+    """Yield conflicts with other slices that have the id, pool, an address or a VLAN, and with too small trunks."""
     orders = tuple(orders)
     for one in orders:
         path = folders.uuid(one.slice_id)
@@ -26,6 +26,7 @@ def conflicts(orders: Iterable[Services], have: State, folders: Folders) -> Iter
             yield from ownership.of_slice(one, path, have.texts[path].strip())
         yield from ((one.slice_id, refusal) for refusal in (*_of_pool(one, have, folders), *_of_address(one, have)))
     yield from port_owners.network_conflicts(orders, have.switch)
+    yield from trunks.conflicts(orders, have.trunk_mtus)
 
 
 def _of_pool(one: Services, have: State, folders: Folders) -> Iterator[Refusal]:

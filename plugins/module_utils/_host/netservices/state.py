@@ -12,7 +12,7 @@ from typing import Any
 
 from ...network_order import Services
 from .. import files, systemd
-from ..datapath import ovsdb
+from ..datapath import ovsdb, trunks
 from ..datapath.ovsdb import Switch
 from ..runner import Runner
 from . import dhcp_hosts, live
@@ -66,6 +66,7 @@ class State:
         reserved: the slices outside the order, by the reserved addresses of their VMs.
         others: the UUIDs of slices outside the order that have services, by slice id.
         switch: the bridges and ports of Open vSwitch.
+        trunk_mtus: the MTUs of trunks, by name.
         devices: the network devices of the host itself.
         namespaces: the existing namespaces by slice id.
     """
@@ -82,6 +83,7 @@ class State:
     reserved: Mapping[str, int] = field(default_factory=dict)
     others: Mapping[int, str | None] = field(default_factory=dict)
     switch: Switch = field(default_factory=Switch)
+    trunk_mtus: Mapping[str, int] = field(default_factory=dict)
     devices: Mapping[str, Device] = field(default_factory=dict)
     namespaces: Mapping[int, Namespace] = field(default_factory=dict)
 
@@ -111,6 +113,7 @@ def observe(
     clients, guard = _dhcp_rules(runner)
     others = _served(folders) - {one.slice_id for one in orders}
     has_networks = bool(with_folder or with_namespace or any(one.networks for one in orders))
+    switch = ovsdb.observe(runner) if has_networks else Switch()
     return State(
         texts=_texts(orders, folders),
         folders=with_folder,
@@ -123,7 +126,8 @@ def observe(
         gateway=live.gateway_differences(run_dir, runner),
         reserved=_reserved(folders, others),
         others={one: (files.read_text(folders.uuid(one)) or "").strip() or None for one in sorted(others)},
-        switch=ovsdb.observe(runner) if has_networks else Switch(),
+        switch=switch,
+        trunk_mtus=trunks.mtus(switch),
         devices=live.devices(runner) if has_networks else {},
         namespaces={one.slice_id: _namespace(one, run_dir, runner) for one in orders if one.slice_id in with_namespace},
     )

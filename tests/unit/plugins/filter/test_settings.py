@@ -6,6 +6,18 @@ from __future__ import annotations
 from ansible_collections.cloudrepo.slices.plugins.filter.settings import FilterModule
 
 
+def test_an_interface_that_the_host_does_not_have_is_told() -> None:
+    missing = FilterModule().filters()["missing_interfaces"]
+    values = {"network_node_uplink": "trunk0", "network_node_wan_interface": "eno1"}
+    found = [{"name": "lo"}, {"name": "trunk0"}]
+    assert missing(values, found) == [
+        "settings: network_node_wan_interface is eno1, but this host has only the interfaces lo, trunk0"
+    ]
+    assert missing(values, [*found, {"name": "eno1"}]) == []
+    assert missing({"worker_uplink": "", "network_node_wan_interface": None}, found) == []
+    assert missing(values, []) == [], "the command ip is missing"
+
+
 def test_each_setting_that_is_not_of_its_grammar_is_told() -> None:
     problems = FilterModule().filters()["setting_problems"]
     assert problems({"worker_bridge": "br-int", "worker_uplink": "", "network_node_wan_interface": "eno1"}) == []

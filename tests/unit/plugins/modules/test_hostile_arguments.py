@@ -75,6 +75,7 @@ FREE = {
     "users": "a whole configuration, which the role worker renders from settings that it has checked",
     "files.content": "the whole content of a file, which a role renders from settings that it has checked",
     "cloud_title": "in messages, and in JSON",
+    "slices.trunk.name": "in messages, and in JSON",
     "remove": "compared with the names of what the host holds, and written nowhere",
     "images.source": "shown in messages, quoted where it stands in a command, and written nowhere",
 }

@@ -151,6 +151,21 @@ def test_a_stored_network_whose_subnet_is_none_is_refused() -> None:
     assert [each.code for each in faults(slice_)] == ["invalid_subnet"]
 
 
+def test_hosts_are_told_what_needs_more_of_their_trunks_than_usual() -> None:
+    held = cluster(workers=3)
+    links = [
+        {"name": "core", "endpoints": ["vm1:eth1", "vm2:eth1"], "mtu": 9000, "qinq": True},
+        {"name": "usual", "endpoints": ["vm1:eth2", "vm2:eth2"]},
+    ]
+    networks = [{"name": "lan", "members": ["vm1:eth3"], "gateway": True, "mtu": 9000}]
+    slice_ = put(held, topology(links=links, networks=networks))
+    orders = work_orders(held, [slice_], "/x")
+    found = {ip: order["slices"][0].get("trunk", []) for ip, order in orders["workers"].items()}
+    core, lan = {"name": "link web/core", "mtu": 9004}, {"name": "network web/lan", "mtu": 9000}
+    assert found == {"10.0.10.1": [core, lan], "10.0.10.2": [core], "10.0.10.3": []}
+    assert orders["network_node"]["slices"][0]["trunk"] == [lan]
+
+
 def test_peers_of_a_slice_are_told_to_its_workers() -> None:
     held = cluster()
     slice_ = put(held, topology(peers=True))

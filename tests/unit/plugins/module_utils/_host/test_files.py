@@ -66,3 +66,16 @@ def test_all_of_a_file_is_in_its_checksum(tmp_path, size):
     (tmp_path / "a").write_bytes(b"x" * size)
 
     assert files.sha256(str(tmp_path / "a")) == hashlib.sha256(b"x" * size).hexdigest()
+
+
+def test_folders_are_open_to_all_users_whatever_the_umask_is(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    path = tmp_path / "a/b/c"
+    before = os.umask(0o077)
+    try:
+        files.make_folders(str(path))
+        files.make_folders(str(path))
+    finally:
+        os.umask(before)
+    modes = [each.stat().st_mode & 0o777 for each in (path, *path.parents[:3])]
+    assert modes == [0o755, 0o755, 0o755, 0o700], "what was there already is left alone"

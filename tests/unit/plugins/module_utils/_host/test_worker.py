@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ownership, worker
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps, trunks
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.management import Management
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.reconcile import Settings as Wiring
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock, Tools
@@ -26,7 +26,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
     Refused,
     SlicesError,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import Crossing, SliceOrder
 
 from .disk.test_overlays import base_image
 from .disk.test_qcow2 import qcow2
@@ -222,6 +222,23 @@ def test_a_slice_that_does_not_fit_the_host_does_not_hold_up_the_others(
     assert [(each["vm_id"], each["state"]) for each in done.vms] == [(1001, "running")]
     assert not (tmp_path / "vms/1042").exists()
     assert json.loads((tmp_path / "revisions/worker").read_text()) == {"1000": 2_000}
+
+
+def test_a_trunk_that_fell_back_is_noticed_and_does_not_hold_up_other_slices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trunks, "mtus", lambda _switch: {"trunk0": 1500})
+    (other,) = orders(vm(1042, 101, state_dir=str(tmp_path)), slice_id=1041, state_dir=str(tmp_path))
+    jumbo = replace(other, trunk=(Crossing("link web/core", 9000),))
+    runner = ready(tmp_path).tell(*STOP).tell(*START).tell(*SHOW, MORE, stdout=OTHER_RUNS)
+    todo = {"orders": (*order(tmp_path), jumbo), "settings": with_users(tmp_path, 1000, 1041)}
+    done = carry_out(tmp_path, runner, **todo)
+    assert {slice_id: [each.message for each in why] for slice_id, why in done.refused.items()} == {
+        1041: [
+            "link web/core: the trunk needs an MTU of 9000, trunk0 has 1500",
+        ]
+    }
+    assert [(each["vm_id"], each["state"]) for each in done.vms] == [(1001, "running")]
 
 
 def test_a_failure_tells_of_refused_slices_as_well(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module.registrie
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
-from .._domain.builders import cluster
+from .._domain.builders import cluster, put, topology
 
 PASSWORD = "correct horse"
 
@@ -111,6 +111,22 @@ def test_what_the_network_nodes_uplink_carries_is_noted(told: int | None, before
     done = registries.register_workers(held, [worker("10.0.10.9")], network_node_trunk_mtu=told, acting_user="admin")
     assert [kind for kind, _id, _action in actions(done)] == ["worker"] + ["host"] * changed
     assert held.extra.get("network_node_trunk_mtu") == (told or before)
+
+
+def test_links_that_trunks_no_longer_fit_are_named() -> None:
+    held = cluster()
+    slice_ = put(held, topology(links=[{"name": "core", "endpoints": ["vm1", "vm2"], "mtu": 9000}]))
+    both = ("10.0.10.1", "10.0.10.2")
+
+    def unfit(mtu: int) -> Any:
+        wants = [worker(ip, trunk_mtu=mtu) for ip in both]
+        told = registries.register_workers(held, wants, network_node_trunk_mtu=None, acting_user="admin")
+        return told.result["unfit"]
+
+    assert unfit(9000) == []
+    assert unfit(1500) == [f"link web/core: the trunk needs an MTU of 9000, worker {ip} has 1500" for ip in both]
+    slice_.deleting = True
+    assert unfit(1500) == []
 
 
 def info(held: Cluster, registry: registries.Registry, acting_user: str, *names: str) -> list[str]:
