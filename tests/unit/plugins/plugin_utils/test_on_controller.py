@@ -188,6 +188,6 @@ def test_who_acts_is_what_the_run_proves_and_not_what_a_task_says(extra, tmp_pat
 def test_every_module_of_the_database_is_told_who_acts():
     runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())
     routed = {name: routing["action_plugin"] for name, routing in runtime["plugin_routing"]["modules"].items()}
-    assert routed == dict.fromkeys(runtime["action_groups"]["control"], "cloudrepo.slices.control")
+    assert routed == dict.fromkeys(runtime["action_groups"]["control"], "cloudrepo.slices.slice")
     sources = {name: (ROOT / f"plugins/modules/{name}.py").read_text() for name in routed}
     assert [name for name, source in sources.items() if "cloudrepo.slices.control\n" not in source] == []
