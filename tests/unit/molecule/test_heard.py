@@ -45,7 +45,7 @@ class Host:
         if heard.LAST in options[-1]:
             self.looks -= 1
             return ["a frame"] * (self.looks < 1)
-        return ["x", "y"] if options == ("not vlan",) else DUMP.splitlines()
+        return ["x", "y"] if options == ("not vlan and not icmp6",) else DUMP.splitlines()
 
     def sleep(self, seconds: float) -> None:
         self.slept += seconds

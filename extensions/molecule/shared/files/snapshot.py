@@ -97,6 +97,8 @@ def network(ask: Ask) -> Iterator[str]:
         for command in (["ip", "-brief", "address"], ["tc", "qdisc", "show"]):
             yield from (f"{space} {line}" for line in ask([*enter, *command]).splitlines())
         rules = re.sub(r"\s+", " ", ask([*enter, "nft", "-s", "list", "ruleset"]))
+        # What passes fills dynamic sets.
+        rules = re.sub(r"(flags dynamic\S*) elements = { [^}]* }", r"\1", rules)
         yield f"{space} rules: {rules}"
 
 

@@ -60,5 +60,4 @@ def _listing(table: str, runner: Runner) -> str:
 
 def _monitor() -> Iterator[str]:
     with subprocess.Popen(["nft", "monitor"], stdout=subprocess.PIPE, text=True) as nft:
-        assert nft.stdout is not None
-        yield from nft.stdout
+        yield from nft.stdout or ()

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
 
 
 def run(
-    folder: Path, extra: dict[str, Any], *options: str, calls: list[tuple[str, dict[str, Any]]] = CALLS
+    folder: Path, extra: dict[str, Any], *options: str, calls: Sequence[tuple[str, dict[str, Any]]] = tuple(CALLS)
 ) -> list[dict[str, Any]]:
     """The results of C(calls), each a task with C(extra), run in C(folder) on the controller."""
     folder.mkdir()

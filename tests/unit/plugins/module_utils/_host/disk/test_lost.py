@@ -44,8 +44,8 @@ def test_a_disk_that_the_database_has_seen_is_lost_when_it_is_missing(tmp_path):
 
     assert found == Lost({1001: missing(path)})
     assert found.barred == {
-        1001: f"VM 1001 (vm1): disk {path} is missing, last seen {SEEN}; a disk that was seen is not created again "
-        "without being asked for; restore it, or deploy with -e recreate_disks=1001 to create it empty"
+        1001: f"VM 1001 (vm1): disk {path} is missing, last seen {SEEN}; a disk that has existed is only created again "
+        "on request; restore it, or deploy with -e recreate_disks=1001 to create it empty"
     }
     qcow2(tmp_path / "vms/1001/vm1_img.qcow2", GIB)
     assert find(order, tmp_path) == Lost()
