@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -27,6 +27,7 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user impor
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import Playbook
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import (
     decide,
+    extra_files,
     extra_variables,
     of_inventory,
 )
@@ -96,6 +97,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
     @staticmethod
     def _selection_problems(playbook: Playbook, given: dict[str, Any]) -> Iterator[Refusal]:
         if _selects(playbook):
+            yield from _repeated_keys(extra_files())
             path = given.get("slices_file")
             if isinstance(path, str) and path:
                 try:
@@ -105,6 +107,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
                     yield Refusal("file_unreadable", "slices_file", {"got": path, "why": str(error)})
                     return
             yield from selection.problems(given, _selects(playbook), raw_text.load)
+
+
+def _repeated_keys(paths: Iterable[str]) -> Iterator[Refusal]:
+    """Yield a refusal for each file in which a mapping has a key twice. Ansible takes the last one, with a warning."""
+    for path in paths:
+        try:
+            with open(path, encoding="utf-8") as file:
+                why = raw_text.repeated_key(file.read())
+        except (OSError, ValueError):
+            continue  # Ansible has read it, maybe before a change of the folder
+        if why is not None:
+            yield Refusal("key_set_twice", f"file {path}", {"why": why})
 
 
 def _selects(playbook: Playbook) -> list[str]:

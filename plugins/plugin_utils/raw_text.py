@@ -37,6 +37,19 @@ def load(text: str) -> Any:
         loader.dispose()
 
 
+def repeated_key(text: str) -> str | None:
+    """Return a sentence for a key that YAML which Ansible has read contains twice in a mapping, with both lines."""
+    loader = _LOADER(text)
+    try:
+        for key, line, other in _repeated(loader.get_single_node(), set()):
+            return f"line {other}: {key} was set in line {line} already"
+    except yaml.YAMLError:
+        pass  # such as an encrypted file
+    finally:
+        loader.dispose()
+    return None
+
+
 def plain(value: Any) -> Any:
     """Return a value without what Ansible knows of it: where it stood, and whether it may be a template.
 

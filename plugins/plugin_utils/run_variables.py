@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from ansible import context
 from ansible.playbook.task import Task
 from ansible.template import Templar
 
@@ -22,6 +23,12 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user impor
 def extra_variables(task: Task) -> dict[str, Any]:
     """Return the run's extra variables as they were given, with no template evaluated."""
     return {str(name): value for name, value in task.get_variable_manager().extra_vars.items()}
+
+
+def extra_files() -> list[str]:
+    """Return the paths of the files with extra variables that the command line names."""
+    given = context.CLIARGS.get("extra_vars") or ()
+    return [str(each)[1:] for each in given if str(each).startswith("@")]
 
 
 def of_inventory(task: Task, host: str, name: str) -> Any:

@@ -241,3 +241,11 @@ def test_a_key_that_a_text_has_twice_is_refused_with_both_lines(tmp_path: Path) 
     text = "- name: web\n  vms: [{name: vm1, flavor: cirros}]\n  vms: []\n"
     done = run(tmp_path, "deploy", {"slices": text}, environment={ENVIRONMENT: "alice"}, database=database())
     assert done.failure["msg"] == ("slices: slices must be YAML or JSON (line 3: vms was set in line 2 already)")
+
+
+def test_a_key_that_a_file_of_variables_has_twice_is_refused_with_both_lines(tmp_path: Path) -> None:
+    path = tmp_path / "topology.yml"
+    path.write_text("slices:\n  - name: web\n    vms: [{name: vm1, flavor: cirros}]\n    vms: []\n", encoding="utf-8")
+    environment = {ENVIRONMENT: "alice", "ANSIBLE_DUPLICATE_YAML_DICT_KEY": "warn"}  # Ansible's default
+    done = run(tmp_path, "deploy", {}, "-e", f"@{path}", environment=environment, database=database())
+    assert done.failure["msg"] == f"file {path}: line 4: vms was set in line 3 already"

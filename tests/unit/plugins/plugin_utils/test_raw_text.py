@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.raw_text import load, plain
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.raw_text import load, plain, repeated_key
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,18 @@ def test_what_ansible_has_read_loses_what_ansible_knows_of_it() -> None:
     assert isinstance(read["c"], datetime.date)
     found = [value, *value, *value.values(), *value["d"], *value["d"][4], *value["d"][4].values()]
     assert {type(each) for each in found} == {dict, str, list, int, float, bool, type(None)}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: 1\nb: 2\na: 3\n", "line 3: a was set in line 1 already"),
+        ("a: !vault x\na: !vault y\n", "line 2: a was set in line 1 already"),
+        ("a: {b: 1}\nb: {b: 1}\n", None),
+        ("$ANSIBLE_VAULT;1.1;AES256\n6162\n", None),
+        ("a: [\n", None),
+        ("", None),
+    ],
+)
+def test_only_a_repeated_key_is_told_of_what_ansible_has_read(text: str, told: str | None) -> None:
+    assert repeated_key(text) == told
