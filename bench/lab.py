@@ -31,14 +31,16 @@ SETTINGS: dict[str, Any] = {
 LIBVIRT = ("libvirt-clients", "libvirt-daemon-system", "python3-libvirt", "python3-lxml")
 # Ansible keeps connections open for 120 s.
 CONNECTED_S = 60
-# Starts QEMU paused. Everything else is as configured by the role worker.
-PAUSE = r"""set -eu
+# Starts QEMU with a firmware that halts the CPU, so that guests take no time. A QEMU started with -S would be reported
+# as one that does not run. Everything else is as configured by the role worker.
+HALT = r"""set -eu
 folder=/etc/systemd/system/cloudrepo-.service.d
 {
   echo '[Service]'
   echo ExecStart=
-  awk '/^ExecStart=/ { on = 1 } on { print } on && !/\\$/ { exit }' $folder/vm.conf | sed 's/-display none/& -S/'
-} > $folder/zz-paused.conf
+  awk '/^ExecStart=/ { on = 1 } on { print } on && !/\\$/ { exit }' $folder/vm.conf |
+    sed 's|-display none|& -bios /var/lib/bench/halt.rom|'
+} > $folder/zz-halted.conf
 systemctl daemon-reload
 """
 
@@ -58,7 +60,7 @@ class Lab:
         self.playbook("cloudrepo.slices.lab_up", lab_packages=[*self._packages(), *LIBVIRT])
         self.playbook("cloudrepo.slices.site")
         for worker in WORKERS:
-            self.ssh(worker, "bash -s", stdin=PAUSE)
+            self.ssh(worker, "bash -s", stdin=HALT)
             self.worker_script(worker, "prepare")
         self.base = self.ssh(WORKERS[0], "ls -d /var/lib/cloudrepo/images/*.img").split()[0]
 

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Measures deploys and deletes on a separate lab, and compares them with the same work done in other ways.
 
-VMs have 64 MiB, paused CPUs, so that guests do not affect the results, and two interfaces. Slices have 10 VMs that are
-connected in pairs by 5 links. Every figure is the wall time of a complete command. A run measures every row once, so
-that noise of the machine affects all of them. A complete run writes results.json next to this file after every size,
-and then docs/benchmark.md; a partial run writes only .ansible/bench/results.json.
+VMs have 64 MiB, paused or halted CPUs, so that guests do not affect the results, and two interfaces. Slices have 10
+VMs that are connected in pairs by 5 links. Every figure is the wall time of a complete command. A run measures every
+row once, so that noise of the machine affects all of them. A complete run writes results.json next to this file after
+every size, and then docs/benchmark.md; a partial run writes only .ansible/bench/results.json.
 """
 
 from __future__ import annotations
