@@ -89,7 +89,7 @@ DISK_PATH = Form(
     "file of a disk",
     "the names of a VM and of a disk",
 )
-INTERFACE_NAME = Form(r"eth(?:0|[1-9][0-9]?)", "eth and a number", "name of an interface", "the names of taps")
+INTERFACE_NAME = Form(r"eth(?:0|[1-9][0-9]{0,2})", "eth and a number", "name of an interface", "the names of taps")
 DEVICE_NAME_LENGTH = 15
 """Maximum length of the name of a network device on Linux."""
 TAP_NAME = Form(
@@ -127,10 +127,10 @@ PREFIX_LENGTH = Limit(8, 30, "prefix length of a network's subnet", "IPv4")
 
 TOPOLOGY_SIZE = 10_000
 """Maximum number of VMs in a generated topology, so that a typo is refused before it takes memory."""
-MOST_DATA_INTERFACES = 20
+MOST_DATA_INTERFACES = 128
 MOST_INTERFACES = 1 + MOST_DATA_INTERFACES
 DATA_INTERFACES = Limit(
-    0, MOST_DATA_INTERFACES, "data interfaces of a VM", "the PCIe root ports of QEMU's machine type q35"
+    0, MOST_DATA_INTERFACES, "data interfaces of a VM", "the interrupt vectors of a guest with one CPU"
 )
 INTERFACES = Limit(0, MOST_INTERFACES, "interfaces of a VM", DATA_INTERFACES.why)
 CORES = Limit(1, 255, "cores of a flavor", "QEMU's machine type q35 without an IOMMU")
@@ -143,7 +143,7 @@ FIRST_VNC_PORT, LAST_VNC_PORT = 5901, 65535
 VNC_PORT = Limit(FIRST_VNC_PORT, LAST_VNC_PORT, "TCP port of a display", "VNC, which starts at 5900")
 PASSWORD_VERSION = Limit(1, 1_000_000, "version of a display's password", "more than needed")
 
-ID = Limit(1, 99_999_999, "id of a slice or VM", "the names of taps")
+ID = Limit(1, 9_999_999, "id of a slice or VM", "the names of taps")
 LINK_ID = Limit(1, (1 << 31) - 1, "id of a link", "integers of 32 bits")
 REVISION = Limit(1, 253_402_300_799_999, "revision of a work order", "the year 9999")
 

@@ -134,6 +134,10 @@ def _most_interfaces(vm: WantedVM) -> int:
     return bounds.MOST_DATA_INTERFACES if vm.data_interfaces is None else vm.data_interfaces
 
 
+def _interfaces_to(most: int) -> list[str]:
+    return [f"eth{number}" for number in range(1, most + 1)] if most < 3 else [f"eth1 to eth{most}"]
+
+
 def _interface_problems(where: str, vm: WantedVM, end: Endpoint) -> Iterator[Refusal]:
     number, most = interface_number(end.interface), _most_interfaces(vm)
     if end.interface == "eth0":
@@ -142,7 +146,7 @@ def _interface_problems(where: str, vm: WantedVM, end: Endpoint) -> Iterator[Ref
         yield Refusal(
             "unknown_reference",
             where,
-            {"kind": "interface", "name": str(end), "known": [f"eth{each}" for each in range(1, most + 1)]},
+            {"kind": "interface", "name": str(end), "known": _interfaces_to(most)},
         )
 
 

@@ -32,9 +32,11 @@ _LOOPBACK = "127.0.0.1"
 _WITH_PASSWORD = " with a password"
 SPARE_ROOT_PORTS = 2
 """Root ports without a NIC, for NICs that are plugged in while the VM runs; each costs a start a millisecond."""
+EXCLUSIVE_PORTS = 30
+"""Number of NICs with a root port of their own. The NICs after these share ports."""
 # Slots 1 to 3 of the root bus are the display, the random numbers and the disk. The ports share those after these.
 _FIRST_PORT_SLOT = 4
-_PORTS_PER_SLOT = 8
+_FUNCTIONS_PER_SLOT = 8
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,19 @@ def nic_id(interface: str) -> str:
 def root_port(number: int) -> str:
     """The name of a root port in QEMU: those of the NICs that a VM starts with, from 0 on, then the spare ones."""
     return f"port-{number}"
+
+
+def nic_place(number: int) -> tuple[int, int]:
+    """The root port of the NIC with this number, and its function there."""
+    if number < EXCLUSIVE_PORTS:
+        return number, 0
+    port, function = divmod(number - EXCLUSIVE_PORTS, _FUNCTIONS_PER_SLOT)
+    return EXCLUSIVE_PORTS + port, function
+
+
+def root_ports(nics: int) -> int:
+    """The number of root ports of a VM that is started with this many NICs."""
+    return (nic_place(nics - 1)[0] + 1 if nics else 0) + SPARE_ROOT_PORTS
 
 
 def render(vm: VM, settings: Settings) -> dict[str, str]:
@@ -208,7 +223,7 @@ def _config(vm: VM, settings: Settings) -> str:
             {"driver": "virtio-blk-pci", "drive": "disk", "bus": "pcie.0", "addr": "0x3", "bootindex": "0"},
         ),
     ]
-    sections += [_root_port(number) for number in range(len(vm.interfaces) + SPARE_ROOT_PORTS)]
+    sections += [_root_port(number) for number in range(root_ports(len(vm.interfaces)))]
     for number, nic in enumerate(vm.interfaces):
         sections += _nic(nic, number, settings)
     sections += [
@@ -230,7 +245,7 @@ def _config(vm: VM, settings: Settings) -> str:
 
 
 def _root_port(number: int) -> tuple[str, dict[str, str]]:
-    slot, function = divmod(number, _PORTS_PER_SLOT)
+    slot, function = divmod(number, _FUNCTIONS_PER_SLOT)
     return (
         f'device "{root_port(number)}"',
         {
@@ -247,6 +262,9 @@ def _root_port(number: int) -> tuple[str, dict[str, str]]:
 
 def _nic(nic: Interface, number: int, settings: Settings) -> list[tuple[str, dict[str, str]]]:
     backend = f"tap-{nic.name}"
+    port, function = nic_place(number)
+    # A guest with one CPU has about 200 interrupt vectors. A port takes one, a NIC with MSI-X takes three.
+    shared = {} if number < EXCLUSIVE_PORTS else {"addr": f"0x0.{function:#x}", "multifunction": "on", "vectors": "0"}
     return [
         (f'netdev "{backend}"', {"type": "tap", "ifname": nic.tap, "script": "no", "downscript": "no"}),
         (
@@ -256,7 +274,8 @@ def _nic(nic: Interface, number: int, settings: Settings) -> list[tuple[str, dic
                 "netdev": backend,
                 "mac": nic.mac,
                 # A fixed port keeps eth1 eth1; no boot ROM, so that no guest boots from a tenant's network.
-                "bus": root_port(number),
+                "bus": root_port(port),
+                **shared,
                 "romfile": "",
                 "csum": "on" if settings.checksum_offload else "off",
             },

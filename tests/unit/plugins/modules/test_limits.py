@@ -52,7 +52,7 @@ def interfaces(beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
         "loss_percent": bounds.LOSS_PERCENT,
     }
     return st.fixed_dictionaries(
-        {"name": st.sampled_from(["eth0", "eth1", "eth20", *(["eth21"] if beyond else [])])},
+        {"name": st.sampled_from(["eth0", "eth1", "eth128", *(["eth129"] if beyond else [])])},
         optional={"up": st.booleans(), **{name: around(limit, beyond) for name, limit in numbers.items()}},
     )
 
@@ -178,7 +178,7 @@ def with_range(last: int) -> dict[str, Any]:
         (one_vm(name="a" * 63), one_vm(name="a" * 64), "invalid_name"),
         (one_vm(name="ignored"), one_vm(name="ignore"), "invalid_name"),
         (one_vm(name="12x"), one_vm(name="12h"), "invalid_name"),
-        (one_vm(data_interfaces=20), one_vm(data_interfaces=21), "out_of_range"),
+        (one_vm(data_interfaces=128), one_vm(data_interfaces=129), "out_of_range"),
         (one_network(mtu=65521), one_network(mtu=65522), "out_of_range"),
         (one_network(mtu=576, dhcp_enabled=True), one_network(mtu=575, dhcp_enabled=True), "out_of_range"),
         (with_range(last=12), with_range(last=11), "subnet_too_small"),
@@ -207,7 +207,7 @@ def test_flavors_have_the_sizes_that_qemu_takes(option: str) -> None:
 def test_ids_end_where_taps_have_no_names_any_more() -> None:
     last = int(bounds.ID.most)
     held = cluster(SMALL, last - 1)
-    done = plan(held, one_vm(data_interfaces=20))
+    done = plan(held, one_vm(data_interfaces=128))
     read_back(done["work_orders"])
     assert [vm["vm_id"] for slice_ in done["slices"] for vm in slice_["vms"]] == [last]
     beyond = plan(cluster(SMALL, last), one_vm())

@@ -197,8 +197,8 @@ def test_the_101st_slice_is_refused() -> None:
             [Refusal("too_few_interfaces", "VM web/vm1", {"segments": 2, "most": 1})],
         ),
         (
-            topology(vms=[vm("vm1", data_interfaces=99)], links=[]),
-            [Refusal("out_of_range", "VM web/vm1", {"option": "data_interfaces", "got": 99, "least": 0, "most": 20})],
+            topology(vms=[vm("vm1", data_interfaces=999)], links=[]),
+            [Refusal("out_of_range", "VM web/vm1", {"option": "data_interfaces", "got": 999, "least": 0, "most": 128})],
         ),
         (topology(links=[{"endpoints": ["vm1"]}]), [Refusal("endpoint_count", "link web/1 (vm1)", {"got": 1})]),
         (

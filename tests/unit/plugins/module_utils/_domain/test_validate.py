@@ -115,8 +115,8 @@ def test_links_and_networks_have_names_of_their_own(kind: str) -> None:
         ({"vms": [vm("a", vnc_password_version=1_000_001)]}, 1),
         ({"vms": [vm("a", data_interfaces=-1)]}, 1),
         ({"vms": [vm("a", data_interfaces=0)]}, 0),
-        ({"vms": [vm("a", data_interfaces=20)]}, 0),
-        ({"vms": [vm("a", data_interfaces=21)]}, 1),
+        ({"vms": [vm("a", data_interfaces=128)]}, 0),
+        ({"vms": [vm("a", data_interfaces=129)]}, 1),
         ({"vms": [vm("a", vm_id=1), vm("b", vm_id=2), vm("c")]}, 0),
         ({"vms": [vm("a", vm_id=1), vm("b", vm_id=1), vm("c", vm_id=1)]}, 1),
         ({"links": [{**link("a", "b"), "link_id": 1}, {**link("b", "c"), "link_id": 1}]}, 1),
@@ -140,8 +140,8 @@ def test_figures_have_bounds_and_ids_are_listed_once(fields: dict[str, Any], exp
         ([["x", "y"]], 2),
         ([["a:eth0", "b"]], 1),
         ([["a:eth1", "b"]], 0),
-        ([["a:eth20", "b"]], 0),
-        ([["a:eth21", "b"]], 1),
+        ([["a:eth128", "b"]], 0),
+        ([["a:eth129", "b"]], 1),
         ([["a:eth01", "b"]], 1),
         ([["a:eth", "b"]], 1),
         ([["a:", "b"]], 1),
@@ -170,7 +170,7 @@ def test_a_link_and_a_network_do_not_share_an_interface() -> None:
 
 @pytest.mark.parametrize(
     ("told", "links", "expected"),
-    [(0, 0, 0), (0, 1, 1), (1, 1, 0), (1, 2, 1), (2, 2, 0), (None, 20, 0), (None, 21, 1), (20, 21, 1)],
+    [(0, 0, 0), (0, 1, 1), (1, 1, 0), (1, 2, 1), (2, 2, 0), (None, 128, 0), (None, 129, 1), (20, 21, 1)],
 )
 def test_each_link_takes_an_interface_of_its_vm(told: int | None, links: int, expected: int) -> None:
     others = [vm(f"n{number}") for number in range(links)]

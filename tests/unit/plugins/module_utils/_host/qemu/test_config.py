@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,18 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import qmp
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import (
+    EXCLUSIVE_PORTS,
     SPARE_ROOT_PORTS,
     as_started,
+    nic_place,
     read_started,
     render,
     restart_reasons,
     root_port,
+    root_ports,
     started_with_password,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import Session, SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import MOST_INTERFACES
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
@@ -176,8 +180,8 @@ def sections(text: str) -> dict[str, dict[str, str]]:
     return {name: dict(re.findall(r'^  (.*) = "(.*)"$', lines, re.M)) for name, lines in found}
 
 
-@pytest.mark.parametrize("count", [0, 1, 7, MOST_INTERFACES])
-def test_each_nic_has_a_root_port_of_its_own_and_some_are_spare(count):
+@pytest.mark.parametrize("count", [0, 1, 7, EXCLUSIVE_PORTS])
+def test_the_first_nics_have_root_ports_of_their_own_and_some_ports_are_spare(count):
     devices = sections(render(one(*range(1, count + 1)), SETTINGS)["qemu.cfg"])
     ports = {name: device for name, device in devices.items() if device["driver"] == "pcie-root-port"}
     assert [devices[f"nic-eth{index}"]["bus"] for index in range(count)] == [root_port(index) for index in range(count)]
@@ -189,11 +193,23 @@ def test_each_nic_has_a_root_port_of_its_own_and_some_are_spare(count):
     assert len({each["chassis"] for each in ports.values()}) == len(ports)
 
 
+def test_the_nics_after_these_share_ports_and_interrupts():
+    devices = sections(render(one(*range(1, MOST_INTERFACES + 1)), SETTINGS)["qemu.cfg"])
+    nics = [devices[f"nic-eth{index}"] for index in range(MOST_INTERFACES)]
+    places = [(int(nic["bus"].removeprefix("port-")), nic.get("addr", "0x0.0x0")) for nic in nics]
+    assert places == sorted(set(places))
+    assert Counter(port for port, _addr in places).most_common()[-1][1] <= 8
+    ports = [name for name, device in devices.items() if device["driver"] == "pcie-root-port"]
+    assert ports == [root_port(index) for index in range(places[-1][0] + 1 + SPARE_ROOT_PORTS)]
+    vectors = len(ports) + sum(3 for nic in nics if nic.get("vectors") != "0")
+    assert vectors < 190  # Linux has about 200 on one CPU, some of them for the disk
+
+
 def test_more_nics_than_a_vm_may_have_are_refused():
     one(*range(1, MOST_INTERFACES + 1))
     with pytest.raises(Refused) as refused:
         one(*range(1, MOST_INTERFACES + 2))
-    figures = {"option": "number of interfaces", "got": 22, "least": 0, "most": 21}
+    figures = {"option": "number of interfaces", "got": MOST_INTERFACES + 1, "least": 0, "most": MOST_INTERFACES}
     assert refused.value.refusals == [Refusal("out_of_range", "slice 1000, VM 1001", figures)]
 
 
@@ -228,17 +244,24 @@ def running(tmp_path: Path) -> Iterator[tuple[VM, str]]:
 def test_real_qemu_takes_all_nics_and_later_ones_on_the_spare_ports(running):
     read, path = running
     with SocketMonitor().connect(path) as session:
-        for number in range(MOST_INTERFACES, MOST_INTERFACES + SPARE_ROOT_PORTS):
+        spare = [root_port(root_ports(MOST_INTERFACES) - 1 - number) for number in range(SPARE_ROOT_PORTS)]
+        for number, port in enumerate(spare):
             session.execute("netdev_add", {"type": "hubport", "id": f"late-{number}", "hubid": 0})
-            device = {"driver": "virtio-net-pci", "id": f"nic-{number}", "netdev": f"late-{number}"}
-            session.execute("device_add", {**device, "bus": root_port(number)})
-        plugged = [
-            session.execute("qom-get", {"path": f"/machine/peripheral/{port}/{port}", "property": "child[0]"})
-            for port in map(root_port, range(MOST_INTERFACES + SPARE_ROOT_PORTS))
-        ]
-    late = range(MOST_INTERFACES, MOST_INTERFACES + SPARE_ROOT_PORTS)
-    names = [*(nic.name for nic in read.interfaces), *map(str, late)]
-    assert plugged == [f"/machine/peripheral/nic-{name}" for name in names]
+            device = {"driver": "virtio-net-pci", "id": f"nic-late{number}", "netdev": f"late-{number}"}
+            session.execute("device_add", {**device, "bus": port})
+        wanted = {root_port(nic_place(number)[0]): [] for number in range(MOST_INTERFACES)}
+        for number, nic in enumerate(read.interfaces):
+            wanted[root_port(nic_place(number)[0])].append(nic.name)
+        wanted.update({port: [f"late{number}"] for number, port in enumerate(spare)})
+        plugged = {port: plugged_into(session, port, len(names)) for port, names in wanted.items()}
+    assert plugged == wanted
+
+
+def plugged_into(session: Session, port: str, count: int) -> list[str]:
+    """The NICs in a root port, in the order of their functions."""
+    path = f"/machine/peripheral/{port}/{port}"
+    children = [session.execute("qom-get", {"path": path, "property": f"child[{n}]"}) for n in range(count)]
+    return [child.removeprefix("/machine/peripheral/nic-") for child in children]
 
 
 @pytest.mark.parametrize(
