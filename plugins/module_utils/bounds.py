@@ -157,5 +157,6 @@ WORKER = {
     "ram_overcommit": Limit(0.001, QUOTA_VMS.most, "RAM overcommit of a worker", QUOTA_VMS.why),
 }
 DISK_RETENTION_H = Limit(0, 8760, "time that deleted disks wait in the trash, in hours", "a year")
+TOKEN_H = Limit(1, 8784, "time until a token expires, in hours", "a leap year")
 CAPTURE_S = Limit(1, 86_400, "length of a capture, in seconds", "a day")
 CAPTURE_MIB = Limit(1, 4096, "size of a capture, in MiB", "the disks of workers")

@@ -187,8 +187,16 @@ _ACCESS = {
     "acting_user_unproved": Rule(
         "a job acts for the person who launched it, or for whom a credential names",
         "no person launched it (launch type {launch_type}), so nothing proves who acts",
-        "add a credential that sets CLOUDREPO_ACTING_USER",
+        "add a credential that sets CLOUDREPO_ACTING_USER or CLOUDREPO_ACTING_TOKEN",
     ),
+    "acting_token_invalid": Rule("a token proves who acts if it is signed with the cloud's key", "{why}; {rule}"),
+    "acting_token_expired": Rule(
+        "a token must not have expired", "the token of {user} expired at {expired}", "create another with acting_token"
+    ),
+    "acting_token_of_another_cloud": Rule(
+        "a token is valid in its own cloud", "it is of cloud {got}, this is cloud {cloud}; {rule}"
+    ),
+    "acting_key_unusable": Rule("tokens are checked with the cloud's key", "{why}; {rule}"),
     "acting_user_empty": Rule("the acting user must be a name, and not empty", "{rule}, got {got!r}"),
     "acting_users_differ": Rule(
         "all sources of the acting user must agree", "{first} is {got}, but {second} is {other}; {rule}"

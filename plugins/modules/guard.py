@@ -12,10 +12,11 @@ description:
   - The first task of every playbook of this collection. It runs on the controller, before any host is connected to, and
     reads the run's extra variables (C(-e), and all variables of a job of AWX) as they were written. None is evaluated
     as a template.
-  - Decides who acts. This is the user in C(CLOUDREPO_ACTING_USER) in the controller's environment. Otherwise, in a job
-    of AWX, it is the user who launched the job, or the workflow that the job is part of. A job that no user launched
-    is refused. Outside of AWX, whoever can read the database is its administrator, and may name another user to act
-    for with the variable C(cloudrepo_acting_user). Words that contradict each other are refused.
+  - Decides who acts. This is the user of the token in C(CLOUDREPO_ACTING_TOKEN), which M(cloudrepo.slices.acting_token)
+    has made, or the user in C(CLOUDREPO_ACTING_USER), both in the controller's environment. Otherwise, in a job of AWX,
+    it is the user who launched the job, or the workflow that the job is part of. A job that no user launched is
+    refused. Outside of AWX, whoever can read the database is its administrator, and may name another user to act for
+    with the variable C(cloudrepo_acting_user). Words that contradict each other are refused.
   - Refuses, by name, every extra variable that a tenant may not set for this playbook, unless the caller is an admin.
   - Refuses a run that leaves out the orchestrator, and a selection of slices that is not exactly one of the variables
     that the playbook accepts for it.

@@ -181,6 +181,31 @@ def test_a_run_acts_for_whom_it_proves(
     assert done.failure["msg"] == f"slice nothing does not exist; existing: {known}"
 
 
+def test_a_token_proves_who_acts_and_the_result_says_so(tmp_path: Path) -> None:
+    """As a schedule does it with a credential: made by the module, and checked by the action plugin."""
+    made = tmp_path / "make.yml"
+    tasks = [
+        {"cloudrepo.slices.cloud": {"title": "lab"}, "name": "Make a cloud"},
+        {
+            "cloudrepo.slices.acting_token": {"user": "alice", "key_file": str(tmp_path / "key")},
+            "name": "Make a token",
+            "register": "made",
+        },
+        {"ansible.builtin.copy": {"content": "{{ made.token }}", "dest": str(tmp_path / "token"), "mode": "0600"}},
+    ]
+    defaults = {"group/cloudrepo.slices.control": {"database": "{{ cloudrepo_database }}"}}
+    play = {"hosts": "orchestrator", "gather_facts": False, "module_defaults": defaults, "tasks": tasks}
+    made.write_text(yaml.safe_dump([play]), encoding="utf-8")
+    assert run(tmp_path, str(made), {}, database=database()).rc == 0
+    given = {"CLOUDREPO_ACTING_TOKEN": (tmp_path / "token").read_text(encoding="utf-8"), **JOB}
+    given["CLOUDREPO_ACTING_KEY_FILE"] = str(tmp_path / "key")
+    scheduled = {"slice_name": "nothing", **awx("scheduled"), "awx_user_name": "admin"}
+    done = run(tmp_path, "displays", scheduled, "-v", environment=given)
+    assert done.failure["msg"] == "slice nothing does not exist; existing: blue (1003)"
+    assert "CLOUDREPO_ACTING_TOKEN, signed with the cloud's key, until 20" in done.stdout
+    assert given["CLOUDREPO_ACTING_TOKEN"] not in done.stdout
+
+
 def with_placement(folder: Path, user: str, **variables: Any) -> Done:
     """A run of a user that sets what the inventory sets."""
     variables = {"slice_name": "nothing", "cloudrepo_placement": "pack", **variables}

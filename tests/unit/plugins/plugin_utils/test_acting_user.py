@@ -4,12 +4,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils.acting_token import Key, Token
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import Decision, decide
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import (
+    KEY,
+    KEY_FILE,
+    TOKEN,
+    Decision,
+    decide,
+    read_key,
+)
 
 JOB = {"JOB_ID": "42"}
 OWNER = "whoever can read the database is its administrator"
@@ -161,3 +170,62 @@ def test_who_does_not(environment: dict[str, str], variables: dict[str, Any], na
     with pytest.raises(Refused) as refused:
         decided(environment, variables, *named)
     assert refused.value.refusals == [refusal]
+
+
+CLOUD = "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
+ACTING_KEY = Key(CLOUD, "ab" * 32)
+
+
+def with_token(user: str = "bob", key: Key = ACTING_KEY, **more: str) -> dict[str, str]:
+    """An environment with a token of a time far away, and the cloud's key."""
+    token = Token(user, 4_000_000_000, key.cloud).signed(key)
+    return {TOKEN: token, KEY: str(ACTING_KEY), KEY_FILE: "/nowhere", **more}
+
+
+@pytest.mark.parametrize(
+    ("more", "variables", "named"),
+    [
+        ({}, {}, ()),
+        ({}, {}, ("bob", "bob")),
+        ({"CLOUDREPO_ACTING_USER": "bob"}, {}, ()),
+        (JOB, job("scheduled", "admin"), ()),
+        (JOB, job("manual", "alice"), ()),
+    ],
+)
+def test_a_token_is_believed(more: dict[str, str], variables: dict[str, Any], named: Any) -> None:
+    because = "CLOUDREPO_ACTING_TOKEN, signed with the cloud's key, until 2096-10-02T07:06:40Z"
+    assert decided(with_token(**more), variables, *named) == Decision("bob", because)
+
+
+@pytest.mark.parametrize(
+    ("environment", "named", "code"),
+    [
+        (with_token(CLOUDREPO_ACTING_USER="alice"), (), "acting_users_differ"),
+        (with_token(), ("admin",), "acting_users_differ"),
+        (with_token(key=Key(CLOUD, "cd" * 32)), (), "acting_token_invalid"),
+        (with_token(key=Key(CLOUD.replace("4", "5"), "ab" * 32)), (), "acting_token_of_another_cloud"),
+        (with_token(**{TOKEN: ""}), (), "acting_token_invalid"),
+        (with_token(**{TOKEN: Token("bob", 1, CLOUD).signed(ACTING_KEY)}), (), "acting_token_expired"),
+        (with_token(**{KEY: "secret"}), (), "acting_key_unusable"),
+        ({TOKEN: "x", KEY_FILE: "/nowhere"}, (), "acting_key_unusable"),
+    ],
+)
+def test_a_token_that_is_not_good_is_refused(environment: dict[str, str], named: Any, code: str) -> None:
+    with pytest.raises(Refused) as refused:
+        decided(environment, {}, *named)
+    assert [each.code for each in refused.value.refusals] == [code]
+
+
+def test_a_key_is_read_by_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "acting.key"
+    path.write_text(str(ACTING_KEY), encoding="utf-8")
+    path.chmod(0o600)
+    assert read_key({KEY_FILE: str(path)}) == ACTING_KEY
+    assert read_key({KEY_FILE: str(path), KEY: str(ACTING_KEY)}) == ACTING_KEY
+    # Whoever brings a credential of their own brings a key of their own.
+    with pytest.raises(Refused, match="it is not the key in"):
+        read_key({KEY_FILE: str(path), KEY: str(Key(CLOUD, "cd" * 32))})
+    for mode in (0o640, 0o604):
+        path.chmod(mode)
+        with pytest.raises(Refused, match=f"its mode is {mode:04o} and must be 0600"):
+            read_key({KEY_FILE: str(path)})

@@ -1,0 +1,68 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A token is believed as it was signed, by the key that signed it, until it expires."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.acting_token import Key, Token, verify
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+
+CLOUD = "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
+KEY = Key(CLOUD, "0123456789abcdef" * 4)
+TOKEN = Token("bob", 2_000_000_000, CLOUD)
+TEXT = TOKEN.signed(KEY)
+
+
+def code(text: str, key: Key = KEY, now: float = 1_999_999_999) -> str:
+    """Why a token is refused."""
+    with pytest.raises(Refused) as refused:
+        verify(text, key, now=now)
+    [refusal] = refused.value.refusals
+    return refusal.code
+
+
+def test_a_token_is_read_back_until_it_expires() -> None:
+    assert verify(TEXT, KEY, now=1_999_999_999.9) == TOKEN
+    assert verify(f"{TEXT}\n", KEY, now=0) == TOKEN
+    assert verify(Token("jürgen", 5, CLOUD).signed(KEY), KEY, now=4).user == "jürgen"
+    assert code(TEXT, now=2_000_000_000) == "acting_token_expired"
+
+
+def test_no_letter_of_a_token_can_be_changed() -> None:
+    for place, letter in enumerate(TEXT):
+        for other in {"A", "b", "0", "-", "."} - {letter}:
+            forged = TEXT[:place] + other + TEXT[place + 1 :]
+            assert code(forged) in ("acting_token_invalid", "acting_token_of_another_cloud"), forged
+
+
+def payload(said: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(said).encode()).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize("said", [{}, [], ["bob", 1], ["bob", True, CLOUD], ["bob", "1", CLOUD], [1, 1, CLOUD], "bob"])
+def test_what_is_no_token_is_refused(said: object) -> None:
+    assert code(f"{payload(said)}.{'0' * 64}") == "acting_token_invalid"
+
+
+@pytest.mark.parametrize("text", ["", ".", "bob", f".{'0' * 64}", f"A.{'0' * 64}", f"é.{'0' * 64}", TEXT[:-1]])
+def test_nor_is_any_text(text: str) -> None:
+    assert code(text) == "acting_token_invalid"
+
+
+def test_a_token_is_of_its_cloud_and_key() -> None:
+    other = Key(CLOUD.replace("4", "5"), KEY.secret)
+    assert code(TEXT, other) == "acting_token_of_another_cloud"
+    assert code(TEXT, Key.new(CLOUD)) == "acting_token_invalid"
+
+
+def test_a_key_is_read_as_it_was_written() -> None:
+    assert Key.read(str(KEY), "file") == KEY
+    assert Key.new(CLOUD) != Key.new(CLOUD)
+    for text in ("", CLOUD, f"{CLOUD}:", f"{CLOUD}:abc", f"{KEY}more", "x" * 101):
+        with pytest.raises(Refused, match="it is not UUID:KEY of a cloud"):
+            Key.read(text, "file")
