@@ -127,24 +127,37 @@ behind:
   sample: []
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import clouds
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Asked
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
+def arguments() -> dict[str, Any]:
+    """Return keyword arguments for AnsibleModule."""
+    return {
+        "argument_spec": {
             **CONTROL_ARGUMENTS,
             "title": {"type": "str"},
             **Asked.arguments(),
             "expected_hosts": {"type": "list", "elements": "str", "default": []},
         },
-        supports_check_mode=True,
-    )
+        "supports_check_mode": True,
+    }
+
+
+def run(module: Module) -> None:
+    """Run the module and exit it."""
     transact(module, lambda cluster: clouds.identify(cluster, module.params))
+
+
+def main() -> None:
+    """Run as a module."""
+    run(AnsibleModule(**arguments()))
 
 
 if __name__ == "__main__":

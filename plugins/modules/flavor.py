@@ -140,9 +140,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import require_admin
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module import images, registries
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import edge, images, registries
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, within
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
 
 SPEC: dict[str, dict[str, Any]] = {
@@ -157,11 +157,16 @@ SPEC: dict[str, dict[str, Any]] = {
 }
 
 
-def main() -> None:
-    module = AnsibleModule(**listed(SPEC, "flavors", "name"))
+def arguments() -> dict[str, Any]:
+    """Return keyword arguments for AnsibleModule."""
+    return listed(SPEC, "flavors", "name")
+
+
+def run(module: Module) -> None:
+    """Run the module and exit it."""
     acting_user = module.params["acting_user"]
 
-    def action() -> Outcome:
+    def action() -> edge.Outcome:
         within(module, lambda cluster: require_admin(cluster, acting_user, "flavor"), write=False, create=True)
         # Outside of the transaction that stores them: others would wait while large files are read.
         wants, warnings = images.inspect_all(
@@ -173,7 +178,12 @@ def main() -> None:
         )
         return replace(done, result={**done.result, "warnings": warnings}) if warnings else done
 
-    run(module, action)
+    edge.run(module, action)
+
+
+def main() -> None:
+    """Run as a module."""
+    run(AnsibleModule(**arguments()))
 
 
 if __name__ == "__main__":

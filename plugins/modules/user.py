@@ -130,6 +130,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import passwords
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import registries
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, transact
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
 
 SPEC: dict[str, dict[str, Any]] = {
@@ -143,10 +144,20 @@ SPEC: dict[str, dict[str, Any]] = {
 }
 
 
-def main() -> None:
-    module = AnsibleModule(**listed(SPEC, "users", "name"))
+def arguments() -> dict[str, Any]:
+    """Return keyword arguments for AnsibleModule."""
+    return listed(SPEC, "users", "name")
+
+
+def run(module: Module) -> None:
+    """Run the module and exit it."""
     wants = entries(module.params, SPEC, "users")
     transact(module, lambda cluster: registries.put_users(cluster, wants, acting_user=module.params["acting_user"]))
+
+
+def main() -> None:
+    """Run as a module."""
+    run(AnsibleModule(**arguments()))
 
 
 if __name__ == "__main__":

@@ -177,6 +177,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import registries
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, transact
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
 
 SPEC: dict[str, dict[str, Any]] = {
     "ip": {"type": "str"},
@@ -195,10 +196,15 @@ SPEC: dict[str, dict[str, Any]] = {
 }
 
 
-def main() -> None:
+def arguments() -> dict[str, Any]:
+    """Return keyword arguments for AnsibleModule."""
     options = listed(SPEC, "workers", "ip")
     options["argument_spec"]["network_node_trunk_mtu"] = {"type": "int"}
-    module = AnsibleModule(**options)
+    return options
+
+
+def run(module: Module) -> None:
+    """Run the module and exit it."""
     wants = entries(module.params, SPEC, "workers")
     transact(
         module,
@@ -209,6 +215,11 @@ def main() -> None:
             acting_user=module.params["acting_user"],
         ),
     )
+
+
+def main() -> None:
+    """Run as a module."""
+    run(AnsibleModule(**arguments()))
 
 
 if __name__ == "__main__":

@@ -86,8 +86,10 @@ class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
         if checked.error_messages:
             is_strange = isinstance(checked.errors[0], UnsupportedError)
             where = f"Unsupported parameters for ({self._task.action}) module: " if is_strange else ""
-            return {"failed": True, "changed": False, "msg": f"{where}{checked.error_messages[0]}"}
+            failure = {"failed": True, "changed": False, "msg": f"{where}{checked.error_messages[0]}"}
+            return dict(remove_values(failure, checked._no_log_values))
         module = _Module(arguments, checked.validated_parameters, check_mode=self._task.check_mode)
+        module.no_log_values.update(checked._no_log_values)
         # Relative paths start from the directory in which a module would run. Each task has its own process.
         os.chdir(self._loader.get_basedir())
         with contextlib.suppress(ModuleExit):
