@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..changes import Change
-from ..errors import Refusal, Refused
+from ..errors import Refusal
 from ..work_order import VM, SliceOrder
 from . import accounts, ownership, revisions
 from .datapath import port_owners, taps, trunks
@@ -21,13 +21,14 @@ from .disk.lost import Lost
 from .disk.overlays import DiskPlan, Disks
 from .ownership import Conflict, Refusals, Seen
 from .qemu import apply as qemu_apply
+from .qemu import config as qemu_config
 from .qemu import plan as qemu_plan
 from .qemu import vnc
 from .qemu.apply import Tools
 from .qemu.config import Settings as VmSettings
 from .runner import observed
 from .stopwatch import Stopwatch
-from .work_order import all_disks, slice_ids
+from .work_order import all_disks
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,19 @@ class Settings:
     vms: VmSettings
     wires: datapath.Settings
     disk_retention_h: int = 0
+
+
+def read_settings(params: Mapping[str, Any], orders: Iterable[SliceOrder]) -> Settings:
+    """Return the settings from the arguments of a module that applies work orders.
+
+    Raises:
+        SlicesError: they are invalid, or the group of all VMs does not exist.
+    """
+    return Settings(
+        vms=qemu_config.read_settings(params, accounts.look_up(params["user"], orders)),
+        wires=datapath.read_settings(params),
+        disk_retention_h=params["disk_retention_h"],
+    )
 
 
 @dataclass(frozen=True)
@@ -102,25 +116,6 @@ class Lacking:
     def to_dict(self) -> dict[str, Any]:
         """Return the results of a module."""
         return {"missing_images": self.missing_images, "missing_passwords": [vm.vm_id for vm in self.passwords]}
-
-
-@dataclass(frozen=True)
-class Done:
-    """The result of a work order on a host.
-
-    Attributes:
-        todo: the plan, which was applied.
-        vms: the states of the VMs.
-        seconds: the duration of each stage.
-        refused: the slices that were not changed, and why.
-        lacked: the base images and passwords that refused slices need.
-    """
-
-    todo: Plan
-    vms: list[dict[str, Any]]
-    seconds: dict[str, float]
-    refused: Refusals
-    lacked: Lacking
 
 
 def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, missing_ok: bool = False) -> Host:
@@ -252,86 +247,3 @@ def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: 
     with watch.stage("images"):
         overlays.apply(todo.disks, have.disks, state_dir=vms.state_dir, accounts=vms.accounts, runner=tools.runner)
     datapath.apply(todo.wires, tools.runner, settings=settings.wires, watch=watch)
-
-
-def settle(
-    orders: Iterable[SliceOrder],
-    refused: Refusals,
-    tools: Tools,
-    *,
-    settings: Settings,
-    restart: bool,
-    passwords: Mapping[int, str],
-) -> tuple[Seen[SliceOrder, Host], Plan, Lacking]:
-    """Observe the host, and plan for the slices whose images and passwords are present.
-
-    Returns:
-        The observed state with the refused slices, the plan for the others, and what is missing for the refused ones.
-
-    Raises:
-        Refused: all slices are refused. C(missing_images) and C(missing_passwords) list what is missing.
-        SlicesError: the host does not respond.
-    """
-    lacked = Lacking()
-    while True:
-        try:
-            seen = look(orders, tools, settings=settings, refused=refused)
-        except Refused as error:
-            error.fields.update(lacked.to_dict())
-            raise
-        todo = plan(seen.orders, seen.have, settings=settings, restart=restart)
-        lack = lacking(seen, todo, passwords)
-        if not lack:
-            return seen, todo, lacked
-        lacked = lacked + lack
-        refused = {**seen.refused, **ownership.by_slice(lack.conflicts)}
-
-
-def carry_out(
-    orders: Iterable[SliceOrder],
-    tools: Tools,
-    *,
-    settings: Settings,
-    restart: bool,
-    start_timeout_s: float,
-    passwords: Mapping[int, str],
-    refused: Refusals = MappingProxyType({}),
-) -> Done:
-    """Apply an order to the host, except for the slices that it refuses.
-
-    Args:
-        orders: the slices.
-        tools: access to the host.
-        settings: the settings of the host.
-        restart: whether to restart VMs for changes that need it.
-        start_timeout_s: seconds that the start of a VM may take.
-        passwords: the passwords of displays, by VM id.
-        refused: the slices that are already refused, and why.
-
-    Raises:
-        Refused: all slices were refused; see C(ownership.failure).
-        SlicesError: a change failed.
-    """
-    orders, state_dir = tuple(orders), settings.vms.state_dir
-    watch = Stopwatch()
-    with revisions.turn(slice_ids(orders), state_dir=state_dir, kind=revisions.WORKER):
-        # Starting VMs takes longest and does not affect other slices, so the host's lock is released before.
-        with datapath.locked(settings.wires):
-            with watch.stage("observe"):
-                seen, todo, lacked = settle(
-                    orders, refused, tools, settings=settings, restart=restart, passwords=passwords
-                )
-            revisions.note(seen.orders, state_dir=state_dir, kind=revisions.WORKER)
-            with ownership.told_with(seen.refused):
-                prepare(todo, seen.have, tools, settings=settings, watch=watch)
-        with watch.stage("qemu"), ownership.told_with(seen.refused):
-            vms = qemu_apply.run(
-                todo.vms,
-                seen.orders,
-                seen.have.vms.units.vms,
-                tools,
-                settings=settings.vms,
-                start_timeout_s=start_timeout_s,
-                passwords=passwords,
-            )
-    return Done(todo, vms, watch.seconds, seen.refused, lacked)
