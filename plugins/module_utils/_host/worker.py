@@ -198,17 +198,13 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
         SlicesError: the order does not fit the host.
     """
     orders = tuple(orders)
-    unheld = taps.unheld(orders, have.wires.devices)
-    vms = qemu_plan.plan(
-        orders,
-        have.vms,
-        settings=settings.vms,
-        restart=restart,
-        unheld=unheld,
+    constraints = qemu_plan.Constraints(
+        unheld=taps.unheld(orders, have.wires.devices),
         barred={**bases.barred(orders, have.disks.overlays, have.disks.bases), **have.lost.barred},
         held=have.lost.held,
         outdated=have.outdated,
     )
+    vms = qemu_plan.plan(orders, have.vms, settings=settings.vms, restart=restart, constraints=constraints)
     freed = [vm.vm_id for vm, _reasons in vms.restart]
     return Plan(
         disks=overlays.plan(

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any
 
 from ...changes import Change, between
@@ -59,6 +58,40 @@ class Host:
     paused: Collection[int] = frozenset()
     hung: Mapping[int, str] = field(default_factory=dict)
     faults: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """What taps and disks of VMs allow.
+
+    Attributes:
+        unheld: taps that no process has open. A running VM that was started with one of them has a deleted tap open.
+        barred: why VMs must not be started, by VM id. Running ones are not changed, but disabled.
+        held: ids of VMs that are not stopped, because QEMU has a deleted disk open.
+        outdated: why VMs have to be restarted, by VM id.
+    """
+
+    unheld: Collection[str] = ()
+    barred: Mapping[int, str] = field(default_factory=dict)
+    held: Collection[int] = ()
+    outdated: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Fates:
+    """What happens to VMs that shall run.
+
+    Attributes:
+        start: those that do not run.
+        restart: running VMs that are restarted, with the reasons.
+        fixed: running VMs that need a restart, with the reasons, but must not be restarted.
+        staying: running VMs that are not restarted and accept commands.
+    """
+
+    start: tuple[VM, ...]
+    restart: tuple[tuple[VM, tuple[str, ...]], ...]
+    fixed: tuple[tuple[VM, tuple[str, ...]], ...]
+    staying: tuple[VM, ...]
 
 
 @dataclass(frozen=True)
@@ -283,22 +316,9 @@ def plan(
     *,
     settings: Settings,
     restart: bool,
-    unheld: Collection[str] = (),
-    barred: Mapping[int, str] = MappingProxyType({}),
-    held: Collection[int] = (),
-    outdated: Mapping[int, str] = MappingProxyType({}),
+    constraints: Constraints = Constraints(),
 ) -> VmPlan:
     """Return the changes that make the VMs on the host match the order.
-
-    Args:
-        orders: the slices.
-        have: the state of their VMs on the host.
-        settings: the settings for all VMs.
-        restart: whether to restart VMs that need it.
-        unheld: taps that no process has open. A running VM that was started with one of them has a deleted tap open.
-        barred: why VMs must not be started, by VM id. Running ones are not changed, but disabled.
-        held: ids of VMs that are not stopped, because QEMU has a deleted disk open.
-        outdated: why VMs have to be restarted, by VM id.
 
     A running VM that needs a restart but must not be restarted keeps its files. All files are written together, and
     only for a start. So after a crash systemd restarts the VM with the same configuration and taps, and C(vm.json)
@@ -311,44 +331,42 @@ def plan(
     orders = tuple(orders)
     vms = all_vms(orders)
     ownership.refuse(conflicts(orders, have, settings=settings))
-    live = [vm for vm in vms if _is_live(vm, have)]
-    reasons = {vm: why for vm in live if vm.running and (why := _reasons(vm, have, settings, unheld, outdated))}
-    fixed = [vm for vm in reasons if not restart or vm.vm_id in barred]
-    restarting = [vm for vm in reasons if vm not in fixed]
-    # QEMU does not accept commands, so the files with its state must not change either.
-    silent = [vm for vm in fixed if vm.vm_id in have.hung]
-    staying = [vm for vm in live if vm.running and (vm in fixed or vm not in reasons) and vm not in silent]
-    down = {vm: _links_down(vm, have, settings) for vm in fixed}
-    texts = [
-        *((vm, render(vm, settings)) for vm in vms if vm not in fixed),
-        *((vm, _kept_texts(vm, down[vm], have, settings)) for vm in fixed if vm not in silent),
-    ]
-    wanted = {(vm.slice_id, vm.vm_id): vm for vm in vms}
-    start = tuple(vm for vm in vms if vm.running and vm not in live and vm.vm_id not in barred)
-    starting = {pair for pair, vm in wanted.items() if vm.running and vm.vm_id not in barred}
+    fates = _sort(vms, have, settings, constraints, restart=restart)
+    held, starting = constraints.held, {vm for vm in vms if vm.running and vm.vm_id not in constraints.barred}
     return VmPlan(
         prune=plan_prune(orders, have),
-        templates={
-            order.slice_id: text
-            for order in orders
-            if order.vms and have.units.templates.get(order.slice_id) != (text := _template(order, settings))
-        },
-        writes=tuple(write for vm, named in texts for write in _writes(vm, named, have, settings)),
-        enable=tuple(vm for pair, vm in wanted.items() if pair in starting - have.units.enabled),
-        disable=tuple(vm for pair, vm in wanted.items() if pair in have.units.enabled - starting),
+        templates=dict(_templates(orders, have, settings)),
+        writes=tuple(_all_writes(vms, fates, have, settings)),
+        enable=tuple(vm for vm in vms if vm in starting and not _is_enabled(vm, have)),
+        disable=tuple(vm for vm in vms if vm not in starting and _is_enabled(vm, have)),
         halt=tuple(vm for vm in vms if not vm.running and _is_busy(vm, have) and vm.vm_id not in held),
-        start=start,
-        restart=tuple((vm, reasons[vm]) for vm in restarting),
+        start=fates.start,
+        restart=fates.restart,
         failed=tuple(vm for vm in vms if _active(vm, have) == "failed"),
-        links=(
-            *(link for vm in start for link in _first_links(vm, have, settings)),
-            *(link for vm in staying for link in _links(vm, down.get(vm, vm.links_down), have, settings)),
-        ),
-        restart_required=tuple((vm, reasons[vm]) for vm in fixed),
-        passwords=_passwords(vms, have, settings, live=staying),
-        pauses=pause.plan(staying, [*start, *restarting], have.paused),
-        faults=_faults(fixed, staying, have, barred, outdated),
+        links=tuple(_all_links(fates, have, settings)),
+        restart_required=fates.fixed,
+        passwords=_passwords(vms, have, settings, live=fates.staying),
+        pauses=pause.plan(fates.staying, [*fates.start, *(vm for vm, _reasons in fates.restart)], have.paused),
+        faults=_faults(fates, have, constraints),
     )
+
+
+def _sort(vms: Iterable[VM], have: Host, settings: Settings, constraints: Constraints, *, restart: bool) -> _Fates:
+    """Decide which VMs start, restart or keep running."""
+    vms = tuple(vms)
+    live = [vm for vm in vms if vm.running and _is_live(vm, have)]
+    reasons = {vm: why for vm in live if (why := _reasons(vm, have, settings, constraints))}
+    fixed = {vm: why for vm, why in reasons.items() if not restart or vm.vm_id in constraints.barred}
+    return _Fates(
+        start=tuple(vm for vm in vms if vm.running and not _is_live(vm, have) and vm.vm_id not in constraints.barred),
+        restart=tuple((vm, why) for vm, why in reasons.items() if vm not in fixed),
+        fixed=tuple(fixed.items()),
+        staying=tuple(vm for vm in live if vm not in reasons or (vm in fixed and vm.vm_id not in have.hung)),
+    )
+
+
+def _is_enabled(vm: VM, have: Host) -> bool:
+    return (vm.slice_id, vm.vm_id) in have.units.enabled
 
 
 def _active(vm: VM, have: Host) -> str:
@@ -370,8 +388,11 @@ def _started(vm: VM, have: Host, settings: Settings) -> dict[str, Any] | None:
     return None if started is None else {"user": settings.accounts.prefix, **started}
 
 
-def _template(order: SliceOrder, settings: Settings) -> str:
-    return systemd.template_text(settings.accounts.name(order.slice_id), order.slice_uuid)
+def _templates(orders: Iterable[SliceOrder], have: Host, settings: Settings) -> Iterator[tuple[int, str]]:
+    for order in orders:
+        text = systemd.template_text(settings.accounts.name(order.slice_id), order.slice_uuid)
+        if order.vms and have.units.templates.get(order.slice_id) != text:
+            yield order.slice_id, text
 
 
 def _owned_taps(vm: VM, have: Host, settings: Settings) -> dict[str, str]:
@@ -379,36 +400,40 @@ def _owned_taps(vm: VM, have: Host, settings: Settings) -> dict[str, str]:
     return {} if text is None else {TAPS: taps_text(text, settings.accounts.uid(vm.slice_id))}
 
 
-def _reasons(
-    vm: VM, have: Host, settings: Settings, unheld: Collection[str], outdated: Collection[int]
-) -> tuple[str, ...]:
+def _reasons(vm: VM, have: Host, settings: Settings, constraints: Constraints) -> tuple[str, ...]:
     started = _started(vm, have, settings)
     nics = [] if started is None else started["interfaces"]
     return (
         *restart_reasons(started, as_started(vm, settings)),
-        *(f"interface {nic['name']}: its tap was recreated" for nic in nics if nic["tap"] in unheld),
-        *(["its base image was replaced"] if vm.vm_id in outdated else []),
+        *(f"interface {nic['name']}: its tap was recreated" for nic in nics if nic["tap"] in constraints.unheld),
+        *(["its base image was replaced"] if vm.vm_id in constraints.outdated else []),
         *(["QEMU does not answer or has failed"] if vm.vm_id in have.hung else []),
     )
 
 
-def _faults(
-    fixed: Iterable[VM],
-    staying: Iterable[VM],
-    have: Host,
-    barred: Mapping[int, str],
-    outdated: Mapping[int, str],
-) -> dict[int, str]:
+def _faults(fates: _Fates, have: Host, constraints: Constraints) -> dict[int, str]:
+    fixed = [vm.vm_id for vm, _reasons in fates.fixed]
     return {
-        **{vm.vm_id: have.faults[vm.vm_id] for vm in staying if vm.vm_id in have.faults},
-        **{vm.vm_id: found[vm.vm_id] for found in (outdated, have.hung) for vm in fixed if vm.vm_id in found},
-        **barred,
+        **{vm.vm_id: have.faults[vm.vm_id] for vm in fates.staying if vm.vm_id in have.faults},
+        **{vm_id: found[vm_id] for found in (constraints.outdated, have.hung) for vm_id in fixed if vm_id in found},
+        **constraints.barred,
     }
 
 
-def _kept_texts(vm: VM, down: Iterable[str], have: Host, settings: Settings) -> dict[str, str]:
+def _all_writes(vms: Iterable[VM], fates: _Fates, have: Host, settings: Settings) -> Iterator[Write]:
+    fixed = dict(fates.fixed)
+    for vm in vms:
+        if vm not in fixed:
+            yield from _writes(vm, render(vm, settings), have, settings)
+    for vm in fixed:
+        # QEMU does not accept commands if it hangs, so the files with its state must not change either.
+        if vm in fates.staying:
+            yield from _writes(vm, _kept_texts(vm, have, settings), have, settings)
+
+
+def _kept_texts(vm: VM, have: Host, settings: Settings) -> dict[str, str]:
     """Return the files to update for a VM that keeps its other files until it is restarted."""
-    return {LINKS_DOWN: links_down_text(down), **_owned_taps(vm, have, settings)}
+    return {LINKS_DOWN: links_down_text(_links_down(vm, have, settings)), **_owned_taps(vm, have, settings)}
 
 
 def _links_down(vm: VM, have: Host, settings: Settings) -> tuple[str, ...]:
@@ -422,6 +447,14 @@ def _passwords(vms: Iterable[VM], have: Host, settings: Settings, *, live: Seque
     """Return the displays that get another password, except running ones without a password."""
     asking = [vm for vm in vms if vm not in live or started_with_password(_started(vm, have, settings))]
     return vnc.plan(asking if settings.vnc_asks else (), have.passwords, live=live)
+
+
+def _all_links(fates: _Fates, have: Host, settings: Settings) -> Iterator[Link]:
+    for vm in fates.start:
+        yield from _first_links(vm, have, settings)
+    fixed = dict(fates.fixed)
+    for vm in fates.staying:
+        yield from _links(vm, _links_down(vm, have, settings) if vm in fixed else vm.links_down, have, settings)
 
 
 def _first_links(vm: VM, have: Host, settings: Settings) -> Iterable[Link]:
