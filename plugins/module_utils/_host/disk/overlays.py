@@ -169,33 +169,43 @@ def plan(
     """
     orders = tuple(orders)
     vms, disks = all_vms(orders), all_disks(orders)
-    missing = [(vm, disk) for vm, disk in disks if disk.path not in have.overlays and vm.vm_id not in barred]
-    create = tuple((vm, disk) for vm, disk in missing if bases.damage_of(disk, have.overlays, have.bases) is None)
     ownership.refuse(conflicts(orders, have))
     discard, orphans = _unlisted(orders, have)
-    owners = {path: owner for vm in vms for path, owner in _wanted_owners(vm, accounts)}
     return DiskPlan(
         make_folders=tuple(vm for vm in vms if vm.vm_id not in have.folders),
         mark=tuple(vm for vm in vms if vm.vm_id in have.folders and have.folders[vm.vm_id].text != _mark(vm)),
-        create=create,
+        create=tuple((vm, disk) for vm, disk in disks if vm.vm_id not in barred and _is_creatable(disk, have)),
         remove=_empty(vms, have, discard),
         discard=discard,
         orphans=orphans,
-        kept=tuple(
-            (vm, disk, have.overlays[disk.path])
-            for vm, disk in disks
-            if disk.path in have.overlays and have.overlays[disk.path].backing_file != disk.backing_file
-        ),
-        given={
-            path: (have.owners[path], owner)
-            for path, owner in owners.items()
-            if path in have.owners and have.owners[path] != owner
-        },
+        kept=tuple(_kept(disks, have)),
+        given=dict(_given(vms, have, accounts)),
         retention_h=retention_h,
         restore=tuple((vm, disk, have.deleted[disk.path]) for vm, disk in disks if disk.path in have.deleted),
         present=tuple(disk for _vm, disk in disks if disk.path in have.overlays),
         forget=tuple(each.path for each in all_given_up(orders)),
     )
+
+
+def _is_creatable(disk: Disk, have: Disks) -> bool:
+    """Return whether a disk is missing and its base image is undamaged."""
+    return disk.path not in have.overlays and bases.damage_of(disk, have.overlays, have.bases) is None
+
+
+def _kept(disks: Iterable[tuple[VM, Disk]], have: Disks) -> Iterator[tuple[VM, Disk, Image]]:
+    """Yield the overlays that have another base image than in the order."""
+    for vm, disk in disks:
+        image = have.overlays.get(disk.path)
+        if image is not None and image.backing_file != disk.backing_file:
+            yield vm, disk, image
+
+
+def _given(vms: Iterable[VM], have: Disks, accounts: Accounts) -> Iterator[tuple[str, tuple[_Owner, _Owner]]]:
+    """Yield the paths that get another owner, with the old and the new one."""
+    for vm in vms:
+        for path, owner in _wanted_owners(vm, accounts):
+            if path in have.owners and have.owners[path] != owner:
+                yield path, (have.owners[path], owner)
 
 
 def conflicts(orders: Iterable[SliceOrder], have: Disks) -> Iterator[Conflict]:
