@@ -28,11 +28,11 @@ def floor(lab: Lab, size: int) -> Iterator[Row]:
     script = (HERE / "floor.sh").read_text(encoding="utf-8")
     share = size // len(WORKERS)
 
-    def by_hand(action: str) -> Cost:
+    def baseline(action: str) -> Cost:
         return lab.on_workers(script, f"{action} {share} {{vlan}} {lab.base}")
 
-    yield Row("floor", lambda: by_hand("up"), size, size, by_ansible=False)
-    yield Row("floor_delete", lambda: by_hand("down"), 0, 0, by_ansible=False)
+    yield Row("floor", lambda: baseline("up"), size, size, by_ansible=False)
+    yield Row("floor_delete", lambda: baseline("down"), 0, 0, by_ansible=False)
 
 
 def empty_plays(lab: Lab, _size: int) -> Iterator[Row]:

@@ -134,14 +134,14 @@ class Simulation:
         started, calls = map(int, self._hosts("started").split())
         if started != vms:
             raise CannotMeasure(f"cannot measure: {started} of {vms} VMs were started")
-        _check, plan, carry_out, record = (round(end - begin, 2) for _name, begin, end in deploy.plays)
+        _check, plan, apply, record = (round(end - begin, 2) for _name, begin, end in deploy.plays)
         return {
             "workers": workers,
             "vms": vms,
             "forks": forks,
             "wall_s": round(deploy.cost.wall_s, 2),
             "plan_s": plan,
-            "carry_out_s": carry_out,
+            "apply_s": apply,
             "record_s": record,
             "controller_cpu_s": round(deploy.cost.cpu_s, 2),
             "largest_mib": round(deploy.cost.peak_mib, 1),
@@ -206,7 +206,7 @@ def table(found: Sequence[dict[str, Any]]) -> str:
         "forks": "forks",
         "wall_s": "total, s",
         "plan_s": "plan, s",
-        "carry_out_s": "apply, s",
+        "apply_s": "apply, s",
         "record_s": "record, s",
         "controller_cpu_s": "controller's CPU time, s",
         "largest_mib": "largest process, MiB",
@@ -234,7 +234,7 @@ def slopes(found: Iterable[dict[str, Any]]) -> Iterator[str]:
             f"{slope(*vms, 'largest_mib', 1) * 1024:.0f} KiB of the largest process."
         )
         most = by_case[50, 2000, 25]
-        alone_s = most["wall_s"] - most["carry_out_s"]
+        alone_s = most["wall_s"] - most["apply_s"]
         yield (
             f"\nWith 50 workers and 2,000 VMs, {alone_s:.0f} of {most['wall_s']:.0f} s are spent in one process while "
             "the workers wait (start, plan, record). More forks or nodes do not shorten that."
@@ -242,7 +242,7 @@ def slopes(found: Iterable[dict[str, Any]]) -> Iterator[str]:
     by_forks = {forks: one for (workers, count, forks), one in by_case.items() if (workers, count) == (50, 2000)}
     if len(by_forks) > 1:
         by_number = ", ".join(
-            f"{one['carry_out_s']:.0f} s and {one['together_mib']:.0f} MiB with {forks}"
+            f"{one['apply_s']:.0f} s and {one['together_mib']:.0f} MiB with {forks}"
             for forks, one in sorted(by_forks.items())
         )
         yield f"\nForks: applying the work orders takes {by_number}."

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The first task of every playbook: who calls, with which variables, for which slices."""
+"""The first task of every playbook: checks the caller and the variables, and selects the slices."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ LOCK_TIMEOUT_S = 30.0
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
-    """Runs on the controller alone. No host is connected to, and no extra variable is templated."""
+    """Runs only on the controller. It connects to no host and templates no extra variable."""
 
     _requires_connection = False
     _supports_check_mode = True
     _supports_diff = True
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Refuse the call, or return what it asks for."""
+        """Refuse the call, or return the acting user and the selection."""
         super().run(tmp, task_vars)
         checked = ArgumentSpecValidator(guard.ARGUMENTS).validate(self._task.args)
         if checked.error_messages:
@@ -68,10 +68,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         return {"acting_user": decision.user, "because": decision.because, **asdict(found)}
 
     def _is_admin(self, decision: Decision, task_vars: Mapping[str, Any]) -> bool:
-        """Whether the caller may set what the inventory sets.
+        """Return whether the caller is an admin.
 
-        The database is that of the inventory: the caller may have brought one. Where the controller cannot read it, the
-        first admin is the only one.
+        The path of the database is that of the inventory, because the caller may have set another one. If the
+        controller cannot read the database, only the user C(admin) is an admin.
         """
         if decision.is_database_owner or decision.user == ADMIN:
             return True
@@ -85,7 +85,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             return False
 
     def _given(self, playbook: Playbook, extra: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the variables that select slices, those of the caller as they were written."""
+        """Return the variables that select slices. Extra variables are not templated."""
         given = {}
         for name in selection.VARIABLES:
             if name in extra:
@@ -110,13 +110,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
 
 
 def _repeated_keys(paths: Iterable[str]) -> Iterator[Refusal]:
-    """Yield a refusal for each file in which a mapping has a key twice. Ansible takes the last one, with a warning."""
+    """Yield a refusal for each file with a duplicate key in a mapping, of which Ansible would use the last one."""
     for path in paths:
         try:
             with open(path, encoding="utf-8") as file:
                 why = raw_text.repeated_key(file.read())
         except (OSError, ValueError):
-            continue  # Ansible has read it, maybe before a change of the folder
+            continue  # Ansible may have read it from another directory
         if why is not None:
             yield Refusal("key_set_twice", f"file {path}", {"why": why})
 

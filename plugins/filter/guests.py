@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Filters for the way to VMs: by which host, and with its options for ssh."""
+"""Filters for connections to VMs, with the ssh options of the hosts in between."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def _is_lost(result: Mapping[str, Any]) -> bool:
 
 
 def _why(result: Mapping[str, Any]) -> str:
-    return "it did not answer, or was not part of the run" if result.get("unreachable") else str(result.get("msg"))
+    return "it did not respond, or was not part of the run" if result.get("unreachable") else str(result.get("msg"))
 
 
 def _text(host: str, orphan: Mapping[str, Any]) -> str:

@@ -88,7 +88,7 @@ def _failure(host: Mapping[str, Any], kept: str, result: str) -> str | None:
     if host.get(kept):
         return str(host[kept])
     if said.get("unreachable"):
-        return "the host did not answer, or was not part of the run"
+        return "the host did not respond, or was not part of the run"
     return str(said.get("msg")) if said.get("failed") else None
 
 

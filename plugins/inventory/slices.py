@@ -15,7 +15,7 @@ description:
   - The source is a YAML file whose name ends with C(slices.yml) or C(slices.yaml).
   - Workers and the network node are looked up in the groups C(workers) and C(network_node) of the same inventory. List
     the source of these hosts first.
-  - Reading takes no lock, so it neither waits for a deploy nor holds one up.
+  - Reading the database requires no lock, so it neither waits for a deploy nor delays one.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -41,8 +41,8 @@ options:
   acting_user:
     description:
       - The user on whose behalf the inventory is read. An admin sees the VMs of all users, a tenant only the tenant's.
-      - As for M(cloudrepo.slices.guard), C(CLOUDREPO_ACTING_USER) in the environment and the user of a job of AWX
-        contradict another name. Without any of them it is C(admin).
+      - As with M(cloudrepo.slices.guard), it must not differ from C(CLOUDREPO_ACTING_USER) in the environment or from
+        the user of an AWX job. The default is C(admin).
     type: str
   names:
     description:
@@ -144,7 +144,7 @@ EXAMPLES = r"""
 # vms.slices.yml: all VMs, by ssh through the network node, or over the serial console
 plugin: cloudrepo.slices.slices
 ---
-# web.slices.yml: the running VMs of one slice, which are of two kinds
+# web.slices.yml: the running VMs of one slice, with two kinds of guests
 plugin: cloudrepo.slices.slices
 names: [web]
 filters:
@@ -159,7 +159,7 @@ kinds:
   - name: appliance
     connection_preference: [console]
 ---
-# bob.slices.yml: what bob has, with variables and groups of his own, cached for a minute
+# bob.slices.yml: the VMs of bob, with additional variables and groups, cached for a minute
 plugin: cloudrepo.slices.slices
 acting_user: bob
 group_by: [slice]
@@ -203,7 +203,7 @@ except ImportError:  # ansible-core 2.18 and older, where every text of a variab
 
 SUFFIXES = ("slices.yml", "slices.yaml")
 NETWORK_NODE = "network_node"
-# The hosts that a connection goes through are known when it is made: their variables may come from anywhere.
+# These are templates, because the variables of the hosts in between are not final before the connection.
 TO_WORKER = {
     name: trust_as_template(f"{{{{ (hostvars | cloudrepo.slices.console_way(groups, cloudrepo_worker)).{key} }}}}")
     for name, key in (
@@ -240,7 +240,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         is_cached = self.get_option("cache")
         try:
             user = acting_user.decide(os.environ, self._vars, said).user
-            # What one user may see is not for the next one.
+            # Each user has a separate cache, because users see different VMs.
             key = self.get_cache_key(f"{path} {user}")
             if is_cached and cache and key in self._cache:
                 return list(self._cache[key])
@@ -252,7 +252,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         return found
 
     def _read(self, user: str) -> list[dict[str, Any]]:
-        # Without extra variables: their templates would be evaluated here, and name another database.
+        # Without extra variables, because their templates would be evaluated here, and could name another database.
         self.templar.available_variables = {}
         database = str(self.templar.template(self.get_option("database")))
         names, owner = self.get_option("names"), self.get_option("owner")
@@ -307,7 +307,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
                 self.inventory.add_child(parent, group)
         if not has_slice:
             self.inventory.add_child(parent, name)
-        # By the inventory's own set_variable(), which looks through each value for templates, this takes twice as long.
+        # The inventory's set_variable() searches each value for templates, which takes twice as long.
         host = self.inventory.get_host(name)
         for key, value in variables.items():
             host.set_variable(key, value)

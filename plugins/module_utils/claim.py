@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whose a host is, and what it has in use: what hosts and the database tell each other apart from work orders."""
+"""The claim of a cloud on a host, and the values in use on the host, which hosts and database exchange."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .work_order import CLOUD_INCARNATION, CLOUD_TITLE, REVISION, SLICE_ID, SLIC
 
 @dataclass(frozen=True)
 class Claim(Contract):
-    """What a host says of the cloud that it belongs to."""
+    """The claim that is stored on a host."""
 
     NOUN = "cloud"
     KEY = "uuid"
@@ -26,7 +26,7 @@ class Claim(Contract):
     controller: str = field(metadata=text("The controller that claimed it.", sample="controller1"))
 
     def __str__(self) -> str:
-        """What messages call it."""
+        """Return the cloud as messages show it."""
         return f"{self.title} ({self.uuid})"
 
 
@@ -42,7 +42,7 @@ class HeldAddress(Contract):
 
 @dataclass(frozen=True)
 class HeldSlice(Contract):
-    """A slice of which a host has something, whether the database knows it or not."""
+    """A slice with objects on a host, whether it is in the database or not."""
 
     NOUN = "slice"
     KEY = "slice_id"
@@ -50,13 +50,13 @@ class HeldSlice(Contract):
     slice_id: int = field(metadata=SLICE_ID)
     slice_uuid: str | None = field(default=None, metadata=SLICE_UUID)
     reservations: tuple[HeldAddress, ...] = field(
-        default=(), metadata=many(HeldAddress, "Its addresses on VLAN 400, as the network node has them.")
+        default=(), metadata=many(HeldAddress, "Its addresses on VLAN 400 that the network node reserves.")
     )
 
 
 @dataclass(frozen=True)
 class InUse(Contract):
-    """What is in use on a host."""
+    """The values in use on a host."""
 
     NOUN = "host"
     KEY = "host"
@@ -65,20 +65,18 @@ class InUse(Contract):
     highest_id: int | None = field(
         default=None,
         metadata=integer(
-            "The highest id of a slice or VM that the host has something of.", sample=1036, limit=bounds.ID
+            "The highest id of all slices and VMs with objects on the host.", sample=1036, limit=bounds.ID
         ),
     )
     highest_revision: int | None = field(default=None, metadata=REVISION)
-    slices: tuple[HeldSlice, ...] = field(
-        default=(), metadata=many(HeldSlice, "The slices that the host has something of.")
-    )
+    slices: tuple[HeldSlice, ...] = field(default=(), metadata=many(HeldSlice, "The slices with objects on the host."))
 
 
 @dataclass(frozen=True)
 class Asked(Contract):
-    """What hosts answered when they were asked."""
+    """The values in use on several hosts."""
 
     hosts: tuple[InUse, ...] = field(
         default=(),
-        metadata=many(InUse, "What is in use on hosts, as M(cloudrepo.slices.host_info) returns it."),
+        metadata=many(InUse, "The values in use on hosts, as M(cloudrepo.slices.host_info) returns them."),
     )

@@ -42,7 +42,7 @@ class Cloud:
         return replace(found, place=place)
 
     def told(self) -> dict[str, str]:
-        """Return what modules tell of it."""
+        """Return the fields for results of modules."""
         return {"uuid": self.uuid, "title": self.title, "incarnation": self.incarnation}
 
     def to_dict(self) -> dict[str, str]:

@@ -56,7 +56,7 @@ def one_of(*choices: str) -> Grammar:
 
 
 def flag() -> Grammar:
-    """Return the grammar of what is true or false, in the words that Ansible knows for these."""
+    """Return the grammar of booleans, in the words that Ansible accepts for them."""
     words = ("true", "false", "yes", "no", "on", "off", "1", "0")
     return Grammar("true or false", lambda value: isinstance(value, (bool, int, str)) and str(value).lower() in words)
 

@@ -27,7 +27,7 @@ options:
     type: str
   hosts:
     description:
-      - What is in use on hosts, as M(cloudrepo.slices.host_info) returns it.
+      - The values in use on hosts, as M(cloudrepo.slices.host_info) returns them.
     type: list
     elements: dict
     default: []
@@ -39,7 +39,7 @@ options:
         required: true
       highest_id:
         description:
-          - The highest id of a slice or VM that the host has something of.
+          - The highest id of all slices and VMs with objects on the host.
         type: int
       highest_revision:
         description:
@@ -49,7 +49,7 @@ options:
         type: int
       slices:
         description:
-          - The slices that the host has something of.
+          - The slices with objects on the host.
         type: list
         elements: dict
         default: []
@@ -66,7 +66,7 @@ options:
             type: str
           reservations:
             description:
-              - Its addresses on VLAN 400, as the network node has them.
+              - Its addresses on VLAN 400 that the network node reserves.
             type: list
             elements: dict
             default: []

@@ -52,7 +52,7 @@ because:
   description: Why that is believed.
   returned: success
   type: str
-  sample: AWX job 42, which this user has launched (manual)
+  sample: AWX job 42, launched by this user (manual)
 slices:
   description: The topologies to store; null where stored slices are selected.
   returned: success

@@ -262,66 +262,37 @@ changes:
       restart: false
 """
 
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, files, ownership, revisions
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS, SERVICES_ARGUMENTS
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import flows
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
-    apply as netservices_apply,
-)
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
-    owners,
-)
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
-    state as netservices_state,
-)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.job import Job, Todo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, listed, run
-from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import listed
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=SERVICES_ARGUMENTS, supports_check_mode=True)
-    runner = SubprocessRunner()
+    reconcile(AnsibleModule(argument_spec=SERVICES_ARGUMENTS, supports_check_mode=True), steps, GRAMMARS)
 
-    state_dir = module.params["state_dir"]
 
-    def action() -> Outcome:
-        claims.require(module.params, missing_ok=module.check_mode)
-        folders = Folders(state_dir, read_links(module.params["nat_links"]))
-        orders, refused = read_services(module.params["slices"], links=folders.links)
-
-        def look() -> ownership.Seen[Services, netservices_state.State]:
-            return ownership.look(
-                orders,
-                {**refused, **revisions.older(orders, state_dir=state_dir, kind=revisions.NETWORK_NODE)},
-                observe=lambda left: observed(
-                    lambda: netservices_state.observe(left, folders, runner),
-                    nothing=netservices_state.State(),
-                    missing_ok=module.check_mode,
-                ),
-                conflicts=lambda left, have: owners.conflicts(left, have, folders),
-            )
-
-        if module.check_mode:
-            seen = look()
-            todo = netservices_apply.plan(seen.orders, seen.have, folders, bridge=module.params["bridge"])
-        else:
-            # The lock of the VMs' datapath, because ports of VMs and of networks share one range of numbers.
-            with files.locked(flows.folder_in(state_dir)):
-                seen = look()
-                todo = netservices_apply.plan(seen.orders, seen.have, folders, bridge=module.params["bridge"])
-                revisions.note(seen.orders, state_dir=state_dir, kind=revisions.NETWORK_NODE)
-                with ownership.told_with(seen.refused):
-                    netservices_apply.apply(todo, folders, runner)
-        result = {"units": dict(todo.units or {}), "changes": listed(todo.changes)}
-        return Outcome(todo.changes, result, ownership.failure(seen.refused) if seen.refused else None)
-
-    run(module, action, GRAMMARS)
+def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
+    """Return how the work order is applied."""
+    claims.require(params, missing_ok=missing_ok)
+    folders = Folders(params["state_dir"], read_links(params["nat_links"]))
+    orders, refused = read_services(params["slices"], links=folders.links)
+    job = Job(orders, folders, SubprocessRunner(), params["bridge"], refused=refused, missing_ok=missing_ok)
+    return Steps(
+        job.plan,
+        job.apply,
+        result=lambda todo: {"units": dict(todo.plan.units or {}), "changes": listed(todo.changes)},
+        failure=lambda todo: todo.failure,
+        lock=job.lock,
+    )
 
 
 if __name__ == "__main__":

@@ -180,6 +180,7 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Any]:
     pids = {vm_id: unit.pid for vm_id, unit in have.units.vms.items()}
     missing = lost.find(orders, disks.overlays, disks.known, pids)
     barred = {**bases.barred(orders, disks.overlays, disks.bases), **missing.barred}
+    constraints = qemu_plan.Constraints(barred=barred, held=missing.held)
 
     def apply(todo: qemu_plan.VmPlan) -> dict[str, Any]:
         timeout_s = params["start_timeout_s"]
@@ -188,7 +189,7 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Any]:
 
     return Steps(
         plan=lambda: qemu_plan.plan(
-            orders, have, settings=settings, restart=params["restart"], barred=barred, held=missing.held
+            orders, have, settings=settings, restart=params["restart"], constraints=constraints
         ),
         apply=apply,
         result=lambda todo: {

@@ -228,8 +228,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, ownership, worker
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import look_up
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     DISK_ARGUMENTS,
     GRAMMARS,
@@ -237,18 +236,14 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
     WIRING_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import (
-    apply as qemu_apply,
-)
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import (
-    config as qemu_config,
-)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Tools
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.vnc import read_passwords
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_each
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, listed, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker_job import Job, Todo
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import listed
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
 
 ARGUMENTS = {
     **WORK_ORDER_ARGUMENTS,
@@ -264,46 +259,32 @@ def main() -> None:
         required_if=[("vnc_listen", "worker", ["vnc_address"])],
         supports_check_mode=True,
     )
-    params = module.params
-    tools = qemu_apply.Tools(SubprocessRunner(), SocketMonitor())
+    reconcile(module, steps, GRAMMARS)
 
-    def action() -> Outcome:
-        claims.require(params, missing_ok=module.check_mode)
-        orders, refused = read_each(params["slices"], state_dir=params["state_dir"])
-        passwords = read_passwords(params["vnc_passwords"])
-        settings = worker.Settings(
-            vms=qemu_config.read_settings(params, look_up(params["user"], orders)),
-            wires=datapath.read_settings(params),
-            disk_retention_h=params["disk_retention_h"],
-        )
-        if module.check_mode:
-            seen = worker.look(orders, tools, settings=settings, missing_ok=True, refused=refused)
-            todo = worker.plan(seen.orders, seen.have, settings=settings, restart=params["restart"])
-            vms = qemu_apply.states(seen.orders, seen.have.vms.units.vms, todo.vms.faults, paused=seen.have.vms.paused)
-            # Check mode needs no passwords, and is not given any.
-            result: dict[str, Any] = {"vms": vms, "missing_images": worker.lacking(seen, todo, {}).missing_images}
-            refused = seen.refused
-        else:
-            done = worker.carry_out(
-                orders,
-                tools,
-                settings=settings,
-                restart=params["restart"],
-                start_timeout_s=params["start_timeout_s"],
-                passwords=passwords,
-                refused=refused,
-            )
-            todo, refused = done.todo, done.refused
-            result = {"vms": done.vms, "timings_s": done.seconds, **done.lacked.to_dict()}
-        changes = todo.changes
-        result.update(
-            todo.vms.result,
-            orphans=[orphan.to_dict() for orphan in todo.disks.orphans],
-            changes=listed(changes),
-        )
-        return Outcome(changes, result, ownership.failure(refused) if refused else None)
 
-    run(module, action, GRAMMARS)
+def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
+    """Return how the work order is applied."""
+    claims.require(params, missing_ok=missing_ok)
+    orders, refused = read_each(params["slices"], state_dir=params["state_dir"])
+    job = Job(
+        orders,
+        Tools(SubprocessRunner(), SocketMonitor()),
+        worker.read_settings(params, orders),
+        restart=params["restart"],
+        start_timeout_s=params["start_timeout_s"],
+        passwords=read_passwords(params["vnc_passwords"]),
+        refused=refused,
+        missing_ok=missing_ok,
+    )
+    return Steps(
+        job.plan,
+        job.prepare,
+        result=lambda todo: {**todo.result, "changes": listed(todo.changes)},
+        failure=lambda todo: todo.failure,
+        lock=job.lock,
+        finish=job.finish,
+        turn=job.turn,
+    )
 
 
 if __name__ == "__main__":

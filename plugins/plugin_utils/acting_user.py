@@ -1,12 +1,12 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who acts: the one place that decides it, by what a tenant cannot write.
+"""Determines the acting user, from sources that a tenant cannot write to.
 
-Extra variables beat everything, so none of them is believed by itself. A credential writes to the environment: a name,
-or a token that is signed with the key of the cloud (C(acting_token)). AWX puts its own words over variables of the same
-name, but writes only those that it has: a job of a schedule has no user, and C(awx_user_name) is then whatever the
-schedule's variables say. It is believed where AWX has a user: when a person has launched the job, or the workflow that
-the job is part of.
+Extra variables have the highest precedence, so they are not trusted on their own. A credential sets environment
+variables: a name, or a token that is signed with the cloud's key (C(acting_token)). AWX overrides extra variables with
+the names of its own, but it does not always set all of them: a job of a schedule has no user, so C(awx_user_name) may
+come from the schedule's variables. It is only trusted if a person has launched the job, or the workflow that it is part
+of.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ ENVIRONMENT = "CLOUDREPO_ACTING_USER"
 TOKEN = "CLOUDREPO_ACTING_TOKEN"
 KEY = "CLOUDREPO_ACTING_KEY"
 KEY_FILE = "CLOUDREPO_ACTING_KEY_FILE"
-"""In the environment as well: the key with which tokens are checked, or where it is."""
+"""Environment variables with the key to verify tokens, and with the path of its file."""
 VARIABLE = "cloudrepo_acting_user"
 JOB_IDS = ("JOB_ID", "AD_HOC_COMMAND_ID")
-"""In the environment of a job, and of an ad-hoc command."""
+"""The environment variables of a job and of an ad-hoc command."""
 AWX_PREFIXES = ("awx", "tower")
-"""AWX writes each of its words under both."""
+"""AWX sets each of its variables with both prefixes."""
 PERSONAL = ("manual", "relaunch")
-"""How a person launches."""
+"""The launch types of jobs that a person has launched."""
 _WHERE = "acting user"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Who acts.
+    """The acting user.
 
     Attributes:
-        user: on whose behalf the run acts.
-        because: why that is believed, a phrase.
-        is_database_owner: whether the caller is whoever may read the database, without a user of the cluster as proof;
-            such a caller may act for anybody.
+        user: the acting user.
+        because: the source of the user, as a phrase.
+        is_database_owner: whether the caller is trusted only because of access to the database. Such a caller may act
+            on behalf of any user.
     """
 
     user: str
@@ -56,22 +56,22 @@ class Decision:
 
 @dataclass(frozen=True)
 class Word:
-    """A statement of who acts, and where it stands."""
+    """A user name and its source."""
 
     source: str
     user: str
 
 
 def decide(environment: Mapping[str, str], variables: Mapping[str, Any], named: Sequence[tuple[str, Any]]) -> Decision:
-    """Return who acts.
+    """Return the acting user.
 
     Args:
-        environment: of the controller, where a credential may write and a caller may not.
-        variables: the run's extra variables, not templated; of these, only AWX's own words are looked at.
-        named: who is said to act by what proves nothing, each with where that stands; null where nothing is said.
+        environment: the environment of the controller, which a credential can set and a caller cannot.
+        variables: the extra variables, not templated; only those of AWX are used.
+        named: user names without proof, each with its source; C(None) if a source does not name one.
 
     Raises:
-        Refused: a job without a user, an empty name, a token that is not valid, or two words that differ.
+        Refused: a job has no user, a name is empty, a token is invalid, or two sources contradict each other.
     """
     said = [_word(source, user) for source, user in named if user is not None]
     proved, because = _proof(environment, variables)
@@ -80,12 +80,12 @@ def decide(environment: Mapping[str, str], variables: Mapping[str, Any], named: 
         return Decision(proved.user, because)
     if said:
         _agree(said)
-        return Decision(said[0].user, f"{said[0].source}, by whoever can read the database", is_database_owner=True)
-    return Decision(ADMIN, "whoever can read the database is its administrator", is_database_owner=True)
+        return Decision(said[0].user, f"{said[0].source}; the caller can read the database", is_database_owner=True)
+    return Decision(ADMIN, "the caller can read the database", is_database_owner=True)
 
 
 def _proof(environment: Mapping[str, str], variables: Mapping[str, Any]) -> tuple[Word | None, str]:
-    """Return the user whom the run proves, and by what; nothing for a run on somebody's own controller."""
+    """Return the proven user and the source; C(None) for a run outside AWX and without a credential."""
     words = [_word(ENVIRONMENT, environment[ENVIRONMENT])] if ENVIRONMENT in environment else []
     if TOKEN in environment:
         token = acting_token.verify(environment[TOKEN], read_key(environment), now=time.time())
@@ -102,14 +102,14 @@ def _proof(environment: Mapping[str, str], variables: Mapping[str, Any]) -> tupl
     if not users or launched not in PERSONAL:
         raise Refused([Refusal("acting_user_unproved", f"job {job}", {"launch_type": launched or "unknown"})])
     _agree(users)
-    return users[0], f"AWX job {job}, which this user has launched ({launched})"
+    return users[0], f"AWX job {job}, launched by this user ({launched})"
 
 
 def read_key(environment: Mapping[str, str]) -> Key:
-    """Return the key of the cloud, of the controller's environment or in a file that only its owner can read.
+    """Return the cloud's key, from the environment or from a file that only its owner can read.
 
     Raises:
-        Refused: there is none, others can read it, or there are two.
+        Refused: there is no key, other users can read it, or environment and file have different keys.
     """
     found = [Key.read(environment[KEY], KEY)] if KEY in environment else []
     path = environment.get(KEY_FILE, acting_token.KEY_FILE)
@@ -125,7 +125,7 @@ def read_key(environment: Mapping[str, str]) -> Key:
     except (OSError, ValueError) as error:
         raise _unusable(path, str(error)) from error
     if len(set(found)) > 1:
-        # Whoever may choose a credential would bring a key of their own.
+        # A caller who may choose the credential must not be able to replace the key.
         raise _unusable(KEY, f"it is not the key in {path}")
     return found[0]
 
@@ -135,7 +135,7 @@ def _unusable(source: str, why: str) -> Refused:
 
 
 def _launch_type(variables: Mapping[str, Any]) -> str | None:
-    """Return how the job was launched, or the workflow that it is part of."""
+    """Return the launch type of the job, or of the workflow that it is part of."""
     for what in ("job_launch_type", "workflow_job_launch_type"):
         types = list(_said_by_awx(variables, what))
         _agree(types, "launch type")
@@ -160,7 +160,7 @@ def _word(source: str, user: Any) -> Word:
 
 
 def _agree(words: Sequence[Word], what: str = _WHERE) -> None:
-    """Refuse words that differ: one of them is not what it seems to be."""
+    """Refuse different values, because one of them must be wrong."""
     for other in words[1:]:
         if other.user != words[0].user:
             figures = {"first": words[0].source, "got": words[0].user, "second": other.source, "other": other.user}

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the caller of a playbook may set, as C(playbooks/vars/callers.yml) has it."""
+"""The variables that the caller of a playbook may set, from C(playbooks/vars/callers.yml)."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import (
 
 TABLE = Path(__file__).resolve().parents[2] / "playbooks/vars/callers.yml"
 JOB_WORDS = ("awx_", "tower_")
-"""What the names of the variables begin with that AWX sets in each job; of these, only who acts is ever read."""
+"""The prefixes of variables that AWX sets in each job. Only those for the acting user are used."""
 READ_RAW = ("topologies", "slices", "text")
-"""Types of variables that no playbook refers to by name: C(guard) reads them and hands them on as data."""
+"""Types of variables that no playbook refers to: C(guard) parses them and returns them as data."""
 
 
 @dataclass(frozen=True)
 class Playbook:
-    """What the caller of a playbook may set.
+    """The variables that the caller of a playbook may set.
 
     Attributes:
-        variables: what anybody may set.
-        admin_variables: what admins need besides that; they may set everything.
-        admins_only: whether nobody else may run it.
+        variables: the variables that every user may set.
+        admin_variables: further variables of the playbook. Admins may set all variables.
+        admins_only: whether only admins may run it.
     """
 
     name: str
@@ -47,31 +47,31 @@ class Playbook:
 
     @property
     def accepted(self) -> tuple[str, ...]:
-        """All that it has a use for."""
+        """All variables of the playbook."""
         return (*self.variables, *self.admin_variables)
 
     def strangers(self, names: Iterable[str]) -> list[str]:
-        """Return the names of what only an admin may set."""
+        """Return the names of variables that only an admin may set."""
         return sorted(name for name in names if name not in self.variables and not name.startswith(JOB_WORDS))
 
 
 @dataclass(frozen=True)
 class Table:
-    """All playbooks, and the grammars of what is set for them."""
+    """All playbooks, and the grammars of their variables."""
 
     playbooks: Mapping[str, Playbook]
     grammars: Mapping[str, Grammar]
 
     def malformed(self, values: Mapping[str, Any]) -> Iterator[Refusal]:
-        """Yield a refusal for each value that a playbook refers to and that is not of its grammar.
+        """Yield a refusal for each variable that a playbook refers to and that does not match its grammar.
 
-        One that is, is no template either, which Ansible would evaluate on the controller.
+        Values that match are not templates, which Ansible would evaluate on the controller.
         """
         yield from malformed(values, self.grammars, "variables")
 
 
 def read_table(path: Path = TABLE) -> Table:
-    """Return what the file says."""
+    """Return the content of the file."""
     data = yaml.safe_load(path.read_text(encoding="utf-8"))
     playbooks = {
         name: Playbook(
@@ -87,7 +87,7 @@ def read_table(path: Path = TABLE) -> Table:
 
 
 def refuse(playbook: Playbook, names: Iterable[str], user: str) -> Iterator[Refusal]:
-    """Yield why a user who is no admin may not run a playbook with variables of these names."""
+    """Yield why a user who is not an admin may not run a playbook with these variables."""
     if playbook.admins_only:
         yield Refusal("admins_only", f"playbook {playbook.name}", {"user": user})
     strangers = playbook.strangers(names)

@@ -55,7 +55,7 @@ class _Module:
 
 
 class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
-    """The action plugin for the modules of the control plane, which tells them who acts (C(acting_user)).
+    """The action plugin for the modules of the control plane, which passes the acting user to them (C(acting_user)).
 
     A module that has C(arguments) for AnsibleModule, and C(run), may run here.
     """

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a caller wrote, as data: read without templates, and without what a reader of YAML passes over."""
+"""Parses YAML and JSON from callers as plain data, without templates, and refuses duplicate keys."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 import yaml
 
 MOST_VALUES = 1_000_000
-"""A few lines of aliases of aliases stand for more values than there is memory."""
+"""The limit of values, because a few lines with nested aliases can stand for more values than fit into memory."""
 MOST_LEVELS = 50
 _MERGE = "tag:yaml.org,2002:merge"
 _LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load(text: str) -> Any:
-    """Return what YAML or JSON text stands for.
+    """Return the value of a YAML or JSON text.
 
     Raises:
-        ValueError: it is neither, it has too many values (C(plain)), or a mapping has a key twice, of which the
-            last one would win; with the lines.
+        ValueError: the text is invalid, has too many values (see C(plain)), or has a mapping with a duplicate key. The
+            message contains the lines.
     """
     loader = _LOADER(text)
     try:
@@ -38,7 +38,7 @@ def load(text: str) -> Any:
 
 
 def repeated_key(text: str) -> str | None:
-    """Return a sentence for a key that YAML which Ansible has read contains twice in a mapping, with both lines."""
+    """Return a message for a duplicate key in a YAML text that Ansible has parsed, C(None) if there is none."""
     loader = _LOADER(text)
     try:
         for key, line, other in _repeated(loader.get_single_node(), set()):
@@ -51,10 +51,10 @@ def repeated_key(text: str) -> str | None:
 
 
 def plain(value: Any) -> Any:
-    """Return a value without what Ansible knows of it: where it stood, and whether it may be a template.
+    """Return a value without Ansible's tags for its origin and for templates.
 
     Raises:
-        ValueError: it has more values than any topology, counting each as often as it is referred to.
+        ValueError: it has too many values, where aliases count as often as they are used.
     """
     return _Plain().copy(value, MOST_LEVELS)
 
@@ -80,7 +80,7 @@ class _Plain:
 
 
 def _repeated(node: Any, seen: set[int]) -> Iterator[tuple[str, int, int]]:
-    """Yield each key that a mapping has twice, with the lines of both."""
+    """Yield each duplicate key in a mapping, with both lines."""
     if id(node) in seen:
         return
     seen.add(id(node))
@@ -90,7 +90,7 @@ def _repeated(node: Any, seen: set[int]) -> Iterator[tuple[str, int, int]]:
     if isinstance(node, yaml.MappingNode):
         lines: dict[tuple[str, str], int] = {}
         for key, value in node.value:
-            # A mapping may be merged with several others, a merge key each.
+            # A mapping may have several merge keys.
             if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
                 line = key.start_mark.line + 1
                 if (key.tag, key.value) in lines:

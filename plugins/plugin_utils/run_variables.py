@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The variables of a run, told apart by who has set them.
+"""The variables of a run by their source.
 
-Extra variables (C(-e), and all variables of a job of AWX) beat whatever the inventory, a playbook or a result says.
+Extra variables (C(-e), and all variables of an AWX job) take precedence over inventory, playbooks and results.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user impor
 
 
 def extra_variables(task: Task) -> dict[str, Any]:
-    """Return the run's extra variables as they were given, with no template evaluated."""
+    """Return the extra variables, not templated."""
     return {str(name): value for name, value in task.get_variable_manager().extra_vars.items()}
 
 
 def extra_files() -> list[str]:
-    """Return the paths of the files with extra variables that the command line names."""
+    """Return the paths of files with extra variables from the command line."""
     given = context.CLIARGS.get("extra_vars") or ()
     return [str(each)[1:] for each in given if str(each).startswith("@")]
 
 
 def of_inventory(task: Task, host: str, name: str) -> Any:
-    """Return a variable of a host as it is without any extra variable; null where it is not set."""
+    """Return the value of a host's variable without extra variables, C(None) if it is not set."""
     manager = copy.copy(task.get_variable_manager())
     manager._extra_vars = {}
     found = manager._inventory.get_host(host)
@@ -41,14 +41,14 @@ def of_inventory(task: Task, host: str, name: str) -> Any:
 
 
 def decide(task: Task, task_vars: Mapping[str, Any], templar: Templar) -> Decision:
-    """Return who acts in a task.
+    """Return the acting user of a task.
 
     Raises:
-        Refused: nothing proves it.
+        Refused: see C(acting_user.decide).
     """
     extra = extra_variables(task)
     name = acting_user.VARIABLE
-    # It names whom an administrator acts for, wherever it is set.
+    # An admin may set the variable anywhere.
     variable = extra[name] if name in extra else templar.template(task_vars.get(name))
     argument = task.args.get("acting_user")
     return acting_user.decide(os.environ, extra, [(name, variable), ("the argument acting_user", argument)])

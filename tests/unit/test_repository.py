@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 REGISTRY = re.compile(r"https?://[\w.-]*(pypi|pythonhosted|debian\.org|galaxy\.ansible|npmjs|snapshot)", re.IGNORECASE)
 CODE = (".py", ".sh", "")
+MOST_LINES = 40
 
 
 def files() -> list[Path]:
@@ -46,3 +48,22 @@ def test_code_says_whose_it_is(folder: str) -> None:
         and "GNU General Public License v3.0+" not in path.read_text(encoding="utf-8")[:400]
     ]
     assert missing == []
+
+
+def too_long(source: str) -> list[str]:
+    """Return the functions that do not fit a screen, with their number of lines."""
+    functions = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef))
+    lengths = [(node.name, (node.end_lineno or 0) - node.lineno + 1) for node in functions]
+    return [f"{name}: {lines}" for name, lines in lengths if lines > MOST_LINES]
+
+
+def test_functions_of_plugins_fit_a_screen() -> None:
+    plugins = [path for path in files() if path.suffix == ".py" and path.is_relative_to(ROOT / "plugins")]
+    found = {str(path.relative_to(ROOT)): too_long(path.read_text(encoding="utf-8")) for path in plugins}
+    assert len(found) > 100
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize(("lines", "found"), [(MOST_LINES - 1, []), (MOST_LINES, [f"f: {MOST_LINES + 1}"])])
+def test_a_function_that_does_not_fit_a_screen_is_found(lines: int, found: list[str]) -> None:
+    assert too_long("class A:\n    @property\n    def f():\n" + "        pass\n" * lines) == found

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What hosts have in use, taken into the cluster: its counters go on from there, and it gives out nothing of that."""
+"""Reserves the values in use on hosts, so that the cluster does not assign them again."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from ..work_order import revision_text
 
 
 def take_in(cluster: Cluster, hosts: Sequence[InUse], *, complete: bool) -> None:
-    """Lift the cluster's counters above what is in use on hosts, and hold what they have of slices it does not know.
+    """Raise counters above the values in use on hosts, and reserve the values of slices that are not in the cluster.
 
     Args:
         cluster: changed in place.
-        hosts: what they answered.
-        complete: whether these are all of the cluster's hosts, so that nothing else is left behind anywhere.
+        hosts: the values in use on hosts.
+        complete: whether these are all hosts of the cluster, so that earlier reservations of others are released.
     """
     highest = max((each.highest_id or 0 for each in hosts), default=0)
     cluster.lift(next_vm_id=highest + 1, revision=None if cluster.slices else _known(hosts))
     strangers = [each for host in hosts for each in host.slices if not _is_known(cluster, each)]
     left = {VLAN_POOL: {pool_number(each.slice_id) for each in strangers}, ADDRESS: set(_addresses(strangers))}
     if not complete or strangers:
-        # Of displays hosts tell nothing.
+        # Hosts do not report VNC ports.
         others = {kind: set(numbers) for kind, numbers in cluster.extra.get(LEFT_BEHIND, {}).items()}
         left = {kind: left.get(kind, set()) | others.get(kind, set()) for kind in {**left, **others}}
     noted = {kind: sorted(numbers) for kind, numbers in left.items() if numbers}
@@ -37,7 +37,7 @@ def take_in(cluster: Cluster, hosts: Sequence[InUse], *, complete: bool) -> None
 
 
 def behind(cluster: Cluster, hosts: Iterable[InUse]) -> list[Refusal]:
-    """Return why hosts will refuse orders of the cluster: they have applied newer ones, before it was put back."""
+    """Return why hosts will refuse orders of the cluster: they applied newer ones before the database was restored."""
     newest = cluster.revision or 0
     return [
         Refusal(
@@ -51,11 +51,11 @@ def behind(cluster: Cluster, hosts: Iterable[InUse]) -> list[Refusal]:
 
 
 def accept(cluster: Cluster, known: int | None) -> list[Change]:
-    """Let orders of the cluster be newer than all that hosts have applied, whatever these did.
+    """Raise the revision of the cluster above those that hosts have applied.
 
     Args:
         cluster: changed in place.
-        known: the highest revision that hosts know.
+        known: the highest revision on the hosts.
     """
     before = cluster.revision
     if known is None or known < (before or 0):
@@ -69,7 +69,7 @@ def accept(cluster: Cluster, known: int | None) -> list[Change]:
 
 
 def _known(hosts: Iterable[InUse]) -> int | None:
-    """The highest revision that hosts know."""
+    """Return the highest revision on the hosts."""
     return max((each.highest_revision for each in hosts if each.highest_revision is not None), default=None)
 
 

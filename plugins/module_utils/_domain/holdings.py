@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What each host may hold of all slices, so that it can tell what else it holds."""
+"""Lists the objects that each host should have, so that the host can detect orphans."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def holdings(cluster: Cluster, acting_user: str) -> dict[str, Any]:
     """Return C({workers: {ip: known}, network_node: known, cloud}), each C(known) a list of slices.
 
     Raises:
-        Refused: the acting user is not an admin, who alone may see all slices.
+        Refused: the acting user is not an admin.
     """
     require_admin(cluster, acting_user, "orphans")
     slices = list(cluster.slices.values())

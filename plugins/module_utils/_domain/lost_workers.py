@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Workers that are gone for good: nothing waits for their reports, and their VMs may be created again elsewhere."""
+"""Lost workers: their reports are not awaited, and their VMs may be created again on other workers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def declare(cluster: Cluster, ip: str) -> None:
 
 
 def welcome(cluster: Cluster, want: Mapping[str, Any]) -> None:
-    """Use a lost worker again, if it was reached and has told its machine-id."""
+    """Use a lost worker again if it was reached, that is, if its machine-id is known."""
     if want.get("machine_id") is not None:
         cluster.workers[want["ip"]].extra.pop(LOST, None)
 
@@ -56,7 +56,7 @@ def replace(cluster: Cluster, slices: Sequence[Slice], vm_ids: Collection[int]) 
     Args:
         cluster: changed in place.
         slices: the slices of the VMs.
-        vm_ids: the VMs to create again. Those whose workers are not lost stay where they are.
+        vm_ids: the VMs to create again. Those whose workers are not lost are not moved.
 
     Raises:
         Refused: no other worker has room.

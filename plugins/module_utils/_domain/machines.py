@@ -23,7 +23,7 @@ class Renumbering:
         machine_id: its machine-id.
         old: its address in the database.
         new: its present address.
-        vms: the number of its VMs, which stay where they are.
+        vms: the number of its VMs, which are not moved.
     """
 
     machine_id: str
@@ -33,7 +33,7 @@ class Renumbering:
 
     @property
     def change(self) -> Change:
-        """The change as it is shown."""
+        """The change of the worker."""
         after = {"ip": self.new, "machine_id": self.machine_id, "vms": self.vms}
         return Change("worker", self.new, "renumber", {"ip": self.old}, after, reason="no VM moves")
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Users, flavors and workers: what may be registered, changed and removed."""
+"""Adds, changes and removes users, flavors and workers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .passwords import DIGEST
 
 WORKER_FIELDS = ("cores", "ram_gb", "disk_gb", "max_vms", "cpu_overcommit", "ram_overcommit", "schedulable")
 WORKER_OFFERS = ("trunk_mtu", "netem")
-"""What a worker's network offers: extra fields, which are there once somebody has said so."""
+"""Properties of a worker's network: extra fields, which exist once they were set."""
 
 
 def require_admin(cluster: Cluster, acting_user: str, where: str) -> None:
-    """Refuse what only an admin may do."""
+    """Raise C(Refused) unless the acting user is an admin."""
     if not cluster.is_admin(acting_user):
         raise Refused([Refusal("admins_only", where, {"user": acting_user})])
 
@@ -29,11 +29,11 @@ def require_admin(cluster: Cluster, acting_user: str, where: str) -> None:
 def put_user(cluster: Cluster, want: Mapping[str, Any]) -> User:
     """Add or change a user.
 
-    A password that fits what is stored leaves it as it is, unless C(password_scheme) asks for another scheme.
+    If the password matches the stored hash, the hash is kept, unless C(password_scheme) requests another scheme.
 
     Args:
         cluster: changed in place.
-        want: C({name, password, password_scheme, password_hash, quota_vms, role}); null leaves what is there.
+        want: C({name, password, password_scheme, password_hash, quota_vms, role}); null leaves a value unchanged.
     """
     name = want["name"]
     refusals: list[Refusal] = []
@@ -71,10 +71,10 @@ def _stored_password(user: User, password: str, scheme: str | None) -> str:
 
 
 def verify_user(cluster: Cluster, name: str, password: str | None, *, acting_user: str) -> bool:
-    """Return whether that is the user's password; an unknown user has none.
+    """Return whether a password is correct; false for an unknown user.
 
     Raises:
-        Refused: it is neither one's own password nor is one an admin, or there is no password to verify.
+        Refused: the acting user is neither this user nor an admin, or no password was given.
     """
     if acting_user != name:
         require_admin(cluster, acting_user, f"password of {name}")
@@ -85,7 +85,7 @@ def verify_user(cluster: Cluster, name: str, password: str | None, *, acting_use
 
 
 def remove_user(cluster: Cluster, name: str) -> None:
-    """Remove a user who owns nothing."""
+    """Remove a user who owns no slices."""
     if name not in cluster.users:
         return
     owned = [f"{slice_label(slice_)} ({slice_.slice_id})" for slice_ in cluster.slices_of(name)]
@@ -101,8 +101,8 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         cluster: changed in place.
-        want: C({name, cores, ram_gb, disk_gb, image, checksum, virtual_size_gb}); C(checksum) is the image's SHA-256
-            and may be null where it is not known, C(virtual_size_gb) the image's virtual size where that is known.
+        want: C({name, cores, ram_gb, disk_gb, image, checksum, virtual_size_gb}); C(checksum) is the SHA-256 of the
+            image, and C(virtual_size_gb) its virtual size; both are null if unknown.
     """
     name = want["name"]
     refusals: list[Refusal] = []
@@ -135,7 +135,7 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def remove_flavor(cluster: Cluster, name: str) -> None:
-    """Remove a flavor that no VM was made from."""
+    """Remove a flavor that no VM has."""
     flavor = cluster.flavors.get(name)
     if flavor is None:
         return
@@ -150,7 +150,7 @@ def put_worker(cluster: Cluster, want: Mapping[str, Any]) -> Worker:
 
     Args:
         cluster: changed in place.
-        want: C(ip) and any of the other fields of C(Worker); null leaves what is there.
+        want: C(ip) and any of the other fields of C(Worker); null leaves a value unchanged.
     """
     ip, refusals = want["ip"], []
     where = f"worker {ip}"
@@ -173,7 +173,7 @@ def put_worker(cluster: Cluster, want: Mapping[str, Any]) -> Worker:
 
 
 def note_network_node(cluster: Cluster, trunk_mtu: int) -> None:
-    """Note what the uplink of the network node carries."""
+    """Store the MTU of the network node's uplink."""
     refusals = list(bounds.TRUNK_MTU.problems("network node", "trunk_mtu", trunk_mtu))
     if refusals:
         raise Refused(refusals)
@@ -181,7 +181,7 @@ def note_network_node(cluster: Cluster, trunk_mtu: int) -> None:
 
 
 def remove_worker(cluster: Cluster, ip: str) -> None:
-    """Remove a worker that holds no VM."""
+    """Remove a worker without VMs."""
     held = [f"{vm.name} ({vm.vm_id})" for vm in cluster.vms_on(ip)]
     if held:
         raise Refused([Refusal("worker_holds_vms", f"worker {ip}", {"count": len(held), "vms": held})])

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..cluster import Cluster
@@ -47,16 +47,11 @@ def record(
     seen = {(report.target, vm.vm_id): vm for report in reports for vm in report.vms}
     for slice_ in slices:
         is_current = (fingerprints or {}).get(str(slice_.slice_id)) in (None, fingerprint(slice_))
-        for vm in slice_.vms:
-            if is_current or vm.handed_out:
-                found = seen.get((vm.worker_ip, vm.vm_id))
-                told = by_target.get(vm.worker_ip, [])
-                if vm.worker_ip in lost:
-                    failures += [] if vm.deleting else [_lost(vm)]
-                elif not told:
-                    failures.append(f"VM {vm.name} ({vm.vm_id}): its worker {vm.worker_ip} is not in the inventory")
-                if not any(each.slice_id == slice_.slice_id for report in told for each in report.refused):
-                    _record_vm(vm, found, seen_at)
+        for vm in (vm for vm in slice_.vms if is_current or vm.handed_out):
+            told = by_target.get(vm.worker_ip, [])
+            failures += _failures_of_vm(vm, told, lost)
+            if not any(each.slice_id == slice_.slice_id for report in told for each in report.refused):
+                _record_vm(vm, seen.get((vm.worker_ip, vm.vm_id)), seen_at)
         if is_current:
             done = {target for target, told in by_target.items() if all(_has_done(each, slice_) for each in told)}
             _forget_what_is_gone(cluster, slice_, done, has_network_node=NETWORK_NODE in by_target)
@@ -98,11 +93,16 @@ def recorded(slices: Sequence[Slice]) -> list[dict[str, Any]] | None:
     return seen if len(seen) == len(vms) else None
 
 
-def _lost(vm: VM) -> str:
-    return (
-        f"VM {vm.name} ({vm.vm_id}): its worker {vm.worker_ip} is lost; delete the VM, or deploy with "
-        f"-e recreate_disks={vm.vm_id} to create it again on another worker"
-    )
+def _failures_of_vm(vm: VM, told: Collection[HostReport], lost: Container[str]) -> Iterator[str]:
+    """Yield a sentence if a VM's worker has not reported."""
+    if vm.worker_ip in lost:
+        if not vm.deleting:
+            yield (
+                f"VM {vm.name} ({vm.vm_id}): its worker {vm.worker_ip} is lost; delete the VM, or deploy with "
+                f"-e recreate_disks={vm.vm_id} to create it again on another worker"
+            )
+    elif not told:
+        yield f"VM {vm.name} ({vm.vm_id}): its worker {vm.worker_ip} is not in the inventory"
 
 
 def _record_vm(vm: VM, seen: VmReport | None, seen_at: str) -> None:

@@ -35,7 +35,7 @@ def keep(cluster: Cluster, slice_: Slice, *, now: str, retention_h: int) -> None
         cluster: the cluster to change.
         slice_: the stored slice. It is only kept if a VM has been handed out, because otherwise there are no disks.
         now: the time in UTC.
-        retention_h: for how many hours workers keep its disks.
+        retention_h: the hours that workers keep its disks.
     """
     entries = [each for each in _entries(cluster) if each["until"] > now]
     if retention_h and any(vm.handed_out for vm in slice_.live_vms):

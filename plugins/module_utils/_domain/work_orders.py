@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Work orders: what each host has to hold of the chosen slices (see docs/work-order.md)."""
+"""Creates the work orders of slices, one for each host (see docs/work-order.md)."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ GIB = 1024**3
 
 
 def hand_out(slices: Sequence[Slice]) -> None:
-    """Mark that hosts will hear of these VMs, and by which UUIDs: from now on they are only forgotten when their host
-    has let go."""
+    """Assign UUIDs, and mark the VMs as handed out to hosts. From then on they are only removed from the database when
+    their host has removed them."""
     for slice_ in slices:
         identify(slice_)
     for vm in _live(slices):
@@ -37,17 +37,17 @@ def hand_out(slices: Sequence[Slice]) -> None:
 
 @dataclass(frozen=True)
 class Disks:
-    """What orders say of disks beyond the database: the folder of hosts, and the VMs whose disks are created again."""
+    """Parameters for disks in orders: the state folder of hosts, and the VMs whose disks are created again."""
 
     state_dir: str
     recreate: frozenset[int] = frozenset()
 
 
 def find_vms(slices: Iterable[Slice], names: Iterable[str]) -> frozenset[int]:
-    """Return the ids of the VMs that are named, each by its id, its name, or the names of its slice and its own.
+    """Return the ids of VMs that are given by id, by name or as C(SLICE/VM).
 
     Raises:
-        Refused: no VM of the slices has a name, or several have; every such name is told.
+        Refused: no VM of the slices matches a name, or several do. The error lists all such names.
     """
     called: dict[str, list[VM]] = {}
     labels = {}
@@ -76,8 +76,8 @@ def work_orders(
 ) -> dict[str, Any]:
     """Return C({workers: {ip: order}, network_node: order}) for the slices.
 
-    Every worker of the cluster that is not lost gets an order, so that left-overs go wherever they are. C(recreate) are
-    the ids of VMs whose disks are created again where they are missing.
+    Every worker that is not lost gets an order, so that leftovers are removed everywhere. C(recreate) contains the ids
+    of VMs whose disks are created again if they are missing.
     """
     disks = Disks(state_dir, frozenset(recreate))
     segments = {slice_.slice_id: host_requirements.segments(slice_) for slice_ in slices}
@@ -104,7 +104,7 @@ def work_orders(
 
 
 def _cloud(cluster: Cluster) -> dict[str, Any]:
-    """What every order says of the cloud."""
+    """Return the fields of the cloud, which are the same in all orders."""
     cloud = cluster.cloud
     if cloud is None:
         return {}
@@ -129,9 +129,9 @@ def faults(slice_: Slice) -> Iterator[Refusal]:
 
 
 def fingerprint(slice_: Slice) -> str:
-    """Return what tells whether an order is still the slice's: its VMs, and what it has given up.
+    """Return a fingerprint of a slice's VMs and given-up objects, to detect outdated orders.
 
-    A report that answers an older order says nothing of what was given up after that order was made.
+    The report on an outdated order does not confirm the removal of objects that were given up later.
     """
     parts: list[Any] = [
         slice_.deleting,
@@ -142,7 +142,7 @@ def fingerprint(slice_: Slice) -> str:
 
 
 def base_image_path(state_dir: str, checksum: str) -> str:
-    """Return where a worker keeps a base image: under its content's name, so that it never changes in place."""
+    """Return the path of a base image on workers. Its name is its checksum, so that it never changes in place."""
     return f"{state_dir}/images/{checksum}.img"
 
 
@@ -178,7 +178,7 @@ def _share(
 
 
 def _given_up(slice_: Slice, ip: str) -> tuple[GivenUp, ...]:
-    """The disks of VMs on this worker that are being deleted."""
+    """Return the disks of VMs on this worker that are being deleted."""
     return tuple(
         GivenUp(vm_id=vm.vm_id, path=disk.path, uuid=disk.uuid)
         for vm in slice_.vms
@@ -188,8 +188,8 @@ def _given_up(slice_: Slice, ip: str) -> tuple[GivenUp, ...]:
 
 
 def _large(slice_: Slice) -> list[tuple[Collection[str], work_order.Crossing]]:
-    """Return what needs more than the default MTU of trunks, each with the addresses of the workers, and
-    C(NETWORK_NODE) if it uses the network node's."""
+    """Return the links and networks that need more than the default MTU of trunks, each with the addresses of its
+    workers, and C(NETWORK_NODE) if it is connected to the network node."""
     return [
         ((*each.workers, *([NETWORK_NODE] if each.is_served else [])), work_order.Crossing(each.name, each.mtu))
         for each in host_requirements.crossings(slice_)
@@ -241,7 +241,7 @@ def _vm(
 
 
 def _overlay(vm: VM, disks: Disks) -> work_order.Disk:
-    """The first disk, whose size and base image are the flavor's that it was made with."""
+    """Return the first disk. Its size and base image are those of the flavor when the VM was created."""
     flavor = _flavor(vm)
     return work_order.Disk(
         path=_given(vm, "a disk", vm.qcow_image),
@@ -268,7 +268,7 @@ def _address(interface: Interface) -> str | None:
 
 
 def _peers(slice_: Slice) -> tuple[Peer, ...]:
-    """The interfaces on VLAN 400 that meet there, which the owner decides by the slice's C(peers)."""
+    """Return the interfaces that may communicate on VLAN 400, which the slice's C(peers) controls."""
     if not slice_.extra.get("peers", False):
         return ()
     return tuple(
@@ -289,11 +289,10 @@ def _reservations(slice_: Slice) -> tuple[Reservation, ...]:
 
 
 def _networks(slice_: Slice) -> tuple[network_order.Network, ...]:
-    """The networks that want something of the network node.
+    """Return the networks with services on the network node.
 
-    They and their members have an order of their own, so that another order in a topology changes nothing on the host.
-
-    One without members is left out: what is handed out with no VM would be forgotten before its host has let go.
+    Networks and members are sorted, so that their order in a topology does not matter on the host. A network without
+    members is omitted, because the slice could be removed from the database before the host has removed the network.
     """
     vms = {vm.vm_id: vm for vm in slice_.live_vms}
     return tuple(

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The system users that QEMUs run as: those of one slice as one user, which no other slice on the host has."""
+"""The system users that run QEMU: one for each slice on the host."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .ownership import Conflict
 
 @dataclass(frozen=True)
 class Account:
-    """An unprivileged user of the host, and its primary group."""
+    """The uid and primary gid of an unprivileged user."""
 
     uid: int
     gid: int
@@ -28,33 +28,34 @@ class Accounts:
     """The users of slices.
 
     Attributes:
-        prefix: what their names begin with; a group of this name, which all are in, may pass through to VM folders.
-        known: by slice id those that the host has.
+        prefix: the prefix of their names, and the name of the group that may enter the parent of the VM folders. All
+            users are in it.
+        known: the existing users, by slice id.
     """
 
     prefix: str
     known: Mapping[int, Account] = field(default_factory=dict)
 
     def name(self, slice_id: int) -> str:
-        """The name of a slice's user."""
+        """Return the name of a slice's user."""
         return f"{self.prefix}-{pool_number(slice_id)}"
 
     def of(self, slice_id: int) -> Account:
-        """The user of a slice that has VMs in the order."""
+        """Return the user of a slice that has VMs in the order."""
         return self.known[slice_id]
 
     def find(self, slice_id: int) -> Account | None:
-        """The same, or nothing in a plan for a host without that user."""
+        """Return the user of a slice, C(None) if it does not exist."""
         return self.known.get(slice_id)
 
     def uid(self, slice_id: int) -> int | None:
-        """The uid of a slice's user, or nothing in a plan for a host without that user."""
+        """Return the uid of a slice's user, C(None) if it does not exist."""
         account = self.find(slice_id)
         return None if account is None else account.uid
 
 
 def find_accounts(prefix: str, orders: Iterable[SliceOrder], *, missing_ok: bool) -> Accounts:
-    """The users of the order's slices that have VMs.
+    """Return the users of the order's slices that have VMs.
 
     Raises:
         Refused: there are C(conflicts).

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The cloud that this host belongs to (docs/decisions/0018): one at a time, and no other touches anything here.
+"""The cloud that this host belongs to (docs/decisions/0018). Orders of other clouds are refused.
 
-C(STATE_DIR/cloud.json) says which, since when, and from which controller it was claimed.
+C(STATE_DIR/cloud.json) contains the cloud, the time of the claim, and the controller that claimed the host.
 """
 
 from __future__ import annotations
@@ -23,23 +23,25 @@ _HOST = "this host"
 
 @dataclass(frozen=True)
 class Caller:
-    """The cloud of whoever calls a module."""
+    """The cloud that calls a module."""
 
     uuid: str
     title: str
     incarnation: str
 
     def __str__(self) -> str:
-        """What messages call it."""
+        """Return the cloud as messages show it."""
         return f"{self.title} ({self.uuid})"
 
 
 @dataclass(frozen=True)
 class ClaimPlan:
-    """What becomes of the claim on a host.
+    """The change of the claim on a host.
 
     Attributes:
-        orphans: VMs of the cloud before, which the new one does not adopt.
+        held: the current claim.
+        wanted: the desired claim.
+        orphans: VMs of the previous cloud, which become orphans.
     """
 
     held: Claim | None
@@ -48,7 +50,7 @@ class ClaimPlan:
 
     @property
     def is_handed_over(self) -> bool:
-        """Whether the host was another cloud's."""
+        """Whether the host belongs to another cloud so far."""
         return self.held is not None and self.held.uuid != self.wanted.uuid
 
     @property
@@ -61,17 +63,17 @@ class ClaimPlan:
 
 
 def caller(params: Mapping[str, Any]) -> Caller | None:
-    """Return who calls a module, by its C(CLOUD_ARGUMENTS); nothing where it does not say."""
+    """Return the caller from a module's C(CLOUD_ARGUMENTS), C(None) if they do not name a cloud."""
     if params["cloud_uuid"] is None:
         return None
     return Caller(params["cloud_uuid"], params["cloud_title"] or "", params["cloud_incarnation"] or "")
 
 
 def read(state_dir: str) -> Claim | None:
-    """Return the claim on this host, nothing where no cloud has claimed it.
+    """Return the claim on this host, C(None) if it is unclaimed.
 
     Raises:
-        SlicesError: it cannot be told.
+        SlicesError: the claim is unreadable.
     """
     path = f"{state_dir}/{FILE}"
     text = files.read_text(path)
@@ -79,21 +81,21 @@ def read(state_dir: str) -> Claim | None:
         return None if text is None else Claim.from_dict(json.loads(text))
     except (ValueError, Refused) as error:
         raise SlicesError(
-            f"{path} does not tell which cloud this host belongs to ({error}); remove it and run cloudrepo.slices.site",
+            f"{path} is not a valid claim ({error}); remove it and run cloudrepo.slices.site",
             path=path,
         ) from error
 
 
 def require(params: Mapping[str, Any], *, missing_ok: bool) -> None:
-    """Make sure that the caller's cloud has claimed this host; a call by hand, which names none, is taken as it is.
+    """Check that the caller's cloud has claimed this host. A manual call without a cloud passes.
 
     Args:
         params: a module's C(CLOUD_ARGUMENTS) and C(state_dir).
-        missing_ok: whether a host that is yet to be prepared need not be claimed.
+        missing_ok: whether the host may be unclaimed because it is not prepared yet.
 
     Raises:
-        Refused: another cloud has, another copy of its database, or none.
-        SlicesError: whose it is cannot be told.
+        Refused: the host belongs to another cloud or to another copy of the database, or is unclaimed.
+        SlicesError: the claim is unreadable.
     """
     called_by = caller(params)
     if called_by is None:
@@ -107,18 +109,18 @@ def require(params: Mapping[str, Any], *, missing_ok: bool) -> None:
 
 
 def plan(held: Claim | None, called_by: Caller, *, controller: str, now: str, claim: bool, state_dir: str) -> ClaimPlan:
-    """What makes this host the caller's.
+    """Return the change that makes this host belong to the caller.
 
     Args:
-        held: the claim that there is.
-        called_by: whose it shall be.
-        controller: from where it is claimed.
-        now: the time, in UTC.
-        claim: whether it is taken from whom it belongs to.
-        state_dir: where VM folders are.
+        held: the current claim.
+        called_by: the new owner.
+        controller: the host name of the controller.
+        now: the current time in UTC.
+        claim: whether to take the host from another owner.
+        state_dir: the parent of the VM folders.
 
     Raises:
-        Refused: it is another's, and shall not be taken.
+        Refused: the host belongs to another cloud, and C(claim) is not set.
     """
     refusal = _conflict(held, called_by)
     if refusal is not None and not claim:
@@ -131,7 +133,7 @@ def plan(held: Claim | None, called_by: Caller, *, controller: str, now: str, cl
 
 
 def apply(todo: ClaimPlan, *, state_dir: str) -> None:
-    """Carry out a plan."""
+    """Apply a plan."""
     if todo.changes:
         files.make_folders(state_dir)
         if todo.is_handed_over:

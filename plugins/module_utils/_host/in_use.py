@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which numbers are in use on this host, so that no database gives them out again."""
+"""The ids, revisions and addresses that are in use on this host, so that a new database does not assign them again."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .netservices import dhcp_hosts
 
 
 def look(state_dir: str, *, unit_dir: str = systemd.UNIT_DIR) -> dict[str, Any]:
-    """Return C({highest_id, highest_revision, slices}), see C(claim.InUse).
+    """Return C({highest_id, highest_revision, slices}); see C(claim.InUse).
 
     Raises:
-        SlicesError: what the host has carried out cannot be told.
+        SlicesError: the list of applied orders is unreadable.
     """
     folders = vm_folders.read(f"{state_dir}/vms")
     found: dict[int, str | None] = {

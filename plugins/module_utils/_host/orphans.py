@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a host holds although the database does not know it: told, and removed when its name is given.
+"""Orphans: objects on a host that are not in the database. They are reported, and removed by name.
 
-What is seen for the first time is never removed: a run that was given a wrong database would else remove all there is.
-C(STATE_DIR/orphans) has a file for each kind of host, which says since when each orphan has been seen.
+An orphan that is seen for the first time is never removed, because a run with the wrong database would otherwise remove
+everything. C(STATE_DIR/orphans) has a file for each kind of host with the time when each orphan was first seen.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ WORKER, NETWORK_NODE = "worker", "network_node"
 
 @dataclass(frozen=True)
 class Orphan:
-    """A disk that the database does not know, or a slice with all of it that can be made again.
+    """A disk that is not in the database, or all other objects of a slice that is not.
 
     Attributes:
         kind: C(DISK) or C(SLICE).
-        slice_id: the number that it has here; C(None) where the disk's folder does not tell.
-        uuid: its UUID; C(None) where the host does not know one.
-        path: where the disk is.
-        vm_id: the VM whose folder it is in.
-        holds: what there is of the slice, each by kind and name.
-        in_use: the unit that runs from the disk.
-        size_bytes: what the disk takes.
+        slice_id: its slice id on the host; C(None) if the disk's folder does not contain it.
+        uuid: its UUID; C(None) if the host does not have one.
+        path: the path of the disk.
+        vm_id: the VM whose folder contains the disk.
+        holds: the objects of the slice, each as kind and name.
+        in_use: the running unit that uses the disk.
+        size_bytes: the disk space that the disk takes.
         modified: when the disk was last written, in UTC.
     """
 
@@ -61,22 +61,22 @@ class Orphan:
 
     @property
     def name(self) -> str:
-        """What it is removed by: its UUID where it has one."""
+        """The name for its removal: its UUID if it has one."""
         return self.uuid or self.path or str(self.slice_id)
 
     @property
     def names(self) -> frozenset[str]:
-        """All that it may be called by; a number only where there is no UUID."""
+        """All names for its removal; the slice id only if there is no UUID."""
         return frozenset({self.name, *([] if self.path is None else [self.path])})
 
     @property
     def key(self) -> str:
-        """What tells it from every other orphan that was or will be here."""
+        """A unique key among all orphans, including former and later ones."""
         return " ".join(str(each) for each in (self.kind, self.slice_id, self.uuid, self.path) if each is not None)
 
     @property
     def change(self) -> Change:
-        """What its removal is told as."""
+        """Its removal."""
         gone = {"slice_id": self.slice_id, "path": self.path, "holds": list(self.holds) or None}
         return Change(self.kind, self.name, DELETE, {name: value for name, value in gone.items() if value is not None})
 
@@ -87,13 +87,13 @@ class Orphan:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What becomes of orphans.
+    """The decision about the orphans of a host.
 
     Attributes:
-        found: all of them.
-        remove: those that go.
-        refusals: why others whose names were given do not go.
-        since: by key when each was first seen, in UTC; those that are new are missing.
+        found: all orphans.
+        remove: the orphans to remove.
+        refusals: why other orphans that were named are not removed.
+        since: the time when each was first seen, in UTC, by key; without new orphans.
     """
 
     found: tuple[Orphan, ...] = ()
@@ -108,7 +108,7 @@ class Verdict:
 
     @property
     def result(self) -> dict[str, Any]:
-        """What modules return."""
+        """The results of a module."""
         return {
             "orphans": [
                 {**orphan.to_dict(), "since": self.since.get(orphan.key), "removed": orphan in self.remove}
@@ -120,12 +120,12 @@ class Verdict:
 
 
 def judge(found: Iterable[Orphan], names: Collection[str], since: Mapping[str, str]) -> Verdict:
-    """Decide which orphans go.
+    """Decide which orphans to remove.
 
     Args:
         found: all orphans, slices before disks.
-        names: what shall go, by UUID or path; those of orphans on other hosts are among them.
-        since: what C(read) returns.
+        names: the UUIDs or paths of orphans to remove; may include those of other hosts.
+        since: the result of C(read).
     """
     found = tuple(found)
     remove: list[Orphan] = []
@@ -145,15 +145,15 @@ def judge(found: Iterable[Orphan], names: Collection[str], since: Mapping[str, s
 
 
 def is_known(slice_id: int, uuids: Collection[str], known: Iterable[KnownSlice]) -> bool:
-    """Return whether the database knows the slice of which something has the number and, if it says so, a UUID.
+    """Return whether the slice of an object is in the database, by its id and by the object's UUIDs, if it has any.
 
-    Where the same number stands for another slice as well, the hosts refuse the known one until somebody has decided.
+    If another slice has the same id on the host, the host refuses the one in the database until an admin has decided.
     """
     return any(each.slice_id == slice_id and (not uuids or each.slice_uuid in uuids) for each in known)
 
 
 def read(state_dir: str, kind: str) -> dict[str, str]:
-    """Return since when orphans have been seen, by their keys; what cannot be read counts as never seen."""
+    """Return when orphans were first seen, by key. A damaged file counts as empty."""
     try:
         return {
             str(key): str(value) for key, value in json.loads(files.read_text(_path(state_dir, kind)) or "").items()
@@ -163,7 +163,7 @@ def read(state_dir: str, kind: str) -> dict[str, str]:
 
 
 def note(verdict: Verdict, *, state_dir: str, kind: str) -> None:
-    """Remember which orphans there are after a run."""
+    """Save which orphans exist after a run."""
     now = utc()
     staying = [orphan for orphan in verdict.found if orphan not in verdict.remove]
     seen = {orphan.key: verdict.since.get(orphan.key, now) for orphan in staying}

@@ -19,7 +19,7 @@ from ..errors import Refusal, Refused, SlicesError
 from ..report import SliceRefusal
 
 ANOTHER_SLICE = "another_slice"
-"""The code of refusals by hosts that hold nothing of a slice, because they hold another one of its number."""
+"""The code of the refusal if the host has a slice with the same id and another UUID, and nothing of this one."""
 
 Conflict = tuple[int, Refusal]
 """A slice of an order, and why this host refuses it."""
@@ -32,11 +32,11 @@ class Named(Protocol):
 
     @property
     def slice_id(self) -> int:
-        """Its number."""
+        """Its id."""
 
     @property
     def slice_uuid(self) -> str | None:
-        """Its UUID, where the order names it."""
+        """Its UUID, if the order contains it."""
 
 
 N = TypeVar("N", bound=Named)
@@ -45,7 +45,7 @@ H = TypeVar("H")
 
 @dataclass(frozen=True)
 class Seen(Generic[N, H]):
-    """What a host has of the slices of an order that it does not refuse."""
+    """The slices of an order that a host does not refuse, and their state on the host."""
 
     orders: tuple[N, ...]
     have: H
@@ -61,7 +61,7 @@ def read(
 
     Args:
         slices: the slices as the order lists them.
-        read_one: parses one.
+        read_one: parses one slice.
         faults: yields errors of slices that are each valid on their own.
 
     Raises:
@@ -120,11 +120,11 @@ def look(
     Args:
         orders: the slices of an order.
         refused: the slices that are already refused, and why.
-        observe: what the host has of slices.
-        conflicts: why it refuses slices, of what it has.
+        observe: returns the state of slices on the host.
+        conflicts: yields why the host refuses slices in that state.
 
     Raises:
-        Refused: it refuses all of them.
+        Refused: the host refuses all slices.
     """
     orders = tuple(orders)
     while True:
@@ -139,13 +139,13 @@ def look(
 
 
 def failure(refused: Refusals, also: str | None = None, **fields: Any) -> Refused:
-    """Return the error of an order of which slices were refused.
+    """Return the error for an order with refused slices.
 
     Args:
-        refused: why.
-        also: what else failed.
-        fields: further fields of the error. It has C(refused), a C(SliceRefusal) for each slice, and C(failure), which
-            is C(also).
+        refused: the reasons, by slice.
+        also: the message of another failure.
+        fields: more fields of the error, in addition to C(refused), a C(SliceRefusal) for each slice, and C(failure),
+            which is C(also).
     """
     refusals = dict.fromkeys(refusal for each in refused.values() for refusal in each)
     told = [
@@ -163,7 +163,7 @@ def failure(refused: Refusals, also: str | None = None, **fields: Any) -> Refuse
 
 @contextmanager
 def told_with(refused: Refusals) -> Iterator[None]:
-    """Report refused slices as well if the block fails."""
+    """Report refused slices in the error if the block fails."""
     try:
         yield
     except SlicesError as error:
@@ -174,14 +174,14 @@ def told_with(refused: Refusals) -> Iterator[None]:
 
 
 def of_slice(order: Named, where: str, held: str | None) -> Iterator[Conflict]:
-    """Yield the conflict of a slice with something of its number that belongs to the slice with the UUID C(held)."""
+    """Yield the conflict of a slice with an object with its id that belongs to the slice with the UUID C(held)."""
     if held != order.slice_uuid:
         figures = {"where": where, "held": shown(held), "got": shown(order.slice_uuid)}
         yield order.slice_id, Refusal("another_slice", f"slice {order.slice_id}", figures)
 
 
 def shown(uuid: str | None) -> str:
-    """Return a UUID for a message."""
+    """Return a UUID as messages show it."""
     return uuid or "no UUID"
 
 
@@ -194,10 +194,10 @@ def by_slice(conflicts: Iterable[Conflict]) -> dict[int, list[Refusal]]:
 
 
 def refuse(conflicts: Iterable[Conflict]) -> None:
-    """Make sure that there is no conflict.
+    """Raise an error if there are conflicts.
 
     Raises:
-        Refused: there are some.
+        Refused: there are conflicts.
     """
     refusals = [refusal for _slice_id, refusal in conflicts]
     if refusals:

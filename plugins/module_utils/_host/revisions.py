@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which work orders a host has carried out: one that comes late is not to undo a newer one (docs/decisions/0014).
+"""The work orders that a host has applied, so that a late order never undoes a newer one (docs/decisions/0014).
 
-C(STATE_DIR/revisions) has a file for each kind of order, which holds the highest revision of each slice. It outlives
-the slice, for late orders are for slices that are gone.
+C(STATE_DIR/revisions) has a file for each kind of order with the highest revision of each slice. Entries remain after
+the slice is deleted, because a late order may be for a deleted slice.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ _KEPT = 1000
 
 
 class Dated(Protocol):
-    """What a work order says of one slice."""
+    """A slice of a work order."""
 
     @property
     def slice_id(self) -> int:
-        """The slice."""
+        """Its id."""
 
     @property
     def revision(self) -> int | None:
-        """How new the order is; C(None) where it does not say."""
+        """The revision of the order; C(None) if it has none."""
 
 
 def older(orders: Iterable[Dated], *, state_dir: str, kind: str) -> dict[int, list[Refusal]]:
-    """Why slices of an order are refused, by slice: an order that is newer of them was carried out.
+    """Return why slices of an order are refused, by slice: a newer order was applied.
 
     Raises:
-        SlicesError: what was carried out cannot be told.
+        SlicesError: the list of applied orders is unreadable.
     """
     seen = _read(_path(state_dir, kind))
     found = {}
@@ -53,7 +53,7 @@ def older(orders: Iterable[Dated], *, state_dir: str, kind: str) -> dict[int, li
 
 
 def note(orders: Iterable[Dated], *, state_dir: str, kind: str) -> None:
-    """Remember what is carried out from now on: one that was begun counts as well."""
+    """Register orders as applied. This is done before they are applied, so that interrupted orders count as well."""
     path = _path(state_dir, kind)
     seen = _read(path)
     dated = {order.slice_id: order.revision for order in orders if order.revision is not None}
@@ -65,29 +65,29 @@ def note(orders: Iterable[Dated], *, state_dir: str, kind: str) -> None:
 
 
 def highest(state_dir: str) -> int | None:
-    """The highest revision that this host knows, of whatever slice and kind of order.
+    """Return the highest revision of all slices and kinds of orders on this host.
 
     Raises:
-        SlicesError: what was carried out cannot be told.
+        SlicesError: the list of applied orders is unreadable.
     """
     found = [revision for kind in (WORKER, NETWORK_NODE) for revision in _read(_path(state_dir, kind)).values()]
     return max(found, default=None)
 
 
 def forget(state_dir: str) -> None:
-    """Forget what was carried out, which was another cloud's."""
+    """Forget all applied orders, because they were those of another cloud."""
     for kind in (WORKER, NETWORK_NODE):
         files.remove(_path(state_dir, kind))
 
 
 @contextmanager
 def turn(slice_ids: Iterable[int], *, state_dir: str, kind: str) -> Iterator[None]:
-    """Keep other orders of the same slices waiting; those of other slices pass."""
+    """Lock slices for the block. Orders for the same slices wait; orders for other slices do not."""
     path = f"{_path(state_dir, kind)}.lock"
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        # A byte is a slice. All take them in one order, so nobody waits for somebody who waits.
+        # Each slice is one byte of the file. All processes lock them in ascending order, which avoids deadlocks.
         for slice_id in sorted(slice_ids):
             fcntl.lockf(handle, fcntl.LOCK_EX, 1, slice_id)
         yield

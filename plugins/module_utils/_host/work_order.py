@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The slices of a work order as this worker takes them: each is right in itself, and they fit together here."""
+"""Parses and validates the slices of a work order on a worker."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .ownership import Conflict, Refusals
 
 
 def read_slices(slices: Iterable[Mapping[str, Any]], *, state_dir: str) -> tuple[SliceOrder, ...]:
-    """The slices of a work order; see C(read_each).
+    """Return the slices of a work order; see C(read_each).
 
     Raises:
-        Refused: a name, path or number that no host should be given; every one is named.
+        Refused: a slice is invalid. The error lists all invalid values.
     """
     return ownership.whole(*read_each(slices, state_dir=state_dir))
 
@@ -64,25 +64,25 @@ def _disk_faults(order: SliceOrder, wanted: Mapping[str, VM], state_dir: str) ->
 
 
 def folder_of(state_dir: str, vm_id: int) -> str:
-    """The folder that holds everything of one VM."""
+    """Return the folder of a VM."""
     return f"{state_dir}/vms/{vm_id}"
 
 
 def all_vms(orders: Iterable[SliceOrder]) -> tuple[VM, ...]:
-    """Every VM of every slice, in the order's order."""
+    """Return the VMs of all slices, in their order."""
     return tuple(vm for order in orders for vm in order.vms)
 
 
 def all_disks(orders: Iterable[SliceOrder]) -> tuple[tuple[VM, Disk], ...]:
-    """Every disk of every VM, each with its VM."""
+    """Return the disks of all VMs, each with its VM."""
     return tuple((vm, disk) for vm in all_vms(orders) for disk in vm.disks)
 
 
 def all_given_up(orders: Iterable[SliceOrder]) -> tuple[GivenUp, ...]:
-    """Every disk that is given up."""
+    """Return the disks that the order deletes."""
     return tuple(each for order in orders for each in order.given_up)
 
 
 def slice_ids(orders: Iterable[SliceOrder]) -> frozenset[int]:
-    """The slices that an order is about."""
+    """Return the ids of the slices."""
     return frozenset(order.slice_id for order in orders)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""All of a work order on a worker: seen once, planned as a whole, and carried out in the order that things hang on."""
+"""Applies a work order to a worker: observes the host, plans all changes, and makes them in order of dependency."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..changes import Change
-from ..errors import Refusal, Refused
+from ..errors import Refusal
 from ..work_order import VM, SliceOrder
 from . import accounts, ownership, revisions
 from .datapath import port_owners, taps, trunks
@@ -21,31 +21,45 @@ from .disk.lost import Lost
 from .disk.overlays import DiskPlan, Disks
 from .ownership import Conflict, Refusals, Seen
 from .qemu import apply as qemu_apply
+from .qemu import config as qemu_config
 from .qemu import plan as qemu_plan
 from .qemu import vnc
 from .qemu.apply import Tools
 from .qemu.config import Settings as VmSettings
 from .runner import observed
 from .stopwatch import Stopwatch
-from .work_order import all_disks, slice_ids
+from .work_order import all_disks
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How VMs are run and where they are plugged in, and for how many hours their disks wait in the trash."""
+    """The settings of VMs and of their network, and for how many hours deleted disks stay in the trash."""
 
     vms: VmSettings
     wires: datapath.Settings
     disk_retention_h: int = 0
 
 
+def read_settings(params: Mapping[str, Any], orders: Iterable[SliceOrder]) -> Settings:
+    """Return the settings from the arguments of a module that applies work orders.
+
+    Raises:
+        SlicesError: they are invalid, or the group of all VMs does not exist.
+    """
+    return Settings(
+        vms=qemu_config.read_settings(params, accounts.look_up(params["user"], orders)),
+        wires=datapath.read_settings(params),
+        disk_retention_h=params["disk_retention_h"],
+    )
+
+
 @dataclass(frozen=True)
 class Host:
-    """What a host has.
+    """The observed state of a host.
 
     Attributes:
-        outdated: by VM what is wrong with it until it is restarted.
-        lost: the disks that were seen and are missing.
+        outdated: why VMs have to be restarted, by VM id.
+        lost: the disks that existed earlier and are missing.
     """
 
     disks: Disks
@@ -57,7 +71,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Plan:
-    """What has to happen on a host."""
+    """The changes to a host."""
 
     disks: DiskPlan
     wires: WirePlan
@@ -71,11 +85,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Lacking:
-    """What slices of an order need and is missing.
+    """Base images and passwords that slices of an order need and that are missing.
 
     Attributes:
-        images: the paths of base images that are missing or not verified, each with the slice that needs it.
-        passwords: the VMs whose display needs a password that is not known.
+        images: the paths of base images that are missing or not verified, each with the id of a slice that needs it.
+        passwords: the VMs whose display needs a password that the caller did not pass.
     """
 
     images: tuple[tuple[int, str], ...] = ()
@@ -89,51 +103,32 @@ class Lacking:
 
     @property
     def missing_images(self) -> list[str]:
-        """The paths of the base images."""
+        """The paths of the missing base images."""
         return sorted({path for _slice_id, path in self.images})
 
     @property
     def conflicts(self) -> Iterator[Conflict]:
-        """Why the host refuses the slices that need them."""
+        """The refusals of the slices that need them."""
         for slice_id, path in dict.fromkeys(self.images):
             yield slice_id, Refusal("base_image_missing", f"base image {path}")
         yield from ((vm.slice_id, vnc.refusal(vm)) for vm in self.passwords)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as results of a module."""
+        """Return the results of a module."""
         return {"missing_images": self.missing_images, "missing_passwords": [vm.vm_id for vm in self.passwords]}
 
 
-@dataclass(frozen=True)
-class Done:
-    """The outcome on a host.
-
-    Attributes:
-        todo: the plan, which was applied.
-        vms: the states of the VMs.
-        seconds: the duration of each stage.
-        refused: the slices that were not changed, and why.
-        lacked: what some of them need and is missing.
-    """
-
-    todo: Plan
-    vms: list[dict[str, Any]]
-    seconds: dict[str, float]
-    refused: Refusals
-    lacked: Lacking
-
-
 def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, missing_ok: bool = False) -> Host:
-    """What the host has of the order's slices.
+    """Return the state of the order's slices on the host.
 
     Args:
         orders: the slices.
-        tools: reach the host.
-        settings: how it is used.
-        missing_ok: whether a host that is yet to be prepared is taken for one that has nothing.
+        tools: access to the host.
+        settings: the settings of the host.
+        missing_ok: whether a host that is not prepared yet counts as empty.
 
     Raises:
-        CommandFailed: Open vSwitch or systemd does not answer.
+        CommandFailed: Open vSwitch or systemd does not respond.
     """
     orders = tuple(orders)
     disks = overlays.observe(orders, state_dir=settings.vms.state_dir)
@@ -162,7 +157,7 @@ def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, m
 def conflicts(
     orders: Iterable[SliceOrder], have: Host, *, settings: Settings, missing_ok: bool = False
 ) -> Iterator[Conflict]:
-    """Yield why the host refuses slices: its objects belong to others or do not fit (C(ownership))."""
+    """Yield why the host refuses slices: objects on it belong to other slices, or do not match (see C(ownership))."""
     orders = tuple(orders)
     yield from accounts.conflicts(orders, settings.vms.accounts, missing_ok=missing_ok)
     yield from overlays.conflicts(orders, have.disks)
@@ -179,13 +174,13 @@ def look(
     missing_ok: bool = False,
     refused: Refusals = MappingProxyType({}),
 ) -> Seen[SliceOrder, Host]:
-    """What the host has of the order's slices, without those that it refuses.
+    """Return the state of the order's slices on the host, without the slices that it refuses.
 
-    C(refused) are the slices that are already refused; for the other arguments see C(observe).
+    C(refused) contains the slices that are already refused. See C(observe) for the other arguments.
 
     Raises:
-        Refused: it refuses all of them.
-        SlicesError: it does not answer, or does not know what it has carried out.
+        Refused: the host refuses all slices.
+        SlicesError: the host does not respond, or its list of applied orders is unreadable.
     """
     orders = tuple(orders)
     return ownership.look(
@@ -197,23 +192,19 @@ def look(
 
 
 def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restart: bool) -> Plan:
-    """What makes the host's share of the slices that of the order.
+    """Return the changes that make the slices on the host match the order.
 
     Raises:
         SlicesError: the order does not fit the host.
     """
     orders = tuple(orders)
-    unheld = taps.unheld(orders, have.wires.devices)
-    vms = qemu_plan.plan(
-        orders,
-        have.vms,
-        settings=settings.vms,
-        restart=restart,
-        unheld=unheld,
+    constraints = qemu_plan.Constraints(
+        unheld=taps.unheld(orders, have.wires.devices),
         barred={**bases.barred(orders, have.disks.overlays, have.disks.bases), **have.lost.barred},
         held=have.lost.held,
         outdated=have.outdated,
     )
+    vms = qemu_plan.plan(orders, have.vms, settings=settings.vms, restart=restart, constraints=constraints)
     freed = [vm.vm_id for vm, _reasons in vms.restart]
     return Plan(
         disks=overlays.plan(
@@ -229,7 +220,7 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
 
 
 def lacking(seen: Seen[SliceOrder, Host], todo: Plan, passwords: Mapping[int, str]) -> Lacking:
-    """Return the base images and passwords of displays that the plan needs and that are missing."""
+    """Return the missing base images and VNC passwords that the plan needs."""
     return Lacking(
         tuple(
             (order.slice_id, disk.backing_file)
@@ -242,9 +233,9 @@ def lacking(seen: Seen[SliceOrder, Host], todo: Plan, passwords: Mapping[int, st
 
 
 def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: Stopwatch) -> None:
-    """Take away what is not listed, and make all that VMs are started with.
+    """Remove objects that are not in the order, and create everything that VMs need to start.
 
-    QEMU has the disks and taps open that are removed or made anew, so the VMs go first.
+    VMs are stopped first, because QEMU has their disks and taps open.
     """
     vms = settings.vms
     with watch.stage("qemu"):
@@ -252,86 +243,3 @@ def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: 
     with watch.stage("images"):
         overlays.apply(todo.disks, have.disks, state_dir=vms.state_dir, accounts=vms.accounts, runner=tools.runner)
     datapath.apply(todo.wires, tools.runner, settings=settings.wires, watch=watch)
-
-
-def settle(
-    orders: Iterable[SliceOrder],
-    refused: Refusals,
-    tools: Tools,
-    *,
-    settings: Settings,
-    restart: bool,
-    passwords: Mapping[int, str],
-) -> tuple[Seen[SliceOrder, Host], Plan, Lacking]:
-    """Observe the host and plan for the slices that lack nothing.
-
-    Returns:
-        the observed state with the refused slices, the plan for the others, and what the refused ones lack.
-
-    Raises:
-        Refused: all slices are refused. C(missing_images) and C(missing_passwords) list what is missing.
-        SlicesError: the host does not answer.
-    """
-    lacked = Lacking()
-    while True:
-        try:
-            seen = look(orders, tools, settings=settings, refused=refused)
-        except Refused as error:
-            error.fields.update(lacked.to_dict())
-            raise
-        todo = plan(seen.orders, seen.have, settings=settings, restart=restart)
-        lack = lacking(seen, todo, passwords)
-        if not lack:
-            return seen, todo, lacked
-        lacked = lacked + lack
-        refused = {**seen.refused, **ownership.by_slice(lack.conflicts)}
-
-
-def carry_out(
-    orders: Iterable[SliceOrder],
-    tools: Tools,
-    *,
-    settings: Settings,
-    restart: bool,
-    start_timeout_s: float,
-    passwords: Mapping[int, str],
-    refused: Refusals = MappingProxyType({}),
-) -> Done:
-    """Apply an order to the host, except for the slices that it refuses.
-
-    Args:
-        orders: the slices.
-        tools: how to reach the host.
-        settings: how the host is used.
-        restart: whether to restart VMs for changes that need it.
-        start_timeout_s: how long the start of a VM may take.
-        passwords: the passwords of displays, by VM.
-        refused: the slices that are already refused, and why.
-
-    Raises:
-        Refused: all slices were refused; see C(ownership.failure).
-        SlicesError: something is not as it should be.
-    """
-    orders, state_dir = tuple(orders), settings.vms.state_dir
-    watch = Stopwatch()
-    with revisions.turn(slice_ids(orders), state_dir=state_dir, kind=revisions.WORKER):
-        # The lock of all is let go before VMs start, which takes longest and disturbs no other slice.
-        with datapath.locked(settings.wires):
-            with watch.stage("observe"):
-                seen, todo, lacked = settle(
-                    orders, refused, tools, settings=settings, restart=restart, passwords=passwords
-                )
-            revisions.note(seen.orders, state_dir=state_dir, kind=revisions.WORKER)
-            with ownership.told_with(seen.refused):
-                prepare(todo, seen.have, tools, settings=settings, watch=watch)
-        with watch.stage("qemu"), ownership.told_with(seen.refused):
-            vms = qemu_apply.run(
-                todo.vms,
-                seen.orders,
-                seen.have.vms.units.vms,
-                tools,
-                settings=settings.vms,
-                start_timeout_s=start_timeout_s,
-                passwords=passwords,
-            )
-    return Done(todo, vms, watch.seconds, seen.refused, lacked)

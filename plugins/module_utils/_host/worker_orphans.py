@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ..holdings import KnownDisk, KnownSlice
 from ..work_order import SliceOrder
-from . import files, orphans, ownership, systemd, vm_folders
+from . import files, orphans, systemd, vm_folders
 from .accounts import Accounts
 from .datapath import flows, ovs, ovsdb, taps
 from .datapath import reconcile as datapath
@@ -23,7 +23,8 @@ from .runner import Runner
 from .systemd import Units
 from .times import utc
 from .vm_folders import Folder
-from .worker import Settings, carry_out
+from .worker import Settings
+from .worker_job import Job
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,9 @@ def remove(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, tool
     gone = tuple(gone)
     going = [SliceOrder(each.slice_id or 0, (), slice_uuid=each.uuid) for each in gone if each.kind == SLICE]
     if going:
-        done = carry_out(going, tools, settings=settings, restart=False, start_timeout_s=0, passwords={})
-        if done.refused:
-            raise ownership.failure(done.refused)
+        todo, _results = Job(tuple(going), tools, settings).carry_out()
+        if todo.failure is not None:
+            raise todo.failure
     with datapath.locked(settings.wires):
         paths = {each.path for each in gone if each.path is not None}
         wanted = {disk.path for each in known for disk in each.disks}

@@ -30,7 +30,7 @@ def _no_result(_plan: Any) -> dict[str, Any]:
     return {}
 
 
-def _no_failure(_plan: Any) -> None:
+def _nothing(_plan: Any) -> None:
     return None
 
 
@@ -44,13 +44,25 @@ class Steps(Generic[P]):
         result: returns the results of a plan.
         failure: returns the error if a part of the request was refused, although the rest was applied.
         lock: locks the host against other runs, from C(plan) to the end of C(apply).
+        finish: applies the part of a plan that takes long and does not need C(lock), and returns additional results.
+        turn: locks the objects of the request against other runs, from before C(lock) to the end of C(finish).
     """
 
     plan: Callable[[], P]
     apply: Callable[[P], Mapping[str, Any] | None]
     result: Callable[[P], Mapping[str, Any]] = _no_result
-    failure: Callable[[P], SlicesError | None] = _no_failure
+    failure: Callable[[P], SlicesError | None] = _nothing
     lock: Callable[[], AbstractContextManager[Any]] = nullcontext
+    finish: Callable[[P], Mapping[str, Any] | None] = _nothing
+    turn: Callable[[], AbstractContextManager[Any]] = nullcontext
+
+    def carry_out(self) -> tuple[P, dict[str, Any]]:
+        """Change the host, and return the plan with the additional results."""
+        with self.turn():
+            with self.lock():
+                todo = self.plan()
+                applied = self.apply(todo) or {}
+            return todo, {**applied, **(self.finish(todo) or {})}
 
 
 def reconcile(module: Module, steps: Callable[[dict[str, Any], bool], Steps[Any]], grammars: Grammars) -> None:
@@ -65,12 +77,7 @@ def reconcile(module: Module, steps: Callable[[dict[str, Any], bool], Steps[Any]
 
     def action() -> Outcome:
         how = steps(module.params, module.check_mode)
-        if module.check_mode:
-            todo, applied = how.plan(), None
-        else:
-            with how.lock():
-                todo = how.plan()
-                applied = how.apply(todo)
-        return Outcome(todo.changes, {**how.result(todo), **(applied or {})}, how.failure(todo))
+        todo, applied = (how.plan(), {}) if module.check_mode else how.carry_out()
+        return Outcome(todo.changes, {**how.result(todo), **applied}, how.failure(todo))
 
     run(module, action, grammars)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The high-water mark of a database: the highest values of its counters, in a file beside it.
+"""The high-water mark of a database: the highest values of its counters, in a file next to it.
 
 Restoring an older database, by hand or from a backup, also restores its counters. Ids would then be allocated again
 while hosts may still have objects with these ids. Therefore a restore does not lower the mark.

@@ -19,7 +19,7 @@ def open_store(database: str, *, lock_timeout_s: float, backups: int, backup_dir
         database: a path, in which C(~) and variables are expanded, or a URL of SQLAlchemy.
         lock_timeout_s: how long to wait for another writer, in seconds.
         backups: the number of backups to keep.
-        backup_dir: the folder of backups; C(None) for the folder beside the database's file.
+        backup_dir: the folder of backups; C(None) for the folder next to the database's file.
 
     Raises:
         DatabaseError: a path is relative, the URL is not supported, or a required library is missing.

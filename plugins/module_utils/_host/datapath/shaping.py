@@ -240,25 +240,44 @@ def plan(
     owners = slice_ids(orders)
     if not have.netem:
         raise Refused(_need_netem(orders))
-    meters: dict[int, dict[int, tuple[int, int]]] = {owner: {} for owner in owners}
-    qdiscs: dict[str, tuple[Qdisc, Qdisc, int]] = {}
-    texts = {_file(owner, kind): "" for owner in owners for kind in _FILES}
-    for order in orders:
-        for nic in (nic for vm in order.vms for nic in vm.interfaces):
-            old, new = NOTHING if nic.tap in fresh else have.qdiscs.get(nic.tap, NOTHING), qdisc_of(nic)
-            if not new.is_like(old):
-                qdiscs[nic.tap] = (old, new, nic.mtu)
-            texts[_file(order.slice_id, "qdiscs")] += "".join(f"{line}\n" for line in new.add(nic.tap, nic.mtu))
-            if nic.tx_kbps and nic.tap in numbers:
-                meters[order.slice_id][numbers[nic.tap]] = meter_of(nic.tx_kbps)
-    texts.update({_file(owner, "meters"): "".join(map(_meter_text, found.items())) for owner, found in meters.items()})
-    wanted = {number: meter for found in meters.values() for number, meter in found.items()}
+    texts = {name: text for order in orders for name, text in _texts(order, numbers).items()}
+    wanted = {number: meter for order in orders for number, meter in _meters(order, numbers).items()}
     others = {number for flow in spoken if flow.owner not in owners and (number := flow.meter) is not None}
     return LimitPlan(
         meters=_differing_meters(wanted, have, others),
-        qdiscs=qdiscs,
+        qdiscs=dict(_differing_qdiscs(orders, have, fresh)),
         files={name: text for name, text in texts.items() if have.saved.get(name, "") != text},
     )
+
+
+def _meters(order: SliceOrder, numbers: Mapping[str, int]) -> dict[int, tuple[int, int]]:
+    """Return the desired meters of a slice, by number."""
+    return {
+        numbers[nic.tap]: meter_of(nic.tx_kbps)
+        for vm in order.vms
+        for nic in vm.interfaces
+        if nic.tx_kbps and nic.tap in numbers
+    }
+
+
+def _texts(order: SliceOrder, numbers: Mapping[str, int]) -> dict[str, str]:
+    """Return the contents of a slice's saved files, by name."""
+    nics = [nic for vm in order.vms for nic in vm.interfaces]
+    qdiscs = [line for nic in nics for line in qdisc_of(nic).add(nic.tap, nic.mtu)]
+    return {
+        _file(order.slice_id, "meters"): "".join(map(_meter_text, _meters(order, numbers).items())),
+        _file(order.slice_id, "qdiscs"): "".join(f"{line}\n" for line in qdiscs),
+    }
+
+
+def _differing_qdiscs(
+    orders: Iterable[SliceOrder], have: Host, fresh: Collection[str]
+) -> Iterator[tuple[str, tuple[Qdisc, Qdisc, int]]]:
+    """Yield the taps whose qdiscs differ, with the old and the new ones and the MTU."""
+    for nic in (nic for vm in all_vms(orders) for nic in vm.interfaces):
+        old, new = NOTHING if nic.tap in fresh else have.qdiscs.get(nic.tap, NOTHING), qdisc_of(nic)
+        if not new.is_like(old):
+            yield nic.tap, (old, new, nic.mtu)
 
 
 def _differing_meters(

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The base images of a host: verified where they arrive, and known again by size and time.
+"""The base images of a host. They are verified on arrival; later, size and modification time identify them.
 
-Beside each is a note of what it was when its checksum was read. A file that is not as noted is nothing to start a VM
-from until it is verified again; one that was found damaged says so until it is replaced.
+The result of the verification is saved in a note, a file next to the image. A VM is not created from an image that
+differs from its note until the image is verified again. The note of a damaged image remains until it is replaced.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from .inspection import inspect
 from .qcow2 import Image
 
 NOTE = ".json"
-"""What the name of a note ends with, after that of its image."""
+"""The suffix of a note, appended to the name of its image."""
 ARRIVAL = ".new"
-"""What the name of an image ends with that was brought here and is not verified yet."""
+"""The suffix of a new image that is not verified yet."""
 
 
 @dataclass(frozen=True)
 class Note:
-    """What an image was when it was verified.
+    """The result of an image's verification.
 
     Attributes:
-        checksum: the SHA-256 that it shall have.
-        size_bytes: the size of its file.
-        mtime_ns: the time of its file's last change.
+        checksum: the expected SHA-256.
+        size_bytes: the size of the file.
+        mtime_ns: the modification time of the file.
         format: C(qcow2) or C(raw).
-        virtual_bytes: the size of the disk that a guest sees.
-        damage: why no VM may read it.
-        is_replacement: whether VMs may still run that were started with a file that it took the place of.
+        virtual_bytes: the virtual size.
+        damage: why no VM may use the image.
+        is_replacement: whether it replaced another file, which running VMs may still use.
     """
 
     checksum: str
@@ -52,20 +52,20 @@ class Note:
 
     @property
     def image(self) -> Image:
-        """What kind of disk it is."""
+        """Its format and size."""
         return Image(self.format, self.virtual_bytes)
 
 
 @dataclass(frozen=True)
 class Examined:
-    """An image that is wanted on this host.
+    """The state of a desired image on this host.
 
     Attributes:
         wanted: the image.
-        noted: what was noted of it.
-        note: what there is to note of it now; nothing where it is missing.
-        has_arrived: whether that is about a file which is yet to get its place.
-        refusal: why the file that has arrived gets no place.
+        noted: the current note.
+        note: the new note; C(None) if the image is missing.
+        has_arrived: whether the new note is for a new file that is not installed yet.
+        refusal: why the new file is not installed.
     """
 
     wanted: Wanted
@@ -76,14 +76,14 @@ class Examined:
 
     @property
     def change(self) -> Change | None:
-        """What becomes of it, if anything."""
+        """The change to the image, if any."""
         if self.refusal is not None or self.note is None or (self.note == self.noted and not self.has_arrived):
             return None
         return between("base image", self.wanted.path, *(_attributes(note) for note in (self.noted, self.note)))
 
     @property
     def fault(self) -> str | None:
-        """What is wrong with it, if anything, and what to do about it."""
+        """Why the image is unusable and how to fix it; C(None) if it is usable."""
         if self.note is None or self.note.damage is None:
             return None
         return Refusal("base_image_unusable", f"base image {self.wanted.path}", {"why": self.note.damage}).message
@@ -91,24 +91,24 @@ class Examined:
 
 @dataclass(frozen=True)
 class Plan:
-    """What becomes of all images that are wanted on this host."""
+    """The states of all desired images on this host."""
 
     examined: tuple[Examined, ...]
 
     @property
     def changes(self) -> list[Change]:
-        """The images that are installed or noted."""
+        """The images to install or to write a note for."""
         return [each.change for each in self.examined if each.change is not None]
 
     @property
     def failure(self) -> Refused | None:
-        """Why files that have arrived are not installed, if there are any."""
+        """The error for new files that are not installed, if any."""
         refusals = [each.refusal for each in self.examined if each.refusal is not None]
         return Refused(refusals) if refusals else None
 
     @property
     def result(self) -> dict[str, Any]:
-        """What modules return."""
+        """The results of a module."""
         kept = [each for each in self.examined if each.refusal is None]
         return {
             "missing": [each.wanted.path for each in kept if each.note is None],
@@ -117,13 +117,13 @@ class Plan:
 
 
 def known(path: str) -> Note | None:
-    """What an image is, or nothing where it is missing or was not verified as it is now."""
+    """Return the note of an image, C(None) if the image is missing or differs from its note."""
     note, state = _read_note(path), _stat(path)
     return note if note is not None and state is not None and _is_as_noted(note, state) else None
 
 
 def noted_in(folder: str) -> Iterator[Wanted]:
-    """Every image of a folder that was ever verified."""
+    """Yield all images in a folder that have a note."""
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
         path = f"{folder}/{name[: -len(NOTE)]}"
         note = _read_note(path) if name.endswith(NOTE) else None
@@ -132,18 +132,18 @@ def noted_in(folder: str) -> Iterator[Wanted]:
 
 
 def plan(wants: Iterable[Wanted], *, folder: str, verify: bool, runner: Runner) -> Plan:
-    """Examine all images that are wanted and, with C(verify), every image of C(folder) that was ever verified."""
+    """Examine all desired images and, if C(verify) is set, all images in C(folder) that have a note."""
     wanted = {image.path: image for image in noted_in(folder)} if verify else {}
     wanted.update((image.path, image) for image in wants)
     return Plan(tuple(examine(image, verify=verify, runner=runner) for image in wanted.values()))
 
 
 def examine(wanted: Wanted, *, verify: bool, runner: Runner) -> Examined:
-    """Look at an image, or at what has arrived to be it.
+    """Examine an image, or the new file that will replace it.
 
     Args:
         wanted: the image.
-        verify: whether its checksum is read even if it is as noted.
+        verify: whether to compute the checksum even if the image matches its note.
         runner: runs C(qemu-img).
     """
     noted = _read_note(wanted.path)
@@ -164,7 +164,7 @@ def examine(wanted: Wanted, *, verify: bool, runner: Runner) -> Examined:
 
 
 def install(examined: Iterable[Examined]) -> None:
-    """Give what has arrived its place, remove what was refused, and note what every image is."""
+    """Install new files, remove refused ones, and write the notes."""
     examined = tuple(examined)
     for each in examined:
         if each.refusal is not None:

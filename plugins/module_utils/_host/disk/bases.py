@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What disks stand on, and which VMs must not run because of it."""
+"""The base images of disks, and the VMs that must not run because of them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from .qcow2 import Image
 
 
 def base_of(disk: Disk, overlays: Mapping[str, Image]) -> str:
-    """The base image that a disk stands on, or will: what it was made from, whatever the order says."""
+    """Return the base image of a disk: the backing file of an existing overlay, even if the order has another one."""
     overlay = overlays.get(disk.path)
     return disk.backing_file if overlay is None or overlay.backing_file is None else overlay.backing_file
 
 
 def damage_of(disk: Disk, overlays: Mapping[str, Image], bases: Mapping[str, Note]) -> str | None:
-    """What is wrong with the base image of a disk, as far as that is noted."""
+    """Return why the base image of a disk is damaged, C(None) if it is not known to be."""
     note = bases.get(base_of(disk, overlays))
     return None if note is None else note.damage
 
 
 def barred(orders: Iterable[SliceOrder], overlays: Mapping[str, Image], bases: Mapping[str, Note]) -> dict[int, str]:
-    """By VM why it must not be started: a base image that it stands on is damaged."""
+    """Return why VMs must not be started, by VM id: one of their base images is damaged."""
     return {
         vm.vm_id: Refusal("base_image_damaged", str(vm), {"path": base_of(disk, overlays), "why": why}).message
         for vm, disk in all_disks(orders)
@@ -41,13 +41,13 @@ def outdated(
     bases: Mapping[str, Note],
     pids: Mapping[int, int | None],
 ) -> dict[int, str]:
-    """By VM what is wrong with one that runs from a file which its base image took the place of.
+    """Return the messages for VMs that use a base image that was replaced, by VM id.
 
     Args:
         orders: the slices.
         overlays: the disks that exist, by path.
-        bases: what is noted of base images, by path.
-        pids: by VM that of its QEMU.
+        bases: the notes of base images, by path.
+        pids: the process ids of QEMU, by VM id.
     """
     found = {}
     for vm, disk in all_disks(orders):

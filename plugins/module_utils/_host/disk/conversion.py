@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Images of other formats made into qcow2: once, into a file beside them."""
+"""Converts images of other formats to qcow2, once, into a file next to the original."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ _QED_BACKING = 1
 
 
 def is_needed(path: str) -> bool:
-    """Return whether an image has to be converted, and can be."""
+    """Return whether an image has to be converted and its format is supported."""
     with open(path, "rb") as file:
         found = formats.identify(file)
     return found in formats.VIRTUAL_DISKS or found in formats.COMPRESSIONS
 
 
 def target_of(path: str) -> str:
-    """Return where the qcow2 image is that an image is converted to."""
+    """Return the path of the converted image."""
     return path + _EXTENSION
 
 
 def is_done(path: str) -> bool:
-    """Return whether an image was converted as it is now: what was made from it has its time."""
+    """Return whether the converted image is up to date, which has the modification time of the original."""
     try:
         return os.stat(target_of(path)).st_mtime_ns == os.stat(path).st_mtime_ns
     except FileNotFoundError:
@@ -54,16 +54,16 @@ def is_done(path: str) -> bool:
 
 
 def convert(path: str, runner: Runner, *, object: str) -> None:
-    """Make a qcow2 image of an image that C(is_needed) of.
+    """Convert an image for which C(is_needed) returns true to qcow2.
 
     Args:
         path: the image.
         runner: runs C(qemu-img).
-        object: what a person calls the image.
+        object: the image as messages show it.
 
     Raises:
-        Refused: it stands on other files, what is compressed cannot be a base image, or a program is missing.
-        CommandFailed: the image cannot be read.
+        Refused: it refers to other files, the decompressed image cannot be a base image, or a program is missing.
+        CommandFailed: the image is unreadable.
     """
     with _draft(path) as draft:
         with _unpacked(path, runner, object) as unpacked:
@@ -85,7 +85,7 @@ def convert(path: str, runner: Runner, *, object: str) -> None:
 
 @contextmanager
 def _draft(path: str) -> Iterator[str]:
-    """A new file beside an image, which is gone in the end unless it was given another name."""
+    """Yield the path of a new temporary file next to an image. It is removed afterwards if it was not renamed."""
     folder, name = os.path.split(os.path.abspath(path))
     handle, draft = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
     os.close(handle)
@@ -98,7 +98,7 @@ def _draft(path: str) -> Iterator[str]:
 
 @contextmanager
 def _unpacked(path: str, runner: Runner, object: str) -> Iterator[str]:
-    """An image without the compression that its file has."""
+    """Yield the path of the image, decompressed if necessary."""
     with open(path, "rb") as file:
         found = formats.identify(file)
     if found not in formats.COMPRESSIONS:
@@ -118,7 +118,7 @@ def _decompress(path: str, found: str, draft: str, object: str) -> None:
             shutil.copyfileobj(source, target, _CHUNK_BYTES)
     except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
         if getattr(error, "errno", None) is not None:
-            raise  # it is not the content that is at fault
+            raise  # not caused by the content
         raise Refused([Refusal("image_not_unpacked", object, {"format": found, "why": str(error)})]) from None
 
 
@@ -133,7 +133,7 @@ def _run(runner: Runner, argv: list[str], package: str, object: str) -> None:
 def _need_whole(file: BinaryIO, found: str, object: str) -> None:
     if _has_others(file, found):
         raise Refused([Refusal("image_of_several_files", object, {"format": found})])
-    # qemu-img passes over what is missing of this one, as if it had been zeros.
+    # qemu-img reads the missing part of a truncated VDI image as zeros.
     header = read_at(file, 0, 392) if found == "vdi" else b""
     offset, block_bytes, blocks = struct.unpack("<344xI28xI8xI", header.ljust(392, b"\0"))
     size, needed = os.fstat(file.fileno()).st_size, offset + block_bytes * blocks
@@ -142,7 +142,7 @@ def _need_whole(file: BinaryIO, found: str, object: str) -> None:
 
 
 def _has_others(file: BinaryIO, found: str) -> bool:
-    """Return whether QEMU would open further files for an image, which might be any on this machine."""
+    """Return whether QEMU would open other files for an image, which might be any file on this machine."""
     if found == "vmdk":
         head = read_at(file, 0, 44)
         if not head.startswith(b"KDMV") or len(head) < 44:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a disk image is, told by its content and never by its name."""
+"""Detects the format of disk images from their content, never from their name."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ QCOW2, RAW, EMPTY, UNKNOWN, ISO, VPC = "qcow2", "raw", "empty", "unknown", "iso9
 COMPRESSIONS = ("gzip", "xz", "zstd", "bzip2")
 ARCHIVES = ("tar", "zip", "7z")
 VIRTUAL_DISKS = ("vmdk", "vdi", "vhdx", VPC, "qcow", "qed", "parallels")
-"""Formats that C(qemu-img) reads, by the names that it gives them."""
+"""Formats that C(qemu-img) reads, by their names in QEMU."""
 ENCRYPTED = "luks"
 
 _FOOTER_BYTES = 512
 _VHD = b"conectix"
 _QCOW = b"QFI\xfb"
-# Where each format says what it is.
+# The offset and value of each format's magic bytes.
 _MARKS = (
     ("vmdk", 0, b"KDMV"),
     ("vmdk", 0, b"COWD"),
@@ -45,7 +45,7 @@ def identify(file: BinaryIO) -> str:
     """Return the format of an image: one of the names above.
 
     Args:
-        file: open for reading, at any place.
+        file: open for reading, at any position.
     """
     head, size = raw.read_at(file, 0, _FOOTER_BYTES), os.fstat(file.fileno()).st_size
     if not size:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether an image can be the base of VMs' disks: looked at before it is registered, and where it has arrived."""
+"""Checks whether an image can be a base image, before it is registered and on arrival at a host."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _KEY = "secret,id=key,file=PASSPHRASE_FILE"
 
 @dataclass(frozen=True)
 class Inspection:
-    """A base image that nothing is wrong with.
+    """A valid base image.
 
     Attributes:
-        image: what it is.
-        is_checked: whether C(qemu-img) has checked its tables, where it has any; else only what they need is known to
-            be there.
+        image: its format and size.
+        is_checked: whether C(qemu-img) has checked its tables, if it has any. Otherwise it is only known that it is not
+            truncated.
     """
 
     image: Image
@@ -43,17 +43,17 @@ class Inspection:
 
 
 def inspect(path: str, runner: Runner, *, object: str, source: str, alternative: str = "") -> Inspection:
-    """Return what a file is, if it can be a base image.
+    """Return the format and size of a file if it can be a base image.
 
     Args:
         path: the file.
-        runner: runs C(qemu-img), where it is installed, on what has no other files behind it.
-        object: what a person calls it.
-        source: its path or URL in commands that mend it.
-        alternative: what else there is than such a command, appended to it.
+        runner: runs C(qemu-img), if it is installed, on images without other files.
+        object: the image as messages show it.
+        source: its path or URL in commands that repair or convert it.
+        alternative: an alternative to such a command, appended to it.
 
     Raises:
-        Refused: for all that is against it.
+        Refused: the image is not usable. The error lists all reasons.
     """
     with open(path, "rb") as file:
         found = formats.identify(file)
@@ -71,17 +71,17 @@ def inspect(path: str, runner: Runner, *, object: str, source: str, alternative:
 
 
 def check(path: str, runner: Runner, *, found: str, object: str, source: str) -> bool:
-    """Return whether C(qemu-img) has found nothing against an image; not, where it is not installed or cannot tell.
+    """Return whether C(qemu-img check) has passed; false if it is not installed or does not support the format.
 
     Args:
         path: the file.
-        runner: runs it.
-        found: the image's format, which needs tables.
-        object: what a person calls the image.
-        source: its path or URL in commands that mend it.
+        runner: runs C(qemu-img).
+        found: the format of the image.
+        object: the image as messages show it.
+        source: its path or URL in commands that repair it.
 
     Raises:
-        Refused: it found something.
+        Refused: C(qemu-img) found errors.
     """
     done = runner.run(["qemu-img", "check", "-f", found, path], check=False)
     if done.rc in (NOT_FOUND, _NO_CHECK):

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Disks that were seen and are missing. They are not replaced by empty ones without being asked for."""
+"""Lost disks: those that existed earlier and are missing. They are created again only if this is requested."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Lost:
     """The lost disks of a work order.
 
     Attributes:
-        refusals: by VM id, why the VM is not started and no disk is created for it.
-        held: ids of VMs whose QEMU has the deleted disk open, which is gone when QEMU ends.
+        refusals: why a VM is not started and no disk is created for it, by VM id.
+        held: ids of VMs whose QEMU still has the deleted disk open. Its content is lost when QEMU ends.
     """
 
     refusals: Mapping[int, Refusal] = field(default_factory=dict)

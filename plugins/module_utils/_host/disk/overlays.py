@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""VM folders, whose they are with all that is in them, and the overlays there.
+"""VM folders, the owners of their files, and the overlays in them.
 
-Overlays are the disks of tenants: made when they are missing, and otherwise left alone. One goes when the order lists
-it as given up, and with its last one a VM's folder (docs/decisions/0019).
+Overlays are the disks of tenants. They are created if they are missing, and not changed otherwise. An overlay is only
+removed if the order lists it as given up, and a VM folder together with its last overlay (docs/decisions/0019).
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from .base_images import Note
 from .qcow2 import Image, read_image
 from .register import Known
 
-# What QEMU may read, but not write.
+# Files that QEMU may read but not write.
 _READ = (MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED)
 _Owner = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Disks:
-    """What a host has.
+    """The disks and VM folders on a host.
 
     Attributes:
         folders: the VM folders, by VM id.
         found: the paths of all overlays in the folders of the order's slices, by VM id.
         overlays: the overlays of the order that exist, by path.
-        bases: the base images of the order that were verified, and those that its overlays stand on, by path.
-        known: the disks that were seen at any time, by path.
-        deleted: disks of the order that are in the trash, by the paths that they had. They count as existing.
-        owners: by path uid and gid of what VMs of the order have in their folders, and of the folders.
+        bases: the verified base images of the order and the backing files of its overlays, by path.
+        known: the disks that exist or existed, by path.
+        deleted: disks of the order that are in the trash, by their original path. They count as existing.
+        owners: uid and gid of the order's VM folders and of their files, by path.
     """
 
     folders: Mapping[int, Folder] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Disks:
 
 @dataclass(frozen=True)
 class Orphan:
-    """An overlay that no work order lists, and that nobody has given up."""
+    """An overlay that no work order lists, neither for a VM nor as given up."""
 
     vm_id: int
     slice_id: int
@@ -75,18 +75,18 @@ class Orphan:
 
 @dataclass(frozen=True)
 class DiskPlan:
-    """What has to happen to folders and overlays.
+    """The changes to VM folders and overlays.
 
     Attributes:
-        mark: VMs whose folders shall say something else of themselves.
-        remove: the folders that go with all that they hold, VM and slice of each.
-        discard: the overlays that go.
-        orphans: overlays that stay although no VM of the order has them.
-        kept: overlays that stand on another image than the order says. They hold a tenant's data and stay.
-        given: by path the uid and gid that a folder or file has, and those that it gets.
-        retention_h: for how many hours overlays that go wait in the trash.
-        restore: disks that come back from the trash, each with its path there.
-        present: the disks that exist already.
+        mark: VMs whose folder gets a new owner file.
+        remove: the folders to remove, each as VM id and slice id.
+        discard: the overlays to remove.
+        orphans: overlays that are kept although no VM of the order has them.
+        kept: overlays that are kept although their backing file is not that of the order, for they contain data.
+        given: the current and the new uid and gid of folders and files, by path.
+        retention_h: the hours that removed overlays stay in the trash.
+        restore: disks to restore from the trash, each with its path there.
+        present: the existing disks.
         forget: the paths of disks that are given up, whether they exist or not.
     """
 
@@ -109,7 +109,7 @@ class DiskPlan:
 
     @property
     def changes(self) -> list[Change]:
-        """Each VM folder and overlay that comes or goes, and each path that changes hands."""
+        """The VM folders and overlays to create, restore or remove, and the paths that get another owner."""
         return [
             *(between("overlay", each.path, {"uuid": each.uuid}, None, reason=self._waits) for each in self.discard),
             *(between("VM folder", vm_id, {"slice_id": slice_id}, None) for vm_id, slice_id in self.remove),
@@ -128,7 +128,7 @@ class DiskPlan:
 
 
 def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
-    """The host's VM folders, and the images that the order speaks of."""
+    """Return the VM folders on the host, and the images of the order."""
     orders = tuple(orders)
     vms, disks, ours = all_vms(orders), all_disks(orders), slice_ids(orders)
     folders = vm_folders.read(f"{state_dir}/vms")
@@ -155,13 +155,13 @@ def plan(
     retention_h: int = 0,
     barred: Collection[int] = (),
 ) -> DiskPlan:
-    """What makes the host's disks those of the order.
+    """Return the changes that make the disks on the host match the order.
 
     Args:
         orders: the slices.
-        have: what the host has.
-        accounts: the users that VMs run as.
-        retention_h: for how many hours overlays that go wait in the trash.
+        have: the disks and VM folders on the host.
+        accounts: the users that run QEMU.
+        retention_h: the hours that removed overlays stay in the trash.
         barred: the ids of VMs for which no overlay is created.
 
     Raises:
@@ -169,28 +169,17 @@ def plan(
     """
     orders = tuple(orders)
     vms, disks = all_vms(orders), all_disks(orders)
-    missing = [(vm, disk) for vm, disk in disks if disk.path not in have.overlays and vm.vm_id not in barred]
-    create = tuple((vm, disk) for vm, disk in missing if bases.damage_of(disk, have.overlays, have.bases) is None)
     ownership.refuse(conflicts(orders, have))
     discard, orphans = _unlisted(orders, have)
-    owners = {path: owner for vm in vms for path, owner in _wanted_owners(vm, accounts)}
     return DiskPlan(
         make_folders=tuple(vm for vm in vms if vm.vm_id not in have.folders),
         mark=tuple(vm for vm in vms if vm.vm_id in have.folders and have.folders[vm.vm_id].text != _mark(vm)),
-        create=create,
+        create=tuple((vm, disk) for vm, disk in disks if vm.vm_id not in barred and _is_creatable(disk, have)),
         remove=_empty(vms, have, discard),
         discard=discard,
         orphans=orphans,
-        kept=tuple(
-            (vm, disk, have.overlays[disk.path])
-            for vm, disk in disks
-            if disk.path in have.overlays and have.overlays[disk.path].backing_file != disk.backing_file
-        ),
-        given={
-            path: (have.owners[path], owner)
-            for path, owner in owners.items()
-            if path in have.owners and have.owners[path] != owner
-        },
+        kept=tuple(_kept(disks, have)),
+        given=dict(_given(vms, have, accounts)),
         retention_h=retention_h,
         restore=tuple((vm, disk, have.deleted[disk.path]) for vm, disk in disks if disk.path in have.deleted),
         present=tuple(disk for _vm, disk in disks if disk.path in have.overlays),
@@ -198,9 +187,30 @@ def plan(
     )
 
 
+def _is_creatable(disk: Disk, have: Disks) -> bool:
+    """Return whether a disk is missing and its base image is undamaged."""
+    return disk.path not in have.overlays and bases.damage_of(disk, have.overlays, have.bases) is None
+
+
+def _kept(disks: Iterable[tuple[VM, Disk]], have: Disks) -> Iterator[tuple[VM, Disk, Image]]:
+    """Yield the overlays that have another base image than in the order."""
+    for vm, disk in disks:
+        image = have.overlays.get(disk.path)
+        if image is not None and image.backing_file != disk.backing_file:
+            yield vm, disk, image
+
+
+def _given(vms: Iterable[VM], have: Disks, accounts: Accounts) -> Iterator[tuple[str, tuple[_Owner, _Owner]]]:
+    """Yield the paths that get another owner, with the old and the new one."""
+    for vm in vms:
+        for path, owner in _wanted_owners(vm, accounts):
+            if path in have.owners and have.owners[path] != owner:
+                yield path, (have.owners[path], owner)
+
+
 def conflicts(orders: Iterable[SliceOrder], have: Disks) -> Iterator[Conflict]:
-    """Yield why this host refuses slices: folders have their numbers, or their VLAN pool, and are not theirs, or a new
-    disk would be smaller than its base image."""
+    """Yield why this host refuses slices: a folder with the id of one of their VMs, or with their VLAN pool, belongs to
+    another slice, or a new disk would be smaller than its base image."""
     orders = tuple(orders)
     ordered = slice_ids(orders)
     for order in orders:
@@ -220,7 +230,7 @@ def conflicts(orders: Iterable[SliceOrder], have: Disks) -> Iterator[Conflict]:
 
 
 def _unlisted(orders: Collection[SliceOrder], have: Disks) -> tuple[tuple[GivenUp, ...], tuple[Orphan, ...]]:
-    """The overlays in the folders of the order's slices that no VM has: those that are given up, and all others."""
+    """Return the overlays in folders of the order's slices that no VM has: those that are given up, and the others."""
     wanted = {disk.path for _vm, disk in all_disks(orders)}
     given_up = {(each.path, each.uuid): each for each in all_given_up(orders)}
     discard, orphans = [], []
@@ -236,7 +246,7 @@ def _unlisted(orders: Collection[SliceOrder], have: Disks) -> tuple[tuple[GivenU
 
 
 def _empty(vms: Iterable[VM], have: Disks, discard: Iterable[GivenUp]) -> tuple[tuple[int, int], ...]:
-    """The folders of VMs that are not listed in which no overlay will be left; what else is there can be made again."""
+    """Return the folders without overlays of VMs that are not in the order. Their other files can be created again."""
     listed, going = {vm.vm_id for vm in vms}, {each.path for each in discard}
     return tuple(
         (vm_id, have.folders[vm_id].slice_id or 0)
@@ -246,10 +256,10 @@ def _empty(vms: Iterable[VM], have: Disks, discard: Iterable[GivenUp]) -> tuple[
 
 
 def need_bases(todo: DiskPlan, have: Disks) -> None:
-    """Make sure that every base image is there, before anything is made.
+    """Check that all base images exist, before anything is created.
 
     Raises:
-        Refused: one is missing.
+        Refused: a base image is missing.
     """
     missing = dict.fromkeys(disk.backing_file for _vm, disk in todo.create if disk.backing_file not in have.bases)
     if missing:
@@ -257,7 +267,7 @@ def need_bases(todo: DiskPlan, have: Disks) -> None:
 
 
 def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, runner: Runner) -> None:
-    """Remove the overlays and folders that go, see to it whose the others are, then make folders and overlays."""
+    """Remove overlays and folders, set the owners of the others, then create folders and overlays."""
     _discard(todo, have, state_dir)
     for vm_id, _slice_id in todo.remove:
         vm_folders.remove(folder_of(state_dir, vm_id))
@@ -285,7 +295,7 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
 
 
 def _discard(todo: DiskPlan, have: Disks, state_dir: str) -> None:
-    """Move overlays that are given up to the trash, or remove them."""
+    """Move given-up overlays to the trash, or remove them."""
     by_vm: dict[int, list[str]] = {}
     for each in todo.discard:
         by_vm.setdefault(each.vm_id, []).append(each.path)
@@ -297,7 +307,7 @@ def _discard(todo: DiskPlan, have: Disks, state_dir: str) -> None:
 
 
 def _alike(disks: Iterable[tuple[VM, Disk]]) -> Iterable[list[tuple[VM, Disk]]]:
-    """Disks that are the same to the byte when they are new; making one and copying it spares a process each."""
+    """Group disks whose new overlays are identical. One is created and copied, which saves a process for each."""
     groups: dict[tuple[str, int], list[tuple[VM, Disk]]] = {}
     for vm, disk in disks:
         groups.setdefault((disk.backing_file, disk.size_bytes), []).append((vm, disk))
@@ -333,7 +343,7 @@ def _mark(vm: VM) -> str:
 
 
 def _make_folder(folder: str, gid: int) -> None:
-    # The folder is root's, so a QEMU that was broken into cannot plant a file that root reads later.
+    # The folder belongs to root, so that a compromised QEMU cannot create a file in it that root reads later.
     os.makedirs(folder, mode=0o750, exist_ok=True)
     os.chown(folder, -1, gid)
     os.chmod(folder, 0o750)
@@ -380,7 +390,7 @@ def _images(paths: Iterable[str]) -> dict[str, Image]:
 
 
 def _deleted(missing: Iterable[Disk], state_dir: str) -> dict[str, tuple[str, Image]]:
-    """Return the path and image in the trash of each missing disk that is there, by the path that it had."""
+    """Return the path and image of missing disks that are in the trash, by their original path."""
     wanted = {disk.uuid: disk.path for disk in missing if disk.uuid is not None}
     waiting = trash.find(state_dir) if wanted else {}
     images = _images(path for uuid, path in waiting.items() if uuid in wanted)
@@ -388,7 +398,7 @@ def _deleted(missing: Iterable[Disk], state_dir: str) -> dict[str, tuple[str, Im
 
 
 def _of_another(vm: VM, folder: Folder) -> Iterator[Refusal]:
-    """Why a folder of the VM's number is not the VM's; that of another slice of its slice's number is told already."""
+    """Yield why a folder with the VM's id does not belong to the VM. Its slice is not checked here."""
     if folder.slice_id is None:
         yield Refusal("folder_without_owner", str(vm), {"path": folder.path, "mark": MARK})
     elif folder.slice_id != vm.slice_id:

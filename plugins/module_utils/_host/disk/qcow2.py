@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The header of a qcow2 image, read without a process (docs/interop/qcow2.txt in QEMU's source)."""
+"""Parses the header of a qcow2 image (docs/interop/qcow2.txt in QEMU's source), which saves a process."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .raw import read_at
 
 MAGIC = b"QFI\xfb"
 # Magic, version, backing file's offset and length, cluster bits, virtual size, encryption, entries and offset of the L1
-# table, offset and clusters of the refcount table; big endian, as everything in the format.
+# table, offset and clusters of the refcount table. The whole format is big endian.
 _HEADER = struct.Struct(">4sIQIIQIIQQI")
 _VERSION_2_BYTES = 72
 _INCOMPATIBLE = struct.Struct(">Q")
 _CORRUPT, _DATA_FILE, _EXTENDED_L2 = 1 << 1, 1 << 2, 1 << 4
 _KNOWN = 0b11111
-# What the format has room for: a name of 1023 bytes, in the first cluster of 2 MiB at most.
+# Limits of the format: a name has up to 1023 bytes, and is in the first cluster, which has up to 2 MiB.
 _NAME_BYTES, _CLUSTER_BYTES = 1023, 1 << 21
 
 
@@ -30,8 +30,8 @@ class Image:
 
     Attributes:
         format: C(qcow2) or C(raw).
-        virtual_bytes: the size of the disk that a guest sees.
-        backing_file: the image that it stands on, as its header names it.
+        virtual_bytes: the virtual size.
+        backing_file: its backing file, as its header names it.
     """
 
     format: str
@@ -41,19 +41,19 @@ class Image:
 
 @dataclass(frozen=True)
 class Header:
-    """What a qcow2 image says of itself.
+    """The header of a qcow2 image.
 
     Attributes:
-        version: of the format; QEMU knows 2 and 3.
-        backing_file: the image that it stands on.
-        cluster_bits: the binary logarithm of a cluster's size.
-        virtual_bytes: the size of the disk that a guest sees.
-        encryption: the number of a method, 0 for none.
-        l1_entries: how many entries the L1 table has.
-        l1_offset: where the L1 table is.
-        refcount_offset: where the refcount table is.
-        refcount_clusters: how many clusters the refcount table takes.
-        incompatible: what a program has to know to read the image, a bit each.
+        version: the version of the format; QEMU supports 2 and 3.
+        backing_file: the backing file.
+        cluster_bits: the binary logarithm of the cluster size.
+        virtual_bytes: the virtual size.
+        encryption: the encryption method, 0 for none.
+        l1_entries: the number of entries of the L1 table.
+        l1_offset: the offset of the L1 table.
+        refcount_offset: the offset of the refcount table.
+        refcount_clusters: the size of the refcount table in clusters.
+        incompatible: the bits of the incompatible features.
     """
 
     version: int
@@ -69,27 +69,27 @@ class Header:
 
     @property
     def has_data_file(self) -> bool:
-        """Whether its content is in another file."""
+        """Whether its data is in another file."""
         return bool(self.incompatible & _DATA_FILE)
 
     @property
     def has_extended_l2(self) -> bool:
-        """Whether the entries of its L2 tables have a second half."""
+        """Whether the entries of its L2 tables have 16 bytes."""
         return bool(self.incompatible & _EXTENDED_L2)
 
     @property
     def is_marked_corrupt(self) -> bool:
-        """Whether a QEMU that used it found it damaged."""
+        """Whether QEMU marked it as corrupt."""
         return bool(self.incompatible & _CORRUPT)
 
     @property
     def is_known(self) -> bool:
-        """Whether it is of a version and has no more than the features that QEMU has had so far."""
+        """Whether QEMU supports its version and features."""
         return self.version in (2, 3) and not self.incompatible & ~_KNOWN
 
 
 def read_image(path: str) -> Image | None:
-    """What an image is, or nothing when there is no such file.
+    """Return the format, size and backing file of an image, C(None) if the file does not exist.
 
     Raises:
         SlicesError: see C(read_header).
@@ -105,10 +105,10 @@ def read_image(path: str) -> Image | None:
 
 
 def read_header(file: BinaryIO, path: str) -> Header:
-    """What a qcow2 image says of itself.
+    """Return the header of a qcow2 image.
 
     Raises:
-        SlicesError: the file is cut short, or names a backing file where the format has no room for it.
+        SlicesError: the header is truncated, or the name of the backing file is outside the limits of the format.
     """
     head = read_at(file, 0, _VERSION_2_BYTES + _INCOMPATIBLE.size)
     if len(head) < _VERSION_2_BYTES:

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where the clusters of a qcow2 image are, so that one which was cut short is known without C(qemu-img).
+"""Detects truncated qcow2 images by the offsets of their clusters, without C(qemu-img).
 
-What C(qemu-img check) passes over is found as well: a last cluster of which only the beginning is there.
+Unlike C(qemu-img check), this also detects that the last cluster is incomplete.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .raw import SECTOR_BYTES, read_at
 
 _ENTRY_BYTES = 8
 _CLUSTER_BITS = range(9, 22)
-# As much as QEMU takes.
+# The limit of QEMU.
 _MOST_L1_BYTES = 32 << 20
 _OFFSET = 0x00FF_FFFF_FFFF_FE00
 _IS_COMPRESSED = 1 << 62
@@ -26,7 +26,7 @@ _IS_ZERO = 1
 
 
 def is_plausible(header: Header) -> bool:
-    """Return whether clusters and L1 table have sizes that the format allows, and the L1 table is long enough."""
+    """Return whether the format allows the sizes of clusters and L1 table, and the L1 table is long enough."""
     if header.cluster_bits not in _CLUSTER_BITS:
         return False
     needed = -(-header.virtual_bytes // _bytes_of_l2(header))
@@ -34,11 +34,11 @@ def is_plausible(header: Header) -> bool:
 
 
 def needed_bytes(file: BinaryIO, header: Header) -> int:
-    """Return how large the file has to be for its tables and clusters; what is beyond its end is not followed.
+    """Return the minimum size of the file for its tables and clusters. Tables beyond its end are not read.
 
     Args:
         file: open for reading.
-        header: its header, which is plausible.
+        header: its header, which C(is_plausible).
     """
     size = os.fstat(file.fileno()).st_size
     return max(_ends(file, header, size), default=0)
@@ -58,14 +58,14 @@ def _ends(file: BinaryIO, header: Header, size: int) -> Iterator[int]:
         if not table:
             continue
         yield table + cluster
-        # Two entries for one table are a fault, and an image full of them would take for ever.
+        # An invalid image may have many entries for the same table, which would take very long.
         if table not in followed and table + cluster <= size:
             followed.add(table)
             yield _end_of_data(file, header, table, number * guest_bytes)
 
 
 def _end_of_data(file: BinaryIO, header: Header, table: int, guest: int) -> int:
-    """Where the last of the clusters ends that an L2 table lists, the first of them the guest's at C(guest)."""
+    """Return the end of the last cluster in an L2 table, which begins at offset C(guest) of the virtual disk."""
     cluster, is_zero = 1 << header.cluster_bits, 0 if header.has_extended_l2 else _IS_ZERO
     last = (header.virtual_bytes - 1 - guest) >> header.cluster_bits
     if last < 0:
@@ -73,21 +73,21 @@ def _end_of_data(file: BinaryIO, header: Header, table: int, guest: int) -> int:
     entries = _entries(file, table, cluster)[:: 2 if header.has_extended_l2 else 1]
     plain = [0 if entry & (_IS_COMPRESSED | is_zero) else entry & _OFFSET for entry in entries[: last + 1]]
     compressed = (_end_of_compressed(entry, header) for entry in entries if entry & _IS_COMPRESSED)
-    # Of the guest's last cluster there is only what the disk has of it.
+    # The last cluster of the virtual disk may be shorter.
     ends = [offset + cluster for offset in (max(plain[:last], default=0),) if offset]
     ends += [offset + header.virtual_bytes - guest - last * cluster for offset in plain[last:] if offset]
     return max([*ends, *compressed], default=0)
 
 
 def _end_of_compressed(entry: int, header: Header) -> int:
-    """Where the data of an entry end, at least: their last sector need not be whole."""
+    """Return the minimum end of an entry's compressed data, whose last sector may be incomplete."""
     shift = 62 - (header.cluster_bits - 8)
     sectors = (entry >> shift) & ((1 << (header.cluster_bits - 8)) - 1)
     return (entry & ((1 << shift) - 1) & -SECTOR_BYTES) + sectors * SECTOR_BYTES + 1
 
 
 def _bytes_of_l2(header: Header) -> int:
-    """How much of the guest's disk one L2 table describes."""
+    """Return how many bytes of the virtual disk one L2 table describes."""
     entry_bits = 4 if header.has_extended_l2 else 3
     return 1 << (2 * header.cluster_bits - entry_bits)
 

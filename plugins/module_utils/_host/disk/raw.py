@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Disks as they are, byte for byte: what they begin with tells how large they have to be."""
+"""Raw images. Their partition table or file system contains the size of the disk, so truncated images are detected."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ _EXT_64BIT = 0x80
 
 
 def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
-    """Return what there is of C(length) bytes from C(offset)."""
+    """Return up to C(length) bytes from C(offset)."""
     file.seek(offset)
     return file.read(length)
 
 
 def needed_bytes(file: BinaryIO) -> int | None:
-    """Return how large a disk says that it is, or nothing where it has neither a boot sector nor a file system.
+    """Return the size of the disk from its content, C(None) if it has neither a boot sector nor a file system.
 
-    A boot sector that says nothing of a size needs itself. The image of a CD needs a boot sector to be a disk.
+    For a boot sector without a size, it is the size of the sector. A CD image counts only if it has a boot sector.
     """
     if is_iso(file):
-        # Its partition table may speak of what is only there on a stick that it was written to.
+        # Its partition table may describe a USB stick, which is larger than the image.
         return _iso(file) if _has_boot_sector(file) else None
     sizes = (_gpt(file), _boot_sector(file), _ext(file), _xfs(file), _btrfs(file), _squashfs(file))
     return max((size for size in sizes if size is not None), default=None)
 
 
 def is_iso(file: BinaryIO) -> bool:
-    """Return whether that is the image of a CD."""
+    """Return whether the file is a CD image."""
     return read_at(file, _ISO_DESCRIPTOR + 1, 5) == b"CD001"
 
 
@@ -72,7 +72,7 @@ def _boot_sector(file: BinaryIO) -> int | None:
 
 
 def _partitions(sector: bytes) -> int:
-    """Where the last partition of an MBR ends; 0 where what stands there is no table."""
+    """Return the end of the last partition of an MBR, 0 without a valid partition table."""
     entries = [struct.unpack("<B3xB3xII", sector[at : at + 16]) for at in range(446, 510, 16)]
     if any(status not in (0, 0x80) for status, _kind, _first, _count in entries):
         return 0

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where deleted overlays wait before they are gone: C(STATE_DIR/trash), root's alone.
+"""The trash for deleted overlays, C(STATE_DIR/trash), which only root can access.
 
-Each VM that is deleted has a folder there, whose name begins with the second of the deletion, with its overlays and
-what its folder said of itself. A file system that runs full is reason to remove the oldest first.
+It has a folder for each deletion from a VM folder, with the overlays and a copy of the owner file. Its name begins with
+the time of the deletion. If the file system is nearly full, the oldest folders are removed early.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from typing import Callable
 from .. import files, vm_folders
 from ..vm_folders import MARK, Folder
 
-# Less than a twentieth of a file system is little, and of a large one less than this.
+# A file system is nearly full if less than a twentieth and less than this is free.
 _LEAST_SHARE, _LEAST_BYTES = 20, 10 << 30
 StatVfs = Callable[[str], os.statvfs_result]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What waits of a VM.
+    """A folder of the trash.
 
     Attributes:
-        path: its folder.
-        deleted: when it was deleted, in seconds since 1970.
-        disks: by UUID the paths of its overlays; those without a UUID are not among them.
+        path: its path.
+        deleted: the time of the deletion, in seconds since 1970.
+        disks: the paths of overlays by UUID, without those that have no UUID.
     """
 
     path: str
@@ -38,17 +38,17 @@ class Entry:
 
 
 def folder_in(state_dir: str) -> str:
-    """The folder of all that waits."""
+    """Return the path of the trash."""
     return f"{state_dir}/trash"
 
 
 def put(paths: Iterable[str], folder: Folder, *, state_dir: str) -> None:
-    """Move overlays of a VM folder where they wait."""
+    """Move overlays of a VM folder to the trash."""
     paths = list(paths)
     if not paths:
         return
     target = _make(folder_in(state_dir), os.path.basename(folder.path))
-    # First whose they are: what is cut short is found again in either place.
+    # The owner file is written first, so that the owner is known if the move is interrupted.
     files.write_text(f"{target}/{MARK}", folder.text, mode=0o600)
     for path in paths:
         os.rename(path, f"{target}/{os.path.basename(path)}")
@@ -57,22 +57,22 @@ def put(paths: Iterable[str], folder: Folder, *, state_dir: str) -> None:
 
 
 def entries(state_dir: str) -> list[Entry]:
-    """What waits, oldest first."""
+    """Return the folders in the trash, oldest first."""
     folder = folder_in(state_dir)
     names = os.listdir(folder) if os.path.isdir(folder) else []
     return sorted((_entry(f"{folder}/{name}") for name in names), key=lambda entry: (entry.deleted, entry.path))
 
 
 def empty(state_dir: str, *, retention_s: float, statvfs: StatVfs = os.statvfs) -> list[Entry]:
-    """Remove what has waited long enough and, where the file system is nearly full, more: the oldest first.
+    """Remove folders after their retention time and, if the file system is nearly full, more of the oldest ones.
 
     Args:
-        state_dir: the folder that the trash is in.
-        retention_s: for how long overlays wait.
-        statvfs: tells of a file system.
+        state_dir: the parent of the trash.
+        retention_s: the retention time in seconds.
+        statvfs: returns the state of a file system.
 
     Returns:
-        what was removed.
+        The removed folders.
     """
     now = time.time()
     removed = []
@@ -85,12 +85,12 @@ def empty(state_dir: str, *, retention_s: float, statvfs: StatVfs = os.statvfs) 
 
 
 def find(state_dir: str) -> dict[str, str]:
-    """By UUID where each disk that waits is; one that was deleted twice, where it is since then."""
+    """Return the paths of disks in the trash by UUID. If a disk was deleted twice, the later one counts."""
     return {uuid: path for entry in entries(state_dir) for uuid, path in entry.disks.items()}
 
 
 def take(path: str, target: str) -> None:
-    """Move an overlay that waits back to where it was; its folder there goes with the last one."""
+    """Restore an overlay to C(target). The folder in the trash is removed with its last overlay."""
     folder = os.path.dirname(path)
     os.rename(path, target)
     files.flush(os.path.dirname(target))
@@ -124,7 +124,7 @@ def _entry(path: str) -> Entry:
     there = {os.path.basename(each): each for each in vm_folders.overlays(path)}
     return Entry(
         path=path,
-        # What bears no time is as old as can be.
+        # A folder without a time in its name counts as the oldest.
         deleted=int(begin) if begin.isdecimal() else 0,
         disks={uuid: there[name] for uuid, name in named.items() if name in there},
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,7 +89,7 @@ class State:
 
 
 def observe(
-    orders: Iterable[Services],
+    orders: Collection[Services],
     folders: Folders,
     runner: Runner,
     *,
@@ -104,12 +104,9 @@ def observe(
     Raises:
         CommandFailed: systemd or Open vSwitch does not respond.
     """
-    orders = tuple(orders)
     with_folder = frozenset(one.slice_id for one in orders if os.path.isdir(folders.network(one.slice_id)))
     with_namespace = {one.slice_id for one in orders if os.path.exists(f"{netns_dir}/{one.namespace}")}
-    units = [unit(one.slice_id) for one in orders for unit in (names_unit, network_unit)]
-    blocks = systemd.show([DHCP_UNIT, *units], runner)
-    enabled = set(systemd.enabled_names(unit_dir))
+    active, enabled = _units(orders, runner, unit_dir)
     clients, guard = _dhcp_rules(runner)
     others = _served(folders) - {one.slice_id for one in orders}
     has_networks = bool(with_folder or with_namespace or any(one.networks for one in orders))
@@ -118,8 +115,8 @@ def observe(
         texts=_texts(orders, folders),
         folders=with_folder,
         pending=frozenset(one.slice_id for one in orders if os.path.exists(folders.pending(one.slice_id))),
-        active=frozenset(block["Id"] for block in blocks if block.get("ActiveState") == "active"),
-        enabled=frozenset(unit for unit in units if unit in enabled),
+        active=active,
+        enabled=enabled,
         rules=_are_loaded(run_dir, runner),
         clients=clients,
         guard=guard,
@@ -131,6 +128,14 @@ def observe(
         devices=live.devices(runner) if has_networks else {},
         namespaces={one.slice_id: _namespace(one, run_dir, runner) for one in orders if one.slice_id in with_namespace},
     )
+
+
+def _units(orders: Iterable[Services], runner: Runner, unit_dir: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the active units, including that of the DHCP server, and the enabled units of slices."""
+    units = [unit(one.slice_id) for one in orders for unit in (names_unit, network_unit)]
+    blocks = systemd.show([DHCP_UNIT, *units], runner)
+    active = frozenset(block["Id"] for block in blocks if block.get("ActiveState") == "active")
+    return active, frozenset(units).intersection(systemd.enabled_names(unit_dir))
 
 
 def _texts(orders: Iterable[Services], folders: Folders) -> dict[str, str]:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Carrying out the plan for VMs: one call to systemd for each kind of change, then waiting until QEMU answers."""
+"""Applies a plan for VMs: one call of systemctl for each kind of change, then waits until QEMU responds."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from .sockets import qmp_socket
 
 _LOOK_EVERY_S = 0.5
 _PAUSE_S = 0.02
-# The journal's time is in whole seconds here.
+# journalctl --since is rounded to whole seconds.
 _JOURNAL_LAG_S = 1
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Time, which tests replace."""
+    """The clock, which tests replace."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -41,7 +41,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Tools:
-    """What reaches the host."""
+    """Access to the host."""
 
     runner: Runner
     monitor: Monitor
@@ -50,9 +50,9 @@ class Tools:
 
 
 def prune(todo: Prune, tools: Tools) -> None:
-    """Stop, disable and forget what is not listed.
+    """Stop and disable units that are not in the order, and remove their templates.
 
-    A VM is told to end and not asked to shut down, since its disk goes as well.
+    Guests are not shut down cleanly, because their disks are removed as well.
     """
     runner = tools.runner
     stop = [unit.name for unit in todo.stop] + [systemd.slice_name(slice_id) for slice_id in todo.slices]
@@ -61,17 +61,17 @@ def prune(todo: Prune, tools: Tools) -> None:
     systemd.disable(todo.disable, unit_dir=tools.unit_dir)
     failed = [unit.name for unit in todo.stop if unit.active == "failed"]
     if failed:
-        # One that was failed need not be so any more by now, and then there is nothing to forget.
+        # This fails for a unit that is not failed any more, which is harmless.
         runner.run(["systemctl", "reset-failed", "--", *failed], check=False)
     for slice_id in todo.templates:
         systemd.remove_template(slice_id, unit_dir=tools.unit_dir)
     if todo.templates:
-        # What had these units start with the host still knows of them.
+        # systemd still has the units that were enabled.
         runner.run(["systemctl", "daemon-reload"])
 
 
 def clear(todo: VmPlan, tools: Tools) -> None:
-    """Stop what goes, and what is started anew: another user may be given its taps then."""
+    """Stop the VMs to remove and to restart, so that their taps can get another owner."""
     prune(todo.prune, tools)
     if todo.restart:
         tools.runner.run(["systemctl", "stop", "--", *_names(vm for vm, _reasons in todo.restart)])
@@ -86,17 +86,17 @@ def apply(
     start_timeout_s: float,
     passwords: Mapping[int, str],
 ) -> list[dict[str, Any]]:
-    """Carry out a plan; one VM that fails does not hold up the others.
+    """Apply a plan. A VM that fails does not affect the others.
 
     Args:
-        passwords: by VM what displays ask for; those that get another one must be there.
+        passwords: the passwords of displays, by VM id; those to set are required.
 
     Returns:
-        what runs, a dict for each VM of C(orders).
+        A C(VmReport) for each VM of C(orders), as a dict.
 
     Raises:
         Refused: a password is missing; nothing was changed.
-        SlicesError: a VM is not as it should be; C(vms) holds what would be returned.
+        SlicesError: a VM has failed; C(vms) contains the reports.
     """
     orders = tuple(orders)
     vnc.need(todo.passwords, passwords)
@@ -122,10 +122,10 @@ def run(
     start_timeout_s: float,
     passwords: Mapping[int, str],
 ) -> list[dict[str, Any]]:
-    """Carry out a plan once what goes or starts anew has been stopped.
+    """Apply a plan after C(clear).
 
     Args:
-        seen: the units as the plan found them, by VM id; they are not asked again where nothing changes.
+        seen: the units as observed for the plan, by VM id. Those of unchanged VMs are not observed again.
 
     See C(apply) for the rest.
     """
@@ -141,7 +141,7 @@ def run(
     pauses = [each for each in todo.pauses if each.vm.vm_id not in faults]
     faults.update(pause.apply(pauses, monitor=tools.monitor))
     faults.update(todo.faults)
-    # What nobody touched is as it was, and what answers runs.
+    # Unchanged units keep their state, and a started VM whose QEMU responds is running.
     touched = {vm.vm_id for vm in fresh.union(todo.halt)}
     known = {vm_id: unit for vm_id, unit in seen.items() if vm_id not in touched}
     known.update({vm.vm_id: Unit(vm.slice_id, vm.vm_id, "active", pids[vm.vm_id]) for vm in fresh if vm.vm_id in pids})
@@ -160,7 +160,7 @@ def states(
     *,
     paused: Collection[int],
 ) -> list[dict[str, Any]]:
-    """What runs, a C(VmReport) for each VM of the order; C(paused) are the ids of those that are paused."""
+    """Return a C(VmReport) for each VM of the order, as a dict; C(paused) contains the ids of paused VMs."""
     return [
         _state(vm, units.get(vm.vm_id), faults.get(vm.vm_id), "paused" if vm.vm_id in paused else "running").to_dict()
         for vm in all_vms(orders)
@@ -192,13 +192,13 @@ def _change(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[i
 
 
 def _start(vms: Sequence[VM], tools: Tools) -> None:
-    # What failed is seen afterwards, unit by unit; the call's own code says only that something did.
+    # The exit code only says that some unit failed. The units are checked afterwards.
     if vms:
         tools.runner.run(["systemctl", "start", "--", *_names(vms)], check=False)
 
 
 def _links(todo: VmPlan) -> dict[VM, dict[str, bool]]:
-    """By VM the NICs whose carrier changes, each with whether it shall have one."""
+    """Return the NICs whose carrier changes by VM, and whether the carrier will be up."""
     links: dict[VM, dict[str, bool]] = {}
     for link in todo.links:
         links.setdefault(link.vm, {})[nic_id(link.interface)] = link.up
@@ -208,12 +208,12 @@ def _links(todo: VmPlan) -> dict[VM, dict[str, bool]]:
 def _await(
     vms: Sequence[VM], links: Mapping[VM, Mapping[str, bool]], tools: Tools, timeout_s: float, *, begin: float
 ) -> tuple[dict[int, int], dict[int, str]]:
-    """Wait until each VM's monitor answers, and is told of its NICs' carriers, or its unit has failed for good.
+    """Wait for the monitor of each VM and set the carrier of its NICs, until the unit has failed or the time is up.
 
-    C(begin) is when they were started, by the clock.
+    C(begin) is the time of the start, by the clock.
 
     Returns:
-        by VM the pid of the QEMU that answered, and by VM what is wrong.
+        The pids of QEMUs that responded and the errors, both by VM id.
     """
     clock = tools.clock
     deadline = clock.now() + timeout_s
@@ -221,7 +221,7 @@ def _await(
     pids: dict[int, int] = {}
     faults: dict[int, str] = {}
     failed: list[VM] = []
-    # Those that have just been started have not failed yet, and a look at them all costs more than they still need.
+    # No unit fails right after its start, and checking all of them would take longer than the rest of the start.
     look_at = clock.now() + _LOOK_EVERY_S
     while waiting:
         for vm in list(waiting.values()):
@@ -248,7 +248,7 @@ def _await(
 
 
 def _plug(vms: Iterable[VM], links: Mapping[VM, Mapping[str, bool]], tools: Tools) -> dict[int, str]:
-    """Change carriers of VMs that run on, and return by VM what is wrong."""
+    """Change the carriers of running VMs, and return the errors by VM id."""
     faults = {}
     for vm in vms:
         path = qmp_socket(vm.vm_id)
@@ -261,7 +261,7 @@ def _plug(vms: Iterable[VM], links: Mapping[VM, Mapping[str, bool]], tools: Tool
 
 
 def _note_links(todo: VmPlan, vms: Iterable[VM], settings: Settings) -> None:
-    """Note carriers once they are changed, so that a change which failed is tried again."""
+    """Write the carriers to the VM folders after the change, so that a failed change is repeated."""
     notes = {write.vm: write for write in todo.writes if write.name == LINKS_DOWN}
     files.write_all([_file(notes[vm], settings) for vm in vms if vm in notes])
 
@@ -269,7 +269,7 @@ def _note_links(todo: VmPlan, vms: Iterable[VM], settings: Settings) -> None:
 def _tell_passwords(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[int, str]) -> dict[int, str]:
     faults = {}
     for new in (new for new in todo.passwords if new.live):
-        # First the file: a QEMU that is started anew in between reads it.
+        # The file is written first, because QEMU would read it if it restarted in between.
         files.write_all([vnc.secret(new, passwords, settings=settings)])
         try:
             vnc.tell(new, passwords, tools.monitor)
@@ -289,7 +289,7 @@ def _file(write: Write, settings: Settings) -> File:
 
 
 def _console(vm: VM, settings: Settings) -> Iterable[File]:
-    """The VM's log, unless it is there: QEMU may write it, but not make a file in its folder."""
+    """Yield the console log if it is missing. QEMU can write to it, but cannot create files in the VM folder."""
     path, account = f"{settings.folder(vm.vm_id)}/{CONSOLE}", settings.accounts.of(vm.slice_id)
     if not os.path.exists(path):
         yield files.text_file(path, "", mode=0o640, uid=account.uid, gid=account.gid)
@@ -300,7 +300,7 @@ def _refusal(vm: VM, error: SlicesError) -> str:
 
 
 def _faults(wrong: Sequence[tuple[VM, str]], tools: Tools, *, since_s: float) -> dict[int, str]:
-    """What is wrong with VMs that did not start, by their ids, with what QEMU had to say last."""
+    """Return the errors of VMs that did not start with the last lines of their journals, by VM id."""
     if not wrong:
         return {}
     units = {vm: systemd.unit_name(vm.slice_id, vm.vm_id) for vm, _what in wrong}

@@ -59,8 +59,8 @@ class _Conversation:
         """Read what is available, and return the answer when it is complete.
 
         Raises:
-            OSError: QEMU hung up.
-            ValueError: it does not speak QMP.
+            OSError: QEMU closed the connection.
+            ValueError: the answer is not QMP.
         """
         data = self.client.recv(65536)
         if not data:
@@ -133,7 +133,7 @@ def _hear(
     except (BlockingIOError, InterruptedError):
         return
     except OSError as error:
-        # It ends or restarts at this moment; its successor is asked.
+        # QEMU is being stopped or restarted. In the second case, the new process is queried.
         answer, late[talk.path] = None, Answer(why=error.strerror or str(error))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         answer = found[talk.path] = Answer(pid=talk.pid, why=f"what it says is not QMP: {error}")

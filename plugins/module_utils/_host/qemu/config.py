@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The files that one VM is started from: what QEMU reads, what the unit's helpers read, and what we compare with.
+"""Renders the files of a VM: QEMU's configuration, the input of the unit's helpers, and the VM as it was started.
 
-The password of a display is none of them: it stands in a file of its own (C(vnc)).
+The VNC password is in a separate file (see C(vnc)).
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ CONSOLE = "console.log"
 VNC_SECRET = "vnc.secret"
 VNC_PLACES = ("worker", "loopback", "unix", "none")
 ACCELERATORS = ("kvm:tcg", "kvm", "tcg")
-# What QEMU is not told. Those of another VM are in the way (ownership), those that are missing are written.
+# These are not in QEMU's configuration. Those of another VM are a conflict (ownership), missing ones are written.
 _UUIDS = ("slice_uuid", "vm_uuid")
 _LOOPBACK = "127.0.0.1"
 _WITH_PASSWORD = " with a password"
 SPARE_ROOT_PORTS = 2
-"""Root ports without a NIC, for NICs that are plugged in while the VM runs; each costs a start a millisecond."""
+"""The number of root ports without a NIC, for hot-plugging NICs. Each adds a millisecond to a VM's start."""
 EXCLUSIVE_PORTS = 30
 """Number of NICs with a root port of their own. The NICs after these share ports."""
-# Slots 1 to 3 of the root bus are the display, the random numbers and the disk. The ports share those after these.
+# Slots 1 to 3 of the root bus have the display, the random number generator and the disk. The ports are after them.
 _FIRST_PORT_SLOT = 4
 _FUNCTIONS_PER_SLOT = 8
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What all VMs of a host have in common.
+    """The settings for all VMs of a host.
 
     Attributes:
-        checksum_offload: whether guests may leave the checksums of their packets to the NIC.
-        accounts: the users that VMs run as.
+        checksum_offload: whether guests may offload checksums to the NIC.
+        accounts: the users that run QEMU.
         vnc_listen: where displays listen, one of C(VNC_PLACES).
     """
 
@@ -58,16 +58,16 @@ class Settings:
 
     @property
     def vnc_asks(self) -> bool:
-        """Whether displays ask for a password: all do that a connection can reach, from this host or another."""
+        """Whether displays require a password, which is the case if they listen on TCP."""
         return self.vnc_listen in ("worker", "loopback")
 
     def folder(self, vm_id: int) -> str:
-        """The folder of a VM."""
+        """Return the folder of a VM."""
         return folder_of(self.state_dir, vm_id)
 
 
 def read_settings(params: Mapping[str, Any], accounts: Accounts) -> Settings:
-    """What a module's C(WORK_ORDER_ARGUMENTS) and C(RUNNING_ARGUMENTS) say of all VMs."""
+    """Return the settings from a module's C(WORK_ORDER_ARGUMENTS) and C(RUNNING_ARGUMENTS)."""
     return Settings(
         state_dir=params["state_dir"],
         vnc_address=params["vnc_address"] or "",
@@ -79,12 +79,12 @@ def read_settings(params: Mapping[str, Any], accounts: Accounts) -> Settings:
 
 
 def nic_id(interface: str) -> str:
-    """The name of a NIC in QEMU."""
+    """Return the id of a NIC in QEMU."""
     return f"nic-{interface}"
 
 
 def root_port(number: int) -> str:
-    """The name of a root port in QEMU: those of the NICs that a VM starts with, from 0 on, then the spare ones."""
+    """Return the id of a root port in QEMU. Ports of NICs are numbered from 0, spare ports follow."""
     return f"port-{number}"
 
 
@@ -102,7 +102,7 @@ def root_ports(nics: int) -> int:
 
 
 def render(vm: VM, settings: Settings) -> dict[str, str]:
-    """The files of a VM, by name, each with its text."""
+    """Return the content of a VM's files, by name."""
     owner = settings.accounts.uid(vm.slice_id)
     return {
         CONFIG: _config(vm, settings),
@@ -113,18 +113,18 @@ def render(vm: VM, settings: Settings) -> dict[str, str]:
 
 
 def taps_text(text: str, owner: int | None) -> str:
-    """The file of the taps as it is, but for their owner."""
+    """Return the content of the taps file with another owner."""
     lines = [line.split() for line in text.splitlines()]
     return "".join(f"{' '.join([*words[:2], str(owner), *words[3:]])}\n" for words in lines)
 
 
 def links_down_text(names: Iterable[str]) -> str:
-    """The file that tells the unit which NICs have no carrier."""
+    """Return the content of the file with the NICs that have no carrier."""
     return "".join(f"{nic_id(name)}\n" for name in names)
 
 
 def as_started(vm: VM, settings: Settings) -> dict[str, Any]:
-    """What cannot change without a restart."""
+    """Return the properties of a VM that cannot change without a restart."""
     return {
         "vm_id": vm.vm_id,
         "slice_id": vm.slice_id,
@@ -143,7 +143,7 @@ def as_started(vm: VM, settings: Settings) -> dict[str, Any]:
 
 
 def read_started(text: str | None) -> dict[str, Any] | None:
-    """What a VM was started as, or nothing when that cannot be told."""
+    """Return the properties that a VM was started with, C(None) if they are unreadable."""
     try:
         value = json.loads(text or "")
     except ValueError:
@@ -152,7 +152,7 @@ def read_started(text: str | None) -> dict[str, Any] | None:
 
 
 def restart_reasons(started: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> tuple[str, ...]:
-    """Why a VM that runs is not the VM that is wanted, a phrase each; nothing when it is."""
+    """Return why a running VM needs a restart to get the desired properties, as phrases; empty if it does not."""
     if started is None:
         return ("started with an unknown configuration",)
     reasons = [
@@ -177,7 +177,7 @@ def restart_reasons(started: Mapping[str, Any] | None, wanted: Mapping[str, Any]
 
 
 def started_with_password(started: Mapping[str, Any] | None) -> bool:
-    """Whether the display of a VM asks for a password as it runs, which cannot be changed without a restart."""
+    """Return whether the display of a running VM requires a password, which cannot change without a restart."""
     return started is not None and str(started.get("vnc")).endswith(_WITH_PASSWORD)
 
 
@@ -210,7 +210,7 @@ def _config(vm: VM, settings: Settings) -> str:
     sockets = {"backend": "socket", "server": "on", "wait": "off"}
     sections: list[tuple[str, dict[str, str]]] = [
         ("name", {"guest": vm.name}),
-        # A disk is virtio's, and Linux keeps time without an HPET: to make both takes a twentieth of each start.
+        # The disk is on virtio, and Linux keeps time without an HPET. Omitting both makes the start 5% faster.
         ("machine", {"type": "q35", "accel": settings.accelerator, "sata": "off", "hpet": "off"}),
         ("memory", {"size": f"{vm.ram_mib}M"}),
         ("smp-opts", {"cpus": str(vm.cores)}),
@@ -254,7 +254,7 @@ def _root_port(number: int) -> tuple[str, dict[str, str]]:
             "addr": f"{_FIRST_PORT_SLOT + slot:#x}.{function:#x}",
             "multifunction": "on",
             "chassis": str(number + 1),
-            # A NIC needs no I/O ports, which there are not enough of for all.
+            # NICs need no I/O ports, of which there are not enough for all root ports.
             "io-reserve": "0",
         },
     )
@@ -273,7 +273,7 @@ def _nic(nic: Interface, number: int, settings: Settings) -> list[tuple[str, dic
                 "driver": "virtio-net-pci",
                 "netdev": backend,
                 "mac": nic.mac,
-                # A fixed port keeps eth1 eth1; no boot ROM, so that no guest boots from a tenant's network.
+                # A fixed port keeps the NIC's name in the guest. Without a boot ROM, no guest boots from a network.
                 "bus": root_port(port),
                 **shared,
                 "romfile": "",

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Paused VMs: QEMU keeps the guest's memory, and its processors stand still."""
+"""Pauses and continues VMs. A paused VM keeps its memory, and its CPUs are stopped."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from .sockets import qmp_socket
 
 @dataclass(frozen=True)
 class Pause:
-    """A VM that is paused, or with C(paused) false runs again."""
+    """A VM to pause, or to continue if C(paused) is false."""
 
     vm: VM
     paused: bool
 
 
 def plan(live: Iterable[VM], fresh: Iterable[VM], have: Collection[int]) -> tuple[Pause, ...]:
-    """What makes VMs paused or not as the order has them.
+    """Return which VMs to pause or to continue.
 
     Args:
-        live: VMs that run on, paused or not.
-        fresh: VMs that are started, which run.
-        have: the ids of those that are paused.
+        live: VMs that keep running, paused or not.
+        fresh: VMs that are started.
+        have: the ids of paused VMs.
     """
     return (
         *(Pause(vm, vm.paused) for vm in live if vm.paused != (vm.vm_id in have)),
@@ -36,7 +36,7 @@ def plan(live: Iterable[VM], fresh: Iterable[VM], have: Collection[int]) -> tupl
 
 
 def apply(todo: Sequence[Pause], *, monitor: Monitor) -> dict[int, str]:
-    """Pause VMs or let them run, and return by VM what is wrong."""
+    """Pause and continue VMs, and return the errors by VM id."""
     faults = {}
     for each in todo:
         try:

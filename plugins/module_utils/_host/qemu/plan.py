@@ -1,12 +1,11 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The VMs of a host: which units run, from which files, and what it takes to make that the order's."""
+"""Observes the VMs of a host, their units and files, and plans the changes that make them match the order."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any
 
 from ...changes import Change, between
@@ -42,15 +41,15 @@ _FILES = (CONFIG, TAPS, LINKS_DOWN, STARTED)
 
 @dataclass(frozen=True)
 class Host:
-    """What a host has of some slices.
+    """The state of some slices' VMs on a host.
 
     Attributes:
         units: their units.
-        texts: the files of the VMs in the order, by their paths.
-        passwords: by VM the id of the password that its display has.
-        paused: the ids of VMs that are paused.
-        hung: by VM what is wrong with one that runs, until it is restarted.
-        faults: by VM what is wrong with one that runs and needs no restart.
+        texts: the files of the order's VMs, by path.
+        passwords: the id of the display's password, by VM id.
+        paused: the ids of paused VMs.
+        hung: the errors of running VMs that need a restart, by VM id.
+        faults: the errors of running VMs that do not, by VM id.
     """
 
     units: Units = field(default_factory=Units)
@@ -62,8 +61,42 @@ class Host:
 
 
 @dataclass(frozen=True)
+class Constraints:
+    """What taps and disks of VMs allow.
+
+    Attributes:
+        unheld: taps that no process has open. A running VM that was started with one of them has a deleted tap open.
+        barred: why VMs must not be started, by VM id. Running ones are not changed, but disabled.
+        held: ids of VMs that are not stopped, because QEMU has a deleted disk open.
+        outdated: why VMs have to be restarted, by VM id.
+    """
+
+    unheld: Collection[str] = ()
+    barred: Mapping[int, str] = field(default_factory=dict)
+    held: Collection[int] = ()
+    outdated: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Fates:
+    """What happens to VMs that shall run.
+
+    Attributes:
+        start: those that do not run.
+        restart: running VMs that are restarted, with the reasons.
+        fixed: running VMs that need a restart, with the reasons, but must not be restarted.
+        staying: running VMs that are not restarted and accept commands.
+    """
+
+    start: tuple[VM, ...]
+    restart: tuple[tuple[VM, tuple[str, ...]], ...]
+    fixed: tuple[tuple[VM, tuple[str, ...]], ...]
+    staying: tuple[VM, ...]
+
+
+@dataclass(frozen=True)
 class Write:
-    """A file that has to be written; C(old) is empty when there is none yet."""
+    """A file to write; C(old) is empty if it does not exist yet."""
 
     vm: VM
     name: str
@@ -73,7 +106,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Link:
-    """A NIC that gets or loses its carrier, of a VM that runs or is about to."""
+    """A NIC whose carrier changes, of a VM that is running or is started."""
 
     vm: VM
     interface: str
@@ -82,7 +115,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Prune:
-    """What goes: the units of VMs that are not listed, and all of a slice that has no VM here."""
+    """The removals: units of VMs that are not in the order, and all units of slices without a VM on this host."""
 
     stop: tuple[Unit, ...] = ()
     disable: tuple[tuple[int, int], ...] = ()
@@ -91,7 +124,7 @@ class Prune:
 
     @property
     def changes(self) -> list[Change]:
-        """Each object that goes."""
+        """The objects to remove."""
         units: dict[tuple[int, int], dict[str, str]] = {}
         for unit in self.stop:
             units[(unit.slice_id, unit.vm_id)] = {"state": unit.active}
@@ -106,13 +139,13 @@ class Prune:
 
 @dataclass(frozen=True)
 class VmPlan:
-    """What has to happen to the VMs of an order.
+    """The changes to the VMs of an order.
 
     Attributes:
-        templates: by slice the text of its template.
-        halt: VMs that run and shall not.
-        restart_required: VMs that keep running although they are not as wanted, each with the reasons.
-        faults: by VM what is wrong with it before anything is done.
+        templates: the text of templates, by slice id.
+        halt: VMs to stop.
+        restart_required: VMs that keep running although they need a restart, each with the reasons.
+        faults: the errors of VMs before any change, by VM id.
     """
 
     prune: Prune = Prune()
@@ -132,12 +165,12 @@ class VmPlan:
 
     @property
     def fresh(self) -> tuple[VM, ...]:
-        """The VMs that are started, or started anew."""
+        """The VMs to start or restart."""
         return (*self.start, *(vm for vm, _reasons in self.restart))
 
     @property
     def result(self) -> dict[str, Any]:
-        """What the plan itself tells a caller."""
+        """The results of a module that are known before the plan is applied."""
         return {
             "stopped": [unit.name for unit in self.prune.stop],
             "restart_required": [
@@ -147,7 +180,7 @@ class VmPlan:
 
     @property
     def changes(self) -> list[Change]:
-        """Each object that differs; of a VM its unit, with all that becomes of it."""
+        """Each object that differs. All changes of a VM are those of its unit."""
         before: dict[VM, dict[str, Any]] = {}
         after: dict[VM, dict[str, Any]] = {}
         for vm, name, old, new in self._facts:
@@ -176,7 +209,7 @@ class VmPlan:
 
     @property
     def _facts(self) -> Iterator[tuple[VM, str, str | None, str]]:
-        """What differs: an attribute of a VM's unit, as it was and as it will be."""
+        """Yield the attributes of VMs' units that differ: the VM, the attribute, the old and the new value."""
         yield from ((vm, "state", "failed" if vm in self.failed else "stopped", vm.state) for vm in self.start)
         yield from ((vm, "state", "running", "stopped") for vm in self.halt)
         for each in self._lone_pauses:
@@ -194,19 +227,19 @@ class VmPlan:
 
     @property
     def _changed_links(self) -> list[Link]:
-        """Those of VMs that run on, where a carrier is a change of its own."""
+        """The carriers that change on VMs that keep running."""
         fresh = set(self.fresh)
         return [link for link in self.links if link.vm not in fresh]
 
     @property
     def _lone_pauses(self) -> list[Pause]:
-        """Those of VMs that run on."""
+        """The pauses of VMs that keep running."""
         fresh = set(self.fresh)
         return [each for each in self.pauses if each.vm not in fresh]
 
     @property
     def _lone_writes(self) -> list[Write]:
-        """Files that are not written for a change that is said already."""
+        """The files that are written although the VM has no other change."""
         said = {*self.fresh, *(link.vm for link in self.links)}
         return [write for write in self.writes if write.vm not in said]
 
@@ -219,7 +252,7 @@ def observe(
     monitor: Monitor,
     unit_dir: str = systemd.UNIT_DIR,
 ) -> Host:
-    """What the host has of the order's slices, in one C(systemctl show) and some small files; every QEMU is asked."""
+    """Return the state of the order's VMs, from one C(systemctl show), small files, and the monitor of every QEMU."""
     orders = tuple(orders)
     paths = [f"{settings.folder(vm.vm_id)}/{name}" for vm in all_vms(orders) for name in _FILES]
     texts = {path: files.read_text(path) for path in paths}
@@ -236,7 +269,7 @@ def observe(
 
 
 def conflicts(orders: Iterable[SliceOrder], have: Host, *, settings: Settings) -> Iterator[Conflict]:
-    """Yield why units and files keep this host from slices: they have their numbers, and are not theirs."""
+    """Yield why this host refuses slices: units or files with their ids belong to other slices."""
     orders = tuple(orders)
     yield from template_conflicts(orders, have)
     for order in orders:
@@ -250,7 +283,7 @@ def conflicts(orders: Iterable[SliceOrder], have: Host, *, settings: Settings) -
 
 
 def template_conflicts(orders: Iterable[SliceOrder], have: Host) -> Iterator[Conflict]:
-    """Yield why templates keep this host from slices: they name others."""
+    """Yield why this host refuses slices: templates with their ids belong to other slices."""
     for order in orders:
         held = systemd.template_uuid(have.units.templates.get(order.slice_id, ""))
         if held is not None:
@@ -258,10 +291,10 @@ def template_conflicts(orders: Iterable[SliceOrder], have: Host) -> Iterator[Con
 
 
 def plan_prune(orders: Iterable[SliceOrder], have: Host) -> Prune:
-    """What of the order's slices is on the host and is not listed.
+    """Return the removals for the order's slices.
 
     Raises:
-        Refused: the host has units of other slices of these numbers.
+        Refused: the host has units of other slices with these ids.
     """
     orders = tuple(orders)
     ownership.refuse(template_conflicts(orders, have))
@@ -283,73 +316,57 @@ def plan(
     *,
     settings: Settings,
     restart: bool,
-    unheld: Collection[str] = (),
-    barred: Mapping[int, str] = MappingProxyType({}),
-    held: Collection[int] = (),
-    outdated: Mapping[int, str] = MappingProxyType({}),
+    constraints: Constraints = Constraints(),
 ) -> VmPlan:
-    """What makes the host's VMs those of the order.
+    """Return the changes that make the VMs on the host match the order.
 
-    Args:
-        orders: the slices.
-        have: what the host has of their VMs.
-        settings: how VMs are run.
-        restart: whether VMs that need it are started anew.
-        unheld: taps that no process has open. A VM that runs and was started with one of these holds what was deleted.
-        barred: by VM why it must not be started; one that runs is left alone, and does not start with the host.
-        held: ids of VMs that are not stopped, because QEMU has a deleted disk open.
-        outdated: by VM what is wrong with it until it is restarted.
-
-    A VM that runs and needs a restart which is not allowed keeps its files as well. They are written together
-    and only for a start, so a VM that comes back after a crash is the one that its tenant was running, with
-    the taps that it had, and what C(vm.json) says stays true. Whose its taps are when the host starts is told anew all
-    the same: its unit starts no more as the user that it runs as.
+    A running VM that needs a restart but must not be restarted keeps its files. All files are written together, and
+    only for a start. So after a crash systemd restarts the VM with the same configuration and taps, and C(vm.json)
+    remains correct. Only the owner of its taps is updated, because the unit's user for the next start may have changed.
 
     Raises:
-        Refused: there are C(conflicts), a VM does not fit the machine, or its display needs a password that the order
-            does not name.
+        Refused: there are C(conflicts), a VM does not fit the machine type, or the order has no password id for its
+            display.
     """
     orders = tuple(orders)
     vms = all_vms(orders)
     ownership.refuse(conflicts(orders, have, settings=settings))
-    live = [vm for vm in vms if _is_live(vm, have)]
-    reasons = {vm: why for vm in live if vm.running and (why := _reasons(vm, have, settings, unheld, outdated))}
-    fixed = [vm for vm in reasons if not restart or vm.vm_id in barred]
-    restarting = [vm for vm in reasons if vm not in fixed]
-    # QEMU cannot be told anything, so what is noted of it must not change either.
-    silent = [vm for vm in fixed if vm.vm_id in have.hung]
-    staying = [vm for vm in live if vm.running and (vm in fixed or vm not in reasons) and vm not in silent]
-    down = {vm: _links_down(vm, have, settings) for vm in fixed}
-    texts = [
-        *((vm, render(vm, settings)) for vm in vms if vm not in fixed),
-        *((vm, _kept_texts(vm, down[vm], have, settings)) for vm in fixed if vm not in silent),
-    ]
-    wanted = {(vm.slice_id, vm.vm_id): vm for vm in vms}
-    start = tuple(vm for vm in vms if vm.running and vm not in live and vm.vm_id not in barred)
-    starting = {pair for pair, vm in wanted.items() if vm.running and vm.vm_id not in barred}
+    fates = _sort(vms, have, settings, constraints, restart=restart)
+    held, starting = constraints.held, {vm for vm in vms if vm.running and vm.vm_id not in constraints.barred}
     return VmPlan(
         prune=plan_prune(orders, have),
-        templates={
-            order.slice_id: text
-            for order in orders
-            if order.vms and have.units.templates.get(order.slice_id) != (text := _template(order, settings))
-        },
-        writes=tuple(write for vm, named in texts for write in _writes(vm, named, have, settings)),
-        enable=tuple(vm for pair, vm in wanted.items() if pair in starting - have.units.enabled),
-        disable=tuple(vm for pair, vm in wanted.items() if pair in have.units.enabled - starting),
+        templates=dict(_templates(orders, have, settings)),
+        writes=tuple(_all_writes(vms, fates, have, settings)),
+        enable=tuple(vm for vm in vms if vm in starting and not _is_enabled(vm, have)),
+        disable=tuple(vm for vm in vms if vm not in starting and _is_enabled(vm, have)),
         halt=tuple(vm for vm in vms if not vm.running and _is_busy(vm, have) and vm.vm_id not in held),
-        start=start,
-        restart=tuple((vm, reasons[vm]) for vm in restarting),
+        start=fates.start,
+        restart=fates.restart,
         failed=tuple(vm for vm in vms if _active(vm, have) == "failed"),
-        links=(
-            *(link for vm in start for link in _first_links(vm, have, settings)),
-            *(link for vm in staying for link in _links(vm, down.get(vm, vm.links_down), have, settings)),
-        ),
-        restart_required=tuple((vm, reasons[vm]) for vm in fixed),
-        passwords=_passwords(vms, have, settings, live=staying),
-        pauses=pause.plan(staying, [*start, *restarting], have.paused),
-        faults=_faults(fixed, staying, have, barred, outdated),
+        links=tuple(_all_links(fates, have, settings)),
+        restart_required=fates.fixed,
+        passwords=_passwords(vms, have, settings, live=fates.staying),
+        pauses=pause.plan(fates.staying, [*fates.start, *(vm for vm, _reasons in fates.restart)], have.paused),
+        faults=_faults(fates, have, constraints),
     )
+
+
+def _sort(vms: Iterable[VM], have: Host, settings: Settings, constraints: Constraints, *, restart: bool) -> _Fates:
+    """Decide which VMs start, restart or keep running."""
+    vms = tuple(vms)
+    live = [vm for vm in vms if vm.running and _is_live(vm, have)]
+    reasons = {vm: why for vm in live if (why := _reasons(vm, have, settings, constraints))}
+    fixed = {vm: why for vm, why in reasons.items() if not restart or vm.vm_id in constraints.barred}
+    return _Fates(
+        start=tuple(vm for vm in vms if vm.running and not _is_live(vm, have) and vm.vm_id not in constraints.barred),
+        restart=tuple((vm, why) for vm, why in reasons.items() if vm not in fixed),
+        fixed=tuple(fixed.items()),
+        staying=tuple(vm for vm in live if vm not in reasons or (vm in fixed and vm.vm_id not in have.hung)),
+    )
+
+
+def _is_enabled(vm: VM, have: Host) -> bool:
+    return (vm.slice_id, vm.vm_id) in have.units.enabled
 
 
 def _active(vm: VM, have: Host) -> str:
@@ -368,12 +385,14 @@ def _is_busy(vm: VM, have: Host) -> bool:
 
 def _started(vm: VM, have: Host, settings: Settings) -> dict[str, Any] | None:
     started = read_started(have.texts.get(f"{settings.folder(vm.vm_id)}/{STARTED}"))
-    # Those that do not say ran as one user, whose name now begins those of the slices' users.
     return None if started is None else {"user": settings.accounts.prefix, **started}
 
 
-def _template(order: SliceOrder, settings: Settings) -> str:
-    return systemd.template_text(settings.accounts.name(order.slice_id), order.slice_uuid)
+def _templates(orders: Iterable[SliceOrder], have: Host, settings: Settings) -> Iterator[tuple[int, str]]:
+    for order in orders:
+        text = systemd.template_text(settings.accounts.name(order.slice_id), order.slice_uuid)
+        if order.vms and have.units.templates.get(order.slice_id) != text:
+            yield order.slice_id, text
 
 
 def _owned_taps(vm: VM, have: Host, settings: Settings) -> dict[str, str]:
@@ -381,55 +400,67 @@ def _owned_taps(vm: VM, have: Host, settings: Settings) -> dict[str, str]:
     return {} if text is None else {TAPS: taps_text(text, settings.accounts.uid(vm.slice_id))}
 
 
-def _reasons(
-    vm: VM, have: Host, settings: Settings, unheld: Collection[str], outdated: Collection[int]
-) -> tuple[str, ...]:
+def _reasons(vm: VM, have: Host, settings: Settings, constraints: Constraints) -> tuple[str, ...]:
     started = _started(vm, have, settings)
     nics = [] if started is None else started["interfaces"]
     return (
         *restart_reasons(started, as_started(vm, settings)),
-        *(f"interface {nic['name']}: its tap was recreated" for nic in nics if nic["tap"] in unheld),
-        *(["its base image was replaced"] if vm.vm_id in outdated else []),
+        *(f"interface {nic['name']}: its tap was recreated" for nic in nics if nic["tap"] in constraints.unheld),
+        *(["its base image was replaced"] if vm.vm_id in constraints.outdated else []),
         *(["QEMU does not answer or has failed"] if vm.vm_id in have.hung else []),
     )
 
 
-def _faults(
-    fixed: Iterable[VM],
-    staying: Iterable[VM],
-    have: Host,
-    barred: Mapping[int, str],
-    outdated: Mapping[int, str],
-) -> dict[int, str]:
+def _faults(fates: _Fates, have: Host, constraints: Constraints) -> dict[int, str]:
+    fixed = [vm.vm_id for vm, _reasons in fates.fixed]
     return {
-        **{vm.vm_id: have.faults[vm.vm_id] for vm in staying if vm.vm_id in have.faults},
-        **{vm.vm_id: found[vm.vm_id] for found in (outdated, have.hung) for vm in fixed if vm.vm_id in found},
-        **barred,
+        **{vm.vm_id: have.faults[vm.vm_id] for vm in fates.staying if vm.vm_id in have.faults},
+        **{vm_id: found[vm_id] for found in (constraints.outdated, have.hung) for vm_id in fixed if vm_id in found},
+        **constraints.barred,
     }
 
 
-def _kept_texts(vm: VM, down: Iterable[str], have: Host, settings: Settings) -> dict[str, str]:
-    """The files that are updated for a VM that keeps the others until it is restarted."""
-    return {LINKS_DOWN: links_down_text(down), **_owned_taps(vm, have, settings)}
+def _all_writes(vms: Iterable[VM], fates: _Fates, have: Host, settings: Settings) -> Iterator[Write]:
+    fixed = dict(fates.fixed)
+    for vm in vms:
+        if vm not in fixed:
+            yield from _writes(vm, render(vm, settings), have, settings)
+    for vm in fixed:
+        # QEMU does not accept commands if it hangs, so the files with its state must not change either.
+        if vm in fates.staying:
+            yield from _writes(vm, _kept_texts(vm, have, settings), have, settings)
+
+
+def _kept_texts(vm: VM, have: Host, settings: Settings) -> dict[str, str]:
+    """Return the files to update for a VM that keeps its other files until it is restarted."""
+    return {LINKS_DOWN: links_down_text(_links_down(vm, have, settings)), **_owned_taps(vm, have, settings)}
 
 
 def _links_down(vm: VM, have: Host, settings: Settings) -> tuple[str, ...]:
-    """The NICs without carrier of a VM that keeps the interfaces it was started with."""
+    """Return the NICs without carrier of a VM that keeps its interfaces until it is restarted."""
     started = _started(vm, have, settings)
     on = {nic.name for nic in vm.interfaces} - set(vm.links_down)
     return () if started is None else tuple(nic["name"] for nic in started["interfaces"] if nic["name"] not in on)
 
 
 def _passwords(vms: Iterable[VM], have: Host, settings: Settings, *, live: Sequence[VM]) -> tuple[NewPassword, ...]:
-    """The displays that get another password; one that runs without any keeps to that until its restart."""
+    """Return the displays that get another password, except running ones without a password."""
     asking = [vm for vm in vms if vm not in live or started_with_password(_started(vm, have, settings))]
     return vnc.plan(asking if settings.vnc_asks else (), have.passwords, live=live)
 
 
-def _first_links(vm: VM, have: Host, settings: Settings) -> Iterable[Link]:
-    """The NICs that lose their carrier as soon as the VM runs, unless its unit sees to that.
+def _all_links(fates: _Fates, have: Host, settings: Settings) -> Iterator[Link]:
+    for vm in fates.start:
+        yield from _first_links(vm, have, settings)
+    fixed = dict(fates.fixed)
+    for vm in fates.staying:
+        yield from _links(vm, _links_down(vm, have, settings) if vm in fixed else vm.links_down, have, settings)
 
-    The unit does by the file, which costs it a process; for a VM that is new the caller does it.
+
+def _first_links(vm: VM, have: Host, settings: Settings) -> Iterable[Link]:
+    """Yield the NICs whose carrier is taken down once the VM is running, except by its unit.
+
+    The unit reads the file and needs a process for it. For a new VM, the caller does it instead.
     """
     noted = _noted_down(vm, have, settings)
     return () if noted else tuple(Link(vm, name, up=False) for name in vm.links_down)

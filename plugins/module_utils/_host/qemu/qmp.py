@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""QEMU's monitor: any command of QMP, the events between answers, and what the other drivers ask of it.
+"""The QEMU monitor: QMP commands and events, and the functions that other drivers use.
 
-Drivers see the ports C(Monitor) and C(Session) alone, so tests give them a strict fake.
+Drivers depend only on the interfaces C(Monitor) and C(Session), which tests replace by a strict fake.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from .wire import CommandError, Wire
 
 
 class MonitorUnavailable(SlicesError):
-    """QEMU is not up, hung up, or did not answer in time."""
+    """QEMU is not running, closed the connection, or did not respond in time."""
 
 
 class CommandRefused(SlicesError):
-    """QEMU refused a command; C(error_class) is QMP's, such as C(DeviceNotFound)."""
+    """QEMU refused a command; C(error_class) is the class of the QMP error, such as C(DeviceNotFound)."""
 
     def __init__(self, command: str, error: Mapping[str, Any]) -> None:
         self.error_class = str(error.get("class", "GenericError"))
@@ -33,78 +33,78 @@ class CommandRefused(SlicesError):
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened in a VM, such as C(DEVICE_DELETED) with the C(device) in its data."""
+    """A QMP event, such as C(DEVICE_DELETED) with C(device) in its data."""
 
     name: str
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Session(Protocol):
-    """A connection to the monitor of one VM. After C(MonitorUnavailable) it serves no more."""
+    """A connection to the monitor of one VM. It cannot be used any more after C(MonitorUnavailable)."""
 
     @property
     def pid(self) -> int:
-        """The process of the QEMU."""
+        """The process id of QEMU."""
 
     def execute(
         self, command: str, arguments: Mapping[str, Any] | None = None, *, timeout_s: float | None = None
     ) -> Any:
-        """Execute a command of QMP and return its answer.
+        """Execute a QMP command and return its result.
 
         Args:
             command: its name, such as C(query-status).
-            arguments: in the shapes of QMP.
-            timeout_s: seconds that QEMU has for the answer, if not those of the monitor.
+            arguments: the arguments as in the QMP schema.
+            timeout_s: seconds to wait for the result, by default the timeout of the monitor.
 
         Raises:
-            CommandRefused: QEMU refuses. The message does not hold the arguments.
-            MonitorUnavailable: QEMU does not answer.
+            CommandRefused: QEMU refused the command. The message does not contain the arguments.
+            MonitorUnavailable: QEMU does not respond.
         """
 
     def wait_for(self, name: str, data: Mapping[str, Any] | None = None, *, timeout_s: float) -> Event | None:
-        """Return the first event since the connection that has this name and this data, once.
+        """Return the first event since the start of the session with this name and data. An event is returned once.
 
         Args:
-            name: such as C(DEVICE_DELETED).
-            data: what the event's data must have, any if not given.
-            timeout_s: seconds to wait for it.
+            name: the name, such as C(DEVICE_DELETED).
+            data: items that the event's data must contain.
+            timeout_s: seconds to wait for the event.
 
         Returns:
-            the event, or nothing if none came in time.
+            The event, or C(None) after the timeout.
 
         Raises:
-            MonitorUnavailable: QEMU hung up.
+            MonitorUnavailable: QEMU closed the connection.
         """
 
 
 class Monitor(Protocol):
-    """The monitors of the host's VMs, each known by the path of its socket."""
+    """The monitors of the VMs on a host, by the path of their socket."""
 
     def connect(self, path: str) -> AbstractContextManager[Session]:
-        """Connect to a monitor whose QEMU has made its machine; it serves one client at a time, so be brief.
+        """Connect to a monitor once QEMU has created the machine. It has one client at a time, so keep sessions short.
 
         Raises:
-            MonitorUnavailable: no QEMU is up there.
-            SlicesError: somebody else than the VM's user listens there; nothing was sent.
+            MonitorUnavailable: QEMU is not running.
+            SlicesError: a process of another user listens on the socket; nothing was sent.
         """
 
     def ask(self, paths: Iterable[str]) -> Mapping[str, Answer]:
-        """Return the states of VMs, by the paths of their sockets, within one time limit for all of them."""
+        """Return the states of VMs, by the path of their socket, within one time limit for all of them."""
 
 
 def plug(monitor: Monitor, path: str, links: Mapping[str, bool]) -> int | None:
-    """Give NICs carrier, or take it.
+    """Set the carrier of NICs.
 
     Args:
-        monitor: the host's.
-        path: the VM's socket.
-        links: by NIC whether it shall have carrier; none to see only whether QEMU is up.
+        monitor: the monitors of the host.
+        path: the socket of the VM.
+        links: whether the carrier is up, by NIC; may be empty, to check only whether QEMU is running.
 
     Returns:
-        the pid of the QEMU, nothing where none is up.
+        The pid of QEMU, C(None) if it is not running.
 
     Raises:
-        SlicesError: QEMU refuses.
+        SlicesError: QEMU refused the command.
     """
     try:
         with monitor.connect(path) as session:
@@ -116,10 +116,10 @@ def plug(monitor: Monitor, path: str, links: Mapping[str, bool]) -> int | None:
 
 
 def set_vnc_password(monitor: Monitor, path: str, password: str) -> None:
-    """Let the display ask for another password from now on; who is connected stays.
+    """Change the password of a display. Existing connections are kept.
 
     Raises:
-        SlicesError: QEMU does not answer or refuses. The message does not hold the password.
+        SlicesError: QEMU does not respond or refused the command. The message does not contain the password.
     """
     with monitor.connect(path) as session:
         session.execute("set_password", {"protocol": "vnc", "password": password})
@@ -129,7 +129,7 @@ class SocketMonitor:
     """The C(Monitor) of a real host.
 
     Args:
-        timeout_s: seconds that QEMU has for each answer.
+        timeout_s: seconds to wait for each result.
     """
 
     def __init__(self, *, timeout_s: float = 10) -> None:
@@ -174,7 +174,7 @@ class SocketSession:
 
 @contextmanager
 def _translated(path: str) -> Iterator[None]:
-    """Turn the errors of a conversation into those of our family."""
+    """Convert the errors of a connection to C(SlicesError)."""
     try:
         yield
     except CommandError as error:

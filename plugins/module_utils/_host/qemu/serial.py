@@ -1,10 +1,10 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A command in a guest's root shell, over its serial console.
+"""Runs a command in a guest's root shell on its serial console.
 
-A console is one stream of bytes: it echoes what is typed, the kernel writes to it as it likes, and a shell that is
-still booting swallows input. So everything asked for comes back between markers of this call's own, which are typed
-in two pieces, and questions are asked again until they are answered.
+A console is a single stream: it echoes input, the kernel writes to it at any time, and input is lost while the guest
+boots. So the output is enclosed in markers that are unique to the call, the input contains each marker in two parts,
+and requests are repeated until there is an answer.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from typing import Protocol
 from ...errors import SlicesError
 from .sockets import connect
 
-# A terminal's line takes 4,095 bytes; one byte of the command takes four as an octal escape.
+# A terminal line has up to 4,095 bytes, and each byte of the command takes four as an octal escape.
 _CHUNK_BYTES = 200
 _INTERRUPT = "\x03"
 _INTERRUPTS = 5
 _INTERRUPT_EVERY_S = 1.0
-# As many pieces of what the command still says are read before it is interrupted again.
+# The number of reads until the command is interrupted again.
 _PIECES = 100
 _PROBE_EVERY_S = (1.0, 1.0, 2.0, 2.0, 5.0)
 
@@ -41,12 +41,12 @@ class Console(Protocol):
         """Type C(text)."""
 
     def receive(self, timeout_s: float) -> str:
-        """What came within C(timeout_s); empty when nothing did."""
+        """Return the output within C(timeout_s), which may be empty."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command left behind. A console has one stream, so C(stdout) holds the errors as well."""
+    """The result of a command. C(stdout) includes its standard error, because a console has a single stream."""
 
     rc: int
     stdout: str
@@ -57,7 +57,7 @@ class SocketConsole:
 
     def __init__(self, client: socket.socket) -> None:
         self._client = client
-        # A character may come in two pieces.
+        # A read may end within a character.
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def send(self, text: str) -> None:
@@ -79,10 +79,10 @@ class SocketConsole:
 
 @contextmanager
 def open_console(path: str, *, timeout_s: float) -> Iterator[Console]:
-    """The console at C(path), for one caller at a time.
+    """Open the console at C(path), for one caller at a time.
 
     Raises:
-        SlicesError: the socket is not there, or others kept it, until the time was up.
+        SlicesError: the socket did not exist or was in use until the timeout.
     """
     deadline = time.monotonic() + timeout_s
     with _locked(os.path.dirname(path), deadline), _connected(path, deadline) as client:
@@ -95,14 +95,14 @@ def run(
     """Run C(command) in the shell at C(console).
 
     Args:
-        console: where a root shell answers, or will once the guest has booted.
-        command: what the shell shall evaluate, in a subshell without input.
-        timeout_s: seconds for all of it.
-        nonce: what makes this call's markers its own; random when not given.
+        console: the console of a root shell; the guest may still be booting.
+        command: the command, which runs in a subshell without input.
+        timeout_s: seconds for the whole call.
+        nonce: makes the markers unique; random by default.
         now: the clock.
 
     Raises:
-        SlicesError: no shell answered, or the command did not end in time.
+        SlicesError: no shell responded, or the command did not end in time.
     """
     nonce = nonce or secrets.token_hex(8)
     deadline = now() + timeout_s
@@ -113,7 +113,7 @@ def run(
 
 
 def _wake(console: Console, nonce: str, deadline: float, now: Callable[[], float]) -> None:
-    """Probe until the shell answers. Nothing is interrupted: it might be what boots the guest."""
+    """Probe until the shell responds. No interrupt is sent, because it might stop the guest's boot."""
     seen = ""
     tries = 0
     while now() < deadline:
@@ -128,16 +128,16 @@ def _wake(console: Console, nonce: str, deadline: float, now: Callable[[], float
 
 
 def _script(command: str, nonce: str) -> Iterable[str]:
-    """The lines to type.
+    """Yield the lines of input.
 
-    The command goes as octal escapes, since quotes, tabs and line ends mean something to a line that is edited. The
-    shell's own echo is off while the command runs, so what is asked again meanwhile does not show in its output.
+    The command is sent as octal escapes, because quotes, tabs and line ends are special in line editing. The echo is
+    off while the command runs, so that repeated requests are not part of its output.
     """
     data = command.encode("utf-8")
     yield "stty -echo 2>/dev/null; cr_command="
     for start in range(0, len(data), _CHUNK_BYTES):
         escaped = "".join(f"\\{byte:03o}" for byte in data[start : start + _CHUNK_BYTES])
-        # The mark keeps line ends, which a substitution would drop from its end.
+        # The dot preserves trailing line ends, which a command substitution removes.
         yield f"cr_part=$(printf '{escaped}.'); cr_command=$cr_command${{cr_part%.}}"
     yield (
         f'{_say("BEGIN-", nonce)}; (eval "$cr_command") </dev/null 2>&1; cr_rc=$?; '
@@ -156,7 +156,7 @@ def _read(console: Console, nonce: str, deadline: float, now: Callable[[], float
         if match:
             return Answer(rc=int(match[1]), stdout=_between(seen, nonce, match.start()))
         if now() >= ask_at:
-            # A line of the kernel's may have split the end marker. The question waits until the command has ended.
+            # A kernel message may have split the end marker. The shell reads this request when the command has ended.
             console.send(f"{_say('END-', nonce, ':$cr_rc:')}\n")
             patience_s *= 2
             ask_at = now() + patience_s
@@ -165,7 +165,7 @@ def _read(console: Console, nonce: str, deadline: float, now: Callable[[], float
 
 
 def _interrupt(console: Console, nonce: str) -> None:
-    """Interrupt until the shell answers: a program that is just being started misses an interrupt."""
+    """Interrupt until the shell responds. A program that is being started may miss an interrupt."""
     free = re.compile(rf"FREE-{nonce}")
     for _try in range(_INTERRUPTS):
         console.send(f"{_INTERRUPT}{_say('FREE-', nonce)}\n")
@@ -180,7 +180,7 @@ def _interrupt(console: Console, nonce: str) -> None:
 
 
 def _say(mark: str, nonce: str, rest: str = "") -> str:
-    """A command that prints a marker on a line of its own, and whose echo does not hold it."""
+    """Return a command that prints a marker on a separate line, and whose echo does not contain the marker."""
     return f"printf '\\n%s%s%s\\n' {mark} {nonce} {rest}".rstrip()
 
 
@@ -189,13 +189,13 @@ def _between(seen: str, nonce: str, end: int) -> str:
     if not found:
         return ""
     text = text.replace("\r\n", "\n")
-    # One line end closes the marker of the beginning, one opens that of the end.
+    # The first line end belongs to the begin marker, the last one to the end marker.
     return text[1:].rstrip("\r")[:-1] if text.endswith("\n") else text[1:]
 
 
 @contextmanager
 def _locked(folder: str, deadline: float) -> Iterator[None]:
-    # The folder itself is locked: it belongs to QEMU's user, and root opens no file there that this user could replace.
+    # The folder itself is locked. It belongs to QEMU's user, who could replace any lock file in it.
     while True:
         try:
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

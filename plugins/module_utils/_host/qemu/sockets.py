@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The sockets of a VM: where they are, and connections to them, which root makes only to the VM's own QEMU.
+"""The sockets of a VM, and connections from root to them, which are restricted to the VM's QEMU.
 
-C(/run/cloudrepo/VM) belongs to the slice's user. Who has broken out of a QEMU may put a link to another tenant's
-socket there, and what root says would reach that one.
+C(/run/cloudrepo/VM) belongs to the slice's user. A compromised QEMU could create a symlink to another tenant's socket
+in it, and commands of root would reach the other VM.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 
 
 def qmp_socket(vm_id: int) -> str:
-    """Where a VM's monitor listens."""
+    """Return the path of a VM's monitor."""
     return f"/run/cloudrepo/{vm_id}/qmp.sock"
 
 
 def serial_socket(vm_id: int) -> str:
-    """Where a VM's serial console listens."""
+    """Return the path of a VM's serial console."""
     return f"/run/cloudrepo/{vm_id}/serial.sock"
 
 
 def vnc_socket(vm_id: int) -> str:
-    """Where a VM's display listens, if it does so on a socket."""
+    """Return the path of a VM's display, if it listens on a Unix socket."""
     return f"/run/cloudrepo/{vm_id}/vnc.sock"
 
 
 def connect(path: str, *, timeout_s: float) -> socket.socket:
-    """Connect to a socket whose listener is the user that its folder belongs to.
+    """Connect to a socket if the owner of its folder listens on it.
 
     Raises:
-        SlicesError: somebody else listens there; nothing was sent.
-        OSError: nobody listens there in time.
+        SlicesError: another user listens on it; nothing was sent.
+        OSError: there is no listener.
     """
     client = socket.socket(socket.AF_UNIX)
     client.settimeout(timeout_s)
@@ -52,12 +52,12 @@ def connect(path: str, *, timeout_s: float) -> socket.socket:
 
 
 def pid_of(client: socket.socket) -> int:
-    """The process that listens at the other end."""
+    """Return the process id of the listener."""
     return _listener(client)[0]
 
 
 def _listener(client: socket.socket) -> tuple[int, int]:
-    """Pid and uid of who listens at the other end."""
+    """Return pid and uid of the listener."""
     pid, uid, _gid = _CREDENTIALS.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
     return pid, uid
 

@@ -39,10 +39,10 @@ class States:
 
 
 def observe(vms: Iterable[VM], units: Mapping[int, Unit], *, runner: Runner, monitor: Monitor) -> States:
-    """Ask the QEMU of each VM whose unit is active.
+    """Query the QEMU of each VM whose unit is active.
 
     Raises:
-        CommandFailed: systemd does not answer.
+        CommandFailed: systemd does not respond.
     """
     live = {vm.vm_id: vm for vm in vms if vm.vm_id in units and units[vm.vm_id].live}
     if not live:

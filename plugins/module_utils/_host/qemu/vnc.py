@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The passwords of displays on a host: which VMs have another than they shall have, and what it takes to change that.
+"""Plans and sets the VNC passwords of VMs.
 
-No order holds a password, and no plan does. An order has an id, and a host that notes the same id has the password.
+Orders and plans do not contain passwords, only their ids. The id of the current password is saved in the VM folder.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _PASSWORD = re.compile(r"[!-~]{1,8}")
 
 @dataclass(frozen=True)
 class NewPassword:
-    """A display that gets another password; C(live) where QEMU runs and has to be told."""
+    """A display that gets another password; C(live) is set if QEMU is running."""
 
     vm: VM
     live: bool
 
 
 def observe(vms: Iterable[VM], settings: Settings) -> dict[int, str]:
-    """The id of the password that each VM's display has, by VM; those apart whose file is not as we leave it."""
+    """Return the ids of current passwords by VM id, without those whose file has another type or mode."""
     noted = {vm.vm_id: files.read_text(f"{settings.folder(vm.vm_id)}/{NOTED}") for vm in vms}
     return {
         vm_id: text.strip()
@@ -46,10 +46,10 @@ def observe(vms: Iterable[VM], settings: Settings) -> dict[int, str]:
 
 
 def plan(vms: Iterable[VM], have: Mapping[int, str], *, live: Iterable[VM]) -> tuple[NewPassword, ...]:
-    """The displays among those of C(vms), which all ask for a password, that get another.
+    """Return the displays that get another password. All of C(vms) require one.
 
     Raises:
-        Refused: the order names no password for one.
+        Refused: the order has no password id for a VM.
     """
     vms, live = tuple(vms), set(live)
     refusals = [Refusal("password_id_missing", str(vm)) for vm in vms if vm.vnc_password_id is None]
@@ -59,10 +59,10 @@ def plan(vms: Iterable[VM], have: Mapping[int, str], *, live: Iterable[VM]) -> t
 
 
 def read_passwords(given: Mapping[Any, Any]) -> dict[int, str]:
-    """Passwords by VM, from a module's argument.
+    """Return the passwords from a module's argument, by VM id.
 
     Raises:
-        Refused: one is not what VNC takes; the message does not hold it.
+        Refused: a password is invalid for VNC; the message does not contain it.
     """
     refusals = [
         Refusal("invalid_password", f"VM {vm_id}")
@@ -78,10 +78,10 @@ def read_passwords(given: Mapping[Any, Any]) -> dict[int, str]:
 
 
 def need(todo: Iterable[NewPassword], passwords: Mapping[int, str]) -> None:
-    """Make sure that every password which is to be set is known, before anything is changed.
+    """Check that all passwords to set are known, before anything is changed.
 
     Raises:
-        Refused: one is not.
+        Refused: a password is missing.
     """
     refusals = [refusal(vm) for vm in lacking(todo, passwords)]
     if refusals:
@@ -89,32 +89,32 @@ def need(todo: Iterable[NewPassword], passwords: Mapping[int, str]) -> None:
 
 
 def lacking(todo: Iterable[NewPassword], passwords: Mapping[int, str]) -> list[VM]:
-    """The VMs whose display gets a password that is not known."""
+    """Return the VMs whose display gets a password that is not known."""
     return [new.vm for new in todo if new.vm.vm_id not in passwords]
 
 
 def refusal(vm: VM) -> Refusal:
-    """Why a VM whose password is not known cannot have it."""
+    """Return the refusal of a VM whose password is not known."""
     return Refusal("password_missing", str(vm))
 
 
 def secret(new: NewPassword, passwords: Mapping[int, str], *, settings: Settings) -> File:
-    """The file that QEMU reads when it starts."""
+    """Return the file with the password, which QEMU reads when it starts."""
     path, account = f"{settings.folder(new.vm.vm_id)}/{VNC_SECRET}", settings.accounts.of(new.vm.slice_id)
     return files.text_file(path, passwords[new.vm.vm_id], mode=0o400, uid=account.uid, gid=account.gid)
 
 
 def tell(new: NewPassword, passwords: Mapping[int, str], monitor: Monitor) -> None:
-    """Let a display that is on ask for its new password.
+    """Set the password of a running VM's display.
 
     Raises:
-        SlicesError: QEMU does not answer or refuses.
+        SlicesError: QEMU does not respond or refused the command.
     """
     qmp.set_vnc_password(monitor, qmp_socket(new.vm.vm_id), passwords[new.vm.vm_id])
 
 
 def note(new: NewPassword, *, settings: Settings) -> File:
-    """The file that says which password the display has: the last step, so that one that was cut short is retaken."""
+    """Return the file with the id of the current password, which is written last, after the password is set."""
     path, account = f"{settings.folder(new.vm.vm_id)}/{NOTED}", settings.accounts.of(new.vm.slice_id)
     return files.text_file(path, f"{new.vm.vnc_password_id}\n", mode=0o640, gid=account.gid)
 

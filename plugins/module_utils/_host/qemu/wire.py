@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""QMP on a socket: objects of JSON, one a line.
+"""QMP on a socket: one JSON object per line.
 
-Each start of a VM that has a NIC without carrier pays for what this module imports, so it goes without typing,
-dataclasses and modules of ours (docs/decisions/0016).
+Imports of this module slow down each start of a VM that has a NIC without carrier. So it imports neither typing nor
+dataclasses nor other modules of the collection (docs/decisions/0016).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import socket
 import time
 from collections import deque
 
-# The schema of QMP, the longest answer there is, has a quarter of that. A compromised QEMU is not to fill our memory.
+# Four times the size of the QMP schema, the longest answer. A compromised QEMU must not fill the memory.
 _MAX_LINE_BYTES = 1 << 20
 _MAX_EVENTS = 1000
 
@@ -22,7 +22,7 @@ class CommandError(Exception):
     """QEMU refused a command.
 
     Args:
-        error: QMP's C(class) and C(desc).
+        error: C(class) and C(desc) of the QMP error.
     """
 
     def __init__(self, command: str, error: dict[str, object]) -> None:
@@ -32,15 +32,15 @@ class CommandError(Exception):
 
 
 class Wire:
-    """A conversation with QEMU, which has greeted. It is over after any other error than C(CommandError).
+    """A connection to QEMU after its greeting. It is unusable after any error other than C(CommandError).
 
     Args:
-        client: a socket that is connected.
-        timeout_s: seconds that QEMU has for each answer.
+        client: a connected socket.
+        timeout_s: seconds to wait for each answer.
 
     Raises:
-        OSError: QEMU hung up, or did not answer in time.
-        ValueError: what it said is not QMP.
+        OSError: QEMU closed the connection, or did not respond in time.
+        ValueError: the answer is not QMP.
     """
 
     def __init__(self, client: socket.socket, timeout_s: float) -> None:
@@ -50,11 +50,11 @@ class Wire:
         self._events: deque[dict[str, object]] = deque(maxlen=_MAX_EVENTS)
         if "QMP" not in self._read(time.monotonic() + timeout_s):
             raise ValueError("no greeting")
-        # QEMU greets from a thread of its own, but answers only once there is a machine.
+        # The greeting comes from a separate thread. Commands are answered only once the machine exists.
         self.execute("qmp_capabilities", {})
 
     def execute(self, command: str, arguments: dict[str, object], timeout_s: float | None = None) -> object:
-        """Execute a command, and return its answer.
+        """Execute a command and return its result.
 
         Raises:
             CommandError: QEMU refused it.
@@ -73,7 +73,7 @@ class Wire:
             self._events.append(answer)
 
     def next_event(self, name: str, data: dict[str, object], timeout_s: float) -> dict[str, object] | None:
-        """The first event that was not asked for yet and has this name and all of C(data), or nothing in time."""
+        """Return the next event with this name that contains C(data), C(None) after the timeout."""
         deadline = time.monotonic() + timeout_s
         while True:
             for event in self._events:

@@ -61,6 +61,6 @@ def test_hosts_that_did_not_tell_are_named() -> None:
     }
     assert orphan_problems(hostvars, GROUPS, []) == [
         "w1: no switch",
-        "n: it did not answer, or was not part of the run",
+        "n: it did not respond, or was not part of the run",
         "w2: disk 5f0c: seen for the first time",
     ]

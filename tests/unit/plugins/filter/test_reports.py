@@ -50,7 +50,7 @@ def test_reports_tell_success_failure_and_silence() -> None:
         {
             "host": "w3",
             "target": "10.0.10.3",
-            "failure": "the host did not answer, or was not part of the run",
+            "failure": "the host did not respond, or was not part of the run",
             "refused": [],
             "vms": [],
         },
@@ -132,7 +132,7 @@ def test_a_host_that_cannot_be_reached_has_not_done_its_part() -> None:
     }
     groups = {"workers": ["w1", "w2"], "network_node": ["n"]}
     failures = [one["failure"] for one in host_reports(hostvars, groups, ["10.0.10.1", "10.0.10.2"])]
-    unanswered = "the host did not answer, or was not part of the run"
+    unanswered = "the host did not respond, or was not part of the run"
     assert failures == [unanswered, "no space left", unanswered]
 
 

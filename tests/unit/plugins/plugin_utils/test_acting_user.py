@@ -21,7 +21,7 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user impor
 )
 
 JOB = {"JOB_ID": "42"}
-OWNER = "whoever can read the database is its administrator"
+OWNER = "the caller can read the database"
 
 
 def job(launch_type: str, user: str | None = None, **words: Any) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def decided(environment: dict[str, str], variables: dict[str, Any], *named: Any)
 
 
 def launched(user: str, how: str) -> Decision:
-    return Decision(user, f"AWX job 42, which this user has launched ({how})")
+    return Decision(user, f"AWX job 42, launched by this user ({how})")
 
 
 @pytest.mark.parametrize(
@@ -54,13 +54,13 @@ def launched(user: str, how: str) -> Decision:
             {},
             {},
             ("bob",),
-            Decision("bob", "cloudrepo_acting_user, by whoever can read the database", is_database_owner=True),
+            Decision("bob", "cloudrepo_acting_user; the caller can read the database", is_database_owner=True),
         ),
         (
             {},
             {},
             (None, "bob"),
-            Decision("bob", "the argument acting_user, by whoever can read the database", is_database_owner=True),
+            Decision("bob", "the argument acting_user; the caller can read the database", is_database_owner=True),
         ),
         (
             {"JOB_ID": ""},

@@ -1,254 +1,27 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""All of a work order on a worker: needed things are asked for before anything is changed, and locks are held."""
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ownership, worker
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps, trunks
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.management import Management
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.reconcile import Settings as Wiring
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock, Tools
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker import Settings
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
-    CommandFailed,
-    Refusal,
-    Refused,
-    SlicesError,
-)
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import Crossing, SliceOrder
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Tools
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed
 
-from .disk.test_overlays import base_image
 from .disk.test_qcow2 import qcow2
-from .fakes import ME, MORE, TAP_FILTER, FakeMonitor, FakeRunner, FakeTime, disk, mark, orders, settings, uuid, vm
-
-GIB = 1 << 30
-PASSWORDS = {1001: "hMr3kWpa"}
-NOTHING = '{"headings": [], "data": []}\n' * 4
-STOP = ("systemctl", "stop", "--", "cloudrepo-1000@1002.service")
-START = ("systemctl", "start", "--", "cloudrepo-1000@1001.service")
-SHOW = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--")
-OTHER_RUNS = "Id=cloudrepo-1000@1002.service\nActiveState=active\nMainPID=7\n"
+from .fakes import MORE, FakeMonitor, FakeRunner
+from .test_worker_job import GIB, PASSWORDS, looked_at, lose_disk, order, place
 
 
 @pytest.fixture(autouse=True)
 def no_taps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(taps, "observe", taps.Devices)
-
-
-def place(tmp_path: Path) -> Settings:
-    wiring = Wiring("br-int", Management("10.60.7.1", "10.60.7.2"), str(tmp_path / "flows"))
-    return Settings(settings(state_dir=str(tmp_path), accounts=ME), wiring)
-
-
-def with_users(tmp_path: Path, *slice_ids: int) -> Settings:
-    """Settings of a host that has the users of these slices."""
-    made = place(tmp_path)
-    users = replace(ME, known=dict.fromkeys(slice_ids, ME.known[1000]))
-    return replace(made, vms=replace(made.vms, accounts=users))
-
-
-def order(tmp_path: Path, revision: int | None = None) -> tuple[SliceOrder, ...]:
-    (one,) = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
-    return (replace(one, revision=revision),)
-
-
-def looked_at(units: str = "") -> FakeRunner:
-    runner = FakeRunner().tell("nft", MORE, stdout=TAP_FILTER)
-    runner.tell("ovs-vsctl", "--timeout=120", "--format=json", MORE, stdout=NOTHING)
-    runner.tell("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60", "--no-stats", MORE)
-    return runner.tell(*SHOW, "cloudrepo-1000@*.service", "cloudrepo-1000.slice", stdout=units)
-
-
-def wired() -> FakeRunner:
-    """A host that has a VM of the slice that is not listed, and plugs VMs in."""
-    runner = looked_at(OTHER_RUNS).tell("ovs-vsctl", MORE).tell("ip", "-batch", "-")
-    return runner.tell("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60", "--bundle", MORE)
-
-
-def ready(tmp_path: Path) -> FakeRunner:
-    """A host as C(wired) that has the base image, and carries the order out."""
-    base_image(tmp_path)
-    runner = wired()
-
-    def create(argv: Sequence[str]) -> None:
-        qcow2(Path(argv[-2]), GIB, str(tmp_path / "images/base.img"))
-
-    return runner.on("qemu-img", "create", MORE, do=create)
-
-
-def is_held(path: Path) -> bool:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False
-
-
-def carry_out(tmp_path: Path, runner: FakeRunner, revision: int | None = None, **changes: Any) -> Any:
-    clock = FakeTime()
-    unit_dir = tmp_path / "units"
-    unit_dir.mkdir(exist_ok=True)
-    return worker.carry_out(
-        changes.pop("orders", None) or order(tmp_path, revision),
-        Tools(runner, FakeMonitor(), Clock(clock.now, clock.sleep), str(unit_dir)),
-        **{
-            "settings": place(tmp_path),
-            "restart": False,
-            "start_timeout_s": 5,
-            "passwords": PASSWORDS,
-            **changes,
-        },
-    )
-
-
-def test_what_goes_is_stopped_first_and_vms_start_when_all_is_there(tmp_path: Path) -> None:
-    held: list[tuple[str, bool]] = []
-
-    def note(argv: Sequence[str]) -> None:
-        held.append((argv[1], is_held(tmp_path / "flows")))
-
-    runner = ready(tmp_path).on(*STOP, do=note).on(*START, do=note)
-    done = carry_out(tmp_path, runner, 2_000)
-    told = [argv[:2] for argv in runner.argvs]
-    first = told.index(["systemctl", "stop"])
-    assert [argv[0] for argv in told[:first]] == ["nft", "ovs-vsctl", "ovs-ofctl", "systemctl"]
-    assert [argv[0] for argv in told[first + 1 : -1]] == ["qemu-img", "ip", "ovs-ofctl", "ovs-vsctl"]
-    assert told[-1] == ["systemctl", "start"]
-    # The lock of all slices is let go before VMs start.
-    assert held == [("stop", True), ("start", False)]
-    assert [(each["vm_id"], each["state"]) for each in done.vms] == [(1001, "running")]
-    assert set(done.seconds) == {"observe", "qemu", "images", "ovs", "taps"}
-    assert {"VM folder", "tap", "port", "unit"} <= {change.kind for change in done.todo.changes}
-    assert (done.refused, bool(done.lacked)) == ({}, False)
-    assert json.loads((tmp_path / "revisions/worker").read_text()) == {"1000": 2_000}
-
-
-@pytest.mark.parametrize(
-    ("has_image", "passwords", "images", "vm_ids"),
-    [(False, {}, 1, [1001]), (False, PASSWORDS, 1, []), (True, {}, 0, [1001]), (True, {1002: "x"}, 0, [1001])],
-)
-def test_without_all_that_it_takes_nothing_is_changed(
-    tmp_path: Path, has_image: bool, passwords: dict[int, str], images: int, vm_ids: list[int]
-) -> None:
-    if has_image:
-        base_image(tmp_path)
-    with pytest.raises(Refused) as caught:
-        carry_out(tmp_path, looked_at(OTHER_RUNS), 2_000, passwords=passwords)
-    assert len(caught.value.refusals) == images + len(vm_ids)
-    assert caught.value.fields["missing_images"] == [str(tmp_path / "images/base.img")] * images
-    assert caught.value.fields["missing_passwords"] == vm_ids
-    assert not (tmp_path / "revisions/worker").exists()
-    assert not (tmp_path / "vms").exists()
-
-
-def test_an_older_order_is_refused_before_anything_is_looked_at(tmp_path: Path) -> None:
-    (tmp_path / "revisions").mkdir()
-    (tmp_path / "revisions/worker").write_text('{"1000": 2000}')
-    with pytest.raises(Refused) as caught:
-        carry_out(tmp_path, FakeRunner(), 1_999)
-    assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1000]
-    with pytest.raises(Refused) as caught:
-        carry_out(tmp_path, looked_at(), 2_000)
-    assert [each.code for each in caught.value.refusals] == ["base_image_missing"]
-
-
-def test_a_slice_that_is_refused_does_not_hold_up_the_others(tmp_path: Path) -> None:
-    """A lost slice 1035 is there, and a new one has got its number."""
-    folder = tmp_path / "vms/1036"
-    folder.mkdir(parents=True)
-    mark(folder, 1035, slice_uuid=uuid(1), vm_uuid=uuid(2), disks={"vm36_img.qcow2": uuid(3)})
-    (folder / "vm36_img.qcow2").write_text("a tenant's")
-    runner = ready(tmp_path).tell(*STOP).tell(*START)
-    runner.tell(*SHOW, MORE, stdout=OTHER_RUNS + "\nId=cloudrepo-1035@1036.service\nActiveState=active\nMainPID=8\n")
-    new = vm(1036, 101, state_dir=str(tmp_path), vm_uuid=uuid(5))
-    (other,) = orders(new, slice_id=1035, state_dir=str(tmp_path), slice_uuid=uuid(4))
-    both = (*order(tmp_path, 2_000), replace(other, revision=2_000))
-    done = carry_out(tmp_path, runner, 2_000, orders=both, settings=with_users(tmp_path, 1000, 1035))
-    assert {slice_id: {each.code for each in why} for slice_id, why in done.refused.items()} == {
-        1035: {ownership.ANOTHER_SLICE}
-    }
-    assert [(each["vm_id"], each["state"]) for each in done.vms] == [(1001, "running")]
-    assert (folder / "vm36_img.qcow2").read_text() == "a tenant's"
-    assert not any("1036" in word for argv in runner.argvs for word in argv)
-    assert json.loads((tmp_path / "revisions/worker").read_text()) == {"1000": 2_000}
-
-
-OTHER_IMAGE = "other.img"
-
-
-@pytest.mark.parametrize(
-    ("changes", "known", "code"),
-    [
-        ({"backing_file": OTHER_IMAGE}, True, "base_image_missing"),
-        ({"size_bytes": 1 << 19}, True, "disk_smaller_than_base"),
-        ({"password": None}, True, "password_missing"),
-        ({}, False, "user_missing"),
-    ],
-)
-def test_a_slice_that_does_not_fit_the_host_does_not_hold_up_the_others(
-    tmp_path: Path, changes: dict[str, Any], known: bool, code: str
-) -> None:
-    passwords = {**PASSWORDS, 1042: changes.pop("password", "kz7TnPbe")}
-    disks = [disk(1042, state_dir=str(tmp_path), **changes)]
-    if "backing_file" in changes:
-        disks[0]["backing_file"] = str(tmp_path / "images" / OTHER_IMAGE)
-    (other,) = orders(vm(1042, 101, disks=disks, state_dir=str(tmp_path)), slice_id=1041, state_dir=str(tmp_path))
-    runner = ready(tmp_path).tell(*STOP).tell(*START).tell(*SHOW, MORE, stdout=OTHER_RUNS)
-    todo = {
-        "orders": (replace(other, revision=2_000), *order(tmp_path, 2_000)),
-        "settings": with_users(tmp_path, 1000, *([1041] if known else [])),
-        "passwords": {vm_id: password for vm_id, password in passwords.items() if password},
-    }
-    done = carry_out(tmp_path, runner, **todo)
-    assert {slice_id: [each.code for each in why] for slice_id, why in done.refused.items()} == {1041: [code]}
-    assert done.lacked.to_dict() == {
-        "missing_images": [disks[0]["backing_file"]] * (code == "base_image_missing"),
-        "missing_passwords": [1042] * (code == "password_missing"),
-    }
-    assert [(each["vm_id"], each["state"]) for each in done.vms] == [(1001, "running")]
-    assert not (tmp_path / "vms/1042").exists()
-    assert json.loads((tmp_path / "revisions/worker").read_text()) == {"1000": 2_000}
-
-
-def test_a_trunk_that_fell_back_is_noticed_and_does_not_hold_up_other_slices(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(trunks, "mtus", lambda _switch: {"trunk0": 1500})
-    (other,) = orders(vm(1042, 101, state_dir=str(tmp_path)), slice_id=1041, state_dir=str(tmp_path))
-    jumbo = replace(other, trunk=(Crossing("link web/core", 9000),))
-    runner = ready(tmp_path).tell(*STOP).tell(*START).tell(*SHOW, MORE, stdout=OTHER_RUNS)
-    todo = {"orders": (*order(tmp_path), jumbo), "settings": with_users(tmp_path, 1000, 1041)}
-    done = carry_out(tmp_path, runner, **todo)
-    assert {slice_id: [each.message for each in why] for slice_id, why in done.refused.items()} == {
-        1041: [
-            "link web/core: the trunk needs an MTU of 9000, trunk0 has 1500",
-        ]
-    }
-    assert [(each["vm_id"], each["state"]) for each in done.vms] == [(1001, "running")]
-
-
-def test_a_failure_tells_of_refused_slices_as_well(tmp_path: Path) -> None:
-    base_image(tmp_path)
-    runner = looked_at(OTHER_RUNS).tell(*STOP, rc=1, stderr="no bus")
-    refused = {1041: [Refusal("user_missing", "user cloudrepo-41", {"slice_id": 1041})]}
-    with pytest.raises(Refused) as caught:
-        carry_out(tmp_path, runner, refused=refused)
-    assert caught.value.fields["failure"] == "systemctl failed with code 1: no bus"
-    assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1041]
 
 
 def test_a_host_that_does_not_answer_is_an_error_unless_it_is_yet_to_be_prepared(tmp_path: Path) -> None:
@@ -265,22 +38,6 @@ def test_a_host_that_does_not_answer_is_an_error_unless_it_is_yet_to_be_prepared
     assert lacks.to_dict() == {"missing_images": [str(tmp_path / "images/base.img")], "missing_passwords": []}
     with pytest.raises(CommandFailed):
         worker.observe(order(tmp_path), silent(also_systemd=False), settings=place(tmp_path))
-
-
-def lose_disk(tmp_path: Path) -> tuple[SliceOrder, ...]:
-    """A host whose VM had a disk, and its work order."""
-    base_image(tmp_path)
-    seen = disk(1001, state_dir=str(tmp_path), first_seen="2026-01-31T12:00:00Z")
-    return orders(vm(1001, 100, state_dir=str(tmp_path), disks=[seen]), state_dir=str(tmp_path))
-
-
-def test_a_vm_whose_disk_is_lost_is_an_error_and_gets_no_other_disk(tmp_path: Path) -> None:
-    runner = wired().tell(*STOP).tell(*SHOW, "cloudrepo-1000@1001.service")
-    with pytest.raises(SlicesError, match=r"disk .*/vm1_img.qcow2 is missing, last seen 2026-01-31T12:00") as caught:
-        carry_out(tmp_path, runner, orders=lose_disk(tmp_path))
-    assert [(each["vm_id"], each["state"]) for each in caught.value.fields["vms"]] == [(1001, "error")]
-    assert not any(argv[0] == "qemu-img" or argv[1] == "start" for argv in runner.argvs)
-    assert not (tmp_path / "vms/1001/vm1_img.qcow2").exists()
 
 
 def test_a_vm_that_runs_from_a_deleted_disk_is_not_stopped(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import syst
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import apply as qemu_apply
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import plan as qemu_plan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock, Tools
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.plan import Host, Prune
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.plan import Constraints, Host, Prune
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
@@ -96,7 +96,7 @@ def carry_out(
     moved_settings = settings(state_dir=str(tmp_path), accounts=ME)
     texts = {path.replace(STATE_DIR, str(tmp_path)): text for path, text in have.texts.items()}
     host = Host(have.units, texts, have.passwords)
-    todo = qemu_plan.plan(order, host, settings=moved_settings, restart=restart, **others)
+    todo = qemu_plan.plan(order, host, settings=moved_settings, restart=restart, constraints=Constraints(**others))
     return qemu_apply.apply(
         todo,
         order,

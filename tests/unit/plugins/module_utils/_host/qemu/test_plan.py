@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import plan as qemu_plan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import render
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.plan import Host, VmPlan
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.plan import Constraints, Host, VmPlan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import Unit, Units, template_text
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
@@ -63,7 +63,7 @@ def running(order: tuple[SliceOrder, ...], *units: Unit) -> Host:
 
 
 def plan(order: tuple[SliceOrder, ...], have: Host, *, restart: bool = False, **others: Any) -> VmPlan:
-    return qemu_plan.plan(order, have, settings=SETTINGS, restart=restart, **others)
+    return qemu_plan.plan(order, have, settings=SETTINGS, restart=restart, constraints=Constraints(**others))
 
 
 def ids(vms: Any) -> list[int]:
@@ -119,12 +119,17 @@ def test_vm_whose_tap_was_made_anew_waits_for_leave(restart):
     # eth2 is new, so that nobody has its tap open is no wonder.
     order = orders(vm(1001, 100, None, 101))
     unheld = {"tap_1001_eth1", "tap_1001_eth2"}
-    todo = qemu_plan.plan(order, have, settings=SETTINGS, restart=restart, unheld=unheld)
+    todo = plan(order, have, restart=restart, unheld=unheld)
 
     why = ("interface eth2 added", "interface eth1: its tap was recreated")
     assert [reasons for _vm, reasons in (todo.restart if restart else todo.restart_required)] == [why]
     idle = Host(replace(have.units, vms={}), have.texts, have.passwords)
-    assert qemu_plan.plan(order, idle, settings=SETTINGS, restart=restart, unheld=unheld).restart_required == ()
+    assert (
+        qemu_plan.plan(
+            order, idle, settings=SETTINGS, restart=restart, constraints=Constraints(unheld=unheld)
+        ).restart_required
+        == ()
+    )
 
 
 def test_vm_that_runs_as_another_user_waits_for_leave():

@@ -1,0 +1,99 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The steps that apply a work order to the network node."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from ...changes import Change
+from ...errors import Refused
+from ...network_order import Services
+from .. import files, ownership, revisions, runner
+from ..datapath import flows
+from ..ownership import Refusals, Seen
+from ..runner import Runner
+from . import apply, owners, state
+from .apply import ServicesPlan
+from .files import Folders
+from .state import State
+
+
+@dataclass(frozen=True)
+class Todo:
+    """The plan for the slices that the host does not refuse.
+
+    Attributes:
+        seen: these slices, their state on the host, and the refused slices.
+        plan: the changes to the host.
+    """
+
+    seen: Seen[Services, State]
+    plan: ServicesPlan
+
+    @property
+    def changes(self) -> list[Change]:
+        """Each object that differs."""
+        return self.plan.changes
+
+    @property
+    def failure(self) -> Refused | None:
+        """The error if slices were refused."""
+        return ownership.failure(self.seen.refused) if self.seen.refused else None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A work order, and how the network node applies it.
+
+    Attributes:
+        orders: the slices.
+        folders: where the files of slices are.
+        runner: runs commands on the host.
+        bridge: the bridge for the ports of networks.
+        refused: the slices that are already refused, and why.
+        missing_ok: whether a host that is not prepared yet counts as empty.
+    """
+
+    orders: tuple[Services, ...]
+    folders: Folders
+    runner: Runner
+    bridge: str
+    refused: Refusals = field(default_factory=dict)
+    missing_ok: bool = False
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Lock the host; the lock is that of the VMs' datapath, because all ports share one range of numbers."""
+        return files.locked(flows.folder_in(self.folders.state_dir))
+
+    def plan(self) -> Todo:
+        """Observe the host, and plan for the slices that it does not refuse.
+
+        Raises:
+            Refused: all slices are refused.
+            SlicesError: the host does not respond, or its list of applied orders is unreadable.
+        """
+        older = revisions.older(self.orders, state_dir=self.folders.state_dir, kind=revisions.NETWORK_NODE)
+        seen = ownership.look(
+            self.orders,
+            {**self.refused, **older},
+            observe=self._observe,
+            conflicts=lambda left, have: owners.conflicts(left, have, self.folders),
+        )
+        return Todo(seen, apply.plan(seen.orders, seen.have, self.folders, bridge=self.bridge))
+
+    def apply(self, todo: Todo) -> None:
+        """Apply a plan.
+
+        Raises:
+            SlicesError: a change failed.
+        """
+        revisions.note(todo.seen.orders, state_dir=self.folders.state_dir, kind=revisions.NETWORK_NODE)
+        with ownership.told_with(todo.seen.refused):
+            apply.apply(todo.plan, self.folders, self.runner)
+
+    def _observe(self, orders: tuple[Services, ...]) -> State:
+        return runner.observed(
+            lambda: state.observe(orders, self.folders, self.runner), nothing=State(), missing_ok=self.missing_ok
+        )

@@ -1,0 +1,73 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.job import Job
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refusal, Refused
+
+from ..fakes import MORE, FakeRunner
+from ..test_worker_job import is_held
+from .test_plan import LINKS, VM1, order
+
+REFUSED = {1041: [Refusal("not_found", "VM x", {"known": []})]}
+NAMES = "slices-names@1000.service"
+
+
+def looked_at() -> FakeRunner:
+    """Return a host that is prepared, with the answers for a plan."""
+    runner = FakeRunner().tell("systemctl", "show", MORE, stdout="Id=slices-dhcp.service\nActiveState=active\n")
+    runner.tell("nft", "--stateless", MORE)
+    return runner.tell("nsenter", "--net=/run/netns/slices-dhcp", "nft", "--json", MORE, stdout='{"nftables": []}')
+
+
+def job(tmp_path: Path, runner: FakeRunner, **more: Any) -> Job:
+    (one,) = order(reservations=(VM1,))
+    return Job((replace(one, revision=2_000),), Folders(str(tmp_path), LINKS), runner, "br-int", **more)
+
+
+def test_the_order_is_noted_before_anything_is_changed_and_a_failure_tells_of_refused_slices(tmp_path: Path) -> None:
+    seen: list[tuple[str, bool]] = []
+
+    def fail(argv: Sequence[str]) -> None:
+        seen.append(((tmp_path / "revisions/network_node").read_text(), is_held(tmp_path / "flows")))
+        raise CommandFailed(cmd=argv, rc=1, stdout="", stderr="no bus")
+
+    one = job(tmp_path, looked_at().on("ip", "-batch", "-", do=fail), refused=REFUSED)
+    with one.lock():
+        todo = one.plan()
+        assert not (tmp_path / "revisions").exists()
+        with pytest.raises(Refused) as caught:
+            one.apply(todo)
+    ((noted, held),) = seen
+    assert (json.loads(noted), held) == ({"1000": 2_000}, True)
+    assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1041]
+    assert caught.value.fields["failure"] == "ip failed with code 1: no bus"
+
+
+def test_a_host_that_does_not_answer_is_an_error_unless_it_is_yet_to_be_prepared(tmp_path: Path) -> None:
+    def silent() -> FakeRunner:
+        return FakeRunner().tell("systemctl", MORE, rc=127)
+
+    todo = job(tmp_path, silent(), missing_ok=True).plan()
+    assert (todo.failure, (todo.plan.units or {})[NAMES]) == (None, "restart")
+    with pytest.raises(CommandFailed):
+        job(tmp_path, silent()).plan()
+
+
+def test_an_older_order_is_refused_before_anything_is_looked_at(tmp_path: Path) -> None:
+    files.make_folders(str(tmp_path / "revisions"))
+    (tmp_path / "revisions/network_node").write_text('{"1000": 2001}')
+    with pytest.raises(Refused) as caught:
+        job(tmp_path, FakeRunner()).plan()
+    assert [each.code for each in caught.value.refusals] == ["order_superseded"]
