@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .refusals import Rule
 
 MOST_REFUSALS = 20
-"""Maximum number of refusals in a message and a result; the others are only counted."""
+"""Maximum number of refusals in a message and a result, and of lines of failures; the others are only counted."""
 MOST_NAMES = 10
 """Maximum number of entries of a list in one refusal; the others are only counted."""
 MOST_CHARACTERS = 300
@@ -107,6 +107,11 @@ def _shortened(text: str) -> str:
     return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…"
 
 
+def first_lines(lines: Sequence[str]) -> list[str]:
+    """Return the first lines of a long message, and a line with the number of the others."""
+    return [*lines[:MOST_REFUSALS], *_others(lines, MOST_REFUSALS)]
+
+
 def _others(values: Sequence[Any], most: int) -> list[str]:
     """Return an entry for the number of entries after the first C(most), if there are any."""
     return [f"… and {len(values) - most:,} more"] if len(values) > most else []
@@ -132,7 +137,7 @@ class Refused(SlicesError):
     def __init__(self, refusals: Iterable[Refusal], **fields: Any) -> None:
         self.refusals = list(refusals)
         shown = self.refusals[:MOST_REFUSALS]
-        lines = [*(refusal.message for refusal in shown), *_others(self.refusals, MOST_REFUSALS)]
+        lines = first_lines([refusal.message for refusal in self.refusals])
         super().__init__(
             "\n".join(lines),
             refusals=[refusal.to_dict() for refusal in shown],

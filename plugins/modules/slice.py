@@ -12,7 +12,10 @@ description:
   - Stores a topology of virtual machines and layer-2 links, and allocates ids, workers, VLANs, MAC addresses, VNC ports
     and IP addresses for it. Existing objects keep what they have. Objects that are no longer listed are removed.
   - Only the database is changed. Run the playbook C(cloudrepo.slices.deploy) to apply the change to the hosts.
-  - A call is stored completely or, if any rule refuses it, not at all. The message then contains all reasons.
+  - A slice is stored completely or, if any rule refuses it, not at all. The message then contains all reasons.
+  - Each of several slices is stored or refused on its own, in the order of the list. The module fails if it refused
+    any, after it has stored the others. With O(work_orders=true) it only fails if it refused all of them, and returns
+    the others as RV(refused).
   - Resources that may be in use on a host are released in two steps, so that nothing is allocated again before the host
     has removed it. A removed VM has the status C(deleting), and the VLAN of a removed link stays reserved, until the
     next deploy has succeeded. With O(state=absent) the same applies to the whole slice, until
@@ -455,6 +458,26 @@ slices:
       links: []
       networks: []
       name: web
+refused:
+  description: The slices that were refused. They are in none of the other return values.
+  returned: success, and when slices were refused
+  type: list
+  elements: dict
+  sample: []
+  contains:
+    slice_id:
+      description: The slice's id. Null if there is no such slice yet.
+      type: int
+      sample: 1000
+    slice:
+      description: Owner and name of the slice.
+      type: str
+      sample: alice/web
+    failure:
+      description: Why it was refused.
+      type: str
+      sample: >-
+        slice web (1000) was left unchanged: slice web: flavor cirrus (VMs vm1) does not exist; existing: cirros
 work_orders:
   description: The work orders of the slices, as returned by M(cloudrepo.slices.slice_plan).
   returned: when O(work_orders=true)
@@ -556,6 +579,17 @@ lost_workers:
   sample: []
 slice_ids:
   description: Ids of the slices.
+  returned: when O(work_orders=true)
+  type: list
+  elements: int
+  sample: [1000]
+slice_names:
+  description: Owner and name of each of these slices, by id.
+  returned: when O(work_orders=true)
+  type: dict
+  sample: {"1000": alice/web}
+changed_slices:
+  description: The ids of the slices that were changed in the database, including those that were deleted from it.
   returned: when O(work_orders=true)
   type: list
   elements: int

@@ -59,6 +59,25 @@ tables:
       slice web (1000) of admin: running, VLAN pool 100–119
       VM   ID    WORKER     STATE    PID   ADDRESS      INTERFACES:VLAN    VNC
       vm1  1001  10.0.10.1  running  4821  10.60.7.101  eth0:400 eth1:100  10.0.10.1:5901
+refused:
+  description: The names that match no slice, or several. The module fails if there are any, and returns the others.
+  returned: success, and when names were refused
+  type: list
+  elements: dict
+  sample: []
+  contains:
+    slice_id:
+      description: Null.
+      type: int
+      sample: null
+    slice:
+      description: The name.
+      type: str
+      sample: wbe
+    failure:
+      description: Why it was refused.
+      type: str
+      sample: "slice wbe does not exist; existing: web (1000)"
 mermaid:
   description: Each slice as a Mermaid flowchart.
   returned: success

@@ -13,9 +13,9 @@ description:
     because a work order also tells a worker which objects to remove.
   - The status of new VMs changes from C(pending) to C(design) in the database, so that they are not released before
     their host has removed them. With O(state=present) this is the only change.
-  - Each slice is planned on its own. One that requires more than its hosts offer, such as netem or a larger MTU of a
-    trunk, has no work orders, is not changed and is returned in RV(refused), unless it is being deleted. The module
-    fails if it can plan none of the slices.
+  - Each slice is planned on its own. A name that matches no slice or several, and a slice that requires more than its
+    hosts offer, such as netem or a larger MTU of a trunk, is returned in RV(refused). Such a slice has no work orders
+    and is not changed, unless it is being deleted. The module fails if it can plan none of the slices.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -179,9 +179,13 @@ refused:
   sample: []
   contains:
     slice_id:
-      description: The slice's id.
+      description: The slice's id. Null if no slice was found.
       type: int
       sample: 1000
+    slice:
+      description: Owner and name of the slice, or the name that was given if no slice was found.
+      type: str
+      sample: alice/web
     failure:
       description: Why it was refused.
       type: str
@@ -190,6 +194,17 @@ refused:
         trunk needs the MTU of what crosses it, and 4 bytes more for qinq
 slice_ids:
   description: Ids of the planned slices.
+  returned: success
+  type: list
+  elements: int
+  sample: [1000]
+slice_names:
+  description: Owner and name of each of these slices, by id.
+  returned: success
+  type: dict
+  sample: {"1000": alice/web}
+changed_slices:
+  description: The ids of the slices that were changed in the database, including those that were deleted from it.
   returned: success
   type: list
   elements: int

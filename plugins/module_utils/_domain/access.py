@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..cluster import ADMIN, Cluster, slice_label
-from ..errors import Refusal, Refused, for_all
+from ..errors import Refusal, Refused
 from ..models import Slice
 
 
@@ -66,6 +66,22 @@ def find(cluster: Cluster, name: str, owner: str | None = None, *, acting_user: 
     raise Refused([Refusal("not_found", f"slice {name}{whose}", {"known": known})])
 
 
+def find_each(
+    cluster: Cluster, names: Sequence[str], owner: str | None = None, *, acting_user: str = ADMIN
+) -> tuple[list[Slice], dict[str, list[Refusal]]]:
+    """Return the slices with these names or ids, each once, and the refusals for each name without one; see C(find)."""
+    found: dict[int, Slice] = {}
+    missing: dict[str, list[Refusal]] = {}
+    for name in names:
+        try:
+            slice_ = find(cluster, name, owner, acting_user=acting_user)
+        except Refused as refused:
+            missing[name] = refused.refusals
+        else:
+            found[slice_.slice_id] = slice_
+    return list(found.values()), missing
+
+
 def choose(
     cluster: Cluster, names: Sequence[str], *, owner: str | None, everything: bool, acting_user: str
 ) -> list[Slice]:
@@ -76,8 +92,10 @@ def choose(
             act.
     """
     if names:
-        chosen = for_all(names, lambda name: find(cluster, name, owner, acting_user=acting_user))
-        return list({slice_.slice_id: slice_ for slice_ in chosen}.values())
+        chosen, missing = find_each(cluster, names, owner, acting_user=acting_user)
+        if missing:
+            raise Refused([refusal for refusals in missing.values() for refusal in refusals])
+        return chosen
     if owner is not None:
         require_acts_for(cluster, acting_user, owner, f"owner {owner}")
         if owner not in cluster.users:

@@ -36,7 +36,7 @@ def slice_table(slice_: Slice) -> str:
     pool = ", ".join(pool_text(number) for number in slice_.pools)
     title = f"slice {slice_label(slice_)} ({slice_.slice_id}) of {slice_.owner}: {slice_.status}, VLAN pool {pool}"
     names = {vm.vm_id: vm.name for vm in slice_.vms}
-    return "\n".join([title, *_aligned(rows), *(_network_line(slice_, each, names) for each in slice_.networks)])
+    return "\n".join([title, *aligned(rows), *(_network_line(slice_, each, names) for each in slice_.networks)])
 
 
 def slices_table(slices: Sequence[Slice]) -> str:
@@ -51,10 +51,11 @@ def slices_table(slices: Sequence[Slice]) -> str:
         used = f"{len(slice_.vlan_pool_used)}/{len(slice_.pool())}"
         name = slice_label(slice_)
         rows.append((name, str(slice_.slice_id), slice_.owner, slice_.status, f"{running}/{len(vms)}", used, workers))
-    return "\n".join(_aligned(rows))
+    return "\n".join(aligned(rows))
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return the lines of a text table."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
 

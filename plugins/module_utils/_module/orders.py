@@ -38,6 +38,7 @@ from ..report import HostReport
 from .clouds import controller
 from .edge import Outcome, listed
 from .names import NAME, NAME_OR_ID
+from .refused_slices import RefusedSlice, require_some, told
 
 RECREATE_DISKS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 STATE_DIR: dict[str, Any] = {"type": "path", "default": defaults.STATE_DIR}
@@ -52,27 +53,37 @@ ACCEPT_REVISION: dict[str, Any] = {"type": "int"}
 def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Return the work orders of the selected slices, which are deleted before if C(state) is C(absent).
 
-    A slice that cannot be ordered is left out and returned as C(refused), so that it does not affect the others.
+    A slice that is not found or cannot be ordered is left out and returned as C(refused), so that it does not affect
+    the others.
 
     Raises:
         Refused: none of the slices can be ordered.
     """
     if params["state"] == "absent":
         return _delete(cluster, params)
-    chosen = choose(cluster, params)
+    chosen, refused = choose_each(cluster, params)
     faults = {slice_.slice_id: list(_faults(slice_, cluster)) for slice_ in chosen}
     ordered = [slice_ for slice_ in chosen if not faults[slice_.slice_id]]
-    if chosen and not ordered:
-        raise Refused([refusal for refusals in faults.values() for refusal in refusals])
+    refused += [
+        RefusedSlice(slice_label(slice_), faults[slice_.slice_id], slice_)
+        for slice_ in chosen
+        if faults[slice_.slice_id]
+    ]
+    require_some(refused, ordered)
     before = slice_changes.states(ordered)
     done = dispatch(
         cluster,
         ordered,
         params,
-        lambda: slice_changes.state_changes(before, slice_changes.states(ordered)),
+        lambda: {
+            slice_.slice_id: slice_changes.state_changes(
+                {key: state for key, state in before.items() if key in now}, now
+            )
+            for slice_ in ordered
+            for now in [slice_changes.states([slice_])]
+        },
     )
-    refused = [_refused(slice_, faults[slice_.slice_id]) for slice_ in chosen if faults[slice_.slice_id]]
-    return replace(done, result={**done.result, "refused": refused})
+    return replace(done, result={**done.result, "refused": told(refused)})
 
 
 def _faults(slice_: Slice, cluster: Cluster) -> Iterator[Refusal]:
@@ -82,18 +93,15 @@ def _faults(slice_: Slice, cluster: Cluster) -> Iterator[Refusal]:
     yield from work_orders.faults(slice_)
 
 
-def _refused(slice_: Slice, refusals: Sequence[Refusal]) -> dict[str, Any]:
-    where = f"slice {slice_label(slice_)} ({slice_.slice_id})"
-    return {"slice_id": slice_.slice_id, "failure": f"{where} was left unchanged: {Refused(refusals).message}"}
-
-
 def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     owner, acting_user, retention_h = params["owner"], params["acting_user"], params["disk_retention_h"]
     refusals = list(DISK_RETENTION_H.problems("settings", "disk_retention_h", retention_h))
     if refusals:
         raise Refused(refusals)
     named = [name for name in params["names"] if access.called(cluster, name, owner, acting_user)]
-    chosen = choose(cluster, {**params, "names": named}) if named or not params["names"] else []
+    is_some = named or not params["names"]
+    chosen, refused = choose_each(cluster, {**params, "names": named}) if is_some else ([], [])
+    require_some(refused, chosen)
     before = [Slice.from_dict(slice_.to_dict()) for slice_ in chosen if not slice_.deleting]
     for slice_ in chosen:
         if not slice_.deleting:
@@ -104,13 +112,16 @@ def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         cluster,
         remaining,
         params,
-        lambda: [change for old in before for change in slice_changes.changes(old, cluster.slices.get(old.slice_id))],
+        lambda: {old.slice_id: slice_changes.changes(old, cluster.slices.get(old.slice_id)) for old in before},
     )
-    return replace(done, result={**done.result, "refused": []})
+    return replace(done, result={**done.result, "refused": told(refused)})
 
 
 def dispatch(
-    cluster: Cluster, slices: Sequence[Slice], params: Mapping[str, Any], changes_of: Callable[[], Sequence[Change]]
+    cluster: Cluster,
+    slices: Sequence[Slice],
+    params: Mapping[str, Any],
+    changes_of: Callable[[], Mapping[int, Sequence[Change]]],
 ) -> Outcome:
     """Return the work orders of slices.
 
@@ -123,7 +134,7 @@ def dispatch(
         params: C(state_dir), the folder for base images and VM folders on the workers; C(acting_user);
             C(accept_revision), a revision than which the cluster's must be higher; and C(recreate_disks), the VMs whose
             disks are created again if they are missing, in the syntax of C(find_vms).
-        changes_of: returns the changes of slices by this call, including the marks.
+        changes_of: returns the changes of each slice by this call, including the marks.
 
     Raises:
         Refused: one of these VMs does not belong to the slices, or the acting user may not set C(accept_revision).
@@ -133,7 +144,8 @@ def dispatch(
     replaced = lost_workers.replace(cluster, slices, recreate)
     missing = Missing.of(cluster, slices)
     noted = _hand_out(cluster, slices)
-    changes = list(changes_of())
+    changed = {slice_id: found for slice_id, found in changes_of().items() if found}
+    changes = [change for found in changed.values() for change in found]
     shown = {(change.kind, change.id) for change in changes}
     changes += [change for change in replaced if (change.kind, change.id) not in shown]
     changes += [change for change in missing.made(cluster) if change not in changes]
@@ -141,7 +153,7 @@ def dispatch(
         cluster.revise()
     changes = accepted + changes
     made = _make_orders(cluster, slices, params["state_dir"], recreate)
-    return Outcome(changes, {**noted, **made, "changes": listed(changes)})
+    return Outcome(changes, {**noted, **made, "changed_slices": list(changed), "changes": listed(changes)})
 
 
 def _accept(cluster: Cluster, params: Mapping[str, Any]) -> list[Change]:
@@ -175,12 +187,13 @@ def _make_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str, recr
     """Return the work orders of slices, which have been handed out, with the current revision of the cluster.
 
     Returns:
-        C({work_orders, lost_workers, slice_ids, deleting, fingerprints, tables}).
+        C({work_orders, lost_workers, slice_ids, slice_names, deleting, fingerprints, tables}).
     """
     return {
         "work_orders": work_orders.work_orders(cluster, slices, state_dir, recreate),
         "lost_workers": lost_workers.addresses(cluster),
         "slice_ids": [slice_.slice_id for slice_ in slices],
+        "slice_names": {str(slice_.slice_id): f"{slice_.owner}/{slice_label(slice_)}" for slice_ in slices},
         "deleting": [slice_.slice_id for slice_ in slices if slice_.deleting],
         "fingerprints": {str(slice_.slice_id): work_orders.fingerprint(slice_) for slice_ in slices},
         "tables": [render_text.slice_table(slice_) for slice_ in slices],
@@ -247,6 +260,14 @@ def choose(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice]:
         everything=params["all"],
         acting_user=params["acting_user"],
     )
+
+
+def choose_each(cluster: Cluster, params: Mapping[str, Any]) -> tuple[list[Slice], list[RefusedSlice]]:
+    """Return the same, and the names that match no slice or several."""
+    if not params["names"]:
+        return choose(cluster, params), []
+    found, missing = access.find_each(cluster, params["names"], params["owner"], acting_user=params["acting_user"])
+    return found, [RefusedSlice(name, refusals) for name, refusals in missing.items()]
 
 
 def described(slices: Sequence[Slice]) -> dict[str, Any]:

@@ -16,12 +16,13 @@ from .._domain.topology_spec import WantedSlice, added_to, read_slice, wanted_fr
 from ..bounds import DEFAULT_MTU
 from ..changes import Change
 from ..cluster import Cluster
-from ..errors import Refusal, Refused, for_all
+from ..errors import Refusal, Refused
 from ..models import Slice
 from . import orders
 from .edge import Outcome, listed
 from .names import NAME
-from .orders import STATE_DIR, choose, described, dispatch
+from .orders import STATE_DIR, choose, choose_each, described, dispatch
+from .refused_slices import RefusedSlice, error, require_some, told
 
 Pair = tuple[Optional[Slice], Optional[Slice]]
 SETTINGS_ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -67,15 +68,16 @@ def settings(params: Mapping[str, Any]) -> reconcile.Settings:
 
 
 def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[str, Any]) -> Outcome:
-    """Store or delete slices; all are refused if one is."""
-    found = for_all(
-        wants, lambda want: _put_one(cluster, want, settings(params), params["acting_user"]), _listed_twice(wants)
-    )
-    pairs = [pair for pair in found if pair is not None]
+    """Store or delete slices. Each that is refused is left unchanged and does not affect the others.
+
+    Raises:
+        Refused: all of them are refused.
+    """
+    pairs, refused = _put_each(cluster, wants, params)
     stored = [new for _old, new in pairs if new]
     if params["work_orders"]:
-        done = dispatch(cluster, stored, params, lambda: changes_of(pairs))
-        return replace(done, result={**described(stored), **done.result})
+        done = dispatch(cluster, stored, params, lambda: changes_by_slice(pairs))
+        return replace(done, result={**described(stored), **done.result, "refused": told(refused)})
     given = [option for option in ("recreate_disks", "accept_revision") if params[option]]
     if given:
         raise Refused(
@@ -84,16 +86,41 @@ def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[st
     changes = changes_of(pairs)
     if changes:
         cluster.revise()
-    return Outcome(changes, {"changes": listed(changes), **described(stored)})
+    result = {"changes": listed(changes), **described(stored), "refused": told(refused)}
+    return Outcome(changes, result, error(refused))
 
 
-def _listed_twice(wants: Sequence[Mapping[str, Any]]) -> list[Refusal]:
-    counts = Counter((want["name"], want["owner"]) for want in wants)
-    return [
-        Refusal("slice_listed_twice", f"slice {name}{' of ' + owner if owner else ''}", {"count": count})
+def _put_each(
+    cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[str, Any]
+) -> tuple[list[Pair], list[RefusedSlice]]:
+    acting_user, configured = params["acting_user"], settings(params)
+    counts = Counter((want["name"], want["owner"] or acting_user) for want in wants)
+    done: list[Pair | None] = []
+    refused = [
+        RefusedSlice(f"{owner}/{name}", [_listed_twice(name, owner, count)])
         for (name, owner), count in counts.items()
         if count > 1
     ]
+    for want in wants:
+        name, owner = want["name"], want["owner"] or acting_user
+        if counts[name, owner] == 1:
+            try:
+                done.append(_put_one(cluster, want, configured, acting_user))
+            except Refused as why:
+                stored = _visible(cluster, name, owner, acting_user)
+                refused.append(RefusedSlice(f"{owner}/{name}", why.refusals, stored))
+    require_some(refused, done)
+    return [pair for pair in done if pair is not None], refused
+
+
+def _visible(cluster: Cluster, name: str, owner: str, acting_user: str) -> Slice | None:
+    """Return the stored slice of this name. To a tenant, slices of others do not exist."""
+    is_visible = acting_user == owner or cluster.is_admin(acting_user)
+    return cluster.find_slice(owner, name) if is_visible else None
+
+
+def _listed_twice(name: str, owner: str, count: int) -> Refusal:
+    return Refusal("slice_listed_twice", f"slice {name} of {owner}", {"count": count})
 
 
 def _put_one(cluster: Cluster, want: Mapping[str, Any], settings: reconcile.Settings, acting_user: str) -> Pair | None:
@@ -141,8 +168,14 @@ def restore(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
 
 
 def info(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
-    """Return the selected slices."""
-    return Outcome(result=described(choose(cluster, params)))
+    """Return the selected slices. Names that match none do not affect the others.
+
+    Raises:
+        Refused: no name matches a slice.
+    """
+    chosen, refused = choose_each(cluster, params)
+    require_some(refused, chosen)
+    return Outcome(result={**described(chosen), "refused": told(refused)}, failure=error(refused))
 
 
 def chosen_or_visible(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice]:
@@ -153,7 +186,13 @@ def chosen_or_visible(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice
 
 def changes_of(pairs: Iterable[Pair]) -> list[Change]:
     """Return the changes of slices, given as pairs of old and new slices."""
-    return [change for old, new in pairs for change in slice_changes.changes(old, new)]
+    return [change for found in changes_by_slice(pairs).values() for change in found]
+
+
+def changes_by_slice(pairs: Iterable[Pair]) -> dict[int, list[Change]]:
+    """Return the changes of each slice, by its id."""
+    named = ((old or new, old, new) for old, new in pairs)
+    return {slice_.slice_id: slice_changes.changes(old, new) for slice_, old, new in named if slice_}
 
 
 def _copy(slice_: Slice | None) -> Slice | None:

@@ -56,3 +56,19 @@ def test_connect_shows_the_commands_for_a_vm(tmp_path: Path) -> None:
 def test_connect_names_the_vms_that_there_are(tmp_path: Path) -> None:
     done = run(tmp_path, "connect", {"slice_name": "web", "connect_vm": "vm3"}, database=database())
     assert done.failure["msg"] == "Slice web has no VM vm3; its VMs are vm1, vm2"
+
+
+def test_a_name_that_matches_no_slice_does_not_hide_the_others(tmp_path: Path) -> None:
+    done = run(tmp_path, "status", {"slice_name": ["web", "wbe"]}, database=database())
+    assert done.rc != 0
+    assert "slice web (1000) of admin: design" in done.stdout
+    assert done.failure["msg"] == "slice wbe does not exist; existing: web (1000), shop (1003)"
+
+
+def test_displays_of_the_slices_that_exist_are_written(tmp_path: Path) -> None:
+    file = tmp_path / "displays.txt"
+    variables = {"slice_name": ["web", "wbe"], "displays_dest": str(file)}
+    done = run(tmp_path, "displays", variables, database=database())
+    assert done.rc != 0
+    assert done.failure["msg"].startswith("slice wbe does not exist")
+    assert "vm1" in file.read_text()

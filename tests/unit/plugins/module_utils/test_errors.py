@@ -12,6 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
     Refusal,
     Refused,
     SlicesError,
+    first_lines,
     for_all,
 )
 
@@ -174,3 +175,10 @@ def test_for_all_lets_other_errors_pass() -> None:
 
     with pytest.raises(DatabaseError):
         for_all([1], fail)
+
+
+@pytest.mark.parametrize(("count", "last"), [(0, None), (20, "19"), (21, "… and 1 more"), (1_020, "… and 1,000 more")])
+def test_lines_after_the_first_twenty_are_counted(count: int, last: str | None) -> None:
+    shown = first_lines([str(number) for number in range(count)])
+    assert (shown or [None])[-1] == last
+    assert len(shown) <= 21

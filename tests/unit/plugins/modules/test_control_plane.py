@@ -106,13 +106,22 @@ def test_one_refusal_in_a_list_stores_nothing(ready: Control) -> None:
     assert result["failed"]
     figures = {"option": "quota_vms", "got": -1, "least": 0, "most": 10**9}
     assert refused(result) == [Refusal("out_of_range", "user carol", figures)]
-    slices = [{**WEB, "name": "one"}, {**WEB, "name": "two", "owner": "nobody"}, {**WEB, "name": "one"}]
+    assert ready.path.read_text() == before
+
+
+def test_each_slice_of_a_list_is_stored_or_refused_on_its_own(ready: Control) -> None:
+    slices = [{**WEB, "name": "one"}, {**WEB, "name": "two", "owner": "nobody"}, {**WEB, "name": "one"}, WEB]
+    dry = ready.run("slice", check=True, slices=slices)
     result = ready.run("slice", slices=slices)
+    assert result["changed"]
+    assert refused(result) == refused(dry)
     assert refused(result) == [
-        Refusal("slice_listed_twice", "slice one", {"count": 2}),
+        Refusal("slice_listed_twice", "slice one of admin", {"count": 2}),
         Refusal("unknown_reference", "slice two", {"kind": "user", "name": "nobody", "known": ["admin"]}),
     ]
-    assert ready.path.read_text() == before
+    assert [each["slice"] for each in result["refused"]] == ["admin/one", "nobody/two"]
+    stored = yaml.safe_load(ready.path.read_text())["slices"]
+    assert [slice_["name"] for slice_ in stored.values()] == ["web"]
 
 
 def test_a_password_is_seen_nowhere(ready: Control) -> None:

@@ -135,6 +135,35 @@ def test_a_stored_slice_that_lacks_something_does_not_hold_up_the_others(lost: s
     assert done.result["slice_ids"] == [1003]
 
 
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_a_name_that_matches_several_slices_does_not_hold_up_the_others(state: str) -> None:
+    made = held()
+    put(made, topology("web", owner="alice", vms=[vm("a")], links=[]))
+    plan(made, all=True)
+    done = plan(made, state=state, names=["web", "lab"])
+    assert (done.result["slice_ids"], done.result["slice_names"]) == ([1003], {"1003": "alice/lab"})
+    (refused,) = done.result["refused"]
+    assert (refused["slice_id"], refused["slice"]) == (None, "web")
+    assert "1000 of admin" in refused["failure"]
+    assert [slice_.slice_id for slice_ in made.slices.values() if slice_.deleting] == [1003] * (state == "absent")
+    with pytest.raises(Refused):
+        plan(made, state=state, names=["web"])
+
+
+def test_a_name_that_matches_no_slice_is_planned_without_it() -> None:
+    done = plan(held(), names=["wbe", "lab"])
+    assert [each["slice"] for each in done.result["refused"]] == ["wbe"]
+    assert done.result["slice_ids"] == [1003]
+
+
+def test_slices_that_the_plan_changes_are_listed() -> None:
+    made = held()
+    assert plan(made, names=["web"]).result["changed_slices"] == [1000]
+    assert plan(made, all=True).result["changed_slices"] == [1003]
+    assert plan(made, all=True).result["changed_slices"] == []
+    assert plan(made, state="absent", names=["lab"]).result["changed_slices"] == [1003]
+
+
 def test_slices_are_deleted_with_their_orders() -> None:
     made = held()
     plan(made, all=True)

@@ -78,18 +78,64 @@ def test_slices_are_stored_and_again_change_nothing() -> None:
     assert (again.changes, again.result["slices"], held.revision) == ([], done.result["slices"], revision)
 
 
-def test_all_or_none_are_stored() -> None:
+def test_a_slice_that_is_refused_does_not_hold_up_the_others() -> None:
+    held = cluster()
+    done = put_all(held, want("bad name"), want(), want("lab", vms=[vm("a", flavor="none")], links=[]), want("shop"))
+    assert [slice_["name"] for slice_ in done.result["slices"]] == ["web", "shop"]
+    assert [(each["slice_id"], each["slice"]) for each in done.result["refused"]] == [
+        (None, "admin/bad name"),
+        (None, "admin/lab"),
+    ]
+    assert isinstance(done.failure, Refused)
+    assert [each.code for each in done.failure.refusals] == ["invalid_name", "unknown_flavor"]
+    assert [slice_.extra["name"] for slice_ in held.slices.values()] == ["web", "shop"]
+    assert {change.name.split("/")[0] for change in done.changes} == {"web", "shop"}
+
+
+def test_a_stored_slice_that_is_refused_stays_as_it_is() -> None:
+    held = cluster()
+    put_all(held, want())
+    before = held.slices[1000].to_dict()
+    done = put_all(held, want(vms=[vm("vm1", flavor="none")], links=[]), want("lab"), work_orders=True)
+    (refused,) = done.result["refused"]
+    assert (refused["slice_id"], refused["slice"]) == (1000, "admin/web")
+    assert refused["failure"].startswith("slice web (1000) was left unchanged: slice web: flavor none")
+    assert held.slices[1000].to_dict() == before
+    assert done.failure is None, "the caller goes on with the work orders of the others"
+    assert (done.result["slice_ids"], done.result["changed_slices"]) == ([1003], [1003])
+    assert done.result["slice_names"] == {"1003": "admin/lab"}
+
+
+def test_a_call_of_which_nothing_is_left_is_refused() -> None:
     held = cluster()
     with pytest.raises(Refused) as caught:
-        put_all(held, want(), want("bad name"), want("worse name"))
-    assert len(caught.value.refusals) == 2
+        put_all(held, want("bad name"), want("worse name"), work_orders=True)
+    assert len(caught.value.refusals) == len(caught.value.fields["refused"]) == 2
+    assert not held.slices
 
 
 def test_a_slice_is_listed_once() -> None:
     held = cluster()
-    with pytest.raises(Refused) as caught:
-        put_all(held, want(), want(), want("lab"), want("lab", owner="alice"))
-    assert [(each.code, each.figures["count"]) for each in caught.value.refusals] == [("slice_listed_twice", 2)]
+    done = put_all(held, want(), want(owner="admin"), want("lab"), want("lab", owner="alice"))
+    assert done.failure is not None
+    assert [(each.code, each.figures["count"]) for each in done.failure.refusals] == [("slice_listed_twice", 2)]
+    assert [(slice_.owner, slice_.extra["name"]) for slice_ in held.slices.values()] == [
+        ("admin", "lab"),
+        ("alice", "lab"),
+    ]
+
+
+def test_a_tenant_does_not_learn_of_others_from_what_is_refused() -> None:
+    held = cluster()
+    put_all(held, want())
+    done = put_all(held, want(owner="admin"), want("mine"), acting_user="alice")
+    assert done.result["refused"] == [
+        {
+            "slice_id": None,
+            "slice": "admin/web",
+            "failure": "slice web: alice is not an admin; only admins may act for other users",
+        }
+    ]
 
 
 def test_work_orders_come_with_it_where_they_are_asked_for() -> None:
@@ -184,3 +230,15 @@ def test_changes_are_those_from_what_was_to_what_is() -> None:
     created, deleted = module.changes_of([(None, slice_)]), module.changes_of([(slice_, None)])
     assert ({each.action for each in created}, {each.action for each in deleted}) == ({"create"}, {"delete"})
     assert len(created) == len(deleted) > 1
+
+
+def test_names_that_match_no_slice_do_not_hide_the_others() -> None:
+    held = cluster()
+    put_all(held, want())
+    found = module.info(held, params(names=["wbe", "web"]))
+    assert [slice_["slice_id"] for slice_ in found.result["slices"]] == [1000]
+    assert [(each["slice"], each["slice_id"]) for each in found.result["refused"]] == [("wbe", None)]
+    assert isinstance(found.failure, Refused)
+    assert module.info(held, params(names=["web"])).failure is None
+    with pytest.raises(Refused):
+        module.info(held, params(names=["wbe"]))

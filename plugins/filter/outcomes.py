@@ -1,0 +1,150 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filters for the outcome of a run with several slices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.cloudrepo.slices.plugins.filter.reports import host_reports
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import render_text
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import first_lines
+from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import ERROR
+
+_OF_VM = re.compile(r"(?:^tap_|/vms/)(\d+)")
+_OF_NETWORK = re.compile(r"^net_(\d+)")
+_OF_SLICE = re.compile(r"(?:^cloudrepo-|^slice-|^nat_|^flows/|^slices-\w+@)(\d+)")
+
+
+def outcome_table(
+    plan: Mapping[str, Any],
+    hostvars: Mapping[str, Any],
+    groups: Mapping[str, Sequence[str]],
+    *,
+    recorded: Sequence[Mapping[str, Any]] | None = None,
+    check_mode: bool = False,
+) -> str:
+    """Return what became of each slice as a text table, empty if there is one slice and it was not refused.
+
+    Args:
+        plan: the result of M(cloudrepo.slices.slice_plan) or M(cloudrepo.slices.slice).
+        hostvars: the hosts' variables, by host.
+        groups: the hosts of each group.
+        recorded: the slices that still exist, with what the hosts reported; None if nothing was recorded.
+        check_mode: whether nothing was changed.
+    """
+    unplanned = plan.get("refused") or ()
+    if len(plan["slice_ids"]) + len(unplanned) < 2 and not unplanned:
+        return ""
+    reports = host_reports(hostvars, groups, plan["work_orders"]["workers"], plan["lost_workers"])
+    owners = _owners(plan["work_orders"])
+    changed = {*plan["changed_slices"], *_changed_on_hosts(hostvars, groups, plan["work_orders"], owners)}
+    left = {slice_["slice_id"]: slice_ for slice_ in recorded or ()}
+    rows = [("SLICE", "ID", "RESULT", "REASON")]
+    for slice_id in plan["slice_ids"]:
+        refused, failed = _reasons(slice_id, plan, reports, owners)
+        failed = failed or [*_errors(left.get(slice_id, {}))]
+        is_deleted = slice_id in plan["deleting"]
+        word = "refused" if refused else "failed" if failed else "unchanged"
+        if word == "unchanged" and (is_deleted or slice_id in changed):
+            word = _done(is_deleted=is_deleted, is_gone=recorded is not None and slice_id not in left, dry=check_mode)
+        reason = next(iter([*refused, *failed]), "")
+        rows.append((plan["slice_names"][str(slice_id)], str(slice_id), word, _line(reason)))
+    rows += [(each["slice"], str(each["slice_id"] or "-"), "refused", _line(each["failure"])) for each in unplanned]
+    return "\n".join(render_text.aligned(rows))
+
+
+def failure_lines(failures: Iterable[str]) -> str:
+    """Return failures as text, of which the lines after the first twenty are only counted."""
+    return "\n".join(first_lines("\n".join(failures).splitlines()))
+
+
+def _done(*, is_deleted: bool, is_gone: bool, dry: bool) -> str:
+    if dry:
+        return "to be deleted" if is_deleted else "to be deployed"
+    return ("deleted" if is_gone else "deleting") if is_deleted else "deployed"
+
+
+def _line(text: str) -> str:
+    first, *others = text.splitlines() or [""]
+    return f"{first} (and {len(others)} more)" if others else first
+
+
+def _owners(orders: Mapping[str, Any]) -> dict[int, int]:
+    """Return the slice of each VM in work orders, also of those that are being deleted."""
+    return {
+        vm["vm_id"]: slice_["slice_id"]
+        for order in orders["workers"].values()
+        for slice_ in order["slices"]
+        for vm in (*slice_["vms"], *slice_.get("given_up", ()))
+    }
+
+
+def _reasons(
+    slice_id: int, plan: Mapping[str, Any], reports: Sequence[Mapping[str, Any]], owners: Mapping[int, int]
+) -> tuple[list[str], list[str]]:
+    """Return why hosts refused the slice, and what failed on them."""
+    refused, failed = [], []
+    for report in reports:
+        for each in report["refused"]:
+            is_nothing = each["another"] and slice_id in plan["deleting"]
+            if each["slice_id"] == slice_id and not is_nothing:
+                refused.append(f"{report['host']}: {each['failure']}")
+        own = [vm for vm in report["vms"] if owners.get(vm["vm_id"], vm.get("slice_id")) == slice_id]
+        failed += [f"{report['host']}: {vm['failure']}" for vm in own if vm["failure"]]
+        # The failures of VMs are in their own reports.
+        is_vms = any(vm["failure"] for vm in report["vms"])
+        if report["failure"] and not is_vms and _is_concerned(slice_id, report["target"], plan["work_orders"]):
+            failed.append(f"{report['host']}: {report['failure']}")
+    return refused, failed
+
+
+def _errors(slice_: Mapping[str, Any]) -> Iterator[str]:
+    """Yield VMs that nobody reported, such as those of a lost worker."""
+    for vm in slice_.get("vms", ()):
+        if vm["status"] == ERROR:
+            yield f"VM {vm['name']} ({vm['vm_id']}) on worker {vm['worker_ip']} has the state {ERROR}"
+
+
+def _is_concerned(slice_id: int, target: str, orders: Mapping[str, Any]) -> bool:
+    order = orders["workers"].get(target, orders["network_node"])
+    return any(
+        each["slice_id"] == slice_id and any(isinstance(value, list) and value for value in each.values())
+        for each in order["slices"]
+    )
+
+
+def _changed_on_hosts(
+    hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], orders: Mapping[str, Any], vms: Mapping[int, int]
+) -> Iterator[int | None]:
+    """Yield the slice of each object that hosts changed, None for what is not that of one slice."""
+    slices = orders["network_node"]["slices"]
+    vlans = {network["vlan_id"]: one["slice_id"] for one in slices for network in one.get("networks", ())}
+    for name in dict.fromkeys([*groups.get("workers", ()), *groups.get("network_node", ())]):
+        for key in ("apply_work_order_result", "network_node_result"):
+            for change in (hostvars[name].get(key) or {}).get("changes") or ():
+                yield _slice_of(change, vms, vlans)
+
+
+def _slice_of(change: Mapping[str, Any], vms: Mapping[int, int], vlans: Mapping[int, int]) -> int | None:
+    """Return the slice of an object on a host, by the names that objects have there."""
+    name = str(change["id"])
+    if change["kind"] == "VM folder":
+        return vms.get(int(name))
+    if change["kind"] == "flows" or change["kind"].startswith("slice "):
+        return int(name) if name.isdigit() else None
+    for pattern, owners in ((_OF_VM, vms), (_OF_NETWORK, vlans)):
+        found = pattern.search(name)
+        if found:
+            return owners.get(int(found[1]))
+    found = _OF_SLICE.search(name)
+    return int(found[1]) if found else None
+
+
+class FilterModule:
+    """The filters by name."""
+
+    def filters(self) -> dict[str, Any]:
+        return {"failure_lines": failure_lines, "outcome_table": outcome_table}

@@ -1,0 +1,130 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What became of each slice of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.filter.outcomes import failure_lines, outcome_table
+
+from ..module_utils._domain.builders import cluster, put, topology, vm
+from ..module_utils._module.test_orders import plan
+
+GROUPS = {"workers": ["w1", "w2"], "network_node": ["n"]}
+UNPLANNED = {"slice_id": None, "slice": "bob/shop", "failure": "slice shop: quota\nslice shop: pool"}
+
+
+def planned(names: tuple[str, ...] = ("web", "lab"), *, again: bool = True, state: str = "present") -> dict[str, Any]:
+    """Return a plan for web (1000, with VM 1001 on w1 and 1002 on w2) and lab (1003, VM 1004 on w1 and VLAN 160)."""
+    held = cluster()
+    put(held, topology())
+    net = {"name": "lan", "members": ["a"], "gateway": True}
+    put(held, topology("lab", owner="alice", vms=[vm("a")], links=[], networks=[net]))
+    if again:
+        plan(held, all=True)
+    found: dict[str, Any] = plan(held, names=list(names), state=state).result
+    return found
+
+
+def hosts(**results: dict[str, Any]) -> dict[str, Any]:
+    """Return the variables of hosts, whose results have no changes unless they are given."""
+    given = {"w1": {}, "w2": {}, "n": {}, **results}
+    return {
+        "w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": {"changes": [], "vms": [], **given["w1"]}},
+        "w2": {"ansible_host": "10.0.10.2", "apply_work_order_result": {"changes": [], "vms": [], **given["w2"]}},
+        "n": {"network_node_result": {"changes": [], **given["n"]}},
+    }
+
+
+def outcomes(plan: dict[str, Any], hostvars: dict[str, Any], **options: Any) -> list[list[str]]:
+    """Return the cells of the table, without its head."""
+    _head, *lines = outcome_table(plan, hostvars, GROUPS, **options).splitlines()
+    return [line.split(maxsplit=3) for line in lines]
+
+
+def test_one_slice_needs_no_table_unless_it_was_refused() -> None:
+    assert outcome_table(planned(("web",)), hosts(), GROUPS) == ""
+    nothing = {**planned(("web",)), "slice_ids": [], "refused": [UNPLANNED]}
+    assert outcomes(nothing, hosts()) == [["bob/shop", "-", "refused", "slice shop: quota (and 1 more)"]]
+
+
+def test_slices_are_told_apart_by_what_was_done() -> None:
+    assert outcomes(planned(), hosts()) == [["admin/web", "1000", "unchanged"], ["alice/lab", "1003", "unchanged"]]
+    new = planned(again=False)
+    assert [cells[2] for cells in outcomes(new, hosts())] == ["deployed", "deployed"]
+    assert [" ".join(cells[2:]) for cells in outcomes(new, hosts(), check_mode=True)] == ["to be deployed"] * 2
+    mixed = {**planned(("web",)), "refused": [UNPLANNED]}
+    assert [cells[2] for cells in outcomes(mixed, hosts())] == ["unchanged", "refused"]
+
+
+@pytest.mark.parametrize(
+    ("host", "kind", "id", "changed"),
+    [
+        ("w1", "tap", "tap_1001_eth1", "web"),
+        ("w1", "overlay", "/var/lib/cloudrepo/vms/1004/a_img.qcow2", "lab"),
+        ("w1", "VM folder", 1002, "web"),
+        ("w2", "unit", "cloudrepo-1000@1002.service", "web"),
+        ("w2", "cgroup", "cloudrepo-1003.slice", "lab"),
+        ("w2", "flows", 1003, "lab"),
+        ("w2", "flows", "shared", ""),
+        ("w2", "file", "flows/1000.qdiscs", "web"),
+        ("n", "port", "net_160", "lab"),
+        ("n", "port", "net_4000", ""),
+        ("n", "slice reservation", 1003, "lab"),
+        ("n", "unit", "slices-names@1000.service", "web"),
+        ("n", "namespace", "slice-1003", "lab"),
+        ("n", "device", "slice-1003/net_160", "lab"),
+        ("n", "packet rules", "VMs", ""),
+    ],
+)
+def test_a_slice_is_deployed_if_a_host_changed_an_object_of_it(host: str, kind: str, id: Any, changed: str) -> None:
+    told = outcomes(planned(), hosts(**{host: {"changes": [{"kind": kind, "id": id}]}}))
+    deployed = [cells[0].partition("/")[2] for cells in told if cells[2] == "deployed"]
+    assert deployed == ([changed] if changed else [])
+
+
+def test_slices_that_a_host_refused_or_that_failed_there_have_the_reason() -> None:
+    refused = {"slice_id": 1003, "failure": "slice 1003: late", "another": False}
+    failed = {"vm_id": 1001, "name": "vm1", "state": "error", "slice_id": 1000, "failure": "VM vm1: it ended"}
+    told = outcomes(planned(), hosts(w1={"refused": [refused], "failure": None, "vms": [failed]}))
+    assert told == [
+        ["admin/web", "1000", "failed", "w1: VM vm1: it ended"],
+        ["alice/lab", "1003", "refused", "w1: slice 1003: late"],
+    ]
+
+
+def test_a_host_that_failed_concerns_the_slices_that_have_something_there() -> None:
+    told = outcomes(planned(), hosts(w2={"failed": True, "msg": "no space"}))
+    assert told == [["admin/web", "1000", "failed", "w2: no space"], ["alice/lab", "1003", "unchanged"]]
+    told = outcomes(planned(), hosts(n={"failed": True, "msg": "no nft"}))
+    assert told[1] == ["alice/lab", "1003", "failed", "n: no nft"]
+
+
+def test_vms_that_no_host_reports_are_a_failure() -> None:
+    vms = [{"name": name, "vm_id": 1004, "worker_ip": "10.0.10.9", "status": name} for name in ("running", "error")]
+    told = outcomes(planned(), hosts(), recorded=[{"slice_id": 1003, "vms": vms}, {"slice_id": 1000, "vms": vms[:1]}])
+    assert told == [
+        ["admin/web", "1000", "unchanged"],
+        ["alice/lab", "1003", "failed", "VM error (1004) on worker 10.0.10.9 has the state error"],
+    ]
+
+
+def test_deleted_slices_are_deleting_as_long_as_they_exist() -> None:
+    gone = planned(state="absent")
+    told = outcomes(gone, hosts(), recorded=[{"slice_id": 1003, "vms": []}])
+    assert [cells[2] for cells in told] == ["deleted", "deleting"]
+    assert [cells[2] for cells in outcomes(gone, hosts())] == ["deleting", "deleting"]
+    assert [" ".join(cells[2:]) for cells in outcomes(gone, hosts(), check_mode=True)] == ["to be deleted"] * 2
+    another = {"slice_id": 1003, "failure": "slice 1003: another", "another": True}
+    told = outcomes(gone, hosts(w1={"refused": [another], "failure": None}), recorded=[])
+    assert [cells[2] for cells in told] == ["deleted", "deleted"]
+
+
+def test_failures_are_told_in_at_most_twenty_lines() -> None:
+    assert failure_lines([]) == ""
+    assert failure_lines(["a\nb", "c"]) == "a\nb\nc"
+    lines = failure_lines(["\n".join("abc")] * 7).splitlines()
+    assert (len(lines), lines[-1]) == (21, "… and 1 more")
