@@ -184,6 +184,10 @@ options:
               - Identifies the password of its display, so that the host knows whether to set it. A work order never
                 contains the password itself.
             type: str
+          title:
+            description:
+              - The title of its display. The default is its name. A change takes effect at the next start.
+            type: str
           state:
             description:
               - Desired state of the VM. If V(stopped), it keeps its disk, taps and ports; if V(paused), its QEMU

@@ -72,9 +72,9 @@ class Form:
             yield Refusal("invalid_name", where, {"kind": kind, "got": name, "form": self.rule})
 
 
-_LABEL_LENGTH = 63
-_LABEL = rf"[A-Za-z0-9](?:[A-Za-z0-9-]{{0,{_LABEL_LENGTH - 2}}}[A-Za-z0-9])?"
-_LABEL_RULE = f"1-{_LABEL_LENGTH} letters, digits and hyphens, with a letter or digit at both ends"
+LABEL_LENGTH = 63
+_LABEL = rf"[A-Za-z0-9](?:[A-Za-z0-9-]{{0,{LABEL_LENGTH - 2}}}[A-Za-z0-9])?"
+_LABEL_RULE = f"1-{LABEL_LENGTH} letters, digits and hyphens, with a letter or digit at both ends"
 LABEL = Form(_LABEL, _LABEL_RULE, "name of a slice, link, network or reserved VLAN", "DNS (RFC 1123)")
 VM_NAME = Form(
     rf"(?!(?:[0-9]+[WwDdHhMmSs]?|ignore|infinite)\Z){_LABEL}",
@@ -84,7 +84,7 @@ VM_NAME = Form(
 )
 PATH = Form(PATH_PATTERN, "an absolute path", "path on a host", "units, commands and QEMU's configuration")
 DISK_PATH = Form(
-    rf"{PATH_PATTERN}/[A-Za-z0-9][A-Za-z0-9._-]{{0,{2 * _LABEL_LENGTH}}}\.qcow2",
+    rf"{PATH_PATTERN}/[A-Za-z0-9][A-Za-z0-9._-]{{0,{2 * LABEL_LENGTH}}}\.qcow2",
     "the absolute path of a .qcow2 file",
     "file of a disk",
     "the names of a VM and of a disk",
@@ -104,6 +104,12 @@ IDENTIFIER = Form(
     "1-64 letters, digits and _ . @ -, with none of . @ - at the beginning",
     "name of a user or flavor",
     "paths and mail addresses",
+)
+OBJECT_TITLE = Form(
+    r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}",
+    "1-200 characters without control characters",
+    "title of a slice, VM, link or network",
+    "one line of a table",
 )
 TITLE = Form(TITLE_PATTERN, "1-64 printable characters", "title of a cloud", "what fits in a message")
 

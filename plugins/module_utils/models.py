@@ -178,6 +178,7 @@ class Link:
     def from_dict(cls, data: Any) -> Link:
         record = Record(data)
         record.check("name", text)
+        record.check("title", text)
         for key, read in _CARRIED.items():
             record.check(key, read)
         link = cls(
@@ -317,6 +318,7 @@ class VM(Identified):
         record.check("flavor", lambda value: _FLAVOR(value) if value is not None else None)
         record.check("observed", _OBSERVED)
         record.check("power", one_of(lifecycle.POWERS))
+        record.check("title", text)
         record.check("placement", _PLACEMENT)
         record.check("data_interfaces", integer)
         record.check("vnc_password_version", integer)
@@ -389,6 +391,7 @@ class Network:
     def from_dict(cls, data: Any) -> Network:
         record = Record(data)
         record.check("name", text)
+        record.check("title", text)
         record.check("members", _MEMBERS)
         record.check("nat", boolean)
         for key, read in _CARRIED.items():
@@ -486,6 +489,7 @@ class Slice(Identified):
         record = Record(data)
         for key, read in (
             ("name", text),
+            ("title", text),
             ("uuid", uuid_text),
             ("max_vlan_pools", integer),
             (FURTHER_POOLS, list_of(integer)),

@@ -29,6 +29,7 @@ class Rule:
 _ANY = {
     "out_of_range": Rule("{option} must be {least}-{most}"),
     "invalid_name": Rule("a {kind} name must be {form}", "{rule}, got {got!r}"),
+    "invalid_title": Rule("a {kind} title must be {form}", "{rule}, got {got!r}"),
     "too_small": Rule("{option} must be at least {least}"),
     "option_missing": Rule("a {kind} needs {option}", "{rule}"),
     "option_needs_option": Rule("{option} needs {needs}", "{rule}, which is false"),
@@ -216,6 +217,14 @@ _ACCESS = {
 
 _TOPOLOGY = {
     "duplicate_name": Rule("names are unique within a slice", "{count} {kind}s are named {name}; {rule}"),
+    "ambiguous_title": Rule(
+        "endpoints refer to one VM", "several VMs have the title {title!r}; {rule}", "refer to them by name"
+    ),
+    "slice_title_differs": Rule(
+        "a slice without a name is identified by its title",
+        "the name {got} is made from the title {title!r}, and the slice of that name has the title {stored!r}; {rule}",
+        "give the slice a name",
+    ),
     "names_differ_in_case": Rule(
         "names are unique within a slice regardless of case", "{kind}s {names} differ only in case; {rule}"
     ),

@@ -314,6 +314,14 @@ class VM(Contract):
             no_log=False,
         ),
     )
+    title: str | None = field(
+        default=None,
+        metadata=text(
+            "The title of its display. The default is its name. A change takes effect at the next start.",
+            sample="Web server",
+            form=bounds.OBJECT_TITLE,
+        ),
+    )
     state: str = field(
         default="running",
         metadata=text(

@@ -34,6 +34,10 @@ options:
     description:
       - A new name for the link.
     type: str
+  title:
+    description:
+      - A text for people, of 1 to 200 characters without control characters. It is shown in tables and graphs.
+    type: str
   endpoints:
     description:
       - The two ends, each as C(VM:INTERFACE), or as C(VM) for its first free data interface. An existing link that is
@@ -125,6 +129,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": NAME},
     "link_id": {"type": "int"},
     "new_name": {"type": NAME},
+    "title": {"type": NAME},
     "endpoints": {"type": "list", "elements": NAME},
     **topology.segment_arguments(defaults=False),
 }

@@ -34,6 +34,10 @@ options:
     description:
       - A new name for the network.
     type: str
+  title:
+    description:
+      - A text for people, of 1 to 200 characters without control characters. It is shown in tables and graphs.
+    type: str
   members:
     description:
       - Its members, each as C(VM:INTERFACE), or as C(VM) for its first free data interface.
@@ -156,6 +160,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": NAME},
     "vlan_id": {"type": "int"},
     "new_name": {"type": NAME},
+    "title": {"type": NAME},
     "members": {"type": "list", "elements": NAME},
     "append": {"type": "bool", "default": False},
     "cidr": {"type": "str"},

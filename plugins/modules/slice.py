@@ -46,7 +46,14 @@ options:
   name:
     &name
     description:
-      - The slice's name, unique among the slices of its owner. With O(state=absent), it can also be the slice's id.
+      - The slice's name, unique among the slices of its owner. With O(state=absent), it can also be the slice's id. The
+        default is made from O(title).
+    type: str
+  title:
+    &title
+    description:
+      - A text for people, such as V(São Paulo, core), of 1 to 200 characters without control characters. It is shown
+        in tables and graphs.
     type: str
   owner:
     &owner
@@ -149,8 +156,14 @@ options:
       name:
         description:
           - The VM's name, unique within the slice regardless of case.
+          - The default is made from O(vms[].title), with a number if the name is taken. A VM that exists keeps the name
+            that was made from its title.
         type: str
-        required: true
+      title:
+        description:
+          - As O(title). It is also the title of the VM's display after its next start. Endpoints and members may refer
+            to the VM by it.
+        type: str
       vm_id:
         description:
           - The id of an existing VM. O(vms[].name) is then the VM's new name.
@@ -245,6 +258,10 @@ options:
           - A name for the link, unique within the slice regardless of case. A link with a name keeps its VLAN
             if its ends change.
         type: str
+      title:
+        description:
+          - As O(title).
+        type: str
       link_id:
         description:
           - The id of an existing link, which keeps its VLAN if its ends change.
@@ -280,9 +297,13 @@ options:
     suboptions:
       name:
         description:
-          - The network's name, unique within the slice regardless of case.
+          - The network's name, unique within the slice regardless of case. The default is made from
+            O(networks[].title), as for VMs.
         type: str
-        required: true
+      title:
+        description:
+          - As O(title).
+        type: str
       vlan_id:
         description:
           - The VLAN of an existing network. O(networks[].name) is then the network's new name.
@@ -527,6 +548,7 @@ work_orders:
               loss_percent: 0.5
             vm_uuid: 0b9d4f5c-52a1-4b0e-9b7e-2f6a3d1c8e02
             vnc_password_id: "8b1a9953c4611296"
+            title: Web server
             state: running
           slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
           revision: 1795371735123
@@ -712,8 +734,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME, NAME_OR_ID
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import POWERS
 
+NAMED: dict[str, Any] = {"required_one_of": [("name", "title")]}
 VM = {
-    "name": {"type": NAME, "required": True},
+    "name": {"type": NAME},
+    "title": {"type": NAME},
     "vm_id": {"type": "int"},
     "flavor": {"type": NAME},
     "internet": {"type": "bool", "default": False},
@@ -726,11 +750,13 @@ VM = {
 LINK = {
     "endpoints": {"type": "list", "elements": NAME, "required": True},
     "name": {"type": NAME},
+    "title": {"type": NAME},
     "link_id": {"type": "int"},
     **topology.segment_arguments(),
 }
 NETWORK = {
-    "name": {"type": NAME, "required": True},
+    "name": {"type": NAME},
+    "title": {"type": NAME},
     "vlan_id": {"type": "int"},
     "members": {"type": "list", "elements": NAME, "default": []},
     "cidr": {"type": "str"},
@@ -743,6 +769,7 @@ NETWORK = {
 }
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": NAME_OR_ID},
+    "title": {"type": NAME},
     "slice_id": {"type": "int"},
     "new_name": {"type": NAME},
     "owner": {"type": NAME},
@@ -757,15 +784,15 @@ SPEC: dict[str, dict[str, Any]] = {
     "name_pattern": {"type": NAME, "default": topologies.NAME_PATTERN},
     "branching": {"type": "int", "default": topologies.BRANCHING},
     "segments": {"type": "str", "choices": [topologies.LINKS, topologies.NETWORKS], "default": topologies.LINKS},
-    "vms": {"type": "list", "elements": "dict", "default": [], "options": VM},
+    "vms": {"type": "list", "elements": "dict", "default": [], "options": VM, **NAMED},
     "links": {"type": "list", "elements": "dict", "default": [], "options": LINK},
-    "networks": {"type": "list", "elements": "dict", "default": [], "options": NETWORK},
+    "networks": {"type": "list", "elements": "dict", "default": [], "options": NETWORK, **NAMED},
 }
 
 
 def arguments() -> dict[str, Any]:
     """Return keyword arguments for AnsibleModule."""
-    found = listed(SPEC, "slices", "name")
+    found = listed(SPEC, "slices", "name", "title")
     found["argument_spec"].update(
         topology.SETTINGS_ARGUMENTS,
         work_orders={"type": "bool", "default": False},

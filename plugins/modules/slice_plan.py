@@ -121,6 +121,7 @@ work_orders:
               loss_percent: 0.5
             vm_uuid: 0b9d4f5c-52a1-4b0e-9b7e-2f6a3d1c8e02
             vnc_password_id: "8b1a9953c4611296"
+            title: Web server
             state: running
           slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
           revision: 1795371735123

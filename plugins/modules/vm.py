@@ -33,6 +33,10 @@ options:
     description:
       - A new name for the VM. The file of its disk is not renamed.
     type: str
+  title:
+    description:
+      - A text for people, of 1 to 200 characters without control characters. It is shown in tables and graphs.
+    type: str
   flavor:
     description:
       - Its flavor, required for a new VM. If it is changed, an existing VM gets the new number of cores and memory at
@@ -217,6 +221,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": NAME},
     "vm_id": {"type": "int"},
     "new_name": {"type": NAME},
+    "title": {"type": NAME},
     "flavor": {"type": NAME},
     "internet": {"type": "bool"},
     "data_interfaces": {"type": "int"},

@@ -42,7 +42,7 @@ def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     if place is None:
         return replace(want, vms=(*want.vms, read_vm({**data, "name": name}))), len(want.vms)
     old = want.vms[place]
-    given = _given(data, "flavor", "internet", "data_interfaces", "worker", "vnc_password_version", "power")
+    given = _given(data, "flavor", "internet", "data_interfaces", "worker", "vnc_password_version", "power", "title")
     new = replace(old, name=name or old.name, **given)
     if data.get("interfaces") is not None:
         new = replace(new, interfaces=read_limits(data["interfaces"]))
@@ -109,7 +109,7 @@ def put_link(want: WantedSlice, data: Mapping[str, Any]) -> Step:
                 old,
                 name=name or old.name,
                 endpoints=_moved(old.endpoints, link.endpoints),
-                **_given(data, *SEGMENT_FIELDS),
+                **_given(data, "title", *SEGMENT_FIELDS),
             ),
         ),
     ), place
@@ -150,7 +150,7 @@ def put_network(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     if place is None:
         return replace(want, networks=(*want.networks, read_network({**data, "name": name}))), len(want.networks)
     old = want.networks[place]
-    given = _given(data, "cidr", "gateway", "gateway_ip", "dhcp_enabled", "dhcp_range", "nat", *SEGMENT_FIELDS)
+    given = _given(data, "cidr", "gateway", "gateway_ip", "dhcp_enabled", "dhcp_range", "nat", "title", *SEGMENT_FIELDS)
     if given.get("cidr", old.cidr) != old.cidr or given.get("gateway") is False:
         given.setdefault("gateway_ip", None)
     if given.get("cidr", old.cidr) != old.cidr or given.get("dhcp_enabled") is False:

@@ -16,7 +16,7 @@ from ..defaults import STATE_DIR
 from ..errors import Refusal, Refused
 from ..models import Slice, User
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT
-from . import access, host_requirements, networks, validate
+from . import access, host_requirements, networks, titles, validate
 from .allocation import Allocator, ManagementNetwork
 from .identities import identify
 from .match import wire
@@ -51,6 +51,7 @@ def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_us
         Refused: with all violations; the cluster is then unchanged.
     """
     before = stored_slice(cluster, want, acting_user)
+    want = titles.named(want, before)
     refusals = [
         *settings.network.problems(),
         *networks.infrastructure_problems(settings.infrastructure),
@@ -178,6 +179,7 @@ def _describe(slice_: Slice, want: WantedSlice) -> None:
     slice_.topology_type = want.topology_type
     if want.name != slice_label(slice_):
         slice_.extra["name"] = want.name
+    set_extra(slice_.extra, "title", want.title)
     if want.vlan_pools is not None:
         set_extra(slice_.extra, "max_vlan_pools", want.vlan_pools if want.vlan_pools > 1 else None)
     if want.peers is not None:

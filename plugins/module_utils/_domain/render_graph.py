@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..cluster import slice_label
-from ..models import Slice
+from ..models import VM, Link, Network, Slice
 
 Edge = tuple[str, str, str]
 
@@ -17,7 +17,7 @@ def mermaid(slice_: Slice) -> str:
     return "\n".join(
         [
             "---",
-            f"title: {slice_label(slice_)}",
+            f"title: {_heading(slice_)}",
             "---",
             "flowchart LR",
             *(f'  {node}["{_clean(label)}"]' for node, label in _vms(slice_)),
@@ -31,7 +31,7 @@ def dot(slice_: Slice) -> str:
     """Return the slice as an undirected graph in DOT."""
     return "\n".join(
         [
-            f'graph "{_clean(slice_label(slice_))}" {{',
+            f'graph "{_clean(_title(slice_label(slice_), slice_))}" {{',
             *(f'  {node} [shape=box, label="{_clean(label)}"];' for node, label in _vms(slice_)),
             *(f'  {node} [shape=ellipse, label="{_clean(label)}"];' for node, label in _segments(slice_)),
             *(f'  {first} -- {second} [label="{_clean(label)}"];' for first, second, label in _edges(slice_)),
@@ -40,22 +40,30 @@ def dot(slice_: Slice) -> str:
     )
 
 
+def _heading(slice_: Slice) -> str:
+    """Return the title as a value in YAML."""
+    title = _clean(_title(slice_label(slice_), slice_))
+    return f'"{title}"' if "title" in slice_.extra else title
+
+
 def _vms(slice_: Slice) -> Iterator[tuple[str, str]]:
-    return ((f"vm{vm.vm_id}", vm.name) for vm in slice_.live_vms)
+    return ((f"vm{vm.vm_id}", _title(vm.name, vm)) for vm in slice_.live_vms)
 
 
 def _segments(slice_: Slice) -> Iterator[tuple[str, str]]:
     """Yield the networks with members, and VLAN 400 if a VM is on it."""
     for network in slice_.networks:
         if "name" in network.extra:
-            yield f"net{network.vlan_id}", f"{network.extra['name']} {network.cidr} VLAN {network.vlan_id}"
+            name = _title(network.extra["name"], network)
+            yield f"net{network.vlan_id}", f"{name} {network.cidr} VLAN {network.vlan_id}"
     if any(True for _vm in _internet(slice_)):
         yield "internet", "internet VLAN 400"
 
 
 def _edges(slice_: Slice) -> Iterator[Edge]:
     for link in slice_.links:
-        label = f"{link.vm1_interface} VLAN {link.vlan_id} {link.vm2_interface}"
+        name = f"{_title('', link)} VLAN {link.vlan_id}".strip()
+        label = f"{link.vm1_interface} {name} {link.vm2_interface}"
         yield f"vm{link.vm1_id}", f"vm{link.vm2_id}", label
     for network in slice_.networks:
         for member in network.extra.get("members", ()):
@@ -70,6 +78,14 @@ def _internet(slice_: Slice) -> Iterator[Edge]:
                 yield f"vm{vm.vm_id}", "internet", f"{interface.name} {interface.ip_config['ip']}"
 
 
+def _title(name: str, thing: Slice | VM | Network | Link) -> str:
+    title: str = thing.extra.get("title", name)
+    return title
+
+
 def _clean(text: str) -> str:
-    """Return text that is safe between quotes, because names in imported databases may contain any characters."""
-    return "".join(character if character.isprintable() and character not in '"\\' else "_" for character in text)
+    """Return text that is safe between quotes, because titles may contain any characters.
+
+    Mermaid reads HTML and C(#) with a code.
+    """
+    return "".join(character if character.isprintable() and character not in '"\\<>#`' else "_" for character in text)

@@ -17,7 +17,7 @@ from .slice_changes import attributes
 
 def slice_table(slice_: Slice) -> str:
     """Return a text table with VM, id, worker, state, pid, address, VLANs of interfaces and VNC display."""
-    rows = [("VM", "ID", "WORKER", "STATE", "PID", "ADDRESS", "INTERFACES:VLAN", "VNC")]
+    rows: list[tuple[str, ...]] = [("VM", "ID", "WORKER", "STATE", "PID", "ADDRESS", "INTERFACES:VLAN", "VNC", "TITLE")]
     for vm in slice_.vms:
         address = next((each.ip_config["ip"] for each in vm.interfaces if each.ip_config), "-")
         interfaces = " ".join(f"{each.name}:{each.vlan_id or '-'}" for each in vm.interfaces)
@@ -31,27 +31,40 @@ def slice_table(slice_: Slice) -> str:
                 address,
                 interfaces,
                 f"{vm.worker_ip}:{vm.vnc_port}",
+                vm.extra.get("title", ""),
             )
         )
+    if not any("title" in vm.extra for vm in slice_.vms):
+        rows = [row[:-1] for row in rows]
     pool = ", ".join(pool_text(number) for number in slice_.pools)
-    title = f"slice {slice_label(slice_)} ({slice_.slice_id}) of {slice_.owner}: {slice_.status}, VLAN pool {pool}"
+    label = f"{_label(slice_label(slice_), slice_)} ({slice_.slice_id})"
+    heading = f"slice {label} of {slice_.owner}: {slice_.status}, VLAN pool {pool}"
     names = {vm.vm_id: vm.name for vm in slice_.vms}
-    return "\n".join([title, *aligned(rows), *(_network_line(slice_, each, names) for each in slice_.networks)])
+    return "\n".join([heading, *aligned(rows), *(_network_line(slice_, each, names) for each in slice_.networks)])
 
 
 def slices_table(slices: Sequence[Slice]) -> str:
     """Return slices as a text table with a line each; C(no slices) if there are none."""
     if not slices:
         return "no slices"
-    rows = [("SLICE", "ID", "OWNER", "STATUS", "RUNNING", "VLANS", "WORKERS")]
+    rows: list[tuple[str, ...]] = [("SLICE", "ID", "OWNER", "STATUS", "RUNNING", "VLANS", "WORKERS", "TITLE")]
     for slice_ in slices:
         vms = slice_.live_vms
         running = sum(1 for vm in vms if vm.status == RUNNING)
         workers = " ".join(dict.fromkeys(vm.worker_ip for vm in vms)) or "-"
         used = f"{len(slice_.vlan_pool_used)}/{len(slice_.pool())}"
         name = slice_label(slice_)
-        rows.append((name, str(slice_.slice_id), slice_.owner, slice_.status, f"{running}/{len(vms)}", used, workers))
+        title = slice_.extra.get("title", "")
+        count = f"{running}/{len(vms)}"
+        rows.append((name, str(slice_.slice_id), slice_.owner, slice_.status, count, used, workers, title))
+    if not any("title" in slice_.extra for slice_ in slices):
+        rows = [row[:-1] for row in rows]
     return "\n".join(aligned(rows))
+
+
+def _label(name: str, thing: Slice | Network) -> str:
+    """Return the name, and the title if there is one."""
+    return f'{name} "{thing.extra["title"]}"' if "title" in thing.extra else name
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
@@ -80,5 +93,5 @@ def _network_line(slice_: Slice, network: Network, names: Mapping[int, str]) -> 
         **({"QinQ": "on"} if facts["qinq"] else {}),
         **({"BPDUs": "on"} if facts["forward_bpdu"] else {}),
     }
-    label = f"{slice_label(slice_)}/{network.extra.get('name', network.vlan_id)}"
+    label = _label(f"{slice_label(slice_)}/{network.extra.get('name', network.vlan_id)}", network)
     return f"network {label}: " + ", ".join(f"{name} {value}" for name, value in told.items())

@@ -136,6 +136,7 @@ class SegmentBuilder:
             _move(made, (vm1_id, end1), (vm2_id, end2))
             if link.name is not None:
                 made.extra["name"] = link.name
+            set_extra(made.extra, "title", link.title)
             _set_carried(made.extra, link)
             for end in link.endpoints:
                 taps[end].vlan_id, taps[end].link_id = made.vlan_id, made.link_id
@@ -164,6 +165,7 @@ class SegmentBuilder:
         if isinstance(stored, Network):
             made.status, made.extra = stored.status, stored.extra
         made.extra["name"] = want.name
+        set_extra(made.extra, "title", want.title)
         set_extra(made.extra, "nat", full.nat or None)
         _set_carried(made.extra, want)
         made.extra["members"] = [{"vm_id": self.live[end.vm].vm_id, "interface": end.interface} for end in want.members]

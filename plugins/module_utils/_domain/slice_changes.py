@@ -74,6 +74,7 @@ def attributes(thing: Thing, names: Mapping[int, str]) -> Attributes:
         ends = (f"{names.get(vm_id, vm_id)}:{interface}" for vm_id, interface in _link_ends(thing))
         return {
             "name": thing.extra.get("name"),
+            **_title(thing),
             "vlan_id": thing.vlan_id,
             "ends": "–".join(ends),
             **_segment(thing),
@@ -83,6 +84,7 @@ def attributes(thing: Thing, names: Mapping[int, str]) -> Attributes:
     if isinstance(thing, Slice):
         return {
             "name": slice_label(thing),
+            **_title(thing),
             "owner": thing.owner,
             "status": thing.status,
             "topology_type": thing.topology_type,
@@ -140,6 +142,7 @@ def _vm(vm: VM) -> Attributes:
     flavor = vm.flavor or {}
     return {
         "name": vm.name,
+        **_title(vm),
         **_state(vm),
         "worker": vm.worker_ip,
         "pinned_to": vm.pinned_to,
@@ -166,6 +169,7 @@ def _link_ends(link: Link) -> Sequence[tuple[int, str]]:
 def _network(network: Network, names: Mapping[int, str]) -> Attributes:
     return {
         "name": network.extra.get("name"),
+        **_title(network),
         "vlan_id": network.vlan_id,
         "cidr": network.cidr,
         "gateway_ip": network.gateway_ip,
@@ -178,6 +182,11 @@ def _network(network: Network, names: Mapping[int, str]) -> Attributes:
         ),
         **_segment(network),
     }
+
+
+def _title(thing: Slice | VM | Link | Network) -> Attributes:
+    """Return the title as an attribute, if there is one."""
+    return {"title": thing.extra["title"]} if "title" in thing.extra else {}
 
 
 def _segment(segment: Link | Network) -> Attributes:

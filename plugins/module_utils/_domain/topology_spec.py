@@ -26,9 +26,9 @@ class Endpoint:
 
     @classmethod
     def parse(cls, text: str) -> Endpoint:
-        """Parse C(VM) or C(VM:INTERFACE)."""
-        vm, colon, interface = text.partition(":")
-        return cls(vm=vm, interface=interface if colon else None)
+        """Parse C(VM) or C(VM:INTERFACE); VM is a name or a title."""
+        vm, colon, interface = text.rpartition(":")
+        return cls(vm=vm, interface=interface) if colon else cls(vm=text, interface=None)
 
     def __str__(self) -> str:
         return self.vm if self.interface is None else f"{self.vm}:{self.interface}"
@@ -44,6 +44,7 @@ class WantedLink:
     mtu: int = DEFAULT_MTU
     qinq: bool = False
     forward_bpdu: bool = False
+    title: str | None = None
 
     def __str__(self) -> str:
         return "–".join(str(endpoint) for endpoint in self.endpoints)
@@ -69,6 +70,7 @@ class WantedNetwork:
     mtu: int = DEFAULT_MTU
     qinq: bool = False
     forward_bpdu: bool = False
+    title: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class WantedVM:
     """A VM. It matches a stored one by id or by name, in this order.
 
     Attributes:
+        name: empty if it is to be made from the title (C(titles)).
         flavor: C(None) leaves it unchanged.
         data_interfaces: number of interfaces besides eth0, C(None) for as many as its links and networks need.
         worker: the worker that it is pinned to.
@@ -93,6 +96,7 @@ class WantedVM:
     vnc_password_version: int | None = None
     power: str | None = None
     interfaces: tuple[Limits, ...] = ()
+    title: str | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,7 @@ class WantedSlice:
     reserved: tuple[Reservation, ...] | None = None
     slice_id: int | None = None
     peers: bool | None = False
+    title: str | None = None
 
 
 def read_slice(data: Mapping[str, Any], *, default_owner: str) -> WantedSlice:
@@ -162,13 +167,15 @@ def read_slice(data: Mapping[str, Any], *, default_owner: str) -> WantedSlice:
         vlan_pools=pools,
         slice_id=data.get("slice_id"),
         peers=None if data.get("peers") is None and data.get("append") else bool(data.get("peers")),
+        title=data.get("title"),
     )
 
 
 def read_vm(data: Mapping[str, Any]) -> WantedVM:
     """Return a VM from module arguments."""
     return WantedVM(
-        name=data["name"],
+        name=data.get("name") or "",
+        title=data.get("title"),
         flavor=data.get("flavor"),
         internet=bool(data.get("internet")),
         data_interfaces=data.get("data_interfaces"),
@@ -183,14 +190,16 @@ def read_vm(data: Mapping[str, Any]) -> WantedVM:
 def read_link(data: Mapping[str, Any]) -> WantedLink:
     """Return a link from module arguments."""
     endpoints = tuple(Endpoint.parse(text) for text in data.get("endpoints") or ())
-    return WantedLink(endpoints, name=data.get("name"), link_id=data.get("link_id"), **_carried(data))
+    name, title = data.get("name"), data.get("title")
+    return WantedLink(endpoints, name=name, title=title, link_id=data.get("link_id"), **_carried(data))
 
 
 def read_network(data: Mapping[str, Any]) -> WantedNetwork:
     """Return a network from module arguments; C(gateway) defaults to true if there is a C(gateway_ip)."""
     gateway_ip = data.get("gateway_ip")
     return WantedNetwork(
-        name=data["name"],
+        name=data.get("name") or "",
+        title=data.get("title"),
         members=tuple(Endpoint.parse(text) for text in data.get("members") or ()),
         cidr=data.get("cidr"),
         gateway=gateway_ip is not None if data.get("gateway") is None else data["gateway"],
@@ -230,6 +239,7 @@ def wanted_from(slice_: Slice) -> WantedSlice:
             (Endpoint(names[link.vm1_id], link.vm1_interface), Endpoint(names[link.vm2_id], link.vm2_interface)),
             link.extra.get("name"),
             link.link_id,
+            title=link.extra.get("title"),
             **_carried(link.extra),
         )
         for link in slice_.links
@@ -245,6 +255,7 @@ def wanted_from(slice_: Slice) -> WantedSlice:
         networks=networks,
         topology_type=slice_.topology_type,
         vlan_pools=None,
+        title=slice_.extra.get("title"),
         reserved=tuple(
             Reservation(each.get("name"), each["vlan_id"]) for each in slice_.extra.get("reserved_vlans", ())
         ),
@@ -264,6 +275,7 @@ def _wanted_vm(vm: VM, needed: int) -> WantedVM:
         data_interfaces=told if told is not None or count == needed else count,
         worker=vm.pinned_to,
         vm_id=vm.vm_id,
+        title=vm.extra.get("title"),
         interfaces=tuple(limits for each in vm.interfaces if (limits := stored_limits(each)).fields),
     )
 
@@ -271,6 +283,7 @@ def _wanted_vm(vm: VM, needed: int) -> WantedVM:
 def _wanted_network(network: Network, names: Mapping[int, str]) -> WantedNetwork:
     return WantedNetwork(
         name=network.extra["name"],
+        title=network.extra.get("title"),
         members=tuple(
             Endpoint(names[each["vm_id"]], each["interface"])
             for each in network.extra.get("members", ())
@@ -310,6 +323,7 @@ def added_to(base: WantedSlice, more: WantedSlice) -> WantedSlice:
         vms=tuple(vm for name, vm in vms.items() if vm.vm_id not in renamed or vm in more.vms),
         links=(*base.links, *_new_links(base.links, more.links)),
         networks=tuple(networks.values()),
+        title=more.title if more.title is not None else base.title,
         topology_type=base.topology_type if more.topology_type == topologies.CUSTOM else more.topology_type,
         reserved=base.reserved,
         slice_id=base.slice_id,

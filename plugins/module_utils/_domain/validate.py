@@ -17,6 +17,7 @@ def problems(want: WantedSlice) -> list[Refusal]:
     """Return all violations in a topology."""
     return [
         *_name_problems(want),
+        *_title_problems(want),
         *_count_problems(want),
         *_repeated_ids(want),
         *_limit_problems(want),
@@ -38,6 +39,15 @@ def _name_problems(want: WantedSlice) -> Iterator[Refusal]:
         yield from bounds.VM_NAME.problems(where, "VM", name)
     for kind, names in (("VM", vms), ("link", links), ("network", networks), ("VLAN", reserved)):
         yield from _alike(where, kind, names)
+
+
+def _title_problems(want: WantedSlice) -> Iterator[Refusal]:
+    where = f"slice {want.name}"
+    things = (("slice", [want]), ("VM", want.vms), ("link", want.links), ("network", want.networks))
+    for kind, each in things:
+        for title in (thing.title for thing in each if thing.title is not None):
+            if not bounds.OBJECT_TITLE.allows(title):
+                yield Refusal("invalid_title", where, {"kind": kind, "got": title, "form": bounds.OBJECT_TITLE.rule})
 
 
 def _alike(where: str, kind: str, names: Sequence[str]) -> Iterator[Refusal]:

@@ -55,6 +55,7 @@ class VmBuilder:
                 self._set_size(vm, want)
                 self._set_placement(vm, want)
                 vm.power = want.power or vm.power
+                set_extra(vm.extra, "title", want.title)
                 set_extra(vm.extra, "data_interfaces", want.data_interfaces)
                 self._set_password(vm, want)
                 count = needed.get(want.name, 0) if want.data_interfaces is None else want.data_interfaces

@@ -223,6 +223,7 @@ def _vm(
         disks=(_overlay(vm, disks),),
         vnc_port=vm.vnc_port,
         vnc_password_id=displays.password_id(cluster, vm),
+        title=vm.extra.get("title"),
         state=vm.power,
         interfaces=tuple(
             work_order.Interface(

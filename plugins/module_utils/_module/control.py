@@ -74,16 +74,22 @@ def store_of(module: edge.Module, database: str, backup_dir: str | None = None) 
     )
 
 
-def listed(spec: dict[str, dict[str, Any]], plural: str, key: str) -> dict[str, Any]:
-    """Return keyword arguments for AnsibleModule, for one object as options of the module or a list as C(plural)."""
+def listed(spec: dict[str, dict[str, Any]], plural: str, *keys: str) -> dict[str, Any]:
+    """Return keyword arguments for AnsibleModule, for one object as options of the module or a list as C(plural).
+
+    An object needs one of the options C(keys).
+    """
+    one: dict[str, Any] = {"options": spec, "required_one_of": [keys]}
+    if len(keys) == 1:
+        one = {"options": {**spec, keys[0]: {**spec[keys[0]], "required": True}}}
     return {
         "argument_spec": {
             **CONTROL_ARGUMENTS,
             **spec,
-            plural: {"type": "list", "elements": "dict", "options": {**spec, key: {**spec[key], "required": True}}},
+            plural: {"type": "list", "elements": "dict", **one},
         },
-        "mutually_exclusive": [(key, plural)],
-        "required_one_of": [(key, plural)],
+        "mutually_exclusive": [(key, plural) for key in keys],
+        "required_one_of": [(*keys, plural)],
         "supports_check_mode": True,
     }
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Optional
 
-from .._domain import access, reconcile, slice_changes, teardown, undelete
+from .._domain import access, reconcile, slice_changes, teardown, titles, undelete
 from .._domain.allocation import ManagementNetwork
 from .._domain.placement import POLICIES
 from .._domain.topology_spec import WantedSlice, added_to, read_slice, wanted_from
@@ -73,7 +73,7 @@ def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[st
     Raises:
         Refused: all of them are refused.
     """
-    pairs, refused = _put_each(cluster, wants, params)
+    pairs, refused = _put_each(cluster, [_called(want) for want in wants], params)
     stored = [new for _old, new in pairs if new]
     if params["work_orders"]:
         done = dispatch(cluster, stored, params, lambda: changes_by_slice(pairs))
@@ -113,6 +113,11 @@ def _put_each(
     return [pair for pair in done if pair is not None], refused
 
 
+def _called(want: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the arguments of a slice with a name, which may be made from its title."""
+    return want if want["name"] else {**want, "name": titles.slug(want["title"], "slice"), "is_named": False}
+
+
 def _visible(cluster: Cluster, name: str, owner: str, acting_user: str) -> Slice | None:
     """Return the stored slice of this name. To a tenant, slices of others do not exist."""
     is_visible = acting_user == owner or cluster.is_admin(acting_user)
@@ -124,11 +129,13 @@ def _listed_twice(name: str, owner: str, count: int) -> Refusal:
 
 
 def _put_one(cluster: Cluster, want: Mapping[str, Any], settings: reconcile.Settings, acting_user: str) -> Pair | None:
+    if not want.get("is_named", True):
+        _require_title(cluster, want, acting_user)
     if want["state"] == "present":
         wanted = _wanted(cluster, want, acting_user)
         before = reconcile.stored_slice(cluster, wanted, acting_user)
         if want.get("append") and before is not None:
-            wanted = added_to(wanted_from(before), wanted)
+            wanted = added_to(wanted_from(before), titles.named(wanted, before))
         before = _copy(before)
         return before, reconcile.settle(cluster, wanted, settings, acting_user=acting_user)
     if not access.called(cluster, want["name"], want["owner"], acting_user):
@@ -137,6 +144,15 @@ def _put_one(cluster: Cluster, want: Mapping[str, Any], settings: reconcile.Sett
     before = _copy(slice_)
     teardown.remove(cluster, slice_)
     return before, cluster.slices.get(slice_.slice_id)
+
+
+def _require_title(cluster: Cluster, want: Mapping[str, Any], acting_user: str) -> None:
+    """Refuse a slice whose name was made from its title, if the stored slice of that name has another title."""
+    name, title = want["name"], want["title"]
+    stored = cluster.find_slice(want["owner"] or acting_user, name)
+    if stored is not None and stored.extra.get("title") != title and want.get("slice_id") is None:
+        figures = {"got": name, "title": title, "stored": stored.extra.get("title")}
+        raise Refused([Refusal("slice_title_differs", f"slice {name}", figures)])
 
 
 def _wanted(cluster: Cluster, want: Mapping[str, Any], acting_user: str) -> WantedSlice:

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.render_graph import dot, mermaid
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
-from .builders import cluster, put, topology, vm
+from .builders import cluster, link, put, topology, vm
 
 
 def drawn() -> Slice:
@@ -69,3 +69,14 @@ def test_no_name_ends_its_quotes_or_its_line(name: str) -> None:
     assert (len(mermaid(slice_).splitlines()), len(dot(slice_).splitlines())) == lines
     assert re.search(r'^  vm1002\["[^"\\]*_[^"\\]*"\]$', mermaid(slice_), re.MULTILINE)
     assert re.search(r'^  vm1002 \[shape=box, label="[^"\\]*_[^"\\]*"\];$', dot(slice_), re.MULTILINE)
+
+
+def test_titles_are_shown_and_break_neither_language() -> None:
+    bad = 'a"b\\c<img src=x onerror=alert(1)>#35;`d: e'
+    vms = [vm("vm1", title=bad), vm("vm2")]
+    slice_ = put(cluster(), topology(title="Shop: 1", vms=vms, links=[{**link("vm1", "vm2"), "title": "Uplink"}]))
+    for drawn_as in (mermaid(slice_), dot(slice_)):
+        assert "a_b_c_img src=x onerror=alert(1)__35;_d: e" in drawn_as
+        assert "eth1 Uplink VLAN 100 eth1" in drawn_as
+    assert 'title: "Shop: 1"' in mermaid(slice_).splitlines()
+    assert dot(slice_).startswith('graph "Shop: 1" {')

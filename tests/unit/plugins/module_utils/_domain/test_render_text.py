@@ -51,3 +51,20 @@ def test_the_table_tells_of_networks() -> None:
         "DHCP 192.168.101.10,192.168.101.250, NAT off, members vm1:eth2 vm2:eth2, MTU 1400, QinQ on",
         "network web/quiet: VLAN 102, CIDR 192.168.102.0/24, gateway off, DHCP off, NAT off, members vm1:eth3",
     ]
+
+
+def test_titles_are_in_the_table_if_there_are_any() -> None:
+    held = cluster()
+    lan = {"name": "lan", "title": "Büro", "members": ["vm1"]}
+    slice_ = put(held, topology(title="Shop", vms=[vm("vm1", title="São Paulo"), vm("vm2")], networks=[lan]))
+    lines = slice_table(slice_).splitlines()
+    assert lines[0] == 'slice web "Shop" (1000) of admin: design, VLAN pool 100–119'
+    assert [line.split()[-2:] for line in lines[1:4]] == [
+        ["VNC", "TITLE"],
+        ["São", "Paulo"],
+        ["eth1:100", "10.0.10.2:5902"],
+    ]
+    assert lines[4].startswith('network web/lan "Büro": VLAN 101')
+    put(held, topology("plain", vms=[], links=[]))
+    table = slices_table(list(held.slices.values())).splitlines()
+    assert [line.split()[-1] for line in table] == ["TITLE", "Shop", "-"]

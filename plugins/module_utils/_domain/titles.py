@@ -1,0 +1,142 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Names made from titles. A title is any text for people, a name is a DNS label."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Optional, TypeVar
+
+from ..bounds import LABEL, LABEL_LENGTH, VM_NAME
+from ..errors import Refusal, Refused
+from ..models import Slice
+from .topology_spec import Endpoint, WantedNetwork, WantedSlice, WantedVM
+
+Named = tuple[str, Optional[str]]
+"""A name, and the title that belongs to it."""
+_Thing = TypeVar("_Thing", WantedVM, WantedNetwork)
+
+
+def slug(title: str, kind: str) -> str:
+    """Return the name that a title is turned into: its letters and digits in lower case, joined by hyphens.
+
+    Accents are removed. If the rest is no name, such as that of a number or of a text in another script, it starts with
+    the kind of the object.
+    """
+    # NFKD has no ASCII form for these letters.
+    plain = title.translate(_LETTERS)
+    ascii_text = unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode().lower()
+    words = "".join(character if character.isalnum() else " " for character in ascii_text).split()
+    form = VM_NAME if kind == "vm" else LABEL
+    name = _cut("-".join(words))
+    return name if form.allows(name) and not name.isdigit() else _cut("-".join([kind, *words]))
+
+
+_LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"})
+
+
+def named(want: WantedSlice, stored: Slice | None) -> WantedSlice:
+    """Return the topology with a name for each VM and network that has only a title, and with names in endpoints.
+
+    A stored object with the same id or title keeps its name, so names do not depend on the order of the topology. A new
+    one gets the name that its title is turned into, with a number if it is taken.
+
+    Raises:
+        Refused: an endpoint refers to a title that several VMs have.
+    """
+    vms = list(stored.live_vms) if stored else []
+    known = [network for network in stored.networks if "name" in network.extra] if stored else []
+    networks = _Names(
+        "network",
+        {network.vlan_id: network.extra["name"] for network in known},
+        [(network.extra["name"], network.extra.get("title")) for network in known],
+    )
+    names = _Names("vm", {vm.vm_id: vm.name for vm in vms}, [(vm.name, vm.extra.get("title")) for vm in vms])
+    own = names.complete(want.vms, [vm.vm_id for vm in want.vms])
+    ends = _Endpoints(own)
+    done = replace(
+        want,
+        vms=own,
+        links=tuple(replace(link, endpoints=ends.named(link.endpoints)) for link in want.links),
+        networks=tuple(
+            replace(network, members=ends.named(network.members))
+            for network in networks.complete(want.networks, [network.vlan_id for network in want.networks])
+        ),
+    )
+    if ends.ambiguous:
+        where = f"slice {want.name}"
+        raise Refused([Refusal("ambiguous_title", where, {"title": each}) for each in sorted(ends.ambiguous)])
+    return done
+
+
+@dataclass
+class _Names:
+    """Gives names to the objects of a kind.
+
+    Attributes:
+        by_id: the names of stored objects by id.
+        stored: their names and titles.
+    """
+
+    kind: str
+    by_id: Mapping[int, str]
+    stored: Sequence[Named]
+    _taken: set[str] = field(default_factory=set)
+
+    def complete(self, wanted: Iterable[_Thing], ids: Sequence[int | None]) -> tuple[_Thing, ...]:
+        things = [
+            thing if thing.name or number is None else replace(thing, name=self.by_id.get(number, ""))
+            for thing, number in zip(wanted, ids)
+        ]
+        self._taken = {thing.name.lower() for thing in things if thing.name}
+        kept = [thing if thing.name or not thing.title else self._kept(thing, thing.title) for thing in things]
+        return tuple(thing if thing.name or not thing.title else self._new(thing, thing.title) for thing in kept)
+
+    def _kept(self, thing: _Thing, title: str) -> _Thing:
+        free = (name for name, known in self.stored if known == title and name.lower() not in self._taken)
+        return self._with(thing, next(free, ""))
+
+    def _new(self, thing: _Thing, title: str) -> _Thing:
+        base = slug(title, self.kind)
+        numbered = (_cut(base, len(f"-{number}")) + f"-{number}" for number in count(2))
+        if base not in self._taken:
+            return self._with(thing, base)
+        return self._with(thing, next(name for name in numbered if name not in self._taken))
+
+    def _with(self, thing: _Thing, name: str) -> _Thing:
+        self._taken.add(name.lower())
+        return replace(thing, name=name)
+
+
+class _Endpoints:
+    """Replaces titles in endpoints; C(ambiguous) contains those of several VMs."""
+
+    def __init__(self, vms: Iterable[WantedVM]) -> None:
+        self._vms = list(vms)
+        self._names = {vm.name for vm in self._vms}
+        self._titles = {vm.title: vm.name for vm in self._vms if vm.title}
+        self._counts = Counter(vm.title for vm in self._vms)
+        self.ambiguous: set[str] = set()
+
+    def named(self, ends: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
+        return tuple(self._named(end) for end in ends)
+
+    def _named(self, end: Endpoint) -> Endpoint:
+        if end.vm in self._names:
+            return end
+        # A title may contain a colon.
+        whole = str(end)
+        title, interface = (whole, None) if whole in self._titles else (end.vm, end.interface)
+        if title not in self._titles:
+            return end
+        if self._counts[title] > 1:
+            self.ambiguous.add(title)
+        return Endpoint(self._titles[title], interface)
+
+
+def _cut(name: str, room: int = 0) -> str:
+    return name[: LABEL_LENGTH - room].rstrip("-")

@@ -1,0 +1,125 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.titles import named, slug
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import WantedSlice, read_slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Network, Slice
+
+
+def wanted(*titles: str, **options: Any) -> WantedSlice:
+    vms = [{"title": title, "flavor": "cirros"} for title in titles]
+    return read_slice({"name": "web", "vms": vms, **options}, default_owner="admin")
+
+
+def stored(**vms: str) -> Slice:
+    """A slice whose VMs have these titles by name."""
+    slice_ = Slice(1000, "admin")
+    for number, (name, title) in enumerate(vms.items(), start=1001):
+        vm = VM(number, name.replace("_", "-"), "admin", "10.0.10.1", 5900 + number, [])
+        vm.extra["title"] = title
+        slice_.vms.append(vm)
+    return slice_
+
+
+def names(want: WantedSlice, before: Slice | None = None) -> list[str]:
+    return [vm.name for vm in named(want, before).vms]
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("São Paulo", "sao-paulo"),
+        ("Gießen / Łódź", "giessen-lodz"),
+        ("  What? ", "what"),
+        ("None", "none"),
+        ("2024", "vm-2024"),
+        ("12h", "vm-12h"),
+        ("ignore", "vm-ignore"),
+        ("東京", "vm"),
+        ("", "vm"),
+        ("ｗｉｄｅ", "wide"),
+        ("x" * 200, "x" * 63),
+        (f"{'x' * 62} y", "x" * 62),
+    ],
+)
+def test_a_name_is_made_from_the_letters_and_digits_of_a_title(title: str, name: str) -> None:
+    assert slug(title, "vm") == name
+
+
+@given(st.text(max_size=200))
+def test_every_title_makes_a_name(title: str) -> None:
+    assert bounds.VM_NAME.allows(slug(title, "vm"))
+    assert bounds.LABEL.allows(slug(title, "slice"))
+    assert not slug(title, "slice").isdigit()
+
+
+def test_names_are_unique_regardless_of_case_and_of_those_that_are_given():
+    want = wanted("Core", "core", "CORE!")
+    assert names(want) == ["core", "core-2", "core-3"]
+    vms = [{"title": "Core", "flavor": "cirros"}, {"name": "Core", "flavor": "cirros"}]
+    assert names(read_slice({"name": "web", "vms": vms}, default_owner="admin")) == ["core-2", "Core"]
+
+
+def test_a_number_fits_behind_a_long_name():
+    assert names(wanted("x" * 63, "x" * 64)) == ["x" * 63, f"{'x' * 61}-2"]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["São Paulo", "Sao Paulo", "SAO PAULO"])))
+def test_stored_vms_keep_their_names_in_any_order(order):
+    before = stored(sao_paulo="Sao Paulo", sao_paulo_2="São Paulo")
+    found = dict(zip(order, names(wanted(*order), before)))
+    assert found == {"Sao Paulo": "sao-paulo", "São Paulo": "sao-paulo-2", "SAO PAULO": "sao-paulo-3"}
+
+
+def test_vms_of_one_title_keep_their_names_in_turn():
+    before = stored(none="None", none_2="None")
+    assert names(wanted("None", "None", "None"), before) == ["none", "none-2", "none-3"]
+
+
+def test_a_vm_with_an_id_keeps_its_name_when_its_title_changes():
+    vms = [{"vm_id": 1001, "title": "New"}, {"title": "Old", "flavor": "cirros"}]
+    want = read_slice({"name": "web", "vms": vms}, default_owner="admin")
+    assert names(want, stored(old="Old")) == ["old", "old-2"]
+
+
+def test_endpoints_and_members_refer_to_titles_or_names():
+    want = wanted(
+        "São Paulo",
+        "R1: core",
+        links=[{"endpoints": ["São Paulo:eth1", "R1: core"]}, {"endpoints": ["sao-paulo", "R1: core:eth2"]}],
+        networks=[{"title": "Büro", "members": ["São Paulo", "elsewhere"]}],
+    )
+    done = named(want, None)
+    assert [str(link) for link in done.links] == ["sao-paulo:eth1–r1-core", "sao-paulo–r1-core:eth2"]
+    assert [(each.name, list(map(str, each.members))) for each in done.networks] == [
+        ("buro", ["sao-paulo", "elsewhere"])
+    ]
+
+
+def test_a_title_of_several_vms_is_no_endpoint():
+    want = wanted("None", "None", "B", links=[{"endpoints": ["None", "B"]}])
+    with pytest.raises(Refused) as refused:
+        named(want, None)
+    assert refused.value.refusals == [Refusal("ambiguous_title", "slice web", {"title": "None"})]
+    assert "several VMs have the title 'None'" in str(refused.value)
+    named(wanted("None", "None", "B", links=[{"endpoints": ["none-2", "B"]}]), None)
+
+
+def test_networks_keep_their_names_as_vms_do():
+    before = Slice(1000, "admin")
+    network = Network(101, "10.1.0.0/24", None)
+    network.extra.update(name="lan-2", title="LAN")
+    before.networks.append(network)
+    done = named(wanted(networks=[{"title": "lan"}, {"title": "LAN"}]), before)
+    assert [each.name for each in done.networks] == ["lan", "lan-2"]
