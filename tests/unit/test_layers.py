@@ -16,7 +16,7 @@ COLLECTION = "ansible_collections.cloudrepo.slices"
 UTILS = f"{COLLECTION}.plugins.module_utils"
 
 GROUND = "ground"
-DRIVERS = ("_domain", "_state", "_host")
+DRIVERS = ("_domain", "_state", "_host", "_import")
 # The layers of the collection that a layer may import, except for itself.
 BELOW = {
     GROUND: set(),
@@ -33,6 +33,7 @@ BELOW = {
 # The packages that a layer may import, except for Python's standard library.
 THIRD_PARTY = {
     "_state": {"sqlalchemy", "yaml"},
+    "_import": {"yaml"},
     "_module": {"ansible"},
     "modules": {"ansible"},
     "plugin_utils": {"ansible", "yaml"},  # on the controller, where Ansible has PyYAML

@@ -73,6 +73,17 @@ def named(want: WantedSlice, stored: Slice | None) -> WantedSlice:
     return done
 
 
+def unique(titles: Sequence[str], kind: str) -> list[str]:
+    """Return a name for each title. A title that is a name and differs from all others is kept as it is."""
+    form = VM_NAME if kind == "vm" else LABEL
+    counts = Counter(title.lower() for title in titles)
+    things = [
+        WantedVM(title if form.allows(title) and counts[title.lower()] == 1 else "", None, title=title)
+        for title in titles
+    ]
+    return [thing.name for thing in _Names(kind, {}, []).complete(things, [None] * len(things))]
+
+
 @dataclass
 class _Names:
     """Gives names to the objects of a kind.

@@ -72,3 +72,12 @@ def test_displays_of_the_slices_that_exist_are_written(tmp_path: Path) -> None:
     assert done.rc != 0
     assert done.failure["msg"].startswith("slice wbe does not exist")
     assert "vm1" in file.read_text()
+
+
+def test_a_topology_of_another_tool_is_converted(tmp_path: Path) -> None:
+    (tmp_path / "lab.yml").write_text("name: lab\nmodule: [ospf]\nnodes: [a, b]\nlinks: [a-b]\n")
+    files = {"topology_import_src": str(tmp_path / "lab.yml"), "topology_import_dest": str(tmp_path / "slice.yml")}
+    done = run(tmp_path, "topology_import", {**files, "topology_import_flavor": "cirros"}, database=database())
+    assert done.rc == 0, done.stdout
+    assert f"{tmp_path}/slice.yml: slice lab with 2 VMs, 1 links and 0 networks; not imported: 1" in done.stdout
+    assert "line 2: module" in done.stdout

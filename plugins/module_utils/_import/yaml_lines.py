@@ -1,0 +1,100 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""YAML documents whose values know their lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .graph import UnreadableTopology
+
+try:
+    import yaml
+except ImportError:  # the import test of ansible-test runs without PyYAML
+    yaml = None  # type: ignore[assignment]
+
+_MERGE = "tag:yaml.org,2002:merge"
+
+
+class Value:
+    """A value in a YAML document. Scalars are texts."""
+
+    def __init__(self, node: Any) -> None:
+        self._node = node
+
+    @property
+    def line(self) -> int:
+        """The line where the value starts."""
+        return int(self._node.start_mark.line) + 1
+
+    @property
+    def is_mapping(self) -> bool:
+        """Whether it is a mapping."""
+        return isinstance(self._node, yaml.MappingNode)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list."""
+        return isinstance(self._node, yaml.SequenceNode)
+
+    @property
+    def text(self) -> str:
+        """The text of a scalar, empty for null and for other values."""
+        is_null = self._node.tag == "tag:yaml.org,2002:null"
+        return str(self._node.value) if isinstance(self._node, yaml.ScalarNode) and not is_null else ""
+
+    def items(self) -> Iterator[tuple[str, int, Value]]:
+        """Yield key, line and value of a mapping; those of merged mappings come last."""
+        if not self.is_mapping:
+            return
+        own = {key.value for key, _value in self._node.value if isinstance(key, yaml.ScalarNode)}
+        merged: list[Value] = []
+        for key, value in self._node.value:
+            if key.tag == _MERGE:
+                merged += list(Value(value).values()) or [Value(value)]
+            elif isinstance(key, yaml.ScalarNode):
+                yield str(key.value), int(key.start_mark.line) + 1, Value(value)
+        for each in merged:
+            yield from ((key, line, value) for key, line, value in each.items() if key not in own)
+
+    def values(self) -> Iterator[Value]:
+        """Yield the items of a list."""
+        if self.is_list:
+            yield from map(Value, self._node.value)
+
+    def get(self, *path: str) -> Value | None:
+        """Return the value at a path of keys, C(None) if there is none. Keys with dots are paths as well."""
+        if not path:
+            return self
+        for key, _line, value in self.items():
+            words = tuple(key.split("."))
+            if words == path[: len(words)]:
+                found = value.get(*path[len(words) :])
+                if found is not None:
+                    return found
+        return None
+
+
+def dump(data: Any) -> str:
+    """Return a value as a YAML document."""
+    return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120))
+
+
+def load(text: str) -> Value:
+    """Return the document in a text.
+
+    Raises:
+        UnreadableTopology: the text is not a YAML mapping.
+    """
+    if yaml is None:
+        raise UnreadableTopology("YAML requires PyYAML (python3-yaml) for Ansible's Python interpreter on this host")
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        raise UnreadableTopology(f"{where}{getattr(error, 'problem', None) or error}") from error
+    if not isinstance(node, yaml.MappingNode):
+        raise UnreadableTopology("line 1: the document must be a mapping")
+    return Value(node)

@@ -1,0 +1,89 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Turns a topology of another tool into one of a slice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._domain import titles
+from .._import.graph import End, Graph, Segment
+from ..bounds import VLAN_POOLS
+from ..vlans import POOL_SIZE
+
+_FALLBACK_TITLE = "imported"
+# The pool with the management VLAN has one VLAN less.
+_VLANS_PER_POOL = POOL_SIZE - 1
+
+
+@dataclass(frozen=True)
+class Options:
+    """How nodes become VMs.
+
+    Attributes:
+        flavor: the flavor of VMs whose kind is not in C(flavors).
+        flavors: the flavor by kind.
+        internet: whether VMs are on VLAN 400.
+    """
+
+    name: str | None
+    flavor: str
+    flavors: Mapping[str, str] = field(default_factory=dict)
+    internet: bool = False
+
+
+def topology(graph: Graph, options: Options) -> dict[str, Any]:
+    """Return the topology of a slice, as an entry of C(slices). What it lacks is added to the graph's remarks."""
+    names = dict(zip(graph.nodes, titles.unique([_title(node.title) for node in graph.nodes.values()], "vm")))
+    vms = []
+    for key, node in graph.nodes.items():
+        if node.kind is not None and node.kind not in options.flavors:
+            graph.remark(node.line, f"kind {node.kind} of node {node.title}")
+        flavor = options.flavors.get(node.kind or "", options.flavor)
+        vm = {**_named(names[key], _title(node.title)), "flavor": flavor}
+        vms.append({**vm, "internet": True} if options.internet else vm)
+    links = [segment for segment in graph.segments if not segment.is_network]
+    networks = [segment for segment in graph.segments if segment.is_network]
+    title = options.name or graph.title or _FALLBACK_TITLE
+    pools = -(-len(graph.segments) // _VLANS_PER_POOL)
+    return {
+        **_named(titles.unique([_title(title)], "slice")[0], _title(title)),
+        **({"vlan_pools": min(pools, int(VLAN_POOLS.most))} if pools > 1 else {}),
+        "vms": vms,
+        **({"links": [_link(each, names) for each in links]} if links else {}),
+        **({"networks": _networks(networks, names)} if networks else {}),
+    }
+
+
+def _title(text: str) -> str:
+    """Return a text as a title: one line of up to 200 characters."""
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(printable.split())[:200] or "unnamed"
+
+
+def _named(name: str, title: str) -> dict[str, str]:
+    return {"name": name, "title": title} if name != title else {"name": name}
+
+
+def _link(segment: Segment, names: Mapping[str, str]) -> dict[str, Any]:
+    title = {} if segment.title is None else {"title": _title(segment.title)}
+    return {**title, "endpoints": _ends(segment, names)}
+
+
+def _networks(segments: list[Segment], names: Mapping[str, str]) -> list[dict[str, Any]]:
+    own = [_title(each.title or f"net {number}") for number, each in enumerate(segments, start=1)]
+    return [
+        {**(_named(name, title) if each.title else {"name": name}), "members": _ends(each, names)}
+        for name, title, each in zip(titles.unique(own, "network"), own, segments)
+    ]
+
+
+def _ends(segment: Segment, names: Mapping[str, str]) -> list[str]:
+    return [_end(end, names) for end in segment.ends]
+
+
+def _end(end: End, names: Mapping[str, str]) -> str:
+    key, interface = end
+    return names[key] if interface is None else f"{names[key]}:{interface}"

@@ -1,0 +1,202 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: topology_import
+short_description: Convert a topology of another tool
+version_added: 1.0.0
+description:
+  - Reads GraphML or GML, such as the networks of the Internet Topology Zoo, or a netlab or containerlab file, and
+    returns the same nodes and links as the topology of a slice. Neither the database nor a host is changed.
+  - Nodes become VMs. A label that is no valid name becomes the VM's title, from which its name is made. Links between
+    two nodes become links, others become networks.
+  - What a slice has no counterpart for is listed in RV(not_imported), with its line. This includes addresses, routing,
+    start-up configuration, images, and interface names other than V(eth1), V(eth2) and so on.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - ansible.builtin.files
+attributes:
+  check_mode:
+    description: Can run in check mode and report what would change.
+    support: full
+  diff_mode:
+    description: Returns details on what has changed.
+    support: full
+options:
+  src:
+    description:
+      - Path of the file, on the host where the module runs. Its encoding is UTF-8.
+    type: path
+    required: true
+  format:
+    description:
+      - Its format. With V(auto) it is detected.
+    type: str
+    choices: [auto, graphml, gml, netlab, containerlab]
+    default: auto
+  name:
+    description:
+      - Name or title of the slice. The default is the name in the file, or V(imported).
+    type: str
+  flavor:
+    description:
+      - The flavor of VMs whose kind is not in O(flavors).
+    type: str
+    required: true
+  flavors:
+    description:
+      - Flavors by netlab device or containerlab kind.
+    type: dict
+    default: {}
+  internet:
+    description:
+      - Whether the VMs are on management VLAN 400.
+    type: bool
+    default: false
+  dest:
+    description:
+      - Path of a file to write the topology to, as variables for C(cloudrepo.slices.deploy). By default it is only
+        returned.
+    type: path
+"""
+
+EXAMPLES = r"""
+- name: Convert a network of the Topology Zoo
+  cloudrepo.slices.topology_import:
+    src: Aarnet.graphml
+    flavor: cirros
+    dest: aarnet.yml
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+format:
+  description: The format of the file.
+  returned: success
+  type: str
+  sample: graphml
+slice:
+  description: The topology, as an entry of O(cloudrepo.slices.slice#module:slices).
+  returned: success
+  type: dict
+  sample:
+    name: aarnet
+    title: AARNET
+    vms:
+      - name: sydney1
+        title: Sydney1
+        flavor: cirros
+      - name: brisbane
+        flavor: cirros
+    links:
+      - title: 10GigE
+        endpoints: [sydney1, brisbane]
+not_imported:
+  description: What a slice has no counterpart for.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    line:
+      description: The line of the file where it occurs first.
+      type: int
+      returned: always
+    what:
+      description: What it is.
+      type: str
+      returned: always
+    count:
+      description: How often it occurs.
+      type: int
+      returned: always
+  sample:
+    - line: 74
+      what: Country of a node
+      count: 19
+not_imported_lines:
+  description: The same as text.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - "line 74: Country of a node (19 times)"
+"""
+
+import os
+import tempfile
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import import formats, yaml_lines
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import UnreadableTopology
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.topology_import import Options, topology
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "src": {"type": "path", "required": True},
+    "format": {"type": "str", "choices": ["auto", *formats.READERS], "default": "auto"},
+    "name": {"type": NAME},
+    "flavor": {"type": NAME, "required": True},
+    "flavors": {"type": "dict", "default": {}},
+    "internet": {"type": "bool", "default": False},
+    "dest": {"type": "path"},
+}
+
+
+def convert(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the result of the module.
+
+    Raises:
+        UnreadableTopology: the file cannot be read.
+    """
+    try:
+        with open(params["src"], encoding="utf-8-sig") as file:
+            text = file.read()
+        form = formats.detect(text) if params["format"] == "auto" else params["format"]
+        graph = formats.read(text, form)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableTopology(f"cannot be read: {error}") from error
+    made = topology(graph, Options(params["name"], params["flavor"], params["flavors"], params["internet"]))
+    lines = [
+        f"line {remark.line}: {remark.what}" + (f" ({remark.count} times)" if remark.count > 1 else "")
+        for remark in graph.remarks
+    ]
+    told = [remark.to_dict() for remark in graph.remarks]
+    return {"format": form, "slice": made, "not_imported": told, "not_imported_lines": lines}
+
+
+def write(module: AnsibleModule, dest: str, text: str) -> dict[str, Any]:
+    """Write a file if its content differs, and return whether it did, and the diff."""
+    before = ""
+    if os.path.exists(dest):
+        with open(dest, encoding="utf-8", errors="replace") as file:
+            before = file.read()
+    if before != text and not module.check_mode:
+        handle, path = tempfile.mkstemp(dir=module.tmpdir)
+        with open(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        module.atomic_move(path, dest)
+    file_args = module.load_file_common_arguments(module.params, path=dest)
+    changed = module.set_fs_attributes_if_different(file_args, before != text) if os.path.exists(dest) else True
+    return {"changed": changed, "diff": {"before": before, "after": text, "after_header": dest, "before_header": dest}}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, add_file_common_args=True)
+    try:
+        result = convert(module.params)
+        dest = module.params["dest"]
+        if dest is not None:
+            result.update(write(module, dest, yaml_lines.dump({"slices": [result["slice"]]})))
+    except (UnreadableTopology, OSError) as error:
+        module.fail_json(msg=f"{module.params['src']}, {error}")
+    module.exit_json(**{"changed": False, **result})
+
+
+if __name__ == "__main__":
+    main()

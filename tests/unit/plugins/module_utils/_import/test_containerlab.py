@@ -1,0 +1,76 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import import containerlab
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import Graph, Remark, Segment
+
+LAB = """name: clos
+mgmt:
+  network: clab
+topology:
+  defaults:
+    kind: linux
+  kinds:
+    linux:
+      image: alpine
+  groups:
+    routers:
+      kind: nokia_srlinux
+  nodes:
+    r1:
+      group: routers
+      startup-config: r1.cfg
+    r2:
+      kind: ${KIND:=vyos}
+    pc:
+    sw:
+      kind: bridge
+  links:
+    - endpoints: ["r1:e1-1", "r2:eth1"]
+    - endpoints: [{node: r1, interface: eth2}, {node: pc, interface: eth0}]
+      mtu: 9000
+    - endpoints: ["pc:eth3", "host:veth1"]
+    - endpoints: ["pc:eth4", "sw:port1"]
+    - endpoints: ["r2:eth2", "sw:port2"]
+    - type: mgmt-net
+      endpoint: {node: pc, interface: eth5}
+"""
+
+
+def read() -> Graph:
+    return containerlab.read(LAB)
+
+
+def test_nodes_have_the_kind_of_their_own_of_their_group_or_the_default() -> None:
+    graph = read()
+    assert graph.title == "clos"
+    assert {key: node.kind for key, node in graph.nodes.items()} == {"r1": "nokia_srlinux", "r2": "vyos", "pc": "linux"}
+
+
+def test_links_keep_interfaces_that_vms_have_and_bridges_are_networks() -> None:
+    assert read().segments == [
+        Segment((("r1", None), ("r2", "eth1")), 23),
+        Segment((("r1", "eth2"), ("pc", None)), 24),
+        Segment((("pc", "eth4"), ("r2", "eth2")), 20, "sw", is_network=True),
+    ]
+
+
+def test_what_has_no_counterpart_is_told_with_its_line() -> None:
+    assert read().remarks == [
+        Remark(2, "mgmt"),
+        Remark(9, "kinds.linux.image: alpine"),
+        Remark(16, "startup-config of node r1: r1.cfg"),
+        Remark(23, "interface e1-1 of r1"),
+        Remark(24, "interface eth0 of pc"),
+        Remark(25, "mtu of a link: 9000"),
+        Remark(26, "link of host"),
+        Remark(29, "link of mgmt-net"),
+        Remark(30, "endpoint of a link"),
+    ]
+
+
+def test_a_file_without_nodes_is_an_empty_topology() -> None:
+    assert containerlab.read("name: a\n").nodes == {}
+    assert containerlab.read("name: a\ntopology: {}\n").nodes == {}

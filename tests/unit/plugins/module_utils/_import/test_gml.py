@@ -1,0 +1,50 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import import gml
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import Remark, Segment, UnreadableTopology
+
+ZOO = """Creator "Topology Zoo"
+graph [
+  Network "Zoo" # a comment
+  Year 2010
+  node [
+    id 0
+    label "S&#227;o Paulo"
+    graphics [ x 1.5 ]
+  ]
+  node [ id 1 ]
+  edge [ source 0 target 1 LinkLabel "10G" ]
+]
+"""
+
+
+def test_nodes_and_edges_are_read_and_the_rest_is_told() -> None:
+    graph = gml.read(ZOO)
+    assert graph.title == "Zoo"
+    assert {key: (node.title, node.line) for key, node in graph.nodes.items()} == {
+        "0": ("São Paulo", 5),
+        "1": ("1", 10),
+    }
+    assert graph.segments == [Segment((("0", None), ("1", None)), 11, "10G")]
+    assert graph.remarks == [Remark(4, "Year of a graph"), Remark(8, "graphics of a node")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a 1", "line 1: there is no graph"),
+        ("graph [\nnode [\nid 1\n", "line 2: \\[ without \\]"),
+        ("graph [\n]\n]", "line 3: \\] without \\["),
+        ("graph [\nid ]", "line 2: id has no value"),
+        ('graph [\nlabel "open', "line 2: the quoted text has no end"),
+        ("a [ " * 60, "line 1: more than 50 lists in each other"),
+    ],
+)
+def test_what_is_no_gml_is_refused_with_its_line(text: str, message: str) -> None:
+    with pytest.raises(UnreadableTopology, match=message):
+        gml.read(text)

@@ -1,0 +1,91 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import import netlab
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import Remark, Segment
+
+LAB = """name: lab
+module: [ospf]
+defaults.device: iosv
+groups:
+  hosts:
+    members: [h1]
+    device: linux
+nodes:
+  r1:
+    device: eos
+    bgp.as: 65000
+  r2:
+  h1:
+links:
+- r1-r2
+- r1:
+    ipv4: 10.0.0.1/24
+    ifname: eth7
+  r2:
+  h1:
+- r2:
+- lag.members: [r1-r2, r1-r2]
+- interfaces:
+  - node: r1
+    ifname: Ethernet1
+  - h1
+- r1:
+  type: loopback
+- group: spines
+  members: [r2-h1]
+- r1-x
+"""
+
+
+def test_nodes_have_devices_of_their_own_of_their_group_or_the_default() -> None:
+    graph = netlab.read(LAB)
+    assert graph.title == "lab"
+    assert {key: (node.kind, node.line) for key, node in graph.nodes.items()} == {
+        "r1": ("eos", 10),
+        "r2": ("iosv", 12),
+        "h1": ("linux", 13),
+    }
+
+
+def test_links_of_two_nodes_are_links_and_others_are_networks() -> None:
+    assert netlab.read(LAB).segments == [
+        Segment((("r1", None), ("r2", None)), 15),
+        Segment((("r1", "eth7"), ("r2", None), ("h1", None)), 16, is_network=True),
+        Segment((("r2", None),), 21, is_network=True),
+        Segment((("r1", None), ("r2", None)), 22),
+        Segment((("r1", None), ("r2", None)), 22),
+        Segment((("r1", None), ("h1", None)), 23),
+        Segment((("r2", None), ("h1", None)), 30),
+    ]
+
+
+def test_what_has_no_counterpart_is_told_with_its_line() -> None:
+    assert netlab.read(LAB).remarks == [
+        Remark(2, "module"),
+        Remark(5, "groups.hosts"),
+        Remark(11, "bgp.as of node r1: 65000"),
+        Remark(17, "ipv4 of r1 on a link: 10.0.0.1/24"),
+        Remark(23, "interface Ethernet1 of r1"),
+        Remark(27, "link of type loopback"),
+        Remark(31, "end at x, which is not a node"),
+        Remark(31, "link of r1 alone"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "names"),
+    [("[a, b]", ["a", "b"]), ("[{name: a}, b]", ["a", "b"]), ("a, b c", ["a", "b", "c"]), ("{a: , b: }", ["a", "b"])],
+)
+def test_nodes_are_a_list_a_mapping_or_a_text(nodes: str, names: list[str]) -> None:
+    assert list(netlab.read(f"nodes: {nodes}\n").nodes) == names
+
+
+def test_groups_may_create_their_members() -> None:
+    graph = netlab.read("groups:\n  _auto_create: true\n  g: {members: [a, b], device: frr}\nlinks: [a-b]\n")
+    assert {key: node.kind for key, node in graph.nodes.items()} == {"a": "frr", "b": "frr"}
+    assert len(graph.segments) == 1

@@ -1,0 +1,84 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.validate import problems
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import import formats
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import Graph, Node, Remark, Segment
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.topology_import import Options, topology
+
+# Topologies of real networks are kept beside the repository, if at all.
+INPUTS = sorted(Path(__file__).resolve().parents[6].glob("shared/inputs/*/*"))
+
+
+def graph() -> Graph:
+    nodes = {
+        "0": Node("São Paulo", 3, "frr"),
+        "1": Node("None", 4, "vyos"),
+        "2": Node("None", 5),
+        "3": Node("PC1", 6),
+    }
+    segments = [
+        Segment((("0", "eth1"), ("1", None)), 7, "10 Gbit/s"),
+        Segment((("1", None), ("2", None), ("3", None)), 8, is_network=True),
+        Segment((("3", None),), 9, "Büro", is_network=True),
+    ]
+    return Graph("Réseau", nodes, segments)
+
+
+def test_labels_become_titles_and_names_where_they_can() -> None:
+    made = topology(graph(), Options(None, "cirros", {"frr": "router"}))
+    assert made == {
+        "name": "reseau",
+        "title": "Réseau",
+        "vms": [
+            {"name": "sao-paulo", "title": "São Paulo", "flavor": "router"},
+            {"name": "none", "title": "None", "flavor": "cirros"},
+            {"name": "none-2", "title": "None", "flavor": "cirros"},
+            {"name": "PC1", "flavor": "cirros"},
+        ],
+        "links": [{"title": "10 Gbit/s", "endpoints": ["sao-paulo:eth1", "none"]}],
+        "networks": [
+            {"name": "net-1", "members": ["none", "none-2", "PC1"]},
+            {"name": "buro", "title": "Büro", "members": ["PC1"]},
+        ],
+    }
+
+
+def test_a_kind_without_a_flavor_is_told() -> None:
+    found = graph()
+    made = topology(found, Options("web", "cirros", {"frr": "router"}, internet=True))
+    assert found.remarks == [Remark(4, "kind vyos of node None")]
+    assert made["name"] == "web"
+    assert all(vm["internet"] for vm in made["vms"])
+
+
+def test_pools_suffice_for_the_links_also_where_vlan_400_is_among_them() -> None:
+    nodes = {str(number): Node(f"n{number}", 1) for number in range(40)}
+    segments = [Segment((("0", None), (str(number), None)), 2) for number in range(1, 40)]
+    assert topology(Graph(None, nodes, segments), Options(None, "cirros"))["vlan_pools"] == 3
+    assert "vlan_pools" not in topology(Graph(None, nodes, segments[:19]), Options(None, "cirros"))
+
+
+@pytest.mark.parametrize("title", ["", "\n", "x" * 300, "a\u2028b", "{{ x }}"])
+def test_every_label_makes_a_valid_vm(title: str) -> None:
+    assert invalid(Graph(title, {"0": Node(title, 1)})) == []
+
+
+def invalid(found: Graph) -> list[Any]:
+    return problems(read_slice(topology(found, Options(None, "cirros")), default_owner="admin"))
+
+
+@pytest.mark.skipif(not INPUTS, reason="there are no topologies beside the repository")
+def test_topologies_of_real_networks_are_valid() -> None:
+    for path in INPUTS:
+        found = formats.read(path.read_text(encoding="utf-8-sig"), "auto")
+        assert found.nodes, path
+        assert invalid(found) == [], path
