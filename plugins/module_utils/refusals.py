@@ -391,6 +391,11 @@ _HOST = {
         "disk {path} is missing, last seen {seen}; {rule}",
         "restore it, or deploy with -e recreate_disks={vm_id} to create it empty",
     ),
+    "disk_damaged": Rule(
+        "a disk must be a qcow2 image",
+        "disk {path} is damaged: {why}; {rule}",
+        "restore it, or move it away and deploy with -e recreate_disks={vm_id} to create it empty",
+    ),
     "disk_deleted": Rule(
         "a disk that QEMU has open is not created again",
         "disk {path} was deleted while the VM was running; {rule}",

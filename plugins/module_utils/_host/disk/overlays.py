@@ -28,7 +28,7 @@ from ..vm_folders import MARK, Folder
 from ..work_order import all_disks, all_given_up, all_vms, folder_of, slice_ids
 from . import base_images, bases, register, trash
 from .base_images import Note
-from .qcow2 import Image, read_image
+from .qcow2 import Image, read_overlay
 from .register import Known
 
 # Files that QEMU may read but not write.
@@ -385,7 +385,7 @@ def _owned(owner: _Owner) -> dict[str, int]:
 
 
 def _images(paths: Iterable[str]) -> dict[str, Image]:
-    images = {path: read_image(path) for path in sorted(set(paths))}
+    images = {path: read_overlay(path) for path in sorted(set(paths))}
     return {path: image for path, image in images.items() if image is not None}
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 import sys
 
 from .. import fences
+from . import process
 
 
 def main(state_dir: str) -> int:
     """Write the list."""
-    sys.stdout.write(fences.told(state_dir))
-    return 0
+    return process.told(lambda: sys.stdout.write(fences.told(state_dir)))
