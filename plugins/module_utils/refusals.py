@@ -447,6 +447,11 @@ _HOST = {
         "this host has another VM with this id: {where} belongs to {held}, the work order is for {got}",
         "delete this VM and deploy it again, so that it gets another id",
     ),
+    "path_replaced": Rule(
+        "root follows no link in the folder of a VM",
+        "{path} is a {got} instead of a {expected}; {rule}",
+        "restore or remove it",
+    ),
     "another_disk": Rule(
         "a path identifies one disk on a host",
         "this host has another disk: {path} is {held}, the work order is for {got}",

@@ -31,7 +31,7 @@ def read_text(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
         return None
     except OSError as error:
         raise SlicesError(f"{path} cannot be read: {error.strerror}", path=path) from error

@@ -33,7 +33,7 @@ class Todo:
 
     seen: Seen[Services, State]
     plan: ServicesPlan
-    fence: FencePlan = FencePlan()
+    fence: FencePlan = field(default_factory=FencePlan)
 
     @property
     def changes(self) -> list[Change]:
@@ -66,7 +66,7 @@ class Job:
     bridge: str
     refused: Refusals = field(default_factory=dict)
     missing_ok: bool = False
-    fence: FencePlan = FencePlan()
+    fence: FencePlan = field(default_factory=FencePlan)
 
     def lock(self) -> AbstractContextManager[None]:
         """Lock the host; the lock is that of the VMs' datapath, because all ports share one range of numbers."""
