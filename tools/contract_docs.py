@@ -148,6 +148,12 @@ def _list_of_slices(order: type[Contract], name: str = "slices") -> Callable[[st
     return write
 
 
+def _network_order(text: str) -> str:
+    for name in ("slices", "lost_machines"):
+        text = _list_of_slices(NetworkOrder, name)(text)
+    return text
+
+
 def _cloud(text: str) -> str:
     for part in WorkerOrder.parts():
         if part.name.startswith("cloud_"):
@@ -216,7 +222,7 @@ FILES: dict[str, Callable[[str], str]] = {
     f"{MODULES}/cloud.py": _hosts,
     "plugins/doc_fragments/orphans.py": _list_of_slices(Holdings, "known"),
     f"{MODULES}/holdings_info.py": _holdings,
-    f"{MODULES}/network_services.py": _list_of_slices(NetworkOrder),
+    f"{MODULES}/network_services.py": _network_order,
     f"{MODULES}/slice_report.py": _reports,
     f"{MODULES}/slice_apply.py": _states,
     f"{MODULES}/qemu_vms.py": _states,

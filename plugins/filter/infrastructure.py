@@ -52,6 +52,17 @@ def unknown_hosts(
     return [name for name in names if not _inventory_addresses(name, hostvars[name])]
 
 
+def network_node_address(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> str:
+    """Return the IPv4 address at which workers reach the network node, empty if the inventory has none of it."""
+    for name in groups.get("network_node", ()):
+        host = hostvars[name]
+        if "network_node_address" in host:
+            return str(host["network_node_address"])
+        named = (host.get("worker_ip"), host.get("ansible_host"), name)
+        return next((str(each) for each in named if _is_address(each)), "")
+    return ""
+
+
 def management_network(given: Mapping[str, Any]) -> dict[str, str]:
     """Return the settings of VLAN 400, with defaults."""
     return asdict(_management(given))
@@ -150,5 +161,6 @@ class FilterModule:
             "management_network": management_network,
             "management_problems": management_problems,
             "netmask": netmask,
+            "network_node_address": network_node_address,
             "unknown_hosts": unknown_hosts,
         }

@@ -36,6 +36,8 @@ LEFT_BEHIND = "left_behind"
 are not allocated before C(site) has checked the hosts, because these may still use them."""
 NETWORK_NODE_TRUNK_MTU = "network_node_trunk_mtu"
 """The field beyond the model with the MTU of the network node's uplink."""
+LOST_MACHINES = "lost_machines"
+"""The field beyond the model with the machine-ids of workers that were declared lost (docs/decisions/0021)."""
 MACHINE_ID = "machine_id"
 LOST = "lost"
 """The extra field of a worker with its machine-id (docs/decisions/0020)."""
@@ -371,6 +373,7 @@ class Cluster:
         record.check(CLOUD, Cloud.from_dict)
         record.check(LEFT_BEHIND, mapping({}, dict.fromkeys(_LEAVABLE, list_of(integer))))
         record.check(NETWORK_NODE_TRUNK_MTU, integer)
+        record.check(LOST_MACHINES, list_of(text))
         slices = table("slices", Slice.from_dict)
         for key, slice_ in slices.items():
             if key != str(slice_.slice_id):

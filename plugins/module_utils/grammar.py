@@ -140,8 +140,8 @@ FILE = text(
 )
 MODE = text(r"0[0-7]{3}", "permissions as four octal digits, of which the first is 0")
 UNIT = text(
-    r"[a-z][a-z0-9-]{0,62}(@[a-z0-9-]{0,62})?\.(service|timer)",
-    "the name of a service or timer of systemd, lower-case letters, digits and - @",
+    r"[a-z][a-z0-9-]{0,62}(@[a-z0-9-]{0,62})?\.(service|socket|timer)",
+    "the name of a service, socket or timer of systemd, lower-case letters, digits and - @",
 )
 DEVICE = text(
     r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}",
@@ -161,5 +161,6 @@ LABEL = text(
 VM = text(r"[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?", "a VM by id, by name or as SLICE/NAME")
 HOST_NAME = text(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", "a host name")
 UUID = text(identity.PATTERN, "a UUID in lower case")
+MACHINE_MARK = text(identity.MARK_PATTERN, "64 hexadecimal digits in lower case")
 TITLE_PATTERN = r"[^\x00-\x1f\x7f]{1,64}"
 TITLE = text(TITLE_PATTERN, "1-64 printable characters")

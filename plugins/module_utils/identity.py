@@ -7,15 +7,26 @@ Ids are not sufficient, because a restored backup or a copied database may alloc
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import uuid
 from typing import Any
 
 PATTERN = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+MARK_PATTERN = r"[0-9a-f]{64}"
 
 
 def new_uuid() -> str:
     """Return a new random UUID."""
     return str(uuid.uuid4())
+
+
+def machine_mark(cloud_uuid: str, machine_id: str) -> str:
+    """Return what stands for a machine of a cloud in public (docs/decisions/0021).
+
+    A machine-id is confidential (machine-id(5)), and whoever does not know it cannot make its mark.
+    """
+    return hmac.new(cloud_uuid.encode(), machine_id.encode(), hashlib.sha256).hexdigest()
 
 
 class Identified:

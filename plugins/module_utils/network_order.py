@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from . import bounds
+from . import bounds, identity
 from .contract import Contract, flag, integer, ipv4_address, ipv4_network, mac_address, many, text
 from .errors import Refusal
 from .vlans import MANAGEMENT_VLAN, pool_number
@@ -216,6 +216,23 @@ class Services(Contract):
 
 
 @dataclass(frozen=True)
+class LostMachine(Contract):
+    """A machine that was declared lost, whose VMs must not start."""
+
+    NOUN = "lost machine"
+    KEY = "mark"
+
+    mark: str = field(
+        metadata=text(
+            "HMAC-SHA256 of its machine-id, with the UUID of the cloud as the key.",
+            sample="5f6b0c1e9d" + "0" * 54,
+            pattern=identity.MARK_PATTERN,
+            rule="64 hexadecimal digits",
+        )
+    )
+
+
+@dataclass(frozen=True)
 class NetworkOrder(Contract):
     """Everything that slices need on the network node."""
 
@@ -228,3 +245,11 @@ class NetworkOrder(Contract):
     cloud_uuid: str | None = field(default=None, metadata=CLOUD_UUID)
     cloud_title: str | None = field(default=None, metadata=CLOUD_TITLE)
     cloud_incarnation: str | None = field(default=None, metadata=CLOUD_INCARNATION)
+    lost_machines: tuple[LostMachine, ...] = field(
+        default=(),
+        metadata=many(
+            LostMachine,
+            "The machines that were declared lost. The host tells workers of them, which ask before they start VMs.",
+            "An order that names a cloud replaces the list.",
+        ),
+    )

@@ -391,6 +391,11 @@ _HOST = {
         "disk {path} is missing, last seen {seen}; {rule}",
         "restore it, or deploy with -e recreate_disks={vm_id} to create it empty",
     ),
+    "disk_damaged": Rule(
+        "a disk must be a qcow2 image",
+        "disk {path} is damaged: {why}; {rule}",
+        "restore it, or move it away and deploy with -e recreate_disks={vm_id} to create it empty",
+    ),
     "disk_deleted": Rule(
         "a disk that QEMU has open is not created again",
         "disk {path} was deleted while the VM was running; {rule}",
@@ -441,6 +446,11 @@ _HOST = {
         "an id identifies one VM on a host",
         "this host has another VM with this id: {where} belongs to {held}, the work order is for {got}",
         "delete this VM and deploy it again, so that it gets another id",
+    ),
+    "path_replaced": Rule(
+        "root follows no link in the folder of a VM",
+        "{path} is a {got} instead of a {expected}; {rule}",
+        "restore or remove it",
     ),
     "another_disk": Rule(
         "a path identifies one disk on a host",

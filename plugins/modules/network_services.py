@@ -174,6 +174,19 @@ options:
               - The MTU that it needs of the trunk. With C(qinq) it is 4 bytes more than its own.
             type: int
             required: true
+  lost_machines:
+    description:
+      - The machines that were declared lost. The host tells workers of them, which ask before they start VMs.
+      - An order that names a cloud replaces the list.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      mark:
+        description:
+          - HMAC-SHA256 of its machine-id, with the UUID of the cloud as the key.
+        type: str
+        required: true
 """
 
 EXAMPLES = r"""
@@ -266,7 +279,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, fences
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS, SERVICES_ARGUMENTS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.job import Job, Todo
@@ -285,7 +298,15 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
     claims.require(params, missing_ok=missing_ok)
     folders = Folders(params["state_dir"], read_links(params["nat_links"]))
     orders, refused = read_services(params["slices"], links=folders.links)
-    job = Job(orders, folders, SubprocessRunner(), params["bridge"], refused=refused, missing_ok=missing_ok)
+    job = Job(
+        orders,
+        folders,
+        SubprocessRunner(),
+        params["bridge"],
+        refused=refused,
+        missing_ok=missing_ok,
+        fence=fences.plan(params),
+    )
     return Steps(
         job.plan,
         job.apply,

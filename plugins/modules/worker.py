@@ -169,6 +169,21 @@ unfit:
   type: list
   elements: str
   sample: []
+returned:
+  description: The addresses of workers that were lost and are used again.
+  returned: success
+  type: list
+  elements: str
+  sample: [10.0.10.2]
+lost_machines:
+  description:
+    - The machines that were declared lost and did not come back, for
+      O(cloudrepo.slices.network_services#module:lost_machines).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - mark: 5f6b0c1e9d000000000000000000000000000000000000000000000000000000
 """
 
 from typing import Any

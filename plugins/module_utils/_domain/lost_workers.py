@@ -8,10 +8,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..changes import UPDATE, Change
-from ..cluster import LOST, Cluster, slice_label
+from ..cluster import LOST, LOST_MACHINES, Cluster, slice_label
 from ..errors import Refusal, Refused
+from ..identity import machine_mark
 from ..lifecycle import ERROR, Observed
 from ..models import VM, Slice
+from ..network_order import LostMachine
 from .placement import POLICIES, Placement
 
 
@@ -28,6 +30,8 @@ def declare(cluster: Cluster, ip: str) -> None:
     if worker.lost:
         return
     worker.extra[LOST] = True
+    if worker.machine_id is not None:
+        cluster.extra[LOST_MACHINES] = sorted({*_machine_ids(cluster), worker.machine_id})
     for vm in cluster.vms_on(ip):
         if vm.handed_out and not vm.deleting:
             vm.see(Observed(ERROR))
@@ -35,8 +39,39 @@ def declare(cluster: Cluster, ip: str) -> None:
 
 def welcome(cluster: Cluster, want: Mapping[str, Any]) -> None:
     """Use a lost worker again if it was reached, that is, if its machine-id is known."""
-    if want.get("machine_id") is not None:
-        cluster.workers[want["ip"]].extra.pop(LOST, None)
+    machine_id = want.get("machine_id")
+    if machine_id is None:
+        return
+    cluster.workers[want["ip"]].extra.pop(LOST, None)
+    remaining = [each for each in _machine_ids(cluster) if each != machine_id]
+    if remaining:
+        cluster.extra[LOST_MACHINES] = remaining
+    else:
+        cluster.extra.pop(LOST_MACHINES, None)
+
+
+def _machine_ids(cluster: Cluster) -> Sequence[str]:
+    """Return the machine-ids of lost workers, also of those that were removed since."""
+    found: Sequence[str] = cluster.extra.get(LOST_MACHINES, ())
+    return found
+
+
+def machines(cluster: Cluster) -> tuple[LostMachine, ...]:
+    """Return the machines that must not start VMs, as hosts are told of them."""
+    if cluster.cloud is None:
+        return ()
+    return tuple(LostMachine(machine_mark(cluster.cloud.uuid, each)) for each in _machine_ids(cluster))
+
+
+def returned(cluster: Cluster, wants: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the addresses of the workers of C(wants) that were lost, and that C(welcome) uses again."""
+    lost = set(_machine_ids(cluster))
+    return [
+        want["ip"]
+        for want in wants
+        if want["state"] == "present" and want.get("machine_id") is not None
+        if want["machine_id"] in lost or want["ip"] in addresses(cluster)
+    ]
 
 
 def addresses(cluster: Cluster) -> list[str]:

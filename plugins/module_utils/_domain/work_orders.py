@@ -19,7 +19,7 @@ from ..network_order import Member, NetworkOrder, Reservation, Services
 from ..report import NETWORK_NODE
 from ..vlans import MANAGEMENT_VLAN
 from ..work_order import GivenUp, Image, Peer, WorkerOrder
-from . import displays, host_requirements
+from . import displays, host_requirements, lost_workers
 from .allocation import server_ip, tap_name
 from .identities import identify
 
@@ -99,7 +99,11 @@ def work_orders(
         for ip, worker in cluster.workers.items()
         if not worker.lost
     ]
-    node = NetworkOrder(slices=tuple(_services(cluster, slice_) for slice_ in slices), **cloud)
+    node = NetworkOrder(
+        slices=tuple(_services(cluster, slice_) for slice_ in slices),
+        lost_machines=lost_workers.machines(cluster),
+        **cloud,
+    )
     return {"workers": {order.worker_ip: order.to_dict() for order in workers}, "network_node": node.to_dict()}
 
 

@@ -15,6 +15,7 @@ from ..grammar import (
     FILE,
     HOST_NAME,
     INTERFACE,
+    MACHINE_MARK,
     MARK,
     MODE,
     PACKAGE,
@@ -67,6 +68,7 @@ SERVICES_ARGUMENTS: dict[str, Any] = {
     "state_dir": {"type": "str", "default": STATE_DIR},
     "nat_links": {"type": "str", "default": "169.254.64.0/24"},
     "slices": NetworkOrder.arguments()["slices"],
+    "lost_machines": NetworkOrder.arguments()["lost_machines"],
 }
 
 GRAMMARS: Grammars = {
@@ -89,6 +91,7 @@ GRAMMARS: Grammars = {
     "cloud_uuid": UUID,
     "cloud_incarnation": UUID,
     "cloud_title": TITLE,
+    "lost_machines": {"mark": MACHINE_MARK},
     "controller": HOST_NAME,
 }
 """The syntax of arguments that no choices, parser or contract defines."""

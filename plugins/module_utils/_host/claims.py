@@ -80,8 +80,9 @@ def read(state_dir: str) -> Claim | None:
     try:
         return None if text is None else Claim.from_dict(json.loads(text))
     except (ValueError, Refused) as error:
+        why = "; ".join(str(error).splitlines())
         raise SlicesError(
-            f"{path} is not a valid claim ({error}); remove it and run cloudrepo.slices.site",
+            f"{path} is not a valid claim ({why}); remove it and run cloudrepo.slices.site",
             path=path,
         ) from error
 

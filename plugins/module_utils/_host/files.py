@@ -13,18 +13,28 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ..errors import SlicesError
+
 # The number of files that are flushed in parallel.
 _FLUSHES = 32
 _CHUNK_BYTES = 1 << 20
 
 
 def read_text(path: str) -> str | None:
-    """Return the text of a file, C(None) if it does not exist."""
+    """Return the text of a file, C(None) if it does not exist.
+
+    Bytes that are no text are replaced: such a file differs from every valid one, and is rejected or written anew.
+
+    Raises:
+        SlicesError: it cannot be read, for example because it is a folder.
+    """
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
         return None
+    except OSError as error:
+        raise SlicesError(f"{path} cannot be read: {error.strerror}", path=path) from error
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 from ..changes import Change
 from ..errors import Refusal
 from ..work_order import VM, SliceOrder
-from . import accounts, ownership, revisions
+from . import accounts, ownership, revisions, unit_overrides
 from .datapath import port_owners, taps, trunks
 from .datapath import reconcile as datapath
 from .datapath.reconcile import WirePlan, Wires
@@ -28,7 +28,7 @@ from .qemu.apply import Tools
 from .qemu.config import Settings as VmSettings
 from .runner import observed
 from .stopwatch import Stopwatch
-from .work_order import all_disks
+from .work_order import all_disks, slice_ids
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class Host:
     Attributes:
         outdated: why VMs have to be restarted, by VM id.
         lost: the disks that existed earlier and are missing.
+        overrides: the paths of masks and drop-ins beside the slices' units.
     """
 
     disks: Disks
@@ -67,6 +68,7 @@ class Host:
     vms: qemu_plan.Host
     outdated: Mapping[int, str] = field(default_factory=dict)
     lost: Lost = field(default_factory=Lost)
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,13 @@ class Plan:
     disks: DiskPlan
     wires: WirePlan
     vms: qemu_plan.VmPlan
+    overrides: tuple[str, ...] = ()
 
     @property
     def changes(self) -> list[Change]:
         """Each object that differs."""
-        return [*self.disks.changes, *self.wires.changes, *self.vms.changes]
+        overrides = unit_overrides.changes(self.overrides)
+        return [*self.disks.changes, *self.wires.changes, *overrides, *self.vms.changes]
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,7 @@ def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, m
         vms,
         outdated=bases.outdated(orders, disks.overlays, disks.bases, pids),
         lost=lost.find(orders, disks.overlays, disks.known, pids),
+        overrides=unit_overrides.observe(slice_ids(orders), unit_dir=tools.unit_dir),
     )
 
 
@@ -216,6 +221,7 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
         ),
         wires=datapath.plan(orders, have.wires, settings=settings.wires, accounts=settings.vms.accounts, freed=freed),
         vms=vms,
+        overrides=have.overrides,
     )
 
 
@@ -240,6 +246,7 @@ def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: 
     vms = settings.vms
     with watch.stage("qemu"):
         qemu_apply.clear(todo.vms, tools)
+        unit_overrides.remove(todo.overrides, tools.runner)
     with watch.stage("images"):
         overlays.apply(todo.disks, have.disks, state_dir=vms.state_dir, accounts=vms.accounts, runner=tools.runner)
     datapath.apply(todo.wires, tools.runner, settings=settings.wires, watch=watch)

@@ -71,6 +71,11 @@ def run(module: Module, action: Callable[[], Outcome], grammars: Grammars | None
         outcome = action()
     except SlicesError as error:
         module.fail_json(msg=error.message, **error.fields)
+    except OSError as error:
+        # A file that somebody has replaced, or a full disk, is no bug. Without a name it may be one.
+        if error.filename is None:
+            raise
+        module.fail_json(msg=f"{error.filename}: {error.strerror}")
     else:
         result = {"changed": is_changed(outcome.changes), "diff": diff(outcome.changes), **outcome.result}
         if outcome.failure is not None:

@@ -99,6 +99,7 @@ def register_workers(
     """
     require_admin(cluster, acting_user, WORKERS.kind)
     moved = [each.change for each in machines.follow(cluster, wants)]
+    returned = lost_workers.returned(cluster, wants)
     done = register(cluster, WORKERS, wants, acting_user=acting_user)
     done = replace(done, changes=[*moved, *done.changes])
     changes, before = list(done.changes), cluster.extra.get(NETWORK_NODE_TRUNK_MTU)
@@ -106,7 +107,12 @@ def register_workers(
         note_network_node(cluster, network_node_trunk_mtu)
         was, will = (None if mtu is None else {"trunk_mtu": mtu} for mtu in (before, network_node_trunk_mtu))
         changes.append(between("host", "network_node", was, will))
-    return replace(done, changes=changes, result={**done.result, "unfit": _unfit(cluster)})
+    found = {
+        "unfit": _unfit(cluster),
+        "returned": returned,
+        "lost_machines": [each.to_dict() for each in lost_workers.machines(cluster)],
+    }
+    return replace(done, changes=changes, result={**done.result, **found})
 
 
 def _unfit(cluster: Cluster) -> list[str]:

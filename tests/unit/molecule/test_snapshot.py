@@ -94,8 +94,9 @@ def test_every_namespace_is_asked() -> None:
     assert entered == ["--net=/run/netns/slice-1000"] * 3 + ["--net=/run/netns/slices-dhcp"] * 3
 
 
-def test_units_are_told_without_the_one_that_runs_each_minute() -> None:
-    listed = "slices-logs.timer loaded active\ncloudrepo-1000@1001.service  loaded   active\n"
+def test_units_are_told_without_those_that_run_each_minute() -> None:
+    minutely = "slices-logs.timer loaded active\nslices-lost@3.service loaded active\n"
+    listed = f"{minutely}cloudrepo-1000@1001.service  loaded   active\n"
     host = Host(**{"list-units": listed, "pgrep": "7 qemu-system-x86_64 -name vm1\n"})
     told = ["cloudrepo-1000@1001.service loaded active", "7 qemu-system-x86_64 -name vm1"]
     assert list(snapshot.running(host)) == told

@@ -26,6 +26,7 @@ TABLES = {
     "port": "name,tag,trunks,vlan_mode,external_ids,other_config,qos",
     "interface": "name,type,ofport,ofport_request,mtu_request,error",
 }
+MINUTELY = ("slices-fence-watch", "slices-logs", "slices-lost@")
 ALL_VLANS = re.compile(r"1, 2, 3, .*, 4094")
 NOT_FOUND = 1
 
@@ -103,9 +104,9 @@ def network(ask: Ask) -> Iterator[str]:
 
 
 def running(ask: Ask) -> Iterator[str]:
-    """Yield the collection's units, without the one that trims logs, and their processes."""
+    """Yield the collection's units, without those that run once a minute, and their processes."""
     listed = ask(["systemctl", "list-units", "--plain", "--no-legend", "--all", "cloudrepo-*", "slices-*"])
-    yield from (re.sub(r" +", " ", line) for line in listed.splitlines() if not line.startswith("slices-logs"))
+    yield from (re.sub(r" +", " ", line) for line in listed.splitlines() if not line.startswith(MINUTELY))
     yield from ask(["pgrep", "-a", "qemu-system|dnsmasq|tcpdump"]).splitlines()
 
 

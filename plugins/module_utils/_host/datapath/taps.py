@@ -157,7 +157,7 @@ def plan(orders: Iterable[SliceOrder], have: Devices, *, accounts: Accounts, fre
     for name in wanted:
         if name in have.others:
             raise SlicesError(f"network device {name} exists on this host and is not a tap")
-    removed = _to_remove(slice_ids(orders), wanted, have)
+    removed = _to_remove(slice_ids(orders), wanted, have, accounts)
     pairs = [(have.taps[name], tap) for name, tap in wanted.items() if name in have.taps]
     foreign = [(old, new) for old, new in pairs if not old.persistent or _other_owner(old, new)]
     # The carrier of a tap that is down is unknown, so it counts as busy.
@@ -177,11 +177,15 @@ def plan(orders: Iterable[SliceOrder], have: Devices, *, accounts: Accounts, fre
     )
 
 
-def _to_remove(slices: Collection[int], wanted: Collection[str], have: Devices) -> tuple[Tap, ...]:
-    """Return the taps of these slices to remove."""
+def _to_remove(slices: Collection[int], wanted: Collection[str], have: Devices, accounts: Accounts) -> tuple[Tap, ...]:
+    """Return the taps of these slices to remove: by their names, or by their group and user if they were renamed."""
     ours = {*slices, REMOVAL_GROUP}
+    users = {slice_id: uid for slice_id in slices if (uid := accounts.uid(slice_id)) is not None}
     removed = tuple(
-        tap for tap in have.taps.values() if tap.group in ours and tap.name not in wanted and _is_ours(tap.name)
+        tap
+        for tap in have.taps.values()
+        if tap.group in ours and tap.name not in wanted
+        if _is_ours(tap.name) or (tap.group in users and tap.owner == users[tap.group])
     )
     if removed:
         _need_free_group(have)
@@ -260,8 +264,11 @@ def apply_absent(todo: TapPlan, runner: Runner) -> None:
     """Remove taps, whose ports must have been removed before."""
     if not todo.remove:
         return
-    lines = [f"link set dev {tap.name} group {REMOVAL_GROUP}" for tap in todo.remove]
-    lines.append(f"link del group {REMOVAL_GROUP}")
+    named = [tap for tap in todo.remove if _is_ours(tap.name)]
+    lines = [f"link del dev {tap.name}" for tap in todo.remove if tap not in named]
+    if named:
+        lines += [f"link set dev {tap.name} group {REMOVAL_GROUP}" for tap in named]
+        lines.append(f"link del group {REMOVAL_GROUP}")
     runner.run(["ip", "-batch", "-"], stdin="".join(f"{line}\n" for line in lines))
 
 
@@ -293,7 +300,7 @@ def _need_free_group(have: Devices) -> None:
 def _is_busy(folder: str) -> bool:
     try:
         return _number(f"{folder}/carrier") == 1
-    except OSError:  # the carrier of a device that is down cannot be read
+    except SlicesError:  # the carrier of a device that is down cannot be read
         return False
 
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ...changes import Change, between
-from ...errors import Refusal, Refused
+from ...errors import Refusal, Refused, SlicesError
 from ...work_order import Image as Wanted
 from .. import files
 from ..runner import Runner
@@ -210,6 +210,8 @@ def _stat(path: str) -> os.stat_result | None:
         return os.stat(path)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise SlicesError(f"base image {path} cannot be read: {error.strerror}", path=path) from error
 
 
 def _read_note(path: str) -> Note | None:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Lost disks: those that existed earlier and are missing. They are created again only if this is requested."""
+"""Disks that existed earlier and are missing, or are damaged. They are created again only if this is requested."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .register import Known
 
 @dataclass(frozen=True)
 class Lost:
-    """The lost disks of a work order.
+    """The lost and damaged disks of a work order.
 
     Attributes:
         refusals: why a VM is not started and no disk is created for it, by VM id.
@@ -39,7 +39,7 @@ def find(
     known: Mapping[str, Known],
     pids: Mapping[int, int | None],
 ) -> Lost:
-    """Return the lost disks, except those that may be created again.
+    """Return the lost disks, except those that may be created again, and those that are no qcow2 images any more.
 
     Args:
         orders: the slices.
@@ -49,6 +49,11 @@ def find(
     """
     refusals, held = {}, set()
     for vm, disk in all_disks(orders):
+        damage = overlays[disk.path].damage if disk.path in overlays else None
+        if damage is not None:
+            figures = {"path": disk.path, "why": damage, "vm_id": vm.vm_id}
+            refusals[vm.vm_id] = Refusal("disk_damaged", str(vm), figures)
+            continue
         seen = None if disk.path in overlays else _last_seen(disk, known)
         if seen is None:
             continue

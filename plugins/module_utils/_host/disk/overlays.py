@@ -9,6 +9,7 @@ removed if the order lists it as given up, and a VM folder together with its las
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,12 +29,31 @@ from ..vm_folders import MARK, Folder
 from ..work_order import all_disks, all_given_up, all_vms, folder_of, slice_ids
 from . import base_images, bases, register, trash
 from .base_images import Note
-from .qcow2 import Image, read_image
+from .qcow2 import Image, read_overlay
 from .register import Known
 
+FOLDER, FILE = "folder", "file"
 # Files that QEMU may read but not write.
 _READ = (MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED)
-_Owner = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may use a folder or file.
+
+    Attributes:
+        kind: C(folder) or C(file); anything else, such as C(symbolic link), is never followed.
+    """
+
+    kind: str
+    uid: int
+    gid: int
+    mode: int
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Return it for a change."""
+        return {"owner": self.uid, "group": self.gid, "mode": f"{self.mode:04o}"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +67,7 @@ class Disks:
         bases: the verified base images of the order and the backing files of its overlays, by path.
         known: the disks that exist or existed, by path.
         deleted: disks of the order that are in the trash, by their original path. They count as existing.
-        owners: uid and gid of the order's VM folders and of their files, by path.
+        owners: owner, group and mode of the order's VM folders and of their files, by path.
     """
 
     folders: Mapping[int, Folder] = field(default_factory=dict)
@@ -56,7 +76,7 @@ class Disks:
     bases: Mapping[str, Note] = field(default_factory=dict)
     known: Mapping[str, Known] = field(default_factory=dict)
     deleted: Mapping[str, str] = field(default_factory=dict)
-    owners: Mapping[str, _Owner] = field(default_factory=dict)
+    owners: Mapping[str, Access] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,7 +103,7 @@ class DiskPlan:
         discard: the overlays to remove.
         orphans: overlays that are kept although no VM of the order has them.
         kept: overlays that are kept although their backing file is not that of the order, for they contain data.
-        given: the current and the new uid and gid of folders and files, by path.
+        given: the current and the new owner, group and mode of folders and files, by path.
         retention_h: the hours that removed overlays stay in the trash.
         restore: disks to restore from the trash, each with its path there.
         present: the existing disks.
@@ -97,7 +117,7 @@ class DiskPlan:
     discard: tuple[GivenUp, ...] = ()
     orphans: tuple[Orphan, ...] = ()
     kept: tuple[tuple[VM, Disk, Image], ...] = ()
-    given: Mapping[str, tuple[_Owner, _Owner]] = field(default_factory=dict)
+    given: Mapping[str, tuple[Access, Access]] = field(default_factory=dict)
     retention_h: int = 0
     restore: tuple[tuple[VM, Disk, str], ...] = ()
     present: tuple[Disk, ...] = ()
@@ -123,7 +143,7 @@ class DiskPlan:
                 Change("overlay", disk.path, "restore", after={"uuid": disk.uuid}, reason="from the trash")
                 for _vm, disk, _path in self.restore
             ),
-            *(between("path", path, _owned(old), _owned(new)) for path, (old, new) in self.given.items()),
+            *(between("path", path, old.attributes, new.attributes) for path, (old, new) in self.given.items()),
         ]
 
 
@@ -143,7 +163,7 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
         bases={path: note for path in sorted(paths) if (note := base_images.known(path)) is not None},
         known=register.read(state_dir),
         deleted={path: waiting for path, (waiting, _image) in deleted.items()},
-        owners=_owners(path for vm in vms for path in (*_for_root(vm), *_for_qemu(vm))),
+        owners=_accesses(vms),
     )
 
 
@@ -200,12 +220,13 @@ def _kept(disks: Iterable[tuple[VM, Disk]], have: Disks) -> Iterator[tuple[VM, D
             yield vm, disk, image
 
 
-def _given(vms: Iterable[VM], have: Disks, accounts: Accounts) -> Iterator[tuple[str, tuple[_Owner, _Owner]]]:
-    """Yield the paths that get another owner, with the old and the new one."""
+def _given(vms: Iterable[VM], have: Disks, accounts: Accounts) -> Iterator[tuple[str, tuple[Access, Access]]]:
+    """Yield the paths that get another owner, group or mode, with the old and the new ones."""
     for vm in vms:
-        for path, owner in _wanted_owners(vm, accounts):
-            if path in have.owners and have.owners[path] != owner:
-                yield path, (have.owners[path], owner)
+        account = accounts.find(vm.slice_id)
+        for path, access in () if account is None else _wanted_access(vm, account.uid, account.gid):
+            if path in have.owners and have.owners[path] != access:
+                yield path, (have.owners[path], access)
 
 
 def conflicts(orders: Iterable[SliceOrder], have: Disks) -> Iterator[Conflict]:
@@ -222,6 +243,7 @@ def conflicts(orders: Iterable[SliceOrder], have: Disks) -> Iterator[Conflict]:
                     figures = {"path": folder.path, "holder": folder.slice_id, "held": shown(folder.slice_uuid)}
                     yield order.slice_id, Refusal("pool_of_another_slice", f"slice {order.slice_id}", figures)
         for vm in order.vms:
+            yield from ((order.slice_id, refusal) for refusal in _replaced(vm, have))
             if vm.vm_id in have.folders:
                 yield from ((order.slice_id, refusal) for refusal in _of_another(vm, have.folders[vm.vm_id]))
             for disk in vm.disks:
@@ -272,7 +294,7 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
     for vm_id, _slice_id in todo.remove:
         vm_folders.remove(folder_of(state_dir, vm_id))
     for path, (_old, new) in todo.given.items():
-        os.chown(path, *new, follow_symlinks=False)
+        _give(path, new)
     for vm in todo.make_folders:
         _make_folder(folder_of(state_dir, vm.vm_id), accounts.of(vm.slice_id).gid)
     files.write_all(
@@ -283,7 +305,7 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
     )
     for vm, disk, path in todo.restore:
         account = accounts.of(vm.slice_id)
-        os.chown(path, account.uid, account.gid)
+        _give(path, Access(FILE, account.uid, account.gid, 0o600))
         trash.take(path, disk.path)
     for alike in _alike(todo.create):
         _vm, first = alike[0]
@@ -349,43 +371,59 @@ def _make_folder(folder: str, gid: int) -> None:
     os.chmod(folder, 0o750)
 
 
-def _for_root(vm: VM) -> list[str]:
-    folder = _folder(vm)
-    return [folder, *(f"{folder}/{name}" for name in _READ)]
-
-
-def _for_qemu(vm: VM) -> list[str]:
-    return [*(disk.path for disk in vm.disks), *(f"{_folder(vm)}/{name}" for name in (CONSOLE, VNC_SECRET))]
+def _give(path: str, access: Access) -> None:
+    # Never through a link: as long as the folder is writable for others, somebody may put one here.
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        os.fchown(handle, access.uid, access.gid)
+        os.fchmod(handle, access.mode)
+    finally:
+        os.close(handle)
 
 
 def _folder(vm: VM) -> str:
     return os.path.dirname(vm.disks[0].path)
 
 
-def _wanted_owners(vm: VM, accounts: Accounts) -> Iterable[tuple[str, _Owner]]:
-    account = accounts.find(vm.slice_id)
-    if account is not None:
-        yield from ((path, (os.geteuid(), account.gid)) for path in _for_root(vm))
-        yield from ((path, (account.uid, account.gid)) for path in _for_qemu(vm))
+def _wanted_access(vm: VM, uid: int, gid: int) -> Iterator[tuple[str, Access]]:
+    """Yield what the folder of a VM and everything in it shall be; QEMU runs as C(uid)."""
+    folder, root = _folder(vm), os.geteuid()
+    yield folder, Access(FOLDER, root, gid, 0o750)
+    yield from ((f"{folder}/{name}", Access(FILE, root, gid, 0o640)) for name in _READ)
+    yield from ((disk.path, Access(FILE, uid, gid, 0o600)) for disk in vm.disks)
+    yield f"{folder}/{CONSOLE}", Access(FILE, uid, gid, 0o640)
+    yield f"{folder}/{VNC_SECRET}", Access(FILE, uid, gid, 0o400)
 
 
-def _owners(paths: Iterable[str]) -> dict[str, _Owner]:
+def _accesses(vms: Iterable[VM]) -> dict[str, Access]:
     found = {}
-    for path in paths:
+    for path in (path for vm in vms for path, _access in _wanted_access(vm, -1, -1)):
         try:
             state = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             continue
-        found[path] = state.st_uid, state.st_gid
+        found[path] = Access(_kind(state.st_mode), state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode))
     return found
 
 
-def _owned(owner: _Owner) -> dict[str, int]:
-    return {"owner": owner[0], "group": owner[1]}
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return FOLDER
+    if stat.S_ISREG(mode):
+        return FILE
+    return "symbolic link" if stat.S_ISLNK(mode) else "special file"
+
+
+def _replaced(vm: VM, have: Disks) -> Iterator[Refusal]:
+    """Yield a refusal for each path of the VM that is something else, such as a link that root would follow."""
+    for path, wanted in _wanted_access(vm, -1, -1):
+        found = have.owners.get(path)
+        if found is not None and found.kind != wanted.kind:
+            yield Refusal("path_replaced", str(vm), {"path": path, "got": found.kind, "expected": wanted.kind})
 
 
 def _images(paths: Iterable[str]) -> dict[str, Image]:
-    images = {path: read_image(path) for path in sorted(set(paths))}
+    images = {path: read_overlay(path) for path in sorted(set(paths))}
     return {path: image for path, image in images.items() if image is not None}
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from ...errors import SlicesError
@@ -32,11 +32,13 @@ class Image:
         format: C(qcow2) or C(raw).
         virtual_bytes: the virtual size.
         backing_file: its backing file, as its header names it.
+        damage: why QEMU cannot use it as a qcow2 image; only set by C(read_overlay).
     """
 
     format: str
     virtual_bytes: int
     backing_file: str | None = None
+    damage: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,19 @@ def read_image(path: str) -> Image | None:
             return Image(format="qcow2", virtual_bytes=header.virtual_bytes, backing_file=header.backing_file)
     except FileNotFoundError:
         return None
+
+
+def read_overlay(path: str) -> Image | None:
+    """Like C(read_image) for a file that has to be a qcow2 image; if it is none, C(damage) says why."""
+    try:
+        image = read_image(path)
+    except SlicesError as error:
+        return Image("raw", 0, damage=error.message)
+    except OSError as error:
+        return Image("raw", 0, damage=f"it cannot be read ({error.strerror})")
+    if image is None or image.format == "qcow2":
+        return image
+    return replace(image, damage="it does not begin with the header of a qcow2 image")
 
 
 def read_header(file: BinaryIO, path: str) -> Header:

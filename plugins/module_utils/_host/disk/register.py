@@ -37,8 +37,9 @@ class Known:
 def read(state_dir: str) -> dict[str, Known]:
     """Return the disks that were seen, by path. A damaged file counts as empty: work orders contain C(first_seen)."""
     try:
-        return {path: Known(**entry) for path, entry in json.loads(files.read_text(_path(state_dir)) or "{}").items()}
-    except (AttributeError, TypeError, ValueError):
+        found = json.loads(files.read_text(_path(state_dir)) or "{}")
+        return {path: Known(entry["uuid"], str(entry["seen"])) for path, entry in found.items()}
+    except (AttributeError, KeyError, TypeError, ValueError):
         return {}
 
 

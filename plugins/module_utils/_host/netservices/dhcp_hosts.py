@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 
 from ..files import read_text
+
+_LINE = re.compile(r"([0-9a-f]{2}(?::[0-9a-f]{2}){5}),([0-9]{1,3}(?:\.[0-9]{1,3}){3})(?:,|$)")
 
 
 def line(mac: str, address: str, name: str) -> str:
@@ -16,8 +19,9 @@ def line(mac: str, address: str, name: str) -> str:
 
 
 def read(text: str | None) -> set[tuple[str, str]]:
-    """Return the pairs of MAC and address in a file."""
-    return {(mac, address) for each in (text or "").splitlines() for mac, address, *_name in [each.split(",")]}
+    """Return the pairs of MAC and address in a file, without lines that are no reservations."""
+    found = map(_LINE.match, (text or "").splitlines())
+    return {(match[1], match[2]) for match in found if match is not None}
 
 
 def read_folder(path: str) -> Iterator[tuple[str, str]]:

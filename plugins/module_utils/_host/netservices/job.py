@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from ...changes import Change
 from ...errors import Refused
 from ...network_order import Services
-from .. import files, ownership, revisions, runner
+from .. import fences, files, ownership, revisions, runner
 from ..datapath import flows
+from ..fences import FencePlan
 from ..ownership import Refusals, Seen
 from ..runner import Runner
 from . import apply, owners, state
@@ -27,15 +28,17 @@ class Todo:
     Attributes:
         seen: these slices, their state on the host, and the refused slices.
         plan: the changes to the host.
+        fence: the changes to the list of lost machines.
     """
 
     seen: Seen[Services, State]
     plan: ServicesPlan
+    fence: FencePlan = field(default_factory=FencePlan)
 
     @property
     def changes(self) -> list[Change]:
         """Each object that differs."""
-        return self.plan.changes
+        return [*self.fence.changes, *self.plan.changes]
 
     @property
     def failure(self) -> Refused | None:
@@ -54,6 +57,7 @@ class Job:
         bridge: the bridge for the ports of networks.
         refused: the slices that are already refused, and why.
         missing_ok: whether a host that is not prepared yet counts as empty.
+        fence: the plan for the list of lost machines.
     """
 
     orders: tuple[Services, ...]
@@ -62,6 +66,7 @@ class Job:
     bridge: str
     refused: Refusals = field(default_factory=dict)
     missing_ok: bool = False
+    fence: FencePlan = field(default_factory=FencePlan)
 
     def lock(self) -> AbstractContextManager[None]:
         """Lock the host; the lock is that of the VMs' datapath, because all ports share one range of numbers."""
@@ -81,7 +86,7 @@ class Job:
             observe=self._observe,
             conflicts=lambda left, have: owners.conflicts(left, have, self.folders),
         )
-        return Todo(seen, apply.plan(seen.orders, seen.have, self.folders, bridge=self.bridge))
+        return Todo(seen, apply.plan(seen.orders, seen.have, self.folders, bridge=self.bridge), self.fence)
 
     def apply(self, todo: Todo) -> None:
         """Apply a plan.
@@ -89,6 +94,8 @@ class Job:
         Raises:
             SlicesError: a change failed.
         """
+        # First: what a lost machine has is used elsewhere once this order is applied.
+        fences.apply(todo.fence)
         revisions.note(todo.seen.orders, state_dir=self.folders.state_dir, kind=revisions.NETWORK_NODE)
         with ownership.told_with(todo.seen.refused):
             apply.apply(todo.plan, self.folders, self.runner)

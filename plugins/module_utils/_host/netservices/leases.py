@@ -35,8 +35,7 @@ def kept(leases: str, config: str) -> str:
     """
     options = [line.partition("=")[::2] for line in config.splitlines()]
     members = {value.split(",")[0].lower() for option, value in options if option == "dhcp-host"}
-    ranges = [value.split(",")[1:3] for option, value in options if option == "dhcp-range"]
-    ends = [(ipaddress.IPv4Address(first), ipaddress.IPv4Address(last)) for first, last in ranges]
+    ends = [found for option, value in options if option == "dhcp-range" and (found := _ends(value)) is not None]
 
     def is_current(line: str) -> bool:
         words = line.split()
@@ -49,3 +48,12 @@ def kept(leases: str, config: str) -> str:
         return any(first <= address <= last for first, last in ends)
 
     return "".join(f"{line}\n" for line in leases.splitlines() if is_current(line))
+
+
+def _ends(value: str) -> tuple[ipaddress.IPv4Address, ipaddress.IPv4Address] | None:
+    """Return the first and the last address of a C(dhcp-range), C(None) if it is invalid."""
+    try:
+        first, last = map(ipaddress.IPv4Address, value.split(",")[1:3])
+    except ValueError:
+        return None
+    return first, last

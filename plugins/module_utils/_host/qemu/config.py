@@ -148,7 +148,10 @@ def read_started(text: str | None) -> dict[str, Any] | None:
         value = json.loads(text or "")
     except ValueError:
         return None
-    return value if isinstance(value, dict) and isinstance(value.get("interfaces"), list) else None
+    if not isinstance(value, dict) or not isinstance(value.get("interfaces"), list):
+        return None
+    is_whole = all(isinstance(nic, dict) and {"name", "tap"} <= nic.keys() for nic in value["interfaces"])
+    return value if is_whole else None
 
 
 def restart_reasons(started: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> tuple[str, ...]:

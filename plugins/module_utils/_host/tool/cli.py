@@ -16,6 +16,7 @@ from importlib import import_module
 COMMANDS = {
     "keep-rules": "FAMILY TABLE FILE",
     # On workers.
+    "check-fence": "STATE_DIR ADDRESS PORT SECONDS",
     "drop-carrier": "FILE SOCKET PID",
     "empty-trash": "STATE_DIR HOURS",
     "restore-flows": "FOLDER BRIDGE",
@@ -23,6 +24,7 @@ COMMANDS = {
     "trim-logs": "STATE_DIR BYTES",
     # On the network node.
     "guard-dhcp": "HOSTS_DIR DEVICE",
+    "list-lost": "STATE_DIR",
     "load-nat": "FILE",
     "make-network": "FOLDER",
     "note-gateway": "WAN_INTERFACE",

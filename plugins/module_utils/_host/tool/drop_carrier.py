@@ -32,13 +32,29 @@ def main(file: str, path: str, pid: str) -> int:
         with open(file, encoding="ascii") as names:
             drop(names.read().split(), path, int(pid))
     except (CommandError, OSError, ValueError) as error:
-        if _end(int(pid)):
+        # A connection that QEMU has closed tells that it is exiting, and its own words are what matters.
+        if not (isinstance(error, ConnectionError) and _exits(int(pid))) and _end(int(pid)):
             sys.stderr.write(f"slices-host: QEMU was killed, because links could not be set down: {error}\n")
             return 1
     except BaseException:
         _end(int(pid))
         raise
     return 0
+
+
+def _exits(pid: int, *, patience_s: float = 1.0) -> bool:
+    """Return whether QEMU exits by itself within a moment. It is a zombie until systemd has noticed."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+                state = stat.read().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state in "ZX":
+            return True
+        time.sleep(_PAUSE_S)
+    return False
 
 
 def _end(pid: int) -> bool:

@@ -9,12 +9,16 @@ import sys
 from .. import files
 from ..datapath import flows
 from ..disk import trash
+from . import process
 
 
 def main(state_dir: str, hours: str) -> int:
     """Remove the overlays that are due from the trash."""
+    return process.told(lambda: _empty(state_dir, float(hours) * 3600))
+
+
+def _empty(state_dir: str, retention_s: float) -> None:
     # All changes of a host's disks hold this lock.
     with files.locked(flows.folder_in(state_dir)):
-        for entry in trash.empty(state_dir, retention_s=float(hours) * 3600):
+        for entry in trash.empty(state_dir, retention_s=retention_s):
             sys.stdout.write(f"slices-host: removed {entry.path} from the trash\n")
-    return 0

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The runner and the exit codes of subcommands."""
+"""The runner, and the exit codes of subcommands: what goes wrong on a host is a line in the journal."""
 
 from __future__ import annotations
 
@@ -12,10 +12,19 @@ from ..runner import Runner, SubprocessRunner
 
 
 def run(action: Callable[[Runner], None]) -> int:
-    """Run C(action) and return the exit code; an expected error is a line in the journal."""
+    """Run C(action) and return the exit code."""
+    return told(lambda: action(SubprocessRunner()))
+
+
+def told(action: Callable[[], object]) -> int:
+    """Call C(action) and return the exit code. A bug is not caught."""
     try:
-        action(SubprocessRunner())
+        action()
     except SlicesError as error:
         sys.stderr.write(f"slices-host: {error.message}\n")
+        return 1
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        sys.stderr.write(f"slices-host: {where}{error.strerror or error}\n")
         return 1
     return 0

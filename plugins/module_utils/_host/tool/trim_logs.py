@@ -49,7 +49,7 @@ def _halve(path: str, most_bytes: int) -> None:
     try:
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW)
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ELOOP):
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.EISDIR):
             return
         raise
     with open(handle, "r+b") as log:

@@ -19,11 +19,13 @@ from typing import Protocol, cast
 
 # These imports make Ansible send the modules to the host, where their sources are read.
 from . import (
+    check_fence,
     cli,
     drop_carrier,
     empty_trash,
     guard_dhcp,
     keep_rules,
+    list_lost,
     load_nat,
     make_network,
     note_gateway,
@@ -35,10 +37,12 @@ from . import (
 )
 
 _SUBCOMMANDS = (
+    check_fence,
     drop_carrier,
     empty_trash,
     guard_dhcp,
     keep_rules,
+    list_lost,
     load_nat,
     make_network,
     note_gateway,

@@ -33,6 +33,22 @@ def test_the_infrastructure_is_the_inventorys_hosts_and_the_networks_they_share_
     assert found == ["10.0.10.0/24", "192.0.2.9/32", "203.0.113.7/32"]
 
 
+def test_workers_ask_the_network_node_at_an_ipv4_address_or_nobody() -> None:
+    groups = {"network_node": ["n"]}
+    cases = [
+        ({"ansible_host": "192.0.2.9"}, "192.0.2.9"),
+        ({"ansible_host": "node.example", "worker_ip": "10.0.10.1"}, "10.0.10.1"),
+        ({"ansible_host": "192.0.2.9", "network_node_address": "10.0.10.3"}, "10.0.10.3"),
+        ({"ansible_host": "192.0.2.9", "network_node_address": ""}, ""),
+        ({"ansible_host": "node.example"}, ""),
+        ({"ansible_host": "127.0.0.1"}, ""),
+        ({}, ""),
+    ]
+    for host, address in cases:
+        assert infrastructure.network_node_address({"n": host}, groups) == address
+    assert infrastructure.network_node_address({}, {}) == ""
+
+
 OWN = ["10.0.10.1/32", "192.0.2.9/32"]
 
 

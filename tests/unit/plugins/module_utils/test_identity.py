@@ -22,3 +22,12 @@ def test_a_thing_has_the_uuid_that_it_was_given(thing: identity.Identified) -> N
     assert thing.uuid is None
     thing.extra["uuid"] = made = identity.new_uuid()
     assert thing.uuid == made
+
+
+def test_a_machine_has_another_mark_in_each_cloud_which_does_not_tell_its_id() -> None:
+    machine_id = "0f4c1f3a6d7b4b0e9a2f6c1d8e5b7a90"
+    clouds = [identity.new_uuid(), identity.new_uuid()]
+    marks = [identity.machine_mark(cloud, machine_id) for cloud in clouds]
+    assert marks == [identity.machine_mark(cloud, machine_id) for cloud in clouds]
+    assert len(set(marks)) == 2
+    assert all(re.fullmatch(identity.MARK_PATTERN, mark) and machine_id not in mark for mark in marks)

@@ -135,7 +135,7 @@ def specification(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def right(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return valid arguments of a module, with all texts that are possible."""
     order = NetworkOrder.sample() if name == "network_services" else WorkerOrder.sample()
-    values = {**RIGHT, "slices": order["slices"], "vm_id": 1001}
+    values = {**RIGHT, **{name: order[name] for name in ("slices", "lost_machines") if name in order}, "vm_id": 1001}
     return {option: copy.deepcopy(values[option]) for option in spec if option in values}
 
 

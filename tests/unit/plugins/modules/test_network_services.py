@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -61,6 +62,19 @@ def test_an_order_is_carried_out_and_check_mode_changes_nothing(monkeypatch, tmp
     assert (result["diff"], result["changes"]) == (checked["diff"], checked["changes"])
     check_changes("network_services", result)
     assert (tmp_path / "dhcp/hosts.d/1000").read_text() == "52:54:00:03:e9:00,10.60.7.101,vm1\n"
+
+
+def test_lost_machines_are_listed_and_check_mode_only_says_so(monkeypatch, tmp_path):
+    claim = {"uuid": uuid(1), "title": "lab", "incarnation": uuid(2), "since": "now", "controller": "here"}
+    (tmp_path / "cloud.json").write_text(json.dumps(claim))
+    args = {"cloud_uuid": uuid(1), "state_dir": str(tmp_path), "lost_machines": [{"mark": "1" * 64}]}
+    slices = [{"slice_id": 1000, "reservations": [ONE]}]
+    checked = modules.run(monkeypatch, network_services, looked_at(), _ansible_check_mode=True, slices=slices, **args)
+    assert not (tmp_path / "lost-machines").exists()
+    result = modules.run(monkeypatch, network_services, host(), slices=slices, **args)
+    assert (tmp_path / "lost-machines").read_text() == "1" * 64 + "\n"
+    assert result["changes"] == checked["changes"]
+    assert result["changes"][0]["kind"] == "lost machine"
 
 
 def test_what_is_refused_is_told_and_nothing_is_looked_at(monkeypatch, tmp_path):

@@ -11,8 +11,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariant
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.placement import Placement
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import remove_worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out, work_orders
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import ERROR, RUNNING
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, HostReport, VmReport
@@ -20,6 +21,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NET
 from .builders import cluster, deployed, put, topology
 
 LOST, LEFT = "10.0.10.2", "10.0.10.1"
+MACHINE = "0f4c1f3a6d7b4b0e9a2f6c1d8e5b7a90"
 AT = "2026-01-31T12:00:00Z"
 NODE = HostReport("netnode", NETWORK_NODE)
 
@@ -103,6 +105,37 @@ def test_it_is_used_again_once_its_machine_id_is_known() -> None:
     assert lost_workers.addresses(made) == [LOST]
     lost_workers.welcome(made, {"ip": LOST, "machine_id": "0f4c1f3a6d7b4b0e9a2f6c1d8e5b7a90"})
     assert lost_workers.addresses(made) == []
+
+
+def test_the_network_node_is_told_of_a_lost_machine_until_it_is_used_again() -> None:
+    made, slice_ = held()
+    made.workers[LOST].extra.update(lost=False, machine_id=MACHINE)
+    made.identify(title="lab")
+    assert made.cloud is not None
+    lost_workers.declare(made, LOST)
+    marks = [each.to_dict() for each in lost_workers.machines(made)]
+    assert marks == [{"mark": machine_mark(made.cloud.uuid, MACHINE)}]
+    assert work_orders(made, [slice_], "/s")["network_node"]["lost_machines"] == marks
+    # Also after the worker was removed: the machine still has its disks.
+    del made.workers[LOST]
+    assert [each.to_dict() for each in lost_workers.machines(made)] == marks
+    wants = [{"ip": LEFT, "state": "present", "machine_id": "d" * 32}]
+    assert lost_workers.returned(made, wants) == []
+    back = {"ip": LOST, "state": "present", "machine_id": MACHINE}
+    assert lost_workers.returned(made, [*wants, back]) == [LOST]
+    made.workers[LOST] = Worker(LOST)
+    lost_workers.welcome(made, back)
+    assert (lost_workers.machines(made), "lost_machines" in made.extra) == ((), False)
+    assert "lost_machines" not in work_orders(made, [slice_], "/s")["network_node"]
+
+
+def test_another_machine_at_its_address_does_not_clear_a_lost_one() -> None:
+    made, _slice = held()
+    made.workers[LOST].extra.update(lost=False, machine_id=MACHINE)
+    made.identify(title="lab")
+    lost_workers.declare(made, LOST)
+    lost_workers.welcome(made, {"ip": LOST, "machine_id": "d" * 32})
+    assert (lost_workers.addresses(made), len(lost_workers.machines(made))) == ([], 1)
 
 
 def test_an_unknown_worker_cannot_be_lost() -> None:

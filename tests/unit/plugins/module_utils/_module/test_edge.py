@@ -117,3 +117,16 @@ def test_one_of_a_group_is_not_null(given: dict[str, Any], count: int) -> None:
         assert caught.value.refusals == [Refusal("all_options_are_null", "a, b")]
     else:
         edge.refuse_nulls(module)
+
+
+def test_an_operating_system_error_names_its_file_and_one_without_a_file_is_a_bug() -> None:
+    def fail() -> Outcome:
+        raise OSError(20, "Not a directory", "/var/lib/cloudrepo/vms")
+
+    assert left(StandIn({}), fail)["msg"] == "/var/lib/cloudrepo/vms: Not a directory"
+
+    def hang_up() -> Outcome:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        edge.run(StandIn({}), hang_up)

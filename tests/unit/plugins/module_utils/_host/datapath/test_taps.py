@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,9 +106,23 @@ def test_unlisted_taps_of_the_slice_go_as_one_group():
 
 
 def test_devices_of_others_in_the_slices_group_stay():
-    todo = taps.plan(orders(), devices(tap("vnet0"), eno1=1000), accounts=ACCOUNTS)
+    todo = taps.plan(orders(), devices(replace(tap("vnet0"), owner=0), eno1=1000), accounts=ACCOUNTS)
 
     assert not todo.changes
+
+
+def test_a_tap_that_was_renamed_goes_because_it_has_the_slices_group_and_user():
+    todo = taps.plan(orders(vm(1001, 100)), devices(tap("mine"), tap("tap_1002_eth0")), accounts=ACCOUNTS)
+    runner = FakeRunner().tell("ip", "-batch", "-")
+    taps.apply_absent(todo, runner)
+    assert runner.stdins == [
+        f"link del dev mine\nlink set dev tap_1002_eth0 group {REMOVAL_GROUP}\nlink del group {REMOVAL_GROUP}\n"
+    ]
+    assert [(change.id, change.action) for change in todo.changes] == [
+        ("mine", "delete"),
+        ("tap_1002_eth0", "delete"),
+        ("tap_1001_eth0", "create"),
+    ]
 
 
 def test_the_removal_group_must_not_contain_other_devices():

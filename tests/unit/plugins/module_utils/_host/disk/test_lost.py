@@ -94,3 +94,28 @@ def test_a_deleted_disk_that_qemu_has_open_is_not_replaced(tmp_path, recreate):
     assert found.held == {1001}
     have = overlays.observe(order, state_dir=str(tmp_path))
     assert overlays.plan(order, have, accounts=ACCOUNTS, barred=found.refusals).create == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "it does not begin with the header of a qcow2 image"),
+        (b"\0" * 4096, "it does not begin with the header of a qcow2 image"),
+        (b"QFI\xfb\0\0", "image {path} is truncated within its qcow2 header"),
+        (None, "it cannot be read (Is a directory)"),
+    ],
+)
+def test_a_vm_whose_disk_is_no_qcow2_image_is_not_started_and_says_which_and_why(tmp_path, content, why):
+    order = ordered(tmp_path)
+    path = order[0].vms[0].disks[0].path
+    qcow2(tmp_path / "vms/1001/vm1_img.qcow2", GIB)
+    os.unlink(path)
+    if content is None:
+        os.mkdir(path)
+    else:
+        (tmp_path / "vms/1001/vm1_img.qcow2").write_bytes(content)
+    (message,) = find(order, tmp_path).barred.values()
+    assert message == (
+        f"VM 1001 (vm1): disk {path} is damaged: {why.format(path=path)}; a disk must be a qcow2 image; restore it, or "
+        "move it away and deploy with -e recreate_disks=1001 to create it empty"
+    )

@@ -270,8 +270,10 @@ def test_what_belongs_to_somebody_else_changes_hands(tmp_path):
     wanted = vm(1001, state_dir=str(tmp_path))
     carry_out(tmp_path, wanted, runner=FakeRunner().on("qemu-img", "create", MORE, **create))
     folder = tmp_path / "vms/1001"
-    for name in ("console.log", "vm.json", "vnc.secret", "eth0.pcap"):
+    modes = {"console.log": 0o640, "vm.json": 0o640, "vnc.secret": 0o400, "eth0.pcap": 0o644}
+    for name, mode in modes.items():
         (folder / name).write_text("")
+        (folder / name).chmod(mode)
     order = orders(wanted, state_dir=str(tmp_path))
     have = overlays.observe(order, state_dir=str(tmp_path))
     uid, gid = os.getuid(), os.getgid()
@@ -279,24 +281,72 @@ def test_what_belongs_to_somebody_else_changes_hands(tmp_path):
 
     other = Accounts("cloudrepo", {1000: Account(uid + 1, gid + 1)})
     todo = overlays.plan(order, have, accounts=other)
-    read, owned = ["identity.json", "vm.json"], ["vm1_img.qcow2", "console.log", "vnc.secret"]
-    paths = [str(folder), *(f"{folder}/{name}" for name in read + owned)]
-    mine = {"owner": uid, "group": gid}
+    of_root = {"": "0750", "/identity.json": "0640", "/vm.json": "0640"}
+    of_qemu = {"/vm1_img.qcow2": "0600", "/console.log": "0640", "/vnc.secret": "0400"}
     assert todo.changes == [
-        *(Change("path", path, "update", mine, {"owner": uid, "group": gid + 1}) for path in paths[:3]),
-        *(Change("path", path, "update", mine, {"owner": uid + 1, "group": gid + 1}) for path in paths[3:]),
+        Change(
+            "path",
+            f"{folder}{name}",
+            "update",
+            {"owner": uid, "group": gid, "mode": mode},
+            {"owner": uid + (name in of_qemu), "group": gid + 1, "mode": mode},
+        )
+        for name, mode in {**of_root, **of_qemu}.items()
     ]
     assert overlays.plan(order, have, accounts=Accounts("cloudrepo")).changes == []
 
 
-def test_giving_does_not_follow_links(tmp_path, monkeypatch):
-    given = []
-    monkeypatch.setattr(os, "chown", lambda *args, **options: given.append((args, options)))
-    todo = overlays.DiskPlan(given={"/vms/1001/console.log": ((0, 0), (998, 997))})
-    overlays.apply(todo, Disks(), state_dir=str(tmp_path), accounts=ACCOUNTS, runner=FakeRunner())
+def a_vm(tmp_path):
+    """Create a VM's folder with its disk, and return the VM."""
+    base_image(tmp_path)
+    create = {"do": lambda argv: qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1])}
+    wanted = vm(1001, state_dir=str(tmp_path))
+    carry_out(tmp_path, wanted, runner=FakeRunner().on("qemu-img", "create", MORE, **create))
+    return wanted
 
-    assert todo.changes
-    assert given == [(("/vms/1001/console.log", 998, 997), {"follow_symlinks": False})]
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [("", 0o777, 0o750), ("/identity.json", 0o666, 0o640), ("/vm1_img.qcow2", 0o644, 0o600)],
+)
+def test_modes_that_were_changed_by_hand_are_shown_and_repaired(tmp_path, name, wrong, right):
+    wanted = a_vm(tmp_path)
+    path = Path(f"{tmp_path}/vms/1001{name}")
+    path.chmod(wrong)
+    (change,) = carry_out(tmp_path, wanted, runner=FakeRunner()).changes
+    assert (change.before["mode"], change.after["mode"]) == (f"{wrong:04o}", f"{right:04o}")
+    assert path.stat().st_mode & 0o7777 == right
+    assert carry_out(tmp_path, wanted, runner=FakeRunner()).changes == []
+
+
+@pytest.mark.parametrize("name", ["", "/identity.json", "/vm1_img.qcow2"])
+def test_a_link_in_place_of_a_folder_or_file_is_refused_and_not_followed(tmp_path, name):
+    wanted = a_vm(tmp_path)
+    path, target = Path(f"{tmp_path}/vms/1001{name}"), tmp_path / "elsewhere"
+    path.rename(target)
+    path.symlink_to(target)
+    target.chmod(0o777)
+    with pytest.raises(Refused) as refused_by:
+        carry_out(tmp_path, wanted, runner=FakeRunner())
+    (refusal,) = refused_by.value.refusals
+    assert (refusal.code, refusal.figures["path"], refusal.figures["got"]) == (
+        "path_replaced",
+        str(path),
+        "symbolic link",
+    )
+    assert target.stat().st_mode & 0o777 == 0o777
+
+
+def test_giving_does_not_follow_links(tmp_path):
+    target, link = tmp_path / "target", tmp_path / "console.log"
+    target.write_text("")
+    target.chmod(0o604)
+    link.symlink_to(target)
+    root = overlays.Access("file", os.getuid(), os.getgid(), 0o640)
+    todo = overlays.DiskPlan(given={str(link): (root, root)})
+    with pytest.raises(OSError, match="symbolic links"):
+        overlays.apply(todo, Disks(), state_dir=str(tmp_path), accounts=ACCOUNTS, runner=FakeRunner())
+    assert target.stat().st_mode & 0o777 == 0o604
 
 
 OURS = orders(vm(vm_uuid=uuid(2), disks=[disk(uuid=uuid(3))]), slice_uuid=uuid(1))

@@ -7,6 +7,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -109,3 +110,19 @@ def test_of_a_qemu_that_has_ended_nothing_is_said(tmp_path, names, process, caps
 def test_a_monitor_that_never_comes_is_an_error(tmp_path, process):
     with pytest.raises(OSError, match="No such file"):
         drop_carrier.drop(["nic-eth0"], str(tmp_path / "qmp.sock"), process.pid, patience_s=0)
+
+
+def test_a_qemu_that_exits_while_it_is_told_has_the_last_word(
+    tmp_path: Path, names: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "qmp.sock")
+    # It accepts, as QEMU does before it opens its disks, then exits, and nobody has waited for it yet.
+    program = (
+        "import socket, sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); print(flush=True); "
+        "s.accept()"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, path], stdout=subprocess.PIPE) as qemu:
+        assert qemu.stdout is not None
+        qemu.stdout.readline()
+        assert drop_carrier.main(names, path, str(qemu.pid)) == 0
+    assert (qemu.returncode, capsys.readouterr().err) == (0, "")

@@ -1,0 +1,83 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The list of lost machines on the network node, which workers ask for before they start VMs (docs/decisions/0021).
+
+C(STATE_DIR/lost-machines) has the mark of each machine. C(slices-lost.socket) sends it to whoever connects, followed by
+a line that tells a whole list from one that was cut off.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..changes import Change, between
+from ..identity import MARK_PATTERN
+from . import files
+
+FILE = "lost-machines"
+_END = "end of lost machines"
+
+
+@dataclass(frozen=True)
+class FencePlan:
+    """The list as it is and as it shall be; nothing to do if C(new) is C(None)."""
+
+    path: str = ""
+    old: frozenset[str] = field(default_factory=frozenset)
+    new: frozenset[str] | None = None
+
+    @property
+    def changes(self) -> list[Change]:
+        """Each machine that is added or removed."""
+        if self.new is None:
+            return []
+        return [
+            *(between("lost machine", mark, None, {}) for mark in sorted(self.new - self.old)),
+            *(between("lost machine", mark, {}, None) for mark in sorted(self.old - self.new)),
+        ]
+
+
+def plan(params: Mapping[str, Any]) -> FencePlan:
+    """Compare the list with that of an order. A call without a cloud says nothing of lost machines.
+
+    Args:
+        params: C(cloud_uuid), C(lost_machines) and C(state_dir) of a module.
+    """
+    if params["cloud_uuid"] is None:
+        return FencePlan()
+    wanted = frozenset(each["mark"] for each in params["lost_machines"])
+    return FencePlan(_path(params["state_dir"]), frozenset(read(params["state_dir"])), wanted)
+
+
+def apply(todo: FencePlan) -> None:
+    """Write the list if it differs."""
+    if todo.changes:
+        # Everybody may read it: a mark means nothing to whoever does not know the machine-id.
+        files.write_text(todo.path, "".join(f"{mark}\n" for mark in sorted(todo.new or ())), mode=0o644)
+
+
+def read(state_dir: str) -> tuple[str, ...]:
+    """Return the marks of lost machines. Lines that are no marks are skipped, and the next order replaces them."""
+    return _marks((files.read_text(_path(state_dir)) or "").splitlines())
+
+
+def told(state_dir: str) -> str:
+    """Return what the network node answers."""
+    return "".join(f"{line}\n" for line in (*read(state_dir), _END))
+
+
+def heard(answer: str) -> tuple[str, ...] | None:
+    """Return the marks of an answer, C(None) if it is not whole."""
+    lines = answer.splitlines()
+    return _marks(lines[:-1]) if lines and lines[-1] == _END else None
+
+
+def _marks(lines: list[str]) -> tuple[str, ...]:
+    return tuple(line for line in lines if re.fullmatch(MARK_PATTERN, line))
+
+
+def _path(state_dir: str) -> str:
+    return f"{state_dir}/{FILE}"

@@ -1,0 +1,53 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The network node's list of lost machines, and what it tells workers of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import fences
+
+from .fakes import uuid
+
+ONE, TWO = "1" * 64, "2" * 64
+
+
+def told(tmp_path: Path, *marks: str, cloud: str | None = uuid(1)) -> fences.FencePlan:
+    params: dict[str, Any] = {"cloud_uuid": cloud, "state_dir": str(tmp_path)}
+    todo = fences.plan({**params, "lost_machines": [{"mark": mark} for mark in marks]})
+    fences.apply(todo)
+    return todo
+
+
+def test_an_order_replaces_the_list_and_says_what_changes(tmp_path: Path) -> None:
+    assert told(tmp_path).changes == []
+    assert list(tmp_path.iterdir()) == []
+    assert [change.action for change in told(tmp_path, TWO, ONE).changes] == ["create", "create"]
+    assert told(tmp_path, ONE, TWO).changes == []
+    assert [(change.id, change.action) for change in told(tmp_path, TWO).changes] == [(ONE, "delete")]
+    assert fences.read(str(tmp_path)) == (TWO,)
+
+
+def test_a_call_that_names_no_cloud_leaves_the_list(tmp_path: Path) -> None:
+    told(tmp_path, ONE)
+    assert told(tmp_path, cloud=None).changes == []
+    assert fences.read(str(tmp_path)) == (ONE,)
+
+
+def test_a_worker_hears_what_is_told_and_notices_what_was_cut_off(tmp_path: Path) -> None:
+    assert fences.heard(fences.told(str(tmp_path))) == ()
+    told(tmp_path, ONE, TWO)
+    answer = fences.told(str(tmp_path))
+    assert fences.heard(answer) == (ONE, TWO)
+    cut = [answer[:length] for length in range(len(answer) - 1)]
+    assert {fences.heard(each) for each in cut} == {None}
+
+
+@pytest.mark.parametrize("text", ["", "garbage\n", f"{ONE}x\n", "end of lost machines\n"])
+def test_what_is_no_mark_is_skipped(tmp_path: Path, text: str) -> None:
+    (tmp_path / fences.FILE).write_text(f"{text}{TWO}\n")
+    assert fences.heard(fences.told(str(tmp_path))) == (TWO,)

@@ -1,0 +1,114 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A worker asks the network node whether it was declared lost, before and while its VMs run."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import fences, systemd
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import check_fence
+from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Claim
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
+
+from ..fakes import FakeRunner, uuid
+
+MACHINE, OTHER = "a" * 32, "b" * 32
+SHOW = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--", "cloudrepo-*@*.service")
+STOP = ("systemctl", "stop", "--no-block", "--")
+
+
+@contextmanager
+def answering(*answers: bytes) -> Iterator[tuple[str, int]]:
+    """Answer so many connections one after the other, like the socket unit of the network node."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for answer in answers:
+                with server.accept()[0] as client:
+                    client.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield server.getsockname()
+        thread.join()
+
+
+def answer(tmp_path: Path, *machine_ids: str) -> bytes:
+    marks = "".join(f"{machine_mark(uuid(1), each)}\n" for each in machine_ids)
+    (tmp_path / fences.FILE).write_text(marks)
+    return fences.told(str(tmp_path)).encode()
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Path:
+    """Return the state folder of a host with two enabled VMs, one of which is waiting to start."""
+    claim = Claim(uuid(1), "lab", uuid(2), since="2026-01-31T12:00:00Z", controller="controller1")
+    (tmp_path / "cloud.json").write_text(json.dumps(claim.to_dict()))
+    (tmp_path / "machine-id").write_text(f"{MACHINE}\n")
+    systemd.enable([(1000, 1001), (1003, 1004)], unit_dir=str(tmp_path))
+    return tmp_path
+
+
+def check(host: Path, server: tuple[str, int], runner: FakeRunner, patience_s: float = 0) -> None:
+    check_fence.check(
+        str(host), server, patience_s, runner, unit_dir=str(host), machine_id_file=str(host / "machine-id")
+    )
+
+
+def enabled(host: Path) -> list[str]:
+    return systemd.enabled_names(str(host))
+
+
+def test_vms_of_a_lost_machine_are_disabled_and_stopped_before_they_start(host: Path) -> None:
+    runner = FakeRunner().tell(*SHOW, stdout="Id=cloudrepo-1005@1006.service\nActiveState=active\nMainPID=7\n")
+    units = ["cloudrepo-1000@1001.service", "cloudrepo-1003@1004.service", "cloudrepo-1005@1006.service"]
+    runner.tell(*STOP, *units)
+    with answering(answer(host, OTHER, MACHINE)) as server, pytest.raises(SlicesError, match="declared lost") as error:
+        check(host, server, runner)
+    assert all(unit in error.value.message for unit in units)
+    assert enabled(host) == []
+
+
+def test_a_machine_whose_vms_are_off_has_nothing_to_tell(host: Path) -> None:
+    systemd.disable([(1000, 1001), (1003, 1004)], unit_dir=str(host))
+    with answering(answer(host, MACHINE)) as server:
+        check(host, server, FakeRunner().tell(*SHOW))
+
+
+@pytest.mark.parametrize("lost", [(), (OTHER,)])
+def test_vms_of_other_machines_are_left_alone(host: Path, lost: tuple[str, ...]) -> None:
+    with answering(answer(host, *lost)) as server:
+        check(host, server, FakeRunner())
+    assert len(enabled(host)) == 2
+
+
+def test_an_answer_that_was_cut_off_is_asked_for_again(host: Path) -> None:
+    whole = answer(host, MACHINE)
+    names = enabled(host)
+    runner = FakeRunner().tell(*SHOW).tell(*STOP, *names)
+    with answering(whole[:-2], whole) as server, pytest.raises(SlicesError):
+        check(host, server, runner, patience_s=5)
+    assert enabled(host) == []
+
+
+def test_vms_start_if_the_network_node_does_not_answer(host: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        server = closed.getsockname()
+    check(host, server, FakeRunner(), patience_s=0.1)
+    assert "VMs start anyway" in capsys.readouterr().err
+    check(host, server, FakeRunner())
+    assert capsys.readouterr().err == ""
+    assert len(enabled(host)) == 2
+
+
+def test_a_host_that_no_cloud_has_claimed_asks_nobody(tmp_path: Path) -> None:
+    check(tmp_path, ("192.0.2.1", 1), FakeRunner())
