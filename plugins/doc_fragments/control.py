@@ -27,6 +27,47 @@ options:
         tenant's own slices.
     type: str
     default: admin
+  caller:
+    description:
+      - Where the task is run, for the history (M(cloudrepo.slices.slice_history)). It is set by the collection; a value
+        in a task has no effect.
+    type: dict
+    suboptions:
+      proof:
+        description:
+          - "Why O(acting_user) is believed to act: a name or a signed token in the environment of the controller, AWX,
+            or that whoever runs Ansible can read the database."
+        type: str
+        choices: [credential, token, awx, administrator, none]
+        default: none
+      because:
+        description:
+          - The same as a phrase.
+        type: str
+        default: ""
+      controller:
+        description:
+          - Name of the host that runs Ansible.
+        type: str
+        default: ""
+      login:
+        description:
+          - The user there.
+        type: str
+        default: ""
+      playbook:
+        description:
+          - The playbook.
+        type: str
+      job:
+        description:
+          - Id of the job in AWX.
+        type: str
+      module:
+        description:
+          - The module.
+        type: str
+        default: ""
   lock_timeout_s:
     description:
       - Seconds to wait for another process that changes the database.

@@ -164,5 +164,8 @@ WORKER = {
 }
 DISK_RETENTION_H = Limit(0, 8760, "time that deleted disks wait in the trash, in hours", "a year")
 TOKEN_H = Limit(1, 8784, "time until a token expires, in hours", "a leap year")
+HISTORY_ENTRIES = Limit(0, 1_000_000, "entries of the history that are kept", "the time to read them")
+HISTORY_DAYS = Limit(1, 36_500, "days for which the history is kept", "more than needed")
+HISTORY_LIMIT = Limit(1, HISTORY_ENTRIES.most, "entries of the history in a result", HISTORY_ENTRIES.why)
 CAPTURE_S = Limit(1, 86_400, "length of a capture, in seconds", "a day")
 CAPTURE_MIB = Limit(1, 4096, "size of a capture, in MiB", "the disks of workers")

@@ -5,11 +5,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 CREATE, UPDATE, DELETE = "create", "update", "delete"
 _MOST_LINES = 4
+
+
+@dataclass(frozen=True)
+class SliceRef:
+    """The slice of a change: its id, its name (the id if it has none) and its owner."""
+
+    slice_id: int
+    name: str
+    owner: str
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,7 @@ class Change:
         reason: the reason, if it is not obvious from before and after.
         restart: whether a running VM has to be restarted for it.
         name: its name for messages, if it differs from the id.
+        slice: the slice that it is or belongs to; None for other objects, and on hosts.
 
     An attribute is plain data. A list contains lines of text.
     """
@@ -37,6 +47,7 @@ class Change:
     reason: str = ""
     restart: bool = False
     name: str = ""
+    slice: SliceRef | None = field(default=None, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the change as data for the result of a module."""

@@ -16,7 +16,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 from .allocations import ADDRESS, VLAN_POOL, VNC_PORT, leases
+from .changes import SliceRef
 from .cloud import Cloud
+from .history import Entry, History, Kept, NoHistory
 from .models import VM, Flavor, Slice, User
 from .stored_fields import FieldError, Record, at, integer, list_of, text
 from .stored_fields import fields as mapping
@@ -34,6 +36,10 @@ CLOUD = "cloud"
 LEFT_BEHIND = "left_behind"
 """The field beyond the model with resources of slices that a restored backup does not contain: numbers by kind, which
 are not allocated before C(site) has checked the hosts, because these may still use them."""
+HISTORY = "history"
+"""The field beyond the model with how much of the history is kept, if that is not the default."""
+NOTED = "noted"
+"""The field beyond the model with the number of the last entry of the history (docs/decisions/0022)."""
 NETWORK_NODE_TRUNK_MTU = "network_node_trunk_mtu"
 """The field beyond the model with the MTU of the network node's uplink."""
 LOST_MACHINES = "lost_machines"
@@ -150,6 +156,8 @@ class Cluster:
         next_vm_id: the counter for ids of slices and VMs.
         extra: fields beyond the model, which are preserved.
         absent: missing fields of the document. They are not stored while they have their defaults.
+        history: the stored entries of the history.
+        noted: entries that are stored with the changes of this cluster.
     """
 
     users: MutableMapping[str, User] = field(default_factory=dict)
@@ -159,6 +167,8 @@ class Cluster:
     next_vm_id: int = FIRST_ID
     extra: dict[str, Any] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
+    history: History = field(default_factory=NoHistory, compare=False, repr=False)
+    noted: list[Entry] = field(default_factory=list, compare=False, repr=False)
 
     @classmethod
     def initial(cls) -> Cluster:
@@ -276,6 +286,16 @@ class Cluster:
         self.extra = {**self.extra, REVISION: max([now, *(each + 1 for each in seen)])}
 
     @property
+    def kept(self) -> Kept:
+        """How much of the history is kept."""
+        return Kept(**self.extra.get(HISTORY, {}))
+
+    def keep(self, kept: Kept) -> None:
+        """Set how much of the history is kept."""
+        if kept != self.kept:
+            self.extra = {**self.extra, HISTORY: {"entries": kept.entries, "days": kept.days}}
+
+    @property
     def cloud(self) -> Cloud | None:
         """The cloud's identity; C(None) before it has been sent to any host."""
         found = self.extra.get(CLOUD)
@@ -304,8 +324,11 @@ class Cluster:
 
     def content(self) -> dict[str, Any]:
         """Return C(to_dict()) without counters and identity, to compare the content of databases."""
-        others = ("next_vm_id", REVISION, CLOUD, LEFT_BEHIND)
-        return {key: value for key, value in self.to_dict().items() if key not in others}
+        others = ("next_vm_id", REVISION, CLOUD, LEFT_BEHIND, NOTED)
+        found = {key: value for key, value in self.to_dict().items() if key not in others}
+        for slice_ in found.get("slices", {}).values():
+            slice_.pop(REVISION, None)
+        return found
 
     def replace(self, other: Cluster) -> None:
         """Replace the content of this cluster with that of another.
@@ -322,11 +345,13 @@ class Cluster:
             for key in [key for key, _value in mine.items() if key not in others]:
                 del mine[key]
             mine.update(others)
-        extra = {key: value for key, value in other.extra.items() if key not in (CLOUD, LEFT_BEHIND)}
+        extra = {key: value for key, value in other.extra.items() if key not in (CLOUD, LEFT_BEHIND, NOTED)}
         if cloud is not None:
             extra[CLOUD] = cloud.to_dict()
         if left:
             extra[LEFT_BEHIND] = left
+        if NOTED in self.extra:
+            extra[NOTED] = self.extra[NOTED]
         self.next_vm_id, self.extra, self.absent = next_vm_id, extra, other.absent
         self.revise(before)
 
@@ -374,6 +399,8 @@ class Cluster:
         record.check(LEFT_BEHIND, mapping({}, dict.fromkeys(_LEAVABLE, list_of(integer))))
         record.check(NETWORK_NODE_TRUNK_MTU, integer)
         record.check(LOST_MACHINES, list_of(text))
+        record.check(HISTORY, mapping({"entries": integer, "days": integer}))
+        record.check(NOTED, integer)
         slices = table("slices", Slice.from_dict)
         for key, slice_ in slices.items():
             if key != str(slice_.slice_id):
@@ -430,6 +457,11 @@ def read_flavor(data: Any) -> dict[str, Any]:
         "image": record.take("image", str),
         **record.extra(),
     }
+
+
+def slice_ref(slice_: Slice) -> SliceRef:
+    """Return the slice as it is named in changes."""
+    return SliceRef(slice_.slice_id, slice_label(slice_), slice_.owner)
 
 
 def slice_label(slice_: Slice) -> str:

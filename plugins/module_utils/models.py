@@ -491,6 +491,7 @@ class Slice(Identified):
             ("name", text),
             ("title", text),
             ("uuid", uuid_text),
+            ("revision", integer),
             ("max_vlan_pools", integer),
             (FURTHER_POOLS, list_of(integer)),
             ("reserved_vlans", _RESERVED),

@@ -278,6 +278,19 @@ _CHANGE = {
         "vlan_id must be a reserved VLAN", "VLAN {got} is not reserved", "omit vlan_id to reserve the next one"
     ),
     "unknown_slice_id": Rule("slice_id must be the id of a slice", "slice {got} does not exist"),
+    "changed_since": Rule(
+        "a topology must not undo changes that were made after the revision in based_on",
+        "based_on is {got}, and {user} made revision {revision} at {at}, which this topology would undo: {changes}",
+        "add these changes to the topology and set based_on to the slice's revision, or set overwrite=true",
+    ),
+    "changed_since_unknown": Rule(
+        "a topology must not undo changes that were made after the revision in based_on",
+        "based_on is {got}, the slice has revision {revision}, and the history does not reach back to what was changed",
+        "check the topology against the slice and set based_on to the slice's revision, or set overwrite=true",
+    ),
+    "revision_unknown": Rule(
+        "based_on must be a revision of this database", "based_on is {got}, the newest revision is {newest}"
+    ),
     "owner_is_fixed": Rule("the owner of a slice cannot change", "owned by {owner}, got {got}; {rule}"),
     "slice_is_being_deleted": Rule(
         "a slice that is being deleted cannot be changed",

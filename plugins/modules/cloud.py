@@ -25,6 +25,15 @@ options:
     description:
       - What people call the cloud. A new one is called as the controller.
     type: str
+  history_entries:
+    description:
+      - Number of entries of the history to keep (M(cloudrepo.slices.slice_history)). With V(0), no entries are written.
+        The default is the stored value, and 1000 at first.
+    type: int
+  history_days:
+    description:
+      - Number of days for which entries of the history are kept. The default is the stored value, and 365 at first.
+    type: int
   hosts:
     description:
       - The values in use on hosts, as M(cloudrepo.slices.host_info) returns them.
@@ -143,6 +152,8 @@ def arguments() -> dict[str, Any]:
         "argument_spec": {
             **CONTROL_ARGUMENTS,
             "title": {"type": "str"},
+            "history_entries": {"type": "int"},
+            "history_days": {"type": "int"},
             **Asked.arguments(),
             "expected_hosts": {"type": "list", "elements": "str", "default": []},
         },

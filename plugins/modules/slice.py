@@ -32,6 +32,11 @@ options:
       - Whether to also return the work orders of the slices, as M(cloudrepo.slices.slice_plan) does.
     type: bool
     default: false
+  overwrite:
+    description:
+      - Whether to undo changes that were made after the revision in O(based_on).
+    type: bool
+    default: false
   recreate_disks:
     description:
       - With O(work_orders), VMs whose disks are created again if they are missing, as
@@ -85,6 +90,13 @@ options:
         is not added again, and the members of a network are added to the existing ones.
     type: bool
     default: false
+  based_on:
+    &based_on
+    description:
+      - The C(revision) of the slice that the topology was made from. If objects that the topology would change were
+        changed after that revision, it is refused with who changed them, when, and how. A slice that was deleted since
+        is not created again.
+    type: int
   vlan_pools:
     &vlan_pools
     description:
@@ -360,6 +372,7 @@ options:
       owner: *owner
       state: *state
       append: *append
+      based_on: *based_on
       vlan_pools: *vlan_pools
       peers: *peers
       topology_type: *topology_type
@@ -777,6 +790,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "owner": {"type": NAME},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "append": {"type": "bool", "default": False},
+    "based_on": {"type": "int"},
     "vlan_pools": {"type": "int"},
     "peers": {"type": "bool"},
     "topology_type": {"type": "str", "choices": list(topologies.TYPES), "default": topologies.CUSTOM},
@@ -798,6 +812,7 @@ def arguments() -> dict[str, Any]:
     found["argument_spec"].update(
         topology.SETTINGS_ARGUMENTS,
         work_orders={"type": "bool", "default": False},
+        overwrite={"type": "bool", "default": False},
         recreate_disks=orders.RECREATE_DISKS,
         accept_revision=orders.ACCEPT_REVISION,
     )

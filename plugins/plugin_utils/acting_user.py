@@ -22,6 +22,12 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils import acting_tok
 from ansible_collections.cloudrepo.slices.plugins.module_utils.acting_token import Key
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import ADMIN
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import (
+    ADMINISTRATOR,
+    AWX,
+    CREDENTIAL,
+    SIGNED,
+)
 
 ENVIRONMENT = "CLOUDREPO_ACTING_USER"
 TOKEN = "CLOUDREPO_ACTING_TOKEN"
@@ -45,12 +51,14 @@ class Decision:
     Attributes:
         user: the acting user.
         because: the source of the user, as a phrase.
+        proof: the kind of proof, as in C(history.PROOFS).
         is_database_owner: whether the caller is trusted only because of access to the database. Such a caller may act
             on behalf of any user.
     """
 
     user: str
     because: str
+    proof: str = ADMINISTRATOR
     is_database_owner: bool = False
 
 
@@ -77,11 +85,17 @@ def decide(environment: Mapping[str, str], variables: Mapping[str, Any], named: 
     proved, because = _proof(environment, variables)
     if proved is not None:
         _agree([proved, *said])
-        return Decision(proved.user, because)
+        return Decision(proved.user, because, {ENVIRONMENT: CREDENTIAL, TOKEN: SIGNED}.get(proved.source, AWX))
     if said:
         _agree(said)
         return Decision(said[0].user, f"{said[0].source}; the caller can read the database", is_database_owner=True)
     return Decision(ADMIN, "the caller can read the database", is_database_owner=True)
+
+
+def job_id(environment: Mapping[str, str], variables: Mapping[str, Any]) -> str | None:
+    """Return the id of the AWX job; null without one. It proves nothing."""
+    job_ids = [*_environment_ids(environment), *_said_by_awx(variables, "job_id")]
+    return job_ids[0].user if job_ids else None
 
 
 def _proof(environment: Mapping[str, str], variables: Mapping[str, Any]) -> tuple[Word | None, str]:

@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -21,7 +22,7 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import decide
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import caller, decide
 
 _MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
 RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
@@ -71,7 +72,8 @@ class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
             decision = decide(self._task, task_vars or {}, self._templar)
         except SlicesError as error:
             return {"failed": True, "changed": False, "msg": error.message, **error.fields}
-        args = {**self._task.args, "acting_user": decision.user}
+        origin = asdict(caller(self._task, decision))
+        args = {**self._task.args, "acting_user": decision.user, "caller": origin}
         name = self._task.action.rpartition(".")[2]
         code = import_module(f"{_MODULES}.{name}")
         if not (hasattr(code, "arguments") and self._is_here()):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import os
+import pwd
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from ansible import context
 from ansible.playbook.task import Task
 from ansible.template import Templar
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import Decision
 
@@ -29,6 +31,30 @@ def extra_files() -> list[str]:
     """Return the paths of files with extra variables from the command line."""
     given = context.CLIARGS.get("extra_vars") or ()
     return [str(each)[1:] for each in given if str(each).startswith("@")]
+
+
+def caller(task: Task, decision: Decision) -> Caller:
+    """Return where a task is run, for the history of the database."""
+    given = context.CLIARGS.get("args") or ()
+    # Of an ad-hoc command, these are the hosts.
+    playbooks = [str(each) for each in given] if isinstance(given, (list, tuple)) else []
+    return Caller(
+        proof=decision.proof,
+        because=decision.because,
+        controller=os.uname().nodename,
+        login=_login(),
+        playbook=", ".join(playbooks) or None,
+        job=acting_user.job_id(os.environ, extra_variables(task)),
+        module=task.action.rpartition(".")[2],
+    )
+
+
+def _login() -> str:
+    """Return the name of the user who runs Ansible; the number for one without an entry, as in a container."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def of_inventory(task: Task, host: str, name: str) -> Any:

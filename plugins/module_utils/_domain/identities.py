@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from .. import identity
 from ..changes import UPDATE, Change
-from ..cluster import slice_label
+from ..cluster import slice_label, slice_ref
 from ..identity import Identified
 from ..models import Slice
 
@@ -29,7 +29,16 @@ def changes(slices: Iterable[Slice]) -> list[Change]:
     """Return the changes for slices whose missing UUIDs have just been assigned."""
     none, given = {"uuid": None}, "given to the slice, its VMs and their disks"
     return [
-        Change("slice", each.slice_id, UPDATE, none, {"uuid": each.uuid}, reason=given, name=slice_label(each))
+        Change(
+            "slice",
+            each.slice_id,
+            UPDATE,
+            none,
+            {"uuid": each.uuid},
+            reason=given,
+            name=slice_label(each),
+            slice=slice_ref(each),
+        )
         for each in slices
     ]
 

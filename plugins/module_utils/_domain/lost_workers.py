@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..changes import UPDATE, Change
-from ..cluster import LOST, LOST_MACHINES, Cluster, slice_label
+from ..cluster import LOST, LOST_MACHINES, Cluster, slice_label, slice_ref
 from ..errors import Refusal, Refused
 from ..identity import machine_mark
 from ..lifecycle import ERROR, Observed
@@ -103,7 +103,8 @@ def replace(cluster: Cluster, slices: Sequence[Slice], vm_ids: Collection[int]) 
     for (slice_, vm), ip in zip(lost, places):
         before, after = {"worker": vm.worker_ip}, {"worker": ip}
         label = f"{slice_label(slice_)}/{vm.name}"
-        changes.append(Change("vm", vm.vm_id, UPDATE, before, after, reason="its worker is lost", name=label))
+        why, ref = "its worker is lost", slice_ref(slice_)
+        changes.append(Change("vm", vm.vm_id, UPDATE, before, after, reason=why, name=label, slice=ref))
         vm.worker_ip = ip
         for disk in vm.disks:
             for key in ("uuid", "first_seen"):

@@ -8,7 +8,7 @@ Existing objects keep their allocations. Objects that hosts may have are not rem
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ..cluster import Cluster, slice_label
@@ -44,22 +44,24 @@ class Settings:
     infrastructure: tuple[str, ...] = ()
 
 
-def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_user: str) -> Slice:
+def settle(
+    cluster: Cluster,
+    want: WantedSlice,
+    settings: Settings,
+    *,
+    acting_user: str,
+    refuse: Callable[[Slice | None, Slice], Iterable[Refusal]] = lambda _before, _after: (),
+) -> Slice:
     """Store the desired slice in C(cluster) and return it.
+
+    C(refuse) returns further refusals for the change from the stored slice to the desired one.
 
     Raises:
         Refused: with all violations; the cluster is then unchanged.
     """
     before = stored_slice(cluster, want, acting_user)
     want = titles.named(want, before)
-    refusals = [
-        *settings.network.problems(),
-        *networks.infrastructure_problems(settings.infrastructure),
-        *validate.problems(want),
-        *_standing_problems(cluster, want, before),
-        *_flavor_problems(cluster, want),
-        *_overlap_problems(want, settings.network),
-    ]
+    refusals = list(_problems(cluster, want, settings, before))
     if refusals:
         raise Refused(refusals)
     allocator = Allocator(cluster, settings.network)
@@ -68,7 +70,7 @@ def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_us
     owner, more = cluster.users[want.owner], len(slice_.vms) - (len(before.vms) if before else 0)
     refusals += quota_problems(owner, more)
     refusals += _moved_problems(slice_, settings.network)
-    refusals = refusals or list(host_requirements.shortcomings(slice_, cluster))
+    refusals = refusals or list(host_requirements.shortcomings(slice_, cluster)) or list(refuse(before, slice_))
     if refusals:
         raise Refused(refusals)
     if before is None or slice_.to_dict() != before.to_dict():
@@ -79,6 +81,16 @@ def settle(cluster: Cluster, want: WantedSlice, settings: Settings, *, acting_us
     cluster.slices[slice_.slice_id] = slice_
     cluster.next_vm_id = allocator.next_id
     return slice_
+
+
+def _problems(cluster: Cluster, want: WantedSlice, settings: Settings, before: Slice | None) -> Iterator[Refusal]:
+    """Yield what is wrong with the topology, before anything is allocated."""
+    yield from settings.network.problems()
+    yield from networks.infrastructure_problems(settings.infrastructure)
+    yield from validate.problems(want)
+    yield from _standing_problems(cluster, want, before)
+    yield from _flavor_problems(cluster, want)
+    yield from _overlap_problems(want, settings.network)
 
 
 def stored_slice(cluster: Cluster, want: WantedSlice, acting_user: str) -> Slice | None:

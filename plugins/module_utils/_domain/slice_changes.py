@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Union
 
 from ..bounds import DEFAULT_MTU
-from ..changes import DELETE, UPDATE, Change, between
-from ..cluster import slice_label
+from ..changes import DELETE, UPDATE, Change, SliceRef, between
+from ..cluster import REVISION, Cluster, slice_label, slice_ref
 from ..lifecycle import DELETING, RUNNING
 from ..models import VM, Interface, Link, Network, Slice
 from . import displays, identities
@@ -20,7 +20,10 @@ Key = tuple[str, int]
 Attributes = Mapping[str, Any]
 Reserved = dict[str, Any]
 Thing = Union[Slice, VM, Link, Network, Reserved]
-States = Mapping[Key, tuple[str, Attributes]]
+States = Mapping[Key, tuple[str, Attributes, SliceRef]]
+
+STATE = frozenset({"status", "observed", "pid", "releasing", "vlan_pool_used", "uuid"})
+"""The attributes that are not part of a topology: hosts report them, or they follow from handing a slice out."""
 
 
 def changes(before: Slice | None, after: Slice | None) -> list[Change]:
@@ -35,8 +38,8 @@ def changes(before: Slice | None, after: Slice | None) -> list[Change]:
     old, new = _things(before), _things(after)
     # Ends and members have the current names in both states, because renaming a VM does not change a link.
     names = {vm.vm_id: vm.name for slice_ in (before, after) if slice_ for vm in slice_.vms}
-    was: States = {key: (label, attributes(thing, names)) for key, (label, thing) in old.items()}
-    now: States = {key: (label, attributes(thing, names)) for key, (label, thing) in new.items()}
+    was: States = _named(before, old, names)
+    now: States = _named(after, new, names)
     restarts = {key for key in old.keys() & new.keys() if _must_restart(old[key][1], new[key][1])}
     found = _compare(was, now, restarts)
     if before and after and not found and identities.has_all(after) > identities.has_all(before):
@@ -45,19 +48,36 @@ def changes(before: Slice | None, after: Slice | None) -> list[Change]:
         # A field that is not an attribute, such as an unknown one of an imported file.
         fields = [key for key in {**data[0], **data[1]} if data[0].get(key) != data[1].get(key)]
         told = ({key: each.get(key) for key in fields} for each in data)
-        found = [between("slice", after.slice_id, *told, name=slice_label(after))]
+        found = [between("slice", after.slice_id, *told, name=slice_label(after), slice=slice_ref(after))]
     return found
+
+
+def revise(cluster: Cluster, changes: Sequence[Change]) -> None:
+    """Give the cluster a new revision for changes of desired or allocated state, and with it the changed slices."""
+    if changes:
+        cluster.revise()
+    for slice_id in {change.slice.slice_id for change in changes if change.slice and changes_topology(change)}:
+        if slice_id in cluster.slices:
+            cluster.slices[slice_id].extra[REVISION] = cluster.revision
+
+
+def changes_topology(change: Change) -> bool:
+    """Return whether a change is more than one of reported state."""
+    before, after = change.before, change.after
+    if change.action == DELETE or before is None or after is None:
+        return True
+    return any(before.get(name) != after.get(name) for name in {**before, **after} if name not in STATE)
 
 
 def states(slices: Iterable[Slice]) -> States:
     """Return the attributes that reports change: states of slices and VMs, and resources that are being released."""
-    found: dict[Key, tuple[str, Attributes]] = {}
+    found: dict[Key, tuple[str, Attributes, SliceRef]] = {}
     for slice_ in slices:
-        label = slice_label(slice_)
+        label, ref = slice_label(slice_), slice_ref(slice_)
         held = {what: list(each) for what, each in slice_.extra.get("releasing", {}).items()}
         seen = {"status": slice_.status, "vlan_pool_used": " ".join(map(str, slice_.vlan_pool_used)) or None}
-        found["slice", slice_.slice_id] = label, {**seen, "releasing": held or None}
-        found.update({("vm", vm.vm_id): (f"{label}/{vm.name}", _state(vm)) for vm in slice_.vms})
+        found["slice", slice_.slice_id] = label, {**seen, "releasing": held or None}, ref
+        found.update({("vm", vm.vm_id): (f"{label}/{vm.name}", _state(vm), ref) for vm in slice_.vms})
     return found
 
 
@@ -95,16 +115,23 @@ def attributes(thing: Thing, names: Mapping[int, str]) -> Attributes:
     return {"name": thing.get("name"), "vlan_id": thing["vlan_id"]}
 
 
+def _named(slice_: Slice | None, things: Mapping[Key, tuple[str, Thing]], names: Mapping[int, str]) -> States:
+    if slice_ is None:
+        return {}
+    ref = slice_ref(slice_)
+    return {key: (label, attributes(thing, names), ref) for key, (label, thing) in things.items()}
+
+
 def _compare(before: States, after: States, restarts: Iterable[Key] = ()) -> list[Change]:
     restarts = frozenset(restarts)
     keys = [*after, *(key for key in before if key not in after)]
     found = []
     for key in keys:
-        (kind, number), label = key, (after.get(key) or before[key])[0]
+        (kind, number), (label, _attributes, ref) = key, after.get(key) or before[key]
         was, will = (state[key][1] if key in state else None for state in (before, after))
         if was != will:
             action = _action(was, will)
-            found.append(Change(kind, number, action, was, will, restart=key in restarts, name=label))
+            found.append(Change(kind, number, action, was, will, restart=key in restarts, name=label, slice=ref))
     return found
 
 

@@ -16,6 +16,7 @@ from ..changes import between
 from ..claim import Asked
 from ..cluster import LEFT_BEHIND, Cluster
 from ..errors import Refused
+from ..history import Kept
 from .edge import Outcome
 
 
@@ -35,11 +36,13 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         refusals = list(bounds.TITLE.problems("cloud", "cloud", params["title"]))
         if refusals:
             raise Refused(refusals)
+    kept = _kept(cluster, params)
     before = _attributes(cluster)
     cloud = cluster.identify(title=params["title"] or controller())
     if params["title"] is not None:
         cloud = replace(cloud, title=params["title"])
         cluster.become(cloud)
+    cluster.keep(kept)
     hosts = Asked.from_dict({"hosts": params["hosts"]}).hosts
     if hosts:
         counters.take_in(cluster, hosts, complete={*params["expected_hosts"]} <= {each.host for each in hosts})
@@ -48,6 +51,23 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     said = {**cloud.told(), "controller": controller()}
     behind = [refusal.message for refusal in counters.behind(cluster, hosts)]
     return Outcome(changes, {"cloud": said, "next_vm_id": cluster.next_vm_id, "behind": behind})
+
+
+def _kept(cluster: Cluster, params: Mapping[str, Any]) -> Kept:
+    """Return how much of the history to keep.
+
+    Raises:
+        Refused: an option is out of range.
+    """
+    entries, days = params["history_entries"], params["history_days"]
+    refusals = [
+        *bounds.HISTORY_ENTRIES.problems("cloud", "history_entries", entries),
+        *bounds.HISTORY_DAYS.problems("cloud", "history_days", days),
+    ]
+    if refusals:
+        raise Refused(refusals)
+    kept = cluster.kept
+    return Kept(kept.entries if entries is None else entries, kept.days if days is None else days)
 
 
 def _attributes(cluster: Cluster) -> dict[str, Any] | None:
@@ -59,5 +79,7 @@ def _attributes(cluster: Cluster) -> dict[str, Any] | None:
         "title": cluster.cloud.title,
         "next_vm_id": cluster.next_vm_id,
         "revision": cluster.revision,
+        "history_entries": cluster.kept.entries,
+        "history_days": cluster.kept.days,
         **{f"left_behind_{kind}": " ".join(map(str, numbers)) for kind, numbers in left.items()},
     }

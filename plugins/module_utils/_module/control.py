@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from .._state.masking import log_secrets
 from .._state.opening import open_store
 from .._state.store import Store
+from ..changes import Change
 from ..cluster import ADMIN, Cluster
 from ..defaults import DATABASE
 from ..errors import Refusal, Refused
+from ..history import NONE, PROOFS, TIME, Caller, Entry
 from . import edge
 from .names import NAME
 
@@ -21,6 +24,18 @@ T = TypeVar("T")
 CONTROL_ARGUMENTS: dict[str, dict[str, Any]] = {
     "database": {"type": "str", "default": DATABASE},
     "acting_user": {"type": NAME, "default": ADMIN},
+    "caller": {
+        "type": "dict",
+        "options": {
+            "proof": {"type": "str", "choices": list(PROOFS), "default": NONE},
+            "because": {"type": "str", "default": ""},
+            "controller": {"type": "str", "default": ""},
+            "login": {"type": "str", "default": ""},
+            "playbook": {"type": "str"},
+            "job": {"type": "str"},
+            "module": {"type": "str", "default": ""},
+        },
+    },
     "lock_timeout_s": {"type": "float", "default": 30.0},
     "backups": {"type": "int", "default": 10},
 }
@@ -54,7 +69,21 @@ def within(module: edge.Module, change: Callable[[Cluster], T], *, write: bool =
     with store.transaction(
         write=write and not module.check_mode, create=write if create is None else create
     ) as cluster:
-        return change(cluster)
+        result = change(cluster)
+        if isinstance(result, edge.Outcome):
+            cluster.noted = [entry_for(module, result.changes, cluster.revision)] if result.changes else []
+        return result
+
+
+def entry_for(module: edge.Module, changes: Iterable[Change], revision: int | None = None) -> Entry:
+    """Return the entry of the history for changes by this module."""
+    user, caller = module.params["acting_user"], Caller.from_dict(module.params["caller"])
+    return Entry.of(changes, at=utc_now(), user=user, caller=caller, revision=revision)
+
+
+def utc_now() -> str:
+    """Return the current time in UTC."""
+    return time.strftime(TIME, time.gmtime())
 
 
 def store_of(module: edge.Module, database: str, backup_dir: str | None = None) -> Store:

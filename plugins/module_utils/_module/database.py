@@ -17,7 +17,8 @@ from .._state.store import Store
 from ..changes import CREATE, UPDATE, Change
 from ..cluster import Cluster
 from ..errors import DatabaseError, Refusal, Refused
-from .control import store_of
+from ..history import Entry
+from .control import entry_for, store_of
 from .edge import Outcome
 from .registries import FLAVORS, USERS, WORKERS, all_stored, registry_changes
 
@@ -54,6 +55,8 @@ def _backup(module: AnsibleModule, store: Store) -> Outcome:
         name = store.backup()
         changed = name is not None and name not in before
     made = Change("backup", name or store.name, CREATE, after={})
+    if changed and not module.check_mode:
+        store.note(entry_for(module, [made], cluster.revision))
     return Outcome([made] if changed else [], {"backup": name, **_told(store, cluster)})
 
 
@@ -68,13 +71,12 @@ def _restore(module: AnsibleModule, store: Store) -> Outcome:
         require_admin(present, module.params["acting_user"], store.name)
     wanted = store.read_backup(name)
     changed = present.content() != wanted.content()
-    if changed and not module.check_mode:
-        store.restore(name)
     foretold = Cluster.from_dict(present.to_dict())
     foretold.replace(wanted)
-    return Outcome(
-        _changes(store, present, foretold) if changed else [], {"breaches": breaches(wanted), **_told(store, foretold)}
-    )
+    changes = _changes(store, present, foretold) if changed else []
+    if changes and not module.check_mode:
+        store.restore(name, entry_for(module, [Change("backup", name, "restore", after={}), *changes]))
+    return Outcome(changes, {"breaches": breaches(wanted), **_told(store, foretold)})
 
 
 def _migrate(module: AnsibleModule, store: Store) -> Outcome:
@@ -94,7 +96,7 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
         )
     target = store if params["destination"] is None else store_of(module, params["destination"])
     # A copy, because "wanted" becomes part of the destination's cluster.
-    meant = Cluster.from_dict(wanted.to_dict()).content()
+    meant, changes = Cluster.from_dict(wanted.to_dict()).content(), list[Change]()
     with target.transaction(write=not module.check_mode) as cluster:
         before = Cluster.from_dict(cluster.to_dict())
         changed = before.content() != meant
@@ -103,10 +105,12 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
             raise Refused([Refusal("destination_not_empty", target.name)])
         if changed:
             cluster.replace(wanted)
+            changes = _changes(target, before, wanted)
+            cluster.noted = [*_copied(store, target), entry_for(module, changes, cluster.revision)]
     if changed and not module.check_mode and _read(target).content() != meant:
         raise DatabaseError(f"{target.name} differs from what was written; {store.name} was not changed")
     return Outcome(
-        _changes(target, before, wanted) if changed else [],
+        changes,
         {"repairs": repairs, "breaches": breaches(wanted), **_told(target, wanted)},
     )
 
@@ -114,6 +118,14 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
 def _read(store: Store, *, create: bool = False) -> Cluster:
     with store.transaction(write=False, create=create) as cluster:
         return Cluster.from_dict(cluster.to_dict())
+
+
+def _copied(store: Store, target: Store) -> list[Entry]:
+    """Return the history that a migration takes along."""
+    if target.name == store.name:
+        return []
+    with store.transaction(write=False) as cluster:
+        return list(cluster.history.newest_first())[::-1]
 
 
 def _backups(store: Store) -> list[str]:

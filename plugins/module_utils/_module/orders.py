@@ -149,8 +149,7 @@ def dispatch(
     shown = {(change.kind, change.id) for change in changes}
     changes += [change for change in replaced if (change.kind, change.id) not in shown]
     changes += [change for change in missing.made(cluster) if change not in changes]
-    if changes:
-        cluster.revise()
+    slice_changes.revise(cluster, changes)
     changes = accepted + changes
     made = _make_orders(cluster, slices, params["state_dir"], recreate)
     return Outcome(changes, {**noted, **made, "changed_slices": list(changed), "changes": listed(changes)})

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._domain import access, edits, reconcile
+from .._domain import access, edits, reconcile, slice_changes
 from .._domain.topology_spec import wanted_from
 from ..cluster import Cluster, slice_label
 from ..models import Slice
@@ -90,8 +90,7 @@ def change(cluster: Cluster, part: Part, params: Mapping[str, Any]) -> Outcome:
         want = part.take(want, params)
     after = reconcile.settle(cluster, want, topology.settings(params), acting_user=acting_user)
     changes = topology.changes_of([(slice_, after)])
-    if changes:
-        cluster.revise()
+    slice_changes.revise(cluster, changes)
     return Outcome(
         changes,
         {

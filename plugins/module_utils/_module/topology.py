@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Optional
 
-from .._domain import access, reconcile, slice_changes, teardown, titles, undelete
+from .._domain import access, reconcile, revisions, slice_changes, teardown, titles, undelete
 from .._domain.allocation import ManagementNetwork
 from .._domain.placement import POLICIES
 from .._domain.topology_spec import WantedSlice, added_to, read_slice, wanted_from
 from ..bounds import DEFAULT_MTU
 from ..changes import Change
-from ..cluster import Cluster
+from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import Slice
 from . import orders
@@ -84,8 +84,7 @@ def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[st
             [Refusal("option_needs_option", "settings", {"option": option, "needs": "work_orders"}) for option in given]
         )
     changes = changes_of(pairs)
-    if changes:
-        cluster.revise()
+    slice_changes.revise(cluster, changes)
     result = {"changes": listed(changes), **described(stored), "refused": told(refused)}
     return Outcome(changes, result, error(refused))
 
@@ -101,6 +100,8 @@ def _put_each(
         for (name, owner), count in counts.items()
         if count > 1
     ]
+    if params["overwrite"]:
+        wants = [{**want, "based_on": None} for want in wants]
     for want in wants:
         name, owner = want["name"], want["owner"] or acting_user
         if counts[name, owner] == 1:
@@ -137,13 +138,25 @@ def _put_one(cluster: Cluster, want: Mapping[str, Any], settings: reconcile.Sett
         if want.get("append") and before is not None:
             wanted = added_to(wanted_from(before), titles.named(wanted, before))
         before = _copy(before)
-        return before, reconcile.settle(cluster, wanted, settings, acting_user=acting_user)
+
+        def undoing(old: Slice | None, new: Slice) -> Iterable[Refusal]:
+            return _undoing(cluster, want.get("based_on"), old, new)
+
+        return before, reconcile.settle(cluster, wanted, settings, acting_user=acting_user, refuse=undoing)
     if not access.called(cluster, want["name"], want["owner"], acting_user):
         return None
     slice_ = access.find(cluster, want["name"], want["owner"], acting_user=acting_user)
     before = _copy(slice_)
     teardown.remove(cluster, slice_)
     return before, cluster.slices.get(slice_.slice_id)
+
+
+def _undoing(cluster: Cluster, based_on: int | None, before: Slice | None, after: Slice) -> Iterable[Refusal]:
+    """Return refusals for later changes that a topology would undo."""
+    if based_on is None:
+        return ()
+    where, changes = (after.owner, slice_label(after)), slice_changes.changes(before, after)
+    return revisions.problems(cluster, where, based_on, before, changes)
 
 
 def _require_title(cluster: Cluster, want: Mapping[str, Any], acting_user: str) -> None:
@@ -179,7 +192,7 @@ def restore(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         network=ManagementNetwork(**params["management_network"]),
     )
     changes = slice_changes.changes(None, slice_)
-    cluster.revise()
+    slice_changes.revise(cluster, changes)
     return Outcome(changes, {"slice_id": slice_.slice_id, "slice": slice_.to_dict(), "changes": listed(changes)})
 
 

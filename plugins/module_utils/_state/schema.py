@@ -156,6 +156,15 @@ if HAS_SQLALCHEMY:
         ),
     }
 
+    HISTORY = Table(
+        f"{PREFIX}history",
+        METADATA,
+        Column("number", BigInteger, primary_key=True, autoincrement=False),
+        Column("at", String, nullable=False, index=True),
+        Column("document", JSON, nullable=False),
+    )
+    """It is not in C(TABLES), because its rows are only added, and never compared."""
+
 KEYS: dict[str, tuple[str, ...]] = {
     "meta": ("id",),
     "users": ("username",),

@@ -7,15 +7,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from ..cluster import Cluster
 from ..errors import DatabaseError
+from ..history import Entry
 from ..stored_fields import FieldError
 from . import lock, masking, schema, yaml_text
 from .files import Backups
 from .high_water import HighWater
 from .sql_cluster import SqlCluster
+from .sql_history import SqlHistory
 from .store import does_not_exist
 
 try:
@@ -132,7 +135,15 @@ class SqlDatabase:
         backups = self._backups()
         return yaml_text.read(backups.text(name), name=f"backup {backups.path(name)}")
 
-    def restore(self, name: str) -> None:
+    def note(self, entry: Entry) -> None:
+        """See C(Store.note)."""
+        with self.transaction(write=True) as cluster:
+            if isinstance(cluster.history, SqlHistory):
+                cluster.history.add([entry])
+                # Otherwise it would be rolled back, because the cluster has not changed.
+                cluster.history.commit()
+
+    def restore(self, name: str, entry: Entry | None = None) -> None:
         """See C(Store.restore)."""
         other = self.read_backup(name)
         with self.transaction(write=True) as cluster:
@@ -140,6 +151,7 @@ class SqlDatabase:
             if self._high_water is not None:
                 self._high_water.recognize(cluster, other)
             cluster.replace(other)
+            cluster.noted = [] if entry is None else [replace(entry, revision=cluster.revision)]
 
     def _backups(self) -> Backups:
         if self.backups is None:
@@ -165,6 +177,8 @@ class SqlDatabase:
         if row is None and not create:
             raise does_not_exist(self.name)
         cluster = SqlCluster(connection, row)
+        if row is not None:
+            cluster.history = SqlHistory(connection, cluster.kept)
         if self._high_water is not None:
             self._high_water.lift(cluster)
         self._find_itself(cluster, connection)
@@ -172,7 +186,8 @@ class SqlDatabase:
         if write:
             self._find_itself(cluster, connection)
         if write and cluster.save():
-            self._note(cluster)
+            SqlHistory(connection, cluster.kept).add(cluster.noted)
+            self._lift(cluster)
             connection.commit()
         else:
             connection.rollback()
@@ -184,7 +199,7 @@ class SqlDatabase:
             # There is no place before the tables are created; the next change stores it.
             cluster.become(cluster.cloud if place is None else cluster.cloud.found_at(place))
 
-    def _note(self, cluster: Cluster) -> None:
+    def _lift(self, cluster: Cluster) -> None:
         """Write the high-water mark before the commit, so that no id is in use above the mark."""
         try:
             if self._high_water is not None:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ..cluster import Cluster
 from ..errors import DatabaseError
+from ..history import Entry
 from .files import Backups
 
 
@@ -28,6 +29,8 @@ class Store(Protocol):
     def transaction(self, *, write: bool, create: bool = True) -> AbstractContextManager[Cluster]:
         """Yield the cluster; its changes are stored if the block ends without an exception.
 
+        The entries in its C(noted) are stored together with the changes, and not without any.
+
         If C(write) is false, nothing is locked or stored, and the block works on its own copy.
 
         Raises:
@@ -44,8 +47,17 @@ class Store(Protocol):
     def read_backup(self, name: str) -> Cluster:
         """Return the cluster of a backup; raises C(DatabaseError) like C(restore)."""
 
-    def restore(self, name: str) -> None:
+    def note(self, entry: Entry) -> None:
+        """Store an entry of the history for something that does not change the database.
+
+        Raises:
+            DatabaseError: the history cannot be written.
+        """
+
+    def restore(self, name: str, entry: Entry | None = None) -> None:
         """Replace the current version by a backup; the current version is backed up first.
+
+        The history goes on, with C(entry) for the restoration.
 
         The restored version has a new revision, because hosts have seen orders of the replaced one.
 

@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 
-from ..cluster import Cluster, WorkerFigures
+from ..cluster import NOTED, Cluster, WorkerFigures
 from ..errors import DatabaseError
+from ..history import Entry
 from . import lock, yaml_text
 from .files import Backups, write_whole
 from .high_water import HighWater
+from .history_file import HistoryFile
 from .store import does_not_exist
 
 
@@ -56,7 +59,7 @@ class YamlFile:
             figures.follow(cluster.workers, more)
             data = cluster.to_dict()
             if yaml_text.fingerprint(data) != before:
-                self._write(cluster)
+                self._write(cluster, cluster.noted)
 
     def backup(self) -> str | None:
         """See C(Store.backup)."""
@@ -72,13 +75,25 @@ class YamlFile:
         """See C(Store.read_backup)."""
         return yaml_text.read(self.backups.text(name), name=f"backup {self.backups.path(name)}")
 
-    def restore(self, name: str) -> None:
+    def note(self, entry: Entry) -> None:
+        """See C(Store.note)."""
+        with self._locked():
+            cluster = self._load()
+            try:
+                if cluster.kept.entries:
+                    history = self._history(cluster)
+                    history.propose(history.numbered([entry]))
+                    history.confirm()
+            except OSError as error:
+                raise DatabaseError(f"{self.name} cannot be written: {error}") from error
+
+    def restore(self, name: str, entry: Entry | None = None) -> None:
         """See C(Store.restore). A file that can no longer be read is backed up and replaced as well."""
         with self._locked():
             restored, present = self.read_backup(name), self._present()
             self._high_water.recognize(present, restored)
             present.replace(restored)
-            self._write(present)
+            self._write(present, [] if entry is None else [replace(entry, revision=present.revision)])
 
     def _locked(self) -> AbstractContextManager[None]:
         return lock.locked(f"{self.path}.lock", name=self.name, timeout_s=self.lock_timeout_s)
@@ -86,7 +101,11 @@ class YamlFile:
     def _load(self) -> Cluster:
         cluster = self._read()
         self._high_water.lift(cluster)
+        cluster.history = self._history(cluster)
         return cluster
+
+    def _history(self, cluster: Cluster) -> HistoryFile:
+        return HistoryFile(self.path, last=cluster.extra.get(NOTED, 0), kept=cluster.kept)
 
     def _read(self) -> Cluster:
         try:
@@ -112,16 +131,24 @@ class YamlFile:
         if cluster.cloud is not None:
             cluster.become(cluster.cloud.found_at(self._high_water.place))
 
-    def _write(self, cluster: Cluster) -> None:
+    def _write(self, cluster: Cluster, noted: Sequence[Entry]) -> None:
         self._find_itself(cluster)
-        data = yaml_text.write(cluster.to_dict())
         try:
+            history = self._history(cluster)
+            noted = history.numbered(noted if cluster.kept.entries else ())
+            if noted:
+                cluster.extra = {**cluster.extra, NOTED: noted[-1].number}
+            data = yaml_text.write(cluster.to_dict())
             # The backup comes first, so that the previous version exists at any time.
             if self.backups.keep:
                 self.backups.copy(self.path)
             # The mark is written before the database, so that no id is in use above the mark.
             self._high_water.note(cluster)
+            history.propose(noted)
             write_whole(self.path, data)
+            if noted:
+                history.confirm()
+                history.prune(cluster.kept)
             self.backups.prune()
         except OSError as error:
             raise DatabaseError(f"{self.name} cannot be written: {error}") from error

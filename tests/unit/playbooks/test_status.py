@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -81,3 +82,36 @@ def test_a_topology_of_another_tool_is_converted(tmp_path: Path) -> None:
     assert done.rc == 0, done.stdout
     assert f"{tmp_path}/slice.yml: slice lab with 2 VMs, 1 links and 0 networks; not imported: 1" in done.stdout
     assert "line 2: module" in done.stdout
+
+
+def test_history_shows_who_did_what(tmp_path: Path) -> None:
+    done = run(tmp_path, "history", {"slice_all": True}, database=database())
+    assert (done.rc, shown(done.stdout)) == (0, ["no entries"])
+    line = {
+        "number": 1,
+        "at": "9999-01-01T00:00:00Z",
+        "user": "alice",
+        "proof": "awx",
+        "because": "",
+        "controller": "c",
+        "login": "r",
+        "playbook": "p",
+        "job": "7",
+        "module": "slice",
+        "revision": 5,
+        "slices": [{"slice_id": 1003, "name": "shop", "owner": "alice"}],
+        "changes": [
+            {"kind": "vm", "id": 1004, "name": "shop/vm1", "action": "delete", "before": {}, "after": None}
+            | {"slice_id": 1003}
+        ],
+    }
+    entries = json.dumps({"last": 1, "at": line["at"], "entries": [line]})
+    (tmp_path / "database.yaml.history").write_text(f"{entries}\n")
+    done = run(tmp_path, "history", {"slice_owner": "alice", "history_limit": 1}, database=database())
+    lines = shown(done.stdout)
+    assert [line.split() for line in lines[1:]] == [
+        ["1", "9999-01-01T00:00:00Z", "5", "alice", "awx", "p,", "job", "7,", "r@c"],
+        ["vm", "shop/vm1", "deleted"],
+    ]
+    done = run(tmp_path, "history", {"slice_name": "web"}, database=database())
+    assert shown(done.stdout) == ["no entries"]

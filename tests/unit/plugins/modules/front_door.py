@@ -18,6 +18,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import control, orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Entry
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.on_controller import RULES
 
 from ..uuids import Uuids
@@ -27,17 +28,23 @@ MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
 
 
 class Memory:
-    """A store in memory, which only keeps the content of a file."""
+    """A store in memory, which only keeps the content of a file, and the history."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.data = cluster.to_dict()
+        self.entries: list[Entry] = []
+
+    def newest_first(self) -> Iterator[Entry]:
+        return reversed(self.entries)
 
     @contextmanager
     def transaction(self, *, write: bool, create: bool = True) -> Iterator[Cluster]:  # noqa: ARG002 # it is there
         cluster = Cluster.from_dict(copy.deepcopy(self.data))
+        cluster.history = self
         yield cluster
-        if write:
+        if write and cluster.to_dict() != self.data:
             self.data = cluster.to_dict()
+            self.entries += cluster.noted
 
 
 class Left(Exception):

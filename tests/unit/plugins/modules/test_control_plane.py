@@ -95,7 +95,7 @@ def test_check_change_again_remove_again(ready: Control, module: str, arguments:
     assert ready.path.read_text() == after
     assert ready.run(module, **{key: arguments[key], "state": "absent"})["changed"]
     assert not ready.run(module, **{key: arguments[key], "state": "absent"})["changed"]
-    counters = ("next_vm_id", "revision")
+    counters = ("next_vm_id", "revision", "noted")
     left, first = (yaml.safe_load(text) for text in (ready.path.read_text(), before))
     assert {**left, **dict.fromkeys(counters)} == {**first, **dict.fromkeys(counters)}
 

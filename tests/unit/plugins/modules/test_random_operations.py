@@ -27,6 +27,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariant
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Entry
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import POWERS
 from tests.unit.plugins.module_utils._domain import builders
 
@@ -154,10 +155,10 @@ class Operations(RuleBasedStateMachine):
         args.setdefault("management_network", {"last_address": "10.60.7.105"})
         if module in ("user", "worker", "slice_plan", "slice_report"):
             del args["management_network"]
-        before = self.door.data()
+        before, entries = self.door.data(), self.entries()
         foretold = self.door(module, check_mode=True, **args)
         assert self.door.data() == before
-        done = self.door(module, **args)
+        done = self.door(module, caller={"proof": "awx", "module": module}, **args)
         assert done == foretold
         after = self.door.data()
         if done.get("failed"):
@@ -168,7 +169,30 @@ class Operations(RuleBasedStateMachine):
             if again:
                 assert self.door(module, **args)["changed"] is False
                 assert self.door.data() == after
+        self.check_history(entries, done, module, args.get("acting_user", "admin"))
         return done
+
+    def entries(self) -> list[Entry]:
+        """Return the history, the newest entry first."""
+        with self.store.transaction(write=False) as cluster:
+            return list(cluster.history.newest_first())
+
+    def check_history(self, before: list[Entry], done: dict[str, Any], module: str, user: str) -> None:
+        """Check that a change has exactly one entry, with who made it and what it was, and that nothing else has."""
+        after = self.entries()
+        if done.get("failed") or not done["changed"]:
+            assert after == before
+            return
+        assert after[1:] == before
+        newest = after[0]
+        assert (newest.user, newest.caller.proof, newest.caller.module) == (user, "awx", module)
+        with self.store.transaction(write=False) as cluster:
+            assert newest.revision == cluster.revision
+        if "changes" in done:
+            told = [(each["kind"], each["id"], each["action"]) for each in done["changes"]]
+            assert [(each["kind"], each["id"], each["action"]) for each in newest.changes] == told
+        kinds = ("slice", "vm", "link", "network", "vlan")
+        assert all(each["slice_id"] is not None for each in newest.changes if each["kind"] in kinds)
 
     @initialize(topologies=st.lists(st.tuples(SLICES, USERS, TOPOLOGY), min_size=1, max_size=3))
     def start(self, topologies: list[tuple[str, str, dict[str, Any]]]) -> None:

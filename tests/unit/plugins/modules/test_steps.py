@@ -40,6 +40,12 @@ def ok(result: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+def without_revisions(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a database without the revisions of itself and of its slices."""
+    slices = {key: {**slice_, "revision": 0} for key, slice_ in data["slices"].items()}
+    return {**data, "slices": slices, "revision": 0}
+
+
 def test_both_roads_lead_to_one_database(web: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     ok(web("network", slice="web", name="lan", members=["vm1", "vm2"], gateway=True))
     whole = Door(Memory(builders.cluster()), monkeypatch)
@@ -50,7 +56,7 @@ def test_both_roads_lead_to_one_database(web: Door, monkeypatch: pytest.MonkeyPa
     ok(steps("vm", slice="web", name="vm2", flavor="cirros"))
     ok(steps("link", slice="web", endpoints=["vm1", "vm2"]))
     ok(steps("network", slice="web", name="lan", members=["vm1", "vm2"], gateway=True))
-    data = [{**without_uuids(each.data()), "revision": 0} for each in (web, whole, steps)]
+    data = [without_revisions(without_uuids(each.data())) for each in (web, whole, steps)]
     assert data[0] == data[1] == data[2]
 
 
@@ -100,7 +106,8 @@ def test_what_is_put_and_taken_again_was_never_there(shape: str, things: list[in
             if "name" in told:
                 told = {"name": told["name"]}
             assert ok(door(module, slice="web", state="absent", **told))["changed"]
-        assert {**before, **{key: door.data()[key] for key in ("next_vm_id", "revision")}} == door.data()
+        after = door.data()
+        assert without_revisions({**before, "next_vm_id": after["next_vm_id"]}) == without_revisions(after)
 
 
 def test_a_vm_takes_its_links_with_it_and_leaves_its_networks(web: Door) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.acting_token import Key, Token
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import AWX, CREDENTIAL, SIGNED
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import (
     KEY,
     KEY_FILE,
@@ -41,7 +42,7 @@ def decided(environment: dict[str, str], variables: dict[str, Any], *named: Any)
 
 
 def launched(user: str, how: str) -> Decision:
-    return Decision(user, f"AWX job 42, launched by this user ({how})")
+    return Decision(user, f"AWX job 42, launched by this user ({how})", AWX)
 
 
 @pytest.mark.parametrize(
@@ -73,19 +74,19 @@ def launched(user: str, how: str) -> Decision:
             {"CLOUDREPO_ACTING_USER": "bob"},
             {},
             (),
-            Decision("bob", "CLOUDREPO_ACTING_USER in the controller's environment"),
+            Decision("bob", "CLOUDREPO_ACTING_USER in the controller's environment", CREDENTIAL),
         ),
         (
             {"CLOUDREPO_ACTING_USER": "bob", **JOB},
             job("scheduled"),
             ("bob", "bob"),
-            Decision("bob", "CLOUDREPO_ACTING_USER in the controller's environment"),
+            Decision("bob", "CLOUDREPO_ACTING_USER in the controller's environment", CREDENTIAL),
         ),
         (
             {"CLOUDREPO_ACTING_USER": "bob", **JOB},
             job("manual", "alice"),
             (),
-            Decision("bob", "CLOUDREPO_ACTING_USER in the controller's environment"),
+            Decision("bob", "CLOUDREPO_ACTING_USER in the controller's environment", CREDENTIAL),
         ),
         # A person has launched the job, or the workflow that it is part of.
         (JOB, job("manual", "bob"), (), launched("bob", "manual")),
@@ -194,7 +195,7 @@ def with_token(user: str = "bob", key: Key = ACTING_KEY, **more: str) -> dict[st
 )
 def test_a_token_is_believed(more: dict[str, str], variables: dict[str, Any], named: Any) -> None:
     because = "CLOUDREPO_ACTING_TOKEN, signed with the cloud's key, until 2096-10-02T07:06:40Z"
-    assert decided(with_token(**more), variables, *named) == Decision("bob", because)
+    assert decided(with_token(**more), variables, *named) == Decision("bob", because, SIGNED)
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible import context
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
@@ -15,8 +18,9 @@ from ansible.template import Templar
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import ENVIRONMENT
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import ENVIRONMENT, Decision
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import (
+    caller,
     decide,
     extra_variables,
     of_inventory,
@@ -58,3 +62,23 @@ def test_who_acts_is_named_by_a_variable_or_an_argument(tmp_path: Path, monkeypa
     assert decide(*task(tmp_path, {"who": "bob"}, acting_user="bob")).user == "bob"
     with pytest.raises(Refused):
         decide(*task(tmp_path, {"who": "bob"}, acting_user="admin"))
+
+
+@pytest.mark.parametrize(
+    ("args", "playbook"),
+    [(["cloudrepo.slices.deploy"], "cloudrepo.slices.deploy"), (["a.yml", "b.yml"], "a.yml, b.yml"), ("hosts", None)],
+)
+def test_where_a_task_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: Any, playbook: str | None) -> None:
+    for name in ("JOB_ID", "AD_HOC_COMMAND_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(context, "CLIARGS", {"args": args})
+    made = task(tmp_path, {"awx_job_id": 42})[0]
+    made.action = "cloudrepo.slices.slice"
+    found = caller(made, Decision("bob", "AWX says so", "awx"))
+    assert (found.proof, found.because, found.playbook, found.job) == ("awx", "AWX says so", playbook, "42")
+    assert (found.module, found.controller) == ("slice", os.uname().nodename)
+    assert found.login == pwd.getpwuid(os.getuid()).pw_name
+    monkeypatch.setenv("JOB_ID", "7")
+    assert caller(made, Decision("bob", "x")).job == "7"
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)
+    assert caller(made, Decision("bob", "x")).login == str(2**31 - 7)

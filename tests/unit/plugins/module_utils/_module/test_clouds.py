@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import clouds
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Kept
 
 from .._domain.builders import AHEAD_OF_CLOCKS, cluster, put, topology
 
@@ -17,7 +18,15 @@ HELD["slices"] = [{"slice_id": 1035, "slice_uuid": "7f1c7f0e-3a52-4c8e-9d1a-5b0f
 
 
 def params(**changes: Any) -> dict[str, Any]:
-    return {"acting_user": "admin", "title": None, "hosts": [], "expected_hosts": [], **changes}
+    return {
+        "acting_user": "admin",
+        "title": None,
+        "history_entries": None,
+        "history_days": None,
+        "hosts": [],
+        "expected_hosts": [],
+        **changes,
+    }
 
 
 def test_a_database_becomes_a_cloud_once() -> None:
@@ -60,3 +69,16 @@ def test_a_tenant_or_an_impossible_title_is_refused(changes: dict[str, Any]) -> 
     with pytest.raises(Refused):
         clouds.identify(held, params(**changes))
     assert held.cloud is None
+
+
+def test_how_much_of_the_history_is_kept_is_stored() -> None:
+    held = cluster()
+    clouds.identify(held, params())
+    assert held.kept == Kept(1000, 365)
+    done = clouds.identify(held, params(history_entries=10))
+    assert [change.why for change in done.changes] == ["history_entries 1000 → 10"]
+    assert clouds.identify(held, params(history_days=7, history_entries=10)).changes
+    assert (held.kept, clouds.identify(held, params()).changes) == (Kept(10, 7), [])
+    for option, got in (("history_entries", -1), ("history_days", 0)):
+        with pytest.raises(Refused):
+            clouds.identify(held, params(**{option: got}))

@@ -30,6 +30,13 @@ def fill(path: Path, vms: int = 2) -> None:
         put(cluster, topology(vms=[{"name": f"vm{n}", "flavor": "cirros"} for n in range(1, vms + 1)], links=[]))
 
 
+def history_of(path: Path) -> list[tuple[str, str, str]]:
+    """Return kind, id and action of the first change of each entry."""
+    with open_store(str(path), lock_timeout_s=5, backups=3).transaction(write=False) as cluster:
+        firsts = [each.changes[0] for each in cluster.history.newest_first()]
+    return [(each["kind"], str(each["id"]), each["action"]) for each in firsts][::-1]
+
+
 def stored(path: Path) -> dict[str, Any]:
     with open_store(str(path), lock_timeout_s=5, backups=3).transaction(write=False) as cluster:
         return cluster.content()
@@ -40,6 +47,7 @@ def act(path: Path, state: str, *, check_mode: bool = False, **changes: Any) -> 
         "database": str(path),
         "state": state,
         "acting_user": "admin",
+        "caller": None,
         "backup_dir": None,
         "backups": 3,
         "lock_timeout_s": 5.0,
@@ -169,3 +177,20 @@ def test_what_does_not_come_back_as_it_was_written_is_an_error(
     monkeypatch.setattr(YamlFile, "transaction", forgetful)
     with pytest.raises(DatabaseError, match=r"to\.yaml"):
         act(path, "migrate", destination=str(tmp_path / "to.yaml"))
+
+
+def test_backups_restorations_and_migrations_are_in_the_history(path: Path, tmp_path: Path) -> None:
+    act(path, "backup", check_mode=True)
+    name = act(path, "backup").result["backup"]
+    act(path, "backup")
+    assert history_of(path) == [("backup", name, "create")]
+    fill(path, vms=3)
+    assert act(path, "restore", name=name, check_mode=True).changes
+    act(path, "restore", name=name)
+    assert history_of(path) == [("backup", name, "create"), ("backup", name, "restore")]
+    assert not act(path, "restore", name=name).changes
+    other = tmp_path / "other.yaml"
+    act(path, "migrate", destination=str(other))
+    act(path, "migrate", destination=str(other))
+    moved = ("database", str(other), "update")
+    assert history_of(other) == [*history_of(path), moved], "it takes the history along, once"

@@ -24,6 +24,7 @@ def params(**changes: Any) -> dict[str, Any]:
         "infrastructure_networks": [],
         "acting_user": "admin",
         "work_orders": False,
+        "overwrite": False,
         "owner": None,
         "names": [],
         "all": False,

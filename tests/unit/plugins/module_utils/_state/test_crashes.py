@@ -22,11 +22,13 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state import lock
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
 KILLED = 9
 CHUNK = 64  # maximum number of bytes per write(), so that there are several and each can be the last one
 KEEP = 2
+NEVER_OLD = "9999-01-01T00:00:00Z"
 
 
 class Counted:
@@ -62,10 +64,15 @@ def open_file(path: Path) -> YamlFile:
 def change(path: Path, number: int) -> None:
     with open_file(path).transaction(write=True) as cluster:
         cluster.slices[number] = Slice(number, "admin")
+        cluster.noted.append(Entry(NEVER_OLD, "admin", Caller(), None, [{"id": number}]))
 
 
 def state(path: Path) -> list[int]:
+    """Return the slices, after checking that each has its entry in the history, and that there are no others."""
     with open_file(path).transaction(write=False) as cluster:
+        entries = list(cluster.history.newest_first())[::-1]
+        assert [change["id"] for entry in entries for change in entry.changes] == list(cluster.slices)
+        assert [entry.number for entry in entries] == list(range(1, len(entries) + 1))
         return list(cluster.slices)
 
 
@@ -150,9 +157,11 @@ TRACED = "rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,ft
 WRITER = """
 import sys
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 with YamlFile(sys.argv[1], lock_timeout_s=5, backups=2).transaction(write=True) as cluster:
     cluster.slices[2000] = Slice(2000, "admin")
+    cluster.noted.append(Entry("9999-01-01T00:00:00Z", "admin", Caller(), None, [{"id": 2000}]))
 """
 
 

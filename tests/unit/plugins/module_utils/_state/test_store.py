@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import multiprocessing
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Load, Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry, Kept
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Interface, Link, Network, Slice, User
 
 
@@ -74,6 +76,64 @@ def fill(store: Store) -> None:
         put_slice(cluster, make_slice(1000, name="web"))
         put_slice(cluster, make_slice(1003))
         put_slice(cluster, make_slice(1006, "alice", name="lab"))
+
+
+def entry(user: str = "admin") -> Entry:
+    return Entry("9999-01-01T00:00:00Z", user, Caller(), 7, [{"id": user}])
+
+
+def users_of(store: Store) -> list[str]:
+    """Return who made the changes in the history, in their order."""
+    with store.transaction(write=False) as cluster:
+        return [each.user for each in cluster.history.newest_first()][::-1]
+
+
+def test_an_entry_is_stored_with_its_change_and_not_without_one(store: Store) -> None:
+    with store.transaction(write=True) as cluster:
+        cluster.next_vm_id += 1
+        cluster.noted.append(entry("alice"))
+    with store.transaction(write=True) as cluster:
+        cluster.noted.append(entry("bob"))
+    with store.transaction(write=False) as cluster:
+        cluster.next_vm_id += 1
+        cluster.noted.append(entry("carol"))
+    with pytest.raises(ValueError), store.transaction(write=True) as cluster:  # noqa: PT011, PT012 # any error
+        cluster.next_vm_id += 1
+        cluster.noted.append(entry("dave"))
+        raise ValueError
+    assert users_of(store) == ["alice"]
+    before = stored(store)
+    store.note(entry("erin"))
+    assert (users_of(store), stored(store)) == (["alice", "erin"], before)
+
+
+def test_without_entries_to_keep_none_are_stored(store: Store) -> None:
+    with store.transaction(write=True) as cluster:
+        cluster.keep(Kept(entries=0))
+        cluster.noted.append(entry())
+    store.note(entry())
+    with store.transaction(write=True) as cluster:
+        cluster.keep(Kept())
+    assert users_of(store) == []
+
+
+def test_the_history_goes_on_when_a_backup_is_restored(database: str, tmp_path: Path) -> None:
+    store = open_store(database, lock_timeout_s=10, backups=3, backup_dir=str(tmp_path / "backups"))
+    fill(store)
+    name = store.backup()
+    assert name is not None
+    with store.transaction(write=True) as cluster:
+        cluster.next_vm_id += 1
+        cluster.users["bob"] = User("bob", "!")
+        cluster.noted.append(entry("alice"))
+    store.restore(name, entry("bob"))
+    with store.transaction(write=False) as cluster:
+        newest = next(cluster.history.newest_first())
+        assert (newest.number, newest.user, newest.revision) == (2, "bob", cluster.revision)
+    with store.transaction(write=True) as cluster:
+        cluster.next_vm_id += 1
+        cluster.noted.append(entry("carol"))
+    assert users_of(store) == ["alice", "bob", "carol"]
 
 
 def stored(store: Store) -> dict[str, Any]:

@@ -1,0 +1,115 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state import history_file
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.history_file import HistoryFile
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry, Kept
+
+NOW = "9999-01-01T00:00:00Z"
+KEPT = Kept()
+
+
+def history(folder: Path, last: int = 0, kept: Kept = KEPT) -> HistoryFile:
+    return HistoryFile(str(folder / "d.yaml"), last=last, kept=kept)
+
+
+def entry(user: str = "admin", at: str = NOW) -> Entry:
+    return Entry(at, user, Caller(), 7, [{"id": "ä" * 50}])
+
+
+def add(folder: Path, *entries: Entry, last: int = 0, kept: Kept = KEPT) -> None:
+    """Add entries as the database does."""
+    file = history(folder, last, kept)
+    file.propose(file.numbered(entries))
+    file.confirm()
+    file.prune(kept)
+
+
+def numbers(folder: Path, last: int = 0, kept: Kept = KEPT) -> list[int]:
+    return [each.number for each in history(folder, last, kept).newest_first()]
+
+
+@pytest.mark.parametrize("block", [1, 7, 100, 1 << 16])
+def test_entries_are_read_backwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(history_file, "BLOCK", block)
+    assert numbers(tmp_path) == []
+    add(tmp_path, entry("alice"))
+    add(tmp_path, entry("bob"), entry("carol"))
+    assert [(each.number, each.user) for each in history(tmp_path).newest_first()] == [
+        (3, "carol"),
+        (2, "bob"),
+        (1, "alice"),
+    ]
+    path = tmp_path / "d.yaml.history"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert len(path.read_text().splitlines()) == 2
+
+
+def test_what_was_not_confirmed_counts_only_if_the_database_has_its_number(tmp_path: Path) -> None:
+    add(tmp_path, entry("alice"))
+    file = history(tmp_path, last=1)
+    file.propose(file.numbered([entry("bob")]))
+    assert (numbers(tmp_path, last=1), numbers(tmp_path, last=2)) == ([1], [2, 1])
+    # The next change confirms it,
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "d.yaml.history").write_bytes((tmp_path / "d.yaml.history").read_bytes())
+    add(tmp_path, entry("carol"), last=2)
+    assert [each.user for each in history(tmp_path, last=3).newest_first()] == ["carol", "bob", "alice"]
+    # or removes it.
+    add(copy, entry("dave"), last=1)
+    assert [each.user for each in history(copy, last=2).newest_first()] == ["dave", "alice"]
+
+
+@pytest.mark.parametrize("cut", [1, 10, 40, 100])
+def test_a_torn_line_is_nothing(tmp_path: Path, cut: int) -> None:
+    add(tmp_path, entry())
+    path = tmp_path / "d.yaml.history"
+    with path.open("ab") as file:
+        file.write(path.read_bytes()[:cut])
+    assert numbers(tmp_path) == [1]
+    add(tmp_path, entry())
+    assert numbers(tmp_path) == [2, 1]
+
+
+def test_a_database_that_was_put_back_by_hand_keeps_the_history(tmp_path: Path) -> None:
+    add(tmp_path, entry(), entry())
+    add(tmp_path, entry(), last=1)
+    assert numbers(tmp_path, last=1) == [3, 2, 1]
+
+
+def test_a_damaged_line_does_not_stop_changes(tmp_path: Path) -> None:
+    add(tmp_path, entry())
+    with (tmp_path / "d.yaml.history").open("a") as file:
+        file.write('{"last": 2, "at": "x", "entries": [1]}\n\x00 what is this\n')
+    add(tmp_path, entry(), last=2)
+    assert numbers(tmp_path, last=3) == [3, 1]
+
+
+def test_only_so_many_entries_are_kept(tmp_path: Path) -> None:
+    kept = Kept(entries=20)
+    for _each in range(60):
+        add(tmp_path, entry(), kept=kept)
+        assert numbers(tmp_path, kept=kept) == numbers(tmp_path)[:20]
+        stored = (tmp_path / "d.yaml.history").read_text().splitlines()
+        assert len(stored) <= 20 + history_file.SLACK
+        assert all(json.loads(line)["entries"] for line in stored)
+    assert numbers(tmp_path, kept=kept) == list(range(60, 40, -1))
+
+
+def test_entries_are_kept_for_so_many_days(tmp_path: Path) -> None:
+    add(tmp_path, entry(at="2020-01-01T00:00:00Z"))
+    assert (tmp_path / "d.yaml.history").read_text() == "", "it is removed by its own change"
+    file = history(tmp_path)
+    file.propose(file.numbered([entry(at="2020-01-01T00:00:00Z")]))
+    file.confirm()
+    assert numbers(tmp_path) == []
+    assert numbers(tmp_path, kept=Kept(days=36_500)) == [1]
