@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: guard
-short_description: Check who calls a playbook, and with which variables
+short_description: Check the caller and the variables of a playbook
 version_added: 1.0.0
 description:
   - The first task of every playbook of this collection. It runs on the controller, before any host is connected to, and
@@ -35,7 +35,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Check who calls, with which variables, and for which slices
+- name: Check the caller and the variables, and select the slices
   cloudrepo.slices.guard:
     playbook: deploy
   register: cloudrepo_call
