@@ -17,7 +17,7 @@ options:
     type: str
   cloud_title:
     description:
-      - What people call the cloud.
+      - The name of the cloud for messages.
     type: str
   cloud_incarnation:
     description:

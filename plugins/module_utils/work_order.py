@@ -25,7 +25,7 @@ CLOUD_UUID = uuid(
     sample="4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10",
 )
 CLOUD_TITLE = text(
-    "What people call the cloud.",
+    "The name of the cloud for messages.",
     sample="lab",
     form=bounds.TITLE,
 )

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cloud
-short_description: The identity of the cloud, and what its hosts have in use
+short_description: Manage the identity of the cloud, and reserve values in use on hosts
 version_added: 1.0.0
 description:
-  - Returns by what hosts tell this cloud from any other. M(cloudrepo.slices.host_claim) notes it there, and every work
-    order carries it. A new database becomes a cloud by the first call.
-  - With O(hosts), ids go on from the highest one that is in use on a host, and nothing is given out that hosts have of
-    slices which the database does not know, after a backup was restored for example.
-  - RV(behind) has hosts that have applied a newer work order than any of this database, because the database was put
-    back. They refuse its work orders.
+  - Returns the identity of the cloud, which the first call creates. M(cloudrepo.slices.host_claim) stores it on hosts,
+    and every work order contains it.
+  - With O(hosts), new ids are higher than all ids in use on hosts, and values of slices that are not in the database
+    are not assigned again, for example after a backup was restored.
+  - RV(behind) lists the hosts that have applied newer work orders than those of this database, because the database was
+    restored. They refuse its work orders.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -23,7 +23,7 @@ extends_documentation_fragment:
 options:
   title:
     description:
-      - What people call the cloud. A new one is called as the controller.
+      - The name of the cloud for messages. The default for a new cloud is the name of the controller.
     type: str
   history_entries:
     description:
@@ -87,8 +87,8 @@ options:
                 required: true
   expected_hosts:
     description:
-      - The names of all hosts of the cloud. Only if each of them is in O(hosts), what a restored backup left behind on
-        hosts may be given out again.
+      - The names of all hosts of the cloud. Values that earlier calls have reserved are only released if O(hosts)
+        contains all of these hosts.
     type: list
     elements: str
     default: []
@@ -103,7 +103,7 @@ EXAMPLES = r"""
     title: lab
   register: identified
 
-- name: Give out no id that is in use
+- name: Reserve the values in use on hosts
   cloudrepo.slices.cloud:
     hosts:
       - host: worker1

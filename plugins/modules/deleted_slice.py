@@ -6,16 +6,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: deleted_slice
-short_description: Bring a deleted slice back
+short_description: Restore a deleted slice
 version_added: 1.0.0
 description:
   - Stores a slice again that M(cloudrepo.slices.slice_plan) has deleted with
     O(cloudrepo.slices.slice_plan#module:disk_retention_h), for an admin or the slice's owner. The next deployment
-    brings its disks back from the trash of their workers. The playbook C(undelete) does both.
-  - The slice has its ids, UUIDs, VLANs and MAC addresses again. VNC ports and addresses on VLAN 400 that other slices
-    have by now are replaced by free ones.
-  - A slice whose numbers or name another slice has by now, or that the owner's quota or its workers have no room for,
-    is refused.
+    restores its disks from the trash of their workers. The playbook C(undelete) does both.
+  - The slice keeps its ids, UUIDs, VLANs and MAC addresses. VNC ports and addresses on VLAN 400 that have been assigned
+    to other slices are replaced by free ones.
+  - The slice is refused if its ids, VLANs or name have been assigned to another slice, or if the owner's quota or its
+    workers have no room for it.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -25,7 +25,7 @@ options:
   name:
     description:
       - The slice's name, V(OWNER/NAME) or id. If there is none, the message lists the deleted slices that can be
-        brought back.
+        restored.
     type: str
     required: true
   owner:
@@ -66,7 +66,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Bring the slice web of alice back
+- name: Restore the slice web of alice
   cloudrepo.slices.deleted_slice:
     name: web
     owner: alice

@@ -6,22 +6,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: guard
-short_description: Check who calls a playbook, and with which variables
+short_description: Check the caller and the variables of a playbook
 version_added: 1.0.0
 description:
-  - The first task of every playbook of this collection. It runs on the controller, before any host is connected to, and
-    reads the run's extra variables (C(-e), and all variables of a job of AWX) as they were written. None is evaluated
-    as a template.
-  - Decides who acts. This is the user of the token in C(CLOUDREPO_ACTING_TOKEN), which M(cloudrepo.slices.acting_token)
-    has made, or the user in C(CLOUDREPO_ACTING_USER), both in the controller's environment. Otherwise, in a job of AWX,
-    it is the user who launched the job, or the workflow that the job is part of. A job that no user launched is
-    refused. Outside of AWX, whoever can read the database is its administrator, and may name another user to act for
-    with the variable C(cloudrepo_acting_user). Words that contradict each other are refused.
-  - Refuses, by name, every extra variable that a tenant may not set for this playbook, unless the caller is an admin.
+  - The first task of every playbook of this collection. It runs on the controller, before Ansible connects to any host,
+    and reads the extra variables (C(-e), and all variables of an AWX job) without evaluating templates in them.
+  - Determines the acting user. This is the user of the token in C(CLOUDREPO_ACTING_TOKEN), which
+    M(cloudrepo.slices.acting_token) has created, or the user in C(CLOUDREPO_ACTING_USER), both in the controller's
+    environment. Otherwise, in an AWX job, it is the user who launched the job, or the workflow that it is part of. A
+    job that no user launched is refused. Outside of AWX, a caller who can read the database is an admin, and may set
+    another user with the variable C(cloudrepo_acting_user). Sources that contradict each other are refused.
+  - Refuses every extra variable that a tenant may not set for this playbook, unless the caller is an admin.
   - Refuses a run that leaves out the orchestrator, and a selection of slices that is not exactly one of the variables
     that the playbook accepts for it.
-  - Reads topologies from O(ignore:slices) or O(ignore:slices_file) as data. YAML text with a key that is set twice is
-    refused.
+  - Reads topologies from O(ignore:slices) or O(ignore:slices_file) as data. YAML text with duplicate keys is refused.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -29,13 +27,13 @@ extends_documentation_fragment:
 options:
   playbook:
     description:
-      - The playbook, one of those in C(playbooks/vars/callers.yml), which lists what its caller may set.
+      - The playbook, one of those in C(playbooks/vars/callers.yml), which lists the variables that its caller may set.
     type: str
     required: true
 """
 
 EXAMPLES = r"""
-- name: Check who calls, with which variables, and for which slices
+- name: Check the caller and the variables, and select the slices
   cloudrepo.slices.guard:
     playbook: deploy
   register: cloudrepo_call
@@ -49,12 +47,12 @@ acting_user:
   type: str
   sample: alice
 because:
-  description: Why that is believed.
+  description: The source of the acting user.
   returned: success
   type: str
   sample: AWX job 42, launched by this user (manual)
 slices:
-  description: The topologies to store; null where stored slices are selected.
+  description: The topologies to store; null if stored slices are selected.
   returned: success
   type: list
   elements: dict
@@ -66,7 +64,7 @@ names:
   elements: str
   sample: [web]
 owner:
-  description: The user whose slices are all selected; null where that is not how they are selected.
+  description: The user whose slices are all selected; null if they are selected in another way.
   returned: success
   type: str
   sample: null

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_claim
-short_description: The cloud that a host belongs to
+short_description: Claim a host for a cloud
 version_added: 1.0.0
 description:
-  - Claims a worker or a network node for a cloud, which is noted in C(STATE_DIR/cloud.json). From then on every work
-    order of another cloud is refused there before anything is changed, and so is this module.
-  - A host that follows another copy of the cloud's database is refused as well.
+  - Claims a worker or a network node for a cloud, in the file C(STATE_DIR/cloud.json). From then on, the host refuses
+    work orders of other clouds, and this module, before anything is changed.
+  - A host that was claimed with another copy of the cloud's database is refused as well.
   - With O(claim) the host is taken over. VMs of another cloud that are on it are not adopted, whatever their numbers
     are. The playbook C(cloudrepo.slices.orphans) lists them.
 author:
@@ -26,7 +26,7 @@ options:
     required: true
   cloud_title:
     description:
-      - What people call the cloud.
+      - The name of the cloud for messages.
     type: str
     required: true
   cloud_incarnation:
@@ -36,17 +36,17 @@ options:
     required: true
   controller:
     description:
-      - From where the host is claimed, for people who are refused there.
+      - The name of the controller, for the messages of refused calls.
     type: str
     required: true
   claim:
     description:
-      - Whether the host is taken over from another cloud, or from another copy of this cloud's database.
+      - Whether to take the host over from another cloud, or from another copy of this cloud's database.
     type: bool
     default: false
   state_dir:
     description:
-      - The folder that holds what the host keeps of the cloud. It is created if it does not exist.
+      - The folder for the state of the host. It is created if it does not exist.
     type: str
     default: /var/lib/cloudrepo
 seealso:
@@ -78,7 +78,7 @@ claim:
       type: str
       sample: "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
     title:
-      description: What people call the cloud.
+      description: The name of the cloud for messages.
       type: str
       sample: "lab"
     incarnation:

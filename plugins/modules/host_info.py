@@ -9,8 +9,8 @@ module: host_info
 short_description: Get information about a host's resources
 version_added: 1.0.0
 description:
-  - Returns machine-id, cores, memory and network interfaces of a host, the cloud to which it belongs, and what it has
-    in use.
+  - Returns machine-id, cores, memory and network interfaces of a host, the cloud to which it belongs, and the ids and
+    addresses in use on it.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -28,7 +28,7 @@ options:
     default: []
   state_dir:
     description:
-      - The folder that holds what the host keeps of the cloud.
+      - The folder for the state of the host.
     type: str
     default: /var/lib/cloudrepo
 """
@@ -88,7 +88,7 @@ claim:
       type: str
       sample: "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
     title:
-      description: What people call the cloud.
+      description: The name of the cloud for messages.
       type: str
       sample: "lab"
     incarnation:
@@ -104,7 +104,7 @@ claim:
       type: str
       sample: "controller1"
 highest_id:
-  description: The highest id of a slice or VM that the host has something of, null if there is none.
+  description: The highest id of all slices and VMs with objects on the host, null if there is none.
   returned: success
   type: int
   sample: 1036
@@ -114,7 +114,7 @@ highest_revision:
   type: int
   sample: 1795371735123
 slices:
-  description: The slices that the host has something of, whether the database knows them or not.
+  description: The slices with objects on the host, whether they are in the database or not.
   returned: success
   type: list
   elements: dict
