@@ -9,13 +9,14 @@ import importlib
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module import control, orders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import control, database, orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Entry
@@ -28,14 +29,46 @@ MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
 
 
 class Memory:
-    """A store in memory, which only keeps the content of a file, and the history."""
+    """A store in memory, which keeps the content of a file and of its backups, and the history."""
+
+    name = "database in memory"
 
     def __init__(self, cluster: Cluster) -> None:
         self.data = cluster.to_dict()
         self.entries: list[Entry] = []
+        self._kept: dict[str, dict[str, Any]] = {}
 
     def newest_first(self) -> Iterator[Entry]:
         return reversed(self.entries)
+
+    @property
+    def backups(self) -> Memory:
+        """Itself, with the C(names) of the backups."""
+        return self
+
+    def names(self) -> list[str]:
+        """Return the names of the backups, newest last."""
+        return list(self._kept)
+
+    def backup(self) -> str:
+        """See C(Store.backup)."""
+        name = f"{len(self._kept):08}.yaml"
+        self._kept[name] = copy.deepcopy(self.data)
+        return name
+
+    def read_backup(self, name: str) -> Cluster:
+        """See C(Store.read_backup)."""
+        return Cluster.from_dict(copy.deepcopy(self._kept[name]))
+
+    def restore(self, name: str, entry: Entry | None = None) -> None:
+        """See C(Store.restore)."""
+        with self.transaction(write=True) as cluster:
+            cluster.replace(self.read_backup(name))
+            cluster.noted = [] if entry is None else [replace(entry, revision=cluster.revision)]
+
+    def note(self, entry: Entry) -> None:
+        """See C(Store.note)."""
+        self.entries.append(entry)
 
     @contextmanager
     def transaction(self, *, write: bool, create: bool = True) -> Iterator[Cluster]:  # noqa: ARG002 # it is there
@@ -68,7 +101,8 @@ class Door:
         self.validators: dict[str, ArgumentSpecValidator] = {}
         self.args: Mapping[str, Any] = {}
         self.check_mode = False
-        monkeypatch.setattr(control, "store_of", lambda *_args: self.store)
+        for code in (control, database):
+            monkeypatch.setattr(code, "store_of", lambda *_args: self.store)
         # A run in check mode and the following real run must have the same results.
         monkeypatch.setattr(orders, "utc_now", lambda: "2026-01-31T12:00:00Z")
         self._patch = monkeypatch

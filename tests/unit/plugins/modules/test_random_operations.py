@@ -113,6 +113,13 @@ def has_deleted_slices(machine: Operations) -> bool:
     return "deleted_slices" in machine.door.data()
 
 
+def live_disks(data: dict[str, Any]) -> set[str]:
+    """Return the UUIDs of the disks of all VMs that nobody has deleted."""
+    slices = [slice_ for slice_ in Cluster.from_dict(data).slices.values() if not slice_.deleting]
+    found = {disk.uuid for slice_ in slices for vm in slice_.live_vms for disk in vm.disks}
+    return {uuid for uuid in found if uuid is not None}
+
+
 def seen_of(vm: dict[str, Any]) -> dict[str, Any]:
     """Return a host's report for a VM after its work order was applied."""
     state = vm.get("state", "running")
@@ -129,6 +136,10 @@ class Operations(RuleBasedStateMachine):
         self.store, self.folder = self.new_store()
         self.patch = pytest.MonkeyPatch()
         self.door = Door(self.store, self.patch)
+        self.backups: list[str] = []
+        # What hosts have been told, in whatever version of the database.
+        self.owners: dict[int, tuple[str, str]] = {}
+        self.given_up: set[str] = set()
         with self.store.transaction(write=True) as cluster:
             made = first_cluster()
             cluster.extra.update(made.extra)
@@ -153,7 +164,7 @@ class Operations(RuleBasedStateMachine):
         second call changes nothing.
         """
         args.setdefault("management_network", {"last_address": "10.60.7.105"})
-        if module in ("user", "worker", "slice_plan", "slice_report"):
+        if module in ("database", "user", "worker", "slice_plan", "slice_report"):
             del args["management_network"]
         before, entries = self.door.data(), self.entries()
         foretold = self.door(module, check_mode=True, **args)
@@ -166,6 +177,8 @@ class Operations(RuleBasedStateMachine):
             assert after == before
         else:
             assert done["changed"] is (after != before)
+            if module != "database":
+                self.given_up |= live_disks(before) - live_disks(after)
             if again:
                 assert self.door(module, **args)["changed"] is False
                 assert self.door.data() == after
@@ -193,6 +206,17 @@ class Operations(RuleBasedStateMachine):
             assert [(each["kind"], each["id"], each["action"]) for each in newest.changes] == told
         kinds = ("slice", "vm", "link", "network", "vlan")
         assert all(each["slice_id"] is not None for each in newest.changes if each["kind"] in kinds)
+
+    def check_orders(self, orders: dict[str, Any]) -> None:
+        """Check that no order gives a VM to another owner, or a disk up that nobody deleted."""
+        slices = self.door.data()["slices"]
+        for order in orders["workers"].values():
+            for slice_ in order["slices"]:
+                owner = slices[str(slice_["slice_id"])]["owner"]
+                for vm in slice_.get("vms", ()):
+                    told = (vm["vm_uuid"], owner)
+                    assert self.owners.setdefault(vm["vm_id"], told) == told, "a host has another VM of this id"
+                assert {disk["uuid"] for disk in slice_.get("given_up", ())} <= self.given_up
 
     @initialize(topologies=st.lists(st.tuples(SLICES, USERS, TOPOLOGY), min_size=1, max_size=3))
     def start(self, topologies: list[tuple[str, str, dict[str, Any]]]) -> None:
@@ -316,6 +340,7 @@ class Operations(RuleBasedStateMachine):
     def deploy(self, failing: set[str]) -> None:
         planned = self.do("slice_plan", all=True)
         orders, lost = planned["work_orders"], planned["lost_workers"]
+        self.check_orders(orders)
         assert not {*orders["workers"]} & {*lost}
         failing = failing - {*lost}
         stranded = self.stranded()
@@ -344,6 +369,7 @@ class Operations(RuleBasedStateMachine):
         name = str(chosen["slice_id"])
         planned = self.do("slice_plan", names=[name], state="absent", disk_retention_h=24)
         if planned["slice_ids"]:
+            self.check_orders(planned["work_orders"])
             reports = [{"host": target, "target": target, "failure": None} for target in self.reporting()]
             self.do("slice_report", again=False, names=[name], reports=reports)
         assert name not in self.door.data()["slices"]
@@ -362,6 +388,23 @@ class Operations(RuleBasedStateMachine):
             assert done["slice"]["uuid"] == before["uuid"]
             disks = {disk["uuid"] for vm in before["vms"] for disk in vm["disks"]}
             assert disks >= {disk["uuid"] for vm in done["slice"]["vms"] for disk in vm["disks"]}
+
+    @rule()
+    def backup(self) -> None:
+        before = self.door.data()
+        self.backups.append(self.door("database", state="backup")["backup"])
+        assert self.door.data() == before
+
+    @precondition(lambda machine: machine.backups)
+    @rule(pick=PICK)
+    def restore(self, pick: int) -> None:
+        """No counter goes back, and what the backup does not contain is given up by nobody."""
+        before = self.door.data()
+        done = self.do("database", state="restore", name=self.backups[pick % len(self.backups)])
+        after = self.door.data()
+        assert not done.get("failed")
+        assert after["next_vm_id"] >= before["next_vm_id"]
+        assert after["revision"] >= before["revision"]
 
     @rule()
     def swap_workers(self) -> None:
@@ -400,7 +443,7 @@ class InYaml(Operations):
 
     def new_store(self) -> tuple[Store, str | None]:
         folder = tempfile.mkdtemp()
-        return open_store(f"{folder}/database.yaml", lock_timeout_s=5, backups=0), folder
+        return open_store(f"{folder}/database.yaml", lock_timeout_s=5, backups=100), folder
 
 
 class InSqlite(Operations):
@@ -408,7 +451,9 @@ class InSqlite(Operations):
 
     def new_store(self) -> tuple[Store, str | None]:
         folder = tempfile.mkdtemp()
-        return open_store(f"sqlite:///{folder}/database.sqlite", lock_timeout_s=5, backups=0), folder
+        return open_store(
+            f"sqlite:///{folder}/database.sqlite", lock_timeout_s=5, backups=100, backup_dir=folder
+        ), folder
 
 
 def some(examples: int, steps: int) -> settings:
