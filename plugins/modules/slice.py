@@ -492,6 +492,7 @@ slices:
       links: []
       networks: []
       name: web
+      revision: 1795371735123
 refused:
   description: The slices that were refused. They are in none of the other return values.
   returned: success, and when slices were refused
@@ -707,7 +708,7 @@ tables:
   elements: str
   sample:
     - |-
-      slice web (1000) of admin: design, VLAN pool 100–119
+      slice web (1000) of admin: design, VLAN pool 100–119, revision 1795371735123
       VM   ID    WORKER     STATE    PID  ADDRESS      INTERFACES:VLAN    VNC
       vm1  1001  10.0.10.1  pending  -    10.60.7.101  eth0:400 eth1:100  10.0.10.1:5901
 mermaid:

@@ -148,6 +148,7 @@ slices:
       links: []
       networks: []
       name: web
+      revision: 1795371735123
 tables:
   description: Each slice as a text table.
   returned: success
@@ -155,7 +156,7 @@ tables:
   elements: str
   sample:
     - |-
-      slice web (1000) of admin: running, VLAN pool 100–119
+      slice web (1000) of admin: running, VLAN pool 100–119, revision 1795371735123
       VM   ID    WORKER     STATE    PID   ADDRESS      INTERFACES:VLAN    VNC
       vm1  1001  10.0.10.1  running  4821  10.60.7.101  eth0:400 eth1:100  10.0.10.1:5901
 mermaid:

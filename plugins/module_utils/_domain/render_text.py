@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..bounds import DEFAULT_MTU
-from ..cluster import slice_label
+from ..cluster import REVISION, slice_label
 from ..lifecycle import RUNNING
 from ..models import VM, Network, Slice
 from .allocation import pool_text
@@ -38,7 +38,8 @@ def slice_table(slice_: Slice) -> str:
         rows = [row[:-1] for row in rows]
     pool = ", ".join(pool_text(number) for number in slice_.pools)
     label = f"{_label(slice_label(slice_), slice_)} ({slice_.slice_id})"
-    heading = f"slice {label} of {slice_.owner}: {slice_.status}, VLAN pool {pool}"
+    revision = f", revision {slice_.extra[REVISION]}" if REVISION in slice_.extra else ""
+    heading = f"slice {label} of {slice_.owner}: {slice_.status}, VLAN pool {pool}{revision}"
     names = {vm.vm_id: vm.name for vm in slice_.vms}
     return "\n".join([heading, *aligned(rows), *(_network_line(slice_, each, names) for each in slice_.networks)])
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.render_text import slice_table, slices_table
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
 from .builders import cluster, deployed, put, topology, vm
 
@@ -68,3 +69,10 @@ def test_titles_are_in_the_table_if_there_are_any() -> None:
     put(held, topology("plain", vms=[], links=[]))
     table = slices_table(list(held.slices.values())).splitlines()
     assert [line.split()[-1] for line in table] == ["TITLE", "Shop", "-"]
+
+
+def test_the_heading_has_the_revision_of_a_changed_slice() -> None:
+    slice_ = Slice(1000, "admin")
+    slice_.extra["revision"] = 1795371735123
+    heading = "slice 1000 (1000) of admin: design, VLAN pool 100–119, revision 1795371735123"
+    assert slice_table(slice_).splitlines()[0] == heading
