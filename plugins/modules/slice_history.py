@@ -79,7 +79,7 @@ entries:
       at: "2026-11-26T16:20:00Z"
       user: alice
       proof: awx
-      because: AWX job 42, which this user has launched (manual)
+      because: AWX job 42, launched by this user (manual)
       controller: awx-task-0
       login: runner
       playbook: cloudrepo.slices.deploy
