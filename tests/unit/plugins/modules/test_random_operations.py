@@ -170,6 +170,9 @@ class Operations(RuleBasedStateMachine):
         foretold = self.door(module, check_mode=True, **args)
         assert self.door.data() == before
         done = self.door(module, caller={"proof": "awx", "module": module}, **args)
+        if module == "database":
+            # Restoring backs the replaced version up, which check mode does not.
+            del foretold["backups"], done["backups"]
         assert done == foretold
         after = self.door.data()
         if done.get("failed"):
