@@ -218,7 +218,7 @@ _ACCESS = {
 _TOPOLOGY = {
     "duplicate_name": Rule("names are unique within a slice", "{count} {kind}s are named {name}; {rule}"),
     "ambiguous_title": Rule(
-        "endpoints refer to one VM", "several VMs have the title {title!r}; {rule}", "refer to them by name"
+        "endpoints refer to one VM", "several VMs have the title {title!r}; {rule}", "give the names of the VMs instead"
     ),
     "slice_title_differs": Rule(
         "a slice without a name is identified by its title",

@@ -116,7 +116,9 @@ def _put_each(
 
 def _called(want: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the arguments of a slice with a name, which may be made from its title."""
-    return want if want["name"] else {**want, "name": titles.slug(want["title"], "slice"), "is_named": False}
+    if want["name"] is not None or want["title"] is None:
+        return want
+    return {**want, "name": titles.slug(want["title"], "slice"), "is_named": False}
 
 
 def _visible(cluster: Cluster, name: str, owner: str, acting_user: str) -> Slice | None:

@@ -76,6 +76,7 @@ FREE = {
     "files.content": "the whole content of a file, which a role renders from settings that it has checked",
     "cloud_title": "in messages, and in JSON",
     "slices.trunk.name": "in messages, and in JSON",
+    "slices.vms.title": "alone between double quotes in QEMU's configuration, where it has none itself",
     "remove": "compared with the names of what the host holds, and written nowhere",
     "images.source": "shown in messages, quoted where it stands in a command, and written nowhere",
 }
@@ -226,9 +227,11 @@ CHARACTERS = "aZ0._-+:/@,=;#%*~!?<>&|$`'\"\\ \n\t\r[]{}()\x7fä"
 
 
 def skeleton(rendered: Mapping[str, str]) -> dict[str, str]:
-    """Return files in which every value without special characters is replaced by the same text."""
+    """Return files in which every value without special characters, and a title, is replaced by the same text."""
+    title = re.compile(r'^  guest = "[^"\n]*"$', re.MULTILINE)
     return {
-        re.sub(r"[0-9]+", "N", name): re.sub(r"[A-Za-z0-9._+/:-]+", "value", text) for name, text in rendered.items()
+        re.sub(r"[0-9]+", "N", name): re.sub(r"[A-Za-z0-9._+/:-]+", "value", title.sub("title", text))
+        for name, text in rendered.items()
     }
 
 
