@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..history import Entry, Kept, oldest_time
-from .schema import HISTORY, text_of
+from . import schema
+from .schema import text_of
 
 try:
     from sqlalchemy import Connection, delete, func, insert, or_, select
@@ -34,7 +35,7 @@ class SqlHistory:
         """See C(History)."""
         newest = self._newest()
         oldest, below, since = newest - self._kept.entries, newest + 1, oldest_time(self._kept)
-        table = HISTORY.c
+        table = schema.HISTORY.c
         while True:
             kept = table.number > oldest, table.number < below, table.at >= since
             page = select(table.number, table.document).where(*kept).order_by(table.number.desc()).limit(PAGE)
@@ -48,18 +49,18 @@ class SqlHistory:
         """Store new entries, with the numbers that follow the last one, and remove those that are no longer kept."""
         if not entries or not self._kept.entries:
             return
-        table, newest = HISTORY.c, self._newest()
+        table, newest = schema.HISTORY.c, self._newest()
         rows = []
         for number, entry in enumerate(entries, newest + 1):
             document = text_of(replace(entry, number=number).to_dict())
             rows.append({"number": number, "at": entry.at, "document": document})
-        self._connection.execute(insert(HISTORY), rows)
+        self._connection.execute(insert(schema.HISTORY), rows)
         too_old = table.number <= newest + len(entries) - self._kept.entries, table.at < oldest_time(self._kept)
-        self._connection.execute(delete(HISTORY).where(or_(*too_old)))
+        self._connection.execute(delete(schema.HISTORY).where(or_(*too_old)))
 
     def commit(self) -> None:
         """Commit the transaction."""
         self._connection.commit()
 
     def _newest(self) -> int:
-        return self._connection.scalar(select(func.max(HISTORY.c.number))) or 0
+        return self._connection.scalar(select(func.max(schema.HISTORY.c.number))) or 0
