@@ -364,9 +364,8 @@ options:
     type: list
     elements: dict
     suboptions:
-      name:
-        <<: *name
-        required: true
+      name: *name
+      title: *title
       slice_id: *slice_id
       new_name: *new_name
       owner: *owner

@@ -127,7 +127,7 @@ class HistoryFile:
             return
         with open(self.path, "rb") as file:
             lines = _backwards(file.fileno())
-            unfinished = next(lines)
+            unfinished = next(lines, b"")
             if unfinished and self._is_stored(unfinished):
                 yield unfinished
             yield from lines
