@@ -311,7 +311,7 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
         job.plan,
         job.apply,
         result=lambda todo: {"units": dict(todo.plan.units or {}), "changes": listed(todo.changes)},
-        failure=lambda todo: todo.failure,
+        failure=lambda todo: todo.seen.failure,
         lock=job.lock,
     )
 

@@ -280,7 +280,7 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
         job.plan,
         job.prepare,
         result=lambda todo: {**todo.result, "changes": listed(todo.changes)},
-        failure=lambda todo: todo.failure,
+        failure=lambda todo: todo.seen.failure,
         lock=job.lock,
         finish=job.finish,
         turn=job.turn,

@@ -21,6 +21,7 @@ author:
 extends_documentation_fragment:
   - cloudrepo.slices.attributes
   - cloudrepo.slices.control
+  - cloudrepo.slices.selection
 options:
   names:
     description:
@@ -28,10 +29,6 @@ options:
     type: list
     elements: str
     default: []
-  owner:
-    description:
-      - The owner of the slices. Without O(names), all slices of this owner.
-    type: str
   all:
     description:
       - Whether to select all entries that O(acting_user) may see.

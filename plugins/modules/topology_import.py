@@ -134,6 +134,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import import formats, yaml_lines
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import UnreadableTopology
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.topology_import import Options, topology
 
@@ -157,10 +158,11 @@ def convert(params: dict[str, Any]) -> dict[str, Any]:
     try:
         with open(params["src"], encoding="utf-8-sig") as file:
             text = file.read()
-        form = formats.detect(text) if params["format"] == "auto" else params["format"]
-        graph = formats.read(text, form)
+        form, graph = formats.read(text, params["format"])
     except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableTopology(f"cannot be read: {error}") from error
+        raise UnreadableTopology(f"{params['src']}, cannot be read: {error}") from error
+    except UnreadableTopology as error:
+        raise UnreadableTopology(f"{params['src']}, {error.message}") from error
     made = topology(graph, Options(params["name"], params["flavor"], params["flavors"], params["internet"]))
     lines = [
         f"line {remark.line}: {remark.what}" + (f" ({remark.count} times)" if remark.count > 1 else "")
@@ -186,16 +188,17 @@ def write(module: AnsibleModule, dest: str, text: str) -> dict[str, Any]:
     return {"changed": changed, "diff": {"before": before, "after": text, "after_header": dest, "before_header": dest}}
 
 
+def act(module: AnsibleModule) -> Outcome:
+    """Convert the file, and write the topology if there is a C(dest)."""
+    result, dest = convert(module.params), module.params["dest"]
+    if dest is None:
+        return Outcome(result=result)
+    return Outcome(result={**result, **write(module, dest, yaml_lines.dump({"slices": [result["slice"]]}))})
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, add_file_common_args=True)
-    try:
-        result = convert(module.params)
-        dest = module.params["dest"]
-        if dest is not None:
-            result.update(write(module, dest, yaml_lines.dump({"slices": [result["slice"]]})))
-    except (UnreadableTopology, OSError) as error:
-        module.fail_json(msg=f"{module.params['src']}, {error}")
-    module.exit_json(**{"changed": False, **result})
+    run(module, lambda: act(module))
 
 
 if __name__ == "__main__":

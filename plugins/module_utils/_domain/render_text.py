@@ -34,14 +34,18 @@ def slice_table(slice_: Slice) -> str:
                 vm.extra.get("title", ""),
             )
         )
-    if not any("title" in vm.extra for vm in slice_.vms):
-        rows = [row[:-1] for row in rows]
     pool = ", ".join(pool_text(number) for number in slice_.pools)
     label = f"{_label(slice_label(slice_), slice_)} ({slice_.slice_id})"
     revision = f", revision {slice_.extra[REVISION]}" if REVISION in slice_.extra else ""
     heading = f"slice {label} of {slice_.owner}: {slice_.status}, VLAN pool {pool}{revision}"
     names = {vm.vm_id: vm.name for vm in slice_.vms}
-    return "\n".join([heading, *aligned(rows), *(_network_line(slice_, each, names) for each in slice_.networks)])
+    return "\n".join(
+        [
+            heading,
+            *aligned(_without_empty_titles(rows)),
+            *(_network_line(slice_, each, names) for each in slice_.networks),
+        ]
+    )
 
 
 def slices_table(slices: Sequence[Slice]) -> str:
@@ -58,9 +62,12 @@ def slices_table(slices: Sequence[Slice]) -> str:
         title = slice_.extra.get("title", "")
         count = f"{running}/{len(vms)}"
         rows.append((name, str(slice_.slice_id), slice_.owner, slice_.status, count, used, workers, title))
-    if not any("title" in slice_.extra for slice_ in slices):
-        rows = [row[:-1] for row in rows]
-    return "\n".join(aligned(rows))
+    return "\n".join(aligned(_without_empty_titles(rows)))
+
+
+def _without_empty_titles(rows: Sequence[tuple[str, ...]]) -> Sequence[tuple[str, ...]]:
+    """Return the rows without the last column if it only has a head."""
+    return rows if any(row[-1] for row in rows[1:]) else [row[:-1] for row in rows]
 
 
 def _label(name: str, thing: Slice | Network) -> str:

@@ -127,10 +127,10 @@ class _Endpoints:
     """Replaces titles in endpoints; C(ambiguous) contains those of several VMs."""
 
     def __init__(self, vms: Iterable[WantedVM]) -> None:
-        self._vms = list(vms)
-        self._names = {vm.name for vm in self._vms}
-        self._titles = {vm.title: vm.name for vm in self._vms if vm.title}
-        self._counts = Counter(vm.title for vm in self._vms)
+        named = list(vms)
+        self._names = {vm.name for vm in named}
+        self._titles = {vm.title: vm.name for vm in named if vm.title}
+        self._counts = Counter(vm.title for vm in named)
         self.ambiguous: set[str] = set()
 
     def named(self, ends: Iterable[Endpoint]) -> tuple[Endpoint, ...]:

@@ -51,6 +51,11 @@ class Seen(Generic[N, H]):
     have: H
     refused: Refusals
 
+    @property
+    def failure(self) -> Refused | None:
+        """The error if slices were refused."""
+        return failure(self.refused) if self.refused else None
+
 
 def read(
     slices: Iterable[Mapping[str, Any]],

@@ -53,11 +53,6 @@ class Todo:
             **self.plan.vms.result,
         }
 
-    @property
-    def failure(self) -> Refused | None:
-        """The error if slices were refused."""
-        return ownership.failure(self.seen.refused) if self.seen.refused else None
-
 
 @dataclass(frozen=True)
 class Job:

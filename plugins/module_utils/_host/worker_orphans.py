@@ -91,8 +91,8 @@ def remove(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, tool
     going = [SliceOrder(each.slice_id or 0, (), slice_uuid=each.uuid) for each in gone if each.kind == SLICE]
     if going:
         todo, _results = Job(tuple(going), tools, settings).carry_out()
-        if todo.failure is not None:
-            raise todo.failure
+        if todo.seen.failure is not None:
+            raise todo.seen.failure
     with datapath.locked(settings.wires):
         paths = {each.path for each in gone if each.path is not None}
         wanted = {disk.path for each in known for disk in each.disks}

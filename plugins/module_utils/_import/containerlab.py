@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 from .graph import End, Graph, Node
-from .yaml_lines import Value, load
+from .yaml_lines import Value, load, text_of
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::?[=-]\"?([^}\"]*)\"?)?\}")
 _BRIDGES = ("bridge", "ovs-bridge")
@@ -24,7 +24,7 @@ def read(text: str) -> Graph:
     """
     document = load(text)
     name, topology = document.get("name"), document.get("topology")
-    graph = Graph(title=_plain(_text(name)) or None)
+    graph = Graph(title=_plain(text_of(name)) or None)
     for key, line, value in document.items():
         if key not in ("name", "topology"):
             _remark(graph, line, key, value)
@@ -56,15 +56,10 @@ def _add_nodes(graph: Graph, topology: Value) -> dict[str, int]:
     return bridges
 
 
-def _text(value: Value | None) -> str:
-    """Return the text of a value, empty if there is none."""
-    return value.text if value is not None else ""
-
-
 def _kind(topology: Value, node: Value) -> str | None:
-    group = _text(node.get("group"))
+    group = text_of(node.get("group"))
     found = node.get("kind") or topology.get("groups", group, "kind") or topology.get("defaults", "kind")
-    return _plain(_text(found)) or None
+    return _plain(text_of(found)) or None
 
 
 def _add_links(graph: Graph, topology: Value, bridges: dict[str, int]) -> None:
@@ -79,7 +74,7 @@ def _add_links(graph: Graph, topology: Value, bridges: dict[str, int]) -> None:
                 _remark(graph, line, f"{key} of a link", value)
         on = [node for node, _interface in ends if node in bridges]
         if listed is None or outside:
-            kind = _text(link.get("type")) or (outside[0] if outside else "unknown type")
+            kind = text_of(link.get("type")) or (outside[0] if outside else "unknown type")
             graph.remark(link.line, f"link of {kind}")
         elif on:
             members[on[0]] += [end for end in ends if end[0] not in bridges]
@@ -91,7 +86,7 @@ def _add_links(graph: Graph, topology: Value, bridges: dict[str, int]) -> None:
 
 def _end(value: Value) -> End:
     if value.is_mapping:
-        return _text(value.get("node")), _text(value.get("interface")) or None
+        return text_of(value.get("node")), text_of(value.get("interface")) or None
     node, _colon, interface = _plain(value.text).partition(":")
     return node, interface or None
 

@@ -32,10 +32,11 @@ def detect(text: str) -> str:
     return "containerlab" if load(text).get("topology") is not None else "netlab"
 
 
-def read(text: str, form: str) -> Graph:
-    """Return the graph in a text of this format; C(auto) detects it.
+def read(text: str, form: str) -> tuple[str, Graph]:
+    """Return the format of a text, which C(auto) detects, and the graph in it.
 
     Raises:
         UnreadableTopology: the text is invalid. The message contains the line.
     """
-    return READERS[detect(text) if form == "auto" else form](text)
+    found = detect(text) if form == "auto" else form
+    return found, READERS[found](text)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from .graph import End, Graph, Node
-from .yaml_lines import Value, load
+from .yaml_lines import Value, load, text_of
 
 _LINK_WORDS = ("name", "interfaces", "lag", "members", "group", "type")
 _SEPARATORS = re.compile(r"[\s,]+")
@@ -23,8 +23,8 @@ def read(text: str) -> Graph:
         UnreadableTopology: the text is not a YAML mapping.
     """
     document = load(text)
-    graph = Graph(title=_text(document.get("name")) or None)
-    device = _text(document.get("defaults", "device")) or None
+    graph = Graph(title=text_of(document.get("name")) or None)
+    device = text_of(document.get("defaults", "device")) or None
     nodes = document.get("nodes")
     for name, value in _nodes(nodes) if nodes is not None else ():
         _add_node(graph, name, value, device)
@@ -41,21 +41,17 @@ def read(text: str) -> Graph:
     return graph
 
 
-def _text(value: Value | None) -> str:
-    return value.text if value is not None else ""
-
-
 def _nodes(nodes: Value) -> Iterator[tuple[str, Value]]:
     for key, _line, value in nodes.items():
         yield key, value
     for each in nodes.values():
-        yield (_text(each.get("name")) if each.is_mapping else each.text), each
+        yield (text_of(each.get("name")) if each.is_mapping else each.text), each
     for name in filter(None, _SEPARATORS.split(nodes.text)):
         yield name, nodes
 
 
 def _add_node(graph: Graph, name: str, value: Value, device: str | None) -> None:
-    graph.nodes[name] = Node(name, value.line, _text(value.get("device")) or device)
+    graph.nodes[name] = Node(name, value.line, text_of(value.get("device")) or device)
     for key, line, each in value.items():
         if key not in ("name", "device"):
             _remark_tree(graph, f"{key} of node {name}", line, each)
@@ -67,8 +63,8 @@ def _add_groups(graph: Graph, document: Value, device: str | None) -> None:
     for key, line, group in groups.items() if groups is not None else ():
         members = group if group.is_list else group.get("members")
         names = [each.text for each in members.values()] if members is not None else []
-        own = _text(group.get("device")) or None
-        switches = [_text(each.get("_auto_create")).lower() for each in (group, document.get("groups") or group)]
+        own = text_of(group.get("device")) or None
+        switches = [text_of(each.get("_auto_create")).lower() for each in (group, document.get("groups") or group)]
         creates = any(switch in ("true", "yes", "on") for switch in switches)
         for name in names:
             if creates and name not in graph.nodes:
@@ -100,12 +96,12 @@ def _add_link(graph: Graph, link: Value) -> None:
         _add_links(graph, members)
     _remark_link(graph, link)
     ends = _ends(graph, link)
-    kind = _text(link.get("type"))
+    kind = text_of(link.get("type"))
     if kind in ("loopback", "tunnel"):
         graph.remark(link.line, f"link of type {kind}")
     elif ends:
         is_network = len(ends) == 1 or kind in ("lan", "stub")
-        graph.connect(ends, link.line, _text(link.get("name")) or None, is_network=is_network)
+        graph.connect(ends, link.line, text_of(link.get("name")) or None, is_network=is_network)
     elif members is None:
         graph.remark(link.line, "link without nodes")
 
@@ -118,12 +114,12 @@ def _ends(graph: Graph, link: Value) -> list[End]:
 
 def _end(value: Value) -> End:
     if value.is_mapping:
-        return _text(value.get("node")), _interface(value)
+        return text_of(value.get("node")), _interface(value)
     return value.text, None
 
 
 def _interface(value: Value) -> str | None:
-    return _text(value.get("ifname")) or None
+    return text_of(value.get("ifname")) or None
 
 
 def _remark_link(graph: Graph, link: Value) -> None:

@@ -76,6 +76,11 @@ class Value:
         return None
 
 
+def text_of(value: Value | None) -> str:
+    """Return the text of a value, empty if there is none."""
+    return value.text if value is not None else ""
+
+
 def dump(data: Any) -> str:
     """Return a value as a YAML document."""
     return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120))

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from ...changes import Change
-from ...errors import Refused
 from ...network_order import Services
 from .. import fences, files, ownership, revisions, runner
 from ..datapath import flows
@@ -39,11 +38,6 @@ class Todo:
     def changes(self) -> list[Change]:
         """Each object that differs."""
         return [*self.fence.changes, *self.plan.changes]
-
-    @property
-    def failure(self) -> Refused | None:
-        """The error if slices were refused."""
-        return ownership.failure(self.seen.refused) if self.seen.refused else None
 
 
 @dataclass(frozen=True)

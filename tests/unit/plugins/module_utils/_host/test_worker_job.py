@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +26,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import Crossing, SliceOrder
 
+from ....locks import is_held
 from .disk.test_overlays import base_image
 from .disk.test_qcow2 import qcow2
 from .fakes import ME, MORE, TAP_FILTER, FakeMonitor, FakeRunner, FakeTime, disk, mark, orders, settings, uuid, vm
@@ -85,17 +84,6 @@ def ready(tmp_path: Path) -> FakeRunner:
         qcow2(Path(argv[-2]), GIB, str(tmp_path / "images/base.img"))
 
     return runner.on("qemu-img", "create", MORE, do=create)
-
-
-def is_held(path: Path) -> bool:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False
 
 
 def job(tmp_path: Path, runner: FakeRunner, revision: int | None = None, **changes: Any) -> Job:
@@ -269,7 +257,7 @@ def test_a_vm_whose_disk_is_lost_is_an_error_and_gets_no_other_disk(tmp_path: Pa
 
 def test_check_mode_refuses_no_slice_for_what_it_lacks_and_plans_what_a_run_does(tmp_path: Path) -> None:
     checked = job(tmp_path, looked_at(OTHER_RUNS), passwords={}, missing_ok=True).plan()
-    assert (checked.failure, checked.result["missing_images"]) == (None, [str(tmp_path / "images/base.img")])
+    assert (checked.seen.failure, checked.result["missing_images"]) == (None, [str(tmp_path / "images/base.img")])
     assert [(each["vm_id"], each["state"]) for each in checked.result["vms"]] == [(1001, "stopped")]
     assert not (tmp_path / "vms").exists()
     todo, result = carry_out(tmp_path, ready(tmp_path).tell(*STOP).tell(*START))

@@ -79,6 +79,6 @@ def invalid(found: Graph) -> list[Any]:
 @pytest.mark.skipif(not INPUTS, reason="there are no topologies beside the repository")
 def test_topologies_of_real_networks_are_valid() -> None:
     for path in INPUTS:
-        found = formats.read(path.read_text(encoding="utf-8-sig"), "auto")
+        _form, found = formats.read(path.read_text(encoding="utf-8-sig"), "auto")
         assert found.nodes, path
         assert invalid(found) == [], path

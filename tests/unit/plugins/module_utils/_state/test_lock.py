@@ -19,17 +19,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state import lock
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
 
-
-def is_held(path: Path) -> bool:
-    """Return whether another process would have to wait."""
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+from ....locks import is_held
 
 
 @contextmanager

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ta
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.stopwatch import Stopwatch
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refused
 
+from .....locks import is_held
 from ..fakes import ACCOUNTS, MORE, TAP_FILTER, FakeRunner, orders, vm
 
 TAP = "tap_1001_eth0"
@@ -98,17 +97,6 @@ def test_saved_flows_of_the_order_and_those_of_all_are_read(tmp_path: Path, monk
     assert have.closed
     assert "2000.flows" not in have.saved
     assert have.saved["1000.flows"] == "1000.flows\n"
-
-
-def is_held(folder: Path) -> bool:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False
 
 
 def test_one_run_at_a_time_changes_the_wiring(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_host_that_does_not_answer_is_an_error_unless_it_is_yet_to_be_prepared
         return FakeRunner().tell("systemctl", MORE, rc=127)
 
     todo = job(tmp_path, silent(), missing_ok=True).plan()
-    assert (todo.failure, (todo.plan.units or {})[NAMES]) == (None, "restart")
+    assert (todo.seen.failure, (todo.plan.units or {})[NAMES]) == (None, "restart")
     with pytest.raises(CommandFailed):
         job(tmp_path, silent()).plan()
 
