@@ -219,6 +219,7 @@ FILES: dict[str, Callable[[str], str]] = {
     "plugins/doc_fragments/cloud.py": _cloud,
     f"{MODULES}/host_claim.py": _claim,
     f"{MODULES}/host_info.py": _claim,
+    f"{MODULES}/host_setup.py": _claim,
     f"{MODULES}/cloud.py": _hosts,
     "plugins/doc_fragments/orphans.py": _list_of_slices(Holdings, "known"),
     f"{MODULES}/holdings_info.py": _holdings,

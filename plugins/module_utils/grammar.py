@@ -139,9 +139,14 @@ FILE = text(
     longest=128,
 )
 MODE = text(r"0[0-7]{3}", "permissions as four octal digits, of which the first is 0")
+UNIT_PATTERN = r"[a-z][a-z0-9-]{0,62}(@[a-z0-9-]{0,62})?\.(service|socket|timer)"
 UNIT = text(
-    r"[a-z][a-z0-9-]{0,62}(@[a-z0-9-]{0,62})?\.(service|socket|timer)",
+    UNIT_PATTERN,
     "the name of a service, socket or timer of systemd, lower-case letters, digits and - @",
+)
+UNITS = text(
+    UNIT_PATTERN.replace("{0,62})?", r"{0,62}|@\*)?"),
+    "the name of a service, socket or timer of systemd, lower-case letters, digits and - @, or * for all instances",
 )
 DEVICE = text(
     r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}",

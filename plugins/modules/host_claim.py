@@ -125,17 +125,10 @@ def main() -> None:
 
 def steps(params: dict[str, Any], _missing_ok: bool) -> Steps[claims.ClaimPlan]:
     """Return how the host is claimed."""
-    state_dir = params["state_dir"]
+    called_by = claims.Caller(params["cloud_uuid"], params["cloud_title"], params["cloud_incarnation"])
     return Steps(
-        plan=lambda: claims.plan(
-            claims.read(state_dir),
-            claims.Caller(params["cloud_uuid"], params["cloud_title"], params["cloud_incarnation"]),
-            controller=params["controller"],
-            now=utc(),
-            claim=params["claim"],
-            state_dir=state_dir,
-        ),
-        apply=lambda todo: claims.apply(todo, state_dir=state_dir),
+        plan=lambda: claims.plan_for(params, called_by, now=utc()),
+        apply=lambda todo: claims.apply(todo, state_dir=params["state_dir"]),
         result=lambda todo: {"claim": todo.wanted.to_dict(), "orphans": list(todo.orphans)},
     )
 

@@ -133,6 +133,18 @@ def plan(held: Claim | None, called_by: Caller, *, controller: str, now: str, cl
     return replace(todo, orphans=_vms(state_dir)) if todo.is_handed_over else todo
 
 
+def plan_for(params: Mapping[str, Any], called_by: Caller, *, now: str) -> ClaimPlan:
+    """The same from a module's arguments C(controller), C(claim) and C(state_dir), and what is on this host."""
+    return plan(
+        read(params["state_dir"]),
+        called_by,
+        controller=params["controller"],
+        now=now,
+        claim=params["claim"],
+        state_dir=params["state_dir"],
+    )
+
+
 def apply(todo: ClaimPlan, *, state_dir: str) -> None:
     """Apply a plan."""
     if todo.changes:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -75,9 +75,23 @@ def reconcile(module: Module, steps: Callable[[dict[str, Any], bool], Steps[Any]
         grammars: the syntax of the arguments, beyond their types and choices.
     """
 
+    reconcile_all(module, lambda params, missing_ok: [steps(params, missing_ok)], grammars)
+
+
+def reconcile_all(
+    module: Module, stages: Callable[[dict[str, Any], bool], Iterable[Steps[Any]]], grammars: Grammars
+) -> None:
+    """Like C(reconcile), but in stages, each of which is planned after the ones before it have been applied."""
+
     def action() -> Outcome:
-        how = steps(module.params, module.check_mode)
-        todo, applied = (how.plan(), {}) if module.check_mode else how.carry_out()
-        return Outcome(todo.changes, {**how.result(todo), **applied}, how.failure(todo))
+        changes: list[Change] = []
+        result: dict[str, Any] = {}
+        for how in stages(module.params, module.check_mode):
+            todo, applied = (how.plan(), {}) if module.check_mode else how.carry_out()
+            changes += todo.changes
+            result.update({**how.result(todo), **applied})
+            if (failure := how.failure(todo)) is not None:
+                return Outcome(changes, result, failure)
+        return Outcome(changes, result)
 
     run(module, action, grammars)

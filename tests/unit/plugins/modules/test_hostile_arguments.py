@@ -55,6 +55,8 @@ RIGHT: dict[str, Any] = {
     "folders": [{"path": "/var/lib/cloudrepo", "mode": "0750", "group": "dip"}],
     "files": [{"path": "/etc/systemd/system/slices-names@.service", "content": "[Unit]\n", "mode": "0644"}],
     "units": ["slices-flows.service"],
+    "services": [{"name": "slices-network@*.service", "state": "restarted_if_active"}],
+    "checksums": "/var/lib/cloudrepo/network-node.sha256",
     "packages": ["nftables"],
     "users": "g cloudrepo -\n",
     "ports": [{"name": "trunk0"}],

@@ -1,0 +1,500 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_setup
+short_description: Prepare a worker or network node in one call
+version_added: 1.0.0
+description:
+  - Claims a host for a cloud, configures its bridge, and installs users, folders, files and units, and on a worker the
+    flows that all slices share. It also returns what M(cloudrepo.slices.host_info) returns.
+  - The roles P(cloudrepo.slices.worker#role) and P(cloudrepo.slices.network_node#role) are mainly this call. A
+    run that changes nothing would take several times as long with a task for each step.
+  - The host is claimed first, as by M(cloudrepo.slices.host_claim). If another cloud has claimed it, or another copy of
+    the database, nothing is changed.
+  - If one of O(packages) is missing, only the claim is made. RV(missing_packages) returns them, so that they can be
+    installed before the next call. Check mode predicts the changes of both calls.
+  - The bridge is configured as by M(cloudrepo.slices.ovs_bridge).
+  - All users, folders and files belong to root. Missing parents of folders are created with mode V(0755).
+  - All files are written to disk before the first one replaces an existing file. If one of them is below
+    C(/etc/systemd/system), systemd reads its units again.
+  - Files whose names end in C(.nft) are checked by C(nft) first. If it refuses one, no file is changed, except that
+    users may have been created, because rules may name them.
+  - It can also install C(slices-host), the program that the units run. It is a single file with a subcommand for each
+    purpose, such as restoring flows when Open vSwitch starts. It is built from the collection's code on the host.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - cloudrepo.slices.attributes
+  - cloudrepo.slices.cloud
+  - cloudrepo.slices.wiring
+options:
+  controller:
+    description:
+      - The name of the controller, for the messages of refused calls. Required with O(cloud_uuid). Without both, the
+        host is not claimed.
+    type: str
+  claim:
+    description:
+      - Whether to take the host over from another cloud, or from another copy of this cloud's database.
+    type: bool
+    default: false
+  state_dir:
+    description:
+      - The folder for the state of the host. It is created if it does not exist.
+    type: str
+    default: /var/lib/cloudrepo
+  uplink:
+    description:
+      - The interface whose MTU is returned as RV(trunk_mtu).
+    type: str
+  packages:
+    description:
+      - Debian packages that have to be installed before anything but the claim is changed.
+    type: list
+    elements: str
+    default: []
+  datapath_type:
+    description:
+      - The datapath type, V(system) for the kernel datapath or V(netdev) for the userspace datapath.
+      - If omitted, an existing bridge keeps its type, and a new bridge gets V(system).
+    type: str
+    choices: [system, netdev]
+  fail_mode:
+    description:
+      - Default behavior of the bridge without flows, V(standalone) for a learning switch or V(secure) to drop
+        everything.
+      - If omitted, an existing bridge keeps its mode, and a new bridge gets V(standalone).
+    type: str
+    choices: [standalone, secure]
+  owner:
+    description:
+      - Owner of the ports, if a bridge is shared, for example by a worker and a network node on the same host. A port
+        that two owners list belongs to the first one.
+      - If omitted, the ports have no owner, and any later task that does not list them removes them.
+    type: str
+  ports:
+    description:
+      - All infrastructure ports of the owner on the bridge.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - Name of the port and of its network device.
+        type: str
+        required: true
+      type:
+        description:
+          - V(system) for an existing network device, V(internal) for a device that Open vSwitch creates.
+        type: str
+        choices: [system, internal]
+        default: system
+      vlan_id:
+        description:
+          - The VLAN of an access port.
+          - If omitted, the port is a trunk of VLANs 1 to 4094, listed one by one. A trunk without a list would also
+            carry untagged frames as VLAN 0. With a list they are dropped, so there is no native VLAN.
+        type: int
+  folders:
+    description:
+      - Folders to create.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description:
+          - Path of the folder.
+        type: path
+        required: true
+      mode:
+        description:
+          - Its permissions as an octal number.
+        type: str
+        default: "0755"
+      group:
+        description:
+          - Its group.
+        type: str
+        default: root
+  files:
+    description:
+      - Files to write. Their folders must exist or be listed in O(folders).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description:
+          - Path of the file.
+        type: path
+        required: true
+      content:
+        description:
+          - Its whole content.
+        type: str
+        required: true
+      mode:
+        description:
+          - Its permissions as an octal number.
+        type: str
+        default: "0644"
+  users:
+    description:
+      - Users and groups to create first, as a configuration of C(systemd-sysusers).
+    type: str
+    default: ""
+  units:
+    description:
+      - Units to enable and start at last. If one does not start, the message contains its last log lines.
+    type: list
+    elements: str
+    default: []
+  program:
+    description:
+      - Path for C(slices-host). It requires C(/usr/bin/python3), version 3.9 or newer.
+      - If omitted, it is not installed.
+    type: path
+  services:
+    description:
+      - Units that have read O(files) or O(program). If these have changed, the units are reloaded or restarted in this
+        order, also by the next call if this one is interrupted.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - Name of the unit. All instances of a template with C(*) as the instance.
+        type: str
+        required: true
+      state:
+        description:
+          - How the unit reads changed files. V(restarted_if_active) does not start it, and ignores a failure.
+        type: str
+        choices: [reloaded, restarted, restarted_if_active]
+        required: true
+  checksums:
+    description:
+      - Path of a file for the checksums of the files that O(services) have read. Required with O(services).
+    type: path
+  vms:
+    description:
+      - Whether VMs will be connected to the bridge. Installs the flows that all slices share, and the packet filter
+        between taps and the host's own network, as M(cloudrepo.slices.ovs_ports) does without any slice.
+    type: bool
+    default: false
+  user:
+    description:
+      - Prefix of the users of VMs, as for M(cloudrepo.slices.ovs_ports).
+    type: str
+    default: cloudrepo
+seealso:
+  - module: cloudrepo.slices.host_claim
+  - module: cloudrepo.slices.host_info
+  - module: cloudrepo.slices.ovs_bridge
+  - module: cloudrepo.slices.ovs_ports
+"""
+
+EXAMPLES = r"""
+- name: Create the bridge with its uplink, and install slices-host and a unit
+  cloudrepo.slices.host_setup:
+    packages: [openvswitch-switch]
+    owner: worker
+    fail_mode: secure
+    ports:
+      - name: trunk0
+    folders:
+      - path: /usr/local/lib/cloudrepo
+    files:
+      - path: /etc/systemd/system/slices-example.service
+        content: |
+          [Service]
+          ExecStart=/bin/true
+    program: /usr/local/lib/cloudrepo/slices-host
+    units: [slices-example.service]
+"""
+
+RETURN = r"""
+machine_id:
+  description: The content of C(/etc/machine-id), null if there is none.
+  returned: success
+  type: str
+  sample: 0f4c1f3a6d7b4b0e9a2f6c1d8e5b7a90
+cores:
+  description: The number of logical CPUs.
+  returned: success
+  type: int
+  sample: 8
+ram_gb:
+  description: Memory in GiB.
+  returned: success
+  type: float
+  sample: 31.2
+netem:
+  description: Whether the kernel has netem, which delays and drops packets.
+  returned: success
+  type: bool
+  sample: true
+trunk_mtu:
+  description: The MTU of O(uplink), null if it is not set or does not exist.
+  returned: success
+  type: int
+  sample: 9000
+interfaces:
+  description: The network interfaces with their IPv4 addresses. Empty if the command C(ip) is missing.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{name: eth0, mtu: 1500, addresses: [192.0.2.11/24]}]
+missing_packages:
+  description: Those of O(packages) that are not installed.
+  returned: success
+  type: list
+  elements: str
+  sample: [tcpdump]
+claim:
+  description: The cloud that the host belongs to, null if no cloud has claimed it; in check mode as it would be.
+  returned: success
+  type: dict
+  contains:
+    uuid:
+      description: The UUID of the cloud.
+      type: str
+      sample: "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
+    title:
+      description: The name of the cloud for messages.
+      type: str
+      sample: "lab"
+    incarnation:
+      description: The UUID of the cloud's database. A copy of the database has another one.
+      type: str
+      sample: "9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00"
+    since:
+      description: When the cloud claimed the host, in UTC.
+      type: str
+      sample: "2026-01-31T12:00:00Z"
+    controller:
+      description: The controller that claimed it.
+      type: str
+      sample: "controller1"
+highest_id:
+  description: The highest id of all slices and VMs with objects on the host, null if there is none.
+  returned: success
+  type: int
+  sample: 1036
+highest_revision:
+  description: The highest revision of a work order that the host has begun to apply, null if there is none.
+  returned: success
+  type: int
+  sample: 1795371735123
+slices:
+  description: The slices with objects on the host, whether they are in the database or not.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - slice_id: 1000
+      slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
+      reservations: [{address: 10.60.7.101}]
+orphans:
+  description: VMs of another cloud that the host was or in check mode would be taken over from.
+  returned: if the host is claimed
+  type: list
+  elements: str
+  sample: []
+paths:
+  description: Paths of the files that are written, also in check mode.
+  returned: if no packages are missing, or in check mode
+  type: list
+  elements: str
+  sample: [/etc/systemd/system/slices-example.service]
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
+    claims,
+    host_files,
+    host_info,
+    in_use,
+    reloads,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    CLOUD_ARGUMENTS,
+    GRAMMARS,
+    WIRING_ARGUMENTS,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import ovs, ovsdb
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import File
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Runner, SubprocessRunner, observed
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.times import utc
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import zipapp
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile_all
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
+from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
+
+_FOLDER = {
+    "path": {"type": "path", "required": True},
+    "mode": {"type": "str", "default": "0755"},
+    "group": {"type": "str", "default": "root"},
+}
+_FILE = {
+    "path": {"type": "path", "required": True},
+    "content": {"type": "str", "required": True},
+    "mode": {"type": "str", "default": "0644"},
+}
+_PORT = {
+    "name": {"type": "str", "required": True},
+    "type": {"type": "str", "default": "system", "choices": ["system", "internal"]},
+    "vlan_id": {"type": "int"},
+}
+_SERVICE = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "required": True, "choices": list(reloads.COMMANDS)},
+}
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    **CLOUD_ARGUMENTS,
+    "controller": {"type": "str"},
+    "claim": {"type": "bool", "default": False},
+    "state_dir": {"type": "str", "default": STATE_DIR},
+    "uplink": {"type": "str"},
+    "packages": {"type": "list", "elements": "str", "default": []},
+    **WIRING_ARGUMENTS,
+    "owner": {"type": "str"},
+    "datapath_type": {"type": "str", "choices": ["system", "netdev"]},
+    "fail_mode": {"type": "str", "choices": ["standalone", "secure"]},
+    "ports": {"type": "list", "elements": "dict", "default": [], "options": _PORT},
+    "folders": {"type": "list", "elements": "dict", "default": [], "options": _FOLDER},
+    "files": {"type": "list", "elements": "dict", "default": [], "options": _FILE},
+    "users": {"type": "str", "default": ""},
+    "units": {"type": "list", "elements": "str", "default": []},
+    "program": {"type": "path"},
+    "services": {"type": "list", "elements": "dict", "default": [], "options": _SERVICE},
+    "checksums": {"type": "path"},
+    "vms": {"type": "bool", "default": False},
+    "user": {"type": "str", "default": "cloudrepo"},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS,
+        required_together=[("cloud_uuid", "cloud_title", "cloud_incarnation", "controller")],
+        supports_check_mode=True,
+    )
+    reconcile_all(module, stages, GRAMMARS)
+
+
+def stages(params: dict[str, Any], missing_ok: bool) -> Iterator[Steps[Any]]:
+    """Yield how each part of the host is prepared, in the order in which they depend on each other."""
+    settings, runner = datapath.read_settings(params), SubprocessRunner()
+    seen = _look(params, runner)
+    yield Steps(plan=lambda: seen, apply=lambda _seen: None, result=lambda seen: seen.result)
+    called_by = claims.caller(params)
+    if called_by is not None:
+        yield _claim(params, called_by)
+    if seen.result["missing_packages"] and not missing_ok:
+        return
+    yield _bridge(params, runner, missing_ok=missing_ok)
+    program = [] if params["program"] is None else [File(params["program"], zipapp.build(), 0o755)]
+    files = (*(host_files.read_file(each) for each in params["files"]), *program)
+    yield _files(params, files, runner, missing_ok=missing_ok)
+    if params["services"]:
+        services = [reloads.read_service(each) for each in params["services"]]
+        yield Steps(
+            plan=lambda: reloads.plan(services, files, path=params["checksums"]),
+            apply=lambda todo: reloads.apply(todo, runner),
+        )
+    if params["vms"]:
+        yield _wires(params["user"], settings, runner, missing_ok=missing_ok)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the host offers, which is nothing to change."""
+
+    result: dict[str, Any]
+    changes: tuple[Change, ...] = ()
+
+
+def _look(params: dict[str, Any], runner: Runner) -> _Seen:
+    info, claim = host_info.look(runner), claims.read(params["state_dir"])
+    return _Seen(
+        {
+            **info.to_dict(),
+            "trunk_mtu": info.mtu_of(params["uplink"]),
+            "missing_packages": host_info.missing_packages(params["packages"], runner),
+            "claim": claim and claim.to_dict(),
+            **in_use.look(params["state_dir"]),
+        }
+    )
+
+
+def _claim(params: dict[str, Any], called_by: claims.Caller) -> Steps[claims.ClaimPlan]:
+    return Steps(
+        plan=lambda: claims.plan_for(params, called_by, now=utc()),
+        apply=lambda todo: claims.apply(todo, state_dir=params["state_dir"]),
+        result=lambda todo: {"claim": todo.wanted.to_dict(), "orphans": list(todo.orphans)},
+    )
+
+
+def _bridge(params: dict[str, Any], runner: Runner, *, missing_ok: bool) -> Steps[ovs.BridgePlan]:
+    return Steps(
+        plan=lambda: ovs.plan_bridge(
+            name=params["bridge"],
+            owner=params["owner"] or ovs.UNOWNED,
+            datapath_type=params["datapath_type"],
+            fail_mode=params["fail_mode"],
+            prune_vlans=params["prune_vlans"],
+            ports=params["ports"],
+            have=observed(lambda: ovsdb.observe(runner), nothing=ovsdb.Switch(), missing_ok=missing_ok),
+            present=True,
+        ),
+        apply=lambda todo: ovs.apply(todo.commands, runner),
+    )
+
+
+def _files(
+    params: dict[str, Any], files: tuple[File, ...], runner: Runner, *, missing_ok: bool
+) -> Steps[host_files.Installation]:
+    wanted = host_files.Wanted(
+        users=params["users"],
+        folders=tuple(host_files.read_folder(each) for each in params["folders"]),
+        files=files,
+        units=tuple(params["units"]),
+    )
+    return Steps(
+        plan=lambda: host_files.plan(wanted, runner, missing_ok=missing_ok),
+        apply=lambda todo: host_files.apply(todo, runner),
+        result=lambda todo: {"paths": todo.paths},
+    )
+
+
+def _wires(user: str, settings: datapath.Settings, runner: Runner, *, missing_ok: bool) -> Steps[datapath.WirePlan]:
+    accounts = find_accounts(user, (), missing_ok=missing_ok)
+    return Steps(
+        plan=lambda: datapath.plan(
+            (),
+            datapath.observe((), runner, settings=settings, missing_ok=missing_ok),
+            settings=settings,
+            accounts=accounts,
+        ),
+        apply=lambda todo: datapath.apply(todo, runner, settings=settings),
+        lock=lambda: datapath.locked(settings),
+    )
+
+
+if __name__ == "__main__":
+    main()

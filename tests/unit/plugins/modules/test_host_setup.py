@@ -1,0 +1,122 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import grp
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.host_info import TRY_NETEM
+from ansible_collections.cloudrepo.slices.plugins.modules import host_setup
+
+from ..module_utils._host import modules
+from ..module_utils._host.fakes import MORE, FakeRunner
+
+GROUP = grp.getgrgid(os.getgid()).gr_name
+SHOWN = '[{"ifname": "trunk0", "mtu": 9000}]'
+NOTHING = '{"headings": [], "data": []}\n' * 4
+OBSERVE = ("ovs-vsctl", "--timeout=120", "--format=json", MORE)
+CREATE = ("ovs-vsctl", "--timeout=120", "--", MORE)
+UUID = "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
+CLOUD = {"cloud_uuid": UUID, "cloud_title": "lab", "cloud_incarnation": UUID, "controller": "controller1"}
+
+
+def arguments(folder: Path) -> dict[str, Any]:
+    return {
+        **CLOUD,
+        "state_dir": f"{folder}/state",
+        "uplink": "trunk0",
+        "packages": ["openvswitch-switch"],
+        "owner": "worker",
+        "ports": [{"name": "trunk0"}],
+        "folders": [{"path": f"{folder}/lib", "group": GROUP}],
+        "files": [{"path": f"{folder}/lib/x.conf", "content": "a=1\n", "mode": "0600"}],
+        "program": f"{folder}/lib/slices-host",
+        "services": [{"name": "slices-x.service", "state": "reloaded"}],
+        "checksums": f"{folder}/state/read",
+    }
+
+
+def a_host(status: str = "installed") -> FakeRunner:
+    """A host without a bridge, which stays without one."""
+    runner = FakeRunner().tell("ip", "-json", "address", "show", stdout=SHOWN).tell(*TRY_NETEM)
+    return runner.tell("dpkg-query", MORE, stdout=f"openvswitch-switch {status}\n")
+
+
+def a_host_with_open_vswitch() -> FakeRunner:
+    return a_host().tell(*OBSERVE, stdout=NOTHING)
+
+
+def test_all_is_set_up_once(monkeypatch, tmp_path):
+    args = arguments(tmp_path)
+    planned = modules.run(monkeypatch, host_setup, a_host_with_open_vswitch(), **args, _ansible_check_mode=True)
+    assert list(tmp_path.iterdir()) == []
+    runner = a_host_with_open_vswitch().tell(*CREATE).tell("systemctl", "reload", "--", "slices-x.service")
+    first = modules.run(monkeypatch, host_setup, runner, **args)
+
+    assert [each["changed"] for each in (planned, first)] == [True, True]
+    assert without_time(planned["diff"]["after"]) == without_time(first["diff"]["after"])
+    assert (first["trunk_mtu"], first["missing_packages"]) == (9000, [])
+    assert first["claim"]["uuid"] == planned["claim"]["uuid"] == UUID
+    assert first["paths"] == [f"{tmp_path}/lib/x.conf", f"{tmp_path}/lib/slices-host"]
+    assert (tmp_path / "lib/x.conf").read_text() == "a=1\n"
+    program = tmp_path / "lib/slices-host"
+    assert program.read_bytes().startswith(b"#!/usr/bin/python3 -IS\nPK")
+    assert stat.S_IMODE(program.stat().st_mode) == 0o755
+
+    again = modules.run(monkeypatch, host_setup, a_host_with_open_vswitch().tell(*CREATE), **args)
+    assert lines(again["diff"]["after"]) == {"bridge", "port"}, "this host forgets its bridge"
+
+
+def test_a_file_that_differs_is_replaced_and_shown(monkeypatch, tmp_path):
+    args = arguments(tmp_path)
+    runner = a_host_with_open_vswitch().tell(*CREATE).tell("systemctl", "reload", "--", "slices-x.service")
+    modules.run(monkeypatch, host_setup, runner, **args)
+    (tmp_path / "lib/x.conf").write_text("a=2\n")
+    done = modules.run(monkeypatch, host_setup, a_host_with_open_vswitch().tell(*CREATE), **args)
+    assert done["paths"] == [f"{tmp_path}/lib/x.conf"]
+    path = f"file {tmp_path}/lib/x.conf"
+    assert done["diff"]["before"] == f"{path}: mode 0600\n{path}: a=2\n"
+
+
+def test_a_host_without_packages_is_claimed_and_left_alone(monkeypatch, tmp_path):
+    done = modules.run(monkeypatch, host_setup, a_host("not-installed"), **arguments(tmp_path))
+    assert (done["changed"], done["missing_packages"]) == (True, ["openvswitch-switch"])
+    assert lines(done["diff"]["after"]) == {"host"}
+    assert "paths" not in done
+    assert not (tmp_path / "lib").exists()
+
+
+def test_check_mode_predicts_what_follows_the_packages(monkeypatch, tmp_path):
+    runner = a_host("not-installed").tell("ovs-vsctl", MORE, rc=127, stderr="command not found")
+    done = modules.run(monkeypatch, host_setup, runner, **arguments(tmp_path), _ansible_check_mode=True)
+    assert lines(done["diff"]["after"]) == {"host", "bridge", "port", "folder", "file", "unit"}
+
+
+def test_a_worker_gets_the_flows_that_all_slices_share(monkeypatch, tmp_path):
+    runner = a_host_with_open_vswitch().tell("nft", MORE, rc=1).tell("ovs-ofctl", MORE, rc=1)
+    done = modules.run(monkeypatch, host_setup, runner, **arguments(tmp_path), vms=True, _ansible_check_mode=True)
+    assert not done.get("failed"), done
+    assert lines(done["diff"]["after"]) >= {"bridge", "file", "packet", "flows"}
+
+
+def test_a_host_of_another_cloud_is_refused_before_anything_is_changed(monkeypatch, tmp_path):
+    args = arguments(tmp_path)
+    modules.run(monkeypatch, host_setup, a_host("not-installed"), **args)
+    other = {**args, "cloud_uuid": UUID.replace("4", "5")}
+    done = modules.run(monkeypatch, host_setup, a_host(), **other)
+    assert done["refusals"][0]["code"] == "another_cloud"
+    assert not (tmp_path / "lib").exists()
+
+
+def lines(text: str) -> set[str]:
+    """The kinds of objects in a diff."""
+    return {line.split(" ")[0] for line in text.splitlines()}
+
+
+def without_time(text: str) -> str:
+    return re.sub(r"since \S+", "since", text)
