@@ -14,9 +14,11 @@ import shutil
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from ..applied import AppliedSlice, AppliedVm
+from ..applied import AppliedSlice, AppliedVm, KnownDisplay
 from ..errors import Refused, SlicesError
-from . import files
+from . import files, vm_folders
+from .qemu import vnc
+from .qemu.config import VNC_SECRET
 
 
 class Recorded(Protocol):
@@ -79,6 +81,16 @@ def read(state_dir: str, kind: str) -> tuple[AppliedSlice, ...]:
     names = os.listdir(folder) if os.path.isdir(folder) else []
     paths = [f"{folder}/{name}" for name in sorted(names) if name.endswith(".json") and name[:-5].isdecimal()]
     return tuple(_read_one(path) for path in paths)
+
+
+def passwords(state_dir: str) -> list[KnownDisplay]:
+    """Return the passwords of the displays of all VMs on this host."""
+    found = []
+    for vm_id, folder in vm_folders.read(f"{state_dir}/vms").items():
+        password_id, password = (files.read_text(f"{folder.path}/{name}") for name in (vnc.NOTED, VNC_SECRET))
+        if password_id and password:
+            found.append(KnownDisplay(vm_id, password_id.strip(), password))
+    return found
 
 
 def forget(state_dir: str) -> None:
