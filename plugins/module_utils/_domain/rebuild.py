@@ -156,6 +156,7 @@ def _unknown(
 ) -> Iterator[str]:
     yield f"passwords, quotas and roles of the users {', '.join(sorted(cluster.users))}"
     yield "limits of workers (disk_gb, max_vms, overcommit, schedulable)"
+    yield "which workers were declared lost; declare them lost again before the next deploy"
     yield "users without slices, and flavors that no VM was created from"
     yield "topologies and changes that were stored and never deployed, and deleted slices that could be undeleted"
     for name in without:
