@@ -185,7 +185,7 @@ def _applied(text: str) -> str:
 def _rebuilt_from(text: str) -> str:
     head, *lines = options(AllOrders, 2)
     text = below(text, "options:", head, lines=lines)
-    return below(text, "options:", "  passwords:", "    suboptions:", lines=options(KnownDisplay, 6))
+    return below(text, "options:", "  displays:", "    suboptions:", lines=options(KnownDisplay, 6))
 
 
 def _reports(text: str) -> str:

@@ -25,7 +25,7 @@ def rebuild_hosts(
     return [_told(name, target, kind, hostvars[name]) for name, target, kind in _targets(hostvars, groups)]
 
 
-def rebuild_passwords(
+def rebuild_displays(
     hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence[str]], without: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
     """Return the passwords of the displays on all workers but those in C(without), from C(rebuild_displays)."""
@@ -33,7 +33,7 @@ def rebuild_passwords(
         each
         for name in groups.get("workers", ())
         if name not in without
-        for each in (hostvars[name].get("rebuild_displays") or {}).get("passwords") or ()
+        for each in (hostvars[name].get("rebuild_displays") or {}).get("displays") or ()
     ]
 
 
@@ -78,5 +78,5 @@ class FilterModule:
         return {
             "rebuild_hosts": rebuild_hosts,
             "rebuild_lines": rebuild_lines,
-            "rebuild_passwords": rebuild_passwords,
+            "rebuild_displays": rebuild_displays,
         }

@@ -61,7 +61,7 @@ class KnownDisplay(Contract):
 class KnownDisplays(Contract):
     """The passwords of displays on all hosts."""
 
-    passwords: tuple[KnownDisplay, ...] = field(default=(), metadata=many(KnownDisplay, "The passwords of displays."))
+    displays: tuple[KnownDisplay, ...] = field(default=(), metadata=many(KnownDisplay, "The passwords of displays."))
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ network_node:
       - vm_id: 1001
         state: running
         pid: "4821"
-passwords:
+displays:
   description: The passwords of the displays of VMs on the host.
   returned: when O(displays=true)
   type: list
@@ -95,7 +95,7 @@ def main() -> None:
 
     def action() -> Outcome:
         if module.params["displays"]:
-            return Outcome(result={"passwords": [each.to_dict() for each in applied_orders.passwords(state_dir)]})
+            return Outcome(result={"displays": [each.to_dict() for each in applied_orders.passwords(state_dir)]})
         kinds = (revisions.WORKER, revisions.NETWORK_NODE)
         return Outcome(
             result={kind: [each.to_dict() for each in applied_orders.read(state_dir, kind)] for kind in kinds}

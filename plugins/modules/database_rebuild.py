@@ -168,7 +168,7 @@ options:
     type: list
     elements: str
     default: []
-  passwords:
+  displays:
     description:
       - The passwords of displays, from M(cloudrepo.slices.applied_orders_info). Displays keep these until
         O(cloudrepo.slices.vm#module:vnc_password_version) is increased. Other displays get new ones.

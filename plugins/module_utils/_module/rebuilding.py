@@ -29,8 +29,8 @@ def rebuild(module: Module) -> Outcome:
     if store.exists():
         raise _exists(store)
     hosts = AllOrders.from_dict({"hosts": params["hosts"]}).hosts
-    passwords = KnownDisplays.from_dict({"passwords": params["passwords"]}).passwords
-    made = rules.rebuild(hosts, without=params["without"], passwords=passwords, now=utc_now())
+    displays = KnownDisplays.from_dict({"displays": params["displays"]}).displays
+    made = rules.rebuild(hosts, without=params["without"], passwords=displays, now=utc_now())
     with store.transaction(write=not module.check_mode) as cluster:
         initial = Cluster.initial()
         if cluster.content() != initial.content():

@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.filter.rebuild import (
+    rebuild_displays,
     rebuild_hosts,
     rebuild_lines,
-    rebuild_passwords,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import AllOrders
 
@@ -23,7 +23,7 @@ W1: dict[str, Any] = {
     "worker_ip": "10.0.10.1",
     "rebuild_info": INFO,
     "rebuild_orders": {"worker": [ORDER], "network_node": []},
-    "rebuild_displays": {"passwords": [{"vm_id": 1001, "password_id": "x", "password": "y"}]},
+    "rebuild_displays": {"displays": [{"vm_id": 1001, "password_id": "x", "password": "y"}]},
 }
 W2: dict[str, Any] = {"inventory_hostname": "w2", "ansible_host": "10.0.10.2"}
 
@@ -52,8 +52,8 @@ def test_a_host_says_why_it_was_not_read() -> None:
 
 def test_passwords_of_hosts_that_are_left_out_are_not_kept() -> None:
     hostvars = {"w1": W1, "w2": W2}
-    assert rebuild_passwords(hostvars, GROUPS) == W1["rebuild_displays"]["passwords"]
-    assert rebuild_passwords(hostvars, GROUPS, ["w1"]) == []
+    assert rebuild_displays(hostvars, GROUPS) == W1["rebuild_displays"]["displays"]
+    assert rebuild_displays(hostvars, GROUPS, ["w1"]) == []
 
 
 def test_the_summary_has_counts_and_what_is_unknown() -> None:

@@ -37,7 +37,7 @@ def test_applied_orders_are_returned_by_kind(run: Callable[..., dict[str, Any]],
     result = run()
     vms = [{"vm_id": 1001, "state": "running", "pid": "7"}]
     assert result["worker"] == [{"slice_id": 1000, "record": "{}", "revision": 5, "vms": vms}]
-    assert (result["network_node"], result["changed"], "passwords" in result) == ([], False, False)
+    assert (result["network_node"], result["changed"], "displays" in result) == ([], False, False)
 
 
 def test_passwords_are_returned_only_by_themselves(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_passwords_are_returned_only_by_themselves(run: Callable[..., dict[str, 
     (tmp_path / "vms/1001/vnc.id").write_text(f"{PASSWORD_ID}\n")
     (tmp_path / "vms/1001/vnc.secret").write_text("hMr3kWpa")
     result = run(displays=True)
-    assert result["passwords"] == [{"vm_id": 1001, "password_id": PASSWORD_ID, "password": "hMr3kWpa"}]
+    assert result["displays"] == [{"vm_id": 1001, "password_id": PASSWORD_ID, "password": "hMr3kWpa"}]
     assert "worker" not in result
 
 

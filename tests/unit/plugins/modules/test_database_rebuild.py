@@ -26,7 +26,7 @@ from ansible_collections.cloudrepo.slices.plugins.modules import database_rebuil
 
 from ..module_utils._domain.builders import refused
 from .front_door import Memory
-from .test_random_operations import Operations, has_slices, seen_of, some
+from .test_random_operations import InSqlite, InYaml, Operations, has_slices, seen_of, some
 
 CLOUD = {"cloud_uuid": "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10", "cloud_title": "lab"}
 
@@ -107,9 +107,9 @@ class Rebuilds(Operations):
         lost: set[str],
         orders: dict[str, Any],
     ) -> None:
-        foretold = self.door("database_rebuild", check_mode=True, hosts=hosts, passwords=passwords)
+        foretold = self.door("database_rebuild", check_mode=True, hosts=hosts, displays=passwords)
         assert not self.door.store.exists()
-        done = self.door("database_rebuild", hosts=hosts, passwords=passwords)
+        done = self.door("database_rebuild", hosts=hosts, displays=passwords)
         assert not done.get("failed"), done["msg"]
         assert {**done, "cloud": None} == {**foretold, "cloud": None}
         rebuilt = self.door.data()
@@ -139,27 +139,19 @@ def wanted(order: dict[str, Any]) -> list[dict[str, Any]]:
     return slices
 
 
-class RebuildsInYaml(Rebuilds):
+class RebuildsInYaml(Rebuilds, InYaml):
     """The same with YAML files."""
 
     def empty(self) -> Store:
         return open_store(f"{tempfile.mkdtemp(dir=self.folder)}/database.yaml", lock_timeout_s=5, backups=0)
 
-    def new_store(self) -> tuple[Store, str | None]:
-        folder = tempfile.mkdtemp()
-        return open_store(f"{folder}/database.yaml", lock_timeout_s=5, backups=0), folder
 
-
-class RebuildsInSqlite(Rebuilds):
+class RebuildsInSqlite(Rebuilds, InSqlite):
     """The same with SQLite."""
 
     def empty(self) -> Store:
         folder = tempfile.mkdtemp(dir=self.folder)
         return open_store(f"sqlite:///{folder}/database.sqlite", lock_timeout_s=5, backups=0)
-
-    def new_store(self) -> tuple[Store, str | None]:
-        folder = tempfile.mkdtemp()
-        return open_store(f"sqlite:///{folder}/database.sqlite", lock_timeout_s=5, backups=0), folder
 
 
 def test_in_memory() -> None:
