@@ -22,6 +22,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / ".ansible" / "collections"))
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds  # noqa: E402 (found above)
+from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import (  # noqa: E402
+    AllOrders,
+    AppliedSlice,
+    KnownDisplay,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Asked, Claim  # noqa: E402
 from ansible_collections.cloudrepo.slices.plugins.module_utils.contract import Contract, Part  # noqa: E402
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings  # noqa: E402
@@ -171,6 +176,18 @@ def _hosts(text: str) -> str:
     return below(text, "options:", head, lines=lines)
 
 
+def _applied(text: str) -> str:
+    for key in ("worker:", "network_node:"):
+        text = below(text, 'RETURN = r"""', key, "  sample:", lines=dump([AppliedSlice.sample()], 4))
+    return text
+
+
+def _rebuilt_from(text: str) -> str:
+    head, *lines = options(AllOrders, 2)
+    text = below(text, "options:", head, lines=lines)
+    return below(text, "options:", "  displays:", "    suboptions:", lines=options(KnownDisplay, 6))
+
+
 def _reports(text: str) -> str:
     head, *lines = options(Reports, 2)
     return below(text, "options:", head, lines=lines)
@@ -221,6 +238,8 @@ FILES: dict[str, Callable[[str], str]] = {
     f"{MODULES}/host_info.py": _claim,
     f"{MODULES}/host_setup.py": _claim,
     f"{MODULES}/cloud.py": _hosts,
+    f"{MODULES}/applied_orders_info.py": _applied,
+    f"{MODULES}/database_rebuild.py": _rebuilt_from,
     "plugins/doc_fragments/orphans.py": _list_of_slices(Holdings, "known"),
     f"{MODULES}/holdings_info.py": _holdings,
     f"{MODULES}/network_services.py": _network_order,

@@ -8,6 +8,7 @@ argument spec and the documentation. This module is sent to hosts: standard libr
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -191,6 +192,12 @@ def text(
     return _metadata(Spec("str", description, _samples(sample), choices, allows=allows, rule=rule, no_log=no_log))
 
 
+def json_object(*description: str, sample: Any) -> dict[str, Any]:
+    """Return metadata of a JSON object as text, which hosts store and do not read."""
+    spec = Spec("str", description, _samples(sample), allows=_is_json_object, rule="a JSON object")
+    return _metadata(spec)
+
+
 def mac_address(*description: str, sample: Any) -> dict[str, Any]:
     """Return metadata of a MAC address, which is converted to lower case."""
     spec = Spec("str", description, _samples(sample), allows=_is_mac, rule="a MAC address", lower=True)
@@ -313,3 +320,10 @@ def _is_mac(value: str) -> bool:
 
 def _is_uuid(value: str) -> bool:
     return _UUID.fullmatch(value) is not None
+
+
+def _is_json_object(value: str) -> bool:
+    try:
+        return isinstance(json.loads(value), dict)
+    except ValueError:
+        return False

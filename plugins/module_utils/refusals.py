@@ -523,6 +523,46 @@ _HOST = {
         "run cloudrepo.slices.deploy with -e slice_all=true -e accept_database=true to make the hosts follow this "
         "database; --check --diff shows first what that undoes",
     ),
+    "host_not_read": Rule(
+        "a database is rebuilt from all hosts",
+        "{object} could not be read: {failure}",
+        "run the rebuild again when the host can be reached, or list it in -e rebuild_without to leave it out",
+    ),
+    "clouds_differ": Rule(
+        "a database is rebuilt from the hosts of one cloud",
+        "{object} belongs to cloud {held}, others to {others}",
+        "list the hosts of the other cloud in -e rebuild_without",
+    ),
+    "nothing_to_rebuild": Rule(
+        "a database is rebuilt from hosts that belong to a cloud",
+        "no host belongs to a cloud",
+        "run cloudrepo.slices.site, which creates a database",
+    ),
+    "invalid_record": Rule(
+        "a host stores slices as the database does",
+        "{object} is invalid on host {host}: {why}",
+        "list the host in -e rebuild_without to leave it out",
+    ),
+    "slices_differ": Rule(
+        "an id identifies one slice",
+        "{object} has UUID {held} on host {host}, and {got} on {other}",
+        "list one of the hosts in -e rebuild_without to leave it out",
+    ),
+    "vm_on_several_hosts": Rule(
+        "a VM is on one host",
+        "{object} is on {hosts}",
+        "list the host with the older one in -e rebuild_without to leave it out",
+    ),
+    "rebuild_violates_rule": Rule(
+        "a rebuilt database violates no rule",
+        "{breach}",
+        "list a host in -e rebuild_without to leave it out",
+    ),
+    "database_exists": Rule(
+        "a database is rebuilt only if it does not exist",
+        "{object} exists",
+        "restore a backup, or move the database away if it is not the one of these hosts",
+    ),
     "address_reserved": Rule(
         "an address on VLAN 400 is reserved for one VM",
         "address {address} of VM {vm_id} is reserved for slice {holder} on this host",

@@ -13,7 +13,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from . import bounds
-from .contract import Contract, enclosing, flag, integer, ipv4_address, mac_address, many, number, repeated, text, uuid
+from .contract import (
+    Contract,
+    enclosing,
+    flag,
+    integer,
+    ipv4_address,
+    json_object,
+    mac_address,
+    many,
+    number,
+    repeated,
+    text,
+    uuid,
+)
 from .errors import Refusal
 
 _IMAGE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -45,6 +58,13 @@ REVISION = integer(
     "without a revision is always accepted.",
     sample=1795371735123,
     limit=bounds.REVISION,
+)
+RECORD = json_object(
+    "What the database contains of the slice, without observed states and secrets, as JSON. A worker gets its own VMs "
+    "and their links, the network node gets everything.",
+    "The host stores it after it has applied the order, so that a lost database can be rebuilt, and removes it if an "
+    "order has none.",
+    sample='{"next_vm_id":1003,"slice":{"slice_id":1000,"owner":"admin"},"vm_ids":[1001,1002]}',
 )
 
 
@@ -410,6 +430,7 @@ class SliceOrder(Contract):
             "host refuses the slice.",
         ),
     )
+    record: str | None = field(default=None, metadata=RECORD)
 
 
 @dataclass(frozen=True)

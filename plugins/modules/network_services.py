@@ -174,6 +174,13 @@ options:
               - The MTU that it needs of the trunk. With C(qinq) it is 4 bytes more than its own.
             type: int
             required: true
+      record:
+        description:
+          - What the database contains of the slice, without observed states and secrets, as JSON. A worker gets its own
+            VMs and their links, the network node gets everything.
+          - The host stores it after it has applied the order, so that a lost database can be rebuilt, and removes it if
+            an order has none.
+        type: str
   lost_machines:
     description:
       - The machines that were declared lost. The host tells workers of them, which ask before they start VMs.

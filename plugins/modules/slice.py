@@ -575,6 +575,7 @@ work_orders:
           trunk:
           - name: link web/core
             mtu: 9004
+          record: '{"next_vm_id":1003,"slice":{"slice_id":1000,"owner":"admin"},"vm_ids":[1001,1002]}'
         cloud_uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
         cloud_title: lab
         cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
@@ -603,6 +604,7 @@ work_orders:
         trunk:
         - name: link web/core
           mtu: 9004
+        record: '{"next_vm_id":1003,"slice":{"slice_id":1000,"owner":"admin"},"vm_ids":[1001,1002]}'
       cloud_uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
       cloud_title: lab
       cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00

@@ -101,6 +101,7 @@ def test_hosts_are_sent_little_of_the_ground(path):
     ground = {name.removeprefix(f"{UTILS}.").split(".")[0] for name in ours if layer_of(name) == GROUND}
     assert ground <= {
         *(
+            "applied",
             "bounds",
             "changes",
             "claim",

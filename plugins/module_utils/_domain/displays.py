@@ -19,6 +19,9 @@ from ..models import VM, Slice
 
 VERSION = "vnc_password_version"
 """The extra field of a VM with the version of its password, missing for version 1."""
+KEPT = "vnc_passwords"
+"""The field beyond the model with passwords that are not derived, by the VM's UUID: those of a database that was
+rebuilt without the former key. Each is valid for one version of the password."""
 LENGTH = 8  # the maximum of VNC authentication
 # Without similar letters and digits, because people type passwords.
 ALPHABET = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -41,6 +44,9 @@ def version(vm: VM) -> int:
 
 def password(cluster: Cluster, vm: VM) -> str | None:
     """Return the password of the VM's display, C(None) without a key."""
+    kept = _kept(cluster, vm)
+    if kept is not None:
+        return str(kept["password"])
     digest = _digest(cluster, vm, "password")
     if digest is None:
         return None
@@ -54,8 +60,22 @@ def password(cluster: Cluster, vm: VM) -> str | None:
 
 def password_id(cluster: Cluster, vm: VM) -> str | None:
     """Return an id of the password, by which hosts detect a change without knowing the password."""
+    kept = _kept(cluster, vm)
+    if kept is not None:
+        return str(kept["id"])
     digest = _digest(cluster, vm, "id")
     return None if digest is None else digest.hex()[:16]
+
+
+def keep(cluster: Cluster, vm: VM, *, password_id: str, password: str) -> None:
+    """Keep the password that the VM's display has, until another version is requested."""
+    entry = {"id": password_id, "password": password, "version": version(vm)}
+    cluster.extra = {**cluster.extra, KEPT: {**cluster.extra.get(KEPT, {}), str(vm.uuid): entry}}
+
+
+def _kept(cluster: Cluster, vm: VM) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = cluster.extra.get(KEPT, {}).get(vm.uuid)
+    return found if found is not None and found["version"] == version(vm) else None
 
 
 def tell(cluster: Cluster, slices: Iterable[Slice]) -> list[dict[str, Any]]:

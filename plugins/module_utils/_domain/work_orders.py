@@ -19,9 +19,10 @@ from ..network_order import Member, NetworkOrder, Reservation, Services
 from ..report import NETWORK_NODE
 from ..vlans import MANAGEMENT_VLAN
 from ..work_order import GivenUp, Image, Peer, WorkerOrder
-from . import displays, host_requirements, lost_workers
+from . import displays, host_requirements, lost_workers, records
 from .allocation import server_ip, tap_name
 from .identities import identify
+from .records import SliceRecord
 
 GIB = 1024**3
 
@@ -82,6 +83,7 @@ def work_orders(
     disks = Disks(state_dir, frozenset(recreate))
     segments = {slice_.slice_id: host_requirements.segments(slice_) for slice_ in slices}
     crossings = {slice_.slice_id: _large(slice_) for slice_ in slices}
+    known = {slice_.slice_id: records.record(slice_, cluster.next_vm_id) for slice_ in slices}
     cloud = _cloud(cluster)
     workers = [
         WorkerOrder(
@@ -91,6 +93,7 @@ def work_orders(
                 replace(
                     _share(cluster, slice_, ip, disks, segments[slice_.slice_id]),
                     trunk=tuple(crossing for workers, crossing in crossings[slice_.slice_id] if ip in workers),
+                    record=_text(known[slice_.slice_id], ip),
                 )
                 for slice_ in slices
             ),
@@ -100,11 +103,19 @@ def work_orders(
         if not worker.lost
     ]
     node = NetworkOrder(
-        slices=tuple(_services(cluster, slice_) for slice_ in slices),
+        slices=tuple(
+            replace(_services(cluster, slice_), record=_text(known[slice_.slice_id], None)) for slice_ in slices
+        ),
         lost_machines=lost_workers.machines(cluster),
         **cloud,
     )
     return {"workers": {order.worker_ip: order.to_dict() for order in workers}, "network_node": node.to_dict()}
+
+
+def _text(known: SliceRecord | None, ip: str | None) -> str | None:
+    """Return what a host stores of a slice: a worker, whose address is C(ip), its share, and the network node all."""
+    share = known.on(ip) if known is not None and ip is not None else known
+    return None if share is None else share.text()
 
 
 def _cloud(cluster: Cluster) -> dict[str, Any]:

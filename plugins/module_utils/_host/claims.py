@@ -15,7 +15,7 @@ from typing import Any
 from ..changes import Change, between
 from ..claim import Claim
 from ..errors import Refusal, Refused, SlicesError
-from . import files, revisions, vm_folders
+from . import applied_orders, files, revisions, vm_folders
 
 FILE = "cloud.json"
 _HOST = "this host"
@@ -151,6 +151,7 @@ def apply(todo: ClaimPlan, *, state_dir: str) -> None:
         files.make_folders(state_dir)
         if todo.is_handed_over:
             revisions.forget(state_dir)
+            applied_orders.forget(state_dir)
         text = json.dumps(todo.wanted.to_dict(), indent=2, ensure_ascii=False)
         files.write_text(f"{state_dir}/{FILE}", f"{text}\n", mode=0o600)
 

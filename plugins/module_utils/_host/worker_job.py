@@ -12,7 +12,7 @@ from typing import Any
 from ..changes import Change
 from ..errors import Refused
 from ..work_order import SliceOrder
-from . import ownership, revisions, worker
+from . import applied_orders, ownership, revisions, worker
 from .datapath import reconcile as datapath
 from .ownership import Refusals, Seen
 from .qemu import apply as qemu_apply
@@ -139,6 +139,8 @@ class Job:
                 start_timeout_s=self.start_timeout_s,
                 passwords=self.passwords,
             )
+        state_dir = self.settings.vms.state_dir
+        applied_orders.note(todo.seen.orders, vms, state_dir=state_dir, kind=revisions.WORKER)
         return {"vms": vms, "timings_s": self.watch.seconds, **todo.lacked.to_dict()}
 
     def _settle(self) -> Todo:

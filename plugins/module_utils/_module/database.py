@@ -73,7 +73,7 @@ def _restore(module: AnsibleModule, store: Store) -> Outcome:
     changed = present.content() != wanted.content()
     foretold = Cluster.from_dict(present.to_dict())
     foretold.replace(wanted)
-    changes = _changes(store, present, foretold) if changed else []
+    changes = differences(store, present, foretold) if changed else []
     if changes and not module.check_mode:
         store.restore(name, entry_for(module, [Change("backup", name, "restore", after={}), *changes]))
     return Outcome(changes, {"breaches": breaches(wanted), **_told(store, foretold)})
@@ -105,7 +105,7 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
             raise Refused([Refusal("destination_not_empty", target.name)])
         if changed:
             cluster.replace(wanted)
-            changes = _changes(target, before, wanted)
+            changes = differences(target, before, wanted)
             cluster.noted = [*_copied(store, target), entry_for(module, changes, cluster.revision)]
     if changed and not module.check_mode and _read(target).content() != meant:
         raise DatabaseError(f"{target.name} differs from what was written; {store.name} was not changed")
@@ -137,17 +137,22 @@ def _told(store: Store, cluster: Cluster) -> dict[str, Any]:
     return {
         "backups": _backups(store),
         "cloud": None if cluster.cloud is None else cluster.cloud.to_dict(),
-        "counts": {
-            "users": len(cluster.users),
-            "workers": len(cluster.workers),
-            "flavors": len(cluster.flavors),
-            "slices": len(cluster.slices),
-            "vms": sum(1 for _vm in cluster.vms()),
-        },
+        "counts": counts(cluster),
     }
 
 
-def _changes(store: Store, before: Cluster, after: Cluster) -> list[Change]:
+def counts(cluster: Cluster) -> dict[str, int]:
+    """Return the numbers of objects in a database."""
+    return {
+        "users": len(cluster.users),
+        "workers": len(cluster.workers),
+        "flavors": len(cluster.flavors),
+        "slices": len(cluster.slices),
+        "vms": sum(1 for _vm in cluster.vms()),
+    }
+
+
+def differences(store: Store, before: Cluster, after: Cluster) -> list[Change]:
     """Return the differences between two contents of a database: the next id and the cloud, and each object."""
     was, will = (
         {"next_vm_id": cluster.next_vm_id, "cloud": cluster.cloud.uuid if cluster.cloud else None}

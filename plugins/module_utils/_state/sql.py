@@ -99,6 +99,13 @@ class SqlDatabase:
         self._url = parsed.set(drivername=DRIVERS[backend])
         self.backups = Backups(backup_dir, keep=backups) if backup_dir else None
 
+    def exists(self) -> bool:
+        """See C(Store.exists). On a server, it exists as soon as it has its tables."""
+        if self.path is not None:
+            return os.path.lexists(self.path)
+        with self._connected(False) as connection:
+            return self._open(connection, False) is not None
+
     @contextmanager
     def transaction(self, *, write: bool, create: bool = True) -> Iterator[Cluster]:
         """See C(Store.transaction)."""

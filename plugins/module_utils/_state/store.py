@@ -26,6 +26,13 @@ class Store(Protocol):
     @property
     def backups(self) -> Backups | None: ...
 
+    def exists(self) -> bool:
+        """Return whether the database exists, even if it cannot be read.
+
+        Raises:
+            DatabaseError: the server does not answer.
+        """
+
     def transaction(self, *, write: bool, create: bool = True) -> AbstractContextManager[Cluster]:
         """Yield the cluster; its changes are stored if the block ends without an exception.
 

@@ -38,6 +38,10 @@ class YamlFile:
         self.backups = Backups(backup_dir or f"{self.path}.backups", keep=backups)
         self._high_water = HighWater(self.path, name=self.name)
 
+    def exists(self) -> bool:
+        """See C(Store.exists)."""
+        return os.path.lexists(self.path)
+
     @contextmanager
     def transaction(self, *, write: bool, create: bool = True) -> Iterator[Cluster]:
         """See C(Store.transaction)."""

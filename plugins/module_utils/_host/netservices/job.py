@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from ...changes import Change
 from ...network_order import Services
-from .. import fences, files, ownership, revisions, runner
+from .. import applied_orders, fences, files, ownership, revisions, runner
 from ..datapath import flows
 from ..fences import FencePlan
 from ..ownership import Refusals, Seen
@@ -93,6 +93,7 @@ class Job:
         revisions.note(todo.seen.orders, state_dir=self.folders.state_dir, kind=revisions.NETWORK_NODE)
         with ownership.told_with(todo.seen.refused):
             apply.apply(todo.plan, self.folders, self.runner)
+        applied_orders.note(todo.seen.orders, state_dir=self.folders.state_dir, kind=revisions.NETWORK_NODE)
 
     def _observe(self, orders: tuple[Services, ...]) -> State:
         return runner.observed(

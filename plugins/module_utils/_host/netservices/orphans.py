@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ...holdings import KnownSlice
 from ...network_order import Services
-from .. import files, orphans, systemd
+from .. import applied_orders, files, orphans, revisions, systemd
 from ..datapath import flows, ovs, ovsdb
 from ..datapath.ovsdb import Port
 from ..orphans import SLICE, Orphan
@@ -82,6 +82,7 @@ def remove(gone: Iterable[Orphan], folders: Folders, runner: Runner, *, bridge: 
         with files.locked(flows.folder_in(folders.state_dir)):
             have = state.observe(orders, folders, runner)
             netservices.apply(netservices.plan(orders, have, folders, bridge=bridge), folders, runner)
+            applied_orders.note(orders, state_dir=folders.state_dir, kind=revisions.NETWORK_NODE)
 
 
 def _things(held: Held) -> Iterator[tuple[int, str | None, str]]:

@@ -70,6 +70,9 @@ class Memory:
         """See C(Store.note)."""
         self.entries.append(entry)
 
+    def exists(self) -> bool:
+        return bool(self.data["slices"] or self.data["workers"])
+
     @contextmanager
     def transaction(self, *, write: bool, create: bool = True) -> Iterator[Cluster]:  # noqa: ARG002 # it is there
         cluster = Cluster.from_dict(copy.deepcopy(self.data))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import applied_orders, revisions
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.modules import network_services
 
@@ -46,7 +47,7 @@ def host() -> FakeRunner:
 
 
 def test_an_order_is_carried_out_and_check_mode_changes_nothing(monkeypatch, tmp_path):
-    args = {"state_dir": str(tmp_path), "slices": [{"slice_id": 1000, "reservations": [ONE]}]}
+    args = {"state_dir": str(tmp_path), "slices": [{"slice_id": 1000, "reservations": [ONE], "record": "{}"}]}
     checked = modules.run(monkeypatch, network_services, looked_at(), _ansible_check_mode=True, **args)
     assert (checked["changed"], list(tmp_path.iterdir())) == (True, [])
 
@@ -62,6 +63,7 @@ def test_an_order_is_carried_out_and_check_mode_changes_nothing(monkeypatch, tmp
     assert (result["diff"], result["changes"]) == (checked["diff"], checked["changes"])
     check_changes("network_services", result)
     assert (tmp_path / "dhcp/hosts.d/1000").read_text() == "52:54:00:03:e9:00,10.60.7.101,vm1\n"
+    assert [each.record for each in applied_orders.read(str(tmp_path), revisions.NETWORK_NODE)] == ["{}"]
 
 
 def test_lost_machines_are_listed_and_check_mode_only_says_so(monkeypatch, tmp_path):

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import records, teardown
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_changes import changes
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import (
     faults,
@@ -20,12 +22,18 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Sli
 from .builders import CHECKSUM, cluster, put, topology, vm
 
 
+def without_records(order: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the slices of an order without their records (C(test_records))."""
+    return [{key: value for key, value in each.items() if key != "record"} for each in order["slices"]]
+
+
 def test_the_order_of_a_worker() -> None:
     held = cluster(workers=3)
     slice_ = put(held, topology())
     orders = work_orders(held, [slice_], "/var/lib/cloudrepo")
     base = f"/var/lib/cloudrepo/images/{CHECKSUM}.img"
-    assert orders["workers"]["10.0.10.1"] == {
+    order = orders["workers"]["10.0.10.1"]
+    assert {**order, "slices": without_records(order)} == {
         "worker_ip": "10.0.10.1",
         "images": [{"checksum": CHECKSUM, "path": base, "source": "/tmp/vm_images/cirros-0.6.2-x86_64-disk.img"}],
         "slices": [
@@ -70,7 +78,7 @@ def test_the_order_of_a_worker() -> None:
         ],
     }
     assert orders["workers"]["10.0.10.3"]["slices"] == [{"slice_id": 1000, "slice_uuid": slice_.uuid, "vms": []}]
-    assert orders["network_node"]["slices"] == [
+    assert without_records(orders["network_node"]) == [
         {
             "slice_id": 1000,
             "slice_uuid": slice_.uuid,
@@ -121,7 +129,7 @@ def test_networks_that_want_something_of_the_network_node_are_on_its_order() -> 
     ]
     for each in slice_.vms:
         each.deleting = True
-    assert work_orders(held, [slice_], "/x")["network_node"]["slices"] == [
+    assert without_records(work_orders(held, [slice_], "/x")["network_node"]) == [
         {"slice_id": 1000, "slice_uuid": slice_.uuid}
     ]
 
@@ -236,3 +244,25 @@ def test_vms_are_found_by_name_with_their_slice_and_by_id() -> None:
         Refusal("not_found", "VM vm3", {"known": known}),
         Refusal("not_found", "VM web/db", {"known": known}),
     ]
+
+
+def test_hosts_get_records_of_what_they_have() -> None:
+    held = cluster(workers=3)
+    slice_ = put(held, topology())
+    orders = work_orders(held, [slice_], "/x")
+    told = {
+        ip: [vm_id for each in order["slices"] if "record" in each for vm_id in vms_of(each["record"])]
+        for ip, order in orders["workers"].items()
+    }
+    assert told == {"10.0.10.1": [1001], "10.0.10.2": [1002], "10.0.10.3": []}
+    assert vms_of(orders["network_node"]["slices"][0]["record"]) == [1001, 1002]
+    hand_out([slice_])
+    teardown.remove(held, slice_)
+    orders = work_orders(held, [slice_], "/x")
+    every = [order["slices"][0] for order in (*orders["workers"].values(), orders["network_node"])]
+    assert [each for each in every if "record" in each] == []
+
+
+def vms_of(record: str) -> list[int]:
+    slice_, _record = records.read(record)
+    return [vm.vm_id for vm in slice_.vms]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, revisions
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import applied_orders, claims, revisions
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.claims import Caller
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Claim
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
@@ -81,14 +81,17 @@ def test_a_host_that_is_handed_over_tells_its_orphans_and_forgets_its_orders(tmp
     claimed(tmp_path, LAB)
     (tmp_path / "vms/1001").mkdir(parents=True)
     mark(tmp_path / "vms/1001", 1000)
-    order = SliceOrder(slice_id=1000, vms=(), revision=5)
+    order = SliceOrder(slice_id=1000, vms=(), revision=5, record="{}")
     revisions.note([order], state_dir=str(tmp_path), kind=revisions.WORKER)
+    applied_orders.note([order], state_dir=str(tmp_path), kind=revisions.WORKER)
     assert claimed(tmp_path, COPY, claim=True).orphans == ()
     assert revisions.highest(str(tmp_path)) == 5
+    assert applied_orders.read(str(tmp_path), revisions.WORKER) != ()
     todo = claimed(tmp_path, OTHER, claim=True)
     assert todo.orphans == ("VM 1001 of slice 1000 becomes an orphan",)
     assert "becomes an orphan" in json.dumps(todo.changes[0].to_dict())
     assert revisions.highest(str(tmp_path)) is None
+    assert applied_orders.read(str(tmp_path), revisions.WORKER) == ()
 
 
 def test_an_unclaimed_host_refuses_orders_of_a_cloud(tmp_path: Path) -> None:

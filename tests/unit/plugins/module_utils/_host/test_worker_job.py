@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ownership
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import applied_orders, ownership, revisions
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps, trunks
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.management import Management
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.reconcile import Settings as Wiring
@@ -164,7 +164,7 @@ def test_a_slice_that_is_refused_does_not_hold_up_the_others(tmp_path: Path) -> 
     runner.tell(*SHOW, MORE, stdout=OTHER_RUNS + "\nId=cloudrepo-1035@1036.service\nActiveState=active\nMainPID=8\n")
     new = vm(1036, 101, state_dir=str(tmp_path), vm_uuid=uuid(5))
     (other,) = orders(new, slice_id=1035, state_dir=str(tmp_path), slice_uuid=uuid(4))
-    both = (*order(tmp_path, 2_000), replace(other, revision=2_000))
+    both = [replace(each, revision=2_000, record="{}") for each in (*order(tmp_path), other)]
     todo, result = carry_out(tmp_path, runner, 2_000, orders=both, settings=with_users(tmp_path, 1000, 1035))
     assert {slice_id: {each.code for each in why} for slice_id, why in todo.seen.refused.items()} == {
         1035: {ownership.ANOTHER_SLICE}
@@ -173,6 +173,9 @@ def test_a_slice_that_is_refused_does_not_hold_up_the_others(tmp_path: Path) -> 
     assert (folder / "vm36_img.qcow2").read_text() == "a tenant's"
     assert not any("1036" in word for argv in runner.argvs for word in argv)
     assert json.loads((tmp_path / "revisions/worker").read_text()) == {"1000": 2_000}
+    (applied,) = applied_orders.read(str(tmp_path), revisions.WORKER)
+    assert (applied.slice_id, applied.revision, applied.record) == (1000, 2_000, "{}")
+    assert [(each.vm_id, each.state) for each in applied.vms] == [(1001, "running")]
 
 
 OTHER_IMAGE = "other.img"

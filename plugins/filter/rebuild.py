@@ -1,0 +1,82 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filters for the rebuild of a lost database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.cloudrepo.slices.plugins.filter.workers import IN_USE, worker_address
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE
+
+_FACTS = ("machine_id", "cores", "ram_gb", "trunk_mtu", "netem", *IN_USE)
+
+
+def rebuild_hosts(
+    hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence[str]]
+) -> list[dict[str, Any]]:
+    """Return what M(cloudrepo.slices.database_rebuild) takes of hosts.
+
+    Args:
+        hostvars: the variables of all hosts, with C(rebuild_info) and C(rebuild_orders).
+        groups: the inventory's groups.
+    """
+    return [_told(name, target, kind, hostvars[name]) for name, target, kind in _targets(hostvars, groups)]
+
+
+def rebuild_displays(
+    hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence[str]], without: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Return the passwords of the displays on all workers but those in C(without), from C(rebuild_displays)."""
+    return [
+        each
+        for name in groups.get("workers", ())
+        if name not in without
+        for each in (hostvars[name].get("rebuild_displays") or {}).get("displays") or ()
+    ]
+
+
+def rebuild_lines(result: Mapping[str, Any]) -> list[str]:
+    """Return the summary of a rebuild: what was created, and what hosts do not know."""
+    counts = ", ".join(f"{kind} {count}" for kind, count in result["counts"].items())
+    cloud = result["cloud"]
+    return [
+        f"The database of cloud {cloud['title']} ({cloud['uuid']}) was rebuilt: {counts}.",
+        "Hosts do not know:",
+        *(f"- {sentence}" for sentence in result["unknown"]),
+    ]
+
+
+def _targets(
+    hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, str, str]]:
+    for name in groups.get("workers", ()):
+        yield name, worker_address(hostvars[name]), "worker"
+    for name in groups.get("network_node", ()):
+        yield name, NETWORK_NODE, NETWORK_NODE
+
+
+def _told(name: str, target: str, kind: str, host: Mapping[str, Any]) -> dict[str, Any]:
+    info, orders = host.get("rebuild_info") or {}, host.get("rebuild_orders") or {}
+    for result in (info, orders):
+        # Unreachable hosts have a result as well.
+        if result.get("failed") and not result.get("unreachable"):
+            return {"host": name, "target": target, "failure": str(result.get("msg"))}
+    if kind not in orders:
+        return {"host": name, "target": target, "failure": "it did not answer, or was not part of the run"}
+    claim = info.get("claim") or {}
+    facts = {key: info[key] for key in _FACTS if info.get(key) is not None}
+    cloud = {f"cloud_{key}": claim[key] for key in ("uuid", "title") if key in claim}
+    return {"host": name, "target": target, **cloud, **facts, "applied": orders[kind]}
+
+
+class FilterModule:
+    """The filters by name."""
+
+    def filters(self) -> dict[str, Any]:
+        return {
+            "rebuild_hosts": rebuild_hosts,
+            "rebuild_lines": rebuild_lines,
+            "rebuild_displays": rebuild_displays,
+        }

@@ -1,0 +1,171 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A lost database, rebuilt from the work orders that hosts have applied (docs/decisions/0023)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..applied import HostOrders, KnownDisplay
+from ..claim import InUse
+from ..cloud import Cloud
+from ..cluster import FIRST_ID, MACHINE_ID, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, Worker
+from ..errors import Refusal, Refused
+from ..models import User
+from ..report import NETWORK_NODE
+from . import counters, displays
+from .invariants import breaches
+from .records_merge import Entry, Merged, entries, merge
+from .registering import WORKER_OFFERS
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A rebuilt database.
+
+    Attributes:
+        cluster: its content.
+        unknown: what hosts do not know, a sentence each.
+    """
+
+    cluster: Cluster
+    unknown: tuple[str, ...]
+
+
+def rebuild(
+    hosts: Sequence[HostOrders], *, without: Collection[str] = (), passwords: Sequence[KnownDisplay] = (), now: str
+) -> Rebuilt:
+    """Return the database of the hosts' cloud.
+
+    Args:
+        hosts: all hosts of the inventory.
+        without: names of hosts that are left out.
+        passwords: the passwords of displays.
+        now: the time in UTC, as that of the observed states.
+
+    Raises:
+        Refused: a host was not read, or hosts contradict each other.
+    """
+    read = [host for host in hosts if host.host not in without]
+    refusals = [*_unread(hosts, without), *_clouds(read)]
+    found, invalid = entries(read)
+    refusals += [*invalid, *_contradictions(found)]
+    if refusals:
+        raise Refused(refusals)
+    merged = merge(found, now=now)
+    cluster = _cluster(read, merged)
+    refusals = [Refusal("rebuild_violates_rule", "database", {"breach": breach}) for breach in breaches(cluster)]
+    if refusals:
+        raise Refused(refusals)
+    asking = _keep_passwords(cluster, passwords)
+    return Rebuilt(cluster, tuple(_unknown(cluster, read, merged, without, asking)))
+
+
+def _unread(hosts: Sequence[HostOrders], without: Collection[str]) -> Iterator[Refusal]:
+    names = list(dict.fromkeys(host.host for host in hosts))
+    for name in without:
+        if name not in names:
+            yield Refusal("not_found", f"host {name}", {"known": names})
+    for host in hosts:
+        if host.failure is not None and host.host not in without:
+            yield Refusal("host_not_read", f"host {host.host}", {"failure": host.failure})
+
+
+def _clouds(hosts: Iterable[HostOrders]) -> Iterator[Refusal]:
+    claimed = {host.host: f"{host.cloud_title} ({host.cloud_uuid})" for host in hosts if host.cloud_uuid is not None}
+    if not claimed:
+        yield Refusal("nothing_to_rebuild", "database")
+    if len({host.cloud_uuid for host in hosts if host.cloud_uuid is not None}) > 1:
+        for name, cloud in claimed.items():
+            others = sorted({other for other in claimed.values() if other != cloud})
+            yield Refusal("clouds_differ", f"host {name}", {"held": cloud, "others": others})
+
+
+def _contradictions(found: Sequence[Entry]) -> Iterator[Refusal]:
+    first: dict[int, Entry] = {}
+    places: dict[str, dict[str, None]] = {}
+    for entry in found:
+        other = first.setdefault(entry.slice.slice_id, entry)
+        if other.slice.uuid != entry.slice.uuid:
+            figures = {"held": other.slice.uuid, "host": other.host, "got": entry.slice.uuid, "other": entry.host}
+            yield Refusal("slices_differ", f"slice {entry.slice.slice_id}", figures)
+        for vm in entry.slice.vms if entry.target != NETWORK_NODE else ():
+            places.setdefault(f"VM {vm.name} ({vm.vm_id}, UUID {vm.uuid})", {})[entry.host] = None
+    for name, on in places.items():
+        if len(on) > 1:
+            yield Refusal("vm_on_several_hosts", name, {"hosts": list(on)})
+
+
+def _cluster(hosts: Sequence[HostOrders], merged: Merged) -> Cluster:
+    cluster = Cluster.initial()
+    cluster.workers.update(_workers(hosts, merged))
+    for slice_ in merged.slices:
+        user = cluster.users.setdefault(slice_.owner, User(slice_.owner, NO_PASSWORD))
+        user.slices.append(slice_.slice_id)
+        user.used_vms += len(slice_.vms)
+        cluster.slices[slice_.slice_id] = slice_
+        for vm in slice_.vms:
+            if vm.flavor is not None and "name" in vm.flavor:
+                flavor = {key: value for key, value in vm.flavor.items() if key != "name"}
+                cluster.flavors[vm.flavor["name"]] = flavor
+    cloud = next(host for host in hosts if host.cloud_uuid is not None)
+    # Another incarnation: should the lost database reappear, the hosts refuse it.
+    cluster.become(Cloud(str(cloud.cloud_uuid), cloud.cloud_title or "", "").reborn())
+    revisions = [host.highest_revision for host in hosts if host.highest_revision is not None]
+    cluster.lift(next_vm_id=max([FIRST_ID, *merged.next_vm_ids]), revision=max(revisions, default=None))
+    in_use = [InUse(host.host, host.highest_id, host.highest_revision, host.slices) for host in hosts]
+    counters.take_in(cluster, in_use, complete=True)
+    trunks = [host.trunk_mtu for host in hosts if host.target == NETWORK_NODE and host.trunk_mtu is not None]
+    if trunks:
+        cluster.extra[NETWORK_NODE_TRUNK_MTU] = min(trunks)
+    displays.make_key(cluster)
+    return cluster
+
+
+def _workers(hosts: Iterable[HostOrders], merged: Merged) -> dict[str, Worker]:
+    """Return the workers by address. One that was left out takes no new VMs before C(site) has registered it."""
+    found = {host.target: _worker(host) for host in hosts if host.target != NETWORK_NODE}
+    for slice_ in merged.slices:
+        for vm in slice_.vms:
+            found.setdefault(vm.worker_ip, Worker(vm.worker_ip))
+    return found
+
+
+def _worker(host: HostOrders) -> Worker:
+    facts = {name: getattr(host, name) for name in (MACHINE_ID, *WORKER_OFFERS)}
+    extra = {name: value for name, value in facts.items() if value is not None}
+    return Worker(host.target, cores=host.cores, ram_gb=host.ram_gb, extra=extra)
+
+
+def _keep_passwords(cluster: Cluster, passwords: Iterable[KnownDisplay]) -> list[int]:
+    """Keep the passwords that displays have, and return the VMs whose display will get another one."""
+    known: Mapping[int, KnownDisplay] = {each.vm_id: each for each in passwords}
+    asking = []
+    for vm in cluster.vms():
+        if vm.vm_id in known and not vm.deleting:
+            each = known[vm.vm_id]
+            displays.keep(cluster, vm, password_id=each.password_id, password=each.password)
+        elif not vm.deleting:
+            asking.append(vm.vm_id)
+    return asking
+
+
+def _unknown(
+    cluster: Cluster, hosts: Iterable[HostOrders], merged: Merged, without: Collection[str], asking: Sequence[int]
+) -> Iterator[str]:
+    yield f"passwords, quotas and roles of the users {', '.join(sorted(cluster.users))}"
+    yield "limits of workers (disk_gb, max_vms, overcommit, schedulable)"
+    yield "which workers were declared lost; declare them lost again before the next deploy"
+    yield "users without slices, and flavors that no VM was created from"
+    yield "topologies and changes that were stored and never deployed, and deleted slices that could be undeleted"
+    for name in without:
+        yield f"what only host {name} knows, which was left out"
+    yield from merged.unknown
+    if asking:
+        numbers = ", ".join(map(str, asking))
+        yield f"the passwords of the displays of VMs {numbers}, which get new ones in the next deploy if they need any"
+    for host in hosts:
+        for held in host.slices:
+            if held.slice_id not in cluster.slices:
+                yield f"slice {held.slice_id} on {host.host}, of which no host has a record; its objects are orphans"

@@ -1,0 +1,112 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The last work order that a host has applied for each slice, from which a lost database is rebuilt.
+
+C(STATE_DIR/applied) has a folder for each kind of order, with a file for each slice. The file is removed when the host
+has nothing of the slice any more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from ..applied import AppliedSlice, AppliedVm, KnownDisplay
+from ..errors import Refused, SlicesError
+from . import files, vm_folders
+from .qemu import vnc
+from .qemu.config import VNC_SECRET
+
+
+class Recorded(Protocol):
+    """A slice of a work order."""
+
+    @property
+    def slice_id(self) -> int:
+        """The slice."""
+
+    @property
+    def slice_uuid(self) -> str | None:
+        """Its UUID."""
+
+    @property
+    def revision(self) -> int | None:
+        """The revision of the order."""
+
+    @property
+    def record(self) -> str | None:
+        """What is stored, C(None) if the host has nothing of the slice."""
+
+
+def note(orders: Iterable[Recorded], vms: Iterable[Mapping[str, Any]] = (), *, state_dir: str, kind: str) -> None:
+    """Store applied orders, each only if it differs from the stored one.
+
+    Args:
+        orders: the slices that were applied.
+        vms: the states of VMs, a C(VmReport) each.
+        state_dir: the state folder.
+        kind: the kind of the orders (C(revisions)).
+    """
+    seen: dict[int, list[AppliedVm]] = {}
+    for vm in vms:
+        seen.setdefault(vm["slice_id"], []).append(AppliedVm(vm["vm_id"], vm["state"], vm["pid"]))
+    folder, texts, gone = _folder(state_dir, kind), {}, []
+    for order in orders:
+        path = f"{folder}/{order.slice_id}.json"
+        if order.record is None:
+            gone.append(path)
+            continue
+        mine = tuple(seen.get(order.slice_id, ()))
+        applied = AppliedSlice(order.slice_id, order.record, order.slice_uuid, order.revision, mine)
+        text = json.dumps(applied.to_dict()) + "\n"
+        if files.read_text(path) != text:
+            texts[path] = text
+    if texts:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        files.write_all(files.text_file(path, text, mode=0o600) for path, text in texts.items())
+    for path in gone:
+        files.remove(path)
+
+
+def read(state_dir: str, kind: str) -> tuple[AppliedSlice, ...]:
+    """Return the applied orders of a kind.
+
+    Raises:
+        SlicesError: one of them cannot be read.
+    """
+    folder = _folder(state_dir, kind)
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    paths = [f"{folder}/{name}" for name in sorted(names) if name.endswith(".json") and name[:-5].isdecimal()]
+    return tuple(_read_one(path) for path in paths)
+
+
+def passwords(state_dir: str) -> list[KnownDisplay]:
+    """Return the passwords of the displays of all VMs on this host."""
+    found = []
+    for vm_id, folder in vm_folders.read(f"{state_dir}/vms").items():
+        password_id, password = (files.read_text(f"{folder.path}/{name}") for name in (vnc.NOTED, VNC_SECRET))
+        if password_id and password:
+            found.append(KnownDisplay(vm_id, password_id.strip(), password))
+    return found
+
+
+def forget(state_dir: str) -> None:
+    """Forget all applied orders, which were another cloud's."""
+    shutil.rmtree(f"{state_dir}/applied", ignore_errors=True)
+
+
+def _read_one(path: str) -> AppliedSlice:
+    try:
+        return AppliedSlice.from_dict(json.loads(files.read_text(path) or ""))
+    except (ValueError, Refused) as error:
+        raise SlicesError(
+            f"{path} cannot be read as an applied work order ({error}); without it, the slice may not be rebuilt",
+            path=path,
+        ) from error
+
+
+def _folder(state_dir: str, kind: str) -> str:
+    return f"{state_dir}/applied/{kind}"

@@ -1,0 +1,132 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A rebuilt database as a whole. C(test_database_rebuild) compares it with the lost one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays, rebuild
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.rebuild import Rebuilt
+from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import VLAN_POOL
+from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import AppliedSlice, HostOrders, KnownDisplay
+from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import HeldSlice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE
+
+from .builders import cluster, put, topology
+from .test_records_merge import A, B, host
+
+LAB = "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
+OTHER = "5d2f6a7e-8c1d-4f39-9a53-0d6f2b7e9c11"
+NOW = "2026-01-31T12:00:00Z"
+
+
+def web(**fields: Any) -> Slice:
+    """Return a slice of alice with a VM on each of two workers."""
+    return put(cluster(), topology(owner="alice", **fields))
+
+
+def hosts_of(slice_: Slice, *, cloud: str | None = LAB, **fields: Any) -> list[HostOrders]:
+    """Return the hosts of a cloud with one slice."""
+    claimed = {"cloud_uuid": cloud, "cloud_title": "lab", **fields}
+    return [replace(host(slice_, target, 5), **claimed) for target in (A, B, NETWORK_NODE)]
+
+
+def rebuilt(hosts: list[HostOrders], **how: Any) -> Rebuilt:
+    return rebuild.rebuild(hosts, now=NOW, **how)
+
+
+def refusals(hosts: list[HostOrders], **how: Any) -> list[Refusal]:
+    with pytest.raises(Refused) as caught:
+        rebuilt(hosts, **how)
+    return caught.value.refusals
+
+
+def test_users_flavors_workers_and_counters_follow_from_the_orders() -> None:
+    hosts = hosts_of(web(), highest_id=1036, highest_revision=1795371735123)
+    hosts[0] = replace(hosts[0], machine_id="0" * 32, cores=8, ram_gb=31.2, trunk_mtu=9000, netem=True)
+    hosts[2] = replace(hosts[2], trunk_mtu=1500)
+    held = rebuilt(hosts).cluster
+    alice = held.users["alice"]
+    assert (alice.password_hash, alice.quota_vms, alice.used_vms, alice.slices) == ("!", 10, 2, [1000])
+    assert (held.flavors["cirros"]["cores"], "name" in held.flavors["cirros"]) == (1, False)
+    assert held.workers[A].extra == {"machine_id": "0" * 32, "trunk_mtu": 9000, "netem": True}
+    assert (held.next_vm_id, held.revision) == (1037, 1795371735123)
+    assert held.cloud is not None
+    assert (held.cloud.uuid, held.cloud.title, held.extra["network_node_trunk_mtu"]) == (LAB, "lab", 1500)
+
+
+def test_what_hosts_have_without_a_record_is_not_allocated() -> None:
+    hosts = hosts_of(web())
+    hosts[0] = replace(hosts[0], slices=(HeldSlice(1035), HeldSlice(1000, web().uuid)))
+    done = rebuilt(hosts)
+    assert done.cluster.left_behind(VLAN_POOL) >= {35}
+    assert f"slice 1035 on host {A}, of which no host has a record; its objects are orphans" in done.unknown
+
+
+def test_displays_keep_their_passwords() -> None:
+    slice_ = web()
+    known = KnownDisplay(1001, "8b1a9953c4611296", "hMr3kWpa")
+    done = rebuilt(hosts_of(slice_), passwords=[known])
+    first, second = done.cluster.slices[1000].vms
+    assert displays.password(done.cluster, first) == "hMr3kWpa"
+    assert displays.password_id(done.cluster, first) == "8b1a9953c4611296"
+    assert displays.password_id(done.cluster, second) is not None
+    asking = [sentence for sentence in done.unknown if "displays" in sentence]
+    assert asking == [
+        "the passwords of the displays of VMs 1002, which get new ones in the next deploy if they need any"
+    ]
+    first.extra[displays.VERSION] = 2
+    assert displays.password_id(done.cluster, first) not in (None, "8b1a9953c4611296")
+
+
+def test_a_host_that_was_not_read_is_refused_or_left_out() -> None:
+    hosts = hosts_of(web())
+    hosts[1] = HostOrders("worker2", B, failure="timed out")
+    assert refusals(hosts) == [Refusal("host_not_read", "host worker2", {"failure": "timed out"})]
+    done = rebuilt(hosts, without=["worker2"])
+    assert "what only host worker2 knows, which was left out" in done.unknown
+    assert done.cluster.workers[B].cores is None
+    assert [each.code for each in refusals(hosts, without=["worker2", "x"])] == ["not_found"]
+
+
+def test_hosts_of_another_cloud_and_of_none_are_refused() -> None:
+    hosts = hosts_of(web())
+    hosts[1] = replace(hosts[1], cloud_uuid=OTHER, cloud_title="other")
+    assert {(each.code, each.object) for each in refusals(hosts)} == {
+        ("clouds_differ", f"host host {A}"),
+        ("clouds_differ", f"host host {B}"),
+        ("clouds_differ", f"host host {NETWORK_NODE}"),
+    }
+    assert rebuilt(hosts, without=[hosts[1].host]).cluster.slices.keys() == {1000}
+    assert [each.code for each in refusals([HostOrders("worker1", A)])] == ["nothing_to_rebuild"]
+
+
+def test_contradictions_are_refused() -> None:
+    slice_ = web()
+    hosts = hosts_of(slice_)
+    twin = replace(hosts[1], applied=hosts[0].applied)
+    (refusal,) = refusals([hosts[0], twin])
+    assert (refusal.code, refusal.figures["hosts"]) == ("vm_on_several_hosts", [hosts[0].host, hosts[1].host])
+    another = hosts_of(web())
+    assert {each.code for each in refusals([hosts[0], another[1]])} == {"slices_differ"}
+    damaged = replace(hosts[0], applied=(AppliedSlice(1000, '{"slice": {}}'),))
+    assert [each.code for each in refusals([damaged, *hosts[1:]])] == ["invalid_record"]
+
+
+def test_what_would_violate_a_rule_is_refused() -> None:
+    first = web()
+    held = cluster()
+    held.next_vm_id = 1050
+    second = put(held, topology("lab", owner="alice"))
+    hosts = [
+        replace(one, applied=(*one.applied, *other.applied)) for one, other in zip(hosts_of(first), hosts_of(second))
+    ]
+    found = refusals(hosts)
+    assert {each.code for each in found} == {"rebuild_violates_rule"}
+    assert any("VNC port 5901 is allocated 2 times" in each.message for each in found)

@@ -1,0 +1,108 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Records of one slice on several hosts: the newest counts, and what only older ones contain is not lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import records, records_merge
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.records_merge import Merged
+from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import AppliedSlice, AppliedVm, HostOrders
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE
+
+from .builders import cluster, link, put, topology, vm
+
+A, B, C = "10.0.10.1", "10.0.10.2", "10.0.10.3"
+NOW = "2026-01-31T12:00:00Z"
+
+
+def triangle(held: Cluster, *names: str) -> Slice:
+    """Store a slice with a VM on each worker, called like it, a link between each pair, and a network of all."""
+    on = {"a": A, "b": B, "c": C}
+    links = [
+        link(first, second) for first, second in (("a", "b"), ("b", "c"), ("c", "a")) if {first, second} <= {*names}
+    ]
+    lan = {"name": "lan", "members": list(names)}
+    return put(held, topology(vms=[vm(name, worker=on[name]) for name in names], links=links, networks=[lan]))
+
+
+def host(slice_: Slice, target: str, revision: int, *, at: str | None = None) -> HostOrders:
+    """Return a host that has applied an order of the slice; C(at) is its present address if that has changed."""
+    record = records.record(slice_, 1009)
+    share = record if record is None or target == NETWORK_NODE else record.on(target)
+    vms = tuple(AppliedVm(each.vm_id, "running", "7") for each in slice_.vms if each.worker_ip == target)
+    applied = () if share is None else (AppliedSlice(slice_.slice_id, share.text(), slice_.uuid, revision, vms),)
+    return HostOrders(f"host {target}", at or target, applied=applied)
+
+
+def merge(hosts: Iterable[HostOrders]) -> Merged:
+    found, refusals = records_merge.entries(hosts)
+    assert refusals == []
+    return records_merge.merge(found, now=NOW)
+
+
+def one(merged: Merged) -> Slice:
+    (slice_,) = merged.slices
+    return slice_
+
+
+def pairs(slice_: Slice) -> list[set[str]]:
+    names = {each.vm_id: each.name for each in slice_.vms}
+    return [{names[each.vm1_id], names[each.vm2_id]} for each in slice_.links]
+
+
+def test_workers_alone_know_everything_of_their_vms() -> None:
+    slice_ = triangle(cluster(workers=3), "a", "b", "c")
+    with_node = one(merge([host(slice_, target, 5) for target in (A, B, C, NETWORK_NODE)]))
+    without = one(merge([host(slice_, target, 5) for target in (C, A, B)]))
+    assert without.to_dict() == with_node.to_dict()
+    assert [each.name for each in without.vms] == ["a", "b", "c"]
+    assert {each.status for each in without.vms} == {"running"}
+    assert {disk.first_seen for each in without.vms for disk in each.disks} == {NOW}
+
+
+def test_the_network_node_knows_vms_of_workers_that_are_left_out() -> None:
+    slice_ = triangle(cluster(workers=3), "a", "b", "c")
+    merged = merge([host(slice_, target, 5) for target in (A, NETWORK_NODE)])
+    assert [(each.name, each.status) for each in one(merged).vms] == [
+        ("a", "running"),
+        ("b", "design"),
+        ("c", "design"),
+    ]
+    assert (len(one(merged).links), merged.unknown) == (3, ())
+    assert one(merged).vms[1].disks[0].first_seen is None
+
+
+def test_what_is_unknown_is_taken_off_links_and_networks() -> None:
+    slice_ = triangle(cluster(workers=3), "a", "b", "c")
+    merged = merge([host(slice_, target, 5) for target in (A, B)])
+    found = one(merged)
+    assert merged.unknown == ("VM 1003 of slice web (1000), which is on a host that was left out",)
+    assert ([each.name for each in found.vms], pairs(found)) == (["a", "b"], [{"a", "b"}])
+    assert found.networks[0].extra["members"] == slice_.networks[0].extra["members"][:2]
+    loose = [each.vlan_id for each in slice_.links[1:]]
+    assert found.extra["releasing"] == {"vlan_ids": loose}
+    assert {*loose} <= {*found.vlan_pool_used}
+
+
+def test_a_vm_that_its_worker_has_not_removed_yet_is_being_deleted() -> None:
+    held = cluster(workers=3)
+    old = [host(triangle(held, "a", "b", "c"), target, 5) for target in (A, B, C)]
+    new = triangle(held, "a", "b")
+    for newest in ([NETWORK_NODE], [A], [A, B, NETWORK_NODE]):
+        hosts = [host(new, target, 6) for target in newest]
+        hosts += [each for each in old if each.target not in newest]
+        found = one(merge(hosts))
+        assert [(each.name, each.deleting) for each in found.vms] == [("a", False), ("b", False), ("c", True)]
+        assert pairs(found) == [{"a", "b"}]
+        going = {nic.vlan_id for nic in found.vms[2].interfaces} - {None, found.networks[0].vlan_id}
+        assert {*found.extra["releasing"]["vlan_ids"]} >= going != set()
+
+
+def test_a_worker_with_another_address_keeps_its_vms() -> None:
+    slice_ = triangle(cluster(workers=3), "a", "b")
+    found = one(merge([host(slice_, A, 5, at=B), host(slice_, B, 5, at=A), host(slice_, NETWORK_NODE, 5)]))
+    assert [(each.name, each.worker_ip, each.pinned_to) for each in found.vms] == [("a", B, B), ("b", A, A)]

@@ -1,0 +1,70 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import applied_orders, revisions
+from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import AppliedSlice, AppliedVm
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
+
+RECORD = '{"slice":{}}'
+SEEN = [
+    {"slice_id": 1000, "vm_id": 1001, "state": "running", "pid": "7"},
+    {"slice_id": 1035, "vm_id": 1036, "state": "stopped", "pid": None},
+]
+
+
+def note(tmp_path: Path, *orders: SliceOrder, **how: Any) -> None:
+    applied_orders.note(orders, how.pop("vms", ()), state_dir=str(tmp_path), **{"kind": revisions.WORKER, **how})
+
+
+def read(tmp_path: Path, kind: str = revisions.WORKER) -> tuple[AppliedSlice, ...]:
+    return applied_orders.read(str(tmp_path), kind)
+
+
+def order(slice_id: int, record: str | None = RECORD, revision: int | None = 5) -> SliceOrder:
+    return SliceOrder(slice_id, (), revision=revision, record=record)
+
+
+def test_an_order_is_stored_for_root_only_and_by_its_kind(tmp_path: Path) -> None:
+    note(tmp_path, order(1000), order(1035), vms=SEEN)
+    assert read(tmp_path) == (
+        AppliedSlice(1000, RECORD, revision=5, vms=(AppliedVm(1001, "running", "7"),)),
+        AppliedSlice(1035, RECORD, revision=5, vms=(AppliedVm(1036, "stopped"),)),
+    )
+    assert read(tmp_path, revisions.NETWORK_NODE) == ()
+    path = tmp_path / "applied/worker/1000.json"
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (path, path.parent)] == [0o600, 0o700]
+
+
+def test_a_file_is_written_only_if_it_differs_and_goes_with_the_slice(tmp_path: Path) -> None:
+    note(tmp_path, order(1000), order(1035))
+    paths = [tmp_path / f"applied/worker/{slice_id}.json" for slice_id in (1000, 1035)]
+    inodes = [path.stat().st_ino for path in paths]
+    note(tmp_path, order(1000), order(1035, revision=6))
+    assert [path.stat().st_ino == inode for path, inode in zip(paths, inodes)] == [True, False]
+    note(tmp_path, order(1000, None))
+    assert [each.slice_id for each in read(tmp_path)] == [1035]
+
+
+def test_the_orders_of_another_cloud_are_forgotten(tmp_path: Path) -> None:
+    note(tmp_path, order(1000))
+    note(tmp_path, order(1000), kind=revisions.NETWORK_NODE)
+    applied_orders.forget(str(tmp_path))
+    assert read(tmp_path) == read(tmp_path, revisions.NETWORK_NODE) == ()
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"slice_id": 1000, "record": "no"}'])
+def test_a_damaged_file_is_an_error_with_its_path(tmp_path: Path, text: str) -> None:
+    note(tmp_path, order(1000))
+    path = tmp_path / "applied/worker/1000.json"
+    path.write_text(text)
+    with pytest.raises(SlicesError, match=str(path)):
+        read(tmp_path)

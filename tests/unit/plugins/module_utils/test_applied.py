@@ -1,0 +1,23 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import AppliedSlice, AppliedVm, HostOrders
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
+
+
+def test_it_is_read_back_as_it_was_written() -> None:
+    applied = AppliedSlice(1000, '{"slice":{}}', revision=5, vms=(AppliedVm(1001, "running", "7"),))
+    told = HostOrders("worker1", "10.0.10.1", applied=(applied,))
+    assert HostOrders.from_dict(told.to_dict()) == told
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"a": 1', "1"])
+def test_a_record_is_a_json_object(text: str) -> None:
+    with pytest.raises(Refused) as caught:
+        AppliedSlice.from_dict({"slice_id": 1000, "record": text})
+    figures = {"field": "record", "allowed": "a JSON object", "got": text}
+    assert caught.value.refusals == [Refusal("field_not_allowed", "slice 1000", figures)]
