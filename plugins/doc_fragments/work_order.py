@@ -261,6 +261,10 @@ options:
               - The MTU that it needs of the trunk. With C(qinq) it is 4 bytes more than its own.
             type: int
             required: true
+      receipt:
+        description:
+          - Set if the slice gives up VMs, VLANs or addresses. Only a report that returns it frees them.
+        type: str
   state_dir:
     description:
       - The folder that holds base images and VM folders.

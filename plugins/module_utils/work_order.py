@@ -48,6 +48,13 @@ REVISION = integer(
 )
 
 
+RECEIPT = text(
+    "Set if the slice gives up VMs, VLANs or addresses. Only a report that returns it frees them.",
+    sample="9f1c3b5a0d7e4862a1b2c3d4e5f60718",
+    form=bounds.RECEIPT,
+)
+
+
 def revision_text(revision: int | None) -> str:
     """Return a revision for a message: the number, and the time that it stands for."""
     if revision is None:
@@ -410,6 +417,7 @@ class SliceOrder(Contract):
             "host refuses the slice.",
         ),
     )
+    receipt: str | None = field(default=None, metadata=RECEIPT)
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,7 @@ work_orders:
           trunk:
           - name: link web/core
             mtu: 9004
+          receipt: "9f1c3b5a0d7e4862a1b2c3d4e5f60718"
         cloud_uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
         cloud_title: lab
         cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
@@ -163,6 +164,7 @@ work_orders:
         trunk:
         - name: link web/core
           mtu: 9004
+        receipt: "9f1c3b5a0d7e4862a1b2c3d4e5f60718"
       cloud_uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
       cloud_title: lab
       cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
@@ -218,11 +220,6 @@ deleting:
   type: list
   elements: int
   sample: []
-fingerprints:
-  description: Fingerprint of each slice. M(cloudrepo.slices.slice_report) uses it to detect later changes of the slice.
-  returned: success
-  type: dict
-  sample: {"1000": 3f1c5bb0d0a7e2aa}
 recorded:
   description: The stored state of the VMs, in the format of a report. Null if a report is always required.
   returned: success

@@ -65,7 +65,9 @@ class Steps(Generic[P]):
             return todo, {**applied, **(self.finish(todo) or {})}
 
 
-def reconcile(module: Module, steps: Callable[[dict[str, Any], bool], Steps[Any]], grammars: Grammars) -> None:
+def reconcile(
+    module: Module, steps: Callable[[dict[str, Any], bool], Steps[Any]], grammars: Grammars, **always: Any
+) -> None:
     """Change the host to the desired state, or in check mode only plan it, and exit the module.
 
     Args:
@@ -73,6 +75,7 @@ def reconcile(module: Module, steps: Callable[[dict[str, Any], bool], Steps[Any]
         steps: returns the steps, given the arguments and whether a host that is not prepared yet counts as one without
             any objects, so that check mode can plan for it.
         grammars: the syntax of the arguments, beyond their types and choices.
+        always: return values, whether it fails or not.
     """
 
     def action() -> Outcome:
@@ -80,4 +83,4 @@ def reconcile(module: Module, steps: Callable[[dict[str, Any], bool], Steps[Any]
         todo, applied = (how.plan(), {}) if module.check_mode else how.carry_out()
         return Outcome(todo.changes, {**how.result(todo), **applied}, how.failure(todo))
 
-    run(module, action, grammars)
+    run(module, action, grammars, **always)

@@ -16,6 +16,7 @@ from ..module_utils._host import modules
 from ..module_utils._host.fakes import FakeRunner, uuid
 from .documented import check_changes
 
+RECEIPT = "0123456789abcdef" * 2
 ONE = {"vm_id": 1001, "name": "vm1", "mac": "52:54:00:03:e9:00", "address": "10.60.7.101"}
 
 
@@ -105,7 +106,7 @@ def test_a_slice_that_is_refused_does_not_hold_up_the_others(monkeypatch, tmp_pa
     two = {"vm_id": 1036, "name": "vm1", "mac": "52:54:00:04:0c:00", "address": "10.60.7.102"}
     slices = [
         {"slice_id": 1000, "slice_uuid": uuid(1), "reservations": [ONE]},
-        {"slice_id": 1035, "slice_uuid": uuid(2), "reservations": [two]},
+        {"slice_id": 1035, "slice_uuid": uuid(2), "reservations": [two], "receipt": RECEIPT},
     ]
     runner = (looked_at if check_mode else host)()
     runner.tell(*SHOW, *UNITS, "slices-names@1035.service", "slices-network@1035.service")
@@ -115,6 +116,8 @@ def test_a_slice_that_is_refused_does_not_hold_up_the_others(monkeypatch, tmp_pa
     assert (result["failed"], result["failure"]) == (True, None)
     assert [(each["slice_id"], each["another"]) for each in result["refused"]] == [(1035, True)]
     assert [each.code for each in refused(result)] == ["another_slice"]
+    # What another slice's host says of one that is being deleted counts as well.
+    assert result["answers"] == [{"slice_id": 1035, "receipt": RECEIPT}]
     assert result["units"] == {"slices-names@1000.service": "restart", "slices-dhcp.service": "reload"}
     assert (tmp_path / "names/1035.uuid").read_text() == f"{uuid(9)}\n"
     assert (tmp_path / "names/1000.uuid").exists() is not check_mode
