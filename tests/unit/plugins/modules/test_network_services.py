@@ -32,6 +32,8 @@ def looked_at() -> FakeRunner:
         FakeRunner()
         .tell(*SHOW, *UNITS, stdout="Id=slices-dhcp.service\nActiveState=active\n")
         .tell("nft", "--stateless", "list", "table", "ip", "cloudrepo")
+        .tell("nft", "--stateless", "--terse", "list", "table", "ip", "cloudrepo_shares")
+        .tell("nft", "--json", "list", "map", "ip", "cloudrepo_shares", "slices", rc=1)
         .tell(*IN_GATEWAY, "nft", "--json", "list", "ruleset", stdout=rules)
     )
 
@@ -43,7 +45,7 @@ def host() -> FakeRunner:
     runner.tell("systemctl", "restart", "--", "slices-names@1000.service")
     for prefix in ((), IN_GATEWAY):
         runner.tell(*prefix, "ip", "-batch", "-").tell(*prefix, "conntrack", "--load-file", "-")
-    return runner.tell(*IN_GATEWAY, "nft", "--file", "-")
+    return runner.tell(*IN_GATEWAY, "nft", "--file", "-").tell("nft", "--file", "-")
 
 
 def test_an_order_is_carried_out_and_check_mode_changes_nothing(monkeypatch, tmp_path):
