@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -22,7 +23,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
     SlicesError,
 )
 from ansible_collections.cloudrepo.slices.plugins.modules import guard
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils import call_rules, raw_text
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user, call_rules, raw_text
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import Decision
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import Playbook
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import (
@@ -33,6 +34,7 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables imp
 )
 
 LOCK_TIMEOUT_S = 30.0
+LOCAL = ("local", "ansible.builtin.local")
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
@@ -62,6 +64,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             raise Refused(refusals, refused_variables=playbook.strangers(extra))
         given = self._given(playbook, extra, task_vars)
         refusals = [*_orchestrator(task_vars), *table.malformed(extra), *self._selection_problems(playbook, given)]
+        refusals += self._vanishing_database(extra, task_vars)
         if refusals:
             raise Refused(refusals)
         found = selection.read(given, raw_text.load) if given else selection.Selection()
@@ -75,14 +78,30 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         """
         if decision.is_database_owner or decision.user == ADMIN:
             return True
-        host = next(iter(task_vars["groups"].get("orchestrator", ())), None)
-        database = of_inventory(self._task, host, "cloudrepo_database") if host else None
         try:
-            store = open_store(str(database or DATABASE), lock_timeout_s=LOCK_TIMEOUT_S, backups=0)
+            store = open_store(self._database(task_vars), lock_timeout_s=LOCK_TIMEOUT_S, backups=0)
             with store.transaction(write=False) as cluster:
                 return bool(cluster.is_admin(decision.user))
         except DatabaseError:
             return False
+
+    def _database(self, task_vars: Mapping[str, Any]) -> str:
+        """Return the path or URL of the inventory's database."""
+        host = next(iter(task_vars["groups"].get("orchestrator", ())), None)
+        return str((of_inventory(self._task, host, "cloudrepo_database") if host else None) or DATABASE)
+
+    def _vanishing_database(self, extra: Mapping[str, Any], task_vars: Mapping[str, Any]) -> Iterator[Refusal]:
+        """Yield a refusal for a job whose database would be a new file in the job's own environment.
+
+        A file that exists is one that the environment mounts. The orchestrator may also be a host that stays.
+        """
+        host = next(iter(task_vars["groups"].get("orchestrator", ())), None)
+        job = acting_user.job_id(os.environ, extra)
+        if host is None or job is None or of_inventory(self._task, host, "ansible_connection") not in LOCAL:
+            return
+        database = str(extra.get("cloudrepo_database") or self._database(task_vars))
+        if "://" not in database and not os.path.exists(database):
+            yield Refusal("database_vanishes", f"database {database}", {"job": job})
 
     def _given(self, playbook: Playbook, extra: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         """Return the variables that select slices. Extra variables are not templated."""

@@ -268,6 +268,10 @@ options:
           - The host stores it after it has applied the order, so that a lost database can be rebuilt, and removes it if
             an order has none.
         type: str
+      receipt:
+        description:
+          - Set if the slice gives up VMs, VLANs or addresses. Only a report that returns it frees them.
+        type: str
   state_dir:
     description:
       - The folder that holds base images and VM folders.

@@ -11,6 +11,7 @@ from ansible_collections.cloudrepo.slices.plugins.filter.workers import worker_a
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.status import failures_of
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import (
     NETWORK_NODE,
+    Answer,
     HostReport,
     SliceRefusal,
     VmReport,
@@ -43,11 +44,13 @@ def host_reports(
             else _stranger(target)
         )
         vms = (host.get("apply_work_order_result") or {}).get("vms") or ()
-        refused = _refused(host, "apply_work_order_result")
-        reports.append(HostReport(name, target, failure, refused, tuple(map(VmReport.from_dict, vms))))
+        refused, answers = _refused(host, "apply_work_order_result"), _answers(host, "apply_work_order_result")
+        reports.append(HostReport(name, target, failure, refused, tuple(map(VmReport.from_dict, vms)), answers))
     for name in groups.get("network_node", ()):
-        failure = _failure(hostvars[name], "apply_work_orders_network_node_failure", "network_node_result")
-        reports.append(HostReport(name, NETWORK_NODE, failure, _refused(hostvars[name], "network_node_result")))
+        host, result = hostvars[name], "network_node_result"
+        failure = _failure(host, "apply_work_orders_network_node_failure", result)
+        refused, answers = _refused(host, result), _answers(host, result)
+        reports.append(HostReport(name, NETWORK_NODE, failure, refused, answers=answers))
     return [report.to_dict() for report in reports]
 
 
@@ -71,6 +74,10 @@ def report_failures(reports: Sequence[Mapping[str, Any]], deleting: Sequence[int
 
 def _refused(host: Mapping[str, Any], result: str) -> tuple[SliceRefusal, ...]:
     return tuple(map(SliceRefusal.from_dict, (host.get(result) or {}).get("refused") or ()))
+
+
+def _answers(host: Mapping[str, Any], result: str) -> tuple[Answer, ...]:
+    return tuple(map(Answer.from_dict, (host.get(result) or {}).get("answers") or ()))
 
 
 def _stranger(address: str) -> str:

@@ -98,6 +98,7 @@ TAP_NAME = Form(
     "name of a tap",
     f"Linux, whose devices have names of {DEVICE_NAME_LENGTH} characters",
 )
+RECEIPT = Form(r"[0-9a-f]{32}", "32 hexadecimal digits", "receipt of a work order", "the first half of an HMAC-SHA256")
 MACHINE_ID = Form(r"[0-9a-f]{32}", "32 hexadecimal digits", "machine-id of a worker", "systemd's /etc/machine-id")
 IDENTIFIER = Form(
     r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}",

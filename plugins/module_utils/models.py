@@ -415,7 +415,8 @@ class Slice(Identified):
     deleted. Fields beyond the data model:
     C(name); C(max_vlan_pools), if it may have more than one pool, and C(further_pools), their numbers;
     C(reserved_vlans), a list of C({vlan_id, name}) without a link; C(peers), if its VMs may communicate on VLAN 400;
-    C(releasing), released resources that hosts may still use (C({vlan_ids, addresses})).
+    C(releasing), released resources that hosts may still use (C({vlan_ids, addresses})), and C(giving_up), a UUID for
+    these and for VMs that are being deleted.
     """
 
     def __init__(self, slice_id: int, owner: str, topology_type: str = "custom") -> None:
@@ -497,6 +498,7 @@ class Slice(Identified):
             ("reserved_vlans", _RESERVED),
             ("peers", boolean),
             ("releasing", _RELEASING),
+            ("giving_up", text),
         ):
             record.check(key, read)
         stored = cls(record.take("slice_id", int), record.take("owner", str), record.take("topology_type", str))

@@ -12,7 +12,17 @@ from . import bounds, identity
 from .contract import Contract, flag, integer, ipv4_address, ipv4_network, mac_address, many, text
 from .errors import Refusal
 from .vlans import MANAGEMENT_VLAN, pool_number
-from .work_order import CLOUD_INCARNATION, CLOUD_TITLE, CLOUD_UUID, RECORD, REVISION, SLICE_ID, SLICE_UUID, Crossing
+from .work_order import (
+    CLOUD_INCARNATION,
+    CLOUD_TITLE,
+    CLOUD_UUID,
+    RECEIPT,
+    RECORD,
+    REVISION,
+    SLICE_ID,
+    SLICE_UUID,
+    Crossing,
+)
 
 _FIRST_NAME_PORT = 5300
 
@@ -185,6 +195,7 @@ class Services(Contract):
         ),
     )
     record: str | None = field(default=None, metadata=RECORD)
+    receipt: str | None = field(default=None, metadata=RECEIPT)
 
     @property
     def slot(self) -> int:

@@ -88,6 +88,11 @@ _SELECTION = {
     "orchestrator_left_out": Rule(
         "the orchestrator takes part in every run", "{object} leaves out the orchestrator", "add {host} to it"
     ),
+    "database_vanishes": Rule(
+        "a job of AWX needs a database that outlives it",
+        "{object} does not exist, and would vanish with the environment of job {job}; {rule}",
+        "set cloudrepo_database to the URL of a PostgreSQL database",
+    ),
 }
 
 _CONTRACT = {

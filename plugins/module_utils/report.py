@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from . import bounds
 from .contract import Contract, flag, integer, many, text
@@ -52,6 +54,23 @@ class SliceRefusal(Contract):
 
 
 @dataclass(frozen=True)
+class Answer(Contract):
+    """The receipt of a slice that gives something up, as the host found it in its work order."""
+
+    NOUN = "slice"
+    KEY = "slice_id"
+    SPARSE = False
+
+    slice_id: int = field(metadata=integer("The slice's id.", sample=1000, limit=bounds.ID))
+    receipt: str = field(metadata=text("Its receipt.", sample="9f1c3b5a0d7e4862a1b2c3d4e5f60718", form=bounds.RECEIPT))
+
+
+def answers(slices: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the answers to a work order with these slices."""
+    return [Answer(one["slice_id"], one["receipt"]).to_dict() for one in slices if one.get("receipt") is not None]
+
+
+@dataclass(frozen=True)
 class HostReport(Contract):
     """The report of one host."""
 
@@ -76,6 +95,14 @@ class HostReport(Contract):
         ),
     )
     vms: tuple[VmReport, ...] = field(default=(), metadata=many(VmReport, "The VMs on the host."))
+    answers: tuple[Answer, ...] = field(
+        default=(),
+        metadata=many(
+            Answer,
+            "The receipts of slices in the work order. Without the right one, nothing that the slice has given up is "
+            "freed.",
+        ),
+    )
 
 
 @dataclass(frozen=True)

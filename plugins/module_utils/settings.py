@@ -38,6 +38,10 @@ SETTINGS: Mapping[str, Grammar] = {
     "network_node_address": ADDRESS_OR_EMPTY,
     "network_node_lost_machines_port": integer(1, MOST_PORT),
     "network_node_connections_per_vm": integer(1, 1_000_000),
+    "network_node_connections_per_slice": integer(1, 1_000_000),
+    "network_node_connection_rate_per_vm": integer(1, 1_000_000),
+    "network_node_connection_rate_per_slice": integer(1, 1_000_000),
+    "network_node_query_rate_per_vm": integer(1, 1_000_000),
 }
 
 

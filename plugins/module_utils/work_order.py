@@ -68,6 +68,13 @@ RECORD = json_object(
 )
 
 
+RECEIPT = text(
+    "Set if the slice gives up VMs, VLANs or addresses. Only a report that returns it frees them.",
+    sample="9f1c3b5a0d7e4862a1b2c3d4e5f60718",
+    form=bounds.RECEIPT,
+)
+
+
 def revision_text(revision: int | None) -> str:
     """Return a revision for a message: the number, and the time that it stands for."""
     if revision is None:
@@ -431,6 +438,7 @@ class SliceOrder(Contract):
         ),
     )
     record: str | None = field(default=None, metadata=RECORD)
+    receipt: str | None = field(default=None, metadata=RECEIPT)
 
 
 @dataclass(frozen=True)

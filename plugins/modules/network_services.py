@@ -181,6 +181,10 @@ options:
           - The host stores it after it has applied the order, so that a lost database can be rebuilt, and removes it if
             an order has none.
         type: str
+      receipt:
+        description:
+          - Set if the slice gives up VMs, VLANs or addresses. Only a report that returns it frees them.
+        type: str
   lost_machines:
     description:
       - The machines that were declared lost. The host tells workers of them, which ask before they start VMs.
@@ -252,6 +256,20 @@ failure:
   returned: when slices were refused
   type: str
   sample: null
+answers:
+  description: The receipts of slices that give something up, for M(cloudrepo.slices.slice_report).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    slice_id:
+      description: The slice's id.
+      type: int
+      sample: 1000
+    receipt:
+      description: Its receipt.
+      type: str
+      sample: 9f1c3b5a0d7e4862a1b2c3d4e5f60718
 changes:
   description:
     - The objects on this host that are changed, or would be changed in check mode. For a file, only the lines that
@@ -294,10 +312,12 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import listed
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
 
 
 def main() -> None:
-    reconcile(AnsibleModule(argument_spec=SERVICES_ARGUMENTS, supports_check_mode=True), steps, GRAMMARS)
+    module = AnsibleModule(argument_spec=SERVICES_ARGUMENTS, supports_check_mode=True)
+    reconcile(module, steps, GRAMMARS, answers=answers(module.params["slices"]))
 
 
 def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:

@@ -189,6 +189,20 @@ failure:
   returned: when slices were refused
   type: str
   sample: null
+answers:
+  description: The receipts of slices that give something up, for M(cloudrepo.slices.slice_report).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    slice_id:
+      description: The slice's id.
+      type: int
+      sample: 1000
+    receipt:
+      description: Its receipt.
+      type: str
+      sample: 9f1c3b5a0d7e4862a1b2c3d4e5f60718
 timings_s:
   description: Duration of each stage in seconds.
   returned: success, not in check mode
@@ -244,6 +258,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker_job import Job, Todo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import listed
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
 
 ARGUMENTS = {
     **WORK_ORDER_ARGUMENTS,
@@ -259,7 +274,7 @@ def main() -> None:
         required_if=[("vnc_listen", "worker", ["vnc_address"])],
         supports_check_mode=True,
     )
-    reconcile(module, steps, GRAMMARS)
+    reconcile(module, steps, GRAMMARS, answers=answers(module.params["slices"]))
 
 
 def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:

@@ -136,6 +136,7 @@ work_orders:
           - name: link web/core
             mtu: 9004
           record: '{"next_vm_id":1003,"slice":{"slice_id":1000,"owner":"admin"},"vm_ids":[1001,1002]}'
+          receipt: "9f1c3b5a0d7e4862a1b2c3d4e5f60718"
         cloud_uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
         cloud_title: lab
         cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
@@ -165,6 +166,7 @@ work_orders:
         - name: link web/core
           mtu: 9004
         record: '{"next_vm_id":1003,"slice":{"slice_id":1000,"owner":"admin"},"vm_ids":[1001,1002]}'
+        receipt: "9f1c3b5a0d7e4862a1b2c3d4e5f60718"
       cloud_uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
       cloud_title: lab
       cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
@@ -220,11 +222,6 @@ deleting:
   type: list
   elements: int
   sample: []
-fingerprints:
-  description: Fingerprint of each slice. M(cloudrepo.slices.slice_report) uses it to detect later changes of the slice.
-  returned: success
-  type: dict
-  sample: {"1000": 3f1c5bb0d0a7e2aa}
 recorded:
   description: The stored state of the VMs, in the format of a report. Null if a report is always required.
   returned: success

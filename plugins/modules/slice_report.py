@@ -12,7 +12,8 @@ description:
   - Stores the hosts' reports in the database. VMs get the state and process id that their worker observed. VMs of a
     worker that failed get the status C(error).
   - VMs that are being deleted, and the VLANs and addresses of removed objects, are released, if all hosts that may use
-    them report success.
+    them report success, and each returns the receipt of the work order by which exactly these were given up. Anything
+    else is kept until the next deploy, and RV(waiting) lists its slices.
   - A failure in a report is recorded and returned, but does not make the module fail.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
@@ -21,12 +22,6 @@ extends_documentation_fragment:
   - cloudrepo.slices.control
   - cloudrepo.slices.selection
 options:
-  fingerprints:
-    description:
-      - The fingerprints that M(cloudrepo.slices.slice_plan) returned with the work orders. Nothing is released for a
-        slice that has changed since then, until the next deploy. If omitted, the reports are assumed to match the
-        current state of the slices.
-    type: dict
   reports:
     description:
       - A report for each host that has a work order.
@@ -105,6 +100,24 @@ options:
             description:
               - Why it failed. Null if it did not.
             type: str
+      answers:
+        description:
+          - The receipts of slices in the work order. Without the right one, nothing that the slice has given up is
+            freed.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          slice_id:
+            description:
+              - The slice's id.
+            type: int
+            required: true
+          receipt:
+            description:
+              - Its receipt.
+            type: str
+            required: true
 """
 
 EXAMPLES = r"""
@@ -131,6 +144,12 @@ failures:
   type: list
   elements: str
   sample: ["worker2: unreachable"]
+waiting:
+  description: Ids of slices that have given up VMs, VLANs or addresses which no report has freed.
+  returned: success
+  type: list
+  elements: int
+  sample: []
 slices:
   description: The slices as they are stored now, without deleted ones.
   returned: success
@@ -203,7 +222,6 @@ def arguments() -> dict[str, Any]:
         "argument_spec": {
             **CONTROL_ARGUMENTS,
             **orders.SELECTION_ARGUMENTS,
-            "fingerprints": {"type": "dict"},
             **Reports.arguments(),
         },
         "supports_check_mode": True,

@@ -4,23 +4,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from typing import Any
 
 from ..cluster import Cluster
 from ..lifecycle import POWERS, UNKNOWN, Observed
 from ..models import VM, Slice
-from ..report import NETWORK_NODE, HostReport, VmReport
-from . import lost_workers
+from ..report import NETWORK_NODE, Answer, HostReport, VmReport
+from . import lost_workers, receipts
 from .teardown import drop_empty_pools, forget
-from .work_orders import fingerprint
 
 
 def record(
     cluster: Cluster,
     slices: Sequence[Slice],
     reports: Sequence[HostReport],
-    fingerprints: Mapping[str, str] | None = None,
     *,
     seen_at: str,
 ) -> list[str]:
@@ -30,12 +28,11 @@ def record(
         cluster: the cluster to change.
         slices: the slices in the work orders.
         reports: the hosts' reports.
-        fingerprints: the C(fingerprint) of each slice when its order was created, by slice id as a string. If a slice
-            was changed since, nothing of it is removed, and its new VMs wait for their own order.
         seen_at: the time of the reports, in the format of C(Observed).
 
     VMs that are being deleted, and VLANs and addresses that are being released, are only removed when all hosts that
-    may have them have reported success. Nothing waits for lost workers.
+    may have them have reported success, each with its receipt for exactly these (C(receipts)). Nothing waits for lost
+    workers. VMs that have not been handed out wait for their own order.
     """
     lost = set(lost_workers.addresses(cluster))
     reports = [report for report in reports if report.target not in lost]
@@ -46,14 +43,15 @@ def record(
         by_target.setdefault(report.target, []).append(report)
     seen = {(report.target, vm.vm_id): vm for report in reports for vm in report.vms}
     for slice_ in slices:
-        is_current = (fingerprints or {}).get(str(slice_.slice_id)) in (None, fingerprint(slice_))
-        for vm in (vm for vm in slice_.vms if is_current or vm.handed_out):
+        for vm in (vm for vm in slice_.vms if vm.handed_out):
             told = by_target.get(vm.worker_ip, [])
             failures += _failures_of_vm(vm, told, lost)
             if not any(each.slice_id == slice_.slice_id for report in told for each in report.refused):
                 _record_vm(vm, seen.get((vm.worker_ip, vm.vm_id)), seen_at)
-        if is_current:
-            done = {target for target, told in by_target.items() if all(_has_done(each, slice_) for each in told)}
+        if receipts.gives_up(slice_):
+            done = {
+                target for target, told in by_target.items() if all(_has_done(cluster, each, slice_) for each in told)
+            }
             _forget_what_is_gone(cluster, slice_, done, has_network_node=NETWORK_NODE in by_target)
     return failures
 
@@ -69,8 +67,11 @@ def failures_of(report: HostReport, deleting: Container[int]) -> list[str]:
     return [f"{report.host}: {failure}" for failure in (*failures, *refused) if failure]
 
 
-def _has_done(report: HostReport, slice_: Slice) -> bool:
-    """Return whether a host has applied its work order for a slice."""
+def _has_done(cluster: Cluster, report: HostReport, slice_: Slice) -> bool:
+    """Return whether a host has applied the work order by which the slice gives up what it gives up now."""
+    wanted = receipts.receipt(cluster, slice_, report.target)
+    if wanted is None or Answer(slice_.slice_id, wanted) not in report.answers:
+        return False
     refused = any(each.slice_id == slice_.slice_id for each in report.refused if not (each.another and slice_.deleting))
     return report.failure is None and not refused
 
@@ -125,6 +126,7 @@ def _forget_what_is_gone(cluster: Cluster, slice_: Slice, done: set[str], *, has
         slice_.vms = slice_.live_vms
         cluster.users[slice_.owner].used_vms -= len(gone)
         released = slice_.extra.pop("releasing", {}).get("vlan_ids", [])
+        slice_.extra.pop(receipts.GIVING_UP, None)
         slice_.vlan_pool_used = [vlan for vlan in slice_.vlan_pool_used if vlan not in released]
         drop_empty_pools(slice_)
     if slice_.deleting and not slice_.vms:

@@ -14,6 +14,7 @@ from typing import Any
 from ..cluster import Cluster
 from ..models import Slice
 from ..vlans import FURTHER_POOLS, pool_range
+from . import receipts
 
 
 def segment_vlans(slice_: Slice) -> Iterator[int]:
@@ -35,6 +36,8 @@ def let_go(slice_: Slice, vlan_ids: Iterable[int]) -> None:
 
 
 def releasing(slice_: Slice, what: str) -> list[Any]:
+    """Return the list of what the slice releases, to be extended."""
+    receipts.mark(slice_)
     held: list[Any] = slice_.extra.setdefault("releasing", {}).setdefault(what, [])
     return held
 
@@ -65,6 +68,7 @@ def remove(cluster: Cluster, slice_: Slice) -> None:
         cluster.users[slice_.owner].used_vms -= 1
     for vm in slice_.vms:
         vm.deleting = True
+        receipts.mark(slice_)
     slice_.deleting = True
     if not slice_.vms and "releasing" not in slice_.extra:
         forget(cluster, slice_)

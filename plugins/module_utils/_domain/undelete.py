@@ -21,6 +21,7 @@ from ..vlans import MANAGEMENT_VLAN
 from . import access
 from .allocation import Allocator, ManagementNetwork
 from .placement import Placement
+from .receipts import GIVING_UP
 from .reconcile import quota_problems
 from .teardown import drop_empty_pools
 
@@ -106,6 +107,7 @@ def _as_before(entry: Mapping[str, Any]) -> Slice:
     slice_.vms = slice_.live_vms
     released = slice_.extra.pop("releasing", {}).get("vlan_ids", [])
     slice_.vlan_pool_used = [vlan_id for vlan_id in slice_.vlan_pool_used if vlan_id not in released]
+    slice_.extra.pop(GIVING_UP, None)
     drop_empty_pools(slice_)
     for vm in slice_.vms:
         vm.observed = None  # unknown until the next report of its host

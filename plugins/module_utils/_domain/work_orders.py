@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +17,7 @@ from ..network_order import Member, NetworkOrder, Reservation, Services
 from ..report import NETWORK_NODE
 from ..vlans import MANAGEMENT_VLAN
 from ..work_order import GivenUp, Image, Peer, WorkerOrder
-from . import displays, host_requirements, lost_workers, records
+from . import displays, host_requirements, lost_workers, receipts, records
 from .allocation import server_ip, tap_name
 from .identities import identify
 from .records import SliceRecord
@@ -143,19 +141,6 @@ def faults(slice_: Slice) -> Iterator[Refusal]:
             yield from refused.refusals
 
 
-def fingerprint(slice_: Slice) -> str:
-    """Return a fingerprint of a slice's VMs and given-up objects, to detect outdated orders.
-
-    The report on an outdated order does not confirm the removal of objects that were given up later.
-    """
-    parts: list[Any] = [
-        slice_.deleting,
-        sorted((vm.vm_id, vm.deleting) for vm in slice_.vms),
-        {what: sorted(held) for what, held in slice_.extra.get("releasing", {}).items()},
-    ]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-
-
 def base_image_path(state_dir: str, checksum: str) -> str:
     """Return the path of a base image on workers. Its name is its checksum, so that it never changes in place."""
     return f"{state_dir}/images/{checksum}.img"
@@ -189,6 +174,7 @@ def _share(
         peers=_peers(slice_),
         vms=tuple(_vm(cluster, vm, slice_, disks, segments) for vm in slice_.live_vms if vm.worker_ip == ip),
         given_up=_given_up(slice_, ip),
+        receipt=receipts.receipt(cluster, slice_, ip),
     )
 
 
@@ -220,6 +206,7 @@ def _services(cluster: Cluster, slice_: Slice) -> Services:
         reservations=_reservations(slice_),
         networks=_networks(slice_),
         trunk=tuple(crossing for hosts, crossing in _large(slice_) if NETWORK_NODE in hosts),
+        receipt=receipts.receipt(cluster, slice_, NETWORK_NODE),
     )
 
 

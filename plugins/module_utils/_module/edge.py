@@ -57,27 +57,28 @@ class Module(Protocol):
         """Exit with an error."""
 
 
-def run(module: Module, action: Callable[[], Outcome], grammars: Grammars | None = None) -> None:
+def run(module: Module, action: Callable[[], Outcome], grammars: Grammars | None = None, **always: Any) -> None:
     """Run C(action) and exit the module with its outcome or error.
 
     Args:
         module: the module.
         action: its function.
         grammars: the syntax of its arguments, beyond their types and choices.
+        always: return values, whether it fails or not.
     """
     try:
         refuse_nulls(module)
         refuse_malformed(module.params, grammars or {})
         outcome = action()
     except SlicesError as error:
-        module.fail_json(msg=error.message, **error.fields)
+        module.fail_json(msg=error.message, **always, **error.fields)
     except OSError as error:
         # A file that somebody has replaced, or a full disk, is no bug. Without a name it may be one.
         if error.filename is None:
             raise
-        module.fail_json(msg=f"{error.filename}: {error.strerror}")
+        module.fail_json(msg=f"{error.filename}: {error.strerror}", **always)
     else:
-        result = {"changed": is_changed(outcome.changes), "diff": diff(outcome.changes), **outcome.result}
+        result = {**always, "changed": is_changed(outcome.changes), "diff": diff(outcome.changes), **outcome.result}
         if outcome.failure is not None:
             module.fail_json(msg=outcome.failure.message, **{**result, **outcome.failure.fields})
         module.exit_json(**result)

@@ -65,7 +65,9 @@ class Steps(Generic[P]):
             return todo, {**applied, **(self.finish(todo) or {})}
 
 
-def reconcile(module: Module, steps: Callable[[dict[str, Any], bool], Steps[Any]], grammars: Grammars) -> None:
+def reconcile(
+    module: Module, steps: Callable[[dict[str, Any], bool], Steps[Any]], grammars: Grammars, **always: Any
+) -> None:
     """Change the host to the desired state, or in check mode only plan it, and exit the module.
 
     Args:
@@ -73,13 +75,14 @@ def reconcile(module: Module, steps: Callable[[dict[str, Any], bool], Steps[Any]
         steps: returns the steps, given the arguments and whether a host that is not prepared yet counts as one without
             any objects, so that check mode can plan for it.
         grammars: the syntax of the arguments, beyond their types and choices.
+        always: return values, whether it fails or not.
     """
 
-    reconcile_all(module, lambda params, missing_ok: [steps(params, missing_ok)], grammars)
+    reconcile_all(module, lambda params, missing_ok: [steps(params, missing_ok)], grammars, **always)
 
 
 def reconcile_all(
-    module: Module, stages: Callable[[dict[str, Any], bool], Iterable[Steps[Any]]], grammars: Grammars
+    module: Module, stages: Callable[[dict[str, Any], bool], Iterable[Steps[Any]]], grammars: Grammars, **always: Any
 ) -> None:
     """Like C(reconcile), but in stages, each of which is planned after the ones before it have been applied."""
 
@@ -94,4 +97,4 @@ def reconcile_all(
                 return Outcome(changes, result, failure)
         return Outcome(changes, result)
 
-    run(module, action, grammars)
+    run(module, action, grammars, **always)

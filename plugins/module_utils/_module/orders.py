@@ -17,6 +17,7 @@ from .._domain import (
     host_requirements,
     identities,
     lost_workers,
+    receipts,
     render_graph,
     render_text,
     slice_changes,
@@ -174,7 +175,7 @@ def _hand_out(cluster: Cluster, slices: Sequence[Slice]) -> dict[str, Any]:
     """
     if slices:
         cluster.identify(title=controller())
-    if any(slice_.live_vms for slice_ in slices):
+    if any(slice_.live_vms or receipts.gives_up(slice_) for slice_ in slices):
         displays.make_key(cluster)
     recorded = status_rules.recorded(slices)
     to_start = [vm.vm_id for slice_ in slices for vm in slice_.live_vms if vm.power == RUNNING and vm.status != RUNNING]
@@ -186,7 +187,7 @@ def _make_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str, recr
     """Return the work orders of slices, which have been handed out, with the current revision of the cluster.
 
     Returns:
-        C({work_orders, lost_workers, slice_ids, slice_names, deleting, fingerprints, tables}).
+        C({work_orders, lost_workers, slice_ids, slice_names, deleting, tables}).
     """
     return {
         "work_orders": work_orders.work_orders(cluster, slices, state_dir, recreate),
@@ -194,7 +195,6 @@ def _make_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str, recr
         "slice_ids": [slice_.slice_id for slice_ in slices],
         "slice_names": {str(slice_.slice_id): f"{slice_.owner}/{slice_label(slice_)}" for slice_ in slices},
         "deleting": [slice_.slice_id for slice_ in slices if slice_.deleting],
-        "fingerprints": {str(slice_.slice_id): work_orders.fingerprint(slice_) for slice_ in slices},
         "tables": [render_text.slice_table(slice_) for slice_ in slices],
     }
 
@@ -239,10 +239,11 @@ def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     chosen = choose(cluster, params)
     before = slice_changes.states(chosen)
     reports = [HostReport.from_dict(data) for data in params["reports"]]
-    failures = status_rules.record(cluster, chosen, reports, params["fingerprints"], seen_at=utc_now())
+    failures = status_rules.record(cluster, chosen, reports, seen_at=utc_now())
     remaining = [slice_ for slice_ in chosen if slice_.slice_id in cluster.slices]
     changes = slice_changes.state_changes(before, slice_changes.states(remaining))
-    return Outcome(changes, {"failures": failures, **described(remaining)})
+    waiting = [slice_.slice_id for slice_ in remaining if receipts.gives_up(slice_)]
+    return Outcome(changes, {"failures": failures, "waiting": waiting, **described(remaining)})
 
 
 def utc_now() -> str:

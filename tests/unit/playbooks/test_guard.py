@@ -206,6 +206,22 @@ def test_a_token_proves_who_acts_and_the_result_says_so(tmp_path: Path) -> None:
     assert given["CLOUDREPO_ACTING_TOKEN"] not in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [
+        (None, "does not exist, and would vanish with the environment of job 42"),
+        # The environment mounts it.
+        (database(), "slice nothing does not exist"),
+    ],
+)
+def test_a_job_makes_no_database_that_vanishes_with_it(held: dict[str, Any] | None, told: str, tmp_path: Path) -> None:
+    variables = {"slice_name": "nothing", **awx("manual", user_name="admin")}
+    done = run(tmp_path, "displays", variables, environment=JOB, database=held)
+    assert done.rc == 2
+    assert told in done.failure["msg"]
+    assert (tmp_path / "database.yaml").exists() is (held is not None)
+
+
 def with_placement(folder: Path, user: str, **variables: Any) -> Done:
     """A run of a user that sets what the inventory sets."""
     variables = {"slice_name": "nothing", "cloudrepo_placement": "pack", **variables}

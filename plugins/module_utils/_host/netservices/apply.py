@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +19,8 @@ from ..datapath import ovs
 from ..datapath.ovs import PortPlan
 from ..runner import Runner
 from . import dhcp_hosts, owners
-from .files import Folders, kinds, restarts, texts
-from .live import DHCP_NAMESPACE, in_namespace
+from .files import Folders, kinds, restarts, senders, texts
+from .live import DHCP_NAMESPACE, SHARES, in_namespace
 from .state import DHCP_UNIT, GATEWAY_UNIT, NAT_UNIT, State, names_unit, network_unit
 
 
@@ -58,6 +58,7 @@ class ServicesPlan:
         enable: units to enable.
         hang_on_gateway: active or desired units that systemd restarts together with the gateway's unit.
         clients: the old and the new port of the name server that a VM uses, by the VM's address.
+        shares: the old and the new slice to whose share of connections an address counts.
         moved: addresses whose reservations are added or removed, and addresses of NAT links that are removed.
         gone: slices whose namespace and folder are removed.
         slice_ids: the slices of the order.
@@ -70,6 +71,7 @@ class ServicesPlan:
     enable: tuple[str, ...] = ()
     hang_on_gateway: tuple[str, ...] = ()
     clients: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
+    shares: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
     moved: tuple[str, ...] = ()
     gone: tuple[Services, ...] = ()
     slice_ids: tuple[int, ...] = ()
@@ -105,14 +107,13 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     drift += [
         between("unit", unit, {"startup": "disabled"}, {"startup": "enabled"}) for unit in enable if unit in have.active
     ]
-    clients = _strangers(orders, have)
-    drift += [
-        between("name server's client", address, *({"port": port} if port else None for port in ports_of))
-        for address, ports_of in clients.items()
-    ]
-    gone = tuple(
-        one for one in orders if not one.networks and (one.slice_id in have.folders or one.slice_id in have.namespaces)
-    )
+    clients, shares = _strangers(orders, have), _differing_shares(orders, have, folders)
+    drift += _mapped("name server's client", "port", clients)
+    # Files that change tell of their addresses.
+    told = {change.slice_id for change in changes if change.path == folders.shares(change.slice_id)}
+    drift += _mapped("sender", "slice", {address: of for address, of in shares.items() if told.isdisjoint(of)})
+    left = {*have.folders, *have.namespaces}
+    gone = tuple(one for one in orders if not one.networks and one.slice_id in left)
     return ServicesPlan(
         files=tuple(changes),
         drift=tuple(drift),
@@ -121,6 +122,7 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
         enable=enable,
         hang_on_gateway=(DHCP_UNIT, *(names_unit(one.slice_id) for one in orders if one.reservations)),
         clients=clients,
+        shares=shares,
         moved=(*_moved(changes), *(one.nat_link(folders.links)[1].split("/")[0] for one in gone)),
         gone=gone,
         slice_ids=tuple(one.slice_id for one in orders),
@@ -156,7 +158,11 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
     _restart(todo, runner)
     if todo.clients:
         # A restart of the gateway's unit empties the map.
-        _send_to_servers(todo.clients, runner, is_empty=GATEWAY_UNIT in todo.asked_for("restart"))
+        is_empty = GATEWAY_UNIT in todo.asked_for("restart")
+        elements = _elements("cloudrepo slices", todo.clients, is_empty=is_empty)
+        runner.run(in_namespace(DHCP_NAMESPACE, "nft", "--file", "-"), stdin=elements)
+    if todo.shares:
+        runner.run(["nft", "--file", "-"], stdin=_elements(f"{SHARES} slices", todo.shares))
     for path in pending:
         files.remove(path)
 
@@ -173,17 +179,22 @@ def _restart(todo: ServicesPlan, runner: Runner) -> None:
         _ask("start", list(todo.hang_on_gateway), runner)
 
 
-def _send_to_servers(clients: Mapping[str, tuple[int | None, int | None]], runner: Runner, *, is_empty: bool) -> None:
-    """Update the map of the packet rules that redirect each VM's DNS queries to the name server of its slice."""
-    gone = {} if is_empty else {address: old for address, (old, _new) in clients.items()}
-    new = {address: port for address, (_old, port) in clients.items()}
-    elements = [
-        f"{verb} element ip cloudrepo slices {{ {address} : {port} }}\n"
-        for verb, ports in (("delete", gone), ("add", new))
-        for address, port in ports.items()
-        if port
-    ]
-    runner.run(in_namespace(DHCP_NAMESPACE, "nft", "--file", "-"), stdin="".join(elements))
+def _elements(of: str, pairs: Mapping[str, tuple[int | None, int | None]], *, is_empty: bool = False) -> str:
+    """Return the commands of nft that update a map from addresses: which name server a VM asks, and whose share it is.
+
+    Args:
+        of: the names of the table and of the map.
+        pairs: the old and the new value, by address.
+        is_empty: whether the map has no elements.
+    """
+    gone = {} if is_empty else {address: old for address, (old, _new) in pairs.items()}
+    new = {address: value for address, (_old, value) in pairs.items()}
+    return "".join(
+        f"{verb} element ip {of} {{ {address} : {value} }}\n"
+        for verb, values in (("delete", gone), ("add", new))
+        for address, value in values.items()
+        if value
+    )
 
 
 def _servers(
@@ -314,9 +325,33 @@ def _strangers(orders: Iterable[Services], have: State) -> dict[str, tuple[int |
     """Return the VMs that do not use the name server of their slice, and stale clients of the order's name servers."""
     orders = tuple(orders)
     wanted = {each.address: one.name_port for one in orders for each in one.reservations}
-    ports = {one.name_port for one in orders}
-    live = have.clients or {}
-    mine = {address: port for address, port in live.items() if port in ports or address in wanted}
+    return _pairs(wanted, have.clients or {}, {one.name_port for one in orders})
+
+
+def _differing_shares(
+    orders: Iterable[Services], have: State, folders: Folders
+) -> dict[str, tuple[int | None, int | None]]:
+    """Return the addresses that count to another slice's share than they should, or to none.
+
+    Missing rules are loaded together with the files.
+    """
+    orders = tuple(orders) if have.rules else ()
+    wanted = {address: one.slice_id for one in orders for address in senders(one, folders)}
+    return _pairs(wanted, have.shares, {one.slice_id for one in orders})
+
+
+def _mapped(kind: str, what: str, pairs: Mapping[str, tuple[int | None, int | None]]) -> list[Change]:
+    """Return the changes of a map from addresses."""
+    return [
+        between(kind, address, *({what: value} if value else None for value in pair)) for address, pair in pairs.items()
+    ]
+
+
+def _pairs(
+    wanted: Mapping[str, int], live: Mapping[str, int], own: Collection[int]
+) -> dict[str, tuple[int | None, int | None]]:
+    """Return the live and the wanted value of each address that differs; live ones that are not the order's stay."""
+    mine = {address: value for address, value in live.items() if value in own or address in wanted}
     pairs = {address: (mine.get(address), wanted.get(address)) for address in sorted({*wanted, *mine})}
     return {address: pair for address, pair in pairs.items() if pair[0] != pair[1]}
 

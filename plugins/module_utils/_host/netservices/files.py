@@ -54,6 +54,10 @@ class Folders:
         """Return a file of the slice's name server on VLAN 400: C(conf), C(hosts), or C(nft) for its clients."""
         return f"{self.state_dir}/names/{slice_id}.{kind}"
 
+    def shares(self, slice_id: int) -> str:
+        """Return the file with the slice's addresses, for the limits that its VMs share on the host."""
+        return f"{self.state_dir}/shares/{slice_id}.nft"
+
     def uuid(self, slice_id: int) -> str:
         """Return the file with the slice's UUID, which exists as long as the slice has services."""
         return self.names(slice_id, "uuid")
@@ -72,6 +76,7 @@ def kinds(slice_id: int, folders: Folders) -> dict[str, str]:
         folders.names(slice_id, "conf"): "name server",
         folders.names(slice_id, "hosts"): "name",
         folders.names(slice_id, "nft"): "name server's clients",
+        folders.shares(slice_id): "share of connections",
         f"{folder}/devices": "network",
         f"{folder}/dnsmasq.conf": "network server",
         f"{folder}/rules.nft": "network rule",
@@ -95,12 +100,21 @@ def texts(one: Services, folders: Folders) -> dict[str, str]:
         found[hosts] = _lines(f"{each.address} {each.name}" for each in reservations)
         asking = ", ".join(f"{each.address} : {one.name_port}" for each in reservations)
         found[folders.names(one.slice_id, "nft")] = f"add element ip cloudrepo slices {{ {asking} }}\n"
+    addresses = ", ".join(f"{address} : {one.slice_id}" for address in senders(one, folders))
+    if addresses:
+        found[folders.shares(one.slice_id)] = f"add element ip cloudrepo_shares slices {{ {addresses} }}\n"
     if one.networks:
         folder = folders.network(one.slice_id)
         found[f"{folder}/devices"] = str(_layout(one, folders))
         found[f"{folder}/dnsmasq.conf"] = _lines(_server(one, folder))
         found[f"{folder}/rules.nft"] = _lines(_rules(one))
     return found
+
+
+def senders(one: Services, folders: Folders) -> list[str]:
+    """Return the addresses from which the slice's connections come: its VMs' on VLAN 400, and that of its NAT link."""
+    link = [one.nat_link(folders.links)[1].split("/")[0]] if one.has_nat else []
+    return [*sorted(each.address for each in one.reservations), *link]
 
 
 def restarts(path: str) -> bool:

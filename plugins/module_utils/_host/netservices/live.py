@@ -19,7 +19,12 @@ NETNS_DIR = "/run/netns"
 RUN_DIR = "/run"
 PROC_SYS = "/proc/sys"
 _GATEWAY_PORT, _DHCP_PORT = "gw400", "dhcp400"
-_LIST_RULES = ("nft", "--stateless", "list", "table", "ip", "cloudrepo")
+SHARES = "cloudrepo_shares"
+# The second table's sets change with each sender.
+_LIST_RULES = (
+    ("nft", "--stateless", "list", "table", "ip", "cloudrepo"),
+    ("nft", "--stateless", "--terse", "list", "table", "ip", SHARES),
+)
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,9 @@ def note(path: str, text: str) -> None:
 
 
 def rules(runner: Runner) -> str | None:
-    """Return the host's packet rules for VMs, C(None) if they are not loaded."""
-    done = runner.run(_LIST_RULES, check=False)
-    return done.stdout if done.rc == 0 else None
+    """Return the host's packet rules for VMs, C(None) if they are not all loaded."""
+    listed = [runner.run(command, check=False) for command in _LIST_RULES]
+    return "".join(done.stdout for done in listed) if all(done.rc == 0 for done in listed) else None
 
 
 def gateway(wan: str, runner: Runner, *, proc_sys: str = PROC_SYS) -> str:
@@ -159,7 +164,8 @@ def _routes(namespace: str, runner: Runner) -> list[str]:
 
 
 def _rules_of(namespace: str, runner: Runner) -> list[str]:
-    return runner.run(in_namespace(namespace, *_LIST_RULES), check=False).stdout.splitlines()
+    listed = (runner.run(in_namespace(namespace, *command), check=False).stdout for command in _LIST_RULES)
+    return [line for text in listed for line in text.splitlines()]
 
 
 def _without_elements(listed: Iterable[str]) -> Iterator[str]:

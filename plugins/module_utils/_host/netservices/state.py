@@ -61,6 +61,7 @@ class State:
         enabled: the enabled units.
         rules: whether the host's packet rules for VMs are unchanged since they were loaded.
         clients: the port of the name server that a VM uses, by the VM's address; C(None) if these rules are missing.
+        shares: the slice to whose share of connections an address counts on the host.
         guard: whether the packet rules of the DHCP server are loaded.
         gateway: the changes of VLAN 400's gateway since its unit was started (C(live.differences)).
         reserved: the slices outside the order, by the reserved addresses of their VMs.
@@ -78,6 +79,7 @@ class State:
     enabled: frozenset[str] = frozenset()
     rules: bool = True
     clients: Mapping[str, int] | None = None
+    shares: Mapping[str, int] = field(default_factory=dict)
     guard: bool = True
     gateway: tuple[str, ...] = ()
     reserved: Mapping[str, int] = field(default_factory=dict)
@@ -104,8 +106,7 @@ def observe(
     Raises:
         CommandFailed: systemd or Open vSwitch does not respond.
     """
-    with_folder = frozenset(one.slice_id for one in orders if os.path.isdir(folders.network(one.slice_id)))
-    with_namespace = {one.slice_id for one in orders if os.path.exists(f"{netns_dir}/{one.namespace}")}
+    with_folder, with_namespace = _having(orders, folders, netns_dir)
     active, enabled = _units(orders, runner, unit_dir)
     clients, guard = _dhcp_rules(runner)
     others = _served(folders) - {one.slice_id for one in orders}
@@ -114,11 +115,12 @@ def observe(
     return State(
         texts=_texts(orders, folders),
         folders=with_folder,
-        pending=frozenset(one.slice_id for one in orders if os.path.exists(folders.pending(one.slice_id))),
+        pending=_pending(orders, folders),
         active=active,
         enabled=enabled,
         rules=_are_loaded(run_dir, runner),
         clients=clients,
+        shares=_shares(runner),
         guard=guard,
         gateway=live.gateway_differences(run_dir, runner),
         reserved=_reserved(folders, others),
@@ -138,6 +140,19 @@ def _units(orders: Iterable[Services], runner: Runner, unit_dir: str) -> tuple[f
     return active, frozenset(units).intersection(systemd.enabled_names(unit_dir))
 
 
+def _having(orders: Iterable[Services], folders: Folders, netns_dir: str) -> tuple[frozenset[int], frozenset[int]]:
+    """Return the slices that have a folder for networks, and those that have a namespace."""
+    ids = {one.slice_id: one.namespace for one in orders}
+    return (
+        frozenset(slice_id for slice_id in ids if os.path.isdir(folders.network(slice_id))),
+        frozenset(slice_id for slice_id, name in ids.items() if os.path.exists(f"{netns_dir}/{name}")),
+    )
+
+
+def _pending(orders: Iterable[Services], folders: Folders) -> frozenset[int]:
+    return frozenset(one.slice_id for one in orders if os.path.exists(folders.pending(one.slice_id)))
+
+
 def _texts(orders: Iterable[Services], folders: Folders) -> dict[str, str]:
     texts = {path: files.read_text(path) for one in orders for path in kinds(one.slice_id, folders)}
     return {path: text for path, text in texts.items() if text is not None}
@@ -151,6 +166,13 @@ def _are_loaded(run_dir: str, runner: Runner) -> bool:
     have = live.rules(runner)
     # There is no saved state before the unit is started.
     return have is not None and files.read_text(live.nat_note(run_dir)) in (None, have)
+
+
+def _shares(runner: Runner) -> dict[str, int]:
+    """Return the slices by address, none if the table is missing, which C(rules) says."""
+    done = runner.run(["nft", "--json", "list", "map", "ip", live.SHARES, "slices"], check=False)
+    found: list[dict[str, Any]] = json.loads(done.stdout)["nftables"] if done.rc == 0 else []
+    return dict(next((item["map"].get("elem", []) for item in found if "map" in item), []))
 
 
 def _served(folders: Folders) -> set[int]:

@@ -14,7 +14,7 @@ from importlib import import_module
 
 # The arguments by subcommand, whose name is that of its module with hyphens instead of underscores.
 COMMANDS = {
-    "keep-rules": "FAMILY TABLE FILE",
+    "keep-rules": "FAMILY TABLES FILE",
     # On workers.
     "check-fence": "STATE_DIR ADDRESS PORT SECONDS",
     "drop-carrier": "FILE SOCKET PID",

@@ -5,28 +5,30 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from ...errors import SlicesError
+from ..netservices.live import SHARES
 from ..runner import Runner
 from . import process
 
 _END = "# new generation "
 
 
-def main(family: str, table: str, file: str) -> int:
-    """See C(keep)."""
-    return process.run(lambda runner: keep(f"{family} {table}", file, _monitor(), runner))
+def main(family: str, tables: str, file: str) -> int:
+    """See C(keep). C(tables) are separated by commas."""
+    names = [f"{family} {table}" for table in tables.split(",")]
+    return process.run(lambda runner: keep(names, file, _monitor(), runner))
 
 
-def keep(table: str, file: str, events: Iterable[str], runner: Runner) -> None:
+def keep(tables: Sequence[str], file: str, events: Iterable[str], runner: Runner) -> None:
     """Load the rules, and again after each transaction that changed them.
 
-    One that creates the table anew is a deploy's or the administrator's, and stays.
+    One that creates a table anew is a deploy's or the administrator's, and stays.
 
     Args:
-        table: family and name of the table.
-        file: the rules, which replace the table.
+        tables: family and name of each table.
+        file: the rules, which replace the tables.
         events: the lines of C(nft monitor).
         runner: runs C(nft).
 
@@ -34,28 +36,38 @@ def keep(table: str, file: str, events: Iterable[str], runner: Runner) -> None:
         CommandFailed: the kernel rejects the rules.
         SlicesError: there are no more events. nft ends when it has lost some.
     """
-    wanted = _load(table, file, runner)
+    wanted = _load(tables, file, runner)
     touched: list[str] = []
     for event in events:
         if not event.startswith(_END):
-            touched += [event.strip()] if f" {table} " in event.replace("\n", " ") else []
+            line = event.strip()
+            touched += [line] if any(f" {table} " in f"{line} " for table in tables) else []
             continue
-        found = _listing(table, runner) if touched else wanted
-        # Events tell of the past: the table may be gone again, also when it was listed after it was loaded.
+        found = _listing(tables, runner) if touched else wanted
+        # Events tell of the past: a table may be gone again, also when it was listed after it was loaded.
         if not found or found != wanted:
-            is_replaced = found and f"add table {table}" in touched
-            wanted = found if is_replaced else _load(table, file, runner)
+            is_replaced = found and any(f"add table {table}" in touched for table in tables)
+            wanted = found if is_replaced else _load(tables, file, runner)
         touched = []
-    raise SlicesError(f"nft monitor has ended, so table {table} is not watched")
+    raise SlicesError(f"nft monitor has ended, so table {', '.join(tables)} is not watched")
 
 
-def _load(table: str, file: str, runner: Runner) -> str:
+def _load(tables: Sequence[str], file: str, runner: Runner) -> str:
     runner.run(["nft", "-f", file])
-    return _listing(table, runner)
+    return _listing(tables, runner)
 
 
-def _listing(table: str, runner: Runner) -> str:
-    return runner.run(["nft", "--stateless", "list", "table", *table.split()], check=False).stdout
+def _listing(tables: Sequence[str], runner: Runner) -> str:
+    """Return the rules of all tables, nothing if one is missing."""
+    listed = []
+    for table in tables:
+        # The sets of this one change with each sender.
+        terse = ["--terse"] if table.endswith(SHARES) else []
+        done = runner.run(["nft", "--stateless", *terse, "list", "table", *table.split()], check=False)
+        if done.rc != 0:
+            return ""
+        listed.append(done.stdout)
+    return "".join(listed)
 
 
 def _monitor() -> Iterator[str]:

@@ -24,5 +24,5 @@ def load(file: str, runner: Runner, *, run_dir: str = live.RUN_DIR) -> None:
     runner.run(["nft", "-f", file])
     rules = live.rules(runner)
     if rules is None:
-        raise SlicesError(f"{file} contains no nftables table of this collection")
+        raise SlicesError(f"{file} does not contain the nftables tables of this collection")
     live.note(live.nat_note(run_dir), rules)

@@ -24,9 +24,12 @@ def vms(*running: int) -> dict[str, Any]:
 SEEN = {"vm_id": 1001, "state": "running", "name": "x", "slice_id": None, "pid": "7", "failure": None}
 
 
+ANSWER = {"slice_id": 1000, "receipt": "0123456789abcdef" * 2}
+
+
 def test_reports_tell_success_failure_and_silence() -> None:
     hostvars = {
-        "w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": vms(1001)},
+        "w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": {**vms(1001), "answers": [ANSWER]}},
         "w2": {
             "ansible_host": "10.0.10.2",
             "apply_work_orders_worker_failure": "disk full",
@@ -34,7 +37,7 @@ def test_reports_tell_success_failure_and_silence() -> None:
         },
         "w3": {"ansible_host": "10.0.10.3"},
         "w4": {"ansible_host": "10.0.10.4"},
-        "n": {"ansible_host": "10.0.10.9", "network_node_result": {"changed": False}},
+        "n": {"ansible_host": "10.0.10.9", "network_node_result": {"changed": False, "answers": [ANSWER]}},
     }
     groups = {"workers": ["w1", "w2", "w3", "w4"], "network_node": ["n"]}
     reports = host_reports(hostvars, groups, ["10.0.10.1", "10.0.10.2", "10.0.10.3"])
@@ -45,14 +48,16 @@ def test_reports_tell_success_failure_and_silence() -> None:
             "failure": None,
             "refused": [],
             "vms": [SEEN],
+            "answers": [ANSWER],
         },
-        {"host": "w2", "target": "10.0.10.2", "failure": "disk full", "refused": [], "vms": []},
+        {"host": "w2", "target": "10.0.10.2", "failure": "disk full", "refused": [], "vms": [], "answers": []},
         {
             "host": "w3",
             "target": "10.0.10.3",
             "failure": "the host did not respond, or was not part of the run",
             "refused": [],
             "vms": [],
+            "answers": [],
         },
         {
             "host": "w4",
@@ -63,8 +68,9 @@ def test_reports_tell_success_failure_and_silence() -> None:
             ),
             "refused": [],
             "vms": [],
+            "answers": [],
         },
-        {"host": "n", "target": "network_node", "failure": None, "refused": [], "vms": []},
+        {"host": "n", "target": "network_node", "failure": None, "refused": [], "vms": [], "answers": [ANSWER]},
     ]
 
 

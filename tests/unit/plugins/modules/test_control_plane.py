@@ -15,6 +15,7 @@ import yaml
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
 
 from ..module_utils._domain.builders import AHEAD_OF_CLOCKS, ROOM, refused
 from ..module_utils._host.disk.images import raw
@@ -219,7 +220,12 @@ def test_the_way_of_a_slice(ready: Control) -> None:
     assert gone["slices"][0]["status"] == "deleting"
     assert {each["action"] for each in gone["changes"]} == {"delete"}
     assert [each["kind"] for each in gone["changes"]] == ["slice", "vm", "vm", "link"]
-    last = ready.run("slice_report", names=["web"], reports=[{**each, "failure": None} for each in reports])
+    reports = [{**each, "failure": None} for each in reports]
+    forged = ready.run("slice_report", names=["web"], reports=reports)
+    assert (forged["waiting"], [each["status"] for each in forged["slices"]]) == ([1000], ["deleting"])
+    told = ready.run("slice_plan", names=["web"])["work_orders"]["workers"]
+    reports = [{**each, "answers": answers(told[each["target"]]["slices"])} for each in reports]
+    last = ready.run("slice_report", names=["web"], reports=reports)
     assert (last["slices"], last["changed"], last["failures"]) == ([], True, [])
     assert "vm web/vm2 (1002): status deleting, power running, observed unknown\n" in last["diff"]["before"]
     assert last["diff"]["after"] == ""
@@ -286,10 +292,10 @@ def test_storing_may_hand_the_work_orders_out(ready: Control) -> None:
     assert [vm["status"] for vm in done["slices"][0]["vms"]] == ["design", "design"]
     again = ready.run("slice_plan", names=["web"])
     assert not again["changed"]
-    for key in ("work_orders", "slice_ids", "fingerprints", "tables"):
+    for key in ("work_orders", "slice_ids", "tables"):
         assert done[key] == again[key]
     # The key of the passwords was not stored in check mode.
-    for key in ("slice_ids", "fingerprints", "tables", "vms_to_start"):
+    for key in ("slice_ids", "tables", "vms_to_start"):
         assert done[key] == dry[key]
     assert done["vms_to_start"] == [1001, 1002]
     assert not ready.run("slice", work_orders=True, **WEB)["changed"]
@@ -353,7 +359,7 @@ def test_giving_up_tells_the_hosts_that_nothing_is_left(ready: Control) -> None:
 def test_a_database_that_does_not_exist_is_not_an_empty_one(
     control: Control, module: str, arguments: dict[str, Any]
 ) -> None:
-    reports: dict[str, Any] = {"reports": [], "fingerprints": {}} if module == "slice_report" else {}
+    reports: dict[str, Any] = {"reports": []} if module == "slice_report" else {}
     result = control.run(module, **arguments, **reports)
     assert result["failed"]
     assert result["msg"].startswith(f"database {control.path} does not exist; ")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
 
 from ..module_utils._domain import builders
 from ..module_utils._domain.builders import refused
@@ -33,17 +34,18 @@ def carry_out(door: Door, **args: Any) -> dict[str, Any]:
         {
             "host": ip,
             "target": ip,
+            "answers": answers(order["slices"]),
             "vms": [
                 {"vm_id": vm["vm_id"], "state": "running", "pid": "1"} for each in order["slices"] for vm in each["vms"]
             ],
         }
         for ip, order in orders.items()
     ]
-    reports.append({"host": "node", "target": "network_node", "vms": []})
+    node = answers(plan["work_orders"]["network_node"]["slices"])
+    reports.append({"host": "node", "target": "network_node", "vms": [], "answers": node})
     done = door(
         "slice_report",
         names=[str(each) for each in plan["slice_ids"]],
-        fingerprints=plan["fingerprints"],
         reports=reports,
     )
     assert not done.get("failed"), done["msg"]

@@ -40,7 +40,7 @@ def test_the_reservations_of_a_slice_go_by_name_in_a_later_run(monkeypatch, tmp_
 
     units = ("slices-dhcp.service", "slices-names@1005.service", "slices-network@1005.service")
     runner = looked_at().tell(*SHOW, *units, stdout="Id=slices-dhcp.service\nActiveState=active\n")
-    runner.tell("nft", "--stateless", "list", "table", "ip", "cloudrepo")
+    runner.tell("nft", "--stateless", MORE).tell("nft", "--json", MORE, rc=1)
     runner.tell(*IN_GATEWAY, "nft", "--json", "list", "ruleset", stdout='{"nftables": [{"map": {"name": "slices"}}]}')
     for prefix in ((), IN_GATEWAY):
         runner.tell(*prefix, "ip", "-batch", "-").tell(*prefix, "conntrack", "--load-file", "-")

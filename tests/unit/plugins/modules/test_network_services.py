@@ -17,6 +17,7 @@ from ..module_utils._host import modules
 from ..module_utils._host.fakes import FakeRunner, uuid
 from .documented import check_changes
 
+RECEIPT = "0123456789abcdef" * 2
 ONE = {"vm_id": 1001, "name": "vm1", "mac": "52:54:00:03:e9:00", "address": "10.60.7.101"}
 
 
@@ -32,6 +33,8 @@ def looked_at() -> FakeRunner:
         FakeRunner()
         .tell(*SHOW, *UNITS, stdout="Id=slices-dhcp.service\nActiveState=active\n")
         .tell("nft", "--stateless", "list", "table", "ip", "cloudrepo")
+        .tell("nft", "--stateless", "--terse", "list", "table", "ip", "cloudrepo_shares")
+        .tell("nft", "--json", "list", "map", "ip", "cloudrepo_shares", "slices", rc=1)
         .tell(*IN_GATEWAY, "nft", "--json", "list", "ruleset", stdout=rules)
     )
 
@@ -43,7 +46,7 @@ def host() -> FakeRunner:
     runner.tell("systemctl", "restart", "--", "slices-names@1000.service")
     for prefix in ((), IN_GATEWAY):
         runner.tell(*prefix, "ip", "-batch", "-").tell(*prefix, "conntrack", "--load-file", "-")
-    return runner.tell(*IN_GATEWAY, "nft", "--file", "-")
+    return runner.tell(*IN_GATEWAY, "nft", "--file", "-").tell("nft", "--file", "-")
 
 
 def test_an_order_is_carried_out_and_check_mode_changes_nothing(monkeypatch, tmp_path):
@@ -107,7 +110,7 @@ def test_a_slice_that_is_refused_does_not_hold_up_the_others(monkeypatch, tmp_pa
     two = {"vm_id": 1036, "name": "vm1", "mac": "52:54:00:04:0c:00", "address": "10.60.7.102"}
     slices = [
         {"slice_id": 1000, "slice_uuid": uuid(1), "reservations": [ONE]},
-        {"slice_id": 1035, "slice_uuid": uuid(2), "reservations": [two]},
+        {"slice_id": 1035, "slice_uuid": uuid(2), "reservations": [two], "receipt": RECEIPT},
     ]
     runner = (looked_at if check_mode else host)()
     runner.tell(*SHOW, *UNITS, "slices-names@1035.service", "slices-network@1035.service")
@@ -117,6 +120,8 @@ def test_a_slice_that_is_refused_does_not_hold_up_the_others(monkeypatch, tmp_pa
     assert (result["failed"], result["failure"]) == (True, None)
     assert [(each["slice_id"], each["another"]) for each in result["refused"]] == [(1035, True)]
     assert [each.code for each in refused(result)] == ["another_slice"]
+    # What another slice's host says of one that is being deleted counts as well.
+    assert result["answers"] == [{"slice_id": 1035, "receipt": RECEIPT}]
     assert result["units"] == {"slices-names@1000.service": "restart", "slices-dhcp.service": "reload"}
     assert (tmp_path / "names/1035.uuid").read_text() == f"{uuid(9)}\n"
     assert (tmp_path / "names/1000.uuid").exists() is not check_mode

@@ -29,6 +29,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Entry
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import POWERS
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
 from tests.unit.plugins.module_utils._domain import builders
 
 from .front_door import Door, Memory
@@ -124,6 +125,11 @@ def seen_of(vm: dict[str, Any]) -> dict[str, Any]:
     """Return a host's report for a VM after its work order was applied."""
     state = vm.get("state", "running")
     return {"vm_id": vm["vm_id"], "state": state, "pid": None if state == "stopped" else str(vm["vm_id"])}
+
+
+def by_target(orders: dict[str, Any]) -> dict[str, Any]:
+    """Return work orders by their recipients."""
+    return {**orders["workers"], "network_node": orders["network_node"]}
 
 
 class Operations(RuleBasedStateMachine):
@@ -347,11 +353,13 @@ class Operations(RuleBasedStateMachine):
         assert not {*orders["workers"]} & {*lost}
         failing = failing - {*lost}
         stranded = self.stranded()
-        reports = [{"host": "netnode", "target": "network_node", "failure": None}]
+        answered = {target: answers(order["slices"]) for target, order in by_target(orders).items()}
+        told = {"failure": None, "answers": answered["network_node"]}
+        reports = [{"host": "netnode", "target": "network_node", **told}]
         read_back(orders)
         for ip, order in orders["workers"].items():
             seen = [seen_of(vm) for slice_ in order["slices"] for vm in slice_["vms"]]
-            reports.append({"host": ip, "target": ip, "failure": None, "vms": seen})
+            reports.append({"host": ip, "target": ip, "failure": None, "vms": seen, "answers": answered[ip]})
         for report in reports:
             if report["target"] in failing:
                 report.update(failure="down", vms=[])
@@ -373,13 +381,14 @@ class Operations(RuleBasedStateMachine):
         planned = self.do("slice_plan", names=[name], state="absent", disk_retention_h=24)
         if planned["slice_ids"]:
             self.check_orders(planned["work_orders"])
-            reports = [{"host": target, "target": target, "failure": None} for target in self.reporting()]
+            reports = [
+                {"host": target, "target": target, "answers": answers(order["slices"])}
+                for target, order in by_target(planned["work_orders"]).items()
+            ]
+            forged = [{**report, "answers": []} for report in reports]
+            assert self.do("slice_report", again=False, names=[name], reports=forged)["waiting"] == [int(name)]
             self.do("slice_report", again=False, names=[name], reports=reports)
         assert name not in self.door.data()["slices"]
-
-    def reporting(self) -> list[str]:
-        """The hosts that are not lost."""
-        return [ip for ip, worker in self.door.data()["workers"].items() if "lost" not in worker] + ["network_node"]
 
     @precondition(has_deleted_slices)
     @rule(pick=PICK)

@@ -21,6 +21,7 @@ from ..module_utils._host.fakes import MORE, TAP_FILTER, FakeMonitor, FakeRunner
 from .documented import check_changes
 
 NOTHING = '{"headings": [], "data": []}\n' * 4
+RECEIPT = "0123456789abcdef" * 2
 RUNNING = "Id=cloudrepo-9999@1001.service\nActiveState=active\nMainPID=7\n"
 
 
@@ -71,10 +72,11 @@ def test_what_is_not_listed_is_stopped_before_its_disk_goes(monkeypatch, tmp_pat
     folder = a_disk(tmp_path).parent
     there: list[bool] = []
     runner = host(RUNNING).on(*STOP, do=lambda _argv: there.append(folder.exists()))
-    args = arguments(tmp_path, given_up=[given_up(1001, state_dir=str(tmp_path))])
+    args = arguments(tmp_path, given_up=[given_up(1001, state_dir=str(tmp_path))], receipt=RECEIPT)
     result = modules.run(monkeypatch, slice_apply, runner, **args)
 
     assert (result["stopped"], result["orphans"]) == (["cloudrepo-9999@1001.service"], [])
+    assert result["answers"] == [{"slice_id": 9999, "receipt": RECEIPT}]
     assert there == [True]
     assert not folder.exists()
     assert set(result["timings_s"]) == {"observe", "qemu", "images", "ovs", "taps"}

@@ -37,6 +37,7 @@ AS_MODULE = {"environment": {"SOME": "thing"}}
 DATABASE = {**builders.cluster().to_dict(), "vnc_key": "ab" * 32, "revision": builders.AHEAD_OF_CLOCKS}
 UUID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 TIME = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+RECEIPT = re.compile(r'(?<="receipt": ")[0-9a-f]{32}(?=")')
 TOPOLOGY = {"slices": [builders.topology()], "work_orders": True}
 ALL = {"all": True}
 IMAGE = {"image": "https://images.example.org/web.qcow2", "checksum": "ab" * 32}
@@ -118,7 +119,7 @@ def test_results_are_the_same_and_so_is_what_is_stored(both):
 
 
 class Told:
-    """What a run said, without what no two runs share: their folder, the UUIDs that they made, and the time."""
+    """What a run said, without what no two runs share: their folder, the UUIDs and receipts of these, and the time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -129,7 +130,7 @@ class Told:
         text = re.sub(rf"{re.escape(str(self.folder))}/database\.yaml {self.folder.stat().st_ino}\b", "PLACE", text)
         text = text.replace(str(self.folder), "FOLDER")
         text = UUID.sub(lambda found: self._uuids.setdefault(found[0], f"UUID {len(self._uuids)}"), text)
-        return TIME.sub("TIME", text)
+        return TIME.sub("TIME", RECEIPT.sub("RECEIPT", text))
 
     def result(self, result: dict[str, Any]) -> dict[str, Any]:
         """Return a result without what Ansible adds to it: where an error was, and the arguments."""

@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import lost_workers, status, teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays, lost_workers, status, teardown
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.placement import Placement
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import receipt
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import remove_worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out, work_orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
@@ -16,7 +19,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
 from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import ERROR, RUNNING
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
-from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, HostReport, VmReport
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, Answer, HostReport, VmReport
 
 from .builders import cluster, deployed, put, topology
 
@@ -24,6 +27,13 @@ LOST, LEFT = "10.0.10.2", "10.0.10.1"
 MACHINE = "0f4c1f3a6d7b4b0e9a2f6c1d8e5b7a90"
 AT = "2026-01-31T12:00:00Z"
 NODE = HostReport("netnode", NETWORK_NODE)
+WORKER = HostReport("worker1", LEFT)
+
+
+def answers_of(made: Cluster, slice_: Slice, target: str) -> tuple[Answer, ...]:
+    """What a host answers to its work order."""
+    displays.make_key(made)
+    return (Answer(slice_.slice_id, receipt(made, slice_, target) or ""),)
 
 
 def held(workers: int = 2) -> tuple[Cluster, Slice]:
@@ -54,7 +64,8 @@ def test_a_slice_is_deleted_without_its_report() -> None:
     teardown.remove(made, slice_)
     assert slice_.slice_id in made.slices
     late = HostReport("worker2", LOST, "unreachable")
-    failures = status.record(made, [slice_], [HostReport("worker1", LEFT), late, NODE], seen_at=AT)
+    answering = [replace(each, answers=answers_of(made, slice_, each.target)) for each in (WORKER, NODE)]
+    failures = status.record(made, [slice_], [late, *answering], seen_at=AT)
     assert (failures, made.slices) == ([], {})
     remove_worker(made, LOST)
     assert LOST not in made.workers

@@ -4,17 +4,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.displays import make_key
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import receipt
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.status import record, recorded
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import (
-    fingerprint,
-    hand_out,
-    work_orders,
-)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out, work_orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
@@ -35,8 +34,26 @@ def refusing(target: str, slice_id: int, failure: str, *, another: bool = False)
     return {**report(target), "refused": [{"slice_id": slice_id, "failure": failure, "another": another}]}
 
 
+def order(held: Cluster) -> None:
+    """Hand all slices out, as their work orders do."""
+    make_key(held)
+    hand_out(list(held.slices.values()))
+
+
+def answering(held: Cluster, *reports: dict[str, Any]) -> list[HostReport]:
+    """Return the reports of hosts that have the work orders which the database makes now."""
+    found = []
+    for each in reports:
+        told = {slice_.slice_id: receipt(held, slice_, each["target"]) for slice_ in held.slices.values()}
+        answers = [{"slice_id": slice_id, "receipt": text} for slice_id, text in told.items() if text]
+        found.append(HostReport.from_dict({**each, "answers": answers}))
+    return found
+
+
 def tell(held: Cluster, *reports: dict[str, Any]) -> list[str]:
-    return record(held, list(held.slices.values()), [HostReport.from_dict(each) for each in reports], seen_at=NOW)
+    """Make work orders, and record reports on these."""
+    order(held)
+    return record(held, list(held.slices.values()), answering(held, *reports), seen_at=NOW)
 
 
 NODE = report("network_node")
@@ -175,29 +192,73 @@ def test_an_answer_to_an_older_order_frees_nothing_and_judges_no_new_vm() -> Non
     held = cluster()
     slice_ = put(held, topology())
     tell(held, *BOTH)
-    fingerprints = {"1000": fingerprint(slice_)}
+    late = answering(held, *BOTH)
     slice_ = put(held, topology(vms=[vm("vm1"), vm("vm3")], links=[]))
-    reports = [HostReport.from_dict(each) for each in BOTH]
-    assert record(held, [slice_], reports, fingerprints, seen_at=NOW) == []
+    assert record(held, [slice_], late, seen_at=NOW) == []
     assert [(each.name, each.status) for each in slice_.vms] == [
         ("vm1", "running"),
         ("vm3", "pending"),
         ("vm2", "deleting"),
     ]
     assert (slice_.vlan_pool_used, slice_.extra["releasing"]["addresses"]) == ([100], ["10.60.7.101"])
-    hand_out([slice_])
-    assert record(held, [slice_], reports, {"1000": fingerprint(slice_)}, seen_at=NOW) == []
+    assert tell(held, *BOTH) == []
     assert (slice_.vlan_pool_used, [each.name for each in slice_.vms]) == ([], ["vm1", "vm3"])
 
 
 def test_a_slice_that_was_given_up_after_its_order_stays_until_the_next() -> None:
     held = cluster()
     slice_ = put(held, topology())
-    hand_out([slice_])
-    fingerprints = {"1000": fingerprint(slice_)}
+    order(held)
+    late = answering(held, *BOTH)
     teardown.remove(held, slice_)
-    record(held, [slice_], [HostReport.from_dict(each) for each in BOTH], fingerprints, seen_at=NOW)
+    record(held, [slice_], late, seen_at=NOW)
     assert (slice_.status, len(slice_.vms), list(held.slices)) == ("deleting", 2, [1000])
+
+
+def test_what_was_given_up_twice_is_freed_by_the_answer_to_the_second_order_alone() -> None:
+    """The same VLAN is let go, leased again and let go again, and the first answer comes late."""
+    held = cluster()
+    slice_ = put(held, topology())
+    tell(held, *BOTH)
+    slice_ = put(held, topology(links=[]))
+    first = answering(held, *BOTH)
+    tell(held, *BOTH)
+    assert slice_.vlan_pool_used == []
+    put(held, topology())
+    tell(held, *BOTH)
+    slice_ = put(held, topology(links=[]))
+    record(held, [slice_], first, seen_at=NOW)
+    assert slice_.vlan_pool_used == [100]
+    tell(held, *BOTH)
+    assert slice_.vlan_pool_used == []
+
+
+def forged(held: Cluster, change: Callable[[dict[str, Any]], object]) -> None:
+    """Tell what all hosts would report, with one thing changed."""
+    for each in answering(held, *BOTH):
+        data = [one.to_dict() for one in answering(held, *BOTH)]
+        told = next(one for one in data if one["target"] == each.target)
+        change(told)
+        record(held, list(held.slices.values()), [HostReport.from_dict(one) for one in data], seen_at=NOW)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda told: told.update(answers=[]),
+        lambda told: told["answers"][0].update(receipt="0" * 32),
+        lambda told: told["answers"][0].update(slice_id=1003),
+    ],
+)
+def test_a_forged_report_of_success_frees_nothing(change: Callable[[dict[str, Any]], object]) -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    tell(held, *BOTH)
+    teardown.remove(held, slice_)
+    forged(held, change)
+    assert (len(slice_.vms), list(held.slices), held.users["admin"].used_vms) == (2, [1000], 2)
+    tell(held, *BOTH)
+    assert held.slices == {}
 
 
 def test_disks_are_seen_when_their_vm_first_is() -> None:

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import receipt
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
 
 from .._domain.builders import cluster, put, topology, vm
 
@@ -45,7 +47,6 @@ def test_a_slice_is_planned_and_planning_again_changes_nothing() -> None:
     assert [each.status for each in made.slices[1000].vms] == ["design"] * 2
     assert [each.status for each in made.slices[1003].vms] == ["pending"]
     assert set(done.result["work_orders"]["workers"]) == {"10.0.10.1", "10.0.10.2"}
-    assert list(done.result["fingerprints"]) == ["1000"]
     assert [table.count("vm1") for table in done.result["tables"]] == [1]
     revision = made.revision
     again = plan(made, names=["web"])
@@ -195,8 +196,14 @@ def test_names_that_are_not_there_delete_nothing_else(choice: dict[str, Any], le
 
 
 def report(made: Cluster, *reports: dict[str, Any], **changes: Any) -> Any:
-    given = params(all=True, reports=list(reports), fingerprints=None, **changes)
-    return orders.report(made, given)
+    """Record reports that answer the work orders of this moment."""
+    told = [{**each, "answers": answers_of(made, each["target"])} for each in reports]
+    return orders.report(made, params(all=True, reports=told, **changes))
+
+
+def answers_of(made: Cluster, target: str) -> list[dict[str, Any]]:
+    slices = ({"slice_id": each.slice_id, "receipt": receipt(made, each, target)} for each in made.slices.values())
+    return answers(slices)
 
 
 def from_worker(number: int, *running: int, failure: str | None = None) -> dict[str, Any]:

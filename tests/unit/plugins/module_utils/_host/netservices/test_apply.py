@@ -34,6 +34,8 @@ IN_GATEWAY = ("nsenter", "--net=/run/netns/slices-dhcp")
 IN_SLICE = ("nsenter", "--net=/run/netns/slice-1000")
 GATEWAY_RULES = (*IN_GATEWAY, "nft", "--json", "list", "ruleset")
 NAT_RULES = ("nft", "--stateless", "list", "table", "ip", "cloudrepo")
+SHARE_RULES = ("nft", "--stateless", "--terse", "list", "table", "ip", "cloudrepo_shares")
+SHARES = ("nft", "--json", "list", "map", "ip", "cloudrepo_shares", "slices")
 FULL = order(reservations=(VM1, VM2), networks=(LAN, QUIET))
 NOTHING = order()
 LAN_PORT = Port("net_101", "br-int", 101, "access", (), {"cloudrepo-services": "1000"}, "internal", 1000, 1000)
@@ -50,6 +52,7 @@ def as_wanted(orders: Iterable[Services], folders: Folders = FOLDERS) -> State:
         active=frozenset({DHCP, NAMES, NETWORK}),
         enabled=frozenset({NAMES, NETWORK}),
         clients={"10.60.7.101": 5300, "10.60.7.102": 5300, "10.60.7.150": 5342},
+        shares={"10.60.7.101": 1000, "10.60.7.102": 1000, "169.254.64.1": 1000, "10.60.7.150": 1042},
         switch=Switch({"br-int": "system"}, PORTS),
         devices={"nat_1000": Device("", frozenset({"169.254.64.0/31"}), is_up=True)},
         namespaces={
@@ -83,6 +86,9 @@ def test_a_slice_that_is_new():
     assert todo.enable == (NAMES, NETWORK)
     assert [port.name for port in todo.ports.add] == ["net_101", "net_102"]
     assert todo.clients == {"10.60.7.101": (None, 5300), "10.60.7.102": (None, 5300)}
+    assert todo.shares == dict.fromkeys(("10.60.7.101", "10.60.7.102", "169.254.64.1"), (None, 1000))
+    # Its file tells them.
+    assert "sender" not in {each.kind for each in todo.changes}
     assert todo.changes[0] == Change(
         "slice reservation",
         1000,
@@ -97,9 +103,10 @@ def test_a_slice_that_is_new():
 def test_a_slice_that_goes_takes_all_of_its_own_with_it():
     todo = plan(NOTHING, as_wanted(FULL))
     assert todo.units == {NAMES: "stop", NETWORK: "stop", DHCP: "restart"}
-    assert [change.new for change in todo.files] == [None] * 7
+    assert [change.new for change in todo.files] == [None] * 8
     assert [port.name for port in todo.ports.remove] == ["net_101", "net_102"]
     assert (todo.gone, todo.clients) == (NOTHING, {"10.60.7.101": (5300, None), "10.60.7.102": (5300, None)})
+    assert todo.shares == dict.fromkeys(("10.60.7.101", "10.60.7.102", "169.254.64.1"), (1000, None))
     assert {each.action for each in todo.changes} == {"delete"}
     assert todo.changes[-5:] == [
         Change("unit", NAMES, "delete", before={"state": "present"}),
@@ -193,6 +200,15 @@ def test_a_namespace_that_was_left_behind_goes():
             [Change(CLIENT, "10.60.7.101", "update", {"port": 5342}, {"port": 5300})],
         ),
         (
+            {"shares": {"10.60.7.101": 1000, "10.60.7.102": 1042, "10.60.7.150": 1042, "10.60.7.199": 1000}},
+            {},
+            [
+                Change("sender", "10.60.7.102", "update", {"slice": 1042}, {"slice": 1000}),
+                Change("sender", "10.60.7.199", "delete", before={"slice": 1000}),
+                Change("sender", "169.254.64.1", "create", after={"slice": 1000}),
+            ],
+        ),
+        (
             {"clients": None},
             {GATEWAY: "restart"},
             [
@@ -280,7 +296,7 @@ def test_a_network_that_changes_starts_its_slice_anew():
 def test_a_plan_is_carried_out_in_its_order(tmp_path):
     folders = Folders(str(tmp_path), LINKS)
     runner = FakeRunner()
-    for program in ("systemctl", "ovs-vsctl", "ip", "nsenter", "conntrack"):
+    for program in ("systemctl", "ovs-vsctl", "ip", "nsenter", "conntrack", "nft"):
         runner.tell(program, MORE)
     todo = netservices_apply.plan(FULL, State(active=frozenset({DHCP}), clients={}), folders, bridge="br-int")
     netservices_apply.apply(todo, folders, runner)
@@ -294,6 +310,7 @@ def test_a_plan_is_carried_out_in_its_order(tmp_path):
         ["systemctl", "reload", "--"],
         ["systemctl", "restart", "--"],
         ["nsenter", "--net=/run/netns/slices-dhcp", "nft"],
+        ["nft", "--file", "-"],
     ]
     assert (tmp_path / "names/1000.hosts").read_text() == "10.60.7.101 vm1\n10.60.7.102 vm2\n"
     assert (tmp_path / "names/1000.hosts").stat().st_mode & 0o777 == 0o644
@@ -355,6 +372,23 @@ def test_who_asks_which_name_server_is_changed_for_the_slices_alone(old, new, is
     assert runner.stdins[-1] == stdin
 
 
+def test_whose_share_a_connection_is_changes_without_a_loss_of_what_was_counted():
+    runner = FakeRunner().tell("nft", "--file", "-")
+    pairs = {"A": (1042, 1000), "B": (None, 1000), "C": (1000, None)}
+    netservices_apply.apply(netservices_apply.ServicesPlan(shares=pairs), FOLDERS, runner)
+    assert (runner.stdins[-1] or "").splitlines() == [
+        "delete element ip cloudrepo_shares slices { A : 1042 }",
+        "delete element ip cloudrepo_shares slices { C : 1000 }",
+        "add element ip cloudrepo_shares slices { A : 1000 }",
+        "add element ip cloudrepo_shares slices { B : 1000 }",
+    ]
+
+
+def test_rules_that_are_loaded_again_bring_the_shares_along():
+    todo = plan(FULL, replace(as_wanted(FULL), rules=False, shares={}))
+    assert (todo.units, todo.shares) == ({NAT: "reload-or-restart"}, {})
+
+
 def test_rules_come_before_the_gateway_and_it_starts_anew_before_what_is_in_its_namespace():
     runner = FakeRunner().tell("systemctl", MORE)
     units = {NAMES: "restart", GATEWAY: "restart", NAT: "reload-or-restart"}
@@ -384,6 +418,7 @@ def test_servers_are_told_of_what_a_run_wrote_that_ended(tmp_path, ends_at):
         ("systemctl", "reload"),
         ("systemctl", "restart"),
         (*IN_GATEWAY, "nft", "--file", "-"),
+        ("nft", "--file", "-"),
     ]
 
     def run(**failing: Any) -> None:

@@ -21,6 +21,9 @@ def test_the_files_of_a_slice():
         "/s/names/1017.conf": "conf-file=/etc/cloudrepo/names.conf\nport=5317\naddn-hosts=/s/names/1017.hosts\n",
         "/s/names/1017.hosts": "10.60.7.101 vm1\n10.60.7.102 vm2\n",
         "/s/names/1017.nft": "add element ip cloudrepo slices { 10.60.7.101 : 5317, 10.60.7.102 : 5317 }\n",
+        "/s/shares/1017.nft": (
+            "add element ip cloudrepo_shares slices { 10.60.7.101 : 1017, 10.60.7.102 : 1017, 169.254.64.35 : 1017 }\n"
+        ),
         "/s/networks/1017/devices": (
             "port net_101 192.168.101.1/24 02:01:00:00:00:65\n"
             "port net_102 10.0.0.1/30 02:01:00:00:00:66 9000\n"
@@ -58,13 +61,13 @@ FOLDERS = Folders("/s", LINKS)
 def test_every_file_that_a_slice_may_have_is_known() -> None:
     full = replace(order(reservations=(VM1,), networks=(LAN,))[0], slice_uuid=uuid(1))
     assert set(texts(full, FOLDERS)) == set(files.kinds(1000, FOLDERS))
-    assert len(set(files.kinds(1000, FOLDERS).values())) == 8
+    assert len(set(files.kinds(1000, FOLDERS).values())) == 9
 
 
 def test_reservations_and_networks_have_files_of_their_own() -> None:
     reserved = texts(order(reservations=(VM1,))[0], FOLDERS)
     networks = texts(order(networks=(LAN,))[0], FOLDERS)
-    assert (len(reserved), len(networks), set(reserved) & set(networks)) == (4, 3, set())
+    assert (len(reserved), len(networks), set(reserved) & set(networks)) == (5, 4, {FOLDERS.shares(1000)})
     assert FOLDERS.pending(1000) not in {*reserved, *networks}
     assert FOLDERS.pending(1000) == "/s/names/1000.pending"
 

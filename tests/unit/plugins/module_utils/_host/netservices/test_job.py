@@ -27,7 +27,7 @@ NAMES = "slices-names@1000.service"
 def looked_at() -> FakeRunner:
     """Return a host that is prepared, with the answers for a plan."""
     runner = FakeRunner().tell("systemctl", "show", MORE, stdout="Id=slices-dhcp.service\nActiveState=active\n")
-    runner.tell("nft", "--stateless", MORE)
+    runner.tell("nft", "--stateless", MORE).tell("nft", "--json", MORE, stdout='{"nftables": []}')
     return runner.tell("nsenter", "--net=/run/netns/slices-dhcp", "nft", "--json", MORE, stdout='{"nftables": []}')
 
 

@@ -15,6 +15,7 @@ from ..fakes import FakeRunner
 
 SPACE = ("nsenter", "--net=/run/netns/slices-dhcp")
 RULES = ("nft", "--stateless", "list", "table", "ip", "cloudrepo")
+SHARES = ("nft", "--stateless", "--terse", "list", "table", "ip", "cloudrepo_shares")
 LISTED = """\
 table ip cloudrepo {
     map slices {
@@ -48,7 +49,7 @@ def gateway(*, flags: tuple[str, ...] = ("UP",), rules: str = LISTED) -> FakeRun
     runner.tell("ip", "-json", "address", "show", "dev", "gw400", stdout=gw400)
     runner.tell("ip", "-json", "-n", "slices-dhcp", "address", "show", "dev", "dhcp400", stdout=dhcp400)
     runner.tell("ip", "-n", "slices-dhcp", "route", "show", stdout="default via 10.60.7.1 dev dhcp400 linkdown \n")
-    return runner.tell(*SPACE, *RULES, stdout=rules)
+    return runner.tell(*SPACE, *RULES, stdout=rules).tell(*SPACE, *SHARES, stdout="table ip cloudrepo_shares {\n}\n")
 
 
 @pytest.fixture
@@ -79,6 +80,8 @@ def test_a_gateway_is_its_devices_settings_routes_and_rules_without_clients(proc
         "    chain input {",
         "        ip daddr { 10.60.7.1, 10.60.7.2 } accept",
         "    }",
+        "}",
+        "table ip cloudrepo_shares {",
         "}",
     ]
 
@@ -113,6 +116,7 @@ def network(routes: str = "default via 169.254.64.0 dev nat\n") -> FakeRunner:
     """Return a host with the namespace of slice 1000."""
     space = ("nsenter", "--net=/run/netns/slice-1000")
     runner = FakeRunner().tell(*space, *RULES, stdout="table ip cloudrepo {\n}\n")
+    runner.tell(*space, *SHARES, stdout="table ip cloudrepo_shares {\n}\n")
     runner.tell("ip", "-n", "slice-1000", "route", "show", stdout=routes)
     return runner.tell(*space, "sysctl", "net.ipv4.ip_forward", stdout="net.ipv4.ip_forward = 1\n")
 
@@ -122,6 +126,8 @@ def test_a_slices_namespace_is_its_rules_routes_and_forwarding(tmp_path, proc_sy
     noted = live.network(1000, network(), proc_sys=proc_sys)
     assert noted.splitlines() == [
         "table ip cloudrepo {",
+        "}",
+        "table ip cloudrepo_shares {",
         "}",
         "default via 169.254.64.0 dev nat",
         "net.ipv4.ip_forward = 1",
@@ -149,6 +155,7 @@ def test_devices_are_those_of_a_namespace_or_of_the_host():
     assert live.devices(runner) == {}
 
 
-def test_a_host_without_rules_has_none():
-    assert live.rules(FakeRunner().tell(*RULES, rc=1)) is None
-    assert live.rules(FakeRunner().tell(*RULES, stdout=LISTED)) == LISTED
+def test_a_host_without_one_of_the_tables_has_no_rules():
+    assert live.rules(FakeRunner().tell(*RULES, rc=1).tell(*SHARES)) is None
+    assert live.rules(FakeRunner().tell(*RULES, stdout=LISTED).tell(*SHARES, rc=1)) is None
+    assert live.rules(FakeRunner().tell(*RULES, stdout=LISTED).tell(*SHARES, stdout="more\n")) == f"{LISTED}more\n"

@@ -34,6 +34,8 @@ from .test_apply import (
     NAT_RULES,
     NETWORK,
     NOTHING,
+    SHARE_RULES,
+    SHARES,
     SHOW,
     plan,
 )
@@ -101,10 +103,11 @@ def test_the_host_is_asked_what_it_has(tmp_path):
     runner = FakeRunner()
     active = f"Id={DHCP}\nActiveState=active\n\nId={NAMES}\nActiveState=inactive\n"
     runner.tell(*SHOW, DHCP, NAMES, NETWORK, stdout=active)
-    runner.tell(*NAT_RULES, rc=1)
+    runner.tell(*NAT_RULES, rc=1).tell(*SHARE_RULES)
+    runner.tell(*SHARES, stdout=nft({"map": {"elem": [["10.60.7.101", 1000]]}}))
     note_gateway(tmp_path, runner, "10.60.7.1/24", "10.60.7.9/24")
     runner.tell(*GATEWAY_RULES, stdout=nft({"map": CLIENTS}))
-    runner.tell(*IN_SLICE, *NAT_RULES, stdout="table ip cloudrepo {\n}\n")
+    runner.tell(*IN_SLICE, *NAT_RULES, stdout="table ip cloudrepo {\n}\n").tell(*IN_SLICE, *SHARE_RULES, rc=1)
     runner.tell("ip", "-n", "slice-1000", "route", "show")
     runner.tell(*IN_SLICE, "sysctl", "net.ipv4.ip_forward", stdout="net.ipv4.ip_forward = 1\n")
     (tmp_path / "slices-network@1000").mkdir()
@@ -120,6 +123,7 @@ def test_the_host_is_asked_what_it_has(tmp_path):
     assert have.texts == {f"{tmp_path}/names/1000.hosts": "10.60.7.101 vm1\n"}
     assert (have.folders, have.pending, have.active, have.enabled) == ({1000}, {1000}, {DHCP}, {NAMES})
     assert (have.rules, have.clients, have.guard) == (False, {"10.60.7.101": 5300}, False)
+    assert have.shares == {"10.60.7.101": 1000}
     assert have.gateway == ("< gw400 10.60.7.1/24", "> gw400 10.60.7.9/24")
     assert have.devices["nat_1000"].addresses == {"169.254.64.0/31"}
     assert have.namespaces[1000] == Namespace(
@@ -129,7 +133,8 @@ def test_the_host_is_asked_what_it_has(tmp_path):
 
 
 def bare_host() -> FakeRunner:
-    return FakeRunner().tell(*SHOW, DHCP, NAMES, NETWORK).tell(*NAT_RULES).tell(*GATEWAY_RULES, rc=1)
+    runner = FakeRunner().tell(*SHOW, DHCP, NAMES, NETWORK).tell(*NAT_RULES).tell(*SHARE_RULES).tell(*SHARES, rc=1)
+    return runner.tell(*GATEWAY_RULES, rc=1)
 
 
 def note_gateway(tmp_path: Path, runner: FakeRunner, noted: str, now: str | None) -> None:
@@ -141,18 +146,20 @@ def note_gateway(tmp_path: Path, runner: FakeRunner, noted: str, now: str | None
     runner.tell("ip", "-json", "address", "show", "dev", "gw400", stdout=json.dumps(rows))
     runner.tell("ip", "-json", "-n", "slices-dhcp", "address", "show", "dev", "dhcp400", rc=1)
     runner.tell("ip", "-n", "slices-dhcp", "route", "show", rc=1)
-    runner.tell(*IN_GATEWAY, *NAT_RULES, rc=1)
+    runner.tell(*IN_GATEWAY, *NAT_RULES, rc=1).tell(*IN_GATEWAY, *SHARE_RULES, rc=1)
 
 
-def test_a_slice_that_has_no_network_costs_three_questions_and_four_of_the_gateway(tmp_path):
+def test_a_slice_that_has_no_network_costs_five_questions_and_five_of_the_gateway(tmp_path):
     runner = bare_host()
     note_gateway(tmp_path, runner, "10.60.7.1/24", "10.60.7.1/24")
     have = look(tmp_path, runner, order(reservations=(VM1,)))
-    assert (len(runner.argvs), have.clients, have.texts, have.gateway) == (7, None, {}, ())
+    assert (len(runner.argvs), have.clients, have.texts, have.gateway) == (10, None, {}, ())
 
 
 def test_what_slices_share_is_mended_where_none_is_listed(tmp_path):
-    runner = FakeRunner().tell(*SHOW, DHCP, stdout=f"Id={DHCP}\nActiveState=active\n").tell(*NAT_RULES, rc=1)
+    runner = FakeRunner().tell(*SHOW, DHCP, stdout=f"Id={DHCP}\nActiveState=active\n").tell(*NAT_RULES)
+    # One table is enough to miss.
+    runner.tell(*SHARE_RULES, rc=1).tell(*SHARES, rc=1)
     note_gateway(tmp_path, runner, "10.60.7.1/24", None)
     # The rules for replies are loaded. Those for requests are missing, although their table and set exist.
     runner.tell(*GATEWAY_RULES, stdout=nft({"map": CLIENTS}, {"set": {"table": "cloudrepo_dhcp"}}, GUARDS[1]))
@@ -169,9 +176,14 @@ def test_what_slices_share_is_mended_where_none_is_listed(tmp_path):
 def test_packet_rules_are_compared_with_what_was_loaded(tmp_path):
     listed = "table ip cloudrepo {\n}\n"
     runner = FakeRunner().tell(*SHOW, DHCP, NAMES, NETWORK).tell(*NAT_RULES, stdout=listed)
+    runner.tell(*SHARE_RULES, stdout=listed).tell(*SHARES, rc=1)
     runner.tell(*GATEWAY_RULES, stdout=nft(*GUARDS))
     have = look(tmp_path, runner, NOTHING)
     assert (have.rules, have.guard) == (True, True)
-    for noted, whole in ((listed, True), ("table ip cloudrepo {\n chain forward {\n }\n}\n", False)):
+    for noted, whole in (
+        (listed * 2, True),
+        (listed, False),
+        ("table ip cloudrepo {\n chain forward {\n }\n}\n", False),
+    ):
         (tmp_path / "slices-nat.rules").write_text(noted)
         assert look(tmp_path, runner, NOTHING).rules is whole

@@ -12,6 +12,8 @@ from ..fakes import FakeRunner
 
 LOAD = ("nft", "-f", "nat.nft")
 LIST = ("nft", "--stateless", "list", "table", "ip", "cloudrepo")
+SHARES = ("nft", "--stateless", "--terse", "list", "table", "ip", "cloudrepo_shares")
+TABLES = ("ip cloudrepo", "ip cloudrepo_shares")
 RULES = "table ip cloudrepo {\n}\n"
 # As nft monitor tells them.
 FLUSHED = [
@@ -27,7 +29,7 @@ REPLACED = [
     "add chain ip cloudrepo forward { type filter hook forward priority filter; policy accept; }\n",
     "# new generation 5 by process 3 (nft)\n",
 ]
-OTHERS = ["delete table ip cloudrepo_shares\n", "# new generation 6 by process 4 (nft)\n"]
+OTHERS = ["delete table ip cloudrepo_more\n", "# new generation 6 by process 4 (nft)\n"]
 
 
 def loads(events: list[str], *listings: str) -> int:
@@ -36,7 +38,7 @@ def loads(events: list[str], *listings: str) -> int:
     for listing in listings:
         runner.tell(*LIST, stdout=listing, rc=0 if listing else 1)
     with pytest.raises(SlicesError, match="nft monitor has ended, so table ip cloudrepo is not watched"):
-        keep("ip cloudrepo", "nat.nft", events, runner)
+        keep(["ip cloudrepo"], "nat.nft", events, runner)
     return runner.argvs.count(list(LOAD))
 
 
@@ -62,6 +64,24 @@ def test_rules_are_loaded_again_when_somebody_changes_them(events: list[str], li
     assert loads(events, *listings) == count
 
 
+@pytest.mark.parametrize(
+    ("events", "listings", "count"),
+    [
+        (["delete table ip cloudrepo_shares\n", "# new generation 3 by process 1 (nft)\n"], ["s", "", "s"], 2),
+        (["flush chain ip cloudrepo_shares x\n", "# new generation 3 by process 1 (nft)\n"], ["s", "", "s"], 2),
+        # A deploy adds and removes the addresses of slices.
+        (["add element ip cloudrepo_shares slices\n", "# new generation 3 by process 1 (nft)\n"], ["s", "s"], 1),
+    ],
+)
+def test_every_table_of_the_file_is_watched(events: list[str], listings: list[str], count: int) -> None:
+    runner = FakeRunner().tell(*LOAD).tell(*LIST, stdout=RULES)
+    for listing in listings:
+        runner.tell(*SHARES, stdout=listing, rc=0 if listing else 1)
+    with pytest.raises(SlicesError, match="table ip cloudrepo, ip cloudrepo_shares is not watched"):
+        keep(TABLES, "nat.nft", events, runner)
+    assert runner.argvs.count(list(LOAD)) == count
+
+
 def test_rules_that_the_kernel_rejects_are_an_error() -> None:
     with pytest.raises(CommandFailed, match="syntax error"):
-        keep("ip cloudrepo", "nat.nft", [], FakeRunner().tell(*LOAD, rc=1, stderr="syntax error"))
+        keep(["ip cloudrepo"], "nat.nft", [], FakeRunner().tell(*LOAD, rc=1, stderr="syntax error"))

@@ -11,13 +11,15 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Com
 from ..fakes import FakeRunner
 
 LIST = ("nft", "--stateless", "list", "table", "ip", "cloudrepo")
+SHARES = ("nft", "--stateless", "--terse", "list", "table", "ip", "cloudrepo_shares")
 
 
 def test_rules_are_noted_as_they_are_listed_once_they_are_loaded(tmp_path):
     runner = FakeRunner().tell("nft", "-f", "nat.nft").tell(*LIST, stdout="table ip cloudrepo {\n}\n")
+    runner.tell(*SHARES, stdout="table ip cloudrepo_shares {\n}\n")
     load("nat.nft", runner, run_dir=str(tmp_path))
-    assert [argv[1] for argv in runner.argvs] == ["-f", "--stateless"]
-    assert (tmp_path / "slices-nat.rules").read_text() == "table ip cloudrepo {\n}\n"
+    assert [argv[1] for argv in runner.argvs] == ["-f", "--stateless", "--stateless"]
+    assert (tmp_path / "slices-nat.rules").read_text() == "table ip cloudrepo {\n}\ntable ip cloudrepo_shares {\n}\n"
 
 
 def test_rules_that_are_refused_leave_the_note_of_those_that_stay(tmp_path):
@@ -28,6 +30,8 @@ def test_rules_that_are_refused_leave_the_note_of_those_that_stay(tmp_path):
     assert (tmp_path / "slices-nat.rules").read_text() == "as before"
 
 
-def test_a_file_without_our_table_is_an_error(tmp_path):
-    with pytest.raises(SlicesError, match=r"nat\.nft contains no nftables table of this collection"):
-        load("nat.nft", FakeRunner().tell("nft", "-f", "nat.nft").tell(*LIST, rc=1), run_dir=str(tmp_path))
+@pytest.mark.parametrize(("rules", "shares"), [(1, 0), (0, 1)])
+def test_a_file_without_both_of_our_tables_is_an_error(tmp_path, rules, shares):
+    runner = FakeRunner().tell("nft", "-f", "nat.nft").tell(*LIST, rc=rules).tell(*SHARES, rc=shares)
+    with pytest.raises(SlicesError, match=r"nat\.nft does not contain the nftables tables of this collection"):
+        load("nat.nft", runner, run_dir=str(tmp_path))

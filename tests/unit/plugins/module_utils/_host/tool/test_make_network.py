@@ -29,5 +29,6 @@ def with_state(runner: FakeRunner) -> FakeRunner:
     """Prepare the output for the state of slice 1000's namespace."""
     space = ("nsenter", "--net=/run/netns/slice-1000")
     runner.tell(*space, "nft", "--stateless", "list", "table", "ip", "cloudrepo", stdout="table ip cloudrepo {\n}\n")
+    runner.tell(*space, "nft", "--stateless", "--terse", "list", "table", "ip", "cloudrepo_shares")
     runner.tell("ip", "-n", "slice-1000", "route", "show", stdout="192.168.101.0/24 dev net_101\n")
     return runner.tell(*space, "sysctl", "net.ipv4.ip_forward", stdout="net.ipv4.ip_forward = 0\n")

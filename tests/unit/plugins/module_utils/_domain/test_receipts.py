@@ -1,0 +1,68 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A receipt is good for one host, for what one slice gives up at one time. test_status.py shows what it frees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.displays import make_key
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import receipt
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out, work_orders
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+
+from .builders import cluster, put, topology
+
+TARGETS = ("10.0.10.1", "10.0.10.2", "network_node")
+
+
+def ordered() -> Cluster:
+    made = cluster()
+    for name in ("web", "db"):
+        put(made, topology(name))
+    make_key(made)
+    hand_out(list(made.slices.values()))
+    return made
+
+
+def receipts(made: Cluster) -> list[str | None]:
+    return [receipt(made, one, target) for one in made.slices.values() for target in TARGETS]
+
+
+def test_it_is_of_its_host_slice_and_database_alone() -> None:
+    held = (ordered(), ordered())
+    for made in held:
+        for slice_ in made.slices.values():
+            teardown.remove(made, slice_)
+    found = [each for made in held for each in receipts(made)]
+    assert (len(found), len({*found}), None in found) == (12, 12, False)
+
+
+def test_work_orders_have_it_while_something_is_given_up() -> None:
+    made = ordered()
+    slices = list(made.slices.values())
+    assert receipts(made) == [None] * 6
+    for order in _orders(made):
+        assert all("receipt" not in one for one in order["slices"])
+    before = work_orders(made, slices, "/x")
+    teardown.remove(made, slices[0])
+    assert work_orders(made, slices, "/x") != before
+    for order in _orders(made):
+        told = {one["slice_id"]: one.get("receipt") for one in order["slices"]}
+        target = order.get("worker_ip", "network_node")
+        assert told == {1000: receipt(made, slices[0], target), 1003: None}
+        assert told[1000]
+
+
+def test_without_a_key_there_is_none() -> None:
+    made = cluster()
+    slice_ = put(made, topology())
+    hand_out([slice_])
+    teardown.remove(made, slice_)
+    assert receipts(made) == [None] * 3
+
+
+def _orders(made: Cluster) -> list[dict[str, Any]]:
+    orders = work_orders(made, list(made.slices.values()), "/x")
+    return [*orders["workers"].values(), orders["network_node"]]
