@@ -44,6 +44,12 @@ options:
       - Whether to take the host over from another cloud, or from another copy of this cloud's database.
     type: bool
     default: false
+  role:
+    description:
+      - The role for which the host is prepared. The host keeps it in C(STATE_DIR/roles.json), so that
+        C(cloudrepo.slices.site) notices when the host no longer has the role.
+    type: str
+    choices: [worker, network_node]
   state_dir:
     description:
       - The folder for the state of the host. It is created if it does not exist.
@@ -65,6 +71,7 @@ EXAMPLES = r"""
     cloud_title: "{{ identified.cloud.title }}"
     cloud_incarnation: "{{ identified.cloud.incarnation }}"
     controller: "{{ identified.cloud.controller }}"
+    role: worker
 """
 
 RETURN = r"""
@@ -93,6 +100,12 @@ claim:
       description: The controller that claimed it.
       type: str
       sample: "controller1"
+roles:
+  description: The roles for which the host was prepared, including O(role).
+  returned: success
+  type: list
+  elements: str
+  sample: [worker]
 orphans:
   description: VMs of another cloud that the host was or in check mode would be taken over from.
   returned: success
@@ -101,20 +114,23 @@ orphans:
   sample: []
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, roles
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import CLOUD_ARGUMENTS, GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.times import utc
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
 
 ARGUMENTS = {
     **{name: {**argument, "required": True} for name, argument in CLOUD_ARGUMENTS.items()},
     "controller": {"type": "str", "required": True},
     "claim": {"type": "bool", "default": False},
+    "role": {"type": "str", "choices": list(roles.ROLES)},
     "state_dir": {"type": "str", "default": STATE_DIR},
 }
 
@@ -123,20 +139,46 @@ def main() -> None:
     reconcile(AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True), steps, GRAMMARS)
 
 
-def steps(params: dict[str, Any], _missing_ok: bool) -> Steps[claims.ClaimPlan]:
+@dataclass(frozen=True)
+class Todo:
+    """The claim and the roles of a host."""
+
+    claim: claims.ClaimPlan
+    roles: roles.RolesPlan
+
+    @property
+    def changes(self) -> list[Change]:
+        """Those that differ."""
+        return [*self.claim.changes, *self.roles.changes]
+
+
+def steps(params: dict[str, Any], _missing_ok: bool) -> Steps[Todo]:
     """Return how the host is claimed."""
     state_dir = params["state_dir"]
-    return Steps(
-        plan=lambda: claims.plan(
+
+    def plan() -> Todo:
+        claim = claims.plan(
             claims.read(state_dir),
             claims.Caller(params["cloud_uuid"], params["cloud_title"], params["cloud_incarnation"]),
             controller=params["controller"],
             now=utc(),
             claim=params["claim"],
             state_dir=state_dir,
-        ),
-        apply=lambda todo: claims.apply(todo, state_dir=state_dir),
-        result=lambda todo: {"claim": todo.wanted.to_dict(), "orphans": list(todo.orphans)},
+        )
+        return Todo(claim, roles.plan(roles.read(state_dir), params["role"]))
+
+    def apply(todo: Todo) -> None:
+        claims.apply(todo.claim, state_dir=state_dir)
+        roles.apply(todo.roles, state_dir=state_dir)
+
+    return Steps(
+        plan=plan,
+        apply=apply,
+        result=lambda todo: {
+            "claim": todo.claim.wanted.to_dict(),
+            "roles": list(todo.roles.want),
+            "orphans": list(todo.claim.orphans),
+        },
     )
 
 
