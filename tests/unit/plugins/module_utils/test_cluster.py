@@ -14,6 +14,8 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields import FieldError
 
+from ._domain import builders
+
 FIXTURE = Path(__file__).parents[3] / "fixtures" / "slice_1000.json"
 SLICE = json.loads(FIXTURE.read_text(encoding="utf-8"))
 ADMIN = {"username": "admin", "password_hash": "!", "quota_vms": 10, "used_vms": 2, "slices": [1000]}
@@ -152,3 +154,12 @@ def test_who_takes_the_place_of_another_is_newer_than_both() -> None:
     assert (old.revision, new.revision) == (10**14 + 6, 10**14 + 5)
     new.replace(old)
     assert new.revision == 10**14 + 7
+
+
+def test_a_slice_is_found_by_its_name_alone_where_no_id_is_meant() -> None:
+    held = builders.cluster()
+    web = builders.put(held, builders.topology("web"))
+    assert held.find_slice("admin", "web") is web
+    assert [held.find_slice("admin", name) for name in ("1000", "admin/web", "wbe")] == [None] * 3
+    assert held.find_slice("alice", "web") is None
+    assert [held.called(name) for name in ("web", "1000", "admin/web")] == [[web]] * 3
