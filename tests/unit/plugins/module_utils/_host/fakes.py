@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -224,6 +225,18 @@ class FakeTime:
     def sleep(self, seconds: float) -> None:
         """Advance the clock."""
         self.seconds += seconds
+
+
+def is_held(folder: Path) -> bool:
+    """Return whether somebody holds the lock of a folder, which this process could hold as well."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 def journal(unit: str, *lines: str, of_systemd: bool = False) -> str:

@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +28,21 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import
 
 from .disk.test_overlays import base_image
 from .disk.test_qcow2 import qcow2
-from .fakes import ME, MORE, TAP_FILTER, FakeMonitor, FakeRunner, FakeTime, disk, mark, orders, settings, uuid, vm
+from .fakes import (
+    ME,
+    MORE,
+    TAP_FILTER,
+    FakeMonitor,
+    FakeRunner,
+    FakeTime,
+    disk,
+    is_held,
+    mark,
+    orders,
+    settings,
+    uuid,
+    vm,
+)
 
 GIB = 1 << 30
 PASSWORDS = {1001: "hMr3kWpa"}
@@ -85,17 +97,6 @@ def ready(tmp_path: Path) -> FakeRunner:
         qcow2(Path(argv[-2]), GIB, str(tmp_path / "images/base.img"))
 
     return runner.on("qemu-img", "create", MORE, do=create)
-
-
-def is_held(path: Path) -> bool:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False
 
 
 def job(tmp_path: Path, runner: FakeRunner, revision: int | None = None, **changes: Any) -> Job:

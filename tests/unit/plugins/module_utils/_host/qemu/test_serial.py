@@ -11,7 +11,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -195,3 +196,37 @@ def test_console_of_somebody_else_is_told_nothing(tmp_path):
         ):
             pass
         os.chown(tmp_path, 0, 0)
+
+
+def within(seconds: float, action: Callable[[], Any]) -> Any:
+    """Return the result of an action that must not wait for ever, or what it raised."""
+    found: list[Any] = []
+
+    def run() -> None:
+        try:
+            found.append(action())
+        except SlicesError as error:
+            found.append(error.message)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert found, "it still waits"
+    return found[0]
+
+
+def test_a_socket_that_says_nothing_is_not_waited_for_longer_than_asked():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        console = serial.SocketConsole(ours)
+        assert within(10, lambda: console.receive(0)) == ""
+        theirs.sendall(b"# ")
+        assert within(10, lambda: console.receive(5)) == "# "
+
+
+def test_a_socket_that_takes_nothing_is_not_waited_for_long(monkeypatch):
+    monkeypatch.setattr(serial, "_SEND_S", 0.05)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        console = serial.SocketConsole(ours)
+        assert within(10, lambda: console.send("x" * 10_000_000)) == "the serial console takes no input: timed out"
