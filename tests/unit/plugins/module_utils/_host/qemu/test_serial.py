@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import select
@@ -168,6 +169,28 @@ def test_console_is_for_one_caller_at_a_time(tmp_path):
             serial.open_console(path, timeout_s=0.3),
         ):
             pass
+
+
+def test_console_of_a_vm_that_is_starting_and_then_busy_is_waited_for(tmp_path, monkeypatch):
+    folder, held, slept = tmp_path / "1001", [], []
+    path = str(folder / "serial.sock")
+
+    def make() -> None:
+        folder.mkdir()
+        held.append(os.open(folder, os.O_RDONLY))
+        fcntl.flock(held[0], fcntl.LOCK_EX)
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        steps = iter([make, lambda: os.close(held[0]), lambda: listener.bind(path), lambda: listener.listen(1)])
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            next(steps)()
+
+        monkeypatch.setattr(serial.time, "sleep", sleep)
+        with serial.open_console(path, timeout_s=10):
+            pass
+    assert slept == [0.1] * 4
 
 
 def test_console_of_no_vm_is_an_error(tmp_path):
