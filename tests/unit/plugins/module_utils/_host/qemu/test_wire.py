@@ -91,6 +91,13 @@ def test_one_who_takes_nothing_is_waited_for_as_long_as_was_said(ends: tuple[soc
     assert time.monotonic() - before < 10
 
 
+def test_an_event_is_waited_for_as_long_as_was_said(ends: tuple[socket.socket, socket.socket]) -> None:
+    session = greeted(ends, timeout_s=20)
+    before = time.monotonic()
+    assert session.next_event("SHUTDOWN", {}, 0.05) is None
+    assert time.monotonic() - before < 10
+
+
 def test_a_line_in_pieces_and_two_at_once(ends: tuple[socket.socket, socket.socket]) -> None:
     session = greeted(ends)
     ends[1].sendall(b'{"event": "A"}\n{"return"')
