@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo demo-down test lint sanity unit molecule bench bench-simulate bench-control clean
+.PHONY: help setup setup-tests demo demo-down test lint sanity unit molecule bench bench-simulate bench-control mutants clean
 
 # The lab's hosts are root's.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=ANSIBLE_CONFIG --)
@@ -51,6 +51,9 @@ molecule: setup ## the playbooks on a real lab, half of them on a second one
 
 bench-control: setup-tests ## how long the control plane takes, with 100 and with 10,000 VMs in the database
 	@tools/bench-control
+
+mutants: setup-tests ## which small faults in module_utils no unit test notices: a sample by seed (MUTANTS="--count 300 --seed 7 --all")
+	@.venv/bin/python tools/mutants.py $(MUTANTS)
 
 clean: ## remove all that these targets made in the checkout (the lab is demo-down's)
 	rm -rf .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache .test .venv

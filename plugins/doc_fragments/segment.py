@@ -22,7 +22,7 @@ options:
     type: bool
   forward_bpdu:
     description:
-      - Whether to forward STP, LACP, LLDP and Cisco's CDP, VTP, PAgP and PVST+, which bridges do not forward by
+      - Whether to forward STP, LACP, 802.1X, LLDP and Cisco's CDP, VTP, PAgP and PVST+, which bridges do not forward by
         default. Between workers, the physical switches must forward them as well.
     type: bool
 """

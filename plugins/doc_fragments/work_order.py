@@ -145,8 +145,8 @@ options:
                 default: false
               forward_bpdu:
                 description:
-                  - Whether to forward STP, LACP, LLDP and Cisco's CDP, VTP, PAgP and PVST+, which a bridge does not
-                    forward by default.
+                  - Whether to forward STP, LACP, 802.1X, LLDP and Cisco's CDP, VTP, PAgP and PVST+, which a bridge does
+                    not forward by default.
                 type: bool
                 default: false
               up:

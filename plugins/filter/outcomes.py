@@ -10,9 +10,11 @@ from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.filter.reports import host_reports
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import render_text
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import DELETE
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import first_lines
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import ERROR
 
+_KINDS = {"slice": "slice", "vm": "VM", "link": "link", "network": "network", "vlan": "reserved VLAN"}
 _OF_VM = re.compile(r"(?:^tap_|/vms/)(\d+)")
 _OF_NETWORK = re.compile(r"^net_(\d+)")
 _OF_SLICE = re.compile(r"(?:^cloudrepo-|^slice-|^nat_|^flows/|^slices-\w+@)(\d+)")
@@ -54,6 +56,18 @@ def outcome_table(
         rows.append((plan["slice_names"][str(slice_id)], str(slice_id), word, _line(reason)))
     rows += [(each["slice"], str(each["slice_id"] or "-"), "refused", _line(each["failure"])) for each in unplanned]
     return "\n".join(render_text.aligned(rows))
+
+
+def deletion_notes(plan: Mapping[str, Any], *, check_mode: bool = False) -> list[str]:
+    """Return a line for each object that the run deletes; those after the first twenty are only counted.
+
+    Args:
+        plan: the result of M(cloudrepo.slices.slice_plan) or M(cloudrepo.slices.slice).
+        check_mode: whether nothing was deleted.
+    """
+    verb = "To be deleted" if check_mode else "Deleted"
+    gone = [change for change in plan["changes"] if change["action"] == DELETE and change["kind"] in _KINDS]
+    return first_lines([f"{verb}: {_KINDS[each['kind']]} {each['name']} ({each['id']})" for each in gone])
 
 
 def failure_lines(failures: Iterable[str]) -> str:
@@ -147,4 +161,8 @@ class FilterModule:
     """The filters by name."""
 
     def filters(self) -> dict[str, Any]:
-        return {"failure_lines": failure_lines, "outcome_table": outcome_table}
+        return {
+            "deletion_notes": deletion_notes,
+            "failure_lines": failure_lines,
+            "outcome_table": outcome_table,
+        }

@@ -85,6 +85,11 @@ _SELECTION = {
         "set them in the inventory",
     ),
     "orchestrator_missing": Rule("the group orchestrator must have a host", "{rule}"),
+    "started_in_the_middle": Rule(
+        "a playbook is run from its start, where it checks the call",
+        "{object} {got!r} leaves out the check of the call",
+        "run the playbook from its start",
+    ),
     "orchestrator_left_out": Rule(
         "the orchestrator takes part in every run", "{object} leaves out the orchestrator", "add {host} to it"
     ),

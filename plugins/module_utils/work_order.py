@@ -184,8 +184,8 @@ class Interface(Contract):
     forward_bpdu: bool = field(
         default=False,
         metadata=flag(
-            "Whether to forward STP, LACP, LLDP and Cisco's CDP, VTP, PAgP and PVST+, which a bridge does not forward "
-            "by default.",
+            "Whether to forward STP, LACP, 802.1X, LLDP and Cisco's CDP, VTP, PAgP and PVST+, which a bridge does not "
+            "forward by default.",
             sample=(None, True),
         ),
     )

@@ -44,6 +44,12 @@ options:
       - Whether to take the host over from another cloud, or from another copy of this cloud's database.
     type: bool
     default: false
+  role:
+    description:
+      - The role for which the host is prepared. The host keeps it in C(STATE_DIR/roles.json), so that
+        C(cloudrepo.slices.site) notices when the host no longer has the role.
+    type: str
+    choices: [worker, network_node]
   state_dir:
     description:
       - The folder for the state of the host. It is created if it does not exist.
@@ -65,6 +71,7 @@ EXAMPLES = r"""
     cloud_title: "{{ identified.cloud.title }}"
     cloud_incarnation: "{{ identified.cloud.incarnation }}"
     controller: "{{ identified.cloud.controller }}"
+    role: worker
 """
 
 RETURN = r"""
@@ -93,6 +100,12 @@ claim:
       description: The controller that claimed it.
       type: str
       sample: "controller1"
+roles:
+  description: The roles for which the host was prepared, including O(role).
+  returned: success
+  type: list
+  elements: str
+  sample: [worker]
 orphans:
   description: VMs of another cloud that the host was or in check mode would be taken over from.
   returned: success
@@ -101,35 +114,43 @@ orphans:
   sample: []
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, roles
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import CLOUD_ARGUMENTS, GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.times import utc
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile_all
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
 
 ARGUMENTS = {
     **{name: {**argument, "required": True} for name, argument in CLOUD_ARGUMENTS.items()},
     "controller": {"type": "str", "required": True},
     "claim": {"type": "bool", "default": False},
+    "role": {"type": "str", "choices": list(roles.ROLES)},
     "state_dir": {"type": "str", "default": STATE_DIR},
 }
 
 
 def main() -> None:
-    reconcile(AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True), steps, GRAMMARS)
+    reconcile_all(AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True), stages, GRAMMARS)
 
 
-def steps(params: dict[str, Any], _missing_ok: bool) -> Steps[claims.ClaimPlan]:
-    """Return how the host is claimed."""
+def stages(params: dict[str, Any], _missing_ok: bool) -> Iterator[Steps[Any]]:
+    """Yield how the host is claimed and gets its role."""
+    state_dir = params["state_dir"]
     called_by = claims.Caller(params["cloud_uuid"], params["cloud_title"], params["cloud_incarnation"])
-    return Steps(
+    yield Steps(
         plan=lambda: claims.plan_for(params, called_by, now=utc()),
-        apply=lambda todo: claims.apply(todo, state_dir=params["state_dir"]),
+        apply=lambda todo: claims.apply(todo, state_dir=state_dir),
         result=lambda todo: {"claim": todo.wanted.to_dict(), "orphans": list(todo.orphans)},
+    )
+    yield Steps(
+        plan=lambda: roles.plan(roles.read(state_dir), params["role"]),
+        apply=lambda todo: roles.apply(todo, state_dir=state_dir),
+        result=lambda todo: {"roles": list(todo.want)},
     )
 
 

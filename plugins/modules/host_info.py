@@ -103,6 +103,12 @@ claim:
       description: The controller that claimed it.
       type: str
       sample: "controller1"
+roles:
+  description: The roles for which the host was prepared, V(worker) and V(network_node).
+  returned: success
+  type: list
+  elements: str
+  sample: [worker]
 highest_id:
   description: The highest id of all slices and VMs with objects on the host, null if there is none.
   returned: success
@@ -126,7 +132,7 @@ slices:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, host_info, in_use
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, host_info, in_use, roles
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
@@ -151,6 +157,7 @@ def main() -> None:
                 "trunk_mtu": info.mtu_of(params["uplink"]),
                 "missing_packages": host_info.missing_packages(params["packages"], runner),
                 "claim": claim and claim.to_dict(),
+                "roles": list(roles.read(params["state_dir"])),
                 **in_use.look(params["state_dir"]),
             }
         )

@@ -74,6 +74,8 @@ options:
     description:
       - Owner of the ports, if a bridge is shared, for example by a worker and a network node on the same host. A port
         that two owners list belongs to the first one.
+      - If the host is claimed for a cloud, V(worker) and V(network_node) are also stored as its roles in
+        C(STATE_DIR/roles.json), so that C(cloudrepo.slices.site) notices when the host no longer has one.
       - If omitted, the ports have no owner, and any later task that does not list them removes them.
     type: str
   ports:
@@ -283,6 +285,12 @@ claim:
       description: The controller that claimed it.
       type: str
       sample: "controller1"
+roles:
+  description: The roles for which the host was prepared, V(worker) and V(network_node), including O(owner).
+  returned: success
+  type: list
+  elements: str
+  sample: [worker]
 highest_id:
   description: The highest id of all slices and VMs with objects on the host, null if there is none.
   returned: success
@@ -328,6 +336,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
     host_info,
     in_use,
     reloads,
+    roles,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
@@ -405,6 +414,7 @@ def stages(params: dict[str, Any], missing_ok: bool) -> Iterator[Steps[Any]]:
     called_by = claims.caller(params)
     if called_by is not None:
         yield _claim(params, called_by)
+        yield _role(params)
     if seen.result["missing_packages"] and not missing_ok:
         return
     yield _bridge(params, runner, missing_ok=missing_ok)
@@ -437,6 +447,7 @@ def _look(params: dict[str, Any], runner: Runner) -> _Seen:
             "trunk_mtu": info.mtu_of(params["uplink"]),
             "missing_packages": host_info.missing_packages(params["packages"], runner),
             "claim": claim and claim.to_dict(),
+            "roles": list(roles.read(params["state_dir"])),
             **in_use.look(params["state_dir"]),
         }
     )
@@ -447,6 +458,14 @@ def _claim(params: dict[str, Any], called_by: claims.Caller) -> Steps[claims.Cla
         plan=lambda: claims.plan_for(params, called_by, now=utc()),
         apply=lambda todo: claims.apply(todo, state_dir=params["state_dir"]),
         result=lambda todo: {"claim": todo.wanted.to_dict(), "orphans": list(todo.orphans)},
+    )
+
+
+def _role(params: dict[str, Any]) -> Steps[roles.RolesPlan]:
+    return Steps(
+        plan=lambda: roles.plan(roles.read(params["state_dir"]), params["owner"]),
+        apply=lambda todo: roles.apply(todo, state_dir=params["state_dir"]),
+        result=lambda todo: {"roles": list(todo.want)},
     )
 
 

@@ -295,8 +295,8 @@ options:
       forward_bpdu:
         &carried_bpdu
         description:
-          - Whether to forward STP, LACP, LLDP and Cisco's CDP, VTP, PAgP and PVST+, which bridges do not forward by
-            default. Between workers, the physical switches must forward them as well.
+          - Whether to forward STP, LACP, 802.1X, LLDP and Cisco's CDP, VTP, PAgP and PVST+, which bridges do not
+            forward by default. Between workers, the physical switches must forward them as well.
         type: bool
         default: false
   networks:

@@ -22,7 +22,7 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import caller, decide
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import caller, decide, refuse_middle
 
 _MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
 RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
@@ -69,6 +69,7 @@ class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
         """Run the module here, or like any other module if that would not be equivalent."""
         super().run(tmp, task_vars)
         try:
+            refuse_middle(self._task)
             decision = decide(self._task, task_vars or {}, self._templar)
         except SlicesError as error:
             return {"failed": True, "changed": False, "msg": error.message, **error.fields}

@@ -11,15 +11,19 @@ import copy
 import os
 import pwd
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible import context
 from ansible.playbook.task import Task
 from ansible.template import Templar
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import Decision
+
+PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
 
 
 def extra_variables(task: Task) -> dict[str, Any]:
@@ -31,6 +35,18 @@ def extra_files() -> list[str]:
     """Return the paths of files with extra variables from the command line."""
     given = context.CLIARGS.get("extra_vars") or ()
     return [str(each)[1:] for each in given if str(each).startswith("@")]
+
+
+def refuse_middle(task: Task) -> None:
+    """Refuse a task of one of our playbooks in a run that left out the tasks before it, with the check of the call.
+
+    Raises:
+        Refused: the run was started with C(--start-at-task).
+    """
+    started = context.CLIARGS.get("start_at_task")
+    path = task.get_path()
+    if started and path and PLAYBOOKS in Path(path.rpartition(":")[0]).resolve().parents:
+        raise Refused([Refusal("started_in_the_middle", "--start-at-task", {"got": started})])
 
 
 def caller(task: Task, decision: Decision) -> Caller:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from .runs import run
+from .test_status import database
 
 
 @pytest.mark.parametrize(
@@ -47,3 +48,19 @@ def test_topologies_may_be_text(tmp_path: Path, name: str) -> None:
     done = run(tmp_path, "deploy", {name: {"slices": text, "slices_file": "topology.yml"}[name]})
     assert done.rc != 0
     assert "slice web: flavor nowhere" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("playbook", "task"),
+    [
+        ("deploy", "Show the slices"),
+        ("delete", "Record the reports of the hosts"),
+        ("site", "Register the workers"),
+        ("site", "Check that the hosts meet the requirements of the slices"),
+        ("orphans", "Show the orphans"),
+    ],
+)
+def test_a_run_that_begins_in_the_middle_is_refused(tmp_path: Path, playbook: str, task: str) -> None:
+    done = run(tmp_path, playbook, {"slice_name": "web"}, f"--start-at-task={task}", database=database())
+    assert done.rc not in (0, 4)
+    assert "run the playbook from its start" in done.stdout

@@ -31,6 +31,7 @@ _INTERRUPTS = 5
 _INTERRUPT_EVERY_S = 1.0
 # The number of reads until the command is interrupted again.
 _PIECES = 100
+_SEND_S = 10.0
 _PROBE_EVERY_S = (1.0, 1.0, 2.0, 2.0, 5.0)
 
 
@@ -62,8 +63,11 @@ class SocketConsole:
 
     def send(self, text: str) -> None:
         """See C(Console)."""
-        self._client.settimeout(10)
-        self._client.sendall(text.encode("utf-8"))
+        self._client.settimeout(_SEND_S)
+        try:
+            self._client.sendall(text.encode("utf-8"))
+        except OSError as error:
+            raise SlicesError(f"the serial console takes no input: {error}") from error
 
     def receive(self, timeout_s: float) -> str:
         """See C(Console)."""

@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.filter.outcomes import failure_lines, outcome_table
+from ansible_collections.cloudrepo.slices.plugins.filter.outcomes import (
+    deletion_notes,
+    failure_lines,
+    outcome_table,
+)
 
 from ..module_utils._domain.builders import cluster, put, topology, vm
 from ..module_utils._module.test_orders import plan
@@ -128,3 +132,12 @@ def test_failures_are_told_in_at_most_twenty_lines() -> None:
     assert failure_lines(["a\nb", "c"]) == "a\nb\nc"
     lines = failure_lines(["\n".join("abc")] * 7).splitlines()
     assert (len(lines), lines[-1]) == (21, "… and 1 more")
+
+
+def test_what_is_deleted_is_named() -> None:
+    lines = deletion_notes(planned(("lab",), state="absent"))
+    assert lines == ["Deleted: slice lab (1003)", "Deleted: VM lab/a (1004)", "Deleted: network lab/lan (160)"]
+    assert deletion_notes(planned(("lab",))) == []
+    made = [{"kind": "vm", "name": f"web/vm{n}", "id": n, "action": "delete"} for n in range(22)]
+    told = deletion_notes({"changes": [*made, {**made[0], "action": "create"}]}, check_mode=True)
+    assert (told[0], told[20:]) == ("To be deleted: VM web/vm0 (0)", ["… and 2 more"])

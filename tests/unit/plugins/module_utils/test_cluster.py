@@ -14,6 +14,8 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields import FieldError
 
+from ._domain import builders
+
 FIXTURE = Path(__file__).parents[3] / "fixtures" / "slice_1000.json"
 SLICE = json.loads(FIXTURE.read_text(encoding="utf-8"))
 ADMIN = {"username": "admin", "password_hash": "!", "quota_vms": 10, "used_vms": 2, "slices": [1000]}
@@ -100,6 +102,8 @@ def test_a_cloud_that_cannot_be_read_is_told_with_its_place() -> None:
         Cluster.from_dict({"cloud": {"uuid": "1", "title": "lab", "incarnation": "2"}})
     with pytest.raises(FieldError, match=r"left_behind\.vlan_pool: must be list, got int '5'"):
         Cluster.from_dict({"left_behind": {"vlan_pool": 5}})
+    with pytest.raises(FieldError, match=r"lost_machines"):
+        Cluster.from_dict({"lost_machines": [5]})
 
 
 def test_counters_go_on_from_what_was_handed_out() -> None:
@@ -152,3 +156,18 @@ def test_who_takes_the_place_of_another_is_newer_than_both() -> None:
     assert (old.revision, new.revision) == (10**14 + 6, 10**14 + 5)
     new.replace(old)
     assert new.revision == 10**14 + 7
+
+
+def test_a_slice_is_found_by_its_name_alone_where_no_id_is_meant() -> None:
+    held = builders.cluster()
+    web = builders.put(held, builders.topology("web"))
+    assert held.find_slice("admin", "web") is web
+    assert [held.find_slice("admin", name) for name in ("1000", "admin/web", "wbe")] == [None] * 3
+    assert held.find_slice("alice", "web") is None
+    assert [held.called(name) for name in ("web", "1000", "admin/web")] == [[web]] * 3
+
+
+def test_vms_are_told_by_their_worker() -> None:
+    held = builders.cluster()
+    builders.put(held, builders.topology())
+    assert [[vm.name for vm in held.vms_on(f"10.0.10.{number}")] for number in (1, 2, 3)] == [["vm1"], ["vm2"], []]

@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariant_repair import repair
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vlans import FURTHER_POOLS, POOL_COUNT
+
+from . import builders
 
 SLICE = json.loads((Path(__file__).parents[4] / "fixtures" / "slice_1000.json").read_text(encoding="utf-8"))
 
@@ -132,3 +135,27 @@ def test_whatever_is_broken_is_mended_at_once(count: int, data: st.DataObject) -
     repair(held)
     assert [sentence for sentence in breaches(held) if not sentence.startswith("disk ")] == []
     assert repair(held) == []
+
+
+def test_further_pools_that_are_none_or_taken_are_given_back() -> None:
+    held = builders.cluster()
+    web, lab = (builders.put(held, builders.topology(name)) for name in ("web", "lab"))
+    web.extra[FURTHER_POOLS] = [POOL_COUNT, -1, lab.slice_id % POOL_COUNT, 77, 77]
+    assert repair(held) == ["slice web (1000) of admin: further_pools [100, -1, 3, 77, 77] → [77]"]
+    assert breaches(held) == []
+
+
+def test_networks_with_a_strange_vlan_get_free_ones_each() -> None:
+    held = builders.cluster()
+    nets = [{"name": name, "members": [f"vm{number}"]} for number, name in enumerate("abc", 1)]
+    vms = [builders.vm(f"vm{number}") for number in (1, 2, 3)]
+    web = builders.put(held, builders.topology(vms=vms, links=[], networks=nets))
+    for network, strange in zip(web.networks[1:], (900, 901)):
+        for each in (each for vm in web.vms for each in vm.interfaces if each.vlan_id == network.vlan_id):
+            each.vlan_id = strange
+        network.vlan_id = strange
+    repair(held)
+    assert breaches(held) == []
+    vlans = [network.vlan_id for network in web.networks]
+    assert len(set(vlans)) == len(vlans)
+    assert {each.vlan_id for vm in web.vms for each in vm.interfaces if each.vlan_id} == set(vlans)

@@ -11,6 +11,8 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files
 
+from ....locks import is_held
+
 
 def test_files_are_written_with_their_modes(tmp_path):
     paths = [tmp_path / f"file{number}" for number in range(100)]
@@ -79,3 +81,11 @@ def test_folders_are_open_to_all_users_whatever_the_umask_is(tmp_path: Path) -> 
         os.umask(before)
     modes = [each.stat().st_mode & 0o777 for each in (path, *path.parents[:3])]
     assert modes == [0o755, 0o755, 0o755, 0o700], "what was there already is left alone"
+
+
+def test_a_lock_is_held_for_the_block_and_no_longer(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    with files.locked(str(folder)):
+        assert is_held(folder)
+    assert not is_held(folder)
+    assert folder.stat().st_mode & 0o777 == 0o700

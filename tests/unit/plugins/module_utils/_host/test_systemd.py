@@ -119,3 +119,7 @@ def test_a_template_names_its_slice() -> None:
     assert systemd.template_uuid(template_text("cloudrepo-0", uuid(1))) == uuid(1)
     assert systemd.template_uuid(template_text("cloudrepo-0")) is None
     assert "\nX-CloudrepoSlice=" in template_text("cloudrepo-0", uuid(1))
+
+
+def test_no_units_are_looked_at_again_without_a_command() -> None:
+    assert systemd.look_again([], FakeRunner()) == {}

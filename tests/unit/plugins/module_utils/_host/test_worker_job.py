@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +30,20 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import
 from ....locks import is_held
 from .disk.test_overlays import base_image
 from .disk.test_qcow2 import qcow2
-from .fakes import ME, MORE, TAP_FILTER, FakeMonitor, FakeRunner, FakeTime, disk, mark, orders, settings, uuid, vm
+from .fakes import (
+    ME,
+    MORE,
+    TAP_FILTER,
+    FakeMonitor,
+    FakeRunner,
+    FakeTime,
+    disk,
+    mark,
+    orders,
+    settings,
+    uuid,
+    vm,
+)
 
 GIB = 1 << 30
 PASSWORDS = {1001: "hMr3kWpa"}
@@ -86,6 +100,15 @@ def ready(tmp_path: Path) -> FakeRunner:
     return runner.on("qemu-img", "create", MORE, do=create)
 
 
+def turn_is_held(tmp_path: Path) -> bool:
+    """Return whether this process has locked slices. To itself, it would give the locks again."""
+    inode = (tmp_path / "revisions/worker.lock").stat().st_ino
+    locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return any(
+        words[4] == str(os.getpid()) and words[5].endswith(f":{inode}") for words in locks if words[1] == "POSIX"
+    )
+
+
 def job(tmp_path: Path, runner: FakeRunner, revision: int | None = None, **changes: Any) -> Job:
     clock = FakeTime()
     unit_dir = tmp_path / "units"
@@ -109,7 +132,12 @@ def test_what_goes_is_stopped_first_and_vms_start_when_all_is_there(tmp_path: Pa
     def note(argv: Sequence[str]) -> None:
         held.append((argv[1], is_held(tmp_path / "flows")))
 
-    runner = ready(tmp_path).on(*STOP, do=note).on(*START, do=note)
+    def note_turn(argv: Sequence[str]) -> None:
+        note(argv)
+        turns.append(turn_is_held(tmp_path))
+
+    turns: list[bool] = []
+    runner = ready(tmp_path).on(*STOP, do=note_turn).on(*START, do=note_turn)
     todo, result = carry_out(tmp_path, runner, 2_000)
     told = [argv[:2] for argv in runner.argvs]
     first = told.index(["systemctl", "stop"])
@@ -118,6 +146,9 @@ def test_what_goes_is_stopped_first_and_vms_start_when_all_is_there(tmp_path: Pa
     assert told[-1] == ["systemctl", "start"]
     # The lock of all slices is let go before VMs start.
     assert held == [("stop", True), ("start", False)]
+    # Another order for the same slice waits until its VMs have started.
+    assert turns == [True, True]
+    assert not turn_is_held(tmp_path)
     assert [(each["vm_id"], each["state"]) for each in result["vms"]] == [(1001, "running")]
     assert set(result["timings_s"]) == {"observe", "qemu", "images", "ovs", "taps"}
     assert {"VM folder", "tap", "port", "unit"} <= {change.kind for change in todo.changes}

@@ -4,16 +4,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import worker_orphans
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.orphans import DISK, SLICE, Orphan
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Tools
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import Unit, Units, template_text
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import Folder
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker_orphans import Held
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import KnownDisk, KnownSlice
 
-from .fakes import uuid
+from ....locks import is_held
+from .fakes import FakeMonitor, FakeRunner, uuid
+from .test_worker_job import place
 
 FOLDER = Folder("/vms/1006", 1005, uuid(5), uuid(6), {"vm1_img.qcow2": uuid(7)})
 PATH = "/vms/1006/vm1_img.qcow2"
@@ -84,3 +90,24 @@ def test_an_empty_folder_belongs_to_its_slice():
     held = Held(folders={1006: FOLDER}, overlays={1006: {}})
     assert worker_orphans.find([], held) == (Orphan(SLICE, 1005, uuid(5), holds=("VM folder /vms/1006",)),)
     assert worker_orphans.find([KNOWN], held) == ()
+
+
+def test_disks_are_removed_while_no_order_is_applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Folder(str(tmp_path / "vms/1006"), 1005, uuid(5), uuid(6), {})
+    paths = [f"{folder.path}/{name}_img.qcow2" for name in ("vm1", "vm2")]
+    Path(folder.path).mkdir(parents=True)
+    for path in paths:
+        Path(path).touch()
+    held = []
+    remove = worker_orphans.files.remove
+
+    def note(path: str) -> None:
+        held.append((path, is_held(tmp_path / "flows")))
+        remove(path)
+
+    monkeypatch.setattr(worker_orphans.files, "remove", note)
+    gone = replace(DISK_OF_LEFT, path=paths[0])
+    had = Held(folders={1006: folder}, overlays={1006: dict.fromkeys(paths, (0, 0.0))})
+    worker_orphans.remove([gone], [], had, Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
+    assert held == [(paths[0], True)]
+    assert [Path(path).exists() for path in paths] == [False, True]

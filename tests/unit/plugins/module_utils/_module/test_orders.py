@@ -177,6 +177,16 @@ def test_slices_are_deleted_with_their_orders() -> None:
     assert list(made.slices) == [1000, 1003]
 
 
+def test_a_slice_that_is_deleted_again_is_kept_as_it_was_before_the_first_time() -> None:
+    made = held()
+    plan(made, all=True)
+    for _time in range(2):
+        plan(made, state="absent", names=["web"], disk_retention_h=24)
+    (kept,) = made.extra["deleted_slices"]
+    assert [each["name"] for each in kept["slice"]["vms"]] == ["vm1", "vm2"]
+    assert len(kept["slice"]["links"]) == 1
+
+
 def _without(slice_id: int, order: dict[str, Any]) -> dict[str, Any]:
     """Return the slice's entry in an order, without VMs."""
     (one,) = order["slices"]

@@ -208,3 +208,15 @@ def test_a_new_sqlite_file_of_nothing_is_not_left(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         rows: list[Any] = connection.execute("SELECT next_vm_id FROM cloudrepo_meta").fetchall()
     assert rows == [(1001,)]
+
+
+def test_a_damaged_file_is_replaced_by_a_backup_that_is_newer_than_all_orders(tmp_path: Path) -> None:
+    store, path = file_store(tmp_path, "database.yaml")
+    take_id(store)
+    backup = store.backup()
+    take_id(store)
+    before = look(store)
+    path.write_text("{")
+    store.restore(str(backup))
+    assert look(store).next_vm_id == before.next_vm_id
+    assert (look(store).revision or 0) > (before.revision or 0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state import yam
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
 
@@ -123,6 +125,20 @@ def test_who_waits_too_long_is_told_who_holds_the_lock(store: YamlFile) -> None:
         pytest.fail("the block must not run")
     holder = f"process {os.getpid()} on {os.uname().nodename}"
     assert str(caught.value) == f"database {store.path} is locked by {holder}; gave up after 0.05 s"
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        lambda store: store.backup(),
+        lambda store: store.restore("database.yaml"),
+        lambda store: store.note(Entry("2026-01-31T12:00:00Z", "admin", Caller(), 7, [])),
+    ],
+    ids=["backup", "restore", "note"],
+)
+def test_whoever_changes_files_waits_for_the_lock(store: YamlFile, action: Callable[[YamlFile], object]) -> None:
+    with store.transaction(write=True), pytest.raises(DatabaseError, match="is locked by"):
+        action(YamlFile(store.path, lock_timeout_s=0.05))
 
 
 def take_ids(path: str, count: int) -> None:

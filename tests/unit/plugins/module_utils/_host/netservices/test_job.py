@@ -16,8 +16,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.job import Job
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refusal, Refused
 
+from .....locks import is_held
 from ..fakes import MORE, FakeRunner
-from ..test_worker_job import is_held
 from .test_plan import LINKS, VM1, order
 
 REFUSED = {1041: [Refusal("not_found", "VM x", {"known": []})]}

@@ -12,6 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.orphans import SLICE, Orphan
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import KnownSlice
 
+from .....locks import is_held
 from ..fakes import MORE, FakeRunner, uuid
 
 PORT = Port("net_100", "br-int", external_ids={"cloudrepo-services": "1005", "cloudrepo-slice-uuid": uuid(5)})
@@ -52,3 +53,19 @@ def test_files_and_units_of_all_slices_are_seen(tmp_path):
         f"names {tmp_path}/names/1005.conf": 1005,
         f"networks {tmp_path}/networks/1007": 1007,
     }
+
+
+def test_orphans_are_removed_while_no_order_is_applied(tmp_path, monkeypatch):
+    held = []
+
+    def note(*_arguments, **_options):
+        held.append(is_held(tmp_path / "flows"))
+
+    for name in ("plan", "apply"):
+        monkeypatch.setattr(orphans.netservices, name, note)
+    monkeypatch.setattr(orphans.state, "observe", note)
+    folders = Folders(str(tmp_path), ipaddress.IPv4Network("169.254.64.0/24"))
+    orphans.remove([], folders, FakeRunner(), bridge="br-int")
+    assert held == []
+    orphans.remove([Orphan(SLICE, 1005, uuid(5))], folders, FakeRunner(), bridge="br-int")
+    assert held == [True, True, True]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import select
@@ -11,7 +12,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -169,6 +171,28 @@ def test_console_is_for_one_caller_at_a_time(tmp_path):
             pass
 
 
+def test_console_of_a_vm_that_is_starting_and_then_busy_is_waited_for(tmp_path, monkeypatch):
+    folder, held, slept = tmp_path / "1001", [], []
+    path = str(folder / "serial.sock")
+
+    def make() -> None:
+        folder.mkdir()
+        held.append(os.open(folder, os.O_RDONLY))
+        fcntl.flock(held[0], fcntl.LOCK_EX)
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        steps = iter([make, lambda: os.close(held[0]), lambda: listener.bind(path), lambda: listener.listen(1)])
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            next(steps)()
+
+        monkeypatch.setattr(serial.time, "sleep", sleep)
+        with serial.open_console(path, timeout_s=10):
+            pass
+    assert slept == [0.1] * 4
+
+
 def test_console_of_no_vm_is_an_error(tmp_path):
     with (
         pytest.raises(SlicesError, match="does not run on this host"),
@@ -195,3 +219,37 @@ def test_console_of_somebody_else_is_told_nothing(tmp_path):
         ):
             pass
         os.chown(tmp_path, 0, 0)
+
+
+def within(seconds: float, action: Callable[[], Any]) -> Any:
+    """Return the result of an action that must not wait for ever, or what it raised."""
+    found: list[Any] = []
+
+    def run() -> None:
+        try:
+            found.append(action())
+        except SlicesError as error:
+            found.append(error.message)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert found, "it still waits"
+    return found[0]
+
+
+def test_a_socket_that_says_nothing_is_not_waited_for_longer_than_asked():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        console = serial.SocketConsole(ours)
+        assert within(10, lambda: console.receive(0)) == ""
+        theirs.sendall(b"# ")
+        assert within(10, lambda: console.receive(5)) == "# "
+
+
+def test_a_socket_that_takes_nothing_is_not_waited_for_long(monkeypatch):
+    monkeypatch.setattr(serial, "_SEND_S", 0.05)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        console = serial.SocketConsole(ours)
+        assert within(10, lambda: console.send("x" * 10_000_000)) == "the serial console takes no input: timed out"

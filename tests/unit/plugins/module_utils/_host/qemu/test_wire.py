@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -80,6 +81,21 @@ def test_one_who_is_silent_is_waited_for_as_long_as_was_said(ends: tuple[socket.
     for timeout_s in (None, 0.05, 0.0):
         with pytest.raises(socket.timeout):
             session.execute("x", {}, timeout_s)
+
+
+def test_one_who_takes_nothing_is_waited_for_as_long_as_was_said(ends: tuple[socket.socket, socket.socket]) -> None:
+    session = greeted(ends, timeout_s=20)
+    before = time.monotonic()
+    with pytest.raises(socket.timeout):
+        session.execute("query", {"a": "x" * 10_000_000}, timeout_s=0.05)
+    assert time.monotonic() - before < 10
+
+
+def test_an_event_is_waited_for_as_long_as_was_said(ends: tuple[socket.socket, socket.socket]) -> None:
+    session = greeted(ends, timeout_s=20)
+    before = time.monotonic()
+    assert session.next_event("SHUTDOWN", {}, 0.05) is None
+    assert time.monotonic() - before < 10
 
 
 def test_a_line_in_pieces_and_two_at_once(ends: tuple[socket.socket, socket.socket]) -> None:

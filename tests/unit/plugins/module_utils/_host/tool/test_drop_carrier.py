@@ -126,3 +126,13 @@ def test_a_qemu_that_exits_while_it_is_told_has_the_last_word(
         qemu.stdout.readline()
         assert drop_carrier.main(names, path, str(qemu.pid)) == 0
     assert (qemu.returncode, capsys.readouterr().err) == (0, "")
+
+
+def test_a_qemu_that_never_answers_is_not_waited_for_longer_than_said(tmp_path, process):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "qmp.sock"))
+        listener.listen(1)
+        before = time.monotonic()
+        with pytest.raises(socket.timeout):
+            drop_carrier.drop(["nic-eth0"], str(tmp_path / "qmp.sock"), process.pid, patience_s=0.1)
+        assert time.monotonic() - before < 10

@@ -8,6 +8,7 @@ import os
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import trash
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import empty_trash
 
+from .....locks import is_held
 from ..disk.test_trash import DAY_S, put
 
 
@@ -17,3 +18,15 @@ def test_what_is_due_goes_and_is_told(tmp_path, monkeypatch, capsys):
     assert empty_trash.main(str(tmp_path), "24") == 0
     assert capsys.readouterr().out == f"slices-host: removed {os.path.dirname(old)} from the trash\n"
     assert len(trash.entries(str(tmp_path))) == 1
+
+
+def test_no_deploy_changes_disks_meanwhile(tmp_path, monkeypatch):
+    held = []
+
+    def note(state_dir, *, retention_s):
+        held.append((state_dir, retention_s, is_held(tmp_path / "flows")))
+        return []
+
+    monkeypatch.setattr(trash, "empty", note)
+    assert empty_trash.main(str(tmp_path), "0.5") == 0
+    assert held == [(str(tmp_path), 1800, True)]

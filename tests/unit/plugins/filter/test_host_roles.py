@@ -1,0 +1,30 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Hosts that were prepared for a role that they no longer have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.cloudrepo.slices.plugins.filter.host_roles import lost_roles
+
+
+def host(*roles: str, cloud: str = "c") -> dict[str, Any]:
+    return {"cloudrepo_host_info": {"claim": {"uuid": cloud}, "roles": list(roles)}}
+
+
+def test_roles_that_the_inventory_no_longer_gives_a_host_are_told() -> None:
+    hostvars = {
+        "both": host("worker", "network_node"),
+        "left": host("worker"),
+        "new": host(),
+        "theirs": host("worker", cloud="d"),
+        "unclaimed": {"cloudrepo_host_info": {"claim": None, "roles": ["worker"]}},
+        "silent": {},
+    }
+    groups = {"all": list(hostvars), "workers": ["both", "new"], "network_node": ["silent"]}
+    assert lost_roles(hostvars, groups, "c") == [
+        "both was prepared as a network_node, but is no longer in the group network_node",
+        "left was prepared as a worker, but is no longer in the group workers",
+    ]
+    assert lost_roles(hostvars, {**groups, "workers": ["both", "left"], "network_node": ["both"]}, "c") == []

@@ -1,0 +1,21 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Results of earlier plays."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.cloudrepo.slices.plugins.filter.plays import earlier_result
+
+GROUPS = {"orchestrator": ["o"]}
+
+
+def test_a_result_of_the_orchestrator() -> None:
+    assert earlier_result({"o": {"done": {"skipped": True}}, "w": {"done": 1}}, GROUPS, "done") == {"skipped": True}
+
+
+def test_one_that_is_missing_because_the_run_began_later() -> None:
+    with pytest.raises(AnsibleFilterError, match="registers done did not run; run the playbook from its start"):
+        earlier_result({"o": {}, "w": {"done": 1}}, GROUPS, "done")

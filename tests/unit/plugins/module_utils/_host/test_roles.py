@@ -1,0 +1,42 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The roles for which a host was prepared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import roles
+
+
+def prepare(folder: Path, role: str | None) -> roles.RolesPlan:
+    todo = roles.plan(roles.read(str(folder)), role)
+    roles.apply(todo, state_dir=str(folder))
+    return todo
+
+
+def test_a_host_keeps_the_roles_that_it_was_prepared_for(tmp_path: Path) -> None:
+    assert roles.read(str(tmp_path)) == ()
+    (change,) = prepare(tmp_path, roles.NETWORK_NODE).changes
+    assert (change.action, change.after) == ("create", {"roles": ["network_node"]})
+    (change,) = prepare(tmp_path, roles.WORKER).changes
+    assert (change.before, change.after) == ({"roles": ["network_node"]}, {"roles": ["worker", "network_node"]})
+    assert prepare(tmp_path, roles.WORKER).changes == []
+    assert prepare(tmp_path, None).changes == []
+    assert roles.read(str(tmp_path)) == ("worker", "network_node")
+    assert (tmp_path / "roles.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_is_written_without_a_role(tmp_path: Path) -> None:
+    prepare(tmp_path, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["", "{", '"worker"', '{"worker": 1}', '["king"]'])
+def test_a_file_that_says_nothing_of_use_is_written_anew(tmp_path: Path, text: str) -> None:
+    (tmp_path / "roles.json").write_text(text)
+    assert roles.read(str(tmp_path)) == ()
+    assert prepare(tmp_path, roles.WORKER).changes
+    assert roles.read(str(tmp_path)) == ("worker",)
