@@ -561,12 +561,12 @@ _HOST = {
     "vm_on_several_hosts": Rule(
         "a VM is on one host",
         "{object} is on {hosts}",
-        "list the host with the older one in -e rebuild_without to leave it out",
+        "list a host in -e rebuild_without to leave it out",
     ),
     "rebuild_violates_rule": Rule(
         "a rebuilt database violates no rule",
         "{breach}",
-        "list a host in -e rebuild_without to leave it out",
+        "list a host or the UUID of a slice in -e rebuild_without to leave it out: {slices}",
     ),
     "database_exists": Rule(
         "a database is rebuilt only if it does not exist",

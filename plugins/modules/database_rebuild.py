@@ -14,7 +14,8 @@ description:
   - An existing database is never changed.
   - The database is another incarnation of the hosts' cloud, so that they refuse the lost one should it reappear. Claim
     them for it with M(cloudrepo.slices.host_claim), as the playbook C(cloudrepo.slices.rebuild) does.
-  - All hosts have to be read, and have to agree with each other. Those in O(without) are left out.
+  - All hosts have to be read, and have to agree with each other. Those in O(without) are left out. Of a VM that
+    two hosts have, the newer record counts.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -165,6 +166,7 @@ options:
   without:
     description:
       - Names of hosts that are left out, because they cannot be read, belong to another cloud, or contradict others.
+      - It may also contain UUIDs of slices. Their objects on the hosts are orphans then.
     type: list
     elements: str
     default: []

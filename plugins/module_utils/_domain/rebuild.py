@@ -16,7 +16,7 @@ from ..models import User
 from ..report import NETWORK_NODE
 from . import counters, displays
 from .invariants import breaches
-from .records_merge import Entry, Merged, entries, merge
+from .records_merge import Entry, Merged, entries, leave_out_older, merge
 from .registering import WORKER_OFFERS
 
 
@@ -40,7 +40,7 @@ def rebuild(
 
     Args:
         hosts: all hosts of the inventory.
-        without: names of hosts that are left out.
+        without: names of hosts and UUIDs of slices that are left out.
         passwords: the passwords of displays.
         now: the time in UTC, as that of the observed states.
 
@@ -48,25 +48,39 @@ def rebuild(
         Refused: a host was not read, or hosts contradict each other.
     """
     read = [host for host in hosts if host.host not in without]
-    refusals = [*_unread(hosts, without), *_clouds(read)]
-    found, invalid = entries(read)
+    recorded, invalid = entries(read)
+    refusals = [*_unread(hosts, without, {str(entry.slice.uuid) for entry in recorded}), *_clouds(read)]
+    found = [entry for entry in recorded if entry.slice.uuid not in without]
+    left_out = leave_out_older(found)
     refusals += [*invalid, *_contradictions(found)]
     if refusals:
         raise Refused(refusals)
     merged = merge(found, now=now)
     cluster = _cluster(read, merged)
-    refusals = [Refusal("rebuild_violates_rule", "database", {"breach": breach}) for breach in breaches(cluster)]
+    refusals = [
+        Refusal("rebuild_violates_rule", "database", {"breach": breach, "slices": _named(breach, cluster)})
+        for breach in breaches(cluster)
+    ]
     if refusals:
         raise Refused(refusals)
     asking = _keep_passwords(cluster, passwords)
-    return Rebuilt(cluster, tuple(_unknown(cluster, read, merged, without, asking)))
+    return Rebuilt(cluster, (*_unknown(cluster, hosts, merged, without, asking), *left_out))
 
 
-def _unread(hosts: Sequence[HostOrders], without: Collection[str]) -> Iterator[Refusal]:
+def _named(breach: str, cluster: Cluster) -> list[str]:
+    """Return the UUIDs of the slices that a breach names by an id in parentheses, or by that of a VM."""
+    return [
+        f"{slice_.uuid} ({slice_.name})"
+        for slice_ in cluster.slices.values()
+        if any(f"({number})" in breach for number in (slice_.slice_id, *(vm.vm_id for vm in slice_.vms)))
+    ]
+
+
+def _unread(hosts: Sequence[HostOrders], without: Collection[str], uuids: Collection[str]) -> Iterator[Refusal]:
     names = list(dict.fromkeys(host.host for host in hosts))
     for name in without:
-        if name not in names:
-            yield Refusal("not_found", f"host {name}", {"known": names})
+        if name not in names and name not in uuids:
+            yield Refusal("not_found", f"host or slice {name}", {"known": names})
     for host in hosts:
         if host.failure is not None and host.host not in without:
             yield Refusal("host_not_read", f"host {host.host}", {"failure": host.failure})
@@ -159,13 +173,17 @@ def _unknown(
     yield "which workers were declared lost; declare them lost again before the next deploy"
     yield "users without slices, and flavors that no VM was created from"
     yield "topologies and changes that were stored and never deployed, and deleted slices that could be undeleted"
+    names = {host.host for host in hosts}
     for name in without:
-        yield f"what only host {name} knows, which was left out"
+        if name in names:
+            yield f"what only host {name} knows, which was left out"
+        else:
+            yield f"slice {name}, which was left out; its objects are orphans"
     yield from merged.unknown
     if asking:
         numbers = ", ".join(map(str, asking))
         yield f"the passwords of the displays of VMs {numbers}, which get new ones in the next deploy if they need any"
     for host in hosts:
-        for held in host.slices:
+        for held in host.slices if host.host not in without else ():
             if held.slice_id not in cluster.slices:
                 yield f"slice {held.slice_id} on {host.host}, of which no host has a record; its objects are orphans"

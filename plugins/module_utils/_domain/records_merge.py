@@ -73,6 +73,33 @@ def entries(hosts: Iterable[HostOrders]) -> tuple[list[Entry], list[Refusal]]:
     return found, refusals
 
 
+def leave_out_older(found: Sequence[Entry]) -> list[str]:
+    """Remove VMs from records of workers if another worker has a newer record: they were created there again.
+
+    Returns:
+        a sentence for each VM that was removed from a record.
+    """
+    newest: dict[str, int] = {}
+    shares = [entry for entry in found if not entry.is_complete]
+    for entry in shares:
+        for vm in entry.slice.vms:
+            newest[_identity(vm)] = max(entry.revision, newest.get(_identity(vm), 0))
+    left_out = []
+    for entry in shares:
+        older = [vm for vm in entry.slice.vms if entry.revision < newest[_identity(vm)]]
+        entry.slice.vms = [vm for vm in entry.slice.vms if vm not in older]
+        left_out += [
+            f"what {entry.host} has of VM {vm.name} ({vm.vm_id}), of which another host has a newer record; "
+            "its objects there are orphans"
+            for vm in older
+        ]
+    return left_out
+
+
+def _identity(vm: VM) -> str:
+    return vm.uuid or str(vm.vm_id)
+
+
 def merge(found: Sequence[Entry], *, now: str) -> Merged:
     """Merge records. Those of one slice must have the same UUID, and no VM may be on two workers.
 
@@ -201,7 +228,7 @@ class _Draft:
 
     def _see(self, now: str) -> None:
         """Set the states that workers last reported."""
-        seen = {vm.vm_id: vm for entry in self.shares for vm in entry.applied.vms}
+        seen = {vm.vm_id: vm for entry in reversed(self.shares) for vm in entry.applied.vms}
         for vm in self.slice.vms:
             found = seen.get(vm.vm_id)
             if found is not None and not vm.deleting:

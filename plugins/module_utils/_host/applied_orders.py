@@ -77,10 +77,18 @@ def read(state_dir: str, kind: str) -> tuple[AppliedSlice, ...]:
     Raises:
         SlicesError: one of them cannot be read.
     """
-    folder = _folder(state_dir, kind)
-    names = os.listdir(folder) if os.path.isdir(folder) else []
-    paths = [f"{folder}/{name}" for name in sorted(names) if name.endswith(".json") and name[:-5].isdecimal()]
-    return tuple(_read_one(path) for path in paths)
+    return tuple(_read_one(path) for path in _paths(state_dir, kind).values())
+
+
+def uuids(state_dir: str, kind: str) -> dict[tuple[str, int], str | None]:
+    """Return the UUIDs of the slices that have records of a kind, by path and slice id; C(None) if one is damaged."""
+    found: dict[tuple[str, int], str | None] = {}
+    for slice_id, path in _paths(state_dir, kind).items():
+        try:
+            found[path, slice_id] = _read_one(path).slice_uuid
+        except SlicesError:
+            found[path, slice_id] = None
+    return found
 
 
 def passwords(state_dir: str) -> list[KnownDisplay]:
@@ -96,6 +104,17 @@ def passwords(state_dir: str) -> list[KnownDisplay]:
 def forget(state_dir: str) -> None:
     """Forget all applied orders, which were another cloud's."""
     shutil.rmtree(f"{state_dir}/applied", ignore_errors=True)
+
+
+def _paths(state_dir: str, kind: str) -> dict[int, str]:
+    folder = _folder(state_dir, kind)
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    return {
+        int(stem): f"{folder}/{name}"
+        for name in names
+        for stem, end in [os.path.splitext(name)]
+        if end == ".json" and stem.isdecimal()
+    }
 
 
 def _read_one(path: str) -> AppliedSlice:

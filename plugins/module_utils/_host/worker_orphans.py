@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ..holdings import KnownDisk, KnownSlice
 from ..work_order import SliceOrder
-from . import files, orphans, systemd, vm_folders
+from . import applied_orders, files, orphans, revisions, systemd, vm_folders
 from .accounts import Accounts
 from .datapath import flows, ovs, ovsdb, taps
 from .datapath import reconcile as datapath
@@ -38,6 +38,7 @@ class Held:
         taps: the netdev group of each tap, which is its slice id, by name.
         ports: the ports of VMs.
         flows: the ids of slices that have saved flows.
+        records: the UUIDs of the slices in records of applied orders, by path and slice id.
     """
 
     folders: Mapping[int, Folder] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Held:
     taps: Mapping[str, int] = field(default_factory=dict)
     ports: tuple[Port, ...] = ()
     flows: frozenset[int] = frozenset()
+    records: Mapping[tuple[str, int], str | None] = field(default_factory=dict)
 
 
 def observe(runner: Runner, *, state_dir: str, unit_dir: str = systemd.UNIT_DIR) -> Held:
@@ -72,6 +74,7 @@ def observe(runner: Runner, *, state_dir: str, unit_dir: str = systemd.UNIT_DIR)
             for name in (os.listdir(saved) if os.path.isdir(saved) else ())
             if (stem := name.partition(".")[0]).isdecimal() and int(stem) != flows.INFRASTRUCTURE
         ),
+        records=applied_orders.uuids(state_dir, revisions.WORKER),
     )
 
 
@@ -106,6 +109,15 @@ def remove(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, tool
                 for path in paths.intersection(overlays):
                     files.remove(path)
         register.note(settings.vms.state_dir, gone=paths)
+        _forget({each.slice_id for each in gone if each.kind == DISK and each.slice_id is not None}, settings)
+
+
+def _forget(slice_ids: Iterable[int], settings: Settings) -> None:
+    """Remove the records of slices of which the worker has nothing any more, for it has no VM of theirs."""
+    state_dir = settings.vms.state_dir
+    held = {folder.slice_id for folder in vm_folders.read(f"{state_dir}/vms").values()}
+    going = [SliceOrder(slice_id, ()) for slice_id in slice_ids if slice_id not in held]
+    applied_orders.note(going, state_dir=state_dir, kind=revisions.WORKER)
 
 
 def settings_for(wires: datapath.Settings, *, state_dir: str, user: str) -> Settings:
@@ -146,6 +158,8 @@ def _things(held: Held) -> Iterator[tuple[int, str | None, str]]:
         yield group, None, f"tap {name}"
     for slice_id in sorted(held.flows):
         yield slice_id, None, f"flows {slice_id}"
+    for (path, slice_id), uuid in held.records.items():
+        yield slice_id, uuid, f"record {path}"
     for vm_id, folder in held.folders.items():
         if folder.slice_id is not None and not held.overlays[vm_id]:
             yield folder.slice_id, folder.slice_uuid, f"VM folder {folder.path}"

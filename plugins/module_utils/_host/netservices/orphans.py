@@ -32,11 +32,13 @@ class Held:
         files: the slice ids of reservations, files of name servers and folders of networks, by path.
         units: the slice ids of active or enabled units, by name.
         ports: the ports in networks of slices.
+        records: the UUIDs of the slices in records of applied orders, by path and slice id.
     """
 
     files: Mapping[str, int] = field(default_factory=dict)
     units: Mapping[str, int] = field(default_factory=dict)
     ports: tuple[Port, ...] = ()
+    records: Mapping[tuple[str, int], str | None] = field(default_factory=dict)
 
 
 def observe(folders: Folders, runner: Runner, *, unit_dir: str = systemd.UNIT_DIR) -> Held:
@@ -53,6 +55,7 @@ def observe(folders: Folders, runner: Runner, *, unit_dir: str = systemd.UNIT_DI
         ports=tuple(
             port for port in ovsdb.observe(runner).ports.values() if port.external_ids.get(ovs.SERVICES, "").isdecimal()
         ),
+        records=applied_orders.uuids(folders.state_dir, revisions.NETWORK_NODE),
     )
 
 
@@ -88,6 +91,8 @@ def remove(gone: Iterable[Orphan], folders: Folders, runner: Runner, *, bridge: 
 def _things(held: Held) -> Iterator[tuple[int, str | None, str]]:
     for path, slice_id in held.files.items():
         yield slice_id, None, path
+    for (path, slice_id), uuid in held.records.items():
+        yield slice_id, uuid, f"record {path}"
     for name, slice_id in held.units.items():
         yield slice_id, None, f"unit {name}"
     for port in held.ports:

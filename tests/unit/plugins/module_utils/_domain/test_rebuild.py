@@ -18,7 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE
 
-from .builders import cluster, put, topology
+from .builders import cluster, put, topology, vm
 from .test_records_merge import A, B, host
 
 LAB = "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
@@ -119,6 +119,25 @@ def test_contradictions_are_refused() -> None:
     assert [each.code for each in refusals([damaged, *hosts[1:]])] == ["invalid_record"]
 
 
+def test_of_a_vm_that_was_created_again_the_newer_record_counts() -> None:
+    held = cluster()
+    slice_ = put(held, topology(owner="alice", vms=[vm("a", worker=A)], links=[]))
+    lost = hosts_of(slice_)[0]
+    slice_.vms[0].worker_ip = B
+    slice_.vms[0].disks[0].extra["uuid"] = OTHER
+    newer = [
+        replace(each, applied=tuple(replace(one, revision=9) for one in each.applied)) for each in hosts_of(slice_)
+    ]
+    for others in (newer[1:], newer[1:2]):
+        done = rebuilt([lost, *others])
+        (found,) = done.cluster.slices[1000].vms
+        assert (found.worker_ip, found.deleting, found.disks[0].uuid) == (B, False, OTHER)
+        left = (
+            f"what host {A} has of VM a (1001), of which another host has a newer record; its objects there are orphans"
+        )
+        assert left in done.unknown
+
+
 def test_what_would_violate_a_rule_is_refused() -> None:
     first = web()
     held = cluster()
@@ -130,3 +149,9 @@ def test_what_would_violate_a_rule_is_refused() -> None:
     found = refusals(hosts)
     assert {each.code for each in found} == {"rebuild_violates_rule"}
     assert any("VNC port 5901 is allocated 2 times" in each.message for each in found)
+    assert {f"{first.uuid} (web)", f"{second.uuid} (lab)"} == {one for each in found for one in each.figures["slices"]}
+    assert f"leave it out: {first.uuid} (web), {second.uuid} (lab)" in found[0].message
+    done = rebuilt(hosts, without=[str(second.uuid)])
+    assert done.cluster.slices.keys() == {1000}
+    assert f"slice {second.uuid}, which was left out; its objects are orphans" in done.unknown
+    assert [each.code for each in refusals(hosts, without=[OTHER])] == ["not_found"]

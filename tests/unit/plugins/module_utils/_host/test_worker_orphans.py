@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import worker_orphans
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
+    applied_orders,
+    revisions,
+    vm_folders,
+    worker_orphans,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.orphans import DISK, SLICE, Orphan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Tools
@@ -16,9 +21,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd imp
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import Folder
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker_orphans import Held
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import KnownDisk, KnownSlice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from ....locks import is_held
-from .fakes import FakeMonitor, FakeRunner, uuid
+from .fakes import FakeMonitor, FakeRunner, mark, uuid
 from .test_worker_job import place
 
 FOLDER = Folder("/vms/1006", 1005, uuid(5), uuid(6), {"vm1_img.qcow2": uuid(7)})
@@ -92,12 +98,43 @@ def test_an_empty_folder_belongs_to_its_slice():
     assert worker_orphans.find([KNOWN], held) == ()
 
 
+def test_a_record_of_a_slice_that_is_not_known_is_an_orphan(tmp_path: Path) -> None:
+    order = SliceOrder(1005, (), slice_uuid=uuid(5), record="{}")
+    applied_orders.note([order], state_dir=str(tmp_path), kind=revisions.WORKER)
+    path = f"{tmp_path}/applied/worker/1005.json"
+    held = Held(records=applied_orders.uuids(str(tmp_path), revisions.WORKER))
+    assert worker_orphans.find([], held) == (Orphan(SLICE, 1005, uuid(5), holds=(f"record {path}",)),)
+    assert worker_orphans.find([KNOWN], held) == ()
+    Path(path).write_text("")
+    assert list(applied_orders.uuids(str(tmp_path), revisions.WORKER).values()) == [None]
+
+
+def test_the_record_of_a_slice_is_removed_with_its_last_disk(tmp_path: Path) -> None:
+    folders = {}
+    for vm_id, slice_id in ((1006, 1005), (1007, 1005), (1011, 1010)):
+        folder = place(tmp_path).vms.folder(vm_id)
+        Path(folder).mkdir(parents=True)
+        Path(f"{folder}/vm_img.qcow2").touch()
+        mark(Path(folder), slice_id)
+        folders[vm_id] = vm_folders.read(str(tmp_path / "vms"))[vm_id]
+    orders = [SliceOrder(slice_id, (), record="{}") for slice_id in (1005, 1010)]
+    applied_orders.note(orders, state_dir=str(tmp_path), kind=revisions.WORKER)
+    had = Held(
+        folders=folders, overlays={vm_id: {f"{each.path}/vm_img.qcow2": (0, 0.0)} for vm_id, each in folders.items()}
+    )
+    for vm_id, left in ((1006, [1005, 1010]), (1007, [1010])):
+        gone = replace(DISK_OF_LEFT, path=f"{folders[vm_id].path}/vm_img.qcow2", vm_id=vm_id)
+        worker_orphans.remove([gone], [], had, Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
+        assert [each.slice_id for each in applied_orders.read(str(tmp_path), revisions.WORKER)] == left
+
+
 def test_disks_are_removed_while_no_order_is_applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = Folder(str(tmp_path / "vms/1006"), 1005, uuid(5), uuid(6), {})
     paths = [f"{folder.path}/{name}_img.qcow2" for name in ("vm1", "vm2")]
     Path(folder.path).mkdir(parents=True)
     for path in paths:
         Path(path).touch()
+    mark(Path(folder.path), 1005)
     held = []
     remove = worker_orphans.files.remove
 

@@ -27,6 +27,13 @@ def test_a_slice_that_is_not_known_is_an_orphan():
     assert orphans.find([KnownSlice(1005, uuid(5))], LEFT) == ()
 
 
+def test_a_record_alone_is_an_orphan() -> None:
+    held = Held(records={("/applied/network_node/1005.json", 1005): uuid(5)})
+    holds = ("record /applied/network_node/1005.json",)
+    assert orphans.find([], held) == (Orphan(SLICE, 1005, uuid(5), holds=holds),)
+    assert orphans.find([KnownSlice(1005, uuid(5))], held) == ()
+
+
 def test_without_networks_the_number_has_to_do():
     held = Held(LEFT.files, LEFT.units)
     assert orphans.find([KnownSlice(1005, uuid(9))], held) == ()
