@@ -122,3 +122,19 @@ def test_a_command_that_fails_is_an_error_but_pgrep_may_find_nothing(
     elif code:
         with pytest.raises(subprocess.CalledProcessError):
             snapshot.ask(["pgrep", "-a", "x"])
+
+
+def test_elements_of_dynamic_sets_are_left_out() -> None:
+    rules = (
+        "set senders { type ipv4_addr flags dynamic elements = { 10.60.7.101 ct count over 9 } }"
+        " set rates { type mark flags dynamic,timeout timeout 1m elements = { 0x3e8 limit rate over 9/second } }"
+        " map slices { type ipv4_addr : mark elements = { 10.60.7.101 : 0x3e8 } }"
+    )
+
+    def ask(argv: Sequence[str]) -> str:
+        return rules if argv[0] == "nft" else ""
+
+    assert list(snapshot.network(ask)) == [
+        " rules: set senders { type ipv4_addr flags dynamic } set rates { type mark flags dynamic,timeout timeout 1m }"
+        " map slices { type ipv4_addr : mark elements = { 10.60.7.101 : 0x3e8 } }"
+    ]

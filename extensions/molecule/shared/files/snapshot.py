@@ -99,7 +99,7 @@ def network(ask: Ask) -> Iterator[str]:
             yield from (f"{space} {line}" for line in ask([*enter, *command]).splitlines())
         rules = re.sub(r"\s+", " ", ask([*enter, "nft", "-s", "list", "ruleset"]))
         # What passes fills dynamic sets.
-        rules = re.sub(r"(flags dynamic\S*) elements = { [^}]* }", r"\1", rules)
+        rules = re.sub(r"(flags dynamic\S*(?: timeout \S+)?) elements = { [^}]* }", r"\1", rules)
         yield f"{space} rules: {rules}"
 
 
