@@ -44,9 +44,12 @@ NETWORK_NODE_TRUNK_MTU = "network_node_trunk_mtu"
 """The field beyond the model with the MTU of the network node's uplink."""
 LOST_MACHINES = "lost_machines"
 """The field beyond the model with the machine-ids of workers that were declared lost (docs/decisions/0021)."""
+HOSTS = "hosts"
+"""The field beyond the model with the inventory names of all hosts that C(site) has prepared."""
 MACHINE_ID = "machine_id"
-LOST = "lost"
 """The extra field of a worker with its machine-id (docs/decisions/0020)."""
+LOST = "lost"
+"""The extra field of a worker that was declared lost (docs/decisions/0021)."""
 ENTRY = "entry"
 """Marks the absent fields of a worker that is only in Cloud Repositorio's C(workers_list)."""
 USED_KEYS = ("used_vms", "used")
@@ -399,6 +402,7 @@ class Cluster:
         record.check(LEFT_BEHIND, mapping({}, dict.fromkeys(_LEAVABLE, list_of(integer))))
         record.check(NETWORK_NODE_TRUNK_MTU, integer)
         record.check(LOST_MACHINES, list_of(text))
+        record.check(HOSTS, list_of(text))
         record.check(HISTORY, mapping({"entries": integer, "days": integer}))
         record.check(NOTED, integer)
         slices = table("slices", Slice.from_dict)

@@ -89,6 +89,7 @@ options:
     description:
       - The names of all hosts of the cloud. Values that earlier calls have reserved are only released if O(hosts)
         contains all of these hosts.
+      - They are added to RV(hosts).
     type: list
     elements: str
     default: []
@@ -128,6 +129,12 @@ next_vm_id:
   returned: success
   type: int
   sample: 1037
+hosts:
+  description: The names of all hosts that this or earlier calls have listed in O(expected_hosts).
+  returned: success
+  type: list
+  elements: str
+  sample: [netnode, worker1, worker2]
 behind:
   description: A message for each of O(hosts) that has applied a newer work order than any of the database.
   returned: success

@@ -14,7 +14,7 @@ from .._domain import counters
 from .._domain.registering import require_admin
 from ..changes import between
 from ..claim import Asked
-from ..cluster import LEFT_BEHIND, Cluster
+from ..cluster import HOSTS, LEFT_BEHIND, Cluster
 from ..errors import Refused
 from ..history import Kept
 from .edge import Outcome
@@ -43,6 +43,8 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         cloud = replace(cloud, title=params["title"])
         cluster.become(cloud)
     cluster.keep(kept)
+    if params["expected_hosts"]:
+        cluster.extra[HOSTS] = sorted({*cluster.extra.get(HOSTS, ()), *params["expected_hosts"]})
     hosts = Asked.from_dict({"hosts": params["hosts"]}).hosts
     if hosts:
         counters.take_in(cluster, hosts, complete={*params["expected_hosts"]} <= {each.host for each in hosts})
@@ -50,7 +52,8 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     changes = [] if before == after else [between("cloud", cloud.uuid, before, after, name=cloud.title)]
     said = {**cloud.told(), "controller": controller()}
     behind = [refusal.message for refusal in counters.behind(cluster, hosts)]
-    return Outcome(changes, {"cloud": said, "next_vm_id": cluster.next_vm_id, "behind": behind})
+    known = cluster.extra.get(HOSTS, [])
+    return Outcome(changes, {"cloud": said, "next_vm_id": cluster.next_vm_id, "behind": behind, "hosts": known})
 
 
 def _kept(cluster: Cluster, params: Mapping[str, Any]) -> Kept:
@@ -81,5 +84,6 @@ def _attributes(cluster: Cluster) -> dict[str, Any] | None:
         "revision": cluster.revision,
         "history_entries": cluster.kept.entries,
         "history_days": cluster.kept.days,
+        "hosts": " ".join(cluster.extra.get(HOSTS, ())),
         **{f"left_behind_{kind}": " ".join(map(str, numbers)) for kind, numbers in left.items()},
     }

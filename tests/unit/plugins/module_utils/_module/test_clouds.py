@@ -44,7 +44,7 @@ def test_a_database_becomes_a_cloud_once() -> None:
 
 def test_what_hosts_have_is_a_change_that_is_told_once() -> None:
     held = cluster()
-    clouds.identify(held, params())
+    clouds.identify(held, params(expected_hosts=["worker1", "worker2"]))
     taken = clouds.identify(held, params(hosts=[HELD]))
     (change,) = taken.changes
     assert (change.kind, (change.after or {})["left_behind_vlan_pool"]) == ("cloud", "35")
@@ -53,6 +53,15 @@ def test_what_hosts_have_is_a_change_that_is_told_once() -> None:
     gone = [{**HELD, "slices": []}]
     assert clouds.identify(held, params(hosts=gone, expected_hosts=["worker1", "worker2"])).changes == []
     assert clouds.identify(held, params(hosts=gone, expected_hosts=["worker1"])).changes != []
+
+
+def test_the_names_of_hosts_are_kept_when_they_leave_the_inventory() -> None:
+    held = cluster()
+    assert clouds.identify(held, params()).result["hosts"] == []
+    first = clouds.identify(held, params(expected_hosts=["worker1", "netnode"]))
+    assert (bool(first.changes), first.result["hosts"]) == (True, ["netnode", "worker1"])
+    again = clouds.identify(held, params(expected_hosts=["worker1"]))
+    assert (again.changes, again.result["hosts"]) == ([], ["netnode", "worker1"])
 
 
 def test_hosts_that_are_newer_are_told() -> None:
