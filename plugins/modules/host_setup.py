@@ -30,7 +30,7 @@ author:
 extends_documentation_fragment:
   - cloudrepo.slices.attributes
   - cloudrepo.slices.cloud
-  - cloudrepo.slices.wiring
+  - cloudrepo.slices.datapath
 options:
   controller:
     description:
@@ -341,8 +341,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     CLOUD_ARGUMENTS,
+    DATAPATH_ARGUMENTS,
     GRAMMARS,
-    WIRING_ARGUMENTS,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import ovs, ovsdb
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
@@ -380,7 +380,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "state_dir": {"type": "str", "default": STATE_DIR},
     "uplink": {"type": "str"},
     "packages": {"type": "list", "elements": "str", "default": []},
-    **WIRING_ARGUMENTS,
+    **DATAPATH_ARGUMENTS,
     "owner": {"type": "str"},
     "datapath_type": {"type": "str", "choices": ["system", "netdev"]},
     "fail_mode": {"type": "str", "choices": ["standalone", "secure"]},

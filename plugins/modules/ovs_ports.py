@@ -31,7 +31,7 @@ extends_documentation_fragment:
   - cloudrepo.slices.attributes
   - cloudrepo.slices.cloud
   - cloudrepo.slices.work_order
-  - cloudrepo.slices.wiring
+  - cloudrepo.slices.datapath
 """
 
 EXAMPLES = r"""
@@ -91,8 +91,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    DATAPATH_ARGUMENTS,
     GRAMMARS,
-    WIRING_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
@@ -124,7 +124,7 @@ def main() -> None:
             lock=lambda: datapath.locked(settings),
         )
 
-    arguments = {**WORK_ORDER_ARGUMENTS, **WIRING_ARGUMENTS}
+    arguments = {**WORK_ORDER_ARGUMENTS, **DATAPATH_ARGUMENTS}
     reconcile(AnsibleModule(argument_spec=arguments, supports_check_mode=True), steps, GRAMMARS)
 
 

@@ -29,7 +29,7 @@ extends_documentation_fragment:
   - cloudrepo.slices.attributes
   - cloudrepo.slices.cloud
   - cloudrepo.slices.work_order
-  - cloudrepo.slices.wiring
+  - cloudrepo.slices.datapath
   - cloudrepo.slices.running
   - cloudrepo.slices.disks
 seealso:
@@ -244,10 +244,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    DATAPATH_ARGUMENTS,
     DISK_ARGUMENTS,
     GRAMMARS,
     RUNNING_ARGUMENTS,
-    WIRING_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Tools
@@ -262,7 +262,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.report import ans
 
 ARGUMENTS = {
     **WORK_ORDER_ARGUMENTS,
-    **WIRING_ARGUMENTS,
+    **DATAPATH_ARGUMENTS,
     **RUNNING_ARGUMENTS,
     **DISK_ARGUMENTS,
 }

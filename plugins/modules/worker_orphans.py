@@ -21,7 +21,7 @@ extends_documentation_fragment:
   - cloudrepo.slices.attributes
   - cloudrepo.slices.cloud
   - cloudrepo.slices.orphans
-  - cloudrepo.slices.wiring
+  - cloudrepo.slices.datapath
 options:
   user:
     description:
@@ -133,8 +133,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, orphans, worker_orphans
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    DATAPATH_ARGUMENTS,
     GRAMMARS,
-    WIRING_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
@@ -144,7 +144,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings
 
-ARGUMENTS = {**orphans.ARGUMENTS, **WIRING_ARGUMENTS, "user": WORK_ORDER_ARGUMENTS["user"]}
+ARGUMENTS = {**orphans.ARGUMENTS, **DATAPATH_ARGUMENTS, "user": WORK_ORDER_ARGUMENTS["user"]}
 
 
 def main() -> None:

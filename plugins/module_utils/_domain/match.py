@@ -24,7 +24,7 @@ from .topology_spec import (
 
 
 @dataclass
-class Wiring:
+class Matches:
     """The result of matching.
 
     Attributes:
@@ -51,7 +51,7 @@ class Wiring:
         return ends((link for link, _old in self.links), (network for network, _old in self.networks))
 
 
-def wire(want: WantedSlice, stored: Slice) -> Wiring:
+def match_topology(want: WantedSlice, stored: Slice) -> Matches:
     """Match a valid topology with the stored slice.
 
     A link matches the stored one with its id, or with its name, or with the same endpoints, in this order. An endpoint
@@ -61,13 +61,13 @@ def wire(want: WantedSlice, stored: Slice) -> Wiring:
         want: the topology.
         stored: the stored slice.
     """
-    return _Wirer(want, stored).wire()
+    return _Matcher(want, stored).match()
 
 
-class _Wirer:
+class _Matcher:
     def __init__(self, want: WantedSlice, stored: Slice) -> None:
         self.want = want
-        self.made = Wiring()
+        self.made = Matches()
         self._match_vms(stored)
         names = {vm.vm_id: name for name, vm in self.made.vms.items()}
         self.limits = {vm.name: vm.data_interfaces for vm in want.vms}
@@ -110,7 +110,7 @@ class _Wirer:
         figures = {"kind": kind, "name": number, "known": known}
         self.made.refusals.append(Refusal("unknown_reference", f"slice {self.want.name}", figures))
 
-    def wire(self) -> Wiring:
+    def match(self) -> Matches:
         matches = self._match_links()
         networks = self._match_networks()
         # Stored interfaces are assigned before free ones are selected.

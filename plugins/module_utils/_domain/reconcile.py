@@ -19,7 +19,7 @@ from ..vlans import MANAGEMENT_VLAN, POOL_COUNT
 from . import access, host_requirements, networks, titles, validate
 from .allocation import Allocator, ManagementNetwork
 from .identities import identify
-from .match import wire
+from .match import match_topology
 from .placement import Placement
 from .segments import SegmentBuilder
 from .teardown import set_extra
@@ -176,15 +176,15 @@ def _draft(
     full = [] if slice_id is not None else [Refusal("no_free_pool", f"slice {want.name}", {"pools": POOL_COUNT})]
     slice_ = Slice.from_dict(before.to_dict()) if before else Slice(slice_id or 0, want.owner)
     _describe(slice_, want)
-    wiring = wire(want, slice_)
+    matches = match_topology(want, slice_)
     placement = Placement(cluster, settings.placement)
     vm_builder = VmBuilder(
         cluster, want, slice_, allocator=allocator, placement=placement, state_dir=settings.state_dir
     )
-    live = vm_builder.equip(wiring)
+    live = vm_builder.equip(matches)
     segment_builder = SegmentBuilder(want, slice_, live, allocator=allocator, infrastructure=settings.infrastructure)
-    segment_builder.connect(wiring)
-    return slice_, [*full, *wiring.refusals, *vm_builder.refusals, *segment_builder.refusals]
+    segment_builder.connect(matches)
+    return slice_, [*full, *matches.refusals, *vm_builder.refusals, *segment_builder.refusals]
 
 
 def _describe(slice_: Slice, want: WantedSlice) -> None:

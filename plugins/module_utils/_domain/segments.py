@@ -16,7 +16,7 @@ from ..models import VM, Interface, Link, Network, Slice
 from ..vlans import FURTHER_POOLS, POOL_COUNT, pool_vlans
 from . import host_requirements, networks
 from .allocation import Allocator, pool_text
-from .match import Wiring
+from .match import Matches
 from .teardown import drop_empty_pools, let_go, segment_vlans, set_extra
 from .topology_spec import Endpoint, Reservation, WantedLink, WantedNetwork, WantedSlice
 
@@ -42,16 +42,16 @@ class SegmentBuilder:
     refusals: list[Refusal] = field(default_factory=list)
     _is_short: bool = field(default=False, init=False)
 
-    def connect(self, wiring: Wiring) -> None:
+    def connect(self, matches: Matches) -> None:
         """Create the desired links, networks and reservations of the slice."""
         stored = dict.fromkeys(segment_vlans(self.slice))
-        for _want, old in (*wiring.links, *wiring.networks):
+        for _want, old in (*matches.links, *matches.networks):
             if old is not None:
                 stored.pop(old.vlan_id, None)
         kept, new, dropped = self._reservations()
         let_go(self.slice, [*stored, *dropped])
-        fresh = self._lease(wiring, len(kept) + len(new), len(new))
-        self._join(wiring, fresh)
+        fresh = self._lease(matches, len(kept) + len(new), len(new))
+        self._join(matches, fresh)
         kept += [
             {"vlan_id": vlan_id, **({"name": each.name} if each.name else {})} for each, vlan_id in zip(new, fresh)
         ]
@@ -79,10 +79,10 @@ class SegmentBuilder:
             [each["vlan_id"] for each in have if each["vlan_id"] not in wanted],
         )
 
-    def _lease(self, wiring: Wiring, reserved: int, new_reserved: int) -> Iterator[int]:
+    def _lease(self, matches: Matches, reserved: int, new_reserved: int) -> Iterator[int]:
         """Allocate the required VLANs and return them, lowest first, from further pools if the slice may have some."""
         slice_ = self.slice
-        needed = new_reserved + sum(old is None for _want, old in (*wiring.links, *wiring.networks))
+        needed = new_reserved + sum(old is None for _want, old in (*matches.links, *matches.networks))
         room = len(slice_.pool()) - len(slice_.vlan_pool_used)
         limit = slice_.extra.get("max_vlan_pools", 1)
         taken: list[int] = []
@@ -97,20 +97,20 @@ class SegmentBuilder:
             slice_.extra[FURTHER_POOLS] = sorted([*slice_.further_pools, *taken])
         self._is_short = room < needed
         if self._is_short:
-            self.refusals.append(self._shortage(wiring, reserved))
+            self.refusals.append(self._shortage(matches, reserved))
         used = set(slice_.vlan_pool_used)
         free = [vlan_id for vlan_id in slice_.pool() if vlan_id not in used][:needed]
         slice_.vlan_pool_used.extend(free)
         return iter(free)
 
-    def _shortage(self, wiring: Wiring, reserved: int) -> Refusal:
+    def _shortage(self, matches: Matches, reserved: int) -> Refusal:
         slice_ = self.slice
         return Refusal(
             "too_few_vlans",
             f"slice {self.want.name}",
             {
-                "links": len(wiring.links),
-                "networks": len(wiring.networks),
+                "links": len(matches.links),
+                "networks": len(matches.networks),
                 "reserved": reserved,
                 "pools": [pool_text(number) for number in slice_.pools],
                 "total": len(slice_.pool()),
@@ -118,10 +118,10 @@ class SegmentBuilder:
             },
         )
 
-    def _join(self, wiring: Wiring, fresh: Iterator[int]) -> None:
+    def _join(self, matches: Matches, fresh: Iterator[int]) -> None:
         """Create the links and networks, and connect the interfaces of the live VMs to them."""
         slice_ = self.slice
-        link_ids = iter(range(max((old.link_id for _want, old in wiring.links if old), default=0) + 1, 1 << 31))
+        link_ids = iter(range(max((old.link_id for _want, old in matches.links if old), default=0) + 1, 1 << 31))
         taps: dict[Endpoint, Interface] = {}
         for name, vm in self.live.items():
             for interface in vm.interfaces[1:]:
@@ -130,7 +130,7 @@ class SegmentBuilder:
         if self._is_short or len(self.live) < len(self.want.vms):
             return
         slice_.links = []
-        for link, old in wiring.links:
+        for link, old in matches.links:
             (vm1_id, end1), (vm2_id, end2) = ((self.live[end.vm].vm_id, end.interface or "") for end in link.endpoints)
             made = old or Link(next(link_ids), next(fresh), vm1_id, end1, vm2_id, end2)
             _move(made, (vm1_id, end1), (vm2_id, end2))
@@ -143,8 +143,8 @@ class SegmentBuilder:
             slice_.links.append(made)
         vlans = {link.vlan_id for link in slice_.links}
         told = [network for network in slice_.networks if "name" not in network.extra and network.vlan_id in vlans]
-        slice_.networks = [self._network(want, old or next(fresh)) for want, old in wiring.networks]
-        for network, (want, _old) in zip(slice_.networks, wiring.networks):
+        slice_.networks = [self._network(want, old or next(fresh)) for want, old in matches.networks]
+        for network, (want, _old) in zip(slice_.networks, matches.networks):
             for end in want.members:
                 taps[end].vlan_id = network.vlan_id
         slice_.networks.extend(told)

@@ -18,7 +18,7 @@ from ..models import VM, Interface, Slice
 from ..vlans import MANAGEMENT_VLAN
 from . import displays, host_requirements
 from .allocation import Allocator, mac_address
-from .match import Wiring
+from .match import Matches
 from .placement import POLICIES, Placement
 from .teardown import releasing, set_extra
 from .topology_spec import WantedSlice, WantedVM
@@ -36,20 +36,20 @@ class VmBuilder:
     state_dir: str
     refusals: list[Refusal] = field(default_factory=list)
 
-    def equip(self, wiring: Wiring) -> dict[str, VM]:
+    def equip(self, matches: Matches) -> dict[str, VM]:
         """Keep, change and add VMs in the desired order, with VMs that are being deleted at the end.
 
         Returns:
             The VMs that are not being deleted, by name.
         """
         live: dict[str, VM] = {}
-        needed, ends = wiring.data_interfaces(), wiring.count_ends()
-        staying = {vm.vm_id for vm in wiring.vms.values()}
+        needed, ends = matches.data_interfaces(), matches.count_ends()
+        staying = {vm.vm_id for vm in matches.vms.values()}
         leaving = [vm for vm in self.slice.vms if vm.vm_id not in staying and vm.handed_out]
         for gone in leaving:
             gone.deleting = True
         for want in self.want.vms:
-            vm = wiring.vms.get(want.name) or self._new_vm(want)
+            vm = matches.vms.get(want.name) or self._new_vm(want)
             if vm is not None:
                 vm.name = want.name
                 self._set_size(vm, want)

@@ -44,7 +44,7 @@ WORK_ORDER_ARGUMENTS: dict[str, Any] = {
     "user": {"type": "str", "default": "cloudrepo"},
 }
 
-WIRING_ARGUMENTS: dict[str, Any] = {
+DATAPATH_ARGUMENTS: dict[str, Any] = {
     "bridge": {"type": "str", "default": BRIDGE},
     "gateway": {"type": "str", "default": GATEWAY},
     "dhcp_server": {"type": "str", "default": DHCP_SERVER},

@@ -81,7 +81,7 @@ class Job:
     missing_ok: bool = False
     watch: Stopwatch = field(default_factory=Stopwatch)
 
-    def carry_out(self) -> tuple[Todo, dict[str, Any]]:
+    def run(self) -> tuple[Todo, dict[str, Any]]:
         """Apply the order like the module that has these steps, and return the plan and the results of C(finish)."""
         with self.turn():
             with self.lock():

@@ -56,7 +56,7 @@ class Steps(Generic[P]):
     finish: Callable[[P], Mapping[str, Any] | None] = _nothing
     turn: Callable[[], AbstractContextManager[Any]] = nullcontext
 
-    def carry_out(self) -> tuple[P, dict[str, Any]]:
+    def run(self) -> tuple[P, dict[str, Any]]:
         """Change the host, and return the plan with the additional results."""
         with self.turn():
             with self.lock():
@@ -90,7 +90,7 @@ def reconcile_all(
         changes: list[Change] = []
         result: dict[str, Any] = {}
         for how in stages(module.params, module.check_mode):
-            todo, applied = (how.plan(), {}) if module.check_mode else how.carry_out()
+            todo, applied = (how.plan(), {}) if module.check_mode else how.run()
             changes += todo.changes
             result.update({**how.result(todo), **applied})
             if (failure := how.failure(todo)) is not None:

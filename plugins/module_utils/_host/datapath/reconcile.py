@@ -43,7 +43,7 @@ class Settings:
 
 
 def read_settings(params: Mapping[str, Any]) -> Settings:
-    """Return the settings from the arguments C(WORK_ORDER_ARGUMENTS) and C(WIRING_ARGUMENTS) of a module.
+    """Return the settings from the arguments C(WORK_ORDER_ARGUMENTS) and C(DATAPATH_ARGUMENTS) of a module.
 
     Raises:
         Refused: the infrastructure's addresses are invalid.

@@ -25,7 +25,7 @@ def door(database: str, monkeypatch: pytest.MonkeyPatch) -> Door:
     return made
 
 
-def carry_out(door: Door, **args: Any) -> dict[str, Any]:
+def apply_and_report(door: Door, **args: Any) -> dict[str, Any]:
     """Plan, and report that all hosts have done their part."""
     plan = door("slice_plan", names=["web"], **args)
     assert not plan.get("failed"), plan["msg"]
@@ -58,10 +58,10 @@ def disks(of_slice: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_a_deleted_slice_comes_back_with_its_disks(door: Door) -> None:
     door("slice", **builders.topology())
-    carry_out(door)
-    ordered = carry_out(door)
+    apply_and_report(door)
+    ordered = apply_and_report(door)
     assert {disk["first_seen"] for disk in ordered.values()} == {"2026-01-31T12:00:00Z"}
-    carry_out(door, state="absent", disk_retention_h=24)
+    apply_and_report(door, state="absent", disk_retention_h=24)
     assert door.data()["slices"] == {}
     planned = door("deleted_slice", name="web", check_mode=True)
     assert door.data()["slices"] == {}
@@ -70,15 +70,15 @@ def test_a_deleted_slice_comes_back_with_its_disks(door: Door) -> None:
     assert planned["diff"] == back["diff"]
     assert (back["changed"], back["slice_id"]) == (True, 1000)
     # Hosts find the disks by their UUIDs, and create none in their place.
-    assert carry_out(door) == ordered
+    assert apply_and_report(door) == ordered
     assert {vm["status"] for vm in door.data()["slices"]["1000"]["vms"]} == {"running"}
     assert [each.code for each in refused(door("deleted_slice", name="web"))] == ["not_found"]
 
 
 def test_without_a_retention_nothing_comes_back(door: Door) -> None:
     door("slice", **builders.topology())
-    carry_out(door)
-    carry_out(door, state="absent")
+    apply_and_report(door)
+    apply_and_report(door, state="absent")
     assert [each.code for each in refused(door("deleted_slice", name="web"))] == ["not_found"]
 
 

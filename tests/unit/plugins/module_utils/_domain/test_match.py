@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.match import Wiring, wire
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.match import Matches, match_topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
@@ -23,20 +23,20 @@ def stored(*links: Any, **fields: Any) -> Slice:
     return put(cluster(), topology(**{"vms": MACHINES, "links": list(links), **fields}))
 
 
-def wired(old: Slice, *links: Any, **fields: Any) -> Wiring:
+def wired(old: Slice, *links: Any, **fields: Any) -> Matches:
     want = read_slice(topology(**{"vms": MACHINES, "links": list(links), **fields}), default_owner="admin")
-    return wire(want, old)
+    return match_topology(want, old)
 
 
-def links(made: Wiring) -> list[tuple[str, int | None]]:
+def links(made: Matches) -> list[tuple[str, int | None]]:
     return [(str(want), old.link_id if old else None) for want, old in made.links]
 
 
-def networks(made: Wiring) -> list[tuple[str, int | None]]:
+def networks(made: Matches) -> list[tuple[str, int | None]]:
     return [(" ".join(map(str, want.members)), old.vlan_id if old else None) for want, old in made.networks]
 
 
-def ids(made: Wiring) -> dict[str, int]:
+def ids(made: Matches) -> dict[str, int]:
     return {name: each.vm_id for name, each in made.vms.items()}
 
 

@@ -14,7 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 
 from .fakes import nic, vm
 
-WORKER = {**arguments.WORK_ORDER_ARGUMENTS, **arguments.WIRING_ARGUMENTS, **arguments.RUNNING_ARGUMENTS}
+WORKER = {**arguments.WORK_ORDER_ARGUMENTS, **arguments.DATAPATH_ARGUMENTS, **arguments.RUNNING_ARGUMENTS}
 NODE = arguments.SERVICES_ARGUMENTS
 ALL = {
     name: spec

@@ -16,7 +16,9 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import applied_orders, ownership, revisions
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps, trunks
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.management import Management
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.reconcile import Settings as Wiring
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.reconcile import (
+    Settings as DatapathSettings,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock, Tools
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker import Settings
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker_job import Job, Todo
@@ -60,8 +62,8 @@ def no_taps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def place(tmp_path: Path) -> Settings:
-    wiring = Wiring("br-int", Management("10.60.7.1", "10.60.7.2"), str(tmp_path / "flows"))
-    return Settings(settings(state_dir=str(tmp_path), accounts=ME), wiring)
+    wires = DatapathSettings("br-int", Management("10.60.7.1", "10.60.7.2"), str(tmp_path / "flows"))
+    return Settings(settings(state_dir=str(tmp_path), accounts=ME), wires)
 
 
 def with_users(tmp_path: Path, *slice_ids: int) -> Settings:
@@ -120,10 +122,10 @@ def job(tmp_path: Path, runner: FakeRunner, revision: int | None = None, **chang
     )
 
 
-def carry_out(
+def run_job(
     tmp_path: Path, runner: FakeRunner, revision: int | None = None, **changes: Any
 ) -> tuple[Todo, dict[str, Any]]:
-    return job(tmp_path, runner, revision, **changes).carry_out()
+    return job(tmp_path, runner, revision, **changes).run()
 
 
 def test_what_goes_is_stopped_first_and_vms_start_when_all_is_there(tmp_path: Path) -> None:
@@ -138,7 +140,7 @@ def test_what_goes_is_stopped_first_and_vms_start_when_all_is_there(tmp_path: Pa
 
     turns: list[bool] = []
     runner = ready(tmp_path).on(*STOP, do=note_turn).on(*START, do=note_turn)
-    todo, result = carry_out(tmp_path, runner, 2_000)
+    todo, result = run_job(tmp_path, runner, 2_000)
     told = [argv[:2] for argv in runner.argvs]
     first = told.index(["systemctl", "stop"])
     assert [argv[0] for argv in told[:first]] == ["nft", "ovs-vsctl", "ovs-ofctl", "systemctl"]
@@ -166,7 +168,7 @@ def test_without_all_that_it_takes_nothing_is_changed(
     if has_image:
         base_image(tmp_path)
     with pytest.raises(Refused) as caught:
-        carry_out(tmp_path, looked_at(OTHER_RUNS), 2_000, passwords=passwords)
+        run_job(tmp_path, looked_at(OTHER_RUNS), 2_000, passwords=passwords)
     assert len(caught.value.refusals) == images + len(vm_ids)
     assert caught.value.fields["missing_images"] == [str(tmp_path / "images/base.img")] * images
     assert caught.value.fields["missing_passwords"] == vm_ids
@@ -178,10 +180,10 @@ def test_an_older_order_is_refused_before_anything_is_looked_at(tmp_path: Path) 
     (tmp_path / "revisions").mkdir()
     (tmp_path / "revisions/worker").write_text('{"1000": 2000}')
     with pytest.raises(Refused) as caught:
-        carry_out(tmp_path, FakeRunner(), 1_999)
+        run_job(tmp_path, FakeRunner(), 1_999)
     assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1000]
     with pytest.raises(Refused) as caught:
-        carry_out(tmp_path, looked_at(), 2_000)
+        run_job(tmp_path, looked_at(), 2_000)
     assert [each.code for each in caught.value.refusals] == ["base_image_missing"]
 
 
@@ -196,7 +198,7 @@ def test_a_slice_that_is_refused_does_not_hold_up_the_others(tmp_path: Path) -> 
     new = vm(1036, 101, state_dir=str(tmp_path), vm_uuid=uuid(5))
     (other,) = orders(new, slice_id=1035, state_dir=str(tmp_path), slice_uuid=uuid(4))
     both = [replace(each, revision=2_000, record="{}") for each in (*order(tmp_path), other)]
-    todo, result = carry_out(tmp_path, runner, 2_000, orders=both, settings=with_users(tmp_path, 1000, 1035))
+    todo, result = run_job(tmp_path, runner, 2_000, orders=both, settings=with_users(tmp_path, 1000, 1035))
     assert {slice_id: {each.code for each in why} for slice_id, why in todo.seen.refused.items()} == {
         1035: {ownership.ANOTHER_SLICE}
     }
@@ -235,7 +237,7 @@ def test_a_slice_that_does_not_fit_the_host_does_not_hold_up_the_others(
         "settings": with_users(tmp_path, 1000, *([1041] if known else [])),
         "passwords": {vm_id: password for vm_id, password in passwords.items() if password},
     }
-    todo, result = carry_out(tmp_path, runner, **args)
+    todo, result = run_job(tmp_path, runner, **args)
     assert {slice_id: [each.code for each in why] for slice_id, why in todo.seen.refused.items()} == {1041: [code]}
     assert todo.lacked.to_dict() == {
         "missing_images": [disks[0]["backing_file"]] * (code == "base_image_missing"),
@@ -254,7 +256,7 @@ def test_a_trunk_that_fell_back_is_noticed_and_does_not_hold_up_other_slices(
     jumbo = replace(other, trunk=(Crossing("link web/core", 9000),))
     runner = ready(tmp_path).tell(*STOP).tell(*START).tell(*SHOW, MORE, stdout=OTHER_RUNS)
     args = {"orders": (*order(tmp_path), jumbo), "settings": with_users(tmp_path, 1000, 1041)}
-    todo, result = carry_out(tmp_path, runner, **args)
+    todo, result = run_job(tmp_path, runner, **args)
     assert {slice_id: [each.message for each in why] for slice_id, why in todo.seen.refused.items()} == {
         1041: [
             "link web/core: the trunk needs an MTU of 9000, trunk0 has 1500",
@@ -268,7 +270,7 @@ def test_a_failure_tells_of_refused_slices_as_well(tmp_path: Path) -> None:
     runner = looked_at(OTHER_RUNS).tell(*STOP, rc=1, stderr="no bus")
     refused = {1041: [Refusal("user_missing", "user cloudrepo-41", {"slice_id": 1041})]}
     with pytest.raises(Refused) as caught:
-        carry_out(tmp_path, runner, refused=refused)
+        run_job(tmp_path, runner, refused=refused)
     assert caught.value.fields["failure"] == "systemctl failed with code 1: no bus"
     assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1041]
 
@@ -283,7 +285,7 @@ def lose_disk(tmp_path: Path) -> tuple[SliceOrder, ...]:
 def test_a_vm_whose_disk_is_lost_is_an_error_and_gets_no_other_disk(tmp_path: Path) -> None:
     runner = wired().tell(*STOP).tell(*SHOW, "cloudrepo-1000@1001.service")
     with pytest.raises(SlicesError, match=r"disk .*/vm1_img.qcow2 is missing, last seen 2026-01-31T12:00") as caught:
-        carry_out(tmp_path, runner, orders=lose_disk(tmp_path))
+        run_job(tmp_path, runner, orders=lose_disk(tmp_path))
     assert [(each["vm_id"], each["state"]) for each in caught.value.fields["vms"]] == [(1001, "error")]
     assert not any(argv[0] == "qemu-img" or argv[1] == "start" for argv in runner.argvs)
     assert not (tmp_path / "vms/1001/vm1_img.qcow2").exists()
@@ -294,6 +296,6 @@ def test_check_mode_refuses_no_slice_for_what_it_lacks_and_plans_what_a_run_does
     assert (checked.seen.failure, checked.result["missing_images"]) == (None, [str(tmp_path / "images/base.img")])
     assert [(each["vm_id"], each["state"]) for each in checked.result["vms"]] == [(1001, "stopped")]
     assert not (tmp_path / "vms").exists()
-    todo, result = carry_out(tmp_path, ready(tmp_path).tell(*STOP).tell(*START))
+    todo, result = run_job(tmp_path, ready(tmp_path).tell(*STOP).tell(*START))
     assert (todo.changes, todo.result["stopped"]) == (checked.changes, checked.result["stopped"])
     assert [(each["vm_id"], each["state"]) for each in result["vms"]] == [(1001, "running")]

@@ -99,7 +99,7 @@ def test_saved_flows_of_the_order_and_those_of_all_are_read(tmp_path: Path, monk
     assert have.saved["1000.flows"] == "1000.flows\n"
 
 
-def test_one_run_at_a_time_changes_the_wiring(tmp_path: Path) -> None:
+def test_one_run_at_a_time_changes_the_datapath(tmp_path: Path) -> None:
     with reconcile.locked(settings(str(tmp_path / "flows"))):
         assert is_held(tmp_path / "flows")
     assert not is_held(tmp_path / "flows")

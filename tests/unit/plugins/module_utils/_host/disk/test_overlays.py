@@ -141,7 +141,7 @@ def base_image(folder: Path, name: str = "base.img", **changes: Any) -> str:
     return str(noted(path, **changes))
 
 
-def carry_out(
+def apply_plan(
     tmp_path: Path,
     *vms: dict[str, Any],
     runner: FakeRunner,
@@ -163,7 +163,7 @@ def test_overlays_that_are_alike_are_made_once_and_copied(tmp_path):
     runner = FakeRunner().on("qemu-img", "create", MORE, do=create)
     vms = [vm(number, state_dir=str(tmp_path)) for number in (1001, 1002)]
     vms.append(vm(1003, state_dir=str(tmp_path), disks=[disk(1003, state_dir=str(tmp_path), size_bytes=2 * GIB)]))
-    carry_out(tmp_path, *vms, runner=runner)
+    apply_plan(tmp_path, *vms, runner=runner)
 
     assert [argv[-1] for argv in runner.argvs] == [str(GIB), str(2 * GIB)]
     assert runner.argvs[0][:5] == ["qemu-img", "create", "-q", "-f", "qcow2"]
@@ -181,13 +181,13 @@ def test_overlays_that_are_alike_are_made_once_and_copied(tmp_path):
         0o640,
         0o600,
     ]
-    assert not carry_out(tmp_path, *vms, runner=FakeRunner()).changes
+    assert not apply_plan(tmp_path, *vms, runner=FakeRunner()).changes
 
 
 def test_failed_creation_leaves_no_draft(tmp_path):
     base_image(tmp_path)
     with pytest.raises(SlicesError):
-        carry_out(tmp_path, vm(state_dir=str(tmp_path)), runner=FakeRunner().tell("qemu-img", "create", MORE, rc=1))
+        apply_plan(tmp_path, vm(state_dir=str(tmp_path)), runner=FakeRunner().tell("qemu-img", "create", MORE, rc=1))
 
     assert os.listdir(tmp_path / "vms/1001") == ["identity.json"]
 
@@ -200,10 +200,10 @@ def test_folder_goes_with_all_that_it_holds(tmp_path):
     (folder / "link").symlink_to("/")
     qcow2(folder / "vm1_img.qcow2", GIB)
     (tmp_path / "vms/1002").mkdir()
-    carry_out(tmp_path, runner=FakeRunner())
+    apply_plan(tmp_path, runner=FakeRunner())
     assert sorted(os.listdir(folder)) == ["deeper", "identity.json", "link", "vm1_img.qcow2"]
 
-    carry_out(tmp_path, runner=FakeRunner(), given_up=[given_up(1001, state_dir=str(tmp_path))])
+    apply_plan(tmp_path, runner=FakeRunner(), given_up=[given_up(1001, state_dir=str(tmp_path))])
     assert os.listdir(tmp_path / "vms") == ["1002"]
 
 
@@ -213,7 +213,7 @@ def test_overlay_that_goes_waits_in_the_trash(tmp_path):
     mark(folder, disks={"vm1_img.qcow2": uuid(1)})
     (folder / "vm1_img.qcow2").write_text("what a tenant wrote")
     gone = given_up(1001, state_dir=str(tmp_path), uuid=uuid(1))
-    todo = carry_out(tmp_path, runner=FakeRunner(), given_up=[gone], retention_h=24)
+    todo = apply_plan(tmp_path, runner=FakeRunner(), given_up=[gone], retention_h=24)
 
     assert todo.changes[0] == Change(
         "overlay",
@@ -224,9 +224,9 @@ def test_overlay_that_goes_waits_in_the_trash(tmp_path):
     )
     assert not folder.exists()
     assert Path(trash.find(str(tmp_path))[uuid(1)]).read_text() == "what a tenant wrote"
-    carry_out(tmp_path, runner=FakeRunner(), retention_h=24)
+    apply_plan(tmp_path, runner=FakeRunner(), retention_h=24)
     assert len(trash.entries(str(tmp_path))) == 1
-    carry_out(tmp_path, runner=FakeRunner())
+    apply_plan(tmp_path, runner=FakeRunner())
     assert trash.entries(str(tmp_path)) == []
 
 
@@ -239,9 +239,9 @@ def test_overlay_that_is_wanted_again_comes_back_from_the_trash(tmp_path):
     (path.parent / MARK).write_text(text_of(orders(wanted, state_dir=str(tmp_path))[0].vms[0]))
     gone = given_up(1001, state_dir=str(tmp_path), uuid=uuid(1))
     before = path.stat().st_ino
-    carry_out(tmp_path, runner=FakeRunner(), given_up=[gone], retention_h=24)
+    apply_plan(tmp_path, runner=FakeRunner(), given_up=[gone], retention_h=24)
     assert not path.exists()
-    todo = carry_out(tmp_path, wanted, runner=FakeRunner(), retention_h=0)
+    todo = apply_plan(tmp_path, wanted, runner=FakeRunner(), retention_h=0)
 
     assert todo.changes == [
         Change("VM folder", 1001, "create", after={"slice_id": 1000}),
@@ -249,7 +249,7 @@ def test_overlay_that_is_wanted_again_comes_back_from_the_trash(tmp_path):
     ]
     assert path.stat().st_ino == before
     assert list((tmp_path / "trash").iterdir()) == []
-    assert carry_out(tmp_path, wanted, runner=FakeRunner()).changes == []
+    assert apply_plan(tmp_path, wanted, runner=FakeRunner()).changes == []
 
 
 def test_overlay_goes_alone_from_the_folder_of_a_vm_that_stays(tmp_path):
@@ -258,7 +258,7 @@ def test_overlay_goes_alone_from_the_folder_of_a_vm_that_stays(tmp_path):
         qcow2(folder / name, GIB, f"{tmp_path}/images/base.img")
     mark(folder)
     gone = {"vm_id": 1001, "path": f"{folder}/old_img.qcow2"}
-    todo = carry_out(tmp_path, vm(state_dir=str(tmp_path)), runner=FakeRunner(), given_up=[gone])
+    todo = apply_plan(tmp_path, vm(state_dir=str(tmp_path)), runner=FakeRunner(), given_up=[gone])
 
     assert todo.orphans == ()
     assert sorted(os.listdir(folder)) == [".draft.qcow2", "identity.json", "vm1_img.qcow2"]
@@ -268,7 +268,7 @@ def test_what_belongs_to_somebody_else_changes_hands(tmp_path):
     base_image(tmp_path)
     create = {"do": lambda argv: qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1])}
     wanted = vm(1001, state_dir=str(tmp_path))
-    carry_out(tmp_path, wanted, runner=FakeRunner().on("qemu-img", "create", MORE, **create))
+    apply_plan(tmp_path, wanted, runner=FakeRunner().on("qemu-img", "create", MORE, **create))
     folder = tmp_path / "vms/1001"
     modes = {"console.log": 0o640, "vm.json": 0o640, "vnc.secret": 0o400, "eth0.pcap": 0o644}
     for name, mode in modes.items():
@@ -301,7 +301,7 @@ def a_vm(tmp_path):
     base_image(tmp_path)
     create = {"do": lambda argv: qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1])}
     wanted = vm(1001, state_dir=str(tmp_path))
-    carry_out(tmp_path, wanted, runner=FakeRunner().on("qemu-img", "create", MORE, **create))
+    apply_plan(tmp_path, wanted, runner=FakeRunner().on("qemu-img", "create", MORE, **create))
     return wanted
 
 
@@ -313,10 +313,10 @@ def test_modes_that_were_changed_by_hand_are_shown_and_repaired(tmp_path, name, 
     wanted = a_vm(tmp_path)
     path = Path(f"{tmp_path}/vms/1001{name}")
     path.chmod(wrong)
-    (change,) = carry_out(tmp_path, wanted, runner=FakeRunner()).changes
+    (change,) = apply_plan(tmp_path, wanted, runner=FakeRunner()).changes
     assert (change.before["mode"], change.after["mode"]) == (f"{wrong:04o}", f"{right:04o}")
     assert path.stat().st_mode & 0o7777 == right
-    assert carry_out(tmp_path, wanted, runner=FakeRunner()).changes == []
+    assert apply_plan(tmp_path, wanted, runner=FakeRunner()).changes == []
 
 
 @pytest.mark.parametrize("name", ["", "/identity.json", "/vm1_img.qcow2"])
@@ -327,7 +327,7 @@ def test_a_link_in_place_of_a_folder_or_file_is_refused_and_not_followed(tmp_pat
     path.symlink_to(target)
     target.chmod(0o777)
     with pytest.raises(Refused) as refused_by:
-        carry_out(tmp_path, wanted, runner=FakeRunner())
+        apply_plan(tmp_path, wanted, runner=FakeRunner())
     (refusal,) = refused_by.value.refusals
     assert (refusal.code, refusal.figures["path"], refusal.figures["got"]) == (
         "path_replaced",
@@ -412,10 +412,10 @@ def test_a_slice_does_not_share_its_pool_with_what_another_left_here():
 def test_a_folder_follows_what_it_holds(tmp_path):
     base_image(tmp_path)
     create = {"do": lambda argv: qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1])}
-    carry_out(tmp_path, vm(state_dir=str(tmp_path)), runner=FakeRunner().on("qemu-img", "create", MORE, **create))
+    apply_plan(tmp_path, vm(state_dir=str(tmp_path)), runner=FakeRunner().on("qemu-img", "create", MORE, **create))
     renamed = vm(state_dir=str(tmp_path), name="web")
-    todo = carry_out(tmp_path, renamed, runner=FakeRunner())
+    todo = apply_plan(tmp_path, renamed, runner=FakeRunner())
     outdated, current = {"identity.json": "outdated"}, {"identity.json": "current"}
     assert todo.changes == [Change("VM folder", 1001, "update", outdated, current)]
     assert json.loads((tmp_path / "vms/1001/identity.json").read_text())["name"] == "web"
-    assert not carry_out(tmp_path, renamed, runner=FakeRunner()).changes
+    assert not apply_plan(tmp_path, renamed, runner=FakeRunner()).changes

@@ -50,7 +50,7 @@ def test_vm_is_stopped_before_it_is_started_anew(tmp_path):
     (tmp_path / "vms/1001").mkdir(parents=True)
     unit_names = ["--", "cloudrepo-1000@1001.service"]
     runner = FakeRunner().tell("systemctl", "stop", *unit_names).tell("systemctl", "start", *unit_names)
-    carry_out(tmp_path, order, have, runner, FakeMonitor({QMP: 0}), restart=True)
+    apply_plan(tmp_path, order, have, runner, FakeMonitor({QMP: 0}), restart=True)
 
     assert runner.argvs == [["systemctl", "stop", *unit_names], ["systemctl", "start", *unit_names]]
 
@@ -82,7 +82,7 @@ def shown(vm_id: int, active: str, pid: int = 0) -> str:
     return f"Id=cloudrepo-1000@{vm_id}.service\nActiveState={active}\nMainPID={pid}\n\n"
 
 
-def carry_out(
+def apply_plan(
     tmp_path: Path,
     order: tuple[SliceOrder, ...],
     have: Host,
@@ -113,7 +113,7 @@ def test_starting_is_a_call_for_each_kind(tmp_path):
         (tmp_path / f"vms/{vm_id}").mkdir(parents=True)
     runner = FakeRunner().tell("systemctl", "start", MORE)
     runner.tell(*SHOW, "cloudrepo-1000@1001.service", stdout=shown(1001, "activating"))
-    vms = carry_out(tmp_path, order, Host(), runner, FakeMonitor({QMP: 30, "/run/cloudrepo/1002/qmp.sock": 0}))
+    vms = apply_plan(tmp_path, order, Host(), runner, FakeMonitor({QMP: 30, "/run/cloudrepo/1002/qmp.sock": 0}))
 
     names = ["cloudrepo-1000@1001.service", "cloudrepo-1000@1002.service"]
     assert [argv for argv in runner.argvs if argv[1] != "show"] == [["systemctl", "start", "--", *names]]
@@ -137,7 +137,7 @@ def test_systemd_is_told_of_a_template_that_changed(tmp_path):
     (tmp_path / "cloudrepo-1000@.service").write_text("of an older version")
     runner = FakeRunner().tell("systemctl", "daemon-reload").tell(*START)
     order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
-    carry_out(tmp_path, order, Host(), runner, FakeMonitor({QMP: 0}))
+    apply_plan(tmp_path, order, Host(), runner, FakeMonitor({QMP: 0}))
     assert [argv[1] for argv in runner.argvs] == ["daemon-reload", "start"]
 
 
@@ -150,7 +150,7 @@ def test_one_vm_that_fails_does_not_hold_up_the_others(tmp_path):
     words = "".join(journal(f"cloudrepo-1000@{vm_id}.service", f"no such disk {vm_id}") for vm_id in (1001, 1003))
     runner.tell(*SHOW, MORE, stdout=after).tell("journalctl", MORE, stdout=words)
     with pytest.raises(SlicesError) as failed:
-        carry_out(tmp_path, order, Host(), runner, FakeMonitor({"/run/cloudrepo/1002/qmp.sock": 0}))
+        apply_plan(tmp_path, order, Host(), runner, FakeMonitor({"/run/cloudrepo/1002/qmp.sock": 0}))
 
     assert failed.value.message == (
         "VM 1001 (vm1): unit cloudrepo-1000@1001.service: it ended:\nno such disk 1001\n"
@@ -171,7 +171,7 @@ def test_one_vm_that_is_barred_does_not_hold_up_the_others_either(tmp_path):
     start = ("systemctl", "start", "--", "cloudrepo-1000@1002.service")
     runner = FakeRunner().tell(*start).tell(*SHOW, MORE, stdout=shown(1001, "inactive"))
     with pytest.raises(SlicesError) as failed:
-        carry_out(tmp_path, order, Host(), runner, FakeMonitor(), barred={1001: "1001 is bad"})
+        apply_plan(tmp_path, order, Host(), runner, FakeMonitor(), barred={1001: "1001 is bad"})
 
     assert failed.value.message == "1001 is bad"
     assert [(each["state"], each["failure"]) for each in failed.value.fields["vms"]] == [
@@ -194,12 +194,12 @@ def test_password_is_noted_once_it_is_changed(tmp_path):
     runner = FakeRunner().tell(*SHOW, "cloudrepo-1000@1001.service", stdout=shown(1001, "active", 4821))
 
     with pytest.raises(SlicesError, match=r"VM 1001 \(vm1\): QEMU does not respond") as failed:
-        carry_out(tmp_path, order, have, runner, FakeMonitor({QMP: 1}))
+        apply_plan(tmp_path, order, have, runner, FakeMonitor({QMP: 1}))
     assert not note.exists()
     assert PASSWORDS[1001] not in str(failed.value.fields)
 
     monitor = FakeMonitor().tell("set_password")
-    carry_out(tmp_path, order, have, runner, monitor)
+    apply_plan(tmp_path, order, have, runner, monitor)
     assert monitor.commands == [(QMP, "set_password", {"protocol": "vnc", "password": PASSWORDS[1001]})]
     assert (tmp_path / "vms/1001/vnc.secret").read_text() == PASSWORDS[1001]
     assert note.read_text() == f"{OTHER_ID}\n"
@@ -209,7 +209,7 @@ def test_password_that_is_not_given_is_refused_before_anything_is_changed(tmp_pa
     order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
     (tmp_path / "vms/1001").mkdir(parents=True)
     with pytest.raises(SlicesError, match=r"VM 1001 \(vm1\): its VNC password changes, but vnc_passwords does"):
-        carry_out(tmp_path, order, Host(), FakeRunner(), FakeMonitor(), passwords={1002: "kz7TnPbe"})
+        apply_plan(tmp_path, order, Host(), FakeRunner(), FakeMonitor(), passwords={1002: "kz7TnPbe"})
     assert list((tmp_path / "vms/1001").iterdir()) == []
 
 
@@ -226,11 +226,11 @@ def test_carrier_is_noted_once_it_is_changed(tmp_path):
         (FakeMonitor().tell("set_link", error="Device 'nic-eth0' not found"), "refused set_link: Device"),
     ):
         with pytest.raises(SlicesError, match=rf"VM 1001 \(vm1\): .*{wrong}"):
-            carry_out(tmp_path, order, have, runner, monitor)
+            apply_plan(tmp_path, order, have, runner, monitor)
         assert not note.exists()
 
     monitor = FakeMonitor().tell("set_link")
-    carry_out(tmp_path, order, have, runner, monitor)
+    apply_plan(tmp_path, order, have, runner, monitor)
     assert monitor.commands == [(QMP, "set_link", {"name": "nic-eth0", "up": False})]
     assert note.read_text() == "nic-eth0\n"
 
@@ -242,7 +242,7 @@ def test_carrier_of_a_new_vm_goes_when_its_monitor_answers(tmp_path):
     at_start: list[bool] = []
     runner = FakeRunner().on(*START, do=lambda _argv: at_start.append(note.exists()))
     monitor = FakeMonitor({QMP: 1}).tell("set_link")
-    carry_out(tmp_path, order, Host(), runner, monitor)
+    apply_plan(tmp_path, order, Host(), runner, monitor)
 
     assert at_start == [False]
     assert monitor.commands == [(QMP, "set_link", {"name": "nic-eth0", "up": False})]
@@ -254,7 +254,7 @@ def test_new_vm_that_refuses_to_lose_a_carrier_is_an_error(tmp_path):
     (tmp_path / "vms/1001").mkdir(parents=True)
     runner = FakeRunner().tell(*START).tell(*SHOW, START[-1], stdout=shown(1001, "active", 4821))
     with pytest.raises(SlicesError, match=r"VM 1001 \(vm1\): QEMU refused") as failed:
-        carry_out(tmp_path, order, Host(), runner, FakeMonitor().tell("set_link", error="no such NIC"))
+        apply_plan(tmp_path, order, Host(), runner, FakeMonitor().tell("set_link", error="no such NIC"))
     assert [each["state"] for each in failed.value.fields["vms"]] == ["error"]
     assert not (tmp_path / "vms/1001/links_down").exists()
 
@@ -262,7 +262,7 @@ def test_new_vm_that_refuses_to_lose_a_carrier_is_an_error(tmp_path):
 def test_vm_without_a_folder_is_an_error(tmp_path):
     order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
     with pytest.raises(SlicesError, match="it is created by qcow2_images"):
-        carry_out(tmp_path, order, Host(), FakeRunner(), FakeMonitor())
+        apply_plan(tmp_path, order, Host(), FakeRunner(), FakeMonitor())
 
 
 def test_vm_that_runs_is_paused_and_goes_on_without_a_restart():
@@ -286,7 +286,7 @@ def test_vm_that_is_new_starts_and_is_paused_when_its_monitor_answers(tmp_path):
     runner = FakeRunner().tell(*START)
     monitor = FakeMonitor({QMP: 2}).tell("stop")
 
-    vms = carry_out(tmp_path, order, Host(), runner, monitor)
+    vms = apply_plan(tmp_path, order, Host(), runner, monitor)
 
     assert [(each["state"], each["pid"]) for each in vms] == [("paused", "4821")]
     assert monitor.commands == [(QMP, "stop", {})]

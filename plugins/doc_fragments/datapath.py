@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options whose argument spec is C(WIRING_ARGUMENTS) in C(module_utils/_host/arguments.py)."""
+    """The options whose argument spec is C(DATAPATH_ARGUMENTS) in C(module_utils/_host/arguments.py)."""
 
     DOCUMENTATION = r"""
 options:
