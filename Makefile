@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo demo-down test lint sanity unit molecule bench bench-simulate bench-control mutants clean
+.PHONY: help setup setup-tests demo demo-down docs test lint sanity unit molecule bench bench-simulate bench-control mutants clean
 
 # The lab's hosts are root's.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=ANSIBLE_CONFIG --)
@@ -31,7 +31,10 @@ demo-down: setup ## take the demo's lab away
 test: setup-tests ## every test: lint, sanity, unit and molecule side by side
 	@.venv/bin/python tools/test.py
 
-lint: setup ## ruff, mypy, shellcheck, yamllint, antsibull-changelog, ansible-lint, galaxy-importer
+docs: setup ## build the documentation site, without a network
+	@tools/docs
+
+lint: setup ## ruff, mypy, shellcheck, yamllint, antsibull-changelog, ansible-lint, galaxy-importer, documentation
 	@tools/lint
 
 sanity: setup ## ansible-test sanity
