@@ -188,6 +188,25 @@ options:
             description:
               - The title of its display. The default is its name. A change takes effect at the next start.
             type: str
+          seed:
+            description:
+              - Files for cloud-init, which the guest finds on a read-only disk with the label C(cidata).
+              - A VM without any has no such disk.
+            type: list
+            elements: dict
+            default: []
+            suboptions:
+              name:
+                description:
+                  - The file's name.
+                type: str
+                choices: [meta-data, user-data, network-config]
+                required: true
+              content:
+                description:
+                  - Its content.
+                type: str
+                required: true
           state:
             description:
               - Desired state of the VM. If V(stopped), it keeps its disk, taps and ports; if V(paused), its QEMU

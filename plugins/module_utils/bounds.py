@@ -114,6 +114,16 @@ OBJECT_TITLE = Form(
 )
 TITLE = Form(TITLE_PATTERN, "1-64 printable characters", "title of a cloud", "what fits in a message")
 
+SEED_FILE = Form(
+    r"[^\x00]{0,65536}", "at most 65,536 characters", "file for cloud-init", "what a guest reads at its first start"
+)
+SSH_KEY = Form(
+    r"(?:ssh|ecdsa|sk)-[A-Za-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}(?: [^\x00-\x1f\x7f]*)?",
+    "one line with a type, such as ssh-ed25519, and the key in base64",
+    "ssh key of a guest",
+    "OpenSSH's authorized_keys",
+)
+
 UTC_TIME = Form(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z",
     "a time in UTC, such as 2026-01-31T12:00:00Z",

@@ -23,6 +23,8 @@ _FAULTS = ("delay_ms", "jitter_ms", "loss_percent")
 _FLAVOR = fields({"cores": integer, "ram_gb": number, "disk_gb": number, "image": text}, {"name": text})
 _OBSERVED = fields({"state": text}, {"since": text})
 _PLACEMENT = fields({}, {"worker": text, "policy": text})
+_ADDRESSES = list_of(fields({"name": text, "addresses": list_of(text)}))
+_CLOUD_INIT = fields({}, {"hostname": text, "ssh_keys": list_of(text), "interfaces": _ADDRESSES})
 _IP_CONFIG = fields({"ip": text})
 _LIMITS = {"up": boolean, "tx_kbps": integer, "rx_kbps": integer, **dict.fromkeys(_FAULTS, number)}
 _CARRIED = {"mtu": integer, "qinq": boolean, "forward_bpdu": boolean}
@@ -321,6 +323,7 @@ class VM(Identified):
         record.check("title", text)
         record.check("placement", _PLACEMENT)
         record.check("data_interfaces", integer)
+        record.check("cloud_init", _CLOUD_INIT)
         record.check("vnc_password_version", integer)
         record.check("uuid", uuid_text)
         vm = cls(

@@ -48,6 +48,12 @@ _ANY = {
         "{option} must have an address for each use", "{option} {got} has {room} addresses, {needed} needed"
     ),
     "same_address": Rule("gateway and DHCP server must have different addresses", "{rule}, got {got} for both"),
+    "invalid_ssh_key": Rule("an ssh key must be {form}", "key {number}: {rule}"),
+    "invalid_guest_address": Rule(
+        "an address needs a prefix length, such as 10.0.0.1/24", "{object} cannot have address {got!r}: {why}"
+    ),
+    "address_from_dhcp": Rule("an interface on VLAN 400 gets its address by DHCP", "{rule}, got {got}"),
+    "guest_address_twice": Rule("addresses on a link or network are unique", "{address} belongs to {ends}; {rule}"),
     "listed_twice": Rule("list entries must be unique", "{kind} {name} is listed {count} times"),
     "not_found": Rule("references must exist", "{object} does not exist; existing: {known}"),
     "unknown_reference": Rule("references must exist", "{kind} {name} does not exist; existing: {known}"),

@@ -303,6 +303,27 @@ class GivenUp(Contract):
 
 
 @dataclass(frozen=True)
+class SeedFile(Contract):
+    """A file for cloud-init in a guest (NoCloud)."""
+
+    NOUN = "file"
+    KEY = "name"
+
+    name: str = field(
+        metadata=text(
+            "The file's name.", sample=("meta-data", "user-data"), choices=("meta-data", "user-data", "network-config")
+        )
+    )
+    content: str = field(
+        metadata=text(
+            "Its content.",
+            sample=('{"instance-id": "0b9d4f5c-1f2e3d4c", "local-hostname": "vm1"}', "#cloud-config\n{}"),
+            form=bounds.SEED_FILE,
+        )
+    )
+
+
+@dataclass(frozen=True)
 class VM(Contract):
     """The desired state of a VM on this host."""
 
@@ -349,6 +370,14 @@ class VM(Contract):
             form=bounds.OBJECT_TITLE,
         ),
     )
+    seed: tuple[SeedFile, ...] = field(
+        default=(),
+        metadata=many(
+            SeedFile,
+            "Files for cloud-init, which the guest finds on a read-only disk with the label C(cidata).",
+            "A VM without any has no such disk.",
+        ),
+    )
     state: str = field(
         default="running",
         metadata=text(
@@ -369,6 +398,7 @@ class VM(Contract):
             yield Refusal("field_not_allowed", where, {"field": "disks", "allowed": "1 disk", "got": len(self.disks)})
         yield from bounds.INTERFACES.problems(where, "number of interfaces", len(self.interfaces))
         yield from repeated(where, "interface", (nic.name for nic in self.interfaces))
+        yield from repeated(where, "file", (file.name for file in self.seed))
 
     @property
     def running(self) -> bool:

@@ -199,6 +199,41 @@ options:
         description:
           - Address of the worker that it must run on. By default a worker is selected by O(placement).
         type: str
+      cloud_init:
+        description:
+          - Sets up a guest that runs cloud-init. The VM gets a read-only disk with the label C(cidata), which contains
+            its host name, ssh keys and network configuration (NoCloud). An empty dictionary only sets the host name,
+            and configures interfaces on VLAN 400 and on networks with DHCP. Without this option, the VM has no such
+            disk.
+          - If it changes, a running VM needs a restart. The guest then applies everything again, as a new instance.
+        type: dict
+        suboptions:
+          hostname:
+            description:
+              - The host name. The default is the VM's name.
+            type: str
+          ssh_keys:
+            description:
+              - Public keys of the image's default user, each as a line of C(authorized_keys).
+            type: list
+            elements: str
+          interfaces:
+            description:
+              - Interfaces with static addresses. The MTU is that of the link or network.
+            type: list
+            elements: dict
+            suboptions:
+              name:
+                description:
+                  - Name of the interface, such as V(eth1). The guest's interface has the same name.
+                type: str
+                required: true
+              addresses:
+                description:
+                  - IPv4 and IPv6 addresses with their prefix lengths, such as V(10.1.0.1/24).
+                type: list
+                elements: str
+                required: true
       power:
         description:
           - The desired power state, which C(cloudrepo.slices.deploy) applies. See M(cloudrepo.slices.vm). The default
@@ -562,6 +597,13 @@ work_orders:
             vm_uuid: 0b9d4f5c-52a1-4b0e-9b7e-2f6a3d1c8e02
             vnc_password_id: "8b1a9953c4611296"
             title: Web server
+            seed:
+            - name: meta-data
+              content: '{"instance-id": "0b9d4f5c-1f2e3d4c", "local-hostname": "vm1"}'
+            - name: user-data
+              content: '#cloud-config
+
+                {}'
             state: running
           slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
           revision: 1795371735123
@@ -760,6 +802,7 @@ VM = {
     "worker": {"type": "str"},
     "power": {"type": "str", "choices": list(POWERS)},
     "interfaces": {"type": "list", "elements": "dict", "default": [], "options": topology.LIMITS_ARGUMENTS},
+    "cloud_init": topology.CLOUD_INIT_ARGUMENT,
 }
 LINK = {
     "endpoints": {"type": "list", "elements": NAME, "required": True},

@@ -122,6 +122,13 @@ work_orders:
             vm_uuid: 0b9d4f5c-52a1-4b0e-9b7e-2f6a3d1c8e02
             vnc_password_id: "8b1a9953c4611296"
             title: Web server
+            seed:
+            - name: meta-data
+              content: '{"instance-id": "0b9d4f5c-1f2e3d4c", "local-hostname": "vm1"}'
+            - name: user-data
+              content: '#cloud-config
+
+                {}'
             state: running
           slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
           revision: 1795371735123

@@ -55,6 +55,40 @@ options:
     description:
       - Address of the worker that it must run on. By default a worker is selected by O(placement).
     type: str
+  cloud_init:
+    description:
+      - Sets up a guest that runs cloud-init. The VM gets a read-only disk with the label C(cidata), which contains its
+        host name, ssh keys and network configuration (NoCloud). An empty dictionary only sets the host name, and
+        configures interfaces on VLAN 400 and on networks with DHCP. This option replaces the whole set-up.
+      - If it changes, a running VM needs a restart. The guest then applies everything again, as a new instance.
+    type: dict
+    suboptions:
+      hostname:
+        description:
+          - The host name. The default is the VM's name.
+        type: str
+      ssh_keys:
+        description:
+          - Public keys of the image's default user, each as a line of C(authorized_keys).
+        type: list
+        elements: str
+      interfaces:
+        description:
+          - Interfaces with static addresses. The MTU is that of the link or network.
+        type: list
+        elements: dict
+        suboptions:
+          name:
+            description:
+              - Name of the interface, such as V(eth1). The guest's interface has the same name.
+            type: str
+            required: true
+          addresses:
+            description:
+              - IPv4 and IPv6 addresses with their prefix lengths, such as V(10.1.0.1/24).
+            type: list
+            elements: str
+            required: true
   power:
     description:
       - The desired power state, which C(cloudrepo.slices.deploy) applies. The default for a new VM is V(running).
@@ -229,6 +263,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "worker": {"type": "str"},
     "power": {"type": "str", "choices": list(POWERS)},
     "interfaces": {"type": "list", "elements": "dict", "options": topology.LIMITS_ARGUMENTS},
+    "cloud_init": topology.CLOUD_INIT_ARGUMENT,
 }
 
 

@@ -16,7 +16,7 @@ from ..defaults import STATE_DIR
 from ..errors import Refusal, Refused
 from ..models import Slice, User
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT
-from . import access, host_requirements, networks, titles, validate
+from . import access, cloud_init, host_requirements, networks, titles, validate
 from .allocation import Allocator, ManagementNetwork
 from .identities import identify
 from .match import match_topology
@@ -184,7 +184,8 @@ def _draft(
     live = vm_builder.equip(matches)
     segment_builder = SegmentBuilder(want, slice_, live, allocator=allocator, infrastructure=settings.infrastructure)
     segment_builder.connect(matches)
-    return slice_, [*full, *matches.refusals, *vm_builder.refusals, *segment_builder.refusals]
+    refusals = [*full, *matches.refusals, *vm_builder.refusals, *segment_builder.refusals]
+    return slice_, refusals or list(cloud_init.conflicts(slice_))
 
 
 def _describe(slice_: Slice, want: WantedSlice) -> None:

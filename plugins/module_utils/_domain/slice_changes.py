@@ -178,6 +178,7 @@ def _vm(vm: VM) -> Attributes:
         "vnc_port": vm.vnc_port,
         "interfaces": [_interface(each) for each in vm.interfaces],
         "data_interfaces": vm.extra.get("data_interfaces"),
+        **({"cloud_init": vm.extra["cloud_init"]} if "cloud_init" in vm.extra else {}),
         displays.VERSION: displays.version(vm),
     }
 

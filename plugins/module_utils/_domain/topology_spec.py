@@ -13,6 +13,8 @@ from ..cluster import slice_label
 from ..models import VM, Network, Slice
 from ..vlans import POOL_COUNT
 from . import topologies
+from .cloud_init import FIELD as CLOUD_INIT
+from .cloud_init import CloudInit
 from .host_requirements import Limits
 from .host_requirements import stored as stored_limits
 
@@ -85,6 +87,7 @@ class WantedVM:
         vnc_password_version: C(None) leaves it unchanged.
         power: C(None) leaves it unchanged.
         interfaces: the interfaces with limits or faults.
+        cloud_init: how the guest is set up, C(None) for not at all.
     """
 
     name: str
@@ -97,6 +100,7 @@ class WantedVM:
     power: str | None = None
     interfaces: tuple[Limits, ...] = ()
     title: str | None = None
+    cloud_init: CloudInit | None = None
 
 
 @dataclass(frozen=True)
@@ -184,6 +188,7 @@ def read_vm(data: Mapping[str, Any]) -> WantedVM:
         vnc_password_version=data.get("vnc_password_version"),
         power=data.get("power"),
         interfaces=read_limits(data.get("interfaces")),
+        cloud_init=CloudInit.read(data.get("cloud_init")),
     )
 
 
@@ -276,6 +281,7 @@ def _wanted_vm(vm: VM, needed: int) -> WantedVM:
         worker=vm.pinned_to,
         vm_id=vm.vm_id,
         title=vm.extra.get("title"),
+        cloud_init=CloudInit.read(vm.extra.get(CLOUD_INIT)),
         interfaces=tuple(limits for each in vm.interfaces if (limits := stored_limits(each)).fields),
     )
 

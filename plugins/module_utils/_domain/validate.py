@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from .. import bounds
 from ..errors import Refusal
-from . import host_requirements, networks
+from . import cloud_init, host_requirements, networks
 from .topology_spec import Endpoint, WantedLink, WantedSlice, WantedVM, interface_number
 
 
@@ -21,6 +21,7 @@ def problems(want: WantedSlice) -> list[Refusal]:
         *_count_problems(want),
         *_repeated_ids(want),
         *_limit_problems(want),
+        *(refusal for vm in want.vms for refusal in cloud_init.problems(f"VM {want.name}/{vm.name}", vm.cloud_init)),
         *_segment_problems(want),
         *_network_problems(want),
     ]

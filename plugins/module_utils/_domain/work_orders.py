@@ -17,7 +17,7 @@ from ..network_order import Member, NetworkOrder, Reservation, Services
 from ..report import NETWORK_NODE
 from ..vlans import MANAGEMENT_VLAN
 from ..work_order import GivenUp, Image, Peer, WorkerOrder
-from . import displays, host_requirements, lost_workers, receipts, records
+from . import cloud_init, displays, host_requirements, lost_workers, receipts, records
 from .allocation import server_ip, tap_name
 from .identities import identify
 from .records import SliceRecord
@@ -226,6 +226,7 @@ def _vm(
         vnc_port=vm.vnc_port,
         vnc_password_id=displays.password_id(cluster, vm),
         title=vm.extra.get("title"),
+        seed=cloud_init.files(vm, slice_, segments),
         state=vm.power,
         interfaces=tuple(
             work_order.Interface(

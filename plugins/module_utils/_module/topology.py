@@ -48,6 +48,23 @@ LIMITS_ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
+CLOUD_INIT_ARGUMENT: dict[str, Any] = {
+    "type": "dict",
+    "options": {
+        "hostname": {"type": NAME},
+        "ssh_keys": {"type": "list", "elements": "str", "no_log": False},
+        "interfaces": {
+            "type": "list",
+            "elements": "dict",
+            "options": {
+                "name": {"type": NAME, "required": True},
+                "addresses": {"type": "list", "elements": "str", "required": True},
+            },
+        },
+    },
+}
+
+
 def segment_arguments(*, defaults: bool = True) -> dict[str, dict[str, Any]]:
     """Return the arguments for frames on a link or network; without C(defaults), null leaves a value unchanged."""
     usual = {"mtu": DEFAULT_MTU, "qinq": False, "forward_bpdu": False}

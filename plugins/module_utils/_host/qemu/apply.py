@@ -19,7 +19,7 @@ from ..files import File
 from ..runner import Runner
 from ..systemd import Unit
 from ..work_order import all_vms
-from . import pause, qmp, vnc
+from . import pause, qmp, seed, vnc
 from .config import CONSOLE, LINKS_DOWN, Settings, nic_id
 from .plan import Prune, VmPlan, Write
 from .qmp import Monitor
@@ -178,6 +178,7 @@ def _change(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[i
         [
             *(_file(write, settings) for write in writes),
             *(vnc.secret(new, passwords, settings=settings) for new in secrets),
+            *(seed.file(vm, settings) for vm in todo.seeds),
             *(file for vm in todo.fresh for file in _console(vm, settings)),
         ]
     )

@@ -7,6 +7,7 @@ The VNC password is in a separate file (see C(vnc)).
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ LINKS_DOWN = "links_down"
 STARTED = "vm.json"
 CONSOLE = "console.log"
 VNC_SECRET = "vnc.secret"
+SEED = "seed.iso"
 VNC_PLACES = ("worker", "loopback", "unix", "none")
 ACCELERATORS = ("kvm:tcg", "kvm", "tcg")
 # These are not in QEMU's configuration. Those of another VM are a conflict (ownership), missing ones are written.
@@ -36,6 +38,8 @@ EXCLUSIVE_PORTS = 30
 """Number of NICs with a root port of their own. The NICs after these share ports."""
 # Slots 1 to 3 of the root bus have the display, the random number generator and the disk. The ports are after them.
 _FIRST_PORT_SLOT = 4
+# The last slot before the chipset's own.
+_SEED_SLOT = "0x1e"
 _FUNCTIONS_PER_SLOT = 8
 
 
@@ -138,8 +142,15 @@ def as_started(vm: VM, settings: Settings) -> dict[str, Any]:
         "checksum_offload": settings.checksum_offload,
         "spare_root_ports": SPARE_ROOT_PORTS,
         "interfaces": [{"name": nic.name, "tap": nic.tap, "mac": nic.mac} for nic in vm.interfaces],
+        **({"cloud_init": _version(vm)} if vm.seed else {}),
         **{key: uuid for key in _UUIDS if (uuid := getattr(vm, key)) is not None},
     }
+
+
+def _version(vm: VM) -> str:
+    """Return what identifies the files for cloud-init, which a guest reads only when it starts."""
+    files = json.dumps([each.to_dict() for each in vm.seed])
+    return hashlib.sha256(files.encode()).hexdigest()[:8]
 
 
 def read_started(text: str | None) -> dict[str, Any] | None:
@@ -163,6 +174,8 @@ def restart_reasons(started: Mapping[str, Any] | None, wanted: Mapping[str, Any]
         for key, value in wanted.items()
         if key not in ("interfaces", *_UUIDS) and started.get(key) != value
     ]
+    if "cloud_init" in started and "cloud_init" not in wanted:
+        reasons.append("cloud_init removed")
     old = {nic["name"]: nic for nic in started["interfaces"]}
     new = {nic["name"]: nic for nic in wanted["interfaces"]}
     reasons += [f"interface {name} removed" for name in old if name not in new]
@@ -227,6 +240,7 @@ def _config(vm: VM, settings: Settings) -> str:
             {"driver": "virtio-blk-pci", "drive": "disk", "bus": "pcie.0", "addr": "0x3", "bootindex": "0"},
         ),
     ]
+    sections += _seed_sections(vm, settings)
     sections += [_root_port(number) for number in range(root_ports(len(vm.interfaces)))]
     for number, nic in enumerate(vm.interfaces):
         sections += _nic(nic, number, settings)
@@ -246,6 +260,16 @@ def _config(vm: VM, settings: Settings) -> str:
         ('device "serial0"', {"driver": "isa-serial", "chardev": "serial"}),
     ]
     return "\n".join(_section(head, values) for head, values in sections)
+
+
+def _seed_sections(vm: VM, settings: Settings) -> list[tuple[str, dict[str, str]]]:
+    if not vm.seed:
+        return []
+    path = f"{settings.folder(vm.vm_id)}/{SEED}"
+    return [
+        ('drive "seed"', {"file": path, "format": "raw", "if": "none", "readonly": "on"}),
+        ('device "seed0"', {"driver": "virtio-blk-pci", "drive": "seed", "bus": "pcie.0", "addr": _SEED_SLOT}),
+    ]
 
 
 def _root_port(number: int) -> tuple[str, dict[str, str]]:

@@ -16,10 +16,11 @@ from ..ownership import Conflict
 from ..runner import Runner
 from ..systemd import Unit, Units
 from ..work_order import all_vms, slice_ids
-from . import pause, states, vnc
+from . import pause, seed, states, vnc
 from .config import (
     CONFIG,
     LINKS_DOWN,
+    SEED,
     STARTED,
     TAPS,
     Settings,
@@ -50,6 +51,7 @@ class Host:
         paused: the ids of paused VMs.
         hung: the errors of running VMs that need a restart, by VM id.
         faults: the errors of running VMs that do not, by VM id.
+        seeds: the checksums of the disks for cloud-init, by VM id.
     """
 
     units: Units = field(default_factory=Units)
@@ -58,6 +60,7 @@ class Host:
     paused: Collection[int] = frozenset()
     hung: Mapping[int, str] = field(default_factory=dict)
     faults: Mapping[int, str] = field(default_factory=dict)
+    seeds: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,7 @@ class VmPlan:
         halt: VMs to stop.
         restart_required: VMs that keep running although they need a restart, each with the reasons.
         faults: the errors of VMs before any change, by VM id.
+        seeds: VMs whose disk for cloud-init is written.
     """
 
     prune: Prune = Prune()
@@ -162,6 +166,7 @@ class VmPlan:
     faults: Mapping[int, str] = field(default_factory=dict)
     passwords: tuple[NewPassword, ...] = ()
     pauses: tuple[Pause, ...] = ()
+    seeds: tuple[VM, ...] = ()
 
     @property
     def fresh(self) -> tuple[VM, ...]:
@@ -221,6 +226,7 @@ class VmPlan:
             yield (link.vm, f"{link.interface}_carrier", *(("down", "up") if link.up else ("up", "down")))
         for write in self._lone_writes:
             yield write.vm, write.name, None if write.old is None else "outdated", "current"
+        yield from ((vm, SEED, "outdated", "current") for vm in self.seeds if vm not in self.fresh)
         for new in self.passwords:
             if new.live or new.vm not in self.fresh:
                 yield new.vm, "display_password", "another", "new"
@@ -265,6 +271,7 @@ def observe(
         paused=seen.paused,
         hung=seen.hung,
         faults=seen.faults,
+        seeds=seed.observe((vm for vm in all_vms(orders) if vm.seed), settings),
     )
 
 
@@ -348,6 +355,7 @@ def plan(
         passwords=_passwords(vms, have, settings, live=fates.staying),
         pauses=pause.plan(fates.staying, [*fates.start, *(vm for vm, _reasons in fates.restart)], have.paused),
         faults=_faults(fates, have, constraints),
+        seeds=seed.plan((vm for vm in vms if vm not in dict(fates.fixed)), have.seeds),
     )
 
 

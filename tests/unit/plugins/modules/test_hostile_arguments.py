@@ -78,6 +78,7 @@ FREE = {
     "files.content": "the whole content of a file, which a role renders from settings that it has checked",
     "cloud_title": "in messages, and in JSON",
     "slices.trunk.name": "in messages, and in JSON",
+    "slices.vms.seed.content": "alone in a file of an ISO image",
     "slices.record": "a JSON object, stored in a file of its own, which hosts never read",
     "slices.vms.title": "alone between double quotes in QEMU's configuration, where it has none itself",
     "remove": "compared with the names of what the host holds, and written nowhere",

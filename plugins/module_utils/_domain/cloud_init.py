@@ -1,0 +1,179 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Guest set-up with cloud-init: host name, ssh keys and addresses, as files of the data source NoCloud."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .. import bounds
+from ..bounds import DEFAULT_MTU
+from ..cluster import slice_label
+from ..errors import Refusal
+from ..models import VM, Interface, Slice
+from ..vlans import MANAGEMENT_VLAN
+from ..work_order import SeedFile
+
+FIELD = "cloud_init"
+"""The extra field of a VM with its set-up."""
+
+
+@dataclass(frozen=True)
+class GuestInterface:
+    """The static addresses of an interface in the guest, with their prefix lengths."""
+
+    name: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CloudInit:
+    """The set-up of a guest.
+
+    Attributes:
+        hostname: C(None) for the name of the VM.
+        ssh_keys: the public keys of the guest's default user.
+        interfaces: the interfaces with static addresses.
+    """
+
+    hostname: str | None = None
+    ssh_keys: tuple[str, ...] = ()
+    interfaces: tuple[GuestInterface, ...] = ()
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any] | None) -> CloudInit | None:
+        """Return the set-up in module arguments or in a stored field."""
+        if data is None:
+            return None
+        interfaces = tuple(
+            GuestInterface(each["name"], tuple(each.get("addresses") or ())) for each in data.get("interfaces") or ()
+        )
+        return cls(data.get("hostname"), tuple(data.get("ssh_keys") or ()), interfaces)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the field to store."""
+        said: dict[str, Any] = {} if self.hostname is None else {"hostname": self.hostname}
+        if self.ssh_keys:
+            said["ssh_keys"] = list(self.ssh_keys)
+        if self.interfaces:
+            said["interfaces"] = [{"name": each.name, "addresses": list(each.addresses)} for each in self.interfaces]
+        return said
+
+
+def problems(where: str, want: CloudInit | None) -> Iterator[Refusal]:
+    """Yield refusals for a set-up by itself; C(where) is the VM for messages."""
+    if want is None:
+        return
+    if want.hostname is not None:
+        yield from bounds.LABEL.problems(where, "host", want.hostname)
+    for number, key in enumerate(want.ssh_keys, start=1):
+        if not bounds.SSH_KEY.allows(key):
+            yield Refusal("invalid_ssh_key", where, {"number": number, "form": bounds.SSH_KEY.rule})
+    for name, count in Counter(each.name for each in want.interfaces).items():
+        if count > 1:
+            yield Refusal("listed_twice", where, {"kind": "interface", "name": name, "count": count})
+    for each in want.interfaces:
+        for address in each.addresses:
+            why = _invalid(address)
+            if why is not None:
+                yield Refusal("invalid_guest_address", f"{where} {each.name}", {"got": address, "why": why})
+
+
+def _invalid(address: str) -> str | None:
+    if "/" not in address:
+        return "it has no prefix length"
+    try:
+        found = ipaddress.ip_interface(address)
+    except ValueError as error:
+        return str(error)
+    hosts = found.network.prefixlen < found.network.max_prefixlen - 1
+    if hosts and found.ip == found.network.network_address:
+        return f"it is the address of network {found.network}"
+    if hosts and found.version == 4 and found.ip == found.network.broadcast_address:
+        return f"it is the broadcast address of {found.network}"
+    return None
+
+
+def conflicts(slice_: Slice) -> Iterator[Refusal]:
+    """Yield refusals for set-ups that do not fit the interfaces of their VMs, and for duplicate addresses."""
+    holders: dict[tuple[int, str], list[str]] = defaultdict(list)
+    for vm in slice_.live_vms:
+        want, where = _of(vm), f"VM {slice_label(slice_)}/{vm.name}"
+        nics = {nic.name: nic for nic in vm.interfaces}
+        for each in want.interfaces if want else ():
+            nic = nics.get(each.name)
+            if nic is None:
+                figures = {"kind": "interface", "name": each.name, "known": list(nics)}
+                yield Refusal("unknown_reference", where, figures)
+            elif nic.vlan_id == MANAGEMENT_VLAN:
+                yield Refusal("address_from_dhcp", f"{where} {each.name}", {"got": list(each.addresses)})
+            elif nic.vlan_id is not None:
+                for address in each.addresses:
+                    holders[nic.vlan_id, str(ipaddress.ip_interface(address).ip)].append(f"{vm.name}:{each.name}")
+    for (_vlan, address), ends in holders.items():
+        if len(ends) > 1:
+            yield Refusal("guest_address_twice", f"slice {slice_label(slice_)}", {"address": address, "ends": ends})
+
+
+def files(vm: VM, slice_: Slice, segments: Mapping[int, Mapping[str, Any]]) -> tuple[SeedFile, ...]:
+    """Return the files for the guest, none if it has no set-up.
+
+    Args:
+        vm: the VM.
+        slice_: its slice.
+        segments: the C(mtu) of links and networks by VLAN, if it is not the default.
+    """
+    want = _of(vm)
+    if want is None:
+        return ()
+    hostname = want.hostname or vm.name
+    user = {"hostname": hostname, "preserve_hostname": False}
+    if want.ssh_keys:
+        user["ssh_authorized_keys"] = list(want.ssh_keys)
+    user_data = "#cloud-config\n" + _json(user)
+    network = _json({"version": 2, "ethernets": dict(_ethernets(vm, want, slice_, segments))})
+    # cloud-init applies everything again if the id of the instance is another one.
+    version = hashlib.sha256((user_data + network).encode()).hexdigest()[:8]
+    meta = {"instance-id": f"{vm.uuid or vm.vm_id}-{version}", "local-hostname": hostname}
+    return (
+        SeedFile("meta-data", _json(meta)),
+        SeedFile("user-data", user_data),
+        SeedFile("network-config", network),
+    )
+
+
+def _of(vm: VM) -> CloudInit | None:
+    return CloudInit.read(vm.extra.get(FIELD))
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, indent=1) + "\n"
+
+
+def _ethernets(
+    vm: VM, want: CloudInit, slice_: Slice, segments: Mapping[int, Mapping[str, Any]]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the interfaces in version 2 of cloud-init's network configuration, which is that of netplan."""
+    static = {each.name: each.addresses for each in want.interfaces}
+    for nic in vm.interfaces:
+        said: dict[str, Any] = {"match": {"macaddress": nic.mac}, "set-name": nic.name, "optional": True}
+        mtu = segments.get(nic.vlan_id or 0, {}).get("mtu", DEFAULT_MTU)
+        if mtu != DEFAULT_MTU:
+            said["mtu"] = mtu
+        if static.get(nic.name):
+            said["addresses"] = list(static[nic.name])
+        elif _has_dhcp(nic, slice_):
+            said["dhcp4"] = True
+        yield nic.name, said
+
+
+def _has_dhcp(nic: Interface, slice_: Slice) -> bool:
+    return nic.vlan_id == MANAGEMENT_VLAN or any(
+        network.vlan_id == nic.vlan_id and network.dhcp_enabled for network in slice_.networks
+    )

@@ -1,0 +1,143 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import cloud_init, work_orders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.cloud_init import CloudInit
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+
+from .builders import cluster, link, put, topology, vm
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBqP alice@desk"
+
+
+def pair(held: Cluster | None = None, mtu: int = 1500, **first: Any) -> Slice:
+    """Return a slice of two VMs with a link, of which one has a set-up."""
+    links = [{**link("a", "b"), "mtu": mtu}]
+    return put(held or cluster(), topology(vms=[vm("a", internet=True, cloud_init=first), vm("b")], links=links))
+
+
+def files(slice_: Slice, held: Cluster | None = None) -> dict[str, str]:
+    held = held or cluster()
+    held.slices[slice_.slice_id] = slice_
+    found = work_orders.work_orders(held, [slice_], state_dir="/var/lib/cloudrepo")["workers"]
+    (mine,) = [
+        each for order in found.values() for one in order["slices"] for each in one["vms"] if each["name"] == "a"
+    ]
+    return {each["name"]: each["content"] for each in mine.get("seed", ())}
+
+
+def network(slice_: Slice) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(files(slice_)["network-config"])["ethernets"]
+    return found
+
+
+def refusals(**first: Any) -> list[str]:
+    with pytest.raises(Refused) as caught:
+        pair(**first)
+    return [refusal.message for refusal in caught.value.refusals]
+
+
+def test_a_vm_without_a_set_up_has_no_files() -> None:
+    held = cluster()
+    assert files(put(held, topology(vms=[vm("a")], links=[])), held) == {}
+
+
+def test_the_host_name_is_that_of_the_vm_and_eth0_uses_dhcp() -> None:
+    slice_ = pair()
+    found = files(slice_)
+    first = slice_.vms[0]
+    meta = json.loads(found["meta-data"])
+    assert meta["local-hostname"] == "a"
+    assert meta["instance-id"].startswith(f"{first.uuid}-")
+    assert found["user-data"].startswith("#cloud-config\n")
+    assert json.loads(found["user-data"].partition("\n")[2]) == {"hostname": "a", "preserve_hostname": False}
+    assert network(slice_) == {
+        "eth0": {"match": {"macaddress": first.interfaces[0].mac}, "set-name": "eth0", "optional": True, "dhcp4": True},
+        "eth1": {"match": {"macaddress": first.interfaces[1].mac}, "set-name": "eth1", "optional": True},
+    }
+
+
+def test_keys_and_static_addresses_reach_the_guest() -> None:
+    addresses = ["10.1.0.1/24", "2001:db8::1/64"]
+    slice_ = pair(mtu=9000, hostname="r1", ssh_keys=[KEY], interfaces=[{"name": "eth1", "addresses": addresses}])
+    user = json.loads(files(slice_)["user-data"].partition("\n")[2])
+    assert (user["hostname"], user["ssh_authorized_keys"]) == ("r1", [KEY])
+    eth1 = network(slice_)["eth1"]
+    assert (eth1["addresses"], eth1["mtu"], "dhcp4" in eth1) == (addresses, 9000, False)
+
+
+def test_an_interface_on_a_network_with_dhcp_uses_it() -> None:
+    lan = {"name": "lan", "members": ["a"], "dhcp_enabled": True}
+    slice_ = put(cluster(), topology(vms=[vm("a", cloud_init={})], links=[], networks=[lan]))
+    assert [network(slice_)[name].get("dhcp4") for name in ("eth0", "eth1")] == [None, True]
+
+
+def test_another_set_up_is_another_instance() -> None:
+    first, second = (json.loads(files(pair(hostname=name))["meta-data"])["instance-id"] for name in ("r1", "r2"))
+    assert first.rpartition("-")[2] != second.rpartition("-")[2]
+
+
+def test_the_set_up_is_stored_as_it_was_given_and_removed_with_its_option() -> None:
+    held = cluster()
+    given = {"hostname": "r1", "ssh_keys": [KEY], "interfaces": [{"name": "eth1", "addresses": ["10.1.0.1/24"]}]}
+    slice_ = pair(held, **given)
+    assert slice_.vms[0].extra["cloud_init"] == given
+    assert Slice.from_dict(slice_.to_dict()).to_dict() == slice_.to_dict()
+    read = CloudInit.read(given)
+    assert read is not None
+    assert read.to_dict() == given
+    again = put(held, topology(vms=[vm("a", internet=True), vm("b")], links=[link("a", "b")]))
+    assert "cloud_init" not in again.vms[0].extra
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("10.1.0.1", "it has no prefix length"),
+        ("10.1.0.0/24", "it is the address of network 10.1.0.0/24"),
+        ("10.1.0.255/24", "it is the broadcast address of 10.1.0.0/24"),
+        ("2001:db8::/64", "it is the address of network 2001:db8::/64"),
+        ("10.1.0.1/33", "'10.1.0.1/33' does not appear to be an IPv4 or IPv6 interface"),
+    ],
+)
+def test_invalid_addresses_are_refused(address: str, why: str) -> None:
+    (message,) = refusals(interfaces=[{"name": "eth1", "addresses": [address]}])
+    assert message == f"VM web/a eth1 cannot have address '{address}': {why}"
+
+
+@pytest.mark.parametrize("address", ["10.1.0.0/31", "10.1.0.1/31", "10.1.0.1/32", "2001:db8::/127", "fe80::1/64"])
+def test_point_to_point_addresses_are_valid(address: str) -> None:
+    assert cloud_init.files(pair(interfaces=[{"name": "eth1", "addresses": [address]}]).vms[0], Slice(1, "a"), {})
+
+
+@pytest.mark.parametrize(
+    ("first", "message"),
+    [
+        ({"hostname": "a_b"}, "a host name must be 1-63 letters"),
+        ({"ssh_keys": [KEY, "ssh-ed25519"]}, "VM web/a: key 2: an ssh key must be one line with a type"),
+        ({"ssh_keys": [f"{KEY}\nroot"]}, "key 1: an ssh key must be one line"),
+        ({"interfaces": [{"name": "eth2", "addresses": ["10.1.0.1/24"]}]}, "interface eth2 does not exist; existing:"),
+        ({"interfaces": [{"name": "eth0", "addresses": ["10.1.0.1/24"]}]}, "gets its address by DHCP, got 10.1.0.1/24"),
+        ({"interfaces": [{"name": "eth1", "addresses": []}] * 2}, "interface eth1 is listed 2 times"),
+    ],
+)
+def test_invalid_set_ups_are_refused(first: dict[str, Any], message: str) -> None:
+    (found,) = refusals(**first)
+    assert message in found
+
+
+def test_an_address_belongs_to_one_interface_of_a_link() -> None:
+    same = {"interfaces": [{"name": "eth1", "addresses": ["10.1.0.1/24"]}]}
+    two = [vm(name, cloud_init=same) for name in "abc"]
+    with pytest.raises(
+        Refused, match=r"10\.1\.0\.1 belongs to a:eth1, b:eth1; addresses on a link or network are unique"
+    ):
+        put(cluster(), topology(vms=two, links=[link("a", "b")], networks=[{"name": "lan", "members": ["c"]}]))

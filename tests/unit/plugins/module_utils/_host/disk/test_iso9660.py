@@ -1,0 +1,49 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The images are read with libarchive, and their label with libblkid, as by udev."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import iso9660
+
+FILES = {
+    "user-data": b"#cloud-config\n" * 400,
+    "meta-data": b"{}",
+    "empty": b"",
+    "sector": bytes(2048),
+}
+
+
+def output(*argv: str) -> bytes:
+    return subprocess.run(argv, check=True, capture_output=True).stdout
+
+
+def test_others_read_the_same_files(tmp_path: Path) -> None:
+    path = tmp_path / "seed.iso"
+    path.write_bytes(iso9660.image("cidata", FILES))
+    listed = output("bsdtar", "-tf", str(path)).decode().split()
+    assert sorted(listed) == [".", *sorted(FILES)]
+    for name, content in FILES.items():
+        assert output("bsdtar", "-xOf", str(path), name) == content
+    # The names of ISO 9660 itself, for readers without Joliet.
+    plain = output("bsdtar", "--options", "!joliet", "-tf", str(path)).decode().split()
+    assert sorted(plain) == [".", "FILE0000", "FILE0001", "FILE0002", "FILE0003"]
+
+
+def test_the_label_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "seed.iso"
+    path.write_bytes(iso9660.image("cidata", FILES))
+    assert output("blkid", "--probe", "--output", "value", "--match-tag", "LABEL", str(path)) == b"cidata\n"
+    assert output("blkid", "--probe", "--output", "value", "--match-tag", "TYPE", str(path)) == b"iso9660\n"
+
+
+@pytest.mark.parametrize(("size", "sectors"), [(0, 0), (1, 1), (2048, 1), (2049, 2)])
+def test_images_are_whole_sectors_and_depend_on_nothing_else(size: int, sectors: int) -> None:
+    image = iso9660.image("cidata", {"a": bytes(size)})
+    assert len(image) == (25 + sectors) * iso9660.SECTOR
+    assert image == iso9660.image("cidata", {"a": bytes(size)})
