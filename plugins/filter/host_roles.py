@@ -15,7 +15,7 @@ def lost_roles(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]],
     """Return a line for each role that a host was prepared for and no longer has in the inventory.
 
     Args:
-        hostvars: the hosts' variables, with C(cloudrepo_host_info).
+        hostvars: the hosts' variables, with C(cloudrepo_host_info), and C(site_retired) of a host that was put back.
         groups: the hosts of each group.
         cloud: the UUID of the cloud; hosts of others are left out.
     """
@@ -23,7 +23,7 @@ def lost_roles(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]],
         f"{name} was prepared as a {role}, but is no longer in the group {GROUPS[role]}"
         for name, info in ((name, hostvars[name].get("cloudrepo_host_info") or {}) for name in groups.get("all", ()))
         if (info.get("claim") or {}).get("uuid") == cloud
-        for role in info.get("roles") or ()
+        for role in (hostvars[name].get("site_retired") or {}).get("roles", info.get("roles") or ())
         if name not in groups.get(GROUPS[role], ())
     ]
 

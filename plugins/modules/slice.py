@@ -15,7 +15,7 @@ description:
   - A slice is stored completely or, if any rule refuses it, not at all. The message then contains all reasons.
   - Each of several slices is stored or refused on its own, in the order of the list. The module fails if it refused
     any, after it has stored the others. With O(work_orders=true) it only fails if it refused all of them, and returns
-    the others as RV(refused).
+    the others as RV(refused). This includes slices with an unsupported option or a value of the wrong type.
   - Resources that may be in use on a host are released in two steps, so that nothing is allocated again before the host
     has removed it. A removed VM has the status C(deleting), and the VLAN of a removed link stays reserved, until the
     next deploy has succeeded. With O(state=absent) the same applies to the whole slice, until

@@ -19,9 +19,11 @@ from typing import Any, NoReturn
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.malformed_slices import set_aside, with_refused
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import caller, decide, refuse_middle
 
 _MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
@@ -77,10 +79,27 @@ class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
         args = {**self._task.args, "acting_user": decision.user, "caller": origin}
         name = self._task.action.rpartition(".")[2]
         code = import_module(f"{_MODULES}.{name}")
-        if not (hasattr(code, "arguments") and self._is_here()):
-            wrap_async = bool(self._task.async_val)
-            return dict(self._execute_module(module_args=args, task_vars=task_vars, wrap_async=wrap_async))
+        if not hasattr(code, "arguments"):
+            return self._run_there(args, task_vars)
         arguments = code.arguments()
+        refused: list[dict[str, Any]] = []
+        if not self._task.async_val:
+            args, refused = set_aside(args, arguments["argument_spec"], decision.user)
+        if refused and not args["slices"]:
+            return with_refused({"changed": False}, refused, fails=True)
+        is_here = self._is_here()
+        result = self._run_here(code, args, arguments) if is_here else self._run_there(args, task_vars)
+        # A plan tells what is refused, and the playbook fails at its end.
+        fails = not boolean(args.get("work_orders", False), strict=False)
+        return with_refused(result, refused, fails=fails) if refused else result
+
+    def _run_there(self, args: Mapping[str, Any], task_vars: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Run the module like any other one."""
+        wrap_async = bool(self._task.async_val)
+        return dict(self._execute_module(module_args=args, task_vars=task_vars, wrap_async=wrap_async))
+
+    def _run_here(self, code: Any, args: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Run the module in this process."""
         checked = ArgumentSpecValidator(
             arguments["argument_spec"],
             **{rule: arguments.get(rule) for rule in RULES},

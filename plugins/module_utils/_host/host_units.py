@@ -31,9 +31,9 @@ class Todo:
     @property
     def changes(self) -> list[Change]:
         """Each unit that differs."""
-        after = _attributes(is_running=True, is_enabled=True)
+        after = attributes(is_running=True, is_enabled=True)
         return [
-            between("unit", unit, _attributes(is_running=is_running, is_enabled=is_enabled), after)
+            between("unit", unit, attributes(is_running=is_running, is_enabled=is_enabled), after)
             for unit, (is_running, is_enabled) in self.states.items()
         ]
 
@@ -46,14 +46,22 @@ def plan(units: Sequence[str], runner: Runner) -> Todo:
     """
     if not units:
         return Todo()
-    text = runner.run(["systemctl", "show", f"--property={_PROPERTIES}", "--", *units]).stdout
-    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in text.split("\n\n")]
-    shown = {block["Id"]: block for block in blocks if block.get("Id")}
+    shown = _show(units, runner)
     states = {unit: _state(shown.get(unit, {})) for unit in units}
     return Todo(
         {unit: state for unit, state in states.items() if state != (True, True)},
         any(block.get("NeedDaemonReload") == "yes" for block in shown.values()),
     )
+
+
+def observe(units: Sequence[str], runner: Runner) -> dict[str, tuple[bool, bool]]:
+    """Return whether each unit is running and whether it is enabled. A unit without a file is neither.
+
+    Raises:
+        CommandFailed: systemd does not respond.
+    """
+    shown = _show(units, runner)
+    return {unit: _state(shown.get(unit, {})) for unit in units}
 
 
 def apply(todo: Todo, runner: Runner) -> None:
@@ -75,9 +83,16 @@ def apply(todo: Todo, runner: Runner) -> None:
         raise SlicesError("\n".join([error.message, *said]), **error.fields) from error
 
 
+def _show(units: Sequence[str], runner: Runner) -> dict[str, dict[str, str]]:
+    text = runner.run(["systemctl", "show", f"--property={_PROPERTIES}", "--", *units]).stdout
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in text.split("\n\n")]
+    return {block["Id"]: block for block in blocks if block.get("Id")}
+
+
 def _state(block: Mapping[str, str]) -> tuple[bool, bool]:
     return block.get("ActiveState") in _RUNNING, block.get("UnitFileState") == "enabled"
 
 
-def _attributes(*, is_running: bool, is_enabled: bool) -> dict[str, str]:
+def attributes(*, is_running: bool, is_enabled: bool) -> dict[str, str]:
+    """Return the state of a unit for a change."""
     return {"state": "running" if is_running else "stopped", "startup": "enabled" if is_enabled else "disabled"}

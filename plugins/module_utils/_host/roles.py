@@ -30,8 +30,8 @@ class RolesPlan:
         """The roles, if they differ."""
         if self.have == self.want:
             return []
-        before = {"roles": list(self.have)} if self.have else None
-        return [between("host", "roles", before, {"roles": list(self.want)})]
+        before, after = ({"roles": list(roles)} if roles else None for roles in (self.have, self.want))
+        return [between("host", "roles", before, after)]
 
 
 def read(state_dir: str) -> tuple[str, ...]:
@@ -48,7 +48,14 @@ def plan(have: tuple[str, ...], role: str | None) -> RolesPlan:
     return RolesPlan(have, tuple(each for each in ROLES if each in (*have, role)))
 
 
+def without(have: tuple[str, ...], role: str) -> RolesPlan:
+    """Return the plan for a host that no longer has a role."""
+    return RolesPlan(have, tuple(each for each in have if each != role))
+
+
 def apply(todo: RolesPlan, *, state_dir: str) -> None:
     """Apply a plan. The folder exists."""
-    if todo.changes:
+    if todo.changes and not todo.want:
+        files.remove(f"{state_dir}/{FILE}")
+    elif todo.changes:
         files.write_text(f"{state_dir}/{FILE}", json.dumps(list(todo.want)) + "\n", mode=0o600)

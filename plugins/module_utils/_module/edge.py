@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
 from ..changes import Change, diff, is_changed
 from ..errors import Refusal, Refused, SlicesError
 from ..grammar import Grammars, malformed
+from ..nulls import nulls
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def refuse_nulls(module: Module) -> None:
     Raises:
         Refused: for every such option, and every list that contains null.
     """
-    refusals = list(_nulls(module.params, module.argument_spec))
+    refusals = list(nulls(module.params, module.argument_spec))
     for group in module.required_one_of or ():
         if all(module.params.get(name) is None for name in group):
             refusals.append(Refusal("all_options_are_null", ", ".join(group)))
@@ -107,16 +108,3 @@ def refuse_malformed(params: Mapping[str, Any], grammars: Grammars) -> None:
     refusals = list(malformed(params, grammars))
     if refusals:
         raise Refused(refusals)
-
-
-def _nulls(values: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]], path: str = "") -> Iterator[Refusal]:
-    for name, option in spec.items():
-        value = values.get(name)
-        if value is None and option.get("required"):
-            yield Refusal("required_option_is_null", f"{path}{name}")
-        listed = value if isinstance(value, list) else [value] if isinstance(value, Mapping) else []
-        for each in listed:
-            if each is None:
-                yield Refusal("null_in_list", f"{path}{name}")
-            elif isinstance(each, Mapping) and option.get("options"):
-                yield from _nulls(each, option["options"], f"{path}{name}.")

@@ -27,4 +27,8 @@ def test_roles_that_the_inventory_no_longer_gives_a_host_are_told() -> None:
         "both was prepared as a network_node, but is no longer in the group network_node",
         "left was prepared as a worker, but is no longer in the group workers",
     ]
+    put_back = {**hostvars, "both": {**hostvars["both"], "site_retired": {"roles": ["worker"]}}}
+    assert lost_roles(put_back, groups, "c") == ["left was prepared as a worker, but is no longer in the group workers"]
+    skipped = {**hostvars, "both": {**hostvars["both"], "site_retired": {"skipped": True}}}
+    assert lost_roles(skipped, groups, "c") == lost_roles(hostvars, groups, "c")
     assert lost_roles(hostvars, {**groups, "workers": ["both", "left"], "network_node": ["both"]}, "c") == []

@@ -172,6 +172,27 @@ def test_check_mode_stores_nothing_and_says_what_it_would(tmp_path):
     assert yaml.safe_load((tmp_path / "check/database.yaml").read_text()) == DATABASE
 
 
+GOOD = {"name": "good", "vms": [{"name": "vm1", "flavor": "cirros"}]}
+MIXED = [
+    GOOD,
+    {"name": "bad", "vms": [{"name": "vm1", "flavour": "cirros"}]},
+    {"name": "worse", "links": [{"endpoints": None}]},
+]
+
+
+@pytest.mark.parametrize("extra", [{}, AS_MODULE], ids=["in process", "as a module"])
+def test_a_malformed_slice_is_refused_and_the_others_are_stored(extra, tmp_path):
+    calls = [("slice", {"slices": MIXED, "work_orders": "yes"}), ("slice", {"slices": MIXED})]
+    planned, stored, none = run(tmp_path / "run", extra, calls=[*calls, ("slice", {"slices": MIXED[1:]})])
+    assert [each["slice"] for each in planned["refused"]] == ["admin/bad", "admin/worse"]
+    assert "flavour" in planned["refused"][0]["failure"]
+    assert "good" in planned["diff"]["after"]
+    assert (planned["failed"], planned["changed"]) == (False, True)
+    assert (stored["failed"], stored["changed"]) == (True, False)
+    assert [line.partition(":")[0] for line in none["msg"].splitlines()] == ["admin/bad", "admin/worse"]
+    assert (none["failed"], none["changed"]) == (True, False)
+
+
 MODULES = [cloud, flavor, slice_module, slice_plan, slice_report, user, vnc_password_info, worker]
 
 

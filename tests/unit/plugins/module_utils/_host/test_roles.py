@@ -40,3 +40,15 @@ def test_a_file_that_says_nothing_of_use_is_written_anew(tmp_path: Path, text: s
     assert roles.read(str(tmp_path)) == ()
     assert prepare(tmp_path, roles.WORKER).changes
     assert roles.read(str(tmp_path)) == ("worker",)
+
+
+def test_a_role_that_goes_leaves_the_other(tmp_path: Path) -> None:
+    for role in roles.ROLES:
+        prepare(tmp_path, role)
+    for role, left in ((roles.NETWORK_NODE, ("worker",)), (roles.WORKER, ())):
+        todo = roles.without(roles.read(str(tmp_path)), role)
+        roles.apply(todo, state_dir=str(tmp_path))
+        assert roles.read(str(tmp_path)) == left
+    assert [change.action for change in todo.changes] == ["delete"]
+    assert list(tmp_path.iterdir()) == []
+    assert roles.without((), roles.WORKER).changes == []

@@ -1,0 +1,53 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A malformed topology is its own slice's fault."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.modules import slice as slice_module
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.malformed_slices import set_aside, with_refused
+
+SPEC = slice_module.arguments()["argument_spec"]
+GOOD: dict[str, Any] = {"name": "good", "vms": [{"name": "vm1", "flavor": "cirros"}]}
+
+
+@pytest.mark.parametrize(
+    ("bad", "name", "why"),
+    [
+        ({"name": "web", "vlan_pools": "many"}, "alice/web", "vlan_pools"),
+        ({"name": "web", "colour": "red"}, "alice/web", "unsupported options: colour"),
+        ({"name": "web", "owner": "bob", "vms": [{"name": "vm1", "cores": 2}]}, "bob/web", "cores"),
+        ({"name": "web", "vms": [None]}, "alice/web", "vms"),
+        ({"title": "The web", "links": [{"endpoints": None}]}, "alice/The web", "endpoints"),
+        ({"name": True}, "slices[1]", "quote names"),
+        ({"vms": []}, "slices[1]", "name, title"),
+        (None, "slices[1]", "must be a dictionary"),
+    ],
+)
+def test_it_is_set_aside_with_its_name_and_reason(bad: Any, name: str, why: str) -> None:
+    args, refused = set_aside({"slices": [GOOD, bad], "overwrite": True}, SPEC, "alice")
+    assert args == {"slices": [GOOD], "overwrite": True}
+    assert [(each["slice_id"], each["slice"]) for each in refused] == [(None, name)]
+    assert why in refused[0]["failure"]
+
+
+@pytest.mark.parametrize(
+    "args", [{"slices": [GOOD, GOOD]}, {"slices": [None]}, {"slices": "text"}, {"name": "web"}, {}]
+)
+def test_other_calls_are_left_as_they_are(args: dict[str, Any]) -> None:
+    assert set_aside(args, SPEC, "alice") == (args, [])
+    assert set_aside({"slices": [None, None]}, {}, "alice") == ({"slices": [None, None]}, [])
+
+
+def test_the_result_has_both_kinds_of_refused_slices() -> None:
+    one, other = ({"slice_id": None, "slice": name, "failure": "no"} for name in ("a/one", "a/other"))
+    assert with_refused({"changed": True}, [one], fails=False) == {"changed": True, "refused": [one]}
+    found = with_refused({"changed": True}, [one], fails=True)
+    assert (found["failed"], found["changed"], found["msg"]) == (True, True, "a/one: no")
+    failed = {"failed": True, "msg": "too large", "refused": [other]}
+    found = with_refused(failed, [one], fails=False)
+    assert (found["msg"], found["refused"]) == ("a/one: no\ntoo large", [one, other])
