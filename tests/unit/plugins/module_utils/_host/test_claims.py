@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,3 +109,14 @@ def test_a_claim_that_cannot_be_read_is_nobodys(tmp_path: Path, text: str) -> No
     with pytest.raises(SlicesError) as error:
         call(tmp_path, LAB)
     assert str(tmp_path / "cloud.json") in error.value.message
+
+
+def test_the_state_folder_and_its_parents_are_made_for_everybody(tmp_path: Path) -> None:
+    state_dir = tmp_path / "with/parents"
+    old = os.umask(0o077)
+    try:
+        claimed(state_dir, LAB)
+    finally:
+        os.umask(old)
+    assert [folder.stat().st_mode & 0o777 for folder in (state_dir.parent, state_dir)] == [0o755, 0o755]
+    call(state_dir, LAB)

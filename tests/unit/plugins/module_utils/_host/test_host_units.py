@@ -50,3 +50,17 @@ def test_a_unit_that_does_not_start_tells_why() -> None:
     runner.tell(*ENABLE, TAPS, rc=1, stderr="Job for slices-taps.service failed.").tell("journalctl", MORE, stdout=said)
     with pytest.raises(SlicesError, match=f"{TAPS}: Cannot open /dev/net/tun"):
         host_units.apply(host_units.plan([TAPS], runner), runner)
+
+
+def test_without_units_nothing_is_asked_or_reloaded() -> None:
+    runner = FakeRunner()
+    todo = host_units.plan([], runner)
+    host_units.apply(todo, runner)
+    assert (todo.changes, runner.argvs) == ([], [])
+
+
+def test_units_are_observed_without_being_changed() -> None:
+    told = "\n".join([shown(FLOWS, "activating", "disabled"), shown(TAPS, "failed", "enabled")])
+    runner = FakeRunner().tell(*SHOW, FLOWS, TAPS, LOGS, stdout=told)
+    found = host_units.observe([FLOWS, TAPS, LOGS], runner)
+    assert found == {FLOWS: (True, False), TAPS: (False, True), LOGS: (False, False)}

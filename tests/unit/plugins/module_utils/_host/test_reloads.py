@@ -56,3 +56,8 @@ def test_each_service_is_a_change(tmp_path: Path) -> None:
         "before": "unit slices-nat.service: files as before\n",
         "after": "unit slices-nat.service: files as written\n",
     }
+
+
+def test_a_service_is_read_from_the_arguments() -> None:
+    wanted = {"name": "slices-nat.service", "state": "reloaded"}
+    assert reloads.read_service(wanted) == reloads.Service("slices-nat.service", "reloaded")

@@ -213,3 +213,16 @@ def test_what_is_no_capture_is_not_touched(tmp_path, content):
 def test_a_capture_that_somebody_else_removed_is_told(tmp_path):
     with pytest.raises(SlicesError, match=r"x\.pcap no longer exists: the capture or its VM was removed"):
         capture.trim(str(tmp_path / "x.pcap"))
+
+
+@pytest.mark.parametrize(
+    ("have", "before"),
+    [
+        (Capture(), None),
+        (Capture(exists=True), {"state": "ended"}),
+        (Capture("60 s", exists=True), {"state": "running", "description": "60 s"}),
+    ],
+)
+def test_a_removed_capture_is_told_with_its_state(target, have, before):
+    changes = capture.plan(target, have, "absent", BOUNDS).changes
+    assert [change.before for change in changes] == ([] if before is None else [before])
