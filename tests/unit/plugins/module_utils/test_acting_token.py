@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A token is believed as it was signed, by the key that signed it, until it expires."""
+"""A token is valid unchanged, with the key that signed it, until it expires."""
 
 from __future__ import annotations
 

@@ -216,7 +216,7 @@ def test_a_slice_that_was_given_up_after_its_order_stays_until_the_next() -> Non
 
 
 def test_what_was_given_up_twice_is_freed_by_the_answer_to_the_second_order_alone() -> None:
-    """The same VLAN is let go, leased again and let go again, and the first answer comes late."""
+    """A VLAN is released, leased and released again, and the first report arrives late."""
     held = cluster()
     slice_ = put(held, topology())
     tell(held, *BOTH)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Deleted slices come back as they were, unless something of theirs is taken."""
+"""Deleted slices are restored unchanged, unless one of their ids, VLANs or addresses is in use."""
 
 from __future__ import annotations
 

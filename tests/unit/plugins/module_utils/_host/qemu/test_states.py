@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A VM runs if its QEMU says so, whatever systemd believes."""
+"""A VM is running if its QEMU reports it, whatever the state of its unit."""
 
 from __future__ import annotations
 
