@@ -116,7 +116,7 @@ def test_a_stored_field_that_nobody_asks_for_is_a_change_as_well() -> None:
     ]
 
 
-def test_what_hosts_make_of_slices_is_told_until_they_have_let_go() -> None:
+def test_changes_by_hosts_are_reported_until_they_have_released_the_slice() -> None:
     held = cluster()
     slice_ = put(held, topology())
     before = states([slice_])

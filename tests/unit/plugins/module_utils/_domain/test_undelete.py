@@ -53,7 +53,7 @@ def identity(slice_: Slice) -> Any:
 
 
 @pytest.mark.parametrize("name", ["web", "admin/web", "1000"])
-def test_a_deleted_slice_comes_back_as_it_was(name):
+def test_a_deleted_slice_is_restored_unchanged(name):
     held = cluster()
     before = deployed(put(held, topology()))
     was = identity(before), before.vms[0].vnc_port, before.vms[0].interfaces[0].ip_config

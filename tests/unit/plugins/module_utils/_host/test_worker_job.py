@@ -128,7 +128,7 @@ def run_job(
     return job(tmp_path, runner, revision, **changes).run()
 
 
-def test_what_goes_is_stopped_first_and_vms_start_when_all_is_there(tmp_path: Path) -> None:
+def test_removed_vms_are_stopped_first_and_vms_are_started_last(tmp_path: Path) -> None:
     held: list[tuple[str, bool]] = []
 
     def note(argv: Sequence[str]) -> None:

@@ -150,7 +150,7 @@ def test_work_orders_come_with_it_where_they_are_asked_for() -> None:
     assert put_all(held, want(), work_orders=True).changes == []
 
 
-def test_what_append_does_not_list_stays() -> None:
+def test_append_keeps_unlisted_objects() -> None:
     held = cluster()
     put_all(held, want())
     put_all(held, want(append=True, vms=[vm("vm3")], links=[link("vm1", "vm3")]))

@@ -40,7 +40,7 @@ def silent(pid: int, active: str = "active") -> FakeRunner:
 
 
 @pytest.mark.parametrize("status", ["running", "suspended"])
-def test_a_vm_that_says_that_it_runs_runs(status):
+def test_a_vm_reported_as_running_is_running(status):
     assert observe(said(status)) == States(paused=set())
 
 
@@ -91,5 +91,5 @@ def test_a_guest_that_shut_down_meanwhile_is_not_hung():
     )
 
 
-def test_without_an_active_unit_nobody_is_asked():
+def test_without_an_active_unit_no_monitor_is_queried():
     assert states.observe(VMS, {}, runner=FakeRunner(), monitor=FakeMonitor()) == States()
