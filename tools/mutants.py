@@ -3,7 +3,7 @@
 """Sets small faults into C(plugins/module_utils), one at a time, and tells which of them no unit test notices.
 
 Each fault is tried in a copy of the checkout, first with the tests of the file's own name, and with C(--all) then with
-the whole suite. The results are lines of JSON in a file outside the checkout, so that an interrupted run goes on.
+the whole suite. The results are lines of JSON in a file outside the checkout, so an interrupted run can be resumed.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ RESULTS = {"workers": "apply_work_order_orphans", "network_node": "network_node_
 
 
 def orphan_lines(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return a text for each orphan on any host: what it is, where, since when, and whether it is removed."""
+    """Return a line for each orphan on any host: its kind, its host, its age, and whether it is removed."""
     return [_text(name, orphan) for name, orphan in _orphans(hostvars, groups)]
 
 

@@ -106,7 +106,7 @@ not_imported:
       type: int
       returned: always
     what:
-      description: What it is.
+      description: The kind of object.
       type: str
       returned: always
     count:

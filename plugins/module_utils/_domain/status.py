@@ -68,7 +68,7 @@ def failures_of(report: HostReport, deleting: Container[int]) -> list[str]:
 
 
 def _has_done(cluster: Cluster, report: HostReport, slice_: Slice) -> bool:
-    """Return whether a host has applied the work order by which the slice gives up what it gives up now."""
+    """Return whether a host has applied the work order that releases what the slice is releasing now."""
     wanted = receipts.receipt(cluster, slice_, report.target)
     if wanted is None or Answer(slice_.slice_id, wanted) not in report.answers:
         return False

@@ -3,7 +3,7 @@
 """Masks and drop-ins beside the units of slices, which keep VMs from running as they are described.
 
 What all units have in common is in C(cloudrepo-.service.d/vm.conf), which the role C(worker) owns. The units of a slice
-have a template and nothing else, so anything else of their names goes.
+have a template and nothing else, so any other file for these units is removed.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Segment:
-    """A link if it has two ends, otherwise a network. A network may have a title of its own."""
+    """A link if it has two ends, otherwise a network. A network may have its own title."""
 
     ends: tuple[End, ...]
     line: int

@@ -47,7 +47,7 @@ class _Reader:
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._text
-        # A document needs no entities of its own, which can stand for more text than fits into memory.
+        # A document needs to define no entities, and they can expand to more text than fits into memory.
         self.parser.EntityDeclHandler = self._refuse_entity
         self.is_graphml = False
         self._keys: dict[str, str] = {}

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Slices that a call refuses while it goes on with the others."""
+"""Slices that a call refuses while it continues with the others."""
 
 from __future__ import annotations
 

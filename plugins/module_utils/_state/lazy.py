@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A mapping that loads its values on demand and remembers them as they were stored."""
+"""A mapping that loads its values on demand and remembers their stored state."""
 
 from __future__ import annotations
 

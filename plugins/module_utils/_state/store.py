@@ -64,7 +64,7 @@ class Store(Protocol):
     def restore(self, name: str, entry: Entry | None = None) -> None:
         """Replace the current version by a backup; the current version is backed up first.
 
-        The history goes on, with C(entry) for the restoration.
+        The history continues, with C(entry) for the restoration.
 
         The restored version has a new revision, because hosts have seen orders of the replaced one.
 

@@ -18,7 +18,7 @@ ANSWERS = {
 }
 
 
-def test_all_is_there() -> None:
+def test_nothing_is_missing() -> None:
     assert set(ANSWERS) == set(back.QUESTIONS)
     assert back.missing(ANSWERS) == []
 
@@ -35,7 +35,7 @@ def test_all_is_there() -> None:
         ("flows", " cookie=0x636c7264000003e8, table=0 actions=NORMAL\n cookie=0x1 actions=meter:1000\n"),
     ],
 )
-def test_what_is_missing_is_named(name: str, answer: str) -> None:
+def test_missing_objects_are_named(name: str, answer: str) -> None:
     assert back.missing({**ANSWERS, name: answer}) == [name]
 
 

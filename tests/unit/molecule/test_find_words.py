@@ -43,7 +43,7 @@ def test_a_word_over_the_edge_of_what_is_read_at_a_time(
     assert not find_words.holds(str(tmp_path / "file"), WORDS)
 
 
-def test_what_is_gone_holds_nothing(tmp_path: Path) -> None:
+def test_missing_files_contain_no_words(tmp_path: Path) -> None:
     assert not find_words.holds(str(tmp_path / "gone"), WORDS)
     assert not find_words.is_regular(str(tmp_path / "gone"))
 

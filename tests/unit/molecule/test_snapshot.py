@@ -80,7 +80,7 @@ def test_the_switch_is_told_line_by_line_and_all_vlans_as_one_word() -> None:
     assert [command[-1] for command in host.asked] == ["bridge", "port", "interface", "br-int", "br-int"]
 
 
-def test_every_namespace_is_asked() -> None:
+def test_every_namespace_is_read() -> None:
     host = Host(netns="slice-1000 (id: 0)\nslices-dhcp\n", address="lo UP\n", qdisc="qdisc a\nqdisc b\n")
     host.answers["ruleset"] = "table ip a {\n\tchain b {\n\t}\n}\n"
     told = list(snapshot.network(host))

@@ -31,7 +31,7 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     return tell
 
 
-def test_what_is_not_there_is_made_and_what_is_there_stays(told: Tell) -> None:
+def test_only_differing_qdiscs_are_replaced(told: Tell) -> None:
     made = told([], {"delay_ms": 20})
     assert made == [f"qdisc replace dev {TAP} root handle 1: netem limit 10000 delay 20000us"]
     there = {"dev": TAP, "kind": "netem", "root": True, "options": {"delay": {"delay": 0.02, "jitter": 0}}}

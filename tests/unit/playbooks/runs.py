@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-# Nobody answers there, and nobody is asked.
+# Nothing listens there, and nothing connects to it.
 NOBODY = {"ansible_host": "192.0.2.1"}
 
 

@@ -16,7 +16,7 @@ from ..plugins.module_utils._domain.builders import cluster, deployed, put, topo
 from .runs import Done, run
 from .test_status import shown
 
-# No host of the inventory is registered, so none gets an order and none is asked.
+# No host of the inventory is registered, so none gets a work order or is contacted.
 VMS = {"vms": [{"name": "a", "flavor": "cirros"}]}
 
 

@@ -54,7 +54,7 @@ def test_connect_shows_the_commands_for_a_vm(tmp_path: Path) -> None:
     assert [line.split()[0] for line in lines if line.startswith("  ")] == ["ssh", "ssh", "ssh"]
 
 
-def test_connect_names_the_vms_that_there_are(tmp_path: Path) -> None:
+def test_connect_names_the_existing_vms(tmp_path: Path) -> None:
     done = run(tmp_path, "connect", {"slice_name": "web", "connect_vm": "vm3"}, database=database())
     assert done.failure["msg"] == "Slice web has no VM vm3; its VMs are vm1, vm2"
 

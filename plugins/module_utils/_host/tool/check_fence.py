@@ -43,7 +43,7 @@ def check(
     Args:
         state_dir: contains the claim on this host.
         server: address and port of the network node.
-        patience_s: how long it is asked; at least once.
+        patience_s: how long to keep asking; the network node is asked at least once.
         runner: runs C(systemctl).
         unit_dir: contains the enabled units.
         machine_id_file: contains the machine-id.

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The runner, and the exit codes of subcommands: what goes wrong on a host is a line in the journal."""
+"""The runner, and the exit codes of subcommands. An error on a host is one line in the journal."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_orphans_are_told_with_their_hosts() -> None:
     ]
 
 
-def test_hosts_that_did_not_tell_are_named() -> None:
+def test_hosts_without_an_answer_are_named() -> None:
     hostvars: dict[str, Any] = {
         "w1": {"apply_work_order_orphans": {"failed": True, "msg": "no switch"}},
         "w2": {"apply_work_order_orphans": told(DISK, refusals=("disk 5f0c: seen for the first time",))},

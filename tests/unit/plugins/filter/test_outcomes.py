@@ -134,7 +134,7 @@ def test_failures_are_told_in_at_most_twenty_lines() -> None:
     assert (len(lines), lines[-1]) == (21, "… and 1 more")
 
 
-def test_what_is_deleted_is_named() -> None:
+def test_deleted_slices_are_named() -> None:
     lines = deletion_notes(planned(("lab",), state="absent"))
     assert lines == ["Deleted: slice lab (1003)", "Deleted: VM lab/a (1004)", "Deleted: network lab/lan (160)"]
     assert deletion_notes(planned(("lab",))) == []

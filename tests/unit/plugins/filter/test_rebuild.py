@@ -39,7 +39,7 @@ def test_a_host_is_listed_for_each_of_its_roles() -> None:
     assert len(AllOrders.from_dict({"hosts": [first, second, third]}).hosts) == 3
 
 
-def test_a_host_says_why_it_was_not_read() -> None:
+def test_the_reason_why_a_host_was_not_read_is_reported() -> None:
     failed = {"failed": True, "msg": "/x cannot be read"}
     for host, failure in (
         ({"rebuild_info": INFO, "rebuild_orders": failed}, "/x cannot be read"),

@@ -94,7 +94,7 @@ def test_slices_that_a_host_refused_are_told_apart_from_what_failed(failure: str
     assert has_news(reports, [SEEN])
 
 
-def test_what_failed_is_a_sentence_for_each() -> None:
+def test_each_failure_is_one_sentence() -> None:
     another = {"slice_id": 1000, "failure": "slice 1000: this host holds another slice", "another": True}
     reports = [
         {"host": "w1", "target": "10.0.10.1", "failure": None, "refused": [another]},

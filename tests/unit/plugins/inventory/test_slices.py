@@ -276,7 +276,7 @@ def test_constructed_features(read: Read) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_told(read: Read, options: dict[str, Any], message: str) -> None:
+def test_errors_are_reported(read: Read, options: dict[str, Any], message: str) -> None:
     found = read(**options)
     assert message in found["said"]
     assert "web-vm1" not in found["hosts"] or options.get("compose")
@@ -290,7 +290,7 @@ def test_duplicates_are_told_and_renamed(read: Read) -> None:
     assert "host name worker1: another host is called so; renamed to worker1-1004" in found["said"]
 
 
-def test_two_slices_of_one_name_have_groups_of_their_own(read: Read, stored: str) -> None:
+def test_slices_with_the_same_name_have_separate_groups(read: Read, stored: str) -> None:
     with open_store(stored, lock_timeout_s=5, backups=0).transaction(write=True) as held:
         put(held, topology("web", owner="alice", vms=[vm("vm1")], links=[]))
     found = read(group_by=["slice"])

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A token is believed as it was signed, by the key that signed it, until it expires."""
+"""A token is valid unchanged, with the key that signed it, until it expires."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def payload(said: object) -> str:
 
 
 @pytest.mark.parametrize("said", [{}, [], ["bob", 1], ["bob", True, CLOUD], ["bob", "1", CLOUD], [1, 1, CLOUD], "bob"])
-def test_what_is_no_token_is_refused(said: object) -> None:
+def test_invalid_tokens_are_refused(said: object) -> None:
     assert code(f"{payload(said)}.{'0' * 64}") == "acting_token_invalid"
 
 

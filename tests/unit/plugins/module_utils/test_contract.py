@@ -85,7 +85,7 @@ def not_allowed(where: str, field: str, allowed: str, got: Any) -> Refusal:
     return Refusal("field_not_allowed", where, {"field": field, "allowed": allowed, "got": got})
 
 
-def test_what_is_written_is_read_back():
+def test_written_data_is_read_back():
     ports = (Port(name="a", switch="s", vlan=5, load=0.5), Port(name="b", switch="s", mac="52:54:00:00:00:01"))
     value = Switch(switch="s", ports=ports, mode="trunk", address="10.0.0.1", subnet="10.0.0.0/8")
     assert Switch.from_dict(value.to_dict()) == value

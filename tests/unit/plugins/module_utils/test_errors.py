@@ -92,7 +92,7 @@ def test_what_a_result_gets() -> None:
     }
 
 
-def test_what_is_long_is_cut() -> None:
+def test_long_texts_are_truncated() -> None:
     known = [f"vm{number}" for number in range(13_000)]
     figures = {"kind": "VM", "name": "x", "known": known}
     refused = Refused(Refusal("unknown_reference", f"link web/{number}", figures) for number in range(13_000))

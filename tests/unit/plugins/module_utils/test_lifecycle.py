@@ -90,7 +90,7 @@ def test_the_status_of_a_slice(vms: list[tuple[str, str]], status: str) -> None:
     assert slice_status(vms, deleting=True) == "deleting"
 
 
-def test_vms_that_go_do_not_count() -> None:
+def test_removed_vms_do_not_count() -> None:
     slice_ = Slice(1000, "admin")
     for number, state in ((1001, "running"), (1002, "error")):
         vm = VM(number, f"vm{number}", "admin", "10.0.10.1", 5901, [])

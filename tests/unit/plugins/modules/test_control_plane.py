@@ -263,7 +263,7 @@ def test_the_password_of_a_display_is_told_by_one_module_alone(ready: Control) -
     for secret in (key, *passwords.values(), *after.values()):
         assert secret not in json.dumps(results)
     other = ready.run("vnc_password_info", all=True, database=str(ready.path.with_name("other.yaml")))
-    assert {each["name"]: each["password"] for each in other["displays"]} == after, "they go where the database goes"
+    assert {each["name"]: each["password"] for each in other["displays"]} == after, "they follow the database"
 
 
 @pytest.mark.parametrize("module", ["slice", "slice_plan"])
@@ -312,7 +312,7 @@ def test_a_settled_slice_tells_what_is_recorded_of_it(ready: Control) -> None:
     assert ready.run("slice_plan", names=["web"])["recorded"] == vms
     assert not ready.run("slice_report", names=["web"], reports=reports)["changed"]
     ready.run("slice", name="web", vms=WEB["vms"], links=[])
-    assert ready.run("slice_plan", names=["web"])["recorded"] is None, "its link's VLAN is yet to be let go"
+    assert ready.run("slice_plan", names=["web"])["recorded"] is None, "the VLAN of its link is not released yet"
     assert ready.run("slice_plan", names=["web"], state="absent")["recorded"] is None
 
 

@@ -53,7 +53,7 @@ def hosts_of(planned: dict[str, Any], machines: dict[str, str]) -> list[dict[str
 
 
 def known_to_hosts(data: dict[str, Any], lost: set[str]) -> dict[str, Any]:
-    """Return what hosts know of a database: everything of slices except for times, and for states on lost workers."""
+    """Return the part of a database that hosts store: slices without times and without states on lost workers."""
     data = copy.deepcopy(data)
     for slice_ in data["slices"].values():
         for vm in slice_["vms"]:

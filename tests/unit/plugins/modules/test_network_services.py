@@ -49,7 +49,7 @@ def host() -> FakeRunner:
     return runner.tell(*IN_GATEWAY, "nft", "--file", "-").tell("nft", "--file", "-")
 
 
-def test_an_order_is_carried_out_and_check_mode_changes_nothing(monkeypatch, tmp_path):
+def test_an_order_is_applied_and_check_mode_changes_nothing(monkeypatch, tmp_path):
     args = {"state_dir": str(tmp_path), "slices": [{"slice_id": 1000, "reservations": [ONE], "record": "{}"}]}
     checked = modules.run(monkeypatch, network_services, looked_at(), _ansible_check_mode=True, **args)
     assert (checked["changed"], list(tmp_path.iterdir())) == (True, [])

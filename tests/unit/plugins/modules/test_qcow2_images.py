@@ -26,7 +26,7 @@ def test_missing_base_image_fails_only_when_it_matters(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_folder_that_is_not_listed_goes(monkeypatch, tmp_path):
+def test_unlisted_folder_is_removed(monkeypatch, tmp_path):
     (tmp_path / "vms/1001").mkdir(parents=True)
     mark(tmp_path / "vms/1001")
     args = {

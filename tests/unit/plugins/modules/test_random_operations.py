@@ -410,7 +410,7 @@ class Operations(RuleBasedStateMachine):
     @precondition(lambda machine: machine.backups)
     @rule(pick=PICK)
     def restore(self, pick: int) -> None:
-        """No counter goes back, and what the backup does not contain is given up by nobody."""
+        """No counter decreases, and no host releases what the backup does not contain."""
         before = self.door.data()
         done = self.do("database", state="restore", name=self.backups[pick % len(self.backups)])
         after = self.door.data()

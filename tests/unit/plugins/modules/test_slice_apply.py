@@ -68,7 +68,7 @@ def a_disk(tmp_path: Path) -> Path:
     return disk
 
 
-def test_what_is_not_listed_is_stopped_before_its_disk_goes(monkeypatch, tmp_path):
+def test_unlisted_vms_are_stopped_before_their_disks_are_removed(monkeypatch, tmp_path):
     folder = a_disk(tmp_path).parent
     there: list[bool] = []
     runner = host(RUNNING).on(*STOP, do=lambda _argv: there.append(folder.exists()))

@@ -141,7 +141,7 @@ def test_what_another_added_is_not_removed_from_an_older_file(door: Door) -> Non
     assert ok(door("slice", **topology("vm1", based_on=revision(door))))["changed"]
 
 
-def test_an_older_file_goes_on_if_that_is_asked_for(door: Door) -> None:
+def test_an_older_file_is_applied_with_overwrite(door: Door) -> None:
     base = ok(door("slice", **topology("vm1")))["slices"][0]["revision"]
     ok(door("vm", slice="web", name="vm2", flavor="cirros"))
     assert ok(door("slice", **topology("vm1", based_on=base), overwrite=True))["changed"]

@@ -206,7 +206,7 @@ def test_a_reserved_vlan_outlives_what_is_settled_later(web: Door) -> None:
         ("vm", {"name": "x", "acting_user": "alice"}, Refusal("not_found", "slice web", {"known": []})),
     ],
 )
-def test_steps_that_make_no_sense(web: Door, module: str, fields: dict[str, Any], refusal: Refusal) -> None:
+def test_invalid_edits(web: Door, module: str, fields: dict[str, Any], refusal: Refusal) -> None:
     before = web.data()
     assert builders.refused(web(module, slice="web", **fields)) == [refusal]
     assert web.data() == before

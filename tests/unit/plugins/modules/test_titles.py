@@ -53,7 +53,7 @@ def test_a_topology_of_titles_is_stored_with_names_and_a_second_run_changes_noth
     assert ids.items() > {vm["vm_id"]: vm["name"] for vm in stored["vms"]}.items()
 
 
-def test_titles_change_and_go_without_a_restart(door: Door) -> None:
+def test_titles_are_changed_and_removed_without_a_restart(door: Door) -> None:
     door("slice", **builders.topology(title="Old", vms=[builders.vm("vm1", title="A"), builders.vm("vm2", title="B")]))
     done = door("slice", **builders.topology(vms=[builders.vm("vm1", title="C"), builders.vm("vm2")]))
     assert [(each["kind"], each["reason"], each["restart"]) for each in done["changes"]] == [

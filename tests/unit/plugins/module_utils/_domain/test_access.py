@@ -70,7 +70,7 @@ def test_two_owners_may_use_one_name() -> None:
 
 @pytest.mark.parametrize(("there", "absent"), [("web", "nil"), ("1000", "1999")])
 @pytest.mark.parametrize("owner", [None, "admin", "alice"])
-def test_anothers_slice_is_to_a_tenant_as_if_it_were_not_there(there: str, absent: str, owner: str | None) -> None:
+def test_slices_of_others_do_not_exist_for_a_tenant(there: str, absent: str, owner: str | None) -> None:
     held = cluster()
     put(held, topology("web"))
     put(held, topology("mail", owner="alice"))

@@ -163,7 +163,7 @@ def test_settings_of_vlan_400_that_make_no_sense_are_told_each(changes: dict[str
         (65536, 0, "52:54:00:00:00:00"),
     ],
 )
-def test_a_mac_says_whose_it_is(vm_id: int, index: int, mac: str) -> None:
+def test_a_mac_identifies_its_vm(vm_id: int, index: int, mac: str) -> None:
     assert mac_address(vm_id, index) == mac
 
 

@@ -48,7 +48,7 @@ def test_without_a_key_there_is_no_password() -> None:
     assert displays.password_id(held, slice_.vms[0]) is None
 
 
-def test_every_vm_has_a_password_of_its_own() -> None:
+def test_every_vm_has_its_own_password() -> None:
     held, slice_ = stored()
     told = displays.tell(held, [slice_])
 

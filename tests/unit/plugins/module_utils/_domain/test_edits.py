@@ -55,13 +55,13 @@ def put_vm(**data: Any) -> tuple[WantedVM, int]:
     return want.vms[place], place
 
 
-def test_a_vm_that_is_not_there_is_added_at_the_end() -> None:
+def test_a_new_vm_is_appended() -> None:
     assert put_vm(name="c", flavor="big", power="stopped") == (WantedVM("c", "big", power="stopped"), 3)
     assert put_vm(name="c", new_name="d") == (WantedVM("d", None), 3)
 
 
 @pytest.mark.parametrize("data", [{"name": "a"}, {"vm_id": 1}, {"vm_id": 1, "name": "a"}])
-def test_what_is_not_said_of_a_vm_stays(data: dict[str, Any]) -> None:
+def test_omitted_options_of_a_vm_are_unchanged(data: dict[str, Any]) -> None:
     assert put_vm(**data) == (A, 0)
     assert edits.put_vm(WEB, data)[0] == WEB
 
@@ -77,7 +77,7 @@ def test_what_is_not_said_of_a_vm_stays(data: dict[str, Any]) -> None:
         ("power", "running"),
     ],
 )
-def test_what_is_said_of_a_vm_becomes_so(field: str, value: Any) -> None:
+def test_given_options_of_a_vm_are_set(field: str, value: Any) -> None:
     new, _place = put_vm(name="a", **{field: value})
     assert getattr(new, field) == value
     assert {key: each for key, each in vars(new).items() if key != field} == {
@@ -101,7 +101,7 @@ def test_a_renamed_vm_keeps_its_places() -> None:
         assert edits.put_vm(want, {"name": "a", "new_name": "z"}) == (want, place)
 
 
-def test_a_vm_goes_with_its_links_and_out_of_its_networks() -> None:
+def test_removing_a_vm_removes_its_links_and_memberships() -> None:
     want = edits.take_vm(WEB, {"name": "a"})
     assert (want.vms, want.links) == ((B, FRESH), ())
     assert [[str(each) for each in network.members] for network in want.networks] == [["b:eth3"], ["b:eth4"]]
@@ -197,7 +197,7 @@ def test_members_are_all_or_further_ones(members: list[str] | None, append: bool
         ({"gateway": False, "gateway_ip": "10.0.0.9"}, (False, "10.0.0.9"), (True, "10.0.0.10,10.0.0.20")),
     ],
 )
-def test_a_new_subnet_takes_gateway_and_range_with_it(data: dict[str, Any], gateway: Any, dhcp: Any) -> None:
+def test_a_new_subnet_moves_gateway_and_range(data: dict[str, Any], gateway: Any, dhcp: Any) -> None:
     new = put_network(name="n", **data)
     assert ((new.gateway, new.gateway_ip), (new.dhcp_enabled, new.dhcp_range)) == (gateway, dhcp)
 

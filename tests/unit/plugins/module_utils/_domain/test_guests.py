@@ -17,7 +17,7 @@ LABELS = st.text(st.sampled_from("ab-._ é{%1"), min_size=1, max_size=3)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["slice", "owner", "worker"]), LABELS), unique=True))
-def test_groups_have_valid_names_of_their_own(labels: list[tuple[str, str]]) -> None:
+def test_groups_have_unique_valid_names(labels: list[tuple[str, str]]) -> None:
     names, problems = rules.group_names((grouping, label, label) for grouping, label in labels)
     assert set(names) == set(labels)
     assert all(re.fullmatch(r"[a-z]+_[A-Za-z0-9_]*", name) for name in names.values())
@@ -44,7 +44,7 @@ def test_names_that_several_want_or_another_has_get_the_id() -> None:
     ]
 
 
-def test_what_is_being_deleted_is_no_guest() -> None:
+def test_vms_being_deleted_are_no_guests() -> None:
     held = cluster()
     web, shop = put(held, topology("web")), put(held, topology("shop"))
     web.vms[0].deleting = True

@@ -29,7 +29,7 @@ def entry(caller: Caller) -> Entry:
         (Caller("awx", module="slice", controller="c"), "awx    slice, c"),
     ],
 )
-def test_a_line_says_who_and_from_where(caller: Caller, told: str) -> None:
+def test_a_line_names_the_user_and_the_source(caller: Caller, told: str) -> None:
     line = history.table([entry(caller)]).splitlines()[1]
     assert line == f"0       2026-11-26T16:20:00Z  -         alice  {told}"
 

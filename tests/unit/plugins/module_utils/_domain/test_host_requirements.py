@@ -54,7 +54,7 @@ def test_what_is_as_usual_leaves_no_trace() -> None:
     assert without_uuids(plain.to_dict()) == without_uuids(usual.to_dict())
 
 
-def test_what_the_topology_drops_goes() -> None:
+def test_objects_missing_from_the_topology_are_removed() -> None:
     held, never = cluster(), cluster()
     put(held, limited(SLOW, {"name": "eth0", "up": False}, mtu=1400, qinq=True, forward_bpdu=True))
     put(held, topology())
@@ -78,7 +78,7 @@ def test_a_change_is_told_and_needs_no_restart() -> None:
     assert changed[1].why == "mtu 1500 → 1400; qinq false → true"
 
 
-def test_work_orders_say_it_where_there_is_something_to_say() -> None:
+def test_work_orders_contain_it_only_if_set() -> None:
     held = cluster()
     slice_ = put(held, limited({"name": "eth1", "up": False, "tx_kbps": 9}, mtu=1400, forward_bpdu=True))
     orders = work_orders.work_orders(held, [slice_], "/var/lib/cloudrepo")["workers"]
@@ -115,7 +115,7 @@ def test_bad_figures_are_refused(limits: dict[str, Any], code: str, figures: dic
     assert refusals(cluster(), limited({"name": "eth1", **limits})) == [Refusal(code, "VM web/vm2 eth1", figures)]
 
 
-def test_interfaces_that_are_not_there_or_there_twice_are_refused() -> None:
+def test_missing_and_duplicate_interfaces_are_refused() -> None:
     assert refusals(cluster(), limited({"name": "eth7", "tx_kbps": 9})) == [
         Refusal("unknown_reference", "VM web/vm2", {"kind": "interface", "name": "eth7", "known": ["eth0", "eth1"]})
     ]

@@ -49,7 +49,7 @@ def old_file() -> dict[str, Any]:
     )
 
 
-def test_what_is_sound_is_left_alone() -> None:
+def test_a_valid_database_is_unchanged() -> None:
     data = old_file()
     del data["slices"]["1100"]
     data["users"]["admin"]["used_vms"] = 2
@@ -117,7 +117,7 @@ NUMBERS = st.sampled_from([0, 1, 2, 100, 119, 120, 400, 1000, 1001, 1002, 1100, 
 
 @pytest.mark.parametrize("count", [1, 4])
 @given(data=st.data())
-def test_whatever_is_broken_is_mended_at_once(count: int, data: st.DataObject) -> None:
+def test_all_violations_are_repaired_in_one_run(count: int, data: st.DataObject) -> None:
     document: Any = old_file()
     for _each in range(count):
         *way, last = data.draw(st.sampled_from(PLACES))

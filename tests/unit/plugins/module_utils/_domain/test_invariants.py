@@ -25,7 +25,7 @@ def two_slices() -> Cluster:
     return held
 
 
-def test_what_the_rules_make_breaks_none() -> None:
+def test_planned_slices_violate_no_invariant() -> None:
     assert breaches(Cluster.initial()) == []
     assert breaches(two_slices()) == []
 

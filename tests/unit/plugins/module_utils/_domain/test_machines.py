@@ -137,7 +137,7 @@ def test_two_workers_of_one_machine_id_are_refused() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "A" * 32, "a" * 31, "uninitialized"])
-def test_what_is_no_machine_id_is_refused(text: str) -> None:
+def test_invalid_machine_ids_are_refused(text: str) -> None:
     made = held()
     if text:
         assert refusals(made, {NINE: text}) == [
@@ -147,7 +147,7 @@ def test_what_is_no_machine_id_is_refused(text: str) -> None:
         assert follow(made, {NINE: text}) == []
 
 
-def test_workers_that_go_are_not_looked_at() -> None:
+def test_removed_workers_are_not_checked() -> None:
     made = held()
 
     assert machines.follow(made, [{"ip": NINE, "state": "absent", "machine_id": A}]) == []

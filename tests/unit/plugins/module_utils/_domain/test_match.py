@@ -56,7 +56,7 @@ def test_a_vm_is_the_stored_one_of_its_id_else_of_its_name(machines: list[Any], 
     assert (ids(made), made.refusals) == (found, [])
 
 
-def test_vms_that_have_to_go_are_matched_with_nothing() -> None:
+def test_vms_to_be_removed_match_nothing() -> None:
     old = stored()
     old.vms[0].deleting = True
     assert ids(wired(old)) == {"b": 1002, "c": 1003}

@@ -98,7 +98,7 @@ def a_network(cidr: str = "10.0.0.0/24", **fields: Any) -> WantedNetwork:
         (a_network(gateway_ip="10.0.1.1", dhcp_range="10.0.1.2,10.0.1.3", **DHCP, **GATEWAY), 3),
     ],
 )
-def test_what_makes_no_sense_is_told_each(network: WantedNetwork, count: int) -> None:
+def test_every_invalid_value_is_reported(network: WantedNetwork, count: int) -> None:
     assert len(list(networks.problems("network web/n", network))) == count
 
 
@@ -119,7 +119,7 @@ MANAGEMENT = "10.60.7.0/24"
         (["x", "10.0.0.1/24", "10.0.0.0/24"], 0),
     ],
 )
-def test_every_subnet_that_overlaps_is_told_once(cidrs: list[str], count: int) -> None:
+def test_every_overlapping_subnet_is_reported_once(cidrs: list[str], count: int) -> None:
     named = [(f"n{number}", cidr) for number, cidr in enumerate(cidrs)]
     assert len(list(networks.overlaps("slice web", named, MANAGEMENT))) == count
     assert len(list(networks.overlaps("slice web", reversed(named), MANAGEMENT))) == count

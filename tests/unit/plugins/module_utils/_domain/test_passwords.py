@@ -15,7 +15,7 @@ def test_the_data_models_digest() -> None:
     assert (scheme_of(stored), verify("secret", stored), verify("Secret", stored)) == ("sha256", True, False)
 
 
-def test_a_salted_hash_says_all_that_verifying_takes() -> None:
+def test_a_salted_hash_contains_its_parameters() -> None:
     first, second = hashed("secret", "scrypt"), hashed("secret", "scrypt")
     assert first != second
     assert first.startswith("$scrypt$ln=14,r=8,p=1$")
@@ -39,7 +39,7 @@ def test_a_salted_hash_says_all_that_verifying_takes() -> None:
         "$scrypt$ln=14,r=8,p=1$AAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAA",
     ],
 )
-def test_what_is_no_hash_fits_no_password(stored: str) -> None:
+def test_an_invalid_hash_matches_no_password(stored: str) -> None:
     assert scheme_of(stored) is None
     assert not verify("", stored)
     assert not verify("secret\udcff", stored)

@@ -20,7 +20,7 @@ def places(held, count: int, **settings: str) -> list[str]:  # type: ignore[no-u
     return [each.worker_ip[-1] for each in slice_.vms]
 
 
-def test_round_robin_goes_on_after_the_newest_vm() -> None:
+def test_round_robin_continues_after_the_newest_vm() -> None:
     held = cluster(workers=3)
     assert places(held, 4) == ["1", "2", "3", "1"]
     assert [each.worker_ip[-1] for each in put(held, topology("next", vms=[vm("a"), vm("b")], links=[])).vms] == [
@@ -51,7 +51,7 @@ def test_a_worker_that_takes_no_new_vms_is_passed_over() -> None:
     assert places(held, 2) == ["2", "2"]
 
 
-def test_a_pinned_vm_goes_to_its_worker() -> None:
+def test_a_pinned_vm_is_placed_on_its_worker() -> None:
     slice_ = put(cluster(workers=3), topology(vms=[vm("a", worker="10.0.10.3"), vm("b")], links=[]))
     assert [each.worker_ip[-1] for each in slice_.vms] == ["3", "1"]
 
@@ -69,7 +69,9 @@ def test_a_pinned_vm_goes_to_its_worker() -> None:
         ({"disk_gb": 10.5}, "big", {"resource": "GiB of disk", "total": 10.5, "allocated": 0, "requested": 20}),
     ],
 )
-def test_no_room_is_told_with_its_figures(worker: dict[str, float], flavor: str, figures: dict[str, Any]) -> None:
+def test_a_shortage_is_reported_with_its_figures(
+    worker: dict[str, float], flavor: str, figures: dict[str, Any]
+) -> None:
     held = cluster(workers=0)
     held.workers["10.0.10.1"] = Worker("10.0.10.1", **{**ROOM, **worker})
     assert refusals(held, topology(vms=[vm("a", flavor=flavor)], links=[])) == [

@@ -138,7 +138,7 @@ def test_of_a_vm_that_was_created_again_the_newer_record_counts() -> None:
         assert left in done.unknown
 
 
-def test_what_would_violate_a_rule_is_refused() -> None:
+def test_violations_of_rules_are_refused() -> None:
     first = web()
     held = cluster()
     held.next_vm_id = 1050

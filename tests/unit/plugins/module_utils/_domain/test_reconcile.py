@@ -51,7 +51,7 @@ def test_again_changes_nothing() -> None:
     assert held.to_dict() == before
 
 
-def test_what_hosts_know_is_held_until_they_report() -> None:
+def test_allocations_known_to_hosts_are_held_until_they_report() -> None:
     held = cluster()
     deployed(put(held, topology()))
     slice_ = put(held, topology(vms=[vm("vm1")], links=[]))
@@ -69,7 +69,7 @@ def test_what_hosts_know_is_held_until_they_report() -> None:
     assert other.vms[0].vnc_port == 5903
 
 
-def test_what_no_host_knows_is_free_at_once() -> None:
+def test_allocations_unknown_to_hosts_are_free_at_once() -> None:
     held = cluster()
     put(held, topology())
     slice_ = put(held, topology(vms=[vm("vm1")], links=[]))

@@ -75,6 +75,6 @@ def test_a_worker_gets_its_vms_and_their_links() -> None:
     assert {known.vm_ids for _slice, known in found} == {(1001, 1002, 1003)}
 
 
-def test_what_is_no_record_is_refused() -> None:
+def test_invalid_records_are_refused() -> None:
     with pytest.raises(FieldError):
         records.read(json.dumps({"slice": {}, "vm_ids": [], "next_vm_id": 1000}))

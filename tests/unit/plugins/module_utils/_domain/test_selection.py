@@ -86,7 +86,7 @@ def test_anything_else_is_refused_by_name(given: dict[str, Any], told: list[Refu
     assert problems(given, VARIABLES, json.loads) == told
 
 
-def test_what_cannot_be_read_is_refused_with_the_place() -> None:
+def test_unreadable_text_is_refused_with_its_position() -> None:
     (refusal,) = problems({"slices": "[{"}, VARIABLES, json.loads)
     assert (refusal.code, refusal.object) == ("topologies_unreadable", "slices")
     assert refusal.figures["why"].startswith("Expecting property name enclosed in double quotes: line 1")

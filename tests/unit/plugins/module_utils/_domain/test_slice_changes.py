@@ -80,7 +80,7 @@ def test_a_change_gives_reasons_and_says_what_must_restart() -> None:
         ("link", "web/1", 1, "delete", False),
     ]
     assert found[0].why == "flavor cirros → two; cores 1 → 2; interfaces eth1 52:54:00:03:e9:01 VLAN 100 → none"
-    assert found[2].after == {"status": "deleting"}, "its host has yet to let go of it"
+    assert found[2].after == {"status": "deleting"}, "its host has not removed it yet"
     assert found[3].after is None
     assert changes(after, copy(after)) == []
 
@@ -116,7 +116,7 @@ def test_a_stored_field_that_nobody_asks_for_is_a_change_as_well() -> None:
     ]
 
 
-def test_what_hosts_make_of_slices_is_told_until_they_have_let_go() -> None:
+def test_changes_by_hosts_are_reported_until_they_have_released_the_slice() -> None:
     held = cluster()
     slice_ = put(held, topology())
     before = states([slice_])

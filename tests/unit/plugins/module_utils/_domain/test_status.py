@@ -133,7 +133,7 @@ def test_a_refused_slice_holds_up_no_other() -> None:
 
 
 @pytest.mark.parametrize("target", ["10.0.10.1", "network_node"])
-def test_a_host_that_holds_another_slice_of_the_number_has_nothing_to_let_go_of(target: str) -> None:
+def test_a_host_with_another_slice_of_the_same_id_releases_nothing(target: str) -> None:
     held = cluster()
     slice_ = put(held, topology())
     reports = {each["target"]: each for each in BOTH}
@@ -154,7 +154,7 @@ def test_a_worker_that_is_not_in_the_inventory_is_told() -> None:
 
 
 @pytest.mark.parametrize("missing", [0, 1, 2])
-def test_a_slice_is_gone_only_when_all_hosts_have_let_go(missing: int) -> None:
+def test_a_slice_is_removed_only_when_all_hosts_have_released_it(missing: int) -> None:
     held = cluster()
     slice_ = put(held, topology())
     tell(held, *BOTH)
@@ -166,7 +166,7 @@ def test_a_slice_is_gone_only_when_all_hosts_have_let_go(missing: int) -> None:
     assert (held.slices, held.users["admin"].used_vms, held.users["admin"].slices) == ({}, 0, [])
 
 
-def test_vlans_and_addresses_are_free_when_their_hosts_have_let_go() -> None:
+def test_vlans_and_addresses_are_free_when_their_hosts_have_released_them() -> None:
     held = cluster()
     put(held, topology())
     tell(held, *BOTH)
@@ -216,7 +216,7 @@ def test_a_slice_that_was_given_up_after_its_order_stays_until_the_next() -> Non
 
 
 def test_what_was_given_up_twice_is_freed_by_the_answer_to_the_second_order_alone() -> None:
-    """The same VLAN is let go, leased again and let go again, and the first answer comes late."""
+    """A VLAN is released, leased and released again, and the first report arrives late."""
     held = cluster()
     slice_ = put(held, topology())
     tell(held, *BOTH)

@@ -29,13 +29,13 @@ def test_segments_are_links_and_networks_that_are_their_own() -> None:
     assert list(teardown.segment_vlans(slice_)) == [100, 101]
 
 
-def test_what_no_host_has_heard_of_is_free_at_once() -> None:
+def test_allocations_never_sent_to_a_host_are_free_at_once() -> None:
     _held, slice_ = stored()
     teardown.let_go(slice_, [100])
     assert (slice_.vlan_pool_used, "releasing" in slice_.extra) == ([101], False)
 
 
-def test_what_any_host_may_have_heard_of_is_held() -> None:
+def test_allocations_possibly_sent_to_a_host_are_held() -> None:
     _held, slice_ = stored()
     slice_.vms[1].handed_out = True
     teardown.let_go(slice_, [101, 100, 101])
@@ -45,7 +45,7 @@ def test_what_any_host_may_have_heard_of_is_held() -> None:
 
 
 @pytest.mark.parametrize("is_known", [False, True])
-def test_nothing_to_let_go_of_leaves_no_trace(is_known: bool) -> None:
+def test_without_anything_to_release_nothing_is_stored(is_known: bool) -> None:
     _held, slice_ = stored()
     slice_.vms[0].handed_out = is_known
     before = slice_.to_dict()
@@ -64,7 +64,7 @@ def test_releasing_is_one_list_of_a_kind() -> None:
     ("used", "kept"),
     [([100], None), ([100, 140], [2]), ([159], [2]), ([160], [3]), ([179, 140], [2, 3]), ([139, 180], None)],
 )
-def test_further_pools_without_a_vlan_in_use_go(used: list[int], kept: list[int] | None) -> None:
+def test_additional_pools_without_a_vlan_in_use_are_released(used: list[int], kept: list[int] | None) -> None:
     slice_ = Slice(1000, "admin")
     slice_.extra["further_pools"] = [2, 3]
     slice_.vlan_pool_used = used

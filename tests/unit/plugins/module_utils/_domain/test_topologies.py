@@ -115,7 +115,7 @@ def test_what_is_listed_adds_to_what_is_made() -> None:
     assert len(slice_.links) == 2
 
 
-def test_append_leaves_what_is_there() -> None:
+def test_append_keeps_existing_objects() -> None:
     held = roomy()
     put(held, topology(networks=[{"name": "lan", "members": ["vm1"]}], vlan_pools=2))
     more = {
@@ -196,7 +196,7 @@ def test_pool_15_has_19_vlans_whoever_holds_it() -> None:
         ({"vlan_pools": 101}, "out_of_range", {"option": "vlan_pools", "got": 101, "least": 1, "most": 100}),
     ],
 )
-def test_types_that_make_no_sense(fields: dict[str, Any], code: str, figures: dict[str, Any]) -> None:
+def test_invalid_topology_types(fields: dict[str, Any], code: str, figures: dict[str, Any]) -> None:
     want = {"name": "x", "owner": "admin", "flavor": "cirros", **fields}
     assert refusals(roomy(), want) == [Refusal(code, "slice x", figures)]
 
@@ -284,7 +284,7 @@ def test_types_that_make_no_sense(fields: dict[str, Any], code: str, figures: di
         ({"nat": True}, "option_needs_option", {"option": "nat", "needs": "gateway"}),
     ],
 )
-def test_networks_that_make_no_sense(fields: dict[str, Any], code: str, figures: dict[str, Any]) -> None:
+def test_invalid_networks(fields: dict[str, Any], code: str, figures: dict[str, Any]) -> None:
     want = topology(networks=[{"name": "lan", "members": ["vm1", "vm2"], **fields}])
     assert refusals(roomy(), want) == [Refusal(code, "network web/lan", figures)]
 
@@ -305,7 +305,7 @@ def test_overlapping_subnets_are_refused() -> None:
     ]
 
 
-def test_overlaps_are_told_with_whatever_else_is_wrong() -> None:
+def test_overlaps_are_reported_with_other_errors() -> None:
     networks = [
         {"name": "a", "cidr": "10.1.0.0/16"},
         {"name": "b", "cidr": "10.1.9.0/24"},

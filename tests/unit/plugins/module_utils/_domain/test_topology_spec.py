@@ -70,14 +70,14 @@ def test_the_number_of_a_data_interface(interface: str | None, number: int | Non
     assert interface_number(interface) == number
 
 
-def test_the_least_that_may_be_said() -> None:
+def test_minimal_options() -> None:
     assert read() == WantedSlice("web", "bob", (), ())
     assert read_vm({"name": "a"}) == WantedVM("a", None)
     assert read_link({}) == WantedLink(())
     assert read_network({"name": "n"}) == WantedNetwork("n")
 
 
-def test_all_that_may_be_said_of_a_slice() -> None:
+def test_all_options_of_a_slice() -> None:
     want = read(
         owner="alice",
         vms=[{"name": "a", "flavor": "cirros", "internet": True, "data_interfaces": 0, "worker": "w", "vm_id": 7}],
@@ -104,7 +104,7 @@ def test_all_that_may_be_said_of_a_slice() -> None:
         ({"append": True, "peers": True}, None, True),
     ],
 )
-def test_what_append_does_not_list_stays(fields: dict[str, Any], pools: int | None, peers: bool | None) -> None:
+def test_append_keeps_unlisted_objects(fields: dict[str, Any], pools: int | None, peers: bool | None) -> None:
     want = read(**fields)
     assert (want.vlan_pools, want.peers) == (pools, peers)
 
@@ -234,7 +234,7 @@ def more(**fields: Any) -> WantedSlice:
     return added_to(base(), read(append=True, **fields))
 
 
-def test_nothing_more_is_what_there_was() -> None:
+def test_without_further_edits_the_slice_is_unchanged() -> None:
     want = more()
     assert (want.vms, want.links, want.networks) == (base().vms, base().links, base().networks)
     assert (want.topology_type, want.reserved, want.slice_id) == ("ring", base().reserved, 1000)
@@ -269,7 +269,7 @@ def test_vms_of_a_name_become_as_listed_and_stay_the_same() -> None:
         ([{**link("a", "b"), "link_id": 2, "name": "x"}], 2),
     ],
 )
-def test_a_link_that_is_there_is_not_added(listed: list[dict[str, Any]], count: int) -> None:
+def test_an_existing_link_is_not_added(listed: list[dict[str, Any]], count: int) -> None:
     want = more(links=listed)
     assert len(want.links) == count
     assert want.links[0] == base().links[0]

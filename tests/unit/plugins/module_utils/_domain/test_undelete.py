@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Deleted slices come back as they were, unless something of theirs is taken."""
+"""Deleted slices are restored unchanged, unless one of their ids, VLANs or addresses is in use."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def identity(slice_: Slice) -> Any:
 
 
 @pytest.mark.parametrize("name", ["web", "admin/web", "1000"])
-def test_a_deleted_slice_comes_back_as_it_was(name):
+def test_a_deleted_slice_is_restored_unchanged(name):
     held = cluster()
     before = deployed(put(held, topology()))
     was = identity(before), before.vms[0].vnc_port, before.vms[0].interfaces[0].ip_config

@@ -69,7 +69,7 @@ def test_what_is_a_name_for_dnsmasq_is_one_here(name: str) -> None:
     assert count(vms=[vm(name)]) == 0
 
 
-def test_reserved_vlans_have_labels_and_names_of_their_own() -> None:
+def test_reserved_vlans_have_unique_labels_and_names() -> None:
     held = cluster()
     slice_ = put(held, topology())
     slice_.extra["reserved_vlans"] = [{"name": "x", "vlan_id": 110}, {"vlan_id": 111}, {"vlan_id": 112}]
@@ -89,7 +89,7 @@ def test_dns_does_not_tell_capitals(names: list[str], expected: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["links", "networks"])
-def test_links_and_networks_have_names_of_their_own(kind: str) -> None:
+def test_links_and_networks_have_unique_names(kind: str) -> None:
     def named(*names: str | None) -> dict[str, Any]:
         ends = {"endpoints": ["a", "b"]} if kind == "links" else {}
         return {kind: [{"name": name, **ends} for name in names]}
@@ -151,7 +151,7 @@ def test_figures_have_bounds_and_ids_are_listed_once(fields: dict[str, Any], exp
         ([["a:eth1", "b"], ["a:eth1", "c"], ["c", "a:eth1"]], 1),
     ],
 )
-def test_links_have_two_ends_that_are_there_and_free(links: list[list[str]], expected: int) -> None:
+def test_links_have_two_existing_free_endpoints(links: list[list[str]], expected: int) -> None:
     assert count(links=[{"endpoints": ends} for ends in links]) == expected
 
 
@@ -159,7 +159,7 @@ def test_links_have_two_ends_that_are_there_and_free(links: list[list[str]], exp
     ("members", "expected"),
     [([], 0), (["a", "b", "c"], 0), (["a", "a"], 1), (["a", "x"], 1), (["a:eth0"], 1), (["a:eth1", "b"], 0)],
 )
-def test_networks_have_members_that_are_there_once(members: list[str], expected: int) -> None:
+def test_members_of_networks_exist_and_are_unique(members: list[str], expected: int) -> None:
     assert count(networks=[{"name": "x", "members": members}]) == expected
 
 

@@ -65,7 +65,7 @@ def test_two_slices_never_share_a_user(missing_ok):
     with pytest.raises(Refused) as refused:
         accounts.find_accounts("cloudrepo", order(1000, 1100), missing_ok=missing_ok)
     assert refused.value.refusals == [Refusal("user_shared", "user cloudrepo-0", {"slices": [1000, 1100]})] * 2
-    # One that only goes disturbs nobody.
+    # A slice that is only removed affects no other.
     accounts.find_accounts("cloudrepo", order(1000) + orders(slice_id=1100), missing_ok=missing_ok)
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every file that hosts keep may be damaged: whoever reads it goes on without it, or fails with one sentence."""
+"""Any file on a host may be damaged: its reader continues without it, or fails with one sentence."""
 
 from __future__ import annotations
 

@@ -48,6 +48,6 @@ def test_a_worker_hears_what_is_told_and_notices_what_was_cut_off(tmp_path: Path
 
 
 @pytest.mark.parametrize("text", ["", "garbage\n", f"{ONE}x\n", "end of lost machines\n"])
-def test_what_is_no_mark_is_skipped(tmp_path: Path, text: str) -> None:
+def test_invalid_entries_are_skipped(tmp_path: Path, text: str) -> None:
     (tmp_path / fences.FILE).write_text(f"{text}{TWO}\n")
     assert fences.heard(fences.told(str(tmp_path))) == (TWO,)

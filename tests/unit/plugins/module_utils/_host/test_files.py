@@ -54,7 +54,7 @@ def test_write_that_fails_leaves_no_draft(tmp_path, monkeypatch, failing):
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
 
 
-def test_texts_are_saved_and_empty_ones_go(tmp_path):
+def test_texts_are_saved_and_empty_files_removed(tmp_path):
     for name in ("old", "gone"):
         (tmp_path / name).write_text(name)
 

@@ -124,7 +124,7 @@ def test_check_mode_plans_for_a_host_without_nft(tmp_path: Path, missing_ok: boo
         assert not refused
 
 
-def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
+def test_conflicting_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SlicesError, match="file exists and is not a folder"):
         plan(folders=(Folder(f"{tmp_path}/file", 0o755),))

@@ -19,7 +19,7 @@ A_SLICE = Orphan(SLICE, 1005, uuid(5), holds=("tap tap_1006_eth0",))
 SEEN = {each.key: "2026-01-31T12:00:00Z" for each in (A_DISK, A_SLICE)}
 
 
-def test_without_a_name_nothing_goes():
+def test_without_a_name_nothing_is_removed():
     verdict = judge([A_SLICE, A_DISK], [], SEEN)
     assert (verdict.remove, verdict.refusals, verdict.since) == ((), (), SEEN)
 
@@ -52,7 +52,7 @@ def test_a_disk_in_use_goes_only_with_its_slice():
     assert judge([A_SLICE, used], [PATH, uuid(5)], SEEN).remove == (A_SLICE, used)
 
 
-def test_what_goes_is_told():
+def test_removals_are_reported():
     verdict = judge([A_SLICE, A_DISK], [PATH], SEEN)
     assert [each.change for each in verdict.remove] == [
         Change("disk", uuid(1), "delete", before={"slice_id": 1005, "path": PATH})

@@ -22,7 +22,7 @@ def test_command_reads_its_input_and_answers():
     assert (result.rc, result.stdout) == (0, "hello!\n")
 
 
-def test_failure_carries_all_there_is():
+def test_failure_has_all_details():
     with pytest.raises(CommandFailed) as failed:
         SubprocessRunner().run([sys.executable, "-c", "import sys; print('out'); sys.exit('broken')"])
 

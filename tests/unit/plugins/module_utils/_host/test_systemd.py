@@ -58,7 +58,7 @@ def test_systemd_that_does_not_answer_is_an_error(tmp_path):
         systemd.observe({1}, FakeRunner().tell("systemctl", "show", MORE, rc=1), unit_dir=str(tmp_path))
 
 
-def test_template_comes_and_goes(tmp_path):
+def test_template_is_added_and_removed(tmp_path):
     systemd.write_templates({1000: template_text("cloudrepo-0")}, unit_dir=str(tmp_path))
     assert "\n[Service]\nUser=cloudrepo-0\n" in (tmp_path / "cloudrepo-1000@.service").read_text()
     assert (tmp_path / "cloudrepo-1000@.service").stat().st_mode & 0o777 == 0o644

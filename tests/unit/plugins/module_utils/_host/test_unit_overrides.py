@@ -37,7 +37,7 @@ def folders(tmp_path: Path) -> dict[str, str]:
         "run/cloudrepo-1000@1001.service.d",
     ],
 )
-def test_an_override_is_told_and_goes(tmp_path: Path, folders: dict[str, str], name: str) -> None:
+def test_an_override_is_reported_and_removed(tmp_path: Path, folders: dict[str, str], name: str) -> None:
     assert unit_overrides.observe({1000, 1003}, **folders) == ()
     path = tmp_path / name
     if name.endswith(".d"):

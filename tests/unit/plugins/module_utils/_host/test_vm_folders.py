@@ -14,7 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders 
 from .fakes import disk, mark, orders, uuid, vm
 
 
-def test_a_folder_says_whose_it_is_and_that_is_read_back(tmp_path: Path) -> None:
+def test_the_owner_of_a_folder_is_read_back(tmp_path: Path) -> None:
     wanted = vm(1001, 100, vm_uuid=uuid(2), disks=[disk(1001, uuid=uuid(3))])
     ((machine,),) = (order.vms for order in orders(wanted, slice_uuid=uuid(1)))
     text = vm_folders.text_of(machine)
@@ -46,7 +46,7 @@ def test_one_that_does_not_say_it_is_nobodys_unless_it_holds_a_disk(tmp_path: Pa
     assert vm_folders.slices_by_vm(str(tmp_path)) == {}
 
 
-def test_what_is_no_folder_of_a_vm_is_passed_over(tmp_path: Path) -> None:
+def test_other_folders_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "lost+found").mkdir()
     mark(tmp_path / "lost+found")
     (tmp_path / "1002").write_text("a file")

@@ -104,7 +104,7 @@ def not_allowed(field: str, allowed: str, got: Any) -> tuple[str, dict[str, Any]
         ),
     ],
 )
-def test_what_no_host_should_be_given_is_refused(changes, code, figures):
+def test_invalid_orders_are_refused(changes, code, figures):
     with pytest.raises(Refused) as refused:
         orders(vm(1001, 100, **changes) if "interfaces" not in changes else vm(1001, **changes))
     assert [(each.code, each.figures) for each in refused.value.refusals] == [(code, figures)]

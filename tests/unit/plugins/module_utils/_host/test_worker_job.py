@@ -128,7 +128,7 @@ def run_job(
     return job(tmp_path, runner, revision, **changes).run()
 
 
-def test_what_goes_is_stopped_first_and_vms_start_when_all_is_there(tmp_path: Path) -> None:
+def test_removed_vms_are_stopped_first_and_vms_are_started_last(tmp_path: Path) -> None:
     held: list[tuple[str, bool]] = []
 
     def note(argv: Sequence[str]) -> None:
@@ -146,7 +146,7 @@ def test_what_goes_is_stopped_first_and_vms_start_when_all_is_there(tmp_path: Pa
     assert [argv[0] for argv in told[:first]] == ["nft", "ovs-vsctl", "ovs-ofctl", "systemctl"]
     assert [argv[0] for argv in told[first + 1 : -1]] == ["qemu-img", "ip", "ovs-ofctl", "ovs-vsctl"]
     assert told[-1] == ["systemctl", "start"]
-    # The lock of all slices is let go before VMs start.
+    # The lock of all slices is released before VMs start.
     assert held == [("stop", True), ("start", False)]
     # Another order for the same slice waits until its VMs have started.
     assert turns == [True, True]

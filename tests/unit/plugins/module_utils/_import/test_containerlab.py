@@ -57,7 +57,7 @@ def test_links_keep_interfaces_that_vms_have_and_bridges_are_networks() -> None:
     ]
 
 
-def test_what_has_no_counterpart_is_told_with_its_line() -> None:
+def test_unsupported_elements_are_reported_with_their_line() -> None:
     assert read().remarks == [
         Remark(2, "mgmt"),
         Remark(9, "kinds.linux.image: alpine"),

@@ -45,6 +45,6 @@ def test_nodes_and_edges_are_read_and_the_rest_is_told() -> None:
         ("a [ " * 60, "line 1: more than 50 lists in each other"),
     ],
 )
-def test_what_is_no_gml_is_refused_with_its_line(text: str, message: str) -> None:
+def test_invalid_gml_is_refused_with_its_line(text: str, message: str) -> None:
     with pytest.raises(UnreadableTopology, match=message):
         gml.read(text)

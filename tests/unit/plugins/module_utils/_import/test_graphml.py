@@ -48,7 +48,7 @@ def test_nodes_edges_and_hyperedges_are_read() -> None:
     ]
 
 
-def test_what_has_no_counterpart_is_told_with_its_line() -> None:
+def test_unsupported_elements_are_reported_with_their_line() -> None:
     assert graphml.read(ZOO).remarks == [
         Remark(9, "Country of a node", 2),
         Remark(14, "link from 2 to itself"),
@@ -66,6 +66,6 @@ def test_what_has_no_counterpart_is_told_with_its_line() -> None:
         ('<!DOCTYPE a [\n<!ENTITY b "c">\n]><graphml/>', "line 2: entities are not supported"),
     ],
 )
-def test_what_is_no_graphml_is_refused_with_its_line(text: str, message: str) -> None:
+def test_invalid_graphml_is_refused_with_its_line(text: str, message: str) -> None:
     with pytest.raises(UnreadableTopology, match=message):
         graphml.read(text)

@@ -64,7 +64,7 @@ def test_links_of_two_nodes_are_links_and_others_are_networks() -> None:
     ]
 
 
-def test_what_has_no_counterpart_is_told_with_its_line() -> None:
+def test_unsupported_elements_are_reported_with_their_line() -> None:
     assert netlab.read(LAB).remarks == [
         Remark(2, "module"),
         Remark(5, "groups.hosts"),

@@ -46,12 +46,12 @@ def test_merged_mappings_are_read_and_keys_with_dots_are_paths() -> None:
 @pytest.mark.parametrize(
     ("text", "message"), [("a: [\n", "line 2"), ("- a\n", "must be a mapping"), ("", "must be a mapping")]
 )
-def test_what_is_no_mapping_is_refused(text: str, message: str) -> None:
+def test_documents_other_than_mappings_are_refused(text: str, message: str) -> None:
     with pytest.raises(UnreadableTopology, match=message):
         yaml_lines.load(text)
 
 
-def test_what_is_written_is_read_back() -> None:
+def test_written_data_is_read_back() -> None:
     text = yaml_lines.dump({"b": "São Paulo", "a": ["no", "12:30"]})
     assert text.startswith("b: São Paulo\n")
     found = yaml_lines.load(text).get("a")

@@ -31,7 +31,7 @@ def test_an_outcome_is_told_with_its_changes() -> None:
     assert (result["diff"]["before"], result["diff"]["after"].count("\n")) == ("", 1)
 
 
-def test_nothing_that_changed_is_no_change() -> None:
+def test_a_result_without_changes_is_unchanged() -> None:
     result = left(StandIn({}), Outcome)
     assert (result["changed"], result["diff"]) == (False, {"before": "", "after": ""})
 

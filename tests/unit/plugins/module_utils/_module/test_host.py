@@ -104,7 +104,7 @@ def test_check_mode_only_plans_and_tells_the_same_changes() -> None:
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_what_fails_in_part_tells_what_it_did(check_mode: bool) -> None:
+def test_a_partial_failure_reports_its_changes(check_mode: bool) -> None:
     _heard, result = left(check_mode=check_mode, failure=SlicesError("slice 1000 was refused"))
     assert (result["failed"], result["changed"], result["msg"]) == (True, True, "slice 1000 was refused")
 

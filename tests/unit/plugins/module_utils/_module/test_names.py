@@ -35,7 +35,7 @@ def errors(kind: Any, value: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("text", NO_TEXTS)
-def test_what_is_no_text_is_no_name(text: str) -> None:
+def test_only_strings_are_names(text: str) -> None:
     [message] = errors(NAME, given(text))
     assert message.endswith(f"unable to convert to a name: got {given(text)!r}; {ADVICE}")
 

@@ -236,7 +236,7 @@ def test_reports_are_taken_in_and_what_they_changed_is_told() -> None:
     assert report(made, from_worker(1, failure="disk full"), *reports[1:]).result["failures"] == ["w1: disk full"]
 
 
-def test_a_slice_that_all_hosts_have_let_go_of_is_told_no_more() -> None:
+def test_a_slice_released_by_all_hosts_is_not_reported_again() -> None:
     made = held()
     plan(made, all=True)
     plan(made, state="absent", names=["web"])

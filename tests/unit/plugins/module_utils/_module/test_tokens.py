@@ -55,7 +55,7 @@ def test_a_token_is_good_and_the_key_is_made_once(cluster: Cluster, tmp_path: Pa
         ({"valid_h": 8785}, "out_of_range"),
     ],
 )
-def test_what_is_refused_makes_no_key(cluster: Cluster, tmp_path: Path, args: dict[str, Any], code: str) -> None:
+def test_a_refused_call_creates_no_key(cluster: Cluster, tmp_path: Path, args: dict[str, Any], code: str) -> None:
     with pytest.raises(Refused) as refused:
         issue(cluster, params(tmp_path, **args), check_mode=False)
     assert [each.code for each in refused.value.refusals] == [code]

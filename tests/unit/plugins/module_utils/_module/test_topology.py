@@ -102,7 +102,7 @@ def test_a_stored_slice_that_is_refused_stays_as_it_is() -> None:
     assert (refused["slice_id"], refused["slice"]) == (1000, "admin/web")
     assert refused["failure"].startswith("slice web (1000) was left unchanged: slice web: flavor none")
     assert held.slices[1000].to_dict() == before
-    assert done.failure is None, "the caller goes on with the work orders of the others"
+    assert done.failure is None, "the caller continues with the work orders of the others"
     assert (done.result["slice_ids"], done.result["changed_slices"]) == ([1003], [1003])
     assert done.result["slice_names"] == {"1003": "admin/lab"}
 
@@ -150,7 +150,7 @@ def test_work_orders_come_with_it_where_they_are_asked_for() -> None:
     assert put_all(held, want(), work_orders=True).changes == []
 
 
-def test_what_append_does_not_list_stays() -> None:
+def test_append_keeps_unlisted_objects() -> None:
     held = cluster()
     put_all(held, want())
     put_all(held, want(append=True, vms=[vm("vm3")], links=[link("vm1", "vm3")]))

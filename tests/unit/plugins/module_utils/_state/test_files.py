@@ -220,13 +220,13 @@ def test_names_sort_by_their_numbers_and_strangers_are_none(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("keep", "left"), [(0, 0), (1, 1), (2, 2), (3, 3), (4, 3)])
-def test_the_oldest_that_are_too_many_go(tmp_path: Path, keep: int, left: int) -> None:
+def test_surplus_files_are_removed_oldest_first(tmp_path: Path, keep: int, left: int) -> None:
     backups = Backups(str(tmp_path), keep=keep)
     names = [backups.add(data) for data in (b"1", b"2", b"3")]
     backups.prune()
     assert backups.names() == names[3 - left :]
 
 
-def test_a_copy_of_what_is_not_there_is_none(tmp_path: Path) -> None:
+def test_copying_a_missing_file_returns_none(tmp_path: Path) -> None:
     assert Backups(str(tmp_path / "b"), keep=1).copy(str(tmp_path / "file")) is None
     assert not (tmp_path / "b").exists()

@@ -52,7 +52,7 @@ def test_an_object_is_read_once_and_is_the_same_object_then(table: LazyTable[str
     assert (table.known, table.touched, table.before) == ({"a": [1], "b": [2]}, ["a", "b"], {"a": (1,), "b": (2,)})
 
 
-def test_what_is_not_stored_is_missing(table: LazyTable[str, Row], stored: Stored) -> None:
+def test_objects_that_are_not_stored_are_missing(table: LazyTable[str, Row], stored: Stored) -> None:
     with pytest.raises(KeyError, match="z"):
         table["z"]
     assert (table.get("z"), "z" in table, table.touched) == (None, False, [])

@@ -80,7 +80,7 @@ def test_no_time_to_wait_is_a_try(tmp_path: Path, timeout_s: float) -> None:
         assert is_held(path)
 
 
-def test_who_waits_gets_it_when_it_is_let_go_of(tmp_path: Path) -> None:
+def test_a_waiting_process_gets_the_lock_when_it_is_released(tmp_path: Path) -> None:
     path = tmp_path / "d.lock"
     with held(path) as descriptor:
         child = os.fork()

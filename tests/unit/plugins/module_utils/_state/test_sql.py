@@ -122,7 +122,7 @@ def test_two_links_on_one_vlan_and_two_vms_of_one_name(url: str) -> None:
         assert [vm.vm_id for vm in cluster.slices[1000].vms] == [1001, 1002]
 
 
-def test_what_json_has_no_form_for_is_refused(url: str) -> None:
+def test_values_that_json_cannot_represent_are_refused(url: str) -> None:
     store = open_store(url, lock_timeout_s=5, backups=1)
 
     def store_it() -> None:
@@ -196,7 +196,7 @@ def test_a_password_in_the_query_is_refused_without_being_told() -> None:
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_server_that_is_not_there_is_told_without_the_password(tmp_path: Path) -> None:
+def test_an_unreachable_server_is_reported_without_the_password(tmp_path: Path) -> None:
     url = f"postgresql+psycopg://u:p%40ss@/d?host={tmp_path}"
     with pytest.raises(DatabaseError) as caught, SqlDatabase(url, lock_timeout_s=1).transaction(write=False):
         pytest.fail("the block must not run")

@@ -117,7 +117,7 @@ def test_without_entries_to_keep_none_are_stored(store: Store) -> None:
     assert users_of(store) == []
 
 
-def test_the_history_goes_on_when_a_backup_is_restored(database: str, tmp_path: Path) -> None:
+def test_the_history_continues_when_a_backup_is_restored(database: str, tmp_path: Path) -> None:
     store = open_store(database, lock_timeout_s=10, backups=3, backup_dir=str(tmp_path / "backups"))
     fill(store)
     name = store.backup()
@@ -166,7 +166,7 @@ def test_a_new_database(store: Store) -> None:
     assert stored(store) == Cluster.initial().to_dict()
 
 
-def test_what_is_stored_comes_back(store: Store) -> None:
+def test_stored_objects_are_read_back(store: Store) -> None:
     fill(store)
     expected = Cluster.initial()
     for number in (1, 2):
@@ -203,7 +203,7 @@ def test_a_change_deep_inside_is_stored(store: Store) -> None:
     assert (data["workers"]["10.0.10.1"]["max_vms"], data["next_vlan_id"]) == (3, 7)
 
 
-def test_what_is_deleted_is_gone(store: Store) -> None:
+def test_deleted_objects_are_not_read_back(store: Store) -> None:
     fill(store)
     before = stored(store)
     with store.transaction(write=True) as cluster:
@@ -221,7 +221,7 @@ def test_what_is_deleted_is_gone(store: Store) -> None:
     assert stored(store) == before
 
 
-def test_vms_go_and_come_within_a_slice(store: Store) -> None:
+def test_vms_are_removed_and_added_within_a_slice(store: Store) -> None:
     fill(store)
     with store.transaction(write=True) as cluster:
         slice_ = cluster.slices[1000]

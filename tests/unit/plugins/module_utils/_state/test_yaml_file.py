@@ -39,7 +39,7 @@ def test_a_new_database(store: YamlFile) -> None:
     assert not os.path.exists(store.path)
 
 
-def test_what_is_stored_comes_back(store: YamlFile) -> None:
+def test_stored_objects_are_read_back(store: YamlFile) -> None:
     fill(store)
     with store.transaction(write=False) as cluster:
         assert list(cluster.slices) == [1000]

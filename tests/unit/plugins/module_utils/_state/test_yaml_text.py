@@ -55,7 +55,7 @@ def test_a_text_that_looks_like_something_else_comes_back_as_a_text(value: str) 
         ("users:\n  7:\n    username: [x]\n", 3),
     ],
 )
-def test_what_does_not_fit_is_told_by_its_line(text: str, line: int) -> None:
+def test_invalid_values_are_reported_with_their_line(text: str, line: int) -> None:
     with pytest.raises(DatabaseError, match=rf"^the file, line {line}: ") as caught:
         yaml_text.read(text, name="the file")
     assert isinstance(caught.value.__cause__, Exception)

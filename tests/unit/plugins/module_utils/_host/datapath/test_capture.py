@@ -65,7 +65,7 @@ def test_an_interface_is_found_by_what_its_vm_was_started_with(target, tmp_path)
     assert refused.value.refusals == [Refusal("unknown_reference", "VM 1001 (vm1)", figures)]
 
 
-def test_a_vm_that_is_not_here_is_refused(tmp_path):
+def test_a_vm_on_another_host_is_refused(tmp_path):
     with pytest.raises(Refused) as refused:
         capture.need(capture.find(1002, "eth1", state_dir=str(tmp_path)), 1002)
     assert refused.value.refusals == [Refusal("vm_not_on_host", "VM 1002")]
@@ -78,7 +78,7 @@ def test_a_vm_that_is_not_here_is_refused(tmp_path):
         (Bounds(86401, -1), {"seconds": (86401, 86400), "mib": (-1, 4096)}),
     ],
 )
-def test_bounds_that_bound_nothing_are_refused(target, bounds, wrong):
+def test_limits_out_of_range_are_refused(target, bounds, wrong):
     with pytest.raises(Refused) as refused:
         capture.plan(target, Capture(vm_runs=True), "started", bounds)
     assert refused.value.refusals == [
@@ -102,7 +102,7 @@ def test_a_capture_that_runs_is_left_alone(target):
     assert refused.value.refusals == [Refusal("capture_running", "VM 1001 (vm1) eth1", {"running": have.running})]
 
 
-def test_what_is_planned_is_said(target):
+def test_the_plan_is_reported(target):
     running, ended = Capture(target.describe(BOUNDS), exists=True), Capture(exists=True)
     todos = [
         capture.plan(target, Capture(vm_runs=True), "started", BOUNDS),
@@ -130,7 +130,7 @@ def test_what_is_planned_is_said(target):
     ]
 
 
-def test_there_must_be_a_capture_to_stop(target):
+def test_stopping_needs_a_running_capture(target):
     with pytest.raises(Refused) as refused:
         capture.plan(target, Capture(vm_runs=True), "stopped", BOUNDS)
     assert refused.value.refusals == [Refusal("capture_missing", "VM 1001 (vm1) eth1")]

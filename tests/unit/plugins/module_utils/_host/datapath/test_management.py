@@ -33,7 +33,7 @@ def test_two_addresses() -> None:
         ("10.60.7.0/24", "10.60.7.2", 1),
     ],
 )
-def test_what_is_wrong_is_told_each(gateway: str, dhcp_server: str, count: int) -> None:
+def test_every_error_is_reported(gateway: str, dhcp_server: str, count: int) -> None:
     with pytest.raises(Refused) as caught:
         read_management(gateway, dhcp_server)
     assert len(caught.value.refusals) == count
@@ -51,6 +51,6 @@ def test_a_mac_follows_from_its_address(address: str, mac: str) -> None:
     assert mac_of(address) == mac
 
 
-def test_what_is_no_address_has_no_mac() -> None:
+def test_an_invalid_address_has_no_mac() -> None:
     with pytest.raises(ValueError, match=r"10\.60\.7"):
         mac_of("10.60.7")

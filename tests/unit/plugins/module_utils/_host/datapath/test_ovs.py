@@ -134,7 +134,7 @@ def test_port_on_another_bridge_is_moved_in_the_same_transaction():
     assert [command[0] for command in todo.commands] == ["del-port", "add-port", "set", "set"]
 
 
-def test_what_carries_the_slices_id_and_is_not_listed_goes():
+def test_unlisted_ports_with_the_id_of_the_slice_are_removed():
     stale = Port("tap_1002_eth0", "br-int", external_ids={"cloudrepo-slice": "1000"})
     other = Port("tap_2000_eth0", "br-int", external_ids={"cloudrepo-slice": "2000"})
     todo = access(switch(GOOD, stale, other, Port("eno1", "br-int")), 100)
@@ -185,7 +185,7 @@ def test_bridge_comes_with_its_ports():
     }
 
 
-def test_bridge_that_is_there_stays():
+def test_existing_bridge_is_kept():
     mark = {"cloudrepo-infrastructure": "true"}
     have = switch(
         Port("trunk0", "br-int", vlan_mode="trunk", trunks=ALL_VLANS, external_ids=mark, number=1),
@@ -235,7 +235,7 @@ def test_datapath_is_changed_only_when_asked():
     assert not bridge(switch()).changes
 
 
-def test_bridge_goes_with_all_its_ports():
+def test_bridge_is_removed_with_all_its_ports():
     todo = bridge(switch(GOOD), present=False)
 
     assert todo.commands == [["del-br", "br-int"]]

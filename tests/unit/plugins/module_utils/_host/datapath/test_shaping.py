@@ -142,7 +142,7 @@ def test_a_slow_bucket_that_takes_longer_than_tc_can_tell_is_known_again(tmp_pat
     assert plan(limited(rx_kbps=1, mtu=1500), have).qdiscs, "else it would drop the frames of a larger MTU"
 
 
-def test_nobody_is_asked_where_there_are_no_limits(tmp_path: Path) -> None:
+def test_without_limits_nothing_is_queried(tmp_path: Path) -> None:
     assert shaping.observe(limited(), FakeRunner(), bridge="br-int", folder=str(tmp_path)) == Host()
     assert not plan(limited()).changes
 
@@ -185,7 +185,7 @@ def made(tmp_path: Path, *, meters: str = "2000") -> Host:
     return shaping.observe(limited(), runner, bridge="br-int", folder=str(tmp_path))
 
 
-def test_what_is_as_it_shall_be_stays(tmp_path: Path) -> None:
+def test_objects_in_the_desired_state_are_unchanged(tmp_path: Path) -> None:
     assert not plan(limited(tx_kbps=2000, rx_kbps=8000), made(tmp_path)).changes
 
 
@@ -209,7 +209,7 @@ def test_another_rate_takes_the_old_away_before_the_ports(tmp_path: Path) -> Non
     assert runner.stdins[1] == f"qdisc replace dev {TAP} root handle 1: tbf rate 16000000bit burst 40000 limit 240000\n"
 
 
-def test_what_is_not_asked_for_goes_with_its_files(tmp_path: Path) -> None:
+def test_unlisted_limits_are_removed_with_their_files(tmp_path: Path) -> None:
     todo = plan(limited(), made(tmp_path))
     runner = FakeRunner().tell(*OFCTL, MORE).tell("tc", "-batch", "-")
     shaping.prepare(todo, runner, bridge="br-int", folder=str(tmp_path))
@@ -248,7 +248,7 @@ def test_netem_is_tried_only_where_it_is_asked_for(tmp_path: Path) -> None:
     assert refused.value.refusals == [Refusal("netem_missing", "VM 1001 (vm1) eth1", figures)]
 
 
-def test_queueing_of_somebody_else_goes(tmp_path):
+def test_foreign_qdiscs_are_removed(tmp_path):
     saved = tmp_path / "1000.qdiscs"
     saved.write_text(TBF)
     root = {"dev": TAP, "kind": "prio", "handle": "8001:", "root": True, "options": {}}

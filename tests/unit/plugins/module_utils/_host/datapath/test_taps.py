@@ -77,7 +77,7 @@ def test_missing_taps_are_made_in_one_batch():
     ]
 
 
-def test_nothing_differs_when_all_is_there():
+def test_a_complete_host_has_no_changes():
     todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", busy=True)), accounts=ACCOUNTS)
 
     assert not todo.changes

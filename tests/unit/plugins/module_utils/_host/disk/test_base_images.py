@@ -73,7 +73,7 @@ def test_one_that_lay_there_before_is_verified_where_it_is(tmp_path, content):
     assert base_images.known(wanted.path).damage is None
 
 
-def test_one_that_is_not_there_is_missing(tmp_path):
+def test_an_absent_image_is_missing(tmp_path):
     found = examined(Image("ab" * 32, f"{tmp_path}/image.img", SOURCE))
 
     assert (found.note, found.change, found.fault) == (None, None, None)

@@ -148,7 +148,7 @@ def test_without_qemu_img_nothing_is_converted(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["vdi", "vmdk", "vhdx", "vpc", "qed"])
-def test_what_was_cut_short_is_refused(tmp_path, name):
+def test_truncated_images_are_refused(tmp_path, name):
     image = converted(raw(tmp_path / "disk"), tmp_path / "image", to=name)
 
     assert refusal(cut(image, image.stat().st_size // 2)).endswith("fetch it again")

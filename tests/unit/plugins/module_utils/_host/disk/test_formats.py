@@ -54,7 +54,7 @@ def test_variants_of_a_format_are_known(tmp_path, to, options, name):
 
 
 @pytest.mark.parametrize(("library", "name"), [(gzip, "gzip"), (lzma, "xz"), (bz2, "bzip2")])
-def test_what_is_compressed_is_known_by_how(tmp_path, library, name):
+def test_the_compression_format_is_detected(tmp_path, library, name):
     image = tmp_path / "image.img"
     image.write_bytes(library.compress(raw(tmp_path / "disk", 64 * KIB).read_bytes()))
 

@@ -89,7 +89,7 @@ def test_what_is_compressed_is_refused_with_the_command_that_unpacks_it(tmp_path
         (bytes(32769) + b"CD001", "image x is the image of a CD without a boot sector; {rule}"),
     ],
 )
-def test_what_is_no_disk_is_refused(tmp_path, content, why):
+def test_files_other_than_disks_are_refused(tmp_path, content, why):
     (tmp_path / "image").write_bytes(content)
 
     assert messages(tmp_path / "image") == [
@@ -97,7 +97,7 @@ def test_what_is_no_disk_is_refused(tmp_path, content, why):
     ]
 
 
-def test_what_stands_on_another_file_is_refused(tmp_path):
+def test_images_with_a_backing_file_are_refused(tmp_path):
     base, image = raw(tmp_path / "base"), tmp_path / "image.qcow2"
     qemu_img("create", "-q", "-f", "qcow2", "-b", base, "-F", "raw", image)
     (message,) = messages(image, str(image))
@@ -110,7 +110,7 @@ def test_what_stands_on_another_file_is_refused(tmp_path):
     assert inspected(tmp_path / "image.new.qcow2").is_checked
 
 
-def test_what_has_its_data_elsewhere_is_refused(tmp_path):
+def test_images_with_a_data_file_are_refused(tmp_path):
     image = tmp_path / "image"
     qemu_img("create", "-q", "-f", "qcow2", "-o", f"data_file={tmp_path}/data", image, "1M")
 
@@ -120,7 +120,7 @@ def test_what_has_its_data_elsewhere_is_refused(tmp_path):
     ]
 
 
-def test_what_is_encrypted_is_refused(tmp_path):
+def test_encrypted_images_are_refused(tmp_path):
     image, luks = converted(raw(tmp_path / "disk"), tmp_path / "image"), tmp_path / "luks"
     with image.open("r+b") as file:
         file.seek(32)
@@ -139,7 +139,7 @@ def test_what_is_encrypted_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("to", ["qcow2", "raw"])
-def test_what_was_cut_short_is_refused_with_both_sizes(tmp_path, to):
+def test_truncated_images_are_refused_with_both_sizes(tmp_path, to):
     image = converted(raw(tmp_path / "disk"), tmp_path / "image", to=to)
     size = image.stat().st_size
 
@@ -166,7 +166,7 @@ def test_half_a_header_is_damage(tmp_path, length):
         (0x20000, bytes(64), "ERROR cluster 0 refcount=0 reference=1"),
     ],
 )
-def test_what_is_damaged_is_refused_in_the_words_of_qemu_img(tmp_path, offset, content, why):
+def test_damaged_images_are_refused_with_the_message_of_qemu_img(tmp_path, offset, content, why):
     image = converted(raw(tmp_path / "disk"), tmp_path / "image")
     with image.open("r+b") as file:
         file.seek(offset)
@@ -175,7 +175,7 @@ def test_what_is_damaged_is_refused_in_the_words_of_qemu_img(tmp_path, offset, c
     assert why in messages(image)[-1]
 
 
-def test_what_only_a_later_qemu_knows_is_refused(tmp_path):
+def test_unknown_incompatible_features_are_refused(tmp_path):
     image = converted(raw(tmp_path / "disk"), tmp_path / "image")
     with image.open("r+b") as file:
         file.seek(78)
@@ -187,7 +187,7 @@ def test_what_only_a_later_qemu_knows_is_refused(tmp_path):
     ]
 
 
-def test_all_that_is_wrong_is_told(tmp_path):
+def test_all_errors_are_reported(tmp_path):
     image = tmp_path / "image"
     qemu_img("create", "-q", "-f", "qcow2", "-b", raw(tmp_path / "base"), "-F", "raw", image)
     with image.open("r+b") as file:

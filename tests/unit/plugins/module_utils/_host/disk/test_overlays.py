@@ -75,7 +75,7 @@ def test_folder_of_another_slice_is_refused():
     assert refused.value.refusals == [Refusal("folder_of_another_slice", "VM 1001 (vm1)", figures)]
 
 
-def test_overlay_goes_with_its_folder_when_it_is_given_up():
+def test_released_overlay_is_removed_with_its_folder():
     have = Disks(folders={1001: FOLDER, 1002: Folder("/vms/1002", 1101)}, found={1001: [OVERLAY]})
     todo = overlays.plan(orders(given_up=[given_up(1001), given_up(1003)]), have, accounts=ACCOUNTS)
 
@@ -97,7 +97,7 @@ def test_overlay_that_is_merely_not_listed_is_an_orphan_and_stays_with_its_folde
 
 
 @pytest.mark.parametrize(("held", "goes"), [(uuid(1), True), (uuid(2), False), (None, False)])
-def test_overlay_goes_only_when_it_is_the_disk_that_is_given_up(held, goes):
+def test_overlay_is_removed_only_if_it_is_the_released_disk(held, goes):
     folder = replace(FOLDER, disks={"vm1_img.qcow2": held})
     have = Disks(folders={1001: folder}, found={1001: [OVERLAY]})
     todo = overlays.plan(orders(given_up=[given_up(1001, uuid=uuid(1))]), have, accounts=ACCOUNTS)
@@ -192,7 +192,7 @@ def test_failed_creation_leaves_no_draft(tmp_path):
     assert os.listdir(tmp_path / "vms/1001") == ["identity.json"]
 
 
-def test_folder_goes_with_all_that_it_holds(tmp_path):
+def test_folder_is_removed_with_its_content(tmp_path):
     folder = tmp_path / "vms/1001"
     (folder / "deeper").mkdir(parents=True)
     mark(folder)
@@ -207,7 +207,7 @@ def test_folder_goes_with_all_that_it_holds(tmp_path):
     assert os.listdir(tmp_path / "vms") == ["1002"]
 
 
-def test_overlay_that_goes_waits_in_the_trash(tmp_path):
+def test_removed_overlay_is_kept_in_the_trash(tmp_path):
     folder = tmp_path / "vms/1001"
     folder.mkdir(parents=True)
     mark(folder, disks={"vm1_img.qcow2": uuid(1)})
@@ -230,7 +230,7 @@ def test_overlay_that_goes_waits_in_the_trash(tmp_path):
     assert trash.entries(str(tmp_path)) == []
 
 
-def test_overlay_that_is_wanted_again_comes_back_from_the_trash(tmp_path):
+def test_overlay_is_restored_from_the_trash(tmp_path):
     base_image(tmp_path)
     path = tmp_path / "vms/1001/vm1_img.qcow2"
     seen = disk(1001, state_dir=str(tmp_path), uuid=uuid(1), first_seen="2026-01-31T12:00:00Z")
@@ -264,7 +264,7 @@ def test_overlay_goes_alone_from_the_folder_of_a_vm_that_stays(tmp_path):
     assert sorted(os.listdir(folder)) == [".draft.qcow2", "identity.json", "vm1_img.qcow2"]
 
 
-def test_what_belongs_to_somebody_else_changes_hands(tmp_path):
+def test_files_with_another_owner_are_chowned(tmp_path):
     base_image(tmp_path)
     create = {"do": lambda argv: qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1])}
     wanted = vm(1001, state_dir=str(tmp_path))
@@ -393,7 +393,7 @@ def test_a_folder_of_others_keeps_a_slice_away(changes, code, where, figures):
         overlays.plan(OURS, whose(**changes), accounts=ACCOUNTS)
 
 
-def test_nothing_is_removed_by_a_number():
+def test_nothing_is_removed_by_its_id_alone():
     todo = overlays.plan(NO_VM, replace(whose(), found={1001: []}), accounts=ACCOUNTS)
     assert todo.remove == ((1001, 1000),)
     with pytest.raises(Refused) as refused:

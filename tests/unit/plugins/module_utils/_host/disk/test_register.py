@@ -52,6 +52,6 @@ def test_a_damaged_register_is_empty(tmp_path, text):
     assert register.read(str(tmp_path)) == {}
 
 
-def test_what_is_read_is_what_was_written(tmp_path):
+def test_reading_returns_what_was_written(tmp_path):
     (tmp_path / "disks.json").write_text('{"/disk": {"uuid": null, "seen": "2026-01-31T12:00:00Z"}}')
     assert register.read(str(tmp_path)) == {"/disk": Known(None, "2026-01-31T12:00:00Z")}

@@ -49,7 +49,7 @@ def test_of_two_that_were_deleted_in_one_second_each_has_its_folder(tmp_path):
     assert len(trash.entries(str(tmp_path))) == 2
 
 
-def test_what_has_waited_long_enough_goes(tmp_path, monkeypatch):
+def test_expired_disks_are_deleted(tmp_path, monkeypatch):
     old = put(tmp_path, 1001, ago_s=2 * DAY_S, monkeypatch=monkeypatch)
     new = put(tmp_path, 1002)
     assert [entry.path for entry in trash.empty(str(tmp_path), retention_s=DAY_S)] == [os.path.dirname(old)]

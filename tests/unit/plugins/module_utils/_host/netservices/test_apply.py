@@ -75,7 +75,7 @@ def plan(orders: tuple[Services, ...], have: State) -> netservices_apply.Service
     return netservices_apply.plan(orders, have, FOLDERS, bridge="br-int")
 
 
-def test_what_is_as_it_shall_be_is_left_alone():
+def test_objects_in_the_desired_state_are_not_touched():
     todo = plan(FULL, as_wanted(FULL))
     assert (todo.changes, dict(todo.units or {})) == ([], {})
 
@@ -118,7 +118,7 @@ def test_a_slice_that_goes_takes_all_of_its_own_with_it():
     assert plan(NOTHING, State(active=frozenset({DHCP}), clients={"10.60.7.150": 5342})).changes == []
 
 
-def test_a_namespace_that_was_left_behind_goes():
+def test_a_leftover_namespace_is_removed():
     todo = plan(NOTHING, State(namespaces={1000: as_wanted(FULL).namespaces[1000]}, clients={}))
     assert todo.changes == [Change("namespace", "slice-1000", "delete", before={})]
 
@@ -229,7 +229,7 @@ def test_a_namespace_that_was_left_behind_goes():
         ),
     ],
 )
-def test_what_has_gone_astray_is_put_right(changes, units, expected):
+def test_drift_is_repaired(changes, units, expected):
     todo = plan(FULL, replace(as_wanted(FULL), **changes))
     assert (todo.changes, todo.units) == (expected, units)
     assert bool(todo.clients) == any(change.kind == CLIENT for change in expected)
@@ -293,7 +293,7 @@ def test_a_network_that_changes_starts_its_slice_anew():
     assert todo.gone == ()
 
 
-def test_a_plan_is_carried_out_in_its_order(tmp_path):
+def test_a_plan_is_applied_in_its_order(tmp_path):
     folders = Folders(str(tmp_path), LINKS)
     runner = FakeRunner()
     for program in ("systemctl", "ovs-vsctl", "ip", "nsenter", "conntrack", "nft"):

@@ -33,7 +33,7 @@ def test_a_layout_is_read_as_it_was_written():
 
 
 @pytest.mark.parametrize("line", ["port net_101", "nat 169.254.64.0/31", "tunnel a b", "port a b c many"])
-def test_what_is_no_layout_is_refused_by_its_file(tmp_path, line):
+def test_an_invalid_layout_is_refused_with_its_file(tmp_path, line):
     (tmp_path / "devices").write_text(f"{line}\n")
     with pytest.raises(SlicesError, match=rf"^{tmp_path}/devices: "):
         namespace.make(str(tmp_path), FakeRunner())
@@ -173,7 +173,7 @@ route replace default via 169.254.64.0
     }
 
 
-def test_what_is_there_keeps_its_address(folder):
+def test_existing_ports_keep_their_address(folder):
     host = made(folder, str(Layout((LAN,), NAT)), forwards=1, live=[address(LAN)])
     host.has("nat", "slice-1000", True).has("nat_1000", None, True)
     host.takes("ip -batch -", "sysctl -q -w net/ipv4/conf/nat_1000/forwarding=1")

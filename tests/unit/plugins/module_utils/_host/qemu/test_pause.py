@@ -20,7 +20,7 @@ def two(*states: str) -> tuple[VM, ...]:
     return all_vms(orders(*(vm(1001 + number, state=state) for number, state in enumerate(states))))
 
 
-def test_what_is_as_it_shall_be_is_left_alone():
+def test_objects_in_the_desired_state_are_not_touched():
     paused, running = two("paused", "running")
     assert pause.plan([paused, running], [], {1001}) == ()
     assert pause.plan([paused, running], [], {1002}) == (Pause(paused, paused=True), Pause(running, paused=False))

@@ -79,11 +79,11 @@ def test_one_who_answers_is_known_by_the_pid(serve):
 
 
 @pytest.mark.parametrize("said", [[], [{"event": "RESUME"}]])
-def test_one_who_does_not_greet_is_not_up(serve, said):
+def test_monitor_without_a_greeting_is_not_up(serve, said):
     assert qmp.plug(SocketMonitor(), serve(*said), {}) is None
 
 
-def test_socket_that_is_not_there_is_not_up(tmp_path):
+def test_missing_socket_is_not_up(tmp_path):
     assert qmp.plug(SocketMonitor(), str(tmp_path / "nothing.sock"), {}) is None
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A VM runs if its QEMU says so, whatever systemd believes."""
+"""A VM is running if its QEMU reports it, whatever the state of its unit."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def silent(pid: int, active: str = "active") -> FakeRunner:
 
 
 @pytest.mark.parametrize("status", ["running", "suspended"])
-def test_a_vm_that_says_that_it_runs_runs(status):
+def test_a_vm_reported_as_running_is_running(status):
     assert observe(said(status)) == States(paused=set())
 
 
@@ -91,5 +91,5 @@ def test_a_guest_that_shut_down_meanwhile_is_not_hung():
     )
 
 
-def test_without_an_active_unit_nobody_is_asked():
+def test_without_an_active_unit_no_monitor_is_queried():
     assert states.observe(VMS, {}, runner=FakeRunner(), monitor=FakeMonitor()) == States()

@@ -66,7 +66,7 @@ def test_what_vnc_does_not_take_is_refused_without_telling_it(password):
     assert refused.value.refusals == [Refusal("invalid_password", "VM 1001")]
 
 
-def test_what_is_no_vm_is_refused():
+def test_invalid_vms_are_refused():
     with pytest.raises(Refused) as refused:
         vnc.read_passwords({"vm1": "hMr3kWpa"})
     assert refused.value.refusals == [Refusal("invalid_vm_id", "vnc_passwords", {"got": "vm1"})]

@@ -58,7 +58,7 @@ def test_who_does_not_greet_is_no_qemu(ends: tuple[socket.socket, socket.socket]
 
 
 @pytest.mark.parametrize("line", [b"[]\n", b"5\n", b"nonsense\n", b"\n"])
-def test_what_is_no_object_is_no_qmp(ends: tuple[socket.socket, socket.socket], line: bytes) -> None:
+def test_messages_other_than_objects_are_invalid_qmp(ends: tuple[socket.socket, socket.socket], line: bytes) -> None:
     ends[1].sendall(line)
     with pytest.raises(ValueError, match=r"object|Expecting"):
         Wire(ends[0], 5)
@@ -106,7 +106,7 @@ def test_a_line_in_pieces_and_two_at_once(ends: tuple[socket.socket, socket.sock
     assert session.execute("x", {}) == 5
 
 
-def test_one_who_hangs_up(ends: tuple[socket.socket, socket.socket]) -> None:
+def test_monitor_that_closes_the_connection(ends: tuple[socket.socket, socket.socket]) -> None:
     session = greeted(ends, {"event": "A"})
     ends[1].close()
     with pytest.raises((ConnectionError, BrokenPipeError)):

@@ -12,7 +12,7 @@ from .....locks import is_held
 from ..disk.test_trash import DAY_S, put
 
 
-def test_what_is_due_goes_and_is_told(tmp_path, monkeypatch, capsys):
+def test_expired_disks_are_deleted_and_reported(tmp_path, monkeypatch, capsys):
     old = put(tmp_path, 1001, ago_s=2 * DAY_S, monkeypatch=monkeypatch)
     put(tmp_path, 1002)
     assert empty_trash.main(str(tmp_path), "24") == 0

@@ -77,7 +77,7 @@ def test_where_there_are_no_vms_there_is_nothing_to_do(host: Host) -> None:
     assert host.restore() == []
 
 
-def test_a_tap_that_is_there_stays(host: Host) -> None:
+def test_an_existing_tap_is_kept(host: Host) -> None:
     host.save("vms/1001/taps", f"tap_1001_eth0 1000 {OWNER}\n")
     host.has("tap_1001_eth0", owner=OWNER)
     assert host.restore() == []

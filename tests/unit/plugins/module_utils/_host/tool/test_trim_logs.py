@@ -38,11 +38,11 @@ def capture(folder: Path, state: str, age_s: int) -> Path:
 
 
 @pytest.mark.parametrize("state", ["inactive", "failed"])
-def test_a_capture_that_ended_an_hour_ago_goes(folder: Path, state: str) -> None:
+def test_a_capture_that_ended_an_hour_ago_is_removed(folder: Path, state: str) -> None:
     assert not capture(folder, state, 3620).exists()
 
 
-def test_one_that_has_just_ended_stays(folder: Path) -> None:
+def test_a_capture_that_has_just_ended_is_kept(folder: Path) -> None:
     pcap = capture(folder, "inactive", 3480)
     assert time.time() - pcap.stat().st_mtime > 3400
 
@@ -78,7 +78,7 @@ def test_a_log_beyond_its_limit_keeps_its_last_half(folder: Path, size: int, kep
     assert log.stat().st_ino == inode
 
 
-def test_qemu_goes_on_at_the_end_of_what_is_left(folder: Path) -> None:
+def test_qemu_appends_to_the_truncated_log(folder: Path) -> None:
     log = folder / "console.log"
     with log.open("a") as qemu:
         qemu.write("x" * 5000)
