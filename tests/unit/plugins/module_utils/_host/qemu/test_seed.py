@@ -28,7 +28,7 @@ SEED = [{"name": "meta-data", "content": '{"instance-id": "1"}\n'}, {"name": "us
 OTHER = [{**SEED[0], "content": '{"instance-id": "2"}\n'}, SEED[1]]
 
 
-def order(files: list[dict[str, str]] | None = SEED) -> tuple[SliceOrder, ...]:
+def order(files: list[dict[str, str]] | None) -> tuple[SliceOrder, ...]:
     return orders(vm(1001, 100, **({} if files is None else {"seed": files})))
 
 
@@ -51,7 +51,7 @@ def started_with(files: list[dict[str, str]] | None) -> Host:
 
 
 def test_the_disk_is_written_once_and_qemu_can_only_read_it(tmp_path: Path) -> None:
-    made, mine = place(tmp_path), one(order())
+    made, mine = place(tmp_path), one(order(SEED))
     assert seed.observe([mine], made) == {}
     assert seed.plan([mine], {}) == (mine,)
     files.write_all([seed.file(mine, made)])
@@ -90,9 +90,9 @@ def test_a_running_vm_keeps_its_files_until_it_is_restarted(before: Any, after: 
 
 
 def test_a_disk_that_was_lost_is_written_again_without_a_restart() -> None:
-    again = plan(order(), started_with(SEED))
+    again = plan(order(SEED), started_with(SEED))
     assert (again.changes, again.seeds) == ([], ())
-    lost = plan(order(), replace(started_with(SEED), seeds={}))
+    lost = plan(order(SEED), replace(started_with(SEED), seeds={}))
     (change,) = lost.changes
     assert (change.action, change.after) == ("update", {"seed.iso": "current"})
     assert [each.vm_id for each in lost.seeds] == [1001]
