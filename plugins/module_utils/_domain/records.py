@@ -17,6 +17,7 @@ from ..lifecycle import DELETING, DESIGN
 from ..models import Slice
 from ..stored_fields import Record, at, integer
 from ..vlans import FURTHER_POOLS, pool_range
+from .receipts import GIVING_UP
 
 _OBSERVED = ("observed", "first_seen")
 
@@ -54,6 +55,7 @@ def record(slice_: Slice, next_vm_id: int) -> SliceRecord | None:
     if slice_.deleting:
         return None
     said = slice_.to_dict()
+    said.pop(GIVING_UP, None)
     released = said.pop("releasing", {}).get("vlan_ids", ())
     used = [vlan_id for vlan_id in said["vlan_pool_used"] if vlan_id not in released]
     pools = [pool for pool in said.pop(FURTHER_POOLS, ()) if not set(used).isdisjoint(pool_range(pool))]

@@ -12,7 +12,7 @@ from ..lifecycle import POWERS, UNKNOWN, Observed
 from ..models import VM, Slice
 from ..report import NETWORK_NODE, Answer, HostReport, VmReport
 from . import lost_workers, receipts
-from .teardown import drop_empty_pools, forget
+from .teardown import drop_released, forget
 
 
 def record(
@@ -122,12 +122,7 @@ def _forget_what_is_gone(cluster: Cluster, slice_: Slice, done: set[str], *, has
     if has_network_node:
         concerned.add(NETWORK_NODE)
     if concerned <= done:
-        gone = [vm for vm in slice_.vms if vm.deleting]
-        slice_.vms = slice_.live_vms
-        cluster.users[slice_.owner].used_vms -= len(gone)
-        released = slice_.extra.pop("releasing", {}).get("vlan_ids", [])
-        slice_.extra.pop(receipts.GIVING_UP, None)
-        slice_.vlan_pool_used = [vlan for vlan in slice_.vlan_pool_used if vlan not in released]
-        drop_empty_pools(slice_)
+        cluster.users[slice_.owner].used_vms -= sum(vm.deleting for vm in slice_.vms)
+        drop_released(slice_)
     if slice_.deleting and not slice_.vms:
         forget(cluster, slice_)

@@ -42,6 +42,15 @@ def releasing(slice_: Slice, what: str) -> list[Any]:
     return held
 
 
+def drop_released(slice_: Slice) -> None:
+    """Drop VMs that are being deleted and VLANs that are being released, which no host uses any more."""
+    slice_.vms = slice_.live_vms
+    released = slice_.extra.pop("releasing", {}).get("vlan_ids", [])
+    slice_.extra.pop(receipts.GIVING_UP, None)
+    slice_.vlan_pool_used = [vlan_id for vlan_id in slice_.vlan_pool_used if vlan_id not in released]
+    drop_empty_pools(slice_)
+
+
 def drop_empty_pools(slice_: Slice) -> None:
     """Release the further pools of which no VLAN is in use."""
     used = set(slice_.vlan_pool_used)
@@ -68,6 +77,7 @@ def remove(cluster: Cluster, slice_: Slice) -> None:
         cluster.users[slice_.owner].used_vms -= 1
     for vm in slice_.vms:
         vm.deleting = True
+    if slice_.vms:
         receipts.mark(slice_)
     slice_.deleting = True
     if not slice_.vms and "releasing" not in slice_.extra:

@@ -21,9 +21,8 @@ from ..vlans import MANAGEMENT_VLAN
 from . import access
 from .allocation import Allocator, ManagementNetwork
 from .placement import Placement
-from .receipts import GIVING_UP
 from .reconcile import quota_problems
-from .teardown import drop_empty_pools
+from .teardown import drop_released
 
 FIELD = "deleted_slices"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -104,11 +103,7 @@ def _find(cluster: Cluster, name: str, owner: str | None, acting_user: str, now:
 def _as_before(entry: Mapping[str, Any]) -> Slice:
     """Return the slice before its deletion, without VMs that were being deleted and VLANs that were being released."""
     slice_ = Slice.from_dict(entry["slice"])
-    slice_.vms = slice_.live_vms
-    released = slice_.extra.pop("releasing", {}).get("vlan_ids", [])
-    slice_.vlan_pool_used = [vlan_id for vlan_id in slice_.vlan_pool_used if vlan_id not in released]
-    slice_.extra.pop(GIVING_UP, None)
-    drop_empty_pools(slice_)
+    drop_released(slice_)
     for vm in slice_.vms:
         vm.observed = None  # unknown until the next report of its host
     return slice_
