@@ -121,7 +121,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, roles
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import CLOUD_ARGUMENTS, GRAMMARS
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.times import utc
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import claim_steps
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile_all
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
 
@@ -140,18 +140,9 @@ def main() -> None:
 
 def stages(params: dict[str, Any], _missing_ok: bool) -> Iterator[Steps[Any]]:
     """Yield how the host is claimed and gets its role."""
-    state_dir = params["state_dir"]
     called_by = claims.Caller(params["cloud_uuid"], params["cloud_title"], params["cloud_incarnation"])
-    yield Steps(
-        plan=lambda: claims.plan_for(params, called_by, now=utc()),
-        apply=lambda todo: claims.apply(todo, state_dir=state_dir),
-        result=lambda todo: {"claim": todo.wanted.to_dict(), "orphans": list(todo.orphans)},
-    )
-    yield Steps(
-        plan=lambda: roles.plan(roles.read(state_dir), params["role"]),
-        apply=lambda todo: roles.apply(todo, state_dir=state_dir),
-        result=lambda todo: {"roles": list(todo.want)},
-    )
+    yield claim_steps.claim(params, called_by)
+    yield claim_steps.role(params["role"], state_dir=params["state_dir"])
 
 
 if __name__ == "__main__":

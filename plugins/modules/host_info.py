@@ -132,7 +132,7 @@ slices:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, host_info, in_use, roles
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import host_facts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
@@ -148,21 +148,7 @@ ARGUMENTS = {
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
 
-    def action() -> Outcome:
-        params, runner = module.params, SubprocessRunner()
-        info, claim = host_info.look(runner), claims.read(params["state_dir"])
-        return Outcome(
-            result={
-                **info.to_dict(),
-                "trunk_mtu": info.mtu_of(params["uplink"]),
-                "missing_packages": host_info.missing_packages(params["packages"], runner),
-                "claim": claim and claim.to_dict(),
-                "roles": list(roles.read(params["state_dir"])),
-                **in_use.look(params["state_dir"]),
-            }
-        )
-
-    run(module, action, GRAMMARS)
+    run(module, lambda: Outcome(result=host_facts.look(module.params, SubprocessRunner())), GRAMMARS)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ extends_documentation_fragment:
   - cloudrepo.slices.attributes
   - cloudrepo.slices.cloud
   - cloudrepo.slices.datapath
+  - cloudrepo.slices.bridge
 options:
   controller:
     description:
@@ -57,19 +58,6 @@ options:
     type: list
     elements: str
     default: []
-  datapath_type:
-    description:
-      - The datapath type, V(system) for the kernel datapath or V(netdev) for the userspace datapath.
-      - If omitted, an existing bridge keeps its type, and a new bridge gets V(system).
-    type: str
-    choices: [system, netdev]
-  fail_mode:
-    description:
-      - Default behavior of the bridge without flows, V(standalone) for a learning switch or V(secure) to drop
-        everything.
-      - If omitted, an existing bridge keeps its mode, and a new bridge gets V(standalone).
-    type: str
-    choices: [standalone, secure]
   owner:
     description:
       - Owner of the ports, if a bridge is shared, for example by a worker and a network node on the same host. A port
@@ -78,30 +66,6 @@ options:
         C(STATE_DIR/roles.json), so that C(cloudrepo.slices.site) notices when the host no longer has one.
       - If omitted, the ports have no owner, and any later task that does not list them removes them.
     type: str
-  ports:
-    description:
-      - All infrastructure ports of the owner on the bridge.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      name:
-        description:
-          - Name of the port and of its network device.
-        type: str
-        required: true
-      type:
-        description:
-          - V(system) for an existing network device, V(internal) for a device that Open vSwitch creates.
-        type: str
-        choices: [system, internal]
-        default: system
-      vlan_id:
-        description:
-          - The VLAN of an access port.
-          - If omitted, the port is a trunk of VLANs 1 to 4094, listed one by one. A trunk without a list would also
-            carry untagged frames as VLAN 0. With a list they are dropped, so there is no native VLAN.
-        type: int
   folders:
     description:
       - Folders to create.
@@ -330,26 +294,18 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
-    claims,
-    host_files,
-    host_info,
-    in_use,
-    reloads,
-    roles,
-)
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, host_facts, host_files, reloads
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    BRIDGE_ARGUMENTS,
     CLOUD_ARGUMENTS,
     DATAPATH_ARGUMENTS,
     GRAMMARS,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import ovs, ovsdb
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import File
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Runner, SubprocessRunner, observed
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.times import utc
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Runner, SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import zipapp
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import claim_steps, datapath_steps
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile_all
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
@@ -364,11 +320,6 @@ _FILE = {
     "content": {"type": "str", "required": True},
     "mode": {"type": "str", "default": "0644"},
 }
-_PORT = {
-    "name": {"type": "str", "required": True},
-    "type": {"type": "str", "default": "system", "choices": ["system", "internal"]},
-    "vlan_id": {"type": "int"},
-}
 _SERVICE = {
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "required": True, "choices": list(reloads.COMMANDS)},
@@ -381,10 +332,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "uplink": {"type": "str"},
     "packages": {"type": "list", "elements": "str", "default": []},
     **DATAPATH_ARGUMENTS,
-    "owner": {"type": "str"},
-    "datapath_type": {"type": "str", "choices": ["system", "netdev"]},
-    "fail_mode": {"type": "str", "choices": ["standalone", "secure"]},
-    "ports": {"type": "list", "elements": "dict", "default": [], "options": _PORT},
+    **BRIDGE_ARGUMENTS,
     "folders": {"type": "list", "elements": "dict", "default": [], "options": _FOLDER},
     "files": {"type": "list", "elements": "dict", "default": [], "options": _FILE},
     "users": {"type": "str", "default": ""},
@@ -409,15 +357,15 @@ def main() -> None:
 def stages(params: dict[str, Any], missing_ok: bool) -> Iterator[Steps[Any]]:
     """Yield how each part of the host is prepared, in the order in which they depend on each other."""
     settings, runner = datapath.read_settings(params), SubprocessRunner()
-    seen = _look(params, runner)
+    seen = _Seen(host_facts.look(params, runner))
     yield Steps(plan=lambda: seen, apply=lambda _seen: None, result=lambda seen: seen.result)
     called_by = claims.caller(params)
     if called_by is not None:
-        yield _claim(params, called_by)
-        yield _role(params)
+        yield claim_steps.claim(params, called_by)
+        yield claim_steps.role(params["owner"], state_dir=params["state_dir"])
     if seen.result["missing_packages"] and not missing_ok:
         return
-    yield _bridge(params, runner, missing_ok=missing_ok)
+    yield datapath_steps.bridge(params["bridge"], params, runner, missing_ok=missing_ok)
     program = [] if params["program"] is None else [File(params["program"], zipapp.build(), 0o755)]
     files = (*(host_files.read_file(each) for each in params["files"]), *program)
     yield _files(params, files, runner, missing_ok=missing_ok)
@@ -428,61 +376,15 @@ def stages(params: dict[str, Any], missing_ok: bool) -> Iterator[Steps[Any]]:
             apply=lambda todo: reloads.apply(todo, runner),
         )
     if params["vms"]:
-        yield _wires(params["user"], settings, runner, missing_ok=missing_ok)
+        yield datapath_steps.ports((), params["user"], settings, runner, missing_ok=missing_ok)
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the host offers, which is nothing to change."""
+    """Information about the host, which changes nothing."""
 
     result: dict[str, Any]
     changes: tuple[Change, ...] = ()
-
-
-def _look(params: dict[str, Any], runner: Runner) -> _Seen:
-    info, claim = host_info.look(runner), claims.read(params["state_dir"])
-    return _Seen(
-        {
-            **info.to_dict(),
-            "trunk_mtu": info.mtu_of(params["uplink"]),
-            "missing_packages": host_info.missing_packages(params["packages"], runner),
-            "claim": claim and claim.to_dict(),
-            "roles": list(roles.read(params["state_dir"])),
-            **in_use.look(params["state_dir"]),
-        }
-    )
-
-
-def _claim(params: dict[str, Any], called_by: claims.Caller) -> Steps[claims.ClaimPlan]:
-    return Steps(
-        plan=lambda: claims.plan_for(params, called_by, now=utc()),
-        apply=lambda todo: claims.apply(todo, state_dir=params["state_dir"]),
-        result=lambda todo: {"claim": todo.wanted.to_dict(), "orphans": list(todo.orphans)},
-    )
-
-
-def _role(params: dict[str, Any]) -> Steps[roles.RolesPlan]:
-    return Steps(
-        plan=lambda: roles.plan(roles.read(params["state_dir"]), params["owner"]),
-        apply=lambda todo: roles.apply(todo, state_dir=params["state_dir"]),
-        result=lambda todo: {"roles": list(todo.want)},
-    )
-
-
-def _bridge(params: dict[str, Any], runner: Runner, *, missing_ok: bool) -> Steps[ovs.BridgePlan]:
-    return Steps(
-        plan=lambda: ovs.plan_bridge(
-            name=params["bridge"],
-            owner=params["owner"] or ovs.UNOWNED,
-            datapath_type=params["datapath_type"],
-            fail_mode=params["fail_mode"],
-            prune_vlans=params["prune_vlans"],
-            ports=params["ports"],
-            have=observed(lambda: ovsdb.observe(runner), nothing=ovsdb.Switch(), missing_ok=missing_ok),
-            present=True,
-        ),
-        apply=lambda todo: ovs.apply(todo.commands, runner),
-    )
 
 
 def _files(
@@ -498,20 +400,6 @@ def _files(
         plan=lambda: host_files.plan(wanted, runner, missing_ok=missing_ok),
         apply=lambda todo: host_files.apply(todo, runner),
         result=lambda todo: {"paths": todo.paths},
-    )
-
-
-def _wires(user: str, settings: datapath.Settings, runner: Runner, *, missing_ok: bool) -> Steps[datapath.WirePlan]:
-    accounts = find_accounts(user, (), missing_ok=missing_ok)
-    return Steps(
-        plan=lambda: datapath.plan(
-            (),
-            datapath.observe((), runner, settings=settings, missing_ok=missing_ok),
-            settings=settings,
-            accounts=accounts,
-        ),
-        apply=lambda todo: datapath.apply(todo, runner, settings=settings),
-        lock=lambda: datapath.locked(settings),
     )
 
 

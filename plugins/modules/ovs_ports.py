@@ -84,12 +84,12 @@ kept:
   sample: []
 """
 
+import dataclasses
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import find_accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     DATAPATH_ARGUMENTS,
     GRAMMARS,
@@ -98,34 +98,30 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import datapath_steps
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
 
 
 def main() -> None:
-    def steps(params: dict[str, Any], missing_ok: bool) -> Steps[datapath.WirePlan]:
-        claims.require(params, missing_ok=missing_ok)
-        orders = read_slices(params["slices"], state_dir=params["state_dir"])
-        settings = datapath.read_settings(params)
-        accounts = find_accounts(params["user"], orders, missing_ok=missing_ok)
-        runner = SubprocessRunner()
-
-        def plan() -> datapath.WirePlan:
-            have = datapath.observe(orders, runner, settings=settings, missing_ok=missing_ok)
-            return datapath.plan(orders, have, settings=settings, accounts=accounts)
-
-        return Steps(
-            plan,
-            apply=lambda todo: datapath.apply(todo, runner, settings=settings),
-            result=lambda todo: {
-                "commands": todo.ports.commands,
-                "flows": todo.flows.bundle.splitlines(),
-                "kept": list(todo.taps.kept),
-            },
-            lock=lambda: datapath.locked(settings),
-        )
-
     arguments = {**WORK_ORDER_ARGUMENTS, **DATAPATH_ARGUMENTS}
     reconcile(AnsibleModule(argument_spec=arguments, supports_check_mode=True), steps, GRAMMARS)
+
+
+def steps(params: dict[str, Any], missing_ok: bool) -> Steps[datapath.WirePlan]:
+    """Return how the VMs of the slices are connected."""
+    claims.require(params, missing_ok=missing_ok)
+    orders = read_slices(params["slices"], state_dir=params["state_dir"])
+    settings, runner = datapath.read_settings(params), SubprocessRunner()
+    how = datapath_steps.ports(orders, params["user"], settings, runner, missing_ok=missing_ok)
+    return dataclasses.replace(how, result=_result)
+
+
+def _result(todo: datapath.WirePlan) -> dict[str, Any]:
+    return {
+        "commands": todo.ports.commands,
+        "flows": todo.flows.bundle.splitlines(),
+        "kept": list(todo.taps.kept),
+    }
 
 
 if __name__ == "__main__":

@@ -51,6 +51,19 @@ DATAPATH_ARGUMENTS: dict[str, Any] = {
     "prune_vlans": {"type": "bool", "default": False},
 }
 
+PORT_ARGUMENTS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "type": {"type": "str", "default": "system", "choices": ["system", "internal"]},
+    "vlan_id": {"type": "int"},
+}
+
+BRIDGE_ARGUMENTS: dict[str, Any] = {
+    "owner": {"type": "str"},
+    "datapath_type": {"type": "str", "choices": ["system", "netdev"]},
+    "fail_mode": {"type": "str", "choices": ["standalone", "secure"]},
+    "ports": {"type": "list", "elements": "dict", "default": [], "options": PORT_ARGUMENTS},
+}
+
 DISK_ARGUMENTS: dict[str, Any] = {"disk_retention_h": {"type": "int", "default": 24}}
 
 RUNNING_ARGUMENTS: dict[str, Any] = {
