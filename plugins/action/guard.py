@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -87,7 +87,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
 
     def _database(self, task_vars: Mapping[str, Any]) -> str:
         """Return the path or URL of the inventory's database."""
-        host = next(iter(task_vars["groups"].get("orchestrator", ())), None)
+        host = next(iter(_hosts(task_vars)), None)
         return str((of_inventory(self._task, host, "cloudrepo_database") if host else None) or DATABASE)
 
     def _vanishing_database(self, extra: Mapping[str, Any], task_vars: Mapping[str, Any]) -> Iterator[Refusal]:
@@ -95,7 +95,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
 
         A file that exists is one that the environment mounts. The orchestrator may also be a host that stays.
         """
-        host = next(iter(task_vars["groups"].get("orchestrator", ())), None)
+        host = next(iter(_hosts(task_vars)), None)
         job = acting_user.job_id(os.environ, extra)
         if host is None or job is None or of_inventory(self._task, host, "ansible_connection") not in LOCAL:
             return
@@ -151,9 +151,15 @@ def _plain(name: str, value: Any) -> Any:
         raise Refused([Refusal("topologies_unreadable", name, {"why": str(error)})]) from error
 
 
+def _hosts(task_vars: Mapping[str, Any]) -> Sequence[str]:
+    """Return the inventory's orchestrator, as a group of one host."""
+    hosts: Sequence[str] = task_vars["groups"].get("orchestrator", ())
+    return hosts
+
+
 def _orchestrator(task_vars: Mapping[str, Any]) -> Iterator[Refusal]:
     """Yield why a run cannot reach the database."""
-    hosts = task_vars["groups"].get("orchestrator", ())
+    hosts = _hosts(task_vars)
     if not hosts:
         yield Refusal("orchestrator_missing", "inventory")
     elif hosts[0] not in task_vars["ansible_play_hosts_all"]:

@@ -7,12 +7,12 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .. import bounds
+from .. import bounds, contract
 from ..bounds import DEFAULT_MTU
 from ..cluster import slice_label
 from ..errors import Refusal
@@ -75,9 +75,7 @@ def problems(where: str, want: CloudInit | None) -> Iterator[Refusal]:
     for number, key in enumerate(want.ssh_keys, start=1):
         if not bounds.SSH_KEY.allows(key):
             yield Refusal("invalid_ssh_key", where, {"number": number, "form": bounds.SSH_KEY.rule})
-    for name, count in Counter(each.name for each in want.interfaces).items():
-        if count > 1:
-            yield Refusal("listed_twice", where, {"kind": "interface", "name": name, "count": count})
+    yield from contract.repeated(where, "interface", [each.name for each in want.interfaces])
     for each in want.interfaces:
         for address in each.addresses:
             why = _invalid(address)

@@ -20,11 +20,8 @@ RUN_DIR = "/run"
 PROC_SYS = "/proc/sys"
 _GATEWAY_PORT, _DHCP_PORT = "gw400", "dhcp400"
 SHARES = "cloudrepo_shares"
-# The second table's sets change with each sender.
-_LIST_RULES = (
-    ("nft", "--stateless", "list", "table", "ip", "cloudrepo"),
-    ("nft", "--stateless", "--terse", "list", "table", "ip", SHARES),
-)
+TABLES = ("ip cloudrepo", f"ip {SHARES}")
+"""Family and name of the tables with the host's packet rules for VMs."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +54,16 @@ def note(path: str, text: str) -> None:
     files.write_text(path, text, mode=0o644)
 
 
+def listing(table: str) -> list[str]:
+    """Return the command that lists a table, given by family and name, without what changes by itself."""
+    # The sets of this table change with each sender.
+    terse = ["--terse"] if table.endswith(f" {SHARES}") else []
+    return ["nft", "--stateless", *terse, "list", "table", *table.split()]
+
+
 def rules(runner: Runner) -> str | None:
     """Return the host's packet rules for VMs, C(None) if they are not all loaded."""
-    listed = [runner.run(command, check=False) for command in _LIST_RULES]
+    listed = [runner.run(listing(table), check=False) for table in TABLES]
     return "".join(done.stdout for done in listed) if all(done.rc == 0 for done in listed) else None
 
 
@@ -164,7 +168,7 @@ def _routes(namespace: str, runner: Runner) -> list[str]:
 
 
 def _rules_of(namespace: str, runner: Runner) -> list[str]:
-    listed = (runner.run(in_namespace(namespace, *command), check=False).stdout for command in _LIST_RULES)
+    listed = (runner.run(in_namespace(namespace, *listing(table)), check=False).stdout for table in TABLES)
     return [line for text in listed for line in text.splitlines()]
 
 

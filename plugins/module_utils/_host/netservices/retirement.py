@@ -41,7 +41,6 @@ FILES = (
     *(f"{SETTINGS_DIR}/{name}.conf" for name in ("names", "networks", "dhcp")),
 )
 """What the role C(network_node) writes, except for the program, which workers have as well."""
-TABLES = ("cloudrepo", live.SHARES)
 _STATE_FOLDERS = ("dhcp", "names", "networks", "shares", f"applied/{revisions.NETWORK_NODE}")
 _STATE_FILES = ("network-node.sha256", fences.FILE, f"orphans/{revisions.NETWORK_NODE}")
 
@@ -95,7 +94,7 @@ class RetirementPlan:
             *(between("bridge", name, {"datapath_type": kind}, None) for name, kind in self.bridge.items()),
             *([between("namespace", live.DHCP_NAMESPACE, {}, None)] if self.namespace else []),
             *([between("forwarding", self.wan, {"enabled": True}, {"enabled": False})] if self.wan else []),
-            *(between("packet rules", f"ip {name}", {}, None) for name in self.tables),
+            *(between("packet rules", name, {}, None) for name in self.tables),
             *(between("path", path, {}, None) for path in self.paths),
             *self.roles.changes,
         ]
@@ -127,7 +126,7 @@ def plan(folders: Folders, runner: Runner, *, bridge: str, places: Places | None
         bridge={} if is_worker else _empty_bridge(bridge, switch, ports, runner),
         namespace=os.path.exists(f"{places.netns_dir}/{live.DHCP_NAMESPACE}"),
         wan=_forwarding_wan(places),
-        tables=tuple(name for name in TABLES if runner.run(_list(name), check=False).rc == 0),
+        tables=tuple(name for name in live.TABLES if runner.run(live.listing(name), check=False).rc == 0),
         paths=tuple(_paths(folders.state_dir, places, is_worker=is_worker)),
     )
 
@@ -152,7 +151,7 @@ def apply(todo: RetirementPlan, folders: Folders, runner: Runner, *, bridge: str
         if todo.wan:
             runner.run(["sysctl", "-q", "-w", f"net/ipv4/conf/{todo.wan}/forwarding=0"])
         if todo.tables:
-            runner.run(["nft", "-f", "-"], stdin="".join(f"delete table ip {name}\n" for name in todo.tables))
+            runner.run(["nft", "-f", "-"], stdin="".join(f"delete table {name}\n" for name in todo.tables))
         _remove(todo.paths, places)
         if todo.paths:
             runner.run(["systemctl", "daemon-reload"])
@@ -193,10 +192,6 @@ def _forwarding_wan(places: Places) -> str | None:
     wan = noted.partition("\n")[0].partition(" ")[2]
     values = [files.read_text(f"{places.proc_sys}/net/ipv4/conf/{each}/forwarding") or "" for each in (wan, "default")]
     return wan if wan and [value.strip() for value in values] == ["1", "0"] else None
-
-
-def _list(table: str) -> list[str]:
-    return ["nft", "--terse", "list", "table", "ip", table]
 
 
 def _paths(state_dir: str, places: Places, *, is_worker: bool) -> Iterator[str]:

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 
 from ...errors import SlicesError
-from ..netservices.live import SHARES
+from ..netservices import live
 from ..runner import Runner
 from . import process
 
@@ -59,15 +59,8 @@ def _load(tables: Sequence[str], file: str, runner: Runner) -> str:
 
 def _listing(tables: Sequence[str], runner: Runner) -> str:
     """Return the rules of all tables, nothing if one is missing."""
-    listed = []
-    for table in tables:
-        # The sets of this one change with each sender.
-        terse = ["--terse"] if table.endswith(SHARES) else []
-        done = runner.run(["nft", "--stateless", *terse, "list", "table", *table.split()], check=False)
-        if done.rc != 0:
-            return ""
-        listed.append(done.stdout)
-    return "".join(listed)
+    listed = [runner.run(live.listing(table), check=False) for table in tables]
+    return "".join(done.stdout for done in listed) if all(done.rc == 0 for done in listed) else ""
 
 
 def _monitor() -> Iterator[str]:

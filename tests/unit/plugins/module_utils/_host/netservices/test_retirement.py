@@ -14,7 +14,7 @@ import yaml
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import roles
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import ovsdb
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port, Switch
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import orphans, retirement
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import live, orphans, retirement
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.retirement import Places
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.orphans import SLICE, Orphan
@@ -53,8 +53,8 @@ class Host:
         return self
 
     def tables(self, rc: int) -> Host:
-        for name in ("cloudrepo", "cloudrepo_shares"):
-            self.runner.tell("nft", "--terse", "list", "table", "ip", name, rc=rc)
+        for name in live.TABLES:
+            self.runner.tell(*live.listing(name), rc=rc)
         return self
 
     def device(self, text: str = "[]") -> Host:
@@ -82,8 +82,8 @@ def test_every_file_folder_and_unit_of_the_role_is_known() -> None:
     setup = (ROLE / "tasks/setup.yml").read_text()
     units = setup[setup.index("units: >-") : setup.index("services:")]
     assert sorted(re.findall(r"'(slices-[^']+)'", units)) == sorted(retirement.UNITS)
-    tables = re.findall(r"^table ip (\w+) \{", (ROLE / "templates/nat.nft.j2").read_text(), re.M)
-    assert tables == list(retirement.TABLES)
+    tables = re.findall(r"^table (ip \w+) \{", (ROLE / "templates/nat.nft.j2").read_text(), re.M)
+    assert tables == list(live.TABLES)
 
 
 def test_a_host_without_the_role_is_not_looked_at(tmp_path: Path) -> None:
