@@ -58,6 +58,6 @@ bench-control: setup-tests ## how long the control plane takes, with 100 and wit
 mutants: setup-tests ## which small faults in module_utils no unit test notices: a sample by seed (MUTANTS="--count 300 --seed 7 --all")
 	@.venv/bin/python tools/mutants.py $(MUTANTS)
 
-clean: ## remove all that these targets made in the checkout (the lab is demo-down's)
+clean: ## remove what these targets created in the checkout (demo-down removes the lab)
 	rm -rf .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache .test .venv
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -18,8 +18,7 @@ options:
     choices: [system, netdev]
   fail_mode:
     description:
-      - Default behavior of the bridge without flows, V(standalone) for a learning switch or V(secure) to drop
-        everything.
+      - Behavior of the bridge without flows, V(standalone) for a learning switch or V(secure) to drop everything.
       - If omitted, an existing bridge keeps its mode, and a new bridge gets V(standalone).
     type: str
     choices: [standalone, secure]

@@ -15,9 +15,9 @@ options:
       - The cluster's database, either the path of a YAML file or the URL of an SQL database. Use SQL with several
         controllers, or with more than about a thousand VMs. PostgreSQL is C(postgresql+psycopg://USER@HOST/NAME), or
         C(postgresql+psycopg:///NAME?host=/run/postgresql) for its socket. SQLite is C(sqlite:////absolute/path).
-      - The first change creates the file with mode 0600, or the tables of an SQL database. To read a database that does
+      - The first change creates the file with mode 0600, or the tables of an SQL database. Reading a database that does
         not exist is an error.
-      - A password in a URL is masked in messages and results. It is better to store it in C(~/.pgpass) of the user that
+      - A password in a URL is masked in messages and results. Preferably, store it in C(~/.pgpass) of the user that
         runs the module.
     type: str
     default: /var/lib/cloudrepo/database.yaml
@@ -35,14 +35,15 @@ options:
     suboptions:
       proof:
         description:
-          - "Why O(acting_user) is believed to act: a name or a signed token in the environment of the controller, AWX,
-            or that whoever runs Ansible can read the database."
+          - How O(acting_user) was determined. V(credential) is a name and V(token) a signed token in the environment of
+            the controller, V(awx) the user of a job in AWX. With V(administrator), whoever runs Ansible can read the
+            database.
         type: str
         choices: [credential, token, awx, administrator, none]
         default: none
       because:
         description:
-          - The same as a phrase.
+          - The same as O(caller.proof), as a phrase.
         type: str
         default: ""
       controller:
@@ -52,12 +53,12 @@ options:
         default: ""
       login:
         description:
-          - The user there.
+          - The user who runs Ansible on that host.
         type: str
         default: ""
       playbook:
         description:
-          - The playbook.
+          - Name of the playbook, or of several.
         type: str
       job:
         description:
@@ -65,7 +66,7 @@ options:
         type: str
       module:
         description:
-          - The module.
+          - Name of the module.
         type: str
         default: ""
   lock_timeout_s:

@@ -13,8 +13,8 @@ options:
   disk_retention_h:
     description:
       - Number of hours for which deleted disks are kept in C(STATE_DIR/trash). With V(0) they are removed at once.
-      - Each call removes disks whose time is over. If the file system is nearly full, the oldest disks are removed
-        earlier.
+      - Each call removes disks whose retention time is over. If the file system is nearly full, the oldest disks are
+        removed earlier.
     type: int
     default: 24
 """

@@ -35,7 +35,7 @@ options:
         suboptions:
           path:
             description:
-              - Its file.
+              - Path of the disk.
             type: str
             required: true
           uuid:
@@ -44,8 +44,8 @@ options:
             type: str
   remove:
     description:
-      - Orphans to remove, each by its UUID, or a disk by its path. Use the path of a disk or the id of a slice that has
-        no UUID. Orphans on other hosts are ignored.
+      - Orphans to remove, each by its UUID, or a disk by its path. If an orphan has no UUID, use the path of the disk
+        or the id of the slice. Orphans on other hosts are ignored.
       - An orphan is removed only if an earlier call has returned it, which is recorded in C(STATE_DIR/orphans).
     type: list
     elements: str

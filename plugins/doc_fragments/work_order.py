@@ -80,7 +80,7 @@ options:
               first_seen:
                 description:
                   - When the host first reported the VM with this disk, in UTC.
-                  - A disk that was seen and is missing is not created again; its VM is an error.
+                  - A disk that was seen and is missing is not created again, and the state of its VM is C(error).
                 type: str
               recreate:
                 description:
@@ -191,7 +191,7 @@ options:
           seed:
             description:
               - Files for cloud-init, which the guest finds on a read-only disk with the label C(cidata).
-              - A VM without any has no such disk.
+              - A VM without files has no such disk.
             type: list
             elements: dict
             default: []
@@ -289,7 +289,7 @@ options:
         type: str
       receipt:
         description:
-          - Set if the slice gives up VMs, VLANs or addresses. Only a report that returns it frees them.
+          - Set if the slice gives up VMs, VLANs or addresses. Only a report that contains it frees them.
         type: str
   state_dir:
     description:
@@ -298,9 +298,9 @@ options:
     default: /var/lib/cloudrepo
   user:
     description:
-      - What the names of the unprivileged users begin with that VMs run as. Those of slice 1042 run as
-        C(cloudrepo-42), for 42 is the number of its VLAN pool, which no other slice has.
-      - It is also the name of the group that all these users are in.
+      - Prefix of the names of the unprivileged users that VMs run as. The VMs of slice 1042 run as C(cloudrepo-42),
+        because 42 is the number of the slice's VLAN pool, which no other slice has.
+      - It is also the name of the group to which all these users belong.
     type: str
     default: cloudrepo
 """

@@ -23,7 +23,7 @@ class AppliedVm(Contract):
     vm_id: int = field(metadata=integer("The VM's id.", sample=1001, limit=bounds.ID))
     state: str = field(metadata=text("Its observed state.", sample="running", choices=STATES))
     pid: str | None = field(
-        default=None, metadata=text("Process id of its QEMU. Null if it did not run.", sample="4821")
+        default=None, metadata=text("Process id of its QEMU. Null if it was not running.", sample="4821")
     )
 
 
@@ -76,7 +76,7 @@ class HostOrders(Contract):
         metadata=text("Recipient of the work orders: the worker's address, or C(network_node).", sample="10.0.10.1")
     )
     failure: str | None = field(
-        default=None, metadata=text("Why the host could not be read. Null if it was.", sample=None)
+        default=None, metadata=text("Why the host could not be read. Null if it was read.", sample=None)
     )
     cloud_uuid: str | None = field(
         default=None,
@@ -102,13 +102,11 @@ class HostOrders(Contract):
     highest_id: int | None = field(
         default=None,
         metadata=integer(
-            "The highest id of a slice or VM that the host has something of.", sample=1036, limit=bounds.ID
+            "The highest id of all slices and VMs with objects on the host.", sample=1036, limit=bounds.ID
         ),
     )
     highest_revision: int | None = field(default=None, metadata=REVISION)
-    slices: tuple[HeldSlice, ...] = field(
-        default=(), metadata=many(HeldSlice, "The slices that the host has something of.")
-    )
+    slices: tuple[HeldSlice, ...] = field(default=(), metadata=many(HeldSlice, "The slices with objects on the host."))
     applied: tuple[AppliedSlice, ...] = field(
         default=(),
         metadata=many(

@@ -20,7 +20,7 @@ class KnownDisk(Contract):
 
     path: str = field(
         metadata=text(
-            "Its file.",
+            "Path of the disk.",
             sample="/var/lib/cloudrepo/vms/1001/vm1_img.qcow2",
             pattern=PATH_PATTERN,
             rule="an absolute path of letters, digits and . _ + -",

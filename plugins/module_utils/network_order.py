@@ -261,7 +261,7 @@ class NetworkOrder(Contract):
         default=(),
         metadata=many(
             LostMachine,
-            "The machines that were declared lost. The host tells workers of them, which ask before they start VMs.",
+            "The machines that were declared lost. Workers ask the host for them before they start VMs.",
             "An order that names a cloud replaces the list.",
         ),
     )

@@ -84,7 +84,7 @@ class HostReport(Contract):
     )
     failure: str | None = field(
         default=None,
-        metadata=text("Why the work order was not applied completely. Null if it was.", sample=None),
+        metadata=text("Why the work order was not applied completely. Null if it was applied.", sample=None),
     )
     refused: tuple[SliceRefusal, ...] = field(
         default=(),

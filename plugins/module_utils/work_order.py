@@ -69,7 +69,7 @@ RECORD = json_object(
 
 
 RECEIPT = text(
-    "Set if the slice gives up VMs, VLANs or addresses. Only a report that returns it frees them.",
+    "Set if the slice gives up VMs, VLANs or addresses. Only a report that contains it frees them.",
     sample="9f1c3b5a0d7e4862a1b2c3d4e5f60718",
     form=bounds.RECEIPT,
 )
@@ -267,7 +267,7 @@ class Disk(Contract):
         default=None,
         metadata=text(
             "When the host first reported the VM with this disk, in UTC.",
-            "A disk that was seen and is missing is not created again; its VM is an error.",
+            "A disk that was seen and is missing is not created again, and the state of its VM is C(error).",
             sample="2026-01-31T12:00:00Z",
             form=bounds.UTC_TIME,
         ),
@@ -375,7 +375,7 @@ class VM(Contract):
         metadata=many(
             SeedFile,
             "Files for cloud-init, which the guest finds on a read-only disk with the label C(cidata).",
-            "A VM without any has no such disk.",
+            "A VM without files has no such disk.",
         ),
     )
     state: str = field(

@@ -41,7 +41,7 @@ options:
         required: true
       failure:
         description:
-          - Why the host could not be read. Null if it was.
+          - Why the host could not be read. Null if it was read.
         type: str
       cloud_uuid:
         description:
@@ -73,7 +73,7 @@ options:
         type: bool
       highest_id:
         description:
-          - The highest id of a slice or VM that the host has something of.
+          - The highest id of all slices and VMs with objects on the host.
         type: int
       highest_revision:
         description:
@@ -83,7 +83,7 @@ options:
         type: int
       slices:
         description:
-          - The slices that the host has something of.
+          - The slices with objects on the host.
         type: list
         elements: dict
         default: []
@@ -161,7 +161,7 @@ options:
                 required: true
               pid:
                 description:
-                  - Process id of its QEMU. Null if it did not run.
+                  - Process id of its QEMU. Null if it was not running.
                 type: str
   without:
     description:

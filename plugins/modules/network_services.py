@@ -183,11 +183,11 @@ options:
         type: str
       receipt:
         description:
-          - Set if the slice gives up VMs, VLANs or addresses. Only a report that returns it frees them.
+          - Set if the slice gives up VMs, VLANs or addresses. Only a report that contains it frees them.
         type: str
   lost_machines:
     description:
-      - The machines that were declared lost. The host tells workers of them, which ask before they start VMs.
+      - The machines that were declared lost. Workers ask the host for them before they start VMs.
       - An order that names a cloud replaces the list.
     type: list
     elements: dict

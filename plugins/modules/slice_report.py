@@ -41,7 +41,7 @@ options:
         required: true
       failure:
         description:
-          - Why the work order was not applied completely. Null if it was.
+          - Why the work order was not applied completely. Null if it was applied.
         type: str
       refused:
         description:
