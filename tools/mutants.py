@@ -26,6 +26,7 @@ UTILS = Path("plugins/module_utils")
 TIMEOUT_S = 300
 ALL_TIMEOUT_S = 3600
 KILLED, SURVIVED, UNTESTED = "killed", "survived", "untested"
+EVERYWHERE = "tests/unit/test_values.py"
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -133,10 +134,11 @@ def sample(root: Path, *, count: int, seed: int, only: str = "") -> list[Mutant]
 
 
 def tests_of(root: Path, path: str) -> list[str]:
-    """Return the test files that belong to a utility by their names."""
+    """Return the test files that belong to a utility by their names, and the one that belongs to all."""
     utility = Path(path)
     folder = root / "tests/unit" / utility.parent
-    return sorted(str(found.relative_to(root)) for found in folder.glob(f"test_{utility.stem}*.py"))
+    found = sorted(str(path.relative_to(root)) for path in folder.glob(f"test_{utility.stem}*.py"))
+    return [*found, EVERYWHERE] if found and (root / EVERYWHERE).is_file() else found
 
 
 def copied(folder: Path) -> Path:

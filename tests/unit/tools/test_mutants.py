@@ -47,7 +47,10 @@ def test_a_sample_is_that_of_its_seed() -> None:
 
 
 def test_a_fault_is_noticed_by_the_tests_of_the_same_name(tmp_path: Path) -> None:
-    assert mutants.tests_of(ROOT, UTILITY) == ["tests/unit/plugins/module_utils/test_errors.py"]
+    assert mutants.tests_of(ROOT, UTILITY) == [
+        "tests/unit/plugins/module_utils/test_errors.py",
+        mutants.EVERYWHERE,
+    ]
     path = tmp_path / UTILITY
     path.parent.mkdir(parents=True)
     path.write_text("def size():\n    return 1\n")

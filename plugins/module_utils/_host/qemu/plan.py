@@ -46,7 +46,7 @@ class Host:
 
     Attributes:
         units: their units.
-        texts: the files of the order's VMs, by path.
+        texts: the files of the order's VMs, by path; C(None) for those that are missing.
         passwords: the id of the display's password, by VM id.
         paused: the ids of paused VMs.
         hung: the errors of running VMs that need a restart, by VM id.
@@ -55,7 +55,7 @@ class Host:
     """
 
     units: Units = field(default_factory=Units)
-    texts: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str | None] = field(default_factory=dict)
     passwords: Mapping[int, str] = field(default_factory=dict)
     paused: Collection[int] = frozenset()
     hung: Mapping[int, str] = field(default_factory=dict)
@@ -261,12 +261,11 @@ def observe(
     """Return the state of the order's VMs, from one C(systemctl show), small files, and the monitor of every QEMU."""
     orders = tuple(orders)
     paths = [f"{settings.folder(vm.vm_id)}/{name}" for vm in all_vms(orders) for name in _FILES]
-    texts = {path: files.read_text(path) for path in paths}
     units = systemd.observe(slice_ids(orders), runner, unit_dir=unit_dir)
     seen = states.observe(all_vms(orders), units.vms, runner=runner, monitor=monitor)
     return Host(
         units=replace(units, vms={**units.vms, **seen.ended}),
-        texts={path: text for path, text in texts.items() if text is not None},
+        texts={path: files.read_text(path) for path in paths},
         passwords=vnc.observe(all_vms(orders), settings) if settings.vnc_asks else {},
         paused=seen.paused,
         hung=seen.hung,

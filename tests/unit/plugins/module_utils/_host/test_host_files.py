@@ -148,6 +148,18 @@ def test_rules_are_checked_once_the_users_exist_that_they_name(tmp_path: Path) -
     assert not (tmp_path / "x.nft").exists()
 
 
+def test_rules_need_nft_when_they_are_installed(tmp_path: Path) -> None:
+    users = "u cloudrepo-0 -\n"
+    runner = FakeRunner().tell(
+        "systemd-sysusers", "--dry-run", "-", stderr="Creating user 'cloudrepo-0' with UID 994.\n"
+    )
+    todo = host_files.plan(Wanted(users=users, files=(File(f"{tmp_path}/x.nft", b"rules", 0o644),)), runner)
+    runner.tell("systemd-sysusers", "-").tell(*NFT, rc=NOT_FOUND, stderr="nft: command not found")
+    with pytest.raises(SlicesError, match="command not found"):
+        host_files.apply(todo, runner)
+    assert not (tmp_path / "x.nft").exists()
+
+
 def test_users_that_are_missing_are_created() -> None:
     users = "g cloudrepo -\nu cloudrepo-0 -\nm cloudrepo-0 kvm\n"
     said = "Creating group 'cloudrepo' with GID 995.\nCreating user 'cloudrepo-0' (VMs) with UID 994 and GID 994.\n"

@@ -11,8 +11,10 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import control
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import between
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Entry
 
 from .stand_in import Exit, StandIn
 
@@ -76,6 +78,44 @@ def test_a_password_is_censored_also_where_the_url_is_refused(tmp_path: Path) ->
     assert module.no_log_values == {":s3cret@"}, "a path is no secret"
 
 
+def register(cluster: Cluster) -> Outcome:
+    cluster.next_vm_id += 1
+    return Outcome([between("user", "bob", None, {"quota_vms": 1})])
+
+
+def look(_cluster: Cluster) -> Outcome:
+    return Outcome()
+
+
+def entries_of(module: StandIn) -> list[Entry]:
+    return control.within(module, lambda cluster: list(cluster.history.newest_first()), write=False)
+
+
+def test_a_change_is_noted_with_who_made_it(tmp_path: Path) -> None:
+    caller = {"proof": "token", "because": "of a test", "playbook": "user.yml"}
+    module = StandIn(arguments(tmp_path, acting_user="alice", caller=caller))
+    for change in (register, look):
+        with pytest.raises(Exit):
+            control.transact(module, change)
+    (entry,) = entries_of(module)
+    assert (entry.user, entry.caller.proof, entry.caller.playbook) == ("alice", "token", "user.yml")
+    assert [(each["kind"], each["id"]) for each in entry.changes] == [("user", "bob")]
+
+
+def test_within_a_transaction_any_value_may_be_returned(tmp_path: Path) -> None:
+    module = StandIn(arguments(tmp_path, acting_user="alice", caller=None))
+    assert control.within(module, lambda cluster: cluster.next_vm_id) == 1000
+
+
+def test_a_missing_database_is_an_error_for_readers(tmp_path: Path) -> None:
+    module = StandIn(arguments(tmp_path))
+    with pytest.raises(DatabaseError):
+        control.within(module, look, write=False)
+    with pytest.raises(DatabaseError):
+        control.within(module, look, create=False)
+    assert transact(module)["next"] == 1001
+
+
 SPEC: dict[str, dict[str, Any]] = {"name": {"type": "str"}, "size": {"type": "int", "default": 1}}
 
 
@@ -89,6 +129,15 @@ def test_one_thing_or_a_list_of_them_is_given() -> None:
     assert "required" not in keywords["argument_spec"]["name"], "the key is required in a list alone"
     assert (keywords["mutually_exclusive"], keywords["required_one_of"]) == ([("name", "things")],) * 2
     assert keywords["supports_check_mode"] is True
+
+
+def test_one_of_several_keys_is_needed() -> None:
+    keywords = control.listed({**SPEC, "title": {"type": "str"}}, "things", "name", "title")
+    things = keywords["argument_spec"]["things"]
+    assert things["required_one_of"] == [("name", "title")]
+    assert [option for option, spec in things["options"].items() if "required" in spec] == []
+    assert keywords["mutually_exclusive"] == [("name", "things"), ("title", "things")]
+    assert keywords["required_one_of"] == [("name", "title", "things")]
 
 
 def test_things_are_those_of_the_list_else_the_one() -> None:

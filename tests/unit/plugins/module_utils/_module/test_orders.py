@@ -9,12 +9,17 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import (
+    displays,
+    lost_workers,
+    slice_changes,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import receipt
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
 
 from .._domain.builders import cluster, put, topology, vm
@@ -261,3 +266,77 @@ def test_displays_are_told_of_the_chosen_slices() -> None:
 
 def test_the_time_of_a_report_is_in_utc() -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", orders.utc_now())
+
+
+@pytest.mark.parametrize("revision", [0, -1, 10**18])
+def test_a_revision_out_of_range_is_not_accepted(revision: int) -> None:
+    with pytest.raises(Refused, match="accept_revision"):
+        plan(held(), names=["web"], accept_revision=revision)
+
+
+def test_an_accepted_revision_is_a_change_and_exceeded_by_the_orders() -> None:
+    made = held()
+    plan(made, names=["web"])
+    known = (made.revision or 0) + 5
+    done = plan(made, names=["web"], accept_revision=known)
+    assert len(done.changes) == 1
+    assert (made.revision or 0) >= known
+    with pytest.raises(Refused):
+        plan(made, owner="alice", acting_user="alice", accept_revision=known)
+
+
+def on_lost_worker(made: Cluster) -> str:
+    """Return the address of the worker of vm2, which is lost after its deployment."""
+    plan(made, names=["web"])
+    lost = made.slices[1000].vms[1].worker_ip
+    lost_workers.declare(made, lost)
+    return lost
+
+
+def test_a_vm_that_leaves_a_lost_worker_is_a_change() -> None:
+    made = held()
+    lost = on_lost_worker(made)
+    done = plan(made, names=["web"], recreate_disks=["web/vm2"])
+    (change,) = (change for change in done.changes if (change.before or {}).get("worker") == lost)
+    assert (change.kind, change.id, change.reason) == ("vm", 1002, "its worker is lost")
+
+
+def test_a_vm_that_leaves_a_lost_worker_is_listed_once() -> None:
+    made = held()
+    lost = on_lost_worker(made)
+    slice_ = made.slices[1000]
+    before = Slice.from_dict(slice_.to_dict())
+    done = orders.dispatch(
+        made,
+        [slice_],
+        params(recreate_disks=["web/vm2"]),
+        lambda: {1000: slice_changes.changes(before, slice_)},
+    )
+    (change,) = (change for change in done.changes if (change.kind, change.id) == ("vm", 1002))
+    assert (change.before or {})["worker"] == lost != (change.after or {})["worker"]
+
+
+def test_uuids_that_a_slice_is_given_are_one_change() -> None:
+    made = held()
+    plan(made, all=True)
+    slice_ = made.slices[1000]
+    slice_.vms[0].extra.pop("uuid")
+    before = Slice.from_dict(slice_.to_dict())
+    done = orders.dispatch(made, [slice_], params(), lambda: {1000: slice_changes.changes(before, slice_)})
+    assert [(change.kind, change.id) for change in done.changes] == [("slice", 1000)]
+    slice_.vms[0].extra.pop("uuid")
+    assert [change.kind for change in plan(made, names=["web"]).changes] == ["slice"]
+
+
+def test_the_identity_of_the_cloud_is_a_change_once() -> None:
+    made = held()
+    assert [change.kind for change in plan(made, names=["web"]).changes].count("cloud") == 1
+    assert [change.kind for change in plan(made, names=["lab"]).changes].count("cloud") == 0
+
+
+def test_a_slice_waits_until_all_hosts_have_released_it() -> None:
+    made = held()
+    plan(made, all=True)
+    plan(made, state="absent", names=["web"])
+    assert report(made, from_worker(1, 1004)).result["waiting"] == [1000]
+    assert report(made, from_worker(1, 1004), from_worker(2), NODE).result["waiting"] == []

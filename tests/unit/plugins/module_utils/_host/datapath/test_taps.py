@@ -225,3 +225,16 @@ def test_taps_that_nobody_has_open():
         tap("tap_1001_eth0", busy=True), tap("tap_1001_eth1"), tap("tap_1001_eth2", up=False), tap("tap_1002_eth0")
     )
     assert taps.unheld(orders(machine), found) == {"tap_1001_eth1", "tap_1001_eth3"}
+
+
+@pytest.mark.parametrize("saved", [Tap("tap_1001_eth1", 1000, 998), Tap("tap_1001_eth1", 1000, 998, mtu=9000)])
+def test_a_saved_tap_is_read_as_it_was(saved: Tap) -> None:
+    assert taps.read_saved(taps.saved_line(saved)) == saved
+
+
+@pytest.mark.parametrize(
+    "line", ["", "tap_1001_eth1", "tap_1001_eth1 1", "tap_1001_eth1 1 2 3 4", "tap_1001_eth1 1 -2", "eth0 1 2"]
+)
+def test_a_line_of_another_form_is_no_tap(line: str) -> None:
+    with pytest.raises(ValueError, match="does not describe a tap"):
+        taps.read_saved(line)

@@ -157,3 +157,11 @@ def test_every_image_that_was_verified_is_noted_in_its_folder(tmp_path, wanted):
         (wanted.path, wanted.checksum)
     ]
     assert list(base_images.noted_in(f"{tmp_path}/missing")) == []
+
+
+def test_an_image_is_on_the_disk_before_it_has_its_name(tmp_path, content, monkeypatch):
+    wanted = brought(tmp_path, content)
+    flushed = []
+    monkeypatch.setattr(base_images.files, "flush", lambda path: flushed.append((path, os.path.exists(wanted.path))))
+    examined(wanted)
+    assert flushed[0] == (f"{wanted.path}.new", False)

@@ -47,3 +47,16 @@ def test_images_are_whole_sectors_and_depend_on_nothing_else(size: int, sectors:
     image = iso9660.image("cidata", {"a": bytes(size)})
     assert len(image) == (25 + sectors) * iso9660.SECTOR
     assert image == iso9660.image("cidata", {"a": bytes(size)})
+
+
+def test_the_roots_are_folders_and_their_files_are_not() -> None:
+    image = iso9660.image("cidata", FILES)
+    for descriptor in (16, 17):
+        record = image[descriptor * iso9660.SECTOR + 156 :]
+        root = int.from_bytes(record[2:6], "little") * iso9660.SECTOR
+        assert record[25] == 2, "a folder, and not a hidden one"
+        found, at = [], root
+        while image[at]:
+            found.append(image[at + 25])
+            at += image[at]
+        assert found == [2, 2, *[0] * len(FILES)]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.fences import FencePlan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.job import Job
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refusal, Refused
@@ -53,6 +54,21 @@ def test_the_order_is_noted_before_anything_is_changed_and_a_failure_tells_of_re
     assert (json.loads(noted), held) == ({"1000": 2_000}, True)
     assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1041]
     assert caught.value.fields["failure"] == "ip failed with code 1: no bus"
+
+
+def test_lost_machines_are_changes_and_noted_first(tmp_path: Path) -> None:
+    fence = FencePlan(str(tmp_path / "lost-machines"), frozenset(), frozenset({"1" * 64}))
+
+    def fail(argv: Sequence[str]) -> None:
+        assert (tmp_path / "lost-machines").read_text() == "1" * 64 + "\n"
+        raise CommandFailed(cmd=argv, rc=1, stdout="", stderr="no bus")
+
+    one = job(tmp_path, looked_at().on("ip", "-batch", "-", do=fail), fence=fence)
+    todo = one.plan()
+    assert todo.changes == [*fence.changes, *todo.plan.changes]
+    assert todo.plan.changes != []
+    with pytest.raises(CommandFailed, match="no bus"):
+        one.apply(todo)
 
 
 def test_a_host_that_does_not_answer_is_an_error_unless_it_is_yet_to_be_prepared(tmp_path: Path) -> None:

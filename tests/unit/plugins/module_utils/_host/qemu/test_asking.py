@@ -119,6 +119,26 @@ def test_somebody_else_than_the_owner_of_the_folder_is_not_asked(serve, tmp_path
     assert (answer.status, answer.why.startswith(f"user {os.getuid()} listens at")) == (None, True)
 
 
+def test_no_connection_is_left_open(serve, monkeypatch):
+    paths = [
+        serve("a", GREETING, {"return": {}}, RUNNING),
+        serve("b", b"hello\n"),
+        serve("c", GREETING),
+        serve("d", hangs_up=True),
+    ]
+    clients = []
+    connect = asking.sockets.connect
+
+    def recorded(path, *, timeout_s):
+        clients.append(connect(path, timeout_s=timeout_s))
+        return clients[-1]
+
+    monkeypatch.setattr(asking.sockets, "connect", recorded)
+    ask(paths, timeout_s=0.5)
+    assert len(clients) >= len(paths)
+    assert {client.fileno() for client in clients} == {-1}
+
+
 def test_nobody_is_asked_nothing():
     assert ask([], timeout_s=5) == {}
 

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import keep_rules
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.keep_rules import keep
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, SlicesError
 
@@ -85,3 +88,21 @@ def test_every_table_of_the_file_is_watched(events: list[str], listings: list[st
 def test_rules_that_the_kernel_rejects_are_an_error() -> None:
     with pytest.raises(CommandFailed, match="syntax error"):
         keep(["ip cloudrepo"], "nat.nft", [], FakeRunner().tell(*LOAD, rc=1, stderr="syntax error"))
+
+
+def test_the_monitor_of_the_kernel_is_followed_until_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "nft").write_text(f"""#!/bin/sh
+echo "$*" >> {tmp_path}/called
+[ "$1" = monitor ] && printf 'delete table ip cloudrepo\\n# new generation 3 by process 1 (nft)\\n'
+exit 0
+""")
+    (tmp_path / "nft").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert keep_rules.main("ip", "cloudrepo,cloudrepo_shares", "nat.nft") == 1
+    assert capsys.readouterr().err.startswith("slices-host: nft monitor has ended")
+    called = (tmp_path / "called").read_text().splitlines()
+    assert called.count("monitor") == 1
+    assert called.count("-f nat.nft") == 2, "at the start, and after the table was deleted"
+    assert {" ".join(LIST[1:]), " ".join(SHARES[1:])} <= {*called}
