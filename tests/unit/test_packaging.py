@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TOP = {
     *("CONTRIBUTING.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "SECURITY.md"),
     *("ansible.cfg", "bindep.txt", "requirements.txt"),
-    *("changelogs", "docs", "inventory", "meta", "playbooks", "plugins", "roles"),
+    *("awx", "changelogs", "docs", "inventory", "meta", "playbooks", "plugins", "roles"),
 }
 # Local targets of Markdown links and images.
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
