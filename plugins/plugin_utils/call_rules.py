@@ -21,6 +21,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import (
     integer,
     listed,
     malformed,
+    optional,
 )
 
 TABLE = Path(__file__).resolve().parents[2] / "playbooks/vars/callers.yml"
@@ -99,4 +100,6 @@ def refuse(playbook: Playbook, names: Iterable[str], user: str) -> Iterator[Refu
 def _grammar(said: Mapping[str, Any]) -> Grammar:
     if said["type"] == "integer":
         return integer(said["minimum"], said["maximum"])
-    return {"flag": flag(), "label": LABEL, "interface": INTERFACE, "vms": listed(VM)}[said["type"]]
+    # A blank field of a form is an empty text.
+    vms = optional(listed(VM))
+    return {"flag": flag(), "label": LABEL, "interface": INTERFACE, "vms": vms}[said["type"]]

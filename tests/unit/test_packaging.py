@@ -16,8 +16,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 TOP = {
     *("CONTRIBUTING.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "SECURITY.md"),
-    *("ansible.cfg", "bindep.txt", "requirements.txt"),
-    *("changelogs", "docs", "inventory", "meta", "playbooks", "plugins", "roles"),
+    *("ansible.cfg", "bindep.txt", "execution-environment.yml", "requirements.txt"),
+    *("awx", "changelogs", "docs", "inventory", "meta", "playbooks", "plugins", "roles"),
 }
 # Local targets of Markdown links and images.
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")

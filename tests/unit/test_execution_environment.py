@@ -1,0 +1,55 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What ansible-builder makes of this collection and of its execution environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .scripts import ROOT
+
+
+def lines_of(name: str) -> set[str]:
+    """The lines of a file without comments."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return {line for line in lines if line and not line.startswith("#")}
+
+
+def builder(*arguments: str) -> str:
+    done = subprocess.run(["ansible-builder", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_an_execution_environment_gets_what_the_collection_needs() -> None:
+    said = yaml.safe_load(builder("introspect", os.environ["ANSIBLE_COLLECTIONS_PATH"]))
+    source = "  # from collection cloudrepo.slices"
+    ours = {kind: {line.removesuffix(source) for line in said[kind] if line.endswith(source)} for kind in said}
+    assert ours == {"python": lines_of("requirements.txt"), "system": lines_of("bindep.txt")}
+
+
+def test_the_execution_environment_of_the_portal_can_be_built(tmp_path: Path) -> None:
+    builder("create", "--context", str(tmp_path), "--output-filename", "Containerfile")
+    given: dict[str, Any] = yaml.safe_load((ROOT / "execution-environment.yml").read_text(encoding="utf-8"))
+    needed = given["dependencies"]
+    text = (tmp_path / "Containerfile").read_text(encoding="utf-8")
+    assert f'ARG EE_BASE_IMAGE="{given["images"]["base_image"]["name"]}"' in text
+    for package in ("ansible_core", "ansible_runner"):
+        assert needed[package]["package_pip"] in text
+    assert given["additional_build_steps"]["prepend_galaxy"][0] in text.splitlines()
+    collections = yaml.safe_load((tmp_path / "_build/requirements.yml").read_text(encoding="utf-8"))
+    assert collections == needed["galaxy"]
+    [ours] = collections["collections"]
+    settings = yaml.safe_load((ROOT / "awx/settings.yml").read_text(encoding="utf-8"))
+    assert (ours["name"], ours["version"]) == (settings["portal_playbooks_url"], settings["portal_playbooks_branch"])
+
+
+def test_the_execution_environment_has_a_supported_ansible() -> None:
+    runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))["requires_ansible"]
+    given = yaml.safe_load((ROOT / "execution-environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    assert given["ansible_core"]["package_pip"].startswith(f"ansible-core{runtime.removesuffix('.0')}")
