@@ -23,7 +23,12 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
     SlicesError,
 )
 from ansible_collections.cloudrepo.slices.plugins.modules import guard
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user, call_rules, raw_text
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils import (
+    acting_user,
+    call_rules,
+    interruptions,
+    raw_text,
+)
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import Decision
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import Playbook
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import (
@@ -35,6 +40,9 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables imp
 
 LOCK_TIMEOUT_S = 30.0
 LOCAL = ("local", "ansible.builtin.local")
+
+# Here and not in the task, because Ansible's main process imports this file, while the task runs in a fork.
+interruptions.announce()
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types

@@ -461,6 +461,12 @@ _HOST = {
         "incarnation {held}, and not the copy {got}",
         "run cloudrepo.slices.site with -e claim_hosts=true if this database replaces the other one",
     ),
+    "address_answered": Rule(
+        "only the network node answers for its addresses on VLAN 400",
+        "{object} needs {address} on VLAN 400 with MAC {own}, but {who} on {interface} answers for it with MAC {mac}",
+        "run cloudrepo.slices.site with -e retire=true if that is a former network node; otherwise take it off the "
+        "trunk, or give each cloud a trunk of its own",
+    ),
     "host_unclaimed": Rule(
         "a host belongs to a cloud before it gets work orders",
         "{object} belongs to no cloud",

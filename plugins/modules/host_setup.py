@@ -52,6 +52,16 @@ options:
     description:
       - The interface whose MTU is returned as RV(trunk_mtu).
     type: str
+  management_addresses:
+    description:
+      - IPv4 addresses of this host on VLAN 400. Before anything is changed, and in check mode as well, O(uplink) is
+        searched for other machines that answer for one of them (ARP, RFC 5227), such as the network node of another
+        cloud on the same trunk.
+      - If this host does not have the address yet, the call is refused. Otherwise the module warns.
+      - Nothing is searched without O(uplink), or if it is down.
+    type: list
+    elements: str
+    default: []
   packages:
     description:
       - Debian packages that have to be installed before anything but the claim is changed.
@@ -288,7 +298,7 @@ paths:
   sample: [/etc/systemd/system/slices-example.service]
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -303,6 +313,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import File
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import duplicates
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Runner, SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import zipapp
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import claim_steps, datapath_steps
@@ -330,6 +341,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "claim": {"type": "bool", "default": False},
     "state_dir": {"type": "str", "default": STATE_DIR},
     "uplink": {"type": "str"},
+    "management_addresses": {"type": "list", "elements": "str", "default": []},
     "packages": {"type": "list", "elements": "str", "default": []},
     **DATAPATH_ARGUMENTS,
     **BRIDGE_ARGUMENTS,
@@ -358,7 +370,9 @@ def stages(params: dict[str, Any], missing_ok: bool) -> Iterator[Steps[Any]]:
     """Yield how each part of the host is prepared, in the order in which they depend on each other."""
     settings, runner = datapath.read_settings(params), SubprocessRunner()
     seen = _Seen(host_facts.look(params, runner))
-    yield Steps(plan=lambda: seen, apply=lambda _seen: None, result=lambda seen: seen.result)
+    yield _look(lambda: seen)
+    if params["uplink"] and params["management_addresses"]:
+        yield _look(lambda: _answers(params, runner))
     called_by = claims.caller(params)
     if called_by is not None:
         yield claim_steps.claim(params, called_by)
@@ -385,6 +399,16 @@ class _Seen:
 
     result: dict[str, Any]
     changes: tuple[Change, ...] = ()
+
+
+def _look(look: Callable[[], _Seen]) -> Steps[_Seen]:
+    return Steps(plan=look, apply=lambda _seen: None, result=lambda seen: seen.result)
+
+
+def _answers(params: dict[str, Any], runner: Runner) -> _Seen:
+    """Search for other machines with the addresses of this host."""
+    told = duplicates.find(params["uplink"], params["management_addresses"], runner)
+    return _Seen({"warnings": told} if told else {})
 
 
 def _files(

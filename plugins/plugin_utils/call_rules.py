@@ -39,12 +39,14 @@ class Playbook:
         variables: the variables that every user may set.
         admin_variables: further variables of the playbook. Admins may set all variables.
         admins_only: whether only admins may run it.
+        interrupted: what to do after a signal has ended a run, unless it is to run the playbook again.
     """
 
     name: str
     variables: tuple[str, ...] = ()
     admin_variables: tuple[str, ...] = ()
     admins_only: bool = False
+    interrupted: str = ""
 
     @property
     def accepted(self) -> tuple[str, ...]:
@@ -80,6 +82,7 @@ def read_table(path: Path = TABLE) -> Table:
             tuple(said.get("variables", ())),
             tuple(said.get("admin_variables", ())),
             said.get("admins_only", False),
+            said.get("interrupted", "").strip(),
         )
         for name, said in data["playbooks"].items()
     }

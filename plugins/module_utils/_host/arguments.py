@@ -92,6 +92,7 @@ GRAMMARS: Grammars = {
     "bridge": DEVICE,
     "name": DEVICE,
     "uplink": optional(DEVICE),
+    "management_addresses": many(ADDRESS),
     "ports": {"name": DEVICE, "vlan_id": integer(1, 4094)},
     "owner": MARK,
     "interface": INTERFACE,

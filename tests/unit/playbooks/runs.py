@@ -58,6 +58,22 @@ def run(
         environment: of the controller, besides what it has.
         database: its content; without it, the database does not exist yet.
     """
+    command = prepare(folder, playbook, variables, *options, database=database)
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=surroundings(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout)
+
+
+def prepare(
+    folder: Path, playbook: str, variables: Mapping[str, Any], *options: str, database: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Write the files of a run, and return its command. For the arguments see C(run)."""
     place = folder / "database.yaml"
     if database is not None:
         place.write_text(yaml.safe_dump(dict(database)), encoding="utf-8")
@@ -70,20 +86,17 @@ def run(
     (folder / "hosts.json").write_text(json.dumps(inventory), encoding="utf-8")
     (folder / "extravars.json").write_text(json.dumps(dict(variables)), encoding="utf-8")
     name = playbook if playbook.endswith(".yml") else f"cloudrepo.slices.{playbook}"
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "ansible", "playbook", name, "-i", str(folder / "hosts.json")),
-            *("-e", f"@{folder / 'extravars.json'}", *options),
-        ],
-        cwd=folder,
-        env={
-            **os.environ,
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
-            **(environment or {}),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Done(done.returncode, done.stdout)
+    return [
+        *(sys.executable, "-m", "ansible", "playbook", name, "-i", str(folder / "hosts.json")),
+        *("-e", f"@{folder / 'extravars.json'}", *options),
+    ]
+
+
+def surroundings(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a run."""
+    return {
+        **os.environ,
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+        **(environment or {}),
+    }

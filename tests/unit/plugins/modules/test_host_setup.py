@@ -10,7 +10,12 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.host_info import TRY_NETEM
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import duplicates
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Runner
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.modules import host_setup
 
 from ..module_utils._host import modules
@@ -111,6 +116,36 @@ def test_a_host_of_another_cloud_is_refused_before_anything_is_changed(monkeypat
     done = modules.run(monkeypatch, host_setup, a_host(), **other)
     assert done["refusals"][0]["code"] == "another_cloud"
     assert not (tmp_path / "lib").exists()
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_host_whose_address_another_machine_has_is_refused_before_anything_is_changed(
+    check_mode, monkeypatch, tmp_path
+):
+    asked = []
+
+    def find(interface: str, addresses: list[str], _runner: Runner) -> list[str]:
+        asked.append((interface, addresses))
+        raise Refused([Refusal("host_unclaimed", "this host")])
+
+    monkeypatch.setattr(duplicates, "find", find)
+    args = {**arguments(tmp_path), "management_addresses": ["10.60.7.1"], "_ansible_check_mode": check_mode}
+    done = modules.run(monkeypatch, host_setup, a_host(), **args)
+    assert done["refusals"][0]["code"] == "host_unclaimed"
+    assert asked == [("trunk0", ["10.60.7.1"])]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_host_that_has_the_address_already_is_warned(monkeypatch, tmp_path):
+    monkeypatch.setattr(duplicates, "find", lambda *_args: ["another machine answers"])
+    args = {**arguments(tmp_path), "management_addresses": ["10.60.7.1"]}
+    done = modules.run(monkeypatch, host_setup, a_host("not-installed"), **args)
+    assert (done["changed"], done["warnings"]) == (True, ["another machine answers"])
+
+
+def test_a_host_without_a_trunk_is_not_searched(monkeypatch, tmp_path):
+    args = {**arguments(tmp_path), "uplink": "", "management_addresses": ["10.60.7.1"]}
+    assert "warnings" not in modules.run(monkeypatch, host_setup, a_host("not-installed"), **args)
 
 
 def lines(text: str) -> set[str]:

@@ -1,0 +1,164 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Other machines with the addresses of the network node are found. The scenario changes asks real ones."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import duplicates
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.duplicates import Answer
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+
+from ..fakes import FakeRunner
+
+MAC, OTHER = bytes.fromhex("020000000001"), bytes.fromhex("0200000000aa")
+GATEWAY, DHCP = "10.60.7.1", "10.60.7.2"
+TAG = bytes.fromhex("81000190")
+ARP = bytes.fromhex("0806")
+NAMESPACE = ("ip", "-json", "-n", "slices-dhcp", "address", "show")
+
+
+def packet(address: str, mac: bytes = OTHER, operation: str = "0002", kind: str = "000108000604") -> bytes:
+    """An ARP packet, by its bytes."""
+    mine = bytes.fromhex(kind + operation) + mac + socket.inet_aton(address)
+    return mine + MAC + bytes(4)
+
+
+def tagged(address: str, tag: bytes = TAG, mac: bytes = OTHER) -> tuple[bytes, int | None]:
+    return MAC + mac + tag + ARP + packet(address, mac), None
+
+
+class FakeLink:
+    """A trunk on which machines answer each probe by a list of frames, after the probes before have been answered."""
+
+    mac = MAC
+
+    def __init__(self, *rounds: list[tuple[bytes, int | None]]) -> None:
+        self.sent: list[bytes] = []
+        self.is_open = True
+        self._rounds = iter(rounds)
+        self._frames: Iterator[tuple[bytes, int | None]] = iter(())
+        self._is_asked = False
+
+    def send(self, frame: bytes) -> None:
+        self.sent.append(frame)
+        self._is_asked = True
+
+    def receive(self, timeout_s: float) -> tuple[bytes, int | None] | None:
+        assert 0 < timeout_s <= duplicates.INTERVAL_S
+        if self._is_asked:
+            self._frames, self._is_asked = iter(next(self._rounds, [])), False
+        return next(self._frames, None)
+
+    def close(self) -> None:
+        self.is_open = False
+
+
+def test_a_probe_asks_on_vlan_400_and_names_no_sender_address() -> None:
+    frame = duplicates.probe(MAC, GATEWAY)
+    assert frame.hex() == (
+        "ffffffffffff020000000001" "8100" "0190" "0806" "0001" "0800" "06" "04" "0001"
+        "020000000001" "00000000" "000000000000" "0a3c0701"
+    ).ljust(128, "0")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "received",
+    [
+        tagged(GATEWAY),
+        tagged(GATEWAY, bytes.fromhex("8100e190")),  # with a priority
+        (MAC + OTHER + ARP + packet(GATEWAY), 400),  # the kernel has removed the tag
+        (MAC + OTHER + ARP + packet(GATEWAY, operation="0001") + bytes(18), 400),  # a request from there, padded
+    ],
+)
+def test_a_packet_tells_who_uses_the_address(received: tuple[bytes, int | None]) -> None:
+    assert duplicates.read(*received) == Answer(GATEWAY, "02:00:00:00:00:aa")
+
+
+@pytest.mark.parametrize(
+    "received",
+    [
+        (b"", None),
+        tagged(GATEWAY, bytes.fromhex("81000191")),
+        (MAC + OTHER + ARP + packet(GATEWAY), None),  # untagged
+        (MAC + OTHER + ARP + packet(GATEWAY), 401),
+        (MAC + OTHER + ARP + packet(GATEWAY)[:-1], 400),
+        (MAC + OTHER + bytes.fromhex("0800") + packet(GATEWAY), 400),
+        (MAC + OTHER + ARP + packet(GATEWAY, kind="000608000604"), 400),
+    ],
+)
+def test_other_frames_tell_nothing(received: tuple[bytes, int | None]) -> None:
+    assert duplicates.read(*received) is None
+
+
+def test_all_addresses_are_asked_for_several_times() -> None:
+    link = FakeLink()
+    assert duplicates.ask(link, [GATEWAY, DHCP]) == []
+    assert link.sent == [duplicates.probe(MAC, each) for each in (GATEWAY, DHCP)] * duplicates.PROBES
+
+
+def test_a_late_answer_counts_and_the_first_machine_is_told() -> None:
+    strange = tagged("10.60.7.9")
+    link = FakeLink([strange], [tagged(DHCP), tagged(GATEWAY), tagged(GATEWAY, mac=MAC)], [tagged(GATEWAY)])
+    found = duplicates.ask(link, [GATEWAY, DHCP])
+    assert found == [Answer(GATEWAY, "02:00:00:00:00:aa"), Answer(DHCP, "02:00:00:00:00:aa")]
+    assert len(link.sent) == 4, "after all answers nothing is asked again"
+
+
+def a_host(gateway: str = "", dhcp: str = "") -> FakeRunner:
+    """A host that has these addresses."""
+    runner = FakeRunner()
+    for command, held in ((("ip", "-json", "address", "show"), gateway), (NAMESPACE, dhcp)):
+        told = [{"family": "inet", "local": held, "prefixlen": 24}] if held else []
+        runner.tell(*command, stdout=json.dumps([{"ifname": "eth0", "addr_info": told}]))
+    return runner
+
+
+def find(link: FakeLink, runner: FakeRunner) -> list[str]:
+    return duplicates.find("trunk0", [GATEWAY, DHCP], runner, connect=lambda _name: link)
+
+
+def test_an_address_that_another_machine_has_is_refused_with_both_macs() -> None:
+    link = FakeLink([tagged(GATEWAY)])
+    with pytest.raises(Refused) as refused:
+        find(link, a_host())
+    assert refused.value.message == (
+        "this host needs 10.60.7.1 on VLAN 400 with MAC 02:00:0a:3c:07:01, but another machine on trunk0 answers for it"
+        " with MAC 02:00:00:00:00:aa; run cloudrepo.slices.site with -e retire=true if that is a former network node;"
+        " otherwise take it off the trunk, or give each cloud a trunk of its own"
+    )
+    assert not link.is_open
+
+
+def test_a_network_node_is_recognized_by_its_mac() -> None:
+    link = FakeLink([tagged(DHCP, mac=bytes.fromhex("02000a3c0702"))])
+    with pytest.raises(Refused) as refused:
+        find(link, a_host())
+    assert "another network node on trunk0 answers for it with MAC 02:00:0a:3c:07:02;" in refused.value.message
+
+
+def test_a_host_that_has_the_addresses_is_warned() -> None:
+    both = [tagged(GATEWAY), tagged(DHCP)]
+    told = find(FakeLink(both), a_host(GATEWAY, DHCP))
+    assert [sentence.split(" on VLAN 400")[0] for sentence in told] == [
+        f"this host needs {at}" for at in (GATEWAY, DHCP)
+    ]
+
+
+def test_a_host_that_has_one_of_them_does_not_get_the_other() -> None:
+    with pytest.raises(Refused) as refused:
+        find(FakeLink([tagged(GATEWAY), tagged(DHCP)]), a_host(GATEWAY))
+    assert [refusal.figures["address"] for refusal in refused.value.refusals] == [DHCP]
+
+
+def test_without_an_answer_no_command_runs() -> None:
+    assert find(FakeLink(), FakeRunner()) == []
+
+
+def test_an_interface_that_does_not_exist_is_not_searched() -> None:
+    assert duplicates.find("nosuchdevice0", [GATEWAY], FakeRunner()) == []
