@@ -79,14 +79,19 @@ def read(frame: bytes, vlan_id: int | None) -> Answer | None:
     return Answer(socket.inet_ntoa(address), mac.hex(":")) if kind == [_ETHERNET, _IPV4, 6, 4] else None
 
 
-def ask(link: Link, addresses: Collection[str]) -> list[Answer]:
+def ask(link: Link, addresses: Collection[str], *, probes: int = PROBES) -> list[Answer]:
     """Return the first machine that answers for each address, in the order of the addresses.
+
+    Args:
+        link: the connection to the trunk.
+        addresses: IPv4 addresses.
+        probes: how often each address is asked for, as long as one is missing.
 
     Raises:
         OSError: the trunk is down.
     """
     found: dict[str, Answer] = {}
-    for _number in range(PROBES):
+    for _number in range(probes):
         for address in addresses:
             link.send(probe(link.mac, address))
         for answer in _answers(link):
@@ -180,12 +185,14 @@ def find(
     Raises:
         Refused: another machine answers for an address that this host does not have yet.
     """
+    held = _held(runner)
+    # A host that already has the addresses only gets a warning, for which each run would wait.
+    probes = 1 if held.issuperset(addresses) else PROBES
     try:
         with contextlib.closing(connect(interface)) as link:
-            answers = ask(link, addresses)
+            answers = ask(link, addresses, probes=probes)
     except OSError:
         return []
-    held = _held(runner) if answers else set()
     refusals = [(each, _refusal(interface, each)) for each in answers]
     new = [refusal for answer, refusal in refusals if answer.address not in held]
     if new:

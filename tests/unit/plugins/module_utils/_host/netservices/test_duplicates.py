@@ -156,9 +156,12 @@ def test_a_host_that_has_one_of_them_does_not_get_the_other() -> None:
     assert [refusal.figures["address"] for refusal in refused.value.refusals] == [DHCP]
 
 
-def test_without_an_answer_no_command_runs() -> None:
-    assert find(FakeLink(), FakeRunner()) == []
+@pytest.mark.parametrize(("held", "probes"), [((), 3), ((GATEWAY,), 3), ((GATEWAY, DHCP), 1)])
+def test_a_host_that_has_all_addresses_asks_once(held: tuple[str, ...], probes: int) -> None:
+    link = FakeLink()
+    assert find(link, a_host(*held)) == []
+    assert len(link.sent) == 2 * probes
 
 
 def test_an_interface_that_does_not_exist_is_not_searched() -> None:
-    assert duplicates.find("nosuchdevice0", [GATEWAY], FakeRunner()) == []
+    assert duplicates.find("nosuchdevice0", [GATEWAY], a_host()) == []
