@@ -140,7 +140,9 @@ def test_a_host_that_has_the_address_already_is_warned(monkeypatch, tmp_path):
     monkeypatch.setattr(duplicates, "find", lambda *_args: ["another machine answers"])
     args = {**arguments(tmp_path), "management_addresses": ["10.60.7.1"]}
     done = modules.run(monkeypatch, host_setup, a_host("not-installed"), **args)
-    assert (done["changed"], done["warnings"]) == (True, ["another machine answers"])
+    assert done["changed"]
+    # A version of Ansible returns a warning as text or with its details.
+    assert ["another machine answers" in str(warning) for warning in done["warnings"]] == [True]
 
 
 def test_a_host_without_a_trunk_is_not_searched(monkeypatch, tmp_path):
