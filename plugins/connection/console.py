@@ -10,9 +10,9 @@ version_added: 1.0.0
 description:
   - Connects to the root shell on a guest's serial console, through the worker that runs the VM. The guest needs neither
     a network, nor an agent, nor Python. Files cannot be transferred, so only M(ansible.builtin.raw) can be used.
-  - The worker is reached by ssh, with the options of P(ansible.builtin.ssh#connection) from the guest's variables. So
-    C(ansible_host) and similar variables are those of the B(worker). The user there must be root, because only root has
-    access to the console's socket.
+  - The worker is reached by ssh, with the options of P(ansible.builtin.ssh#connection) from the guest's variables.
+    Therefore C(ansible_host) and similar variables are those of the B(worker). The user there must be root, because
+    only root has access to the console's socket.
   - M(cloudrepo.slices.console_command) does the same in a task on the worker.
 author:
   - the cloudrepo.slices authors (@cloudrepo)

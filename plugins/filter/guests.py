@@ -15,7 +15,9 @@ CONTROL_PATH_DIR = "~/.ansible/cp"
 """Ansible's default."""
 
 
-def console_way(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], address: str) -> dict[str, Any]:
+def console_connection(
+    hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], address: str
+) -> dict[str, Any]:
     """Return how to connect to a worker: C({host, port, user, private_key_file, common_args, control_path_dir,
     through}).
 
@@ -41,7 +43,7 @@ def console_way(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]
 def jump_arguments(host: Mapping[str, Any]) -> str:
     """Return the ssh options for a connection through a host.
 
-    Unlike with C(ProxyJump), the options of the host itself are followed.
+    Unlike with C(ProxyJump), the options of the host itself are used.
 
     Args:
         host: its variables.
@@ -63,28 +65,28 @@ def connect_lines(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str
     Args:
         hostvars: the variables of all hosts.
         groups: the hosts of each group.
-        vm: the VM as modules return it.
+        vm: the VM as M(cloudrepo.slices.vm_info) returns it.
     """
-    way = console_way(hostvars, groups, vm["worker_ip"])
-    to_worker = shlex.split(way["common_args"])
-    if way["private_key_file"]:
-        to_worker += ["-i", way["private_key_file"]]
-    to_worker += ["-p", str(way["port"]), "-l", way["user"], way["host"]]
+    worker = console_connection(hostvars, groups, vm["worker_ip"])
+    to_worker = shlex.split(worker["common_args"])
+    if worker["private_key_file"]:
+        to_worker += ["-i", worker["private_key_file"]]
+    to_worker += ["-p", str(worker["port"]), "-l", worker["user"], worker["host"]]
     console = ["socat", "-,raw,echo=0,escape=0x1d", f"UNIX-CONNECT:{serial_socket(vm['vm_id'])}"]
-    is_local = way["through"] == "local"
+    is_local = worker["through"] == "local"
     lines = [
         f"VM {vm['name']} ({vm['vm_id']}) on worker {vm['worker_ip']}: {vm['status']}",
-        "serial console, which Ctrl-] leaves (the worker needs socat):",
+        "serial console (requires socat on the worker; press Ctrl-] to leave):",
         f"  {shlex.join(console if is_local else ['ssh', '-t', *to_worker, *console])}",
     ]
     address = next((each["ip_config"]["ip"] for each in vm["interfaces"] if each["ip_config"]), None)
     network_node = next(iter(groups.get("network_node", ())), None)
     if address and network_node:
-        lines += ["ssh, with the guest's user:", f"  ssh {jump_arguments(hostvars[network_node])} USER@{address}"]
+        lines += ["ssh, as a user of the guest:", f"  ssh {jump_arguments(hostvars[network_node])} USER@{address}"]
     port = vm["vnc_port"]
     display = f"{vm['worker_ip']}:{port}"
     if not is_local:
-        lines += [f"display, on 127.0.0.1:{port} while this runs:"]
+        lines += [f"display, on 127.0.0.1:{port} while this command runs:"]
         display = shlex.join(["ssh", "-N", "-L", f"{port}:{display}", *to_worker])
     else:
         lines += ["display:"]
@@ -95,4 +97,8 @@ class FilterModule:
     """The filters by name."""
 
     def filters(self) -> dict[str, Any]:
-        return {"connect_lines": connect_lines, "console_way": console_way, "jump_arguments": jump_arguments}
+        return {
+            "connect_lines": connect_lines,
+            "console_connection": console_connection,
+            "jump_arguments": jump_arguments,
+        }

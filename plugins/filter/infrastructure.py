@@ -31,8 +31,8 @@ def infrastructure_networks(
     Args:
         hostvars: the variables of all hosts, with their addresses.
         groups: the hosts of each group.
-        interfaces: those of the network node, as M(cloudrepo.slices.host_info) returns them. A subnet of these
-            replaces the addresses of the inventory's hosts in it.
+        interfaces: those of the network node, as M(cloudrepo.slices.host_info) returns them. The subnet of such an
+            interface replaces the addresses of the inventory's hosts in it.
         own: the interfaces of orchestrator and workers, whose addresses are returned as well.
     """
     names = {name for group in _HOST_GROUPS for name in groups.get(group, ())}
@@ -53,7 +53,7 @@ def unknown_hosts(
 
 
 def network_node_address(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> str:
-    """Return the IPv4 address at which workers reach the network node, empty if the inventory has none of it."""
+    """Return the IPv4 address at which workers reach the network node, empty if the inventory does not contain it."""
     for name in groups.get("network_node", ()):
         host = hostvars[name]
         if "network_node_address" in host:

@@ -28,7 +28,7 @@ def outcome_table(
     recorded: Sequence[Mapping[str, Any]] | None = None,
     check_mode: bool = False,
 ) -> str:
-    """Return what became of each slice as a text table, empty if there is one slice and it was not refused.
+    """Return the outcome of each slice as a text table, empty if there is one slice and it was not refused.
 
     Args:
         plan: the result of M(cloudrepo.slices.slice_plan) or M(cloudrepo.slices.slice).
@@ -87,7 +87,7 @@ def _line(text: str) -> str:
 
 
 def _owners(orders: Mapping[str, Any]) -> dict[int, int]:
-    """Return the slice of each VM in work orders, also of those that are being deleted."""
+    """Return the slice of each VM in work orders, including VMs that are being deleted."""
     return {
         vm["vm_id"]: slice_["slice_id"]
         for order in orders["workers"].values()
@@ -116,7 +116,7 @@ def _reasons(
 
 
 def _errors(slice_: Mapping[str, Any]) -> Iterator[str]:
-    """Yield VMs that nobody reported, such as those of a lost worker."""
+    """Yield VMs that no host reported, such as those of a lost worker."""
     for vm in slice_.get("vms", ()):
         if vm["status"] == ERROR:
             yield f"VM {vm['name']} ({vm['vm_id']}) on worker {vm['worker_ip']} has the state {ERROR}"
@@ -133,7 +133,7 @@ def _is_concerned(slice_id: int, target: str, orders: Mapping[str, Any]) -> bool
 def _changed_on_hosts(
     hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], orders: Mapping[str, Any], vms: Mapping[int, int]
 ) -> Iterator[int | None]:
-    """Yield the slice of each object that hosts changed, None for what is not that of one slice."""
+    """Yield the slice of each object that hosts changed, None for an object that does not belong to one slice."""
     slices = orders["network_node"]["slices"]
     vlans = {network["vlan_id"]: one["slice_id"] for one in slices for network in one.get("networks", ())}
     for name in dict.fromkeys([*groups.get("workers", ()), *groups.get("network_node", ())]):

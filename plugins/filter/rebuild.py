@@ -16,7 +16,7 @@ _FACTS = ("machine_id", "cores", "ram_gb", "trunk_mtu", "netem", *IN_USE)
 def rebuild_hosts(
     hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence[str]]
 ) -> list[dict[str, Any]]:
-    """Return what M(cloudrepo.slices.database_rebuild) takes of hosts.
+    """Return the option C(hosts) of M(cloudrepo.slices.database_rebuild).
 
     Args:
         hostvars: the variables of all hosts, with C(rebuild_info) and C(rebuild_orders).
@@ -28,7 +28,7 @@ def rebuild_hosts(
 def rebuild_displays(
     hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence[str]], without: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Return the passwords of the displays on all workers but those in C(without), from C(rebuild_displays)."""
+    """Return the passwords of the displays on all workers except those in C(without), from C(rebuild_displays)."""
     return [
         each
         for name in groups.get("workers", ())
@@ -38,7 +38,7 @@ def rebuild_displays(
 
 
 def rebuild_lines(result: Mapping[str, Any]) -> list[str]:
-    """Return the summary of a rebuild: what was created, and what hosts do not know."""
+    """Return the summary of a rebuild: how many objects were created, and the settings that hosts do not know."""
     counts = ", ".join(f"{kind} {count}" for kind, count in result["counts"].items())
     cloud = result["cloud"]
     return [

@@ -16,12 +16,12 @@ def worker_address(host: Mapping[str, Any]) -> str:
 
 
 def worker_name(hosts: Sequence[Mapping[str, Any]], address: str) -> str:
-    """Return the inventory's name of the worker with this address, or an empty string."""
+    """Return the name in the inventory of the worker with this address, or an empty string."""
     return next((str(host["inventory_hostname"]) for host in hosts if worker_address(host) == address), "")
 
 
 def worker_records(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return what M(cloudrepo.slices.worker) takes, for the workers that were reached.
+    """Return the option C(workers) of M(cloudrepo.slices.worker), for the workers that were reached.
 
     Args:
         hosts: the variables of the workers: C(worker_host_info), which the role C(worker) registers, and variables such
@@ -64,7 +64,7 @@ def trunk_mtu(hosts: Sequence[Mapping[str, Any]]) -> int | None:
 def hosts_in_use(
     hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence[str]]
 ) -> list[dict[str, Any]]:
-    """Return what M(cloudrepo.slices.cloud) takes of hosts.
+    """Return the option C(hosts) of M(cloudrepo.slices.cloud).
 
     Args:
         hostvars: the variables of all hosts, with C(worker_host_info) and C(network_node_host_info).

@@ -57,7 +57,7 @@ options:
   filters:
     description:
       - Jinja2 expressions on the host variables. Only VMs for which all of them are true become hosts.
-      - A VM for which an expression fails is left out, or is an error with O(strict).
+      - A VM for which an expression fails is left out; with O(strict) this is an error.
     type: list
     elements: str
     default: []
@@ -85,7 +85,7 @@ options:
     default: cloudrepo_vms
   connection_preference:
     description:
-      - How to connect to VMs. Of each VM, the first one that is possible is used.
+      - How to connect to VMs. For each VM, the first one that is possible is used.
       - V(direct) connects to its address by ssh, if it has one. The machine that runs Ansible must reach VLAN 400.
       - V(jump) does the same through O(jump_host).
       - V(console) uses P(cloudrepo.slices.console#connection) on its worker.
@@ -205,7 +205,9 @@ SUFFIXES = ("slices.yml", "slices.yaml")
 NETWORK_NODE = "network_node"
 # These are templates, because the variables of the hosts in between are not final before the connection.
 TO_WORKER = {
-    name: trust_as_template(f"{{{{ (hostvars | cloudrepo.slices.console_way(groups, cloudrepo_worker)).{key} }}}}")
+    name: trust_as_template(
+        f"{{{{ (hostvars | cloudrepo.slices.console_connection(groups, cloudrepo_worker)).{key} }}}}"
+    )
     for name, key in (
         ("ansible_host", "host"),
         ("ansible_port", "port"),

@@ -6,16 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: acting_token
-short_description: Make a token that proves who acts
+short_description: Create a token for an acting user
 version_added: 1.0.0
 description:
-  - Returns a token that names a user and a time until which it is valid, and is signed with the cloud's key. A run with
-    the token in C(CLOUDREPO_ACTING_TOKEN) in the controller's environment acts for this user. A credential of AWX puts
-    it there, for jobs that no person launches, such as those of a schedule.
+  - Returns a token that contains a user and an expiry time, and is signed with the cloud's key. A run with the token in
+    C(CLOUDREPO_ACTING_TOKEN) in the controller's environment acts on behalf of this user. An AWX credential sets it for
+    jobs that no person launches, such as scheduled ones.
   - The controller checks the token with the same key. This is the file O(key_file), the file that
     C(CLOUDREPO_ACTING_KEY_FILE) names, or the text in C(CLOUDREPO_ACTING_KEY), in the controller's environment.
-  - Tokens are not stored. To make all of them invalid before they expire, delete O(key_file) and run the module
-    again.
+  - Tokens are not stored. To revoke all of them before they expire, delete O(key_file) and run the module again.
   - Use it with C(no_log), because the result contains the token.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
@@ -25,12 +24,12 @@ extends_documentation_fragment:
 options:
   user:
     description:
-      - The user for whom runs with the token act.
+      - The user on whose behalf runs with the token act.
     type: str
     required: true
   valid_h:
     description:
-      - The token expires after this many hours, 1 to 8784.
+      - Number of hours until the token expires, 1 to 8784.
     type: int
     default: 24
   key_file:
@@ -43,7 +42,7 @@ notes:
 """
 
 EXAMPLES = r"""
-- name: Make a token with which a nightly schedule acts for alice, for 90 days
+- name: Create a token that lets a nightly schedule act for alice for 90 days
   cloudrepo.slices.acting_token:
     user: alice
     valid_h: 2160
@@ -63,7 +62,7 @@ user:
   type: str
   sample: alice
 expires:
-  description: The time from which the token is not valid, in UTC.
+  description: The time at which the token expires, in UTC.
   returned: success
   type: str
   sample: "2026-12-24T12:57:15Z"

@@ -9,8 +9,8 @@ module: applied_orders_info
 short_description: Get the work orders that a host has applied
 version_added: 1.0.0
 description:
-  - Returns what a worker or a network node has stored of the last work order that it has applied for each slice. With
-    this, M(cloudrepo.slices.database_rebuild) rebuilds a lost database.
+  - Returns the record that a worker or a network node has stored of the last work order that it has applied for each
+    slice. M(cloudrepo.slices.database_rebuild) rebuilds a lost database from these records.
   - Nothing is changed.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
@@ -19,12 +19,12 @@ extends_documentation_fragment:
 options:
   displays:
     description:
-      - Whether to return the passwords of displays, instead of the work orders. Use C(no_log) for such a task.
+      - Whether to return the passwords of displays instead of the work orders. Use C(no_log) for such a task.
     type: bool
     default: false
   state_dir:
     description:
-      - The folder that holds what the host keeps of the cloud.
+      - The folder for the state of the host.
     type: str
     default: /var/lib/cloudrepo
 seealso:
@@ -39,7 +39,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 worker:
-  description: The work orders that the host has applied as a worker, one for each slice that it has something of.
+  description: The work orders that the host has applied as a worker, one for each slice with objects on it.
   returned: when O(displays=false)
   type: list
   elements: dict
@@ -53,7 +53,7 @@ worker:
         state: running
         pid: "4821"
 network_node:
-  description: The same as the network node.
+  description: The work orders that the host has applied as the network node.
   returned: when O(displays=false)
   type: list
   elements: dict

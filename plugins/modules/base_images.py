@@ -9,13 +9,14 @@ module: base_images
 short_description: Verify the base images of a worker
 version_added: 1.0.0
 description:
-  - Verifies base images on a worker and notes their size and time beside them. M(cloudrepo.slices.slice_apply) compares
-    these, and starts no VM from an image that changed since, or was found damaged.
-  - An image is verified by its SHA-256. It must be qcow2 or raw, whole, undamaged, not encrypted, without a backing
-    file and without an external data file; C(qemu-img) checks the tables of qcow2.
-  - A file that was brought here as C(PATH.new) is installed as C(PATH) if it passes, and removed if it does not. It
-    takes the place of a damaged one; VMs that run on that have to be restarted.
-  - It fetches nothing. The role P(cloudrepo.slices.base_images#role) does.
+  - Verifies base images on a worker, and records their size and modification time next to them.
+    M(cloudrepo.slices.slice_apply) compares these, and does not start VMs from an image that has changed since or is
+    damaged.
+  - An image is verified by its SHA-256. It must be qcow2 or raw, complete, undamaged and not encrypted, without a
+    backing file and without an external data file; C(qemu-img) checks the tables of qcow2.
+  - A file that was copied to C(PATH.new) is installed as C(PATH) if it is valid, and removed if it is not. It replaces
+    a damaged image; VMs that run on the latter have to be restarted.
+  - This module does not fetch images. The role P(cloudrepo.slices.base_images#role) does.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -30,28 +31,28 @@ options:
     suboptions:
       checksum:
         description:
-          - Its SHA-256.
+          - SHA-256 checksum of the image in hexadecimal.
         type: str
         required: true
       path:
         description:
-          - Where the worker keeps it.
+          - Path of the image on the worker.
         type: str
         required: true
       source:
         description:
-          - A file on the orchestrator, or a URL.
+          - A file on the orchestrator, or a URL. Not used by this module. Not used by this module.
         type: str
         required: true
   verify:
     description:
-      - Whether to read the checksums of all images, also of those that have not changed since they were verified, and
-        of those in O(state_dir) that O(images) does not list.
+      - Whether to compute the checksums of all images, including those that have not changed since they were verified,
+        and those in O(state_dir) that O(images) does not list.
     type: bool
     default: false
   state_dir:
     description:
-      - The folder that has base images in C(images).
+      - The folder whose subfolder C(images) contains the base images.
     type: str
     default: /var/lib/cloudrepo
 """
@@ -76,11 +77,11 @@ damaged:
   elements: dict
   contains:
     path:
-      description: Where it is.
+      description: Path of the image.
       type: str
       sample: /var/lib/cloudrepo/images/9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.img
     message:
-      description: What is wrong with it, and what to do about it.
+      description: What is wrong with the image, and how to fix it.
       type: str
       sample: >-
         base image /var/lib/cloudrepo/images/9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.img is

@@ -10,7 +10,7 @@ short_description: Capture packets on an interface of a VM
 version_added: 1.0.0
 description:
   - Runs tcpdump on the tap of an interface, on the VM's worker. The result is a pcap file for tshark or Wireshark.
-  - A capture ends after O(seconds) or when the file has O(mib), whichever comes first. It runs as an unprivileged
+  - A capture ends after O(seconds) or when the file reaches O(mib), whichever comes first. It runs as an unprivileged
     transient unit, C(slices-capture-SLICE-VM-INTERFACE.service), in the cgroup of the VM's slice. It is stopped when
     the slice is deleted. The file is in the VM's folder, and is deleted with the VM.
   - If the file is not fetched, the worker deletes it an hour after the end of the capture (C(slices-logs)).
@@ -34,7 +34,7 @@ options:
     required: true
   state:
     description:
-      - V(started) starts a capture, unless one is running, and waits until tcpdump listens. The file of an earlier
+      - V(started) starts a capture, unless one is running, and waits until tcpdump is capturing. The file of an earlier
         capture is replaced.
       - V(stopped) stops the capture. The file then ends with a complete packet.
       - V(absent) stops the capture and deletes its file.

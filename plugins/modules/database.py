@@ -9,7 +9,7 @@ module: database
 short_description: Back up, restore, check and migrate the database
 version_added: 1.0.0
 description:
-  - Handles the database as a whole. The acting user must be an admin, unless a file that is no longer readable is
+  - Manages the database as a whole. The acting user must be an admin, unless a file that is no longer readable is
     restored.
   - A YAML file is backed up at every change (O(backups)). An SQL database is backed up on request, as YAML.
 author:
@@ -24,7 +24,7 @@ options:
       - V(restore) replaces the current version with a backup. The current version is backed up first.
       - V(check) lists violations of the data model's rules.
       - V(migrate) copies everything to O(destination), from a YAML file to SQL or vice versa, and compares the result.
-      - Each of them also lists the backups.
+      - All of them also return the names of the backups.
     type: str
     choices: [backup, restore, check, migrate]
     default: check

@@ -10,12 +10,12 @@ short_description: Rebuild a lost database from the hosts
 version_added: 1.0.0
 description:
   - Creates the database from the work orders that the hosts have applied. Slices, VMs, links, networks, addresses,
-    VLANs, ports and disks are as on the hosts. RV(unknown) lists what hosts do not know.
+    VLANs, ports and disks are as on the hosts. RV(unknown) lists the settings that hosts do not know.
   - An existing database is never changed.
-  - The database is another incarnation of the hosts' cloud, so that they refuse the lost one should it reappear. Claim
-    them for it with M(cloudrepo.slices.host_claim), as the playbook C(cloudrepo.slices.rebuild) does.
-  - All hosts have to be read, and have to agree with each other. Those in O(without) are left out. Of a VM that
-    two hosts have, the newer record counts.
+  - The new database is another incarnation of the cloud. Claim the hosts for it with M(cloudrepo.slices.host_claim), as
+    the playbook C(cloudrepo.slices.rebuild) does. They then refuse the lost database if it reappears.
+  - All hosts have to be read and must not contradict each other, except those in O(without). If two hosts have a record
+    of the same VM, the newer record is used.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -165,8 +165,8 @@ options:
                 type: str
   without:
     description:
-      - Names of hosts that are left out, because they cannot be read, belong to another cloud, or contradict others.
-      - It may also contain UUIDs of slices. Their objects on the hosts are orphans then.
+      - Names of hosts to leave out because they cannot be read, belong to another cloud, or contradict others.
+      - It may also contain UUIDs of slices. Their objects on the hosts then become orphans.
     type: list
     elements: str
     default: []
@@ -199,7 +199,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Rebuild the database of a worker without a network node
+- name: Rebuild the database of a cloud with one worker and no network node
   cloudrepo.slices.database_rebuild:
     hosts:
       - host: worker1
@@ -231,7 +231,7 @@ counts:
   type: dict
   sample: {users: 3, workers: 2, flavors: 2, slices: 4, vms: 18}
 unknown:
-  description: What hosts do not know, one phrase each.
+  description: The settings that hosts do not know, one phrase each.
   returned: success
   type: list
   elements: str

@@ -14,8 +14,8 @@ description:
     restores its disks from the trash of their workers. The playbook C(undelete) does both.
   - The slice keeps its ids, UUIDs, VLANs and MAC addresses. VNC ports and addresses on VLAN 400 that have been assigned
     to other slices are replaced by free ones.
-  - The slice is refused if its ids, VLANs or name have been assigned to another slice, or if the owner's quota or its
-    workers have no room for it.
+  - The slice is refused if its ids, VLANs or name have been assigned to another slice, or if it exceeds the owner's
+    quota or the capacity of its workers.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:

@@ -19,7 +19,8 @@ description:
   - Refuses every extra variable that a tenant may not set for this playbook, unless the caller is an admin.
   - Refuses a run that leaves out the orchestrator, and a selection of slices that is not exactly one of the variables
     that the playbook accepts for it.
-  - Refuses a job of AWX whose database would be a new file in the environment of the job, which vanishes with it.
+  - Refuses an AWX job whose database would be a new file in the environment of the job, because that file would be lost
+    when the job ends.
   - Reads topologies from O(ignore:slices) or O(ignore:slices_file) as data. YAML text with duplicate keys is refused.
 author:
   - the cloudrepo.slices authors (@cloudrepo)

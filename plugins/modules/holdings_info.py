@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: holdings_info
-short_description: Get the objects that hosts should have of all slices
+short_description: Get the objects of all slices that hosts should have
 version_added: 1.0.0
 description:
   - Returns, for each worker and the network node, the slices in the database and the disks that should be on the host.

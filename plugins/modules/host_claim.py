@@ -10,10 +10,10 @@ short_description: Claim a host for a cloud
 version_added: 1.0.0
 description:
   - Claims a worker or a network node for a cloud, in the file C(STATE_DIR/cloud.json). From then on, the host refuses
-    work orders of other clouds, and this module, before anything is changed.
+    work orders of other clouds, and claims for other clouds, before anything is changed.
   - A host that was claimed with another copy of the cloud's database is refused as well.
-  - With O(claim) the host is taken over. VMs of another cloud that are on it are not adopted, whatever their numbers
-    are. The playbook C(cloudrepo.slices.orphans) lists them.
+  - With O(claim) the host is taken over. VMs of another cloud that are on it are not adopted, whatever their ids are.
+    The playbook C(cloudrepo.slices.orphans) lists them.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -107,7 +107,7 @@ roles:
   elements: str
   sample: [worker]
 orphans:
-  description: VMs of another cloud that the host was or in check mode would be taken over from.
+  description: VMs of the other cloud from which the host is taken over, also in check mode.
   returned: success
   type: list
   elements: str

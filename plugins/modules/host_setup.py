@@ -11,7 +11,7 @@ version_added: 1.0.0
 description:
   - Claims a host for a cloud, configures its bridge, and installs users, folders, files and units, and on a worker the
     flows that all slices share. It also returns what M(cloudrepo.slices.host_info) returns.
-  - The roles P(cloudrepo.slices.worker#role) and P(cloudrepo.slices.network_node#role) are mainly this call. A
+  - The roles P(cloudrepo.slices.worker#role) and P(cloudrepo.slices.network_node#role) consist mainly of this call. A
     run that changes nothing would take several times as long with a task for each step.
   - The host is claimed first, as by M(cloudrepo.slices.host_claim). If another cloud has claimed it, or another copy of
     the database, nothing is changed.
@@ -127,7 +127,7 @@ options:
     default: ""
   units:
     description:
-      - Units to enable and start at last. If one does not start, the message contains its last log lines.
+      - Units to enable and start last. If one does not start, the message contains its last log lines.
     type: list
     elements: str
     default: []
@@ -285,7 +285,7 @@ slices:
       slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
       reservations: [{address: 10.60.7.101}]
 orphans:
-  description: VMs of another cloud that the host was or in check mode would be taken over from.
+  description: VMs of the other cloud from which the host is taken over, also in check mode.
   returned: if the host is claimed
   type: list
   elements: str

@@ -36,7 +36,7 @@ options:
     type: str
   title:
     description:
-      - A text for people, of 1 to 200 characters without control characters. It is shown in tables and graphs.
+      - Free text of 1 to 200 characters without control characters, which is shown in tables and graphs.
     type: str
   endpoints:
     description:

@@ -57,7 +57,8 @@ orphans:
       type: str
       sample: slice
     name:
-      description: The name for O(remove), its UUID. Without one, the path of the disk or the id of the slice.
+      description: The name for O(remove), which is its UUID. Without one, it is the path of the disk or the id of the
+        slice.
       type: str
       sample: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
     slice_id:

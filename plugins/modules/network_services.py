@@ -252,7 +252,7 @@ refused:
       type: bool
       sample: false
 failure:
-  description: Other failures than refused slices. Null if there are none.
+  description: Failures other than refused slices. Null if there are none.
   returned: when slices were refused
   type: str
   sample: null

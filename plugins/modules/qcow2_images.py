@@ -13,7 +13,7 @@ description:
     M(cloudrepo.slices.base_images) has verified.
   - An existing overlay is never changed, even if the size or base image in the work order differs, because it contains
     a tenant's data. An overlay with another base image is returned in RV(kept_backing).
-  - An overlay that was seen before and is missing is not created again unless the work order says C(recreate).
+  - An overlay that was seen before and is missing is not created again unless C(recreate) is set in the work order.
     Otherwise the module fails.
   - Overlays that the work order lists as given up are removed. The folder of a VM that is not listed is removed when it
     contains no more overlays. Any other overlay in the folders of a listed slice is kept and returned in RV(orphans).

@@ -57,8 +57,8 @@ options:
   title:
     &title
     description:
-      - A text for people, such as V(São Paulo, core), of 1 to 200 characters without control characters. It is shown
-        in tables and graphs.
+      - Free text of 1 to 200 characters without control characters, such as V(São Paulo, core), which is shown in
+        tables and graphs.
     type: str
   owner:
     &owner
@@ -74,7 +74,7 @@ options:
   new_name:
     &new_name
     description:
-      - A new name for the slice. If the slice already has this name and none has the old one, nothing is renamed.
+      - A new name for the slice. If the slice already has this name and no slice has the old one, nothing is renamed.
     type: str
   state:
     &state
@@ -94,8 +94,8 @@ options:
     &based_on
     description:
       - The C(revision) of the slice that the topology was made from. If objects that the topology would change were
-        changed after that revision, it is refused with who changed them, when, and how. A slice that was deleted since
-        is not created again.
+        changed after that revision, it is refused, with a message about who changed them, when, and how. A slice that
+        was deleted since is not created again.
     type: int
   vlan_pools:
     &vlan_pools
@@ -168,7 +168,7 @@ options:
       name:
         description:
           - The VM's name, unique within the slice regardless of case.
-          - The default is made from O(vms[].title), with a number if the name is taken. A VM that exists keeps the name
+          - The default is made from O(vms[].title), with a number if the name is taken. An existing VM keeps the name
             that was made from its title.
         type: str
       title:
@@ -528,7 +528,7 @@ slices:
       name: web
       revision: 1795371735123
 refused:
-  description: The slices that were refused. They are in none of the other return values.
+  description: The slices that were refused. The other return values do not contain them.
   returned: success, and when slices were refused
   type: list
   elements: dict
@@ -690,7 +690,7 @@ recorded:
   elements: dict
   sample: [{vm_id: 1001, state: running, pid: "4821"}]
 vms_to_start:
-  description: Ids of VMs that should run and are not known to. Their displays may need a password.
+  description: Ids of VMs that should run and are not known to be running. Their displays may need a password.
   returned: when O(work_orders=true)
   type: list
   elements: int

@@ -9,13 +9,13 @@ module: slice_history
 short_description: Get the history of slices
 version_added: 1.0.0
 description:
-  - Returns who changed the database, when, from where, and what was changed. Each change of the database has one
-    entry, also those of users, flavors and workers, backups, restorations and repairs.
-  - A tenant gets the entries about the tenant's own slices, and of each entry only what concerns these. An admin gets
-    all entries with O(all).
+  - Returns who changed the database, when, from where, and what was changed. Each change of the database has one entry,
+    including changes of users, flavors and workers, backups, restorations and repairs.
+  - A tenant gets the entries about the tenant's own slices, and only the part of each entry that concerns these slices.
+    An admin gets all entries with O(all).
   - Entries of deleted slices are kept as well. How many entries are kept, and for how long, is set with
     M(cloudrepo.slices.cloud).
-  - Entries contain no secrets. Of a password they only say that it was changed.
+  - Entries contain no secrets. For a password they only show that it was changed.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -25,7 +25,7 @@ extends_documentation_fragment:
 options:
   names:
     description:
-      - The slices, each by name, by C(OWNER/NAME) or by id, also deleted ones.
+      - The slices, each by name, by C(OWNER/NAME) or by id, including deleted ones.
     type: list
     elements: str
     default: []
@@ -36,7 +36,7 @@ options:
     default: false
   limit:
     description:
-      - Maximum number of entries. The last ones are returned.
+      - Maximum number of entries. The newest ones are returned.
     type: int
     default: 50
 seealso:
@@ -60,14 +60,14 @@ EXAMPLES = r"""
 RETURN = r"""
 entries:
   description:
-    - The entries, the last one at the end.
-    - C(user) is the user on whose behalf the change was made, C(proof) and C(because) are why that was believed,
-      C(controller) and C(login) the host that ran Ansible and the user there, C(playbook), C(module) and C(job) what
-      was run. C(job) is the id of the job in AWX.
-    - C(revision) is the revision of the database after the change. Changes of reported state keep it.
-    - C(changes) has the changed objects. C(before) and C(after) of an updated object contain the attributes that
+    - The entries, newest last.
+    - C(user) is the user on whose behalf the change was made, and C(proof) and C(because) are how this user was
+      determined. C(controller) and C(login) are the host that ran Ansible and the user there, C(playbook) and C(module)
+      are what was run, and C(job) is the id of the job in AWX.
+    - C(revision) is the revision of the database after the change. Changes of reported state do not increase it.
+    - C(changes) contains the changed objects. C(before) and C(after) of an updated object contain the attributes that
       differ.
-    - C(slices) has the slices of these objects.
+    - C(slices) contains the slices of these objects.
   returned: success
   type: list
   elements: dict

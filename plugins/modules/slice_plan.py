@@ -42,7 +42,7 @@ options:
     default: []
   disk_retention_h:
     description:
-      - For how many hours M(cloudrepo.slices.deleted_slice) can bring a slice back that O(state=absent) deletes. It
+      - Number of hours for which M(cloudrepo.slices.deleted_slice) can restore a slice that O(state=absent) deletes. It
         should be the time for which workers keep deleted disks.
     type: int
     default: 0
@@ -54,7 +54,8 @@ options:
   accept_revision:
     description:
       - The highest revision that hosts have applied, see RV(cloudrepo.slices.host_info#module:highest_revision). The
-        work orders then have a higher one, so that hosts follow a database that was put back. Only an admin may do so.
+        work orders then have a higher one, so that hosts apply the work orders of a restored database. Only an admin
+        may set this.
     type: int
 """
 
@@ -186,7 +187,7 @@ lost_workers:
   elements: str
   sample: []
 refused:
-  description: The selected slices that cannot be planned, and why. They are in none of the other return values.
+  description: The selected slices that cannot be planned, and why. The other return values do not contain them.
   returned: success
   type: list
   elements: dict
@@ -236,7 +237,7 @@ recorded:
   elements: dict
   sample: [{vm_id: 1001, state: running, pid: "4821"}]
 vms_to_start:
-  description: Ids of VMs that should run and are not known to. Their displays may need a password.
+  description: Ids of VMs that should run and are not known to be running. Their displays may need a password.
   returned: success
   type: list
   elements: int

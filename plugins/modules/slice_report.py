@@ -11,9 +11,9 @@ version_added: 1.0.0
 description:
   - Stores the hosts' reports in the database. VMs get the state and process id that their worker observed. VMs of a
     worker that failed get the status C(error).
-  - VMs that are being deleted, and the VLANs and addresses of removed objects, are released, if all hosts that may use
-    them report success, and each returns the receipt of the work order by which exactly these were given up. Anything
-    else is kept until the next deploy, and RV(waiting) lists its slices.
+  - VMs that are being deleted, and the VLANs and addresses of removed objects, are released if all hosts that may use
+    them report success, and each report contains the receipt of the work order with which exactly these were given up.
+    Everything else is kept until the next deploy, and RV(waiting) lists the slices.
   - A failure in a report is recorded and returned, but does not make the module fail.
 author:
   - the cloudrepo.slices authors (@cloudrepo)

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: topology_import
-short_description: Convert a topology of another tool
+short_description: Convert a topology from another tool
 version_added: 1.0.0
 description:
   - Reads GraphML or GML, such as the networks of the Internet Topology Zoo, or a netlab or containerlab file, and
     returns the same nodes and links as the topology of a slice. Neither the database nor a host is changed.
-  - Nodes become VMs. A label that is no valid name becomes the VM's title, from which its name is made. Links between
-    two nodes become links, others become networks.
-  - What a slice has no counterpart for is listed in RV(not_imported), with its line. This includes addresses, routing,
-    start-up configuration, images, and interface names other than V(eth1), V(eth2) and so on.
+  - Nodes become VMs. A label that is not a valid name becomes the VM's title, from which its name is made. Links
+    between two nodes become links, others become networks.
+  - Elements without a counterpart in a slice are listed in RV(not_imported), with their lines. This includes addresses,
+    routing, start-up configuration, images, and interface names other than V(eth1), V(eth2) and so on.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -65,7 +65,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Convert a network of the Topology Zoo
+- name: Convert a network from the Topology Zoo
   cloudrepo.slices.topology_import:
     src: Aarnet.graphml
     flavor: cirros
@@ -96,7 +96,7 @@ slice:
       - title: 10GigE
         endpoints: [sydney1, brisbane]
 not_imported:
-  description: What a slice has no counterpart for.
+  description: The elements without a counterpart in a slice.
   returned: success
   type: list
   elements: dict
@@ -106,7 +106,7 @@ not_imported:
       type: int
       returned: always
     what:
-      description: The kind of object.
+      description: The kind of element.
       type: str
       returned: always
     count:

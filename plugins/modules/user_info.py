@@ -9,7 +9,7 @@ module: user_info
 short_description: Get information about users
 version_added: 1.0.0
 description:
-  - Returns users as they are stored in the database, with their quotas. A tenant gets only the own entry.
+  - Returns users as they are stored in the database, with their quotas. A tenant gets only the tenant's own entry.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:

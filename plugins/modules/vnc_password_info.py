@@ -10,7 +10,7 @@ short_description: Get the addresses and passwords of VNC displays
 version_added: 1.0.0
 description:
   - Returns the address and the password of the VNC display of each VM of the selected slices, for an admin or the
-    slice's owner. This is the only module that returns passwords. Set C(no_log) to true.
+    slice's owner. Use C(no_log), because the result contains passwords.
   - Passwords are derived from a key that the first M(cloudrepo.slices.slice_plan) stores in the database.
 author:
   - the cloudrepo.slices authors (@cloudrepo)

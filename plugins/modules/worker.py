@@ -47,12 +47,12 @@ options:
   disk_gb:
     &disk_gb
     description:
-      - Disk space for overlays in GiB. There is no limit if this was never set.
+      - Disk space for overlays in GiB. If this was never set, there is no limit.
     type: float
   max_vms:
     &max_vms
     description:
-      - Maximum number of VMs. There is no limit if this was never set.
+      - Maximum number of VMs. If this was never set, there is no limit.
     type: int
   cpu_overcommit:
     &cpu_overcommit
@@ -72,13 +72,13 @@ options:
   trunk_mtu:
     &trunk_mtu
     description:
-      - MTU of the uplink. Links that require a larger MTU are refused. There is no limit if this was never set.
+      - MTU of the uplink. Links that require a larger MTU are refused. If this was never set, there is no limit.
     type: int
   netem:
     &netem
     description:
       - Whether the kernel has netem, for delay, jitter and loss. If not, topologies that require them are refused. If
-        this was never set, they are refused by the worker itself.
+        this was never set, the worker itself refuses them if its kernel has no netem.
     type: bool
   machine_id:
     &machine_id
@@ -94,8 +94,8 @@ options:
     type: str
   network_node_trunk_mtu:
     description:
-      - MTU of the network node's uplink. Networks with a gateway or DHCP that require a larger MTU are refused. There
-        is no limit if this was never set.
+      - MTU of the network node's uplink. Networks with a gateway or DHCP that require a larger MTU are refused. If this
+        was never set, there is no limit.
     type: int
   workers:
     description:
@@ -132,7 +132,7 @@ EXAMPLES = r"""
         ram_gb: 16
         max_vms: 3
 
-- name: Go on without a worker that burned down
+- name: Declare a worker lost
   cloudrepo.slices.worker:
     ip: 10.0.10.2
     state: lost

@@ -10,10 +10,10 @@ short_description: Find and remove orphans on a worker
 version_added: 1.0.0
 description:
   - Compares the VM folders, overlays, units, taps, ports and saved flows on a worker with the database, and returns
-    those that are not in the database. Such orphans remain if a database was lost, restored or replaced, or if the
-    worker was not available when its slices were deleted.
-  - Orphans are removed only with O(remove). A slice is removed as a whole except its disks. A disk is removed together
-    with its folder, if that contains nothing else.
+    those that are not in the database. Orphans remain if a database was lost, restored or replaced, or if the worker
+    was not reachable when its slices were deleted.
+  - Orphans are removed only with O(remove). A slice is removed as a whole, except for its disks. A disk is removed
+    together with its folder, if that contains nothing else.
   - For a slice in the database only disks are returned, because its next deploy removes all other orphans.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
@@ -61,7 +61,8 @@ orphans:
       type: str
       sample: disk
     name:
-      description: The name for O(remove), its UUID. Without one, the path of the disk or the id of the slice.
+      description: The name for O(remove), which is its UUID. Without one, it is the path of the disk or the id of the
+        slice.
       type: str
       sample: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
     slice_id:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The way to guests: C(tests/unit/plugins/inventory) has it from end to end."""
+"""Connections to guests. The tests of the inventory plugin cover them from end to end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from ansible_collections.cloudrepo.slices.plugins.filter.guests import connect_lines, console_way, jump_arguments
+from ansible_collections.cloudrepo.slices.plugins.filter.guests import connect_lines, console_connection, jump_arguments
 
 HOSTVARS = {
     "worker1": {"inventory_hostname": "worker1", "ansible_host": "w1.example.org", "worker_ip": "192.0.2.11"},
@@ -27,8 +27,8 @@ GROUPS = {"workers": ["worker1", "worker2"]}
 
 
 def test_a_worker_is_found_by_its_address_in_the_database() -> None:
-    assert console_way(HOSTVARS, GROUPS, "192.0.2.11")["host"] == "w1.example.org"
-    assert console_way(HOSTVARS, GROUPS, "192.0.2.12") == {
+    assert console_connection(HOSTVARS, GROUPS, "192.0.2.11")["host"] == "w1.example.org"
+    assert console_connection(HOSTVARS, GROUPS, "192.0.2.12") == {
         "host": "192.0.2.12",
         "port": 2222,
         "user": "ops",
@@ -41,7 +41,7 @@ def test_a_worker_is_found_by_its_address_in_the_database() -> None:
 
 def test_a_worker_that_the_inventory_lacks_is_reached_by_its_address() -> None:
     for groups in (GROUPS, {}):
-        assert console_way(HOSTVARS, groups, "192.0.2.13") == {
+        assert console_connection(HOSTVARS, groups, "192.0.2.13") == {
             "host": "192.0.2.13",
             "port": 22,
             "user": "root",
