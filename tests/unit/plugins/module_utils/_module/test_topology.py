@@ -13,6 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module import to
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
+from ....fragments import documented, specified
 from .._domain.builders import cluster, deployed, link, put, topology, vm
 
 
@@ -243,3 +244,11 @@ def test_names_that_match_no_slice_do_not_hide_the_others() -> None:
     assert module.info(held, params(names=["web"])).failure is None
     with pytest.raises(Refused):
         module.info(held, params(names=["wbe"]))
+
+
+def test_types_and_defaults_are_those_of_the_documentation() -> None:
+    network = module.SETTINGS_ARGUMENTS["management_network"]
+    # Ansible completes defaults of other tests' modules in place.
+    found = specified({**module.SETTINGS_ARGUMENTS, "management_network": {**network, "default": {}}})
+    assert found == documented("settings")
+    assert specified(module.segment_arguments(defaults=False)) == documented("segment")
