@@ -376,6 +376,10 @@ def test_the_smallest_of_each_type(kind: str, least: int) -> None:
     assert refusal.figures["least"] == least
 
 
+def test_a_tree_may_be_a_line() -> None:
+    assert pairs(put(roomy(), made("tree", 3, branching=1))) == [("1", "2"), ("2", "3")]
+
+
 @pytest.mark.parametrize("kind", [kind for kind in SHAPES if kind != "bus"])
 @pytest.mark.parametrize("branching", [1, 2, 3])
 def test_links_are_counted_as_they_are_made(kind: str, branching: int) -> None:
