@@ -17,7 +17,6 @@ class Claim(Contract):
 
     NOUN = "cloud"
     KEY = "uuid"
-    SPARSE = False
 
     uuid: str = field(metadata=uuid("The UUID of the cloud.", sample="4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"))
     title: str = field(metadata=CLOUD_TITLE)

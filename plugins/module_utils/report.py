@@ -59,7 +59,6 @@ class Answer(Contract):
 
     NOUN = "slice"
     KEY = "slice_id"
-    SPARSE = False
 
     slice_id: int = field(metadata=integer("The slice's id.", sample=1000, limit=bounds.ID))
     receipt: str = field(metadata=text("Its receipt.", sample="9f1c3b5a0d7e4862a1b2c3d4e5f60718", form=bounds.RECEIPT))

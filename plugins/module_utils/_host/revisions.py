@@ -45,9 +45,9 @@ def older(orders: Iterable[Dated], *, state_dir: str, kind: str) -> dict[int, li
     seen = _read(_path(state_dir, kind))
     found = {}
     for order in orders:
-        applied = seen.get(order.slice_id, 0)
-        if order.revision is not None and applied > order.revision:
-            figures = {"got": revision_text(order.revision), "applied": revision_text(applied)}
+        got, applied = order.revision, seen.get(order.slice_id)
+        if got is not None and applied is not None and applied > got:
+            figures = {"got": revision_text(got), "applied": revision_text(applied)}
             found[order.slice_id] = [Refusal("order_superseded", f"slice {order.slice_id}", figures)]
     return found
 

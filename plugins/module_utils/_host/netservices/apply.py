@@ -138,7 +138,7 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
     pending = [folders.pending(slice_id) for slice_id in todo.slice_ids]
     for path in pending if todo.changes else ():
         # After an interrupted run, files may be up to date without their servers having been reloaded.
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        files.make_folders(os.path.dirname(path))
         files.write_text(path, "", mode=0o600)
     stopped = todo.asked_for("stop")
     if stopped:
@@ -201,17 +201,16 @@ def _servers(
     one: Services, changes: Iterable[FileChange], ports: PortPlan, have: State, folders: Folders, drift: list[Change]
 ) -> dict[str, str]:
     """Return the jobs for a slice's own units, and add live state that differs from the files to C(drift)."""
-    changed = [change for change in changes if change.slice_id == one.slice_id]
     is_pending = one.slice_id in have.pending
     if is_pending:
         outdated = {"state": "not restarted by an interrupted run"}
         drift.append(Change("slice servers", one.slice_id, "restart", outdated, {"state": "restarted"}))
-    of_names = [change for change in changed if change.path.startswith(folders.names(one.slice_id, ""))]
+    of_names = [change for change in changes if change.path.startswith(folders.names(one.slice_id, ""))]
     verb = "restart" if is_pending else _verb(of_names)
     names = _unit(names_unit(one.slice_id), bool(one.reservations), verb, have, drift)
     astray = list(_astray(one, have, folders))
     drift += astray
-    is_new = any(change.path.startswith(folders.network(one.slice_id) + "/") for change in changed)
+    is_new = any(change.path.startswith(folders.network(one.slice_id) + "/") for change in changes)
     verb = "restart" if astray or is_new or _concerns(ports, one) or is_pending else None
     return {**names, **_unit(network_unit(one.slice_id), bool(one.networks), verb, have, drift)}
 
@@ -416,7 +415,7 @@ def _write(change: FileChange) -> None:
     if change.new is None:
         files.remove(change.path)
     else:
-        os.makedirs(os.path.dirname(change.path), mode=0o755, exist_ok=True)
+        files.make_folders(os.path.dirname(change.path))
         # dnsmasq reads its files as an unprivileged user.
         files.write_text(change.path, change.new, mode=0o644)
 

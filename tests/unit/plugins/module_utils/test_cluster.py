@@ -171,3 +171,50 @@ def test_vms_are_told_by_their_worker() -> None:
     held = builders.cluster()
     builders.put(held, builders.topology())
     assert [[vm.name for vm in held.vms_on(f"10.0.10.{number}")] for number in (1, 2, 3)] == [["vm1"], ["vm2"], []]
+
+
+@pytest.mark.parametrize(
+    ("key", "bad"),
+    [
+        ("vnc_key", 7),
+        ("revision", "7"),
+        ("cloud", "lab"),
+        ("left_behind", {"address": ["x"]}),
+        ("network_node_trunk_mtu", "9000"),
+        ("lost_machines", [7]),
+        ("lost_machines", "a"),
+        ("hosts", [7]),
+        ("history", {"entries": "x"}),
+        ("history", {"days": "x"}),
+        ("noted", "x"),
+    ],
+)
+def test_a_bad_value_is_told_with_its_place(key: str, bad: Any) -> None:
+    with pytest.raises(FieldError, match=key):
+        Cluster.from_dict({**old_file(), key: bad})
+
+
+def test_numbers_are_held_and_free_at_both_ends_of_a_range() -> None:
+    held = builders.cluster()
+    first, second = (vm.vnc_port for vm in builders.put(held, builders.topology()).vms)
+    assert (first, second) == (5901, 5902)
+    assert held.held("vnc_port", first, second) == {first, second}
+    assert held.held("vnc_port", second, second) == {second}
+    assert held.held("vnc_port", second + 1, second + 9) == set()
+    assert list(held.free("vnc_port", first, second + 1)) == [second + 1]
+
+
+def test_the_newest_vm_is_that_with_the_highest_id() -> None:
+    held = builders.cluster()
+    assert held.newest_vm_worker() is None
+    slice_ = builders.put(held, builders.topology())
+    slice_.vms.reverse()
+    assert held.newest_vm_worker() == slice_.vms[0].worker_ip != slice_.vms[1].worker_ip
+
+
+def test_vms_without_a_flavor_are_no_load() -> None:
+    held = builders.cluster()
+    slice_ = builders.put(held, builders.topology())
+    assert set(held.loads()) == {vm.worker_ip for vm in slice_.vms}
+    slice_.vms[0].flavor = None
+    assert set(held.loads()) == {slice_.vms[1].worker_ip}

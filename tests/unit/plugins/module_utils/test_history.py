@@ -90,3 +90,15 @@ def test_a_cluster_that_is_not_stored_has_no_history() -> None:
 
 def test_what_is_older_than_the_days_is_not_kept() -> None:
     assert oldest_time(Kept(days=2)) < oldest_time(Kept(days=1)) < oldest_time(Kept(days=0))
+
+
+def test_a_year_and_a_thousand_entries_are_kept_by_default() -> None:
+    assert Kept() == Kept(entries=1000, days=365)
+    assert Entry.of([], at="", user="", caller=Caller(), revision=None).number == 0
+
+
+@pytest.mark.parametrize("value", [True, 2, 0.5, None])
+def test_figures_and_flags_are_kept_as_they_are(value: Any) -> None:
+    told = noted(between("vm", 1001, None, {"outer": {"value": value, "list": [value]}}))["after"]
+    assert told == {"outer": {"value": value, "list": [value]}}
+    assert type(told["outer"]["value"]) is type(value)

@@ -6,7 +6,12 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
-from ansible_collections.cloudrepo.slices.plugins.module_utils.report import HostReport, VmReport
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import (
+    HostReport,
+    SliceRefusal,
+    VmReport,
+    answers,
+)
 
 
 def test_the_sample_is_a_report():
@@ -28,3 +33,23 @@ def test_a_state_that_no_host_reports_is_refused():
 def test_no_argument_has_a_name_that_ansible_keeps_for_itself():
     """Otherwise validate-modules of ansible-test would fail."""
     assert not {"message", "syslog_facility"} & {part.name for part in (*HostReport.parts(), *VmReport.parts())}
+
+
+def test_all_fields_are_reported() -> None:
+    assert HostReport("worker1", "10.0.10.1").to_dict() == {
+        "host": "worker1",
+        "target": "10.0.10.1",
+        "failure": None,
+        "refused": [],
+        "vms": [],
+        "answers": [],
+    }
+    vm = {"vm_id": 1001, "state": "stopped", "name": None, "slice_id": None, "pid": None, "failure": None}
+    assert VmReport(1001, "stopped").to_dict() == vm
+    assert SliceRefusal(1000, "no").to_dict() == {"slice_id": 1000, "failure": "no", "another": False}
+
+
+def test_only_slices_with_a_receipt_are_answered() -> None:
+    receipt = "9f1c3b5a0d7e4862a1b2c3d4e5f60718"
+    orders = [{"slice_id": 1000, "receipt": receipt}, {"slice_id": 1003, "receipt": None}, {"slice_id": 1006}]
+    assert answers(orders) == [{"slice_id": 1000, "receipt": receipt}]

@@ -3,7 +3,17 @@
 
 from __future__ import annotations
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder, WorkerOrder
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import (
+    VM,
+    SliceOrder,
+    WorkerOrder,
+    revision_text,
+)
 
 
 def test_the_sample_is_an_order():
@@ -25,3 +35,72 @@ def test_a_vm_may_be_stopped():
     data = SliceOrder.sample()
     data["vms"][0]["state"] = "stopped"
     assert not SliceOrder.from_dict(data).vms[0].running
+
+
+def minimal(**changes: Any) -> dict[str, Any]:
+    """Return a slice with a VM that has the required fields alone."""
+    nic = {"name": "eth0", "tap": "tap_1001_eth0", "mac": "52:54:00:03:e9:00"}
+    disk = {"path": "/s/vms/1001/vm1_img.qcow2", "size_bytes": 1 << 30, "backing_file": "/s/images/a.img"}
+    machine = {"vm_id": 1001, "name": "vm1", "cores": 1, "ram_mib": 512, "disks": [disk], "vnc_port": 5901}
+    return {"slice_id": 1000, "vms": [{**machine, "interfaces": [nic], **changes}]}
+
+
+def machine(**changes: Any) -> VM:
+    return SliceOrder.from_dict(minimal(**changes)).vms[0]
+
+
+def test_optional_fields_have_their_defaults() -> None:
+    order = SliceOrder.from_dict(minimal())
+    (vm,) = order.vms
+    (nic,), (disk,) = vm.interfaces, vm.disks
+    assert (nic.vlan_id, nic.mtu, nic.qinq, nic.forward_bpdu, nic.up) == (None, 1500, False, False, True)
+    assert (nic.tx_kbps, nic.rx_kbps, nic.delay_ms, nic.jitter_ms, nic.loss_percent) == (None,) * 5
+    assert (disk.uuid, disk.first_seen, disk.recreate) == (None, None, False)
+    assert (vm.state, vm.running, vm.paused, vm.seed, vm.title) == ("running", True, False, (), None)
+    assert (order.slice_uuid, order.revision, order.peers, order.given_up, order.trunk) == (None, None, (), (), ())
+    assert (order.record, order.receipt, vm.slice_id, vm.slice_uuid) == (None, None, 1000, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "running", "paused"), [("running", True, False), ("paused", True, True), ("stopped", False, False)]
+)
+def test_a_paused_vm_has_a_process(state: str, running: bool, paused: bool) -> None:
+    assert (machine(state=state).running, machine(state=state).paused) == (running, paused)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "is_shaped"),
+    [
+        ("rx_kbps", 8000, True),
+        ("tx_kbps", 8000, False),
+        ("delay_ms", 1.0, True),
+        ("loss_percent", 0.5, True),
+        ("loss_percent", 0.0, False),
+    ],
+)
+def test_only_limits_of_received_traffic_are_on_the_tap(field: str, value: float, is_shaped: bool) -> None:
+    (nic,) = minimal()["vms"][0]["interfaces"]
+    assert machine(interfaces=[{**nic, field: value}]).interfaces[0].is_shaped is is_shaped
+
+
+def codes(**changes: Any) -> list[str]:
+    with pytest.raises(Refused) as refused:
+        machine(**changes)
+    return [refusal.code for refusal in refused.value.refusals]
+
+
+def test_what_contradicts_itself_is_refused() -> None:
+    made = minimal()["vms"][0]
+    (nic,), (disk,) = made["interfaces"], made["disks"]
+    assert codes(disks=[]) == codes(disks=[disk, disk]) == ["field_not_allowed"]
+    assert codes(interfaces=[nic, nic]) == ["listed_twice"]
+    assert codes(interfaces=[{**nic, "jitter_ms": 1.0}]) == ["jitter_without_delay"]
+    assert machine(interfaces=[{**nic, "jitter_ms": 1.0, "delay_ms": 2.0}]).interfaces[0].is_shaped
+    file = {"name": "user-data", "content": "#cloud-config\n{}"}
+    assert codes(seed=[file, file]) == ["listed_twice"]
+
+
+def test_a_vm_and_a_revision_are_called_in_messages() -> None:
+    assert str(machine()) == "VM 1001 (vm1)"
+    assert revision_text(None) == "none"
+    assert revision_text(1_795_371_735_007) == "1795371735007 (2026-11-22T18:22:15.007Z)"

@@ -365,3 +365,24 @@ def test_a_gateway_and_dhcp_by_choice() -> None:
     slice_ = put(roomy(), topology(networks=[{"name": "lan", "members": [], "gateway": True, "dhcp_enabled": True}]))
     network = slice_.networks[0]
     assert (network.gateway_ip, network.dhcp_range) == ("192.168.101.1", "192.168.101.10,192.168.101.250")
+
+
+@pytest.mark.parametrize(
+    ("kind", "least"), [("linear", 1), ("ring", 3), ("star", 1), ("tree", 1), ("mesh", 1), ("bus", 1)]
+)
+def test_the_smallest_of_each_type(kind: str, least: int) -> None:
+    assert len(put(roomy(), made(kind, least)).vms) == least
+    (refusal,) = refusals(roomy(), made(kind, least - 1))
+    assert refusal.figures["least"] == least
+
+
+def test_a_tree_may_be_a_line() -> None:
+    assert pairs(put(roomy(), made("tree", 3, branching=1))) == [("1", "2"), ("2", "3")]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SHAPES if kind != "bus"])
+@pytest.mark.parametrize("branching", [1, 2, 3])
+def test_links_are_counted_as_they_are_made(kind: str, branching: int) -> None:
+    shape = SHAPES[kind]
+    for size in range(shape.least, 9):
+        assert shape.segments(size, branching) == len(list(shape.pairs(size, branching)))

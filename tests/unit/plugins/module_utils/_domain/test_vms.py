@@ -108,3 +108,24 @@ def test_a_flavor_is_noted_by_name() -> None:
     put(held, topology())
     slice_ = put(held, topology(vms=[vm("vm1", flavor="two"), vm("vm2", flavor=None)]))
     assert [(each.flavor or {})["name"] for each in slice_.vms] == ["two", "cirros"]
+
+
+def test_a_vm_needs_a_flavor_only_when_it_is_new() -> None:
+    held = cluster()
+    assert refusals(held, topology(vms=[{"name": "vm1", "flavor": None}], links=[])) == [
+        Refusal("vm_without_flavor", "VM web/vm1")
+    ]
+    first = put(held, topology()).vms[0].flavor
+    assert put(held, topology(vms=[vm("vm1", flavor=None), vm("vm2")])).vms[0].flavor == first
+
+
+def test_two_vms_grow_on_one_worker_only_as_far_as_both_fit() -> None:
+    held = cluster(workers=1, cores=3, cpu_overcommit=1.0)
+    held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}
+    put(held, topology())
+    both = topology(vms=[vm("vm1", flavor="two", internet=True), vm("vm2", flavor="two")])
+    figures = {"resource": "cores", "total": 3, "allocated": 3, "requested": 1}
+    shortage = Refusal("resource_exhausted", "worker 10.0.10.1", figures)
+    assert refusals(held, both) == [Refusal("no_room_to_grow", "VM web/vm2", {"shortages": [shortage]})]
+    held.workers["10.0.10.1"].cores = 4
+    assert [(each.flavor or {})["cores"] for each in put(held, both).vms] == [2, 2]

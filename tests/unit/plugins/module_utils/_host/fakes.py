@@ -20,6 +20,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp im
     MonitorUnavailable,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Result
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.stopwatch import Stopwatch
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import MARK
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed
@@ -306,3 +307,18 @@ def mark(folder: Path, slice_id: int = 1000, **said: Any) -> None:
     """Write the file that contains the owner of a VM's folder."""
     values = {"slice_id": slice_id, "slice_uuid": None, "vm_uuid": None, "disks": {}, **said}
     (folder / MARK).write_text(json.dumps(values))
+
+
+class Stages(Stopwatch):
+    """A stopwatch that lists the stages in their order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """See C(Stopwatch.stage)."""
+        self.names.append(name)
+        with super().stage(name):
+            yield

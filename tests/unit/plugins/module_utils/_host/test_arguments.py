@@ -12,6 +12,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import arguments
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links
 
+from ....fragments import documented, specified
 from .fakes import nic, vm
 
 WORKER = {**arguments.WORK_ORDER_ARGUMENTS, **arguments.DATAPATH_ARGUMENTS, **arguments.RUNNING_ARGUMENTS}
@@ -83,3 +84,18 @@ def test_what_both_kinds_of_hosts_take_has_one_default() -> None:
 def test_displays_listen_where_qemu_is_told(place: str) -> None:
     assert checked(WORKER, slices=[], vnc_listen=place)[1] == []
     assert len(checked(WORKER, slices=[], vnc_listen=f"{place}s")[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("fragment", "spec"),
+    [
+        ("work_order", arguments.WORK_ORDER_ARGUMENTS),
+        ("datapath", arguments.DATAPATH_ARGUMENTS),
+        ("disks", arguments.DISK_ARGUMENTS),
+        ("running", arguments.RUNNING_ARGUMENTS),
+        ("bridge", arguments.BRIDGE_ARGUMENTS),
+    ],
+)
+def test_types_and_defaults_are_those_of_the_documentation(fragment: str, spec: dict[str, Any]) -> None:
+    told = documented(fragment)
+    assert specified({name: option for name, option in spec.items() if name in told}) == told

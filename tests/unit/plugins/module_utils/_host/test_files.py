@@ -89,3 +89,10 @@ def test_a_lock_is_held_for_the_block_and_no_longer(tmp_path: Path) -> None:
         assert is_held(folder)
     assert not is_held(folder)
     assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_one_text_is_written_like_many(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    files.write_text(str(path), "é\n", mode=0o640)
+    assert (path.read_text(encoding="utf-8"), path.stat().st_mode & 0o777) == ("é\n", 0o640)
+    assert list(tmp_path.iterdir()) == [path]

@@ -70,6 +70,14 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path, text):
         revisions.older(dated({1000: TIME}), **place(tmp_path))
 
 
+def test_the_first_revision_counts(tmp_path):
+    revisions.note(dated({1000: 1}), **place(tmp_path))
+    assert revisions.older(dated({1000: 1}), **place(tmp_path)) == {}
+    assert revisions.highest(str(tmp_path)) == 1
+    revisions.note(dated({1000: 2}), **place(tmp_path))
+    assert list(revisions.older(dated({1000: 1}), **place(tmp_path))) == [1000]
+
+
 def test_an_order_without_a_revision_is_taken_as_it_is(tmp_path):
     revisions.note(dated({1000: TIME}), **place(tmp_path))
     orders = (SliceOrder(slice_id=1000, vms=()), SliceOrder(slice_id=1003, vms=()))

@@ -49,6 +49,13 @@ def test_units_are_seen_in_one_call(tmp_path):
     assert runner.argvs == [["systemctl", "show", "--property=Id,ActiveState,MainPID", "--", *names]]
 
 
+def test_what_has_no_name_is_no_unit():
+    runner = FakeRunner().tell(
+        "systemctl", "show", MORE, stdout="\nActiveState=inactive\n\nId=\n\nId=a.service\nX=1=2\n"
+    )
+    assert systemd.show(["a.service"], runner) == [{"Id": "a.service", "X": "1=2"}]
+
+
 def test_nothing_is_asked_about_no_slice(tmp_path):
     assert systemd.observe((), FakeRunner(), unit_dir=str(tmp_path)) == Units()
 

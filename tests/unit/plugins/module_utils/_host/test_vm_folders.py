@@ -52,3 +52,9 @@ def test_other_folders_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "1002").write_text("a file")
     assert vm_folders.read(str(tmp_path)) == {}
     assert vm_folders.read(str(tmp_path / "missing")) == {}
+
+
+def test_overlays_are_listed_in_order_and_without_temporary_files(tmp_path: Path) -> None:
+    for name in ("b.qcow2", "a.qcow2", ".a.qcow2", "a.qcow2.new", "console.log"):
+        (tmp_path / name).touch()
+    assert vm_folders.overlays(str(tmp_path)) == (f"{tmp_path}/a.qcow2", f"{tmp_path}/b.qcow2")

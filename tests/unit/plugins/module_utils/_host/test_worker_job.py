@@ -39,6 +39,7 @@ from .fakes import (
     FakeMonitor,
     FakeRunner,
     FakeTime,
+    Stages,
     disk,
     mark,
     orders,
@@ -140,7 +141,9 @@ def test_removed_vms_are_stopped_first_and_vms_are_started_last(tmp_path: Path) 
 
     turns: list[bool] = []
     runner = ready(tmp_path).on(*STOP, do=note_turn).on(*START, do=note_turn)
-    todo, result = run_job(tmp_path, runner, 2_000)
+    watch = Stages()
+    todo, result = run_job(tmp_path, runner, 2_000, watch=watch)
+    assert watch.names == ["observe", "qemu", "images", "ovs", "taps", "ovs", "taps", "qemu"]
     told = [argv[:2] for argv in runner.argvs]
     first = told.index(["systemctl", "stop"])
     assert [argv[0] for argv in told[:first]] == ["nft", "ovs-vsctl", "ovs-ofctl", "systemctl"]

@@ -16,6 +16,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cl
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Entry
 
+from ....fragments import documented, specified
 from .stand_in import Exit, StandIn
 
 
@@ -146,3 +147,7 @@ def test_things_are_those_of_the_list_else_the_one() -> None:
     assert control.entries({"name": None, "size": 1, "things": []}, SPEC, "things") == []
     one = {"name": "a", "size": 2, "things": None, "database": "d"}
     assert control.entries(one, SPEC, "things") == [{"name": "a", "size": 2}]
+
+
+def test_types_and_defaults_are_those_of_the_documentation() -> None:
+    assert specified(control.CONTROL_ARGUMENTS) == documented("control")

@@ -22,6 +22,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
 
+from ....fragments import documented, specified
 from .._domain.builders import cluster, put, topology, vm
 
 
@@ -340,3 +341,7 @@ def test_a_slice_waits_until_all_hosts_have_released_it() -> None:
     plan(made, state="absent", names=["web"])
     assert report(made, from_worker(1, 1004)).result["waiting"] == [1000]
     assert report(made, from_worker(1, 1004), from_worker(2), NODE).result["waiting"] == []
+
+
+def test_types_and_defaults_are_those_of_the_documentation() -> None:
+    assert specified(orders.SELECTION_ARGUMENTS) == documented("selection")

@@ -13,6 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module.parts imp
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
+from ....fragments import documented, specified
 from .._domain.builders import cluster, put, topology
 
 SETTINGS: dict[str, Any] = {
@@ -113,3 +114,8 @@ def test_parts_are_chosen_by_name_or_id() -> None:
     assert [each["vlan_id"] for each in info(made, NETWORK, names=["101", "lan"])] == [101]
     change(made, VLAN, name="spare")
     assert [each["vlan_id"] for each in info(made, VLAN, names=["spare"])] == [102]
+
+
+def test_types_and_defaults_are_those_of_the_documentation() -> None:
+    assert specified(parts.PART_ARGUMENTS) == documented("part")
+    assert specified(parts.PART_INFO_ARGUMENTS) == documented("part_info")

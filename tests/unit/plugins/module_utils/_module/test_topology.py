@@ -13,6 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module import to
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
+from ....fragments import documented, specified
 from .._domain.builders import cluster, deployed, link, put, topology, vm
 
 
@@ -193,6 +194,21 @@ def test_a_slice_is_renamed_by_its_name_or_its_id(fields: dict[str, Any]) -> Non
     assert list(held.slices) == [1000]
 
 
+def test_a_title_that_makes_the_name_of_another_slice_is_refused() -> None:
+    held = cluster()
+    titled = {**want(owner="alice"), "name": None, "title": "Web shop"}
+    put_all(held, titled)
+    assert [slice_.name for slice_ in held.slices.values()] == ["web-shop"]
+    assert put_all(held, titled).changes == []
+    with pytest.raises(Refused) as caught:
+        put_all(held, {**titled, "title": "web-shop"})
+    assert [each.code for each in caught.value.refusals] == ["slice_title_differs"]
+    put_all(held, {**titled, "title": "web-shop", "owner": None})
+    assert [slice_.owner for slice_ in held.slices.values()] == ["alice", "admin"]
+    renamed = put_all(held, {**titled, "title": "web-shop", "slice_id": 1000})
+    assert [change.kind for change in renamed.changes] == ["slice"]
+
+
 def test_an_id_alone_says_whose_it_is() -> None:
     held = cluster()
     put(held, topology("lab", owner="alice"))
@@ -243,3 +259,11 @@ def test_names_that_match_no_slice_do_not_hide_the_others() -> None:
     assert module.info(held, params(names=["web"])).failure is None
     with pytest.raises(Refused):
         module.info(held, params(names=["wbe"]))
+
+
+def test_types_and_defaults_are_those_of_the_documentation() -> None:
+    network = module.SETTINGS_ARGUMENTS["management_network"]
+    # Ansible completes defaults of other tests' modules in place.
+    found = specified({**module.SETTINGS_ARGUMENTS, "management_network": {**network, "default": {}}})
+    assert found == documented("settings")
+    assert specified(module.segment_arguments(defaults=False)) == documented("segment")

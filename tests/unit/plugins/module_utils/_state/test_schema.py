@@ -9,6 +9,8 @@ import json
 
 import pytest
 from sqlalchemy import UniqueConstraint
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state import schema
 from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import leases
@@ -49,6 +51,36 @@ def test_every_constraint_is_on_what_a_row_is_found_by_or_makes_it_a_new_row(tab
     known = {*schema.KEYS[table], *schema.UNIQUE.get(table, ())}
     assert set().union(*unique_columns(table)) <= known | {"slice_id"}
     assert {*schema.UNIQUE.get(table, ())} <= {column.name for column in schema.TABLES[table].columns}
+
+
+TABLES = {**schema.TABLES, "history": schema.HISTORY}
+
+
+def test_only_what_a_vm_without_a_flavor_lacks_may_be_null() -> None:
+    found = {name: {column.name for column in table.columns if column.nullable} for name, table in TABLES.items()}
+    optional = {"vms": {"cores", "ram_gb", "disk_gb", "image", "checksum"}, "leases": {"vm_id"}}
+    assert {name: columns for name, columns in found.items() if columns} == optional
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
+def test_no_server_gives_out_numbers(table: str) -> None:
+    assert "SERIAL" not in str(CreateTable(TABLES[table]).compile(dialect=postgresql.dialect()))
+
+
+def test_references_are_checked_on_commit() -> None:
+    keys = [key for table in TABLES.values() for key in table.foreign_keys]
+    assert {key.column.table.name for key in keys} == {"cloudrepo_users", "cloudrepo_slices"}
+    assert {(key.deferrable, key.initially) for key in keys} == {(True, "DEFERRED")}
+
+
+def test_columns_that_are_searched_have_an_index() -> None:
+    found = {column.name for index in schema.HISTORY.indexes for column in index.columns}
+    assert found == {"at"}
+    assert {index.name: bool(index.unique) for index in schema.TABLES["vms"].indexes} == {
+        "cloudrepo_vms_of_slice": False,
+        "cloudrepo_vms_on_worker": False,
+        "cloudrepo_vm_names": True,
+    }
 
 
 def test_a_slice_has_rows_for_itself_and_all_that_hangs_on_it() -> None:

@@ -16,7 +16,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state import yam
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
-from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry, Kept
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
 
@@ -196,3 +196,53 @@ def test_a_file_that_cannot_be_written_is_told(store: YamlFile) -> None:
     os.mkdir(store.path + ".new")
     with pytest.raises(DatabaseError, match=r"database .* cannot be written: .*Is a directory"):
         take_ids(store.path, 1)
+
+
+def test_a_restore_over_an_unreadable_file_lowers_no_counter(store: YamlFile) -> None:
+    fill(store)
+    name = store.backup()
+    assert name is not None
+    with store.transaction(write=True) as cluster:
+        cluster.next_vm_id = 1010
+    Path(store.path).write_text("users: [")
+    store.restore(name)
+    with store.transaction(write=False) as cluster:
+        assert (list(cluster.slices), cluster.next_vm_id) == ([1000], 1010)
+
+
+def incarnation(store: YamlFile, *, write: bool) -> str:
+    with store.transaction(write=write) as cluster:
+        assert cluster.cloud is not None
+        return cluster.cloud.incarnation
+
+
+def test_a_copy_is_another_incarnation_whether_it_is_read_or_written(store: YamlFile, tmp_path: Path) -> None:
+    with store.transaction(write=True) as cluster:
+        cluster.identify("lab")
+    first = incarnation(store, write=False)
+    assert first == incarnation(store, write=True)
+    (tmp_path / "copied").mkdir()
+    copy = YamlFile(str(tmp_path / "copied/database.yaml"), lock_timeout_s=5)
+    Path(copy.path).write_bytes(Path(store.path).read_bytes())
+    assert incarnation(copy, write=False) != first
+    second = incarnation(copy, write=True)
+    assert incarnation(copy, write=False) == second != first
+    copy.restore(str(copy.backup()))
+    assert incarnation(copy, write=False) == second
+
+
+def test_changes_are_numbered_and_none_is_noted_if_no_entries_are_kept(store: YamlFile) -> None:
+    entry = Entry.of([], at="2026-11-26T16:20:00Z", user="admin", caller=Caller(), revision=None)
+    for _each in range(2):
+        with store.transaction(write=True) as cluster:
+            cluster.next_vm_id += 1
+            cluster.noted = [entry]
+    store.note(entry)
+    with store.transaction(write=False) as cluster:
+        assert [each.number for each in cluster.history.newest_first()] == [3, 2, 1]
+    with store.transaction(write=True) as cluster:
+        cluster.keep(Kept(entries=0))
+        cluster.noted = [entry]
+    store.note(entry)
+    with store.transaction(write=False) as cluster:
+        assert list(cluster.history.newest_first()) == []

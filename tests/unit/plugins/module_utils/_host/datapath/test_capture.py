@@ -151,6 +151,7 @@ def test_a_capture_listens_before_it_is_told_to_be_started(target):
     assert Path(target.path).stat().st_mode & 0o777 == 0o600
     argv = runner.argvs[0]
     assert {f"--unit={UNIT}", "--slice=cloudrepo-1000.slice", "--collect", "--interface=tap_1001_eth1"} <= set(argv)
+    assert {"--snapshot-length=262144", "--immediate-mode", "--packet-buffered"} <= set(argv)
     assert {"--property=RuntimeMaxSec=60", "--property=LimitFSIZE=10485760", "--property=DynamicUser=yes"} <= set(argv)
 
 

@@ -16,11 +16,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ov
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.reconcile import Settings, Wires
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.shaping import Host as Limits
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.taps import Devices, Tap
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.stopwatch import Stopwatch
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refused
 
 from .....locks import is_held
-from ..fakes import ACCOUNTS, MORE, TAP_FILTER, FakeRunner, orders, vm
+from ..fakes import ACCOUNTS, MORE, TAP_FILTER, FakeRunner, Stages, orders, vm
 
 TAP = "tap_1001_eth0"
 EMPTY = Wires(True, Devices(), Switch({"br-int": "system"}), frozenset(), {}, Limits())
@@ -108,11 +107,11 @@ def test_one_run_at_a_time_changes_the_datapath(tmp_path: Path) -> None:
 def test_a_port_comes_after_its_tap_and_its_flows_and_goes_before_them(tmp_path: Path) -> None:
     runner = FakeRunner().tell("nft", "-f", MORE).tell("ip", "-batch", "-")
     runner.tell("ovs-vsctl", MORE).tell("ovs-ofctl", MORE)
-    watch = Stopwatch()
+    watch = Stages()
     todo = plan(replace(EMPTY, closed=False), settings=settings(str(tmp_path)))
     reconcile.apply(todo, runner, settings=settings(str(tmp_path)), watch=watch)
     assert [argv[0] for argv in runner.argvs] == ["nft", "ip", "ovs-ofctl", "ovs-vsctl"]
-    assert set(watch.seconds) == {"ovs", "taps"}
+    assert watch.names == ["ovs", "taps", "ovs", "taps"]
 
     old = Tap("tap_1001_eth9", 1000, 998, busy=False, plugged=True)
     there = Port(old.name, "br-int", 100, "access", (), {"cloudrepo-slice": "1000"}, number=1009, live_number=1009)

@@ -262,3 +262,24 @@ def test_foreign_qdiscs_are_removed(tmp_path):
     runner = FakeRunner().tell(*QDISCS, stdout=shown(kernels_own))
     have = shaping.observe(order, runner, bridge="b", folder=str(tmp_path))
     assert not plan(order, have).qdiscs
+
+
+@pytest.mark.parametrize(
+    ("have", "want", "is_like"),
+    [
+        (Qdisc(rate=1000, burst=10), Qdisc(rate=1000, burst=12), True),
+        (Qdisc(rate=1000, burst=10), Qdisc(rate=1000, burst=13), False),
+        (Qdisc(rate=1000, burst=10_000), Qdisc(rate=1000, burst=10_200), True),
+        (Qdisc(rate=1000, burst=10_000), Qdisc(rate=1000, burst=10_300), False),
+        (Qdisc(rate=1000), Qdisc(rate=1001), False),
+        (Qdisc(delay_us=100), Qdisc(delay_us=102), True),
+        (Qdisc(delay_us=100), Qdisc(delay_us=103), False),
+        (Qdisc(jitter_us=100), Qdisc(jitter_us=102), True),
+        (Qdisc(jitter_us=100), Qdisc(jitter_us=103), False),
+        (Qdisc(loss=1), Qdisc(loss=1.000001), True),
+        (Qdisc(loss=1), Qdisc(loss=1.1), False),
+        (Qdisc(foreign="fq"), NOTHING, False),
+    ],
+)
+def test_qdiscs_differ_beyond_the_precision_of_the_kernel(have: Qdisc, want: Qdisc, is_like: bool) -> None:
+    assert have.is_like(want) is want.is_like(have) is is_like

@@ -184,6 +184,15 @@ def test_overlays_that_are_alike_are_made_once_and_copied(tmp_path):
     assert not apply_plan(tmp_path, *vms, runner=FakeRunner()).changes
 
 
+def test_a_folder_belongs_to_the_group_of_its_slice(tmp_path, monkeypatch):
+    owners = []
+    monkeypatch.setattr(os, "chown", lambda path, uid, gid: owners.append((path, uid, gid)))
+    base_image(tmp_path)
+    with pytest.raises(SlicesError):
+        apply_plan(tmp_path, vm(state_dir=str(tmp_path)), runner=FakeRunner().tell("qemu-img", "create", MORE, rc=1))
+    assert owners == [(f"{tmp_path}/vms/1001", -1, os.getgid())]
+
+
 def test_failed_creation_leaves_no_draft(tmp_path):
     base_image(tmp_path)
     with pytest.raises(SlicesError):

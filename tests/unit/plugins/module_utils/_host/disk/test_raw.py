@@ -81,3 +81,12 @@ def test_others_are_read_as_their_formats_have_it(tmp_path, parts, size):
 def test_what_has_none_of_these_says_nothing(tmp_path):
     assert needed(written(tmp_path / "disk", (0, b"GRUB"), (5000, b"XFSB"))) is None
     assert needed(written(tmp_path / "short", (0, b"XFSB"))) is None
+
+
+@pytest.mark.parametrize(
+    ("features", "size"), [(0x80, 0x1_0000_1000), (0xFF, 0x1_0000_1000), (0x7F, 0x1000), (0, 0x1000)]
+)
+def test_only_a_file_system_of_64_bits_has_the_upper_half_of_its_size(tmp_path, features, size):
+    block = struct.pack("<4xI16xI28x2s38xI236xI", 0x1000, 0, b"\x53\xef", features, 1)
+    disk = written(tmp_path / "disk", (1024, block), (4095, b"\0"))
+    assert needed(disk) == size * 1024

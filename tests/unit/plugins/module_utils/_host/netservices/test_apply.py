@@ -396,6 +396,17 @@ def test_rules_come_before_the_gateway_and_it_starts_anew_before_what_is_in_its_
     assert [argv[-1] for argv in runner.argvs] == [NAT, GATEWAY, NAMES]
 
 
+def test_a_change_of_one_slice_restarts_no_servers_of_another():
+    both = (*order(reservations=(VM1,), networks=(LAN,)), *order(1003, reservations=(VM2,), networks=(QUIET,)))
+    have = State(
+        texts={path: text for one in both for path, text in texts(one, FOLDERS).items() if one.slice_id == 1000},
+        active=frozenset({DHCP, NAMES, NETWORK}),
+    )
+    of_1000 = {unit: job for unit, job in (plan(both, have).units or {}).items() if unit == NAMES}
+    assert of_1000 == {}
+    assert {"slices-names@1003.service", "slices-network@1003.service"} <= {*(plan(both, have).units or {})}
+
+
 def test_what_hangs_on_the_gateway_is_waited_for():
     runner = FakeRunner().tell("systemctl", MORE)
     todo = plan(FULL, replace(as_wanted(FULL), gateway=("< gw400 10.60.7.1/24",)))
@@ -442,6 +453,7 @@ def test_servers_are_told_of_what_a_run_wrote_that_ended(tmp_path, ends_at):
     assert todo.changes == [Change("slice servers", 1000, "restart", outdated, {"state": "restarted"})]
     run()
     assert not Path(folders.pending(1000)).exists()
+    assert Path(folders.pending(1000)).parent.stat().st_mode & 0o777 == 0o755
     gone = netservices_apply.plan(
         NOTHING, State(active=frozenset({DHCP}), clients={}, pending=frozenset({1000})), folders, bridge="br-int"
     )

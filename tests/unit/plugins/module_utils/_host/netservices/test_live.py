@@ -159,3 +159,11 @@ def test_a_host_without_one_of_the_tables_has_no_rules():
     assert live.rules(FakeRunner().tell(*RULES, rc=1).tell(*SHARES)) is None
     assert live.rules(FakeRunner().tell(*RULES, stdout=LISTED).tell(*SHARES, rc=1)) is None
     assert live.rules(FakeRunner().tell(*RULES, stdout=LISTED).tell(*SHARES, stdout="more\n")) == f"{LISTED}more\n"
+
+
+def test_the_state_without_tables_routes_and_settings_is_what_is_left(tmp_path):
+    space = ("nsenter", "--net=/run/netns/slice-1000")
+    runner = FakeRunner().tell(*space, *RULES, rc=1).tell(*space, *SHARES, rc=1)
+    runner.tell("ip", "-n", "slice-1000", "route", "show", rc=1)
+    runner.tell(*space, "sysctl", "net.ipv4.ip_forward", rc=1)
+    assert live.network(1000, runner, proc_sys=str(tmp_path)) == "nat_1000 forwarding none\n"

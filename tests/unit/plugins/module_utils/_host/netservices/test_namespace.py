@@ -12,7 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.namespace import Layout, Port
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, SlicesError
 
-from ..fakes import FakeRunner
+from ..fakes import MORE, FakeRunner
 
 LAN = Port("net_101", "192.168.101.1/24", "02:01:00:00:00:65")
 WIDE = Port("net_102", "10.0.0.1/30", "02:01:00:00:00:66", mtu=9000)
@@ -83,6 +83,18 @@ def test_a_missing_namespace_is_made_and_the_port_moves_there():
     host.takes(*expected)
     namespace.place_port("s", "net_101", host.runner)
     assert host.told == expected
+
+
+def test_nothing_need_be_left_of_an_earlier_namespace():
+    host = Host().has("lo", "s", False).has("net_101", "s", False).has("net_101", None, True)
+    host.runner.tell("ip", "netns", "delete", "s", rc=1).tell("ip", "-n", "s", "link", "delete", MORE, rc=1)
+    host.takes(
+        "ip netns add s",
+        "ovs-vsctl --timeout=30 wait-until Interface net_101 ofport>0",
+        "ip link set dev net_101 netns s",
+    )
+    namespace.place_port("s", "net_101", host.runner)
+    assert host.told[-1] == "ip link set dev net_101 netns s"
 
 
 def test_a_device_that_went_with_its_namespace_is_made_anew_by_the_switch():

@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.restore_flows import restore
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
+from .....locks import is_held
 from ..fakes import MORE, FakeRunner
 
 OFCTL = ("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60")
@@ -85,20 +83,11 @@ def test_a_bridge_that_never_comes_is_an_error(tmp_path: Path) -> None:
         restore(str(tmp_path), "br-int", runner, patience_s=0)
 
 
-def test_it_waits_for_a_deploy_and_loads_what_that_saved(tmp_path: Path) -> None:
-    save(tmp_path, **{"1_flows": "old"})
-    asked, loaded = threading.Event(), []
-
-    def load(argv: Sequence[str]) -> None:
-        loaded.append(Path(argv[-1]).read_text())
-
-    runner = FakeRunner().on(*SHOW, do=lambda _argv: asked.set()).on(*OFCTL, MORE, do=load)
-    with files.locked(str(tmp_path)):
-        thread = threading.Thread(target=restore, args=(str(tmp_path), "br-int", runner))
-        thread.start()
-        assert asked.wait(timeout=10)
-        thread.join(timeout=0.2)
-        assert thread.is_alive()
-        save(tmp_path, **{"1_flows": "new"})
-    thread.join(timeout=10)
-    assert loaded == ["new\n"]
+def test_no_deploy_changes_flows_while_they_are_loaded(tmp_path: Path) -> None:
+    save(tmp_path, **{"1_flows": "flow", "1_meters": "meter=1"})
+    held: list[tuple[str, bool]] = []
+    runner = FakeRunner().on(*SHOW, do=lambda _argv: held.append(("show", is_held(tmp_path))))
+    runner.on(*OFCTL, MORE, do=lambda argv: held.append((argv[-1].rpartition("/")[2], is_held(tmp_path))))
+    restore(str(tmp_path), "br-int", runner)
+    assert held == [("show", False), ("meter=1", True), ("1.flows", True)]
+    assert not is_held(tmp_path)
