@@ -14,8 +14,10 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+LONGEST_README = 150
 TOP = {
-    *("CONTRIBUTING.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "SECURITY.md"),
+    *("CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "README.md", "SECURITY.md", "SUPPORT.md"),
+    *("FILES.json", "LICENSE", "MANIFEST.json"),
     *("ansible.cfg", "bindep.txt", "execution-environment.yml", "requirements.txt"),
     *("awx", "changelogs", "docs", "inventory", "meta", "playbooks", "plugins", "roles"),
 }
@@ -54,7 +56,8 @@ def tarball(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 
 def test_the_tarball_holds_what_users_need_and_nothing_else(tarball: set[str]) -> None:
-    assert {name.split("/")[0] for name in tarball} == TOP
+    released = {"CHANGELOG.rst"} if (ROOT / "CHANGELOG.rst").is_file() else set()
+    assert {name.split("/")[0] for name in tarball} == TOP | released
     assert [name for name in tarball if re.search(r"\.py[co]$|(^|/)(test_|conftest|molecule)", name)] == []
 
 
@@ -74,6 +77,16 @@ def test_links_of_the_readme_lead_to_files_in_the_tarball(tarball: set[str]) -> 
     targets = LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
     assert len(targets) > 5
     assert [target for target in targets if target not in tarball | folders] == []
+
+
+def test_the_readme_is_read_in_five_minutes() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= LONGEST_README
+
+
+@pytest.mark.parametrize("name", ["CODE_OF_CONDUCT.md", "MAINTAINING.md", "SECURITY.md", "SUPPORT.md"])
+def test_what_tells_about_the_project_is_found_from_the_readme_or_from_contributing(name: str) -> None:
+    pages = [(ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "CONTRIBUTING.md")]
+    assert name in {target for page in pages for target in LINK.findall(page)}
 
 
 def test_every_role_has_a_readme() -> None:
