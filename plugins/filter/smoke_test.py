@@ -33,12 +33,12 @@ def link_pings(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 for number in (1, 2)
             ]
             for here, there in (ends, ends[::-1]):
-                neighbour = {f"neighbour{suffix}": there[key] for suffix, key in _NEIGHBOUR.items()}
-                pings.append({**here, **neighbour, "vlan_id": link["vlan_id"]})
+                neighbor = {f"neighbor{suffix}": there[key] for suffix, key in _NEIGHBOR.items()}
+                pings.append({**here, **neighbor, "vlan_id": link["vlan_id"]})
     return pings
 
 
-_NEIGHBOUR = {"": "name", "_address": "address", "_worker_ip": "worker_ip"}
+_NEIGHBOR = {"": "name", "_address": "address", "_worker_ip": "worker_ip"}
 
 
 def smoke_test_lines(hosts: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -49,8 +49,8 @@ def smoke_test_lines(hosts: Sequence[Mapping[str, Any]]) -> list[str]:
         times = re.search(r"min/avg/max = [0-9.]+/([0-9.]+)/", result["stdout"])
         lost = re.search(r"([0-9]+)% packet loss", result["stdout"])
         lines.append(
-            f"ping {item['name']} → {item['neighbour']} over VLAN {item['vlan_id']} "
-            f"({item['worker_ip']} → {item['neighbour_worker_ip']}): {times.group(1) if times else '?'} ms on average, "
+            f"ping {item['name']} → {item['neighbor']} over VLAN {item['vlan_id']} "
+            f"({item['worker_ip']} → {item['neighbor_worker_ip']}): {times.group(1) if times else '?'} ms on average, "
             f"{lost.group(1) if lost else '?'} % lost"
         )
     for result in _results(hosts, "smoke_test_dhcp"):

@@ -195,13 +195,13 @@ def test_examples_are_accepted_by_the_modules(docs, module, monkeypatch):
         assert result.error_messages == [], f"{name}: {action}"
 
 
-def test_action_groups_hold_every_module_once():
+def test_each_module_is_in_exactly_one_action_group():
     runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))
     grouped = [module for group in runtime["action_groups"].values() for module in group]
     assert sorted(grouped) == MODULES
 
 
-def test_the_example_inventory_is_accepted_and_makes_what_the_readme_asks_for(monkeypatch):
+def test_the_example_inventory_is_accepted_and_describes_the_hosts_in_the_readme(monkeypatch):
     example = yaml.safe_load((ROOT / "inventory/example/group_vars/all.yml").read_text(encoding="utf-8"))
     for module in ("flavor", "user"):
         result = arguments_of(module, monkeypatch).validate({f"{module}s": example[f"cloudrepo_{module}s"]})
@@ -219,7 +219,7 @@ def defaults_of(role: str) -> dict[str, Any]:
     return (yaml.safe_load(file.read_text(encoding="utf-8")) or {}) if file.exists() else {}
 
 
-def test_shared_variables_have_the_defaults_of_the_options_that_they_are_for(monkeypatch):
+def test_shared_variables_have_the_defaults_of_their_options(monkeypatch):
     defaults = defaults_of("cloudrepo")
     spec = arguments_of("slice", monkeypatch).argument_spec
     spec["bridge"] = arguments_of("slice_apply", monkeypatch).argument_spec["bridge"]
@@ -228,7 +228,7 @@ def test_shared_variables_have_the_defaults_of_the_options_that_they_are_for(mon
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_role_arguments_are_its_defaults(role):
+def test_arguments_of_a_role_have_the_values_in_its_defaults(role):
     folder = ROOT / "roles" / role
     entry_points = yaml.safe_load((folder / "meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]
     options: dict[str, dict[str, Any]] = {}
@@ -250,13 +250,13 @@ def test_role_arguments_are_its_defaults(role):
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_readmes_of_roles_follow_from_their_argument_specs(role):
+def test_readmes_of_roles_match_their_argument_specs(role):
     """Run C(python tools/role_docs.py) after changing argument specs."""
     readme = (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")
     assert scripts.load("tools/role_docs.py").write(role, readme) == readme
 
 
-def test_what_is_said_of_work_orders_and_reports_follows_from_their_contracts():
+def test_the_documentation_of_work_orders_and_reports_matches_their_contracts():
     """Run C(python tools/contract_docs.py) after changing a contract."""
     tool = scripts.load("tools/contract_docs.py")
     texts = {name: (ROOT / name).read_text(encoding="utf-8") for name in tool.FILES}

@@ -94,7 +94,7 @@ def test_imports_go_down_only(path):
 
 
 @pytest.mark.parametrize("path", [path for path in plugin_files() if "/_host/" in path])
-def test_hosts_are_sent_little_of_the_ground(path):
+def test_modules_of_hosts_import_few_shared_modules(path):
     """Each call of a module sends all modules that it imports."""
     module = ".".join([COLLECTION, *Path(path).with_suffix("").parts])
     ours = [name for _line, name in imported((ROOT / path).read_text(encoding="utf-8"), module) if COLLECTION in name]

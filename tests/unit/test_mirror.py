@@ -13,7 +13,7 @@ MIRRORED = ("connection", "filter", "inventory", "module_utils", "plugin_utils")
 called in C(tests/unit/plugins/modules)."""
 
 
-def test_every_utility_has_a_test_of_its_name() -> None:
+def test_every_utility_has_a_test_file_of_the_same_name() -> None:
     files = [path for folder in MIRRORED for path in (PLUGINS / folder).rglob("*.py") if path.stat().st_size]
     tested = [path.relative_to(PLUGINS) for path in files]
     missing = [str(path) for path in tested if not (UNIT / "plugins" / path.parent / f"test_{path.name}").is_file()]

@@ -55,13 +55,13 @@ def tarball(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         return {member.name for member in opened.getmembers() if member.isfile()}
 
 
-def test_the_tarball_holds_what_users_need_and_nothing_else(tarball: set[str]) -> None:
+def test_the_tarball_contains_only_files_that_users_need(tarball: set[str]) -> None:
     released = {"CHANGELOG.rst"} if (ROOT / "CHANGELOG.rst").is_file() else set()
     assert {name.split("/")[0] for name in tarball} == TOP | released
     assert [name for name in tarball if re.search(r"\.py[co]$|(^|/)(test_|conftest|molecule)", name)] == []
 
 
-def test_the_tarball_holds_every_plugin_role_and_playbook(tarball: set[str]) -> None:
+def test_the_tarball_contains_every_plugin_role_and_playbook(tarball: set[str]) -> None:
     folders = ("plugins", "roles", "playbooks", "inventory", "docs")
     wanted = {
         str(path.relative_to(ROOT))
@@ -84,7 +84,7 @@ def test_the_readme_is_read_in_five_minutes() -> None:
 
 
 @pytest.mark.parametrize("name", ["CODE_OF_CONDUCT.md", "MAINTAINING.md", "SECURITY.md", "SUPPORT.md"])
-def test_what_tells_about_the_project_is_found_from_the_readme_or_from_contributing(name: str) -> None:
+def test_all_documents_are_linked_from_the_readme_or_contributing(name: str) -> None:
     pages = [(ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "CONTRIBUTING.md")]
     assert name in {target for page in pages for target in LINK.findall(page)}
 

@@ -38,7 +38,7 @@ def test_no_file_names_a_registry_or_a_path_of_the_machine_it_was_written_on() -
 
 
 @pytest.mark.parametrize("folder", ["plugins", "tools", "tests", "roles"])
-def test_code_has_a_copyright_header(folder: str) -> None:
+def test_every_source_file_has_a_copyright_header(folder: str) -> None:
     missing = [
         str(path.relative_to(ROOT))
         for path in files()

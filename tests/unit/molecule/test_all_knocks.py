@@ -30,7 +30,7 @@ def test_all_passwords_at_all_displays() -> None:
     ]
 
 
-def test_only_a_displays_own_password_is_right() -> None:
+def test_only_the_password_of_a_display_is_accepted_by_it() -> None:
     entering = [each for each in module.all_knocks(DISPLAYS) if each["enters"]]
     assert [(each["place"], each["password"]) for each in entering] == [
         ("10.0.10.1:5901", "one"),
@@ -38,7 +38,7 @@ def test_only_a_displays_own_password_is_right() -> None:
     ]
 
 
-def test_where_no_password_is_tried_none_is_in_the_knock() -> None:
+def test_without_a_password_the_probe_contains_none() -> None:
     assert [set(each) for each in module.all_knocks(DISPLAYS)[:2]] == [
         {"place", "name", "enters"},
         {"place", "name", "enters", "password"},

@@ -35,9 +35,9 @@ def test_nothing_is_missing() -> None:
         ("flows", " cookie=0x636c7264000003e8, table=0 actions=NORMAL\n cookie=0x1 actions=meter:1000\n"),
     ],
 )
-def test_missing_objects_are_named(name: str, answer: str) -> None:
+def test_missing_objects_are_listed(name: str, answer: str) -> None:
     assert back.missing({**ANSWERS, name: answer}) == [name]
 
 
-def test_commands_are_asked_whatever_their_code_is() -> None:
+def test_the_output_of_a_command_is_used_regardless_of_its_return_code() -> None:
     assert back.ask(["sh", "-c", "echo said; exit 3"]) == "said\n"

@@ -29,11 +29,11 @@ END = "# new generation 7 by process 1 (nft)"
         ([DELETE.replace("from_vms", "other"), END], 0, 0),
     ],
 )
-def test_rules_are_missing_where_a_transaction_does_not_bring_them_back(
+def test_rules_are_missing_after_a_transaction_that_does_not_restore_them(
     lines: list[str], count: int, missing: int
 ) -> None:
     assert exchanges(lines) == (count, missing, [])
 
 
-def test_what_nft_could_not_tell_is_told() -> None:
+def test_an_error_of_nft_is_reported() -> None:
     assert exchanges(["# ERROR: 5 events lost", END]) == (0, 0, ["# ERROR: 5 events lost"])

@@ -27,15 +27,13 @@ WORDS = [b"hMr3kWpa", b"kz7TnPbe"]
         (b"", False),
     ],
 )
-def test_a_file_holds_a_word(tmp_path: Path, content: bytes, does_hold: bool) -> None:
+def test_a_file_contains_a_word(tmp_path: Path, content: bytes, does_hold: bool) -> None:
     (tmp_path / "file").write_bytes(content)
     assert find_words.holds(str(tmp_path / "file"), WORDS) is does_hold
 
 
 @pytest.mark.parametrize("shift", range(9))
-def test_a_word_over_the_edge_of_what_is_read_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shift: int
-) -> None:
+def test_a_word_across_the_boundary_of_two_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shift: int) -> None:
     monkeypatch.setattr(find_words, "CHUNK_BYTES", 8)
     (tmp_path / "file").write_bytes(b"x" * (16 + shift) + WORDS[1] + b"x" * 5)
     assert find_words.holds(str(tmp_path / "file"), WORDS)
@@ -48,7 +46,7 @@ def test_missing_files_contain_no_words(tmp_path: Path) -> None:
     assert not find_words.is_regular(str(tmp_path / "gone"))
 
 
-def test_folders_are_looked_through_and_links_are_not_followed(tmp_path: Path) -> None:
+def test_folders_are_searched_and_links_are_not_followed(tmp_path: Path) -> None:
     for folder in ("a/b", "elsewhere"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "secret").write_bytes(WORDS[0])
@@ -69,7 +67,7 @@ def test_arguments_and_environments_of_processes(tmp_path: Path, name: str) -> N
     assert find_words.are_arguments(WORDS, str(tmp_path))
 
 
-def test_secrets_are_told_with_mode_and_user(tmp_path: Path) -> None:
+def test_secrets_are_listed_with_mode_and_user(tmp_path: Path) -> None:
     me = pwd.getpwuid(os.getuid()).pw_name
     for vm_id, mode in ((1002, 0o640), (1001, 0o400)):
         (tmp_path / str(vm_id)).mkdir()

@@ -38,6 +38,6 @@ def test_flows_and_ports_in_their_order(lines: list[str], told: list[str]) -> No
     assert first_seen(lines) == told
 
 
-def test_every_port_is_told_and_in_order_of_names() -> None:
+def test_all_ports_are_listed_in_the_order_of_their_names() -> None:
     lines = [flow("ADDED", 1), port(1, "tap_1003_eth1"), flow("ADDED", 2), port(2, "tap_1001_eth2")]
     assert first_seen(lines) == ["tap_1001_eth2 flow", "tap_1003_eth1 flow"]

@@ -20,7 +20,7 @@ DUMP = """\
 """
 
 
-def test_to_whom_and_the_ten_bytes_after_from_whom() -> None:
+def test_the_destination_and_the_ten_bytes_after_the_source_of_a_frame() -> None:
     assert heard.frames(DUMP.splitlines()) == [
         "0180c200000e 88cc0101010101010101",
         "ffffffffffff 810000078100000988b5",
@@ -28,7 +28,7 @@ def test_to_whom_and_the_ten_bytes_after_from_whom() -> None:
     assert heard.frames([]) == []
 
 
-def test_a_frame_that_is_cut_off_is_not_told() -> None:
+def test_a_truncated_frame_is_ignored() -> None:
     assert heard.frames(DUMP.splitlines()[:2]) == []
 
 
@@ -60,7 +60,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     return made
 
 
-def test_the_last_frame_is_waited_for_with_its_tag_on_the_trunk(host: Host) -> None:
+def test_reading_continues_until_the_last_frame_and_keeps_its_tag_on_the_trunk(host: Host) -> None:
     host.looks = 3
     heard.await_last("trunk0", is_trunk=True)
     heard.await_last("tap_1002_eth1", is_trunk=False)
@@ -69,14 +69,14 @@ def test_the_last_frame_is_waited_for_with_its_tag_on_the_trunk(host: Host) -> N
     ]
 
 
-def test_a_frame_that_does_not_come_ends_it(host: Host) -> None:
+def test_reading_ends_at_the_timeout_if_a_frame_is_missing(host: Host) -> None:
     host.looks = 10**9
     with pytest.raises(SystemExit, match="trunk0"):
         heard.await_last("trunk0", is_trunk=True)
     assert 20 <= host.slept < 21
 
 
-def test_each_device_is_stopped_and_told(
+def test_each_device_is_stopped_and_listed(
     host: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stopped: list[list[str]] = []

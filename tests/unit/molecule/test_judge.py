@@ -99,7 +99,7 @@ def hear(told: dict[str, Any], interface: str, direction: str, what: str, count:
     both[direction][what] = both[direction].get(what, 0) + count
 
 
-def test_a_round_in_which_all_is_well() -> None:
+def test_a_round_without_failures() -> None:
     table, wrong = judge.judge(a_round())
     assert wrong == []
     assert [re.split(r" {2,}", line) for line in table[:-1]] == [
@@ -127,7 +127,7 @@ def test_a_round_in_which_all_is_well() -> None:
         ("mgmt0", "node mgmt0"),
     ],
 )
-def test_an_attack_that_reaches_anybody_is_a_leak(interface: str, place: str) -> None:
+def test_an_attack_that_reaches_another_guest_is_a_leak(interface: str, place: str) -> None:
     told = a_round()
     hear(told, interface, "out", f"1001:{ATTACK}", 3)
     table, wrong = judge.judge(told)
@@ -136,7 +136,7 @@ def test_an_attack_that_reaches_anybody_is_a_leak(interface: str, place: str) ->
     assert "3 frames leaked" in table[-1]
 
 
-def test_what_an_interface_of_a_host_hears_leaks_in_either_direction_and_a_tap_hears_in_one() -> None:
+def test_frames_on_a_host_interface_are_leaks_in_both_directions_and_on_a_tap_in_one() -> None:
     told = a_round()
     hear(told, "mgmt0", "in", f"1001:{ATTACK}", 1)
     assert judge.judge(told)[1] == ["leak: 1 frames of red1 reached node mgmt0: Forged"]
@@ -153,14 +153,16 @@ def test_what_an_interface_of_a_host_hears_leaks_in_either_direction_and_a_tap_h
         (1004, "000", "eth0", "blue2 eth0"),
     ],
 )
-def test_a_right_to_reach_one_place_is_none_to_reach_another(vm_id: int, canary: str, via: str, place: str) -> None:
+def test_permission_to_reach_one_destination_does_not_extend_to_another(
+    vm_id: int, canary: str, via: str, place: str
+) -> None:
     told = a_round()
     tap = {"red1 eth1": 1001, "red1 eth2": 1001, "blue2 eth0": 1005}[place]
     hear(told, f"tap_{tap}_{via}", "out", f"{vm_id}:{canary}", 1)
     assert [line.partition(" reached ")[2].partition(":")[0] for line in judge.judge(told)[1]] == [place]
 
 
-def test_what_may_be_reached_need_not_be() -> None:
+def test_permitted_destinations_may_be_unreachable() -> None:
     told = a_round()
     hear(told, "tap_1001_eth2", "out", f"1001:{ROUTED}", 5)
     table, wrong = judge.judge(told)
@@ -168,7 +170,7 @@ def test_what_may_be_reached_need_not_be() -> None:
     assert table[3].split()[-2:] == ["7", "0"]
 
 
-def test_a_control_that_reaches_nobody_proves_nothing() -> None:
+def test_a_control_that_reaches_no_target_makes_the_round_inconclusive() -> None:
     told = a_round()
     del told["heard"]["node"]["frames"]["gw400"]
     assert judge.judge(told)[1] == [
@@ -178,19 +180,19 @@ def test_a_control_that_reaches_nobody_proves_nothing() -> None:
 
 
 @pytest.mark.parametrize(("sent", "is_wrong"), [(19, True), (20, False), (21, False)])
-def test_an_attack_of_which_frames_did_not_leave_its_guest_proves_nothing(sent: int, is_wrong: bool) -> None:
+def test_an_attack_whose_frames_did_not_leave_its_guest_is_inconclusive(sent: int, is_wrong: bool) -> None:
     told = a_round()
     told["heard"]["worker1"]["frames"]["tap_1001_eth0"]["in"][f"1001:{ATTACK}"] = sent
     assert judge.judge(told)[1] == ["control: red1 sent 19 of 20 frames: Forged"] * is_wrong
 
 
-def test_a_listener_that_lost_frames_proves_nothing() -> None:
+def test_a_listener_that_lost_frames_makes_the_round_inconclusive() -> None:
     told = a_round()
     told["heard"]["worker2"]["lost"] = 1
     assert judge.judge(told)[1] == ["control: worker2 lost 1 frames that it should have counted"]
 
 
-def test_what_is_sent_into_the_trunk_reaches_its_place_and_no_other() -> None:
+def test_frames_sent_into_the_trunk_reach_only_their_destination() -> None:
     told = a_round()
     hear(told, "tap_1005_eth2", "out", "0:000", 2)
     hear(told, "tap_1005_eth2", "out", "0:001", 1)
@@ -221,7 +223,7 @@ STRANGER = MAC["blue1", "eth0"]
         ("eth2", f"dhcp {ROUTER_MAC} {STRANGER} 41545441"),  # the server of its network
     ],
 )
-def test_a_guest_may_hear_its_peer_and_what_serves_it(nic: str, what: str) -> None:
+def test_a_guest_may_receive_frames_from_its_peer_and_from_its_servers(nic: str, what: str) -> None:
     told = a_round()
     hear(told, f"tap_1001_{nic}", "out", what, 1)
     assert judge.judge(told)[1] == []
@@ -244,7 +246,7 @@ def test_a_guest_may_hear_its_peer_and_what_serves_it(nic: str, what: str) -> No
         ("eth2", f"error {GATEWAY_MAC}"),
     ],
 )
-def test_anybody_else_that_a_guest_hears_is_a_leak(nic: str, what: str) -> None:
+def test_frames_from_other_senders_at_a_guest_are_leaks(nic: str, what: str) -> None:
     told = a_round()
     hear(told, f"tap_1001_{nic}", "out", what, 2)
     table, wrong = judge.judge(told)
@@ -252,13 +254,13 @@ def test_anybody_else_that_a_guest_hears_is_a_leak(nic: str, what: str) -> None:
     assert "2 frames leaked" in table[-1]
 
 
-def test_a_scan_that_does_not_see_what_is_open_proves_nothing() -> None:
+def test_a_scan_that_misses_an_open_port_is_inconclusive() -> None:
     told = a_round()
     del told["heard"]["worker1"]["frames"]["tap_1002_eth0"]["out"]["open 203.0.113.1:80"]
     assert judge.judge(told)[1] == ["control: the scan of red2 by eth0 did not see 203.0.113.1:80"]
 
 
-def test_displays_let_their_owners_in_and_nobody_else() -> None:
+def test_displays_accept_only_the_password_of_their_owner() -> None:
     told = a_round()
     told["knocks"][0]["entered"] = True
     told["knocks"][1]["entered"] = False
@@ -268,7 +270,7 @@ def test_displays_let_their_owners_in_and_nobody_else() -> None:
 
 
 @pytest.mark.parametrize("is_well", [True, False])
-def test_the_exit_code_is_the_verdict(is_well: bool) -> None:
+def test_the_exit_code_depends_on_the_result(is_well: bool) -> None:
     told = a_round()
     if not is_well:
         hear(told, "mgmt0", "out", f"1001:{ATTACK}", 1)

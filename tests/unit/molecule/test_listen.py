@@ -43,14 +43,14 @@ def icmp(kind: int) -> bytes:
 
 
 @pytest.mark.parametrize("options", [b"", bytes(4), bytes(40)])
-def test_a_frame_is_known_by_its_canary_wherever_it_is(options: bytes) -> None:
+def test_a_frame_is_recognized_by_its_canary_at_any_offset(options: bytes) -> None:
     assert listen.tell(ethernet("88b5", CANARY)) == "1001:007"
     assert listen.tell(ipv4(socket.IPPROTO_UDP, bytes(8) + CANARY + bytes(9), options=options)) == "1001:007"
     assert listen.tell(ethernet("0806", bytes(28) + CANARY)) == "1001:007"
 
 
 @pytest.mark.parametrize("marked", [b"~1001:007", b"1001:007~", b"~1001~", b"~:7~", b"~1001:~"])
-def test_what_only_looks_like_a_canary_is_none(marked: bytes) -> None:
+def test_data_that_resembles_a_canary_is_not_a_canary(marked: bytes) -> None:
     assert listen.tell(ethernet("88b5", marked)) == f"from {HOST} 88b5"
 
 
@@ -68,39 +68,39 @@ def test_what_only_looks_like_a_canary_is_none(marked: bytes) -> None:
     ],
 )
 @pytest.mark.parametrize("options", [b"", bytes(8)])
-def test_a_port_is_open_that_answers_a_scan(flags: int, port: int, is_open: bool, options: bytes) -> None:
+def test_a_port_that_answers_a_scan_is_open(flags: int, port: int, is_open: bool, options: bytes) -> None:
     frame = ipv4(socket.IPPROTO_TCP, tcp(80, port, flags), options=options)
     assert listen.tell(frame) == ("open 203.0.113.1:80" if is_open else f"from {HOST} 0800")
 
 
-def test_an_answer_to_a_scan_is_no_canary_even_where_it_holds_one() -> None:
+def test_an_answer_to_a_scan_is_not_a_canary_even_if_it_contains_one() -> None:
     assert listen.tell(ipv4(socket.IPPROTO_TCP, tcp(443, 20001, 0x12) + CANARY)) == "open 203.0.113.1:443"
 
 
 @pytest.mark.parametrize("kind", [3, 5, 11, 12])
-def test_an_error_of_the_infrastructure_is_its_own_though_it_quotes_a_canary(kind: int) -> None:
+def test_an_icmp_error_of_the_infrastructure_is_not_a_leak_even_if_it_quotes_a_canary(kind: int) -> None:
     assert listen.tell(ipv4(socket.IPPROTO_ICMP, icmp(kind))) == f"error {HOST}"
 
 
 @pytest.mark.parametrize(("kind", "what"), [(3, f"error {VM}"), (5, "1001:007"), (11, "1001:007"), (12, "1001:007")])
-def test_guests_send_no_errors_but_that_nobody_is_there(kind: int, what: str) -> None:
+def test_guests_send_no_icmp_errors_except_host_unreachable(kind: int, what: str) -> None:
     assert listen.tell(ipv4(socket.IPPROTO_ICMP, icmp(kind), source=VM)) == what
 
 
 @pytest.mark.parametrize("kind", [0, 8])
-def test_a_ping_and_its_answer_are_known_by_their_canary(kind: int) -> None:
+def test_a_ping_and_its_reply_are_recognized_by_their_canary(kind: int) -> None:
     assert listen.tell(ipv4(socket.IPPROTO_ICMP, icmp(kind))) == "1001:007"
 
 
 @pytest.mark.parametrize(("operation", "is_answer"), [(1, False), (2, True), (3, False)])
-def test_an_arp_answer_is_told_with_whom_it_is_for(operation: int, is_answer: bool) -> None:
+def test_an_arp_reply_is_listed_with_its_recipient(operation: int, is_answer: bool) -> None:
     arp = bytes(6) + operation.to_bytes(2, "big") + data(HOST) + bytes(4) + data(VM) + socket.inet_aton("10.60.7.101")
     said = f"arp {HOST} {VM} 10.60.7.101" if is_answer else f"from {HOST} 0806"
     assert listen.tell(ethernet("0806", arp)) == said
 
 
 @pytest.mark.parametrize(("port", "is_server"), [(66, False), (67, True), (68, False)])
-def test_a_dhcp_answer_is_told_with_its_client_and_its_question(port: int, is_server: bool) -> None:
+def test_a_dhcp_reply_is_listed_with_its_client_and_request(port: int, is_server: bool) -> None:
     bootp = b"\2\1\6\0" + bytes.fromhex("41545441") + bytes(20) + data(VM) + bytes(10)
     udp = port.to_bytes(2, "big") + (68).to_bytes(2, "big") + bytes(4) + bootp
     said = f"dhcp {HOST} {VM} 41545441" if is_server else f"from {HOST} 0800"
@@ -108,7 +108,7 @@ def test_a_dhcp_answer_is_told_with_its_client_and_its_question(port: int, is_se
 
 
 @pytest.mark.parametrize("length", range(14, 54))
-def test_a_frame_that_ends_in_a_header_is_known_by_its_sender(length: int) -> None:
+def test_a_frame_that_ends_within_a_header_is_recognized_by_its_sender(length: int) -> None:
     arp = bytes(6) + b"\0\2" + data(HOST) + bytes(4) + data(VM) + socket.inet_aton("10.60.7.101")
     assert listen.tell(ethernet("0806", arp)[: min(length, 41)]) == f"from {HOST} 0806"
     for protocol in (socket.IPPROTO_ICMP, socket.IPPROTO_TCP, socket.IPPROTO_UDP):
@@ -131,14 +131,14 @@ class Queue:
 
 
 @pytest.mark.parametrize(("direction", "counted_as"), [(0, "in"), (1, "in"), (2, "in"), (3, "in"), (4, "out")])
-def test_out_is_what_the_hosts_side_sends(direction: int, counted_as: str) -> None:
+def test_frames_sent_by_the_host_side_are_outgoing(direction: int, counted_as: str) -> None:
     frames: dict[str, Counter[str]] = {"in": Counter(), "out": Counter()}
     listen.take(Queue(3, direction), frames)
     other = {"in": "out", "out": "in"}[counted_as]
     assert (frames[counted_as], frames[other]) == ({"1001:007": 3}, {})
 
 
-def test_one_interface_that_is_flooded_does_not_keep_the_others_waiting() -> None:
+def test_a_flooded_interface_does_not_delay_the_others() -> None:
     frames: dict[str, Counter[str]] = {"in": Counter(), "out": Counter()}
     queue = Queue(1500, 0)
     listen.take(queue, frames)

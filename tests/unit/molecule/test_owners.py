@@ -14,7 +14,7 @@ owners = load("extensions/molecule/changes/files/owners.py")
 ME = pwd.getpwuid(os.getuid()).pw_name
 
 
-def test_each_owner_of_taps_is_told_once(tmp_path: Path) -> None:
+def test_each_owner_of_taps_is_listed_once(tmp_path: Path) -> None:
     for name in ("tap_1001_eth0", "tap_1001_eth1", "eth0"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "owner").write_text(f"{os.getuid()}\n")
@@ -22,7 +22,7 @@ def test_each_owner_of_taps_is_told_once(tmp_path: Path) -> None:
     assert owners.taps(str(tmp_path / "none")) == []
 
 
-def test_files_are_told_that_are_not_of_the_group_and_those_of_a_user(tmp_path: Path) -> None:
+def test_files_outside_the_group_and_files_of_a_user_are_listed(tmp_path: Path) -> None:
     folder = tmp_path / "1001"
     folder.mkdir()
     (folder / "disk").touch()

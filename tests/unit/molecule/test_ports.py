@@ -44,7 +44,7 @@ def test_a_port_is_up_with_its_address_and_its_mtu(links: list[Any], mtu: int | 
     ("said", "code", "links"),
     [('[{"a": 1}, {}]', 0, [{"a": 1}]), ("", 0, []), ("", 1, []), ('[{"a": 1}]', 1, [])],
 )
-def test_a_namespace_that_is_missing_has_nothing(
+def test_a_missing_namespace_has_no_ports(
     said: str, code: int, links: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = ports.subprocess.run

@@ -23,14 +23,14 @@ def missing(_thing: str) -> None:
     raise FileNotFoundError
 
 
-def test_only_what_is_forbidden_is_not_reached() -> None:
+def test_only_forbidden_destinations_are_unreachable() -> None:
     assert reach.succeeds(lambda _thing: None, "x")
     assert not reach.succeeds(forbidden, "x")
     with pytest.raises(FileNotFoundError):
         reach.succeeds(missing, "x")
 
 
-def test_files_and_folders_are_tried_without_a_trace(tmp_path: Path) -> None:
+def test_access_to_files_and_folders_is_tested_without_changing_them(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("text")
     for path in (tmp_path, tmp_path / "file"):
         reach.read(str(path))
@@ -38,7 +38,7 @@ def test_files_and_folders_are_tried_without_a_trace(tmp_path: Path) -> None:
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("file", "text")]
 
 
-def test_sockets_and_processes_are_tried(tmp_path: Path) -> None:
+def test_access_to_sockets_and_processes_is_tested(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "sock"))
         listener.listen()

@@ -28,7 +28,7 @@ Display = Callable[..., str]
         ("\0" * 8 + "more", "8ca64de9c1b123a7"),
     ],
 )
-def test_a_challenge_is_answered_by_des_under_the_first_eight_bytes(password: str, block: str) -> None:
+def test_a_vnc_challenge_is_encrypted_with_the_first_eight_bytes_of_the_password(password: str, block: str) -> None:
     """The blocks are from known test vectors of DES with a text of zeros."""
     assert rfb.answer(bytes(16), password).hex() == block * 2
 
@@ -84,16 +84,18 @@ def serve(listener: socket.socket, types: list[int], password: str | None, hangs
         ([1], None, "right", False),
     ],
 )
-def test_who_enters(display: Display, types: list[int], password: str | None, tried: str | None, entered: bool) -> None:
+def test_accepted_passwords(
+    display: Display, types: list[int], password: str | None, tried: str | None, entered: bool
+) -> None:
     told: dict[str, Any] = rfb.knock(display(types, password), tried)
     assert told == {"types": types, "entered": entered}
 
 
-def test_a_display_that_hangs_up_lets_nobody_in(display: Display) -> None:
+def test_a_display_that_closes_the_connection_accepts_no_password(display: Display) -> None:
     assert rfb.knock(display([2], "right", hangs_up=True), "right") == {"types": [2], "entered": False}
 
 
-def test_half_an_answer_is_waited_for_and_its_end_is_told() -> None:
+def test_an_incomplete_answer_is_awaited_and_its_end_is_reported() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(b"ab")

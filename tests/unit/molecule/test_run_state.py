@@ -15,7 +15,7 @@ STOP = {"event": "STOP"}
 run_state = load("extensions/molecule/steps/files/run_state.py").run_state
 
 
-def test_the_state_is_read_past_greeting_and_events(tmp_path: Path) -> None:
+def test_the_state_is_read_after_the_greeting_and_events(tmp_path: Path) -> None:
     path = str(tmp_path / "qmp.sock")
     heard: list[str] = []
 

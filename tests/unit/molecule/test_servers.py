@@ -27,7 +27,7 @@ GOOD = Server("slices-dhcp", "active", "77", "dnsmasq", "77")
         ({"noted": ""}, False),
     ],
 )
-def test_the_process_that_serves_is_the_one_that_systemd_has(changes: dict[str, str], is_known: bool) -> None:
+def test_the_serving_process_is_the_main_process_of_the_unit(changes: dict[str, str], is_known: bool) -> None:
     server = Server(**{**vars(GOOD), **changes})
     assert server.is_known is is_known
 
@@ -36,7 +36,7 @@ def test_the_process_that_serves_is_the_one_that_systemd_has(changes: dict[str, 
     ("pids", "killed", "count"),
     [(["1", "2"], ["3"], 2), (["1", "2"], ["1"], 1), (["1", ""], [], 1), (["12"], ["1", "2"], 1), (["1"], [" 1 "], 0)],
 )
-def test_new_ones_were_not_killed(pids: list[str], killed: list[str], count: int) -> None:
+def test_a_new_process_was_not_killed(pids: list[str], killed: list[str], count: int) -> None:
     assert len(servers.new([Server("u", "active", pid) for pid in pids], killed)) == count
 
 
@@ -49,7 +49,7 @@ def test_new_ones_were_not_killed(pids: list[str], killed: list[str], count: int
         ("known", {"a": "9"}, 1),
     ],
 )
-def test_the_exit_code_is_the_verdict(
+def test_the_exit_code_depends_on_the_result(
     mode: str, pids: dict[str, str], code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "killed").write_text("1\n2\n")

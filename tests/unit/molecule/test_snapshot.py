@@ -17,7 +17,7 @@ from ..scripts import load
 snapshot = load("extensions/molecule/shared/files/snapshot.py")
 
 
-def test_files_are_told_with_all_that_may_change(tmp_path: Path) -> None:
+def test_files_are_listed_with_all_of_their_attributes(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("text")
     path.chmod(0o640)
@@ -40,12 +40,12 @@ def test_files_are_told_with_all_that_may_change(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("size", "lines"), [(0, 3), (63 * 1024, 3), (63 * 1024 + 1, 1)])
-def test_the_content_of_small_files_counts(tmp_path: Path, size: int, lines: int) -> None:
+def test_the_content_of_small_files_is_compared(tmp_path: Path, size: int, lines: int) -> None:
     (tmp_path / "file").write_bytes(bytes(size))
     assert len([line for line in snapshot.files([str(tmp_path)]) if "/file" in line]) == lines
 
 
-def test_what_changes_by_itself_is_left_out_and_links_are_not_followed(tmp_path: Path) -> None:
+def test_files_that_change_without_a_deploy_are_ignored_and_links_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "1001").mkdir()
     for name in ("console.log", "leases", "qemu.cfg"):
         (tmp_path / "1001" / name).write_text("x")
@@ -54,7 +54,7 @@ def test_what_changes_by_itself_is_left_out_and_links_are_not_followed(tmp_path:
     assert named == {str(tmp_path), f"{tmp_path}/1001", f"{tmp_path}/1001/qemu.cfg", f"{tmp_path}/link"}
 
 
-def test_who_has_no_name_is_told_by_number() -> None:
+def test_owners_without_a_name_are_listed_by_number() -> None:
     assert (snapshot.user(987654), snapshot.group(987654)) == ("987654", "987654")
 
 
@@ -70,7 +70,7 @@ class Host:
         return next((text for word, text in self.answers.items() if word in command), "")
 
 
-def test_the_switch_is_told_line_by_line_and_all_vlans_as_one_word() -> None:
+def test_the_state_of_the_switch_is_listed_by_line_and_the_full_range_of_vlans_as_one_word() -> None:
     trunks = ", ".join(map(str, range(1, 4095)))
     host = Host(port=f'name,trunks\ntrunk0,"[{trunks}]"\n', bridge="name\nbr-int\n")
     host.answers.update({"dump-flows": "flow a\nflow b\n", "dump-meters": "meter=1\n band=2\n"})
@@ -94,7 +94,7 @@ def test_every_namespace_is_read() -> None:
     assert entered == ["--net=/run/netns/slice-1000"] * 3 + ["--net=/run/netns/slices-dhcp"] * 3
 
 
-def test_units_are_told_without_those_that_run_each_minute() -> None:
+def test_units_are_listed_except_those_that_run_every_minute() -> None:
     minutely = "slices-logs.timer loaded active\nslices-lost@3.service loaded active\n"
     listed = f"{minutely}cloudrepo-1000@1001.service  loaded   active\n"
     host = Host(**{"list-units": listed, "pgrep": "7 qemu-system-x86_64 -name vm1\n"})
@@ -103,7 +103,7 @@ def test_units_are_told_without_those_that_run_each_minute() -> None:
 
 
 @pytest.mark.parametrize(("code", "fails"), [(0, False), (1, True), (2, True)])
-def test_a_command_that_fails_is_an_error_but_pgrep_may_find_nothing(
+def test_a_command_that_fails_is_an_error_unless_pgrep_matches_nothing(
     code: int, fails: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = subprocess.run

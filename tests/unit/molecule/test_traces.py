@@ -36,7 +36,7 @@ def test_ports_between_empty_lines() -> None:
     assert traces.ports(1000, ["tap_1", "", "tap_2", ""]) == ["1000 port tap_1", "1000 port tap_2"]
 
 
-def test_taps_of_one_group(tmp_path: Path) -> None:
+def test_taps_of_a_netdev_group(tmp_path: Path) -> None:
     for name, group in (("tap_1001_eth0", 1000), ("tap_1004_eth0", 1003), ("eth0", 1000)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "netdev_group").write_text(f"{group}\n")
@@ -48,7 +48,7 @@ def test_meters_without_their_bands() -> None:
     assert traces.meters(1000, dump) == ["1000 meter 7 kbps bands=", "1000 meter 8 kbps"]
 
 
-def test_all_is_asked_of_each_slice_by_its_cookie(
+def test_flows_and_ports_of_each_slice_are_queried_by_its_cookie(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     asked: list[str] = []

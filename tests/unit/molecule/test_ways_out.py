@@ -29,12 +29,12 @@ INNER = "nat_1000 In  IP 169.254.64.1 > 203.0.113.1: ICMP echo request, id 1, se
         (["gw400 In  IP 10.60.7.101 > 203.0.113.1: ICMP echo request"], 0, []),
     ],
 )
-def test_what_leaves_by_which_way(lines: list[str], pings: int, told: list[str]) -> None:
+def test_packets_by_their_outgoing_interface(lines: list[str], pings: int, told: list[str]) -> None:
     assert (ways_out.count_pings(lines), ways_out.sources(lines)) == (pings, told)
 
 
 @pytest.mark.parametrize("missing", [0, 3, 10**9])
-def test_both_pings_are_waited_for(
+def test_both_pings_are_awaited(
     missing: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "told").write_text(f"{PING}\n")

@@ -15,7 +15,9 @@ write_examples = load("extensions/molecule/examples/files/write_examples.py")
 MODULE = 'DOCUMENTATION = "x"\n\nEXAMPLES = r"""\n- name: First\n  one: {a: 1}\n- name: Second\n  two:\n"""\n'
 
 
-def test_files_are_numbered_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_examples_are_written_to_numbered_files_with_the_names_of_their_modules(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules/vm.py").write_text(MODULE)
     (tmp_path / "modules/__init__.py").write_text("")

@@ -68,7 +68,7 @@ def test_names_of_slices_to_delete(tmp_path: Path) -> None:
     assert stored(tmp_path) == ["web", "web"]
 
 
-def test_slices_to_bring_back(tmp_path: Path) -> None:
+def test_slices_to_restore(tmp_path: Path) -> None:
     held = cluster()
     gone = deployed(put(held, topology("lab")))
     for vm in gone.vms:

@@ -88,7 +88,7 @@ NAMES = all_names()
 EVERYTHING = {**dict.fromkeys(NAMES, "x"), **connection_variables(), **ANSIBLE}
 
 
-def test_the_names_are_those_that_matter() -> None:
+def test_the_guarded_names_include_all_variables_of_roles_and_playbooks() -> None:
     assert len(NAMES) > 150
     assert {
         *("cloudrepo_database", "worker_state_dir", "network_node_wan_interface", "apply_work_order_accelerator"),
@@ -100,7 +100,7 @@ def test_the_names_are_those_that_matter() -> None:
 
 
 @pytest.mark.parametrize("name", PLAYBOOKS)
-def test_a_tenant_may_set_what_is_listed_and_nothing_else(name: str, tmp_path: Path) -> None:
+def test_a_tenant_may_set_only_listed_variables(name: str, tmp_path: Path) -> None:
     """Here all of them are set, and each that is refused is named; test_call_rules.py refuses them one by one."""
     proxy = {"ansible_ssh_common_args": f"-o ProxyCommand='touch {tmp_path}/connected'"}
     done = run(tmp_path, name, {**EVERYTHING, **proxy}, environment={ENVIRONMENT: "alice"})
@@ -137,7 +137,7 @@ JOB = {"JOB_ID": "42"}
         ),
     ],
 )
-def test_a_run_that_proves_nobody_does_nothing(
+def test_a_run_without_an_acting_user_changes_nothing(
     environment: dict[str, str], variables: dict[str, Any], told: str, tmp_path: Path
 ) -> None:
     done = run(tmp_path, "delete", {"slice_all": True, **variables}, environment=environment)
@@ -172,7 +172,7 @@ def database(**roles: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_run_acts_for_whom_it_proves(
+def test_a_run_acts_on_behalf_of_the_authenticated_user(
     environment: dict[str, str], variables: dict[str, Any], known: str, tmp_path: Path
 ) -> None:
     variables = {"slice_name": "nothing", **variables}
@@ -181,7 +181,7 @@ def test_a_run_acts_for_whom_it_proves(
     assert done.failure["msg"] == f"slice nothing does not exist; existing: {known}"
 
 
-def test_a_token_proves_who_acts_and_the_result_says_so(tmp_path: Path) -> None:
+def test_a_token_determines_the_acting_user_and_is_returned_as_the_reason(tmp_path: Path) -> None:
     """As a schedule does it with a credential: made by the module, and checked by the action plugin."""
     made = tmp_path / "make.yml"
     tasks = [
@@ -214,7 +214,9 @@ def test_a_token_proves_who_acts_and_the_result_says_so(tmp_path: Path) -> None:
         (database(), "slice nothing does not exist"),
     ],
 )
-def test_a_job_makes_no_database_that_vanishes_with_it(held: dict[str, Any] | None, told: str, tmp_path: Path) -> None:
+def test_a_job_does_not_create_a_database_that_is_lost_with_its_environment(
+    held: dict[str, Any] | None, told: str, tmp_path: Path
+) -> None:
     variables = {"slice_name": "nothing", **awx("manual", user_name="admin")}
     done = run(tmp_path, "displays", variables, environment=JOB, database=held)
     assert done.rc == 2
@@ -235,7 +237,7 @@ def test_an_admin_sets_what_the_inventory_sets(tmp_path: Path) -> None:
         assert with_placement(tmp_path, user).failure["refused_variables"] == ["cloudrepo_placement"]
 
 
-def test_a_database_that_the_caller_brings_makes_nobody_an_admin(tmp_path: Path) -> None:
+def test_a_database_of_the_caller_does_not_make_the_caller_an_admin(tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text(yaml.safe_dump(database(dave="admin")), encoding="utf-8")
     done = with_placement(tmp_path, "dave", cloudrepo_database=str(own))
@@ -263,7 +265,7 @@ FULL = {
 
 
 @pytest.mark.parametrize("way", ["variables", "text", "file"])
-def test_nothing_in_a_topology_is_a_template(way: str, tmp_path: Path) -> None:
+def test_templates_in_a_topology_are_not_evaluated(way: str, tmp_path: Path) -> None:
     topologies = [{**hostile(tmp_path, FULL), "name": "web"}, hostile(tmp_path, FULL)]
     (tmp_path / "topologies.json").write_text(json.dumps(topologies), encoding="utf-8")
     given = {
@@ -278,13 +280,13 @@ def test_nothing_in_a_topology_is_a_template(way: str, tmp_path: Path) -> None:
     assert not (tmp_path / "evaluated").exists()
 
 
-def test_a_key_that_a_text_has_twice_is_refused_with_both_lines(tmp_path: Path) -> None:
+def test_a_duplicate_key_in_a_text_is_refused_with_both_lines(tmp_path: Path) -> None:
     text = "- name: web\n  vms: [{name: vm1, flavor: cirros}]\n  vms: []\n"
     done = run(tmp_path, "deploy", {"slices": text}, environment={ENVIRONMENT: "alice"}, database=database())
     assert done.failure["msg"] == ("slices: slices must be YAML or JSON (line 3: vms was set in line 2 already)")
 
 
-def test_a_key_that_a_file_of_variables_has_twice_is_refused_with_both_lines(tmp_path: Path) -> None:
+def test_a_duplicate_key_in_a_file_of_variables_is_refused_with_both_lines(tmp_path: Path) -> None:
     path = tmp_path / "topology.yml"
     path.write_text("slices:\n  - name: web\n    vms: [{name: vm1, flavor: cirros}]\n    vms: []\n", encoding="utf-8")
     environment = {ENVIRONMENT: "alice", "ANSIBLE_DUPLICATE_YAML_DICT_KEY": "warn"}  # Ansible's default

@@ -20,7 +20,7 @@ TASK = "Check the caller and the variables, and select the slices"
 
 @pytest.mark.parametrize(("number", "rc"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 99)])
 @pytest.mark.parametrize(("options", "told"), [((), DEFAULT), (("--check",), NOTHING)])
-def test_a_run_that_is_ended_says_what_to_do_next(
+def test_an_interrupted_run_reports_what_to_do_next(
     number: signal.Signals, rc: int, options: tuple[str, ...], told: str, tmp_path: Path
 ) -> None:
     """The run reads its topologies from a pipe. Opening it for writing waits for the task that reads it."""

@@ -82,7 +82,7 @@ def test_a_lost_database_is_rebuilt_and_its_hosts_are_claimed(tmp_path: Path) ->
     assert rebuild(tmp_path, inventory).failure["msg"].startswith(f"database {path} exists; ")
 
 
-def test_a_host_that_was_not_read_is_named_and_can_be_left_out(tmp_path: Path) -> None:
+def test_an_unreadable_host_is_listed_and_can_be_left_out(tmp_path: Path) -> None:
     inventory = hosts(tmp_path, lost_database())
     (tmp_path / "worker1/applied/worker/1000.json").write_text("{")
     done = rebuild(tmp_path, inventory)

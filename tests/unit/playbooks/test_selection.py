@@ -31,7 +31,7 @@ from .test_status import database
         ("site", {}, ("--limit=worker1",), "--limit leaves out the orchestrator; add localhost to it"),
     ],
 )
-def test_a_selection_is_refused_before_anything_is_read(
+def test_an_invalid_selection_is_refused_before_anything_is_read(
     tmp_path: Path, playbook: str, variables: dict[str, Any], options: tuple[str, ...], told: str
 ) -> None:
     done = run(tmp_path, playbook, variables, *options)
@@ -60,7 +60,7 @@ def test_topologies_may_be_text(tmp_path: Path, name: str) -> None:
         ("orphans", "Show the orphans"),
     ],
 )
-def test_a_run_that_begins_in_the_middle_is_refused(tmp_path: Path, playbook: str, task: str) -> None:
+def test_a_run_with_start_at_task_is_refused(tmp_path: Path, playbook: str, task: str) -> None:
     done = run(tmp_path, playbook, {"slice_name": "web"}, f"--start-at-task={task}", database=database())
     assert done.rc not in (0, 4)
     assert "run the playbook from its start" in done.stdout

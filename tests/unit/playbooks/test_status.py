@@ -41,7 +41,7 @@ def test_status_shows_slices_and_their_vms(tmp_path: Path) -> None:
     ]
 
 
-def test_status_of_a_database_that_does_not_exist(tmp_path: Path) -> None:
+def test_status_of_a_missing_database(tmp_path: Path) -> None:
     done = run(tmp_path, "status", {"slice_all": True})
     assert done.failure["msg"].startswith(f"database {tmp_path}/database.yaml does not exist; ")
 
@@ -54,7 +54,7 @@ def test_connect_shows_the_commands_for_a_vm(tmp_path: Path) -> None:
     assert [line.split()[0] for line in lines if line.startswith("  ")] == ["ssh", "ssh", "ssh"]
 
 
-def test_connect_names_the_existing_vms(tmp_path: Path) -> None:
+def test_connect_lists_the_existing_vms(tmp_path: Path) -> None:
     done = run(tmp_path, "connect", {"slice_name": "web", "connect_vm": "vm3"}, database=database())
     assert done.failure["msg"] == "Slice web has no VM vm3; its VMs are vm1, vm2"
 
@@ -66,7 +66,7 @@ def test_a_name_that_matches_no_slice_does_not_hide_the_others(tmp_path: Path) -
     assert done.failure["msg"] == "slice wbe does not exist; existing: web (1000), shop (1003)"
 
 
-def test_displays_of_the_slices_that_exist_are_written(tmp_path: Path) -> None:
+def test_displays_of_the_existing_slices_are_written(tmp_path: Path) -> None:
     file = tmp_path / "displays.txt"
     variables = {"slice_name": ["web", "wbe"], "displays_dest": str(file)}
     done = run(tmp_path, "displays", variables, database=database())
@@ -75,7 +75,7 @@ def test_displays_of_the_slices_that_exist_are_written(tmp_path: Path) -> None:
     assert "vm1" in file.read_text()
 
 
-def test_a_topology_of_another_tool_is_converted(tmp_path: Path) -> None:
+def test_a_topology_from_another_tool_is_converted(tmp_path: Path) -> None:
     (tmp_path / "lab.yml").write_text("name: lab\nmodule: [ospf]\nnodes: [a, b]\nlinks: [a-b]\n")
     files = {"topology_import_src": str(tmp_path / "lab.yml"), "topology_import_dest": str(tmp_path / "slice.yml")}
     done = run(tmp_path, "topology_import", {**files, "topology_import_flavor": "cirros"}, database=database())
@@ -84,7 +84,7 @@ def test_a_topology_of_another_tool_is_converted(tmp_path: Path) -> None:
     assert "line 2: module" in done.stdout
 
 
-def test_history_shows_who_did_what(tmp_path: Path) -> None:
+def test_history_shows_the_user_of_each_change(tmp_path: Path) -> None:
     done = run(tmp_path, "history", {"slice_all": True}, database=database())
     assert (done.rc, shown(done.stdout)) == (0, ["no entries"])
     line = {

@@ -42,7 +42,7 @@ def test_the_workflow_has_a_job_for_each_part() -> None:
     assert job["strategy"]["matrix"]["part"] == list(load("tools/test.py").PARTS)
 
 
-def test_a_part_is_run_by_the_commands_of_make_test() -> None:
+def test_each_job_runs_the_commands_of_make_test() -> None:
     needs, recipe = rules()["test"]
     assert commands(workflow()["jobs"]["test"]) == [
         *(f"make {need}" for need in needs),
@@ -55,11 +55,11 @@ def test_other_jobs_call_targets_of_the_makefile() -> None:
     assert [line for line in called if line not in {f"make {target}" for target in rules()}] == []
 
 
-def test_ci_run_calls_make_test() -> None:
+def test_the_ci_script_calls_make_test() -> None:
     lines = Path(ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if "make" in line and not line.startswith("#")] == ["exec make test"]
 
 
-def test_each_part_is_a_tool() -> None:
+def test_each_part_has_a_tool() -> None:
     tools = [words[0] for words in load("tools/test.py").PARTS.values()]
     assert [tool for tool in tools if not (ROOT / "tools" / tool).is_file()] == []

@@ -40,13 +40,13 @@ def test_faults(source: str, faulty: list[str]) -> None:
         ast.parse(text)
 
 
-def test_a_sample_is_that_of_its_seed() -> None:
+def test_a_sample_depends_on_its_seed() -> None:
     first = mutants.sample(ROOT, count=20, seed=1)
     assert first == mutants.sample(ROOT, count=20, seed=1) != mutants.sample(ROOT, count=20, seed=2)
     assert {mutant.path for mutant in mutants.sample(ROOT, count=9, seed=1, only="errors")} == {UTILITY}
 
 
-def test_a_fault_is_noticed_by_the_tests_of_the_same_name(tmp_path: Path) -> None:
+def test_a_fault_is_tested_with_the_tests_of_the_same_name(tmp_path: Path) -> None:
     assert mutants.tests_of(ROOT, UTILITY) == [
         "tests/unit/plugins/module_utils/test_errors.py",
         mutants.EVERYWHERE,

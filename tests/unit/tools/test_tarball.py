@@ -87,7 +87,7 @@ def tarball(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(source, tmp_path_factory.mktemp("built") / "here")
 
 
-def test_a_commit_always_gives_the_same_bytes(tarball: Path, tmp_path: Path) -> None:
+def test_builds_of_the_same_commit_are_identical(tarball: Path, tmp_path: Path) -> None:
     elsewhere = checkout(tmp_path / "a path with a space", listed()[::-1], 1_500_000_000)
     assert build(elsewhere, tmp_path / "built").read_bytes() == tarball.read_bytes()
 
@@ -99,7 +99,7 @@ def test_files_have_the_time_of_the_commit_or_of_the_environment(source: Path, t
         assert {member.mtime for member in archive} == {1234567890}
 
 
-def test_nothing_of_the_build_is_left_in_the_tarball(tarball: Path) -> None:
+def test_build_files_are_not_in_the_tarball(tarball: Path) -> None:
     with tarfile.open(tarball) as archive:
         files = {member.name for member in archive if member.isfile()}
     assert files - {"MANIFEST.json", "FILES.json"} <= set(listed())

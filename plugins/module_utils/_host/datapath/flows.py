@@ -42,7 +42,7 @@ _BROADCAST = "ff:ff:ff:ff:ff:ff"
 _UNTAGGED = "vlan_tci=0x0000/0x1fff"
 _DROP = "drop"
 # STP, LACP with 802.1X, LLDP, and Cisco's protocols (CDP, VTP, PAgP; PVST+). 01:80:c2:00:00:01 is missing because
-# pause frames are only for the direct neighbour.
+# pause frames are only for the direct neighbor.
 _BPDU = (
     *("01:80:c2:00:00:00", "01:80:c2:00:00:02/ff:ff:ff:ff:ff:fe", "01:80:c2:00:00:0e"),
     "01:00:0c:cc:cc:cc/ff:ff:ff:ff:ff:fe",

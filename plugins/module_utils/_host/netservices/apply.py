@@ -268,9 +268,9 @@ def _forget(addresses: Iterable[str], runner: Runner) -> None:
     addresses = tuple(addresses)
     if not addresses:
         return
-    neighbours = "".join(f"neighbour flush to {address}\n" for address in addresses)
+    neighbors = "".join(f"neighbour flush to {address}\n" for address in addresses)
     connections = "".join(f"-D {end} {address}\n" for address in addresses for end in ("-s", "-d"))
-    for command, batch in ((["ip", "-batch", "-"], neighbours), (["conntrack", "--load-file", "-"], connections)):
+    for command, batch in ((["ip", "-batch", "-"], neighbors), (["conntrack", "--load-file", "-"], connections)):
         runner.run(command, stdin=batch)
         # This fails if the namespace does not exist; then it has no entries either.
         runner.run(in_namespace(DHCP_NAMESPACE, *command), stdin=batch, check=False)

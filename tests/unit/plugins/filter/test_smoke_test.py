@@ -25,12 +25,12 @@ def test_a_link_is_pinged_from_both_ends() -> None:
         "worker_ip": "10.0.10.1",
         "interface": "eth1",
         "address": "192.168.100.1",
-        "neighbour": "vm2",
-        "neighbour_address": "192.168.100.2",
-        "neighbour_worker_ip": "10.0.10.2",
+        "neighbor": "vm2",
+        "neighbor_address": "192.168.100.2",
+        "neighbor_worker_ip": "10.0.10.2",
         "vlan_id": 100,
     }
-    assert (second["name"], second["interface"], second["neighbour_address"]) == ("vm2", "eth2", "192.168.100.1")
+    assert (second["name"], second["interface"], second["neighbor_address"]) == ("vm2", "eth2", "192.168.100.1")
     first_vm, second_vm = SLICE["vms"]
     assert smoke_test.link_pings([{**SLICE, "vms": [first_vm, {**second_vm, "power": "stopped"}]}]) == []
 

@@ -40,7 +40,7 @@ def test_applied_orders_are_returned_by_kind(run: Callable[..., dict[str, Any]],
     assert (result["network_node"], result["changed"], "displays" in result) == ([], False, False)
 
 
-def test_passwords_are_returned_only_by_themselves(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+def test_passwords_are_returned_separately(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     for vm_id in (1001, 1002):
         folder = tmp_path / "vms" / str(vm_id)
         folder.mkdir(parents=True)

@@ -178,7 +178,7 @@ def test_ten_thousand_bad_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_through_ansible_itself(
+def test_bad_inputs_through_ansible(
     module: Any, args: dict[str, Any], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with patch_module_args({**args, "database": str(tmp_path / "database.yaml")}), pytest.raises(SystemExit) as left:

@@ -33,7 +33,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **args: Any) -> dict[st
     return result
 
 
-def test_images_are_installed_and_known_again(monkeypatch, tmp_path, image):
+def test_images_are_installed_once(monkeypatch, tmp_path, image):
     other = {"checksum": "ab" * 32, "path": f"{tmp_path}/images/other.img", "source": "/other"}
     planned = run(monkeypatch, tmp_path, images=[image, other], _ansible_check_mode=True)
     assert not Path(image["path"]).exists()
@@ -46,7 +46,7 @@ def test_images_are_installed_and_known_again(monkeypatch, tmp_path, image):
     assert [(each["missing"], each["damaged"]) for each in (first, again)] == [([other["path"]], [])] * 2
 
 
-def test_what_no_flavor_has_any_more_is_verified_as_well(monkeypatch, tmp_path, image):
+def test_images_that_no_flavor_uses_are_verified_as_well(monkeypatch, tmp_path, image):
     run(monkeypatch, tmp_path, images=[image])
     path = Path(image["path"])
     path.chmod(0o644)
@@ -58,7 +58,7 @@ def test_what_no_flavor_has_any_more_is_verified_as_well(monkeypatch, tmp_path, 
     assert run(monkeypatch, tmp_path, images=[image])["damaged"] == told["damaged"]
 
 
-def test_all_that_is_not_installed_is_told(monkeypatch, tmp_path, image):
+def test_all_images_that_are_not_installed_are_reported(monkeypatch, tmp_path, image):
     empty = {"checksum": hashlib.sha256(b"").hexdigest(), "path": f"{tmp_path}/images/e.img", "source": "/empty"}
     Path(f"{empty['path']}.new").touch()
     wrong = {**image, "checksum": "ab" * 32}

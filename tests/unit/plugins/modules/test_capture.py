@@ -46,7 +46,7 @@ def seen(capture_unit: str) -> FakeRunner:
     return FakeRunner().tell(*SHOW_VM, stdout=vm_unit).tell(*SHOW, stdout=capture_unit)
 
 
-def test_it_is_started_once(monkeypatch: pytest.MonkeyPatch, pcap: Path) -> None:
+def test_a_capture_is_started_once(monkeypatch: pytest.MonkeyPatch, pcap: Path) -> None:
     predicted = run(monkeypatch, pcap, seen(ENDED), _ansible_check_mode=True)
     assert (predicted["changed"], predicted["pcap"], predicted["tap"]) == (True, str(pcap), "tap_1001_eth1")
     assert not pcap.exists()
@@ -59,7 +59,7 @@ def test_it_is_started_once(monkeypatch: pytest.MonkeyPatch, pcap: Path) -> None
 
 
 @pytest.mark.parametrize(("seconds", "mib", "fails"), [(86400, 4096, False), (86401, 10, True), (60, 4097, True)])
-def test_its_limits_have_limits(
+def test_the_limits_of_a_capture_are_bounded(
     monkeypatch: pytest.MonkeyPatch, pcap: Path, seconds: int, mib: int, fails: bool
 ) -> None:
     limits = {"seconds": seconds, "mib": mib, "_ansible_check_mode": True}
@@ -67,7 +67,9 @@ def test_its_limits_have_limits(
 
 
 @pytest.mark.parametrize("wait", [False, True])
-def test_it_is_stopped_and_counted(monkeypatch: pytest.MonkeyPatch, pcap: Path, wait: bool) -> None:
+def test_a_capture_is_stopped_and_its_packets_are_counted(
+    monkeypatch: pytest.MonkeyPatch, pcap: Path, wait: bool
+) -> None:
     pcap.write_bytes(HEADER + PACKET + PACKET[:-1])
     runner = seen(RUNS).tell(*SHOW, stdout=ENDED) if wait else seen(RUNS).tell(*STOP)
     done = run(monkeypatch, pcap, runner, state="stopped", wait=wait)
@@ -76,7 +78,7 @@ def test_it_is_stopped_and_counted(monkeypatch: pytest.MonkeyPatch, pcap: Path, 
     assert run(monkeypatch, pcap, seen(ENDED), state="stopped")["changed"] is False
 
 
-def test_it_is_removed_with_its_file(monkeypatch: pytest.MonkeyPatch, pcap: Path) -> None:
+def test_a_capture_is_removed_with_its_file(monkeypatch: pytest.MonkeyPatch, pcap: Path) -> None:
     pcap.write_bytes(HEADER)
     done = run(monkeypatch, pcap, seen(RUNS).tell(*STOP), state="absent")
     assert (done["changed"], done["pcap"], done["tap"]) == (True, None, "tap_1001_eth1")
@@ -91,7 +93,7 @@ def test_a_vm_that_is_not_on_the_host_has_no_capture(monkeypatch: pytest.MonkeyP
         assert "VM 1002" in run(monkeypatch, pcap, FakeRunner(), vm_id=1002, state=state)["msg"]
 
 
-def test_tcpdump_gets_the_time_that_the_call_gives_it(monkeypatch: pytest.MonkeyPatch, pcap: Path) -> None:
+def test_tcpdump_gets_the_start_timeout_of_the_call(monkeypatch: pytest.MonkeyPatch, pcap: Path) -> None:
     runner = seen(ENDED).tell(*SHOW, stdout=RUNS).tell("systemd-run", MORE).tell(*STOP).tell("journalctl", MORE)
     assert "tcpdump did not start" in run(monkeypatch, pcap, runner, start_timeout_s=0)["msg"]
     assert not pcap.exists()

@@ -34,14 +34,14 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
     return answers
 
 
-def test_answer_is_returned(monkeypatch, answer):
+def test_the_output_of_a_command_is_returned(monkeypatch, answer):
     answer.append(Answer(0, "Linux\n\n"))
     result = modules.run(monkeypatch, console_command, vm_id=1001, command="uname")
 
     assert (result["changed"], result["rc"], result["stdout"], result["stdout_lines"]) == (True, 0, "Linux", ["Linux"])
 
 
-def test_command_that_fails_fails_the_task(monkeypatch, answer):
+def test_a_failing_command_fails_the_task(monkeypatch, answer):
     answer.append(Answer(7, "no\n"))
     result = modules.run(monkeypatch, console_command, vm_id=1001, command="uname")
 

@@ -78,7 +78,7 @@ WEB = {
         ("slice", WEB),
     ],
 )
-def test_check_change_again_remove_again(ready: Control, module: str, arguments: dict[str, Any]) -> None:
+def test_lifecycle_of_an_object(ready: Control, module: str, arguments: dict[str, Any]) -> None:
     arguments = {key: str(ready.image) if value == "IMAGE" else value for key, value in arguments.items()}
     before = ready.path.read_text()
     dry = ready.run(module, check=True, **arguments)
@@ -125,7 +125,7 @@ def test_each_slice_of_a_list_is_stored_or_refused_on_its_own(ready: Control) ->
     assert [slice_["name"] for slice_ in stored.values()] == ["web"]
 
 
-def test_a_password_is_seen_nowhere(ready: Control) -> None:
+def test_passwords_are_in_no_output(ready: Control) -> None:
     first = ready.run("user", name="alice", password="correct horse")
     second = ready.run("user", name="alice", password="battery staple")
     assert (first["changed"], second["changed"]) == (True, True)
@@ -138,7 +138,7 @@ def test_a_password_is_seen_nowhere(ready: Control) -> None:
         assert digest not in text
 
 
-def test_what_the_network_nodes_uplink_carries_is_noted_with_the_workers(ready: Control) -> None:
+def test_the_mtu_of_the_network_nodes_uplink_is_stored_with_the_workers(ready: Control) -> None:
     said = {"workers": [{"ip": "10.0.10.1"}], "network_node_trunk_mtu": 1500}
     before = ready.path.read_text()
     dry = ready.run("worker", check=True, **said)
@@ -153,13 +153,13 @@ def test_what_the_network_nodes_uplink_carries_is_noted_with_the_workers(ready: 
     assert refused(wrong) == [Refusal("out_of_range", "network node", figures)]
 
 
-def test_tenants_register_nothing(ready: Control) -> None:
+def test_tenants_cannot_register_objects(ready: Control) -> None:
     ready.run("user", name="alice")
     result = ready.run("worker", ip="10.0.10.9", acting_user="alice")
     assert refused(result) == [Refusal("admins_only", "worker", {"user": "alice"})]
 
 
-def test_images_are_looked_at(ready: Control, tmp_path: Path) -> None:
+def test_images_are_inspected(ready: Control, tmp_path: Path) -> None:
     size = {"cores": 1, "ram_gb": 1, "disk_gb": 1}
     missing = tmp_path / "missing.img"
     for image, code in (
@@ -178,7 +178,7 @@ def test_images_are_looked_at(ready: Control, tmp_path: Path) -> None:
     assert refused(small) == [Refusal("disk_smaller_than_image", "flavor x", {"got": 1, "least": 3})]
 
 
-def test_the_way_of_a_slice(ready: Control) -> None:
+def test_lifecycle_of_a_slice(ready: Control) -> None:
     stored = ready.run("slice", **WEB)
     assert [(each["action"], each["name"]) for each in stored["changes"]] == [
         ("create", "web"),
@@ -231,7 +231,7 @@ def test_the_way_of_a_slice(ready: Control) -> None:
     assert last["diff"]["after"] == ""
 
 
-def test_the_password_of_a_display_is_told_by_one_module_alone(ready: Control) -> None:
+def test_only_one_module_of_the_database_returns_display_passwords(ready: Control) -> None:
     ready.path.write_text(ready.path.read_text().replace(f"vnc_key: {'k' * 64}\n", ""))
     ready.run("user", users=[{"name": "alice", "quota_vms": 4}, {"name": "bob"}])
     ready.run("slice", **WEB, owner="alice")
@@ -267,7 +267,7 @@ def test_the_password_of_a_display_is_told_by_one_module_alone(ready: Control) -
 
 
 @pytest.mark.parametrize("module", ["slice", "slice_plan"])
-def test_disks_are_made_again_for_vms_that_are_named(ready: Control, module: str) -> None:
+def test_disks_of_the_listed_vms_are_recreated(ready: Control, module: str) -> None:
     ready.run("slice", **WEB)
     args = {"work_orders": True, **WEB} if module == "slice" else {"names": ["web"]}
     plan = ready.run(module, recreate_disks=["vm2"], **args)
@@ -277,14 +277,14 @@ def test_disks_are_made_again_for_vms_that_are_named(ready: Control, module: str
     assert refused(wrong) == [Refusal("not_found", "VM vm9", {"known": ["web/vm1", "web/vm2"]})]
 
 
-def test_disks_are_made_again_by_hosts_alone(ready: Control) -> None:
+def test_disks_can_only_be_recreated_with_work_orders(ready: Control) -> None:
     figures = {"option": "recreate_disks", "needs": "work_orders"}
     done = ready.run("slice", recreate_disks=["vm2"], **WEB)
     assert refused(done) == [Refusal("option_needs_option", "settings", figures)]
     assert not ready.run("slice_info")["slices"]
 
 
-def test_storing_may_hand_the_work_orders_out(ready: Control) -> None:
+def test_storing_a_slice_can_create_its_work_orders(ready: Control) -> None:
     dry = ready.run("slice", check=True, work_orders=True, **WEB)
     assert dry["work_orders"]["workers"]["10.0.10.2"]["slices"][0]["vms"][0]["name"] == "vm2"
     assert ready.run("slice_info", all=True)["slices"] == []
@@ -301,7 +301,7 @@ def test_storing_may_hand_the_work_orders_out(ready: Control) -> None:
     assert not ready.run("slice", work_orders=True, **WEB)["changed"]
 
 
-def test_a_settled_slice_tells_what_is_recorded_of_it(ready: Control) -> None:
+def test_an_unchanged_slice_returns_its_recorded_state(ready: Control) -> None:
     assert ready.run("slice", work_orders=True, **WEB)["recorded"] is None
     vms = [{"vm_id": 1001, "state": "running", "pid": "71"}, {"vm_id": 1002, "state": "stopped", "pid": None}]
     reports = [
@@ -316,7 +316,7 @@ def test_a_settled_slice_tells_what_is_recorded_of_it(ready: Control) -> None:
     assert ready.run("slice_plan", names=["web"], state="absent")["recorded"] is None
 
 
-def test_what_hosts_do_not_offer_any_more_is_not_planned(ready: Control) -> None:
+def test_a_slice_whose_requirements_are_no_longer_met_is_not_planned(ready: Control) -> None:
     ready.run("slice", **WEB)
     ready.run("worker", ip="10.0.10.2", trunk_mtu=1000)
     before = ready.path.read_text()
@@ -330,7 +330,7 @@ def test_what_hosts_do_not_offer_any_more_is_not_planned(ready: Control) -> None
     assert ready.run("slice_plan", names=["web"])["slice_ids"] == [1000], "it is being deleted"
 
 
-def test_giving_up_tells_the_hosts_that_nothing_is_left(ready: Control) -> None:
+def test_deleting_a_slice_creates_empty_work_orders(ready: Control) -> None:
     ready.run("slice", **{**WEB, "name": "unheard"})
     ready.run("slice", work_orders=True, **WEB)
     dry = ready.run("slice_plan", check=True, state="absent", all=True)
@@ -356,9 +356,7 @@ def test_giving_up_tells_the_hosts_that_nothing_is_left(ready: Control) -> None:
         ("holdings_info", {}),
     ],
 )
-def test_a_database_that_does_not_exist_is_not_an_empty_one(
-    control: Control, module: str, arguments: dict[str, Any]
-) -> None:
+def test_a_missing_database_is_not_an_empty_one(control: Control, module: str, arguments: dict[str, Any]) -> None:
     reports: dict[str, Any] = {"reports": []} if module == "slice_report" else {}
     result = control.run(module, **arguments, **reports)
     assert result["failed"]
@@ -367,12 +365,12 @@ def test_a_database_that_does_not_exist_is_not_an_empty_one(
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_what_makes_objects_makes_the_database(control: Control, check: bool) -> None:
+def test_modules_that_create_objects_create_the_database(control: Control, check: bool) -> None:
     assert control.run("user", name="alice", check=check)["changed"]
     assert control.path.exists() is not check
 
 
-def test_a_broken_database_is_told(ready: Control) -> None:
+def test_a_damaged_database_is_reported(ready: Control) -> None:
     ready.path.write_text("users: [\n")
     result = ready.run("slice_info", all=True)
     assert result["msg"] == (f"database {ready.path}, line 2: did not find expected node content; it was not changed")
@@ -384,7 +382,7 @@ def revisions(plan: dict[str, Any]) -> set[int]:
     return {slice_["revision"] for order in orders for slice_ in order["slices"]}
 
 
-def test_an_order_is_as_new_as_the_last_change(ready: Control) -> None:
+def test_a_work_order_has_the_revision_of_the_last_change(ready: Control) -> None:
     first = ready.run("slice", work_orders=True, **WEB)
     stored = ready.path.read_text()
     assert revisions(first) == {AHEAD_OF_CLOCKS + 1}
@@ -401,7 +399,7 @@ def test_an_order_is_as_new_as_the_last_change(ready: Control) -> None:
     assert revisions(foretold) == revisions(given_up) == {AHEAD_OF_CLOCKS + 4}
 
 
-def test_orders_of_a_restored_database_are_newer_than_all_before(ready: Control) -> None:
+def test_work_orders_of_a_restored_database_are_newer_than_all_earlier_ones(ready: Control) -> None:
     ready.run("slice", work_orders=True, **WEB)
     backup = ready.run("database", state="backup")["backup"]
     ready.run("vm", slice="web", name="vm3", flavor="cirros")

@@ -91,7 +91,7 @@ def change(database: str) -> None:
         cluster.users["admin"].quota_vms += 1
 
 
-def test_check_lists_what_is_broken(run: Run, old_file: Path) -> None:
+def test_check_lists_violations(run: Run, old_file: Path) -> None:
     text = old_file.read_text()
     result = run(str(old_file), state="check")
     assert (result["changed"], result["breaches"]) == (False, BREACHES)
@@ -102,7 +102,7 @@ def test_check_lists_what_is_broken(run: Run, old_file: Path) -> None:
     assert old_file.read_text() == text
 
 
-def test_an_old_file_is_mended_on_its_way(run: Run, old_file: Path, database: str, tmp_path: Path) -> None:
+def test_an_old_file_is_repaired_during_the_migration(run: Run, old_file: Path, database: str, tmp_path: Path) -> None:
     text = old_file.read_text()
     result = run(str(old_file), state="migrate", destination=database)
     assert result["failed"]
@@ -131,7 +131,7 @@ def test_an_old_file_is_mended_on_its_way(run: Run, old_file: Path, database: st
     assert stored(back) == data
 
 
-def test_a_database_is_mended_where_it_is(run: Run, old_file: Path) -> None:
+def test_a_database_is_repaired_in_place(run: Run, old_file: Path) -> None:
     result = run(str(old_file), state="migrate", repair=True)
     assert (result["changed"], result["repairs"], len(result["backups"])) == (True, REPAIRS, 1)
     assert run(str(old_file), state="check")["breaches"] == []
@@ -162,7 +162,7 @@ def test_backups_are_made_and_restored(run: Run, database: str) -> None:
 
 
 @pytest.mark.parametrize("state", ["check", "backup", "migrate"])
-def test_a_database_that_does_not_exist_is_none(run: Run, database: str, state: str) -> None:
+def test_a_missing_database_cannot_be_checked(run: Run, database: str, state: str) -> None:
     result = run(database, state=state)
     assert result["failed"]
     assert result["msg"] == does_not_exist(open_store(database, lock_timeout_s=1, backups=1).name).message
@@ -186,13 +186,13 @@ def test_only_an_admin_may(run: Run, database: str) -> None:
         assert "bob is not an admin" in result["msg"]
 
 
-def test_postgresql_wants_a_folder_for_backups(run: Run, new_postgresql: Callable[[], str]) -> None:
+def test_postgresql_requires_a_folder_for_backups(run: Run, new_postgresql: Callable[[], str]) -> None:
     url = new_postgresql()
     change(url)
     assert run(url, state="backup", backup_dir=None)["msg"].endswith("backup_dir is required")
 
 
-def test_no_password_is_in_a_result(run: Run, tmp_path: Path) -> None:
+def test_results_contain_no_password(run: Run, tmp_path: Path) -> None:
     url = f"postgresql+psycopg://bob:s3cret@/db?host={tmp_path}"
     result = run(url, destination=url)
     assert result["failed"]

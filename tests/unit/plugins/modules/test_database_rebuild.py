@@ -181,7 +181,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
 HOST = {"host": "worker1", "target": "10.0.10.1", **CLOUD}
 
 
-def test_every_kind_of_database_is_made_once(run: Callable[..., dict[str, Any]], database: str) -> None:
+def test_every_kind_of_database_is_created_once(run: Callable[..., dict[str, Any]], database: str) -> None:
     done = run(database, hosts=[HOST])
     assert (done["changed"], done["counts"]["workers"]) == (True, 1)
     assert (done["cloud"]["uuid"], done["cloud"]["title"]) == (CLOUD["cloud_uuid"], "lab")
@@ -189,14 +189,14 @@ def test_every_kind_of_database_is_made_once(run: Callable[..., dict[str, Any]],
     assert refused(run(database, hosts=[HOST])) == [Refusal("database_exists", name)]
 
 
-def test_a_damaged_database_exists(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+def test_a_damaged_database_is_not_a_missing_one(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     path = tmp_path / "database.yaml"
     path.write_text("{")
     assert refused(run(str(path), hosts=[HOST])) == [Refusal("database_exists", f"database {path}")]
     assert path.read_text() == "{"
 
 
-def test_only_the_first_admin_may(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+def test_a_tenant_cannot_rebuild_a_database(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     result = run(str(tmp_path / "database.yaml"), hosts=[HOST], acting_user="bob")
     assert [each.code for each in refused(result)] == ["admins_only"]
     assert list(tmp_path.iterdir()) == []

@@ -56,7 +56,7 @@ def disks(of_slice: dict[str, Any]) -> list[dict[str, Any]]:
     return [disk for vm in of_slice["vms"] for disk in vm["disks"]]
 
 
-def test_a_deleted_slice_comes_back_with_its_disks(door: Door) -> None:
+def test_a_deleted_slice_is_restored_with_its_disks(door: Door) -> None:
     door("slice", **builders.topology())
     apply_and_report(door)
     ordered = apply_and_report(door)
@@ -75,7 +75,7 @@ def test_a_deleted_slice_comes_back_with_its_disks(door: Door) -> None:
     assert [each.code for each in refused(door("deleted_slice", name="web"))] == ["not_found"]
 
 
-def test_without_a_retention_nothing_comes_back(door: Door) -> None:
+def test_without_a_retention_time_nothing_is_restored(door: Door) -> None:
     door("slice", **builders.topology())
     apply_and_report(door)
     apply_and_report(door, state="absent")
@@ -83,6 +83,6 @@ def test_without_a_retention_nothing_comes_back(door: Door) -> None:
 
 
 @pytest.mark.parametrize("hours", [-1, 8761])
-def test_a_retention_that_workers_do_not_have_is_refused(door: Door, hours: int) -> None:
+def test_a_retention_time_that_workers_do_not_have_is_refused(door: Door, hours: int) -> None:
     result = door("slice_plan", names=["web"], state="absent", disk_retention_h=hours)
     assert [each.code for each in refused(result)] == ["out_of_range"]

@@ -31,7 +31,7 @@ def entry(name: str, image: Path, **others: Any) -> dict[str, Any]:
     return {"name": name, "image": str(image), **SIZE, **others}
 
 
-def test_what_an_image_is_told_by_its_content(door: Door, tmp_path: Path) -> None:
+def test_the_format_of_an_image_is_detected_from_its_content(door: Door, tmp_path: Path) -> None:
     image = converted(raw(tmp_path / "disk"), tmp_path / "image.raw")
     result = door("flavor", **entry("small", image))
 
@@ -45,7 +45,7 @@ def test_what_an_image_is_told_by_its_content(door: Door, tmp_path: Path) -> Non
     assert "warnings" not in result
 
 
-def test_of_several_flavors_all_that_is_wrong_with_images_is_told(door: Door, tmp_path: Path) -> None:
+def test_invalid_images_of_several_flavors_are_all_reported(door: Door, tmp_path: Path) -> None:
     vmdk = converted(raw(tmp_path / "disk"), tmp_path / "image.qcow2", to="vmdk")
     short = cut(converted(raw(tmp_path / "disk"), tmp_path / "short"), 100)
     before = door.data()
@@ -59,7 +59,7 @@ def test_of_several_flavors_all_that_is_wrong_with_images_is_told(door: Door, tm
     assert door.data() == before
 
 
-def test_without_qemu_img_a_warning_says_what_was_not_checked(
+def test_without_qemu_img_a_warning_lists_what_was_not_checked(
     door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runner = FakeRunner().tell("qemu-img", "check", MORE, rc=127)
@@ -74,13 +74,13 @@ def test_without_qemu_img_a_warning_says_what_was_not_checked(
     assert set(door.data()["flavors"]) >= {"a", "b", "c"}
 
 
-def test_who_may_not_register_flavors_has_no_file_looked_at(door: Door, tmp_path: Path) -> None:
+def test_files_of_users_who_may_not_register_flavors_are_not_read(door: Door, tmp_path: Path) -> None:
     result = door("flavor", **entry("a", tmp_path / "missing"), acting_user="alice")
 
     assert refused(result) == [Refusal("admins_only", "flavor", {"user": "alice"})]
 
 
-def test_an_image_is_converted_once_and_again_when_it_changed(door: Door, tmp_path: Path) -> None:
+def test_an_image_is_converted_once_and_again_after_it_changed(door: Door, tmp_path: Path) -> None:
     image, target = converted(raw(tmp_path / "disk"), tmp_path / "image.vdi", to="vdi"), tmp_path / "image.vdi.qcow2"
     wanted = entry("a", image, convert=True)
     planned = door("flavor", check_mode=True, **wanted)
@@ -97,14 +97,14 @@ def test_an_image_is_converted_once_and_again_when_it_changed(door: Door, tmp_pa
     assert door("flavor", **wanted)["flavors"][0]["virtual_size_gb"] == 3 / 1024
 
 
-def test_what_needs_no_converting_is_taken_as_it_is(door: Door, tmp_path: Path) -> None:
+def test_an_image_in_a_supported_format_is_not_converted(door: Door, tmp_path: Path) -> None:
     image = raw(tmp_path / "disk")
 
     assert door("flavor", **entry("a", image, convert=True))["flavors"][0]["image"] == str(image)
     assert [path.name for path in tmp_path.iterdir()] == ["disk"]
 
 
-def test_a_file_may_be_converted_and_a_url_not(door: Door, tmp_path: Path) -> None:
+def test_files_can_be_converted_and_urls_cannot(door: Door, tmp_path: Path) -> None:
     vdi = converted(raw(tmp_path / "disk"), tmp_path / "image.vdi", to="vdi")
     url = "https://images.example.org/x.vdi"
     offered = door("flavor", **entry("a", vdi))

@@ -12,7 +12,7 @@ from ..module_utils._host.fakes import FakeRunner
 SHOWN = '[{"ifname": "trunk0", "mtu": 9000}]'
 
 
-def test_the_uplinks_mtu_is_told(monkeypatch, tmp_path):
+def test_the_mtu_of_the_uplink_is_returned(monkeypatch, tmp_path):
     for arguments, mtu in (({"uplink": "trunk0"}, 9000), ({"uplink": ""}, None), ({}, None)):
         runner = FakeRunner().tell("ip", "-json", "address", "show", stdout=SHOWN).tell(*TRY_NETEM)
         result = modules.run(monkeypatch, host_info, runner, state_dir=str(tmp_path), **arguments)

@@ -56,7 +56,7 @@ def a_host_with_open_vswitch() -> FakeRunner:
     return a_host().tell(*OBSERVE, stdout=NOTHING)
 
 
-def test_all_is_set_up_once(monkeypatch, tmp_path):
+def test_a_host_is_set_up_once(monkeypatch, tmp_path):
     args = arguments(tmp_path)
     planned = modules.run(monkeypatch, host_setup, a_host_with_open_vswitch(), **args, _ansible_check_mode=True)
     assert list(tmp_path.iterdir()) == []
@@ -88,7 +88,7 @@ def test_a_file_that_differs_is_replaced_and_shown(monkeypatch, tmp_path):
     assert done["diff"]["before"] == f"{path}: mode 0600\n{path}: a=2\n"
 
 
-def test_a_host_without_packages_is_claimed_and_left_alone(monkeypatch, tmp_path):
+def test_a_host_without_the_packages_is_only_claimed(monkeypatch, tmp_path):
     done = modules.run(monkeypatch, host_setup, a_host("not-installed"), **arguments(tmp_path))
     assert (done["changed"], done["missing_packages"]) == (True, ["openvswitch-switch"])
     assert lines(done["diff"]["after"]) == {"host"}
@@ -96,7 +96,7 @@ def test_a_host_without_packages_is_claimed_and_left_alone(monkeypatch, tmp_path
     assert not (tmp_path / "lib").exists()
 
 
-def test_check_mode_predicts_what_follows_the_packages(monkeypatch, tmp_path):
+def test_check_mode_predicts_the_changes_after_the_installation_of_packages(monkeypatch, tmp_path):
     runner = a_host("not-installed").tell("ovs-vsctl", MORE, rc=127, stderr="command not found")
     done = modules.run(monkeypatch, host_setup, runner, **arguments(tmp_path), _ansible_check_mode=True)
     assert lines(done["diff"]["after"]) == {"host", "bridge", "port", "folder", "file", "unit"}
@@ -119,9 +119,7 @@ def test_a_host_of_another_cloud_is_refused_before_anything_is_changed(monkeypat
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_a_host_whose_address_another_machine_has_is_refused_before_anything_is_changed(
-    check_mode, monkeypatch, tmp_path
-):
+def test_a_duplicate_address_is_refused_before_anything_is_changed(check_mode, monkeypatch, tmp_path):
     asked = []
 
     def find(interface: str, addresses: list[str], _runner: Runner) -> list[str]:
@@ -136,7 +134,7 @@ def test_a_host_whose_address_another_machine_has_is_refused_before_anything_is_
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_host_that_has_the_address_already_is_warned(monkeypatch, tmp_path):
+def test_a_duplicate_of_an_address_in_use_is_a_warning(monkeypatch, tmp_path):
     monkeypatch.setattr(duplicates, "find", lambda *_args: ["another machine answers"])
     args = {**arguments(tmp_path), "management_addresses": ["10.60.7.1"]}
     done = modules.run(monkeypatch, host_setup, a_host("not-installed"), **args)
@@ -145,7 +143,7 @@ def test_a_host_that_has_the_address_already_is_warned(monkeypatch, tmp_path):
     assert ["another machine answers" in str(warning) for warning in done["warnings"]] == [True]
 
 
-def test_a_host_without_a_trunk_is_not_searched(monkeypatch, tmp_path):
+def test_without_a_trunk_duplicates_are_not_searched(monkeypatch, tmp_path):
     args = {**arguments(tmp_path), "uplink": "", "management_addresses": ["10.60.7.1"]}
     assert "warnings" not in modules.run(monkeypatch, host_setup, a_host("not-installed"), **args)
 

@@ -195,7 +195,7 @@ def got_by(refusal: Mapping[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_the_samples_have_every_text_that_a_module_takes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_samples_contain_every_text_option_of_a_module(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = specification(name, monkeypatch)
     options = set(text_options(spec))
     found = {option_of(path) for path in texts(right(name, spec), options)}
@@ -203,7 +203,7 @@ def test_the_samples_have_every_text_that_a_module_takes(name: str, monkeypatch:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_text_that_would_be_more_than_a_value_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_with_a_special_meaning_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module(f"{PLACE}.{name}")
     spec = specification(name, monkeypatch)
     values = right(name, spec)
@@ -264,7 +264,7 @@ def network_files(params: Mapping[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("name", "render"), [("slice_apply", worker_files), ("network_services", network_files)])
-def test_a_text_that_is_accepted_stays_one_value_in_every_file(
+def test_an_accepted_text_is_a_single_value_in_every_file(
     name: str, render: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = specification(name, monkeypatch)

@@ -146,13 +146,13 @@ def read(topology: dict[str, Any]) -> None:
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(topologies())
-def test_hosts_read_what_is_at_the_limits(topology: dict[str, Any]) -> None:
+def test_hosts_accept_values_at_the_limits(topology: dict[str, Any]) -> None:
     read(topology)
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(PARTS.flatmap(topologies))
-def test_hosts_read_whatever_is_planned(topology: dict[str, Any]) -> None:
+def test_hosts_accept_every_planned_work_order(topology: dict[str, Any]) -> None:
     read(topology)
 
 
@@ -184,7 +184,7 @@ def with_range(last: int) -> dict[str, Any]:
         (with_range(last=12), with_range(last=11), "subnet_too_small"),
     ],
 )
-def test_the_most_is_read_and_what_is_beyond_it_refused(
+def test_the_maximum_is_accepted_and_larger_values_are_refused(
     most: dict[str, Any], beyond: dict[str, Any], code: str
 ) -> None:
     done = plan(cluster(SMALL), most)
@@ -194,7 +194,7 @@ def test_the_most_is_read_and_what_is_beyond_it_refused(
 
 
 @pytest.mark.parametrize("option", bounds.FLAVOR)
-def test_flavors_have_the_sizes_that_qemu_takes(option: str) -> None:
+def test_flavors_have_sizes_that_qemu_accepts(option: str) -> None:
     limit = bounds.FLAVOR[option]
     for value in (limit.least, limit.most):
         done = plan(cluster({**SMALL, option: value}), one_vm())
@@ -204,7 +204,7 @@ def test_flavors_have_the_sizes_that_qemu_takes(option: str) -> None:
             cluster({**SMALL, option: value})
 
 
-def test_ids_end_where_taps_have_no_names_any_more() -> None:
+def test_ids_are_limited_by_the_names_of_taps() -> None:
     last = int(bounds.ID.most)
     held = cluster(SMALL, last - 1)
     done = plan(held, one_vm(data_interfaces=128))

@@ -30,7 +30,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *names: str, runner: Fa
     return modules.run(monkeypatch, network_orphans, runner or looked_at(), **args)
 
 
-def test_the_reservations_of_a_slice_go_by_name_in_a_later_run(monkeypatch, tmp_path):
+def test_reservations_of_an_orphaned_slice_are_removed_by_name_in_a_later_run(monkeypatch, tmp_path):
     path = tmp_path / "dhcp/hosts.d/1005"
     path.parent.mkdir(parents=True)
     path.write_text("52:54:00:03:ee:00,10.60.7.105,vm1\n")

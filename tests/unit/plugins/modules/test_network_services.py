@@ -69,7 +69,7 @@ def test_an_order_is_applied_and_check_mode_changes_nothing(monkeypatch, tmp_pat
     assert [each.record for each in applied_orders.read(str(tmp_path), revisions.NETWORK_NODE)] == ["{}"]
 
 
-def test_lost_machines_are_listed_and_check_mode_only_says_so(monkeypatch, tmp_path):
+def test_lost_machines_are_listed_and_check_mode_only_predicts_it(monkeypatch, tmp_path):
     claim = {"uuid": uuid(1), "title": "lab", "incarnation": uuid(2), "since": "now", "controller": "here"}
     (tmp_path / "cloud.json").write_text(json.dumps(claim))
     args = {"cloud_uuid": uuid(1), "state_dir": str(tmp_path), "lost_machines": [{"mark": "1" * 64}]}
@@ -82,14 +82,14 @@ def test_lost_machines_are_listed_and_check_mode_only_says_so(monkeypatch, tmp_p
     assert result["changes"][0]["kind"] == "lost machine"
 
 
-def test_what_is_refused_is_told_and_nothing_is_looked_at(monkeypatch, tmp_path):
+def test_refused_slices_are_returned_and_nothing_is_observed(monkeypatch, tmp_path):
     args = {"state_dir": str(tmp_path), "slices": [{"slice_id": 1000, "reservations": [{**ONE, "address": "x"}]}]}
     result = modules.run(monkeypatch, network_services, FakeRunner(), **args)
     figures = {"field": "address", "allowed": "an IPv4 address", "got": "x"}
     assert refused(result) == [Refusal("field_not_allowed", "slice 1000, VM 1001", figures)]
 
 
-def test_a_late_order_is_refused_before_anything_is_looked_at(monkeypatch, tmp_path):
+def test_a_superseded_order_is_refused_before_anything_is_observed(monkeypatch, tmp_path):
     def order(revision: int) -> dict[str, Any]:
         slices = [{"slice_id": 1000, "revision": revision, "reservations": [ONE]}]
         return {"state_dir": str(tmp_path), "slices": slices}
@@ -104,7 +104,7 @@ def test_a_late_order_is_refused_before_anything_is_looked_at(monkeypatch, tmp_p
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
-def test_a_slice_that_is_refused_does_not_hold_up_the_others(monkeypatch, tmp_path, check_mode):
+def test_a_refused_slice_does_not_affect_the_others(monkeypatch, tmp_path, check_mode):
     (tmp_path / "names").mkdir()
     (tmp_path / "names/1035.uuid").write_text(f"{uuid(9)}\n")
     two = {"vm_id": 1036, "name": "vm1", "mac": "52:54:00:04:0c:00", "address": "10.60.7.102"}

@@ -12,7 +12,7 @@ NOTHING = '{"headings": [], "data": []}\n' * 4
 ARGS = {"name": "br-int", "ports": [{"name": "trunk0"}]}
 
 
-def test_bridge_is_made_in_one_transaction(monkeypatch):
+def test_a_bridge_is_created_in_one_transaction(monkeypatch):
     runner = FakeRunner().tell("ovs-vsctl", "--timeout=120", "--", MORE)
     runner.tell("ovs-vsctl", "--timeout=120", "--format=json", MORE, stdout=NOTHING)
     result = modules.run(monkeypatch, ovs_bridge, runner, owner="worker", **ARGS)
@@ -27,7 +27,7 @@ def test_bridge_is_made_in_one_transaction(monkeypatch):
     assert "external_ids:cloudrepo-infrastructure=worker" in runner.argvs[-1]
 
 
-def test_check_mode_plans_for_a_host_without_a_switch(monkeypatch):
+def test_check_mode_plans_for_a_host_without_open_vswitch(monkeypatch):
     runner = FakeRunner().tell("ovs-vsctl", MORE, rc=127, stderr="command not found")
     result = modules.run(monkeypatch, ovs_bridge, runner, _ansible_check_mode=True, **ARGS)
 
@@ -35,7 +35,7 @@ def test_check_mode_plans_for_a_host_without_a_switch(monkeypatch):
     assert len(runner.argvs) == 1
 
 
-def test_failure_carries_the_command(monkeypatch):
+def test_a_failure_contains_the_command(monkeypatch):
     runner = FakeRunner().tell("ovs-vsctl", MORE, rc=1, stderr="ovs-vsctl: database connection failed")
     result = modules.run(monkeypatch, ovs_bridge, runner, **ARGS)
 

@@ -36,7 +36,7 @@ def runner(loaded: str = TAP_FILTER) -> FakeRunner:
     return host.tell(*OFCTL, "--bundle", "add-flows", "br-int", "-")
 
 
-def test_taps_come_before_flows_and_flows_before_ports(monkeypatch, tmp_path):
+def test_taps_are_created_before_flows_and_flows_before_ports(monkeypatch, tmp_path):
     monkeypatch.setattr(taps, "observe", taps.Devices)
     host = runner().tell(*IP_BATCH)
     slices = [{"slice_id": 1000, "vms": [vm(1001, None, 100, state_dir=str(tmp_path))]}]
@@ -54,7 +54,7 @@ def test_taps_come_before_flows_and_flows_before_ports(monkeypatch, tmp_path):
     )
 
 
-def test_check_mode_plans_for_a_host_that_is_yet_to_be_prepared(monkeypatch):
+def test_check_mode_plans_for_an_unprepared_host(monkeypatch):
     monkeypatch.setattr(taps, "observe", taps.Devices)
     host = FakeRunner().tell(*LIST_FILTER, rc=127).tell("ovs-vsctl", MORE, rc=127).tell(*OFCTL, MORE, rc=127)
     args = {"slices": SLICES, "user": "no-such-user-of-ours"}
@@ -66,7 +66,7 @@ def test_check_mode_plans_for_a_host_that_is_yet_to_be_prepared(monkeypatch):
     assert "no-such-user-of-ours" in modules.run(monkeypatch, ovs_ports, host, **args)["msg"]
 
 
-def test_orders_that_no_host_should_be_given_are_refused(monkeypatch):
+def test_invalid_work_orders_are_refused(monkeypatch):
     slices = [{"slice_id": 1000, "vms": [vm(1001, 5000)]}]
     result = modules.run(monkeypatch, ovs_ports, FakeRunner(), slices=slices)
 
@@ -74,7 +74,7 @@ def test_orders_that_no_host_should_be_given_are_refused(monkeypatch):
     assert refused(result) == [Refusal("field_not_allowed", "slice 1000, VM 1001, interface eth0", figures)]
 
 
-def test_taps_are_closed_again_to_the_hosts_own_stack_before_one_is_made(monkeypatch, tmp_path):
+def test_the_packet_filter_of_taps_is_loaded_before_a_tap_is_created(monkeypatch, tmp_path):
     monkeypatch.setattr(taps, "observe", taps.Devices)
     slices = [{"slice_id": 1000, "vms": [vm(1001, None, 100, state_dir=str(tmp_path))]}]
     for left in ("", TAP_FILTER.splitlines()[0]):
@@ -98,7 +98,7 @@ def test_infrastructure_without_an_address_is_refused(monkeypatch):
     ]
 
 
-def test_limits_come_before_flows_and_end_after_ports(monkeypatch, tmp_path):
+def test_limits_are_added_before_flows_and_removed_after_ports(monkeypatch, tmp_path):
     monkeypatch.setattr(taps, "observe", taps.Devices)
     host = runner().tell(*IP_BATCH).tell("tc", "-batch", "-").tell(*QDISCS, stdout="[]")
     host.tell(*OFCTL, "dump-meters", "br-int").tell(*OFCTL, "add-meter", MORE)
@@ -113,7 +113,7 @@ def test_limits_come_before_flows_and_end_after_ports(monkeypatch, tmp_path):
     assert "qdisc tap_1001_eth0: rate_kbps 700, burst_bytes 6088\n" in result["diff"]["after"]
 
 
-def test_faults_that_the_kernel_cannot_make_are_refused_before_anything_is_changed(monkeypatch, tmp_path):
+def test_faults_that_the_kernel_does_not_support_are_refused_before_anything_is_changed(monkeypatch, tmp_path):
     nics = [{**nic(1001, 0, 100), "delay_ms": 20}]
     slices = [{"slice_id": 1000, "vms": [vm(1001, interfaces=nics, state_dir=str(tmp_path))]}]
     monkeypatch.setattr(taps, "observe", taps.Devices)

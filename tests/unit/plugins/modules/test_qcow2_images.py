@@ -11,7 +11,7 @@ from ..module_utils._host import modules
 from ..module_utils._host.fakes import FakeRunner, mark, vm
 
 
-def test_missing_base_image_fails_only_when_it_matters(monkeypatch, tmp_path):
+def test_a_missing_base_image_is_an_error_only_if_it_is_needed(monkeypatch, tmp_path):
     args = {
         "slices": [{"slice_id": 1000, "vms": [vm(state_dir=str(tmp_path))]}],
         "state_dir": str(tmp_path),
@@ -26,7 +26,7 @@ def test_missing_base_image_fails_only_when_it_matters(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_unlisted_folder_is_removed(monkeypatch, tmp_path):
+def test_an_unlisted_folder_is_removed(monkeypatch, tmp_path):
     (tmp_path / "vms/1001").mkdir(parents=True)
     mark(tmp_path / "vms/1001")
     args = {

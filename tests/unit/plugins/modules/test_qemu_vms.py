@@ -11,7 +11,7 @@ from ..module_utils._host.fakes import MORE, FakeRunner, vm
 SHOWN = "Id=cloudrepo-9999@1001.service\nActiveState=active\nMainPID=7\n"
 
 
-def test_pruning_stops_what_is_not_listed(monkeypatch):
+def test_pruning_stops_unlisted_vms(monkeypatch):
     runner = FakeRunner().tell("systemctl", "show", MORE, stdout=SHOWN)
     runner.tell("systemctl", "stop", "--", "cloudrepo-9999@1001.service")
     args = {"slices": [{"slice_id": 9999, "vms": []}], "state": "pruned", "user": "me"}
@@ -21,7 +21,7 @@ def test_pruning_stops_what_is_not_listed(monkeypatch):
     assert result["diff"]["before"] == "unit cloudrepo-9999@1001.service: state active\n"
 
 
-def test_check_mode_touches_nothing(monkeypatch, tmp_path):
+def test_check_mode_changes_nothing(monkeypatch, tmp_path):
     runner = FakeRunner().tell("systemctl", "show", MORE, rc=1)
     args = {
         "slices": [{"slice_id": 9999, "vms": [vm(1001, 100, state_dir=str(tmp_path))]}],
@@ -37,7 +37,7 @@ def test_check_mode_touches_nothing(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_password_is_in_no_result(monkeypatch, tmp_path):
+def test_passwords_are_in_no_result(monkeypatch, tmp_path):
     runner = FakeRunner().tell("systemctl", "show", MORE, rc=1)
     args = {
         "slices": [{"slice_id": 9999, "vms": [vm(1001, 100, state_dir=str(tmp_path))]}],
@@ -53,5 +53,5 @@ def test_password_is_in_no_result(monkeypatch, tmp_path):
     assert "hMr3kWpa" not in str(result)
 
 
-def test_displays_need_an_address(monkeypatch):
+def test_displays_require_an_address(monkeypatch):
     assert "vnc_address" in modules.run(monkeypatch, qemu_vms, FakeRunner(), slices=[])["msg"]

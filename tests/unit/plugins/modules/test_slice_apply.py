@@ -88,7 +88,7 @@ def test_unlisted_vms_are_stopped_before_their_disks_are_removed(monkeypatch, tm
     ]
 
 
-def test_a_disk_that_is_given_up_waits_a_day_unless_told_otherwise(monkeypatch, tmp_path):
+def test_a_given_up_disk_is_kept_for_a_day_by_default(monkeypatch, tmp_path):
     for waits, more in ((True, {}), (False, {"disk_retention_h": 0})):
         a_disk(tmp_path)
         args = arguments(tmp_path, given_up=[given_up(1001, state_dir=str(tmp_path))])
@@ -98,13 +98,13 @@ def test_a_disk_that_is_given_up_waits_a_day_unless_told_otherwise(monkeypatch, 
 
 
 @pytest.mark.parametrize("hours", [-1, 8761])
-def test_disks_wait_for_a_year_at_most(monkeypatch, tmp_path, hours):
+def test_disks_are_kept_for_a_year_at_most(monkeypatch, tmp_path, hours):
     result = modules.run(monkeypatch, slice_apply, FakeRunner(), **arguments(tmp_path), disk_retention_h=hours)
     figures = {"field": "disk_retention_h", "allowed": "an integer, 0-8760", "got": hours}
     assert refused(result) == [Refusal("field_not_allowed", "settings", figures)]
 
 
-def test_a_disk_that_nobody_gave_up_stays_when_its_vm_goes(monkeypatch, tmp_path):
+def test_a_disk_that_is_not_given_up_stays_when_its_vm_is_removed(monkeypatch, tmp_path):
     disk = a_disk(tmp_path)
     orphan = {"path": str(disk), "uuid": None, "vm_id": 1001, "slice_id": 9999}
     for order in ({}, {"given_up": [given_up(1002, state_dir=str(tmp_path))]}):
@@ -114,7 +114,7 @@ def test_a_disk_that_nobody_gave_up_stays_when_its_vm_goes(monkeypatch, tmp_path
 
 
 @pytest.mark.parametrize("given", [{"vm_id": 1001}, {"vm_id": 1002}])
-def test_a_disk_that_is_wanted_or_elsewhere_cannot_be_given_up(monkeypatch, tmp_path, given):
+def test_a_disk_in_use_or_in_another_folder_cannot_be_given_up(monkeypatch, tmp_path, given):
     given_up = {**given, "path": f"{tmp_path}/vms/1001/vm1_img.qcow2"}
     wanted = vm(1001, 100, state_dir=str(tmp_path))
     result = modules.run(monkeypatch, slice_apply, FakeRunner(), **arguments(tmp_path, wanted, given_up=[given_up]))
@@ -122,7 +122,7 @@ def test_a_disk_that_is_wanted_or_elsewhere_cannot_be_given_up(monkeypatch, tmp_
     assert codes == ["disk_elsewhere"] * (given["vm_id"] == 1002) + ["wanted_and_given_up"]
 
 
-def test_without_its_base_images_and_passwords_nothing_is_changed(monkeypatch, tmp_path):
+def test_without_base_images_and_passwords_nothing_is_changed(monkeypatch, tmp_path):
     wanted = vm(1001, 100, state_dir=str(tmp_path))
     runner = looked_at(RUNNING.replace("1001", "1002"))
     result = modules.run(monkeypatch, slice_apply, runner, **arguments(tmp_path, wanted))
@@ -137,7 +137,7 @@ def test_without_its_base_images_and_passwords_nothing_is_changed(monkeypatch, t
     assert not (tmp_path / "vms").exists()
 
 
-def test_check_mode_plans_for_a_host_that_is_yet_to_be_prepared(monkeypatch, tmp_path):
+def test_check_mode_plans_for_an_unprepared_host(monkeypatch, tmp_path):
     runner = FakeRunner().tell(*LIST_FILTER, rc=127).tell("ovs-vsctl", MORE, rc=127)
     runner.tell(*OFCTL, MORE, rc=127).tell(*SHOW, rc=1)
     wanted = vm(1001, None, 100, state_dir=str(tmp_path))
@@ -175,7 +175,7 @@ def test_a_vm_on_a_damaged_base_image_is_an_error(monkeypatch, tmp_path):
     assert "overlay" not in {change["kind"] for change in result["changes"]}
 
 
-def test_orders_that_no_host_should_be_given_are_refused(monkeypatch, tmp_path):
+def test_invalid_work_orders_are_refused(monkeypatch, tmp_path):
     result = modules.run(
         monkeypatch, slice_apply, FakeRunner(), **arguments(tmp_path, vm(1001, 5000, state_dir=str(tmp_path)))
     )
@@ -185,7 +185,7 @@ def test_orders_that_no_host_should_be_given_are_refused(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
-def test_a_slice_that_makes_no_sense_does_not_hold_up_the_others(monkeypatch, tmp_path, check_mode):
+def test_an_invalid_slice_does_not_affect_the_others(monkeypatch, tmp_path, check_mode):
     args = arguments(tmp_path, revision=2_000)
     wrong = vm(1042, 5000, state_dir=str(tmp_path))
     args["slices"].insert(0, {"slice_id": 1041, "vms": [wrong]})
@@ -202,7 +202,7 @@ def test_a_slice_that_makes_no_sense_does_not_hold_up_the_others(monkeypatch, tm
 
 
 @pytest.mark.parametrize("restart", [False, True])
-def test_tap_of_another_user_is_made_anew_with_the_restart_of_its_vm(monkeypatch, tmp_path, restart):
+def test_a_tap_of_another_user_is_recreated_when_its_vm_is_restarted(monkeypatch, tmp_path, restart):
     tap = Tap("tap_1001_eth0", 9999, 12345, busy=True, plugged=True)
     monkeypatch.setattr(taps, "observe", lambda: Devices({tap.name: tap}))
     monkeypatch.setattr(slice_apply, "SocketMonitor", FakeMonitor)
@@ -214,7 +214,7 @@ def test_tap_of_another_user_is_made_anew_with_the_restart_of_its_vm(monkeypatch
     assert [each["vm_id"] for each in result["restart_required"]] == [1001] * (not restart)
 
 
-def test_a_late_order_is_refused_before_anything_is_looked_at(monkeypatch, tmp_path):
+def test_a_superseded_order_is_refused_before_anything_is_observed(monkeypatch, tmp_path):
     def order(revision: int | None) -> dict[str, Any]:
         args = arguments(tmp_path)
         args["slices"][0]["revision"] = revision
@@ -230,7 +230,7 @@ def test_a_late_order_is_refused_before_anything_is_looked_at(monkeypatch, tmp_p
     assert modules.run(monkeypatch, slice_apply, FakeRunner(), **order(2_999))["failed"]
 
 
-def test_an_order_that_lacks_something_is_not_noted(monkeypatch, tmp_path):
+def test_the_revision_of_an_order_with_missing_images_is_not_stored(monkeypatch, tmp_path):
     args = arguments(tmp_path, vm(1001, 100, state_dir=str(tmp_path)))
     args["slices"][0]["revision"] = 2_000
     assert modules.run(monkeypatch, slice_apply, looked_at(), **args)["missing_images"]

@@ -39,7 +39,7 @@ def filled(door: Door) -> Door:
     return door
 
 
-def test_an_admin_sees_everything_and_a_tenant_the_own_part(filled: Door) -> None:
+def test_an_admin_gets_all_entries_and_a_tenant_only_the_tenants_own_part(filled: Door) -> None:
     everything = seen(filled, all=True)
     assert [user for user, _names in everything] == ["alice", "admin", "admin"]
     assert everything[2] == ("admin", ["bob"])
@@ -65,7 +65,7 @@ def test_slices_are_selected_by_name_owner_or_id(filled: Door) -> None:
     assert filled("slice_history", all=True, limit=0)["refusals"][0]["code"] == "out_of_range"
 
 
-def test_a_deleted_slice_keeps_its_entries_under_its_last_name(filled: Door) -> None:
+def test_entries_of_a_deleted_slice_are_found_by_its_last_name(filled: Door) -> None:
     ok(filled("slice", name="lab", new_name="old", owner="alice", state="present", append=True))
     ok(filled("slice", name="old", owner="alice", state="absent"))
     assert filled.data()["slices"].keys() == {"1002"}
@@ -73,7 +73,7 @@ def test_a_deleted_slice_keeps_its_entries_under_its_last_name(filled: Door) -> 
     assert [user for user, _names in found] == ["alice", "admin", "admin", "admin"]
 
 
-def test_a_new_user_of_a_name_sees_nothing_of_the_former_one(door: Door) -> None:
+def test_a_new_user_does_not_get_entries_of_a_deleted_user_of_the_same_name(door: Door) -> None:
     ok(door("user", name="carol"))
     ok(door("slice", name="lab", owner="carol"))
     ok(door("slice", name="lab", owner="carol", state="absent"))
@@ -84,7 +84,7 @@ def test_a_new_user_of_a_name_sees_nothing_of_the_former_one(door: Door) -> None
     assert len(seen(door, owner="carol")) == 2
 
 
-def test_the_table_names_who_from_where_and_what(door: Door) -> None:
+def test_the_table_contains_user_origin_and_change(door: Door) -> None:
     assert ok(door("slice_history", all=True))["table"] == "no entries"
     caller = {"proof": "awx", "playbook": "cloudrepo.slices.deploy", "job": "42", "login": "r", "controller": "c"}
     ok(door("slice", name="web", vms=[{"name": f"vm{n}", "flavor": "cirros"} for n in range(22)], caller=caller))
@@ -115,7 +115,7 @@ def undone(result: dict[str, Any]) -> list[tuple[str, Any]]:
     return [(each["code"], each["figures"].get("changes")) for each in result["refusals"]]
 
 
-def test_the_revision_of_a_slice_follows_its_topology_alone(door: Door) -> None:
+def test_the_revision_of_a_slice_depends_only_on_its_topology(door: Door) -> None:
     first = ok(door("slice", **topology("vm1")))["slices"][0]["revision"]
     assert (first, revision(door)) == (builders.AHEAD_OF_CLOCKS + 1,) * 2
     ok(door("slice", name="lab"))
@@ -129,7 +129,7 @@ def test_the_revision_of_a_slice_follows_its_topology_alone(door: Door) -> None:
     assert not ok(door("vm", slice="web", name="vm1", power="stopped"))["changed"]
 
 
-def test_what_another_added_is_not_removed_from_an_older_file(door: Door) -> None:
+def test_an_older_file_does_not_remove_objects_that_another_user_added(door: Door) -> None:
     base = ok(door("slice", **topology("vm1")))["slices"][0]["revision"]
     ok(door("vm", slice="web", name="vm2", flavor="cirros", acting_user="admin"))
     refused = door("slice", **topology("vm1", based_on=base))
@@ -158,7 +158,7 @@ def test_an_older_file_is_applied_with_overwrite(door: Door) -> None:
         ("vlan", {"name": "spare"}, None),
     ],
 )
-def test_changes_that_are_undone(door: Door, module: str, change: dict[str, Any], told: str | None) -> None:
+def test_reverted_changes(door: Door, module: str, change: dict[str, Any], told: str | None) -> None:
     base = ok(door("slice", **topology("vm1", "vm2")))["slices"][0]["revision"]
     ok(door(module, slice="web", **change))
     again = door("slice", **topology("vm1", "vm2", based_on=base))
@@ -170,20 +170,20 @@ def test_changes_that_are_undone(door: Door, module: str, change: dict[str, Any]
     ]
 
 
-def test_a_slice_that_was_deleted_since_is_not_created_again(door: Door) -> None:
+def test_a_slice_that_was_deleted_in_the_meantime_is_not_recreated(door: Door) -> None:
     base = ok(door("slice", **topology("vm1")))["slices"][0]["revision"]
     ok(door("slice", name="web", state="absent"))
     assert undone(door("slice", **topology("vm1", based_on=base))) == [("changed_since", ["slice web deleted"])]
     assert ok(door("slice", **topology("vm1", based_on=base), overwrite=True))["changed"]
 
 
-def test_a_revision_that_there_was_not_yet_is_refused(door: Door) -> None:
+def test_a_future_revision_is_refused(door: Door) -> None:
     revision = ok(door("slice", **topology("vm1")))["slices"][0]["revision"]
     refused = door("slice", **topology("vm1", based_on=revision + 1))
     assert undone(refused) == [("revision_unknown", None)]
 
 
-def test_without_history_any_later_change_counts(door: Door) -> None:
+def test_without_a_history_any_later_change_is_refused(door: Door) -> None:
     base = ok(door("slice", **topology("vm1")))["slices"][0]["revision"]
     ok(door("vm", slice="web", name="vm2", flavor="cirros"))
     door.store.entries.clear()  # type: ignore[attr-defined] # of Memory

@@ -46,7 +46,7 @@ def without_revisions(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "slices": slices, "revision": 0}
 
 
-def test_both_roads_lead_to_one_database(web: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slice_and_the_small_modules_produce_the_same_database(web: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     ok(web("network", slice="web", name="lan", members=["vm1", "vm2"], gateway=True))
     whole = Door(Memory(builders.cluster()), monkeypatch)
     ok(whole("slice", **builders.topology(networks=[{"name": "lan", "members": ["vm1", "vm2"], "gateway": True}])))
@@ -60,7 +60,7 @@ def test_both_roads_lead_to_one_database(web: Door, monkeypatch: pytest.MonkeyPa
     assert data[0] == data[1] == data[2]
 
 
-def test_steps_leave_peers_and_ways_out_as_they_are(door: Door) -> None:
+def test_the_small_modules_keep_peers_and_nat(door: Door) -> None:
     networks = [{"name": "lan", "members": ["vm1"], "gateway": True, "nat": True}]
     ok(door("slice", **builders.topology(networks=networks), peers=True))
     before = door.data()
@@ -92,7 +92,7 @@ THINGS: list[tuple[str, dict[str, Any]]] = [
     shape=st.sampled_from(["linear", "ring", "star", "mesh", "bus"]),
     things=st.lists(st.sampled_from(range(len(THINGS))), min_size=1, max_size=5, unique=True),
 )
-def test_what_is_put_and_taken_again_was_never_there(shape: str, things: list[int]) -> None:
+def test_adding_and_removing_an_object_leaves_no_trace(shape: str, things: list[int]) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         door = Door(Memory(builders.cluster()), monkeypatch)
         ok(door("slice", name="web", topology_type=shape, size=3, flavor="cirros"))
@@ -110,7 +110,7 @@ def test_what_is_put_and_taken_again_was_never_there(shape: str, things: list[in
         assert without_revisions({**before, "next_vm_id": after["next_vm_id"]}) == without_revisions(after)
 
 
-def test_a_vm_takes_its_links_with_it_and_leaves_its_networks(web: Door) -> None:
+def test_a_removed_vm_is_removed_with_its_links_and_from_its_networks(web: Door) -> None:
     ok(web("network", slice="web", name="lan", members=["vm1", "vm2"]))
     changes = ok(web("vm", slice="web", vm_id=1002, state="absent"))["changes"]
     gone = [(each["kind"], each["name"]) for each in changes if each["action"] == "delete"]
@@ -123,7 +123,7 @@ def test_a_vm_takes_its_links_with_it_and_leaves_its_networks(web: Door) -> None
         assert breaches(cluster) == []
 
 
-def test_a_rename_is_told_and_asks_a_running_vm_to_restart(web: Door) -> None:
+def test_a_rename_is_a_change_that_requires_a_restart_of_a_running_vm(web: Door) -> None:
     web.store.data["slices"]["1000"]["vms"][0]["status"] = "running"  # type: ignore[attr-defined] # Memory
     done = ok(web("vm", slice="web", name="vm1", new_name="router"))
     (change,) = done["changes"]
@@ -164,7 +164,7 @@ def test_a_moved_end_keeps_the_vlan(web: Door) -> None:
     )
 
 
-def test_a_reserved_vlan_outlives_what_is_settled_later(web: Door) -> None:
+def test_a_reserved_vlan_is_kept_by_later_changes_of_the_slice(web: Door) -> None:
     assert ok(web("vlan", slice="web", name="uplink"))["vlan"] == {"vlan_id": 101, "name": "uplink"}
     assert ok(web("vlan", slice="web"))["vlan"] == {"vlan_id": 102}
     done = ok(web("slice", **builders.topology(links=[builders.link("vm1", "vm2"), builders.link("vm1", "vm2")])))
@@ -212,7 +212,7 @@ def test_invalid_edits(web: Door, module: str, fields: dict[str, Any], refusal: 
     assert web.data() == before
 
 
-def test_a_tenant_sees_only_what_is_the_tenants(web: Door) -> None:
+def test_a_tenant_gets_only_the_tenants_own_objects(web: Door) -> None:
     ok(web("slice", **builders.topology("lab", owner="alice")))
     assert {each["slice"] for each in ok(web("vm_info"))["vms"]} == {"web", "lab"}
     assert [each["name"] for each in ok(web("vm_info", names=["vm1", "1002"], slice="web"))["vms"]] == ["vm1", "vm2"]
@@ -228,7 +228,7 @@ def test_a_tenant_sees_only_what_is_the_tenants(web: Door) -> None:
     assert "web" not in web("vm", slice="nowhere", name="x", acting_user="alice")["msg"]
 
 
-def test_a_tenant_does_not_learn_what_others_have(web: Door) -> None:
+def test_errors_do_not_reveal_objects_of_others_to_a_tenant(web: Door) -> None:
     """All messages about another user's slice are the same as those about a missing slice."""
     ok(web("user", name="bob"))
     before = web.data()
@@ -270,7 +270,7 @@ def bob(door: Door) -> Door:
     return door
 
 
-def test_passwords_are_verified_and_never_told(bob: Door) -> None:
+def test_passwords_are_verified_and_never_returned(bob: Door) -> None:
     before = bob.data()
     stored = before["users"]["bob"]["password_hash"]
     assert stored.startswith("$scrypt$")
@@ -292,7 +292,7 @@ def test_passwords_are_verified_and_never_told(bob: Door) -> None:
     assert done["diff"]["after"].endswith("(password changed)\n")
 
 
-def test_a_flavors_disk_holds_its_image(door: Door) -> None:
+def test_the_disk_of_a_flavor_is_at_least_as_large_as_its_image(door: Door) -> None:
     refused = door("flavor", name="big", disk_gb=1)
     assert not refused.get("failed")
     door.store.data["flavors"]["big"]["virtual_size_gb"] = 4  # type: ignore[attr-defined] # Memory
@@ -301,7 +301,7 @@ def test_a_flavors_disk_holds_its_image(door: Door) -> None:
     ]
 
 
-def test_limits_step_by_step(web: Door) -> None:
+def test_limits_with_the_small_modules(web: Door) -> None:
     limits = [{"name": "eth1", "tx_kbps": 500, "up": False}]
     ok(web("vm", slice="web", name="vm2", interfaces=limits))
     assert ok(web("link", slice="web", link_id=1, mtu=1400, qinq=True, forward_bpdu=True))["changed"]
@@ -325,7 +325,7 @@ def test_limits_step_by_step(web: Door) -> None:
     assert stored["vms"][1]["interfaces"][1].keys() == {"name", "vlan_id", "mac", "ip_config", "link_id"}
 
 
-def test_limits_go_with_the_interface_that_a_step_takes_away(web: Door) -> None:
+def test_limits_are_removed_with_their_interface(web: Door) -> None:
     ok(web("link", slice="web", name="second", endpoints=["vm1", "vm2"]))
     ok(web("vm", slice="web", name="vm2", interfaces=[{"name": "eth2", "rx_kbps": 5}]))
     ok(web("link", slice="web", name="second", state="absent"))

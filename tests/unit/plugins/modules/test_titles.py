@@ -91,7 +91,7 @@ def test_the_work_order_has_the_title_of_a_display(door: Door) -> None:
 
 
 @pytest.mark.parametrize("title", ["{{ lookup('pipe', 'id') }}", "; reboot", "日本語", "x" * 200])
-def test_a_title_is_any_text(door: Door, title: str) -> None:
+def test_a_title_may_contain_any_text(door: Door, title: str) -> None:
     done = door("slice", name="web", title=title)
     assert done["changed"]
     assert slice_of(door)["title"] == title
@@ -104,7 +104,7 @@ def test_a_title_is_one_line_of_up_to_200_characters(door: Door, title: str) -> 
     assert refused == [Refusal("invalid_title", "slice web", {"kind": "slice", "got": title, "form": form})]
 
 
-def test_a_slice_without_a_name_is_not_taken_for_another_one_of_its_name(door: Door) -> None:
+def test_a_slice_without_a_name_does_not_replace_another_one_with_the_same_generated_name(door: Door) -> None:
     door("slice", name="core", title="Core!")
     refused = builders.refused(door("slice", title="Core?"))
     figures = {"got": "core", "title": "Core?", "stored": "Core!"}

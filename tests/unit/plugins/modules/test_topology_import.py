@@ -36,7 +36,9 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
     return run
 
 
-def test_a_file_is_converted_and_deployed_as_it_is(call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_converted_file_can_be_deployed_without_changes(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source, dest = tmp_path / "lab.yml", tmp_path / "slice.yml"
     source.write_text(LAB)
     done = call(src=str(source), dest=str(dest))
@@ -68,7 +70,7 @@ def test_a_second_run_changes_nothing_and_check_mode_writes_nothing(call: Any, t
     ("content", "message"),
     [(None, "cannot be read"), (b"\xff\xfe\x00", "cannot be read"), (b"a: [\n", "line 2"), (b"<a>", "line 1")],
 )
-def test_a_file_that_cannot_be_read_is_named(call: Any, tmp_path: Path, content: bytes | None, message: str) -> None:
+def test_an_unreadable_file_is_reported(call: Any, tmp_path: Path, content: bytes | None, message: str) -> None:
     source = tmp_path / "lab.yml"
     if content is not None:
         source.write_bytes(content)

@@ -68,7 +68,7 @@ def test_workers_may_swap_their_addresses(door: Door) -> None:
     }
 
 
-def test_another_machine_is_refused_until_the_administrator_accepts_it(door: Door) -> None:
+def test_another_machine_is_refused_until_it_is_accepted(door: Door) -> None:
     other = "c" * 32
     before = door.data()
     assert [each.code for each in refused(door("worker", **entry(ONE, other)))] == ["another_machine"]

@@ -45,7 +45,7 @@ def run(
     return modules.run(monkeypatch, worker_orphans, runner or looked_at(), **args)
 
 
-def test_a_disk_is_removed_by_name_in_a_later_run(monkeypatch, tmp_path):
+def test_an_orphaned_disk_is_removed_by_name_in_a_later_run(monkeypatch, tmp_path):
     path = disk(tmp_path)
     first = run(monkeypatch, tmp_path, str(path))
     assert not first["changed"]
@@ -65,21 +65,21 @@ def test_a_disk_is_removed_by_name_in_a_later_run(monkeypatch, tmp_path):
     assert run(monkeypatch, tmp_path, uuid(1))["orphans"] == []
 
 
-def test_check_mode_sees_nothing_for_later_runs(monkeypatch, tmp_path):
+def test_check_mode_does_not_record_orphans_for_later_runs(monkeypatch, tmp_path):
     path = disk(tmp_path)
     run(monkeypatch, tmp_path, _ansible_check_mode=True)
     assert not (tmp_path / "orphans").exists()
     assert [each["code"] for each in run(monkeypatch, tmp_path, str(path))["refusals"]] == ["orphan_seen_once"]
 
 
-def test_a_folder_stays_for_what_else_is_in_it(monkeypatch, tmp_path):
+def test_a_folder_with_other_files_is_kept(monkeypatch, tmp_path):
     gone, stays = disk(tmp_path, "old_img.qcow2"), disk(tmp_path)
     run(monkeypatch, tmp_path)
     run(monkeypatch, tmp_path, str(gone))
     assert [path.name for path in sorted(stays.parent.iterdir())] == ["identity.json", "vm1_img.qcow2"]
 
 
-def test_a_folder_stays_for_a_vm_that_is_known(monkeypatch, tmp_path):
+def test_the_folder_of_a_known_vm_is_kept(monkeypatch, tmp_path):
     path = disk(tmp_path, "old_img.qcow2")
     wanted = [{"path": f"{path.parent}/vm1_img.qcow2", "uuid": uuid(1)}]
     known = [{"slice_id": 9999, "slice_uuid": uuid(5), "disks": wanted}]
@@ -88,7 +88,7 @@ def test_a_folder_stays_for_a_vm_that_is_known(monkeypatch, tmp_path):
     assert [each.name for each in path.parent.iterdir()] == ["identity.json"]
 
 
-def test_a_disk_goes_after_the_vm_that_runs_from_it(monkeypatch, tmp_path):
+def test_a_disk_is_removed_after_the_vm_that_uses_it_was_stopped(monkeypatch, tmp_path):
     path = disk(tmp_path)
     run(monkeypatch, tmp_path, runner=looked_at(RUNNING))
     used = run(monkeypatch, tmp_path, uuid(1), runner=looked_at(RUNNING))

@@ -109,7 +109,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[dic
     return here, module, run(here, {}), run(module, AS_MODULE)
 
 
-def test_results_are_the_same_and_so_is_what_is_stored(both):
+def test_results_and_stored_data_are_the_same_both_ways(both):
     here, module, here_said, module_said = both
     told_here, told_module = Told(here), Told(module)
     for (name, arguments), one, other in zip(CALLS, here_said, module_said):
@@ -139,14 +139,14 @@ class Told:
         return said
 
 
-def test_they_were_run_as_the_test_says(both):
+def test_modules_were_run_as_expected(both):
     here, module, _here_said, _module_said = both
     modules = {f"AnsiballZ_{name}.py" for name, _arguments in CALLS}
     assert {file.name for file in here.rglob("AnsiballZ_*")} & modules == set()
     assert {file.name for file in module.rglob("AnsiballZ_*")} >= modules
 
 
-def test_calls_did_what_they_are_in_the_list_for(both):
+def test_calls_have_the_expected_outcome(both):
     _here, _module, said, _module_said = both
     assert [result["changed"] for result in said[:6]] == [True, False, False, False, True, True]
     assert said[0]["work_orders"]["workers"]
@@ -165,7 +165,7 @@ def test_no_result_contains_a_password(both):
     assert said[22]["users"][0]["name"] == "not-********"
 
 
-def test_check_mode_stores_nothing_and_says_what_it_would(tmp_path):
+def test_check_mode_stores_nothing_and_predicts_the_changes(tmp_path):
     said = run(tmp_path / "check", {}, "--check", "--diff")
     assert said[0]["changed"]
     assert "web" in said[0]["diff"]["after"]
@@ -197,7 +197,7 @@ MODULES = [cloud, flavor, slice_module, slice_plan, slice_report, user, vnc_pass
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_nothing_that_a_module_asks_of_its_arguments_is_passed_over(module):
+def test_all_requirements_on_arguments_are_checked(module):
     assert module.arguments().keys() <= {"argument_spec", "supports_check_mode", *RULES}
 
 
@@ -212,7 +212,7 @@ OF_A_TENANT: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("extra", [{}, AS_MODULE], ids=["in process", "as a module"])
-def test_who_acts_is_what_the_run_proves_and_not_what_a_task_says(extra, tmp_path, monkeypatch):
+def test_the_acting_user_is_that_of_the_run_and_not_that_of_the_task(extra, tmp_path, monkeypatch):
     monkeypatch.setenv("CLOUDREPO_ACTING_USER", "alice")
     said = run(tmp_path / "run", extra, "-e", '{"acting_user": "admin", "awx_user_name": "admin"}', calls=OF_A_TENANT)
     assert [bool(result.get("failed")) for result in said] == [True, True, False, True, True, False]
@@ -224,7 +224,7 @@ def test_who_acts_is_what_the_run_proves_and_not_what_a_task_says(extra, tmp_pat
     assert [user["name"] for user in said[5]["users"]] == ["alice"]
 
 
-def test_every_module_of_the_database_is_told_who_acts():
+def test_every_module_of_the_database_gets_the_acting_user():
     runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())
     routed = {name: routing["action_plugin"] for name, routing in runtime["plugin_routing"]["modules"].items()}
     assert routed == dict.fromkeys(runtime["action_groups"]["control"], "cloudrepo.slices.slice")

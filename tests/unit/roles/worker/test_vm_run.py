@@ -44,7 +44,7 @@ def unit() -> Iterator[Unit]:
 UID = NOBODY if os.getuid() == 0 else None
 
 
-def test_carriers_are_dropped_beside_the_qemu_that_it_becomes(unit):
+def test_carriers_are_dropped_in_parallel_with_the_start_of_qemu(unit):
     unit.links.write_text("nic-eth0\n")
     done = unit.start(UID)
     deadline = time.monotonic() + 10
@@ -56,7 +56,7 @@ def test_carriers_are_dropped_beside_the_qemu_that_it_becomes(unit):
 
 
 @pytest.mark.parametrize("text", ["", None])
-def test_a_vm_whose_nics_all_have_carrier_starts_qemu_alone(unit, text):
+def test_a_vm_whose_nics_all_have_carrier_only_starts_qemu(unit, text):
     if text is not None:
         unit.links.write_text(text)
     done = unit.start(UID)

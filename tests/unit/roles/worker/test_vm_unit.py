@@ -30,7 +30,9 @@ def unit(folder: Path, **variables: object) -> Path:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd rates it")
 @pytest.mark.parametrize(("private_mounts", "tenths"), [(False, 31), (True, 15)])
-def test_a_vms_unit_is_exposed_no_more_than_this(tmp_path: Path, private_mounts: bool, tenths: int) -> None:
+def test_the_exposure_level_of_a_vm_unit_stays_below_the_limit(
+    tmp_path: Path, private_mounts: bool, tenths: int
+) -> None:
     def is_within(threshold: int) -> bool:
         path = unit(tmp_path, worker_private_mounts=private_mounts)
         argv = ["systemd-analyze", "security", "--offline=true", f"--threshold={threshold}", "--no-pager", str(path)]
@@ -42,7 +44,7 @@ def test_a_vms_unit_is_exposed_no_more_than_this(tmp_path: Path, private_mounts:
     assert not is_within(tenths - 1)
 
 
-def test_a_private_file_system_leaves_a_vm_its_folder(tmp_path: Path) -> None:
+def test_a_private_file_system_includes_the_folder_of_the_vm(tmp_path: Path) -> None:
     lines = unit(tmp_path, worker_state_dir="/srv/vms", worker_private_mounts=True).read_text().splitlines()
     assert {"ProtectSystem=strict", "ReadWritePaths=/srv/vms/vms/%i"} <= set(lines)
     assert not any(line.startswith(("Private", "ProtectSystem")) for line in unit(tmp_path).read_text().splitlines())

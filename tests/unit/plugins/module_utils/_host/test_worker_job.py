@@ -190,7 +190,7 @@ def test_an_older_order_is_refused_before_anything_is_looked_at(tmp_path: Path) 
     assert [each.code for each in caught.value.refusals] == ["base_image_missing"]
 
 
-def test_a_slice_that_is_refused_does_not_hold_up_the_others(tmp_path: Path) -> None:
+def test_a_refused_slice_does_not_affect_the_others(tmp_path: Path) -> None:
     """A lost slice 1035 is there, and a new one has got its number."""
     folder = tmp_path / "vms/1036"
     folder.mkdir(parents=True)

@@ -80,7 +80,7 @@ def test_slices_are_stored_and_again_change_nothing() -> None:
     assert (again.changes, again.result["slices"], held.revision) == ([], done.result["slices"], revision)
 
 
-def test_a_slice_that_is_refused_does_not_hold_up_the_others() -> None:
+def test_a_refused_slice_does_not_affect_the_others() -> None:
     held = cluster()
     done = put_all(held, want("bad name"), want(), want("lab", vms=[vm("a", flavor="none")], links=[]), want("shop"))
     assert [slice_["name"] for slice_ in done.result["slices"]] == ["web", "shop"]

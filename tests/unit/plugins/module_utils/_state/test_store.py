@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Common behaviour of all kinds of databases: YAML file, SQLite, PostgreSQL."""
+"""Common behavior of all kinds of databases: YAML file, SQLite, PostgreSQL."""
 
 from __future__ import annotations
 

@@ -328,7 +328,7 @@ def test_a_plan_is_applied_in_its_order(tmp_path):
     assert [path for path in tmp_path.rglob("*") if "1000" in str(path)] == []
 
 
-def test_neighbours_and_connections_of_an_address_that_moves_or_goes_are_forgotten(tmp_path):
+def test_neighbors_and_connections_of_an_address_that_moves_or_goes_are_forgotten(tmp_path):
     before = replace(as_wanted(FULL), texts=texts(order(reservations=(VM1,))[0], FOLDERS))
     assert plan(FULL, before).moved == ("10.60.7.102",)
     given_on = {**VM1, "mac": "52:54:00:07:d1:00"}

@@ -161,7 +161,7 @@ def test_overlaps_and_what_is_given_twice_are_refused():
     )
 
 
-def test_a_slice_that_makes_no_sense_does_not_hold_up_the_others():
+def test_an_invalid_slice_does_not_affect_the_others():
     wrong = {"slice_id": 1000, "networks": [{**LAN, "name": "no name"}]}
     found, refused = read_services([wrong, {"slice_id": 1001}], links=LINKS)
     assert [one.slice_id for one in found] == [1001]
