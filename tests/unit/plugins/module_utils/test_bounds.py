@@ -13,7 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import ho
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import work_order
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
-from ...scripts import ROOT, load
+from ...generated import is_current
 from ._host.fakes import STATE_DIR, nic, vm
 
 ETHERNET_HEADER = 14
@@ -72,9 +72,7 @@ def test_a_host_takes_what_a_tenant_may_ask_for_and_nothing_else(settings: dict[
 
 
 def test_limits_are_those_of_the_documentation() -> None:
-    page = ROOT / "docs/limits.md"
-    text = page.read_text(encoding="utf-8")
-    assert load("tools/contract_docs.py").FILES["docs/limits.md"](text) == text
+    assert is_current("docs/limits.md")
 
 
 @pytest.mark.parametrize("limit", [each for each in vars(bounds).values() if isinstance(each, bounds.Limit)])
