@@ -8,6 +8,8 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import AppliedSlice, AppliedVm, HostOrders
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
+from ...generated import is_current
+
 
 def test_it_is_read_back_as_it_was_written() -> None:
     applied = AppliedSlice(1000, '{"slice":{}}', revision=5, vms=(AppliedVm(1001, "running", "7"),))
@@ -21,3 +23,8 @@ def test_a_record_is_a_json_object(text: str) -> None:
         AppliedSlice.from_dict({"slice_id": 1000, "record": text})
     figures = {"field": "record", "allowed": "a JSON object", "got": text}
     assert caught.value.refusals == [Refusal("field_not_allowed", "slice 1000", figures)]
+
+
+@pytest.mark.parametrize("name", ["plugins/modules/applied_orders_info.py", "plugins/modules/database_rebuild.py"])
+def test_documentation_follows_from_the_fields(name: str) -> None:
+    assert is_current(name)

@@ -11,8 +11,9 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import host_requirements
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import work_order
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
+from ...generated import is_current
 from ._host.fakes import STATE_DIR, nic, vm
 
 ETHERNET_HEADER = 14
@@ -68,3 +69,51 @@ def test_bounds_are_those_of_ipv4_ethernet_and_taps() -> None:
 )
 def test_a_host_takes_what_a_tenant_may_ask_for_and_nothing_else(settings: dict[str, Any], is_possible: bool) -> None:
     assert (tenant_may_ask(**settings), host_takes(**settings)) == (is_possible, is_possible)
+
+
+def test_limits_are_those_of_the_documentation() -> None:
+    assert is_current("docs/limits.md")
+
+
+@pytest.mark.parametrize("limit", [each for each in vars(bounds).values() if isinstance(each, bounds.Limit)])
+def test_a_limit_is_allowed_and_what_is_beyond_is_refused_with_it(limit: bounds.Limit) -> None:
+    for value in (limit.least, limit.most):
+        assert list(limit.problems("x", "y", value)) == []
+    for value in (limit.least - 1, limit.most + 1):
+        figures = {"option": "y", "got": value, "least": limit.least, "most": limit.most}
+        assert list(limit.problems("x", "y", value)) == [Refusal("out_of_range", "x", figures)]
+    assert list(limit.problems("x", "y", None)) == []
+
+
+@pytest.mark.parametrize(
+    ("form", "right", "wrong"),
+    [
+        (bounds.LABEL, ("a", "a" * 63, "A-1"), ("", "a" * 64, "-a", "a-")),
+        (bounds.VM_NAME, ("a", "a" * 63, "12x", "ignored"), ("12", "12h", "1S", "ignore", "infinite", "a" * 64)),
+        (
+            bounds.DISK_PATH,
+            (f"/s/{'a' * 127}.qcow2", "/a.qcow2/b.qcow2"),
+            (f"/s/{'a' * 128}.qcow2", "/s/.a.qcow2", "a"),
+        ),
+        (bounds.INTERFACE_NAME, ("eth0", "eth128", "eth999"), ("eth", "eth00", "eth1000", "lo")),
+        (bounds.TAP_NAME, (f"tap_{'a' * 11}", "tap_1001_eth0"), ("tap_", f"tap_{'a' * 12}", "eth0")),
+        (bounds.RECEIPT, ("0" * 32,), ("0" * 31, "0" * 33, "F" * 32)),
+        (bounds.MACHINE_ID, ("0" * 32,), ("0" * 31, "0" * 33)),
+        (bounds.IDENTIFIER, ("a" * 64, "a@b.c"), ("", "a" * 65, ".a", "-a", "@a")),
+        (bounds.OBJECT_TITLE, ("a" * 200, "é –"), ("", "a" * 201, "a\n", "a\u2028")),
+        (bounds.TITLE, ("a" * 64,), ("", "a" * 65)),
+        (bounds.SEED_FILE, ("", "a" * 65536), ("a" * 65537, "\0")),
+        (
+            bounds.SSH_KEY,
+            ("ssh-ed25519 AAAA", "sk-a@b.c AA== me", "ssh-rsa A="),
+            ("ssh-rsa A===", "ssh-rsa A\nx", "x A"),
+        ),
+        (bounds.UTC_TIME, ("2026-01-31T12:00:00Z",), ("2026-01-31T12:00:00", "26-01-31T12:00:00Z")),
+        (bounds.PATH, ("/a",), ("a", "/a b")),
+    ],
+)
+def test_forms_at_their_limits(form: bounds.Form, right: tuple[str, ...], wrong: tuple[str, ...]) -> None:
+    assert [value for value in right if not form.allows(value)] == []
+    assert [value for value in wrong if form.allows(value)] == []
+    (refusal,) = form.problems("x", "y", wrong[0])
+    assert refusal == Refusal("invalid_name", "x", {"kind": "y", "got": wrong[0], "form": form.rule})

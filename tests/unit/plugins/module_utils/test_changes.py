@@ -88,3 +88,11 @@ def test_modules_return_plain_data():
     plain = VM.to_dict()
     assert (plain["name"], plain["id"], plain["restart"]) == ("web/vm1", 1001, True)
     assert json.loads(json.dumps(plain)) == plain
+
+
+def test_a_long_list_is_told_by_its_length():
+    few, many = [str(number) for number in range(4)], [str(number) for number in range(5)]
+    assert differences({"a": []}, {"a": few}) == "a none → 0, 1, 2, 3"
+    assert differences({"a": many}, {"a": []}) == "a 5 lines → none"
+    assert differences({"a": many}, {"a": [*many, "x"]}) == "a none → x"
+    assert differences({"a": {}}, {"a": {"x": 0.50, "y": False}}) == "a none → x=0.5 y=false"

@@ -8,6 +8,8 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Asked, Claim, HeldAddress, HeldSlice, InUse
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
+from ...generated import is_current
+
 UUID = "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
 
 
@@ -31,3 +33,10 @@ def test_what_is_in_use_is_read_as_it_was_written() -> None:
     assert Asked.from_dict(asked.to_dict()) == asked
     with pytest.raises(Refused):
         Asked.from_dict({"hosts": [{"host": "worker1", "slices": [{"slice_id": 1, "slice_uuid": "none"}]}]})
+
+
+@pytest.mark.parametrize(
+    "name", ["plugins/modules/host_claim.py", "plugins/modules/cloud.py", "plugins/modules/host_info.py"]
+)
+def test_documentation_follows_from_the_fields(name: str) -> None:
+    assert is_current(name)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Load, Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields import FieldError
 
 from ._domain import builders
@@ -215,6 +215,24 @@ def test_the_newest_vm_is_that_with_the_highest_id() -> None:
 def test_vms_without_a_flavor_are_no_load() -> None:
     held = builders.cluster()
     slice_ = builders.put(held, builders.topology())
-    assert set(held.loads()) == {vm.worker_ip for vm in slice_.vms}
+    assert held.loads() == {vm.worker_ip: Load(cores=1, ram_gb=0.5, disk_gb=1, vms=1) for vm in slice_.vms}
+    assert Load() == Load(cores=0, ram_gb=0, disk_gb=0, vms=0)
     slice_.vms[0].flavor = None
     assert set(held.loads()) == {slice_.vms[1].worker_ip}
+
+
+def test_vms_from_an_image_are_those_with_its_checksum() -> None:
+    held = builders.cluster()
+    slice_ = builders.put(held, builders.topology())
+    image, checksum = (str(held.flavors["cirros"][key]) for key in ("image", "checksum"))
+    assert held.vms_from(image, checksum) == [("web", vm) for vm in slice_.vms]
+    assert held.vms_from(image, "cd" * 32) == held.vms_from("/other.img", checksum) == []
+    slice_.vms[0].flavor = None
+    assert held.vms_from(image, checksum) == [("web", slice_.vms[1])]
+
+
+def test_who_is_an_admin_follows_from_the_role() -> None:
+    held = builders.cluster()
+    assert [held.is_admin(name) for name in ("admin", "alice", "nobody")] == [True, False, False]
+    held.users["alice"].extra["role"], held.users["admin"].extra["role"] = "admin", "tenant"
+    assert [held.is_admin(name) for name in ("admin", "alice")] == [False, True]

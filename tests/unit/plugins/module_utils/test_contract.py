@@ -17,6 +17,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.contract import (
     integer,
     ipv4_address,
     ipv4_network,
+    json_object,
     mac_address,
     many,
     number,
@@ -188,3 +189,23 @@ def test_what_is_there_more_than_once_is_told_once():
     assert repeated("work order", "tap", ["a", "b", "a", "a"]) == [
         Refusal("listed_twice", "work order", {"kind": "tap", "name": "a", "count": 3})
     ]
+
+
+@dataclass(frozen=True)
+class Note(Contract):
+    NOUN = "note"
+    KEY = "text"
+
+    text: str = field(metadata=json_object("Some data.", sample="{}"))
+
+
+@pytest.mark.parametrize("text", ["{}", '{"a": [1]}'])
+def test_a_json_object_is_read_as_text(text: str) -> None:
+    assert Note.from_dict({"text": text}).text == text
+
+
+@pytest.mark.parametrize("text", ["[]", "1", "null", "{", ""])
+def test_other_json_is_refused(text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        Note.from_dict({"text": text})
+    assert refused.value.refusals == [not_allowed(f"note {text}", "text", "a JSON object", text)]

@@ -9,6 +9,8 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings, KnownDisk, KnownSlice
 
+from ...generated import is_current
+
 UUID = "7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11"
 DISK = KnownDisk("/var/lib/cloudrepo/vms/1001/vm1_img.qcow2", UUID)
 
@@ -26,3 +28,8 @@ def test_a_path_that_is_none_is_refused(path: str) -> None:
     with pytest.raises(Refused) as caught:
         Holdings.from_dict(data)
     assert [(each.code, each.figures["got"]) for each in caught.value.refusals] == [("field_not_allowed", path)]
+
+
+@pytest.mark.parametrize("name", ["plugins/modules/holdings_info.py", "plugins/doc_fragments/orphans.py"])
+def test_documentation_follows_from_the_fields(name: str) -> None:
+    assert is_current(name)

@@ -141,6 +141,12 @@ def test_flavors() -> None:
         "disk_gb": 1,
         "image": "/tmp/vm_images/cirros-0.6.2-x86_64-disk.img",
     }
+    assert Flavor.get("ubuntu") == {
+        "cores": 1,
+        "ram_gb": 0.5,
+        "disk_gb": 2.2,
+        "image": "/tmp/vm_images/focal-server-cloudimg-amd64.img",
+    }
     assert Flavor.get("unknown") is None
     assert list(Flavor.FLAVORS) == ["cirros", "ubuntu"]
 

@@ -16,6 +16,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order imp
     Services,
 )
 
+from ...generated import is_current
+
 
 def test_the_sample_is_an_order():
     order = NetworkOrder.from_dict(NetworkOrder.sample())
@@ -105,3 +107,8 @@ def test_nat_links_are_disjoint(slice_id: int, ends: tuple[int, int]) -> None:
 def test_a_slice_has_nat_if_one_of_its_networks_has() -> None:
     way_out = {**LAN, "vlan_id": 102, "gateway": True, "nat": True}
     assert Services.from_dict({"slice_id": 1000, "networks": [LAN, way_out]}).has_nat
+
+
+@pytest.mark.parametrize("name", ["docs/work-order.md", "plugins/modules/network_services.py"])
+def test_documentation_follows_from_the_fields(name: str) -> None:
+    assert is_current(name)

@@ -13,6 +13,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.report import (
     answers,
 )
 
+from ...generated import is_current
+
 
 def test_the_sample_is_a_report():
     report = HostReport.from_dict(HostReport.sample())
@@ -53,3 +55,16 @@ def test_only_slices_with_a_receipt_are_answered() -> None:
     receipt = "9f1c3b5a0d7e4862a1b2c3d4e5f60718"
     orders = [{"slice_id": 1000, "receipt": receipt}, {"slice_id": 1003, "receipt": None}, {"slice_id": 1006}]
     assert answers(orders) == [{"slice_id": 1000, "receipt": receipt}]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "docs/work-order.md",
+        "plugins/modules/slice_report.py",
+        "plugins/modules/slice_apply.py",
+        "plugins/modules/qemu_vms.py",
+    ],
+)
+def test_documentation_follows_from_the_fields(name: str) -> None:
+    assert is_current(name)

@@ -18,6 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields imp
     integer,
     list_of,
     number,
+    one_of,
     text,
     uuid_text,
 )
@@ -96,6 +97,7 @@ def test_the_way_leads_from_the_outermost() -> None:
         (text, ["", "x"], [1, None]),
         (boolean, [True, False], [0, "yes", None]),
         (number, [0, 1.5, -2], [True, "1", None]),
+        (one_of(("a", "b")), ["a", "b"], ["c", "", None, ["a"]]),
         (list_of(integer), [[], [1, 2]], [None, (1,), [1, "x"], [None]]),
         (fields({"a": integer}, {"b": text}), [{"a": 1}, {"a": 1, "b": "x"}, {"a": 1, "c": None}], [{}, {"b": "x"}]),
         (fields({"a": integer}, {"b": text}), [], [{"a": 1, "b": 1}, {"a": "x"}, {"a": 1, "b": None}, None]),

@@ -15,6 +15,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import
     revision_text,
 )
 
+from ...generated import is_current
+
 
 def test_the_sample_is_an_order():
     order = WorkerOrder.from_dict(WorkerOrder.sample())
@@ -104,3 +106,10 @@ def test_a_vm_and_a_revision_are_called_in_messages() -> None:
     assert str(machine()) == "VM 1001 (vm1)"
     assert revision_text(None) == "none"
     assert revision_text(1_795_371_735_007) == "1795371735007 (2026-11-22T18:22:15.007Z)"
+
+
+@pytest.mark.parametrize(
+    "name", ["docs/work-order.md", "plugins/doc_fragments/work_order.py", "plugins/modules/slice_plan.py"]
+)
+def test_documentation_follows_from_the_fields(name: str) -> None:
+    assert is_current(name)

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,3 +54,111 @@ def test_vms_being_deleted_are_no_guests() -> None:
     assert [(each["cloudrepo_slice_name"], each["cloudrepo_vm_name"]) for each in rules.guests([web, shop])] == [
         ("web", "vm2")
     ]
+
+
+def test_a_vm_is_described_by_its_variables() -> None:
+    held = cluster()
+    networks = [{"name": "lan", "members": ["vm2"]}, {"name": "dmz", "members": ["vm1"]}]
+    slice_ = put(held, topology(links=[{"endpoints": ["vm1:eth1", "vm2:eth1"], "name": "core"}], networks=networks))
+    first, second = rules.guests([slice_])
+    assert first == {
+        "cloudrepo_vm_id": 1001,
+        "cloudrepo_vm_name": "vm1",
+        "cloudrepo_slice_id": 1000,
+        "cloudrepo_slice_name": "web",
+        "cloudrepo_owner": "admin",
+        "cloudrepo_state": "pending",
+        "cloudrepo_power": "running",
+        "cloudrepo_flavor": "cirros",
+        "cloudrepo_cores": 1,
+        "cloudrepo_ram_gb": 0.5,
+        "cloudrepo_worker": "10.0.10.1",
+        "cloudrepo_address": "10.60.7.101",
+        "cloudrepo_interfaces": [
+            interface(0, vlan_id=400, address="10.60.7.101"),
+            interface(1, vlan_id=100),
+            interface(2, vlan_id=102, network="dmz"),
+        ],
+        "cloudrepo_links": [
+            {
+                "link_id": 1,
+                "name": "core",
+                "vlan_id": 100,
+                "interface": "eth1",
+                "peer": "vm2",
+                "peer_interface": "eth1",
+            }
+        ],
+        "cloudrepo_networks": ["dmz"],
+        "cloudrepo_vnc": {"host": "10.0.10.1", "port": 5901},
+    }
+    assert (second["cloudrepo_address"], second["cloudrepo_networks"]) == (None, ["lan"])
+    assert [end["peer"] for end in second["cloudrepo_links"]] == ["vm1"]
+    assert [each["vlan_id"] for each in second["cloudrepo_interfaces"]] == [None, 100, 101]
+
+
+def interface(number: int, **fields: Any) -> dict[str, Any]:
+    named = {"name": f"eth{number}", "mac": f"52:54:00:03:e9:{number:02x}"}
+    return {**named, "vlan_id": None, "address": None, "network": None, **fields}
+
+
+def test_a_vm_without_a_flavor_and_a_network_without_a_name_are_described_as_well() -> None:
+    slice_ = put(cluster(), topology(networks=[{"name": "lan", "members": ["vm1"]}]))
+    slice_.vms[0].flavor = None
+    del slice_.networks[0].extra["name"]
+    first = rules.guests([slice_])[0]
+    assert (first["cloudrepo_flavor"], first["cloudrepo_cores"], first["cloudrepo_networks"]) == ("", None, [])
+    assert {each["network"] for each in first["cloudrepo_interfaces"]} == {None}
+
+
+LINUX = rules.Kind("linux", ("ubuntu*", "debian"), rules.CONNECTIONS, {})
+REST = rules.Kind("rest", ("*",), rules.CONNECTIONS, {})
+
+
+@pytest.mark.parametrize(
+    ("flavor", "kinds", "kind"),
+    [
+        ("ubuntu-22", [LINUX, REST], LINUX),
+        ("debian", [REST, LINUX], REST),
+        ("Debian", [LINUX], None),
+        ("cirros", [LINUX, REST], REST),
+    ],
+)
+def test_the_first_kind_that_matches_the_flavor_counts(
+    flavor: str, kinds: list[rules.Kind], kind: rules.Kind | None
+) -> None:
+    assert rules.kind_of({"cloudrepo_flavor": flavor}, kinds) is kind
+
+
+@pytest.mark.parametrize(
+    ("address", "has_jump_host", "preference", "connection"),
+    [
+        ("10.60.7.101", True, rules.CONNECTIONS, rules.CONNECTIONS[0]),
+        ("10.60.7.101", False, (rules.JUMP, rules.DIRECT), rules.DIRECT),
+        ("10.60.7.101", True, (rules.JUMP, rules.DIRECT), rules.JUMP),
+        (None, True, rules.CONNECTIONS, rules.CONSOLE),
+        (None, True, (rules.DIRECT, rules.JUMP), None),
+        ("10.60.7.101", False, (rules.CONSOLE, rules.DIRECT), rules.CONSOLE),
+    ],
+)
+def test_the_first_possible_connection_is_used(
+    address: str | None, has_jump_host: bool, preference: tuple[str, ...], connection: str | None
+) -> None:
+    guest = {"cloudrepo_address": address}
+    assert rules.connection_of(guest, preference, has_jump_host=has_jump_host) == connection
+
+
+def test_groups_of_a_vm_are_those_that_are_asked_for() -> None:
+    slice_ = put(cluster(), topology(networks=[{"name": "lan", "members": ["vm1"]}]))
+    guest = rules.guests([slice_])[0]
+    every = ("slice", "owner", "flavor", "kind", "worker", "state", "network")
+    assert list(rules.groups_of(guest, LINUX, every)) == [
+        ("slice", "1000", "web"),
+        ("owner", "admin", "admin"),
+        ("flavor", "cirros", "cirros"),
+        ("kind", "linux", "linux"),
+        ("worker", "10.0.10.1", "10.0.10.1"),
+        ("state", "pending", "pending"),
+        ("network", "1000/lan", "web_lan"),
+    ]
+    assert list(rules.groups_of(guest, None, ("kind", "state"))) == [("state", "pending", "pending")]

@@ -4,8 +4,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, settle
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import Reservation, read_slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
 from .builders import cluster, link, put, refusals, topology, vm
 
@@ -65,3 +74,105 @@ def test_a_named_link_keeps_its_vlan_wherever_it_ends() -> None:
     slice_ = put(held, topology(vms=machines, links=[{**link("a", "c"), "name": "x"}]))
     assert [(each.link_id, each.vlan_id, each.vm1_id, each.vm2_id) for each in slice_.links] == [(2, 101, 1001, 1003)]
     assert breaches(held) == []
+
+
+def pairs(count: int) -> dict[str, Any]:
+    """Return the VMs and links of a chain with so many links."""
+    machines = [vm(f"n{number}") for number in range(count + 1)]
+    return {"vms": machines, "links": [link(f"n{number}", f"n{number + 1}") for number in range(count)]}
+
+
+@pytest.mark.parametrize(
+    ("links", "pools", "further"), [(20, 1, 0), (20, 2, 0), (21, 2, 1), (40, 2, 1), (41, 3, 2), (60, 3, 2)]
+)
+def test_further_pools_are_taken_as_they_are_needed(links: int, pools: int, further: int) -> None:
+    held = cluster()
+    held.users["admin"].quota_vms = 100
+    slice_ = put(held, topology(vlan_pools=pools, **pairs(links)))
+    assert len(slice_.further_pools) == further
+    assert len({each.vlan_id for each in slice_.links}) == links
+    assert breaches(held) == []
+
+
+def test_pools_run_out() -> None:
+    held = cluster()
+    held.users["admin"].quota_vms = 100
+    for number in range(99):
+        put(held, topology(f"s{number}", vms=[], links=[]))
+    found = refusals(held, topology(vlan_pools=2, **pairs(21)))
+    assert [each.code for each in found] == ["no_free_pool", "too_few_vlans"]
+    assert found[0] == Refusal("no_free_pool", "slice web", {"pools": 100})
+
+
+def reserve(held: Cluster, want: dict[str, Any], *reserved: Reservation) -> Slice:
+    wanted = replace(read_slice(want, default_owner="admin"), reserved=reserved)
+    return settle(held, wanted, Settings(), acting_user="admin")
+
+
+def test_reserved_vlans_stay_and_go_by_number() -> None:
+    held = cluster()
+    slice_ = reserve(held, topology(), Reservation("r"), Reservation())
+    assert slice_.extra["reserved_vlans"] == [{"vlan_id": 101, "name": "r"}, {"vlan_id": 102}]
+    assert put(held, topology()).extra["reserved_vlans"] == slice_.extra["reserved_vlans"]
+    slice_ = reserve(held, topology(), Reservation(None, 102), Reservation("s"))
+    assert slice_.extra["reserved_vlans"] == [{"vlan_id": 102}, {"vlan_id": 101, "name": "s"}]
+    with pytest.raises(Refused) as caught:
+        reserve(held, topology(), Reservation(None, 110), Reservation(None, 102))
+    figures = {"kind": "reserved VLAN", "name": 110, "known": [101, 102]}
+    assert caught.value.refusals == [Refusal("unknown_reference", "slice web", figures)]
+    assert "reserved_vlans" not in reserve(held, topology()).extra
+    assert breaches(held) == []
+
+
+def test_reserved_vlans_take_room() -> None:
+    held = cluster()
+    held.users["admin"].quota_vms = 100
+    want = topology(**pairs(19))
+    with pytest.raises(Refused) as caught:
+        reserve(held, want, Reservation(), Reservation())
+    (refusal,) = caught.value.refusals
+    assert (refusal.code, refusal.figures["links"], refusal.figures["reserved"]) == ("too_few_vlans", 19, 2)
+    assert len(reserve(held, want, Reservation()).vlan_pool_used) == 20
+
+
+LAN = {"name": "lan", "members": ["vm1"], "gateway": True, "nat": True}
+
+
+def test_a_network_keeps_its_vlan_and_its_state_and_nat_needs_a_subnet_of_its_own() -> None:
+    held = cluster()
+    network = put(held, topology(networks=[{**LAN, "title": "Office"}])).networks[0]
+    network.status = "running"
+    again = put(held, topology(networks=[{**LAN, "mtu": 9000}, {**LAN, "name": "other", "nat": False}]))
+    assert [(each.vlan_id, each.status, each.extra.get("nat")) for each in again.networks] == [
+        (101, "running", True),
+        (102, "pending", None),
+    ]
+    assert [each.extra.get("title") for each in again.networks] == [None, None]
+    assert [each.extra.get("mtu") for each in again.networks] == [9000, None]
+    for infrastructure, count in (("192.168.101.0/25", 1), ("192.168.102.0/24", 0)):
+        found = refusals_or_none(held, topology(networks=[LAN]), infrastructure=(infrastructure,))
+        assert [each.code for each in found] == ["nat_overlaps_infrastructure"] * count
+
+
+def refusals_or_none(held: Cluster, want: dict[str, Any], **settings: Any) -> list[Refusal]:
+    try:
+        put(held, want, **settings)
+    except Refused as refused:
+        return refused.refusals
+    return []
+
+
+def test_an_end_of_a_link_that_stays_keeps_its_place() -> None:
+    held = cluster()
+    machines = [vm("a"), vm("b"), vm("c")]
+    put(held, topology(vms=machines, links=[{**link("a", "b"), "name": "x"}]))
+    for ends, expected in (
+        (("b", "a"), (1001, 1002)),
+        (("c", "a"), (1001, 1003)),
+        (("c", "b"), (1002, 1003)),
+        (("a", "c"), (1001, 1003)),
+    ):
+        (made,) = put(held, topology(vms=machines, links=[{**link(*ends), "name": "x"}])).links
+        assert {made.vm1_id, made.vm2_id} == {*expected}
+    (made,) = put(held, topology(vms=machines, links=[{**link("c", "a"), "name": "x"}])).links
+    assert (made.vm1_id, made.vm2_id) == (1001, 1003)

@@ -205,3 +205,9 @@ def test_segments_have_a_possible_mtu(mtu: int, expected: int) -> None:
 
 def test_what_is_wrong_with_a_network_is_told_as_well() -> None:
     assert count(networks=[{"name": "x", "nat": True}, {"name": "y", "cidr": "x"}]) == 2
+
+
+def test_links_without_a_name_are_called_by_their_number() -> None:
+    links = [{**link("a", "b"), "name": "x"}, link("b", "none")]
+    (refusal,) = problems(read_slice(topology(vms=[vm("a"), vm("b")], links=links), default_owner="admin"))
+    assert refusal.object == "link web/2 (b–none)"
