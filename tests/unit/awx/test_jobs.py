@@ -1,0 +1,299 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Jobs of the portal's templates, run by ansible-runner with a database on PostgreSQL.
+
+The environment of each job vanishes with it. No job connects to a host: those of a tenant who names another's slice are
+refused before, and the others only read the database.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ansible_runner
+import pytest
+import yaml
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
+
+from ..plugins.module_utils._domain.builders import CHECKSUM, ROOM, link, put, topology, vm
+from ..scripts import ROOT
+from .launcher import Job, Workflow, accepted, injected, lay_out, merged, of_node, of_webhook
+
+PASSWORD = "word-of-the-database"
+FOREIGN = ("redvm1", "redvm2", "red title")
+"""What only alice and admins may read."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads C(!unsafe) as the text that AWX gets."""
+
+
+_Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
+
+
+def portal(kind: str) -> dict[str, dict[str, Any]]:
+    """The objects of a kind by their names."""
+    found = yaml.load((ROOT / f"awx/portal/{kind}.yml").read_text(encoding="utf-8"), _Loader)
+    return {entry["name"]: entry for entry in found[kind]}
+
+
+TEMPLATES = portal("controller_templates")
+TYPES = portal("controller_credential_types")
+INVENTORY = portal("controller_inventories")["cloudrepo hosts"]["variables"]
+
+
+def locked(name: str) -> dict[str, Any]:
+    return TEMPLATES[f"cloudrepo: {name}"]
+
+
+def unlocked(name: str) -> dict[str, Any]:
+    """A template whose administrator lets variables be asked at launch."""
+    return {**locked(name), "ask_variables_on_launch": True, "survey_enabled": False}
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A database with a slice of alice, and bob, who has none."""
+
+    url: str
+    slice_id: int
+    uuid: str
+
+    @property
+    def content(self) -> Any:
+        with open_store(self.url, lock_timeout_s=30, backups=0).transaction(write=False) as held:
+            return held.to_dict()
+
+    @property
+    def forms(self) -> list[Any]:
+        """The slice by its name, with its owner, by its id and by its UUID."""
+        return ["red", "alice/red", self.slice_id, self.uuid]
+
+
+@pytest.fixture(scope="module")
+def cloud(new_postgresql: Callable[[], str]) -> Cloud:
+    # The server asks for no password, but takes one.
+    url = new_postgresql().replace("tester@", f"tester:{PASSWORD}@")
+    with open_store(url, lock_timeout_s=30, backups=0).transaction(write=True) as held:
+        held.flavors["cirros"]["checksum"] = CHECKSUM
+        held.workers["192.0.2.1"] = Worker("192.0.2.1", **ROOM)
+        for name in ("alice", "bob"):
+            held.users[name] = User(name, "!", quota_vms=6)
+        vms = [vm("redvm1", internet=True), vm("redvm2")]
+        want = topology("red", owner="alice", title="red title", vms=vms, links=[link("redvm1:eth1", "redvm2:eth1")])
+        made = put(held, want)
+        slice_id, uuid = made.slice_id, made.extra["uuid"]
+    return Cloud(url, slice_id, uuid)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What ansible-runner kept of a job."""
+
+    status: str
+    events: list[dict[str, Any]]
+
+    @property
+    def text(self) -> str:
+        return json.dumps(self.events, ensure_ascii=False)
+
+    @property
+    def failures(self) -> list[dict[str, Any]]:
+        return [each["event_data"]["res"] for each in self.events if each["event"] == "runner_on_failed"]
+
+    @property
+    def hosts(self) -> list[str]:
+        """The hosts with a result of any kind."""
+        return sorted({each["event_data"]["host"] for each in self.events if each["event"].startswith("runner_on_")})
+
+    @property
+    def message(self) -> str:
+        return str(self.failures[-1]["msg"])
+
+    def result(self, task: str) -> dict[str, Any]:
+        """The result of a task on localhost."""
+        [found] = [
+            each["event_data"]["res"]
+            for each in self.events
+            if each["event"] == "runner_on_ok" and each["event_data"]["task"] == task
+        ]
+        return dict(found)
+
+
+def run(job: Job, folder: Path) -> Done:
+    """Run a job and read its events."""
+    nobody = {"ansible_host": "192.0.2.1", "ansible_ssh_executable": "/bin/false"}
+    local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    hosts = {"localhost": local, "worker1": nobody, "gateway": nobody}
+    inventory = {
+        "all": {"vars": {**INVENTORY, "displays_dest": str(folder / "displays.txt")}},
+        "orchestrator": {"hosts": ["localhost"]},
+        "workers": {"hosts": ["worker1"]},
+        "network_node": {"hosts": ["gateway"]},
+        "_meta": {"hostvars": hosts},
+    }
+    lay_out(job, folder, inventory)
+    (folder / "project").mkdir()
+    (folder / "project/playbooks").symlink_to(ROOT / "playbooks")
+    done = ansible_runner.run(
+        private_data_dir=str(folder), playbook=job.template["playbook"], ident=str(job.id), quiet=True
+    )
+    return Done(done.status, list(done.events))
+
+
+@pytest.fixture
+def start(cloud: Cloud, tmp_path: Path) -> Callable[[Job], Done]:
+    """Start a job with the credential for the database."""
+    database = injected(TYPES["cloudrepo database"], {"database": cloud.url})
+
+    def start(job: Job) -> Done:
+        made = Job(**{**vars(job), "environment": {**database, **job.environment}})
+        return run(made, tmp_path / str(job.id))
+
+    return start
+
+
+def acting(user: str) -> dict[str, str]:
+    return injected(TYPES["cloudrepo acting user"], {"user": user})
+
+
+Start = Callable[[Job], Done]
+
+
+@pytest.fixture
+def unharmed(cloud: Cloud) -> Iterator[None]:
+    """Check that a job changed nothing."""
+    before = cloud.content
+    yield
+    assert cloud.content == before
+
+
+def assert_untold(done: Done) -> None:
+    assert [word for word in (*FOREIGN, PASSWORD) if word in done.text] == []
+
+
+def assert_refused(done: Done, told: str) -> None:
+    assert done.status == "failed"
+    assert told in done.message
+    assert done.hosts == ["localhost"]
+    assert_untold(done)
+
+
+def launched(template: Mapping[str, Any], user: str, answers: Mapping[str, Any], **words: Any) -> Job:
+    """A job that a person launches."""
+    given = merged(template, accepted(template, answers))
+    return Job(template, words.pop("launch_type", "manual"), given, user=user, **words)
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_a_prompt_shows_no_slice_of_another_tenant(start: Start, cloud: Cloud) -> None:
+    done = start(launched(unlocked("status, a slice"), "bob", {"slice_name": cloud.forms}))
+    assert_refused(done, "does not exist")
+    assert [form for form in cloud.forms if f"slice {form} does not exist" not in done.message] == []
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_a_prompt_deletes_no_slice_of_another_tenant(start: Start, cloud: Cloud) -> None:
+    """A slice that does not exist is deleted already, so the hosts get their work orders: empty ones."""
+    done = start(launched(unlocked("delete, a slice"), "bob", {"slice_name": cloud.forms}))
+    orders = done.result("Delete the slices and plan the work orders")["work_orders"]
+    assert orders["network_node"] == {"slices": []}
+    assert [order["slices"] for order in orders["workers"].values()] == [[]]
+    assert_untold(done)
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_a_survey_shows_no_history_of_another_tenant(start: Start, cloud: Cloud) -> None:
+    done = start(launched(locked("history, a slice"), "bob", {"slice_name": cloud.uuid, "history_limit": 50}))
+    assert done.result("Find the entries")["entries"] == []
+    assert_untold(done)
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_a_topology_in_a_survey_changes_no_slice_of_another_tenant(start: Start, cloud: Cloud) -> None:
+    text = yaml.safe_dump([{"name": cloud.uuid, "owner": "alice", "vms": []}])
+    answers = {"slices": text, "overwrite": "true", "apply_work_order_restart": "false"}
+    done = start(launched(locked("deploy, topologies"), "bob", answers))
+    assert_refused(done, "bob is not an admin; only admins may act for other users")
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_a_relaunch_acts_for_whoever_launches_again(start: Start) -> None:
+    """With the variables of the job of another user."""
+    job = launched(locked("displays, a slice"), "bob", {"slice_name": "red"}, launch_type="relaunch")
+    assert_refused(start(job), "slice red does not exist")
+
+
+FORGED = {
+    "slice_all": True,
+    **{f"{prefix}_user_name": "alice" for prefix in ("awx", "tower")},
+    **{f"{prefix}_job_launch_type": "manual" for prefix in ("awx", "tower")},
+}
+"""What a tenant sets where AWX sets nothing. The launch type is one that AWX sets always."""
+WORKFLOW = Workflow(41, "cloudrepo: request topologies", "scheduled", schedule="mine")
+
+
+@pytest.mark.usefixtures("unharmed")
+@pytest.mark.parametrize(
+    ("template", "job"),
+    [
+        ("delete, a slice", {"launch_type": "scheduled", "schedule": "mine", "variables": FORGED}),
+        ("displays, a slice", {"launch_type": "callback", "variables": FORGED}),
+        ("status, all slices of the user", {"launch_type": "webhook", "variables": of_webhook(FORGED)}),
+        ("history, a slice", {"launch_type": "workflow", "workflow": WORKFLOW, "variables": FORGED}),
+    ],
+)
+def test_a_job_that_no_person_launched_acts_for_nobody(template: str, job: dict[str, Any], start: Start) -> None:
+    made = unlocked(template)
+    assert_refused(start(Job(made, **{**job, "variables": merged(made, job["variables"])})), "nothing proves who acts")
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_neither_artifacts_nor_variables_of_a_workflow_tell_who_acts(start: Start) -> None:
+    """They reach a template that asks for none, from a node before it that runs any playbook."""
+    template = locked("status, all slices of the user")
+    variables = of_node(template, {}, {"cloudrepo_acting_user": "alice"}, {"awx_user_name": "alice"})
+    workflow = Workflow(41, "mine", "manual")
+    done = start(Job(template, "workflow", merged(template, variables), user="bob", workflow=workflow))
+    assert_refused(done, "awx_user_name is bob, but cloudrepo_acting_user is alice")
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_forged_variables_are_refused_by_name(start: Start) -> None:
+    forged = {
+        "slice_name": "red",
+        "awx_user_name": "admin",
+        "delete_planned": {"work_orders": {}},
+        "cloudrepo_database": "/tmp/own.yaml",
+        "__apply_orders": {},
+        "ansible_connection": "local",
+    }
+    done = start(launched(unlocked("delete, a slice"), "bob", forged))
+    assert_refused(done, "playbook delete: bob is not an admin and may not set")
+    assert done.failures[-1]["refused_variables"] == [
+        *("__apply_orders", "ansible_connection", "cloudrepo_database", "delete_planned"),
+    ]
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_two_jobs_at_once_show_users_their_own_slices(start: Start) -> None:
+    """One by a survey, and one by a schedule with a credential that names the user."""
+    scheduled = locked("status, all slices of the user")
+    jobs = [
+        launched(locked("status, a slice"), "alice", {"slice_name": "red"}, id=43),
+        Job(scheduled, "scheduled", merged(scheduled, {}), schedule="nightly", environment=acting("bob"), id=44),
+    ]
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        of_alice, of_bob = pool.map(start, jobs)
+    assert (of_alice.status, of_bob.status) == ("successful", "successful")
+    assert [word for word in FOREIGN[:2] if word not in of_alice.text] == []
+    assert PASSWORD not in of_alice.text
+    assert_untold(of_bob)
