@@ -46,5 +46,5 @@ def test_the_exposure_level_of_a_vm_unit_stays_below_the_limit(
 
 def test_a_private_file_system_includes_the_folder_of_the_vm(tmp_path: Path) -> None:
     lines = unit(tmp_path, worker_state_dir="/srv/vms", worker_private_mounts=True).read_text().splitlines()
-    assert {"ProtectSystem=strict", "ReadWritePaths=/srv/vms/vms/%i"} <= set(lines)
+    assert {"ProtectSystem=strict", "ReadWritePaths=-/srv/vms/vms/%i"} <= set(lines)
     assert not any(line.startswith(("Private", "ProtectSystem")) for line in unit(tmp_path).read_text().splitlines())
