@@ -179,7 +179,7 @@ def test_without_all_that_it_takes_nothing_is_changed(
     assert not (tmp_path / "vms").exists()
 
 
-def test_an_older_order_is_refused_before_anything_is_looked_at(tmp_path: Path) -> None:
+def test_a_superseded_order_is_refused_before_anything_is_observed(tmp_path: Path) -> None:
     (tmp_path / "revisions").mkdir()
     (tmp_path / "revisions/worker").write_text('{"1000": 2000}')
     with pytest.raises(Refused) as caught:
