@@ -92,7 +92,7 @@ def stored(database: str) -> str:
 
 
 @pytest.mark.usefixtures("stored")
-def test_vms_are_hosts_in_groups(read: Read) -> None:
+def test_vms_become_hosts_in_groups(read: Read) -> None:
     found = read()
     assert found["said"] == ""
     assert found["groups"]["cloudrepo_vms"] == ["web-vm1", "web-vm2", "lab-vm1"]
@@ -117,7 +117,7 @@ def test_vms_are_hosts_in_groups(read: Read) -> None:
 
 
 @pytest.mark.usefixtures("stored")
-def test_a_host_has_what_the_database_knows(read: Read) -> None:
+def test_a_host_has_variables_from_the_database(read: Read) -> None:
     found = read()["hosts"]["web-vm1"]
     found = {name: value for name, value in found.items() if not name.startswith("inventory_")}
     interfaces = found.pop("cloudrepo_interfaces")
@@ -192,7 +192,7 @@ def test_the_first_connection_that_is_possible_is_used(
 
 
 @pytest.mark.usefixtures("stored")
-def test_kinds_say_how_to_log_in(read: Read) -> None:
+def test_kinds_determine_how_to_log_in(read: Read) -> None:
     linux = {"name": "linux", "flavors": ["cirros"], "user": "bob", "python_interpreter": "/usr/bin/python3"}
     found = read(kinds=[{"name": "router", "flavors": ["vyos*"]}, linux])
     assert found["groups"]["kind_linux"] == ["web-vm1", "web-vm2", "lab-vm1"]
@@ -215,11 +215,11 @@ def test_kinds_say_how_to_log_in(read: Read) -> None:
         ({"hostname": "{{ cloudrepo_vm_name }}.{{ cloudrepo_owner }}"}, ["vm1.admin", "vm2.admin", "vm1.alice"]),
     ],
 )
-def test_vms_are_chosen_and_named(read: Read, options: dict[str, Any], hosts: list[str]) -> None:
+def test_vms_are_selected_and_named(read: Read, options: dict[str, Any], hosts: list[str]) -> None:
     assert read(**options)["groups"]["cloudrepo_vms"] == hosts
 
 
-def test_who_acts_is_proved_as_elsewhere(stored: str, tmp_path: Path) -> None:
+def test_the_acting_user_is_determined_as_in_modules(stored: str, tmp_path: Path) -> None:
     source = tmp_path / "vms.slices.yml"
     hosts = {}
     for named in ("alice", None, "admin"):
@@ -283,7 +283,7 @@ def test_errors_are_reported(read: Read, options: dict[str, Any], message: str) 
 
 
 @pytest.mark.usefixtures("stored")
-def test_duplicates_are_told_and_renamed(read: Read) -> None:
+def test_duplicate_names_are_reported_and_changed(read: Read) -> None:
     found = read(hostname="{{ cloudrepo_vm_name if cloudrepo_slice_name == 'web' else 'worker1' }}")
     assert found["groups"]["cloudrepo_vms"] == ["vm1", "vm2", "worker1-1004"]
     assert found["hosts"]["worker1"]["ansible_host"] == "10.0.10.1"
@@ -313,7 +313,7 @@ def test_a_cached_inventory_needs_no_database(read: Read, stored: str, tmp_path:
 
 
 @pytest.mark.parametrize("database", KINDS, indirect=True)
-def test_a_deploy_is_neither_waited_for_nor_held_up(read: Read, stored: str) -> None:
+def test_the_inventory_neither_waits_for_a_deploy_nor_delays_it(read: Read, stored: str) -> None:
     store = open_store(stored, lock_timeout_s=1, backups=0)
     with store.transaction(write=True) as held:
         held.users["alice"].quota_vms = 7
@@ -324,7 +324,7 @@ def test_a_deploy_is_neither_waited_for_nor_held_up(read: Read, stored: str) -> 
         assert [list(found["hosts"])[-1] for found in done] == ["lab-vm1"]
 
 
-def test_the_examples_are_sources(stored: str, read: Read) -> None:
+def test_the_examples_are_valid_sources(stored: str, read: Read) -> None:
     with open_store(stored, lock_timeout_s=5, backups=0).transaction(write=True) as held:
         held.users["bob"] = type(held.users["alice"])("bob", "!")
         put(held, topology("play", owner="bob", vms=[vm("a"), vm("b")], links=[link("a:eth1", "b:eth1")]))
@@ -335,7 +335,7 @@ def test_the_examples_are_sources(stored: str, read: Read) -> None:
 
 
 @pytest.mark.usefixtures("stored")
-def test_connections_have_the_options_of_the_hosts_that_they_go_through(read: Read, tmp_path: Path) -> None:
+def test_connections_use_the_options_of_the_hosts_in_between(read: Read, tmp_path: Path) -> None:
     read()
     variables = ("host", "port", "user", "ssh_private_key_file", "ssh_common_args")
     shown = ", ".join(f"ansible_{name} | default(none)" for name in variables)
@@ -358,7 +358,7 @@ def test_connections_have_the_options_of_the_hosts_that_they_go_through(read: Re
     }
 
 
-def test_only_files_of_its_name_are_its_sources(tmp_path: Path) -> None:
+def test_only_files_with_its_suffix_are_sources(tmp_path: Path) -> None:
     for name in ("slices.yml", "web.slices.yaml", "hosts.yml"):
         (tmp_path / name).touch()
     own = [

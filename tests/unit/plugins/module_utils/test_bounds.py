@@ -36,7 +36,7 @@ def tenant_may_ask(**settings: Any) -> bool:
     return not list(host_requirements.problems("VM web/vm1 eth1", limits))
 
 
-def test_bounds_are_those_of_ipv4_ethernet_and_taps() -> None:
+def test_bounds_match_ipv4_ethernet_and_taps() -> None:
     assert (bounds.MTU.least, bounds.MTU.most) == (68, IP_PACKET - ETHERNET_HEADER)  # RFC 791
     assert bounds.TRUNK_MTU.most == IP_PACKET
     assert bounds.DEFAULT_MTU == 1500
@@ -67,7 +67,7 @@ def test_bounds_are_those_of_ipv4_ethernet_and_taps() -> None:
         ({"loss_percent": 100.1}, False),
     ],
 )
-def test_a_host_takes_what_a_tenant_may_ask_for_and_nothing_else(settings: dict[str, Any], is_possible: bool) -> None:
+def test_a_host_accepts_exactly_the_mtus_that_tenants_may_request(settings: dict[str, Any], is_possible: bool) -> None:
     assert (tenant_may_ask(**settings), host_takes(**settings)) == (is_possible, is_possible)
 
 

@@ -13,7 +13,7 @@ from ...generated import is_current
 UUID = "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
 
 
-def test_a_claim_is_read_as_it_was_written_and_named_by_title_and_uuid() -> None:
+def test_a_claim_is_read_back_and_shown_by_title_and_uuid() -> None:
     claim = Claim(UUID, "lab", UUID, since="2026-01-31T12:00:00Z", controller="controller1")
     assert Claim.from_dict(claim.to_dict()) == claim
     assert str(claim) == f"lab ({UUID})"
@@ -27,7 +27,7 @@ def test_a_claim_without_a_field_is_refused(field: str) -> None:
         Claim.from_dict(data)
 
 
-def test_what_is_in_use_is_read_as_it_was_written() -> None:
+def test_values_in_use_are_read_back() -> None:
     held = HeldSlice(1000, UUID, (HeldAddress("10.60.7.101"),))
     asked = Asked((InUse("worker1", 1001, 5, (held,)), InUse("worker2")))
     assert Asked.from_dict(asked.to_dict()) == asked

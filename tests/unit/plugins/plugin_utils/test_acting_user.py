@@ -97,7 +97,7 @@ def launched(user: str, how: str) -> Decision:
         ({}, job("manual", "bob"), (), launched("bob", "manual")),
     ],
 )
-def test_who_acts(environment: dict[str, str], variables: dict[str, Any], named: Any, decision: Decision) -> None:
+def test_acting_users(environment: dict[str, str], variables: dict[str, Any], named: Any, decision: Decision) -> None:
     assert decided(environment, variables, *named) == decision
 
 
@@ -167,7 +167,9 @@ def differ(first: str, got: str, second: str, other: str, what: str = "acting us
         ({}, {}, (["admin"],), Refusal("acting_user_empty", "cloudrepo_acting_user", {"got": ["admin"]})),
     ],
 )
-def test_who_does_not(environment: dict[str, str], variables: dict[str, Any], named: Any, refusal: Refusal) -> None:
+def test_refused_acting_users(
+    environment: dict[str, str], variables: dict[str, Any], named: Any, refusal: Refusal
+) -> None:
     with pytest.raises(Refused) as refused:
         decided(environment, variables, *named)
     assert refused.value.refusals == [refusal]
@@ -193,7 +195,7 @@ def with_token(user: str = "bob", key: Key = ACTING_KEY, **more: str) -> dict[st
         (JOB, job("manual", "alice"), ()),
     ],
 )
-def test_a_token_is_believed(more: dict[str, str], variables: dict[str, Any], named: Any) -> None:
+def test_a_valid_token_determines_the_acting_user(more: dict[str, str], variables: dict[str, Any], named: Any) -> None:
     because = "CLOUDREPO_ACTING_TOKEN, signed with the cloud's key, until 2096-10-02T07:06:40Z"
     assert decided(with_token(**more), variables, *named) == Decision("bob", because, SIGNED)
 
@@ -211,13 +213,13 @@ def test_a_token_is_believed(more: dict[str, str], variables: dict[str, Any], na
         ({TOKEN: "x", KEY_FILE: "/nowhere"}, (), "acting_key_unusable"),
     ],
 )
-def test_a_token_that_is_not_good_is_refused(environment: dict[str, str], named: Any, code: str) -> None:
+def test_an_invalid_token_is_refused(environment: dict[str, str], named: Any, code: str) -> None:
     with pytest.raises(Refused) as refused:
         decided(environment, {}, *named)
     assert [each.code for each in refused.value.refusals] == [code]
 
 
-def test_a_key_is_read_by_its_owner_alone(tmp_path: Path) -> None:
+def test_a_key_file_of_another_owner_or_with_a_wide_mode_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "acting.key"
     path.write_text(str(ACTING_KEY), encoding="utf-8")
     path.chmod(0o600)

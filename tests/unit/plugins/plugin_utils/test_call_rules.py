@@ -54,7 +54,7 @@ def test_the_first_task_of_a_playbook_is_its_guard(name: str) -> None:
     assert task.keys() <= {"name", "cloudrepo.slices.guard", "register", "run_once"}
 
 
-def test_nobody_but_an_admin_sets_what_ansible_itself_reads() -> None:
+def test_only_admins_may_set_variables_that_ansible_itself_reads() -> None:
     connection, template = set(connection_variables()), template_names()
     assert {"ansible_connection", "ansible_ssh_common_args", "ansible_become_exe", "ansible_user"} <= connection
     assert {"lookup", "query", "dict", "hosts", "delegate_to", "vars"} <= template
@@ -75,7 +75,7 @@ def plays_and_tasks(node: Any) -> Iterator[dict[str, Any]]:
                 yield from plays_and_tasks(each.get(key))
 
 
-def test_no_play_or_task_takes_its_hosts_or_its_connection_from_a_variable() -> None:
+def test_hosts_and_connection_of_plays_and_tasks_do_not_depend_on_variables() -> None:
     """Such keywords are evaluated for all plays before the first task, or where a variable wins over a keyword."""
     found = [
         f"{path}: {key}: {node[key]}"
@@ -91,7 +91,7 @@ def test_no_task_has_a_tag_by_which_a_run_could_leave_out_the_guard_alone() -> N
     assert [str(path) for path in FILES if re.search(r"^\s*-?\s*tags:", path.read_text(), flags=re.MULTILINE)] == []
 
 
-def test_every_variable_is_described_and_some_playbook_accepts_it() -> None:
+def test_every_variable_is_described_and_accepted_by_a_playbook() -> None:
     table = read_table()
     accepted = {name for playbook in table.playbooks.values() for name in playbook.accepted}
     assert accepted == set(SAID["variables"])
@@ -107,7 +107,7 @@ def row(name: str, said: dict[str, Any]) -> str:
     return f"| `{name}` | {'admins only' if said.get('admins_only') else tenants} | {admins} |"
 
 
-def test_the_documentation_has_the_table() -> None:
+def test_the_documentation_contains_the_table() -> None:
     text = (ROOT / "docs/security.md").read_text(encoding="utf-8")
     shown = text.partition("<!-- callers -->")[2].partition("<!-- end of callers -->")[0].strip().splitlines()
     assert shown[2:] == [row(name, said) for name, said in SAID["playbooks"].items()]
@@ -125,7 +125,7 @@ def expressions(node: Any, *, bare: bool = False) -> Iterator[str]:
         yield from [node] if bare else re.findall(r"\{[{%].*?[}%]\}", node, flags=re.DOTALL)
 
 
-def test_what_playbooks_refer_to_is_of_a_grammar_or_an_admins() -> None:
+def test_referenced_variables_have_a_grammar_or_are_for_admins() -> None:
     """Else it could be a template, which Ansible would evaluate where the playbook refers to it."""
     table = read_table()
     found = set()
@@ -170,7 +170,7 @@ def test_some_playbooks_are_for_admins() -> None:
         ("recreate_disks", ["vm1"], {"vm1": 1}),
     ],
 )
-def test_values_that_playbooks_refer_to_are_of_a_grammar(name: str, right: Any, wrong: Any) -> None:
+def test_referenced_variables_match_their_grammar(name: str, right: Any, wrong: Any) -> None:
     table = read_table()
     assert list(table.malformed({name: right, "other": "{{ x }}"})) == []
     assert [(each.object, each.figures["field"], each.figures["got"]) for each in table.malformed({name: wrong})] == [

@@ -38,13 +38,13 @@ def test_a_playbook_is_run_again(given: str) -> None:
         ("undelete", "deploy it with cloudrepo.slices.deploy"),
     ],
 )
-def test_other_playbooks_have_words_of_their_own(name: str, told: str) -> None:
+def test_the_tips_depend_on_the_playbook(name: str, told: str) -> None:
     said = words("SIGINT", [f"cloudrepo.slices.{name}"], TABLE, check_mode=False)
     assert told in said
     assert DEFAULT not in said
 
 
-def test_words_of_several_playbooks_are_said_once() -> None:
+def test_the_tips_of_several_playbooks_are_listed_once() -> None:
     given = ["site.yml", "deploy.yml", "status.yml"]
     assert words("SIGINT", given, TABLE, check_mode=False).splitlines() == [
         "site.yml, deploy.yml, status.yml: ended by SIGINT.",
@@ -53,7 +53,7 @@ def test_words_of_several_playbooks_are_said_once() -> None:
     ]
 
 
-def test_tasks_that_had_not_ended_are_listed() -> None:
+def test_interrupted_tasks_are_listed() -> None:
     tasks = [("worker1", "Apply the work order"), ("worker2", "Apply the work order")]
     assert words("SIGTERM", ["deploy.yml"], TABLE, check_mode=True, tasks=tasks).splitlines() == [
         "deploy.yml: ended by SIGTERM.",

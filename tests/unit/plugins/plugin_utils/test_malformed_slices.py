@@ -28,7 +28,7 @@ GOOD: dict[str, Any] = {"name": "good", "vms": [{"name": "vm1", "flavor": "cirro
         (None, "slices[1]", "must be a dictionary"),
     ],
 )
-def test_it_is_set_aside_with_its_name_and_reason(bad: Any, name: str, why: str) -> None:
+def test_a_malformed_slice_is_refused_with_its_name_and_reason(bad: Any, name: str, why: str) -> None:
     args, refused = set_aside({"slices": [GOOD, bad], "overwrite": True}, SPEC, "alice")
     assert args == {"slices": [GOOD], "overwrite": True}
     assert [(each["slice_id"], each["slice"]) for each in refused] == [(None, name)]
@@ -38,12 +38,12 @@ def test_it_is_set_aside_with_its_name_and_reason(bad: Any, name: str, why: str)
 @pytest.mark.parametrize(
     "args", [{"slices": [GOOD, GOOD]}, {"slices": [None]}, {"slices": "text"}, {"name": "web"}, {}]
 )
-def test_other_calls_are_left_as_they_are(args: dict[str, Any]) -> None:
+def test_other_calls_are_not_changed(args: dict[str, Any]) -> None:
     assert set_aside(args, SPEC, "alice") == (args, [])
     assert set_aside({"slices": [None, None]}, {}, "alice") == ({"slices": [None, None]}, [])
 
 
-def test_the_result_has_both_kinds_of_refused_slices() -> None:
+def test_the_result_contains_both_kinds_of_refused_slices() -> None:
     one, other = ({"slice_id": None, "slice": name, "failure": "no"} for name in ("a/one", "a/other"))
     assert with_refused({"changed": True}, [one], fails=False) == {"changed": True, "refused": [one]}
     found = with_refused({"changed": True}, [one], fails=True)

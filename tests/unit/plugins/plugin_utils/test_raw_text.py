@@ -24,7 +24,7 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.raw_text import l
         ("", None),
     ],
 )
-def test_text_is_data(text: str, value: Any) -> None:
+def test_text_is_parsed_as_data(text: str, value: Any) -> None:
     assert load(text) == value
 
 
@@ -48,12 +48,12 @@ def test_text_is_data(text: str, value: Any) -> None:
         (f"{'[' * 60}{']' * 60}", "more than 1,000,000 values or 50 levels"),
     ],
 )
-def test_what_cannot_be_meant_is_told_with_its_line(text: str, told: str) -> None:
+def test_invalid_text_is_reported_with_its_line(text: str, told: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(told)}"):
         load(text)
 
 
-def test_what_ansible_has_read_loses_what_ansible_knows_of_it() -> None:
+def test_ansibles_tags_are_removed_from_parsed_values() -> None:
     text = 'a: "{{ x }}"\nb: !unsafe "{{ y }}"\nc: 2020-01-31\nd: [1, 1.5, true, null, {e: f}]\n'
     read = DataLoader().load(text, file_name="/x", json_only=False)
     value = plain(read)
@@ -74,5 +74,5 @@ def test_what_ansible_has_read_loses_what_ansible_knows_of_it() -> None:
         ("", None),
     ],
 )
-def test_only_a_repeated_key_is_told_of_what_ansible_has_read(text: str, told: str | None) -> None:
+def test_only_duplicate_keys_are_reported_for_parsed_values(text: str, told: str | None) -> None:
     assert repeated_key(text) == told

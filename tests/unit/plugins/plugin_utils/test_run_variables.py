@@ -42,18 +42,18 @@ def task(folder: Path, extra: dict[str, Any], **args: Any) -> tuple[Task, dict[s
     return made, variables, Templar(loader=loader, variables=variables)
 
 
-def test_extra_variables_are_as_they_were_given(tmp_path: Path) -> None:
+def test_extra_variables_are_returned_unchanged(tmp_path: Path) -> None:
     extra = {"slices": [{"name": "{{ 1 + 1 }}"}], "who": "bob"}
     assert extra_variables(task(tmp_path, extra)[0]) == extra
 
 
-def test_a_variable_of_the_inventory_is_what_no_extra_variable_says(tmp_path: Path) -> None:
+def test_a_variable_of_the_inventory_applies_unless_there_is_an_extra_variable(tmp_path: Path) -> None:
     for extra in ({}, {"cloudrepo_database": "/own"}, {"folder": "/own"}):
         assert of_inventory(task(tmp_path, extra)[0], "one", "cloudrepo_database") == "/srv/database.yaml"
     assert of_inventory(task(tmp_path, {"other": "x"})[0], "one", "other") is None
 
 
-def test_who_acts_is_named_by_a_variable_or_an_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_acting_user_is_a_variable_or_an_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ENVIRONMENT, raising=False)
     assert decide(*task(tmp_path, {"who": "bob"})).user == "bob"
     # What the caller wrote is no template.
@@ -68,7 +68,7 @@ def test_who_acts_is_named_by_a_variable_or_an_argument(tmp_path: Path, monkeypa
     ("args", "playbook"),
     [(["cloudrepo.slices.deploy"], "cloudrepo.slices.deploy"), (["a.yml", "b.yml"], "a.yml, b.yml"), ("hosts", None)],
 )
-def test_where_a_task_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: Any, playbook: str | None) -> None:
+def test_the_origin_of_a_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: Any, playbook: str | None) -> None:
     for name in ("JOB_ID", "AD_HOC_COMMAND_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(context, "CLIARGS", {"args": args})

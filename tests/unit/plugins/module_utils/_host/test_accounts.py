@@ -46,11 +46,11 @@ def test_each_slice_has_the_user_of_its_pool():
 
 
 @pytest.mark.parametrize("slice_id", [1042, 1000])
-def test_slice_without_vms_needs_no_user(slice_id):
+def test_a_slice_without_vms_needs_no_user(slice_id):
     assert accounts.find_accounts("cloudrepo", orders(slice_id=slice_id), missing_ok=False).known == {}
 
 
-def test_users_that_the_host_lacks_are_named_unless_it_is_yet_to_be_prepared():
+def test_missing_users_are_reported_unless_the_host_is_unprepared():
     with pytest.raises(Refused) as refused:
         accounts.find_accounts("cloudrepo", order(1042, 1000, 1043), missing_ok=False)
     assert refused.value.refusals == [
@@ -71,6 +71,6 @@ def test_two_slices_never_share_a_user(missing_ok):
 
 
 @pytest.mark.parametrize("template", ["sysusers.conf.j2", "taps.nft.j2"])
-def test_the_role_makes_a_user_for_each_pool_and_filters_what_it_sends(template):
+def test_the_role_creates_a_user_for_each_pool_and_filters_its_packets(template):
     text = (TEMPLATES / template).read_text(encoding="utf-8")
     assert re.findall(r"range\((\d+)\)", text) == [str(POOL_COUNT)]

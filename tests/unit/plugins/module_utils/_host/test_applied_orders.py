@@ -33,7 +33,7 @@ def order(slice_id: int, record: str | None = RECORD, revision: int | None = 5) 
     return SliceOrder(slice_id, (), revision=revision, record=record)
 
 
-def test_an_order_is_stored_for_root_only_and_by_its_kind(tmp_path: Path) -> None:
+def test_applied_orders_are_stored_by_kind_and_readable_only_by_root(tmp_path: Path) -> None:
     note(tmp_path, order(1000), order(1035), vms=SEEN)
     assert read(tmp_path) == (
         AppliedSlice(1000, RECORD, revision=5, vms=(AppliedVm(1001, "running", "7"),)),
@@ -44,7 +44,7 @@ def test_an_order_is_stored_for_root_only_and_by_its_kind(tmp_path: Path) -> Non
     assert [stat.S_IMODE(each.stat().st_mode) for each in (path, path.parent)] == [0o600, 0o700]
 
 
-def test_a_file_is_written_only_if_it_differs_and_goes_with_the_slice(tmp_path: Path) -> None:
+def test_a_record_is_written_only_if_it_differs_and_removed_with_its_slice(tmp_path: Path) -> None:
     note(tmp_path, order(1000), order(1035))
     paths = [tmp_path / f"applied/worker/{slice_id}.json" for slice_id in (1000, 1035)]
     inodes = [path.stat().st_ino for path in paths]
@@ -54,7 +54,7 @@ def test_a_file_is_written_only_if_it_differs_and_goes_with_the_slice(tmp_path: 
     assert [each.slice_id for each in read(tmp_path)] == [1035]
 
 
-def test_the_orders_of_another_cloud_are_forgotten(tmp_path: Path) -> None:
+def test_applied_orders_of_another_cloud_are_removed(tmp_path: Path) -> None:
     note(tmp_path, order(1000))
     note(tmp_path, order(1000), kind=revisions.NETWORK_NODE)
     applied_orders.forget(str(tmp_path))
@@ -62,7 +62,7 @@ def test_the_orders_of_another_cloud_are_forgotten(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"slice_id": 1000, "record": "no"}'])
-def test_a_damaged_file_is_an_error_with_its_path(tmp_path: Path, text: str) -> None:
+def test_a_damaged_record_is_an_error_with_its_path(tmp_path: Path, text: str) -> None:
     note(tmp_path, order(1000))
     path = tmp_path / "applied/worker/1000.json"
     path.write_text(text)

@@ -58,30 +58,30 @@ def test_the_order_of_a_network_node_passes() -> None:
         a_slice(vms=[{key: value for key, value in vm(1001).items() if key != "name"}]),
     ],
 )
-def test_what_does_not_belong_in_an_order_is_refused(one: dict[str, Any]) -> None:
+def test_unknown_fields_in_an_order_are_refused(one: dict[str, Any]) -> None:
     assert len(checked(WORKER, slices=[one])[1]) == 1
 
 
-def test_what_is_required_has_no_default_and_slices_are_required() -> None:
+def test_required_options_have_no_default_and_slices_are_required() -> None:
     for specs in (WORKER, NODE):
         assert [name for name, spec in specs.items() if spec.get("required")] == ["slices"]
         assert len(checked(specs)[1]) == 1
     assert not [name for name, spec in ALL.items() if spec.get("required") and "default" in spec]
 
 
-def test_no_password_is_logged() -> None:
+def test_passwords_are_not_logged() -> None:
     assert [name for name, spec in ALL.items() if spec.get("no_log")] == ["vnc_passwords"]
     assert "pass" not in "".join(name for name, spec in ALL.items() if not spec.get("no_log"))
 
 
-def test_what_both_kinds_of_hosts_take_has_one_default() -> None:
+def test_shared_options_have_the_same_default() -> None:
     shared = WORKER.keys() & NODE.keys() - {"slices", *arguments.CLOUD_ARGUMENTS}
     assert shared == {"bridge", "state_dir"}
     assert [WORKER[name] for name in sorted(shared)] == [NODE[name] for name in sorted(shared)]
 
 
 @pytest.mark.parametrize("place", ["worker", "loopback", "unix", "none"])
-def test_displays_listen_where_qemu_is_told(place: str) -> None:
+def test_displays_listen_at_the_configured_address(place: str) -> None:
     assert checked(WORKER, slices=[], vnc_listen=place)[1] == []
     assert len(checked(WORKER, slices=[], vnc_listen=f"{place}s")[1]) == 1
 

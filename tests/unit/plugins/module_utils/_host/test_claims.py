@@ -62,7 +62,9 @@ def test_a_new_title_is_stored(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("caller", "code"), [(OTHER, "another_cloud"), (COPY, "another_incarnation")])
-def test_another_cloud_or_copy_is_refused_and_may_take_the_host_over(tmp_path: Path, caller: Caller, code: str) -> None:
+def test_another_cloud_or_copy_is_refused_unless_it_takes_the_host_over(
+    tmp_path: Path, caller: Caller, code: str
+) -> None:
     claimed(tmp_path, LAB)
     before = (tmp_path / "cloud.json").read_text()
     for refused_call in (lambda: call(tmp_path, caller), lambda: claimed(tmp_path, caller)):
@@ -78,7 +80,7 @@ def test_another_cloud_or_copy_is_refused_and_may_take_the_host_over(tmp_path: P
         call(tmp_path, LAB)
 
 
-def test_a_host_that_is_handed_over_tells_its_orphans_and_forgets_its_orders(tmp_path: Path) -> None:
+def test_taking_a_host_over_returns_its_orphans_and_removes_its_applied_orders(tmp_path: Path) -> None:
     claimed(tmp_path, LAB)
     (tmp_path / "vms/1001").mkdir(parents=True)
     mark(tmp_path / "vms/1001", 1000)
@@ -95,7 +97,7 @@ def test_a_host_that_is_handed_over_tells_its_orphans_and_forgets_its_orders(tmp
     assert applied_orders.read(str(tmp_path), revisions.WORKER) == ()
 
 
-def test_an_unclaimed_host_refuses_orders_of_a_cloud(tmp_path: Path) -> None:
+def test_an_unclaimed_host_refuses_work_orders(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
         call(tmp_path, LAB)
     assert codes(refused) == ["host_unclaimed"]
@@ -104,14 +106,14 @@ def test_an_unclaimed_host_refuses_orders_of_a_cloud(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"uuid": "x"}'])
-def test_a_claim_that_cannot_be_read_is_nobodys(tmp_path: Path, text: str) -> None:
+def test_an_unreadable_claim_belongs_to_no_cloud(tmp_path: Path, text: str) -> None:
     (tmp_path / "cloud.json").write_text(text)
     with pytest.raises(SlicesError) as error:
         call(tmp_path, LAB)
     assert str(tmp_path / "cloud.json") in error.value.message
 
 
-def test_the_state_folder_and_its_parents_are_made_for_everybody(tmp_path: Path) -> None:
+def test_the_state_folder_and_its_parents_are_readable_by_all_users(tmp_path: Path) -> None:
     state_dir = tmp_path / "with/parents"
     old = os.umask(0o077)
     try:

@@ -248,7 +248,7 @@ def state(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("kept", FILES, ids=lambda kept: kept.path)
-def test_a_damaged_file_ends_in_one_sentence_or_is_done_without(kept: Kept, fault: str, state: Path) -> None:
+def test_a_damaged_file_is_reported_in_one_sentence_or_ignored(kept: Kept, fault: str, state: Path) -> None:
     path = state / kept.path
     for read in kept.readers:
         valid = path.read_bytes() if path.is_file() else b""
@@ -276,7 +276,7 @@ def test_a_damaged_file_ends_in_one_sentence_or_is_done_without(kept: Kept, faul
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )
-def test_a_program_of_units_says_one_sentence(
+def test_a_program_of_units_reports_errors_in_one_sentence(
     path: str, run: Callable[[Path], int], fault: str, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     damaged = state / path
@@ -288,6 +288,6 @@ def test_a_program_of_units_says_one_sentence(
     assert all(line.startswith("slices-host: ") for line in said)
 
 
-def test_an_operating_system_error_is_a_line_that_names_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_operating_system_error_is_one_line_with_the_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert process.told(lambda: os.listdir("/nonexistent")) == 1
     assert capsys.readouterr().err == "slices-host: /nonexistent: No such file or directory\n"

@@ -11,7 +11,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Com
 from .fakes import MORE, FakeMonitor, FakeRunner, UnexpectedCommand, UnusedAnswer
 
 
-def test_an_answer_that_nobody_asked_for_fails() -> None:
+def test_an_unused_answer_of_the_fake_fails() -> None:
     runner = FakeRunner().tell("ip", "link").tell("tc", MORE)
     FakeRunner().tell("nft")
     runner.run(["tc", "qdisc"])
@@ -20,7 +20,7 @@ def test_an_answer_that_nobody_asked_for_fails() -> None:
     FakeRunner.settle()  # the list of fakes has been reset
 
 
-def test_of_answers_in_turn_each_has_to_be_asked_for() -> None:
+def test_each_of_several_answers_must_be_used() -> None:
     runner = FakeRunner().tell("ip", stdout="first").tell("ip", stdout="second")
     assert runner.run(["ip"]).stdout == "first"
     with pytest.raises(UnusedAnswer):
@@ -30,14 +30,14 @@ def test_of_answers_in_turn_each_has_to_be_asked_for() -> None:
 
 
 @pytest.mark.parametrize("argv", [["ip"], ["ip", "link", "show"], ["ip", "address"], ["tc", "link"]])
-def test_an_argument_that_it_was_not_told_of_fails(argv: list[str]) -> None:
+def test_an_unknown_argument_of_the_fake_fails(argv: list[str]) -> None:
     runner = FakeRunner().tell("ip", "link")
     with pytest.raises(UnexpectedCommand):
         runner.run(argv)
     runner.run(["ip", "link"])
 
 
-def test_more_arguments_pass_where_they_were_told_of() -> None:
+def test_announced_further_arguments_are_accepted() -> None:
     runner = FakeRunner().tell("ip", MORE, stdout="any").tell("ip", "link", MORE, stdout="link")
     said = [runner.run(argv).stdout for argv in (["ip", "address"], ["ip", "link"], ["ip", "link", "show"], ["ip"])]
     assert said == ["any", "link", "link", "any"]
@@ -45,7 +45,7 @@ def test_more_arguments_pass_where_they_were_told_of() -> None:
         runner.run(["tc"])
 
 
-def test_a_command_that_fails_is_recorded_and_told() -> None:
+def test_a_failing_command_is_recorded_and_reported() -> None:
     done: list[list[str]] = []
     runner = FakeRunner().tell("ip", rc=2, stderr="no").on("tc", MORE, do=lambda argv: done.append(list(argv)))
     with pytest.raises(CommandFailed) as caught:
@@ -57,7 +57,7 @@ def test_a_command_that_fails_is_recorded_and_told() -> None:
     assert done == [["tc", "qdisc"]]
 
 
-def test_a_monitor_answers_what_it_was_told_of_and_all_of_that() -> None:
+def test_a_fake_monitor_must_give_all_of_its_answers_and_no_others() -> None:
     monitor = FakeMonitor().tell("set_link").tell("set_password", error="too long")
     with monitor.connect("qmp.sock") as session:
         session.execute("set_link", {"name": "nic-eth0", "up": False})

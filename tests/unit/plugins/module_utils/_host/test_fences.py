@@ -23,7 +23,7 @@ def told(tmp_path: Path, *marks: str, cloud: str | None = uuid(1)) -> fences.Fen
     return todo
 
 
-def test_an_order_replaces_the_list_and_says_what_changes(tmp_path: Path) -> None:
+def test_an_order_replaces_the_list_of_lost_machines_and_reports_the_changes(tmp_path: Path) -> None:
     assert told(tmp_path).changes == []
     assert list(tmp_path.iterdir()) == []
     assert [change.action for change in told(tmp_path, TWO, ONE).changes] == ["create", "create"]
@@ -32,13 +32,13 @@ def test_an_order_replaces_the_list_and_says_what_changes(tmp_path: Path) -> Non
     assert fences.read(str(tmp_path)) == (TWO,)
 
 
-def test_a_call_that_names_no_cloud_leaves_the_list(tmp_path: Path) -> None:
+def test_without_a_cloud_the_list_of_lost_machines_is_kept(tmp_path: Path) -> None:
     told(tmp_path, ONE)
     assert told(tmp_path, cloud=None).changes == []
     assert fences.read(str(tmp_path)) == (ONE,)
 
 
-def test_a_worker_hears_what_is_told_and_notices_what_was_cut_off(tmp_path: Path) -> None:
+def test_a_worker_reads_the_list_of_lost_machines_and_notices_truncation(tmp_path: Path) -> None:
     assert fences.heard(fences.told(str(tmp_path))) == ()
     told(tmp_path, ONE, TWO)
     answer = fences.told(str(tmp_path))

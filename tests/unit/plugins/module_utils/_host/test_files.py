@@ -25,7 +25,7 @@ def test_files_are_written_with_their_modes(tmp_path):
     assert set(tmp_path.iterdir()) == set(paths)
 
 
-def test_no_file_gets_its_name_before_all_are_on_the_disk(tmp_path, monkeypatch):
+def test_no_file_is_renamed_before_all_are_synced(tmp_path, monkeypatch):
     done: list[str] = []
 
     def fsync(handle: int) -> None:
@@ -41,7 +41,7 @@ def test_no_file_gets_its_name_before_all_are_on_the_disk(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("failing", ["fsync", "replace"])
-def test_write_that_fails_leaves_no_draft(tmp_path, monkeypatch, failing):
+def test_a_failed_write_leaves_no_temporary_file(tmp_path, monkeypatch, failing):
     def fail(*_arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -54,7 +54,7 @@ def test_write_that_fails_leaves_no_draft(tmp_path, monkeypatch, failing):
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
 
 
-def test_texts_are_saved_and_empty_files_removed(tmp_path):
+def test_texts_are_saved_and_empty_texts_remove_their_files(tmp_path):
     for name in ("old", "gone"):
         (tmp_path / name).write_text(name)
 
@@ -64,7 +64,7 @@ def test_texts_are_saved_and_empty_files_removed(tmp_path):
 
 
 @pytest.mark.parametrize("size", [0, (1 << 20) - 1, 1 << 20, (1 << 20) + 1])
-def test_all_of_a_file_is_in_its_checksum(tmp_path, size):
+def test_a_checksum_covers_the_whole_file(tmp_path, size):
     (tmp_path / "a").write_bytes(b"x" * size)
 
     assert files.sha256(str(tmp_path / "a")) == hashlib.sha256(b"x" * size).hexdigest()
@@ -83,7 +83,7 @@ def test_folders_are_open_to_all_users_whatever_the_umask_is(tmp_path: Path) -> 
     assert modes == [0o755, 0o755, 0o755, 0o700], "what was there already is left alone"
 
 
-def test_a_lock_is_held_for_the_block_and_no_longer(tmp_path: Path) -> None:
+def test_a_lock_is_held_during_the_block(tmp_path: Path) -> None:
     folder = tmp_path / "a"
     with files.locked(str(folder)):
         assert is_held(folder)
@@ -91,7 +91,7 @@ def test_a_lock_is_held_for_the_block_and_no_longer(tmp_path: Path) -> None:
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_one_text_is_written_like_many(tmp_path: Path) -> None:
+def test_a_single_text_is_written_like_several(tmp_path: Path) -> None:
     path = tmp_path / "a"
     files.write_text(str(path), "é\n", mode=0o640)
     assert (path.read_text(encoding="utf-8"), path.stat().st_mode & 0o777) == ("é\n", 0o640)

@@ -12,7 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.host_info i
 from .fakes import MORE, FakeRunner
 
 
-def test_one_look_returns_all_that_is_known_about_a_host(tmp_path: Path) -> None:
+def test_one_observation_returns_the_whole_state_of_a_host(tmp_path: Path) -> None:
     shown = json.dumps([{"ifname": "trunk0", "mtu": 9000}])
     runner = FakeRunner().tell("ip", "-json", "address", "show", stdout=shown).tell(*TRY_NETEM, rc=2)
     runner.tell("dpkg-query", MORE, stdout="tcpdump installed\nqemu-utils not-installed\n")

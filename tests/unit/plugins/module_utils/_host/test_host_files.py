@@ -36,7 +36,7 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_folders_get_mode_and_group_and_their_parents_are_open(tmp_path: Path) -> None:
+def test_folders_get_mode_and_group_and_their_parents_are_readable(tmp_path: Path) -> None:
     folder = Folder(f"{tmp_path}/state/dhcp/hosts.d", 0o750, GROUP)
     todo = plan(folders=(folder,))
     old = os.umask(0o077)
@@ -62,9 +62,7 @@ def test_a_mode_that_differs_is_corrected(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("have", [None, (b"a\nb\n", 0o644), (b"a\nc\n", 0o600), (b"a\0", 0o644), (b"a\nc\n", 0o4644)])
-def test_files_that_differ_are_written_and_those_that_do_not_stay(
-    tmp_path: Path, have: tuple[bytes, int] | None
-) -> None:
+def test_only_files_that_differ_are_written(tmp_path: Path, have: tuple[bytes, int] | None) -> None:
     path = tmp_path / "x.conf"
     if have is not None:
         path.write_bytes(have[0])
@@ -81,7 +79,7 @@ def test_files_that_differ_are_written_and_those_that_do_not_stay(
     assert (again.changes, path.stat().st_ino) == ([], inode)
 
 
-def test_a_change_shows_the_lines_that_differ_or_a_checksum(tmp_path: Path) -> None:
+def test_a_change_contains_differing_lines_or_a_checksum(tmp_path: Path) -> None:
     path = tmp_path / "x.conf"
     path.write_text("a\nb\n")
     path.chmod(0o644)
@@ -136,7 +134,7 @@ def test_conflicting_files_are_named(tmp_path: Path) -> None:
         host_files.apply(plan(folders=(Folder(f"{tmp_path}/new", 0o755, "no-such-group"),)), FakeRunner())
 
 
-def test_rules_are_checked_once_the_users_exist_that_they_name(tmp_path: Path) -> None:
+def test_rules_are_checked_after_their_users_were_created(tmp_path: Path) -> None:
     users = "u cloudrepo-0 -\n"
     sysusers = ("systemd-sysusers", "--dry-run", "-")
     runner = FakeRunner().tell(*sysusers, stderr="Creating user 'cloudrepo-0' (VMs) with UID 994 and GID 994.\n")
@@ -148,7 +146,7 @@ def test_rules_are_checked_once_the_users_exist_that_they_name(tmp_path: Path) -
     assert not (tmp_path / "x.nft").exists()
 
 
-def test_rules_need_nft_when_they_are_installed(tmp_path: Path) -> None:
+def test_installing_rules_requires_nft(tmp_path: Path) -> None:
     users = "u cloudrepo-0 -\n"
     runner = FakeRunner().tell(
         "systemd-sysusers", "--dry-run", "-", stderr="Creating user 'cloudrepo-0' with UID 994.\n"
@@ -160,7 +158,7 @@ def test_rules_need_nft_when_they_are_installed(tmp_path: Path) -> None:
     assert not (tmp_path / "x.nft").exists()
 
 
-def test_users_that_are_missing_are_created() -> None:
+def test_missing_users_are_created() -> None:
     users = "g cloudrepo -\nu cloudrepo-0 -\nm cloudrepo-0 kvm\n"
     said = "Creating group 'cloudrepo' with GID 995.\nCreating user 'cloudrepo-0' (VMs) with UID 994 and GID 994.\n"
     runner = FakeRunner().tell("systemd-sysusers", "--dry-run", "-", stderr=f"{said}Would write /etc/group…\n")
@@ -174,13 +172,13 @@ def test_users_that_are_missing_are_created() -> None:
     assert runner.stdins == [users, users]
 
 
-def test_users_that_exist_are_left_alone() -> None:
+def test_existing_users_are_not_changed() -> None:
     runner = FakeRunner().tell("systemd-sysusers", "--dry-run", "-")
     host_files.apply(host_files.plan(Wanted(users="g cloudrepo -\n"), runner), runner)
     assert len(runner.argvs) == 1
 
 
-def test_units_are_started_at_last(tmp_path: Path) -> None:
+def test_units_are_started_last(tmp_path: Path) -> None:
     runner = FakeRunner().tell(*SHOW, FLOWS, stdout=shown(FLOWS, "inactive", "disabled"))
     todo = host_files.plan(Wanted(files=(File(f"{tmp_path}/x", b"", 0o644),), units=(FLOWS,)), runner)
     runner.on(*ENABLE, FLOWS, do=lambda _argv: (tmp_path / "x").rename(tmp_path / "was there"))

@@ -30,7 +30,7 @@ DEVICES = [
 ]
 
 
-def test_interfaces_are_told_with_their_ipv4_addresses() -> None:
+def test_interfaces_are_returned_with_their_ipv4_addresses() -> None:
     info = look(FakeRunner().tell(*SHOW, stdout=json.dumps(DEVICES)).tell(*TRY_NETEM))
     assert info.interfaces == (
         Interface("lo", 65536, ("127.0.0.1/8",)),
@@ -41,12 +41,12 @@ def test_interfaces_are_told_with_their_ipv4_addresses() -> None:
     assert info.netem
 
 
-def test_a_host_without_netem_and_ip_says_so() -> None:
+def test_a_host_without_netem_and_ip() -> None:
     info = look(FakeRunner().tell(*SHOW, rc=127).tell(*TRY_NETEM, rc=2))
     assert (info.netem, info.interfaces) == (False, ())
 
 
-def test_cores_and_memory_are_this_machines() -> None:
+def test_cores_and_memory_of_this_machine() -> None:
     info = look(FakeRunner().tell(*SHOW, rc=127).tell(*TRY_NETEM))
     with open("/proc/meminfo", encoding="ascii") as file:
         total_kib = int(next(line for line in file if line.startswith("MemTotal")).split()[1])

@@ -21,14 +21,14 @@ def shown(unit: str, active: str, startup: str, outdated: str = "no") -> str:
     return f"Id={unit}\nActiveState={active}\nUnitFileState={startup}\nNeedDaemonReload={outdated}\n"
 
 
-def test_units_that_run_and_are_enabled_are_left_alone() -> None:
+def test_running_and_enabled_units_are_not_changed() -> None:
     runner = FakeRunner().tell(*SHOW, FLOWS, stdout=shown(FLOWS, "active", "enabled"))
     todo = host_units.plan([FLOWS], runner)
     host_units.apply(todo, runner)
     assert (todo.changes, len(runner.argvs)) == ([], 1)
 
 
-def test_the_others_are_enabled_and_started_in_one_call() -> None:
+def test_other_units_are_enabled_and_started_in_one_call() -> None:
     # The last one does not exist.
     told = "\n".join([shown(FLOWS, "active", "disabled"), shown(TAPS, "failed", "enabled", "yes")])
     runner = FakeRunner().tell(*SHOW, FLOWS, TAPS, LOGS, stdout=told)
@@ -44,7 +44,7 @@ def test_the_others_are_enabled_and_started_in_one_call() -> None:
     }
 
 
-def test_a_unit_that_does_not_start_tells_why() -> None:
+def test_a_unit_that_does_not_start_is_reported_with_the_reason() -> None:
     said = json.dumps({"_SYSTEMD_UNIT": TAPS, "MESSAGE": "Cannot open /dev/net/tun"})
     runner = FakeRunner().tell(*SHOW, TAPS, stdout=shown(TAPS, "inactive", "enabled"))
     runner.tell(*ENABLE, TAPS, rc=1, stderr="Job for slices-taps.service failed.").tell("journalctl", MORE, stdout=said)
@@ -52,7 +52,7 @@ def test_a_unit_that_does_not_start_tells_why() -> None:
         host_units.apply(host_units.plan([TAPS], runner), runner)
 
 
-def test_without_units_nothing_is_asked_or_reloaded() -> None:
+def test_without_units_nothing_is_queried_or_reloaded() -> None:
     runner = FakeRunner()
     todo = host_units.plan([], runner)
     host_units.apply(todo, runner)

@@ -19,32 +19,32 @@ A_SLICE = Orphan(SLICE, 1005, uuid(5), holds=("tap tap_1006_eth0",))
 SEEN = {each.key: "2026-01-31T12:00:00Z" for each in (A_DISK, A_SLICE)}
 
 
-def test_without_a_name_nothing_is_removed():
+def test_nothing_is_removed_unless_it_is_named():
     verdict = judge([A_SLICE, A_DISK], [], SEEN)
     assert (verdict.remove, verdict.refusals, verdict.since) == ((), (), SEEN)
 
 
 @pytest.mark.parametrize("name", [uuid(1), PATH])
-def test_a_disk_goes_by_its_uuid_or_its_path_once_it_was_seen(name):
+def test_a_disk_is_removed_by_uuid_or_path_after_an_earlier_call_listed_it(name):
     first = judge([A_DISK], [name], {})
     assert first.remove == ()
     assert first.refusals == (Refusal("orphan_seen_once", f"disk {uuid(1)}"),)
     assert judge([A_DISK], [name], SEEN).remove == (A_DISK,)
 
 
-def test_an_orphan_is_told_by_all_that_it_is():
+def test_an_orphan_is_returned_with_all_of_its_details():
     again = Orphan(DISK, 1005, uuid(2), PATH, 1006)
     assert judge([again], [PATH], SEEN).remove == ()
     assert judge([again], [uuid(1)], SEEN).remove == ()
 
 
-def test_a_slice_goes_by_its_number_only_if_it_has_no_uuid():
+def test_a_slice_is_removed_by_its_id_only_if_it_has_no_uuid():
     assert judge([A_SLICE], ["1005"], SEEN).remove == ()
     nameless = Orphan(SLICE, 1005)
     assert judge([nameless], ["1005"], {nameless.key: "x"}).remove == (nameless,)
 
 
-def test_a_disk_in_use_goes_only_with_its_slice():
+def test_a_disk_in_use_is_removed_only_with_its_slice():
     used = Orphan(DISK, 1005, uuid(1), PATH, 1006, in_use="cloudrepo-1005@1006.service")
     alone = judge([A_SLICE, used], [PATH], SEEN)
     assert alone.remove == ()
@@ -76,12 +76,12 @@ def test_removals_are_reported():
         (1002, [uuid(3)], False),
     ],
 )
-def test_a_slice_is_known_by_number_and_uuid(slice_id, uuids, known):
+def test_a_slice_is_known_by_id_and_uuid(slice_id, uuids, known):
     database = (KnownSlice(1000, uuid(1)), KnownSlice(1002))
     assert orphans.is_known(slice_id, uuids, database) == known
 
 
-def test_orphans_are_noted_until_they_are_gone(tmp_path):
+def test_orphans_are_recorded_until_they_are_removed(tmp_path):
     state_dir = str(tmp_path)
     assert orphans.read(state_dir, orphans.WORKER) == {}
     orphans.note(judge([A_DISK], [], {}), state_dir=state_dir, kind=orphans.WORKER)
@@ -97,7 +97,7 @@ def test_orphans_are_noted_until_they_are_gone(tmp_path):
     assert orphans.read(state_dir, orphans.NETWORK_NODE) == {}
 
 
-def test_a_note_that_is_damaged_counts_as_never_seen(tmp_path):
+def test_a_damaged_record_of_orphans_counts_as_none(tmp_path):
     (tmp_path / "orphans").mkdir()
     for text in ("{", "[]", ""):
         (tmp_path / "orphans/worker").write_text(text)

@@ -17,7 +17,7 @@ from .fakes import uuid
 ORDER = SliceOrder(slice_id=1035, vms=(), slice_uuid=uuid(2))
 
 
-def test_a_slice_of_the_same_number_is_told_with_both_uuids() -> None:
+def test_another_slice_with_the_same_id_is_reported_with_both_uuids() -> None:
     assert list(ownership.of_slice(ORDER, "VM folder /vms/1036", uuid(2))) == []
     ((slice_id, refusal),) = ownership.of_slice(ORDER, "VM folder /vms/1036", uuid(1))
     assert (slice_id, refusal.code) == (1035, ownership.ANOTHER_SLICE)
@@ -29,14 +29,14 @@ def test_a_slice_of_the_same_number_is_told_with_both_uuids() -> None:
 
 
 @pytest.mark.parametrize(("held", "got"), [(None, uuid(2)), (uuid(1), None)])
-def test_who_does_not_name_a_uuid_is_no_other(held: str | None, got: str | None) -> None:
+def test_a_slice_without_a_uuid_is_not_another_slice(held: str | None, got: str | None) -> None:
     order = SliceOrder(slice_id=1035, vms=(), slice_uuid=got)
     ((_slice_id, refusal),) = ownership.of_slice(order, "port tap_1036_eth1", held)
     assert (refusal.figures["held"], refusal.figures["got"]) == (held or "no UUID", got or "no UUID")
     assert not list(ownership.of_slice(SliceOrder(slice_id=1, vms=()), "port x", None))
 
 
-def test_conflicts_are_gathered_by_slice_and_refused_together() -> None:
+def test_conflicts_of_a_slice_are_refused_together() -> None:
     other = SliceOrder(slice_id=1000, vms=(), slice_uuid=uuid(3))
     conflicts = [*ownership.of_slice(ORDER, "a", None), *ownership.of_slice(other, "b", None)]
     conflicts += ownership.of_slice(ORDER, "c", None)
@@ -51,7 +51,7 @@ def test_conflicts_are_gathered_by_slice_and_refused_together() -> None:
     ownership.refuse([])
 
 
-def test_each_slice_is_read_by_itself() -> None:
+def test_each_slice_is_read_separately() -> None:
     def read_one(data: Mapping[str, Any]) -> SliceOrder:
         if data.get("wrong"):
             raise Refused([Refusal("field_missing", f"slice {data['slice_id']}", {"field": "vms"})])
@@ -76,7 +76,7 @@ def test_each_slice_is_read_by_itself() -> None:
             ownership.read([{"slice_id": slice_id, "wrong": True}], read_one, faults)
 
 
-def test_what_is_there_twice_refuses_each_slice_that_has_it_once() -> None:
+def test_a_duplicate_in_an_order_refuses_each_of_its_slices_once() -> None:
     held = [(1, "a"), (1, "a"), (2, "a"), (2, "b"), (3, "c")]
     figures = {"kind": "tap", "name": "a", "count": 3}
     assert list(ownership.repeated("tap", held)) == [
@@ -84,7 +84,7 @@ def test_what_is_there_twice_refuses_each_slice_that_has_it_once() -> None:
     ]
 
 
-def test_a_host_that_refuses_all_slices_is_not_looked_at() -> None:
+def test_nothing_is_observed_if_all_slices_are_refused_before() -> None:
     refused = {1000: [Refusal("user_missing", "user x", {"slice_id": 1000})]}
 
     def observe(orders: tuple[SliceOrder, ...]) -> list[int]:
@@ -113,7 +113,7 @@ def look(refused: ownership.Refusals, *held: int) -> tuple[ownership.Seen[SliceO
     return ownership.look((ORDER, OTHER), refused, observe=observe, conflicts=conflicts), looked
 
 
-def test_a_refused_slice_does_not_hold_up_the_others() -> None:
+def test_refused_slices_do_not_affect_the_others() -> None:
     seen, looked = look({})
     assert (seen.orders, seen.have, seen.refused, looked) == ((ORDER, OTHER), [1035, 1000], {}, [[1035, 1000]])
     late = [Refusal("order_superseded", "slice 1035", {"got": "1", "applied": "2"})]
@@ -124,7 +124,7 @@ def test_a_refused_slice_does_not_hold_up_the_others() -> None:
     assert [each.code for each in seen.refused[1000]] == ["another_slice"]
 
 
-def test_where_all_are_refused_nothing_more_is_looked_at() -> None:
+def test_nothing_more_is_observed_if_all_slices_are_refused() -> None:
     late = {
         order.slice_id: [Refusal("order_superseded", "x", {"got": "1", "applied": "2"})] for order in (ORDER, OTHER)
     }
@@ -139,12 +139,12 @@ def test_where_all_are_refused_nothing_more_is_looked_at() -> None:
     ]
 
 
-def test_an_order_without_slices_is_looked_at() -> None:
+def test_an_order_without_slices_is_applied() -> None:
     seen = ownership.look((), {}, observe=len, conflicts=lambda _orders, _have: ())
     assert (seen.orders, seen.have) == ((), 0)
 
 
-def test_what_else_failed_is_told_with_the_refusals() -> None:
+def test_other_failures_are_returned_with_the_refusals() -> None:
     refused = ownership.by_slice(ownership.of_slice(ORDER, "x", None))
     with pytest.raises(Refused) as caught, ownership.told_with(refused):
         raise SlicesError("VM 1004: it ended", vms=[1004])

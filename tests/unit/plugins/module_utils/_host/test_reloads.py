@@ -33,7 +33,7 @@ def runner(*, rc: int = 0) -> FakeRunner:
     return fake.tell("systemctl", "restart", "--", "slices-dhcp.service", rc=rc)
 
 
-def test_services_read_their_files_once_and_again_when_these_change(tmp_path: Path) -> None:
+def test_services_are_reloaded_once_and_again_when_their_files_change(tmp_path: Path) -> None:
     fake = runner().tell("systemctl", "try-restart", "--", "slices-network@*.service", rc=1)
     reloads.apply(plan(tmp_path), fake)
     assert [argv[1] for argv in fake.argvs] == ["reload", "restart", "try-restart"]
@@ -43,7 +43,7 @@ def test_services_read_their_files_once_and_again_when_these_change(tmp_path: Pa
     assert plan(tmp_path, "other rules\n").services == SERVICES
 
 
-def test_services_that_were_not_all_reloaded_are_reloaded_again(tmp_path: Path) -> None:
+def test_an_interrupted_reload_is_repeated(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed):
         reloads.apply(plan(tmp_path), runner(rc=1))
     assert plan(tmp_path).services == SERVICES

@@ -28,7 +28,7 @@ def dated(found: dict[int, int]) -> list[SliceOrder]:
     return [SliceOrder(slice_id=slice_id, vms=(), revision=revision) for slice_id, revision in found.items()]
 
 
-def test_a_late_order_is_refused(tmp_path):
+def test_a_superseded_order_is_refused(tmp_path):
     revisions.note(dated({1000: TIME + 1000, 1003: TIME}), **place(tmp_path))
     figures = {
         "got": "1795371735123 (2026-11-22T18:22:15.123Z)",
@@ -39,7 +39,7 @@ def test_a_late_order_is_refused(tmp_path):
     assert revisions.older(dated({1000: TIME}), **place(tmp_path, revisions.NETWORK_NODE)) == {}
 
 
-def test_what_is_noted_is_the_highest_and_for_root_alone(tmp_path):
+def test_the_highest_revision_is_stored_and_readable_only_by_root(tmp_path):
     revisions.note(dated({1000: TIME}), **place(tmp_path))
     file = tmp_path / "revisions/worker"
     before = file.stat().st_mtime_ns
@@ -51,7 +51,7 @@ def test_what_is_noted_is_the_highest_and_for_root_alone(tmp_path):
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
-def test_the_newest_thousand_are_kept(tmp_path):
+def test_the_newest_thousand_revisions_are_kept(tmp_path):
     revisions.note(dated({number: number for number in range(1, 1002)}), **place(tmp_path))
     revisions.note(dated({1: TIME}), **place(tmp_path))
 
@@ -60,7 +60,7 @@ def test_the_newest_thousand_are_kept(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"1000": null}'])
-def test_a_file_that_cannot_be_read_is_an_error(tmp_path, text):
+def test_an_unreadable_file_of_revisions_is_an_error(tmp_path, text):
     (tmp_path / "revisions").mkdir()
     (tmp_path / "revisions/worker").write_text(text)
     with pytest.raises(
@@ -70,7 +70,7 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path, text):
         revisions.older(dated({1000: TIME}), **place(tmp_path))
 
 
-def test_the_first_revision_counts(tmp_path):
+def test_the_first_revision_is_accepted(tmp_path):
     revisions.note(dated({1000: 1}), **place(tmp_path))
     assert revisions.older(dated({1000: 1}), **place(tmp_path)) == {}
     assert revisions.highest(str(tmp_path)) == 1
@@ -78,7 +78,7 @@ def test_the_first_revision_counts(tmp_path):
     assert list(revisions.older(dated({1000: 1}), **place(tmp_path))) == [1000]
 
 
-def test_an_order_without_a_revision_is_taken_as_it_is(tmp_path):
+def test_an_order_without_a_revision_is_accepted(tmp_path):
     revisions.note(dated({1000: TIME}), **place(tmp_path))
     orders = (SliceOrder(slice_id=1000, vms=()), SliceOrder(slice_id=1003, vms=()))
     assert revisions.older(orders, **place(tmp_path)) == {}
@@ -99,7 +99,7 @@ def _take(place: dict[str, Any], slice_ids: set[int], entered: Any) -> None:
         entered.set()
 
 
-def test_orders_of_one_slice_take_turns_and_others_pass(tmp_path):
+def test_orders_of_one_slice_are_serialized_and_others_are_not(tmp_path):
     context = multiprocessing.get_context("fork")
     same, other = context.Event(), context.Event()
     waiting = context.Process(target=_take, args=(place(tmp_path), {1003, 1000}, same))
@@ -117,7 +117,7 @@ def test_orders_of_one_slice_take_turns_and_others_pass(tmp_path):
     waiting.join()
 
 
-def test_the_highest_is_of_either_kind_until_all_is_forgotten(tmp_path):
+def test_the_highest_revision_covers_both_kinds_until_all_are_removed(tmp_path):
     assert revisions.highest(str(tmp_path)) is None
     revisions.note(dated({1000: 5}), **place(tmp_path))
     revisions.note(dated({1003: 7}), **place(tmp_path, revisions.NETWORK_NODE))

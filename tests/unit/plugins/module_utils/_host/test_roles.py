@@ -17,7 +17,7 @@ def prepare(folder: Path, role: str | None) -> roles.RolesPlan:
     return todo
 
 
-def test_a_host_keeps_the_roles_that_it_was_prepared_for(tmp_path: Path) -> None:
+def test_the_roles_of_a_host_are_stored(tmp_path: Path) -> None:
     assert roles.read(str(tmp_path)) == ()
     (change,) = prepare(tmp_path, roles.NETWORK_NODE).changes
     assert (change.action, change.after) == ("create", {"roles": ["network_node"]})
@@ -29,20 +29,20 @@ def test_a_host_keeps_the_roles_that_it_was_prepared_for(tmp_path: Path) -> None
     assert (tmp_path / "roles.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_nothing_is_written_without_a_role(tmp_path: Path) -> None:
+def test_without_a_role_nothing_is_written(tmp_path: Path) -> None:
     prepare(tmp_path, None)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("text", ["", "{", '"worker"', '{"worker": 1}', '["king"]'])
-def test_a_file_that_says_nothing_of_use_is_written_anew(tmp_path: Path, text: str) -> None:
+def test_a_damaged_file_of_roles_is_replaced(tmp_path: Path, text: str) -> None:
     (tmp_path / "roles.json").write_text(text)
     assert roles.read(str(tmp_path)) == ()
     assert prepare(tmp_path, roles.WORKER).changes
     assert roles.read(str(tmp_path)) == ("worker",)
 
 
-def test_a_role_that_goes_leaves_the_other(tmp_path: Path) -> None:
+def test_removing_a_role_keeps_the_other(tmp_path: Path) -> None:
     for role in roles.ROLES:
         prepare(tmp_path, role)
     for role, left in ((roles.NETWORK_NODE, ("worker",)), (roles.WORKER, ())):

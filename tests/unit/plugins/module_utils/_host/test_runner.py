@@ -16,13 +16,13 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed
 
 
-def test_command_reads_its_input_and_answers():
+def test_a_command_reads_its_input_and_returns_its_output():
     result = SubprocessRunner().run([sys.executable, "-c", "print(input() + '!')"], stdin="hello\n")
 
     assert (result.rc, result.stdout) == (0, "hello!\n")
 
 
-def test_failure_has_all_details():
+def test_a_failure_has_all_details():
     with pytest.raises(CommandFailed) as failed:
         SubprocessRunner().run([sys.executable, "-c", "import sys; print('out'); sys.exit('broken')"])
 
@@ -31,22 +31,22 @@ def test_failure_has_all_details():
     assert "broken" in failed.value.message
 
 
-def test_failure_may_be_an_answer():
+def test_a_failure_can_be_accepted_as_a_result():
     assert SubprocessRunner().run([sys.executable, "-c", "exit(3)"], check=False).rc == 3
 
 
-def test_missing_program_is_a_failure():
+def test_a_missing_program_is_a_failure():
     with pytest.raises(CommandFailed) as failed:
         SubprocessRunner().run(["no-such-program-of-ours"])
 
     assert failed.value.fields["rc"] == NOT_FOUND
 
 
-def test_command_is_ended_in_time():
+def test_a_command_has_a_time_limit():
     assert SubprocessRunner(timeout_s=0.1).run(["sleep", "20"], check=False).rc == TIMED_OUT
 
 
-def test_nothing_is_there_where_a_host_is_yet_to_be_prepared():
+def test_an_unprepared_host_has_no_objects():
     def look() -> int:
         SubprocessRunner().run(["no-such-program-of-ours"])
         return 1

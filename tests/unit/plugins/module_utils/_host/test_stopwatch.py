@@ -18,7 +18,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_stages_add_up(clock: list[float]) -> None:
+def test_durations_of_stages_are_summed(clock: list[float]) -> None:
     watch = Stopwatch()
     for name, seconds in (("ovs", 1.5), ("taps", 0.25), ("ovs", 2.0)):
         with watch.stage(name):
@@ -27,7 +27,7 @@ def test_stages_add_up(clock: list[float]) -> None:
     assert watch.seconds == {"ovs": 3.5, "taps": 0.25}
 
 
-def test_a_stage_that_fails_took_its_time(clock: list[float]) -> None:
+def test_a_failed_stage_is_measured(clock: list[float]) -> None:
     watch = Stopwatch()
 
     def fail() -> None:
@@ -40,7 +40,7 @@ def test_a_stage_that_fails_took_its_time(clock: list[float]) -> None:
     assert watch.seconds == {"ovs": 1.0}
 
 
-def test_a_stage_within_another_counts_to_both_and_milliseconds_are_all_that_is_told(clock: list[float]) -> None:
+def test_nested_stages_count_for_both_and_durations_are_in_milliseconds(clock: list[float]) -> None:
     watch = Stopwatch()
     with watch.stage("all"):
         clock[0] += 1

@@ -28,7 +28,7 @@ ActiveState=active
 """
 
 
-def test_units_are_seen_in_one_call(tmp_path):
+def test_units_are_observed_in_one_call(tmp_path):
     wants = tmp_path / "multi-user.target.wants"
     wants.mkdir()
     for name in ("cloudrepo-1000@1001.service", "cloudrepo-2000@2001.service", "ssh.service"):
@@ -49,14 +49,14 @@ def test_units_are_seen_in_one_call(tmp_path):
     assert runner.argvs == [["systemctl", "show", "--property=Id,ActiveState,MainPID", "--", *names]]
 
 
-def test_what_has_no_name_is_no_unit():
+def test_entries_without_a_name_are_ignored():
     runner = FakeRunner().tell(
         "systemctl", "show", MORE, stdout="\nActiveState=inactive\n\nId=\n\nId=a.service\nX=1=2\n"
     )
     assert systemd.show(["a.service"], runner) == [{"Id": "a.service", "X": "1=2"}]
 
 
-def test_nothing_is_asked_about_no_slice(tmp_path):
+def test_nothing_is_queried_without_slices(tmp_path):
     assert systemd.observe((), FakeRunner(), unit_dir=str(tmp_path)) == Units()
 
 
@@ -65,7 +65,7 @@ def test_systemd_that_does_not_answer_is_an_error(tmp_path):
         systemd.observe({1}, FakeRunner().tell("systemctl", "show", MORE, rc=1), unit_dir=str(tmp_path))
 
 
-def test_template_is_added_and_removed(tmp_path):
+def test_a_template_is_added_and_removed(tmp_path):
     systemd.write_templates({1000: template_text("cloudrepo-0")}, unit_dir=str(tmp_path))
     assert "\n[Service]\nUser=cloudrepo-0\n" in (tmp_path / "cloudrepo-1000@.service").read_text()
     assert (tmp_path / "cloudrepo-1000@.service").stat().st_mode & 0o777 == 0o644
@@ -74,7 +74,7 @@ def test_template_is_added_and_removed(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_units_come_back_after_a_reboot_until_they_shall_not(tmp_path):
+def test_units_are_enabled_until_they_are_disabled(tmp_path):
     systemd.enable([(1000, 1001), (1000, 1002)], unit_dir=str(tmp_path))
     link = tmp_path / "multi-user.target.wants/cloudrepo-1000@1001.service"
     assert os.readlink(link) == f"{tmp_path}/cloudrepo-1000@.service"
@@ -96,7 +96,7 @@ def test_states_of_a_unit(unit, live, idle):
     assert (unit.live, unit.idle) == (live, idle)
 
 
-def test_last_words_of_units_are_asked_for_at_once_and_said_once():
+def test_last_log_lines_of_units_are_read_in_one_call_and_shown_once():
     names = ["a.service", "b.service", "c.service"]
     words = journal("a.service", "port taken", "port taken") + journal("b.service", "Started.", of_systemd=True)
     words += journal("a.service", "Failed.", of_systemd=True)
@@ -113,7 +113,7 @@ def test_last_words_of_units_are_asked_for_at_once_and_said_once():
     assert systemd.last_words([], FakeRunner()) == {}
 
 
-def test_last_words_may_be_many_or_unprintable():
+def test_log_lines_may_be_long_or_unprintable():
     lines = journal("a.service", *(str(number) for number in range(9)))
     lines += json.dumps({"MESSAGE": list(b"no \xff such"), "_SYSTEMD_UNIT": "a.service"}) + "\n"
     lines += json.dumps({"MESSAGE": None, "_SYSTEMD_UNIT": "a.service"}) + "\n"
@@ -122,11 +122,11 @@ def test_last_words_may_be_many_or_unprintable():
     assert systemd.last_words(["a.service"], runner)["a.service"].splitlines() == ["5", "6", "7", "8", "no \ufffd such"]
 
 
-def test_a_template_names_its_slice() -> None:
+def test_a_template_contains_the_name_of_its_slice() -> None:
     assert systemd.template_uuid(template_text("cloudrepo-0", uuid(1))) == uuid(1)
     assert systemd.template_uuid(template_text("cloudrepo-0")) is None
     assert "\nX-CloudrepoSlice=" in template_text("cloudrepo-0", uuid(1))
 
 
-def test_no_units_are_looked_at_again_without_a_command() -> None:
+def test_units_are_only_observed_again_after_a_command() -> None:
     assert systemd.look_again([], FakeRunner()) == {}

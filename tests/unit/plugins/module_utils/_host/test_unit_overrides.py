@@ -57,5 +57,5 @@ def test_an_override_is_reported_and_removed(tmp_path: Path, folders: dict[str, 
     assert Path("/dev/null").exists()
 
 
-def test_without_overrides_systemd_is_left_alone() -> None:
+def test_without_overrides_systemd_is_not_called() -> None:
     unit_overrides.remove((), FakeRunner())

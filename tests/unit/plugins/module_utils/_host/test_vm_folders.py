@@ -35,7 +35,7 @@ def test_the_owner_of_a_folder_is_read_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", '{"slice_id": 1000}', '{"slice_id": null}'])
-def test_one_that_does_not_say_it_is_nobodys_unless_it_holds_a_disk(tmp_path: Path, text: str | None) -> None:
+def test_a_folder_without_an_identity_is_ignored_unless_it_contains_a_disk(tmp_path: Path, text: str | None) -> None:
     folder = tmp_path / "1001"
     folder.mkdir()
     if text is not None:
@@ -46,7 +46,7 @@ def test_one_that_does_not_say_it_is_nobodys_unless_it_holds_a_disk(tmp_path: Pa
     assert vm_folders.slices_by_vm(str(tmp_path)) == {}
 
 
-def test_other_folders_are_skipped(tmp_path: Path) -> None:
+def test_folders_with_other_names_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "lost+found").mkdir()
     mark(tmp_path / "lost+found")
     (tmp_path / "1002").write_text("a file")

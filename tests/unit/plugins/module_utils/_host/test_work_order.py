@@ -14,7 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
 from .fakes import STATE_DIR, disk, nic, orders, vm
 
 
-def test_order_becomes_values():
+def test_an_order_is_read():
     (read,) = all_vms(orders(vm(1001, None, 100)))
 
     assert (read.slice_id, read.vm_id, read.running) == (1000, 1001, True)
@@ -22,7 +22,7 @@ def test_order_becomes_values():
     assert read.links_down == ("eth0",)
 
 
-def test_macs_are_written_small():
+def test_macs_are_converted_to_lower_case():
     (read,) = all_vms(orders(vm(interfaces=[{**nic(1001, 0, 5), "mac": "52:54:00:AA:BB:CC"}])))
 
     assert read.interfaces[0].mac == "52:54:00:aa:bb:cc"
@@ -110,7 +110,7 @@ def test_invalid_orders_are_refused(changes, code, figures):
     assert [(each.code, each.figures) for each in refused.value.refusals] == [(code, figures)]
 
 
-def test_every_reason_is_named():
+def test_every_reason_is_reported():
     with pytest.raises(Refused) as refused:
         orders(vm(1001, cores=0), vm(1002, name="", ram_mib=0))
 
@@ -124,7 +124,7 @@ def test_every_reason_is_named():
     ]
 
 
-def test_what_is_listed_twice_on_a_host_is_refused():
+def test_duplicates_on_a_host_are_refused():
     with pytest.raises(Refused) as refused:
         orders(vm(1001, 400), vm(1001, 400))
 
@@ -140,7 +140,7 @@ def test_slices_without_vms_are_kept():
     assert order.vms == ()
 
 
-def test_interface_that_is_down_stays_on_its_vlan():
+def test_an_interface_that_is_down_stays_on_its_vlan():
     (read,) = all_vms(orders(vm(interfaces=[{**nic(1001, 0, 5), "up": False}, nic(1001, 1, 5), nic(1001, 2, None)])))
 
     assert read.links_down == ("eth0", "eth2")

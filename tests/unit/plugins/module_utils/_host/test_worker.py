@@ -24,7 +24,7 @@ def no_taps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(taps, "observe", taps.Devices)
 
 
-def test_a_host_that_does_not_answer_is_an_error_unless_it_is_yet_to_be_prepared(tmp_path: Path) -> None:
+def test_a_failing_command_is_an_error_unless_the_host_is_unprepared(tmp_path: Path) -> None:
     def silent(*, also_systemd: bool) -> Tools:
         runner = FakeRunner().tell("nft", MORE, rc=127).tell("ovs-vsctl", MORE, rc=127)
         if also_systemd:

@@ -165,7 +165,7 @@ def test_removed_vms_are_stopped_first_and_vms_are_started_last(tmp_path: Path) 
     ("has_image", "passwords", "images", "vm_ids"),
     [(False, {}, 1, [1001]), (False, PASSWORDS, 1, []), (True, {}, 0, [1001]), (True, {1002: "x"}, 0, [1001])],
 )
-def test_without_all_that_it_takes_nothing_is_changed(
+def test_nothing_is_changed_if_something_is_missing(
     tmp_path: Path, has_image: bool, passwords: dict[int, str], images: int, vm_ids: list[int]
 ) -> None:
     if has_image:
@@ -179,7 +179,7 @@ def test_without_all_that_it_takes_nothing_is_changed(
     assert not (tmp_path / "vms").exists()
 
 
-def test_an_older_order_is_refused_before_anything_is_looked_at(tmp_path: Path) -> None:
+def test_a_superseded_order_is_refused_before_anything_is_observed(tmp_path: Path) -> None:
     (tmp_path / "revisions").mkdir()
     (tmp_path / "revisions/worker").write_text('{"1000": 2000}')
     with pytest.raises(Refused) as caught:
@@ -226,7 +226,7 @@ OTHER_IMAGE = "other.img"
         ({}, False, "user_missing"),
     ],
 )
-def test_a_slice_that_does_not_fit_the_host_does_not_hold_up_the_others(
+def test_a_slice_that_the_host_cannot_support_does_not_affect_the_others(
     tmp_path: Path, changes: dict[str, Any], known: bool, code: str
 ) -> None:
     passwords = {**PASSWORDS, 1042: changes.pop("password", "kz7TnPbe")}
@@ -251,7 +251,7 @@ def test_a_slice_that_does_not_fit_the_host_does_not_hold_up_the_others(
     assert json.loads((tmp_path / "revisions/worker").read_text()) == {"1000": 2_000}
 
 
-def test_a_trunk_that_fell_back_is_noticed_and_does_not_hold_up_other_slices(
+def test_a_reduced_trunk_mtu_is_noticed_and_does_not_affect_other_slices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trunks, "mtus", lambda _switch: {"trunk0": 1500})
@@ -268,7 +268,7 @@ def test_a_trunk_that_fell_back_is_noticed_and_does_not_hold_up_other_slices(
     assert [(each["vm_id"], each["state"]) for each in result["vms"]] == [(1001, "running")]
 
 
-def test_a_failure_tells_of_refused_slices_as_well(tmp_path: Path) -> None:
+def test_a_failure_contains_refused_slices(tmp_path: Path) -> None:
     base_image(tmp_path)
     runner = looked_at(OTHER_RUNS).tell(*STOP, rc=1, stderr="no bus")
     refused = {1041: [Refusal("user_missing", "user cloudrepo-41", {"slice_id": 1041})]}
@@ -285,7 +285,7 @@ def lose_disk(tmp_path: Path) -> tuple[SliceOrder, ...]:
     return orders(vm(1001, 100, state_dir=str(tmp_path), disks=[seen]), state_dir=str(tmp_path))
 
 
-def test_a_vm_whose_disk_is_lost_is_an_error_and_gets_no_other_disk(tmp_path: Path) -> None:
+def test_a_vm_whose_disk_is_lost_is_an_error_and_gets_no_new_disk(tmp_path: Path) -> None:
     runner = wired().tell(*STOP).tell(*SHOW, "cloudrepo-1000@1001.service")
     with pytest.raises(SlicesError, match=r"disk .*/vm1_img.qcow2 is missing, last seen 2026-01-31T12:00") as caught:
         run_job(tmp_path, runner, orders=lose_disk(tmp_path))
@@ -294,7 +294,7 @@ def test_a_vm_whose_disk_is_lost_is_an_error_and_gets_no_other_disk(tmp_path: Pa
     assert not (tmp_path / "vms/1001/vm1_img.qcow2").exists()
 
 
-def test_check_mode_refuses_no_slice_for_what_it_lacks_and_plans_what_a_run_does(tmp_path: Path) -> None:
+def test_check_mode_plans_slices_with_missing_images_and_passwords(tmp_path: Path) -> None:
     checked = job(tmp_path, looked_at(OTHER_RUNS), passwords={}, missing_ok=True).plan()
     assert (checked.seen.failure, checked.result["missing_images"]) == (None, [str(tmp_path / "images/base.img")])
     assert [(each["vm_id"], each["state"]) for each in checked.result["vms"]] == [(1001, "stopped")]

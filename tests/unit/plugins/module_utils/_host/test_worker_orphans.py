@@ -54,11 +54,11 @@ DISK_OF_LEFT = Orphan(
 KNOWN = KnownSlice(1005, uuid(5), (KnownDisk(PATH, uuid(7)),))
 
 
-def test_what_the_database_knows_is_no_orphan():
+def test_objects_in_the_database_are_not_orphans():
     assert worker_orphans.find([KNOWN], LEFT) == ()
 
 
-def test_of_a_slice_that_is_not_known_all_is_an_orphan():
+def test_all_objects_of_an_unknown_slice_are_orphans():
     everything = (
         "unit cloudrepo-1005@1006.service (active)",
         "unit cloudrepo-1005@1007.service (enabled)",
@@ -73,20 +73,20 @@ def test_of_a_slice_that_is_not_known_all_is_an_orphan():
     assert worker_orphans.find([KnownSlice(1005, uuid(9))], LEFT) == (of_slice, DISK_OF_LEFT)
 
 
-def test_of_a_slice_that_is_known_only_disks_are_orphans():
+def test_only_disks_of_a_known_slice_are_orphans():
     assert worker_orphans.find([replace(KNOWN, disks=())], LEFT) == (DISK_OF_LEFT,)
     other = replace(KNOWN, disks=(KnownDisk(PATH, uuid(8)),))
     assert worker_orphans.find([other], LEFT) == (DISK_OF_LEFT,)
 
 
-def test_a_disk_that_nothing_runs_from_is_not_in_use():
+def test_a_disk_without_a_running_vm_is_not_in_use():
     for unit in (Unit(1005, 1006), Unit(1005, 1006, "failed")):
         held = replace(LEFT, units=replace(LEFT.units, vms={1006: unit}))
         (disk,) = worker_orphans.find([replace(KNOWN, disks=())], held)
         assert disk.in_use is None
 
 
-def test_a_folder_that_does_not_say_whose_it_is_holds_orphans():
+def test_disks_in_a_folder_without_an_identity_are_orphans():
     held = Held(folders={1006: Folder("/vms/1006")}, overlays={1006: {PATH: (0, 0.0)}})
     (disk,) = worker_orphans.find([replace(KNOWN, disks=())], held)
     assert (disk.slice_id, disk.uuid, disk.name) == (None, None, PATH)
@@ -98,7 +98,7 @@ def test_an_empty_folder_belongs_to_its_slice():
     assert worker_orphans.find([KNOWN], held) == ()
 
 
-def test_a_record_of_a_slice_that_is_not_known_is_an_orphan(tmp_path: Path) -> None:
+def test_a_record_of_an_unknown_slice_is_an_orphan(tmp_path: Path) -> None:
     order = SliceOrder(1005, (), slice_uuid=uuid(5), record="{}")
     applied_orders.note([order], state_dir=str(tmp_path), kind=revisions.WORKER)
     path = f"{tmp_path}/applied/worker/1005.json"
@@ -128,7 +128,7 @@ def test_the_record_of_a_slice_is_removed_with_its_last_disk(tmp_path: Path) -> 
         assert [each.slice_id for each in applied_orders.read(str(tmp_path), revisions.WORKER)] == left
 
 
-def test_disks_are_removed_while_no_order_is_applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disks_are_removed_under_the_lock_of_work_orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = Folder(str(tmp_path / "vms/1006"), 1005, uuid(5), uuid(6), {})
     paths = [f"{folder.path}/{name}_img.qcow2" for name in ("vm1", "vm2")]
     Path(folder.path).mkdir(parents=True)

@@ -56,7 +56,7 @@ def started(target: Target, runner: FakeRunner, sleep: Callable[[float], None] |
     capture.apply(todo, target, BOUNDS, runner, Clock(time.now, sleep or time.sleep), wait=False, timeout_s=1)
 
 
-def test_an_interface_is_found_by_what_its_vm_was_started_with(target, tmp_path):
+def test_an_interface_is_found_in_the_configuration_of_the_running_vm(target, tmp_path):
     assert target == Target(1000, 1001, "vm1", "eth1", "tap_1001_eth1", f"{tmp_path}/vms/1001/eth1.pcap")
     assert target.unit == UNIT
     with pytest.raises(Refused) as refused:
@@ -87,13 +87,13 @@ def test_limits_out_of_range_are_refused(target, bounds, wrong):
     ]
 
 
-def test_a_vm_that_does_not_run_is_refused(target):
+def test_a_stopped_vm_is_refused(target):
     with pytest.raises(Refused) as refused:
         capture.plan(target, Capture(), "started", BOUNDS)
     assert refused.value.refusals == [Refusal("vm_not_running", "VM 1001 (vm1)")]
 
 
-def test_a_capture_that_runs_is_left_alone(target):
+def test_a_running_capture_is_not_changed(target):
     have = Capture(target.describe(BOUNDS), exists=True, vm_runs=True)
 
     assert not capture.plan(target, have, "started", BOUNDS).changes
@@ -130,13 +130,13 @@ def test_the_plan_is_reported(target):
     ]
 
 
-def test_stopping_needs_a_running_capture(target):
+def test_stopping_requires_a_running_capture(target):
     with pytest.raises(Refused) as refused:
         capture.plan(target, Capture(vm_runs=True), "stopped", BOUNDS)
     assert refused.value.refusals == [Refusal("capture_missing", "VM 1001 (vm1) eth1")]
 
 
-def test_a_capture_listens_before_it_is_told_to_be_started(target):
+def test_a_capture_is_started_when_tcpdump_listens(target):
     naps: list[float] = []
 
     def nap(seconds: float) -> None:
@@ -156,7 +156,7 @@ def test_a_capture_listens_before_it_is_told_to_be_started(target):
 
 
 @pytest.mark.parametrize("state", ["inactive", "activating"])
-def test_tcpdump_that_does_not_listen_is_told_with_what_it_said(target, state):
+def test_a_tcpdump_that_does_not_listen_is_reported_with_its_output(target, state):
     runner = FakeRunner().tell("systemd-run", MORE).tell("systemctl", "stop", "--", UNIT)
     runner.tell(*SHOW, stdout=shown(state)).tell("journalctl", MORE, stdout=journal(UNIT, "No such device"))
     with pytest.raises(SlicesError, match=r"eth1: tcpdump did not start on tap_1001_eth1:\nNo such device"):
@@ -164,7 +164,7 @@ def test_tcpdump_that_does_not_listen_is_told_with_what_it_said(target, state):
     assert not Path(target.path).exists()
 
 
-def test_the_end_may_be_awaited(target):
+def test_the_end_of_a_capture_is_awaited(target):
     runner = FakeRunner().tell(*SHOW, stdout=shown("active")).tell(*SHOW, stdout="\n")
     time = FakeTime()
     todo = capture.plan(target, Capture("x", exists=True), "stopped", BOUNDS)
@@ -174,7 +174,7 @@ def test_the_end_may_be_awaited(target):
     assert time.now() > 0
 
 
-def test_absence_leaves_nothing(target):
+def test_state_absent_leaves_nothing(target):
     Path(target.path).write_bytes(HEADER)
     runner = FakeRunner().tell("systemctl", "stop", "--", UNIT)
     todo = capture.plan(target, Capture("x", exists=True), "absent", BOUNDS)
@@ -193,7 +193,7 @@ def test_absence_leaves_nothing(target):
         ([60], packet(9)[:15]),
     ],
 )
-def test_a_packet_that_the_bound_broke_is_cut_off(tmp_path, whole, torn):
+def test_a_packet_truncated_by_the_size_limit_is_removed(tmp_path, whole, torn):
     path = tmp_path / "x.pcap"
     content = HEADER + b"".join(packet(size) for size in whole)
     path.write_bytes(content + torn)
@@ -203,7 +203,7 @@ def test_a_packet_that_the_bound_broke_is_cut_off(tmp_path, whole, torn):
 
 
 @pytest.mark.parametrize("content", [b"", b"listening on", HEADER[:20]])
-def test_what_is_no_capture_is_not_touched(tmp_path, content):
+def test_a_file_that_is_not_a_pcap_is_not_changed(tmp_path, content):
     path = tmp_path / "x.pcap"
     path.write_bytes(content)
     with pytest.raises(SlicesError, match="is not a pcap file of tcpdump"):
@@ -211,7 +211,7 @@ def test_what_is_no_capture_is_not_touched(tmp_path, content):
     assert path.read_bytes() == content
 
 
-def test_a_capture_that_somebody_else_removed_is_told(tmp_path):
+def test_a_capture_that_was_removed_meanwhile_is_reported(tmp_path):
     with pytest.raises(SlicesError, match=r"x\.pcap no longer exists: the capture or its VM was removed"):
         capture.trim(str(tmp_path / "x.pcap"))
 
@@ -224,6 +224,6 @@ def test_a_capture_that_somebody_else_removed_is_told(tmp_path):
         (Capture("60 s", exists=True), {"state": "running", "description": "60 s"}),
     ],
 )
-def test_a_removed_capture_is_told_with_its_state(target, have, before):
+def test_a_removed_capture_is_reported_with_its_state(target, have, before):
     changes = capture.plan(target, have, "absent", BOUNDS).changes
     assert [change.before for change in changes] == ([] if before is None else [before])

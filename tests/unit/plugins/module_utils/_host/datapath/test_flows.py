@@ -101,7 +101,7 @@ def dhcp(mac: str, port: int = 1000, **fields: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("frame", [ip(A, GATEWAY_MAC), arp(A, "10.60.7.1"), arp(A, "10.60.7.2"), dhcp(A[0])])
-def test_vm_reaches_the_infrastructure(frame):
+def test_a_vm_reaches_the_infrastructure(frame):
     assert walk(rules(), **frame) == TO_TRUNK
 
 
@@ -124,19 +124,19 @@ def test_vm_reaches_the_infrastructure(frame):
         {"in_port": "77", "dl_src": A[0], "dl_dst": GATEWAY_MAC, "kind": "ip"},
     ],
 )
-def test_vm_speaks_for_nobody_else(frame):
+def test_a_vm_cannot_use_addresses_of_others(frame):
     assert walk(rules(peers=True), **frame) == "drop"
 
 
 @pytest.mark.parametrize("to", [B, C, PEER])
-def test_vms_do_not_meet(to):
+def test_vms_do_not_reach_each_other(to):
     assert walk(rules(), **ip(A, to[0])) == "drop"
     assert walk(rules(), **arp(A, to[1])) == "drop"
     assert walk(rules(), **ip(A, BROADCAST)) == "drop"
     assert walk(rules(), **ip(to, A[0], 1, dl_vlan="400")) == "drop"
 
 
-def test_peers_meet_and_others_do_not():
+def test_only_peers_reach_each_other():
     known = rules(peers=True)
 
     assert walk(known, **ip(A, B[0])) == walk(known, **arp(A, B[1])) == "output:1002"
@@ -146,7 +146,7 @@ def test_peers_meet_and_others_do_not():
     assert walk(known, **ip(A, C[0])) == walk(known, **ip(C, A[0], 1003)) == "drop"
 
 
-def test_infrastructure_reaches_the_one_it_means():
+def test_the_infrastructure_reaches_only_the_destination():
     known = rules()
 
     assert walk(known, **ip((GATEWAY_MAC, "203.0.113.1"), A[0], 1, dl_vlan="400")) == "output:1000"
@@ -159,7 +159,7 @@ def test_infrastructure_reaches_the_one_it_means():
     assert walk(known, **{**answer, "dl_src": PEER[0]}) == "drop"
 
 
-def test_what_is_for_another_address_is_not_delivered_to_who_had_it_before():
+def test_packets_for_another_address_are_not_delivered_to_its_previous_vm():
     known = rules(peers=True)
     gateway = (GATEWAY_MAC, "10.60.7.1")
 
@@ -175,7 +175,7 @@ def test_links_are_transparent():
     assert walk(rules(), in_port="1", dl_vlan="100", dl_src=A[0], dl_dst=BROADCAST) == "NORMAL"
 
 
-def test_host_that_is_the_network_node_as_well():
+def test_a_host_that_is_also_the_network_node():
     known = rules(Switch({"br-int": "system"}, {"trunk0": TRUNK, "gw400": GATEWAY, "dhcp400": DHCP}))
 
     assert walk(known, **ip(A, GATEWAY_MAC)) == walk(known, **dhcp(A[0])) == "output:3,output:2"
@@ -196,14 +196,14 @@ def test_the_network_nodes_own_port_in_a_slices_network_is_as_transparent_as_a_l
     assert walk(known, in_port="1004", dl_src="02:01:00:00:00:65", dl_dst=BROADCAST, kind="arp") == "NORMAL"
 
 
-def test_host_without_an_uplink_keeps_to_itself():
+def test_a_host_without_an_uplink():
     known = rules(Switch({"br-int": "system"}), peers=True)
 
     assert walk(known, **ip(A, GATEWAY_MAC)) == "drop"
     assert walk(known, **ip(A, B[0])) == "output:1002"
 
 
-def test_interface_without_an_address_asks_for_one_only():
+def test_an_interface_without_an_address_can_only_use_dhcp():
     order = read_slices(
         [{"slice_id": 1000, "vms": [vm(1001, interfaces=[nic(1001, 0, A[0], 400)])]}], state_dir=STATE_DIR
     )
@@ -230,7 +230,7 @@ def test_flows_are_read_back():
     assert runner.argvs[0][-2:] == ["br-int", "cookie=0x636c726400000000/0xffffffff00000000"]
 
 
-def test_plan_touches_the_owners_alone_and_replaces_in_place(tmp_path):
+def test_only_flows_of_the_slices_are_planned_and_replaced_in_place(tmp_path):
     old = Flow(1000, 0, 50, frozenset({"in_port=1000"}), "NORMAL")
     new = Flow(1000, 0, 50, frozenset({"in_port=1000"}), "goto_table:1")
     gone = Flow(1000, 1, 50, frozenset({"in_port=7", "arp"}), "drop")
@@ -268,11 +268,11 @@ def test_plan_touches_the_owners_alone_and_replaces_in_place(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_infrastructures_macs_follow_from_the_addresses():
+def test_macs_of_the_infrastructure_are_derived_from_the_addresses():
     assert (mac_of("10.60.7.1"), mac_of("10.60.7.2")) == (GATEWAY_MAC, DHCP_MAC)
 
 
-def test_orders_with_false_addresses_are_refused():
+def test_orders_with_invalid_addresses_are_refused():
     vms = [vm(1001, interfaces=[nic(1001, 0, A[0], 400, "10.60.7.300"), nic(1001, 1, A[0], 400, "10.60.7.101")])]
     with pytest.raises(Refused) as refusal:
         read_slices([{"slice_id": 1000, "vms": vms, "peers": [{"mac": "x", "address": "y"}]}], state_dir=STATE_DIR)
@@ -287,7 +287,7 @@ def test_orders_with_false_addresses_are_refused():
     ]
 
 
-def test_addresses_on_vlan_400_that_are_listed_twice_are_refused():
+def test_duplicate_addresses_on_vlan_400_are_refused():
     vms = [vm(1001, interfaces=[nic(1001, index, A[0], 400, "10.60.7.101") for index in (0, 1)])]
     with pytest.raises(Refused) as refusal:
         read_slices([{"slice_id": 1000, "vms": vms}], state_dir=STATE_DIR)
@@ -324,7 +324,7 @@ ON_LINK = "push_vlan:0x8100,set_field:4196->vlan_vid,output:1"
 
 
 @pytest.mark.parametrize("mac", BPDUS.values(), ids=BPDUS)
-def test_bpdus_pass_where_a_link_asks_for_it(mac):
+def test_bpdus_are_forwarded_if_the_link_requests_it(mac):
     known = on_link({"forward_bpdu": True}, {"forward_bpdu": True})
 
     assert walk(known, in_port="1000", dl_dst=mac) == f"output:1001,{ON_LINK}"
@@ -335,22 +335,22 @@ def test_bpdus_pass_where_a_link_asks_for_it(mac):
     assert walk(on_link({}, {}), in_port="1000", dl_dst=mac) == "NORMAL"
 
 
-def test_pause_frames_never_pass():
+def test_pause_frames_are_never_forwarded():
     known = on_link({"forward_bpdu": True}, {"forward_bpdu": True})
     assert walk(known, in_port="1000", dl_dst="01:80:c2:00:00:01") == "NORMAL"
 
 
-def test_bpdus_of_one_port_without_a_trunk_go_nowhere():
+def test_bpdus_of_a_single_port_without_a_trunk_are_dropped():
     known = on_link({"forward_bpdu": True}, switch=Switch({"br-int": "system"}))
     assert walk(known, in_port="1000", dl_dst=BPDUS["STP"]) == "drop"
 
 
-def test_tagged_bpdus_pass_with_qinq():
+def test_tagged_bpdus_are_forwarded_with_qinq():
     known = on_link({"forward_bpdu": True, "qinq": True})
     assert walk(known, in_port="1000", dl_vlan="7", dl_dst=BPDUS["STP"]) == ON_LINK
 
 
-def test_what_a_vm_sends_goes_through_its_meter():
+def test_frames_of_a_vm_pass_its_meter():
     known = on_link({"tx_kbps": 100, "forward_bpdu": True}, {})
 
     assert walk(known, in_port="1000", dl_dst=B[0]) == "meter:1000,NORMAL"

@@ -47,7 +47,7 @@ def test_every_error_is_reported(gateway: str, dhcp_server: str, count: int) -> 
         ("255.255.255.255", "02:00:ff:ff:ff:ff"),
     ],
 )
-def test_a_mac_follows_from_its_address(address: str, mac: str) -> None:
+def test_a_mac_is_derived_from_its_address(address: str, mac: str) -> None:
     assert mac_of(address) == mac
 
 

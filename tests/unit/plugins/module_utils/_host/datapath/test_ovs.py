@@ -50,7 +50,7 @@ TRUNK = {"name": "trunk0", "type": "system", "vlan_id": None}
 GATEWAY = {"name": "gw400", "type": "internal", "vlan_id": 400}
 
 
-def test_ports_in_networks_are_not_those_of_vms():
+def test_ports_of_networks_are_not_those_of_vms():
     links = read_links("169.254.64.0/24")
     services = ownership.whole(*read_services([{"slice_id": 1000, "networks": [LAN]}], links=links))
     todo = ovs.plan_network_ports(services, switch(GOOD), bridge="br-int")
@@ -65,7 +65,7 @@ def test_ports_in_networks_are_not_those_of_vms():
     assert access(have, 100).remove == ()
 
 
-def test_access_port_is_added_and_tagged_in_one_transaction():
+def test_an_access_port_is_added_and_tagged_in_one_transaction():
     todo = access(switch(), 100, None)
     runner = FakeRunner().tell(*VSCTL, MORE)
     ovs.apply(todo.commands, runner)
@@ -106,7 +106,7 @@ def test_nothing_is_sent_when_nothing_differs():
         ),
     ],
 )
-def test_drift_is_mended_in_place(drift, commands):
+def test_drift_is_corrected_in_place(drift, commands):
     todo = access(switch(Port(**{**vars(GOOD), **drift})), 100)
 
     assert todo.commands[0][:3] == ["set", "Port", "tap_1001_eth0"]
@@ -124,11 +124,11 @@ def test_a_port_is_marked_with_the_name_of_its_link_or_network():
     assert not ovs.plan_access_ports(order, switch(replace(port, live_number=1000)), bridge="br-int").changes
 
 
-def test_foreign_identities_are_no_drift():
+def test_external_ids_of_others_are_not_drift():
     assert not access(switch(Port(**{**vars(GOOD), "external_ids": {**IDS, "iface-id": "x"}})), 100).changes
 
 
-def test_port_on_another_bridge_is_moved_in_the_same_transaction():
+def test_a_port_on_another_bridge_is_moved_in_the_same_transaction():
     todo = access(switch(Port(**{**vars(GOOD), "bridge": "br-ex"})), 100)
 
     assert [command[0] for command in todo.commands] == ["del-port", "add-port", "set", "set"]
@@ -142,11 +142,11 @@ def test_unlisted_ports_with_the_id_of_the_slice_are_removed():
     assert todo.commands == [["del-port", "br-int", "tap_1002_eth0"]]
 
 
-def test_interface_without_vlan_leaves_the_bridge_whatever_its_port_says_of_itself():
+def test_the_port_of_an_interface_without_a_vlan_is_removed():
     assert access(switch(Port("tap_1001_eth0", "br-int")), None).commands == [["del-port", "br-int", "tap_1001_eth0"]]
 
 
-def test_port_whose_tap_was_made_anew_is_plugged_again_in_two_transactions():
+def test_a_port_whose_tap_was_recreated_is_added_again_in_two_transactions():
     todo = access(switch(GOOD), 100, unplugged=frozenset({"tap_1001_eth0"}))
 
     before = {**ATTRIBUTES, "plugged": False}
@@ -155,7 +155,7 @@ def test_port_whose_tap_was_made_anew_is_plugged_again_in_two_transactions():
     assert [command[0] for command in todo.commands] == ["add-port", "set", "set"]
 
 
-def test_bridge_comes_with_its_ports():
+def test_a_bridge_is_created_with_its_ports():
     todo = bridge(Switch(), TRUNK, GATEWAY, datapath_type="netdev")
 
     assert todo.commands == [
@@ -207,7 +207,7 @@ def test_worker_and_network_node_share_a_bridge():
     assert bridge(have, TRUNK, owner="network_node").commands == [["del-port", "br-int", "gw400"]]
 
 
-def test_port_of_nobody_is_taken_over_or_goes():
+def test_a_port_without_an_owner_is_adopted_or_removed():
     have = switch(*bridge(Switch(), TRUNK, GATEWAY).ports.wanted)
     todo = bridge(have, TRUNK, owner="worker")
 
@@ -216,7 +216,7 @@ def test_port_of_nobody_is_taken_over_or_goes():
     assert not bridge(switch(*todo.ports.wanted), TRUNK).changes
 
 
-def test_open_trunk_is_closed_to_untagged_frames():
+def test_an_open_trunk_is_limited_to_tagged_frames():
     have = switch(Port("trunk0", "br-int", tag=1))
     todo = bridge(have, TRUNK)
 
@@ -225,7 +225,7 @@ def test_open_trunk_is_closed_to_untagged_frames():
     assert "trunks=1-4094" in todo.commands[0]
 
 
-def test_datapath_is_changed_only_when_asked():
+def test_the_datapath_is_changed_only_on_request():
     todo = bridge(switch(), datapath_type="netdev")
     assert todo.commands == [["set", "Bridge", "br-int", "datapath_type=netdev"]]
     assert diff(todo.changes) == {
@@ -243,25 +243,25 @@ def test_bridge_is_removed_with_all_its_ports():
     assert not bridge(Switch(), present=False).changes
 
 
-def test_numbers_are_kept_and_new_ones_avoid_what_is_taken():
+def test_port_numbers_are_kept_and_new_ones_are_unused():
     have = switch(GOOD, Port("tap_9_eth0", "br-int", number=1001), Port("eno1", "br-int", live_number=1002))
     todo = ovs.plan_access_ports(orders(vm(1001, 100, 101)), have, bridge="br-int", reserved={1003})
 
     assert todo.numbers == {"tap_1001_eth0": 1000, "tap_1001_eth1": 1004}
 
 
-def test_number_that_two_ports_ask_for_is_given_up():
+def test_a_number_that_two_ports_request_is_replaced():
     todo = access(switch(GOOD, Port("other", "br-int", number=1000)), 100)
 
     assert todo.commands[-1] == ["set", "Interface", "tap_1001_eth0", "ofport_request=1001"]
     assert diff(todo.changes)["before"] != diff(todo.changes)["after"]
 
 
-def test_port_that_did_not_get_its_number_is_plugged_again():
+def test_a_port_without_its_requested_number_is_added_again():
     assert access(switch(Port(**{**vars(GOOD), "live_number": 3})), 100).unplug_commands
 
 
-def test_port_leaves_the_switch_on_its_way_to_vlan_400_and_back():
+def test_a_port_is_removed_and_added_again_on_moves_to_and_from_vlan_400():
     todo = access(switch(GOOD), 400)
 
     assert todo.unplug_commands == [["del-port", "br-int", "tap_1001_eth0"]]
@@ -270,7 +270,7 @@ def test_port_leaves_the_switch_on_its_way_to_vlan_400_and_back():
     assert not access(switch(GOOD), 101).unplug_commands
 
 
-def test_bridge_without_flows_may_be_told_to_drop():
+def test_a_bridge_can_drop_everything_without_flows():
     todo = bridge(switch(), fail_mode="secure")
     same = Switch({"br-int": "system"}, {}, {"br-int": "secure"})
 
@@ -308,7 +308,7 @@ def test_one_row_serves_all_taps_with_limits():
     assert "qos=a-uuid" in todo.commands[0]
 
 
-def test_switch_gets_the_tap_back_without_limits():
+def test_a_tap_without_limits_loses_the_noop_qos():
     old = Port(**{**vars(GOOD), "own_qdisc": True})
 
     assert shaped(switch(old), tx_kbps=100).commands[-1] == ["clear", "Port", "tap_1001_eth0", "qos"]
@@ -316,7 +316,7 @@ def test_switch_gets_the_tap_back_without_limits():
     assert not shaped(switch(GOOD), tx_kbps=100).changes
 
 
-def test_guests_own_tags_pass_below_the_links():
+def test_tags_of_guests_are_forwarded_inside_the_vlan_of_the_link():
     todo = shaped(switch(GOOD), qinq=True)
 
     assert todo.commands[0][3:6] == ["vlan_mode=dot1q-tunnel", "tag=100", "other_config:qinq-ethtype=802.1q"]
@@ -351,7 +351,7 @@ def trunk_of(todo: ovs.PortPlan) -> list[str]:
     return [word for command in todo.commands if command[2] == "trunk0" for word in command if "trunks" in word]
 
 
-def test_trunk_carries_what_ports_on_the_bridge_are_on():
+def test_a_pruned_trunk_carries_the_vlans_of_the_ports_on_the_bridge():
     other = Port("tap_2001_eth1", "br-int", tag=140, vlan_mode="access", external_ids={"cloudrepo-slice": "2000"})
     theirs = Port("lab0", "br-int", vlan_mode="trunk", trunks=(7, 8))
     todo = pruned(switch(MARKED, other, theirs), 100)
@@ -362,7 +362,7 @@ def test_trunk_carries_what_ports_on_the_bridge_are_on():
     assert (todo.changes[-1].id, (todo.changes[-1].after or {})["trunks"]) == ("trunk0", "7-8,100,140,400")
 
 
-def test_vlan_leaves_the_trunk_with_its_last_port():
+def test_a_vlan_is_removed_from_the_trunk_with_its_last_port():
     small = Port(**{**vars(MARKED), "trunks": (100, 400)})
 
     assert not pruned(switch(small, GOOD), 100).changes
@@ -372,11 +372,11 @@ def test_vlan_leaves_the_trunk_with_its_last_port():
     assert trunk_of(pruned(switch(small, GOOD), 101)) == ["trunks=101,400"]
 
 
-def test_trunk_is_left_alone_unless_it_is_pruned():
+def test_a_trunk_is_not_changed_unless_it_is_pruned():
     assert not access(switch(MARKED, GOOD), 100).changes
 
 
-def test_bridge_leaves_a_pruned_trunk_as_it_is():
+def test_a_pruned_trunk_is_not_changed_with_the_bridge():
     small = switch(Port(**{**vars(MARKED), "trunks": (100, 400)}))
 
     assert not bridge(small, TRUNK, prune_vlans=True).changes

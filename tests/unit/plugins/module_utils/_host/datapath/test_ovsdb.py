@@ -20,7 +20,7 @@ def table(*headings: str, rows: list[list[Any]]) -> str:
     return json.dumps({"headings": headings, "data": rows})
 
 
-def test_database_is_read_in_one_call():
+def test_the_database_of_open_vswitch_is_read_in_one_call():
     text = table(
         *("name", "ports", "datapath_type", "fail_mode"),
         rows=[["br-int", ["set", [["uuid", "p1"], ["uuid", "p2"]]], "", "secure"]],
@@ -70,7 +70,7 @@ def test_database_is_read_in_one_call():
     assert len(runner.argvs) == 1
 
 
-def test_vlans_are_told_in_ranges():
+def test_vlans_are_written_as_ranges():
     assert ovsdb.ranges([400, 101, 100, 103]) == "100-101,103,400"
 
 
@@ -97,7 +97,7 @@ def observed(bridge: dict[str, Any] | None = None, interfaces: list[list[Any]] |
     return ovsdb.observe(FakeRunner().tell(*VSCTL, "--format=json", MORE, stdout=f" {text}\n"))
 
 
-def test_the_least_that_a_port_says() -> None:
+def test_a_port_with_the_minimum_of_columns() -> None:
     have = observed()
     assert have == Switch({"br-int": "system"}, {"p": Port("p", "br-int", live_number=7)}, {"br-int": "standalone"})
 
@@ -105,7 +105,7 @@ def test_the_least_that_a_port_says() -> None:
 @pytest.mark.parametrize(
     ("trunks", "found"), [(["set", []], ()), (5, (5,)), (["set", [5]], (5,)), (["set", [9, 3, 5]], (3, 5, 9))]
 )
-def test_a_set_of_one_is_told_as_the_one(trunks: Any, found: tuple[int, ...]) -> None:
+def test_a_set_with_one_value_is_read_as_the_value(trunks: Any, found: tuple[int, ...]) -> None:
     assert observed(trunks=trunks).ports["p"].trunks == found
 
 
@@ -114,12 +114,12 @@ def test_a_bridge_without_ports_and_a_port_on_no_bridge() -> None:
     assert observed(bridge={"datapath_type": "netdev"}).bridges == {"br-int": "netdev"}
 
 
-def test_a_port_whose_interface_is_missing_has_no_number() -> None:
+def test_a_port_without_an_interface_has_no_number() -> None:
     port = observed(interfaces=[]).ports["p"]
     assert (port.kind, port.number, port.live_number) == ("system", None, None)
 
 
-def test_a_queueing_discipline_is_ours_by_its_row() -> None:
+def test_a_qos_row_is_recognized_by_its_mark() -> None:
     assert not observed(qos=UUID["q1"]).ports["p"].own_qdisc
 
 
@@ -130,20 +130,20 @@ def test_a_trunk_without_a_list_carries_any_vlan(vlan_mode: str | None) -> None:
     assert Port("p", "br-int", vlan_mode=vlan_mode, trunks=(5, 6)).attributes["trunks"] == "5-6"
 
 
-def test_only_our_own_external_ids_are_told() -> None:
+def test_only_external_ids_of_the_collection_are_read() -> None:
     port = Port("p", "br-int", external_ids={"cloudrepo-vm": "1", "vm": "2", "cloudrepo-link": "3"})
     assert list(port.our_ids.items()) == [("cloudrepo-link", "3"), ("cloudrepo-vm", "1")]
     assert port.attributes["external_ids"] == port.our_ids
 
 
-def test_commands_are_sent_in_one_transaction_and_none_in_no_call() -> None:
+def test_commands_are_sent_in_one_transaction_and_without_commands_nothing_is_called() -> None:
     runner = FakeRunner().tell(*VSCTL, "--", "add-br", "a", "--", "del-br", "b")
     ovsdb.commit(iter([["add-br", "a"], ("del-br", "b")]), runner)
     ovsdb.commit([], runner)
     assert len(runner.argvs) == 1
 
 
-def test_external_ids_are_set_in_their_order() -> None:
+def test_external_ids_are_sorted() -> None:
     assert ovsdb.ids({"b": "2", "a": "1"}) == ["external_ids:a=1", "external_ids:b=2"]
 
 

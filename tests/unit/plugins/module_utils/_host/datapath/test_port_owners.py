@@ -29,7 +29,7 @@ def switch(name: str, tag: int | None, **ids: Any) -> Switch:
     return Switch({"br-int": "netdev"}, {name: Port(name, "br-int", tag, "access", external_ids=external_ids)})
 
 
-def test_the_ports_that_an_order_makes_are_its_own() -> None:
+def test_ports_of_an_order_belong_to_its_slice() -> None:
     made = {port.name: port for port in ovs.plan_access_ports(ORDER, Switch(), bridge="br-int").wanted}
     assert made["tap_1001_eth1"].our_ids == {
         "cloudrepo-interface": "eth1",
@@ -81,7 +81,7 @@ def test_the_ports_that_an_order_makes_are_its_own() -> None:
         ),
     ],
 )
-def test_a_port_of_somebody_else_keeps_a_slice_away(have: Switch, refusal: Refusal) -> None:
+def test_a_slice_is_refused_if_another_one_has_a_port_on_its_vlan(have: Switch, refusal: Refusal) -> None:
     assert list(port_owners.conflicts(ORDER, have)) == [(1000, refusal)]
 
 
@@ -95,11 +95,11 @@ def test_a_port_of_somebody_else_keeps_a_slice_away(have: Switch, refusal: Refus
         switch("stranger", 100),
     ],
 )
-def test_other_ports_do_not(have: Switch) -> None:
+def test_other_ports_do_not_matter(have: Switch) -> None:
     assert list(port_owners.conflicts(ORDER, have)) == []
 
 
-def test_who_is_ordered_as_well_gives_up_what_it_has() -> None:
+def test_ports_of_slices_in_the_same_order_do_not_conflict() -> None:
     have = switch("tap_1036_eth1", 100, cloudrepo_slice=1035)
     assert list(port_owners.conflicts((*ORDER, *orders(slice_id=1035)), have)) == []
 

@@ -49,24 +49,24 @@ def test_settings_are_read_from_arguments() -> None:
         reconcile.read_settings({**params, "gateway": "x"})
 
 
-def test_all_kinds_are_planned_in_one() -> None:
+def test_all_kinds_are_planned_together() -> None:
     todo = plan()
     found = list(dict.fromkeys(change.kind for change in todo.changes))
     assert [kind for kind in found if kind != "file"] == ["tap", "port", "flows"]
 
 
-def test_taps_are_closed_to_the_host_where_they_are_open() -> None:
+def test_the_packet_filter_of_taps_is_loaded_if_it_is_missing() -> None:
     todo = plan(replace(EMPTY, closed=False))
     assert (todo.close, todo.changes[0].kind) == (True, "packet filter")
 
 
-def test_a_flow_that_is_there_keeps_its_number_from_new_ports() -> None:
+def test_numbers_of_existing_flows_are_not_used_for_new_ports() -> None:
     taken = Flow(2000, 0, 50, frozenset({"in_port=1000"}), "NORMAL")
     assert plan().ports.numbers[TAP] == 1000
     assert plan(replace(EMPTY, flows=frozenset({taken}))).ports.numbers[TAP] == 1001
 
 
-def test_trunks_carry_what_is_needed_where_it_is_asked_for() -> None:
+def test_trunks_are_pruned_to_the_vlans_in_use_on_request() -> None:
     ours = {ovs.INFRASTRUCTURE: "true"}
     trunk = Port("trunk0", "br-int", vlan_mode="trunk", trunks=(200,), external_ids=ours, number=1, live_number=1)
     have = replace(EMPTY, switch=Switch({"br-int": "system"}, {"trunk0": trunk}))
@@ -75,7 +75,7 @@ def test_trunks_carry_what_is_needed_where_it_is_asked_for() -> None:
         assert ("trunks=100,400" in [word for command in commands for word in command]) is prune_vlans
 
 
-def test_a_host_that_has_nothing_yet_is_planned_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_host_is_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(taps, "observe", taps.Devices)
     failing = FakeRunner().tell(*LIST_FILTER, rc=1)
     failing.tell("ovs-vsctl", MORE, rc=127).tell("ovs-ofctl", MORE, rc=127)
@@ -86,7 +86,7 @@ def test_a_host_that_has_nothing_yet_is_planned_for(tmp_path: Path, monkeypatch:
         reconcile.observe(ORDER, failing, settings=settings(str(tmp_path)))
 
 
-def test_saved_flows_of_the_order_and_those_of_all_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_saved_flows_of_the_order_and_of_all_slices_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(taps, "observe", taps.Devices)
     for name in ("1000.flows", "shared.flows", "2000.flows"):
         (tmp_path / name).write_text(f"{name}\n")
@@ -104,7 +104,7 @@ def test_one_run_at_a_time_changes_the_datapath(tmp_path: Path) -> None:
     assert not is_held(tmp_path / "flows")
 
 
-def test_a_port_comes_after_its_tap_and_its_flows_and_goes_before_them(tmp_path: Path) -> None:
+def test_a_port_is_added_after_its_tap_and_flows_and_removed_before_them(tmp_path: Path) -> None:
     runner = FakeRunner().tell("nft", "-f", MORE).tell("ip", "-batch", "-")
     runner.tell("ovs-vsctl", MORE).tell("ovs-ofctl", MORE)
     watch = Stages()

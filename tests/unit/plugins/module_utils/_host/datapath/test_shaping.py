@@ -57,7 +57,7 @@ def shown(*qdiscs: dict[str, Any]) -> str:
     return json.dumps([{"dev": "eth0", "kind": "noqueue", "root": True, "options": {}}, *qdiscs])
 
 
-def test_tc_is_told_of_rate_delay_jitter_and_loss() -> None:
+def test_rate_delay_jitter_and_loss_are_passed_to_tc() -> None:
     assert lines(rx_kbps=8000) == [TBF.strip()]
     assert lines(delay_ms=20, jitter_ms=2.5, loss_percent=0.1) == [
         f"qdisc replace dev {TAP} root handle 1: netem limit 10000 delay 20000us 2500us loss random 0.1%"
@@ -72,7 +72,7 @@ def test_tc_is_told_of_rate_delay_jitter_and_loss() -> None:
     assert lines(tx_kbps=8000, up=False) == []
 
 
-def test_what_was_made_is_known_again() -> None:
+def test_created_qdiscs_are_recognized() -> None:
     runner = FakeRunner().tell(
         *QDISCS,
         stdout=shown(
@@ -124,19 +124,19 @@ def told(tmp_path: Path, kind: str, **options: Any) -> Host:
         ({"loss_percent": 12.34567}, {"loss-random": {"loss": 0.123457}}),
     ],
 )
-def test_six_digits_are_all_that_tc_tells(tmp_path: Path, settings: dict[str, float], said: dict[str, Any]) -> None:
+def test_tc_prints_six_digits(tmp_path: Path, settings: dict[str, float], said: dict[str, Any]) -> None:
     have = told(tmp_path, "netem", **said)
     assert not plan(limited(**settings), have).qdiscs
     assert plan(limited(**{key: value * 1.0001 for key, value in settings.items()}), have).qdiscs
 
 
-def test_a_delay_below_a_microsecond_is_none() -> None:
+def test_a_delay_below_a_microsecond_is_zero() -> None:
     assert lines(delay_ms=0.0009, jitter_ms=0.0009) == []
     assert lines(delay_ms=0.0009, jitter_ms=0.0009, loss_percent=1) == lines(loss_percent=1)
     assert lines(delay_ms=0.001)[0].endswith(" delay 1us")
 
 
-def test_a_slow_bucket_that_takes_longer_than_tc_can_tell_is_known_again(tmp_path: Path) -> None:
+def test_a_slow_bucket_beyond_the_range_of_tc_is_recognized(tmp_path: Path) -> None:
     have = told(tmp_path, "tbf", rate=125, burst=1728)
     assert not plan(limited(rx_kbps=1, mtu=9000), have).qdiscs
     assert plan(limited(rx_kbps=1, mtu=1500), have).qdiscs, "else it would drop the frames of a larger MTU"
@@ -147,7 +147,7 @@ def test_without_limits_nothing_is_queried(tmp_path: Path) -> None:
     assert not plan(limited()).changes
 
 
-def test_a_limit_both_ways_is_saved_and_made(tmp_path: Path) -> None:
+def test_limits_in_both_directions_are_saved_and_set(tmp_path: Path) -> None:
     order = limited(tx_kbps=2000, rx_kbps=8000)
     todo = plan(order)
     runner = FakeRunner().tell(*OFCTL, MORE).tell("tc", "-batch", "-")
@@ -166,7 +166,7 @@ def test_a_limit_both_ways_is_saved_and_made(tmp_path: Path) -> None:
     ]
 
 
-def test_a_meter_that_the_switch_refuses_is_not_saved(tmp_path: Path) -> None:
+def test_a_rejected_meter_is_not_saved(tmp_path: Path) -> None:
     todo = plan(limited(tx_kbps=2000))
     runner = FakeRunner().tell(*OFCTL, MORE, rc=1, stderr="OFPMMFC_OUT_OF_METERS")
     with pytest.raises(CommandFailed):
@@ -189,7 +189,7 @@ def test_objects_in_the_desired_state_are_unchanged(tmp_path: Path) -> None:
     assert not plan(limited(tx_kbps=2000, rx_kbps=8000), made(tmp_path)).changes
 
 
-def test_drift_is_mended(tmp_path: Path) -> None:
+def test_drift_is_repaired(tmp_path: Path) -> None:
     order = limited(tx_kbps=2000, rx_kbps=8000)
     todo = plan(order, made(tmp_path, meters="9999"))
     runner = FakeRunner().tell(*OFCTL, MORE)
@@ -199,7 +199,7 @@ def test_drift_is_mended(tmp_path: Path) -> None:
     assert plan(order, made(tmp_path), fresh={TAP}).qdiscs == {TAP: (NOTHING, Qdisc(1000000, 20000), 1500)}
 
 
-def test_another_rate_takes_the_old_away_before_the_ports(tmp_path: Path) -> None:
+def test_a_changed_rate_replaces_the_old_one_before_ports_are_changed(tmp_path: Path) -> None:
     todo = plan(limited(rx_kbps=16000), made(tmp_path))
     runner = FakeRunner().tell(*OFCTL, MORE).tell("tc", "-batch", "-")
     shaping.prepare(todo, runner, bridge="br-int", folder=str(tmp_path))
@@ -221,16 +221,16 @@ def test_unlisted_limits_are_removed_with_their_files(tmp_path: Path) -> None:
     assert runner.argvs[1][3:] == ["del-meter", "br-int", "meter=1000"]
 
 
-def test_a_meter_that_another_slice_uses_by_now_stays(tmp_path: Path) -> None:
+def test_a_meter_that_another_slice_uses_is_kept(tmp_path: Path) -> None:
     other = Flow(2000, 0, 50, frozenset({"in_port=1000"}), "meter:1000,NORMAL")
     assert plan(limited(), made(tmp_path), spoken=[other]).meters == {}
 
 
-def test_fast_ports_have_big_buckets() -> None:
+def test_fast_ports_have_large_buckets() -> None:
     assert shaping.meter_of(2_000_000) == (2_000_000, 200_000)
 
 
-def test_netem_is_tried_only_where_it_is_asked_for(tmp_path: Path) -> None:
+def test_netem_is_tested_only_if_it_is_required(tmp_path: Path) -> None:
     def look(*, rc: int | None = None, **settings: Any) -> Host:
         runner = FakeRunner().tell(*QDISCS, stdout="[]")
         if rc is not None:

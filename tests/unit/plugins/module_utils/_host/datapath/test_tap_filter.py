@@ -28,7 +28,7 @@ IN, OUT, VMS = TAP_FILTER.splitlines()
         (TAP_FILTER.replace("drop", "accept"), 0, False),
     ],
 )
-def test_both_directions_of_taps_and_the_users_of_vms_are_closed(said: str, rc: int, is_loaded: bool) -> None:
+def test_both_directions_of_taps_and_the_users_of_vms_are_filtered(said: str, rc: int, is_loaded: bool) -> None:
     assert tap_filter.is_loaded(FakeRunner().tell(*LIST, stdout=said, rc=rc)) is is_loaded
 
 

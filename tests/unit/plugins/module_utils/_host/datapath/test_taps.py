@@ -57,7 +57,7 @@ def test_devices_are_read_from_sysfs(tmp_path):
     )
 
 
-def test_missing_taps_are_made_in_one_batch():
+def test_missing_taps_are_created_in_one_batch():
     todo = taps.plan(orders(vm(1001, None, 100)), Devices(), accounts=ACCOUNTS)
     runner = FakeRunner().tell("ip", "-batch", "-")
     taps.apply_present(todo, runner)
@@ -86,7 +86,7 @@ def test_a_complete_host_has_no_changes():
     taps.apply_absent(todo, FakeRunner())
 
 
-def test_unlisted_taps_of_the_slice_go_as_one_group():
+def test_unlisted_taps_of_the_slice_are_removed_as_one_group():
     have = devices(
         tap("tap_1001_eth0"), tap("tap_1002_eth0"), tap("tap_7_eth0", group=REMOVAL_GROUP), tap("tap_1003_eth0", 1003)
     )
@@ -105,13 +105,13 @@ def test_unlisted_taps_of_the_slice_go_as_one_group():
     ]
 
 
-def test_devices_of_others_in_the_slices_group_stay():
+def test_devices_of_others_in_the_group_of_the_slice_are_kept():
     todo = taps.plan(orders(), devices(replace(tap("vnet0"), owner=0), eno1=1000), accounts=ACCOUNTS)
 
     assert not todo.changes
 
 
-def test_a_tap_that_was_renamed_goes_because_it_has_the_slices_group_and_user():
+def test_a_renamed_tap_with_the_group_and_user_of_the_slice_is_removed():
     todo = taps.plan(orders(vm(1001, 100)), devices(tap("mine"), tap("tap_1002_eth0")), accounts=ACCOUNTS)
     runner = FakeRunner().tell("ip", "-batch", "-")
     taps.apply_absent(todo, runner)
@@ -130,7 +130,7 @@ def test_the_removal_group_must_not_contain_other_devices():
         taps.plan(orders(), devices(tap("tap_1_eth0"), eno1=REMOVAL_GROUP), accounts=ACCOUNTS)
 
 
-def test_name_of_another_device_is_refused():
+def test_a_tap_with_the_name_of_another_device_is_refused():
     with pytest.raises(SlicesError, match="not a tap"):
         taps.plan(orders(vm(1001, 100)), devices(tap_1001_eth0=0), accounts=ACCOUNTS)
 
@@ -139,7 +139,7 @@ def test_name_of_another_device_is_refused():
     ("changes", "before"),
     [({"up": False}, {"state": "down"}), ({"group": 7}, {"group": 7}), ({"arp": True}, {"arp": True})],
 )
-def test_state_and_group_are_mended_in_place(changes, before):
+def test_state_and_group_are_corrected_in_place(changes, before):
     todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", **changes)), accounts=ACCOUNTS)
     runner = FakeRunner().tell("ip", "-batch", "-")
     taps.apply_present(todo, runner)
@@ -148,7 +148,7 @@ def test_state_and_group_are_mended_in_place(changes, before):
     assert todo.changes == [Change("tap", "tap_1001_eth0", "update", told(**before), told())]
 
 
-def test_free_tap_of_another_user_is_made_anew():
+def test_an_unused_tap_of_another_user_is_recreated():
     todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", owner=0)), accounts=ACCOUNTS)
     runner = FakeRunner().tell("ip", "-batch", "-")
     taps.apply_present(todo, runner)
@@ -159,27 +159,27 @@ def test_free_tap_of_another_user_is_made_anew():
 
 
 @pytest.mark.parametrize("changes", [{"busy": True}, {"up": False}])
-def test_tap_of_another_user_that_may_be_open_is_kept(changes):
+def test_a_tap_of_another_user_that_may_be_open_is_kept(changes):
     todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", owner=0, **changes)), accounts=ACCOUNTS)
 
     assert todo.recreate == ()
     assert todo.kept == ("tap_1001_eth0",)
 
 
-def test_owner_counts_for_nothing_where_the_user_is_yet_to_come():
+def test_owners_are_ignored_if_the_user_does_not_exist_yet():
     todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", owner=0)), accounts=Accounts("cloudrepo"))
 
     assert not todo.changes
 
 
-def test_tap_that_no_switch_has_open_is_unplugged():
+def test_a_tap_that_no_bridge_has_open_is_unplugged():
     todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", plugged=False)), accounts=ACCOUNTS)
 
     assert not todo.changes
     assert todo.unplugged == {"tap_1001_eth0"}
 
 
-def test_mtu_is_that_of_the_link():
+def test_a_tap_has_the_mtu_of_its_link():
     order = orders(vm(1001, interfaces=[{**nic(1001, 0, 100), "mtu": 9000}, nic(1001, 1, 100)]))
     runner = FakeRunner().tell("ip", "-batch", "-")
     taps.apply_present(taps.plan(order, Devices(), accounts=ACCOUNTS), runner)
@@ -211,7 +211,7 @@ def test_taps_belong_to_the_users_of_their_slices():
     assert "tap_1001" not in (runner.stdins[0] or "")
 
 
-def test_tap_of_another_user_is_made_anew_where_its_vm_is_stopped_before():
+def test_a_tap_of_another_user_is_recreated_after_its_vm_was_stopped():
     have = devices(tap("tap_1001_eth0", owner=0, busy=True), tap("tap_1002_eth0", owner=0, busy=True))
     todo = taps.plan(orders(vm(1001, 100), vm(1002, 100)), have, accounts=ACCOUNTS, freed=[1002])
 
@@ -219,7 +219,7 @@ def test_tap_of_another_user_is_made_anew_where_its_vm_is_stopped_before():
     assert todo.unplugged == {"tap_1002_eth0"}
 
 
-def test_taps_that_nobody_has_open():
+def test_taps_that_no_process_has_open():
     machine = vm(1001, None, 100, 101, 102)
     found = devices(
         tap("tap_1001_eth0", busy=True), tap("tap_1001_eth1"), tap("tap_1001_eth2", up=False), tap("tap_1002_eth0")
@@ -228,13 +228,13 @@ def test_taps_that_nobody_has_open():
 
 
 @pytest.mark.parametrize("saved", [Tap("tap_1001_eth1", 1000, 998), Tap("tap_1001_eth1", 1000, 998, mtu=9000)])
-def test_a_saved_tap_is_read_as_it_was(saved: Tap) -> None:
+def test_a_saved_tap_is_read_back(saved: Tap) -> None:
     assert taps.read_saved(taps.saved_line(saved)) == saved
 
 
 @pytest.mark.parametrize(
     "line", ["", "tap_1001_eth1", "tap_1001_eth1 1", "tap_1001_eth1 1 2 3 4", "tap_1001_eth1 1 -2", "eth0 1 2"]
 )
-def test_a_line_of_another_form_is_no_tap(line: str) -> None:
+def test_a_line_of_another_format_is_not_a_tap(line: str) -> None:
     with pytest.raises(ValueError, match="does not describe a tap"):
         taps.read_saved(line)

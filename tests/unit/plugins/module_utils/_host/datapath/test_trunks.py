@@ -15,7 +15,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import Crossing, SliceOrder
 
 
-def test_only_our_trunks_with_a_device_are_looked_at(tmp_path: Path) -> None:
+def test_only_trunks_of_the_collection_with_a_device_are_checked(tmp_path: Path) -> None:
     ours = {INFRASTRUCTURE: "uplink"}
     ports = [
         Port("trunk0", "br-int", vlan_mode="trunk", external_ids=ours),
@@ -30,7 +30,7 @@ def test_only_our_trunks_with_a_device_are_looked_at(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("mtu", "is_refused"), [(9003, True), (9004, False), (9005, False)])
-def test_a_slice_whose_link_does_not_fit_is_refused(mtu: int, is_refused: bool) -> None:
+def test_a_slice_whose_link_exceeds_the_trunk_mtu_is_refused(mtu: int, is_refused: bool) -> None:
     jumbo = SliceOrder(1000, (), trunk=(Crossing("link web/core", 9004),))
     figures = {"needed": 9004, "host": "trunk0", "trunk_mtu": mtu}
     refusal = (1000, Refusal("trunk_mtu_too_small", "link web/core", figures))

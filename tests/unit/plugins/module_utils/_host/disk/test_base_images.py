@@ -52,7 +52,7 @@ def wanted(tmp_path: Path, content: bytes) -> Image:
     return image
 
 
-def test_what_was_brought_is_installed_once_it_is_verified(tmp_path, content):
+def test_a_copied_image_is_installed_once_it_is_verified(tmp_path, content):
     wanted = brought(tmp_path, content)
     assert base_images.known(wanted.path) is None
     first, again = examined(wanted), examined(wanted)
@@ -65,7 +65,7 @@ def test_what_was_brought_is_installed_once_it_is_verified(tmp_path, content):
     assert not (tmp_path / "image.img.new").exists()
 
 
-def test_one_that_lay_there_before_is_verified_where_it_is(tmp_path, content):
+def test_an_existing_image_is_verified_in_place(tmp_path, content):
     wanted = brought(tmp_path, content, "image.img")
     assert base_images.known(wanted.path) is None
 
@@ -79,7 +79,7 @@ def test_an_absent_image_is_missing(tmp_path):
     assert (found.note, found.change, found.fault) == (None, None, None)
 
 
-def test_another_file_is_not_installed(tmp_path, content):
+def test_a_file_with_another_checksum_is_not_installed(tmp_path, content):
     wanted = Image("ab" * 32, brought(tmp_path, content).path, SOURCE)
     assert refusal(examined(wanted)) == (
         f"base image {SOURCE} was not installed as {wanted.path}: "
@@ -88,7 +88,7 @@ def test_another_file_is_not_installed(tmp_path, content):
     assert not (tmp_path / "image.img.new").exists()
 
 
-def test_the_image_of_a_url_is_looked_at_where_it_arrives(tmp_path):
+def test_the_image_of_a_url_is_inspected_on_the_worker(tmp_path):
     disk = converted(raw(tmp_path / "disk"), tmp_path / "made", to="vmdk")
     wanted = brought(tmp_path, disk.read_bytes())
     assert refusal(examined(wanted)) == (
@@ -98,7 +98,7 @@ def test_the_image_of_a_url_is_looked_at_where_it_arrives(tmp_path):
     )
 
 
-def test_what_is_refused_stays_until_the_plan_is_applied(tmp_path):
+def test_a_refused_file_is_kept_until_the_plan_is_applied(tmp_path):
     wanted = brought(tmp_path, b"")
     todo = base_images.plan([wanted], folder=str(tmp_path), verify=False, runner=SubprocessRunner())
     assert todo.failure is not None
@@ -108,7 +108,7 @@ def test_what_is_refused_stays_until_the_plan_is_applied(tmp_path):
     assert not (tmp_path / "image.img.new").exists()
 
 
-def test_what_changed_since_is_not_known_until_it_is_verified(wanted):
+def test_a_changed_image_is_unknown_until_it_is_verified(wanted):
     os.utime(wanted.path, ns=(1, 1))
     assert base_images.known(wanted.path) is None
 
@@ -116,7 +116,7 @@ def test_what_changed_since_is_not_known_until_it_is_verified(wanted):
     assert base_images.known(wanted.path).damage is None
 
 
-def test_one_that_was_cut_short_is_damaged_until_it_is_brought_again(tmp_path, wanted, content):
+def test_a_truncated_image_is_damaged_until_it_is_copied_again(tmp_path, wanted, content):
     path = Path(wanted.path)
     path.chmod(0o644)
     cut(path, 1000)
@@ -136,7 +136,7 @@ def test_one_that_was_cut_short_is_damaged_until_it_is_brought_again(tmp_path, w
     assert base_images.known(wanted.path).is_replacement
 
 
-def test_what_size_and_time_do_not_tell_its_checksum_does(wanted):
+def test_verification_finds_damage_that_size_and_time_do_not_show(wanted):
     path = Path(wanted.path)
     state = path.stat()
     path.chmod(0o644)
@@ -150,7 +150,7 @@ def test_what_size_and_time_do_not_tell_its_checksum_does(wanted):
     assert base_images.known(wanted.path).damage is not None
 
 
-def test_every_image_that_was_verified_is_noted_in_its_folder(tmp_path, wanted):
+def test_verified_images_are_recorded_in_their_folder(tmp_path, wanted):
     (tmp_path / "other.json").write_text("{}")
 
     assert [(each.path, each.checksum) for each in base_images.noted_in(str(tmp_path))] == [
@@ -159,7 +159,7 @@ def test_every_image_that_was_verified_is_noted_in_its_folder(tmp_path, wanted):
     assert list(base_images.noted_in(f"{tmp_path}/missing")) == []
 
 
-def test_an_image_is_on_the_disk_before_it_has_its_name(tmp_path, content, monkeypatch):
+def test_an_image_is_synced_before_it_is_renamed(tmp_path, content, monkeypatch):
     wanted = brought(tmp_path, content)
     flushed = []
     monkeypatch.setattr(base_images.files, "flush", lambda path: flushed.append((path, os.path.exists(wanted.path))))

@@ -41,7 +41,7 @@ def test_vms_on_a_damaged_base_image_are_barred_and_get_no_disk(tmp_path):
     assert [made.vm_id for made, _disk in overlays.plan(order, have, accounts=ACCOUNTS).create] == [1001]
 
 
-def test_a_vm_that_runs_from_what_was_replaced_is_told(tmp_path):
+def test_a_vm_that_runs_from_a_replaced_image_is_reported(tmp_path):
     path = base_image(tmp_path)
     order = orders(*(vm(number, state_dir=str(tmp_path)) for number in (1001, 1002)), state_dir=str(tmp_path))
     pids = {1001: os.getpid(), 1002: None}

@@ -66,7 +66,7 @@ def test_compressed_disks_are_unpacked(tmp_path, library, to):
     assert same(disk, tmp_path / "image.qcow2")
 
 
-def test_what_python_cannot_unpack_another_program_does(tmp_path):
+def test_other_programs_unpack_what_python_cannot(tmp_path):
     disk = raw(tmp_path / "disk")
     image = tmp_path / "image"
     image.write_bytes(b"\x28\xb5\x2f\xfd")
@@ -84,7 +84,7 @@ def test_what_python_cannot_unpack_another_program_does(tmp_path):
     )
 
 
-def test_base_images_are_left_as_they_are(tmp_path):
+def test_images_in_supported_formats_are_not_converted(tmp_path):
     disk = raw(tmp_path / "disk")
 
     assert not conversion.is_needed(str(disk))
@@ -100,7 +100,7 @@ def test_a_file_that_was_replaced_is_converted_again(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["vmdk", "qcow", "qed"])
-def test_what_other_files_stand_behind_is_not_converted(tmp_path, name):
+def test_images_with_a_backing_file_are_not_converted(tmp_path, name):
     base, image = converted(raw(tmp_path / "disk"), tmp_path / "base", to=name), tmp_path / "image"
     qemu_img("create", "-q", "-f", name, "-b", base, "-F", name, image)
 
@@ -110,20 +110,20 @@ def test_what_other_files_stand_behind_is_not_converted(tmp_path, name):
     )
 
 
-def test_neither_is_a_mere_list_of_files(tmp_path):
+def test_a_vmdk_descriptor_without_data_is_not_converted(tmp_path):
     flat = converted(raw(tmp_path / "disk"), tmp_path / "flat", "-o", "subformat=monolithicFlat", to="vmdk")
 
     assert "image x is vmdk that refers to other files" in refusal(flat)
 
 
-def test_what_stands_in_one_file_is_converted(tmp_path):
+def test_images_in_a_single_file_are_converted(tmp_path):
     disk = raw(tmp_path / "disk")
     convert(converted(disk, tmp_path / "image", "-o", "subformat=streamOptimized", to="vmdk"))
 
     assert same(disk, tmp_path / "image.qcow2")
 
 
-def test_what_is_packed_is_inspected(tmp_path):
+def test_the_content_of_compressed_files_is_inspected(tmp_path):
     base, image, packed = raw(tmp_path / "base"), tmp_path / "image", tmp_path / "packed"
     qemu_img("create", "-q", "-f", "qcow2", "-b", base, "-F", "raw", image)
     packed.write_bytes(gzip.compress(image.read_bytes()))
@@ -132,7 +132,7 @@ def test_what_is_packed_is_inspected(tmp_path):
 
 
 @pytest.mark.parametrize("library", [gzip, lzma, bz2])
-def test_half_a_compressed_file_is_refused(tmp_path, library):
+def test_a_truncated_compressed_file_is_refused(tmp_path, library):
     image = tmp_path / "image"
     image.write_bytes(library.compress(raw(tmp_path / "disk", 64 * KIB).read_bytes()))
 
@@ -154,7 +154,7 @@ def test_truncated_images_are_refused(tmp_path, name):
     assert refusal(cut(image, image.stat().st_size // 2)).endswith("fetch it again")
 
 
-def test_what_qemu_img_cannot_read_fails_in_its_words(tmp_path):
+def test_images_that_qemu_img_cannot_read_fail_with_its_message(tmp_path):
     image = converted(raw(tmp_path / "disk"), tmp_path / "image", to="vdi")
     runner = FakeRunner().tell("qemu-img", "check", MORE, rc=63)
     runner.tell("qemu-img", "convert", MORE, rc=1, stderr="qemu-img: error while reading block status at offset 0")

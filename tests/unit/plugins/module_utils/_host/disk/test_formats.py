@@ -32,7 +32,7 @@ def identified(path: Path) -> str:
 
 
 @pytest.mark.parametrize("name", ["qcow2", *formats.VIRTUAL_DISKS])
-def test_what_qemu_makes_is_known_by_its_content(tmp_path, name):
+def test_formats_that_qemu_img_creates_are_detected_from_their_content(tmp_path, name):
     disk = converted(raw(tmp_path / "disk"), tmp_path / "no-such-name.txt", to=name)
 
     assert identified(disk) == name
@@ -49,7 +49,7 @@ def test_what_qemu_makes_is_known_by_its_content(tmp_path, name):
         ("qcow2", "extended_l2=on", "qcow2"),
     ],
 )
-def test_variants_of_a_format_are_known(tmp_path, to, options, name):
+def test_variants_of_a_format_are_detected(tmp_path, to, options, name):
     assert identified(converted(raw(tmp_path / "disk"), tmp_path / "image", "-o", options, to=to)) == name
 
 
@@ -61,7 +61,7 @@ def test_the_compression_format_is_detected(tmp_path, library, name):
     assert identified(image) == name
 
 
-def test_a_boot_sector_or_a_file_system_makes_a_raw_disk(tmp_path):
+def test_content_with_a_boot_sector_or_a_file_system_is_a_raw_disk(tmp_path):
     ext4, fat = tmp_path / "ext4", tmp_path / "fat"
     subprocess.run(["/usr/sbin/mkfs.ext4", "-q", str(ext4), "4M"], check=True)
     fat.write_bytes(bytes(2 * MIB))
@@ -71,7 +71,7 @@ def test_a_boot_sector_or_a_file_system_makes_a_raw_disk(tmp_path):
     assert [identified(cut(path, by)) for path, by in ((ext4, MIB), (fat, MIB))] == ["raw"] * 2
 
 
-def test_the_image_of_a_cd_is_a_disk_only_with_a_boot_sector(tmp_path):
+def test_a_cd_image_is_a_disk_only_with_a_boot_sector(tmp_path):
     descriptor = b"\1CD001\1".ljust(80, b"\0") + (20).to_bytes(4, "little")
     cd = raw(tmp_path / "cd", 40960, bytes(32768) + descriptor)
     hybrid = raw(tmp_path / "hybrid", 40960, boot_sector((0x17, 0, 9999)) + bytes(32256) + descriptor)
@@ -80,7 +80,7 @@ def test_the_image_of_a_cd_is_a_disk_only_with_a_boot_sector(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "content"), CONTENTS.items())
-def test_anything_else_is_no_disk(tmp_path, name, content):
+def test_other_content_is_not_a_disk(tmp_path, name, content):
     (tmp_path / "image").write_bytes(content)
 
     assert identified(tmp_path / "image") == name

@@ -42,13 +42,13 @@ def test_a_base_image_is_qcow2_or_raw(tmp_path):
     assert inspected(image) == Inspection(Image("qcow2", 2 * MIB + 512), is_checked=True)
 
 
-def test_without_qemu_img_it_is_said_that_tables_were_not_checked(tmp_path):
+def test_without_qemu_img_a_note_says_that_tables_were_not_checked(tmp_path):
     runner = FakeRunner().tell("qemu-img", MORE, rc=127)
 
     assert not inspected(converted(raw(tmp_path / "disk"), tmp_path / "image"), runner).is_checked
 
 
-def test_what_nothing_refers_to_does_no_harm(tmp_path):
+def test_unreferenced_data_is_ignored(tmp_path):
     image = converted(raw(tmp_path / "disk"), tmp_path / "image")
     runner = FakeRunner().tell("qemu-img", "check", "-f", "qcow2", str(image), rc=3)
 
@@ -68,7 +68,7 @@ def test_other_formats_are_refused_with_the_command_that_converts_them(tmp_path,
     assert inspected(tmp_path / "image.qcow2").is_checked
 
 
-def test_what_is_compressed_is_refused_with_the_command_that_unpacks_it(tmp_path):
+def test_compressed_files_are_refused_with_the_command_that_unpacks_them(tmp_path):
     image = tmp_path / "image.img.xz"
     image.write_bytes(lzma.compress(raw(tmp_path / "disk", 64 * KIB).read_bytes()))
     (message,) = messages(image, str(image))
@@ -147,7 +147,7 @@ def test_truncated_images_are_refused_with_both_sizes(tmp_path, to):
 
 
 @pytest.mark.parametrize("length", [10, 71])
-def test_half_a_header_is_damage(tmp_path, length):
+def test_a_truncated_header_is_damage(tmp_path, length):
     image = converted(raw(tmp_path / "disk"), tmp_path / "image")
     short = cut(image, image.stat().st_size - length)
 
@@ -197,7 +197,7 @@ def test_all_errors_are_reported(tmp_path):
     assert [refusal.code for refusal in refusals(image)] == ["image_has_backing_file", "image_encrypted"]
 
 
-def test_a_partition_table_with_less_disk_than_it_says_is_refused(tmp_path):
+def test_a_disk_smaller_than_its_partition_table_is_refused(tmp_path):
     assert [refusal.figures for refusal in refusals(raw(tmp_path / "disk", MIB, boot_sector((0x83, 64, 4032))))] == [
         {"got": MIB, "needed": 2 * MIB}
     ]

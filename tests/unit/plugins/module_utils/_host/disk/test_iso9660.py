@@ -43,13 +43,13 @@ def test_the_label_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("size", "sectors"), [(0, 0), (1, 1), (2048, 1), (2049, 2)])
-def test_images_are_whole_sectors_and_depend_on_nothing_else(size: int, sectors: int) -> None:
+def test_the_image_has_whole_sectors_and_depends_only_on_its_files(size: int, sectors: int) -> None:
     image = iso9660.image("cidata", {"a": bytes(size)})
     assert len(image) == (25 + sectors) * iso9660.SECTOR
     assert image == iso9660.image("cidata", {"a": bytes(size)})
 
 
-def test_the_roots_are_folders_and_their_files_are_not() -> None:
+def test_root_entries_are_folders_and_files_are_not() -> None:
     image = iso9660.image("cidata", FILES)
     for descriptor in (16, 17):
         record = image[descriptor * iso9660.SECTOR + 156 :]

@@ -37,7 +37,7 @@ def test_a_disk_that_was_never_seen_is_not_lost(tmp_path):
     assert find(ordered(tmp_path), tmp_path) == Lost()
 
 
-def test_a_disk_that_the_database_has_seen_is_lost_when_it_is_missing(tmp_path):
+def test_a_missing_disk_that_the_database_has_seen_is_lost(tmp_path):
     order = ordered(tmp_path, first_seen=SEEN)
     path = order[0].vms[0].disks[0].path
     found = find(order, tmp_path)
@@ -51,7 +51,7 @@ def test_a_disk_that_the_database_has_seen_is_lost_when_it_is_missing(tmp_path):
     assert find(order, tmp_path) == Lost()
 
 
-def test_a_disk_that_only_the_host_has_seen_is_lost_when_it_is_missing(tmp_path):
+def test_a_missing_disk_that_only_the_host_has_seen_is_lost(tmp_path):
     order = ordered(tmp_path)
     ((_vm, one),) = all_disks(order)
     register.note(str(tmp_path), present=[one])
@@ -61,14 +61,14 @@ def test_a_disk_that_only_the_host_has_seen_is_lost_when_it_is_missing(tmp_path)
     assert find(ordered(tmp_path, first_seen=SEEN), tmp_path) == Lost({1001: missing(one.path, seen)})
 
 
-def test_another_disk_at_the_same_path_says_nothing_of_this_one(tmp_path):
+def test_another_disk_at_the_same_path_does_not_count(tmp_path):
     ((_vm, other),) = all_disks(orders(vm(1001, state_dir=str(tmp_path)), state_dir=str(tmp_path)))
     register.note(str(tmp_path), present=[other])
     assert find(ordered(tmp_path), tmp_path) == Lost()
 
 
 @pytest.mark.parametrize("pid", [None, 0])
-def test_a_disk_that_may_be_created_again_is_created(tmp_path, pid):
+def test_a_lost_disk_is_recreated_on_request(tmp_path, pid):
     base_image(tmp_path)
     order = ordered(tmp_path, first_seen=SEEN, recreate=True)
     found = find(order, tmp_path, pid)
@@ -105,7 +105,7 @@ def test_a_deleted_disk_that_qemu_has_open_is_not_replaced(tmp_path, recreate):
         (None, "it cannot be read (Is a directory)"),
     ],
 )
-def test_a_vm_whose_disk_is_no_qcow2_image_is_not_started_and_says_which_and_why(tmp_path, content, why):
+def test_a_vm_whose_disk_is_not_a_qcow2_image_is_not_started_and_reported(tmp_path, content, why):
     order = ordered(tmp_path)
     path = order[0].vms[0].disks[0].path
     qcow2(tmp_path / "vms/1001/vm1_img.qcow2", GIB)

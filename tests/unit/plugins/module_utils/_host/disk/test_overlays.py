@@ -39,14 +39,14 @@ def folder(vm: VM, **changes: Any) -> Folder:
     return Folder(f"/vms/{vm.vm_id}", **{**values, "text": text_of(vm), **changes})
 
 
-def test_disk_smaller_than_its_base_is_refused_with_both_figures():
+def test_a_disk_smaller_than_its_base_image_is_refused_with_both_sizes():
     with pytest.raises(Refused) as refused:
         overlays.plan(orders(vm()), Disks(bases={BASE: Note("ab" * 32, 1, 1, "qcow2", 2 * GIB)}), accounts=ACCOUNTS)
     figures = {"got": GIB, "least": 2 * GIB, "image": BASE}
     assert refused.value.refusals == [Refusal("disk_smaller_than_base", "VM 1001 (vm1)", figures)]
 
 
-def test_missing_base_is_no_fault_of_the_plan_but_of_the_host():
+def test_a_missing_base_image_is_an_error_of_the_host():
     todo = overlays.plan(orders(vm()), Disks(), accounts=ACCOUNTS)
 
     assert todo.changes == [
@@ -58,7 +58,7 @@ def test_missing_base_is_no_fault_of_the_plan_but_of_the_host():
     assert refused.value.refusals == [Refusal("base_image_missing", f"base image {BASE}")]
 
 
-def test_overlay_that_exists_is_left_alone():
+def test_an_existing_overlay_is_not_changed():
     order = orders(vm())
     have = Disks(folders={1001: folder(order[0].vms[0])}, overlays={OVERLAY: Image("qcow2", 1, "/old.img")})
     todo = overlays.plan(order, have, accounts=ACCOUNTS)
@@ -67,7 +67,7 @@ def test_overlay_that_exists_is_left_alone():
     assert [(kept.vm_id, image.backing_file) for kept, _disk, image in todo.kept] == [(1001, "/old.img")]
 
 
-def test_folder_of_another_slice_is_refused():
+def test_a_folder_of_another_slice_is_refused():
     have = Disks(folders={1001: Folder("/vms/1001", 1101, uuid(1), uuid(2))})
     with pytest.raises(Refused) as refused:
         overlays.plan(orders(vm(), slice_uuid=uuid(3)), have, accounts=ACCOUNTS)
@@ -75,7 +75,7 @@ def test_folder_of_another_slice_is_refused():
     assert refused.value.refusals == [Refusal("folder_of_another_slice", "VM 1001 (vm1)", figures)]
 
 
-def test_released_overlay_is_removed_with_its_folder():
+def test_a_given_up_overlay_is_removed_with_its_folder():
     have = Disks(folders={1001: FOLDER, 1002: Folder("/vms/1002", 1101)}, found={1001: [OVERLAY]})
     todo = overlays.plan(orders(given_up=[given_up(1001), given_up(1003)]), have, accounts=ACCOUNTS)
 
@@ -87,7 +87,7 @@ def test_released_overlay_is_removed_with_its_folder():
     ]
 
 
-def test_overlay_that_is_merely_not_listed_is_an_orphan_and_stays_with_its_folder():
+def test_an_unlisted_overlay_is_an_orphan_and_kept_with_its_folder():
     todo = overlays.plan(orders(), Disks(folders={1001: FOLDER}, found={1001: [OVERLAY]}), accounts=ACCOUNTS)
 
     assert todo.changes == []
@@ -97,7 +97,7 @@ def test_overlay_that_is_merely_not_listed_is_an_orphan_and_stays_with_its_folde
 
 
 @pytest.mark.parametrize(("held", "goes"), [(uuid(1), True), (uuid(2), False), (None, False)])
-def test_overlay_is_removed_only_if_it_is_the_released_disk(held, goes):
+def test_an_overlay_is_removed_only_if_its_uuid_is_that_of_the_given_up_disk(held, goes):
     folder = replace(FOLDER, disks={"vm1_img.qcow2": held})
     have = Disks(folders={1001: folder}, found={1001: [OVERLAY]})
     todo = overlays.plan(orders(given_up=[given_up(1001, uuid=uuid(1))]), have, accounts=ACCOUNTS)
@@ -108,13 +108,13 @@ def test_overlay_is_removed_only_if_it_is_the_released_disk(held, goes):
     assert todo.remove == (((1001, 1000),) if goes else ())
 
 
-def test_folder_without_an_overlay_holds_nothing_that_cannot_be_made_again():
+def test_a_folder_without_an_overlay_is_removed():
     todo = overlays.plan(orders(), Disks(folders={1001: FOLDER}, found={1001: []}), accounts=ACCOUNTS)
 
     assert todo.changes == [Change("VM folder", 1001, "delete", before={"slice_id": 1000})]
 
 
-def test_folder_stays_for_the_overlay_in_it_that_was_not_given_up():
+def test_a_folder_with_an_overlay_that_was_not_given_up_is_kept():
     other = f"{STATE_DIR}/vms/1001/old_img.qcow2"
     have = Disks(folders={1001: FOLDER}, found={1001: [OVERLAY, other]})
     todo = overlays.plan(orders(given_up=[given_up(1001)]), have, accounts=ACCOUNTS)
@@ -123,7 +123,7 @@ def test_folder_stays_for_the_overlay_in_it_that_was_not_given_up():
     assert [change.id for change in todo.changes] == [OVERLAY]
 
 
-def test_further_overlay_beside_that_of_a_vm_is_an_orphan_until_it_is_given_up():
+def test_a_second_overlay_of_a_vm_is_an_orphan_until_it_is_given_up():
     other = f"{STATE_DIR}/vms/1001/old_img.qcow2"
     image = Image("qcow2", GIB, BASE)
     have = Disks(folders={1001: FOLDER}, found={1001: [OVERLAY, other]}, overlays={OVERLAY: image})
@@ -155,7 +155,7 @@ def apply_plan(
     return todo
 
 
-def test_overlays_that_are_alike_are_made_once_and_copied(tmp_path):
+def test_equal_overlays_are_created_once_and_copied(tmp_path):
     def create(argv: Sequence[str]) -> None:
         qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1])
 
@@ -193,7 +193,7 @@ def test_a_folder_belongs_to_the_group_of_its_slice(tmp_path, monkeypatch):
     assert owners == [(f"{tmp_path}/vms/1001", -1, os.getgid())]
 
 
-def test_failed_creation_leaves_no_draft(tmp_path):
+def test_a_failed_creation_leaves_no_temporary_file(tmp_path):
     base_image(tmp_path)
     with pytest.raises(SlicesError):
         apply_plan(tmp_path, vm(state_dir=str(tmp_path)), runner=FakeRunner().tell("qemu-img", "create", MORE, rc=1))
@@ -201,7 +201,7 @@ def test_failed_creation_leaves_no_draft(tmp_path):
     assert os.listdir(tmp_path / "vms/1001") == ["identity.json"]
 
 
-def test_folder_is_removed_with_its_content(tmp_path):
+def test_a_folder_is_removed_with_its_content(tmp_path):
     folder = tmp_path / "vms/1001"
     (folder / "deeper").mkdir(parents=True)
     mark(folder)
@@ -216,7 +216,7 @@ def test_folder_is_removed_with_its_content(tmp_path):
     assert os.listdir(tmp_path / "vms") == ["1002"]
 
 
-def test_removed_overlay_is_kept_in_the_trash(tmp_path):
+def test_a_removed_overlay_is_kept_in_the_trash(tmp_path):
     folder = tmp_path / "vms/1001"
     folder.mkdir(parents=True)
     mark(folder, disks={"vm1_img.qcow2": uuid(1)})
@@ -239,7 +239,7 @@ def test_removed_overlay_is_kept_in_the_trash(tmp_path):
     assert trash.entries(str(tmp_path)) == []
 
 
-def test_overlay_is_restored_from_the_trash(tmp_path):
+def test_an_overlay_is_restored_from_the_trash(tmp_path):
     base_image(tmp_path)
     path = tmp_path / "vms/1001/vm1_img.qcow2"
     seen = disk(1001, state_dir=str(tmp_path), uuid=uuid(1), first_seen="2026-01-31T12:00:00Z")
@@ -261,7 +261,7 @@ def test_overlay_is_restored_from_the_trash(tmp_path):
     assert apply_plan(tmp_path, wanted, runner=FakeRunner()).changes == []
 
 
-def test_overlay_goes_alone_from_the_folder_of_a_vm_that_stays(tmp_path):
+def test_only_the_overlay_is_removed_from_the_folder_of_a_vm_that_is_kept(tmp_path):
     folder = tmp_path / "vms/1001"
     for name in ("vm1_img.qcow2", "old_img.qcow2", ".draft.qcow2"):
         qcow2(folder / name, GIB, f"{tmp_path}/images/base.img")
@@ -273,7 +273,7 @@ def test_overlay_goes_alone_from_the_folder_of_a_vm_that_stays(tmp_path):
     assert sorted(os.listdir(folder)) == [".draft.qcow2", "identity.json", "vm1_img.qcow2"]
 
 
-def test_files_with_another_owner_are_chowned(tmp_path):
+def test_files_of_another_owner_are_chowned(tmp_path):
     base_image(tmp_path)
     create = {"do": lambda argv: qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1])}
     wanted = vm(1001, state_dir=str(tmp_path))
@@ -318,7 +318,7 @@ def a_vm(tmp_path):
     ("name", "wrong", "right"),
     [("", 0o777, 0o750), ("/identity.json", 0o666, 0o640), ("/vm1_img.qcow2", 0o644, 0o600)],
 )
-def test_modes_that_were_changed_by_hand_are_shown_and_repaired(tmp_path, name, wrong, right):
+def test_changed_modes_are_shown_and_repaired(tmp_path, name, wrong, right):
     wanted = a_vm(tmp_path)
     path = Path(f"{tmp_path}/vms/1001{name}")
     path.chmod(wrong)
@@ -346,7 +346,7 @@ def test_a_link_in_place_of_a_folder_or_file_is_refused_and_not_followed(tmp_pat
     assert target.stat().st_mode & 0o777 == 0o777
 
 
-def test_giving_does_not_follow_links(tmp_path):
+def test_chown_does_not_follow_links(tmp_path):
     target, link = tmp_path / "target", tmp_path / "console.log"
     target.write_text("")
     target.chmod(0o604)
@@ -367,7 +367,7 @@ def whose(**changes: Any) -> Disks:
     return Disks(folders={1001: folder(OURS[0].vms[0], **changes)})
 
 
-def test_a_folder_of_the_same_uuids_is_the_vms():
+def test_a_folder_with_the_same_uuids_belongs_to_the_vm():
     assert list(overlays.conflicts(OURS, whose())) == []
     assert overlays.plan(OURS, whose(), accounts=ACCOUNTS).make_folders == ()
 
@@ -396,7 +396,7 @@ def test_a_folder_of_the_same_uuids_is_the_vms():
         ),
     ],
 )
-def test_a_folder_of_others_keeps_a_slice_away(changes, code, where, figures):
+def test_a_slice_is_refused_if_a_folder_belongs_to_another_one(changes, code, where, figures):
     assert list(overlays.conflicts(OURS, whose(**changes))) == [(1000, Refusal(code, where, figures))]
     with pytest.raises(Refused):
         overlays.plan(OURS, whose(**changes), accounts=ACCOUNTS)
@@ -410,7 +410,7 @@ def test_nothing_is_removed_by_its_id_alone():
     assert [each.code for each in refused.value.refusals] == ["another_slice"]
 
 
-def test_a_slice_does_not_share_its_pool_with_what_another_left_here():
+def test_a_slice_is_refused_if_its_pool_is_used_by_folders_of_another_one():
     have = Disks(folders={1999: Folder("/vms/1999", 1100, uuid(9))})
     figures = {"path": "/vms/1999", "holder": 1100, "held": uuid(9)}
     assert list(overlays.conflicts(OURS, have)) == [(1000, Refusal("pool_of_another_slice", "slice 1000", figures))]
@@ -418,7 +418,7 @@ def test_a_slice_does_not_share_its_pool_with_what_another_left_here():
     assert list(overlays.conflicts((*OURS, *orders(slice_id=1100, slice_uuid=uuid(9))), have)) == []
 
 
-def test_a_folder_follows_what_it_holds(tmp_path):
+def test_the_identity_of_a_folder_is_updated_with_its_disks(tmp_path):
     base_image(tmp_path)
     create = {"do": lambda argv: qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1])}
     apply_plan(tmp_path, vm(state_dir=str(tmp_path)), runner=FakeRunner().on("qemu-img", "create", MORE, **create))

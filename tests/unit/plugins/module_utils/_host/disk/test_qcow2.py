@@ -29,13 +29,13 @@ def test_header_tells_size_and_backing_file(tmp_path):
     assert read_image(str(tmp_path / "a")) == Image("qcow2", GIB, "/images/base.img")
 
 
-def test_image_may_stand_on_nothing(tmp_path):
+def test_an_image_without_a_backing_file(tmp_path):
     qcow2(tmp_path / "a", GIB)
 
     assert read_image(str(tmp_path / "a")) == Image("qcow2", GIB)
 
 
-def test_anything_else_is_raw(tmp_path):
+def test_other_content_is_raw(tmp_path):
     (tmp_path / "a").write_bytes(b"\0" * 512)
 
     assert read_image(str(tmp_path / "a")) == Image("raw", 512)
@@ -62,7 +62,7 @@ def test_a_raw_image_is_as_large_as_its_file(tmp_path: Path, size: int) -> None:
         (1 << 63, 10, False),
     ],
 )
-def test_a_name_is_where_the_format_has_room_for_it(
+def test_the_name_of_a_backing_file_is_within_the_header_cluster(
     tmp_path: Path, offset: int, length: int, is_possible: bool
 ) -> None:
     header = struct.pack(">4sIQIIQ", b"QFI\xfb", 3, offset, length, 16, GIB).ljust(104, b"\0")
@@ -82,20 +82,20 @@ def test_a_name_is_where_the_format_has_room_for_it(
 
 
 @pytest.mark.parametrize("length", [4, 31, 71])
-def test_a_header_that_is_cut_short_is_an_error(tmp_path: Path, length: int) -> None:
+def test_a_truncated_header_is_an_error(tmp_path: Path, length: int) -> None:
     qcow2(tmp_path / "a", GIB)
     (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:length])
     with pytest.raises(SlicesError):
         read_image(str(tmp_path / "a"))
 
 
-def test_a_header_alone_is_enough(tmp_path: Path) -> None:
+def test_only_the_header_is_required(tmp_path: Path) -> None:
     qcow2(tmp_path / "a", GIB)
     (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:72])
     assert read_image(str(tmp_path / "a")) == Image("qcow2", GIB)
 
 
-def test_a_name_in_no_encoding_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
+def test_an_undecodable_name_is_shown_with_replacements(tmp_path: Path) -> None:
     qcow2(tmp_path / "a", GIB, "/x")
     (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:-1] + b"\xff")
     assert read_image(str(tmp_path / "a")) == Image("qcow2", GIB, "/\ufffd")

@@ -45,7 +45,7 @@ def image(folder: Path, *options: str, size: int = 2 * MIB + 512) -> Path:
 
 
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
-def test_an_image_needs_what_it_has(tmp_path, options):
+def test_a_complete_image_has_its_required_size(tmp_path, options):
     made = image(tmp_path, *options)
 
     assert qcow2_clusters.is_plausible(header(made))
@@ -54,7 +54,7 @@ def test_an_image_needs_what_it_has(tmp_path, options):
 
 @pytest.mark.parametrize("by", [512, 64 * KIB, MIB])
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
-def test_one_that_was_cut_short_needs_more(tmp_path, options, by):
+def test_a_truncated_image_is_smaller_than_its_required_size(tmp_path, options, by):
     whole = image(tmp_path, *options, size=2 * MIB)
     # What was reserved at the end and holds nothing is not missed; the sectors of compressed data are all in use.
     short = cut(whole, by + whole.stat().st_size - needed(whole))
@@ -62,13 +62,13 @@ def test_one_that_was_cut_short_needs_more(tmp_path, options, by):
     assert needed(short) > short.stat().st_size
 
 
-def test_the_last_byte_is_missed(tmp_path):
+def test_a_missing_last_byte_is_noticed(tmp_path):
     short = cut(image(tmp_path, size=2 * MIB), 1)
 
     assert needed(short) == short.stat().st_size + 1
 
 
-def test_what_was_discarded_and_what_is_beyond_snapshots_is_no_matter(tmp_path):
+def test_discarded_clusters_and_data_beyond_snapshots_are_ignored(tmp_path):
     made = image(tmp_path)
     qemu_img("snapshot", "-c", "before", made)
     qemu_img("resize", "-q", made, "64M")
@@ -77,7 +77,7 @@ def test_what_was_discarded_and_what_is_beyond_snapshots_is_no_matter(tmp_path):
 
 
 @pytest.mark.parametrize("offset", [40, 48])
-def test_tables_beyond_the_end_are_missed(tmp_path, offset):
+def test_tables_beyond_the_end_are_noticed(tmp_path, offset):
     made = image(tmp_path)
     with made.open("r+b") as file:
         file.seek(offset)
@@ -86,7 +86,7 @@ def test_tables_beyond_the_end_are_missed(tmp_path, offset):
     assert needed(made) > 1 << 40
 
 
-def test_entries_that_go_round_are_followed_once(tmp_path):
+def test_circular_entries_are_followed_once(tmp_path):
     made = converted(raw(tmp_path / "disk", 4 * MIB), tmp_path / "image", "-o", "cluster_size=512")
     table = header(made).l1_offset
     with made.open("r+b") as file:
@@ -108,11 +108,11 @@ def test_entries_that_go_round_are_followed_once(tmp_path):
         (22, 1000, MIB, False),
     ],
 )
-def test_sizes_that_the_format_does_not_have_are_not_plausible(bits, entries, size, plausible):
+def test_impossible_sizes_are_not_plausible(bits, entries, size, plausible):
     assert qcow2_clusters.is_plausible(Header(3, None, bits, size, 0, entries, 0, 0, 1)) is plausible
 
 
-def test_a_header_tells_what_an_image_needs_of_its_reader(tmp_path):
+def test_a_header_contains_the_required_features(tmp_path):
     qemu_img("create", "-q", "-f", "qcow2", "-o", f"data_file={tmp_path}/data", tmp_path / "split", "1M")
     qemu_img("create", "-q", "-f", "qcow2", "-o", "compat=0.10", tmp_path / "old", "1M")
     split, old = header(tmp_path / "split"), header(tmp_path / "old")

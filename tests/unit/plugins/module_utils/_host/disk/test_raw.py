@@ -29,7 +29,7 @@ def written(path: Path, *parts: tuple[int, bytes]) -> Path:
 
 
 @pytest.mark.parametrize("options", [[], ["-O", "64bit"], ["-b", "4096"], ["-O", "^64bit,^metadata_csum"]])
-def test_a_file_system_says_how_large_it_is(tmp_path, options):
+def test_the_size_of_a_file_system_is_read(tmp_path, options):
     disk = tmp_path / "disk"
     subprocess.run(["/usr/sbin/mkfs.ext4", "-q", *options, str(disk), "6M"], check=True)
 
@@ -38,7 +38,7 @@ def test_a_file_system_says_how_large_it_is(tmp_path, options):
 
 
 @pytest.mark.parametrize("sectors", [4096, 131072])
-def test_so_does_a_fat(tmp_path, sectors):
+def test_the_size_of_a_fat_file_system_is_read(tmp_path, sectors):
     disk = written(tmp_path / "disk", (sectors * 512 - 1, b"\0"))
     subprocess.run(["mformat", "-i", str(disk), "-T", str(sectors), "-h", "2", "-s", "32", "::"], check=True)
 
@@ -54,11 +54,11 @@ def test_so_does_a_fat(tmp_path, sectors):
         ([(0, 1, 5000)], 512),
     ],
 )
-def test_a_partition_table_says_where_the_last_one_ends(tmp_path, partitions, size):
+def test_the_end_of_the_last_partition_is_read(tmp_path, partitions, size):
     assert needed(written(tmp_path / "disk", (0, boot_sector(*partitions)))) == size
 
 
-def test_code_where_a_partition_table_would_be_says_nothing(tmp_path):
+def test_boot_code_in_place_of_a_partition_table_is_ignored(tmp_path):
     assert needed(written(tmp_path / "disk", (0, b"\xf4" * 510 + b"\x55\xaa"))) == 512
 
 
@@ -74,11 +74,11 @@ def test_code_where_a_partition_table_would_be_says_nothing(tmp_path):
         ([(0, struct.pack("<3x8sH27xQ", b"NTFS    ", 512, 4095)), (510, b"\x55\xaa")], 4095 * 512),
     ],
 )
-def test_others_are_read_as_their_formats_have_it(tmp_path, parts, size):
+def test_sizes_of_other_formats_are_read(tmp_path, parts, size):
     assert needed(written(tmp_path / "disk", *parts)) == size
 
 
-def test_what_has_none_of_these_says_nothing(tmp_path):
+def test_content_without_a_known_format_has_no_size(tmp_path):
     assert needed(written(tmp_path / "disk", (0, b"GRUB"), (5000, b"XFSB"))) is None
     assert needed(written(tmp_path / "short", (0, b"XFSB"))) is None
 
@@ -86,7 +86,7 @@ def test_what_has_none_of_these_says_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("features", "size"), [(0x80, 0x1_0000_1000), (0xFF, 0x1_0000_1000), (0x7F, 0x1000), (0, 0x1000)]
 )
-def test_only_a_file_system_of_64_bits_has_the_upper_half_of_its_size(tmp_path, features, size):
+def test_only_a_64_bit_file_system_has_the_upper_half_of_its_size(tmp_path, features, size):
     block = struct.pack("<4xI16xI28x2s38xI236xI", 0x1000, 0, b"\x53\xef", features, 1)
     disk = written(tmp_path / "disk", (1024, block), (4095, b"\0"))
     assert needed(disk) == size * 1024

@@ -17,7 +17,7 @@ from ..fakes import disk, orders, uuid, vm
 (ONE, TWO) = (each for _vm, each in all_disks(orders(vm(1001, disks=[disk(1001, uuid=uuid(1))]), vm(1002))))
 
 
-def test_disks_are_known_from_when_they_were_first_present_until_they_are_deleted(tmp_path):
+def test_disks_are_registered_from_their_first_observation_until_their_deletion(tmp_path):
     begin = utc()
     register.note(str(tmp_path), present=[ONE, TWO])
     known = register.read(str(tmp_path))
@@ -27,7 +27,7 @@ def test_disks_are_known_from_when_they_were_first_present_until_they_are_delete
     assert list(register.read(str(tmp_path))) == [TWO.path]
 
 
-def test_the_time_is_updated_only_when_it_is_outdated(tmp_path, monkeypatch):
+def test_the_time_of_the_last_observation_is_updated_only_when_it_is_outdated(tmp_path, monkeypatch):
     register.note(str(tmp_path), present=[ONE])
     first, file = register.read(str(tmp_path)), (tmp_path / "disks.json").stat()
     register.note(str(tmp_path), present=[ONE])
@@ -52,6 +52,6 @@ def test_a_damaged_register_is_empty(tmp_path, text):
     assert register.read(str(tmp_path)) == {}
 
 
-def test_reading_returns_what_was_written(tmp_path):
+def test_the_register_is_read_back(tmp_path):
     (tmp_path / "disks.json").write_text('{"/disk": {"uuid": null, "seen": "2026-01-31T12:00:00Z"}}')
     assert register.read(str(tmp_path)) == {"/disk": Known(None, "2026-01-31T12:00:00Z")}

@@ -34,7 +34,7 @@ def put(state_dir: Path, number: int, *, ago_s: int = 0, monkeypatch: pytest.Mon
     return trash.find(str(state_dir))[uuid(number)]
 
 
-def test_a_disk_waits_with_what_tells_whose_it_is(tmp_path):
+def test_a_disk_is_kept_in_the_trash_with_its_identity(tmp_path):
     path = put(tmp_path, 1001)
     assert Path(path).read_text() == "what tenant 1001 wrote"
     assert (tmp_path / "trash").stat().st_mode & 0o777 == 0o700
@@ -43,7 +43,7 @@ def test_a_disk_waits_with_what_tells_whose_it_is(tmp_path):
     assert trash.empty(str(tmp_path), retention_s=60) == []
 
 
-def test_of_two_that_were_deleted_in_one_second_each_has_its_folder(tmp_path):
+def test_disks_that_were_deleted_in_the_same_second_have_separate_folders(tmp_path):
     first, second = put(tmp_path, 1001), put(tmp_path, 1001)
     assert os.path.dirname(first) != os.path.dirname(second)
     assert len(trash.entries(str(tmp_path))) == 2
@@ -58,7 +58,7 @@ def test_expired_disks_are_deleted(tmp_path, monkeypatch):
     assert trash.entries(str(tmp_path)) == []
 
 
-def test_what_bears_no_time_or_tells_nothing_goes_as_well(tmp_path):
+def test_entries_of_the_trash_without_a_time_or_identity_are_deleted_as_well(tmp_path):
     for name in ("old", "1-1001"):
         (tmp_path / "trash" / name).mkdir(parents=True)
         (tmp_path / "trash" / name / "a_img.qcow2").touch()
@@ -80,13 +80,13 @@ def test_a_full_file_system_empties_the_oldest_first(tmp_path, monkeypatch, free
     assert [entry.path for entry in gone] == [os.path.dirname(path) for path in paths[:removed]]
 
 
-def test_of_a_large_file_system_a_twentieth_is_not_little(tmp_path):
+def test_the_limit_of_free_space_is_capped_for_large_file_systems(tmp_path):
     put(tmp_path, 1001)
     huge = os.statvfs_result((1 << 20, 1 << 20, 1 << 20, 0, 11 << 10, 0, 0, 0, 0, 255))
     assert trash.empty(str(tmp_path), retention_s=DAY_S, statvfs=lambda _path: huge) == []
 
 
-def test_a_disk_is_taken_back_and_leaves_nothing(tmp_path):
+def test_restoring_a_disk_leaves_nothing_in_the_trash(tmp_path):
     path, target = put(tmp_path, 1001), tmp_path / "vms/1001/a_img.qcow2"
     trash.take(path, str(target))
     assert target.read_text() == "what tenant 1001 wrote"

@@ -75,12 +75,12 @@ def plan(orders: tuple[Services, ...], have: State) -> netservices_apply.Service
     return netservices_apply.plan(orders, have, FOLDERS, bridge="br-int")
 
 
-def test_objects_in_the_desired_state_are_not_touched():
+def test_objects_in_the_desired_state_are_not_changed():
     todo = plan(FULL, as_wanted(FULL))
     assert (todo.changes, dict(todo.units or {})) == ([], {})
 
 
-def test_a_slice_that_is_new():
+def test_a_new_slice():
     todo = plan(FULL, State(active=frozenset({DHCP}), clients={}))
     assert todo.units == {NAMES: "restart", NETWORK: "restart", DHCP: "reload"}
     assert todo.enable == (NAMES, NETWORK)
@@ -100,7 +100,7 @@ def test_a_slice_that_is_new():
     assert Change("unit", NAMES, "start", {"state": "stopped"}, {"state": "running"}) in todo.changes
 
 
-def test_a_slice_that_goes_takes_all_of_its_own_with_it():
+def test_everything_of_a_deleted_slice_is_removed():
     todo = plan(NOTHING, as_wanted(FULL))
     assert todo.units == {NAMES: "stop", NETWORK: "stop", DHCP: "restart"}
     assert [change.new for change in todo.files] == [None] * 8
@@ -246,7 +246,7 @@ def test_drift_is_repaired(changes, units, expected):
         Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24"}), is_up=True, mtu=9000),
     ],
 )
-def test_a_device_that_is_not_as_its_network(device):
+def test_a_device_that_differs_from_its_network(device):
     have = as_wanted(FULL)
     devices = {**have.namespaces[1000].devices, "net_101": device}
     devices = {name: each for name, each in devices.items() if each is not None}
@@ -273,7 +273,7 @@ def test_a_device_that_is_not_as_its_network(device):
         (order(), {DHCP: "restart", NAMES: "stop"}),
     ],
 )
-def test_what_changed_or_went_takes_a_restart_of_the_dhcp_server_alone(after, verbs):
+def test_changed_or_removed_reservations_only_restart_the_dhcp_server(after, verbs):
     one = order(reservations=(VM1,))[0]
     have = State(
         texts=texts(one, FOLDERS),
@@ -284,7 +284,7 @@ def test_what_changed_or_went_takes_a_restart_of_the_dhcp_server_alone(after, ve
     assert plan(after, have).units == verbs
 
 
-def test_a_network_that_changes_starts_its_slice_anew():
+def test_a_changed_network_restarts_the_unit_of_its_slice():
     after = order(reservations=(VM1, VM2), networks=({**LAN, "nat": False}, QUIET))
     todo = plan(after, as_wanted(FULL))
     assert todo.units == {NETWORK: "restart"}
@@ -293,7 +293,7 @@ def test_a_network_that_changes_starts_its_slice_anew():
     assert todo.gone == ()
 
 
-def test_a_plan_is_applied_in_its_order(tmp_path):
+def test_a_plan_is_applied_in_order(tmp_path):
     folders = Folders(str(tmp_path), LINKS)
     runner = FakeRunner()
     for program in ("systemctl", "ovs-vsctl", "ip", "nsenter", "conntrack", "nft"):
@@ -328,7 +328,7 @@ def test_a_plan_is_applied_in_its_order(tmp_path):
     assert [path for path in tmp_path.rglob("*") if "1000" in str(path)] == []
 
 
-def test_neighbors_and_connections_of_an_address_that_moves_or_goes_are_forgotten(tmp_path):
+def test_arp_entries_and_connections_of_a_moved_or_released_address_are_deleted(tmp_path):
     before = replace(as_wanted(FULL), texts=texts(order(reservations=(VM1,))[0], FOLDERS))
     assert plan(FULL, before).moved == ("10.60.7.102",)
     given_on = {**VM1, "mac": "52:54:00:07:d1:00"}
@@ -361,7 +361,7 @@ def test_neighbors_and_connections_of_an_address_that_moves_or_goes_are_forgotte
         (5342, 5300, True, "add element ip cloudrepo slices { A : 5300 }\n"),
     ],
 )
-def test_who_asks_which_name_server_is_changed_for_the_slices_alone(old, new, is_restarting, stdin):
+def test_the_map_to_dns_servers_is_changed_only_for_the_slices_of_the_order(old, new, is_restarting, stdin):
     runner = FakeRunner().tell(*IN_GATEWAY, "nft", "--file", "-")
     if is_restarting:
         runner.tell("systemctl", "restart", "--", GATEWAY)
@@ -372,7 +372,7 @@ def test_who_asks_which_name_server_is_changed_for_the_slices_alone(old, new, is
     assert runner.stdins[-1] == stdin
 
 
-def test_whose_share_a_connection_is_changes_without_a_loss_of_what_was_counted():
+def test_connection_limits_are_moved_without_losing_counted_connections():
     runner = FakeRunner().tell("nft", "--file", "-")
     pairs = {"A": (1042, 1000), "B": (None, 1000), "C": (1000, None)}
     netservices_apply.apply(netservices_apply.ServicesPlan(shares=pairs), FOLDERS, runner)
@@ -384,12 +384,12 @@ def test_whose_share_a_connection_is_changes_without_a_loss_of_what_was_counted(
     ]
 
 
-def test_rules_that_are_loaded_again_bring_the_shares_along():
+def test_reloaded_rules_include_the_connection_limits():
     todo = plan(FULL, replace(as_wanted(FULL), rules=False, shares={}))
     assert (todo.units, todo.shares) == ({NAT: "reload-or-restart"}, {})
 
 
-def test_rules_come_before_the_gateway_and_it_starts_anew_before_what_is_in_its_namespace():
+def test_rules_are_loaded_before_the_gateway_which_is_restarted_before_the_units_in_its_namespace():
     runner = FakeRunner().tell("systemctl", MORE)
     units = {NAMES: "restart", GATEWAY: "restart", NAT: "reload-or-restart"}
     netservices_apply.apply(netservices_apply.ServicesPlan(units=units), FOLDERS, runner)
@@ -407,7 +407,7 @@ def test_a_change_of_one_slice_restarts_no_servers_of_another():
     assert {"slices-names@1003.service", "slices-network@1003.service"} <= {*(plan(both, have).units or {})}
 
 
-def test_what_hangs_on_the_gateway_is_waited_for():
+def test_units_that_depend_on_the_gateway_are_awaited():
     runner = FakeRunner().tell("systemctl", MORE)
     todo = plan(FULL, replace(as_wanted(FULL), gateway=("< gw400 10.60.7.1/24",)))
     netservices_apply.apply(replace(todo, slice_ids=()), FOLDERS, runner)
@@ -415,7 +415,7 @@ def test_what_hangs_on_the_gateway_is_waited_for():
 
 
 @pytest.mark.parametrize("ends_at", ["ovs-vsctl", "conntrack", "reload", "restart"])
-def test_servers_are_told_of_what_a_run_wrote_that_ended(tmp_path, ends_at):
+def test_servers_are_reloaded_after_an_interrupted_run(tmp_path, ends_at):
     folders = Folders(str(tmp_path), LINKS)
     have = State(active=frozenset({DHCP}), clients={})
 
@@ -460,7 +460,7 @@ def test_servers_are_told_of_what_a_run_wrote_that_ended(tmp_path, ends_at):
     assert gone.units == {DHCP: "restart"}
 
 
-def test_a_unit_that_does_not_start_has_its_last_words_told():
+def test_the_last_log_lines_of_a_unit_that_does_not_start_are_shown():
     runner = FakeRunner().tell("systemctl", "restart", "--", NAMES, NETWORK, rc=1, stderr="Job failed.")
     after = f"Id={NAMES}\nActiveState=active\n\nId={NETWORK}\nActiveState=failed\n"
     runner.tell(*SHOW, NAMES, NETWORK, stdout=after)

@@ -6,13 +6,13 @@ from __future__ import annotations
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import dhcp_hosts
 
 
-def test_reservations_are_read_as_they_are_written():
+def test_reservations_are_read_back():
     text = "".join(f"{dhcp_hosts.line(f'52:54:00:03:e9:0{n}', f'10.60.7.10{n}', f'vm{n}')}\n" for n in (1, 2))
     assert dhcp_hosts.read(text) == {("52:54:00:03:e9:01", "10.60.7.101"), ("52:54:00:03:e9:02", "10.60.7.102")}
     assert dhcp_hosts.read(None) == set()
 
 
-def test_a_folder_has_the_reservations_of_all_slices(tmp_path):
+def test_a_folder_contains_the_reservations_of_all_slices(tmp_path):
     (tmp_path / "1001").write_text("52:54:00:03:ea:00,10.60.7.102,vm2\n")
     (tmp_path / "1000").write_text("52:54:00:03:e9:00,10.60.7.101,vm1\n")
     (tmp_path / ".1000.draft").write_text("half a li")

@@ -59,7 +59,7 @@ class FakeLink:
         self.is_open = False
 
 
-def test_a_probe_asks_on_vlan_400_and_names_no_sender_address() -> None:
+def test_an_arp_probe_is_sent_on_vlan_400_without_a_sender_address() -> None:
     frame = duplicates.probe(MAC, GATEWAY)
     assert frame.hex() == (
         "ffffffffffff020000000001" "8100" "0190" "0806" "0001" "0800" "06" "04" "0001"
@@ -76,7 +76,7 @@ def test_a_probe_asks_on_vlan_400_and_names_no_sender_address() -> None:
         (MAC + OTHER + ARP + packet(GATEWAY, operation="0001") + bytes(18), 400),  # a request from there, padded
     ],
 )
-def test_a_packet_tells_who_uses_the_address(received: tuple[bytes, int | None]) -> None:
+def test_an_arp_packet_shows_which_machine_uses_the_address(received: tuple[bytes, int | None]) -> None:
     assert duplicates.read(*received) == Answer(GATEWAY, "02:00:00:00:00:aa")
 
 
@@ -92,17 +92,17 @@ def test_a_packet_tells_who_uses_the_address(received: tuple[bytes, int | None])
         (MAC + OTHER + ARP + packet(GATEWAY, kind="000608000604"), 400),
     ],
 )
-def test_other_frames_tell_nothing(received: tuple[bytes, int | None]) -> None:
+def test_other_frames_are_ignored(received: tuple[bytes, int | None]) -> None:
     assert duplicates.read(*received) is None
 
 
-def test_all_addresses_are_asked_for_several_times() -> None:
+def test_all_addresses_are_probed_several_times() -> None:
     link = FakeLink()
     assert duplicates.ask(link, [GATEWAY, DHCP]) == []
     assert link.sent == [duplicates.probe(MAC, each) for each in (GATEWAY, DHCP)] * duplicates.PROBES
 
 
-def test_a_late_answer_counts_and_the_first_machine_is_told() -> None:
+def test_a_late_answer_is_accepted_and_the_first_machine_is_reported() -> None:
     strange = tagged("10.60.7.9")
     link = FakeLink([strange], [tagged(DHCP), tagged(GATEWAY), tagged(GATEWAY, mac=MAC)], [tagged(GATEWAY)])
     found = duplicates.ask(link, [GATEWAY, DHCP])
@@ -123,7 +123,7 @@ def find(link: FakeLink, runner: FakeRunner) -> list[str]:
     return duplicates.find("trunk0", [GATEWAY, DHCP], runner, connect=lambda _name: link)
 
 
-def test_an_address_that_another_machine_has_is_refused_with_both_macs() -> None:
+def test_a_duplicate_address_is_refused_with_both_macs() -> None:
     link = FakeLink([tagged(GATEWAY)])
     with pytest.raises(Refused) as refused:
         find(link, a_host())
@@ -142,7 +142,7 @@ def test_a_network_node_is_recognized_by_its_mac() -> None:
     assert "another network node on trunk0 answers for it with MAC 02:00:0a:3c:07:02;" in refused.value.message
 
 
-def test_a_host_that_has_the_addresses_is_warned() -> None:
+def test_duplicates_of_addresses_in_use_are_a_warning() -> None:
     both = [tagged(GATEWAY), tagged(DHCP)]
     told = find(FakeLink(both), a_host(GATEWAY, DHCP))
     assert [sentence.split(" on VLAN 400")[0] for sentence in told] == [
@@ -150,14 +150,14 @@ def test_a_host_that_has_the_addresses_is_warned() -> None:
     ]
 
 
-def test_a_host_that_has_one_of_them_does_not_get_the_other() -> None:
+def test_a_duplicate_is_refused_even_if_the_host_has_another_address() -> None:
     with pytest.raises(Refused) as refused:
         find(FakeLink([tagged(GATEWAY), tagged(DHCP)]), a_host(GATEWAY))
     assert [refusal.figures["address"] for refusal in refused.value.refusals] == [DHCP]
 
 
 @pytest.mark.parametrize(("held", "probes"), [((), 3), ((GATEWAY,), 3), ((GATEWAY, DHCP), 1)])
-def test_a_host_that_has_all_addresses_asks_once(held: tuple[str, ...], probes: int) -> None:
+def test_a_host_with_all_addresses_probes_once(held: tuple[str, ...], probes: int) -> None:
     link = FakeLink()
     assert find(link, a_host(*held)) == []
     assert len(link.sent) == 2 * probes

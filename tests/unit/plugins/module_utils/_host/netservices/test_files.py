@@ -48,7 +48,7 @@ def test_the_files_of_a_slice():
     }
 
 
-def test_without_a_way_out_no_rule_and_no_link():
+def test_without_nat_there_is_no_rule_and_no_veth_pair():
     found = texts(order(networks=(QUIET,))[0], Folders("/s", LINKS))
     assert found["/s/networks/1000/rules.nft"] == 'include "/etc/cloudrepo/network.nft"\n'
     assert found["/s/networks/1000/devices"] == "port net_102 10.0.0.1/30 02:01:00:00:00:66 9000\n"
@@ -58,13 +58,13 @@ def test_without_a_way_out_no_rule_and_no_link():
 FOLDERS = Folders("/s", LINKS)
 
 
-def test_every_file_that_a_slice_may_have_is_known() -> None:
+def test_every_possible_file_of_a_slice_is_known() -> None:
     full = replace(order(reservations=(VM1,), networks=(LAN,))[0], slice_uuid=uuid(1))
     assert set(texts(full, FOLDERS)) == set(files.kinds(1000, FOLDERS))
     assert len(set(files.kinds(1000, FOLDERS).values())) == 9
 
 
-def test_reservations_and_networks_have_files_of_their_own() -> None:
+def test_reservations_and_networks_have_separate_files() -> None:
     reserved = texts(order(reservations=(VM1,))[0], FOLDERS)
     networks = texts(order(networks=(LAN,))[0], FOLDERS)
     assert (len(reserved), len(networks), set(reserved) & set(networks)) == (5, 4, {FOLDERS.shares(1000)})
@@ -72,12 +72,12 @@ def test_reservations_and_networks_have_files_of_their_own() -> None:
     assert FOLDERS.pending(1000) == "/s/names/1000.pending"
 
 
-def test_reservations_are_in_the_order_of_vms_whoever_lists_them() -> None:
+def test_reservations_are_sorted_by_vm() -> None:
     there, back = (texts(order(reservations=each)[0], FOLDERS) for each in ((VM1, VM2), (VM2, VM1)))
     assert there == back
 
 
-def test_networks_and_members_in_another_order_are_the_same_files() -> None:
+def test_files_do_not_depend_on_the_order_of_networks_and_members() -> None:
     members = [{"name": name, "mac": f"52:54:00:03:{index}:01"} for name, index in (("vm2", "ea"), ("vm1", "e9"))]
     there = texts(order(networks=({**LAN, "members": members}, QUIET))[0], FOLDERS)
     back = texts(order(networks=(QUIET, {**LAN, "members": members[::-1]}))[0], FOLDERS)
@@ -85,7 +85,7 @@ def test_networks_and_members_in_another_order_are_the_same_files() -> None:
     assert there["/s/networks/1000/dnsmasq.conf"].index("net_101") < there["/s/networks/1000/dnsmasq.conf"].index("102")
 
 
-def test_dnsmasq_starts_anew_for_what_it_reads_at_its_start() -> None:
+def test_dnsmasq_is_restarted_for_options_that_it_reads_only_at_its_start() -> None:
     anew = {path for path in files.kinds(1000, FOLDERS) if files.restarts(path)}
     folder = "/s/networks/1000"
     assert anew == {"/s/names/1000.conf", f"{folder}/devices", f"{folder}/dnsmasq.conf", f"{folder}/rules.nft"}
@@ -96,11 +96,11 @@ def server_of(**changes: Any) -> list[str]:
     return texts(one, FOLDERS)["/s/networks/1000/dnsmasq.conf"].splitlines()
 
 
-def test_without_dhcp_there_is_dns_alone() -> None:
+def test_without_dhcp_there_is_only_dns() -> None:
     assert server_of(dhcp_range=None)[2:] == ["interface=net_101", "domain=lan.internal,192.168.101.0/24"]
 
 
-def test_an_mtu_is_written_where_it_is_not_the_usual() -> None:
+def test_an_mtu_is_written_unless_it_is_the_default() -> None:
     devices = [
         texts(order(networks=({**LAN, "mtu": mtu},))[0], FOLDERS)["/s/networks/1000/devices"].splitlines()[0]
         for mtu in (1499, 1500, 1501)

@@ -37,7 +37,7 @@ def job(tmp_path: Path, runner: FakeRunner, **more: Any) -> Job:
     return Job((replace(one, revision=2_000),), Folders(str(tmp_path), LINKS), runner, "br-int", **more)
 
 
-def test_the_order_is_noted_before_anything_is_changed_and_a_failure_tells_of_refused_slices(tmp_path: Path) -> None:
+def test_the_revision_is_stored_before_any_change_and_a_failure_contains_refused_slices(tmp_path: Path) -> None:
     seen: list[tuple[str, bool]] = []
 
     def fail(argv: Sequence[str]) -> None:
@@ -56,7 +56,7 @@ def test_the_order_is_noted_before_anything_is_changed_and_a_failure_tells_of_re
     assert caught.value.fields["failure"] == "ip failed with code 1: no bus"
 
 
-def test_lost_machines_are_changes_and_noted_first(tmp_path: Path) -> None:
+def test_lost_machines_are_changes_and_stored_first(tmp_path: Path) -> None:
     fence = FencePlan(str(tmp_path / "lost-machines"), frozenset(), frozenset({"1" * 64}))
 
     def fail(argv: Sequence[str]) -> None:
@@ -71,7 +71,7 @@ def test_lost_machines_are_changes_and_noted_first(tmp_path: Path) -> None:
         one.apply(todo)
 
 
-def test_a_host_that_does_not_answer_is_an_error_unless_it_is_yet_to_be_prepared(tmp_path: Path) -> None:
+def test_a_failing_command_is_an_error_unless_the_host_is_unprepared(tmp_path: Path) -> None:
     def silent() -> FakeRunner:
         return FakeRunner().tell("systemctl", MORE, rc=127)
 
@@ -81,7 +81,7 @@ def test_a_host_that_does_not_answer_is_an_error_unless_it_is_yet_to_be_prepared
         job(tmp_path, silent()).plan()
 
 
-def test_an_older_order_is_refused_before_anything_is_looked_at(tmp_path: Path) -> None:
+def test_a_superseded_order_is_refused_before_anything_is_observed(tmp_path: Path) -> None:
     files.make_folders(str(tmp_path / "revisions"))
     (tmp_path / "revisions/network_node").write_text('{"1000": 2001}')
     with pytest.raises(Refused) as caught:

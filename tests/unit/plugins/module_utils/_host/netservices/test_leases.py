@@ -42,11 +42,11 @@ def test_a_member_keeps_any_address_of_a_range(address: str) -> None:
     assert leases.kept(lease, config()) == lease
 
 
-def test_without_dhcp_no_lease_is_left() -> None:
+def test_without_dhcp_all_leases_are_removed() -> None:
     assert leases.kept(VM1, "interface=net_101\n") == ""
 
 
-def test_the_file_stays_that_of_its_server(tmp_path: Path) -> None:
+def test_the_lease_file_keeps_its_owner(tmp_path: Path) -> None:
     leases.prune(str(tmp_path))
     assert list(tmp_path.iterdir()) == []
     path = tmp_path / "leases"

@@ -62,7 +62,7 @@ def proc_sys(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
-def test_a_gateway_is_its_devices_settings_routes_and_rules_without_clients(proc_sys):
+def test_the_state_of_a_gateway_contains_devices_settings_routes_and_rules_without_clients(proc_sys):
     assert live.gateway("wan0", gateway(), proc_sys=proc_sys).splitlines() == [
         "wan wan0",
         "gw400 02:01:00:00:00:01",
@@ -86,14 +86,14 @@ def test_a_gateway_is_its_devices_settings_routes_and_rules_without_clients(proc
     ]
 
 
-def test_a_gateway_is_as_it_was_noted_whoever_its_clients_are(tmp_path, proc_sys):
+def test_the_state_of_a_gateway_does_not_depend_on_its_clients(tmp_path, proc_sys):
     live.note(live.gateway_note(str(tmp_path)), live.gateway("wan0", gateway(), proc_sys=proc_sys))
     fewer = "".join(line for line in LISTED.splitlines(keepends=True) if "10.60.7.10" not in line)
     for rules in (LISTED, fewer):
         assert live.gateway_differences(str(tmp_path), gateway(rules=rules), proc_sys=proc_sys) == ()
 
 
-def test_what_differs_of_a_gateway_is_told(tmp_path, proc_sys):
+def test_differences_of_a_gateway_are_listed(tmp_path, proc_sys):
     live.note(live.gateway_note(str(tmp_path)), live.gateway("wan0", gateway(), proc_sys=proc_sys))
     (Path(proc_sys) / "net/ipv4/conf/wan0/forwarding").write_text("0\n")
     other = gateway(flags=(), rules=LISTED.replace("accept", "drop"))
@@ -107,7 +107,7 @@ def test_what_differs_of_a_gateway_is_told(tmp_path, proc_sys):
     )
 
 
-def test_where_nothing_was_noted_nobody_is_asked(tmp_path):
+def test_without_a_recorded_state_nothing_is_queried(tmp_path):
     assert live.gateway_differences(str(tmp_path), FakeRunner()) == ()
     assert live.network_differences(1000, str(tmp_path), FakeRunner()) == ()
 
@@ -121,7 +121,7 @@ def network(routes: str = "default via 169.254.64.0 dev nat\n") -> FakeRunner:
     return runner.tell(*space, "sysctl", "net.ipv4.ip_forward", stdout="net.ipv4.ip_forward = 1\n")
 
 
-def test_a_slices_namespace_is_its_rules_routes_and_forwarding(tmp_path, proc_sys):
+def test_the_state_of_a_namespace_contains_rules_routes_and_forwarding(tmp_path, proc_sys):
     (tmp_path / "slices-network@1000").mkdir()
     noted = live.network(1000, network(), proc_sys=proc_sys)
     assert noted.splitlines() == [
@@ -146,7 +146,7 @@ def test_rules_in_another_order_differ():
     )
 
 
-def test_devices_are_those_of_a_namespace_or_of_the_host():
+def test_devices_of_a_namespace_or_of_the_host():
     runner = FakeRunner().tell(
         "ip", "-json", "-n", "slice-1000", "address", "show", stdout=row("net_101", "m", "10.0.0.1/30")
     )
@@ -161,7 +161,7 @@ def test_a_host_without_one_of_the_tables_has_no_rules():
     assert live.rules(FakeRunner().tell(*RULES, stdout=LISTED).tell(*SHARES, stdout="more\n")) == f"{LISTED}more\n"
 
 
-def test_the_state_without_tables_routes_and_settings_is_what_is_left(tmp_path):
+def test_the_state_without_tables_routes_and_settings(tmp_path):
     space = ("nsenter", "--net=/run/netns/slice-1000")
     runner = FakeRunner().tell(*space, *RULES, rc=1).tell(*space, *SHARES, rc=1)
     runner.tell("ip", "-n", "slice-1000", "route", "show", rc=1)

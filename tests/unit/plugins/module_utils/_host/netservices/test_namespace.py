@@ -26,7 +26,7 @@ VSCTL = ("ovs-vsctl", "--timeout=30")
 IN_SPACE = ("nsenter", "--net=/run/netns/slice-1000")
 
 
-def test_a_layout_is_read_as_it_was_written():
+def test_a_layout_is_read_back():
     layout = Layout((LAN, WIDE), NAT)
     assert (str(layout), namespace.read(TEXT)) == (TEXT, layout)
     assert namespace.read("") == Layout(())
@@ -70,7 +70,7 @@ def test_a_port_that_is_in_its_namespace_stays():
     assert host.told == []
 
 
-def test_a_missing_namespace_is_made_and_the_port_moves_there():
+def test_a_missing_namespace_is_created_and_the_port_is_moved_to_it():
     host = Host().has("lo", "s", False).has("net_101", "s", False).has("net_101", None, True)
     # The file of a deleted namespace has to be removed.
     expected = [
@@ -85,7 +85,7 @@ def test_a_missing_namespace_is_made_and_the_port_moves_there():
     assert host.told == expected
 
 
-def test_nothing_need_be_left_of_an_earlier_namespace():
+def test_a_missing_earlier_namespace_is_not_an_error():
     host = Host().has("lo", "s", False).has("net_101", "s", False).has("net_101", None, True)
     host.runner.tell("ip", "netns", "delete", "s", rc=1).tell("ip", "-n", "s", "link", "delete", MORE, rc=1)
     host.takes(
@@ -97,7 +97,7 @@ def test_nothing_need_be_left_of_an_earlier_namespace():
     assert host.told[-1] == "ip link set dev net_101 netns s"
 
 
-def test_a_device_that_went_with_its_namespace_is_made_anew_by_the_switch():
+def test_a_device_that_was_deleted_with_its_namespace_is_recreated_by_open_vswitch():
     host = Host().has("lo", "s", True).has("net_101", "s", False).has("net_101", None, False, True)
     wait = "ovs-vsctl --timeout=30 wait-until Interface net_101 ofport>0"
     kinds = [f"ovs-vsctl --timeout=30 set Interface net_101 type={kind}" for kind in ("system", "internal")]
@@ -107,7 +107,7 @@ def test_a_device_that_went_with_its_namespace_is_made_anew_by_the_switch():
     assert host.told == expected
 
 
-def test_a_port_that_the_switch_made_anew_takes_the_place_of_the_one_before():
+def test_a_recreated_port_replaces_the_previous_one():
     host = Host().has("lo", "s", True).has("net_101", "s", True).has("net_101", None, True)
     expected = ["ip -n s link delete dev net_101", "ip link set dev net_101 netns s"]
     host.takes(*expected)
@@ -115,7 +115,7 @@ def test_a_port_that_the_switch_made_anew_takes_the_place_of_the_one_before():
     assert host.told == expected
 
 
-def test_a_switch_that_has_no_such_port_is_an_error():
+def test_a_missing_port_of_the_bridge_is_an_error():
     host = Host().has("lo", "s", True).has("net_101", "s", False)
     host.runner.tell(*VSCTL, "wait-until", "Interface", "net_101", "ofport>0", rc=142, stderr="Alarm clock")
     with pytest.raises(CommandFailed, match="Alarm clock"):
@@ -153,7 +153,7 @@ def address(port: Port) -> dict[str, object]:
     return {"ifname": port.name, "addr_info": [{"family": "inet", "local": local, "prefixlen": int(length)}]}
 
 
-def test_a_namespace_with_a_way_out(folder):
+def test_a_namespace_with_nat(folder):
     host = made(folder, TEXT, forwards=1, live=[])
     host.has("nat", "slice-1000", False)
     host.takes(
@@ -196,14 +196,14 @@ def test_existing_ports_keep_their_address(folder):
     )
 
 
-def test_without_a_way_out_nothing_is_forwarded_and_the_way_of_before_goes(folder):
+def test_without_nat_nothing_is_forwarded_and_an_earlier_veth_pair_is_removed(folder):
     host = made(folder, str(Layout((LAN,))), forwards=0, live=[address(LAN)])
     host.runner.tell("ip", "link", "delete", "dev", "nat_1000", rc=1)
     namespace.make(str(folder), host.runner)
     assert "ip link delete dev nat_1000" in host.told
 
 
-def test_rules_that_the_kernel_refuses_end_it_before_anything_may_pass(folder):
+def test_rules_that_the_kernel_refuses_are_an_error_before_anything_is_forwarded(folder):
     (folder / "devices").write_text(str(Layout((LAN,), NAT)))
     host = Host().has("lo", "slice-1000", True).has("net_101", "slice-1000", True).has("net_101", None, False)
     host.runner.tell(*IN_SPACE, "nft", "-f", f"{folder}/rules.nft", rc=1, stderr="syntax error")

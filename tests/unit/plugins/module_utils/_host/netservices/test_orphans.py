@@ -20,7 +20,7 @@ LEFT = Held({"reservations /dhcp/1005": 1005}, {"slices-names@1005.service": 100
 NO_PORTS = '{"headings": [], "data": []}\n' * 4
 
 
-def test_a_slice_that_is_not_known_is_an_orphan():
+def test_an_unknown_slice_is_an_orphan():
     holds = ("reservations /dhcp/1005", "unit slices-names@1005.service", "port net_100")
     assert orphans.find([], LEFT) == (Orphan(SLICE, 1005, uuid(5), holds=holds),)
     assert orphans.find([KnownSlice(1005, uuid(9))], LEFT) == orphans.find([], LEFT)
@@ -34,13 +34,13 @@ def test_a_record_alone_is_an_orphan() -> None:
     assert orphans.find([KnownSlice(1005, uuid(5))], held) == ()
 
 
-def test_without_networks_the_number_has_to_do():
+def test_without_networks_a_slice_is_identified_by_its_id():
     held = Held(LEFT.files, LEFT.units)
     assert orphans.find([KnownSlice(1005, uuid(9))], held) == ()
     assert [each.name for each in orphans.find([], held)] == ["1005"]
 
 
-def test_files_and_units_of_all_slices_are_seen(tmp_path):
+def test_files_and_units_of_all_slices_are_observed(tmp_path):
     for path in ("dhcp/hosts.d/1005", "dhcp/hosts.d/1006", "names/1005.conf", "networks/1007/leases", "names/other"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("")
@@ -62,7 +62,7 @@ def test_files_and_units_of_all_slices_are_seen(tmp_path):
     }
 
 
-def test_orphans_are_removed_while_no_order_is_applied(tmp_path, monkeypatch):
+def test_orphans_are_removed_under_the_lock_of_work_orders(tmp_path, monkeypatch):
     held = []
 
     def note(*_arguments, **_options):

@@ -33,7 +33,7 @@ def test_the_uuid_is_kept_while_the_slice_is_served() -> None:
 
 
 @pytest.mark.parametrize("orders", [FULL, NOTHING])
-def test_another_slice_of_the_number_stays_served(orders: tuple[Services, ...]) -> None:
+def test_a_slice_is_refused_if_another_one_with_its_id_is_served(orders: tuple[Services, ...]) -> None:
     have = State(texts={UUID_FILE: f"{uuid(9)}\n"})
     figures = {"where": UUID_FILE, "held": uuid(9), "got": uuid(1)}
     assert list(owners.conflicts(orders, have, FOLDERS)) == [(1000, Refusal("another_slice", "slice 1000", figures))]
@@ -41,7 +41,7 @@ def test_another_slice_of_the_number_stays_served(orders: tuple[Services, ...]) 
         netservices_apply.plan(orders, have, FOLDERS, bridge="br-int")
 
 
-def test_one_of_the_same_pool_stays_served() -> None:
+def test_a_slice_is_refused_if_another_one_of_its_pool_is_served() -> None:
     have = State(others={1100: uuid(9), 1007: uuid(8)})
     figures = {"path": "/s/names/1100.uuid", "holder": 1100, "held": uuid(9)}
     refusal = Refusal("pool_of_another_slice", "slice 1000", figures)
@@ -49,7 +49,7 @@ def test_one_of_the_same_pool_stays_served() -> None:
     assert list(owners.conflicts(NOTHING, have, FOLDERS)) == []
 
 
-def test_addresses_and_vlans_of_others_stay_theirs() -> None:
+def test_addresses_and_vlans_of_other_slices_are_refused() -> None:
     port = Port("net_101", "br-int", 101, external_ids={"cloudrepo-services": "1007"})
     have = State(reserved={"10.60.7.101": 1007}, switch=Switch(ports={"net_101": port}))
     found = [refusal for _slice_id, refusal in owners.conflicts(FULL, have, FOLDERS)]

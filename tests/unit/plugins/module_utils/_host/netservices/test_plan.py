@@ -68,7 +68,7 @@ def not_allowed(field: str, allowed: str, got: Any) -> tuple[str, str, dict[str,
         ("name", "ignore", bounds.VM_NAME.rule),
     ],
 )
-def test_reservations_that_would_not_stay_one_field_are_refused(field, got, allowed):
+def test_reservations_with_separators_are_refused(field, got, allowed):
     with pytest.raises(Refused) as caught:
         order(reservations=({**VM1, field: got},))
     figures = {"field": field, "allowed": allowed, "got": got}
@@ -122,7 +122,7 @@ def test_reservations_that_would_not_stay_one_field_are_refused(field, got, allo
         ),
     ],
 )
-def test_networks_that_no_host_should_be_given_are_refused(changes, where, code, figures):
+def test_invalid_networks_are_refused(changes, where, code, figures):
     name = changes.get("name", "lan")
     with pytest.raises(Refused) as caught:
         order(networks=({**LAN, **changes},))
@@ -131,7 +131,7 @@ def test_networks_that_no_host_should_be_given_are_refused(changes, where, code,
     ]
 
 
-def test_overlaps_and_what_is_given_twice_are_refused():
+def test_overlaps_and_duplicates_are_refused():
     wide = {**QUIET, "cidr": "192.168.0.0/16", "server_ip": "192.168.0.1", "dhcp_range": None}
     with pytest.raises(Refused) as caught:
         order(networks=(LAN, wide))
@@ -180,7 +180,7 @@ def test_an_invalid_slice_does_not_affect_the_others():
         ("10.0.0.0/25", "subnet_too_small", {"room": 128, "needed": 200}),
     ],
 )
-def test_a_range_of_links_that_is_none_or_too_small(text, code, figures):
+def test_an_invalid_or_small_range_of_nat_links(text, code, figures):
     with pytest.raises(Refused) as caught:
         read_links(text)
     assert caught.value.refusals == [Refusal(code, "settings", {"option": "nat_links", "got": text, **figures})]

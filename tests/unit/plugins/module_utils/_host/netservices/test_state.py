@@ -42,7 +42,7 @@ from .test_apply import (
 from .test_plan import LINKS, VM1, VM2, order
 
 
-def test_an_address_that_another_slice_has_is_refused(tmp_path):
+def test_an_address_of_another_slice_is_refused(tmp_path):
     (tmp_path / "dhcp/hosts.d").mkdir(parents=True)
     (tmp_path / "dhcp/hosts.d/1007").write_text("52:54:00:03:ef:00,10.60.7.102,vm1\n")
     (tmp_path / "dhcp/hosts.d/1000").write_text("52:54:00:03:e9:00,10.60.7.101,vm1\n")
@@ -55,7 +55,7 @@ def test_an_address_that_another_slice_has_is_refused(tmp_path):
     assert caught.value.refusals == [Refusal("address_reserved", "slice 1000", figures)]
 
 
-def test_other_slices_that_are_served_are_seen_with_their_uuids(tmp_path):
+def test_other_served_slices_are_observed_with_their_uuids(tmp_path):
     for folder in ("dhcp/hosts.d", "networks/1100", "names"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "dhcp/hosts.d/1007").write_text("52:54:00:03:ef:00,10.60.7.102,vm1\n")
@@ -93,7 +93,7 @@ def look(tmp_path: Path, runner: FakeRunner, orders: tuple[Services, ...] = FULL
     )
 
 
-def test_the_host_is_asked_what_it_has(tmp_path):
+def test_the_host_is_observed(tmp_path):
     for folder in ("names", "netns", "units/multi-user.target.wants", "networks/1000"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "names/1000.hosts").write_text("10.60.7.101 vm1\n")
@@ -149,14 +149,14 @@ def note_gateway(tmp_path: Path, runner: FakeRunner, noted: str, now: str | None
     runner.tell(*IN_GATEWAY, *NAT_RULES, rc=1).tell(*IN_GATEWAY, *SHARE_RULES, rc=1)
 
 
-def test_a_slice_that_has_no_network_costs_five_questions_and_five_of_the_gateway(tmp_path):
+def test_a_slice_without_a_network_takes_five_commands_and_five_for_the_gateway(tmp_path):
     runner = bare_host()
     note_gateway(tmp_path, runner, "10.60.7.1/24", "10.60.7.1/24")
     have = look(tmp_path, runner, order(reservations=(VM1,)))
     assert (len(runner.argvs), have.clients, have.texts, have.gateway) == (10, None, {}, ())
 
 
-def test_what_slices_share_is_mended_where_none_is_listed(tmp_path):
+def test_shared_objects_are_repaired_even_if_no_slice_is_listed(tmp_path):
     runner = FakeRunner().tell(*SHOW, DHCP, stdout=f"Id={DHCP}\nActiveState=active\n").tell(*NAT_RULES)
     # One table is enough to miss.
     runner.tell(*SHARE_RULES, rc=1).tell(*SHARES, rc=1)
@@ -173,7 +173,7 @@ def test_what_slices_share_is_mended_where_none_is_listed(tmp_path):
     assert plan((), State(clients={"10.60.7.101": 5300})).changes == []
 
 
-def test_packet_rules_are_compared_with_what_was_loaded(tmp_path):
+def test_packet_rules_are_compared_with_the_loaded_ones(tmp_path):
     listed = "table ip cloudrepo {\n}\n"
     runner = FakeRunner().tell(*SHOW, DHCP, NAMES, NETWORK).tell(*NAT_RULES, stdout=listed)
     runner.tell(*SHARE_RULES, stdout=listed).tell(*SHARES, rc=1)

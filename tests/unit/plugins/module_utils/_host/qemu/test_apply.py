@@ -44,7 +44,7 @@ SHOW = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--")
 START = ("systemctl", "start", "--", "cloudrepo-1000@1001.service")
 
 
-def test_vm_is_stopped_before_it_is_started_anew(tmp_path):
+def test_a_vm_is_stopped_before_it_is_started_again(tmp_path):
     have = moved(running(orders(vm(1001, 100))), tmp_path)
     order = orders(vm(1001, 100, cores=2, state_dir=str(tmp_path)), state_dir=str(tmp_path))
     (tmp_path / "vms/1001").mkdir(parents=True)
@@ -60,7 +60,7 @@ def tools(runner: FakeRunner, monitor: FakeMonitor, unit_dir: Path) -> Tools:
     return Tools(runner, monitor, Clock(time.now, time.sleep), str(unit_dir))
 
 
-def test_pruning_is_a_call_for_each_kind(tmp_path):
+def test_pruning_takes_one_call_per_kind(tmp_path):
     (tmp_path / "cloudrepo-1000@.service").write_text("")
     systemd.enable([(1000, 1001)], unit_dir=str(tmp_path))
     runner = FakeRunner().tell("systemctl", MORE)
@@ -107,7 +107,7 @@ def apply_plan(
     )
 
 
-def test_starting_is_a_call_for_each_kind(tmp_path):
+def test_starting_takes_one_call_per_kind(tmp_path):
     order = orders(*(vm(vm_id, 100, state_dir=str(tmp_path)) for vm_id in (1001, 1002)), state_dir=str(tmp_path))
     for vm_id in (1001, 1002):
         (tmp_path / f"vms/{vm_id}").mkdir(parents=True)
@@ -132,7 +132,7 @@ def test_starting_is_a_call_for_each_kind(tmp_path):
     assert (tmp_path / "cloudrepo-1000@.service").read_text() == TEMPLATE
 
 
-def test_systemd_is_told_of_a_template_that_changed(tmp_path):
+def test_systemd_is_reloaded_for_a_changed_template(tmp_path):
     (tmp_path / "vms/1001").mkdir(parents=True)
     (tmp_path / "cloudrepo-1000@.service").write_text("of an older version")
     runner = FakeRunner().tell("systemctl", "daemon-reload").tell(*START)
@@ -141,7 +141,7 @@ def test_systemd_is_told_of_a_template_that_changed(tmp_path):
     assert [argv[1] for argv in runner.argvs] == ["daemon-reload", "start"]
 
 
-def test_one_vm_that_fails_does_not_hold_up_the_others(tmp_path):
+def test_a_failing_vm_does_not_affect_the_others(tmp_path):
     order = orders(*(vm(vm_id, 100, state_dir=str(tmp_path)) for vm_id in (1001, 1002, 1003)), state_dir=str(tmp_path))
     for vm_id in (1001, 1002, 1003):
         (tmp_path / f"vms/{vm_id}").mkdir(parents=True)
@@ -164,7 +164,7 @@ def test_one_vm_that_fails_does_not_hold_up_the_others(tmp_path):
     assert failed.value.fields["changed"] is True
 
 
-def test_one_vm_that_is_barred_does_not_hold_up_the_others_either(tmp_path):
+def test_a_barred_vm_does_not_affect_the_others(tmp_path):
     order = orders(*(vm(vm_id, 100, state_dir=str(tmp_path)) for vm_id in (1001, 1002)), state_dir=str(tmp_path))
     for vm_id in (1001, 1002):
         (tmp_path / f"vms/{vm_id}").mkdir(parents=True)
@@ -186,7 +186,7 @@ def moved(have: Host, folder: Path) -> Host:
     return Host(have.units, texts, have.passwords)
 
 
-def test_password_is_noted_once_it_is_changed(tmp_path):
+def test_a_password_id_is_stored_after_the_password_was_changed(tmp_path):
     have = moved(running(orders(vm(1001, 100))), tmp_path)
     order = orders(vm(1001, 100, vnc_password_id=OTHER_ID, state_dir=str(tmp_path)), state_dir=str(tmp_path))
     (tmp_path / "vms/1001").mkdir(parents=True)
@@ -205,7 +205,7 @@ def test_password_is_noted_once_it_is_changed(tmp_path):
     assert note.read_text() == f"{OTHER_ID}\n"
 
 
-def test_password_that_is_not_given_is_refused_before_anything_is_changed(tmp_path):
+def test_a_missing_password_is_refused_before_anything_is_changed(tmp_path):
     order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
     (tmp_path / "vms/1001").mkdir(parents=True)
     with pytest.raises(SlicesError, match=r"VM 1001 \(vm1\): its VNC password changes, but vnc_passwords does"):
@@ -213,7 +213,7 @@ def test_password_that_is_not_given_is_refused_before_anything_is_changed(tmp_pa
     assert list((tmp_path / "vms/1001").iterdir()) == []
 
 
-def test_carrier_is_noted_once_it_is_changed(tmp_path):
+def test_a_carrier_is_stored_after_it_was_changed(tmp_path):
     have = running(orders(vm(1001, 100)))
     order = orders(vm(1001, None, state_dir=str(tmp_path)), state_dir=str(tmp_path))
     (tmp_path / "vms/1001").mkdir(parents=True)
@@ -235,7 +235,7 @@ def test_carrier_is_noted_once_it_is_changed(tmp_path):
     assert note.read_text() == "nic-eth0\n"
 
 
-def test_carrier_of_a_new_vm_goes_when_its_monitor_answers(tmp_path):
+def test_the_carrier_of_a_new_vm_is_dropped_when_its_monitor_answers(tmp_path):
     order = orders(vm(1001, None, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
     (tmp_path / "vms/1001").mkdir(parents=True)
     note = tmp_path / "vms/1001/links_down"
@@ -249,7 +249,7 @@ def test_carrier_of_a_new_vm_goes_when_its_monitor_answers(tmp_path):
     assert note.read_text() == "nic-eth0\n"
 
 
-def test_new_vm_that_refuses_to_lose_a_carrier_is_an_error(tmp_path):
+def test_a_new_vm_whose_carrier_cannot_be_dropped_is_an_error(tmp_path):
     order = orders(vm(1001, None, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
     (tmp_path / "vms/1001").mkdir(parents=True)
     runner = FakeRunner().tell(*START).tell(*SHOW, START[-1], stdout=shown(1001, "active", 4821))
@@ -259,13 +259,13 @@ def test_new_vm_that_refuses_to_lose_a_carrier_is_an_error(tmp_path):
     assert not (tmp_path / "vms/1001/links_down").exists()
 
 
-def test_vm_without_a_folder_is_an_error(tmp_path):
+def test_a_vm_without_a_folder_is_an_error(tmp_path):
     order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
     with pytest.raises(SlicesError, match="it is created by qcow2_images"):
         apply_plan(tmp_path, order, Host(), FakeRunner(), FakeMonitor())
 
 
-def test_vm_that_runs_is_paused_and_goes_on_without_a_restart():
+def test_a_running_vm_is_paused_and_resumed_without_a_restart():
     order = orders(vm(1001, 100, state="paused"))
     have = running(orders(vm(1001, 100)))
 
@@ -279,7 +279,7 @@ def test_vm_that_runs_is_paused_and_goes_on_without_a_restart():
     assert back.changes == [Change("unit", UNIT, "resume", {"state": "paused"}, {"state": "running"})]
 
 
-def test_vm_that_is_new_starts_and_is_paused_when_its_monitor_answers(tmp_path):
+def test_a_new_vm_is_started_and_paused_when_its_monitor_answers(tmp_path):
     order = orders(vm(1001, 100, state="paused", state_dir=str(tmp_path)), state_dir=str(tmp_path))
     (tmp_path / "vms/1001").mkdir(parents=True)
     assert plan(order, Host()).changes[-1].after == {"state": "paused", "startup": "enabled"}

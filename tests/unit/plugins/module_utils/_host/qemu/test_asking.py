@@ -57,7 +57,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
         listener.close()
 
 
-def test_each_tells_what_it_does(serve):
+def test_each_monitor_returns_its_state(serve):
     paths = [
         serve("a", GREETING, {"return": {}}, RUNNING),
         serve("b", GREETING, {"event": "STOP"}, {"return": {}}, {"event": "RESUME"}, {"return": {"status": "paused"}}),
@@ -68,7 +68,7 @@ def test_each_tells_what_it_does(serve):
     }
 
 
-def test_all_have_one_time_limit_together(serve, tmp_path):
+def test_all_monitors_share_one_time_limit(serve, tmp_path):
     begin = time.monotonic()
     silent = [serve(f"silent{number}") for number in range(20)]
     fast, missing = serve("fast", GREETING, {"return": {}}, RUNNING), str(tmp_path / "missing")
@@ -80,7 +80,7 @@ def test_all_have_one_time_limit_together(serve, tmp_path):
     assert {answers[path] for path in silent} == {Answer(pid=os.getpid(), why="it does not answer")}
 
 
-def test_one_whose_socket_is_not_there_yet_is_asked_when_it_is(serve, tmp_path):
+def test_a_monitor_is_queried_once_its_socket_exists(serve, tmp_path):
     timer = threading.Timer(0.2, lambda: serve("late", GREETING, {"return": {}}, RUNNING))
     timer.start()
     path = str(tmp_path / "late")
@@ -88,7 +88,7 @@ def test_one_whose_socket_is_not_there_yet_is_asked_when_it_is(serve, tmp_path):
     timer.join()
 
 
-def test_one_that_hangs_up_is_asked_again(serve):
+def test_a_monitor_that_closes_the_connection_is_queried_again(serve):
     path = serve("a", GREETING, hangs_up=True)
     assert ask([path], timeout_s=0.3)[path].status is None
 
@@ -103,14 +103,14 @@ def test_one_that_hangs_up_is_asked_again(serve):
         (b"x" * (asking._MAX_BYTES + 1), "what it says is not QMP: a line of more than 1048576 bytes"),
     ],
 )
-def test_what_is_not_qmp_is_no_answer(serve, said, why):
+def test_an_answer_that_is_not_qmp_is_ignored(serve, said, why):
     path = serve("a", said)
     answer = ask([path], timeout_s=0.5)[path]
     assert answer.status is None
     assert answer.why.startswith(why)
 
 
-def test_somebody_else_than_the_owner_of_the_folder_is_not_asked(serve, tmp_path, monkeypatch):
+def test_a_socket_of_another_user_is_not_queried(serve, tmp_path, monkeypatch):
     path = serve("a", GREETING, {"return": {}}, RUNNING)
     state = os.lstat(tmp_path)
     other = os.stat_result((*state[:4], state.st_uid + 1, *state[5:]))
@@ -139,11 +139,11 @@ def test_no_connection_is_left_open(serve, monkeypatch):
     assert {client.fileno() for client in clients} == {-1}
 
 
-def test_nobody_is_asked_nothing():
+def test_without_vms_nothing_is_queried():
     assert ask([], timeout_s=5) == {}
 
 
-def test_more_than_are_asked_at_once_are_asked_in_turn(serve, monkeypatch):
+def test_more_monitors_than_can_be_queried_at_once_are_queried_in_turn(serve, monkeypatch):
     monkeypatch.setattr(asking, "_AT_ONCE", 2)
     paths = [serve(str(number), GREETING, {"return": {}}, RUNNING) for number in range(5)]
     assert {answer.status for answer in ask(paths, timeout_s=5).values()} == {"running"}

@@ -165,7 +165,7 @@ def test_files_of_a_vm():
     assert json.loads(files["vm.json"]) == as_started(one(100), SETTINGS)
 
 
-def test_guests_may_be_told_to_write_their_own_checksums():
+def test_checksum_offload_can_be_disabled():
     before, after = settings(), settings(checksum_offload=False)
 
     assert 'csum = "off"' in render(one(100), after)["qemu.cfg"]
@@ -181,7 +181,7 @@ def sections(text: str) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, EXCLUSIVE_PORTS])
-def test_the_first_nics_have_root_ports_of_their_own_and_some_ports_are_spare(count):
+def test_the_first_nics_have_separate_root_ports_and_some_ports_are_spare(count):
     devices = sections(render(one(*range(1, count + 1)), SETTINGS)["qemu.cfg"])
     ports = {name: device for name, device in devices.items() if device["driver"] == "pcie-root-port"}
     assert [devices[f"nic-eth{index}"]["bus"] for index in range(count)] == [root_port(index) for index in range(count)]
@@ -205,7 +205,7 @@ def test_the_nics_after_these_share_ports_and_interrupts():
     assert vectors < 190  # Linux has about 200 on one CPU, some of them for the disk
 
 
-def test_more_nics_than_a_vm_may_have_are_refused():
+def test_too_many_nics_are_refused():
     one(*range(1, MOST_INTERFACES + 1))
     with pytest.raises(Refused) as refused:
         one(*range(1, MOST_INTERFACES + 2))
@@ -241,7 +241,7 @@ def running(tmp_path: Path) -> Iterator[tuple[VM, str]]:
             process.kill()
 
 
-def test_real_qemu_takes_all_nics_and_later_ones_on_the_spare_ports(running):
+def test_real_qemu_accepts_all_nics_and_later_ones_on_the_spare_ports(running):
     read, path = running
     with SocketMonitor().connect(path) as session:
         spare = [root_port(root_ports(MOST_INTERFACES) - 1 - number) for number in range(SPARE_ROOT_PORTS)]
@@ -271,14 +271,14 @@ def plugged_into(session: Session, port: str, count: int) -> list[str]:
         ("unix", '[vnc "default"]\n  vnc = "unix:/run/cloudrepo/1001/vnc.sock"\n\n'),
     ],
 )
-def test_display_listens_elsewhere(place, section):
+def test_a_display_at_another_address(place, section):
     text = render(one(), settings(vnc_listen=place))["qemu.cfg"]
 
     assert section in text
     assert "10.0.10.1" not in text
 
 
-def test_there_may_be_no_display():
+def test_a_vm_without_a_display():
     text = render(one(), settings(vnc_listen="none"))["qemu.cfg"]
 
     assert "vnc" not in text
@@ -292,11 +292,11 @@ def test_there_may_be_no_display():
         ("none", "vnc 10.0.10.1:1 with a password → none"),
     ],
 )
-def test_display_moves_with_a_restart(place, reason):
+def test_a_changed_display_requires_a_restart(place, reason):
     assert restart_reasons(as_started(one(), SETTINGS), as_started(one(), settings(vnc_listen=place))) == (reason,)
 
 
-def test_display_without_a_password_is_no_longer_wanted():
+def test_a_display_without_a_password_requires_a_restart():
     before = {**as_started(one(), SETTINGS), "vnc": "10.0.10.1:1"}  # as older versions started it
 
     assert not started_with_password(before)
@@ -304,7 +304,7 @@ def test_display_without_a_password_is_no_longer_wanted():
     assert restart_reasons(before, as_started(one(), SETTINGS)) == ("vnc 10.0.10.1:1 → 10.0.10.1:1 with a password",)
 
 
-def test_ipv6_address_of_a_display_is_bracketed():
+def test_the_ipv6_address_of_a_display_is_bracketed():
 
     assert 'vnc = "[fd00::1]:1"' in render(one(), settings(vnc_address="fd00::1"))["qemu.cfg"]
 
@@ -331,7 +331,7 @@ def test_reasons_for_a_restart(wanted, reasons):
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "{}"])
-def test_vm_that_nobody_knows_how_it_was_started_needs_a_restart(text):
+def test_a_vm_without_a_record_of_its_start_requires_a_restart(text):
     started = read_started(text)
 
     assert started is None

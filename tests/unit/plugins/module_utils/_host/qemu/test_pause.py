@@ -20,14 +20,14 @@ def two(*states: str) -> tuple[VM, ...]:
     return all_vms(orders(*(vm(1001 + number, state=state) for number, state in enumerate(states))))
 
 
-def test_objects_in_the_desired_state_are_not_touched():
+def test_objects_in_the_desired_state_are_not_changed():
     paused, running = two("paused", "running")
     assert pause.plan([paused, running], [], {1001}) == ()
     assert pause.plan([paused, running], [], {1002}) == (Pause(paused, paused=True), Pause(running, paused=False))
     assert pause.plan([], [paused, running], {1001}) == (Pause(paused, paused=True),)
 
 
-def test_one_that_refuses_does_not_hold_up_the_others():
+def test_a_vm_that_refuses_a_command_does_not_affect_the_others():
     first, second = two("running", "paused")
     monitor = FakeMonitor().tell("cont", error="no").tell("stop")
     faults = pause.apply((Pause(first, paused=False), Pause(second, paused=True)), monitor=monitor)

@@ -70,14 +70,14 @@ def ids(vms: Any) -> list[int]:
     return [each.vm_id for each in vms]
 
 
-def test_vm_that_runs_as_wanted_is_left_alone():
+def test_a_vm_in_the_desired_state_is_not_changed():
     order = orders(vm(1001, None, 100))
     todo = plan(order, running(order))
 
     assert todo.changes == []
 
 
-def test_new_vm_gets_everything():
+def test_a_new_vm_gets_everything():
     todo = plan(orders(vm(1001, 100)), Host())
 
     assert (todo.templates, ids(todo.enable), ids(todo.start)) == ({1000: TEMPLATE}, [1001], [1001])
@@ -85,7 +85,7 @@ def test_new_vm_gets_everything():
     assert todo.changes == [Change("template", "cloudrepo-1000@.service", "write", after={}), STARTED]
 
 
-def test_vm_that_failed_is_forgiven_and_started():
+def test_a_failed_vm_is_reset_and_started():
     order = orders(vm(1001, 100))
     todo = plan(order, running(order, unit(active="failed", pid=None)))
 
@@ -93,7 +93,7 @@ def test_vm_that_failed_is_forgiven_and_started():
     assert todo.changes == [Change("unit", UNIT, "start", {"state": "failed"}, {"state": "running"})]
 
 
-def test_change_that_needs_a_restart_waits_for_leave():
+def test_a_change_that_requires_a_restart_waits_for_permission():
     have = running(orders(vm(1001, 100)))
     todo = plan(orders(vm(1001, 100, cores=2)), have)
 
@@ -114,7 +114,7 @@ def test_change_that_needs_a_restart_waits_for_leave():
 
 
 @pytest.mark.parametrize("restart", [False, True])
-def test_vm_whose_tap_was_made_anew_waits_for_leave(restart):
+def test_a_vm_whose_tap_was_recreated_waits_for_permission_to_restart(restart):
     have = running(orders(vm(1001, 100, None)))
     # eth2 is new, so that nobody has its tap open is no wonder.
     order = orders(vm(1001, 100, None, 101))
@@ -132,7 +132,7 @@ def test_vm_whose_tap_was_made_anew_waits_for_leave(restart):
     )
 
 
-def test_vm_that_runs_as_another_user_waits_for_leave():
+def test_a_vm_of_another_user_waits_for_permission_to_restart():
     order = orders(vm(1001, 100))
     have = running(order)
     texts = {path: re.sub(r'  "user": .*\n', "", text).replace(" 998", " 7 1400") for path, text in have.texts.items()}
@@ -156,7 +156,7 @@ def test_vm_that_runs_as_another_user_waits_for_leave():
     ]
 
 
-def test_carrier_follows_the_vlan_without_a_restart():
+def test_the_carrier_follows_the_vlan_without_a_restart():
     todo = plan(orders(vm(1001, 400, None)), running(orders(vm(1001, None, 100))))
 
     assert [(link.interface, link.up) for link in todo.links] == [("eth0", True), ("eth1", False)]
@@ -165,7 +165,7 @@ def test_carrier_follows_the_vlan_without_a_restart():
     assert todo.changes == [Change("unit", UNIT, "update", before, {"eth0_carrier": "up", "eth1_carrier": "down"})]
 
 
-def test_carrier_follows_the_vlan_also_of_a_vm_that_waits_for_its_restart():
+def test_the_carrier_of_a_vm_that_waits_for_a_restart_follows_the_vlan():
     todo = plan(orders(vm(1001, None, cores=2)), running(orders(vm(1001, 100, 101))))
 
     assert [(link.interface, link.up) for link in todo.links] == [("eth0", False), ("eth1", False)]
@@ -173,7 +173,7 @@ def test_carrier_follows_the_vlan_also_of_a_vm_that_waits_for_its_restart():
     assert [why for _vm, why in todo.restart_required] == [("cores 1 → 2", "interface eth1 removed")]
 
 
-def test_new_password_needs_no_restart():
+def test_a_new_password_requires_no_restart():
     todo = plan(orders(vm(1001, 100, vnc_password_id=OTHER_ID)), running(orders(vm(1001, 100))))
 
     assert [(new.vm.vm_id, new.live) for new in todo.passwords] == [(1001, True)]
@@ -183,7 +183,7 @@ def test_new_password_needs_no_restart():
     ]
 
 
-def test_new_password_reaches_also_a_vm_that_waits_for_its_restart():
+def test_a_vm_that_waits_for_a_restart_gets_a_new_password():
     wanted = orders(vm(1001, 100, cores=2, vnc_password_id=OTHER_ID))
 
     assert [new.live for new in plan(wanted, running(orders(vm(1001, 100)))).passwords] == [True]
@@ -191,7 +191,7 @@ def test_new_password_reaches_also_a_vm_that_waits_for_its_restart():
     assert [new.live for new in plan(wanted, running(orders(vm(1001, 100))), restart=True).passwords] == [False]
 
 
-def test_vm_that_an_older_version_started_gets_its_password_with_a_restart():
+def test_a_vm_that_was_started_without_a_password_gets_it_with_a_restart():
     order = orders(vm(1001, 100))
     have = running(order)
     texts = {path: text.replace(" with a password", "") for path, text in have.texts.items()}
@@ -206,20 +206,20 @@ def test_vm_that_an_older_version_started_gets_its_password_with_a_restart():
     assert [new.live for new in todo.passwords] == [False]
 
 
-def test_display_needs_a_password_that_the_order_names():
+def test_the_password_of_the_order_is_required_for_its_display():
     with pytest.raises(SlicesError, match=r"VM 1001 \(vm1\): a VM on a host with VNC passwords needs vnc_password_id"):
         plan(orders(vm(1001, 100, vnc_password_id=None)), Host())
 
 
 @pytest.mark.parametrize("place", ["unix", "none"])
-def test_display_that_asks_for_no_password_needs_none(place):
+def test_a_display_without_authentication_requires_no_password(place):
     order = orders(vm(1001, 100, vnc_password_id=None))
     todo = qemu_plan.plan(order, Host(), settings=settings(vnc_listen=place), restart=False)
 
     assert (ids(todo.start), todo.passwords) == ([1001], ())
 
 
-def test_new_vm_loses_its_carriers_once_it_runs():
+def test_carriers_of_a_new_vm_are_dropped_once_it_runs():
     order = orders(vm(1001, None, 100))
     todo = plan(order, Host())
 
@@ -227,7 +227,7 @@ def test_new_vm_loses_its_carriers_once_it_runs():
     assert todo.changes[-1] == STARTED
 
 
-def test_vm_that_ran_before_starts_with_the_carriers_in_its_file():
+def test_a_vm_that_ran_before_starts_with_the_carriers_in_its_file():
     have = running(orders(vm(1001, None, 100)), unit(active="inactive", pid=None))
     todo = plan(orders(vm(1001, 400, None)), have)
 
@@ -235,7 +235,7 @@ def test_vm_that_ran_before_starts_with_the_carriers_in_its_file():
     assert [(write.name, write.text) for write in todo.writes] == [("links_down", "nic-eth1\n")]
 
 
-def test_lost_file_of_a_running_vm_is_written_again():
+def test_a_missing_file_of_a_running_vm_is_recreated():
     order = orders(vm(1001, 100))
     have = running(order)
     texts = {path: text for path, text in have.texts.items() if not path.endswith("qemu.cfg")}
@@ -246,7 +246,7 @@ def test_lost_file_of_a_running_vm_is_written_again():
     assert todo.changes == [Change("unit", UNIT, "update", {"qemu.cfg": None}, {"qemu.cfg": "current"})]
 
 
-def test_vm_that_shall_stand_still_is_stopped_and_stays():
+def test_a_vm_with_power_stopped_is_stopped_and_kept():
     todo = plan(orders(vm(1001, 100, state="stopped")), running(orders(vm(1001, 100))))
 
     assert (ids(todo.halt), ids(todo.disable), todo.start) == ([1001], [1001], ())
@@ -254,7 +254,7 @@ def test_vm_that_shall_stand_still_is_stopped_and_stays():
     assert todo.changes == [Change("unit", UNIT, "stop", before, after)]
 
 
-def test_what_is_not_listed_goes():
+def test_unlisted_vms_are_removed():
     have = running(orders(vm(1001, 100), vm(1002, 100)))
     todo = qemu_plan.plan_prune(orders(vm(1001, 100)), have)
 
@@ -264,7 +264,7 @@ def test_what_is_not_listed_goes():
     assert todo.changes == [Change("unit", "cloudrepo-1000@1002.service", "delete", before=before)]
 
 
-def test_slice_without_vms_leaves_nothing():
+def test_a_slice_without_vms_leaves_nothing():
     have = running(orders(vm(1001, 100)))
     todo = qemu_plan.plan_prune(orders(), have)
 
@@ -278,7 +278,7 @@ def test_slice_without_vms_leaves_nothing():
 
 
 @pytest.mark.parametrize("restart", [False, True])
-def test_a_vm_that_is_barred_is_neither_started_nor_restarted_nor_left_to_start_with_the_host(restart):
+def test_a_barred_vm_is_not_started_or_restarted_and_its_unit_is_disabled(restart):
     order = orders(vm(1001, cores=2), vm(1002), vm(1003))
     have = running(orders(vm(1001), vm(1002), vm(1003)), unit(1001), unit(1002, "failed", None), unit(1003))
     todo = plan(order, have, restart=restart, barred={1001: "1001 is bad", 1002: "1002 is bad"})
@@ -289,7 +289,7 @@ def test_a_vm_that_is_barred_is_neither_started_nor_restarted_nor_left_to_start_
     assert todo.faults == {1001: "1001 is bad", 1002: "1002 is bad"}
 
 
-def test_a_vm_that_is_no_longer_barred_starts_with_the_host_again():
+def test_the_unit_of_a_vm_that_is_no_longer_barred_is_enabled_again():
     order = orders(vm(1001))
     have = running(order, unit(1001, "inactive", None))
     todo = plan(order, replace(have, units=replace(have.units, enabled=frozenset())))
@@ -297,7 +297,7 @@ def test_a_vm_that_is_no_longer_barred_starts_with_the_host_again():
     assert (ids(todo.start), ids(todo.enable), todo.faults) == ([1001], [1001], {})
 
 
-def test_a_vm_that_is_outdated_is_an_error_until_its_restart():
+def test_a_vm_on_a_replaced_image_is_an_error_until_its_restart():
     order = orders(vm(1001), vm(1002))
     kept = plan(order, running(order), outdated={1001: "1001 is old"})
     restarted = plan(order, running(order), restart=True, outdated={1001: "1001 is old"})
@@ -308,7 +308,7 @@ def test_a_vm_that_is_outdated_is_an_error_until_its_restart():
     assert restarted.faults == {}
 
 
-def test_vm_that_does_not_answer_is_left_alone_and_told():
+def test_a_vm_that_does_not_answer_is_kept_and_reported():
     order = orders(vm(1001, None, 100, state="paused"))
     have = replace(running(orders(vm(1001, 100))), hung={1001: "1001 hangs"})
     todo = plan(order, have)
@@ -318,7 +318,7 @@ def test_vm_that_does_not_answer_is_left_alone_and_told():
     assert "QEMU does not answer or has failed" in dict(todo.restart_required)[order[0].vms[0]]
 
 
-def test_vm_that_does_not_answer_is_restarted_on_request_and_stopped_when_it_shall_not_run():
+def test_a_vm_that_does_not_answer_is_restarted_or_stopped_on_request():
     order = orders(vm(1001, 100))
     have = replace(running(order), hung={1001: "1001 hangs"})
     todo = plan(order, have, restart=True)
@@ -328,7 +328,7 @@ def test_vm_that_does_not_answer_is_restarted_on_request_and_stopped_when_it_sha
     assert (ids(off.halt), off.faults) == ([1001], {})
 
 
-def test_vm_that_qemu_stopped_is_continued_and_told():
+def test_a_vm_that_qemu_stopped_is_resumed_and_reported():
     order = orders(vm(1001, 100))
     todo = plan(order, replace(running(order), paused={1001}, faults={1001: "1001 could not write"}))
 

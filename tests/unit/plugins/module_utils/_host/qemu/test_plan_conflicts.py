@@ -35,7 +35,7 @@ def running(slice_uuid: str = uuid(1), vm_uuid: str = uuid(2)) -> Host:
     )
 
 
-def test_what_it_started_is_its_own() -> None:
+def test_objects_that_a_run_started_belong_to_it() -> None:
     assert qemu_plan.plan(ORDER, running(), settings=SETTINGS, restart=False).changes == []
     assert qemu_plan.plan_prune(orders(slice_uuid=uuid(1)), running()).stop == (Unit(1000, 1001, "active", 4821),)
 
@@ -57,19 +57,19 @@ def test_what_it_started_is_its_own() -> None:
         ),
     ],
 )
-def test_what_others_started_is_not_adopted(have: Host, refusal: Refusal) -> None:
+def test_objects_of_others_are_not_adopted(have: Host, refusal: Refusal) -> None:
     with pytest.raises(Refused) as refused:
         qemu_plan.plan(ORDER, have, settings=SETTINGS, restart=True)
     assert refused.value.refusals == [refusal]
 
 
-def test_nor_is_it_stopped() -> None:
+def test_objects_of_others_are_not_stopped() -> None:
     with pytest.raises(Refused) as refused:
         qemu_plan.plan_prune(orders(slice_uuid=uuid(1)), running(slice_uuid=uuid(9)))
     assert [each.code for each in refused.value.refusals] == ["another_slice"]
 
 
-def test_a_uuid_is_no_reason_for_a_restart() -> None:
+def test_a_new_uuid_does_not_require_a_restart() -> None:
     have = running()
     path = f"{FOLDER}/{STARTED}"
     said = json.loads(have.texts[path])

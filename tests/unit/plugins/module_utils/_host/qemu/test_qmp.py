@@ -74,7 +74,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 GREETING = {"QMP": {"version": {}}}
 
 
-def test_one_who_answers_is_known_by_the_pid(serve):
+def test_a_monitor_that_answers_is_identified_by_its_pid(serve):
     assert qmp.plug(SocketMonitor(), serve(GREETING, {"return": {}}), {}) == os.getpid()
 
 
@@ -87,7 +87,7 @@ def test_missing_socket_is_not_up(tmp_path):
     assert qmp.plug(SocketMonitor(), str(tmp_path / "nothing.sock"), {}) is None
 
 
-def test_greeting_alone_does_not_tell_that_the_machine_is_up(tmp_path):
+def test_a_greeting_alone_does_not_mean_that_the_machine_is_up(tmp_path):
     path = str(tmp_path / "qmp.sock")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -107,7 +107,7 @@ def test_greeting_alone_does_not_tell_that_the_machine_is_up(tmp_path):
         assert not thread.is_alive()
 
 
-def test_carrier_is_taken(serve):
+def test_a_carrier_is_dropped(serve):
     heard: list[Any] = []
     path = serve(GREETING, {"return": {}}, {"event": "RESUME"}, {"return": {}}, {"return": {}}, heard=heard)
     assert qmp.plug(SocketMonitor(), path, {"nic-eth0": False, "nic-eth1": True}) == os.getpid()
@@ -119,33 +119,33 @@ def test_carrier_is_taken(serve):
     ]
 
 
-def test_display_gets_another_password(serve):
+def test_a_display_gets_another_password(serve):
     heard: list[Any] = []
     qmp.set_vnc_password(SocketMonitor(), serve(GREETING, {"return": {}}, {"return": {}}, heard=heard), "hMr3kWpa")
 
     assert heard[1] == {"execute": "set_password", "arguments": {"protocol": "vnc", "password": "hMr3kWpa"}}
 
 
-def test_refusal_of_a_password_does_not_tell_it(serve):
+def test_a_refused_password_is_not_shown(serve):
     path = serve(GREETING, {"return": {}}, {"error": {"desc": "Could not set password"}})
     with pytest.raises(SlicesError, match=r"QEMU refused set_password: Could not set password$"):
         qmp.set_vnc_password(SocketMonitor(), path, "hMr3kWpa")
 
 
-def test_refusal_is_an_error(serve):
+def test_a_refused_command_is_an_error(serve):
     path = serve(GREETING, {"return": {}}, {"error": {"desc": "Device 'nic-eth0' not found"}})
     with pytest.raises(SlicesError, match="Device 'nic-eth0' not found"):
         qmp.plug(SocketMonitor(), path, {"nic-eth0": False})
 
 
-def test_monitor_that_is_gone_is_an_error(tmp_path, serve):
+def test_a_missing_monitor_is_an_error(tmp_path, serve):
     with pytest.raises(SlicesError, match="does not answer"):
         qmp.set_vnc_password(SocketMonitor(), str(tmp_path / "nothing.sock"), "hMr3kWpa")
     with pytest.raises(SlicesError, match=r"hung up|does not answer"):
         qmp.set_vnc_password(SocketMonitor(), serve(GREETING), "hMr3kWpa")
 
 
-def test_monitor_of_somebody_else_is_told_nothing(tmp_path, serve):
+def test_nothing_is_sent_to_a_monitor_of_another_user(tmp_path, serve):
     if os.getuid() != 0:
         pytest.skip("only root can give a folder to somebody else")
     path = serve(GREETING, {"return": {}}, {"return": {}})
@@ -157,7 +157,7 @@ def test_monitor_of_somebody_else_is_told_nothing(tmp_path, serve):
         os.chown(tmp_path, 0, 0)
 
 
-def test_link_in_place_of_the_folder_is_refused(tmp_path, serve):
+def test_a_symbolic_link_in_place_of_the_folder_is_refused(tmp_path, serve):
     path = serve(GREETING)
     link = tmp_path / "1002"
     link.symlink_to(tmp_path)
@@ -165,11 +165,11 @@ def test_link_in_place_of_the_folder_is_refused(tmp_path, serve):
         qmp.plug(SocketMonitor(), f"{link}/{os.path.basename(path)}", {"nic-eth0": False})
 
 
-def test_endless_line_is_no_greeting(serve):
+def test_an_endless_line_is_not_a_greeting(serve):
     assert qmp.plug(SocketMonitor(), serve({"QMP": "x" * 2_000_000}), {}) is None
 
 
-def test_events_without_end_are_no_answer(serve):
+def test_endless_events_are_not_an_answer(serve):
     with pytest.raises(SlicesError, match=r"hung up|does not answer"):
         qmp.set_vnc_password(SocketMonitor(timeout_s=0.2), serve(GREETING, *[{"event": "RESUME"}] * 3), "hMr3kWpa")
 
@@ -182,7 +182,7 @@ def test_a_command_returns_its_answer(serve):
     assert heard[1] == {"execute": "query-status", "arguments": {}}
 
 
-def test_a_refused_command_leaves_the_session_in_use(serve):
+def test_the_session_can_be_used_after_a_refused_command(serve):
     refusal = {"error": {"class": "DeviceNotFound", "desc": "Device 'nic-eth9' not found"}}
     path = serve(GREETING, {"return": {}}, refusal, {"return": []})
     with SocketMonitor().connect(path) as session:
@@ -201,7 +201,7 @@ def test_an_answer_has_a_time_limit(serve):
 DELETED = [{"event": "DEVICE_DELETED", "data": {"device": f"nic-eth{index}", "path": "/"}} for index in (1, 2)]
 
 
-def test_events_before_an_answer_are_kept_until_somebody_waits_for_them(serve):
+def test_events_before_an_answer_are_kept(serve):
     path = serve(GREETING, {"return": {}}, {"event": "STOP"}, *DELETED, {"return": {}})
     with SocketMonitor().connect(path) as session:
         session.execute("stop")
@@ -211,7 +211,7 @@ def test_events_before_an_answer_are_kept_until_somebody_waits_for_them(serve):
         assert session.wait_for("DEVICE_DELETED", timeout_s=5) == Event("DEVICE_DELETED", DELETED[0]["data"])
 
 
-def test_an_event_after_the_answer_is_waited_for(serve):
+def test_an_event_after_the_answer_is_awaited(serve):
     with SocketMonitor().connect(serve(GREETING, {"return": {}}, {"return": {}}, *DELETED)) as session:
         session.execute("device_del", {"id": "nic-eth2"})
         assert session.wait_for("DEVICE_DELETED", {"device": "nic-eth2"}, timeout_s=5) is not None
@@ -222,7 +222,7 @@ def test_waiting_for_an_event_has_a_time_limit(serve):
         assert session.wait_for("DEVICE_DELETED", {"device": "nic-eth3"}, timeout_s=0.05) is None
 
 
-def test_qemu_that_ends_has_no_more_events(serve):
+def test_no_events_follow_after_qemu_exits(serve):
     path = serve(GREETING, {"return": {}})
     with SocketMonitor().connect(path) as session, pytest.raises(MonitorUnavailable, match="connection closed"):
         session.wait_for("SHUTDOWN", timeout_s=5)
@@ -262,7 +262,7 @@ def test_real_qemu_executes_commands_and_tells_events(paused_vm):
         assert session.wait_for("SHUTDOWN", {"reason": "host-qmp-quit"}, timeout_s=10) is not None
 
 
-def test_the_fake_knows_commands_as_real_qemu_does(paused_vm):
+def test_the_fake_accepts_the_same_commands_as_real_qemu(paused_vm):
     with SocketMonitor().connect(paused_vm) as session:
         schema = {each["name"]: each for each in session.execute("query-qmp-schema", timeout_s=60)}
     for command, arguments in QMP_COMMANDS.items():

@@ -64,7 +64,7 @@ def test_the_disk_is_written_once_and_qemu_can_only_read_it(tmp_path: Path) -> N
     assert seed.plan([mine], seed.observe([mine], made)) == (mine,)
 
 
-def test_qemu_has_the_disk_only_if_there_are_files() -> None:
+def test_the_cloud_init_disk_exists_only_with_files() -> None:
     with_it, without = (render(one(order(given)), settings())["qemu.cfg"] for given in (SEED, None))
     assert '[drive "seed"]' in with_it
     assert (
@@ -89,7 +89,7 @@ def test_a_running_vm_keeps_its_files_until_it_is_restarted(before: Any, after: 
     assert (change.id, change.action, change.restart) == (UNIT, "restart", True)
 
 
-def test_a_disk_that_was_lost_is_written_again_without_a_restart() -> None:
+def test_a_missing_cloud_init_disk_is_written_again_without_a_restart() -> None:
     again = plan(order(SEED), started_with(SEED))
     assert (again.changes, again.seeds) == ([], ())
     lost = plan(order(SEED), replace(started_with(SEED), seeds={}))
@@ -98,7 +98,7 @@ def test_a_disk_that_was_lost_is_written_again_without_a_restart() -> None:
     assert [each.vm_id for each in lost.seeds] == [1001]
 
 
-def test_a_file_is_listed_once_and_has_a_known_name() -> None:
+def test_a_cloud_init_file_has_a_known_name_and_is_listed_once() -> None:
     for given in ([SEED[0], SEED[0]], [{"name": "../x", "content": ""}], [{"name": "meta-data", "content": "\0"}]):
         with pytest.raises(Refused):
             order(given)

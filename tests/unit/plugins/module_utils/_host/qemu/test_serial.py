@@ -85,31 +85,31 @@ def run(console: serial.Console, command: str, timeout_s: float = 20) -> serial.
         ("echo; echo; echo", 0, "\n\n\n"),
     ],
 )
-def test_command_comes_back_as_it_was(console, command, rc, stdout):
+def test_the_output_of_a_command_is_returned_unchanged(console, command, rc, stdout):
     assert run(console, command) == serial.Answer(rc=rc, stdout=stdout)
 
 
-def test_commands_follow_one_another(console):
+def test_commands_are_executed_one_after_another(console):
     assert [run(console, f"echo {number}").stdout for number in range(3)] == ["0\n", "1\n", "2\n"]
 
 
-def test_slow_command_is_waited_for_and_its_output_stays_clean(console):
+def test_a_slow_command_is_awaited_and_its_output_stays_clean(console):
     assert run(console, "echo a; sleep 3; echo b").stdout == "a\nb\n"
 
 
-def test_end_that_the_kernel_broke_is_asked_for_again(console):
+def test_an_end_mark_that_kernel_messages_interrupt_is_requested_again(console):
     console.spoil.append((f"END-{NONCE}", f"END-01[   12.345678] eth0: link up\r\n{NONCE[2:]}"))
 
     assert run(console, "exit 3").rc == 3
 
 
-def test_probe_is_repeated_until_the_shell_answers(console):
+def test_the_probe_is_repeated_until_the_shell_answers(console):
     console.spoil.append((f"READY1-{NONCE}", "Booting…"))
 
     assert run(console, "echo up").stdout == "up\n"
 
 
-def test_command_without_end_is_an_error_with_what_it_wrote(console):
+def test_a_command_that_does_not_end_is_an_error_with_its_output(console):
     def now() -> float:
         return 20.0 if "begun\r\n" in console.heard else 0.0
 
@@ -120,7 +120,7 @@ def test_command_without_end_is_an_error_with_what_it_wrote(console):
     assert run(console, "echo free").stdout == "free\n"
 
 
-def test_interrupt_that_was_missed_is_repeated():
+def test_a_missed_interrupt_is_repeated():
     class Hasty(ShellConsole):
         """Its first interrupt comes while a program is being started, which misses it."""
 
@@ -144,7 +144,7 @@ def test_interrupt_that_was_missed_is_repeated():
         hasty.close()
 
 
-def test_deaf_console_is_an_error():
+def test_a_console_that_does_not_respond_is_an_error():
     class Deaf:
         def send(self, text: str) -> None:
             pass
@@ -157,7 +157,7 @@ def test_deaf_console_is_an_error():
         run(Deaf(), "true", timeout_s=0.2)
 
 
-def test_console_is_for_one_caller_at_a_time(tmp_path):
+def test_a_console_has_one_user_at_a_time(tmp_path):
     path = str(tmp_path / "serial.sock")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -171,7 +171,7 @@ def test_console_is_for_one_caller_at_a_time(tmp_path):
             pass
 
 
-def test_console_of_a_vm_that_is_starting_and_then_busy_is_waited_for(tmp_path, monkeypatch):
+def test_the_console_of_a_starting_or_busy_vm_is_awaited(tmp_path, monkeypatch):
     folder, held, slept = tmp_path / "1001", [], []
     path = str(folder / "serial.sock")
 
@@ -193,7 +193,7 @@ def test_console_of_a_vm_that_is_starting_and_then_busy_is_waited_for(tmp_path, 
     assert slept == [0.1] * 4
 
 
-def test_console_of_no_vm_is_an_error(tmp_path):
+def test_a_missing_console_is_an_error(tmp_path):
     with (
         pytest.raises(SlicesError, match="does not run on this host"),
         serial.open_console(str(tmp_path / "1001/serial.sock"), timeout_s=0.1),
@@ -206,7 +206,7 @@ def test_console_of_no_vm_is_an_error(tmp_path):
         pass
 
 
-def test_console_of_somebody_else_is_told_nothing(tmp_path):
+def test_nothing_is_sent_to_a_console_of_another_user(tmp_path):
     if os.getuid() != 0:
         pytest.skip("only root can give a folder to somebody else")
     with socket.socket(socket.AF_UNIX) as listener:
@@ -238,7 +238,7 @@ def within(seconds: float, action: Callable[[], Any]) -> Any:
     return found[0]
 
 
-def test_a_socket_that_says_nothing_is_not_waited_for_longer_than_asked():
+def test_reading_from_a_socket_has_a_time_limit():
     ours, theirs = socket.socketpair()
     with ours, theirs:
         console = serial.SocketConsole(ours)
@@ -247,7 +247,7 @@ def test_a_socket_that_says_nothing_is_not_waited_for_longer_than_asked():
         assert within(10, lambda: console.receive(5)) == "# "
 
 
-def test_a_socket_that_takes_nothing_is_not_waited_for_long(monkeypatch):
+def test_writing_to_a_socket_has_a_time_limit(monkeypatch):
     monkeypatch.setattr(serial, "_SEND_S", 0.05)
     ours, theirs = socket.socketpair()
     with ours, theirs:

@@ -31,19 +31,19 @@ def open_sockets() -> list[str]:
     return [link for link in links if "socket:" in link]
 
 
-def test_every_socket_of_a_vm_has_its_place() -> None:
+def test_every_socket_of_a_vm_has_its_path() -> None:
     made = [of(1001) for of in (sockets.qmp_socket, sockets.serial_socket, sockets.vnc_socket)]
     assert made == [f"/run/cloudrepo/1001/{name}.sock" for name in ("qmp", "serial", "vnc")]
 
 
-def test_the_owner_of_the_folder_is_spoken_to(path: str) -> None:
+def test_sockets_of_the_owner_of_the_folder_are_used(path: str) -> None:
     with sockets.connect(path, timeout_s=3.5) as client:
         assert client.gettimeout() == 3.5
         assert sockets.pid_of(client) == os.getpid()
 
 
 @pytest.mark.parametrize("off_by", [-1, 1])
-def test_anybody_else_is_not(path: str, monkeypatch: pytest.MonkeyPatch, off_by: int) -> None:
+def test_sockets_of_other_users_are_not_used(path: str, monkeypatch: pytest.MonkeyPatch, off_by: int) -> None:
     stranger = os.getuid() + off_by
     before = open_sockets()
     monkeypatch.setattr(sockets, "_listener", lambda _client: (os.getpid(), stranger))
@@ -53,7 +53,7 @@ def test_anybody_else_is_not(path: str, monkeypatch: pytest.MonkeyPatch, off_by:
     assert open_sockets() == before, "connection closed"
 
 
-def test_a_folder_that_is_a_link_is_none(path: str, tmp_path: Path) -> None:
+def test_a_symbolic_link_is_not_a_folder(path: str, tmp_path: Path) -> None:
     (tmp_path / "1002").symlink_to(Path(path).parent)
     before = open_sockets()
     with pytest.raises(SlicesError, match="1002"):
@@ -61,7 +61,7 @@ def test_a_folder_that_is_a_link_is_none(path: str, tmp_path: Path) -> None:
     assert open_sockets() == before
 
 
-def test_where_nobody_listens_is_an_error_of_the_system(tmp_path: Path) -> None:
+def test_a_socket_without_a_listener_is_an_operating_system_error(tmp_path: Path) -> None:
     before = open_sockets()
     with pytest.raises(FileNotFoundError):
         sockets.connect(str(tmp_path / "qmp.sock"), timeout_s=1)

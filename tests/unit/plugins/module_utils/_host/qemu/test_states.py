@@ -44,11 +44,11 @@ def test_a_vm_reported_as_running_is_running(status):
     assert observe(said(status)) == States(paused=set())
 
 
-def test_a_paused_vm_is_no_fault():
+def test_a_paused_vm_is_not_an_error():
     assert observe(said("paused")) == States(paused={1001})
 
 
-def test_a_vm_with_an_io_error_is_told_and_can_be_continued():
+def test_a_vm_with_an_io_error_is_reported_and_can_be_resumed():
     assert observe(said("io-error")) == States(
         paused={1001},
         faults={
@@ -73,7 +73,7 @@ def test_a_vm_that_does_not_answer_is_hung():
     )
 
 
-def test_a_vm_that_is_stopped_by_a_signal_is_told_as_that():
+def test_a_vm_that_was_stopped_by_a_signal_is_reported_as_such():
     with subprocess.Popen(["sleep", "60"]) as process:
         process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED)
@@ -85,7 +85,7 @@ def test_a_vm_that_is_stopped_by_a_signal_is_told_as_that():
     }
 
 
-def test_a_guest_that_shut_down_meanwhile_is_not_hung():
+def test_a_guest_that_has_shut_down_is_not_reported_as_hung():
     assert observe(FakeMonitor({}), silent(0, "inactive"), pid=7) == States(
         ended={1001: Unit(1000, 1001)}, paused=set()
     )

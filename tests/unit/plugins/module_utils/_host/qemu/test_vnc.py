@@ -35,7 +35,7 @@ def here(state_dir: Path):
 
 
 @pytest.mark.usefixtures("folder")
-def test_what_was_noted_is_seen(tmp_path):
+def test_stored_state_is_read_back(tmp_path):
     have = vnc.observe(vms(tmp_path), here(tmp_path))
 
     assert have == {1001: PASSWORD_ID}
@@ -43,7 +43,7 @@ def test_what_was_noted_is_seen(tmp_path):
 
 
 @pytest.mark.parametrize("spoil", ["remove", "open up", "replace by a link"])
-def test_file_that_is_not_as_we_left_it_is_written_again(tmp_path, folder, spoil):
+def test_a_changed_file_is_written_again(tmp_path, folder, spoil):
     secret = folder / "vnc.secret"
     if spoil == "open up":
         secret.chmod(0o444)
@@ -60,7 +60,7 @@ def test_passwords_are_read():
 
 
 @pytest.mark.parametrize("password", ["ninechars", "", "tab\there", "motörhd", 12345678, None])
-def test_what_vnc_does_not_take_is_refused_without_telling_it(password):
+def test_a_password_that_vnc_does_not_accept_is_refused_without_showing_it(password):
     with pytest.raises(Refused) as refused:
         vnc.read_passwords({"1001": password})
     assert refused.value.refusals == [Refusal("invalid_password", "VM 1001")]

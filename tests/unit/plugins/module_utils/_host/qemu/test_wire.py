@@ -41,7 +41,7 @@ def heard(theirs: socket.socket) -> list[Any]:
     return [json.loads(line) for line in theirs.recv(65536).splitlines()]
 
 
-def test_it_greets_and_is_answered(ends: tuple[socket.socket, socket.socket]) -> None:
+def test_the_greeting_is_answered(ends: tuple[socket.socket, socket.socket]) -> None:
     session = greeted(ends, {"return": 7})
     assert session.execute("query", {"a": [1, "ä"]}) == 7
     assert heard(ends[1]) == [
@@ -51,7 +51,7 @@ def test_it_greets_and_is_answered(ends: tuple[socket.socket, socket.socket]) ->
 
 
 @pytest.mark.parametrize("first", [DONE, {"event": "STOP"}, {"error": {}}])
-def test_who_does_not_greet_is_no_qemu(ends: tuple[socket.socket, socket.socket], first: object) -> None:
+def test_without_a_greeting_it_is_not_qemu(ends: tuple[socket.socket, socket.socket], first: object) -> None:
     say(ends[1], first)
     with pytest.raises(ValueError, match="greeting"):
         Wire(ends[0], 5)
@@ -64,7 +64,7 @@ def test_messages_other_than_objects_are_invalid_qmp(ends: tuple[socket.socket, 
         Wire(ends[0], 5)
 
 
-def test_a_refusal_is_told_with_its_command_and_the_next_is_answered(ends: tuple[socket.socket, socket.socket]) -> None:
+def test_a_refused_command_is_reported_and_the_next_one_is_executed(ends: tuple[socket.socket, socket.socket]) -> None:
     session = greeted(ends, {"error": {"class": "GenericError", "desc": "no"}}, {"return": 1})
     with pytest.raises(CommandError, match=r"refused stop: no$") as caught:
         session.execute("stop", {})
@@ -72,18 +72,18 @@ def test_a_refusal_is_told_with_its_command_and_the_next_is_answered(ends: tuple
     assert session.execute("cont", {}) == 1
 
 
-def test_an_answer_of_null_is_an_answer(ends: tuple[socket.socket, socket.socket]) -> None:
+def test_a_null_answer_is_accepted(ends: tuple[socket.socket, socket.socket]) -> None:
     assert greeted(ends, {"return": None}).execute("x", {}) is None
 
 
-def test_one_who_is_silent_is_waited_for_as_long_as_was_said(ends: tuple[socket.socket, socket.socket]) -> None:
+def test_a_silent_monitor_is_awaited_until_the_timeout(ends: tuple[socket.socket, socket.socket]) -> None:
     session = greeted(ends, timeout_s=0.2)
     for timeout_s in (None, 0.05, 0.0):
         with pytest.raises(socket.timeout):
             session.execute("x", {}, timeout_s)
 
 
-def test_one_who_takes_nothing_is_waited_for_as_long_as_was_said(ends: tuple[socket.socket, socket.socket]) -> None:
+def test_a_monitor_that_reads_nothing_is_awaited_until_the_timeout(ends: tuple[socket.socket, socket.socket]) -> None:
     session = greeted(ends, timeout_s=20)
     before = time.monotonic()
     with pytest.raises(socket.timeout):
@@ -91,14 +91,14 @@ def test_one_who_takes_nothing_is_waited_for_as_long_as_was_said(ends: tuple[soc
     assert time.monotonic() - before < 10
 
 
-def test_an_event_is_waited_for_as_long_as_was_said(ends: tuple[socket.socket, socket.socket]) -> None:
+def test_an_event_is_awaited_until_the_timeout(ends: tuple[socket.socket, socket.socket]) -> None:
     session = greeted(ends, timeout_s=20)
     before = time.monotonic()
     assert session.next_event("SHUTDOWN", {}, 0.05) is None
     assert time.monotonic() - before < 10
 
 
-def test_a_line_in_pieces_and_two_at_once(ends: tuple[socket.socket, socket.socket]) -> None:
+def test_split_lines_and_several_lines_at_once(ends: tuple[socket.socket, socket.socket]) -> None:
     session = greeted(ends)
     ends[1].sendall(b'{"event": "A"}\n{"return"')
     assert session.next_event("A", {}, 1) == {}
@@ -106,7 +106,7 @@ def test_a_line_in_pieces_and_two_at_once(ends: tuple[socket.socket, socket.sock
     assert session.execute("x", {}) == 5
 
 
-def test_monitor_that_closes_the_connection(ends: tuple[socket.socket, socket.socket]) -> None:
+def test_a_monitor_that_closes_the_connection(ends: tuple[socket.socket, socket.socket]) -> None:
     session = greeted(ends, {"event": "A"})
     ends[1].close()
     with pytest.raises((ConnectionError, BrokenPipeError)):
@@ -116,7 +116,7 @@ def test_monitor_that_closes_the_connection(ends: tuple[socket.socket, socket.so
 @pytest.mark.parametrize(
     ("size", "is_too_long"), [(wire._MAX_LINE_BYTES - 200_000, False), (wire._MAX_LINE_BYTES + 200_000, True)]
 )
-def test_a_line_has_an_end(size: int, is_too_long: bool) -> None:
+def test_an_endless_line_is_an_error(size: int, is_too_long: bool) -> None:
     class Endless:
         """A socket that has much to say."""
 
@@ -147,7 +147,7 @@ def event(name: str, **data: Any) -> dict[str, Any]:
     return {"event": name, "data": data}
 
 
-def test_events_are_found_by_name_and_by_all_of_their_data(ends: tuple[socket.socket, socket.socket]) -> None:
+def test_events_are_matched_by_name_and_all_of_their_data(ends: tuple[socket.socket, socket.socket]) -> None:
     session = greeted(ends, event("A", x=1, y=1), event("A", x=1, y=2), event("B"), {"event": "C"})
     assert session.next_event("A", {"x": 1, "y": 2}, 1) == {"x": 1, "y": 2}
     assert session.next_event("C", {}, 1) == {}

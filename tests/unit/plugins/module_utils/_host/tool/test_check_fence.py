@@ -78,20 +78,20 @@ def test_vms_of_a_lost_machine_are_disabled_and_stopped_before_they_start(host: 
     assert enabled(host) == []
 
 
-def test_a_machine_whose_vms_are_off_has_nothing_to_tell(host: Path) -> None:
+def test_a_lost_machine_without_running_vms_logs_nothing(host: Path) -> None:
     systemd.disable([(1000, 1001), (1003, 1004)], unit_dir=str(host))
     with answering(answer(host, MACHINE)) as server:
         check(host, server, FakeRunner().tell(*SHOW))
 
 
 @pytest.mark.parametrize("lost", [(), (OTHER,)])
-def test_vms_of_other_machines_are_left_alone(host: Path, lost: tuple[str, ...]) -> None:
+def test_vms_of_other_machines_are_not_stopped(host: Path, lost: tuple[str, ...]) -> None:
     with answering(answer(host, *lost)) as server:
         check(host, server, FakeRunner())
     assert len(enabled(host)) == 2
 
 
-def test_an_answer_that_was_cut_off_is_asked_for_again(host: Path) -> None:
+def test_a_truncated_answer_is_requested_again(host: Path) -> None:
     whole = answer(host, MACHINE)
     names = enabled(host)
     runner = FakeRunner().tell(*SHOW).tell(*STOP, *names)
@@ -110,5 +110,5 @@ def test_vms_start_if_the_network_node_does_not_answer(host: Path, capsys: pytes
     assert len(enabled(host)) == 2
 
 
-def test_a_host_that_no_cloud_has_claimed_asks_nobody(tmp_path: Path) -> None:
+def test_an_unclaimed_host_does_not_ask(tmp_path: Path) -> None:
     check(tmp_path, ("192.0.2.1", 1), FakeRunner())

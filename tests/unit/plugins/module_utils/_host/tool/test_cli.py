@@ -20,7 +20,7 @@ PACKAGE = cli.__name__.rpartition(".")[0]
     "arguments",
     [[], [""], ["unknown"], ["restore-taps"], ["restore-taps", "a", "b"], ["restore_taps", "a"], ["--help"]],
 )
-def test_what_is_no_call_is_told_how_to_call(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_call_prints_the_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(arguments) == 2
     said = capsys.readouterr()
     assert said.out == ""
@@ -28,7 +28,7 @@ def test_what_is_no_call_is_told_how_to_call(arguments: list[str], capsys: pytes
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
-def test_a_subcommand_gets_its_arguments_and_says_how_it_ended(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_subcommand_gets_its_arguments_and_returns_its_exit_code(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     words = [f"word{number}" for number, _word in enumerate(cli.COMMANDS[name].split())]
     told: list[tuple[str, ...]] = []
 
@@ -44,6 +44,6 @@ def test_a_subcommand_gets_its_arguments_and_says_how_it_ended(name: str, monkey
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
-def test_every_subcommand_is_a_module_that_takes_what_is_said(name: str) -> None:
+def test_every_subcommand_is_a_module_with_the_documented_arguments(name: str) -> None:
     main = import_module(f"{PACKAGE}.{name.replace('-', '_')}").main
     assert len(inspect.signature(main).parameters) == len(cli.COMMANDS[name].split())

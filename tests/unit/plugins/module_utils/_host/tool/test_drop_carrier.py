@@ -62,7 +62,7 @@ def names(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_the_nics_lose_their_carrier(tmp_path, names, process):
+def test_carriers_of_nics_are_dropped(tmp_path, names, process):
     qemu = Qemu(tmp_path / "qmp.sock")
     assert drop_carrier.main(names, str(tmp_path / "qmp.sock"), str(process.pid)) == 0
     qemu.thread.join(timeout=5)
@@ -70,7 +70,7 @@ def test_the_nics_lose_their_carrier(tmp_path, names, process):
     assert process.poll() is None
 
 
-def test_a_monitor_that_is_not_there_yet_is_waited_for(tmp_path, names, process):
+def test_a_monitor_that_does_not_exist_yet_is_awaited(tmp_path, names, process):
     path = tmp_path / "qmp.sock"
     late: list[Qemu] = []
     timer = threading.Timer(0.1, lambda: late.append(Qemu(path)))
@@ -81,7 +81,7 @@ def test_a_monitor_that_is_not_there_yet_is_waited_for(tmp_path, names, process)
     assert late[0].heard[1:] == SET_LINK
 
 
-def test_a_qemu_that_refuses_is_ended(tmp_path, names, process, capsys):
+def test_a_qemu_that_refuses_to_drop_a_carrier_is_stopped(tmp_path, names, process, capsys):
     qemu = Qemu(tmp_path / "qmp.sock", refusal="Device 'nic-eth0' not found")
     assert drop_carrier.main(names, str(tmp_path / "qmp.sock"), str(process.pid)) == 1
     assert capsys.readouterr().err == (
@@ -93,12 +93,12 @@ def test_a_qemu_that_refuses_is_ended(tmp_path, names, process, capsys):
     assert process.wait(timeout=5) == -signal.SIGKILL
 
 
-def test_a_qemu_whose_carriers_cannot_be_told_is_ended(tmp_path, process):
+def test_a_qemu_with_an_unreadable_list_of_carriers_is_stopped(tmp_path, process):
     assert drop_carrier.main(str(tmp_path / "links_down"), str(tmp_path / "qmp.sock"), str(process.pid)) == 1
     assert process.wait(timeout=5) == -signal.SIGKILL
 
 
-def test_of_a_qemu_that_has_ended_nothing_is_said(tmp_path, names, process, capsys):
+def test_an_exited_qemu_is_not_reported(tmp_path, names, process, capsys):
     process.kill()
     process.wait()
     begin = time.monotonic()
@@ -107,12 +107,12 @@ def test_of_a_qemu_that_has_ended_nothing_is_said(tmp_path, names, process, caps
     assert capsys.readouterr().err == ""
 
 
-def test_a_monitor_that_never_comes_is_an_error(tmp_path, process):
+def test_a_monitor_that_never_appears_is_an_error(tmp_path, process):
     with pytest.raises(OSError, match="No such file"):
         drop_carrier.drop(["nic-eth0"], str(tmp_path / "qmp.sock"), process.pid, patience_s=0)
 
 
-def test_a_qemu_that_exits_while_it_is_told_has_the_last_word(
+def test_a_qemu_that_exits_during_the_command_is_not_an_error(
     tmp_path: Path, names: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = str(tmp_path / "qmp.sock")
@@ -128,7 +128,7 @@ def test_a_qemu_that_exits_while_it_is_told_has_the_last_word(
     assert (qemu.returncode, capsys.readouterr().err) == (0, "")
 
 
-def test_a_qemu_that_never_answers_is_not_waited_for_longer_than_said(tmp_path, process):
+def test_waiting_for_qemu_has_a_time_limit(tmp_path, process):
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "qmp.sock"))
         listener.listen(1)

@@ -20,7 +20,7 @@ def test_expired_disks_are_deleted_and_reported(tmp_path, monkeypatch, capsys):
     assert len(trash.entries(str(tmp_path))) == 1
 
 
-def test_no_deploy_changes_disks_meanwhile(tmp_path, monkeypatch):
+def test_disks_are_deleted_under_the_lock_of_work_orders(tmp_path, monkeypatch):
     held = []
 
     def note(state_dir, *, retention_s):

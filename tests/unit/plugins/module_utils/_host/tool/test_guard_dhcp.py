@@ -26,7 +26,7 @@ def elements(text: str) -> list[str]:
     return re.findall(r"elements = \{ (.*) \}", text)
 
 
-def test_a_client_is_known_by_the_mac_of_its_frame_and_of_its_message(tmp_path):
+def test_a_client_is_identified_by_the_macs_of_its_frame_and_its_message(tmp_path):
     (tmp_path / "1000").write_text("52:54:00:03:e9:00,10.60.7.101,vm1\n52:54:00:03:ea:00,10.60.7.102,vm2\n")
     text = loaded(tmp_path)
     assert elements(text) == [
@@ -37,7 +37,7 @@ def test_a_client_is_known_by_the_mac_of_its_frame_and_of_its_message(tmp_path):
     assert 'hook egress device "dhcp400"' in text
 
 
-def test_where_nothing_is_reserved_nobody_is_answered(tmp_path):
+def test_without_reservations_no_request_is_answered(tmp_path):
     text = loaded(tmp_path)
     assert elements(text) == []
     assert "elements" not in text

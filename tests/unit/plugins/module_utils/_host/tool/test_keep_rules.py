@@ -63,7 +63,7 @@ def loads(events: list[str], *listings: str) -> int:
         (FLUSHED + OTHERS + FLUSHED, [RULES, "", RULES, "", RULES], 3),
     ],
 )
-def test_rules_are_loaded_again_when_somebody_changes_them(events: list[str], listings: list[str], count: int) -> None:
+def test_changed_rules_are_loaded_again(events: list[str], listings: list[str], count: int) -> None:
     assert loads(events, *listings) == count
 
 
@@ -90,7 +90,7 @@ def test_rules_that_the_kernel_rejects_are_an_error() -> None:
         keep(["ip cloudrepo"], "nat.nft", [], FakeRunner().tell(*LOAD, rc=1, stderr="syntax error"))
 
 
-def test_the_monitor_of_the_kernel_is_followed_until_it_ends(
+def test_the_output_of_nft_monitor_is_read_until_it_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "nft").write_text(f"""#!/bin/sh

@@ -11,7 +11,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import fenc
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import list_lost
 
 
-def test_a_worker_gets_the_whole_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_worker_gets_the_complete_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / fences.FILE).write_text("1" * 64 + "\n")
     assert list_lost.main(str(tmp_path)) == 0
     assert fences.heard(capsys.readouterr().out) == ("1" * 64,)

@@ -14,7 +14,7 @@ LIST = ("nft", "--stateless", "list", "table", "ip", "cloudrepo")
 SHARES = ("nft", "--stateless", "--terse", "list", "table", "ip", "cloudrepo_shares")
 
 
-def test_rules_are_noted_as_they_are_listed_once_they_are_loaded(tmp_path):
+def test_the_listing_of_rules_is_recorded_after_they_are_loaded(tmp_path):
     runner = FakeRunner().tell("nft", "-f", "nat.nft").tell(*LIST, stdout="table ip cloudrepo {\n}\n")
     runner.tell(*SHARES, stdout="table ip cloudrepo_shares {\n}\n")
     load("nat.nft", runner, run_dir=str(tmp_path))
@@ -22,7 +22,7 @@ def test_rules_are_noted_as_they_are_listed_once_they_are_loaded(tmp_path):
     assert (tmp_path / "slices-nat.rules").read_text() == "table ip cloudrepo {\n}\ntable ip cloudrepo_shares {\n}\n"
 
 
-def test_rules_that_are_refused_leave_the_note_of_those_that_stay(tmp_path):
+def test_refused_rules_keep_the_recorded_listing(tmp_path):
     (tmp_path / "slices-nat.rules").write_text("as before")
     runner = FakeRunner().tell("nft", "-f", "nat.nft", rc=1, stderr="syntax error")
     with pytest.raises(CommandFailed, match="syntax error"):
@@ -31,7 +31,7 @@ def test_rules_that_are_refused_leave_the_note_of_those_that_stay(tmp_path):
 
 
 @pytest.mark.parametrize(("rules", "shares"), [(1, 0), (0, 1)])
-def test_a_file_without_both_of_our_tables_is_an_error(tmp_path, rules, shares):
+def test_a_file_without_both_tables_is_an_error(tmp_path, rules, shares):
     runner = FakeRunner().tell("nft", "-f", "nat.nft").tell(*LIST, rc=rules).tell(*SHARES, rc=shares)
     with pytest.raises(SlicesError, match=r"nat\.nft does not contain the nftables tables of this collection"):
         load("nat.nft", runner, run_dir=str(tmp_path))

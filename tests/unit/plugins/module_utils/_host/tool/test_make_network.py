@@ -10,7 +10,7 @@ from ..fakes import FakeRunner
 from ..netservices.test_namespace import LAN, Layout, address, made
 
 
-def test_what_is_made_is_noted_and_does_not_differ_from_that(tmp_path):
+def test_the_state_after_the_creation_is_recorded(tmp_path):
     folder = tmp_path / "1000"
     folder.mkdir()
     (tmp_path / "slices-network@1000").mkdir()

@@ -9,7 +9,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.note_g
 from ..netservices.test_live import gateway
 
 
-def test_a_gateway_that_was_noted_does_not_differ(tmp_path):
+def test_a_recorded_gateway_has_no_differences(tmp_path):
     note("wan0", gateway(), run_dir=str(tmp_path), proc_sys=str(tmp_path))
     assert live.gateway_differences(str(tmp_path), gateway(), proc_sys=str(tmp_path)) == ()
     assert (tmp_path / "slices-gateway.live").read_text().startswith("wan wan0\ngw400 02:01:00:00:00:01\n")

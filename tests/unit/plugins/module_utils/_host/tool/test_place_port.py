@@ -12,7 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
 
-def test_it_says_what_to_place_and_how_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_described_by_its_name_and_result(monkeypatch: pytest.MonkeyPatch) -> None:
     placed: list[tuple[str, str]] = []
 
     def place(name: str, port: str, runner: Runner) -> None:

@@ -11,7 +11,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
 
-def test_a_success_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+def test_success_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     given: list[Runner] = []
     assert process.run(given.append) == 0
     assert isinstance(given[0], SubprocessRunner)

@@ -45,7 +45,7 @@ def test_meters_come_before_flows(tmp_path: Path, runner: FakeRunner) -> None:
     assert told(runner) == [["add-meter", "meter=1"], ["add-meter", "meter=2"], ["add-flows", "1000.flows"]]
 
 
-def test_what_is_refused_keeps_nothing_else_from_the_switch(tmp_path: Path, runner: FakeRunner) -> None:
+def test_a_rejected_flow_does_not_affect_the_others(tmp_path: Path, runner: FakeRunner) -> None:
     save(tmp_path, **{"0_flows": "shared", "1_flows": "bad", "2_flows": "good", "1_meters": "meter=1\nmeter=2"})
     runner.tell(*OFCTL, "add-meter", "br-int", "meter=1", rc=1, stderr="METER_EXISTS\n")
     runner.tell(*OFCTL, "mod-meter", "br-int", "meter=1", rc=1, stderr="no such rate\n")
@@ -58,32 +58,32 @@ def test_what_is_refused_keeps_nothing_else_from_the_switch(tmp_path: Path, runn
     ]
 
 
-def test_a_meter_that_is_there_is_changed(tmp_path: Path, runner: FakeRunner) -> None:
+def test_an_existing_meter_is_modified(tmp_path: Path, runner: FakeRunner) -> None:
     save(tmp_path, **{"1_meters": "meter=1"})
     runner.tell(*OFCTL, "add-meter", MORE, rc=1, stderr="METER_EXISTS\n")
     restore(str(tmp_path), "br-int", runner)
     assert told(runner) == [["add-meter", "meter=1"], ["mod-meter", "meter=1"]]
 
 
-def test_where_nothing_was_ever_saved_there_is_nothing_to_do(tmp_path: Path, runner: FakeRunner) -> None:
+def test_without_saved_files_nothing_is_done(tmp_path: Path, runner: FakeRunner) -> None:
     restore(str(tmp_path / "flows"), "br-int", runner)
     assert told(runner) == []
 
 
-def test_a_switch_that_is_starting_is_waited_for(tmp_path: Path) -> None:
+def test_a_starting_switch_is_awaited(tmp_path: Path) -> None:
     save(tmp_path, **{"1_flows": "flow"})
     runner = FakeRunner().tell(*SHOW, rc=1).tell(*SHOW).tell(*OFCTL, MORE)
     restore(str(tmp_path), "br-int", runner)
     assert [argv[1] for argv in runner.argvs] == ["--timeout=5", "--timeout=5", OFCTL[1]]
 
 
-def test_a_bridge_that_never_comes_is_an_error(tmp_path: Path) -> None:
+def test_a_missing_bridge_is_an_error(tmp_path: Path) -> None:
     runner = FakeRunner().tell(*SHOW, rc=1, stderr="ovs-ofctl: br-int is not a bridge\n")
     with pytest.raises(SlicesError, match="bridge br-int does not respond: ovs-ofctl: br-int is not a bridge"):
         restore(str(tmp_path), "br-int", runner, patience_s=0)
 
 
-def test_no_deploy_changes_flows_while_they_are_loaded(tmp_path: Path) -> None:
+def test_flows_are_loaded_under_the_lock_of_the_datapath(tmp_path: Path) -> None:
     save(tmp_path, **{"1_flows": "flow", "1_meters": "meter=1"})
     held: list[tuple[str, bool]] = []
     runner = FakeRunner().on(*SHOW, do=lambda _argv: held.append(("show", is_held(tmp_path))))

@@ -64,7 +64,7 @@ def host(tmp_path: Path) -> Host:
     return Host(tmp_path)
 
 
-def test_taps_of_a_vm_are_made_as_the_deploy_saved_them(host: Host) -> None:
+def test_saved_taps_of_a_vm_are_created(host: Host) -> None:
     nics = [nic(1001, 0, 100), {**nic(1001, 1, 101), "mtu": 9000}]
     (one,) = all_vms(orders(vm(1001, interfaces=nics)))
     host.save("vms/1001/taps", config.render(one, settings())[config.TAPS])
@@ -73,7 +73,7 @@ def test_taps_of_a_vm_are_made_as_the_deploy_saved_them(host: Host) -> None:
     assert host.restore() == [("ip", ETH0 + eth1)]
 
 
-def test_where_there_are_no_vms_there_is_nothing_to_do(host: Host) -> None:
+def test_without_vms_nothing_is_done(host: Host) -> None:
     assert host.restore() == []
 
 
@@ -83,14 +83,14 @@ def test_an_existing_tap_is_kept(host: Host) -> None:
     assert host.restore() == []
 
 
-def test_a_tap_of_another_user_is_made_anew(host: Host) -> None:
+def test_a_tap_of_another_user_is_recreated(host: Host) -> None:
     host.save("vms/1001/taps", f"tap_1001_eth0 1000 {OWNER}\n")
     host.has("tap_1001_eth0", owner=12)
     host.takes("ip")
     assert host.restore() == [("ip", f"tuntap del dev tap_1001_eth0 mode tap\n{ETH0}")]
 
 
-def test_limits_come_back_on_the_taps_that_are_made(host: Host) -> None:
+def test_limits_are_restored_on_created_taps(host: Host) -> None:
     host.save("vms/1001/taps", f"tap_1001_eth0 1000 {OWNER}\ntap_1001_eth1 1000 {OWNER}\n")
     host.save("vms/1002/taps", f"tap_1001_eth 1001 {OWNER}\n")
     limits = "qdisc replace dev tap_1001_eth0 root handle 1: netem delay 5us\n"
@@ -113,7 +113,7 @@ def test_limits_come_back_on_the_taps_that_are_made(host: Host) -> None:
         "",
     ],
 )
-def test_what_no_tap_can_be_is_refused_and_holds_up_no_other(host: Host, line: str) -> None:
+def test_an_invalid_tap_is_refused_and_does_not_affect_others(host: Host, line: str) -> None:
     host.save("vms/1000/taps", f"{line}\n")
     host.save("vms/1001/taps", f"tap_1001_eth0 1000 {OWNER}\n")
     host.takes("ip")
@@ -122,7 +122,7 @@ def test_what_no_tap_can_be_is_refused_and_holds_up_no_other(host: Host, line: s
     assert host.told == [("ip", ETH0)]
 
 
-def test_what_the_kernel_refuses_is_an_error_once_all_is_done(host: Host) -> None:
+def test_rejected_taps_are_an_error_at_the_end(host: Host) -> None:
     host.save("vms/1001/taps", f"tap_1001_eth0 1000 {OWNER}\n")
     host.save("flows/1000.qdiscs", "qdisc replace dev tap_1001_eth0 root handle 1: netem delay 5us\n")
     host.runner.tell("ip", "-force", "-batch", "-", rc=1, stderr="Command failed -:1\n")

@@ -38,7 +38,7 @@ def capture(folder: Path, state: str, age_s: int) -> Path:
 
 
 @pytest.mark.parametrize("state", ["inactive", "failed"])
-def test_a_capture_that_ended_an_hour_ago_is_removed(folder: Path, state: str) -> None:
+def test_a_capture_is_removed_an_hour_after_its_end(folder: Path, state: str) -> None:
     assert not capture(folder, state, 3620).exists()
 
 
@@ -48,15 +48,15 @@ def test_a_capture_that_has_just_ended_is_kept(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("state", ["active", "activating", "deactivating", ""])
-def test_one_that_may_still_run_stays_and_its_hour_has_not_begun(folder: Path, state: str) -> None:
+def test_a_capture_that_may_still_run_is_kept(folder: Path, state: str) -> None:
     assert time.time() - capture(folder, state, 7200).stat().st_mtime < 60
 
 
-def test_systemd_is_not_asked_where_there_is_no_capture(folder: Path) -> None:
+def test_systemd_is_not_queried_without_captures(folder: Path) -> None:
     trim(str(folder.parents[1]), 1024, FakeRunner())
 
 
-def test_a_link_leads_nowhere(folder: Path, tmp_path: Path) -> None:
+def test_symbolic_links_are_not_followed(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.write_text("x" * 5000)
     os.utime(other, (0, 0))
@@ -68,7 +68,7 @@ def test_a_link_leads_nowhere(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("size", "kept"), [(1024, 1024), (1025, 512), (5000, 512)])
-def test_a_log_beyond_its_limit_keeps_its_last_half(folder: Path, size: int, kept: int) -> None:
+def test_a_log_over_its_limit_is_truncated_to_its_last_half(folder: Path, size: int, kept: int) -> None:
     log = folder / "console.log"
     text = "".join(f"{number:04d}\n" for number in range(1000))[:size]
     log.write_text(text)

@@ -31,7 +31,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("seed", ["1", "2"])
-def test_it_is_the_same_every_time(program, seed):
+def test_builds_of_the_program_are_identical(program, seed):
     code = f"from {zipapp.__name__} import build; import sys; sys.stdout.buffer.write(build())"
     environ = {**os.environ, "PYTHONPATH": str(COLLECTIONS), "PYTHONHASHSEED": seed}
     assert subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, check=True).stdout == (
@@ -39,7 +39,7 @@ def test_it_is_the_same_every_time(program, seed):
     )
 
 
-def test_nothing_in_it_tells_when_or_by_what_host_it_was_built(program):
+def test_the_program_contains_no_build_time_or_host_name(program):
     for info in zipfile.ZipFile(program).infolist():
         assert (info.date_time, info.compress_type, info.create_system) == (
             (1980, 1, 1, 0, 0, 0),
@@ -63,7 +63,7 @@ def compiled(program: Path) -> list[str]:
     return [line for line in done.stdout.splitlines() if line.startswith(str(program))]
 
 
-def test_a_start_compiles_nothing_but_where_another_python_was_at_work(program, tmp_path):
+def test_no_module_is_compiled_at_the_start_unless_python_differs(program, tmp_path):
     other = tmp_path / "slices-host"
     other.write_bytes(program.read_bytes().replace(MAGIC_NUMBER, b"\0\0\r\n"))
     mine = (compiled(program), compiled(other))
@@ -71,7 +71,7 @@ def test_a_start_compiles_nothing_but_where_another_python_was_at_work(program, 
     assert f"{other}/slices/_host/tool/drop_carrier.py" in mine[1]
 
 
-def test_it_holds_the_collections_own_files_and_no_others_than_it_needs():
+def test_the_program_contains_only_the_files_that_it_needs():
     texts = zipapp.sources()
     inside = {path.removeprefix("slices/"): text for path, text in texts.items() if path.startswith("slices/_host")}
     assert inside == {path: (UTILS / path).read_text(encoding="utf-8") for path in inside}
@@ -80,7 +80,7 @@ def test_it_holds_the_collections_own_files_and_no_others_than_it_needs():
 
 
 @pytest.mark.parametrize("name", sorted(cli.COMMANDS))
-def test_each_subcommand_can_be_imported_from_it(program, name):
+def test_each_subcommand_can_be_imported_from_the_program(program, name):
     module = f"slices._host.tool.{name.replace('-', '_')}"
     code = (
         f"import sys; sys.path.insert(0, {str(program)!r}); import {module}; print({module}.main.__code__.co_argcount)"
@@ -90,14 +90,14 @@ def test_each_subcommand_can_be_imported_from_it(program, name):
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"], ["restore-flows", "/var/lib/cloudrepo/flows"]])
-def test_what_it_does_not_understand_it_answers_with_its_usage(program, arguments):
+def test_an_unknown_command_prints_the_usage(program, arguments):
     done = run(program, *arguments)
     assert done.returncode == 2
     assert done.stderr.startswith("usage:\n")
     assert "\n  slices-host restore-flows FOLDER BRIDGE\n" in done.stderr
 
 
-def test_a_failure_is_a_line_for_the_journal(program, tmp_path, monkeypatch):
+def test_a_failure_is_one_line_in_the_journal(program, tmp_path, monkeypatch):
     ofctl = tmp_path / "ovs-ofctl"
     ofctl.write_text('#!/bin/sh\ncase "$*" in *show*) exit 0;; esac\necho "refused" >&2\nexit 1\n')
     ofctl.chmod(0o755)
