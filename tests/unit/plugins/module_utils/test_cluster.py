@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Load, Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import SliceRef
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import (
+    Cluster,
+    Load,
+    Worker,
+    WorkerFigures,
+    slice_ref,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields import FieldError
 
 from ._domain import builders
@@ -236,3 +243,22 @@ def test_who_is_an_admin_follows_from_the_role() -> None:
     assert [held.is_admin(name) for name in ("admin", "alice", "nobody")] == [True, False, False]
     held.users["alice"].extra["role"], held.users["admin"].extra["role"] = "admin", "tenant"
     assert [held.is_admin(name) for name in ("admin", "alice")] == [False, True]
+
+
+def test_figures_of_workers_follow_new_vms_unless_somebody_set_them() -> None:
+    workers = {ip: Worker(ip, extra={"used_vms": 7}) for ip in ("a", "b", "c", "d")}
+    workers["e"] = Worker("e", extra={"used_vms": "many"})
+    figures = WorkerFigures(workers)
+    workers["b"].extra["used_vms"] = 1
+    workers["c"] = Worker("c", extra={"used_vms": 7})
+    figures.follow(workers, {"a": 2, "b": 2, "c": 2, "d": 0, "e": 2})
+    assert [workers[ip].extra["used_vms"] for ip in "abcde"] == [9, 1, 7, 7, "many"]
+    figures.follow({}, {"a": 1})
+
+
+def test_a_slice_is_named_in_changes_by_id_name_and_owner() -> None:
+    held = builders.cluster()
+    slice_ = builders.put(held, builders.topology())
+    assert slice_ref(slice_) == SliceRef(1000, "web", "admin")
+    del slice_.extra["name"]
+    assert slice_ref(slice_) == SliceRef(1000, "1000", "admin")

@@ -13,7 +13,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import 
     POWERS,
     SEEN,
     VM_STATES,
+    Life,
     Observed,
+    seen_as,
     slice_status,
     vm_status,
 )
@@ -99,3 +101,20 @@ def test_removed_vms_do_not_count() -> None:
     assert slice_.status == "error"
     slice_.vms[1].deleting = True
     assert slice_.status == "running"
+
+
+@pytest.mark.parametrize(
+    ("status", "pid", "life"),
+    [
+        ("pending", None, Life(handed_out=False, deleting=False, observed=None)),
+        ("pending", "7", Life(handed_out=True, deleting=False, observed=Observed("running", "7"))),
+        ("design", None, Life(handed_out=True, deleting=False, observed=None)),
+        ("design", "7", Life(handed_out=True, deleting=False, observed=Observed("running", "7"))),
+        ("deleting", None, Life(handed_out=True, deleting=True, observed=None)),
+        ("deleting", "7", Life(handed_out=True, deleting=True, observed=Observed("running", "7"))),
+        ("stopped", None, Life(handed_out=True, deleting=False, observed=Observed("stopped"))),
+        ("odd", "7", Life(handed_out=True, deleting=False, observed=Observed("odd", "7"))),
+    ],
+)
+def test_the_meaning_of_a_stored_status(status: str, pid: str | None, life: Life) -> None:
+    assert seen_as(status, pid) == life

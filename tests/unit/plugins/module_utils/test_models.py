@@ -191,6 +191,16 @@ def test_the_management_vlan_is_never_leased() -> None:
             lambda data: data["vms"][0].update(placement={"worker": 1}),
             "vms.0.placement.worker: must be str, got int '1'",
         ),
+        (
+            lambda data: data["vms"][0]["interfaces"][1].update(rx_kbps="1"),
+            "vms.0.interfaces.1.rx_kbps: must be int, got str '1'",
+        ),
+        (
+            lambda data: data["vms"][0]["interfaces"][1].update(delay_ms="1"),
+            "vms.0.interfaces.1.delay_ms: must be int or float, got str '1'",
+        ),
+        (lambda data: data["vms"][0]["interfaces"][1].update(up=1), "vms.0.interfaces.1.up: must be bool, got int '1'"),
+        (lambda data: data["links"][0].update(mtu="1"), "links.0.mtu: must be int, got str '1'"),
         (lambda data: data.update(peers="yes"), "peers: must be bool, got str 'yes'"),
         (
             lambda data: data["networks"].append({"vlan_id": 101, "cidr": "10.0.0.0/24", "nat": 1}),
@@ -220,3 +230,10 @@ def test_a_uuid_that_is_none_is_told_with_its_place(where: tuple[str | int, ...]
     with pytest.raises(FieldError) as caught:
         Slice.from_dict(data)
     assert (caught.value.path, caught.value.reason) == ((*where, "uuid"), "must be a UUID, got str '1036'")
+
+
+def test_pools_are_the_own_one_and_further_ones() -> None:
+    slice_ = Slice(1003, "admin")
+    assert (slice_.pools, slice_.further_pools) == ([3], [])
+    slice_.extra["further_pools"] = [7, 5]
+    assert (slice_.pools, slice_.further_pools) == ([3, 7, 5], [7, 5])

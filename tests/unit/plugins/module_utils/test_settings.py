@@ -58,3 +58,29 @@ def test_defaults_are_right(role: str) -> None:
 def test_what_would_be_more_than_a_value_is_refused(name: str, value: Any) -> None:
     found = [refusal.figures for refusal in problems({name: value})]
     assert [(figures["field"], figures["got"]) for figures in found] == [(name, value)]
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("worker_console_log_kib", 1, 1 << 30),
+        ("worker_disk_retention_h", 0, 8760),
+        ("worker_lost_machines_port", 1, 65535),
+        ("worker_fence_timeout_s", 1, 600),
+        ("network_node_lost_machines_port", 1, 65535),
+        ("network_node_connections_per_vm", 1, 1_000_000),
+        ("network_node_connections_per_slice", 1, 1_000_000),
+        ("network_node_connection_rate_per_vm", 1, 1_000_000),
+        ("network_node_connection_rate_per_slice", 1, 1_000_000),
+        ("network_node_query_rate_per_vm", 1, 1_000_000),
+    ],
+)
+def test_numbers_have_limits(name: str, least: int, most: int) -> None:
+    assert [value for value in (least, most, str(most)) if list(problems({name: value}))] == []
+    assert [value for value in (least - 1, most + 1, 1.5) if not list(problems({name: value}))] == []
+
+
+@pytest.mark.parametrize("name", ["worker_network_node_address", "network_node_address"])
+def test_an_address_may_be_empty(name: str) -> None:
+    assert [value for value in ("", None, "10.0.0.1", "fe80::1") if list(problems({name: value}))] == []
+    assert len(list(problems({name: "none"}))) == 1

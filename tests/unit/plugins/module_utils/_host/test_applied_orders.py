@@ -4,15 +4,20 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import applied_orders, revisions
-from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import AppliedSlice, AppliedVm
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import vnc
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import VNC_SECRET
+from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import AppliedSlice, AppliedVm, KnownDisplay
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
+
+from .fakes import mark, uuid
 
 RECORD = '{"slice":{}}'
 SEEN = [
@@ -68,3 +73,34 @@ def test_a_damaged_record_is_an_error_with_its_path(tmp_path: Path, text: str) -
     path.write_text(text)
     with pytest.raises(SlicesError, match=str(path)):
         read(tmp_path)
+
+
+def test_a_damaged_record_does_not_hide_the_uuids_of_others(tmp_path: Path) -> None:
+    named = replace(order(1000), slice_uuid=uuid(1))
+    note(tmp_path, named, order(1035))
+    folder = tmp_path / "applied/worker"
+    (folder / "1035.json").write_text("{")
+    for other in ("1042.txt", "x.json", "1043.json.new"):
+        (folder / other).write_text("")
+    assert applied_orders.uuids(str(tmp_path), revisions.WORKER) == {
+        (f"{folder}/1000.json", 1000): uuid(1),
+        (f"{folder}/1035.json", 1035): None,
+    }
+    assert applied_orders.uuids(str(tmp_path), revisions.NETWORK_NODE) == {}
+
+
+def test_passwords_are_those_of_displays_that_have_both_files(tmp_path: Path) -> None:
+    for vm_id, names in ((1001, ("vnc.id", "vnc.secret")), (1002, ("vnc.id",)), (1003, ("vnc.secret",))):
+        folder = tmp_path / f"vms/{vm_id}"
+        folder.mkdir(parents=True)
+        mark(folder)
+        texts = {"vnc.id": (vnc.NOTED, "8b1a9953c4611296\n"), "vnc.secret": (VNC_SECRET, "hMr3kWpa")}
+        for name in names:
+            (folder / texts[name][0]).write_text(texts[name][1])
+    assert applied_orders.passwords(str(tmp_path)) == [KnownDisplay(1001, "8b1a9953c4611296", "hMr3kWpa")]
+
+
+def test_states_of_vms_alone_are_a_reason_to_write(tmp_path: Path) -> None:
+    note(tmp_path, order(1000), vms=SEEN[:1])
+    note(tmp_path, order(1000), vms=[{**SEEN[0], "state": "stopped", "pid": None}])
+    assert read(tmp_path)[0].vms == (AppliedVm(1001, "stopped"),)

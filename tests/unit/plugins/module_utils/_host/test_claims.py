@@ -55,6 +55,17 @@ def test_a_host_is_claimed_once(tmp_path: Path) -> None:
     call(tmp_path, LAB)
 
 
+def test_a_claim_is_planned_from_the_arguments_of_a_module(tmp_path: Path) -> None:
+    params = {"state_dir": str(tmp_path), "controller": "controller1", "claim": False}
+    todo = claims.plan_for(params, LAB, now="2026-01-31T12:00:00Z")
+    claims.apply(todo, state_dir=str(tmp_path))
+    held = claims.read(str(tmp_path))
+    assert held == Claim(LAB.uuid, "lab", LAB.incarnation, since="2026-01-31T12:00:00Z", controller="controller1")
+    with pytest.raises(Refused):
+        claims.plan_for(params, OTHER, now="2026-02-01T12:00:00Z")
+    assert claims.plan_for({**params, "claim": True}, OTHER, now="2026-02-01T12:00:00Z").is_handed_over
+
+
 def test_a_new_title_is_stored(tmp_path: Path) -> None:
     claimed(tmp_path, LAB)
     assert claimed(tmp_path, replace(LAB, title="new")).changes != []

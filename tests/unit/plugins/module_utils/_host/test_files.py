@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
 from ....locks import is_held
 
@@ -96,3 +97,25 @@ def test_a_single_text_is_written_like_several(tmp_path: Path) -> None:
     files.write_text(str(path), "é\n", mode=0o640)
     assert (path.read_text(encoding="utf-8"), path.stat().st_mode & 0o777) == ("é\n", 0o640)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_missing_file_has_no_text_and_what_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"a\xffb\n")
+    assert files.read_text(str(tmp_path / "a")) == "a\ufffdb\n"
+    assert files.read_text(str(tmp_path / "missing")) is None
+    assert files.read_text(str(tmp_path / "a/b")) is None
+    with pytest.raises(SlicesError, match="cannot be read: Is a directory") as caught:
+        files.read_text(str(tmp_path))
+    assert caught.value.fields["path"] == str(tmp_path)
+
+
+def test_a_file_that_is_gone_need_not_be_removed(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    for _each in range(2):
+        files.remove(str(tmp_path / "a"))
+        assert not (tmp_path / "a").exists()
+
+
+def test_the_checksum_of_a_content_is_that_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert files.checksum(b"abc") == files.sha256(str(tmp_path / "a"))

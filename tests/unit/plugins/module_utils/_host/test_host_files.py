@@ -185,3 +185,22 @@ def test_units_are_started_last(tmp_path: Path) -> None:
     host_files.apply(todo, runner)
     assert [change.kind for change in todo.changes] == ["file", "unit"]
     assert (tmp_path / "was there").exists()
+
+
+def test_arguments_are_read_with_octal_modes() -> None:
+    assert host_files.read_folder({"path": "/a", "mode": "0750", "group": "g"}) == Folder("/a", 0o750, "g")
+    wanted = {"path": "/a/b", "mode": "0640", "content": "é\n"}
+    assert host_files.read_file(wanted) == File("/a/b", "é\n".encode(), 0o640)
+
+
+def test_a_group_without_a_name_is_shown_by_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").mkdir()
+    folder = Folder(f"{tmp_path}/a", (tmp_path / "a").stat().st_mode & 0o7777, GROUP)
+    assert plan(folders=(folder,)).changes == []
+
+    def getgrgid(_gid: int) -> Any:
+        raise KeyError
+
+    monkeypatch.setattr(grp, "getgrgid", getgrgid)
+    (change,) = plan(folders=(folder,)).changes
+    assert (change.before or {})["group"] == str(os.getgid())

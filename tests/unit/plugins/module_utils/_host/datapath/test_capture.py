@@ -71,6 +71,16 @@ def test_a_vm_on_another_host_is_refused(tmp_path):
     assert refused.value.refusals == [Refusal("vm_not_on_host", "VM 1002")]
 
 
+def test_the_capture_of_an_interface_is_observed(target):
+    vm = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--", "cloudrepo-1000@1001.service")
+    runner = FakeRunner().tell(*vm, stdout="Id=cloudrepo-1000@1001.service\nActiveState=active\nMainPID=7\n")
+    runner.tell(*vm, stdout="").tell(*SHOW, stdout=shown("active", "x")).tell(*SHOW, stdout=shown("failed"))
+    assert capture.observe(target, runner) == Capture("x", exists=False, vm_runs=True)
+    Path(target.path).write_bytes(HEADER)
+    assert capture.observe(target, runner) == Capture(None, exists=True, vm_runs=False)
+    assert capture.need(target, 1001) is target
+
+
 @pytest.mark.parametrize(
     ("bounds", "wrong"),
     [

@@ -14,6 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ov
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import VSCTL, Port, Switch
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
 from ..fakes import MORE, FakeRunner, UnexpectedCommand, nic, orders, vm
 from ..netservices.test_plan import LAN
@@ -382,3 +383,9 @@ def test_a_pruned_trunk_is_not_changed_with_the_bridge():
     assert not bridge(small, TRUNK, prune_vlans=True).changes
     for todo in (bridge(small, TRUNK), bridge(switch(), TRUNK, prune_vlans=True)):
         assert [(change.id, (change.after or {})["trunks"]) for change in todo.changes] == [("trunk0", "1-4094")]
+
+
+def test_numbers_of_a_kind_run_out():
+    everything = set(range(1, 1 << 16))
+    with pytest.raises(SlicesError, match=r"port tap_1001_eth0: all [0-9]+ OpenFlow numbers of its kind are in use"):
+        ovs.plan_access_ports(orders(vm(1001, 100)), switch(), bridge="br-int", reserved=everything)

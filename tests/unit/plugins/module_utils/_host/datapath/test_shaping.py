@@ -248,6 +248,14 @@ def test_netem_is_tested_only_if_it_is_required(tmp_path: Path) -> None:
     assert refused.value.refusals == [Refusal("netem_missing", "VM 1001 (vm1) eth1", figures)]
 
 
+def test_saved_qdiscs_are_those_of_the_taps(tmp_path: Path) -> None:
+    other = TBF.replace("eth1", "eth10")
+    (tmp_path / "1000.qdiscs").write_text(other + TBF)
+    assert shaping.saved_qdiscs(str(tmp_path), 1000, [TAP]) == [TBF.strip()]
+    assert shaping.saved_qdiscs(str(tmp_path), 1000, ["tap_1001_eth10", TAP]) == [other.strip(), TBF.strip()]
+    assert shaping.saved_qdiscs(str(tmp_path), 1003, [TAP]) == []
+
+
 def test_foreign_qdiscs_are_removed(tmp_path):
     saved = tmp_path / "1000.qdiscs"
     saved.write_text(TBF)

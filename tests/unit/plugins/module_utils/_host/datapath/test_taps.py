@@ -238,3 +238,16 @@ def test_a_saved_tap_is_read_back(saved: Tap) -> None:
 def test_a_line_of_another_format_is_not_a_tap(line: str) -> None:
     with pytest.raises(ValueError, match="does not describe a tap"):
         taps.read_saved(line)
+
+
+def test_a_host_that_starts_gets_its_taps_back() -> None:
+    wanted = [Tap("tap_1001_eth0", 1000, 998), Tap("tap_1001_eth1", 1000, 998), Tap("tap_1001_eth2", 1000, 998)]
+    other = Tap("tap_1001_eth1", 1000, 899)
+    todo = taps.plan_restore(wanted, Devices({each.name: each for each in (wanted[2], other)}))
+    assert (todo.create, todo.recreate, todo.remove) == ((wanted[0],), ((other, wanted[1]),), ())
+    assert todo.made == {"tap_1001_eth0", "tap_1001_eth1"}
+
+
+def test_what_is_no_number_in_sysfs_is_none(tmp_path) -> None:
+    device(tmp_path, "eth9", netdev_group="many")
+    assert taps.observe(str(tmp_path)).others == {}

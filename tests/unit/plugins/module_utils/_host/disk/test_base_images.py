@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import base_images
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.base_images import Examined
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import Image
 
 from .images import MIB, converted, cut, raw
@@ -165,3 +166,28 @@ def test_an_image_is_synced_before_it_is_renamed(tmp_path, content, monkeypatch)
     monkeypatch.setattr(base_images.files, "flush", lambda path: flushed.append((path, os.path.exists(wanted.path))))
     examined(wanted)
     assert flushed[0] == (f"{wanted.path}.new", False)
+
+
+def test_the_results_of_a_module_are_what_is_missing_and_what_is_damaged(tmp_path, wanted):
+    absent = Image("ab" * 32, f"{tmp_path}/absent.img", SOURCE)
+    path = Path(wanted.path)
+    path.chmod(0o644)
+    cut(path, 1000)
+    todo = base_images.plan([wanted, absent], folder=str(tmp_path), verify=False, runner=SubprocessRunner())
+    (damaged,) = todo.result["damaged"]
+    assert (todo.result["missing"], damaged["path"]) == ([absent.path], wanted.path)
+    assert damaged["message"].startswith(f"base image {wanted.path} is damaged: ")
+    brought(tmp_path, b"")
+    refused = base_images.plan([wanted], folder=str(tmp_path), verify=False, runner=SubprocessRunner())
+    assert (refused.failure is not None, refused.result) == (True, {"missing": [], "damaged": []})
+
+
+def test_the_note_of_an_image_has_its_format_and_size(wanted):
+    note = base_images.known(wanted.path)
+    assert (note.image.format, note.image.virtual_bytes) == ("qcow2", 2 * MIB)
+
+
+def test_an_image_that_cannot_be_looked_at_is_an_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SlicesError, match="cannot be read: Not a directory"):
+        base_images.known(f"{tmp_path}/file/image.img")

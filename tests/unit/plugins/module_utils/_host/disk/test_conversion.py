@@ -7,6 +7,7 @@ import bz2
 import gzip
 import lzma
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -137,6 +138,18 @@ def test_a_truncated_compressed_file_is_refused(tmp_path, library):
     image.write_bytes(library.compress(raw(tmp_path / "disk", 64 * KIB).read_bytes()))
 
     assert refusal(cut(image, 1000)).endswith("; fetch it again")
+
+
+def test_a_full_disk_is_not_the_fault_of_the_image(tmp_path, monkeypatch):
+    image = tmp_path / "image"
+    image.write_bytes(gzip.compress(raw(tmp_path / "disk", 64 * KIB).read_bytes()))
+
+    def fail(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", fail)
+    with pytest.raises(OSError, match="No space left on device"):
+        convert(image)
 
 
 def test_without_qemu_img_nothing_is_converted(tmp_path):

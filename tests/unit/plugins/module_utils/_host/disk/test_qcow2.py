@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Image, read_image
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import (
+    Image,
+    read_image,
+    read_overlay,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
 GIB = 1 << 30
@@ -99,3 +103,18 @@ def test_an_undecodable_name_is_shown_with_replacements(tmp_path: Path) -> None:
     qcow2(tmp_path / "a", GIB, "/x")
     (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:-1] + b"\xff")
     assert read_image(str(tmp_path / "a")) == Image("qcow2", GIB, "/\ufffd")
+
+
+def test_an_overlay_is_a_qcow2_image_or_damaged(tmp_path: Path) -> None:
+    qcow2(tmp_path / "a", GIB, "/images/base.img")
+    assert read_overlay(str(tmp_path / "a")) == read_image(str(tmp_path / "a"))
+    assert read_overlay(str(tmp_path / "missing")) is None
+    (tmp_path / "raw").write_bytes(b"x" * 512)
+    assert read_overlay(str(tmp_path / "raw")) == Image(
+        "raw", 512, damage="it does not begin with the header of a qcow2 image"
+    )
+    (tmp_path / "short").write_bytes((tmp_path / "a").read_bytes()[:20])
+    short = read_overlay(str(tmp_path / "short"))
+    assert short is not None
+    assert (short.format, short.virtual_bytes, str(tmp_path / "short") in str(short.damage)) == ("raw", 0, True)
+    assert read_overlay(str(tmp_path)) == Image("raw", 0, damage="it cannot be read (Is a directory)")

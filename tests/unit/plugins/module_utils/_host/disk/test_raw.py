@@ -90,3 +90,10 @@ def test_only_a_64_bit_file_system_has_the_upper_half_of_its_size(tmp_path, feat
     block = struct.pack("<4xI16xI28x2s38xI236xI", 0x1000, 0, b"\x53\xef", features, 1)
     disk = written(tmp_path / "disk", (1024, block), (4095, b"\0"))
     assert needed(disk) == size * 1024
+
+
+@pytest.mark.parametrize(("boot", "size"), [(b"", None), (b"\x55\xaa", 700 * 2048)])
+def test_a_cd_image_counts_if_it_has_a_boot_sector(tmp_path, boot, size):
+    descriptor = struct.pack("<x5s74xI", b"CD001", 700)
+    table = boot_sector((0x83, 0, 1 << 20)) if boot else b"\0"
+    assert needed(written(tmp_path / "disk", (0, table), (16 * 2048, descriptor))) == size

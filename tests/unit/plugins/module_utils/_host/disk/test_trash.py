@@ -91,3 +91,21 @@ def test_restoring_a_disk_leaves_nothing_in_the_trash(tmp_path):
     trash.take(path, str(target))
     assert target.read_text() == "what tenant 1001 wrote"
     assert list((tmp_path / "trash").iterdir()) == []
+
+
+def test_nothing_is_moved_without_overlays(tmp_path):
+    trash.put([], vm_folders.Folder(str(tmp_path / "vms/1001")), state_dir=str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_are_counted_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(trash.time, "time", lambda: 1_795_371_735.5)
+    for _each in range(3):
+        put(tmp_path, 1001)
+    assert sorted(os.path.basename(entry.path) for entry in trash.entries(str(tmp_path))) == [
+        "1795371735-1001",
+        "1795371735-1001-1",
+        "1795371735-1001-2",
+    ]
+    assert {os.stat(entry.path).st_mode & 0o777 for entry in trash.entries(str(tmp_path))} == {0o700}
+    assert {entry.deleted for entry in trash.entries(str(tmp_path))} == {1_795_371_735}

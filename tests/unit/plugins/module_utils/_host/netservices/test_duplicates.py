@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -165,3 +167,112 @@ def test_a_host_with_all_addresses_probes_once(held: tuple[str, ...], probes: in
 
 def test_an_interface_that_does_not_exist_is_not_searched() -> None:
     assert duplicates.find("nosuchdevice0", [GATEWAY], a_host()) == []
+
+
+class FakeSocket:
+    """A packet socket that records how it is set up, and receives prepared messages."""
+
+    def __init__(self, *messages: Any, fails: bool = False) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self._messages, self._fails = iter(messages), fails
+
+    def setsockopt(self, *option: Any) -> None:
+        self.calls.append(("option", *option))
+
+    def bind(self, address: tuple[str, int]) -> None:
+        self.calls.append(("bind", *address))
+        if self._fails:
+            raise OSError(19, "No such device")
+
+    def getsockname(self) -> tuple[Any, ...]:
+        return ("trunk0", 3, 0, 1, MAC)
+
+    def send(self, frame: bytes) -> None:
+        self.calls.append(("send", frame))
+
+    def settimeout(self, timeout_s: float) -> None:
+        self.calls.append(("timeout", timeout_s))
+
+    def recvmsg(self, _size: int, _ancillary: int) -> Any:
+        message = next(self._messages)
+        if isinstance(message, OSError):
+            raise message
+        return message
+
+    def close(self) -> None:
+        self.calls.append(("close",))
+
+
+def opened(monkeypatch: pytest.MonkeyPatch, fake: FakeSocket) -> duplicates.PacketLink:
+    def make(family: int, kind: int) -> FakeSocket:
+        assert (family, kind) == (socket.AF_PACKET, socket.SOCK_RAW), "no protocol yet"
+        return fake
+
+    monkeypatch.setattr(duplicates.socket, "socket", make)
+    return duplicates.PacketLink("trunk0")
+
+
+def test_a_socket_is_filtered_before_it_receives_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeSocket()
+    link = opened(monkeypatch, fake)
+    link.send(b"frame")
+    link.close()
+    filtered, aux, *rest = fake.calls
+    assert filtered[:3] == ("option", socket.SOL_SOCKET, 26)
+    assert aux == ("option", 263, 8, 1)
+    assert rest == [("bind", "trunk0", 3), ("send", b"frame"), ("close",)]
+    assert link.mac == MAC
+
+
+def test_a_socket_that_cannot_be_bound_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeSocket(fails=True)
+    with pytest.raises(OSError, match="No such device"):
+        opened(monkeypatch, fake)
+    assert fake.calls[-1] == ("close",)
+
+
+def auxiliary(status: int, tag: int) -> tuple[int, int, bytes]:
+    return 263, 8, struct.pack("=IIIHHHH", status, 60, 60, 0, 14, tag, 0x8100)
+
+
+def test_frames_of_others_are_received_with_the_vlan_of_a_removed_tag(monkeypatch: pytest.MonkeyPatch) -> None:
+    host, outgoing = ("trunk0", 3, 0, 1, OTHER), ("trunk0", 3, socket.PACKET_OUTGOING, 1, MAC)
+    fake = FakeSocket(
+        (b"a", [auxiliary(1 << 4, 0xE190)], 0, host),
+        (b"b", [auxiliary(1 << 5, 400)], 0, host),
+        (b"c", [(263, 9, b""), (1, 8, b"")], 0, host),
+        (b"d", [], 0, outgoing),
+        socket.timeout(),
+    )
+    link = opened(monkeypatch, fake)
+    assert [link.receive(0.5) for _each in range(5)] == [(b"a", 400), (b"b", None), (b"c", None), (b"", None), None]
+    assert fake.calls[-1] == ("timeout", 0.5)
+
+
+def passes(frame: bytes) -> bool:
+    """Run the filter, whose instructions load two bytes, compare them and return."""
+    program = [struct.unpack_from("=HBBI", duplicates._PROGRAM, at) for at in range(0, len(duplicates._PROGRAM), 8)]
+    at, value = 0, 0
+    while True:
+        code, if_true, if_false, operand = program[at]
+        if code == 0x06:
+            return operand > 0
+        if code == 0x28:
+            value = int.from_bytes(frame[operand : operand + 2], "big")
+        else:
+            assert code == 0x15
+            at += if_true if value == operand else if_false
+        at += 1
+
+
+@pytest.mark.parametrize(
+    ("frame", "is_arp"),
+    [
+        (tagged(GATEWAY)[0], True),
+        (MAC + OTHER + ARP + packet(GATEWAY), True),
+        (MAC + OTHER + bytes.fromhex("0800") + bytes(40), False),
+        (MAC + OTHER + TAG + bytes.fromhex("0800") + bytes(40), False),
+    ],
+)
+def test_the_kernel_drops_all_frames_but_arp(frame: bytes, is_arp: bool) -> None:
+    assert passes(frame) is is_arp

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import files
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import applied_orders, files
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.fences import FencePlan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.job import Job
@@ -69,6 +69,18 @@ def test_lost_machines_are_changes_and_stored_first(tmp_path: Path) -> None:
     assert todo.plan.changes != []
     with pytest.raises(CommandFailed, match="no bus"):
         one.apply(todo)
+
+
+def test_an_order_that_was_applied_is_stored(tmp_path: Path) -> None:
+    runner = looked_at()
+    for program in ("systemctl", "ip", "nsenter", "conntrack", "nft"):
+        runner.tell(program, MORE)
+    one = job(tmp_path, runner)
+    one = replace(one, orders=(replace(one.orders[0], record='{"slice":{}}'),))
+    with one.lock():
+        one.apply(one.plan())
+    (applied,) = applied_orders.read(str(tmp_path), "network_node")
+    assert (applied.slice_id, applied.revision, applied.record) == (1000, 2_000, '{"slice":{}}')
 
 
 def test_a_failing_command_is_an_error_unless_the_host_is_unprepared(tmp_path: Path) -> None:
