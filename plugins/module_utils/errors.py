@@ -151,11 +151,16 @@ class DatabaseError(SlicesError):
 
 
 class CommandFailed(SlicesError):
-    """A command on a host failed with a non-zero return code."""
+    """A command on a host failed with a non-zero return code. The message has the next step, where it is known."""
 
     def __init__(self, *, cmd: Sequence[str], rc: int, stdout: str, stderr: str) -> None:
+        # Hosts compile all imported modules in each module call, and failures are rare.
+        from .next_steps import next_step
+
         why = (stderr.strip() or stdout.strip() or "no output").splitlines()[-1]
-        super().__init__(f"{cmd[0]} failed with code {rc}: {why}", cmd=list(cmd), rc=rc, stdout=stdout, stderr=stderr)
+        advice = next_step(cmd, rc, stderr or stdout)
+        message = f"{cmd[0]} failed with code {rc}: {why}" + (f"; {advice}" if advice else "")
+        super().__init__(message, cmd=list(cmd), rc=rc, stdout=stdout, stderr=stderr)
 
 
 def for_all(things: Iterable[S], act: Callable[[S], T], refusals: Iterable[Refusal] = ()) -> list[T]:
