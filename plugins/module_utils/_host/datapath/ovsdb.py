@@ -13,7 +13,7 @@ from ..runner import Runner
 
 # Without a timeout, ovs-vsctl waits forever if ovs-vswitchd is not running. A timeout loses nothing: the database has
 # the change by then, and the switch makes it when it runs.
-VSCTL = ("ovs-vsctl", "--timeout=30")
+VSCTL = ("ovs-vsctl", "--timeout=60")
 _TABLES = {
     "Bridge": "name,ports,datapath_type,fail_mode",
     "Port": "_uuid,name,tag,vlan_mode,trunks,external_ids,interfaces,qos,other_config",

@@ -29,7 +29,7 @@ def test_check_mode_predicts_what_is_removed(monkeypatch: pytest.MonkeyPatch, tm
     (tmp_path / "names").mkdir()
 
     def looked_at() -> FakeRunner:
-        found = FakeRunner().tell("ovs-vsctl", "--timeout=30", "--format=json", MORE, stdout=NOTHING)
+        found = FakeRunner().tell("ovs-vsctl", "--timeout=60", "--format=json", MORE, stdout=NOTHING)
         return found.tell("systemctl", "show", MORE).tell("nft", "--stateless", MORE, rc=runners.NOT_FOUND)
 
     first = run(monkeypatch, tmp_path, looked_at(), _ansible_check_mode=True, _ansible_diff=True)

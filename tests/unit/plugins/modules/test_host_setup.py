@@ -24,8 +24,8 @@ from ..module_utils._host.fakes import MORE, FakeRunner
 GROUP = grp.getgrgid(os.getgid()).gr_name
 SHOWN = '[{"ifname": "trunk0", "mtu": 9000}]'
 NOTHING = '{"headings": [], "data": []}\n' * 4
-OBSERVE = ("ovs-vsctl", "--timeout=30", "--format=json", MORE)
-CREATE = ("ovs-vsctl", "--timeout=30", "--", MORE)
+OBSERVE = ("ovs-vsctl", "--timeout=60", "--format=json", MORE)
+CREATE = ("ovs-vsctl", "--timeout=60", "--", MORE)
 UUID = "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
 CLOUD = {"cloud_uuid": UUID, "cloud_title": "lab", "cloud_incarnation": UUID, "controller": "controller1"}
 

@@ -13,8 +13,8 @@ ARGS = {"name": "br-int", "ports": [{"name": "trunk0"}]}
 
 
 def test_a_bridge_is_created_in_one_transaction(monkeypatch):
-    runner = FakeRunner().tell("ovs-vsctl", "--timeout=30", "--", MORE)
-    runner.tell("ovs-vsctl", "--timeout=30", "--format=json", MORE, stdout=NOTHING)
+    runner = FakeRunner().tell("ovs-vsctl", "--timeout=60", "--", MORE)
+    runner.tell("ovs-vsctl", "--timeout=60", "--format=json", MORE, stdout=NOTHING)
     result = modules.run(monkeypatch, ovs_bridge, runner, owner="worker", **ARGS)
 
     assert result["changed"]

@@ -25,14 +25,14 @@ IP_BATCH = ("ip", "-batch", "-")
 
 def looked_at(loaded: str = TAP_FILTER) -> FakeRunner:
     """Return a host with the answers for a plan."""
-    host = FakeRunner().tell("ovs-vsctl", "--timeout=30", "--format=json", MORE, stdout=NOTHING)
+    host = FakeRunner().tell("ovs-vsctl", "--timeout=60", "--format=json", MORE, stdout=NOTHING)
     host.tell(*OFCTL, "--no-stats", "--no-names", "dump-flows", MORE)
     return host.tell(*LIST_FILTER, stdout=loaded, rc=int(not loaded))
 
 
 def runner(loaded: str = TAP_FILTER) -> FakeRunner:
     """Return a host on which ports and flows can also be created."""
-    host = looked_at(loaded).tell("ovs-vsctl", "--timeout=30", "--", MORE)
+    host = looked_at(loaded).tell("ovs-vsctl", "--timeout=60", "--", MORE)
     return host.tell(*OFCTL, "--bundle", "add-flows", "br-int", "-")
 
 

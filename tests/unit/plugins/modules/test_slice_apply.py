@@ -39,7 +39,7 @@ STOP = ("systemctl", "stop", "--", "cloudrepo-9999@1001.service")
 
 def looked_at(units: str = "") -> FakeRunner:
     """Return a host with the answers for a plan."""
-    told = FakeRunner().tell("ovs-vsctl", "--timeout=30", "--format=json", MORE, stdout=NOTHING)
+    told = FakeRunner().tell("ovs-vsctl", "--timeout=60", "--format=json", MORE, stdout=NOTHING)
     told.tell(*OFCTL, "--no-stats", "--no-names", "dump-flows", MORE)
     return told.tell(*LIST_FILTER, stdout=TAP_FILTER).tell(*SHOW, stdout=units)
 
@@ -82,7 +82,7 @@ def test_unlisted_vms_are_stopped_before_their_disks_are_removed(monkeypatch, tm
     assert set(result["timings_s"]) == {"observe", "qemu", "images", "ovs", "taps"}
     assert [argv[:2] for argv in runner.argvs[:4]] == [
         ["nft", "--stateless"],
-        ["ovs-vsctl", "--timeout=30"],
+        ["ovs-vsctl", "--timeout=60"],
         ["ovs-ofctl", "--protocols=OpenFlow14"],
         ["systemctl", "show"],
     ]

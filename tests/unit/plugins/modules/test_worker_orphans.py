@@ -34,7 +34,7 @@ def disk(tmp_path: Path, name: str = "vm1_img.qcow2") -> Path:
 
 
 def looked_at(units: str = "") -> FakeRunner:
-    runner = FakeRunner().tell("ovs-vsctl", "--timeout=30", "--format=json", MORE, stdout=NOTHING)
+    runner = FakeRunner().tell("ovs-vsctl", "--timeout=60", "--format=json", MORE, stdout=NOTHING)
     return runner.tell("systemctl", "show", MORE, stdout=units)
 
 

@@ -81,7 +81,7 @@ def order(tmp_path: Path, revision: int | None = None) -> tuple[SliceOrder, ...]
 
 def looked_at(units: str = "") -> FakeRunner:
     runner = FakeRunner().tell("nft", MORE, stdout=TAP_FILTER)
-    runner.tell("ovs-vsctl", "--timeout=30", "--format=json", MORE, stdout=NOTHING)
+    runner.tell("ovs-vsctl", "--timeout=60", "--format=json", MORE, stdout=NOTHING)
     runner.tell("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60", "--no-stats", MORE)
     return runner.tell(*SHOW, "cloudrepo-1000@*.service", "cloudrepo-1000.slice", stdout=units)
 

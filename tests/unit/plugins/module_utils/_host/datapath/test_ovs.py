@@ -73,7 +73,7 @@ def test_an_access_port_is_added_and_tagged_in_one_transaction():
 
     assert runner.argvs == [
         [
-            *("ovs-vsctl", "--timeout=30"),
+            *("ovs-vsctl", "--timeout=60"),
             *("--", "add-port", "br-int", "tap_1001_eth0"),
             *("--", "set", "Port", "tap_1001_eth0", "vlan_mode=access", "tag=100"),
             *("external_ids:cloudrepo-interface=eth0", "external_ids:cloudrepo-link=100"),
