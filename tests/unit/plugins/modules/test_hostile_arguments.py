@@ -49,6 +49,7 @@ RIGHT: dict[str, Any] = {
     "nat_links": "169.254.64.0/24",
     "interface": "eth1",
     "uplink": "eth1",
+    "management_addresses": ["10.60.7.1", "10.60.7.2"],
     "name": "br-int",
     "owner": "worker",
     "program": "/usr/local/lib/cloudrepo/slices-host",
