@@ -48,7 +48,7 @@ PARTS = Parts(
     ),
     folders=(
         *(f"{UNIT_DIR}/{name}.service.d" for name in ("cloudrepo-", "nftables")),
-        *("/etc/tmpfiles.d", _LIBRARY, "/run/cloudrepo"),
+        *(_LIBRARY, "/run/cloudrepo"),
     ),
     tables=("inet cloudrepo_taps",),
     state=(
