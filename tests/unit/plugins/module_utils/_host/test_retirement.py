@@ -38,7 +38,7 @@ def test_the_other_role_keeps_a_bridge_that_forwards_without_flows(tmp_path: Pat
     commands = ["--if-exists", "del-port", "br-int", "up0", "--", "set", "Port", "trunk0"]
     commands.append("external_ids:cloudrepo-infrastructure=network_node")
     reset = ["--", "del-fail-mode", "br-int"] if mode == "secure" else []
-    runner = FakeRunner().tell("ovs-vsctl", "--timeout=120", "--", *commands, *reset)
+    runner = FakeRunner().tell("ovs-vsctl", "--timeout=60", "--", *commands, *reset)
     found.stop(runner)
 
 
