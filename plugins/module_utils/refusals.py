@@ -522,6 +522,11 @@ _HOST = {
         "seen for the first time; {rule}",
         "run cloudrepo.slices.orphans again to remove it",
     ),
+    "worker_in_use": Rule(
+        "a worker is put back only without VMs and disks",
+        "{rule}; slices with objects: {slices}; disks: {disks}; deleted disks in the trash: {deleted}",
+        "move or delete its VMs and remove its orphans; deleted disks go after their retention time",
+    ),
     "orphan_in_use": Rule("a disk in use stays", "{unit} runs from it", "list its slice as well, or deploy the slice"),
     "orphan_unknown": Rule("only orphans can be removed", "no host has an orphan with this name; orphans: {known}"),
     "user_missing": Rule(

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import runner as runners
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import worker_orphans
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.orphans import SLICE, Orphan
 from ansible_collections.cloudrepo.slices.plugins.modules import host_retire
 
 from ..module_utils._host import modules
@@ -21,7 +23,7 @@ CLOUD = {"cloud_uuid": uuid(1), "cloud_title": "lab", "cloud_incarnation": uuid(
 
 
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, runner: FakeRunner, **args: Any) -> dict[str, Any]:
-    return modules.run(monkeypatch, host_retire, runner, **{"state_dir": str(tmp_path), **args})
+    return modules.run(monkeypatch, host_retire, runner, **{"role": "network_node", "state_dir": str(tmp_path), **args})
 
 
 def test_check_mode_predicts_what_is_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -52,3 +54,22 @@ def test_a_host_of_another_cloud_is_left_alone(monkeypatch: pytest.MonkeyPatch, 
     assert result["failed"]
     assert "theirs" in result["msg"]
     assert (tmp_path / "roles.json").exists()
+
+
+def test_a_worker_with_a_vm_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "roles.json").write_text('["worker"]')
+    port = {"cloudrepo-slice": "1000"}
+    orphan = Orphan(SLICE, 1000, None, holds=("port tap_1001_eth0",))
+    monkeypatch.setattr(worker_orphans, "observe", lambda _runner, **_named: port)
+    monkeypatch.setattr(worker_orphans, "find", lambda _known, _held: (orphan,))
+    result = run(monkeypatch, tmp_path, FakeRunner(), role="worker")
+    assert result["failed"]
+    assert result["refusals"][0]["code"] == "worker_in_use"
+    assert "move or delete its VMs" in result["msg"]
+    assert (tmp_path / "roles.json").exists()
+
+
+def test_a_host_that_never_was_a_worker_is_not_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    result = run(monkeypatch, tmp_path, FakeRunner(), role="worker")
+    assert (result["changed"], result["roles"]) == (False, [])
+    assert list(tmp_path.iterdir()) == []

@@ -16,8 +16,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port, Switch
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import live, orphans, retirement
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.retirement import Places
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.orphans import SLICE, Orphan
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.retirement import PROGRAM, Places
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed
 
 from .....locks import is_held
@@ -49,7 +49,7 @@ class Host:
         self.runner.tell("systemctl", "show", "--property=Id,ActiveState,MainPID", MORE)
 
     def units(self, text: str = "") -> Host:
-        self.runner.tell(*SHOW, *retirement.UNITS, stdout=text)
+        self.runner.tell(*SHOW, *retirement.PARTS.units, stdout=text)
         return self
 
     def tables(self, rc: int) -> Host:
@@ -77,11 +77,11 @@ class Host:
 def test_every_file_folder_and_unit_of_the_role_is_known() -> None:
     wanted = yaml.safe_load((ROLE / "vars/main.yml").read_text())
     files = [each["path"] for name in ("files", "lost_files") for each in wanted[f"__network_node_{name}"]]
-    assert sorted(files) == sorted(retirement.FILES)
-    assert wanted["__network_node_program"] == retirement.PROGRAM
+    assert sorted(files) == sorted(retirement.PARTS.files)
+    assert wanted["__network_node_program"] == PROGRAM
     setup = (ROLE / "tasks/setup.yml").read_text()
     units = setup[setup.index("units: >-") : setup.index("services:")]
-    assert sorted(re.findall(r"'(slices-[^']+)'", units)) == sorted(retirement.UNITS)
+    assert sorted(re.findall(r"'(slices-[^']+)'", units)) == sorted(retirement.PARTS.units)
     tables = re.findall(r"^table (ip \w+) \{", (ROLE / "templates/nat.nft.j2").read_text(), re.M)
     assert tables == list(live.TABLES)
 
@@ -91,14 +91,14 @@ def test_a_host_without_the_role_is_not_looked_at(tmp_path: Path) -> None:
     roles.apply(roles.RolesPlan((), (roles.WORKER,)), state_dir=str(tmp_path))
     todo = retirement.plan(folders, FakeRunner(), bridge="br-int")
     retirement.apply(todo, folders, FakeRunner(), bridge="br-int")
-    assert (todo.changes, todo.roles.want) == ([], ("worker",))
+    assert (todo.changes, todo.left.roles.want) == ([], ("worker",))
     assert sorted(each.name for each in tmp_path.iterdir()) == ["roles.json"]
 
 
 def test_everything_of_the_role_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host(tmp_path, monkeypatch, LOCAL, GATEWAY, TRUNK).tables(0).device()
     host.units("Id=slices-nat.service\nActiveState=active\nUnitFileState=enabled\n")
-    for path in (*retirement.FILES, retirement.PROGRAM, "netns/slices-dhcp", "state/dhcp/leases"):
+    for path in (*retirement.PARTS.files, PROGRAM, "netns/slices-dhcp", "state/dhcp/leases"):
         host.write(path)
     kept = [host.write(path, "kept") for path in ("state/cloud.json", "state/revisions/network_node")]
     host.write("run/slices-gateway.live", "wan eth1\n")
@@ -140,7 +140,7 @@ def test_everything_of_the_role_goes(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_what_a_worker_on_the_host_uses_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host(tmp_path, monkeypatch, LOCAL, GATEWAY, TRUNK, VM, worker=True).tables(1).units()
-    program, flows = host.write(retirement.PROGRAM), host.write("state/flows/1000")
+    program, flows = host.write(PROGRAM), host.write("state/flows/1000")
     taps = host.write("/etc/systemd/system/nftables.service.d/cloudrepo-taps.conf")
     own = host.write("/etc/systemd/system/nftables.service.d/cloudrepo-nat.conf")
     mark = ("set", "Port", "trunk0", "external_ids:cloudrepo-infrastructure=worker")
@@ -164,7 +164,7 @@ def test_a_bridge_that_others_use_stays(
 ) -> None:
     host = Host(tmp_path, monkeypatch, *ports).tables(1).units()
     todo = (host.device(device) if device else host).plan()
-    assert (todo.bridge, [port.name for port in todo.ports]) == ({}, ["gw400"])
+    assert (todo.left.bridge, [port.name for port in todo.left.ports]) == ({}, ["gw400"])
 
 
 @pytest.mark.parametrize(("wan", "default"), [("1", "1"), ("0", "0")])
