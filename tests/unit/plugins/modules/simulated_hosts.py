@@ -12,7 +12,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ownership, revisions, vm_folders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
+    applied_orders,
+    ownership,
+    revisions,
+    vm_folders,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import lost, overlays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.overlays import DiskPlan, Disks
@@ -66,6 +71,7 @@ class Machine:
         self.known: dict[str, Known] = {}
         self.processes: dict[int, Process] = {}
         self.created: set[str] = set()
+        self.starts = 0
 
     def carry_out(self, order: Mapping[str, Any], owners: Mapping[int, str]) -> dict[str, Any]:
         """Carry a work order out, and return the report without the names of the host.
@@ -85,6 +91,9 @@ class Machine:
         missing = lost.find(seen.orders, seen.have.overlays, self.known, {}).refusals
         self._change(overlays.plan(seen.orders, seen.have, accounts=NOBODY, retention_h=24, barred=missing), owners)
         vms = list(self._run(seen.orders, owners, missing))
+        of = {vm.vm_id: vm.slice_id for vm in all_vms(seen.orders)}
+        shown = [{**vm, "slice_id": of[vm["vm_id"]]} for vm in vms]
+        applied_orders.note(seen.orders, shown, state_dir=self.folder, kind=revisions.WORKER)
         return {**told, "refused": seen.failure.fields["refused"] if seen.failure else [], "vms": vms}
 
     def in_use(self, name: str) -> dict[str, Any]:
@@ -155,6 +164,7 @@ class Machine:
                 self.processes.pop(vm.vm_id, None)
                 yield {"vm_id": vm.vm_id, "state": "stopped", "pid": None}
             else:
+                self.starts += vm.vm_id not in self.processes
                 process = self.processes.setdefault(vm.vm_id, Process(vm.slice_id, vm.vm_uuid))
                 assert process == Process(vm.slice_id, vm.vm_uuid), "another VM's process is taken over"
                 for disk in vm.disks:
