@@ -170,7 +170,7 @@ class Operations(RuleBasedStateMachine):
         second call changes nothing.
         """
         args.setdefault("management_network", {"last_address": "10.60.7.105"})
-        if module in ("database", "user", "worker", "slice_plan", "slice_report"):
+        if module in ("cloud", "database", "user", "worker", "slice_plan", "slice_report"):
             del args["management_network"]
         before, entries = self.door.data(), self.entries()
         foretold = self.door(module, check_mode=True, **args)

@@ -1,0 +1,182 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Workers that carry work orders out in memory, by the rules of real ones, and remember who wrote to their disks.
+
+The code of real workers says which slices are refused, and which disks are created, kept, given up or missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
+    applied_orders,
+    ownership,
+    revisions,
+    vm_folders,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Accounts
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import lost, overlays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.overlays import DiskPlan, Disks
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Image
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.register import Known
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import Folder
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import (
+    all_disks,
+    all_vms,
+    folder_of,
+    read_each,
+    slice_ids,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM, SliceOrder
+
+STATE_DIR = "/var/lib/cloudrepo"
+NOW = "2026-01-31T12:00:00Z"
+NOBODY = Accounts("cloudrepo", {})
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A disk, and the tenant whose data it contains."""
+
+    uuid: str
+    written_by: str
+
+
+@dataclass(frozen=True)
+class Process:
+    """A QEMU."""
+
+    slice_id: int
+    vm_uuid: str | None
+
+
+class Machine:
+    """A worker.
+
+    Args:
+        folder: a folder of its own, for the revisions of applied orders.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.folders: dict[int, Folder] = {}
+        self.overlays: dict[str, Overlay] = {}
+        self.trash: dict[str, Overlay] = {}
+        self.known: dict[str, Known] = {}
+        self.processes: dict[int, Process] = {}
+        self.created: set[str] = set()
+        self.starts = 0
+
+    def carry_out(self, order: Mapping[str, Any], owners: Mapping[int, str]) -> dict[str, Any]:
+        """Carry a work order out, and return the report without the names of the host.
+
+        Args:
+            order: the order.
+            owners: the owner of each slice, as the database has it.
+        """
+        slices, invalid = read_each(order["slices"], state_dir=STATE_DIR)
+        older = revisions.older(slices, state_dir=self.folder, kind=revisions.WORKER)
+        told = {"failure": None, "answers": answers(order["slices"])}
+        try:
+            seen = ownership.look(slices, {**invalid, **older}, observe=self._observe, conflicts=overlays.conflicts)
+        except Refused as error:
+            return {**told, "refused": error.fields["refused"], "vms": []}
+        revisions.note(seen.orders, state_dir=self.folder, kind=revisions.WORKER)
+        missing = lost.find(seen.orders, seen.have.overlays, self.known, {}).refusals
+        self._change(overlays.plan(seen.orders, seen.have, accounts=NOBODY, retention_h=24, barred=missing), owners)
+        vms = list(self._run(seen.orders, owners, missing))
+        of = {vm.vm_id: vm.slice_id for vm in all_vms(seen.orders)}
+        shown = [{**vm, "slice_id": of[vm["vm_id"]]} for vm in vms]
+        applied_orders.note(seen.orders, shown, state_dir=self.folder, kind=revisions.WORKER)
+        return {**told, "refused": seen.failure.fields["refused"] if seen.failure else [], "vms": vms}
+
+    def in_use(self, name: str) -> dict[str, Any]:
+        """Return what C(host_info) returns for a database that was restored."""
+        held = {(folder.slice_id, folder.slice_uuid) for folder in self.folders.values() if folder.slice_id}
+        highest = max((*self.folders, *(slice_id for slice_id, _uuid in held)), default=None)
+        return {
+            "host": name,
+            "highest_id": highest,
+            "highest_revision": revisions.highest(self.folder),
+            "slices": [{"slice_id": slice_id, "slice_uuid": uuid} for slice_id, uuid in sorted(held)],
+        }
+
+    def _observe(self, orders: Iterable[SliceOrder]) -> Disks:
+        orders = tuple(orders)
+        disks = [disk for _vm, disk in all_disks(orders)]
+        waiting = {disk.path: disk.uuid for disk in disks if disk.path not in self.overlays and disk.uuid in self.trash}
+        return Disks(
+            folders=dict(self.folders),
+            found={
+                vm_id: self._paths(folder)
+                for vm_id, folder in self.folders.items()
+                if folder.slice_id in slice_ids(orders)
+            },
+            overlays={
+                disk.path: Image("qcow2", disk.size_bytes, disk.backing_file)
+                for disk in disks
+                if disk.path in self.overlays or disk.path in waiting
+            },
+            known=dict(self.known),
+            deleted={path: str(uuid) for path, uuid in waiting.items()},
+        )
+
+    def _paths(self, folder: Folder) -> list[str]:
+        return [path for path in self.overlays if path.rpartition("/")[0] == folder.path]
+
+    def _change(self, todo: DiskPlan, owners: Mapping[int, str]) -> None:
+        for each in todo.discard:
+            self.trash[str(each.uuid)] = self.overlays.pop(each.path)
+        for vm_id, _slice_id in todo.remove:
+            for path in self._paths(self.folders.pop(vm_id)):
+                del self.overlays[path]
+        for vm in (*todo.make_folders, *todo.mark):
+            self.folders[vm.vm_id] = folder(vm)
+        for _vm, disk, uuid in todo.restore:
+            self.overlays[disk.path] = self.trash.pop(uuid)
+        for vm, disk in todo.create:
+            assert disk.path not in self.overlays, "a disk is written over"
+            self.overlays[disk.path] = Overlay(str(disk.uuid), owners[vm.slice_id])
+            self.created.add(str(disk.uuid))
+        for path in todo.forget:
+            self.known.pop(path, None)
+        present = (*todo.present, *(disk for _vm, disk in todo.create))
+        self.known.update({disk.path: Known(disk.uuid, NOW) for disk in present})
+
+    def _run(
+        self, orders: Collection[SliceOrder], owners: Mapping[int, str], missing: Collection[int]
+    ) -> Iterable[dict[str, Any]]:
+        """Start and stop VMs, and yield their states."""
+        listed, ours = {vm.vm_id for vm in all_vms(orders)}, slice_ids(orders)
+        for vm_id in [each for each, one in self.processes.items() if one.slice_id in ours and each not in listed]:
+            del self.processes[vm_id]
+        for vm in all_vms(orders):
+            if vm.vm_id in missing:
+                self.processes.pop(vm.vm_id, None)
+                yield {"vm_id": vm.vm_id, "state": "error", "pid": None, "failure": "its disk is missing"}
+            elif vm.state == "stopped":
+                self.processes.pop(vm.vm_id, None)
+                yield {"vm_id": vm.vm_id, "state": "stopped", "pid": None}
+            else:
+                self.starts += vm.vm_id not in self.processes
+                process = self.processes.setdefault(vm.vm_id, Process(vm.slice_id, vm.vm_uuid))
+                assert process == Process(vm.slice_id, vm.vm_uuid), "another VM's process is taken over"
+                for disk in vm.disks:
+                    held = self.overlays[disk.path]
+                    assert held == Overlay(str(disk.uuid), owners[vm.slice_id]), "an owner reads another one's disk"
+                yield {"vm_id": vm.vm_id, "state": vm.state, "pid": str(vm.vm_id)}
+
+
+def folder(vm: VM) -> Folder:
+    """Return the folder of a VM as it is read after it was written."""
+    text = vm_folders.text_of(vm)
+    said = json.loads(text)
+    return Folder(
+        folder_of(STATE_DIR, vm.vm_id), said["slice_id"], said["slice_uuid"], said["vm_uuid"], said["disks"], text
+    )
