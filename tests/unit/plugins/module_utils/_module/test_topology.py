@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown, undelete
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology as module
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
@@ -247,6 +248,21 @@ def test_changes_are_those_from_what_was_to_what_is() -> None:
     created, deleted = module.changes_of([(None, slice_)]), module.changes_of([(slice_, None)])
     assert ({each.action for each in created}, {each.action for each in deleted}) == ({"create"}, {"delete"})
     assert len(created) == len(deleted) > 1
+
+
+def test_a_deleted_slice_is_restored_as_a_change() -> None:
+    held = cluster()
+    slice_ = deployed(put(held, topology()))
+    undelete.keep(held, slice_, now="2026-11-27T00:00:00Z", retention_h=10**6)
+    teardown.remove(held, slice_)
+    slice_.vms = []
+    teardown.forget(held, slice_)
+    revision = held.revision or 0
+    done = module.restore(held, params(name="web"))
+    assert (done.result["slice_id"], done.result["slice"]["name"], list(held.slices)) == (1000, "web", [1000])
+    assert {change.action for change in done.changes} == {"create"}
+    assert done.result["changes"] == [change.to_dict() for change in done.changes]
+    assert (held.revision or 0) > revision
 
 
 def test_names_that_match_no_slice_do_not_hide_the_others() -> None:
