@@ -363,3 +363,12 @@ def test_a_retention_out_of_range_deletes_nothing(hours: int) -> None:
     with pytest.raises(Refused, match="disk_retention_h"):
         plan(made, state="absent", all=True, disk_retention_h=hours)
     assert list(made.slices) == [1000, 1003]
+
+
+def test_a_slice_that_is_being_deleted_is_no_change_when_it_is_deleted_again() -> None:
+    made = held()
+    plan(made, all=True)
+    plan(made, state="absent", names=["web"])
+    done = plan(made, state="absent", all=True)
+    assert done.result["changed_slices"] == [1003]
+    assert {change.slice.slice_id for change in done.changes if change.slice} == {1003}

@@ -13,6 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocatio
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology as module
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
 
 from ....fragments import documented, specified
 from .._domain.builders import cluster, deployed, link, put, topology, vm
@@ -283,3 +284,13 @@ def test_types_and_defaults_are_those_of_the_documentation() -> None:
     found = specified({**module.SETTINGS_ARGUMENTS, "management_network": {**network, "default": {}}})
     assert found == documented("settings")
     assert specified(module.segment_arguments(defaults=False)) == documented("segment")
+
+
+@pytest.mark.parametrize(("user", "slice_id"), [("alice", 1000), ("admin", 1000), ("bob", None)])
+def test_a_refused_slice_is_told_with_its_id_to_its_owner_and_admins(user: str, slice_id: int | None) -> None:
+    held = cluster()
+    held.users["bob"] = User("bob", "!")
+    put(held, topology("lab", owner="alice", vms=[vm("a")], links=[]))
+    done = put_all(held, want("lab", owner="alice", vms=[vm("a", flavor="none")]), want("own"), acting_user=user)
+    (refused,) = done.result["refused"]
+    assert refused["slice_id"] == slice_id
