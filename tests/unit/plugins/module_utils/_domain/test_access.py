@@ -81,3 +81,12 @@ def test_slices_of_others_do_not_exist_for_a_tenant(there: str, absent: str, own
         return str(caught.value)
 
     assert refusal(there) == refusal(absent).replace(absent, there)
+
+
+def test_a_slice_is_found_by_its_number_by_who_may_act_on_it() -> None:
+    held = cluster()
+    slice_ = put(held, topology("lab", owner="alice"))
+    assert [access.numbered(held, 1000, user) for user in ("alice", "admin")] == [slice_, slice_]
+    assert access.numbered(held, 1001, "admin") is None
+    put(held, topology("web"))
+    assert access.numbered(held, 1003, "alice") is None

@@ -214,3 +214,14 @@ def test_what_a_restore_left_behind_on_hosts_is_not_given_out() -> None:
     assert [allocator.address(), allocator.address()] == ["10.60.7.102", "10.60.7.104"]
     held.extra["left_behind"] = {"vlan_pool": list(range(100))}
     assert Allocator(held, ManagementNetwork()).slice_id() is None
+
+
+@pytest.mark.parametrize(("next_id", "is_possible"), [(9_999_999, True), (10_000_000, False)])
+def test_ids_end_with_the_names_of_taps(next_id: int, is_possible: bool) -> None:
+    allocator = Allocator(Cluster(next_vm_id=next_id), ManagementNetwork())
+    if is_possible:
+        assert (allocator.vm_id(), allocator.next_id) == (next_id, next_id + 1)
+    else:
+        with pytest.raises(Refused) as refused:
+            allocator.vm_id()
+        assert [(each.code, each.figures) for each in refused.value.refusals] == [("no_free_id", {"most": 9_999_999})]

@@ -17,6 +17,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Sli
 
 from .builders import cluster, put, refusals, topology, vm
 
+# Of the key of zeros: with another derivation, all users would lose their passwords.
+PASSWORDS = ["KQN5fmGz", "pYJLjQUb"]
+
 
 def stored() -> tuple[Cluster, Slice]:
     held = cluster()
@@ -111,3 +114,32 @@ def test_an_id_that_comes_round_to_another_tenant_brings_no_password_along() -> 
         each.owner = "alice"
 
     assert not set(before) & set(passwords(held))
+
+
+def test_a_kept_password_is_that_of_its_version() -> None:
+    held, slice_ = stored()
+    first, second = slice_.vms
+    first.extra["uuid"], second.extra["uuid"] = "a", "b"
+    derived = passwords(held)
+    displays.keep(held, first, password_id="0" * 16, password="old")
+    displays.keep(held, second, password_id="1" * 16, password="older")
+    assert passwords(held) == ["old", "older"]
+    assert [displays.password_id(held, each) for each in slice_.vms] == ["0" * 16, "1" * 16]
+    first.extra[displays.VERSION] = 2
+    assert displays.password(held, first) not in ("old", derived[0])
+    assert passwords(held)[1] == "older"
+
+
+def test_there_is_a_key_once_it_was_made() -> None:
+    held = cluster()
+    assert displays.has_key(held) is False
+    displays.make_key(held)
+    assert displays.has_key(held) is True
+    assert len(bytes.fromhex(held.extra[VNC_KEY])) == 32
+
+
+def test_passwords_follow_from_the_key_alone() -> None:
+    held, _slice = stored()
+    held.extra[VNC_KEY] = "00" * 32
+    assert passwords(held) == PASSWORDS
+    assert [displays.version(each) for each in held.vms()] == [1, 1]

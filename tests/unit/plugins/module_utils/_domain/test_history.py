@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import history
-from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import SliceRef, between
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, SliceRef, between
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry
 
@@ -48,3 +50,62 @@ def test_the_last_entries_are_found() -> None:
     for user in ("alice", "admin"):
         found = history.find(held, [], owner=None, everything=True, acting_user=user, limit=2)
         assert [each.caller.job for each in found] == ["3", "4"]
+
+
+def about(ref: SliceRef, number: int, *changes: Change) -> Entry:
+    made = changes or (between("vm", number, None, {}, slice=ref),)
+    return Entry.of(made, at="2026-11-26T16:20:00Z", user="admin", caller=Caller(job=str(number)), revision=number)
+
+
+WEB, SHOP = SliceRef(1000, "web", "alice"), SliceRef(1000, "shop", "alice")
+OTHERS = SliceRef(1006, "web", "bob")
+
+
+def jobs(*entries: Entry, names: tuple[str, ...] = (), acting_user: str = "admin", **choice: Any) -> list[str | None]:
+    held = cluster()
+    held.history = Entries(*entries)
+    values = {"owner": None, "everything": False, "limit": 50, **choice}
+    return [each.caller.job for each in history.find(held, names, acting_user=acting_user, **values)]
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ({"names": ("shop",)}, ["1", "2"]),  # also by its former name
+        ({"names": ("web",)}, ["1", "3"]),
+        ({"names": ("alice/web",)}, ["1"]),
+        ({"names": ("1000",)}, ["1", "2"]),
+        ({"names": ("web",), "owner": "bob"}, ["3"]),
+        ({"owner": "alice"}, ["1", "2"]),
+        ({"everything": True}, ["1", "2", "3", "4"]),
+        ({"everything": True, "limit": 1}, ["4"]),
+        ({}, []),
+        ({"names": ("none",)}, []),
+        ({"names": ("web",), "acting_user": "alice"}, ["1"]),
+        ({"everything": True, "acting_user": "alice"}, ["1", "2"]),
+        ({"owner": "alice", "acting_user": "alice"}, ["1", "2"]),
+        ({"acting_user": "alice"}, []),
+    ],
+)
+def test_entries_are_found_by_slice_owner_or_all(choice: dict[str, Any], expected: list[str]) -> None:
+    user = between("user", "carol", None, {})
+    entries = (about(WEB, 1), about(SHOP, 2), about(OTHERS, 3), about(OTHERS, 4, user))
+    assert jobs(*entries, **choice) == expected
+
+
+def test_a_user_does_not_see_what_an_earlier_one_of_the_name_did() -> None:
+    created = between("user", "alice", None, {})
+    entries = (about(WEB, 1), about(WEB, 2, created), about(WEB, 3))
+    assert jobs(*entries, everything=True, acting_user="alice") == ["3"]
+    assert jobs(*entries, names=("web",)) == ["1", "3"]
+
+
+def test_of_many_changes_the_first_are_told_and_the_others_counted() -> None:
+    def lines(count: int) -> list[str]:
+        changes = [between("vm", number, None, {}, slice=WEB) for number in range(count)]
+        return history.table([about(WEB, 1, *changes)]).splitlines()
+
+    assert len(lines(20)) == 22
+    assert (len(lines(21)), lines(21)[-1]) == (23, "  and 1 more")
+    assert lines(1021)[-1] == "  and 1,001 more"
+    assert history.table([]) == "no entries"

@@ -15,7 +15,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import remove_worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out, work_orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import ERROR, RUNNING
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
@@ -153,3 +153,19 @@ def test_an_unknown_worker_cannot_be_lost() -> None:
     with pytest.raises(Refused) as refused:
         lost_workers.declare(cluster(), "10.0.10.9")
     assert [each.code for each in refused.value.refusals] == ["unknown_reference"]
+
+
+def test_a_worker_that_is_not_registered_is_refused() -> None:
+    made = cluster()
+    with pytest.raises(Refused) as caught:
+        lost_workers.declare(made, "10.0.10.9")
+    figures = {"kind": "worker", "name": "10.0.10.9", "known": ["10.0.10.1", "10.0.10.2"]}
+    assert caught.value.refusals == [Refusal("unknown_reference", "worker 10.0.10.9", figures)]
+
+
+def test_a_worker_is_declared_lost_once() -> None:
+    made = cluster()
+    made.workers["10.0.10.1"].extra["machine_id"] = "ab" * 16
+    for _each in range(2):
+        lost_workers.declare(made, "10.0.10.1")
+    assert made.extra["lost_machines"] == ["ab" * 16]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import registering
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import passwords, registering
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
@@ -141,3 +141,87 @@ def test_only_admins_register() -> None:
     assert refused(registering.require_admin, held, "alice", "flavor") == [
         Refusal("admins_only", "flavor", {"user": "alice"})
     ]
+
+
+def test_a_password_that_stays_keeps_its_hash_and_another_scheme_changes_it() -> None:
+    held = cluster()
+    user = registering.put_user(held, {"name": "bob", "password": "secret"})
+    first = user.password_hash
+    registering.put_user(held, {"name": "bob", "password": "secret", "password_scheme": "scrypt"})
+    salted = user.password_hash
+    assert (passwords.scheme_of(first), passwords.scheme_of(salted)) == ("sha256", "scrypt")
+    registering.put_user(held, {"name": "bob", "password": "secret"})
+    assert user.password_hash == salted
+    registering.put_user(held, {"name": "bob", "password": "other"})
+    assert user.password_hash != salted
+    assert (passwords.scheme_of(user.password_hash), passwords.verify("other", user.password_hash)) == ("scrypt", True)
+    registering.put_user(held, {"name": "bob", "password_hash": first, "quota_vms": 0})
+    assert (user.password_hash, user.quota_vms) == (first, 0)
+
+
+def test_a_role_is_stored_if_it_says_something_new() -> None:
+    held = cluster()
+    assert "role" not in registering.put_user(held, {"name": "bob", "role": "tenant"}).extra
+    assert "role" not in registering.put_user(held, {"name": "admin", "role": "admin"}).extra
+    assert registering.put_user(held, {"name": "bob", "role": "admin"}).extra["role"] == "admin"
+    assert registering.put_user(held, {"name": "bob", "role": None}).extra["role"] == "admin"
+
+
+def test_users_verify_their_own_passwords_and_admins_all() -> None:
+    held = cluster()
+    registering.put_user(held, {"name": "bob", "password": "secret"})
+    for user in ("bob", "admin"):
+        assert registering.verify_user(held, "bob", "secret", acting_user=user) is True
+        assert registering.verify_user(held, "bob", "wrong", acting_user=user) is False
+    assert registering.verify_user(held, "nobody", "secret", acting_user="admin") is False
+    assert registering.verify_user(held, "alice", "!", acting_user="alice") is False, "she has no password"
+    for given, user, code in (("secret", "alice", "admins_only"), (None, "bob", "option_missing")):
+        with pytest.raises(Refused) as caught:
+            registering.verify_user(held, "bob", given, acting_user=user)
+        assert [each.code for each in caught.value.refusals] == [code]
+
+
+def test_a_flavor_follows_its_image() -> None:
+    held = cluster()
+    want = {"name": "x", "cores": 1, "ram_gb": 1, "disk_gb": 2, "image": "/i", "checksum": "ef" * 32}
+    assert registering.put_flavor(held, {**want, "virtual_size_gb": 2}) == {
+        "cores": 1,
+        "ram_gb": 1,
+        "disk_gb": 2,
+        "image": "/i",
+        "checksum": "ef" * 32,
+        "virtual_size_gb": 2,
+    }
+    assert registering.put_flavor(held, {"name": "x", "cores": 2})["virtual_size_gb"] == 2
+    assert refused(registering.put_flavor, held, {"name": "x", "disk_gb": 1.9}) == [
+        Refusal("disk_smaller_than_image", "flavor x", {"got": 1.9, "least": 2})
+    ]
+    assert "virtual_size_gb" not in registering.put_flavor(held, {"name": "x", "image": "/other"})
+    assert refused(registering.put_flavor, held, {"name": "x", "image": ""}) == [
+        Refusal("invalid_image", "flavor x", {"got": ""})
+    ]
+    registering.remove_flavor(held, "none")
+    registering.remove_flavor(held, "x")
+    assert "x" not in held.flavors
+
+
+def test_a_worker_keeps_what_is_not_named() -> None:
+    held = cluster(workers=0)
+    first = registering.put_worker(held, {"ip": "10.0.10.9", "cores": 4, "ram_gb": 8, "machine_id": "ab" * 16})
+    again = registering.put_worker(held, {"ip": "10.0.10.9", "cores": 8, "ram_gb": None, "trunk_mtu": 9000})
+    assert first is again is held.workers["10.0.10.9"]
+    assert (again.cores, again.ram_gb, again.machine_id, again.extra["trunk_mtu"]) == (8, 8, "ab" * 16, 9000)
+    assert [each.code for each in refused(registering.put_worker, held, {"ip": "10.0.10.9", "trunk_mtu": 67})] == [
+        "out_of_range"
+    ]
+    registering.remove_worker(held, "10.0.10.8")
+    registering.remove_worker(held, "10.0.10.9")
+    assert held.workers == {}
+
+
+def test_the_uplink_of_the_network_node_has_a_possible_mtu() -> None:
+    held = cluster()
+    for mtu in (67, 65536):
+        assert [each.code for each in refused(registering.note_network_node, held, mtu)] == ["out_of_range"]
+    registering.note_network_node(held, 65535)
+    assert held.extra["network_node_trunk_mtu"] == 65535

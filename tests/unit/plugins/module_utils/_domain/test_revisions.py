@@ -104,3 +104,22 @@ def test_changes_as_phrases() -> None:
     )
     password = between("user", "bob", {}, {}, reason="password changed")
     assert sentence(noted(password)) == "user bob: password changed"
+
+
+def test_a_slice_that_was_deleted_since_is_not_created_again() -> None:
+    gone = between("slice", 1000, {"name": "web"}, None, name="web", slice=WEB)
+    other = between("slice", 1000, {"name": "web"}, None, name="web", slice=SliceRef(1000, "web", "alice"))
+
+    def codes(made: Cluster, based_on: int) -> list[str]:
+        return [each.code for each in problems(made, ("admin", "web"), based_on, None, [])]
+
+    assert codes(held(OLD, entry(7, gone), entry(8, CORES)), 5) == ["changed_since"]
+    assert codes(held(OLD, entry(7, gone), entry(8, CORES)), 7) == []
+    assert codes(held(OLD, entry(7, CORES)), 5) == []
+    assert codes(held(OLD, entry(7, other)), 5) == []
+    assert codes(held(OLD, entry(6, gone), entry(7, gone)), 5) == ["changed_since"]
+
+
+def test_what_changes_nothing_undoes_nothing() -> None:
+    assert found(held(OLD, entry(9, CORES)), []) == []
+    assert found(held(OLD, entry(9, CORES)), [CORES], 9) == []

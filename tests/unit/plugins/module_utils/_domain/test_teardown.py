@@ -117,3 +117,18 @@ def test_a_slice_whose_vms_are_gone_stays_while_it_gives_something_up() -> None:
     assert (list(held.slices), slice_.vms, slice_.deleting) == ([1000], [], True)
     teardown.forget(held, slice_)
     assert (held.slices, held.users["admin"].slices) == ({}, [])
+
+
+def test_what_no_host_uses_any_more_is_dropped() -> None:
+    slice_ = put(cluster(), topology())
+    slice_.vms[0].deleting = True
+    slice_.vlan_pool_used = [100, 101, 102]
+    slice_.extra["further_pools"] = [5, 6]
+    teardown.releasing(slice_, "vlan_ids").extend([101, 200])
+    slice_.vlan_pool_used += [200, 220]
+    teardown.drop_released(slice_)
+    assert [vm.name for vm in slice_.vms] == ["vm2"]
+    assert (slice_.vlan_pool_used, slice_.extra["further_pools"]) == ([100, 102, 220], [6])
+    assert {"releasing", "giving_up"}.isdisjoint(slice_.extra)
+    teardown.drop_released(slice_)
+    assert slice_.vlan_pool_used == [100, 102, 220]

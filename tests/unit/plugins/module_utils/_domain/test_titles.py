@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.titles import named, slug
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.titles import named, slug, unique
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import WantedSlice, read_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Network, Slice
@@ -123,3 +123,16 @@ def test_networks_keep_their_names_as_vms_do():
     before.networks.append(network)
     done = named(wanted(networks=[{"title": "lan"}, {"title": "LAN"}]), before)
     assert [each.name for each in done.networks] == ["lan", "lan-2"]
+
+
+def test_titles_that_are_unique_names_are_kept():
+    assert unique(["R1", "core-sw", "Core Switch", "r1", "Core Switch"], "vm") == [
+        "r1",
+        "core-sw",
+        "core-switch",
+        "r1-2",
+        "core-switch-2",
+    ]
+    assert unique(["12", "a"], "vm")[1] == "a"
+    assert unique(["12"], "network") == ["12"]
+    assert unique(["12"], "vm") != ["12"]

@@ -211,3 +211,19 @@ def test_links_without_a_name_are_called_by_their_number() -> None:
     links = [{**link("a", "b"), "name": "x"}, link("b", "none")]
     (refusal,) = problems(read_slice(topology(vms=[vm("a"), vm("b")], links=links), default_owner="admin"))
     assert refusal.object == "link web/2 (b–none)"
+
+
+@pytest.mark.parametrize(("title", "is_valid"), [("a" * 200, True), ("a" * 201, False), ("a\nb", False), ("", False)])
+@pytest.mark.parametrize(
+    ("kind", "fields_of"),
+    [
+        ("slice", lambda title: {"title": title}),
+        ("VM", lambda title: {"vms": [vm("a", title=title), vm("b")]}),
+        ("link", lambda title: {"links": [{**link("a", "b"), "title": title}]}),
+        ("network", lambda title: {"networks": [{"name": "n", "title": title}]}),
+    ],
+)
+def test_titles_are_one_line(kind: str, fields_of: Any, title: str, is_valid: bool) -> None:
+    named = {"vms": [vm("a"), vm("b")], "links": [], **fields_of(title)}
+    found = list(problems(read_slice(topology(**named), default_owner="admin")))
+    assert [(each.code, each.figures["kind"]) for each in found] == ([] if is_valid else [("invalid_title", kind)])

@@ -129,3 +129,73 @@ def test_two_vms_grow_on_one_worker_only_as_far_as_both_fit() -> None:
     assert refusals(held, both) == [Refusal("no_room_to_grow", "VM web/vm2", {"shortages": [shortage]})]
     held.workers["10.0.10.1"].cores = 4
     assert [(each.flavor or {})["cores"] for each in put(held, both).vms] == [2, 2]
+
+
+def test_a_vm_keeps_everything_that_its_flavor_does_not_change() -> None:
+    held = cluster()
+    held.flavors["cirros"]["virtual_size_gb"] = 0.1
+    slice_ = put(held, topology(vms=[vm("vm1", internet=True), vm("vm2")]), placement="pack")
+    assert [(each.flavor or {}).get("virtual_size_gb") for each in slice_.vms] == [None, None]
+    assert [each.extra.get("placement") for each in slice_.vms] == [{"policy": "pack"}] * 2
+    assert "placement" not in put(cluster(), topology()).vms[0].extra
+
+
+def test_vms_that_hosts_may_have_are_deleted_by_them_and_others_at_once() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    slice_.vms[0].handed_out = True
+    slice_ = put(held, topology(vms=[vm("new")], links=[]))
+    assert [(each.name, each.deleting) for each in slice_.vms] == [("new", False), ("vm1", True)]
+
+
+def test_without_internet_an_address_is_free_once_hosts_have_released_it() -> None:
+    for handed_out, released in ((False, None), (True, ["10.60.7.101"])):
+        held = cluster()
+        slice_ = put(held, topology())
+        slice_.vms[0].handed_out = handed_out
+        after = put(held, topology(vms=[vm("vm1"), vm("vm2")]))
+        nic = after.vms[0].interfaces[0]
+        assert (nic.vlan_id, nic.ip_config) == (None, None)
+        assert after.extra.get("releasing", {}).get("addresses") == released
+
+
+def test_interfaces_without_a_link_are_refused_only_if_nobody_counts_them() -> None:
+    held = cluster()
+    want = topology(vms=[vm("vm1"), vm("vm2")], links=[link("vm1:eth3", "vm2:eth1")])
+    (refusal,) = refusals(held, want)
+    assert (refusal.code, refusal.figures) == ("interface_without_segment", {"segments": 1, "highest": 3})
+    counted = topology(vms=[vm("vm1", data_interfaces=3), vm("vm2")], links=[link("vm1:eth3", "vm2:eth1")])
+    assert [each.name for each in put(held, counted).vms[0].interfaces] == ["eth0", "eth1", "eth2", "eth3"]
+
+
+def test_limits_are_those_of_existing_interfaces() -> None:
+    held = cluster()
+    limited = vm("vm1", interfaces=[{"name": "eth1", "rx_kbps": 8000, "up": False}, {"name": "eth9", "tx_kbps": 1}])
+    (refusal,) = refusals(held, topology(vms=[limited, vm("vm2")]))
+    figures = {"kind": "interface", "name": "eth9", "known": ["eth0", "eth1"]}
+    assert refusal == Refusal("unknown_reference", "VM web/vm1", figures)
+    limited["interfaces"].pop()
+    nic = put(held, topology(vms=[limited, vm("vm2")])).vms[0].interfaces[1]
+    assert (nic.extra["rx_kbps"], nic.extra["up"]) == (8000, False)
+    nic = put(held, topology(vms=[vm("vm1", interfaces=[]), vm("vm2")])).vms[0].interfaces[1]
+    assert nic.extra == {}
+
+
+def test_ports_and_workers_run_out() -> None:
+    held = cluster(workers=0)
+    assert {each.code for each in refusals(held, topology())} == {"no_workers"}
+    held = cluster()
+    want = topology(vms=[vm("vm1", worker="10.0.10.9")], links=[])
+    (refusal,) = refusals(held, want)
+    figures = {"kind": "worker", "name": "10.0.10.9", "known": ["10.0.10.1", "10.0.10.2"]}
+    assert refusal == Refusal("unknown_reference", "VM web/vm1", figures)
+
+
+def test_a_password_gets_only_newer_versions() -> None:
+    held = cluster()
+    versions = []
+    for version in (None, 1, 3, None, 3):
+        fields = {} if version is None else {"vnc_password_version": version}
+        slice_ = put(held, topology(vms=[vm("vm1", **fields), vm("vm2")]))
+        versions.append(slice_.vms[0].extra.get("vnc_password_version"))
+    assert versions == [None, None, 3, 3, 3]

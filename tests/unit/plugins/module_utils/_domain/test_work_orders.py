@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import records, teardown
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_changes import changes
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import (
+    base_image_path,
     faults,
     find_vms,
     hand_out,
@@ -266,3 +267,40 @@ def test_hosts_get_records_of_what_they_have() -> None:
 def vms_of(record: str) -> list[int]:
     slice_, _record = records.read(record)
     return [vm.vm_id for vm in slice_.vms]
+
+
+def test_what_the_database_lacks_of_a_slice_is_refused() -> None:
+    held = cluster()
+    slice_ = put(held, topology(networks=[{"name": "lan", "members": ["vm1"], "gateway": True}]))
+    assert list(faults(slice_)) == []
+    first, second = slice_.vms
+    first.flavor = None
+    second.interfaces[1].mac = None
+    slice_.networks[0].cidr, slice_.networks[0].gateway_ip = "none", None
+    assert [(each.code, each.object) for each in faults(slice_)][:2] == [
+        ("flavor_without_checksum", "VM vm1 (1001)"),
+        ("stored_without", "VM vm2 (1002)"),
+    ]
+    assert len(list(faults(slice_))) == 3
+    second.deleting = True
+    second.flavor = None
+    assert len(list(faults(slice_))) == 2
+
+
+def test_orders_without_a_cloud_name_none() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    found = work_orders(held, [slice_], "/s")
+    assert {"cloud_uuid", "cloud_title", "cloud_incarnation"}.isdisjoint(found["network_node"])
+    cloud = held.identify("lab")
+    found = work_orders(held, [slice_], "/s")
+    for order in (found["network_node"], *found["workers"].values()):
+        assert (order["cloud_uuid"], order["cloud_title"], order["cloud_incarnation"]) == (
+            cloud.uuid,
+            "lab",
+            cloud.incarnation,
+        )
+
+
+def test_base_images_are_named_by_their_checksums() -> None:
+    assert base_image_path("/s", "ab" * 32) == f"/s/images/{'ab' * 32}.img"

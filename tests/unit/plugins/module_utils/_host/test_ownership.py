@@ -158,3 +158,10 @@ def test_other_failures_are_returned_with_the_refusals() -> None:
     with pytest.raises(SlicesError) as alone, ownership.told_with({}):
         raise SlicesError("it ended")
     assert "refused" not in alone.value.fields
+
+
+def test_a_look_fails_if_slices_were_refused() -> None:
+    seen, _looked = look({}, 1000)
+    assert seen.failure is not None
+    assert [each["slice_id"] for each in seen.failure.fields["refused"]] == [1000]
+    assert look({})[0].failure is None

@@ -130,3 +130,33 @@ def test_a_template_contains_the_name_of_its_slice() -> None:
 
 def test_units_are_only_observed_again_after_a_command() -> None:
     assert systemd.look_again([], FakeRunner()) == {}
+
+
+def test_all_units_are_seen_whatever_their_slices(tmp_path) -> None:
+    wants = tmp_path / "multi-user.target.wants"
+    wants.mkdir()
+    for name in ("cloudrepo-1000@1001.service", "cloudrepo-2000@2001.service", "ssh.service"):
+        (wants / name).symlink_to("/dev/null")
+    systemd.write_templates(dict.fromkeys((1000, 2000), template_text("cloudrepo-0")), unit_dir=str(tmp_path))
+    runner = FakeRunner().tell("systemctl", "show", MORE, stdout=SHOWN)
+    assert systemd.observe_all(runner, unit_dir=str(tmp_path)) == Units(
+        vms={1001: Unit(1000, 1001, "active", 4821), 1002: Unit(1000, 1002, "failed")},
+        enabled=frozenset({(1000, 1001), (2000, 2001)}),
+        templates=dict.fromkeys((1000, 2000), template_text("cloudrepo-0")),
+    )
+    assert runner.argvs[0][-1] == "cloudrepo-*@*.service"
+
+
+def test_units_are_looked_at_again_by_their_names() -> None:
+    units = (Unit(1000, 1001), Unit(1000, 1002))
+    runner = FakeRunner().tell("systemctl", "show", MORE, stdout=SHOWN)
+    assert systemd.look_again(units, runner) == {
+        1001: Unit(1000, 1001, "active", 4821),
+        1002: Unit(1000, 1002, "failed"),
+    }
+    assert runner.argvs[0][-2:] == ["cloudrepo-1000@1001.service", "cloudrepo-1000@1002.service"]
+    assert systemd.look_again([], FakeRunner()) == {}
+
+
+def test_units_of_captures_are_none_of_qemu() -> None:
+    assert systemd.capture_unit(1000, 1001, "eth1") == "slices-capture-1000-1001-eth1.service"

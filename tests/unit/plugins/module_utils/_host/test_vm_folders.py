@@ -58,3 +58,24 @@ def test_overlays_are_listed_in_order_and_without_temporary_files(tmp_path: Path
     for name in ("b.qcow2", "a.qcow2", ".a.qcow2", "a.qcow2.new", "console.log"):
         (tmp_path / name).touch()
     assert vm_folders.overlays(str(tmp_path)) == (f"{tmp_path}/a.qcow2", f"{tmp_path}/b.qcow2")
+
+
+def test_a_folder_is_removed_with_its_owner_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "1001"
+    (folder / "deeper").mkdir(parents=True)
+    mark(folder)
+    (folder / "deeper/file").touch()
+    (folder / "console.log").touch()
+    (tmp_path / "kept").mkdir()
+    (folder / "link").symlink_to(tmp_path / "kept")
+    left: list[list[str]] = []
+    remove = vm_folders.files.remove
+
+    def note(path: str) -> None:
+        left.append([each.name for each in folder.iterdir()])
+        remove(path)
+
+    monkeypatch.setattr(vm_folders.files, "remove", note)
+    vm_folders.remove(str(folder))
+    assert left == [["identity.json"]]
+    assert [each.name for each in tmp_path.iterdir()] == ["kept"]

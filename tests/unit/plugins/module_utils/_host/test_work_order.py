@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms, read_slices
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import (
+    all_given_up,
+    all_vms,
+    read_each,
+    read_slices,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
 from .fakes import STATE_DIR, disk, nic, orders, vm
@@ -145,3 +150,39 @@ def test_an_interface_that_is_down_stays_on_its_vlan():
 
     assert read.links_down == ("eth0", "eth2")
     assert read.interfaces[0].vlan_id == 5
+
+
+def test_an_invalid_slice_does_not_affect_the_others():
+    one = {"slice_id": 1000, "vms": [vm(1001, cores=0)]}
+    other = {"slice_id": 1003, "vms": [vm(1004, 400)]}
+    read, refused = read_each([one, other], state_dir=STATE_DIR)
+    assert [order.slice_id for order in read] == [1003]
+    assert {slice_id: [each.code for each in why] for slice_id, why in refused.items()} == {1000: ["field_not_allowed"]}
+
+
+def test_what_two_slices_have_refuses_both():
+    address = {"address": "10.60.7.101"}
+    first = vm(1001, interfaces=[{**nic(1001, 0, 400), **address}])
+    second = vm(1004, interfaces=[{**nic(1004, 0, 400), **address, "mac": "52:54:00:03:ec:00"}])
+    slices = [{"slice_id": 1000, "vms": [first]}, {"slice_id": 1003, "vms": [second]}, {"slice_id": 1006, "vms": []}]
+    read, refused = read_each(slices, state_dir=STATE_DIR)
+    assert [order.slice_id for order in read] == [1006]
+    figures = {"kind": "address", "name": "10.60.7.101", "count": 2}
+    assert refused == {slice_id: [Refusal("listed_twice", f"slice {slice_id}", figures)] for slice_id in (1000, 1003)}
+    # On their own VLANs, tenants may use the same addresses and MACs.
+    for each in (first, second):
+        each["interfaces"][0]["vlan_id"] = 100
+    assert read_each(slices, state_dir=STATE_DIR)[1] == {}
+
+
+def test_given_up_disks_are_in_their_folders_and_not_wanted():
+    elsewhere = {"vm_id": 1002, "path": f"{STATE_DIR}/vms/1003/vm_img.qcow2"}
+    wanted = {"vm_id": 1001, "path": disk()["path"]}
+    fine = {"vm_id": 1002, "path": f"{STATE_DIR}/vms/1002/vm_img.qcow2"}
+    with pytest.raises(Refused) as refused:
+        orders(vm(1001, 100), given_up=[elsewhere, wanted, fine])
+    assert [(each.code, each.object) for each in refused.value.refusals] == [
+        ("disk_elsewhere", "given-up disk of VM 1002"),
+        ("wanted_and_given_up", "VM 1001 (vm1)"),
+    ]
+    assert [each.path for each in all_given_up(orders(given_up=[fine]))] == [fine["path"]]

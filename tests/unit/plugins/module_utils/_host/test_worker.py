@@ -54,3 +54,22 @@ def test_a_vm_that_runs_from_a_deleted_disk_is_not_stopped(tmp_path: Path) -> No
     todo = worker.plan(stopped, have, settings=place(tmp_path), restart=True)
     assert (todo.vms.halt, todo.vms.restart, todo.disks.create) == ((), (), ())
     assert "copy /proc/" in todo.vms.faults[1001]
+
+
+def test_settings_are_read_from_the_arguments_of_a_module(tmp_path: Path) -> None:
+    params = {
+        "bridge": "br0",
+        "gateway": "10.60.7.1",
+        "dhcp_server": "10.60.7.2",
+        "prune_vlans": False,
+        "state_dir": "/s",
+        "user": "no-such-user",
+        "vnc_address": None,
+        "vnc_listen": "unix",
+        "accelerator": "tcg",
+        "checksum_offload": True,
+        "disk_retention_h": 5,
+    }
+    read = worker.read_settings(params, order(tmp_path))
+    assert (read.disk_retention_h, read.vms.accounts.known, read.vms.vnc_listen) == (5, {}, "unix")
+    assert (read.vms.state_dir, read.wires.bridge, read.wires.folder) == ("/s", "br0", "/s/flows")

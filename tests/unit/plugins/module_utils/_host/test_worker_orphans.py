@@ -14,7 +14,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
     vm_folders,
     worker_orphans,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port, Switch
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.taps import REMOVAL_GROUP, Devices, Tap
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.orphans import DISK, SLICE, Orphan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Tools
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import Unit, Units, template_text
@@ -24,7 +25,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import K
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from ....locks import is_held
-from .fakes import FakeMonitor, FakeRunner, mark, uuid
+from .fakes import MORE, FakeMonitor, FakeRunner, mark, uuid
 from .test_worker_job import place
 
 FOLDER = Folder("/vms/1006", 1005, uuid(5), uuid(6), {"vm1_img.qcow2": uuid(7)})
@@ -148,3 +149,53 @@ def test_disks_are_removed_under_the_lock_of_work_orders(tmp_path: Path, monkeyp
     worker_orphans.remove([gone], [], had, Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
     assert held == [(paths[0], True)]
     assert [Path(path).exists() for path in paths] == [False, True]
+
+
+def test_what_slices_have_on_a_host_is_observed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "vms/1006"
+    folder.mkdir(parents=True)
+    mark(folder, 1005)
+    (folder / "vm1_img.qcow2").write_bytes(b"x" * 5000)
+    (tmp_path / "flows").mkdir()
+    for name in ("1005.flows", "shared.flows", "1010.qdiscs", f"{worker_orphans.flows.INFRASTRUCTURE}.flows"):
+        (tmp_path / "flows" / name).touch()
+    applied_orders.note([SliceOrder(1005, (), record='{"slice":{}}')], state_dir=str(tmp_path), kind=revisions.WORKER)
+    found = [Tap("tap_1006_eth0", 1005, 998), Tap("tap_1007_eth0", 0, 998), Tap("tap_1008_eth0", REMOVAL_GROUP, 998)]
+    devices = Devices({each.name: each for each in (*found, Tap("eth9", 1005, 998))})
+    monkeypatch.setattr(worker_orphans.taps, "observe", lambda: devices)
+    ports = {
+        "a": Port("a", "br-int", external_ids={"cloudrepo-slice": "1005"}),
+        "b": Port("b", "br-int", external_ids={"cloudrepo-slice": "x"}),
+        "c": Port("c", "br-int"),
+    }
+    monkeypatch.setattr(worker_orphans.ovsdb, "observe", lambda _runner: Switch({"br-int": "system"}, ports))
+    runner = FakeRunner().tell("systemctl", "show", MORE, stdout="")
+    held = worker_orphans.observe(runner, state_dir=str(tmp_path), unit_dir=str(tmp_path / "units"))
+    assert ([*held.folders], held.taps, [port.name for port in held.ports]) == ([1006], {"tap_1006_eth0": 1005}, ["a"])
+    assert held.flows == {1005, 1010}
+    assert [slice_id for _path, slice_id in held.records] == [1005]
+    ((size, modified),) = held.overlays[1006].values()
+    state = (folder / "vm1_img.qcow2").stat()
+    assert (size, modified) == (state.st_blocks * 512, state.st_mtime)
+
+
+def test_a_folder_goes_with_its_last_orphan_unless_the_database_wants_a_disk_in_it(tmp_path: Path) -> None:
+    for number, known in ((1006, ()), (1007, (KnownSlice(1005, uuid(5), (KnownDisk("", uuid(8)),)),))):
+        folder = tmp_path / f"vms/{number}"
+        folder.mkdir(parents=True)
+        mark(folder, 1005)
+        path = f"{folder}/vm1_img.qcow2"
+        Path(path).touch()
+        wanted = tuple(replace(each, disks=(KnownDisk(f"{folder}/vm2_img.qcow2", uuid(8)),)) for each in known)
+        had = Held(
+            folders={number: Folder(str(folder), 1005, uuid(5), uuid(6), {})}, overlays={number: {path: (0, 0.0)}}
+        )
+        gone = replace(DISK_OF_LEFT, path=path, vm_id=number)
+        worker_orphans.remove([gone], wanted, had, Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
+        assert (folder.exists(), Path(path).exists()) == (bool(known), False)
+
+
+def test_removals_start_no_vms(tmp_path: Path) -> None:
+    settings = worker_orphans.settings_for(place(tmp_path).wires, state_dir="/s", user="cloudrepo")
+    assert (settings.vms.state_dir, settings.vms.accounts.known, settings.vms.vnc_address) == ("/s", {}, "")
+    assert settings.wires == place(tmp_path).wires

@@ -89,3 +89,59 @@ def test_groups_may_create_their_members() -> None:
     graph = netlab.read("groups:\n  _auto_create: true\n  g: {members: [a, b], device: frr}\nlinks: [a-b]\n")
     assert {key: node.kind for key, node in graph.nodes.items()} == {"a": "frr", "b": "frr"}
     assert len(graph.segments) == 1
+
+
+def test_links_are_written_in_many_ways() -> None:
+    text = """nodes: [a-1, b, c]
+links:
+- [a-1, {node: b, ifname: eth3}]
+- a-1
+- type: lan
+  a-1:
+  b:
+- type: stub
+  c:
+- name: core
+  a-1:
+  b:
+- type: tunnel
+  a-1:
+  b:
+- prefix: 10.0.0.0/24
+"""
+    graph = netlab.read(text)
+    assert graph.segments == [
+        Segment((("a-1", None), ("b", "eth3")), 3),
+        Segment((("a-1", None),), 4, is_network=True),
+        Segment((("a-1", None), ("b", None)), 5, is_network=True),
+        Segment((("c", None),), 8, is_network=True),
+        Segment((("a-1", None), ("b", None)), 10, title="core"),
+    ]
+    assert [remark for remark in graph.remarks if remark.line >= 13] == [
+        Remark(13, "link of type tunnel"),
+        Remark(16, "prefix of a link: 10.0.0.0/24"),
+        Remark(16, "link without nodes"),
+    ]
+
+
+def test_links_may_be_a_mapping() -> None:
+    graph = netlab.read("nodes: [a, b]\nlinks:\n  x: a-b\n  y: [a, b]\n")
+    assert [each.ends for each in graph.segments] == [(("a", None), ("b", None))] * 2
+
+
+@pytest.mark.parametrize(
+    ("group", "kinds"),
+    [
+        ("g: [a]", {"a": "frr", "b": "eos"}),
+        ("g: {members: [a, x], device: linux}", {"a": "linux", "b": "eos"}),
+        ("g: {members: [b], device: linux}", {"a": "frr", "b": "eos"}),
+        ("g: {members: [x], device: linux, _auto_create: yes}", {"a": "frr", "b": "eos", "x": "linux"}),
+        ("g: {members: [x], _auto_create: on}", {"a": "frr", "b": "eos", "x": "frr"}),
+        ("g: {members: [x], _auto_create: no}", {"a": "frr", "b": "eos"}),
+    ],
+)
+def test_members_of_groups_get_its_device_unless_they_have_their_own(group: str, kinds: dict[str, str]) -> None:
+    text = f"defaults.device: frr\ngroups:\n  {group}\nnodes:\n  a:\n  b: {{device: eos}}\n"
+    graph = netlab.read(text)
+    assert {name: node.kind for name, node in graph.nodes.items()} == kinds
+    assert Remark(3, "groups.g") in graph.remarks

@@ -57,3 +57,31 @@ def test_written_data_is_read_back() -> None:
     found = yaml_lines.load(text).get("a")
     assert found is not None
     assert [each.text for each in found.values()] == ["no", "12:30"]
+
+
+def test_only_mappings_have_items_and_only_lists_have_values() -> None:
+    document = yaml_lines.load("a: text\nb: [x]\nc: {d: e}\nf: {? [1] : y, g: h}\n")
+    a, b, c, f = (document.get(key) for key in "abcf")
+    assert a is not None
+    assert b is not None
+    assert c is not None
+    assert f is not None
+    assert [(each.is_mapping, each.is_list) for each in (a, b, c)] == [(False, False), (False, True), (True, False)]
+    assert (list(a.items()), list(a.values()), list(b.items()), list(c.values())) == ([], [], [], [])
+    assert (a.text, b.text, c.text) == ("text", "", "")
+    assert [key for key, _line, _value in f.items()] == ["g"], "a list is no key"
+    assert document.get() is document
+    assert (yaml_lines.text_of(a), yaml_lines.text_of(None)) == ("text", "")
+
+
+def test_several_mappings_are_merged() -> None:
+    document = yaml_lines.load("a: &a {x: 1}\nb: &b {y: 2}\nc:\n  <<: [*a, *b]\n  z: 3\n")
+    c = document.get("c")
+    assert c is not None
+    assert [(key, value.text) for key, _line, value in c.items()] == [("z", "3"), ("x", "1"), ("y", "2")]
+
+
+def test_without_pyyaml_no_document_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_lines, "yaml", None)
+    with pytest.raises(UnreadableTopology, match="requires PyYAML"):
+        yaml_lines.load("a: 1\n")

@@ -345,3 +345,30 @@ def test_a_slice_waits_until_all_hosts_have_released_it() -> None:
 
 def test_types_and_defaults_are_those_of_the_documentation() -> None:
     assert specified(orders.SELECTION_ARGUMENTS) == documented("selection")
+
+
+def test_a_slice_that_no_host_knows_is_deleted_without_orders() -> None:
+    made = held()
+    plan(made, names=["lab"])
+    done = plan(made, state="absent", all=True)
+    assert (done.result["slice_ids"], list(made.slices)) == ([1003], [1003])
+    assert set(done.result["changed_slices"]) == {1000, 1003}
+    for order in done.result["work_orders"]["workers"].values():
+        assert [each["slice_id"] for each in order["slices"]] == [1003]
+
+
+@pytest.mark.parametrize("hours", [-1, 8761])
+def test_a_retention_out_of_range_deletes_nothing(hours: int) -> None:
+    made = held()
+    with pytest.raises(Refused, match="disk_retention_h"):
+        plan(made, state="absent", all=True, disk_retention_h=hours)
+    assert list(made.slices) == [1000, 1003]
+
+
+def test_a_slice_that_is_being_deleted_is_no_change_when_it_is_deleted_again() -> None:
+    made = held()
+    plan(made, all=True)
+    plan(made, state="absent", names=["web"])
+    done = plan(made, state="absent", all=True)
+    assert done.result["changed_slices"] == [1003]
+    assert {change.slice.slice_id for change in done.changes if change.slice} == {1003}

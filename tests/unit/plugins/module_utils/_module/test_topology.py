@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown, undelete
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology as module
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
 
 from ....fragments import documented, specified
 from .._domain.builders import cluster, deployed, link, put, topology, vm
@@ -249,6 +251,21 @@ def test_changes_are_those_from_what_was_to_what_is() -> None:
     assert len(created) == len(deleted) > 1
 
 
+def test_a_deleted_slice_is_restored_as_a_change() -> None:
+    held = cluster()
+    slice_ = deployed(put(held, topology()))
+    undelete.keep(held, slice_, now="2026-11-27T00:00:00Z", retention_h=10**6)
+    teardown.remove(held, slice_)
+    slice_.vms = []
+    teardown.forget(held, slice_)
+    revision = held.revision or 0
+    done = module.restore(held, params(name="web"))
+    assert (done.result["slice_id"], done.result["slice"]["name"], list(held.slices)) == (1000, "web", [1000])
+    assert {change.action for change in done.changes} == {"create"}
+    assert done.result["changes"] == [change.to_dict() for change in done.changes]
+    assert (held.revision or 0) > revision
+
+
 def test_names_that_match_no_slice_do_not_hide_the_others() -> None:
     held = cluster()
     put_all(held, want())
@@ -267,3 +284,13 @@ def test_types_and_defaults_are_those_of_the_documentation() -> None:
     found = specified({**module.SETTINGS_ARGUMENTS, "management_network": {**network, "default": {}}})
     assert found == documented("settings")
     assert specified(module.segment_arguments(defaults=False)) == documented("segment")
+
+
+@pytest.mark.parametrize(("user", "slice_id"), [("alice", 1000), ("admin", 1000), ("bob", None)])
+def test_a_refused_slice_is_told_with_its_id_to_its_owner_and_admins(user: str, slice_id: int | None) -> None:
+    held = cluster()
+    held.users["bob"] = User("bob", "!")
+    put(held, topology("lab", owner="alice", vms=[vm("a")], links=[]))
+    done = put_all(held, want("lab", owner="alice", vms=[vm("a", flavor="none")]), want("own"), acting_user=user)
+    (refused,) = done.result["refused"]
+    assert refused["slice_id"] == slice_id

@@ -230,3 +230,11 @@ def test_surplus_files_are_removed_oldest_first(tmp_path: Path, keep: int, left:
 def test_copying_a_missing_file_returns_none(tmp_path: Path) -> None:
     assert Backups(str(tmp_path / "b"), keep=1).copy(str(tmp_path / "file")) is None
     assert not (tmp_path / "b").exists()
+
+
+def test_a_backup_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    store = YamlFile(str(tmp_path / "d.yaml"), lock_timeout_s=1, backups=3)
+    Path(store.path).write_bytes(b"\xff\xfe")
+    name = store.backup()
+    with pytest.raises(DatabaseError, match=f"backup .*{name} cannot be read: .*utf-8"):
+        store.backups.text(str(name))

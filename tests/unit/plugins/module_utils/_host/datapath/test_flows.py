@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -360,3 +361,22 @@ def test_frames_of_a_vm_pass_its_meter():
     (first,) = [flow for flow in guarded if flow.in_port == 1000 and flow.table == 0]
     assert (first.actions, first.meter) == ("meter:1000,goto_table:1", 1000)
     assert walk(guarded, **ip(A, GATEWAY_MAC)) == TO_TRUNK
+
+
+def test_files_of_flows_are_named_by_their_owner():
+    assert (flows.file_of(SHARED), flows.file_of(1000)) == ("shared.flows", "1000.flows")
+    assert flows.folder_in("/s") == "/s/flows"
+
+
+def test_a_port_without_a_number_has_no_flows():
+    nothing = Switch({"br-int": "system"}, {"trunk0": replace(TRUNK, number=None, live_number=-1)})
+    known = flows.shared_flows(nothing, bridge="br-int", management=MANAGEMENT)
+    assert known == flows.shared_flows(Switch({"br-int": "system"}), bridge="br-int", management=MANAGEMENT)
+    live = Switch({"br-int": "system"}, {"trunk0": replace(TRUNK, number=None, live_number=7)})
+    assert "output:7" in str(flows.shared_flows(live, bridge="br-int", management=MANAGEMENT))
+    elsewhere = Switch({"br-int": "system"}, {"trunk0": replace(TRUNK, bridge="br-ex")})
+    assert flows.shared_flows(elsewhere, bridge="br-int", management=MANAGEMENT) == known
+    (order,) = read_slices(
+        [{"slice_id": 1000, "vms": [vm(1001, interfaces=[nic(1001, 0, A[0], 400)])]}], state_dir=STATE_DIR
+    )
+    assert "in_port" not in str(flows.slice_flows(order, {}, WORKER, bridge="br-int"))

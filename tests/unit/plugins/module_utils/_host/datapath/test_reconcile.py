@@ -121,3 +121,10 @@ def test_a_port_is_added_after_its_tap_and_flows_and_removed_before_them(tmp_pat
     texts = [text or " ".join(argv) for argv, text in zip(runner.argvs, runner.stdins)]
     assert [number for number, text in enumerate(texts) if old.name in text] == [len(texts) - 2, len(texts) - 1]
     assert "del-port" in texts[-2]
+
+
+def test_settings_are_read_from_the_arguments_of_a_module() -> None:
+    params = {"bridge": "br0", "gateway": "10.60.7.1", "dhcp_server": "10.60.7.2", "state_dir": "/s"}
+    read = reconcile.read_settings({**params, "prune_vlans": True})
+    assert (read.bridge, read.folder, read.prune_vlans) == ("br0", "/s/flows", True)
+    assert (read.management.gateway, read.management.dhcp_server) == ("10.60.7.1", "10.60.7.2")

@@ -167,3 +167,16 @@ def test_the_state_without_tables_routes_and_settings(tmp_path):
     runner.tell("ip", "-n", "slice-1000", "route", "show", rc=1)
     runner.tell(*space, "sysctl", "net.ipv4.ip_forward", rc=1)
     assert live.network(1000, runner, proc_sys=str(tmp_path)) == "nat_1000 forwarding none\n"
+
+
+def test_states_are_saved_until_the_next_start_of_the_host():
+    assert live.nat_note() == "/run/slices-nat.rules"
+    assert live.gateway_note() == "/run/slices-gateway.live"
+    assert live.network_note(1000) == "/run/slices-network@1000/live"
+
+
+def test_rules_are_those_of_both_tables_or_none():
+    runner = FakeRunner().tell(*RULES, stdout="a\n").tell(*SHARES, stdout="b\n")
+    assert live.rules(runner) == "a\nb\n"
+    runner = FakeRunner().tell(*RULES, stdout="a\n").tell(*SHARES, rc=1)
+    assert live.rules(runner) is None

@@ -21,12 +21,14 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config
     SPARE_ROOT_PORTS,
     as_started,
     nic_place,
+    read_settings,
     read_started,
     render,
     restart_reasons,
     root_port,
     root_ports,
     started_with_password,
+    taps_text,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import Session, SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
@@ -34,7 +36,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import MOS
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
 
-from ..fakes import STATE_DIR, disk, nic, orders, settings, vm
+from ..fakes import ACCOUNTS, STATE_DIR, disk, nic, orders, settings, vm
 
 SETTINGS = settings()
 
@@ -336,3 +338,61 @@ def test_a_vm_without_a_record_of_its_start_requires_a_restart(text):
 
     assert started is None
     assert restart_reasons(started, as_started(one(), SETTINGS)) == ("started with an unknown configuration",)
+
+
+USER_DATA = {"name": "user-data", "content": "#cloud-config\n{}"}
+
+
+def test_a_vm_with_files_for_cloud_init_has_a_readonly_disk():
+    config = render(one(100, seed=[USER_DATA]), SETTINGS)["qemu.cfg"]
+    drive = f'  file = "{STATE_DIR}/vms/1001/seed.iso"\n  format = "raw"\n  if = "none"\n  readonly = "on"\n'
+    assert f'[drive "seed"]\n{drive}' in config
+    assert (
+        '[device "seed0"]\n  driver = "virtio-blk-pci"\n  drive = "seed"\n  bus = "pcie.0"\n  addr = "0x1e"\n' in config
+    )
+    assert "seed" not in render(one(100), SETTINGS)["qemu.cfg"]
+
+
+def test_other_files_for_cloud_init_need_a_restart():
+    plain, seeded = (as_started(each, SETTINGS) for each in (one(100), one(100, seed=[USER_DATA])))
+    other = as_started(one(100, seed=[{**USER_DATA, "content": "#cloud-config\n[]"}]), SETTINGS)
+    assert re.fullmatch("[0-9a-f]{8}", seeded["cloud_init"])
+    assert restart_reasons(seeded, plain) == ("cloud_init removed",)
+    assert restart_reasons(plain, seeded) == (f"cloud_init None → {seeded['cloud_init']}",)
+    assert restart_reasons(seeded, other) == (f"cloud_init {seeded['cloud_init']} → {other['cloud_init']}",)
+    assert restart_reasons(seeded, seeded) == restart_reasons(plain, plain) == ()
+
+
+@pytest.mark.parametrize(
+    "text", ['{"interfaces": {}}', '{"interfaces": ["eth0"]}', '{"interfaces": [{"name": "eth0"}]}']
+)
+def test_interfaces_without_a_name_and_a_tap_are_unreadable(text):
+    assert read_started(text) is None
+    whole = {"interfaces": [{"name": "eth0", "tap": "tap_1001_eth0"}]}
+    assert read_started(json.dumps(whole)) == whole
+
+
+def test_another_owner_of_taps_leaves_everything_else():
+    text = render(one(100, 101), SETTINGS)["taps"]
+    assert taps_text(text, 899) == "tap_1001_eth0 1000 899\ntap_1001_eth1 1000 899\n"
+    assert taps_text("tap_1001_eth0 1000 998 9000\n", 899) == "tap_1001_eth0 1000 899 9000\n"
+    assert taps_text("", 899) == ""
+
+
+def test_settings_are_read_from_the_arguments_of_a_module():
+    params = {
+        "state_dir": "/s",
+        "vnc_address": None,
+        "accelerator": "tcg",
+        "checksum_offload": False,
+        "vnc_listen": "unix",
+    }
+    read = read_settings(params, ACCOUNTS)
+    assert (read.state_dir, read.vnc_address, read.accelerator, read.checksum_offload) == ("/s", "", "tcg", False)
+    assert (read.accounts, read.vnc_listen, read.vnc_asks, read.folder(1001)) == (
+        ACCOUNTS,
+        "unix",
+        False,
+        "/s/vms/1001",
+    )
+    assert read_settings({**params, "vnc_address": "10.0.10.1", "vnc_listen": "worker"}, ACCOUNTS).vnc_asks

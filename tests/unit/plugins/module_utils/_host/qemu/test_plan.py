@@ -19,7 +19,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Sli
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from ..fakes import (
+    MORE,
     PASSWORD_ID,
+    FakeMonitor,
+    FakeRunner,
     orders,
     settings,
     vm,
@@ -334,3 +337,40 @@ def test_a_vm_that_qemu_stopped_is_resumed_and_reported():
 
     assert [(each.vm.vm_id, each.paused) for each in todo.pauses] == [(1001, False)]
     assert todo.faults == {1001: "1001 could not write"}
+
+
+def test_a_host_is_observed_from_units_files_and_monitors(tmp_path):
+    made = settings(state_dir=str(tmp_path))
+    order = orders(
+        vm(1001, 100, state_dir=str(tmp_path)), vm(1002, 101, state_dir=str(tmp_path)), state_dir=str(tmp_path)
+    )
+    folder = tmp_path / "vms/1001"
+    folder.mkdir(parents=True)
+    first = all_vms(order)[0]
+    written = {**render(first, made), "vnc.secret": "hMr3kWpa", "vnc.id": f"{PASSWORD_ID}\n"}
+    for name, text in written.items():
+        (folder / name).write_text(text)
+    (folder / "vnc.secret").chmod(0o400)
+    shown = f"Id={UNIT}\nActiveState=active\nMainPID=4821\n"
+    runner = FakeRunner().tell("systemctl", "show", MORE, stdout=shown)
+    monitor = FakeMonitor()
+    monitor.statuses[QMP] = "paused"
+    have = qemu_plan.observe(order, settings=made, runner=runner, monitor=monitor, unit_dir=str(tmp_path / "units"))
+    assert (have.units.vms, have.paused, have.hung, have.faults) == ({1001: unit()}, {1001}, {}, {})
+    assert {path: text for path, text in have.texts.items() if text is not None} == {
+        f"{folder}/{name}": text for name, text in render(first, made).items()
+    }
+    assert (have.passwords, have.seeds) == ({1001: PASSWORD_ID}, {})
+    silent = replace(made, vnc_listen="unix")
+    again = qemu_plan.observe(order, settings=silent, runner=runner, monitor=monitor, unit_dir=str(tmp_path / "units"))
+    assert again.passwords == {}
+
+
+def test_vms_that_no_longer_start_with_the_host_are_changes():
+    order = orders(vm(1001, 100, state="stopped"))
+    have = running(order, unit(active="inactive", pid=None))
+    todo = plan(order, have)
+    assert (ids(todo.disable), ids(todo.halt), ids(todo.start)) == ([1001], [], [])
+    assert [(change.before, change.after) for change in todo.changes] == [
+        ({"startup": "enabled"}, {"startup": "disabled"})
+    ]

@@ -12,7 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
-from ..fakes import ME, PASSWORD_ID, orders, settings, vm
+from ..fakes import ME, PASSWORD_ID, FakeMonitor, orders, settings, vm
 
 
 @pytest.fixture
@@ -70,3 +70,52 @@ def test_invalid_vms_are_refused():
     with pytest.raises(Refused) as refused:
         vnc.read_passwords({"vm1": "hMr3kWpa"})
     assert refused.value.refusals == [Refusal("invalid_vm_id", "vnc_passwords", {"got": "vm1"})]
+
+
+def test_an_order_names_the_password_of_each_display(tmp_path):
+    unnamed = all_vms(
+        orders(vm(1001, 100, state_dir=str(tmp_path), vnc_password_id=None), state_dir=str(tmp_path)),
+    )
+    with pytest.raises(Refused) as refused:
+        vnc.plan(unnamed, {}, live=())
+    assert refused.value.refusals == [Refusal("password_id_missing", "VM 1001 (vm1)")]
+
+
+def test_passwords_to_set_are_known_before_anything_is_changed(tmp_path):
+    (first,) = vms(tmp_path)
+    (new,) = vnc.plan([first], {1001: "0" * 16}, live=[first])
+    assert new == vnc.NewPassword(first, live=True)
+    assert vnc.plan([first], {}, live=()) == (vnc.NewPassword(first, live=False),)
+    vnc.need([new], {1001: "hMr3kWpa"})
+    assert (vnc.lacking([new], {1001: "x"}), vnc.lacking([new], {1002: "x"})) == ([], [first])
+    with pytest.raises(Refused) as refused:
+        vnc.need([new], {1002: "x"})
+    assert refused.value.refusals == [Refusal("password_missing", "VM 1001 (vm1)")]
+
+
+def test_a_running_vm_is_told_its_password(tmp_path):
+    (first,) = vms(tmp_path)
+    monitor = FakeMonitor().tell("set_password")
+    vnc.tell(vnc.NewPassword(first, live=True), {1001: "hMr3kWpa"}, monitor)
+    ((path, command, arguments),) = monitor.commands
+    assert (path, command, arguments["password"]) == ("/run/cloudrepo/1001/qmp.sock", "set_password", "hMr3kWpa")
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_files_of_a_password_have_narrow_modes(tmp_path, folder):
+    (new,) = vnc.plan(vms(tmp_path), {}, live=())
+    account = ME.of(1000)
+    secret = vnc.secret(new, {1001: "x"}, settings=here(tmp_path))
+    assert (secret.path, secret.mode, secret.uid, secret.gid) == (
+        f"{folder}/vnc.secret",
+        0o400,
+        account.uid,
+        account.gid,
+    )
+    note = vnc.note(new, settings=here(tmp_path))
+    assert (note.path, note.mode, note.gid, note.content) == (
+        f"{folder}/vnc.id",
+        0o640,
+        account.gid,
+        f"{PASSWORD_ID}\n".encode(),
+    )

@@ -20,6 +20,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Sli
 from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 
 from ..fakes import FakeRunner, uuid
+from .mains import exit_of
 
 MACHINE, OTHER = "a" * 32, "b" * 32
 SHOW = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--", "cloudrepo-*@*.service")
@@ -112,3 +113,10 @@ def test_vms_start_if_the_network_node_does_not_answer(host: Path, capsys: pytes
 
 def test_an_unclaimed_host_does_not_ask(tmp_path: Path) -> None:
     check(tmp_path, ("192.0.2.1", 1), FakeRunner())
+
+
+def test_the_exit_code_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert exit_of(monkeypatch, check_fence, "check", "/s", "10.0.10.1", "8101", "1.5") == (
+        7,
+        ("/s", ("10.0.10.1", 8101), 1.5),
+    )

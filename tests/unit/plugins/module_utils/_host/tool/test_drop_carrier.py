@@ -136,3 +136,29 @@ def test_waiting_for_qemu_has_a_time_limit(tmp_path, process):
         with pytest.raises(socket.timeout):
             drop_carrier.drop(["nic-eth0"], str(tmp_path / "qmp.sock"), process.pid, patience_s=0.1)
         assert time.monotonic() - before < 10
+
+
+def test_a_running_qemu_that_hangs_up_is_stopped(tmp_path, names, process, capsys):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "qmp.sock"))
+        listener.listen()
+
+        def hang_up() -> None:
+            listener.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        assert drop_carrier.main(names, str(tmp_path / "qmp.sock"), str(process.pid)) == 1
+        thread.join()
+    assert capsys.readouterr().err.startswith("slices-host: QEMU was killed, because links could not be set down: ")
+    assert process.wait(timeout=5) == -signal.SIGKILL
+
+
+def test_a_bug_stops_qemu_and_is_not_caught(tmp_path, names, process, monkeypatch):
+    def fail(*_arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(drop_carrier, "drop", fail)
+    with pytest.raises(ZeroDivisionError):
+        drop_carrier.main(names, str(tmp_path / "qmp.sock"), str(process.pid))
+    assert process.wait(timeout=5) == -signal.SIGKILL

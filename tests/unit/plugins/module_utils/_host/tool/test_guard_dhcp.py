@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import guard_dhcp
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.guard_dhcp import guard
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed
 
 from ..fakes import FakeRunner
+from .mains import exit_of
 
 
 def loaded(folder: Path) -> str:
@@ -54,3 +56,7 @@ def test_each_table_is_replaced_in_one_transaction(tmp_path):
 def test_rules_that_the_kernel_refuses_are_an_error(tmp_path):
     with pytest.raises(CommandFailed, match="no netdev egress"):
         guard(str(tmp_path), "dhcp400", FakeRunner().tell("nft", "-f", "-", rc=1, stderr="no netdev egress"))
+
+
+def test_the_exit_code_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert exit_of(monkeypatch, guard_dhcp, "guard", "/hosts.d", "dhcp400") == (7, ("/hosts.d", "dhcp400"))

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import load_nat
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.load_nat import load
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, SlicesError
 
 from ..fakes import FakeRunner
+from .mains import exit_of
 
 LIST = ("nft", "--stateless", "list", "table", "ip", "cloudrepo")
 SHARES = ("nft", "--stateless", "--terse", "list", "table", "ip", "cloudrepo_shares")
@@ -35,3 +37,7 @@ def test_a_file_without_both_tables_is_an_error(tmp_path, rules, shares):
     runner = FakeRunner().tell("nft", "-f", "nat.nft").tell(*LIST, rc=rules).tell(*SHARES, rc=shares)
     with pytest.raises(SlicesError, match=r"nat\.nft does not contain the nftables tables of this collection"):
         load("nat.nft", runner, run_dir=str(tmp_path))
+
+
+def test_the_exit_code_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert exit_of(monkeypatch, load_nat, "load", "nat.nft") == (7, ("nat.nft",))

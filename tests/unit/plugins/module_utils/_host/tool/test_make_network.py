@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import live
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import make_network
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.make_network import make
 
 from ..fakes import FakeRunner
 from ..netservices.test_namespace import LAN, Layout, address, made
+from .mains import exit_of
 
 
 def test_the_state_after_the_creation_is_recorded(tmp_path):
@@ -32,3 +36,7 @@ def with_state(runner: FakeRunner) -> FakeRunner:
     runner.tell(*space, "nft", "--stateless", "--terse", "list", "table", "ip", "cloudrepo_shares")
     runner.tell("ip", "-n", "slice-1000", "route", "show", stdout="192.168.101.0/24 dev net_101\n")
     return runner.tell(*space, "sysctl", "net.ipv4.ip_forward", stdout="net.ipv4.ip_forward = 0\n")
+
+
+def test_the_exit_code_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert exit_of(monkeypatch, make_network, "make", "/s/networks/1000") == (7, ("/s/networks/1000",))

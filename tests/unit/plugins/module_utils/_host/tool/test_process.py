@@ -32,3 +32,13 @@ def test_a_bug_is_not_caught() -> None:
 
     with pytest.raises(ZeroDivisionError):
         process.run(fail)
+
+
+def test_an_action_without_commands_ends_in_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise SlicesError("it is gone")
+
+    done: list[int] = []
+    assert (process.told(lambda: done.append(1)), done) == (0, [1])
+    assert process.told(fail) == 1
+    assert capsys.readouterr() == ("", "slices-host: it is gone\n")

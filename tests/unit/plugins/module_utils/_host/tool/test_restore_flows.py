@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import restore_flows
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.restore_flows import restore
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
 from .....locks import is_held
 from ..fakes import MORE, FakeRunner
+from .mains import exit_of
 
 OFCTL = ("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60")
 
@@ -91,3 +93,7 @@ def test_flows_are_loaded_under_the_lock_of_the_datapath(tmp_path: Path) -> None
     restore(str(tmp_path), "br-int", runner)
     assert held == [("show", False), ("meter=1", True), ("1.flows", True)]
     assert not is_held(tmp_path)
+
+
+def test_the_exit_code_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert exit_of(monkeypatch, restore_flows, "restore", "/s/flows", "br-int") == (7, ("/s/flows", "br-int"))

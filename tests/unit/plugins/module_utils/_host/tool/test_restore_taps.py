@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import config
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import restore_taps
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.restore_taps import restore
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
 from ..fakes import FakeRunner, nic, orders, settings, vm
+from .mains import exit_of
 
 OWNER = 998
 ETH0 = """\
@@ -130,3 +132,7 @@ def test_rejected_taps_are_an_error_at_the_end(host: Host) -> None:
     with pytest.raises(SlicesError, match=r"^Command failed -:1\nno netem$"):
         host.restore()
     assert [argv for argv, _stdin in host.told] == ["ip", "tc"]
+
+
+def test_the_exit_code_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert exit_of(monkeypatch, restore_taps, "restore", "/s") == (7, ("/s",))

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import trim_logs
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.trim_logs import trim
 
 from ..fakes import FakeRunner, mark
+from .mains import exit_of
 
 UNIT = "slices-capture-1000-1001-eth1.service"
 SHOW = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--", UNIT)
@@ -86,3 +88,7 @@ def test_qemu_appends_to_the_truncated_log(folder: Path) -> None:
         trim(str(folder.parents[1]), 1024, FakeRunner())
         qemu.write("last")
     assert log.read_text() == "x" * 512 + "last"
+
+
+def test_the_exit_code_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert exit_of(monkeypatch, trim_logs, "trim", "/s", "4096") == (7, ("/s", 4096))
