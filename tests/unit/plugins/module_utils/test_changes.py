@@ -90,7 +90,7 @@ def test_modules_return_plain_data():
     assert json.loads(json.dumps(plain)) == plain
 
 
-def test_a_long_list_is_told_by_its_length():
+def test_a_long_list_is_shown_as_its_length():
     few, many = [str(number) for number in range(4)], [str(number) for number in range(5)]
     assert differences({"a": []}, {"a": few}) == "a none → 0, 1, 2, 3"
     assert differences({"a": many}, {"a": []}) == "a 5 lines → none"

@@ -238,7 +238,7 @@ def test_vms_from_an_image_are_those_with_its_checksum() -> None:
     assert held.vms_from(image, checksum) == [("web", slice_.vms[1])]
 
 
-def test_who_is_an_admin_follows_from_the_role() -> None:
+def test_the_role_determines_who_is_an_admin() -> None:
     held = builders.cluster()
     assert [held.is_admin(name) for name in ("admin", "alice", "nobody")] == [True, False, False]
     held.users["alice"].extra["role"], held.users["admin"].extra["role"] = "admin", "tenant"

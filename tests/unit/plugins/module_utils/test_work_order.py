@@ -40,7 +40,7 @@ def test_a_vm_may_be_stopped():
 
 
 def minimal(**changes: Any) -> dict[str, Any]:
-    """Return a slice with a VM that has the required fields alone."""
+    """Return a slice with a VM that has only the required fields."""
     nic = {"name": "eth0", "tap": "tap_1001_eth0", "mac": "52:54:00:03:e9:00"}
     disk = {"path": "/s/vms/1001/vm1_img.qcow2", "size_bytes": 1 << 30, "backing_file": "/s/images/a.img"}
     machine = {"vm_id": 1001, "name": "vm1", "cores": 1, "ram_mib": 512, "disks": [disk], "vnc_port": 5901}

@@ -148,7 +148,7 @@ def test_the_first_possible_connection_is_used(
     assert rules.connection_of(guest, preference, has_jump_host=has_jump_host) == connection
 
 
-def test_groups_of_a_vm_are_those_that_are_asked_for() -> None:
+def test_a_vm_is_in_the_requested_groups() -> None:
     slice_ = put(cluster(), topology(networks=[{"name": "lan", "members": ["vm1"]}]))
     guest = rules.guests([slice_])[0]
     every = ("slice", "owner", "flavor", "kind", "worker", "state", "network")

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Nothing waits for a worker that is gone for good, and its VMs may be created again elsewhere."""
+"""Nothing waits for a worker that is permanently lost, and its VMs may be created again elsewhere."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ WORKER = HostReport("worker1", LEFT)
 
 
 def answers_of(made: Cluster, slice_: Slice, target: str) -> tuple[Answer, ...]:
-    """What a host answers to its work order."""
+    """The receipts that a host returns for its work order."""
     displays.make_key(made)
     return (Answer(slice_.slice_id, receipt(made, slice_, target) or ""),)
 
 
 def held(workers: int = 2) -> tuple[Cluster, Slice]:
-    """A cluster with vm1 on the worker that is left, and vm2 on the one that is lost."""
+    """A cluster with vm1 on the remaining worker, and vm2 on the lost one."""
     made = cluster(workers)
     slice_ = put(made, topology())
     hand_out([slice_])

@@ -113,7 +113,7 @@ def test_a_worker_takes_new_vms_once_its_capacity_is_known(known: dict[str, int]
     assert put(held, topology(vms=[vm("a")], links=[])).vms[0].worker_ip == "10.0.10.1"
 
 
-def test_a_vm_stays_on_a_worker_whose_capacity_is_not_known_and_grows_there() -> None:
+def test_a_vm_is_kept_and_can_grow_on_a_worker_with_unknown_capacity() -> None:
     held = cluster(workers=1)
     put(held, topology(vms=[vm("a")], links=[]))
     held.workers["10.0.10.1"] = Worker("10.0.10.1", schedulable=False)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A receipt is valid for one host and for one release of one slice. test_status.py shows what it frees."""
+"""A receipt is valid for one host and for one release of one slice. test_status.py shows what it releases."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Records of one slice on several hosts: the newest counts, and what only older ones contain is not lost."""
+"""Records of one slice on several hosts: the newest is used, and objects that only older ones contain are kept."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOW = "2026-01-31T12:00:00Z"
 
 
 def triangle(held: Cluster, *names: str) -> Slice:
-    """Store a slice with a VM on each worker, called like it, a link between each pair, and a network of all."""
+    """Store a slice with a VM on each worker, with its name, a link between each pair, and a network of all."""
     on = {"a": A, "b": B, "c": C}
     links = [
         link(first, second) for first, second in (("a", "b"), ("b", "c"), ("c", "a")) if {first, second} <= {*names}

@@ -109,7 +109,7 @@ def reserve(held: Cluster, want: dict[str, Any], *reserved: Reservation) -> Slic
     return settle(held, wanted, Settings(), acting_user="admin")
 
 
-def test_reserved_vlans_stay_and_go_by_number() -> None:
+def test_reserved_vlans_are_kept_and_released_by_number() -> None:
     held = cluster()
     slice_ = reserve(held, topology(), Reservation("r"), Reservation())
     assert slice_.extra["reserved_vlans"] == [{"vlan_id": 101, "name": "r"}, {"vlan_id": 102}]

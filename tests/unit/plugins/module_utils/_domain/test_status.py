@@ -35,13 +35,13 @@ def refusing(target: str, slice_id: int, failure: str, *, another: bool = False)
 
 
 def order(held: Cluster) -> None:
-    """Hand all slices out, as their work orders do."""
+    """Mark all slices as handed out, like work orders."""
     make_key(held)
     hand_out(list(held.slices.values()))
 
 
 def answering(held: Cluster, *reports: dict[str, Any]) -> list[HostReport]:
-    """Return the reports of hosts that have the work orders which the database makes now."""
+    """Return the reports of hosts on the work orders that the database would create now."""
     found = []
     for each in reports:
         told = {slice_.slice_id: receipt(held, slice_, each["target"]) for slice_ in held.slices.values()}
@@ -51,7 +51,7 @@ def answering(held: Cluster, *reports: dict[str, Any]) -> list[HostReport]:
 
 
 def tell(held: Cluster, *reports: dict[str, Any]) -> list[str]:
-    """Make work orders, and record reports on these."""
+    """Create work orders, and record reports on them."""
     order(held)
     return record(held, list(held.slices.values()), answering(held, *reports), seen_at=NOW)
 
@@ -234,7 +234,7 @@ def test_a_vlan_that_was_given_up_twice_is_released_by_the_report_on_the_second_
 
 
 def forged(held: Cluster, change: Callable[[dict[str, Any]], object]) -> None:
-    """Tell what all hosts would report, with one thing changed."""
+    """Record the reports of all hosts, with one forged field."""
     for each in answering(held, *BOTH):
         data = [one.to_dict() for one in answering(held, *BOTH)]
         told = next(one for one in data if one["target"] == each.target)

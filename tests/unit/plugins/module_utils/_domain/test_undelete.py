@@ -46,7 +46,7 @@ def refusals(held: Cluster, name: str = "web", **changes: Any) -> list[str]:
 
 
 def identity(slice_: Slice) -> Any:
-    """What must not change of a slice."""
+    """The fields of a slice that must not change."""
     disks = [(disk.path, disk.uuid) for vm in slice_.vms for disk in vm.disks]
     macs = [nic.mac for vm in slice_.vms for nic in vm.interfaces]
     return slice_.slice_id, slice_.uuid, slice_.vlan_pool_used, [(vm.vm_id, vm.uuid) for vm in slice_.vms], disks, macs

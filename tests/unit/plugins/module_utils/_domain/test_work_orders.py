@@ -246,7 +246,7 @@ def test_vms_are_found_by_name_with_their_slice_and_by_id() -> None:
     ]
 
 
-def test_hosts_get_records_of_what_they_have() -> None:
+def test_hosts_get_records_of_their_slices() -> None:
     held = cluster(workers=3)
     slice_ = put(held, topology())
     orders = work_orders(held, [slice_], "/x")

@@ -99,7 +99,7 @@ OTHER = SliceOrder(slice_id=1000, vms=(), slice_uuid=uuid(3))
 
 
 def look(refused: ownership.Refusals, *held: int) -> tuple[ownership.Seen[SliceOrder, list[int]], list[list[int]]]:
-    """Look at a host on which slices of these numbers are another's; return what was looked at as well."""
+    """Observe a host on which other slices have these ids, and also return what was observed."""
     looked: list[list[int]] = []
 
     def observe(orders: tuple[SliceOrder, ...]) -> list[int]:

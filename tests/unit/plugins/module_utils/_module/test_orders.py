@@ -60,7 +60,7 @@ def test_planning_a_slice_is_idempotent() -> None:
     assert again.result["work_orders"] == done.result["work_orders"]
 
 
-def test_orders_are_of_the_revision_that_the_plan_made() -> None:
+def test_orders_have_the_revision_of_the_plan() -> None:
     made = held()
     before = made.revision or 0
     told = plan(made, all=True).result["work_orders"]
