@@ -35,7 +35,7 @@ def test_a_line_contains_the_user_and_the_source(caller: Caller, told: str) -> N
 
 
 @pytest.mark.parametrize(("user", "owner"), [("nobody", None), ("alice", "admin"), ("nobody", "nobody")])
-def test_nobody_gets_entries_of_slices_of_others(user: str, owner: str | None) -> None:
+def test_entries_beyond_the_permissions_of_a_user_are_refused(user: str, owner: str | None) -> None:
     held = cluster()
     held.history = Entries(entry(Caller()))
     with pytest.raises(Refused):

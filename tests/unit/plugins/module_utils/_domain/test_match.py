@@ -116,7 +116,7 @@ def test_an_interface_that_another_link_names_is_not_free() -> None:
     ]
 
 
-def test_a_reduced_number_of_data_interfaces_removes_stored_ones() -> None:
+def test_a_link_loses_its_interface_if_the_number_of_data_interfaces_is_reduced() -> None:
     old = stored(link("a:eth3", "b"))
     for count, made in ((3, ("a:eth3–b:eth1", 1)), (2, ("a:eth1–b:eth1", None)), (None, ("a:eth3–b:eth1", 1))):
         machines = [vm("a", data_interfaces=count), *MACHINES[1:]]

@@ -34,7 +34,7 @@ def wanted(members: int = 0, **fields: Any) -> WantedNetwork:
         ),
     ],
 )
-def test_allocations_that_the_rules_derive(fields: dict[str, Any], made: tuple[str | None, ...]) -> None:
+def test_omitted_settings_of_a_network_get_defaults(fields: dict[str, Any], made: tuple[str | None, ...]) -> None:
     done = networks.complete(wanted(**fields), 101)
     assert (done.cidr, done.gateway_ip, done.dhcp_range) == made
     assert list(networks.problems("network web/n", done)) == []
