@@ -58,7 +58,7 @@ options:
         searched for other machines that answer for one of them (ARP, RFC 5227), such as the network node of another
         cloud on the same trunk.
       - If this host does not have the address yet, the call is refused. Otherwise the module warns.
-      - Nothing is searched without O(uplink), or if it is down.
+      - There is no search without O(uplink), or if it is down.
     type: list
     elements: str
     default: []

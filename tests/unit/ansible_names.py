@@ -26,13 +26,13 @@ PLUGINS: tuple[tuple[str, Any, str], ...] = (
 
 
 def connection_variables() -> dict[str, Any]:
-    """Return the variables that say how a host is reached and as whom, each with a value that is valid."""
+    """Return the variables that determine how and as which user a host is reached, each with a valid value."""
     names = {name for names in constants.MAGIC_VARIABLE_MAPPING.values() for name in names}
     return {**dict.fromkeys(names, "1"), **dict(_options())}
 
 
 def template_names() -> set[str]:
-    """Return the names that mean something in every template, and the keywords of plays and tasks."""
+    """Return the names with a special meaning in every template, and the keywords of plays and tasks."""
     return {*Templar().environment.globals, *get_reserved_names()}
 
 

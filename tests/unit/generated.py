@@ -16,6 +16,6 @@ def _generator() -> ModuleType:
 
 
 def is_current(name: str) -> bool:
-    """Return whether a file of the checkout is as it would be generated now."""
+    """Return whether a generated file of the checkout is up to date."""
     text = (ROOT / name).read_text(encoding="utf-8")
     return bool(_generator().FILES[name](text) == text)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What ansible-builder makes of this collection and of its execution environment."""
+"""The output of ansible-builder for this collection and its execution environment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def builder(*arguments: str) -> str:
     return done.stdout
 
 
-def test_an_execution_environment_gets_what_the_collection_needs() -> None:
+def test_an_execution_environment_contains_the_requirements_of_the_collection() -> None:
     said = yaml.safe_load(builder("introspect", os.environ["ANSIBLE_COLLECTIONS_PATH"]))
     source = "  # from collection cloudrepo.slices"
     ours = {kind: {line.removesuffix(source) for line in said[kind] if line.endswith(source)} for kind in said}

@@ -67,7 +67,7 @@ def imported(source: str, module: str) -> Iterator[tuple[int, str]]:
 
 
 def violations(source: str, module: str) -> list[str]:
-    """Return a sentence for each import in C(source) that the layer of C(module) may not have."""
+    """Return a sentence for each import in C(source) that is not allowed in the layer of C(module)."""
     layer = layer_of(module)
     if layer is None:
         return [f"{module} is in no layer: say in this test where it belongs"]

@@ -51,7 +51,7 @@ def test_every_source_file_has_a_copyright_header(folder: str) -> None:
 
 
 def too_long(source: str) -> list[str]:
-    """Return the functions that do not fit a screen, with their number of lines."""
+    """Return the functions that do not fit on a screen, with their numbers of lines."""
     functions = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef))
     lengths = [(node.name, (node.end_lineno or 0) - node.lineno + 1) for node in functions]
     return [f"{name}: {lines}" for name, lines in lengths if lines > MOST_LINES]

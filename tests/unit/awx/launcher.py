@@ -41,7 +41,7 @@ class Job:
     Attributes:
         template: the options of its job template.
         launch_type: C(manual), C(relaunch), C(scheduled), C(webhook), C(callback) or C(workflow).
-        variables: what is left after C(accepted) and C(merged).
+        variables: the result of C(accepted) and C(merged).
         user: the AWX user who launched it, or the workflow that it is part of.
         environment: what its credentials set.
     """
@@ -60,7 +60,7 @@ def accepted(template: Mapping[str, Any], answers: Mapping[str, Any]) -> dict[st
     """Return those of the answers that a template takes: to questions of its survey, and all if it asks for variables.
 
     Raises:
-        Rejected: the survey does not take an answer, or misses one.
+        Rejected: the survey rejects an answer, or lacks one.
     """
     survey = _survey(template)
     problems = [problem for question in survey for problem in _problems(question, answers)]
@@ -96,12 +96,12 @@ def of_node(
 
 
 def of_webhook(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the variables of a launch by a webhook: the request of whoever knows the key."""
+    """Return the variables of a launch by a webhook: the request of anybody who knows the key."""
     return {f"{prefix}_webhook_payload": dict(event) for prefix in PREFIXES}
 
 
 def meta(job: Job) -> dict[str, Any]:
-    """Return the variables that AWX sets itself. It leaves out what a job does not have."""
+    """Return the variables that AWX sets itself. Values that a job does not have are omitted."""
     said: dict[str, Any] = {
         "job_id": job.id,
         "job_launch_type": job.launch_type,
@@ -176,7 +176,7 @@ def _survey(template: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def _problems(question: Mapping[str, Any], answers: Mapping[str, Any]) -> Iterator[str]:
-    """Yield why a survey does not take an answer. An answer that is missing is fine if it is not required."""
+    """Yield why a survey rejects an answer. Only required answers may not be missing."""
     variable, kind = question["variable"], question["type"]
     if variable not in answers:
         if question["required"]:

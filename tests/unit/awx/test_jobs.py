@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Jobs of the portal's templates, run by ansible-runner with a database on PostgreSQL.
 
-The environment of each job vanishes with it. No job connects to a host: those of a tenant who names another's slice are
-refused before, and the others only read the database.
+The environment of each job is deleted after it. No job connects to a host: those of a tenant who names a slice of
+another are refused before that, and the others only read the database.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ Start = Callable[[Job], Done]
 
 @pytest.fixture
 def unharmed(cloud: Cloud) -> Iterator[None]:
-    """Check that a job changed nothing."""
+    """Check that a job has changed nothing."""
     before = cloud.content
     yield
     assert cloud.content == before
@@ -226,7 +226,7 @@ def test_a_topology_in_a_survey_changes_no_slice_of_another_tenant(start: Start,
 
 
 @pytest.mark.usefixtures("unharmed")
-def test_a_relaunch_acts_for_whoever_launches_again(start: Start) -> None:
+def test_a_relaunched_job_acts_for_the_user_who_relaunched_it(start: Start) -> None:
     """With the variables of the job of another user."""
     job = launched(locked("displays, a slice"), "bob", {"slice_name": "red"}, launch_type="relaunch")
     assert_refused(start(job), "slice red does not exist")
@@ -251,13 +251,13 @@ WORKFLOW = Workflow(41, "cloudrepo: request topologies", "scheduled", schedule="
         ("history, a slice", {"launch_type": "workflow", "workflow": WORKFLOW, "variables": FORGED}),
     ],
 )
-def test_a_job_that_no_person_launched_acts_for_nobody(template: str, job: dict[str, Any], start: Start) -> None:
+def test_a_job_that_no_person_launched_has_no_acting_user(template: str, job: dict[str, Any], start: Start) -> None:
     made = unlocked(template)
     assert_refused(start(Job(made, **{**job, "variables": merged(made, job["variables"])})), "nothing proves who acts")
 
 
 @pytest.mark.usefixtures("unharmed")
-def test_neither_artifacts_nor_variables_of_a_workflow_tell_who_acts(start: Start) -> None:
+def test_artifacts_and_variables_of_a_workflow_do_not_determine_the_acting_user(start: Start) -> None:
     """They reach a template that asks for none, from a node before it that runs any playbook."""
     template = locked("status, all slices of the user")
     variables = of_node(template, {}, {"cloudrepo_acting_user": "alice"}, {"awx_user_name": "alice"})

@@ -27,12 +27,12 @@ def template(*questions: dict[str, Any], **options: Any) -> dict[str, Any]:
     return {**locked, **options}
 
 
-def test_a_template_takes_answers_to_its_survey_and_leaves_out_other_variables() -> None:
+def test_a_template_accepts_answers_to_its_survey_and_ignores_other_variables() -> None:
     given = {"name": "web", "count": 3, "forged": 1}
     assert accepted(template(COUNT, NAME, NOTE), given) == {"name": "web", "count": 3}
 
 
-def test_a_template_that_asks_for_variables_takes_all() -> None:
+def test_a_template_that_prompts_for_variables_accepts_all() -> None:
     given = {"name": "web", "count": 3, "forged": 1}
     assert accepted(template(COUNT, NAME, ask_variables_on_launch=True), given) == given
 
@@ -65,7 +65,7 @@ def test_a_launch_beats_the_defaults_of_the_survey_which_beat_the_variables_of_t
     assert merged(made, {"count": 3, "other": 4}) == {"count": 3, "name": "fixed", "note": "", "other": 4}
 
 
-def test_variables_of_a_workflow_and_artifacts_reach_a_template_that_asks_for_none() -> None:
+def test_variables_and_artifacts_of_a_workflow_reach_a_template_without_prompts() -> None:
     made = template()
     assert of_node(made, {"own": 1}, {}, {}) == {}
     assert of_node(made, {}, {"artifact": 1, "_ansible_no_log": True}, {}) == {"artifact": 1}
@@ -73,7 +73,7 @@ def test_variables_of_a_workflow_and_artifacts_reach_a_template_that_asks_for_no
 
 
 def said(job: Job) -> dict[str, Any]:
-    """What AWX says of a job, under both of its prefixes."""
+    """The variables of AWX about a job, with both of its prefixes."""
     both = [
         {name.removeprefix(f"{prefix}_"): value for name, value in meta(job).items() if name.startswith(f"{prefix}_")}
         for prefix in launcher.PREFIXES
@@ -108,7 +108,7 @@ class Marked(str):
 
 
 class Loader(yaml.SafeLoader):
-    """Tells strings with the tag from others."""
+    """Distinguishes strings with the tag from others."""
 
 
 Loader.add_constructor("!unsafe", lambda loader, node: Marked(loader.construct_scalar(node)))
@@ -138,7 +138,7 @@ def test_awx_beats_variables_of_the_same_name_but_only_with_words_that_it_has(tm
     assert (users["scheduled"]["awx_user_name"], users["scheduled"]["awx_job_id"]) == ("admin", 42)
 
 
-def test_the_environment_has_the_id_of_the_job_and_what_credentials_set(tmp_path: Path) -> None:
+def test_the_environment_contains_the_id_of_the_job_and_values_of_credentials(tmp_path: Path) -> None:
     kind = {"injectors": {"env": {"CLOUDREPO_ACTING_USER": "{{ user }}"}}}
     environment = launcher.injected(kind, {"user": "alice"})
     # Not even a credential can set the id.

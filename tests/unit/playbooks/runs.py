@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Real runs of ansible-playbook on this machine alone."""
+"""Real runs of ansible-playbook that only involve this machine."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ NOBODY = {"ansible_host": "192.0.2.1"}
 
 @dataclass(frozen=True)
 class Done:
-    """What a run came to."""
+    """The result of a run."""
 
     rc: int
     stdout: str
 
     @property
     def tasks(self) -> int:
-        """How many tasks it began."""
+        """The number of tasks that were started."""
         return self.stdout.count("TASK [")
 
     @property
@@ -48,7 +48,7 @@ def run(
     environment: Mapping[str, str] | None = None,
     database: Mapping[str, Any] | None = None,
 ) -> Done:
-    """Run a playbook in C(folder), whose inventory says that the database is there.
+    """Run a playbook in C(folder), whose inventory sets the path of the database to it.
 
     Args:
         folder: where it is run.

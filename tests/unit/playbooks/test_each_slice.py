@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs with several slices, of which one is refused: the others go on, and a table at the end tells them apart."""
+"""Runs with several slices, of which one is refused: the others continue, and a table at the end shows the outcomes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A tenant stays a tenant, whatever variables a run is given and however it was started."""
+"""A tenant gets no further permissions, whatever variables a run is given and however it was started."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_the_guarded_names_include_all_variables_of_roles_and_playbooks() -> Non
 
 @pytest.mark.parametrize("name", PLAYBOOKS)
 def test_a_tenant_may_set_only_listed_variables(name: str, tmp_path: Path) -> None:
-    """Here all of them are set, and each that is refused is named; test_call_rules.py refuses them one by one."""
+    """Here all of them are set, and each refused one is listed; test_call_rules.py refuses them one by one."""
     proxy = {"ansible_ssh_common_args": f"-o ProxyCommand='touch {tmp_path}/connected'"}
     done = run(tmp_path, name, {**EVERYTHING, **proxy}, environment={ENVIRONMENT: "alice"})
     assert (done.rc, done.tasks) == (2, 1)
@@ -182,7 +182,7 @@ def test_a_run_acts_on_behalf_of_the_authenticated_user(
 
 
 def test_a_token_determines_the_acting_user_and_is_returned_as_the_reason(tmp_path: Path) -> None:
-    """As a schedule does it with a credential: made by the module, and checked by the action plugin."""
+    """Like a schedule with a credential: the token is created by the module, and checked by the action plugin."""
     made = tmp_path / "make.yml"
     tasks = [
         {"cloudrepo.slices.cloud": {"title": "lab"}, "name": "Make a cloud"},
@@ -231,7 +231,7 @@ def with_placement(folder: Path, user: str, **variables: Any) -> Done:
     return run(folder, "displays", variables, environment={ENVIRONMENT: user}, database=held)
 
 
-def test_an_admin_sets_what_the_inventory_sets(tmp_path: Path) -> None:
+def test_an_admin_may_set_the_variables_of_the_inventory(tmp_path: Path) -> None:
     assert with_placement(tmp_path, "carol").failure["msg"].startswith("slice nothing does not exist")
     for user in ("dave", "nobody"):
         assert with_placement(tmp_path, user).failure["refused_variables"] == ["cloudrepo_placement"]
@@ -245,7 +245,7 @@ def test_a_database_of_the_caller_does_not_make_the_caller_an_admin(tmp_path: Pa
 
 
 def hostile(folder: Path, topology: Any) -> Any:
-    """A topology of which every text is a template that leaves a file behind when it is evaluated."""
+    """A topology whose texts are all templates that create a file when they are evaluated."""
     if isinstance(topology, dict):
         return {name: hostile(folder, value) for name, value in topology.items()}
     if isinstance(topology, list):

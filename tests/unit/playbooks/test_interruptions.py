@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A run that a signal ends says what to do next, without any configuration."""
+"""A run that a signal ends reports what to do next, without any configuration."""
 
 from __future__ import annotations
 

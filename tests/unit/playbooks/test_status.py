@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The playbooks that only read the database, and tell it to a person."""
+"""The playbooks that only read the database and show its content."""
 
 from __future__ import annotations
 

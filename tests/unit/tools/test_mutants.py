@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The faults that C(make mutants) sets into the code."""
+"""The faults that C(make mutants) inserts into the code."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What C(tools/tarball) builds: always the same bytes, and a collection that works where nothing else is installed."""
+"""The output of C(tools/tarball): always the same bytes, and a collection that needs nothing else installed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def listed() -> list[str]:
 
 
 def checkout(folder: Path, names: list[str], seconds: int) -> Path:
-    """Commit the files in a new repository: written in this order, and with this time."""
+    """Commit the files in a new repository, written in this order and with this time."""
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,7 @@ def test_build_files_are_not_in_the_tarball(tarball: Path) -> None:
 
 
 class Newcomer:
-    """Somebody who has ansible-core and the tarball, and an empty folder."""
+    """A new user, with ansible-core, the tarball and an empty folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -38,7 +38,7 @@ def connection(worker: Worker) -> Any:
     return made
 
 
-def test_command_goes_to_the_worker_and_its_answer_comes_back():
+def test_a_command_is_sent_to_the_worker_and_its_output_is_returned():
     worker = Worker(0, b'a banner\n{"rc": 3, "stdout": "\\u00fc\\n"}\n')
 
     assert connection(worker).exec_command("exit 3") == (3, "ü\n".encode(), b"")
@@ -47,7 +47,7 @@ def test_command_goes_to_the_worker_and_its_answer_comes_back():
     assert b"/run/cloudrepo/1001/serial.sock" in program
 
 
-def test_console_that_does_not_answer_is_unreachable():
+def test_a_console_that_does_not_answer_is_unreachable():
     with pytest.raises(AnsibleConnectionFailure, match="VM 1001: no shell responded"):
         connection(Worker(0, b'{"error": "no shell responded"}')).exec_command("id")
     with pytest.raises(AnsibleConnectionFailure, match="worker of VM 1001 failed with code 127: python3: not found"):
@@ -74,13 +74,13 @@ def run_program(monkeypatch: pytest.MonkeyPatch, path: str, timeout_s: float) ->
     return console.read_answer(done.stdout)
 
 
-def test_program_needs_nothing_but_itself(monkeypatch, tmp_path):
+def test_the_program_has_no_dependencies(monkeypatch, tmp_path):
     told = run_program(monkeypatch, str(tmp_path / "none" / "serial.sock"), 0.1)
 
     assert told == {"error": f"{tmp_path}/none does not exist: the VM does not run on this host"}
 
 
-def test_program_speaks_with_a_shell(monkeypatch, tmp_path):
+def test_the_program_communicates_with_a_shell(monkeypatch, tmp_path):
     path = str(tmp_path / "serial.sock")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)

@@ -28,7 +28,7 @@ def lines(first: dict[str, Any] | None, second: dict[str, Any] | None, node: dic
     return audit_lines(hostvars, GROUPS, work_orders(made, slices, "/s"))
 
 
-def test_all_is_counted_where_nothing_differs() -> None:
+def test_all_objects_are_counted_if_nothing_differs() -> None:
     same = {"changes": [], "orphans": [], "vms": [{"state": "running"}]}
     assert lines(same, same, {"changes": []}) == [
         "Compared on 2 hosts: VMs 2, disks 2, taps 4, ports 3, reservations 1, networks 0.",
@@ -36,7 +36,7 @@ def test_all_is_counted_where_nothing_differs() -> None:
     ]
 
 
-def test_an_object_counts_once_however_much_of_it_differs() -> None:
+def test_an_object_with_several_differences_counts_once() -> None:
     first = {
         "changes": [change("tap", "tap_1001_eth1"), change("unit", "a"), change("tap", "tap_1001_eth1")],
         "orphans": [{"path": "/disk"}],

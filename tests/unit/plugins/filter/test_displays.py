@@ -28,7 +28,9 @@ DISPLAY = {
         ({"apply_work_order_vnc_listen": "none"}, "no display"),
     ],
 )
-def test_displays_are_where_their_worker_lets_them_listen(variables: dict[str, str], place: str) -> None:
+def test_displays_have_the_address_at_which_their_worker_lets_them_listen(
+    variables: dict[str, str], place: str
+) -> None:
     workers = [
         {"ansible_host": "10.0.10.2", "apply_work_order_vnc_listen": "none"},
         {"ansible_host": "10.0.10.1", **variables},
@@ -36,5 +38,5 @@ def test_displays_are_where_their_worker_lets_them_listen(variables: dict[str, s
     assert displays.display_lines([DISPLAY], workers) == [f"web/vm1 {place}"]
 
 
-def test_a_display_is_told_though_the_inventory_does_not_know_its_worker() -> None:
+def test_a_display_of_an_unknown_worker_is_listed() -> None:
     assert displays.display_lines([DISPLAY], []) == ["web/vm1 10.0.10.1:5901 hMr3kWpa"]

@@ -11,7 +11,7 @@ FOLDER = Path(__file__).resolve().parents[4] / "plugins/filter"
 PACKAGE = "ansible_collections.cloudrepo.slices.plugins.filter"
 
 
-def test_every_filter_is_documented_and_stands_in_one_file() -> None:
+def test_every_filter_is_documented_in_its_own_file() -> None:
     files = [importlib.import_module(f"{PACKAGE}.{path.stem}") for path in sorted(FOLDER.glob("*.py"))]
     filters = [name for file in files for name in file.FilterModule().filters()]
     assert sorted(filters) == sorted(path.stem for path in FOLDER.glob("*.yml"))

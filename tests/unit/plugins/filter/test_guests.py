@@ -39,7 +39,7 @@ def test_a_worker_is_found_by_its_address_in_the_database() -> None:
     }
 
 
-def test_a_worker_that_the_inventory_lacks_is_reached_by_its_address() -> None:
+def test_a_worker_that_is_not_in_the_inventory_is_reached_by_its_address() -> None:
     for groups in (GROUPS, {}):
         assert console_connection(HOSTVARS, groups, "192.0.2.13") == {
             "host": "192.0.2.13",
@@ -82,7 +82,7 @@ def test_a_worker_on_this_machine_needs_no_ssh() -> None:
     assert lines[-1] == "  192.0.2.12:5901"
 
 
-def test_the_options_of_a_jump_host_survive_three_readers(tmp_path: Path) -> None:
+def test_the_options_of_a_jump_host_are_quoted_for_three_parsers(tmp_path: Path) -> None:
     """Ansible splits them, ssh replaces %h and %p, a shell runs the command; then the inner ssh has its own."""
     inner = "ProxyCommand=ip netns exec lab nc %h %p"
     host = {

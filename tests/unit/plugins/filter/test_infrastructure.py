@@ -7,7 +7,7 @@ from __future__ import annotations
 from ansible_collections.cloudrepo.slices.plugins.filter import infrastructure
 
 
-def test_the_infrastructure_is_the_inventorys_hosts_and_the_networks_they_share_with_a_host() -> None:
+def test_the_infrastructure_networks_are_the_addresses_of_hosts_and_shared_subnets() -> None:
     hostvars = {
         "localhost": {"ansible_host": "127.0.0.1"},
         "w1": {"ansible_host": "worker1.example", "worker_ip": "10.0.10.1"},
@@ -33,7 +33,7 @@ def test_the_infrastructure_is_the_inventorys_hosts_and_the_networks_they_share_
     assert found == ["10.0.10.0/24", "192.0.2.9/32", "203.0.113.7/32"]
 
 
-def test_workers_ask_the_network_node_at_an_ipv4_address_or_nobody() -> None:
+def test_the_address_of_the_network_node_is_an_ipv4_address_or_empty() -> None:
     groups = {"network_node": ["n"]}
     cases = [
         ({"ansible_host": "192.0.2.9"}, "192.0.2.9"),
@@ -52,7 +52,7 @@ def test_workers_ask_the_network_node_at_an_ipv4_address_or_nobody() -> None:
 OWN = ["10.0.10.1/32", "192.0.2.9/32"]
 
 
-def test_settings_of_the_network_node_that_make_sense() -> None:
+def test_valid_settings_of_the_network_node() -> None:
     given = {"cidr": "10.70.0.0/16", "gateway": "10.70.0.1", "dhcp_server": "10.70.0.2"}
     given |= {"first_address": "10.70.1.0", "last_address": "10.70.1.255", "of_the_argument_spec": "not_of_this"}
     for network in ({}, given):
@@ -61,7 +61,7 @@ def test_settings_of_the_network_node_that_make_sense() -> None:
         )
 
 
-def test_settings_of_the_network_node_that_make_none_are_all_told() -> None:
+def test_all_invalid_settings_of_the_network_node_are_reported() -> None:
     network = {"cidr": "10.0.10.0/24"}
     found = infrastructure.management_problems(
         network, ["10.0.0.0/16"], OWN, ["192.0.2.53", "dns", "::1"], "10.0.0.0/24"
@@ -86,7 +86,7 @@ INSIDE = {
 }
 
 
-def test_settings_of_the_network_node_that_are_no_networks() -> None:
+def test_settings_of_the_network_node_that_are_not_networks() -> None:
     assert infrastructure.management_problems({"cidr": "10.60.7.0/33"}, ["10.0.10.3/24"], OWN, [], "169.254.0.0") == [
         "management network: cidr must be an IPv4 network, got '10.60.7.0/33' ('33' is not a valid netmask)",
         "settings: infrastructure_networks must be an IPv4 network, got '10.0.10.3/24' "
@@ -97,7 +97,7 @@ def test_settings_of_the_network_node_that_are_no_networks() -> None:
     ]
 
 
-def test_a_host_whose_address_nobody_knows_is_told() -> None:
+def test_a_host_without_a_known_address_is_reported() -> None:
     own = [{"name": "eth0", "addresses": ["203.0.113.7/24"]}]
     hostvars = {
         "localhost": {},
@@ -115,6 +115,6 @@ def test_netmask() -> None:
     assert infrastructure.netmask("10.60.7.0/24") == "255.255.255.0"
 
 
-def test_vlan_400_has_defaults_for_what_is_not_given() -> None:
+def test_vlan_400_has_defaults() -> None:
     found = infrastructure.management_network({"cidr": "10.70.0.0/16", "gateway": "10.70.0.1"})
     assert (found["cidr"], found["gateway"], found["dhcp_server"]) == ("10.70.0.0/16", "10.70.0.1", "10.60.7.2")

@@ -34,7 +34,7 @@ def told(*orphans: dict[str, Any], refusals: tuple[str, ...] = ()) -> dict[str, 
     return {"orphans": list(orphans), "refusals": [{"message": message} for message in refusals]}
 
 
-def test_orphans_are_told_with_their_hosts() -> None:
+def test_orphans_are_listed_with_their_hosts() -> None:
     hostvars = {
         "w1": {"apply_work_order_orphans": told(SLICE, DISK)},
         "w2": {"apply_work_order_orphans": told({**DISK, "slice_id": None, "removed": True})},
@@ -53,7 +53,7 @@ def test_orphans_are_told_with_their_hosts() -> None:
     ]
 
 
-def test_hosts_without_an_answer_are_named() -> None:
+def test_hosts_without_an_answer_are_listed() -> None:
     hostvars: dict[str, Any] = {
         "w1": {"apply_work_order_orphans": {"failed": True, "msg": "no switch"}},
         "w2": {"apply_work_order_orphans": told(DISK, refusals=("disk 5f0c: seen for the first time",))},

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What became of each slice of a run."""
+"""The outcome of each slice of a run."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_one_slice_needs_no_table_unless_it_was_refused() -> None:
     assert outcomes(nothing, hosts()) == [["bob/shop", "-", "refused", "slice shop: quota (and 1 more)"]]
 
 
-def test_slices_are_told_apart_by_what_was_done() -> None:
+def test_the_outcome_of_each_slice() -> None:
     assert outcomes(planned(), hosts()) == [["admin/web", "1000", "unchanged"], ["alice/lab", "1003", "unchanged"]]
     new = planned(again=False)
     assert [cells[2] for cells in outcomes(new, hosts())] == ["deployed", "deployed"]
@@ -90,7 +90,7 @@ def test_a_slice_is_deployed_if_a_host_changed_an_object_of_it(host: str, kind: 
     assert deployed == ([changed] if changed else [])
 
 
-def test_slices_that_a_host_refused_or_that_failed_there_have_the_reason() -> None:
+def test_slices_that_were_refused_or_failed_on_a_host_have_the_reason() -> None:
     refused = {"slice_id": 1003, "failure": "slice 1003: late", "another": False}
     failed = {"vm_id": 1001, "name": "vm1", "state": "error", "slice_id": 1000, "failure": "VM vm1: it ended"}
     told = outcomes(planned(), hosts(w1={"refused": [refused], "failure": None, "vms": [failed]}))
@@ -100,7 +100,7 @@ def test_slices_that_a_host_refused_or_that_failed_there_have_the_reason() -> No
     ]
 
 
-def test_a_host_that_failed_concerns_the_slices_that_have_something_there() -> None:
+def test_a_failed_host_affects_only_the_slices_on_it() -> None:
     told = outcomes(planned(), hosts(w2={"failed": True, "msg": "no space"}))
     assert told == [["admin/web", "1000", "failed", "w2: no space"], ["alice/lab", "1003", "unchanged"]]
     told = outcomes(planned(), hosts(n={"failed": True, "msg": "no nft"}))
@@ -127,14 +127,14 @@ def test_deleted_slices_are_deleting_as_long_as_they_exist() -> None:
     assert [cells[2] for cells in told] == ["deleted", "deleted"]
 
 
-def test_failures_are_told_in_at_most_twenty_lines() -> None:
+def test_failures_have_at_most_twenty_lines() -> None:
     assert failure_lines([]) == ""
     assert failure_lines(["a\nb", "c"]) == "a\nb\nc"
     lines = failure_lines(["\n".join("abc")] * 7).splitlines()
     assert (len(lines), lines[-1]) == (21, "… and 1 more")
 
 
-def test_deleted_slices_are_named() -> None:
+def test_deleted_slices_are_listed() -> None:
     lines = deletion_notes(planned(("lab",), state="absent"))
     assert lines == ["Deleted: slice lab (1003)", "Deleted: VM lab/a (1004)", "Deleted: network lab/lan (160)"]
     assert deletion_notes(planned(("lab",))) == []

@@ -16,6 +16,6 @@ def test_a_result_of_the_orchestrator() -> None:
     assert earlier_result({"o": {"done": {"skipped": True}}, "w": {"done": 1}}, GROUPS, "done") == {"skipped": True}
 
 
-def test_one_that_is_missing_because_the_run_began_later() -> None:
+def test_a_missing_result_of_an_earlier_play() -> None:
     with pytest.raises(AnsibleFilterError, match="registers done did not run; run the playbook from its start"):
         earlier_result({"o": {}, "w": {"done": 1}}, GROUPS, "done")

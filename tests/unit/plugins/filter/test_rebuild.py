@@ -56,7 +56,7 @@ def test_passwords_of_hosts_that_are_left_out_are_not_kept() -> None:
     assert rebuild_displays(hostvars, GROUPS, ["w1"]) == []
 
 
-def test_the_summary_has_counts_and_what_is_unknown() -> None:
+def test_the_summary_contains_counts_and_unknown_settings() -> None:
     result = {"cloud": CLAIM, "counts": {"users": 2, "vms": 3}, "unknown": ["quotas", "roles"]}
     assert rebuild_lines(result) == [
         f"The database of cloud lab ({CLAIM['uuid']}) was rebuilt: users 2, vms 3.",

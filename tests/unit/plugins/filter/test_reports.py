@@ -27,7 +27,7 @@ SEEN = {"vm_id": 1001, "state": "running", "name": "x", "slice_id": None, "pid":
 ANSWER = {"slice_id": 1000, "receipt": "0123456789abcdef" * 2}
 
 
-def test_reports_tell_success_failure_and_silence() -> None:
+def test_reports_of_successful_failed_and_unreachable_hosts() -> None:
     hostvars = {
         "w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": {**vms(1001), "answers": [ANSWER]}},
         "w2": {
@@ -75,7 +75,7 @@ def test_reports_tell_success_failure_and_silence() -> None:
 
 
 @pytest.mark.parametrize("failure", [None, "VM 1004 (a): it ended"])
-def test_slices_that_a_host_refused_are_told_apart_from_what_failed(failure: str | None) -> None:
+def test_refused_slices_are_separate_from_failures(failure: str | None) -> None:
     refused = {"slice_id": 1000, "failure": "slice 1000: this work order is from …", "another": False}
     late = {"failed": True, "msg": "all of it", "refused": [refused], "failure": failure, "vms": [SEEN]}
     hostvars = {
@@ -107,14 +107,14 @@ def test_each_failure_is_one_sentence() -> None:
     assert report_failures(reports, [1003]) == told
 
 
-def test_what_is_wrong_with_vms_is_told_where_the_host_itself_did_not_fail() -> None:
+def test_errors_of_vms_are_reported_if_their_host_did_not_fail() -> None:
     vm = {"vm_id": 1001, "state": "error", "failure": "VM 1001 (vm1): its disk is missing"}
     report = {"host": "w1", "target": "10.0.10.1", "failure": None, "vms": [vm, SEEN]}
     assert report_failures([report]) == ["w1: VM 1001 (vm1): its disk is missing"]
     assert report_failures([{**report, "failure": vm["failure"]}]) == ["w1: VM 1001 (vm1): its disk is missing"]
 
 
-def test_one_host_that_is_both_fails_at_what_failed_alone() -> None:
+def test_a_host_with_both_roles_reports_the_role_that_failed() -> None:
     hostvars = {
         "a": {
             "ansible_host": "10.0.10.1",
@@ -129,7 +129,7 @@ def test_one_host_that_is_both_fails_at_what_failed_alone() -> None:
     ]
 
 
-def test_a_host_that_cannot_be_reached_has_not_done_its_part() -> None:
+def test_an_unreachable_host_is_a_failure() -> None:
     lost = {"unreachable": True, "changed": False, "msg": "Failed to connect to the host via ssh"}
     hostvars = {
         "w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": lost},
@@ -153,7 +153,7 @@ def test_reports_are_news_when_they_differ_from_what_is_recorded() -> None:
     assert has_news([{**reports[0], "failure": "the host did not answer"}], [vm])
 
 
-def test_vms_that_run_on_as_they_were_started_are_named() -> None:
+def test_vms_that_need_a_restart_are_listed() -> None:
     old = {"vm_id": 1001, "name": "vm1", "reasons": ["cores 1 → 2", "ram_mib 512 → 1024"]}
     hostvars = {
         "w1": {"apply_work_order_result": {"restart_required": [old]}},
@@ -165,7 +165,7 @@ def test_vms_that_run_on_as_they_were_started_are_named() -> None:
     ]
 
 
-def test_overlays_that_nobody_wants_are_named_with_their_host() -> None:
+def test_orphaned_overlays_are_listed_with_their_host() -> None:
     orphan = {"path": "/var/lib/cloudrepo/vms/1003/vm3_img.qcow2", "uuid": None, "vm_id": 1003, "slice_id": 1000}
     hostvars: dict[str, Any] = {"w1": {"apply_work_order_result": {"orphans": [orphan]}}, "w2": {}}
     assert orphan_notes(hostvars, {"workers": ["w1", "w2"]}) == [

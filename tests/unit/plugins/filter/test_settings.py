@@ -6,7 +6,7 @@ from __future__ import annotations
 from ansible_collections.cloudrepo.slices.plugins.filter.settings import FilterModule
 
 
-def test_an_interface_that_the_host_does_not_have_is_told() -> None:
+def test_a_missing_interface_is_reported() -> None:
     missing = FilterModule().filters()["missing_interfaces"]
     values = {"network_node_uplink": "trunk0", "network_node_wan_interface": "eno1"}
     found = [{"name": "lo"}, {"name": "trunk0"}]
@@ -18,7 +18,7 @@ def test_an_interface_that_the_host_does_not_have_is_told() -> None:
     assert missing(values, []) == [], "the command ip is missing"
 
 
-def test_each_setting_that_is_not_of_its_grammar_is_told() -> None:
+def test_each_invalid_setting_is_reported() -> None:
     problems = FilterModule().filters()["setting_problems"]
     assert problems({"worker_bridge": "br-int", "worker_uplink": "", "network_node_wan_interface": "eno1"}) == []
     assert problems({"worker_console_log_kib": 0, "worker_user": None}) == [

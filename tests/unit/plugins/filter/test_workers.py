@@ -20,7 +20,7 @@ INFO = {
 READ = {"machine_id": MACHINE, "cores": 8, "ram_gb": 31.2, "netem": False}
 
 
-def test_workers_are_known_by_their_address_and_offer_what_was_read_of_them() -> None:
+def test_workers_have_their_address_and_the_resources_that_were_read() -> None:
     hosts = [
         {"ansible_host": "10.0.10.1", "worker_host_info": INFO},
         {"ansible_host": "10.0.10.2", "worker_host_info": {**INFO, "trunk_mtu": None}},
@@ -40,7 +40,7 @@ def test_workers_are_known_by_their_address_and_offer_what_was_read_of_them() ->
     ]
 
 
-def test_workers_that_were_not_reached_are_not_registered_and_told() -> None:
+def test_unreachable_workers_are_not_registered_and_reported() -> None:
     hosts = [
         {"inventory_hostname": "w1", "ansible_host": "10.0.10.1", "worker_host_info": INFO},
         {
@@ -55,19 +55,19 @@ def test_workers_that_were_not_reached_are_not_registered_and_told() -> None:
     assert workers.unreached_workers(hosts) == ["w2 (10.0.10.2)", "w3 (10.0.10.3)"]
 
 
-def test_variables_count_more_than_what_was_read() -> None:
+def test_variables_take_precedence_over_read_values() -> None:
     host = {"ansible_host": "10.0.10.1", "worker_host_info": INFO, "worker_cores": 4, "worker_netem": True}
     [record] = workers.worker_records([host])
     assert (record["cores"], record["netem"]) == (4, True)
 
 
-def test_the_mtu_of_the_network_node_is_that_of_its_uplink() -> None:
+def test_the_trunk_mtu_of_the_network_node_is_that_of_its_uplink() -> None:
     assert workers.trunk_mtu([{"network_node_host_info": {**INFO, "trunk_mtu": 9000}}]) == 9000
     assert workers.trunk_mtu([{"network_node_host_info": {**INFO, "trunk_mtu": None}}, {}]) is None
     assert workers.trunk_mtu([]) is None
 
 
-def test_a_worker_is_called_what_the_inventory_calls_it() -> None:
+def test_the_inventory_name_of_a_worker() -> None:
     hosts = [
         {"inventory_hostname": "w1", "ansible_host": "10.0.10.1"},
         {"inventory_hostname": "w2", "ansible_host": "192.0.2.2", "worker_ip": "10.0.10.2"},
@@ -78,7 +78,7 @@ def test_a_worker_is_called_what_the_inventory_calls_it() -> None:
     assert workers.worker_name(hosts, "192.0.2.2") == ""
 
 
-def test_what_is_in_use_is_taken_of_hosts_that_were_reached() -> None:
+def test_values_in_use_are_collected_from_reachable_hosts() -> None:
     held = {"highest_id": 1001, "highest_revision": None, "slices": [{"slice_id": 1000}]}
     hostvars = {
         "w1": {"worker_host_info": {**INFO, **held}, "network_node_host_info": {**INFO, **held, "highest_revision": 5}},

@@ -20,7 +20,7 @@ from ansible.utils.display import Display
 
 
 def read(sources: list[str]) -> dict[str, Any]:
-    """Return hosts with their variables, the hosts and children of groups, and what Ansible said meanwhile."""
+    """Return hosts with their variables, the hosts and children of groups, and Ansible's messages."""
     display = Display()
     display._warns.clear()
     display.columns = 10_000

@@ -26,14 +26,14 @@ def code(text: str, key: Key = KEY, now: float = 1_999_999_999) -> str:
     return refusal.code
 
 
-def test_a_token_is_read_back_until_it_expires() -> None:
+def test_a_token_is_valid_until_it_expires() -> None:
     assert verify(TEXT, KEY, now=1_999_999_999.9) == TOKEN
     assert verify(f"{TEXT}\n", KEY, now=0) == TOKEN
     assert verify(Token("jürgen", 5, CLOUD).signed(KEY), KEY, now=4).user == "jürgen"
     assert code(TEXT, now=2_000_000_000) == "acting_token_expired"
 
 
-def test_no_letter_of_a_token_can_be_changed() -> None:
+def test_a_token_with_any_changed_character_is_invalid() -> None:
     for place, letter in enumerate(TEXT):
         for other in {"A", "b", "0", "-", "."} - {letter}:
             forged = TEXT[:place] + other + TEXT[place + 1 :]
@@ -50,17 +50,17 @@ def test_invalid_tokens_are_refused(said: object) -> None:
 
 
 @pytest.mark.parametrize("text", ["", ".", "bob", f".{'0' * 64}", f"A.{'0' * 64}", f"é.{'0' * 64}", TEXT[:-1]])
-def test_nor_is_any_text(text: str) -> None:
+def test_other_texts_are_not_valid_tokens(text: str) -> None:
     assert code(text) == "acting_token_invalid"
 
 
-def test_a_token_is_of_its_cloud_and_key() -> None:
+def test_a_token_is_valid_only_for_its_cloud_and_key() -> None:
     other = Key(CLOUD.replace("4", "5"), KEY.secret)
     assert code(TEXT, other) == "acting_token_of_another_cloud"
     assert code(TEXT, Key.new(CLOUD)) == "acting_token_invalid"
 
 
-def test_a_key_is_read_as_it_was_written() -> None:
+def test_a_key_is_read_back() -> None:
     assert Key.read(str(KEY), "file") == KEY
     assert Key.new(CLOUD) != Key.new(CLOUD)
     for text in ("", CLOUD, f"{CLOUD}:", f"{CLOUD}:abc", f"{KEY}more", "x" * 101):

@@ -48,17 +48,17 @@ def a_slice() -> Slice:
         (allocations.VLAN_POOL, [(5, None), (7, None)]),
     ],
 )
-def test_a_slice_holds_numbers_of_each_kind(kind: str, held: list[tuple[int, int | None]]) -> None:
+def test_a_slice_holds_allocations_of_each_kind(kind: str, held: list[tuple[int, int | None]]) -> None:
     assert list(leases(a_slice(), kind)) == [Lease(kind, number, vm_id) for number, vm_id in held]
 
 
-def test_all_kinds_come_one_after_the_other() -> None:
+def test_allocations_are_sorted_by_kind() -> None:
     found = list(leases(a_slice()))
     assert found == [lease for kind in allocations.KINDS for lease in leases(a_slice(), kind)]
     assert len({(lease.kind, lease.number) for lease in found}) == len(found) == 16
 
 
-def test_an_empty_slice_holds_its_id_and_its_pool() -> None:
+def test_an_empty_slice_holds_its_id_and_pool() -> None:
     assert list(leases(Slice(1015, "alice"))) == [Lease("id", 1015, None), Lease("vlan_pool", 15, None)]
 
 
@@ -95,7 +95,7 @@ def test_an_address_is_a_number(text: str | None, number: int | None) -> None:
     assert address_number(text) == number
 
 
-def test_every_kind_can_be_told() -> None:
+def test_every_kind_has_a_description() -> None:
     assert show(allocations.MAC, 0x52540003E90A) == "MAC 52:54:00:03:e9:0a"
     assert show(allocations.MAC, 1) == "MAC 00:00:00:00:00:01"
     assert show(allocations.ADDRESS, 0x0A3C0701) == "address 10.60.7.1"

@@ -11,7 +11,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
 from ...generated import is_current
 
 
-def test_it_is_read_back_as_it_was_written() -> None:
+def test_it_is_read_back() -> None:
     applied = AppliedSlice(1000, '{"slice":{}}', revision=5, vms=(AppliedVm(1001, "running", "7"),))
     told = HostOrders("worker1", "10.0.10.1", applied=(applied,))
     assert HostOrders.from_dict(told.to_dict()) == told

@@ -76,7 +76,7 @@ def test_limits_are_those_of_the_documentation() -> None:
 
 
 @pytest.mark.parametrize("limit", [each for each in vars(bounds).values() if isinstance(each, bounds.Limit)])
-def test_a_limit_is_allowed_and_what_is_beyond_is_refused_with_it(limit: bounds.Limit) -> None:
+def test_values_at_a_limit_are_accepted_and_values_beyond_are_refused_with_the_limit(limit: bounds.Limit) -> None:
     for value in (limit.least, limit.most):
         assert list(limit.problems("x", "y", value)) == []
     for value in (limit.least - 1, limit.most + 1):

@@ -32,17 +32,17 @@ VM = Change(
     ("before", "after", "action"),
     [(None, {"group": 7}, "create"), ({"group": 7}, {"group": 8}, "update"), ({}, None, "delete")],
 )
-def test_what_is_done_follows_from_what_there_is(before, after, action):
+def test_the_action_depends_on_before_and_after(before, after, action):
     assert between("tap", "tap0", before, after) == Change("tap", "tap0", action, before, after)
 
 
-def test_a_plan_without_changes_changes_nothing():
+def test_a_plan_without_changes_has_an_empty_diff():
     assert not is_changed([])
     assert is_changed([TAP])
     assert diff([]) == {"before": "", "after": ""}
 
 
-def test_diff_has_a_line_an_object_and_one_for_each_line_in_a_list():
+def test_a_diff_has_a_line_per_object_and_per_line_of_a_list():
     assert diff([TAP, VM, between("cgroup", "cloudrepo-1000.slice", {}, None)]) == {
         "before": (
             "vm web/vm1 (1001): ram_gb 1, links eth1=up\n"
@@ -58,14 +58,14 @@ def test_diff_has_a_line_an_object_and_one_for_each_line_in_a_list():
     }
 
 
-def test_a_reason_is_told_once():
+def test_a_reason_is_shown_once():
     gone = between("vm", 1001, {"state": "running"}, None, reason="not listed")
     assert diff([gone]) == {"before": "vm 1001: state running (not listed)\n", "after": ""}
     lists = between("flows", 1000, {"flows": ["a"]}, {"flows": ["b"]}, reason="drift")
     assert diff([lists]) == {"before": "flows 1000: a\n", "after": "flows 1000 (drift)\nflows 1000: b\n"}
 
 
-def test_differences_are_told_by_attribute():
+def test_differences_are_listed_by_attribute():
     assert differences({"a": 1, "b": 2, "c": None}, {"a": 1, "b": 3, "c": "x", "d": True}) == (
         "b 2 → 3; c none → x; d none → true"
     )
@@ -90,7 +90,7 @@ def test_modules_return_plain_data():
     assert json.loads(json.dumps(plain)) == plain
 
 
-def test_a_long_list_is_told_by_its_length():
+def test_a_long_list_is_shown_as_its_length():
     few, many = [str(number) for number in range(4)], [str(number) for number in range(5)]
     assert differences({"a": []}, {"a": few}) == "a none → 0, 1, 2, 3"
     assert differences({"a": many}, {"a": []}) == "a 5 lines → none"

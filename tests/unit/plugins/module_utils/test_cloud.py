@@ -13,7 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields imp
 UUID = "7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11"
 
 
-def test_a_cloud_that_is_new_is_no_other_and_comes_back_equal() -> None:
+def test_a_new_cloud_is_unique_and_read_back() -> None:
     first, second = Cloud.new("lab"), Cloud.new("lab")
     assert len({first.uuid, second.uuid, first.incarnation, second.incarnation}) == 4
     assert first.to_dict() == {"uuid": first.uuid, "title": "lab", "incarnation": first.incarnation}
@@ -45,7 +45,7 @@ def test_a_copy_is_another_incarnation_of_the_same_cloud() -> None:
         ({"uuid": UUID, "title": "lab", "incarnation": UUID, "place": 1}, "place: must be str, got int '1'"),
     ],
 )
-def test_one_that_cannot_be_read_is_told(data: Any, reason: str) -> None:
+def test_an_unreadable_identity_is_reported(data: Any, reason: str) -> None:
     with pytest.raises(FieldError) as caught:
         Cloud.from_dict(data)
     assert str(caught.value).removeprefix("the document: ").startswith(reason)

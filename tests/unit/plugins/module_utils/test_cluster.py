@@ -42,7 +42,7 @@ def old_file() -> dict[str, Any]:
     )
 
 
-def test_a_file_of_cloud_repositorio_comes_back_equal() -> None:
+def test_a_file_of_cloud_repositorio_is_stored_unchanged() -> None:
     held = Cluster.from_dict(old_file())
     assert held.to_dict() == old_file()
     assert list(held.workers) == ["10.0.10.1", "10.0.10.2", "10.0.10.3"]
@@ -50,7 +50,7 @@ def test_a_file_of_cloud_repositorio_comes_back_equal() -> None:
     assert sorted(held.flavors) == ["cirros", "ubuntu"]
 
 
-def test_workers_that_are_a_list_alone() -> None:
+def test_workers_as_a_plain_list() -> None:
     data = old_file()
     del data["workers"]
     held = Cluster.from_dict(data)
@@ -62,7 +62,7 @@ def test_workers_that_are_a_list_alone() -> None:
     assert held.to_dict()["workers_list"] == ["10.0.10.1", "10.0.10.2"]
 
 
-def test_what_is_changed_in_such_a_file_is_written() -> None:
+def test_changes_of_workers_in_a_plain_list_are_stored() -> None:
     held = Cluster.from_dict(old_file())
     held.flavors["cirros"]["checksum"] = "ab" * 32
     held.workers["10.0.10.1"].cores = 4
@@ -74,12 +74,12 @@ def test_what_is_changed_in_such_a_file_is_written() -> None:
     assert (data["next_vlan_id"], data["workers_list"]) == (101, ["10.0.10.1", "10.0.10.2", "10.0.10.3"])
 
 
-def test_a_bad_entry_of_a_worker_is_told() -> None:
+def test_an_invalid_entry_of_a_worker_is_reported() -> None:
     with pytest.raises(FieldError, match=r"workers\.10\.0\.10\.1\.max_vms: must be int or null, got str 'ten'"):
         Cluster.from_dict({"workers": {"10.0.10.1": {"max_vms": "ten"}}})
 
 
-def test_a_revision_is_the_time_and_never_goes_back() -> None:
+def test_a_revision_is_the_time_and_never_decreases() -> None:
     held = Cluster()
     assert held.revision is None
     held.revise(now_ms=lambda: 5000)
@@ -93,7 +93,7 @@ def test_a_revision_is_the_time_and_never_goes_back() -> None:
         Cluster.from_dict({"revision": "new"})
 
 
-def test_which_cloud_it_is_is_made_once_and_is_no_content() -> None:
+def test_the_identity_of_a_cloud_is_created_once_and_is_not_content() -> None:
     held = Cluster()
     assert held.cloud is None
     made = held.identify("lab")
@@ -104,7 +104,7 @@ def test_which_cloud_it_is_is_made_once_and_is_no_content() -> None:
     assert again.content() == Cluster().content()
 
 
-def test_a_cloud_that_cannot_be_read_is_told_with_its_place() -> None:
+def test_an_invalid_identity_of_a_cloud_is_reported_with_its_place() -> None:
     with pytest.raises(FieldError, match=r"cloud\.uuid: must be a UUID, got str '1'"):
         Cluster.from_dict({"cloud": {"uuid": "1", "title": "lab", "incarnation": "2"}})
     with pytest.raises(FieldError, match=r"left_behind\.vlan_pool: must be list, got int '5'"):
@@ -113,7 +113,7 @@ def test_a_cloud_that_cannot_be_read_is_told_with_its_place() -> None:
         Cluster.from_dict({"lost_machines": [5]})
 
 
-def test_counters_go_on_from_what_was_handed_out() -> None:
+def test_counters_continue_from_allocated_ids() -> None:
     held = Cluster(next_vm_id=1010, extra={"revision": 5})
     held.lift(next_vm_id=1005, revision=None)
     assert (held.next_vm_id, held.revision) == (1010, 5)
@@ -126,7 +126,7 @@ def test_counters_go_on_from_what_was_handed_out() -> None:
     assert fresh.revision == 3
 
 
-def test_who_takes_the_place_of_another_gives_out_nothing_again() -> None:
+def test_a_replacement_database_does_not_allocate_ids_again() -> None:
     new, old = Cluster.from_dict({**old_file(), "next_vm_id": 1036}), Cluster.initial()
     cloud = new.identify("lab")
     old.become(cloud)
@@ -143,7 +143,7 @@ def test_who_takes_the_place_of_another_gives_out_nothing_again() -> None:
     assert again.content() == new.content()
 
 
-def test_who_takes_the_place_of_another_cloud_is_that_one_in_a_new_incarnation() -> None:
+def test_a_replacement_database_is_a_new_incarnation_of_the_cloud() -> None:
     one, other, nobody = Cluster(), Cluster(), Cluster()
     mine, theirs = one.identify("one"), other.identify("other")
     one.replace(nobody)
@@ -157,7 +157,7 @@ def test_who_takes_the_place_of_another_cloud_is_that_one_in_a_new_incarnation()
     assert (nobody.cloud.uuid, nobody.cloud.incarnation == theirs.incarnation) == (theirs.uuid, False)
 
 
-def test_who_takes_the_place_of_another_is_newer_than_both() -> None:
+def test_a_replacement_database_has_a_higher_revision_than_both() -> None:
     old, new = Cluster(extra={"revision": 10**14}), Cluster(extra={"revision": 10**14 + 5})
     old.replace(new)
     assert (old.revision, new.revision) == (10**14 + 6, 10**14 + 5)
@@ -165,7 +165,7 @@ def test_who_takes_the_place_of_another_is_newer_than_both() -> None:
     assert new.revision == 10**14 + 7
 
 
-def test_a_slice_is_found_by_its_name_alone_where_no_id_is_meant() -> None:
+def test_a_slice_is_found_by_name_unless_an_id_is_given() -> None:
     held = builders.cluster()
     web = builders.put(held, builders.topology("web"))
     assert held.find_slice("admin", "web") is web
@@ -174,7 +174,7 @@ def test_a_slice_is_found_by_its_name_alone_where_no_id_is_meant() -> None:
     assert [held.called(name) for name in ("web", "1000", "admin/web")] == [[web]] * 3
 
 
-def test_vms_are_told_by_their_worker() -> None:
+def test_vms_are_listed_by_worker() -> None:
     held = builders.cluster()
     builders.put(held, builders.topology())
     assert [[vm.name for vm in held.vms_on(f"10.0.10.{number}")] for number in (1, 2, 3)] == [["vm1"], ["vm2"], []]
@@ -196,12 +196,12 @@ def test_vms_are_told_by_their_worker() -> None:
         ("noted", "x"),
     ],
 )
-def test_a_bad_value_is_told_with_its_place(key: str, bad: Any) -> None:
+def test_an_invalid_value_is_reported_with_its_place(key: str, bad: Any) -> None:
     with pytest.raises(FieldError, match=key):
         Cluster.from_dict({**old_file(), key: bad})
 
 
-def test_numbers_are_held_and_free_at_both_ends_of_a_range() -> None:
+def test_allocations_are_found_at_both_ends_of_a_range() -> None:
     held = builders.cluster()
     first, second = (vm.vnc_port for vm in builders.put(held, builders.topology()).vms)
     assert (first, second) == (5901, 5902)
@@ -211,7 +211,7 @@ def test_numbers_are_held_and_free_at_both_ends_of_a_range() -> None:
     assert list(held.free("vnc_port", first, second + 1)) == [second + 1]
 
 
-def test_the_newest_vm_is_that_with_the_highest_id() -> None:
+def test_the_newest_vm_is_the_one_with_the_highest_id() -> None:
     held = builders.cluster()
     assert held.newest_vm_worker() is None
     slice_ = builders.put(held, builders.topology())
@@ -219,7 +219,7 @@ def test_the_newest_vm_is_that_with_the_highest_id() -> None:
     assert held.newest_vm_worker() == slice_.vms[0].worker_ip != slice_.vms[1].worker_ip
 
 
-def test_vms_without_a_flavor_are_no_load() -> None:
+def test_vms_without_a_flavor_do_not_count_as_load() -> None:
     held = builders.cluster()
     slice_ = builders.put(held, builders.topology())
     assert held.loads() == {vm.worker_ip: Load(cores=1, ram_gb=0.5, disk_gb=1, vms=1) for vm in slice_.vms}
@@ -238,7 +238,7 @@ def test_vms_from_an_image_are_those_with_its_checksum() -> None:
     assert held.vms_from(image, checksum) == [("web", slice_.vms[1])]
 
 
-def test_who_is_an_admin_follows_from_the_role() -> None:
+def test_the_role_determines_who_is_an_admin() -> None:
     held = builders.cluster()
     assert [held.is_admin(name) for name in ("admin", "alice", "nobody")] == [True, False, False]
     held.users["alice"].extra["role"], held.users["admin"].extra["role"] = "admin", "tenant"

@@ -92,19 +92,19 @@ def test_written_data_is_read_back():
     assert Switch.from_dict(value.to_dict()) == value
 
 
-def test_a_field_at_its_default_is_left_out_and_null_stands_for_it():
+def test_default_fields_are_omitted_and_null_is_read_as_the_default():
     data = switch(ports=[{"name": "a", "vlan": None, "up": True, "mac": None}], mode=None, uplinks=None)
     assert Switch.from_dict(data).to_dict() == switch(ports=[PORT])
 
 
-def test_what_is_not_sparse_says_all():
+def test_a_contract_that_is_not_sparse_contains_all_fields():
     assert Whole(switch="s", ports=()).to_dict() == {
         **switch(mode="access", uplinks=[]),
         **dict.fromkeys(["address", "subnet", "key_id", "uuid"]),
     }
 
 
-def test_what_is_enclosed_knows_in_what():
+def test_errors_of_nested_fields_contain_their_path():
     assert Switch.from_dict(switch(ports=[PORT])).ports[0].switch == "s"
 
 
@@ -153,11 +153,11 @@ def test_macs_are_read_in_lower_case_and_whole_numbers_as_numbers():
         ),
     ],
 )
-def test_every_fault_is_told_with_where_it_is(data, expected):
+def test_every_error_is_reported_with_its_place(data, expected):
     assert refusals(data) == expected
 
 
-def test_the_argument_spec_follows_from_the_fields():
+def test_the_argument_spec_is_derived_from_the_fields():
     port = {
         "name": {"type": "str", "required": True},
         "vlan": {"type": "int"},
@@ -177,7 +177,7 @@ def test_the_argument_spec_follows_from_the_fields():
     }
 
 
-def test_the_samples_follow_from_the_fields():
+def test_the_samples_are_derived_from_the_fields():
     ports = [
         {"name": "a", "mac": "52:54:00:00:00:01", "load": 0.5},
         {"name": "b", "vlan": 5, "mac": "52:54:00:00:00:01", "load": 0.5},
@@ -185,7 +185,7 @@ def test_the_samples_follow_from_the_fields():
     assert Switch.sample() == {"switch": "s", "ports": ports, "mode": "trunk", "uplinks": ports}
 
 
-def test_what_is_there_more_than_once_is_told_once():
+def test_duplicates_are_reported_once():
     assert repeated("work order", "tap", ["a", "b", "a", "a"]) == [
         Refusal("listed_twice", "work order", {"kind": "tap", "name": "a", "count": 3})
     ]

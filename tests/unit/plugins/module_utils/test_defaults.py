@@ -14,7 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ma
 MOST_CHARACTERS_OF_A_DEVICE = 15
 
 
-def test_the_infrastructure_of_vlan_400_is_in_its_network_and_outside_its_range() -> None:
+def test_the_infrastructure_of_vlan_400_is_within_the_network_and_outside_the_range() -> None:
     network = ManagementNetwork()
     assert (network.gateway, network.dhcp_server) == (defaults.GATEWAY, defaults.DHCP_SERVER)
     assert list(ManagementNetwork().problems()) == []
@@ -27,6 +27,6 @@ def test_the_database_is_in_the_state_folder() -> None:
     assert os.path.dirname(defaults.DATABASE) == defaults.STATE_DIR
 
 
-def test_the_bridge_has_a_name_that_linux_takes() -> None:
+def test_the_default_name_of_the_bridge_is_valid_for_linux() -> None:
     assert 0 < len(defaults.BRIDGE) <= MOST_CHARACTERS_OF_A_DEVICE
     assert not set(defaults.BRIDGE) & set("/ :")

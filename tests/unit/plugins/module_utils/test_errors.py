@@ -43,7 +43,7 @@ KNOWN = Refusal("no_workers", "VM web/a")
         ),
     ],
 )
-def test_the_sentence(refusal: Refusal, message: str) -> None:
+def test_sentences_of_refusals(refusal: Refusal, message: str) -> None:
     assert refusal.message == message
 
 
@@ -58,14 +58,14 @@ def test_the_sentence(refusal: Refusal, message: str) -> None:
         (1015, "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 1,005 more"),
     ],
 )
-def test_the_first_ten_are_named(count: int, said: str) -> None:
+def test_the_first_ten_existing_names_are_listed(count: int, said: str) -> None:
     for known in (list(range(count)), tuple(range(count))):
         assert (
             Refusal("not_found", "slice web", {"known": known}).message == f"slice web does not exist; existing: {said}"
         )
 
 
-def test_a_refusal_within_another() -> None:
+def test_nested_refusals() -> None:
     figures = {"resource": "cores", "total": 8, "allocated": 8, "requested": 1}
     shortage = Refusal("resource_exhausted", "worker 10.0.10.1", figures)
     refusal = Refusal("no_room", "VM web/a", {"shortages": [shortage, Refusal("not_schedulable", "worker 10.0.10.2")]})
@@ -76,7 +76,7 @@ def test_a_refusal_within_another() -> None:
     assert refusal.to_dict()["figures"]["shortages"][0] == shortage.to_dict()
 
 
-def test_what_a_result_gets() -> None:
+def test_fields_of_a_result() -> None:
     assert Refused([POOLS], extra=1).fields == {
         "refusals": [
             {
@@ -105,7 +105,7 @@ def test_long_texts_are_truncated() -> None:
     assert Refused([POOLS] * 20).message.count("\n") == 19
 
 
-def test_all_are_of_one_family_and_carry_fields() -> None:
+def test_all_errors_have_one_base_class_and_fields() -> None:
     assert DatabaseError("broken", line=3).fields == {"line": 3}
     assert all(issubclass(kind, SlicesError) for kind in (Refused, DatabaseError, CommandFailed))
     assert not issubclass(SlicesError, (OSError, ValueError))
@@ -122,7 +122,7 @@ def test_all_are_of_one_family_and_carry_fields() -> None:
         ("first\nlast\n", " \n", "last"),
     ],
 )
-def test_a_command_that_failed_is_told_by_the_last_line_of_what_it_said(stdout: str, stderr: str, why: str) -> None:
+def test_a_failed_command_is_reported_with_its_last_line_of_output(stdout: str, stderr: str, why: str) -> None:
     failed = CommandFailed(cmd=("ip", "link"), rc=2, stdout=stdout, stderr=stderr)
     assert (failed.message.startswith("ip "), failed.message.endswith(f": {why}"), "2" in failed.message) == (True,) * 3
     assert failed.fields == {"cmd": ["ip", "link"], "rc": 2, "stdout": stdout, "stderr": stderr}
@@ -139,18 +139,18 @@ def even(number: int) -> int:
 
 
 @pytest.mark.parametrize("got", ["a" * 10_000, {"a" * 10_000: 1}])
-def test_a_long_figure_is_cut(got: object) -> None:
+def test_a_long_value_is_truncated(got: object) -> None:
     refusal = Refusal("field_not_allowed", "selection", {"field": "slices", "allowed": "a list", "got": got})
     assert len(refusal.message) < 400
     assert len(refusal.to_dict()["figures"]["got"]) == 301
 
 
-def test_for_all_returns_what_was_made_of_each() -> None:
+def test_for_all_returns_the_results() -> None:
     assert for_all([], even) == []
     assert for_all([2, 4], even) == [20, 40]
 
 
-def test_for_all_tells_every_reason_once_and_those_given_first() -> None:
+def test_for_all_raises_all_refusals_once_with_given_ones_first() -> None:
     tried: list[int] = []
 
     def act(number: int) -> int:
@@ -163,13 +163,13 @@ def test_for_all_tells_every_reason_once_and_those_given_first() -> None:
     assert tried == [1, 2, 3]
 
 
-def test_for_all_refuses_for_what_was_known_before() -> None:
+def test_for_all_raises_refusals_that_were_given() -> None:
     with pytest.raises(Refused) as caught:
         for_all([2], even, iter([KNOWN]))
     assert caught.value.refusals == [KNOWN]
 
 
-def test_for_all_lets_other_errors_pass() -> None:
+def test_for_all_does_not_catch_other_errors() -> None:
     def fail(_number: int) -> int:
         raise DatabaseError("broken")
 

@@ -78,20 +78,18 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import (
         (TITLE, ("a", "é b", "a" * 64), ("", "a" * 65, "a\n")),
     ],
 )
-def test_a_grammar_allows_its_values_and_no_others(
-    grammar: Grammar, right: tuple[Any, ...], wrong: tuple[Any, ...]
-) -> None:
+def test_a_grammar_accepts_only_its_values(grammar: Grammar, right: tuple[Any, ...], wrong: tuple[Any, ...]) -> None:
     assert [value for value in right if not grammar.allows(value)] == []
     assert [value for value in wrong if grammar.allows(value)] == []
 
 
-def test_addresses_and_networks_are_read_whole() -> None:
+def test_addresses_and_networks_are_matched_completely() -> None:
     assert (is_ipv4_address("10.0.0.1"), is_ipv4_network("10.0.0.0/8")) == (True, True)
     assert not any(map(is_ipv4_address, ("10.0.0.1\n", "010.0.0.1", "1", 1, None)))
     assert not any(map(is_ipv4_network, ("10.0.0.1/8", "10.0.0.0/8\n", "10.0.0.0/33", 1, None)))
 
 
-def test_every_value_that_is_not_of_its_grammar_is_refused_by_name() -> None:
+def test_every_value_that_does_not_match_its_grammar_is_refused_by_name() -> None:
     values = {"bridge": "a b", "state_dir": None, "free": "\n", "ports": [{"name": "eth0"}, {"name": "-", "type": "x"}]}
     grammars = {"bridge": DEVICE, "state_dir": PATH, "ports": {"name": DEVICE}}
     wrong = {"allowed": DEVICE.rule, "field": "bridge", "got": "a b"}

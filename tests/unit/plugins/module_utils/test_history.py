@@ -26,7 +26,7 @@ def entry(*changes: Change) -> Entry:
     return Entry.of(changes, at="2026-11-26T16:20:00Z", user="admin", caller=Caller("awx", job="42"), revision=7)
 
 
-def test_of_an_update_there_is_only_what_differs() -> None:
+def test_an_update_contains_only_differing_attributes() -> None:
     change = between("vm", 1001, {"cores": 1, "ram_gb": 2}, {"cores": 2, "ram_gb": 2}, name="web/vm1", slice=WEB)
     assert noted(change) == {
         "kind": "vm",
@@ -39,7 +39,7 @@ def test_of_an_update_there_is_only_what_differs() -> None:
     }
 
 
-def test_an_object_that_comes_or_goes_is_whole_but_for_nulls() -> None:
+def test_a_created_or_deleted_object_is_complete_except_nulls() -> None:
     assert noted(between("user", "bob", None, {"quota_vms": 3, "role": None}))["after"] == {"quota_vms": 3}
     gone = noted(between("user", "bob", {"quota_vms": 3}, None, reason="left"))
     assert (gone["before"], gone["after"], gone["reason"], gone["slice_id"]) == ({"quota_vms": 3}, None, "left", None)
@@ -62,7 +62,7 @@ def test_secrets_are_left_out(attribute: dict[str, Any], is_left_out: bool) -> N
     assert ("s3cret" in text, LEFT_OUT in text) == (False, is_left_out)
 
 
-def test_an_entry_is_read_as_it_was_written() -> None:
+def test_an_entry_is_read_back() -> None:
     made = entry(
         between("vm", 1001, None, {"cores": 1}, slice=WEB),
         between("link", 1, {"ends": ("a", "b")}, None, slice=WEB),
@@ -74,21 +74,21 @@ def test_an_entry_is_read_as_it_was_written() -> None:
     assert (made.to_dict()["proof"], made.to_dict()["job"]) == ("awx", "42")
 
 
-def test_a_part_of_an_entry_has_nothing_of_other_slices() -> None:
+def test_a_partial_entry_contains_nothing_of_other_slices() -> None:
     changes = [between("vm", 1001, None, {}, slice=WEB), between("vm", 1004, None, {}, slice=LAB)]
     part = entry(*changes, between("user", "bob", None, {})).only([1003])
     assert ([each["id"] for each in part.changes], part.slices) == ([1004], (LAB,))
 
 
-def test_a_caller_that_is_not_told_proves_nothing() -> None:
+def test_a_missing_caller_has_no_proof() -> None:
     assert Caller.from_dict(None) == Caller() == Caller(proof="none")
 
 
-def test_a_cluster_that_is_not_stored_has_no_history() -> None:
+def test_an_unstored_cluster_has_no_history() -> None:
     assert list(NoHistory().newest_first()) == []
 
 
-def test_what_is_older_than_the_days_is_not_kept() -> None:
+def test_entries_older_than_the_limit_are_not_kept() -> None:
     assert oldest_time(Kept(days=2)) < oldest_time(Kept(days=1)) < oldest_time(Kept(days=0))
 
 
@@ -98,7 +98,7 @@ def test_a_year_and_a_thousand_entries_are_kept_by_default() -> None:
 
 
 @pytest.mark.parametrize("value", [True, 2, 0.5, None])
-def test_figures_and_flags_are_kept_as_they_are(value: Any) -> None:
+def test_numbers_and_flags_are_not_escaped(value: Any) -> None:
     told = noted(between("vm", 1001, None, {"outer": {"value": value, "list": [value]}}))["after"]
     assert told == {"outer": {"value": value, "list": [value]}}
     assert type(told["outer"]["value"]) is type(value)

@@ -18,12 +18,12 @@ DISK = KnownDisk("/var/lib/cloudrepo/vms/1001/vm1_img.qcow2", UUID)
 @pytest.mark.parametrize(
     "held", [(), (KnownSlice(1000),), (KnownSlice(1000, UUID, (DISK, KnownDisk("/srv/a.qcow2"))), KnownSlice(1003))]
 )
-def test_what_is_told_comes_back(held: tuple[KnownSlice, ...]) -> None:
+def test_it_is_read_back_from_its_dictionary(held: tuple[KnownSlice, ...]) -> None:
     assert Holdings.from_dict(Holdings(held).to_dict()) == Holdings(held)
 
 
 @pytest.mark.parametrize("path", ["vm1_img.qcow2", "/srv/../etc/shadow", "/srv/a b", "/srv/a\nb", "/", ""])
-def test_a_path_that_is_none_is_refused(path: str) -> None:
+def test_an_invalid_path_is_refused(path: str) -> None:
     data = {"known": [{"slice_id": 1000, "disks": [{"path": path}]}]}
     with pytest.raises(Refused) as caught:
         Holdings.from_dict(data)

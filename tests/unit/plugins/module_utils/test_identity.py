@@ -11,20 +11,20 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils import identity
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Disk, Slice
 
 
-def test_no_two_uuids_are_the_same_and_all_have_one_form() -> None:
+def test_uuids_are_unique_and_have_the_same_format() -> None:
     made = [identity.new_uuid() for _each in range(100)]
     assert len(set(made)) == 100
     assert all(re.fullmatch(identity.PATTERN, each) for each in made)
 
 
 @pytest.mark.parametrize("thing", [Slice(1000, "admin"), VM(1001, "vm1", "admin", "10.0.10.1", 5901, []), Disk("/x")])
-def test_a_thing_has_the_uuid_that_it_was_given(thing: identity.Identified) -> None:
+def test_an_object_has_the_uuid_that_was_assigned(thing: identity.Identified) -> None:
     assert thing.uuid is None
     thing.extra["uuid"] = made = identity.new_uuid()
     assert thing.uuid == made
 
 
-def test_a_machine_has_another_mark_in_each_cloud_which_does_not_tell_its_id() -> None:
+def test_the_mark_of_a_machine_differs_by_cloud_and_does_not_reveal_its_id() -> None:
     machine_id = "0f4c1f3a6d7b4b0e9a2f6c1d8e5b7a90"
     clouds = [identity.new_uuid(), identity.new_uuid()]
     marks = [identity.machine_mark(cloud, machine_id) for cloud in clouds]

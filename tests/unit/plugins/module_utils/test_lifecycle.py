@@ -46,7 +46,7 @@ EXPECTED = {
 WANTED, SEEN_OR_NOT = (*POWERS, ABSENT), ("nothing", *SEEN)
 
 
-def test_the_table_has_the_whole_product_and_every_status() -> None:
+def test_the_table_covers_all_combinations_and_statuses() -> None:
     assert set(EXPECTED) == set(product(WANTED, SEEN_OR_NOT, (True, False)))
     assert set(EXPECTED.values()) == VM_STATES
 
@@ -62,7 +62,7 @@ def test_the_status_of_a_vm(wanted: str, seen: str, is_handed_out: bool) -> None
 @pytest.mark.parametrize("since", [None, "2026-01-31T12:00:00Z"])
 @pytest.mark.parametrize("seen", SEEN_OR_NOT)
 @pytest.mark.parametrize("deleting", [True, False])
-def test_what_is_wanted_and_seen_is_stored_whole(
+def test_desired_and_observed_state_are_stored_completely(
     power: str, pid: str | None, since: str | None, seen: str, deleting: bool
 ) -> None:
     vm = VM(1001, "vm1", "admin", "10.0.10.1", 5901, [])

@@ -31,7 +31,7 @@ def stored() -> dict[str, Any]:
     return json.loads(FIXTURE.read_text())
 
 
-def test_the_stored_slice_loads_and_comes_back_equal_in_the_same_order() -> None:
+def test_a_stored_slice_is_read_back_unchanged_in_the_same_order() -> None:
     again = Slice.from_dict(stored()).to_dict()
     assert json.dumps(again, indent=2) + "\n" == FIXTURE.read_text()
 
@@ -47,7 +47,7 @@ def test_the_stored_slice_loads_and_comes_back_equal_in_the_same_order() -> None
         (Slice, "(slice_id, owner, topology_type='custom')"),
     ],
 )
-def test_constructors_have_the_models_signatures(cls: type, signature: str) -> None:
+def test_constructors_have_the_signatures_of_the_data_model(cls: type, signature: str) -> None:
     parameters = [
         parameter.replace(annotation=inspect.Parameter.empty)
         for parameter in inspect.signature(cls).parameters.values()
@@ -72,7 +72,7 @@ def test_constructors_have_the_models_signatures(cls: type, signature: str) -> N
         ),
     ],
 )
-def test_stored_keys_stand_in_the_models_order(thing: Any, keys: str) -> None:
+def test_stored_keys_have_the_order_of_the_data_model(thing: Any, keys: str) -> None:
     assert list(thing.to_dict()) == keys.split()
 
 
@@ -100,7 +100,7 @@ def test_defaults() -> None:
     assert (Slice(1000, "a").status, Network(1, "c", "g").status) == ("design", "pending")
 
 
-def test_what_a_host_saw_is_stored_where_the_models_words_do_not_say_it_all() -> None:
+def test_an_observation_is_stored_if_the_words_of_the_data_model_are_not_sufficient() -> None:
     vm = VM(1, "v", "a", "10.0.10.1", 5901, [])
     plain = set(vm.to_dict())
     vm.see(Observed("running", "4821"))
@@ -113,7 +113,7 @@ def test_what_a_host_saw_is_stored_where_the_models_words_do_not_say_it_all() ->
     assert (again.observed, again.to_dict()) == (vm.observed, vm.to_dict())
 
 
-def test_the_first_disk_is_the_models_image_and_further_ones_are_listed_with_it() -> None:
+def test_the_first_disk_is_the_image_of_the_data_model_and_further_ones_are_listed_with_it() -> None:
     vm = VM(1, "v", "a", "10.0.10.1", 5901, [], qcow_image="x.qcow2")
     plain = set(vm.to_dict())
     data = Disk("data.qcow2")
@@ -154,12 +154,12 @@ def test_flavors() -> None:
 @pytest.mark.parametrize(
     ("slice_id", "start", "end"), [(1000, 100, 119), (1001, 120, 139), (1002, 140, 159), (1050, 1100, 1119)]
 )
-def test_the_pool_follows_the_models_formula(slice_id: int, start: int, end: int) -> None:
+def test_the_pool_is_that_of_the_data_model(slice_id: int, start: int, end: int) -> None:
     slice_ = Slice(slice_id, "a")
     assert (slice_.vlan_pool_start, slice_.vlan_pool_end) == (start, end)
 
 
-def test_vlans_are_leased_lowest_first_until_none_is_left() -> None:
+def test_vlans_are_leased_lowest_first_until_none_is_free() -> None:
     slice_ = Slice(1000, "admin")
     assert [slice_.get_next_vlan() for _each in range(21)] == [*range(100, 120), None]
     slice_.vlan_pool_used.remove(107)
@@ -208,7 +208,7 @@ def test_the_management_vlan_is_never_leased() -> None:
         ),
     ],
 )
-def test_a_stored_field_that_does_not_fit_is_named(change: Any, message: str) -> None:
+def test_a_stored_field_of_a_wrong_type_is_reported(change: Any, message: str) -> None:
     data = stored()
     change(data)
     with pytest.raises(FieldError) as caught:
@@ -217,7 +217,7 @@ def test_a_stored_field_that_does_not_fit_is_named(change: Any, message: str) ->
 
 
 @pytest.mark.parametrize("where", [(), ("vms", 0), ("vms", 1, "disks", 0)])
-def test_a_uuid_that_is_none_is_told_with_its_place(where: tuple[str | int, ...]) -> None:
+def test_an_invalid_uuid_is_reported_with_its_place(where: tuple[str | int, ...]) -> None:
     data = stored()
     if "disks" in where:
         data["vms"][1]["disks"] = [{"path": data["vms"][1]["qcow_image"]}]

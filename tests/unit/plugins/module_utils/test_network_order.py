@@ -19,7 +19,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order imp
 from ...generated import is_current
 
 
-def test_the_sample_is_an_order():
+def test_the_sample_is_a_valid_order():
     order = NetworkOrder.from_dict(NetworkOrder.sample())
     (services,) = order.slices
     (network,) = services.networks
@@ -46,7 +46,7 @@ def codes(**fields: Any) -> list[str]:
     return []
 
 
-def test_a_network_is_plain_unless_more_is_asked_for() -> None:
+def test_a_network_has_no_services_by_default() -> None:
     plain = network()
     assert (plain.gateway, plain.nat, plain.dhcp_range, plain.dhcp_ends, plain.mtu) == (False, False, None, None, 1500)
     assert (plain.members, codes()) == ((), [])
@@ -70,7 +70,7 @@ def test_a_network_is_plain_unless_more_is_asked_for() -> None:
         ({"dhcp_range": "192.168.101.2,192.168.101.3", "mtu": bounds.DHCP_MTU.least - 1}, "out_of_range"),
     ],
 )
-def test_what_the_host_cannot_offer_is_refused(fields: dict[str, Any], code: str) -> None:
+def test_impossible_networks_are_refused(fields: dict[str, Any], code: str) -> None:
     assert codes(**fields) == [code]
 
 
@@ -87,14 +87,14 @@ def test_what_the_host_cannot_offer_is_refused(fields: dict[str, Any], code: str
         {"mtu": bounds.MTU.least},
     ],
 )
-def test_what_is_just_possible_is_accepted(fields: dict[str, Any]) -> None:
+def test_networks_at_the_limits_are_accepted(fields: dict[str, Any]) -> None:
     assert codes(**fields) == []
 
 
 @pytest.mark.parametrize(
     ("vlan", "mac"), [(255, "02:01:00:00:00:ff"), (256, "02:01:00:00:01:00"), (4094, "02:01:00:00:0f:fe")]
 )
-def test_a_port_has_its_name_and_its_mac_from_the_vlan(vlan: int, mac: str) -> None:
+def test_name_and_mac_of_a_port_are_derived_from_the_vlan(vlan: int, mac: str) -> None:
     assert (network(vlan_id=vlan).port, network(vlan_id=vlan).mac) == (f"net_{vlan}", mac)
 
 

@@ -31,5 +31,5 @@ SPEC: dict[str, dict[str, Any]] = {
         ({"name": "web", "vms": {"name": None}}, [("required_option_is_null", "vms.name")]),
     ],
 )
-def test_null_is_refused_where_a_value_is_needed(values: dict[str, Any], wanted: list[tuple[str, str]]) -> None:
+def test_null_is_refused_for_required_values(values: dict[str, Any], wanted: list[tuple[str, str]]) -> None:
     assert [(refusal.code, refusal.object) for refusal in nulls(values, SPEC)] == wanted

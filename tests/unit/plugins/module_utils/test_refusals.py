@@ -85,17 +85,17 @@ def named(rule: Rule) -> set[str]:
     return fields - {"object", "rule"}
 
 
-def test_every_rule_is_used_and_what_is_used_is_a_rule() -> None:
+def test_all_refusal_rules_are_used_and_all_used_ones_exist() -> None:
     assert {call.code for call in CALLS} == set(RULES)
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.where} {call.code}")
-def test_every_figure_that_the_words_name_is_given(call: Call) -> None:
+def test_all_figures_in_the_sentences_are_provided(call: Call) -> None:
     assert named(RULES[str(call.code)]) <= call.figures
 
 
 @pytest.mark.parametrize("code", RULES)
-def test_the_words_are_plain(code: str) -> None:
+def test_sentences_use_plain_words(code: str) -> None:
     rule = RULES[code]
     for text in (rule.rule, rule.sentence, rule.next_step):
         assert text == text.strip(" .;:,"), "the sentence puts them together"

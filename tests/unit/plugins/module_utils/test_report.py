@@ -16,7 +16,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.report import (
 from ...generated import is_current
 
 
-def test_the_sample_is_a_report():
+def test_the_sample_is_a_valid_report():
     report = HostReport.from_dict(HostReport.sample())
     assert (report.failure, [vm.pid for vm in report.vms]) == (None, ["4821"])
     assert [(each.slice_id, each.another) for each in report.refused] == [(1000, False)]
@@ -32,7 +32,7 @@ def test_a_state_that_no_host_reports_is_refused():
     assert refused.value.refusals == [Refusal("field_not_allowed", "host worker1, VM 1001", figures)]
 
 
-def test_no_argument_has_a_name_that_ansible_keeps_for_itself():
+def test_no_argument_has_a_name_that_ansible_reserves():
     """Otherwise validate-modules of ansible-test would fail."""
     assert not {"message", "syslog_facility"} & {part.name for part in (*HostReport.parts(), *VmReport.parts())}
 

@@ -26,7 +26,7 @@ ELSEWHERE = {
 
 
 def options(role: str) -> dict[str, Any]:
-    """The variables of a role that are not just true or false, by name."""
+    """The variables of a role that are not booleans, by name."""
     specs = yaml.safe_load((ROOT / f"roles/{role}/meta/argument_specs.yml").read_text())["argument_specs"]
     return {name: option for name, option in specs["main"]["options"].items() if option["type"] != "bool"}
 
@@ -55,7 +55,7 @@ def test_defaults_are_right(role: str) -> None:
 
 @pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize("value", ["a\nExecStart=x", "a b", "$(x)", "%i", "{{ x }}", ["-x"], "a;b", 'a"', {"a": 1}])
-def test_what_would_be_more_than_a_value_is_refused(name: str, value: Any) -> None:
+def test_values_with_a_special_meaning_are_refused(name: str, value: Any) -> None:
     found = [refusal.figures for refusal in problems({name: value})]
     assert [(figures["field"], figures["got"]) for figures in found] == [(name, value)]
 

@@ -59,7 +59,7 @@ def test_a_field_that_is_missing_is_an_error_unless_it_has_a_default() -> None:
     assert path_of(lambda: Record({"a": "x"}).take_default("a", 7, int)) == ("a",)
 
 
-def test_what_nobody_took_is_extra_and_the_data_stay_as_they_were() -> None:
+def test_unknown_fields_are_extra_and_the_data_are_not_changed() -> None:
     data = {"a": 1, "b": 2, "c": 3}
     record = Record(data)
     record.take("a", int)
@@ -75,7 +75,7 @@ def test_a_record_is_a_mapping(data: Any) -> None:
     assert path_of(lambda: Record(data)) == ()
 
 
-def test_the_way_leads_from_the_outermost() -> None:
+def test_the_path_starts_at_the_outermost_field() -> None:
     def vm(data: Any) -> Any:
         return Record(data).take_list("nics", integer)
 
@@ -104,7 +104,7 @@ def test_the_way_leads_from_the_outermost() -> None:
         (fields({}), [{}, {"a": None}], [None, []]),
     ],
 )
-def test_checks(read: Callable[[Any], Any], fitting: list[Any], others: list[Any]) -> None:
+def test_checks_of_values(read: Callable[[Any], Any], fitting: list[Any], others: list[Any]) -> None:
     for value in fitting:
         read(value)
     for value in others:
@@ -112,14 +112,14 @@ def test_checks(read: Callable[[Any], Any], fitting: list[Any], others: list[Any
             read(value)
 
 
-def test_checks_return_plain_values_and_tell_where_they_fail() -> None:
+def test_checks_return_plain_values_and_report_the_path_of_errors() -> None:
     assert (integer(5), text("x"), boolean(False)) == (5, "x", False)
     assert path_of(lambda: list_of(list_of(integer))([[1], [2, "x"]])) == (1, 1)
     assert path_of(lambda: fields({"a": list_of(text)})({"a": ["x", 5]})) == ("a", 1)
     assert path_of(lambda: fields({}, {"b": integer})({"b": "x"})) == ("b",)
 
 
-def test_a_long_value_is_cut_short_in_a_message() -> None:
+def test_a_long_value_is_truncated_in_a_message() -> None:
     with pytest.raises(FieldError) as caught:
         integer("x" * 1000)
     assert "x" * 40 in caught.value.reason

@@ -20,6 +20,6 @@ def test_a_slice_has_the_pool_of_its_id(slice_id: int, first: int, last: int) ->
     assert pool_range(pool_number(slice_id)) == range(first, last + 1)
 
 
-def test_pools_together_hold_every_vlan_once_and_the_management_vlan_never() -> None:
+def test_pools_contain_every_vlan_once_except_the_management_vlan() -> None:
     vlans = pool_vlans(*range(POOL_COUNT))
     assert vlans == [vlan for vlan in range(100, 2100) if vlan != MANAGEMENT_VLAN]

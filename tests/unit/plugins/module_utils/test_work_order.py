@@ -18,7 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import
 from ...generated import is_current
 
 
-def test_the_sample_is_an_order():
+def test_the_sample_is_a_valid_order():
     order = WorkerOrder.from_dict(WorkerOrder.sample())
     (vm,) = order.slices[0].vms
     assert (vm.slice_id, vm.running, str(vm)) == (1000, True, "VM 1001 (vm1)")
@@ -26,7 +26,7 @@ def test_the_sample_is_an_order():
     assert WorkerOrder.from_dict(order.to_dict()) == order
 
 
-def test_an_interface_without_a_vlan_and_one_that_is_down_have_no_carrier():
+def test_interfaces_without_a_vlan_or_that_are_down_have_no_carrier():
     data = SliceOrder.sample()
     first, second = data["vms"][0]["interfaces"]
     data["vms"][0]["interfaces"] = [{**first, "vlan_id": None}, {**second, "up": False}]
@@ -40,7 +40,7 @@ def test_a_vm_may_be_stopped():
 
 
 def minimal(**changes: Any) -> dict[str, Any]:
-    """Return a slice with a VM that has the required fields alone."""
+    """Return a slice with a VM that has only the required fields."""
     nic = {"name": "eth0", "tap": "tap_1001_eth0", "mac": "52:54:00:03:e9:00"}
     disk = {"path": "/s/vms/1001/vm1_img.qcow2", "size_bytes": 1 << 30, "backing_file": "/s/images/a.img"}
     machine = {"vm_id": 1001, "name": "vm1", "cores": 1, "ram_mib": 512, "disks": [disk], "vnc_port": 5901}
@@ -80,7 +80,7 @@ def test_a_paused_vm_has_a_process(state: str, running: bool, paused: bool) -> N
         ("loss_percent", 0.0, False),
     ],
 )
-def test_only_limits_of_received_traffic_are_on_the_tap(field: str, value: float, is_shaped: bool) -> None:
+def test_only_limits_of_received_traffic_are_set_on_the_tap(field: str, value: float, is_shaped: bool) -> None:
     (nic,) = minimal()["vms"][0]["interfaces"]
     assert machine(interfaces=[{**nic, field: value}]).interfaces[0].is_shaped is is_shaped
 
@@ -91,7 +91,7 @@ def codes(**changes: Any) -> list[str]:
     return [refusal.code for refusal in refused.value.refusals]
 
 
-def test_what_contradicts_itself_is_refused() -> None:
+def test_contradictory_orders_are_refused() -> None:
     made = minimal()["vms"][0]
     (nic,), (disk,) = made["interfaces"], made["disks"]
     assert codes(disks=[]) == codes(disks=[disk, disk]) == ["field_not_allowed"]
@@ -102,7 +102,7 @@ def test_what_contradicts_itself_is_refused() -> None:
     assert codes(seed=[file, file]) == ["listed_twice"]
 
 
-def test_a_vm_and_a_revision_are_called_in_messages() -> None:
+def test_a_vm_and_a_revision_in_messages() -> None:
     assert str(machine()) == "VM 1001 (vm1)"
     assert revision_text(None) == "none"
     assert revision_text(1_795_371_735_007) == "1795371735007 (2026-11-22T18:22:15.007Z)"

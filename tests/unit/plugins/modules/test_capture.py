@@ -28,7 +28,7 @@ STOP = ("systemctl", "stop", "--", UNIT)
 
 @pytest.fixture
 def pcap(tmp_path: Path) -> Path:
-    """Return where the capture of eth1 of the running VM 1001 will be."""
+    """Return the path of the capture of eth1 of the running VM 1001."""
     (one,) = all_vms(orders(vm(1001, 400, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path)))
     folder = tmp_path / "vms/1001"
     folder.mkdir(parents=True)

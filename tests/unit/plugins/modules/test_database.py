@@ -138,7 +138,7 @@ def test_a_database_is_repaired_in_place(run: Run, old_file: Path) -> None:
     assert not run(str(old_file), state="migrate", repair=True)["changed"]
 
 
-def test_backups_are_made_and_restored(run: Run, database: str) -> None:
+def test_backups_are_created_and_restored(run: Run, database: str) -> None:
     change(database)
     first = stored(database)
     assert run(database, state="backup", check=True)["backups"] == []

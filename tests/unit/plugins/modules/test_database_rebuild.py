@@ -129,7 +129,7 @@ class Rebuilds(Operations):
 
 
 def wanted(order: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the slices of an order without what differs from that of the lost database, but changes nothing."""
+    """Return the slices of an order without fields that may differ from those of the lost database."""
     slices = copy.deepcopy(order["slices"])
     for one in slices:
         del one["revision"]

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A slice is deleted and brought back, in each kind of database."""
+"""A slice is deleted and restored, in each kind of database."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def door(database: str, monkeypatch: pytest.MonkeyPatch) -> Door:
 
 
 def apply_and_report(door: Door, **args: Any) -> dict[str, Any]:
-    """Plan, and report that all hosts have done their part."""
+    """Plan, and record successful reports of all hosts."""
     plan = door("slice_plan", names=["web"], **args)
     assert not plan.get("failed"), plan["msg"]
     orders = plan["work_orders"]["workers"]

@@ -200,7 +200,7 @@ class Operations(RuleBasedStateMachine):
             return list(cluster.history.newest_first())
 
     def check_history(self, before: list[Entry], done: dict[str, Any], module: str, user: str) -> None:
-        """Check that a change has exactly one entry, with who made it and what it was, and that nothing else has."""
+        """Check that a change has exactly one entry, with its user and its objects, and that nothing else has one."""
         after = self.entries()
         if done.get("failed") or not done["changed"]:
             assert after == before
@@ -217,7 +217,7 @@ class Operations(RuleBasedStateMachine):
         assert all(each["slice_id"] is not None for each in newest.changes if each["kind"] in kinds)
 
     def check_orders(self, orders: dict[str, Any]) -> None:
-        """Check that no order gives a VM to another owner, or a disk up that nobody deleted."""
+        """Check that no order passes a VM to another owner, or gives up a disk that nobody deleted."""
         slices = self.door.data()["slices"]
         for order in orders["workers"].values():
             for slice_ in order["slices"]:

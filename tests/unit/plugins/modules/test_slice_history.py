@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who sees which entries of the history, and topologies that would undo later changes."""
+"""The entries of the history that a user gets, and topologies that would undo later changes."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def revision(door: Door) -> int:
 
 
 def undone(result: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return the refusals, each with what it says that would be undone."""
+    """Return the refusals, each with the changes that would be undone."""
     return [(each["code"], each["figures"].get("changes")) for each in result["refusals"]]
 
 

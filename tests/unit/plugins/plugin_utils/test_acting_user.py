@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who acts, by each rule. Variables of jobs are those that AWX writes (C(awx_meta_vars)), over those of a tenant."""
+"""The acting user by each rule. AWX writes the variables of jobs (C(awx_meta_vars)) over those of a tenant."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ OWNER = "the caller can read the database"
 
 
 def job(launch_type: str, user: str | None = None, **words: Any) -> dict[str, Any]:
-    """What AWX says in a job, under both of its prefixes."""
+    """The variables of AWX in a job, with both of its prefixes."""
     said = {"job_id": 42, "job_launch_type": launch_type, **words, **({} if user is None else {"user_name": user})}
     return {f"{prefix}_{name}": value for prefix in ("awx", "tower") for name, value in said.items()}
 
 
 def workflow(launch_type: str, user: str | None = None) -> dict[str, Any]:
-    """What AWX says in a job that is part of a workflow."""
+    """The variables of AWX in a job that is part of a workflow."""
     return job("workflow", user, workflow_job_id=41, workflow_job_launch_type=launch_type)
 
 
@@ -180,7 +180,7 @@ ACTING_KEY = Key(CLOUD, "ab" * 32)
 
 
 def with_token(user: str = "bob", key: Key = ACTING_KEY, **more: str) -> dict[str, str]:
-    """An environment with a token of a time far away, and the cloud's key."""
+    """An environment with the cloud's key and a token that expires in the distant future."""
     token = Token(user, 4_000_000_000, key.cloud).signed(key)
     return {TOKEN: token, KEY: str(ACTING_KEY), KEY_FILE: "/nowhere", **more}
 

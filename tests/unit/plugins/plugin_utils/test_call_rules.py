@@ -30,7 +30,7 @@ PLAYBOOKS = {path.stem: yaml.safe_load(path.read_text()) for path in ROOT.glob("
 
 
 def first_task(plays: list[dict[str, Any]]) -> dict[str, Any]:
-    """The first thing that a playbook does, in a playbook that it imports or by itself."""
+    """The first task of a playbook, in itself or in a playbook that it imports."""
     imported = plays[0].get("ansible.builtin.import_playbook")
     if imported is not None:
         return first_task(PLAYBOOKS[Path(imported).stem])
@@ -87,7 +87,7 @@ def test_hosts_and_connection_of_plays_and_tasks_do_not_depend_on_variables() ->
     assert found == []
 
 
-def test_no_task_has_a_tag_by_which_a_run_could_leave_out_the_guard_alone() -> None:
+def test_no_tag_allows_a_run_to_skip_only_the_guard() -> None:
     assert [str(path) for path in FILES if re.search(r"^\s*-?\s*tags:", path.read_text(), flags=re.MULTILINE)] == []
 
 
@@ -101,7 +101,7 @@ def test_every_variable_is_described_and_accepted_by_a_playbook() -> None:
 
 
 def row(name: str, said: dict[str, Any]) -> str:
-    """A line of the table for people."""
+    """A line of the table in the documentation."""
     listed = [", ".join(f"`{each}`" for each in said.get(key, ())) for key in ("variables", "admin_variables")]
     tenants, admins = (text or "none" for text in listed)
     return f"| `{name}` | {'admins only' if said.get('admins_only') else tenants} | {admins} |"
@@ -140,7 +140,7 @@ def test_referenced_variables_have_a_grammar_or_are_for_admins() -> None:
 DEPLOY = Playbook("deploy", ("slices", "slice_name"), ("slices_file",))
 
 
-def test_a_tenant_sets_what_is_listed_and_nothing_else() -> None:
+def test_a_tenant_may_set_only_listed_variables() -> None:
     names = ["slices", "awx_job_id", "tower_user_name", "slices_file", "slices_plan", "__x", "ansible_host", "awx"]
     strangers = ["__x", "ansible_host", "awx", "slices_file", "slices_plan"]
     assert DEPLOY.strangers(names) == strangers

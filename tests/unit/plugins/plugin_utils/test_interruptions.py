@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The words of a run that a signal ends; tests/unit/playbooks/test_interruptions.py ends real runs."""
+"""The message of a run that a signal ends; tests/unit/playbooks/test_interruptions.py ends real runs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A malformed topology is its own slice's fault."""
+"""A malformed topology only affects its own slice."""
 
 from __future__ import annotations
 

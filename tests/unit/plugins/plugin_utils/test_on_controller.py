@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a module says in Ansible's own process is what it says as a module: real runs of ansible-playbook, both ways."""
+"""Modules return the same in Ansible's own process as in a module process: real runs of ansible-playbook, both ways."""
 
 from __future__ import annotations
 
@@ -119,21 +119,21 @@ def test_results_and_stored_data_are_the_same_both_ways(both):
 
 
 class Told:
-    """What a run said, without what no two runs share: their folder, the UUIDs and receipts of these, and the time."""
+    """The output of a run, without what differs between runs: the folder, UUIDs, receipts and the time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._uuids: dict[str, str] = {}
 
     def text(self, text: str) -> str:
-        """Return the text with a number for each UUID, in the order in which they are first named."""
+        """Return the text with a number for each UUID, in the order of their first occurrence."""
         text = re.sub(rf"{re.escape(str(self.folder))}/database\.yaml {self.folder.stat().st_ino}\b", "PLACE", text)
         text = text.replace(str(self.folder), "FOLDER")
         text = UUID.sub(lambda found: self._uuids.setdefault(found[0], f"UUID {len(self._uuids)}"), text)
         return TIME.sub("TIME", RECEIPT.sub("RECEIPT", text))
 
     def result(self, result: dict[str, Any]) -> dict[str, Any]:
-        """Return a result without what Ansible adds to it: where an error was, and the arguments."""
+        """Return a result without what Ansible adds to it: the location of an error, and the arguments."""
         kept = {key: value for key, value in result.items() if key not in ("exception", "invocation", "warnings")}
         said: dict[str, Any] = json.loads(self.text(json.dumps(kept)))
         return said

@@ -30,7 +30,7 @@ VARIABLES = {"cloudrepo_database": "{{ folder }}/database.yaml", "folder": "/srv
 
 
 def task(folder: Path, extra: dict[str, Any], **args: Any) -> tuple[Task, dict[str, Any], Templar]:
-    """A task of a run with extra variables, and what its action plugin is given."""
+    """A task of a run with extra variables, and the arguments of its action plugin."""
     (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": {"one": {}}, "vars": VARIABLES}}))
     loader = DataLoader()
     inventory = InventoryManager(loader, sources=[str(folder / "hosts.json")])

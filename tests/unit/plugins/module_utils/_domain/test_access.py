@@ -14,7 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
 from .builders import cluster, put, topology
 
 
-def test_choosing() -> None:
+def test_selection_of_slices() -> None:
     held = cluster()
     first, second = put(held, topology()), put(held, topology("mail", owner="alice"))
 
@@ -51,7 +51,7 @@ def test_choosing() -> None:
     assert caught.value.refusals == [Refusal("not_found", "slice a", known), Refusal("not_found", "slice b", known)]
 
 
-def test_two_owners_may_use_one_name() -> None:
+def test_two_owners_may_use_the_same_name() -> None:
     held = cluster()
     first, second = put(held, topology()), put(held, topology(owner="alice"))
     assert first.slice_id != second.slice_id
@@ -70,7 +70,7 @@ def test_two_owners_may_use_one_name() -> None:
 
 @pytest.mark.parametrize(("there", "absent"), [("web", "nil"), ("1000", "1999")])
 @pytest.mark.parametrize("owner", [None, "admin", "alice"])
-def test_slices_of_others_do_not_exist_for_a_tenant(there: str, absent: str, owner: str | None) -> None:
+def test_slices_of_others_are_unknown_to_a_tenant(there: str, absent: str, owner: str | None) -> None:
     held = cluster()
     put(held, topology("web"))
     put(held, topology("mail", owner="alice"))

@@ -81,7 +81,7 @@ def test_the_cluster_is_not_changed() -> None:
     assert held.to_dict() == before
 
 
-def test_a_vm_gets_no_id_whose_macs_another_has() -> None:
+def test_a_vm_does_not_get_an_id_whose_macs_another_vm_has() -> None:
     held = with_slices(1000)
     for vm_id in (1001, 1003, 1255, 1256):
         add_vm(held, vm_id)
@@ -98,7 +98,7 @@ def test_ids_of_slices_and_vms_come_from_one_counter() -> None:
     assert taken == [1000, 1001, 1002, 1003]
 
 
-def test_vnc_ports_begin_at_5901_and_fill_gaps() -> None:
+def test_vnc_ports_start_at_5901_and_fill_gaps() -> None:
     held = with_slices(1000)
     for vm_id, port in ((1001, 5902), (1002, 5904)):
         add_vm(held, vm_id, port)
@@ -106,7 +106,7 @@ def test_vnc_ports_begin_at_5901_and_fill_gaps() -> None:
     assert [hands_out.vnc_port() for _each in range(3)] == [5901, 5903, 5905]
 
 
-def test_vnc_ports_end_with_the_numbers_of_ports() -> None:
+def test_vnc_ports_are_limited_by_the_highest_tcp_port() -> None:
     held = with_slices(1000)
     for port in range(5901, 65535):
         add_vm(held, port, port)
@@ -114,7 +114,7 @@ def test_vnc_ports_end_with_the_numbers_of_ports() -> None:
     assert [hands_out.vnc_port() for _each in range(2)] == [65535, None]
 
 
-def test_addresses_are_those_of_the_range_and_run_out() -> None:
+def test_addresses_are_allocated_from_the_range_until_it_is_exhausted() -> None:
     held = with_slices(1000)
     add_vm(held, 1001, address="10.60.7.102")
     hands_out = allocator(held, first_address="10.60.7.101", last_address="10.60.7.103")
@@ -148,7 +148,7 @@ def test_addresses_are_those_of_the_range_and_run_out() -> None:
         ({"cidr": "10.60.7.0/25"}, 1),
     ],
 )
-def test_settings_of_vlan_400_that_make_no_sense_are_told_each(changes: dict[str, str], count: int) -> None:
+def test_each_invalid_setting_of_vlan_400_is_reported(changes: dict[str, str], count: int) -> None:
     assert len(list(ManagementNetwork(**changes).problems())) == count
 
 
@@ -181,7 +181,7 @@ def test_tap_names_fit_the_kernel(vm_id: int, interface: str, name: str) -> None
     assert len(name) <= 15
 
 
-def test_subnets_of_links_hold_every_vlan_once() -> None:
+def test_each_vlan_has_a_different_subnet() -> None:
     assert [link_prefix(vlan) for vlan in (0, 100, 255, 256, 4095)] == [
         *("192.168.0", "192.168.100", "192.168.255"),
         *("172.17.0", "172.31.255"),
@@ -200,11 +200,11 @@ def test_the_network_nodes_address_is_the_gateway_or_the_first() -> None:
     ("number", "text"),
     [(0, "100–119"), (14, "380–399"), (15, "400–419 without 400"), (16, "420–439"), (99, "2080–2099")],
 )
-def test_a_pool_in_words(number: int, text: str) -> None:
+def test_a_pool_in_messages(number: int, text: str) -> None:
     assert pool_text(number) == text
 
 
-def test_what_a_restore_left_behind_on_hosts_is_not_given_out() -> None:
+def test_values_left_behind_on_hosts_by_a_restore_are_not_allocated() -> None:
     held = with_slices(next_id=1100)
     addresses = [int(ipaddress.IPv4Address(f"10.60.7.{each}")) for each in (101, 103)]
     held.extra["left_behind"] = {"vlan_pool": [0, 2], "vnc_port": [5901, 5902], "address": addresses}

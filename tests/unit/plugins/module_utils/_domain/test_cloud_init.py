@@ -80,12 +80,12 @@ def test_an_interface_on_a_network_with_dhcp_uses_it() -> None:
     assert [network(slice_)[name].get("dhcp4") for name in ("eth0", "eth1")] == [None, True]
 
 
-def test_another_set_up_is_another_instance() -> None:
+def test_a_changed_set_up_is_another_instance() -> None:
     first, second = (json.loads(files(pair(hostname=name))["meta-data"])["instance-id"] for name in ("r1", "r2"))
     assert first.rpartition("-")[2] != second.rpartition("-")[2]
 
 
-def test_the_set_up_is_stored_as_it_was_given_and_removed_with_its_option() -> None:
+def test_the_set_up_is_stored_unchanged_and_removed_with_its_option() -> None:
     held = cluster()
     given = {"hostname": "r1", "ssh_keys": [KEY], "interfaces": [{"name": "eth1", "addresses": ["10.1.0.1/24"]}]}
     slice_ = pair(held, **given)

@@ -21,7 +21,7 @@ def allocated(held: Cluster) -> tuple[list[int], list[int]]:
     return sorted(held.left_behind(VLAN_POOL)), sorted(held.left_behind(ADDRESS))
 
 
-def test_ids_start_above_those_that_hosts_use() -> None:
+def test_new_ids_are_higher_than_those_in_use_on_hosts() -> None:
     held = cluster()
     counters.take_in(held, [InUse("worker1", highest_id=1036), InUse("worker2")], complete=True)
     assert put(held, topology()).slice_id == 1037
@@ -29,7 +29,7 @@ def test_ids_start_above_those_that_hosts_use() -> None:
     assert held.next_vm_id == 1040
 
 
-def test_an_unknown_slice_on_a_host_keeps_its_pool_and_its_addresses() -> None:
+def test_pool_and_addresses_of_an_unknown_slice_on_a_host_stay_reserved() -> None:
     held = cluster()
     counters.take_in(held, [InUse("worker1", 1036, None, (STRANGER,))], complete=True)
     assert allocated(held) == ([35], [address_number("10.60.7.101")])
@@ -40,7 +40,7 @@ def test_an_unknown_slice_on_a_host_keeps_its_pool_and_its_addresses() -> None:
     assert allocated(held) == ([], [])
 
 
-def test_a_slice_of_the_database_is_known_by_its_uuid() -> None:
+def test_a_slice_on_a_host_is_matched_by_its_uuid() -> None:
     held = cluster()
     slice_ = put(held, topology())
     known = HeldSlice(slice_.slice_id, slice_.uuid)
@@ -51,7 +51,7 @@ def test_a_slice_of_the_database_is_known_by_its_uuid() -> None:
     assert allocated(held) == ([slice_.slice_id % 100], [])
 
 
-def test_a_database_that_is_older_than_its_hosts_is_recognised() -> None:
+def test_a_database_that_is_older_than_its_hosts_is_detected() -> None:
     held = cluster()
     put(held, topology())
     held.revise()
@@ -70,7 +70,7 @@ def test_a_database_that_is_older_than_its_hosts_is_recognised() -> None:
 
 
 @pytest.mark.parametrize("known", [None, 1])
-def test_a_database_that_is_newer_accepts_nothing(known: int | None) -> None:
+def test_a_newer_database_accepts_no_revision(known: int | None) -> None:
     held = cluster()
     held.revise()
     before = held.revision
@@ -78,7 +78,7 @@ def test_a_database_that_is_newer_accepts_nothing(known: int | None) -> None:
     assert held.revision == before
 
 
-def test_an_empty_database_continues_with_the_revisions_of_its_hosts() -> None:
+def test_an_empty_database_continues_from_the_revisions_of_its_hosts() -> None:
     held = cluster()
     counters.take_in(held, [InUse("worker1", None, 10**14)], complete=True)
     assert held.revision == 10**14

@@ -31,7 +31,7 @@ def passwords(held: Cluster) -> list[str]:
     return [each["password"] for each in displays.tell(held, held.slices.values())]
 
 
-def test_a_key_is_made_once() -> None:
+def test_a_key_is_created_once() -> None:
     held = cluster()
     displays.make_key(held)
     key = held.extra[VNC_KEY]
@@ -64,7 +64,7 @@ def test_every_vm_has_its_own_password() -> None:
     assert passwords(held) == passwords(Cluster.from_dict(held.to_dict())), "they come back with the database"
 
 
-def test_the_password_stands_in_nothing_that_is_told_of_a_slice() -> None:
+def test_results_of_a_slice_do_not_contain_passwords() -> None:
     held, slice_ = stored()
     told = json.dumps(
         [slice_.to_dict(), work_orders(held, [slice_], "/x"), [each.to_dict() for each in changes(None, slice_)]],
@@ -76,7 +76,7 @@ def test_the_password_stands_in_nothing_that_is_told_of_a_slice() -> None:
     assert "vnc_password_version" not in json.dumps(slice_.to_dict())
 
 
-def test_another_version_is_another_password_for_this_vm_alone() -> None:
+def test_another_version_changes_only_the_password_of_this_vm() -> None:
     held, slice_ = stored()
     first, ids = passwords(held), [displays.password_id(held, each) for each in slice_.vms]
     before = Slice.from_dict(slice_.to_dict())
@@ -98,7 +98,7 @@ def test_another_version_is_another_password_for_this_vm_alone() -> None:
         (0, "out_of_range", {"option": "vnc_password_version", "got": 0, "least": 1, "most": 1000000}),
     ],
 )
-def test_an_earlier_password_does_not_come_back(wanted: int, code: str, figures: dict[str, Any]) -> None:
+def test_an_earlier_password_cannot_be_used_again(wanted: int, code: str, figures: dict[str, Any]) -> None:
     held, _one = stored()
     put(held, topology(vms=[vm("vm1", vnc_password_version=2), vm("vm2")]))
 
@@ -107,7 +107,7 @@ def test_an_earlier_password_does_not_come_back(wanted: int, code: str, figures:
     ]
 
 
-def test_an_id_that_comes_round_to_another_tenant_brings_no_password_along() -> None:
+def test_a_reused_id_has_another_password() -> None:
     held, slice_ = stored()
     before = passwords(held)
     for each in slice_.vms:

@@ -85,7 +85,7 @@ def test_given_options_of_a_vm_are_set(field: str, value: Any) -> None:
     }
 
 
-def test_limits_are_all_that_are_listed() -> None:
+def test_limits_that_are_not_listed_are_removed() -> None:
     assert put_vm(name="a", interfaces=[])[0].interfaces == ()
     assert put_vm(name="a", interfaces=[{"name": "eth2", "up": False}])[0].interfaces == (Limits("eth2", up=False),)
 
@@ -110,7 +110,7 @@ def test_removing_a_vm_removes_its_links_and_memberships() -> None:
         assert edits.take_vm(WEB, data) == WEB
 
 
-def test_a_link_is_found_by_id_name_or_ends() -> None:
+def test_a_link_is_found_by_id_name_or_endpoints() -> None:
     for data in ({"link_id": 1}, {"name": "x"}, {"endpoints": ["b:eth1", "a"]}):
         assert edits.put_link(WEB, {**data, "mtu": 9000})[0].links[0].mtu == 9000
         assert edits.take_link(WEB, data).links == (Y,)
@@ -147,7 +147,7 @@ def test_a_moved_end_leaves_the_other_where_it_is() -> None:
         {"name": "x", "endpoints": None, "new_name": "y2", "link_id": 9},
     ],
 )
-def test_links_that_are_not_clear_are_refused(data: dict[str, Any]) -> None:
+def test_ambiguous_links_are_refused(data: dict[str, Any]) -> None:
     with pytest.raises(Refused):
         edits.put_link(WEB, data)
 
@@ -179,7 +179,7 @@ def test_a_network_is_found_by_vlan_or_name() -> None:
         (["b:eth9"], True, "a:eth3 b:eth3 b:eth9"),
     ],
 )
-def test_members_are_all_or_further_ones(members: list[str] | None, append: bool, now: str) -> None:
+def test_members_replace_the_existing_ones_or_are_added(members: list[str] | None, append: bool, now: str) -> None:
     assert " ".join(map(str, put_network(name="n", members=members, append=append).members)) == now
 
 
@@ -197,12 +197,12 @@ def test_members_are_all_or_further_ones(members: list[str] | None, append: bool
         ({"gateway": False, "gateway_ip": "10.0.0.9"}, (False, "10.0.0.9"), (True, "10.0.0.10,10.0.0.20")),
     ],
 )
-def test_a_new_subnet_moves_gateway_and_range(data: dict[str, Any], gateway: Any, dhcp: Any) -> None:
+def test_a_new_subnet_changes_gateway_and_range(data: dict[str, Any], gateway: Any, dhcp: Any) -> None:
     new = put_network(name="n", **data)
     assert ((new.gateway, new.gateway_ip), (new.dhcp_enabled, new.dhcp_range)) == (gateway, dhcp)
 
 
-def test_a_gateways_address_asks_for_a_gateway() -> None:
+def test_a_gateway_address_implies_a_gateway() -> None:
     assert put_network(name="m", gateway_ip="10.0.0.9").gateway
 
 
@@ -238,11 +238,11 @@ def test_reserved_vlans() -> None:
         (edits.take_link, {}),
     ],
 )
-def test_who_is_meant_must_be_said_and_no_two_have_one_name(put: edits.Put | edits.Take, data: dict[str, Any]) -> None:
+def test_an_object_must_be_identified_and_names_are_unique(put: edits.Put | edits.Take, data: dict[str, Any]) -> None:
     with pytest.raises(Refused) as caught:
         put(WEB, data)
     assert len(caught.value.refusals) == 1
 
 
-def test_a_thing_may_be_called_what_it_is_called() -> None:
+def test_renaming_an_object_to_its_own_name_changes_nothing() -> None:
     assert edits.put_vm(WEB, {"name": "a", "new_name": "a"}) == (WEB, 0)

@@ -27,7 +27,7 @@ def test_groups_have_unique_valid_names(labels: list[tuple[str, str]]) -> None:
     assert (problems == []) == (len(by_base) == len(labels))
 
 
-def test_groups_whose_names_become_equal_are_told() -> None:
+def test_groups_with_equal_names_are_reported() -> None:
     groups = [("owner", "a-b", "a-b"), ("owner", "a.b", "a.b"), ("slice", "1000", "web"), ("slice", "1003", "web")]
     names, problems = rules.group_names(groups)
     assert names["slice", "1003"] == "slice_web_1003"
@@ -37,7 +37,7 @@ def test_groups_whose_names_become_equal_are_told() -> None:
     assert [problem.partition(":")[0] for problem in problems] == ["group name owner_a_b", "group name slice_web"]
 
 
-def test_names_that_several_want_or_another_has_get_the_id() -> None:
+def test_conflicting_names_get_the_id_appended() -> None:
     names, problems = rules.unique_names([(1, "a"), (2, "b"), (3, "a"), (4, "c")], taken=["c"])
     assert names == {1: "a-1", 2: "b", 3: "a-3", 4: "c-4"}
     assert problems == [
@@ -46,7 +46,7 @@ def test_names_that_several_want_or_another_has_get_the_id() -> None:
     ]
 
 
-def test_vms_being_deleted_are_no_guests() -> None:
+def test_vms_that_are_being_deleted_are_not_guests() -> None:
     held = cluster()
     web, shop = put(held, topology("web")), put(held, topology("shop"))
     web.vms[0].deleting = True
@@ -148,7 +148,7 @@ def test_the_first_possible_connection_is_used(
     assert rules.connection_of(guest, preference, has_jump_host=has_jump_host) == connection
 
 
-def test_groups_of_a_vm_are_those_that_are_asked_for() -> None:
+def test_a_vm_is_in_the_requested_groups() -> None:
     slice_ = put(cluster(), topology(networks=[{"name": "lan", "members": ["vm1"]}]))
     guest = rules.guests([slice_])[0]
     every = ("slice", "owner", "flavor", "kind", "worker", "state", "network")

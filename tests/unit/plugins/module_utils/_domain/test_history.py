@@ -31,20 +31,20 @@ def entry(caller: Caller) -> Entry:
         (Caller("awx", module="slice", controller="c"), "awx    slice, c"),
     ],
 )
-def test_a_line_names_the_user_and_the_source(caller: Caller, told: str) -> None:
+def test_a_line_contains_the_user_and_the_source(caller: Caller, told: str) -> None:
     line = history.table([entry(caller)]).splitlines()[1]
     assert line == f"0       2026-11-26T16:20:00Z  -         alice  {told}"
 
 
 @pytest.mark.parametrize(("user", "owner"), [("nobody", None), ("alice", "admin"), ("nobody", "nobody")])
-def test_nobody_asks_for_what_is_not_theirs(user: str, owner: str | None) -> None:
+def test_entries_beyond_the_permissions_of_a_user_are_refused(user: str, owner: str | None) -> None:
     held = cluster()
     held.history = Entries(entry(Caller()))
     with pytest.raises(Refused):
         history.find(held, [], owner=owner, everything=True, acting_user=user, limit=5)
 
 
-def test_the_last_entries_are_found() -> None:
+def test_the_newest_entries_are_returned() -> None:
     held = cluster()
     held.history = Entries(*(entry(Caller(job=str(number))) for number in range(5)))
     for user in ("alice", "admin"):

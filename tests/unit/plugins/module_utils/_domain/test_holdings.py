@@ -13,7 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
 from .builders import cluster, put, topology
 
 
-def test_hosts_are_told_of_all_slices_and_of_their_own_disks() -> None:
+def test_hosts_get_all_slices_and_their_own_disks() -> None:
     held = cluster(workers=3)
     slice_ = put(held, topology())
     hand_out([slice_])
@@ -34,7 +34,7 @@ def test_hosts_are_told_of_all_slices_and_of_their_own_disks() -> None:
     assert holdings(held, "admin") == expected
 
 
-def test_a_tenant_would_take_the_slices_of_others_for_unknown() -> None:
+def test_only_admins_get_the_objects_of_hosts() -> None:
     with pytest.raises(Refused) as refused:
         holdings(cluster(), "alice")
     assert refused.value.refusals == [Refusal("admins_only", "orphans", {"user": "alice"})]

@@ -34,7 +34,7 @@ def limited(*interfaces: dict[str, Any], **carried: Any) -> dict[str, Any]:
     )
 
 
-def test_what_is_asked_for_is_stored_and_nothing_else() -> None:
+def test_only_given_limits_are_stored() -> None:
     held = cluster()
     slice_ = put(held, limited({**SLOW, "up": True}, mtu=1400, qinq=True, forward_bpdu=False))
     stored = slice_.to_dict()
@@ -46,7 +46,7 @@ def test_what_is_asked_for_is_stored_and_nothing_else() -> None:
     assert Slice.from_dict(stored).to_dict() == stored
 
 
-def test_what_is_as_usual_leaves_no_trace() -> None:
+def test_default_limits_are_not_stored() -> None:
     plain, usual = cluster(), cluster()
     put(plain, topology())
     nothing = {"name": "eth1", "up": True, "delay_ms": 0.0, "jitter_ms": 0.0, "loss_percent": 0.0}
@@ -62,7 +62,7 @@ def test_objects_missing_from_the_topology_are_removed() -> None:
     assert without_uuids(held.to_dict()) == without_uuids(never.to_dict())
 
 
-def test_a_change_is_told_and_needs_no_restart() -> None:
+def test_a_change_of_limits_requires_no_restart() -> None:
     held = cluster()
     stored = deployed(put(held, topology()))
     before = Slice.from_dict(stored.to_dict())
@@ -78,7 +78,7 @@ def test_a_change_is_told_and_needs_no_restart() -> None:
     assert changed[1].why == "mtu 1500 → 1400; qinq false → true"
 
 
-def test_work_orders_contain_it_only_if_set() -> None:
+def test_work_orders_contain_limits_only_if_set() -> None:
     held = cluster()
     slice_ = put(held, limited({"name": "eth1", "up": False, "tx_kbps": 9}, mtu=1400, forward_bpdu=True))
     orders = work_orders.work_orders(held, [slice_], "/var/lib/cloudrepo")["workers"]
@@ -111,7 +111,7 @@ def test_work_orders_contain_it_only_if_set() -> None:
         ({"jitter_ms": 3}, "jitter_without_delay", {"got": 3}),
     ],
 )
-def test_bad_figures_are_refused(limits: dict[str, Any], code: str, figures: dict[str, Any]) -> None:
+def test_invalid_numbers_are_refused(limits: dict[str, Any], code: str, figures: dict[str, Any]) -> None:
     assert refusals(cluster(), limited({"name": "eth1", **limits})) == [Refusal(code, "VM web/vm2 eth1", figures)]
 
 
@@ -124,7 +124,7 @@ def test_missing_and_duplicate_interfaces_are_refused() -> None:
     ]
 
 
-def test_netem_is_refused_where_a_worker_said_that_it_has_none() -> None:
+def test_netem_is_refused_if_a_worker_has_no_netem() -> None:
     held = cluster()
     held.workers["10.0.10.2"].extra["netem"] = False
     assert refusals(held, limited(SLOW)) == [
@@ -153,7 +153,7 @@ def test_netem_is_refused_where_a_worker_said_that_it_has_none() -> None:
         ({"mtu": 1450}, 1450, None),
     ],
 )
-def test_a_trunk_carries_what_its_links_need(carried: dict[str, Any], trunk_mtu: int, refused: Refusal | None) -> None:
+def test_a_trunk_needs_the_mtu_of_its_links(carried: dict[str, Any], trunk_mtu: int, refused: Refusal | None) -> None:
     held = cluster()
     held.workers["10.0.10.2"].extra["trunk_mtu"] = trunk_mtu
     if refused is None:
@@ -162,7 +162,7 @@ def test_a_trunk_carries_what_its_links_need(carried: dict[str, Any], trunk_mtu:
         assert refusals(held, limited(**carried)) == [refused]
 
 
-def test_a_trunk_counts_only_where_a_link_takes_it() -> None:
+def test_the_mtu_of_a_trunk_is_checked_only_if_a_link_uses_it() -> None:
     held = cluster()
     for worker in held.workers.values():
         worker.extra["trunk_mtu"] = 1000
@@ -174,7 +174,7 @@ def test_a_trunk_counts_only_where_a_link_takes_it() -> None:
     ]
 
 
-def test_the_network_nodes_trunk_counts_where_it_serves() -> None:
+def test_the_trunk_of_the_network_node_is_checked_for_networks_that_it_serves() -> None:
     held = cluster()
     registering.note_network_node(held, 1500)
     lan = {"name": "lan", "members": ["vm1", "vm2"], "mtu": 9000}
@@ -191,7 +191,7 @@ def test_the_network_nodes_trunk_counts_where_it_serves() -> None:
     assert caught.value.refusals == [Refusal("out_of_range", "network node", {**TRUNK_MTU, "got": 67})]
 
 
-def test_vlan_400_needs_the_trunks_of_its_vms_and_of_the_network_node() -> None:
+def test_vlan_400_uses_the_trunks_of_its_workers_and_of_the_network_node() -> None:
     held = cluster()
     for worker in held.workers.values():
         worker.extra["trunk_mtu"] = 1000
@@ -215,7 +215,7 @@ def test_impossible_mtus_are_refused() -> None:
     ]
 
 
-def test_what_a_workers_network_offers_is_registered() -> None:
+def test_mtu_and_netem_of_a_worker_are_registered() -> None:
     held = cluster()
     registering.put_worker(held, {"ip": "10.0.10.1", "trunk_mtu": 1600, "netem": False})
     assert held.workers["10.0.10.1"].extra == {"trunk_mtu": 1600, "netem": False}

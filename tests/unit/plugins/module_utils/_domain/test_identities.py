@@ -19,7 +19,7 @@ def uuids(slice_: Slice) -> list[str | None]:
     return [slice_.uuid, *(vm.uuid for vm in slice_.vms), *(disk.uuid for vm in slice_.vms for disk in vm.disks)]
 
 
-def test_a_new_slice_its_vms_and_disks_have_uuids_for_life() -> None:
+def test_uuids_of_slices_vms_and_disks_never_change() -> None:
     held = cluster()
     first = uuids(put(held, topology()))
     assert None not in first
@@ -30,7 +30,7 @@ def test_a_new_slice_its_vms_and_disks_have_uuids_for_life() -> None:
     assert uuids(Slice.from_dict(held.slices[1000].to_dict())) == more
 
 
-def test_a_slice_of_the_data_model_keeps_its_keys_until_it_is_changed() -> None:
+def test_a_slice_of_the_data_model_has_no_further_keys_until_it_is_changed() -> None:
     held = cluster()
     held.slices[1000] = stored = Slice.from_dict(SEED)
     held.users["admin"].slices, held.users["admin"].used_vms, held.next_vm_id = [1000], 2, 1003
@@ -45,7 +45,7 @@ def test_a_slice_of_the_data_model_keeps_its_keys_until_it_is_changed() -> None:
     ]
 
 
-def test_one_that_is_handed_out_gets_them_as_well_and_that_is_told() -> None:
+def test_a_planned_slice_gets_uuids_as_a_change() -> None:
     stored = Slice.from_dict(SEED)
     work_orders.hand_out([stored])
     assert identities.has_all(stored)

@@ -59,7 +59,7 @@ def test_a_valid_database_is_unchanged() -> None:
     assert held.to_dict() == data
 
 
-def test_an_old_file_is_mended() -> None:
+def test_an_old_file_is_repaired() -> None:
     held = Cluster.from_dict(old_file())
     first = copy.deepcopy(held.slices[1000].to_dict())
     assert len(breaches(held)) > 10
@@ -137,7 +137,7 @@ def test_all_violations_are_repaired_in_one_run(count: int, data: st.DataObject)
     assert repair(held) == []
 
 
-def test_further_pools_that_are_none_or_taken_are_given_back() -> None:
+def test_invalid_and_duplicate_further_pools_are_released() -> None:
     held = builders.cluster()
     web, lab = (builders.put(held, builders.topology(name)) for name in ("web", "lab"))
     web.extra[FURTHER_POOLS] = [POOL_COUNT, -1, lab.slice_id % POOL_COUNT, 77, 77]
@@ -145,7 +145,7 @@ def test_further_pools_that_are_none_or_taken_are_given_back() -> None:
     assert breaches(held) == []
 
 
-def test_networks_with_a_strange_vlan_get_free_ones_each() -> None:
+def test_networks_with_a_foreign_vlan_get_free_ones() -> None:
     held = builders.cluster()
     nets = [{"name": name, "members": [f"vm{number}"]} for number, name in enumerate("abc", 1)]
     vms = [builders.vm(f"vm{number}") for number in (1, 2, 3)]

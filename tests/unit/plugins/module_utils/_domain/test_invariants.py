@@ -255,14 +255,14 @@ def _networks(held: Cluster) -> None:
         ),
     ],
 )
-def test_a_breach_is_told(breaking: Callable[[Cluster], None], sentences: list[str]) -> None:
+def test_a_violation_is_reported(breaking: Callable[[Cluster], None], sentences: list[str]) -> None:
     held = two_slices()
     breaking(held)
     found = breaches(held)
     assert [sentence for sentence in sentences if sentence not in found] == []
 
 
-def test_a_uuid_that_two_have_is_told_with_both() -> None:
+def test_a_duplicate_uuid_is_reported_with_both_objects() -> None:
     held = two_slices()
     _uuid(held)
     web, disk = held.slices[1000], held.slices[1003].vms[1].qcow_image

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Nothing waits for a worker that is gone for good, and its VMs may be created again elsewhere."""
+"""Nothing waits for a worker that is permanently lost, and its VMs may be created again elsewhere."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ WORKER = HostReport("worker1", LEFT)
 
 
 def answers_of(made: Cluster, slice_: Slice, target: str) -> tuple[Answer, ...]:
-    """What a host answers to its work order."""
+    """The receipts that a host returns for its work order."""
     displays.make_key(made)
     return (Answer(slice_.slice_id, receipt(made, slice_, target) or ""),)
 
 
 def held(workers: int = 2) -> tuple[Cluster, Slice]:
-    """A cluster with vm1 on the worker that is left, and vm2 on the one that is lost."""
+    """A cluster with vm1 on the remaining worker, and vm2 on the lost one."""
     made = cluster(workers)
     slice_ = put(made, topology())
     hand_out([slice_])
@@ -47,7 +47,7 @@ def held(workers: int = 2) -> tuple[Cluster, Slice]:
     return made, slice_
 
 
-def test_its_vms_are_in_error_and_it_gets_neither_orders_nor_vms() -> None:
+def test_vms_of_a_lost_worker_are_errors_and_it_gets_neither_orders_nor_vms() -> None:
     made, slice_ = held()
     assert [vm.status for vm in slice_.vms] == [RUNNING, ERROR]
     assert list(work_orders(made, [slice_], "/s")["workers"]) == [LEFT]
@@ -59,7 +59,7 @@ def test_its_vms_are_in_error_and_it_gets_neither_orders_nor_vms() -> None:
     assert list(breaches(made)) == []
 
 
-def test_a_slice_is_deleted_without_its_report() -> None:
+def test_a_slice_is_deleted_without_the_report_of_a_lost_worker() -> None:
     made, slice_ = held()
     teardown.remove(made, slice_)
     assert slice_.slice_id in made.slices
@@ -71,14 +71,14 @@ def test_a_slice_is_deleted_without_its_report() -> None:
     assert LOST not in made.workers
 
 
-def test_a_slice_waits_for_the_workers_that_are_left() -> None:
+def test_a_slice_waits_for_the_reports_of_remaining_workers() -> None:
     made, slice_ = held()
     teardown.remove(made, slice_)
     status.record(made, [slice_], [HostReport("worker1", LEFT, "unreachable"), NODE], seen_at=AT)
     assert slice_.slice_id in made.slices
 
 
-def test_a_report_says_how_to_go_on() -> None:
+def test_a_report_on_a_lost_worker_says_how_to_continue() -> None:
     made, slice_ = held()
     seen = VmReport(vm_id=slice_.vms[0].vm_id, state=RUNNING, pid="7")
     (failure,) = status.record(made, [slice_], [HostReport("worker1", LEFT, vms=(seen,)), NODE], seen_at=AT)
@@ -100,7 +100,7 @@ def test_a_vm_is_created_again_on_another_worker_with_a_new_disk() -> None:
     assert list(breaches(made)) == []
 
 
-def test_no_vm_moves_if_one_finds_no_room() -> None:
+def test_no_vm_is_moved_if_one_has_no_room() -> None:
     made, slice_ = held()
     made.workers[LEFT].max_vms = 1
     before = made.to_dict()
@@ -110,7 +110,7 @@ def test_no_vm_moves_if_one_finds_no_room() -> None:
     assert made.to_dict() == before
 
 
-def test_it_is_used_again_once_its_machine_id_is_known() -> None:
+def test_a_lost_worker_is_used_again_once_its_machine_id_is_registered() -> None:
     made, _slice = held()
     lost_workers.welcome(made, {"ip": LOST, "machine_id": None})
     assert lost_workers.addresses(made) == [LOST]
@@ -118,7 +118,7 @@ def test_it_is_used_again_once_its_machine_id_is_known() -> None:
     assert lost_workers.addresses(made) == []
 
 
-def test_the_network_node_is_told_of_a_lost_machine_until_it_is_used_again() -> None:
+def test_the_network_node_gets_lost_machines_until_they_are_used_again() -> None:
     made, slice_ = held()
     made.workers[LOST].extra.update(lost=False, machine_id=MACHINE)
     made.identify(title="lab")
@@ -140,7 +140,7 @@ def test_the_network_node_is_told_of_a_lost_machine_until_it_is_used_again() -> 
     assert "lost_machines" not in work_orders(made, [slice_], "/s")["network_node"]
 
 
-def test_another_machine_at_its_address_does_not_clear_a_lost_one() -> None:
+def test_another_machine_at_the_address_does_not_clear_a_lost_one() -> None:
     made, _slice = held()
     made.workers[LOST].extra.update(lost=False, machine_id=MACHINE)
     made.identify(title="lab")

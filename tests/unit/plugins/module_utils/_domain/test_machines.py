@@ -48,7 +48,7 @@ def places(made: Cluster) -> list[tuple[str, str | None]]:
     return [(each.worker_ip, each.pinned_to) for each in made.vms()]
 
 
-def test_a_machine_that_has_another_address_takes_its_vms_along() -> None:
+def test_a_renumbered_machine_keeps_its_vms() -> None:
     made = held()
     made.extra[WORKERS_LIST] = [ONE, TWO]
     revision = made.revision or 0
@@ -63,7 +63,7 @@ def test_a_machine_that_has_another_address_takes_its_vms_along() -> None:
     assert list(breaches(made)) == []
 
 
-def test_it_is_shown_as_that() -> None:
+def test_a_renumbering_is_shown_as_a_change() -> None:
     (found,) = follow(held(), {NINE: B})
 
     assert diff([found.change]) == {
@@ -73,7 +73,7 @@ def test_it_is_shown_as_that() -> None:
 
 
 @pytest.mark.parametrize("seen", [{ONE: B, TWO: A}, {TWO: A, NINE: B}, {NINE: A, ONE: B}])
-def test_machines_may_take_each_others_addresses_at_once(seen: dict[str, str]) -> None:
+def test_machines_can_exchange_their_addresses(seen: dict[str, str]) -> None:
     made = held()
     follow(made, seen)
 
@@ -82,7 +82,7 @@ def test_machines_may_take_each_others_addresses_at_once(seen: dict[str, str]) -
     assert {ip: worker.machine_id for ip, worker in made.workers.items()} == seen
 
 
-def test_machines_where_they_are_known_change_nothing() -> None:
+def test_known_machines_change_nothing() -> None:
     made = held()
     before = made.to_dict()
 
@@ -91,7 +91,7 @@ def test_machines_where_they_are_known_change_nothing() -> None:
     assert made.to_dict() == before
 
 
-def test_a_worker_gets_its_machine_when_that_is_read_for_the_first_time() -> None:
+def test_a_worker_gets_its_machine_id_when_it_is_first_read() -> None:
     assert follow(held({ONE: None, TWO: None}), {ONE: A, TWO: B}) == []
 
 
@@ -103,13 +103,13 @@ def test_another_machine_at_a_known_address_is_refused() -> None:
     ]
 
 
-def test_the_administrator_says_that_it_is_the_same_worker() -> None:
+def test_another_machine_is_accepted_if_the_administrator_confirms_it() -> None:
     assert follow(held(), {ONE: C}, accept_machine=C) == []
     assert len(refusals(held(), {ONE: C}, accept_machine=B)) == 1
 
 
 @pytest.mark.parametrize(("holder", "told"), [(A, A), (None, "unknown")])
-def test_a_machine_does_not_take_the_address_of_another_one_that_stayed(holder: str | None, told: str) -> None:
+def test_a_machine_cannot_take_the_address_of_another_known_one(holder: str | None, told: str) -> None:
     made = held({ONE: holder, TWO: B})
     assert refusals(made, {ONE: B}, accept_machine=B) == [
         f"worker {TWO}: machine {B} now has the address {ONE}, which in the database is that of {told} with 1 VMs; "
@@ -117,7 +117,7 @@ def test_a_machine_does_not_take_the_address_of_another_one_that_stayed(holder: 
     ]
 
 
-def test_it_takes_that_of_one_that_nobody_ever_reached() -> None:
+def test_a_machine_can_take_the_address_of_a_worker_that_was_never_reached() -> None:
     made = held()
     made.workers[NINE] = Worker(NINE)
     follow(made, {NINE: B})
@@ -126,7 +126,7 @@ def test_it_takes_that_of_one_that_nobody_ever_reached() -> None:
     assert made.workers[NINE].machine_id == B
 
 
-def test_two_workers_of_one_machine_id_are_refused() -> None:
+def test_duplicate_machine_ids_are_refused() -> None:
     assert refusals(held(), {ONE: A, NINE: C, TWO: C}) == [
         f"machine {C}: 2 workers have this machine-id ({NINE}, {TWO}); each worker must have its own machine-id; "
         "create new ones with systemd-machine-id-setup on the cloned hosts",

@@ -51,31 +51,31 @@ def ids(made: Matches) -> dict[str, int]:
         ([vm("a", vm_id=1002), vm("b", vm_id=1001)], {"a": 1002, "b": 1001}),
     ],
 )
-def test_a_vm_is_the_stored_one_of_its_id_else_of_its_name(machines: list[Any], found: dict[str, int]) -> None:
+def test_a_vm_is_matched_by_id_or_by_name(machines: list[Any], found: dict[str, int]) -> None:
     made = wired(stored(), vms=machines)
     assert (ids(made), made.refusals) == (found, [])
 
 
-def test_vms_to_be_removed_match_nothing() -> None:
+def test_removed_vms_are_not_matched() -> None:
     old = stored()
     old.vms[0].deleting = True
     assert ids(wired(old)) == {"b": 1002, "c": 1003}
     assert len(wired(old, vms=[vm("a", vm_id=1001)]).refusals) == 1
 
 
-def test_unknown_ids_are_told() -> None:
+def test_unknown_ids_are_reported() -> None:
     known = {"kind": "VM", "known": ["a (1001)", "b (1002)", "c (1003)"]}
     made = wired(stored(), vms=[vm("a", vm_id=1004), vm("b", vm_id=1002)])
     assert made.refusals == [Refusal("unknown_reference", "slice web", {**known, "name": 1004})]
 
 
-def test_links_between_the_same_ends_in_either_order_stay() -> None:
+def test_links_are_matched_by_their_endpoints_in_either_order() -> None:
     old = stored(link("a", "b"), link("b", "c"))
     assert links(wired(old, link("c", "b"), link("b", "a"))) == [("c:eth1–b:eth2", 2), ("b:eth1–a:eth1", 1)]
     assert links(wired(old, link("a", "c"))) == [("a:eth1–c:eth1", None)]
 
 
-def test_a_link_is_known_by_its_id_first_then_by_its_name() -> None:
+def test_a_link_is_matched_by_id_before_name() -> None:
     named = {**link("a", "b"), "name": "x"}
     old = stored(named, link("b", "c"))
     assert links(wired(old, {**link("a", "c"), "link_id": 2})) == [("a:eth1–c:eth1", 2)]
@@ -94,12 +94,12 @@ def test_a_link_of_another_name_is_another_link() -> None:
     assert links(wired(old, {**link("a", "b"), "name": "y"})) == [("a:eth1–b:eth1", 1)], "a name may be given later"
 
 
-def test_an_unknown_link_id_is_told() -> None:
+def test_an_unknown_link_id_is_reported() -> None:
     made = wired(stored(link("a", "b")), {**link("a", "b"), "link_id": 9})
     assert (links(made), len(made.refusals)) == ([("a:eth1–b:eth1", None)], 1)
 
 
-def test_of_parallel_links_each_finds_its_own_by_its_interfaces() -> None:
+def test_parallel_links_are_matched_by_their_interfaces() -> None:
     old = stored(link("a:eth1", "b:eth1"), link("a:eth2", "b:eth2"), link("a:eth3", "b:eth3"))
     assert links(wired(old, link("a", "b"), link("b:eth2", "a:eth2"))) == [("a:eth1–b:eth1", 1), ("b:eth2–a:eth2", 2)]
     # Endpoints with interfaces are assigned before those without.
@@ -108,7 +108,7 @@ def test_of_parallel_links_each_finds_its_own_by_its_interfaces() -> None:
     assert links(wired(old, link("a:eth1", "b:eth3"))) == [("a:eth1–b:eth3", None)]
 
 
-def test_an_interface_that_is_named_elsewhere_is_not_open_any_more() -> None:
+def test_an_interface_that_another_link_names_is_not_free() -> None:
     old = stored(link("a:eth1", "b:eth1"))
     assert links(wired(old, link("a", "b"), link("a:eth1", "c"))) == [
         ("a:eth2–b:eth1", None),
@@ -116,20 +116,20 @@ def test_an_interface_that_is_named_elsewhere_is_not_open_any_more() -> None:
     ]
 
 
-def test_fewer_data_interfaces_leave_no_room_for_the_stored_one() -> None:
+def test_a_link_loses_its_interface_if_the_number_of_data_interfaces_is_reduced() -> None:
     old = stored(link("a:eth3", "b"))
     for count, made in ((3, ("a:eth3–b:eth1", 1)), (2, ("a:eth1–b:eth1", None)), (None, ("a:eth3–b:eth1", 1))):
         machines = [vm("a", data_interfaces=count), *MACHINES[1:]]
         assert links(wired(old, link("a", "b"), vms=machines)) == [made]
 
 
-def test_a_link_of_which_a_vm_has_gone_is_matched_with_nothing() -> None:
+def test_a_link_of_a_removed_vm_is_not_matched() -> None:
     old = stored(link("a", "b"))
     old.vms[0].deleting = True
     assert links(wired(old, link("a", "b"))) == [("a:eth1–b:eth1", None)]
 
 
-def test_what_is_kept_is_taken_before_anything_new_chooses() -> None:
+def test_kept_interfaces_are_assigned_before_new_ones() -> None:
     old = stored(link("a:eth1", "b:eth1"))
     made = wired(old, link("a", "c"), link("a", "c"), link("a", "b"))
     assert links(made) == [("a:eth2–c:eth1", None), ("a:eth3–c:eth2", None), ("a:eth1–b:eth1", 1)]
@@ -138,7 +138,7 @@ def test_what_is_kept_is_taken_before_anything_new_chooses() -> None:
     assert (links(made), networks(made)) == ([("a:eth2–c:eth1", None)], [("a:eth1 b:eth1", 100)])
 
 
-def test_networks_are_known_by_their_vlan_else_by_their_name() -> None:
+def test_networks_are_matched_by_vlan_or_by_name() -> None:
     old = stored(networks=[{"name": "x", "members": ["a"]}, {"name": "y", "members": ["b"]}])
     assert networks(wired(old, networks=[{"name": "y"}, {"name": "z"}])) == [("", 101), ("", None)]
     assert networks(wired(old, networks=[{"name": "new", "vlan_id": 100}])) == [("", 100)]
@@ -158,14 +158,14 @@ def test_members_keep_their_interfaces_and_new_ones_get_the_lowest() -> None:
     assert networks(made) == [("a:eth1 b:eth2", 100)]
 
 
-def test_a_links_own_network_without_a_name_is_no_network_to_match() -> None:
+def test_the_unnamed_network_of_a_link_is_not_matched() -> None:
     old = stored(networks=[{"name": "x", "members": ["a"]}])
     del old.networks[0].extra["name"]
     made = wired(old, networks=[{"name": "x", "vlan_id": 100}])
     assert (networks(made), len(made.refusals)) == ([("", None)], 1)
 
 
-def test_ends_are_counted_and_the_highest_interface_is_known() -> None:
+def test_endpoints_are_counted_with_the_highest_interface() -> None:
     made = wired(stored(), link("a", "b"), link("a:eth4", "c"), networks=[{"name": "x", "members": ["a", "c:eth2"]}])
     assert made.count_ends() == {"a": 3, "b": 1, "c": 2}
     assert made.data_interfaces() == {"a": 4, "b": 1, "c": 2}

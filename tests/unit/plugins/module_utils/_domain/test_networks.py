@@ -34,7 +34,7 @@ def wanted(members: int = 0, **fields: Any) -> WantedNetwork:
         ),
     ],
 )
-def test_what_was_left_to_the_rules(fields: dict[str, Any], made: tuple[str | None, ...]) -> None:
+def test_omitted_settings_of_a_network_get_defaults(fields: dict[str, Any], made: tuple[str | None, ...]) -> None:
     done = networks.complete(wanted(**fields), 101)
     assert (done.cidr, done.gateway_ip, done.dhcp_range) == made
     assert list(networks.problems("network web/n", done)) == []
@@ -45,7 +45,7 @@ def test_vlans_above_255_have_another_subnet() -> None:
     assert networks.complete(wanted(), 256).cidr == "172.17.0.0/24"
 
 
-def test_a_subnet_that_is_none_is_left_for_the_problems() -> None:
+def test_an_invalid_subnet_is_reported_with_the_problems() -> None:
     assert networks.complete(wanted(cidr="x", **GATEWAY), 101) == wanted(cidr="x", **GATEWAY)
 
 
@@ -125,12 +125,12 @@ def test_every_overlapping_subnet_is_reported_once(cidrs: list[str], count: int)
     assert len(list(networks.overlaps("slice web", reversed(named), MANAGEMENT))) == count
 
 
-def test_infrastructure_networks_are_networks() -> None:
+def test_infrastructure_networks_must_be_valid() -> None:
     assert list(networks.infrastructure_problems(["10.0.10.0/24", "0.0.0.0/0"])) == []
     assert len(list(networks.infrastructure_problems(["10.0.10.1/24", "10.0.10.0/24", "x"]))) == 2
 
 
-def test_which_others_a_subnet_overlaps() -> None:
+def test_overlapping_subnets_are_listed() -> None:
     others = ["10.0.0.0/24", "10.0.1.0/24", "10.0.0.0/16"]
     assert networks.overlapping("10.0.1.128/25", others) == ["10.0.1.0/24", "10.0.0.0/16"]
     assert networks.overlapping("192.168.0.0/16", others) == []

@@ -45,7 +45,7 @@ def test_placement_is_sticky() -> None:
     assert places(held, 3) == ["1", "2", "1"]
 
 
-def test_a_worker_that_takes_no_new_vms_is_passed_over() -> None:
+def test_an_unschedulable_worker_is_skipped() -> None:
     held = cluster(workers=2)
     held.workers["10.0.10.1"].schedulable = False
     assert places(held, 2) == ["2", "2"]
@@ -79,7 +79,7 @@ def test_a_shortage_is_reported_with_its_figures(
     ]
 
 
-def test_shortages_of_many_vms_are_those_of_their_turn() -> None:
+def test_shortages_of_several_vms_are_reported_in_order() -> None:
     held = cluster(workers=1, cores=6, cpu_overcommit=1.0)
     names = {"a": "big", "b": "big", "c": "cirros", "d": "big", "e": "big"}
     refused = refusals(held, topology(vms=[vm(name, flavor=flavor) for name, flavor in names.items()], links=[]))
@@ -90,7 +90,7 @@ def test_shortages_of_many_vms_are_those_of_their_turn() -> None:
     ]
 
 
-def test_no_room_on_workers_that_take_no_new_vms() -> None:
+def test_unschedulable_workers_are_a_shortage() -> None:
     held = cluster(workers=2, schedulable=False)
     shortages = [Refusal("not_schedulable", f"worker 10.0.10.{number}") for number in (1, 2)]
     assert refusals(held, topology(vms=[vm("a")], links=[])) == [
@@ -101,7 +101,7 @@ def test_no_room_on_workers_that_take_no_new_vms() -> None:
 @pytest.mark.parametrize(
     ("known", "unknown"), [({}, ["cores", "ram_gb"]), ({"cores": 8}, ["ram_gb"]), ({"ram_gb": 8}, ["cores"])]
 )
-def test_a_worker_takes_new_vms_once_its_capacity_was_seen(known: dict[str, int], unknown: list[str]) -> None:
+def test_a_worker_takes_new_vms_once_its_capacity_is_known(known: dict[str, int], unknown: list[str]) -> None:
     held = cluster(workers=0)
     held.workers["10.0.10.1"] = Worker("10.0.10.1", **known)
     (refusal,) = refusals(held, topology(vms=[vm("a")], links=[]))
@@ -113,7 +113,7 @@ def test_a_worker_takes_new_vms_once_its_capacity_was_seen(known: dict[str, int]
     assert put(held, topology(vms=[vm("a")], links=[])).vms[0].worker_ip == "10.0.10.1"
 
 
-def test_a_vm_stays_on_a_worker_whose_capacity_is_not_known_and_grows_there() -> None:
+def test_a_vm_is_kept_and_can_grow_on_a_worker_with_unknown_capacity() -> None:
     held = cluster(workers=1)
     put(held, topology(vms=[vm("a")], links=[]))
     held.workers["10.0.10.1"] = Worker("10.0.10.1", schedulable=False)

@@ -47,7 +47,7 @@ def refusals(hosts: list[HostOrders], **how: Any) -> list[Refusal]:
     return caught.value.refusals
 
 
-def test_users_flavors_workers_and_counters_follow_from_the_orders() -> None:
+def test_users_flavors_workers_and_counters_are_rebuilt_from_the_orders() -> None:
     hosts = hosts_of(web(), highest_id=1036, highest_revision=1795371735123)
     hosts[0] = replace(hosts[0], machine_id="0" * 32, cores=8, ram_gb=31.2, trunk_mtu=9000, netem=True)
     hosts[2] = replace(hosts[2], trunk_mtu=1500)
@@ -61,7 +61,7 @@ def test_users_flavors_workers_and_counters_follow_from_the_orders() -> None:
     assert (held.cloud.uuid, held.cloud.title, held.extra["network_node_trunk_mtu"]) == (LAB, "lab", 1500)
 
 
-def test_what_hosts_have_without_a_record_is_not_allocated() -> None:
+def test_values_in_use_without_a_record_are_not_allocated() -> None:
     hosts = hosts_of(web())
     hosts[0] = replace(hosts[0], slices=(HeldSlice(1035), HeldSlice(1000, web().uuid)))
     done = rebuilt(hosts)
@@ -85,7 +85,7 @@ def test_displays_keep_their_passwords() -> None:
     assert displays.password_id(done.cluster, first) not in (None, "8b1a9953c4611296")
 
 
-def test_a_host_that_was_not_read_is_refused_or_left_out() -> None:
+def test_an_unreadable_host_is_refused_or_left_out() -> None:
     hosts = hosts_of(web())
     hosts[1] = HostOrders("worker2", B, failure="timed out")
     assert refusals(hosts) == [Refusal("host_not_read", "host worker2", {"failure": "timed out"})]
@@ -95,7 +95,7 @@ def test_a_host_that_was_not_read_is_refused_or_left_out() -> None:
     assert [each.code for each in refusals(hosts, without=["worker2", "x"])] == ["not_found"]
 
 
-def test_hosts_of_another_cloud_and_of_none_are_refused() -> None:
+def test_hosts_of_another_cloud_or_of_none_are_refused() -> None:
     hosts = hosts_of(web())
     hosts[1] = replace(hosts[1], cloud_uuid=OTHER, cloud_title="other")
     assert {(each.code, each.object) for each in refusals(hosts)} == {
@@ -119,7 +119,7 @@ def test_contradictions_are_refused() -> None:
     assert [each.code for each in refusals([damaged, *hosts[1:]])] == ["invalid_record"]
 
 
-def test_of_a_vm_that_was_created_again_the_newer_record_counts() -> None:
+def test_the_newer_record_of_a_recreated_vm_is_used() -> None:
     held = cluster()
     slice_ = put(held, topology(owner="alice", vms=[vm("a", worker=A)], links=[]))
     lost = hosts_of(slice_)[0]

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A receipt is valid for one host and for one release of one slice. test_status.py shows what it frees."""
+"""A receipt is valid for one host and for one release of one slice. test_status.py shows what it releases."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def receipts(made: Cluster) -> list[str | None]:
     return [receipt(made, one, target) for one in made.slices.values() for target in TARGETS]
 
 
-def test_it_is_of_its_host_slice_and_database_alone() -> None:
+def test_a_receipt_is_valid_only_for_its_host_slice_and_database() -> None:
     held = (ordered(), ordered())
     for made in held:
         for slice_ in made.slices.values():
@@ -39,7 +39,7 @@ def test_it_is_of_its_host_slice_and_database_alone() -> None:
     assert (len(found), len({*found}), None in found) == (12, 12, False)
 
 
-def test_work_orders_have_it_while_something_is_given_up() -> None:
+def test_work_orders_contain_a_receipt_while_something_is_given_up() -> None:
     made = ordered()
     slices = list(made.slices.values())
     assert receipts(made) == [None] * 6
@@ -55,7 +55,7 @@ def test_work_orders_have_it_while_something_is_given_up() -> None:
         assert told[1000]
 
 
-def test_without_a_key_there_is_none() -> None:
+def test_without_a_key_there_is_no_receipt() -> None:
     made = cluster()
     slice_ = put(made, topology())
     hand_out([slice_])

@@ -28,7 +28,7 @@ def invalid_name(where: str, kind: str, got: str, form: bounds.Form) -> Refusal:
 RANGE = {"option": "range for VMs", "first": "10.60.7.101", "last": "10.60.7.250"}
 
 
-def test_the_data_models_own_slice() -> None:
+def test_the_slice_of_the_data_model() -> None:
     held = cluster()
     data = without_uuids(put(held, topology()).to_dict())
     expected = json.loads(FIXTURE.read_text())
@@ -43,7 +43,7 @@ def test_the_data_models_own_slice() -> None:
     assert (held.users["admin"].used_vms, held.users["admin"].slices) == (2, [1000])
 
 
-def test_again_changes_nothing() -> None:
+def test_reconciling_again_changes_nothing() -> None:
     held = cluster()
     put(held, topology())
     before = held.to_dict()
@@ -51,7 +51,7 @@ def test_again_changes_nothing() -> None:
     assert held.to_dict() == before
 
 
-def test_allocations_known_to_hosts_are_held_until_they_report() -> None:
+def test_allocations_known_to_hosts_are_kept_until_they_report() -> None:
     held = cluster()
     deployed(put(held, topology()))
     slice_ = put(held, topology(vms=[vm("vm1")], links=[]))
@@ -69,7 +69,7 @@ def test_allocations_known_to_hosts_are_held_until_they_report() -> None:
     assert other.vms[0].vnc_port == 5903
 
 
-def test_allocations_unknown_to_hosts_are_free_at_once() -> None:
+def test_allocations_unknown_to_hosts_are_released_at_once() -> None:
     held = cluster()
     put(held, topology())
     slice_ = put(held, topology(vms=[vm("vm1")], links=[]))
@@ -250,7 +250,7 @@ def test_a_refusal_lists_every_reason() -> None:
     ]
 
 
-def test_who_may_act() -> None:
+def test_users_who_may_act_on_a_slice() -> None:
     held = cluster()
     held.users["bob"] = type(held.users["alice"])("bob", "!")
     put(held, topology(owner="alice"), acting_user="alice")
@@ -309,9 +309,7 @@ def test_who_may_act() -> None:
         (ManagementNetwork(dhcp_server="10.60.7.1"), "same_address", {"got": "10.60.7.1"}),
     ],
 )
-def test_a_management_network_that_makes_no_sense(
-    network: ManagementNetwork, code: str, figures: dict[str, str]
-) -> None:
+def test_invalid_management_networks(network: ManagementNetwork, code: str, figures: dict[str, str]) -> None:
     assert refusals(cluster(), topology(), network=network) == [Refusal(code, "management network", figures)]
 
 

@@ -51,7 +51,7 @@ def test_a_report_does_not_change_the_record() -> None:
     assert record(slice_).text() == before
 
 
-def test_what_is_being_deleted_and_released_is_left_out() -> None:
+def test_deleted_and_released_objects_are_left_out() -> None:
     slice_ = deployed(three())
     slice_.vms[2].deleting = True
     gone = slice_.links.pop()

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Records of one slice on several hosts: the newest counts, and what only older ones contain is not lost."""
+"""Records of one slice on several hosts: the newest is used, and objects that only older ones contain are kept."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOW = "2026-01-31T12:00:00Z"
 
 
 def triangle(held: Cluster, *names: str) -> Slice:
-    """Store a slice with a VM on each worker, called like it, a link between each pair, and a network of all."""
+    """Store a slice with a VM on each worker, with its name, a link between each pair, and a network of all."""
     on = {"a": A, "b": B, "c": C}
     links = [
         link(first, second) for first, second in (("a", "b"), ("b", "c"), ("c", "a")) if {first, second} <= {*names}
@@ -54,7 +54,7 @@ def pairs(slice_: Slice) -> list[set[str]]:
     return [{names[each.vm1_id], names[each.vm2_id]} for each in slice_.links]
 
 
-def test_workers_alone_know_everything_of_their_vms() -> None:
+def test_vms_are_rebuilt_from_the_records_of_their_workers() -> None:
     slice_ = triangle(cluster(workers=3), "a", "b", "c")
     with_node = one(merge([host(slice_, target, 5) for target in (A, B, C, NETWORK_NODE)]))
     without = one(merge([host(slice_, target, 5) for target in (C, A, B)]))
@@ -64,7 +64,7 @@ def test_workers_alone_know_everything_of_their_vms() -> None:
     assert {disk.first_seen for each in without.vms for disk in each.disks} == {NOW}
 
 
-def test_the_network_node_knows_vms_of_workers_that_are_left_out() -> None:
+def test_vms_of_workers_that_are_left_out_are_rebuilt_from_the_network_node() -> None:
     slice_ = triangle(cluster(workers=3), "a", "b", "c")
     merged = merge([host(slice_, target, 5) for target in (A, NETWORK_NODE)])
     assert [(each.name, each.status) for each in one(merged).vms] == [
@@ -76,7 +76,7 @@ def test_the_network_node_knows_vms_of_workers_that_are_left_out() -> None:
     assert one(merged).vms[1].disks[0].first_seen is None
 
 
-def test_what_is_unknown_is_taken_off_links_and_networks() -> None:
+def test_unknown_vms_are_removed_from_links_and_networks() -> None:
     slice_ = triangle(cluster(workers=3), "a", "b", "c")
     merged = merge([host(slice_, target, 5) for target in (A, B)])
     found = one(merged)
@@ -88,7 +88,7 @@ def test_what_is_unknown_is_taken_off_links_and_networks() -> None:
     assert {*loose} <= {*found.vlan_pool_used}
 
 
-def test_a_vm_that_its_worker_has_not_removed_yet_is_being_deleted() -> None:
+def test_a_vm_that_its_worker_still_has_is_being_deleted() -> None:
     held = cluster(workers=3)
     old = [host(triangle(held, "a", "b", "c"), target, 5) for target in (A, B, C)]
     new = triangle(held, "a", "b")

@@ -121,7 +121,7 @@ def test_refusals(change: Callable[..., Any], args: Any, expected: list[Refusal]
     assert refused(change, held, args) == expected
 
 
-def test_what_nothing_stands_on_is_removed() -> None:
+def test_unused_objects_can_be_removed() -> None:
     held = cluster()
     registering.remove_user(held, "alice")
     registering.remove_flavor(held, "big")
@@ -135,7 +135,7 @@ def test_what_nothing_stands_on_is_removed() -> None:
     assert refused(registering.remove_user, held, "admin") == [Refusal("first_admin_stays", "user admin")]
 
 
-def test_only_admins_register() -> None:
+def test_only_admins_can_register_objects() -> None:
     held = cluster()
     registering.require_admin(held, "admin", "flavor")
     assert refused(registering.require_admin, held, "alice", "flavor") == [

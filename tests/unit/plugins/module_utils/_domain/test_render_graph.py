@@ -54,7 +54,7 @@ def test_dot() -> None:
     ]
 
 
-def test_what_is_not_there_is_not_drawn() -> None:
+def test_missing_objects_are_not_drawn() -> None:
     slice_ = put(cluster(), topology(vms=[vm("vm1"), vm("vm2")], links=[]))
     slice_.vms[1].deleting = True
     assert "internet" not in mermaid(slice_) + dot(slice_)
@@ -62,7 +62,7 @@ def test_what_is_not_there_is_not_drawn() -> None:
 
 
 @pytest.mark.parametrize("name", ['a"]; b', "a\\", "a\nb", "a\x07", "\u2028"])
-def test_no_name_ends_its_quotes_or_its_line(name: str) -> None:
+def test_names_are_escaped(name: str) -> None:
     slice_ = drawn()
     lines = len(mermaid(slice_).splitlines()), len(dot(slice_).splitlines())
     slice_.vms[1].name = name
@@ -71,7 +71,7 @@ def test_no_name_ends_its_quotes_or_its_line(name: str) -> None:
     assert re.search(r'^  vm1002 \[shape=box, label="[^"\\]*_[^"\\]*"\];$', dot(slice_), re.MULTILINE)
 
 
-def test_titles_are_shown_and_break_neither_language() -> None:
+def test_titles_are_shown_and_escaped_in_both_languages() -> None:
     bad = 'a"b\\c<img src=x onerror=alert(1)>#35;`d: e'
     vms = [vm("vm1", title=bad), vm("vm2")]
     slice_ = put(cluster(), topology(title="Shop: 1", vms=vms, links=[{**link("vm1", "vm2"), "title": "Uplink"}]))

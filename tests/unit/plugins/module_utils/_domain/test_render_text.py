@@ -22,7 +22,7 @@ def test_the_table() -> None:
     ]
 
 
-def test_a_line_a_slice() -> None:
+def test_one_line_per_slice() -> None:
     held = cluster()
     web = put(held, topology())
     web.vms[0].see(Observed("running", "4821"))
@@ -35,7 +35,7 @@ def test_a_line_a_slice() -> None:
     assert slices_table([]) == "no slices"
 
 
-def test_a_power_that_a_deploy_has_yet_to_bring_about_is_in_the_table() -> None:
+def test_a_pending_change_of_power_is_in_the_table() -> None:
     held = cluster()
     deployed(put(held, topology()))
     new = put(held, topology(vms=[vm("vm1", internet=True, power="stopped"), vm("vm2")]))
@@ -44,7 +44,7 @@ def test_a_power_that_a_deploy_has_yet_to_bring_about_is_in_the_table() -> None:
     assert "vm1  1001  10.0.10.1  stopped  -    10.60.7.101" in slice_table(new)
 
 
-def test_the_table_tells_of_networks() -> None:
+def test_the_table_contains_networks() -> None:
     lan = {"name": "lan", "members": ["vm1", "vm2"], "gateway": True, "dhcp_enabled": True, "mtu": 1400, "qinq": True}
     slice_ = put(cluster(), topology(networks=[lan, {"name": "quiet", "members": ["vm1"]}]))
     assert slice_table(slice_).splitlines()[-2:] == [
@@ -54,7 +54,7 @@ def test_the_table_tells_of_networks() -> None:
     ]
 
 
-def test_titles_are_in_the_table_if_there_are_any() -> None:
+def test_the_table_contains_titles_if_there_are_any() -> None:
     held = cluster()
     lan = {"name": "lan", "title": "Büro", "members": ["vm1"]}
     slice_ = put(held, topology(title="Shop", vms=[vm("vm1", title="São Paulo"), vm("vm2")], networks=[lan]))
@@ -71,7 +71,7 @@ def test_titles_are_in_the_table_if_there_are_any() -> None:
     assert [line.split()[-1] for line in table] == ["TITLE", "Shop", "-"]
 
 
-def test_the_heading_has_the_revision_of_a_changed_slice() -> None:
+def test_the_heading_contains_the_revision_of_a_changed_slice() -> None:
     slice_ = Slice(1000, "admin")
     slice_.extra["revision"] = 1795371735123
     heading = "slice 1000 (1000) of admin: design, VLAN pool 100–119, revision 1795371735123"

@@ -75,7 +75,7 @@ def test_the_same_attribute_of_the_same_object(theirs: Change, mine: Change, is_
     assert all(each.message for each in refusals)
 
 
-def test_each_later_change_is_named_the_oldest_first_and_no_other_slice() -> None:
+def test_later_changes_are_listed_oldest_first_without_those_of_other_slices() -> None:
     other = between("vm", 1001, {"cores": 3}, {"cores": 4}, name="lab/vm1", slice=SliceRef(1003, "lab", "alice"))
     made = held(OLD, entry(7, CORES), entry(8, other), entry(9, CORES, other))
     figures = {"got": 5, "user": "bob", "at": "2026-11-26T16:20:00Z", "changes": ["vm web/vm1: cores 1 → 2"]}

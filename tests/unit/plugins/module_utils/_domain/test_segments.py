@@ -19,7 +19,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Sli
 from .builders import cluster, link, put, refusals, topology, vm
 
 
-def test_a_link_in_the_middle_goes_and_no_other_is_renumbered() -> None:
+def test_removing_a_link_renumbers_no_other() -> None:
     held = cluster()
     machines = [vm("a"), vm("b"), vm("c")]
     links = [link("a", "b"), link("b", "c"), link("c", "a")]
@@ -44,7 +44,7 @@ def test_endpoints_without_an_interface_take_the_lowest_free_one_and_keep_it() -
     assert {each.link_id: each.vm1_interface for each in again.links} == {1: "eth2", 2: "eth1"}
 
 
-def test_a_slice_on_the_management_vlans_pool_holds_19_links() -> None:
+def test_a_slice_with_the_pool_of_the_management_vlan_has_up_to_19_links() -> None:
     held = cluster()
     held.next_vm_id = 1015
     machines = [vm("hub", data_interfaces=19), *(vm(f"n{number}") for number in range(1, 20))]
@@ -67,7 +67,7 @@ def test_too_many_links_are_refused_with_the_count() -> None:
     ]
 
 
-def test_a_named_link_keeps_its_vlan_wherever_it_ends() -> None:
+def test_a_named_link_keeps_its_vlan_when_its_endpoints_change() -> None:
     held = cluster()
     machines = [vm("a"), vm("b"), vm("c")]
     put(held, topology(vms=machines, links=[link("a", "b"), {**link("b", "c"), "name": "x"}]))
@@ -109,7 +109,7 @@ def reserve(held: Cluster, want: dict[str, Any], *reserved: Reservation) -> Slic
     return settle(held, wanted, Settings(), acting_user="admin")
 
 
-def test_reserved_vlans_stay_and_go_by_number() -> None:
+def test_reserved_vlans_are_kept_and_released_by_number() -> None:
     held = cluster()
     slice_ = reserve(held, topology(), Reservation("r"), Reservation())
     assert slice_.extra["reserved_vlans"] == [{"vlan_id": 101, "name": "r"}, {"vlan_id": 102}]

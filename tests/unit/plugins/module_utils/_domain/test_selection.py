@@ -34,7 +34,7 @@ CHOICE = {"accepted": ["slices", "slices_file", "slice_name", "slice_owner", "sl
         *(({"slice_all": true}, Selection(all=True)) for true in (True, "true", "True", "yes", 1, "1")),
     ],
 )
-def test_one_variable_selects(given: dict[str, Any], selection: Selection) -> None:
+def test_one_variable_selects_slices(given: dict[str, Any], selection: Selection) -> None:
     assert problems(given, VARIABLES, json.loads) == []
     assert read(given, json.loads) == selection
 
@@ -82,7 +82,7 @@ def wrong(variable: str, allowed: str, got: Any) -> Refusal:
         ({"slices": '{"slices": []}'}, [empty("slices", "empty")]),
     ],
 )
-def test_anything_else_is_refused_by_name(given: dict[str, Any], told: list[Refusal]) -> None:
+def test_other_variables_are_refused_by_name(given: dict[str, Any], told: list[Refusal]) -> None:
     assert problems(given, VARIABLES, json.loads) == told
 
 
@@ -92,7 +92,7 @@ def test_unreadable_text_is_refused_with_its_position() -> None:
     assert refusal.figures["why"].startswith("Expecting property name enclosed in double quotes: line 1")
 
 
-def test_a_playbook_refuses_what_it_cannot_be_called_with() -> None:
+def test_a_playbook_refuses_unsupported_selections() -> None:
     assert problems({"slices": WEB}, ["slice_name"], json.loads) == [
         Refusal("variable_not_accepted", "selection", {"variables": ["slices"], "accepted": ["slice_name"]})
     ]

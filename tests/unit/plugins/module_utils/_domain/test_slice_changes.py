@@ -29,7 +29,7 @@ def copy(slice_: Slice) -> Slice:
     return Slice.from_dict(slice_.to_dict())
 
 
-def test_what_is_new_is_told_with_all_that_a_person_asks_for() -> None:
+def test_new_objects_are_changes_with_their_main_attributes() -> None:
     lan = {"name": "lan", "members": ["vm2"], "gateway": True}
     found = changes(None, put(cluster(), topology(networks=[lan])))
     assert {each.action for each in found} == {"create"}
@@ -55,7 +55,7 @@ def test_what_is_new_is_told_with_all_that_a_person_asks_for() -> None:
     }
 
 
-def test_peers_and_a_way_out_are_told() -> None:
+def test_peers_and_nat_are_changes() -> None:
     lan = {"name": "lan", "members": ["vm2"], "gateway": True}
     held = cluster()
     old = copy(put(held, topology(networks=[lan])))
@@ -66,7 +66,7 @@ def test_peers_and_a_way_out_are_told() -> None:
     ]
 
 
-def test_a_change_gives_reasons_and_says_what_must_restart() -> None:
+def test_a_change_has_reasons_and_a_restart_flag() -> None:
     held = cluster()
     held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}
     before = copy(deployed(put(held, topology())))
@@ -85,7 +85,7 @@ def test_a_change_gives_reasons_and_says_what_must_restart() -> None:
     assert changes(after, copy(after)) == []
 
 
-def test_what_is_wanted_of_a_vms_power_is_a_change_and_so_is_what_its_host_makes_of_it() -> None:
+def test_desired_and_observed_power_of_a_vm_are_changes() -> None:
     held = cluster()
     old = copy(deployed(put(held, topology())))
     new = put(held, topology(vms=[vm("vm1", internet=True, power="stopped"), vm("vm2")]))
@@ -97,7 +97,7 @@ def test_what_is_wanted_of_a_vms_power_is_a_change_and_so_is_what_its_host_makes
     assert state_changes(before, states([new]))[-1].why == "status running → stopped; observed running → stopped"
 
 
-def test_a_renamed_vm_is_no_other_end() -> None:
+def test_renaming_a_vm_does_not_change_the_endpoints_of_links() -> None:
     held = cluster()
     before = copy(put(held, topology()))
     after = copy(before)
@@ -107,7 +107,7 @@ def test_a_renamed_vm_is_no_other_end() -> None:
     ]
 
 
-def test_a_stored_field_that_nobody_asks_for_is_a_change_as_well() -> None:
+def test_other_stored_fields_are_changes_as_well() -> None:
     before = put(cluster(), topology())
     after = copy(before)
     after.extra["note"] = "new"
@@ -140,7 +140,7 @@ def test_changes_by_hosts_are_reported_until_they_have_released_the_slice() -> N
     ]
 
 
-def test_the_readme_shows_what_a_dry_run_tells_of_its_topology() -> None:
+def test_the_readme_shows_the_output_of_a_dry_run() -> None:
     text = README.read_text(encoding="utf-8")
     (block, *_others) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     (wanted,) = yaml.safe_load(block)["slices"]

@@ -35,13 +35,13 @@ def refusing(target: str, slice_id: int, failure: str, *, another: bool = False)
 
 
 def order(held: Cluster) -> None:
-    """Hand all slices out, as their work orders do."""
+    """Mark all slices as handed out, like work orders."""
     make_key(held)
     hand_out(list(held.slices.values()))
 
 
 def answering(held: Cluster, *reports: dict[str, Any]) -> list[HostReport]:
-    """Return the reports of hosts that have the work orders which the database makes now."""
+    """Return the reports of hosts on the work orders that the database would create now."""
     found = []
     for each in reports:
         told = {slice_.slice_id: receipt(held, slice_, each["target"]) for slice_ in held.slices.values()}
@@ -51,7 +51,7 @@ def answering(held: Cluster, *reports: dict[str, Any]) -> list[HostReport]:
 
 
 def tell(held: Cluster, *reports: dict[str, Any]) -> list[str]:
-    """Make work orders, and record reports on these."""
+    """Create work orders, and record reports on them."""
     order(held)
     return record(held, list(held.slices.values()), answering(held, *reports), seen_at=NOW)
 
@@ -70,7 +70,7 @@ def test_a_report_of_success() -> None:
     )
 
 
-def test_a_vm_that_shall_not_run_is_told_to_its_worker_and_seen_stopped() -> None:
+def test_a_stopped_vm_is_in_the_work_order_and_reported_as_stopped() -> None:
     held = cluster()
     slice_ = put(held, topology(vms=[vm("vm1", power="stopped"), vm("vm2")]))
     orders = work_orders(held, [slice_], "/x")["workers"]
@@ -87,7 +87,7 @@ def test_a_vm_that_shall_not_run_is_told_to_its_worker_and_seen_stopped() -> Non
     ]
 
 
-def test_a_report_changes_nothing_of_what_is_wanted_and_says_since_when_it_is_so() -> None:
+def test_a_report_does_not_change_the_desired_state_and_records_its_time() -> None:
     held = cluster()
     slice_ = put(held, topology(vms=[vm("vm1", power="stopped"), vm("vm2")]))
     tell(held, *BOTH)
@@ -102,7 +102,7 @@ def test_a_report_changes_nothing_of_what_is_wanted_and_says_since_when_it_is_so
     assert recorded([slice_]) is None
 
 
-def test_a_worker_that_fails_does_not_hide_what_the_others_did() -> None:
+def test_a_failed_worker_does_not_affect_the_reports_of_others() -> None:
     held = cluster()
     slice_ = put(held, topology())
     assert tell(held, BOTH[0], report("10.0.10.2", failure="disk full"), NODE) == ["host-2: disk full"]
@@ -111,7 +111,7 @@ def test_a_worker_that_fails_does_not_hide_what_the_others_did() -> None:
     assert slice_.status == "running"
 
 
-def test_a_worker_that_was_superseded_leaves_its_vms_as_a_newer_report_said() -> None:
+def test_a_superseded_report_does_not_change_vms() -> None:
     held = cluster()
     slice_ = put(held, topology())
     tell(held, *BOTH)
@@ -120,7 +120,7 @@ def test_a_worker_that_was_superseded_leaves_its_vms_as_a_newer_report_said() ->
     assert [(vm.status, vm.pid) for vm in slice_.vms] == [("running", "2002"), ("running", "2004")]
 
 
-def test_a_refused_slice_holds_up_no_other() -> None:
+def test_a_refused_slice_does_not_affect_others() -> None:
     held = cluster()
     web, two = put(held, topology()), put(held, topology("two"))
     both = [report(f"10.0.10.{each}", 1000 + each, 1003 + each) for each in (1, 2)]
@@ -146,7 +146,7 @@ def test_a_host_with_another_slice_of_the_same_id_releases_nothing(target: str) 
     assert not held.slices
 
 
-def test_a_worker_that_is_not_in_the_inventory_is_told() -> None:
+def test_a_worker_that_is_not_in_the_inventory_is_reported() -> None:
     held = cluster()
     slice_ = put(held, topology())
     assert tell(held, BOTH[0], NODE) == ["VM vm2 (1002): its worker 10.0.10.2 is not in the inventory"]
@@ -166,7 +166,7 @@ def test_a_slice_is_removed_only_when_all_hosts_have_released_it(missing: int) -
     assert (held.slices, held.users["admin"].used_vms, held.users["admin"].slices) == ({}, 0, [])
 
 
-def test_vlans_and_addresses_are_free_when_their_hosts_have_released_them() -> None:
+def test_vlans_and_addresses_are_free_after_their_hosts_have_released_them() -> None:
     held = cluster()
     put(held, topology())
     tell(held, *BOTH)
@@ -179,7 +179,7 @@ def test_vlans_and_addresses_are_free_when_their_hosts_have_released_them() -> N
     assert held.users["admin"].used_vms == 1
 
 
-def test_without_a_network_node_the_workers_are_enough() -> None:
+def test_without_a_network_node_the_reports_of_workers_are_sufficient() -> None:
     held = cluster()
     slice_ = put(held, topology())
     tell(held, *BOTH[:2])
@@ -188,7 +188,7 @@ def test_without_a_network_node_the_workers_are_enough() -> None:
     assert held.slices == {}
 
 
-def test_an_answer_to_an_older_order_frees_nothing_and_judges_no_new_vm() -> None:
+def test_a_report_on_an_older_order_releases_nothing_and_does_not_change_new_vms() -> None:
     held = cluster()
     slice_ = put(held, topology())
     tell(held, *BOTH)
@@ -205,7 +205,7 @@ def test_an_answer_to_an_older_order_frees_nothing_and_judges_no_new_vm() -> Non
     assert (slice_.vlan_pool_used, [each.name for each in slice_.vms]) == ([], ["vm1", "vm3"])
 
 
-def test_a_slice_that_was_given_up_after_its_order_stays_until_the_next() -> None:
+def test_a_slice_that_was_deleted_after_its_order_is_kept_until_the_next_report() -> None:
     held = cluster()
     slice_ = put(held, topology())
     order(held)
@@ -215,7 +215,7 @@ def test_a_slice_that_was_given_up_after_its_order_stays_until_the_next() -> Non
     assert (slice_.status, len(slice_.vms), list(held.slices)) == ("deleting", 2, [1000])
 
 
-def test_what_was_given_up_twice_is_freed_by_the_answer_to_the_second_order_alone() -> None:
+def test_a_vlan_that_was_given_up_twice_is_released_by_the_report_on_the_second_order() -> None:
     """A VLAN is released, leased and released again, and the first report arrives late."""
     held = cluster()
     slice_ = put(held, topology())
@@ -234,7 +234,7 @@ def test_what_was_given_up_twice_is_freed_by_the_answer_to_the_second_order_alon
 
 
 def forged(held: Cluster, change: Callable[[dict[str, Any]], object]) -> None:
-    """Tell what all hosts would report, with one thing changed."""
+    """Record the reports of all hosts, with one forged field."""
     for each in answering(held, *BOTH):
         data = [one.to_dict() for one in answering(held, *BOTH)]
         told = next(one for one in data if one["target"] == each.target)
@@ -261,7 +261,7 @@ def test_a_forged_report_of_success_frees_nothing(change: Callable[[dict[str, An
     assert held.slices == {}
 
 
-def test_disks_are_seen_when_their_vm_first_is() -> None:
+def test_disks_are_first_seen_when_their_vm_is_first_reported() -> None:
     held = cluster()
     slice_ = put(held, topology())
     failed = {**report("10.0.10.2"), "vms": [{"vm_id": 1002, "state": "error", "pid": None}]}

@@ -24,18 +24,18 @@ def stored() -> tuple[Cluster, Slice]:
     return held, slice_
 
 
-def test_segments_are_links_and_networks_that_are_their_own() -> None:
+def test_segments_are_links_and_separate_networks() -> None:
     _held, slice_ = stored()
     assert list(teardown.segment_vlans(slice_)) == [100, 101]
 
 
-def test_allocations_never_sent_to_a_host_are_free_at_once() -> None:
+def test_allocations_never_sent_to_a_host_are_released_at_once() -> None:
     _held, slice_ = stored()
     teardown.let_go(slice_, [100])
     assert (slice_.vlan_pool_used, "releasing" in slice_.extra) == ([101], False)
 
 
-def test_allocations_possibly_sent_to_a_host_are_held() -> None:
+def test_allocations_possibly_sent_to_a_host_are_kept() -> None:
     _held, slice_ = stored()
     slice_.vms[1].handed_out = True
     teardown.let_go(slice_, [101, 100, 101])
@@ -45,7 +45,7 @@ def test_allocations_possibly_sent_to_a_host_are_held() -> None:
 
 
 @pytest.mark.parametrize("is_known", [False, True])
-def test_without_anything_to_release_nothing_is_stored(is_known: bool) -> None:
+def test_nothing_is_stored_without_anything_to_release(is_known: bool) -> None:
     _held, slice_ = stored()
     slice_.vms[0].handed_out = is_known
     before = slice_.to_dict()
@@ -53,7 +53,7 @@ def test_without_anything_to_release_nothing_is_stored(is_known: bool) -> None:
     assert slice_.to_dict() == before
 
 
-def test_releasing_is_one_list_of_a_kind() -> None:
+def test_released_allocations_are_lists_by_kind() -> None:
     _held, slice_ = stored()
     teardown.releasing(slice_, "addresses").append("10.60.7.101")
     assert teardown.releasing(slice_, "addresses") == ["10.60.7.101"]
@@ -74,7 +74,7 @@ def test_additional_pools_without_a_vlan_in_use_are_released(used: list[int], ke
 
 
 @pytest.mark.parametrize("value", [0, False, "", []])
-def test_only_null_leaves_a_field_out(value: Any) -> None:
+def test_only_null_omits_a_field(value: Any) -> None:
     extra: dict[str, Any] = {"b": 1}
     teardown.set_extra(extra, "a", value)
     assert extra == {"a": value, "b": 1}
@@ -83,7 +83,7 @@ def test_only_null_leaves_a_field_out(value: Any) -> None:
     assert extra == {"b": 1}
 
 
-def test_a_slice_that_no_host_knows_is_gone_at_once() -> None:
+def test_a_slice_that_no_host_knows_is_removed_at_once() -> None:
     held, slice_ = stored()
     slice_.extra["reserved_vlans"] = [{"vlan_id": 102}]
     slice_.vlan_pool_used.append(102)
@@ -92,7 +92,7 @@ def test_a_slice_that_no_host_knows_is_gone_at_once() -> None:
     assert breaches(held) == []
 
 
-def test_a_slice_that_hosts_know_stays_with_all_that_it_held() -> None:
+def test_a_slice_that_hosts_know_is_kept_with_its_allocations() -> None:
     held, slice_ = stored()
     slice_.extra["reserved_vlans"] = [{"vlan_id": 102}]
     slice_.vlan_pool_used.append(102)
@@ -110,7 +110,7 @@ def test_a_slice_that_hosts_know_stays_with_all_that_it_held() -> None:
         assert breaches(held) == []
 
 
-def test_a_slice_whose_vms_are_gone_stays_while_it_gives_something_up() -> None:
+def test_a_slice_without_vms_is_kept_while_it_gives_something_up() -> None:
     held, slice_ = stored()
     teardown.releasing(slice_, "addresses").append("10.60.7.150")
     teardown.remove(held, slice_)

@@ -58,20 +58,20 @@ def test_a_name_is_made_from_the_letters_and_digits_of_a_title(title: str, name:
 
 
 @given(st.text(max_size=200))
-def test_every_title_makes_a_name(title: str) -> None:
+def test_every_title_results_in_a_name(title: str) -> None:
     assert bounds.VM_NAME.allows(slug(title, "vm"))
     assert bounds.LABEL.allows(slug(title, "slice"))
     assert not slug(title, "slice").isdigit()
 
 
-def test_names_are_unique_regardless_of_case_and_of_those_that_are_given():
+def test_generated_names_are_unique_regardless_of_case():
     want = wanted("Core", "core", "CORE!")
     assert names(want) == ["core", "core-2", "core-3"]
     vms = [{"title": "Core", "flavor": "cirros"}, {"name": "Core", "flavor": "cirros"}]
     assert names(read_slice({"name": "web", "vms": vms}, default_owner="admin")) == ["core-2", "Core"]
 
 
-def test_a_number_fits_behind_a_long_name():
+def test_a_number_is_appended_to_a_shortened_name():
     assert names(wanted("x" * 63, "x" * 64)) == ["x" * 63, f"{'x' * 61}-2"]
 
 
@@ -82,7 +82,7 @@ def test_stored_vms_keep_their_names_in_any_order(order):
     assert found == {"Sao Paulo": "sao-paulo", "São Paulo": "sao-paulo-2", "SAO PAULO": "sao-paulo-3"}
 
 
-def test_vms_of_one_title_keep_their_names_in_turn():
+def test_vms_with_the_same_title_keep_their_names_in_order():
     before = stored(none="None", none_2="None")
     assert names(wanted("None", "None", "None"), before) == ["none", "none-2", "none-3"]
 
@@ -93,7 +93,7 @@ def test_a_vm_with_an_id_keeps_its_name_when_its_title_changes():
     assert names(want, stored(old="Old")) == ["old", "old-2"]
 
 
-def test_endpoints_and_members_refer_to_titles_or_names():
+def test_endpoints_and_members_can_be_titles_or_names():
     want = wanted(
         "São Paulo",
         "R1: core",
@@ -107,7 +107,7 @@ def test_endpoints_and_members_refer_to_titles_or_names():
     ]
 
 
-def test_a_title_of_several_vms_is_no_endpoint():
+def test_an_ambiguous_title_is_not_an_endpoint():
     want = wanted("None", "None", "B", links=[{"endpoints": ["None", "B"]}])
     with pytest.raises(Refused) as refused:
         named(want, None)

@@ -50,7 +50,7 @@ def pairs(slice_: Slice) -> list[tuple[str, str]]:
         ("mesh", 4, ["12", "13", "14", "23", "24", "34"]),
     ],
 )
-def test_what_a_type_joins(kind: str, size: int, joined: list[str]) -> None:
+def test_links_of_each_topology_type(kind: str, size: int, joined: list[str]) -> None:
     slice_ = put(roomy(), made(kind, size))
     assert pairs(slice_) == [(pair[0], pair[1]) for pair in joined]
     assert slice_.topology_type == kind
@@ -74,7 +74,7 @@ def test_a_bus_is_one_network() -> None:
     assert {(each.interfaces[1].vlan_id, each.interfaces[1].link_id) for each in slice_.vms} == {(100, None)}
 
 
-def test_a_tree_over_networks_has_one_for_each_parent() -> None:
+def test_a_tree_with_networks_has_one_per_parent() -> None:
     slice_ = put(roomy(), made("tree", 6, segments="networks"))
     names = {each.vm_id: each.name for each in slice_.vms}
     assert [[names[member["vm_id"]] for member in each.extra["members"]] for each in slice_.networks] == [
@@ -87,7 +87,7 @@ def test_a_tree_over_networks_has_one_for_each_parent() -> None:
 @given(
     kind=st.sampled_from([*SHAPES]), size=st.integers(3, 12), pools=st.integers(1, 4), slice_id=st.integers(1000, 1099)
 )
-def test_every_type_holds_and_again_changes_nothing(kind: str, size: int, pools: int, slice_id: int) -> None:
+def test_every_topology_type_is_valid_and_idempotent(kind: str, size: int, pools: int, slice_id: int) -> None:
     held = roomy()
     held.next_vm_id = slice_id
     empty = held.to_dict()
@@ -108,7 +108,7 @@ def test_every_type_holds_and_again_changes_nothing(kind: str, size: int, pools:
     assert {**held.to_dict(), "next_vm_id": slice_id} == empty
 
 
-def test_what_is_listed_adds_to_what_is_made() -> None:
+def test_listed_objects_are_added_to_generated_ones() -> None:
     slice_ = put(roomy(), made("linear", 2, vms=[vm("vm2", internet=True), vm("probe")], links=[link("probe", "vm1")]))
     assert [each.name for each in slice_.vms] == ["vm1", "vm2", "probe"]
     assert slice_.vms[1].interfaces[0].vlan_id == 400
@@ -136,7 +136,7 @@ def test_append_keeps_existing_objects() -> None:
     assert breaches(held) == []
 
 
-def test_further_pools_come_and_go_with_the_links() -> None:
+def test_further_pools_are_allocated_and_released_with_links() -> None:
     held = roomy()
     slice_ = put(held, made("mesh", 7, vlan_pools=2))
     assert (slice_.further_pools, [each.vlan_id for each in slice_.links][-1]) == ([1], 120)
@@ -149,7 +149,7 @@ def test_further_pools_come_and_go_with_the_links() -> None:
     assert breaches(held) == []
 
 
-def test_pool_15_has_19_vlans_whoever_holds_it() -> None:
+def test_pool_15_always_has_19_vlans() -> None:
     held = roomy()
     for number in range(15):
         held.next_vm_id = 1000 + number
@@ -321,14 +321,14 @@ def test_overlaps_are_reported_with_other_errors() -> None:
     ]
 
 
-def test_a_subnet_that_follows_from_a_vlan_overlaps_as_well() -> None:
+def test_default_subnets_are_checked_for_overlaps() -> None:
     networks = [{"name": "a"}, {"name": "b", "cidr": "192.168.0.0/16"}]
     assert refusals(roomy(), topology(networks=networks)) == [
         overlap("192.168.101.0/24", "network a", "192.168.0.0/16", "network b")
     ]
 
 
-def test_no_network_with_a_way_out_overlaps_the_infrastructure() -> None:
+def test_networks_with_nat_must_not_overlap_the_infrastructure() -> None:
     networks = [
         {"name": "a", "cidr": "10.0.0.0/16", "gateway": True, "nat": True},
         {"name": "b", "cidr": "192.0.2.0/24", "gateway": True},
@@ -346,14 +346,14 @@ def test_no_network_with_a_way_out_overlaps_the_infrastructure() -> None:
     ]
 
 
-def test_a_way_out_is_stored_only_where_there_is_one() -> None:
+def test_nat_is_stored_only_if_it_is_enabled() -> None:
     held = roomy()
     lan = {"name": "lan", "members": ["vm1"], "gateway": True}
     assert put(held, topology(networks=[{**lan, "nat": True}])).networks[0].to_dict()["nat"] is True
     assert "nat" not in put(held, topology(networks=[lan])).networks[0].to_dict()
 
 
-def test_peers_are_stored_only_where_they_meet() -> None:
+def test_peers_are_stored_only_if_they_are_enabled() -> None:
     held = roomy()
     assert put(held, topology(peers=True)).to_dict()["peers"] is True
     assert put(held, topology(append=True)).extra["peers"] is True
@@ -361,7 +361,7 @@ def test_peers_are_stored_only_where_they_meet() -> None:
     assert "peers" not in put(held, topology()).to_dict()
 
 
-def test_a_gateway_and_dhcp_by_choice() -> None:
+def test_gateway_and_dhcp_are_optional() -> None:
     slice_ = put(roomy(), topology(networks=[{"name": "lan", "members": [], "gateway": True, "dhcp_enabled": True}]))
     network = slice_.networks[0]
     assert (network.gateway_ip, network.dhcp_range) == ("192.168.101.1", "192.168.101.10,192.168.101.250")
@@ -382,7 +382,7 @@ def test_a_tree_may_be_a_line() -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in SHAPES if kind != "bus"])
 @pytest.mark.parametrize("branching", [1, 2, 3])
-def test_links_are_counted_as_they_are_made(kind: str, branching: int) -> None:
+def test_the_number_of_generated_links(kind: str, branching: int) -> None:
     shape = SHAPES[kind]
     for size in range(shape.least, 9):
         assert shape.segments(size, branching) == len(list(shape.pairs(size, branching)))

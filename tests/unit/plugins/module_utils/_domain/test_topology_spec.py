@@ -42,7 +42,7 @@ def read(**fields: Any) -> WantedSlice:
     ("text", "endpoint"),
     [("a", Endpoint("a", None)), ("a:eth1", Endpoint("a", "eth1")), ("a:", Endpoint("a", "")), (":", Endpoint("", ""))],
 )
-def test_an_endpoint_is_a_vm_and_perhaps_an_interface(text: str, endpoint: Endpoint) -> None:
+def test_an_endpoint_is_a_vm_with_an_optional_interface(text: str, endpoint: Endpoint) -> None:
     assert Endpoint.parse(text) == endpoint
     assert str(endpoint) == text
 
@@ -109,7 +109,7 @@ def test_append_keeps_unlisted_objects(fields: dict[str, Any], pools: int | None
     assert (want.vlan_pools, want.peers) == (pools, peers)
 
 
-def test_what_is_listed_replaces_what_is_made() -> None:
+def test_a_listed_vm_replaces_the_generated_one() -> None:
     want = read(topology_type="ring", size=3, flavor="cirros", internet=True, vms=[{"name": "vm2", "flavor": "big"}])
     names = [each.name for each in want.vms]
     assert len(names) == 3
@@ -129,7 +129,7 @@ def test_what_is_listed_replaces_what_is_made() -> None:
         ({"gateway_ip": "10.0.0.1", "gateway": False}, False),
     ],
 )
-def test_a_gateways_address_asks_for_a_gateway(fields: dict[str, Any], gateway: bool) -> None:
+def test_a_gateway_address_implies_a_gateway(fields: dict[str, Any], gateway: bool) -> None:
     assert read_network({"name": "n", **fields}).gateway is gateway
 
 
@@ -137,7 +137,7 @@ def test_a_gateways_address_asks_for_a_gateway(fields: dict[str, Any], gateway: 
     ("wanted", "end", "does_fit"),
     [("a", "a:eth1", True), ("a:eth1", "a:eth1", True), ("a:eth2", "a:eth1", False), ("b", "a:eth1", False)],
 )
-def test_an_endpoint_that_leaves_its_interface_open_fits_any(wanted: str, end: str, does_fit: bool) -> None:
+def test_an_endpoint_without_an_interface_matches_any(wanted: str, end: str, does_fit: bool) -> None:
     assert fits(Endpoint.parse(wanted), Endpoint.parse(end)) is does_fit
 
 
@@ -155,11 +155,11 @@ def test_an_endpoint_that_leaves_its_interface_open_fits_any(wanted: str, end: s
         (["a", "b", "c"], False),
     ],
 )
-def test_a_link_is_between_its_ends_in_either_order(endpoints: list[str], is_it: bool) -> None:
+def test_the_endpoints_of_a_link_have_no_order(endpoints: list[str], is_it: bool) -> None:
     assert is_between(read_link({"endpoints": endpoints}), read_link({"endpoints": ["a:eth1", "b:eth2"]})) is is_it
 
 
-def test_ends_and_the_highest_interface_of_each_vm() -> None:
+def test_endpoints_and_the_highest_interface_of_each_vm() -> None:
     want = read(links=[link("a:eth2", "b")], networks=[{"name": "n", "members": ["a:eth3", "c:eth1", "a:eth1"]}])
     assert [str(end) for end in ends(want.links, want.networks)] == ["a:eth2", "b", "a:eth3", "c:eth1", "a:eth1"]
     assert highest_interfaces(ends(want.links, want.networks)) == {"a": 3, "b": 0, "c": 1}
@@ -174,14 +174,14 @@ def a_stored_one() -> Any:
     return held, put(held, want)
 
 
-def test_settling_what_is_stored_changes_nothing() -> None:
+def test_reconciling_the_stored_topology_changes_nothing() -> None:
     held, slice_ = a_stored_one()
     before = held.to_dict()
     settle(held, wanted_from(slice_), Settings(), acting_user="admin")
     assert held.to_dict() == before
 
 
-def test_what_is_stored_is_told_by_ids() -> None:
+def test_the_stored_topology_is_described_with_ids() -> None:
     _held, slice_ = a_stored_one()
     slice_.networks.append(Network(100, "192.168.100.0/24", None))  # describes the link's VLAN
     slice_.extra["reserved_vlans"] = [{"vlan_id": 110, "name": "r"}, {"vlan_id": 111}]
@@ -201,14 +201,14 @@ def test_what_is_stored_is_told_by_ids() -> None:
     assert want.reserved == (Reservation("r", 110), Reservation(None, 111))
 
 
-def test_interfaces_that_nobody_told_of_and_nothing_needs_stay() -> None:
+def test_unused_interfaces_are_kept() -> None:
     _held, slice_ = a_stored_one()
     slice_.vms[1].extra.pop("data_interfaces")
     slice_.vms[2].interfaces.append(slice_.vms[1].interfaces[-1])
     assert [each.data_interfaces for each in wanted_from(slice_).vms] == [None, 3, 2]
 
 
-def test_vms_that_have_to_go_are_not_wanted_nor_what_hangs_on_them() -> None:
+def test_deleted_vms_and_their_objects_are_not_in_the_topology() -> None:
     _held, slice_ = a_stored_one()
     slice_.vms[0].deleting = True
     want = wanted_from(slice_)
@@ -234,14 +234,14 @@ def more(**fields: Any) -> WantedSlice:
     return added_to(base(), read(append=True, **fields))
 
 
-def test_without_further_edits_the_slice_is_unchanged() -> None:
+def test_without_edits_the_slice_is_unchanged() -> None:
     want = more()
     assert (want.vms, want.links, want.networks) == (base().vms, base().links, base().networks)
     assert (want.topology_type, want.reserved, want.slice_id) == ("ring", base().reserved, 1000)
     assert more(topology_type="bus", size=2, flavor="cirros").topology_type == "bus"
 
 
-def test_vms_of_a_name_become_as_listed_and_stay_the_same() -> None:
+def test_a_listed_vm_updates_the_stored_vm_of_its_name() -> None:
     want = more(vms=[vm("b", internet=True), vm("c")])
     assert [(each.name, each.vm_id, each.internet) for each in want.vms] == [
         ("a", 1, False),
@@ -286,6 +286,6 @@ def test_networks_of_a_name_gain_members() -> None:
     assert second.name == "m"
 
 
-def test_limits_are_read_in_their_order() -> None:
+def test_limits_are_sorted() -> None:
     assert read_limits(None) == ()
     assert [each.name for each in read_limits([{"name": "eth2"}, {"name": "eth1", "up": False}])] == ["eth2", "eth1"]

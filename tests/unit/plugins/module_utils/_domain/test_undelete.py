@@ -46,7 +46,7 @@ def refusals(held: Cluster, name: str = "web", **changes: Any) -> list[str]:
 
 
 def identity(slice_: Slice) -> Any:
-    """What must not change of a slice."""
+    """The fields of a slice that must not change."""
     disks = [(disk.path, disk.uuid) for vm in slice_.vms for disk in vm.disks]
     macs = [nic.mac for vm in slice_.vms for nic in vm.interfaces]
     return slice_.slice_id, slice_.uuid, slice_.vlan_pool_used, [(vm.vm_id, vm.uuid) for vm in slice_.vms], disks, macs
@@ -69,7 +69,7 @@ def test_a_deleted_slice_is_restored_unchanged(name):
     assert undelete.FIELD not in held.extra
 
 
-def test_what_other_slices_got_meanwhile_is_replaced():
+def test_allocations_that_other_slices_got_meanwhile_are_replaced():
     held = cluster()
     first = deployed(put(held, topology()))
     delete(held, first)
@@ -134,7 +134,7 @@ def test_only_the_owner_and_admins_see_a_deleted_slice():
     assert refusals(held, owner="alice") == [f"deleted slice web does not exist; existing: web (1000) until {NEXT_DAY}"]
 
 
-def test_of_two_with_one_name_the_id_tells_which():
+def test_slices_with_the_same_name_are_selected_by_id():
     held = cluster()
     for _number in range(2):
         delete(held, deployed(put(held, topology())))
@@ -142,7 +142,7 @@ def test_of_two_with_one_name_the_id_tells_which():
     assert restore(held, "1003").slice_id == 1003
 
 
-def test_a_slice_is_forgotten_when_its_disks_are():
+def test_a_deleted_slice_is_removed_when_its_disks_expire():
     held = cluster()
     delete(held, deployed(put(held, topology())))
     assert refusals(held, now=NEXT_DAY) == ["deleted slice web does not exist; existing: none"]
@@ -150,14 +150,14 @@ def test_a_slice_is_forgotten_when_its_disks_are():
     assert [entry["slice"]["name"] for entry in held.extra[undelete.FIELD]] == ["lab"]
 
 
-def test_what_has_no_disks_is_not_kept():
+def test_a_deleted_slice_without_disks_is_not_kept():
     held = cluster()
     undelete.keep(held, put(held, topology()), now=NOW, retention_h=24)
     delete(held, deployed(put(held, topology("lab"))), retention_h=0)
     assert undelete.FIELD not in held.extra
 
 
-def test_vms_and_vlans_that_were_given_up_before_stay_away():
+def test_vms_and_vlans_that_were_given_up_earlier_are_not_restored():
     held = cluster()
     slice_ = deployed(put(held, topology()))
     put(held, topology(vms=[vm("vm1", internet=True)], links=[]))

@@ -24,7 +24,7 @@ def count(**fields: Any) -> int:
     return len(found)
 
 
-def test_a_plain_topology_has_none() -> None:
+def test_a_plain_topology_has_no_problems() -> None:
     assert count() == 0
 
 
@@ -54,18 +54,18 @@ def test_a_plain_topology_has_none() -> None:
         lambda name: {"networks": [{"name": name}]},
     ],
 )
-def test_names_are_labels(fields_of: Any, name: str, is_label: bool) -> None:
+def test_names_are_dns_labels(fields_of: Any, name: str, is_label: bool) -> None:
     assert count(**fields_of(name)) == (0 if is_label else 1)
 
 
 @pytest.mark.parametrize("name", ["9", "12h", "1W", "ignore", "infinite"])
-def test_dnsmasq_takes_some_labels_for_no_name(name: str) -> None:
+def test_dnsmasq_does_not_accept_some_labels_as_names(name: str) -> None:
     assert count(vms=[vm(name)]) == 1
     assert count(links=[{**link("a", "b"), "name": name}], networks=[{"name": name}]) == 0
 
 
 @pytest.mark.parametrize("name", ["9x", "h12", "Ignore", "infinite1", "12-h"])
-def test_what_is_a_name_for_dnsmasq_is_one_here(name: str) -> None:
+def test_accepted_names_are_names_for_dnsmasq(name: str) -> None:
     assert count(vms=[vm(name)]) == 0
 
 
@@ -82,7 +82,7 @@ def test_reserved_vlans_have_unique_labels_and_names() -> None:
     ("names", "expected"),
     [(["a", "b"], 0), (["a", "a"], 1), (["a", "A"], 1), (["a", "A", "a"], 1), (["a", "a", "b", "B"], 2)],
 )
-def test_dns_does_not_tell_capitals(names: list[str], expected: int) -> None:
+def test_names_are_compared_regardless_of_case(names: list[str], expected: int) -> None:
     assert count(vms=[vm(name) for name in names], networks=[{"name": "lan"}]) == expected
     assert count(links=[{**link("a", "b"), "name": name} for name in names]) == expected
     assert count(networks=[{"name": name} for name in names]) == expected
@@ -123,7 +123,7 @@ def test_links_and_networks_have_unique_names(kind: str) -> None:
         ({"networks": [{"name": "x", "vlan_id": 100}, {"name": "y", "vlan_id": 100}]}, 1),
     ],
 )
-def test_figures_have_bounds_and_ids_are_listed_once(fields: dict[str, Any], expected: int) -> None:
+def test_numbers_have_bounds_and_ids_are_unique(fields: dict[str, Any], expected: int) -> None:
     assert count(**fields) == expected
 
 
@@ -179,7 +179,7 @@ def test_each_link_takes_an_interface_of_its_vm(told: int | None, links: int, ex
 
 
 @pytest.mark.parametrize(("told", "interface", "expected"), [(1, "eth1", 0), (1, "eth2", 1), (0, "eth1", 2)])
-def test_an_interface_is_one_that_its_vm_has(told: int, interface: str, expected: int) -> None:
+def test_a_link_can_only_use_interfaces_of_its_vm(told: int, interface: str, expected: int) -> None:
     """A VM without interfaces also exceeds its number of links."""
     machines = [vm("a", data_interfaces=told), vm("b")]
     assert count(vms=machines, links=[link(f"a:{interface}", "b")]) == expected
@@ -193,7 +193,7 @@ def test_an_interface_is_one_that_its_vm_has(told: int, interface: str, expected
         ([{"name": "eth1", "tx_kbps": 0, "loss_percent": 101}], 2),
     ],
 )
-def test_limits_make_sense_and_are_listed_once(interfaces: list[dict[str, Any]], expected: int) -> None:
+def test_limits_are_valid_and_listed_once(interfaces: list[dict[str, Any]], expected: int) -> None:
     assert count(vms=[vm("a", interfaces=interfaces)]) == expected
 
 
@@ -203,7 +203,7 @@ def test_segments_have_a_possible_mtu(mtu: int, expected: int) -> None:
     assert count(networks=[{"name": "x", "mtu": mtu}]) == expected
 
 
-def test_what_is_wrong_with_a_network_is_told_as_well() -> None:
+def test_problems_of_networks_are_reported() -> None:
     assert count(networks=[{"name": "x", "nat": True}, {"name": "y", "cidr": "x"}]) == 2
 
 

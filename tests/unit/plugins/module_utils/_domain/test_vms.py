@@ -36,7 +36,7 @@ def test_another_base_image_is_refused() -> None:
     ]
 
 
-def test_addresses_run_out() -> None:
+def test_exhausted_addresses_are_refused() -> None:
     held = cluster()
     network = ManagementNetwork(first_address="10.60.7.101", last_address="10.60.7.101")
     want = topology(vms=[vm("a", internet=True), vm("b", internet=True)], links=[])
@@ -55,7 +55,7 @@ def test_a_renamed_vm_keeps_its_disk_and_its_links() -> None:
     assert [each.to_dict() for each in slice_.links] == [each.to_dict() for each in first.links]
 
 
-def test_a_vm_grows_only_as_far_as_its_worker() -> None:
+def test_a_vm_only_grows_within_the_capacity_of_its_worker() -> None:
     held = cluster(workers=1, cores=1, cpu_overcommit=2.0)
     held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}
     put(held, topology())
@@ -73,7 +73,7 @@ def test_a_vm_does_not_move() -> None:
     ]
 
 
-def test_power_is_kept_where_nobody_says_otherwise() -> None:
+def test_power_is_kept_unless_it_is_specified() -> None:
     held = cluster()
     slice_ = put(held, topology(vms=[vm("vm1", power="stopped"), vm("vm2")]))
     assert [each.power for each in slice_.vms] == ["stopped", "running"]
@@ -83,7 +83,7 @@ def test_power_is_kept_where_nobody_says_otherwise() -> None:
     assert [each.to_dict().get("power") for each in slice_.vms] == [None, None]
 
 
-def test_a_pin_is_noted_with_the_vm_and_goes_with_the_topology_that_gave_it() -> None:
+def test_a_pin_is_stored_with_the_vm_and_removed_with_the_option() -> None:
     held = cluster()
     pinned = topology(vms=[vm("vm1", worker="10.0.10.2"), vm("vm2")])
     slice_ = put(held, pinned)
@@ -95,14 +95,14 @@ def test_a_pin_is_noted_with_the_vm_and_goes_with_the_topology_that_gave_it() ->
     assert all("placement" not in each.extra for each in slice_.vms)
 
 
-def test_the_policy_that_placed_a_vm_is_noted_unless_it_is_the_default() -> None:
+def test_the_placement_policy_of_a_vm_is_stored_unless_it_is_the_default() -> None:
     held = cluster()
     slice_ = put(held, topology(), placement="pack")
     assert [each.extra["placement"] for each in slice_.vms] == [{"policy": "pack"}] * 2
     assert put(held, topology()).to_dict() == slice_.to_dict()
 
 
-def test_a_flavor_is_noted_by_name() -> None:
+def test_a_flavor_is_stored_by_name() -> None:
     held = cluster()
     held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}
     put(held, topology())
@@ -110,7 +110,7 @@ def test_a_flavor_is_noted_by_name() -> None:
     assert [(each.flavor or {})["name"] for each in slice_.vms] == ["two", "cirros"]
 
 
-def test_a_vm_needs_a_flavor_only_when_it_is_new() -> None:
+def test_a_flavor_is_required_only_for_a_new_vm() -> None:
     held = cluster()
     assert refusals(held, topology(vms=[{"name": "vm1", "flavor": None}], links=[])) == [
         Refusal("vm_without_flavor", "VM web/vm1")
@@ -119,7 +119,7 @@ def test_a_vm_needs_a_flavor_only_when_it_is_new() -> None:
     assert put(held, topology(vms=[vm("vm1", flavor=None), vm("vm2")])).vms[0].flavor == first
 
 
-def test_two_vms_grow_on_one_worker_only_as_far_as_both_fit() -> None:
+def test_two_vms_on_a_worker_only_grow_if_both_fit() -> None:
     held = cluster(workers=1, cores=3, cpu_overcommit=1.0)
     held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}
     put(held, topology())

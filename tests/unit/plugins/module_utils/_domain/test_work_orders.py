@@ -88,7 +88,7 @@ def test_the_order_of_a_worker() -> None:
     ]
 
 
-def test_an_interface_is_told_the_name_of_its_link_or_network() -> None:
+def test_an_interface_has_the_name_of_its_link_or_network() -> None:
     held = cluster(workers=1)
     links = [{"name": "core", "endpoints": ["vm1", "vm2"]}, {"endpoints": ["vm1", "vm2"]}]
     slice_ = put(held, topology(links=links, networks=[{"name": "lan", "members": ["vm1"]}]))
@@ -97,7 +97,7 @@ def test_an_interface_is_told_the_name_of_its_link_or_network() -> None:
     assert [interface.get("segment") for interface in interfaces] == [None, "core", None, "lan"]
 
 
-def test_networks_that_want_something_of_the_network_node_are_on_its_order() -> None:
+def test_networks_with_services_are_on_the_order_of_the_network_node() -> None:
     held = cluster()
     members = ["vm1:eth2", "vm2:eth2"]
     networks = [
@@ -135,7 +135,7 @@ def test_networks_that_want_something_of_the_network_node_are_on_its_order() -> 
     ]
 
 
-def test_networks_and_members_in_another_order_change_nothing_on_the_network_node() -> None:
+def test_the_order_of_networks_and_members_does_not_matter_on_the_network_node() -> None:
     held = cluster()
     networks = [
         {"name": "out", "members": ["vm1:eth2", "vm2:eth2"], "gateway": True},
@@ -150,7 +150,7 @@ def test_networks_and_members_in_another_order_change_nothing_on_the_network_nod
     assert [change.kind for change in changes(old, again)] == ["slice"], "it is stored in its new order"
 
 
-def test_a_stored_network_whose_subnet_is_none_is_refused() -> None:
+def test_a_stored_network_with_an_invalid_subnet_is_refused() -> None:
     held = cluster()
     slice_ = put(held, topology(networks=[{"name": "lan", "members": ["vm1"], "dhcp_enabled": True}]))
     slice_.networks[0].cidr = "nonsense"
@@ -160,7 +160,7 @@ def test_a_stored_network_whose_subnet_is_none_is_refused() -> None:
     assert [each.code for each in faults(slice_)] == ["invalid_subnet"]
 
 
-def test_hosts_are_told_what_needs_more_of_their_trunks_than_usual() -> None:
+def test_orders_contain_links_that_need_more_than_the_default_trunk_mtu() -> None:
     held = cluster(workers=3)
     links = [
         {"name": "core", "endpoints": ["vm1:eth1", "vm2:eth1"], "mtu": 9000, "qinq": True},
@@ -175,7 +175,7 @@ def test_hosts_are_told_what_needs_more_of_their_trunks_than_usual() -> None:
     assert orders["network_node"]["slices"][0]["trunk"] == [lan]
 
 
-def test_peers_of_a_slice_are_told_to_its_workers() -> None:
+def test_orders_contain_the_peers_of_a_slice() -> None:
     held = cluster()
     slice_ = put(held, topology(peers=True))
     assert [order["slices"][0]["peers"] for order in work_orders(held, [slice_], "/x")["workers"].values()] == [
@@ -183,7 +183,7 @@ def test_peers_of_a_slice_are_told_to_its_workers() -> None:
     ] * 2
 
 
-def test_of_what_is_deleted_orders_list_the_disks_as_given_up() -> None:
+def test_disks_of_deleted_vms_are_listed_as_given_up() -> None:
     held = cluster()
     slice_ = put(held, topology())
     hand_out([slice_])
@@ -199,19 +199,19 @@ def test_of_what_is_deleted_orders_list_the_disks_as_given_up() -> None:
     assert orders["network_node"]["slices"] == [nothing]
 
 
-def test_an_image_is_ordered_once_however_many_stand_on_it() -> None:
+def test_an_image_is_listed_once_for_several_disks() -> None:
     held = cluster(workers=1)
     orders = work_orders(held, [put(held, topology()), put(held, topology("two"))], "/x")
     assert len(orders["workers"]["10.0.10.1"]["images"]) == 1
 
 
-def test_handing_out_makes_pending_vms_known() -> None:
+def test_creating_work_orders_makes_pending_vms_known() -> None:
     slice_ = put(cluster(), topology())
     hand_out([slice_])
     assert {each.status for each in slice_.vms} == {"design"}
 
 
-def test_peers_meet_on_every_worker_if_the_slice_says_so() -> None:
+def test_peers_of_a_slice_are_on_the_orders_of_all_workers() -> None:
     held = cluster()
     slice_ = put(held, topology())
     slice_.extra["peers"] = True
@@ -220,7 +220,7 @@ def test_peers_meet_on_every_worker_if_the_slice_says_so() -> None:
     assert [order["slices"][0]["peers"] for order in orders["workers"].values()] == [peers, peers]
 
 
-def test_a_disk_that_was_seen_is_told_so_and_made_again_only_by_name() -> None:
+def test_a_disk_that_was_seen_is_recreated_only_by_name() -> None:
     held = cluster()
     slice_ = put(held, topology())
     slice_.vms[0].disks[0].extra["first_seen"] = "2026-01-31T12:00:00Z"
@@ -247,7 +247,7 @@ def test_vms_are_found_by_name_with_their_slice_and_by_id() -> None:
     ]
 
 
-def test_hosts_get_records_of_what_they_have() -> None:
+def test_hosts_get_records_of_their_slices() -> None:
     held = cluster(workers=3)
     slice_ = put(held, topology())
     orders = work_orders(held, [slice_], "/x")

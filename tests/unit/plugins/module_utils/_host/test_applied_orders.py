@@ -100,7 +100,7 @@ def test_passwords_are_those_of_displays_that_have_both_files(tmp_path: Path) ->
     assert applied_orders.passwords(str(tmp_path)) == [KnownDisplay(1001, "8b1a9953c4611296", "hMr3kWpa")]
 
 
-def test_states_of_vms_alone_are_a_reason_to_write(tmp_path: Path) -> None:
+def test_changed_states_of_vms_are_written(tmp_path: Path) -> None:
     note(tmp_path, order(1000), vms=SEEN[:1])
     note(tmp_path, order(1000), vms=[{**SEEN[0], "state": "stopped", "pid": None}])
     assert read(tmp_path)[0].vms == (AppliedVm(1001, "stopped"),)

@@ -96,7 +96,7 @@ def note_disk(state: Path) -> None:
 
 @dataclass(frozen=True)
 class Kept:
-    """A file that a host keeps, with a valid content and what reads it."""
+    """A file that a host stores, with valid content and its reader."""
 
     path: str
     valid: str | bytes

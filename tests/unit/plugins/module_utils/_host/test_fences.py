@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The network node's list of lost machines, and what it tells workers of it."""
+"""The network node's list of lost machines, and its answers to workers."""
 
 from __future__ import annotations
 

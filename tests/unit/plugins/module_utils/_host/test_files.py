@@ -99,7 +99,7 @@ def test_a_single_text_is_written_like_several(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_missing_file_has_no_text_and_what_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+def test_a_missing_file_is_empty_and_an_unreadable_one_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"a\xffb\n")
     assert files.read_text(str(tmp_path / "a")) == "a\ufffdb\n"
     assert files.read_text(str(tmp_path / "missing")) is None
@@ -109,7 +109,7 @@ def test_a_missing_file_has_no_text_and_what_cannot_be_read_is_an_error(tmp_path
     assert caught.value.fields["path"] == str(tmp_path)
 
 
-def test_a_file_that_is_gone_need_not_be_removed(tmp_path: Path) -> None:
+def test_a_missing_file_is_removed_without_an_error(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     for _each in range(2):
         files.remove(str(tmp_path / "a"))

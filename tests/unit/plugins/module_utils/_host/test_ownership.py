@@ -29,7 +29,7 @@ def test_another_slice_with_the_same_id_is_reported_with_both_uuids() -> None:
 
 
 @pytest.mark.parametrize(("held", "got"), [(None, uuid(2)), (uuid(1), None)])
-def test_a_slice_without_a_uuid_is_not_another_slice(held: str | None, got: str | None) -> None:
+def test_a_missing_uuid_on_one_side_is_a_conflict(held: str | None, got: str | None) -> None:
     order = SliceOrder(slice_id=1035, vms=(), slice_uuid=got)
     ((_slice_id, refusal),) = ownership.of_slice(order, "port tap_1036_eth1", held)
     assert (refusal.figures["held"], refusal.figures["got"]) == (held or "no UUID", got or "no UUID")
@@ -99,7 +99,7 @@ OTHER = SliceOrder(slice_id=1000, vms=(), slice_uuid=uuid(3))
 
 
 def look(refused: ownership.Refusals, *held: int) -> tuple[ownership.Seen[SliceOrder, list[int]], list[list[int]]]:
-    """Look at a host on which slices of these numbers are another's; return what was looked at as well."""
+    """Observe a host on which other slices have these ids, and also return what was observed."""
     looked: list[list[int]] = []
 
     def observe(orders: tuple[SliceOrder, ...]) -> list[int]:

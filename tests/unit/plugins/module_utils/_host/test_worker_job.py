@@ -87,13 +87,13 @@ def looked_at(units: str = "") -> FakeRunner:
 
 
 def wired() -> FakeRunner:
-    """A host that has a VM of the slice that is not listed, and plugs VMs in."""
+    """A host that has an unlisted VM of the slice, and connects VMs to the bridge."""
     runner = looked_at(OTHER_RUNS).tell("ovs-vsctl", MORE).tell("ip", "-batch", "-")
     return runner.tell("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60", "--bundle", MORE)
 
 
 def ready(tmp_path: Path) -> FakeRunner:
-    """A host as C(wired) that has the base image, and carries the order out."""
+    """A host as C(wired) that has the base image, and applies the order."""
     base_image(tmp_path)
     runner = wired()
 
@@ -104,7 +104,7 @@ def ready(tmp_path: Path) -> FakeRunner:
 
 
 def turn_is_held(tmp_path: Path) -> bool:
-    """Return whether this process has locked slices. To itself, it would give the locks again."""
+    """Return whether this process has locked slices, as other processes see it."""
     inode = (tmp_path / "revisions/worker.lock").stat().st_ino
     locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
     return any(
@@ -191,7 +191,7 @@ def test_a_superseded_order_is_refused_before_anything_is_observed(tmp_path: Pat
 
 
 def test_a_refused_slice_does_not_affect_the_others(tmp_path: Path) -> None:
-    """A lost slice 1035 is there, and a new one has got its number."""
+    """The host has a lost slice 1035, and a new one has got its id."""
     folder = tmp_path / "vms/1036"
     folder.mkdir(parents=True)
     mark(folder, 1035, slice_uuid=uuid(1), vm_uuid=uuid(2), disks={"vm36_img.qcow2": uuid(3)})

@@ -43,13 +43,13 @@ def read() -> Graph:
     return containerlab.read(LAB)
 
 
-def test_nodes_have_the_kind_of_their_own_of_their_group_or_the_default() -> None:
+def test_nodes_have_their_own_kind_or_that_of_their_group_or_the_default() -> None:
     graph = read()
     assert graph.title == "clos"
     assert {key: node.kind for key, node in graph.nodes.items()} == {"r1": "nokia_srlinux", "r2": "vyos", "pc": "linux"}
 
 
-def test_links_keep_interfaces_that_vms_have_and_bridges_are_networks() -> None:
+def test_links_keep_interfaces_and_bridges_become_networks() -> None:
     assert read().segments == [
         Segment((("r1", None), ("r2", "eth1")), 23),
         Segment((("r1", "eth2"), ("pc", None)), 24),

@@ -23,7 +23,7 @@ graph [
 """
 
 
-def test_nodes_and_edges_are_read_and_the_rest_is_told() -> None:
+def test_nodes_and_edges_are_read_and_other_elements_are_reported() -> None:
     graph = gml.read(ZOO)
     assert graph.title == "Zoo"
     assert {key: (node.title, node.line) for key, node in graph.nodes.items()} == {

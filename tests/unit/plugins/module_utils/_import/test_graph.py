@@ -6,7 +6,7 @@ from __future__ import annotations
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import Graph, Node, Remark, Segment
 
 
-def test_ends_that_do_not_exist_and_links_to_oneself_are_told() -> None:
+def test_missing_endpoints_and_loops_are_reported() -> None:
     graph = Graph(nodes={"a": Node("A", 1), "b": Node("B", 2)})
     graph.connect([("a", "eth1"), ("b", "swp1")], 3)
     graph.connect([("a", None), ("a", None)], 4)
@@ -25,7 +25,7 @@ def test_ends_that_do_not_exist_and_links_to_oneself_are_told() -> None:
     ]
 
 
-def test_the_same_remark_is_counted() -> None:
+def test_equal_remarks_are_counted() -> None:
     graph = Graph()
     for line in (3, 1, 2):
         graph.remark(line, "what")

@@ -42,7 +42,7 @@ links:
 """
 
 
-def test_nodes_have_devices_of_their_own_of_their_group_or_the_default() -> None:
+def test_nodes_have_their_own_device_or_that_of_their_group_or_the_default() -> None:
     graph = netlab.read(LAB)
     assert graph.title == "lab"
     assert {key: (node.kind, node.line) for key, node in graph.nodes.items()} == {
@@ -52,7 +52,7 @@ def test_nodes_have_devices_of_their_own_of_their_group_or_the_default() -> None
     }
 
 
-def test_links_of_two_nodes_are_links_and_others_are_networks() -> None:
+def test_links_of_two_nodes_become_links_and_others_become_networks() -> None:
     assert netlab.read(LAB).segments == [
         Segment((("r1", None), ("r2", None)), 15),
         Segment((("r1", "eth7"), ("r2", None), ("h1", None)), 16, is_network=True),

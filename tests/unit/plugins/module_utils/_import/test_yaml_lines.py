@@ -19,7 +19,7 @@ empty:
 """
 
 
-def test_values_know_their_lines() -> None:
+def test_values_have_line_numbers() -> None:
     document = yaml_lines.load(TEXT)
     assert [(key, line) for key, line, _value in document.items()] == [
         ("base", 1),

@@ -22,7 +22,7 @@ def test_a_host_is_claimed_once(tmp_path: Path) -> None:
     assert not claim_steps.claim(params, CALLER).plan().changes
 
 
-def test_a_role_is_added_to_those_of_the_host(tmp_path: Path) -> None:
+def test_a_role_is_added_to_the_roles_of_the_host(tmp_path: Path) -> None:
     for name in ("worker", "network_node", None):
         steps = claim_steps.role(name, state_dir=str(tmp_path))
         todo, _ = steps.run()

@@ -29,7 +29,7 @@ def params(**changes: Any) -> dict[str, Any]:
     }
 
 
-def test_a_database_becomes_a_cloud_once() -> None:
+def test_the_identity_of_a_cloud_is_created_once() -> None:
     held = cluster()
     first = clouds.identify(held, params())
     assert [(change.kind, change.action) for change in first.changes] == [("cloud", "create")]
@@ -42,7 +42,7 @@ def test_a_database_becomes_a_cloud_once() -> None:
     assert clouds.identify(held, params()).result["cloud"]["title"] == "lab"
 
 
-def test_what_hosts_have_is_a_change_that_is_told_once() -> None:
+def test_values_in_use_on_hosts_are_a_change_once() -> None:
     held = cluster()
     clouds.identify(held, params(expected_hosts=["worker1", "worker2"]))
     taken = clouds.identify(held, params(hosts=[HELD]))
@@ -64,7 +64,7 @@ def test_the_names_of_hosts_are_kept_when_they_leave_the_inventory() -> None:
     assert (again.changes, again.result["hosts"]) == ([], ["netnode", "worker1"])
 
 
-def test_hosts_that_are_newer_are_told() -> None:
+def test_hosts_with_newer_revisions_are_reported() -> None:
     held = cluster()
     put(held, topology())
     newer = {"host": "worker1", "highest_id": None, "highest_revision": AHEAD_OF_CLOCKS, "slices": []}
@@ -73,14 +73,14 @@ def test_hosts_that_are_newer_are_told() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"acting_user": "alice"}, {"title": ""}, {"title": "a\nb"}, {"title": "x" * 65}])
-def test_a_tenant_or_an_impossible_title_is_refused(changes: dict[str, Any]) -> None:
+def test_tenants_and_invalid_titles_are_refused(changes: dict[str, Any]) -> None:
     held = cluster()
     with pytest.raises(Refused):
         clouds.identify(held, params(**changes))
     assert held.cloud is None
 
 
-def test_how_much_of_the_history_is_kept_is_stored() -> None:
+def test_the_limits_of_the_history_are_stored() -> None:
     held = cluster()
     clouds.identify(held, params())
     assert held.kept == Kept(1000, 365)

@@ -40,19 +40,19 @@ def test_a_change_is_stored_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("check_mode", "write"), [(True, True), (False, False), (True, False)])
-def test_in_check_mode_and_to_read_nothing_is_stored(tmp_path: Path, check_mode: bool, write: bool) -> None:
+def test_check_mode_and_reads_store_nothing(tmp_path: Path, check_mode: bool, write: bool) -> None:
     assert transact(StandIn(arguments(tmp_path), check_mode=check_mode), write=write, create=True)["next"] == 1001
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_wrong_with_the_database_is_a_failure(tmp_path: Path) -> None:
+def test_errors_of_the_database_are_failures(tmp_path: Path) -> None:
     (tmp_path / "d.yaml").write_text("users: [")
     result = transact(StandIn(arguments(tmp_path)))
     assert (result["failed"], str(tmp_path / "d.yaml") in result["msg"]) == (True, True)
     assert transact(StandIn(arguments(tmp_path, database="relative.yaml")))["failed"]
 
 
-def test_arguments_reach_the_store(tmp_path: Path) -> None:
+def test_arguments_are_passed_to_the_store(tmp_path: Path) -> None:
     module = StandIn(arguments(tmp_path, lock_timeout_s=7.5, backups=2))
     store: Any = control.store_of(module, str(tmp_path / "d.yaml"), str(tmp_path / "kept"))
     assert (store.lock_timeout_s, store.backups.keep, store.backups.folder) == (7.5, 2, str(tmp_path / "kept"))
@@ -61,7 +61,7 @@ def test_arguments_reach_the_store(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("backups", "is_possible"), [(-1, False), (0, True)])
-def test_there_are_no_fewer_backups_than_none(tmp_path: Path, backups: int, is_possible: bool) -> None:
+def test_a_negative_number_of_backups_is_refused(tmp_path: Path, backups: int, is_possible: bool) -> None:
     module = StandIn(arguments(tmp_path, backups=backups))
     if is_possible:
         control.store_of(module, str(tmp_path / "d.yaml"))
@@ -70,7 +70,7 @@ def test_there_are_no_fewer_backups_than_none(tmp_path: Path, backups: int, is_p
             control.store_of(module, str(tmp_path / "d.yaml"))
 
 
-def test_a_password_is_censored_also_where_the_url_is_refused(tmp_path: Path) -> None:
+def test_a_password_in_a_refused_url_is_censored(tmp_path: Path) -> None:
     module = StandIn(arguments(tmp_path))
     with pytest.raises(DatabaseError):
         control.store_of(module, "mysql://bob:s3cret@host/d")
@@ -92,7 +92,7 @@ def entries_of(module: StandIn) -> list[Entry]:
     return control.within(module, lambda cluster: list(cluster.history.newest_first()), write=False)
 
 
-def test_a_change_is_noted_with_who_made_it(tmp_path: Path) -> None:
+def test_a_change_is_recorded_with_its_user(tmp_path: Path) -> None:
     caller = {"proof": "token", "because": "of a test", "playbook": "user.yml"}
     module = StandIn(arguments(tmp_path, acting_user="alice", caller=caller))
     for change in (register, look):
@@ -120,7 +120,7 @@ def test_a_missing_database_is_an_error_for_readers(tmp_path: Path) -> None:
 SPEC: dict[str, dict[str, Any]] = {"name": {"type": "str"}, "size": {"type": "int", "default": 1}}
 
 
-def test_one_thing_or_a_list_of_them_is_given() -> None:
+def test_either_one_object_or_a_list_is_given() -> None:
     keywords = control.listed(SPEC, "things", "name")
     assert set(keywords["argument_spec"]) == {*control.CONTROL_ARGUMENTS, "name", "size", "things"}
     assert keywords["argument_spec"]["things"]["options"] == {
@@ -141,7 +141,7 @@ def test_one_of_several_keys_is_needed() -> None:
     assert keywords["required_one_of"] == [("name", "title", "things")]
 
 
-def test_things_are_those_of_the_list_else_the_one() -> None:
+def test_objects_are_those_of_the_list_or_the_single_one() -> None:
     many = [{"name": "a", "size": 1}]
     assert control.entries({"name": None, "size": 1, "things": many}, SPEC, "things") == many
     assert control.entries({"name": None, "size": 1, "things": []}, SPEC, "things") == []

@@ -78,13 +78,13 @@ def test_only_an_admin_may(path: Path, state: str) -> None:
     assert (stored(path), sorted(path.parent.rglob("*"))) == (before, files)
 
 
-def test_a_database_is_counted(path: Path) -> None:
+def test_objects_of_a_database_are_counted(path: Path) -> None:
     done = act(path, "check")
     assert (done.changes, done.result["breaches"], done.result["backups"]) == ((), [], [])
     assert done.result["counts"] == {"users": 1, "workers": 1, "flavors": 2, "slices": 1, "vms": 2}
 
 
-def test_breaches_fail_where_they_shall(path: Path) -> None:
+def test_violations_fail_on_request(path: Path) -> None:
     with open_store(str(path), lock_timeout_s=5, backups=3).transaction(write=True) as cluster:
         cluster.slices[1000].vms[1].vnc_port = 5901
     assert len(act(path, "check").result["breaches"]) == 1
@@ -93,7 +93,7 @@ def test_breaches_fail_where_they_shall(path: Path) -> None:
     assert len(caught.value.fields["breaches"]) == 1
 
 
-def test_a_backup_is_made_where_there_is_something_new(path: Path) -> None:
+def test_a_backup_is_created_if_something_changed(path: Path) -> None:
     planned = act(path, "backup", check_mode=True)
     assert (len(planned.changes), planned.result["backup"], planned.result["backups"]) == (1, None, [])
     done = act(path, "backup")
@@ -104,7 +104,7 @@ def test_a_backup_is_made_where_there_is_something_new(path: Path) -> None:
         act(path.parent / "none.yaml", "backup")
 
 
-def test_a_backup_is_restored_and_check_mode_only_says_so(path: Path) -> None:
+def test_a_backup_is_restored_and_check_mode_only_predicts_it(path: Path) -> None:
     name, before = act(path, "backup").result["backup"], stored(path)
     fill(path, vms=3)
     after = stored(path)
@@ -118,7 +118,7 @@ def test_a_backup_is_restored_and_check_mode_only_says_so(path: Path) -> None:
     assert act(path, "restore", name=name).changes == []
 
 
-def test_what_cannot_be_read_any_more_is_restored(path: Path) -> None:
+def test_an_unreadable_database_is_restored(path: Path) -> None:
     name, before = act(path, "backup").result["backup"], stored(path)
     path.write_text("users: [")
     assert act(path, "restore", name=name, acting_user="nobody").changes
@@ -134,7 +134,7 @@ def test_a_database_is_migrated_once(path: Path, tmp_path: Path) -> None:
     assert act(path, "migrate", destination=str(target)).changes == []
 
 
-def test_what_is_there_is_replaced_only_where_that_is_said(path: Path, tmp_path: Path) -> None:
+def test_existing_content_is_replaced_only_on_request(path: Path, tmp_path: Path) -> None:
     target = tmp_path / "to.yaml"
     fill(target, vms=3)
     there = stored(target)
@@ -147,7 +147,7 @@ def test_what_is_there_is_replaced_only_where_that_is_said(path: Path, tmp_path:
     assert stored(target) == stored(path)
 
 
-def test_repairs_are_made_where_that_is_said_in_place_as_well(path: Path) -> None:
+def test_repairs_are_made_on_request_and_also_in_place(path: Path) -> None:
     with open_store(str(path), lock_timeout_s=5, backups=3).transaction(write=True) as cluster:
         cluster.users["admin"].used_vms = 7
     broken = stored(path)
@@ -161,7 +161,7 @@ def test_repairs_are_made_where_that_is_said_in_place_as_well(path: Path) -> Non
     assert stored(path)["users"]["admin"]["used_vms"] == 2
 
 
-def test_what_does_not_come_back_as_it_was_written_is_an_error(
+def test_a_migration_that_cannot_be_read_back_is_an_error(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = YamlFile.transaction

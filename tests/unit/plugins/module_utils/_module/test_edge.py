@@ -25,7 +25,7 @@ def left(module: StandIn, action: Callable[[], Outcome]) -> dict[str, Any]:
     return caught.value.result
 
 
-def test_an_outcome_is_told_with_its_changes() -> None:
+def test_a_result_contains_its_changes() -> None:
     result = left(StandIn({}), lambda: Outcome([CREATED], {"vm": "vm1"}))
     assert (result["failed"], result["changed"], result["vm"]) == (False, True, "vm1")
     assert (result["diff"]["before"], result["diff"]["after"].count("\n")) == ("", 1)
@@ -36,14 +36,14 @@ def test_a_result_without_changes_is_unchanged() -> None:
     assert (result["changed"], result["diff"]) == (False, {"before": "", "after": ""})
 
 
-def test_an_expected_failure_is_told_with_its_fields() -> None:
+def test_an_expected_failure_contains_its_fields() -> None:
     def fail() -> Outcome:
         raise SlicesError("it is gone", vm_id=1001)
 
     assert left(StandIn({}), fail) == {"failed": True, "msg": "it is gone", "vm_id": 1001}
 
 
-def test_what_was_done_is_told_though_something_else_was_refused() -> None:
+def test_a_result_contains_completed_changes_and_refusals() -> None:
     refused = Refused([Refusal("user_missing", "user x", {"slice_id": 1000})], refused=[1000], vm=None)
     result = left(StandIn({}), lambda: Outcome([CREATED], {"vm": "vm1", "tables": []}, refused))
     assert (result["failed"], result["changed"], result["tables"], result["refused"]) == (True, True, [], [1000])
@@ -59,7 +59,7 @@ def test_a_bug_is_not_caught() -> None:
         edge.run(StandIn({}), fail)
 
 
-def test_changes_are_told_in_their_order() -> None:
+def test_changes_are_returned_in_order() -> None:
     other = Change("vm", 1000, "delete", before={})
     assert [each["id"] for each in edge.listed([CREATED, other])] == [1001, 1000]
 
@@ -93,7 +93,7 @@ GIVEN: dict[str, Any] = {"name": "web", "size": None, "tags": [], "vms": None, "
         ({"name": None, "place": {"host": None}}, ["name", "place.host"]),
     ],
 )
-def test_null_is_refused_where_something_is_required(changes: dict[str, Any], refused: list[str]) -> None:
+def test_null_is_refused_for_required_options(changes: dict[str, Any], refused: list[str]) -> None:
     ran: list[int] = []
 
     def action() -> Outcome:
@@ -109,7 +109,7 @@ def test_null_is_refused_where_something_is_required(changes: dict[str, Any], re
     ("given", "count"),
     [({"a": None, "b": None}, 1), ({"a": 1, "b": None}, 0), ({"a": None, "b": 0}, 0), ({"a": 1, "b": 2}, 0), ({}, 1)],
 )
-def test_one_of_a_group_is_not_null(given: dict[str, Any], count: int) -> None:
+def test_one_option_of_a_group_must_not_be_null(given: dict[str, Any], count: int) -> None:
     module = StandIn(given, required_one_of=[("a", "b")])
     if count:
         with pytest.raises(Refused) as caught:

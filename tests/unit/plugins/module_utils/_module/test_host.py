@@ -90,13 +90,13 @@ def left(*, check_mode: bool, failure: SlicesError | None = None) -> tuple[list[
     return heard, module.left
 
 
-def test_a_plan_is_made_and_applied_under_the_lock_and_finished_after_it() -> None:
+def test_planning_and_applying_are_locked_and_finishing_is_not() -> None:
     heard, result = left(check_mode=False)
     assert heard == ["['x'] False", "turn", "lock", "plan", "apply", "end of lock", "finish", "end of turn"]
     assert (result["changed"], result["vms"], result["kept"], result["packets"]) == (True, "as they are now", [], 2)
 
 
-def test_check_mode_only_plans_and_tells_the_same_changes() -> None:
+def test_check_mode_only_plans_and_returns_the_same_changes() -> None:
     heard, result = left(check_mode=True)
     assert heard == ["['x'] True", "plan"]
     assert (result["vms"], result["kept"]) == ("as they were", [])
@@ -113,7 +113,7 @@ def test_a_partial_failure_reports_its_changes(check_mode: bool) -> None:
 WITHOUT_PLAN = {"console_command", "flavor"}
 
 
-def test_modules_of_hosts_leave_check_mode_to_it() -> None:
+def test_modules_of_hosts_do_not_handle_check_mode() -> None:
     reading = {
         path.stem
         for path in (PLUGINS / "modules").glob("*.py")

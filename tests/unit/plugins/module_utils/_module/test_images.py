@@ -44,7 +44,7 @@ def digest(path: Path) -> str:
 
 
 @pytest.mark.parametrize("size", [64 * 512 + 512, MIB, MIB + 512])
-def test_a_file_tells_its_checksum_and_its_size(tmp_path: Path, size: int) -> None:
+def test_checksum_and_size_of_a_file_are_returned(tmp_path: Path, size: int) -> None:
     disk = raw(tmp_path / "disk", size)
     for checksum in (None, digest(disk)):
         (told,) = inspect(want(disk, checksum=checksum, cores=2))
@@ -52,7 +52,7 @@ def test_a_file_tells_its_checksum_and_its_size(tmp_path: Path, size: int) -> No
 
 
 @pytest.mark.parametrize(("rc", "warnings"), [(0, 0), (3, 0), (127, 1), (63, 1)])
-def test_whose_tables_nobody_checked_is_warned_of(tmp_path: Path, rc: int, warnings: int) -> None:
+def test_images_whose_tables_were_not_checked_cause_a_warning(tmp_path: Path, rc: int, warnings: int) -> None:
     image = converted(raw(tmp_path / "disk"), tmp_path / "image")
     runner = FakeRunner().tell("qemu-img", "check", MORE, rc=rc)
     wants = [want(image), want(tmp_path / "disk", name="other")]
@@ -63,20 +63,20 @@ def test_whose_tables_nobody_checked_is_warned_of(tmp_path: Path, rc: int, warni
 
 
 @pytest.mark.parametrize("url", ["https://host/a.img", "http://h/a", "s3+x://b/a"])
-def test_a_url_needs_a_checksum_and_is_not_looked_at(url: str) -> None:
+def test_a_url_requires_a_checksum_and_is_not_inspected(url: str) -> None:
     assert inspect(want(url, checksum=CHECKSUM)) == [want(url, checksum=CHECKSUM)]
     assert codes(want(url)) == ["image_without_checksum"]
     assert codes(want(url, checksum=CHECKSUM, convert=True)) == ["convert_needs_file"]
 
 
-def test_every_file_that_is_none_or_another_is_refused(tmp_path: Path) -> None:
+def test_every_missing_or_different_file_is_refused(tmp_path: Path) -> None:
     disk = raw(tmp_path / "disk")
     assert codes(want(tmp_path / "b")) == codes(want(tmp_path)) == ["image_not_found"]
     assert codes(want(disk, checksum=CHECKSUM)) == ["checksum_mismatch"]
     assert codes(want(tmp_path / "b"), want(disk), want("x://y")) == ["image_not_found", "image_without_checksum"]
 
 
-def test_nothing_is_looked_at_where_no_image_is_named_or_the_flavor_goes(tmp_path: Path) -> None:
+def test_without_an_image_or_with_state_absent_nothing_is_inspected(tmp_path: Path) -> None:
     for given in (want(None, cores=1), want(tmp_path / "b", state="absent")):
         assert inspect(given) == [given]
 
@@ -90,7 +90,7 @@ def converter(tmp_path: Path) -> FakeRunner:
     return FakeRunner().on("qemu-img", "convert", MORE, do=convert).tell("qemu-img", "check", MORE)
 
 
-def test_what_no_disk_can_stand_on_is_converted_once_if_that_is_said(tmp_path: Path) -> None:
+def test_unsupported_images_are_converted_once_on_request(tmp_path: Path) -> None:
     packed = tmp_path / "disk.gz"
     packed.write_bytes(gzip.compress(raw(tmp_path / "disk").read_bytes()))
     target = Path(f"{packed}.qcow2")
@@ -105,7 +105,7 @@ def test_what_no_disk_can_stand_on_is_converted_once_if_that_is_said(tmp_path: P
     assert inspect(want(packed, convert=True), runner=checked, check_mode=True) == [told]
 
 
-def test_a_checksum_is_that_of_the_file_that_was_given(tmp_path: Path) -> None:
+def test_a_checksum_is_that_of_the_given_file(tmp_path: Path) -> None:
     packed = tmp_path / "disk.gz"
     packed.write_bytes(gzip.compress(raw(tmp_path / "disk").read_bytes()))
     (told,) = inspect(want(packed, convert=True, checksum=digest(packed)), runner=converter(tmp_path))
@@ -113,7 +113,7 @@ def test_a_checksum_is_that_of_the_file_that_was_given(tmp_path: Path) -> None:
     assert codes(want(packed, convert=True, checksum=CHECKSUM)) == ["checksum_mismatch"]
 
 
-def test_a_disk_that_is_fine_is_not_converted(tmp_path: Path) -> None:
+def test_a_supported_image_is_not_converted(tmp_path: Path) -> None:
     disk = raw(tmp_path / "disk")
     (told,) = inspect(want(disk, convert=True))
     assert (told["image"], told["checksum"]) == (str(disk), digest(disk))

@@ -41,12 +41,12 @@ def test_only_strings_are_names(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["web", "'no'", "'007'", "n0", "12-30", "''"])
-def test_what_is_quoted_or_looks_like_nothing_else_is_one(text: str) -> None:
+def test_quoted_and_unambiguous_values_are_names(text: str) -> None:
     result = ArgumentSpecValidator({"name": {"type": NAME}}).validate({"name": given(text)})
     assert (result.error_messages, result.validated_parameters) == ([], {"name": given(text)})
 
 
-def test_an_id_may_be_a_number_and_nothing_else() -> None:
+def test_an_id_can_be_a_number() -> None:
     result = ArgumentSpecValidator({"name": {"type": NAME_OR_ID}}).validate({"name": 1000})
     assert (result.error_messages, result.validated_parameters) == ([], {"name": "1000"})
     [message] = errors(NAME_OR_ID, False)
@@ -54,7 +54,7 @@ def test_an_id_may_be_a_number_and_nothing_else() -> None:
     assert errors(NAME_OR_ID, 1.5)
 
 
-def test_sanity_tests_take_them_for_what_is_documented() -> None:
+def test_sanity_tests_accept_the_types() -> None:
     assert (NAME, NAME_OR_ID) == ("str", "str")
 
 
@@ -93,13 +93,13 @@ VM = {"name": "a", "flavor": "cirros"}
         ("slice_info", {"acting_user": False}),
     ],
 )
-def test_every_module_refuses_names_that_are_no_texts(door: Door, module: str, args: dict[str, Any]) -> None:
+def test_every_module_refuses_names_that_are_not_strings(door: Door, module: str, args: dict[str, Any]) -> None:
     before = door.data()
     assert ADVICE in door(module, **args)["msg"]
     assert door.data() == before
 
 
-def test_slices_may_be_called_by_their_numbers(door: Door) -> None:
+def test_slices_can_be_selected_by_number(door: Door) -> None:
     assert [slice_["name"] for slice_ in door("slice_info", names=[1000])["slices"]] == ["web"]
     assert len(door("vm_info", slice=1000, names=[1001])["vms"]) == 1
     assert door("slice", name=1000, state="absent")["changed"]

@@ -43,7 +43,7 @@ def plan(made: Cluster, **changes: Any) -> Any:
     return orders.plan(made, params(**changes))
 
 
-def test_a_slice_is_planned_and_planning_again_changes_nothing() -> None:
+def test_planning_a_slice_is_idempotent() -> None:
     made = held()
     done = plan(made, names=["web"])
     assert done.result["slice_ids"] == [1000]
@@ -60,7 +60,7 @@ def test_a_slice_is_planned_and_planning_again_changes_nothing() -> None:
     assert again.result["work_orders"] == done.result["work_orders"]
 
 
-def test_orders_are_of_the_revision_that_the_plan_made() -> None:
+def test_orders_have_the_revision_of_the_plan() -> None:
     made = held()
     before = made.revision or 0
     told = plan(made, all=True).result["work_orders"]
@@ -79,11 +79,11 @@ def test_orders_are_of_the_revision_that_the_plan_made() -> None:
         ({"all": True, "acting_user": "alice"}, [1003]),
     ],
 )
-def test_slices_are_chosen_by_name_owner_or_all(choice: dict[str, Any], chosen: list[int]) -> None:
+def test_slices_are_selected_by_name_owner_or_all(choice: dict[str, Any], chosen: list[int]) -> None:
     assert [slice_.slice_id for slice_ in orders.choose(held(), params(**choice))] == chosen
 
 
-def test_only_vms_that_shall_run_and_do_not_are_to_start() -> None:
+def test_only_stopped_vms_that_should_run_are_to_be_started() -> None:
     made = held()
     first, second = made.slices[1000].vms
     first.see(Observed("running"))
@@ -94,7 +94,7 @@ def test_only_vms_that_shall_run_and_do_not_are_to_start() -> None:
     assert plan(made, names=["web"]).result["vms_to_start"] == [1001]
 
 
-def test_a_key_is_made_with_the_first_display_and_never_again() -> None:
+def test_a_key_is_created_once_with_the_first_display() -> None:
     made = cluster()
     put(made, topology("empty", vms=[], links=[]))
     assert [change.kind for change in plan(made, all=True).changes if change.kind == "VNC key"] == []
@@ -105,7 +105,7 @@ def test_a_key_is_made_with_the_first_display_and_never_again() -> None:
     assert str(made.extra["vnc_key"]) not in str(plan(made, all=True))
 
 
-def test_a_slice_that_hosts_cannot_carry_any_more_is_refused_before_it_is_handed_out() -> None:
+def test_a_slice_that_hosts_no_longer_support_is_refused_before_it_is_planned() -> None:
     made = held()
     put(made, topology(links=[{"endpoints": ["vm1", "vm2"], "mtu": 9000}]))
     for worker in made.workers.values():
@@ -128,7 +128,7 @@ def test_a_slice_that_hosts_cannot_carry_any_more_is_refused_before_it_is_handed
 
 
 @pytest.mark.parametrize("lost", ["checksum", "disk", "mac"])
-def test_a_stored_slice_that_lacks_something_does_not_hold_up_the_others(lost: str) -> None:
+def test_an_incomplete_stored_slice_does_not_affect_the_others(lost: str) -> None:
     made = held()
     web = made.slices[1000].vms[0]
     if lost == "checksum":
@@ -143,7 +143,7 @@ def test_a_stored_slice_that_lacks_something_does_not_hold_up_the_others(lost: s
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])
-def test_a_name_that_matches_several_slices_does_not_hold_up_the_others(state: str) -> None:
+def test_an_ambiguous_name_does_not_affect_the_others(state: str) -> None:
     made = held()
     put(made, topology("web", owner="alice", vms=[vm("a")], links=[]))
     plan(made, all=True)
@@ -157,7 +157,7 @@ def test_a_name_that_matches_several_slices_does_not_hold_up_the_others(state: s
         plan(made, state=state, names=["web"])
 
 
-def test_a_name_that_matches_no_slice_is_planned_without_it() -> None:
+def test_a_name_that_matches_no_slice_does_not_affect_the_others() -> None:
     done = plan(held(), names=["wbe", "lab"])
     assert [each["slice"] for each in done.result["refused"]] == ["wbe"]
     assert done.result["slice_ids"] == [1003]
@@ -171,7 +171,7 @@ def test_slices_that_the_plan_changes_are_listed() -> None:
     assert plan(made, state="absent", names=["lab"]).result["changed_slices"] == [1003]
 
 
-def test_slices_are_deleted_with_their_orders() -> None:
+def test_deleting_slices_creates_their_work_orders() -> None:
     made = held()
     plan(made, all=True)
     done = plan(made, state="absent", names=["web", "none"])
@@ -183,7 +183,7 @@ def test_slices_are_deleted_with_their_orders() -> None:
     assert list(made.slices) == [1000, 1003]
 
 
-def test_a_slice_that_is_deleted_again_is_kept_as_it_was_before_the_first_time() -> None:
+def test_deleting_a_slice_again_keeps_its_first_deleted_version() -> None:
     made = held()
     plan(made, all=True)
     for _time in range(2):
@@ -205,7 +205,7 @@ def _without(slice_id: int, order: dict[str, Any]) -> dict[str, Any]:
     ("choice", "left"),
     [({"names": ["none"]}, [1000, 1003]), ({"names": ["web"]}, [1003]), ({"owner": "alice"}, [1000])],
 )
-def test_names_that_are_not_there_delete_nothing_else(choice: dict[str, Any], left: list[int]) -> None:
+def test_unknown_names_do_not_delete_other_slices(choice: dict[str, Any], left: list[int]) -> None:
     made = held()
     plan(made, state="absent", **choice)
     assert list(made.slices) == left
@@ -230,7 +230,7 @@ def from_worker(number: int, *running: int, failure: str | None = None) -> dict[
 NODE = {"host": "node", "target": "network_node", "failure": None, "vms": []}
 
 
-def test_reports_are_taken_in_and_what_they_changed_is_told() -> None:
+def test_reports_are_recorded_and_changes_are_returned() -> None:
     made = held()
     plan(made, all=True)
     reports = (from_worker(1, 1001, 1004), from_worker(2, 1002), NODE)
@@ -242,7 +242,7 @@ def test_reports_are_taken_in_and_what_they_changed_is_told() -> None:
     assert report(made, from_worker(1, failure="disk full"), *reports[1:]).result["failures"] == ["w1: disk full"]
 
 
-def test_a_slice_released_by_all_hosts_is_not_reported_again() -> None:
+def test_a_slice_released_by_all_hosts_is_not_returned() -> None:
     made = held()
     plan(made, all=True)
     plan(made, state="absent", names=["web"])
@@ -251,14 +251,14 @@ def test_a_slice_released_by_all_hosts_is_not_reported_again() -> None:
     assert list(made.slices) == [1003]
 
 
-def test_slices_are_described_in_four_ways() -> None:
+def test_slices_are_described_in_four_formats() -> None:
     made = held()
     told = orders.described(list(made.slices.values()))
     assert {key: len(value) for key, value in told.items()} == {"slices": 2, "tables": 2, "mermaid": 2, "dot": 2}
     assert told["slices"][0] == made.slices[1000].to_dict()
 
 
-def test_displays_are_told_of_the_chosen_slices() -> None:
+def test_displays_of_the_selected_slices_are_returned() -> None:
     made = held()
     plan(made, all=True)
     told = orders.vnc_passwords(made, params(names=["web"])).result["displays"]
@@ -270,12 +270,12 @@ def test_the_time_of_a_report_is_in_utc() -> None:
 
 
 @pytest.mark.parametrize("revision", [0, -1, 10**18])
-def test_a_revision_out_of_range_is_not_accepted(revision: int) -> None:
+def test_a_revision_out_of_range_is_refused(revision: int) -> None:
     with pytest.raises(Refused, match="accept_revision"):
         plan(held(), names=["web"], accept_revision=revision)
 
 
-def test_an_accepted_revision_is_a_change_and_exceeded_by_the_orders() -> None:
+def test_accepting_a_revision_is_a_change_and_orders_get_a_higher_one() -> None:
     made = held()
     plan(made, names=["web"])
     known = (made.revision or 0) + 5
@@ -294,7 +294,7 @@ def on_lost_worker(made: Cluster) -> str:
     return lost
 
 
-def test_a_vm_that_leaves_a_lost_worker_is_a_change() -> None:
+def test_moving_a_vm_from_a_lost_worker_is_a_change() -> None:
     made = held()
     lost = on_lost_worker(made)
     done = plan(made, names=["web"], recreate_disks=["web/vm2"])
@@ -302,7 +302,7 @@ def test_a_vm_that_leaves_a_lost_worker_is_a_change() -> None:
     assert (change.kind, change.id, change.reason) == ("vm", 1002, "its worker is lost")
 
 
-def test_a_vm_that_leaves_a_lost_worker_is_listed_once() -> None:
+def test_a_vm_moved_from_a_lost_worker_is_listed_once() -> None:
     made = held()
     lost = on_lost_worker(made)
     slice_ = made.slices[1000]
@@ -317,7 +317,7 @@ def test_a_vm_that_leaves_a_lost_worker_is_listed_once() -> None:
     assert (change.before or {})["worker"] == lost != (change.after or {})["worker"]
 
 
-def test_uuids_that_a_slice_is_given_are_one_change() -> None:
+def test_new_uuids_of_a_slice_are_one_change() -> None:
     made = held()
     plan(made, all=True)
     slice_ = made.slices[1000]
@@ -329,7 +329,7 @@ def test_uuids_that_a_slice_is_given_are_one_change() -> None:
     assert [change.kind for change in plan(made, names=["web"]).changes] == ["slice"]
 
 
-def test_the_identity_of_the_cloud_is_a_change_once() -> None:
+def test_the_identity_of_the_cloud_is_created_once() -> None:
     made = held()
     assert [change.kind for change in plan(made, names=["web"]).changes].count("cloud") == 1
     assert [change.kind for change in plan(made, names=["lab"]).changes].count("cloud") == 0

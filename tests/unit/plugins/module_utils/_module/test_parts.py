@@ -45,7 +45,7 @@ def change(made: Cluster, part: Part, **params: Any) -> Any:
         (VLAN, {"name": "spare"}, {"name": "spare"}),
     ],
 )
-def test_a_part_comes_stays_and_goes(part: Part, new: dict[str, Any], gone: dict[str, Any]) -> None:
+def test_lifecycle_of_an_object_of_a_slice(part: Part, new: dict[str, Any], gone: dict[str, Any]) -> None:
     made = held()
     before, revision = made.content(), made.revision
     done = change(made, part, **new)
@@ -63,13 +63,13 @@ def test_a_part_comes_stays_and_goes(part: Part, new: dict[str, Any], gone: dict
 
 
 @pytest.mark.parametrize(("part", "thing"), [(VM, "vm2"), (NETWORK, "lan")])
-def test_the_part_that_is_told_is_the_one_that_was_meant(part: Part, thing: str) -> None:
+def test_the_returned_object_is_the_requested_one(part: Part, thing: str) -> None:
     made = held()
     put(made, topology(networks=[{"name": "lan", "members": ["vm1"]}, {"name": "other"}]))
     assert change(made, part, name=thing).result[part.kind]["name"] == thing
 
 
-def test_nothing_is_taken_from_a_slice_that_is_not_there_and_nothing_put_into_it() -> None:
+def test_objects_of_a_missing_slice_cannot_be_created_and_are_already_absent() -> None:
     made = held()
     done = change(made, VM, slice="none", state="absent", name="vm1")
     assert (done.changes, done.result) == ((), {"vm": None, "slice_id": None, "changes": []})
@@ -77,7 +77,7 @@ def test_nothing_is_taken_from_a_slice_that_is_not_there_and_nothing_put_into_it
         change(made, VM, slice="none", name="vm1")
 
 
-def test_what_is_not_the_tenants_is_not_there_for_the_tenant() -> None:
+def test_objects_of_others_are_missing_for_a_tenant() -> None:
     made = held()
     assert change(made, VM, acting_user="alice", state="absent", name="vm1").result["slice_id"] is None
     with pytest.raises(Refused):
@@ -93,7 +93,7 @@ def info(made: Cluster, part: Part, **params: Any) -> list[dict[str, Any]]:
     return found
 
 
-def test_parts_are_told_with_their_slice() -> None:
+def test_objects_are_returned_with_their_slice() -> None:
     made = held()
     put(made, topology("lab", owner="alice", links=[]))
     assert [(each["slice"], each["slice_id"], each["name"]) for each in info(made, VM)] == [
@@ -105,7 +105,7 @@ def test_parts_are_told_with_their_slice() -> None:
     assert [each["vm_id"] for each in info(made, VM, acting_user="alice")] == [1004, 1005]
 
 
-def test_parts_are_chosen_by_name_or_id() -> None:
+def test_objects_are_selected_by_name_or_id() -> None:
     made = held()
     assert [each["vm_id"] for each in info(made, VM, names=["vm2"])] == [1002]
     assert [each["vm_id"] for each in info(made, VM, names=["1001", "vm2", "none"])] == [1001, 1002]

@@ -20,7 +20,7 @@ NUMERIC = Refusal("numeric_name", "slice 7", {"got": "7"})
 TWICE = Refusal("slice_listed_twice", "slice web", {"count": 2})
 
 
-def test_a_slice_is_told_by_its_name_and_by_its_id_where_it_has_one() -> None:
+def test_a_slice_is_shown_by_name_and_id() -> None:
     stored = put(cluster(), topology())
     assert told([RefusedSlice("7", [NUMERIC]), RefusedSlice("web", [TWICE, NUMERIC], stored)]) == [
         {"slice_id": None, "slice": "7", "failure": NUMERIC.message},
@@ -32,7 +32,7 @@ def test_a_slice_is_told_by_its_name_and_by_its_id_where_it_has_one() -> None:
     ]
 
 
-def test_a_reason_that_several_have_is_told_once() -> None:
+def test_a_common_reason_is_shown_once() -> None:
     found = error([RefusedSlice("a", [NUMERIC]), RefusedSlice("b", [NUMERIC, TWICE])])
     assert found is not None
     assert found.refusals == [NUMERIC, TWICE]
@@ -40,7 +40,7 @@ def test_a_reason_that_several_have_is_told_once() -> None:
     assert error([]) is None
 
 
-def test_a_call_needs_a_slice_that_is_not_refused_unless_none_was_asked_for() -> None:
+def test_a_call_fails_if_all_of_its_slices_are_refused() -> None:
     require_some([], [])
     require_some([RefusedSlice("7", [NUMERIC])], [1000])
     with pytest.raises(Refused) as caught:

@@ -37,7 +37,7 @@ def refused(call: Any, *args: Any, **kwargs: Any) -> list[str]:
     return [each.code for each in caught.value.refusals]
 
 
-def test_objects_are_put_and_removed_by_their_state() -> None:
+def test_objects_are_added_and_removed_by_state() -> None:
     held = cluster()
     wants = [user("bob", quota_vms=3), user("alice", state="absent"), user("carol", state="absent")]
     done = registries.register(held, USERS, wants, acting_user="admin")
@@ -47,7 +47,7 @@ def test_objects_are_put_and_removed_by_their_state() -> None:
     assert actions(registries.register(held, USERS, wants, acting_user="admin")) == []
 
 
-def test_all_are_refused_if_one_is() -> None:
+def test_one_refused_object_refuses_all() -> None:
     held = cluster()
     assert (
         refused(registries.register, held, USERS, [user("x y"), user("bob"), user("z!")], acting_user="admin")
@@ -56,12 +56,12 @@ def test_all_are_refused_if_one_is() -> None:
 
 
 @pytest.mark.parametrize("registry", [USERS, FLAVORS, WORKERS])
-def test_only_an_admin_registers(registry: registries.Registry) -> None:
+def test_only_admins_can_register_objects(registry: registries.Registry) -> None:
     assert len(refused(registries.register, cluster(), registry, [], acting_user="alice")) == 1
     assert registries.register(cluster(), registry, [], acting_user="admin") == Outcome([], {registry.plural: []})
 
 
-def test_of_a_password_it_is_told_that_it_changed_and_nothing_else() -> None:
+def test_a_password_change_is_shown_without_the_password() -> None:
     held = cluster()
     done = registries.register(held, USERS, [user("alice", password=PASSWORD)], acting_user="admin")
     (change,) = done.changes
@@ -74,13 +74,13 @@ def test_of_a_password_it_is_told_that_it_changed_and_nothing_else() -> None:
     assert registries.register(held, USERS, [user("alice", password="another")], acting_user="admin").changes == []
 
 
-def test_what_changes_besides_a_password_gives_no_other_reason() -> None:
+def test_other_changes_beside_a_password_have_no_reason() -> None:
     held = cluster()
     (change,) = registries.register(held, USERS, [user("alice", quota_vms=9)], acting_user="admin").changes
     assert (change.reason, change.before["quota_vms"], change.after["quota_vms"]) == ("", 6, 9)  # type: ignore[index]
 
 
-def test_users_may_be_verified_beside_others() -> None:
+def test_users_can_be_verified_together_with_changes_of_others() -> None:
     held = cluster()
     registries.put_users(held, [user("alice", password=PASSWORD)], acting_user="admin")
     before = held.to_dict()
@@ -95,7 +95,7 @@ def test_users_may_be_verified_beside_others() -> None:
     assert ([each["name"] for each in both.result["users"]], both.result["verified"]["alice"]) == (["bob"], True)
 
 
-def test_a_tenant_verifies_only_the_tenants_own() -> None:
+def test_a_tenant_can_verify_only_the_tenants_own_password() -> None:
     assert refused(
         registries.put_users, cluster(), [user("admin", state="verified", password="x")], acting_user="alice"
     )
@@ -104,7 +104,7 @@ def test_a_tenant_verifies_only_the_tenants_own() -> None:
 @pytest.mark.parametrize(
     ("told", "before", "changed"), [(None, None, 0), (9000, None, 1), (9000, 9000, 0), (1500, 9000, 1), (None, 9000, 0)]
 )
-def test_what_the_network_nodes_uplink_carries_is_noted(told: int | None, before: int | None, changed: int) -> None:
+def test_the_mtu_of_the_network_nodes_uplink_is_stored(told: int | None, before: int | None, changed: int) -> None:
     held = cluster()
     if before is not None:
         held.extra["network_node_trunk_mtu"] = before
@@ -113,7 +113,7 @@ def test_what_the_network_nodes_uplink_carries_is_noted(told: int | None, before
     assert held.extra.get("network_node_trunk_mtu") == (told or before)
 
 
-def test_links_that_trunks_no_longer_fit_are_named() -> None:
+def test_links_that_no_longer_fit_their_trunks_are_reported() -> None:
     held = cluster()
     slice_ = put(held, topology(links=[{"name": "core", "endpoints": ["vm1", "vm2"], "mtu": 9000}]))
     both = ("10.0.10.1", "10.0.10.2")
@@ -135,7 +135,7 @@ def info(held: Cluster, registry: registries.Registry, acting_user: str, *names:
     return [each[registry.key] for each in told.result[registry.plural]]
 
 
-def test_who_sees_what() -> None:
+def test_visible_users_and_workers() -> None:
     held = cluster()
     assert info(held, USERS, "admin") == ["admin", "alice"]
     assert info(held, USERS, "admin", "alice", "nobody") == ["alice"]
@@ -148,7 +148,7 @@ def test_who_sees_what() -> None:
     assert len(refused(registries.info, held, FLAVORS, {"acting_user": "nobody", "names": []})) == 1
 
 
-def test_whether_a_user_has_a_password_is_shown_and_not_which() -> None:
+def test_users_are_shown_with_whether_they_have_a_password() -> None:
     held = cluster()
     registries.register(held, USERS, [user("alice", password=PASSWORD)], acting_user="admin")
     told = registries.info(held, USERS, {"acting_user": "admin", "names": []}).result["users"]

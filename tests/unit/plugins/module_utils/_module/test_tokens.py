@@ -29,7 +29,7 @@ def params(folder: Path, **args: Any) -> dict[str, Any]:
     return {"acting_user": "admin", "user": "alice", "valid_h": 1, "key_file": path, **args}
 
 
-def test_a_token_is_good_and_the_key_is_made_once(cluster: Cluster, tmp_path: Path) -> None:
+def test_tokens_are_valid_and_the_key_is_created_once(cluster: Cluster, tmp_path: Path) -> None:
     path = tmp_path / "keys" / "acting.key"
     predicted = issue(cluster, params(tmp_path), check_mode=True)
     assert not path.exists()

@@ -46,19 +46,19 @@ def put_all(held: Cluster, *wants: dict[str, Any], **changes: Any) -> Any:
     return module.put(held, wants, params(**changes))
 
 
-def test_settings_are_those_of_the_arguments() -> None:
+def test_settings_are_read_from_the_arguments() -> None:
     network = {"gateway": "10.60.7.9"}
     read = module.settings(params(management_network=network, placement="pack", infrastructure_networks=["10.0.0.0/8"]))
     assert read.network == ManagementNetwork(gateway="10.60.7.9")
     assert (read.state_dir, read.placement, read.infrastructure) == ("/s", "pack", ("10.0.0.0/8",))
 
 
-def test_options_of_vlan_400_have_the_rules_defaults() -> None:
+def test_options_of_vlan_400_have_the_defaults_of_the_rules() -> None:
     options = module.SETTINGS_ARGUMENTS["management_network"]["options"]
     assert ManagementNetwork(**{name: option["default"] for name, option in options.items()}) == ManagementNetwork()
 
 
-def test_segments_have_defaults_where_null_does_not_mean_to_stay() -> None:
+def test_segments_have_defaults_unless_null_keeps_the_value() -> None:
     new, step = module.segment_arguments(), module.segment_arguments(defaults=False)
     assert {name: option["default"] for name, option in new.items()} == {
         "mtu": 1500,
@@ -71,7 +71,7 @@ def test_segments_have_defaults_where_null_does_not_mean_to_stay() -> None:
     }
 
 
-def test_slices_are_stored_and_again_change_nothing() -> None:
+def test_storing_slices_is_idempotent() -> None:
     held = cluster()
     done = put_all(held, want(), want("lab", vms=[vm("a")], links=[]))
     assert [slice_["slice_id"] for slice_ in done.result["slices"]] == [1000, 1003]
@@ -96,7 +96,7 @@ def test_a_refused_slice_does_not_affect_the_others() -> None:
     assert {change.name.split("/")[0] for change in done.changes} == {"web", "shop"}
 
 
-def test_a_stored_slice_that_is_refused_stays_as_it_is() -> None:
+def test_a_refused_change_leaves_a_stored_slice_unchanged() -> None:
     held = cluster()
     put_all(held, want())
     before = held.slices[1000].to_dict()
@@ -110,7 +110,7 @@ def test_a_stored_slice_that_is_refused_stays_as_it_is() -> None:
     assert done.result["slice_names"] == {"1003": "admin/lab"}
 
 
-def test_a_call_of_which_nothing_is_left_is_refused() -> None:
+def test_a_call_whose_slices_are_all_refused_fails() -> None:
     held = cluster()
     with pytest.raises(Refused) as caught:
         put_all(held, want("bad name"), want("worse name"), work_orders=True)
@@ -118,7 +118,7 @@ def test_a_call_of_which_nothing_is_left_is_refused() -> None:
     assert not held.slices
 
 
-def test_a_slice_is_listed_once() -> None:
+def test_a_slice_may_be_listed_only_once() -> None:
     held = cluster()
     done = put_all(held, want(), want(owner="admin"), want("lab"), want("lab", owner="alice"))
     assert done.failure is not None
@@ -129,7 +129,7 @@ def test_a_slice_is_listed_once() -> None:
     ]
 
 
-def test_a_tenant_does_not_learn_of_others_from_what_is_refused() -> None:
+def test_refusals_do_not_reveal_slices_of_others_to_a_tenant() -> None:
     held = cluster()
     put_all(held, want())
     done = put_all(held, want(owner="admin"), want("mine"), acting_user="alice")
@@ -142,7 +142,7 @@ def test_a_tenant_does_not_learn_of_others_from_what_is_refused() -> None:
     ]
 
 
-def test_work_orders_come_with_it_where_they_are_asked_for() -> None:
+def test_work_orders_are_returned_on_request() -> None:
     held = cluster()
     done = put_all(held, want(), work_orders=True)
     assert (done.result["slice_ids"], done.result["vms_to_start"]) == ([1000], [1001, 1002])
@@ -165,7 +165,7 @@ def test_append_keeps_unlisted_objects() -> None:
     assert [each.name for each in held.slices[1000].vms] == ["vm3"]
 
 
-def test_absent_slices_go_and_others_are_nothing() -> None:
+def test_absent_slices_are_deleted_and_unknown_ones_are_ignored() -> None:
     held = cluster()
     put_all(held, want())
     done = put_all(held, want(state="absent"), want("none", state="absent"))
@@ -174,7 +174,7 @@ def test_absent_slices_go_and_others_are_nothing() -> None:
     assert put_all(held, want(state="absent")).changes == []
 
 
-def test_an_absent_slice_that_hosts_know_is_told_as_it_is_now() -> None:
+def test_an_absent_slice_that_hosts_know_is_returned_with_its_current_state() -> None:
     held = cluster()
     put_all(held, want())
     deployed(held.slices[1000])
@@ -196,7 +196,7 @@ def test_a_slice_is_renamed_by_its_name_or_its_id(fields: dict[str, Any]) -> Non
     assert list(held.slices) == [1000]
 
 
-def test_a_title_that_makes_the_name_of_another_slice_is_refused() -> None:
+def test_a_title_whose_name_another_slice_has_is_refused() -> None:
     held = cluster()
     titled = {**want(owner="alice"), "name": None, "title": "Web shop"}
     put_all(held, titled)
@@ -211,7 +211,7 @@ def test_a_title_that_makes_the_name_of_another_slice_is_refused() -> None:
     assert [change.kind for change in renamed.changes] == ["slice"]
 
 
-def test_an_id_alone_says_whose_it_is() -> None:
+def test_an_id_also_identifies_the_owner() -> None:
     held = cluster()
     put(held, topology("lab", owner="alice"))
     done = put_all(held, want("lab", slice_id=1000))
@@ -220,7 +220,7 @@ def test_an_id_alone_says_whose_it_is() -> None:
     assert [slice_["owner"] for slice_ in own.result["slices"]] == ["admin"]
 
 
-def test_a_tenant_does_not_act_on_others() -> None:
+def test_a_tenant_cannot_act_on_slices_of_others() -> None:
     held = cluster()
     put_all(held, want())
     with pytest.raises(Refused):
@@ -230,7 +230,7 @@ def test_a_tenant_does_not_act_on_others() -> None:
     assert module.info(held, params(all=True, acting_user="alice")).result["slices"] == []
 
 
-def test_slices_are_told_of() -> None:
+def test_returned_descriptions_of_slices() -> None:
     held = cluster()
     put_all(held, want(), want("lab", owner="alice"))
     told = module.info(held, params(names=["lab"])).result
@@ -242,7 +242,7 @@ def test_slices_are_told_of() -> None:
     assert visible == [[1000, 1003], [1000], [1003], [1003]]
 
 
-def test_changes_are_those_from_what_was_to_what_is() -> None:
+def test_changes_are_the_differences_between_old_and_new_state() -> None:
     held = cluster()
     slice_ = put(held, topology())
     assert module.changes_of([(slice_, slice_)]) == []
@@ -266,7 +266,7 @@ def test_a_deleted_slice_is_restored_as_a_change() -> None:
     assert (held.revision or 0) > revision
 
 
-def test_names_that_match_no_slice_do_not_hide_the_others() -> None:
+def test_names_that_match_no_slice_do_not_affect_the_others() -> None:
     held = cluster()
     put_all(held, want())
     found = module.info(held, params(names=["wbe", "web"]))

@@ -33,7 +33,7 @@ def graph() -> Graph:
     return Graph("Réseau", nodes, segments)
 
 
-def test_labels_become_titles_and_names_where_they_can() -> None:
+def test_labels_become_titles_and_valid_names() -> None:
     made = topology(graph(), Options(None, "cirros", {"frr": "router"}))
     assert made == {
         "name": "reseau",
@@ -52,7 +52,7 @@ def test_labels_become_titles_and_names_where_they_can() -> None:
     }
 
 
-def test_a_kind_without_a_flavor_is_told() -> None:
+def test_a_kind_without_a_flavor_is_reported() -> None:
     found = graph()
     made = topology(found, Options("web", "cirros", {"frr": "router"}, internet=True))
     assert found.remarks == [Remark(4, "kind vyos of node None")]
@@ -60,7 +60,7 @@ def test_a_kind_without_a_flavor_is_told() -> None:
     assert all(vm["internet"] for vm in made["vms"])
 
 
-def test_pools_suffice_for_the_links_also_where_vlan_400_is_among_them() -> None:
+def test_there_are_enough_pools_for_the_links_even_with_vlan_400() -> None:
     nodes = {str(number): Node(f"n{number}", 1) for number in range(40)}
     segments = [Segment((("0", None), (str(number), None)), 2) for number in range(1, 40)]
     assert topology(Graph(None, nodes, segments), Options(None, "cirros"))["vlan_pools"] == 3
@@ -68,7 +68,7 @@ def test_pools_suffice_for_the_links_also_where_vlan_400_is_among_them() -> None
 
 
 @pytest.mark.parametrize("title", ["", "\n", "x" * 300, "a\u2028b", "{{ x }}"])
-def test_every_label_makes_a_valid_vm(title: str) -> None:
+def test_every_label_results_in_a_valid_vm(title: str) -> None:
     assert invalid(Graph(title, {"0": Node(title, 1)})) == []
 
 

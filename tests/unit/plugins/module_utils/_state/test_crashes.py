@@ -110,7 +110,7 @@ def calls_of_a_write(path: Path) -> list[str]:
     return counted.calls
 
 
-def test_a_write_makes_these_calls(path: Path) -> None:
+def test_system_calls_of_a_write(path: Path) -> None:
     calls = calls_of_a_write(path)
     assert {"open", "ftruncate", "pwrite", "fchmod", "write", "fsync", "close", "rename"} <= set(calls)
     assert calls.count("write") > 3
@@ -118,7 +118,7 @@ def test_a_write_makes_these_calls(path: Path) -> None:
     assert calls[-1] == "close"  # the lock
 
 
-def test_killed_at_any_call_the_old_state_or_the_new_is_there(path: Path) -> None:
+def test_a_process_killed_at_any_system_call_leaves_the_old_or_the_new_state(path: Path) -> None:
     old = state(path)
     new = [*old, 2000]
     seen: set[bool] = set()
@@ -166,7 +166,7 @@ with YamlFile(sys.argv[1], lock_timeout_s=5, backups=2).transaction(write=True) 
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed: what is counted is not proven")
-def test_no_call_that_changes_files_goes_uncounted(path: Path) -> None:
+def test_all_system_calls_that_change_files_are_counted(path: Path) -> None:
     counted = calls_of_a_write(path)
     log = path.parent.parent / "strace.log"
     command = ["strace", "-f", "-qq", "-e", f"trace=?{TRACED.replace(',', ',?')}", "-o", str(log)]

@@ -87,9 +87,7 @@ class NoSpace(WithoutReflinks):
 
 
 @pytest.mark.parametrize("system", [os, WithoutReflinks()])
-def test_a_backup_is_a_copy_that_no_editor_reaches(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: Any
-) -> None:
+def test_a_backup_is_a_copy_and_not_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: Any) -> None:
     monkeypatch.setattr(lock, "system", system)
     store = YamlFile(str(tmp_path / "d.yaml"), lock_timeout_s=1, backups=3)
     change(store, 3)
@@ -103,7 +101,7 @@ def test_a_backup_is_a_copy_that_no_editor_reaches(
         assert cluster.next_vm_id == 1003
 
 
-def test_a_damaged_backup_is_refused_and_not_taken_for_the_newest(tmp_path: Path) -> None:
+def test_a_damaged_backup_is_refused_and_does_not_count_as_the_newest(tmp_path: Path) -> None:
     store = YamlFile(str(tmp_path / "d.yaml"), lock_timeout_s=1, backups=5)
     change(store, 2)
     name = str(store.backup())
@@ -116,7 +114,7 @@ def test_a_damaged_backup_is_refused_and_not_taken_for_the_newest(tmp_path: Path
     assert store.read_backup(again).next_vm_id == 1002
 
 
-def test_a_full_disk_is_told_with_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_with_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = YamlFile(str(tmp_path / "d.yaml"), lock_timeout_s=1, backups=3)
     change(store)
     before = Path(store.path).read_bytes()
@@ -132,7 +130,7 @@ def test_a_full_disk_is_told_with_the_path(tmp_path: Path, monkeypatch: pytest.M
     assert Path(store.path).read_bytes() == before
 
 
-def test_what_does_not_read_back_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_read_back_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Forgetful(WithoutReflinks):
         def write(self, descriptor: int, data: memoryview) -> int:
             os.write(descriptor, bytes(len(data)))
@@ -146,7 +144,7 @@ def test_what_does_not_read_back_is_not_kept(tmp_path: Path, monkeypatch: pytest
     assert store.backups.names() == []
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     store = YamlFile(str(tmp_path / "d.yaml"), lock_timeout_s=1, backups=3)
     change(store)
     (tmp_path / "d.yaml.backups").write_text("in the way")
@@ -171,9 +169,7 @@ class Sparing(WithoutReflinks):
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"some text\n"])
-def test_a_write_that_takes_a_part_is_gone_on_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes
-) -> None:
+def test_a_partial_write_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     system = Sparing()
     monkeypatch.setattr(lock, "system", system)
     path = tmp_path / "file"
@@ -185,7 +181,7 @@ def test_a_write_that_takes_a_part_is_gone_on_with(
     assert system.calls == ["open", "fchmod", "fsync", "close", "rename", "open", "fsync", "close"]
 
 
-def test_a_whole_file_is_its_owners_alone_whatever_was_there(tmp_path: Path) -> None:
+def test_a_written_file_is_accessible_only_to_its_owner(tmp_path: Path) -> None:
     draft = tmp_path / "file.new"
     draft.write_text("what a writer left that was killed, and longer")
     draft.chmod(0o666)
@@ -196,19 +192,19 @@ def test_a_whole_file_is_its_owners_alone_whatever_was_there(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("content", [b"text", b"te", b""])
-def test_a_source_that_has_become_shorter_is_made_up_for(tmp_path: Path, content: bytes) -> None:
+def test_a_source_that_was_truncated_during_the_copy_is_handled(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "source").write_bytes(content)
     write_whole(str(tmp_path / "file"), b"text", source=str(tmp_path / "source"))
     assert (tmp_path / "file").read_bytes() == b"text"
 
 
-def test_a_source_that_has_become_longer_is_copied_as_far_as_it_was_read(tmp_path: Path) -> None:
+def test_a_source_that_has_grown_is_copied_up_to_its_initial_size(tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(b"text and more")
     write_whole(str(tmp_path / "file"), b"text", source=str(tmp_path / "source"))
     assert (tmp_path / "file").read_bytes() == b"text"
 
 
-def test_names_sort_by_their_numbers_and_strangers_are_none(tmp_path: Path) -> None:
+def test_backups_are_sorted_by_number_and_other_files_are_ignored(tmp_path: Path) -> None:
     digest = "0123456789abcdef"
     ours = [f"{number}-20261126T070000Z-{digest}.yaml" for number in ("00000009", "00000010", "100000000")]
     strangers = ["backup.new", f"1-20261126T070000Z-{digest}.yaml", f"00000011-20261126T070000Z-{digest}.yml", "notes"]

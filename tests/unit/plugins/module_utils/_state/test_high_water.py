@@ -55,7 +55,7 @@ def cloud_of(store: Store) -> Cloud:
     return found
 
 
-def test_a_restore_lowers_no_counter_and_is_the_same_database(database: str, tmp_path: Path) -> None:
+def test_a_restore_does_not_lower_counters_and_keeps_the_identity(database: str, tmp_path: Path) -> None:
     store = opened(database, tmp_path)
     assert take_id(store) == 1000
     with store.transaction(write=True) as cluster:
@@ -74,7 +74,7 @@ def test_a_restore_lowers_no_counter_and_is_the_same_database(database: str, tmp
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_file_that_is_put_back_by_hand_lowers_none(tmp_path: Path, name: str) -> None:
+def test_a_file_that_is_restored_by_hand_does_not_lower_counters(tmp_path: Path, name: str) -> None:
     store, path = file_store(tmp_path, name)
     take_id(store)
     old = path.read_bytes()
@@ -88,7 +88,7 @@ def test_a_file_that_is_put_back_by_hand_lowers_none(tmp_path: Path, name: str) 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_database_that_is_lost_is_another_cloud_whose_ids_go_on(tmp_path: Path, name: str) -> None:
+def test_a_lost_database_is_another_cloud_with_higher_ids(tmp_path: Path, name: str) -> None:
     store, path = file_store(tmp_path, name)
     take_id(store)
     backup, before = store.backup(), cloud_of(store)
@@ -103,7 +103,7 @@ def test_a_database_that_is_lost_is_another_cloud_whose_ids_go_on(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_lost_file_whose_backup_is_restored_is_the_same_database(tmp_path: Path, name: str) -> None:
+def test_a_lost_file_that_is_restored_from_a_backup_keeps_the_identity(tmp_path: Path, name: str) -> None:
     store, path = file_store(tmp_path, name)
     take_id(store)
     backup, before = store.backup(), cloud_of(store)
@@ -136,9 +136,7 @@ def test_a_copy_is_another_incarnation(tmp_path: Path, name: str, with_mark: boo
     assert cloud_of(store) == before
 
 
-def test_a_dump_of_postgresql_that_is_loaded_is_another_incarnation(
-    new_postgresql: Callable[[], str], tmp_path: Path
-) -> None:
+def test_a_loaded_dump_of_postgresql_is_another_incarnation(new_postgresql: Callable[[], str], tmp_path: Path) -> None:
     from sqlalchemy import create_engine, text
 
     url = new_postgresql()
@@ -159,7 +157,7 @@ def test_a_dump_of_postgresql_that_is_loaded_is_another_incarnation(
     assert (cloud_of(store).uuid, cloud_of(store).incarnation == before.incarnation) == (before.uuid, False)
 
 
-def test_the_mark_is_the_owners_and_written_when_it_rises(tmp_path: Path) -> None:
+def test_the_high_water_mark_belongs_to_the_owner_and_is_written_when_it_increases(tmp_path: Path) -> None:
     store, path = file_store(tmp_path, "database.yaml")
     take_id(store)
     mark = path.with_name("database.yaml.high-water")
@@ -176,7 +174,7 @@ def test_the_mark_is_the_owners_and_written_when_it_rises(tmp_path: Path) -> Non
     "text", ["", "[]", '{"next_vm_id": 1}', '{"next_vm_id": "x", "revision": 1, "incarnation": null}']
 )
 @pytest.mark.parametrize("name", NAMES)
-def test_a_mark_that_cannot_be_read_is_told_with_what_to_do(tmp_path: Path, name: str, text: str) -> None:
+def test_an_unreadable_high_water_mark_is_reported_with_a_remedy(tmp_path: Path, name: str, text: str) -> None:
     store, path = file_store(tmp_path, name)
     take_id(store)
     path.with_name(f"{name}.high-water").write_text(text)
@@ -191,7 +189,7 @@ def test_a_mark_that_cannot_be_read_is_told_with_what_to_do(tmp_path: Path, name
         )
 
 
-def test_a_cluster_that_is_further_is_not_held_back(tmp_path: Path) -> None:
+def test_higher_counters_of_a_cluster_are_kept(tmp_path: Path) -> None:
     mark = HighWater(str(tmp_path / "d.yaml"), name="database")
     mark.note(Cluster(next_vm_id=1005))
     further = Cluster(next_vm_id=1010, extra={"revision": 3})
@@ -199,7 +197,7 @@ def test_a_cluster_that_is_further_is_not_held_back(tmp_path: Path) -> None:
     assert (further.next_vm_id, further.revision) == (1010, 3)
 
 
-def test_a_new_sqlite_file_of_nothing_is_not_left(tmp_path: Path) -> None:
+def test_an_empty_new_sqlite_file_is_removed(tmp_path: Path) -> None:
     store, path = file_store(tmp_path, "database.sqlite")
     with store.transaction(write=True) as cluster:
         assert cluster.cloud is None
@@ -210,7 +208,7 @@ def test_a_new_sqlite_file_of_nothing_is_not_left(tmp_path: Path) -> None:
     assert rows == [(1001,)]
 
 
-def test_a_damaged_file_is_replaced_by_a_backup_that_is_newer_than_all_orders(tmp_path: Path) -> None:
+def test_a_backup_that_replaces_a_damaged_file_gets_a_higher_revision_than_all_orders(tmp_path: Path) -> None:
     store, path = file_store(tmp_path, "database.yaml")
     take_id(store)
     backup = store.backup()

@@ -53,7 +53,7 @@ def test_entries_are_read_backwards(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(path.read_text().splitlines()) == 2
 
 
-def test_what_was_not_confirmed_counts_only_if_the_database_has_its_number(tmp_path: Path) -> None:
+def test_an_unconfirmed_entry_counts_only_if_the_database_has_its_number(tmp_path: Path) -> None:
     add(tmp_path, entry("alice"))
     file = history(tmp_path, last=1)
     file.propose(file.numbered([entry("bob")]))
@@ -70,7 +70,7 @@ def test_what_was_not_confirmed_counts_only_if_the_database_has_its_number(tmp_p
 
 
 @pytest.mark.parametrize("cut", [1, 10, 40, 100])
-def test_a_torn_line_is_nothing(tmp_path: Path, cut: int) -> None:
+def test_an_incomplete_line_is_ignored(tmp_path: Path, cut: int) -> None:
     add(tmp_path, entry())
     path = tmp_path / "d.yaml.history"
     with path.open("ab") as file:
@@ -80,13 +80,13 @@ def test_a_torn_line_is_nothing(tmp_path: Path, cut: int) -> None:
     assert numbers(tmp_path) == [2, 1]
 
 
-def test_a_database_that_was_put_back_by_hand_keeps_the_history(tmp_path: Path) -> None:
+def test_the_history_is_kept_if_a_database_is_restored_by_hand(tmp_path: Path) -> None:
     add(tmp_path, entry(), entry())
     add(tmp_path, entry(), last=1)
     assert numbers(tmp_path, last=1) == [3, 2, 1]
 
 
-def test_a_damaged_line_does_not_stop_changes(tmp_path: Path) -> None:
+def test_a_damaged_line_does_not_prevent_changes(tmp_path: Path) -> None:
     add(tmp_path, entry())
     with (tmp_path / "d.yaml.history").open("a") as file:
         file.write('{"last": 2, "at": "x", "entries": [1]}\n\x00 what is this\n')
@@ -94,7 +94,7 @@ def test_a_damaged_line_does_not_stop_changes(tmp_path: Path) -> None:
     assert numbers(tmp_path, last=3) == [3, 1]
 
 
-def test_only_so_many_entries_are_kept(tmp_path: Path) -> None:
+def test_the_number_of_kept_entries_is_limited(tmp_path: Path) -> None:
     kept = Kept(entries=20)
     for _each in range(60):
         add(tmp_path, entry(), kept=kept)
@@ -105,7 +105,7 @@ def test_only_so_many_entries_are_kept(tmp_path: Path) -> None:
     assert numbers(tmp_path, kept=kept) == list(range(60, 40, -1))
 
 
-def test_entries_are_kept_for_so_many_days(tmp_path: Path) -> None:
+def test_the_age_of_kept_entries_is_limited(tmp_path: Path) -> None:
     add(tmp_path, entry(at="2020-01-01T00:00:00Z"))
     assert (tmp_path / "d.yaml.history").read_text() == "", "it is removed by its own change"
     file = history(tmp_path)

@@ -44,7 +44,7 @@ def table(stored: Stored) -> LazyTable[str, Row]:
     return LazyTable(stored, tuple)
 
 
-def test_an_object_is_read_once_and_is_the_same_object_then(table: LazyTable[str, Row], stored: Stored) -> None:
+def test_an_object_is_read_once(table: LazyTable[str, Row], stored: Stored) -> None:
     assert table["a"] is table["a"]
     assert stored.asked == ["a"]
     assert "b" in table
@@ -59,14 +59,12 @@ def test_objects_that_are_not_stored_are_missing(table: LazyTable[str, Row], sto
     assert stored.asked == ["z", "z", "z"]
 
 
-def test_the_snapshot_is_of_what_was_read(table: LazyTable[str, Row]) -> None:
+def test_the_snapshot_contains_objects_that_were_read(table: LazyTable[str, Row]) -> None:
     table["a"].append(9)
     assert (table["a"], table.before) == ([1, 9], {"a": (1,)})
 
 
-def test_what_is_put_in_place_of_something_is_known_with_what_was_there(
-    table: LazyTable[str, Row], stored: Stored
-) -> None:
+def test_replaced_objects_are_known_with_their_previous_versions(table: LazyTable[str, Row], stored: Stored) -> None:
     table["a"] = [7]
     table["new"] = [8]
     assert stored.asked == ["a", "new"]
@@ -74,7 +72,7 @@ def test_what_is_put_in_place_of_something_is_known_with_what_was_there(
     assert (table.before, table.touched) == ({"a": (1,)}, ["a", "new"])
 
 
-def test_what_is_deleted_is_gone_and_is_not_read_again(table: LazyTable[str, Row], stored: Stored) -> None:
+def test_deleted_objects_are_not_read_again(table: LazyTable[str, Row], stored: Stored) -> None:
     del table["a"]
     assert stored.asked == ["a"]
     assert (table.get("a"), "a" in table, table.known, table.touched) == (None, False, {}, ["a"])
@@ -88,7 +86,7 @@ def test_what_is_deleted_is_gone_and_is_not_read_again(table: LazyTable[str, Row
     assert (list(table), table.before) == (["a", "b", "c"], {"a": (1,)})
 
 
-def test_keys_are_in_stored_order_then_in_that_of_their_making(table: LazyTable[str, Row], stored: Stored) -> None:
+def test_keys_are_in_stored_order_followed_by_new_ones(table: LazyTable[str, Row], stored: Stored) -> None:
     table["z"] = [0]
     table["y"] = [0]
     table["b"] = [0]
@@ -97,7 +95,7 @@ def test_keys_are_in_stored_order_then_in_that_of_their_making(table: LazyTable[
     assert stored.asked.count("keys") == 1, "keys are asked for once"
 
 
-def test_a_walk_over_values_reads_the_rest_at_once(table: LazyTable[str, Row], stored: Stored) -> None:
+def test_iterating_over_values_reads_the_rest_at_once(table: LazyTable[str, Row], stored: Stored) -> None:
     del table["a"]
     table["b"].append(9)
     stored.asked.clear()
@@ -107,7 +105,7 @@ def test_a_walk_over_values_reads_the_rest_at_once(table: LazyTable[str, Row], s
     assert table.before == {"a": (1,), "b": (2,), "c": (3,)}
 
 
-def test_items_read_the_rest_as_well_and_nothing_is_asked_for_after(table: LazyTable[str, Row], stored: Stored) -> None:
+def test_iterating_over_items_reads_the_rest_and_nothing_later(table: LazyTable[str, Row], stored: Stored) -> None:
     assert [key for key, _row in table.items()] == ["a", "b", "c"]
     stored.asked.clear()
     assert (table["c"], table.get("z")) == ([3], None)

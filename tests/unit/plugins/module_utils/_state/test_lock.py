@@ -34,7 +34,7 @@ def held(path: Path, text: bytes = b"") -> Iterator[int]:
         os.close(descriptor)
 
 
-def test_the_lock_is_held_for_the_block_and_no_longer(tmp_path: Path) -> None:
+def test_the_lock_is_held_during_the_block(tmp_path: Path) -> None:
     path = tmp_path / "d.lock"
     with lock.locked(str(path), name="d", timeout_s=1):
         assert is_held(path)
@@ -44,7 +44,7 @@ def test_the_lock_is_held_for_the_block_and_no_longer(tmp_path: Path) -> None:
     assert not is_held(path)
 
 
-def test_the_file_says_who_holds_it_and_stays(tmp_path: Path) -> None:
+def test_the_lock_file_contains_its_holder_and_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "made" / "here" / "d.lock"
     with lock.locked(str(path), name="d", timeout_s=1):
         assert path.read_text() == lock.holder_name() == f"process {os.getpid()} on {os.uname().nodename}"
@@ -60,7 +60,7 @@ def test_the_file_says_who_holds_it_and_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "told"), [(b"process 7 on b", "process 7 on b"), (b"", "unknown process"), (b"\xff", "\ufffd")]
 )
-def test_who_waits_too_long_is_told_for_whom(tmp_path: Path, said: bytes, told: str) -> None:
+def test_the_timeout_of_a_lock_reports_its_holder(tmp_path: Path, said: bytes, told: str) -> None:
     path = tmp_path / "d.lock"
     begin = time.monotonic()
     with held(path, said):
@@ -72,7 +72,7 @@ def test_who_waits_too_long_is_told_for_whom(tmp_path: Path, said: bytes, told: 
 
 
 @pytest.mark.parametrize("timeout_s", [0, -1])
-def test_no_time_to_wait_is_a_try(tmp_path: Path, timeout_s: float) -> None:
+def test_a_timeout_of_zero_tries_once(tmp_path: Path, timeout_s: float) -> None:
     path = tmp_path / "d.lock"
     with held(path), pytest.raises(DatabaseError), lock.locked(str(path), name="d", timeout_s=timeout_s):
         pytest.fail("the block must not run")
@@ -93,7 +93,7 @@ def test_a_waiting_process_gets_the_lock_when_it_is_released(tmp_path: Path) -> 
             assert os.waitpid(child, 0)[1] == 0
 
 
-def test_the_alarm_of_whoever_called_is_left_as_it_was(tmp_path: Path) -> None:
+def test_the_alarm_of_the_caller_is_restored(tmp_path: Path) -> None:
     def mine(_signal: int, _frame: Any) -> None:
         pytest.fail("the alarm must not ring")
 
@@ -111,7 +111,7 @@ def test_the_alarm_of_whoever_called_is_left_as_it_was(tmp_path: Path) -> None:
         signal.signal(signal.SIGALRM, before)
 
 
-def test_a_lock_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_lock_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(DatabaseError, match=r"^the database .*Not a directory"),
@@ -120,7 +120,7 @@ def test_a_lock_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         pytest.fail("the block must not run")
 
 
-def test_no_descriptor_is_left_behind_or_given_to_children(tmp_path: Path) -> None:
+def test_file_descriptors_are_closed_and_not_inherited(tmp_path: Path) -> None:
     path = tmp_path / "d.lock"
     before = os.listdir("/proc/self/fd")
     with lock.locked(str(path), name="d", timeout_s=1):
@@ -140,7 +140,7 @@ class Quicker:
         os.mkdir(path, mode)
 
 
-def test_a_folder_that_another_process_makes_at_that_moment_is_one_that_is_there(
+def test_a_folder_that_another_process_creates_meanwhile_is_accepted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lock, "system", Quicker())

@@ -73,7 +73,7 @@ def write(number: int, database: str, until: float, ledger: str) -> None:
     Path(ledger).write_text(json.dumps({"mine": mine, "told": told}), encoding="utf-8")
 
 
-def test_32_writers_at_once(database: str, tmp_path: Path) -> None:
+def test_32_concurrent_writers(database: str, tmp_path: Path) -> None:
     with open_store(database, lock_timeout_s=5, backups=2).transaction(write=True) as cluster:
         cluster.flavors["cirros"]["checksum"] = "ab" * 32
         for number in range(1, 4):

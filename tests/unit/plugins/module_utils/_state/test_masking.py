@@ -54,13 +54,13 @@ def test_a_url_has_a_scheme(database: str, is_url: bool) -> None:
         ("/var/lib/d.yaml", [], "/var/lib/d.yaml", []),
     ],
 )
-def test_passwords_of_a_url(url: str, secrets: list[str], masked: str, logged: list[str] | None) -> None:
+def test_passwords_in_a_url(url: str, secrets: list[str], masked: str, logged: list[str] | None) -> None:
     assert (masking.secrets(url), masking.masked(url)) == (secrets, masked)
     assert masking.log_secrets(url) == ([":same@", "password=same"] if logged is None else logged)
     assert masking.masked(masked) == masked
 
 
-def test_ansible_is_not_told_to_censor_a_plain_word() -> None:
+def test_common_words_are_not_censored() -> None:
     for word in masking.log_secrets("postgresql://admin:admin@h/d?password=admin"):
         assert word != "admin"
 
@@ -75,9 +75,9 @@ def test_ansible_is_not_told_to_censor_a_plain_word() -> None:
         ("_pass_", "_***_"),
     ],
 )
-def test_messages_of_others_are_masked_word_by_word(message: str, shown: str) -> None:
+def test_messages_of_libraries_are_masked_by_word(message: str, shown: str) -> None:
     assert masking.without(message, ["p@ss", "pass"]) == shown
 
 
-def test_what_looks_like_a_pattern_is_a_word() -> None:
+def test_patterns_are_matched_literally() -> None:
     assert masking.without("a.b axb", ["a.b"]) == "*** axb"

@@ -46,7 +46,7 @@ def test_a_row_is_found_by_columns_that_no_two_rows_share(table: str) -> None:
 
 
 @pytest.mark.parametrize("table", sorted(schema.TABLES))
-def test_every_constraint_is_on_what_a_row_is_found_by_or_makes_it_a_new_row(table: str) -> None:
+def test_constraints_are_on_keys_or_on_columns_whose_change_replaces_the_row(table: str) -> None:
     """Otherwise an UPDATE could conflict with a value that the next UPDATE would change."""
     known = {*schema.KEYS[table], *schema.UNIQUE.get(table, ())}
     assert set().union(*unique_columns(table)) <= known | {"slice_id"}
@@ -56,18 +56,18 @@ def test_every_constraint_is_on_what_a_row_is_found_by_or_makes_it_a_new_row(tab
 TABLES = {**schema.TABLES, "history": schema.HISTORY}
 
 
-def test_only_what_a_vm_without_a_flavor_lacks_may_be_null() -> None:
+def test_only_columns_that_depend_on_the_flavor_may_be_null() -> None:
     found = {name: {column.name for column in table.columns if column.nullable} for name, table in TABLES.items()}
     optional = {"vms": {"cores", "ram_gb", "disk_gb", "image", "checksum"}, "leases": {"vm_id"}}
     assert {name: columns for name, columns in found.items() if columns} == optional
 
 
 @pytest.mark.parametrize("table", sorted(TABLES))
-def test_no_server_gives_out_numbers(table: str) -> None:
+def test_no_column_is_numbered_by_the_server(table: str) -> None:
     assert "SERIAL" not in str(CreateTable(TABLES[table]).compile(dialect=postgresql.dialect()))
 
 
-def test_references_are_checked_on_commit() -> None:
+def test_references_are_checked_at_commit() -> None:
     keys = [key for table in TABLES.values() for key in table.foreign_keys]
     assert {key.column.table.name for key in keys} == {"cloudrepo_users", "cloudrepo_slices"}
     assert {(key.deferrable, key.initially) for key in keys} == {(True, "DEFERRED")}
@@ -83,7 +83,7 @@ def test_columns_that_are_searched_have_an_index() -> None:
     }
 
 
-def test_a_slice_has_rows_for_itself_and_all_that_hangs_on_it() -> None:
+def test_a_slice_has_rows_for_itself_and_its_objects() -> None:
     slice_ = a_slice()
     rows = list(schema.slice_rows(slice_))
     assert [key for key, _row in rows] == [
@@ -100,7 +100,7 @@ def test_a_slice_has_rows_for_itself_and_all_that_hangs_on_it() -> None:
     assert positions == [("vms", 0), ("vms", 1), ("links", 0), ("links", 1), ("networks", 0)]
 
 
-def test_rows_put_together_are_the_slice_again() -> None:
+def test_the_slice_is_restored_from_its_rows() -> None:
     rows = list(schema.slice_rows(a_slice()))
 
     def documents(table: str) -> list[object]:
@@ -111,7 +111,7 @@ def test_rows_put_together_are_the_slice_again() -> None:
     assert whole == a_slice().to_dict()
 
 
-def test_columns_that_are_asked_for_say_what_the_document_says() -> None:
+def test_queried_columns_have_the_values_of_the_document() -> None:
     rows = dict(schema.slice_rows(a_slice()))
     assert (rows["slices", (1000,)]["owner"], rows["slices", (1000,)]["label"]) == ("alice", "web")
     first, second = rows["vms", (1001,)], rows["vms", (1002,)]
@@ -132,7 +132,7 @@ def test_columns_that_are_asked_for_say_what_the_document_says() -> None:
         schema.slice_rows(a_slice()),
     ],
 )
-def test_a_row_says_all_columns_of_its_table(rows: object) -> None:
+def test_a_row_has_all_columns_of_its_table(rows: object) -> None:
     found = list(rows)  # type: ignore[call-overload] # iterators, of which mypy finds no common kind
     assert found
     for (table, key), row in found:
@@ -140,7 +140,7 @@ def test_a_row_says_all_columns_of_its_table(rows: object) -> None:
         assert key == tuple(row[name] for name in schema.KEYS[table])
 
 
-def test_a_document_is_a_copy_and_only_of_what_json_has() -> None:
+def test_a_document_is_a_copy_with_json_types_only() -> None:
     document = {"a": [1]}
     text = schema.text_of(document)
     document["a"].append(2)

@@ -81,7 +81,7 @@ def unknown_owner(slice_: Slice) -> None:
     "breaking",
     [same_id, same_port, same_mac, same_address, same_block, same_vlan, same_pool, same_name, unknown_owner],
 )
-def test_the_schema_refuses_what_is_given_twice(url: str, breaking: Callable[[Slice], None], in_memory: bool) -> None:
+def test_the_schema_refuses_duplicates(url: str, breaking: Callable[[Slice], None], in_memory: bool) -> None:
     store = open_store(url, lock_timeout_s=5, backups=1)
     with store.transaction(write=True) as cluster:
         add(cluster, 1000, 1001, "first")
@@ -133,7 +133,7 @@ def test_values_that_json_cannot_represent_are_refused(url: str) -> None:
         store_it()
 
 
-def test_a_schema_of_another_version_and_a_broken_document_are_told(url: str) -> None:
+def test_another_schema_version_and_a_damaged_document_are_reported(url: str) -> None:
     store = open_store(url, lock_timeout_s=5, backups=1)
     with store.transaction(write=True) as cluster:
         add(cluster, 1000, 1001)
@@ -155,7 +155,7 @@ def test_a_schema_of_another_version_and_a_broken_document_are_told(url: str) ->
         pytest.fail("the block must not run")
 
 
-def test_a_new_sqlite_file_is_its_owners_alone(tmp_path: Path) -> None:
+def test_a_new_sqlite_file_is_accessible_only_to_its_owner(tmp_path: Path) -> None:
     path = tmp_path / "made" / "database.sqlite"
     store = open_store(f"sqlite:///{path}", lock_timeout_s=5, backups=1)
     with store.transaction(write=False):
@@ -185,12 +185,12 @@ def test_a_new_sqlite_file_is_its_owners_alone(tmp_path: Path) -> None:
         ("postgresql://u@h:port/d", "database postgresql://u@h:port/d: not a valid database URL"),
     ],
 )
-def test_a_url_that_is_none_of_ours_is_told(url: str, message: str) -> None:
+def test_an_unsupported_url_is_reported(url: str, message: str) -> None:
     with pytest.raises(DatabaseError, match=f"^{re.escape(message)}$"):
         open_store(url, lock_timeout_s=1, backups=1)
 
 
-def test_a_password_in_the_query_is_refused_without_being_told() -> None:
+def test_a_password_in_the_query_is_refused_without_showing_it() -> None:
     with pytest.raises(DatabaseError, match="a password in the query string is not supported") as caught:
         open_store("postgresql://u@/d?host=/run&password=s3cret", lock_timeout_s=1, backups=1)
     assert "s3cret" not in str(caught.value)

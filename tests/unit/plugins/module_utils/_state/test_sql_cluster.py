@@ -110,7 +110,9 @@ def add(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("change", [nothing, touch, delete, add])
-def test_it_answers_as_a_cluster_in_memory_does(store: SqlDatabase, change: Callable[[Cluster], None]) -> None:
+def test_queries_return_the_same_as_for_a_cluster_in_memory(
+    store: SqlDatabase, change: Callable[[Cluster], None]
+) -> None:
     plain = Cluster.initial()
     fill(plain)
     with store.transaction(write=True) as cluster:
@@ -127,7 +129,7 @@ def test_it_answers_as_a_cluster_in_memory_does(store: SqlDatabase, change: Call
         assert cluster.to_dict() == plain.to_dict()
 
 
-def test_one_slice_is_read_without_the_others(store: SqlDatabase) -> None:
+def test_a_slice_is_read_without_the_others(store: SqlDatabase) -> None:
     with store.transaction(write=True) as cluster:
         fill(cluster)
     with store.transaction(write=False) as cluster, statements() as told:
@@ -154,7 +156,7 @@ def test_only_rows_that_differ_are_written(store: SqlDatabase) -> None:
     assert not [each for each in told if each.startswith(("INSERT", "UPDATE", "DELETE", "CREATE"))]
 
 
-def test_save_says_whether_anything_was_written(store: SqlDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_save_returns_whether_anything_was_written(store: SqlDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[bool] = []
     save = SqlCluster.save
 
@@ -185,7 +187,7 @@ def swap_ports(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("swap", [swap_names, swap_vm_names, swap_ports])
-def test_two_rows_may_swap_what_must_be_unique(store: SqlDatabase, swap: Callable[[Cluster], None]) -> None:
+def test_two_rows_can_exchange_unique_values(store: SqlDatabase, swap: Callable[[Cluster], None]) -> None:
     plain = Cluster.initial()
     fill(plain)
     swap(plain)
@@ -197,7 +199,7 @@ def test_two_rows_may_swap_what_must_be_unique(store: SqlDatabase, swap: Callabl
         assert cluster.to_dict() == plain.to_dict()
 
 
-def test_the_lowest_free_number_is_found_beyond_what_is_looked_up_at_a_time(store: SqlDatabase) -> None:
+def test_the_lowest_free_number_is_found_beyond_the_first_batch(store: SqlDatabase) -> None:
     count = 600
     with store.transaction(write=True) as cluster:
         cluster.slices[1000] = a_slice(1000, ports=tuple(range(FIRST_PORT, FIRST_PORT + count)))
@@ -211,7 +213,7 @@ def test_the_lowest_free_number_is_found_beyond_what_is_looked_up_at_a_time(stor
         assert len(list(cluster.free(allocations.VNC_PORT, FIRST_PORT, FIRST_PORT + 1199))) == 601
 
 
-def test_where_the_first_gap_is_stays_noted_until_something_before_it_is_given_up(store: SqlDatabase) -> None:
+def test_the_first_gap_is_cached_until_a_lower_number_is_released(store: SqlDatabase) -> None:
     def lowest(change: Callable[[Cluster], None] = nothing) -> int:
         with store.transaction(write=True) as cluster:
             change(cluster)
@@ -233,7 +235,7 @@ def test_where_the_first_gap_is_stays_noted_until_something_before_it_is_given_u
     assert [lowest(), lowest()] == [5903, 5906]
 
 
-def test_what_is_there_twice_is_told_by_what_it_is(store: SqlDatabase) -> None:
+def test_duplicates_are_reported_by_kind(store: SqlDatabase) -> None:
     def twice(change: Callable[[Cluster], None]) -> str:
         def store_it() -> None:
             with store.transaction(write=True) as cluster:
@@ -254,7 +256,7 @@ def test_what_is_there_twice_is_told_by_what_it_is(store: SqlDatabase) -> None:
     assert "vm 1001" in twice(same_id)
 
 
-def test_what_was_read_is_no_part_of_what_is_stored_until_the_end(store: SqlDatabase) -> None:
+def test_objects_that_were_read_can_be_changed_without_being_stored(store: SqlDatabase) -> None:
     with store.transaction(write=True) as cluster:
         fill(cluster)
         before = copy.deepcopy(cluster.to_dict())

@@ -43,7 +43,7 @@ def test_entries_are_read_page_by_page(connection: Connection, monkeypatch: pyte
     assert [each.number for each in history.newest_first()] == [3, 2, 1]
 
 
-def test_only_so_many_entries_are_kept_and_for_so_many_days(connection: Connection) -> None:
+def test_number_and_age_of_kept_entries_are_limited(connection: Connection) -> None:
     history = SqlHistory(connection, Kept(entries=5))
     for _each in range(9):
         history.add([entry()])
@@ -53,6 +53,6 @@ def test_only_so_many_entries_are_kept_and_for_so_many_days(connection: Connecti
     assert [each.number for each in history.newest_first()] == [9, 8, 7, 6, 5]
 
 
-def test_with_no_entries_kept_none_are_written(connection: Connection) -> None:
+def test_with_a_limit_of_zero_no_entries_are_written(connection: Connection) -> None:
     SqlHistory(connection, Kept(entries=0)).add([entry()])
     assert list(SqlHistory(connection, Kept()).newest_first()) == []

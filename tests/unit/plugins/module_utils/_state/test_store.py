@@ -88,7 +88,7 @@ def users_of(store: Store) -> list[str]:
         return [each.user for each in cluster.history.newest_first()][::-1]
 
 
-def test_an_entry_is_stored_with_its_change_and_not_without_one(store: Store) -> None:
+def test_an_entry_is_stored_only_with_its_change(store: Store) -> None:
     with store.transaction(write=True) as cluster:
         cluster.next_vm_id += 1
         cluster.noted.append(entry("alice"))
@@ -107,7 +107,7 @@ def test_an_entry_is_stored_with_its_change_and_not_without_one(store: Store) ->
     assert (users_of(store), stored(store)) == (["alice", "erin"], before)
 
 
-def test_without_entries_to_keep_none_are_stored(store: Store) -> None:
+def test_with_a_limit_of_zero_no_entries_are_stored(store: Store) -> None:
     with store.transaction(write=True) as cluster:
         cluster.keep(Kept(entries=0))
         cluster.noted.append(entry())
@@ -142,7 +142,7 @@ def stored(store: Store) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("write", [True, False])
-def test_a_database_that_may_not_be_created_has_to_exist(store: Store, write: bool) -> None:
+def test_a_missing_database_is_an_error_unless_it_may_be_created(store: Store, write: bool) -> None:
     with pytest.raises(DatabaseError) as error, store.transaction(write=write, create=False):
         pass
     assert error.value.message.startswith(f"{store.name} does not exist; ")
@@ -178,7 +178,7 @@ def test_stored_objects_are_read_back(store: Store) -> None:
     assert breaches(Cluster.from_dict(stored(store))) == []
 
 
-def test_a_change_deep_inside_is_stored(store: Store) -> None:
+def test_a_nested_change_is_stored(store: Store) -> None:
     fill(store)
     with store.transaction(write=True) as cluster:
         slice_ = cluster.slices[1000]
@@ -238,7 +238,7 @@ def test_vms_are_removed_and_added_within_a_slice(store: Store) -> None:
     assert (data["slices"]["1000"]["name"], data["slices"]["1003"]["name"]) == ("other", "web")
 
 
-def test_narrow_questions_before_and_after_a_change(store: Store) -> None:
+def test_queries_before_and_after_a_change(store: Store) -> None:
     fill(store)
     for touched in (False, True):
         with store.transaction(write=False) as cluster:
@@ -277,7 +277,7 @@ def test_narrow_questions_before_and_after_a_change(store: Store) -> None:
             assert [slice_.slice_id for slice_ in cluster.slices_of("admin")] == [1000, 1003]
 
 
-def test_questions_see_what_the_block_has_changed(store: Store) -> None:
+def test_queries_see_uncommitted_changes_of_the_block(store: Store) -> None:
     fill(store)
     with store.transaction(write=False) as cluster:
         put_slice(cluster, make_slice(1020, vms=1, name="new"))
@@ -295,7 +295,7 @@ def test_questions_see_what_the_block_has_changed(store: Store) -> None:
     assert sorted(stored(store)["slices"]) == ["1000", "1003", "1006"]
 
 
-def test_the_lowest_free_number_is_found_again_and_again(store: Store) -> None:
+def test_the_lowest_free_number_is_found_repeatedly(store: Store) -> None:
     """Ports are allocated from the start, released in the middle, and allocated again."""
     fill(store)
 
@@ -329,7 +329,7 @@ def test_the_lowest_free_number_is_found_again_and_again(store: Store) -> None:
     assert [take(), take(), take()] == [5901, 5908, 5911]
 
 
-def test_an_exception_stores_nothing(store: Store) -> None:
+def test_nothing_is_stored_after_an_exception(store: Store) -> None:
     fill(store)
     before = stored(store)
 
@@ -344,7 +344,7 @@ def test_an_exception_stores_nothing(store: Store) -> None:
     assert stored(store) == before
 
 
-def test_reading_stores_nothing_and_waits_for_nobody(store: Store, database: str) -> None:
+def test_reading_stores_nothing_and_takes_no_lock(store: Store, database: str) -> None:
     fill(store)
     before = stored(store)
     with (
@@ -355,7 +355,7 @@ def test_reading_stores_nothing_and_waits_for_nobody(store: Store, database: str
     assert stored(store) == before
 
 
-def test_who_waits_too_long_is_told_who_holds_the_lock(store: Store, database: str) -> None:
+def test_a_lock_timeout_reports_the_holder(store: Store, database: str) -> None:
     fill(store)
     other = open_store(database, lock_timeout_s=0.05, backups=3)
     with store.transaction(write=True) as cluster:
@@ -373,7 +373,7 @@ def take_ids(database: str, count: int) -> None:
             cluster.next_vm_id += 1
 
 
-def test_no_update_of_several_writers_is_lost_from_the_first_on(database: str) -> None:
+def test_no_update_of_concurrent_writers_is_lost(database: str) -> None:
     writers = [multiprocessing.get_context("fork").Process(target=take_ids, args=(database, 5)) for _each in range(4)]
     for writer in writers:
         writer.start()
@@ -382,7 +382,7 @@ def test_no_update_of_several_writers_is_lost_from_the_first_on(database: str) -
     assert stored(open_store(database, lock_timeout_s=1, backups=3))["next_vm_id"] == 1000 + 4 * 5
 
 
-def test_figures_of_use_in_a_workers_entry_follow(store: Store) -> None:
+def test_figures_of_use_in_the_entry_of_a_worker_are_updated(store: Store) -> None:
     fill(store)
     with store.transaction(write=True) as cluster:
         cluster.workers["10.0.10.1"].extra["used_vms"] = 3
@@ -398,7 +398,7 @@ def test_figures_of_use_in_a_workers_entry_follow(store: Store) -> None:
     assert (data["10.0.10.1"]["used_vms"], data["10.0.10.2"]["used_vms"]) == (3, 10)
 
 
-def test_one_cluster_takes_the_place_of_another(store: Store) -> None:
+def test_one_cluster_replaces_another(store: Store) -> None:
     fill(store)
     other = Cluster.initial()
     other.workers["10.0.10.7"] = Worker("10.0.10.7", extra={"used_vms": 0})

@@ -46,7 +46,7 @@ def test_stored_objects_are_read_back(store: YamlFile) -> None:
     assert "'1000':" in Path(store.path).read_text()
 
 
-def test_modes_are_narrow(store: YamlFile) -> None:
+def test_files_are_accessible_only_to_their_owner(store: YamlFile) -> None:
     old = os.umask(0)
     try:
         fill(store)
@@ -67,7 +67,7 @@ def test_without_a_change_nothing_is_written(store: YamlFile) -> None:
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_an_exception_stores_nothing(store: YamlFile) -> None:
+def test_nothing_is_stored_after_an_exception(store: YamlFile) -> None:
     def change_and_fail() -> None:
         with store.transaction(write=True) as cluster:
             cluster.next_vm_id = 5000
@@ -78,7 +78,7 @@ def test_an_exception_stores_nothing(store: YamlFile) -> None:
     assert not os.path.exists(store.path)
 
 
-def test_reading_stores_nothing_and_needs_no_lock(store: YamlFile) -> None:
+def test_reading_stores_nothing_and_takes_no_lock(store: YamlFile) -> None:
     with store.transaction(write=True), store.transaction(write=False) as cluster:
         cluster.next_vm_id = 5000
     assert not os.path.exists(store.path)
@@ -100,7 +100,7 @@ def test_reading_stores_nothing_and_needs_no_lock(store: YamlFile) -> None:
         ("flavors:\n  x: {cores: 1}\n", "line 2: flavors.x: field ram_gb is missing"),
     ],
 )
-def test_a_broken_file_is_told_by_line_and_left_alone(store: YamlFile, text: str, message: str) -> None:
+def test_a_damaged_file_is_reported_with_its_line_and_not_changed(store: YamlFile, text: str, message: str) -> None:
     path = Path(store.path)
     path.parent.mkdir()
     path.write_text(text)
@@ -111,7 +111,7 @@ def test_a_broken_file_is_told_by_line_and_left_alone(store: YamlFile, text: str
     assert path.read_text() == text
 
 
-def test_a_slice_under_another_id_is_broken(store: YamlFile) -> None:
+def test_a_slice_stored_under_another_id_is_an_error(store: YamlFile) -> None:
     fill(store)
     path = Path(store.path)
     path.write_text(path.read_text().replace("'1000':", "'1001':"))
@@ -119,7 +119,7 @@ def test_a_slice_under_another_id_is_broken(store: YamlFile) -> None:
         pytest.fail("the block must not run")
 
 
-def test_who_waits_too_long_is_told_who_holds_the_lock(store: YamlFile) -> None:
+def test_a_lock_timeout_reports_the_holder(store: YamlFile) -> None:
     other = YamlFile(store.path, lock_timeout_s=0.05)
     with store.transaction(write=True), pytest.raises(DatabaseError) as caught, other.transaction(write=True):
         pytest.fail("the block must not run")
@@ -136,7 +136,7 @@ def test_who_waits_too_long_is_told_who_holds_the_lock(store: YamlFile) -> None:
     ],
     ids=["backup", "restore", "note"],
 )
-def test_whoever_changes_files_waits_for_the_lock(store: YamlFile, action: Callable[[YamlFile], object]) -> None:
+def test_changes_of_files_wait_for_the_lock(store: YamlFile, action: Callable[[YamlFile], object]) -> None:
     with store.transaction(write=True), pytest.raises(DatabaseError, match="is locked by"):
         action(YamlFile(store.path, lock_timeout_s=0.05))
 
@@ -147,7 +147,7 @@ def take_ids(path: str, count: int) -> None:
             cluster.next_vm_id += 1
 
 
-def test_no_update_of_several_writers_is_lost(store: YamlFile) -> None:
+def test_no_update_of_concurrent_writers_is_lost(store: YamlFile) -> None:
     writers = [
         multiprocessing.get_context("fork").Process(target=take_ids, args=(store.path, 25)) for _each in range(8)
     ]
@@ -191,14 +191,14 @@ def test_a_writer_killed_at_any_step_leaves_the_old_state(
         assert (cluster.next_vm_id, list(cluster.slices)) == (1001, [1000])
 
 
-def test_a_file_that_cannot_be_written_is_told(store: YamlFile) -> None:
+def test_an_unwritable_file_is_reported(store: YamlFile) -> None:
     fill(store)
     os.mkdir(store.path + ".new")
     with pytest.raises(DatabaseError, match=r"database .* cannot be written: .*Is a directory"):
         take_ids(store.path, 1)
 
 
-def test_a_restore_over_an_unreadable_file_lowers_no_counter(store: YamlFile) -> None:
+def test_a_restore_over_an_unreadable_file_does_not_lower_counters(store: YamlFile) -> None:
     fill(store)
     name = store.backup()
     assert name is not None
@@ -231,7 +231,7 @@ def test_a_copy_is_another_incarnation_whether_it_is_read_or_written(store: Yaml
     assert incarnation(copy, write=False) == second
 
 
-def test_changes_are_numbered_and_none_is_noted_if_no_entries_are_kept(store: YamlFile) -> None:
+def test_changes_are_numbered_and_not_recorded_if_no_entries_are_kept(store: YamlFile) -> None:
     entry = Entry.of([], at="2026-11-26T16:20:00Z", user="admin", caller=Caller(), revision=None)
     for _each in range(2):
         with store.transaction(write=True) as cluster:

@@ -14,7 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Dat
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
 
-def test_what_is_written_is_read_again_in_its_order() -> None:
+def test_written_data_is_read_back_in_order() -> None:
     cluster = Cluster.initial()
     slice_ = Slice(1000, "admin")
     slice_.extra["name"] = "größer"
@@ -30,7 +30,7 @@ def test_what_is_written_is_read_again_in_its_order() -> None:
 
 
 @pytest.mark.parametrize("value", ["2026-11-22", "07", "yes", "1e3", "~", "null", "0x1", " padded ", "a: b", "#", ""])
-def test_a_text_that_looks_like_something_else_comes_back_as_a_text(value: str) -> None:
+def test_texts_that_look_like_other_types_are_read_back_as_texts(value: str) -> None:
     data = {**Cluster.initial().to_dict(), "note": value}
     assert yaml_text.read(yaml_text.write(data).decode(), name="d").extra["note"] == value
 
@@ -61,19 +61,19 @@ def test_invalid_values_are_reported_with_their_line(text: str, line: int) -> No
     assert isinstance(caught.value.__cause__, Exception)
 
 
-def test_no_object_is_made_of_a_tag() -> None:
+def test_tags_do_not_create_objects() -> None:
     with pytest.raises(DatabaseError, match=r"^d, line 1: "):
         yaml_text.read("users: !!python/object/apply:os.getcwd []\n", name="d")
 
 
-def test_without_pyyaml_it_is_said_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pyyaml_a_message_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     yaml_text.need_yaml()
     monkeypatch.setattr(yaml_text, "HAS_YAML", False)
     with pytest.raises(DatabaseError, match="PyYAML"):
         yaml_text.need_yaml()
 
 
-def test_a_fingerprint_is_another_after_any_change() -> None:
+def test_a_fingerprint_differs_after_any_change() -> None:
     data: dict[str, Any] = {"a": [1, {"b": None}], "c": 1.5}
     before = yaml_text.fingerprint(data)
     assert yaml_text.fingerprint({"a": [1, {"b": None}], "c": 1.5}) == before

@@ -175,7 +175,7 @@ def test_a_rejected_meter_is_not_saved(tmp_path: Path) -> None:
 
 
 def made(tmp_path: Path, *, meters: str = "2000") -> Host:
-    """Return the observed limits of the test above."""
+    """Return the observed limits of the previous test."""
     (tmp_path / "1000.meters").write_text(METER)
     (tmp_path / "1000.qdiscs").write_text(TBF)
     said = "OFPST_METER_CONFIG reply (OF1.4) (xid=0x2):\nmeter=1000 kbps burst bands=\n"

@@ -248,6 +248,6 @@ def test_a_host_that_starts_gets_its_taps_back() -> None:
     assert todo.made == {"tap_1001_eth0", "tap_1001_eth1"}
 
 
-def test_what_is_no_number_in_sysfs_is_none(tmp_path) -> None:
+def test_a_value_in_sysfs_that_is_not_a_number_is_ignored(tmp_path) -> None:
     device(tmp_path, "eth9", netdev_group="many")
     assert taps.observe(str(tmp_path)).others == {}

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A trunk whose MTU has fallen back does not carry what needs more."""
+"""Links that need more than the reduced MTU of a trunk are refused."""
 
 from __future__ import annotations
 

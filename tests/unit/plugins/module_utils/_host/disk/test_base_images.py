@@ -33,7 +33,7 @@ def examined(wanted: Image, *, verify: bool = False) -> Examined:
 
 
 def refusal(found: Examined) -> str:
-    """Why it was not installed; nothing was done with it then."""
+    """Why it was not installed; the file is then unchanged."""
     assert (found.change, base_images.Plan((found,)).changes) == (None, [])
     failure = base_images.Plan((found,)).failure
     assert failure is not None
@@ -47,7 +47,7 @@ def content(tmp_path: Path) -> bytes:
 
 @pytest.fixture
 def wanted(tmp_path: Path, content: bytes) -> Image:
-    """An image that is installed."""
+    """An image to install."""
     image = brought(tmp_path, content)
     examined(image)
     return image
@@ -168,7 +168,7 @@ def test_an_image_is_synced_before_it_is_renamed(tmp_path, content, monkeypatch)
     assert flushed[0] == (f"{wanted.path}.new", False)
 
 
-def test_the_results_of_a_module_are_what_is_missing_and_what_is_damaged(tmp_path, wanted):
+def test_the_result_lists_missing_and_damaged_images(tmp_path, wanted):
     absent = Image("ab" * 32, f"{tmp_path}/absent.img", SOURCE)
     path = Path(wanted.path)
     path.chmod(0o644)
@@ -187,7 +187,7 @@ def test_the_note_of_an_image_has_its_format_and_size(wanted):
     assert (note.image.format, note.image.virtual_bytes) == ("qcow2", 2 * MIB)
 
 
-def test_an_image_that_cannot_be_looked_at_is_an_error(tmp_path):
+def test_an_image_that_cannot_be_inspected_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SlicesError, match="cannot be read: Not a directory"):
         base_images.known(f"{tmp_path}/file/image.img")

@@ -34,7 +34,7 @@ def refusal(path: Path, runner: Runner | None = None) -> str:
 
 
 def same(disk: Path, image: Path) -> bool:
-    """Whether two images hold the same; where formats round sizes up, only what both have counts."""
+    """Whether two images have the same content; if formats round sizes up, only the common part is compared."""
     return subprocess.run(["qemu-img", "compare", "-q", str(disk), str(image)], check=False).returncode == 0
 
 

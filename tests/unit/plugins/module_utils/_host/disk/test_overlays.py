@@ -33,7 +33,7 @@ FOLDER = Folder(f"{STATE_DIR}/vms/1001", 1000)
 
 
 def folder(vm: VM, **changes: Any) -> Folder:
-    """The folder that a VM has."""
+    """The folder of a VM."""
     disks = {Path(disk.path).name: disk.uuid for disk in vm.disks}
     values = {"slice_id": vm.slice_id, "slice_uuid": vm.slice_uuid, "vm_uuid": vm.vm_uuid, "disks": disks}
     return Folder(f"/vms/{vm.vm_id}", **{**values, "text": text_of(vm), **changes})
@@ -135,7 +135,7 @@ def test_a_second_overlay_of_a_vm_is_an_orphan_until_it_is_given_up():
 
 
 def base_image(folder: Path, name: str = "base.img", **changes: Any) -> str:
-    """A base image of which that is noted."""
+    """A base image that is recorded as verified."""
     path = folder / "images" / name
     qcow2(path, GIB // 2)
     return str(noted(path, **changes))
@@ -363,7 +363,7 @@ NO_VM = orders(slice_uuid=uuid(1))
 
 
 def whose(**changes: Any) -> Disks:
-    """A host with the folder that the order makes, but for what changes."""
+    """A host with the folder of the order, except for the changed fields."""
     return Disks(folders={1001: folder(OURS[0].vms[0], **changes)})
 
 
@@ -402,7 +402,7 @@ def test_a_slice_is_refused_if_a_folder_belongs_to_another_one(changes, code, wh
         overlays.plan(OURS, whose(**changes), accounts=ACCOUNTS)
 
 
-def test_nothing_is_removed_by_its_id_alone():
+def test_nothing_is_removed_only_by_its_id():
     todo = overlays.plan(NO_VM, replace(whose(), found={1001: []}), accounts=ACCOUNTS)
     assert todo.remove == ((1001, 1000),)
     with pytest.raises(Refused) as refused:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What the header of an image tells, and what is none."""
+"""Valid and invalid headers of images."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def qcow2(path: Path, size: int, backing: str = "") -> None:
     path.write_bytes(head.ljust(104, b"\0") + name)
 
 
-def test_header_tells_size_and_backing_file(tmp_path):
+def test_a_header_contains_size_and_backing_file(tmp_path):
     qcow2(tmp_path / "a", GIB, "/images/base.img")
 
     assert read_image(str(tmp_path / "a")) == Image("qcow2", GIB, "/images/base.img")

@@ -36,7 +36,7 @@ def header(path: Path) -> Header:
 
 
 def image(folder: Path, *options: str, size: int = 2 * MIB + 512) -> Path:
-    """An image of a disk with data up to its end, which is not that of a cluster, and with nothing in its midst."""
+    """An image of a disk with data up to its end, which is within a cluster, and without data in the middle."""
     disk = raw(folder / "disk", size)
     with disk.open("r+b") as file:
         file.seek(MIB // 2)

@@ -20,7 +20,7 @@ def needed(path: Path) -> int | None:
 
 
 def written(path: Path, *parts: tuple[int, bytes]) -> Path:
-    """A file with these parts, each at its place."""
+    """A file with these parts, each at its offset."""
     with path.open("wb") as file:
         for offset, part in parts:
             file.seek(offset)

@@ -18,7 +18,7 @@ DAY_S = 24 * 3600
 
 
 def put(state_dir: Path, number: int, *, ago_s: int = 0, monkeypatch: pytest.MonkeyPatch | None = None) -> str:
-    """A disk that was deleted some time ago, in its VM's folder before that; returns where it waits."""
+    """Create a disk, delete it some time ago, and return its path before and in the trash."""
     folder = state_dir / f"vms/{number}"
     folder.mkdir(parents=True, exist_ok=True)
     mark(folder, disks={"a_img.qcow2": uuid(number)})

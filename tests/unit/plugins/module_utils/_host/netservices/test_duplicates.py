@@ -36,7 +36,7 @@ def tagged(address: str, tag: bytes = TAG, mac: bytes = OTHER) -> tuple[bytes, i
 
 
 class FakeLink:
-    """A trunk on which machines answer each probe by a list of frames, after the probes before have been answered."""
+    """A trunk on which machines answer each probe with a list of frames, after the earlier probes were answered."""
 
     mac = MAC
 

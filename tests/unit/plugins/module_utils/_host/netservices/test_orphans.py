@@ -27,7 +27,7 @@ def test_an_unknown_slice_is_an_orphan():
     assert orphans.find([KnownSlice(1005, uuid(5))], LEFT) == ()
 
 
-def test_a_record_alone_is_an_orphan() -> None:
+def test_a_record_without_other_objects_is_an_orphan() -> None:
     held = Held(records={("/applied/network_node/1005.json", 1005): uuid(5)})
     holds = ("record /applied/network_node/1005.json",)
     assert orphans.find([], held) == (Orphan(SLICE, 1005, uuid(5), holds=holds),)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""One call to systemd for each kind of change, and one VM that fails holds up no other."""
+"""One call to systemd for each kind of change, and a VM that fails does not affect others."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ NOBODY = Answer(why="No such file or directory")
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Starts monitors, each with what it says to one client; then it says nothing more, or hangs up."""
+    """Start monitors, each with the messages for one client, after which it is silent or closes the connection."""
     listeners: list[socket.socket] = []
 
     def start(name: str, *said: object, hangs_up: bool = False) -> str:

@@ -177,7 +177,7 @@ def test_checksum_offload_can_be_disabled():
 
 
 def sections(text: str) -> dict[str, dict[str, str]]:
-    """What a configuration says of each device, by its name."""
+    """The settings of each device in a configuration, by its name."""
     found = re.findall(r'^\[device "(.*)"\]\n((?:  .*\n)*)', text, re.M)
     return {name: dict(re.findall(r'^  (.*) = "(.*)"$', lines, re.M)) for name, lines in found}
 
@@ -217,7 +217,7 @@ def test_too_many_nics_are_refused():
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[tuple[VM, str]]:
-    """A VM with all NICs that it may have in a real QEMU, and its monitor; only its taps are none."""
+    """A VM with the maximum number of NICs in a real QEMU, and its monitor. It has no taps."""
     qemu = shutil.which("qemu-system-x86_64")
     if qemu is None:
         pytest.skip("QEMU is not installed")

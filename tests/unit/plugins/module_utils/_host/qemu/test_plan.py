@@ -47,7 +47,7 @@ def unit(vm_id: int = 1001, active: str = "active", pid: int | None = 4821) -> U
 
 
 def running(order: tuple[SliceOrder, ...], *units: Unit) -> Host:
-    """A host on which the order has been carried out."""
+    """A host on which the order has been applied."""
     vms = all_vms(order)
     texts = {
         f"{SETTINGS.folder(each.vm_id)}/{name}": text for each in vms for name, text in render(each, SETTINGS).items()

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Units and files of other VMs that have the numbers of an order's."""
+"""Units and files of other VMs with the ids of an order."""
 
 from __future__ import annotations
 

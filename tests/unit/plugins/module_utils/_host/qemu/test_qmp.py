@@ -33,9 +33,9 @@ Serve = Callable[..., str]
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Starts a monitor that serves one client with the answers given, and returns the path of its socket.
+    """Start a monitor that serves one client with these answers, and return the path of its socket.
 
-    Afterwards it hangs up, or with C(stays) listens and says nothing.
+    Afterwards it closes the connection, or with C(stays) keeps it open in silence.
     """
     threads: list[threading.Thread] = []
 
@@ -230,7 +230,7 @@ def test_no_events_follow_after_qemu_exits(serve):
 
 @pytest.fixture
 def paused_vm(tmp_path: Path) -> Iterator[str]:
-    """The monitor of a real QEMU, whose machine has not begun to run."""
+    """The monitor of a real QEMU whose machine has not been started."""
     qemu = shutil.which("qemu-system-x86_64")
     if qemu is None:
         pytest.skip("QEMU is not installed")
@@ -249,7 +249,7 @@ def paused_vm(tmp_path: Path) -> Iterator[str]:
             process.kill()
 
 
-def test_real_qemu_executes_commands_and_tells_events(paused_vm):
+def test_real_qemu_executes_commands_and_emits_events(paused_vm):
     with SocketMonitor().connect(paused_vm) as session:
         assert session.execute("query-status")["status"] == "prelaunch"
         session.execute("cont")

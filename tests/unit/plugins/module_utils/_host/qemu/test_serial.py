@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A real shell on a real terminal stands for the guest's; a relay makes it late, noisy or deaf."""
+"""A real shell on a real terminal replaces that of a guest; a relay makes it late, noisy or unresponsive."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NONCE = "0123456789abcdef"
 
 
 class ShellConsole:
-    """A console with an interactive shell, whose answers may be spoilt on the way."""
+    """A console with an interactive shell, whose answers may be damaged on the way."""
 
     def __init__(self) -> None:
         self.spoil: list[tuple[str, str]] = []
@@ -222,7 +222,7 @@ def test_nothing_is_sent_to_a_console_of_another_user(tmp_path):
 
 
 def within(seconds: float, action: Callable[[], Any]) -> Any:
-    """Return the result of an action that must not wait for ever, or what it raised."""
+    """Return the result of an action that must not wait forever, or the exception that it raised."""
     found: list[Any] = []
 
     def run() -> None:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Root connects to a VM's sockets only where the user listens that their folder belongs to."""
+"""Root connects to a VM's socket only if the owner of its folder listens there."""
 
 from __future__ import annotations
 

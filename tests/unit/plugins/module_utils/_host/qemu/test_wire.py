@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""QMP on a socket: lines of JSON, however they come in, and no longer than was asked for."""
+"""QMP on a socket: lines of JSON, however they are split, and within the time limit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DONE: dict[str, Any] = {"return": {}}
 
 @pytest.fixture
 def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Our end and QEMU's."""
+    """Both ends of a connection, ours and QEMU's."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         yield ours, theirs
@@ -118,7 +118,7 @@ def test_a_monitor_that_closes_the_connection(ends: tuple[socket.socket, socket.
 )
 def test_an_endless_line_is_an_error(size: int, is_too_long: bool) -> None:
     class Endless:
-        """A socket that has much to say."""
+        """A socket with endless output."""
 
         def __init__(self) -> None:
             self.rest = b'{"QMP": "' + b"x" * size + b'"}\n{"return": {}}\n'

@@ -29,7 +29,7 @@ STOP = ("systemctl", "stop", "--no-block", "--")
 
 @contextmanager
 def answering(*answers: bytes) -> Iterator[tuple[str, int]]:
-    """Answer so many connections one after the other, like the socket unit of the network node."""
+    """Answer this number of connections one after the other, like the socket unit of the network node."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:

@@ -81,7 +81,7 @@ def test_a_monitor_that_does_not_exist_yet_is_awaited(tmp_path, names, process):
     assert late[0].heard[1:] == SET_LINK
 
 
-def test_a_qemu_that_refuses_to_drop_a_carrier_is_stopped(tmp_path, names, process, capsys):
+def test_a_qemu_that_refuses_to_drop_a_carrier_is_killed(tmp_path, names, process, capsys):
     qemu = Qemu(tmp_path / "qmp.sock", refusal="Device 'nic-eth0' not found")
     assert drop_carrier.main(names, str(tmp_path / "qmp.sock"), str(process.pid)) == 1
     assert capsys.readouterr().err == (
@@ -93,7 +93,7 @@ def test_a_qemu_that_refuses_to_drop_a_carrier_is_stopped(tmp_path, names, proce
     assert process.wait(timeout=5) == -signal.SIGKILL
 
 
-def test_a_qemu_with_an_unreadable_list_of_carriers_is_stopped(tmp_path, process):
+def test_a_qemu_with_an_unreadable_list_of_carriers_is_killed(tmp_path, process):
     assert drop_carrier.main(str(tmp_path / "links_down"), str(tmp_path / "qmp.sock"), str(process.pid)) == 1
     assert process.wait(timeout=5) == -signal.SIGKILL
 

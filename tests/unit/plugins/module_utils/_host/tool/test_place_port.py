@@ -12,7 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
 
-def test_it_is_described_by_its_name_and_result(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_are_passed_on_and_errors_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     placed: list[tuple[str, str]] = []
 
     def place(name: str, port: str, runner: Runner) -> None:
