@@ -141,7 +141,8 @@ def specification(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def right(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return valid arguments of a module, with all texts that are possible."""
     order = NetworkOrder.sample() if name == "network_services" else WorkerOrder.sample()
-    values = {**RIGHT, **{name: order[name] for name in ("slices", "lost_machines") if name in order}, "vm_id": 1001}
+    orders = {name: order[name] for name in ("slices", "lost_machines") if name in order}
+    values = {**RIGHT, **orders, "vm_id": 1001, "role": "network_node"}
     return {option: copy.deepcopy(values[option]) for option in spec if option in values}
 
 
