@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo demo-down docs test lint sanity unit molecule bench bench-simulate bench-control mutants clean
+.PHONY: help setup setup-tests demo demo-down docs test test-versions lint sanity unit molecule bench bench-simulate bench-control mutants clean
 
 # The lab's hosts are root's.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=ANSIBLE_CONFIG --)
@@ -30,6 +30,9 @@ demo-down: setup ## take the demo's lab away
 
 test: setup-tests ## every test: lint, sanity, unit and molecule side by side
 	@.venv/bin/python tools/test.py
+
+test-versions: setup-tests ## modules and plugins on each supported version of ansible-core
+	@.venv/bin/python tools/test_versions.py
 
 docs: setup ## build the documentation site, without a network
 	@tools/docs

@@ -40,6 +40,10 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables imp
 
 LOCK_TIMEOUT_S = 30.0
 LOCAL = ("local", "ansible.builtin.local")
+OLDEST_CORE = (2, 19)
+"""C(requires_ansible) of meta/runtime.yml, which Ansible itself only warns about."""
+NEED_WORKERS = ("capture", "delete", "deploy", "displays", "orphans", "rebuild", "site", "smoke_test", "undelete")
+"""The playbooks that read the group C(workers)."""
 
 # Here and not in the task, because Ansible's main process imports this file, while the task runs in a fork.
 interruptions.announce()
@@ -71,7 +75,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         if refusals and not self._is_admin(decision, task_vars):
             raise Refused(refusals, refused_variables=playbook.strangers(extra))
         given = self._given(playbook, extra, task_vars)
-        refusals = [*_orchestrator(task_vars), *table.malformed(extra), *self._selection_problems(playbook, given)]
+        refusals = [
+            *_core(task_vars),
+            *_orchestrator(task_vars),
+            *_workers(name, task_vars),
+            *table.malformed(extra),
+            *self._selection_problems(playbook, given),
+        ]
         refusals += self._vanishing_database(extra, task_vars)
         if refusals:
             raise Refused(refusals)
@@ -163,6 +173,19 @@ def _hosts(task_vars: Mapping[str, Any]) -> Sequence[str]:
     """Return the inventory's orchestrator, as a group of one host."""
     hosts: Sequence[str] = task_vars["groups"].get("orchestrator", ())
     return hosts
+
+
+def _core(task_vars: Mapping[str, Any]) -> Iterator[Refusal]:
+    """Yield a refusal if Ansible is too old for the templates of the playbooks."""
+    version = task_vars["ansible_version"]
+    if (version["major"], version["minor"]) < OLDEST_CORE:
+        yield Refusal("core_too_old", "ansible-core", {"oldest": "{}.{}".format(*OLDEST_CORE), "got": version["full"]})
+
+
+def _workers(name: str, task_vars: Mapping[str, Any]) -> Iterator[Refusal]:
+    """Yield a refusal if a playbook needs workers and the inventory has none."""
+    if name in NEED_WORKERS and not task_vars["groups"].get("workers"):
+        yield Refusal("workers_missing", "inventory")
 
 
 def _orchestrator(task_vars: Mapping[str, Any]) -> Iterator[Refusal]:

@@ -17,12 +17,18 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.report import (
     VmReport,
 )
 
+_NO_NETWORK_NODE = (
+    "the group network_node of the inventory has no host, so nothing provides gateways, DHCP and the addresses on "
+    "VLAN 400; add a host to it and run cloudrepo.slices.site"
+)
+
 
 def host_reports(
     hostvars: Mapping[str, Any],
     groups: Mapping[str, Sequence[str]],
     registered: Container[str],
     lost: Container[str] = (),
+    services: Sequence[Mapping[str, Any]] = (),
 ) -> list[dict[str, Any]]:
     """Return the reports for M(cloudrepo.slices.slice_report) from the variables that hosts registered.
 
@@ -31,6 +37,7 @@ def host_reports(
         groups: the hosts of each group.
         registered: the addresses of the workers with a work order.
         lost: the addresses of the lost workers, which have none and do not report.
+        services: the slices in the work order of the network node, which an inventory may lack.
     """
     reports = []
     for name in groups.get("workers", ()):
@@ -46,6 +53,8 @@ def host_reports(
         vms = (host.get("apply_work_order_result") or {}).get("vms") or ()
         refused, answers = _refused(host, "apply_work_order_result"), _answers(host, "apply_work_order_result")
         reports.append(HostReport(name, target, failure, refused, tuple(map(VmReport.from_dict, vms)), answers))
+    if not groups.get("network_node") and any(map(_has_services, services)):
+        reports.append(HostReport("network_node", NETWORK_NODE, _NO_NETWORK_NODE, ()))
     for name in groups.get("network_node", ()):
         host, result = hostvars[name], "network_node_result"
         failure = _failure(host, "apply_work_orders_network_node_failure", result)
@@ -70,6 +79,11 @@ def has_news(reports: Sequence[Mapping[str, Any]], recorded: Sequence[Mapping[st
 def report_failures(reports: Sequence[Mapping[str, Any]], deleting: Sequence[int] = ()) -> list[str]:
     """Return a sentence for each failure in the hosts' reports; see C(failures_of)."""
     return [failure for report in reports for failure in failures_of(HostReport.from_dict(report), deleting)]
+
+
+def _has_services(slice_: Mapping[str, Any]) -> bool:
+    """Return whether the network node does anything for a slice of its work order."""
+    return bool(slice_.get("reservations") or slice_.get("networks"))
 
 
 def _refused(host: Mapping[str, Any], result: str) -> tuple[SliceRefusal, ...]:

@@ -90,7 +90,13 @@ _SELECTION = {
         "{user} is not an admin and may not set {variables}; {rule}",
         "set them in the inventory",
     ),
+    "core_too_old": Rule(
+        "ansible-core must be {oldest} or newer", "{object} must be {oldest} or newer, got {got}", "install a newer one"
+    ),
     "orchestrator_missing": Rule("the group orchestrator must have a host", "{rule}"),
+    "workers_missing": Rule(
+        "the group workers must have a host", "{rule}", "add one, as in inventory/example of the collection"
+    ),
     "started_in_the_middle": Rule(
         "a playbook is run from its start, where it checks the call",
         "{object} {got!r} leaves out the check of the call",
@@ -325,11 +331,15 @@ _CHANGE = {
     "slice_name_in_use": Rule(
         "names are unique among the slices of an owner", "name {got} is in use by slice {slice_id} of {owner}; {rule}"
     ),
-    "unknown_flavor": Rule("references must exist", "flavor {flavor} (VMs {vms}) does not exist; existing: {known}"),
+    "unknown_flavor": Rule(
+        "references must exist",
+        "flavor {flavor} (VMs {vms}) does not exist; existing: {known}",
+        "add it to cloudrepo_flavors and run cloudrepo.slices.site",
+    ),
     "flavor_without_image": Rule(
         "a flavor needs a registered base image",
         "flavor {flavor} (VMs {vms}) has no base image, {image} was never registered",
-        "register the flavor with a file that exists, or with a URL and its checksum",
+        "set image in cloudrepo_flavors to a file, or to a URL with its checksum, and run cloudrepo.slices.site",
     ),
     "stored_without": Rule("a stored VM must have all fields of a work order", "stored without {what}"),
     "flavor_without_checksum": Rule(
@@ -354,7 +364,11 @@ _CAPACITY = {
     "quota_exceeded": Rule(
         "a user may own quota_vms VMs", "{quota} VMs allowed, {used} owned, {requested} more requested"
     ),
-    "no_workers": Rule("a VM needs a worker", "the cluster has no workers", "register one first"),
+    "no_workers": Rule(
+        "a VM needs a worker",
+        "the cluster has no workers",
+        "run cloudrepo.slices.site, which registers the workers of the inventory",
+    ),
     "not_schedulable": Rule("a worker takes new VMs while schedulable is true", "schedulable is false"),
     "worker_lost": Rule("a worker takes new VMs unless it is lost", "state is lost"),
     "capacity_unknown": Rule(

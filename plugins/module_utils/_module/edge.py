@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
@@ -77,12 +79,19 @@ def run(module: Module, action: Callable[[], Outcome], grammars: Grammars | None
         # A file that somebody has replaced, or a full disk, is no bug. Without a name it may be one.
         if error.filename is None:
             raise
-        module.fail_json(msg=f"{error.filename}: {error.strerror}", **always)
+        module.fail_json(msg=f"{error.filename}: {error.strerror}{_advice(error)}", **always)
     else:
         result = {**always, "changed": is_changed(outcome.changes), "diff": diff(outcome.changes), **outcome.result}
         if outcome.failure is not None:
             module.fail_json(msg=outcome.failure.message, **{**result, **outcome.failure.fields})
         module.exit_json(**result)
+
+
+def _advice(error: OSError) -> str:
+    """Return the next step for a task without C(become)."""
+    if error.errno not in (errno.EACCES, errno.EPERM) or os.geteuid() == 0:
+        return ""
+    return f"; the task runs as uid {os.geteuid()}, and modules for hosts need root: set become to true"
 
 
 def refuse_nulls(module: Module) -> None:

@@ -47,6 +47,7 @@ def run(
     *options: str,
     environment: Mapping[str, str] | None = None,
     database: Mapping[str, Any] | None = None,
+    inventory: Path | None = None,
 ) -> Done:
     """Run a playbook in C(folder), whose inventory sets the path of the database to it.
 
@@ -57,8 +58,11 @@ def run(
         options: of ansible-playbook.
         environment: of the controller, besides what it has.
         database: its content; without it, the database does not exist yet.
+        inventory: another one, instead.
     """
     command = prepare(folder, playbook, variables, *options, database=database)
+    if inventory is not None:
+        command[command.index("-i") + 1] = str(inventory)
     done = subprocess.run(
         command,
         cwd=folder,

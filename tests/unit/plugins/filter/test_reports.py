@@ -172,3 +172,13 @@ def test_orphaned_overlays_are_listed_with_their_host() -> None:
         "w1: overlay /var/lib/cloudrepo/vms/1003/vm3_img.qcow2 of VM 1003 in slice 1000 is an orphan: no VM has it, "
         "and it was not given up; it is kept"
     ]
+
+
+@pytest.mark.parametrize("needs", [{"reservations": [{"vm_name": "vm1"}]}, {"networks": [{"vlan_id": 100}]}])
+def test_a_missing_network_node_is_a_failure_of_slices_that_need_it(needs: dict[str, Any]) -> None:
+    services = [{"slice_id": 1000, "trunk": [{"vlan_id": 101}]}, {"slice_id": 1001, **needs}]
+    [report] = host_reports({}, {"workers": []}, [], services=services)
+    [failure] = report_failures([report])
+    assert "the group network_node of the inventory has no host" in failure
+    assert "run cloudrepo.slices.site" in failure
+    assert host_reports({}, {"workers": []}, [], services=services[:1]) == []

@@ -166,6 +166,15 @@ def test_ten_thousand_bad_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
             "worker 10.0.0.256: a worker needs an IPv4 address, got '10.0.0.256'; "
             "set worker_ip for this host in the inventory",
         ),
+        *(
+            (
+                worker,
+                {"ip": ip},
+                f"worker {ip}: a worker needs an IPv4 address, got '{ip}'; "
+                "set worker_ip for this host in the inventory",
+            )
+            for ip in ("2001:db8::11", "worker1.example.org")
+        ),
         (
             slice,
             {"name": "web", "topology_type": "ring", "size": 2, "flavor": "cirros"},

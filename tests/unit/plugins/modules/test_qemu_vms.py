@@ -49,7 +49,9 @@ def test_passwords_are_in_no_result(monkeypatch, tmp_path):
     result = modules.run(monkeypatch, qemu_vms, runner, _ansible_check_mode=True, **args)
 
     assert result["changed"]
-    assert result["invocation"]["module_args"]["vnc_passwords"] == {"1001": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}
+    # ansible-core 2.21 does not return the arguments.
+    if "invocation" in result:
+        assert result["invocation"]["module_args"]["vnc_passwords"] == {"1001": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}
     assert "hMr3kWpa" not in str(result)
 
 

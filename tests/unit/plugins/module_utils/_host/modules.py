@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 
@@ -24,6 +25,8 @@ def run(
     if runner is not None:
         monkeypatch.setattr(module, "SubprocessRunner", lambda: runner)
     monkeypatch.setattr("sys.stdout", out)
+    # Tests do not write to the log of this machine. Python 3.13 would refuse null characters in it.
+    monkeypatch.setattr(basic, "HAS_SYSLOG", False)
     # Ansible collects warnings per process, which would be those of all tests.
     monkeypatch.setattr(warnings, "_global_warnings", type(warnings._global_warnings)())
     with patch_module_args(args), pytest.raises(SystemExit):

@@ -130,3 +130,18 @@ def test_an_operating_system_error_names_its_file_and_one_without_a_file_is_a_bu
 
     with pytest.raises(ConnectionError):
         edge.run(StandIn({}), hang_up)
+
+
+@pytest.mark.parametrize(
+    ("code", "uid", "advised"), [(1, 1000, True), (13, 1000, True), (13, 0, False), (28, 1000, False)]
+)
+def test_a_task_without_become_is_told_to_set_it(
+    code: int, uid: int, advised: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> Outcome:
+        raise OSError(code, "No", "/var/lib/cloudrepo/vms")
+
+    monkeypatch.setattr("os.geteuid", lambda: uid)
+    message = left(StandIn({}), fail)["msg"]
+    advice = "; the task runs as uid 1000, and modules for hosts need root: set become to true"
+    assert message == "/var/lib/cloudrepo/vms: No" + (advice if advised else "")

@@ -1,0 +1,95 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""First mistakes are refused with the next step, before any host is reached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.cloudrepo.slices.plugins.action.guard import NEED_WORKERS, OLDEST_CORE
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
+
+from ..scripts import ROOT
+from .runs import run
+
+WEB = {"slices": [{"name": "web", "vms": [{"name": "vm1", "flavor": "cirros"}]}]}
+READS_WORKERS = re.compile(r"groups\['workers'\]")
+IMPORTED = re.compile(r"(?:import_playbook|import_tasks|include_tasks): ([a-z_/]+\.yml)")
+ANOTHER_RELEASE = """\
+import ansible.release
+ansible.release.__version__ = "{}"
+"""
+
+
+def sources(playbook: Path) -> str:
+    """Return the text of a playbook and of the files of the collection that it imports."""
+    text = playbook.read_text(encoding="utf-8")
+    paths = [playbook.parent / name for name in IMPORTED.findall(text)]
+    return text + "".join(sources(path) for path in paths if path.is_file())
+
+
+def codes(failure: Mapping[str, Any]) -> dict[str, str]:
+    return {refusal["code"]: refusal["message"] for refusal in failure.get("refusals", ())}
+
+
+@pytest.mark.parametrize(("flavor", "code"), [("cirros", "flavor_without_image"), ("enormous", "unknown_flavor")])
+def test_a_deploy_before_site_names_site(flavor: str, code: str, tmp_path: Path) -> None:
+    slices = [{"name": "web", "vms": [{"name": "vm1", "flavor": flavor}]}]
+    done = run(tmp_path, "deploy", {"slices": slices})
+    found = codes(done.failure)
+    assert (done.rc, set(found)) == (2, {code})
+    assert "cloudrepo_flavors" in found[code]
+    assert found[code].endswith("run cloudrepo.slices.site")
+
+
+def test_a_cluster_without_workers_is_told_to_run_site() -> None:
+    assert Refusal("no_workers", "VM web/vm1").message.endswith(
+        "run cloudrepo.slices.site, which registers the workers of the inventory"
+    )
+
+
+@pytest.mark.parametrize("playbook", ["deploy", "site"])
+def test_an_inventory_without_workers_is_refused(playbook: str, tmp_path: Path) -> None:
+    inventory = {"orchestrator": {"hosts": {"localhost": {"ansible_connection": "local"}}}}
+    (tmp_path / "own.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    done = run(tmp_path, playbook, WEB if playbook == "deploy" else {}, inventory=tmp_path / "own.yml")
+    assert (done.rc, done.tasks, set(codes(done.failure))) == (2, 1, {"workers_missing"})
+
+
+def test_every_playbook_that_reads_the_workers_needs_them() -> None:
+    found = {path.stem for path in ROOT.glob("playbooks/*.yml") if READS_WORKERS.search(sources(path))}
+    assert found - {"quickstart"} == set(NEED_WORKERS)  # quickstart starts with site
+
+
+@pytest.mark.parametrize(("release", "refused"), [("2.18.9", True), ("2.19.0", False), ("3.0.0", False)])
+def test_an_old_ansible_core_is_refused(release: str, refused: bool, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(ANOTHER_RELEASE.format(release), encoding="utf-8")
+    done = run(tmp_path, "history", {}, environment={"PYTHONPATH": str(tmp_path)})
+    found = codes(done.failure)
+    assert done.rc == 2
+    assert ("core_too_old" in found) == refused
+    if refused:
+        assert found["core_too_old"] == f"ansible-core must be 2.19 or newer, got {release}; install a newer one"
+
+
+def test_the_oldest_ansible_core_is_that_of_the_collection() -> None:
+    runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))
+    assert runtime["requires_ansible"].startswith(">={}.{}.0".format(*OLDEST_CORE))
+
+
+def test_roles_bring_the_package_lists_up_to_date() -> None:
+    """A fresh host, such as a container or a cloud image, has none."""
+    calls = [
+        task["ansible.builtin.apt"]
+        for path in ROOT.glob("roles/*/tasks/*.yml")
+        for task in yaml.safe_load(path.read_text(encoding="utf-8"))
+        if "ansible.builtin.apt" in task
+    ]
+    assert len(calls) >= 3
+    assert [call for call in calls if call.get("update_cache") is not True] == []
