@@ -15,9 +15,9 @@ def lost_roles(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]],
     """Return a line for each role that a host was prepared for and no longer has in the inventory.
 
     Args:
-        hostvars: the hosts' variables, with C(cloudrepo_host_info), and C(site_retired) of a host that was put back.
+        hostvars: the hosts' variables, with C(cloudrepo_host_info), and C(site_retired) for removed roles.
         groups: the hosts of each group.
-        cloud: the UUID of the cloud; hosts of others are left out.
+        cloud: the UUID of the cloud; hosts of other clouds are left out.
     """
     return [
         f"{name} was prepared as a {role}, but is no longer in the group {GROUPS[role]}"

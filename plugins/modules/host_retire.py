@@ -6,16 +6,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_retire
-short_description: Put a host back that has lost a role
+short_description: Remove a role from a host
 version_added: 1.0.0
 description:
-  - Stops and removes what the role P(cloudrepo.slices.network_node#role) or P(cloudrepo.slices.worker#role) has
-    installed on a host, so that the host is as it was before the role.
-  - What the other role on the same host uses stays, which is the bridge, its uplink, and C(slices-host).
-  - Of a network node, the services of all slices are removed as well. These can all be created again from the database.
+  - Stops and removes everything that the role P(cloudrepo.slices.network_node#role) or
+    P(cloudrepo.slices.worker#role) has installed on a host, so that the host is as it was before.
+  - Objects that the other role on the same host uses are kept. These are the bridge, its uplink, and C(slices-host).
+  - On a network node, the services of all slices are removed as well. They can be recreated from the database.
     Forwarding on the external interface is disabled, unless it is the default for interfaces of the host.
-  - Of a worker, the users of VMs and the base images are removed as well. A worker with VMs, disks, deleted disks or
-    other objects of slices is refused. Its record in the database is not changed; see M(cloudrepo.slices.worker).
+  - On a worker, the users of VMs and the base images are removed as well. A worker with VMs, disks, deleted disks or
+    other objects of slices is refused. The database is not changed; see M(cloudrepo.slices.worker).
   - The bridge is removed if no other port is on it, and the host does not use the bridge's own device.
   - Packages stay installed. The host still belongs to the cloud, and still refuses late work orders.
   - A host without the role is not changed.
@@ -27,7 +27,7 @@ extends_documentation_fragment:
 options:
   role:
     description:
-      - The role that the host has lost.
+      - The role to remove.
     type: str
     choices: [network_node, worker]
     required: true
@@ -58,11 +58,11 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Put a host back that is no longer the network node
+- name: Remove the role network_node from a host
   cloudrepo.slices.host_retire:
     role: network_node
 
-- name: Put a host back that is no longer a worker
+- name: Remove the role worker from a host
   cloudrepo.slices.host_retire:
     role: worker
 """

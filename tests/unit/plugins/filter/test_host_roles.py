@@ -13,7 +13,7 @@ def host(*roles: str, cloud: str = "c") -> dict[str, Any]:
     return {"cloudrepo_host_info": {"claim": {"uuid": cloud}, "roles": list(roles)}}
 
 
-def test_roles_that_the_inventory_no_longer_gives_a_host_are_told() -> None:
+def test_roles_that_a_host_no_longer_has_in_the_inventory_are_listed() -> None:
     hostvars = {
         "both": host("worker", "network_node"),
         "left": host("worker"),

@@ -26,7 +26,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, runner: FakeRunner, **a
     return modules.run(monkeypatch, host_retire, runner, **{"role": "network_node", "state_dir": str(tmp_path), **args})
 
 
-def test_check_mode_predicts_what_is_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_check_mode_predicts_removals(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "roles.json").write_text('["worker", "network_node"]')
     (tmp_path / "names").mkdir()
 
@@ -46,7 +46,7 @@ def test_check_mode_predicts_what_is_removed(monkeypatch: pytest.MonkeyPatch, tm
     assert run(monkeypatch, tmp_path, FakeRunner())["changed"] is False
 
 
-def test_a_host_of_another_cloud_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_host_of_another_cloud_is_not_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "roles.json").write_text('["network_node"]')
     claim = {"uuid": uuid(9), "title": "theirs", "incarnation": uuid(8), "since": "2026-01-31T12:00:00Z"}
     (tmp_path / "cloud.json").write_text(json.dumps({**claim, "controller": "controller1"}))

@@ -100,7 +100,7 @@ def test_a_user_does_not_see_what_an_earlier_one_of_the_name_did() -> None:
     assert jobs(*entries, names=("web",)) == ["1", "3"]
 
 
-def test_of_many_changes_the_first_are_told_and_the_others_counted() -> None:
+def test_the_first_of_many_changes_are_listed_and_the_others_counted() -> None:
     def lines(count: int) -> list[str]:
         changes = [between("vm", number, None, {}, slice=WEB) for number in range(count)]
         return history.table([about(WEB, 1, *changes)]).splitlines()

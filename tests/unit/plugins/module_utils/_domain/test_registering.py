@@ -159,7 +159,7 @@ def test_a_password_that_stays_keeps_its_hash_and_another_scheme_changes_it() ->
     assert (user.password_hash, user.quota_vms) == (first, 0)
 
 
-def test_a_role_is_stored_if_it_says_something_new() -> None:
+def test_a_role_is_stored_only_if_it_is_not_the_default() -> None:
     held = cluster()
     assert "role" not in registering.put_user(held, {"name": "bob", "role": "tenant"}).extra
     assert "role" not in registering.put_user(held, {"name": "admin", "role": "admin"}).extra

@@ -159,7 +159,7 @@ def test_without_internet_an_address_is_free_once_hosts_have_released_it() -> No
         assert after.extra.get("releasing", {}).get("addresses") == released
 
 
-def test_interfaces_without_a_link_are_refused_only_if_nobody_counts_them() -> None:
+def test_interfaces_without_a_link_are_refused_unless_data_interfaces_is_set() -> None:
     held = cluster()
     want = topology(vms=[vm("vm1"), vm("vm2")], links=[link("vm1:eth3", "vm2:eth1")])
     (refusal,) = refusals(held, want)

@@ -31,7 +31,7 @@ def left(tmp_path: Path, *have: str, mode: str = "secure") -> retirement.Leftove
 
 
 @pytest.mark.parametrize("mode", ["secure", "standalone"])
-def test_the_other_role_keeps_a_bridge_that_forwards_without_flows(tmp_path: Path, mode: str) -> None:
+def test_a_bridge_that_the_other_role_keeps_forwards_without_flows(tmp_path: Path, mode: str) -> None:
     found = left(tmp_path, roles.WORKER, roles.NETWORK_NODE, mode=mode)
     assert ([each.name for each in found.handed], [each.name for each in found.ports]) == (["trunk0"], ["up0"])
     assert (found.bridge, found.fail_modes) == ({}, {"br-int": "secure"} if mode == "secure" else {})
@@ -42,7 +42,7 @@ def test_the_other_role_keeps_a_bridge_that_forwards_without_flows(tmp_path: Pat
     found.stop(runner)
 
 
-def test_the_last_role_takes_the_bridge_and_the_program_with_it(tmp_path: Path) -> None:
+def test_the_bridge_and_the_program_are_removed_with_the_last_role(tmp_path: Path) -> None:
     for path in ("etc/x.conf", retirement.PROGRAM.lstrip("/"), "state/images/a.img"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("")

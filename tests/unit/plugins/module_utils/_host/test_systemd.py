@@ -147,7 +147,7 @@ def test_all_units_are_seen_whatever_their_slices(tmp_path) -> None:
     assert runner.argvs[0][-1] == "cloudrepo-*@*.service"
 
 
-def test_units_are_looked_at_again_by_their_names() -> None:
+def test_units_are_observed_again_by_their_names() -> None:
     units = (Unit(1000, 1001), Unit(1000, 1002))
     runner = FakeRunner().tell("systemctl", "show", MORE, stdout=SHOWN)
     assert systemd.look_again(units, runner) == {

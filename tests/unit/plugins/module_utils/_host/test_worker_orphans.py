@@ -179,7 +179,7 @@ def test_what_slices_have_on_a_host_is_observed(tmp_path: Path, monkeypatch: pyt
     assert (size, modified) == (state.st_blocks * 512, state.st_mtime)
 
 
-def test_a_folder_goes_with_its_last_orphan_unless_the_database_wants_a_disk_in_it(tmp_path: Path) -> None:
+def test_a_folder_is_removed_with_its_last_orphan_unless_the_database_has_a_disk_in_it(tmp_path: Path) -> None:
     for number, known in ((1006, ()), (1007, (KnownSlice(1005, uuid(5), (KnownDisk("", uuid(8)),)),))):
         folder = tmp_path / f"vms/{number}"
         folder.mkdir(parents=True)

@@ -65,7 +65,7 @@ class Host:
             worker_retirement.apply(todo, runner, state_dir=str(self.state), places=self.places)
 
 
-def test_every_file_and_unit_of_the_role_is_known() -> None:
+def test_all_files_and_units_of_the_role_are_known() -> None:
     wanted = yaml.safe_load((ROLE / "vars/main.yml").read_text())
     files = [each["path"] for name in ("files", "fence_files") for each in wanted[f"__worker_{name}"]]
     parts = worker_retirement.PARTS
@@ -84,7 +84,7 @@ def test_every_file_and_unit_of_the_role_is_known() -> None:
     assert f"program: {PROGRAM}\n" in setup
 
 
-def test_a_host_without_the_role_is_not_looked_at(tmp_path: Path) -> None:
+def test_a_host_without_the_role_is_not_observed(tmp_path: Path) -> None:
     roles.apply(roles.RolesPlan((), (roles.NETWORK_NODE,)), state_dir=str(tmp_path))
     todo = worker_retirement.plan(FakeRunner(), state_dir=str(tmp_path), user="cloudrepo", bridge="br-int")
     with worker_retirement.locked(str(tmp_path)):
@@ -93,7 +93,7 @@ def test_a_host_without_the_role_is_not_looked_at(tmp_path: Path) -> None:
     assert sorted(each.name for each in tmp_path.iterdir()) == ["roles.json"]
 
 
-def test_everything_of_the_role_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_of_the_role_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host(tmp_path, monkeypatch)
     kept = []
     for path in (
@@ -161,7 +161,7 @@ def test_a_host_with_deleted_disks_is_refused(tmp_path: Path, monkeypatch: pytes
         host.plan(FakeRunner())
 
 
-def test_a_network_node_on_the_host_keeps_what_it_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_objects_that_a_network_node_on_the_host_uses_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host(tmp_path, monkeypatch, node=True)
     (tmp_path / PROGRAM.lstrip("/")).parent.mkdir(parents=True)
     (tmp_path / PROGRAM.lstrip("/")).write_text("")

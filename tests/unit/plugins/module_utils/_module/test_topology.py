@@ -287,7 +287,7 @@ def test_types_and_defaults_are_those_of_the_documentation() -> None:
 
 
 @pytest.mark.parametrize(("user", "slice_id"), [("alice", 1000), ("admin", 1000), ("bob", None)])
-def test_a_refused_slice_is_told_with_its_id_to_its_owner_and_admins(user: str, slice_id: int | None) -> None:
+def test_a_refused_slice_is_returned_with_its_id_to_its_owner_and_admins(user: str, slice_id: int | None) -> None:
     held = cluster()
     held.users["bob"] = User("bob", "!")
     put(held, topology("lab", owner="alice", vms=[vm("a")], links=[]))

@@ -74,7 +74,7 @@ class Host:
         retirement.apply(todo, self.folders, self.runner, bridge="br-int", places=self.places)
 
 
-def test_every_file_folder_and_unit_of_the_role_is_known() -> None:
+def test_all_files_folders_and_units_of_the_role_are_known() -> None:
     wanted = yaml.safe_load((ROLE / "vars/main.yml").read_text())
     files = [each["path"] for name in ("files", "lost_files") for each in wanted[f"__network_node_{name}"]]
     assert sorted(files) == sorted(retirement.PARTS.files)
@@ -86,7 +86,7 @@ def test_every_file_folder_and_unit_of_the_role_is_known() -> None:
     assert tables == list(live.TABLES)
 
 
-def test_a_host_without_the_role_is_not_looked_at(tmp_path: Path) -> None:
+def test_a_host_without_the_role_is_not_observed(tmp_path: Path) -> None:
     folders = Folders(str(tmp_path), ipaddress.IPv4Network("169.254.64.0/24"))
     roles.apply(roles.RolesPlan((), (roles.WORKER,)), state_dir=str(tmp_path))
     todo = retirement.plan(folders, FakeRunner(), bridge="br-int")
@@ -95,7 +95,7 @@ def test_a_host_without_the_role_is_not_looked_at(tmp_path: Path) -> None:
     assert sorted(each.name for each in tmp_path.iterdir()) == ["roles.json"]
 
 
-def test_everything_of_the_role_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_of_the_role_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host(tmp_path, monkeypatch, LOCAL, GATEWAY, TRUNK).tables(0).device()
     host.units("Id=slices-nat.service\nActiveState=active\nUnitFileState=enabled\n")
     for path in (*retirement.PARTS.files, PROGRAM, "netns/slices-dhcp", "state/dhcp/leases"):
@@ -138,7 +138,7 @@ def test_everything_of_the_role_goes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert host.plan().changes == []
 
 
-def test_what_a_worker_on_the_host_uses_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_objects_that_a_worker_on_the_host_uses_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host(tmp_path, monkeypatch, LOCAL, GATEWAY, TRUNK, VM, worker=True).tables(1).units()
     program, flows = host.write(PROGRAM), host.write("state/flows/1000")
     taps = host.write("/etc/systemd/system/nftables.service.d/cloudrepo-taps.conf")
@@ -159,7 +159,7 @@ def test_what_a_worker_on_the_host_uses_stays(tmp_path: Path, monkeypatch: pytes
         ((LOCAL, GATEWAY), '[{"ifname": "br-int", "addr_info": [{"family":"inet","local":"10.0.0.1","prefixlen":8}]}]'),
     ],
 )
-def test_a_bridge_that_others_use_stays(
+def test_a_bridge_that_others_use_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ports: tuple[Port, ...], device: str | None
 ) -> None:
     host = Host(tmp_path, monkeypatch, *ports).tables(1).units()
@@ -168,7 +168,7 @@ def test_a_bridge_that_others_use_stays(
 
 
 @pytest.mark.parametrize(("wan", "default"), [("1", "1"), ("0", "0")])
-def test_forwarding_that_is_not_of_the_role_stays(
+def test_forwarding_that_does_not_belong_to_the_role_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wan: str, default: str
 ) -> None:
     host = Host(tmp_path, monkeypatch).tables(1).units()
@@ -178,7 +178,7 @@ def test_forwarding_that_is_not_of_the_role_stays(
     assert host.plan().wan is None
 
 
-def test_the_services_of_slices_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_services_of_slices_are_removed_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = (Orphan(SLICE, 1005, uuid(5), holds=("unit slices-names@1005.service",)),)
     removed: list[tuple[Orphan, ...]] = []
     monkeypatch.setattr(orphans, "find", lambda known, _held: gone if known == [] else ())
@@ -192,7 +192,7 @@ def test_the_services_of_slices_go_first(tmp_path: Path, monkeypatch: pytest.Mon
     assert todo.changes[0].before == {"holds": ["unit slices-names@1005.service"]}
 
 
-def test_an_interrupted_call_leaves_the_mark_for_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_call_keeps_the_role_for_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host(tmp_path, monkeypatch).tables(1)
     host.units("Id=slices-nat.service\nActiveState=active\nUnitFileState=enabled\n")
     host.runner.tell(*DISABLE, MORE, rc=1)

@@ -93,7 +93,7 @@ def test_passwords_to_set_are_known_before_anything_is_changed(tmp_path):
     assert refused.value.refusals == [Refusal("password_missing", "VM 1001 (vm1)")]
 
 
-def test_a_running_vm_is_told_its_password(tmp_path):
+def test_a_running_vm_gets_its_password(tmp_path):
     (first,) = vms(tmp_path)
     monitor = FakeMonitor().tell("set_password")
     vnc.tell(vnc.NewPassword(first, live=True), {1001: "hMr3kWpa"}, monitor)
