@@ -477,3 +477,17 @@ def test_services_of_another_slice_are_refused():
     with pytest.raises(Refused) as refused:
         plan((one,), have)
     assert [each.code for each in refused.value.refusals] == ["another_slice"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "adds_only"),
+    [
+        ("a\nb\n", "b\na\n", True),
+        ("a\n", "a\nb\n", True),
+        (None, "a\n", True),
+        ("a\nb\n", "a\nc\n", False),
+        ("a\n", None, False),
+    ],
+)
+def test_a_file_whose_lines_all_stay_only_adds(old, new, adds_only):
+    assert netservices_apply.FileChange(1000, "reservation", "/x", old, new).adds_only is adds_only
