@@ -51,3 +51,15 @@ def test_a_worker_reads_the_list_of_lost_machines_and_notices_truncation(tmp_pat
 def test_invalid_entries_are_skipped(tmp_path: Path, text: str) -> None:
     (tmp_path / fences.FILE).write_text(f"{text}{TWO}\n")
     assert fences.heard(fences.told(str(tmp_path))) == (TWO,)
+
+
+def test_the_list_of_lost_machines_is_readable_for_all_and_in_order(tmp_path: Path) -> None:
+    told(tmp_path, TWO, ONE)
+    file = tmp_path / fences.FILE
+    assert (file.read_text(), file.stat().st_mode & 0o777) == (f"{ONE}\n{TWO}\n", 0o644)
+
+
+def test_an_empty_plan_changes_nothing(tmp_path: Path) -> None:
+    fences.apply(fences.FencePlan(str(tmp_path / fences.FILE)))
+    assert list(tmp_path.iterdir()) == []
+    assert fences.FencePlan().changes == []

@@ -204,3 +204,16 @@ def test_a_group_without_a_name_is_shown_by_its_number(tmp_path: Path, monkeypat
     monkeypatch.setattr(grp, "getgrgid", getgrgid)
     (change,) = plan(folders=(folder,)).changes
     assert (change.before or {})["group"] == str(os.getgid())
+
+
+def test_a_new_folder_is_closed_until_it_has_its_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes: list[int] = []
+    chown = os.chown
+
+    def note(path: str, uid: int, gid: int) -> None:
+        modes.append(mode_of(Path(path)))
+        chown(path, uid, gid)
+
+    monkeypatch.setattr(os, "chown", note)
+    host_files.apply(plan(folders=(Folder(f"{tmp_path}/a", 0o755, GROUP),)), FakeRunner())
+    assert (modes, mode_of(tmp_path / "a")) == ([0o700], 0o755)

@@ -42,6 +42,7 @@ def test_other_units_are_enabled_and_started_in_one_call() -> None:
         TAPS: {"state": "stopped", "startup": "enabled"},
         LOGS: {"state": "stopped", "startup": "disabled"},
     }
+    assert [change.after for change in todo.changes] == [{"state": "running", "startup": "enabled"}] * 3
 
 
 def test_a_unit_that_does_not_start_is_reported_with_the_reason() -> None:

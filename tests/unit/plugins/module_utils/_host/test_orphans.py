@@ -88,6 +88,7 @@ def test_orphans_are_recorded_until_they_are_removed(tmp_path):
     noted = orphans.read(state_dir, orphans.WORKER)
     assert list(noted) == [A_DISK.key]
     assert (tmp_path / "orphans/worker").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "orphans").stat().st_mode & 0o777 == 0o700
 
     changed = (tmp_path / "orphans/worker").stat().st_mtime_ns
     orphans.note(judge([A_DISK], [], noted), state_dir=state_dir, kind=orphans.WORKER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -124,3 +125,14 @@ def test_the_highest_revision_covers_both_kinds_until_all_are_removed(tmp_path):
     assert revisions.highest(str(tmp_path)) == 7
     revisions.forget(str(tmp_path))
     assert revisions.highest(str(tmp_path)) is None
+
+
+def test_the_file_of_turns_is_for_root_alone(tmp_path):
+    old = os.umask(0)
+    try:
+        with revisions.turn({1000}, **place(tmp_path)):
+            pass
+    finally:
+        os.umask(old)
+    folder = tmp_path / "revisions"
+    assert [each.stat().st_mode & 0o777 for each in (folder, folder / "worker.lock")] == [0o700, 0o600]

@@ -54,3 +54,17 @@ def test_an_unprepared_host_has_no_objects():
     assert observed(look, nothing=0, missing_ok=True) == 0
     with pytest.raises(CommandFailed):
         observed(look, nothing=0, missing_ok=False)
+
+
+def test_output_is_text_in_one_language_and_input_is_empty():
+    program = (
+        "import os, sys; sys.stdout.buffer.write(b'\\xff' + os.environ['LC_ALL'].encode() + sys.stdin.read().encode())"
+    )
+    assert SubprocessRunner().run([sys.executable, "-c", program]).stdout == "\ufffdC"
+
+
+def test_what_did_not_run_is_told():
+    runner = SubprocessRunner(timeout_s=0.1)
+    missing, late = (runner.run(argv, check=False) for argv in (["no-such-program-of-ours"], ["sleep", "20"]))
+    assert missing.stderr == "no-such-program-of-ours: command not found"
+    assert late.stderr == "sleep: no end after 0.1 s"

@@ -246,3 +246,12 @@ def test_changes_are_numbered_and_not_recorded_if_no_entries_are_kept(store: Yam
     store.note(entry)
     with store.transaction(write=False) as cluster:
         assert list(cluster.history.newest_first()) == []
+
+
+def test_a_lost_file_whose_backup_is_restored_is_the_same_database(store: YamlFile) -> None:
+    with store.transaction(write=True) as cluster:
+        cluster.identify("lab")
+    name, before = store.backup(), incarnation(store, write=False)
+    Path(store.path).unlink()
+    store.restore(str(name))
+    assert incarnation(store, write=False) == before

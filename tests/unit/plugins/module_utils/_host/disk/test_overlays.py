@@ -186,11 +186,15 @@ def test_equal_overlays_are_created_once_and_copied(tmp_path):
 
 def test_a_folder_belongs_to_the_group_of_its_slice(tmp_path, monkeypatch):
     owners = []
-    monkeypatch.setattr(os, "chown", lambda path, uid, gid: owners.append((path, uid, gid)))
+
+    def chown(path, uid, gid):
+        owners.append((path, uid, gid, os.stat(path).st_mode & 0o777))
+
+    monkeypatch.setattr(os, "chown", chown)
     base_image(tmp_path)
     with pytest.raises(SlicesError):
         apply_plan(tmp_path, vm(state_dir=str(tmp_path)), runner=FakeRunner().tell("qemu-img", "create", MORE, rc=1))
-    assert owners == [(f"{tmp_path}/vms/1001", -1, os.getgid())]
+    assert owners == [(f"{tmp_path}/vms/1001", -1, os.getgid(), 0o750)], "never open to others"
 
 
 def test_a_failed_creation_leaves_no_temporary_file(tmp_path):

@@ -19,10 +19,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.live import Device
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.state import Namespace, State
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
-from ..fakes import MORE, FakeRunner, journal
+from ..fakes import MORE, FakeRunner, journal, uuid
 from .test_plan import LAN, LINKS, QUIET, VM1, VM2, order
 
 FOLDERS = Folders("/s", LINKS)
@@ -469,3 +469,25 @@ def test_the_last_log_lines_of_a_unit_that_does_not_start_are_shown():
     with pytest.raises(SlicesError) as caught:
         netservices_apply.apply(todo, FOLDERS, runner)
     assert caught.value.message == f"systemctl failed with code 1: Job failed.\n{NETWORK}: no such device"
+
+
+def test_services_of_another_slice_are_refused():
+    one = replace(FULL[0], slice_uuid=uuid(1))
+    have = replace(as_wanted(FULL), texts={"/s/names/1000.uuid": f"{uuid(9)}\n"})
+    with pytest.raises(Refused) as refused:
+        plan((one,), have)
+    assert [each.code for each in refused.value.refusals] == ["another_slice"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "adds_only"),
+    [
+        ("a\nb\n", "b\na\n", True),
+        ("a\n", "a\nb\n", True),
+        (None, "a\n", True),
+        ("a\nb\n", "a\nc\n", False),
+        ("a\n", None, False),
+    ],
+)
+def test_a_file_whose_lines_all_stay_only_adds(old, new, adds_only):
+    assert netservices_apply.FileChange(1000, "reservation", "/x", old, new).adds_only is adds_only

@@ -199,3 +199,14 @@ def test_an_interrupted_call_keeps_the_role_for_the_next_one(tmp_path: Path, mon
     with pytest.raises(CommandFailed):
         host.apply(host.plan())
     assert roles.read(str(host.state)) == ("network_node",)
+
+
+def test_units_that_go_are_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(tmp_path, monkeypatch).tables(1)
+    host.units("Id=slices-nat.service\nActiveState=active\nUnitFileState=enabled\n")
+    (change,) = (change for change in host.plan().changes if change.kind == "unit")
+    assert (change.id, change.before, change.after) == (
+        "slices-nat.service",
+        {"state": "running", "startup": "enabled"},
+        {"state": "stopped", "startup": "disabled"},
+    )

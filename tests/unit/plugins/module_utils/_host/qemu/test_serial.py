@@ -253,3 +253,17 @@ def test_writing_to_a_socket_has_a_time_limit(monkeypatch):
     with ours, theirs:
         console = serial.SocketConsole(ours)
         assert within(10, lambda: console.send("x" * 10_000_000)) == "the serial console takes no input: timed out"
+
+
+def test_a_console_that_is_closed_is_an_error():
+    ours, theirs = socket.socketpair()
+    with ours:
+        theirs.sendall("é".encode()[:1])
+        console = serial.SocketConsole(ours)
+        assert console.receive(1) == "", "half a character is kept"
+        theirs.sendall("é".encode()[1:])
+        assert console.receive(1) == "é"
+        assert console.receive(0) == ""
+        theirs.close()
+        with pytest.raises(SlicesError, match="QEMU closed the serial console"):
+            console.receive(1)

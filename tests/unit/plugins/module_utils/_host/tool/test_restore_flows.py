@@ -97,3 +97,11 @@ def test_flows_are_loaded_under_the_lock_of_the_datapath(tmp_path: Path) -> None
 
 def test_the_exit_code_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     assert exit_of(monkeypatch, restore_flows, "restore", "/s/flows", "br-int") == (7, ("/s/flows", "br-int"))
+
+
+def test_a_starting_switch_is_not_queried_without_a_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    naps: list[float] = []
+    monkeypatch.setattr(restore_flows.time, "sleep", naps.append)
+    runner = FakeRunner().tell(*SHOW, rc=1).tell(*SHOW, rc=1).tell(*SHOW)
+    restore(str(tmp_path / "flows"), "br-int", runner)
+    assert naps == [0.2, 0.2]
