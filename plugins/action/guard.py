@@ -78,7 +78,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         refusals = [
             *_core(task_vars),
             *_orchestrator(task_vars),
-            *_workers(name, task_vars),
+            *_workers(name, extra, task_vars),
             *table.malformed(extra),
             *self._selection_problems(playbook, given),
         ]
@@ -182,9 +182,14 @@ def _core(task_vars: Mapping[str, Any]) -> Iterator[Refusal]:
         yield Refusal("core_too_old", "ansible-core", {"oldest": "{}.{}".format(*OLDEST_CORE), "got": version["full"]})
 
 
-def _workers(name: str, task_vars: Mapping[str, Any]) -> Iterator[Refusal]:
-    """Yield a refusal if a playbook needs workers and the inventory has none."""
-    if name in NEED_WORKERS and not task_vars["groups"].get("workers"):
+def _workers(name: str, extra: Mapping[str, Any], task_vars: Mapping[str, Any]) -> Iterator[Refusal]:
+    """Yield a refusal if a playbook needs workers and the inventory has none.
+
+    An empty group is what is left after the last worker is lost or retired.
+    """
+    workers = task_vars["groups"].get("workers")
+    may_be_empty = name not in ("deploy", "site") or extra.get("retire")
+    if name in NEED_WORKERS and (workers is None or not (workers or may_be_empty)):
         yield Refusal("workers_missing", "inventory")
 
 

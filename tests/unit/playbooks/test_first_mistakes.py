@@ -62,6 +62,25 @@ def test_an_inventory_without_workers_is_refused(playbook: str, tmp_path: Path) 
     assert (done.rc, done.tasks, set(codes(done.failure))) == (2, 1, {"workers_missing"})
 
 
+@pytest.mark.parametrize(
+    ("playbook", "variables", "refused"),
+    [
+        ("deploy", WEB, True),
+        ("site", {}, True),
+        # After the last worker is lost or retired.
+        ("site", {"retire": True}, False),
+        ("delete", {"slice_all": True}, False),
+    ],
+)
+def test_an_empty_group_of_workers_is_refused_where_one_is_needed(
+    playbook: str, variables: dict[str, Any], refused: bool, tmp_path: Path
+) -> None:
+    inventory = {"orchestrator": {"hosts": {"localhost": {"ansible_connection": "local"}}}, "workers": {"hosts": {}}}
+    (tmp_path / "own.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    done = run(tmp_path, playbook, variables, inventory=tmp_path / "own.yml")
+    assert ("workers_missing" in done.stdout) == refused, done.stdout
+
+
 def test_every_playbook_that_reads_the_workers_needs_them() -> None:
     found = {path.stem for path in ROOT.glob("playbooks/*.yml") if READS_WORKERS.search(sources(path))}
     assert found - {"quickstart"} == set(NEED_WORKERS)  # quickstart starts with site
