@@ -186,7 +186,7 @@ def _problems(question: Mapping[str, Any], answers: Mapping[str, Any]) -> Iterat
     if kind == "multiplechoice":
         if value not in question["choices"]:
             yield f"{variable} is not one of the choices"
-    elif type(value) is not (int if kind == "integer" else str):
+    elif isinstance(value, bool) or not isinstance(value, int if kind == "integer" else str):
         yield f"{variable} is not of type {kind}"
     else:
         size = len(value) if isinstance(value, str) else value

@@ -15,7 +15,7 @@ CALLER = claims.Caller(UUID, "lab", UUID)
 def test_a_host_is_claimed_once(tmp_path: Path) -> None:
     params = {"controller": "controller1", "claim": False, "state_dir": str(tmp_path)}
     steps = claim_steps.claim(params, CALLER)
-    todo, _ = steps.run()
+    todo, _applied = steps.run()
     assert [(each.kind, each.action) for each in todo.changes] == [("host", "create")]
     assert steps.result(todo)["claim"]["uuid"] == UUID
     assert steps.result(todo)["orphans"] == []
@@ -25,7 +25,7 @@ def test_a_host_is_claimed_once(tmp_path: Path) -> None:
 def test_a_role_is_added_to_the_roles_of_the_host(tmp_path: Path) -> None:
     for name in ("worker", "network_node", None):
         steps = claim_steps.role(name, state_dir=str(tmp_path))
-        todo, _ = steps.run()
+        todo, _applied = steps.run()
     assert steps.result(todo) == {"roles": list(roles.read(str(tmp_path)))}
     assert sorted(roles.read(str(tmp_path))) == ["network_node", "worker"]
     assert not todo.changes
