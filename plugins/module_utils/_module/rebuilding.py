@@ -9,10 +9,9 @@ from .._state.store import Store
 from ..applied import AllOrders, KnownDisplays
 from ..cluster import ADMIN, Cluster
 from ..errors import Refusal, Refused
-from . import control, database
+from . import control, database, orders
 from .clouds import controller
 from .edge import Module, Outcome, listed
-from .orders import utc_now
 
 
 def rebuild(module: Module) -> Outcome:
@@ -30,7 +29,7 @@ def rebuild(module: Module) -> Outcome:
         raise _exists(store)
     hosts = AllOrders.from_dict({"hosts": params["hosts"]}).hosts
     displays = KnownDisplays.from_dict({"displays": params["displays"]}).displays
-    made = rules.rebuild(hosts, without=params["without"], passwords=displays, now=utc_now())
+    made = rules.rebuild(hosts, without=params["without"], passwords=displays, now=orders.utc_now())
     with store.transaction(write=not module.check_mode) as cluster:
         initial = Cluster.initial()
         if cluster.content() != initial.content():
