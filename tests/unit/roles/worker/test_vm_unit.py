@@ -29,7 +29,7 @@ def unit(folder: Path, **variables: object) -> Path:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd rates it")
-@pytest.mark.parametrize(("private_mounts", "tenths"), [(False, 31), (True, 15)])
+@pytest.mark.parametrize(("private_mounts", "tenths"), [(False, 31), (True, 17)])
 def test_the_exposure_level_of_a_vm_unit_stays_below_the_limit(
     tmp_path: Path, private_mounts: bool, tenths: int
 ) -> None:
