@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -34,6 +35,7 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import (
     decide,
     extra_files,
+    extra_texts,
     extra_variables,
     of_inventory,
 )
@@ -134,7 +136,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
     @staticmethod
     def _selection_problems(playbook: Playbook, given: dict[str, Any]) -> Iterator[Refusal]:
         if _selects(playbook):
-            yield from _repeated_keys(extra_files())
+            yield from _repeated_keys()
             path = given.get("slices_file")
             if isinstance(path, str) and path:
                 try:
@@ -146,16 +148,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             yield from selection.problems(given, _selects(playbook), raw_text.load)
 
 
-def _repeated_keys(paths: Iterable[str]) -> Iterator[Refusal]:
-    """Yield a refusal for each file with a duplicate key in a mapping, of which Ansible would use the last one."""
-    for path in paths:
-        try:
-            with open(path, encoding="utf-8") as file:
-                why = raw_text.repeated_key(file.read())
-        except (OSError, ValueError):
-            continue  # Ansible may have read it from another directory
+def _repeated_keys() -> Iterator[Refusal]:
+    """Yield a refusal for each duplicate key in extra variables, of which Ansible would use the last one."""
+    texts = [("-e", text) for text in extra_texts()]
+    for path in extra_files():
+        # An encrypted or unreadable file is Ansible's matter.
+        with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8") as file:
+            texts.append((f"file {path}", file.read()))
+    for where, text in texts:
+        why = raw_text.repeated_key(text)
         if why is not None:
-            yield Refusal("key_set_twice", f"file {path}", {"why": why})
+            yield Refusal("key_set_twice", where, {"why": why})
 
 
 def _selects(playbook: Playbook) -> list[str]:

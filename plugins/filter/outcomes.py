@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,9 +14,6 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import fir
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import ERROR
 
 _KINDS = {"slice": "slice", "vm": "VM", "link": "link", "network": "network", "vlan": "reserved VLAN"}
-_OF_VM = re.compile(r"(?:^tap_|/vms/)(\d+)")
-_OF_NETWORK = re.compile(r"^net_(\d+)")
-_OF_SLICE = re.compile(r"(?:^cloudrepo-|^slice-|^nat_|^flows/|^slices-\w+@)(\d+)")
 
 
 def outcome_table(
@@ -42,7 +38,7 @@ def outcome_table(
         return ""
     reports = host_reports(hostvars, groups, plan["work_orders"]["workers"], plan["lost_workers"])
     owners = _owners(plan["work_orders"])
-    changed = {*plan["changed_slices"], *_changed_on_hosts(hostvars, groups, plan["work_orders"], owners)}
+    changed = {*plan["changed_slices"], *_changed_on_hosts(hostvars, groups)}
     left = {slice_["slice_id"]: slice_ for slice_ in recorded or ()}
     rows = [("SLICE", "ID", "RESULT", "REASON")]
     for slice_id in plan["slice_ids"]:
@@ -130,31 +126,12 @@ def _is_concerned(slice_id: int, target: str, orders: Mapping[str, Any]) -> bool
     )
 
 
-def _changed_on_hosts(
-    hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], orders: Mapping[str, Any], vms: Mapping[int, int]
-) -> Iterator[int | None]:
+def _changed_on_hosts(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> Iterator[int | None]:
     """Yield the slice of each object that hosts changed, None for an object that does not belong to one slice."""
-    slices = orders["network_node"]["slices"]
-    vlans = {network["vlan_id"]: one["slice_id"] for one in slices for network in one.get("networks", ())}
     for name in dict.fromkeys([*groups.get("workers", ()), *groups.get("network_node", ())]):
         for key in ("apply_work_order_result", "network_node_result"):
             for change in (hostvars[name].get(key) or {}).get("changes") or ():
-                yield _slice_of(change, vms, vlans)
-
-
-def _slice_of(change: Mapping[str, Any], vms: Mapping[int, int], vlans: Mapping[int, int]) -> int | None:
-    """Return the slice of an object on a host, by the names that objects have there."""
-    name = str(change["id"])
-    if change["kind"] == "VM folder":
-        return vms.get(int(name))
-    if change["kind"] == "flows" or change["kind"].startswith("slice "):
-        return int(name) if name.isdigit() else None
-    for pattern, owners in ((_OF_VM, vms), (_OF_NETWORK, vlans)):
-        found = pattern.search(name)
-        if found:
-            return owners.get(int(found[1]))
-    found = _OF_SLICE.search(name)
-    return int(found[1]) if found else None
+                yield change["slice_id"]
 
 
 class FilterModule:

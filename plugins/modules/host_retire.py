@@ -83,6 +83,7 @@ changes:
     - kind: path
       name: /etc/cloudrepo/nat.nft
       id: /etc/cloudrepo/nat.nft
+      slice_id: null
       action: delete
       before: {}
       after: null

@@ -117,6 +117,7 @@ changes:
     - kind: slice
       name: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
       id: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
+      slice_id: 1005
       action: delete
       before: {slice_id: 1005, holds: [reservations /var/lib/cloudrepo/dhcp/hosts.d/1005]}
       after: null

@@ -278,6 +278,7 @@ changes:
       lists the differences.
     - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
       deleted.
+    - C(slice_id) is the id of its slice; null if it belongs to no slice or to all of them.
   returned: success
   type: list
   elements: dict
@@ -285,6 +286,7 @@ changes:
     - kind: slice reservation
       name: "1000"
       id: 1000
+      slice_id: 1000
       action: create
       before: null
       after: {lines: ["52:54:00:03:e9:00,10.60.7.101,vm1"]}
@@ -293,6 +295,7 @@ changes:
     - kind: packet rules
       name: VMs
       id: VMs
+      slice_id: null
       action: load
       before: {state: missing or changed}
       after: {state: loaded}

@@ -702,6 +702,7 @@ changes:
       lists the differences.
     - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
       deleted.
+    - C(slice_id) is the id of its slice; null if it belongs to no slice or to all of them.
     - If C(restart) is true, the change takes effect on a running VM only after a restart.
   returned: success
   type: list
@@ -710,6 +711,7 @@ changes:
     - kind: vm
       name: web/vm1
       id: 1001
+      slice_id: 1000
       action: create
       before: null
       after:
@@ -724,6 +726,7 @@ changes:
     - kind: vm
       name: web/vm2
       id: 1002
+      slice_id: 1000
       action: update
       before:
         {

@@ -215,6 +215,7 @@ changes:
       lists the differences.
     - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
       deleted.
+    - C(slice_id) is the id of its slice; null if it belongs to no slice or to all of them.
     - If C(restart) is true, the change takes effect on a running VM only after a restart.
   returned: success
   type: list
@@ -223,6 +224,7 @@ changes:
     - kind: tap
       name: tap_1001_eth1
       id: tap_1001_eth1
+      slice_id: 1000
       action: create
       before: null
       after: {state: up, group: 1000, owner: 998, mtu: 1500, arp: false}
@@ -231,6 +233,7 @@ changes:
     - kind: unit
       name: cloudrepo-1000@1001.service
       id: cloudrepo-1000@1001.service
+      slice_id: 1000
       action: restart
       before: {state: running}
       after: {state: restarted}

@@ -259,6 +259,7 @@ changes:
       lists the differences.
     - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
       deleted.
+    - C(slice_id) is the id of its slice; null if it belongs to no slice or to all of them.
   returned: success
   type: list
   elements: dict
@@ -266,6 +267,7 @@ changes:
     - kind: vm
       name: web/vm1
       id: 1001
+      slice_id: 1000
       action: update
       before: {status: pending, power: running, observed: null, pid: null}
       after: {status: design, power: running, observed: null, pid: null}

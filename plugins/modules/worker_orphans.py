@@ -121,6 +121,7 @@ changes:
     - kind: disk
       name: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
       id: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
+      slice_id: 1005
       action: delete
       before: {slice_id: 1005, path: /var/lib/cloudrepo/vms/1006/vm1_img.qcow2}
       after: null

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible import context
+from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
 from ansible.template import Templar
 
@@ -33,8 +34,17 @@ def extra_variables(task: Task) -> dict[str, Any]:
 
 def extra_files() -> list[str]:
     """Return the paths of files with extra variables from the command line."""
-    given = context.CLIARGS.get("extra_vars") or ()
-    return [str(each)[1:] for each in given if str(each).startswith("@")]
+    # A new loader, as Ansible had when it read them: that of a task starts from the playbook's directory.
+    return [DataLoader().path_dwim(text[1:]) for text in _given() if text.startswith("@")]
+
+
+def extra_texts() -> list[str]:
+    """Return the extra variables that the command line contains as YAML or JSON."""
+    return [text for text in _given() if text.startswith(("[", "{"))]
+
+
+def _given() -> list[str]:
+    return [str(each) for each in context.CLIARGS.get("extra_vars") or ()]
 
 
 def refuse_middle(task: Task) -> None:

@@ -25,7 +25,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.playbook.task import Task
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, SliceRef
 
 from . import scripts
 
@@ -158,7 +158,10 @@ def test_changes_are_shown_as_modules_return_them(module):
     for shown in yaml.safe_load(code.RETURN).get("changes", {}).get("sample", ()):
         name = "" if shown["name"] == str(shown["id"]) else shown["name"]
         sides = (shown["before"], shown["after"])
-        change = Change(shown["kind"], shown["id"], shown["action"], *sides, restart=shown["restart"], name=name)
+        of = None if shown["slice_id"] is None else SliceRef(shown["slice_id"])
+        change = Change(
+            shown["kind"], shown["id"], shown["action"], *sides, restart=shown["restart"], name=name, slice=of
+        )
         # The reason of a restart is given by the plan; all others are derived from the attributes.
         given = replace(change, reason=shown["reason"]) if shown["action"] == "restart" else change
         assert unordered(given.to_dict()) == unordered(shown)

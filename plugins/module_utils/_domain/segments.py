@@ -16,7 +16,7 @@ from ..models import VM, Interface, Link, Network, Slice
 from ..vlans import FURTHER_POOLS, POOL_COUNT, pool_vlans
 from . import host_requirements, networks
 from .allocation import Allocator, pool_text
-from .match import Matches
+from .match import Matches, in_stored_order
 from .teardown import drop_empty_pools, let_go, segment_vlans, set_extra
 from .topology_spec import Endpoint, Reservation, WantedLink, WantedNetwork, WantedSlice
 
@@ -129,7 +129,7 @@ class SegmentBuilder:
                 taps[Endpoint(name, interface.name)] = interface
         if self._is_short or len(self.live) < len(self.want.vms):
             return
-        slice_.links = []
+        before, slice_.links = slice_.links, []
         for link, old in matches.links:
             (vm1_id, end1), (vm2_id, end2) = ((self.live[end.vm].vm_id, end.interface or "") for end in link.endpoints)
             made = old or Link(next(link_ids), next(fresh), vm1_id, end1, vm2_id, end2)
@@ -141,13 +141,15 @@ class SegmentBuilder:
             for end in link.endpoints:
                 taps[end].vlan_id, taps[end].link_id = made.vlan_id, made.link_id
             slice_.links.append(made)
+        slice_.links = in_stored_order(slice_.links, before, lambda link: link.link_id)
         vlans = {link.vlan_id for link in slice_.links}
         told = [network for network in slice_.networks if "name" not in network.extra and network.vlan_id in vlans]
+        stored = slice_.networks
         slice_.networks = [self._network(want, old or next(fresh)) for want, old in matches.networks]
         for network, (want, _old) in zip(slice_.networks, matches.networks):
             for end in want.members:
                 taps[end].vlan_id = network.vlan_id
-        slice_.networks.extend(told)
+        slice_.networks = in_stored_order([*slice_.networks, *told], stored, lambda network: network.vlan_id)
         subnets = [(str(each.extra.get("name", each.vlan_id)), each.cidr) for each in slice_.networks]
         self.refusals.extend(networks.overlaps(f"slice {self.want.name}", subnets, self.allocator.network.cidr))
 
@@ -168,7 +170,9 @@ class SegmentBuilder:
         set_extra(made.extra, "title", want.title)
         set_extra(made.extra, "nat", full.nat or None)
         _set_carried(made.extra, want)
-        made.extra["members"] = [{"vm_id": self.live[end.vm].vm_id, "interface": end.interface} for end in want.members]
+        members = [{"vm_id": self.live[end.vm].vm_id, "interface": end.interface} for end in want.members]
+        have: list[dict[str, Any]] = made.extra.get("members", [])
+        made.extra["members"] = in_stored_order(members, have, lambda member: member["vm_id"])
         return made
 
 

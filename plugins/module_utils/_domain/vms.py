@@ -18,7 +18,7 @@ from ..models import VM, Interface, Slice
 from ..vlans import MANAGEMENT_VLAN
 from . import cloud_init, displays, host_requirements
 from .allocation import Allocator, mac_address
-from .match import Matches
+from .match import Matches, in_stored_order
 from .placement import POLICIES, Placement
 from .teardown import releasing, set_extra
 from .topology_spec import WantedSlice, WantedVM
@@ -37,7 +37,7 @@ class VmBuilder:
     refusals: list[Refusal] = field(default_factory=list)
 
     def equip(self, matches: Matches) -> dict[str, VM]:
-        """Keep, change and add VMs in the desired order, with VMs that are being deleted at the end.
+        """Keep, change and add VMs: the stored ones in their order, the new ones, and those that are being deleted.
 
         Returns:
             The VMs that are not being deleted, by name.
@@ -66,7 +66,7 @@ class VmBuilder:
                 self._set_interfaces(vm, count, internet=want.internet)
                 self._set_limits(vm, want)
                 live[want.name] = vm
-        self.slice.vms = [*live.values(), *leaving]
+        self.slice.vms = [*in_stored_order(live.values(), self.slice.vms, lambda vm: vm.vm_id), *leaving]
         return live
 
     def _new_vm(self, want: WantedVM) -> VM | None:

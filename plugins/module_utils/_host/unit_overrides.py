@@ -13,7 +13,7 @@ import re
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 
-from ..changes import Change, between
+from ..changes import Change, SliceRef, between
 from . import files
 from .runner import Runner
 
@@ -23,28 +23,30 @@ _NAME = re.compile(r"cloudrepo-([0-9]+)@([0-9]+\.service|[0-9]*\.service\.d)")
 _TEMPLATE = re.compile(r"cloudrepo-([0-9]+)@\.service")
 
 
-def observe(slice_ids: Collection[int], *, unit_dir: str, runtime_dir: str = RUNTIME_UNIT_DIR) -> tuple[str, ...]:
-    """Return the paths of all overrides for units of the slices."""
-    return tuple(sorted(path for slice_id, path in _found(unit_dir, runtime_dir) if slice_id in slice_ids))
+def observe(
+    slice_ids: Collection[int], *, unit_dir: str, runtime_dir: str = RUNTIME_UNIT_DIR
+) -> tuple[tuple[int, str], ...]:
+    """Return all overrides for units of the slices, each as slice id and path."""
+    return tuple(sorted(found for found in _found(unit_dir, runtime_dir) if found[0] in slice_ids))
 
 
-def changes(paths: Iterable[str]) -> list[Change]:
+def changes(overrides: Iterable[tuple[int, str]]) -> list[Change]:
     """Return the removals."""
-    return [between("unit override", path, {}, None) for path in paths]
+    return [between("unit override", path, {}, None, slice=SliceRef(slice_id)) for slice_id, path in overrides]
 
 
-def remove(paths: Collection[str], runner: Runner) -> None:
+def remove(overrides: Collection[tuple[int, str]], runner: Runner) -> None:
     """Remove overrides.
 
     Raises:
         CommandFailed: systemd does not respond.
     """
-    for path in paths:
+    for _slice_id, path in overrides:
         if os.path.isdir(path) and not os.path.islink(path):
             shutil.rmtree(path)
         else:
             files.remove(path)
-    if paths:
+    if overrides:
         runner.run(["systemctl", "daemon-reload"])
 
 

@@ -60,7 +60,7 @@ class Host:
     Attributes:
         outdated: why VMs have to be restarted, by VM id.
         lost: the disks that existed earlier and are missing.
-        overrides: the paths of masks and drop-ins beside the slices' units.
+        overrides: the masks and drop-ins beside the slices' units, each as slice id and path.
     """
 
     disks: Disks
@@ -68,7 +68,7 @@ class Host:
     vms: qemu_plan.Host
     outdated: Mapping[int, str] = field(default_factory=dict)
     lost: Lost = field(default_factory=Lost)
-    overrides: tuple[str, ...] = ()
+    overrides: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Plan:
     disks: DiskPlan
     wires: WirePlan
     vms: qemu_plan.VmPlan
-    overrides: tuple[str, ...] = ()
+    overrides: tuple[tuple[int, str], ...] = ()
 
     @property
     def changes(self) -> list[Change]:

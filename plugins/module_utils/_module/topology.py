@@ -110,23 +110,23 @@ def _put_each(
     cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[str, Any]
 ) -> tuple[list[Pair], list[RefusedSlice]]:
     acting_user, configured = params["acting_user"], settings(params)
-    counts = Counter((want["name"], want["owner"] or acting_user) for want in wants)
+    all_places = [access.places(cluster, want, acting_user) for want in wants]
+    counts = Counter(place for places in all_places for place in places)
     done: list[Pair | None] = []
-    refused = [
-        RefusedSlice(f"{owner}/{name}", [_listed_twice(name, owner, count)])
-        for (name, owner), count in counts.items()
-        if count > 1
-    ]
+    refused: list[RefusedSlice] = []
     if params["overwrite"]:
         wants = [{**want, "based_on": None} for want in wants]
-    for want in wants:
+    for want, places in zip(wants, all_places):
         name, owner = want["name"], want["owner"] or acting_user
-        if counts[name, owner] == 1:
-            try:
-                done.append(_put_one(cluster, want, configured, acting_user))
-            except Refused as why:
-                stored = _visible(cluster, name, owner, acting_user)
-                refused.append(RefusedSlice(f"{owner}/{name}", why.refusals, stored))
+        count = max(counts[place] for place in places)
+        try:
+            if count > 1:
+                raise Refused([_listed_twice(name, owner, count)])
+            done.append(_put_one(cluster, want, configured, acting_user))
+        except Refused as why:
+            stored = _visible(cluster, name, owner, acting_user) if count == 1 else None
+            refused.append(RefusedSlice(f"{owner}/{name}", why.refusals, stored))
+    refused = list({each.name: each for each in refused}.values())
     require_some(refused, done)
     return [pair for pair in done if pair is not None], refused
 

@@ -286,9 +286,20 @@ def test_a_duplicate_key_in_a_text_is_refused_with_both_lines(tmp_path: Path) ->
     assert done.failure["msg"] == ("slices: slices must be YAML or JSON (line 3: vms was set in line 2 already)")
 
 
-def test_a_duplicate_key_in_a_file_of_variables_is_refused_with_both_lines(tmp_path: Path) -> None:
+TWICE = "{slices: [{name: web, vms: [{name: vm1, flavor: cirros}],\n vms: []}]}"
+JSON_TWICE = '{"slices": [{"name": "web", "vms": [{"name": "vm1", "flavor": "cirros"}],\n "vms": []}]}'
+
+
+@pytest.mark.parametrize(
+    ("way", "text"),
+    [("absolute", TWICE), ("relative", JSON_TWICE), ("home", TWICE), ("inline", TWICE), ("inline", JSON_TWICE)],
+)
+def test_a_duplicate_key_in_variables_is_refused_with_both_lines(way: str, text: str, tmp_path: Path) -> None:
     path = tmp_path / "topology.yml"
-    path.write_text("slices:\n  - name: web\n    vms: [{name: vm1, flavor: cirros}]\n    vms: []\n", encoding="utf-8")
-    environment = {ENVIRONMENT: "alice", "ANSIBLE_DUPLICATE_YAML_DICT_KEY": "warn"}  # Ansible's default
-    done = run(tmp_path, "deploy", {}, "-e", f"@{path}", environment=environment, database=database())
-    assert done.failure["msg"] == f"file {path}: line 4: vms was set in line 3 already"
+    path.write_text(text, encoding="utf-8")
+    option = {"absolute": f"@{path}", "relative": "@topology.yml", "home": "@~/topology.yml", "inline": text}[way]
+    # Ansible's default is a warning, and for JSON not even that.
+    environment = {ENVIRONMENT: "alice", "ANSIBLE_DUPLICATE_YAML_DICT_KEY": "warn", "HOME": str(tmp_path)}
+    done = run(tmp_path, "deploy", {}, "-e", option, environment=environment, database=database())
+    where = "-e" if way == "inline" else f"file {path}"
+    assert done.failure["msg"] == f"{where}: line 2: vms was set in line 1 already"

@@ -29,6 +29,12 @@ from .test_status import database
             "--limit leaves out the orchestrator; add localhost to it",
         ),
         ("site", {}, ("--limit=worker1",), "--limit leaves out the orchestrator; add localhost to it"),
+        (
+            "deploy",
+            {"slices_file": "/nowhere.yml"},
+            (),
+            "slices_file must be a file that can be read, got /nowhere.yml ([Errno 2] No such file or directory",
+        ),
     ],
 )
 def test_an_invalid_selection_is_refused_before_anything_is_read(

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import unit_overrides
 
-from .fakes import FakeRunner
+from .fakes import FakeRunner, slices
 
 
 @pytest.fixture
@@ -47,10 +47,11 @@ def test_an_override_is_reported_and_removed(tmp_path: Path, folders: dict[str, 
         path.symlink_to("/dev/null")
     assert unit_overrides.observe({1003}, **folders) == ()
     found = unit_overrides.observe({1000}, **folders)
-    assert found == (str(path),)
+    assert found == ((1000, str(path)),)
     assert [(change.kind, change.id, change.action) for change in unit_overrides.changes(found)] == [
         ("unit override", str(path), "delete")
     ]
+    assert slices(unit_overrides.changes(found)) == {1000}
     unit_overrides.remove(found, FakeRunner().tell("systemctl", "daemon-reload"))
     assert unit_overrides.observe({1000}, **folders) == ()
     assert (tmp_path / "etc/cloudrepo-1000@.service").read_text() == "[Unit]\n"

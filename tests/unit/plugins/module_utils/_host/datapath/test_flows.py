@@ -18,7 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Ch
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
-from ..fakes import MORE, STATE_DIR, FakeRunner, vm
+from ..fakes import MORE, STATE_DIR, FakeRunner, slices, vm
 
 MARK = {"cloudrepo-infrastructure": "true"}
 TRUNK = Port("trunk0", "br-int", vlan_mode="trunk", external_ids=MARK, number=1)
@@ -257,6 +257,7 @@ def test_only_flows_of_the_slices_are_planned_and_replaced_in_place(tmp_path):
         ),
         Change("file", "flows/1000.flows", "write", after={"lines": 1}),
     ]
+    assert slices(todo.changes) == {1000}
     runner = FakeRunner().tell(*OFCTL, "--bundle", "add-flows", "br-int", "-")
     flows.apply(todo, runner, bridge="br-int", folder=str(tmp_path))
     assert runner.argvs == [[*OFCTL, "--bundle", "add-flows", "br-int", "-"]]
@@ -265,6 +266,12 @@ def test_only_flows_of_the_slices_are_planned_and_replaced_in_place(tmp_path):
 
     away = flows.plan([], [other], [1000], saved)
     assert (away.changes, away.bundle) == ([Change("file", "flows/1000.flows", "delete", before={})], "")
+    assert slices(away.changes) == {1000}
+    shared = flows.plan([replace(new, owner=SHARED)], [], [SHARED], {})
+    assert ([change.id for change in shared.changes], slices(shared.changes)) == (
+        ["shared", "flows/shared.flows"],
+        {None},
+    )
     flows.apply(away, FakeRunner(), bridge="br-int", folder=str(tmp_path))
     assert list(tmp_path.iterdir()) == []
 

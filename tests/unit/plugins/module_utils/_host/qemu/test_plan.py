@@ -25,6 +25,7 @@ from ..fakes import (
     FakeRunner,
     orders,
     settings,
+    slices,
     vm,
 )
 
@@ -86,6 +87,7 @@ def test_a_new_vm_gets_everything():
     assert (todo.templates, ids(todo.enable), ids(todo.start)) == ({1000: TEMPLATE}, [1001], [1001])
     assert [write.name for write in todo.writes] == ["qemu.cfg", "taps", "links_down", "vm.json"]
     assert todo.changes == [Change("template", "cloudrepo-1000@.service", "write", after={}), STARTED]
+    assert slices(todo.changes) == {1000}
 
 
 def test_a_failed_vm_is_reset_and_started():
@@ -277,6 +279,7 @@ def test_a_slice_without_vms_leaves_nothing():
         ("template", "cloudrepo-1000@.service", "delete"),
         ("cgroup", "cloudrepo-1000.slice", "delete"),
     ]
+    assert slices(todo.changes) == {1000}
     assert qemu_plan.plan_prune(orders(), Host()).changes == []
 
 
