@@ -136,6 +136,7 @@ def plan_access_ports(
     *,
     bridge: str,
     unplugged: Collection[str] = (),
+    gone: Collection[str] = (),
     reserved: Collection[int] = (),
     prune_vlans: bool = False,
 ) -> PortPlan:
@@ -146,6 +147,7 @@ def plan_access_ports(
         have: the observed state.
         bridge: the desired bridge of the ports.
         unplugged: devices that no switch has open, although its database may contain them.
+        gone: taps of the slices that are removed. Their ports go too, even without our external_ids.
         reserved: OpenFlow numbers that no new port may have, because flows refer to them.
         prune_vlans: whether trunks carry only the VLANs of ports on the bridge, including ports of others.
     """
@@ -164,7 +166,11 @@ def plan_access_ports(
     todo = _plan(
         wanted,
         have,
-        ours=lambda port: port.name in off or port.external_ids.get(SLICE) in marks,
+        ours=lambda port: (
+            port.name in off
+            or port.external_ids.get(SLICE) in marks
+            or (port.name in gone and SLICE not in port.external_ids)
+        ),
         unplugged={*unplugged, *_to_replug(wanted, have)},
     )
     return replace(todo, mend=(*todo.mend, *_pruned(todo, have, bridge))) if prune_vlans else todo
