@@ -47,7 +47,10 @@ def record(
             told = by_target.get(vm.worker_ip, [])
             failures += _failures_of_vm(vm, told, lost)
             if not any(each.slice_id == slice_.slice_id for report in told for each in report.refused):
-                _record_vm(vm, seen.get((vm.worker_ip, vm.vm_id)), seen_at)
+                found = seen.get((vm.worker_ip, vm.vm_id))
+                # A worker that has not failed reports all VMs of its order. Another run has added the others since.
+                if found is not None or not told or any(report.failure for report in told):
+                    _record_vm(vm, found, seen_at)
         if receipts.gives_up(slice_):
             done = {
                 target for target, told in by_target.items() if all(_has_done(cluster, each, slice_) for each in told)
