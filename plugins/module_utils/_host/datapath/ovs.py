@@ -160,20 +160,21 @@ def plan_access_ports(
         for nic in vm.interfaces
         if nic.vlan_id is not None
     }
+    todo = _plan(wanted, have, ours=_is_ours(orders, gone), unplugged={*unplugged, *_to_replug(wanted, have)})
+    return replace(todo, mend=(*todo.mend, *_pruned(todo, have, bridge))) if prune_vlans else todo
+
+
+def _is_ours(orders: tuple[SliceOrder, ...], gone: Collection[str]) -> Callable[[Port], bool]:
+    """Return whether a port belongs to the slices."""
     # The port of an interface without a VLAN is ours by its name, even without our external_ids.
     off = {nic.tap for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is None}
     marks = {str(slice_id) for slice_id in slice_ids(orders)}
-    todo = _plan(
-        wanted,
-        have,
-        ours=lambda port: (
-            port.name in off
-            or port.external_ids.get(SLICE) in marks
-            or (port.name in gone and SLICE not in port.external_ids)
-        ),
-        unplugged={*unplugged, *_to_replug(wanted, have)},
-    )
-    return replace(todo, mend=(*todo.mend, *_pruned(todo, have, bridge))) if prune_vlans else todo
+
+    def is_ours(port: Port) -> bool:
+        holder = port.external_ids.get(SLICE)
+        return port.name in off or holder in marks or (holder is None and port.name in gone)
+
+    return is_ours
 
 
 def _access_port(vm: VM, nic: Interface, bridge: str, number: int) -> Port:
