@@ -46,8 +46,11 @@ def outcome_table(
         failed = failed or [*_errors(left.get(slice_id, {}))]
         is_deleted = slice_id in plan["deleting"]
         word = "refused" if refused else "failed" if failed else "unchanged"
-        if word == "unchanged" and (is_deleted or slice_id in changed):
-            word = _done(is_deleted=is_deleted, is_gone=recorded is not None and slice_id not in left, dry=check_mode)
+        is_gone = recorded is not None and slice_id not in left
+        if word == "unchanged" and is_gone and not is_deleted:
+            word = "deleted by another run"
+        elif word == "unchanged" and (is_deleted or slice_id in changed):
+            word = _done(is_deleted=is_deleted, is_gone=is_gone, dry=check_mode)
         reason = next(iter([*refused, *failed]), "")
         rows.append((plan["slice_names"][str(slice_id)], str(slice_id), word, _line(reason)))
     rows += [(each["slice"], str(each["slice_id"] or "-"), "refused", _line(each["failure"])) for each in unplanned]

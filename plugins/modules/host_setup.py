@@ -19,6 +19,10 @@ description:
     installed before the next call. Check mode predicts the changes of both calls.
   - The bridge is configured as by M(cloudrepo.slices.ovs_bridge).
   - All users, folders and files belong to root. Missing parents of folders are created with mode V(0755).
+  - What others have changed is repaired. Owners and modes of folders and files are restored, including those of what
+    the host remembers in O(state_dir), and access control lists are removed. A link in place of a file is replaced.
+    Masks, drop-ins and units of the same name in another folder of systemd are removed, and units that ran with them
+    are restarted, except for VMs.
   - All files are written to disk before the first one replaces an existing file. If one of them is below
     C(/etc/systemd/system), systemd reads its units again.
   - Files whose names end in C(.nft) are checked by C(nft) first. If it refuses one, no file is changed, except that
@@ -304,7 +308,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, host_facts, host_files, reloads
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
+    claims,
+    host_facts,
+    host_files,
+    reloads,
+    state_files,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     BRIDGE_ARGUMENTS,
     CLOUD_ARGUMENTS,
@@ -377,6 +387,7 @@ def stages(params: dict[str, Any], missing_ok: bool) -> Iterator[Steps[Any]]:
     if called_by is not None:
         yield claim_steps.claim(params, called_by)
         yield claim_steps.role(params["owner"], state_dir=params["state_dir"])
+    yield Steps(plan=lambda: state_files.plan(params["state_dir"]), apply=state_files.apply)
     if seen.result["missing_packages"] and not missing_ok:
         return
     yield datapath_steps.bridge(params["bridge"], params, runner, missing_ok=missing_ok)

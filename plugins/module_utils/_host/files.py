@@ -29,12 +29,17 @@ def read_text(path: str) -> str | None:
         SlicesError: it cannot be read, for example because it is a folder.
     """
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="utf-8", errors="replace", opener=at_once) as file:
             return file.read()
     except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
         return None
     except OSError as error:
         raise SlicesError(f"{path} cannot be read: {error.strerror}", path=path) from error
+
+
+def at_once(path: str, flags: int) -> int:
+    """Open a file for C(open), which does not wait for a writer if somebody has put a FIFO in its place."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ def make_folders(path: str) -> None:
 def sha256(path: str) -> str:
     """Return the SHA-256 of a file, in hexadecimal digits."""
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=at_once) as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()

@@ -60,7 +60,7 @@ class Host:
     Attributes:
         outdated: why VMs have to be restarted, by VM id.
         lost: the disks that existed earlier and are missing.
-        overrides: the masks and drop-ins beside the slices' units, each as slice id and path.
+        overrides: the paths of masks and drop-ins beside the units of the slices and of the host.
     """
 
     disks: Disks
@@ -68,7 +68,7 @@ class Host:
     vms: qemu_plan.Host
     outdated: Mapping[int, str] = field(default_factory=dict)
     lost: Lost = field(default_factory=Lost)
-    overrides: tuple[tuple[int, str], ...] = ()
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Plan:
     disks: DiskPlan
     wires: WirePlan
     vms: qemu_plan.VmPlan
-    overrides: tuple[tuple[int, str], ...] = ()
+    overrides: tuple[str, ...] = ()
 
     @property
     def changes(self) -> list[Change]:
@@ -155,7 +155,7 @@ def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, m
         vms,
         outdated=bases.outdated(orders, disks.overlays, disks.bases, pids),
         lost=lost.find(orders, disks.overlays, disks.known, pids),
-        overrides=unit_overrides.observe(slice_ids(orders), unit_dir=tools.unit_dir),
+        overrides=unit_overrides.observe({unit_overrides.HOST, *slice_ids(orders)}, unit_dir=tools.unit_dir),
     )
 
 
@@ -247,6 +247,7 @@ def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: 
     with watch.stage("qemu"):
         qemu_apply.clear(todo.vms, tools)
         unit_overrides.remove(todo.overrides, tools.runner)
+        unit_overrides.restart(todo.overrides, tools.runner)
     with watch.stage("images"):
         overlays.apply(todo.disks, have.disks, state_dir=vms.state_dir, accounts=vms.accounts, runner=tools.runner)
     datapath.apply(todo.wires, tools.runner, settings=settings.wires, watch=watch)

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..holdings import KnownDisk, KnownSlice
 from ..work_order import SliceOrder
-from . import applied_orders, files, orphans, revisions, systemd, vm_folders
+from . import accounts, applied_orders, files, orphans, revisions, systemd, vm_folders
 from .accounts import Accounts
 from .datapath import flows, ovs, ovsdb, taps
 from .datapath import reconcile as datapath
@@ -93,7 +93,9 @@ def remove(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, tool
     gone = tuple(gone)
     going = [SliceOrder(each.slice_id or 0, (), slice_uuid=each.uuid) for each in gone if each.kind == SLICE]
     if going:
-        todo, _results = Job(tuple(going), tools, settings).run()
+        users = accounts.look_up(settings.vms.accounts.prefix, going)
+        with_users = replace(settings, vms=replace(settings.vms, accounts=users))
+        todo, _results = Job(tuple(going), tools, with_users).run()
         if todo.seen.failure is not None:
             raise todo.seen.failure
     with datapath.locked(settings.wires):

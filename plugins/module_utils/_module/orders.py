@@ -231,19 +231,33 @@ class Missing:
 
 def vnc_passwords(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Return the displays of the selected slices, with their passwords."""
-    return Outcome(result={"displays": displays.tell(cluster, choose(cluster, params))})
+    chosen, _gone = _left(cluster, params)
+    return Outcome(result={"displays": displays.tell(cluster, chosen)})
 
 
 def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Record the hosts' reports on the selected slices."""
-    chosen = choose(cluster, params)
+    chosen, gone = _left(cluster, params)
     before = slice_changes.states(chosen)
     reports = [HostReport.from_dict(data) for data in params["reports"]]
     failures = status_rules.record(cluster, chosen, reports, seen_at=utc_now())
     remaining = [slice_ for slice_ in chosen if slice_.slice_id in cluster.slices]
     changes = slice_changes.state_changes(before, slice_changes.states(remaining))
     waiting = [slice_.slice_id for slice_ in remaining if receipts.gives_up(slice_)]
-    return Outcome(changes, {"failures": failures, "waiting": waiting, **described(remaining)})
+    return Outcome(changes, {"failures": failures, "waiting": waiting, "gone": gone, **described(remaining)})
+
+
+def _left(cluster: Cluster, params: Mapping[str, Any]) -> tuple[list[Slice], list[int]]:
+    """Return the selected slices, and the ids of those that another run has deleted since this one has planned.
+
+    Raises:
+        Refused: for a name that is no id and matches no slice or several.
+    """
+    chosen, missing = choose_each(cluster, params)
+    unknown = [refusal for each in missing if not each.name.isdecimal() for refusal in each.refusals]
+    if unknown:
+        raise Refused(unknown)
+    return chosen, [int(each.name) for each in missing]
 
 
 def utc_now() -> str:

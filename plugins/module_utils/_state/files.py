@@ -136,10 +136,18 @@ class Backups:
                 data = file.read()
         except FileNotFoundError:
             return None
+        return self.keep_if_new(data, source=path)
+
+    def keep_if_new(self, data: bytes, *, source: str | None = None) -> str:
+        """Back C(data) up, and return the name of the backup; that of the newest backup if its content is the same.
+
+        Raises:
+            OSError: see C(add).
+        """
         newest = self.names()[-1:]
         if newest and _digest_in(newest[0]) == _digest(data) and self._read(newest[0]) == data:
             return newest[0]
-        return self.add(data, source=path)
+        return self.add(data, source=source)
 
     def add(self, data: bytes, *, source: str | None = None) -> str:
         """Write C(data) as a new backup, verify it by reading it, and return its name.

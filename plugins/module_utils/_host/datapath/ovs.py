@@ -149,6 +149,7 @@ def plan_access_ports(
     *,
     bridge: str,
     unplugged: Collection[str] = (),
+    gone: Collection[str] = (),
     reserved: Collection[int] = (),
     prune_vlans: bool = False,
 ) -> PortPlan:
@@ -159,6 +160,7 @@ def plan_access_ports(
         have: the observed state.
         bridge: the desired bridge of the ports.
         unplugged: devices that no switch has open, although its database may contain them.
+        gone: taps of the slices that are removed. Their ports go too, even without our external_ids.
         reserved: OpenFlow numbers that no new port may have, because flows refer to them.
         prune_vlans: whether trunks carry only the VLANs of ports on the bridge, including ports of others.
     """
@@ -171,17 +173,27 @@ def plan_access_ports(
         for nic in vm.interfaces
         if nic.vlan_id is not None
     }
-    # The port of an interface without a VLAN is ours by its name, even without our external_ids.
-    off = {nic.tap for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is None}
-    marks = {str(slice_id) for slice_id in slice_ids(orders)}
     todo = _plan(
         wanted,
         have,
-        ours=lambda port: port.name in off or port.external_ids.get(SLICE) in marks,
+        ours=_is_ours(orders, gone),
         unplugged={*unplugged, *_to_replug(wanted, have)},
         slices={nic.tap: vm.slice_id for vm in all_vms(orders) for nic in vm.interfaces},
     )
     return replace(todo, mend=(*todo.mend, *_pruned(todo, have, bridge))) if prune_vlans else todo
+
+
+def _is_ours(orders: tuple[SliceOrder, ...], gone: Collection[str]) -> Callable[[Port], bool]:
+    """Return whether a port belongs to the slices."""
+    # The port of an interface without a VLAN is ours by its name, even without our external_ids.
+    off = {nic.tap for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is None}
+    marks = {str(slice_id) for slice_id in slice_ids(orders)}
+
+    def is_ours(port: Port) -> bool:
+        holder = port.external_ids.get(SLICE)
+        return port.name in off or holder in marks or (holder is None and port.name in gone)
+
+    return is_ours
 
 
 def _access_port(vm: VM, nic: Interface, bridge: str, number: int) -> Port:

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import stat
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ...changes import Change, between
 from ...errors import Refusal, Refused, SlicesError
 from ...work_order import Image as Wanted
-from .. import files
+from .. import access, files
+from ..access import FILE, Access
 from ..runner import Runner
 from .inspection import inspect
 from .qcow2 import Image
@@ -26,6 +28,7 @@ NOTE = ".json"
 """The suffix of a note, appended to the name of its image."""
 ARRIVAL = ".new"
 """The suffix of a new image that is not verified yet."""
+_MODE = 0o444
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Examined:
         note: the new note; C(None) if the image is missing.
         has_arrived: whether the new note is for a new file that is not installed yet.
         refusal: why the new file is not installed.
+        held: who may use the image, if that is not what C(_readable) returns.
     """
 
     wanted: Wanted
@@ -73,13 +77,20 @@ class Examined:
     note: Note | None
     has_arrived: bool = False
     refusal: Refusal | None = None
+    held: Access | None = None
 
     @property
     def change(self) -> Change | None:
         """The change to the image, if any."""
-        if self.refusal is not None or self.note is None or (self.note == self.noted and not self.has_arrived):
+        if self.refusal is not None or self.note is None:
             return None
-        return between("base image", self.wanted.path, *(_attributes(note) for note in (self.noted, self.note)))
+        if self.note == self.noted and not self.has_arrived and self.held is None:
+            return None
+        before, after = (_attributes(note) for note in (self.noted, self.note))
+        if self.held is not None and before is not None and after is not None:
+            before.update(self.held.attributes)
+            after.update(_readable(self.held).attributes)
+        return between("base image", self.wanted.path, before, after)
 
     @property
     def fault(self) -> str | None:
@@ -158,9 +169,11 @@ def examine(wanted: Wanted, *, verify: bool, runner: Runner) -> Examined:
     state = _stat(wanted.path)
     if state is None:
         return Examined(wanted, noted, None)
+    held = access.observe(os.path.realpath(wanted.path))
+    held = None if held is None or held == _readable(held) else held
     if noted is not None and noted.checksum == wanted.checksum and _is_as_noted(noted, state) and not verify:
-        return Examined(wanted, noted, noted)
-    return Examined(wanted, noted, _examine_file(wanted, wanted.path, noted, runner))
+        return Examined(wanted, noted, noted, held=held)
+    return Examined(wanted, noted, _examine_file(wanted, wanted.path, noted, runner), held=held)
 
 
 def install(examined: Iterable[Examined]) -> None:
@@ -173,9 +186,11 @@ def install(examined: Iterable[Examined]) -> None:
     for each in changed:
         path = each.wanted.path
         if each.has_arrived:
-            os.chmod(path + ARRIVAL, 0o444)
+            os.chmod(path + ARRIVAL, _MODE)
             files.flush(path + ARRIVAL)
             os.replace(path + ARRIVAL, path)
+        elif each.held is not None and each.held.kind == FILE:
+            access.give(os.path.realpath(path), _readable(each.held))
     files.write_all(
         files.text_file(each.wanted.path + NOTE, json.dumps(asdict(each.note)) + "\n", mode=0o600)
         for each in changed
@@ -191,6 +206,8 @@ def _examine_file(wanted: Wanted, path: str, noted: Note | None, runner: Runner)
         mtime_ns=state.st_mtime_ns,
         is_replacement=noted is not None and noted.is_replacement,
     )
+    if not stat.S_ISREG(state.st_mode):
+        return replace(note, damage="it is not a file")
     seen = files.sha256(path)
     if seen != wanted.checksum:
         return replace(note, damage=f"{state.st_size} bytes with the SHA-256 {seen} in place of {wanted.checksum}")
@@ -199,6 +216,11 @@ def _examine_file(wanted: Wanted, path: str, noted: Note | None, runner: Runner)
     except Refused as refused:
         return replace(note, damage="; ".join(refusal.message for refusal in refused.refusals))
     return replace(note, format=image.format, virtual_bytes=image.virtual_bytes)
+
+
+def _readable(held: Access) -> Access:
+    """Return who shall be allowed to use an image, which keeps its group: all VMs read it, and nobody writes it."""
+    return Access(FILE, os.geteuid(), held.gid, _MODE)
 
 
 def _is_as_noted(note: Note, state: os.stat_result) -> bool:
@@ -221,7 +243,7 @@ def _read_note(path: str) -> Note | None:
         return None
 
 
-def _attributes(note: Note | None) -> Mapping[str, Any] | None:
+def _attributes(note: Note | None) -> dict[str, Any] | None:
     if note is None:
         return None
     return {

@@ -9,7 +9,6 @@ removed if the order lists it as given up, and a VM folder together with its las
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,11 +17,12 @@ from ...changes import Change, SliceRef, between
 from ...errors import Refusal, Refused
 from ...vlans import pool_number
 from ...work_order import VM, Disk, GivenUp, SliceOrder
-from .. import files, ownership, vm_folders
+from .. import access, files, ownership, vm_folders
+from ..access import FILE, FOLDER, Access
 from ..accounts import Accounts
 from ..files import File
 from ..ownership import Conflict, shown
-from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, STARTED, TAPS, VNC_SECRET
+from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, SEED, STARTED, TAPS, VNC_SECRET
 from ..qemu.vnc import NOTED
 from ..runner import Runner
 from ..vm_folders import MARK, Folder
@@ -32,28 +32,8 @@ from .base_images import Note
 from .qcow2 import Image, read_overlay
 from .register import Known
 
-FOLDER, FILE = "folder", "file"
 # Files that QEMU may read but not write.
-_READ = (MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED)
-
-
-@dataclass(frozen=True)
-class Access:
-    """Who may use a folder or file.
-
-    Attributes:
-        kind: C(folder) or C(file); anything else, such as C(symbolic link), is never followed.
-    """
-
-    kind: str
-    uid: int
-    gid: int
-    mode: int
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """Return it for a change."""
-        return {"owner": self.uid, "group": self.gid, "mode": f"{self.mode:04o}"}
+_READ = (MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED, SEED)
 
 
 @dataclass(frozen=True)
@@ -238,9 +218,9 @@ def _given(vms: Iterable[VM], have: Disks, accounts: Accounts) -> Iterator[tuple
     """Yield the paths that get another owner, group or mode, with the slice and the old and the new ones."""
     for vm in vms:
         account = accounts.find(vm.slice_id)
-        for path, access in () if account is None else _wanted_access(vm, account.uid, account.gid):
-            if path in have.owners and have.owners[path] != access:
-                yield path, (vm.slice_id, have.owners[path], access)
+        for path, wanted in () if account is None else _wanted_access(vm, account.uid, account.gid):
+            if path in have.owners and have.owners[path] != wanted:
+                yield path, (vm.slice_id, have.owners[path], wanted)
 
 
 def conflicts(orders: Iterable[SliceOrder], have: Disks) -> Iterator[Conflict]:
@@ -310,7 +290,7 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
     for vm_id, _slice_id in todo.remove:
         vm_folders.remove(folder_of(state_dir, vm_id))
     for path, (_slice_id, _old, new) in todo.given.items():
-        _give(path, new)
+        access.give(path, new)
     for vm in todo.make_folders:
         _make_folder(folder_of(state_dir, vm.vm_id), accounts.of(vm.slice_id).gid)
     files.write_all(
@@ -321,7 +301,7 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
     )
     for vm, disk, path in todo.restore:
         account = accounts.of(vm.slice_id)
-        _give(path, Access(FILE, account.uid, account.gid, 0o600))
+        access.give(path, Access(FILE, account.uid, account.gid, 0o600))
         trash.take(path, disk.path)
     for alike in _alike(todo.create):
         _vm, first = alike[0]
@@ -387,16 +367,6 @@ def _make_folder(folder: str, gid: int) -> None:
     os.chmod(folder, 0o750)
 
 
-def _give(path: str, access: Access) -> None:
-    # Never through a link: as long as the folder is writable for others, somebody may put one here.
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
-        os.fchown(handle, access.uid, access.gid)
-        os.fchmod(handle, access.mode)
-    finally:
-        os.close(handle)
-
-
 def _folder(vm: VM) -> str:
     return os.path.dirname(vm.disks[0].path)
 
@@ -412,22 +382,8 @@ def _wanted_access(vm: VM, uid: int, gid: int) -> Iterator[tuple[str, Access]]:
 
 
 def _accesses(vms: Iterable[VM]) -> dict[str, Access]:
-    found = {}
-    for path in (path for vm in vms for path, _access in _wanted_access(vm, -1, -1)):
-        try:
-            state = os.lstat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        found[path] = Access(_kind(state.st_mode), state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode))
-    return found
-
-
-def _kind(mode: int) -> str:
-    if stat.S_ISDIR(mode):
-        return FOLDER
-    if stat.S_ISREG(mode):
-        return FILE
-    return "symbolic link" if stat.S_ISLNK(mode) else "special file"
+    found = ((path, access.observe(path)) for vm in vms for path, _access in _wanted_access(vm, -1, -1))
+    return {path: held for path, held in found if held is not None}
 
 
 def _replaced(vm: VM, have: Disks) -> Iterator[Refusal]:

@@ -14,25 +14,31 @@ from ...changes import Change, SliceRef, between
 from ...errors import CommandFailed, SlicesError
 from ...network_order import Services
 from ...vlans import MANAGEMENT_VLAN
-from .. import files, ownership, systemd
+from .. import files, ownership, systemd, unit_overrides
+from ..access import FILE, Access
 from ..datapath import ovs
 from ..datapath.ovs import PortPlan
 from ..runner import Runner
 from . import dhcp_hosts, owners
 from .files import Folders, kinds, restarts, senders, texts
 from .live import DHCP_NAMESPACE, SHARES, in_namespace
-from .state import DHCP_UNIT, GATEWAY_UNIT, NAT_UNIT, State, names_unit, network_unit
+from .state import DHCP_UNIT, GATEWAY_UNIT, MODE, NAT_UNIT, State, names_unit, network_unit, readable
 
 
 @dataclass(frozen=True)
 class FileChange:
-    """A file that differs, with its old and its new content; C(None) if it does not exist."""
+    """A file that differs, with its old and its new content; C(None) if it does not exist.
+
+    Attributes:
+        held: who may use it, if that differs from a file of root that all may read.
+    """
 
     slice_id: int
     kind: str
     path: str
     old: str | None
     new: str | None
+    held: Access | None = None
 
     @property
     def adds_only(self) -> bool:
@@ -41,9 +47,12 @@ class FileChange:
 
     @property
     def change(self) -> Change:
-        """The lines that differ."""
-        lines = _differing(self.old, self.new), _differing(self.new, self.old)
-        return between(f"slice {self.kind}", self.slice_id, *lines, slice=SliceRef(self.slice_id))
+        """The lines that differ, and who may use the file."""
+        before, after = _differing(self.old, self.new), _differing(self.new, self.old)
+        if before is not None and after is not None and self.held is not None:
+            before.update(type=self.held.kind, **self.held.attributes)
+            after.update(type=FILE, **readable(self.held).attributes)
+        return between(f"slice {self.kind}", self.slice_id, before, after, slice=SliceRef(self.slice_id))
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,8 @@ class ServicesPlan:
         moved: addresses whose reservations are added or removed, and addresses of NAT links that are removed.
         gone: slices whose namespace and folder are removed.
         slice_ids: the slices of the order.
+        overrides: the masks and drop-ins beside units that are removed.
+        strangers: files that are removed, because dnsmasq or nft would read them.
     """
 
     files: tuple[FileChange, ...] = ()
@@ -74,12 +85,15 @@ class ServicesPlan:
     moved: tuple[str, ...] = ()
     gone: tuple[Services, ...] = ()
     slice_ids: tuple[int, ...] = ()
+    overrides: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
 
     @property
     def changes(self) -> list[Change]:
         """Each object that differs; units that are only reloaded or restarted because of these are not included."""
         gone = (_namespace(one.namespace, {}, None, one) for one in self.gone)
-        return [*(change.change for change in self.files), *self.ports.changes, *self.drift, *gone]
+        overrides = unit_overrides.changes(self.overrides)
+        return [*(change.change for change in self.files), *self.ports.changes, *overrides, *self.drift, *gone]
 
     def asked_for(self, verb: str) -> list[str]:
         """Return the units with this job."""
@@ -101,7 +115,7 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     for one in orders:
         units.update(_servers(one, changes, ports, have, folders, drift))
     units.update(_dhcp(orders, changes, have, drift))
-    units.update(_shared(have, drift))
+    units.update(_shared(have, folders, drift))
     enable = _to_enable(orders, have)
     drift += _enabled(enable, have)
     clients, shares = _strangers(orders, have), _differing_shares(orders, have, folders)
@@ -110,8 +124,7 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     told = {change.slice_id for change in changes if change.path == folders.shares(change.slice_id)}
     untold = {address: of for address, of in shares.items() if told.isdisjoint(of)}
     drift += _mapped("sender", "slice", untold, {one.slice_id: one.slice_id for one in orders})
-    left = {*have.folders, *have.namespaces}
-    gone = tuple(one for one in orders if not one.networks and one.slice_id in left)
+    gone = tuple(one for one in orders if not one.networks and one.slice_id in {*have.folders, *have.namespaces})
     return ServicesPlan(
         files=tuple(changes),
         drift=tuple(drift),
@@ -124,6 +137,8 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
         moved=(*_moved(changes), *(one.nat_link(folders.links)[1].split("/")[0] for one in gone)),
         gone=gone,
         slice_ids=tuple(one.slice_id for one in orders),
+        overrides=have.overrides,
+        strangers=have.strangers,
     )
 
 
@@ -138,6 +153,8 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
         # After an interrupted run, files may be up to date without their servers having been reloaded.
         files.make_folders(os.path.dirname(path))
         files.write_text(path, "", mode=0o600)
+    # Before anything is started, which a mask would prevent.
+    unit_overrides.remove(todo.overrides, runner)
     stopped = todo.asked_for("stop")
     if stopped:
         # This reloads systemd, which then unloads the units, except for failed ones.
@@ -148,6 +165,8 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
     _forget(todo.moved, runner)
     for change in todo.files:
         _write(change)
+    for path in todo.strangers:
+        files.remove(path)
     for one in todo.gone:
         _remove(one, folders, runner)
     units = [unit for unit, _one in todo.enable]
@@ -155,6 +174,16 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
         runner.run(["systemctl", "--no-reload", "enable", "--quiet", "--", *units])
     _ask("reload-or-restart", todo.asked_for("reload-or-restart"), runner)
     _restart(todo, runner)
+    _map(todo, runner)
+    if todo.overrides:
+        unit_overrides.restart(todo.overrides, runner)
+        _ask("start", list(todo.hang_on_gateway), runner)
+    for path in pending:
+        files.remove(path)
+
+
+def _map(todo: ServicesPlan, runner: Runner) -> None:
+    """Change which name server VMs use, and whose share they count to."""
     if todo.clients:
         # A restart of the gateway's unit empties the map.
         is_empty = GATEWAY_UNIT in todo.asked_for("restart")
@@ -162,8 +191,6 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
         runner.run(in_namespace(DHCP_NAMESPACE, "nft", "--file", "-"), stdin=elements)
     if todo.shares:
         runner.run(["nft", "--file", "-"], stdin=_elements(f"{SHARES} slices", todo.shares))
-    for path in pending:
-        files.remove(path)
 
 
 def _restart(todo: ServicesPlan, runner: Runner) -> None:
@@ -215,8 +242,8 @@ def _servers(
     return {**names, **_unit(network_unit(one.slice_id), one, bool(one.networks), verb, have, drift)}
 
 
-def _shared(have: State, drift: list[Change]) -> dict[str, str]:
-    """Return the jobs for the units that all slices share, except the DHCP server."""
+def _shared(have: State, folders: Folders, drift: list[Change]) -> dict[str, str]:
+    """Return the jobs for the units that all slices share, except for the DHCP server's reservations."""
     units = {}
     if not have.rules:
         drift.append(Change("packet rules", "VMs", "load", {"state": "missing or changed"}, {"state": "loaded"}))
@@ -228,6 +255,12 @@ def _shared(have: State, drift: list[Change]) -> dict[str, str]:
         was, will = (_of(have.gateway, side) for side in "><")
         drift.append(Change("gateway", f"VLAN {MANAGEMENT_VLAN}", "restart", was, will))
         units[GATEWAY_UNIT] = "restart"
+    drift += [between("file", path, {}, None) for path in have.strangers]
+    places = {os.path.dirname(path) for path in have.strangers}
+    if folders.all_shares in places:
+        units[NAT_UNIT] = "reload-or-restart"
+    if folders.dhcp_hosts in places and DHCP_UNIT in have.active:
+        units[DHCP_UNIT] = "restart"
     return units
 
 
@@ -257,8 +290,9 @@ def _enabled(enable: Iterable[tuple[str, Services]], have: State) -> list[Change
 def _file_changes(one: Services, have: State, folders: Folders) -> Iterator[FileChange]:
     wanted = texts(one, folders)
     for path, kind in kinds(one.slice_id, folders).items():
-        if have.texts.get(path) != wanted.get(path):
-            yield FileChange(one.slice_id, kind, path, have.texts.get(path), wanted.get(path))
+        held = have.astray.get(path)
+        if have.texts.get(path) != wanted.get(path) or held is not None:
+            yield FileChange(one.slice_id, kind, path, have.texts.get(path), wanted.get(path), held)
 
 
 def _moved(changes: Iterable[FileChange]) -> Iterator[str]:
@@ -379,7 +413,7 @@ def _of(differing: Iterable[str], side: str) -> dict[str, Any]:
     return {"state": [line[2:].strip() for line in differing if line[0] == side] or "none"}
 
 
-def _differing(text: str | None, other: str | None) -> dict[str, list[str]] | None:
+def _differing(text: str | None, other: str | None) -> dict[str, Any] | None:
     """Return the lines of C(text) that are not in C(other); C(None) without a text."""
     known = set((other or "").splitlines())
     return None if text is None else {"lines": [line for line in text.splitlines() if line not in known]}
@@ -438,8 +472,7 @@ def _write(change: FileChange) -> None:
         files.remove(change.path)
     else:
         files.make_folders(os.path.dirname(change.path))
-        # dnsmasq reads its files as an unprivileged user.
-        files.write_text(change.path, change.new, mode=0o644)
+        files.write_text(change.path, change.new, mode=MODE)
 
 
 def _remove(one: Services, folders: Folders, runner: Runner) -> None:

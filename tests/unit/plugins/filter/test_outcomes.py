@@ -112,6 +112,11 @@ def test_deleted_slices_are_deleting_as_long_as_they_exist() -> None:
     assert [cells[2] for cells in told] == ["deleted", "deleted"]
 
 
+def test_a_slice_that_another_run_has_deleted_is_neither_deployed_nor_unchanged() -> None:
+    rows = outcomes(planned(), hosts(), recorded=[{"slice_id": 1003, "vms": []}])
+    assert [" ".join(cells[2:]) for cells in rows] == ["deleted by another run", "unchanged"]
+
+
 def test_failures_have_at_most_twenty_lines() -> None:
     assert failure_lines([]) == ""
     assert failure_lines(["a\nb", "c"]) == "a\nb\nc"

@@ -47,9 +47,10 @@ def test_the_bridge_and_the_program_are_removed_with_the_last_role(tmp_path: Pat
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("")
     (tmp_path / "etc/other.conf").write_text("")
+    (tmp_path / "etc/systemd/system/slices-taps.service.d").mkdir(parents=True)
     found = left(tmp_path, roles.WORKER)
     assert (found.bridge, found.fail_modes, found.handed) == ({"br-int": "system"}, {}, ())
-    assert len(found.paths) == 3
+    assert len(found.paths) == 4
     (tmp_path / "state/roles.json").write_text('["worker"]')
     found.remove(
         PARTS,
@@ -59,3 +60,4 @@ def test_the_bridge_and_the_program_are_removed_with_the_last_role(tmp_path: Pat
     )
     kept = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()]
     assert kept == ["etc/other.conf"]
+    assert list((tmp_path / "etc/systemd/system").iterdir()) == []

@@ -161,6 +161,25 @@ def test_removed_vms_are_stopped_first_and_vms_are_started_last(tmp_path: Path) 
     assert json.loads((tmp_path / "revisions/worker").read_text()) == {"1000": 2_000}
 
 
+def test_overrides_of_units_are_removed_before_vms_start(tmp_path: Path) -> None:
+    """Those of the order's slices, and of the host, but not those of other slices."""
+    names = ("cloudrepo-1000@1001.service.d", "cloudrepo-1003@1004.service.d", "slices-fence.service.d")
+    for name in names:
+        (tmp_path / "units" / name).mkdir(parents=True)
+    left: list[list[str]] = []
+
+    def note(_argv: Sequence[str]) -> None:
+        left.append([name for name in names if (tmp_path / "units" / name).exists()])
+
+    runner = ready(tmp_path).tell(*STOP).on(*START, do=note).tell("systemctl", "daemon-reload")
+    runner.tell("systemctl", "try-restart", "--", "slices-fence.service")
+    todo, _result = run_job(tmp_path, runner)
+    assert [change.id for change in todo.changes if change.kind == "unit override"] == [
+        str(tmp_path / "units" / name) for name in (names[0], names[2])
+    ]
+    assert left == [[names[1]]]
+
+
 @pytest.mark.parametrize(
     ("has_image", "passwords", "images", "vm_ids"),
     [(False, {}, 1, [1001]), (False, PASSWORDS, 1, []), (True, {}, 0, [1001]), (True, {1002: "x"}, 0, [1001])],

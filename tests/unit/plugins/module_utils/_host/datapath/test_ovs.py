@@ -47,6 +47,17 @@ def bridge(have: Switch, *ports: dict[str, Any], **settings: Any) -> ovs.BridgeP
     return ovs.plan_bridge(ports=ports, have=have, **wanted)
 
 
+@pytest.mark.parametrize(
+    ("external_ids", "goes"), [({}, True), ({"iface-id": "x"}, True), ({ovs.SLICE: "1100"}, False)]
+)
+def test_a_port_that_lost_its_external_ids_goes_with_its_tap(external_ids, goes):
+    """Without them, nothing else tells to which slice it belongs."""
+    have = switch(Port("tap_1001_eth1", "br-int", 100, "access", external_ids=external_ids))
+    todo = ovs.plan_access_ports(orders(), have, bridge="br-int", gone={"tap_1001_eth1"})
+    assert [port.name for port in todo.remove] == ["tap_1001_eth1"] * goes
+    assert ovs.plan_access_ports(orders(), have, bridge="br-int").remove == ()
+
+
 TRUNK = {"name": "trunk0", "type": "system", "vlan_id": None}
 GATEWAY = {"name": "gw400", "type": "internal", "vlan_id": 400}
 

@@ -145,6 +145,19 @@ def test_a_renamed_tap_with_the_group_and_user_of_the_slice_is_removed():
     ]
 
 
+def test_a_renamed_tap_that_lost_its_group_as_well_is_known_by_the_user_of_the_slice():
+    have = devices(tap("mine", 0), tap("of_another", 0, UID + 1))
+    todo = taps.plan(orders(vm(1001, 100)), have, accounts=ACCOUNTS)
+    assert [each.name for each in todo.remove] == ["mine"]
+
+
+def test_a_deleted_slice_leaves_no_renamed_tap():
+    """Its user may be that of another slice by then, so the group has to be its own."""
+    have = devices(tap("mine"), tap("tap_1001_eth0"), tap("next", 1100))
+    todo = taps.plan(orders(), have, accounts=ACCOUNTS)
+    assert [each.name for each in todo.remove] == ["mine", "tap_1001_eth0"]
+
+
 def test_the_removal_group_must_not_contain_other_devices():
     with pytest.raises(SlicesError, match="eno1"):
         taps.plan(orders(), devices(tap("tap_1_eth0"), eno1=REMOVAL_GROUP), accounts=ACCOUNTS)

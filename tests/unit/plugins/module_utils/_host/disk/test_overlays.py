@@ -324,11 +324,18 @@ def a_vm(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "wrong", "right"),
-    [("", 0o777, 0o750), ("/identity.json", 0o666, 0o640), ("/vm1_img.qcow2", 0o644, 0o600)],
+    [
+        ("", 0o777, 0o750),
+        ("/identity.json", 0o666, 0o640),
+        ("/vm1_img.qcow2", 0o644, 0o600),
+        ("/seed.iso", 0o644, 0o640),
+    ],
 )
 def test_changed_modes_are_shown_and_repaired(tmp_path, name, wrong, right):
     wanted = a_vm(tmp_path)
     path = Path(f"{tmp_path}/vms/1001{name}")
+    if name == "/seed.iso":
+        path.write_text("cloud-init's passwords")
     path.chmod(wrong)
     (change,) = apply_plan(tmp_path, wanted, runner=FakeRunner()).changes
     assert (change.before["mode"], change.after["mode"]) == (f"{wrong:04o}", f"{right:04o}")
@@ -436,3 +443,16 @@ def test_the_identity_of_a_folder_is_updated_with_its_disks(tmp_path):
     assert todo.changes == [Change("VM folder", 1001, "update", outdated, current)]
     assert json.loads((tmp_path / "vms/1001/identity.json").read_text())["name"] == "web"
     assert not apply_plan(tmp_path, renamed, runner=FakeRunner()).changes
+
+
+@pytest.mark.parametrize("name", ["/identity.json", "/vm1_img.qcow2", "/seed.iso"])
+def test_a_fifo_in_place_of_a_file_is_refused_and_not_waited_for(tmp_path, name):
+    wanted = a_vm(tmp_path)
+    path = Path(f"{tmp_path}/vms/1001{name}")
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    with pytest.raises(Refused) as refused_by:
+        apply_plan(tmp_path, wanted, runner=FakeRunner())
+    (refusal,) = (each for each in refused_by.value.refusals if each.code == "path_replaced")
+    assert refusal.figures["path"] == str(path)
+    assert refusal.figures["got"] == "special file"

@@ -62,6 +62,18 @@ def test_a_truncated_image_is_smaller_than_its_required_size(tmp_path, options, 
     assert needed(short) > short.stat().st_size
 
 
+@pytest.mark.parametrize("kib", [64, 128, 2048])
+def test_a_cluster_with_few_subclusters_may_be_incomplete(tmp_path, kib):
+    """qemu-img writes the file up to the last subcluster with data."""
+    disk = tmp_path / "disk"
+    disk.write_bytes(b"x" * 4096 + bytes(4 * MIB - 4096))
+    made = converted(disk, tmp_path / "image", "-o", f"extended_l2=on,cluster_size={kib}k")
+
+    assert needed(made) <= made.stat().st_size < needed(made) + kib * KIB
+    short = cut(made, 512 + made.stat().st_size - needed(made))
+    assert needed(short) > short.stat().st_size
+
+
 def test_a_missing_last_byte_is_noticed(tmp_path):
     short = cut(image(tmp_path, size=2 * MIB), 1)
 

@@ -498,3 +498,16 @@ def test_services_of_another_slice_are_refused():
 )
 def test_a_file_whose_lines_all_stay_only_adds(old, new, adds_only):
     assert netservices_apply.FileChange(1000, "reservation", "/x", old, new).adds_only is adds_only
+
+
+def test_overrides_are_removed_before_anything_starts_and_units_that_ran_with_them_are_restarted(tmp_path):
+    path = tmp_path / "slices-dhcp.service.d"
+    path.mkdir()
+    todo = plan(FULL, replace(as_wanted(FULL), overrides=(str(path),)))
+    assert todo.changes == [Change("unit override", str(path), "delete", before={})]
+    runner = FakeRunner().tell("systemctl", "daemon-reload").tell("systemctl", "try-restart", "--", DHCP)
+    # A restarted gateway restarts these, which must have been awaited when this ends.
+    runner.tell("systemctl", "start", "--", DHCP, NAMES)
+    netservices_apply.apply(replace(todo, slice_ids=()), Folders(str(tmp_path), LINKS), runner)
+    assert [argv[1] for argv in runner.argvs] == ["daemon-reload", "try-restart", "start"]
+    assert not path.exists()
