@@ -93,7 +93,7 @@ def remove(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, tool
     gone = tuple(gone)
     going = [SliceOrder(each.slice_id or 0, (), slice_uuid=each.uuid) for each in gone if each.kind == SLICE]
     if going:
-        todo, _results = Job(tuple(going), tools, settings).run()
+        todo, _results = Job(tuple(going), tools, settings).steps.run()
         if todo.seen.failure is not None:
             raise todo.seen.failure
     with datapath.locked(settings.wires):
