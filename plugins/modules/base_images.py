@@ -41,7 +41,7 @@ options:
         required: true
       source:
         description:
-          - A file on the orchestrator, or a URL. Not used by this module. Not used by this module.
+          - A file on the orchestrator, or a URL. Not used by this module.
         type: str
         required: true
   verify:

@@ -283,7 +283,7 @@ def test_templates_in_a_topology_are_not_evaluated(way: str, tmp_path: Path) -> 
 def test_a_duplicate_key_in_a_text_is_refused_with_both_lines(tmp_path: Path) -> None:
     text = "- name: web\n  vms: [{name: vm1, flavor: cirros}]\n  vms: []\n"
     done = run(tmp_path, "deploy", {"slices": text}, environment={ENVIRONMENT: "alice"}, database=database())
-    assert done.failure["msg"] == ("slices: slices must be YAML or JSON (line 3: vms was set in line 2 already)")
+    assert done.failure["msg"] == ("slices: slices must be YAML or JSON (line 3: vms is already set in line 2)")
 
 
 def test_a_duplicate_key_in_a_file_of_variables_is_refused_with_both_lines(tmp_path: Path) -> None:
@@ -291,4 +291,4 @@ def test_a_duplicate_key_in_a_file_of_variables_is_refused_with_both_lines(tmp_p
     path.write_text("slices:\n  - name: web\n    vms: [{name: vm1, flavor: cirros}]\n    vms: []\n", encoding="utf-8")
     environment = {ENVIRONMENT: "alice", "ANSIBLE_DUPLICATE_YAML_DICT_KEY": "warn"}  # Ansible's default
     done = run(tmp_path, "deploy", {}, "-e", f"@{path}", environment=environment, database=database())
-    assert done.failure["msg"] == f"file {path}: line 4: vms was set in line 3 already"
+    assert done.failure["msg"] == f"file {path}: line 4: vms is already set in line 3"

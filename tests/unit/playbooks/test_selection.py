@@ -26,9 +26,9 @@ from .test_status import database
             "deploy",
             {"slice_all": True},
             ("--limit=worker1",),
-            "--limit leaves out the orchestrator; add localhost to it",
+            "--limit excludes the orchestrator; add localhost to it",
         ),
-        ("site", {}, ("--limit=worker1",), "--limit leaves out the orchestrator; add localhost to it"),
+        ("site", {}, ("--limit=worker1",), "--limit excludes the orchestrator; add localhost to it"),
     ],
 )
 def test_an_invalid_selection_is_refused_before_anything_is_read(
