@@ -113,7 +113,7 @@ options:
     suboptions:
       name:
         description:
-          - Name of the interface, such as V(eth1).
+          - The interface's name, such as V(eth1).
         type: str
         required: true
       up:
@@ -133,12 +133,11 @@ options:
       delay_ms:
         description:
           - Delay of received traffic, in milliseconds. For a delay in both directions, set it at both ends.
-          - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem). Otherwise the
-            topology is refused.
+          - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem).
         type: float
       jitter_ms:
         description:
-          - Variation of the delay in both directions, in milliseconds.
+          - Largest deviation from the delay, up and down, in milliseconds.
         type: float
       loss_percent:
         description:
