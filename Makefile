@@ -22,7 +22,7 @@ setup: ## install what the other targets need: Debian packages by name, Python t
 setup-tests: setup
 	@tools/setup --for-tests
 
-demo: setup ## from a bare machine to VMs that talk: start the lab, deploy a slice, prove that it works
+demo: setup ## from a bare machine to VMs that talk: start the lab, deploy a slice, test that it works
 	@tools/demo
 
 demo-down: setup ## take the demo's lab away
