@@ -45,7 +45,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
             with contextlib.suppress(ConnectionError), client:
                 for message in said:
                     client.sendall(message if isinstance(message, bytes) else json.dumps(message).encode() + b"\r\n")
-                client.recv(4096)  # what is unread when it hangs up is an error for whoever wrote it
+                client.recv(4096)  # closing with unread data is an error for the sender
                 while not hangs_up and client.recv(4096):
                     pass
 
