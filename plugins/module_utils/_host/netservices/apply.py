@@ -109,7 +109,7 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     ]
     clients, shares = _strangers(orders, have), _differing_shares(orders, have, folders)
     drift += _mapped("name server's client", "port", clients)
-    # Files that change tell of their addresses.
+    # The addresses of changed files are listed with the files.
     told = {change.slice_id for change in changes if change.path == folders.shares(change.slice_id)}
     drift += _mapped("sender", "slice", {address: of for address, of in shares.items() if told.isdisjoint(of)})
     left = {*have.folders, *have.namespaces}
