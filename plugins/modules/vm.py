@@ -59,7 +59,7 @@ options:
     description:
       - Sets up a guest that runs cloud-init. The VM gets a read-only disk with the label C(cidata), which contains its
         host name, ssh keys and network configuration (NoCloud). An empty dictionary only sets the host name, and
-        configures interfaces on VLAN 400 and on networks with DHCP. This option replaces the whole set-up.
+        configures interfaces on VLAN 400 and on networks with DHCP. This option replaces the whole configuration.
       - If it changes, a running VM needs a restart. The guest then applies everything again, as a new instance.
     type: dict
     suboptions:
