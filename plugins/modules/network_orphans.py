@@ -138,8 +138,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings
+from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
 ARGUMENTS = {**orphans.ARGUMENTS, **{name: SERVICES_ARGUMENTS[name] for name in ("bridge", "nat_links")}}
 

@@ -303,6 +303,7 @@ changes:
       restart: false
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -314,8 +315,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import listed
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
+from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
 
 def main() -> None:
@@ -337,12 +339,8 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
         missing_ok=missing_ok,
         fence=fences.plan(params),
     )
-    return Steps(
-        job.plan,
-        job.apply,
-        result=lambda todo: {"units": dict(todo.plan.units or {}), "changes": listed(todo.changes)},
-        failure=lambda todo: todo.seen.failure,
-        lock=job.lock,
+    return replace(
+        job.steps, result=lambda todo: {"units": dict(todo.plan.units or {}), "changes": listed(todo.changes)}
     )
 
 

@@ -255,7 +255,7 @@ options:
         suboptions:
           name:
             description:
-              - Name of the interface, such as V(eth1).
+              - The interface's name, such as V(eth1).
             type: str
             required: true
           up:
@@ -269,18 +269,17 @@ options:
             type: int
           rx_kbps:
             description:
-              - Rate limit for received traffic, in kbit/s. Excess packets are queued for up to 100 ms, or the time
-                that 16 frames take, and then dropped. By default there is no limit.
+              - Rate limit for received traffic, in kbit/s. Excess packets are queued for up to 100 ms, or the time that
+                16 frames take, and then dropped. By default there is no limit.
             type: int
           delay_ms:
             description:
               - Delay of received traffic, in milliseconds. For a delay in both directions, set it at both ends.
-              - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem). Otherwise the
-                topology is refused.
+              - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem).
             type: float
           jitter_ms:
             description:
-              - Variation of the delay in both directions, in milliseconds.
+              - Largest deviation from the delay, up and down, in milliseconds.
             type: float
           loss_percent:
             description:

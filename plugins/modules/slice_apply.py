@@ -241,6 +241,7 @@ changes:
       restart: true
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -260,8 +261,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_each
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker_job import Job, Todo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import listed
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
+from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
 ARGUMENTS = {
     **WORK_ORDER_ARGUMENTS,
@@ -294,15 +296,7 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
         refused=refused,
         missing_ok=missing_ok,
     )
-    return Steps(
-        job.plan,
-        job.prepare,
-        result=lambda todo: {**todo.result, "changes": listed(todo.changes)},
-        failure=lambda todo: todo.seen.failure,
-        lock=job.lock,
-        finish=job.finish,
-        turn=job.turn,
-    )
+    return replace(job.steps, result=lambda todo: {**todo.result, "changes": listed(todo.changes)})
 
 
 if __name__ == "__main__":

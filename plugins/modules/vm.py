@@ -59,7 +59,7 @@ options:
     description:
       - Sets up a guest that runs cloud-init. The VM gets a read-only disk with the label C(cidata), which contains its
         host name, ssh keys and network configuration (NoCloud). An empty dictionary only sets the host name, and
-        configures interfaces on VLAN 400 and on networks with DHCP. This option replaces the whole set-up.
+        configures interfaces on VLAN 400 and on networks with DHCP. This option replaces the whole configuration.
       - If it changes, a running VM needs a restart. The guest then applies everything again, as a new instance.
     type: dict
     suboptions:
@@ -113,7 +113,7 @@ options:
     suboptions:
       name:
         description:
-          - Name of the interface, such as V(eth1).
+          - The interface's name, such as V(eth1).
         type: str
         required: true
       up:
@@ -133,12 +133,11 @@ options:
       delay_ms:
         description:
           - Delay of received traffic, in milliseconds. For a delay in both directions, set it at both ends.
-          - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem). Otherwise the
-            topology is refused.
+          - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem).
         type: float
       jitter_ms:
         description:
-          - Variation of the delay in both directions, in milliseconds.
+          - Largest deviation from the delay, up and down, in milliseconds.
         type: float
       loss_percent:
         description:

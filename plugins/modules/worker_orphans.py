@@ -143,8 +143,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Tools
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings
+from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
 ARGUMENTS = {**orphans.ARGUMENTS, **DATAPATH_ARGUMENTS, "user": WORK_ORDER_ARGUMENTS["user"]}
 

@@ -27,7 +27,7 @@ def load(text: str) -> Any:
     try:
         root = loader.get_single_node()
         for key, line, other in _repeated(root, set()):
-            raise ValueError(f"line {other}: {key} was set in line {line} already")
+            raise ValueError(f"line {other}: {key} is already set in line {line}")
         return None if root is None else plain(loader.construct_document(root))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -42,7 +42,7 @@ def repeated_key(text: str) -> str | None:
     loader = _LOADER(text)
     try:
         for key, line, other in _repeated(loader.get_single_node(), set()):
-            return f"line {other}: {key} was set in line {line} already"
+            return f"line {other}: {key} is already set in line {line}"
     except yaml.YAMLError:
         pass  # such as an encrypted file
     finally:

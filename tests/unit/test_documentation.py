@@ -179,6 +179,16 @@ def any_above(returned: Mapping[str, Any], path: str) -> bool:
     return any("sample" in values[".".join(parts[:end])] for end in range(1, len(parts)))
 
 
+@pytest.mark.parametrize(("plural", "module"), [("vms", "vm"), ("links", "link"), ("networks", "network")])
+def test_an_object_is_described_the_same_by_its_module_and_in_a_slice(docs, plural, module):
+    """Doc fragments cannot be used for suboptions, so these are written twice."""
+    in_slice = docs["slice"]["doc"]["options"]["slices"]["suboptions"][plural]["suboptions"]
+    alone = docs[module]["doc"]["options"]
+    form = ("type", "elements", "choices", "suboptions")
+    differing = [name for name in in_slice if any(in_slice[name].get(key) != alone[name].get(key) for key in form)]
+    assert (len(in_slice) > 5, differing) == (True, [])
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_examples_are_tasks_that_exist(docs, module):
     tasks = example_tasks(docs, module)

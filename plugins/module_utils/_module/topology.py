@@ -18,6 +18,7 @@ from ..changes import Change
 from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import Slice
+from ..work_order import Interface
 from . import orders
 from .edge import Outcome, listed
 from .names import NAME
@@ -39,12 +40,7 @@ SETTINGS_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 LIMITS_ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": NAME, "required": True},
-    "up": {"type": "bool", "default": True},
-    "tx_kbps": {"type": "int"},
-    "rx_kbps": {"type": "int"},
-    "delay_ms": {"type": "float"},
-    "jitter_ms": {"type": "float"},
-    "loss_percent": {"type": "float"},
+    **{name: spec for name, spec in Interface.arguments().items() if name in Interface.LIMITS},
 }
 
 

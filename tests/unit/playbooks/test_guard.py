@@ -283,7 +283,7 @@ def test_templates_in_a_topology_are_not_evaluated(way: str, tmp_path: Path) -> 
 def test_a_duplicate_key_in_a_text_is_refused_with_both_lines(tmp_path: Path) -> None:
     text = "- name: web\n  vms: [{name: vm1, flavor: cirros}]\n  vms: []\n"
     done = run(tmp_path, "deploy", {"slices": text}, environment={ENVIRONMENT: "alice"}, database=database())
-    assert done.failure["msg"] == ("slices: slices must be YAML or JSON (line 3: vms was set in line 2 already)")
+    assert done.failure["msg"] == ("slices: slices must be YAML or JSON (line 3: vms is already set in line 2)")
 
 
 TWICE = "{slices: [{name: web, vms: [{name: vm1, flavor: cirros}],\n vms: []}]}"
@@ -302,4 +302,4 @@ def test_a_duplicate_key_in_variables_is_refused_with_both_lines(way: str, text:
     environment = {ENVIRONMENT: "alice", "ANSIBLE_DUPLICATE_YAML_DICT_KEY": "warn", "HOME": str(tmp_path)}
     done = run(tmp_path, "deploy", {}, "-e", option, environment=environment, database=database())
     where = "-e" if way == "inline" else f"file {path}"
-    assert done.failure["msg"] == f"{where}: line 2: vms was set in line 1 already"
+    assert done.failure["msg"] == f"{where}: line 2: vms is already set in line 1"

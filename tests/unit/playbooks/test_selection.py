@@ -26,9 +26,9 @@ from .test_status import database
             "deploy",
             {"slice_all": True},
             ("--limit=worker1",),
-            "--limit leaves out the orchestrator; add localhost to it",
+            "--limit excludes the orchestrator; add localhost to it",
         ),
-        ("site", {}, ("--limit=worker1",), "--limit leaves out the orchestrator; add localhost to it"),
+        ("site", {}, ("--limit=worker1",), "--limit excludes the orchestrator; add localhost to it"),
         (
             "deploy",
             {"slices_file": "/nowhere.yml"},

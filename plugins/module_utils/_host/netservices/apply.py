@@ -120,7 +120,7 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     drift += _enabled(enable, have)
     clients, shares = _strangers(orders, have), _differing_shares(orders, have, folders)
     drift += _mapped("name server's client", "port", clients, {one.name_port: one.slice_id for one in orders})
-    # Files that change tell of their addresses.
+    # The addresses of changed files are listed with the files.
     told = {change.slice_id for change in changes if change.path == folders.shares(change.slice_id)}
     untold = {address: of for address, of in shares.items() if told.isdisjoint(of)}
     drift += _mapped("sender", "slice", untold, {one.slice_id: one.slice_id for one in orders})

@@ -193,7 +193,7 @@ def _change(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[i
 
 
 def _start(vms: Sequence[VM], tools: Tools) -> None:
-    # The exit code only says that some unit failed. The units are checked afterwards.
+    # The exit code only shows that some unit failed. The units are checked afterwards.
     if vms:
         tools.runner.run(["systemctl", "start", "--", *_names(vms)], check=False)
 

@@ -67,7 +67,7 @@ class SocketConsole:
         try:
             self._client.sendall(text.encode("utf-8"))
         except OSError as error:
-            raise SlicesError(f"the serial console takes no input: {error}") from error
+            raise SlicesError(f"the serial console does not accept input: {error}") from error
 
     def receive(self, timeout_s: float) -> str:
         """See C(Console)."""
@@ -212,7 +212,7 @@ def _locked(folder: str, deadline: float) -> Iterator[None]:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                _pause(deadline, f"another command kept the serial console in {folder}")
+                _pause(deadline, f"another command is using the serial console in {folder}")
         yield
     finally:
         os.close(handle)

@@ -31,9 +31,9 @@ def test_text_is_parsed_as_data(text: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("- name: web\n  vms: []\n  links: []\n  vms: []\n", "line 4: vms was set in line 2 already"),
-        ("a:\n  - b: {c: 1, d: 2, c: 3}\n", "line 2: c was set in line 2 already"),
-        ('{"a": 1,\n "a": 2}', "line 2: a was set in line 1 already"),
+        ("- name: web\n  vms: []\n  links: []\n  vms: []\n", "line 4: vms is already set in line 2"),
+        ("a:\n  - b: {c: 1, d: 2, c: 3}\n", "line 2: c is already set in line 2"),
+        ('{"a": 1,\n "a": 2}', "line 2: a is already set in line 1"),
         ("a: [\n", "line 2: did not find expected node content"),
         ("a: !!python/object/apply:os.system [id]\n", "line 1: could not determine a constructor"),
         ("a: 1\n--- \nb: 2\n", "line 2: but found another document"),
@@ -66,8 +66,8 @@ def test_ansibles_tags_are_removed_from_parsed_values() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("a: 1\nb: 2\na: 3\n", "line 3: a was set in line 1 already"),
-        ("a: !vault x\na: !vault y\n", "line 2: a was set in line 1 already"),
+        ("a: 1\nb: 2\na: 3\n", "line 3: a is already set in line 1"),
+        ("a: !vault x\na: !vault y\n", "line 2: a is already set in line 1"),
         ("a: {b: 1}\nb: {b: 1}\n", None),
         ("$ANSIBLE_VAULT;1.1;AES256\n6162\n", None),
         ("a: [\n", None),

@@ -56,7 +56,7 @@ def test_a_variable_of_the_inventory_applies_unless_there_is_an_extra_variable(t
 def test_the_acting_user_is_a_variable_or_an_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ENVIRONMENT, raising=False)
     assert decide(*task(tmp_path, {"who": "bob"})).user == "bob"
-    # What the caller wrote is no template.
+    # The caller's text is not a template.
     assert decide(*task(tmp_path, {"cloudrepo_acting_user": "{{ who }}"})).user == "{{ who }}"
     monkeypatch.setenv(ENVIRONMENT, "bob")
     assert decide(*task(tmp_path, {"who": "bob"}, acting_user="bob")).user == "bob"

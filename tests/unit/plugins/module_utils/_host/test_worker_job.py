@@ -126,7 +126,7 @@ def job(tmp_path: Path, runner: FakeRunner, revision: int | None = None, **chang
 def run_job(
     tmp_path: Path, runner: FakeRunner, revision: int | None = None, **changes: Any
 ) -> tuple[Todo, dict[str, Any]]:
-    return job(tmp_path, runner, revision, **changes).run()
+    return job(tmp_path, runner, revision, **changes).steps.run()
 
 
 def test_removed_vms_are_stopped_first_and_vms_are_started_last(tmp_path: Path) -> None:

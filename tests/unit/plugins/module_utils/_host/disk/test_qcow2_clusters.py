@@ -56,7 +56,7 @@ def test_a_complete_image_has_its_required_size(tmp_path, options):
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
 def test_a_truncated_image_is_smaller_than_its_required_size(tmp_path, options, by):
     whole = image(tmp_path, *options, size=2 * MIB)
-    # What was reserved at the end and holds nothing is not missed; the sectors of compressed data are all in use.
+    # Reserved space at the end may be missing if it is unused; all sectors of compressed data are in use.
     short = cut(whole, by + whole.stat().st_size - needed(whole))
 
     assert needed(short) > short.stat().st_size

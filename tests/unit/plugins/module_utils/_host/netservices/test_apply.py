@@ -88,7 +88,7 @@ def test_a_new_slice():
     assert [port.name for port in todo.ports.add] == ["net_101", "net_102"]
     assert todo.clients == {"10.60.7.101": (None, 5300), "10.60.7.102": (None, 5300)}
     assert todo.shares == dict.fromkeys(("10.60.7.101", "10.60.7.102", "169.254.64.1"), (None, 1000))
-    # Its file tells them.
+    # They are read from its file.
     assert "sender" not in {each.kind for each in todo.changes}
     assert todo.changes[0] == Change(
         "slice reservation",

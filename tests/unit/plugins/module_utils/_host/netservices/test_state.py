@@ -162,7 +162,7 @@ def test_a_slice_without_a_network_takes_five_commands_and_five_for_the_gateway(
 
 def test_shared_objects_are_repaired_even_if_no_slice_is_listed(tmp_path):
     runner = FakeRunner().tell(*SHOW, DHCP, stdout=f"Id={DHCP}\nActiveState=active\n").tell(*NAT_RULES)
-    # One table is enough to miss.
+    # A single missing table is enough.
     runner.tell(*SHARE_RULES, rc=1).tell(*SHARES, rc=1)
     note_gateway(tmp_path, runner, "10.60.7.1/24", None)
     # The rules for replies are loaded. Those for requests are missing, although their table and set exist.

@@ -121,7 +121,7 @@ def test_a_change_that_requires_a_restart_waits_for_permission():
 @pytest.mark.parametrize("restart", [False, True])
 def test_a_vm_whose_tap_was_recreated_waits_for_permission_to_restart(restart):
     have = running(orders(vm(1001, 100, None)))
-    # eth2 is new, so that nobody has its tap open is no wonder.
+    # The tap of eth2 is new, so it is not open yet.
     order = orders(vm(1001, 100, None, 101))
     unheld = {"tap_1001_eth1", "tap_1001_eth2"}
     todo = plan(order, have, restart=restart, unheld=unheld)
@@ -192,7 +192,7 @@ def test_a_vm_that_waits_for_a_restart_gets_a_new_password():
     wanted = orders(vm(1001, 100, cores=2, vnc_password_id=OTHER_ID))
 
     assert [new.live for new in plan(wanted, running(orders(vm(1001, 100)))).passwords] == [True]
-    # One that is restarted reads its file.
+    # A restart reads the file.
     assert [new.live for new in plan(wanted, running(orders(vm(1001, 100))), restart=True).passwords] == [False]
 
 

@@ -252,7 +252,9 @@ def test_writing_to_a_socket_has_a_time_limit(monkeypatch):
     ours, theirs = socket.socketpair()
     with ours, theirs:
         console = serial.SocketConsole(ours)
-        assert within(10, lambda: console.send("x" * 10_000_000)) == "the serial console takes no input: timed out"
+        assert (
+            within(10, lambda: console.send("x" * 10_000_000)) == "the serial console does not accept input: timed out"
+        )
 
 
 def test_a_console_that_is_closed_is_an_error():
