@@ -39,19 +39,19 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
 
 
-def portal(kind: str) -> dict[str, dict[str, Any]]:
+def portal(kind: str, file: str = "") -> dict[str, dict[str, Any]]:
     """The objects of a kind by their names."""
-    found = yaml.load((ROOT / f"awx/portal/{kind}.yml").read_text(encoding="utf-8"), _Loader)
+    found = yaml.load((ROOT / f"awx/{file or f'portal/{kind}'}.yml").read_text(encoding="utf-8"), _Loader)
     return {entry["name"]: entry for entry in found[kind]}
 
 
-TEMPLATES = portal("controller_templates")
+TEMPLATES = portal("controller_templates", "tenant")
 TYPES = portal("controller_credential_types")
 INVENTORY = portal("controller_inventories")["cloudrepo hosts"]["variables"]
 
 
 def locked(name: str) -> dict[str, Any]:
-    return TEMPLATES[f"cloudrepo: {name}"]
+    return TEMPLATES[f"cloudrepo {{{{ portal_tenant }}}}: {name}"]
 
 
 def unlocked(name: str) -> dict[str, Any]:
