@@ -201,6 +201,34 @@ def test_a_prompt_shows_no_slice_of_another_tenant(start: Start, cloud: Cloud) -
 
 
 @pytest.mark.usefixtures("unharmed")
+@pytest.mark.parametrize(
+    ("template", "more", "told"),
+    [
+        ("smoke test, a slice", {}, "slice red does not exist"),
+        # A call for each name.
+        ("undelete, a slice", {"slice_name": "red", "recreate_disks": "redvm1"}, "deleted slice red does not exist"),
+        ("deploy, a slice", {"recreate_disks": "redvm1", "overwrite": True}, "slice red does not exist"),
+        ("displays, a slice", {}, "slice red does not exist"),
+    ],
+)
+def test_a_prompt_reaches_no_host_for_a_slice_of_another_tenant(
+    template: str, more: dict[str, Any], told: str, start: Start, cloud: Cloud
+) -> None:
+    assert_refused(start(launched(unlocked(template), "bob", {"slice_name": cloud.forms, **more})), told)
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_a_survey_captures_no_traffic_of_another_tenant(start: Start, cloud: Cloud) -> None:
+    answers = {"capture_vm": "redvm1", "capture_interface": "eth1", "capture_seconds": 1, "capture_mib": 1}
+    answers = {"slice_name": cloud.uuid, "capture_stop": "true", **answers}
+    done = start(launched(locked("capture, a slice"), "bob", answers))
+    assert done.status == "failed"
+    assert f"slice {cloud.uuid} does not exist" in done.message
+    assert done.hosts == ["localhost"]
+    assert [word for word in ("redvm2", "red title", PASSWORD) if word in done.text] == []
+
+
+@pytest.mark.usefixtures("unharmed")
 def test_a_prompt_deletes_no_slice_of_another_tenant(start: Start, cloud: Cloud) -> None:
     """A slice that does not exist is deleted already, so the hosts get their work orders: empty ones."""
     done = start(launched(unlocked("delete, a slice"), "bob", {"slice_name": cloud.forms}))
