@@ -222,7 +222,14 @@ def _credential_type(name: str, description: str, *fields: tuple[str, str, str, 
 
 
 def _credential(name: str, kind: str, **inputs: str) -> dict[str, Any]:
-    return {"name": name, "organization": ORGANIZATION, "credential_type": kind, "inputs": inputs}
+    return {
+        "name": name,
+        "organization": ORGANIZATION,
+        "credential_type": kind,
+        "inputs": inputs,
+        # Otherwise a second run would change them, because AWX does not show secrets.
+        "update_secrets": "{{ portal_update_secrets }}",
+    }
 
 
 def _project(name: str, what: str) -> dict[str, Any]:
