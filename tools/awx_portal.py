@@ -9,7 +9,7 @@ after changing callers.yml; a unit test fails if a file is outdated.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,12 @@ IMAGE = "cloudrepo"
 PROJECT = "cloudrepo playbooks"
 INVENTORIES = "cloudrepo inventories"
 DATABASE, KEYS, ADMIN = "cloudrepo database", "cloudrepo ssh key", "cloudrepo administrator"
-TENANTS, ADMINS = "cloudrepo tenants", "cloudrepo admins"
-REQUEST = "cloudrepo: request topologies"
-AUDIT = "cloudrepo: audit"
+ADMINS = "cloudrepo admins"
+TENANT = "{{ portal_tenant }}"
+# AWX shows the jobs of a template, with their variables and output, to everybody who may run it. So each tenant has
+# templates of their own.
+OF_ADMINS, OF_TENANT = "cloudrepo", f"cloudrepo {TENANT}"
+AUDIT = f"{OF_ADMINS}: audit"
 # What AWX could ask at launch. Only the survey is asked: a credential chosen at launch would choose who acts, and
 # variables, tags, limits and branches would leave out checks or run other playbooks.
 ASKED = (
@@ -76,7 +79,7 @@ class Template:
     """A job template.
 
     Attributes:
-        name: what it is called after the prefix.
+        name: what it is called after the prefix, which tells whose it is.
         variables: the variables that its survey asks for.
         fixed: variables with a value.
         settings: further options of the job template.
@@ -91,11 +94,11 @@ class Template:
     settings: Mapping[str, Any] | None = None
     credentials: tuple[str, ...] = ()
 
-    def render(self) -> dict[str, Any]:
+    def render(self, whose: str) -> dict[str, Any]:
         """Return the options of the module job_template."""
         survey = [_question(name) for name in self.variables]
         return {
-            "name": f"cloudrepo: {self.name}",
+            "name": f"{whose}: {self.name}",
             "description": self.description,
             "organization": ORGANIZATION,
             "project": PROJECT,
@@ -219,7 +222,14 @@ def _credential_type(name: str, description: str, *fields: tuple[str, str, str, 
 
 
 def _credential(name: str, kind: str, **inputs: str) -> dict[str, Any]:
-    return {"name": name, "organization": ORGANIZATION, "credential_type": kind, "inputs": inputs}
+    return {
+        "name": name,
+        "organization": ORGANIZATION,
+        "credential_type": kind,
+        "inputs": inputs,
+        # Otherwise a second run would change them, because AWX does not show secrets.
+        "update_secrets": "{{ portal_update_secrets }}",
+    }
 
 
 def _project(name: str, what: str) -> dict[str, Any]:
@@ -261,9 +271,9 @@ def _source(name: str, inventory: str, path: str, **settings: Any) -> dict[str, 
 def workflow() -> dict[str, Any]:
     """Return the workflow of a request: a check, an approval and the deployment, as the user who asks."""
     steps = [
-        ("check", "cloudrepo: check topologies", "job_template"),
-        ("approval", "cloudrepo: approve topologies", "workflow_approval"),
-        ("deploy", "cloudrepo: deploy, topologies", "job_template"),
+        ("check", f"{OF_TENANT}: check topologies", "job_template"),
+        ("approval", f"{OF_TENANT}: approve topologies", "workflow_approval"),
+        ("deploy", f"{OF_TENANT}: deploy, topologies", "job_template"),
     ]
     nodes = []
     for (identifier, name, kind), following in zip(steps, [*steps[1:], None]):
@@ -272,7 +282,7 @@ def workflow() -> dict[str, Any]:
         template = {"name": name, "type": kind, **organization}
         nodes.append({"identifier": identifier, "unified_job_template": template, "related": {"success_nodes": after}})
     return {
-        "name": REQUEST,
+        "name": f"{OF_TENANT}: request topologies",
         "description": "Shows what topologies would change, waits for the approval of an admin, and deploys them.",
         "organization": ORGANIZATION,
         "allow_simultaneous": True,
@@ -288,33 +298,34 @@ def _schedule(name: str, template: str, hour: int) -> dict[str, Any]:
     return {"name": name, "unified_job_template": template, "organization": ORGANIZATION, "rrule": rule}
 
 
-def roles() -> Iterator[dict[str, Any]]:
-    """Yield what teams may do: run templates, and nothing that changes one."""
-    tenants = [template.render()["name"] for template in tenant_templates()]
-    admins = [template.render()["name"] for template in admin_templates()]
-    for team, names in ((TENANTS, tenants), (ADMINS, [*tenants, *admins])):
-        for kind, objects in (("job_templates", names), ("workflows", [REQUEST])):
-            yield {"team": team, "role": "execute", kind: objects, "lookup_organization": ORGANIZATION}
-    yield {"team": ADMINS, "role": "approval", "workflows": [REQUEST], "lookup_organization": ORGANIZATION}
+def _may_run(templates: Iterable[Mapping[str, Any]], **who: str) -> dict[str, Any]:
+    """Return the role to run templates, and nothing that changes one."""
+    names = [each["name"] for each in templates]
+    return {**who, "role": "execute", "job_templates": names, "lookup_organization": ORGANIZATION}
 
 
 def _one_tenant() -> dict[str, Any]:
-    """Return the objects of one user, who sees the own VMs as an inventory."""
-    name = "cloudrepo VMs of {{ portal_tenant }}"
-    types = {"user": "{{ portal_tenant }}", "database": "{{ portal_database }}"}
+    """Return the objects of one user, who runs templates of their own and sees their VMs as an inventory."""
+    name = f"cloudrepo VMs of {TENANT}"
     inventory = {**_inventory(name, "The VMs of one user."), "variables": {}}
     # The hosts come first, because VMs are reached through them.
     paths = (("hosts", "{{ portal_hosts_path }}"), ("VMs", "{{ portal_vms_path }}"))
+    templates = [each.render(OF_TENANT) for each in tenant_templates()]
+    request = workflow()
+    on_request = {"workflows": [request["name"]], "lookup_organization": ORGANIZATION}
     return {
-        "controller_credentials": [_credential(name, "cloudrepo VMs", **types)],
+        "controller_credentials": [_credential(name, "cloudrepo VMs", user=TENANT, database="{{ portal_database }}")],
         "controller_inventories": [inventory],
         "controller_inventory_sources": [
-            _source(f"{what} for {{{{ portal_tenant }}}}", name, path, credential=name, update_on_launch=True)
-            for what, path in paths
+            _source(f"{what} for {TENANT}", name, path, credential=name, update_on_launch=True) for what, path in paths
         ],
+        "controller_templates": templates,
+        "controller_workflows": [request],
         "controller_roles": [
-            {"user": "{{ portal_tenant }}", "role": "member", "target_team": TENANTS},
-            {"user": "{{ portal_tenant }}", "role": "read", "inventories": [name]},
+            {"user": TENANT, "role": "read", "inventories": [name]},
+            _may_run(templates, user=TENANT),
+            {"user": TENANT, "role": "execute", **on_request},
+            {"team": ADMINS, "role": "approval", **on_request},
         ],
     }
 
@@ -327,6 +338,7 @@ def objects() -> dict[str, dict[str, Any]]:
         _credential(KEYS, "Machine", username="{{ portal_ssh_user }}", ssh_key_data="{{ portal_ssh_key }}"),
         _credential(ADMIN, "cloudrepo acting user", user="admin"),
     ]
+    templates = [each.render(OF_ADMINS) for each in (*tenant_templates(), *admin_templates())]
     lists: dict[str, list[dict[str, Any]]] = {
         "controller_execution_environments": [image],
         "controller_credential_types": list(credential_types()),
@@ -334,14 +346,13 @@ def objects() -> dict[str, dict[str, Any]]:
         "controller_projects": [_project(PROJECT, "playbooks"), _project(INVENTORIES, "inventories")],
         "controller_inventories": [_inventory(HOSTS, "Workers, network node and orchestrator. For admins only.")],
         "controller_inventory_sources": [_source(HOSTS, HOSTS, "{{ portal_hosts_path }}")],
-        "controller_templates": [each.render() for each in (*tenant_templates(), *admin_templates())],
-        "controller_workflows": [workflow()],
+        "controller_templates": templates,
         "controller_schedules": [
             _schedule("cloudrepo: audit nightly", AUDIT, 2),
-            _schedule("cloudrepo: orphans nightly", "cloudrepo: orphans", 3),
+            _schedule("cloudrepo: orphans nightly", f"{OF_ADMINS}: orphans", 3),
         ],
-        "controller_teams": [{"name": name, "organization": ORGANIZATION} for name in (TENANTS, ADMINS)],
-        "controller_roles": list(roles()),
+        "controller_teams": [{"name": ADMINS, "organization": ORGANIZATION}],
+        "controller_roles": [_may_run(templates, team=ADMINS)],
     }
     # infra.aap_configuration 3 reads teams under another name than the other objects.
     named = {name: {"aap_teams" if name == "controller_teams" else name: entries} for name, entries in lists.items()}

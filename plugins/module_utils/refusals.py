@@ -221,6 +221,16 @@ _ACCESS = {
     "acting_token_of_another_cloud": Rule(
         "a token is valid in its own cloud", "it belongs to cloud {got}, this is cloud {cloud}; {rule}"
     ),
+    "awx_unknown": Rule(
+        "the environment names the AWX", "none of {names} is set", "set CONTROLLER_HOST and CONTROLLER_OAUTH_TOKEN"
+    ),
+    "awx_modules_missing": Rule(
+        "modules of {collection} create the objects",
+        "it is not installed, or lacks {modules}",
+        "install it with ansible-galaxy collection install {collection}",
+    ),
+    "awx_refused": Rule("AWX must accept the object", "{why}"),
+    "unknown_lists": Rule("lists of objects must be of a known kind", "{got} are not among {known}"),
     "acting_key_unusable": Rule("tokens are checked with the cloud's key", "{why}; {rule}"),
     "acting_user_empty": Rule("the acting user must be a name, and not empty", "{rule}, got {got!r}"),
     "acting_users_differ": Rule(

@@ -35,8 +35,8 @@ KEY = "CLOUDREPO_ACTING_KEY"
 KEY_FILE = "CLOUDREPO_ACTING_KEY_FILE"
 """Environment variables with the key to verify tokens, and with the path of its file."""
 VARIABLE = "cloudrepo_acting_user"
-JOB_IDS = ("JOB_ID", "AD_HOC_COMMAND_ID")
-"""The environment variables of a job and of an ad-hoc command."""
+JOB_IDS = ("JOB_ID", "AD_HOC_COMMAND_ID", "INVENTORY_UPDATE_ID")
+"""The environment variables of a job, of an ad-hoc command and of the update of an inventory source."""
 AWX_PREFIXES = ("awx", "tower")
 """AWX sets each of its variables with both prefixes."""
 PERSONAL = ("manual", "relaunch")

@@ -39,19 +39,19 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
 
 
-def portal(kind: str) -> dict[str, dict[str, Any]]:
+def portal(kind: str, file: str = "") -> dict[str, dict[str, Any]]:
     """The objects of a kind by their names."""
-    found = yaml.load((ROOT / f"awx/portal/{kind}.yml").read_text(encoding="utf-8"), _Loader)
+    found = yaml.load((ROOT / f"awx/{file or f'portal/{kind}'}.yml").read_text(encoding="utf-8"), _Loader)
     return {entry["name"]: entry for entry in found[kind]}
 
 
-TEMPLATES = portal("controller_templates")
+TEMPLATES = portal("controller_templates", "tenant")
 TYPES = portal("controller_credential_types")
 INVENTORY = portal("controller_inventories")["cloudrepo hosts"]["variables"]
 
 
 def locked(name: str) -> dict[str, Any]:
-    return TEMPLATES[f"cloudrepo: {name}"]
+    return TEMPLATES[f"cloudrepo {{{{ portal_tenant }}}}: {name}"]
 
 
 def unlocked(name: str) -> dict[str, Any]:
@@ -198,6 +198,34 @@ def test_a_prompt_shows_no_slice_of_another_tenant(start: Start, cloud: Cloud) -
     done = start(launched(unlocked("status, a slice"), "bob", {"slice_name": cloud.forms}))
     assert_refused(done, "does not exist")
     assert [form for form in cloud.forms if f"slice {form} does not exist" not in done.message] == []
+
+
+@pytest.mark.usefixtures("unharmed")
+@pytest.mark.parametrize(
+    ("template", "more", "told"),
+    [
+        ("smoke test, a slice", {}, "slice red does not exist"),
+        # A call for each name.
+        ("undelete, a slice", {"slice_name": "red", "recreate_disks": "redvm1"}, "deleted slice red does not exist"),
+        ("deploy, a slice", {"recreate_disks": "redvm1", "overwrite": True}, "slice red does not exist"),
+        ("displays, a slice", {}, "slice red does not exist"),
+    ],
+)
+def test_a_prompt_reaches_no_host_for_a_slice_of_another_tenant(
+    template: str, more: dict[str, Any], told: str, start: Start, cloud: Cloud
+) -> None:
+    assert_refused(start(launched(unlocked(template), "bob", {"slice_name": cloud.forms, **more})), told)
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_a_survey_captures_no_traffic_of_another_tenant(start: Start, cloud: Cloud) -> None:
+    answers = {"capture_vm": "redvm1", "capture_interface": "eth1", "capture_seconds": 1, "capture_mib": 1}
+    answers = {"slice_name": cloud.uuid, "capture_stop": "true", **answers}
+    done = start(launched(locked("capture, a slice"), "bob", answers))
+    assert done.status == "failed"
+    assert f"slice {cloud.uuid} does not exist" in done.message
+    assert done.hosts == ["localhost"]
+    assert [word for word in ("redvm2", "red title", PASSWORD) if word in done.text] == []
 
 
 @pytest.mark.usefixtures("unharmed")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 
 import pytest
@@ -52,6 +53,27 @@ def test_invalid_tokens_are_refused(said: object) -> None:
 @pytest.mark.parametrize("text", ["", ".", "bob", f".{'0' * 64}", f"A.{'0' * 64}", f"é.{'0' * 64}", TEXT[:-1]])
 def test_other_texts_are_not_valid_tokens(text: str) -> None:
     assert code(text) == "acting_token_invalid"
+
+
+def test_another_algorithm_than_the_one_of_tokens_is_no_token() -> None:
+    """Neither a token without signature, nor another hash, nor one that something else was signed with."""
+    data = TEXT.partition(".")[0]
+    secret = bytes.fromhex(KEY.secret)
+    header = base64.urlsafe_b64encode(b'{"alg":"none"}').rstrip(b"=").decode()
+    for text in (
+        f"{data}.",
+        f"{header}.{data}.",
+        f"{data}.{hmac.new(secret, data.encode(), 'sha256').hexdigest()}",
+        f"{data}.{hmac.new(secret, b'cloudrepo acting user 1 ' + data.encode(), 'sha512').hexdigest()[:64]}",
+        f"{data}.{hmac.new(b'', b'cloudrepo acting user 1 ' + data.encode(), 'sha256').hexdigest()}",
+        TEXT.upper(),
+    ):
+        assert code(text) == "acting_token_invalid"
+
+
+def test_a_very_deep_token_is_no_token() -> None:
+    deep = base64.urlsafe_b64encode(b"[" * 3000).rstrip(b"=").decode()
+    assert code(f"{deep}.{'0' * 64}") == "acting_token_invalid"
 
 
 def test_a_token_is_valid_only_for_its_cloud_and_key() -> None:

@@ -126,6 +126,8 @@ def differ(first: str, got: str, second: str, other: str, what: str = "acting us
         (JOB, job("workflow", "admin"), (), unproved("unknown")),
         (JOB, {**job("scheduled", "admin"), "awx_workflow_job_launch_type": "manual"}, (), unproved("scheduled")),
         (JOB, {}, (), unproved("unknown")),
+        # The update of an inventory source, which AWX also starts before a job.
+        ({"INVENTORY_UPDATE_ID": "42"}, {}, (), unproved("unknown")),
         (JOB, {"awx_user_name": "admin"}, (), unproved("unknown")),
         (JOB, job("manual"), (), unproved("manual")),
         ({}, {"awx_job_id": 42}, (), unproved("unknown")),

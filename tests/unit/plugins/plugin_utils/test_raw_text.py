@@ -45,7 +45,16 @@ def test_text_is_parsed_as_data(text: str, value: Any) -> None:
             + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 8)}]\n" for n in range(1, 30)),
             "more than 1,000,000 values or 50 levels",
         ),
-        (f"{'[' * 60}{']' * 60}", "more than 1,000,000 values or 50 levels"),
+        (f"{'[' * 60}{']' * 60}", "line 1: more than 1,000,000 values or 50 levels"),
+        # LibYAML would overflow the stack of the process.
+        ("[" * 100_000, "line 1: more than 1,000,000 values or 50 levels"),
+        ("{a: " * 100_000, "line 1: more than 1,000,000 values or 50 levels"),
+        # PyYAML would copy the entries of merged mappings before anything counts them.
+        (
+            "a0: &a0 {x: 1}\n"
+            + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 30)),
+            "more than 1,000,000 values or 50 levels",
+        ),
     ],
 )
 def test_invalid_text_is_reported_with_its_line(text: str, told: str) -> None:
