@@ -141,6 +141,8 @@ LOSS_PERCENT = Limit(0, 100, "loss of an interface, in percent", "100 %")
 VLAN = Limit(1, 4094, "VLAN", "802.1Q")
 VLAN_POOLS = Limit(1, POOL_COUNT, f"VLAN pools of a slice, each of {POOL_SIZE} VLANs", "the VLANs of a trunk")
 PREFIX_LENGTH = Limit(8, 30, "prefix length of a network's subnet", "IPv4")
+LINK_PREFIX_LENGTH = Limit(8, 31, "prefix length of a link's subnet", "IPv4; two addresses (RFC 3021)")
+PREFIX6_LENGTH = Limit(8, 127, "prefix length of an IPv6 subnet", "IPv6; two addresses (RFC 6164)")
 
 TOPOLOGY_SIZE = 10_000
 """Maximum number of VMs in a generated topology, so that a typo is refused before it takes memory."""

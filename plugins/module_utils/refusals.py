@@ -34,7 +34,9 @@ _ANY = {
     "option_missing": Rule("a {kind} needs {option}", "{rule}"),
     "option_needs_option": Rule("{option} needs {needs}", "{rule}, which is false"),
     "invalid_address": Rule("{option} must be an IPv4 address", "{rule}, got {got!r}"),
+    "invalid_ipv6_address": Rule("{option} must be an IPv6 address", "{rule}, got {got!r}"),
     "invalid_subnet": Rule("{option} must be an IPv4 network", "{rule}, got {got!r} ({why})"),
+    "invalid_ipv6_subnet": Rule("{option} must be an IPv6 network", "{rule}, got {got!r} ({why})"),
     "address_outside_subnet": Rule("{option} must be the address of a host in {subnet}"),
     "subnet_outside_subnet": Rule("{option} must be within {subnet}"),
     "range_reversed": Rule(
@@ -279,7 +281,18 @@ _TOPOLOGY = {
     "rate_out_of_range": Rule("{option} must be {least}-{most}", next_step="omit it for no limit"),
     "jitter_without_delay": Rule("jitter_ms needs delay_ms, which it varies", "{rule}, got jitter_ms {got}"),
     "dhcp_range_format": Rule("dhcp_range must be FIRST,LAST within {subnet}", "{rule}, got {got!r}"),
-    "special_subnet": Rule("cidr must not be loopback, link-local, multicast or reserved"),
+    "special_subnet": Rule("{option} must not be loopback, link-local, multicast or reserved"),
+    "special_address": Rule("{option} must not be loopback, link-local, multicast or reserved"),
+    "address_pool_exhausted": Rule(
+        "a pool must have room for the whole slice",
+        "{pool} {subnet} has room for {room} with prefix length {length}, {needed} needed",
+    ),
+    "address_outside_pool": Rule("a loopback must be in its pool", "address {got} is not in {pool} {subnet}"),
+    "address_is_reserved": Rule(
+        "a static address must not be that of the gateway or DHCP server, or in the DHCP range",
+        "address {got} of {vm} is within {reserved}; {rule}",
+    ),
+    "address_without_subnet": Rule("an address needs a subnet", "{rule}, got {got}", "set {option} or {pool}"),
     "subnets_overlap": Rule("subnets must not overlap", "{subnet} of {of} overlaps {other} of {other_of}"),
     "nat_overlaps_infrastructure": Rule(
         "a network with nat must not overlap the networks of the infrastructure", "{got} overlaps {other}; {rule}"

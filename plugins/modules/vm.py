@@ -89,6 +89,20 @@ options:
             type: list
             elements: str
             required: true
+  loopback:
+    description:
+      - Addresses of the VM's loopback interface. They must be in the slice's pool for loopbacks, if there is one. The
+        default for a new VM is taken from the pool.
+    type: dict
+    suboptions:
+      ipv4:
+        description:
+          - An IPv4 address.
+        type: str
+      ipv6:
+        description:
+          - An IPv6 address.
+        type: str
   power:
     description:
       - The desired power state, which C(cloudrepo.slices.deploy) applies. The default for a new VM is V(running).
@@ -264,6 +278,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "power": {"type": "str", "choices": list(POWERS)},
     "interfaces": {"type": "list", "elements": "dict", "options": topology.LIMITS_ARGUMENTS},
     "cloud_init": topology.CLOUD_INIT_ARGUMENT,
+    "loopback": topology.LOOPBACK_ARGUMENT,
 }
 
 

@@ -65,6 +65,23 @@ CLOUD_INIT_ARGUMENT: dict[str, Any] = {
 }
 
 
+_ADDRESSES: dict[str, Any] = {"ipv4": {"type": "str"}, "ipv6": {"type": "str"}}
+LOOPBACK_ARGUMENT: dict[str, Any] = {"type": "dict", "options": _ADDRESSES}
+ENDS_ARGUMENT: dict[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "options": {"vm": {"type": NAME, "required": True}, **_ADDRESSES},
+}
+_SUBNETS_ARGUMENT: dict[str, Any] = {
+    "type": "dict",
+    "options": {**_ADDRESSES, "prefix": {"type": "int"}, "prefix6": {"type": "int"}},
+}
+ADDRESSING_ARGUMENT: dict[str, Any] = {
+    "type": "dict",
+    "options": {"links": _SUBNETS_ARGUMENT, "networks": _SUBNETS_ARGUMENT, "loopbacks": LOOPBACK_ARGUMENT},
+}
+
+
 def segment_arguments(*, defaults: bool = True) -> dict[str, dict[str, Any]]:
     """Return the arguments for frames on a link or network; without C(defaults), null leaves a value unchanged."""
     usual = {"mtu": DEFAULT_MTU, "qinq": False, "forward_bpdu": False}
