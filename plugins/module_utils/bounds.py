@@ -117,6 +117,13 @@ TITLE = Form(TITLE_PATTERN, "1-64 printable characters", "title of a cloud", "wh
 SEED_FILE = Form(
     r"[^\x00]{0,65536}", "at most 65,536 characters", "file for cloud-init", "what a guest reads at its first start"
 )
+USER_DATA = Form(
+    r"(?=[^\x00]*\Z)#(?:cloud-config[ \t\r]*|![^\n]+)\n[\s\S]*\S[\s\S]*",
+    "a line #cloud-config or #!COMMAND, and more lines",
+    "user data of a guest",
+    "cloud-init",
+)
+USER_DATA_LENGTH = Limit(1, 65_536, "user data of a guest, in characters", "what a guest reads at its first start")
 SSH_KEY = Form(
     r"(?:ssh|ecdsa|sk)-[A-Za-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}(?: [^\x00-\x1f\x7f]*)?",
     "one line with a type, such as ssh-ed25519, and the key in base64",

@@ -50,6 +50,10 @@ _ANY = {
         "{option} must have an address for each use", "{option} {got} has {room} addresses, {needed} needed"
     ),
     "same_address": Rule("gateway and DHCP server must have different addresses", "{rule}, got {got} for both"),
+    "invalid_user_data": Rule("user data must be {form}", "{rule}"),
+    "user_data_not_yaml": Rule(
+        "user data that begins with #cloud-config must be a YAML mapping", "line {line} of the user data: {rule}"
+    ),
     "invalid_ssh_key": Rule("an ssh key must be {form}", "key {number}: {rule}"),
     "invalid_guest_address": Rule(
         "an address needs a prefix length, such as 10.0.0.1/24", "{object} cannot have address {got!r}: {why}"
@@ -628,7 +632,12 @@ _HOST = {
         "its VNC password changes, but vnc_passwords does not include it",
     ),
     "invalid_password": Rule("a VNC password must be 1-8 printable ASCII characters", "{rule}"),
-    "invalid_vm_id": Rule("the keys of vnc_passwords must be ids of VMs", "{rule}, got {got!r}"),
+    "invalid_vm_id": Rule("the keys of {option} must be ids of VMs", "{rule}, got {got!r}"),
+    "user_data_missing": Rule(
+        "user data that is written to a disk for cloud-init must be in user_data",
+        "the disk for cloud-init has to be written, but user_data does not include this VM; {rule}",
+        "deploy the slice; if the database does not have the user data any more, set it again",
+    ),
     "vm_not_on_host": Rule(
         "a capture needs a VM that was started on the host", "{object} was never started on this host"
     ),

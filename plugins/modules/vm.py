@@ -72,6 +72,13 @@ options:
           - Public keys of the image's default user, each as a line of C(authorized_keys).
         type: list
         elements: str
+      user_data:
+        description:
+          - Text for cloud-init that begins with C(#cloud-config) or C(#!), with more lines. The guest gets it as it
+            is. Host name and ssh keys are given to it as vendor data and metadata.
+          - It may contain secrets. They are stored in the database, and copied to the disk for cloud-init. Results,
+            diffs, the history and work orders only contain its id, C(user_data_id).
+        type: str
       interfaces:
         description:
           - Interfaces with static addresses. The MTU is that of the link or network.

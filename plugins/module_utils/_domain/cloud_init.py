@@ -9,7 +9,7 @@ import ipaddress
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .. import bounds, contract
@@ -23,6 +23,8 @@ from . import addressing
 
 FIELD = "cloud_init"
 """The extra field of a VM with its set-up."""
+ID = "user_data_id"
+"""The field of the set-up that identifies the user data."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,15 @@ class CloudInit:
         hostname: C(None) for the name of the VM.
         ssh_keys: the public keys of the guest's default user.
         interfaces: the interfaces with static addresses.
+        user_data: the text in module arguments, which is never stored here, because it may contain secrets.
+        user_data_id: what identifies it.
     """
 
     hostname: str | None = None
     ssh_keys: tuple[str, ...] = ()
     interfaces: tuple[GuestInterface, ...] = ()
+    user_data: str | None = field(default=None, repr=False)
+    user_data_id: str | None = None
 
     @classmethod
     def read(cls, data: Mapping[str, Any] | None) -> CloudInit | None:
@@ -55,7 +61,13 @@ class CloudInit:
         interfaces = tuple(
             GuestInterface(each["name"], tuple(each.get("addresses") or ())) for each in data.get("interfaces") or ()
         )
-        return cls(data.get("hostname"), tuple(data.get("ssh_keys") or ()), interfaces)
+        return cls(
+            data.get("hostname"),
+            tuple(data.get("ssh_keys") or ()),
+            interfaces,
+            user_data=data.get("user_data"),
+            user_data_id=data.get(ID),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the field to store."""
@@ -64,6 +76,8 @@ class CloudInit:
             said["ssh_keys"] = list(self.ssh_keys)
         if self.interfaces:
             said["interfaces"] = [{"name": each.name, "addresses": list(each.addresses)} for each in self.interfaces]
+        if self.user_data_id is not None:
+            said[ID] = self.user_data_id
         return said
 
 
@@ -140,20 +154,24 @@ def files(
     want = _of(vm)
     if want is None:
         return ()
-    hostname = want.hostname or vm.name
-    user = {"hostname": hostname, "preserve_hostname": False}
-    if want.ssh_keys:
-        user["ssh_authorized_keys"] = list(want.ssh_keys)
-    user_data = "#cloud-config\n" + _json(user)
     network = _json(
         {"version": 2, "ethernets": {**_loopback(vm), **dict(_ethernets(vm, want, slice_, segments, taken))}}
     )
+    hostname = want.hostname or vm.name
+    meta: dict[str, Any] = {"local-hostname": hostname}
+    user: dict[str, Any] = {"hostname": hostname, "preserve_hostname": False}
+    if want.ssh_keys and want.user_data_id is None:
+        user["ssh_authorized_keys"] = list(want.ssh_keys)
+    elif want.ssh_keys:
+        # In vendor data, they would be replaced by those in the user data.
+        meta["public-keys"] = list(want.ssh_keys)
+    name, config = "user-data" if want.user_data_id is None else "vendor-data", "#cloud-config\n" + _json(user)
     # cloud-init applies everything again if the id of the instance is another one.
-    version = hashlib.sha256((user_data + network).encode()).hexdigest()[:8]
-    meta = {"instance-id": f"{vm.uuid or vm.vm_id}-{version}", "local-hostname": hostname}
+    version = hashlib.sha256("".join([config, network, *meta.get("public-keys", ()), want.user_data_id or ""]).encode())
+    meta = {"instance-id": f"{vm.uuid or vm.vm_id}-{version.hexdigest()[:8]}", **meta}
     return (
         SeedFile("meta-data", _json(meta)),
-        SeedFile("user-data", user_data),
+        SeedFile(name, config),
         SeedFile("network-config", network),
     )
 

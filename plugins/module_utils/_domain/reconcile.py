@@ -16,7 +16,7 @@ from ..defaults import STATE_DIR
 from ..errors import Refusal, Refused
 from ..models import VM, Slice, User
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT
-from . import access, address_rules, addressing, cloud_init, host_requirements, networks, titles, validate
+from . import access, address_rules, addressing, cloud_init, host_requirements, networks, titles, user_data, validate
 from .address_plan import AddressPlan
 from .addressing import Addresses, Addressing
 from .allocation import Allocator, ManagementNetwork
@@ -38,12 +38,14 @@ class Settings:
         infrastructure: subnets of the hosts' own networks, which no network with NAT may overlap.
         state_dir: the folder for overlays and base images on every worker.
         placement: the placement policy.
+        yaml_fault: finds the line in which user data is not a YAML mapping.
     """
 
     network: ManagementNetwork = field(default_factory=ManagementNetwork)
     state_dir: str = STATE_DIR
     placement: str = "round_robin"
     infrastructure: tuple[str, ...] = ()
+    yaml_fault: user_data.YamlFault = lambda _text: None
 
 
 def settle(
@@ -66,6 +68,8 @@ def settle(
     refusals = list(_problems(cluster, want, settings, before))
     if refusals:
         raise Refused(refusals)
+    vault = user_data.Vault(cluster)
+    want = vault.sealed(want)
     allocator = Allocator(cluster, settings.network)
     slice_, refusals = _draft(cluster, want, settings, before, allocator)
     # VMs count against the quota until their hosts have removed them.
@@ -81,6 +85,7 @@ def settle(
     if before is None:
         owner.slices.append(slice_.slice_id)
     cluster.slices[slice_.slice_id] = slice_
+    vault.store(slice_)
     cluster.next_vm_id = allocator.next_id
     return slice_
 
@@ -90,6 +95,7 @@ def _problems(cluster: Cluster, want: WantedSlice, settings: Settings, before: S
     yield from settings.network.problems()
     yield from networks.infrastructure_problems(settings.infrastructure)
     yield from validate.problems(want)
+    yield from user_data.problems(want, settings.yaml_fault)
     yield from address_rules.problems(want, settings.network.cidr)
     yield from _standing_problems(cluster, want, before)
     yield from _flavor_problems(cluster, want)

@@ -13,6 +13,7 @@ from .._domain import access, reconcile, revisions, slice_changes, teardown, tit
 from .._domain.allocation import ManagementNetwork
 from .._domain.placement import POLICIES
 from .._domain.topology_spec import WantedSlice, added_to, read_slice, wanted_from
+from .._import import yaml_lines
 from ..bounds import DEFAULT_MTU
 from ..changes import Change
 from ..cluster import Cluster, slice_label
@@ -53,6 +54,7 @@ CLOUD_INIT_ARGUMENT: dict[str, Any] = {
     "options": {
         "hostname": {"type": NAME},
         "ssh_keys": {"type": "list", "elements": "str", "no_log": False},
+        "user_data": {"type": "str", "no_log": True},
         "interfaces": {
             "type": "list",
             "elements": "dict",
@@ -98,6 +100,7 @@ def settings(params: Mapping[str, Any]) -> reconcile.Settings:
         state_dir=params["state_dir"],
         placement=params["placement"],
         infrastructure=tuple(params["infrastructure_networks"]),
+        yaml_fault=yaml_lines.fault,
     )
 
 

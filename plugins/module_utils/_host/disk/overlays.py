@@ -22,7 +22,7 @@ from .. import files, ownership, vm_folders
 from ..accounts import Accounts
 from ..files import File
 from ..ownership import Conflict, shown
-from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, STARTED, TAPS, VNC_SECRET
+from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, SEED, SEED_NOTE, STARTED, TAPS, VNC_SECRET
 from ..qemu.vnc import NOTED
 from ..runner import Runner
 from ..vm_folders import MARK, Folder
@@ -34,7 +34,7 @@ from .register import Known
 
 FOLDER, FILE = "folder", "file"
 # Files that QEMU may read but not write.
-_READ = (MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED)
+_READ = (MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED, SEED, SEED_NOTE)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays, user_data
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
@@ -79,6 +79,7 @@ VM = st.fixed_dictionaries(
         "data_interfaces": st.integers(0, 4),
         "worker": st.sampled_from(WORKERS),
         "power": st.sampled_from(POWERS),
+        "cloud_init": st.sampled_from([{}, {"user_data": "#!/bin/sh\ntrue\n"}, {"user_data": "#cloud-config\na: 1\n"}]),
         "loopback": st.sampled_from([{"ipv4": "10.3.0.2"}, {"ipv6": "2001:db8:3::1"}]),
     },
 )
@@ -116,6 +117,7 @@ def first_cluster() -> Cluster:
     """Return a cluster with two small workers, two flavors with the same image, and tenants alice and bob."""
     held = builders.cluster(max_vms=16)
     displays.make_key(held)  # otherwise the first plan creates a random key
+    held.extra["user_data"] = {"key": "ab" * 32, "texts": {}, "slices": {}}  # likewise
     held.extra["revision"] = builders.AHEAD_OF_CLOCKS
     for number, worker in enumerate(held.workers.values()):
         worker.extra["machine_id"] = f"{number:032}"
@@ -459,7 +461,9 @@ class Operations(RuleBasedStateMachine):
     def nothing_is_broken(self) -> None:
         with self.store.transaction(write=False) as cluster:
             assert breaches(cluster) == []
+            texts = cluster.extra["user_data"]["texts"]
             for slice_ in cluster.slices.values():
+                assert {user_data.id_of(vm) for vm in slice_.vms} <= {None, *texts}
                 held = [link.vlan_id for link in slice_.links]
                 held += [network.vlan_id for network in slice_.networks]
                 held += [each["vlan_id"] for each in slice_.extra.get("reserved_vlans", ())]

@@ -140,6 +140,27 @@ def test_a_member_with_an_address_from_a_pool_uses_the_gateway_unless_dhcp_tells
     assert eth1(internet=True) == {"addresses": ["10.2.0.2/24"], "routes": None, "nameservers": None}
 
 
+def test_user_data_leaves_host_name_and_keys_to_other_files() -> None:
+    slice_ = pair(hostname="r1", ssh_keys=[KEY], user_data="#!/bin/sh\ntrue\n")
+    found = files(slice_)
+    assert set(found) == {"meta-data", "vendor-data", "network-config"}
+    vendor = json.loads(found["vendor-data"].partition("\n")[2])
+    assert (found["vendor-data"][:14], vendor) == ("#cloud-config\n", {"hostname": "r1", "preserve_hostname": False})
+    meta = json.loads(found["meta-data"])
+    assert (meta["local-hostname"], meta["public-keys"]) == ("r1", [KEY])
+
+
+def test_other_user_data_or_keys_are_another_instance() -> None:
+    held = cluster()
+    given = [
+        {"user_data": "#!/bin/sh\ntrue\n"},
+        {"user_data": "#!/bin/sh\nfalse\n"},
+        {"user_data": "#!/bin/sh\nfalse\n", "ssh_keys": [KEY]},
+    ]
+    found = [json.loads(files(pair(held, **each), held)["meta-data"])["instance-id"] for each in given]
+    assert len(set(found)) == 3
+
+
 def test_a_changed_set_up_is_another_instance() -> None:
     first, second = (json.loads(files(pair(hostname=name))["meta-data"])["instance-id"] for name in ("r1", "r2"))
     assert first.rpartition("-")[2] != second.rpartition("-")[2]
