@@ -41,6 +41,7 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables imp
 )
 
 LOCK_TIMEOUT_S = 30.0
+USER_DATA_HEADS = ("#cloud-config", "#!")
 LOCAL = ("local", "ansible.builtin.local")
 OLDEST_CORE = (2, 19)
 """C(requires_ansible) of meta/runtime.yml, which Ansible itself only warns about."""
@@ -88,7 +89,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         if refusals:
             raise Refused(refusals)
         found = selection.read(given, raw_text.load) if given else selection.Selection()
-        return {"acting_user": decision.user, "because": decision.because, **asdict(found)}
+        return {
+            "acting_user": decision.user,
+            "because": decision.because,
+            **asdict(found),
+            # The topologies are a result, for the next task. User data may contain secrets, so nothing shows it.
+            **({"_ansible_no_log": True} if _has_user_data(found.slices) else {}),
+        }
 
     def _is_admin(self, decision: Decision, task_vars: Mapping[str, Any]) -> bool:
         """Return whether the caller is an admin.
@@ -146,6 +153,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
                     yield Refusal("file_unreadable", "slices_file", {"got": path, "why": str(error)})
                     return
             yield from selection.problems(given, _selects(playbook), raw_text.load)
+
+
+def _has_user_data(value: Any) -> bool:
+    """Return whether a topology, or a part of it, has user data, even under the name of an unknown option."""
+    if isinstance(value, str):
+        return value.startswith(USER_DATA_HEADS)
+    if isinstance(value, Mapping):
+        return "user_data" in value or any(map(_has_user_data, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(_has_user_data, value))
 
 
 def _repeated_keys() -> Iterator[Refusal]:

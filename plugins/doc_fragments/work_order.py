@@ -202,13 +202,18 @@ options:
                 description:
                   - The file's name.
                 type: str
-                choices: [meta-data, user-data, network-config]
+                choices: [meta-data, user-data, vendor-data, network-config]
                 required: true
               content:
                 description:
                   - Its content.
                 type: str
                 required: true
+          user_data_id:
+            description:
+              - Identifies the guest's user data, so that the host knows whether to write it to the disk. A work order
+                never contains the user data itself. Without it, there is none, or C(seed) contains it.
+            type: str
           state:
             description:
               - Desired state of the VM. If V(stopped), it keeps its disk, taps and ports; if V(paused), its QEMU

@@ -117,6 +117,13 @@ TITLE = Form(TITLE_PATTERN, "1-64 printable characters", "title of a cloud", "wh
 SEED_FILE = Form(
     r"[^\x00]{0,65536}", "at most 65,536 characters", "file for cloud-init", "what a guest reads at its first start"
 )
+USER_DATA = Form(
+    r"(?=[^\x00]*\Z)#(?:cloud-config[ \t\r]*|![^\n]+)\n[\s\S]*\S[\s\S]*",
+    "a line #cloud-config or #!COMMAND, and more lines",
+    "user data of a guest",
+    "cloud-init",
+)
+USER_DATA_LENGTH = Limit(1, 65_536, "user data of a guest, in characters", "what a guest reads at its first start")
 SSH_KEY = Form(
     r"(?:ssh|ecdsa|sk)-[A-Za-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}(?: [^\x00-\x1f\x7f]*)?",
     "one line with a type, such as ssh-ed25519, and the key in base64",
@@ -141,6 +148,8 @@ LOSS_PERCENT = Limit(0, 100, "loss of an interface, in percent", "100 %")
 VLAN = Limit(1, 4094, "VLAN", "802.1Q")
 VLAN_POOLS = Limit(1, POOL_COUNT, f"VLAN pools of a slice, each of {POOL_SIZE} VLANs", "the VLANs of a trunk")
 PREFIX_LENGTH = Limit(8, 30, "prefix length of a network's subnet", "IPv4")
+LINK_PREFIX_LENGTH = Limit(8, 31, "prefix length of a link's subnet", "IPv4; two addresses (RFC 3021)")
+PREFIX6_LENGTH = Limit(8, 127, "prefix length of an IPv6 subnet", "IPv6; two addresses (RFC 6164)")
 
 TOPOLOGY_SIZE = 10_000
 """Maximum number of VMs in a generated topology, so that a typo is refused before it takes memory."""

@@ -34,7 +34,9 @@ _ANY = {
     "option_missing": Rule("a {kind} needs {option}", "{rule}"),
     "option_needs_option": Rule("{option} needs {needs}", "{rule}, which is false"),
     "invalid_address": Rule("{option} must be an IPv4 address", "{rule}, got {got!r}"),
+    "invalid_ipv6_address": Rule("{option} must be an IPv6 address", "{rule}, got {got!r}"),
     "invalid_subnet": Rule("{option} must be an IPv4 network", "{rule}, got {got!r} ({why})"),
+    "invalid_ipv6_subnet": Rule("{option} must be an IPv6 network", "{rule}, got {got!r} ({why})"),
     "address_outside_subnet": Rule("{option} must be the address of a host in {subnet}"),
     "subnet_outside_subnet": Rule("{option} must be within {subnet}"),
     "range_reversed": Rule(
@@ -48,6 +50,10 @@ _ANY = {
         "{option} must have an address for each use", "{option} {got} has {room} addresses, {needed} needed"
     ),
     "same_address": Rule("gateway and DHCP server must have different addresses", "{rule}, got {got} for both"),
+    "invalid_user_data": Rule("user data must be {form}", "{rule}"),
+    "user_data_not_yaml": Rule(
+        "user data that begins with #cloud-config must be a YAML mapping", "line {line} of the user data: {rule}"
+    ),
     "invalid_ssh_key": Rule("an ssh key must be {form}", "key {number}: {rule}"),
     "invalid_guest_address": Rule(
         "an address needs a prefix length, such as 10.0.0.1/24", "{object} cannot have address {got!r}: {why}"
@@ -291,7 +297,18 @@ _TOPOLOGY = {
     "rate_out_of_range": Rule("{option} must be {least}-{most}", next_step="omit it for no limit"),
     "jitter_without_delay": Rule("jitter_ms needs delay_ms, which it varies", "{rule}, got jitter_ms {got}"),
     "dhcp_range_format": Rule("dhcp_range must be FIRST,LAST within {subnet}", "{rule}, got {got!r}"),
-    "special_subnet": Rule("cidr must not be loopback, link-local, multicast or reserved"),
+    "special_subnet": Rule("{option} must not be loopback, link-local, multicast or reserved"),
+    "special_address": Rule("{option} must not be loopback, link-local, multicast or reserved"),
+    "address_pool_exhausted": Rule(
+        "a pool must have room for the whole slice",
+        "{pool} {subnet} has room for {room} with prefix length {length}, {needed} needed",
+    ),
+    "address_outside_pool": Rule("a loopback must be in its pool", "address {got} is not in {pool} {subnet}"),
+    "address_is_reserved": Rule(
+        "a static address must not be that of the gateway or DHCP server, or in the DHCP range",
+        "address {got} of {vm} is within {reserved}; {rule}",
+    ),
+    "address_without_subnet": Rule("an address needs a subnet", "{rule}, got {got}", "set {option} or {pool}"),
     "subnets_overlap": Rule("subnets must not overlap", "{subnet} of {of} overlaps {other} of {other_of}"),
     "nat_overlaps_infrastructure": Rule(
         "a network with nat must not overlap the networks of the infrastructure", "{got} overlaps {other}; {rule}"
@@ -629,7 +646,12 @@ _HOST = {
         "its VNC password changes, but vnc_passwords does not include it",
     ),
     "invalid_password": Rule("a VNC password must be 1-8 printable ASCII characters", "{rule}"),
-    "invalid_vm_id": Rule("the keys of vnc_passwords must be ids of VMs", "{rule}, got {got!r}"),
+    "invalid_vm_id": Rule("the keys of {option} must be ids of VMs", "{rule}, got {got!r}"),
+    "user_data_missing": Rule(
+        "user data that is written to a disk for cloud-init must be in user_data",
+        "the disk for cloud-init has to be written, but user_data does not include this VM; {rule}",
+        "deploy the slice; if the database does not have the user data any more, set it again",
+    ),
     "vm_not_on_host": Rule(
         "a capture needs a VM that was started on the host", "{object} was never started on this host"
     ),

@@ -334,7 +334,9 @@ class SeedFile(Contract):
 
     name: str = field(
         metadata=text(
-            "The file's name.", sample=("meta-data", "user-data"), choices=("meta-data", "user-data", "network-config")
+            "The file's name.",
+            sample=("meta-data", "user-data"),
+            choices=("meta-data", "user-data", "vendor-data", "network-config"),
         )
     )
     content: str = field(
@@ -401,6 +403,17 @@ class VM(Contract):
             "A VM without files has no such disk.",
         ),
     )
+    user_data_id: str | None = field(
+        default=None,
+        metadata=text(
+            "Identifies the guest's user data, so that the host knows whether to write it to the disk. A work order "
+            "never contains the user data itself. Without it, there is none, or C(seed) contains it.",
+            sample=None,
+            pattern=r"[0-9a-f]{32}",
+            rule="32 hexadecimal digits",
+            no_log=False,
+        ),
+    )
     state: str = field(
         default="running",
         metadata=text(
@@ -421,7 +434,8 @@ class VM(Contract):
             yield Refusal("field_not_allowed", where, {"field": "disks", "allowed": "1 disk", "got": len(self.disks)})
         yield from bounds.INTERFACES.problems(where, "number of interfaces", len(self.interfaces))
         yield from repeated(where, "interface", (nic.name for nic in self.interfaces))
-        yield from repeated(where, "file", (file.name for file in self.seed))
+        names = [file.name for file in self.seed]
+        yield from repeated(where, "file", [*names, *(["user-data"] if self.user_data_id is not None else [])])
 
     @property
     def running(self) -> bool:

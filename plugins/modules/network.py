@@ -75,6 +75,30 @@ options:
       - Whether the gateway gives access to other networks, with NAT to the network node's address. The default for a
         new network is V(false).
     type: bool
+  cidr6:
+    description:
+      - The IPv6 subnet. The default for a new network is taken from the slice's pool for networks, if it has one.
+    type: str
+  addresses:
+    description:
+      - Addresses of single members, in the subnets of the network. The others keep theirs, or take the lowest free ones
+        if the slice has a pool for networks.
+    type: list
+    elements: dict
+    suboptions:
+      vm:
+        description:
+          - The member.
+        type: str
+        required: true
+      ipv4:
+        description:
+          - Its IPv4 address, without prefix length.
+        type: str
+      ipv6:
+        description:
+          - Its IPv6 address, without prefix length.
+        type: str
 """
 
 EXAMPLES = r"""
@@ -171,6 +195,8 @@ SPEC: dict[str, dict[str, Any]] = {
     "dhcp_enabled": {"type": "bool"},
     "dhcp_range": {"type": "str"},
     "nat": {"type": "bool"},
+    "cidr6": {"type": "str"},
+    "addresses": topology.ENDS_ARGUMENT,
     **topology.segment_arguments(defaults=False),
 }
 

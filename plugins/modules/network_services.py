@@ -92,6 +92,14 @@ options:
               - Its IPv4 address.
             type: str
             required: true
+          loopback:
+            description:
+              - The IPv4 address with the DNS name C(lo.VM.internal).
+            type: str
+          loopback6:
+            description:
+              - The IPv6 address with this name.
+            type: str
       networks:
         description:
           - All networks of the slice that have a gateway or DHCP.
@@ -137,6 +145,14 @@ options:
                   - The MAC address of its interface.
                 type: str
                 required: true
+              address:
+                description:
+                  - The static IPv4 address that its name has.
+                type: str
+              address6:
+                description:
+                  - The static IPv6 address that its name has.
+                type: str
           gateway:
             description:
               - Whether DHCP announces C(server_ip) as the router.

@@ -110,6 +110,57 @@ options:
       - Whether the slice's own VMs may communicate on VLAN 400. VMs of different slices never can. The default is
         V(false), or with O(append) the previous value.
     type: bool
+  addressing:
+    &addressing
+    description:
+      - The pools from which the slice takes addresses. Each link and network gets a subnet, each of their ends and each
+        loopback interface an address, always the lowest free one, which it keeps until it is removed or no longer fits.
+        Without a pool, the slice takes no such addresses. With O(append), the default is the previous value.
+      - Guests with O(vms[].cloud_init) get their addresses. They are also returned by M(cloudrepo.slices.slice_info),
+        and shown by the inventory plugin P(cloudrepo.slices.slices#inventory).
+      - Pools must not overlap each other, the management network, or subnets of the slice that are not in them. If a
+        pool or its prefix length changes, subnets that no longer fit are replaced.
+    type: dict
+    suboptions:
+      links:
+        description:
+          - The pool for links.
+        type: dict
+        suboptions: &pool
+          ipv4:
+            description:
+              - An IPv4 network, such as V(10.1.0.0/16).
+            type: str
+          prefix:
+            description:
+              - The prefix length of the IPv4 subnets in the pool. The default is 30 for links and 24 for networks.
+            type: int
+          ipv6:
+            description:
+              - An IPv6 network, such as V(2001:db8:1::/48).
+            type: str
+          prefix6:
+            description:
+              - The prefix length of the IPv6 subnets in the pool. The default is 64.
+            type: int
+      networks:
+        description:
+          - The pool for networks. Members of a network with DHCP take no IPv4 address from it.
+        type: dict
+        suboptions: *pool
+      loopbacks:
+        description:
+          - The pool for loopback interfaces of VMs.
+        type: dict
+        suboptions:
+          ipv4:
+            description:
+              - An IPv4 network, such as V(10.0.0.0/24).
+            type: str
+          ipv6:
+            description:
+              - An IPv6 network, such as V(2001:db8::/64).
+            type: str
   topology_type:
     &topology_type
     description:
@@ -217,6 +268,13 @@ options:
               - Public keys of the image's default user, each as a line of C(authorized_keys).
             type: list
             elements: str
+          user_data:
+            description:
+              - Text for cloud-init that begins with C(#cloud-config) or C(#!), with more lines. The guest gets it as it
+                is. Host name and ssh keys are given to it as vendor data and metadata.
+              - It may contain secrets. They are stored in the database, and copied to the disk for cloud-init. Results,
+                diffs, the history and work orders only contain its id, C(user_data_id).
+            type: str
           interfaces:
             description:
               - Interfaces with static addresses. The MTU is that of the link or network.
@@ -234,6 +292,20 @@ options:
                 type: list
                 elements: str
                 required: true
+      loopback:
+        description:
+          - Addresses of the VM's loopback interface. They must be in the pool for loopbacks, if there is one. Without
+            an address, it takes one from the pool.
+        type: dict
+        suboptions:
+          ipv4:
+            description:
+              - An IPv4 address.
+            type: str
+          ipv6:
+            description:
+              - An IPv6 address.
+            type: str
       power:
         description:
           - The desired power state, which C(cloudrepo.slices.deploy) applies. See M(cloudrepo.slices.vm). The default
@@ -312,6 +384,34 @@ options:
         description:
           - The id of an existing link, which keeps its VLAN if its ends change.
         type: int
+      cidr:
+        description:
+          - The IPv4 subnet of the link. By default it is taken from the pool for links in O(addressing).
+        type: str
+      cidr6:
+        description:
+          - As O(links[].cidr), for IPv6.
+        type: str
+      addresses:
+        &addresses
+        description:
+          - Addresses of single ends, in the subnets of the link or network. The others take the lowest free ones.
+        type: list
+        elements: dict
+        suboptions:
+          vm:
+            description:
+              - The VM at this end.
+            type: str
+            required: true
+          ipv4:
+            description:
+              - Its IPv4 address, without prefix length.
+            type: str
+          ipv6:
+            description:
+              - Its IPv6 address, without prefix length.
+            type: str
       mtu:
         &carried_mtu
         description:
@@ -362,8 +462,9 @@ options:
         default: []
       cidr:
         description:
-          - The subnet. The default is 192.168.v.0/24 for VLAN v up to 255, and 172.(16 + v div 256).(v mod 256).0/24
-            above. The subnets of a slice must not overlap.
+          - The subnet. By default it is taken from the pool for networks in O(addressing). Without one, it is
+            192.168.v.0/24 for VLAN v up to 255, and 172.(16 + v div 256).(v mod 256).0/24 above. The subnets of a slice
+            must not overlap.
         type: str
       gateway:
         description:
@@ -389,6 +490,12 @@ options:
           - Whether the gateway gives access to other networks, with NAT to the network node's address.
         type: bool
         default: false
+      cidr6:
+        description:
+          - The IPv6 subnet. By default it is taken from the pool for networks in O(addressing). The network node does
+            not use it.
+        type: str
+      addresses: *addresses
       mtu: *carried_mtu
       qinq: *carried_qinq
       forward_bpdu: *carried_bpdu
@@ -408,6 +515,7 @@ options:
       based_on: *based_on
       vlan_pools: *vlan_pools
       peers: *peers
+      addressing: *addressing
       topology_type: *topology_type
       size: *size
       flavor: *flavor
@@ -482,6 +590,16 @@ EXAMPLES = r"""
     vms:
       - name: vm3
         flavor: cirros
+
+- name: Create a ring of routers, with addresses on their links and loopback interfaces
+  cloudrepo.slices.slice:
+    name: routers
+    topology_type: ring
+    size: 4
+    flavor: cirros
+    addressing:
+      links: {ipv4: 10.1.0.0/16, prefix: 31}
+      loopbacks: {ipv4: 10.0.0.0/24, ipv6: "2001:db8::/64"}
 
 - name: Delete a slice
   cloudrepo.slices.slice:
@@ -631,6 +749,8 @@ work_orders:
           name: vm1
           mac: "52:54:00:03:e9:00"
           address: 10.60.7.101
+          loopback: 10.0.0.1
+          loopback6: "2001:db8::1"
         networks:
         - vlan_id: 101
           name: lan
@@ -639,6 +759,8 @@ work_orders:
           members:
           - name: vm1
             mac: "52:54:00:03:e9:01"
+            address: 192.168.101.2
+            address6: "2001:db8:101::2"
           gateway: true
           dhcp_range: 192.168.101.10,192.168.101.250
           nat: true
@@ -805,12 +927,16 @@ VM = {
     "power": {"type": "str", "choices": list(POWERS)},
     "interfaces": {"type": "list", "elements": "dict", "default": [], "options": topology.LIMITS_ARGUMENTS},
     "cloud_init": topology.CLOUD_INIT_ARGUMENT,
+    "loopback": topology.LOOPBACK_ARGUMENT,
 }
 LINK = {
     "endpoints": {"type": "list", "elements": NAME, "required": True},
     "name": {"type": NAME},
     "title": {"type": NAME},
     "link_id": {"type": "int"},
+    "cidr": {"type": "str"},
+    "cidr6": {"type": "str"},
+    "addresses": topology.ENDS_ARGUMENT,
     **topology.segment_arguments(),
 }
 NETWORK = {
@@ -824,6 +950,8 @@ NETWORK = {
     "dhcp_enabled": {"type": "bool", "default": False},
     "dhcp_range": {"type": "str"},
     "nat": {"type": "bool", "default": False},
+    "cidr6": {"type": "str"},
+    "addresses": topology.ENDS_ARGUMENT,
     **topology.segment_arguments(),
 }
 SPEC: dict[str, dict[str, Any]] = {
@@ -837,6 +965,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "based_on": {"type": "int"},
     "vlan_pools": {"type": "int"},
     "peers": {"type": "bool"},
+    "addressing": topology.ADDRESSING_ARGUMENT,
     "topology_type": {"type": "str", "choices": list(topologies.TYPES), "default": topologies.CUSTOM},
     "size": {"type": "int"},
     "flavor": {"type": NAME},

@@ -19,7 +19,7 @@ description:
     are started. A VM that fails does not affect the others.
   - Each slice is applied or refused on its own. One that this host refuses is not changed and is returned in
     RV(refused). The other slices are applied, and then the module fails.
-  - A slice is refused if a base image or the password of a display is missing. The role
+  - A slice is refused if a base image, the password of a display or user data is missing. The role
     P(cloudrepo.slices.apply_work_order#role) then provides them and calls the module again. A base image whose size or
     time has changed since M(cloudrepo.slices.base_images) verified it counts as missing. VMs on a base image that is
     damaged are not started.
@@ -157,6 +157,12 @@ orphans:
       description: Id of the slice to which the folder belongs.
       type: int
       sample: 1000
+missing_user_data:
+  description: Ids of VMs whose user data is missing in O(user_data). Slices with one are refused.
+  returned: success, and when slices were refused, not in check mode
+  type: list
+  elements: int
+  sample: []
 missing_passwords:
   description: Ids of VMs whose display password is missing in O(vnc_passwords). Slices with one are refused.
   returned: success, and when slices were refused, not in check mode
@@ -256,6 +262,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Tools
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.seed import read_user_data
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.vnc import read_passwords
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_each
@@ -293,6 +300,7 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
         restart=params["restart"],
         start_timeout_s=params["start_timeout_s"],
         passwords=read_passwords(params["vnc_passwords"]),
+        user_data=read_user_data(params["user_data"]),
         refused=refused,
         missing_ok=missing_ok,
     )

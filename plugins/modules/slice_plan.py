@@ -158,6 +158,8 @@ work_orders:
           name: vm1
           mac: "52:54:00:03:e9:00"
           address: 10.60.7.101
+          loopback: 10.0.0.1
+          loopback6: "2001:db8::1"
         networks:
         - vlan_id: 101
           name: lan
@@ -166,6 +168,8 @@ work_orders:
           members:
           - name: vm1
             mac: "52:54:00:03:e9:01"
+            address: 192.168.101.2
+            address6: "2001:db8:101::2"
           gateway: true
           dhcp_range: 192.168.101.10,192.168.101.250
           nat: true

@@ -72,6 +72,13 @@ options:
           - Public keys of the image's default user, each as a line of C(authorized_keys).
         type: list
         elements: str
+      user_data:
+        description:
+          - Text for cloud-init that begins with C(#cloud-config) or C(#!), with more lines. The guest gets it as it
+            is. Host name and ssh keys are given to it as vendor data and metadata.
+          - It may contain secrets. They are stored in the database, and copied to the disk for cloud-init. Results,
+            diffs, the history and work orders only contain its id, C(user_data_id).
+        type: str
       interfaces:
         description:
           - Interfaces with static addresses. The MTU is that of the link or network.
@@ -89,6 +96,20 @@ options:
             type: list
             elements: str
             required: true
+  loopback:
+    description:
+      - Addresses of the VM's loopback interface. They must be in the slice's pool for loopbacks, if there is one. The
+        default for a new VM is taken from the pool.
+    type: dict
+    suboptions:
+      ipv4:
+        description:
+          - An IPv4 address.
+        type: str
+      ipv6:
+        description:
+          - An IPv6 address.
+        type: str
   power:
     description:
       - The desired power state, which C(cloudrepo.slices.deploy) applies. The default for a new VM is V(running).
@@ -265,6 +286,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "power": {"type": "str", "choices": list(POWERS)},
     "interfaces": {"type": "list", "elements": "dict", "options": topology.LIMITS_ARGUMENTS},
     "cloud_init": topology.CLOUD_INIT_ARGUMENT,
+    "loopback": topology.LOOPBACK_ARGUMENT,
 }
 
 

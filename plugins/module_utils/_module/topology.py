@@ -13,6 +13,7 @@ from .._domain import access, reconcile, revisions, slice_changes, teardown, tit
 from .._domain.allocation import ManagementNetwork
 from .._domain.placement import POLICIES
 from .._domain.topology_spec import WantedSlice, added_to, read_slice, wanted_from
+from .._import import yaml_lines
 from ..bounds import DEFAULT_MTU
 from ..changes import Change
 from ..cluster import Cluster, slice_label
@@ -49,6 +50,7 @@ CLOUD_INIT_ARGUMENT: dict[str, Any] = {
     "options": {
         "hostname": {"type": NAME},
         "ssh_keys": {"type": "list", "elements": "str", "no_log": False},
+        "user_data": {"type": "str", "no_log": True},
         "interfaces": {
             "type": "list",
             "elements": "dict",
@@ -58,6 +60,23 @@ CLOUD_INIT_ARGUMENT: dict[str, Any] = {
             },
         },
     },
+}
+
+
+_ADDRESSES: dict[str, Any] = {"ipv4": {"type": "str"}, "ipv6": {"type": "str"}}
+LOOPBACK_ARGUMENT: dict[str, Any] = {"type": "dict", "options": _ADDRESSES}
+ENDS_ARGUMENT: dict[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "options": {"vm": {"type": NAME, "required": True}, **_ADDRESSES},
+}
+_SUBNETS_ARGUMENT: dict[str, Any] = {
+    "type": "dict",
+    "options": {**_ADDRESSES, "prefix": {"type": "int"}, "prefix6": {"type": "int"}},
+}
+ADDRESSING_ARGUMENT: dict[str, Any] = {
+    "type": "dict",
+    "options": {"links": _SUBNETS_ARGUMENT, "networks": _SUBNETS_ARGUMENT, "loopbacks": LOOPBACK_ARGUMENT},
 }
 
 
@@ -77,6 +96,7 @@ def settings(params: Mapping[str, Any]) -> reconcile.Settings:
         state_dir=params["state_dir"],
         placement=params["placement"],
         infrastructure=tuple(params["infrastructure_networks"]),
+        yaml_fault=yaml_lines.fault,
     )
 
 

@@ -22,7 +22,7 @@ from ..access import FILE, FOLDER, Access
 from ..accounts import Accounts
 from ..files import File
 from ..ownership import Conflict, shown
-from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, SEED, STARTED, TAPS, VNC_SECRET
+from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, SEED, SEED_NOTE, STARTED, TAPS, VNC_SECRET
 from ..qemu.vnc import NOTED
 from ..runner import Runner
 from ..vm_folders import MARK, Folder
@@ -33,7 +33,7 @@ from .qcow2 import Image, read_overlay
 from .register import Known
 
 # Files that QEMU may read but not write.
-_READ = (MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED, SEED)
+_READ = (MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED, SEED, SEED_NOTE)
 
 
 @dataclass(frozen=True)

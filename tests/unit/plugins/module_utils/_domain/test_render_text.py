@@ -100,6 +100,22 @@ def test_the_power_of_a_vm_that_no_host_has_reported_is_pending_only_if_it_shall
     assert shown == ["pending", "pending, to be stopped", "pending, to be paused"]
 
 
+def test_the_table_contains_addresses() -> None:
+    pools = {
+        "links": {"ipv4": "10.1.0.0/16", "ipv6": "2001:db8:1::/48"},
+        "networks": {"ipv4": "10.2.0.0/16", "ipv6": "2001:db8:2::/48"},
+        "loopbacks": {"ipv4": "10.0.0.0/24"},
+    }
+    slice_ = put(cluster(), topology(networks=[{"name": "lan", "members": ["vm1"]}], addressing=pools))
+    assert slice_table(slice_).splitlines()[-4:] == [
+        "network web/lan: VLAN 101, CIDR 10.2.0.0/24, gateway off, DHCP off, NAT off, members vm1:eth2, "
+        "CIDR6 2001:db8:2::/64",
+        "loopbacks of web: vm1 10.0.0.1, vm2 10.0.0.2",
+        "addresses of link web/1: vm1:eth1 10.1.0.1 2001:db8:1::1, vm2:eth1 10.1.0.2 2001:db8:1::2",
+        "addresses of network web/lan: vm1:eth2 10.2.0.1 2001:db8:2::1",
+    ]
+
+
 def test_the_table_contains_titles_if_there_are_any() -> None:
     held = cluster()
     lan = {"name": "lan", "title": "Büro", "members": ["vm1"]}

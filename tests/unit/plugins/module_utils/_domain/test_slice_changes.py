@@ -66,6 +66,28 @@ def test_peers_and_nat_are_changes() -> None:
     ]
 
 
+def test_addresses_are_changes() -> None:
+    held = cluster()
+    lan = {"name": "lan", "members": ["vm2"]}
+    old = copy(put(held, topology(networks=[lan])))
+    pools = {
+        "links": {"ipv4": "10.1.0.0/16"},
+        "networks": {"ipv6": "2001:db8::/48"},
+        "loopbacks": {"ipv4": "10.0.0.0/30"},
+    }
+    new = put(held, topology(networks=[lan], addressing=pools))
+    assert [(each.kind, each.why) for each in changes(old, new)] == [
+        (
+            "slice",
+            "addressing none → links 10.1.0.0/16 in /30, networks 2001:db8::/48 in /64, loopbacks 10.0.0.0/30 in /32",
+        ),
+        ("vm", "loopback none → ipv4=10.0.0.1"),
+        ("vm", "loopback none → ipv4=10.0.0.2"),
+        ("link", "cidr none → 10.1.0.0/30; addresses none → vm1:eth1 10.1.0.1, vm2:eth1 10.1.0.2"),
+        ("network", "cidr6 none → 2001:db8::/64; addresses none → vm2:eth2 2001:db8::1"),
+    ]
+
+
 def test_a_change_has_reasons_and_a_restart_flag() -> None:
     held = cluster()
     held.flavors["two"] = {**held.flavors["cirros"], "cores": 2}

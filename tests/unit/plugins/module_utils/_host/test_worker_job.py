@@ -234,6 +234,7 @@ def test_a_refused_slice_does_not_affect_the_others(tmp_path: Path) -> None:
 
 
 OTHER_IMAGE = "other.img"
+META = {"name": "meta-data", "content": "{}"}
 
 
 @pytest.mark.parametrize(
@@ -242,6 +243,7 @@ OTHER_IMAGE = "other.img"
         ({"backing_file": OTHER_IMAGE}, True, "base_image_missing"),
         ({"size_bytes": 1 << 19}, True, "disk_smaller_than_base"),
         ({"password": None}, True, "password_missing"),
+        ({"user_data_id": "ab" * 16}, True, "user_data_missing"),
         ({}, False, "user_missing"),
     ],
 )
@@ -249,10 +251,12 @@ def test_a_slice_that_the_host_cannot_support_does_not_affect_the_others(
     tmp_path: Path, changes: dict[str, Any], known: bool, code: str
 ) -> None:
     passwords = {**PASSWORDS, 1042: changes.pop("password", "kz7TnPbe")}
+    seed = {"seed": [META], "user_data_id": changes.pop("user_data_id")} if "user_data_id" in changes else {}
     disks = [disk(1042, state_dir=str(tmp_path), **changes)]
     if "backing_file" in changes:
         disks[0]["backing_file"] = str(tmp_path / "images" / OTHER_IMAGE)
-    (other,) = orders(vm(1042, 101, disks=disks, state_dir=str(tmp_path)), slice_id=1041, state_dir=str(tmp_path))
+    new = vm(1042, 101, disks=disks, state_dir=str(tmp_path), **seed)
+    (other,) = orders(new, slice_id=1041, state_dir=str(tmp_path))
     runner = ready(tmp_path).tell(*STOP).tell(*START).tell(*SHOW, MORE, stdout=OTHER_RUNS)
     args = {
         "orders": (replace(other, revision=2_000), *order(tmp_path, 2_000)),
@@ -264,6 +268,7 @@ def test_a_slice_that_the_host_cannot_support_does_not_affect_the_others(
     assert todo.lacked.to_dict() == {
         "missing_images": [disks[0]["backing_file"]] * (code == "base_image_missing"),
         "missing_passwords": [1042] * (code == "password_missing"),
+        "missing_user_data": [1042] * (code == "user_data_missing"),
     }
     assert [(each["vm_id"], each["state"]) for each in result["vms"]] == [(1001, "running")]
     assert not (tmp_path / "vms/1042").exists()
