@@ -25,6 +25,7 @@ _OBSERVED = fields({"state": text}, {"since": text})
 _PLACEMENT = fields({}, {"worker": text, "policy": text})
 _ADDRESSES = list_of(fields({"name": text, "addresses": list_of(text)}))
 _CLOUD_INIT = fields({}, {"hostname": text, "ssh_keys": list_of(text), "interfaces": _ADDRESSES})
+_READY_WHEN = fields({"check": text}, {"port": integer, "path": text, "command": text})
 _IP_CONFIG = fields({"ip": text})
 _LIMITS = {"up": boolean, "tx_kbps": integer, "rx_kbps": integer, **dict.fromkeys(_FAULTS, number)}
 _CARRIED = {"mtu": integer, "qinq": boolean, "forward_bpdu": boolean}
@@ -324,6 +325,7 @@ class VM(Identified):
         record.check("placement", _PLACEMENT)
         record.check("data_interfaces", integer)
         record.check("cloud_init", _CLOUD_INIT)
+        record.check("ready_when", _READY_WHEN)
         record.check("vnc_password_version", integer)
         record.check("uuid", uuid_text)
         vm = cls(

@@ -178,7 +178,7 @@ def _vm(vm: VM) -> Attributes:
         "vnc_port": vm.vnc_port,
         "interfaces": [_interface(each) for each in vm.interfaces],
         "data_interfaces": vm.extra.get("data_interfaces"),
-        **({"cloud_init": vm.extra["cloud_init"]} if "cloud_init" in vm.extra else {}),
+        **{key: vm.extra[key] for key in ("cloud_init", "ready_when") if key in vm.extra},
         displays.VERSION: displays.version(vm),
     }
 

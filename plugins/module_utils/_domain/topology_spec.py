@@ -17,6 +17,8 @@ from .cloud_init import FIELD as CLOUD_INIT
 from .cloud_init import CloudInit
 from .host_requirements import Limits
 from .host_requirements import stored as stored_limits
+from .readiness import FIELD as READY_WHEN
+from .readiness import ReadyWhen
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class WantedVM:
         power: C(None) leaves it unchanged.
         interfaces: the interfaces with limits or faults.
         cloud_init: how the guest is set up, C(None) for not at all.
+        ready_when: when the guest is ready, C(None) for the default.
     """
 
     name: str
@@ -101,6 +104,7 @@ class WantedVM:
     interfaces: tuple[Limits, ...] = ()
     title: str | None = None
     cloud_init: CloudInit | None = None
+    ready_when: ReadyWhen | None = None
 
 
 @dataclass(frozen=True)
@@ -189,6 +193,7 @@ def read_vm(data: Mapping[str, Any]) -> WantedVM:
         power=data.get("power"),
         interfaces=read_limits(data.get("interfaces")),
         cloud_init=CloudInit.read(data.get("cloud_init")),
+        ready_when=ReadyWhen.read(data.get("ready_when")),
     )
 
 
@@ -282,6 +287,7 @@ def _wanted_vm(vm: VM, needed: int) -> WantedVM:
         vm_id=vm.vm_id,
         title=vm.extra.get("title"),
         cloud_init=CloudInit.read(vm.extra.get(CLOUD_INIT)),
+        ready_when=ReadyWhen.read(vm.extra.get(READY_WHEN)),
         interfaces=tuple(limits for each in vm.interfaces if (limits := stored_limits(each)).fields),
     )
 
