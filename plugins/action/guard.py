@@ -45,7 +45,10 @@ USER_DATA_HEADS = ("#cloud-config", "#!")
 LOCAL = ("local", "ansible.builtin.local")
 OLDEST_CORE = (2, 19)
 """C(requires_ansible) of meta/runtime.yml, which Ansible itself only warns about."""
-NEED_WORKERS = ("capture", "delete", "deploy", "displays", "orphans", "rebuild", "site", "smoke_test", "undelete")
+NEED_WORKERS = (
+    *("capture", "delete", "deploy", "displays", "orphans", "rebuild", "site", "smoke_test", "undelete"),
+    "wait",
+)
 """The playbooks that read the group C(workers)."""
 
 # Here and not in the task, because Ansible's main process imports this file, while the task runs in a fork.

@@ -26,6 +26,7 @@ _OBSERVED = fields({"state": text}, {"since": text})
 _PLACEMENT = fields({}, {"worker": text, "policy": text})
 _ADDRESSES = list_of(fields({"name": text, "addresses": list_of(text)}))
 _CLOUD_INIT = fields({}, {"hostname": text, "user_data_id": text, "ssh_keys": list_of(text), "interfaces": _ADDRESSES})
+_READY_WHEN = fields({"check": text}, {"port": integer, "path": text, "command": text})
 _IP_CONFIG = fields({"ip": text})
 _KINDS: dict[str, Callable[[Any], Any]] = {"bool": boolean, "int": integer, "float": number}
 _LIMITS = {part.name: _KINDS[part.spec.kind] for part in Ordered.parts() if part.name in Ordered.LIMITS}
@@ -334,6 +335,7 @@ class VM(Identified):
         record.check("data_interfaces", integer)
         record.check("cloud_init", _CLOUD_INIT)
         record.check("loopback", fields({}, _ADDRESSED))
+        record.check("ready_when", _READY_WHEN)
         record.check("vnc_password_version", integer)
         record.check("uuid", uuid_text)
         vm = cls(

@@ -58,6 +58,11 @@ _ANY = {
     "invalid_guest_address": Rule(
         "an address needs a prefix length, such as 10.0.0.1/24", "{object} cannot have address {got!r}: {why}"
     ),
+    "option_of_other_checks": Rule("{option} belongs to these checks: {checks}", "{rule}; check is {got}"),
+    "check_needs_address": Rule(
+        "these checks need an address on VLAN 400: {checks}", "{rule}; check is {got}", "set internet to true"
+    ),
+    "invalid_check_option": Rule("{option} must be {form}", "{rule}"),
     "address_from_dhcp": Rule("an interface on VLAN 400 gets its address by DHCP", "{rule}, got {got}"),
     "guest_address_twice": Rule("addresses on a link or network are unique", "{address} belongs to {ends}; {rule}"),
     "listed_twice": Rule("list entries must be unique", "{kind} {name} is listed {count} times"),

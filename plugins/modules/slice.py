@@ -306,6 +306,39 @@ options:
             description:
               - An IPv6 address.
             type: str
+      ready_when:
+        description:
+          - When the guest is ready. The playbook C(cloudrepo.slices.wait) and C(cloudrepo.slices.deploy) with
+            C(wait_ready=true) wait for it.
+        type: dict
+        suboptions:
+          check:
+            description:
+              - V(ping), V(ssh), V(tcp) and V(http) connect from the network node to its address on VLAN 400, so they
+                need O(vms[].internet). V(ssh) waits for the greeting of an ssh server, V(http) for a response with a
+                status below 400.
+              - V(console) waits for a prompt on its serial console, of a login or of a shell.
+              - V(command) runs O(vms[].ready_when.command) in the root shell on its serial console, as
+                M(cloudrepo.slices.console_command) does, until its return code is 0. A run that takes longer than 30
+                seconds is interrupted.
+              - V(cloud_init) waits for cloud-init to write on the serial console that it has finished.
+              - V(none) does not wait for it. V(auto) is V(ping) for a VM with an address on VLAN 400, otherwise
+                V(console).
+            type: str
+            required: true
+            choices: [auto, none, console, command, cloud_init, ping, ssh, tcp, http]
+          port:
+            description:
+              - The TCP port of V(tcp), V(http) and V(ssh). The default is 80 for V(http) and 22 for V(ssh).
+            type: int
+          path:
+            description:
+              - The path of V(http), V(/) by default.
+            type: str
+          command:
+            description:
+              - The command of V(command). It is stored and shown as it is, so it must not contain secrets.
+            type: str
       power:
         description:
           - The desired power state, which C(cloudrepo.slices.deploy) applies. See M(cloudrepo.slices.vm). The default
@@ -928,6 +961,7 @@ VM = {
     "interfaces": {"type": "list", "elements": "dict", "default": [], "options": topology.LIMITS_ARGUMENTS},
     "cloud_init": topology.CLOUD_INIT_ARGUMENT,
     "loopback": topology.LOOPBACK_ARGUMENT,
+    "ready_when": topology.READY_WHEN_ARGUMENT,
 }
 LINK = {
     "endpoints": {"type": "list", "elements": NAME, "required": True},

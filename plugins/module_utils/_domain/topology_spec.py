@@ -18,6 +18,8 @@ from .cloud_init import FIELD as CLOUD_INIT
 from .cloud_init import CloudInit
 from .host_requirements import Limits
 from .host_requirements import stored as stored_limits
+from .readiness import FIELD as READY_WHEN
+from .readiness import ReadyWhen
 
 T = TypeVar("T")
 
@@ -102,6 +104,7 @@ class WantedVM:
         interfaces: the interfaces with limits or faults.
         cloud_init: how the guest is set up, C(None) for not at all.
         loopback: the addresses of its loopback interface, unless they are to be taken from the slice's pool.
+        ready_when: when the guest is ready, C(None) for the default.
     """
 
     name: str
@@ -116,6 +119,7 @@ class WantedVM:
     title: str | None = None
     cloud_init: CloudInit | None = None
     loopback: Addresses | None = None
+    ready_when: ReadyWhen | None = None
 
 
 @dataclass(frozen=True)
@@ -214,6 +218,7 @@ def read_vm(data: Mapping[str, Any]) -> WantedVM:
         interfaces=read_limits(data.get("interfaces")),
         cloud_init=CloudInit.read(data.get("cloud_init")),
         loopback=read_loopback(data.get("loopback")),
+        ready_when=ReadyWhen.read(data.get("ready_when")),
     )
 
 
@@ -342,6 +347,7 @@ def _wanted_vm(vm: VM, needed: int) -> WantedVM:
         title=vm.extra.get("title"),
         cloud_init=CloudInit.read(vm.extra.get(CLOUD_INIT)),
         loopback=read_loopback(vm.extra.get(LOOPBACK)),
+        ready_when=ReadyWhen.read(vm.extra.get(READY_WHEN)),
         interfaces=tuple(limits for each in vm.interfaces if (limits := stored_limits(each)).fields),
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Optional
 
-from .._domain import access, reconcile, revisions, slice_changes, teardown, titles, undelete
+from .._domain import access, readiness, reconcile, revisions, slice_changes, teardown, titles, undelete
 from .._domain.allocation import ManagementNetwork
 from .._domain.placement import POLICIES
 from .._domain.topology_spec import WantedSlice, added_to, read_slice, wanted_from
@@ -77,6 +77,15 @@ _SUBNETS_ARGUMENT: dict[str, Any] = {
 ADDRESSING_ARGUMENT: dict[str, Any] = {
     "type": "dict",
     "options": {"links": _SUBNETS_ARGUMENT, "networks": _SUBNETS_ARGUMENT, "loopbacks": LOOPBACK_ARGUMENT},
+}
+READY_WHEN_ARGUMENT: dict[str, Any] = {
+    "type": "dict",
+    "options": {
+        "check": {"type": "str", "required": True, "choices": list(readiness.CHECKS)},
+        "port": {"type": "int"},
+        "path": {"type": "str"},
+        "command": {"type": "str"},
+    },
 }
 
 
