@@ -103,11 +103,6 @@ class Started:
             return False
         return True
 
-    def await_task(self, name: str) -> bool:
-        """Wait until a task has begun, and return whether the run has not ended."""
-        await_that(lambda: self._process.poll() is not None or f"TASK [{name}" in self.said(), f"the task {name}")
-        return self._process.poll() is None
-
     def end(self) -> Run:
         """Wait for the end of the run."""
         rc = self._process.wait(PATIENCE_S * 3)

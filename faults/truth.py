@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -150,13 +150,8 @@ def _state(host: Host, vm_id: str) -> tuple[str, int | None]:
     return host["answers"].get(vm_id, "silent"), pids[0]
 
 
-def pids(slices: Iterable[Slice], hosts: Mapping[str, Host], names: Sequence[str] = ()) -> dict[str, int]:
-    """Return the pids of QEMU by the UUID of the VM, of the slices with these names, or of all."""
+def pids(slices: Iterable[Slice], hosts: Mapping[str, Host]) -> dict[str, int]:
+    """Return the pids of QEMU by the UUID of the VM."""
     running = {vm_id: pids[0] for host in hosts.values() for vm_id, pids in host["qemus"].items()}
-    return {
-        vm["uuid"]: running[str(vm["vm_id"])]
-        for each in slices
-        if not names or each["name"] in names
-        for vm in each["vms"]
-        if str(vm["vm_id"]) in running
-    }
+    stored = (vm for each in slices for vm in each["vms"])
+    return {vm["uuid"]: running[str(vm["vm_id"])] for vm in stored if str(vm["vm_id"]) in running}

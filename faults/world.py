@@ -94,10 +94,6 @@ class World:
         """Return what hosts hold of slices, by host."""
         return {name: json.loads(text) for name, text in self.lab.everywhere(HERE / "observe.py", names).items()}
 
-    def differences(self) -> list[truth.Difference]:
-        """Compare what is stored with the hosts."""
-        return truth.compare(self.slices(), self.hosts(), WORKERS)
-
     def untrue(self) -> list[str]:
         """Return the VMs whose stored state is not that on their hosts."""
         return [str(one) for one in sorted(truth.states(self.slices(), self.hosts(), WORKERS))]
