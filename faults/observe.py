@@ -5,7 +5,7 @@
 C(units): state and pid by unit. C(qemus): the pids of QEMU by VM id. C(answers): what the monitor of each VM says, by
 VM id. C(taps): the taps. C(ports): the VLAN of each port of a tap. C(flows): the slices that have flows. C(disks): the
 UUID and inode of each overlay, by path. C(trash), C(applied), C(services): names in these folders. C(reservations): the
-addresses by MAC.
+addresses by MAC. C(drafts): temporary files that nobody writes any more.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ STATE = Path("/var/lib/cloudrepo")
 OURS = ("cloudrepo-*@*.service", "slices-names@*.service", "slices-network@*.service")
 COOKIE = re.compile(r"cookie=0x636c7264([0-9a-f]{8})")
 CONFIG = re.compile(r"/vms/(\d+)/qemu\.cfg")
+# What a write leaves that was cut off before its file got its name.
+DRAFT = re.compile(r"\..+\.[a-z0-9_]{8}$|\.draft\.qcow2$")
+PLACES = (str(STATE), "/etc/systemd/system", "/etc/cloudrepo")
 TIMEOUT_S = 10
 SILENT = "silent"
 
@@ -99,6 +102,12 @@ def reservations(folder: Path) -> dict[str, str]:
     return {words[0]: next(word for word in words if re.fullmatch(r"[0-9.]+", word)) for words in lines}
 
 
+def drafts(places: Iterable[str]) -> list[str]:
+    """Return the temporary files in these folders and below."""
+    walked = (walk for place in places for walk in os.walk(place))
+    return sorted(f"{folder}/{name}" for folder, _folders, files in walked for name in files if DRAFT.match(name))
+
+
 def names(pattern: str) -> list[str]:
     """Return the names of matching files."""
     return sorted(os.path.basename(path) for path in glob.glob(pattern))
@@ -125,6 +134,7 @@ def observe() -> dict[str, Any]:
         "applied": sorted("/".join(path.split("/")[-2:]) for path in glob.glob(f"{STATE}/applied/*/*.json")),
         "reservations": reservations(STATE / "dhcp/hosts.d"),
         "namespaces": names("/run/netns/slice-*"),
+        "drafts": drafts(PLACES),
     }
 
 

@@ -113,6 +113,7 @@ def _differences(name: str, wanted: Wanted, host: Host) -> Iterator[Difference]:
         ("reservation", wanted.reservations.items(), host["reservations"].items()),
         ("namespace", wanted.namespaces, host["namespaces"]),
         ("deleted disk", (), host["trash"]),
+        ("temporary file", (), host["drafts"]),
     ]
     for what, should, does in have:
         yield from (Difference(MISSING, name, f"{what} {_words(one)}") for one in set(should) - set(does))

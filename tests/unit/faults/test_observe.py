@@ -62,6 +62,14 @@ def test_reservations_are_read_from_all_files(tmp_path: Path) -> None:
     assert observe.reservations(tmp_path) == {"52:54:00:03:e9:00": "10.60.7.101", "52:54:00:03:ec:00": "10.60.7.102"}
 
 
+def test_temporary_files_are_found_in_all_folders(tmp_path: Path) -> None:
+    (tmp_path / "vms/1001").mkdir(parents=True)
+    for name in ("vms/1001/.qemu.cfg.k3j_x81a", "vms/1001/.draft.qcow2", "vms/1001/qemu.cfg", ".updated", "a.abcdefgh"):
+        (tmp_path / name).touch()
+    found = [f"{tmp_path}/vms/1001/{name}" for name in (".draft.qcow2", ".qemu.cfg.k3j_x81a")]
+    assert observe.drafts([str(tmp_path), f"{tmp_path}/none"]) == found
+
+
 def test_cookies_of_flows_name_slices() -> None:
     flows = " cookie=0x636c7264000003e8, table=0\n cookie=0x636c726400000000, table=0\n cookie=0x0, table=0\n"
     assert {int(each, 16) for each in observe.COOKIE.findall(flows)} == {1000, 0}

@@ -47,7 +47,7 @@ SLICES: list[dict[str, Any]] = [
 ]
 EMPTY: dict[str, Any] = {
     **{key: {} for key in ("units", "qemus", "answers", "ports", "disks", "reservations")},
-    **{key: [] for key in ("enabled", "taps", "flows", "folders", "trash", "applied", "namespaces")},
+    **{key: [] for key in ("enabled", "taps", "flows", "folders", "trash", "applied", "namespaces", "drafts")},
 }
 UNIT = "cloudrepo-1000@1001.service"
 HOSTS: dict[str, dict[str, Any]] = {
@@ -105,6 +105,7 @@ def test_hosts_that_hold_what_is_stored_have_no_difference() -> None:
             ["doubled on worker1: disk /vms/1001/vm1.qcow2 d2", "lost on worker1: disk /vms/1001/vm1.qcow2 d1"],
         ),
         ("worker1", "trash", ["1-1001"], ["doubled on worker1: deleted disk 1-1001"]),
+        ("worker1", "drafts", ["/vms/1001/.a.abcdefgh"], ["doubled on worker1: temporary file /vms/1001/.a.abcdefgh"]),
         ("worker1", "qemus", {"1001": [7, 8]}, ["doubled on worker1: QEMU of VM 1001, with the pids [7, 8]"]),
         (
             "worker1",
