@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo demo-down docs test test-versions lint sanity unit molecule bench bench-simulate bench-control mutants clean
+.PHONY: help setup setup-tests demo demo-down docs test test-versions lint sanity unit molecule bench bench-simulate bench-control mutants faults clean
 
 # The hosts of the lab run as root.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=ANSIBLE_CONFIG --)
@@ -60,6 +60,9 @@ bench-control: setup-tests ## measure the control plane, with 100 and with 10,00
 
 mutants: setup-tests ## find small faults in module_utils that no unit test notices (MUTANTS="--count 300 --seed 7 --all")
 	@.venv/bin/python tools/mutants.py $(MUTANTS)
+
+faults: setup ## inject faults into a lab, several times each, and compare everything afterwards (FAULTS="--times 1 --faults worker-off")
+	@tools/faults $(FAULTS)
 
 clean: ## remove what these targets created in the checkout (demo-down removes the lab)
 	rm -rf .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache .test .venv

@@ -68,13 +68,16 @@ def write_all(files: Iterable[File]) -> None:
 
     All files are flushed before the first one is renamed. They are flushed in parallel, because a file system with a
     journal commits it once for all of them.
+
+    Raises:
+        OSError: a file cannot be written; the exception contains its path.
     """
     drafts: list[tuple[str, str]] = []
     try:
         for file in files:
             handle, draft = tempfile.mkstemp(prefix=f".{os.path.basename(file.path)}.", dir=os.path.dirname(file.path))
             drafts.append((draft, file.path))
-            with os.fdopen(handle, "wb") as opened:
+            with _named(file.path), os.fdopen(handle, "wb") as opened:
                 opened.write(file.content)
                 os.fchown(handle, file.uid, file.gid)
                 os.fchmod(handle, file.mode)
@@ -89,11 +92,23 @@ def write_all(files: Iterable[File]) -> None:
         raise
 
 
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Add the path to errors of system calls on a descriptor, such as ENOSPC of a write."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise OSError(error.errno, error.strerror, path) from error
+        raise
+
+
 def flush(path: str) -> None:
     """Flush a file's content to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        with _named(path):
+            os.fsync(handle)
     finally:
         os.close(handle)
 
