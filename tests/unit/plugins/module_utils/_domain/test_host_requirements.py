@@ -238,5 +238,5 @@ def test_a_worker_that_is_not_registered_lacks_nothing() -> None:
     del held.workers["10.0.10.2"]
     held.workers["10.0.10.1"].extra["trunk_mtu"] = 1000
     assert list(host_requirements.shortcomings(slice_, held)) == [
-        small_trunk("link web/1", 1500, "worker 10.0.10.1", 1000)
+        small_trunk(where, 1500, "worker 10.0.10.1", 1000) for where in ("link web/1", "slice web on VLAN 400")
     ]
