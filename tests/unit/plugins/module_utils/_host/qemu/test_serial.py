@@ -157,6 +157,26 @@ def test_a_console_that_does_not_respond_is_an_error():
         run(Deaf(), "true", timeout_s=0.2)
 
 
+@pytest.mark.parametrize(("timeout_s", "probes"), [(0, 0), (0.5, 1)])
+def test_the_shell_is_not_probed_after_the_deadline(timeout_s: float, probes: int) -> None:
+    class Deaf:
+        def __init__(self) -> None:
+            self.at = 5.0
+            self.sent: list[str] = []
+
+        def send(self, text: str) -> None:
+            self.sent.append(text)
+
+        def receive(self, timeout_s: float) -> str:
+            self.at += timeout_s
+            return ""
+
+    deaf = Deaf()
+    with pytest.raises(SlicesError, match="no shell responded"):
+        serial.run(deaf, "true", timeout_s=timeout_s, nonce=NONCE, now=lambda: deaf.at)
+    assert len(deaf.sent) == probes
+
+
 def test_a_console_has_one_user_at_a_time(tmp_path):
     path = str(tmp_path / "serial.sock")
     with socket.socket(socket.AF_UNIX) as listener:
