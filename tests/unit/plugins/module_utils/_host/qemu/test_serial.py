@@ -177,6 +177,27 @@ def test_the_shell_is_not_probed_after_the_deadline(timeout_s: float, probes: in
     assert len(deaf.sent) == probes
 
 
+def test_a_command_that_does_not_begin_has_no_output() -> None:
+    class Stuck:
+        """A shell that answers the first probe and then nothing; what the guest's kernel prints is no output."""
+
+        def __init__(self) -> None:
+            self.at = 0.0
+            self.said = [f"READY1-{NONCE}", "kernel: out of memory\n"]
+
+        def send(self, text: str) -> None:
+            pass
+
+        def receive(self, timeout_s: float) -> str:
+            self.at += max(timeout_s, 0.1)
+            return self.said.pop(0) if self.said else ""
+
+    stuck = Stuck()
+    with pytest.raises(SlicesError, match="the command timed out and was interrupted") as caught:
+        serial.run(stuck, "true", timeout_s=20, nonce=NONCE, now=lambda: stuck.at)
+    assert caught.value.fields["stdout"] == ""
+
+
 def test_a_console_has_one_user_at_a_time(tmp_path):
     path = str(tmp_path / "serial.sock")
     with socket.socket(socket.AF_UNIX) as listener:
