@@ -177,13 +177,23 @@ def test_the_shell_is_not_probed_after_the_deadline(timeout_s: float, probes: in
     assert len(deaf.sent) == probes
 
 
-def test_a_command_that_does_not_begin_has_no_output() -> None:
+@pytest.mark.parametrize(
+    ("said", "stdout"),
+    [
+        # What the guest's kernel prints is no output.
+        ("kernel: out of memory\n", ""),
+        (f"\r\nBEGIN-{NONCE}\r\nhalf", "half"),
+        (f"\r\nBEGIN-{NONCE}\r\nhalf\r\n", "half"),
+        (f"\r\nBEGIN-{NONCE}\r\n", ""),
+    ],
+)
+def test_the_output_of_a_command_that_does_not_end_is_what_follows_its_begin(said: str, stdout: str) -> None:
     class Stuck:
-        """A shell that answers the first probe and then nothing; what the guest's kernel prints is no output."""
+        """A shell that answers the first probe, and then says nothing more than the text."""
 
         def __init__(self) -> None:
             self.at = 0.0
-            self.said = [f"READY1-{NONCE}", "kernel: out of memory\n"]
+            self.said = [f"READY1-{NONCE}", said]
 
         def send(self, text: str) -> None:
             pass
@@ -195,7 +205,7 @@ def test_a_command_that_does_not_begin_has_no_output() -> None:
     stuck = Stuck()
     with pytest.raises(SlicesError, match="the command timed out and was interrupted") as caught:
         serial.run(stuck, "true", timeout_s=20, nonce=NONCE, now=lambda: stuck.at)
-    assert caught.value.fields["stdout"] == ""
+    assert caught.value.fields["stdout"] == stdout
 
 
 def test_a_console_has_one_user_at_a_time(tmp_path):
