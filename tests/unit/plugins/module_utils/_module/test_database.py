@@ -125,6 +125,16 @@ def test_an_unreadable_database_is_restored(path: Path) -> None:
     assert stored(path) == before
 
 
+def test_only_an_admin_may_restore_a_database_that_is_gone(path: Path) -> None:
+    name, before = act(path, "backup").result["backup"], stored(path)
+    path.unlink()
+    with pytest.raises(Refused):
+        act(path, "restore", name=name, acting_user="nobody")
+    assert not path.exists()
+    assert act(path, "restore", name=name).changes
+    assert stored(path) == before
+
+
 def test_a_database_is_migrated_once(path: Path, tmp_path: Path) -> None:
     target = tmp_path / "to.yaml"
     planned = act(path, "migrate", destination=str(target), check_mode=True)
