@@ -393,7 +393,9 @@ def _mapped(
             kind,
             address,
             *({what: value} if value else None for value in (old, new)),
-            slice=next((SliceRef(slices[value]) for value in (new, old) if value in slices), None),
+            slice=next(
+                (SliceRef(slices[value]) for value in (new, old) if value is not None and value in slices), None
+            ),
         )
         for address, (old, new) in pairs.items()
     ]

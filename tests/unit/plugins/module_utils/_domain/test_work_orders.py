@@ -160,7 +160,7 @@ def test_the_order_of_networks_and_members_does_not_matter() -> None:
     again = put(held, topology(networks=networks[::-1]))
     after = work_orders(held, [again], "/x")["network_node"]
     assert after["slices"][0]["networks"] == before["slices"][0]["networks"]
-    assert list(changes(old, again)) == []
+    assert changes(old, again) == [], "it is stored in its old order"
 
 
 def test_a_stored_network_with_an_invalid_subnet_is_refused() -> None:

@@ -74,6 +74,14 @@ def test_all_objects_of_an_unknown_slice_are_orphans():
     assert worker_orphans.find([KnownSlice(1005, uuid(9))], LEFT) == (of_slice, DISK_OF_LEFT)
 
 
+def test_a_folder_with_disks_says_whose_the_other_objects_are() -> None:
+    held = Held(folders={1006: FOLDER}, overlays={1006: {PATH: (0, 0.0)}}, taps={"tap_1006_eth0": 1005})
+    another = KnownSlice(1005, uuid(9), (KnownDisk(PATH, uuid(7)),))
+    assert worker_orphans.find([another], held)[0] == Orphan(SLICE, 1005, uuid(5), holds=("tap tap_1006_eth0",))
+    nameless = replace(held, folders={1006: replace(FOLDER, slice_uuid=None)})
+    assert worker_orphans.find([another], nameless) == ()
+
+
 def test_only_disks_of_a_known_slice_are_orphans():
     assert worker_orphans.find([replace(KNOWN, disks=())], LEFT) == (DISK_OF_LEFT,)
     other = replace(KNOWN, disks=(KnownDisk(PATH, uuid(8)),))
