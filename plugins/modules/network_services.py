@@ -20,6 +20,8 @@ description:
     rules for VMs and the gateway of VLAN 400. Other slices are not touched. An order with an address that is reserved
     for another slice is refused.
   - Connections of an address that is reassigned or released are dropped.
+  - Files of slices that were made writable for others, or that C(dnsmasq) cannot read any more, are written again. Masks
+    and drop-ins of units, and files of others in folders of which C(dnsmasq) or C(nft) reads everything, are removed.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:

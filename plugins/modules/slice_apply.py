@@ -13,6 +13,8 @@ description:
     except disks. This combines M(cloudrepo.slices.qcow2_images), M(cloudrepo.slices.ovs_ports) and
     M(cloudrepo.slices.qemu_vms) in a single call, which observes the host only once. See their documentation for
     details.
+  - Masks, drop-ins and other files that change units of these slices or of the host are removed, and owners, modes and
+    access control lists of VM folders and their files are restored.
   - A disk is removed only if the work order lists it as given up. Disks that are not listed at all are kept and
     returned in RV(orphans).
   - VMs that are not listed are stopped first. Then overlays, taps, flows and ports are configured, and finally the VMs
