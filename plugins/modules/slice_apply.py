@@ -34,6 +34,13 @@ extends_documentation_fragment:
   - cloudrepo.slices.datapath
   - cloudrepo.slices.running
   - cloudrepo.slices.disks
+options:
+  complete:
+    description:
+      - Whether the order contains all slices of the database. In check mode, all that this host has of other slices is
+        then returned.
+    type: bool
+    default: false
 seealso:
   - module: cloudrepo.slices.slice_plan
   - module: cloudrepo.slices.slice_report
@@ -159,6 +166,14 @@ orphans:
       description: Id of the slice to which the folder belongs.
       type: int
       sample: 1000
+only_here:
+  description:
+    - In check mode, all that this host has of slices that are not in the work order, and all disks that the order does
+      not list, each as in RV(cloudrepo.slices.worker_orphans#module:orphans).
+  returned: in check mode, if the work order is O(complete)
+  type: list
+  elements: dict
+  sample: []
 missing_passwords:
   description: Ids of VMs whose display password is missing in O(vnc_passwords). Slices with one are refused.
   returned: success, and when slices were refused, not in check mode
@@ -244,8 +259,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, worker, worker_orphans
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    COMPLETE_ARGUMENTS,
     DATAPATH_ARGUMENTS,
     DISK_ARGUMENTS,
     GRAMMARS,
@@ -267,6 +283,7 @@ ARGUMENTS = {
     **DATAPATH_ARGUMENTS,
     **RUNNING_ARGUMENTS,
     **DISK_ARGUMENTS,
+    **COMPLETE_ARGUMENTS,
 }
 
 
@@ -293,10 +310,18 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
         refused=refused,
         missing_ok=missing_ok,
     )
+
+    def result(todo: Todo) -> dict[str, Any]:
+        found = {**todo.result, "changes": listed(todo.changes)}
+        if missing_ok and params["complete"]:
+            runner = job.tools.runner
+            found["only_here"] = worker_orphans.only_here(params["slices"], runner, state_dir=params["state_dir"])
+        return found
+
     return Steps(
         job.plan,
         job.prepare,
-        result=lambda todo: {**todo.result, "changes": listed(todo.changes)},
+        result=result,
         failure=lambda todo: todo.seen.failure,
         lock=job.lock,
         finish=job.finish,
