@@ -154,7 +154,7 @@ def _list_of_slices(order: type[Contract], name: str = "slices") -> Callable[[st
 
 
 def _network_order(text: str) -> str:
-    for name in ("slices", "lost_machines"):
+    for name in ("slices", "lost_machines", "complete"):
         text = _list_of_slices(NetworkOrder, name)(text)
     return text
 
@@ -259,7 +259,7 @@ FILES: dict[str, Callable[[str], str]] = {
     f"{MODULES}/holdings_info.py": _holdings,
     f"{MODULES}/network_services.py": _network_order,
     f"{MODULES}/slice_report.py": _reports,
-    f"{MODULES}/slice_apply.py": _states,
+    f"{MODULES}/slice_apply.py": lambda text: _list_of_slices(WorkerOrder, "complete")(_states(text)),
     f"{MODULES}/qemu_vms.py": _states,
     f"{MODULES}/slice_plan.py": _orders,
     f"{MODULES}/slice.py": _slice,

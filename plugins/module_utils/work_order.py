@@ -530,3 +530,11 @@ class WorkerOrder(Contract):
     cloud_uuid: str | None = field(default=None, metadata=CLOUD_UUID)
     cloud_title: str | None = field(default=None, metadata=CLOUD_TITLE)
     cloud_incarnation: str | None = field(default=None, metadata=CLOUD_INCARNATION)
+    complete: bool = field(
+        default=False,
+        metadata=flag(
+            "Whether the order contains all slices of the database. In check mode, all that this host has of other "
+            "slices is then returned.",
+            sample=False,
+        ),
+    )

@@ -16,6 +16,7 @@ description:
     backing file and without an external data file; C(qemu-img) checks the tables of qcow2.
   - A file that was copied to C(PATH.new) is installed as C(PATH) if it is valid, and removed if it is not. It replaces
     a damaged image; VMs that run on the latter have to be restarted.
+  - Images belong to root, and only their mode V(0444) is allowed.
   - This module does not fetch images. The role P(cloudrepo.slices.base_images#role) does.
 author:
   - the cloudrepo.slices authors (@cloudrepo)

@@ -20,6 +20,9 @@ description:
     rules for VMs and the gateway of VLAN 400. Other slices are not touched. An order with an address that is reserved
     for another slice is refused.
   - Connections of an address that is reassigned or released are dropped.
+  - Files of slices that were made writable for others, or that C(dnsmasq) cannot read any more, are written again.
+    Masks and drop-ins of units, and files of others in folders of which C(dnsmasq) or C(nft) reads everything, are
+    removed.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -214,6 +217,12 @@ options:
           - HMAC-SHA256 of its machine-id, with the UUID of the cloud as the key.
         type: str
         required: true
+  complete:
+    description:
+      - Whether the order contains all slices of the database. In check mode, all that this host has of other slices is
+        then returned.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -246,6 +255,14 @@ units:
   returned: success
   type: dict
   sample: {"slices-dhcp.service": reload, "slices-names@1000.service": restart}
+only_here:
+  description:
+    - In check mode, all that this host has of slices that are not in the work order, each as in
+      RV(cloudrepo.slices.network_orphans#module:orphans).
+  returned: in check mode, if the work order is O(complete)
+  type: list
+  elements: dict
+  sample: []
 refused:
   description:
     - Slices that this host refused, because their part of the work order is invalid, because the host has already
@@ -326,6 +343,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, fences
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS, SERVICES_ARGUMENTS
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import orphans
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.job import Job, Todo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
@@ -355,9 +373,14 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
         missing_ok=missing_ok,
         fence=fences.plan(params),
     )
-    return replace(
-        job.steps, result=lambda todo: {"units": dict(todo.plan.units or {}), "changes": listed(todo.changes)}
-    )
+
+    def result(todo: Todo) -> dict[str, Any]:
+        found = {"units": dict(todo.plan.units or {}), "changes": listed(todo.changes)}
+        if missing_ok and params["complete"]:
+            found["only_here"] = orphans.only_here(params["slices"], folders, job.runner)
+        return found
+
+    return replace(job.steps, result=result)
 
 
 if __name__ == "__main__":

@@ -148,6 +148,7 @@ work_orders:
         cloud_uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
         cloud_title: lab
         cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
+        complete: false
     network_node:
       slices:
       - slice_id: 1000
@@ -184,6 +185,7 @@ work_orders:
       cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
       lost_machines:
       - mark: "5f6b0c1e9d000000000000000000000000000000000000000000000000000000"
+      complete: false
 lost_workers:
   description: Addresses of the lost workers, which get no work orders.
   returned: success

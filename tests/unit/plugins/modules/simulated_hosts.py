@@ -233,7 +233,7 @@ class NetworkNode:
         ]
         return {
             "host": name,
-            "highest_id": max((each["slice_id"] for each in slices), default=None),
+            "highest_id": max(self._uuids(), default=None),
             "highest_revision": revisions.highest(self.folder),
             "slices": slices,
         }

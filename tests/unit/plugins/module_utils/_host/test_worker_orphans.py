@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,6 +87,33 @@ def test_only_disks_of_a_known_slice_are_orphans():
     assert worker_orphans.find([replace(KNOWN, disks=())], LEFT) == (DISK_OF_LEFT,)
     other = replace(KNOWN, disks=(KnownDisk(PATH, uuid(8)),))
     assert worker_orphans.find([other], LEFT) == (DISK_OF_LEFT,)
+
+
+def test_what_only_the_host_has_is_returned_for_a_work_order_with_all_slices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Disks are those of VMs and those that are given up."""
+    monkeypatch.setattr(worker_orphans.taps, "observe", Devices)
+    monkeypatch.setattr(worker_orphans.ovsdb, "observe", lambda _runner: Switch({}, {}))
+    for vm_id, slice_id in ((1001, 1000), (1002, 1000), (1003, 1000), (1006, 1005)):
+        folder = tmp_path / f"vms/{vm_id}"
+        folder.mkdir(parents=True)
+        mark(folder, slice_id, slice_uuid=uuid(slice_id % 1000), disks={"vm1_img.qcow2": uuid(vm_id % 1000)})
+        (folder / "vm1_img.qcow2").touch()
+    listed = [{"path": f"{tmp_path}/vms/{vm_id}/vm1_img.qcow2", "uuid": uuid(vm_id % 1000)} for vm_id in (1001, 1002)]
+    order = {"slice_id": 1000, "slice_uuid": uuid(0), "vms": [{"disks": listed[:1]}], "given_up": listed[1:]}
+    (tmp_path / "units").mkdir()
+    (tmp_path / "units/cloudrepo-1005@.service").write_text(f"X-CloudrepoSlice={uuid(5)}\n")
+
+    def found(*slices: dict[str, Any], rc: int = 0) -> list[tuple[str, int | None, int | None]]:
+        runner = FakeRunner().tell("systemctl", "show", MORE, rc=rc)
+        units = str(tmp_path / "units")
+        told = worker_orphans.only_here(slices, runner, state_dir=str(tmp_path), unit_dir=units)
+        return [(each["kind"], each["slice_id"], each["vm_id"]) for each in told]
+
+    assert found(order) == [("slice", 1005, None), ("disk", 1000, 1003), ("disk", 1005, 1006)]
+    assert found({**order, "slice_uuid": uuid(9)})[1:] == [("disk", 1000, 1003), ("disk", 1005, 1006)]
+    assert found(order, rc=127) == []
 
 
 def test_a_disk_without_a_running_vm_is_not_in_use():

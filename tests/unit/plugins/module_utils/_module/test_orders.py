@@ -83,6 +83,26 @@ def test_slices_are_selected_by_name_owner_or_all(choice: dict[str, Any], chosen
     assert [slice_.slice_id for slice_ in orders.choose(held(), params(**choice))] == chosen
 
 
+@pytest.mark.parametrize(
+    ("choice", "complete"),
+    [
+        ({"all": True}, True),
+        ({"names": ["web"]}, False),
+        ({"owner": "alice"}, False),
+        ({"all": True, "acting_user": "alice"}, False),
+    ],
+)
+def test_orders_of_all_slices_are_complete_for_admins(choice: dict[str, Any], complete: bool) -> None:
+    """Then hosts list in check mode what the database does not have, which is no business of tenants."""
+    made = held()
+    if choice.get("acting_user") == "alice":
+        made.users["admin"].slices.remove(1000)
+        del made.slices[1000]
+    made_orders = plan(made, **choice).result["work_orders"]
+    told = [*made_orders["workers"].values(), made_orders["network_node"]]
+    assert {each.get("complete", False) for each in told} == {complete}
+
+
 def test_only_stopped_vms_that_should_run_are_to_be_started() -> None:
     made = held()
     first, second = made.slices[1000].vms
