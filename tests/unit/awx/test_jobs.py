@@ -9,6 +9,7 @@ another are refused before that, and the others only read the database.
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -115,6 +116,12 @@ class Done:
         return sorted({each["event_data"]["host"] for each in self.events if each["event"].startswith("runner_on_")})
 
     @property
+    def artifacts(self) -> dict[str, Any]:
+        """What AWX passes to the next jobs of a workflow."""
+        [stats] = [each["event_data"] for each in self.events if each["event"] == "playbook_on_stats"]
+        return dict(stats.get("artifact_data") or {})
+
+    @property
     def message(self) -> str:
         return str(self.failures[-1]["msg"])
 
@@ -133,8 +140,10 @@ def run(job: Job, folder: Path) -> Done:
     nobody = {"ansible_host": "192.0.2.1", "ansible_ssh_executable": "/bin/false"}
     local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
     hosts = {"localhost": local, "worker1": nobody, "gateway": nobody}
+    files = folder.parent / "files"
+    files.mkdir(exist_ok=True)
     inventory = {
-        "all": {"vars": {**INVENTORY, "displays_dest": str(folder / "displays.txt")}},
+        "all": {"vars": {**INVENTORY, "cloudrepo_files_dir": str(files)}},
         "orchestrator": {"hosts": ["localhost"]},
         "workers": {"hosts": ["worker1"]},
         "network_node": {"hosts": ["gateway"]},
@@ -325,3 +334,39 @@ def test_two_jobs_at_once_show_users_their_own_slices(start: Start) -> None:
     assert [word for word in FOREIGN[:2] if word not in of_alice.text] == []
     assert PASSWORD not in of_alice.text
     assert_untold(of_bob)
+
+
+GREEN = [topology("green", owner="alice", vms=[vm("greenvm1", internet=True)], links=[])]
+
+
+def test_jobs_leave_what_the_next_job_of_their_workflow_needs(start: Start, cloud: Cloud) -> None:
+    """The nodes of the portal's workflow, and one that writes the displays. No host is reached."""
+    workflow, variables = Workflow(41, "request", "manual"), {"slices": yaml.safe_dump(GREEN)}
+    left: dict[str, Any] = {}
+
+    def node(name: str, id: int) -> Done:
+        given = merged(locked(name), of_node(locked(name), {}, left, variables))
+        done = start(Job(locked(name), "workflow", given, user="alice", workflow=workflow, id=id))
+        left.update(done.artifacts)
+        return done
+
+    checked = node("check topologies", 45)
+    slices = checked.artifacts["slices_result"]["slices"]
+    assert [(each["name"], each["result"]) for each in slices] == [("alice/green", "failed")]
+    assert set(checked.artifacts) == {"slices_result"}
+    deployed = node("deploy, topologies", 46)
+    [number] = deployed.artifacts["slice_name"]
+    stored = cloud.content["slices"][str(number)]
+    [result] = deployed.artifacts["slices_result"]["slices"]
+    assert result == {"id": number, "name": "alice/green", "result": "failed", "revision": stored["revision"]}
+    assert deployed.artifacts["slices_result"]["changes"] > 0
+    assert node("status, a slice", 47).status == "successful"
+    shown = node("displays, a slice", 48)
+    assert shown.status == "successful"
+    [path] = shown.artifacts["job_files"]
+    assert path.endswith("/files/alice/48/displays.txt")
+    assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
+    password = Path(path).read_text(encoding="utf-8").split()[-1]
+    assert len(password) == 8
+    for done in (checked, deployed, shown):
+        assert [secret for secret in (PASSWORD, password) if secret in done.text] == []
