@@ -9,14 +9,18 @@ another are refused before that, and the others only read the database.
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import stat
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ansible_runner
 import pytest
 import yaml
 
@@ -24,6 +28,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening im
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
 
+from .. import postgres
 from ..plugins.module_utils._domain.builders import CHECKSUM, ROOM, link, put, topology, vm
 from ..scripts import ROOT
 from .launcher import Job, Workflow, accepted, injected, lay_out, merged, of_node, of_webhook
@@ -152,22 +157,54 @@ def run(job: Job, folder: Path) -> Done:
     lay_out(job, folder, inventory)
     (folder / "project").mkdir()
     (folder / "project/playbooks").symlink_to(ROOT / "playbooks")
-    done = ansible_runner.run(
-        private_data_dir=str(folder), playbook=job.template["playbook"], ident=str(job.id), quiet=True
-    )
-    return Done(done.status, list(done.events))
+    user = unprivileged(files, folder)
+    arguments = [str(folder), job.template["playbook"], str(job.id)]
+    # ansible-playbook is beside the Python of the tests.
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    # The user may have no home.
+    environment = {**os.environ, "PATH": path, "HOME": str(folder), "ANSIBLE_REMOTE_TMP": str(folder / "tmp")}
+    subprocess.run([sys.executable, "-c", RUNNER, *arguments], cwd=folder, env=environment, check=True, **user)
+    kept = folder / f"artifacts/{job.id}"
+    # AWX runs jobs as an unprivileged user.
+    assert kept.stat().st_uid != 0
+    events = [json.loads(path.read_text(encoding="utf-8")) for path in (kept / "job_events").glob("[0-9]*-*.json")]
+    return Done((kept / "status").read_text(encoding="utf-8"), sorted(events, key=lambda event: event["counter"]))
+
+
+RUNNER = """
+import sys, ansible_runner
+folder, playbook, ident = sys.argv[1:]
+ansible_runner.run(private_data_dir=folder, playbook=playbook, ident=ident, quiet=True)
+"""
+
+
+def unprivileged(*folders: Path) -> dict[str, Any]:
+    """Give folders to a user without privileges, and return the arguments to run a process as this user.
+
+    Without root, this is whoever runs the tests.
+    """
+    if os.geteuid() != 0:
+        return {}
+    account = pwd.getpwnam(postgres.USER)
+    for folder in folders:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
 @pytest.fixture
-def start(cloud: Cloud, tmp_path: Path) -> Callable[[Job], Done]:
-    """Start a job with the credential for the database."""
+def start(cloud: Cloud) -> Iterator[Callable[[Job], Done]]:
+    """Start a job with the credential for the database, in a folder that vanishes."""
     database = injected(TYPES["cloudrepo database"], {"database": cloud.url})
+    # Others cannot enter pytest's folders.
+    with tempfile.TemporaryDirectory(prefix="cloudrepo-jobs-") as place:
+        os.chmod(place, 0o755)
 
-    def start(job: Job) -> Done:
-        made = Job(**{**vars(job), "environment": {**database, **job.environment}})
-        return run(made, tmp_path / str(job.id))
+        def start(job: Job) -> Done:
+            made = Job(**{**vars(job), "environment": {**database, **job.environment}})
+            return run(made, Path(place) / str(job.id))
 
-    return start
+        yield start
 
 
 def acting(user: str) -> dict[str, str]:
