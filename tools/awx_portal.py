@@ -269,11 +269,13 @@ def _source(name: str, inventory: str, path: str, **settings: Any) -> dict[str, 
 
 
 def workflow() -> dict[str, Any]:
-    """Return the workflow of a request: a check, an approval and the deployment, as the user who asks."""
+    """Return the workflow of a request: a check, an approval, the deployment and a report, as the user who asks."""
     steps = [
         ("check", f"{OF_TENANT}: check topologies", "job_template"),
         ("approval", f"{OF_TENANT}: approve topologies", "workflow_approval"),
         ("deploy", f"{OF_TENANT}: deploy, topologies", "job_template"),
+        # Selects the slices that the job before it has deployed.
+        ("report", f"{OF_TENANT}: status, a slice", "job_template"),
     ]
     nodes = []
     for (identifier, name, kind), following in zip(steps, [*steps[1:], None]):
@@ -283,7 +285,7 @@ def workflow() -> dict[str, Any]:
         nodes.append({"identifier": identifier, "unified_job_template": template, "related": {"success_nodes": after}})
     return {
         "name": f"{OF_TENANT}: request topologies",
-        "description": "Shows what topologies would change, waits for the approval of an admin, and deploys them.",
+        "description": "Shows what would change, waits for the approval of an admin, deploys, and shows the slices.",
         "organization": ORGANIZATION,
         "allow_simultaneous": True,
         **{f"ask_{what}_on_launch": False for what in ASKED_BY_WORKFLOWS},

@@ -65,7 +65,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             Refused: it has failed. In check mode, an object may refer to one that does not exist yet.
         """
         result = self._execute_module(module_name=module, module_args=dict(entry), task_vars=task_vars)
-        told = {"kind": module.rpartition(".")[2], "name": _name(entry), "changed": bool(result.get("changed"))}
+        told: dict[str, Any] = {
+            "kind": module.rpartition(".")[2],
+            "name": _name(entry),
+            "changed": bool(result.get("changed")),
+        }
         if not result.get("failed"):
             return told
         if self._task.check_mode and any(each["changed"] for each in done):

@@ -28,6 +28,7 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils import (
     acting_user,
     call_rules,
     interruptions,
+    job_files,
     raw_text,
 )
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import Decision
@@ -89,16 +90,29 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             *self._selection_problems(playbook, given),
         ]
         refusals += self._vanishing_database(extra, task_vars)
+        files_dir, job = self._files_dir(playbook, extra, task_vars), acting_user.job_id(os.environ, extra)
+        if files_dir is not None:
+            refusals += job_files.problems(playbook.writes, files_dir, decision.user, job)
         if refusals:
             raise Refused(refusals)
         found = selection.read(given, raw_text.load) if given else selection.Selection()
+        folder = job_files.folder(files_dir, decision.user, job) if files_dir else None
         return {
             "acting_user": decision.user,
             "because": decision.because,
+            "folder": folder,
             **asdict(found),
             # The topologies are a result, for the next task. User data may contain secrets, so nothing shows it.
             **({"_ansible_no_log": True} if _has_user_data(found.slices) else {}),
         }
+
+    def _files_dir(self, playbook: Playbook, extra: Mapping[str, Any], task_vars: Mapping[str, Any]) -> str | None:
+        """Return the folder for files, empty without one; null if the playbook writes none or its path is set."""
+        if not playbook.writes or playbook.writes in task_vars:
+            return None
+        host = next(iter(_hosts(task_vars)), None)
+        set_by_inventory = of_inventory(self._task, host, job_files.SETTING) if host else None
+        return str(extra.get(job_files.SETTING) or set_by_inventory or "")
 
     def _is_admin(self, decision: Decision, task_vars: Mapping[str, Any]) -> bool:
         """Return whether the caller is an admin.
@@ -137,6 +151,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         """Return the variables that select slices. Extra variables are not templated."""
         given = {}
         for name in selection.VARIABLES:
+            if name in playbook.ignored:
+                continue
             if name in extra:
                 given[name] = extra[name]
             elif name in task_vars:

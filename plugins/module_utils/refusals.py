@@ -232,6 +232,12 @@ _ACCESS = {
     "acting_token_of_another_cloud": Rule(
         "a token is valid in its own cloud", "it belongs to cloud {got}, this is cloud {cloud}; {rule}"
     ),
+    "file_vanishes": Rule(
+        "a job writes files to a folder that stays",
+        "the file would vanish with the environment of job {job}",
+        "set {setting} in the inventory to a folder that execution environments mount",
+    ),
+    "files_dir_missing": Rule("the folder for files must be an absolute path that exists"),
     "awx_unknown": Rule(
         "the environment names the AWX", "none of {names} is set", "set CONTROLLER_HOST and CONTROLLER_OAUTH_TOKEN"
     ),

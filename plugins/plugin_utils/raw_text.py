@@ -90,7 +90,8 @@ def _refuse_deep(text: str) -> None:
     for event in yaml.parse(text, Loader=_LOADER):
         level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if level > MOST_LEVELS:
-            raise ValueError(f"line {event.start_mark.line + 1}: {_TOO_MUCH}")
+            mark = event.start_mark
+            raise ValueError(f"line {mark.line + 1}: {_TOO_MUCH}" if mark else _TOO_MUCH)
 
 
 def _count(node: Any, counts: dict[int, float]) -> float:

@@ -133,8 +133,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_store(str(folder / "database.yaml"), lock_timeout_s=5, backups=0).transaction(write=True) as cluster:
         cluster.replace(held())
     nowhere = {"ansible_host": "192.0.2.1"}
+    files = folder / "files"
+    files.mkdir()
     inventory = {
-        "all": {"vars": {"cloudrepo_database": str(folder / "database.yaml")}},
+        "all": {"vars": {"cloudrepo_database": str(folder / "database.yaml"), "cloudrepo_files_dir": str(files)}},
         "orchestrator": {"hosts": {"localhost": {"ansible_connection": "local"}}},
         "workers": {"hosts": {"worker1": nowhere}},
         "network_node": {"hosts": {"gateway": nowhere}},
@@ -143,14 +145,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-Guarded = Callable[[Job], dict[str, Any]]
+Guarded = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
 def guarded(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Guarded:
     """Run the guard of a job's playbook with the environment and the variables that AWX writes."""
 
-    def run(job: Job) -> dict[str, Any]:
+    def run(job: Job, inventory: str = "hosts.json") -> dict[str, Any]:
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         lay_out(job, folder, {})
         for name in (acting_user.ENVIRONMENT, acting_user.TOKEN, *acting_user.JOB_IDS):
@@ -159,7 +161,7 @@ def guarded(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Guar
             monkeypatch.setenv(name, value)
         variables = folder / "env/extravars"
         monkeypatch.setattr(context, "CLIARGS", CLIArgs({"extra_vars": [f"@{variables}"], "check": False}))
-        return call(Path(job.template["playbook"]).stem, variables, site / "hosts.json")
+        return call(Path(job.template["playbook"]).stem, variables, site / inventory)
 
     return run
 
@@ -363,3 +365,65 @@ def test_templates_in_what_a_tenant_sets_are_not_evaluated(guarded: Guarded, tmp
         done = guarded(Job(template("status", prompts=True), "manual", {name: hostile}, user="bob"))
         assert done.get("failed") or hostile in done["names"]
     assert not (tmp_path / "evaluated").exists()
+
+
+LEFT = {"slices_result": {"slices": [], "changes": 0}, "job_files": ["/srv/x"], "slice_name": [ID]}
+
+
+@pytest.mark.parametrize("playbook", OF_TENANTS)
+def test_what_our_jobs_leave_is_accepted_by_the_next_job(playbook: str, guarded: Guarded) -> None:
+    locked = template(playbook, prompts=False)
+    done = guarded(Job(locked, "workflow", of_node(locked, {}, LEFT, {}), user="bob", workflow=BY_BOB))
+    assert (done["acting_user"], list(done["names"])) == ("bob", [str(ID)])
+
+
+@pytest.mark.parametrize("playbook", OF_TENANTS)
+def test_topologies_of_a_workflow_are_ignored_by_its_jobs_that_only_read(playbook: str, guarded: Guarded) -> None:
+    locked = template(playbook, prompts=False)
+    variables = of_node(locked, {}, LEFT, {"slices": "[{name: web}]"})
+    done = guarded(Job(locked, "workflow", variables, user="bob", workflow=BY_BOB))
+    if playbook in ("displays", "history", "smoke_test", "status"):
+        assert (done["slices"], list(done["names"])) == (None, [str(ID)])
+    elif playbook == "deploy":
+        assert "slices, slice_name are all set" in done["msg"]
+    else:
+        assert done["refused_variables"] == ["slices"]
+
+
+WRITING = [name for name in OF_TENANTS if PLAYBOOKS[name].writes]
+
+
+@pytest.mark.parametrize("playbook", WRITING)
+def test_files_of_a_job_go_to_a_folder_of_its_user_that_stays(
+    playbook: str, guarded: Guarded, site: Path, tmp_path: Path
+) -> None:
+    job = ways(playbook)["prompt"][0]
+    as_admin = replace(job, user="admin")
+    missing = guarded(replace(as_admin, variables={**job.variables, "cloudrepo_files_dir": "/nowhere"}))
+    assert (
+        missing["msg"] == "cloudrepo_files_dir: the folder for files must be an absolute path that exists, got /nowhere"
+    )
+    given = {**job.variables, "cloudrepo_files_dir": str(tmp_path)}
+    assert guarded(replace(as_admin, variables=given))["folder"] == f"{tmp_path}/admin/42"
+    # A tenant chooses neither the folder nor the file.
+    dest = PLAYBOOKS[playbook].writes
+    for name in ("cloudrepo_files_dir", dest):
+        assert guarded(replace(job, variables={**job.variables, name: "/tmp"}))["refused_variables"] == [name]
+    own = guarded(replace(as_admin, variables={**given, dest: "/srv/file"}))
+    assert own["folder"] is None
+    assert guarded(job)["folder"] == f"{site}/files/bob/42"
+    for name in ("../alice", ".", "a/b", "b b"):
+        done = guarded(replace(job, user=name))
+        assert [each["code"] for each in done["refusals"]] == ["invalid_name"]
+
+
+@pytest.mark.parametrize("playbook", WRITING)
+def test_a_job_without_a_folder_that_stays_writes_no_file(playbook: str, guarded: Guarded, site: Path) -> None:
+    inventory = json.loads((site / "hosts.json").read_text(encoding="utf-8"))
+    del inventory["all"]["vars"]["cloudrepo_files_dir"]
+    (site / "without.json").write_text(json.dumps(inventory), encoding="utf-8")
+    done = guarded(ways(playbook)["prompt"][0], "without.json")
+    assert done["msg"] == (
+        f"{PLAYBOOKS[playbook].writes}: the file would vanish with the environment of job 42; "
+        "set cloudrepo_files_dir in the inventory to a folder that execution environments mount"
+    )

@@ -187,18 +187,25 @@ def test_a_workflow_leads_from_each_step_to_the_next() -> None:
     [workflow] = entries("controller_workflows")
     steps = workflow["workflow_nodes"]
     following = {step["identifier"]: step["related"]["success_nodes"] for step in steps}
-    assert following == {"check": [{"identifier": "approval"}], "approval": [{"identifier": "deploy"}], "deploy": []}
+    assert following == {
+        "check": [{"identifier": "approval"}],
+        "approval": [{"identifier": "deploy"}],
+        "deploy": [{"identifier": "report"}],
+        "report": [],
+    }
     jobs = [step["unified_job_template"] for step in steps]
     assert {job["name"] for job in jobs if job["type"] == "job_template"} <= set(NAMES)
     # Its variables reach all of its jobs.
     asked = {question["variable"] for question in questions(workflow)}
     for template in TEMPLATES:
         if template["name"] in {job["name"] for job in jobs}:
-            assert {question["variable"] for question in questions(template)} >= asked
+            playbook = CALLERS[Path(template["playbook"]).stem]
+            assert {*(question["variable"] for question in questions(template)), *playbook.ignored} >= asked
 
 
 def test_settings_that_have_no_default_are_documented() -> None:
-    text = "".join(portal.path(name).read_text(encoding="utf-8") for name in FILES)
+    paths = [*(portal.path(name) for name in FILES), ROOT / "playbooks/awx_portal.yml"]
+    text = "".join(path.read_text(encoding="utf-8") for path in paths)
     used = {word.split(" ")[0] for word in text.split("{{ portal_")[1:]}
     defaults = yaml.safe_load((ROOT / "awx/settings.yml").read_text(encoding="utf-8"))
     readme = (ROOT / "awx/README.md").read_text(encoding="utf-8")

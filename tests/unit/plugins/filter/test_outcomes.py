@@ -12,6 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.filter.outcomes import (
     deletion_notes,
     failure_lines,
     outcome_table,
+    workflow_artifacts,
 )
 
 from ..module_utils._domain.builders import cluster, put, topology, vm
@@ -131,3 +132,23 @@ def test_deleted_slices_are_listed() -> None:
     made = [{"kind": "vm", "name": f"web/vm{n}", "id": n, "action": "delete"} for n in range(22)]
     told = deletion_notes({"changes": [*made, {**made[0], "action": "create"}]}, check_mode=True)
     assert (told[0], told[20:]) == ("To be deleted: VM web/vm0 (0)", ["… and 2 more"])
+
+
+def test_the_next_job_of_a_workflow_gets_outcomes_and_a_selection() -> None:
+    plan = planned(again=False)
+    revision = plan["work_orders"]["network_node"]["slices"][0]["revision"]
+    found = workflow_artifacts({**plan, "refused": [UNPLANNED]}, hosts(), GROUPS)
+    assert found["slice_name"] == [1000, 1003]
+    result = found["slices_result"]
+    assert result["changes"] == len(plan["changes"]) > 0
+    assert result["slices"][0] == {"id": 1000, "name": "admin/web", "result": "deployed", "revision": revision}
+    assert result["slices"][2] == {"id": None, "name": "bob/shop", "result": "refused", "revision": None}
+
+
+def test_the_next_job_does_not_select_slices_that_are_not_there() -> None:
+    checked = workflow_artifacts(planned(again=False), hosts(), GROUPS, check_mode=True)
+    assert [each["result"] for each in checked["slices_result"]["slices"]] == ["to be deployed"] * 2
+    assert "slice_name" not in checked
+    deleted = workflow_artifacts(planned(("web",), state="absent"), hosts(), GROUPS, recorded=[])
+    assert [each["result"] for each in deleted["slices_result"]["slices"]] == ["deleted"]
+    assert "slice_name" not in deleted
