@@ -47,7 +47,7 @@ class Claim:
     stored: str | None
 
 
-@dataclass
+@dataclass(frozen=True)
 class AddressPlan:
     """Takes addresses for a slice.
 
@@ -206,11 +206,11 @@ class AddressPlan:
                 taken[claim.vm] = one
                 holders[str(one)].append(claim.vm)
                 used.add((int(one), int(one)))
-        self.refusals += [
+        self.refusals.extend(
             Refusal("guest_address_twice", where, {"address": one, "ends": names})
             for one, names in holders.items()
             if len(names) > 1
-        ]
+        )
         for claim in claims:
             old = address(version, claim.stored)
             fits = claim.vm not in taken and old is not None and within[0] <= int(old) <= within[1]
