@@ -335,7 +335,7 @@ class SeedFile(Contract):
     name: str = field(
         metadata=text(
             "The file's name.",
-            sample=("meta-data", "user-data"),
+            sample=("meta-data", "vendor-data"),
             choices=("meta-data", "user-data", "vendor-data", "network-config"),
         )
     )
@@ -408,7 +408,7 @@ class VM(Contract):
         metadata=text(
             "Identifies the guest's user data, so that the host knows whether to write it to the disk. A work order "
             "never contains the user data itself. Without it, there is none, or C(seed) contains it.",
-            sample=None,
+            sample="0d9c8b7a65f4e3d2c1b0a9f8e7d6c5b4",
             pattern=r"[0-9a-f]{32}",
             rule="32 hexadecimal digits",
             no_log=False,

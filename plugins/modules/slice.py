@@ -750,10 +750,11 @@ work_orders:
             seed:
             - name: meta-data
               content: '{"instance-id": "0b9d4f5c-1f2e3d4c", "local-hostname": "vm1"}'
-            - name: user-data
+            - name: vendor-data
               content: '#cloud-config
 
                 {}'
+            user_data_id: "0d9c8b7a65f4e3d2c1b0a9f8e7d6c5b4"
             state: running
           slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
           revision: 1795371735123

@@ -47,7 +47,7 @@ class Claim:
     stored: str | None
 
 
-@dataclass
+@dataclass(frozen=True)
 class AddressPlan:
     """Takes addresses for a slice.
 
@@ -78,9 +78,8 @@ class AddressPlan:
             stored = [None if old is None else subnet(version, cidr(old, version)) for _want, old in matches]
             given = [subnet(version, getattr(want, name)) for want in wants]
             taken = self._subnets(pool, version, given, stored)
-            wants = [
-                want if found is None else replace(want, **{name: str(found)}) for want, found in zip(wants, taken)
-            ]
+            changes: list[dict[str, Any]] = [{} if found is None else {name: str(found)} for found in taken]
+            wants = [replace(want, **change) for want, change in zip(wants, changes)]
         return wants
 
     def _subnets(
@@ -148,6 +147,7 @@ class AddressPlan:
             one = address(found.version, claim.given)
             if one is None:
                 continue
+            figures: dict[str, Any]
             if not first <= int(one) <= last:
                 figures = {"option": f"the address of {claim.vm}", "got": str(one), "subnet": str(found)}
                 self.refusals.append(Refusal("address_outside_subnet", where, figures))
@@ -206,11 +206,11 @@ class AddressPlan:
                 taken[claim.vm] = one
                 holders[str(one)].append(claim.vm)
                 used.add((int(one), int(one)))
-        self.refusals += [
+        self.refusals.extend(
             Refusal("guest_address_twice", where, {"address": one, "ends": names})
             for one, names in holders.items()
             if len(names) > 1
-        ]
+        )
         for claim in claims:
             old = address(version, claim.stored)
             fits = claim.vm not in taken and old is not None and within[0] <= int(old) <= within[1]

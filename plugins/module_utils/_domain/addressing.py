@@ -194,10 +194,15 @@ def cidr(segment: Link | Network, version: int) -> str | None:
     return found
 
 
+def segments(slice_: Slice) -> list[Link | Network]:
+    """Return the links and networks of a slice."""
+    return [*slice_.links, *slice_.networks]
+
+
 def guest_addresses(slice_: Slice) -> GuestAddresses:
     """Return the addresses of interfaces on links and networks."""
     found: dict[tuple[int, str], list[str]] = {}
-    for segment in (*slice_.links, *slice_.networks):
+    for segment in segments(slice_):
         lengths = {version: (cidr(segment, version) or "").partition("/")[2] for version in FAMILIES}
         for vm_id, interface, stored in ends(segment):
             told = [

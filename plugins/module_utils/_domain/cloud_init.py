@@ -118,9 +118,9 @@ def conflicts(slice_: Slice) -> Iterator[Refusal]:
     holders: dict[tuple[int, str], list[str]] = defaultdict(list)
     taken = addressing.guest_addresses(slice_)
     for vm in slice_.live_vms:
-        for nic in vm.interfaces:
-            for address in taken.get((vm.vm_id, nic.name), ()):
-                holders[nic.vlan_id or 0, address.partition("/")[0]].append(f"{vm.name}:{nic.name}")
+        for own in vm.interfaces:
+            for address in taken.get((vm.vm_id, own.name), ()):
+                holders[own.vlan_id or 0, address.partition("/")[0]].append(f"{vm.name}:{own.name}")
         want, where = _of(vm), f"VM {slice_label(slice_)}/{vm.name}"
         nics = {nic.name: nic for nic in vm.interfaces}
         for each in want.interfaces if want else ():
@@ -131,9 +131,9 @@ def conflicts(slice_: Slice) -> Iterator[Refusal]:
             elif nic.vlan_id == MANAGEMENT_VLAN:
                 yield Refusal("address_from_dhcp", f"{where} {each.name}", {"got": list(each.addresses)})
             elif nic.vlan_id is not None:
-                own = {address.partition("/")[0] for address in taken.get((vm.vm_id, nic.name), ())}
+                known = {address.partition("/")[0] for address in taken.get((vm.vm_id, nic.name), ())}
                 for address in each.addresses:
-                    if _bare(address) not in own:
+                    if _bare(address) not in known:
                         holders[nic.vlan_id, _bare(address)].append(f"{vm.name}:{each.name}")
     for (_vlan, address), ends in holders.items():
         if len(ends) > 1:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from ..errors import Refusal, Refused
-from .addressing import CIDRS, FAMILIES, End
+from .addressing import CIDRS, End
 from .cloud_init import CloudInit
 from .host_requirements import SEGMENT_FIELDS
 from .readiness import ReadyWhen
@@ -140,7 +140,7 @@ def _addressed(
         gone.add(4)
     listed = {each.vm for each in told}
     kept = (
-        replace(each, **{FAMILIES[version]: None for version in gone})
+        End(None if 4 in gone else each.ipv4, None if 6 in gone else each.ipv6, each.vm)
         for each in old.addresses
         if each.vm in names and each.vm not in listed
     )

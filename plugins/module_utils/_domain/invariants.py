@@ -267,7 +267,7 @@ def _networks(slice_: Slice, allowed: set[int]) -> Iterator[str]:
 
 
 def _addresses(slice_: Slice) -> Iterator[str]:
-    for segment in (*slice_.links, *slice_.networks):
+    for segment in addressing.segments(slice_):
         where = f"VLAN {segment.vlan_id} in {call(slice_)}"
         for version, name in addressing.FAMILIES.items():
             told = [said[name] for _vm_id, _interface, said in addressing.ends(segment) if name in said]

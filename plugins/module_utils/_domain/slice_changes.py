@@ -251,7 +251,7 @@ def _segment(segment: Link | Network) -> Attributes:
 
 
 def _must_restart(old: Thing, new: Thing) -> bool:
-    """Return whether a running VM must be restarted for the change: of name, cores, memory or number of NICs."""
+    """Return whether a running VM must be restarted for the change: of name, size, guest set-up or number of NICs."""
     if not (isinstance(old, VM) and isinstance(new, VM)) or old.status != RUNNING or new.deleting:
         return False
     return _started(old) != _started(new) or len(old.interfaces) != len(new.interfaces)
@@ -259,5 +259,6 @@ def _must_restart(old: Thing, new: Thing) -> bool:
 
 def _started(vm: VM) -> tuple[Any, ...]:
     """Return the attributes that cannot change while a VM is running, except for NICs."""
-    flavor = vm.flavor or {}
-    return vm.name, flavor.get("cores"), flavor.get("ram_gb")
+    flavor, set_up = vm.flavor or {}, vm.extra.get("cloud_init")
+    loopback = None if set_up is None else vm.extra.get(addressing.LOOPBACK)
+    return vm.name, flavor.get("cores"), flavor.get("ram_gb"), set_up, loopback

@@ -21,14 +21,13 @@ def topology(text: str, option: str = "user_data", **fields: Any) -> dict[str, A
     return builders.topology(vms=[builders.vm("vm1", cloud_init={option: text}, **fields)], links=[])
 
 
-@pytest.mark.parametrize("way", ["variables", "text", "file"])
+@pytest.mark.parametrize("way", ["variables", "file"])
 def test_user_data_is_stored_as_it_is_and_not_shown(way: str, tmp_path: Path) -> None:
     text = f"#cloud-config\npassword: {SECRET}-{{{{ 7 * 191 }}}}\n"
     slices = [topology(text)]
     (tmp_path / "slices.json").write_text(json.dumps(slices), encoding="utf-8")
     given = {
         "variables": {"slices": slices},
-        "text": {"slices": json.dumps(slices)},
         "file": {"slices_file": str(tmp_path / "slices.json")},
     }[way]
     done = run(tmp_path, "deploy", given, *VERBOSE, database=builders.cluster().to_dict())

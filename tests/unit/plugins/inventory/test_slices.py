@@ -127,6 +127,7 @@ def test_a_host_has_variables_from_the_database(read: Read) -> None:
         "vlan_id": 400,
         "address": "10.60.7.101",
         "network": None,
+        "addresses": [],
     }
     assert [(each["name"], each["vlan_id"], each["network"]) for each in interfaces[1:]] == [
         ("eth1", 100, None),
@@ -140,6 +141,8 @@ def test_a_host_has_variables_from_the_database(read: Read) -> None:
         "interface": "eth1",
         "peer": "vm2",
         "peer_interface": "eth1",
+        "addresses": [],
+        "peer_addresses": [],
     }
     assert found == {
         "ansible_host": "10.60.7.101",
@@ -151,6 +154,7 @@ def test_a_host_has_variables_from_the_database(read: Read) -> None:
         "cloudrepo_flavor": "cirros",
         "cloudrepo_jump_host": "gate",
         "cloudrepo_kind": None,
+        "cloudrepo_loopback": {},
         "cloudrepo_networks": ["lan"],
         "cloudrepo_owner": "admin",
         "cloudrepo_power": "running",

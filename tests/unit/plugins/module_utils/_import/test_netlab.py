@@ -55,7 +55,13 @@ def test_nodes_have_their_own_device_or_that_of_their_group_or_the_default() -> 
 def test_links_of_two_nodes_become_links_and_others_become_networks() -> None:
     assert netlab.read(LAB).segments == [
         Segment((("r1", None), ("r2", None)), 15),
-        Segment((("r1", "eth7"), ("r2", None), ("h1", None)), 16, is_network=True),
+        Segment(
+            (("r1", "eth7"), ("r2", None), ("h1", None)),
+            16,
+            is_network=True,
+            subnets={"cidr": "10.0.0.0/24"},
+            addresses={"r1": {"ipv4": "10.0.0.1"}},
+        ),
         Segment((("r2", None),), 21, is_network=True),
         Segment((("r1", None), ("r2", None)), 22),
         Segment((("r1", None), ("r2", None)), 22),
@@ -69,7 +75,6 @@ def test_unsupported_elements_are_reported_with_their_line() -> None:
         Remark(2, "module"),
         Remark(5, "groups.hosts"),
         Remark(11, "bgp.as of node r1: 65000"),
-        Remark(17, "ipv4 of r1 on a link: 10.0.0.1/24"),
         Remark(23, "interface Ethernet1 of r1"),
         Remark(27, "link of type loopback"),
         Remark(31, "end at x, which is not a node"),
