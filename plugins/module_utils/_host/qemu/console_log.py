@@ -11,6 +11,7 @@ import os
 import re
 import stat
 
+from . import serial
 from .config import CONSOLE
 
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)", re.DOTALL)
@@ -43,13 +44,13 @@ def read_end(path: str, size: int) -> str:
 
 
 def last_lines(path: str, count: int) -> list[str]:
-    """Return the last lines of a log that are not empty, each cut to 200 characters.
+    """Return the last lines of a log that are neither empty nor typed by C(serial), each cut to 200 characters.
 
     Raises:
         OSError: it cannot be read.
     """
-    lines = [line.rstrip() for line in read_end(path, 512 * count).split("\n")]
-    return [line[:_LONGEST_LINE] for line in lines if line][-count:]
+    lines = [line.rstrip() for line in read_end(path, 1024 * count).split("\n")]
+    return [line[:_LONGEST_LINE] for line in lines if line and not serial.DIALOGUE.search(line)][-count:]
 
 
 def plain(text: str) -> str:

@@ -35,6 +35,10 @@ _SEND_S = 10.0
 _PROBE_EVERY_S = (1.0, 1.0, 2.0, 2.0, 5.0)
 
 
+DIALOGUE = re.compile(r"\b(?:READY[0-9]*|BEGIN|END|FREE)- ?[0-9a-f]{16}|\bcr_(?:command|part|rc)\b")
+"""Found in all lines that this module types, and in those that answer it."""
+
+
 class Console(Protocol):
     """A serial console."""
 

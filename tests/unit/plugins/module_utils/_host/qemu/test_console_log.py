@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import console_log
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import console_log, serial
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,33 @@ def test_only_the_last_lines_are_read(tmp_path: Path) -> None:
     path = tmp_path / "console.log"
     path.write_text("".join(f"line {number}\n" for number in range(10_000)))
     assert console_log.last_lines(str(path), 3) == ["line 9997", "line 9998", "line 9999"]
+
+
+def test_the_dialogue_of_commands_is_left_out(tmp_path: Path) -> None:
+    class Typed:
+        """Writes down what is typed, and answers as a shell."""
+
+        def __init__(self) -> None:
+            self.text, self.left = "", ""
+
+        def send(self, text: str) -> None:
+            """See C(Console)."""
+            nonce = "0123456789abcdef"
+            answer = f"READY1-{nonce}\n" if "READY1" in text else ""
+            answer += f"BEGIN-{nonce}\nEND-{nonce}:0:\n" if "BEGIN" in text else ""
+            self.text += text + answer
+            self.left += answer
+
+        def receive(self, _timeout_s: float) -> str:
+            """See C(Console)."""
+            said, self.left = self.left, ""
+            return said
+
+    console = Typed()
+    serial.run(console, "true " * 100, timeout_s=5, nonce="0123456789abcdef")
+    path = tmp_path / "console.log"
+    path.write_text(f"booted\n{console.text}vm1# \n")
+    assert console_log.last_lines(str(path), 10) == ["booted", "vm1#"]
 
 
 def test_a_missing_log_is_empty(tmp_path: Path) -> None:
