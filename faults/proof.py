@@ -116,8 +116,9 @@ def _converge(world: World, turn: Turn) -> None:
         turn.failed.append(f"the next run failed with code {first.rc}: {first.said[-3000:]}")
         return
     before = world.snapshot()
-    for what, run in {"run after": again, "deploy of all slices": world.deploy}.items():
-        done = run()
+    runs = {"run after": again, "deploy of all slices": world.deploy}
+    for what in [*runs][turn.again is None :]:
+        done = runs[what]()
         if done.rc or done.changed:
             turn.failed.append(f"the {what}: code {done.rc}, changed {done.changed}: {done.said[-3000:]}")
     turn.failed += changes(before, world.snapshot())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import truth
-from .lab import ADDRESSES, ROOT, STORE, WORKERS, Broken, Lab, Run, Started, await_that
+from .lab import ADDRESSES, DATABASE, ROOT, STORE, WORKERS, Broken, Lab, Run, Started, await_that
 from .topologies import CALM, LARGE, SMALL, Topology
 
 HERE = Path(__file__).resolve().parent
@@ -37,6 +37,7 @@ class World:
         self._marks = STORE / "marks.json"
         self.marks: dict[str, int] = json.loads(self._marks.read_text()) if self._marks.exists() else {}
         self.durations_s: dict[str, float] = {}
+        self._read: tuple[tuple[int, int], list[dict[str, Any]]] = (0, 0), []
 
     # -- runs --------------------------------------------------------------------------------------------------------
 
@@ -81,9 +82,11 @@ class World:
     # -- what there is -----------------------------------------------------------------------------------------------
 
     def slices(self) -> list[dict[str, Any]]:
-        """Return the stored slices."""
-        found: list[dict[str, Any]] = self.lab.module("slice_info", all=True)["slices"]
-        return found
+        """Return the stored slices. They are read again when the database was replaced."""
+        state = DATABASE.stat()
+        if self._read[0] != (state.st_ino, state.st_mtime_ns):
+            self._read = (state.st_ino, state.st_mtime_ns), self.lab.module("slice_info", all=True)["slices"]
+        return self._read[1]
 
     def breaches(self) -> list[str]:
         """Return the violations of the rules of the database."""

@@ -89,10 +89,19 @@ def test_a_run_that_fails_again_does_not_converge(world: FakeWorld) -> None:
     ],
 )
 def test_the_runs_after_change_nothing(world: FakeWorld, runs: list[Run], told: str) -> None:
+    def inject(_world: World, turn: Turn) -> None:
+        turn.again = world.deploy
+
     world.runs = runs
-    outcome = tried(world)
+    outcome = tried(world, inject)
     assert not outcome.converged
     assert outcome.notes[0].startswith(told)
+
+
+def test_a_deploy_of_all_slices_is_repeated_once(world: FakeWorld) -> None:
+    world.runs = [DONE, CHANGED, FAILED]
+    assert tried(world).notes[0].startswith("the deploy of all slices: code 0, changed ['worker1']")
+    assert world.runs == [FAILED]
 
 
 def test_a_change_of_hosts_that_no_run_tells_is_found(world: FakeWorld) -> None:
