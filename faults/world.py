@@ -17,9 +17,10 @@ from .topologies import CALM, LARGE, SMALL, Topology
 
 HERE = Path(__file__).resolve().parent
 SNAPSHOT = ROOT / "extensions/molecule/shared/files/snapshot.py"
-# What a start of a host or of a VM changes: pids, and times of files that do not outlive it.
+# What a start of a host or of a VM changes: pids, numbers of the lab's own interfaces, and times of files that it writes.
 _PID = re.compile(r"^\d+ (?=\S*(qemu-system|dnsmasq|tcpdump))")
-_VOLATILE = re.compile(r"^/run/cloudrepo\S* \d+$|/applied/\S+ \d+$")
+_INTERFACE = re.compile(r"(?<=\w)@if\d+ +")
+_VOLATILE = re.compile(r"^/run/cloudrepo\S* \d+$|/applied/\S+ \d+$|/lab-network\.service \d+$")
 
 Lines = Mapping[str, Sequence[str]]
 
@@ -180,7 +181,7 @@ class World:
 
 def settle(lines: Iterable[str]) -> list[str]:
     """Return the lines of a snapshot without what a start of the host or of a VM changes."""
-    return sorted(_PID.sub("", line) for line in lines if not _VOLATILE.search(line))
+    return sorted(_INTERFACE.sub(" ", _PID.sub("", line)) for line in lines if not _VOLATILE.search(line))
 
 
 def changes(before: Lines, after: Lines) -> list[str]:
