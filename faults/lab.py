@@ -21,6 +21,7 @@ PREFIX = "faults"
 FOLDER = Path("/var/lib/cloudrepo-lab") / PREFIX
 STORE = ROOT / ".ansible/faults"
 ADDRESSES = {"worker1": "10.0.10.1", "worker2": "10.0.10.2", "netnode": "10.0.10.3"}
+ORCHESTRATOR = "localhost"
 WORKERS = {ADDRESSES[name]: name for name in ("worker1", "worker2")}
 DATABASE = FOLDER / "database/cluster.yaml"
 STATE = "/var/lib/cloudrepo"

@@ -21,6 +21,7 @@ from .test_truth import HOSTS, SLICES
 
 DONE = Run(0, "localhost : ok=1 changed=0", 1.0)
 CHANGED = Run(0, "worker1                    : ok=1    changed=2", 1.0)
+RECORDED = Run(0, "localhost                  : ok=1    changed=1", 1.0)
 FAILED = Run(2, "worker1: no", 1.0)
 
 
@@ -83,9 +84,10 @@ def test_a_run_that_fails_again_does_not_converge(world: FakeWorld) -> None:
 @pytest.mark.parametrize(
     ("runs", "told"),
     [
-        ([DONE, CHANGED], "the run after: code 0, changed ['worker1']"),
-        ([DONE, DONE, CHANGED], "the deploy of all slices: code 0, changed ['worker1']"),
-        ([CHANGED, FAILED], "the run after: code 2"),
+        ([DONE, CHANGED], "the deploy of all slices: code 0, changed ['worker1']"),
+        ([DONE, RECORDED, CHANGED], "the run after: code 0, changed ['worker1']"),
+        ([DONE, DONE, RECORDED], "the run after: code 0, changed ['localhost']"),
+        ([CHANGED, FAILED], "the deploy of all slices: code 2"),
     ],
 )
 def test_the_runs_after_change_nothing(world: FakeWorld, runs: list[Run], told: str) -> None:
@@ -100,7 +102,7 @@ def test_the_runs_after_change_nothing(world: FakeWorld, runs: list[Run], told: 
 
 def test_a_deploy_of_all_slices_is_repeated_once(world: FakeWorld) -> None:
     world.runs = [DONE, CHANGED, FAILED]
-    assert tried(world).notes[0].startswith("the deploy of all slices: code 0, changed ['worker1']")
+    assert tried(world).notes[0].startswith("the run after: code 0, changed ['worker1']")
     assert world.runs == [FAILED]
 
 
