@@ -25,10 +25,24 @@ RECORDED = Run(0, "localhost                  : ok=1    changed=1", 1.0)
 FAILED = Run(2, "worker1: no", 1.0)
 
 
+class FakeLab:
+    """Counts how often it was removed and made again."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def down(self) -> None:
+        self.calls.append("down")
+
+    def up(self) -> None:
+        self.calls.append("up")
+
+
 class FakeWorld:
     """A world in which nothing is wrong, unless a test says so."""
 
     def __init__(self) -> None:
+        self.lab = FakeLab()
         self.runs: list[Run] = []
         self.found = copy.deepcopy(HOSTS)
         self.lost_marks: list[str] = []
@@ -141,7 +155,9 @@ def test_turns_are_spread_over_a_run() -> None:
     assert [Turn(number, 4).share for number in range(4)] == [0.125, 0.375, 0.625, 0.875]
 
 
-def test_only_turns_that_were_not_perfect_are_tried_again(tmp_path: Any, world: FakeWorld) -> None:
+def test_turns_that_were_not_perfect_are_tried_again_and_a_broken_lab_is_made_anew(
+    tmp_path: Any, world: FakeWorld
+) -> None:
     record, tried_turns = Record(tmp_path / "outcomes.jsonl"), []
 
     def inject(_world: World, turn: Turn) -> None:
@@ -154,4 +170,5 @@ def test_only_turns_that_were_not_perfect_are_tried_again(tmp_path: Any, world: 
         record.add(Outcome("nothing", number, is_perfect))
     try_fault(fault, 2, cast(World, world), record)
     assert tried_turns == [1, 2, 3]
+    assert world.lab.calls == ["down", "up"]
     assert [one.notes for one in record.read() if not one.is_perfect] == [("no such process",)]
