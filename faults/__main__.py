@@ -56,6 +56,9 @@ def try_fault(fault: Fault, times: int, world: World, record: Record) -> None:
             outcome = prove(fault, number, total, world)
         except Broken as error:
             outcome = Outcome(fault.name, number, False, notes=(str(error),))
+            # Nothing is known of its state.
+            world.lab.down()
+            world.lab.up()
         record.add(outcome)
         word = "perfect" if outcome.is_perfect else "NOT perfect"
         print(f"{fault.name} {number + 1}/{total}: {word}, {outcome.seconds:.0f} s", flush=True)

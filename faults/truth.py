@@ -36,7 +36,7 @@ class Wanted:
     """The objects that a host must hold, each as words."""
 
     units: set[str] = field(default_factory=set)
-    pids: dict[str, int] = field(default_factory=dict)
+    qemus: set[str] = field(default_factory=set)
     taps: set[str] = field(default_factory=set)
     ports: dict[str, int | None] = field(default_factory=dict)
     disks: dict[str, str] = field(default_factory=dict)
@@ -71,7 +71,7 @@ def _add_vm(wanted: Wanted, each: Slice, vm: Mapping[str, Any]) -> None:
     vm_id, slice_id = vm["vm_id"], each["slice_id"]
     if vm["status"] == "running":
         wanted.units.add(f"cloudrepo-{slice_id}@{vm_id}.service")
-        wanted.pids[str(vm_id)] = vm["pid"]
+        wanted.qemus.add(str(vm_id))
     wanted.folders.add(str(vm_id))
     wanted.applied.add(f"worker/{slice_id}.json")
     for disk in vm["disks"]:
@@ -107,7 +107,7 @@ def _differences(name: str, wanted: Wanted, host: Host) -> Iterator[Difference]:
         ("port", wanted.ports.items(), host["ports"].items()),
         ("flows of slice", wanted.flows, host["flows"]),
         ("VM folder", wanted.folders, host["folders"]),
-        ("QEMU of VM", wanted.pids, host["qemus"]),
+        ("QEMU of VM", wanted.qemus, host["qemus"]),
         ("disk", wanted.disks.items(), [(path, each["uuid"]) for path, each in host["disks"].items()]),
         ("applied order", wanted.applied, host["applied"]),
         ("reservation", wanted.reservations.items(), host["reservations"].items()),
@@ -136,9 +136,10 @@ def states(slices: Iterable[Slice], hosts: Mapping[str, Host], workers: Mapping[
                 continue
             does = _state(hosts[name], str(vm["vm_id"]))
             is_paused = vm.get("power") == "paused"
-            should = ("stopped", None) if vm["status"] == "stopped" and not is_paused else ("running", vm["pid"])
-            if is_paused:
-                should = ("paused", vm["pid"])
+            if vm["status"] == "stopped" and not is_paused:
+                should: tuple[str, int | None] = ("stopped", None)
+            else:
+                should = ("paused" if is_paused else "running", int(vm["pid"]))
             if does != should:
                 label = f"VM {each['name']}/{vm['name']} ({vm['vm_id']})"
                 yield Difference(UNTRUE, name, f"{label} is stored as {should}, and is {does}")

@@ -52,12 +52,12 @@ def _disks(vms: Iterable[dict[str, Any]]) -> list[str]:
 def _second(world: World, turn: Turn) -> None:
     """A copy of the database and a new one: neither reaches anything on the hosts."""
     place, before = FOLDER / "second.yaml", world.snapshot()
-    for is_copy in (True, False):
-        if is_copy:
+    for words, runs in (("this host follows another database", _RUNS), ("this host belongs to cloud", _RUNS[:1])):
+        if runs is _RUNS:
             shutil.copy(DATABASE, place)
-        for playbook, selection in _RUNS if is_copy else _RUNS[:1]:
+        for playbook, selection in runs:
             done = world.lab.run(playbook, **selection, cloudrepo_database=str(place))
-            turn.expect(done, "claim_hosts=true", "this host belongs to cloud")
+            turn.expect(done, "claim_hosts=true", words)
         _remove(place.name, FOLDER)
     turn.lost += changes(before, world.snapshot())
 

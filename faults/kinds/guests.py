@@ -72,7 +72,7 @@ def _qemu_killed(world: World, turn: Turn) -> None:
     def is_back() -> bool:
         host = world.hosts([vm["host"]])[vm["host"]]
         pids = host["qemus"].get(str(vm["vm_id"]), [])
-        return pids not in ([], [vm["pid"]]) and host["answers"].get(str(vm["vm_id"])) == "running"
+        return pids not in ([], [int(vm["pid"])]) and host["answers"].get(str(vm["vm_id"])) == "running"
 
     await_that(is_back, "the restart of QEMU")
 

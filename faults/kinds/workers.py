@@ -35,7 +35,8 @@ def _lost(world: World, turn: Turn) -> None:
     again = world.find("burned/one")
     if again["host"] == host or again["status"] != "running":
         turn.lost.append(f"VM burned/one was not created again elsewhere: {again}")
-    world.lab.power_on()
+    # The unit that has asked tells by its failure that the machine is lost.
+    world.lab.power_on(degraded=True)
     _await_fence(world, host, turn)
     orphans = [*(disk["uuid"] for disk in burned["disks"]), gone["uuid"], *_disks_on(gone, burned["worker_ip"])]
     said = world.lab.must("site").said

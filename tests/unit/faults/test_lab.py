@@ -68,6 +68,7 @@ def test_what_a_start_changes_is_left_out() -> None:
     before = ["7 /usr/bin/qemu-system-x86_64 -x", "/run/cloudrepo/1001 100", "/run/cloudrepo/1001 0 750 root root"]
     after = ["8 /usr/bin/qemu-system-x86_64 -x", "/run/cloudrepo/1001 200", "/run/cloudrepo/1001 0 750 root root"]
     assert settle(before) == settle(after) == ["/run/cloudrepo/1001 0 750 root root", "/usr/bin/qemu-system-x86_64 -x"]
+    assert settle(["mgmt0@if11       UP  10.0.10.2/24", "/a/lab-network.service 5"]) == ["mgmt0 UP  10.0.10.2/24"]
     assert settle(["/var/lib/cloudrepo/vms 5"]) == ["/var/lib/cloudrepo/vms 5"]
 
 

@@ -21,13 +21,28 @@ from .test_truth import HOSTS, SLICES
 
 DONE = Run(0, "localhost : ok=1 changed=0", 1.0)
 CHANGED = Run(0, "worker1                    : ok=1    changed=2", 1.0)
+RECORDED = Run(0, "localhost                  : ok=1    changed=1", 1.0)
 FAILED = Run(2, "worker1: no", 1.0)
+
+
+class FakeLab:
+    """Counts how often it was removed and made again."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def down(self) -> None:
+        self.calls.append("down")
+
+    def up(self) -> None:
+        self.calls.append("up")
 
 
 class FakeWorld:
     """A world in which nothing is wrong, unless a test says so."""
 
     def __init__(self) -> None:
+        self.lab = FakeLab()
         self.runs: list[Run] = []
         self.found = copy.deepcopy(HOSTS)
         self.lost_marks: list[str] = []
@@ -83,16 +98,26 @@ def test_a_run_that_fails_again_does_not_converge(world: FakeWorld) -> None:
 @pytest.mark.parametrize(
     ("runs", "told"),
     [
-        ([DONE, CHANGED], "the run after: code 0, changed ['worker1']"),
-        ([DONE, DONE, CHANGED], "the deploy of all slices: code 0, changed ['worker1']"),
-        ([CHANGED, FAILED], "the run after: code 2"),
+        ([DONE, CHANGED], "the deploy of all slices: code 0, changed ['worker1']"),
+        ([DONE, RECORDED, CHANGED], "the run after: code 0, changed ['worker1']"),
+        ([DONE, DONE, RECORDED], "the run after: code 0, changed ['localhost']"),
+        ([CHANGED, FAILED], "the deploy of all slices: code 2"),
     ],
 )
 def test_the_runs_after_change_nothing(world: FakeWorld, runs: list[Run], told: str) -> None:
+    def inject(_world: World, turn: Turn) -> None:
+        turn.again = world.deploy
+
     world.runs = runs
-    outcome = tried(world)
+    outcome = tried(world, inject)
     assert not outcome.converged
     assert outcome.notes[0].startswith(told)
+
+
+def test_a_deploy_of_all_slices_is_repeated_once(world: FakeWorld) -> None:
+    world.runs = [DONE, CHANGED, FAILED]
+    assert tried(world).notes[0].startswith("the run after: code 0, changed ['worker1']")
+    assert world.runs == [FAILED]
 
 
 def test_a_change_of_hosts_that_no_run_tells_is_found(world: FakeWorld) -> None:
@@ -130,7 +155,9 @@ def test_turns_are_spread_over_a_run() -> None:
     assert [Turn(number, 4).share for number in range(4)] == [0.125, 0.375, 0.625, 0.875]
 
 
-def test_only_turns_that_were_not_perfect_are_tried_again(tmp_path: Any, world: FakeWorld) -> None:
+def test_turns_that_were_not_perfect_are_tried_again_and_a_broken_lab_is_made_anew(
+    tmp_path: Any, world: FakeWorld
+) -> None:
     record, tried_turns = Record(tmp_path / "outcomes.jsonl"), []
 
     def inject(_world: World, turn: Turn) -> None:
@@ -143,4 +170,5 @@ def test_only_turns_that_were_not_perfect_are_tried_again(tmp_path: Any, world: 
         record.add(Outcome("nothing", number, is_perfect))
     try_fault(fault, 2, cast(World, world), record)
     assert tried_turns == [1, 2, 3]
+    assert world.lab.calls == ["down", "up"]
     assert [one.notes for one in record.read() if not one.is_perfect] == [("no such process",)]

@@ -25,7 +25,7 @@ SLICES: list[dict[str, Any]] = [
                 "name": "vm1",
                 "worker_ip": "10.0.10.1",
                 "status": "running",
-                "pid": 7,
+                "pid": "7",
                 "disks": [{"path": "/vms/1001/vm1.qcow2", "uuid": "d1"}],
                 "interfaces": [
                     {"name": "eth0", "vlan_id": 400, "mac": "m0", "ip_config": {"ip": "10.60.7.101"}},
