@@ -69,6 +69,11 @@ RECORD = json_object(
 )
 
 
+COMPLETE = flag(
+    "Whether the order contains all slices of the database. In check mode, all that this host has of other slices is "
+    "then returned.",
+    sample=False,
+)
 RECEIPT = text(
     "Set if the slice gives up VMs, VLANs or addresses. Only a report that contains it frees them.",
     sample="9f1c3b5a0d7e4862a1b2c3d4e5f60718",
@@ -470,6 +475,13 @@ class Crossing(Contract):
     )
 
 
+TRUNK = many(
+    Crossing,
+    "Links and networks that need more than the default MTU on this host's trunk. If the trunk has less, the host "
+    "refuses the slice.",
+)
+
+
 @dataclass(frozen=True)
 class SliceOrder(Contract):
     """Everything that a slice has on this host."""
@@ -496,14 +508,7 @@ class SliceOrder(Contract):
             "reported.",
         ),
     )
-    trunk: tuple[Crossing, ...] = field(
-        default=(),
-        metadata=many(
-            Crossing,
-            "Links and networks that need more than the default MTU on this host's trunk. If the trunk has less, the "
-            "host refuses the slice.",
-        ),
-    )
+    trunk: tuple[Crossing, ...] = field(default=(), metadata=TRUNK)
     record: str | None = field(default=None, metadata=RECORD)
     receipt: str | None = field(default=None, metadata=RECEIPT)
 
@@ -530,11 +535,4 @@ class WorkerOrder(Contract):
     cloud_uuid: str | None = field(default=None, metadata=CLOUD_UUID)
     cloud_title: str | None = field(default=None, metadata=CLOUD_TITLE)
     cloud_incarnation: str | None = field(default=None, metadata=CLOUD_INCARNATION)
-    complete: bool = field(
-        default=False,
-        metadata=flag(
-            "Whether the order contains all slices of the database. In check mode, all that this host has of other "
-            "slices is then returned.",
-            sample=False,
-        ),
-    )
+    complete: bool = field(default=False, metadata=COMPLETE)
