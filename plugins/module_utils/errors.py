@@ -8,8 +8,7 @@ exception than C(SlicesError) is a bug and is not caught.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Formatter
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -162,17 +161,6 @@ class CommandFailed(SlicesError):
         advice = next_step(cmd, rc, stderr or stdout)
         message = f"{cmd[0]} failed with code {rc}: {why}" + (f"; {advice}" if advice else "")
         super().__init__(message, cmd=list(cmd), rc=rc, stdout=stdout, stderr=stderr)
-
-
-@contextmanager
-def with_path(path: str) -> Iterator[None]:
-    """Add the path to errors of system calls on a descriptor, such as ENOSPC of a write."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None:
-            raise OSError(error.errno, error.strerror, path) from error
-        raise
 
 
 def for_all(things: Iterable[S], act: Callable[[S], T], refusals: Iterable[Refusal] = ()) -> list[T]:

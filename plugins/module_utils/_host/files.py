@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..errors import SlicesError, with_path
+from ..errors import SlicesError
 
 # The number of files that are flushed in parallel.
 _FLUSHES = 32
@@ -77,7 +77,7 @@ def write_all(files: Iterable[File]) -> None:
         for file in files:
             handle, draft = tempfile.mkstemp(prefix=f".{os.path.basename(file.path)}.", dir=os.path.dirname(file.path))
             drafts.append((draft, file.path))
-            with with_path(file.path), os.fdopen(handle, "wb") as opened:
+            with _named(file.path), os.fdopen(handle, "wb") as opened:
                 opened.write(file.content)
                 os.fchown(handle, file.uid, file.gid)
                 os.fchmod(handle, file.mode)
@@ -92,11 +92,22 @@ def write_all(files: Iterable[File]) -> None:
         raise
 
 
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Add the path to errors of system calls on a descriptor, such as ENOSPC of a write."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise OSError(error.errno, error.strerror, path) from error
+        raise
+
+
 def flush(path: str) -> None:
     """Flush a file's content to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        with with_path(path):
+        with _named(path):
             os.fsync(handle)
     finally:
         os.close(handle)

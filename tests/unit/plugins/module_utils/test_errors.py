@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import errno
-
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
@@ -16,7 +14,6 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
     SlicesError,
     first_lines,
     for_all,
-    with_path,
 )
 
 POOLS = Refusal("out_of_range", "slice web", {"option": "vlan_pools", "got": 0, "least": 1, "most": 100})
@@ -185,12 +182,3 @@ def test_lines_after_the_first_twenty_are_counted(count: int, last: str | None) 
     shown = first_lines([str(number) for number in range(count)])
     assert (shown or [None])[-1] == last
     assert len(shown) <= 21
-
-
-def test_an_error_of_a_system_call_without_a_path_gets_one() -> None:
-    with pytest.raises(OSError, match="No space left on device: '/data/x'") as caught, with_path("/data/x"):
-        raise OSError(errno.ENOSPC, "No space left on device")
-    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, "/data/x")
-    with pytest.raises(FileNotFoundError) as missing, with_path("/data/x"):
-        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "/data/y")
-    assert missing.value.filename == "/data/y"
