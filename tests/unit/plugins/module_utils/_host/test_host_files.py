@@ -217,3 +217,17 @@ def test_a_new_folder_is_closed_until_it_has_its_group(tmp_path: Path, monkeypat
     monkeypatch.setattr(os, "chown", note)
     host_files.apply(plan(folders=(Folder(f"{tmp_path}/a", 0o755, GROUP),)), FakeRunner())
     assert (modes, mode_of(tmp_path / "a")) == ([0o700], 0o755)
+
+
+@pytest.mark.parametrize(("user", "owner"), [(0, 0), (1000, -1)])
+def test_an_existing_folder_becomes_that_of_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, owner: int
+) -> None:
+    owners: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(os, "chown", lambda *words: owners.append(words))
+    tmp_path.chmod(0o755)
+    todo = plan(folders=(Folder(str(tmp_path), 0o700, GROUP),))
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    host_files.apply(todo, FakeRunner())
+    assert owners == [(str(tmp_path), owner, os.getgid())]
+    assert mode_of(tmp_path) == 0o700
