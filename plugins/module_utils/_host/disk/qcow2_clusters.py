@@ -41,7 +41,7 @@ def needed_bytes(file: BinaryIO, header: Header) -> int:
         header: its header, which C(is_plausible).
     """
     size = os.fstat(file.fileno()).st_size
-    return max(_ends(file, header, size), default=0)
+    return max(_ends(file, header, size))
 
 
 def _ends(file: BinaryIO, header: Header, size: int) -> Iterator[int]:
