@@ -171,15 +171,15 @@ def plan_access_ports(
         for nic in vm.interfaces
         if nic.vlan_id is not None
     }
-    # The port of an interface without a VLAN is ours by its name, even without our external_ids.
-    off = {nic.tap for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is None}
+    slices = {nic.tap: vm.slice_id for vm in all_vms(orders) for nic in vm.interfaces}
     marks = {str(slice_id) for slice_id in slice_ids(orders)}
     todo = _plan(
         wanted,
         have,
-        ours=lambda port: port.name in off or port.external_ids.get(SLICE) in marks,
+        # The port of an interface without a VLAN is ours by its name, even without our external_ids.
+        ours=lambda port: port.name in slices or port.external_ids.get(SLICE) in marks,
         unplugged={*unplugged, *_to_replug(wanted, have)},
-        slices={nic.tap: vm.slice_id for vm in all_vms(orders) for nic in vm.interfaces},
+        slices=slices,
     )
     return replace(todo, mend=(*todo.mend, *_pruned(todo, have, bridge))) if prune_vlans else todo
 
