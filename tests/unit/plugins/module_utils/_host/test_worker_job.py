@@ -302,6 +302,19 @@ def test_a_failure_contains_refused_slices(tmp_path: Path) -> None:
     assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1041]
 
 
+def test_a_vm_that_does_not_start_is_reported_with_the_refused_slices(tmp_path: Path) -> None:
+    refused = {1041: [Refusal("user_missing", "user cloudrepo-41", {"slice_id": 1041})]}
+    runner = ready(tmp_path).tell(*STOP).tell(*START, rc=1).tell("journalctl", MORE)
+    runner.tell(*SHOW, "cloudrepo-1000@1001.service", stdout="Id=cloudrepo-1000@1001.service\nActiveState=failed\n")
+    checked = job(tmp_path, runner, refused=refused)
+    checked = replace(checked, tools=replace(checked.tools, monitor=FakeMonitor({"/run/cloudrepo/1001/qmp.sock": 30})))
+    with pytest.raises(SlicesError) as caught:
+        checked.run()
+    assert "it ended" in caught.value.fields["failure"]
+    assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1041]
+    assert [(each["vm_id"], each["state"]) for each in caught.value.fields["vms"]] == [(1001, "error")]
+
+
 def lose_disk(tmp_path: Path) -> tuple[SliceOrder, ...]:
     """A host whose VM had a disk, and its work order."""
     base_image(tmp_path)

@@ -432,7 +432,10 @@ def test_a_pruned_trunk_is_not_changed_with_the_bridge():
     small = switch(Port(**{**vars(MARKED), "trunks": (100, 400)}))
 
     assert not bridge(small, TRUNK, prune_vlans=True).changes
-    for todo in (bridge(small, TRUNK), bridge(switch(), TRUNK, prune_vlans=True)):
+    open_one = switch(Port(**{**vars(MARKED), "trunks": ()}))
+    elsewhere = switch(Port(**{**vars(MARKED), "trunks": (100, 400), "bridge": "br-ex"}))
+    pruned_ones = [bridge(have, TRUNK, prune_vlans=True) for have in (switch(), open_one, elsewhere)]
+    for todo in (bridge(small, TRUNK), *pruned_ones):
         assert [(change.id, (change.after or {})["trunks"]) for change in todo.changes] == [("trunk0", "1-4094")]
 
 
