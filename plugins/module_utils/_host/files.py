@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..errors import SlicesError
+from ..errors import SlicesError, named
 
 # The number of files that are flushed in parallel.
 _FLUSHES = 32
@@ -74,12 +74,12 @@ def write_all(files: Iterable[File]) -> None:
         for file in files:
             handle, draft = tempfile.mkstemp(prefix=f".{os.path.basename(file.path)}.", dir=os.path.dirname(file.path))
             drafts.append((draft, file.path))
-            with os.fdopen(handle, "wb") as opened:
+            with named(file.path), os.fdopen(handle, "wb") as opened:
                 opened.write(file.content)
                 os.fchown(handle, file.uid, file.gid)
                 os.fchmod(handle, file.mode)
         with ThreadPoolExecutor(_FLUSHES) as pool:
-            list(pool.map(flush, (draft for draft, _path in drafts)))
+            list(pool.map(lambda pair: flush(*pair), drafts))
         while drafts:
             os.replace(*drafts[-1])
             drafts.pop()
@@ -89,11 +89,12 @@ def write_all(files: Iterable[File]) -> None:
         raise
 
 
-def flush(path: str) -> None:
-    """Flush a file's content to disk."""
+def flush(path: str, name: str | None = None) -> None:
+    """Flush a file's content to disk. Errors contain C(name), by default the path."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        with named(name or path):
+            os.fsync(handle)
     finally:
         os.close(handle)
 
