@@ -79,7 +79,7 @@ def write_all(files: Iterable[File]) -> None:
                 os.fchown(handle, file.uid, file.gid)
                 os.fchmod(handle, file.mode)
         with ThreadPoolExecutor(_FLUSHES) as pool:
-            list(pool.map(lambda pair: flush(*pair), drafts))
+            list(pool.map(_flush_draft, drafts))
         while drafts:
             os.replace(*drafts[-1])
             drafts.pop()
@@ -89,12 +89,17 @@ def write_all(files: Iterable[File]) -> None:
         raise
 
 
-def flush(path: str, name: str | None = None) -> None:
-    """Flush a file's content to disk. Errors contain C(name), by default the path."""
+def _flush_draft(pair: tuple[str, str]) -> None:
+    draft, path = pair
+    with named(path):
+        flush(draft)
+
+
+def flush(path: str) -> None:
+    """Flush a file's content to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        with named(name or path):
-            os.fsync(handle)
+        os.fsync(handle)
     finally:
         os.close(handle)
 
