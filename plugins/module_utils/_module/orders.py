@@ -255,7 +255,7 @@ def _left(cluster: Cluster, params: Mapping[str, Any]) -> tuple[list[Slice], lis
     """Return the selected slices, and the ids of those that another run has deleted since this one has planned.
 
     Raises:
-        Refused: for a name that is no id and matches no slice or several, and if the acting user does not exist any more.
+        Refused: for a name that is no id and matches no slice or several, and if the acting user no longer exists.
     """
     access.acts_for(cluster, params["acting_user"], ADMIN)
     chosen, missing = choose_each(cluster, params)
