@@ -8,7 +8,8 @@ exception than C(SlicesError) is a bug and is not caught.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from string import Formatter
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -179,3 +180,17 @@ def for_all(things: Iterable[S], act: Callable[[S], T], refusals: Iterable[Refus
     if found:
         raise Refused(dict.fromkeys(found))
     return done
+
+
+@contextmanager
+def named(path: str) -> Iterator[None]:
+    """Add the path to errors of system calls on an open file, such as ENOSPC of a write.
+
+    The edge shows an error with a path as a message, and takes one without for a bug.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, path) from error
+        raise

@@ -414,7 +414,9 @@ def _plan(
 
 def _facts(port: Port) -> tuple[Any, ...]:
     ethertype = port.tunnel_ethertype if port.vlan_mode == TUNNEL else None
-    kinds = (port.kind, port.number, port.own_qdisc, ethertype)
+    # An administrator may limit an uplink.
+    altered = () if INFRASTRUCTURE in port.external_ids else port.altered
+    kinds = (port.kind, port.number, port.own_qdisc, ethertype, altered)
     return (port.bridge, port.tag, port.vlan_mode, port.trunks, *kinds, port.our_ids)
 
 
@@ -451,6 +453,10 @@ def _mend(old: Port, new: Port) -> list[list[str]]:
         empty.append("qos")
     if empty:
         commands.append(["clear", "Port", new.name, *empty])
+    if ovsdb.PROTECTED in old.altered:
+        commands.append(["set", "Port", new.name, f"{ovsdb.PROTECTED}=false"])
+    if ovsdb.POLICING in old.altered:
+        commands.append(["set", "Interface", new.name, f"{ovsdb.POLICING}=0"])
     stale = sorted(old.our_ids.keys() - new.our_ids.keys())
     if stale:
         commands.append(["remove", "Port", new.name, "external_ids", *stale])

@@ -232,6 +232,7 @@ def conflicts(orders: Iterable[SliceOrder], have: Disks) -> Iterator[Conflict]:
         for folder in have.folders.values():
             if folder.slice_id == order.slice_id:
                 yield from ownership.of_slice(order, f"VM folder {folder.path}", folder.slice_uuid)
+                yield from ((order.slice_id, refusal) for refusal in _moved(order, folder))
             elif order.vms and folder.slice_id is not None and folder.slice_id not in ordered:
                 if pool_number(folder.slice_id) == pool_number(order.slice_id):
                     figures = {"path": folder.path, "holder": folder.slice_id, "held": shown(folder.slice_uuid)}
@@ -390,6 +391,13 @@ def _places(vm: VM) -> Iterator[tuple[str, str, bool, int]]:
 def _accesses(vms: Iterable[VM]) -> dict[str, Access]:
     found = ((path, access.observe(path)) for vm in vms for path, *_others in _places(vm))
     return {path: held for path, held in found if held is not None}
+
+
+def _moved(order: SliceOrder, folder: Folder) -> Iterator[Refusal]:
+    """Yield a refusal for a link in place of the folder of an unlisted VM, because root would empty its target."""
+    if folder.is_link and all(_folder(vm) != folder.path for vm in order.vms):
+        figures = {"path": folder.path, "got": "symbolic link", "expected": FOLDER}
+        yield Refusal("path_replaced", f"slice {order.slice_id}", figures)
 
 
 def _replaced(vm: VM, have: Disks) -> Iterator[Refusal]:

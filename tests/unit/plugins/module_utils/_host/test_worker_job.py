@@ -178,6 +178,8 @@ def test_overrides_of_units_are_removed_before_vms_start(tmp_path: Path) -> None
         str(tmp_path / "units" / name) for name in (names[0], names[2])
     ]
     assert left == [[names[1]]]
+    # The VM was not running.
+    assert todo.plan.vms.restart_required == ()
 
 
 @pytest.mark.parametrize(

@@ -466,3 +466,17 @@ def test_a_fifo_in_place_of_a_file_is_refused_and_not_waited_for(tmp_path, name)
     (refusal,) = (each for each in refused_by.value.refusals if each.code == "path_replaced")
     assert refusal.figures["path"] == str(path)
     assert refusal.figures["got"] == "special file"
+
+
+def test_the_target_of_a_link_in_place_of_a_folder_is_not_removed_with_its_vm(tmp_path):
+    a_vm(tmp_path)
+    folder, target = tmp_path / "vms/1001", tmp_path / "elsewhere"
+    folder.rename(target)
+    folder.symlink_to(target)
+    order = orders(given_up=[given_up(1001, state_dir=str(tmp_path))], state_dir=str(tmp_path))
+    have = overlays.observe(order, state_dir=str(tmp_path))
+    with pytest.raises(Refused) as refused_by:
+        overlays.plan(order, have, accounts=ACCOUNTS)
+    (refusal,) = refused_by.value.refusals
+    assert (refusal.code, refusal.object, refusal.figures["path"]) == ("path_replaced", "slice 1000", str(folder))
+    assert (target / "vm1_img.qcow2").exists()
