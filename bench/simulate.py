@@ -121,7 +121,7 @@ class Simulation:
         started, calls = map(int, self._hosts("started").split())
         if started != vms:
             raise CannotMeasure(f"cannot measure: {started} of {vms} VMs were started")
-        _check, plan, apply, record = (round(end - begin, 2) for _name, begin, end in deploy.plays)
+        _check, plan, apply, record, *_wait = (round(end - begin, 2) for _name, begin, end in deploy.plays)
         return {
             "workers": workers,
             "vms": vms,

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,10 @@ def complaints(outcomes: Iterable[Outcome]) -> list[str]:
     ]
 
 
+def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+
+
 class Record:
     """The outcomes in a file."""
 
@@ -81,8 +86,7 @@ class Record:
     def read(self) -> list[Outcome]:
         """Return the stored outcomes; of each turn the last one."""
         lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
-        found = [json.loads(line) for line in lines]
-        outcomes = [Outcome(**{key: tuple(v) if isinstance(v, list) else v for key, v in one.items()}) for one in found]
+        outcomes = [Outcome(**json.loads(line, object_hook=_with_tuples)) for line in lines]
         return list({(one.fault, one.turn): one for one in outcomes}.values())
 
     def add(self, outcome: Outcome) -> None:

@@ -92,7 +92,7 @@ def _add_services(wanted: Wanted, each: Slice) -> None:
     wanted.reservations.update(reserved)
     if reserved:
         wanted.units.add(f"slices-names@{slice_id}.service")
-    served = [one for one in each["networks"] if one.get("gateway") or one.get("dhcp_enabled")]
+    served = [one for one in each["networks"] if one["gateway_ip"] or one["dhcp_enabled"]]
     if served:
         wanted.units.add(f"slices-network@{slice_id}.service")
         wanted.namespaces.add(f"slice-{slice_id}")

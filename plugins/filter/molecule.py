@@ -13,8 +13,8 @@ from ansible.errors import AnsibleFilterError
 
 PREFIX = "mol"
 _LONGEST_SCENARIO = 63 - len(PREFIX) - len("--12345678")
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
-_EXPIRY = re.compile(r"Molecule scenario .* until ([0-9TZ:-]{20})")
+_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+_TITLE = re.compile(r"Molecule scenario (.*), until ([0-9TZ:-]{20})")
 
 
 def molecule_name(scenario: str, run_id: str) -> str:
@@ -46,31 +46,46 @@ def molecule_slices(
     slices = topology.get("slices") if isinstance(topology, Mapping) else None
     if not isinstance(slices, Sequence) or len(slices) != 1 or not isinstance(slices[0], Mapping):
         raise AnsibleFilterError("the topology of a scenario must have one slice in the list slices")
-    until = ((now or datetime.now(timezone.utc)) + timedelta(hours=hours)).strftime(_TIME)
-    return [{**slices[0], "name": name, "title": f"Molecule scenario {scenario[:100]}, until {until}"}]
+    return [{**slices[0], "name": name, "title": _title(scenario[:100], hours, now)}]
 
 
-def molecule_leftovers(
-    slices: Sequence[Mapping[str, Any]], own: Sequence[str] = (), *, now: datetime | None = None
-) -> list[str]:
-    """Return the ids of slices to delete: that of this run, and those of other runs that have expired.
+def molecule_expired(slices: Sequence[Mapping[str, Any]], *, now: datetime | None = None) -> list[dict[str, Any]]:
+    """Return the slices of runs that were cut off and have expired, as arguments of M(cloudrepo.slices.slice).
+
+    They give the slice another hour. Of several runs that do this at the same time, one changes the slice, and may
+    delete it.
 
     Args:
         slices: all slices, as modules return them.
-        own: the names of the slices of this run.
         now: the time, in UTC; the present by default.
     """
-    time = (now or datetime.now(timezone.utc)).strftime(_TIME)
+    expired = ((each, _scenario(each, now)) for each in slices if each["status"] != "deleting")
     return [
-        str(each["slice_id"])
-        for each in slices
-        if each["status"] != "deleting" and (each.get("name") in own or _has_expired(each, time))
+        {
+            "slice_id": each["slice_id"],
+            "name": each["name"],
+            "owner": each["owner"],
+            "title": _title(scenario, 1, now),
+            "based_on": each["revision"],
+        }
+        for each, scenario in expired
+        if scenario is not None
     ]
 
 
-def _has_expired(slice_: Mapping[str, Any], time: str) -> bool:
-    found = _EXPIRY.fullmatch(slice_.get("title") or "")
-    return str(slice_.get("name", "")).startswith(f"{PREFIX}-") and found is not None and found[1] < time
+def _title(scenario: str, hours: int, now: datetime | None) -> str:
+    return f"Molecule scenario {scenario}, until {_time(now, hours)}"
+
+
+def _time(now: datetime | None, hours: int = 0) -> str:
+    return ((now or datetime.now(timezone.utc)) + timedelta(hours=hours)).strftime(_FORMAT)
+
+
+def _scenario(slice_: Mapping[str, Any], now: datetime | None) -> str | None:
+    """Return the scenario of a slice that has expired, C(None) for any other slice."""
+    found = _TITLE.fullmatch(slice_.get("title") or "")
+    is_old = found is not None and found[2] < _time(now)
+    return found[1] if found and is_old and str(slice_.get("name", "")).startswith(f"{PREFIX}-") else None
 
 
 class FilterModule:
@@ -78,7 +93,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         return {
-            "molecule_leftovers": molecule_leftovers,
+            "molecule_expired": molecule_expired,
             "molecule_name": molecule_name,
             "molecule_slices": molecule_slices,
         }

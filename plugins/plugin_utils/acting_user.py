@@ -112,7 +112,7 @@ def _proof(environment: Mapping[str, str], variables: Mapping[str, Any]) -> tupl
         return None, ""
     _agree(job_ids, "job")
     job, launched = job_ids[0].user, _launch_type(variables)
-    users = [_word(word.source, word.user) for word in _said_by_awx(variables, "user_name")]
+    users = [_word(word.source, variables[word.source]) for word in _said_by_awx(variables, "user_name")]
     if not users or launched not in PERSONAL:
         raise Refused([Refusal("acting_user_unproved", f"job {job}", {"launch_type": launched or "unknown"})])
     _agree(users)

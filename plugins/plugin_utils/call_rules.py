@@ -114,5 +114,8 @@ def _grammar(said: Mapping[str, Any]) -> Grammar:
     if said["type"] == "integer":
         return integer(said["minimum"], said["maximum"])
     # A blank field of a form is an empty text.
-    vms = optional(listed(VM))
+    # Ansible reads a text of digits from AWX as a number.
+    vm = Grammar(VM.rule, lambda value: VM.allows(str(value) if type(value) is int else value))
+    several = optional(listed(vm))
+    vms = Grammar(several.rule, lambda value: several.allows([value] if type(value) is int else value))
     return {"flag": flag(), "label": LABEL, "interface": INTERFACE, "vms": vms}[said["type"]]

@@ -55,6 +55,22 @@ def repeated_key(text: str) -> str | None:
     return None
 
 
+def texts(text: str, names: Sequence[str]) -> dict[str, str]:
+    """Return the values of keys of a YAML mapping that have the tag C(!unsafe), as they are written."""
+    loader = _LOADER(text)
+    try:
+        root = loader.get_single_node()
+    except yaml.YAMLError:
+        return {}
+    finally:
+        loader.dispose()
+    return {
+        key.value: value.value
+        for key, value in (root.value if isinstance(root, yaml.MappingNode) else ())
+        if key.value in names and isinstance(value, yaml.ScalarNode) and value.tag == "!unsafe"
+    }
+
+
 def plain(value: Any) -> Any:
     """Return a value without Ansible's tags for its origin and for templates.
 

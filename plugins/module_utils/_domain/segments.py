@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ..errors import Refusal
@@ -177,8 +178,12 @@ class SegmentBuilder:
 
     def _stored_addresses(self, segment: Link | Network) -> dict[str, Addresses]:
         """Return the stored addresses of the ends of a link or network, by VM."""
-        names = {vm.vm_id: name for name, vm in self.live.items()}
+        names = self._names
         return {names[vm_id]: Addresses.read(said) for vm_id, _interface, said in ends(segment) if vm_id in names}
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        return {vm.vm_id: name for name, vm in self.live.items()}
 
     def _network(self, want: WantedNetwork, stored: Network | int) -> Network:
         vlan_id = stored if isinstance(stored, int) else stored.vlan_id

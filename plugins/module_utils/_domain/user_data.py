@@ -51,6 +51,8 @@ class Vault:
 
     def sealed(self, want: WantedSlice) -> WantedSlice:
         """Return the topology with ids instead of texts."""
+        if not any(vm.cloud_init is not None and vm.cloud_init.user_data is not None for vm in want.vms):
+            return want
         return replace(want, vms=tuple(replace(vm, cloud_init=self._sealed(vm.cloud_init, want)) for vm in want.vms))
 
     def _sealed(self, said: CloudInit | None, want: WantedSlice) -> CloudInit | None:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..errors import SlicesError
+from ..errors import SlicesError, named
 
 # The number of files that are flushed in parallel.
 _FLUSHES = 32
@@ -77,12 +77,12 @@ def write_all(files: Iterable[File]) -> None:
         for file in files:
             handle, draft = tempfile.mkstemp(prefix=f".{os.path.basename(file.path)}.", dir=os.path.dirname(file.path))
             drafts.append((draft, file.path))
-            with _named(file.path), os.fdopen(handle, "wb") as opened:
+            with named(file.path), os.fdopen(handle, "wb") as opened:
                 opened.write(file.content)
                 os.fchown(handle, file.uid, file.gid)
                 os.fchmod(handle, file.mode)
         with ThreadPoolExecutor(_FLUSHES) as pool:
-            list(pool.map(flush, (draft for draft, _path in drafts)))
+            list(pool.map(lambda pair: flush(pair[0], name=pair[1]), drafts))
         while drafts:
             os.replace(*drafts[-1])
             drafts.pop()
@@ -92,22 +92,11 @@ def write_all(files: Iterable[File]) -> None:
         raise
 
 
-@contextmanager
-def _named(path: str) -> Iterator[None]:
-    """Add the path to errors of system calls on a descriptor, such as ENOSPC of a write."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None:
-            raise OSError(error.errno, error.strerror, path) from error
-        raise
-
-
-def flush(path: str) -> None:
-    """Flush a file's content to disk."""
+def flush(path: str, *, name: str | None = None) -> None:
+    """Flush a file's content to disk. Errors have C(name) as their path, by default C(path)."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        with _named(path):
+        with named(name or path):
             os.fsync(handle)
     finally:
         os.close(handle)

@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Who may use what a host remembers in its state folder: only root, because it contains data of all tenants.
 
+Anybody may read the list of lost machines, which the network node tells to whoever asks.
+
 These files and folders are created when they are needed, so they are not among those that a role installs.
 """
 
@@ -12,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..changes import Change, between
-from . import access, applied_orders, claims, revisions, roles
+from . import access, applied_orders, claims, fences, revisions, roles
 from .access import FILE, FOLDER, Access
 from .disk import register, trash
 
@@ -53,6 +55,7 @@ def _wanted(state_dir: str) -> dict[str, tuple[str, int]]:
     folders = [trash.folder_in(state_dir), *(applied_orders.folder_in(state_dir, kind) for kind in kinds)]
     folders += [f"{state_dir}/revisions", f"{state_dir}/orphans"]
     files = [f"{state_dir}/{claims.FILE}", f"{state_dir}/{roles.FILE}", register.path_in(state_dir)]
+    public = f"{state_dir}/{fences.FILE}"
     # An administrator may have moved a folder, and left a link.
     moved = map(os.path.realpath, folders)
-    return {**dict.fromkeys(moved, (FOLDER, 0o700)), **dict.fromkeys(files, (FILE, 0o600))}
+    return {**dict.fromkeys(moved, (FOLDER, 0o700)), **dict.fromkeys(files, (FILE, 0o600)), public: (FILE, 0o644)}

@@ -98,6 +98,27 @@ def restart(paths: Iterable[str], runner: Runner) -> None:
         runner.run(["systemctl", "try-restart", "--", *units])
 
 
+def changed_vms(paths: Iterable[str], vms: Iterable[tuple[int, int]]) -> frozenset[int]:
+    """Return the ids of VMs that may run in another way than described, because overrides change how they are started.
+
+    Args:
+        paths: the overrides, before they are removed.
+        vms: slice id and VM id of each VM.
+    """
+    paths = [path for path in paths if os.path.realpath(path) != "/dev/null"]
+    return frozenset(vm_id for slice_id, vm_id in vms if any(_changes(path, slice_id, vm_id) for path in paths))
+
+
+def _changes(path: str, slice_id: int, vm_id: int) -> bool:
+    folder, name = os.path.split(path)
+    unit, suffix = _split(name)
+    if os.path.basename(folder) == _COMMON or unit == "cloudrepo-.service":
+        return True
+    match = _VM.fullmatch(unit)
+    is_start_only = suffix in _WANTS or _split(folder)[1] in _WANTS
+    return match is not None and not is_start_only and int(match[1]) == slice_id and match[2] in ("", str(vm_id))
+
+
 def _found(folder: str, *, is_ours: bool) -> Iterator[tuple[int, str]]:
     """Yield the overrides in a folder, each with the slice of its unit, or C(HOST)."""
     for name in _names(folder):

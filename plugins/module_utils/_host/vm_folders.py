@@ -30,6 +30,7 @@ class Folder:
         vm_uuid: the UUID of the VM.
         disks: the UUIDs of disks by file name.
         text: the content of its file.
+        is_link: whether it is a link to a folder.
     """
 
     path: str
@@ -38,6 +39,7 @@ class Folder:
     vm_uuid: str | None = None
     disks: Mapping[str, str | None] = field(default_factory=dict)
     text: str = ""
+    is_link: bool = False
 
 
 def text_of(vm: VM) -> str:
@@ -114,4 +116,5 @@ def _folder(path: str, text: str, said: Any) -> Folder:
         vm_uuid=said["vm_uuid"],
         disks=dict(said["disks"]),
         text=text,
+        is_link=os.path.islink(path),
     )

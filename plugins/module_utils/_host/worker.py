@@ -28,7 +28,7 @@ from .qemu.apply import Tools
 from .qemu.config import Settings as VmSettings
 from .runner import observed
 from .stopwatch import Stopwatch
-from .work_order import all_disks, slice_ids
+from .work_order import all_disks, all_vms, slice_ids
 
 
 @dataclass(frozen=True)
@@ -219,6 +219,7 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
         barred={**bases.barred(orders, have.disks.overlays, have.disks.bases), **have.lost.barred},
         held=have.lost.held,
         outdated=have.outdated,
+        overridden=unit_overrides.changed_vms(have.overrides, [(vm.slice_id, vm.vm_id) for vm in all_vms(orders)]),
     )
     vms = qemu_plan.plan(orders, have.vms, settings=settings.vms, restart=restart, constraints=constraints)
     freed = [vm.vm_id for vm, _reasons in vms.restart]

@@ -261,8 +261,9 @@ def _left(cluster: Cluster, params: Mapping[str, Any]) -> tuple[list[Slice], lis
     """Return the selected slices, and the ids of those that another run has deleted since this one has planned.
 
     Raises:
-        Refused: for a name that is no id and matches no slice or several.
+        Refused: for a name that is no id and matches no slice or several, and if the acting user no longer exists.
     """
+    access.acts_for(cluster, params["acting_user"], ADMIN)
     chosen, missing = choose_each(cluster, params)
     unknown = [refusal for each in missing if not each.name.isdecimal() for refusal in each.refusals]
     if unknown:

@@ -253,7 +253,7 @@ def test_a_prompt_shows_no_slice_of_another_tenant(start: Start, cloud: Cloud) -
         ("smoke test, a slice", {}, "slice red does not exist"),
         # A call for each name.
         ("undelete, a slice", {"slice_name": "red", "recreate_disks": "redvm1"}, "deleted slice red does not exist"),
-        ("deploy, a slice", {"recreate_disks": "redvm1", "overwrite": True}, "slice red does not exist"),
+        ("deploy, a slice", {"recreate_disks": "1001", "overwrite": True}, "slice red does not exist"),
         ("displays, a slice", {}, "slice red does not exist"),
     ],
 )

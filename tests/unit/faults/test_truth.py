@@ -17,7 +17,7 @@ SLICES: list[dict[str, Any]] = [
     {
         "slice_id": 1000,
         "name": "web",
-        "networks": [{"gateway": True}],
+        "networks": [{"gateway_ip": "192.168.100.1", "dhcp_enabled": False}],
         "vms": [
             {
                 "vm_id": 1001,

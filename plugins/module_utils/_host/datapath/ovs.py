@@ -173,25 +173,25 @@ def plan_access_ports(
         for nic in vm.interfaces
         if nic.vlan_id is not None
     }
+    slices = {nic.tap: vm.slice_id for vm in all_vms(orders) for nic in vm.interfaces}
     todo = _plan(
         wanted,
         have,
-        ours=_is_ours(orders, gone),
+        ours=_is_ours(orders, slices, gone),
         unplugged={*unplugged, *_to_replug(wanted, have)},
-        slices={nic.tap: vm.slice_id for vm in all_vms(orders) for nic in vm.interfaces},
+        slices=slices,
     )
     return replace(todo, mend=(*todo.mend, *_pruned(todo, have, bridge))) if prune_vlans else todo
 
 
-def _is_ours(orders: tuple[SliceOrder, ...], gone: Collection[str]) -> Callable[[Port], bool]:
+def _is_ours(orders: tuple[SliceOrder, ...], taps: Collection[str], gone: Collection[str]) -> Callable[[Port], bool]:
     """Return whether a port belongs to the slices."""
-    # The port of an interface without a VLAN is ours by its name, even without our external_ids.
-    off = {nic.tap for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is None}
     marks = {str(slice_id) for slice_id in slice_ids(orders)}
 
     def is_ours(port: Port) -> bool:
         holder = port.external_ids.get(SLICE)
-        return port.name in off or holder in marks or (holder is None and port.name in gone)
+        # The port of an interface without a VLAN is ours by its name, even without our external_ids.
+        return port.name in taps or holder in marks or (holder is None and port.name in gone)
 
     return is_ours
 
@@ -414,7 +414,9 @@ def _plan(
 
 def _facts(port: Port) -> tuple[Any, ...]:
     ethertype = port.tunnel_ethertype if port.vlan_mode == TUNNEL else None
-    kinds = (port.kind, port.number, port.own_qdisc, ethertype)
+    # An administrator may limit an uplink.
+    altered = () if INFRASTRUCTURE in port.external_ids else port.altered
+    kinds = (port.kind, port.number, port.own_qdisc, ethertype, altered)
     return (port.bridge, port.tag, port.vlan_mode, port.trunks, *kinds, port.our_ids)
 
 
@@ -451,6 +453,10 @@ def _mend(old: Port, new: Port) -> list[list[str]]:
         empty.append("qos")
     if empty:
         commands.append(["clear", "Port", new.name, *empty])
+    if ovsdb.PROTECTED in old.altered:
+        commands.append(["set", "Port", new.name, f"{ovsdb.PROTECTED}=false"])
+    if ovsdb.POLICING in old.altered:
+        commands.append(["set", "Interface", new.name, f"{ovsdb.POLICING}=0"])
     stale = sorted(old.our_ids.keys() - new.our_ids.keys())
     if stale:
         commands.append(["remove", "Port", new.name, "external_ids", *stale])

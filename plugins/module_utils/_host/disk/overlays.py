@@ -19,7 +19,7 @@ from ...vlans import pool_number
 from ...work_order import VM, Disk, GivenUp, SliceOrder
 from .. import access, files, ownership, vm_folders
 from ..access import FILE, FOLDER, Access
-from ..accounts import Accounts
+from ..accounts import Account, Accounts
 from ..files import File
 from ..ownership import Conflict, shown
 from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, SEED, SEED_NOTE, STARTED, TAPS, VNC_SECRET
@@ -218,7 +218,7 @@ def _given(vms: Iterable[VM], have: Disks, accounts: Accounts) -> Iterator[tuple
     """Yield the paths that get another owner, group or mode, with the slice and the old and the new ones."""
     for vm in vms:
         account = accounts.find(vm.slice_id)
-        for path, wanted in () if account is None else _wanted_access(vm, account.uid, account.gid):
+        for path, wanted in () if account is None else _wanted_access(vm, account):
             if path in have.owners and have.owners[path] != wanted:
                 yield path, (vm.slice_id, have.owners[path], wanted)
 
@@ -232,6 +232,7 @@ def conflicts(orders: Iterable[SliceOrder], have: Disks) -> Iterator[Conflict]:
         for folder in have.folders.values():
             if folder.slice_id == order.slice_id:
                 yield from ownership.of_slice(order, f"VM folder {folder.path}", folder.slice_uuid)
+                yield from ((order.slice_id, refusal) for refusal in _moved(order, folder))
             elif order.vms and folder.slice_id is not None and folder.slice_id not in ordered:
                 if pool_number(folder.slice_id) == pool_number(order.slice_id):
                     figures = {"path": folder.path, "holder": folder.slice_id, "held": shown(folder.slice_uuid)}
@@ -371,27 +372,40 @@ def _folder(vm: VM) -> str:
     return os.path.dirname(vm.disks[0].path)
 
 
-def _wanted_access(vm: VM, uid: int, gid: int) -> Iterator[tuple[str, Access]]:
-    """Yield what the folder of a VM and everything in it shall be; QEMU runs as C(uid)."""
-    folder, root = _folder(vm), os.geteuid()
-    yield folder, Access(FOLDER, root, gid, 0o750)
-    yield from ((f"{folder}/{name}", Access(FILE, root, gid, 0o640)) for name in _READ)
-    yield from ((disk.path, Access(FILE, uid, gid, 0o600)) for disk in vm.disks)
-    yield f"{folder}/{CONSOLE}", Access(FILE, uid, gid, 0o640)
-    yield f"{folder}/{VNC_SECRET}", Access(FILE, uid, gid, 0o400)
+def _wanted_access(vm: VM, account: Account) -> Iterator[tuple[str, Access]]:
+    """Yield what the folder of a VM and everything in it shall be; QEMU runs with C(account)."""
+    for path, kind, is_roots, mode in _places(vm):
+        yield path, Access(kind, os.geteuid() if is_roots else account.uid, account.gid, mode)
+
+
+def _places(vm: VM) -> Iterator[tuple[str, str, bool, int]]:
+    """Yield the folder of a VM and everything in it: path, kind, whether it belongs to root, and mode."""
+    folder = _folder(vm)
+    yield folder, FOLDER, True, 0o750
+    yield from ((f"{folder}/{name}", FILE, True, 0o640) for name in _READ)
+    yield from ((disk.path, FILE, False, 0o600) for disk in vm.disks)
+    yield f"{folder}/{CONSOLE}", FILE, False, 0o640
+    yield f"{folder}/{VNC_SECRET}", FILE, False, 0o400
 
 
 def _accesses(vms: Iterable[VM]) -> dict[str, Access]:
-    found = ((path, access.observe(path)) for vm in vms for path, _access in _wanted_access(vm, -1, -1))
+    found = ((path, access.observe(path)) for vm in vms for path, *_others in _places(vm))
     return {path: held for path, held in found if held is not None}
+
+
+def _moved(order: SliceOrder, folder: Folder) -> Iterator[Refusal]:
+    """Yield a refusal for a link in place of the folder of an unlisted VM, because root would empty its target."""
+    if folder.is_link and all(_folder(vm) != folder.path for vm in order.vms):
+        figures = {"path": folder.path, "got": "symbolic link", "expected": FOLDER}
+        yield Refusal("path_replaced", f"slice {order.slice_id}", figures)
 
 
 def _replaced(vm: VM, have: Disks) -> Iterator[Refusal]:
     """Yield a refusal for each path of the VM that is something else, such as a link that root would follow."""
-    for path, wanted in _wanted_access(vm, -1, -1):
+    for path, kind, *_others in _places(vm):
         found = have.owners.get(path)
-        if found is not None and found.kind != wanted.kind:
-            yield Refusal("path_replaced", str(vm), {"path": path, "got": found.kind, "expected": wanted.kind})
+        if found is not None and found.kind != kind:
+            yield Refusal("path_replaced", str(vm), {"path": path, "got": found.kind, "expected": kind})
 
 
 def _images(paths: Iterable[str]) -> dict[str, Image]:

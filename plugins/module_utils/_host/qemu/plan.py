@@ -72,12 +72,14 @@ class Constraints:
         barred: why VMs must not be started, by VM id. Running ones are not changed, but disabled.
         held: ids of VMs that are not stopped, because QEMU has a deleted disk open.
         outdated: why VMs have to be restarted, by VM id.
+        overridden: ids of VMs whose units somebody has changed.
     """
 
     unheld: Collection[str] = ()
     barred: Mapping[int, str] = field(default_factory=dict)
     held: Collection[int] = ()
     outdated: Mapping[int, str] = field(default_factory=dict)
+    overridden: Collection[int] = ()
 
 
 @dataclass(frozen=True)
@@ -427,6 +429,7 @@ def _reasons(vm: VM, have: Host, settings: Settings, constraints: Constraints) -
         *restart_reasons(started, as_started(vm, settings)),
         *(f"interface {nic['name']}: its tap was recreated" for nic in nics if nic["tap"] in constraints.unheld),
         *(["its base image was replaced"] if vm.vm_id in constraints.outdated else []),
+        *(["its unit was changed by hand"] if vm.vm_id in constraints.overridden else []),
         *(["QEMU does not answer or has failed"] if vm.vm_id in have.hung else []),
     )
 

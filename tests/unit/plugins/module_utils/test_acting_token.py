@@ -10,7 +10,7 @@ import json
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils.acting_token import Key, Token, verify
+from ansible_collections.cloudrepo.slices.plugins.module_utils.acting_token import Key, Token, utc, verify
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
 CLOUD = "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
@@ -95,3 +95,7 @@ def test_a_token_is_read_back_whatever_its_length(length: int) -> None:
     token = Token("b" * length, 2_000_000_000, CLOUD)
     assert verify(token.signed(KEY), KEY, now=0) == token
     assert "=" not in token.signed(KEY)
+
+
+def test_times_are_shown_in_utc() -> None:
+    assert (utc(0), utc(1_769_860_800)) == ("1970-01-01T00:00:00Z", "2026-01-31T12:00:00Z")

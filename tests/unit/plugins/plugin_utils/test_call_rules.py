@@ -235,6 +235,8 @@ def test_some_playbooks_are_for_admins() -> None:
         ("apply_work_order_restart", "yes", "perhaps"),
         ("recreate_disks", "web/vm1,1002", "vm1,{{ vm }}"),
         ("recreate_disks", ["web/vm1", "1002"], ["vm1", "{{ vm }}"]),
+        ("recreate_disks", 1001, True),
+        ("recreate_disks", [1001, "vm1"], [1.5]),
         ("recreate_disks", ["vm1"], {"vm1": 1}),
     ],
 )

@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.raw_text import load, plain, repeated_key
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.raw_text import (
+    load,
+    plain,
+    repeated_key,
+    texts,
+)
 
 
 @pytest.mark.parametrize(
@@ -85,3 +90,10 @@ def test_ansibles_tags_are_removed_from_parsed_values() -> None:
 )
 def test_only_duplicate_keys_are_reported_for_parsed_values(text: str, told: str | None) -> None:
     assert repeated_key(text) == told
+
+
+def test_texts_with_the_tag_are_returned_as_they_are_written() -> None:
+    text = "a: !unsafe '0x10'\n!unsafe 'b': !unsafe '~'\nc: 16\nd: !unsafe [1]\ne: !unsafe 'x'\na: !unsafe '1_6'\n"
+    assert texts(text, ["a", "b", "c", "d"]) == {"a": "1_6", "b": "~"}
+    for other in ("", "[a]", "a: [", "x"):
+        assert texts(other, ["a"]) == {}

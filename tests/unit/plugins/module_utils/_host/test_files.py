@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -61,9 +62,24 @@ def test_a_failed_write_leaves_no_temporary_file(tmp_path, monkeypatch, failing)
     (tmp_path / "a").write_text("old")
     monkeypatch.setattr(os, failing, fail)
 
-    with pytest.raises(OSError, match="No space left"):
+    # An error without a path would be taken for a bug.
+    path = rf": '{tmp_path}/[ab]'" if failing == "fsync" else ""
+    with pytest.raises(OSError, match=f"No space left on device{path}$"):
         files.write_all(files.text_file(f"{tmp_path}/{name}", "new", mode=0o644) for name in "ab")
 
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
+
+
+def test_a_file_that_does_not_fit_is_told_with_its_path_and_left_as_it_was(tmp_path):
+    """The kernel says EFBIG beyond the limit of a process as it says ENOSPC on a full disk."""
+    (tmp_path / "a").write_text("old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match=f"File too large: '{tmp_path}/a'"):
+            files.write_text(f"{tmp_path}/a", "new" * 1000, mode=0o644)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
 
 

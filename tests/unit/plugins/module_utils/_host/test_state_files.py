@@ -18,7 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import
 
 from .fakes import disk, orders, vm
 
-NAMES = ("cloud.json", "roles.json", "disks.json", "revisions", "orphans", "trash", "applied/worker")
+NAMES = ("cloud.json", "roles.json", "disks.json", "revisions", "orphans", "trash", "applied/worker", "lost-machines")
 
 
 @pytest.fixture
@@ -31,6 +31,7 @@ def state(tmp_path: Path) -> Path:
     applied_orders.note([order], state_dir=str(tmp_path), kind=revisions.WORKER)
     for name in ("cloud.json", "roles.json"):
         files.write_text(f"{tmp_path}/{name}", "{}", mode=0o600)
+    files.write_text(f"{tmp_path}/lost-machines", "", mode=0o644)
     for name in ("orphans", "trash", "applied/worker"):
         (tmp_path / name).mkdir(mode=0o700, exist_ok=True, parents=True)
     return tmp_path

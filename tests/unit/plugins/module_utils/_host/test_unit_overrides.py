@@ -147,6 +147,30 @@ def test_vms_keep_running() -> None:
     unit_overrides.restart([f"/etc/systemd/system/{Path(name).name}" for name in OF_SLICES], FakeRunner())
 
 
+@pytest.mark.parametrize(
+    ("name", "vm_ids"),
+    [
+        ("cloudrepo-1000@1001.service.d", {1001}),
+        ("cloudrepo-1000@1001.service", {1001}),
+        ("cloudrepo-1000@.service.d", {1001, 1002}),
+        ("cloudrepo-.service.d", {1001, 1002, 1004}),
+        ("cloudrepo-.service.d/zz.conf", {1001, 1002, 1004}),
+        ("cloudrepo-1000@1001.service.requires", set()),
+        ("graphical.target.wants/cloudrepo-1000@1001.service", set()),
+        ("cloudrepo-1000.slice.d", set()),
+        ("slices-flows.service.d", set()),
+    ],
+)
+def test_running_vms_may_have_been_started_with_an_override(tmp_path: Path, name: str, vm_ids: set[int]) -> None:
+    vms = [(1000, 1001), (1000, 1002), (1003, 1004)]
+    assert unit_overrides.changed_vms([f"{tmp_path}/{name}"], vms) == vm_ids
+
+
+def test_no_vm_was_started_with_a_mask(tmp_path: Path) -> None:
+    (tmp_path / "cloudrepo-1000@1001.service").symlink_to("/dev/null")
+    assert unit_overrides.changed_vms([f"{tmp_path}/cloudrepo-1000@1001.service"], [(1000, 1001)]) == set()
+
+
 def test_without_overrides_systemd_is_not_called() -> None:
     unit_overrides.remove((), FakeRunner())
     unit_overrides.restart((), FakeRunner())

@@ -178,6 +178,8 @@ def test_overrides_of_units_are_removed_before_vms_start(tmp_path: Path) -> None
         str(tmp_path / "units" / name) for name in (names[0], names[2])
     ]
     assert left == [[names[1]]]
+    # The VM was not running.
+    assert todo.plan.vms.restart_required == ()
 
 
 @pytest.mark.parametrize(
@@ -300,6 +302,19 @@ def test_a_failure_contains_refused_slices(tmp_path: Path) -> None:
         run_job(tmp_path, runner, refused=refused)
     assert caught.value.fields["failure"] == "systemctl failed with code 1: no bus"
     assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1041]
+
+
+def test_a_vm_that_does_not_start_is_reported_with_the_refused_slices(tmp_path: Path) -> None:
+    refused = {1041: [Refusal("user_missing", "user cloudrepo-41", {"slice_id": 1041})]}
+    runner = ready(tmp_path).tell(*STOP).tell(*START, rc=1).tell("journalctl", MORE)
+    runner.tell(*SHOW, "cloudrepo-1000@1001.service", stdout="Id=cloudrepo-1000@1001.service\nActiveState=failed\n")
+    checked = job(tmp_path, runner, refused=refused)
+    checked = replace(checked, tools=replace(checked.tools, monitor=FakeMonitor({"/run/cloudrepo/1001/qmp.sock": 30})))
+    with pytest.raises(SlicesError) as caught:
+        checked.run()
+    assert "it ended" in caught.value.fields["failure"]
+    assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1041]
+    assert [(each["vm_id"], each["state"]) for each in caught.value.fields["vms"]] == [(1001, "error")]
 
 
 def lose_disk(tmp_path: Path) -> tuple[SliceOrder, ...]:

@@ -421,6 +421,14 @@ def test_two_runs_that_delete_the_same_slices_both_succeed() -> None:
         assert (done.result["failures"], done.result["gone"], done.result["slices"]) == ([], gone, [])
 
 
+def test_the_report_of_a_user_who_was_removed_meanwhile_is_refused_and_not_taken_for_one_on_deleted_slices() -> None:
+    made = held()
+    plan(made, all=True)
+    with pytest.raises(Refused) as refused:
+        report(made, from_worker(1, 1001, 1004), NODE, names=["1000"], acting_user="carol")
+    assert [each.code for each in refused.value.refusals] == ["unknown_acting_user"]
+
+
 @pytest.mark.parametrize("names", [["1000", "wbe"], ["wbe"]])
 def test_a_name_that_is_no_id_must_be_that_of_a_slice(names: list[str]) -> None:
     made = held()

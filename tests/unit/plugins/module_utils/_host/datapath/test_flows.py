@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import
 
 from ..fakes import MORE, STATE_DIR, FakeRunner, slices, vm
 
+FIXTURE = Path(__file__).parents[5] / "fixtures" / "flows.txt"
 MARK = {"cloudrepo-infrastructure": "true"}
 TRUNK = Port("trunk0", "br-int", vlan_mode="trunk", external_ids=MARK, number=1)
 GATEWAY = Port("gw400", "br-int", tag=400, vlan_mode="access", external_ids=MARK, number=2, kind="internal")
@@ -387,3 +389,22 @@ def test_a_port_without_a_number_has_no_flows():
         [{"slice_id": 1000, "vms": [vm(1001, interfaces=[nic(1001, 0, A[0], 400)])]}], state_dir=STATE_DIR
     )
     assert "in_port" not in str(flows.slice_flows(order, {}, WORKER, bridge="br-int"))
+
+
+def golden() -> str:
+    """Return all flows of hosts that have every kind of them."""
+    both = Switch({"br-int": "system"}, {"trunk0": TRUNK, "gw400": GATEWAY, "dhcp400": DHCP})
+    cases = {
+        "a worker": rules(peers=True),
+        "a worker that is also the network node": rules(both, peers=True),
+        "a link": on_link({"forward_bpdu": True, "tx_kbps": 100}, {"forward_bpdu": True, "qinq": True}, {}),
+    }
+    lines = [
+        line for title, known in cases.items() for line in (f"# {title}", *sorted(each.text for each in known), "")
+    ]
+    return "\n".join(lines)
+
+
+def test_flows_do_not_change_by_accident() -> None:
+    """Hosts would be given all flows anew. If this is meant, write what golden() returns to the file."""
+    assert golden() == FIXTURE.read_text(encoding="utf-8")

@@ -116,6 +116,12 @@ def test_nothing_is_sent_when_nothing_differs():
             {"external_ids": {**IDS, "cloudrepo-old": "7", "iface-id": "x"}},
             [["remove", "Port", "tap_1001_eth0", "external_ids", "cloudrepo-old"]],
         ),
+        # The first cannot reach other such ports, the second has a limit that nobody has asked for.
+        ({"altered": ("protected",)}, [["set", "Port", "tap_1001_eth0", "protected=false"]]),
+        (
+            {"altered": ("ingress_policing_rate",)},
+            [["set", "Interface", "tap_1001_eth0", "ingress_policing_rate=0"]],
+        ),
     ],
 )
 def test_drift_is_corrected_in_place(drift, commands):
@@ -432,7 +438,10 @@ def test_a_pruned_trunk_is_not_changed_with_the_bridge():
     small = switch(Port(**{**vars(MARKED), "trunks": (100, 400)}))
 
     assert not bridge(small, TRUNK, prune_vlans=True).changes
-    for todo in (bridge(small, TRUNK), bridge(switch(), TRUNK, prune_vlans=True)):
+    open_one = switch(Port(**{**vars(MARKED), "trunks": ()}))
+    elsewhere = switch(Port(**{**vars(MARKED), "trunks": (100, 400), "bridge": "br-ex"}))
+    pruned_ones = [bridge(have, TRUNK, prune_vlans=True) for have in (switch(), open_one, elsewhere)]
+    for todo in (bridge(small, TRUNK), *pruned_ones):
         assert [(change.id, (change.after or {})["trunks"]) for change in todo.changes] == [("trunk0", "1-4094")]
 
 
@@ -440,3 +449,9 @@ def test_numbers_of_a_kind_run_out():
     everything = set(range(1, 1 << 16))
     with pytest.raises(SlicesError, match=r"port tap_1001_eth0: all [0-9]+ OpenFlow numbers of its kind are in use"):
         ovs.plan_access_ports(orders(vm(1001, 100)), switch(), bridge="br-int", reserved=everything)
+
+
+def test_an_administrator_may_limit_an_uplink():
+    want = bridge(switch(), TRUNK).ports.add[0]
+    have = switch(replace(want, live_number=1, altered=("ingress_policing_rate",)))
+    assert bridge(have, TRUNK).ports.changes == []

@@ -193,14 +193,15 @@ def test_an_image_that_cannot_be_inspected_is_an_error(tmp_path):
         base_images.known(f"{tmp_path}/file/image.img")
 
 
-def test_an_image_that_somebody_made_writable_is_shown_and_closed(wanted):
+@pytest.mark.parametrize(("suffix", "mode"), [("", 0o444), (".json", 0o600)])
+def test_an_image_that_somebody_made_writable_is_shown_and_closed(wanted, suffix, mode):
     """A QEMU that was taken over could write to it, and change the disks of all tenants."""
-    path = Path(wanted.path)
+    path = Path(wanted.path + suffix)
     path.chmod(0o666)
-    change = examined(wanted).change
-    assert change.why == "mode 0666 → 0444"
-    assert path.stat().st_mode & 0o777 == 0o444
-    assert examined(wanted).change is None
+    (change,) = base_images.Plan((examined(wanted),)).changes
+    assert (change.id, change.why) == (str(path), f"mode 0666 → {mode:04o}")
+    assert path.stat().st_mode & 0o777 == mode
+    assert base_images.Plan((examined(wanted),)).changes == []
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, lambda path: os.mkfifo(path)])

@@ -268,6 +268,14 @@ def test_an_overlay_is_restored_from_the_trash(tmp_path):
     assert apply_plan(tmp_path, wanted, runner=FakeRunner()).changes == []
 
 
+@pytest.mark.parametrize("hours", [0, 1, 48])
+def test_the_trash_keeps_disks_for_the_given_hours(tmp_path, monkeypatch, hours):
+    kept: list[float] = []
+    monkeypatch.setattr(trash, "empty", lambda _state_dir, *, retention_s: kept.append(retention_s))
+    apply_plan(tmp_path, runner=FakeRunner(), retention_h=hours)
+    assert kept == [hours * 60 * 60]
+
+
 def test_only_the_overlay_is_removed_from_the_folder_of_a_vm_that_is_kept(tmp_path):
     folder = tmp_path / "vms/1001"
     for name in ("vm1_img.qcow2", "old_img.qcow2", ".draft.qcow2"):
@@ -337,7 +345,9 @@ def test_changed_modes_are_shown_and_repaired(tmp_path, name, wrong, right):
     if name == "/seed.iso":
         path.write_text("cloud-init's passwords")
     path.chmod(wrong)
+    opened = os.listdir("/proc/self/fd")
     (change,) = apply_plan(tmp_path, wanted, runner=FakeRunner()).changes
+    assert os.listdir("/proc/self/fd") == opened
     assert (change.before["mode"], change.after["mode"]) == (f"{wrong:04o}", f"{right:04o}")
     assert path.stat().st_mode & 0o7777 == right
     assert apply_plan(tmp_path, wanted, runner=FakeRunner()).changes == []
@@ -456,3 +466,17 @@ def test_a_fifo_in_place_of_a_file_is_refused_and_not_waited_for(tmp_path, name)
     (refusal,) = (each for each in refused_by.value.refusals if each.code == "path_replaced")
     assert refusal.figures["path"] == str(path)
     assert refusal.figures["got"] == "special file"
+
+
+def test_the_target_of_a_link_in_place_of_a_folder_is_not_removed_with_its_vm(tmp_path):
+    a_vm(tmp_path)
+    folder, target = tmp_path / "vms/1001", tmp_path / "elsewhere"
+    folder.rename(target)
+    folder.symlink_to(target)
+    order = orders(given_up=[given_up(1001, state_dir=str(tmp_path))], state_dir=str(tmp_path))
+    have = overlays.observe(order, state_dir=str(tmp_path))
+    with pytest.raises(Refused) as refused_by:
+        overlays.plan(order, have, accounts=ACCOUNTS)
+    (refusal,) = refused_by.value.refusals
+    assert (refusal.code, refusal.object, refusal.figures["path"]) == ("path_replaced", "slice 1000", str(folder))
+    assert (target / "vm1_img.qcow2").exists()

@@ -173,7 +173,14 @@ def test_the_required_size_is_that_of_the_last_byte(
     assert crafted(tmp_path, entries, size) == end
 
 
-def test_extended_entries_have_two_words(tmp_path: Path) -> None:
-    assert crafted(tmp_path, {0: 4096, 1: 8192 | 3}, 32 * 512, extended=True) == 4096 + 512
+def test_extended_entries_have_a_word_for_their_subclusters(tmp_path: Path) -> None:
+    all_of_them = (1 << 32) - 1
+    assert crafted(tmp_path, {0: 4096, 1: all_of_them}, 32 * 512, extended=True) == 4096 + 512
+    assert crafted(tmp_path, {0: 4096, 1: 0b101}, 32 * 512, extended=True) == 4096 + 3 * 16
     # There, the lowest bit does not say that the cluster is zero.
-    assert crafted(tmp_path, {62: 4096 | ZERO}, 32 * 512, extended=True) == 4096 + 512
+    assert crafted(tmp_path, {62: 4096 | ZERO, 63: all_of_them}, 32 * 512, extended=True) == 4096 + 512
+
+
+@pytest.mark.parametrize(("size", "plausible"), [(256 * MIB, True), (256 * MIB + 1, False)])
+def test_a_table_of_extended_entries_describes_half_as_much(size: int, plausible: bool) -> None:
+    assert qcow2_clusters.is_plausible(Header(3, None, 16, size, 0, 1, 0, 0, 1, 16)) is plausible

@@ -303,6 +303,15 @@ def test_the_unit_of_a_vm_that_is_no_longer_barred_is_enabled_again():
     assert (ids(todo.start), ids(todo.enable), todo.faults) == ([1001], [1001], {})
 
 
+def test_a_vm_whose_unit_was_changed_keeps_running_and_is_listed_for_a_restart():
+    order = orders(vm(1001), vm(1002))
+    kept = plan(order, running(order), overridden={1001})
+    why = ("its unit was changed by hand",)
+    assert ([(vm.vm_id, reasons) for vm, reasons in kept.restart_required], kept.faults) == ([(1001, why)], {})
+    restarted = plan(order, running(order), restart=True, overridden={1001})
+    assert [(vm.vm_id, reasons) for vm, reasons in restarted.restart] == [(1001, why)]
+
+
 def test_a_vm_on_a_replaced_image_is_an_error_until_its_restart():
     order = orders(vm(1001), vm(1002))
     kept = plan(order, running(order), outdated={1001: "1001 is old"})
