@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from . import bounds, identity
 from .contract import Contract, flag, integer, ipv4_address, ipv4_network, ipv6_address, mac_address, many, text
 from .errors import Refusal
-from .vlans import MANAGEMENT_VLAN, pool_number
-from .work_order import (
+from .shared_fields import (
     CLOUD_INCARNATION,
     CLOUD_TITLE,
     CLOUD_UUID,
@@ -22,9 +21,9 @@ from .work_order import (
     REVISION,
     SLICE_ID,
     SLICE_UUID,
-    TRUNK,
-    Crossing,
 )
+from .vlans import MANAGEMENT_VLAN, pool_number
+from .work_order import TRUNK, Crossing
 
 _FIRST_NAME_PORT = 5300
 
