@@ -331,6 +331,7 @@ class VM(Identified):
         record.check("placement", _PLACEMENT)
         record.check("data_interfaces", integer)
         record.check("cloud_init", _CLOUD_INIT)
+        record.check("image", text)
         record.check("loopback", fields({}, _ADDRESSED))
         record.check("vnc_password_version", integer)
         record.check("uuid", uuid_text)

@@ -188,7 +188,7 @@ def _vm(vm: VM) -> Attributes:
         "vnc_port": vm.vnc_port,
         "interfaces": [_interface(each) for each in vm.interfaces],
         "data_interfaces": vm.extra.get("data_interfaces"),
-        **{key: vm.extra[key] for key in (addressing.LOOPBACK, "cloud_init") if key in vm.extra},
+        **{key: vm.extra[key] for key in ("image", addressing.LOOPBACK, "cloud_init") if key in vm.extra},
         displays.VERSION: displays.version(vm),
     }
 

@@ -101,6 +101,7 @@ class WantedVM:
         power: C(None) leaves it unchanged.
         interfaces: the interfaces with limits or faults.
         cloud_init: how the guest is set up, C(None) for not at all.
+        image: the flavor whose image it gets instead of that of its own, C(None) for its own.
         loopback: the addresses of its loopback interface, unless they are to be taken from the slice's pool.
     """
 
@@ -116,6 +117,7 @@ class WantedVM:
     title: str | None = None
     cloud_init: CloudInit | None = None
     loopback: Addresses | None = None
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -214,6 +216,7 @@ def read_vm(data: Mapping[str, Any]) -> WantedVM:
         interfaces=read_limits(data.get("interfaces")),
         cloud_init=CloudInit.read(data.get("cloud_init")),
         loopback=read_loopback(data.get("loopback")),
+        image=data.get("image"),
     )
 
 
@@ -342,6 +345,7 @@ def _wanted_vm(vm: VM, needed: int) -> WantedVM:
         title=vm.extra.get("title"),
         cloud_init=CloudInit.read(vm.extra.get(CLOUD_INIT)),
         loopback=read_loopback(vm.extra.get(LOOPBACK)),
+        image=vm.extra.get("image"),
         interfaces=tuple(limits for each in vm.interfaces if (limits := stored_limits(each)).fields),
     )
 
