@@ -8,15 +8,23 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.cloudrepo.slices.plugins.filter.orphans import described
 from ansible_collections.cloudrepo.slices.plugins.filter.workers import worker_address
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import CREATE
 
 _KINDS = ("VMs", "disks", "taps", "ports", "reservations", "networks")
+# Kinds of changes, and of what an orphan holds, on workers and on the network node.
+_ON_WORKERS = {"VM folder": "VMs", "unit": "VMs", "overlay": "disks", "tap": "taps", "port": "ports"}
+_ON_NODE = {"slice reservation": "reservations", "reservations": "reservations", "port": "networks"}
 
 
 def audit_lines(
     hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], orders: Mapping[str, Any]
 ) -> list[str]:
-    """Return how many objects were compared and how many of them differ, and the hosts that were not compared.
+    """Return how many objects were compared, how many of them differ or are only in the database or only on hosts.
+
+    Before these totals are the objects that are only on hosts, and after them the hosts that were not compared. If the
+    work orders do not contain all slices, nothing is known about the former.
 
     Args:
         hostvars: the hosts' variables, by host.
@@ -25,27 +33,57 @@ def audit_lines(
     """
     compared: Counter[str] = Counter(dict.fromkeys(_KINDS, 0))
     differing: Counter[str] = Counter()
-    hosts, missing, orphans, errors = set(), [], 0, 0
-    for name, result, wanted in _parts(hostvars, groups, orders):
+    absent, surplus = (Counter(dict.fromkeys(_KINDS, 0)) for _side in range(2))
+    hosts, missing, told, orphans, errors = set(), [], list[str](), 0, 0
+    for name, result, wanted, kinds in _parts(hostvars, groups, orders):
         if "changes" not in result:
             missing.append(name)
             continue
         hosts.add(name)
         compared.update(wanted)
         differing.update(kind for kind, _id in {(each["kind"], str(each["id"])) for each in result["changes"]})
+        absent.update(kinds[each["kind"]] for each in result["changes"] if _is_absent(each, kinds))
+        surplus.update(_surplus(result.get("only_here") or (), kinds))
+        told += _only_here(name, result)
         orphans += len(result.get("orphans") or ())
         errors += sum(vm["state"] == "error" for vm in result.get("vms") or ())
     lines = [
         f"Compared on {len(hosts)} hosts: {_counts(compared)}.",
         f"Differences: {_total(differing)}. Orphans: {orphans}. VMs with errors: {errors}.",
+        f"Only in the database: {_counts(absent)}.",
     ]
+    if orders["network_node"].get("complete"):
+        lines = [*told, *lines, f"Only on hosts: {_counts(surplus)}."]
     return [*lines, f"Not compared: {', '.join(dict.fromkeys(missing))}."] if missing else lines
+
+
+def _is_absent(change: Mapping[str, Any], kinds: Mapping[str, str]) -> bool:
+    """Return whether a change creates an object; a VM is created with its folder, not with its unit."""
+    return change["action"] == CREATE and change["kind"] in kinds and change["kind"] != "unit"
+
+
+def _surplus(found: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> Iterator[str]:
+    """Yield the kind of each object that is only on a host, without the folders of VMs, which have units or disks."""
+    for orphan in found:
+        if orphan["kind"] == "disk":
+            yield "disks"
+        for each in orphan["holds"]:
+            kind = next((kind for kind in kinds if each.startswith(f"{kind} ")), "VM folder")
+            if kind != "VM folder":
+                yield kinds[kind]
+
+
+def _only_here(host: str, result: Mapping[str, Any]) -> list[str]:
+    """Return a line for each object that is only on a host, except for disks that the run tells anyway."""
+    told = {each["path"] for each in result.get("orphans") or ()}
+    found = (each for each in result.get("only_here") or () if each["path"] not in told)
+    return [f"{host}: only here: {described(each)}" for each in found]
 
 
 def _parts(
     hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], orders: Mapping[str, Any]
-) -> Iterator[tuple[str, Mapping[str, Any], Counter[str]]]:
-    """Yield each work order's host, its result and the objects in the work order, by kind."""
+) -> Iterator[tuple[str, Mapping[str, Any], Counter[str], Mapping[str, str]]]:
+    """Yield each work order's host, its result, the objects in the work order by kind, and its kinds of changes."""
     for name in groups.get("workers", ()):
         order = orders["workers"].get(worker_address(hostvars[name]))
         vms = [vm for slice_ in (order or {}).get("slices", ()) for vm in slice_["vms"]]
@@ -56,14 +94,14 @@ def _parts(
             taps=len(nics),
             ports=sum(nic.get("vlan_id") is not None for nic in nics),
         )
-        yield name, hostvars[name].get("apply_work_order_result") or {}, found
+        yield name, hostvars[name].get("apply_work_order_result") or {}, found, _ON_WORKERS
     for name in groups.get("network_node", ()):
         slices = orders["network_node"]["slices"]
         found = Counter(
             reservations=sum(len(slice_.get("reservations", ())) for slice_ in slices),
             networks=sum(len(slice_.get("networks", ())) for slice_ in slices),
         )
-        yield name, hostvars[name].get("network_node_result") or {}, found
+        yield name, hostvars[name].get("network_node_result") or {}, found, _ON_NODE
 
 
 def _counts(counter: Mapping[str, int]) -> str:

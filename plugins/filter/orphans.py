@@ -63,15 +63,18 @@ def _why(result: Mapping[str, Any]) -> str:
     return "it did not respond, or was not part of the run" if result.get("unreachable") else str(result.get("msg"))
 
 
-def _text(host: str, orphan: Mapping[str, Any]) -> str:
+def described(orphan: Mapping[str, Any]) -> str:
+    """Return what an orphan is: a disk with its size, or a slice with all that the host has of it."""
     number = "an unknown slice" if orphan["slice_id"] is None else f"slice {orphan['slice_id']}"
     if orphan["kind"] == "disk":
         size = f"{orphan['size_bytes'] / MIB:.1f} MiB, written {orphan['modified']}"
-        what = f"disk {orphan['path']} of VM {orphan['vm_id']} in {number} ({size})"
-    else:
-        what = f"{number}: {', '.join(orphan['holds'])}"
+        return f"disk {orphan['path']} of VM {orphan['vm_id']} in {number} ({size})"
+    return f"{number}: {', '.join(orphan['holds'])}"
+
+
+def _text(host: str, orphan: Mapping[str, Any]) -> str:
     state = "removed" if orphan["removed"] else f"seen since {orphan['since']}" if orphan["since"] else "seen first now"
-    return f"{host}: {orphan['name']}: {what}; {state}"
+    return f"{host}: {orphan['name']}: {described(orphan)}; {state}"
 
 
 class FilterModule:

@@ -131,6 +131,16 @@ SSH_KEY = Form(
     "OpenSSH's authorized_keys",
 )
 
+URL_PATH = Form(
+    r"/[\x21-\x7e]{0,1023}",
+    "/ and up to 1,023 ASCII characters without spaces",
+    "path of a check with HTTP",
+    "one line of a request",
+)
+COMMAND = Form(
+    r"[^\x00]{1,4096}", "1-4,096 characters", "command of a check", "what is typed on a serial console in a moment"
+)
+
 UTC_TIME = Form(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z",
     "a time in UTC, such as 2026-01-31T12:00:00Z",
@@ -167,6 +177,7 @@ FLAVOR = {"cores": CORES, "ram_gb": RAM_GB, "disk_gb": DISK_GB}
 DISK_BYTES = Limit(512, (1 << 30) * DISK_GB.most, "disk of a VM, in bytes", DISK_GB.why)
 FIRST_VNC_PORT, LAST_VNC_PORT = 5901, 65535
 VNC_PORT = Limit(FIRST_VNC_PORT, LAST_VNC_PORT, "TCP port of a display", "VNC, which starts at 5900")
+PORT = Limit(1, 65535, "TCP port of a check", "TCP")
 PASSWORD_VERSION = Limit(1, 1_000_000, "version of a display's password", "more than needed")
 
 ID = Limit(1, 9_999_999, "id of a slice or VM", "the names of taps")
@@ -188,4 +199,5 @@ HISTORY_ENTRIES = Limit(0, 1_000_000, "entries of the history that are kept", "t
 HISTORY_DAYS = Limit(1, 36_500, "days for which the history is kept", "more than needed")
 HISTORY_LIMIT = Limit(1, HISTORY_ENTRIES.most, "entries of the history in a result", HISTORY_ENTRIES.why)
 CAPTURE_S = Limit(1, 86_400, "length of a capture, in seconds", "a day")
+WAIT_S = Limit(1, 86_400, "time to wait for guests, in seconds", "a day")
 CAPTURE_MIB = Limit(1, 4096, "size of a capture, in MiB", "the disks of workers")

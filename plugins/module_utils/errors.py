@@ -8,7 +8,8 @@ exception than C(SlicesError) is a bug and is not caught.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from string import Formatter
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -82,8 +83,9 @@ class _Words(Formatter):
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if isinstance(value, (list, tuple)):
-            between = "; " if any(isinstance(each, Refusal) for each in value) else ", "
-            first = between.join(self.format_field(each, "") for each in value[:MOST_NAMES]) or "none"
+            shown = value[:MOST_NAMES]
+            between = "; " if any(isinstance(each, Refusal) for each in shown) else ", "
+            first = between.join(self.format_field(each, "") for each in shown) or "none"
             return f"{first} and {len(value) - MOST_NAMES:,} more" if len(value) > MOST_NAMES else first
         if isinstance(value, Refusal):
             return value.message
@@ -137,7 +139,7 @@ class Refused(SlicesError):
     def __init__(self, refusals: Iterable[Refusal], **fields: Any) -> None:
         self.refusals = list(refusals)
         shown = self.refusals[:MOST_REFUSALS]
-        lines = first_lines([refusal.message for refusal in self.refusals])
+        lines = [*(refusal.message for refusal in shown), *_others(self.refusals, MOST_REFUSALS)]
         super().__init__(
             "\n".join(lines),
             refusals=[refusal.to_dict() for refusal in shown],
@@ -178,3 +180,17 @@ def for_all(things: Iterable[S], act: Callable[[S], T], refusals: Iterable[Refus
     if found:
         raise Refused(dict.fromkeys(found))
     return done
+
+
+@contextmanager
+def named(path: str) -> Iterator[None]:
+    """Add the path to errors of system calls on an open file, such as ENOSPC of a write.
+
+    The edge shows an error with a path as a message, and takes one without for a bug.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, path) from error
+        raise

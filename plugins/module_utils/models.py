@@ -10,6 +10,7 @@ C(stored_fields.FieldError).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, ClassVar
 
@@ -18,15 +19,17 @@ from .identity import Identified
 from .lifecycle import Observed
 from .stored_fields import FieldError, Record, boolean, fields, integer, list_of, number, one_of, text, uuid_text
 from .vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_SIZE, pool_number, pool_range, pool_vlans
+from .work_order import Interface as Ordered
 
-_FAULTS = ("delay_ms", "jitter_ms", "loss_percent")
 _FLAVOR = fields({"cores": integer, "ram_gb": number, "disk_gb": number, "image": text}, {"name": text})
 _OBSERVED = fields({"state": text}, {"since": text})
 _PLACEMENT = fields({}, {"worker": text, "policy": text})
 _ADDRESSES = list_of(fields({"name": text, "addresses": list_of(text)}))
 _CLOUD_INIT = fields({}, {"hostname": text, "user_data_id": text, "ssh_keys": list_of(text), "interfaces": _ADDRESSES})
+_READY_WHEN = fields({"check": text}, {"port": integer, "path": text, "command": text})
 _IP_CONFIG = fields({"ip": text})
-_LIMITS = {"up": boolean, "tx_kbps": integer, "rx_kbps": integer, **dict.fromkeys(_FAULTS, number)}
+_KINDS: dict[str, Callable[[Any], Any]] = {"bool": boolean, "int": integer, "float": number}
+_LIMITS = {part.name: _KINDS[part.spec.kind] for part in Ordered.parts() if part.name in Ordered.LIMITS}
 _CARRIED = {"mtu": integer, "qinq": boolean, "forward_bpdu": boolean, "cidr6": text}
 _ADDRESSED = {"ipv4": text, "ipv6": text}
 _MEMBERS = list_of(fields({"vm_id": integer, "interface": text}, _ADDRESSED))
@@ -106,8 +109,8 @@ class Interface:
     """One network interface of a VM.
 
     C(vlan_id) is C(None) if it is on no VLAN, 400 on the management VLAN, otherwise that of its link. C(ip_config) is
-    C({ip, cidr, gateway}) for an eth0 with internet access. Fields beyond the data model: C(up) if it is false,
-    C(tx_kbps), C(rx_kbps), C(delay_ms), C(jitter_ms), C(loss_percent).
+    C({ip, cidr, gateway}) for an eth0 with internet access. Fields beyond the data model: those in C(LIMITS) of the
+    interface in a work order, unless they have their defaults.
     """
 
     def __init__(
@@ -333,6 +336,7 @@ class VM(Identified):
         record.check("cloud_init", _CLOUD_INIT)
         record.check("image", text)
         record.check("loopback", fields({}, _ADDRESSED))
+        record.check("ready_when", _READY_WHEN)
         record.check("vnc_password_version", integer)
         record.check("uuid", uuid_text)
         vm = cls(

@@ -293,3 +293,11 @@ class NetworkOrder(Contract):
             "An order that names a cloud replaces the list.",
         ),
     )
+    complete: bool = field(
+        default=False,
+        metadata=flag(
+            "Whether the order contains all slices of the database. In check mode, all that this host has of other "
+            "slices is then returned.",
+            sample=False,
+        ),
+    )

@@ -16,6 +16,7 @@ description:
     backing file and without an external data file; C(qemu-img) checks the tables of qcow2.
   - A file that was copied to C(PATH.new) is installed as C(PATH) if it is valid, and removed if it is not. It replaces
     a damaged image; VMs that run on the latter have to be restarted.
+  - Images belong to root, and only their mode V(0444) is allowed.
   - This module does not fetch images. The role P(cloudrepo.slices.base_images#role) does.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
@@ -41,7 +42,7 @@ options:
         required: true
       source:
         description:
-          - A file on the orchestrator, or a URL. Not used by this module. Not used by this module.
+          - A file on the orchestrator, or a URL. Not used by this module.
         type: str
         required: true
   verify:
@@ -95,9 +96,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import base_images
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import for_all
+from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import Image, WorkerOrder
 
 ARGUMENTS = {

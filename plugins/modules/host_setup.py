@@ -19,6 +19,10 @@ description:
     installed before the next call. Check mode predicts the changes of both calls.
   - The bridge is configured as by M(cloudrepo.slices.ovs_bridge).
   - All users, folders and files belong to root. Missing parents of folders are created with mode V(0755).
+  - What others have changed is repaired. Owners and modes of folders and files are restored, including those of what
+    the host remembers in O(state_dir), and access control lists are removed. A link in place of a file is replaced.
+    Masks, drop-ins and units of the same name in another folder of systemd are removed, and units that ran with them
+    are restarted, except for VMs.
   - All files are written to disk before the first one replaces an existing file. If one of them is below
     C(/etc/systemd/system), systemd reads its units again.
   - Files whose names end in C(.nft) are checked by C(nft) first. If it refuses one, no file is changed, except that
@@ -165,6 +169,18 @@ options:
         between taps and the host's own network, as M(cloudrepo.slices.ovs_ports) does without any slice.
     type: bool
     default: false
+  network_services:
+    description:
+      - Whether the host is the network node. Packet rules, the gateway of VLAN 400 and units that are missing or have
+        been changed are restored last, as by M(cloudrepo.slices.network_services) without any slice. Check mode does
+        not predict this if any of the files would be written.
+    type: bool
+    default: false
+  nat_links:
+    description:
+      - As for M(cloudrepo.slices.network_services). Used with O(network_services).
+    type: str
+    default: 169.254.64.0/24
   user:
     description:
       - Prefix of the users of VMs, as for M(cloudrepo.slices.ovs_ports).
@@ -173,6 +189,7 @@ options:
 seealso:
   - module: cloudrepo.slices.host_claim
   - module: cloudrepo.slices.host_info
+  - module: cloudrepo.slices.network_services
   - module: cloudrepo.slices.ovs_bridge
   - module: cloudrepo.slices.ovs_ports
 """
@@ -300,26 +317,38 @@ paths:
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, host_facts, host_files, reloads
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
+    claims,
+    host_facts,
+    host_files,
+    reloads,
+    state_files,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     BRIDGE_ARGUMENTS,
     CLOUD_ARGUMENTS,
     DATAPATH_ARGUMENTS,
     GRAMMARS,
+    SERVICES_ARGUMENTS,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import File
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import duplicates
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.job import Job
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Runner, SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import zipapp
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import claim_steps, datapath_steps
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile_all
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile_all
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
+from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
 _FOLDER = {
     "path": {"type": "path", "required": True},
@@ -353,6 +382,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "services": {"type": "list", "elements": "dict", "default": [], "options": _SERVICE},
     "checksums": {"type": "path"},
     "vms": {"type": "bool", "default": False},
+    "network_services": {"type": "bool", "default": False},
+    "nat_links": SERVICES_ARGUMENTS["nat_links"],
     "user": {"type": "str", "default": "cloudrepo"},
 }
 
@@ -377,12 +408,14 @@ def stages(params: dict[str, Any], missing_ok: bool) -> Iterator[Steps[Any]]:
     if called_by is not None:
         yield claim_steps.claim(params, called_by)
         yield claim_steps.role(params["owner"], state_dir=params["state_dir"])
+    yield Steps(plan=lambda: state_files.plan(params["state_dir"]), apply=state_files.apply)
     if seen.result["missing_packages"] and not missing_ok:
         return
     yield datapath_steps.bridge(params["bridge"], params, runner, missing_ok=missing_ok)
     program = [] if params["program"] is None else [File(params["program"], zipapp.build(), 0o755)]
     files = (*(host_files.read_file(each) for each in params["files"]), *program)
-    yield _files(params, files, runner, missing_ok=missing_ok)
+    installation = _files(params, files, runner, missing_ok=missing_ok)
+    yield installation
     if params["services"]:
         services = [reloads.read_service(each) for each in params["services"]]
         yield Steps(
@@ -391,6 +424,10 @@ def stages(params: dict[str, Any], missing_ok: bool) -> Iterator[Steps[Any]]:
         )
     if params["vms"]:
         yield datapath_steps.ports((), params["user"], settings, runner, missing_ok=missing_ok)
+    # In check mode, a new host does not have the services yet.
+    if params["network_services"] and not (missing_ok and installation.plan().paths):
+        folders = Folders(params["state_dir"], read_links(params["nat_links"]))
+        yield Job((), folders, runner, params["bridge"], missing_ok=missing_ok).steps
 
 
 @dataclass(frozen=True)
@@ -421,7 +458,7 @@ def _files(
         units=tuple(params["units"]),
     )
     return Steps(
-        plan=lambda: host_files.plan(wanted, runner, missing_ok=missing_ok),
+        plan=cache(lambda: host_files.plan(wanted, runner, missing_ok=missing_ok)),
         apply=lambda todo: host_files.apply(todo, runner),
         result=lambda todo: {"paths": todo.paths},
     )

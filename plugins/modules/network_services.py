@@ -20,6 +20,9 @@ description:
     rules for VMs and the gateway of VLAN 400. Other slices are not touched. An order with an address that is reserved
     for another slice is refused.
   - Connections of an address that is reassigned or released are dropped.
+  - Files of slices that were made writable for others, or that C(dnsmasq) cannot read any more, are written again.
+    Masks and drop-ins of units, and files of others in folders of which C(dnsmasq) or C(nft) reads everything, are
+    removed.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -214,6 +217,12 @@ options:
           - HMAC-SHA256 of its machine-id, with the UUID of the cloud as the key.
         type: str
         required: true
+  complete:
+    description:
+      - Whether the order contains all slices of the database. In check mode, all that this host has of other slices is
+        then returned.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -246,6 +255,14 @@ units:
   returned: success
   type: dict
   sample: {"slices-dhcp.service": reload, "slices-names@1000.service": restart}
+only_here:
+  description:
+    - In check mode, all that this host has of slices that are not in the work order, each as in
+      RV(cloudrepo.slices.network_orphans#module:orphans).
+  returned: in check mode, if the work order is O(complete)
+  type: list
+  elements: dict
+  sample: []
 refused:
   description:
     - Slices that this host refused, because their part of the work order is invalid, because the host has already
@@ -294,6 +311,7 @@ changes:
       lists the differences.
     - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
       deleted.
+    - C(slice_id) is the id of its slice; null if it belongs to no slice or to all of them.
   returned: success
   type: list
   elements: dict
@@ -301,6 +319,7 @@ changes:
     - kind: slice reservation
       name: "1000"
       id: 1000
+      slice_id: 1000
       action: create
       before: null
       after: {lines: ["52:54:00:03:e9:00,10.60.7.101,vm1"]}
@@ -309,6 +328,7 @@ changes:
     - kind: packet rules
       name: VMs
       id: VMs
+      slice_id: null
       action: load
       before: {state: missing or changed}
       after: {state: loaded}
@@ -316,19 +336,22 @@ changes:
       restart: false
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, fences
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS, SERVICES_ARGUMENTS
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import orphans
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.job import Job, Todo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import listed
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
+from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
 
 def main() -> None:
@@ -350,13 +373,14 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
         missing_ok=missing_ok,
         fence=fences.plan(params),
     )
-    return Steps(
-        job.plan,
-        job.apply,
-        result=lambda todo: {"units": dict(todo.plan.units or {}), "changes": listed(todo.changes)},
-        failure=lambda todo: todo.seen.failure,
-        lock=job.lock,
-    )
+
+    def result(todo: Todo) -> dict[str, Any]:
+        found = {"units": dict(todo.plan.units or {}), "changes": listed(todo.changes)}
+        if missing_ok and params["complete"]:
+            found["only_here"] = orphans.only_here(params["slices"], folders, job.runner)
+        return found
+
+    return replace(job.steps, result=result)
 
 
 if __name__ == "__main__":

@@ -141,7 +141,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.seed i
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.vnc import read_passwords
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
 ARGUMENTS = {
     **WORK_ORDER_ARGUMENTS,

@@ -310,6 +310,39 @@ options:
             description:
               - An IPv6 address.
             type: str
+      ready_when:
+        description:
+          - When the guest is ready. The playbook C(cloudrepo.slices.wait) and C(cloudrepo.slices.deploy) with
+            C(wait_ready=true) wait for it.
+        type: dict
+        suboptions:
+          check:
+            description:
+              - V(ping), V(ssh), V(tcp) and V(http) connect from the network node to its address on VLAN 400, so they
+                need O(vms[].internet). V(ssh) waits for the greeting of an ssh server, V(http) for a response with a
+                status below 400.
+              - V(console) waits for a prompt on its serial console, of a login or of a shell.
+              - V(command) runs O(vms[].ready_when.command) in the root shell on its serial console, as
+                M(cloudrepo.slices.console_command) does, until its return code is 0. A run that takes longer than 30
+                seconds is interrupted.
+              - V(cloud_init) waits for cloud-init to write on the serial console that it has finished.
+              - V(none) does not wait for it. V(auto) is V(ping) for a VM with an address on VLAN 400, otherwise
+                V(console).
+            type: str
+            required: true
+            choices: [auto, none, console, command, cloud_init, ping, ssh, tcp, http]
+          port:
+            description:
+              - The TCP port of V(tcp), V(http) and V(ssh). The default is 80 for V(http) and 22 for V(ssh).
+            type: int
+          path:
+            description:
+              - The path of V(http), V(/) by default.
+            type: str
+          command:
+            description:
+              - The command of V(command). It is stored and shown as it is, so it must not contain secrets.
+            type: str
       power:
         description:
           - The desired power state, which C(cloudrepo.slices.deploy) applies. See M(cloudrepo.slices.vm). The default
@@ -331,7 +364,7 @@ options:
         suboptions:
           name:
             description:
-              - Name of the interface, such as V(eth1).
+              - The interface's name, such as V(eth1).
             type: str
             required: true
           up:
@@ -345,18 +378,17 @@ options:
             type: int
           rx_kbps:
             description:
-              - Rate limit for received traffic, in kbit/s. Excess packets are queued for up to 100 ms, or the time
-                that 16 frames take, and then dropped. By default there is no limit.
+              - Rate limit for received traffic, in kbit/s. Excess packets are queued for up to 100 ms, or the time that
+                16 frames take, and then dropped. By default there is no limit.
             type: int
           delay_ms:
             description:
               - Delay of received traffic, in milliseconds. For a delay in both directions, set it at both ends.
-              - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem). Otherwise the
-                topology is refused.
+              - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem).
             type: float
           jitter_ms:
             description:
-              - Variation of the delay in both directions, in milliseconds.
+              - Largest deviation from the delay, up and down, in milliseconds.
             type: float
           loss_percent:
             description:
@@ -745,6 +777,7 @@ work_orders:
         cloud_uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
         cloud_title: lab
         cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
+        complete: false
     network_node:
       slices:
       - slice_id: 1000
@@ -781,6 +814,7 @@ work_orders:
       cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
       lost_machines:
       - mark: "5f6b0c1e9d000000000000000000000000000000000000000000000000000000"
+      complete: false
 lost_workers:
   description: Addresses of the lost workers, which get no work orders.
   returned: when O(work_orders=true)
@@ -829,6 +863,7 @@ changes:
       lists the differences.
     - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
       deleted.
+    - C(slice_id) is the id of its slice; null if it belongs to no slice or to all of them.
     - If C(restart) is true, the change takes effect on a running VM only after a restart.
   returned: success
   type: list
@@ -837,6 +872,7 @@ changes:
     - kind: vm
       name: web/vm1
       id: 1001
+      slice_id: 1000
       action: create
       before: null
       after:
@@ -851,6 +887,7 @@ changes:
     - kind: vm
       name: web/vm2
       id: 1002
+      slice_id: 1000
       action: update
       before:
         {
@@ -932,6 +969,7 @@ VM = {
     "cloud_init": topology.CLOUD_INIT_ARGUMENT,
     "loopback": topology.LOOPBACK_ARGUMENT,
     "image": {"type": NAME},
+    "ready_when": topology.READY_WHEN_ARGUMENT,
 }
 LINK = {
     "endpoints": {"type": "list", "elements": NAME, "required": True},

@@ -13,6 +13,8 @@ description:
     except disks. This combines M(cloudrepo.slices.qcow2_images), M(cloudrepo.slices.ovs_ports) and
     M(cloudrepo.slices.qemu_vms) in a single call, which observes the host only once. See their documentation for
     details.
+  - Masks, drop-ins and other files that change units of these slices or of the host are removed, and owners, modes and
+    access control lists of VM folders and their files are restored.
   - A disk is removed only if the work order lists it as given up. Disks that are not listed at all are kept and
     returned in RV(orphans).
   - VMs that are not listed are stopped first. Then overlays, taps, flows and ports are configured, and finally the VMs
@@ -32,6 +34,13 @@ extends_documentation_fragment:
   - cloudrepo.slices.datapath
   - cloudrepo.slices.running
   - cloudrepo.slices.disks
+options:
+  complete:
+    description:
+      - Whether the order contains all slices of the database. In check mode, all that this host has of other slices is
+        then returned.
+    type: bool
+    default: false
 seealso:
   - module: cloudrepo.slices.slice_plan
   - module: cloudrepo.slices.slice_report
@@ -163,6 +172,14 @@ missing_user_data:
   type: list
   elements: int
   sample: []
+only_here:
+  description:
+    - In check mode, all that this host has of slices that are not in the work order, and all disks that the order does
+      not list, each as in RV(cloudrepo.slices.worker_orphans#module:orphans).
+  returned: in check mode, if the work order is O(complete)
+  type: list
+  elements: dict
+  sample: []
 missing_passwords:
   description: Ids of VMs whose display password is missing in O(vnc_passwords). Slices with one are refused.
   returned: success, and when slices were refused, not in check mode
@@ -221,6 +238,7 @@ changes:
       lists the differences.
     - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
       deleted.
+    - C(slice_id) is the id of its slice; null if it belongs to no slice or to all of them.
     - If C(restart) is true, the change takes effect on a running VM only after a restart.
   returned: success
   type: list
@@ -229,6 +247,7 @@ changes:
     - kind: tap
       name: tap_1001_eth1
       id: tap_1001_eth1
+      slice_id: 1000
       action: create
       before: null
       after: {state: up, group: 1000, owner: 998, mtu: 1500, arp: false}
@@ -237,6 +256,7 @@ changes:
     - kind: unit
       name: cloudrepo-1000@1001.service
       id: cloudrepo-1000@1001.service
+      slice_id: 1000
       action: restart
       before: {state: running}
       after: {state: restarted}
@@ -244,12 +264,14 @@ changes:
       restart: true
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, worker, worker_orphans
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    COMPLETE_ARGUMENTS,
     DATAPATH_ARGUMENTS,
     DISK_ARGUMENTS,
     GRAMMARS,
@@ -264,14 +286,16 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_each
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker_job import Job, Todo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import listed
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
+from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
 ARGUMENTS = {
     **WORK_ORDER_ARGUMENTS,
     **DATAPATH_ARGUMENTS,
     **RUNNING_ARGUMENTS,
     **DISK_ARGUMENTS,
+    **COMPLETE_ARGUMENTS,
 }
 
 
@@ -299,15 +323,15 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
         refused=refused,
         missing_ok=missing_ok,
     )
-    return Steps(
-        job.plan,
-        job.prepare,
-        result=lambda todo: {**todo.result, "changes": listed(todo.changes)},
-        failure=lambda todo: todo.seen.failure,
-        lock=job.lock,
-        finish=job.finish,
-        turn=job.turn,
-    )
+
+    def result(todo: Todo) -> dict[str, Any]:
+        found = {**todo.result, "changes": listed(todo.changes)}
+        if missing_ok and params["complete"]:
+            runner = job.tools.runner
+            found["only_here"] = worker_orphans.only_here(params["slices"], runner, state_dir=params["state_dir"])
+        return found
+
+    return replace(job.steps, result=result)
 
 
 if __name__ == "__main__":

@@ -149,6 +149,7 @@ work_orders:
         cloud_uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
         cloud_title: lab
         cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
+        complete: false
     network_node:
       slices:
       - slice_id: 1000
@@ -185,6 +186,7 @@ work_orders:
       cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
       lost_machines:
       - mark: "5f6b0c1e9d000000000000000000000000000000000000000000000000000000"
+      complete: false
 lost_workers:
   description: Addresses of the lost workers, which get no work orders.
   returned: success
@@ -264,6 +266,7 @@ changes:
       lists the differences.
     - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
       deleted.
+    - C(slice_id) is the id of its slice; null if it belongs to no slice or to all of them.
   returned: success
   type: list
   elements: dict
@@ -271,6 +274,7 @@ changes:
     - kind: vm
       name: web/vm1
       id: 1001
+      slice_id: 1000
       action: update
       before: {status: pending, power: running, observed: null, pid: null}
       after: {status: design, power: running, observed: null, pid: null}

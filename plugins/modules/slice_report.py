@@ -15,6 +15,8 @@ description:
     them report success, and each report contains the receipt of the work order with which exactly these were given up.
     Everything else is kept until the next deploy, and RV(waiting) lists the slices.
   - A failure in a report is recorded and returned, but does not make the module fail.
+  - Slices that are selected by their ids and no longer exist, because another run has deleted them, do not affect the
+    others. RV(gone) lists them.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -150,6 +152,12 @@ waiting:
   type: list
   elements: int
   sample: []
+gone:
+  description: Selected ids that no slice has any more.
+  returned: success
+  type: list
+  elements: int
+  sample: [1112]
 slices:
   description: The slices as they are stored now, without deleted ones.
   returned: success

@@ -162,7 +162,7 @@ def convert(params: dict[str, Any]) -> dict[str, Any]:
             text = file.read()
         form, graph = formats.read(text, params["format"])
     except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableTopology(f"{params['src']}, cannot be read: {error}") from error
+        raise UnreadableTopology(f"{params['src']} cannot be read: {error}") from error
     except UnreadableTopology as error:
         raise UnreadableTopology(f"{params['src']}, {error.message}") from error
     made = topology(graph, Options(params["name"], params["flavor"], params["flavors"], params["internet"]))

@@ -17,6 +17,7 @@ from ..errors import Refusal, Refused
 from .addressing import CIDRS, End
 from .cloud_init import CloudInit
 from .host_requirements import SEGMENT_FIELDS
+from .readiness import ReadyWhen
 from .topology_spec import (
     Endpoint,
     Reservation,
@@ -42,7 +43,8 @@ def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     """Add or change a VM.
 
     C(data) is C({name, vm_id, new_name, flavor, internet, data_interfaces, worker, interfaces, vnc_password_version,
-    power, cloud_init, loopback, image}). C(interfaces) replace all limits and faults of the VM's interfaces.
+    power, cloud_init, ready_when, loopback, image}). C(interfaces) replace all limits and faults of the VM's
+    interfaces.
     """
     place = _vm_place(want, data)
     name = _called(data)
@@ -58,6 +60,8 @@ def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
         new = replace(new, cloud_init=CloudInit.read(data["cloud_init"]))
     if data.get("loopback") is not None:
         new = replace(new, loopback=read_loopback(data["loopback"]))
+    if data.get("ready_when") is not None:
+        new = replace(new, ready_when=ReadyWhen.read(data["ready_when"]))
     return _renamed(replace(want, vms=_with(want.vms, place, new)), old.name, new.name), place
 
 

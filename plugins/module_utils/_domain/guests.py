@@ -138,8 +138,8 @@ def unique_names(wanted: Sequence[tuple[int, str]], taken: Collection[str] = ())
     for name, count in counts.items():
         if count > 1 or name in taken:
             renamed = [names[vm_id] for vm_id, each in wanted if each == name]
-            why = f"{count} VMs are" if count > 1 else "another host is"
-            problems.append(f"host name {name}: {why} called so; renamed to {', '.join(renamed)}")
+            why = f"{count} VMs have" if count > 1 else "another host has"
+            problems.append(f"host name {name}: {why} this name; renamed to {', '.join(renamed)}")
     return names, problems
 
 
@@ -182,7 +182,7 @@ def group_names(
         for grouping, identity in members:
             names[grouping, identity] = f"{base}_{_suffix(grouping, identity)}"
         renamed = ", ".join(names[member] for member in members)
-        problems.append(f"group name {base}: {len(members)} groups would be called so; renamed to {renamed}")
+        problems.append(f"group name {base}: {len(members)} groups would have this name; renamed to {renamed}")
     return names, problems
 
 

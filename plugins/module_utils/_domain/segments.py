@@ -19,7 +19,7 @@ from . import address_rules, host_requirements, networks
 from .address_plan import AddressPlan
 from .addressing import ADDRESSES, CIDRS, Addresses, ends
 from .allocation import Allocator, pool_text
-from .match import Matches
+from .match import Matches, in_stored_order
 from .teardown import drop_empty_pools, let_go, segment_vlans, set_extra
 from .topology_spec import Endpoint, Reservation, WantedLink, WantedNetwork, WantedSlice
 
@@ -134,20 +134,19 @@ class SegmentBuilder:
                 taps[Endpoint(name, interface.name)] = interface
         if self._is_short or len(self.live) < len(self.want.vms):
             return
-        slice_.links = [
+        links = [
             self._link(want, old, link_ids, fresh, taps)
             for want, (_want, old) in zip(self.plan.links(matches.links), matches.links)
         ]
+        slice_.links = in_stored_order(links, slice_.links, lambda link: link.link_id)
         vlans = {link.vlan_id for link in slice_.links}
         told = [network for network in slice_.networks if "name" not in network.extra and network.vlan_id in vlans]
         wants = self.plan.networks(matches.networks)
-        slice_.networks = [
-            self._network(want, old or next(fresh)) for want, (_want, old) in zip(wants, matches.networks)
-        ]
-        for network, want in zip(slice_.networks, wants):
+        made = [self._network(want, old or next(fresh)) for want, (_want, old) in zip(wants, matches.networks)]
+        for network, want in zip(made, wants):
             for end in want.members:
                 taps[end].vlan_id = network.vlan_id
-        slice_.networks.extend(told)
+        slice_.networks = in_stored_order([*made, *told], slice_.networks, lambda network: network.vlan_id)
         where = f"slice {self.want.name}"
         self.refusals.extend(address_rules.overlaps(slice_, self.plan.pools, where, self.allocator.network.cidr))
 
@@ -204,7 +203,8 @@ class SegmentBuilder:
         set_extra(made.extra, "nat", full.nat or None)
         set_extra(made.extra, "cidr6", full.cidr6)
         _set_carried(made.extra, want)
-        made.extra["members"] = self._members(where, full, made)
+        have: list[dict[str, Any]] = made.extra.get("members", [])
+        made.extra["members"] = in_stored_order(self._members(where, full, made), have, lambda member: member["vm_id"])
         return made
 
     def _members(self, where: str, want: WantedNetwork, made: Network) -> list[dict[str, Any]]:

@@ -46,8 +46,9 @@ def record(
         for vm in (vm for vm in slice_.vms if vm.handed_out):
             told = by_target.get(vm.worker_ip, [])
             failures += _failures_of_vm(vm, told, lost)
-            if not any(each.slice_id == slice_.slice_id for report in told for each in report.refused):
-                _record_vm(vm, seen.get((vm.worker_ip, vm.vm_id)), seen_at)
+            found = seen.get((vm.worker_ip, vm.vm_id))
+            if _is_told(slice_, found, told):
+                _record_vm(vm, found, seen_at)
         if receipts.gives_up(slice_):
             done = {
                 target for target, told in by_target.items() if all(_has_done(cluster, each, slice_) for each in told)
@@ -104,6 +105,16 @@ def _failures_of_vm(vm: VM, told: Collection[HostReport], lost: Container[str]) 
             )
     elif not told:
         yield f"VM {vm.name} ({vm.vm_id}): its worker {vm.worker_ip} is not in the inventory"
+
+
+def _is_told(slice_: Slice, found: VmReport | None, told: Collection[HostReport]) -> bool:
+    """Return whether the reports on a VM's worker change its state: that of a refused slice is kept.
+
+    A worker that has not failed reports all VMs of its order. If one is missing, another run has added it since.
+    """
+    if any(each.slice_id == slice_.slice_id for report in told for each in report.refused):
+        return False
+    return found is not None or not told or any(report.failure for report in told)
 
 
 def _record_vm(vm: VM, seen: VmReport | None, seen_at: str) -> None:

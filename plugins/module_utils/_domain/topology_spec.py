@@ -18,6 +18,8 @@ from .cloud_init import FIELD as CLOUD_INIT
 from .cloud_init import CloudInit
 from .host_requirements import Limits
 from .host_requirements import stored as stored_limits
+from .readiness import FIELD as READY_WHEN
+from .readiness import ReadyWhen
 
 T = TypeVar("T")
 
@@ -103,6 +105,7 @@ class WantedVM:
         cloud_init: how the guest is set up, C(None) for not at all.
         image: the flavor whose image it gets instead of that of its own, C(None) for its own.
         loopback: the addresses of its loopback interface, unless they are to be taken from the slice's pool.
+        ready_when: when the guest is ready, C(None) for the default.
     """
 
     name: str
@@ -118,6 +121,7 @@ class WantedVM:
     cloud_init: CloudInit | None = None
     loopback: Addresses | None = None
     image: str | None = None
+    ready_when: ReadyWhen | None = None
 
 
 @dataclass(frozen=True)
@@ -217,6 +221,7 @@ def read_vm(data: Mapping[str, Any]) -> WantedVM:
         cloud_init=CloudInit.read(data.get("cloud_init")),
         loopback=read_loopback(data.get("loopback")),
         image=data.get("image"),
+        ready_when=ReadyWhen.read(data.get("ready_when")),
     )
 
 
@@ -346,6 +351,7 @@ def _wanted_vm(vm: VM, needed: int) -> WantedVM:
         cloud_init=CloudInit.read(vm.extra.get(CLOUD_INIT)),
         loopback=read_loopback(vm.extra.get(LOOPBACK)),
         image=vm.extra.get("image"),
+        ready_when=ReadyWhen.read(vm.extra.get(READY_WHEN)),
         interfaces=tuple(limits for each in vm.interfaces if (limits := stored_limits(each)).fields),
     )
 

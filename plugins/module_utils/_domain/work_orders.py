@@ -84,18 +84,23 @@ def find_vms(slices: Iterable[Slice], names: Iterable[str]) -> frozenset[int]:
 
 
 def work_orders(
-    cluster: Cluster, slices: Sequence[Slice], state_dir: str, recreate: Collection[int] = ()
+    cluster: Cluster,
+    slices: Sequence[Slice],
+    state_dir: str,
+    recreate: Collection[int] = (),
+    *,
+    complete: bool = False,
 ) -> dict[str, Any]:
     """Return C({workers: {ip: order}, network_node: order}) for the slices.
 
     Every worker that is not lost gets an order, so that leftovers are removed everywhere. C(recreate) contains the ids
-    of VMs whose disks are created again if they are missing.
+    of VMs whose disks are created again if they are missing. C(complete) says whether these are all slices.
     """
     disks = Disks(state_dir, frozenset(recreate))
     wirings = {slice_.slice_id: Wiring.of(slice_) for slice_ in slices}
     crossings = {slice_.slice_id: _large(slice_) for slice_ in slices}
     known = {slice_.slice_id: records.record(slice_, cluster.next_vm_id) for slice_ in slices}
-    cloud = _cloud(cluster)
+    common = {**_cloud(cluster), "complete": complete}
     workers = [
         WorkerOrder(
             worker_ip=ip,
@@ -108,18 +113,13 @@ def work_orders(
                 )
                 for slice_ in slices
             ),
-            **cloud,
+            **common,
         )
         for ip, worker in cluster.workers.items()
         if not worker.lost
     ]
-    node = NetworkOrder(
-        slices=tuple(
-            replace(_services(cluster, slice_), record=_text(known[slice_.slice_id], None)) for slice_ in slices
-        ),
-        lost_machines=lost_workers.machines(cluster),
-        **cloud,
-    )
+    services = (replace(_services(cluster, slice_), record=_text(known[slice_.slice_id], None)) for slice_ in slices)
+    node = NetworkOrder(slices=tuple(services), lost_machines=lost_workers.machines(cluster), **common)
     return {"workers": {order.worker_ip: order.to_dict() for order in workers}, "network_node": node.to_dict()}
 
 

@@ -67,9 +67,9 @@ def find_accounts(prefix: str, orders: Iterable[SliceOrder], *, missing_ok: bool
 
 
 def look_up(prefix: str, orders: Iterable[SliceOrder]) -> Accounts:
-    """Return the existing users of the order's slices that have VMs."""
+    """Return the existing users of the order's slices, also of those without VMs, which may have left things behind."""
     names = Accounts(prefix)
-    found = {order.slice_id: _look_up(names.name(order.slice_id)) for order in orders if order.vms}
+    found = {order.slice_id: _look_up(names.name(order.slice_id)) for order in orders}
     return Accounts(prefix, {slice_id: account for slice_id, account in found.items() if account is not None})
 
 

@@ -53,7 +53,7 @@ def note(orders: Iterable[Recorded], vms: Iterable[Mapping[str, Any]] = (), *, s
     seen: dict[int, list[AppliedVm]] = {}
     for vm in vms:
         seen.setdefault(vm["slice_id"], []).append(AppliedVm(vm["vm_id"], vm["state"], vm["pid"]))
-    folder, texts, gone = _folder(state_dir, kind), {}, []
+    folder, texts, gone = folder_in(state_dir, kind), {}, []
     for order in orders:
         path = f"{folder}/{order.slice_id}.json"
         if order.record is None:
@@ -107,7 +107,7 @@ def forget(state_dir: str) -> None:
 
 
 def _paths(state_dir: str, kind: str) -> dict[int, str]:
-    folder = _folder(state_dir, kind)
+    folder = folder_in(state_dir, kind)
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     return {
         int(stem): f"{folder}/{name}"
@@ -127,5 +127,6 @@ def _read_one(path: str) -> AppliedSlice:
         ) from error
 
 
-def _folder(state_dir: str, kind: str) -> str:
+def folder_in(state_dir: str, kind: str) -> str:
+    """Return the folder of the records of a kind of host."""
     return f"{state_dir}/applied/{kind}"

@@ -44,6 +44,8 @@ WORK_ORDER_ARGUMENTS: dict[str, Any] = {
     "user": {"type": "str", "default": "cloudrepo"},
 }
 
+COMPLETE_ARGUMENTS: dict[str, Any] = {"complete": WorkerOrder.arguments()["complete"]}
+
 DATAPATH_ARGUMENTS: dict[str, Any] = {
     "bridge": {"type": "str", "default": BRIDGE},
     "gateway": {"type": "str", "default": GATEWAY},
@@ -84,6 +86,7 @@ SERVICES_ARGUMENTS: dict[str, Any] = {
     "nat_links": {"type": "str", "default": "169.254.64.0/24"},
     "slices": NetworkOrder.arguments()["slices"],
     "lost_machines": NetworkOrder.arguments()["lost_machines"],
+    **COMPLETE_ARGUMENTS,
 }
 
 GRAMMARS: Grammars = {

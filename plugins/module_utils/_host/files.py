@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..errors import SlicesError
+from ..errors import SlicesError, named
 
 # The number of files that are flushed in parallel.
 _FLUSHES = 32
@@ -29,12 +29,17 @@ def read_text(path: str) -> str | None:
         SlicesError: it cannot be read, for example because it is a folder.
     """
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="utf-8", errors="replace", opener=at_once) as file:
             return file.read()
     except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
         return None
     except OSError as error:
         raise SlicesError(f"{path} cannot be read: {error.strerror}", path=path) from error
+
+
+def at_once(path: str, flags: int) -> int:
+    """Open a file for C(open), which does not wait for a writer if somebody has put a FIFO in its place."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 @dataclass(frozen=True)
@@ -63,18 +68,21 @@ def write_all(files: Iterable[File]) -> None:
 
     All files are flushed before the first one is renamed. They are flushed in parallel, because a file system with a
     journal commits it once for all of them.
+
+    Raises:
+        OSError: a file cannot be written; the exception contains its path.
     """
     drafts: list[tuple[str, str]] = []
     try:
         for file in files:
             handle, draft = tempfile.mkstemp(prefix=f".{os.path.basename(file.path)}.", dir=os.path.dirname(file.path))
             drafts.append((draft, file.path))
-            with os.fdopen(handle, "wb") as opened:
+            with named(file.path), os.fdopen(handle, "wb") as opened:
                 opened.write(file.content)
                 os.fchown(handle, file.uid, file.gid)
                 os.fchmod(handle, file.mode)
         with ThreadPoolExecutor(_FLUSHES) as pool:
-            list(pool.map(flush, (draft for draft, _path in drafts)))
+            list(pool.map(lambda pair: flush(pair[0], name=pair[1]), drafts))
         while drafts:
             os.replace(*drafts[-1])
             drafts.pop()
@@ -84,11 +92,12 @@ def write_all(files: Iterable[File]) -> None:
         raise
 
 
-def flush(path: str) -> None:
-    """Flush a file's content to disk."""
+def flush(path: str, *, name: str | None = None) -> None:
+    """Flush a file's content to disk. Errors have C(name) as their path, by default C(path)."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        with named(name or path):
+            os.fsync(handle)
     finally:
         os.close(handle)
 
@@ -129,7 +138,7 @@ def make_folders(path: str) -> None:
 def sha256(path: str) -> str:
     """Return the SHA-256 of a file, in hexadecimal digits."""
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=at_once) as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()

@@ -7,14 +7,14 @@ from __future__ import annotations
 import grp
 import os
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..changes import Change, between
 from ..errors import SlicesError
-from . import files, host_units
+from . import access, files, host_units, unit_overrides
+from .access import FILE, FOLDER, Access
 from .files import File
 from .runner import NOT_FOUND, Runner
 from .systemd import UNIT_DIR
@@ -57,15 +57,17 @@ class Installation:
     Attributes:
         users: the configuration of C(systemd-sysusers), empty if there is nothing to create.
         created: the users and groups that it creates.
-        folders: each with its mode and group on the host, or None if it is missing.
-        files: each with its content and mode on the host, or None if it is missing.
+        folders: each with who may use it on the host, or None if it is missing.
+        files: each with its content and who may use it on the host, or None if it is missing.
+        overrides: the masks and drop-ins beside units of this collection.
         units: the units that are not running or not enabled.
     """
 
     users: str = ""
     created: tuple[Change, ...] = ()
-    folders: tuple[tuple[Folder, tuple[int, str] | None], ...] = ()
-    files: tuple[tuple[File, tuple[bytes, int] | None], ...] = ()
+    folders: tuple[tuple[Folder, Access | None], ...] = ()
+    files: tuple[tuple[File, tuple[bytes, Access] | None], ...] = ()
+    overrides: tuple[str, ...] = ()
     units: host_units.Todo = field(default_factory=host_units.Todo)
 
     @property
@@ -75,6 +77,7 @@ class Installation:
             *self.created,
             *(_folder_change(folder, have) for folder, have in self.folders),
             *(_file_change(file, have) for file, have in self.files),
+            *unit_overrides.changes(self.overrides),
             *self.units.changes,
         ]
 
@@ -112,8 +115,9 @@ def plan(wanted: Wanted, runner: Runner, *, missing_ok: bool = False) -> Install
     todo = Installation(
         users=wanted.users if created else "",
         created=created,
-        folders=tuple((folder, have) for folder, have in folders if have != (folder.mode, folder.group)),
-        files=tuple((file, have) for file, have in seen if have != (file.content, file.mode)),
+        folders=tuple((folder, have) for folder, have in folders if not _has_folder(folder, have)),
+        files=tuple((file, have) for file, have in seen if not _has_file(file, have)),
+        overrides=unit_overrides.observe({unit_overrides.HOST}),
         units=host_units.plan(wanted.units, runner),
     )
     # Rules may name users, so they are checked once these exist.
@@ -155,10 +159,13 @@ def apply(todo: Installation, runner: Runner) -> None:
     for path in todo.paths:
         if not os.path.isdir(os.path.dirname(path)):
             raise SlicesError(f"folder {os.path.dirname(path)} does not exist")
+    # A mask is removed before its unit is written, and drop-ins before units start.
+    unit_overrides.remove(todo.overrides, runner)
     files.write_all(file for file, _have in todo.files)
     if any(path.startswith(UNIT_DIR + "/") for path in todo.paths):
         runner.run(["systemctl", "daemon-reload"])
     host_units.apply(todo.units, runner)
+    unit_overrides.restart(todo.overrides, runner)
 
 
 def _users_to_create(users: str, runner: Runner) -> tuple[Change, ...]:
@@ -175,28 +182,39 @@ def _create(folder: Folder) -> None:
         raise SlicesError(f"folder {folder.path}: group {folder.group} does not exist") from None
     files.make_folders(os.path.dirname(folder.path))
     os.makedirs(folder.path, mode=0o700, exist_ok=True)
-    os.chown(folder.path, 0 if os.geteuid() == 0 else -1, gid)
-    os.chmod(folder.path, folder.mode)
+    access.give(os.path.realpath(folder.path), Access(FOLDER, 0 if os.geteuid() == 0 else -1, gid, folder.mode))
 
 
-def _observe_folder(folder: Folder) -> tuple[int, str] | None:
-    try:
-        state = os.stat(folder.path)
-    except FileNotFoundError:
-        return None
-    if not stat.S_ISDIR(state.st_mode):
+def _observe_folder(folder: Folder) -> Access | None:
+    # An administrator may move a folder to another file system, and leave a link.
+    have = access.observe(os.path.realpath(folder.path))
+    if have is not None and have.kind != FOLDER:
         raise SlicesError(f"{folder.path} exists and is not a folder")
-    return stat.S_IMODE(state.st_mode), _group_name(state.st_gid)
+    return have
 
 
-def _observe_file(file: File) -> tuple[bytes, int] | None:
-    try:
-        with open(file.path, "rb") as opened:
-            return opened.read(), stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
-    except (FileNotFoundError, NotADirectoryError):
+def _observe_file(file: File) -> tuple[bytes, Access] | None:
+    have = access.observe(file.path)
+    if have is None:
         return None
-    except IsADirectoryError:
-        raise SlicesError(f"{file.path} exists and is a folder") from None
+    if have.kind == FOLDER:
+        raise SlicesError(f"{file.path} exists and is a folder")
+    if have.kind != FILE:
+        return b"", have
+    with open(file.path, "rb", opener=files.at_once) as opened:
+        return opened.read(), have
+
+
+def _has_folder(folder: Folder, have: Access | None) -> bool:
+    return have is not None and _is_right(have, FOLDER, folder.mode) and _group_name(have.gid) == folder.group
+
+
+def _has_file(file: File, have: tuple[bytes, Access] | None) -> bool:
+    return have is not None and have[0] == file.content and _is_right(have[1], FILE, file.mode)
+
+
+def _is_right(have: Access, kind: str, mode: int) -> bool:
+    return have == Access(kind, os.geteuid(), have.gid, mode)
 
 
 def _group_name(gid: int) -> str:
@@ -206,16 +224,36 @@ def _group_name(gid: int) -> str:
         return str(gid)
 
 
-def _folder_change(folder: Folder, have: tuple[int, str] | None) -> Change:
-    before = None if have is None else {"mode": f"{have[0]:04o}", "group": have[1]}
-    return between("folder", folder.path, before, {"mode": f"{folder.mode:04o}", "group": folder.group})
+def _folder_change(folder: Folder, have: Access | None) -> Change:
+    after = {"mode": f"{folder.mode:04o}", "group": folder.group}
+    if have is None:
+        return between("folder", folder.path, None, after)
+    before = {"mode": f"{have.mode:04o}", "group": _group_name(have.gid)}
+    return between("folder", folder.path, *_with_oddities(before, after, have, FOLDER))
 
 
-def _file_change(file: File, have: tuple[bytes, int] | None) -> Change:
-    old = None if have is None else have[0]
-    after = {"mode": f"{file.mode:04o}", **_content(file.content, old)}
-    before = None if have is None else {"mode": f"{have[1]:04o}", **_content(have[0], file.content)}
-    return between("file", file.path, before, after)
+def _file_change(file: File, have: tuple[bytes, Access] | None) -> Change:
+    after = {"mode": f"{file.mode:04o}", **_content(file.content, None if have is None else have[0])}
+    if have is None:
+        return between("file", file.path, None, after)
+    old, held = have
+    before = {"mode": f"{held.mode:04o}", **_content(old, file.content)}
+    return between("file", file.path, *_with_oddities(before, after, held, FILE))
+
+
+def _with_oddities(
+    before: Mapping[str, Any], after: Mapping[str, Any], have: Access, kind: str
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the attributes with those that are usually right, if they are not."""
+    root = os.geteuid()
+    pairs = {
+        "type": (have.kind, kind),
+        "owner": (have.uid, root),
+        "access_list": ("set" if have.has_list else "none", "none"),
+    }
+    odd = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    was, will = ({name: pair[side] for name, pair in odd.items()} for side in (0, 1))
+    return {**before, **was}, {**after, **will}
 
 
 def _content(content: bytes, other: bytes | None) -> dict[str, Any]:

@@ -15,11 +15,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..changes import Change, between
-from . import files, host_units, roles
+from . import files, host_units, roles, unit_overrides
 from .datapath import ovs, ovsdb
 from .datapath.ovsdb import Port, Switch
 from .netservices import live
 from .runner import Runner
+from .systemd import UNIT_DIR
 
 PROGRAM = "/usr/local/lib/cloudrepo/slices-host"
 """The program of the units, which both roles install."""
@@ -205,6 +206,10 @@ def _paths(parts: Parts, state_dir: str, places: Places, notes: tuple[str, ...],
     for path in (*(f"{places.root}{file}" for file in (*parts.files, *shared)), *state, *notes):
         if os.path.lexists(path):
             yield path
+    if not has_other:
+        # Otherwise they would apply again if the host got a role again.
+        where = {"unit_dir": f"{places.root}{UNIT_DIR}", "root": places.root}
+        yield from unit_overrides.observe({unit_overrides.HOST}, **where)
 
 
 def _unit_change(unit: str, state: tuple[bool, bool]) -> Change:

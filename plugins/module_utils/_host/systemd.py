@@ -16,7 +16,8 @@ from . import files
 from .runner import Runner
 
 UNIT_DIR = "/etc/systemd/system"
-_WANTS = "multi-user.target.wants"
+VM_WANTS = "multi-user.target.wants"
+"""The folder in C(UNIT_DIR) with the links of enabled units."""
 _UNIT = re.compile(r"cloudrepo-([0-9]+)@([0-9]+)\.service")
 _TEMPLATE_FILE = re.compile(r"cloudrepo-([0-9]+)@\.service")
 # systemd ignores options that begin with X-.
@@ -156,7 +157,7 @@ def look_again(units: Sequence[Unit], runner: Runner) -> dict[int, Unit]:
 def show(names: Sequence[str], runner: Runner) -> list[dict[str, str]]:
     """Return the properties of units with one call; a pattern matches units that are loaded."""
     text = runner.run(["systemctl", "show", f"--property={_SHOWN}", "--", *names]).stdout
-    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in text.split("\n\n")]
+    blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in text.split("\n\n")]
     return [block for block in blocks if block.get("Id")]
 
 
@@ -182,15 +183,15 @@ def enable(units: Iterable[tuple[int, int]], *, unit_dir: str = UNIT_DIR) -> Non
 
     This creates the same symlinks as C(systemctl enable), which takes some milliseconds per unit.
     """
-    os.makedirs(f"{unit_dir}/{_WANTS}", exist_ok=True)
+    os.makedirs(f"{unit_dir}/{VM_WANTS}", exist_ok=True)
     for slice_id, vm_id in units:
-        os.symlink(f"{unit_dir}/{template_name(slice_id)}", f"{unit_dir}/{_WANTS}/{unit_name(slice_id, vm_id)}")
+        os.symlink(f"{unit_dir}/{template_name(slice_id)}", f"{unit_dir}/{VM_WANTS}/{unit_name(slice_id, vm_id)}")
 
 
 def disable(units: Iterable[tuple[int, int]], *, unit_dir: str = UNIT_DIR) -> None:
     """Disable units, each given as slice id and VM id."""
     for slice_id, vm_id in units:
-        files.remove(f"{unit_dir}/{_WANTS}/{unit_name(slice_id, vm_id)}")
+        files.remove(f"{unit_dir}/{VM_WANTS}/{unit_name(slice_id, vm_id)}")
 
 
 def last_words(units: Sequence[str], runner: Runner, *, since_s: float | None = None) -> dict[str, str]:
@@ -242,7 +243,7 @@ def _unit(block: Mapping[str, str]) -> Unit | None:
 
 def enabled_names(unit_dir: str) -> list[str]:
     """Return the names of all enabled units."""
-    return _names(f"{unit_dir}/{_WANTS}")
+    return _names(f"{unit_dir}/{VM_WANTS}")
 
 
 def _enabled(unit_dir: str) -> Iterable[tuple[int, int]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..work_order import VM
 from . import files
+from .disk.qcow2 import MAGIC
 from .files import read_text
 
 MARK = "identity.json"
@@ -29,6 +30,7 @@ class Folder:
         vm_uuid: the UUID of the VM.
         disks: the UUIDs of disks by file name.
         text: the content of its file.
+        is_link: whether it is a link to a folder.
     """
 
     path: str
@@ -37,6 +39,7 @@ class Folder:
     vm_uuid: str | None = None
     disks: Mapping[str, str | None] = field(default_factory=dict)
     text: str = ""
+    is_link: bool = False
 
 
 def text_of(vm: VM) -> str:
@@ -60,10 +63,12 @@ def read(root: str) -> dict[int, Folder]:
 
 
 def overlays(folder: str) -> tuple[str, ...]:
-    """Return the overlays in a VM's folder, without temporary files."""
-    return tuple(
-        f"{folder}/{name}" for name in sorted(os.listdir(folder)) if name.endswith(".qcow2") and name[0] != "."
-    )
+    """Return the overlays in a VM's folder, without temporary files.
+
+    They are recognized by their content as well, because somebody may have renamed one, for example to keep it.
+    """
+    paths = (f"{folder}/{name}" for name in sorted(os.listdir(folder)) if name[0] != ".")
+    return tuple(path for path in paths if path.endswith(".qcow2") or _is_overlay(path))
 
 
 def remove(folder: str) -> None:
@@ -91,8 +96,16 @@ def read_one(path: str) -> Folder | None:
     try:
         return _folder(path, text, json.loads(text))
     except (KeyError, TypeError, ValueError):
-        has_disk = os.path.isdir(path) and any(name.endswith(".qcow2") for name in os.listdir(path))
-        return Folder(path, text=text) if has_disk else None
+        return Folder(path, text=text) if os.path.isdir(path) and overlays(path) else None
+
+
+def _is_overlay(path: str) -> bool:
+    # Most files in a folder are small texts, which this does not read as a whole.
+    try:
+        with open(path, "rb", buffering=0, opener=files.at_once) as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:  # a folder, or a link that leads nowhere
+        return False
 
 
 def _folder(path: str, text: str, said: Any) -> Folder:
@@ -103,4 +116,5 @@ def _folder(path: str, text: str, said: Any) -> Folder:
         vm_uuid=said["vm_uuid"],
         disks=dict(said["disks"]),
         text=text,
+        is_link=os.path.islink(path),
     )

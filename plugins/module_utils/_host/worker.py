@@ -28,7 +28,7 @@ from .qemu.apply import Tools
 from .qemu.config import Settings as VmSettings
 from .runner import observed
 from .stopwatch import Stopwatch
-from .work_order import all_disks, slice_ids
+from .work_order import all_disks, all_vms, slice_ids
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Host:
     Attributes:
         outdated: why VMs have to be restarted, by VM id.
         lost: the disks that existed earlier and are missing.
-        overrides: the paths of masks and drop-ins beside the slices' units.
+        overrides: the paths of masks and drop-ins beside the units of the slices and of the host.
     """
 
     disks: Disks
@@ -166,7 +166,7 @@ def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, m
         vms,
         outdated=bases.outdated(orders, disks.overlays, disks.bases, pids),
         lost=lost.find(orders, disks.overlays, disks.known, pids),
-        overrides=unit_overrides.observe(slice_ids(orders), unit_dir=tools.unit_dir),
+        overrides=unit_overrides.observe({unit_overrides.HOST, *slice_ids(orders)}, unit_dir=tools.unit_dir),
     )
 
 
@@ -219,6 +219,7 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
         barred={**bases.barred(orders, have.disks.overlays, have.disks.bases), **have.lost.barred},
         held=have.lost.held,
         outdated=have.outdated,
+        overridden=unit_overrides.changed_vms(have.overrides, [(vm.slice_id, vm.vm_id) for vm in all_vms(orders)]),
     )
     vms = qemu_plan.plan(orders, have.vms, settings=settings.vms, restart=restart, constraints=constraints)
     freed = [vm.vm_id for vm, _reasons in vms.restart]
@@ -261,6 +262,7 @@ def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: 
     with watch.stage("qemu"):
         qemu_apply.clear(todo.vms, tools)
         unit_overrides.remove(todo.overrides, tools.runner)
+        unit_overrides.restart(todo.overrides, tools.runner)
     with watch.stage("images"):
         overlays.apply(todo.disks, have.disks, state_dir=vms.state_dir, accounts=vms.accounts, runner=tools.runner)
     datapath.apply(todo.wires, tools.runner, settings=settings.wires, watch=watch)

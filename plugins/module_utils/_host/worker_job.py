@@ -11,6 +11,7 @@ from typing import Any
 
 from ..changes import Change
 from ..errors import Refused
+from ..steps import Steps
 from ..work_order import SliceOrder
 from . import applied_orders, ownership, revisions, worker
 from .datapath import reconcile as datapath
@@ -84,13 +85,18 @@ class Job:
     missing_ok: bool = False
     watch: Stopwatch = field(default_factory=Stopwatch)
 
-    def run(self) -> tuple[Todo, dict[str, Any]]:
-        """Apply the order like the module that has these steps, and return the plan and the results of C(finish)."""
-        with self.turn():
-            with self.lock():
-                todo = self.plan()
-                self.prepare(todo)
-            return todo, self.finish(todo)
+    @property
+    def steps(self) -> Steps[Todo]:
+        """The steps in their order."""
+        return Steps(
+            self.plan,
+            self.prepare,
+            result=lambda todo: todo.result,
+            failure=lambda todo: todo.seen.failure,
+            lock=self.lock,
+            finish=self.finish,
+            turn=self.turn,
+        )
 
     def turn(self) -> AbstractContextManager[None]:
         """Lock the slices against other work orders."""

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..holdings import KnownDisk, KnownSlice
 from ..work_order import SliceOrder
-from . import applied_orders, files, orphans, revisions, systemd, vm_folders
+from . import accounts, applied_orders, files, orphans, revisions, systemd, vm_folders
 from .accounts import Accounts
 from .datapath import flows, ovs, ovsdb, taps
 from .datapath import reconcile as datapath
@@ -19,7 +20,7 @@ from .disk import register
 from .orphans import DISK, SLICE, Orphan
 from .qemu.apply import Tools
 from .qemu.config import Settings as VmSettings
-from .runner import Runner
+from .runner import Runner, observed
 from .systemd import Units
 from .times import utc
 from .vm_folders import Folder
@@ -84,6 +85,30 @@ def find(known: Iterable[KnownSlice], held: Held) -> tuple[Orphan, ...]:
     return (*_slices(known, held), *_disks({disk for each in known for disk in each.disks}, held))
 
 
+def only_here(
+    slices: Iterable[Mapping[str, Any]], runner: Runner, *, state_dir: str, unit_dir: str = systemd.UNIT_DIR
+) -> list[dict[str, Any]]:
+    """Return the orphans as modules return them, given a work order with all slices of the database.
+
+    Args:
+        slices: the C(slices) of the order, also those that this host refuses.
+        runner: runs commands on the host.
+        state_dir: the folder for the state of the host.
+        unit_dir: the folder of the units.
+
+    A host that is not prepared yet has none.
+    """
+    held = observed(lambda: observe(runner, state_dir=state_dir, unit_dir=unit_dir), nothing=Held(), missing_ok=True)
+    return [orphan.to_dict() for orphan in find(map(_known, slices), held)]
+
+
+def _known(one: Mapping[str, Any]) -> KnownSlice:
+    disks = [*(disk for vm in one["vms"] for disk in vm["disks"]), *one["given_up"]]
+    return KnownSlice(
+        one["slice_id"], one["slice_uuid"], tuple(KnownDisk(each["path"], each["uuid"]) for each in disks)
+    )
+
+
 def remove(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, tools: Tools, settings: Settings) -> None:
     """Remove orphans: all objects of slices except for disks, and disks with their folder if it has no other disks.
 
@@ -93,7 +118,9 @@ def remove(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, tool
     gone = tuple(gone)
     going = [SliceOrder(each.slice_id or 0, (), slice_uuid=each.uuid) for each in gone if each.kind == SLICE]
     if going:
-        todo, _results = Job(tuple(going), tools, settings).run()
+        users = accounts.look_up(settings.vms.accounts.prefix, going)
+        with_users = replace(settings, vms=replace(settings.vms, accounts=users))
+        todo, _results = Job(tuple(going), tools, with_users).steps.run()
         if todo.seen.failure is not None:
             raise todo.seen.failure
     with datapath.locked(settings.wires):

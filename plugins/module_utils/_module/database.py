@@ -76,7 +76,20 @@ def _restore(module: AnsibleModule, store: Store) -> Outcome:
     changes = differences(store, present, foretold) if changed else []
     if changes and not module.check_mode:
         store.restore(name, entry_for(module, [Change("backup", name, "restore", after={}), *changes]))
-    return Outcome(changes, {"breaches": breaches(wanted), **_told(store, foretold)})
+    warnings = {"warnings": [told]} if changes and (told := _of_another_cloud(name, present, wanted)) else {}
+    return Outcome(changes, {"breaches": breaches(wanted), **_told(store, foretold), **warnings})
+
+
+def _of_another_cloud(name: str, present: Cluster, wanted: Cluster) -> str | None:
+    """Return a warning if a backup is of another cloud than the database, such as one that was begun anew."""
+    mine, other = present.cloud, wanted.cloud
+    if mine is None or other is None or mine.uuid == other.uuid:
+        return None
+    return (
+        f"backup {name} is of cloud {other.title} ({other.uuid}), but the database was that of cloud {mine.title} "
+        f"({mine.uuid}); hosts that the latter has claimed refuse work orders until site is run with "
+        "-e claim_hosts=true, and its VMs are orphans then"
+    )
 
 
 def _migrate(module: AnsibleModule, store: Store) -> Outcome:

@@ -32,7 +32,7 @@ from .._domain import (
 from .._domain.registering import require_admin
 from ..bounds import DISK_RETENTION_H
 from ..changes import Change, between
-from ..cluster import Cluster, slice_label
+from ..cluster import ADMIN, Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..lifecycle import RUNNING
 from ..models import Slice
@@ -153,7 +153,7 @@ def dispatch(
     changes += [change for change in missing.made(cluster) if change not in changes]
     slice_changes.revise(cluster, changes)
     changes = accepted + changes
-    made = _make_orders(cluster, slices, params["state_dir"], recreate)
+    made = _make_orders(cluster, slices, params, recreate)
     return Outcome(changes, {**noted, **made, "changed_slices": list(changed), "changes": listed(changes)})
 
 
@@ -184,14 +184,18 @@ def _hand_out(cluster: Cluster, slices: Sequence[Slice]) -> dict[str, Any]:
     return {"vms_to_start": to_start, "recorded": recorded}
 
 
-def _make_orders(cluster: Cluster, slices: Sequence[Slice], state_dir: str, recreate: frozenset[int]) -> dict[str, Any]:
+def _make_orders(
+    cluster: Cluster, slices: Sequence[Slice], params: Mapping[str, Any], recreate: frozenset[int]
+) -> dict[str, Any]:
     """Return the work orders of slices, which have been handed out, with the current revision of the cluster.
 
     Returns:
         C({work_orders, lost_workers, slice_ids, slice_names, deleting, tables}).
     """
+    # What hosts have of deleted slices is no business of tenants.
+    complete = len(slices) == len(cluster.slices) and access.acts_for(cluster, params["acting_user"], ADMIN)
     return {
-        "work_orders": work_orders.work_orders(cluster, slices, state_dir, recreate),
+        "work_orders": work_orders.work_orders(cluster, slices, params["state_dir"], recreate, complete=complete),
         "lost_workers": lost_workers.addresses(cluster),
         "slice_ids": [slice_.slice_id for slice_ in slices],
         "slice_names": {str(slice_.slice_id): f"{slice_.owner}/{slice_label(slice_)}" for slice_ in slices},
@@ -232,7 +236,8 @@ class Missing:
 
 def vnc_passwords(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Return the displays of the selected slices, with their passwords."""
-    return Outcome(result={"displays": displays.tell(cluster, choose(cluster, params))})
+    chosen, _gone = _left(cluster, params)
+    return Outcome(result={"displays": displays.tell(cluster, chosen)})
 
 
 def guests_user_data(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
@@ -242,14 +247,28 @@ def guests_user_data(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
 
 def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Record the hosts' reports on the selected slices."""
-    chosen = choose(cluster, params)
+    chosen, gone = _left(cluster, params)
     before = slice_changes.states(chosen)
     reports = [HostReport.from_dict(data) for data in params["reports"]]
     failures = status_rules.record(cluster, chosen, reports, seen_at=utc_now())
     remaining = [slice_ for slice_ in chosen if slice_.slice_id in cluster.slices]
     changes = slice_changes.state_changes(before, slice_changes.states(remaining))
     waiting = [slice_.slice_id for slice_ in remaining if receipts.gives_up(slice_)]
-    return Outcome(changes, {"failures": failures, "waiting": waiting, **described(remaining)})
+    return Outcome(changes, {"failures": failures, "waiting": waiting, "gone": gone, **described(remaining)})
+
+
+def _left(cluster: Cluster, params: Mapping[str, Any]) -> tuple[list[Slice], list[int]]:
+    """Return the selected slices, and the ids of those that another run has deleted since this one has planned.
+
+    Raises:
+        Refused: for a name that is no id and matches no slice or several, and if the acting user no longer exists.
+    """
+    access.acts_for(cluster, params["acting_user"], ADMIN)
+    chosen, missing = choose_each(cluster, params)
+    unknown = [refusal for each in missing if not each.name.isdecimal() for refusal in each.refusals]
+    if unknown:
+        raise Refused(unknown)
+    return chosen, [int(each.name) for each in missing]
 
 
 def utc_now() -> str:

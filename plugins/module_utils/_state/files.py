@@ -10,9 +10,8 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Iterator
 
-from ..errors import DatabaseError
+from ..errors import DatabaseError, named
 from . import lock
 
 NAME = re.compile(r"(?P<number>[0-9]{8,})-[0-9]{8}T[0-9]{6}Z-(?P<digest>[0-9a-f]{16})\.yaml")
@@ -35,7 +34,7 @@ def write_whole(path: str, data: bytes, *, source: str | None = None, draft: str
     """
     # A fixed name suffices for a single writer, which overwrites the draft of a killed one.
     draft = draft or f"{path}.new"
-    with _named(draft):
+    with named(draft):
         descriptor = lock.system.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, lock.FILE_MODE)
         try:
             lock.system.fchmod(descriptor, lock.FILE_MODE)
@@ -56,17 +55,6 @@ def _shared(source: str, descriptor: int, size: int) -> int:
         while done < size and (count := lock.system.copy_file_range(file.fileno(), descriptor, size - done)):
             done += count
     return done
-
-
-@contextlib.contextmanager
-def _named(path: str) -> Iterator[None]:
-    """Add the path to errors of system calls on a descriptor, such as ENOSPC of a write."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None:
-            raise OSError(error.errno, error.strerror, path) from error
-        raise
 
 
 def sync_folder(path: str) -> None:
@@ -136,10 +124,18 @@ class Backups:
                 data = file.read()
         except FileNotFoundError:
             return None
+        return self.keep_if_new(data, source=path)
+
+    def keep_if_new(self, data: bytes, *, source: str | None = None) -> str:
+        """Back C(data) up, and return the name of the backup; that of the newest backup if its content is the same.
+
+        Raises:
+            OSError: see C(add).
+        """
         newest = self.names()[-1:]
         if newest and _digest_in(newest[0]) == _digest(data) and self._read(newest[0]) == data:
             return newest[0]
-        return self.add(data, source=path)
+        return self.add(data, source=source)
 
     def add(self, data: bytes, *, source: str | None = None) -> str:
         """Write C(data) as a new backup, verify it by reading it, and return its name.

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from ..errors import named
 from ..history import Entry, Kept, oldest_time
 from . import lock
 from .files import write_whole
@@ -113,11 +114,12 @@ class HistoryFile:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         descriptor = lock.system.open(self.path, flags, lock.FILE_MODE)
         try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[lock.system.write(descriptor, rest) :]
-            if sync:
-                lock.system.fsync(descriptor)
+            with named(self.path):
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[lock.system.write(descriptor, rest) :]
+                if sync:
+                    lock.system.fsync(descriptor)
         finally:
             lock.system.close(descriptor)
 

@@ -8,7 +8,7 @@ import fcntl
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..errors import DatabaseError
@@ -44,8 +44,9 @@ def locked(path: str, *, name: str, timeout_s: float) -> Iterator[None]:
         raise DatabaseError(f"{name} cannot be locked: {error}") from error
     try:
         _await(descriptor, name, timeout_s)
-        system.ftruncate(descriptor, 0)
-        system.pwrite(descriptor, holder_name().encode(), 0)
+        with suppress(OSError):  # the lock is held without a name as well, for example on a full disk
+            system.ftruncate(descriptor, 0)
+            system.pwrite(descriptor, holder_name().encode(), 0)
         yield
     finally:
         system.close(descriptor)

@@ -172,11 +172,11 @@ class SqlDatabase:
             return None
         text = yaml_text.write(data)
         with lock.locked(f"{backups.folder}.lock", name=f"folder {backups.folder}", timeout_s=self.lock_timeout_s):
-            newest = backups.names()[-1:]
-            if newest and backups.text(newest[0]).encode() == text:
-                return newest[0]
-            name = backups.add(text)
-            backups.prune()
+            try:
+                name = backups.keep_if_new(text)
+                backups.prune()
+            except OSError as error:
+                raise DatabaseError(f"{self.name} cannot be backed up: {error}") from error
         return name
 
     def _transact(self, connection: Connection, write: bool, create: bool) -> Iterator[Cluster]:

@@ -16,13 +16,14 @@ from ..runner import Runner
 VSCTL = ("ovs-vsctl", "--timeout=60")
 _TABLES = {
     "Bridge": "name,ports,datapath_type,fail_mode",
-    "Port": "_uuid,name,tag,vlan_mode,trunks,external_ids,interfaces,qos,other_config",
-    "Interface": "_uuid,type,ofport,ofport_request",
+    "Port": "_uuid,name,tag,vlan_mode,trunks,external_ids,interfaces,qos,other_config,protected",
+    "Interface": "_uuid,type,ofport,ofport_request,ingress_policing_rate",
     "QoS": "_uuid,type,external_ids",
 }
 # Without a QoS of this type, the switch removes queueing disciplines of others whenever it opens a device.
 LINUX_NOOP = "linux-noop"
 NOOP_QOS_MARK = "cloudrepo-limits"
+PROTECTED, POLICING = "protected", "ingress_policing_rate"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Port:
         live_number: the OpenFlow number that it has; negative if its device cannot be opened.
         own_qdisc: whether it has our QoS, so that the switch leaves the queueing disciplines of its device alone.
         tunnel_ethertype: the type of the tag that a C(dot1q-tunnel) port adds.
+        altered: columns that this collection never sets, and that keep frames from the port.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Port:
     live_number: int | None = None
     own_qdisc: bool = False
     tunnel_ethertype: str | None = None
+    altered: tuple[str, ...] = ()
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -63,6 +66,7 @@ class Port:
             "qos": LINUX_NOOP if self.own_qdisc else None,
             "qinq-ethtype": self.tunnel_ethertype,
             "external_ids": self.our_ids,
+            **({"altered": " ".join(self.altered)} if self.altered else {}),
         }
 
     @property
@@ -133,6 +137,7 @@ def _port(
     noop_qos: str | None,
 ) -> Port:
     interface = interface_of.get(next(iter(_many(row["interfaces"])), None), {})
+    altered = {PROTECTED: row.get(PROTECTED), POLICING: interface.get(POLICING)}
     return Port(
         name=row["name"],
         bridge=bridge_of[row["_uuid"]],
@@ -145,6 +150,7 @@ def _port(
         live_number=_one(interface.get("ofport", ())),
         own_qdisc=noop_qos is not None and _one(row["qos"]) == noop_qos,
         tunnel_ethertype=row["other_config"].get("qinq-ethtype"),
+        altered=tuple(column for column, value in altered.items() if value),
     )
 
 

@@ -149,6 +149,7 @@ def plan(
         have.switch,
         bridge=settings.bridge,
         unplugged=devices.unplugged,
+        gone=frozenset(tap.name for tap in devices.remove),
         reserved={flow.in_port for flow in have.flows if flow.in_port is not None},
         prune_vlans=settings.prune_vlans,
     )

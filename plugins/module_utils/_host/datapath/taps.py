@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...bounds import DEFAULT_MTU, TAP_NAME
-from ...changes import Change, between
+from ...changes import Change, SliceRef, between
 from ...errors import SlicesError
 from ...work_order import SliceOrder
 from ..accounts import Accounts
@@ -64,6 +64,11 @@ class Tap:
             "arp": self.arp,
         }
 
+    @property
+    def slice(self) -> SliceRef | None:
+        """Its slice; C(None) if an interrupted run has already moved it to the group for removals."""
+        return None if self.group == REMOVAL_GROUP else SliceRef(self.group)
+
 
 @dataclass(frozen=True)
 class Devices:
@@ -100,10 +105,13 @@ class TapPlan:
     def changes(self) -> list[Change]:
         """Each tap that differs."""
         return [
-            *(between("tap", tap.name, tap.attributes, None) for tap in self.remove),
-            *(between("tap", tap.name, None, tap.attributes) for tap in self.create),
-            *(Change("tap", new.name, RECREATE, old.attributes, new.attributes) for old, new in self.recreate),
-            *(between("tap", new.name, old.attributes, new.attributes) for old, new in self.adjust),
+            *(between("tap", tap.name, tap.attributes, None, slice=tap.slice) for tap in self.remove),
+            *(between("tap", tap.name, None, tap.attributes, slice=tap.slice) for tap in self.create),
+            *(
+                Change("tap", new.name, RECREATE, old.attributes, new.attributes, slice=new.slice)
+                for old, new in self.recreate
+            ),
+            *(between("tap", new.name, old.attributes, new.attributes, slice=new.slice) for old, new in self.adjust),
         ]
 
 
@@ -157,7 +165,7 @@ def plan(orders: Iterable[SliceOrder], have: Devices, *, accounts: Accounts, fre
     for name in wanted:
         if name in have.others:
             raise SlicesError(f"network device {name} exists on this host and is not a tap")
-    removed = _to_remove(slice_ids(orders), wanted, have, accounts)
+    removed = _to_remove(orders, wanted, have, accounts)
     pairs = [(have.taps[name], tap) for name, tap in wanted.items() if name in have.taps]
     foreign = [(old, new) for old, new in pairs if not old.persistent or _other_owner(old, new)]
     # The carrier of a tap that is down is unknown, so it counts as busy.
@@ -177,15 +185,26 @@ def plan(orders: Iterable[SliceOrder], have: Devices, *, accounts: Accounts, fre
     )
 
 
-def _to_remove(slices: Collection[int], wanted: Collection[str], have: Devices, accounts: Accounts) -> tuple[Tap, ...]:
-    """Return the taps of these slices to remove: by their names, or by their group and user if they were renamed."""
-    ours = {*slices, REMOVAL_GROUP}
-    users = {slice_id: uid for slice_id in slices if (uid := accounts.uid(slice_id)) is not None}
+def _to_remove(
+    orders: Iterable[SliceOrder], wanted: Collection[str], have: Devices, accounts: Accounts
+) -> tuple[Tap, ...]:
+    """Return the taps of these slices to remove: by their names and group, or by their user if they were renamed.
+
+    Without VMs on this host, a slice may not be the only one with its user.
+    """
+    orders = tuple(orders)
+    ours = {*slice_ids(orders), REMOVAL_GROUP}
+    users = {order.slice_id: uid for order in orders if (uid := accounts.uid(order.slice_id)) is not None}
+    own = {users[order.slice_id] for order in orders if order.vms and order.slice_id in users}
     removed = tuple(
         tap
         for tap in have.taps.values()
-        if tap.group in ours and tap.name not in wanted
-        if _is_ours(tap.name) or (tap.group in users and tap.owner == users[tap.group])
+        if tap.name not in wanted
+        if (
+            tap.group in ours
+            if _is_ours(tap.name)
+            else tap.owner in own or (tap.group in users and tap.owner == users[tap.group])
+        )
     )
     if removed:
         _need_free_group(have)

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ...changes import Change, between
-from ...errors import Refusal, Refused, SlicesError
+from ...errors import Refusal, Refused, SlicesError, named
 from ...work_order import Image as Wanted
-from .. import files
+from .. import access, files
+from ..access import FILE, Access
 from ..runner import Runner
 from .inspection import inspect
 from .qcow2 import Image
@@ -26,6 +28,7 @@ NOTE = ".json"
 """The suffix of a note, appended to the name of its image."""
 ARRIVAL = ".new"
 """The suffix of a new image that is not verified yet."""
+_MODE, _NOTE_MODE = 0o444, 0o600
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Examined:
         note: the new note; C(None) if the image is missing.
         has_arrived: whether the new note is for a new file that is not installed yet.
         refusal: why the new file is not installed.
+        given: the current and the new owner, group and mode of the image and its note, by path, where they differ.
     """
 
     wanted: Wanted
@@ -73,6 +77,7 @@ class Examined:
     note: Note | None
     has_arrived: bool = False
     refusal: Refusal | None = None
+    given: Mapping[str, tuple[Access, Access]] = field(default_factory=dict)
 
     @property
     def change(self) -> Change | None:
@@ -80,6 +85,11 @@ class Examined:
         if self.refusal is not None or self.note is None or (self.note == self.noted and not self.has_arrived):
             return None
         return between("base image", self.wanted.path, *(_attributes(note) for note in (self.noted, self.note)))
+
+    @property
+    def openings(self) -> list[Change]:
+        """The paths that others may use otherwise than they should."""
+        return [between("path", path, old.attributes, new.attributes) for path, (old, new) in self.given.items()]
 
     @property
     def fault(self) -> str | None:
@@ -97,8 +107,9 @@ class Plan:
 
     @property
     def changes(self) -> list[Change]:
-        """The images to install or to write a note for."""
-        return [each.change for each in self.examined if each.change is not None]
+        """The images to install or to write a note for, and what gets another owner, group or mode."""
+        changes = [each.change for each in self.examined if each.change is not None]
+        return [*changes, *(change for each in self.examined for change in each.openings)]
 
     @property
     def failure(self) -> Refused | None:
@@ -158,9 +169,10 @@ def examine(wanted: Wanted, *, verify: bool, runner: Runner) -> Examined:
     state = _stat(wanted.path)
     if state is None:
         return Examined(wanted, noted, None)
+    given = dict(_astray(wanted.path))
     if noted is not None and noted.checksum == wanted.checksum and _is_as_noted(noted, state) and not verify:
-        return Examined(wanted, noted, noted)
-    return Examined(wanted, noted, _examine_file(wanted, wanted.path, noted, runner))
+        return Examined(wanted, noted, noted, given=given)
+    return Examined(wanted, noted, _examine_file(wanted, wanted.path, noted, runner), given=given)
 
 
 def install(examined: Iterable[Examined]) -> None:
@@ -173,11 +185,14 @@ def install(examined: Iterable[Examined]) -> None:
     for each in changed:
         path = each.wanted.path
         if each.has_arrived:
-            os.chmod(path + ARRIVAL, 0o444)
-            files.flush(path + ARRIVAL)
+            os.chmod(path + ARRIVAL, _MODE)
+            with named(path):
+                files.flush(path + ARRIVAL)
             os.replace(path + ARRIVAL, path)
+    for path, (_old, new) in (pair for each in examined for pair in each.given.items()):
+        access.give(path, new)
     files.write_all(
-        files.text_file(each.wanted.path + NOTE, json.dumps(asdict(each.note)) + "\n", mode=0o600)
+        files.text_file(each.wanted.path + NOTE, json.dumps(asdict(each.note)) + "\n", mode=_NOTE_MODE)
         for each in changed
         if each.note is not None
     )
@@ -191,6 +206,8 @@ def _examine_file(wanted: Wanted, path: str, noted: Note | None, runner: Runner)
         mtime_ns=state.st_mtime_ns,
         is_replacement=noted is not None and noted.is_replacement,
     )
+    if not stat.S_ISREG(state.st_mode):
+        return replace(note, damage="it is not a file")
     seen = files.sha256(path)
     if seen != wanted.checksum:
         return replace(note, damage=f"{state.st_size} bytes with the SHA-256 {seen} in place of {wanted.checksum}")
@@ -199,6 +216,15 @@ def _examine_file(wanted: Wanted, path: str, noted: Note | None, runner: Runner)
     except Refused as refused:
         return replace(note, damage="; ".join(refusal.message for refusal in refused.refusals))
     return replace(note, format=image.format, virtual_bytes=image.virtual_bytes)
+
+
+def _astray(path: str) -> Iterator[tuple[str, tuple[Access, Access]]]:
+    """Yield the image and its note if others may use them otherwise: all VMs read the image, and nobody writes it."""
+    for name, mode in ((os.path.realpath(path), _MODE), (path + NOTE, _NOTE_MODE)):
+        held = access.observe(name)
+        wanted = None if held is None else Access(FILE, os.geteuid(), held.gid, mode)
+        if held is not None and wanted is not None and held.kind == FILE and held != wanted:
+            yield name, (held, wanted)
 
 
 def _is_as_noted(note: Note, state: os.stat_result) -> bool:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from io import BufferedIOBase
 from typing import BinaryIO, Callable
 
-from ...errors import CommandFailed, Refusal, Refused
+from ...errors import CommandFailed, Refusal, Refused, named
 from ..runner import NOT_FOUND, Runner
 from . import formats
 from .inspection import check, inspect
@@ -114,7 +114,7 @@ def _unpacked(path: str, runner: Runner, object: str) -> Iterator[str]:
 
 def _decompress(path: str, found: str, draft: str, object: str) -> None:
     try:
-        with _READERS[found](path) as source, open(draft, "wb") as target:
+        with named(draft), _READERS[found](path) as source, open(draft, "wb") as target:
             shutil.copyfileobj(source, target, _CHUNK_BYTES)
     except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
         if getattr(error, "errno", None) is not None:

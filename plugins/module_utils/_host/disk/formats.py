@@ -11,7 +11,8 @@ from . import raw
 
 QCOW2, RAW, EMPTY, UNKNOWN, ISO, VPC = "qcow2", "raw", "empty", "unknown", "iso9660", "vpc"
 COMPRESSIONS = ("gzip", "xz", "zstd", "bzip2")
-ARCHIVES = ("tar", "zip", "7z")
+ARCHIVES = ("tar", "zip", "7z", "rar", "cpio", "lz4", "lzip", "lzop", "compress")
+"""Archives, and compressed files that have to be unpacked by hand."""
 VIRTUAL_DISKS = ("vmdk", "vdi", "vhdx", VPC, "qcow", "qed", "parallels")
 """Formats that C(qemu-img) reads, by their names in QEMU."""
 ENCRYPTED = "luks"
@@ -38,6 +39,12 @@ _MARKS = (
     ("zip", 0, b"PK\x03\x04"),
     ("7z", 0, b"7z\xbc\xaf\x27\x1c"),
     ("tar", 257, b"ustar"),
+    ("rar", 0, b"Rar!\x1a\x07"),
+    ("cpio", 0, b"07070"),
+    ("lz4", 0, b"\x04\x22\x4d\x18"),
+    ("lzip", 0, b"LZIP"),
+    ("lzop", 0, b"\x89LZO\0"),
+    ("compress", 0, b"\x1f\x9d"),
 )
 
 

@@ -24,6 +24,12 @@ _UNPACK = {
     "tar": "tar --extract --file",
     "zip": "unzip",
     "7z": "7z x",
+    "rar": "unrar x",
+    "cpio": "cpio --extract --file",
+    "lz4": "lz4 --decompress",
+    "lzip": "lzip --decompress --keep",
+    "lzop": "lzop --decompress",
+    "compress": "gzip --decompress --keep",
 }
 _KEY = "secret,id=key,file=PASSPHRASE_FILE"
 
@@ -102,7 +108,8 @@ def _inspect_other(file: BinaryIO, found: str, object: str, source: str, alterna
         driver = f"driver=luks,key-secret=key,file.filename={source}"
         yield Refusal("image_encrypted", object, {"command": _decrypt(driver, source)})
     elif found in _UNPACK:
-        figures = {"format": found, "command": f"{_UNPACK[found]} {quoted}", "alternative": alternative}
+        other = alternative if found in formats.COMPRESSIONS else ""
+        figures = {"format": found, "command": f"{_UNPACK[found]} {quoted}", "alternative": other}
         yield Refusal("image_compressed", object, figures)
     elif found in formats.VIRTUAL_DISKS:
         figures = {"format": found, "command": _convert(source, found), "alternative": alternative}
@@ -131,6 +138,8 @@ def _header_faults(file: BinaryIO, header: Header, object: str, source: str) -> 
     if header.encryption:
         driver = f"driver=qcow2,encrypt.key-secret=key,file.filename={source}"
         yield Refusal("image_encrypted", object, {"command": _decrypt(driver, source)})
+    if not header.virtual_bytes:
+        yield Refusal("image_empty", object)
     if header.is_marked_corrupt:
         yield Refusal("image_damaged", object, {"why": "it is marked as corrupt", "command": _repair(source)})
     if not qcow2_clusters.is_plausible(header):

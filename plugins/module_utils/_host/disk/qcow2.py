@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from ...errors import SlicesError
+from .. import files
 from .raw import read_at
 
 MAGIC = b"QFI\xfb"
@@ -97,7 +98,7 @@ def read_image(path: str) -> Image | None:
         SlicesError: see C(read_header).
     """
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=files.at_once) as file:
             if read_at(file, 0, len(MAGIC)) != MAGIC:
                 return Image(format="raw", virtual_bytes=os.fstat(file.fileno()).st_size)
             header = read_header(file, path)

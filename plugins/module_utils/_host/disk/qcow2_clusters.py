@@ -23,6 +23,8 @@ _MOST_L1_BYTES = 32 << 20
 _OFFSET = 0x00FF_FFFF_FFFF_FE00
 _IS_COMPRESSED = 1 << 62
 _IS_ZERO = 1
+# An extended entry has a second word, whose lower half tells which subclusters have data.
+_SUBCLUSTERS, _ALLOCATED = 32, (1 << 32) - 1
 
 
 def is_plausible(header: Header) -> bool:
@@ -41,7 +43,7 @@ def needed_bytes(file: BinaryIO, header: Header) -> int:
         header: its header, which C(is_plausible).
     """
     size = os.fstat(file.fileno()).st_size
-    return max(_ends(file, header, size), default=0)
+    return max(_ends(file, header, size))
 
 
 def _ends(file: BinaryIO, header: Header, size: int) -> Iterator[int]:
@@ -51,7 +53,8 @@ def _ends(file: BinaryIO, header: Header, size: int) -> Iterator[int]:
     yield header.refcount_offset + refcounts
     if refcounts <= size:
         blocks = (entry & _OFFSET for entry in _entries(file, header.refcount_offset, refcounts))
-        yield from (block + cluster for block in blocks if block)
+        # The header is in the first cluster, so an entry that is not in use changes nothing.
+        yield from (block + cluster for block in blocks)
     guest_bytes, followed = _bytes_of_l2(header), set()
     for number, entry in enumerate(_entries(file, header.l1_offset, header.l1_entries * _ENTRY_BYTES)):
         table = entry & _OFFSET
@@ -66,17 +69,35 @@ def _ends(file: BinaryIO, header: Header, size: int) -> Iterator[int]:
 
 def _end_of_data(file: BinaryIO, header: Header, table: int, guest: int) -> int:
     """Return the end of the last cluster in an L2 table, which begins at offset C(guest) of the virtual disk."""
-    cluster, is_zero = 1 << header.cluster_bits, 0 if header.has_extended_l2 else _IS_ZERO
+    cluster = 1 << header.cluster_bits
     last = (header.virtual_bytes - 1 - guest) >> header.cluster_bits
     if last < 0:
         return 0
-    entries = _entries(file, table, cluster)[:: 2 if header.has_extended_l2 else 1]
-    plain = [0 if entry & (_IS_COMPRESSED | is_zero) else entry & _OFFSET for entry in entries[: last + 1]]
+    words = _entries(file, table, cluster)
+    if header.has_extended_l2:
+        entries, plain = words[::2], _ends_of_subclusters(words, cluster // _SUBCLUSTERS)
+    else:
+        entries = words
+        plain = [0 if entry & (_IS_COMPRESSED | _IS_ZERO) else _end(entry & _OFFSET, cluster) for entry in entries]
     compressed = (_end_of_compressed(entry, header) for entry in entries if entry & _IS_COMPRESSED)
     # The last cluster of the virtual disk may be shorter.
-    ends = [offset + cluster for offset in (max(plain[:last], default=0),) if offset]
-    ends += [offset + header.virtual_bytes - guest - last * cluster for offset in plain[last:] if offset]
-    return max([*ends, *compressed], default=0)
+    shorter = [
+        min(end, (entry & _OFFSET) + header.virtual_bytes - guest - last * cluster)
+        for entry, end in zip(entries[last : last + 1], plain[last:])
+    ]
+    return max([*plain[:last], *shorter, *compressed], default=0)
+
+
+def _end(offset: int, length: int) -> int:
+    return offset + length if offset else 0
+
+
+def _ends_of_subclusters(words: array[int], subcluster: int) -> list[int]:
+    """Return the end of the last subcluster with data for each extended entry, 0 if there is none."""
+    return [
+        0 if entry & _IS_COMPRESSED else _end(entry & _OFFSET, (allocated & _ALLOCATED).bit_length() * subcluster)
+        for entry, allocated in zip(words[::2], words[1::2])
+    ]
 
 
 def _end_of_compressed(entry: int, header: Header) -> int:

@@ -37,7 +37,7 @@ class Known:
 def read(state_dir: str) -> dict[str, Known]:
     """Return the disks that were seen, by path. A damaged file counts as empty: work orders contain C(first_seen)."""
     try:
-        found = json.loads(files.read_text(_path(state_dir)) or "{}")
+        found = json.loads(files.read_text(path_in(state_dir)) or "{}")
         return {path: Known(entry["uuid"], str(entry["seen"])) for path, entry in found.items()}
     except (AttributeError, KeyError, TypeError, ValueError):
         return {}
@@ -52,12 +52,13 @@ def note(state_dir: str, *, present: Iterable[Disk] = (), gone: Iterable[str] = 
     if not news and len(kept) == len(known):
         return
     entries = {path: vars(disk) for path, disk in {**kept, **news}.items()}
-    files.write_text(_path(state_dir), json.dumps(entries, indent=1) + "\n", mode=0o600)
+    files.write_text(path_in(state_dir), json.dumps(entries, indent=1) + "\n", mode=0o600)
 
 
 def _is_fresh(known: Known | None, disk: Disk, stale: str) -> bool:
     return known is not None and known.uuid == disk.uuid and known.seen > stale
 
 
-def _path(state_dir: str) -> str:
+def path_in(state_dir: str) -> str:
+    """Return the path of the file."""
     return f"{state_dir}/disks.json"

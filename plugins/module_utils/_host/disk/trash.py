@@ -57,10 +57,14 @@ def put(paths: Iterable[str], folder: Folder, *, state_dir: str) -> None:
 
 
 def entries(state_dir: str) -> list[Entry]:
-    """Return the folders in the trash, oldest first."""
+    """Return the folders in the trash, oldest first.
+
+    Anything else, such as a link to a folder, is not ours, and what it leads to must not be removed.
+    """
     folder = folder_in(state_dir)
-    names = os.listdir(folder) if os.path.isdir(folder) else []
-    return sorted((_entry(f"{folder}/{name}") for name in names), key=lambda entry: (entry.deleted, entry.path))
+    names = os.scandir(folder) if os.path.isdir(folder) else ()
+    found = [_entry(each.path) for each in names if each.is_dir(follow_symlinks=False)]
+    return sorted(found, key=lambda entry: (entry.deleted, entry.path))
 
 
 def empty(state_dir: str, *, retention_s: float, statvfs: StatVfs = os.statvfs) -> list[Entry]:
@@ -124,8 +128,8 @@ def _entry(path: str) -> Entry:
     there = {os.path.basename(each): each for each in vm_folders.overlays(path)}
     return Entry(
         path=path,
-        # A folder without a time in its name counts as the oldest.
-        deleted=int(begin) if begin.isdecimal() else 0,
+        # Somebody may have renamed a folder.
+        deleted=int(begin) if begin.isdecimal() else int(os.stat(path).st_mtime),
         disks={uuid: there[name] for uuid, name in named.items() if name in there},
     )
 

@@ -10,29 +10,35 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...changes import Change, between
+from ...changes import Change, SliceRef, between
 from ...errors import CommandFailed, SlicesError
 from ...network_order import Services
 from ...vlans import MANAGEMENT_VLAN
-from .. import files, ownership, systemd
+from .. import files, ownership, systemd, unit_overrides
+from ..access import FILE, Access
 from ..datapath import ovs
 from ..datapath.ovs import PortPlan
 from ..runner import Runner
 from . import dhcp_hosts, owners
 from .files import Folders, kinds, restarts, senders, texts
 from .live import DHCP_NAMESPACE, SHARES, in_namespace
-from .state import DHCP_UNIT, GATEWAY_UNIT, NAT_UNIT, State, names_unit, network_unit
+from .state import DHCP_UNIT, GATEWAY_UNIT, MODE, NAT_UNIT, State, names_unit, network_unit, readable
 
 
 @dataclass(frozen=True)
 class FileChange:
-    """A file that differs, with its old and its new content; C(None) if it does not exist."""
+    """A file that differs, with its old and its new content; C(None) if it does not exist.
+
+    Attributes:
+        held: who may use it, if that differs from a file of root that all may read.
+    """
 
     slice_id: int
     kind: str
     path: str
     old: str | None
     new: str | None
+    held: Access | None = None
 
     @property
     def adds_only(self) -> bool:
@@ -41,10 +47,12 @@ class FileChange:
 
     @property
     def change(self) -> Change:
-        """The lines that differ."""
-        return between(
-            f"slice {self.kind}", self.slice_id, _differing(self.old, self.new), _differing(self.new, self.old)
-        )
+        """The lines that differ, and who may use the file."""
+        before, after = _differing(self.old, self.new), _differing(self.new, self.old)
+        if before is not None and after is not None and self.held is not None:
+            before.update(type=self.held.kind, **self.held.attributes)
+            after.update(type=FILE, **readable(self.held).attributes)
+        return between(f"slice {self.kind}", self.slice_id, before, after, slice=SliceRef(self.slice_id))
 
 
 @dataclass(frozen=True)
@@ -55,32 +63,37 @@ class ServicesPlan:
         drift: live state that differs from the files, and units that are started or removed.
         units: the job for systemd by unit: C(reload), C(restart), or C(stop) for units that are removed. It is
             C(reload-or-restart) for the host's packet rules, because their unit may be inactive.
-        enable: units to enable.
+        enable: units to enable, each with the slice.
         hang_on_gateway: active or desired units that systemd restarts together with the gateway's unit.
         clients: the old and the new port of the name server that a VM uses, by the VM's address.
         shares: the old and the new slice to whose share of connections an address counts.
         moved: addresses whose reservations are added or removed, and addresses of NAT links that are removed.
         gone: slices whose namespace and folder are removed.
         slice_ids: the slices of the order.
+        overrides: the masks and drop-ins beside units that are removed.
+        strangers: files that are removed, because dnsmasq or nft would read them.
     """
 
     files: tuple[FileChange, ...] = ()
     drift: tuple[Change, ...] = ()
     ports: PortPlan = field(default_factory=PortPlan)
     units: Mapping[str, str] | None = None
-    enable: tuple[str, ...] = ()
+    enable: tuple[tuple[str, Services], ...] = ()
     hang_on_gateway: tuple[str, ...] = ()
     clients: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
     shares: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
     moved: tuple[str, ...] = ()
     gone: tuple[Services, ...] = ()
     slice_ids: tuple[int, ...] = ()
+    overrides: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
 
     @property
     def changes(self) -> list[Change]:
         """Each object that differs; units that are only reloaded or restarted because of these are not included."""
-        gone = (between("namespace", one.namespace, {}, None) for one in self.gone)
-        return [*(change.change for change in self.files), *self.ports.changes, *self.drift, *gone]
+        gone = (_namespace(one.namespace, {}, None, one) for one in self.gone)
+        overrides = unit_overrides.changes(self.overrides)
+        return [*(change.change for change in self.files), *self.ports.changes, *overrides, *self.drift, *gone]
 
     def asked_for(self, verb: str) -> list[str]:
         """Return the units with this job."""
@@ -102,18 +115,16 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     for one in orders:
         units.update(_servers(one, changes, ports, have, folders, drift))
     units.update(_dhcp(orders, changes, have, drift))
-    units.update(_shared(have, drift))
+    units.update(_shared(have, folders, drift))
     enable = _to_enable(orders, have)
-    drift += [
-        between("unit", unit, {"startup": "disabled"}, {"startup": "enabled"}) for unit in enable if unit in have.active
-    ]
+    drift += _enabled(enable, have)
     clients, shares = _strangers(orders, have), _differing_shares(orders, have, folders)
-    drift += _mapped("name server's client", "port", clients)
-    # Files that change tell of their addresses.
+    drift += _mapped("name server's client", "port", clients, {one.name_port: one.slice_id for one in orders})
+    # The addresses of changed files are listed with the files.
     told = {change.slice_id for change in changes if change.path == folders.shares(change.slice_id)}
-    drift += _mapped("sender", "slice", {address: of for address, of in shares.items() if told.isdisjoint(of)})
-    left = {*have.folders, *have.namespaces}
-    gone = tuple(one for one in orders if not one.networks and one.slice_id in left)
+    untold = {address: of for address, of in shares.items() if told.isdisjoint(of)}
+    drift += _mapped("sender", "slice", untold, {one.slice_id: one.slice_id for one in orders})
+    gone = tuple(one for one in orders if not one.networks and one.slice_id in {*have.folders, *have.namespaces})
     return ServicesPlan(
         files=tuple(changes),
         drift=tuple(drift),
@@ -126,6 +137,8 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
         moved=(*_moved(changes), *(one.nat_link(folders.links)[1].split("/")[0] for one in gone)),
         gone=gone,
         slice_ids=tuple(one.slice_id for one in orders),
+        overrides=have.overrides,
+        strangers=have.strangers,
     )
 
 
@@ -140,6 +153,8 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
         # After an interrupted run, files may be up to date without their servers having been reloaded.
         files.make_folders(os.path.dirname(path))
         files.write_text(path, "", mode=0o600)
+    # Before anything is started, which a mask would prevent.
+    unit_overrides.remove(todo.overrides, runner)
     stopped = todo.asked_for("stop")
     if stopped:
         # This reloads systemd, which then unloads the units, except for failed ones.
@@ -150,12 +165,25 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
     _forget(todo.moved, runner)
     for change in todo.files:
         _write(change)
+    for path in todo.strangers:
+        files.remove(path)
     for one in todo.gone:
         _remove(one, folders, runner)
-    if todo.enable:
-        runner.run(["systemctl", "--no-reload", "enable", "--quiet", "--", *todo.enable])
+    units = [unit for unit, _one in todo.enable]
+    if units:
+        runner.run(["systemctl", "--no-reload", "enable", "--quiet", "--", *units])
     _ask("reload-or-restart", todo.asked_for("reload-or-restart"), runner)
     _restart(todo, runner)
+    _map(todo, runner)
+    if todo.overrides:
+        unit_overrides.restart(todo.overrides, runner)
+        _ask("start", list(todo.hang_on_gateway), runner)
+    for path in pending:
+        files.remove(path)
+
+
+def _map(todo: ServicesPlan, runner: Runner) -> None:
+    """Change which name server VMs use, and whose share they count to."""
     if todo.clients:
         # A restart of the gateway's unit empties the map.
         is_empty = GATEWAY_UNIT in todo.asked_for("restart")
@@ -163,8 +191,6 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
         runner.run(in_namespace(DHCP_NAMESPACE, "nft", "--file", "-"), stdin=elements)
     if todo.shares:
         runner.run(["nft", "--file", "-"], stdin=_elements(f"{SHARES} slices", todo.shares))
-    for path in pending:
-        files.remove(path)
 
 
 def _restart(todo: ServicesPlan, runner: Runner) -> None:
@@ -204,19 +230,20 @@ def _servers(
     is_pending = one.slice_id in have.pending
     if is_pending:
         outdated = {"state": "not restarted by an interrupted run"}
-        drift.append(Change("slice servers", one.slice_id, "restart", outdated, {"state": "restarted"}))
+        will, of = {"state": "restarted"}, SliceRef(one.slice_id)
+        drift.append(Change("slice servers", one.slice_id, "restart", outdated, will, slice=of))
     of_names = [change for change in changes if change.path.startswith(folders.names(one.slice_id, ""))]
     verb = "restart" if is_pending else _verb(of_names)
-    names = _unit(names_unit(one.slice_id), bool(one.reservations), verb, have, drift)
+    names = _unit(names_unit(one.slice_id), one, bool(one.reservations), verb, have, drift)
     astray = list(_astray(one, have, folders))
     drift += astray
     is_new = any(change.path.startswith(folders.network(one.slice_id) + "/") for change in changes)
     verb = "restart" if astray or is_new or _concerns(ports, one) or is_pending else None
-    return {**names, **_unit(network_unit(one.slice_id), bool(one.networks), verb, have, drift)}
+    return {**names, **_unit(network_unit(one.slice_id), one, bool(one.networks), verb, have, drift)}
 
 
-def _shared(have: State, drift: list[Change]) -> dict[str, str]:
-    """Return the jobs for the units that all slices share, except the DHCP server."""
+def _shared(have: State, folders: Folders, drift: list[Change]) -> dict[str, str]:
+    """Return the jobs for the units that all slices share, except for the DHCP server's reservations."""
     units = {}
     if not have.rules:
         drift.append(Change("packet rules", "VMs", "load", {"state": "missing or changed"}, {"state": "loaded"}))
@@ -228,13 +255,19 @@ def _shared(have: State, drift: list[Change]) -> dict[str, str]:
         was, will = (_of(have.gateway, side) for side in "><")
         drift.append(Change("gateway", f"VLAN {MANAGEMENT_VLAN}", "restart", was, will))
         units[GATEWAY_UNIT] = "restart"
+    drift += [between("file", path, {}, None) for path in have.strangers]
+    places = {os.path.dirname(path) for path in have.strangers}
+    if folders.all_shares in places:
+        units[NAT_UNIT] = "reload-or-restart"
+    if folders.dhcp_hosts in places and DHCP_UNIT in have.active:
+        units[DHCP_UNIT] = "restart"
     return units
 
 
-def _to_enable(orders: Iterable[Services], have: State) -> tuple[str, ...]:
+def _to_enable(orders: Iterable[Services], have: State) -> tuple[tuple[str, Services], ...]:
     """Return the units of slices that have to be enabled."""
     wanted = [
-        unit
+        (unit, one)
         for one in orders
         for unit, is_wanted in (
             (names_unit(one.slice_id), one.reservations),
@@ -242,14 +275,24 @@ def _to_enable(orders: Iterable[Services], have: State) -> tuple[str, ...]:
         )
         if is_wanted
     ]
-    return tuple(unit for unit in wanted if unit not in have.enabled)
+    return tuple((unit, one) for unit, one in wanted if unit not in have.enabled)
+
+
+def _enabled(enable: Iterable[tuple[str, Services]], have: State) -> list[Change]:
+    """Return the changes of units that are enabled although they are active already."""
+    return [
+        between("unit", unit, {"startup": "disabled"}, {"startup": "enabled"}, slice=SliceRef(one.slice_id))
+        for unit, one in enable
+        if unit in have.active
+    ]
 
 
 def _file_changes(one: Services, have: State, folders: Folders) -> Iterator[FileChange]:
     wanted = texts(one, folders)
     for path, kind in kinds(one.slice_id, folders).items():
-        if have.texts.get(path) != wanted.get(path):
-            yield FileChange(one.slice_id, kind, path, have.texts.get(path), wanted.get(path))
+        held = have.astray.get(path)
+        if have.texts.get(path) != wanted.get(path) or held is not None:
+            yield FileChange(one.slice_id, kind, path, have.texts.get(path), wanted.get(path), held)
 
 
 def _moved(changes: Iterable[FileChange]) -> Iterator[str]:
@@ -284,15 +327,17 @@ def _verb(changes: Iterable[FileChange]) -> str | None:
     return "reload" if paths else None
 
 
-def _unit(unit: str, is_wanted: bool, verb: str | None, have: State, drift: list[Change]) -> dict[str, str]:
-    """Return the job for a unit, and add a unit that is started or removed to C(drift)."""
+def _unit(
+    unit: str, one: Services, is_wanted: bool, verb: str | None, have: State, drift: list[Change]
+) -> dict[str, str]:
+    """Return the job for a unit of a slice, and add a unit that is started or removed to C(drift)."""
     if not is_wanted:
         if unit not in have.active and unit not in have.enabled:
             return {}
-        drift.append(between("unit", unit, {"state": "present"}, None))
+        drift.append(between("unit", unit, {"state": "present"}, None, slice=SliceRef(one.slice_id)))
         return {unit: "stop"}
     if unit not in have.active:
-        drift.append(_start(unit))
+        drift.append(_start(unit, SliceRef(one.slice_id)))
         return {unit: "restart"}
     return {unit: verb} if verb else {}
 
@@ -339,10 +384,20 @@ def _differing_shares(
     return _pairs(wanted, have.shares, {one.slice_id for one in orders})
 
 
-def _mapped(kind: str, what: str, pairs: Mapping[str, tuple[int | None, int | None]]) -> list[Change]:
-    """Return the changes of a map from addresses."""
+def _mapped(
+    kind: str, what: str, pairs: Mapping[str, tuple[int | None, int | None]], slices: Mapping[int, int]
+) -> list[Change]:
+    """Return the changes of a map from addresses; C(slices) are the slices of the order by the map's values."""
     return [
-        between(kind, address, *({what: value} if value else None for value in pair)) for address, pair in pairs.items()
+        between(
+            kind,
+            address,
+            *({what: value} if value else None for value in (old, new)),
+            slice=next(
+                (SliceRef(slices[value]) for value in (new, old) if value is not None and value in slices), None
+            ),
+        )
+        for address, (old, new) in pairs.items()
     ]
 
 
@@ -360,18 +415,20 @@ def _of(differing: Iterable[str], side: str) -> dict[str, Any]:
     return {"state": [line[2:].strip() for line in differing if line[0] == side] or "none"}
 
 
-def _differing(text: str | None, other: str | None) -> dict[str, list[str]] | None:
+def _differing(text: str | None, other: str | None) -> dict[str, Any] | None:
     """Return the lines of C(text) that are not in C(other); C(None) without a text."""
     known = set((other or "").splitlines())
     return None if text is None else {"lines": [line for line in text.splitlines() if line not in known]}
 
 
-def _start(unit: str) -> Change:
-    return Change("unit", unit, "start", {"state": "stopped"}, {"state": "running"})
+def _start(unit: str, of: SliceRef | None = None) -> Change:
+    return Change("unit", unit, "start", {"state": "stopped"}, {"state": "running"}, slice=of)
 
 
-def _namespace(name: str, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Change:
-    return between("namespace", name, before, after)
+def _namespace(
+    name: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, one: Services | None = None
+) -> Change:
+    return between("namespace", name, before, after, slice=None if one is None else SliceRef(one.slice_id))
 
 
 def _astray(one: Services, have: State, folders: Folders) -> Iterator[Change]:
@@ -380,8 +437,9 @@ def _astray(one: Services, have: State, folders: Folders) -> Iterator[Change]:
         return
     namespace = have.namespaces.get(one.slice_id)
     if namespace is None:
-        yield _namespace(one.namespace, None, {"state": "present"})
+        yield _namespace(one.namespace, None, {"state": "present"}, one)
         return
+    lost, of = {"state": "missing or different"}, SliceRef(one.slice_id)
     for network in one.networks:
         device = namespace.devices.get(network.port)
         is_right = (
@@ -393,15 +451,15 @@ def _astray(one: Services, have: State, folders: Folders) -> Iterator[Change]:
         )
         if not is_right:
             where = f"{one.namespace}/{network.port}"
-            yield between("device", where, {"state": "missing or different"}, {"address": str(network.server)})
+            yield between("device", where, lost, {"address": str(network.server)}, slice=of)
     if one.has_nat:
         ends = (have.devices.get(one.nat_device), namespace.devices.get("nat"))
         for device, address in zip(ends, one.nat_link(folders.links)):
             if device is None or not device.is_up or address not in device.addresses:
-                yield between("NAT link", one.namespace, {"state": "missing or different"}, {"address": address})
+                yield between("NAT link", one.namespace, lost, {"address": address}, slice=of)
     if namespace.astray:
         # Packet rules, routes and forwarding.
-        yield _namespace(one.namespace, *(_of(namespace.astray, side) for side in "><"))
+        yield _namespace(one.namespace, _of(namespace.astray, ">"), _of(namespace.astray, "<"), one)
 
 
 def _concerns(ports: PortPlan, one: Services) -> bool:
@@ -416,8 +474,7 @@ def _write(change: FileChange) -> None:
         files.remove(change.path)
     else:
         files.make_folders(os.path.dirname(change.path))
-        # dnsmasq reads its files as an unprivileged user.
-        files.write_text(change.path, change.new, mode=0o644)
+        files.write_text(change.path, change.new, mode=MODE)
 
 
 def _remove(one: Services, folders: Folders, runner: Runner) -> None:

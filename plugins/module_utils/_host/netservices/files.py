@@ -46,17 +46,27 @@ class Folders:
         """The folder of all slices' reservations."""
         return f"{self.state_dir}/dhcp/hosts.d"
 
+    @property
+    def all_shares(self) -> str:
+        """The folder of all slices' shares."""
+        return f"{self.state_dir}/shares"
+
     def reservations(self, slice_id: int) -> str:
         """Return the file with the slice's reservations, with the syntax of C(dhcp-hostsfile)."""
         return f"{self.dhcp_hosts}/{slice_id}"
 
+    @property
+    def name_servers(self) -> str:
+        """The folder of all slices' name servers on VLAN 400."""
+        return f"{self.state_dir}/names"
+
     def names(self, slice_id: int, kind: str) -> str:
         """Return a file of the slice's name server on VLAN 400: C(conf), C(hosts), or C(nft) for its clients."""
-        return f"{self.state_dir}/names/{slice_id}.{kind}"
+        return f"{self.name_servers}/{slice_id}.{kind}"
 
     def shares(self, slice_id: int) -> str:
         """Return the file with the slice's addresses, for the limits that its VMs share on the host."""
-        return f"{self.state_dir}/shares/{slice_id}.nft"
+        return f"{self.all_shares}/{slice_id}.nft"
 
     def uuid(self, slice_id: int) -> str:
         """Return the file with the slice's UUID, which exists as long as the slice has services."""

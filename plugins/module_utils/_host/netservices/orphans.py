@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...holdings import KnownSlice
 from ...network_order import Services
@@ -15,7 +16,7 @@ from .. import applied_orders, files, orphans, revisions, systemd
 from ..datapath import flows, ovs, ovsdb
 from ..datapath.ovsdb import Port
 from ..orphans import SLICE, Orphan
-from ..runner import Runner
+from ..runner import Runner, observed
 from . import apply as netservices
 from . import state
 from .files import Folders
@@ -33,12 +34,14 @@ class Held:
         units: the slice ids of active or enabled units, by name.
         ports: the ports in networks of slices.
         records: the UUIDs of the slices in records of applied orders, by path and slice id.
+        uuids: the UUIDs of slices that are served, by slice id.
     """
 
     files: Mapping[str, int] = field(default_factory=dict)
     units: Mapping[str, int] = field(default_factory=dict)
     ports: tuple[Port, ...] = ()
     records: Mapping[tuple[str, int], str | None] = field(default_factory=dict)
+    uuids: Mapping[int, str] = field(default_factory=dict)
 
 
 def observe(folders: Folders, runner: Runner, *, unit_dir: str = systemd.UNIT_DIR) -> Held:
@@ -49,13 +52,16 @@ def observe(folders: Folders, runner: Runner, *, unit_dir: str = systemd.UNIT_DI
     """
     active = [block["Id"] for block in systemd.show(_PATTERNS, runner) if block.get("ActiveState") == "active"]
     names = dict.fromkeys([*active, *systemd.enabled_names(unit_dir)])
+    found = dict(_files(folders))
+    uuids = {slice_id: (files.read_text(folders.uuid(slice_id)) or "").strip() for slice_id in {*found.values()}}
     return Held(
-        files=dict(_files(folders)),
+        files=found,
         units={name: int(match[1]) for name in names if (match := _UNIT.fullmatch(name))},
         ports=tuple(
             port for port in ovsdb.observe(runner).ports.values() if port.external_ids.get(ovs.SERVICES, "").isdecimal()
         ),
         records=applied_orders.uuids(folders.state_dir, revisions.NETWORK_NODE),
+        uuids={slice_id: uuid for slice_id, uuid in uuids.items() if uuid},
     )
 
 
@@ -74,6 +80,18 @@ def find(known: Iterable[KnownSlice], held: Held) -> tuple[Orphan, ...]:
     )
 
 
+def only_here(
+    slices: Iterable[Mapping[str, Any]], folders: Folders, runner: Runner, *, unit_dir: str = systemd.UNIT_DIR
+) -> list[dict[str, Any]]:
+    """Return the orphans as modules return them, given the C(slices) of a work order with all slices of the database.
+
+    A host that is not prepared yet has none.
+    """
+    held = observed(lambda: observe(folders, runner, unit_dir=unit_dir), nothing=Held(), missing_ok=True)
+    known = [KnownSlice(one["slice_id"], one["slice_uuid"]) for one in slices]
+    return [orphan.to_dict() for orphan in find(known, held)]
+
+
 def remove(gone: Iterable[Orphan], folders: Folders, runner: Runner, *, bridge: str) -> None:
     """Remove all objects of slices from the host.
 
@@ -90,7 +108,7 @@ def remove(gone: Iterable[Orphan], folders: Folders, runner: Runner, *, bridge: 
 
 def _things(held: Held) -> Iterator[tuple[int, str | None, str]]:
     for path, slice_id in held.files.items():
-        yield slice_id, None, path
+        yield slice_id, held.uuids.get(slice_id), path
     for (path, slice_id), uuid in held.records.items():
         yield slice_id, uuid, f"record {path}"
     for name, slice_id in held.units.items():
@@ -100,8 +118,8 @@ def _things(held: Held) -> Iterator[tuple[int, str | None, str]]:
 
 
 def _files(folders: Folders) -> Iterator[tuple[str, int]]:
-    names, networks = (os.path.dirname(path) for path in (folders.names(0, ""), folders.network(0)))
-    for kind, folder in (("reservations", folders.dhcp_hosts), ("names", names), ("networks", networks)):
+    places = {"reservations": folders.dhcp_hosts, "names": folders.name_servers, "networks": folders.networks}
+    for kind, folder in places.items():
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
             stem = name.partition(".")[0]
             if stem.isdecimal():

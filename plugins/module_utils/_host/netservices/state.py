@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...network_order import Services
-from .. import files, systemd
+from .. import access, files, systemd, unit_overrides
+from ..access import FILE, Access
 from ..datapath import ovsdb, trunks
 from ..datapath.ovsdb import Switch
 from ..runner import Runner
@@ -24,6 +25,8 @@ DHCP_UNIT = "slices-dhcp.service"
 GATEWAY_UNIT = "slices-gateway.service"
 # A reload loads the host's packet rules for VMs again.
 NAT_UNIT = "slices-nat.service"
+# dnsmasq reads its files as an unprivileged user.
+MODE = 0o644
 
 
 def names_unit(slice_id: int) -> str:
@@ -55,6 +58,7 @@ class State:
 
     Attributes:
         texts: the contents of existing files, by path.
+        astray: who may use files, by path, if that is not what C(readable) returns.
         folders: the slices that have a folder for their networks.
         pending: the slices for which a run was interrupted before their servers were reloaded.
         active: the active units.
@@ -70,9 +74,12 @@ class State:
         trunk_mtus: the MTUs of trunks, by name.
         devices: the network devices of the host itself.
         namespaces: the existing namespaces by slice id.
+        overrides: the paths of masks and drop-ins beside the host's units, including those of slices.
+        strangers: files of nobody in folders of which dnsmasq or nft reads everything.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
+    astray: Mapping[str, Access] = field(default_factory=dict)
     folders: frozenset[int] = frozenset()
     pending: frozenset[int] = frozenset()
     active: frozenset[str] = frozenset()
@@ -88,6 +95,8 @@ class State:
     trunk_mtus: Mapping[str, int] = field(default_factory=dict)
     devices: Mapping[str, Device] = field(default_factory=dict)
     namespaces: Mapping[int, Namespace] = field(default_factory=dict)
+    overrides: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
 
 
 def observe(
@@ -109,13 +118,11 @@ def observe(
     with_folder, with_namespace = _having(orders, folders, netns_dir)
     active, enabled = _units(orders, runner, unit_dir)
     clients, guard = _dhcp_rules(runner)
-    others = _served(folders) - {one.slice_id for one in orders}
     has_networks = bool(with_folder or with_namespace or any(one.networks for one in orders))
     switch = ovsdb.observe(runner) if has_networks else Switch()
-    return State(
-        texts=_texts(orders, folders),
+    return replace(
+        _files(orders, folders),
         folders=with_folder,
-        pending=_pending(orders, folders),
         active=active,
         enabled=enabled,
         rules=_are_loaded(run_dir, runner),
@@ -123,12 +130,24 @@ def observe(
         shares=_shares(runner),
         guard=guard,
         gateway=live.gateway_differences(run_dir, runner),
-        reserved=_reserved(folders, others),
-        others={one: (files.read_text(folders.uuid(one)) or "").strip() or None for one in sorted(others)},
         switch=switch,
         trunk_mtus=trunks.mtus(switch),
         devices=live.devices(runner) if has_networks else {},
         namespaces={one.slice_id: _namespace(one, run_dir, runner) for one in orders if one.slice_id in with_namespace},
+        overrides=unit_overrides.observe({unit_overrides.HOST}, unit_dir=unit_dir),
+    )
+
+
+def _files(orders: Collection[Services], folders: Folders) -> State:
+    """Return what files tell."""
+    others = _served(folders) - {one.slice_id for one in orders}
+    return State(
+        texts=_texts(orders, folders),
+        astray=_astray(orders, folders),
+        pending=_pending(orders, folders),
+        reserved=_reserved(folders, others),
+        others={one: (files.read_text(folders.uuid(one)) or "").strip() or None for one in sorted(others)},
+        strangers=tuple(_strangers(folders)),
     )
 
 
@@ -156,6 +175,25 @@ def _pending(orders: Iterable[Services], folders: Folders) -> frozenset[int]:
 def _texts(orders: Iterable[Services], folders: Folders) -> dict[str, str]:
     texts = {path: files.read_text(path) for one in orders for path in kinds(one.slice_id, folders)}
     return {path: text for path, text in texts.items() if text is not None}
+
+
+def _strangers(folders: Folders) -> Iterator[str]:
+    for folder, suffix in ((folders.dhcp_hosts, ""), (folders.all_shares, ".nft")):
+        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+            is_ours = name.endswith(suffix) and name[: -len(suffix) or None].isdecimal()
+            # Names of temporary files begin with a dot, and neither program reads these.
+            if not (is_ours or name.startswith(".") or os.path.isdir(f"{folder}/{name}")):
+                yield f"{folder}/{name}"
+
+
+def readable(held: Access) -> Access:
+    """Return who shall be allowed to use a file, which keeps its group."""
+    return Access(FILE, os.geteuid(), held.gid, MODE)
+
+
+def _astray(orders: Iterable[Services], folders: Folders) -> dict[str, Access]:
+    held = ((path, access.observe(path)) for one in orders for path in kinds(one.slice_id, folders))
+    return {path: found for path, found in held if found is not None and found != readable(found)}
 
 
 def _namespace(one: Services, run_dir: str, runner: Runner) -> Namespace:

@@ -202,7 +202,7 @@ def _change(
 
 
 def _start(vms: Sequence[VM], tools: Tools) -> None:
-    # The exit code only says that some unit failed. The units are checked afterwards.
+    # The exit code only shows that some unit failed. The units are checked afterwards.
     if vms:
         tools.runner.run(["systemctl", "start", "--", *_names(vms)], check=False)
 

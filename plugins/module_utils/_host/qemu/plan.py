@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...changes import Change, between
+from ...changes import Change, SliceRef, between
 from ...errors import Refusal
 from ...work_order import VM, SliceOrder
 from .. import files, ownership, systemd
@@ -72,12 +72,14 @@ class Constraints:
         barred: why VMs must not be started, by VM id. Running ones are not changed, but disabled.
         held: ids of VMs that are not stopped, because QEMU has a deleted disk open.
         outdated: why VMs have to be restarted, by VM id.
+        overridden: ids of VMs whose units somebody has changed.
     """
 
     unheld: Collection[str] = ()
     barred: Mapping[int, str] = field(default_factory=dict)
     held: Collection[int] = ()
     outdated: Mapping[int, str] = field(default_factory=dict)
+    overridden: Collection[int] = ()
 
 
 @dataclass(frozen=True)
@@ -134,9 +136,18 @@ class Prune:
         for pair in self.disable:
             units.setdefault(pair, {})["startup"] = "enabled"
         return [
-            *(between("unit", systemd.unit_name(*pair), units[pair], None) for pair in sorted(units)),
-            *(between("template", systemd.template_name(slice_id), {}, None) for slice_id in self.templates),
-            *(between("cgroup", systemd.slice_name(slice_id), {}, None) for slice_id in self.slices),
+            *(
+                between("unit", systemd.unit_name(*pair), units[pair], None, slice=SliceRef(pair[0]))
+                for pair in sorted(units)
+            ),
+            *(
+                between("template", systemd.template_name(slice_id), {}, None, slice=SliceRef(slice_id))
+                for slice_id in self.templates
+            ),
+            *(
+                between("cgroup", systemd.slice_name(slice_id), {}, None, slice=SliceRef(slice_id))
+                for slice_id in self.slices
+            ),
         ]
 
 
@@ -197,7 +208,10 @@ class VmPlan:
         actions.update(dict.fromkeys(reasons, "restart"))
         return [
             *self.prune.changes,
-            *(Change("template", systemd.template_name(slice_id), "write", after={}) for slice_id in self.templates),
+            *(
+                Change("template", systemd.template_name(slice_id), "write", after={}, slice=SliceRef(slice_id))
+                for slice_id in self.templates
+            ),
             *(
                 Change(
                     "unit",
@@ -207,6 +221,7 @@ class VmPlan:
                     after[vm],
                     reason="; ".join(reasons.get(vm, ())),
                     restart=vm in reasons,
+                    slice=SliceRef(vm.slice_id),
                 )
                 for vm in before
             ),
@@ -414,6 +429,7 @@ def _reasons(vm: VM, have: Host, settings: Settings, constraints: Constraints) -
         *restart_reasons(started, as_started(vm, settings)),
         *(f"interface {nic['name']}: its tap was recreated" for nic in nics if nic["tap"] in constraints.unheld),
         *(["its base image was replaced"] if vm.vm_id in constraints.outdated else []),
+        *(["its unit was changed by hand"] if vm.vm_id in constraints.overridden else []),
         *(["QEMU does not answer or has failed"] if vm.vm_id in have.hung else []),
     )
 

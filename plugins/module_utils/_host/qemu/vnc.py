@@ -36,12 +36,12 @@ class NewPassword:
 
 
 def observe(vms: Iterable[VM], settings: Settings) -> dict[int, str]:
-    """Return the ids of current passwords by VM id, without those whose file has another type or mode."""
+    """Return the ids of current passwords by VM id, without those whose file was changed after its id was saved."""
     noted = {vm.vm_id: files.read_text(f"{settings.folder(vm.vm_id)}/{NOTED}") for vm in vms}
     return {
         vm_id: text.strip()
         for vm_id, text in noted.items()
-        if text is not None and _is_private(f"{settings.folder(vm_id)}/{VNC_SECRET}")
+        if text is not None and _is_as_written(settings.folder(vm_id))
     }
 
 
@@ -121,9 +121,11 @@ def note(new: NewPassword, *, settings: Settings) -> File:
     return files.text_file(path, f"{new.vm.vnc_password_id}\n", mode=0o640, gid=account.gid)
 
 
-def _is_private(path: str) -> bool:
+def _is_as_written(folder: str) -> bool:
+    """Return whether the file with the password has its type and mode, and is not newer than that with its id."""
     try:
-        state = os.lstat(path)
+        state, noted = (os.lstat(f"{folder}/{name}") for name in (VNC_SECRET, NOTED))
     except OSError:
         return False
-    return stat.S_ISREG(state.st_mode) and stat.S_IMODE(state.st_mode) == 0o400
+    is_private = stat.S_ISREG(state.st_mode) and stat.S_IMODE(state.st_mode) == 0o400
+    return is_private and state.st_mtime_ns <= noted.st_mtime_ns

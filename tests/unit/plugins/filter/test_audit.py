@@ -18,14 +18,19 @@ def change(kind: str, name: str) -> dict[str, Any]:
     return {"kind": kind, "name": name, "id": name, "action": "update"}
 
 
-def lines(first: dict[str, Any] | None, second: dict[str, Any] | None, node: dict[str, Any]) -> list[str]:
+NOTHING = "VMs 0, disks 0, taps 0, ports 0, reservations 0, networks 0"
+
+
+def lines(
+    first: dict[str, Any] | None, second: dict[str, Any] | None, node: dict[str, Any], *, complete: bool = True
+) -> list[str]:
     made = cluster()
     slices = [deployed(put(made, topology()))]
     hostvars = {
         "w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": first, "network_node_result": node},
         "w2": {"ansible_host": "10.0.10.2", "apply_work_order_result": second},
     }
-    return audit_lines(hostvars, GROUPS, work_orders(made, slices, "/s"))
+    return audit_lines(hostvars, GROUPS, work_orders(made, slices, "/s", complete=complete))
 
 
 def test_all_objects_are_counted_if_nothing_differs() -> None:
@@ -33,7 +38,36 @@ def test_all_objects_are_counted_if_nothing_differs() -> None:
     assert lines(same, same, {"changes": []}) == [
         "Compared on 2 hosts: VMs 2, disks 2, taps 4, ports 3, reservations 1, networks 0.",
         "Differences: 0. Orphans: 0. VMs with errors: 0.",
+        f"Only in the database: {NOTHING}.",
+        f"Only on hosts: {NOTHING}.",
     ]
+
+
+def test_objects_that_only_hosts_or_only_the_database_have_are_listed_and_counted() -> None:
+    disk = {"kind": "disk", "name": "d", "slice_id": 1035, "vm_id": 1036, "path": "/d", "holds": []}
+    disk.update(size_bytes=1 << 20, modified="2026-01-31T12:00:00Z")
+    holds = ["unit cloudrepo-1035@1036.service (active)", "template x", "port tap_1036_eth1", "tap tap_1036_eth0"]
+    left = {"kind": "slice", "name": "s", "slice_id": 1035, "vm_id": None, "path": None, "holds": holds}
+    created = [change(kind, kind) for kind in ("VM folder", "overlay", "tap", "port", "unit")]
+    first = {"changes": [], "orphans": [{"path": "/other"}], "only_here": [left, disk, {**disk, "path": "/other"}]}
+    second = {"changes": [{**each, "action": "create"} for each in created], "only_here": []}
+    at_node = {**left, "holds": ["reservations /s/dhcp/hosts.d/1035", "names /s/names/1035.conf", "port net_101"]}
+    node = {"changes": [{**change("slice reservation", "1000"), "action": "create"}], "only_here": [at_node]}
+    told = lines(first, second, node)
+    assert told[:3] == [
+        f"w1: only here: slice 1035: {', '.join(holds)}",
+        "w1: only here: disk /d of VM 1036 in slice 1035 (1.0 MiB, written 2026-01-31T12:00:00Z)",
+        f"w1: only here: slice 1035: {', '.join(at_node['holds'])}",
+    ]
+    assert told[-2:] == [
+        "Only in the database: VMs 1, disks 1, taps 1, ports 1, reservations 1, networks 0.",
+        "Only on hosts: VMs 1, disks 2, taps 1, ports 1, reservations 1, networks 1.",
+    ]
+
+
+def test_an_audit_of_some_slices_says_nothing_of_what_only_hosts_have() -> None:
+    same = {"changes": [], "orphans": [], "vms": []}
+    assert lines(same, same, {"changes": []}, complete=False)[-1] == f"Only in the database: {NOTHING}."
 
 
 def test_an_object_with_several_differences_counts_once() -> None:
@@ -52,5 +86,7 @@ def test_hosts_that_did_not_answer_are_not_counted() -> None:
     assert lines(None, {"unreachable": True}, {"changes": []}) == [
         "Compared on 1 hosts: VMs 0, disks 0, taps 0, ports 0, reservations 1, networks 0.",
         "Differences: 0. Orphans: 0. VMs with errors: 0.",
+        f"Only in the database: {NOTHING}.",
+        f"Only on hosts: {NOTHING}.",
         "Not compared: w1, w2.",
     ]

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
@@ -14,6 +16,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
     SlicesError,
     first_lines,
     for_all,
+    named,
 )
 
 POOLS = Refusal("out_of_range", "slice web", {"option": "vlan_pools", "got": 0, "least": 1, "most": 100})
@@ -182,3 +185,13 @@ def test_lines_after_the_first_twenty_are_counted(count: int, last: str | None) 
     shown = first_lines([str(number) for number in range(count)])
     assert (shown or [None])[-1] == last
     assert len(shown) <= 21
+
+
+def test_errors_of_open_files_get_a_path_and_those_with_one_keep_it() -> None:
+    with pytest.raises(OSError, match=r"No space left on device: '/s/x'"), named("/s/x"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OSError, match=r"Permission denied: '/s/y'"), named("/s/x"):
+        raise PermissionError(errno.EACCES, "Permission denied", "/s/y")
+    # Such as that of a damaged gzip file, which is no error of a system call.
+    with pytest.raises(OSError, match=r"^Not a gzipped file$"), named("/s/x"):
+        raise OSError("Not a gzipped file")

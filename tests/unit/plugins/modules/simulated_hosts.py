@@ -1,13 +1,15 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Workers that carry work orders out in memory, by the rules of real ones, and remember who wrote to their disks.
+"""Hosts that carry work orders out in memory, by the rules of real ones, and remember whose everything on them is.
 
-The code of real workers says which slices are refused, and which disks are created, kept, given up or missing.
+The code of real hosts says which slices are refused, which disks are created, kept, given up or missing, and which
+networks and reservations exist.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +21,19 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
     vm_folders,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Accounts
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import ovs
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port, Switch
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import lost, overlays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.overlays import DiskPlan, Disks
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Image
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.register import Known
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import apply as services
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import dhcp_hosts
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.apply import ServicesPlan
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, kinds
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.owners import conflicts
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.state import State
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import Folder
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import (
     all_disks,
@@ -32,10 +43,13 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order 
     slice_ids,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM, SliceOrder
 
 STATE_DIR = "/var/lib/cloudrepo"
+LINKS = read_links("169.254.64.0/24")
+FOLDERS = Folders(STATE_DIR, LINKS)
 NOW = "2026-01-31T12:00:00Z"
 NOBODY = Accounts("cloudrepo", {})
 
@@ -131,7 +145,7 @@ class Machine:
         return [path for path in self.overlays if path.rpartition("/")[0] == folder.path]
 
     def _change(self, todo: DiskPlan, owners: Mapping[int, str]) -> None:
-        for each in todo.discard:
+        for _slice_id, each in todo.discard:
             self.trash[str(each.uuid)] = self.overlays.pop(each.path)
         for vm_id, _slice_id in todo.remove:
             for path in self._paths(self.folders.pop(vm_id)):
@@ -171,6 +185,114 @@ class Machine:
                     held = self.overlays[disk.path]
                     assert held == Overlay(str(disk.uuid), owners[vm.slice_id]), "an owner reads another one's disk"
                 yield {"vm_id": vm.vm_id, "state": vm.state, "pid": str(vm.vm_id)}
+
+
+class NetworkNode:
+    """The network node.
+
+    Args:
+        folder: a folder of its own, for the revisions of applied orders.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.texts: dict[str, str] = {}
+        self.ports: dict[str, Port] = {}
+        # Of each slice's UUID that it has served.
+        self.owners: dict[str, str] = {}
+
+    def carry_out(self, order: Mapping[str, Any], owners: Mapping[int, str]) -> dict[str, Any]:
+        """See C(Machine.carry_out)."""
+        slices, invalid = read_services(order["slices"], links=LINKS)
+        older = revisions.older(slices, state_dir=self.folder, kind=revisions.NETWORK_NODE)
+        told = {"failure": None, "answers": answers(order["slices"])}
+        try:
+            seen = ownership.look(
+                slices,
+                {**invalid, **older},
+                observe=self._observe,
+                conflicts=lambda left, have: conflicts(left, have, FOLDERS),
+            )
+        except Refused as error:
+            return {**told, "refused": error.fields["refused"]}
+        revisions.note(seen.orders, state_dir=self.folder, kind=revisions.NETWORK_NODE)
+        for one in seen.orders:
+            owner = owners[one.slice_id]
+            assert self.owners.setdefault(str(one.slice_uuid), owner) == owner, "another owner is served"
+        self._change(services.plan(seen.orders, seen.have, FOLDERS, bridge="br-int"), seen.orders)
+        applied_orders.note(seen.orders, state_dir=self.folder, kind=revisions.NETWORK_NODE)
+        return {**told, "refused": seen.failure.fields["refused"] if seen.failure else []}
+
+    def in_use(self, name: str) -> dict[str, Any]:
+        """See C(Machine.in_use)."""
+        reserved = self._reserved()
+        slices = [
+            {"slice_id": slice_id, "slice_uuid": uuid, "reservations": [{"address": each} for each in addresses]}
+            for slice_id, uuid in sorted(self._uuids().items())
+            for addresses in [sorted(address for address, holder in reserved.items() if holder == slice_id)]
+        ]
+        return {
+            "host": name,
+            "highest_id": max(self._uuids(), default=None),
+            "highest_revision": revisions.highest(self.folder),
+            "slices": slices,
+        }
+
+    def networks(self) -> dict[str, tuple[int, str | None]]:
+        """Return the id and UUID of the slice of each port in a network."""
+        return {
+            name: (int(port.external_ids[ovs.SERVICES]), port.external_ids.get(ovs.SLICE_UUID))
+            for name, port in self.ports.items()
+        }
+
+    def _uuids(self) -> dict[int, str]:
+        found = ((re.fullmatch(r".*/names/([0-9]+)\.uuid", path), text.strip()) for path, text in self.texts.items())
+        return {int(match[1]): text for match, text in found if match}
+
+    def _reserved(self) -> dict[str, int]:
+        """Return the slices by reserved address."""
+        pairs = [
+            (address, slice_id)
+            for slice_id in self._uuids()
+            for _mac, address in dhcp_hosts.read(self.texts.get(FOLDERS.reservations(slice_id)))
+        ]
+        assert len(dict(pairs)) == len(pairs), "an address is reserved for two slices"
+        return dict(pairs)
+
+    def _observe(self, orders: Collection[Services]) -> State:
+        ordered = {one.slice_id for one in orders}
+        others = {slice_id: uuid for slice_id, uuid in self._uuids().items() if slice_id not in ordered}
+        paths = [path for one in orders for path in kinds(one.slice_id, FOLDERS)]
+        return State(
+            texts={path: self.texts[path] for path in paths if path in self.texts},
+            folders=frozenset(
+                one.slice_id for one in orders if f"{FOLDERS.network(one.slice_id)}/devices" in self.texts
+            ),
+            reserved={address: holder for address, holder in self._reserved().items() if holder in others},
+            others=dict(others),
+            switch=Switch({"br-int": "system"}, dict(self.ports)),
+        )
+
+    def _change(self, todo: ServicesPlan, orders: Iterable[Services]) -> None:
+        mine = {one.slice_uuid for one in orders}
+        before = self.networks()
+        for change in todo.files:
+            if change.new is None:
+                del self.texts[change.path]
+            else:
+                self.texts[change.path] = change.new
+        for port in todo.ports.remove:
+            del self.ports[port.name]
+        for port in (*todo.ports.add, *(new for _old, new in (*todo.ports.mend, *todo.ports.replug))):
+            self.ports[port.name] = port
+        after = self.networks()
+        touched = [
+            held
+            for name in {*before, *after}
+            for held in (before.get(name), after.get(name))
+            if before.get(name) != after.get(name) and held is not None
+        ]
+        assert {uuid for _slice_id, uuid in touched} <= mine, "a network of a slice that was not ordered is changed"
 
 
 def folder(vm: VM) -> Folder:

@@ -14,7 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.modules import network_service
 
 from ..module_utils._domain.builders import refused
 from ..module_utils._host import modules
-from ..module_utils._host.fakes import FakeRunner, uuid
+from ..module_utils._host.fakes import MORE, FakeRunner, uuid
 from .documented import check_changes
 
 RECEIPT = "0123456789abcdef" * 2
@@ -126,3 +126,18 @@ def test_a_refused_slice_does_not_affect_the_others(monkeypatch, tmp_path, check
     assert (tmp_path / "names/1035.uuid").read_text() == f"{uuid(9)}\n"
     assert (tmp_path / "names/1000.uuid").exists() is not check_mode
     assert not (tmp_path / "names/1035.conf").exists()
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_complete_order_in_check_mode_returns_what_only_the_host_has(monkeypatch, tmp_path, complete):
+    (tmp_path / "dhcp/hosts.d").mkdir(parents=True)
+    (tmp_path / "dhcp/hosts.d/1005").write_text("")
+    runner = looked_at()
+    if complete:
+        runner.tell(*SHOW, "slices-names@*.service", "slices-network@*.service")
+        runner.tell("ovs-vsctl", MORE, stdout='{"headings": [], "data": []}\n' * 4)
+    args = {"slices": [{"slice_id": 1000}], "state_dir": str(tmp_path), "complete": complete}
+    result = modules.run(monkeypatch, network_services, runner, _ansible_check_mode=True, **args)
+    assert ("only_here" in result) is complete
+    if complete:
+        assert [each["slice_id"] for each in result["only_here"]] == [1005]

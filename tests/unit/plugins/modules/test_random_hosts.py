@@ -20,11 +20,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import revisions
-from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
 
 from .front_door import Memory
 from .readers import read_back
-from .simulated_hosts import Machine
+from .simulated_hosts import Machine, NetworkNode
 from .test_random_operations import (
     PICK,
     SLICES,
@@ -34,11 +33,13 @@ from .test_random_operations import (
     InSqlite,
     InYaml,
     Operations,
+    by_target,
     has_slices,
     some,
 )
 
-FAILING = st.sets(st.sampled_from(WORKERS), max_size=1)
+NODE = "network_node"
+FAILING = st.sets(st.sampled_from([*WORKERS, NODE]), max_size=1)
 
 
 class OnHosts(Operations):
@@ -48,6 +49,7 @@ class OnHosts(Operations):
         super().__init__()
         self.root = tempfile.mkdtemp()
         self.hosts = {machine: Machine(f"{self.root}/{machine}") for machine in self.machines().values()}
+        self.network_node = NetworkNode(f"{self.root}/netnode")
 
     def teardown(self) -> None:
         super().teardown()
@@ -57,13 +59,12 @@ class OnHosts(Operations):
         """Return the reports of the hosts. Those that fail do nothing."""
         owners = {int(number): slice_["owner"] for number, slice_ in self.door.data()["slices"].items()}
         machines = self.machines()
-        told = {"failure": None, "answers": answers(orders["network_node"]["slices"])}
-        reports = [{"host": "netnode", "target": "network_node", **told}]
-        for ip, order in orders["workers"].items():
-            done: dict[str, Any] = {"failure": "down", "answers": [], "vms": []}
-            if ip not in failing:
-                done = self.hosts[machines[ip]].carry_out(order, owners)
-            reports.append({"host": ip, "target": ip, **done})
+        hosts = {NODE: self.network_node, **{ip: self.hosts[machines[ip]] for ip in orders["workers"]}}
+        reports = []
+        for target, order in by_target(orders).items():
+            down: dict[str, Any] = {"failure": "down", "answers": []}
+            done = down if target in failing else hosts[target].carry_out(order, owners)
+            reports.append({"host": target, "target": target, **done})
         return reports
 
     @rule(name=SLICES, owner=USERS, topology=TOPOLOGY, append=st.booleans())
@@ -89,13 +90,15 @@ class OnHosts(Operations):
         done = self.do("slice_report", again=False, all=True, reports=reports)
         told = [one for report in reports for one in report.get("refused", ())]
         refused = {one["slice_id"] for one in told}
-        # A host that has nothing of a slice that is deleted has done all there was to do.
+        # A host without anything of a deleted slice has nothing left to do.
         wrong = [one for one in told if not (one["another"] and one["slice_id"] in planned["deleting"])]
         errors = {vm["vm_id"] for report in reports for vm in report.get("vms", ()) if vm["state"] == "error"}
         stranded = {*self.stranded()}
         assert bool(done["failures"]) is bool(failing or wrong or errors or stranded)
         if not failing:
             self.check_processes(refused, errors | stranded)
+        if NODE not in failing:
+            self.check_networks({one["slice_id"] for one in reports[0]["refused"]} | {*planned["deleting"]})
 
     def check_processes(self, refused: set[int], errors: set[int]) -> None:
         """Check that each VM of the slices that hosts accepted runs once, where the database says, and no other one."""
@@ -115,6 +118,18 @@ class OnHosts(Operations):
             if process.slice_id in ours
         )
         assert running == wanted
+
+    def check_networks(self, refused: set[int]) -> None:
+        """Check that the network node serves the networks of the slices that it accepted, and no others of theirs."""
+        slices = [each for each in self.door.data()["slices"].values() if each["slice_id"] not in refused]
+        wanted = {
+            f"net_{network['vlan_id']}": (slice_["slice_id"], slice_["uuid"])
+            for slice_ in slices
+            for network in slice_["networks"]
+            if network.get("members") and (network.get("gateway_ip") or network.get("dhcp_enabled"))
+        }
+        ours = {slice_["slice_id"] for slice_ in slices}
+        assert {port: held for port, held in self.network_node.networks().items() if held[0] in ours} == wanted
 
     def check_orders(self, orders: dict[str, Any]) -> None:
         """Check that no order gives a disk up that nobody deleted. The hosts check the rest."""
@@ -137,8 +152,9 @@ class OnHosts(Operations):
     @rule()
     def ask_hosts(self) -> None:
         """C(site) asks the hosts what they have."""
-        told = [machine.in_use(name) for name, machine in self.hosts.items()]
-        assert not self.do("cloud", hosts=told, expected_hosts=[*self.hosts]).get("failed")
+        hosts = {NODE: self.network_node, **self.hosts}
+        told = [host.in_use(name) for name, host in hosts.items()]
+        assert not self.do("cloud", hosts=told, expected_hosts=[*hosts]).get("failed")
         taken = max((each["highest_id"] or 0 for each in told), default=0)
         assert self.door.data()["next_vm_id"] > taken
 
@@ -150,8 +166,8 @@ class OnHosts(Operations):
             assert {*machine.trash} <= self.given_up
 
 
-# These change nothing that a simulated host has, and would leave fewer steps for the others.
-for unused in ("put_user", "remove_user", "rename_slice", "rename_vm", "put_link", "put_network", "put_vlan"):
+# These do not affect simulated hosts, and would leave fewer steps for the others.
+for unused in ("put_user", "remove_user", "rename_slice", "rename_vm", "put_link", "put_vlan"):
     setattr(OnHosts, unused, None)
 
 
@@ -245,6 +261,38 @@ def test_a_host_gives_no_vm_to_the_next_slice_of_its_id(steps: PutBackByHand, ac
     assert steps.door.data()["slices"] == {}
     steps.put_slice("late", "bob", LINE, append=True)
     assert written_by(steps) == {1001: "alice", 1002: "alice", 1004: "bob", 1005: "bob"}
+
+
+LAN = {
+    "vms": [{"name": "vm1", "flavor": "cirros", "internet": True}],
+    "networks": [{"name": "lan", "members": ["vm1"], "cidr": "10.1.0.0/24", "gateway": True}],
+}
+
+
+@pytest.mark.parametrize("accept", [False, True])
+def test_the_network_node_gives_no_network_to_the_next_slice_of_its_id(steps: PutBackByHand, accept: bool) -> None:
+    node = steps.network_node
+    steps.copy_file()
+    steps.put_slice("web", "alice", LAN, append=True)
+    served, texts = node.networks(), dict(node.texts)
+    assert [slice_id for slice_id, _uuid in served.values()] == [1000]
+    steps.put_file_back(0, LAN, accept)
+    assert (node.networks(), node.texts) == (served, texts)
+    steps.ask_hosts()
+    steps.delete(0)
+    assert (node.networks(), node.texts) == (served, texts)
+    steps.put_slice("late", "bob", LAN, append=True)
+    assert served.items() < node.networks().items()
+    assert sorted(node.owners.values()) == ["alice", "bob"]
+
+
+def test_a_network_that_nobody_deleted_is_served_after_the_network_node_was_down(steps: PutBackByHand) -> None:
+    steps.put_slice("web", "alice", {**LAN, "networks": []}, append=True)
+    steps.put_network(0, LAN["networks"][0], append=True)
+    steps.deploy({NODE})
+    assert steps.network_node.networks() == {}
+    steps.deploy(set())
+    assert [*steps.network_node.networks()] == ["net_100"]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("sqlalchemy") is None, reason="SQLAlchemy is not installed")

@@ -166,7 +166,7 @@ class Operations(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.door = Door(self.store, self.patch)
         self.backups: list[str] = []
-        # What hosts have been told, in whatever version of the database.
+        # What hosts have received, from any version of the database.
         self.owners: dict[int, tuple[str, str]] = {}
         self.given_up: set[str] = set()
         with self.store.transaction(write=True) as cluster:
@@ -389,7 +389,7 @@ class Operations(RuleBasedStateMachine):
         done = self.do("slice_report", again=False, all=True, reports=reports)
         assert bool(done["failures"]) is bool(failing or stranded)
         if not failing:
-            # What was being deleted is gone, whether its worker is lost or not.
+            # Objects that were being deleted are gone, whether their worker is lost or not.
             vms = [vm for slice_ in done["slices"] for vm in slice_["vms"]]
             assert all(vm["status"] != "deleting" for vm in vms)
             assert {vm["vm_id"] for vm in vms if vm["status"] == "error"} == {*stranded}

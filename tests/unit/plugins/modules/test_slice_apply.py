@@ -235,3 +235,20 @@ def test_the_revision_of_an_order_with_missing_images_is_not_stored(monkeypatch,
     args["slices"][0]["revision"] = 2_000
     assert modules.run(monkeypatch, slice_apply, looked_at(), **args)["missing_images"]
     assert not (tmp_path / "revisions/worker").exists()
+
+
+@pytest.mark.parametrize(("check_mode", "complete"), [(True, True), (True, False), (False, True)])
+def test_a_complete_order_in_check_mode_returns_what_only_the_host_has(monkeypatch, tmp_path, check_mode, complete):
+    """A deploy without check mode does not take the time for it."""
+    folder = tmp_path / "vms/1036"
+    folder.mkdir(parents=True)
+    mark(folder, 1035)
+    (folder / "vm1_img.qcow2").touch()
+    runner = (looked_at if check_mode else host)()
+    if check_mode and complete:
+        runner.tell("systemctl", "show", "--property=Id,ActiveState,MainPID", "--", "cloudrepo-*@*.service")
+    args = {**arguments(tmp_path), "complete": complete, "_ansible_check_mode": check_mode}
+    result = modules.run(monkeypatch, slice_apply, runner, **args)
+    assert ("only_here" in result) is (check_mode and complete)
+    if check_mode and complete:
+        assert [(each["kind"], each["vm_id"]) for each in result["only_here"]] == [("disk", 1036)]

@@ -34,7 +34,7 @@ from ..module_utils._domain import builders
 
 # A task with an environment is run as a module, in a process that has it.
 AS_MODULE = {"environment": {"SOME": "thing"}}
-# With a key, which is else made anew for each database, and from which passwords follow.
+# With a fixed key, because passwords are derived from it; otherwise each database gets a random one.
 DATABASE = {**builders.cluster().to_dict(), "vnc_key": "ab" * 32, "revision": builders.AHEAD_OF_CLOCKS}
 UUID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 TIME = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")

@@ -35,7 +35,9 @@ def files(slice_: Slice, held: Cluster | None = None) -> dict[str, str]:
 
 
 def network(slice_: Slice) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(files(slice_)["network-config"])["ethernets"]
+    config = json.loads(files(slice_)["network-config"])
+    assert config["version"] == 2
+    found: dict[str, Any] = config["ethernets"]
     return found
 
 
@@ -186,6 +188,10 @@ def test_the_set_up_is_stored_unchanged_and_removed_with_its_option() -> None:
         ("10.1.0.0/24", "it is the address of network 10.1.0.0/24"),
         ("10.1.0.255/24", "it is the broadcast address of 10.1.0.0/24"),
         ("2001:db8::/64", "it is the address of network 2001:db8::/64"),
+        # The longest prefixes with addresses that are no host's.
+        ("10.1.0.4/30", "it is the address of network 10.1.0.4/30"),
+        ("10.1.0.7/30", "it is the broadcast address of 10.1.0.4/30"),
+        ("2001:db8::4/126", "it is the address of network 2001:db8::4/126"),
         ("10.1.0.1/33", "'10.1.0.1/33' does not appear to be an IPv4 or IPv6 interface"),
     ],
 )

@@ -41,8 +41,8 @@ def test_conflicting_names_get_the_id_appended() -> None:
     names, problems = rules.unique_names([(1, "a"), (2, "b"), (3, "a"), (4, "c")], taken=["c"])
     assert names == {1: "a-1", 2: "b", 3: "a-3", 4: "c-4"}
     assert problems == [
-        "host name a: 2 VMs are called so; renamed to a-1, a-3",
-        "host name c: another host is called so; renamed to c-4",
+        "host name a: 2 VMs have this name; renamed to a-1, a-3",
+        "host name c: another host has this name; renamed to c-4",
     ]
 
 

@@ -111,6 +111,15 @@ def test_a_failed_worker_does_not_affect_the_reports_of_others() -> None:
     assert slice_.status == "running"
 
 
+def test_a_report_says_nothing_of_vms_that_another_run_has_added() -> None:
+    """It may be recorded after that of the run that has added them."""
+    held = cluster()
+    slice_ = put(held, topology())
+    assert tell(held, *BOTH) == []
+    assert tell(held, report("10.0.10.1", 1001), report("10.0.10.2"), NODE) == []
+    assert [vm.status for vm in slice_.vms] == ["running", "running"]
+
+
 def test_a_superseded_report_does_not_change_vms() -> None:
     held = cluster()
     slice_ = put(held, topology())

@@ -45,9 +45,9 @@ def test_each_slice_has_the_user_of_its_pool():
     assert (found.of(1099).gid, found.uid(1000)) == (899, 998)
 
 
-@pytest.mark.parametrize("slice_id", [1042, 1000])
-def test_a_slice_without_vms_needs_no_user(slice_id):
-    assert accounts.find_accounts("cloudrepo", orders(slice_id=slice_id), missing_ok=False).known == {}
+@pytest.mark.parametrize(("slice_id", "known"), [(1042, {}), (1000, {1000: Account(998, 997)})])
+def test_a_slice_without_vms_needs_no_user_and_is_known_by_it(slice_id, known):
+    assert accounts.find_accounts("cloudrepo", orders(slice_id=slice_id), missing_ok=False).known == known
 
 
 def test_missing_users_are_reported_unless_the_host_is_unprepared():

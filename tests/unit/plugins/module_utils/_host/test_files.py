@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,18 @@ def test_no_file_is_renamed_before_all_are_synced(tmp_path, monkeypatch):
     assert (sorted(done[:3]), done[3:]) == (["fsync a", "fsync b", "fsync c"], ["replace"] * 3)
 
 
+@pytest.mark.parametrize("failing", ["fchown", "fsync"])
+def test_an_error_without_a_path_gets_it(tmp_path, monkeypatch, failing):
+    def fail(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, failing, fail)
+
+    with pytest.raises(OSError, match=r"^\[Errno 28\] No space left on device: '.*/\.?a") as caught:
+        files.write_text(f"{tmp_path}/a", "new", mode=0o644)
+    assert caught.value.filename.startswith(f"{tmp_path}/")
+
+
 @pytest.mark.parametrize("failing", ["fsync", "replace"])
 def test_a_failed_write_leaves_no_temporary_file(tmp_path, monkeypatch, failing):
     def fail(*_arguments: object) -> None:
@@ -49,9 +62,24 @@ def test_a_failed_write_leaves_no_temporary_file(tmp_path, monkeypatch, failing)
     (tmp_path / "a").write_text("old")
     monkeypatch.setattr(os, failing, fail)
 
-    with pytest.raises(OSError, match="No space left"):
+    # An error without a path would be taken for a bug.
+    path = rf": '{tmp_path}/[ab]'" if failing == "fsync" else ""
+    with pytest.raises(OSError, match=f"No space left on device{path}$"):
         files.write_all(files.text_file(f"{tmp_path}/{name}", "new", mode=0o644) for name in "ab")
 
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
+
+
+def test_a_file_that_does_not_fit_is_told_with_its_path_and_left_as_it_was(tmp_path):
+    """The kernel says EFBIG beyond the limit of a process as it says ENOSPC on a full disk."""
+    (tmp_path / "a").write_text("old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match=f"File too large: '{tmp_path}/a'"):
+            files.write_text(f"{tmp_path}/a", "new" * 1000, mode=0o644)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import host_files
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import host_files, unit_overrides
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import File
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.host_files import Folder, Installation, Wanted
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import NOT_FOUND
@@ -208,12 +208,87 @@ def test_a_group_without_a_name_is_shown_by_its_number(tmp_path: Path, monkeypat
 
 def test_a_new_folder_is_closed_until_it_has_its_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     modes: list[int] = []
-    chown = os.chown
+    fchown = os.fchown
 
-    def note(path: str, uid: int, gid: int) -> None:
-        modes.append(mode_of(Path(path)))
-        chown(path, uid, gid)
+    def note(handle: int, uid: int, gid: int) -> None:
+        modes.append(stat.S_IMODE(os.fstat(handle).st_mode))
+        fchown(handle, uid, gid)
 
-    monkeypatch.setattr(os, "chown", note)
+    monkeypatch.setattr(os, "fchown", note)
     host_files.apply(plan(folders=(Folder(f"{tmp_path}/a", 0o755, GROUP),)), FakeRunner())
     assert (modes, mode_of(tmp_path / "a")) == ([0o700], 0o755)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+def test_another_owner_is_shown_and_replaced(tmp_path: Path) -> None:
+    folder, path = tmp_path / "state", tmp_path / "x.service"
+    folder.mkdir(mode=0o755)
+    path.write_text("[Unit]\n")
+    path.chmod(0o644)
+    wanted = {"folders": (Folder(str(folder), 0o755, GROUP),), "files": (File(str(path), b"[Unit]\n", 0o644),)}
+    assert plan(**wanted).changes == []
+    for each in (folder, path):
+        os.chown(each, 12345, -1)
+    todo = plan(**wanted)
+    assert [change.why for change in todo.changes] == ["owner 12345 → 0"] * 2
+    host_files.apply(todo, FakeRunner())
+    assert [each.stat().st_uid for each in (folder, path)] == [0, 0]
+    assert plan(**wanted).changes == []
+
+
+def test_a_link_in_place_of_a_file_is_shown_and_replaced(tmp_path: Path) -> None:
+    """Also if the file that it leads to has the right content, because somebody else may write that one."""
+    path, target = tmp_path / "x.conf", tmp_path / "elsewhere"
+    target.write_text("a\n")
+    target.chmod(0o644)
+    path.symlink_to(target)
+    todo = plan(files=(File(str(path), b"a\n", 0o644),))
+    (change,) = todo.changes
+    assert ((change.before or {})["type"], (change.after or {})["type"]) == ("symbolic link", "file")
+    host_files.apply(todo, FakeRunner())
+    assert (path.is_symlink(), path.read_text(), target.read_text()) == (False, "a\n", "a\n")
+
+
+def test_a_fifo_in_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.conf")
+    todo = plan(files=(File(f"{tmp_path}/x.conf", b"a\n", 0o644),))
+    host_files.apply(todo, FakeRunner())
+    assert (tmp_path / "x.conf").read_text() == "a\n"
+
+
+def test_a_folder_may_be_a_link_of_the_administrator(tmp_path: Path) -> None:
+    (tmp_path / "large").mkdir(mode=0o700)
+    (tmp_path / "state").symlink_to(tmp_path / "large")
+    folder = Folder(f"{tmp_path}/state", 0o755, GROUP)
+    host_files.apply(plan(folders=(folder,)), FakeRunner())
+    assert (tmp_path / "state").is_symlink()
+    assert mode_of(tmp_path / "large") == 0o755
+    assert plan(folders=(folder,)).changes == []
+
+
+@pytest.mark.parametrize("name", ["slices-flows.service", "cloudrepo-.service.d/zz.conf"])
+def test_overrides_of_the_hosts_units_are_removed_before_units_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A mask at runtime, and a drop-in beside that of all VMs."""
+    path = tmp_path / name
+    found = [(str(path),), ()]
+    monkeypatch.setattr(unit_overrides, "observe", lambda _wanted: found.pop(0))
+    monkeypatch.setattr(host_files, "UNIT_DIR", f"{tmp_path}/etc")
+    (tmp_path / "etc").mkdir()
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("")
+    unit = tmp_path / "etc/slices-flows.service"
+    wanted = {"files": (File(str(unit), b"[Unit]\n", 0o644),)}
+    todo = plan(**wanted)
+    assert [(change.kind, change.id) for change in todo.changes] == [
+        ("file", str(unit)),
+        ("unit override", str(path)),
+    ]
+    there: list[bool] = []
+    runner = FakeRunner().on("systemctl", "daemon-reload", do=lambda _argv: there.append(path.exists()))
+    if name.startswith("slices-"):
+        runner.tell("systemctl", "try-restart", "--", "slices-flows.service")
+    host_files.apply(todo, runner)
+    assert there == [False, False]
+    assert plan(**wanted).changes == []

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,17 @@ def test_overlays_are_listed_in_order_and_without_temporary_files(tmp_path: Path
     for name in ("b.qcow2", "a.qcow2", ".a.qcow2", "a.qcow2.new", "console.log"):
         (tmp_path / name).touch()
     assert vm_folders.overlays(str(tmp_path)) == (f"{tmp_path}/a.qcow2", f"{tmp_path}/b.qcow2")
+
+
+def test_a_renamed_overlay_is_known_by_its_content(tmp_path: Path) -> None:
+    """Otherwise it would be removed with its folder, although nobody gave it up."""
+    for name in ("vm1_img.qcow2.old", "kept", ".draft"):
+        (tmp_path / name).write_bytes(b"QFI\xfb and the rest")
+    (tmp_path / "console.log").write_bytes(b"QFI")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "nowhere").symlink_to("missing")
+    os.mkfifo(tmp_path / "fifo")
+    assert vm_folders.overlays(str(tmp_path)) == (f"{tmp_path}/kept", f"{tmp_path}/vm1_img.qcow2.old")
 
 
 def test_a_folder_is_removed_with_its_owner_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,7 @@ def job(tmp_path: Path, runner: FakeRunner, revision: int | None = None, **chang
 def run_job(
     tmp_path: Path, runner: FakeRunner, revision: int | None = None, **changes: Any
 ) -> tuple[Todo, dict[str, Any]]:
-    return job(tmp_path, runner, revision, **changes).run()
+    return job(tmp_path, runner, revision, **changes).steps.run()
 
 
 def test_removed_vms_are_stopped_first_and_vms_are_started_last(tmp_path: Path) -> None:
@@ -159,6 +159,27 @@ def test_removed_vms_are_stopped_first_and_vms_are_started_last(tmp_path: Path) 
     assert {"VM folder", "tap", "port", "unit"} <= {change.kind for change in todo.changes}
     assert (todo.seen.refused, bool(todo.lacked)) == ({}, False)
     assert json.loads((tmp_path / "revisions/worker").read_text()) == {"1000": 2_000}
+
+
+def test_overrides_of_units_are_removed_before_vms_start(tmp_path: Path) -> None:
+    """Those of the order's slices, and of the host, but not those of other slices."""
+    names = ("cloudrepo-1000@1001.service.d", "cloudrepo-1003@1004.service.d", "slices-fence.service.d")
+    for name in names:
+        (tmp_path / "units" / name).mkdir(parents=True)
+    left: list[list[str]] = []
+
+    def note(_argv: Sequence[str]) -> None:
+        left.append([name for name in names if (tmp_path / "units" / name).exists()])
+
+    runner = ready(tmp_path).tell(*STOP).on(*START, do=note).tell("systemctl", "daemon-reload")
+    runner.tell("systemctl", "try-restart", "--", "slices-fence.service")
+    todo, _result = run_job(tmp_path, runner)
+    assert [change.id for change in todo.changes if change.kind == "unit override"] == [
+        str(tmp_path / "units" / name) for name in (names[0], names[2])
+    ]
+    assert left == [[names[1]]]
+    # The VM was not running.
+    assert todo.plan.vms.restart_required == ()
 
 
 @pytest.mark.parametrize(
@@ -281,6 +302,19 @@ def test_a_failure_contains_refused_slices(tmp_path: Path) -> None:
         run_job(tmp_path, runner, refused=refused)
     assert caught.value.fields["failure"] == "systemctl failed with code 1: no bus"
     assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1041]
+
+
+def test_a_vm_that_does_not_start_is_reported_with_the_refused_slices(tmp_path: Path) -> None:
+    refused = {1041: [Refusal("user_missing", "user cloudrepo-41", {"slice_id": 1041})]}
+    runner = ready(tmp_path).tell(*STOP).tell(*START, rc=1).tell("journalctl", MORE)
+    runner.tell(*SHOW, "cloudrepo-1000@1001.service", stdout="Id=cloudrepo-1000@1001.service\nActiveState=failed\n")
+    checked = job(tmp_path, runner, refused=refused)
+    checked = replace(checked, tools=replace(checked.tools, monitor=FakeMonitor({"/run/cloudrepo/1001/qmp.sock": 30})))
+    with pytest.raises(SlicesError) as caught:
+        checked.run()
+    assert "it ended" in caught.value.fields["failure"]
+    assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1041]
+    assert [(each["vm_id"], each["state"]) for each in caught.value.fields["vms"]] == [(1001, "error")]
 
 
 def lose_disk(tmp_path: Path) -> tuple[SliceOrder, ...]:

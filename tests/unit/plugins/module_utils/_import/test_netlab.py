@@ -150,3 +150,25 @@ def test_members_of_groups_get_its_device_unless_they_have_their_own(group: str,
     graph = netlab.read(text)
     assert {name: node.kind for name, node in graph.nodes.items()} == kinds
     assert Remark(3, "groups.g") in graph.remarks
+
+
+def test_every_value_of_a_tree_that_is_left_out_has_a_remark_with_its_line() -> None:
+    text = """defaults:
+  device: frr
+  bgp:
+    as: 65000
+nodes: [a, b]
+ospf:
+  area: 1
+  timers:
+    hello: 5
+    list: [1, 2]
+  empty:
+"""
+    assert netlab.read(text).remarks == [
+        Remark(4, "defaults.bgp.as: 65000"),
+        Remark(7, "ospf.area: 1"),
+        Remark(9, "ospf.timers.hello: 5"),
+        Remark(10, "ospf.timers.list"),
+        Remark(11, "ospf.empty"),
+    ]

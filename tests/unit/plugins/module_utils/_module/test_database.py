@@ -125,6 +125,36 @@ def test_an_unreadable_database_is_restored(path: Path) -> None:
     assert stored(path) == before
 
 
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_backup_of_another_cloud_is_restored_with_a_warning(path: Path, tmp_path: Path, check_mode: bool) -> None:
+    """An administrator may have begun anew before the backups were found. Hosts refuse the other cloud's orders."""
+    titles = {path: "lab", tmp_path / "new.yaml": "new"}
+    fill(tmp_path / "new.yaml", vms=1)
+    for where, title in titles.items():
+        with open_store(str(where), lock_timeout_s=5, backups=3).transaction(write=True) as cluster:
+            cluster.identify(title)
+    name = act(path, "backup").result["backup"]
+    folder = f"{path}.backups"
+    done = act(tmp_path / "new.yaml", "restore", name=name, backup_dir=folder, check_mode=check_mode)
+    (warning,) = done.result["warnings"]
+    lab, new = (act(where, "check").result["cloud"]["uuid"] for where in (path, tmp_path / "new.yaml"))
+    assert warning.startswith(f"backup {name} is of cloud lab ({lab}), but the database was that of cloud new (")
+    assert "-e claim_hosts=true" in warning
+    assert (new == lab) is not check_mode
+    own = act(path, "restore", name=name)
+    assert "warnings" not in own.result
+
+
+def test_only_an_admin_may_restore_a_database_that_is_gone(path: Path) -> None:
+    name, before = act(path, "backup").result["backup"], stored(path)
+    path.unlink()
+    with pytest.raises(Refused):
+        act(path, "restore", name=name, acting_user="nobody")
+    assert not path.exists()
+    assert act(path, "restore", name=name).changes
+    assert stored(path) == before
+
+
 def test_a_database_is_migrated_once(path: Path, tmp_path: Path) -> None:
     target = tmp_path / "to.yaml"
     planned = act(path, "migrate", destination=str(target), check_mode=True)

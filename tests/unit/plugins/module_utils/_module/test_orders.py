@@ -16,7 +16,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import (
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import receipt
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import orders
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
@@ -81,6 +81,26 @@ def test_orders_have_the_revision_of_the_plan() -> None:
 )
 def test_slices_are_selected_by_name_owner_or_all(choice: dict[str, Any], chosen: list[int]) -> None:
     assert [slice_.slice_id for slice_ in orders.choose(held(), params(**choice))] == chosen
+
+
+@pytest.mark.parametrize(
+    ("choice", "complete"),
+    [
+        ({"all": True}, True),
+        ({"names": ["web"]}, False),
+        ({"owner": "alice"}, False),
+        ({"all": True, "acting_user": "alice"}, False),
+    ],
+)
+def test_orders_of_all_slices_are_complete_for_admins(choice: dict[str, Any], complete: bool) -> None:
+    """Then hosts list in check mode what the database does not have, which is no business of tenants."""
+    made = held()
+    if choice.get("acting_user") == "alice":
+        made.users["admin"].slices.remove(1000)
+        del made.slices[1000]
+    made_orders = plan(made, **choice).result["work_orders"]
+    told = [*made_orders["workers"].values(), made_orders["network_node"]]
+    assert {each.get("complete", False) for each in told} == {complete}
 
 
 def test_only_stopped_vms_that_should_run_are_to_be_started() -> None:
@@ -263,6 +283,12 @@ def test_displays_of_the_selected_slices_are_returned() -> None:
     plan(made, all=True)
     told = orders.vnc_passwords(made, params(names=["web"])).result["displays"]
     assert [each["vm_id"] for each in told] == [1001, 1002]
+    # Another run may delete a slice while this one asks for the passwords of several.
+    made.slices.pop(1000)
+    told = orders.vnc_passwords(made, params(names=["1000", "1003"])).result["displays"]
+    assert [each["vm_id"] for each in told] == [1004]
+    with pytest.raises(Refused):
+        orders.vnc_passwords(made, params(names=["web"]))
 
 
 def test_the_time_of_a_report_is_in_utc() -> None:
@@ -372,3 +398,58 @@ def test_a_slice_that_is_being_deleted_is_no_change_when_it_is_deleted_again() -
     done = plan(made, state="absent", all=True)
     assert done.result["changed_slices"] == [1003]
     assert {change.slice.slice_id for change in done.changes if change.slice} == {1003}
+
+
+def test_a_slice_that_was_deleted_meanwhile_does_not_affect_the_report_of_others() -> None:
+    """Another run has deleted it, and its hosts have reported that, since this one planned."""
+    made = held()
+    names = [str(slice_id) for slice_id in plan(made, all=True).result["slice_ids"]]
+    plan(made, state="absent", names=["web"])
+    report(made, from_worker(1, 1004), from_worker(2), NODE)
+    assert list(made.slices) == [1003]
+    done = report(made, from_worker(1, 1001, 1004), from_worker(2, 1002), NODE, names=names)
+    assert (done.result["failures"], done.result["gone"]) == ([], [1000])
+    assert [(each["slice_id"], each["status"]) for each in done.result["slices"]] == [(1003, "running")]
+
+
+def test_two_runs_that_delete_the_same_slices_both_succeed() -> None:
+    made = held()
+    plan(made, all=True)
+    names = [str(slice_id) for slice_id in plan(made, state="absent", all=True).result["slice_ids"]]
+    for gone in ([], [1000, 1003]):
+        done = report(made, from_worker(1), from_worker(2), NODE, names=names)
+        assert (done.result["failures"], done.result["gone"], done.result["slices"]) == ([], gone, [])
+
+
+def test_the_report_of_a_user_who_was_removed_meanwhile_is_refused_and_not_taken_for_one_on_deleted_slices() -> None:
+    made = held()
+    plan(made, all=True)
+    with pytest.raises(Refused) as refused:
+        report(made, from_worker(1, 1001, 1004), NODE, names=["1000"], acting_user="carol")
+    assert [each.code for each in refused.value.refusals] == ["unknown_acting_user"]
+
+
+@pytest.mark.parametrize("names", [["1000", "wbe"], ["wbe"]])
+def test_a_name_that_is_no_id_must_be_that_of_a_slice(names: list[str]) -> None:
+    made = held()
+    plan(made, all=True)
+    with pytest.raises(Refused) as refused:
+        report(made, from_worker(1, 1001, 1004), from_worker(2, 1002), NODE, names=names)
+    assert [(each.code, each.object) for each in refused.value.refusals] == [("not_found", "slice wbe")]
+
+
+def test_objects_that_another_run_has_changed_do_not_affect_the_report_of_others() -> None:
+    """A VM, a link, a network, a worker and the slice's name, all at once."""
+    made = held()
+    names = [str(slice_id) for slice_id in plan(made, all=True).result["slice_ids"]]
+    reports = from_worker(1, 1001, 1004), from_worker(2, 1002), from_worker(3, 9999), NODE
+    web = made.slices[1000]
+    web.vms, web.links, web.networks = [vm for vm in web.vms if vm.vm_id != 1002], [], []
+    web.extra["name"] = "shop"
+    made.workers["10.0.10.3"] = Worker("10.0.10.3")
+    done = report(made, *reports, names=names)
+    assert (done.result["failures"], done.result["gone"]) == ([], [])
+    assert [(each["name"], each["status"]) for each in done.result["slices"]] == [
+        ("shop", "running"),
+        ("lab", "running"),
+    ]

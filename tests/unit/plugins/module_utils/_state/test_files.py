@@ -85,6 +85,9 @@ class NoSpace(WithoutReflinks):
     def write(self, *_args: Any) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    def pwrite(self, *_args: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
 
 @pytest.mark.parametrize("system", [os, WithoutReflinks()])
 def test_a_backup_is_a_copy_and_not_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: Any) -> None:

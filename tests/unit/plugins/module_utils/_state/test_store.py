@@ -14,12 +14,15 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import allocations
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state import lock
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Load, Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry, Kept
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Interface, Link, Network, Slice, User
+
+from .test_files import NoSpace
 
 
 @pytest.fixture
@@ -410,3 +413,48 @@ def test_one_cluster_replaces_another(store: Store) -> None:
     # Counters are not reset, and values that hosts may still use are not allocated again.
     assert (found["next_vm_id"], found["left_behind"]["vlan_pool"]) == (1009, [0, 6])
     assert found["left_behind"]["vnc_port"] == [5902, 5903, 5908, 5909]
+
+
+def with_backups(database: str, tmp_path: Path) -> Store:
+    return open_store(database, lock_timeout_s=10, backups=5, backup_dir=str(tmp_path / "backups"))
+
+
+def test_a_damaged_newest_backup_prevents_neither_the_next_one_nor_a_restore(database: str, tmp_path: Path) -> None:
+    store = with_backups(database, tmp_path)
+    fill(store)
+    first = str(store.backup())
+    with store.transaction(write=True) as cluster:
+        cluster.users["alice"].quota_vms = 7
+    second = tmp_path / "backups" / str(store.backup())
+    second.write_bytes(second.read_bytes()[:-1])
+    with pytest.raises(DatabaseError, match=rf"backup {second} is damaged: its SHA-256 begins with"):
+        store.restore(second.name)
+    third = str(store.backup())
+    assert third not in (first, second.name)
+    assert store.read_backup(third).users["alice"].quota_vms == 7
+    second = tmp_path / "backups" / third
+    second.write_bytes(b"")
+    store.restore(first)
+    with store.transaction(write=False) as cluster:
+        assert cluster.users["alice"].quota_vms == 6
+
+
+@pytest.mark.parametrize("action", ["backup", "restore"])
+def test_a_backup_that_cannot_be_written_is_reported_with_its_path(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    """Nothing is restored then, because the current version would be lost."""
+    store = with_backups(database, tmp_path)
+    fill(store)
+    name = str(store.backup())
+    with store.transaction(write=True) as cluster:
+        cluster.users["alice"].quota_vms = 7
+    before = (tmp_path / "backups" / name).read_bytes()
+    monkeypatch.setattr(lock, "system", NoSpace())
+    expected = r"cannot be (backed up|written): .*No space left on device: '.*/backups/backup\.new'"
+    with pytest.raises(DatabaseError, match=expected):
+        store.backup() if action == "backup" else store.restore(name)
+    monkeypatch.undo()
+    with store.transaction(write=False) as cluster:
+        assert cluster.users["alice"].quota_vms == 7
+    assert (tmp_path / "backups" / name).read_bytes() == before

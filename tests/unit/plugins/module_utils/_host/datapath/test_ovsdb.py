@@ -153,3 +153,24 @@ def test_external_ids_are_sorted() -> None:
 )
 def test_ranges(vlans: list[int], text: str) -> None:
     assert ovsdb.ranges(vlans) == ovsdb.ranges(reversed(vlans)) == text
+
+
+def test_columns_that_keep_frames_from_a_port_are_read_if_somebody_has_set_them():
+    text = table("name", "ports", "datapath_type", "fail_mode", rows=[["br-int", ["uuid", "p1"], "", "secure"]])
+    ports = ("_uuid", "name", "tag", "vlan_mode", "trunks", "external_ids", "interfaces", "qos", "other_config")
+    none, empty = ["set", []], ["map", []]
+    row = [["uuid", "p1"], "tap_1", 100, "access", none, empty, ["uuid", "i1"], none, empty]
+    interfaces = ("_uuid", "type", "ofport", "ofport_request", "ingress_policing_rate")
+
+    def altered(*, protected: bool, rate: int) -> tuple[str, ...]:
+        told = [
+            text,
+            table(*ports, "protected", rows=[[*row, protected]]),
+            table(*interfaces, rows=[[["uuid", "i1"], "", 1, 1, rate]]),
+            table("_uuid", "type", "external_ids", rows=[]),
+        ]
+        runner = FakeRunner().tell(*VSCTL, "--format=json", MORE, stdout="\n".join(told))
+        return ovsdb.observe(runner).ports["tap_1"].altered
+
+    assert altered(protected=False, rate=0) == ()
+    assert altered(protected=True, rate=1000) == ("protected", "ingress_policing_rate")

@@ -191,3 +191,22 @@ def test_an_image_that_cannot_be_inspected_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SlicesError, match="cannot be read: Not a directory"):
         base_images.known(f"{tmp_path}/file/image.img")
+
+
+@pytest.mark.parametrize(("suffix", "mode"), [("", 0o444), (".json", 0o600)])
+def test_an_image_that_somebody_made_writable_is_shown_and_closed(wanted, suffix, mode):
+    """A QEMU that was taken over could write to it, and change the disks of all tenants."""
+    path = Path(wanted.path + suffix)
+    path.chmod(0o666)
+    (change,) = base_images.Plan((examined(wanted),)).changes
+    assert (change.id, change.why) == (str(path), f"mode 0666 → {mode:04o}")
+    assert path.stat().st_mode & 0o777 == mode
+    assert base_images.Plan((examined(wanted),)).changes == []
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: os.mkfifo(path)])
+def test_what_is_no_file_is_damaged(tmp_path, content, make):
+    path = tmp_path / "image.img"
+    make(path)
+    found = examined(Image(hashlib.sha256(content).hexdigest(), str(path), SOURCE))
+    assert found.fault.startswith(f"base image {path} is damaged: it is not a file; run site")

@@ -22,6 +22,12 @@ CONTENTS = {
     "zstd": b"\x28\xb5\x2f\xfd",
     "tar": b"disk.vmdk".ljust(257, b"\0") + b"ustar",
     "zip": b"PK\x03\x04\x14\0",
+    "rar": b"Rar!\x1a\x07\1\0",
+    "cpio": b"070701",
+    "lz4": b"\x04\x22\x4d\x18",
+    "lzip": b"LZIP\1",
+    "lzop": b"\x89LZO\0\r\n",
+    "compress": b"\x1f\x9d\x90",
     "unknown": b"<html>".ljust(MIB, b"\0"),
 }
 

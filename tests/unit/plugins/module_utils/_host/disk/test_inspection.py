@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import conversion, formats
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.inspection import Inspection, inspect
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Image
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Runner, SubprocessRunner
@@ -16,6 +17,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
 
 from ..fakes import MORE, FakeRunner
 from .images import KIB, MIB, boot_sector, converted, cut, qemu_img, raw
+from .test_formats import CONTENTS
 
 SOURCE = "/srv/images/my disk.img"
 
@@ -78,6 +80,21 @@ def test_compressed_files_are_refused_with_the_command_that_unpacks_them(tmp_pat
     )
     subprocess.run(message.partition("run ")[2].partition(",")[0].split(), check=True)
     assert inspected(tmp_path / "image.img").image.format == "raw"
+
+
+@pytest.mark.parametrize("name", formats.ARCHIVES)
+def test_an_archive_is_refused_with_the_command_that_unpacks_it_and_not_with_one_that_does_not(tmp_path, name):
+    """The option C(convert) reads compressed files, but no archives."""
+    (tmp_path / "image").write_bytes(CONTENTS[name])
+    (message,) = messages(tmp_path / "image", "/srv/i")
+    assert message.startswith(f"image x is {name}; a base image must not be compressed as a file; run ")
+    assert message.endswith(" /srv/i")
+    assert not conversion.is_needed(str(tmp_path / "image"))
+
+
+def test_a_disk_without_size_is_empty(tmp_path):
+    qemu_img("create", "-q", "-f", "qcow2", tmp_path / "image", "0")
+    assert [each.code for each in refusals(tmp_path / "image")] == ["image_empty"]
 
 
 @pytest.mark.parametrize(

@@ -63,8 +63,23 @@ def test_entries_of_the_trash_without_a_time_or_identity_are_deleted_as_well(tmp
         (tmp_path / "trash" / name).mkdir(parents=True)
         (tmp_path / "trash" / name / "a_img.qcow2").touch()
     assert trash.find(str(tmp_path)) == {}
-    assert len(trash.empty(str(tmp_path), retention_s=DAY_S)) == 2
+    assert [Path(each.path).name for each in trash.empty(str(tmp_path), retention_s=DAY_S)] == ["1-1001"]
+    # Somebody may have renamed one to keep it in mind.
+    before = time.time() - 2 * DAY_S
+    os.utime(tmp_path / "trash/old", (before, before))
+    assert len(trash.empty(str(tmp_path), retention_s=DAY_S)) == 1
     assert list((tmp_path / "trash").iterdir()) == []
+
+
+def test_what_others_put_into_the_trash_is_left_alone_with_what_it_leads_to(tmp_path):
+    kept = tmp_path / "elsewhere"
+    kept.mkdir()
+    (kept / "a_img.qcow2").touch()
+    (tmp_path / "trash").mkdir()
+    (tmp_path / "trash/1-1001").symlink_to(kept)
+    (tmp_path / "trash/notes.txt").touch()
+    assert trash.entries(str(tmp_path)) == trash.empty(str(tmp_path), retention_s=0) == []
+    assert [path.name for path in kept.iterdir()] == ["a_img.qcow2"]
 
 
 @pytest.mark.parametrize(("free", "removed"), [((4, 4, 6), 2), ((4, 6), 1), ((6,), 0), ((0, 0, 0, 0), 3)])
@@ -73,7 +88,7 @@ def test_a_full_file_system_empties_the_oldest_first(tmp_path, monkeypatch, free
     left = iter(free)
 
     def statvfs(_path: str) -> os.statvfs_result:
-        # Of 100 blocks of 1 MiB that many are free.
+        # The number of free blocks, of 100 blocks of 1 MiB.
         return os.statvfs_result((1 << 20, 1 << 20, 100, 50, next(left), 0, 0, 0, 0, 255))
 
     gone = trash.empty(str(tmp_path), retention_s=DAY_S, statvfs=statvfs)

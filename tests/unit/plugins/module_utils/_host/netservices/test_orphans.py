@@ -40,6 +40,27 @@ def test_without_networks_a_slice_is_identified_by_its_id():
     assert [each.name for each in orphans.find([], held)] == ["1005"]
 
 
+def test_another_slice_with_the_id_of_one_in_the_database_is_an_orphan():
+    held = Held({"reservations /s/dhcp/hosts.d/1005": 1005}, uuids={1005: uuid(5)})
+    assert orphans.find([KnownSlice(1005, uuid(5))], held) == ()
+    assert [each.name for each in orphans.find([KnownSlice(1005, uuid(9))], held)] == [uuid(5)]
+
+
+def test_what_only_the_host_has_is_returned_for_a_work_order_with_all_slices(tmp_path):
+    for slice_id in (1005, 1006):
+        for path in (f"dhcp/hosts.d/{slice_id}", f"names/{slice_id}.uuid"):
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_text(f"{uuid(slice_id % 10)}\n" if path.endswith("uuid") else "")
+    runner = FakeRunner().tell("ovs-vsctl", MORE, stdout=NO_PORTS).tell("systemctl", "show", MORE)
+    folders = Folders(str(tmp_path), ipaddress.IPv4Network("169.254.64.0/24"))
+    slices = [{"slice_id": 1005, "slice_uuid": uuid(5)}]
+    (left,) = orphans.only_here(slices, folders, runner, unit_dir=str(tmp_path))
+    assert (left["slice_id"], left["uuid"]) == (1006, uuid(6))
+    assert left["holds"] == [f"reservations {tmp_path}/dhcp/hosts.d/1006", f"names {tmp_path}/names/1006.uuid"]
+    unprepared = FakeRunner().tell("systemctl", "show", MORE).tell("ovs-vsctl", MORE, rc=127)
+    assert orphans.only_here(slices, folders, unprepared, unit_dir=str(tmp_path)) == []
+
+
 def test_files_and_units_of_all_slices_are_observed(tmp_path):
     for path in ("dhcp/hosts.d/1005", "dhcp/hosts.d/1006", "names/1005.conf", "networks/1007/leases", "names/other"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
@@ -74,5 +95,10 @@ def test_orphans_are_removed_under_the_lock_of_work_orders(tmp_path, monkeypatch
     folders = Folders(str(tmp_path), ipaddress.IPv4Network("169.254.64.0/24"))
     orphans.remove([], folders, FakeRunner(), bridge="br-int")
     assert held == []
+    records = tmp_path / "applied/network_node"
+    records.mkdir(parents=True)
+    for slice_id in (1005, 1006):
+        (records / f"{slice_id}.json").write_text("{}")
     orphans.remove([Orphan(SLICE, 1005, uuid(5))], folders, FakeRunner(), bridge="br-int")
     assert held == [True, True, True]
+    assert [path.name for path in records.iterdir()] == ["1006.json"]

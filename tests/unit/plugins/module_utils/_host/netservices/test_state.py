@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import VSCTL
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
+    apply as netservices_apply,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
     state as netservices_state,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.live import Device
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.state import Namespace, State
-from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import diff
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
@@ -61,6 +65,8 @@ def test_other_served_slices_are_observed_with_their_uuids(tmp_path):
     (tmp_path / "dhcp/hosts.d/1007").write_text("52:54:00:03:ef:00,10.60.7.102,vm1\n")
     (tmp_path / "names/1007.uuid").write_text(f"{uuid(7)}\n")
     (tmp_path / "names/1000.uuid").write_text(f"{uuid(1)}\n")
+    for other in ("dhcp/hosts.d/README", "networks/1200.old"):
+        (tmp_path / other).write_text("an admin's")
     have = look(tmp_path, bare_host(), order(reservations=(VM1,)))
     assert have.others == {1007: uuid(7), 1100: None}
     assert have.texts == {f"{tmp_path}/names/1000.uuid": f"{uuid(1)}\n"}
@@ -158,7 +164,7 @@ def test_a_slice_without_a_network_takes_five_commands_and_five_for_the_gateway(
 
 def test_shared_objects_are_repaired_even_if_no_slice_is_listed(tmp_path):
     runner = FakeRunner().tell(*SHOW, DHCP, stdout=f"Id={DHCP}\nActiveState=active\n").tell(*NAT_RULES)
-    # One table is enough to miss.
+    # A single missing table is enough.
     runner.tell(*SHARE_RULES, rc=1).tell(*SHARES, rc=1)
     note_gateway(tmp_path, runner, "10.60.7.1/24", None)
     # The rules for replies are loaded. Those for requests are missing, although their table and set exist.
@@ -187,3 +193,70 @@ def test_packet_rules_are_compared_with_the_loaded_ones(tmp_path):
     ):
         (tmp_path / "slices-nat.rules").write_text(noted)
         assert look(tmp_path, runner, NOTHING).rules is whole
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"), [("dhcp/hosts.d/1000.bak", DHCP), ("dhcp/hosts.d/guest", DHCP), ("shares/zz.nft", NAT)]
+)
+def test_a_file_of_nobody_that_a_service_would_read_is_removed(tmp_path: Path, name: str, unit: str) -> None:
+    for each in ("dhcp/hosts.d/1042", "dhcp/hosts.d/.1042.draft", "shares/1042.nft", "shares/.x.nft", "names/x.nft"):
+        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / each).touch()
+    (tmp_path / "dhcp/hosts.d/folder").mkdir()
+    served = FakeRunner().tell(*SHOW, DHCP, stdout=f"Id={DHCP}\nActiveState=active\n").tell(*NAT_RULES)
+    served.tell(*SHARE_RULES).tell(*SHARES, rc=1).tell(*GATEWAY_RULES, stdout=nft({"map": CLIENTS}, *GUARDS))
+    have = look(tmp_path, served, ())
+    folders = Folders(str(tmp_path), LINKS)
+    assert netservices_apply.plan((), have, folders, bridge="br-int").changes == []
+    (tmp_path / name).write_text("52:54:00:03:e9:00,10.60.7.166,guest\n")
+    todo = netservices_apply.plan((), look(tmp_path, served, ()), folders, bridge="br-int")
+    assert [(each.kind, each.id, each.action) for each in todo.changes] == [("file", f"{tmp_path}/{name}", "delete")]
+    there: list[bool] = []
+    runner = FakeRunner()
+    verb = "restart" if unit == DHCP else "reload-or-restart"
+    runner.on("systemctl", verb, "--", unit, do=lambda _argv: there.append((tmp_path / name).exists()))
+    netservices_apply.apply(todo, folders, runner)
+    assert there == [False]
+
+
+def as_a_link(path: Path) -> None:
+    path.rename(path.parent / "elsewhere")
+    path.symlink_to(path.parent / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "before"),
+    [
+        (lambda path: path.chmod(0o666), {"type": "file", "mode": "0666"}),
+        (lambda path: path.chmod(0o600), {"type": "file", "mode": "0600"}),
+        (as_a_link, {"type": "symbolic link", "mode": "0777"}),
+    ],
+)
+def test_a_file_that_others_may_write_or_dnsmasq_cannot_read_is_written_again(
+    tmp_path: Path, spoil: Callable[[Path], None], before: dict[str, str]
+) -> None:
+    folders, orders = Folders(str(tmp_path), LINKS), order(reservations=(VM1,))
+    for path, text in texts(orders[0], folders).items():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(text)
+        Path(path).chmod(0o644)
+    conf = tmp_path / "names/1000.conf"
+    served = FakeRunner().tell(*SHOW, DHCP, NAMES, NETWORK, stdout=f"Id={NAMES}\nActiveState=active\n")
+    served.tell(*NAT_RULES).tell(*SHARE_RULES).tell(*SHARES, rc=1).tell(*GATEWAY_RULES, rc=1)
+
+    def changed() -> list[Change]:
+        todo = netservices_apply.plan(orders, look(tmp_path, served, orders), folders, bridge="br-int")
+        return [change for change in todo.changes if change.kind == "slice name server"]
+
+    assert changed() == []
+    spoil(conf)
+    (change,) = changed()
+    assert {name: (change.before or {})[name] for name in before} == before
+    assert (change.after or {})["mode"] == "0644"
+    todo = netservices_apply.plan(orders, look(tmp_path, served, orders), folders, bridge="br-int")
+    assert todo.units is not None
+    assert todo.units[NAMES] == "restart"
+    for each in todo.files:
+        netservices_apply._write(each)
+    assert (conf.is_symlink(), conf.stat().st_mode & 0o777) == (False, 0o644)
+    assert changed() == []

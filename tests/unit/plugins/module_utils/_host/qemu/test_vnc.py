@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -42,11 +43,17 @@ def test_stored_state_is_read_back(tmp_path):
     assert vnc.plan(vms(tmp_path), have, live=()) == ()
 
 
-@pytest.mark.parametrize("spoil", ["remove", "open up", "replace by a link"])
+@pytest.mark.parametrize("spoil", ["remove", "open up", "replace by a link", "change"])
 def test_a_changed_file_is_written_again(tmp_path, folder, spoil):
     secret = folder / "vnc.secret"
     if spoil == "open up":
         secret.chmod(0o444)
+    elif spoil == "change":
+        noted = (folder / "vnc.id").stat().st_mtime_ns
+        secret.chmod(0o600)
+        secret.write_text("another")
+        secret.chmod(0o400)
+        os.utime(secret, ns=(noted + 1, noted + 1))
     else:
         secret.rename(tmp_path / "elsewhere")
     if spoil == "replace by a link":
