@@ -88,7 +88,7 @@ options:
     suboptions:
       vm:
         description:
-          - The member.
+          - The VM at this end.
         type: str
         required: true
       ipv4:
