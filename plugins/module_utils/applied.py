@@ -10,7 +10,7 @@ from . import bounds
 from .claim import HeldSlice
 from .contract import Contract, flag, integer, many, number, text, uuid
 from .report import STATES
-from .work_order import CLOUD_TITLE, RECORD, REVISION, SLICE_ID, SLICE_UUID
+from .shared_fields import CLOUD_TITLE, RECORD, REVISION, SLICE_ID, SLICE_UUID
 
 
 @dataclass(frozen=True)

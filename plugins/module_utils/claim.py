@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from . import bounds
 from .contract import Contract, integer, ipv4_address, many, text, uuid
-from .work_order import CLOUD_INCARNATION, CLOUD_TITLE, REVISION, SLICE_ID, SLICE_UUID
+from .shared_fields import CLOUD_INCARNATION, CLOUD_TITLE, REVISION, SLICE_ID, SLICE_UUID
 
 
 @dataclass(frozen=True)

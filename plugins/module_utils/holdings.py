@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from .contract import Contract, many, text, uuid
 from .grammar import PATH_PATTERN
-from .work_order import SLICE_ID
+from .shared_fields import SLICE_ID
 
 
 @dataclass(frozen=True)

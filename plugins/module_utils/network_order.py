@@ -11,18 +11,19 @@ from dataclasses import dataclass, field
 from . import bounds, identity
 from .contract import Contract, flag, integer, ipv4_address, ipv4_network, ipv6_address, mac_address, many, text
 from .errors import Refusal
-from .vlans import MANAGEMENT_VLAN, pool_number
-from .work_order import (
+from .shared_fields import (
     CLOUD_INCARNATION,
     CLOUD_TITLE,
     CLOUD_UUID,
+    COMPLETE,
     RECEIPT,
     RECORD,
     REVISION,
     SLICE_ID,
     SLICE_UUID,
-    Crossing,
 )
+from .vlans import MANAGEMENT_VLAN, pool_number
+from .work_order import TRUNK, Crossing
 
 _FIRST_NAME_PORT = 5300
 
@@ -214,14 +215,7 @@ class Services(Contract):
     networks: tuple[Network, ...] = field(
         default=(), metadata=many(Network, "All networks of the slice that have a gateway or DHCP.")
     )
-    trunk: tuple[Crossing, ...] = field(
-        default=(),
-        metadata=many(
-            Crossing,
-            "Links and networks that need more than the default MTU on this host's trunk. If the trunk has less, the "
-            "host refuses the slice.",
-        ),
-    )
+    trunk: tuple[Crossing, ...] = field(default=(), metadata=TRUNK)
     record: str | None = field(default=None, metadata=RECORD)
     receipt: str | None = field(default=None, metadata=RECEIPT)
 
@@ -293,11 +287,4 @@ class NetworkOrder(Contract):
             "An order that names a cloud replaces the list.",
         ),
     )
-    complete: bool = field(
-        default=False,
-        metadata=flag(
-            "Whether the order contains all slices of the database. In check mode, all that this host has of other "
-            "slices is then returned.",
-            sample=False,
-        ),
-    )
+    complete: bool = field(default=False, metadata=COMPLETE)

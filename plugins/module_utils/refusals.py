@@ -58,7 +58,7 @@ _ANY = {
     "invalid_guest_address": Rule(
         "an address needs a prefix length, such as 10.0.0.1/24", "{object} cannot have address {got!r}: {why}"
     ),
-    "option_of_other_checks": Rule("{option} belongs to these checks: {checks}", "{rule}; check is {got}"),
+    "option_of_other_checks": Rule("{option} can only be used with these checks: {checks}", "{rule}; check is {got}"),
     "check_needs_address": Rule(
         "these checks need an address on VLAN 400: {checks}", "{rule}; check is {got}", "set internet to true"
     ),
@@ -233,16 +233,18 @@ _ACCESS = {
         "a token is valid in its own cloud", "it belongs to cloud {got}, this is cloud {cloud}; {rule}"
     ),
     "file_vanishes": Rule(
-        "a job writes files to a folder that stays",
+        "a job must write files to a permanent folder",
         "the file would vanish with the environment of job {job}",
         "set {setting} in the inventory to a folder that execution environments mount",
     ),
     "files_dir_missing": Rule("the folder for files must be an absolute path that exists"),
     "awx_unknown": Rule(
-        "the environment names the AWX", "none of {names} is set", "set CONTROLLER_HOST and CONTROLLER_OAUTH_TOKEN"
+        "the environment must contain the URL of AWX",
+        "none of {names} is set",
+        "set CONTROLLER_HOST and CONTROLLER_OAUTH_TOKEN",
     ),
     "awx_modules_missing": Rule(
-        "modules of {collection} create the objects",
+        "the objects are created by modules of {collection}",
         "it is not installed, or lacks {modules}",
         "install it with ansible-galaxy collection install {collection}",
     ),

@@ -20,7 +20,6 @@ from .contract import (
     flag,
     integer,
     ipv4_address,
-    json_object,
     mac_address,
     many,
     number,
@@ -29,51 +28,20 @@ from .contract import (
     uuid,
 )
 from .errors import Refusal
+from .shared_fields import (
+    CLOUD_INCARNATION,
+    CLOUD_TITLE,
+    CLOUD_UUID,
+    COMPLETE,
+    RECEIPT,
+    RECORD,
+    REVISION,
+    SLICE_ID,
+    SLICE_UUID,
+)
 
 _IMAGE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _SOURCE = r"[^\x00-\x1f\x7f]+"
-
-CLOUD_UUID = uuid(
-    "The UUID of the cloud.",
-    "A host that another cloud has claimed refuses the call before anything is changed.",
-    sample="4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10",
-)
-CLOUD_TITLE = text(
-    "The name of the cloud for messages.",
-    sample="lab",
-    form=bounds.TITLE,
-)
-CLOUD_INCARNATION = uuid(
-    "The UUID of the cloud's database. A copy of the database has another one.",
-    sample="9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00",
-)
-SLICE_ID = integer("The slice's id.", sample=1000, limit=bounds.ID)
-SLICE_UUID = uuid(
-    "The slice's UUID.",
-    "A host that has another slice with this id refuses the order of this slice and changes neither.",
-    sample="7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11",
-)
-REVISION = integer(
-    "Time of the last change of desired or allocated state in the database, in milliseconds since 1970.",
-    "A host refuses an order that is older than the last one that it started to apply for this slice. An order "
-    "without a revision is always accepted.",
-    sample=1795371735123,
-    limit=bounds.REVISION,
-)
-RECORD = json_object(
-    "What the database contains of the slice, without observed states and secrets, as JSON. A worker gets its own VMs "
-    "and their links, the network node gets everything.",
-    "The host stores it after it has applied the order, so that a lost database can be rebuilt, and removes it if an "
-    "order has none.",
-    sample='{"next_vm_id":1003,"slice":{"slice_id":1000,"owner":"admin"},"vm_ids":[1001,1002]}',
-)
-
-
-RECEIPT = text(
-    "Set if the slice gives up VMs, VLANs or addresses. Only a report that contains it frees them.",
-    sample="9f1c3b5a0d7e4862a1b2c3d4e5f60718",
-    form=bounds.RECEIPT,
-)
 
 
 def revision_text(revision: int | None) -> str:
@@ -470,6 +438,13 @@ class Crossing(Contract):
     )
 
 
+TRUNK = many(
+    Crossing,
+    "Links and networks that need more than the default MTU on this host's trunk. If the trunk has less, the host "
+    "refuses the slice.",
+)
+
+
 @dataclass(frozen=True)
 class SliceOrder(Contract):
     """Everything that a slice has on this host."""
@@ -496,14 +471,7 @@ class SliceOrder(Contract):
             "reported.",
         ),
     )
-    trunk: tuple[Crossing, ...] = field(
-        default=(),
-        metadata=many(
-            Crossing,
-            "Links and networks that need more than the default MTU on this host's trunk. If the trunk has less, the "
-            "host refuses the slice.",
-        ),
-    )
+    trunk: tuple[Crossing, ...] = field(default=(), metadata=TRUNK)
     record: str | None = field(default=None, metadata=RECORD)
     receipt: str | None = field(default=None, metadata=RECEIPT)
 
@@ -530,11 +498,4 @@ class WorkerOrder(Contract):
     cloud_uuid: str | None = field(default=None, metadata=CLOUD_UUID)
     cloud_title: str | None = field(default=None, metadata=CLOUD_TITLE)
     cloud_incarnation: str | None = field(default=None, metadata=CLOUD_INCARNATION)
-    complete: bool = field(
-        default=False,
-        metadata=flag(
-            "Whether the order contains all slices of the database. In check mode, all that this host has of other "
-            "slices is then returned.",
-            sample=False,
-        ),
-    )
+    complete: bool = field(default=False, metadata=COMPLETE)

@@ -10,7 +10,8 @@ short_description: Prepare a worker or network node in one call
 version_added: 1.0.0
 description:
   - Claims a host for a cloud, configures its bridge, and installs users, folders, files and units, and on a worker the
-    flows that all slices share. It also returns what M(cloudrepo.slices.host_info) returns.
+    flows that all slices share. On the network node it restores services that have been changed. It also returns what
+    M(cloudrepo.slices.host_info) returns.
   - The roles P(cloudrepo.slices.worker#role) and P(cloudrepo.slices.network_node#role) consist mainly of this call. A
     run that changes nothing would take several times as long with a task for each step.
   - The host is claimed first, as by M(cloudrepo.slices.host_claim). If another cloud has claimed it, or another copy of

@@ -438,7 +438,7 @@ options:
         suboptions:
           vm:
             description:
-              - The VM at this end.
+              - The name of the VM.
             type: str
             required: true
           ipv4:

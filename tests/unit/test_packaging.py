@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from .scripts import ROOT, files
+
 LONGEST_README = 150
 TOP = {
     *("CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "README.md", "SECURITY.md", "SUPPORT.md"),
@@ -39,15 +40,8 @@ def build(source: Path, folder: Path) -> Path:
 def tarball(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Return the paths of the files in a tarball that was built in a checkout with untracked files."""
     source = tmp_path_factory.mktemp("checkout")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
     left = [f"{name}/left" for name in (".ansible", ".git", ".hypothesis", ".ruff_cache", ".test", ".venv")]
-    for name in [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()] + left:
+    for name in [str(path.relative_to(ROOT)) for path in files()] + left:
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         content = b"" if name in left else (ROOT / name).read_bytes()
         (source / name).write_bytes(content)

@@ -6,26 +6,14 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from .scripts import ROOT, files
+
 REGISTRY = re.compile(r"https?://[\w.-]*(pypi|pythonhosted|debian\.org|galaxy\.ansible|npmjs|snapshot)", re.IGNORECASE)
 CODE = (".py", ".sh", "")
 MOST_LINES = 40
-
-
-def files() -> list[Path]:
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return [path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file()]
 
 
 def test_no_file_names_a_registry_or_a_path_of_the_machine_it_was_written_on() -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -14,17 +13,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import te
 
 from ..plugins.module_utils._domain.builders import cluster, deployed, put, topology
 from .runs import Done, run
-from .test_status import shown
+from .test_status import database, shown
 
 # No host of the inventory is registered, so none gets a work order or is contacted.
 VMS = {"vms": [{"name": "a", "flavor": "cirros"}]}
-
-
-def database() -> dict[str, Any]:
-    held = cluster()
-    put(held, topology("web"))
-    put(held, topology("shop", owner="alice"))
-    return held.to_dict()
 
 
 def table(done: Done) -> list[list[str]]:

@@ -13,11 +13,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ... import bounds
-from ...errors import Refusal, Refused
+from ...errors import Refusal
 from ...work_order import VM
 from .. import files
 from ..disk import iso9660
 from ..files import File
+from . import confidential
 from .config import SEED, SEED_NOTE, Settings, seed_version
 
 LABEL = "cidata"
@@ -55,19 +56,12 @@ def read_user_data(given: Mapping[Any, Any]) -> dict[int, str]:
     Raises:
         Refused: user data or an id is invalid; the message does not contain the user data.
     """
-    refusals = [
-        Refusal("invalid_user_data", f"VM {vm_id}", {"form": bounds.USER_DATA.rule})
-        for vm_id, text in given.items()
-        if not (isinstance(text, str) and bounds.USER_DATA.allows(text))
-    ]
-    refusals += [
-        Refusal("invalid_vm_id", "settings", {"option": "user_data", "got": vm_id})
-        for vm_id in given
-        if not str(vm_id).isdecimal()
-    ]
-    if refusals:
-        raise Refused(refusals)
-    return {int(vm_id): text for vm_id, text in given.items()}
+    return confidential.read(
+        given,
+        option="user_data",
+        allows=bounds.USER_DATA.allows,
+        invalid=lambda vm: Refusal("invalid_user_data", vm, {"form": bounds.USER_DATA.rule}),
+    )
 
 
 def need(todo: Iterable[VM], user_data: Mapping[int, str]) -> None:
@@ -76,9 +70,7 @@ def need(todo: Iterable[VM], user_data: Mapping[int, str]) -> None:
     Raises:
         Refused: user data is missing.
     """
-    refusals = [refusal(vm) for vm in lacking(todo, user_data)]
-    if refusals:
-        raise Refused(refusals)
+    confidential.need(lacking(todo, user_data), refusal)
 
 
 def lacking(todo: Iterable[VM], user_data: Mapping[int, str]) -> list[VM]:

@@ -18,7 +18,7 @@ from ...errors import Refusal, Refused
 from ...work_order import VM
 from .. import files
 from ..files import File
-from . import qmp
+from . import confidential, qmp
 from .config import VNC_SECRET, Settings
 from .qmp import Monitor
 from .sockets import qmp_socket
@@ -64,19 +64,12 @@ def read_passwords(given: Mapping[Any, Any]) -> dict[int, str]:
     Raises:
         Refused: a password is invalid for VNC; the message does not contain it.
     """
-    refusals = [
-        Refusal("invalid_password", f"VM {vm_id}")
-        for vm_id, password in given.items()
-        if not (isinstance(password, str) and _PASSWORD.fullmatch(password))
-    ]
-    refusals += [
-        Refusal("invalid_vm_id", "settings", {"option": "vnc_passwords", "got": vm_id})
-        for vm_id in given
-        if not str(vm_id).isdecimal()
-    ]
-    if refusals:
-        raise Refused(refusals)
-    return {int(vm_id): password for vm_id, password in given.items()}
+    return confidential.read(
+        given,
+        option="vnc_passwords",
+        allows=lambda password: _PASSWORD.fullmatch(password) is not None,
+        invalid=lambda vm: Refusal("invalid_password", vm),
+    )
 
 
 def need(todo: Iterable[NewPassword], passwords: Mapping[int, str]) -> None:
@@ -85,9 +78,7 @@ def need(todo: Iterable[NewPassword], passwords: Mapping[int, str]) -> None:
     Raises:
         Refused: a password is missing.
     """
-    refusals = [refusal(vm) for vm in lacking(todo, passwords)]
-    if refusals:
-        raise Refused(refusals)
+    confidential.need(lacking(todo, passwords), refusal)
 
 
 def lacking(todo: Iterable[NewPassword], passwords: Mapping[int, str]) -> list[VM]:

@@ -93,11 +93,11 @@ def test_a_check_stays_until_it_is_replaced() -> None:
         ({"check": "command"}, "VM web/a ready_when: a check command needs command"),
         (
             {"check": "ssh", "path": "/"},
-            "VM web/a ready_when: path belongs to these checks: http; check is ssh",
+            "VM web/a ready_when: path can only be used with these checks: http; check is ssh",
         ),
         (
             {"check": "ping", "command": "true"},
-            "VM web/a ready_when: command belongs to these checks: command; check is ping",
+            "VM web/a ready_when: command can only be used with these checks: command; check is ping",
         ),
         ({"check": "tcp", "port": 65536}, "VM web/a ready_when: port must be 1-65535, got 65536"),
         (
