@@ -80,7 +80,7 @@ def _gone(topologies: list[Topology]) -> Step:
         _remove(DATABASE.name, DATABASE.parent)
         world.lab.must("rebuild")
         after = world.slices()
-        turn.lost += [*_differences(before, after, OF_SLICE), *_differences(_vms(before), _vms(after), OF_VM)]
+        turn.lost += [*differences(before, after, OF_SLICE), *differences(_vms(before), _vms(after), OF_VM)]
         turn.untrue += world.breaches()
         done = world.deploy(CALM, *topologies)
         if done.rc or done.changed:
@@ -96,7 +96,7 @@ def _vms(slices: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [vm for one in slices for vm in one["vms"]]
 
 
-def _differences(before: Iterable[dict[str, Any]], after: Iterable[dict[str, Any]], fields: Iterable[str]) -> list[str]:
+def differences(before: Iterable[dict[str, Any]], after: Iterable[dict[str, Any]], fields: Iterable[str]) -> list[str]:
     """Return the fields that differ, of objects by their UUID."""
     fields = list(fields)
     olds, news = ({one["uuid"]: one for one in each} for each in (before, after))
