@@ -143,6 +143,7 @@ def test_a_vm_of_another_user_waits_for_permission_to_restart():
     todo = plan(order, have)
 
     assert todo.templates == {1000: TEMPLATE}
+
     assert todo.result["restart_required"][0]["reasons"] == ["user cloudrepo → cloudrepo-0"]
     # When the host starts, its unit starts as the new user, with the taps that the VM has.
     assert [(write.name, write.text) for write in todo.writes] == [("taps", "tap_1001_eth0 1000 998 1400\n")]
@@ -383,3 +384,11 @@ def test_vms_that_no_longer_start_with_the_host_are_changes():
     assert [(change.before, change.after) for change in todo.changes] == [
         ({"startup": "enabled"}, {"startup": "disabled"})
     ]
+
+
+def test_a_template_that_others_may_write_is_written_again():
+    order = orders(vm(1001))
+    have = running(order)
+    assert plan(order, have).changes == []
+    todo = plan(order, replace(have, units=replace(have.units, exposed=frozenset({1000}))))
+    assert [(change.kind, change.action) for change in todo.changes] == [("template", "write")]
