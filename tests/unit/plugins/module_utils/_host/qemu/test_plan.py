@@ -143,7 +143,6 @@ def test_a_vm_of_another_user_waits_for_permission_to_restart():
     todo = plan(order, have)
 
     assert todo.templates == {1000: TEMPLATE}
-
     assert todo.result["restart_required"][0]["reasons"] == ["user cloudrepo → cloudrepo-0"]
     # When the host starts, its unit starts as the new user, with the taps that the VM has.
     assert [(write.name, write.text) for write in todo.writes] == [("taps", "tap_1001_eth0 1000 998 1400\n")]
