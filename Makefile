@@ -1,65 +1,68 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 #
-# What there is to do in this checkout; how it is done stands in tools/.
+# The targets for work in this checkout. They call the scripts in tools/.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo demo-down docs test test-versions lint sanity unit molecule bench bench-simulate bench-control mutants clean
+.PHONY: help setup setup-tests demo demo-down docs test test-versions lint sanity unit molecule bench bench-simulate bench-control mutants faults clean
 
-# The lab's hosts are root's.
+# The hosts of the lab run as root.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=ANSIBLE_CONFIG --)
 
-# Ansible ignores an ansible.cfg in a folder that everybody may write, unless it is named.
+# Ansible ignores an ansible.cfg in a world-writable folder, unless ANSIBLE_CONFIG is set.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
-help: ## this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
-setup: ## install what the other targets need: Debian packages by name, Python tools into .venv
+setup: ## install the requirements of the other targets: Debian packages, and Python tools into .venv
 	@tools/setup
 
 setup-tests: setup
 	@tools/setup --for-tests
 
-demo: setup ## from a bare machine to VMs that talk: start the lab, deploy a slice, prove that it works
+demo: setup ## start a lab on this machine, deploy a slice and test it
 	@tools/demo
 
-demo-down: setup ## take the demo's lab away
+demo-down: setup ## remove the lab of the demo
 	$(AS_ROOT) .venv/bin/ansible-playbook cloudrepo.slices.lab_down
 
-test: setup-tests ## every test: lint, sanity, unit and molecule side by side
+test: setup-tests ## run all tests: lint, sanity, unit and molecule in parallel
 	@.venv/bin/python tools/test.py
 
-test-versions: setup-tests ## modules and plugins on each supported version of ansible-core
+test-versions: setup-tests ## test modules and plugins on each supported version of ansible-core
 	@.venv/bin/python tools/test_versions.py
 
 docs: setup ## build the documentation site, without a network
 	@tools/docs
 
-lint: setup ## ruff, mypy, shellcheck, yamllint, antsibull-changelog, ansible-lint, galaxy-importer, documentation
+lint: setup ## run ruff, mypy, shellcheck, yamllint, antsibull-changelog, ansible-lint, galaxy-importer, documentation
 	@tools/lint
 
-sanity: setup ## ansible-test sanity
+sanity: setup ## run ansible-test sanity
 	@tools/sanity
 
-unit: setup-tests ## the unit tests
+unit: setup-tests ## run the unit tests
 	@tools/unit
 
-bench: setup ## measure deploys against the same work done in other ways, on a lab of its own
+bench: setup ## measure deploys, and the same work done in other ways, on a separate lab
 	@tools/bench
 
-bench-simulate: setup ## what 50 workers and 2,000 VMs cost the controller, with simulated hosts
+bench-simulate: setup ## measure the controller with 50 workers and 2,000 VMs, on simulated hosts
 	@tools/bench-simulate
 
-molecule: setup ## the playbooks on a real lab, half of them on a second one
+molecule: setup ## test the playbooks on two labs in parallel
 	@.venv/bin/python tools/test.py molecule-1 molecule-2
 
-bench-control: setup-tests ## how long the control plane takes, with 100 and with 10,000 VMs in the database
+bench-control: setup-tests ## measure the control plane, with 100 and with 10,000 VMs in the database
 	@tools/bench-control
 
-mutants: setup-tests ## which small faults in module_utils no unit test notices: a sample by seed (MUTANTS="--count 300 --seed 7 --all")
+mutants: setup-tests ## find small faults in module_utils that no unit test notices (MUTANTS="--count 300 --seed 7 --all")
 	@.venv/bin/python tools/mutants.py $(MUTANTS)
+
+faults: setup ## inject faults into a lab, several times each, and compare everything afterwards (FAULTS="--times 1 --faults worker-off")
+	@tools/faults $(FAULTS)
 
 clean: ## remove what these targets created in the checkout (demo-down removes the lab)
 	rm -rf .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache .test .venv

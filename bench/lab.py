@@ -21,7 +21,10 @@ WORKERS = ("worker1", "worker2")
 SLICE_SIZE = 10
 FLAVORS = [
     {"name": "tiny", "cores": 1, "ram_gb": 0.0625, "disk_gb": 1, "image": "/var/cache/cloudrepo-lab/guest.qcow2"},
+    # For VMs whose guests boot.
+    {"name": "guest", "cores": 1, "ram_gb": 0.09375, "disk_gb": 1, "image": "/var/cache/cloudrepo-lab/guest.qcow2"},
 ]
+GUEST_MIB = 96
 SETTINGS: dict[str, Any] = {
     "lab_prefix": PREFIX,
     "cloudrepo_flavors": FLAVORS,
@@ -45,6 +48,12 @@ systemctl daemon-reload
 """
 
 
+UNHALT = """set -eu
+rm -f /etc/systemd/system/cloudrepo-.service.d/zz-halted.conf
+systemctl daemon-reload
+"""
+
+
 class Lab:
     """Two workers and a network node on this machine."""
 
@@ -59,13 +68,18 @@ class Lab:
             self.down()
         self.playbook("cloudrepo.slices.lab_up", lab_packages=[*self._packages(), *LIBVIRT])
         self.playbook("cloudrepo.slices.site")
+        self.halt(True)
         for worker in WORKERS:
-            self.ssh(worker, "bash -s", stdin=HALT)
             self.worker_script(worker, "prepare")
         self.base = self.ssh(WORKERS[0], "ls -d /var/lib/cloudrepo/images/*.img").split()[0]
 
     def down(self) -> None:
         self.playbook("cloudrepo.slices.lab_down")
+
+    def halt(self, halted: bool) -> None:
+        """Halt the CPUs of VMs that are started from now on, or let their guests boot."""
+        for worker in WORKERS:
+            self.ssh(worker, "bash -s", stdin=HALT if halted else UNHALT)
 
     def _is_clean(self) -> bool:
         try:
@@ -161,6 +175,19 @@ def topologies(size: int, slice_size: int = SLICE_SIZE) -> list[dict[str, Any]]:
         {"name": f"bench{number}", "vms": [vm(name) for name in names], "links": links}
         for number in range(size // slice_size)
     ]
+
+
+def guests(size: int) -> dict[str, Any]:
+    """Return the variables of a deploy that waits for C(size) guests, each with an address on VLAN 400."""
+    slices = [
+        {
+            **slice_,
+            "links": [],
+            "vms": [{"name": one["name"], "flavor": "guest", "internet": True} for one in slice_["vms"]],
+        }
+        for slice_ in topologies(size)
+    ]
+    return {"slices": slices, "wait_ready": True, "wait_ready_seconds": 3600}
 
 
 def ssh_command(host: str) -> list[str]:

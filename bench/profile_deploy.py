@@ -131,9 +131,11 @@ def parts(deploy: Stamped) -> list[list[Any]]:
     For the play that hosts run in parallel, these are the tasks of the host that finished last.
     """
     plays = deploy.plays
+    # The plays after it wait for guests, and do nothing in a deploy without wait_ready.
+    last = max(task.play for task in deploy.tasks if task.took_s)
     found = {"Ansible starts": plays[0][1] - deploy.begin}
     for number, (play, begin, end) in enumerate(plays):
-        if number in (0, len(plays) - 1):
+        if number == 0 or number >= last:
             found[f"play '{play}'"] = end - begin
             continue
         own = [task for task in deploy.tasks if task.play == number]

@@ -28,6 +28,8 @@ WORDS = {
     "community_libvirt": "community.libvirt",
     "community_libvirt_again": "community.libvirt, again",
     "virsh": "virsh",
+    "ready": "**deploy and wait** until all guests answer",
+    "ready_by_hand": "the same guests started by hand",
 }
 Runs = dict[str, dict[str, list[dict[str, float]]]]
 
@@ -43,7 +45,8 @@ def write_results(results: dict[str, Any], file: Path) -> None:
 
 def write_pages(results: dict[str, Any]) -> None:
     """Write page and plot. Every row must have been measured, for several sizes."""
-    text = "\n\n".join((machine(results), table(results), "![plot](benchmark.svg)", reach(results), split(results)))
+    parts = (machine(results), table(results), waits(results), "![plot](benchmark.svg)", reach(results), split(results))
+    text = "\n\n".join(parts)
     replace_part("measured", text)
     lines = {WORDS[row].strip("*"): results["summary"][row] for row in plot.ROWS}
     (ROOT / "docs/benchmark.svg").write_text(plot.draw(lines), encoding="utf-8")
@@ -87,6 +90,13 @@ def table(results: dict[str, Any]) -> str:
             cells.append(f"{median} ({walls[0]:.2f}–{walls[-1]:.2f})" if len(walls) > 1 else median)
         lines.append(f"| {WORDS[row]} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def waits(results: dict[str, Any]) -> str:
+    """Return how much of the time until guests answer is spent waiting for them."""
+    runs = results["runs"]["ready"]
+    by_size = [f"{runs[size][0]['waited_s']:.0f} s with {size} VMs" for size in sorted(runs, key=int)]
+    return f"Of the time until all guests answer, {', '.join(by_size)} are spent waiting while they boot."
 
 
 def reach(results: dict[str, Any]) -> str:

@@ -106,35 +106,22 @@ class Simulation:
         Raises:
             CannotMeasure: not all VMs were started.
         """
-        self._hosts("reset")
-        for file in DATABASE.parent.glob(f"{DATABASE.name}*"):
-            if file.is_file():
-                file.unlink()
-        profile_deploy.disconnect()
+        self._reset()
         memory = Memory(every_s=0.3)
         with tempfile.TemporaryDirectory() as name:
-            write_inventory(Path(name), workers)
-            settings = {
-                "cloudrepo_database": str(DATABASE),
-                "cloudrepo_users": [{"name": "admin", "quota_vms": 10 * vms}],
-                "simulated_workers": [{"ip": address(number), "cores": 64, "ram_gb": 256} for number in range(workers)],
-            }
             environment = {"ANSIBLE_INVENTORY": name, "ANSIBLE_FORKS": str(forks)}
-            self._lab.playbook(str(HERE / "simulated/register.yml"), environment=environment, **settings)
+            settings = self._register(environment, workers, vms)
             connecting = time.monotonic()
             run(["ansible", "-e", f"lab_prefix={PREFIX}", "-m", "ping", "servers"], environment=environment)
             connected = time.monotonic()
-            if vms:
-                wanted: dict[str, Any] = {"slices": topologies(vms, SLICE_SIZE)}
-            else:
-                wanted = {"slice_all": True}
+            wanted = {"slices": topologies(vms, SLICE_SIZE)} if vms else {"slice_all": True}
             deploy = profile_deploy.stamped(
                 self._lab, "cloudrepo.slices.deploy", memory=memory, environment=environment, **settings, **wanted
             )
         started, calls = map(int, self._hosts("started").split())
         if started != vms:
             raise CannotMeasure(f"cannot measure: {started} of {vms} VMs were started")
-        _check, plan, apply, record = (round(end - begin, 2) for _name, begin, end in deploy.plays)
+        _check, plan, apply, record, *_wait = (round(end - begin, 2) for _name, begin, end in deploy.plays)
         return {
             "workers": workers,
             "vms": vms,
@@ -151,6 +138,25 @@ class Simulation:
             "host_calls": calls,
             "load": round(os.getloadavg()[0], 2),
         }
+
+    def _reset(self) -> None:
+        """Remove everything from the hosts, the database, and the open connections."""
+        self._hosts("reset")
+        for file in DATABASE.parent.glob(f"{DATABASE.name}*"):
+            if file.is_file():
+                file.unlink()
+        profile_deploy.disconnect()
+
+    def _register(self, environment: dict[str, str], workers: int, vms: int) -> dict[str, Any]:
+        """Write the inventory, register the workers, and return the variables for playbooks."""
+        write_inventory(Path(environment["ANSIBLE_INVENTORY"]), workers)
+        settings = {
+            "cloudrepo_database": str(DATABASE),
+            "cloudrepo_users": [{"name": "admin", "quota_vms": 10 * vms}],
+            "simulated_workers": [{"ip": address(number), "cores": 64, "ram_gb": 256} for number in range(workers)],
+        }
+        self._lab.playbook(str(HERE / "simulated/register.yml"), environment=environment, **settings)
+        return settings
 
     def _hosts(self, action: str) -> str:
         script = (HERE / "simulated/hosts.sh").read_text(encoding="utf-8")

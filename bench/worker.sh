@@ -22,11 +22,13 @@ tidy() {
   systemctl stop "${libvirt[@]}"
   pkill -KILL -x qemu-system-x86 || true
   while pgrep -x qemu-system-x86 >/dev/null; do sleep 0.02; done
+  pkill --pidfile /run/bench/be-dnsmasq.pid 2>/dev/null || true
+  ovs-vsctl --if-exists del-br bebr
   local ports=() port
   for port in $(ovs-vsctl list-ports br-int | grep '^be' || true); do ports+=(-- --if-exists del-port br-int "$port"); done
   ((${#ports[@]} == 0)) || ovs-vsctl "${ports[@]}"
   find /sys/class/net -name 'be[0-9]*' -printf 'link delete %f\n' | ip -batch -
-  find /var/lib/bench /run/bench /run/libvirt/qemu /etc/libvirt/qemu -maxdepth 1 -name 'be[0-9]*' -delete
+  find /var/lib/bench /run/bench /run/libvirt/qemu /etc/libvirt/qemu -maxdepth 1 -name 'be[0-9-]*' -delete
   systemctl start libvirtd.service
 }
 

@@ -32,7 +32,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.contract import C
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings  # noqa: E402
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import NetworkOrder  # noqa: E402
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import HostReport, Reports, VmReport  # noqa: E402
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import WorkerOrder  # noqa: E402
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import Interface, WorkerOrder  # noqa: E402
 
 WIDTH = 120
 MODULES = "plugins/modules"
@@ -202,6 +202,21 @@ def _orders(text: str) -> str:
     return below(text, 'RETURN = r"""', "work_orders:", "  sample:", lines=dump(sample, 4))
 
 
+def _shaping(*headers: str) -> Callable[[str], str]:
+    """Return the function that writes the options of interfaces in topologies below the last header."""
+
+    def write(text: str) -> str:
+        indent = len(headers[-1]) - len(headers[-1].lstrip()) + 2
+        parts = [part for part in Interface.parts() if part.name in ("name", *Interface.LIMITS)]
+        return below(text, *headers, lines=[line for part in parts for line in _option(part, indent)])
+
+    return write
+
+
+def _slice(text: str) -> str:
+    return _orders(_shaping("  vms:", "      interfaces:", "        suboptions:")(text))
+
+
 def _holdings(text: str) -> str:
     lines = dump({"10.0.10.1": Holdings.sample()["known"]}, 4)
     return below(text, 'RETURN = r"""', "workers:", "  sample:", lines=lines)
@@ -247,7 +262,8 @@ FILES: dict[str, Callable[[str], str]] = {
     f"{MODULES}/slice_apply.py": lambda text: _list_of_slices(WorkerOrder, "complete")(_states(text)),
     f"{MODULES}/qemu_vms.py": _states,
     f"{MODULES}/slice_plan.py": _orders,
-    f"{MODULES}/slice.py": _orders,
+    f"{MODULES}/slice.py": _slice,
+    f"{MODULES}/vm.py": _shaping("options:", "  interfaces:", "    suboptions:"),
     "docs/work-order.md": _page,
     "docs/limits.md": _limits,
 }

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -27,6 +28,7 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils import (
     acting_user,
     call_rules,
     interruptions,
+    job_files,
     raw_text,
 )
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import Decision
@@ -34,15 +36,20 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import (
     decide,
     extra_files,
+    extra_texts,
     extra_variables,
     of_inventory,
 )
 
 LOCK_TIMEOUT_S = 30.0
+USER_DATA_HEADS = ("#cloud-config", "#!")
 LOCAL = ("local", "ansible.builtin.local")
 OLDEST_CORE = (2, 19)
 """C(requires_ansible) of meta/runtime.yml, which Ansible itself only warns about."""
-NEED_WORKERS = ("capture", "delete", "deploy", "displays", "orphans", "rebuild", "site", "smoke_test", "undelete")
+NEED_WORKERS = (
+    *("capture", "delete", "deploy", "displays", "orphans", "rebuild", "site", "smoke_test", "undelete"),
+    "wait",
+)
 """The playbooks that read the group C(workers)."""
 
 # Here and not in the task, because Ansible's main process imports this file, while the task runs in a fork.
@@ -83,10 +90,29 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             *self._selection_problems(playbook, given),
         ]
         refusals += self._vanishing_database(extra, task_vars)
+        files_dir, job = self._files_dir(playbook, extra, task_vars), acting_user.job_id(os.environ, extra)
+        if files_dir is not None:
+            refusals += job_files.problems(playbook.writes, files_dir, decision.user, job)
         if refusals:
             raise Refused(refusals)
         found = selection.read(given, raw_text.load) if given else selection.Selection()
-        return {"acting_user": decision.user, "because": decision.because, **asdict(found)}
+        folder = job_files.folder(files_dir, decision.user, job) if files_dir else None
+        return {
+            "acting_user": decision.user,
+            "because": decision.because,
+            "folder": folder,
+            **asdict(found),
+            # The topologies are a result, for the next task. User data may contain secrets, so nothing shows it.
+            **({"_ansible_no_log": True} if _has_user_data(found.slices) else {}),
+        }
+
+    def _files_dir(self, playbook: Playbook, extra: Mapping[str, Any], task_vars: Mapping[str, Any]) -> str | None:
+        """Return the folder for files, empty without one; null if the playbook writes none or its path is set."""
+        if not playbook.writes or playbook.writes in task_vars:
+            return None
+        host = next(iter(_hosts(task_vars)), None)
+        set_by_inventory = of_inventory(self._task, host, job_files.SETTING) if host else None
+        return str(extra.get(job_files.SETTING) or set_by_inventory or "")
 
     def _is_admin(self, decision: Decision, task_vars: Mapping[str, Any]) -> bool:
         """Return whether the caller is an admin.
@@ -125,6 +151,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         """Return the variables that select slices. Extra variables are not templated."""
         given = {}
         for name in selection.VARIABLES:
+            if name in playbook.ignored:
+                continue
             if name in extra:
                 given[name] = extra[name]
             elif name in task_vars:
@@ -134,7 +162,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
     @staticmethod
     def _selection_problems(playbook: Playbook, given: dict[str, Any]) -> Iterator[Refusal]:
         if _selects(playbook):
-            yield from _repeated_keys(extra_files())
+            yield from _repeated_keys()
             path = given.get("slices_file")
             if isinstance(path, str) and path:
                 try:
@@ -146,16 +174,26 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             yield from selection.problems(given, _selects(playbook), raw_text.load)
 
 
-def _repeated_keys(paths: Iterable[str]) -> Iterator[Refusal]:
-    """Yield a refusal for each file with a duplicate key in a mapping, of which Ansible would use the last one."""
-    for path in paths:
-        try:
-            with open(path, encoding="utf-8") as file:
-                why = raw_text.repeated_key(file.read())
-        except (OSError, ValueError):
-            continue  # Ansible may have read it from another directory
+def _has_user_data(value: Any) -> bool:
+    """Return whether a topology, or a part of it, has user data, even under the name of an unknown option."""
+    if isinstance(value, str):
+        return value.startswith(USER_DATA_HEADS)
+    if isinstance(value, Mapping):
+        return "user_data" in value or any(map(_has_user_data, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(_has_user_data, value))
+
+
+def _repeated_keys() -> Iterator[Refusal]:
+    """Yield a refusal for each duplicate key in extra variables, of which Ansible would use the last one."""
+    texts = [("-e", text) for text in extra_texts()]
+    for path in extra_files():
+        # An encrypted or unreadable file is Ansible's matter.
+        with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8") as file:
+            texts.append((f"file {path}", file.read()))
+    for where, text in texts:
+        why = raw_text.repeated_key(text)
         if why is not None:
-            yield Refusal("key_set_twice", f"file {path}", {"why": why})
+            yield Refusal("key_set_twice", where, {"why": why})
 
 
 def _selects(playbook: Playbook) -> list[str]:

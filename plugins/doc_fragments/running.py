@@ -31,6 +31,12 @@ options:
         mode. A new password takes effect without a restart, and existing connections stay open.
     type: dict
     default: {}
+  user_data:
+    description:
+      - User data of guests by VM id, as returned by M(cloudrepo.slices.user_data_info).
+      - Required for each VM with C(user_data_id) whose disk for cloud-init has to be written, except in check mode.
+    type: dict
+    default: {}
   accelerator:
     description:
       - QEMU accelerators, separated by colons. The first one that works is used.

@@ -101,7 +101,7 @@ options:
             suboptions:
               name:
                 description:
-                  - The interface's name.
+                  - The interface's name, such as V(eth1).
                 type: str
                 required: true
               tap:
@@ -151,28 +151,30 @@ options:
                 default: false
               up:
                 description:
-                  - Whether the guest has a carrier, if the interface is on a VLAN.
+                  - Whether the interface has a carrier in the guest, if it is on a link, network or VLAN 400.
                 type: bool
                 default: true
               tx_kbps:
                 description:
-                  - Rate limit for sent traffic, in kbit/s.
+                  - Rate limit for sent traffic, in kbit/s. Excess packets are dropped. By default there is no limit.
                 type: int
               rx_kbps:
                 description:
-                  - Rate limit for received traffic, in kbit/s.
+                  - Rate limit for received traffic, in kbit/s. Excess packets are queued for up to 100 ms, or the time
+                    that 16 frames take, and then dropped. By default there is no limit.
                 type: int
               delay_ms:
                 description:
-                  - Delay of received traffic, in milliseconds. Delay, jitter and loss require a kernel with netem.
+                  - Delay of received traffic, in milliseconds. For a delay in both directions, set it at both ends.
+                  - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem).
                 type: float
               jitter_ms:
                 description:
-                  - Variation of the delay, in milliseconds.
+                  - Largest deviation from the delay, up and down, in milliseconds.
                 type: float
               loss_percent:
                 description:
-                  - Percentage of received packets to drop.
+                  - Percentage of received packets to drop at random.
                 type: float
           vm_uuid:
             description:
@@ -200,13 +202,18 @@ options:
                 description:
                   - The file's name.
                 type: str
-                choices: [meta-data, user-data, network-config]
+                choices: [meta-data, user-data, vendor-data, network-config]
                 required: true
               content:
                 description:
                   - Its content.
                 type: str
                 required: true
+          user_data_id:
+            description:
+              - Identifies the guest's user data, so that the host knows whether to write it to the disk. A work order
+                never contains the user data itself. Without it, there is none, or C(seed) contains it.
+            type: str
           state:
             description:
               - Desired state of the VM. If V(stopped), it keeps its disk, taps and ports; if V(paused), its QEMU

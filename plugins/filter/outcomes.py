@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.filter.reports import host_reports
@@ -15,9 +15,6 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import fir
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import ERROR
 
 _KINDS = {"slice": "slice", "vm": "VM", "link": "link", "network": "network", "vlan": "reserved VLAN"}
-_OF_VM = re.compile(r"(?:^tap_|/vms/)(\d+)")
-_OF_NETWORK = re.compile(r"^net_(\d+)")
-_OF_SLICE = re.compile(r"(?:^cloudrepo-|^slice-|^nat_|^flows/|^slices-\w+@)(\d+)")
 
 
 def outcome_table(
@@ -40,25 +37,34 @@ def outcome_table(
     unplanned = plan.get("refused") or ()
     if len(plan["slice_ids"]) + len(unplanned) < 2 and not unplanned:
         return ""
-    reports = host_reports(hostvars, groups, plan["work_orders"]["workers"], plan["lost_workers"])
-    owners = _owners(plan["work_orders"])
-    changed = {*plan["changed_slices"], *_changed_on_hosts(hostvars, groups, plan["work_orders"], owners)}
-    left = {slice_["slice_id"]: slice_ for slice_ in recorded or ()}
-    rows = [("SLICE", "ID", "RESULT", "REASON")]
-    for slice_id in plan["slice_ids"]:
-        refused, failed = _reasons(slice_id, plan, reports, owners)
-        failed = failed or [*_errors(left.get(slice_id, {}))]
-        is_deleted = slice_id in plan["deleting"]
-        word = "refused" if refused else "failed" if failed else "unchanged"
-        is_gone = recorded is not None and slice_id not in left
-        if word == "unchanged" and is_gone and not is_deleted:
-            word = "deleted by another run"
-        elif word == "unchanged" and (is_deleted or slice_id in changed):
-            word = _done(is_deleted=is_deleted, is_gone=is_gone, dry=check_mode)
-        reason = next(iter([*refused, *failed]), "")
-        rows.append((plan["slice_names"][str(slice_id)], str(slice_id), word, _line(reason)))
-    rows += [(each["slice"], str(each["slice_id"] or "-"), "refused", _line(each["failure"])) for each in unplanned]
-    return "\n".join(render_text.aligned(rows))
+    outcomes = _outcomes(plan, hostvars, groups, recorded=recorded, check_mode=check_mode)
+    rows = [(each.name, str(each.slice_id or "-"), each.result, _line(each.reason)) for each in outcomes]
+    return "\n".join(render_text.aligned([("SLICE", "ID", "RESULT", "REASON"), *rows]))
+
+
+def workflow_artifacts(
+    plan: Mapping[str, Any],
+    hostvars: Mapping[str, Any],
+    groups: Mapping[str, Sequence[str]],
+    *,
+    recorded: Sequence[Mapping[str, Any]] | None = None,
+    check_mode: bool = False,
+) -> dict[str, Any]:
+    """Return what the next job of a workflow needs, as its variables. For the arguments see C(outcome_table)."""
+    revisions = {
+        slice_["slice_id"]: slice_["revision"]
+        for order in (plan["work_orders"]["network_node"], *plan["work_orders"]["workers"].values())
+        for slice_ in order["slices"]
+    }
+    outcomes = _outcomes(plan, hostvars, groups, recorded=recorded, check_mode=check_mode)
+    slices = [
+        {"id": each.slice_id, "name": each.name, "result": each.result, "revision": revisions.get(each.slice_id)}
+        for each in outcomes
+    ]
+    # In check mode, a new slice is not stored.
+    left = [] if check_mode else [each for each in plan["slice_ids"] if each not in plan["deleting"]]
+    selected = {"slice_name": left} if left else {}
+    return {"slices_result": {"slices": slices, "changes": len(plan["changes"])}, **selected}
 
 
 def deletion_notes(plan: Mapping[str, Any], *, check_mode: bool = False) -> list[str]:
@@ -82,6 +88,44 @@ def _done(*, is_deleted: bool, is_gone: bool, dry: bool) -> str:
     if dry:
         return "to be deleted" if is_deleted else "to be deployed"
     return ("deleted" if is_gone else "deleting") if is_deleted else "deployed"
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What a run has done with a slice; C(slice_id) is None if it was not found."""
+
+    slice_id: int | None
+    name: str
+    result: str
+    reason: str
+
+
+def _outcomes(
+    plan: Mapping[str, Any],
+    hostvars: Mapping[str, Any],
+    groups: Mapping[str, Sequence[str]],
+    *,
+    recorded: Sequence[Mapping[str, Any]] | None,
+    check_mode: bool,
+) -> Iterator[_Outcome]:
+    reports = host_reports(hostvars, groups, plan["work_orders"]["workers"], plan["lost_workers"])
+    owners = _owners(plan["work_orders"])
+    changed = {*plan["changed_slices"], *_changed_on_hosts(hostvars, groups)}
+    left = {slice_["slice_id"]: slice_ for slice_ in recorded or ()}
+    for slice_id in plan["slice_ids"]:
+        refused, failed = _reasons(slice_id, plan, reports, owners)
+        failed = failed or [*_errors(left.get(slice_id, {}))]
+        is_deleted = slice_id in plan["deleting"]
+        word = "refused" if refused else "failed" if failed else "unchanged"
+        is_gone = recorded is not None and slice_id not in left
+        if word == "unchanged" and is_gone and not is_deleted:
+            word = "deleted by another run"
+        elif word == "unchanged" and (is_deleted or slice_id in changed):
+            word = _done(is_deleted=is_deleted, is_gone=is_gone, dry=check_mode)
+        reason = next(iter([*refused, *failed]), "")
+        yield _Outcome(slice_id, plan["slice_names"][str(slice_id)], word, reason)
+    for each in plan.get("refused") or ():
+        yield _Outcome(each["slice_id"], each["slice"], "refused", each["failure"])
 
 
 def _line(text: str) -> str:
@@ -133,31 +177,12 @@ def _is_concerned(slice_id: int, target: str, orders: Mapping[str, Any]) -> bool
     )
 
 
-def _changed_on_hosts(
-    hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], orders: Mapping[str, Any], vms: Mapping[int, int]
-) -> Iterator[int | None]:
+def _changed_on_hosts(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> Iterator[int | None]:
     """Yield the slice of each object that hosts changed, None for an object that does not belong to one slice."""
-    slices = orders["network_node"]["slices"]
-    vlans = {network["vlan_id"]: one["slice_id"] for one in slices for network in one.get("networks", ())}
     for name in dict.fromkeys([*groups.get("workers", ()), *groups.get("network_node", ())]):
         for key in ("apply_work_order_result", "network_node_result"):
             for change in (hostvars[name].get(key) or {}).get("changes") or ():
-                yield _slice_of(change, vms, vlans)
-
-
-def _slice_of(change: Mapping[str, Any], vms: Mapping[int, int], vlans: Mapping[int, int]) -> int | None:
-    """Return the slice of an object on a host, by the names that objects have there."""
-    name = str(change["id"])
-    if change["kind"] == "VM folder":
-        return vms.get(int(name))
-    if change["kind"] == "flows" or change["kind"].startswith("slice "):
-        return int(name) if name.isdigit() else None
-    for pattern, owners in ((_OF_VM, vms), (_OF_NETWORK, vlans)):
-        found = pattern.search(name)
-        if found:
-            return owners.get(int(found[1]))
-    found = _OF_SLICE.search(name)
-    return int(found[1]) if found else None
+                yield change["slice_id"]
 
 
 class FilterModule:
@@ -168,4 +193,5 @@ class FilterModule:
             "deletion_notes": deletion_notes,
             "failure_lines": failure_lines,
             "outcome_table": outcome_table,
+            "workflow_artifacts": workflow_artifacts,
         }

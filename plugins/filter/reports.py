@@ -133,6 +133,15 @@ def orphan_notes(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]
     ]
 
 
+def image_notes(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a line for each worker on which base images could not be installed, with the reasons."""
+    return [
+        f"{name}: {hostvars[name]['apply_work_order_images_failure']}"
+        for name in groups.get("workers", ())
+        if "apply_work_order_images_failure" in hostvars[name]
+    ]
+
+
 class FilterModule:
     """The filters by name."""
 
@@ -140,6 +149,7 @@ class FilterModule:
         return {
             "host_reports": host_reports,
             "has_news": has_news,
+            "image_notes": image_notes,
             "orphan_notes": orphan_notes,
             "report_failures": report_failures,
             "restart_notes": restart_notes,

@@ -132,9 +132,10 @@ notes:
     C(cloudrepo_owner), C(cloudrepo_state), C(cloudrepo_power), C(cloudrepo_flavor), C(cloudrepo_cores),
     C(cloudrepo_ram_gb), C(cloudrepo_kind), C(cloudrepo_worker), C(cloudrepo_address), C(cloudrepo_networks) and
     C(cloudrepo_connection).
-  - Further variables are C(cloudrepo_interfaces), a list of name, mac, vlan_id, address and network;
-    C(cloudrepo_links), a list of link_id, name, vlan_id, interface, peer and peer_interface; C(cloudrepo_vnc) with host
-    and port; C(cloudrepo_console) with worker and socket.
+  - Further variables are C(cloudrepo_interfaces), a list of name, mac, vlan_id, address (on VLAN 400), network and
+    addresses (those from pools, with prefix lengths); C(cloudrepo_links), a list of link_id, name, vlan_id, interface,
+    addresses, peer, peer_interface and peer_addresses; C(cloudrepo_loopback) with ipv4 and ipv6; C(cloudrepo_vnc) with
+    host and port; C(cloudrepo_console) with worker and socket.
 seealso:
   - plugin: cloudrepo.slices.console
     plugin_type: connection

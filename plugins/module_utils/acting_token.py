@@ -108,7 +108,7 @@ def _read(text: str) -> tuple[Token, bytes, str]:
     data = match.group(1).encode()
     try:
         said = json.loads(base64.urlsafe_b64decode(data + b"=" * (-len(data) % 4)))
-    except (binascii.Error, ValueError) as error:
+    except (binascii.Error, ValueError, RecursionError) as error:
         raise _forged("it is not a token") from error
     if not (isinstance(said, list) and [type(each) for each in said] == [str, int, str]):
         raise _forged("it is not a token")

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .cluster import ADMIN
 from .errors import SlicesError
 
 PREFIX = "CLOUDREPO_"
@@ -45,7 +46,8 @@ ROLES = {
     "organization": {
         f"{what} admin".strip(): "may change objects of the portal"
         for what in ("", "project", "inventory", "credential", "workflow", "job template", "execution environment")
-    },
+    }
+    | {"execute": "may run all templates", "auditor": "sees all jobs, with their variables and output"},
 }
 """Roles that a tenant must not have, by the type of object; in lower case."""
 KINDS = {
@@ -67,6 +69,8 @@ TYPES = {
     "workflow_job_template": "workflow_job_templates",
 }
 JINJA = "ALLOW_JINJA_IN_EXTRA_VARS"
+RUNNABLE = ("job_template", "workflow_job_template")
+"""Objects whose jobs, with their variables and output, AWX shows to everybody who has any role on them."""
 
 
 class UnreadableObjects(SlicesError):
@@ -135,6 +139,7 @@ def check(data: Any, playbooks: Sequence[str], admins: Sequence[str] = ()) -> li
     kinds = {str(each["name"]): each for each in objects.of("credential_types")}
     acting = _credentials(objects, kinds, ACTING)
     ours = _credentials(objects, kinds, (PREFIX,))
+    granted = list(_granted(objects, admins))
     templates = [each for each in objects.of("job_templates") if _stem(each) in playbooks or ours & set(_used(each))]
     if not templates:
         raise UnreadableObjects("no job template in it runs a playbook of cloudrepo.slices")
@@ -151,7 +156,10 @@ def check(data: Any, playbooks: Sequence[str], admins: Sequence[str] = ()) -> li
         *(found for each in templates for found in _template(each, acting)),
         *(found for each in workflows for found in _asked("workflow job template", each)),
         *(found for each in kinds.values() for found in _credential_type(each)),
-        *_granted(objects, protected, admins),
+        *_powerful(granted, protected),
+        *_shared(granted, protected),
+        *_acting_for_others(granted, {str(each["name"]): _used(each) for each in templates}, acting),
+        *_users(objects, admins),
         *_jinja(objects.settings),
     ]
 
@@ -180,18 +188,69 @@ def _credential_type(kind: Mapping[str, Any]) -> Iterator[Unlocked]:
             )
 
 
-def _granted(objects: Objects, protected: Mapping[str, set[str]], admins: Sequence[str]) -> Iterator[Unlocked]:
+@dataclass(frozen=True)
+class _Grant:
+    """A role of a user or team on an object."""
+
+    role: str
+    holder: str
+    kind: str
+    name: str
+
+    def unlocked(self, why: str) -> Unlocked:
+        return Unlocked(f"{self.kind.replace('_', ' ')} {self.name}", f"role {self.role} of {self.holder}", why)
+
+
+def _granted(objects: Objects, admins: Sequence[str]) -> Iterator[_Grant]:
+    """Yield the roles of those who are not admins."""
     for kind, key in (("teams", "name"), ("users", "username")):
         for holder in objects.of(kind):
             if holder.get(key) in admins or holder.get("is_superuser"):
                 continue
             for role in (holder.get("related") or {}).get("roles") or ():
                 on = role.get("content_object") or {}
-                what, name = str(on.get("type")), str(on.get("name"))
-                why = ROLES.get(what, {}).get(str(role.get("name")).lower())
-                if why is not None and name in protected.get(what, {name}):
-                    setting = f"role {role['name']} of {kind[:-1]} {holder[key]}"
-                    yield Unlocked(f"{what.replace('_', ' ')} {name}", setting, why)
+                yield _Grant(str(role["name"]), f"{kind[:-1]} {holder[key]}", str(on.get("type")), str(on.get("name")))
+
+
+def _powerful(granted: Iterable[_Grant], protected: Mapping[str, set[str]]) -> Iterator[Unlocked]:
+    for grant in granted:
+        why = ROLES.get(grant.kind, {}).get(grant.role.lower())
+        if why is not None and grant.name in protected.get(grant.kind, {grant.name}):
+            yield grant.unlocked(why)
+
+
+def _shared(granted: Iterable[_Grant], protected: Mapping[str, set[str]]) -> Iterator[Unlocked]:
+    """Yield the roles of those who see the jobs of other tenants."""
+    holders: dict[tuple[str, str], list[_Grant]] = {}
+    for grant in granted:
+        if grant.kind in RUNNABLE and grant.name in protected[grant.kind]:
+            holders.setdefault((grant.kind, grant.name), []).append(grant)
+    for grants in holders.values():
+        several = len({grant.holder for grant in grants}) > 1
+        for grant in grants:
+            if several or grant.holder.startswith("team "):
+                yield grant.unlocked("whoever has a role on it sees the jobs of all, with their variables and output")
+
+
+def _acting_for_others(
+    granted: Iterable[_Grant], used: Mapping[str, Sequence[str]], acting: set[str]
+) -> Iterator[Unlocked]:
+    for grant in granted:
+        named = sorted(acting & set(used.get(grant.name, ()))) if grant.kind == "job_template" else []
+        if named and grant.role.lower() == "execute":
+            yield grant.unlocked(f"acts by credential {named[0]}")
+
+
+def _users(objects: Objects, admins: Sequence[str]) -> Iterator[Unlocked]:
+    """Yield users whose name or kind is more than a role."""
+    for user in objects.of("users"):
+        name = str(user.get("username"))
+        if user.get("is_superuser") or name in admins:
+            continue
+        if name == ADMIN:
+            yield Unlocked(f"user {name}", "is_superuser, false", "acts as the admin of the database of this name")
+        if user.get("is_system_auditor"):
+            yield Unlocked(f"user {name}", "is_system_auditor", "sees all jobs, with their variables and output")
 
 
 def _jinja(settings: Mapping[str, Any]) -> Iterator[Unlocked]:

@@ -117,11 +117,28 @@ TITLE = Form(TITLE_PATTERN, "1-64 printable characters", "title of a cloud", "wh
 SEED_FILE = Form(
     r"[^\x00]{0,65536}", "at most 65,536 characters", "file for cloud-init", "what a guest reads at its first start"
 )
+USER_DATA = Form(
+    r"(?=[^\x00]*\Z)#(?:cloud-config[ \t\r]*|![^\n]+)\n[\s\S]*\S[\s\S]*",
+    "a line #cloud-config or #!COMMAND, and more lines",
+    "user data of a guest",
+    "cloud-init",
+)
+USER_DATA_LENGTH = Limit(1, 65_536, "user data of a guest, in characters", "what a guest reads at its first start")
 SSH_KEY = Form(
     r"(?:ssh|ecdsa|sk)-[A-Za-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}(?: [^\x00-\x1f\x7f]*)?",
     "one line with a type, such as ssh-ed25519, and the key in base64",
     "ssh key of a guest",
     "OpenSSH's authorized_keys",
+)
+
+URL_PATH = Form(
+    r"/[\x21-\x7e]{0,1023}",
+    "/ and up to 1,023 ASCII characters without spaces",
+    "path of a check with HTTP",
+    "one line of a request",
+)
+COMMAND = Form(
+    r"[^\x00]{1,4096}", "1-4,096 characters", "command of a check", "what is typed on a serial console in a moment"
 )
 
 UTC_TIME = Form(
@@ -141,6 +158,8 @@ LOSS_PERCENT = Limit(0, 100, "loss of an interface, in percent", "100 %")
 VLAN = Limit(1, 4094, "VLAN", "802.1Q")
 VLAN_POOLS = Limit(1, POOL_COUNT, f"VLAN pools of a slice, each of {POOL_SIZE} VLANs", "the VLANs of a trunk")
 PREFIX_LENGTH = Limit(8, 30, "prefix length of a network's subnet", "IPv4")
+LINK_PREFIX_LENGTH = Limit(8, 31, "prefix length of a link's subnet", "IPv4; two addresses (RFC 3021)")
+PREFIX6_LENGTH = Limit(8, 127, "prefix length of an IPv6 subnet", "IPv6; two addresses (RFC 6164)")
 
 TOPOLOGY_SIZE = 10_000
 """Maximum number of VMs in a generated topology, so that a typo is refused before it takes memory."""
@@ -158,6 +177,7 @@ FLAVOR = {"cores": CORES, "ram_gb": RAM_GB, "disk_gb": DISK_GB}
 DISK_BYTES = Limit(512, (1 << 30) * DISK_GB.most, "disk of a VM, in bytes", DISK_GB.why)
 FIRST_VNC_PORT, LAST_VNC_PORT = 5901, 65535
 VNC_PORT = Limit(FIRST_VNC_PORT, LAST_VNC_PORT, "TCP port of a display", "VNC, which starts at 5900")
+PORT = Limit(1, 65535, "TCP port of a check", "TCP")
 PASSWORD_VERSION = Limit(1, 1_000_000, "version of a display's password", "more than needed")
 
 ID = Limit(1, 9_999_999, "id of a slice or VM", "the names of taps")
@@ -179,4 +199,5 @@ HISTORY_ENTRIES = Limit(0, 1_000_000, "entries of the history that are kept", "t
 HISTORY_DAYS = Limit(1, 36_500, "days for which the history is kept", "more than needed")
 HISTORY_LIMIT = Limit(1, HISTORY_ENTRIES.most, "entries of the history in a result", HISTORY_ENTRIES.why)
 CAPTURE_S = Limit(1, 86_400, "length of a capture, in seconds", "a day")
+WAIT_S = Limit(1, 86_400, "time to wait for guests, in seconds", "a day")
 CAPTURE_MIB = Limit(1, 4096, "size of a capture, in MiB", "the disks of workers")

@@ -14,11 +14,11 @@ _MOST_LINES = 4
 
 @dataclass(frozen=True)
 class SliceRef:
-    """The slice of a change: its id, its name (the id if it has none) and its owner."""
+    """The slice of a change: its id, its name (the id if it has none) and its owner. Hosts know only the id."""
 
     slice_id: int
-    name: str
-    owner: str
+    name: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Change:
         reason: the reason, if it is not obvious from before and after.
         restart: whether a running VM has to be restarted for it.
         name: its name for messages, if it differs from the id.
-        slice: the slice that it is or belongs to; None for other objects, and on hosts.
+        slice: the slice that it is or belongs to; None for objects of none or of all slices.
 
     An attribute is plain data. A list contains lines of text.
     """
@@ -55,6 +55,7 @@ class Change:
             "kind": self.kind,
             "name": self.name or str(self.id),
             "id": self.id,
+            "slice_id": self.slice.slice_id if self.slice else None,
             "action": self.action,
             "before": _plain(self.before),
             "after": _plain(self.after),

@@ -28,6 +28,10 @@ ADMIN = "admin"
 NO_PASSWORD = "!"
 WORKERS_LIST = "workers_list"
 VNC_KEY = "vnc_key"
+USER_DATA = "user_data"
+"""The field beyond the model with the user data of guests: C({key, texts, slices}), the texts by id, and the ids by
+slice (docs/decisions/0031)."""
+DELETED_SLICES = "deleted_slices"
 """The field beyond the model from which the displays' passwords are derived: a secret, never in a result."""
 REVISION = "revision"
 """The field beyond the model with the revision of work orders (docs/decisions/0014)."""
@@ -397,6 +401,7 @@ class Cluster:
             return {str(name): at((key, name), partial(read, str(name)), row) for name, row in rows.items()}
 
         record.check(VNC_KEY, text)
+        record.check(USER_DATA, mapping({"key": text, "texts": mapping({}), "slices": mapping({})}))
         record.check(REVISION, integer)
         record.check(CLOUD, Cloud.from_dict)
         record.check(LEFT_BEHIND, mapping({}, dict.fromkeys(_LEAVABLE, list_of(integer))))

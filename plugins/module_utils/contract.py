@@ -18,7 +18,7 @@ from typing import Any, ClassVar, TypeVar
 from . import identity
 from .bounds import Form, Limit
 from .errors import Refusal, Refused
-from .grammar import is_ipv4_address, is_ipv4_network
+from .grammar import is_ipv4_address, is_ipv4_network, is_ipv6_address
 
 C = TypeVar("C", bound="Contract")
 
@@ -212,6 +212,11 @@ def uuid(*description: str, sample: Any) -> dict[str, Any]:
 def ipv4_address(*description: str, sample: Any) -> dict[str, Any]:
     """Return metadata of an IPv4 address."""
     return _metadata(Spec("str", description, _samples(sample), allows=is_ipv4_address, rule="an IPv4 address"))
+
+
+def ipv6_address(*description: str, sample: Any) -> dict[str, Any]:
+    """Return metadata of an IPv6 address."""
+    return _metadata(Spec("str", description, _samples(sample), allows=is_ipv6_address, rule="an IPv6 address"))
 
 
 def ipv4_network(*description: str, sample: Any) -> dict[str, Any]:

@@ -83,8 +83,9 @@ class _Words(Formatter):
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if isinstance(value, (list, tuple)):
-            between = "; " if any(isinstance(each, Refusal) for each in value) else ", "
-            first = between.join(self.format_field(each, "") for each in value[:MOST_NAMES]) or "none"
+            shown = value[:MOST_NAMES]
+            between = "; " if any(isinstance(each, Refusal) for each in shown) else ", "
+            first = between.join(self.format_field(each, "") for each in shown) or "none"
             return f"{first} and {len(value) - MOST_NAMES:,} more" if len(value) > MOST_NAMES else first
         if isinstance(value, Refusal):
             return value.message
@@ -138,7 +139,7 @@ class Refused(SlicesError):
     def __init__(self, refusals: Iterable[Refusal], **fields: Any) -> None:
         self.refusals = list(refusals)
         shown = self.refusals[:MOST_REFUSALS]
-        lines = first_lines([refusal.message for refusal in self.refusals])
+        lines = [*(refusal.message for refusal in shown), *_others(self.refusals, MOST_REFUSALS)]
         super().__init__(
             "\n".join(lines),
             refusals=[refusal.to_dict() for refusal in shown],

@@ -101,14 +101,18 @@ def is_ipv4_address(value: Any) -> bool:
     return _reads(ipaddress.IPv4Address, value)
 
 
+def is_ipv6_address(value: Any) -> bool:
+    """Return whether a string is an IPv6 address. A zone, which is any text after a percent sign, is not allowed."""
+    return "%" not in str(value) and _reads(ipaddress.IPv6Address, value)
+
+
 def is_ipv4_network(value: Any) -> bool:
     """Return whether a string is an IPv4 network, without host bits."""
     return _reads(ipaddress.IPv4Network, value)
 
 
 def _is_address(value: Any) -> bool:
-    # A zone, which is any text after a percent sign, is not allowed.
-    return is_ipv4_address(value) or ("%" not in str(value) and _reads(ipaddress.IPv6Address, value))
+    return is_ipv4_address(value) or is_ipv6_address(value)
 
 
 def _reads(kind: Callable[[str], object], value: Any) -> bool:

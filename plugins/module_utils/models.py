@@ -10,6 +10,7 @@ C(stored_fields.FieldError).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, ClassVar
 
@@ -18,17 +19,23 @@ from .identity import Identified
 from .lifecycle import Observed
 from .stored_fields import FieldError, Record, boolean, fields, integer, list_of, number, one_of, text, uuid_text
 from .vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_SIZE, pool_number, pool_range, pool_vlans
+from .work_order import Interface as Ordered
 
-_FAULTS = ("delay_ms", "jitter_ms", "loss_percent")
 _FLAVOR = fields({"cores": integer, "ram_gb": number, "disk_gb": number, "image": text}, {"name": text})
 _OBSERVED = fields({"state": text}, {"since": text})
 _PLACEMENT = fields({}, {"worker": text, "policy": text})
 _ADDRESSES = list_of(fields({"name": text, "addresses": list_of(text)}))
-_CLOUD_INIT = fields({}, {"hostname": text, "ssh_keys": list_of(text), "interfaces": _ADDRESSES})
+_CLOUD_INIT = fields({}, {"hostname": text, "user_data_id": text, "ssh_keys": list_of(text), "interfaces": _ADDRESSES})
+_READY_WHEN = fields({"check": text}, {"port": integer, "path": text, "command": text})
 _IP_CONFIG = fields({"ip": text})
-_LIMITS = {"up": boolean, "tx_kbps": integer, "rx_kbps": integer, **dict.fromkeys(_FAULTS, number)}
-_CARRIED = {"mtu": integer, "qinq": boolean, "forward_bpdu": boolean}
-_MEMBERS = list_of(fields({"vm_id": integer, "interface": text}))
+_KINDS: dict[str, Callable[[Any], Any]] = {"bool": boolean, "int": integer, "float": number}
+_LIMITS = {part.name: _KINDS[part.spec.kind] for part in Ordered.parts() if part.name in Ordered.LIMITS}
+_CARRIED = {"mtu": integer, "qinq": boolean, "forward_bpdu": boolean, "cidr6": text}
+_ADDRESSED = {"ipv4": text, "ipv6": text}
+_MEMBERS = list_of(fields({"vm_id": integer, "interface": text}, _ADDRESSED))
+_ENDS = list_of(fields({"vm_id": integer}, _ADDRESSED))
+_POOL = fields({}, {**_ADDRESSED, "prefix": integer, "prefix6": integer})
+_ADDRESSING = fields({}, dict.fromkeys(("links", "networks", "loopbacks"), _POOL))
 _RESERVED = list_of(fields({"vlan_id": integer}, {"name": text}))
 _RELEASING = fields({}, {"vlan_ids": list_of(integer), "addresses": list_of(text)})
 
@@ -102,8 +109,8 @@ class Interface:
     """One network interface of a VM.
 
     C(vlan_id) is C(None) if it is on no VLAN, 400 on the management VLAN, otherwise that of its link. C(ip_config) is
-    C({ip, cidr, gateway}) for an eth0 with internet access. Fields beyond the data model: C(up) if it is false,
-    C(tx_kbps), C(rx_kbps), C(delay_ms), C(jitter_ms), C(loss_percent).
+    C({ip, cidr, gateway}) for an eth0 with internet access. Fields beyond the data model: those in C(LIMITS) of the
+    interface in a work order, unless they have their defaults.
     """
 
     def __init__(
@@ -151,7 +158,8 @@ class Interface:
 class Link:
     """A layer-2 connection between two interfaces with its own VLAN.
 
-    Fields beyond the data model: C(name), C(mtu), C(qinq) and C(forward_bpdu), the latter three as for networks.
+    Fields beyond the data model: C(name); C(mtu), C(qinq), C(forward_bpdu), C(cidr) and C(cidr6), as for networks;
+    C(addresses), a list of C({vm_id, ipv4, ipv6}).
     """
 
     def __init__(
@@ -181,6 +189,8 @@ class Link:
         record = Record(data)
         record.check("name", text)
         record.check("title", text)
+        record.check("cidr", text)
+        record.check("addresses", _ENDS)
         for key, read in _CARRIED.items():
             record.check(key, read)
         link = cls(
@@ -324,6 +334,8 @@ class VM(Identified):
         record.check("placement", _PLACEMENT)
         record.check("data_interfaces", integer)
         record.check("cloud_init", _CLOUD_INIT)
+        record.check("loopback", fields({}, _ADDRESSED))
+        record.check("ready_when", _READY_WHEN)
         record.check("vnc_password_version", integer)
         record.check("uuid", uuid_text)
         vm = cls(
@@ -359,8 +371,8 @@ class VM(Identified):
 class Network:
     """The network of a VLAN, with its CIDR, gateway and DHCP. C(dhcp_range) is C(FIRST,LAST).
 
-    Fields beyond the data model: C(name); C(members), a list of C({vm_id, interface}); C(nat). A network without a name
-    describes the VLAN of a link.
+    Fields beyond the data model: C(name); C(members), a list of C({vm_id, interface, ipv4, ipv6}); C(nat); C(cidr6).
+    A network without a name describes the VLAN of a link.
     """
 
     def __init__(
@@ -417,6 +429,7 @@ class Slice(Identified):
     C(status) is derived from its VMs: C(design), C(running), C(stopped) or C(error); or C(deleting) if it is being
     deleted. Fields beyond the data model:
     C(name); C(max_vlan_pools), if it may have more than one pool, and C(further_pools), their numbers;
+    C(addressing), the pools of its addresses by kind, each C({ipv4, prefix, ipv6, prefix6});
     C(reserved_vlans), a list of C({vlan_id, name}) without a link; C(peers), if its VMs may communicate on VLAN 400;
     C(releasing), released resources that hosts may still use (C({vlan_ids, addresses})), and C(giving_up), a UUID for
     these and for VMs that are being deleted.
@@ -500,6 +513,7 @@ class Slice(Identified):
             (FURTHER_POOLS, list_of(integer)),
             ("reserved_vlans", _RESERVED),
             ("peers", boolean),
+            ("addressing", _ADDRESSING),
             ("releasing", _RELEASING),
             ("giving_up", text),
         ):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from . import bounds, identity
-from .contract import Contract, flag, integer, ipv4_address, ipv4_network, mac_address, many, text
+from .contract import Contract, flag, integer, ipv4_address, ipv4_network, ipv6_address, mac_address, many, text
 from .errors import Refusal
 from .vlans import MANAGEMENT_VLAN, pool_number
 from .work_order import (
@@ -44,6 +44,13 @@ class Reservation(Contract):
     )
     mac: str = field(metadata=mac_address("MAC address of its interface on VLAN 400.", sample="52:54:00:03:e9:00"))
     address: str = field(metadata=ipv4_address("Its IPv4 address.", sample="10.60.7.101"))
+    loopback: str | None = field(
+        default=None,
+        metadata=ipv4_address("The IPv4 address with the DNS name C(lo.VM.internal).", sample="10.0.0.1"),
+    )
+    loopback6: str | None = field(
+        default=None, metadata=ipv6_address("The IPv6 address with this name.", sample="2001:db8::1")
+    )
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,12 @@ class Member(Contract):
 
     name: str = field(metadata=text("The VM's name.", sample="vm1", form=bounds.VM_NAME))
     mac: str = field(metadata=mac_address("The MAC address of its interface.", sample="52:54:00:03:e9:01"))
+    address: str | None = field(
+        default=None, metadata=ipv4_address("The static IPv4 address that its name has.", sample="192.168.101.2")
+    )
+    address6: str | None = field(
+        default=None, metadata=ipv6_address("The static IPv6 address that its name has.", sample="2001:db8:101::2")
+    )
 
 
 @dataclass(frozen=True)
@@ -115,9 +128,24 @@ class Network(Contract):
         if server not in self.subnet:
             figures = {"option": "server_ip", "got": self.server_ip, "subnet": self.cidr}
             yield Refusal("address_outside_subnet", where, figures)
+        yield from self._member_faults(where, server)
         if self.dhcp_range is not None:
             yield from bounds.DHCP_MTU.problems(where, "mtu of a network with DHCP", self.mtu)
             yield from self._range_faults(where, server)
+
+    def _member_faults(self, where: str, server: ipaddress.IPv4Address) -> Iterator[Refusal]:
+        ends = self.dhcp_ends
+        for member in self.members:
+            if member.address is None:
+                continue
+            address = ipaddress.IPv4Address(member.address)
+            if address not in self.subnet:
+                figures = {"option": f"the address of {member.name}", "got": member.address, "subnet": self.cidr}
+                yield Refusal("address_outside_subnet", where, figures)
+            if address == server or (ends is not None and ends[0] <= address <= ends[1]):
+                reserved = self.server_ip if address == server else f"{ends[0]}-{ends[1]}" if ends else ""
+                figures = {"vm": member.name, "got": member.address, "reserved": reserved}
+                yield Refusal("address_is_reserved", where, figures)
 
     def _range_faults(self, where: str, server: ipaddress.IPv4Address) -> Iterator[Refusal]:
         ends = self.dhcp_ends

@@ -34,7 +34,9 @@ _ANY = {
     "option_missing": Rule("a {kind} needs {option}", "{rule}"),
     "option_needs_option": Rule("{option} needs {needs}", "{rule}, which is false"),
     "invalid_address": Rule("{option} must be an IPv4 address", "{rule}, got {got!r}"),
+    "invalid_ipv6_address": Rule("{option} must be an IPv6 address", "{rule}, got {got!r}"),
     "invalid_subnet": Rule("{option} must be an IPv4 network", "{rule}, got {got!r} ({why})"),
+    "invalid_ipv6_subnet": Rule("{option} must be an IPv6 network", "{rule}, got {got!r} ({why})"),
     "address_outside_subnet": Rule("{option} must be the address of a host in {subnet}"),
     "subnet_outside_subnet": Rule("{option} must be within {subnet}"),
     "range_reversed": Rule(
@@ -48,10 +50,19 @@ _ANY = {
         "{option} must have an address for each use", "{option} {got} has {room} addresses, {needed} needed"
     ),
     "same_address": Rule("gateway and DHCP server must have different addresses", "{rule}, got {got} for both"),
+    "invalid_user_data": Rule("user data must be {form}", "{rule}"),
+    "user_data_not_yaml": Rule(
+        "user data that begins with #cloud-config must be a YAML mapping", "line {line} of the user data: {rule}"
+    ),
     "invalid_ssh_key": Rule("an ssh key must be {form}", "key {number}: {rule}"),
     "invalid_guest_address": Rule(
         "an address needs a prefix length, such as 10.0.0.1/24", "{object} cannot have address {got!r}: {why}"
     ),
+    "option_of_other_checks": Rule("{option} belongs to these checks: {checks}", "{rule}; check is {got}"),
+    "check_needs_address": Rule(
+        "these checks need an address on VLAN 400: {checks}", "{rule}; check is {got}", "set internet to true"
+    ),
+    "invalid_check_option": Rule("{option} must be {form}", "{rule}"),
     "address_from_dhcp": Rule("an interface on VLAN 400 gets its address by DHCP", "{rule}, got {got}"),
     "guest_address_twice": Rule("addresses on a link or network are unique", "{address} belongs to {ends}; {rule}"),
     "listed_twice": Rule("list entries must be unique", "{kind} {name} is listed {count} times"),
@@ -84,9 +95,11 @@ _SELECTION = {
     "variable_is_empty": Rule("a variable that selects slices must have a value", "{object} is {state}"),
     "topologies_unreadable": Rule("slices must be YAML or JSON", "{rule} ({why})"),
     "key_set_twice": Rule("a mapping has each key once", "{why}"),
-    "file_unreadable": Rule("{object} must be a file that can be read", "{rule}, got {got} ({why})"),
+    "file_unreadable": Rule(
+        "a file of topologies must be readable", "{object} must be a file that can be read, got {got} ({why})"
+    ),
     "variables_of_admins": Rule(
-        "a tenant sets no variables but {accepted}",
+        "tenants may only set {accepted}",
         "{user} is not an admin and may not set {variables}; {rule}",
         "set them in the inventory",
     ),
@@ -98,12 +111,12 @@ _SELECTION = {
         "the group workers must have a host", "{rule}", "add one, as in inventory/example of the collection"
     ),
     "started_in_the_middle": Rule(
-        "a playbook is run from its start, where it checks the call",
-        "{object} {got!r} leaves out the check of the call",
+        "a playbook must run from its start, where it checks the call",
+        "{object} {got!r} skips the check of the call",
         "run the playbook from its start",
     ),
     "orchestrator_left_out": Rule(
-        "the orchestrator takes part in every run", "{object} leaves out the orchestrator", "add {host} to it"
+        "the orchestrator takes part in every run", "{object} excludes the orchestrator", "add {host} to it"
     ),
     "database_vanishes": Rule(
         "a job of AWX needs a database that outlives it",
@@ -208,8 +221,8 @@ _IMAGE = {
 _ACCESS = {
     "unknown_acting_user": Rule("only registered users may act", "{object} does not exist"),
     "acting_user_unproved": Rule(
-        "a job acts for the person who launched it, or for whom a credential names",
-        "no person launched it (launch type {launch_type}), so nothing proves who acts",
+        "a job acts for the user who launched it, or for the user whom a credential names",
+        "no user launched it (launch type {launch_type}), so nothing proves who acts",
         "add a credential that sets CLOUDREPO_ACTING_USER or CLOUDREPO_ACTING_TOKEN",
     ),
     "acting_token_invalid": Rule("a token proves who acts if it is signed with the cloud's key", "{why}; {rule}"),
@@ -217,8 +230,24 @@ _ACCESS = {
         "a token must not have expired", "the token of {user} expired at {expired}", "create another with acting_token"
     ),
     "acting_token_of_another_cloud": Rule(
-        "a token is valid in its own cloud", "it is of cloud {got}, this is cloud {cloud}; {rule}"
+        "a token is valid in its own cloud", "it belongs to cloud {got}, this is cloud {cloud}; {rule}"
     ),
+    "file_vanishes": Rule(
+        "a job writes files to a folder that stays",
+        "the file would vanish with the environment of job {job}",
+        "set {setting} in the inventory to a folder that execution environments mount",
+    ),
+    "files_dir_missing": Rule("the folder for files must be an absolute path that exists"),
+    "awx_unknown": Rule(
+        "the environment names the AWX", "none of {names} is set", "set CONTROLLER_HOST and CONTROLLER_OAUTH_TOKEN"
+    ),
+    "awx_modules_missing": Rule(
+        "modules of {collection} create the objects",
+        "it is not installed, or lacks {modules}",
+        "install it with ansible-galaxy collection install {collection}",
+    ),
+    "awx_refused": Rule("AWX must accept the object", "{why}"),
+    "unknown_lists": Rule("lists of objects must be of a known kind", "{got} are not among {known}"),
     "acting_key_unusable": Rule("tokens are checked with the cloud's key", "{why}; {rule}"),
     "acting_user_empty": Rule("the acting user must be a name, and not empty", "{rule}, got {got!r}"),
     "acting_users_differ": Rule(
@@ -226,12 +255,12 @@ _ACCESS = {
     ),
     "not_owner_or_admin": Rule("only admins may act for other users", "{user} is not an admin; {rule}"),
     "ambiguous_vm": Rule(
-        "a VM is found by its id, or a name that only one of the selected slices has for a VM",
+        "a VM is identified by its id, or by a name that is unique among the selected slices",
         "{count} VMs have this name ({found})",
         "give SLICE/NAME or the id",
     ),
     "ambiguous_slice": Rule(
-        "a slice is found by its id, its name and owner, or a name that only one has",
+        "a slice is identified by its id, by its name and owner, or by a unique name",
         "{count} slices have this name ({found})",
         "give the owner or the id",
     ),
@@ -279,7 +308,18 @@ _TOPOLOGY = {
     "rate_out_of_range": Rule("{option} must be {least}-{most}", next_step="omit it for no limit"),
     "jitter_without_delay": Rule("jitter_ms needs delay_ms, which it varies", "{rule}, got jitter_ms {got}"),
     "dhcp_range_format": Rule("dhcp_range must be FIRST,LAST within {subnet}", "{rule}, got {got!r}"),
-    "special_subnet": Rule("cidr must not be loopback, link-local, multicast or reserved"),
+    "special_subnet": Rule("{option} must not be loopback, link-local, multicast or reserved"),
+    "special_address": Rule("{option} must not be loopback, link-local, multicast or reserved"),
+    "address_pool_exhausted": Rule(
+        "a pool must have room for the whole slice",
+        "{pool} {subnet} has room for {room} with prefix length {length}, {needed} needed",
+    ),
+    "address_outside_pool": Rule("a loopback must be in its pool", "address {got} is not in {pool} {subnet}"),
+    "address_is_reserved": Rule(
+        "a static address must not be that of the gateway or DHCP server, or in the DHCP range",
+        "address {got} of {vm} is within {reserved}; {rule}",
+    ),
+    "address_without_subnet": Rule("an address needs a subnet", "{rule}, got {got}", "set {option} or {pool}"),
     "subnets_overlap": Rule("subnets must not overlap", "{subnet} of {of} overlaps {other} of {other_of}"),
     "nat_overlaps_infrastructure": Rule(
         "a network with nat must not overlap the networks of the infrastructure", "{got} overlaps {other}; {rule}"
@@ -290,9 +330,9 @@ _CHANGE = {
     "name_in_use": Rule(
         "names are unique within a slice", "{kind} {name} cannot be renamed to {got}, which exists; {rule}"
     ),
-    "identifier_missing": Rule("a {kind} is found by its name or its {key}", "{rule}, neither is given"),
+    "identifier_missing": Rule("a {kind} is identified by its name or its {key}", "{rule}, neither is given"),
     "ambiguous_link": Rule(
-        "a link is found by its id, its name, or endpoints that only one link has",
+        "a link is identified by its id, its name, or endpoints that only one link has",
         "{count} links are between {endpoints} ({found})",
         "give the interfaces or the link_id",
     ),
@@ -338,7 +378,7 @@ _CHANGE = {
     ),
     "flavor_without_image": Rule(
         "a flavor needs a registered base image",
-        "flavor {flavor} (VMs {vms}) has no base image, {image} was never registered",
+        "flavor {flavor} (VMs {vms}) has no base image; {image} was never registered",
         "set image in cloudrepo_flavors to a file, or to a URL with its checksum, and run cloudrepo.slices.site",
     ),
     "stored_without": Rule("a stored VM must have all fields of a work order", "stored without {what}"),
@@ -497,7 +537,7 @@ _HOST = {
         "delete this VM and deploy it again, so that it gets another id",
     ),
     "path_replaced": Rule(
-        "root follows no link in the folder of a VM",
+        "symbolic links in the folder of a VM are not followed",
         "{path} is a {got} instead of a {expected}; {rule}",
         "restore or remove it",
     ),
@@ -537,11 +577,13 @@ _HOST = {
         "run cloudrepo.slices.orphans again to remove it",
     ),
     "worker_in_use": Rule(
-        "a worker is put back only without VMs and disks",
+        "the role worker can only be removed from a host without VMs and disks",
         "{rule}; slices with objects: {slices}; disks: {disks}; deleted disks in the trash: {deleted}",
-        "move or delete its VMs and remove its orphans; deleted disks go after their retention time",
+        "move or delete its VMs and remove its orphans; deleted disks are removed after their retention time",
     ),
-    "orphan_in_use": Rule("a disk in use stays", "{unit} runs from it", "list its slice as well, or deploy the slice"),
+    "orphan_in_use": Rule(
+        "a disk in use cannot be removed", "{unit} uses it", "list its slice as well, or deploy the slice"
+    ),
     "orphan_unknown": Rule("only orphans can be removed", "no host has an orphan with this name; orphans: {known}"),
     "user_missing": Rule(
         "a slice with VMs needs its user on the host",
@@ -559,7 +601,7 @@ _HOST = {
         "-e accept_database=true makes the host follow it, which --check --diff shows first",
     ),
     "database_behind": Rule(
-        "a database is never older than what its hosts have applied",
+        "a database must not be older than what its hosts have applied",
         "{object} has applied revision {known}, the newest of this database is {newest}",
         "run cloudrepo.slices.deploy with -e slice_all=true -e accept_database=true to make the hosts follow this "
         "database; --check --diff shows first what that undoes",
@@ -615,7 +657,12 @@ _HOST = {
         "its VNC password changes, but vnc_passwords does not include it",
     ),
     "invalid_password": Rule("a VNC password must be 1-8 printable ASCII characters", "{rule}"),
-    "invalid_vm_id": Rule("the keys of vnc_passwords must be ids of VMs", "{rule}, got {got!r}"),
+    "invalid_vm_id": Rule("the keys of {option} must be ids of VMs", "{rule}, got {got!r}"),
+    "user_data_missing": Rule(
+        "user data that is written to a disk for cloud-init must be in user_data",
+        "the disk for cloud-init has to be written, but user_data does not include this VM; {rule}",
+        "deploy the slice; if the database does not have the user data any more, set it again",
+    ),
     "vm_not_on_host": Rule(
         "a capture needs a VM that was started on the host", "{object} was never started on this host"
     ),

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import ClassVar
 
 from . import bounds
 from .contract import (
@@ -112,14 +113,19 @@ class Image(Contract):
 
 @dataclass(frozen=True)
 class Interface(Contract):
-    """A NIC of a VM."""
+    """A NIC of a VM.
+
+    Attributes:
+        LIMITS: the fields that are set in topologies and stored by the same names.
+    """
 
     NOUN = "interface"
     KEY = "name"
+    LIMITS: ClassVar[tuple[str, ...]] = ("up", "tx_kbps", "rx_kbps", "delay_ms", "jitter_ms", "loss_percent")
 
     name: str = field(
         metadata=text(
-            "The interface's name.",
+            "The interface's name, such as V(eth1).",
             sample=("eth0", "eth1"),
             form=bounds.INTERFACE_NAME,
         )
@@ -191,31 +197,48 @@ class Interface(Contract):
     )
     up: bool = field(
         default=True,
-        metadata=flag("Whether the guest has a carrier, if the interface is on a VLAN.", sample=(None, False)),
+        metadata=flag(
+            "Whether the interface has a carrier in the guest, if it is on a link, network or VLAN 400.",
+            sample=(None, False),
+        ),
     )
     tx_kbps: int | None = field(
         default=None,
-        metadata=integer("Rate limit for sent traffic, in kbit/s.", sample=(None, 2000), limit=bounds.RATE_KBPS),
+        metadata=integer(
+            "Rate limit for sent traffic, in kbit/s. Excess packets are dropped. By default there is no limit.",
+            sample=(None, 2000),
+            limit=bounds.RATE_KBPS,
+        ),
     )
     rx_kbps: int | None = field(
         default=None,
-        metadata=integer("Rate limit for received traffic, in kbit/s.", sample=(None, 8000), limit=bounds.RATE_KBPS),
+        metadata=integer(
+            "Rate limit for received traffic, in kbit/s. Excess packets are queued for up to 100 ms, or the time that "
+            "16 frames take, and then dropped. By default there is no limit.",
+            sample=(None, 8000),
+            limit=bounds.RATE_KBPS,
+        ),
     )
     delay_ms: float | None = field(
         default=None,
         metadata=number(
-            "Delay of received traffic, in milliseconds. Delay, jitter and loss require a kernel with netem.",
+            "Delay of received traffic, in milliseconds. For a delay in both directions, set it at both ends.",
+            "Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem).",
             sample=(None, 20.0),
             limit=bounds.DELAY_MS,
         ),
     )
     jitter_ms: float | None = field(
         default=None,
-        metadata=number("Variation of the delay, in milliseconds.", sample=(None, 2.0), limit=bounds.DELAY_MS),
+        metadata=number(
+            "Largest deviation from the delay, up and down, in milliseconds.", sample=(None, 2.0), limit=bounds.DELAY_MS
+        ),
     )
     loss_percent: float | None = field(
         default=None,
-        metadata=number("Percentage of received packets to drop.", sample=(None, 0.5), limit=bounds.LOSS_PERCENT),
+        metadata=number(
+            "Percentage of received packets to drop at random.", sample=(None, 0.5), limit=bounds.LOSS_PERCENT
+        ),
     )
 
     def faults(self, where: str) -> Iterator[Refusal]:
@@ -311,7 +334,9 @@ class SeedFile(Contract):
 
     name: str = field(
         metadata=text(
-            "The file's name.", sample=("meta-data", "user-data"), choices=("meta-data", "user-data", "network-config")
+            "The file's name.",
+            sample=("meta-data", "vendor-data"),
+            choices=("meta-data", "user-data", "vendor-data", "network-config"),
         )
     )
     content: str = field(
@@ -378,6 +403,17 @@ class VM(Contract):
             "A VM without files has no such disk.",
         ),
     )
+    user_data_id: str | None = field(
+        default=None,
+        metadata=text(
+            "Identifies the guest's user data, so that the host knows whether to write it to the disk. A work order "
+            "never contains the user data itself. Without it, there is none, or C(seed) contains it.",
+            sample="0d9c8b7a65f4e3d2c1b0a9f8e7d6c5b4",
+            pattern=r"[0-9a-f]{32}",
+            rule="32 hexadecimal digits",
+            no_log=False,
+        ),
+    )
     state: str = field(
         default="running",
         metadata=text(
@@ -398,7 +434,8 @@ class VM(Contract):
             yield Refusal("field_not_allowed", where, {"field": "disks", "allowed": "1 disk", "got": len(self.disks)})
         yield from bounds.INTERFACES.problems(where, "number of interfaces", len(self.interfaces))
         yield from repeated(where, "interface", (nic.name for nic in self.interfaces))
-        yield from repeated(where, "file", (file.name for file in self.seed))
+        names = [file.name for file in self.seed]
+        yield from repeated(where, "file", [*names, *(["user-data"] if self.user_data_id is not None else [])])
 
     @property
     def running(self) -> bool:

@@ -42,7 +42,7 @@ options:
         required: true
       source:
         description:
-          - A file on the orchestrator, or a URL. Not used by this module. Not used by this module.
+          - A file on the orchestrator, or a URL. Not used by this module.
         type: str
         required: true
   verify:
@@ -96,9 +96,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import base_images
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import for_all
+from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import Image, WorkerOrder
 
 ARGUMENTS = {

@@ -90,6 +90,7 @@ changes:
       lists the differences.
     - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
       deleted.
+    - C(slice_id) is the id of its slice; null if it belongs to no slice or to all of them.
     - If C(restart) is true, the change takes effect on a running VM only after a restart.
   returned: success
   type: list
@@ -98,6 +99,7 @@ changes:
     - kind: link
       name: web/1
       id: 1
+      slice_id: 1000
       action: create
       before: null
       after: {name: null, vlan_id: 100, ends: "vm1:eth1–vm2:eth1", mtu: 1500, qinq: false, forward_bpdu: false}

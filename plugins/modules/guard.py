@@ -17,10 +17,12 @@ description:
     job that no user launched is refused. Outside of AWX, a caller who can read the database is an admin, and may set
     another user with the variable C(cloudrepo_acting_user). Sources that contradict each other are refused.
   - Refuses every extra variable that a tenant may not set for this playbook, unless the caller is an admin.
-  - Refuses a run that leaves out the orchestrator, and a selection of slices that is not exactly one of the variables
+  - Refuses a run that excludes the orchestrator, and a selection of slices that is not exactly one of the variables
     that the playbook accepts for it.
   - Refuses an AWX job whose database would be a new file in the environment of the job, because that file would be lost
     when the job ends.
+  - Refuses an AWX job that would write a file to its own environment, unless C(cloudrepo_files_dir) is a folder that
+    stays.
   - Reads topologies from O(ignore:slices) or O(ignore:slices_file) as data. YAML text with duplicate keys is refused.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
@@ -53,6 +55,11 @@ because:
   returned: success
   type: str
   sample: AWX job 42, launched by this user (manual)
+folder:
+  description: The folder for files that the playbook writes, which need not exist. Null for the current one.
+  returned: success
+  type: str
+  sample: /srv/files/alice/42
 slices:
   description: The topologies to store; null if stored slices are selected.
   returned: success

@@ -122,8 +122,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, roles
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import CLOUD_ARGUMENTS, GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import claim_steps
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile_all
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile_all
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
+from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
 ARGUMENTS = {
     **{name: {**argument, "required": True} for name, argument in CLOUD_ARGUMENTS.items()},

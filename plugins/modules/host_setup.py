@@ -169,6 +169,18 @@ options:
         between taps and the host's own network, as M(cloudrepo.slices.ovs_ports) does without any slice.
     type: bool
     default: false
+  network_services:
+    description:
+      - Whether the host is the network node. Packet rules, the gateway of VLAN 400 and units that are missing or have
+        been changed are restored last, as by M(cloudrepo.slices.network_services) without any slice. Check mode does
+        not predict this if any of the files would be written.
+    type: bool
+    default: false
+  nat_links:
+    description:
+      - As for M(cloudrepo.slices.network_services). Used with O(network_services).
+    type: str
+    default: 169.254.64.0/24
   user:
     description:
       - Prefix of the users of VMs, as for M(cloudrepo.slices.ovs_ports).
@@ -177,6 +189,7 @@ options:
 seealso:
   - module: cloudrepo.slices.host_claim
   - module: cloudrepo.slices.host_info
+  - module: cloudrepo.slices.network_services
   - module: cloudrepo.slices.ovs_bridge
   - module: cloudrepo.slices.ovs_ports
 """
@@ -304,6 +317,7 @@ paths:
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -320,16 +334,21 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
     CLOUD_ARGUMENTS,
     DATAPATH_ARGUMENTS,
     GRAMMARS,
+    SERVICES_ARGUMENTS,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import File
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import duplicates
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.job import Job
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Runner, SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import zipapp
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import claim_steps, datapath_steps
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile_all
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile_all
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
+from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
 _FOLDER = {
     "path": {"type": "path", "required": True},
@@ -363,6 +382,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "services": {"type": "list", "elements": "dict", "default": [], "options": _SERVICE},
     "checksums": {"type": "path"},
     "vms": {"type": "bool", "default": False},
+    "network_services": {"type": "bool", "default": False},
+    "nat_links": SERVICES_ARGUMENTS["nat_links"],
     "user": {"type": "str", "default": "cloudrepo"},
 }
 
@@ -393,7 +414,8 @@ def stages(params: dict[str, Any], missing_ok: bool) -> Iterator[Steps[Any]]:
     yield datapath_steps.bridge(params["bridge"], params, runner, missing_ok=missing_ok)
     program = [] if params["program"] is None else [File(params["program"], zipapp.build(), 0o755)]
     files = (*(host_files.read_file(each) for each in params["files"]), *program)
-    yield _files(params, files, runner, missing_ok=missing_ok)
+    installation = _files(params, files, runner, missing_ok=missing_ok)
+    yield installation
     if params["services"]:
         services = [reloads.read_service(each) for each in params["services"]]
         yield Steps(
@@ -402,6 +424,10 @@ def stages(params: dict[str, Any], missing_ok: bool) -> Iterator[Steps[Any]]:
         )
     if params["vms"]:
         yield datapath_steps.ports((), params["user"], settings, runner, missing_ok=missing_ok)
+    # In check mode, a new host does not have the services yet.
+    if params["network_services"] and not (missing_ok and installation.plan().paths):
+        folders = Folders(params["state_dir"], read_links(params["nat_links"]))
+        yield Job((), folders, runner, params["bridge"], missing_ok=missing_ok).steps
 
 
 @dataclass(frozen=True)
@@ -432,7 +458,7 @@ def _files(
         units=tuple(params["units"]),
     )
     return Steps(
-        plan=lambda: host_files.plan(wanted, runner, missing_ok=missing_ok),
+        plan=cache(lambda: host_files.plan(wanted, runner, missing_ok=missing_ok)),
         apply=lambda todo: host_files.apply(todo, runner),
         result=lambda todo: {"paths": todo.paths},
     )

@@ -44,6 +44,33 @@ options:
         identified by name or id is moved to these ends and keeps its VLAN.
     type: list
     elements: str
+  cidr:
+    description:
+      - The IPv4 subnet of the link. The default for a new link is taken from the slice's pool for links, if it has one.
+    type: str
+  cidr6:
+    description:
+      - As O(cidr), for IPv6.
+    type: str
+  addresses:
+    description:
+      - Addresses of single ends, in the subnets of the link. The others keep theirs, or take the lowest free ones.
+    type: list
+    elements: dict
+    suboptions:
+      vm:
+        description:
+          - The VM at this end.
+        type: str
+        required: true
+      ipv4:
+        description:
+          - Its IPv4 address, without prefix length.
+        type: str
+      ipv6:
+        description:
+          - Its IPv6 address, without prefix length.
+        type: str
 """
 
 EXAMPLES = r"""
@@ -102,6 +129,7 @@ changes:
       lists the differences.
     - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
       deleted.
+    - C(slice_id) is the id of its slice; null if it belongs to no slice or to all of them.
     - If C(restart) is true, the change takes effect on a running VM only after a restart.
   returned: success
   type: list
@@ -110,6 +138,7 @@ changes:
     - kind: link
       name: web/1
       id: 1
+      slice_id: 1000
       action: create
       before: null
       after: {name: null, vlan_id: 100, ends: "vm1:eth1–vm2:eth1", mtu: 1500, qinq: false, forward_bpdu: false}
@@ -131,6 +160,9 @@ SPEC: dict[str, dict[str, Any]] = {
     "new_name": {"type": NAME},
     "title": {"type": NAME},
     "endpoints": {"type": "list", "elements": NAME},
+    "cidr": {"type": "str"},
+    "cidr6": {"type": "str"},
+    "addresses": topology.ENDS_ARGUMENT,
     **topology.segment_arguments(defaults=False),
 }
 

@@ -75,6 +75,30 @@ options:
       - Whether the gateway gives access to other networks, with NAT to the network node's address. The default for a
         new network is V(false).
     type: bool
+  cidr6:
+    description:
+      - The IPv6 subnet. The default for a new network is taken from the slice's pool for networks, if it has one.
+    type: str
+  addresses:
+    description:
+      - Addresses of single members, in the subnets of the network. The others keep theirs, or take the lowest free ones
+        if the slice has a pool for networks.
+    type: list
+    elements: dict
+    suboptions:
+      vm:
+        description:
+          - The member.
+        type: str
+        required: true
+      ipv4:
+        description:
+          - Its IPv4 address, without prefix length.
+        type: str
+      ipv6:
+        description:
+          - Its IPv6 address, without prefix length.
+        type: str
 """
 
 EXAMPLES = r"""
@@ -128,6 +152,7 @@ changes:
       lists the differences.
     - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
       deleted.
+    - C(slice_id) is the id of its slice; null if it belongs to no slice or to all of them.
     - If C(restart) is true, the change takes effect on a running VM only after a restart.
   returned: success
   type: list
@@ -136,6 +161,7 @@ changes:
     - kind: network
       name: web/lan
       id: 101
+      slice_id: 1000
       action: create
       before: null
       after:
@@ -169,6 +195,8 @@ SPEC: dict[str, dict[str, Any]] = {
     "dhcp_enabled": {"type": "bool"},
     "dhcp_range": {"type": "str"},
     "nat": {"type": "bool"},
+    "cidr6": {"type": "str"},
+    "addresses": topology.ENDS_ARGUMENT,
     **topology.segment_arguments(defaults=False),
 }
 

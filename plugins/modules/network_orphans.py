@@ -117,6 +117,7 @@ changes:
     - kind: slice
       name: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
       id: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
+      slice_id: 1005
       action: delete
       before: {slice_id: 1005, holds: [reservations /var/lib/cloudrepo/dhcp/hosts.d/1005]}
       after: null
@@ -137,8 +138,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings
+from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
 ARGUMENTS = {**orphans.ARGUMENTS, **{name: SERVICES_ARGUMENTS[name] for name in ("bridge", "nat_links")}}
 

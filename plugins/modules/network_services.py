@@ -95,6 +95,14 @@ options:
               - Its IPv4 address.
             type: str
             required: true
+          loopback:
+            description:
+              - The IPv4 address with the DNS name C(lo.VM.internal).
+            type: str
+          loopback6:
+            description:
+              - The IPv6 address with this name.
+            type: str
       networks:
         description:
           - All networks of the slice that have a gateway or DHCP.
@@ -140,6 +148,14 @@ options:
                   - The MAC address of its interface.
                 type: str
                 required: true
+              address:
+                description:
+                  - The static IPv4 address that its name has.
+                type: str
+              address6:
+                description:
+                  - The static IPv6 address that its name has.
+                type: str
           gateway:
             description:
               - Whether DHCP announces C(server_ip) as the router.
@@ -295,6 +311,7 @@ changes:
       lists the differences.
     - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
       deleted.
+    - C(slice_id) is the id of its slice; null if it belongs to no slice or to all of them.
   returned: success
   type: list
   elements: dict
@@ -302,6 +319,7 @@ changes:
     - kind: slice reservation
       name: "1000"
       id: 1000
+      slice_id: 1000
       action: create
       before: null
       after: {lines: ["52:54:00:03:e9:00,10.60.7.101,vm1"]}
@@ -310,6 +328,7 @@ changes:
     - kind: packet rules
       name: VMs
       id: VMs
+      slice_id: null
       action: load
       before: {state: missing or changed}
       after: {state: loaded}
@@ -317,6 +336,7 @@ changes:
       restart: false
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -329,8 +349,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import listed
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
+from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
 
 def main() -> None:
@@ -359,13 +380,7 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
             found["only_here"] = orphans.only_here(params["slices"], folders, job.runner)
         return found
 
-    return Steps(
-        job.plan,
-        job.apply,
-        result=result,
-        failure=lambda todo: todo.seen.failure,
-        lock=job.lock,
-    )
+    return replace(job.steps, result=result)
 
 
 if __name__ == "__main__":

@@ -137,10 +137,12 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import plan as qemu_plan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import read_settings
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.seed import read_user_data
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.vnc import read_passwords
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
 ARGUMENTS = {
     **WORK_ORDER_ARGUMENTS,
@@ -158,11 +160,15 @@ def main() -> None:
     reconcile(module, steps, GRAMMARS)
 
 
+def _secrets(params: dict[str, Any]) -> dict[str, dict[int, str]]:
+    return {"passwords": read_passwords(params["vnc_passwords"]), "user_data": read_user_data(params["user_data"])}
+
+
 def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Any]:
     """Return how VMs are started, or those that are not listed are stopped."""
     claims.require(params, missing_ok=missing_ok)
     orders = read_slices(params["slices"], state_dir=params["state_dir"])
-    passwords = read_passwords(params["vnc_passwords"])
+    secrets = _secrets(params)
     settings = read_settings(params, find_accounts(params["user"], orders, missing_ok=missing_ok))
     tools = qemu_apply.Tools(SubprocessRunner(), SocketMonitor())
     have = observed(
@@ -184,7 +190,7 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Any]:
 
     def apply(todo: qemu_plan.VmPlan) -> dict[str, Any]:
         timeout_s = params["start_timeout_s"]
-        done = qemu_apply.apply(todo, orders, tools, settings=settings, start_timeout_s=timeout_s, passwords=passwords)
+        done = qemu_apply.apply(todo, orders, tools, settings=settings, start_timeout_s=timeout_s, **secrets)
         return {"vms": done}
 
     return Steps(

@@ -110,6 +110,57 @@ options:
       - Whether the slice's own VMs may communicate on VLAN 400. VMs of different slices never can. The default is
         V(false), or with O(append) the previous value.
     type: bool
+  addressing:
+    &addressing
+    description:
+      - The pools from which the slice takes addresses. Each link and network gets a subnet, each of their ends and each
+        loopback interface an address, always the lowest free one, which it keeps until it is removed or no longer fits.
+        Without a pool, the slice takes no such addresses. With O(append), the default is the previous value.
+      - Guests with O(vms[].cloud_init) get their addresses. They are also returned by M(cloudrepo.slices.slice_info),
+        and shown by the inventory plugin P(cloudrepo.slices.slices#inventory).
+      - Pools must not overlap each other, the management network, or subnets of the slice that are not in them. If a
+        pool or its prefix length changes, subnets that no longer fit are replaced.
+    type: dict
+    suboptions:
+      links:
+        description:
+          - The pool for links.
+        type: dict
+        suboptions: &pool
+          ipv4:
+            description:
+              - An IPv4 network, such as V(10.1.0.0/16).
+            type: str
+          prefix:
+            description:
+              - The prefix length of the IPv4 subnets in the pool. The default is 30 for links and 24 for networks.
+            type: int
+          ipv6:
+            description:
+              - An IPv6 network, such as V(2001:db8:1::/48).
+            type: str
+          prefix6:
+            description:
+              - The prefix length of the IPv6 subnets in the pool. The default is 64.
+            type: int
+      networks:
+        description:
+          - The pool for networks. Members of a network with DHCP take no IPv4 address from it.
+        type: dict
+        suboptions: *pool
+      loopbacks:
+        description:
+          - The pool for loopback interfaces of VMs.
+        type: dict
+        suboptions:
+          ipv4:
+            description:
+              - An IPv4 network, such as V(10.0.0.0/24).
+            type: str
+          ipv6:
+            description:
+              - An IPv6 network, such as V(2001:db8::/64).
+            type: str
   topology_type:
     &topology_type
     description:
@@ -217,6 +268,13 @@ options:
               - Public keys of the image's default user, each as a line of C(authorized_keys).
             type: list
             elements: str
+          user_data:
+            description:
+              - Text for cloud-init that begins with C(#cloud-config) or C(#!), with more lines. The guest gets it as it
+                is. Host name and ssh keys are given to it as vendor data and metadata.
+              - It may contain secrets. They are stored in the database, and copied to the disk for cloud-init. Results,
+                diffs, the history and work orders only contain its id, C(user_data_id).
+            type: str
           interfaces:
             description:
               - Interfaces with static addresses. The MTU is that of the link or network.
@@ -234,6 +292,53 @@ options:
                 type: list
                 elements: str
                 required: true
+      loopback:
+        description:
+          - Addresses of the VM's loopback interface. They must be in the pool for loopbacks, if there is one. Without
+            an address, it takes one from the pool.
+        type: dict
+        suboptions:
+          ipv4:
+            description:
+              - An IPv4 address.
+            type: str
+          ipv6:
+            description:
+              - An IPv6 address.
+            type: str
+      ready_when:
+        description:
+          - When the guest is ready. The playbook C(cloudrepo.slices.wait) and C(cloudrepo.slices.deploy) with
+            C(wait_ready=true) wait for it.
+        type: dict
+        suboptions:
+          check:
+            description:
+              - V(ping), V(ssh), V(tcp) and V(http) connect from the network node to its address on VLAN 400, so they
+                need O(vms[].internet). V(ssh) waits for the greeting of an ssh server, V(http) for a response with a
+                status below 400.
+              - V(console) waits for a prompt on its serial console, of a login or of a shell.
+              - V(command) runs O(vms[].ready_when.command) in the root shell on its serial console, as
+                M(cloudrepo.slices.console_command) does, until its return code is 0. A run that takes longer than 30
+                seconds is interrupted.
+              - V(cloud_init) waits for cloud-init to write on the serial console that it has finished.
+              - V(none) does not wait for it. V(auto) is V(ping) for a VM with an address on VLAN 400, otherwise
+                V(console).
+            type: str
+            required: true
+            choices: [auto, none, console, command, cloud_init, ping, ssh, tcp, http]
+          port:
+            description:
+              - The TCP port of V(tcp), V(http) and V(ssh). The default is 80 for V(http) and 22 for V(ssh).
+            type: int
+          path:
+            description:
+              - The path of V(http), V(/) by default.
+            type: str
+          command:
+            description:
+              - The command of V(command). It is stored and shown as it is, so it must not contain secrets.
+            type: str
       power:
         description:
           - The desired power state, which C(cloudrepo.slices.deploy) applies. See M(cloudrepo.slices.vm). The default
@@ -255,7 +360,7 @@ options:
         suboptions:
           name:
             description:
-              - Name of the interface, such as V(eth1).
+              - The interface's name, such as V(eth1).
             type: str
             required: true
           up:
@@ -269,18 +374,17 @@ options:
             type: int
           rx_kbps:
             description:
-              - Rate limit for received traffic, in kbit/s. Excess packets are queued for up to 100 ms, or the time
-                that 16 frames take, and then dropped. By default there is no limit.
+              - Rate limit for received traffic, in kbit/s. Excess packets are queued for up to 100 ms, or the time that
+                16 frames take, and then dropped. By default there is no limit.
             type: int
           delay_ms:
             description:
               - Delay of received traffic, in milliseconds. For a delay in both directions, set it at both ends.
-              - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem). Otherwise the
-                topology is refused.
+              - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem).
             type: float
           jitter_ms:
             description:
-              - Variation of the delay in both directions, in milliseconds.
+              - Largest deviation from the delay, up and down, in milliseconds.
             type: float
           loss_percent:
             description:
@@ -313,6 +417,34 @@ options:
         description:
           - The id of an existing link, which keeps its VLAN if its ends change.
         type: int
+      cidr:
+        description:
+          - The IPv4 subnet of the link. By default it is taken from the pool for links in O(addressing).
+        type: str
+      cidr6:
+        description:
+          - As O(links[].cidr), for IPv6.
+        type: str
+      addresses:
+        &addresses
+        description:
+          - Addresses of single ends, in the subnets of the link or network. The others take the lowest free ones.
+        type: list
+        elements: dict
+        suboptions:
+          vm:
+            description:
+              - The VM at this end.
+            type: str
+            required: true
+          ipv4:
+            description:
+              - Its IPv4 address, without prefix length.
+            type: str
+          ipv6:
+            description:
+              - Its IPv6 address, without prefix length.
+            type: str
       mtu:
         &carried_mtu
         description:
@@ -363,8 +495,9 @@ options:
         default: []
       cidr:
         description:
-          - The subnet. The default is 192.168.v.0/24 for VLAN v up to 255, and 172.(16 + v div 256).(v mod 256).0/24
-            above. The subnets of a slice must not overlap.
+          - The subnet. By default it is taken from the pool for networks in O(addressing). Without one, it is
+            192.168.v.0/24 for VLAN v up to 255, and 172.(16 + v div 256).(v mod 256).0/24 above. The subnets of a slice
+            must not overlap.
         type: str
       gateway:
         description:
@@ -390,6 +523,12 @@ options:
           - Whether the gateway gives access to other networks, with NAT to the network node's address.
         type: bool
         default: false
+      cidr6:
+        description:
+          - The IPv6 subnet. By default it is taken from the pool for networks in O(addressing). The network node does
+            not use it.
+        type: str
+      addresses: *addresses
       mtu: *carried_mtu
       qinq: *carried_qinq
       forward_bpdu: *carried_bpdu
@@ -409,6 +548,7 @@ options:
       based_on: *based_on
       vlan_pools: *vlan_pools
       peers: *peers
+      addressing: *addressing
       topology_type: *topology_type
       size: *size
       flavor: *flavor
@@ -483,6 +623,16 @@ EXAMPLES = r"""
     vms:
       - name: vm3
         flavor: cirros
+
+- name: Create a ring of routers, with addresses on their links and loopback interfaces
+  cloudrepo.slices.slice:
+    name: routers
+    topology_type: ring
+    size: 4
+    flavor: cirros
+    addressing:
+      links: {ipv4: 10.1.0.0/16, prefix: 31}
+      loopbacks: {ipv4: 10.0.0.0/24, ipv6: "2001:db8::/64"}
 
 - name: Delete a slice
   cloudrepo.slices.slice:
@@ -600,10 +750,11 @@ work_orders:
             seed:
             - name: meta-data
               content: '{"instance-id": "0b9d4f5c-1f2e3d4c", "local-hostname": "vm1"}'
-            - name: user-data
+            - name: vendor-data
               content: '#cloud-config
 
                 {}'
+            user_data_id: "0d9c8b7a65f4e3d2c1b0a9f8e7d6c5b4"
             state: running
           slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
           revision: 1795371735123
@@ -633,6 +784,8 @@ work_orders:
           name: vm1
           mac: "52:54:00:03:e9:00"
           address: 10.60.7.101
+          loopback: 10.0.0.1
+          loopback6: "2001:db8::1"
         networks:
         - vlan_id: 101
           name: lan
@@ -641,6 +794,8 @@ work_orders:
           members:
           - name: vm1
             mac: "52:54:00:03:e9:01"
+            address: 192.168.101.2
+            address6: "2001:db8:101::2"
           gateway: true
           dhcp_range: 192.168.101.10,192.168.101.250
           nat: true
@@ -704,6 +859,7 @@ changes:
       lists the differences.
     - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
       deleted.
+    - C(slice_id) is the id of its slice; null if it belongs to no slice or to all of them.
     - If C(restart) is true, the change takes effect on a running VM only after a restart.
   returned: success
   type: list
@@ -712,6 +868,7 @@ changes:
     - kind: vm
       name: web/vm1
       id: 1001
+      slice_id: 1000
       action: create
       before: null
       after:
@@ -726,6 +883,7 @@ changes:
     - kind: vm
       name: web/vm2
       id: 1002
+      slice_id: 1000
       action: update
       before:
         {
@@ -805,12 +963,17 @@ VM = {
     "power": {"type": "str", "choices": list(POWERS)},
     "interfaces": {"type": "list", "elements": "dict", "default": [], "options": topology.LIMITS_ARGUMENTS},
     "cloud_init": topology.CLOUD_INIT_ARGUMENT,
+    "loopback": topology.LOOPBACK_ARGUMENT,
+    "ready_when": topology.READY_WHEN_ARGUMENT,
 }
 LINK = {
     "endpoints": {"type": "list", "elements": NAME, "required": True},
     "name": {"type": NAME},
     "title": {"type": NAME},
     "link_id": {"type": "int"},
+    "cidr": {"type": "str"},
+    "cidr6": {"type": "str"},
+    "addresses": topology.ENDS_ARGUMENT,
     **topology.segment_arguments(),
 }
 NETWORK = {
@@ -824,6 +987,8 @@ NETWORK = {
     "dhcp_enabled": {"type": "bool", "default": False},
     "dhcp_range": {"type": "str"},
     "nat": {"type": "bool", "default": False},
+    "cidr6": {"type": "str"},
+    "addresses": topology.ENDS_ARGUMENT,
     **topology.segment_arguments(),
 }
 SPEC: dict[str, dict[str, Any]] = {
@@ -837,6 +1002,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "based_on": {"type": "int"},
     "vlan_pools": {"type": "int"},
     "peers": {"type": "bool"},
+    "addressing": topology.ADDRESSING_ARGUMENT,
     "topology_type": {"type": "str", "choices": list(topologies.TYPES), "default": topologies.CUSTOM},
     "size": {"type": "int"},
     "flavor": {"type": NAME},

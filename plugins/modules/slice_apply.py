@@ -21,7 +21,7 @@ description:
     are started. A VM that fails does not affect the others.
   - Each slice is applied or refused on its own. One that this host refuses is not changed and is returned in
     RV(refused). The other slices are applied, and then the module fails.
-  - A slice is refused if a base image or the password of a display is missing. The role
+  - A slice is refused if a base image, the password of a display or user data is missing. The role
     P(cloudrepo.slices.apply_work_order#role) then provides them and calls the module again. A base image whose size or
     time has changed since M(cloudrepo.slices.base_images) verified it counts as missing. VMs on a base image that is
     damaged are not started.
@@ -166,6 +166,12 @@ orphans:
       description: Id of the slice to which the folder belongs.
       type: int
       sample: 1000
+missing_user_data:
+  description: Ids of VMs whose user data is missing in O(user_data). Slices with one are refused.
+  returned: success, and when slices were refused, not in check mode
+  type: list
+  elements: int
+  sample: []
 only_here:
   description:
     - In check mode, all that this host has of slices that are not in the work order, and all disks that the order does
@@ -232,6 +238,7 @@ changes:
       lists the differences.
     - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
       deleted.
+    - C(slice_id) is the id of its slice; null if it belongs to no slice or to all of them.
     - If C(restart) is true, the change takes effect on a running VM only after a restart.
   returned: success
   type: list
@@ -240,6 +247,7 @@ changes:
     - kind: tap
       name: tap_1001_eth1
       id: tap_1001_eth1
+      slice_id: 1000
       action: create
       before: null
       after: {state: up, group: 1000, owner: 998, mtu: 1500, arp: false}
@@ -248,6 +256,7 @@ changes:
     - kind: unit
       name: cloudrepo-1000@1001.service
       id: cloudrepo-1000@1001.service
+      slice_id: 1000
       action: restart
       before: {state: running}
       after: {state: restarted}
@@ -255,6 +264,7 @@ changes:
       restart: true
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -270,13 +280,15 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Tools
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.seed import read_user_data
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.vnc import read_passwords
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_each
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker_job import Job, Todo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import listed
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
+from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
 ARGUMENTS = {
     **WORK_ORDER_ARGUMENTS,
@@ -307,6 +319,7 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
         restart=params["restart"],
         start_timeout_s=params["start_timeout_s"],
         passwords=read_passwords(params["vnc_passwords"]),
+        user_data=read_user_data(params["user_data"]),
         refused=refused,
         missing_ok=missing_ok,
     )
@@ -318,15 +331,7 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
             found["only_here"] = worker_orphans.only_here(params["slices"], runner, state_dir=params["state_dir"])
         return found
 
-    return Steps(
-        job.plan,
-        job.prepare,
-        result=result,
-        failure=lambda todo: todo.seen.failure,
-        lock=job.lock,
-        finish=job.finish,
-        turn=job.turn,
-    )
+    return replace(job.steps, result=result)
 
 
 if __name__ == "__main__":

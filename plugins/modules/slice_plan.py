@@ -126,10 +126,11 @@ work_orders:
             seed:
             - name: meta-data
               content: '{"instance-id": "0b9d4f5c-1f2e3d4c", "local-hostname": "vm1"}'
-            - name: user-data
+            - name: vendor-data
               content: '#cloud-config
 
                 {}'
+            user_data_id: "0d9c8b7a65f4e3d2c1b0a9f8e7d6c5b4"
             state: running
           slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
           revision: 1795371735123
@@ -159,6 +160,8 @@ work_orders:
           name: vm1
           mac: "52:54:00:03:e9:00"
           address: 10.60.7.101
+          loopback: 10.0.0.1
+          loopback6: "2001:db8::1"
         networks:
         - vlan_id: 101
           name: lan
@@ -167,6 +170,8 @@ work_orders:
           members:
           - name: vm1
             mac: "52:54:00:03:e9:01"
+            address: 192.168.101.2
+            address6: "2001:db8:101::2"
           gateway: true
           dhcp_range: 192.168.101.10,192.168.101.250
           nat: true
@@ -261,6 +266,7 @@ changes:
       lists the differences.
     - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
       deleted.
+    - C(slice_id) is the id of its slice; null if it belongs to no slice or to all of them.
   returned: success
   type: list
   elements: dict
@@ -268,6 +274,7 @@ changes:
     - kind: vm
       name: web/vm1
       id: 1001
+      slice_id: 1000
       action: update
       before: {status: pending, power: running, observed: null, pid: null}
       after: {status: design, power: running, observed: null, pid: null}

@@ -13,8 +13,10 @@ description:
     returns the same nodes and links as the topology of a slice. Neither the database nor a host is changed.
   - Nodes become VMs. A label that is not a valid name becomes the VM's title, from which its name is made. Links
     between two nodes become links, others become networks.
-  - Elements without a counterpart in a slice are listed in RV(not_imported), with their lines. This includes addresses,
-    routing, start-up configuration, images, and interface names other than V(eth1), V(eth2) and so on.
+  - Of netlab's addresses, the pools V(p2p), V(lan) and V(loopback), prefixes of links, and addresses of their ends and
+    of loopback interfaces are converted.
+  - Elements without a counterpart in a slice are listed in RV(not_imported), with their lines. This includes other
+    addresses, routing, start-up configuration, images, and interface names other than V(eth1), V(eth2) and so on.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -160,7 +162,7 @@ def convert(params: dict[str, Any]) -> dict[str, Any]:
             text = file.read()
         form, graph = formats.read(text, params["format"])
     except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableTopology(f"{params['src']}, cannot be read: {error}") from error
+        raise UnreadableTopology(f"{params['src']} cannot be read: {error}") from error
     except UnreadableTopology as error:
         raise UnreadableTopology(f"{params['src']}, {error.message}") from error
     made = topology(graph, Options(params["name"], params["flavor"], params["flavors"], params["internet"]))

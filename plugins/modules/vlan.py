@@ -64,6 +64,7 @@ changes:
       lists the differences.
     - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
       deleted.
+    - C(slice_id) is the id of its slice; null if it belongs to no slice or to all of them.
     - If C(restart) is true, the change takes effect on a running VM only after a restart.
   returned: success
   type: list
@@ -72,6 +73,7 @@ changes:
     - kind: vlan
       name: web/uplink
       id: 103
+      slice_id: 1000
       action: create
       before: null
       after: {name: uplink, vlan_id: 103}

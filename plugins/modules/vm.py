@@ -59,7 +59,7 @@ options:
     description:
       - Sets up a guest that runs cloud-init. The VM gets a read-only disk with the label C(cidata), which contains its
         host name, ssh keys and network configuration (NoCloud). An empty dictionary only sets the host name, and
-        configures interfaces on VLAN 400 and on networks with DHCP. This option replaces the whole set-up.
+        configures interfaces on VLAN 400 and on networks with DHCP. This option replaces the whole configuration.
       - If it changes, a running VM needs a restart. The guest then applies everything again, as a new instance.
     type: dict
     suboptions:
@@ -72,6 +72,13 @@ options:
           - Public keys of the image's default user, each as a line of C(authorized_keys).
         type: list
         elements: str
+      user_data:
+        description:
+          - Text for cloud-init that begins with C(#cloud-config) or C(#!), with more lines. The guest gets it as it
+            is. Host name and ssh keys are given to it as vendor data and metadata.
+          - It may contain secrets. They are stored in the database, and copied to the disk for cloud-init. Results,
+            diffs, the history and work orders only contain its id, C(user_data_id).
+        type: str
       interfaces:
         description:
           - Interfaces with static addresses. The MTU is that of the link or network.
@@ -89,6 +96,51 @@ options:
             type: list
             elements: str
             required: true
+  loopback:
+    description:
+      - Addresses of the VM's loopback interface. They must be in the slice's pool for loopbacks, if there is one. The
+        default for a new VM is taken from the pool.
+    type: dict
+    suboptions:
+      ipv4:
+        description:
+          - An IPv4 address.
+        type: str
+      ipv6:
+        description:
+          - An IPv6 address.
+        type: str
+  ready_when:
+    description:
+      - When the guest is ready. The playbook C(cloudrepo.slices.wait) and C(cloudrepo.slices.deploy) with
+        C(wait_ready=true) wait for it.
+    type: dict
+    suboptions:
+      check:
+        description:
+          - V(ping), V(ssh), V(tcp) and V(http) connect from the network node to its address on VLAN 400, so they need
+            O(internet). V(ssh) waits for the greeting of an ssh server, V(http) for a response with a status below 400.
+          - V(console) waits for a prompt on its serial console, of a login or of a shell.
+          - V(command) runs O(ready_when.command) in the root shell on its serial console, as
+            M(cloudrepo.slices.console_command) does, until its return code is 0. A run that takes longer than 30
+            seconds is interrupted.
+          - V(cloud_init) waits for cloud-init to write on the serial console that it has finished.
+          - V(none) does not wait for it. V(auto) is V(ping) for a VM with an address on VLAN 400, otherwise V(console).
+        type: str
+        required: true
+        choices: [auto, none, console, command, cloud_init, ping, ssh, tcp, http]
+      port:
+        description:
+          - The TCP port of V(tcp), V(http) and V(ssh). The default is 80 for V(http) and 22 for V(ssh).
+        type: int
+      path:
+        description:
+          - The path of V(http), V(/) by default.
+        type: str
+      command:
+        description:
+          - The command of V(command). It is stored and shown as it is, so it must not contain secrets.
+        type: str
   power:
     description:
       - The desired power state, which C(cloudrepo.slices.deploy) applies. The default for a new VM is V(running).
@@ -113,7 +165,7 @@ options:
     suboptions:
       name:
         description:
-          - Name of the interface, such as V(eth1).
+          - The interface's name, such as V(eth1).
         type: str
         required: true
       up:
@@ -133,12 +185,11 @@ options:
       delay_ms:
         description:
           - Delay of received traffic, in milliseconds. For a delay in both directions, set it at both ends.
-          - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem). Otherwise the
-            topology is refused.
+          - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem).
         type: float
       jitter_ms:
         description:
-          - Variation of the delay in both directions, in milliseconds.
+          - Largest deviation from the delay, up and down, in milliseconds.
         type: float
       loss_percent:
         description:
@@ -215,6 +266,7 @@ changes:
       lists the differences.
     - C(before) and C(after) are the attributes of the object. C(before) is null if it is created, C(after) if it is
       deleted.
+    - C(slice_id) is the id of its slice; null if it belongs to no slice or to all of them.
     - If C(restart) is true, the change takes effect on a running VM only after a restart.
   returned: success
   type: list
@@ -223,6 +275,7 @@ changes:
     - kind: vm
       name: web/vm2
       id: 1002
+      slice_id: 1000
       action: update
       before:
         {
@@ -264,6 +317,8 @@ SPEC: dict[str, dict[str, Any]] = {
     "power": {"type": "str", "choices": list(POWERS)},
     "interfaces": {"type": "list", "elements": "dict", "options": topology.LIMITS_ARGUMENTS},
     "cloud_init": topology.CLOUD_INIT_ARGUMENT,
+    "loopback": topology.LOOPBACK_ARGUMENT,
+    "ready_when": topology.READY_WHEN_ARGUMENT,
 }
 
 

@@ -121,6 +121,7 @@ changes:
     - kind: disk
       name: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
       id: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
+      slice_id: 1005
       action: delete
       before: {slice_id: 1005, path: /var/lib/cloudrepo/vms/1006/vm1_img.qcow2}
       after: null
@@ -142,8 +143,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Tools
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings
+from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
 ARGUMENTS = {**orphans.ARGUMENTS, **DATAPATH_ARGUMENTS, "user": WORK_ORDER_ARGUMENTS["user"]}
 

@@ -35,8 +35,8 @@ KEY = "CLOUDREPO_ACTING_KEY"
 KEY_FILE = "CLOUDREPO_ACTING_KEY_FILE"
 """Environment variables with the key to verify tokens, and with the path of its file."""
 VARIABLE = "cloudrepo_acting_user"
-JOB_IDS = ("JOB_ID", "AD_HOC_COMMAND_ID")
-"""The environment variables of a job and of an ad-hoc command."""
+JOB_IDS = ("JOB_ID", "AD_HOC_COMMAND_ID", "INVENTORY_UPDATE_ID")
+"""The environment variables of a job, of an ad-hoc command and of the update of an inventory source."""
 AWX_PREFIXES = ("awx", "tower")
 """AWX sets each of its variables with both prefixes."""
 PERSONAL = ("manual", "relaunch")
@@ -112,7 +112,7 @@ def _proof(environment: Mapping[str, str], variables: Mapping[str, Any]) -> tupl
         return None, ""
     _agree(job_ids, "job")
     job, launched = job_ids[0].user, _launch_type(variables)
-    users = [_word(word.source, word.user) for word in _said_by_awx(variables, "user_name")]
+    users = [_word(word.source, variables[word.source]) for word in _said_by_awx(variables, "user_name")]
     if not users or launched not in PERSONAL:
         raise Refused([Refusal("acting_user_unproved", f"job {job}", {"launch_type": launched or "unknown"})])
     _agree(users)

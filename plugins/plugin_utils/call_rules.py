@@ -27,6 +27,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import (
 TABLE = Path(__file__).resolve().parents[2] / "playbooks/vars/callers.yml"
 JOB_WORDS = ("awx_", "tower_")
 """The prefixes of variables that AWX sets in each job. Only those for the acting user are used."""
+ARTIFACTS = ("slices_result", "job_files")
+"""What our jobs leave to the next one of a workflow, besides C(slice_name). AWX passes it as variables, and no playbook
+reads these."""
 READ_RAW = ("topologies", "slices", "text")
 """Types of variables that no playbook refers to: C(guard) parses them and returns them as data."""
 
@@ -39,6 +42,8 @@ class Playbook:
         variables: the variables that every user may set.
         admin_variables: further variables of the playbook. Admins may set all variables.
         admins_only: whether only admins may run it.
+        ignored: variables that a workflow passes to all of its jobs and that this playbook does not read.
+        writes: the variable for the file that it writes on the controller, if it writes one.
         interrupted: what to do after a signal has ended a run, unless it is to run the playbook again.
     """
 
@@ -47,6 +52,8 @@ class Playbook:
     admin_variables: tuple[str, ...] = ()
     admins_only: bool = False
     interrupted: str = ""
+    ignored: tuple[str, ...] = ()
+    writes: str = ""
 
     @property
     def accepted(self) -> tuple[str, ...]:
@@ -55,7 +62,8 @@ class Playbook:
 
     def strangers(self, names: Iterable[str]) -> list[str]:
         """Return the names of variables that only an admin may set."""
-        return sorted(name for name in names if name not in self.variables and not name.startswith(JOB_WORDS))
+        known = (*self.variables, *self.ignored, *ARTIFACTS)
+        return sorted(name for name in names if name not in known and not name.startswith(JOB_WORDS))
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,8 @@ def read_table(path: Path = TABLE) -> Table:
             tuple(said.get("admin_variables", ())),
             said.get("admins_only", False),
             said.get("interrupted", "").strip(),
+            tuple(said.get("ignored", ())),
+            said.get("writes", ""),
         )
         for name, said in data["playbooks"].items()
     }
@@ -104,5 +114,8 @@ def _grammar(said: Mapping[str, Any]) -> Grammar:
     if said["type"] == "integer":
         return integer(said["minimum"], said["maximum"])
     # A blank field of a form is an empty text.
-    vms = optional(listed(VM))
+    # Ansible reads a text of digits from AWX as a number.
+    vm = Grammar(VM.rule, lambda value: VM.allows(str(value) if type(value) is int else value))
+    several = optional(listed(vm))
+    vms = Grammar(several.rule, lambda value: several.allows([value] if type(value) is int else value))
     return {"flag": flag(), "label": LABEL, "interface": INTERFACE, "vms": vms}[said["type"]]

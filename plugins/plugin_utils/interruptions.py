@@ -25,8 +25,8 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 NOTHING = "Nothing was changed (check mode)."
 DEFAULT = (
-    "The database holds either all or nothing of each change. Hosts may have been changed in part. Run the same"
-    " playbook again with the same variables: it completes what this run has begun."
+    "Each change of the database was stored completely or not at all. Hosts may have been changed in part. Run the same"
+    " playbook again with the same variables to complete what this run has begun."
 )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
@@ -66,7 +67,8 @@ def _failure(wanted: Any, option: Mapping[str, Any]) -> str | None:
     checked = ArgumentSpecValidator(option["options"], **rules).validate(json.loads(json.dumps(wanted, default=str)))
     if checked.error_messages:
         is_strange = isinstance(checked.errors[0], UnsupportedError)
-        return f"{'unsupported options: ' if is_strange else ''}{checked.error_messages[0]}"
+        message = f"{'unsupported options: ' if is_strange else ''}{checked.error_messages[0]}"
+        return str(remove_values(message, checked._no_log_values))
     refusals = list(nulls(checked.validated_parameters, option["options"]))
     return Refused(refusals).message if refusals else None
 

@@ -89,7 +89,7 @@ class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
             return with_refused({"changed": False}, refused, fails=True)
         is_here = self._is_here()
         result = self._run_here(code, args, arguments) if is_here else self._run_there(args, task_vars)
-        # A plan tells what is refused, and the playbook fails at its end.
+        # A plan lists what is refused, and the playbook fails at its end.
         fails = not boolean(args.get("work_orders", False), strict=False)
         return with_refused(result, refused, fails=fails) if refused else result
 

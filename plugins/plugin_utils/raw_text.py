@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 MOST_VALUES = 1_000_000
 """The limit of values, because a few lines with nested aliases can stand for more values than fit into memory."""
 MOST_LEVELS = 50
+_TOO_MUCH = f"more than {MOST_VALUES:,} values or {MOST_LEVELS} levels"
 _MERGE = "tag:yaml.org,2002:merge"
 _LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -25,9 +27,12 @@ def load(text: str) -> Any:
     """
     loader = _LOADER(text)
     try:
+        _refuse_deep(text)
         root = loader.get_single_node()
         for key, line, other in _repeated(root, set()):
-            raise ValueError(f"line {other}: {key} was set in line {line} already")
+            raise ValueError(f"line {other}: {key} is already set in line {line}")
+        if _count(root, {}) > MOST_VALUES:
+            raise ValueError(_TOO_MUCH)
         return None if root is None else plain(loader.construct_document(root))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -42,12 +47,28 @@ def repeated_key(text: str) -> str | None:
     loader = _LOADER(text)
     try:
         for key, line, other in _repeated(loader.get_single_node(), set()):
-            return f"line {other}: {key} was set in line {line} already"
+            return f"line {other}: {key} is already set in line {line}"
     except yaml.YAMLError:
         pass  # such as an encrypted file
     finally:
         loader.dispose()
     return None
+
+
+def texts(text: str, names: Sequence[str]) -> dict[str, str]:
+    """Return the values of keys of a YAML mapping that have the tag C(!unsafe), as they are written."""
+    loader = _LOADER(text)
+    try:
+        root = loader.get_single_node()
+    except yaml.YAMLError:
+        return {}
+    finally:
+        loader.dispose()
+    return {
+        key.value: value.value
+        for key, value in (root.value if isinstance(root, yaml.MappingNode) else ())
+        if key.value in names and isinstance(value, yaml.ScalarNode) and value.tag == "!unsafe"
+    }
 
 
 def plain(value: Any) -> Any:
@@ -68,7 +89,7 @@ class _Plain:
     def copy(self, value: Any, levels: int) -> Any:
         self.count += 1
         if self.count > MOST_VALUES or levels == 0:
-            raise ValueError(f"more than {MOST_VALUES:,} values or {MOST_LEVELS} levels")
+            raise ValueError(_TOO_MUCH)
         if isinstance(value, Mapping):
             return {self.copy(key, levels - 1): self.copy(each, levels - 1) for key, each in value.items()}
         if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
@@ -77,6 +98,29 @@ class _Plain:
             if isinstance(value, kind):
                 return kind(value)
         return None if value is None else str(value)
+
+
+def _refuse_deep(text: str) -> None:
+    """Refuse a text with too many levels. LibYAML's events need no recursion; its nodes do, without a limit."""
+    level = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if level > MOST_LEVELS:
+            mark = event.start_mark
+            raise ValueError(f"line {mark.line + 1}: {_TOO_MUCH}" if mark else _TOO_MUCH)
+
+
+def _count(node: Any, counts: dict[int, float]) -> float:
+    """Return the number of values of a node, where aliases and merged mappings count as often as they are used.
+
+    An alias stands for a node that came before, so its number is in C(counts), unless the node contains itself.
+    """
+    if id(node) not in counts:
+        counts[id(node)] = math.inf
+        entries = node.value if isinstance(node, yaml.CollectionNode) else ()
+        parts = entries if isinstance(node, yaml.SequenceNode) else [each for entry in entries for each in entry]
+        counts[id(node)] = 1 + sum(_count(each, counts) for each in parts)
+    return counts[id(node)]
 
 
 def _repeated(node: Any, seen: set[int]) -> Iterator[tuple[str, int, int]]:

@@ -7,6 +7,7 @@ Extra variables (C(-e), and all variables of an AWX job) take precedence over in
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import pwd
@@ -15,26 +16,46 @@ from pathlib import Path
 from typing import Any
 
 from ansible import context
+from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
 from ansible.template import Templar
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user, raw_text
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import Decision
 
 PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
 
 
+AS_WRITTEN = ("awx_user_name", "tower_user_name", "slice_name", "slice_owner")
+"""Variables with names. AWX writes texts with the tag C(!unsafe), of which Ansible reads C(0x10) or C(1_6) as 16, and
+C(on) as true, so that one user could act as another."""
+
+
 def extra_variables(task: Task) -> dict[str, Any]:
-    """Return the extra variables, not templated."""
-    return {str(name): value for name, value in task.get_variable_manager().extra_vars.items()}
+    """Return the extra variables, not templated, and those of C(AS_WRITTEN) as texts if they were written as such."""
+    extra = {str(name): value for name, value in task.get_variable_manager().extra_vars.items()}
+    changed = [name for name in AS_WRITTEN if name in extra and not isinstance(extra[name], (str, list))]
+    for path in extra_files() if changed else ():
+        with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8") as file:
+            extra.update(raw_text.texts(file.read(), changed))
+    return extra
 
 
 def extra_files() -> list[str]:
     """Return the paths of files with extra variables from the command line."""
-    given = context.CLIARGS.get("extra_vars") or ()
-    return [str(each)[1:] for each in given if str(each).startswith("@")]
+    # A new loader, as Ansible had when it read them: that of a task starts from the playbook's directory.
+    return [DataLoader().path_dwim(text[1:]) for text in _given() if text.startswith("@")]
+
+
+def extra_texts() -> list[str]:
+    """Return the extra variables that the command line contains as YAML or JSON."""
+    return [text for text in _given() if text.startswith(("[", "{"))]
+
+
+def _given() -> list[str]:
+    return [str(each) for each in context.CLIARGS.get("extra_vars") or ()]
 
 
 def refuse_middle(task: Task) -> None:

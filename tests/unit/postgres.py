@@ -43,43 +43,37 @@ def running() -> Iterator[str]:
     data, log = folder / "data", folder / "log"
     try:
         with open(log, "wb") as output:
+            settings.update(stdin=subprocess.DEVNULL, stdout=output, stderr=output)
             initdb = [BINARIES[-1] / "initdb", "--pgdata", data, "--username", "tester", "--auth", "trust"]
-            done = subprocess.run(
-                [*initdb, "--encoding", "UTF8"],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                check=False,
-                **settings,  # type: ignore[call-overload] # by name
-            )
+            done = subprocess.run([*initdb, "--encoding", "UTF8"], check=False, **settings)  # type: ignore[call-overload] # by name
             if done.returncode != 0:
                 raise RuntimeError(f"initdb failed: {log.read_text(errors='replace')}")
-            server = subprocess.Popen(
-                [
-                    BINARIES[-1] / "postgres",
-                    *("-D", data),
-                    *("-k", folder),
-                    *("-c", "listen_addresses="),
-                    *("-c", "max_connections=120"),
-                    *("-c", "autovacuum_naptime=5s"),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                **settings,  # type: ignore[call-overload] # by name
-            )
+            options = ("listen_addresses=", "max_connections=120", "autovacuum_naptime=5s")
+            argv = [
+                BINARIES[-1] / "postgres",
+                "-D",
+                data,
+                "-k",
+                folder,
+                *(word for each in options for word in ("-c", each)),
+            ]
+            server = subprocess.Popen(argv, **settings)  # type: ignore[call-overload] # by name
         try:
             _await(server, folder, log)
             yield f"postgresql+psycopg://tester@/postgres?host={folder}"
         finally:
-            server.terminate()  # SIGTERM waits for clients, SIGINT closes their sessions
-            try:
-                server.wait(1)
-            except subprocess.TimeoutExpired:
-                server.send_signal(2)
-                server.wait(STOP_S)
+            _stop(server)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()  # SIGTERM waits for clients, SIGINT closes their sessions
+    try:
+        server.wait(1)
+    except subprocess.TimeoutExpired:
+        server.send_signal(2)
+        server.wait(STOP_S)
 
 
 def _await(server: subprocess.Popen[bytes], folder: Path, log: Path) -> None:

@@ -25,7 +25,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.playbook.task import Task
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, SliceRef
 
 from . import scripts
 
@@ -158,7 +158,10 @@ def test_changes_are_shown_as_modules_return_them(module):
     for shown in yaml.safe_load(code.RETURN).get("changes", {}).get("sample", ()):
         name = "" if shown["name"] == str(shown["id"]) else shown["name"]
         sides = (shown["before"], shown["after"])
-        change = Change(shown["kind"], shown["id"], shown["action"], *sides, restart=shown["restart"], name=name)
+        of = None if shown["slice_id"] is None else SliceRef(shown["slice_id"])
+        change = Change(
+            shown["kind"], shown["id"], shown["action"], *sides, restart=shown["restart"], name=name, slice=of
+        )
         # The reason of a restart is given by the plan; all others are derived from the attributes.
         given = replace(change, reason=shown["reason"]) if shown["action"] == "restart" else change
         assert unordered(given.to_dict()) == unordered(shown)
@@ -174,6 +177,16 @@ def any_above(returned: Mapping[str, Any], path: str) -> bool:
     values = dict(leaves(returned, "contains"))
     parts = path.split(".")
     return any("sample" in values[".".join(parts[:end])] for end in range(1, len(parts)))
+
+
+@pytest.mark.parametrize(("plural", "module"), [("vms", "vm"), ("links", "link"), ("networks", "network")])
+def test_an_object_is_described_the_same_by_its_module_and_in_a_slice(docs, plural, module):
+    """Doc fragments cannot be used for suboptions, so these are written twice."""
+    in_slice = docs["slice"]["doc"]["options"]["slices"]["suboptions"][plural]["suboptions"]
+    alone = docs[module]["doc"]["options"]
+    form = ("type", "elements", "choices", "suboptions")
+    differing = [name for name in in_slice if any(in_slice[name].get(key) != alone[name].get(key) for key in form)]
+    assert (len(in_slice) > 5, differing) == (True, [])
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -7,7 +7,8 @@ To a tenant, slices of other users do not exist. No message contains them or the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..cluster import ADMIN, Cluster, slice_label
 from ..errors import Refusal, Refused
@@ -64,6 +65,21 @@ def find(cluster: Cluster, name: str, owner: str | None = None, *, acting_user: 
     known = [f"{slice_label(slice_)} ({slice_.slice_id})" for slice_ in visible(cluster, acting_user)]
     whose = f" of {owner}" if owner else ""
     raise Refused([Refusal("not_found", f"slice {name}{whose}", {"known": known})])
+
+
+def places(cluster: Cluster, want: Mapping[str, Any], acting_user: str) -> set[int | tuple[str, str]]:
+    """Return what identifies the slice of a topology: its id, if it is stored, and owner and name, before and after.
+
+    Two topologies that have something of this in common would overwrite each other.
+    """
+    owner, name = want["owner"] or acting_user, want["name"]
+    names: set[int | tuple[str, str]] = {(owner, name), (owner, want.get("new_name") or name)}
+    if want.get("slice_id") is not None:
+        return {want["slice_id"], *names}
+    if want["state"] == "absent":
+        return {*names, *(slice_.slice_id for slice_ in called(cluster, name, want["owner"], acting_user))}
+    stored = cluster.find_slice(owner, name) if acts_for(cluster, acting_user, owner) else None
+    return names if stored is None else {stored.slice_id, *names}
 
 
 def find_each(

@@ -9,7 +9,7 @@ import ipaddress
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .. import bounds, contract
@@ -19,9 +19,12 @@ from ..errors import Refusal
 from ..models import VM, Interface, Slice
 from ..vlans import MANAGEMENT_VLAN
 from ..work_order import SeedFile
+from . import addressing
 
 FIELD = "cloud_init"
 """The extra field of a VM with its set-up."""
+ID = "user_data_id"
+"""The field of the set-up that identifies the user data."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,15 @@ class CloudInit:
         hostname: C(None) for the name of the VM.
         ssh_keys: the public keys of the guest's default user.
         interfaces: the interfaces with static addresses.
+        user_data: the text in module arguments, which is never stored here, because it may contain secrets.
+        user_data_id: what identifies it.
     """
 
     hostname: str | None = None
     ssh_keys: tuple[str, ...] = ()
     interfaces: tuple[GuestInterface, ...] = ()
+    user_data: str | None = field(default=None, repr=False)
+    user_data_id: str | None = None
 
     @classmethod
     def read(cls, data: Mapping[str, Any] | None) -> CloudInit | None:
@@ -54,7 +61,13 @@ class CloudInit:
         interfaces = tuple(
             GuestInterface(each["name"], tuple(each.get("addresses") or ())) for each in data.get("interfaces") or ()
         )
-        return cls(data.get("hostname"), tuple(data.get("ssh_keys") or ()), interfaces)
+        return cls(
+            data.get("hostname"),
+            tuple(data.get("ssh_keys") or ()),
+            interfaces,
+            user_data=data.get("user_data"),
+            user_data_id=data.get(ID),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the field to store."""
@@ -63,6 +76,8 @@ class CloudInit:
             said["ssh_keys"] = list(self.ssh_keys)
         if self.interfaces:
             said["interfaces"] = [{"name": each.name, "addresses": list(each.addresses)} for each in self.interfaces]
+        if self.user_data_id is not None:
+            said[ID] = self.user_data_id
         return said
 
 
@@ -101,7 +116,11 @@ def _invalid(address: str) -> str | None:
 def conflicts(slice_: Slice) -> Iterator[Refusal]:
     """Yield refusals for set-ups that do not fit the interfaces of their VMs, and for duplicate addresses."""
     holders: dict[tuple[int, str], list[str]] = defaultdict(list)
+    taken = addressing.guest_addresses(slice_)
     for vm in slice_.live_vms:
+        for own in vm.interfaces:
+            for address in taken.get((vm.vm_id, own.name), ()):
+                holders[own.vlan_id or 0, address.partition("/")[0]].append(f"{vm.name}:{own.name}")
         want, where = _of(vm), f"VM {slice_label(slice_)}/{vm.name}"
         nics = {nic.name: nic for nic in vm.interfaces}
         for each in want.interfaces if want else ():
@@ -112,36 +131,47 @@ def conflicts(slice_: Slice) -> Iterator[Refusal]:
             elif nic.vlan_id == MANAGEMENT_VLAN:
                 yield Refusal("address_from_dhcp", f"{where} {each.name}", {"got": list(each.addresses)})
             elif nic.vlan_id is not None:
+                known = {address.partition("/")[0] for address in taken.get((vm.vm_id, nic.name), ())}
                 for address in each.addresses:
-                    holders[nic.vlan_id, str(ipaddress.ip_interface(address).ip)].append(f"{vm.name}:{each.name}")
+                    if _bare(address) not in known:
+                        holders[nic.vlan_id, _bare(address)].append(f"{vm.name}:{each.name}")
     for (_vlan, address), ends in holders.items():
         if len(ends) > 1:
             yield Refusal("guest_address_twice", f"slice {slice_label(slice_)}", {"address": address, "ends": ends})
 
 
-def files(vm: VM, slice_: Slice, segments: Mapping[int, Mapping[str, Any]]) -> tuple[SeedFile, ...]:
+def files(
+    vm: VM, slice_: Slice, segments: Mapping[int, Mapping[str, Any]], taken: addressing.GuestAddresses
+) -> tuple[SeedFile, ...]:
     """Return the files for the guest, none if it has no set-up.
 
     Args:
         vm: the VM.
         slice_: its slice.
         segments: the C(mtu) of links and networks by VLAN, if it is not the default.
+        taken: the addresses of the slice's address plan.
     """
     want = _of(vm)
     if want is None:
         return ()
+    network = _json(
+        {"version": 2, "ethernets": {**_loopback(vm), **dict(_ethernets(vm, want, slice_, segments, taken))}}
+    )
     hostname = want.hostname or vm.name
-    user = {"hostname": hostname, "preserve_hostname": False}
-    if want.ssh_keys:
+    meta: dict[str, Any] = {"local-hostname": hostname}
+    user: dict[str, Any] = {"hostname": hostname, "preserve_hostname": False}
+    if want.ssh_keys and want.user_data_id is None:
         user["ssh_authorized_keys"] = list(want.ssh_keys)
-    user_data = "#cloud-config\n" + _json(user)
-    network = _json({"version": 2, "ethernets": dict(_ethernets(vm, want, slice_, segments))})
+    elif want.ssh_keys:
+        # In vendor data, they would be replaced by those in the user data.
+        meta["public-keys"] = list(want.ssh_keys)
+    name, config = "user-data" if want.user_data_id is None else "vendor-data", "#cloud-config\n" + _json(user)
     # cloud-init applies everything again if the id of the instance is another one.
-    version = hashlib.sha256((user_data + network).encode()).hexdigest()[:8]
-    meta = {"instance-id": f"{vm.uuid or vm.vm_id}-{version}", "local-hostname": hostname}
+    version = hashlib.sha256("".join([config, network, *meta.get("public-keys", ()), want.user_data_id or ""]).encode())
+    meta = {"instance-id": f"{vm.uuid or vm.vm_id}-{version.hexdigest()[:8]}", **meta}
     return (
         SeedFile("meta-data", _json(meta)),
-        SeedFile("user-data", user_data),
+        SeedFile(name, config),
         SeedFile("network-config", network),
     )
 
@@ -154,20 +184,56 @@ def _json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, indent=1) + "\n"
 
 
+def _bare(address: str) -> str:
+    return str(ipaddress.ip_interface(address).ip)
+
+
+def _static(vm: VM, want: CloudInit, taken: addressing.GuestAddresses) -> dict[str, list[str]]:
+    """Return the addresses of interfaces by name: those of the slice's address plan, then those of the set-up."""
+    found = {nic.name: list(taken.get((vm.vm_id, nic.name), ())) for nic in vm.interfaces}
+    for each in want.interfaces:
+        own = found.setdefault(each.name, [])
+        known = {address.partition("/")[0] for address in own}
+        own += [address for address in each.addresses if _bare(address) not in known]
+    return found
+
+
+def _loopback(vm: VM) -> dict[str, Any]:
+    stored = vm.extra.get(addressing.LOOPBACK, {})
+    addresses = [f"{ip}/{addressing.LENGTHS[addressing.LOOPBACKS][6 if ':' in ip else 4]}" for ip in stored.values()]
+    return {"lo": {"match": {"name": "lo"}, "addresses": addresses}} if addresses else {}
+
+
 def _ethernets(
-    vm: VM, want: CloudInit, slice_: Slice, segments: Mapping[int, Mapping[str, Any]]
+    vm: VM,
+    want: CloudInit,
+    slice_: Slice,
+    segments: Mapping[int, Mapping[str, Any]],
+    taken: addressing.GuestAddresses,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the interfaces in version 2 of cloud-init's network configuration, which is that of netplan."""
-    static = {each.name: each.addresses for each in want.interfaces}
+    static = _static(vm, want, taken)
+    gateways = {network.vlan_id: network.gateway_ip for network in slice_.networks if "name" in network.extra}
+    has_route = any(_has_dhcp(nic, slice_) for nic in vm.interfaces)
     for nic in vm.interfaces:
         said: dict[str, Any] = {"match": {"macaddress": nic.mac}, "set-name": nic.name, "optional": True}
         mtu = segments.get(nic.vlan_id or 0, {}).get("mtu", DEFAULT_MTU)
         if mtu != DEFAULT_MTU:
             said["mtu"] = mtu
-        if static.get(nic.name):
-            said["addresses"] = list(static[nic.name])
-        elif _has_dhcp(nic, slice_):
+        addresses = static.get(nic.name, ())
+        if addresses:
+            said["addresses"] = list(addresses)
+        if _has_dhcp(nic, slice_) and all(":" in address for address in addresses):
             said["dhcp4"] = True
+        gateway = gateways.get(nic.vlan_id or 0)
+        if (
+            gateway is not None
+            and not has_route
+            and any(":" not in each for each in taken.get((vm.vm_id, nic.name), ()))
+        ):
+            # What DHCP would tell a member. A guest needs one default route.
+            said["routes"], has_route = [{"to": "0.0.0.0/0", "via": gateway}], True
+            said["nameservers"] = {"addresses": [gateway]}
         yield nic.name, said
 
 

@@ -9,34 +9,41 @@ index of the part in its list. The C(take) functions return the slice unchanged 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from ..errors import Refusal, Refused
+from .addressing import CIDRS, End
 from .cloud_init import CloudInit
 from .host_requirements import SEGMENT_FIELDS
+from .readiness import ReadyWhen
 from .topology_spec import (
     Endpoint,
     Reservation,
+    WantedLink,
+    WantedNetwork,
     WantedSlice,
     fits,
     is_between,
+    read_ends,
     read_limits,
     read_link,
+    read_loopback,
     read_network,
     read_vm,
 )
 
 Step = tuple[WantedSlice, int]
 T = TypeVar("T")
+Placed = TypeVar("Placed", Endpoint, End)
 
 
 def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     """Add or change a VM.
 
     C(data) is C({name, vm_id, new_name, flavor, internet, data_interfaces, worker, interfaces, vnc_password_version,
-    power, cloud_init}). C(interfaces) replace all limits and faults of the VM's interfaces.
+    power, cloud_init, ready_when, loopback}). C(interfaces) replace all limits and faults of the VM's interfaces.
     """
     place = _vm_place(want, data)
     name = _called(data)
@@ -49,6 +56,10 @@ def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
         new = replace(new, interfaces=read_limits(data["interfaces"]))
     if data.get("cloud_init") is not None:
         new = replace(new, cloud_init=CloudInit.read(data["cloud_init"]))
+    if data.get("loopback") is not None:
+        new = replace(new, loopback=read_loopback(data["loopback"]))
+    if data.get("ready_when") is not None:
+        new = replace(new, ready_when=ReadyWhen.read(data["ready_when"]))
     return _renamed(replace(want, vms=_with(want.vms, place, new)), old.name, new.name), place
 
 
@@ -63,7 +74,11 @@ def take_vm(want: WantedSlice, data: Mapping[str, Any]) -> WantedSlice:
         vms=_without(want.vms, place),
         links=tuple(link for link in want.links if all(end.vm != name for end in link.endpoints)),
         networks=tuple(
-            replace(network, members=tuple(end for end in network.members if end.vm != name))
+            replace(
+                network,
+                members=tuple(end for end in network.members if end.vm != name),
+                addresses=tuple(each for each in network.addresses if each.vm != name),
+            )
             for network in want.networks
         ),
     )
@@ -79,18 +94,23 @@ def _renamed(want: WantedSlice, old: str, new: str) -> WantedSlice:
     if old == new:
         return want
 
-    def renamed(ends: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
+    def renamed(ends: tuple[Placed, ...]) -> tuple[Placed, ...]:
         return tuple(replace(end, vm=new) if end.vm == old else end for end in ends)
 
     return replace(
         want,
-        links=tuple(replace(link, endpoints=renamed(link.endpoints)) for link in want.links),
-        networks=tuple(replace(network, members=renamed(network.members)) for network in want.networks),
+        links=tuple(
+            replace(link, endpoints=renamed(link.endpoints), addresses=renamed(link.addresses)) for link in want.links
+        ),
+        networks=tuple(
+            replace(network, members=renamed(network.members), addresses=renamed(network.addresses))
+            for network in want.networks
+        ),
     )
 
 
 def put_link(want: WantedSlice, data: Mapping[str, Any]) -> Step:
-    """Add or change a link: C({name, link_id, new_name, endpoints, mtu, qinq, forward_bpdu}).
+    """Add or change a link: C({name, link_id, new_name, endpoints, mtu, qinq, forward_bpdu, cidr, cidr6, addresses}).
 
     Without id and name, the link is identified by its endpoints.
     """
@@ -103,19 +123,28 @@ def put_link(want: WantedSlice, data: Mapping[str, Any]) -> Step:
             raise Refused([Refusal("option_missing", f"slice {want.name}", figures)])
         return replace(want, links=(*want.links, replace(link, name=name))), len(want.links)
     old = want.links[place]
-    return replace(
-        want,
-        links=_with(
-            want.links,
-            place,
-            replace(
-                old,
-                name=name or old.name,
-                endpoints=_moved(old.endpoints, link.endpoints),
-                **_given(data, "title", *SEGMENT_FIELDS),
-            ),
-        ),
-    ), place
+    ends = _moved(old.endpoints, link.endpoints)
+    given = _given(data, "title", *CIDRS.values(), *SEGMENT_FIELDS)
+    addresses = _addressed(old, link.addresses, ends, given)
+    new = replace(old, name=name or old.name, endpoints=ends, addresses=addresses, **given)
+    return replace(want, links=_with(want.links, place, new)), place
+
+
+def _addressed(
+    old: WantedLink | WantedNetwork, new: Iterable[End], ends: Iterable[Endpoint], given: Mapping[str, Any]
+) -> tuple[End, ...]:
+    """Return the addresses of the new ends, without those in a replaced subnet and those that DHCP assigns."""
+    names, told = {end.vm for end in ends}, tuple(new)
+    gone = {version for version, name in CIDRS.items() if given.get(name, getattr(old, name)) != getattr(old, name)}
+    if given.get("dhcp_enabled"):
+        gone.add(4)
+    listed = {each.vm for each in told}
+    kept = (
+        End(None if 4 in gone else each.ipv4, None if 6 in gone else each.ipv6, each.vm)
+        for each in old.addresses
+        if each.vm in names and each.vm not in listed
+    )
+    return (*(each for each in kept if each.to_dict()), *told)
 
 
 def take_link(want: WantedSlice, data: Mapping[str, Any]) -> WantedSlice:
@@ -153,7 +182,9 @@ def put_network(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     if place is None:
         return replace(want, networks=(*want.networks, read_network({**data, "name": name}))), len(want.networks)
     old = want.networks[place]
-    given = _given(data, "cidr", "gateway", "gateway_ip", "dhcp_enabled", "dhcp_range", "nat", "title", *SEGMENT_FIELDS)
+    given = _given(
+        data, *CIDRS.values(), "gateway", "gateway_ip", "dhcp_enabled", "dhcp_range", "nat", "title", *SEGMENT_FIELDS
+    )
     if given.get("cidr", old.cidr) != old.cidr or given.get("gateway") is False:
         given.setdefault("gateway_ip", None)
     if given.get("cidr", old.cidr) != old.cidr or given.get("dhcp_enabled") is False:
@@ -165,7 +196,8 @@ def put_network(want: WantedSlice, data: Mapping[str, Any]) -> Step:
         listed = tuple(Endpoint.parse(text) for text in data["members"])
         known = tuple(next((member for member in old.members if fits(end, member)), end) for end in listed)
         members = (*members, *(end for end in known if end not in members)) if data.get("append") else known
-    new = replace(old, name=name or old.name, members=members, **given)
+    addresses = _addressed(old, read_ends(data.get("addresses")), members, given)
+    new = replace(old, name=name or old.name, members=members, addresses=addresses, **given)
     return replace(want, networks=_with(want.networks, place, new)), place
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..cluster import slice_label
 from ..models import VM, Network, Slice
+from . import addressing
 
 GROUPINGS = ("slice", "owner", "flavor", "kind", "worker", "state", "network")
 DIRECT, JUMP, CONSOLE = "direct", "jump", "console"
@@ -46,6 +47,7 @@ def _guests_of(slice_: Slice) -> Iterator[dict[str, Any]]:
     names = {vm.vm_id: vm.name for vm in slice_.vms}
     networks = {network.vlan_id: str(network.extra["name"]) for network in slice_.networks if "name" in network.extra}
     links = list(_ends(slice_, names))
+    taken = addressing.guest_addresses(slice_)
     for vm in slice_.live_vms:
         flavor = dict(vm.flavor or {})
         interfaces = [
@@ -55,6 +57,7 @@ def _guests_of(slice_: Slice) -> Iterator[dict[str, Any]]:
                 "vlan_id": each.vlan_id,
                 "address": each.ip_config["ip"] if each.ip_config else None,
                 "network": networks.get(each.vlan_id) if each.vlan_id is not None else None,
+                "addresses": taken.get((vm.vm_id, each.name), []),
             }
             for each in vm.interfaces
         ]
@@ -74,12 +77,14 @@ def _guests_of(slice_: Slice) -> Iterator[dict[str, Any]]:
             "cloudrepo_interfaces": interfaces,
             "cloudrepo_links": [end for vm_id, end in links if vm_id == vm.vm_id],
             "cloudrepo_networks": _networks_of(vm, slice_.networks),
+            "cloudrepo_loopback": dict(vm.extra.get(addressing.LOOPBACK, {})),
             "cloudrepo_vnc": {"host": vm.worker_ip, "port": vm.vnc_port},
         }
 
 
 def _ends(slice_: Slice, names: Mapping[int, str]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield each end of each link, with the VM that it is at."""
+    taken = addressing.guest_addresses(slice_)
     for link in slice_.links:
         ends = ((link.vm1_id, link.vm1_interface), (link.vm2_id, link.vm2_interface))
         for (vm_id, interface), (peer_id, peer_interface) in (ends, ends[::-1]):
@@ -92,6 +97,8 @@ def _ends(slice_: Slice, names: Mapping[int, str]) -> Iterator[tuple[int, dict[s
                     "interface": interface,
                     "peer": names.get(peer_id),
                     "peer_interface": peer_interface,
+                    "addresses": taken.get((vm_id, interface), []),
+                    "peer_addresses": taken.get((peer_id, peer_interface), []),
                 },
             )
 
@@ -131,8 +138,8 @@ def unique_names(wanted: Sequence[tuple[int, str]], taken: Collection[str] = ())
     for name, count in counts.items():
         if count > 1 or name in taken:
             renamed = [names[vm_id] for vm_id, each in wanted if each == name]
-            why = f"{count} VMs are" if count > 1 else "another host is"
-            problems.append(f"host name {name}: {why} called so; renamed to {', '.join(renamed)}")
+            why = f"{count} VMs have" if count > 1 else "another host has"
+            problems.append(f"host name {name}: {why} this name; renamed to {', '.join(renamed)}")
     return names, problems
 
 
@@ -175,7 +182,7 @@ def group_names(
         for grouping, identity in members:
             names[grouping, identity] = f"{base}_{_suffix(grouping, identity)}"
         renamed = ", ".join(names[member] for member in members)
-        problems.append(f"group name {base}: {len(members)} groups would be called so; renamed to {renamed}")
+        problems.append(f"group name {base}: {len(members)} groups would have this name; renamed to {renamed}")
     return names, problems
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import bounds
+from .. import bounds, work_order
 from ..bounds import DEFAULT_MTU
 from ..cluster import NETWORK_NODE_TRUNK_MTU, Cluster, Worker, slice_label
 from ..errors import Refusal
@@ -20,7 +20,8 @@ from ..models import Interface, Link, Network, Slice
 from ..vlans import MANAGEMENT_VLAN
 
 NETEM = ("delay_ms", "jitter_ms", "loss_percent")
-FIELDS = ("up", "tx_kbps", "rx_kbps", *NETEM)
+FIELDS = work_order.Interface.LIMITS
+_DEFAULTS = {part.name: part.default for part in work_order.Interface.parts() if part.name in FIELDS}
 SEGMENT_FIELDS = ("mtu", "qinq", "forward_bpdu")
 _TAG_BYTES = 4
 _UNITS = {"kbps": "kbit/s", "percent": "%"}
@@ -60,10 +61,9 @@ class Limits:
     @property
     def fields(self) -> dict[str, Any]:
         """The fields to store, without defaults: no C(up) if it is true, and no faults of zero."""
-        said: dict[str, Any] = {} if self.up else {"up": False}
-        said.update({key: value for key in ("tx_kbps", "rx_kbps") if (value := getattr(self, key)) is not None})
-        said.update({key: value for key in NETEM if (value := getattr(self, key))})
-        return said
+        values = {key: getattr(self, key) for key in FIELDS}
+        faultless = {key for key in NETEM if not values[key]}
+        return {key: value for key, value in values.items() if value != _DEFAULTS[key] and key not in faultless}
 
     def __str__(self) -> str:
         return ", ".join(_phrase(key, value) for key, value in self.fields.items())

@@ -105,12 +105,10 @@ class _Repair:
             for vm in slice_.vms:
                 if vm.vm_id in ids or vm.vm_id % MAC_BLOCKS in blocks:
                     before = call(slice_, vm)
-                    # Links refer to VMs by id. If another VM of the slice has the old id, they stay with that one.
-                    follows = vm.vm_id not in again
                     old, vm.vm_id = vm.vm_id, self._free_id(blocks)
-                    for link in slice_.links if follows else ():
-                        link.vm1_id = vm.vm_id if link.vm1_id == old else link.vm1_id
-                        link.vm2_id = vm.vm_id if link.vm2_id == old else link.vm2_id
+                    # If another VM of the slice has the old id, links and networks stay with that one.
+                    if old not in again:
+                        _follow(slice_, old, vm.vm_id)
                     yield f"{before}: id → {vm.vm_id}"
                 again.add(vm.vm_id)
                 ids.add(vm.vm_id)
@@ -285,6 +283,16 @@ class _Repair:
                 if key in worker.extra and worker.extra[key] != there:
                     yield f"worker {ip}: {key} {worker.extra[key]} → {there}"
                     worker.extra[key] = there
+
+
+def _follow(slice_: Slice, old: int, new: int) -> None:
+    """Change the id of a VM where links and networks refer to it."""
+    for link in slice_.links:
+        link.vm1_id = new if link.vm1_id == old else link.vm1_id
+        link.vm2_id = new if link.vm2_id == old else link.vm2_id
+    for network in slice_.networks:
+        for member in network.extra.get("members", ()):
+            member["vm_id"] = new if member["vm_id"] == old else member["vm_id"]
 
 
 def _join(where: str, interface: Interface, link: Link | None, slice_: Slice) -> Iterator[str]:

@@ -30,6 +30,7 @@ from ..cluster import USED_KEYS, Cluster, slice_label
 from ..lifecycle import VM_STATES
 from ..models import VM, Interface, Link, Network, Slice
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range, pool_vlans
+from . import addressing
 from .allocation import mac_address
 
 
@@ -168,6 +169,7 @@ def _slice(slice_: Slice) -> Iterator[str]:
     yield from _vms(slice_)
     yield from _links(slice_, allowed)
     yield from _networks(slice_, allowed)
+    yield from _addresses(slice_)
 
 
 def _outside(vlan: int) -> str:
@@ -262,6 +264,23 @@ def _networks(slice_: Slice, allowed: set[int]) -> Iterator[str]:
             if subnet.overlaps(taken):
                 yield f"{where}: subnet {subnet} overlaps {taken} of VLAN {other.vlan_id}"
         subnets.append((network, subnet))
+
+
+def _addresses(slice_: Slice) -> Iterator[str]:
+    for segment in addressing.segments(slice_):
+        where = f"VLAN {segment.vlan_id} in {call(slice_)}"
+        for version, name in addressing.FAMILIES.items():
+            told = [said[name] for _vm_id, _interface, said in addressing.ends(segment) if name in said]
+            subnet = addressing.subnet(version, addressing.cidr(segment, version))
+            for text in told:
+                address = addressing.address(version, text)
+                if subnet is None or address is None or address not in subnet:
+                    yield f"{where}: address {text} is not in subnet {subnet}"
+            for text in _twice(told):
+                yield f"{where}: several ends have address {text}"
+    loopbacks = [text for vm in slice_.live_vms for text in vm.extra.get(addressing.LOOPBACK, {}).values()]
+    for text in _twice(loopbacks):
+        yield f"{call(slice_)}: several VMs have loopback {text}"
 
 
 def _vlan(slice_: Slice, where: str, vlan: int, allowed: set[int]) -> Iterator[str]:

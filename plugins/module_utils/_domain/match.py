@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, product
+from typing import TypeVar
 
 from ..errors import Refusal
 from ..models import VM, Link, Network, Slice
+from .host_requirements import segment_fields
 from .topology_spec import (
     Endpoint,
     WantedLink,
@@ -21,6 +23,8 @@ from .topology_spec import (
     highest_interfaces,
     interface_number,
 )
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -146,14 +150,16 @@ class _Matcher:
         for link_id, (_link, first, second) in unused.items():
             if first is not None and second is not None:
                 between.setdefault(frozenset((first.vm, second.vm)), []).append(link_id)
-        for exact in (True, False):
+        # Of links between the same VMs, equal ones belong together, in whatever order they are listed.
+        for exact, alike in product((True, False), (True, False)):
             for number, link in enumerate(self.want.links):
                 if number in found or link.link_id is not None:
                     continue
                 if all(end.interface is not None for end in link.endpoints) is not exact:
                     continue
                 candidates = between.get(frozenset(end.vm for end in link.endpoints), [])
-                match = next((link_id for link_id in candidates if self._fits(link, *unused[link_id])), None)
+                fitting = (link_id for link_id in candidates if self._fits(link, *unused[link_id]))
+                match = next((each for each in fitting if not alike or _is_alike(link, unused[each][0])), None)
                 if match is not None:
                     candidates.remove(match)
                     found[number] = unused.pop(match)
@@ -213,6 +219,21 @@ class _Matcher:
         end = next(end for number in numbers if (end := Endpoint(vm, f"eth{number}")) not in self.taken)
         self.taken.add(end)
         return end
+
+
+def _is_alike(link: WantedLink, stored: Link) -> bool:
+    """Return whether a stored link carries what the link shall carry, and has its title."""
+    wanted = segment_fields(link.mtu, qinq=link.qinq, forward_bpdu=link.forward_bpdu)
+    return all(stored.extra.get(key) == value for key, value in {**wanted, "title": link.title}.items())
+
+
+def in_stored_order(things: Iterable[T], stored: Iterable[T], key: Callable[[T], int]) -> list[T]:
+    """Return the things in the order in which they are stored, with new ones at the end.
+
+    Otherwise a topology whose lists are written in another order would be a change.
+    """
+    places = {key(thing): place for place, thing in enumerate(stored)}
+    return sorted(things, key=lambda thing: places.get(key(thing), len(places)))
 
 
 def _end(names: Mapping[int, str], vm_id: int, interface: str) -> Endpoint | None:

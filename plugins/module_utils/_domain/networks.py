@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from .. import bounds
 from ..errors import Refusal
+from .addressing import Subnet, address, is_special, subnet_of
 from .allocation import host_in, link_prefix
 from .topology_spec import WantedNetwork
 
@@ -52,14 +53,8 @@ def problems(where: str, want: WantedNetwork) -> Iterator[Refusal]:
     if not bounds.PREFIX_LENGTH.allows(subnet.prefixlen):
         yield from bounds.PREFIX_LENGTH.problems(where, "prefix of cidr", subnet.prefixlen)
         return
-    if (
-        subnet.is_loopback
-        or subnet.is_multicast
-        or subnet.is_link_local
-        or subnet.is_reserved
-        or int(subnet[0]) < 1 << 24
-    ):
-        yield Refusal("special_subnet", where, {"got": str(subnet)})
+    if is_special(subnet):
+        yield Refusal("special_subnet", where, {"option": "cidr", "got": str(subnet)})
     room, needed = subnet.num_addresses - 2, len(want.members) + (want.gateway or want.dhcp_enabled)
     if needed > room:
         yield Refusal("subnet_too_small", where, {"option": "cidr", "got": str(subnet), "room": room, "needed": needed})
@@ -96,24 +91,34 @@ def _address_problems(where: str, want: WantedNetwork, subnet: ipaddress.IPv4Net
             yield Refusal("subnet_too_small", where, figures)
 
 
+def reserved(want: WantedNetwork) -> list[tuple[int, int]]:
+    """Return the IPv4 addresses of a complete network that members with static addresses must not have, as ranges."""
+    found = subnet_of(want.cidr or "")
+    if found is None or not (want.gateway or want.dhcp_enabled):
+        return []
+    server = address(4, want.gateway_ip) or found[1]
+    held = [(int(server), int(server))]
+    if want.dhcp_range is not None:
+        first, _comma, last = want.dhcp_range.partition(",")
+        ends = address(4, first), address(4, last)
+        held += [(int(ends[0]), int(ends[1]))] if ends[0] is not None and ends[1] is not None else []
+    return held
+
+
 def overlaps(where: str, subnets: Iterable[tuple[str, str]], management: str) -> Iterator[Refusal]:
     """Yield a refusal for every subnet of C(where) that overlaps another one or VLAN 400's.
 
     Args:
-        where: the slice of the networks.
-        subnets: the name of each network, and its CIDR; invalid ones are skipped.
+        where: the slice of the subnets.
+        subnets: what each subnet belongs to, and its CIDR; invalid ones are skipped.
         management: the CIDR of VLAN 400.
     """
-    parsed = []
-    for owner, cidr in (("the management network", management), *((f"network {name}", cidr) for name, cidr in subnets)):
-        try:
-            parsed.append((ipaddress.IPv4Network(cidr), owner))
-        except ValueError:
-            continue
-    parsed.sort(key=lambda each: (int(each[0].network_address), each[0].prefixlen))
-    widest: tuple[ipaddress.IPv4Network, str] | None = None
+    told = (("the management network", management), *subnets)
+    parsed = [(found, owner) for owner, cidr in told if (found := subnet_of(cidr)) is not None]
+    parsed.sort(key=lambda each: (each[0].version, int(each[0].network_address), each[0].prefixlen))
+    widest: tuple[Subnet, str] | None = None
     for subnet, owner in parsed:
-        if widest is not None and subnet.overlaps(widest[0]):
+        if widest is not None and subnet.version == widest[0].version and subnet[0] in widest[0]:
             yield Refusal(
                 "subnets_overlap",
                 where,

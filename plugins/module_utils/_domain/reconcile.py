@@ -8,15 +8,17 @@ Existing objects keep their allocations. Objects that hosts may have are not rem
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..cluster import Cluster, slice_label
 from ..defaults import STATE_DIR
 from ..errors import Refusal, Refused
-from ..models import Slice, User
+from ..models import VM, Slice, User
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT
-from . import access, cloud_init, host_requirements, networks, titles, validate
+from . import access, address_rules, addressing, cloud_init, host_requirements, networks, titles, user_data, validate
+from .address_plan import AddressPlan
+from .addressing import Addresses, Addressing
 from .allocation import Allocator, ManagementNetwork
 from .identities import identify
 from .match import match_topology
@@ -36,12 +38,14 @@ class Settings:
         infrastructure: subnets of the hosts' own networks, which no network with NAT may overlap.
         state_dir: the folder for overlays and base images on every worker.
         placement: the placement policy.
+        yaml_fault: finds the line in which user data is not a YAML mapping.
     """
 
     network: ManagementNetwork = field(default_factory=ManagementNetwork)
     state_dir: str = STATE_DIR
     placement: str = "round_robin"
     infrastructure: tuple[str, ...] = ()
+    yaml_fault: user_data.YamlFault = lambda _text: None
 
 
 def settle(
@@ -64,6 +68,8 @@ def settle(
     refusals = list(_problems(cluster, want, settings, before))
     if refusals:
         raise Refused(refusals)
+    vault = user_data.Vault(cluster)
+    want = vault.sealed(want)
     allocator = Allocator(cluster, settings.network)
     slice_, refusals = _draft(cluster, want, settings, before, allocator)
     # VMs count against the quota until their hosts have removed them.
@@ -79,6 +85,7 @@ def settle(
     if before is None:
         owner.slices.append(slice_.slice_id)
     cluster.slices[slice_.slice_id] = slice_
+    vault.store(slice_)
     cluster.next_vm_id = allocator.next_id
     return slice_
 
@@ -88,6 +95,8 @@ def _problems(cluster: Cluster, want: WantedSlice, settings: Settings, before: S
     yield from settings.network.problems()
     yield from networks.infrastructure_problems(settings.infrastructure)
     yield from validate.problems(want)
+    yield from user_data.problems(want, settings.yaml_fault)
+    yield from address_rules.problems(want, settings.network.cidr)
     yield from _standing_problems(cluster, want, before)
     yield from _flavor_problems(cluster, want)
     yield from _overlap_problems(want, settings.network)
@@ -146,7 +155,7 @@ def _flavor_problems(cluster: Cluster, want: WantedSlice) -> Iterator[Refusal]:
 
 def _overlap_problems(want: WantedSlice, management: ManagementNetwork) -> Iterator[Refusal]:
     """Check the given subnets; those that are derived from a VLAN are checked when it has been allocated."""
-    told = [(network.name, network.cidr) for network in want.networks if network.cidr is not None]
+    told = [(f"network {network.name}", network.cidr) for network in want.networks if network.cidr is not None]
     return networks.overlaps(f"slice {want.name}", told, management.cidr)
 
 
@@ -182,10 +191,20 @@ def _draft(
         cluster, want, slice_, allocator=allocator, placement=placement, state_dir=settings.state_dir
     )
     live = vm_builder.equip(matches)
-    segment_builder = SegmentBuilder(want, slice_, live, allocator=allocator, infrastructure=settings.infrastructure)
+    plan = AddressPlan(want.name, Addressing.read(slice_.extra.get(addressing.FIELD)))
+    _set_loopbacks(want, live, plan)
+    segment_builder = SegmentBuilder(
+        want, slice_, live, allocator=allocator, infrastructure=settings.infrastructure, plan=plan
+    )
     segment_builder.connect(matches)
-    refusals = [*full, *matches.refusals, *vm_builder.refusals, *segment_builder.refusals]
+    refusals = [*full, *matches.refusals, *vm_builder.refusals, *segment_builder.refusals, *plan.refusals]
     return slice_, refusals or list(cloud_init.conflicts(slice_))
+
+
+def _set_loopbacks(want: WantedSlice, live: Mapping[str, VM], plan: AddressPlan) -> None:
+    stored = {name: Addresses.read(vm.extra.get(addressing.LOOPBACK)) for name, vm in live.items()}
+    for name, each in plan.loopbacks([vm for vm in want.vms if vm.name in live], stored).items():
+        set_extra(live[name].extra, addressing.LOOPBACK, each.to_dict() or None)
 
 
 def _describe(slice_: Slice, want: WantedSlice) -> None:
@@ -197,3 +216,5 @@ def _describe(slice_: Slice, want: WantedSlice) -> None:
         set_extra(slice_.extra, "max_vlan_pools", want.vlan_pools if want.vlan_pools > 1 else None)
     if want.peers is not None:
         set_extra(slice_.extra, "peers", want.peers or None)
+    if want.addressing is not None:
+        set_extra(slice_.extra, addressing.FIELD, want.addressing.to_dict())

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..bounds import DEFAULT_MTU
 from ..cluster import REVISION, slice_label
 from ..lifecycle import RUNNING
-from ..models import VM, Network, Slice
+from ..models import VM, Link, Network, Slice
+from .addressing import ADDRESSES, LOOPBACK
 from .allocation import pool_text
 from .slice_changes import attributes
 
@@ -44,6 +45,7 @@ def slice_table(slice_: Slice) -> str:
             heading,
             *aligned(_without_empty_titles(rows)),
             *(_network_line(slice_, each, names) for each in slice_.networks),
+            *_address_lines(slice_, names),
         ]
     )
 
@@ -87,6 +89,22 @@ def _state(vm: VM) -> str:
     return vm.status if vm.deleting or vm.power in (RUNNING, seen) else f"{vm.status}, to be {vm.power}"
 
 
+def _address_lines(slice_: Slice, names: Mapping[int, str]) -> Iterator[str]:
+    """Yield a line for the loopbacks, and one for each link or network whose ends have addresses."""
+    label = slice_label(slice_)
+    loopbacks = [f"{vm.name} {' '.join(vm.extra[LOOPBACK].values())}" for vm in slice_.live_vms if LOOPBACK in vm.extra]
+    if loopbacks:
+        yield f"loopbacks of {label}: {', '.join(loopbacks)}"
+    things: list[tuple[str, Link | Network]] = [
+        *((f"link {label}/{each.extra.get('name', each.link_id)}", each) for each in slice_.links),
+        *((f"network {label}/{each.extra.get('name', each.vlan_id)}", each) for each in slice_.networks),
+    ]
+    for name, thing in things:
+        facts: dict[str, Any] = dict(attributes(thing, names))
+        if ADDRESSES in facts:
+            yield f"addresses of {name}: {', '.join(facts[ADDRESSES])}"
+
+
 def _network_line(slice_: Slice, network: Network, names: Mapping[int, str]) -> str:
     facts: dict[str, Any] = dict(attributes(network, names))
     dhcp = (facts["dhcp_range"] or "on") if facts["dhcp_enabled"] else "off"
@@ -97,6 +115,7 @@ def _network_line(slice_: Slice, network: Network, names: Mapping[int, str]) -> 
         "DHCP": dhcp,
         "NAT": "on" if facts["nat"] else "off",
         "members": " ".join(facts["members"]),
+        **({"CIDR6": facts["cidr6"]} if "cidr6" in facts else {}),
         **({} if facts["mtu"] == DEFAULT_MTU else {"MTU": facts["mtu"]}),
         **({"QinQ": "on"} if facts["qinq"] else {}),
         **({"BPDUs": "on"} if facts["forward_bpdu"] else {}),

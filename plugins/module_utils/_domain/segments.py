@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ..errors import Refusal
 from ..models import VM, Interface, Link, Network, Slice
 from ..vlans import FURTHER_POOLS, POOL_COUNT, pool_vlans
-from . import host_requirements, networks
+from . import address_rules, host_requirements, networks
+from .address_plan import AddressPlan
+from .addressing import ADDRESSES, CIDRS, Addresses, ends
 from .allocation import Allocator, pool_text
-from .match import Matches
+from .match import Matches, in_stored_order
 from .teardown import drop_empty_pools, let_go, segment_vlans, set_extra
 from .topology_spec import Endpoint, Reservation, WantedLink, WantedNetwork, WantedSlice
 
@@ -31,6 +34,7 @@ class SegmentBuilder:
         live: its VMs by name, without those that are being deleted.
         allocator: allocates further pools.
         infrastructure: subnets that no network with NAT may overlap.
+        plan: takes subnets and addresses from the pools of the slice.
         refusals: the violations that were found.
     """
 
@@ -39,6 +43,7 @@ class SegmentBuilder:
     live: Mapping[str, VM]
     allocator: Allocator
     infrastructure: Sequence[str]
+    plan: AddressPlan
     refusals: list[Refusal] = field(default_factory=list)
     _is_short: bool = field(default=False, init=False)
 
@@ -129,27 +134,56 @@ class SegmentBuilder:
                 taps[Endpoint(name, interface.name)] = interface
         if self._is_short or len(self.live) < len(self.want.vms):
             return
-        slice_.links = []
-        for link, old in matches.links:
-            (vm1_id, end1), (vm2_id, end2) = ((self.live[end.vm].vm_id, end.interface or "") for end in link.endpoints)
-            made = old or Link(next(link_ids), next(fresh), vm1_id, end1, vm2_id, end2)
-            _move(made, (vm1_id, end1), (vm2_id, end2))
-            if link.name is not None:
-                made.extra["name"] = link.name
-            set_extra(made.extra, "title", link.title)
-            _set_carried(made.extra, link)
-            for end in link.endpoints:
-                taps[end].vlan_id, taps[end].link_id = made.vlan_id, made.link_id
-            slice_.links.append(made)
+        links = [
+            self._link(want, old, link_ids, fresh, taps)
+            for want, (_want, old) in zip(self.plan.links(matches.links), matches.links)
+        ]
+        slice_.links = in_stored_order(links, slice_.links, lambda link: link.link_id)
         vlans = {link.vlan_id for link in slice_.links}
         told = [network for network in slice_.networks if "name" not in network.extra and network.vlan_id in vlans]
-        slice_.networks = [self._network(want, old or next(fresh)) for want, old in matches.networks]
-        for network, (want, _old) in zip(slice_.networks, matches.networks):
+        wants = self.plan.networks(matches.networks)
+        made = [self._network(want, old or next(fresh)) for want, (_want, old) in zip(wants, matches.networks)]
+        for network, want in zip(made, wants):
             for end in want.members:
                 taps[end].vlan_id = network.vlan_id
-        slice_.networks.extend(told)
-        subnets = [(str(each.extra.get("name", each.vlan_id)), each.cidr) for each in slice_.networks]
-        self.refusals.extend(networks.overlaps(f"slice {self.want.name}", subnets, self.allocator.network.cidr))
+        slice_.networks = in_stored_order([*made, *told], slice_.networks, lambda network: network.vlan_id)
+        where = f"slice {self.want.name}"
+        self.refusals.extend(address_rules.overlaps(slice_, self.plan.pools, where, self.allocator.network.cidr))
+
+    def _link(
+        self,
+        want: WantedLink,
+        old: Link | None,
+        link_ids: Iterator[int],
+        fresh: Iterator[int],
+        taps: Mapping[Endpoint, Interface],
+    ) -> Link:
+        (vm1_id, end1), (vm2_id, end2) = ((self.live[end.vm].vm_id, end.interface or "") for end in want.endpoints)
+        made = old or Link(next(link_ids), next(fresh), vm1_id, end1, vm2_id, end2)
+        _move(made, (vm1_id, end1), (vm2_id, end2))
+        if want.name is not None:
+            made.extra["name"] = want.name
+        set_extra(made.extra, "title", want.title)
+        _set_carried(made.extra, want)
+        where = f"link {self.want.name}/{made.extra.get('name', made.link_id)}"
+        self.refusals.extend(address_rules.without_subnet(where, want))
+        found = self.plan.ends(where, want, self._stored_addresses(made))
+        for name in CIDRS.values():
+            set_extra(made.extra, name, getattr(want, name))
+        own = [{"vm_id": self.live[vm].vm_id, **each.to_dict()} for vm, each in found.items() if each.to_dict()]
+        set_extra(made.extra, ADDRESSES, own or None)
+        for end in want.endpoints:
+            taps[end].vlan_id, taps[end].link_id = made.vlan_id, made.link_id
+        return made
+
+    def _stored_addresses(self, segment: Link | Network) -> dict[str, Addresses]:
+        """Return the stored addresses of the ends of a link or network, by VM."""
+        names = self._names
+        return {names[vm_id]: Addresses.read(said) for vm_id, _interface, said in ends(segment) if vm_id in names}
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        return {vm.vm_id: name for name, vm in self.live.items()}
 
     def _network(self, want: WantedNetwork, stored: Network | int) -> Network:
         vlan_id = stored if isinstance(stored, int) else stored.vlan_id
@@ -167,9 +201,25 @@ class SegmentBuilder:
         made.extra["name"] = want.name
         set_extra(made.extra, "title", want.title)
         set_extra(made.extra, "nat", full.nat or None)
+        set_extra(made.extra, "cidr6", full.cidr6)
         _set_carried(made.extra, want)
-        made.extra["members"] = [{"vm_id": self.live[end.vm].vm_id, "interface": end.interface} for end in want.members]
+        have: list[dict[str, Any]] = made.extra.get("members", [])
+        made.extra["members"] = in_stored_order(self._members(where, full, made), have, lambda member: member["vm_id"])
         return made
+
+    def _members(self, where: str, want: WantedNetwork, made: Network) -> list[dict[str, Any]]:
+        self.refusals.extend(address_rules.without_subnet(where, want))
+        found = self.plan.ends(
+            where,
+            want,
+            self._stored_addresses(made),
+            reserved=networks.reserved(want),
+            has_dhcp=want.dhcp_enabled,
+        )
+        return [
+            {"vm_id": self.live[end.vm].vm_id, "interface": end.interface, **found[end.vm].to_dict()}
+            for end in want.members
+        ]
 
 
 def _move(link: Link, *wanted: tuple[int, str]) -> None:

@@ -87,7 +87,8 @@ def _check_slices(value: Any, load: Callable[[str], Any], variable: str = "slice
         return
     if _is_empty(topologies):
         yield from _empty(variable, topologies)
-    elif not _is_list(topologies) or not all(isinstance(each, Mapping) for each in topologies):
+    # An entry of another kind among topologies is refused on its own (plugin_utils/malformed_slices.py).
+    elif not _is_list(topologies) or not any(isinstance(each, Mapping) for each in topologies):
         yield _wrong(variable, "a list of topologies", value)
 
 

@@ -12,7 +12,7 @@ from ..changes import DELETE, UPDATE, Change, SliceRef, between
 from ..cluster import REVISION, Cluster, slice_label, slice_ref
 from ..lifecycle import DELETING, RUNNING
 from ..models import VM, Interface, Link, Network, Slice
-from . import displays, identities
+from . import addressing, displays, identities
 from .allocation import pool_text
 from .host_requirements import stored
 
@@ -97,6 +97,7 @@ def attributes(thing: Thing, names: Mapping[int, str]) -> Attributes:
             **_title(thing),
             "vlan_id": thing.vlan_id,
             "ends": "–".join(ends),
+            **_addressed(thing, names),
             **_segment(thing),
         }
     if isinstance(thing, Network):
@@ -111,8 +112,17 @@ def attributes(thing: Thing, names: Mapping[int, str]) -> Attributes:
             "vlan_pool": ", ".join(pool_text(number) for number in thing.pools),
             "vlan_pools": thing.extra.get("max_vlan_pools", 1),
             "peers": bool(thing.extra.get("peers")),
+            **({addressing.FIELD: _pools(thing)} if addressing.FIELD in thing.extra else {}),
         }
     return {"name": thing.get("name"), "vlan_id": thing["vlan_id"]}
+
+
+def _pools(slice_: Slice) -> list[str]:
+    """Return the pools of addresses, one line each, with the prefix lengths of what is taken from them."""
+    pools = addressing.Addressing.read(slice_.extra[addressing.FIELD]).pools.values()
+    return [
+        f"{pool.kind} {text} in /{pool.lengths[version]}" for pool in pools for version, text in pool.subnets.items()
+    ]
 
 
 def _named(slice_: Slice | None, things: Mapping[Key, tuple[str, Thing]], names: Mapping[int, str]) -> States:
@@ -178,7 +188,7 @@ def _vm(vm: VM) -> Attributes:
         "vnc_port": vm.vnc_port,
         "interfaces": [_interface(each) for each in vm.interfaces],
         "data_interfaces": vm.extra.get("data_interfaces"),
-        **({"cloud_init": vm.extra["cloud_init"]} if "cloud_init" in vm.extra else {}),
+        **{key: vm.extra[key] for key in (addressing.LOOPBACK, "cloud_init", "ready_when") if key in vm.extra},
         displays.VERSION: displays.version(vm),
     }
 
@@ -208,7 +218,21 @@ def _network(network: Network, names: Mapping[int, str]) -> Attributes:
             f"{names.get(each['vm_id'], each['vm_id'])}:{each['interface']}"
             for each in network.extra.get("members", ())
         ),
+        **_addressed(network, names),
         **_segment(network),
+    }
+
+
+def _addressed(segment: Link | Network, names: Mapping[int, str]) -> Attributes:
+    """Return the subnets of a link, the IPv6 subnet of a network, and the addresses of its ends, if there are some."""
+    told = {
+        f"{names.get(vm_id, vm_id)}:{interface}": [said[name] for name in addressing.FAMILIES.values() if name in said]
+        for vm_id, interface, said in addressing.ends(segment)
+    }
+    addresses = [f"{end} {' '.join(each)}" for end, each in sorted(told.items()) if each]
+    return {
+        **{name: segment.extra[name] for name in addressing.CIDRS.values() if name in segment.extra},
+        **({addressing.ADDRESSES: addresses} if addresses else {}),
     }
 
 
@@ -227,7 +251,7 @@ def _segment(segment: Link | Network) -> Attributes:
 
 
 def _must_restart(old: Thing, new: Thing) -> bool:
-    """Return whether a running VM must be restarted for the change: of name, cores, memory or number of NICs."""
+    """Return whether a running VM must be restarted for the change: of name, size, guest set-up or number of NICs."""
     if not (isinstance(old, VM) and isinstance(new, VM)) or old.status != RUNNING or new.deleting:
         return False
     return _started(old) != _started(new) or len(old.interfaces) != len(new.interfaces)
@@ -235,5 +259,6 @@ def _must_restart(old: Thing, new: Thing) -> bool:
 
 def _started(vm: VM) -> tuple[Any, ...]:
     """Return the attributes that cannot change while a VM is running, except for NICs."""
-    flavor = vm.flavor or {}
-    return vm.name, flavor.get("cores"), flavor.get("ram_gb")
+    flavor, set_up = vm.flavor or {}, vm.extra.get("cloud_init")
+    loopback = None if set_up is None else vm.extra.get(addressing.LOOPBACK)
+    return vm.name, flavor.get("cores"), flavor.get("ram_gb"), set_up, loopback

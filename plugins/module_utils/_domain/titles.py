@@ -14,6 +14,7 @@ from typing import Optional, TypeVar
 from ..bounds import LABEL, LABEL_LENGTH, VM_NAME
 from ..errors import Refusal, Refused
 from ..models import Slice
+from .addressing import End
 from .topology_spec import Endpoint, WantedNetwork, WantedSlice, WantedVM
 
 Named = tuple[str, Optional[str]]
@@ -61,9 +62,12 @@ def named(want: WantedSlice, stored: Slice | None) -> WantedSlice:
     done = replace(
         want,
         vms=own,
-        links=tuple(replace(link, endpoints=ends.named(link.endpoints)) for link in want.links),
+        links=tuple(
+            replace(link, endpoints=ends.named(link.endpoints), addresses=ends.addressed(link.addresses))
+            for link in want.links
+        ),
         networks=tuple(
-            replace(network, members=ends.named(network.members))
+            replace(network, members=ends.named(network.members), addresses=ends.addressed(network.addresses))
             for network in networks.complete(want.networks, [network.vlan_id for network in want.networks])
         ),
     )
@@ -135,6 +139,9 @@ class _Endpoints:
 
     def named(self, ends: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
         return tuple(self._named(end) for end in ends)
+
+    def addressed(self, addresses: Iterable[End]) -> tuple[End, ...]:
+        return tuple(replace(each, vm=self._named(Endpoint(each.vm, None)).vm) for each in addresses)
 
     def _named(self, end: Endpoint) -> Endpoint:
         if end.vm in self._names:

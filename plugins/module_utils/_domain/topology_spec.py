@@ -4,19 +4,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from ..bounds import DEFAULT_MTU
 from ..cluster import slice_label
-from ..models import VM, Network, Slice
+from ..models import VM, Link, Network, Slice
 from ..vlans import POOL_COUNT
-from . import topologies
+from . import addressing, topologies
+from .addressing import LOOPBACK, Addresses, Addressing, End
 from .cloud_init import FIELD as CLOUD_INIT
 from .cloud_init import CloudInit
 from .host_requirements import Limits
 from .host_requirements import stored as stored_limits
+from .readiness import FIELD as READY_WHEN
+from .readiness import ReadyWhen
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,11 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class WantedLink:
-    """A link between two endpoints. It matches a stored one by id, by name or by endpoints, in this order."""
+    """A link between two endpoints. It matches a stored one by id, by name or by endpoints, in this order.
+
+    C(cidr) and C(cidr6) are its subnets, C(None) to take them from the slice's pools. C(addresses) are those of its
+    ends in them, unless they are to be taken.
+    """
 
     endpoints: tuple[Endpoint, ...]
     name: str | None = None
@@ -47,6 +56,9 @@ class WantedLink:
     qinq: bool = False
     forward_bpdu: bool = False
     title: str | None = None
+    cidr: str | None = None
+    cidr6: str | None = None
+    addresses: tuple[End, ...] = ()
 
     def __str__(self) -> str:
         return "–".join(str(endpoint) for endpoint in self.endpoints)
@@ -56,8 +68,9 @@ class WantedLink:
 class WantedNetwork:
     """A segment with any number of members. It matches a stored one by VLAN or by name, in this order.
 
-    C(None) means the default: C(cidr) is derived from the VLAN, C(gateway_ip) is the subnet's first address if
-    C(gateway) is true, C(dhcp_range) is most of the subnet if DHCP is enabled.
+    C(None) means the default: C(cidr) is taken from the slice's pool or derived from the VLAN, C(gateway_ip) is the
+    subnet's first address if C(gateway) is true, C(dhcp_range) is most of the subnet if DHCP is enabled. C(cidr6) and
+    C(addresses) are as for links.
     """
 
     name: str
@@ -73,6 +86,8 @@ class WantedNetwork:
     qinq: bool = False
     forward_bpdu: bool = False
     title: str | None = None
+    cidr6: str | None = None
+    addresses: tuple[End, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +103,8 @@ class WantedVM:
         power: C(None) leaves it unchanged.
         interfaces: the interfaces with limits or faults.
         cloud_init: how the guest is set up, C(None) for not at all.
+        loopback: the addresses of its loopback interface, unless they are to be taken from the slice's pool.
+        ready_when: when the guest is ready, C(None) for the default.
     """
 
     name: str
@@ -101,6 +118,8 @@ class WantedVM:
     interfaces: tuple[Limits, ...] = ()
     title: str | None = None
     cloud_init: CloudInit | None = None
+    loopback: Addresses | None = None
+    ready_when: ReadyWhen | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +138,7 @@ class WantedSlice:
         vlan_pools: maximum number of VLAN pools, C(None) leaves it unchanged.
         reserved: reserved VLANs, C(None) leaves them unchanged.
         peers: whether its VMs reach each other on VLAN 400, C(None) leaves it unchanged.
+        addressing: the pools of addresses, C(None) leaves them unchanged.
     """
 
     name: str
@@ -132,6 +152,7 @@ class WantedSlice:
     slice_id: int | None = None
     peers: bool | None = False
     title: str | None = None
+    addressing: Addressing | None = field(default_factory=Addressing)
 
 
 def read_slice(data: Mapping[str, Any], *, default_owner: str) -> WantedSlice:
@@ -170,9 +191,16 @@ def read_slice(data: Mapping[str, Any], *, default_owner: str) -> WantedSlice:
         topology_type=data.get("topology_type") or topologies.CUSTOM,
         vlan_pools=pools,
         slice_id=data.get("slice_id"),
-        peers=None if data.get("peers") is None and data.get("append") else bool(data.get("peers")),
+        peers=_unless_appended(data, "peers", bool),
         title=data.get("title"),
+        addressing=_unless_appended(data, "addressing", Addressing.read),
     )
+
+
+def _unless_appended(data: Mapping[str, Any], option: str, read: Callable[[Any], T]) -> T | None:
+    """Return an option of the slice; with C(append), null leaves it unchanged."""
+    value = data.get(option)
+    return None if value is None and data.get("append") else read(value)
 
 
 def read_vm(data: Mapping[str, Any]) -> WantedVM:
@@ -189,14 +217,34 @@ def read_vm(data: Mapping[str, Any]) -> WantedVM:
         power=data.get("power"),
         interfaces=read_limits(data.get("interfaces")),
         cloud_init=CloudInit.read(data.get("cloud_init")),
+        loopback=read_loopback(data.get("loopback")),
+        ready_when=ReadyWhen.read(data.get("ready_when")),
     )
+
+
+def read_loopback(data: Mapping[str, Any] | None) -> Addresses | None:
+    """Return the loopback addresses in module arguments or in a stored field, C(None) if none is given."""
+    return Addresses.read(data) if any((data or {}).values()) else None
 
 
 def read_link(data: Mapping[str, Any]) -> WantedLink:
     """Return a link from module arguments."""
     endpoints = tuple(Endpoint.parse(text) for text in data.get("endpoints") or ())
-    name, title = data.get("name"), data.get("title")
-    return WantedLink(endpoints, name=name, title=title, link_id=data.get("link_id"), **_carried(data))
+    return WantedLink(
+        endpoints,
+        name=data.get("name"),
+        title=data.get("title"),
+        link_id=data.get("link_id"),
+        cidr=data.get("cidr"),
+        cidr6=data.get("cidr6"),
+        addresses=read_ends(data.get("addresses")),
+        **_carried(data),
+    )
+
+
+def read_ends(data: Iterable[Mapping[str, Any]] | None) -> tuple[End, ...]:
+    """Return the addresses of ends from module arguments."""
+    return tuple(End(each.get("ipv4"), each.get("ipv6"), each["vm"]) for each in data or ())
 
 
 def read_network(data: Mapping[str, Any]) -> WantedNetwork:
@@ -213,6 +261,8 @@ def read_network(data: Mapping[str, Any]) -> WantedNetwork:
         dhcp_range=data.get("dhcp_range"),
         vlan_id=data.get("vlan_id"),
         nat=bool(data.get("nat")),
+        cidr6=data.get("cidr6"),
+        addresses=read_ends(data.get("addresses")),
         **_carried(data),
     )
 
@@ -245,6 +295,8 @@ def wanted_from(slice_: Slice) -> WantedSlice:
             link.extra.get("name"),
             link.link_id,
             title=link.extra.get("title"),
+            **_addressed(link, names),
+            cidr=addressing.cidr(link, 4),
             **_carried(link.extra),
         )
         for link in slice_.links
@@ -266,7 +318,19 @@ def wanted_from(slice_: Slice) -> WantedSlice:
         ),
         slice_id=slice_.slice_id,
         peers=None,
+        addressing=None,
     )
+
+
+def _addressed(segment: Link | Network, names: Mapping[int, str]) -> dict[str, Any]:
+    """Return the stored IPv6 subnet of a link or network, and the addresses of its ends."""
+    stored = ((vm_id, Addresses.read(said)) for vm_id, _interface, said in addressing.ends(segment))
+    return {
+        "cidr6": addressing.cidr(segment, 6),
+        "addresses": tuple(
+            End(each.ipv4, each.ipv6, names[vm_id]) for vm_id, each in stored if vm_id in names and each.to_dict()
+        ),
+    }
 
 
 def _wanted_vm(vm: VM, needed: int) -> WantedVM:
@@ -282,6 +346,8 @@ def _wanted_vm(vm: VM, needed: int) -> WantedVM:
         vm_id=vm.vm_id,
         title=vm.extra.get("title"),
         cloud_init=CloudInit.read(vm.extra.get(CLOUD_INIT)),
+        loopback=read_loopback(vm.extra.get(LOOPBACK)),
+        ready_when=ReadyWhen.read(vm.extra.get(READY_WHEN)),
         interfaces=tuple(limits for each in vm.interfaces if (limits := stored_limits(each)).fields),
     )
 
@@ -302,6 +368,7 @@ def _wanted_network(network: Network, names: Mapping[int, str]) -> WantedNetwork
         dhcp_range=network.dhcp_range,
         vlan_id=network.vlan_id,
         nat=network.extra.get("nat", False),
+        **_addressed(network, names),
         **_carried(network.extra),
     )
 
@@ -322,7 +389,8 @@ def added_to(base: WantedSlice, more: WantedSlice) -> WantedSlice:
         old = networks.get(network.name)
         if old is not None:
             new = [end for end in network.members if not any(fits(end, member) for member in old.members)]
-            network = replace(old, members=(*old.members, *new))
+            kept = (end for end in old.addresses if all(end.vm != each.vm for each in network.addresses))
+            network = replace(old, members=(*old.members, *new), addresses=(*kept, *network.addresses))
         networks[network.name] = network
     return replace(
         more,

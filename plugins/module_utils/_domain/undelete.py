@@ -14,7 +14,7 @@ from typing import Any
 
 from ..allocations import ADDRESS, ID, MAC_BLOCK, VLAN_POOL, VNC_PORT, address_number, leases, show
 from ..bounds import FIRST_VNC_PORT, LAST_VNC_PORT
-from ..cluster import Cluster, slice_label
+from ..cluster import DELETED_SLICES, Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import VM, Slice
 from ..vlans import MANAGEMENT_VLAN
@@ -24,7 +24,7 @@ from .placement import Placement
 from .reconcile import quota_problems
 from .teardown import drop_released
 
-FIELD = "deleted_slices"
+FIELD = DELETED_SLICES
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 

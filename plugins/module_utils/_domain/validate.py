@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from .. import bounds
 from ..errors import Refusal
-from . import cloud_init, host_requirements, networks
+from . import cloud_init, host_requirements, networks, readiness
 from .topology_spec import Endpoint, WantedLink, WantedSlice, WantedVM, interface_number
 
 
@@ -21,7 +21,7 @@ def problems(want: WantedSlice) -> list[Refusal]:
         *_count_problems(want),
         *_repeated_ids(want),
         *_limit_problems(want),
-        *(refusal for vm in want.vms for refusal in cloud_init.problems(f"VM {want.name}/{vm.name}", vm.cloud_init)),
+        *_guest_problems(want),
         *_segment_problems(want),
         *_network_problems(want),
     ]
@@ -95,6 +95,14 @@ def _limit_problems(want: WantedSlice) -> Iterator[Refusal]:
         yield from host_requirements.mtu_problems(_link_label(want, link, number), link.mtu)
     for network in want.networks:
         yield from host_requirements.mtu_problems(f"network {want.name}/{network.name}", network.mtu)
+
+
+def _guest_problems(want: WantedSlice) -> Iterator[Refusal]:
+    """Yield refusals for the set-up of guests, and for what makes them ready."""
+    for vm in want.vms:
+        where = f"VM {want.name}/{vm.name}"
+        yield from cloud_init.problems(where, vm.cloud_init)
+        yield from readiness.problems(where, vm.ready_when, internet=vm.internet)
 
 
 def _segment_problems(want: WantedSlice) -> Iterator[Refusal]:

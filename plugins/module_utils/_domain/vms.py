@@ -16,9 +16,9 @@ from ..cluster import Cluster
 from ..errors import Refusal
 from ..models import VM, Interface, Slice
 from ..vlans import MANAGEMENT_VLAN
-from . import cloud_init, displays, host_requirements
+from . import cloud_init, displays, host_requirements, readiness
 from .allocation import Allocator, mac_address
-from .match import Matches
+from .match import Matches, in_stored_order
 from .placement import POLICIES, Placement
 from .teardown import releasing, set_extra
 from .topology_spec import WantedSlice, WantedVM
@@ -37,7 +37,7 @@ class VmBuilder:
     refusals: list[Refusal] = field(default_factory=list)
 
     def equip(self, matches: Matches) -> dict[str, VM]:
-        """Keep, change and add VMs in the desired order, with VMs that are being deleted at the end.
+        """Keep, change and add VMs: the stored ones in their order, the new ones, and those that are being deleted.
 
         Returns:
             The VMs that are not being deleted, by name.
@@ -56,7 +56,7 @@ class VmBuilder:
                 self._set_placement(vm, want)
                 vm.power = want.power or vm.power
                 set_extra(vm.extra, "title", want.title)
-                set_extra(vm.extra, cloud_init.FIELD, None if want.cloud_init is None else want.cloud_init.to_dict())
+                self._set_guest(vm, want)
                 set_extra(vm.extra, "data_interfaces", want.data_interfaces)
                 self._set_password(vm, want)
                 count = needed.get(want.name, 0) if want.data_interfaces is None else want.data_interfaces
@@ -66,7 +66,7 @@ class VmBuilder:
                 self._set_interfaces(vm, count, internet=want.internet)
                 self._set_limits(vm, want)
                 live[want.name] = vm
-        self.slice.vms = [*live.values(), *leaving]
+        self.slice.vms = [*in_stored_order(live.values(), self.slice.vms, lambda vm: vm.vm_id), *leaving]
         return live
 
     def _new_vm(self, want: WantedVM) -> VM | None:
@@ -93,6 +93,11 @@ class VmBuilder:
         if want.worker is None and self.placement.policy != POLICIES[0]:
             vm.extra["placement"] = {"policy": self.placement.policy}
         return vm
+
+    @staticmethod
+    def _set_guest(vm: VM, want: WantedVM) -> None:
+        set_extra(vm.extra, cloud_init.FIELD, None if want.cloud_init is None else want.cloud_init.to_dict())
+        set_extra(vm.extra, readiness.FIELD, None if want.ready_when is None else want.ready_when.to_dict())
 
     def _set_size(self, vm: VM, want: WantedVM) -> None:
         if want.worker not in (None, vm.worker_ip) and vm.worker_ip:

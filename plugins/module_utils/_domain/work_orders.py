@@ -17,7 +17,7 @@ from ..network_order import Member, NetworkOrder, Reservation, Services
 from ..report import NETWORK_NODE
 from ..vlans import MANAGEMENT_VLAN
 from ..work_order import GivenUp, Image, Peer, WorkerOrder
-from . import cloud_init, displays, host_requirements, lost_workers, receipts, records
+from . import addressing, cloud_init, displays, host_requirements, lost_workers, receipts, records, user_data
 from .allocation import server_ip, tap_name
 from .identities import identify
 from .records import SliceRecord
@@ -40,6 +40,19 @@ class Disks:
 
     state_dir: str
     recreate: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What all VMs of a slice need to know of its links and networks: their fields by VLAN, and the addresses."""
+
+    segments: Mapping[int, Mapping[str, Any]]
+    addresses: addressing.GuestAddresses
+
+    @classmethod
+    def of(cls, slice_: Slice) -> Wiring:
+        """Return that of a slice."""
+        return cls(host_requirements.segments(slice_), addressing.guest_addresses(slice_))
 
 
 def find_vms(slices: Iterable[Slice], names: Iterable[str]) -> frozenset[int]:
@@ -84,7 +97,7 @@ def work_orders(
     of VMs whose disks are created again if they are missing. C(complete) says whether these are all slices.
     """
     disks = Disks(state_dir, frozenset(recreate))
-    segments = {slice_.slice_id: host_requirements.segments(slice_) for slice_ in slices}
+    wirings = {slice_.slice_id: Wiring.of(slice_) for slice_ in slices}
     crossings = {slice_.slice_id: _large(slice_) for slice_ in slices}
     known = {slice_.slice_id: records.record(slice_, cluster.next_vm_id) for slice_ in slices}
     common = {**_cloud(cluster), "complete": complete}
@@ -94,7 +107,7 @@ def work_orders(
             images=_images((vm for vm in _live(slices) if vm.worker_ip == ip), state_dir),
             slices=tuple(
                 replace(
-                    _share(cluster, slice_, ip, disks, segments[slice_.slice_id]),
+                    _share(cluster, slice_, ip, disks, wirings[slice_.slice_id]),
                     trunk=tuple(crossing for workers, crossing in crossings[slice_.slice_id] if ip in workers),
                     record=_text(known[slice_.slice_id], ip),
                 )
@@ -164,15 +177,13 @@ def _images(vms: Iterable[VM], state_dir: str) -> tuple[Image, ...]:
     )
 
 
-def _share(
-    cluster: Cluster, slice_: Slice, ip: str, disks: Disks, segments: Mapping[int, Mapping[str, Any]]
-) -> work_order.SliceOrder:
+def _share(cluster: Cluster, slice_: Slice, ip: str, disks: Disks, wiring: Wiring) -> work_order.SliceOrder:
     return work_order.SliceOrder(
         slice_id=slice_.slice_id,
         slice_uuid=slice_.uuid,
         revision=cluster.revision,
         peers=_peers(slice_),
-        vms=tuple(_vm(cluster, vm, slice_, disks, segments) for vm in slice_.live_vms if vm.worker_ip == ip),
+        vms=tuple(_vm(cluster, vm, slice_, disks, wiring) for vm in slice_.live_vms if vm.worker_ip == ip),
         given_up=_given_up(slice_, ip),
         receipt=receipts.receipt(cluster, slice_, ip),
     )
@@ -210,9 +221,7 @@ def _services(cluster: Cluster, slice_: Slice) -> Services:
     )
 
 
-def _vm(
-    cluster: Cluster, vm: VM, slice_: Slice, disks: Disks, segments: Mapping[int, Mapping[str, Any]]
-) -> work_order.VM:
+def _vm(cluster: Cluster, vm: VM, slice_: Slice, disks: Disks, wiring: Wiring) -> work_order.VM:
     flavor = _flavor(vm)
     return work_order.VM(
         slice_id=slice_.slice_id,
@@ -226,7 +235,8 @@ def _vm(
         vnc_port=vm.vnc_port,
         vnc_password_id=displays.password_id(cluster, vm),
         title=vm.extra.get("title"),
-        seed=cloud_init.files(vm, slice_, segments),
+        seed=cloud_init.files(vm, slice_, wiring.segments, wiring.addresses),
+        user_data_id=user_data.id_of(vm),
         state=vm.power,
         interfaces=tuple(
             work_order.Interface(
@@ -237,7 +247,7 @@ def _vm(
                 link_id=interface.link_id,
                 address=_address(interface),
                 **host_requirements.stored(interface).fields,
-                **segments.get(interface.vlan_id or 0, {}),
+                **wiring.segments.get(interface.vlan_id or 0, {}),
             )
             for interface in vm.interfaces
         ),
@@ -285,8 +295,16 @@ def _peers(slice_: Slice) -> tuple[Peer, ...]:
 
 def _reservations(slice_: Slice) -> tuple[Reservation, ...]:
     return tuple(
-        Reservation(vm_id=vm.vm_id, name=vm.name, mac=_mac(vm, interface), address=address)
+        Reservation(
+            vm_id=vm.vm_id,
+            name=vm.name,
+            mac=_mac(vm, interface),
+            address=address,
+            loopback=loopback.ipv4,
+            loopback6=loopback.ipv6,
+        )
         for vm in slice_.live_vms
+        for loopback in (addressing.Addresses.read(vm.extra.get(addressing.LOOPBACK)),)
         for interface in vm.interfaces
         if (address := _address(interface)) is not None
     )
@@ -319,7 +337,12 @@ def _networks(slice_: Slice) -> tuple[network_order.Network, ...]:
 
 def _members(network: Network, vms: Mapping[int, VM]) -> tuple[Member, ...]:
     found = (
-        Member(name=vms[each["vm_id"]].name, mac=_mac(vms[each["vm_id"]], interface))
+        Member(
+            name=vms[each["vm_id"]].name,
+            mac=_mac(vms[each["vm_id"]], interface),
+            address=each.get("ipv4"),
+            address6=each.get("ipv6"),
+        )
         for each in network.extra.get("members", ())
         if each["vm_id"] in vms
         for interface in vms[each["vm_id"]].interfaces

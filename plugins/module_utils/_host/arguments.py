@@ -72,6 +72,7 @@ RUNNING_ARGUMENTS: dict[str, Any] = {
     "vnc_address": {"type": "str"},
     "vnc_listen": {"type": "str", "default": VNC_PLACES[0], "choices": list(VNC_PLACES)},
     "vnc_passwords": {"type": "dict", "default": {}, "no_log": True},
+    "user_data": {"type": "dict", "default": {}, "no_log": True},
     "accelerator": {"type": "str", "default": ACCELERATORS[0], "choices": list(ACCELERATORS)},
     "checksum_offload": {"type": "bool", "default": True},
     "restart": {"type": "bool", "default": False},

@@ -58,8 +58,8 @@ class ClaimPlan:
         """The claim, if it differs."""
         if self.held == self.wanted:
             return []
-        before, after = (_shown(claim) for claim in (self.held, self.wanted))
-        return [between("host", "cloud", before, {**(after or {}), "orphans": list(self.orphans)})]
+        before = None if self.held is None else _shown(self.held)
+        return [between("host", "cloud", before, {**_shown(self.wanted), "orphans": list(self.orphans)})]
 
 
 def caller(params: Mapping[str, Any]) -> Caller | None:
@@ -168,9 +168,7 @@ def _conflict(held: Claim | None, called_by: Caller) -> Refusal | None:
     return None
 
 
-def _shown(claim: Claim | None) -> dict[str, str] | None:
-    if claim is None:
-        return None
+def _shown(claim: Claim) -> dict[str, str]:
     return {
         "cloud": str(claim),
         "incarnation": claim.incarnation,

@@ -55,7 +55,7 @@ def plan(params: Mapping[str, Any]) -> FencePlan:
 def apply(todo: FencePlan) -> None:
     """Write the list if it differs."""
     if todo.changes:
-        # Everybody may read it: a mark means nothing to whoever does not know the machine-id.
+        # Everybody may read it: a mark is meaningless without the machine-id.
         files.write_text(todo.path, "".join(f"{mark}\n" for mark in sorted(todo.new or ())), mode=0o644)
 
 

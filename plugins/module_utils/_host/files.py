@@ -68,6 +68,9 @@ def write_all(files: Iterable[File]) -> None:
 
     All files are flushed before the first one is renamed. They are flushed in parallel, because a file system with a
     journal commits it once for all of them.
+
+    Raises:
+        OSError: a file cannot be written; the exception contains its path.
     """
     drafts: list[tuple[str, str]] = []
     try:
@@ -79,7 +82,7 @@ def write_all(files: Iterable[File]) -> None:
                 os.fchown(handle, file.uid, file.gid)
                 os.fchmod(handle, file.mode)
         with ThreadPoolExecutor(_FLUSHES) as pool:
-            list(pool.map(_flush_draft, drafts))
+            list(pool.map(lambda pair: flush(pair[0], name=pair[1]), drafts))
         while drafts:
             os.replace(*drafts[-1])
             drafts.pop()
@@ -89,17 +92,12 @@ def write_all(files: Iterable[File]) -> None:
         raise
 
 
-def _flush_draft(pair: tuple[str, str]) -> None:
-    draft, path = pair
-    with named(path):
-        flush(draft)
-
-
-def flush(path: str) -> None:
-    """Flush a file's content to disk."""
+def flush(path: str, *, name: str | None = None) -> None:
+    """Flush a file's content to disk. Errors have C(name) as their path, by default C(path)."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        with named(name or path):
+            os.fsync(handle)
     finally:
         os.close(handle)
 

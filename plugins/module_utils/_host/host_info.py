@@ -81,7 +81,7 @@ def missing_packages(packages: Sequence[str], runner: Runner) -> list[str]:
     shown = runner.run(
         ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\\n", "--", *packages], check=False
     )
-    states = dict(line.split(" ", 1) for line in shown.stdout.splitlines() if " " in line)
+    states = dict(line.partition(" ")[::2] for line in shown.stdout.splitlines())
     return [package for package in packages if states.get(package) != "installed"]
 
 

@@ -85,7 +85,7 @@ def apply(todo: Todo, runner: Runner) -> None:
 
 def _show(units: Sequence[str], runner: Runner) -> dict[str, dict[str, str]]:
     text = runner.run(["systemctl", "show", f"--property={_PROPERTIES}", "--", *units]).stdout
-    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in text.split("\n\n")]
+    blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in text.split("\n\n")]
     return {block["Id"]: block for block in blocks if block.get("Id")}
 
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..changes import DELETE, Change
+from ..changes import DELETE, Change, SliceRef
 from ..defaults import STATE_DIR
 from ..errors import Refusal
 from ..holdings import Holdings, KnownSlice
@@ -78,7 +78,9 @@ class Orphan:
     def change(self) -> Change:
         """Its removal."""
         gone = {"slice_id": self.slice_id, "path": self.path, "holds": list(self.holds) or None}
-        return Change(self.kind, self.name, DELETE, {name: value for name, value in gone.items() if value is not None})
+        before = {name: value for name, value in gone.items() if value is not None}
+        slice_ = None if self.slice_id is None else SliceRef(self.slice_id)
+        return Change(self.kind, self.name, DELETE, before, slice=slice_)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the orphan as modules return it."""

@@ -81,7 +81,7 @@ class SubprocessRunner:
         except FileNotFoundError:
             return Result(rc=NOT_FOUND, stderr=f"{argv[0]}: command not found")
         except subprocess.TimeoutExpired:
-            return Result(rc=TIMED_OUT, stderr=f"{argv[0]}: no end after {self._timeout_s:g} s")
+            return Result(rc=TIMED_OUT, stderr=f"{argv[0]}: timed out after {self._timeout_s:g} s")
         return Result(rc=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
 

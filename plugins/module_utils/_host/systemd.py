@@ -163,7 +163,7 @@ def look_again(units: Sequence[Unit], runner: Runner) -> dict[int, Unit]:
 def show(names: Sequence[str], runner: Runner) -> list[dict[str, str]]:
     """Return the properties of units with one call; a pattern matches units that are loaded."""
     text = runner.run(["systemctl", "show", f"--property={_SHOWN}", "--", *names]).stdout
-    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in text.split("\n\n")]
+    blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in text.split("\n\n")]
     return [block for block in blocks if block.get("Id")]
 
 

@@ -14,7 +14,7 @@ import re
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 
-from ..changes import Change, between
+from ..changes import Change, SliceRef, between
 from . import files
 from .runner import Runner
 from .systemd import UNIT_DIR, VM_WANTS
@@ -66,7 +66,7 @@ def observe(slice_ids: Collection[int], *, unit_dir: str = UNIT_DIR, root: str =
 
 def changes(paths: Iterable[str]) -> list[Change]:
     """Return the removals."""
-    return [between("unit override", path, {}, None) for path in paths]
+    return [between("unit override", path, {}, None, slice=_slice_of(path)) for path in paths]
 
 
 def remove(paths: Collection[str], runner: Runner) -> None:
@@ -152,6 +152,11 @@ def _owner(unit: str) -> int | None:
     if match is not None:
         return int(match[1])
     return HOST if _OF_HOST.fullmatch(unit) else None
+
+
+def _slice_of(path: str) -> SliceRef | None:
+    owner = _owner(_split(os.path.basename(path))[0])
+    return SliceRef(owner) if owner else None
 
 
 def _has_file(unit: str) -> bool:

@@ -23,7 +23,7 @@ from .ownership import Conflict, Refusals, Seen
 from .qemu import apply as qemu_apply
 from .qemu import config as qemu_config
 from .qemu import plan as qemu_plan
-from .qemu import vnc
+from .qemu import seed, vnc
 from .qemu.apply import Tools
 from .qemu.config import Settings as VmSettings
 from .runner import observed
@@ -89,21 +89,27 @@ class Plan:
 
 @dataclass(frozen=True)
 class Lacking:
-    """Base images and passwords that slices of an order need and that are missing.
+    """Base images, passwords and user data that slices of an order need and that are missing.
 
     Attributes:
         images: the paths of base images that are missing or not verified, each with the id of a slice that needs it.
         passwords: the VMs whose display needs a password that the caller did not pass.
+        user_data: the VMs whose disk for cloud-init needs user data that the caller did not pass.
     """
 
     images: tuple[tuple[int, str], ...] = ()
     passwords: tuple[VM, ...] = ()
+    user_data: tuple[VM, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.images or self.passwords)
+        return bool(self.images or self.passwords or self.user_data)
 
     def __add__(self, other: Lacking) -> Lacking:
-        return Lacking((*self.images, *other.images), (*self.passwords, *other.passwords))
+        return Lacking(
+            (*self.images, *other.images),
+            (*self.passwords, *other.passwords),
+            (*self.user_data, *other.user_data),
+        )
 
     @property
     def missing_images(self) -> list[str]:
@@ -116,10 +122,15 @@ class Lacking:
         for slice_id, path in dict.fromkeys(self.images):
             yield slice_id, Refusal("base_image_missing", f"base image {path}")
         yield from ((vm.slice_id, vnc.refusal(vm)) for vm in self.passwords)
+        yield from ((vm.slice_id, seed.refusal(vm)) for vm in self.user_data)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the results of a module."""
-        return {"missing_images": self.missing_images, "missing_passwords": [vm.vm_id for vm in self.passwords]}
+        return {
+            "missing_images": self.missing_images,
+            "missing_passwords": [vm.vm_id for vm in self.passwords],
+            "missing_user_data": [vm.vm_id for vm in self.user_data],
+        }
 
 
 def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, missing_ok: bool = False) -> Host:
@@ -226,8 +237,10 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
     )
 
 
-def lacking(seen: Seen[SliceOrder, Host], todo: Plan, passwords: Mapping[int, str]) -> Lacking:
-    """Return the missing base images and VNC passwords that the plan needs."""
+def lacking(
+    seen: Seen[SliceOrder, Host], todo: Plan, passwords: Mapping[int, str], user_data: Mapping[int, str]
+) -> Lacking:
+    """Return the missing base images, VNC passwords and user data that the plan needs."""
     return Lacking(
         tuple(
             (order.slice_id, disk.backing_file)
@@ -236,6 +249,7 @@ def lacking(seen: Seen[SliceOrder, Host], todo: Plan, passwords: Mapping[int, st
             if disk.backing_file not in seen.have.disks.bases
         ),
         tuple(vnc.lacking(todo.vms.passwords, passwords)),
+        tuple(seed.lacking(todo.vms.seeds, user_data)),
     )
 
 

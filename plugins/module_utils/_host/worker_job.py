@@ -11,6 +11,7 @@ from typing import Any
 
 from ..changes import Change
 from ..errors import Refused
+from ..steps import Steps
 from ..work_order import SliceOrder
 from . import applied_orders, ownership, revisions, worker
 from .datapath import reconcile as datapath
@@ -29,8 +30,8 @@ class Todo:
     Attributes:
         seen: these slices, their state on the host, and the refused slices.
         plan: the changes to the host.
-        lacked: the base images and passwords that refused slices need, and in check mode the base images that others
-            need.
+        lacked: the base images, passwords and user data that refused slices need, and in check mode the base images
+            that others need.
     """
 
     seen: Seen[SliceOrder, Host]
@@ -65,9 +66,11 @@ class Job:
         restart: whether to restart VMs for changes that need it.
         start_timeout_s: seconds that the start of a VM may take.
         passwords: the passwords of displays, by VM id.
+        user_data: the user data of guests, by VM id.
         refused: the slices that are already refused, and why.
         missing_ok: whether a host that is not prepared yet counts as empty, and no slice is refused because of what it
-            lacks. Check mode gets no passwords, and base images may be missing because it does not install them.
+            lacks. Check mode gets no passwords and no user data, and base images may be missing because it does not
+            install them.
         watch: measures the stages.
     """
 
@@ -77,17 +80,23 @@ class Job:
     restart: bool = False
     start_timeout_s: float = 0
     passwords: Mapping[int, str] = field(default_factory=dict)
+    user_data: Mapping[int, str] = field(default_factory=dict)
     refused: Refusals = field(default_factory=dict)
     missing_ok: bool = False
     watch: Stopwatch = field(default_factory=Stopwatch)
 
-    def run(self) -> tuple[Todo, dict[str, Any]]:
-        """Apply the order like the module that has these steps, and return the plan and the results of C(finish)."""
-        with self.turn():
-            with self.lock():
-                todo = self.plan()
-                self.prepare(todo)
-            return todo, self.finish(todo)
+    @property
+    def steps(self) -> Steps[Todo]:
+        """The steps in their order."""
+        return Steps(
+            self.plan,
+            self.prepare,
+            result=lambda todo: todo.result,
+            failure=lambda todo: todo.seen.failure,
+            lock=self.lock,
+            finish=self.finish,
+            turn=self.turn,
+        )
 
     def turn(self) -> AbstractContextManager[None]:
         """Lock the slices against other work orders."""
@@ -102,14 +111,15 @@ class Job:
         """Observe the host, and plan for the slices that it does not refuse.
 
         Raises:
-            Refused: all slices are refused. C(missing_images) and C(missing_passwords) list what is missing.
+            Refused: all slices are refused. C(missing_images), C(missing_passwords) and C(missing_user_data) list what
+                is missing.
             SlicesError: the host does not respond, or its list of applied orders is unreadable.
         """
         with self.watch.stage("observe"):
             if not self.missing_ok:
                 return self._settle()
             todo = self._plan(self.refused)
-            return Todo(todo.seen, todo.plan, worker.lacking(todo.seen, todo.plan, {}))
+            return Todo(todo.seen, todo.plan, worker.lacking(todo.seen, todo.plan, {}, {}))
 
     def prepare(self, todo: Todo) -> None:
         """Change everything that VMs need to start, while the host is locked.
@@ -138,6 +148,7 @@ class Job:
                 settings=self.settings.vms,
                 start_timeout_s=self.start_timeout_s,
                 passwords=self.passwords,
+                user_data=self.user_data,
             )
         state_dir = self.settings.vms.state_dir
         applied_orders.note(todo.seen.orders, vms, state_dir=state_dir, kind=revisions.WORKER)
@@ -152,7 +163,7 @@ class Job:
             except Refused as error:
                 error.fields.update(lacked.to_dict())
                 raise
-            lack = worker.lacking(todo.seen, todo.plan, self.passwords)
+            lack = worker.lacking(todo.seen, todo.plan, self.passwords, self.user_data)
             if not lack:
                 return Todo(todo.seen, todo.plan, lacked)
             lacked = lacked + lack

@@ -120,7 +120,7 @@ def remove(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, tool
     if going:
         users = accounts.look_up(settings.vms.accounts.prefix, going)
         with_users = replace(settings, vms=replace(settings.vms, accounts=users))
-        todo, _results = Job(tuple(going), tools, with_users).run()
+        todo, _results = Job(tuple(going), tools, with_users).steps.run()
         if todo.seen.failure is not None:
             raise todo.seen.failure
     with datapath.locked(settings.wires):

@@ -128,8 +128,9 @@ def apply(todo: WorkerRetirementPlan, runner: Runner, *, state_dir: str, places:
     if not todo.changes:
         return
     todo.left.stop(runner)
-    for path in todo.closed if todo.group else ():
-        acls.remove(path, todo.group[1] if todo.group else -1)
+    if todo.group:
+        for path in todo.closed:
+            acls.remove(path, todo.group[1])
     for name in todo.users:
         runner.run(["userdel", name])
     if todo.group:

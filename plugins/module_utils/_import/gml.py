@@ -77,7 +77,7 @@ def _words(text: str) -> Iterator[tuple[int, str]]:
 def _list(words: Iterator[tuple[int, str]], level: int, opened: int | None) -> list[Pair]:
     """Return the pairs up to the end of a list that was opened in this line, or of the document."""
     if level > _MOST_LEVELS:
-        raise UnreadableTopology(f"line {opened}: more than {_MOST_LEVELS} lists in each other")
+        raise UnreadableTopology(f"line {opened}: more than {_MOST_LEVELS} nested lists")
     found: list[Pair] = []
     for line, key in words:
         if key == "]":

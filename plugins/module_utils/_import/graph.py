@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -26,21 +27,30 @@ class Node:
     Attributes:
         title: its label.
         kind: the device or kind of the node in the other tool.
+        loopback: its addresses C(ipv4) and C(ipv6) on the loopback interface.
     """
 
     title: str
     line: int
     kind: str | None = None
+    loopback: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A link if it has two ends, otherwise a network. A network may have its own title."""
+    """A link if it has two ends, otherwise a network. A network may have its own title.
+
+    Attributes:
+        subnets: its C(cidr) and C(cidr6).
+        addresses: the C(ipv4) and C(ipv6) of ends, by node.
+    """
 
     ends: tuple[End, ...]
     line: int
     title: str | None = None
     is_network: bool = False
+    subnets: Mapping[str, str] = field(default_factory=dict)
+    addresses: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,11 +73,13 @@ class Graph:
     Attributes:
         title: its name, C(None) if the file has none.
         nodes: the nodes by key, in the order of the file.
+        addressing: its pools of addresses, as for a slice.
     """
 
     title: str | None = None
     nodes: dict[str, Node] = field(default_factory=dict)
     segments: list[Segment] = field(default_factory=list)
+    addressing: dict[str, Any] = field(default_factory=dict)
     _remarks: dict[str, Remark] = field(default_factory=dict)
 
     @property
@@ -80,7 +92,16 @@ class Graph:
         first = self._remarks.get(what)
         self._remarks[what] = Remark(first.line, what, first.count + 1) if first else Remark(line, what)
 
-    def connect(self, ends: list[End], line: int, title: str | None = None, *, is_network: bool = False) -> None:
+    def connect(
+        self,
+        ends: list[End],
+        line: int,
+        title: str | None = None,
+        *,
+        is_network: bool = False,
+        subnets: Mapping[str, str] | None = None,
+        addresses: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         """Add a segment between nodes, without those that do not exist.
 
         Interface names other than C(eth1), C(eth2) and so on are not imported.
@@ -98,6 +119,9 @@ class Graph:
         if len(set(names)) < len(names):
             self.remark(line, f"link from {self.nodes[names[0]].title} to itself")
         elif known and (is_network or len(known) > 1):
-            self.segments.append(Segment(tuple(known), line, title, is_network=is_network or len(known) > 2))
+            is_network = is_network or len(known) > 2
+            self.segments.append(
+                Segment(tuple(known), line, title, is_network, subnets=subnets or {}, addresses=addresses or {})
+            )
         elif known:
             self.remark(line, f"link of {self.nodes[names[0]].title} alone")

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
+from . import netlab_addresses
 from .graph import End, Graph, Node
 from .yaml_lines import Value, load, text_of
 
@@ -25,6 +27,7 @@ def read(text: str) -> Graph:
     document = load(text)
     graph = Graph(title=text_of(document.get("name")) or None)
     device = text_of(document.get("defaults", "device")) or None
+    graph.addressing, carried = netlab_addresses.pools(document)
     nodes = document.get("nodes")
     for name, value in _nodes(nodes) if nodes is not None else ():
         _add_node(graph, name, value, device)
@@ -32,9 +35,9 @@ def read(text: str) -> Graph:
     for key, line, value in document.items():
         word = key.split(".")[0]
         if word == "defaults":
-            _remark_tree(graph, key, line, value, skip="defaults.device")
+            _remark_tree(graph, key, line, value, skip=frozenset(["defaults.device"]))
         elif word not in ("nodes", "links", "name", "groups"):
-            _remark_tree(graph, key, line, value)
+            _remark_tree(graph, key, line, value, skip=carried)
     links = document.get("links")
     if links is not None:
         _add_links(graph, links)
@@ -51,9 +54,12 @@ def _nodes(nodes: Value) -> Iterator[tuple[str, Value]]:
 
 
 def _add_node(graph: Graph, name: str, value: Value, device: str | None) -> None:
-    graph.nodes[name] = Node(name, value.line, text_of(value.get("device")) or device)
+    loopback = netlab_addresses.loopback(value, graph.addressing.get("loopbacks", {}))
+    graph.nodes[name] = Node(name, value.line, text_of(value.get("device")) or device, loopback)
     for key, line, each in value.items():
-        if key not in ("name", "device"):
+        if key == "loopback" and each.is_mapping:
+            _remark_rest(graph, f"of node {name}", each, loopback, prefix="loopback.")
+        elif key not in ("name", "device", *(f"loopback.{family}" for family in loopback)):
             _remark_tree(graph, f"{key} of node {name}", line, each)
 
 
@@ -70,7 +76,7 @@ def _add_groups(graph: Graph, document: Value, device: str | None) -> None:
             if creates and name not in graph.nodes:
                 graph.nodes[name] = Node(name, line, own or device)
             elif own and name in graph.nodes and graph.nodes[name].kind == device:
-                graph.nodes[name] = Node(name, graph.nodes[name].line, own)
+                graph.nodes[name] = replace(graph.nodes[name], kind=own)
         if not key.startswith("_"):
             graph.remark(line, f"groups.{key}")
 
@@ -94,16 +100,33 @@ def _add_link(graph: Graph, link: Value) -> None:
     members = link.get("lag", "members") or (link.get("members") if link.get("group") else None)
     if members is not None:
         _add_links(graph, members)
-    _remark_link(graph, link)
     ends = _ends(graph, link)
     kind = text_of(link.get("type"))
+    is_network = len(ends) == 1 or kind in ("lan", "stub")
+    subnets, addresses = _addressed(graph, link, len(ends), is_network=is_network or len(ends) > 2)
+    _remark_link(graph, link, subnets, addresses)
     if kind in ("loopback", "tunnel"):
         graph.remark(link.line, f"link of type {kind}")
     elif ends:
-        is_network = len(ends) == 1 or kind in ("lan", "stub")
-        graph.connect(ends, link.line, text_of(link.get("name")) or None, is_network=is_network)
+        title = text_of(link.get("name")) or None
+        graph.connect(ends, link.line, title, is_network=is_network, subnets=subnets, addresses=addresses)
     elif members is None:
         graph.remark(link.line, "link without nodes")
+
+
+def _addressed(
+    graph: Graph, link: Value, count: int, *, is_network: bool
+) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Return the subnets of a link with C(count) ends, and the addresses of its ends by node."""
+    subnets = netlab_addresses.prefixes(link, ends=count, is_network=is_network) if count else {}
+    found = {}
+    listed = link.get("interfaces")
+    ends = [(text_of(each.get("node")), each) for each in listed.values()] if listed is not None else []
+    for key, end in [*ends, *((key, value) for key, _line, value in link.items() if key in graph.nodes)]:
+        own, subnets = netlab_addresses.addresses(end, subnets, ends=count, is_network=is_network)
+        if own:
+            found[key] = own
+    return subnets, found
 
 
 def _ends(graph: Graph, link: Value) -> list[End]:
@@ -122,20 +145,32 @@ def _interface(value: Value) -> str | None:
     return text_of(value.get("ifname")) or None
 
 
-def _remark_link(graph: Graph, link: Value) -> None:
+def _remark_link(
+    graph: Graph, link: Value, subnets: Mapping[str, str], addresses: Mapping[str, Mapping[str, str]]
+) -> None:
+    families = [family for family, name in (("ipv4", "cidr"), ("ipv6", "cidr6")) if name in subnets]
     for key, line, value in link.items():
         if key in graph.nodes:
-            for name, line_, each in value.items():
-                if name not in ("ifname", "node"):
-                    _remark_tree(graph, f"{name} of {key} on a link", line_, each)
+            _remark_rest(graph, f"of {key} on a link", value, ("ifname", "node", *addresses.get(key, ())))
+        elif key == "prefix" and families:
+            _remark_rest(graph, "of a link", value, families, prefix="prefix.")
+        elif key in {f"prefix.{family}" for family in families}:
+            continue
         elif key.split(".")[0] not in _LINK_WORDS:
             _remark_tree(graph, f"{key} of a link", line, value)
 
 
-def _remark_tree(graph: Graph, what: str, line: int, value: Value, skip: str = "") -> None:
+def _remark_rest(graph: Graph, where: str, value: Value, skip: Iterable[str], prefix: str = "") -> None:
+    """Add a remark for each value of a mapping except for some."""
+    for name, line, each in value.items():
+        if name not in skip:
+            _remark_tree(graph, f"{prefix}{name} {where}", line, each)
+
+
+def _remark_tree(graph: Graph, what: str, line: int, value: Value, skip: Collection[str] = ()) -> None:
     """Add a remark for each value of a tree whose keys are words, with its own line."""
     items = list(value.items())
-    if what == skip:
+    if what in skip:
         return
     if not items or " " in what:
         graph.remark(line, f"{what}: {value.text}" if value.text else what)

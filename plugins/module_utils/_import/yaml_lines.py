@@ -14,6 +14,7 @@ try:
 except ImportError:  # the import test of ansible-test runs without PyYAML
     yaml = None  # type: ignore[assignment]
 
+_NEEDS_YAML = "YAML requires PyYAML (python3-yaml) for Ansible's Python interpreter on this host"
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -86,6 +87,22 @@ def dump(data: Any) -> str:
     return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120))
 
 
+def fault(text: str) -> int | None:
+    """Return the line in which a text is not a YAML mapping, C(None) if it is one.
+
+    Raises:
+        UnreadableTopology: PyYAML is missing.
+    """
+    if yaml is None:
+        raise UnreadableTopology(_NEEDS_YAML)
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        return int(mark.line) + 1 if mark else 1
+    return None if isinstance(node, yaml.MappingNode) else 1
+
+
 def load(text: str) -> Value:
     """Return the document in a text.
 
@@ -93,7 +110,7 @@ def load(text: str) -> Value:
         UnreadableTopology: the text is not a YAML mapping.
     """
     if yaml is None:
-        raise UnreadableTopology("YAML requires PyYAML (python3-yaml) for Ansible's Python interpreter on this host")
+        raise UnreadableTopology(_NEEDS_YAML)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:

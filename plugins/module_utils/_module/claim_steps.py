@@ -8,7 +8,7 @@ from typing import Any
 
 from .._host import claims, roles
 from .._host.times import utc
-from .host import Steps
+from ..steps import Steps
 
 
 def claim(params: dict[str, Any], called_by: claims.Caller) -> Steps[claims.ClaimPlan]:

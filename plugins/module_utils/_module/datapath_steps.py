@@ -11,8 +11,8 @@ from .._host.accounts import find_accounts
 from .._host.datapath import ovs, ovsdb
 from .._host.datapath import reconcile as datapath
 from .._host.runner import Runner, observed
+from ..steps import Steps
 from ..work_order import SliceOrder
-from .host import Steps
 
 
 def bridge(

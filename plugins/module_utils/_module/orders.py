@@ -23,6 +23,7 @@ from .._domain import (
     slice_changes,
     teardown,
     undelete,
+    user_data,
     work_orders,
 )
 from .._domain import (
@@ -237,6 +238,11 @@ def vnc_passwords(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Return the displays of the selected slices, with their passwords."""
     chosen, _gone = _left(cluster, params)
     return Outcome(result={"displays": displays.tell(cluster, chosen)})
+
+
+def guests_user_data(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
+    """Return the user data of the guests of the selected slices."""
+    return Outcome(result={"guests": user_data.tell(cluster, choose(cluster, params))})
 
 
 def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:

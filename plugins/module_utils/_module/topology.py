@@ -9,15 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Optional
 
-from .._domain import access, reconcile, revisions, slice_changes, teardown, titles, undelete
+from .._domain import access, readiness, reconcile, revisions, slice_changes, teardown, titles, undelete
 from .._domain.allocation import ManagementNetwork
 from .._domain.placement import POLICIES
 from .._domain.topology_spec import WantedSlice, added_to, read_slice, wanted_from
+from .._import import yaml_lines
 from ..bounds import DEFAULT_MTU
 from ..changes import Change
 from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import Slice
+from ..work_order import Interface
 from . import orders
 from .edge import Outcome, listed
 from .names import NAME
@@ -39,12 +41,7 @@ SETTINGS_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 LIMITS_ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": NAME, "required": True},
-    "up": {"type": "bool", "default": True},
-    "tx_kbps": {"type": "int"},
-    "rx_kbps": {"type": "int"},
-    "delay_ms": {"type": "float"},
-    "jitter_ms": {"type": "float"},
-    "loss_percent": {"type": "float"},
+    **{name: spec for name, spec in Interface.arguments().items() if name in Interface.LIMITS},
 }
 
 
@@ -53,6 +50,7 @@ CLOUD_INIT_ARGUMENT: dict[str, Any] = {
     "options": {
         "hostname": {"type": NAME},
         "ssh_keys": {"type": "list", "elements": "str", "no_log": False},
+        "user_data": {"type": "str", "no_log": True},
         "interfaces": {
             "type": "list",
             "elements": "dict",
@@ -61,6 +59,32 @@ CLOUD_INIT_ARGUMENT: dict[str, Any] = {
                 "addresses": {"type": "list", "elements": "str", "required": True},
             },
         },
+    },
+}
+
+
+_ADDRESSES: dict[str, Any] = {"ipv4": {"type": "str"}, "ipv6": {"type": "str"}}
+LOOPBACK_ARGUMENT: dict[str, Any] = {"type": "dict", "options": _ADDRESSES}
+ENDS_ARGUMENT: dict[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "options": {"vm": {"type": NAME, "required": True}, **_ADDRESSES},
+}
+_SUBNETS_ARGUMENT: dict[str, Any] = {
+    "type": "dict",
+    "options": {**_ADDRESSES, "prefix": {"type": "int"}, "prefix6": {"type": "int"}},
+}
+ADDRESSING_ARGUMENT: dict[str, Any] = {
+    "type": "dict",
+    "options": {"links": _SUBNETS_ARGUMENT, "networks": _SUBNETS_ARGUMENT, "loopbacks": LOOPBACK_ARGUMENT},
+}
+READY_WHEN_ARGUMENT: dict[str, Any] = {
+    "type": "dict",
+    "options": {
+        "check": {"type": "str", "required": True, "choices": list(readiness.CHECKS)},
+        "port": {"type": "int"},
+        "path": {"type": "str"},
+        "command": {"type": "str"},
     },
 }
 
@@ -81,6 +105,7 @@ def settings(params: Mapping[str, Any]) -> reconcile.Settings:
         state_dir=params["state_dir"],
         placement=params["placement"],
         infrastructure=tuple(params["infrastructure_networks"]),
+        yaml_fault=yaml_lines.fault,
     )
 
 
@@ -110,23 +135,23 @@ def _put_each(
     cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[str, Any]
 ) -> tuple[list[Pair], list[RefusedSlice]]:
     acting_user, configured = params["acting_user"], settings(params)
-    counts = Counter((want["name"], want["owner"] or acting_user) for want in wants)
+    all_places = [access.places(cluster, want, acting_user) for want in wants]
+    counts = Counter(place for places in all_places for place in places)
     done: list[Pair | None] = []
-    refused = [
-        RefusedSlice(f"{owner}/{name}", [_listed_twice(name, owner, count)])
-        for (name, owner), count in counts.items()
-        if count > 1
-    ]
+    refused: list[RefusedSlice] = []
     if params["overwrite"]:
         wants = [{**want, "based_on": None} for want in wants]
-    for want in wants:
+    for want, places in zip(wants, all_places):
         name, owner = want["name"], want["owner"] or acting_user
-        if counts[name, owner] == 1:
-            try:
-                done.append(_put_one(cluster, want, configured, acting_user))
-            except Refused as why:
-                stored = _visible(cluster, name, owner, acting_user)
-                refused.append(RefusedSlice(f"{owner}/{name}", why.refusals, stored))
+        count = max(counts[place] for place in places)
+        try:
+            if count > 1:
+                raise Refused([_listed_twice(name, owner, count)])
+            done.append(_put_one(cluster, want, configured, acting_user))
+        except Refused as why:
+            stored = _visible(cluster, name, owner, acting_user) if count == 1 else None
+            refused.append(RefusedSlice(f"{owner}/{name}", why.refusals, stored))
+    refused = list({each.name: each for each in refused}.values())
     require_some(refused, done)
     return [pair for pair in done if pair is not None], refused
 

@@ -42,7 +42,8 @@ def topology(graph: Graph, options: Options) -> dict[str, Any]:
         if node.kind is not None and node.kind not in options.flavors:
             graph.remark(node.line, f"kind {node.kind} of node {node.title}")
         flavor = options.flavors.get(node.kind or "", options.flavor)
-        vm = {**_named(names[key], _title(node.title)), "flavor": flavor}
+        loopback = {"loopback": dict(node.loopback)} if node.loopback else {}
+        vm = {**_named(names[key], _title(node.title)), "flavor": flavor, **loopback}
         vms.append({**vm, "internet": True} if options.internet else vm)
     links = [segment for segment in graph.segments if not segment.is_network]
     networks = [segment for segment in graph.segments if segment.is_network]
@@ -51,6 +52,7 @@ def topology(graph: Graph, options: Options) -> dict[str, Any]:
     return {
         **_named(titles.unique([_title(title)], "slice")[0], _title(title)),
         **({"vlan_pools": min(pools, int(VLAN_POOLS.most))} if pools > 1 else {}),
+        **({"addressing": graph.addressing} if graph.addressing else {}),
         "vms": vms,
         **({"links": [_link(each, names) for each in links]} if links else {}),
         **({"networks": _networks(networks, names)} if networks else {}),
@@ -69,15 +71,24 @@ def _named(name: str, title: str) -> dict[str, str]:
 
 def _link(segment: Segment, names: Mapping[str, str]) -> dict[str, Any]:
     title = {} if segment.title is None else {"title": _title(segment.title)}
-    return {**title, "endpoints": _ends(segment, names)}
+    return {**title, "endpoints": _ends(segment, names), **_addressed(segment, names)}
 
 
 def _networks(segments: list[Segment], names: Mapping[str, str]) -> list[dict[str, Any]]:
     own = [_title(each.title or f"net {number}") for number, each in enumerate(segments, start=1)]
     return [
-        {**(_named(name, title) if each.title else {"name": name}), "members": _ends(each, names)}
+        {
+            **(_named(name, title) if each.title else {"name": name}),
+            "members": _ends(each, names),
+            **_addressed(each, names),
+        }
         for name, title, each in zip(titles.unique(own, "network"), own, segments)
     ]
+
+
+def _addressed(segment: Segment, names: Mapping[str, str]) -> dict[str, Any]:
+    addresses = [{"vm": names[key], **own} for key, own in segment.addresses.items() if key in names]
+    return {**segment.subnets, **({"addresses": addresses} if addresses else {})}
 
 
 def _ends(segment: Segment, names: Mapping[str, str]) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 
 from ..cluster import NOTED, Cluster, WorkerFigures
@@ -150,9 +150,11 @@ class YamlFile:
             self._high_water.note(cluster)
             history.propose(noted)
             write_whole(self.path, data)
+        except OSError as error:
+            raise DatabaseError(f"{self.name} cannot be written: {error}") from error
+        # The change is stored. If the disk is too full for the rest, that is done with the next change.
+        with suppress(OSError):
             if noted:
                 history.confirm()
                 history.prune(cluster.kept)
             self.backups.prune()
-        except OSError as error:
-            raise DatabaseError(f"{self.name} cannot be written: {error}") from error

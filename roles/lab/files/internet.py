@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The internet of a lab: internet.py ADDRESS
 
-Answers every GET with the address it came from, so that a test sees what NAT made of it. All names lead to ADDRESS,
-its own, and it tells which it was asked for.
+Answers every GET with the client's address, which shows what NAT has changed. All names resolve to ADDRESS, its own
+address, and the queries are logged.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class TcpNames(StreamRequestHandler):
 
 
 def answer(message: bytes, protocol: str) -> bytes:
-    """The answer to a question as RFC 1035 has it; only those for an IPv4 address have one."""
+    """Return the answer to a query (RFC 1035), which has a record only if it asks for an IPv4 address."""
     end, labels = 12, []
     while length := message[end]:
         labels.append(message[end + 1 : end + 1 + length].decode("ascii", "replace"))

@@ -66,8 +66,13 @@ def accepted(template: Mapping[str, Any], answers: Mapping[str, Any]) -> dict[st
     problems = [problem for question in survey for problem in _problems(question, answers)]
     if problems:
         raise Rejected("; ".join(problems))
-    asked = {question["variable"] for question in survey}
-    return {name: value for name, value in answers.items() if name in asked or template["ask_variables_on_launch"]}
+    return _valid(template, answers)
+
+
+def _valid(template: Mapping[str, Any], answers: Mapping[str, Any]) -> dict[str, Any]:
+    asked = {question["variable"]: not list(_problems(question, answers)) for question in _survey(template)}
+    takes_all = template["ask_variables_on_launch"]
+    return {name: value for name, value in answers.items() if asked.get(name, takes_all)}
 
 
 def merged(template: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,10 +94,11 @@ def of_node(
 ) -> dict[str, Any]:
     """Return the variables of a node's launch.
 
-    The node's own must be asked for. Artifacts of earlier nodes and the variables of the workflow need not be.
+    The node's own must be asked for; invalid ones are left out, and the job starts without missing ones. Artifacts of
+    earlier nodes and the variables of the workflow need not be asked for.
     """
     kept = {name: value for name, value in artifacts.items() if name not in NOT_ARTIFACTS}
-    return {**accepted(template, own), **kept, **workflow}
+    return {**_valid(template, own), **kept, **workflow}
 
 
 def of_webhook(event: Mapping[str, Any]) -> dict[str, Any]:

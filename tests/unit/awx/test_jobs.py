@@ -9,13 +9,18 @@ another are refused before that, and the others only read the database.
 from __future__ import annotations
 
 import json
+import os
+import pwd
+import stat
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ansible_runner
 import pytest
 import yaml
 
@@ -23,6 +28,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening im
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
 
+from .. import postgres
 from ..plugins.module_utils._domain.builders import CHECKSUM, ROOM, link, put, topology, vm
 from ..scripts import ROOT
 from .launcher import Job, Workflow, accepted, injected, lay_out, merged, of_node, of_webhook
@@ -39,19 +45,19 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
 
 
-def portal(kind: str) -> dict[str, dict[str, Any]]:
+def portal(kind: str, file: str = "") -> dict[str, dict[str, Any]]:
     """The objects of a kind by their names."""
-    found = yaml.load((ROOT / f"awx/portal/{kind}.yml").read_text(encoding="utf-8"), _Loader)
+    found = yaml.load((ROOT / f"awx/{file or f'portal/{kind}'}.yml").read_text(encoding="utf-8"), _Loader)
     return {entry["name"]: entry for entry in found[kind]}
 
 
-TEMPLATES = portal("controller_templates")
+TEMPLATES = portal("controller_templates", "tenant")
 TYPES = portal("controller_credential_types")
 INVENTORY = portal("controller_inventories")["cloudrepo hosts"]["variables"]
 
 
 def locked(name: str) -> dict[str, Any]:
-    return TEMPLATES[f"cloudrepo: {name}"]
+    return TEMPLATES[f"cloudrepo {{{{ portal_tenant }}}}: {name}"]
 
 
 def unlocked(name: str) -> dict[str, Any]:
@@ -115,6 +121,12 @@ class Done:
         return sorted({each["event_data"]["host"] for each in self.events if each["event"].startswith("runner_on_")})
 
     @property
+    def artifacts(self) -> dict[str, Any]:
+        """What AWX passes to the next jobs of a workflow."""
+        [stats] = [each["event_data"] for each in self.events if each["event"] == "playbook_on_stats"]
+        return dict(stats.get("artifact_data") or {})
+
+    @property
     def message(self) -> str:
         return str(self.failures[-1]["msg"])
 
@@ -133,8 +145,10 @@ def run(job: Job, folder: Path) -> Done:
     nobody = {"ansible_host": "192.0.2.1", "ansible_ssh_executable": "/bin/false"}
     local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
     hosts = {"localhost": local, "worker1": nobody, "gateway": nobody}
+    files = folder.parent / "files"
+    files.mkdir(exist_ok=True)
     inventory = {
-        "all": {"vars": {**INVENTORY, "displays_dest": str(folder / "displays.txt")}},
+        "all": {"vars": {**INVENTORY, "cloudrepo_files_dir": str(files)}},
         "orchestrator": {"hosts": ["localhost"]},
         "workers": {"hosts": ["worker1"]},
         "network_node": {"hosts": ["gateway"]},
@@ -143,22 +157,54 @@ def run(job: Job, folder: Path) -> Done:
     lay_out(job, folder, inventory)
     (folder / "project").mkdir()
     (folder / "project/playbooks").symlink_to(ROOT / "playbooks")
-    done = ansible_runner.run(
-        private_data_dir=str(folder), playbook=job.template["playbook"], ident=str(job.id), quiet=True
-    )
-    return Done(done.status, list(done.events))
+    user = unprivileged(files, folder)
+    arguments = [str(folder), job.template["playbook"], str(job.id)]
+    # ansible-playbook is beside the Python of the tests.
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    # The user may have no home.
+    environment = {**os.environ, "PATH": path, "HOME": str(folder), "ANSIBLE_REMOTE_TMP": str(folder / "tmp")}
+    subprocess.run([sys.executable, "-c", RUNNER, *arguments], cwd=folder, env=environment, check=True, **user)
+    kept = folder / f"artifacts/{job.id}"
+    # AWX runs jobs as an unprivileged user.
+    assert kept.stat().st_uid != 0
+    events = [json.loads(path.read_text(encoding="utf-8")) for path in (kept / "job_events").glob("[0-9]*-*.json")]
+    return Done((kept / "status").read_text(encoding="utf-8"), sorted(events, key=lambda event: event["counter"]))
+
+
+RUNNER = """
+import sys, ansible_runner
+folder, playbook, ident = sys.argv[1:]
+ansible_runner.run(private_data_dir=folder, playbook=playbook, ident=ident, quiet=True)
+"""
+
+
+def unprivileged(*folders: Path) -> dict[str, Any]:
+    """Give folders to a user without privileges, and return the arguments to run a process as this user.
+
+    Without root, this is whoever runs the tests.
+    """
+    if os.geteuid() != 0:
+        return {}
+    account = pwd.getpwnam(postgres.USER)
+    for folder in folders:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
 @pytest.fixture
-def start(cloud: Cloud, tmp_path: Path) -> Callable[[Job], Done]:
-    """Start a job with the credential for the database."""
+def start(cloud: Cloud) -> Iterator[Callable[[Job], Done]]:
+    """Start a job with the credential for the database, in a folder that vanishes."""
     database = injected(TYPES["cloudrepo database"], {"database": cloud.url})
+    # Others cannot enter pytest's folders.
+    with tempfile.TemporaryDirectory(prefix="cloudrepo-jobs-") as place:
+        os.chmod(place, 0o755)
 
-    def start(job: Job) -> Done:
-        made = Job(**{**vars(job), "environment": {**database, **job.environment}})
-        return run(made, tmp_path / str(job.id))
+        def start(job: Job) -> Done:
+            made = Job(**{**vars(job), "environment": {**database, **job.environment}})
+            return run(made, Path(place) / str(job.id))
 
-    return start
+        yield start
 
 
 def acting(user: str) -> dict[str, str]:
@@ -198,6 +244,34 @@ def test_a_prompt_shows_no_slice_of_another_tenant(start: Start, cloud: Cloud) -
     done = start(launched(unlocked("status, a slice"), "bob", {"slice_name": cloud.forms}))
     assert_refused(done, "does not exist")
     assert [form for form in cloud.forms if f"slice {form} does not exist" not in done.message] == []
+
+
+@pytest.mark.usefixtures("unharmed")
+@pytest.mark.parametrize(
+    ("template", "more", "told"),
+    [
+        ("smoke test, a slice", {}, "slice red does not exist"),
+        # A call for each name.
+        ("undelete, a slice", {"slice_name": "red", "recreate_disks": "redvm1"}, "deleted slice red does not exist"),
+        ("deploy, a slice", {"recreate_disks": "1001", "overwrite": True}, "slice red does not exist"),
+        ("displays, a slice", {}, "slice red does not exist"),
+    ],
+)
+def test_a_prompt_reaches_no_host_for_a_slice_of_another_tenant(
+    template: str, more: dict[str, Any], told: str, start: Start, cloud: Cloud
+) -> None:
+    assert_refused(start(launched(unlocked(template), "bob", {"slice_name": cloud.forms, **more})), told)
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_a_survey_captures_no_traffic_of_another_tenant(start: Start, cloud: Cloud) -> None:
+    answers = {"capture_vm": "redvm1", "capture_interface": "eth1", "capture_seconds": 1, "capture_mib": 1}
+    answers = {"slice_name": cloud.uuid, "capture_stop": "true", **answers}
+    done = start(launched(locked("capture, a slice"), "bob", answers))
+    assert done.status == "failed"
+    assert f"slice {cloud.uuid} does not exist" in done.message
+    assert done.hosts == ["localhost"]
+    assert [word for word in ("redvm2", "red title", PASSWORD) if word in done.text] == []
 
 
 @pytest.mark.usefixtures("unharmed")
@@ -297,3 +371,39 @@ def test_two_jobs_at_once_show_users_their_own_slices(start: Start) -> None:
     assert [word for word in FOREIGN[:2] if word not in of_alice.text] == []
     assert PASSWORD not in of_alice.text
     assert_untold(of_bob)
+
+
+GREEN = [topology("green", owner="alice", vms=[vm("greenvm1", internet=True)], links=[])]
+
+
+def test_jobs_leave_what_the_next_job_of_their_workflow_needs(start: Start, cloud: Cloud) -> None:
+    """The nodes of the portal's workflow, and one that writes the displays. No host is reached."""
+    workflow, variables = Workflow(41, "request", "manual"), {"slices": yaml.safe_dump(GREEN)}
+    left: dict[str, Any] = {}
+
+    def node(name: str, id: int) -> Done:
+        given = merged(locked(name), of_node(locked(name), {}, left, variables))
+        done = start(Job(locked(name), "workflow", given, user="alice", workflow=workflow, id=id))
+        left.update(done.artifacts)
+        return done
+
+    checked = node("check topologies", 45)
+    slices = checked.artifacts["slices_result"]["slices"]
+    assert [(each["name"], each["result"]) for each in slices] == [("alice/green", "failed")]
+    assert set(checked.artifacts) == {"slices_result"}
+    deployed = node("deploy, topologies", 46)
+    [number] = deployed.artifacts["slice_name"]
+    stored = cloud.content["slices"][str(number)]
+    [result] = deployed.artifacts["slices_result"]["slices"]
+    assert result == {"id": number, "name": "alice/green", "result": "failed", "revision": stored["revision"]}
+    assert deployed.artifacts["slices_result"]["changes"] > 0
+    assert node("status, a slice", 47).status == "successful"
+    shown = node("displays, a slice", 48)
+    assert shown.status == "successful"
+    [path] = shown.artifacts["job_files"]
+    assert path.endswith("/files/alice/48/displays.txt")
+    assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
+    password = Path(path).read_text(encoding="utf-8").split()[-1]
+    assert len(password) == 8
+    for done in (checked, deployed, shown):
+        assert [secret for secret in (PASSWORD, password) if secret in done.text] == []

@@ -72,6 +72,12 @@ def test_variables_and_artifacts_of_a_workflow_reach_a_template_without_prompts(
     assert of_node(made, {}, {"both": "artifact"}, {"both": "workflow"}) == {"both": "workflow"}
 
 
+def test_a_node_starts_without_invalid_and_missing_answers() -> None:
+    made = template(COUNT, NAME)
+    assert of_node(made, {"count": 10, "name": "web"}, {}, {}) == {"name": "web"}
+    assert of_node(made, {}, {"count": 10}, {}) == {"count": 10}
+
+
 def said(job: Job) -> dict[str, Any]:
     """The variables of AWX about a job, with both of its prefixes."""
     both = [

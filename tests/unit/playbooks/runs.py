@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-# Nothing listens there, and nothing connects to it.
+# No host has this address, and nothing connects to it.
 NOBODY = {"ansible_host": "192.0.2.1"}
 
 

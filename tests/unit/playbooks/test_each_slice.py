@@ -41,12 +41,14 @@ def stored(folder: Path) -> list[str]:
 
 def test_topologies(tmp_path: Path) -> None:
     two = {"name": "two", "vms": [{"name": "a", "flavor": "none"}]}
-    wanted = [{"name": "one", **VMS}, two, {"name": "three", **VMS}]
+    wanted = [{"name": "one", **VMS}, two, {"name": "three", **VMS}, None, "four"]
     done = run(tmp_path, "deploy", {"slices": wanted}, database=database())
     assert done.rc != 0
     assert table(done) == [
         ["admin/one", "1006", "failed"],
         ["admin/three", "1008", "failed"],
+        ["slices[3]", "-", "refused"],
+        ["slices[4]", "-", "refused"],
         ["admin/two", "-", "refused"],
     ]
     assert stored(tmp_path) == ["web", "shop", "one", "three"]

@@ -62,6 +62,14 @@ def test_an_inventory_without_workers_is_refused(playbook: str, tmp_path: Path) 
     assert (done.rc, done.tasks, set(codes(done.failure))) == (2, 1, {"workers_missing"})
 
 
+def test_an_inventory_without_an_orchestrator_is_refused(tmp_path: Path) -> None:
+    inventory = {"workers": {"hosts": {"worker1": {"ansible_connection": "local"}}}}
+    (tmp_path / "own.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    done = run(tmp_path, "deploy", WEB, inventory=tmp_path / "own.yml")
+    assert (done.rc, done.tasks) == (2, 1)
+    assert done.failure["msg"] == "inventory: the group orchestrator must have a host"
+
+
 @pytest.mark.parametrize(
     ("playbook", "variables", "refused"),
     [

@@ -15,7 +15,7 @@ from jinja2 import Environment, nodes
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import ENVIRONMENT
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import JOB_WORDS, TABLE, read_table
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import ARTIFACTS, JOB_WORDS, TABLE, read_table
 
 from ..ansible_names import connection_variables
 from ..plugins.module_utils._domain import builders
@@ -97,6 +97,8 @@ def test_the_guarded_names_include_all_variables_of_roles_and_playbooks() -> Non
     } <= set(NAMES)
     # A job of AWX may have any word with these beginnings, so nothing of ours may read one.
     assert [name for name in NAMES if name.startswith(JOB_WORDS)] == []
+    # Every caller may set what an earlier job of a workflow has left.
+    assert [name for name in NAMES if name in ARTIFACTS] == []
 
 
 @pytest.mark.parametrize("name", PLAYBOOKS)
@@ -105,7 +107,8 @@ def test_a_tenant_may_set_only_listed_variables(name: str, tmp_path: Path) -> No
     proxy = {"ansible_ssh_common_args": f"-o ProxyCommand='touch {tmp_path}/connected'"}
     done = run(tmp_path, name, {**EVERYTHING, **proxy}, environment={ENVIRONMENT: "alice"})
     assert (done.rc, done.tasks) == (2, 1)
-    assert sorted(done.failure["refused_variables"]) == sorted(set(EVERYTHING) - set(PLAYBOOKS[name].variables))
+    accepted = {*PLAYBOOKS[name].variables, *PLAYBOOKS[name].ignored}
+    assert sorted(done.failure["refused_variables"]) == sorted(set(EVERYTHING) - accepted)
     assert not (tmp_path / "connected").exists()
     assert not (tmp_path / "database.yaml").exists()
 
@@ -283,12 +286,23 @@ def test_templates_in_a_topology_are_not_evaluated(way: str, tmp_path: Path) -> 
 def test_a_duplicate_key_in_a_text_is_refused_with_both_lines(tmp_path: Path) -> None:
     text = "- name: web\n  vms: [{name: vm1, flavor: cirros}]\n  vms: []\n"
     done = run(tmp_path, "deploy", {"slices": text}, environment={ENVIRONMENT: "alice"}, database=database())
-    assert done.failure["msg"] == ("slices: slices must be YAML or JSON (line 3: vms was set in line 2 already)")
+    assert done.failure["msg"] == ("slices: slices must be YAML or JSON (line 3: vms is already set in line 2)")
 
 
-def test_a_duplicate_key_in_a_file_of_variables_is_refused_with_both_lines(tmp_path: Path) -> None:
+TWICE = "{slices: [{name: web, vms: [{name: vm1, flavor: cirros}],\n vms: []}]}"
+JSON_TWICE = '{"slices": [{"name": "web", "vms": [{"name": "vm1", "flavor": "cirros"}],\n "vms": []}]}'
+
+
+@pytest.mark.parametrize(
+    ("way", "text"),
+    [("absolute", TWICE), ("relative", JSON_TWICE), ("home", TWICE), ("inline", TWICE), ("inline", JSON_TWICE)],
+)
+def test_a_duplicate_key_in_variables_is_refused_with_both_lines(way: str, text: str, tmp_path: Path) -> None:
     path = tmp_path / "topology.yml"
-    path.write_text("slices:\n  - name: web\n    vms: [{name: vm1, flavor: cirros}]\n    vms: []\n", encoding="utf-8")
-    environment = {ENVIRONMENT: "alice", "ANSIBLE_DUPLICATE_YAML_DICT_KEY": "warn"}  # Ansible's default
-    done = run(tmp_path, "deploy", {}, "-e", f"@{path}", environment=environment, database=database())
-    assert done.failure["msg"] == f"file {path}: line 4: vms was set in line 3 already"
+    path.write_text(text, encoding="utf-8")
+    option = {"absolute": f"@{path}", "relative": "@topology.yml", "home": "@~/topology.yml", "inline": text}[way]
+    # Ansible's default is a warning, and for JSON not even that.
+    environment = {ENVIRONMENT: "alice", "ANSIBLE_DUPLICATE_YAML_DICT_KEY": "warn", "HOME": str(tmp_path)}
+    done = run(tmp_path, "deploy", {}, "-e", option, environment=environment, database=database())
+    where = "-e" if way == "inline" else f"file {path}"
+    assert done.failure["msg"] == f"{where}: line 2: vms is already set in line 1"

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .runs import run
+from .runs import NOBODY, run
 from .test_status import database
 
 
@@ -26,9 +27,15 @@ from .test_status import database
             "deploy",
             {"slice_all": True},
             ("--limit=worker1",),
-            "--limit leaves out the orchestrator; add localhost to it",
+            "--limit excludes the orchestrator; add localhost to it",
         ),
-        ("site", {}, ("--limit=worker1",), "--limit leaves out the orchestrator; add localhost to it"),
+        ("site", {}, ("--limit=worker1",), "--limit excludes the orchestrator; add localhost to it"),
+        (
+            "deploy",
+            {"slices_file": "/nowhere.yml"},
+            (),
+            "slices_file must be a file that can be read, got /nowhere.yml ([Errno 2] No such file or directory",
+        ),
     ],
 )
 def test_an_invalid_selection_is_refused_before_anything_is_read(
@@ -64,3 +71,17 @@ def test_a_run_with_start_at_task_is_refused(tmp_path: Path, playbook: str, task
     done = run(tmp_path, playbook, {"slice_name": "web"}, f"--start-at-task={task}", database=database())
     assert done.rc not in (0, 4)
     assert "run the playbook from its start" in done.stdout
+
+
+def test_a_limit_to_a_host_without_a_role_is_refused(tmp_path: Path) -> None:
+    """With forged results of the plays that the limit leaves out, as only an admin could set them."""
+    inventory = {
+        "orchestrator": {"hosts": {"localhost": {"ansible_connection": "local"}}},
+        "workers": {"hosts": {"worker1": NOBODY}},
+        "others": {"hosts": {"stray": {**NOBODY, "ansible_ssh_executable": "/bin/false"}}},
+    }
+    (tmp_path / "more.json").write_text(json.dumps(inventory), encoding="utf-8")
+    forged = {"retire": True, "site_cloud": {"hosts": ["stray"], "cloud": {"uuid": "x"}}}
+    done = run(tmp_path, "site", forged, "--limit=stray", inventory=tmp_path / "more.json")
+    assert (done.rc, done.tasks) == (2, 1)
+    assert done.failure["msg"] == "--limit leaves out the orchestrator; add localhost to it"

@@ -50,9 +50,14 @@ def questions(template: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def run_by(team: str) -> set[str]:
-    granted = [role for role in entries("controller_roles") if role.get("team") == team and role["role"] == "execute"]
-    return {name for role in granted for name in role.get("job_templates", ())}
+def run_by(who: str) -> set[str]:
+    """The templates that a user or team may run."""
+    granted = [role for role in entries("controller_roles") if who in (role.get("team"), role.get("user"))]
+    return {name for role in granted if role["role"] == "execute" for name in role.get("job_templates", ())}
+
+
+ADMINS = "cloudrepo admins"
+TENANT = "{{ portal_tenant }}"
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -87,7 +92,7 @@ def test_templates_set_and_ask_for_what_their_playbook_accepts(template: dict[st
     playbook = CALLERS[Path(template["playbook"]).stem]
     assert (ROOT / template["playbook"]).is_file()
     asked = {question["variable"] for question in questions(template)} | set(template["extra_vars"])
-    for_admins = template["name"] not in run_by("cloudrepo tenants")
+    for_admins = template["name"] not in run_by(TENANT)
     assert asked - set(playbook.accepted if for_admins else playbook.variables) == set()
     assert for_admins or not playbook.admins_only
 
@@ -121,12 +126,19 @@ def test_a_blank_field_is_refused_by_the_form_or_accepted_by_the_playbook(templa
 
 
 def test_every_playbook_of_tenants_has_a_template_that_tenants_run() -> None:
-    run = {Path(template["playbook"]).stem for template in TEMPLATES if template["name"] in run_by("cloudrepo tenants")}
+    run = {Path(template["playbook"]).stem for template in TEMPLATES if template["name"] in run_by(TENANT)}
     assert run == {name for name, playbook in CALLERS.items() if not playbook.admins_only}
 
 
-def test_admins_run_all_templates_and_names_are_unique() -> None:
-    assert sorted(NAMES) == sorted(run_by("cloudrepo admins")) == sorted(set(NAMES))
+def test_each_template_is_run_either_by_admins_or_by_one_tenant() -> None:
+    """AWX shows the jobs of a template, with their variables and output, to everybody who may run it."""
+    assert sorted(NAMES) == sorted([*run_by(ADMINS), *run_by(TENANT)])
+    assert [name for name in run_by(TENANT) if TENANT not in name] == []
+    workflows = {entry["name"] for entry in entries("controller_workflows")}
+    assert [name for name in workflows if TENANT not in name] == []
+    users = {role["user"] for role in entries("controller_roles") if "user" in role}
+    assert users == {TENANT}
+    assert {entry["name"] for entry in entries("aap_teams")} == {ADMINS}
 
 
 def test_tenants_run_no_template_with_a_credential_that_names_a_user() -> None:
@@ -134,7 +146,7 @@ def test_tenants_run_no_template_with_a_credential_that_names_a_user() -> None:
     naming = {name for name, entry in users.items() if acting_user.ENVIRONMENT in entry["injectors"]["env"]}
     credentials = {entry["name"] for entry in entries("controller_credentials") if entry["credential_type"] in naming}
     assert credentials == {"cloudrepo administrator", "cloudrepo VMs of {{ portal_tenant }}"}
-    run = [template for template in TEMPLATES if template["name"] in run_by("cloudrepo tenants")]
+    run = [template for template in TEMPLATES if template["name"] in run_by(TENANT)]
     assert [template["name"] for template in run if credentials & set(template["credentials"])] == []
 
 
@@ -147,14 +159,11 @@ def test_scheduled_jobs_have_a_credential_that_names_a_user() -> None:
 def test_tenants_only_run_templates_and_read_their_inventory() -> None:
     def granted() -> Iterator[tuple[str, str]]:
         for role in entries("controller_roles"):
-            if role.get("team") == "cloudrepo tenants" or "user" in role:
-                kinds = set(role) & {"job_templates", "workflows", "inventories", "credentials", "projects"}
-                yield role["role"], next(iter(kinds), "target_team")
+            if "user" in role:
+                [kind] = set(role) - {"user", "role", "lookup_organization"}
+                yield role["role"], kind
 
-    assert set(granted()) == {
-        *(("execute", "job_templates"), ("execute", "workflows")),
-        *(("member", "target_team"), ("read", "inventories")),
-    }
+    assert set(granted()) == {("execute", "job_templates"), ("execute", "workflows"), ("read", "inventories")}
 
 
 def test_objects_refer_to_objects_of_the_portal() -> None:
@@ -178,18 +187,25 @@ def test_a_workflow_leads_from_each_step_to_the_next() -> None:
     [workflow] = entries("controller_workflows")
     steps = workflow["workflow_nodes"]
     following = {step["identifier"]: step["related"]["success_nodes"] for step in steps}
-    assert following == {"check": [{"identifier": "approval"}], "approval": [{"identifier": "deploy"}], "deploy": []}
+    assert following == {
+        "check": [{"identifier": "approval"}],
+        "approval": [{"identifier": "deploy"}],
+        "deploy": [{"identifier": "report"}],
+        "report": [],
+    }
     jobs = [step["unified_job_template"] for step in steps]
     assert {job["name"] for job in jobs if job["type"] == "job_template"} <= set(NAMES)
     # Its variables reach all of its jobs.
     asked = {question["variable"] for question in questions(workflow)}
     for template in TEMPLATES:
         if template["name"] in {job["name"] for job in jobs}:
-            assert {question["variable"] for question in questions(template)} >= asked
+            playbook = CALLERS[Path(template["playbook"]).stem]
+            assert {*(question["variable"] for question in questions(template)), *playbook.ignored} >= asked
 
 
 def test_settings_that_have_no_default_are_documented() -> None:
-    text = "".join(portal.path(name).read_text(encoding="utf-8") for name in FILES)
+    paths = [*(portal.path(name) for name in FILES), ROOT / "playbooks/awx_portal.yml"]
+    text = "".join(path.read_text(encoding="utf-8") for path in paths)
     used = {word.split(" ")[0] for word in text.split("{{ portal_")[1:]}
     defaults = yaml.safe_load((ROOT / "awx/settings.yml").read_text(encoding="utf-8"))
     readme = (ROOT / "awx/README.md").read_text(encoding="utf-8")

@@ -224,7 +224,7 @@ def apply(
 
 def _running(target: Target, runner: Runner) -> str | None:
     shown = runner.run(["systemctl", "show", "--property=ActiveState,Description", "--", target.unit]).stdout
-    values = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    values = dict(line.partition("=")[::2] for line in shown.splitlines())
     return None if values.get("ActiveState") in (None, "inactive", "failed") else values.get("Description", "")
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...changes import Change, between
+from ...changes import Change, SliceRef, between
 from ...vlans import MANAGEMENT_VLAN
 from ...work_order import Interface, SliceOrder
 from .. import files
@@ -125,6 +125,7 @@ class FlowPlan:
             "shared" if owner == SHARED else owner,
             {"flows": gone} if gone else None,
             {"flows": new} if new else None,
+            slice=_slice(owner),
         )
 
     @property
@@ -135,12 +136,16 @@ class FlowPlan:
         return "".join(f"{line}\n" for line in (*lines, *(flow.text for flow in self.add)))
 
 
+def _slice(owner: int) -> SliceRef | None:
+    return None if owner == SHARED else SliceRef(owner)
+
+
 def saved_changes(texts: Mapping[str, str]) -> list[Change]:
     """Return the changes of the files in the folder of flows, by their new contents; empty ones are removed."""
     return [
-        Change("file", f"flows/{name}", "write", None, {"lines": text.count("\n")})
+        Change("file", f"flows/{name}", "write", None, {"lines": text.count("\n")}, slice=_slice(owner_of(name)))
         if text
-        else between("file", f"flows/{name}", {}, None)
+        else between("file", f"flows/{name}", {}, None, slice=_slice(owner_of(name)))
         for name, text in sorted(texts.items())
     ]
 
@@ -172,6 +177,12 @@ def plan(wanted: Iterable[Flow], have: Iterable[Flow], owners: Iterable[int], sa
 def file_of(owner: int) -> str:
     """Return the name of the file that contains an owner's flows."""
     return f"{'shared' if owner == SHARED else owner}.flows"
+
+
+def owner_of(name: str) -> int:
+    """Return the owner of a file with such a name."""
+    owner = name.partition(".")[0]
+    return int(owner) if owner.isdecimal() else SHARED
 
 
 def folder_in(state_dir: str) -> str:

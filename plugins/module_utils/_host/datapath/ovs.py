@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Callable
 
-from ...changes import Change, between
+from ...changes import Change, SliceRef, between
 from ...errors import SlicesError
 from ...network_order import Services
 from ...vlans import MANAGEMENT_VLAN
@@ -48,6 +49,7 @@ class PortPlan:
             the old one open, or because their flows change in the meantime.
         wanted: all desired ports.
         noop_qos: the row of the C(linux-noop) QoS; C(None) if the host does not have it yet.
+        slices: the slice of each device of the order, by name.
     """
 
     add: tuple[Port, ...] = ()
@@ -56,19 +58,30 @@ class PortPlan:
     replug: tuple[tuple[Port, Port], ...] = ()
     wanted: tuple[Port, ...] = ()
     noop_qos: str | None = None
+    slices: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def changes(self) -> list[Change]:
         """Each port that differs."""
+        unplugged = ({**old.attributes, "plugged": False} for old, _new in self.replug)
         return [
-            *(between("port", port.name, port.attributes, None) for port in self.remove),
-            *(between("port", port.name, None, port.attributes) for port in self.add),
-            *(between("port", new.name, old.attributes, new.attributes) for old, new in self.mend),
+            *(between("port", port.name, port.attributes, None, slice=self._slice(port)) for port in self.remove),
+            *(between("port", port.name, None, port.attributes, slice=self._slice(port)) for port in self.add),
             *(
-                Change("port", new.name, "replug", {**old.attributes, "plugged": False}, new.attributes)
-                for old, new in self.replug
+                between("port", new.name, old.attributes, new.attributes, slice=self._slice(new))
+                for old, new in self.mend
+            ),
+            *(
+                Change("port", new.name, "replug", before, new.attributes, slice=self._slice(new))
+                for before, (_old, new) in zip(unplugged, self.replug)
             ),
         ]
+
+    def _slice(self, port: Port) -> SliceRef | None:
+        """Return the slice of a port. The order does not list those that it removes, but they bear its mark."""
+        mark = port.external_ids.get(SLICE) or port.external_ids.get(SERVICES)
+        slice_id = self.slices.get(port.name) or (int(mark) if mark and mark.isdecimal() else None)
+        return None if slice_id is None else SliceRef(slice_id)
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -160,19 +173,25 @@ def plan_access_ports(
         for nic in vm.interfaces
         if nic.vlan_id is not None
     }
-    todo = _plan(wanted, have, ours=_is_ours(orders, gone), unplugged={*unplugged, *_to_replug(wanted, have)})
+    slices = {nic.tap: vm.slice_id for vm in all_vms(orders) for nic in vm.interfaces}
+    todo = _plan(
+        wanted,
+        have,
+        ours=_is_ours(orders, slices, gone),
+        unplugged={*unplugged, *_to_replug(wanted, have)},
+        slices=slices,
+    )
     return replace(todo, mend=(*todo.mend, *_pruned(todo, have, bridge))) if prune_vlans else todo
 
 
-def _is_ours(orders: tuple[SliceOrder, ...], gone: Collection[str]) -> Callable[[Port], bool]:
+def _is_ours(orders: tuple[SliceOrder, ...], taps: Collection[str], gone: Collection[str]) -> Callable[[Port], bool]:
     """Return whether a port belongs to the slices."""
-    # The port of an interface without a VLAN is ours by its name, even without our external_ids.
-    off = {nic.tap for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is None}
     marks = {str(slice_id) for slice_id in slice_ids(orders)}
 
     def is_ours(port: Port) -> bool:
         holder = port.external_ids.get(SLICE)
-        return port.name in off or holder in marks or (holder is None and port.name in gone)
+        # The port of an interface without a VLAN is ours by its name, even without our external_ids.
+        return port.name in taps or holder in marks or (holder is None and port.name in gone)
 
     return is_ours
 
@@ -250,6 +269,7 @@ def plan_network_ports(orders: Iterable[Services], have: Switch, *, bridge: str)
         have,
         ours=lambda port: port.external_ids.get(SERVICES) in marks,
         unplugged=_to_replug(wanted, have),
+        slices={network.port: one.slice_id for one in orders for network in one.networks},
     )
 
 
@@ -373,7 +393,12 @@ def _to_replug(wanted: Mapping[str, Port], have: Switch) -> set[str]:
 
 
 def _plan(
-    wanted: Mapping[str, Port], have: Switch, *, ours: Callable[[Port], bool], unplugged: Collection[str] = ()
+    wanted: Mapping[str, Port],
+    have: Switch,
+    *,
+    ours: Callable[[Port], bool],
+    unplugged: Collection[str] = (),
+    slices: Mapping[str, int] = MappingProxyType({}),
 ) -> PortPlan:
     pairs = [(have.ports[name], port) for name, port in wanted.items() if name in have.ports]
     return PortPlan(
@@ -383,6 +408,7 @@ def _plan(
         remove=tuple(port for name, port in have.ports.items() if name not in wanted and ours(port)),
         wanted=tuple(wanted.values()),
         noop_qos=have.noop_qos,
+        slices=slices,
     )
 
 

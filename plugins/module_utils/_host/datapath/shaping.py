@@ -16,14 +16,14 @@ from dataclasses import dataclass, field, replace
 from math import isclose
 from typing import Any
 
-from ...changes import Change, between
+from ...changes import Change, SliceRef, between
 from ...errors import Refusal, Refused
 from ...work_order import Interface, SliceOrder
 from .. import files
 from ..host_info import TRY_NETEM
 from ..runner import Runner
 from ..work_order import all_vms, slice_ids
-from .flows import OFCTL, Flow, saved_changes
+from .flows import OFCTL, Flow, owner_of, saved_changes
 
 # Guests send TCP segments of up to 64 KiB, and a meter drops all packets that exceed its burst size.
 _LEAST_METER_KBIT = 600
@@ -152,19 +152,24 @@ class LimitPlan:
         meters: the old and the new meter by number; C(None) for no meter.
         qdiscs: the old and the new qdiscs and the MTU, by tap.
         files: the new content of each file that differs, by name; empty if the file is to be removed.
+        slices: the slices of the meters, by number, and of the qdiscs, by tap.
     """
 
     meters: Mapping[int, tuple[tuple[int, int] | None, tuple[int, int] | None]] = field(default_factory=dict)
     qdiscs: Mapping[str, tuple[Qdisc, Qdisc, int]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    slices: Mapping[int | str, int] = field(default_factory=dict)
 
     @property
     def changes(self) -> list[Change]:
         """Each meter, qdisc and file that differs."""
         return [
-            *(between("meter", number, _rate(old), _rate(new)) for number, (old, new) in sorted(self.meters.items())),
             *(
-                between("qdisc", tap, old.attributes, new.attributes)
+                between("meter", number, _rate(old), _rate(new), slice=SliceRef(self.slices[number]))
+                for number, (old, new) in sorted(self.meters.items())
+            ),
+            *(
+                between("qdisc", tap, old.attributes, new.attributes, slice=SliceRef(self.slices[tap]))
                 for tap, (old, new, _mtu) in sorted(self.qdiscs.items())
             ),
             *saved_changes(self.files),
@@ -247,7 +252,17 @@ def plan(
         meters=_differing_meters(wanted, have, others),
         qdiscs=dict(_differing_qdiscs(orders, have, fresh)),
         files={name: text for name, text in texts.items() if have.saved.get(name, "") != text},
+        slices=dict(_slices(orders, have, numbers)),
     )
+
+
+def _slices(orders: Iterable[SliceOrder], have: Host, numbers: Mapping[str, int]) -> Iterator[tuple[int | str, int]]:
+    """Yield the slices of saved meters, and then those of the order's meters and taps."""
+    for name, text in have.saved.items():
+        yield from ((number, owner_of(name)) for number in _saved_meters(text))
+    for order in orders:
+        yield from ((number, order.slice_id) for number in _meters(order, numbers))
+        yield from ((nic.tap, order.slice_id) for vm in order.vms for nic in vm.interfaces)
 
 
 def _meters(order: SliceOrder, numbers: Mapping[str, int]) -> dict[int, tuple[int, int]]:
@@ -284,12 +299,16 @@ def _differing_meters(
     wanted: Mapping[int, tuple[int, int]], have: Host, others: Collection[int]
 ) -> dict[int, tuple[tuple[int, int] | None, tuple[int, int] | None]]:
     """Return the meters to add, to change or to remove; those whose number is in C(others) are not removed."""
-    known = {int(number) for text in have.saved.values() for number in re.findall(r"^meter=([0-9]+)", text, re.M)}
+    known = {number for text in have.saved.values() for number in _saved_meters(text)}
     stale = (known & have.meters.keys()) - wanted.keys() - set(others)
     return {
         **{number: (have.meters.get(number), new) for number, new in wanted.items() if have.meters.get(number) != new},
         **{number: (have.meters[number], None) for number in stale},
     }
+
+
+def _saved_meters(text: str) -> list[int]:
+    return [int(number) for number in re.findall(r"^meter=([0-9]+)", text, re.M)]
 
 
 def _need_netem(orders: Iterable[SliceOrder]) -> Iterator[Refusal]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...bounds import DEFAULT_MTU, TAP_NAME
-from ...changes import Change, between
+from ...changes import Change, SliceRef, between
 from ...errors import SlicesError
 from ...work_order import SliceOrder
 from ..accounts import Accounts
@@ -64,6 +64,11 @@ class Tap:
             "arp": self.arp,
         }
 
+    @property
+    def slice(self) -> SliceRef | None:
+        """Its slice; C(None) if an interrupted run has already moved it to the group for removals."""
+        return None if self.group == REMOVAL_GROUP else SliceRef(self.group)
+
 
 @dataclass(frozen=True)
 class Devices:
@@ -100,10 +105,13 @@ class TapPlan:
     def changes(self) -> list[Change]:
         """Each tap that differs."""
         return [
-            *(between("tap", tap.name, tap.attributes, None) for tap in self.remove),
-            *(between("tap", tap.name, None, tap.attributes) for tap in self.create),
-            *(Change("tap", new.name, RECREATE, old.attributes, new.attributes) for old, new in self.recreate),
-            *(between("tap", new.name, old.attributes, new.attributes) for old, new in self.adjust),
+            *(between("tap", tap.name, tap.attributes, None, slice=tap.slice) for tap in self.remove),
+            *(between("tap", tap.name, None, tap.attributes, slice=tap.slice) for tap in self.create),
+            *(
+                Change("tap", new.name, RECREATE, old.attributes, new.attributes, slice=new.slice)
+                for old, new in self.recreate
+            ),
+            *(between("tap", new.name, old.attributes, new.attributes, slice=new.slice) for old, new in self.adjust),
         ]
 
 

@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...changes import Change, between
+from ...changes import Change, SliceRef, between
 from ...errors import Refusal, Refused
 from ...vlans import pool_number
 from ...work_order import VM, Disk, GivenUp, SliceOrder
 from .. import access, files, ownership, vm_folders
 from ..access import FILE, FOLDER, Access
-from ..accounts import Accounts
+from ..accounts import Account, Accounts
 from ..files import File
 from ..ownership import Conflict, shown
-from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, SEED, STARTED, TAPS, VNC_SECRET
+from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, SEED, SEED_NOTE, STARTED, TAPS, VNC_SECRET
 from ..qemu.vnc import NOTED
 from ..runner import Runner
 from ..vm_folders import MARK, Folder
@@ -33,7 +33,7 @@ from .qcow2 import Image, read_overlay
 from .register import Known
 
 # Files that QEMU may read but not write.
-_READ = (MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED, SEED)
+_READ = (MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED, SEED, SEED_NOTE)
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,10 @@ class DiskPlan:
     Attributes:
         mark: VMs whose folder gets a new owner file.
         remove: the folders to remove, each as VM id and slice id.
-        discard: the overlays to remove.
+        discard: the overlays to remove, each with its slice id.
         orphans: overlays that are kept although no VM of the order has them.
         kept: overlays that are kept although their backing file is not that of the order, for they contain data.
-        given: the current and the new owner, group and mode of folders and files, by path.
+        given: the slice id, and the current and the new owner, group and mode of folders and files, by path.
         retention_h: the hours that removed overlays stay in the trash.
         restore: disks to restore from the trash, each with its path there.
         present: the existing disks.
@@ -94,10 +94,10 @@ class DiskPlan:
     mark: tuple[VM, ...] = ()
     create: tuple[tuple[VM, Disk], ...] = ()
     remove: tuple[tuple[int, int], ...] = ()
-    discard: tuple[GivenUp, ...] = ()
+    discard: tuple[tuple[int, GivenUp], ...] = ()
     orphans: tuple[Orphan, ...] = ()
     kept: tuple[tuple[VM, Disk, Image], ...] = ()
-    given: Mapping[str, tuple[Access, Access]] = field(default_factory=dict)
+    given: Mapping[str, tuple[int, Access, Access]] = field(default_factory=dict)
     retention_h: int = 0
     restore: tuple[tuple[VM, Disk, str], ...] = ()
     present: tuple[Disk, ...] = ()
@@ -111,20 +111,34 @@ class DiskPlan:
     def changes(self) -> list[Change]:
         """The VM folders and overlays to create, restore or remove, and the paths that get another owner."""
         return [
-            *(between("overlay", each.path, {"uuid": each.uuid}, None, reason=self._waits) for each in self.discard),
-            *(between("VM folder", vm_id, {"slice_id": slice_id}, None) for vm_id, slice_id in self.remove),
-            *(between("VM folder", vm.vm_id, None, {"slice_id": vm.slice_id}) for vm in self.make_folders),
-            *(between("VM folder", vm.vm_id, {MARK: "outdated"}, {MARK: "current"}) for vm in self.mark),
             *(
-                between("overlay", disk.path, None, {"size_bytes": disk.size_bytes, "backing_file": disk.backing_file})
-                for _vm, disk in self.create
+                between("overlay", gone.path, {"uuid": gone.uuid}, None, reason=self._waits, slice=SliceRef(slice_id))
+                for slice_id, gone in self.discard
             ),
             *(
-                Change("overlay", disk.path, "restore", after={"uuid": disk.uuid}, reason="from the trash")
-                for _vm, disk, _path in self.restore
+                between("VM folder", vm_id, {"slice_id": slice_id}, None, slice=SliceRef(slice_id))
+                for vm_id, slice_id in self.remove
             ),
-            *(between("path", path, old.attributes, new.attributes) for path, (old, new) in self.given.items()),
+            *(_of_vm("VM folder", vm.vm_id, vm, None, {"slice_id": vm.slice_id}) for vm in self.make_folders),
+            *(_of_vm("VM folder", vm.vm_id, vm, {MARK: "outdated"}, {MARK: "current"}) for vm in self.mark),
+            *(_of_vm("overlay", disk.path, vm, None, _made(disk)) for vm, disk in self.create),
+            *(
+                _of_vm("overlay", disk.path, vm, None, {"uuid": disk.uuid}, action="restore", reason="from the trash")
+                for vm, disk, _path in self.restore
+            ),
+            *(
+                between("path", path, old.attributes, new.attributes, slice=SliceRef(slice_id))
+                for path, (slice_id, old, new) in self.given.items()
+            ),
         ]
+
+
+def _of_vm(kind: str, id: int | str, vm: VM, before: Any, after: Any, **others: Any) -> Change:
+    return replace(between(kind, id, before, after), slice=SliceRef(vm.slice_id), **others)
+
+
+def _made(disk: Disk) -> dict[str, Any]:
+    return {"size_bytes": disk.size_bytes, "backing_file": disk.backing_file}
 
 
 def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
@@ -200,13 +214,13 @@ def _kept(disks: Iterable[tuple[VM, Disk]], have: Disks) -> Iterator[tuple[VM, D
             yield vm, disk, image
 
 
-def _given(vms: Iterable[VM], have: Disks, accounts: Accounts) -> Iterator[tuple[str, tuple[Access, Access]]]:
-    """Yield the paths that get another owner, group or mode, with the old and the new ones."""
+def _given(vms: Iterable[VM], have: Disks, accounts: Accounts) -> Iterator[tuple[str, tuple[int, Access, Access]]]:
+    """Yield the paths that get another owner, group or mode, with the slice and the old and the new ones."""
     for vm in vms:
         account = accounts.find(vm.slice_id)
-        for path, wanted in () if account is None else _wanted_access(vm, account.uid, account.gid):
+        for path, wanted in () if account is None else _wanted_access(vm, account):
             if path in have.owners and have.owners[path] != wanted:
-                yield path, (have.owners[path], wanted)
+                yield path, (vm.slice_id, have.owners[path], wanted)
 
 
 def conflicts(orders: Iterable[SliceOrder], have: Disks) -> Iterator[Conflict]:
@@ -232,7 +246,9 @@ def conflicts(orders: Iterable[SliceOrder], have: Disks) -> Iterator[Conflict]:
                     yield from ((order.slice_id, refusal) for refusal in _fits(vm, disk, have.bases))
 
 
-def _unlisted(orders: Collection[SliceOrder], have: Disks) -> tuple[tuple[GivenUp, ...], tuple[Orphan, ...]]:
+def _unlisted(
+    orders: Collection[SliceOrder], have: Disks
+) -> tuple[tuple[tuple[int, GivenUp], ...], tuple[Orphan, ...]]:
     """Return the overlays in folders of the order's slices that no VM has: those that are given up, and the others."""
     wanted = {disk.path for _vm, disk in all_disks(orders)}
     given_up = {(each.path, each.uuid): each for each in all_given_up(orders)}
@@ -242,15 +258,15 @@ def _unlisted(orders: Collection[SliceOrder], have: Disks) -> tuple[tuple[GivenU
         for path in (path for path in paths if path not in wanted):
             uuid = folder.disks.get(os.path.basename(path))
             if (path, uuid) in given_up:
-                discard.append(given_up[path, uuid])
+                discard.append((folder.slice_id or 0, given_up[path, uuid]))
             else:
                 orphans.append(Orphan(vm_id, folder.slice_id or 0, path, uuid))
     return tuple(discard), tuple(orphans)
 
 
-def _empty(vms: Iterable[VM], have: Disks, discard: Iterable[GivenUp]) -> tuple[tuple[int, int], ...]:
+def _empty(vms: Iterable[VM], have: Disks, discard: Iterable[tuple[int, GivenUp]]) -> tuple[tuple[int, int], ...]:
     """Return the folders without overlays of VMs that are not in the order. Their other files can be created again."""
-    listed, going = {vm.vm_id for vm in vms}, {each.path for each in discard}
+    listed, going = {vm.vm_id for vm in vms}, {gone.path for _slice_id, gone in discard}
     return tuple(
         (vm_id, have.folders[vm_id].slice_id or 0)
         for vm_id, paths in have.found.items()
@@ -274,7 +290,7 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
     _discard(todo, have, state_dir)
     for vm_id, _slice_id in todo.remove:
         vm_folders.remove(folder_of(state_dir, vm_id))
-    for path, (_old, new) in todo.given.items():
+    for path, (_slice_id, _old, new) in todo.given.items():
         access.give(path, new)
     for vm in todo.make_folders:
         _make_folder(folder_of(state_dir, vm.vm_id), accounts.of(vm.slice_id).gid)
@@ -300,7 +316,7 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
 def _discard(todo: DiskPlan, have: Disks, state_dir: str) -> None:
     """Move given-up overlays to the trash, or remove them."""
     by_vm: dict[int, list[str]] = {}
-    for each in todo.discard:
+    for _slice_id, each in todo.discard:
         by_vm.setdefault(each.vm_id, []).append(each.path)
     for vm_id, paths in by_vm.items():
         if todo.retention_h:
@@ -356,18 +372,24 @@ def _folder(vm: VM) -> str:
     return os.path.dirname(vm.disks[0].path)
 
 
-def _wanted_access(vm: VM, uid: int, gid: int) -> Iterator[tuple[str, Access]]:
-    """Yield what the folder of a VM and everything in it shall be; QEMU runs as C(uid)."""
-    folder, root = _folder(vm), os.geteuid()
-    yield folder, Access(FOLDER, root, gid, 0o750)
-    yield from ((f"{folder}/{name}", Access(FILE, root, gid, 0o640)) for name in _READ)
-    yield from ((disk.path, Access(FILE, uid, gid, 0o600)) for disk in vm.disks)
-    yield f"{folder}/{CONSOLE}", Access(FILE, uid, gid, 0o640)
-    yield f"{folder}/{VNC_SECRET}", Access(FILE, uid, gid, 0o400)
+def _wanted_access(vm: VM, account: Account) -> Iterator[tuple[str, Access]]:
+    """Yield what the folder of a VM and everything in it shall be; QEMU runs with C(account)."""
+    for path, kind, is_roots, mode in _places(vm):
+        yield path, Access(kind, os.geteuid() if is_roots else account.uid, account.gid, mode)
+
+
+def _places(vm: VM) -> Iterator[tuple[str, str, bool, int]]:
+    """Yield the folder of a VM and everything in it: path, kind, whether it belongs to root, and mode."""
+    folder = _folder(vm)
+    yield folder, FOLDER, True, 0o750
+    yield from ((f"{folder}/{name}", FILE, True, 0o640) for name in _READ)
+    yield from ((disk.path, FILE, False, 0o600) for disk in vm.disks)
+    yield f"{folder}/{CONSOLE}", FILE, False, 0o640
+    yield f"{folder}/{VNC_SECRET}", FILE, False, 0o400
 
 
 def _accesses(vms: Iterable[VM]) -> dict[str, Access]:
-    found = ((path, access.observe(path)) for vm in vms for path, _access in _wanted_access(vm, -1, -1))
+    found = ((path, access.observe(path)) for vm in vms for path, *_others in _places(vm))
     return {path: held for path, held in found if held is not None}
 
 
@@ -380,10 +402,10 @@ def _moved(order: SliceOrder, folder: Folder) -> Iterator[Refusal]:
 
 def _replaced(vm: VM, have: Disks) -> Iterator[Refusal]:
     """Yield a refusal for each path of the VM that is something else, such as a link that root would follow."""
-    for path, wanted in _wanted_access(vm, -1, -1):
+    for path, kind, *_others in _places(vm):
         found = have.owners.get(path)
-        if found is not None and found.kind != wanted.kind:
-            yield Refusal("path_replaced", str(vm), {"path": path, "got": found.kind, "expected": wanted.kind})
+        if found is not None and found.kind != kind:
+            yield Refusal("path_replaced", str(vm), {"path": path, "got": found.kind, "expected": kind})
 
 
 def _images(paths: Iterable[str]) -> dict[str, Image]:

@@ -43,7 +43,7 @@ def needed_bytes(file: BinaryIO, header: Header) -> int:
         header: its header, which C(is_plausible).
     """
     size = os.fstat(file.fileno()).st_size
-    return max(_ends(file, header, size), default=0)
+    return max(_ends(file, header, size))
 
 
 def _ends(file: BinaryIO, header: Header, size: int) -> Iterator[int]:
@@ -53,7 +53,8 @@ def _ends(file: BinaryIO, header: Header, size: int) -> Iterator[int]:
     yield header.refcount_offset + refcounts
     if refcounts <= size:
         blocks = (entry & _OFFSET for entry in _entries(file, header.refcount_offset, refcounts))
-        yield from (block + cluster for block in blocks if block)
+        # The header is in the first cluster, so an entry that is not in use changes nothing.
+        yield from (block + cluster for block in blocks)
     guest_bytes, followed = _bytes_of_l2(header), set()
     for number, entry in enumerate(_entries(file, header.l1_offset, header.l1_entries * _ENTRY_BYTES)):
         table = entry & _OFFSET

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...changes import Change, between
+from ...changes import Change, SliceRef, between
 from ...errors import CommandFailed, SlicesError
 from ...network_order import Services
 from ...vlans import MANAGEMENT_VLAN
@@ -52,7 +52,7 @@ class FileChange:
         if before is not None and after is not None and self.held is not None:
             before.update(type=self.held.kind, **self.held.attributes)
             after.update(type=FILE, **readable(self.held).attributes)
-        return between(f"slice {self.kind}", self.slice_id, before, after)
+        return between(f"slice {self.kind}", self.slice_id, before, after, slice=SliceRef(self.slice_id))
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class ServicesPlan:
         drift: live state that differs from the files, and units that are started or removed.
         units: the job for systemd by unit: C(reload), C(restart), or C(stop) for units that are removed. It is
             C(reload-or-restart) for the host's packet rules, because their unit may be inactive.
-        enable: units to enable.
+        enable: units to enable, each with the slice.
         hang_on_gateway: active or desired units that systemd restarts together with the gateway's unit.
         clients: the old and the new port of the name server that a VM uses, by the VM's address.
         shares: the old and the new slice to whose share of connections an address counts.
@@ -78,7 +78,7 @@ class ServicesPlan:
     drift: tuple[Change, ...] = ()
     ports: PortPlan = field(default_factory=PortPlan)
     units: Mapping[str, str] | None = None
-    enable: tuple[str, ...] = ()
+    enable: tuple[tuple[str, Services], ...] = ()
     hang_on_gateway: tuple[str, ...] = ()
     clients: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
     shares: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class ServicesPlan:
     @property
     def changes(self) -> list[Change]:
         """Each object that differs; units that are only reloaded or restarted because of these are not included."""
-        gone = (between("namespace", one.namespace, {}, None) for one in self.gone)
+        gone = (_namespace(one.namespace, {}, None, one) for one in self.gone)
         overrides = unit_overrides.changes(self.overrides)
         return [*(change.change for change in self.files), *self.ports.changes, *overrides, *self.drift, *gone]
 
@@ -117,12 +117,13 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     units.update(_dhcp(orders, changes, have, drift))
     units.update(_shared(have, folders, drift))
     enable = _to_enable(orders, have)
-    drift += [_enabled(unit) for unit in enable if unit in have.active]
+    drift += _enabled(enable, have)
     clients, shares = _strangers(orders, have), _differing_shares(orders, have, folders)
-    drift += _mapped("name server's client", "port", clients)
-    # Files that change tell of their addresses.
+    drift += _mapped("name server's client", "port", clients, {one.name_port: one.slice_id for one in orders})
+    # The addresses of changed files are listed with the files.
     told = {change.slice_id for change in changes if change.path == folders.shares(change.slice_id)}
-    drift += _mapped("sender", "slice", {address: of for address, of in shares.items() if told.isdisjoint(of)})
+    untold = {address: of for address, of in shares.items() if told.isdisjoint(of)}
+    drift += _mapped("sender", "slice", untold, {one.slice_id: one.slice_id for one in orders})
     gone = tuple(one for one in orders if not one.networks and one.slice_id in {*have.folders, *have.namespaces})
     return ServicesPlan(
         files=tuple(changes),
@@ -168,8 +169,9 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
         files.remove(path)
     for one in todo.gone:
         _remove(one, folders, runner)
-    if todo.enable:
-        runner.run(["systemctl", "--no-reload", "enable", "--quiet", "--", *todo.enable])
+    units = [unit for unit, _one in todo.enable]
+    if units:
+        runner.run(["systemctl", "--no-reload", "enable", "--quiet", "--", *units])
     _ask("reload-or-restart", todo.asked_for("reload-or-restart"), runner)
     _restart(todo, runner)
     _map(todo, runner)
@@ -228,15 +230,16 @@ def _servers(
     is_pending = one.slice_id in have.pending
     if is_pending:
         outdated = {"state": "not restarted by an interrupted run"}
-        drift.append(Change("slice servers", one.slice_id, "restart", outdated, {"state": "restarted"}))
+        will, of = {"state": "restarted"}, SliceRef(one.slice_id)
+        drift.append(Change("slice servers", one.slice_id, "restart", outdated, will, slice=of))
     of_names = [change for change in changes if change.path.startswith(folders.names(one.slice_id, ""))]
     verb = "restart" if is_pending else _verb(of_names)
-    names = _unit(names_unit(one.slice_id), bool(one.reservations), verb, have, drift)
+    names = _unit(names_unit(one.slice_id), one, bool(one.reservations), verb, have, drift)
     astray = list(_astray(one, have, folders))
     drift += astray
     is_new = any(change.path.startswith(folders.network(one.slice_id) + "/") for change in changes)
     verb = "restart" if astray or is_new or _concerns(ports, one) or is_pending else None
-    return {**names, **_unit(network_unit(one.slice_id), bool(one.networks), verb, have, drift)}
+    return {**names, **_unit(network_unit(one.slice_id), one, bool(one.networks), verb, have, drift)}
 
 
 def _shared(have: State, folders: Folders, drift: list[Change]) -> dict[str, str]:
@@ -261,10 +264,10 @@ def _shared(have: State, folders: Folders, drift: list[Change]) -> dict[str, str
     return units
 
 
-def _to_enable(orders: Iterable[Services], have: State) -> tuple[str, ...]:
+def _to_enable(orders: Iterable[Services], have: State) -> tuple[tuple[str, Services], ...]:
     """Return the units of slices that have to be enabled."""
     wanted = [
-        unit
+        (unit, one)
         for one in orders
         for unit, is_wanted in (
             (names_unit(one.slice_id), one.reservations),
@@ -272,7 +275,16 @@ def _to_enable(orders: Iterable[Services], have: State) -> tuple[str, ...]:
         )
         if is_wanted
     ]
-    return tuple(unit for unit in wanted if unit not in have.enabled)
+    return tuple((unit, one) for unit, one in wanted if unit not in have.enabled)
+
+
+def _enabled(enable: Iterable[tuple[str, Services]], have: State) -> list[Change]:
+    """Return the changes of units that are enabled although they are active already."""
+    return [
+        between("unit", unit, {"startup": "disabled"}, {"startup": "enabled"}, slice=SliceRef(one.slice_id))
+        for unit, one in enable
+        if unit in have.active
+    ]
 
 
 def _file_changes(one: Services, have: State, folders: Folders) -> Iterator[FileChange]:
@@ -315,15 +327,17 @@ def _verb(changes: Iterable[FileChange]) -> str | None:
     return "reload" if paths else None
 
 
-def _unit(unit: str, is_wanted: bool, verb: str | None, have: State, drift: list[Change]) -> dict[str, str]:
-    """Return the job for a unit, and add a unit that is started or removed to C(drift)."""
+def _unit(
+    unit: str, one: Services, is_wanted: bool, verb: str | None, have: State, drift: list[Change]
+) -> dict[str, str]:
+    """Return the job for a unit of a slice, and add a unit that is started or removed to C(drift)."""
     if not is_wanted:
         if unit not in have.active and unit not in have.enabled:
             return {}
-        drift.append(between("unit", unit, {"state": "present"}, None))
+        drift.append(between("unit", unit, {"state": "present"}, None, slice=SliceRef(one.slice_id)))
         return {unit: "stop"}
     if unit not in have.active:
-        drift.append(_start(unit))
+        drift.append(_start(unit, SliceRef(one.slice_id)))
         return {unit: "restart"}
     return {unit: verb} if verb else {}
 
@@ -370,10 +384,20 @@ def _differing_shares(
     return _pairs(wanted, have.shares, {one.slice_id for one in orders})
 
 
-def _mapped(kind: str, what: str, pairs: Mapping[str, tuple[int | None, int | None]]) -> list[Change]:
-    """Return the changes of a map from addresses."""
+def _mapped(
+    kind: str, what: str, pairs: Mapping[str, tuple[int | None, int | None]], slices: Mapping[int, int]
+) -> list[Change]:
+    """Return the changes of a map from addresses; C(slices) are the slices of the order by the map's values."""
     return [
-        between(kind, address, *({what: value} if value else None for value in pair)) for address, pair in pairs.items()
+        between(
+            kind,
+            address,
+            *({what: value} if value else None for value in (old, new)),
+            slice=next(
+                (SliceRef(slices[value]) for value in (new, old) if value is not None and value in slices), None
+            ),
+        )
+        for address, (old, new) in pairs.items()
     ]
 
 
@@ -397,16 +421,14 @@ def _differing(text: str | None, other: str | None) -> dict[str, Any] | None:
     return None if text is None else {"lines": [line for line in text.splitlines() if line not in known]}
 
 
-def _start(unit: str) -> Change:
-    return Change("unit", unit, "start", {"state": "stopped"}, {"state": "running"})
+def _start(unit: str, of: SliceRef | None = None) -> Change:
+    return Change("unit", unit, "start", {"state": "stopped"}, {"state": "running"}, slice=of)
 
 
-def _enabled(unit: str) -> Change:
-    return between("unit", unit, {"startup": "disabled"}, {"startup": "enabled"})
-
-
-def _namespace(name: str, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Change:
-    return between("namespace", name, before, after)
+def _namespace(
+    name: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, one: Services | None = None
+) -> Change:
+    return between("namespace", name, before, after, slice=None if one is None else SliceRef(one.slice_id))
 
 
 def _astray(one: Services, have: State, folders: Folders) -> Iterator[Change]:
@@ -415,8 +437,9 @@ def _astray(one: Services, have: State, folders: Folders) -> Iterator[Change]:
         return
     namespace = have.namespaces.get(one.slice_id)
     if namespace is None:
-        yield _namespace(one.namespace, None, {"state": "present"})
+        yield _namespace(one.namespace, None, {"state": "present"}, one)
         return
+    lost, of = {"state": "missing or different"}, SliceRef(one.slice_id)
     for network in one.networks:
         device = namespace.devices.get(network.port)
         is_right = (
@@ -428,15 +451,15 @@ def _astray(one: Services, have: State, folders: Folders) -> Iterator[Change]:
         )
         if not is_right:
             where = f"{one.namespace}/{network.port}"
-            yield between("device", where, {"state": "missing or different"}, {"address": str(network.server)})
+            yield between("device", where, lost, {"address": str(network.server)}, slice=of)
     if one.has_nat:
         ends = (have.devices.get(one.nat_device), namespace.devices.get("nat"))
         for device, address in zip(ends, one.nat_link(folders.links)):
             if device is None or not device.is_up or address not in device.addresses:
-                yield between("NAT link", one.namespace, {"state": "missing or different"}, {"address": address})
+                yield between("NAT link", one.namespace, lost, {"address": address}, slice=of)
     if namespace.astray:
         # Packet rules, routes and forwarding.
-        yield _namespace(one.namespace, *(_of(namespace.astray, side) for side in "><"))
+        yield _namespace(one.namespace, _of(namespace.astray, ">"), _of(namespace.astray, "<"), one)
 
 
 def _concerns(ports: PortPlan, one: Services) -> bool:

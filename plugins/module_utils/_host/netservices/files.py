@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ...network_order import Network, Services
+from ...network_order import Network, Reservation, Services
 from . import dhcp_hosts
 from .namespace import Layout, Port
 
@@ -55,9 +55,14 @@ class Folders:
         """Return the file with the slice's reservations, with the syntax of C(dhcp-hostsfile)."""
         return f"{self.dhcp_hosts}/{slice_id}"
 
+    @property
+    def name_servers(self) -> str:
+        """The folder of all slices' name servers on VLAN 400."""
+        return f"{self.state_dir}/names"
+
     def names(self, slice_id: int, kind: str) -> str:
         """Return a file of the slice's name server on VLAN 400: C(conf), C(hosts), or C(nft) for its clients."""
-        return f"{self.state_dir}/names/{slice_id}.{kind}"
+        return f"{self.name_servers}/{slice_id}.{kind}"
 
     def shares(self, slice_id: int) -> str:
         """Return the file with the slice's addresses, for the limits that its VMs share on the host."""
@@ -102,7 +107,7 @@ def texts(one: Services, folders: Folders) -> dict[str, str]:
         found[folders.names(one.slice_id, "conf")] = _lines(
             [f"conf-file={SETTINGS_DIR}/names.conf", f"port={one.name_port}", f"addn-hosts={hosts}"]
         )
-        found[hosts] = _lines(f"{each.address} {each.name}" for each in reservations)
+        found[hosts] = _lines(line for each in reservations for line in _host_lines(each))
         asking = ", ".join(f"{each.address} : {one.name_port}" for each in reservations)
         found[folders.names(one.slice_id, "nft")] = f"add element ip cloudrepo slices {{ {asking} }}\n"
     addresses = ", ".join(f"{address} : {one.slice_id}" for address in senders(one, folders))
@@ -127,6 +132,13 @@ def restarts(path: str) -> bool:
     return os.path.basename(path).endswith((".conf", "devices", "rules.nft"))
 
 
+def _host_lines(one: Reservation) -> Iterable[str]:
+    yield f"{one.address} {one.name}"
+    for address in (one.loopback, one.loopback6):
+        if address is not None:
+            yield f"{address} lo.{one.name}.{DOMAIN}"
+
+
 def _networks(one: Services) -> list[Network]:
     return sorted(one.networks, key=lambda each: each.vlan_id)
 
@@ -144,6 +156,10 @@ def _server(one: Services, folder: str) -> Iterable[str]:
         yield f"domain={network.name}.{DOMAIN},{network.server.network}"
         if network.dhcp_ends is not None:
             yield from _dhcp(network, *network.dhcp_ends)
+        for member in sorted(network.members, key=lambda each: each.mac):
+            addresses = [each for each in (member.address, member.address6) if each is not None]
+            if addresses:
+                yield f"host-record={member.name}.{network.name}.{DOMAIN},{','.join(addresses)}"
 
 
 def _dhcp(network: Network, first: ipaddress.IPv4Address, last: ipaddress.IPv4Address) -> Iterable[str]:

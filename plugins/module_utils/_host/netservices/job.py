@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ...changes import Change
 from ...network_order import Services
+from ...steps import Steps
 from .. import applied_orders, fences, files, ownership, revisions, runner
 from ..datapath import flows
 from ..fences import FencePlan
@@ -61,6 +62,11 @@ class Job:
     refused: Refusals = field(default_factory=dict)
     missing_ok: bool = False
     fence: FencePlan = field(default_factory=FencePlan)
+
+    @property
+    def steps(self) -> Steps[Todo]:
+        """The steps in their order."""
+        return Steps(self.plan, self.apply, failure=lambda todo: todo.seen.failure, lock=self.lock)
 
     def lock(self) -> AbstractContextManager[None]:
         """Lock the host; the lock is that of the VMs' datapath, because all ports share one range of numbers."""

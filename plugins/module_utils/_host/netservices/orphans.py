@@ -118,8 +118,8 @@ def _things(held: Held) -> Iterator[tuple[int, str | None, str]]:
 
 
 def _files(folders: Folders) -> Iterator[tuple[str, int]]:
-    names, networks = (os.path.dirname(path) for path in (folders.names(0, ""), folders.network(0)))
-    for kind, folder in (("reservations", folders.dhcp_hosts), ("names", names), ("networks", networks)):
+    places = {"reservations": folders.dhcp_hosts, "names": folders.name_servers, "networks": folders.networks}
+    for kind, folder in places.items():
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
             stem = name.partition(".")[0]
             if stem.isdecimal():

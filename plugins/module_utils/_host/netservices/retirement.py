@@ -107,7 +107,7 @@ def apply(todo: RetirementPlan, folders: Folders, runner: Runner, *, bridge: str
         todo.left.stop(runner)
         if todo.namespace:
             runner.run(["ip", "netns", "delete", live.DHCP_NAMESPACE])
-        # Rules filter what is forwarded until nothing is.
+        # The rules remain until nothing is forwarded.
         if todo.wan:
             runner.run(["sysctl", "-q", "-w", f"net/ipv4/conf/{todo.wan}/forwarding=0"])
         todo.left.remove(PARTS, runner, state_dir=folders.state_dir, places=places or Places())

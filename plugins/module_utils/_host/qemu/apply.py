@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Callable
 
 from ...changes import is_changed
@@ -29,6 +30,7 @@ _LOOK_EVERY_S = 0.5
 _PAUSE_S = 0.02
 # journalctl --since is rounded to whole seconds.
 _JOURNAL_LAG_S = 1
+NONE: Mapping[int, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -85,21 +87,24 @@ def apply(
     settings: Settings,
     start_timeout_s: float,
     passwords: Mapping[int, str],
+    user_data: Mapping[int, str] = NONE,
 ) -> list[dict[str, Any]]:
     """Apply a plan. A VM that fails does not affect the others.
 
     Args:
         passwords: the passwords of displays, by VM id; those to set are required.
+        user_data: the user data of guests, by VM id; that of disks to write is required.
 
     Returns:
         A C(VmReport) for each VM of C(orders), as a dict.
 
     Raises:
-        Refused: a password is missing; nothing was changed.
+        Refused: a password or user data is missing; nothing was changed.
         SlicesError: a VM has failed; C(vms) contains the reports.
     """
     orders = tuple(orders)
     vnc.need(todo.passwords, passwords)
+    seed.need(todo.seeds, user_data)
     clear(todo, tools)
     return run(
         todo,
@@ -109,6 +114,7 @@ def apply(
         settings=settings,
         start_timeout_s=start_timeout_s,
         passwords=passwords,
+        user_data=user_data,
     )
 
 
@@ -121,6 +127,7 @@ def run(
     settings: Settings,
     start_timeout_s: float,
     passwords: Mapping[int, str],
+    user_data: Mapping[int, str] = NONE,
 ) -> list[dict[str, Any]]:
     """Apply a plan after C(clear).
 
@@ -130,7 +137,7 @@ def run(
     See C(apply) for the rest.
     """
     orders = tuple(orders)
-    _change(todo, tools, settings, passwords)
+    _change(todo, tools, settings, passwords, user_data)
     begin = tools.clock.now()
     _start(todo.fresh, tools)
     links, fresh = _links(todo), set(todo.fresh)
@@ -167,7 +174,9 @@ def states(
     ]
 
 
-def _change(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[int, str]) -> None:
+def _change(
+    todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[int, str], user_data: Mapping[int, str]
+) -> None:
     runner = tools.runner
     if todo.halt:
         runner.run(["systemctl", "stop", "--", *_names(todo.halt)])
@@ -178,7 +187,7 @@ def _change(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[i
         [
             *(_file(write, settings) for write in writes),
             *(vnc.secret(new, passwords, settings=settings) for new in secrets),
-            *(seed.file(vm, settings) for vm in todo.seeds),
+            *(file for vm in todo.seeds for file in seed.disk(vm, user_data, settings)),
             *(file for vm in todo.fresh for file in _console(vm, settings)),
         ]
     )
@@ -193,7 +202,7 @@ def _change(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[i
 
 
 def _start(vms: Sequence[VM], tools: Tools) -> None:
-    # The exit code only says that some unit failed. The units are checked afterwards.
+    # The exit code only shows that some unit failed. The units are checked afterwards.
     if vms:
         tools.runner.run(["systemctl", "start", "--", *_names(vms)], check=False)
 

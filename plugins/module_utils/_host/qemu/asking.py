@@ -136,7 +136,7 @@ def _hear(
         # QEMU is being stopped or restarted. In the second case, the new process is queried.
         answer, late[talk.path] = None, Answer(why=error.strerror or str(error))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        answer = found[talk.path] = Answer(pid=talk.pid, why=f"what it says is not QMP: {error}")
+        answer = found[talk.path] = Answer(pid=talk.pid, why=f"its answer is not QMP: {error}")
     else:
         if answer is None:
             return

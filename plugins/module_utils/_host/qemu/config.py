@@ -26,6 +26,7 @@ STARTED = "vm.json"
 CONSOLE = "console.log"
 VNC_SECRET = "vnc.secret"
 SEED = "seed.iso"
+SEED_NOTE = "seed.id"
 VNC_PLACES = ("worker", "loopback", "unix", "none")
 ACCELERATORS = ("kvm:tcg", "kvm", "tcg")
 # These are not in QEMU's configuration. Those of another VM are a conflict (ownership), missing ones are written.
@@ -142,14 +143,14 @@ def as_started(vm: VM, settings: Settings) -> dict[str, Any]:
         "checksum_offload": settings.checksum_offload,
         "spare_root_ports": SPARE_ROOT_PORTS,
         "interfaces": [{"name": nic.name, "tap": nic.tap, "mac": nic.mac} for nic in vm.interfaces],
-        **({"cloud_init": _version(vm)} if vm.seed else {}),
+        **({"cloud_init": seed_version(vm)} if vm.seed else {}),
         **{key: uuid for key in _UUIDS if (uuid := getattr(vm, key)) is not None},
     }
 
 
-def _version(vm: VM) -> str:
+def seed_version(vm: VM) -> str:
     """Return what identifies the files for cloud-init, which a guest reads only when it starts."""
-    files = json.dumps([each.to_dict() for each in vm.seed])
+    files = json.dumps([*(each.to_dict() for each in vm.seed), *([vm.user_data_id] if vm.user_data_id else [])])
     return hashlib.sha256(files.encode()).hexdigest()[:8]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...changes import Change, between
+from ...changes import Change, SliceRef, between
 from ...errors import Refusal
 from ...work_order import VM, SliceOrder
 from .. import files, ownership, systemd
@@ -136,9 +136,18 @@ class Prune:
         for pair in self.disable:
             units.setdefault(pair, {})["startup"] = "enabled"
         return [
-            *(between("unit", systemd.unit_name(*pair), units[pair], None) for pair in sorted(units)),
-            *(between("template", systemd.template_name(slice_id), {}, None) for slice_id in self.templates),
-            *(between("cgroup", systemd.slice_name(slice_id), {}, None) for slice_id in self.slices),
+            *(
+                between("unit", systemd.unit_name(*pair), units[pair], None, slice=SliceRef(pair[0]))
+                for pair in sorted(units)
+            ),
+            *(
+                between("template", systemd.template_name(slice_id), {}, None, slice=SliceRef(slice_id))
+                for slice_id in self.templates
+            ),
+            *(
+                between("cgroup", systemd.slice_name(slice_id), {}, None, slice=SliceRef(slice_id))
+                for slice_id in self.slices
+            ),
         ]
 
 
@@ -199,7 +208,10 @@ class VmPlan:
         actions.update(dict.fromkeys(reasons, "restart"))
         return [
             *self.prune.changes,
-            *(Change("template", systemd.template_name(slice_id), "write", after={}) for slice_id in self.templates),
+            *(
+                Change("template", systemd.template_name(slice_id), "write", after={}, slice=SliceRef(slice_id))
+                for slice_id in self.templates
+            ),
             *(
                 Change(
                     "unit",
@@ -209,6 +221,7 @@ class VmPlan:
                     after[vm],
                     reason="; ".join(reasons.get(vm, ())),
                     restart=vm in reasons,
+                    slice=SliceRef(vm.slice_id),
                 )
                 for vm in before
             ),

@@ -35,6 +35,10 @@ _SEND_S = 10.0
 _PROBE_EVERY_S = (1.0, 1.0, 2.0, 2.0, 5.0)
 
 
+DIALOGUE = re.compile(r"\b(?:READY[0-9]*|BEGIN|END|FREE)- ?[0-9a-f]{16}|\bcr_(?:command|part|rc)\b")
+"""Found in all lines that this module types, and in those that answer it."""
+
+
 class Console(Protocol):
     """A serial console."""
 
@@ -67,7 +71,7 @@ class SocketConsole:
         try:
             self._client.sendall(text.encode("utf-8"))
         except OSError as error:
-            raise SlicesError(f"the serial console takes no input: {error}") from error
+            raise SlicesError(f"the serial console does not accept input: {error}") from error
 
     def receive(self, timeout_s: float) -> str:
         """See C(Console)."""
@@ -212,7 +216,7 @@ def _locked(folder: str, deadline: float) -> Iterator[None]:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                _pause(deadline, f"another command kept the serial console in {folder}")
+                _pause(deadline, f"another command is using the serial console in {folder}")
         yield
     finally:
         os.close(handle)

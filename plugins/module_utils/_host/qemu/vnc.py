@@ -70,7 +70,9 @@ def read_passwords(given: Mapping[Any, Any]) -> dict[int, str]:
         if not (isinstance(password, str) and _PASSWORD.fullmatch(password))
     ]
     refusals += [
-        Refusal("invalid_vm_id", "vnc_passwords", {"got": vm_id}) for vm_id in given if not str(vm_id).isdecimal()
+        Refusal("invalid_vm_id", "settings", {"option": "vnc_passwords", "got": vm_id})
+        for vm_id in given
+        if not str(vm_id).isdecimal()
     ]
     if refusals:
         raise Refused(refusals)

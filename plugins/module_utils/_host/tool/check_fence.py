@@ -49,7 +49,7 @@ def check(
         machine_id_file: contains the machine-id.
 
     Raises:
-        SlicesError: it cannot be told whose this host is, or systemd does not respond.
+        SlicesError: the owner of this host is unknown, or systemd does not respond.
     """
     claim = claims.read(state_dir)
     if claim is None:
@@ -57,7 +57,7 @@ def check(
     lost = ask(server, patience_s)
     if lost is None:
         if patience_s:
-            sys.stderr.write(f"slices-host: {server[0]} does not tell which machines are lost; VMs start anyway\n")
+            sys.stderr.write(f"slices-host: no list of lost machines from {server[0]}; VMs are started anyway\n")
         return
     machine_id = (files.read_text(machine_id_file) or "").strip()
     if machine_mark(claim.uuid, machine_id) in lost:

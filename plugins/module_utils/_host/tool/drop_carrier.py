@@ -32,7 +32,7 @@ def main(file: str, path: str, pid: str) -> int:
         with open(file, encoding="ascii") as names:
             drop(names.read().split(), path, int(pid))
     except (CommandError, OSError, ValueError) as error:
-        # A connection that QEMU has closed tells that it is exiting, and its own words are what matters.
+        # QEMU closes the connection when it exits; its own message is more useful.
         if not (isinstance(error, ConnectionError) and _exits(int(pid))) and _end(int(pid)):
             sys.stderr.write(f"slices-host: QEMU was killed, because links could not be set down: {error}\n")
             return 1

@@ -44,7 +44,7 @@ def keep(tables: Sequence[str], file: str, events: Iterable[str], runner: Runner
             touched += [line] if any(f" {table} " in f"{line} " for table in tables) else []
             continue
         found = _listing(tables, runner) if touched else wanted
-        # Events tell of the past: a table may be gone again, also when it was listed after it was loaded.
+        # Events are about the past: a table may have been removed since, even after it was listed.
         if not found or found != wanted:
             is_replaced = found and any(f"add table {table}" in touched for table in tables)
             wanted = found if is_replaced else _load(tables, file, runner)

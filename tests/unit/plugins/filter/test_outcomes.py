@@ -12,6 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.filter.outcomes import (
     deletion_notes,
     failure_lines,
     outcome_table,
+    workflow_artifacts,
 )
 
 from ..module_utils._domain.builders import cluster, put, topology, vm
@@ -64,30 +65,15 @@ def test_the_outcome_of_each_slice() -> None:
     assert [cells[2] for cells in outcomes(mixed, hosts())] == ["unchanged", "refused"]
 
 
-@pytest.mark.parametrize(
-    ("host", "kind", "id", "changed"),
-    [
-        ("w1", "tap", "tap_1001_eth1", "web"),
-        ("w1", "overlay", "/var/lib/cloudrepo/vms/1004/a_img.qcow2", "lab"),
-        ("w1", "VM folder", 1002, "web"),
-        ("w2", "unit", "cloudrepo-1000@1002.service", "web"),
-        ("w2", "cgroup", "cloudrepo-1003.slice", "lab"),
-        ("w2", "flows", 1003, "lab"),
-        ("w2", "flows", "shared", ""),
-        ("w2", "file", "flows/1000.qdiscs", "web"),
-        ("n", "port", "net_160", "lab"),
-        ("n", "port", "net_4000", ""),
-        ("n", "slice reservation", 1003, "lab"),
-        ("n", "unit", "slices-names@1000.service", "web"),
-        ("n", "namespace", "slice-1003", "lab"),
-        ("n", "device", "slice-1003/net_160", "lab"),
-        ("n", "packet rules", "VMs", ""),
-    ],
-)
-def test_a_slice_is_deployed_if_a_host_changed_an_object_of_it(host: str, kind: str, id: Any, changed: str) -> None:
-    told = outcomes(planned(), hosts(**{host: {"changes": [{"kind": kind, "id": id}]}}))
-    deployed = [cells[0].partition("/")[2] for cells in told if cells[2] == "deployed"]
-    assert deployed == ([changed] if changed else [])
+@pytest.mark.parametrize("host", ["w1", "w2", "n"])
+@pytest.mark.parametrize(("slice_id", "changed"), [(1000, ["web"]), (1003, ["lab"]), (None, []), (1007, [])])
+def test_a_slice_is_deployed_if_a_host_changed_an_object_of_it(
+    host: str, slice_id: int | None, changed: list[str]
+) -> None:
+    # The names of objects say nothing: these are those of another slice.
+    named = [{"kind": "tap", "id": f"tap_{vm_id}_eth1", "slice_id": slice_id} for vm_id in (1001, 1004)]
+    told = outcomes(planned(), hosts(**{host: {"changes": named}}))
+    assert [cells[0].partition("/")[2] for cells in told if cells[2] == "deployed"] == changed
 
 
 def test_slices_that_were_refused_or_failed_on_a_host_have_the_reason() -> None:
@@ -146,3 +132,23 @@ def test_deleted_slices_are_listed() -> None:
     made = [{"kind": "vm", "name": f"web/vm{n}", "id": n, "action": "delete"} for n in range(22)]
     told = deletion_notes({"changes": [*made, {**made[0], "action": "create"}]}, check_mode=True)
     assert (told[0], told[20:]) == ("To be deleted: VM web/vm0 (0)", ["… and 2 more"])
+
+
+def test_the_next_job_of_a_workflow_gets_outcomes_and_a_selection() -> None:
+    plan = planned(again=False)
+    revision = plan["work_orders"]["network_node"]["slices"][0]["revision"]
+    found = workflow_artifacts({**plan, "refused": [UNPLANNED]}, hosts(), GROUPS)
+    assert found["slice_name"] == [1000, 1003]
+    result = found["slices_result"]
+    assert result["changes"] == len(plan["changes"]) > 0
+    assert result["slices"][0] == {"id": 1000, "name": "admin/web", "result": "deployed", "revision": revision}
+    assert result["slices"][2] == {"id": None, "name": "bob/shop", "result": "refused", "revision": None}
+
+
+def test_the_next_job_does_not_select_slices_that_are_not_there() -> None:
+    checked = workflow_artifacts(planned(again=False), hosts(), GROUPS, check_mode=True)
+    assert [each["result"] for each in checked["slices_result"]["slices"]] == ["to be deployed"] * 2
+    assert "slice_name" not in checked
+    deleted = workflow_artifacts(planned(("web",), state="absent"), hosts(), GROUPS, recorded=[])
+    assert [each["result"] for each in deleted["slices_result"]["slices"]] == ["deleted"]
+    assert "slice_name" not in deleted

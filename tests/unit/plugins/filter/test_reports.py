@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.filter.reports import (
     has_news,
     host_reports,
+    image_notes,
     orphan_notes,
     report_failures,
     restart_notes,
@@ -182,3 +183,9 @@ def test_a_missing_network_node_is_a_failure_of_slices_that_need_it(needs: dict[
     assert "the group network_node of the inventory has no host" in failure
     assert "run cloudrepo.slices.site" in failure
     assert host_reports({}, {"workers": []}, [], services=services[:1]) == []
+
+
+def test_workers_without_all_base_images_are_listed_with_the_reasons() -> None:
+    hostvars = {"w1": {"apply_work_order_images_failure": "base image /a: full\nbase image /b: gone"}, "w2": {}}
+    assert image_notes(hostvars, {"workers": ["w1", "w2"]}) == ["w1: base image /a: full\nbase image /b: gone"]
+    assert image_notes(hostvars, {}) == []

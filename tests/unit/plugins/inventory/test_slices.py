@@ -127,6 +127,7 @@ def test_a_host_has_variables_from_the_database(read: Read) -> None:
         "vlan_id": 400,
         "address": "10.60.7.101",
         "network": None,
+        "addresses": [],
     }
     assert [(each["name"], each["vlan_id"], each["network"]) for each in interfaces[1:]] == [
         ("eth1", 100, None),
@@ -140,6 +141,8 @@ def test_a_host_has_variables_from_the_database(read: Read) -> None:
         "interface": "eth1",
         "peer": "vm2",
         "peer_interface": "eth1",
+        "addresses": [],
+        "peer_addresses": [],
     }
     assert found == {
         "ansible_host": "10.60.7.101",
@@ -151,6 +154,7 @@ def test_a_host_has_variables_from_the_database(read: Read) -> None:
         "cloudrepo_flavor": "cirros",
         "cloudrepo_jump_host": "gate",
         "cloudrepo_kind": None,
+        "cloudrepo_loopback": {},
         "cloudrepo_networks": ["lan"],
         "cloudrepo_owner": "admin",
         "cloudrepo_power": "running",
@@ -268,7 +272,7 @@ def test_constructed_features(read: Read) -> None:
         ({"filters": ["no_such_variable == 1"], "strict": True}, "filters: VM web/vm1 (1001): "),
         ({"compose": {"a": "no_such_variable"}, "strict": True}, "Could not set a for host web-vm1"),
         ({"hostname": "{{ no_such_variable }}"}, "hostname: VM web/vm1 (1001): "),
-        ({"hostname": "vm", "strict": True}, "host name vm: 3 VMs are called so"),
+        ({"hostname": "vm", "strict": True}, "host name vm: 3 VMs have this name"),
         ({"kinds": [{"flavors": ["*"]}]}, "kinds: each kind needs a name"),
         (
             {"kinds": [{"name": "a", "connection_preference": ["telnet"]}]},
@@ -287,7 +291,7 @@ def test_duplicate_names_are_reported_and_changed(read: Read) -> None:
     found = read(hostname="{{ cloudrepo_vm_name if cloudrepo_slice_name == 'web' else 'worker1' }}")
     assert found["groups"]["cloudrepo_vms"] == ["vm1", "vm2", "worker1-1004"]
     assert found["hosts"]["worker1"]["ansible_host"] == "10.0.10.1"
-    assert "host name worker1: another host is called so; renamed to worker1-1004" in found["said"]
+    assert "host name worker1: another host has this name; renamed to worker1-1004" in found["said"]
 
 
 def test_slices_with_the_same_name_have_separate_groups(read: Read, stored: str) -> None:
@@ -297,7 +301,8 @@ def test_slices_with_the_same_name_have_separate_groups(read: Read, stored: str)
     assert found["children"]["cloudrepo_vms"] == ["slice_web_1000", "slice_lab", "slice_web_1005"]
     assert found["groups"]["slice_web_1005"] == ["web-vm1-1006"]
     assert (
-        "group name slice_web: 2 groups would be called so; renamed to slice_web_1000, slice_web_1005" in found["said"]
+        "group name slice_web: 2 groups would have this name; renamed to slice_web_1000, slice_web_1005"
+        in found["said"]
     )
 
 

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils.acting_token import Key, Token, verify
+from ansible_collections.cloudrepo.slices.plugins.module_utils.acting_token import Key, Token, utc, verify
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
 CLOUD = "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
@@ -54,6 +55,27 @@ def test_other_texts_are_not_valid_tokens(text: str) -> None:
     assert code(text) == "acting_token_invalid"
 
 
+def test_another_algorithm_than_the_one_of_tokens_is_no_token() -> None:
+    """Neither a token without signature, nor another hash, nor one that something else was signed with."""
+    data = TEXT.partition(".")[0]
+    secret = bytes.fromhex(KEY.secret)
+    header = base64.urlsafe_b64encode(b'{"alg":"none"}').rstrip(b"=").decode()
+    for text in (
+        f"{data}.",
+        f"{header}.{data}.",
+        f"{data}.{hmac.new(secret, data.encode(), 'sha256').hexdigest()}",
+        f"{data}.{hmac.new(secret, b'cloudrepo acting user 1 ' + data.encode(), 'sha512').hexdigest()[:64]}",
+        f"{data}.{hmac.new(b'', b'cloudrepo acting user 1 ' + data.encode(), 'sha256').hexdigest()}",
+        TEXT.upper(),
+    ):
+        assert code(text) == "acting_token_invalid"
+
+
+def test_a_very_deep_token_is_no_token() -> None:
+    deep = base64.urlsafe_b64encode(b"[" * 3000).rstrip(b"=").decode()
+    assert code(f"{deep}.{'0' * 64}") == "acting_token_invalid"
+
+
 def test_a_token_is_valid_only_for_its_cloud_and_key() -> None:
     other = Key(CLOUD.replace("4", "5"), KEY.secret)
     assert code(TEXT, other) == "acting_token_of_another_cloud"
@@ -73,3 +95,7 @@ def test_a_token_is_read_back_whatever_its_length(length: int) -> None:
     token = Token("b" * length, 2_000_000_000, CLOUD)
     assert verify(token.signed(KEY), KEY, now=0) == token
     assert "=" not in token.signed(KEY)
+
+
+def test_times_are_shown_in_utc() -> None:
+    assert (utc(0), utc(1_769_860_800)) == ("1970-01-01T00:00:00Z", "2026-01-31T12:00:00Z")

@@ -59,8 +59,20 @@ def export() -> dict[str, Any]:
         "credentials": credentials,
         "job_templates": [deploy, {**other, "ask_variables_on_launch": True}],
         "workflow_job_templates": [workflow],
-        "teams": [{"name": "tenants", "related": {"roles": [role("Execute", "job_template", "deploy")]}}],
-        "users": [{"username": "bob", "is_superuser": False, "related": {"roles": []}}],
+        "teams": [{"name": "tenants", "related": {"roles": []}}],
+        "users": [
+            {
+                "username": "bob",
+                "is_superuser": False,
+                "related": {
+                    "roles": [
+                        role("Execute", "job_template", "deploy"),
+                        role("Read", "job_template", "deploy"),
+                        role("Execute", "workflow_job_template", "request"),
+                    ]
+                },
+            }
+        ],
     }
 
 
@@ -104,6 +116,7 @@ def test_workflows_with_other_templates_are_not_checked() -> None:
 @pytest.mark.parametrize("setting", ["webhook_service", "host_config_key"])
 def test_a_job_that_anybody_starts_must_not_act_by_a_credential(setting: str) -> None:
     data = export()
+    del data["users"][:]
     data["job_templates"][0][setting] = "github"
     assert found(data) == []
     data["job_templates"][0]["related"]["credentials"].append(key("credential", "as admin"))
@@ -133,7 +146,9 @@ def test_a_role_with_which_a_tenant_changes_the_portal_is_found(kind: str, name:
     for holder in (data["teams"][0], data["users"][0]):
         holder["related"]["roles"] = [role(spelled, kind, PROTECTED[kind])]
     on = f"{kind.replace('_', ' ')} {PROTECTED[kind]}"
-    assert found(data) == [(on, f"role {spelled} of team tenants"), (on, f"role {spelled} of user bob")]
+    why = ROLES[kind][name]
+    told = [(each.object, each.setting) for each in check(data, PLAYBOOKS) if each.why == why]
+    assert told == [(on, f"role {spelled} of team tenants"), (on, f"role {spelled} of user bob")]
     assert found(data, ("tenants", "bob")) == []
     data["users"][0]["is_superuser"] = True
     assert found(data, ("tenants",)) == []
@@ -143,8 +158,45 @@ def test_a_role_with_which_a_tenant_changes_the_portal_is_found(kind: str, name:
 def test_roles_on_other_objects_and_harmless_roles_are_not_found(kind: str) -> None:
     data = export()
     harmless = [role(name, kind, PROTECTED[kind]) for name in ("Read", "Execute", "Member", "Approve")]
-    data["teams"][0]["related"]["roles"] = [*harmless, role("Admin", kind, "something else")]
+    data["users"][0]["related"]["roles"] = [*harmless, role("Admin", kind, "something else")]
     assert found(data) == []
+
+
+SEES = "whoever has a role on it sees the jobs of all, with their variables and output"
+
+
+@pytest.mark.parametrize(("kind", "on"), [("job_template", "deploy"), ("workflow_job_template", "request")])
+@pytest.mark.parametrize("name", ["Execute", "Read"])
+def test_a_template_must_not_be_shared_because_awx_shows_its_jobs_to_all_who_run_it(
+    kind: str, on: str, name: str
+) -> None:
+    data = export()
+    of = f"{kind.replace('_', ' ')} {on}"
+    data["users"].append({"username": "alice", "related": {"roles": [role(name, kind, on)]}})
+    told = {(each.object, each.setting) for each in check(data, PLAYBOOKS) if each.why == SEES}
+    assert {(of, "role Execute of user bob"), (of, f"role {name} of user alice")} <= told
+    assert found(data, ("alice",)) == []
+    # One team is several users.
+    del data["users"][:]
+    data["teams"][0]["related"]["roles"] = [role(name, kind, on)]
+    assert check(data, PLAYBOOKS) == [Unlocked(of, f"role {name} of team tenants", SEES)]
+    assert found(data, ("tenants",)) == []
+
+
+def test_only_admins_run_a_template_that_acts_by_a_credential() -> None:
+    data = export()
+    data["job_templates"][0]["related"]["credentials"].append(key("credential", "as admin"))
+    expected = Unlocked("job template deploy", "role Execute of user bob", "acts by credential as admin")
+    assert check(data, PLAYBOOKS) == [expected]
+
+
+def test_users_who_are_more_than_their_roles_are_found() -> None:
+    data = export()
+    data["users"] += [{"username": "admin", "is_superuser": False}, {"username": "eve", "is_system_auditor": True}]
+    assert found(data) == [("user admin", "is_superuser, false"), ("user eve", "is_system_auditor")]
+    assert found(data, ("admin", "eve")) == []
+    data["users"][1]["is_superuser"] = True
+    assert found(data) == [("user eve", "is_system_auditor")]
 
 
 def test_templates_in_variables_must_not_be_evaluated() -> None:
@@ -185,15 +237,37 @@ class Loader(yaml.SafeLoader):
 Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
 
 
-def test_the_portal_of_this_collection_is_locked() -> None:
+def loaded() -> dict[str, Any]:
+    """The portal with two tenants, as AWX would export it."""
     data: dict[str, Any] = {}
     for path in sorted((ROOT / "awx/portal").glob("*.yml")):
         data.update(yaml.load(path.read_text(encoding="utf-8"), Loader))
-    assert found(data) == []
+    text = (ROOT / "awx/tenant.yml").read_text(encoding="utf-8")
+    for tenant in ("alice", "bob"):
+        for kind, entries in yaml.load(text.replace("{{ portal_tenant }}", tenant), Loader).items():
+            data.setdefault(kind, []).extend(entries)
+    kinds = {"job_templates": "job_template", "workflows": "workflow_job_template", "inventories": "inventory"}
+    roles: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for each in data["controller_roles"]:
+        who = ("user", each["user"]) if "user" in each else ("team", each["team"])
+        granted = [role(each["role"], kinds[kind], name) for kind in kinds for name in each.get(kind, ())]
+        roles.setdefault(who, []).extend(granted)
+    for kind, name in (("team", "name"), ("user", "username")):
+        data[f"{kind}s"] = [
+            {name: who, "related": {"roles": granted}} for (what, who), granted in roles.items() if what == kind
+        ]
+    return data
+
+
+def test_the_portal_of_this_collection_is_locked() -> None:
+    data = loaded()
+    assert [each["username"] for each in data["users"]] == ["alice", "bob"]
+    assert found(data, ("cloudrepo admins",)) == []
     opened = copy.deepcopy(data)
     for each in (*opened["controller_templates"], *opened["controller_workflows"]):
         each["ask_variables_on_launch"] = True
-    assert len(found(opened)) == len(data["controller_templates"]) + 1
+    every = len(data["controller_templates"]) + len(data["controller_workflows"])
+    assert len(found(opened, ("cloudrepo admins",))) == every
 
 
 @pytest.mark.parametrize("data", [[], "text", None, {}, {"results": []}, {"job_templates": []}, {"job_templates": "x"}])

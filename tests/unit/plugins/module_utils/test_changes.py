@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import (
     Change,
+    SliceRef,
     between,
     diff,
     differences,
@@ -79,13 +81,15 @@ def test_modules_return_plain_data():
         "kind": "tap",
         "name": "tap_1001_eth0",
         "id": "tap_1001_eth0",
+        "slice_id": None,
         "action": "create",
         "before": None,
         "after": {"state": "up", "group": 1000, "owner": None, "arp": False},
         "reason": "",
         "restart": False,
     }
-    plain = VM.to_dict()
+    plain = replace(VM, slice=SliceRef(1000, "web", "alice")).to_dict()
+    assert (plain["slice_id"], replace(VM, slice=SliceRef(1003)).to_dict()["slice_id"]) == (1000, 1003)
     assert (plain["name"], plain["id"], plain["restart"]) == ("web/vm1", 1001, True)
     assert json.loads(json.dumps(plain)) == plain
 

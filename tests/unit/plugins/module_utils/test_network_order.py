@@ -67,6 +67,13 @@ def test_a_network_has_no_services_by_default() -> None:
         ({"dhcp_range": "192.168.101.1,192.168.101.2"}, "range_holds_server"),
         ({"dhcp_range": "192.168.101.2,192.168.101.3", "server_ip": "192.168.101.3"}, "range_holds_server"),
         ({"dhcp_range": "192.168.101.2,192.168.101.3", "members": [MEMBER] * 3}, "subnet_too_small"),
+        ({"members": [{**MEMBER, "address": "192.168.101.9"}]}, "address_outside_subnet"),
+        ({"members": [{**MEMBER, "address": "192.168.101.1"}]}, "address_is_reserved"),
+        (
+            {"dhcp_range": "192.168.101.2,192.168.101.3", "members": [{**MEMBER, "address": "192.168.101.3"}]},
+            "address_is_reserved",
+        ),
+        ({"members": [{**MEMBER, "address6": "192.168.101.2"}]}, "field_not_allowed"),
         ({"dhcp_range": "192.168.101.2,192.168.101.3", "mtu": bounds.DHCP_MTU.least - 1}, "out_of_range"),
     ],
 )
@@ -78,6 +85,8 @@ def test_impossible_networks_are_refused(fields: dict[str, Any], code: str) -> N
     "fields",
     [
         {"vlan_id": 399},
+        {"members": [{**MEMBER, "address": "192.168.101.6", "address6": "2001:db8::1"}]},
+        {"dhcp_range": "192.168.101.3,192.168.101.4", "members": [{**MEMBER, "address": "192.168.101.5"}]},
         {"nat": True, "gateway": True},
         {"dhcp_range": "192.168.101.2,192.168.101.2", "members": [MEMBER]},
         {"dhcp_range": "192.168.101.0,192.168.101.0"},

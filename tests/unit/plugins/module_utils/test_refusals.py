@@ -13,6 +13,7 @@ from string import Formatter
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.refusals import RULES, Rule
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
@@ -92,6 +93,15 @@ def test_all_refusal_rules_are_used_and_all_used_ones_exist() -> None:
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.where} {call.code}")
 def test_all_figures_in_the_sentences_are_provided(call: Call) -> None:
     assert named(RULES[str(call.code)]) <= call.figures
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_every_message_can_be_put_together(code: str) -> None:
+    refusal = Refusal(code, "VM web/vm1", dict.fromkeys(named(RULES[code]), "7"))
+    for text in (refusal.message, refusal.rule, *map(str, refusal.to_dict().values())):
+        assert text
+        assert not re.search(r"\{(object|rule)", text)
+    assert refusal.message.startswith("VM web/vm1")
 
 
 @pytest.mark.parametrize("code", RULES)

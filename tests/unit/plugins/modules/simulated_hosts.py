@@ -145,7 +145,7 @@ class Machine:
         return [path for path in self.overlays if path.rpartition("/")[0] == folder.path]
 
     def _change(self, todo: DiskPlan, owners: Mapping[int, str]) -> None:
-        for each in todo.discard:
+        for _slice_id, each in todo.discard:
             self.trash[str(each.uuid)] = self.overlays.pop(each.path)
         for vm_id, _slice_id in todo.remove:
             for path in self._paths(self.folders.pop(vm_id)):

@@ -142,7 +142,7 @@ def test_ten_thousand_bad_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
             assert store.data == first, (module, args)
             refused[module] += 1
         elif store.data != first:
-            # The arguments were valid; then the cluster is valid and can be stored.
+            # If the arguments were valid, the cluster is valid and can be stored.
             with store.transaction(write=False) as changed:
                 assert breaches(changed) == [], (module, args)
             yaml.safe_dump(store.data, allow_unicode=True).encode()

@@ -54,7 +54,8 @@ def test_a_capture_is_started_once(monkeypatch: pytest.MonkeyPatch, pcap: Path) 
     runner = seen(ENDED).on("systemd-run", MORE, do=lambda _argv: pcap.write_bytes(HEADER) and None)
     done = run(monkeypatch, pcap, runner)
     assert (done["changed"], done["pcap"], "packets" in done) == (True, str(pcap), False)
-    assert any("--property=RuntimeMaxSec=60" in argv for argv in runner.argvs)
+    (started,) = (argv for argv in runner.argvs if argv[0] == "systemd-run")
+    assert {"--property=RuntimeMaxSec=60", "--property=LimitFSIZE=10485760"} <= {*started}
     assert run(monkeypatch, pcap, seen(RUNS))["changed"] is False
 
 
@@ -75,7 +76,8 @@ def test_a_capture_is_stopped_and_its_packets_are_counted(
     done = run(monkeypatch, pcap, runner, state="stopped", wait=wait)
     assert (done["changed"], done["packets"], done["bytes"]) == (True, 1, len(HEADER + PACKET))
     assert pcap.read_bytes() == HEADER + PACKET
-    assert run(monkeypatch, pcap, seen(ENDED), state="stopped")["changed"] is False
+    again = run(monkeypatch, pcap, seen(ENDED), state="stopped")
+    assert (again["changed"], again["packets"], again["pcap"]) == (False, 1, str(pcap))
 
 
 def test_a_capture_is_removed_with_its_file(monkeypatch: pytest.MonkeyPatch, pcap: Path) -> None:
@@ -96,4 +98,43 @@ def test_a_vm_that_is_not_on_the_host_has_no_capture(monkeypatch: pytest.MonkeyP
 def test_tcpdump_gets_the_start_timeout_of_the_call(monkeypatch: pytest.MonkeyPatch, pcap: Path) -> None:
     runner = seen(ENDED).tell(*SHOW, stdout=RUNS).tell("systemd-run", MORE).tell(*STOP).tell("journalctl", MORE)
     assert "tcpdump did not start" in run(monkeypatch, pcap, runner, start_timeout_s=0)["msg"]
+    assert not pcap.exists()
+
+
+@pytest.mark.parametrize(("state", "path"), [("stopped", True), ("absent", False)])
+def test_check_mode_ends_and_removes_nothing(
+    monkeypatch: pytest.MonkeyPatch, pcap: Path, state: str, path: bool
+) -> None:
+    pcap.write_bytes(HEADER + PACKET + PACKET[:-1])
+    runner = seen(RUNS)
+    done = run(monkeypatch, pcap, runner, state=state, _ansible_check_mode=True)
+    assert (done["changed"], done["pcap"], "packets" in done) == (True, str(pcap) if path else None, False)
+    assert not [argv for argv in runner.argvs if argv[:2] == ["systemctl", "stop"]]
+    assert pcap.read_bytes() == HEADER + PACKET + PACKET[:-1]
+
+
+@pytest.mark.parametrize(
+    ("args", "unit", "message"),
+    [
+        ({"state": "stopped"}, ENDED, "VM 1001 (vm1) eth1: no capture"),
+        ({"seconds": 61}, RUNS, "60 s, 10 MiB"),
+        ({"interface": "eth9"}, None, "VM 1001 (vm1): interface eth9 does not exist; existing: eth0, eth1"),
+        (
+            {"interface": "eth9", "state": "absent"},
+            None,
+            "VM 1001 (vm1): interface eth9 does not exist; existing: eth0, eth1",
+        ),
+    ],
+)
+def test_refusals_name_what_is_there(
+    monkeypatch: pytest.MonkeyPatch, pcap: Path, args: dict[str, Any], unit: str | None, message: str
+) -> None:
+    done = run(monkeypatch, pcap, FakeRunner() if unit is None else seen(unit), **args)
+    assert message in done["msg"]
+
+
+def test_a_stopped_vm_has_nothing_to_capture(monkeypatch: pytest.MonkeyPatch, pcap: Path) -> None:
+    runner = FakeRunner().tell(*SHOW_VM, stdout="ActiveState=inactive\n").tell(*SHOW, stdout=ENDED)
+    done = run(monkeypatch, pcap, runner)
+    assert done["refusals"][0]["code"] == "vm_not_running"
     assert not pcap.exists()

@@ -196,6 +196,7 @@ def test_lifecycle_of_a_slice(ready: Control) -> None:
         "kind": "vm",
         "name": "web/vm1",
         "id": 1001,
+        "slice_id": 1000,
         "action": "update",
         "before": {"status": "pending", "power": "running", "observed": None, "pid": None},
         "after": {"status": "design", "power": "running", "observed": None, "pid": None},

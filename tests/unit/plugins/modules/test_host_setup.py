@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import grp
+import json
 import os
 import re
 import stat
@@ -26,6 +27,7 @@ SHOWN = '[{"ifname": "trunk0", "mtu": 9000}]'
 NOTHING = '{"headings": [], "data": []}\n' * 4
 OBSERVE = ("ovs-vsctl", "--timeout=60", "--format=json", MORE)
 CREATE = ("ovs-vsctl", "--timeout=60", "--", MORE)
+IN_GATEWAY = ("nsenter", "--net=/run/netns/slices-dhcp")
 UUID = "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
 CLOUD = {"cloud_uuid": UUID, "cloud_title": "lab", "cloud_incarnation": UUID, "controller": "controller1"}
 
@@ -107,6 +109,38 @@ def test_a_worker_gets_the_flows_that_all_slices_share(monkeypatch, tmp_path):
     done = modules.run(monkeypatch, host_setup, runner, **arguments(tmp_path), vms=True, _ansible_check_mode=True)
     assert not done.get("failed"), done
     assert lines(done["diff"]["after"]) >= {"bridge", "file", "packet", "flows"}
+
+
+def without_packet_rules(runner: FakeRunner) -> FakeRunner:
+    """A network node on which somebody has removed the packet rules for VMs."""
+    runner.tell("systemctl", "show", MORE, stdout="Id=slices-dhcp.service\nActiveState=active\n")
+    runner.tell("nft", "--stateless", MORE, rc=1).tell("nft", "--json", MORE, rc=1)
+    rules = [
+        {"map": {"name": "slices"}},
+        *({"rule": {"table": "cloudrepo_dhcp", "family": f}} for f in ("ip", "netdev")),
+    ]
+    return runner.tell(*IN_GATEWAY, "nft", "--json", MORE, stdout=json.dumps({"nftables": rules}))
+
+
+def test_a_network_node_is_repaired_last(monkeypatch, tmp_path):
+    args = {**arguments(tmp_path), "network_services": True}
+    runner = without_packet_rules(a_host_with_open_vswitch()).tell(*CREATE)
+    reload = ("systemctl", "reload", "--", "slices-x.service")
+    repair = ("systemctl", "reload-or-restart", "--", "slices-nat.service")
+    done = modules.run(monkeypatch, host_setup, runner.tell(*reload).tell(*repair), **args)
+    assert not done.get("failed"), done
+    assert [argv for argv in runner.argvs if argv in (list(reload), list(repair))] == [list(reload), list(repair)]
+    assert runner.argvs[-1] == list(repair)
+
+    runner = without_packet_rules(a_host_with_open_vswitch())
+    planned = modules.run(monkeypatch, host_setup, runner, **args, _ansible_check_mode=True)
+    assert lines(planned["diff"]["after"]) == {"bridge", "port", "packet"}, "this host forgets its bridge"
+
+
+def test_check_mode_predicts_no_repair_of_services_that_are_not_installed(monkeypatch, tmp_path):
+    args = {**arguments(tmp_path), "network_services": True, "_ansible_check_mode": True}
+    planned = modules.run(monkeypatch, host_setup, a_host_with_open_vswitch(), **args)
+    assert lines(planned["diff"]["after"]) == {"host", "bridge", "port", "folder", "file", "unit"}
 
 
 def test_a_host_of_another_cloud_is_refused_before_anything_is_changed(monkeypatch, tmp_path):

@@ -64,6 +64,7 @@ RIGHT: dict[str, Any] = {
     "images": WorkerOrder.sample()["images"],
     "command": "ip address",
     "vnc_passwords": {"1001": "hMr3kWpa"},
+    "user_data": {"1001": "#!/bin/sh\ntrue\n"},
     "known": Holdings.sample()["known"],
     "remove": ["5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77"],
     "cloud_uuid": "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10",
@@ -75,6 +76,7 @@ RIGHT: dict[str, Any] = {
 FREE = {
     "command": "what a guest's shell evaluates; it is typed as octal escapes (test_serial.py)",
     "vnc_passwords": "alone in a file that is read whole, and in JSON",
+    "user_data": "alone in a file of an ISO image",
     "users": "a whole configuration, which the role worker renders from settings that it has checked",
     "files.content": "the whole content of a file, which a role renders from settings that it has checked",
     "cloud_title": "in messages, and in JSON",

@@ -90,7 +90,7 @@ class OnHosts(Operations):
         done = self.do("slice_report", again=False, all=True, reports=reports)
         told = [one for report in reports for one in report.get("refused", ())]
         refused = {one["slice_id"] for one in told}
-        # A host that has nothing of a slice that is deleted has done all there was to do.
+        # A host without anything of a deleted slice has nothing left to do.
         wrong = [one for one in told if not (one["another"] and one["slice_id"] in planned["deleting"])]
         errors = {vm["vm_id"] for report in reports for vm in report.get("vms", ()) if vm["state"] == "error"}
         stranded = {*self.stranded()}
@@ -166,7 +166,7 @@ class OnHosts(Operations):
             assert {*machine.trash} <= self.given_up
 
 
-# These change nothing that a simulated host has, and would leave fewer steps for the others.
+# These do not affect simulated hosts, and would leave fewer steps for the others.
 for unused in ("put_user", "remove_user", "rename_slice", "rename_vm", "put_link", "put_vlan"):
     setattr(OnHosts, unused, None)
 

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays, user_data
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
@@ -44,7 +44,13 @@ ENDS = st.builds(lambda vm, end: vm + end, VMS, st.sampled_from(["", "", "", ":e
 FLAVORS = st.sampled_from(["cirros", "cirros", "two"])
 WORKERS = ("10.0.10.1", "10.0.10.2")
 LINK = st.fixed_dictionaries(
-    {"endpoints": st.lists(ENDS, min_size=2, max_size=2)}, optional={"name": st.sampled_from(["a", "b"])}
+    {"endpoints": st.lists(ENDS, min_size=2, max_size=2)},
+    optional={
+        "name": st.sampled_from(["a", "b"]),
+        "cidr": st.sampled_from(["10.4.0.0/30", "10.4.0.4/31", "10.5.0.0/31"]),
+        "cidr6": st.just("2001:db8:4::/64"),
+        "addresses": st.just([{"vm": "vm2", "ipv4": "10.4.0.5", "ipv6": "2001:db8:4::1"}]),
+    },
 )
 NETWORK = st.fixed_dictionaries(
     {"name": NETWORKS, "members": st.lists(ENDS, max_size=4, unique_by=lambda end: end.partition(":")[0])},
@@ -52,6 +58,18 @@ NETWORK = st.fixed_dictionaries(
         "cidr": st.sampled_from(["10.1.0.0/24", "10.1.0.128/25", "10.2.0.0/29"]),
         "gateway": st.booleans(),
         "dhcp_enabled": st.booleans(),
+        "cidr6": st.just("2001:db8:5::/126"),
+        "addresses": st.just([{"vm": "vm1", "ipv4": "10.1.0.2"}]),
+    },
+)
+ADDRESSING = st.fixed_dictionaries(
+    {},
+    optional={
+        "links": st.sampled_from(
+            [{"ipv4": "10.4.0.0/28"}, {"ipv4": "10.4.0.0/24", "prefix": 31, "ipv6": "2001:db8:4::/48"}]
+        ),
+        "networks": st.sampled_from([{"ipv4": "10.1.0.0/22"}, {"ipv6": "2001:db8:5::/64", "prefix6": 126}]),
+        "loopbacks": st.sampled_from([{"ipv4": "10.3.0.0/29"}, {"ipv6": "2001:db8:3::/64"}]),
     },
 )
 VM = st.fixed_dictionaries(
@@ -61,6 +79,8 @@ VM = st.fixed_dictionaries(
         "data_interfaces": st.integers(0, 4),
         "worker": st.sampled_from(WORKERS),
         "power": st.sampled_from(POWERS),
+        "cloud_init": st.sampled_from([{}, {"user_data": "#!/bin/sh\ntrue\n"}, {"user_data": "#cloud-config\na: 1\n"}]),
+        "loopback": st.sampled_from([{"ipv4": "10.3.0.2"}, {"ipv6": "2001:db8:3::1"}]),
     },
 )
 TOPOLOGY = st.one_of(
@@ -69,7 +89,8 @@ TOPOLOGY = st.one_of(
             "vms": st.lists(VM, max_size=5, unique_by=lambda vm: vm["name"]),
             "links": st.lists(LINK, max_size=5),
             "networks": st.lists(NETWORK, max_size=2, unique_by=lambda network: network["name"]),
-        }
+        },
+        optional={"addressing": ADDRESSING},
     ),
     st.fixed_dictionaries(
         {
@@ -78,7 +99,7 @@ TOPOLOGY = st.one_of(
             "flavor": FLAVORS,
             "vlan_pools": st.integers(1, 3),
         },
-        optional={"networks": st.lists(NETWORK, max_size=1), "internet": st.booleans()},
+        optional={"networks": st.lists(NETWORK, max_size=1), "internet": st.booleans(), "addressing": ADDRESSING},
     ),
     # About as many links as one VLAN pool allows.
     st.fixed_dictionaries(
@@ -96,6 +117,7 @@ def first_cluster() -> Cluster:
     """Return a cluster with two small workers, two flavors with the same image, and tenants alice and bob."""
     held = builders.cluster(max_vms=16)
     displays.make_key(held)  # otherwise the first plan creates a random key
+    held.extra["user_data"] = {"key": "ab" * 32, "texts": {}, "slices": {}}  # likewise
     held.extra["revision"] = builders.AHEAD_OF_CLOCKS
     for number, worker in enumerate(held.workers.values()):
         worker.extra["machine_id"] = f"{number:032}"
@@ -143,7 +165,7 @@ class Operations(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.door = Door(self.store, self.patch)
         self.backups: list[str] = []
-        # What hosts have been told, in whatever version of the database.
+        # What hosts have received, from any version of the database.
         self.owners: dict[int, tuple[str, str]] = {}
         self.given_up: set[str] = set()
         with self.store.transaction(write=True) as cluster:
@@ -366,7 +388,7 @@ class Operations(RuleBasedStateMachine):
         done = self.do("slice_report", again=False, all=True, reports=reports)
         assert bool(done["failures"]) is bool(failing or stranded)
         if not failing:
-            # What was being deleted is gone, whether its worker is lost or not.
+            # Objects that were being deleted are gone, whether their worker is lost or not.
             vms = [vm for slice_ in done["slices"] for vm in slice_["vms"]]
             assert all(vm["status"] != "deleting" for vm in vms)
             assert {vm["vm_id"] for vm in vms if vm["status"] == "error"} == {*stranded}
@@ -439,7 +461,9 @@ class Operations(RuleBasedStateMachine):
     def nothing_is_broken(self) -> None:
         with self.store.transaction(write=False) as cluster:
             assert breaches(cluster) == []
+            texts = cluster.extra["user_data"]["texts"]
             for slice_ in cluster.slices.values():
+                assert {user_data.id_of(vm) for vm in slice_.vms} <= {None, *texts}
                 held = [link.vlan_id for link in slice_.links]
                 held += [network.vlan_id for network in slice_.networks]
                 held += [each["vlan_id"] for each in slice_.extra.get("reserved_vlans", ())]

@@ -93,7 +93,7 @@ def test_a_disk_is_removed_after_the_vm_that_uses_it_was_stopped(monkeypatch, tm
     run(monkeypatch, tmp_path, runner=looked_at(RUNNING))
     used = run(monkeypatch, tmp_path, uuid(1), runner=looked_at(RUNNING))
     assert [each["code"] for each in used["refusals"]] == ["orphan_in_use"]
-    assert "cloudrepo-9999@1001.service runs from it" in used["refusals"][0]["message"]
+    assert "cloudrepo-9999@1001.service uses it" in used["refusals"][0]["message"]
 
     there: list[bool] = []
     stop = ("systemctl", "stop", "--", "cloudrepo-9999@1001.service")

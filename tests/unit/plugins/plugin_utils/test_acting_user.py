@@ -69,7 +69,7 @@ def launched(user: str, how: str) -> Decision:
             (),
             Decision("admin", OWNER, is_database_owner=True),
         ),
-        # The environment is the strongest.
+        # The environment takes precedence.
         (
             {"CLOUDREPO_ACTING_USER": "bob"},
             {},
@@ -88,7 +88,7 @@ def launched(user: str, how: str) -> Decision:
             (),
             Decision("bob", "CLOUDREPO_ACTING_USER in the controller's environment", CREDENTIAL),
         ),
-        # A person has launched the job, or the workflow that it is part of.
+        # A user has launched the job, or the workflow that it is part of.
         (JOB, job("manual", "bob"), (), launched("bob", "manual")),
         (JOB, job("relaunch", "bob"), ("bob",), launched("bob", "relaunch")),
         (JOB, workflow("manual", "bob"), (), launched("bob", "manual")),
@@ -126,6 +126,8 @@ def differ(first: str, got: str, second: str, other: str, what: str = "acting us
         (JOB, job("workflow", "admin"), (), unproved("unknown")),
         (JOB, {**job("scheduled", "admin"), "awx_workflow_job_launch_type": "manual"}, (), unproved("scheduled")),
         (JOB, {}, (), unproved("unknown")),
+        # The update of an inventory source, which AWX also starts before a job.
+        ({"INVENTORY_UPDATE_ID": "42"}, {}, (), unproved("unknown")),
         (JOB, {"awx_user_name": "admin"}, (), unproved("unknown")),
         (JOB, job("manual"), (), unproved("manual")),
         ({}, {"awx_job_id": 42}, (), unproved("unknown")),
@@ -158,7 +160,7 @@ def differ(first: str, got: str, second: str, other: str, what: str = "acting us
             differ("awx_job_launch_type", "scheduled", "tower_job_launch_type", "manual", "launch type"),
         ),
         ({"JOB_ID": "7"}, job("manual", "bob"), (), differ("JOB_ID", "7", "awx_job_id", "42", "job")),
-        # A name that is none: a credential whose form was left empty, a number, a list.
+        # Not a name: an empty field of a credential, a number, a list.
         ({"CLOUDREPO_ACTING_USER": ""}, {}, (), Refusal("acting_user_empty", "CLOUDREPO_ACTING_USER", {"got": ""})),
         ({"CLOUDREPO_ACTING_USER": " "}, {}, (), Refusal("acting_user_empty", "CLOUDREPO_ACTING_USER", {"got": " "})),
         (JOB, job("manual", ""), (), Refusal("acting_user_empty", "awx_user_name", {"got": ""})),
@@ -225,7 +227,7 @@ def test_a_key_file_of_another_owner_or_with_a_wide_mode_is_refused(tmp_path: Pa
     path.chmod(0o600)
     assert read_key({KEY_FILE: str(path)}) == ACTING_KEY
     assert read_key({KEY_FILE: str(path), KEY: str(ACTING_KEY)}) == ACTING_KEY
-    # Whoever brings a credential of their own brings a key of their own.
+    # A tenant's own credential would contain a tenant's own key.
     with pytest.raises(Refused, match="it is not the key in"):
         read_key({KEY_FILE: str(path), KEY: str(Key(CLOUD, "cd" * 32))})
     for mode in (0o640, 0o604):

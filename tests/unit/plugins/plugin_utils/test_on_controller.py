@@ -22,6 +22,7 @@ from ansible_collections.cloudrepo.slices.plugins.modules import (
     slice_plan,
     slice_report,
     user,
+    user_data_info,
     vnc_password_info,
     worker,
 )
@@ -33,7 +34,7 @@ from ..module_utils._domain import builders
 
 # A task with an environment is run as a module, in a process that has it.
 AS_MODULE = {"environment": {"SOME": "thing"}}
-# With a key, which is else made anew for each database, and from which passwords follow.
+# With a fixed key, because passwords are derived from it; otherwise each database gets a random one.
 DATABASE = {**builders.cluster().to_dict(), "vnc_key": "ab" * 32, "revision": builders.AHEAD_OF_CLOCKS}
 UUID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 TIME = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
@@ -165,6 +166,22 @@ def test_no_result_contains_a_password(both):
     assert said[22]["users"][0]["name"] == "not-********"
 
 
+@pytest.mark.parametrize("extra", [{}, AS_MODULE], ids=["in process", "as a module"])
+def test_only_one_module_returns_user_data(extra, tmp_path):
+    def with_user_data(text: str) -> dict[str, Any]:
+        return {"vms": [builders.vm("vm1", cloud_init={"user_data": text})], "links": []}
+
+    good, bad = (with_user_data(text) for text in (f"#!/bin/sh\n{SECRET}\n", f"#cloud-config\n- {SECRET}\n"))
+    slices = [{"name": "web", **good}, {"name": "lab", **bad}, {"name": "ring", "size": {}, **good}]
+    calls = [("slice", {"slices": slices, "work_orders": True}), ("slice", {"name": "lab", **bad})]
+    *others, found = run(tmp_path / "run", extra, "--diff", calls=[*calls, ("user_data_info", ALL)])
+    assert SECRET not in json.dumps(others)
+    assert [each["slice"] for each in others[0]["refused"]] == ["admin/ring", "admin/lab"]
+    assert "user_data_id" in json.dumps(others[0]["work_orders"])
+    assert "line 1 of the user data" in others[1]["msg"]
+    assert [each["user_data"] for each in found["guests"]] == [f"#!/bin/sh\n{SECRET}\n"]
+
+
 def test_check_mode_stores_nothing_and_predicts_the_changes(tmp_path):
     said = run(tmp_path / "check", {}, "--check", "--diff")
     assert said[0]["changed"]
@@ -193,7 +210,7 @@ def test_a_malformed_slice_is_refused_and_the_others_are_stored(extra, tmp_path)
     assert (none["failed"], none["changed"]) == (True, False)
 
 
-MODULES = [cloud, flavor, slice_module, slice_plan, slice_report, user, vnc_password_info, worker]
+MODULES = [cloud, flavor, slice_module, slice_plan, slice_report, user, user_data_info, vnc_password_info, worker]
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.raw_text import load, plain, repeated_key
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.raw_text import (
+    load,
+    plain,
+    repeated_key,
+    texts,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,9 +36,9 @@ def test_text_is_parsed_as_data(text: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("- name: web\n  vms: []\n  links: []\n  vms: []\n", "line 4: vms was set in line 2 already"),
-        ("a:\n  - b: {c: 1, d: 2, c: 3}\n", "line 2: c was set in line 2 already"),
-        ('{"a": 1,\n "a": 2}', "line 2: a was set in line 1 already"),
+        ("- name: web\n  vms: []\n  links: []\n  vms: []\n", "line 4: vms is already set in line 2"),
+        ("a:\n  - b: {c: 1, d: 2, c: 3}\n", "line 2: c is already set in line 2"),
+        ('{"a": 1,\n "a": 2}', "line 2: a is already set in line 1"),
         ("a: [\n", "line 2: did not find expected node content"),
         ("a: !!python/object/apply:os.system [id]\n", "line 1: could not determine a constructor"),
         ("a: 1\n--- \nb: 2\n", "line 2: but found another document"),
@@ -45,7 +50,16 @@ def test_text_is_parsed_as_data(text: str, value: Any) -> None:
             + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 8)}]\n" for n in range(1, 30)),
             "more than 1,000,000 values or 50 levels",
         ),
-        (f"{'[' * 60}{']' * 60}", "more than 1,000,000 values or 50 levels"),
+        (f"{'[' * 60}{']' * 60}", "line 1: more than 1,000,000 values or 50 levels"),
+        # LibYAML would overflow the stack of the process.
+        ("[" * 100_000, "line 1: more than 1,000,000 values or 50 levels"),
+        ("{a: " * 100_000, "line 1: more than 1,000,000 values or 50 levels"),
+        # PyYAML would copy the entries of merged mappings before anything counts them.
+        (
+            "a0: &a0 {x: 1}\n"
+            + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 30)),
+            "more than 1,000,000 values or 50 levels",
+        ),
     ],
 )
 def test_invalid_text_is_reported_with_its_line(text: str, told: str) -> None:
@@ -66,8 +80,8 @@ def test_ansibles_tags_are_removed_from_parsed_values() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("a: 1\nb: 2\na: 3\n", "line 3: a was set in line 1 already"),
-        ("a: !vault x\na: !vault y\n", "line 2: a was set in line 1 already"),
+        ("a: 1\nb: 2\na: 3\n", "line 3: a is already set in line 1"),
+        ("a: !vault x\na: !vault y\n", "line 2: a is already set in line 1"),
         ("a: {b: 1}\nb: {b: 1}\n", None),
         ("$ANSIBLE_VAULT;1.1;AES256\n6162\n", None),
         ("a: [\n", None),
@@ -76,3 +90,10 @@ def test_ansibles_tags_are_removed_from_parsed_values() -> None:
 )
 def test_only_duplicate_keys_are_reported_for_parsed_values(text: str, told: str | None) -> None:
     assert repeated_key(text) == told
+
+
+def test_texts_with_the_tag_are_returned_as_they_are_written() -> None:
+    text = "a: !unsafe '0x10'\n!unsafe 'b': !unsafe '~'\nc: 16\nd: !unsafe [1]\ne: !unsafe 'x'\na: !unsafe '1_6'\n"
+    assert texts(text, ["a", "b", "c", "d"]) == {"a": "1_6", "b": "~"}
+    for other in ("", "[a]", "a: [", "x"):
+        assert texts(other, ["a"]) == {}

@@ -18,6 +18,7 @@ from ansible.template import Templar
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import ENVIRONMENT, Decision
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import (
     caller,
@@ -56,7 +57,7 @@ def test_a_variable_of_the_inventory_applies_unless_there_is_an_extra_variable(t
 def test_the_acting_user_is_a_variable_or_an_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ENVIRONMENT, raising=False)
     assert decide(*task(tmp_path, {"who": "bob"})).user == "bob"
-    # What the caller wrote is no template.
+    # The caller's text is not a template.
     assert decide(*task(tmp_path, {"cloudrepo_acting_user": "{{ who }}"})).user == "{{ who }}"
     monkeypatch.setenv(ENVIRONMENT, "bob")
     assert decide(*task(tmp_path, {"who": "bob"}, acting_user="bob")).user == "bob"
@@ -69,7 +70,7 @@ def test_the_acting_user_is_a_variable_or_an_argument(tmp_path: Path, monkeypatc
     [(["cloudrepo.slices.deploy"], "cloudrepo.slices.deploy"), (["a.yml", "b.yml"], "a.yml, b.yml"), ("hosts", None)],
 )
 def test_the_origin_of_a_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: Any, playbook: str | None) -> None:
-    for name in ("JOB_ID", "AD_HOC_COMMAND_ID"):
+    for name in acting_user.JOB_IDS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(context, "CLIARGS", {"args": args})
     made = task(tmp_path, {"awx_job_id": 42})[0]

@@ -90,3 +90,28 @@ def test_a_slice_is_found_by_its_number_by_who_may_act_on_it() -> None:
     assert access.numbered(held, 1001, "admin") is None
     put(held, topology("web"))
     assert access.numbered(held, 1003, "alice") is None
+
+
+@pytest.mark.parametrize(
+    ("want", "acting_user", "found"),
+    [
+        ({"name": "web"}, "admin", {1000, ("admin", "web")}),
+        ({"name": "new"}, "admin", {("admin", "new")}),
+        ({"name": "web", "new_name": "new"}, "admin", {1000, ("admin", "web"), ("admin", "new")}),
+        ({"name": "new", "slice_id": 1000}, "admin", {1000, ("admin", "new")}),
+        ({"name": "1000"}, "admin", {("admin", "1000")}),
+        ({"name": "1000", "state": "absent"}, "admin", {1000, ("admin", "1000")}),
+        ({"name": "mail", "owner": "alice"}, "admin", {1003, ("alice", "mail")}),
+        ({"name": "mail"}, "alice", {1003, ("alice", "mail")}),
+        ({"name": "mail"}, "admin", {("admin", "mail")}),
+        # To a tenant, slices of others do not exist.
+        ({"name": "web", "owner": "admin"}, "alice", {("admin", "web")}),
+        ({"name": "web", "owner": "admin", "state": "absent"}, "alice", {("admin", "web")}),
+        ({"name": "1000", "state": "absent"}, "alice", {("alice", "1000")}),
+    ],
+)
+def test_what_identifies_the_slice_of_a_topology(want: dict[str, Any], acting_user: str, found: set[Any]) -> None:
+    held = cluster()
+    put(held, topology())
+    put(held, topology("mail", owner="alice"))
+    assert access.places(held, {"owner": None, "state": "present", **want}, acting_user) == found

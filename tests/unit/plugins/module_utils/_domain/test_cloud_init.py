@@ -35,7 +35,9 @@ def files(slice_: Slice, held: Cluster | None = None) -> dict[str, str]:
 
 
 def network(slice_: Slice) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(files(slice_)["network-config"])["ethernets"]
+    config = json.loads(files(slice_)["network-config"])
+    assert config["version"] == 2
+    found: dict[str, Any] = config["ethernets"]
     return found
 
 
@@ -80,6 +82,87 @@ def test_an_interface_on_a_network_with_dhcp_uses_it() -> None:
     assert [network(slice_)[name].get("dhcp4") for name in ("eth0", "eth1")] == [None, True]
 
 
+PLAN = {
+    "links": {"ipv4": "10.1.0.0/16", "ipv6": "2001:db8:1::/48"},
+    "loopbacks": {"ipv4": "10.0.0.0/24", "ipv6": "2001:db8::/64"},
+}
+
+
+def planned(**first: Any) -> Slice:
+    """Return a slice of two VMs with a link, whose addresses come from pools."""
+    vms = [vm("a", internet=True, cloud_init=first), vm("b")]
+    return put(cluster(), topology(vms=vms, links=[link("a", "b")], addressing=PLAN))
+
+
+def test_addresses_from_pools_reach_the_guest() -> None:
+    found = network(planned())
+    assert found["eth1"]["addresses"] == ["10.1.0.1/30", "2001:db8:1::1/64"]
+    assert found["lo"] == {"match": {"name": "lo"}, "addresses": ["10.0.0.1/32", "2001:db8::1/128"]}
+    assert found["eth0"]["dhcp4"] is True
+
+
+def test_addresses_of_the_set_up_are_added_to_those_from_pools() -> None:
+    more = {"name": "eth1", "addresses": ["10.1.0.1/24", "10.9.0.1/24"]}
+    assert network(planned(interfaces=[more]))["eth1"]["addresses"] == [
+        "10.1.0.1/30",
+        "2001:db8:1::1/64",
+        "10.9.0.1/24",
+    ]
+
+
+def test_an_address_of_the_set_up_must_not_be_one_that_another_end_has_from_a_pool() -> None:
+    with pytest.raises(Refused) as caught:
+        planned(interfaces=[{"name": "eth1", "addresses": ["2001:db8:1:0::2/64"]}])
+    assert "2001:db8:1::2 belongs to" in str(caught.value)
+
+
+def test_an_interface_with_an_ipv6_address_from_a_pool_still_uses_dhcp() -> None:
+    lan = {"name": "lan", "members": ["a"], "dhcp_enabled": True}
+    pools = {"networks": {"ipv4": "10.2.0.0/16", "ipv6": "2001:db8:2::/48"}}
+    slice_ = put(cluster(), topology(vms=[vm("a", cloud_init={})], links=[], networks=[lan], addressing=pools))
+    eth1 = network(slice_)["eth1"]
+    assert (eth1["addresses"], eth1["dhcp4"]) == (["2001:db8:2::1/64"], True)
+
+
+def test_a_member_with_an_address_from_a_pool_uses_the_gateway_unless_dhcp_tells_another_one() -> None:
+    lan = {"name": "lan", "members": ["a"], "gateway": True}
+    pools = {"networks": {"ipv4": "10.2.0.0/16"}}
+
+    def eth1(*, internet: bool) -> dict[str, Any]:
+        vms = [vm("a", cloud_init={}, internet=internet)]
+        found: dict[str, Any] = network(put(cluster(), topology(vms=vms, links=[], networks=[lan], addressing=pools)))
+        return {key: found["eth1"].get(key) for key in ("addresses", "routes", "nameservers")}
+
+    route = [{"to": "0.0.0.0/0", "via": "10.2.0.1"}]
+    assert eth1(internet=False) == {
+        "addresses": ["10.2.0.2/24"],
+        "routes": route,
+        "nameservers": {"addresses": ["10.2.0.1"]},
+    }
+    assert eth1(internet=True) == {"addresses": ["10.2.0.2/24"], "routes": None, "nameservers": None}
+
+
+def test_user_data_leaves_host_name_and_keys_to_other_files() -> None:
+    slice_ = pair(hostname="r1", ssh_keys=[KEY], user_data="#!/bin/sh\ntrue\n")
+    found = files(slice_)
+    assert set(found) == {"meta-data", "vendor-data", "network-config"}
+    vendor = json.loads(found["vendor-data"].partition("\n")[2])
+    assert (found["vendor-data"][:14], vendor) == ("#cloud-config\n", {"hostname": "r1", "preserve_hostname": False})
+    meta = json.loads(found["meta-data"])
+    assert (meta["local-hostname"], meta["public-keys"]) == ("r1", [KEY])
+
+
+def test_other_user_data_or_keys_are_another_instance() -> None:
+    held = cluster()
+    given = [
+        {"user_data": "#!/bin/sh\ntrue\n"},
+        {"user_data": "#!/bin/sh\nfalse\n"},
+        {"user_data": "#!/bin/sh\nfalse\n", "ssh_keys": [KEY]},
+    ]
+    found = [json.loads(files(pair(held, **each), held)["meta-data"])["instance-id"] for each in given]
+    assert len(set(found)) == 3
+
+
 def test_a_changed_set_up_is_another_instance() -> None:
     first, second = (json.loads(files(pair(hostname=name))["meta-data"])["instance-id"] for name in ("r1", "r2"))
     assert first.rpartition("-")[2] != second.rpartition("-")[2]
@@ -105,6 +188,10 @@ def test_the_set_up_is_stored_unchanged_and_removed_with_its_option() -> None:
         ("10.1.0.0/24", "it is the address of network 10.1.0.0/24"),
         ("10.1.0.255/24", "it is the broadcast address of 10.1.0.0/24"),
         ("2001:db8::/64", "it is the address of network 2001:db8::/64"),
+        # The longest prefixes with addresses that are no host's.
+        ("10.1.0.4/30", "it is the address of network 10.1.0.4/30"),
+        ("10.1.0.7/30", "it is the broadcast address of 10.1.0.4/30"),
+        ("2001:db8::4/126", "it is the address of network 2001:db8::4/126"),
         ("10.1.0.1/33", "'10.1.0.1/33' does not appear to be an IPv4 or IPv6 interface"),
     ],
 )
@@ -115,7 +202,7 @@ def test_invalid_addresses_are_refused(address: str, why: str) -> None:
 
 @pytest.mark.parametrize("address", ["10.1.0.0/31", "10.1.0.1/31", "10.1.0.1/32", "2001:db8::/127", "fe80::1/64"])
 def test_point_to_point_addresses_are_valid(address: str) -> None:
-    assert cloud_init.files(pair(interfaces=[{"name": "eth1", "addresses": [address]}]).vms[0], Slice(1, "a"), {})
+    assert cloud_init.files(pair(interfaces=[{"name": "eth1", "addresses": [address]}]).vms[0], Slice(1, "a"), {}, {})
 
 
 @pytest.mark.parametrize(

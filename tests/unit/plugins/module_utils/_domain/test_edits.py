@@ -246,3 +246,15 @@ def test_an_object_must_be_identified_and_names_are_unique(put: edits.Put | edit
 
 def test_renaming_an_object_to_its_own_name_changes_nothing() -> None:
     assert edits.put_vm(WEB, {"name": "a", "new_name": "a"}) == (WEB, 0)
+
+
+@pytest.mark.parametrize("endpoints", [["a", "b"], ["b", "a"]])
+def test_a_link_that_is_one_of_several_is_not_found_by_its_vms(endpoints: list[str]) -> None:
+    with pytest.raises(Refused) as caught:
+        edits.put_link(WEB, {"endpoints": endpoints, "mtu": 9000})
+    ends = ":".join(endpoints)
+    assert [each.code for each in caught.value.refusals] == ["ambiguous_link"], ends
+    assert caught.value.message.startswith("slice web: 2 links are between ")
+    assert caught.value.message.endswith("; give the interfaces or the link_id")
+    _want, place = edits.put_link(WEB, {"endpoints": ["b:eth2", "a:eth2"], "mtu": 9000})
+    assert place == 1

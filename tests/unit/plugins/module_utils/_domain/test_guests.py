@@ -41,8 +41,8 @@ def test_conflicting_names_get_the_id_appended() -> None:
     names, problems = rules.unique_names([(1, "a"), (2, "b"), (3, "a"), (4, "c")], taken=["c"])
     assert names == {1: "a-1", 2: "b", 3: "a-3", 4: "c-4"}
     assert problems == [
-        "host name a: 2 VMs are called so; renamed to a-1, a-3",
-        "host name c: another host is called so; renamed to c-4",
+        "host name a: 2 VMs have this name; renamed to a-1, a-3",
+        "host name c: another host has this name; renamed to c-4",
     ]
 
 
@@ -87,9 +87,12 @@ def test_a_vm_is_described_by_its_variables() -> None:
                 "interface": "eth1",
                 "peer": "vm2",
                 "peer_interface": "eth1",
+                "addresses": [],
+                "peer_addresses": [],
             }
         ],
         "cloudrepo_networks": ["dmz"],
+        "cloudrepo_loopback": {},
         "cloudrepo_vnc": {"host": "10.0.10.1", "port": 5901},
     }
     assert (second["cloudrepo_address"], second["cloudrepo_networks"]) == (None, ["lan"])
@@ -99,7 +102,17 @@ def test_a_vm_is_described_by_its_variables() -> None:
 
 def interface(number: int, **fields: Any) -> dict[str, Any]:
     named = {"name": f"eth{number}", "mac": f"52:54:00:03:e9:{number:02x}"}
-    return {**named, "vlan_id": None, "address": None, "network": None, **fields}
+    return {**named, "vlan_id": None, "address": None, "network": None, "addresses": [], **fields}
+
+
+def test_a_vm_has_the_addresses_of_its_links_and_of_its_loopback() -> None:
+    pools = {"links": {"ipv4": "10.1.0.0/16", "ipv6": "2001:db8:1::/48"}, "loopbacks": {"ipv4": "10.0.0.0/24"}}
+    first, second = rules.guests([put(cluster(), topology(addressing=pools))])
+    assert (first["cloudrepo_loopback"], second["cloudrepo_loopback"]) == ({"ipv4": "10.0.0.1"}, {"ipv4": "10.0.0.2"})
+    own = ["10.1.0.2/30", "2001:db8:1::2/64"]
+    assert [each["addresses"] for each in second["cloudrepo_interfaces"]] == [[], own]
+    (end,) = first["cloudrepo_links"]
+    assert (end["addresses"], end["peer_addresses"]) == (["10.1.0.1/30", "2001:db8:1::1/64"], own)
 
 
 def test_a_vm_without_a_flavor_and_a_network_without_a_name_are_described_as_well() -> None:

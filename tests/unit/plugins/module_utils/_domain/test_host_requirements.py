@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import registering, slice_changes, work_orders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import (
+    host_requirements,
+    registering,
+    slice_changes,
+    work_orders,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
@@ -224,3 +229,14 @@ def test_mtu_and_netem_of_a_worker_are_registered() -> None:
     with pytest.raises(Refused) as caught:
         registering.put_worker(held, {"ip": "10.0.10.1", "trunk_mtu": 60})
     assert caught.value.refusals == [Refusal("out_of_range", "worker 10.0.10.1", {**TRUNK_MTU, "got": 60})]
+
+
+def test_a_worker_that_is_not_registered_lacks_nothing() -> None:
+    """Such as one that was removed by hand from a file of Cloud Repositorio."""
+    held = cluster()
+    slice_ = put(held, limited(SLOW))
+    del held.workers["10.0.10.2"]
+    held.workers["10.0.10.1"].extra["trunk_mtu"] = 1000
+    assert list(host_requirements.shortcomings(slice_, held)) == [
+        small_trunk(where, 1500, "worker 10.0.10.1", 1000) for where in ("link web/1", "slice web on VLAN 400")
+    ]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariant_repair import repair
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
-from ansible_collections.cloudrepo.slices.plugins.module_utils.vlans import FURTHER_POOLS, POOL_COUNT
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vlans import FURTHER_POOLS, POOL_COUNT, pool_vlans
 
 from . import builders
 
@@ -137,6 +137,150 @@ def test_all_violations_are_repaired_in_one_run(count: int, data: st.DataObject)
     assert repair(held) == []
 
 
+def two_slices() -> Cluster:
+    """Return slices web (VMs 1001 and 1002, link 1, network lan) and lab of alice (VMs 1004 to 1006, links 1 and 2)."""
+    held = builders.cluster()
+    lan = {"name": "lan", "members": ["vm1", "vm2"]}
+    vms = [builders.vm(name, internet=True) for name in ("vm1", "vm2")]
+    builders.put(held, builders.topology(vms=vms, networks=[lan]))
+    links = [builders.link("a:eth1", "b:eth1"), builders.link("b:eth2", "c:eth1")]
+    builders.put(held, builders.topology("lab", owner="alice", vms=[builders.vm(name) for name in "abc"], links=links))
+    return held
+
+
+WEB, LAB = ("slices", "1000"), ("slices", "1003")
+LAB_EDGE = [
+    "VM lab/b (1005): eth2: VLAN 161, link 2 → VLAN 162, link 2",
+    "VM lab/c (1006): eth1: VLAN 161, link 2 → VLAN 162, link 2",
+]
+GONE = ["link lab/2: removed, it does not connect two unused interfaces"]
+LOOSE = [
+    "VM lab/b (1005): eth2: VLAN 161, link 2 → VLAN None, link None",
+    "VM lab/c (1006): eth1: VLAN 161, link 2 → VLAN None, link None",
+]
+USED = "slice lab (1003) of alice: vlan_pool_used [160, 161] → [160, 161, 162]"
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        (("next_vm_id",), 1006, ["next_vm_id 1006 → 1007"]),
+        (("next_vm_id",), 1007, []),
+        ((*WEB, "vms", 0, "worker_ip"), "10.0.10.9", ["worker 10.0.10.9: added with schedulable: false"]),
+        ((*WEB, "vms", 0, "worker_ip"), "", []),
+        ((*WEB, "vms", 0, "owner"), "bob", ["VM web/vm1 (1001): owner bob → admin"]),
+        ((*LAB, "vms", 1, "name"), "a", ["VM lab/a (1005): name → a-2"]),
+        ((*LAB, "vlan_pool_start"), 100, ["slice lab (1003) of alice: VLAN pool 100 → 160"]),
+        ((*LAB, "vlan_pool_end"), 180, ["slice lab (1003) of alice: VLAN pool 160 → 160"]),
+        ((*LAB, "links", 1, "vlan_id"), 160, ["link lab/2: VLAN 160 → 162", USED, *LAB_EDGE]),
+        ((*LAB, "links", 1, "vlan_id"), 180, ["link lab/2: VLAN 180 → 162", USED, *LAB_EDGE]),
+        ((*LAB, "links", 1, "link_id"), 1, ["link lab/1: id → 2"]),
+        ((*LAB, "links", 1, "vm2_id"), 1005, [*GONE, *LOOSE]),
+        ((*LAB, "links", 1, "vm2_id"), 1007, [*GONE, *LOOSE]),
+        ((*LAB, "links", 1, "vm1_interface"), "eth1", [*GONE, *LOOSE]),
+        ((*LAB, "links", 1, "vm1_interface"), "eth9", [*GONE, *LOOSE]),
+        (
+            (*LAB, "vms", 0, "interfaces", 1, "mac"),
+            "52:54:00:00:00:00",
+            ["VM lab/a (1004): eth1: MAC 52:54:00:00:00:00 → 52:54:00:03:ec:01"],
+        ),
+        ((*LAB, "vms", 0, "interfaces", 1, "mac"), "52:54:00:03:EC:01", []),
+        ((*LAB, "vms", 0, "interfaces", 1, "mac"), None, []),
+        (
+            (*LAB, "vms", 0, "interfaces", 1, "link_id"),
+            None,
+            ["VM lab/a (1004): eth1: VLAN 160, link None → VLAN 160, link 1"],
+        ),
+        (
+            (*LAB, "vms", 0, "interfaces", 1, "vlan_id"),
+            161,
+            ["VM lab/a (1004): eth1: VLAN 161, link 1 → VLAN 160, link 1"],
+        ),
+        (
+            (*LAB, "vms", 0, "interfaces", 0, "vlan_id"),
+            162,
+            ["VM lab/a (1004): eth0: VLAN 162, link None → VLAN None, link None"],
+        ),
+        ((*LAB, "vms", 0, "interfaces", 0, "vlan_id"), 161, []),
+        (
+            (*LAB, "vms", 0, "interfaces", 0, "link_id"),
+            1,
+            ["VM lab/a (1004): eth0: VLAN None, link 1 → VLAN None, link None"],
+        ),
+        (
+            (*WEB, "vms", 0, "interfaces", 0, "link_id"),
+            1,
+            ["VM web/vm1 (1001): eth0: VLAN 400, link 1 → VLAN 400, link None"],
+        ),
+        ((*LAB, "vms", 0, "vnc_port"), 5900, ["VM lab/a (1004): VNC port 5900 → 5903"]),
+        ((*LAB, "vms", 0, "vnc_port"), 5901, ["VM lab/a (1004): VNC port 5901 → 5903"]),
+        ((*LAB, "vms", 0, "vnc_port"), 5906, []),
+        ((*LAB, "vms", 0, "vnc_port"), 65535, []),
+        ((*LAB, "vms", 0, "vnc_port"), 65536, ["VM lab/a (1004): VNC port 65536 → 5903"]),
+        (
+            (*WEB, "vms", 1, "interfaces", 0, "ip_config", "ip"),
+            "10.60.7.101",
+            ["VM web/vm2 (1002): address 10.60.7.101 → 10.60.7.102"],
+        ),
+        (
+            (*WEB, "vms", 1, "interfaces", 0, "ip_config", "ip"),
+            "10.60.7",
+            ["VM web/vm2 (1002): address 10.60.7 → 10.60.7.102"],
+        ),
+        ((*WEB, "vms", 1, "interfaces", 0, "ip_config", "ip"), "10.60.7.250", []),
+        ((*WEB, "vlan_pool_used"), [101], ["slice web (1000) of admin: vlan_pool_used [101] → [101, 100]"]),
+        (
+            (*WEB, "vlan_pool_used"),
+            [100, 101, 100],
+            ["slice web (1000) of admin: vlan_pool_used [100, 101, 100] → [100, 101]"],
+        ),
+        (
+            (*WEB, "vlan_pool_used"),
+            [100, 101, 120],
+            ["slice web (1000) of admin: vlan_pool_used [100, 101, 120] → [100, 101]"],
+        ),
+        ((*WEB, "vlan_pool_used"), [100, 101, 119], []),
+        (("users", "alice", "username"), "al", ["user alice: username al → alice"]),
+        (("users", "alice", "slices"), [1000], ["user alice: slices [1000] → [1003]"]),
+        (("users", "alice", "used_vms"), 2, ["user alice: used_vms 2 → 3"]),
+        (("workers", "10.0.10.1", "used_vms"), 2, ["worker 10.0.10.1: used_vms 2 → 3"]),
+        (("workers", "10.0.10.1", "used"), 0, ["worker 10.0.10.1: used 0 → 3"]),
+    ],
+)
+def test_only_the_violation_is_repaired(place: tuple[str | int, ...], value: Any, told: list[str]) -> None:
+    document: Any = two_slices().to_dict()
+    found, (*way, last) = document, place
+    for step in way:
+        found = found[step]
+    found[last] = value
+    held = Cluster.from_dict(document)
+    assert repair(held) == told
+    assert repair(held) == []
+
+
+def test_a_copied_slice_gets_ids_of_its_own_and_keeps_its_links_and_networks() -> None:
+    document: Any = two_slices().to_dict()
+    document["slices"]["1007"] = {**copy.deepcopy(document["slices"]["1000"]), "slice_id": 1007, "name": "copy"}
+    held = Cluster.from_dict(document)
+    repair(held)
+    copied = held.slices[1007]
+    assert [vm.vm_id for vm in copied.vms] == [1008, 1009]
+    assert [(link.vm1_id, link.vm2_id) for link in copied.links] == [(1008, 1009)]
+    assert [member["vm_id"] for member in copied.networks[0].extra["members"]] == [1008, 1009]
+    assert [member["vm_id"] for member in held.slices[1000].networks[0].extra["members"]] == [1001, 1002]
+
+
+def test_links_and_networks_stay_with_the_first_of_two_vms_of_a_slice_with_the_same_id() -> None:
+    document: Any = two_slices().to_dict()
+    vms = document["slices"]["1000"]["vms"]
+    vms.append({**copy.deepcopy(vms[0]), "name": "vm3"})
+    held = Cluster.from_dict(document)
+    repair(held)
+    web = held.slices[1000]
+    assert [vm.vm_id for vm in web.vms] == [1001, 1002, 1007]
+    assert (web.links[0].vm1_id, web.networks[0].extra["members"][0]["vm_id"]) == (1001, 1001)
+
+
 def test_invalid_and_duplicate_further_pools_are_released() -> None:
     held = builders.cluster()
     web, lab = (builders.put(held, builders.topology(name)) for name in ("web", "lab"))
@@ -159,3 +303,56 @@ def test_networks_with_a_foreign_vlan_get_free_ones() -> None:
     vlans = [network.vlan_id for network in web.networks]
     assert len(set(vlans)) == len(vlans)
     assert {each.vlan_id for vm in web.vms for each in vm.interfaces if each.vlan_id} == set(vlans)
+
+
+def test_names_are_completed_with_the_lowest_free_number() -> None:
+    held = two_slices()
+    web, lab = held.slices.values()
+    for vm, name in zip(lab.vms, ("a", "a", "a-2")):
+        vm.name = name
+    assert repair(held) == ["VM lab/a (1005): name → a-3"]
+    lab.vms[1].name = "a"
+    lab.vms[0].deleting = True
+    assert repair(held) == []
+    web.extra["name"] = "lab"
+    assert repair(held) == []
+    third = builders.put(held, builders.topology("third", owner="alice", vms=[], links=[]))
+    third.extra["name"] = "lab"
+    assert repair(held) == [f"slice lab ({third.slice_id}) of alice: name → lab-2"]
+
+
+def test_what_cannot_be_repaired_stays_and_the_rest_is_repaired() -> None:
+    held = two_slices()
+    web, lab = held.slices.values()
+    lab.vlan_pool_used = list(pool_vlans(3))
+    lab.links[1].vlan_id = 160
+    web.vms[1].interfaces[0].ip_config = {"ip": "10.60.7.101"}
+    web.extra["releasing"] = {"addresses": [f"10.60.7.{last}" for last in range(102, 251)]}
+    lab.vms[2].vnc_port = 80
+    assert repair(held) == [each.replace("162", "160") for each in LAB_EDGE] + ["VM lab/c (1006): VNC port 80 → 5905"]
+    left = breaches(held)
+    assert len([sentence for sentence in left if "several links are on VLAN 160" in sentence]) == 1
+    assert len([sentence for sentence in left if "address 10.60.7.101 is allocated 2 times" in sentence]) == 1
+
+
+def test_a_slice_keeps_the_pool_of_another_one_if_none_is_free() -> None:
+    held = two_slices()
+    web, lab = held.slices.values()
+    web.extra[FURTHER_POOLS] = list(range(1, POOL_COUNT))
+    del held.slices[1003]
+    held.slices[1100] = lab
+    lab.slice_id = 1100
+    assert not [sentence for sentence in repair(held) if "id →" in sentence]
+    assert 1100 in held.slices
+
+
+def test_released_addresses_that_are_in_use_or_no_addresses_are_not_released_again() -> None:
+    held = two_slices()
+    web = held.slices[1000]
+    web.extra["releasing"] = {"addresses": ["10.60.7.101", "many", "10.60.7.140", "10.60.7.140"]}
+    assert repair(held) == [
+        f"slice web (1000) of admin: no longer releases address {text}"
+        for text in ("10.60.7.101", "many", "10.60.7.140")
+    ]
+    assert web.extra["releasing"] == {"addresses": ["10.60.7.140"]}
+    assert repair(held) == []

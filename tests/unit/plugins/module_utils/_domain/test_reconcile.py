@@ -322,3 +322,12 @@ def test_vms_that_stay_are_in_the_management_network() -> None:
     ]
     put(held, topology(vms=[vm("vm2"), vm("vm3", internet=True)], links=[]), network=elsewhere)
     assert held.slices[1000].vms[1].interfaces[0].ip_config["ip"] == "10.70.0.101"
+
+
+def test_a_slice_keeps_its_owner() -> None:
+    held = cluster()
+    put(held, topology())
+    found = refusals(held, topology(owner="alice", slice_id=1000))
+    assert [each.message for each in found] == [
+        "slice web: owned by admin, got alice; the owner of a slice cannot change"
+    ]

@@ -32,7 +32,7 @@ def test_removing_a_link_renumbers_no_other() -> None:
     assert [(each.link_id, each.vlan_id) for each in slice_.links] == [(1, 100), (3, 102)]
     assert slice_.vlan_pool_used == [100, 102]
     slice_ = put(held, topology(vms=machines, links=links))
-    assert [(each.link_id, each.vlan_id) for each in slice_.links] == [(1, 100), (4, 101), (3, 102)]
+    assert [(each.link_id, each.vlan_id) for each in slice_.links] == [(1, 100), (3, 102), (4, 101)]
 
 
 def test_endpoints_without_an_interface_take_the_lowest_free_one_and_keep_it() -> None:

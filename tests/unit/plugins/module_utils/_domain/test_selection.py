@@ -27,6 +27,7 @@ CHOICE = {"accepted": ["slices", "slices_file", "slice_name", "slice_owner", "sl
         ({"slices": WEB}, Selection(slices=WEB)),
         ({"slices": json.dumps(WEB)}, Selection(slices=WEB)),
         ({"slices": json.dumps({"slices": WEB})}, Selection(slices=WEB)),
+        ({"slices": [None, *WEB, "x"]}, Selection(slices=[None, *WEB, "x"])),
         ({"slice_name": "web"}, Selection(names=("web",))),
         ({"slice_name": 1000}, Selection(names=("1000",))),
         ({"slice_name": ["alice/web", 1000]}, Selection(names=("alice/web", "1000"))),

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_changes import (
@@ -64,6 +66,44 @@ def test_peers_and_nat_are_changes() -> None:
         ("slice", "peers false → true"),
         ("network", "nat false → true"),
     ]
+
+
+def test_addresses_are_changes() -> None:
+    held = cluster()
+    lan = {"name": "lan", "members": ["vm2"]}
+    old = copy(put(held, topology(networks=[lan])))
+    pools = {
+        "links": {"ipv4": "10.1.0.0/16"},
+        "networks": {"ipv6": "2001:db8::/48"},
+        "loopbacks": {"ipv4": "10.0.0.0/30"},
+    }
+    new = put(held, topology(networks=[lan], addressing=pools))
+    assert [(each.kind, each.why) for each in changes(old, new)] == [
+        (
+            "slice",
+            "addressing none → links 10.1.0.0/16 in /30, networks 2001:db8::/48 in /64, loopbacks 10.0.0.0/30 in /32",
+        ),
+        ("vm", "loopback none → ipv4=10.0.0.1"),
+        ("vm", "loopback none → ipv4=10.0.0.2"),
+        ("link", "cidr none → 10.1.0.0/30; addresses none → vm1:eth1 10.1.0.1, vm2:eth1 10.1.0.2"),
+        ("network", "cidr6 none → 2001:db8::/64; addresses none → vm2:eth2 2001:db8::1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "restart"),
+    [
+        ({"cloud_init": {}}, {"cloud_init": {"hostname": "r1"}}, True),
+        ({"cloud_init": {"user_data": "#!/bin/sh\n:\n"}}, {"cloud_init": {"user_data": "#!/bin/sh\nid\n"}}, True),
+        ({"cloud_init": {}}, {"cloud_init": {}, "loopback": {"ipv4": "10.0.0.1"}}, True),
+        ({}, {"loopback": {"ipv4": "10.0.0.1"}}, False),
+    ],
+)
+def test_a_guest_reads_its_set_up_when_it_starts(before: Any, after: Any, restart: bool) -> None:
+    held = cluster()
+    old = copy(deployed(put(held, topology(vms=[vm("vm1", **before)], links=[]))))
+    (change,) = changes(old, put(held, topology(vms=[vm("vm1", **after)], links=[])))
+    assert (change.kind, change.restart) == ("vm", restart)
 
 
 def test_a_change_has_reasons_and_a_restart_flag() -> None:

@@ -210,7 +210,7 @@ def test_invalid_topology_types(fields: dict[str, Any], code: str, figures: dict
             {"option": "cidr", "got": "nonsense", "why": "Expected 4 octets in 'nonsense'"},
         ),
         ({"cidr": "10.0.0.0/31"}, "out_of_range", {"option": "prefix of cidr", "got": 31, "least": 8, "most": 30}),
-        ({"cidr": "127.0.0.0/24"}, "special_subnet", {"got": "127.0.0.0/24"}),
+        ({"cidr": "127.0.0.0/24"}, "special_subnet", {"option": "cidr", "got": "127.0.0.0/24"}),
         (
             {"cidr": "10.0.0.0/30", "gateway": True},
             "subnet_too_small",

@@ -23,6 +23,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.stopwatch import Stopwatch
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import MARK
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
@@ -301,6 +302,11 @@ def orders(
 def uuid(number: int) -> str:
     """Return a UUID that ends in a number."""
     return f"00000000-0000-4000-8000-{number:012}"
+
+
+def slices(changes: Iterable[Change]) -> set[int | None]:
+    """Return the slices of changes, as modules return them."""
+    return {change.to_dict()["slice_id"] for change in changes}
 
 
 def mark(folder: Path, slice_id: int = 1000, **said: Any) -> None:

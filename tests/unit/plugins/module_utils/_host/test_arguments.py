@@ -69,8 +69,8 @@ def test_required_options_have_no_default_and_slices_are_required() -> None:
     assert not [name for name, spec in ALL.items() if spec.get("required") and "default" in spec]
 
 
-def test_passwords_are_not_logged() -> None:
-    assert [name for name, spec in ALL.items() if spec.get("no_log")] == ["vnc_passwords"]
+def test_passwords_and_user_data_are_not_logged() -> None:
+    assert [name for name, spec in ALL.items() if spec.get("no_log")] == ["vnc_passwords", "user_data"]
     assert "pass" not in "".join(name for name, spec in ALL.items() if not spec.get("no_log"))
 
 

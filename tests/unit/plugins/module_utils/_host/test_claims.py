@@ -47,6 +47,13 @@ def codes(refused: Any) -> list[str]:
 def test_a_host_is_claimed_once(tmp_path: Path) -> None:
     todo = claimed(tmp_path, LAB)
     assert [(change.kind, change.action) for change in todo.changes] == [("host", "create")]
+    after = {
+        "incarnation": LAB.incarnation,
+        "since": "2026-01-31T12:00:00Z",
+        "controller": "controller1",
+        "orphans": [],
+    }
+    assert (todo.changes[0].before, {**(todo.changes[0].after or {}), **after}) == (None, todo.changes[0].after)
     held = Claim(LAB.uuid, "lab", LAB.incarnation, since="2026-01-31T12:00:00Z", controller="controller1")
     assert claims.read(str(tmp_path)) == held
     assert (tmp_path / "cloud.json").stat().st_mode & 0o777 == 0o600

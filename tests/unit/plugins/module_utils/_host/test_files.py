@@ -42,6 +42,18 @@ def test_no_file_is_renamed_before_all_are_synced(tmp_path, monkeypatch):
     assert (sorted(done[:3]), done[3:]) == (["fsync a", "fsync b", "fsync c"], ["replace"] * 3)
 
 
+@pytest.mark.parametrize("failing", ["fchown", "fsync"])
+def test_an_error_without_a_path_gets_it(tmp_path, monkeypatch, failing):
+    def fail(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, failing, fail)
+
+    with pytest.raises(OSError, match=r"^\[Errno 28\] No space left on device: '.*/\.?a") as caught:
+        files.write_text(f"{tmp_path}/a", "new", mode=0o644)
+    assert caught.value.filename.startswith(f"{tmp_path}/")
+
+
 @pytest.mark.parametrize("failing", ["fsync", "replace"])
 def test_a_failed_write_leaves_no_temporary_file(tmp_path, monkeypatch, failing):
     def fail(*_arguments: object) -> None:

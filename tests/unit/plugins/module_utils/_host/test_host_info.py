@@ -5,7 +5,12 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import host_info
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.host_info import (
     TRY_NETEM,
     Interface,
@@ -51,7 +56,27 @@ def test_cores_and_memory_of_this_machine() -> None:
     with open("/proc/meminfo", encoding="ascii") as file:
         total_kib = int(next(line for line in file if line.startswith("MemTotal")).split()[1])
     assert info.ram_gb == round(total_kib / 2**20, 1)
-    assert info.cores >= 1
+    assert info.cores == os.cpu_count()
+
+
+def test_the_number_of_cores_may_be_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert look(FakeRunner().tell(*SHOW, rc=127).tell(*TRY_NETEM)).cores == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "machine_id"),
+    [("ab" * 16 + "\n", "ab" * 16), ("uninitialized\n", None), ("", None), ("ab" * 15 + "\n", None), (None, None)],
+)
+def test_the_machine_id_is_that_of_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None, machine_id: str | None
+) -> None:
+    path = tmp_path / "machine-id"
+    monkeypatch.setattr(host_info, "MACHINE_ID_PATH", str(path))
+    if text is not None:
+        path.write_text(text)
+    assert host_info.read_machine_id() == machine_id
+    assert look(FakeRunner().tell(*SHOW, rc=127).tell(*TRY_NETEM)).machine_id == machine_id
 
 
 def test_packages_that_are_not_installed_are_returned() -> None:

@@ -17,6 +17,13 @@ def test_a_new_host_uses_nothing(tmp_path: Path) -> None:
     assert found == {"highest_id": None, "highest_revision": None, "slices": []}
 
 
+def test_a_folder_that_does_not_say_whose_it_is_uses_its_number(tmp_path: Path) -> None:
+    (tmp_path / "vms/1040").mkdir(parents=True)
+    (tmp_path / "vms/1040/a_img.qcow2").touch()
+    found = in_use.look(str(tmp_path), unit_dir=str(tmp_path / "units"))
+    assert (found["highest_id"], found["slices"]) == (1040, [])
+
+
 def test_slices_are_found_by_folders_units_reservations_and_networks(tmp_path: Path) -> None:
     units = tmp_path / "units"
     for folder in ("vms/1036", "dhcp/hosts.d", "networks/1009", "names", "units"):

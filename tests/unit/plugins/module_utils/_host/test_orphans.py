@@ -11,7 +11,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Ch
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import KnownSlice
 
-from .fakes import uuid
+from .fakes import slices, uuid
 
 PATH = "/var/lib/cloudrepo/vms/1006/vm1_img.qcow2"
 A_DISK = Orphan(DISK, 1005, uuid(1), PATH, 1006)
@@ -57,6 +57,8 @@ def test_removals_are_reported():
     assert [each.change for each in verdict.remove] == [
         Change("disk", uuid(1), "delete", before={"slice_id": 1005, "path": PATH})
     ]
+    assert slices(verdict.changes) == {1005}
+    assert slices([Orphan(DISK, None, uuid(1), PATH).change]) == {None}
     assert A_SLICE.change.before == {"slice_id": 1005, "holds": ["tap tap_1006_eth0"]}
     assert [(each["name"], each["since"], each["removed"]) for each in verdict.result["orphans"]] == [
         (uuid(5), "2026-01-31T12:00:00Z", False),

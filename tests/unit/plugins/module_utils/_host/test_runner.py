@@ -67,4 +67,4 @@ def test_what_did_not_run_is_told():
     runner = SubprocessRunner(timeout_s=0.1)
     missing, late = (runner.run(argv, check=False) for argv in (["no-such-program-of-ours"], ["sleep", "20"]))
     assert missing.stderr == "no-such-program-of-ours: command not found"
-    assert late.stderr == "sleep: no end after 0.1 s"
+    assert late.stderr == "sleep: timed out after 0.1 s"

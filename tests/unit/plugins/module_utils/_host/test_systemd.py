@@ -74,8 +74,16 @@ def test_a_template_is_added_and_removed(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_unit_without_a_process_has_no_pid(tmp_path):
+    for block in ("MainPID=0", "MainPID=", "Other=1"):
+        shown = f"Id=cloudrepo-1000@1001.service\nActiveState=inactive\n{block}\n"
+        runner = FakeRunner().tell("systemctl", "show", MORE, stdout=shown)
+        assert systemd.observe({1000}, runner, unit_dir=str(tmp_path)).vms == {1001: Unit(1000, 1001, "inactive", None)}
+
+
 def test_units_are_enabled_until_they_are_disabled(tmp_path):
-    systemd.enable([(1000, 1001), (1000, 1002)], unit_dir=str(tmp_path))
+    systemd.enable([(1000, 1001)], unit_dir=str(tmp_path))
+    systemd.enable([(1000, 1002)], unit_dir=str(tmp_path))
     link = tmp_path / "multi-user.target.wants/cloudrepo-1000@1001.service"
     assert os.readlink(link) == f"{tmp_path}/cloudrepo-1000@.service"
 

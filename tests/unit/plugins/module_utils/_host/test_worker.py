@@ -34,8 +34,12 @@ def test_a_failing_command_is_an_error_unless_the_host_is_unprepared(tmp_path: P
     have = worker.observe(order(tmp_path), silent(also_systemd=True), settings=place(tmp_path), missing_ok=True)
     assert (have.vms.units.vms, have.wires.closed) == ({}, False)
     todo = worker.plan(order(tmp_path), have, settings=place(tmp_path), restart=False)
-    lacks = worker.lacking(ownership.Seen(order(tmp_path), have, {}), todo, PASSWORDS)
-    assert lacks.to_dict() == {"missing_images": [str(tmp_path / "images/base.img")], "missing_passwords": []}
+    lacks = worker.lacking(ownership.Seen(order(tmp_path), have, {}), todo, PASSWORDS, {})
+    assert lacks.to_dict() == {
+        "missing_images": [str(tmp_path / "images/base.img")],
+        "missing_passwords": [],
+        "missing_user_data": [],
+    }
     with pytest.raises(CommandFailed):
         worker.observe(order(tmp_path), silent(also_systemd=False), settings=place(tmp_path))
 

@@ -126,7 +126,7 @@ def job(tmp_path: Path, runner: FakeRunner, revision: int | None = None, **chang
 def run_job(
     tmp_path: Path, runner: FakeRunner, revision: int | None = None, **changes: Any
 ) -> tuple[Todo, dict[str, Any]]:
-    return job(tmp_path, runner, revision, **changes).run()
+    return job(tmp_path, runner, revision, **changes).steps.run()
 
 
 def test_removed_vms_are_stopped_first_and_vms_are_started_last(tmp_path: Path) -> None:
@@ -236,6 +236,7 @@ def test_a_refused_slice_does_not_affect_the_others(tmp_path: Path) -> None:
 
 
 OTHER_IMAGE = "other.img"
+META = {"name": "meta-data", "content": "{}"}
 
 
 @pytest.mark.parametrize(
@@ -244,6 +245,7 @@ OTHER_IMAGE = "other.img"
         ({"backing_file": OTHER_IMAGE}, True, "base_image_missing"),
         ({"size_bytes": 1 << 19}, True, "disk_smaller_than_base"),
         ({"password": None}, True, "password_missing"),
+        ({"user_data_id": "ab" * 16}, True, "user_data_missing"),
         ({}, False, "user_missing"),
     ],
 )
@@ -251,10 +253,12 @@ def test_a_slice_that_the_host_cannot_support_does_not_affect_the_others(
     tmp_path: Path, changes: dict[str, Any], known: bool, code: str
 ) -> None:
     passwords = {**PASSWORDS, 1042: changes.pop("password", "kz7TnPbe")}
+    seed = {"seed": [META], "user_data_id": changes.pop("user_data_id")} if "user_data_id" in changes else {}
     disks = [disk(1042, state_dir=str(tmp_path), **changes)]
     if "backing_file" in changes:
         disks[0]["backing_file"] = str(tmp_path / "images" / OTHER_IMAGE)
-    (other,) = orders(vm(1042, 101, disks=disks, state_dir=str(tmp_path)), slice_id=1041, state_dir=str(tmp_path))
+    new = vm(1042, 101, disks=disks, state_dir=str(tmp_path), **seed)
+    (other,) = orders(new, slice_id=1041, state_dir=str(tmp_path))
     runner = ready(tmp_path).tell(*STOP).tell(*START).tell(*SHOW, MORE, stdout=OTHER_RUNS)
     args = {
         "orders": (replace(other, revision=2_000), *order(tmp_path, 2_000)),
@@ -266,6 +270,7 @@ def test_a_slice_that_the_host_cannot_support_does_not_affect_the_others(
     assert todo.lacked.to_dict() == {
         "missing_images": [disks[0]["backing_file"]] * (code == "base_image_missing"),
         "missing_passwords": [1042] * (code == "password_missing"),
+        "missing_user_data": [1042] * (code == "user_data_missing"),
     }
     assert [(each["vm_id"], each["state"]) for each in result["vms"]] == [(1001, "running")]
     assert not (tmp_path / "vms/1042").exists()
@@ -297,6 +302,19 @@ def test_a_failure_contains_refused_slices(tmp_path: Path) -> None:
         run_job(tmp_path, runner, refused=refused)
     assert caught.value.fields["failure"] == "systemctl failed with code 1: no bus"
     assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1041]
+
+
+def test_a_vm_that_does_not_start_is_reported_with_the_refused_slices(tmp_path: Path) -> None:
+    refused = {1041: [Refusal("user_missing", "user cloudrepo-41", {"slice_id": 1041})]}
+    runner = ready(tmp_path).tell(*STOP).tell(*START, rc=1).tell("journalctl", MORE)
+    runner.tell(*SHOW, "cloudrepo-1000@1001.service", stdout="Id=cloudrepo-1000@1001.service\nActiveState=failed\n")
+    checked = job(tmp_path, runner, refused=refused)
+    checked = replace(checked, tools=replace(checked.tools, monitor=FakeMonitor({"/run/cloudrepo/1001/qmp.sock": 30})))
+    with pytest.raises(SlicesError) as caught:
+        checked.run()
+    assert "it ended" in caught.value.fields["failure"]
+    assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1041]
+    assert [(each["vm_id"], each["state"]) for each in caught.value.fields["vms"]] == [(1001, "error")]
 
 
 def lose_disk(tmp_path: Path) -> tuple[SliceOrder, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import Unit, Units, template_text
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import Folder
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker_orphans import Held
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import KnownDisk, KnownSlice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
@@ -73,6 +75,14 @@ def test_all_objects_of_an_unknown_slice_are_orphans():
     assert worker_orphans.find([], LEFT) == (of_slice, DISK_OF_LEFT)
     # Another slice has got the id in the meantime.
     assert worker_orphans.find([KnownSlice(1005, uuid(9))], LEFT) == (of_slice, DISK_OF_LEFT)
+
+
+def test_a_folder_with_disks_says_whose_the_other_objects_are() -> None:
+    held = Held(folders={1006: FOLDER}, overlays={1006: {PATH: (0, 0.0)}}, taps={"tap_1006_eth0": 1005})
+    another = KnownSlice(1005, uuid(9), (KnownDisk(PATH, uuid(7)),))
+    assert worker_orphans.find([another], held)[0] == Orphan(SLICE, 1005, uuid(5), holds=("tap tap_1006_eth0",))
+    nameless = replace(held, folders={1006: replace(FOLDER, slice_uuid=None)})
+    assert worker_orphans.find([another], nameless) == ()
 
 
 def test_only_disks_of_a_known_slice_are_orphans():
@@ -221,6 +231,37 @@ def test_a_folder_is_removed_with_its_last_orphan_unless_the_database_has_a_disk
         gone = replace(DISK_OF_LEFT, path=path, vm_id=number)
         worker_orphans.remove([gone], wanted, had, Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
         assert (folder.exists(), Path(path).exists()) == (bool(known), False)
+
+
+@pytest.mark.parametrize("failure", [None, SlicesError("slice 1005 is another one")])
+def test_no_disk_is_removed_if_the_host_refuses_a_slice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: SlicesError | None
+) -> None:
+    class Answering:
+        """A work order that removes slices, one of which the host refuses."""
+
+        def __init__(self, orders: tuple[SliceOrder, ...], *_how: object) -> None:
+            assert [(each.slice_id, each.slice_uuid, each.vms) for each in orders] == [(1005, uuid(5), ())]
+            self.steps = self
+
+        def run(self) -> tuple[SimpleNamespace, dict[str, object]]:
+            return SimpleNamespace(seen=SimpleNamespace(failure=failure)), {}
+
+    monkeypatch.setattr(worker_orphans, "Job", Answering)
+    folder = tmp_path / "vms/1006"
+    folder.mkdir(parents=True)
+    mark(folder, 1005)
+    path = f"{folder}/vm1_img.qcow2"
+    Path(path).touch()
+    had = Held(folders={1006: Folder(str(folder), 1005, uuid(5))}, overlays={1006: {path: (0, 0.0)}})
+    gone = [Orphan(SLICE, 1005, uuid(5)), replace(DISK_OF_LEFT, path=path)]
+    args = (gone, [], had, Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
+    if failure is None:
+        worker_orphans.remove(*args)
+    else:
+        with pytest.raises(SlicesError, match="another one"):
+            worker_orphans.remove(*args)
+    assert Path(path).exists() is (failure is not None)
 
 
 def test_removals_start_no_vms(tmp_path: Path) -> None:

@@ -144,6 +144,11 @@ def test_everything_of_the_role_is_removed(tmp_path: Path, monkeypatch: pytest.M
             "slices with objects: 1005; disks: 0; deleted disks in the trash: 0",
         ),
         ((Orphan(DISK, 1005, uuid(6), "/vms/1006/a.qcow2", 1006),), "slices with objects: 1005; disks: 1; deleted"),
+        # One in a folder that does not say whose it is.
+        (
+            (Orphan(SLICE, 1005, uuid(5)), Orphan(DISK, None, uuid(6), "/vms/1006/a.qcow2", 1006)),
+            "slices with objects: 1005; disks: 1; deleted",
+        ),
     ],
 )
 def test_a_host_with_objects_of_tenants_is_refused(

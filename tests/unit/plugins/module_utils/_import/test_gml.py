@@ -42,7 +42,7 @@ def test_nodes_and_edges_are_read_and_other_elements_are_reported() -> None:
         ("graph [\n]\n]", "line 3: \\] without \\["),
         ("graph [\nid ]", "line 2: id has no value"),
         ('graph [\nlabel "open', "line 2: the quoted text has no end"),
-        ("a [ " * 60, "line 1: more than 50 lists in each other"),
+        ("a [ " * 60, "line 1: more than 50 nested lists"),
     ],
 )
 def test_invalid_gml_is_refused_with_its_line(text: str, message: str) -> None:

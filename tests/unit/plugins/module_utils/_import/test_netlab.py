@@ -55,7 +55,13 @@ def test_nodes_have_their_own_device_or_that_of_their_group_or_the_default() -> 
 def test_links_of_two_nodes_become_links_and_others_become_networks() -> None:
     assert netlab.read(LAB).segments == [
         Segment((("r1", None), ("r2", None)), 15),
-        Segment((("r1", "eth7"), ("r2", None), ("h1", None)), 16, is_network=True),
+        Segment(
+            (("r1", "eth7"), ("r2", None), ("h1", None)),
+            16,
+            is_network=True,
+            subnets={"cidr": "10.0.0.0/24"},
+            addresses={"r1": {"ipv4": "10.0.0.1"}},
+        ),
         Segment((("r2", None),), 21, is_network=True),
         Segment((("r1", None), ("r2", None)), 22),
         Segment((("r1", None), ("r2", None)), 22),
@@ -69,7 +75,6 @@ def test_unsupported_elements_are_reported_with_their_line() -> None:
         Remark(2, "module"),
         Remark(5, "groups.hosts"),
         Remark(11, "bgp.as of node r1: 65000"),
-        Remark(17, "ipv4 of r1 on a link: 10.0.0.1/24"),
         Remark(23, "interface Ethernet1 of r1"),
         Remark(27, "link of type loopback"),
         Remark(31, "end at x, which is not a node"),
@@ -145,3 +150,25 @@ def test_members_of_groups_get_its_device_unless_they_have_their_own(group: str,
     graph = netlab.read(text)
     assert {name: node.kind for name, node in graph.nodes.items()} == kinds
     assert Remark(3, "groups.g") in graph.remarks
+
+
+def test_every_value_of_a_tree_that_is_left_out_has_a_remark_with_its_line() -> None:
+    text = """defaults:
+  device: frr
+  bgp:
+    as: 65000
+nodes: [a, b]
+ospf:
+  area: 1
+  timers:
+    hello: 5
+    list: [1, 2]
+  empty:
+"""
+    assert netlab.read(text).remarks == [
+        Remark(4, "defaults.bgp.as: 65000"),
+        Remark(7, "ospf.area: 1"),
+        Remark(9, "ospf.timers.hello: 5"),
+        Remark(10, "ospf.timers.list"),
+        Remark(11, "ospf.empty"),
+    ]

@@ -145,6 +145,16 @@ def test_a_backup_of_another_cloud_is_restored_with_a_warning(path: Path, tmp_pa
     assert "warnings" not in own.result
 
 
+def test_only_an_admin_may_restore_a_database_that_is_gone(path: Path) -> None:
+    name, before = act(path, "backup").result["backup"], stored(path)
+    path.unlink()
+    with pytest.raises(Refused):
+        act(path, "restore", name=name, acting_user="nobody")
+    assert not path.exists()
+    assert act(path, "restore", name=name).changes
+    assert stored(path) == before
+
+
 def test_a_database_is_migrated_once(path: Path, tmp_path: Path) -> None:
     target = tmp_path / "to.yaml"
     planned = act(path, "migrate", destination=str(target), check_mode=True)

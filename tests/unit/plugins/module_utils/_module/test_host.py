@@ -12,9 +12,10 @@ from typing import Any, NoReturn
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import Steps, reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
 PLUGINS = Path(__file__).resolve().parents[5] / "plugins"
 CREATED = Change("tap", "tap_1001_eth0", "create", after={"user": "slice1000"})

@@ -42,6 +42,13 @@ def test_objects_are_added_and_removed_by_state() -> None:
     wants = [user("bob", quota_vms=3), user("alice", state="absent"), user("carol", state="absent")]
     done = registries.register(held, USERS, wants, acting_user="admin")
     assert actions(done) == [("user", "bob", "create"), ("user", "alice", "delete")]
+    # The name is that of the change.
+    assert [
+        {**(change.before or {}), **(change.after or {})}.keys() & {"name", "username"} for change in done.changes
+    ] == [
+        {"username"},
+        {"username"},
+    ]
     assert list(held.users) == ["admin", "bob"]
     assert [each["name"] for each in done.result["users"]] == ["bob"]
     assert actions(registries.register(held, USERS, wants, acting_user="admin")) == []

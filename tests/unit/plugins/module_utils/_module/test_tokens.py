@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import tokens
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.tokens import issue
 from ansible_collections.cloudrepo.slices.plugins.module_utils.acting_token import Key, verify
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
@@ -44,6 +46,19 @@ def test_tokens_are_valid_and_the_key_is_created_once(cluster: Cluster, tmp_path
         token = verify(made.result["token"], key, now=0)
         assert (token.user, token.cloud) == ("alice", cluster.cloud.uuid)
     assert key.secret not in str(first)
+
+
+@pytest.mark.parametrize("valid_h", [1, 48])
+def test_a_token_expires_after_the_given_hours(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, valid_h: int
+) -> None:
+    now = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
+    monkeypatch.setattr(tokens.time, "time", now.timestamp)
+    done = issue(cluster, params(tmp_path, valid_h=valid_h), check_mode=False)
+    until = now + timedelta(hours=valid_h)
+    assert done.result["expires"] == until.strftime("%Y-%m-%dT%H:%M:%SZ")
+    key = Key.read((tmp_path / "keys" / "acting.key").read_text(encoding="utf-8"), "file")
+    assert verify(done.result["token"], key, now=0).expires == until.timestamp()
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,44 @@ def test_a_call_whose_slices_are_all_refused_fails() -> None:
     assert not held.slices
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"name": "web"}, {"name": "web", "state": "absent"}),
+        ({"name": "web"}, {"name": "1000", "state": "absent"}),
+        ({"name": "web"}, {"name": "new", "slice_id": 1000}),
+        ({"name": "new", "slice_id": 1000}, {"name": "1000", "state": "absent"}),
+        ({"name": "new", "slice_id": 1000}, {"name": "newer", "slice_id": 1000}),
+        ({"name": "web", "new_name": "new"}, {"name": "new"}),
+        ({"name": "web", "new_name": "new"}, {"name": "web"}),
+        ({"name": "web", "new_name": "new"}, {"name": "other", "new_name": "new"}),
+        ({"name": "web", "new_name": "new"}, {"name": "newer", "slice_id": 1000}),
+    ],
+)
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_a_slice_may_be_listed_only_once_however_it_is_called(
+    first: dict[str, Any], second: dict[str, Any], is_reversed: bool
+) -> None:
+    held = cluster()
+    put_all(held, want())
+    before = held.to_dict()
+    wants = [want(**second), want(**first)] if is_reversed else [want(**first), want(**second)]
+    with pytest.raises(Refused) as caught:
+        put_all(held, *wants)
+    assert {(each.code, each.figures["count"]) for each in caught.value.refusals} == {("slice_listed_twice", 2)}
+    assert held.to_dict() == before
+
+
+def test_a_slice_of_another_user_is_not_one_that_is_listed_twice() -> None:
+    """Otherwise a tenant could find out the ids of others."""
+    held = cluster()
+    put_all(held, want(owner="alice"))
+    held.users["bob"] = User("bob", "!")
+    theirs = [want(owner="alice"), want("mine", slice_id=1000), want("1000", state="absent")]
+    done = put_all(held, *theirs, acting_user="bob")
+    assert [each.code for each in done.failure.refusals] == ["not_owner_or_admin", "unknown_slice_id"]
+
+
 def test_a_slice_may_be_listed_only_once() -> None:
     held = cluster()
     done = put_all(held, want(), want(owner="admin"), want("lab"), want("lab", owner="alice"))

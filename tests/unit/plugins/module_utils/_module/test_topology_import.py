@@ -10,9 +10,11 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.validate import problems
-from ansible_collections.cloudrepo.slices.plugins.module_utils._import import formats
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import import formats, netlab
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import Graph, Node, Remark, Segment
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.topology_import import Options, topology
+
+from .._domain.builders import cluster, put
 
 # Topologies of real networks are kept beside the repository, if at all.
 INPUTS = sorted(Path(__file__).resolve().parents[6].glob("shared/inputs/*/*"))
@@ -65,6 +67,23 @@ def test_there_are_enough_pools_for_the_links_even_with_vlan_400() -> None:
     segments = [Segment((("0", None), (str(number), None)), 2) for number in range(1, 40)]
     assert topology(Graph(None, nodes, segments), Options(None, "cirros"))["vlan_pools"] == 3
     assert "vlan_pools" not in topology(Graph(None, nodes, segments[:19]), Options(None, "cirros"))
+
+
+def test_addresses_are_those_of_the_slice() -> None:
+    text = """addressing: {p2p: {ipv4: 10.1.0.0/16}, loopback: {ipv4: 10.0.0.0/24}}
+nodes: {r 1: {loopback.ipv4: 10.0.0.9/32}, r2: }
+links:
+- {r 1: {ipv4: 10.1.0.2/30}, r2: }
+- {r 1: , r2: , type: lan, prefix: 10.2.0.0/24}
+"""
+    made = topology(netlab.read(text), Options("lab", "cirros"))
+    assert made["addressing"] == {"links": {"ipv4": "10.1.0.0/16"}, "loopbacks": {"ipv4": "10.0.0.0/24"}}
+    assert [vm.get("loopback") for vm in made["vms"]] == [{"ipv4": "10.0.0.9"}, None]
+    assert made["links"] == [
+        {"endpoints": ["r-1", "r2"], "cidr": "10.1.0.0/30", "addresses": [{"vm": "r-1", "ipv4": "10.1.0.2"}]}
+    ]
+    assert made["networks"] == [{"name": "net-1", "members": ["r-1", "r2"], "cidr": "10.2.0.0/24"}]
+    assert [each["ipv4"] for each in put(cluster(), made).links[0].extra["addresses"]] == ["10.1.0.2", "10.1.0.1"]
 
 
 @pytest.mark.parametrize("title", ["", "\n", "x" * 300, "a\u2028b", "{{ x }}"])

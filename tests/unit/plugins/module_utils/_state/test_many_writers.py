@@ -39,11 +39,11 @@ def topology(owner: str, name: str, vms: int) -> dict[str, Any]:
     }
 
 
-def given(one: Slice) -> dict[str, list[Any]]:
+def given(slice_: Slice) -> dict[str, list[Any]]:
     """Return the slice's values that must be unique while it exists; ids are never allocated again."""
     return {
-        "ids": [one.slice_id, *(vm.vm_id for vm in one.vms)],
-        "ports": [vm.vnc_port for vm in one.vms],
+        "ids": [slice_.slice_id, *(vm.vm_id for vm in slice_.vms)],
+        "ports": [vm.vnc_port for vm in slice_.vms],
     }
 
 

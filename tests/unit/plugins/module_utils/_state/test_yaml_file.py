@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state import yaml_file
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.history_file import HistoryFile
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
@@ -196,6 +197,27 @@ def test_an_unwritable_file_is_reported(store: YamlFile) -> None:
     os.mkdir(store.path + ".new")
     with pytest.raises(DatabaseError, match=r"database .* cannot be written: .*Is a directory"):
         take_ids(store.path, 1)
+
+
+@pytest.mark.parametrize("step", ["confirm", "prune"])
+def test_a_disk_that_is_full_after_the_change_was_stored_is_no_failure(
+    store: YamlFile, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    def change(user: str) -> None:
+        with store.transaction(write=True) as cluster:
+            cluster.next_vm_id += 1
+            cluster.noted = [Entry("9999-01-31T12:00:00Z", user, Caller(), 7, [])]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HistoryFile, step, fail)
+        change("alice")
+    change("bob")
+    with store.transaction(write=False) as cluster:
+        assert cluster.next_vm_id == 1002
+        assert [entry.user for entry in cluster.history.newest_first()] == ["bob", "alice"]
 
 
 def test_a_restore_over_an_unreadable_file_does_not_lower_counters(store: YamlFile) -> None:

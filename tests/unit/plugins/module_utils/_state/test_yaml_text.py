@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -80,3 +81,17 @@ def test_a_fingerprint_differs_after_any_change() -> None:
     data["a"][1]["b"] = False
     assert yaml_text.fingerprint(data) != before
     assert yaml_text.fingerprint({"c": {1, 2}}) != yaml_text.fingerprint({"c": {1, 3}}), "what JSON has no form for"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("users: [", r"the file, line 2: did not find expected node content; it was not changed"),
+        ("users: \x00", r"the file: unacceptable character #x0000[^;]*; it was not changed"),
+        ("next_vm_id: many\n", r"the file, line 1: [^;\n]+; it was not changed"),
+    ],
+)
+def test_the_reason_is_one_sentence(text: str, message: str) -> None:
+    with pytest.raises(DatabaseError) as caught:
+        yaml_text.read(text, name="the file")
+    assert re.fullmatch(message, caught.value.message, re.DOTALL)

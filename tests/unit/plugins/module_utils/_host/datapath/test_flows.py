@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +19,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Ch
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
-from ..fakes import MORE, STATE_DIR, FakeRunner, vm
+from ..fakes import MORE, STATE_DIR, FakeRunner, slices, vm
 
+FIXTURE = Path(__file__).parents[5] / "fixtures" / "flows.txt"
 MARK = {"cloudrepo-infrastructure": "true"}
 TRUNK = Port("trunk0", "br-int", vlan_mode="trunk", external_ids=MARK, number=1)
 GATEWAY = Port("gw400", "br-int", tag=400, vlan_mode="access", external_ids=MARK, number=2, kind="internal")
@@ -257,6 +259,7 @@ def test_only_flows_of_the_slices_are_planned_and_replaced_in_place(tmp_path):
         ),
         Change("file", "flows/1000.flows", "write", after={"lines": 1}),
     ]
+    assert slices(todo.changes) == {1000}
     runner = FakeRunner().tell(*OFCTL, "--bundle", "add-flows", "br-int", "-")
     flows.apply(todo, runner, bridge="br-int", folder=str(tmp_path))
     assert runner.argvs == [[*OFCTL, "--bundle", "add-flows", "br-int", "-"]]
@@ -265,6 +268,12 @@ def test_only_flows_of_the_slices_are_planned_and_replaced_in_place(tmp_path):
 
     away = flows.plan([], [other], [1000], saved)
     assert (away.changes, away.bundle) == ([Change("file", "flows/1000.flows", "delete", before={})], "")
+    assert slices(away.changes) == {1000}
+    shared = flows.plan([replace(new, owner=SHARED)], [], [SHARED], {})
+    assert ([change.id for change in shared.changes], slices(shared.changes)) == (
+        ["shared", "flows/shared.flows"],
+        {None},
+    )
     flows.apply(away, FakeRunner(), bridge="br-int", folder=str(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
@@ -380,3 +389,22 @@ def test_a_port_without_a_number_has_no_flows():
         [{"slice_id": 1000, "vms": [vm(1001, interfaces=[nic(1001, 0, A[0], 400)])]}], state_dir=STATE_DIR
     )
     assert "in_port" not in str(flows.slice_flows(order, {}, WORKER, bridge="br-int"))
+
+
+def golden() -> str:
+    """Return all flows of hosts that have every kind of them."""
+    both = Switch({"br-int": "system"}, {"trunk0": TRUNK, "gw400": GATEWAY, "dhcp400": DHCP})
+    cases = {
+        "a worker": rules(peers=True),
+        "a worker that is also the network node": rules(both, peers=True),
+        "a link": on_link({"forward_bpdu": True, "tx_kbps": 100}, {"forward_bpdu": True, "qinq": True}, {}),
+    }
+    lines = [
+        line for title, known in cases.items() for line in (f"# {title}", *sorted(each.text for each in known), "")
+    ]
+    return "\n".join(lines)
+
+
+def test_flows_do_not_change_by_accident() -> None:
+    """Hosts would be given all flows anew. If this is meant, write what golden() returns to the file."""
+    assert golden() == FIXTURE.read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
-from ..fakes import MORE, FakeRunner, UnexpectedCommand, nic, orders, vm
+from ..fakes import MORE, FakeRunner, UnexpectedCommand, nic, orders, slices, vm
 from ..netservices.test_plan import LAN
 
 IDS = {"cloudrepo-slice": "1000", "cloudrepo-vm": "1001", "cloudrepo-interface": "eth0", "cloudrepo-link": "100"}
@@ -171,6 +171,46 @@ def test_a_port_whose_tap_was_recreated_is_added_again_in_two_transactions():
     assert todo.changes == [Change("port", "tap_1001_eth0", "replug", before, ATTRIBUTES)]
     assert todo.unplug_commands == [["del-port", "br-int", "tap_1001_eth0"]]
     assert [command[0] for command in todo.commands] == ["add-port", "set", "set"]
+
+
+@pytest.mark.parametrize(
+    ("ports", "vlan_id", "action"),
+    [
+        ([], 100, "create"),
+        ([replace(GOOD, tag=101)], 100, "update"),
+        ([replace(GOOD, external_ids={})], 100, "update"),
+        ([replace(GOOD, tag=400)], 100, "replug"),
+        ([GOOD], None, "delete"),
+        ([replace(GOOD, external_ids={})], None, "delete"),
+        ([GOOD, replace(GOOD, name="tap_1002_eth0", number=1001, live_number=1001)], 100, "delete"),
+    ],
+)
+def test_a_change_of_an_access_port_is_one_of_its_slice(ports: list[Port], vlan_id: int | None, action: str) -> None:
+    todo = access(switch(*ports), vlan_id)
+    assert [change.action for change in todo.changes] == [action]
+    assert slices(todo.changes) == {1000}
+
+
+def test_a_change_of_a_port_of_the_network_node_is_one_of_the_slice_of_the_network() -> None:
+    links = read_links("169.254.64.0/24")
+    one, none = (
+        ownership.whole(*read_services([{"slice_id": 1042, "networks": networks}], links=links))
+        for networks in ([LAN], [])
+    )
+    todo = ovs.plan_network_ports(one, switch(), bridge="br-int")
+    assert ([change.action for change in todo.changes], slices(todo.changes)) == (["create"], {1042})
+    gone = ovs.plan_network_ports(none, switch(*todo.add), bridge="br-int")
+    assert ([change.action for change in gone.changes], slices(gone.changes)) == (["delete"], {1042})
+
+
+@pytest.mark.parametrize("mark", ["", "many"])
+def test_ports_of_the_infrastructure_belong_to_no_slice(mark: str) -> None:
+    have = switch(
+        replace(GOOD, name="old0", external_ids={"cloudrepo-infrastructure": "true", "cloudrepo-slice": mark})
+    )
+    todo = bridge(have, TRUNK)
+    assert [change.action for change in todo.changes] == ["delete", "create"]
+    assert slices(todo.changes) == {None}
 
 
 def test_a_bridge_is_created_with_its_ports():
@@ -398,7 +438,10 @@ def test_a_pruned_trunk_is_not_changed_with_the_bridge():
     small = switch(Port(**{**vars(MARKED), "trunks": (100, 400)}))
 
     assert not bridge(small, TRUNK, prune_vlans=True).changes
-    for todo in (bridge(small, TRUNK), bridge(switch(), TRUNK, prune_vlans=True)):
+    open_one = switch(Port(**{**vars(MARKED), "trunks": ()}))
+    elsewhere = switch(Port(**{**vars(MARKED), "trunks": (100, 400), "bridge": "br-ex"}))
+    pruned_ones = [bridge(have, TRUNK, prune_vlans=True) for have in (switch(), open_one, elsewhere)]
+    for todo in (bridge(small, TRUNK), *pruned_ones):
         assert [(change.id, (change.after or {})["trunks"]) for change in todo.changes] == [("trunk0", "1-4094")]
 
 

@@ -19,7 +19,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ta
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refused
 
 from .....locks import is_held
-from ..fakes import ACCOUNTS, MORE, TAP_FILTER, FakeRunner, Stages, orders, vm
+from ..fakes import ACCOUNTS, MORE, TAP_FILTER, FakeRunner, Stages, nic, orders, vm
 
 TAP = "tap_1001_eth0"
 EMPTY = Wires(True, Devices(), Switch({"br-int": "system"}), frozenset(), {}, Limits())
@@ -112,6 +112,12 @@ def test_a_port_is_added_after_its_tap_and_flows_and_removed_before_them(tmp_pat
     reconcile.apply(todo, runner, settings=settings(str(tmp_path)), watch=watch)
     assert [argv[0] for argv in runner.argvs] == ["nft", "ip", "ovs-ofctl", "ovs-vsctl"]
     assert watch.names == ["ovs", "taps", "ovs", "taps"]
+
+    nics = [{**nic(1001, 0, 100, 100), "tx_kbps": 5, "rx_kbps": 5}]
+    limited = reconcile.plan(orders(vm(1001, interfaces=nics)), EMPTY, settings=settings(), accounts=ACCOUNTS)
+    runner = FakeRunner().tell("ip", "-batch", "-").tell("ovs-vsctl", MORE).tell("ovs-ofctl", MORE).tell("tc", MORE)
+    reconcile.apply(limited, runner, settings=settings(str(tmp_path)))
+    assert [argv[0] for argv in runner.argvs] == ["ip", "ovs-ofctl", "ovs-ofctl", "ovs-vsctl", "tc"]
 
     old = Tap("tap_1001_eth9", 1000, 998, busy=False, plugged=True)
     there = Port(old.name, "br-int", 100, "access", (), {"cloudrepo-slice": "1000"}, number=1009, live_number=1009)

@@ -24,7 +24,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Ch
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
-from ..fakes import MORE, FakeRunner, nic, orders, vm
+from ..fakes import MORE, FakeRunner, nic, orders, slices, vm
 
 TAP = "tap_1001_eth1"
 NUMBERS = {TAP: 1000}
@@ -219,6 +219,26 @@ def test_unlisted_limits_are_removed_with_their_files(tmp_path: Path) -> None:
     # Deleting a meter also deletes the flows that use it, so it is deleted after them.
     shaping.finish(todo, runner, bridge="br-int")
     assert runner.argvs[1][3:] == ["del-meter", "br-int", "meter=1000"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "kinds"),
+    [
+        ({}, {"meter", "qdisc", "file"}),
+        ({"tx_kbps": 4000, "rx_kbps": 9000}, {"meter", "qdisc", "file"}),
+        ({"tx_kbps": 4000, "rx_kbps": 8000}, {"meter", "file"}),
+        ({"tx_kbps": 2000, "rx_kbps": 9000}, {"qdisc", "file"}),
+    ],
+)
+def test_a_change_of_limits_is_one_of_their_slice(tmp_path: Path, settings: dict[str, int], kinds: set[str]) -> None:
+    todo = plan(limited(**settings), made(tmp_path))
+    assert ({change.kind for change in todo.changes}, slices(todo.changes)) == (kinds, {1000})
+    # Number 1000 was that of a port of another slice before.
+    new = orders(vm(2001, interfaces=[{**nic(2001, 1, 100), "tx_kbps": 9}]), slice_id=2000)
+    todo = plan(new, made(tmp_path), numbers={"tap_2001_eth1": 1000})
+    assert [(change.id, change.to_dict()["slice_id"]) for change in todo.changes if change.kind == "meter"] == [
+        (1000, 2000)
+    ]
 
 
 def test_a_meter_that_another_slice_uses_is_kept(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ta
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
-from ..fakes import ACCOUNTS, FakeRunner, nic, orders, vm
+from ..fakes import ACCOUNTS, FakeRunner, nic, orders, slices, vm
 
 UID = 998
 
@@ -77,6 +77,24 @@ def test_missing_taps_are_created_in_one_batch():
     ]
 
 
+@pytest.mark.parametrize(
+    ("found", "action"),
+    [
+        ([], "create"),
+        ([tap("tap_2001_eth0", 2000, owner=997, up=False)], "update"),
+        ([tap("tap_2001_eth0", 1000, owner=997, up=False)], "update"),
+        ([tap("tap_2001_eth0", 1000, owner=0)], "recreate"),
+        ([tap("tap_2001_eth0", 2000, owner=997), tap("tap_2002_eth0", 2000)], "delete"),
+        ([tap("tap_2001_eth0", 2000, owner=997), tap("renamed", 2000, owner=997)], "delete"),
+    ],
+)
+def test_a_change_of_a_tap_is_one_of_its_slice(found: list[Tap], action: str) -> None:
+    accounts = Accounts("cloudrepo", {2000: Account(997, 997)})
+    todo = taps.plan(orders(vm(2001, 100), slice_id=2000), devices(*found), accounts=accounts)
+    assert [change.action for change in todo.changes] == [action]
+    assert slices(todo.changes) == {2000}
+
+
 def test_a_complete_host_has_no_changes():
     todo = taps.plan(orders(vm(1001, 100)), devices(tap("tap_1001_eth0", busy=True)), accounts=ACCOUNTS)
 
@@ -103,6 +121,8 @@ def test_unlisted_taps_of_the_slice_are_removed_as_one_group():
         Change("tap", "tap_1002_eth0", "delete", before=told()),
         Change("tap", "tap_7_eth0", "delete", before=told(group=REMOVAL_GROUP)),
     ]
+    # An interrupted run has moved the other one.
+    assert [change.to_dict()["slice_id"] for change in todo.changes] == [1000, None]
 
 
 def test_devices_of_others_in_the_group_of_the_slice_are_kept():

@@ -25,7 +25,7 @@ def test_vms_on_a_damaged_base_image_are_barred_and_get_no_disk(tmp_path):
         vm(1003, state_dir=str(tmp_path)),
         state_dir=str(tmp_path),
     )
-    # One that exists stands on what it was made from, whatever the order says.
+    # An existing overlay keeps its base image, whatever the order says.
     qcow2(tmp_path / "vms/1003/vm3_img.qcow2", GIB, damaged)
     (tmp_path / "vms/1003" / MARK).write_text(text_of(all_vms(order)[2]))
     have = overlays.observe(order, state_dir=str(tmp_path))

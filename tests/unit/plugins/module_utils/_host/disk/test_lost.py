@@ -57,7 +57,7 @@ def test_a_missing_disk_that_only_the_host_has_seen_is_lost(tmp_path):
     register.note(str(tmp_path), present=[one])
     seen = register.read(str(tmp_path))[one.path].seen
     assert find(order, tmp_path) == Lost({1001: missing(one.path, seen)})
-    # What the host knows is more recent.
+    # The host's information is newer.
     assert find(ordered(tmp_path, first_seen=SEEN), tmp_path) == Lost({1001: missing(one.path, seen)})
 
 

@@ -22,7 +22,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Ch
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
 
-from ..fakes import ACCOUNTS, ME, MORE, STATE_DIR, FakeRunner, disk, given_up, mark, orders, uuid, vm
+from ..fakes import ACCOUNTS, ME, MORE, STATE_DIR, FakeRunner, disk, given_up, mark, orders, slices, uuid, vm
 from .images import noted
 from .test_qcow2 import qcow2
 
@@ -53,6 +53,7 @@ def test_a_missing_base_image_is_an_error_of_the_host():
         Change("VM folder", 1001, "create", after={"slice_id": 1000}),
         Change("overlay", OVERLAY, "create", after={"size_bytes": 1073741824, "backing_file": BASE}),
     ]
+    assert slices(todo.changes) == {1000}
     with pytest.raises(Refused) as refused:
         overlays.need_bases(todo, Disks())
     assert refused.value.refusals == [Refusal("base_image_missing", f"base image {BASE}")]
@@ -85,6 +86,7 @@ def test_a_given_up_overlay_is_removed_with_its_folder():
         Change("overlay", OVERLAY, "delete", before={"uuid": None}),
         Change("VM folder", 1001, "delete", before={"slice_id": 1000}),
     ]
+    assert slices(todo.changes) == {1000}
 
 
 def test_an_unlisted_overlay_is_an_orphan_and_kept_with_its_folder():
@@ -102,7 +104,7 @@ def test_an_overlay_is_removed_only_if_its_uuid_is_that_of_the_given_up_disk(hel
     have = Disks(folders={1001: folder}, found={1001: [OVERLAY]})
     todo = overlays.plan(orders(given_up=[given_up(1001, uuid=uuid(1))]), have, accounts=ACCOUNTS)
 
-    assert ([each.uuid for each in todo.discard], [each.uuid for each in todo.orphans]) == (
+    assert ([each.uuid for _slice_id, each in todo.discard], [each.uuid for each in todo.orphans]) == (
         ([uuid(1)], []) if goes else ([], [held])
     )
     assert todo.remove == (((1001, 1000),) if goes else ())
@@ -131,7 +133,7 @@ def test_a_second_overlay_of_a_vm_is_an_orphan_until_it_is_given_up():
     assert overlays.plan(orders(vm()), have, accounts=ACCOUNTS).orphans == (Orphan(1001, 1000, other),)
     gone = [{"vm_id": 1001, "path": other}]
     todo = overlays.plan(orders(vm(), given_up=gone), have, accounts=ACCOUNTS)
-    assert (todo.remove, [each.path for each in todo.discard], todo.orphans) == ((), [other], ())
+    assert (todo.remove, [each.path for _slice_id, each in todo.discard], todo.orphans) == ((), [other], ())
 
 
 def base_image(folder: Path, name: str = "base.img", **changes: Any) -> str:
@@ -260,9 +262,18 @@ def test_an_overlay_is_restored_from_the_trash(tmp_path):
         Change("VM folder", 1001, "create", after={"slice_id": 1000}),
         Change("overlay", str(path), "restore", after={"uuid": uuid(1)}, reason="from the trash"),
     ]
+    assert slices(todo.changes) == {1000}
     assert path.stat().st_ino == before
     assert list((tmp_path / "trash").iterdir()) == []
     assert apply_plan(tmp_path, wanted, runner=FakeRunner()).changes == []
+
+
+@pytest.mark.parametrize("hours", [0, 1, 48])
+def test_the_trash_keeps_disks_for_the_given_hours(tmp_path, monkeypatch, hours):
+    kept: list[float] = []
+    monkeypatch.setattr(trash, "empty", lambda _state_dir, *, retention_s: kept.append(retention_s))
+    apply_plan(tmp_path, runner=FakeRunner(), retention_h=hours)
+    assert kept == [hours * 60 * 60]
 
 
 def test_only_the_overlay_is_removed_from_the_folder_of_a_vm_that_is_kept(tmp_path):
@@ -294,6 +305,7 @@ def test_files_of_another_owner_are_chowned(tmp_path):
 
     other = Accounts("cloudrepo", {1000: Account(uid + 1, gid + 1)})
     todo = overlays.plan(order, have, accounts=other)
+    assert slices(todo.changes) == {1000}
     of_root = {"": "0750", "/identity.json": "0640", "/vm.json": "0640"}
     of_qemu = {"/vm1_img.qcow2": "0600", "/console.log": "0640", "/vnc.secret": "0400"}
     assert todo.changes == [
@@ -333,7 +345,9 @@ def test_changed_modes_are_shown_and_repaired(tmp_path, name, wrong, right):
     if name == "/seed.iso":
         path.write_text("cloud-init's passwords")
     path.chmod(wrong)
+    opened = os.listdir("/proc/self/fd")
     (change,) = apply_plan(tmp_path, wanted, runner=FakeRunner()).changes
+    assert os.listdir("/proc/self/fd") == opened
     assert (change.before["mode"], change.after["mode"]) == (f"{wrong:04o}", f"{right:04o}")
     assert path.stat().st_mode & 0o7777 == right
     assert apply_plan(tmp_path, wanted, runner=FakeRunner()).changes == []
@@ -363,7 +377,7 @@ def test_chown_does_not_follow_links(tmp_path):
     target.chmod(0o604)
     link.symlink_to(target)
     root = overlays.Access("file", os.getuid(), os.getgid(), 0o640)
-    todo = overlays.DiskPlan(given={str(link): (root, root)})
+    todo = overlays.DiskPlan(given={str(link): (1000, root, root)})
     with pytest.raises(OSError, match="symbolic links"):
         overlays.apply(todo, Disks(), state_dir=str(tmp_path), accounts=ACCOUNTS, runner=FakeRunner())
     assert target.stat().st_mode & 0o777 == 0o604

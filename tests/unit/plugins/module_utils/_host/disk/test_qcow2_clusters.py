@@ -56,7 +56,7 @@ def test_a_complete_image_has_its_required_size(tmp_path, options):
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
 def test_a_truncated_image_is_smaller_than_its_required_size(tmp_path, options, by):
     whole = image(tmp_path, *options, size=2 * MIB)
-    # What was reserved at the end and holds nothing is not missed; the sectors of compressed data are all in use.
+    # Reserved space at the end may be missing if it is unused; all sectors of compressed data are in use.
     short = cut(whole, by + whole.stat().st_size - needed(whole))
 
     assert needed(short) > short.stat().st_size
@@ -134,3 +134,53 @@ def test_a_header_contains_the_required_features(tmp_path):
     assert [Header(3, None, 16, MIB, 0, 1, 0, 0, 1, 1 << bit).is_known for bit in (4, 5)] == [True, False]
     assert Header(3, None, 16, MIB, 0, 1, 0, 0, 1, 2).is_marked_corrupt
     assert not Header(4, None, 16, MIB, 0, 1, 0, 0, 1).is_known
+
+
+COMPRESSED = 1 << 62
+ZERO = 1
+
+
+def crafted(folder: Path, entries: dict[int, int], size: int, *, extended: bool = False) -> int:
+    """Return the required size of an image with clusters of 512 bytes and these entries in its L2 table, at 1024."""
+    table = [entries.get(number, 0) for number in range(64)]
+    path = folder / "crafted"
+    path.write_bytes(bytes(512) + struct.pack(">Q", 1024) + bytes(504) + struct.pack(">64Q", *table))
+    with path.open("rb") as file:
+        return qcow2_clusters.needed_bytes(file, Header(3, None, 9, size, 0, 1, 512, 0, 0, 16 if extended else 0))
+
+
+@pytest.mark.parametrize(
+    ("entries", "size", "end"),
+    [
+        ({}, 64 * 512, 1536),
+        ({0: 4096}, 64 * 512, 4096 + 512),
+        ({63: 4096}, 64 * 512, 4096 + 512),
+        # The last cluster holds only the end of the virtual disk, and there is nothing beyond it.
+        ({63: 4096}, 64 * 512 - 100, 4096 + 412),
+        ({62: 4096}, 64 * 512 - 100, 4096 + 512),
+        ({62: 4096, 63: 8192}, 63 * 512, 4096 + 512),
+        ({0: 4096}, 1, 4096 + 1),
+        ({0: 4096 | ZERO}, 64 * 512, 1536),
+        # The last sector of compressed data may have only one byte.
+        ({0: COMPRESSED | 4096}, 64 * 512, 4096 + 1),
+        ({0: COMPRESSED | 1 << 61 | 4608}, 64 * 512, 4608 + 512 + 1),
+        ({0: COMPRESSED | 4608, 1: 8192}, 64 * 512, 8192 + 512),
+    ],
+)
+def test_the_required_size_is_that_of_the_last_byte(
+    tmp_path: Path, entries: dict[int, int], size: int, end: int
+) -> None:
+    assert crafted(tmp_path, entries, size) == end
+
+
+def test_extended_entries_have_a_word_for_their_subclusters(tmp_path: Path) -> None:
+    all_of_them = (1 << 32) - 1
+    assert crafted(tmp_path, {0: 4096, 1: all_of_them}, 32 * 512, extended=True) == 4096 + 512
+    assert crafted(tmp_path, {0: 4096, 1: 0b101}, 32 * 512, extended=True) == 4096 + 3 * 16
+    # There, the lowest bit does not say that the cluster is zero.
+    assert crafted(tmp_path, {62: 4096 | ZERO, 63: all_of_them}, 32 * 512, extended=True) == 4096 + 512
+
+
+@pytest.mark.parametrize(("size", "plausible"), [(256 * MIB, True), (256 * MIB + 1, False)])
+def test_a_table_of_extended_entries_describes_half_as_much(size: int, plausible: bool) -> None:
+    assert qcow2_clusters.is_plausible(Header(3, None, 16, size, 0, 1, 0, 0, 1, 16)) is plausible

@@ -72,10 +72,14 @@ def test_boot_code_in_place_of_a_partition_table_is_ignored(tmp_path):
         ([(0x10000, struct.pack("<64x8s40xQ16xQ", b"_BHRfS_M", 7 * MIB, 2))], 512),
         ([(0, struct.pack("<4s36xQ", b"hsqs", 12345))], 12345),
         ([(0, struct.pack("<3x8sH27xQ", b"NTFS    ", 512, 4095)), (510, b"\x55\xaa")], 4095 * 512),
+        ([(11, struct.pack("<H6xH11xI", 512, 4096, 0)), (54, b"FAT12"), (510, b"\x55\xaa")], 4096 * 512),
+        ([(11, struct.pack("<H6xH11xI", 4096, 0, 9)), (82, b"FAT32"), (510, b"\x55\xaa")], 9 * 4096),
     ],
 )
-def test_sizes_of_other_formats_are_read(tmp_path, parts, size):
-    assert needed(written(tmp_path / "disk", *parts)) == size
+@pytest.mark.parametrize("more", [[], [(0x20000, b"data")]])
+def test_sizes_of_other_formats_are_read(tmp_path, parts, size, more):
+    disk = written(tmp_path / "disk", *parts, *more)
+    assert needed(disk) == size
 
 
 def test_content_without_a_known_format_has_no_size(tmp_path):

@@ -88,7 +88,7 @@ def test_a_full_file_system_empties_the_oldest_first(tmp_path, monkeypatch, free
     left = iter(free)
 
     def statvfs(_path: str) -> os.statvfs_result:
-        # Of 100 blocks of 1 MiB that many are free.
+        # The number of free blocks, of 100 blocks of 1 MiB.
         return os.statvfs_result((1 << 20, 1 << 20, 100, 50, next(left), 0, 0, 0, 0, 255))
 
     gone = trash.empty(str(tmp_path), retention_s=DAY_S, statvfs=statvfs)

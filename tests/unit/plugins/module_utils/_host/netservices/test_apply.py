@@ -22,7 +22,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Ch
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
-from ..fakes import MORE, FakeRunner, journal, uuid
+from ..fakes import MORE, FakeRunner, journal, slices, uuid
 from .test_plan import LAN, LINKS, QUIET, VM1, VM2, order
 
 FOLDERS = Folders("/s", LINKS)
@@ -83,11 +83,12 @@ def test_objects_in_the_desired_state_are_not_changed():
 def test_a_new_slice():
     todo = plan(FULL, State(active=frozenset({DHCP}), clients={}))
     assert todo.units == {NAMES: "restart", NETWORK: "restart", DHCP: "reload"}
-    assert todo.enable == (NAMES, NETWORK)
+    assert todo.enable == ((NAMES, FULL[0]), (NETWORK, FULL[0]))
+    assert slices(todo.changes) == {1000}
     assert [port.name for port in todo.ports.add] == ["net_101", "net_102"]
     assert todo.clients == {"10.60.7.101": (None, 5300), "10.60.7.102": (None, 5300)}
     assert todo.shares == dict.fromkeys(("10.60.7.101", "10.60.7.102", "169.254.64.1"), (None, 1000))
-    # Its file tells them.
+    # They are read from its file.
     assert "sender" not in {each.kind for each in todo.changes}
     assert todo.changes[0] == Change(
         "slice reservation",
@@ -108,6 +109,7 @@ def test_everything_of_a_deleted_slice_is_removed():
     assert (todo.gone, todo.clients) == (NOTHING, {"10.60.7.101": (5300, None), "10.60.7.102": (5300, None)})
     assert todo.shares == dict.fromkeys(("10.60.7.101", "10.60.7.102", "169.254.64.1"), (1000, None))
     assert {each.action for each in todo.changes} == {"delete"}
+    assert slices(todo.changes) == {1000}
     assert todo.changes[-5:] == [
         Change("unit", NAMES, "delete", before={"state": "present"}),
         Change("unit", NETWORK, "delete", before={"state": "present"}),
@@ -232,6 +234,9 @@ def test_a_leftover_namespace_is_removed():
 def test_drift_is_repaired(changes, units, expected):
     todo = plan(FULL, replace(as_wanted(FULL), **changes))
     assert (todo.changes, todo.units) == (expected, units)
+    for change in todo.changes:
+        of_all = change.kind in ("gateway", "packet rules") or change.id in (DHCP, "slices-dhcp")
+        assert change.to_dict()["slice_id"] == (None if of_all else 1000), change
     assert bool(todo.clients) == any(change.kind == CLIENT for change in expected)
 
 
@@ -261,6 +266,7 @@ def test_a_device_that_differs_from_its_network(device):
             {"address": "192.168.101.1/24"},
         )
     ]
+    assert slices(todo.changes) == {1000}
 
 
 @pytest.mark.parametrize(
@@ -451,6 +457,7 @@ def test_servers_are_reloaded_after_an_interrupted_run(tmp_path, ends_at):
     assert todo.units == {NAMES: "restart", NETWORK: "restart", DHCP: "restart"}
     outdated = {"state": "not restarted by an interrupted run"}
     assert todo.changes == [Change("slice servers", 1000, "restart", outdated, {"state": "restarted"})]
+    assert slices(todo.changes) == {1000}
     run()
     assert not Path(folders.pending(1000)).exists()
     assert Path(folders.pending(1000)).parent.stat().st_mode & 0o777 == 0o755

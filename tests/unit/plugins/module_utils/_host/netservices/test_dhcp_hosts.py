@@ -18,6 +18,7 @@ def test_a_folder_contains_the_reservations_of_all_slices(tmp_path):
     (tmp_path / ".1000.draft").write_text("half a li")
     (tmp_path / "1002").touch()
     (tmp_path / "old").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "1000")
     assert list(dhcp_hosts.read_folder(str(tmp_path))) == [
         ("52:54:00:03:e9:00", "10.60.7.101"),
         ("52:54:00:03:ea:00", "10.60.7.102"),

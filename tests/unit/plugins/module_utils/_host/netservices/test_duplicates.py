@@ -89,6 +89,7 @@ def test_an_arp_packet_shows_which_machine_uses_the_address(received: tuple[byte
         tagged(GATEWAY, bytes.fromhex("81000191")),
         (MAC + OTHER + ARP + packet(GATEWAY), None),  # untagged
         (MAC + OTHER + ARP + packet(GATEWAY), 401),
+        (tagged(GATEWAY)[0], 400),  # a second tag
         (MAC + OTHER + ARP + packet(GATEWAY)[:-1], 400),
         (MAC + OTHER + bytes.fromhex("0800") + packet(GATEWAY), 400),
         (MAC + OTHER + ARP + packet(GATEWAY, kind="000608000604"), 400),

@@ -96,6 +96,21 @@ def server_of(**changes: Any) -> list[str]:
     return texts(one, FOLDERS)["/s/networks/1000/dnsmasq.conf"].splitlines()
 
 
+def test_static_addresses_have_names() -> None:
+    members = [{**LAN["members"][0], "address": "192.168.101.2", "address6": "2001:db8::2"}]
+    static = {**LAN, "members": members}
+    (line,) = [
+        line
+        for line in texts(order(networks=(static,))[0], FOLDERS)["/s/networks/1000/dnsmasq.conf"].splitlines()
+        if line.startswith("host-record=")
+    ]
+    assert line == "host-record=vm1.lan.internal,192.168.101.2,2001:db8::2"
+    known = {**VM1, "loopback": "10.0.0.1", "loopback6": "2001:db8::1"}
+    assert texts(order(reservations=(known,))[0], FOLDERS)["/s/names/1000.hosts"] == (
+        "10.60.7.101 vm1\n10.0.0.1 lo.vm1.internal\n2001:db8::1 lo.vm1.internal\n"
+    )
+
+
 def test_without_dhcp_there_is_only_dns() -> None:
     assert server_of(dhcp_range=None)[2:] == ["interface=net_101", "domain=lan.internal,192.168.101.0/24"]
 

@@ -95,5 +95,10 @@ def test_orphans_are_removed_under_the_lock_of_work_orders(tmp_path, monkeypatch
     folders = Folders(str(tmp_path), ipaddress.IPv4Network("169.254.64.0/24"))
     orphans.remove([], folders, FakeRunner(), bridge="br-int")
     assert held == []
+    records = tmp_path / "applied/network_node"
+    records.mkdir(parents=True)
+    for slice_id in (1005, 1006):
+        (records / f"{slice_id}.json").write_text("{}")
     orphans.remove([Orphan(SLICE, 1005, uuid(5))], folders, FakeRunner(), bridge="br-int")
     assert held == [True, True, True]
+    assert [path.name for path in records.iterdir()] == ["1006.json"]

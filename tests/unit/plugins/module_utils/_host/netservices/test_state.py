@@ -65,6 +65,8 @@ def test_other_served_slices_are_observed_with_their_uuids(tmp_path):
     (tmp_path / "dhcp/hosts.d/1007").write_text("52:54:00:03:ef:00,10.60.7.102,vm1\n")
     (tmp_path / "names/1007.uuid").write_text(f"{uuid(7)}\n")
     (tmp_path / "names/1000.uuid").write_text(f"{uuid(1)}\n")
+    for other in ("dhcp/hosts.d/README", "networks/1200.old"):
+        (tmp_path / other).write_text("an admin's")
     have = look(tmp_path, bare_host(), order(reservations=(VM1,)))
     assert have.others == {1007: uuid(7), 1100: None}
     assert have.texts == {f"{tmp_path}/names/1000.uuid": f"{uuid(1)}\n"}
@@ -162,7 +164,7 @@ def test_a_slice_without_a_network_takes_five_commands_and_five_for_the_gateway(
 
 def test_shared_objects_are_repaired_even_if_no_slice_is_listed(tmp_path):
     runner = FakeRunner().tell(*SHOW, DHCP, stdout=f"Id={DHCP}\nActiveState=active\n").tell(*NAT_RULES)
-    # One table is enough to miss.
+    # A single missing table is enough.
     runner.tell(*SHARE_RULES, rc=1).tell(*SHARES, rc=1)
     note_gateway(tmp_path, runner, "10.60.7.1/24", None)
     # The rules for replies are loaded. Those for requests are missing, although their table and set exist.

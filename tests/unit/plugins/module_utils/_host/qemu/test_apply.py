@@ -265,6 +265,35 @@ def test_a_vm_without_a_folder_is_an_error(tmp_path):
         apply_plan(tmp_path, order, Host(), FakeRunner(), FakeMonitor())
 
 
+def test_only_the_states_of_changed_vms_are_observed_again(tmp_path):
+    have = moved(running(orders(vm(1001, 100), vm(1002, 100))), tmp_path)
+    both = [vm(number, 100, state_dir=str(tmp_path)) for number in (1001, 1002)]
+    order = orders({**both[0], "state": "stopped"}, both[1], state_dir=str(tmp_path))
+    for number in (1001, 1002):
+        (tmp_path / f"vms/{number}").mkdir(parents=True)
+    systemd.enable([(1000, 1001)], unit_dir=str(tmp_path))
+    runner = FakeRunner().tell("systemctl", "stop", "--", "cloudrepo-1000@1001.service")
+    runner.tell(*SHOW, "cloudrepo-1000@1001.service", stdout=shown(1001, "inactive"))
+    texts = {path.replace(STATE_DIR, str(tmp_path)): text for path, text in have.texts.items()}
+    named = settings(state_dir=str(tmp_path), accounts=ME)
+    todo = qemu_plan.plan(order, replace(have, texts=texts), settings=named, restart=False)
+    how = {"settings": named, "start_timeout_s": 5, "passwords": {}}
+    vms = qemu_apply.run(todo, order, have.units.vms, tools(runner, FakeMonitor(), tmp_path), **how)
+
+    assert [argv[1] for argv in runner.argvs] == ["stop", "show"]
+    assert [(each["state"], each["pid"]) for each in vms] == [("stopped", None), ("running", "4821")]
+    assert systemd.enabled_names(str(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("active", "state", "pid"),
+    [("active", "running", "7"), ("failed", "error", None), ("inactive", "stopped", None)],
+)
+def test_only_a_running_vm_has_a_pid(active, state, pid):
+    (found,) = qemu_apply.states(orders(vm(1001)), {1001: unit(1001, active, 7)}, {}, paused=())
+    assert (found["state"], found["pid"]) == (state, pid)
+
+
 def test_a_running_vm_is_paused_and_resumed_without_a_restart():
     order = orders(vm(1001, 100, state="paused"))
     have = running(orders(vm(1001, 100)))

@@ -45,7 +45,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
             with contextlib.suppress(ConnectionError), client:
                 for message in said:
                     client.sendall(message if isinstance(message, bytes) else json.dumps(message).encode() + b"\r\n")
-                client.recv(4096)  # what is unread when it hangs up is an error for whoever wrote it
+                client.recv(4096)  # closing with unread data is an error for the sender
                 while not hangs_up and client.recv(4096):
                     pass
 
@@ -96,11 +96,11 @@ def test_a_monitor_that_closes_the_connection_is_queried_again(serve):
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        (b"hello\n", "what it says is not QMP: Expecting value"),
+        (b"hello\n", "its answer is not QMP: Expecting value"),
         (b"[]\n[]\n" * 2, "it does not answer"),
-        (b'{"error": {"desc": "no"}}\n', "what it says is not QMP: it refused to answer: no"),
-        (b'{"return": {}}\n{"return": {}}\n', "what it says is not QMP: 'status'"),
-        (b"x" * (asking._MAX_BYTES + 1), "what it says is not QMP: a line of more than 1048576 bytes"),
+        (b'{"error": {"desc": "no"}}\n', "its answer is not QMP: it refused to answer: no"),
+        (b'{"return": {}}\n{"return": {}}\n', "its answer is not QMP: 'status'"),
+        (b"x" * (asking._MAX_BYTES + 1), "its answer is not QMP: a line of more than 1048576 bytes"),
     ],
 )
 def test_an_answer_that_is_not_qmp_is_ignored(serve, said, why):

@@ -36,7 +36,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import MOS
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
 
-from ..fakes import ACCOUNTS, STATE_DIR, disk, nic, orders, settings, vm
+from ..fakes import ACCOUNTS, STATE_DIR, disk, nic, orders, settings, uuid, vm
 
 SETTINGS = settings()
 
@@ -396,3 +396,14 @@ def test_settings_are_read_from_the_arguments_of_a_module():
         "/s/vms/1001",
     )
     assert read_settings({**params, "vnc_address": "10.0.10.1", "vnc_listen": "worker"}, ACCOUNTS).vnc_asks
+
+
+@pytest.mark.parametrize("slice_uuid", [None, uuid(1)])
+@pytest.mark.parametrize("vm_uuid", [None, uuid(2)])
+def test_the_uuids_that_a_vm_was_started_with_are_stored(slice_uuid: str | None, vm_uuid: str | None) -> None:
+    (made,) = all_vms(orders(vm(1001, 100, vm_uuid=vm_uuid), slice_uuid=slice_uuid))
+    stored = json.loads(render(made, SETTINGS)["vm.json"])
+    known = {"slice_uuid": slice_uuid, "vm_uuid": vm_uuid}
+    assert {key: value for key, value in stored.items() if key.endswith("uuid")} == {
+        key: value for key, value in known.items() if value is not None
+    }

@@ -25,6 +25,7 @@ from ..fakes import (
     FakeRunner,
     orders,
     settings,
+    slices,
     vm,
 )
 
@@ -86,6 +87,7 @@ def test_a_new_vm_gets_everything():
     assert (todo.templates, ids(todo.enable), ids(todo.start)) == ({1000: TEMPLATE}, [1001], [1001])
     assert [write.name for write in todo.writes] == ["qemu.cfg", "taps", "links_down", "vm.json"]
     assert todo.changes == [Change("template", "cloudrepo-1000@.service", "write", after={}), STARTED]
+    assert slices(todo.changes) == {1000}
 
 
 def test_a_failed_vm_is_reset_and_started():
@@ -119,7 +121,7 @@ def test_a_change_that_requires_a_restart_waits_for_permission():
 @pytest.mark.parametrize("restart", [False, True])
 def test_a_vm_whose_tap_was_recreated_waits_for_permission_to_restart(restart):
     have = running(orders(vm(1001, 100, None)))
-    # eth2 is new, so that nobody has its tap open is no wonder.
+    # The tap of eth2 is new, so it is not open yet.
     order = orders(vm(1001, 100, None, 101))
     unheld = {"tap_1001_eth1", "tap_1001_eth2"}
     todo = plan(order, have, restart=restart, unheld=unheld)
@@ -190,7 +192,7 @@ def test_a_vm_that_waits_for_a_restart_gets_a_new_password():
     wanted = orders(vm(1001, 100, cores=2, vnc_password_id=OTHER_ID))
 
     assert [new.live for new in plan(wanted, running(orders(vm(1001, 100)))).passwords] == [True]
-    # One that is restarted reads its file.
+    # A restart reads the file.
     assert [new.live for new in plan(wanted, running(orders(vm(1001, 100))), restart=True).passwords] == [False]
 
 
@@ -277,6 +279,7 @@ def test_a_slice_without_vms_leaves_nothing():
         ("template", "cloudrepo-1000@.service", "delete"),
         ("cgroup", "cloudrepo-1000.slice", "delete"),
     ]
+    assert slices(todo.changes) == {1000}
     assert qemu_plan.plan_prune(orders(), Host()).changes == []
 
 

@@ -47,7 +47,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
         def talk() -> None:
             client, _address = listener.accept()
-            # One who does not like what he hears hangs up.
+            # A client that rejects the answer closes the connection.
             with (
                 contextlib.suppress(BrokenPipeError, ConnectionResetError),
                 listener,
@@ -98,7 +98,7 @@ def test_a_greeting_alone_does_not_mean_that_the_machine_is_up(tmp_path):
             with client:
                 client.sendall(json.dumps(GREETING).encode() + b"\n")
                 client.recv(4096)  # the question
-                client.recv(4096)  # whoever asked hangs up
+                client.recv(4096)  # the client closes the connection
 
         thread = threading.Thread(target=greet)
         thread.start()

@@ -46,15 +46,15 @@ def place(tmp_path: Path) -> Settings:
 def started_with(files: list[dict[str, str]] | None) -> Host:
     """A host that runs a VM that was started with these files."""
     have, mine = running(order(files)), one(order(files))
-    image = seed.file(mine, settings(accounts=ME)).content
-    return replace(have, seeds={1001: hashlib.sha256(image).hexdigest()} if files else {})
+    (image,) = seed.disk(mine, {}, settings(accounts=ME))
+    return replace(have, seeds={1001: hashlib.sha256(image.content).hexdigest()} if files else {})
 
 
 def test_the_disk_is_written_once_and_qemu_can_only_read_it(tmp_path: Path) -> None:
     made, mine = place(tmp_path), one(order(SEED))
     assert seed.observe([mine], made) == {}
     assert seed.plan([mine], {}) == (mine,)
-    files.write_all([seed.file(mine, made)])
+    files.write_all(seed.disk(mine, {}, made))
     assert seed.plan([mine], seed.observe([mine], made)) == ()
     path = f"{made.folder(1001)}/seed.iso"
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o640
@@ -62,6 +62,77 @@ def test_the_disk_is_written_once_and_qemu_can_only_read_it(tmp_path: Path) -> N
     assert listed.decode() == SEED[0]["content"]
     Path(path).write_bytes(b"damaged")
     assert seed.plan([mine], seed.observe([mine], made)) == (mine,)
+
+
+ID, OTHER_ID = "ab" * 16, "cd" * 16
+TEXT = "#!/bin/sh\necho hunter2\n"
+
+
+def secret(user_data_id: str = ID) -> VM:
+    return one(orders(vm(1001, 100, seed=SEED[:1], user_data_id=user_data_id)))
+
+
+def test_user_data_is_needed_only_when_the_disk_is_written(tmp_path: Path) -> None:
+    made, mine = place(tmp_path), secret()
+    assert seed.plan([mine], seed.observe([mine], made)) == (mine,)
+    files.write_all(seed.disk(mine, {1001: TEXT}, made))
+    folder = Path(made.folder(1001))
+    listed = subprocess.run(["bsdtar", "-xOf", folder / "seed.iso", "user-data"], check=True, capture_output=True)
+    assert listed.stdout.decode() == TEXT
+    assert [stat.S_IMODE(os.stat(folder / name).st_mode) for name in ("seed.iso", "seed.id")] == [0o640, 0o640]
+    assert "hunter2" not in (folder / "seed.id").read_text()
+    assert seed.plan([mine], seed.observe([mine], made)) == ()
+    assert seed.plan([secret(OTHER_ID)], seed.observe([mine], made)) == (secret(OTHER_ID),)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("seed.iso", b"damaged"), ("seed.id", b"another one"), ("seed.id", b""), ("seed.id", None)]
+)
+def test_a_disk_with_user_data_that_does_not_match_its_note_is_written_again(
+    tmp_path: Path, name: str, content: bytes | None
+) -> None:
+    made, mine = place(tmp_path), secret()
+    files.write_all(seed.disk(mine, {1001: TEXT}, made))
+    path = Path(made.folder(1001)) / name
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    assert seed.plan([mine], seed.observe([mine], made)) == (mine,)
+
+
+def test_a_disk_is_not_written_without_its_user_data() -> None:
+    plain, mine = one(order(SEED)), secret()
+    assert (seed.lacking([plain, mine], {1001: TEXT}), seed.lacking([mine], {1002: TEXT})) == ([], [mine])
+    seed.need([plain, mine], {1001: TEXT})
+    with pytest.raises(Refused, match=r"VM 1001 \(vm1\): the disk for cloud-init has to be written, but"):
+        seed.need([mine], {})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({1001: "hunter2"}, "VM 1001: user data must be a line #cloud-config or #!COMMAND, and more lines"),
+        ({1001: 7}, "VM 1001: user data must be a line"),
+        ({"vm1": TEXT}, "settings: the keys of user_data must be ids of VMs, got 'vm1'"),
+    ],
+)
+def test_invalid_user_data_is_refused_without_showing_it(given: dict[Any, Any], message: str) -> None:
+    with pytest.raises(Refused) as caught:
+        seed.read_user_data(given)
+    assert caught.value.message.startswith(message)
+    assert "hunter2" not in caught.value.message
+    assert seed.read_user_data({"1001": TEXT}) == {1001: TEXT}
+
+
+def test_other_user_data_needs_a_restart() -> None:
+    have = running(orders(vm(1001, 100, seed=SEED[:1], user_data_id=ID)))
+    ((_vm, reasons),) = plan(orders(vm(1001, 100, seed=SEED[:1], user_data_id=OTHER_ID)), have).restart_required
+    assert reasons[0].startswith("cloud_init ")
+
+
+def test_a_work_order_has_user_data_once() -> None:
+    with pytest.raises(Refused, match="file user-data is listed 2 times"):
+        orders(vm(1001, 100, seed=SEED, user_data_id=ID))
 
 
 def test_the_cloud_init_disk_exists_only_with_files() -> None:

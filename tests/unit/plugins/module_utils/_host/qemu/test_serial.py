@@ -157,6 +157,57 @@ def test_a_console_that_does_not_respond_is_an_error():
         run(Deaf(), "true", timeout_s=0.2)
 
 
+@pytest.mark.parametrize(("timeout_s", "probes"), [(0, 0), (0.5, 1)])
+def test_the_shell_is_not_probed_after_the_deadline(timeout_s: float, probes: int) -> None:
+    class Deaf:
+        def __init__(self) -> None:
+            self.at = 5.0
+            self.sent: list[str] = []
+
+        def send(self, text: str) -> None:
+            self.sent.append(text)
+
+        def receive(self, timeout_s: float) -> str:
+            self.at += timeout_s
+            return ""
+
+    deaf = Deaf()
+    with pytest.raises(SlicesError, match="no shell responded"):
+        serial.run(deaf, "true", timeout_s=timeout_s, nonce=NONCE, now=lambda: deaf.at)
+    assert len(deaf.sent) == probes
+
+
+@pytest.mark.parametrize(
+    ("said", "stdout"),
+    [
+        # What the guest's kernel prints is no output.
+        ("kernel: out of memory\n", ""),
+        (f"\r\nBEGIN-{NONCE}\r\nhalf", "half"),
+        (f"\r\nBEGIN-{NONCE}\r\nhalf\r\n", "half"),
+        (f"\r\nBEGIN-{NONCE}\r\n", ""),
+    ],
+)
+def test_the_output_of_a_command_that_does_not_end_is_what_follows_its_begin(said: str, stdout: str) -> None:
+    class Stuck:
+        """A shell that answers the first probe, and then says nothing more than the text."""
+
+        def __init__(self) -> None:
+            self.at = 0.0
+            self.said = [f"READY1-{NONCE}", said]
+
+        def send(self, text: str) -> None:
+            pass
+
+        def receive(self, timeout_s: float) -> str:
+            self.at += max(timeout_s, 0.1)
+            return self.said.pop(0) if self.said else ""
+
+    stuck = Stuck()
+    with pytest.raises(SlicesError, match="the command timed out and was interrupted") as caught:
+        serial.run(stuck, "true", timeout_s=20, nonce=NONCE, now=lambda: stuck.at)
+    assert caught.value.fields["stdout"] == stdout
+
+
 def test_a_console_has_one_user_at_a_time(tmp_path):
     path = str(tmp_path / "serial.sock")
     with socket.socket(socket.AF_UNIX) as listener:
@@ -252,7 +303,9 @@ def test_writing_to_a_socket_has_a_time_limit(monkeypatch):
     ours, theirs = socket.socketpair()
     with ours, theirs:
         console = serial.SocketConsole(ours)
-        assert within(10, lambda: console.send("x" * 10_000_000)) == "the serial console takes no input: timed out"
+        assert (
+            within(10, lambda: console.send("x" * 10_000_000)) == "the serial console does not accept input: timed out"
+        )
 
 
 def test_a_console_that_is_closed_is_an_error():

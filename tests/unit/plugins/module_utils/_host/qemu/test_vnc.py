@@ -76,7 +76,7 @@ def test_a_password_that_vnc_does_not_accept_is_refused_without_showing_it(passw
 def test_invalid_vms_are_refused():
     with pytest.raises(Refused) as refused:
         vnc.read_passwords({"vm1": "hMr3kWpa"})
-    assert refused.value.refusals == [Refusal("invalid_vm_id", "vnc_passwords", {"got": "vm1"})]
+    assert refused.value.refusals == [Refusal("invalid_vm_id", "settings", {"option": "vnc_passwords", "got": "vm1"})]
 
 
 def test_an_order_names_the_password_of_each_display(tmp_path):

@@ -105,7 +105,7 @@ def test_vms_start_if_the_network_node_does_not_answer(host: Path, capsys: pytes
     with socket.create_server(("127.0.0.1", 0)) as closed:
         server = closed.getsockname()
     check(host, server, FakeRunner(), patience_s=0.1)
-    assert "VMs start anyway" in capsys.readouterr().err
+    assert "VMs are started anyway" in capsys.readouterr().err
     check(host, server, FakeRunner())
     assert capsys.readouterr().err == ""
     assert len(enabled(host)) == 2

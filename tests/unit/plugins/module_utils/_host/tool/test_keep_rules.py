@@ -18,7 +18,7 @@ LIST = ("nft", "--stateless", "list", "table", "ip", "cloudrepo")
 SHARES = ("nft", "--stateless", "--terse", "list", "table", "ip", "cloudrepo_shares")
 TABLES = ("ip cloudrepo", "ip cloudrepo_shares")
 RULES = "table ip cloudrepo {\n}\n"
-# As nft monitor tells them.
+# As nft monitor prints them.
 FLUSHED = [
     "delete chain ip cloudrepo forward\n",
     "delete table ip cloudrepo\n",
@@ -52,10 +52,10 @@ def loads(events: list[str], *listings: str) -> int:
         (OTHERS, [RULES], 1),
         (FLUSHED, [RULES, "", RULES], 2),
         (FLUSHED_CHAIN, [RULES, "table ip cloudrepo {", RULES], 2),
-        # Its own transaction, and somebody else who was faster.
+        # Its own transaction, and one of another process that was faster.
         (FLUSHED + REPLACED, [RULES, "", RULES, RULES], 2),
         (FLUSHED + REPLACED, [RULES, RULES, RULES], 1),
-        # Other rules of a deploy are those to keep from then on.
+        # After a deploy with other rules, these are kept.
         (REPLACED + FLUSHED_CHAIN, [RULES, "new", "new"], 1),
         (REPLACED + FLUSHED, [RULES, "new", "", "new"], 2),
         (REPLACED, [RULES, "", RULES], 2),

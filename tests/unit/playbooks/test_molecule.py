@@ -1,0 +1,108 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The playbooks for the scenarios of others, up to where they need hosts, and the example in the documentation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ..plugins.module_utils._domain.builders import cluster, put, topology
+from .runs import Done, run
+
+EXAMPLE = Path(__file__).resolve().parents[3] / "docs/examples/router"
+SCENARIO = EXAMPLE / "molecule/default"
+
+
+def molecule(folder: Path, playbook: str, *options: str, text: str | None = None) -> Done:
+    scenario = folder / "scenario"
+    scenario.mkdir(exist_ok=True)
+    (folder / "run/inventory").mkdir(parents=True, exist_ok=True)
+    if text is not None:
+        (scenario / "topology.yml").write_text(text)
+    environment = {
+        "MOLECULE_EPHEMERAL_DIRECTORY": str(folder / "run"),
+        "MOLECULE_SCENARIO_DIRECTORY": str(scenario),
+        "MOLECULE_SCENARIO_NAME": "bgp",
+    }
+    held = cluster()
+    put(held, topology("web"))
+    return run(folder, playbook, {}, *options, environment=environment, database=held.to_dict())
+
+
+def inventory(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((folder / "run/inventory/cloudrepo.slices.yml").read_text())
+    return found
+
+
+def test_the_slice_is_named_after_scenario_and_run_and_the_name_is_kept(tmp_path: Path) -> None:
+    text = "slices: [{vms: [{name: vm1, flavor: nowhere}]}]\ninventory: {group_by: [slice]}"
+    done = molecule(tmp_path, "molecule_create", text=text)
+    found = inventory(tmp_path)
+    [name] = found["names"]
+    assert name.startswith("mol-bgp-")
+    assert f"slice {name}: flavor nowhere" in done.stdout
+    assert found == {
+        "plugin": "cloudrepo.slices.slices",
+        "database": str(tmp_path / "database.yaml"),
+        "names": [name],
+        "hostname": "{{ cloudrepo_vm_name }}",
+        "jump_host": "netnode",
+        "group_by": ["slice"],
+    }
+    assert f"slice {name}: flavor nowhere" in molecule(tmp_path, "molecule_create").stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "topology.yml does not exist; write the topology of the scenario to it"),
+        ("slices: []", "the topology of a scenario must have one slice in the list slices"),
+    ],
+)
+def test_a_scenario_without_a_topology_is_refused(tmp_path: Path, text: str | None, told: str) -> None:
+    done = molecule(tmp_path, "molecule_create", text=text)
+    assert done.rc != 0
+    assert told in done.stdout
+    assert not (tmp_path / "run/inventory/cloudrepo.slices.yml").exists()
+
+
+def test_a_run_without_molecule_is_refused(tmp_path: Path) -> None:
+    done = run(tmp_path, "molecule_create", {})
+    assert done.failure["msg"] == "This playbook is for Molecule: MOLECULE_EPHEMERAL_DIRECTORY is not set"
+
+
+def test_there_is_nothing_to_wait_for_before_the_slice_is_created(tmp_path: Path) -> None:
+    done = molecule(tmp_path, "molecule_prepare")
+    assert done.failure["msg"] == "The scenario has no slice; run molecule create first."
+
+
+def test_other_slices_are_not_destroyed(tmp_path: Path) -> None:
+    """This is the first step of C(molecule test)."""
+    done = molecule(tmp_path, "molecule_destroy")
+    assert done.rc == 0, done.stdout
+    stored = yaml.safe_load((tmp_path / "database.yaml").read_text())
+    assert [each["name"] for each in stored["slices"].values()] == ["web"]
+
+
+def test_the_example_describes_three_vms_and_two_links_in_a_few_lines() -> None:
+    [slice_] = yaml.safe_load((SCENARIO / "topology.yml").read_text())["slices"]
+    assert (len(slice_["vms"]), len(slice_["links"])) == (3, 2)
+    written = [
+        line for name in ("molecule", "topology") for line in (SCENARIO / f"{name}.yml").read_text().splitlines()
+    ]
+    assert len([line for line in written if line != "---"]) <= 15
+    imported = {
+        name: yaml.safe_load((SCENARIO / f"{name}.yml").read_text())[0]["ansible.builtin.import_playbook"]
+        for name in ("create", "prepare", "destroy")
+    }
+    assert imported == {name: f"cloudrepo.slices.molecule_{name}" for name in imported}
+
+
+def test_the_slice_of_the_example_is_stored() -> None:
+    held = cluster()
+    slice_ = put(held, {"name": "x", **yaml.safe_load((SCENARIO / "topology.yml").read_text())["slices"][0]})
+    assert [vm.name for vm in slice_.vms] == ["left", "router", "right"]

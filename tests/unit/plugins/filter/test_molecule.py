@@ -1,0 +1,93 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.cloudrepo.slices.plugins.filter import molecule
+from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
+
+from ..module_utils._domain.builders import cluster, topology
+from ..modules.front_door import Door, Memory
+
+NOW = datetime(2026, 11, 27, 8, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "name"),
+    [
+        ("default", "mol-default-1f2e3d4c"),
+        ("My role/BGP_full", "mol-my-role-bgp-full-1f2e3d4c"),
+        ("x" * 100, f"mol-{'x' * 50}-1f2e3d4c"),
+        ("", "mol-1f2e3d4c"),
+        ("ü", "mol-1f2e3d4c"),
+    ],
+)
+def test_the_name_is_valid_whatever_the_scenario_is_called(scenario: str, name: str) -> None:
+    assert molecule.molecule_name(scenario, "1f2e3d4c") == name
+    assert bounds.LABEL.allows(name)
+
+
+def test_the_slice_has_the_name_of_the_run_and_the_time_at_which_it_expires() -> None:
+    topology = {"slices": [{"name": "any", "vms": [{"name": "vm1"}]}], "inventory": {}}
+    [found] = molecule.molecule_slices(topology, "mol-a-1", "a", hours=2, now=NOW)
+    assert found == {
+        "name": "mol-a-1",
+        "title": "Molecule scenario a, until 2026-11-27T10:00:00Z",
+        "vms": [{"name": "vm1"}],
+    }
+    assert bounds.OBJECT_TITLE.allows(molecule.molecule_slices(topology, "m", "s" * 500, hours=1)[0]["title"])
+
+
+@pytest.mark.parametrize("topology", [None, [], {}, {"slices": []}, {"slices": [{}, {}]}, {"slices": ["web"]}])
+def test_a_scenario_has_one_slice(topology: Any) -> None:
+    with pytest.raises(AnsibleFilterError, match="must have one slice in the list slices"):
+        molecule.molecule_slices(topology, "mol-a-1", "a", hours=2)
+
+
+def made(number: int, hours: int, **other: Any) -> dict[str, Any]:
+    name = f"mol-a-{number}"
+    [found] = molecule.molecule_slices({"slices": [{}]}, name, "a", hours=hours, now=NOW)
+    return {"slice_id": number, "owner": "admin", "status": "running", "revision": 7, **found, **other}
+
+
+def test_expired_slices_of_molecule_get_another_hour_in_which_they_are_deleted() -> None:
+    later = NOW.replace(hour=12)
+    slices = [
+        made(1, hours=24),
+        made(2, hours=1),
+        made(4, hours=1, status="deleting"),
+        # Neither a title nor a name alone makes a slice one of Molecule.
+        made(5, hours=1, name="web"),
+        made(6, hours=1, title="until 2026-11-27T09:00:00Z"),
+        {"slice_id": 7, "status": "running"},
+    ]
+    assert molecule.molecule_expired(slices, now=later) == [
+        {
+            "slice_id": 2,
+            "name": "mol-a-2",
+            "owner": "admin",
+            "title": "Molecule scenario a, until 2026-11-27T13:00:00Z",
+            "based_on": 7,
+        }
+    ]
+    assert molecule.molecule_expired(slices, now=NOW) == []
+
+
+@pytest.mark.parametrize("minutes", [0, 1])
+def test_of_two_runs_at_the_same_time_one_claims_an_expired_slice(
+    monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    door = Door(Memory(cluster()), monkeypatch)
+    door("slice", **topology("mol-a-1", title="Molecule scenario a, until 2026-11-27T07:00:00Z"))
+    slices = door("slice_info", all=True)["slices"]
+    claims = [molecule.molecule_expired(slices, now=NOW.replace(minute=each)) for each in (0, minutes)]
+    answers = [door("slice", slices=[{**each, "append": True} for each in claim]) for claim in claims]
+    assert [answer.get("changed", False) for answer in answers] == [True, False]
+    [stored] = door("slice_info", all=True)["slices"]
+    assert stored["title"] == "Molecule scenario a, until 2026-11-27T09:00:00Z"
+    assert [vm["name"] for vm in stored["vms"]] == ["vm1", "vm2"]

@@ -1,0 +1,148 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Pools, subnets and addresses that are refused, with their messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .builders import cluster, refusals, vm
+from .test_address_plan import POOLS, TRIANGLE, triangle
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"addressing": {"links": {"ipv4": "10.1.0.0/29"}}},
+            "slice web: links.ipv4 10.1.0.0/29 has room for 2 with prefix length 30, 3 needed",
+        ),
+        (
+            {"addressing": {"loopbacks": {"ipv4": "10.1.0.0/30"}}},
+            "slice web: loopbacks.ipv4 10.1.0.0/30 has room for 2 with prefix length 32, 3 needed",
+        ),
+        (
+            {"addressing": {**POOLS, "loopbacks": {"ipv4": "10.1.2.0/24"}}},
+            "slice web: 10.1.2.0/24 of pool loopbacks.ipv4 overlaps 10.1.0.0/16 of pool links.ipv4",
+        ),
+        (
+            {"addressing": {"links": {"ipv4": "10.60.0.0/16"}}},
+            "slice web: 10.60.7.0/24 of the management network overlaps 10.60.0.0/16 of pool links.ipv4",
+        ),
+        (
+            {"networks": [{"name": "lan", "cidr": "10.1.3.0/24"}]},
+            "slice web: 10.1.3.0/24 of network lan overlaps 10.1.0.0/16 of pool links.ipv4",
+        ),
+        (
+            {"links": [{**TRIANGLE[0], "cidr": "10.2.0.0/30"}]},
+            "slice web: 10.2.0.0/30 of link 1 overlaps 10.2.0.0/16 of pool networks.ipv4",
+        ),
+        (
+            {"links": [{**each, "cidr": "10.1.0.0/30"} for each in TRIANGLE[:2]]},
+            "slice web: 10.1.0.0/30 of link 2 overlaps 10.1.0.0/30 of link 1",
+        ),
+        (
+            {"links": [{**TRIANGLE[0], "addresses": [{"vm": "a", "ipv4": "10.3.0.1"}]}]},
+            "link web/1: the address of a must be the address of a host in 10.1.0.0/30, got 10.3.0.1",
+        ),
+        (
+            {"links": [{**TRIANGLE[0], "addresses": [{"vm": name, "ipv6": "2001:db8:1::5"} for name in "ab"]}]},
+            "link web/1: 2001:db8:1::5 belongs to a, b; addresses on a link or network are unique",
+        ),
+        (
+            {"links": [{**TRIANGLE[0], "addresses": [{"vm": "c", "ipv4": "10.1.0.1"}]}]},
+            "link web/1 (a–b): end c does not exist; existing: a, b",
+        ),
+        (
+            {"links": [{**TRIANGLE[0], "addresses": [{"vm": "a", "ipv4": "10.1.0.1/30"}]}]},
+            "link web/1 (a–b): address of a must be an IPv4 address, got '10.1.0.1/30'",
+        ),
+        (
+            {"links": [{**TRIANGLE[0], "addresses": [{"vm": "a", "ipv6": "fe80::1%eth0"}]}]},
+            "link web/1 (a–b): address of a must be an IPv6 address, got 'fe80::1%eth0'",
+        ),
+        (
+            {"links": [{**TRIANGLE[0], "addresses": [{"vm": "a", "ipv6": "fe80::1"}]}]},
+            "link web/1 (a–b): address of a must not be loopback, link-local, multicast or reserved, got fe80::1",
+        ),
+        (
+            {"links": [{**TRIANGLE[0], "addresses": [{"vm": "a", "ipv4": "10.1.0.1"}] * 2}]},
+            "link web/1 (a–b): address of a is listed 2 times",
+        ),
+        (
+            {"links": [{**TRIANGLE[0], "cidr": "10.1.0.1/30"}]},
+            "link web/1 (a–b): cidr must be an IPv4 network, got '10.1.0.1/30' (10.1.0.1/30 has host bits set)",
+        ),
+        (
+            {"links": [{**TRIANGLE[0], "cidr6": "10.1.0.0/30"}]},
+            "link web/1 (a–b): cidr6 must be an IPv6 network, got '10.1.0.0/30'",
+        ),
+        ({"links": [{**TRIANGLE[0], "cidr": "10.1.0.0/32"}]}, "link web/1 (a–b): prefix of cidr must be 8-31, got 32"),
+        (
+            {"addressing": {"links": {"ipv4": "10.1.0.0/16", "prefix": 15}}},
+            "slice web: addressing.links.prefix must be 16-31, got 15",
+        ),
+        (
+            {"addressing": {"networks": {"ipv6": "2001:db8::/64", "prefix6": 128}}},
+            "slice web: addressing.networks.prefix6 must be 64-127, got 128",
+        ),
+        (
+            {"addressing": {"links": {"ipv4": "224.0.0.0/8"}}},
+            "slice web: addressing.links.ipv4 must not be loopback, link-local, multicast or reserved, got 224.0.0.0/8",
+        ),
+        (
+            {"addressing": {"links": {"ipv6": "2001:db8::1/64"}}},
+            "slice web: addressing.links.ipv6 must be an IPv6 network, got '2001:db8::1/64'",
+        ),
+        (
+            {"vms": [vm("a", loopback={"ipv4": "10.9.0.1"})], "links": []},
+            "VM web/a: address 10.9.0.1 is not in loopbacks.ipv4 10.0.0.0/24",
+        ),
+        (
+            {"vms": [vm(name, loopback={"ipv6": "2001:db8::7"}) for name in "ab"], "links": []},
+            "slice web: 2001:db8::7 belongs to a, b; addresses on a link or network are unique",
+        ),
+        (
+            {
+                "vms": [vm("a", loopback={"ipv4": "10.1.0.1"}), vm("b")],
+                "links": TRIANGLE[:1],
+                "addressing": {"links": {"ipv4": "10.1.0.0/16"}},
+            },
+            "slice web: 10.1.0.1/32 of the loopback of VM a overlaps 10.1.0.0/30 of link 1",
+        ),
+        (
+            {"networks": [{"name": "lan", "cidr": "10.2.0.0/30", "members": ["a", "b", "c"]}]},
+            "network web/lan: cidr 10.2.0.0/30 has 2 addresses, 3 needed",
+        ),
+        (
+            {
+                "networks": [
+                    {"name": "lan", "gateway": True, "members": ["a"], "addresses": [{"vm": "a", "ipv4": "10.2.0.1"}]}
+                ]
+            },
+            "network web/lan: address 10.2.0.1 of a is within 10.2.0.1; a static address must not be",
+        ),
+        (
+            {
+                "networks": [
+                    {
+                        "name": "lan",
+                        "dhcp_enabled": True,
+                        "members": ["a"],
+                        "addresses": [{"vm": "a", "ipv4": "10.2.0.20"}],
+                    }
+                ]
+            },
+            "network web/lan: address 10.2.0.20 of a is within 10.2.0.10-10.2.0.250; a static address must not be",
+        ),
+        (
+            {"addressing": None, "links": [{**TRIANGLE[0], "addresses": [{"vm": "a", "ipv4": "10.1.0.1"}]}]},
+            "link web/1: an address needs a subnet, got a 10.1.0.1; set cidr or addressing.links.ipv4",
+        ),
+    ],
+)
+def test_addresses_that_do_not_fit_are_refused(fields: dict[str, Any], message: str) -> None:
+    found = [refusal.message for refusal in refusals(cluster(), triangle(**fields))]
+    assert any(message in each for each in found), found

@@ -1,0 +1,70 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import addressing
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.addressing import Addresses, Addressing
+
+from .builders import cluster, put, topology
+
+
+def test_defaults_are_stored_with_the_pools() -> None:
+    read = Addressing.read({"links": {"ipv4": "10.1.0.0/16", "prefix": None, "ipv6": None}, "networks": None})
+    assert read.to_dict() == {"links": {"ipv4": "10.1.0.0/16", "prefix": 30}}
+    assert Addressing.read(read.to_dict()) == read
+    assert Addressing.read({"loopbacks": {"ipv6": "2001:DB8:0::/64"}}).to_dict() == {
+        "loopbacks": {"ipv6": "2001:db8::/64"}
+    }
+
+
+@pytest.mark.parametrize("data", [None, {}, {"links": None}, {"links": {"ipv4": None, "prefix": 30}}])
+def test_no_pools_are_no_field(data: dict[str, None] | None) -> None:
+    assert Addressing.read(data).to_dict() is None
+
+
+def test_addresses_are_written_if_they_are_set() -> None:
+    assert Addresses.read(None).to_dict() == {}
+    assert Addresses.read({"ipv6": "2001:db8::1"}).to_dict() == {"ipv6": "2001:db8::1"}
+
+
+@pytest.mark.parametrize(("version", "text"), [(4, "10.0.0.0/33"), (4, "2001:db8::/64"), (6, "10.0.0.0/8"), (4, "")])
+def test_other_texts_are_no_subnets(version: int, text: str) -> None:
+    assert addressing.subnet(version, text) is None
+
+
+@pytest.mark.parametrize(("version", "text"), [(4, "10.0.0.1/8"), (4, "::1"), (6, "10.0.0.1"), (6, "fe80::1%eth0")])
+def test_other_texts_are_no_addresses(version: int, text: str) -> None:
+    assert addressing.address(version, text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "special"),
+    [
+        ("10.0.0.0/8", False),
+        ("0.0.0.0/0", True),
+        ("0.1.0.0/16", True),
+        ("127.0.0.0/8", True),
+        ("169.254.0.0/16", True),
+        ("224.0.0.0/4", True),
+        ("240.0.0.0/4", True),
+        ("2001:db8::/32", False),
+        ("fd00::/8", False),
+        ("::/0", True),
+        ("fe80::/10", True),
+        ("ff00::/8", True),
+    ],
+)
+def test_special_subnets(text: str, special: bool) -> None:
+    found = addressing.subnet_of(text)
+    assert found is not None
+    assert addressing.is_special(found) is special
+
+
+def test_stored_ends_without_a_subnet_have_no_addresses() -> None:
+    slice_ = put(cluster(), topology())
+    slice_.links[0].extra["addresses"] = [{"vm_id": 1001, "ipv4": "10.1.0.1"}]
+    assert addressing.guest_addresses(slice_) == {}
+    slice_.links[0].extra["cidr"] = "10.1.0.0/30"
+    assert addressing.guest_addresses(slice_) == {(1001, "eth1"): ["10.1.0.1/30"]}
