@@ -120,17 +120,18 @@ def load(modules):
 def uuid_in(path):
     try:
         with open(path, encoding="utf-8") as file:
-            return json.load(file)["vm_uuid"]
+            return json.load(file)["vm_uuid"] or ""
     except (KeyError, OSError, TypeError, ValueError):
-        return None
+        return ""
 
 def answer(path, command, timeout_s, mark, vm_uuid):
     from console._host.qemu import serial
     from console.errors import SlicesError
 
-    held = vm_uuid and uuid_in(mark)
-    if held != vm_uuid:
-        return {"error": f"the worker has another VM with this id: {mark} is of {held}, not of {vm_uuid}"}
+    held = uuid_in(mark)
+    if vm_uuid not in (None, held):
+        named = [uuid or "no UUID" for uuid in (held, vm_uuid)]
+        return {"error": "the worker has another VM with this id: {} is of {}, not of {}".format(mark, *named)}
     begin = time.monotonic()
     try:
         with serial.open_console(path, timeout_s=timeout_s) as console:

@@ -91,7 +91,7 @@ def _check(name: str, vm: Mapping[str, Any]) -> dict[str, Any]:
     said = vm.get(FIELD) or {"check": PING if address else CONSOLE}
     return {
         "vm_id": vm["vm_id"],
-        "vm_uuid": vm.get("uuid"),
+        "vm_uuid": vm.get("uuid", ""),
         "name": name,
         "worker_ip": vm["worker_ip"],
         **dict.fromkeys(_TAKES),

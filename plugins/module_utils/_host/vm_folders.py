@@ -94,14 +94,15 @@ def slices_by_vm(root: str) -> dict[int, int]:
 def of_another(vm_id: int, vm_uuid: str | None, *, state_dir: str) -> Refusal | None:
     """Return why a VM must not be used by its id: on this host, the id is that of another VM.
 
-    Nothing can be said without C(vm_uuid), the UUID of the VM in the database.
+    Nothing can be said without C(vm_uuid), the UUID of the VM in the database; it is empty if the VM has none there.
     """
     path = f"{state_dir}/vms/{vm_id}"
     folder = read_one(path) if vm_uuid is not None else None
-    held = None if folder is None else folder.vm_uuid
-    if held == vm_uuid:
+    held = folder.vm_uuid if folder is not None and folder.vm_uuid is not None else ""
+    if vm_uuid in (None, held):
         return None
-    return Refusal("not_this_vm", f"VM {vm_id}", {"where": path, "held": held or "no UUID", "got": vm_uuid})
+    figures = {"where": path, "held": held or "no UUID", "got": vm_uuid or "no UUID"}
+    return Refusal("not_this_vm", f"VM {vm_id}", figures)
 
 
 def need(vm_id: int, vm_uuid: str | None, *, state_dir: str) -> None:
