@@ -65,6 +65,11 @@ options:
         description:
           - The command, for V(command).
         type: str
+      vm_uuid:
+        description:
+          - The UUID of the VM in the database. A VM is not ready if this host has another one with its id, for
+            V(console), V(command) and V(cloud_init).
+        type: str
   timeout_s:
     description:
       - Time limit in seconds, for all VMs together, 1 to 86400. An attempt that has begun may exceed it by up to 30
@@ -173,6 +178,7 @@ ARGUMENTS = {
             "port": {"type": "int"},
             "path": {"type": "str"},
             "command": {"type": "str"},
+            "vm_uuid": {"type": "str"},
         },
     },
     "timeout_s": {"type": "int", "default": 300},

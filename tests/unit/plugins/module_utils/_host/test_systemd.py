@@ -168,3 +168,24 @@ def test_units_are_observed_again_by_their_names() -> None:
 
 def test_units_of_captures_are_none_of_qemu() -> None:
     assert systemd.capture_unit(1000, 1001, "eth1") == "slices-capture-1000-1001-eth1.service"
+
+
+@pytest.mark.parametrize("spoil", ["open up", "replace by a link"])
+def test_a_template_that_others_may_write_is_seen_and_written_again(tmp_path, spoil):
+    """Whoever can write it decides what root runs."""
+    text = template_text("cloudrepo-0")
+    systemd.write_templates({1000: text}, unit_dir=str(tmp_path))
+    path = tmp_path / "cloudrepo-1000@.service"
+
+    def exposed() -> frozenset[int]:
+        runner = FakeRunner().tell("systemctl", "show", MORE)
+        return systemd.observe({1000, 1003}, runner, unit_dir=str(tmp_path)).exposed
+
+    assert exposed() == frozenset()
+    if spoil == "open up":
+        path.chmod(0o666)
+    else:
+        path.symlink_to(path.rename(tmp_path / "elsewhere"))
+    assert exposed() == {1000}
+    assert systemd.write_templates({1000: text}, unit_dir=str(tmp_path))
+    assert (exposed(), path.is_symlink()) == (frozenset(), False)
