@@ -304,3 +304,14 @@ def test_orders_without_a_cloud_name_none() -> None:
 
 def test_base_images_are_named_by_their_checksums() -> None:
     assert base_image_path("/s", "ab" * 32) == f"/s/images/{'ab' * 32}.img"
+
+
+@pytest.mark.parametrize(
+    ("flavor", "cores", "ram_mib", "size_bytes"), [("cirros", 1, 512, 1 << 30), ("big", 4, 8192, 20 << 30)]
+)
+def test_a_vm_has_the_size_of_its_flavor(flavor: str, cores: int, ram_mib: int, size_bytes: int) -> None:
+    held = cluster()
+    slice_ = put(held, topology(vms=[{"name": "a", "flavor": flavor}], links=[]))
+    (order,) = work_orders(held, [slice_], "/x")["workers"]["10.0.10.1"]["slices"]
+    (made,) = order["vms"]
+    assert (made["cores"], made["ram_mib"], made["disks"][0]["size_bytes"]) == (cores, ram_mib, size_bytes)
