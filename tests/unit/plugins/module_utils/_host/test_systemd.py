@@ -74,6 +74,12 @@ def test_a_template_is_added_and_removed(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("active", "there"), [("active", {1000}), ("inactive", set()), ("failed", set())])
+def test_a_cgroup_is_there_while_it_is_active(tmp_path, active, there):
+    runner = FakeRunner().tell("systemctl", "show", MORE, stdout=f"Id=cloudrepo-1000.slice\nActiveState={active}\n")
+    assert systemd.observe({1000}, runner, unit_dir=str(tmp_path)).slices == there
+
+
 def test_a_unit_without_a_process_has_no_pid(tmp_path):
     for block in ("MainPID=0", "MainPID=", "Other=1"):
         shown = f"Id=cloudrepo-1000@1001.service\nActiveState=inactive\n{block}\n"
