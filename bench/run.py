@@ -102,7 +102,8 @@ def measure(lab: Lab, size: int, number: int, wanted: set[str], results: dict[st
 
 def waited_s(said: str) -> float:
     """Return how long a deploy has waited for guests, from its output."""
-    found = re.search(r"VMs are ready after ([0-9.]+) s", said)
+    # Lines of progress have whole seconds.
+    found = re.search(r"VMs are ready after ([0-9]+\.[0-9]) s", said)
     if found is None:
         raise CannotMeasure("cannot measure: the deploy did not wait for the guests")
     return float(found[1])

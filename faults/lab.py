@@ -227,7 +227,7 @@ class Lab:
     def down(self) -> None:
         """Remove the lab."""
         for place in SMALL:
-            if place.is_mount():
+            while place.is_mount():
                 subprocess.run(["umount", "--lazy", str(place)], check=True)
         self.must("lab_down")
 

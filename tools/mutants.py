@@ -73,13 +73,15 @@ def mutants(path: str, source: bytes) -> Iterator[Mutant]:
 
 
 def _types_and_docs(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what has no effect when the code runs: annotations, documentation and checks of types."""
+    """Yield what has no effect when the code runs: annotations, documentation with its samples, and checks of types."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         yield from filter(
             None, [node.returns, *(arg.annotation for arg in ast.walk(node.args) if isinstance(arg, ast.arg))]
         )
     elif isinstance(node, ast.AnnAssign):
         yield node.annotation
+    elif isinstance(node, ast.keyword) and node.arg == "sample":
+        yield node.value
     elif (
         (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
         or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")

@@ -18,7 +18,7 @@ from ..world import World, changes
 MANY = [pair(number) for number in range(1, 21)]
 CLAIM = re.compile(r"/cloud\.json|/revisions|/applied/")
 OF_SLICE = ("slice_id", "uuid", "name", "owner", "status", "topology_type", "vlan_pool_used", "links", "networks")
-OF_VM = ("vm_id", "uuid", "name", "worker_ip", "vnc_port", "status", "pid", "interfaces", "flavor", "disks")
+OF_VM = ("vm_id", "uuid", "name", "worker_ip", "vnc_port", "status", "pid", "interfaces", "flavor", "power")
 
 
 def _restored(world: World, turn: Turn) -> None:
@@ -80,7 +80,10 @@ def _gone(topologies: list[Topology]) -> Step:
         _remove(DATABASE.name, DATABASE.parent)
         world.lab.must("rebuild")
         after = world.slices()
-        turn.lost += [*_differences(before, after, OF_SLICE), *_differences(_vms(before), _vms(after), OF_VM)]
+        turn.lost += [*differences(before, after, OF_SLICE), *differences(_vms(before), _vms(after), OF_VM)]
+        # When a disk was first seen is not known to hosts.
+        if sorted(_disks(_vms(before))) != sorted(_disks(_vms(after))):
+            turn.lost.append("disks are not the same")
         turn.untrue += world.breaches()
         done = world.deploy(CALM, *topologies)
         if done.rc or done.changed:
@@ -96,7 +99,7 @@ def _vms(slices: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [vm for one in slices for vm in one["vms"]]
 
 
-def _differences(before: Iterable[dict[str, Any]], after: Iterable[dict[str, Any]], fields: Iterable[str]) -> list[str]:
+def differences(before: Iterable[dict[str, Any]], after: Iterable[dict[str, Any]], fields: Iterable[str]) -> list[str]:
     """Return the fields that differ, of objects by their UUID."""
     fields = list(fields)
     olds, news = ({one["uuid"]: one for one in each} for each in (before, after))

@@ -17,13 +17,13 @@ MOMENTS = 4
 FIRST_TASK = "TASK [Check the caller"
 
 
-def _wanted(turn: Turn) -> Topology:
+def wanted(turn: Turn) -> Topology:
     return (LARGE, SMALL)[turn.number % 2]
 
 
 def _prepare_deploy(world: World, turn: Turn) -> None:
     world.measure("deploy")
-    world.ensure(_wanted(Turn(turn.number + 1, turn.total)))
+    world.ensure(wanted(Turn(turn.number + 1, turn.total)))
 
 
 def _prepare_delete(world: World, _turn: Turn) -> None:
@@ -45,7 +45,7 @@ def _end(started: Started, number: signal.Signals, after_s: float, turn: Turn) -
 
 def _interrupt_deploy(number: signal.Signals) -> Step:
     def inject(world: World, turn: Turn) -> None:
-        topology = _wanted(turn)
+        topology = wanted(turn)
         turn.again = lambda: world.deploy(topology)
         started = world.start_deploy(topology)
         _end(started, number, world.durations_s["deploy"] * turn.share, turn)

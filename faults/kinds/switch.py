@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..lab import ADDRESSES, Run
+from ..lab import ADDRESSES
 from ..proof import Fault, Step, Turn
 from ..world import World
 
@@ -31,20 +31,16 @@ def _comes_back(command: str) -> Step:
     return inject
 
 
-def _is_repaired(command: str) -> Step:
-    """After this, a playbook makes everything as it was."""
+def _is_repaired(command: str, *, numbers_kept: bool) -> Step:
+    """After this, C(site) and a deploy make everything as it was, except perhaps for numbers of ports."""
 
     def inject(world: World, turn: Turn) -> None:
         before = world.snapshot(settled=True)
         world.lab.ssh(_host(turn), command)
-
-        def again() -> Run:
-            world.lab.must("site")
-            done = world.deploy()
+        world.lab.must("site")
+        world.lab.must("deploy", slice_all=True)
+        if numbers_kept:
             turn.lost += world.await_snapshot(before)
-            return done
-
-        turn.again = again
 
     return inject
 
@@ -52,6 +48,6 @@ def _is_repaired(command: str) -> Step:
 FAULTS = [
     Fault("switch-restarted", _comes_back("systemctl restart openvswitch-switch")),
     Fault("switch-killed", _comes_back("pkill -KILL -x ovs-vswitchd")),
-    Fault("switch-database-emptied", _is_repaired(EMPTY)),
-    Fault("flows-deleted", _is_repaired("ovs-ofctl -O OpenFlow14 del-flows br-int")),
+    Fault("switch-database-emptied", _is_repaired(EMPTY, numbers_kept=False)),
+    Fault("flows-deleted", _is_repaired("ovs-ofctl -O OpenFlow14 del-flows br-int", numbers_kept=True)),
 ]

@@ -24,6 +24,20 @@ options:
     required: true
     vars:
       - name: cloudrepo_vm_id
+  vm_uuid:
+    description:
+      - The VM's UUID in the database, as P(cloudrepo.slices.slices#inventory) sets it. The connection fails if the
+        worker has another VM with this id.
+    type: str
+    vars:
+      - name: cloudrepo_vm_uuid
+  state_dir:
+    description:
+      - The folder of the VM folders on the worker, which contain their UUIDs.
+    type: str
+    default: /var/lib/cloudrepo
+    vars:
+      - name: cloudrepo_state_dir
   through:
     description:
       - Connection to the worker, V(local) if it is the machine on which Ansible runs.
@@ -70,7 +84,7 @@ import inspect
 import json
 import shlex
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.connection import ConnectionBase
@@ -79,6 +93,8 @@ from ansible.plugins.loader import connection_loader
 from ansible_collections.cloudrepo.slices.plugins.module_utils import errors
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import serial, sockets
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import serial_socket
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import MARK
+from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
 
 # Modules that run on the worker, under names that keep their relative imports working.
 SHIPPED: tuple[tuple[str, ModuleType | None], ...] = (
@@ -101,10 +117,21 @@ def load(modules):
             module.__package__ = name.rpartition(".")[0]
             exec(compile(source, name, "exec"), module.__dict__)
 
-def answer(path, command, timeout_s):
+def uuid_in(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)["vm_uuid"] or ""
+    except (KeyError, OSError, TypeError, ValueError):
+        return ""
+
+def answer(path, command, timeout_s, mark, vm_uuid):
     from console._host.qemu import serial
     from console.errors import SlicesError
 
+    held = uuid_in(mark)
+    if vm_uuid not in (None, held):
+        named = [uuid or "no UUID" for uuid in (held, vm_uuid)]
+        return {"error": "the worker has another VM with this id: {} is of {}, not of {}".format(mark, *named)}
     begin = time.monotonic()
     try:
         with serial.open_console(path, timeout_s=timeout_s) as console:
@@ -145,7 +172,8 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible has no types
         if "ansible-tmp-" in cmd:
             # A module starts with creating a temporary folder. The guest's error message would not be helpful.
             _refuse("does not support modules")
-        program = program_for(self.get_option("vm_id"), cmd, timeout_s=self.get_option("timeout_s"))
+        vm = Vm(self.get_option("vm_id"), self.get_option("vm_uuid"), self.get_option("state_dir"))
+        program = program_for(vm, cmd, timeout_s=self.get_option("timeout_s"))
         python = shlex.quote(self.get_option("worker_python"))
         rc, stdout, stderr = self.ssh_type_conn.exec_command(f"{python} -", in_data=program, sudoable=False)
         told = read_answer(stdout)
@@ -171,10 +199,24 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible has no types
         self._connected = False
 
 
-def program_for(vm_id: int, command: str, *, timeout_s: float) -> bytes:
+class Vm(NamedTuple):
+    """A VM on a worker; without a UUID, it is only known by its id."""
+
+    vm_id: int
+    uuid: str | None = None
+    state_dir: str = STATE_DIR
+
+
+def program_for(vm: Vm, command: str, *, timeout_s: float) -> bytes:
     """Return the Python program that runs C(command) on the worker, which reads it from standard input."""
     modules = [(name, None if module is None else inspect.getsource(module)) for name, module in SHIPPED]
-    arguments = {"path": serial_socket(vm_id), "command": command, "timeout_s": timeout_s}
+    arguments = {
+        "path": serial_socket(vm.vm_id),
+        "command": command,
+        "timeout_s": timeout_s,
+        "mark": f"{vm.state_dir}/vms/{vm.vm_id}/{MARK}",
+        "vm_uuid": vm.uuid,
+    }
     # JSON in ASCII without line ends is a valid string literal in any locale of the worker.
     lines = [
         _PROGRAM,

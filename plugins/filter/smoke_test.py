@@ -25,6 +25,7 @@ def link_pings(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             ends = [
                 {
                     "vm_id": link[f"vm{number}_id"],
+                    **({"uuid": uuid} if (uuid := vms[link[f"vm{number}_id"]].get("uuid")) else {}),
                     "name": vms[link[f"vm{number}_id"]]["name"],
                     "worker_ip": vms[link[f"vm{number}_id"]]["worker_ip"],
                     "interface": link[f"vm{number}_interface"],

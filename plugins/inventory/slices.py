@@ -128,10 +128,10 @@ options:
         elements: str
         choices: [direct, jump, console]
 notes:
-  - Hosts have the variables C(cloudrepo_vm_id), C(cloudrepo_vm_name), C(cloudrepo_slice_id), C(cloudrepo_slice_name),
-    C(cloudrepo_owner), C(cloudrepo_state), C(cloudrepo_power), C(cloudrepo_flavor), C(cloudrepo_cores),
-    C(cloudrepo_ram_gb), C(cloudrepo_kind), C(cloudrepo_worker), C(cloudrepo_address), C(cloudrepo_networks) and
-    C(cloudrepo_connection).
+  - Hosts have the variables C(cloudrepo_vm_id), C(cloudrepo_vm_uuid), C(cloudrepo_vm_name), C(cloudrepo_slice_id),
+    C(cloudrepo_slice_name), C(cloudrepo_owner), C(cloudrepo_state), C(cloudrepo_power), C(cloudrepo_flavor),
+    C(cloudrepo_cores), C(cloudrepo_ram_gb), C(cloudrepo_kind), C(cloudrepo_worker), C(cloudrepo_address),
+    C(cloudrepo_networks) and C(cloudrepo_connection).
   - Further variables are C(cloudrepo_interfaces), a list of name, mac, vlan_id, address (on VLAN 400), network and
     addresses (those from pools, with prefix lengths); C(cloudrepo_links), a list of link_id, name, vlan_id, interface,
     addresses, peer, peer_interface and peer_addresses; C(cloudrepo_loopback) with ipv4 and ipv6; C(cloudrepo_vnc) with

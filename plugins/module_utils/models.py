@@ -334,6 +334,7 @@ class VM(Identified):
         record.check("placement", _PLACEMENT)
         record.check("data_interfaces", integer)
         record.check("cloud_init", _CLOUD_INIT)
+        record.check("image", text)
         record.check("loopback", fields({}, _ADDRESSED))
         record.check("ready_when", _READY_WHEN)
         record.check("vnc_password_version", integer)

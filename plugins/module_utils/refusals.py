@@ -538,6 +538,11 @@ _HOST = {
         "this host has another VM with this id: {where} belongs to {held}, the work order is for {got}",
         "delete this VM and deploy it again, so that it gets another id",
     ),
+    "not_this_vm": Rule(
+        "an id identifies one VM on a host",
+        "this host has another VM with this id: {where} belongs to {held}, not to {got}",
+        "deploy its slice, which tells why it is not on this host",
+    ),
     "path_replaced": Rule(
         "symbolic links in the folder of a VM are not followed",
         "{path} is a {got} instead of a {expected}; {rule}",

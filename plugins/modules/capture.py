@@ -27,6 +27,10 @@ options:
       - The VM's id. The VM must run on this host.
     type: int
     required: true
+  vm_uuid:
+    description:
+      - The VM's UUID in the database. The call is refused if this host has another VM with this id.
+    type: str
   interface:
     description:
       - The interface's name in the topology, such as V(eth1).
@@ -116,6 +120,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import vm_folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import capture
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock
@@ -126,6 +131,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Step
 
 ARGUMENTS = {
     "vm_id": {"type": "int", "required": True},
+    "vm_uuid": {"type": "str"},
     "interface": {"type": "str", "required": True},
     "state": {"type": "str", "default": "started", "choices": ["started", "stopped", "absent"]},
     "seconds": {"type": "int", "default": 60},
@@ -148,6 +154,8 @@ def steps(params: dict[str, Any], _missing_ok: bool) -> Steps[capture.Todo]:
     if found is None and state == "absent":
         return Steps(capture.Todo, lambda _todo: None, lambda _todo: {"pcap": None, "tap": None})
     target = capture.need(found, params["vm_id"])
+    # Otherwise somebody would read the packets of whoever has the id on this host.
+    vm_folders.need(params["vm_id"], params["vm_uuid"], state_dir=params["state_dir"])
     bounds, runner = capture.Bounds(params["seconds"], params["mib"]), SubprocessRunner()
 
     def apply(todo: capture.Todo) -> dict[str, Any]:

@@ -29,6 +29,10 @@ options:
       - The VM's id. The VM must run on this host.
     type: int
     required: true
+  vm_uuid:
+    description:
+      - The VM's UUID in the database. The call is refused if this host has another VM with this id.
+    type: str
   command:
     description:
       - The command, evaluated by the guest's shell in a subshell with empty standard input.
@@ -39,6 +43,11 @@ options:
       - Timeout in seconds, including the guest's boot.
     type: int
     default: 60
+  state_dir:
+    description:
+      - Folder of the VM folders.
+    type: path
+    default: /var/lib/cloudrepo
 """
 
 EXAMPLES = r"""
@@ -77,10 +86,12 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import vm_folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import serial
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import serial_socket
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
+from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
 
@@ -88,8 +99,10 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "vm_id": {"type": "int", "required": True},
+            "vm_uuid": {"type": "str"},
             "command": {"type": "str", "required": True},
             "timeout_s": {"type": "int", "default": 60},
+            "state_dir": {"type": "path", "default": STATE_DIR},
         },
         supports_check_mode=True,
     )
@@ -99,6 +112,7 @@ def main() -> None:
 
     def action() -> Outcome:
         begin = time.monotonic()
+        vm_folders.need(module.params["vm_id"], module.params["vm_uuid"], state_dir=module.params["state_dir"])
         with serial.open_console(serial_socket(module.params["vm_id"]), timeout_s=timeout_s) as console:
             left_s = timeout_s - (time.monotonic() - begin)
             answer = serial.run(console, module.params["command"], timeout_s=left_s)

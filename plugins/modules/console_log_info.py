@@ -24,6 +24,12 @@ options:
     type: list
     elements: int
     required: true
+  vm_uuids:
+    description:
+      - The UUIDs of these VMs in the database, by id. Those of which this host has another VM with the same id are left
+        out of the result.
+    type: dict
+    default: {}
   lines:
     description:
       - Maximum number of lines of each log, 1 to 1000.
@@ -67,6 +73,7 @@ consoles:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import vm_folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import console_log
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
@@ -75,6 +82,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import in
 
 ARGUMENTS = {
     "vm_ids": {"type": "list", "elements": "int", "required": True},
+    "vm_uuids": {"type": "dict", "default": {}},
     "lines": {"type": "int", "default": 10},
     "state_dir": {"type": "path", "default": STATE_DIR},
 }
@@ -85,7 +93,13 @@ def main() -> None:
     params = module.params
 
     def action() -> Outcome:
-        paths = {vm_id: console_log.path_of(vm_id, state_dir=params["state_dir"]) for vm_id in params["vm_ids"]}
+        state_dir = params["state_dir"]
+        uuids = {str(vm_id): uuid for vm_id, uuid in params["vm_uuids"].items()}
+        paths = {
+            vm_id: console_log.path_of(vm_id, state_dir=state_dir)
+            for vm_id in params["vm_ids"]
+            if vm_folders.of_another(vm_id, uuids.get(str(vm_id)), state_dir=state_dir) is None
+        }
         found = {vm_id: console_log.last_lines(path, params["lines"]) for vm_id, path in paths.items()}
         return Outcome(
             result={"consoles": [{"vm_id": vm_id, "lines": lines} for vm_id, lines in found.items() if lines]}

@@ -42,6 +42,10 @@ options:
       - Its flavor, required for a new VM. If it is changed, an existing VM gets the new number of cores and memory at
         its next start. Its disk is not changed.
     type: str
+  image:
+    description:
+      - Name of a flavor whose image the VM gets instead of that of its own flavor. An existing VM keeps its image.
+    type: str
   internet:
     description:
       - Whether its first interface, eth0, is on management VLAN 400 with DHCP and internet access. The default for a
@@ -318,6 +322,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "interfaces": {"type": "list", "elements": "dict", "options": topology.LIMITS_ARGUMENTS},
     "cloud_init": topology.CLOUD_INIT_ARGUMENT,
     "loopback": topology.LOOPBACK_ARGUMENT,
+    "image": {"type": NAME},
     "ready_when": topology.READY_WHEN_ARGUMENT,
 }
 

@@ -65,6 +65,11 @@ options:
         description:
           - The command, for V(command).
         type: str
+      vm_uuid:
+        description:
+          - The UUID of the VM in the database. A VM is not ready if this host has another one with its id, for
+            V(console), V(command) and V(cloud_init).
+        type: str
   timeout_s:
     description:
       - Time limit in seconds, for all VMs together, 1 to 86400. An attempt that has begun may exceed it by up to 30
@@ -148,10 +153,17 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import probes, readiness
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
-from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import PORT, WAIT_S
+from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import PORT, URL_PATH, WAIT_S
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
-from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import ADDRESS, PATH, Grammars, integer, optional
+from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import (
+    ADDRESS,
+    PATH,
+    Grammars,
+    integer,
+    optional,
+    text,
+)
 
 ARGUMENTS = {
     "checks": {
@@ -166,6 +178,7 @@ ARGUMENTS = {
             "port": {"type": "int"},
             "path": {"type": "str"},
             "command": {"type": "str"},
+            "vm_uuid": {"type": "str"},
         },
     },
     "timeout_s": {"type": "int", "default": 300},
@@ -173,7 +186,11 @@ ARGUMENTS = {
     "state_dir": {"type": "path", "default": STATE_DIR},
 }
 GRAMMARS: Grammars = {
-    "checks": {"address": optional(ADDRESS), "port": optional(integer(int(PORT.least), int(PORT.most)))},
+    "checks": {
+        "address": optional(ADDRESS),
+        "port": optional(integer(int(PORT.least), int(PORT.most))),
+        "path": optional(text(URL_PATH.pattern, URL_PATH.rule)),
+    },
     "timeout_s": integer(int(WAIT_S.least), int(WAIT_S.most)),
     "report_s": integer(1, 3600),
     "state_dir": PATH,
@@ -182,11 +199,11 @@ GRAMMARS: Grammars = {
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    if module.check_mode:
-        module.exit_json(skipped=True, msg="guests are not waited for in check mode")
     params = module.params
 
     def action() -> Outcome:
+        if module.check_mode:
+            return Outcome(result={"skipped": True, "msg": "guests are not waited for in check mode"})
         checks = [probes.Check(**each) for each in params["checks"]]
         probe = partial(probes.probe, state_dir=params["state_dir"])
         outcomes = readiness.wait(checks, probe, timeout_s=params["timeout_s"])

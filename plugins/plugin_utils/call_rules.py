@@ -115,7 +115,11 @@ def _grammar(said: Mapping[str, Any]) -> Grammar:
         return integer(said["minimum"], said["maximum"])
     # A blank field of a form is an empty text.
     # Ansible reads a text of digits from AWX as a number.
-    vm = Grammar(VM.rule, lambda value: VM.allows(str(value) if type(value) is int else value))
+    vm = Grammar(VM.rule, lambda value: VM.allows(str(value) if _is_number(value) else value))
     several = optional(listed(vm))
-    vms = Grammar(several.rule, lambda value: several.allows([value] if type(value) is int else value))
+    vms = Grammar(several.rule, lambda value: several.allows([value] if _is_number(value) else value))
     return {"flag": flag(), "label": LABEL, "interface": INTERFACE, "vms": vms}[said["type"]]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -43,14 +43,16 @@ def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     """Add or change a VM.
 
     C(data) is C({name, vm_id, new_name, flavor, internet, data_interfaces, worker, interfaces, vnc_password_version,
-    power, cloud_init, ready_when, loopback}). C(interfaces) replace all limits and faults of the VM's interfaces.
+    power, cloud_init, ready_when, loopback, image}). C(interfaces) replace all limits and faults of the VM's
+    interfaces.
     """
     place = _vm_place(want, data)
     name = _called(data)
     if place is None:
         return replace(want, vms=(*want.vms, read_vm({**data, "name": name}))), len(want.vms)
     old = want.vms[place]
-    given = _given(data, "flavor", "internet", "data_interfaces", "worker", "vnc_password_version", "power", "title")
+    options = ("flavor", "image", "internet", "data_interfaces", "worker", "vnc_password_version", "power", "title")
+    given = _given(data, *options)
     new = replace(old, name=name or old.name, **given)
     if data.get("interfaces") is not None:
         new = replace(new, interfaces=read_limits(data["interfaces"]))

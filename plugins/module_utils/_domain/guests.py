@@ -63,6 +63,7 @@ def _guests_of(slice_: Slice) -> Iterator[dict[str, Any]]:
         ]
         yield {
             "cloudrepo_vm_id": vm.vm_id,
+            "cloudrepo_vm_uuid": vm.uuid or "",
             "cloudrepo_vm_name": vm.name,
             "cloudrepo_slice_id": slice_.slice_id,
             "cloudrepo_slice_name": slice_label(slice_),

@@ -71,7 +71,8 @@ def problems(where: str, want: ReadyWhen | None, *, internet: bool) -> Iterator[
 
 
 def checks(slices: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the check of each VM that should run: C({vm_id, name, worker_ip, check, address, port, path, command}).
+    """Return the check of each VM that should run: C({vm_id, vm_uuid, name, worker_ip, check, address, port, path,
+    command}).
 
     Args:
         slices: as modules return them. A VM without C(ready_when) is ready when it answers pings, or without an address
@@ -90,6 +91,7 @@ def _check(name: str, vm: Mapping[str, Any]) -> dict[str, Any]:
     said = vm.get(FIELD) or {"check": PING if address else CONSOLE}
     return {
         "vm_id": vm["vm_id"],
+        "vm_uuid": vm.get("uuid", ""),
         "name": name,
         "worker_ip": vm["worker_ip"],
         **dict.fromkeys(_TAKES),

@@ -142,8 +142,9 @@ def _name_problems(cluster: Cluster, want: WantedSlice, before: Slice | None) ->
 def _flavor_problems(cluster: Cluster, want: WantedSlice) -> Iterator[Refusal]:
     users: dict[str, list[str]] = {}
     for vm in want.vms:
-        if vm.flavor is not None:
-            users.setdefault(vm.flavor, []).append(vm.name)
+        for each in dict.fromkeys((vm.flavor, vm.image)) if vm.flavor is not None else ():
+            if each is not None:
+                users.setdefault(each, []).append(vm.name)
     for name in sorted(users):
         flavor, where = cluster.flavors.get(name), f"slice {want.name}"
         if flavor is None:

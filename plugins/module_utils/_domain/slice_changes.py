@@ -22,6 +22,8 @@ Reserved = dict[str, Any]
 Thing = Union[Slice, VM, Link, Network, Reserved]
 States = Mapping[Key, tuple[str, Attributes, SliceRef]]
 
+_OPTIONAL = ("image", addressing.LOOPBACK, "cloud_init", "ready_when")
+"""Fields of a VM that are attributes only if they are set."""
 STATE = frozenset({"status", "observed", "pid", "releasing", "vlan_pool_used", "uuid"})
 """The attributes that are not part of a topology: hosts report them, or they follow from handing a slice out."""
 
@@ -188,7 +190,7 @@ def _vm(vm: VM) -> Attributes:
         "vnc_port": vm.vnc_port,
         "interfaces": [_interface(each) for each in vm.interfaces],
         "data_interfaces": vm.extra.get("data_interfaces"),
-        **{key: vm.extra[key] for key in (addressing.LOOPBACK, "cloud_init", "ready_when") if key in vm.extra},
+        **{key: vm.extra[key] for key in _OPTIONAL if key in vm.extra},
         displays.VERSION: displays.version(vm),
     }
 

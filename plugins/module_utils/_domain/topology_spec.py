@@ -103,6 +103,7 @@ class WantedVM:
         power: C(None) leaves it unchanged.
         interfaces: the interfaces with limits or faults.
         cloud_init: how the guest is set up, C(None) for not at all.
+        image: the flavor whose image it gets instead of that of its own, C(None) for its own.
         loopback: the addresses of its loopback interface, unless they are to be taken from the slice's pool.
         ready_when: when the guest is ready, C(None) for the default.
     """
@@ -119,6 +120,7 @@ class WantedVM:
     title: str | None = None
     cloud_init: CloudInit | None = None
     loopback: Addresses | None = None
+    image: str | None = None
     ready_when: ReadyWhen | None = None
 
 
@@ -218,6 +220,7 @@ def read_vm(data: Mapping[str, Any]) -> WantedVM:
         interfaces=read_limits(data.get("interfaces")),
         cloud_init=CloudInit.read(data.get("cloud_init")),
         loopback=read_loopback(data.get("loopback")),
+        image=data.get("image"),
         ready_when=ReadyWhen.read(data.get("ready_when")),
     )
 
@@ -347,6 +350,7 @@ def _wanted_vm(vm: VM, needed: int) -> WantedVM:
         title=vm.extra.get("title"),
         cloud_init=CloudInit.read(vm.extra.get(CLOUD_INIT)),
         loopback=read_loopback(vm.extra.get(LOOPBACK)),
+        image=vm.extra.get("image"),
         ready_when=ReadyWhen.read(vm.extra.get(READY_WHEN)),
         interfaces=tuple(limits for each in vm.interfaces if (limits := stored_limits(each)).fields),
     )

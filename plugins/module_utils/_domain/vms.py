@@ -73,7 +73,10 @@ class VmBuilder:
         if want.flavor is None:
             self._refuse("vm_without_flavor", want.name)
             return None
-        flavor = self.cluster.flavors[want.flavor]
+        flavor = self._with_image(want, self.cluster.flavors[want.flavor])
+        least = flavor.get("virtual_size_gb")
+        if want.image is not None and least is not None and flavor["disk_gb"] < least:
+            self._refuse("disk_smaller_than_image", want.name, {"got": flavor["disk_gb"], "least": least})
         vm_id, vnc_port = self.allocator.vm_id(), self.allocator.vnc_port()
         worker_ip = self.placement.place(flavor, want.worker)
         if worker_ip is None:
@@ -103,14 +106,37 @@ class VmBuilder:
         if want.worker not in (None, vm.worker_ip) and vm.worker_ip:
             self._refuse("worker_is_fixed", vm.name, {"worker": vm.worker_ip, "got": want.worker})
         if want.flavor is None:
+            if want.image not in (None, vm.extra.get("image")):
+                self._name_image(vm, want.image)
             return
-        flavor = self.cluster.flavors[want.flavor]
+        flavor = self._with_image(want, self.cluster.flavors[want.flavor])
         have: dict[str, Any] = vm.flavor or dict(flavor)
         if have.get("image") != flavor["image"]:
-            images = {"image": have.get("image"), "flavor": want.flavor, "got": flavor["image"]}
-            self._refuse("image_is_fixed", vm.name, images)
+            self._refuse_image(vm, want.image or want.flavor, flavor["image"])
+        set_extra(vm.extra, "image", want.image)
         self._check_growth(vm, have, flavor)
         vm.flavor = {**have, "cores": flavor["cores"], "ram_gb": flavor["ram_gb"], "name": want.flavor}
+
+    def _with_image(self, want: WantedVM, flavor: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the flavor with the image of another one, if the VM wants that."""
+        if want.image is None:
+            return flavor
+        other = self.cluster.flavors[want.image]
+        return {**flavor, **{key: other.get(key) for key in ("image", "checksum", "virtual_size_gb")}}
+
+    def _name_image(self, vm: VM, name: str) -> None:
+        """Store the name of another flavor with the same image."""
+        flavor = self.cluster.flavors.get(name)
+        if flavor is None:
+            known = list(self.cluster.flavors)
+            self._refuse("unknown_reference", vm.name, {"kind": "flavor", "name": name, "known": known})
+        elif vm.flavor is None or flavor["image"] != vm.flavor.get("image"):
+            self._refuse_image(vm, name, flavor["image"])
+        vm.extra["image"] = name
+
+    def _refuse_image(self, vm: VM, flavor: str, image: str) -> None:
+        held = None if vm.flavor is None else vm.flavor.get("image")
+        self._refuse("image_is_fixed", vm.name, {"image": held, "flavor": flavor, "got": image})
 
     def _set_placement(self, vm: VM, want: WantedVM) -> None:
         """Store the worker that the VM is pinned to. A VM that is no longer pinned stays on its worker."""

@@ -20,10 +20,12 @@ from dataclasses import dataclass
 
 from ..defaults import STATE_DIR
 from ..errors import SlicesError
+from . import vm_folders
 from .qemu import console_log, serial
 from .qemu.sockets import serial_socket
 
-CHECKS = ("console", "command", "cloud_init", "ping", "ssh", "tcp", "http")
+ON_CONSOLE = ("console", "command", "cloud_init")
+CHECKS = (*ON_CONSOLE, "ping", "ssh", "tcp", "http")
 ATTEMPT_S = 3.0
 COMMAND_S = 30.0
 SETTLED_S, QUIET_S = 0.5, 2.0
@@ -43,6 +45,7 @@ class Check:
         vm_id: the id of the VM.
         check: C(console), C(command), C(cloud_init), C(ping), C(ssh), C(tcp) or C(http).
         address: the IPv4 address for the last four.
+        vm_uuid: the UUID of the VM, so that the first three do not ask another one with its id on this host.
     """
 
     vm_id: int
@@ -52,6 +55,7 @@ class Check:
     port: int | None = None
     path: str | None = None
     command: str | None = None
+    vm_uuid: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,10 @@ class Place:
 
 def probe(check: Check, *, state_dir: str = STATE_DIR) -> str | None:
     """Make one attempt of a check."""
+    if check.check in ON_CONSOLE:
+        refusal = vm_folders.of_another(check.vm_id, check.vm_uuid, state_dir=state_dir)
+        if refusal is not None:
+            return refusal.message
     place, address = Place.of(check.vm_id, state_dir=state_dir), (check.address or "", check.port or 0)
     probes: dict[str, Callable[[], str | None]] = {
         "console": lambda: console(place),

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import files
+from . import access, files
+from .access import FILE, Access
 from .runner import Runner
 
 UNIT_DIR = "/etc/systemd/system"
@@ -23,6 +24,8 @@ _TEMPLATE_FILE = re.compile(r"cloudrepo-([0-9]+)@\.service")
 # systemd ignores options that begin with X-.
 _UUID = "X-CloudrepoSlice="
 _SHOWN = "Id,ActiveState,MainPID"
+# Of templates: whoever writes one decides what root runs.
+_MODE = 0o644
 # The maximum for each unit, and for all units together.
 _MOST_LINES, _JOURNAL_LINES = 5, 2000
 
@@ -72,12 +75,14 @@ class Units:
         enabled: slice id and VM id of enabled units.
         templates: the text of each slice's template, by slice id.
         slices: the ids of slices whose systemd slice is active.
+        exposed: the ids of slices whose template is a link, or has another owner or mode than it was written with.
     """
 
     vms: Mapping[int, Unit] = field(default_factory=dict)
     enabled: frozenset[tuple[int, int]] = frozenset()
     templates: Mapping[int, str] = field(default_factory=dict)
     slices: frozenset[int] = frozenset()
+    exposed: frozenset[int] = frozenset()
 
 
 def unit_name(slice_id: int, vm_id: int) -> str:
@@ -129,6 +134,7 @@ def observe(wanted: Iterable[int], runner: Runner, *, unit_dir: str = UNIT_DIR) 
         enabled=frozenset(pair for pair in _enabled(unit_dir) if pair[0] in ids),
         templates=_templates(ids, unit_dir),
         slices=frozenset(slice_id for slice_id in ids if slice_name(slice_id) in active),
+        exposed=frozenset(slice_id for slice_id in ids if _is_exposed(f"{unit_dir}/{template_name(slice_id)}")),
     )
 
 
@@ -169,7 +175,7 @@ def write_templates(templates: Mapping[int, str], *, unit_dir: str = UNIT_DIR) -
     """
     texts = {f"{unit_dir}/{template_name(slice_id)}": text for slice_id, text in templates.items()}
     is_known = any(map(os.path.exists, texts))
-    files.write_all(files.text_file(path, text, mode=0o644) for path, text in texts.items())
+    files.write_all(files.text_file(path, text, mode=_MODE) for path, text in texts.items())
     return is_known
 
 
@@ -262,6 +268,11 @@ def _templates(ids: frozenset[int] | None, unit_dir: str) -> dict[int, str]:
     matches = filter(None, map(_TEMPLATE_FILE.fullmatch, _names(unit_dir)))
     names = {int(match[1]): match[0] for match in matches if ids is None or int(match[1]) in ids}
     return {slice_id: files.read_text(f"{unit_dir}/{name}") or "" for slice_id, name in names.items()}
+
+
+def _is_exposed(path: str) -> bool:
+    held = access.observe(path)
+    return held is not None and held != Access(FILE, os.geteuid(), held.gid, _MODE)
 
 
 def _names(folder: str) -> list[str]:

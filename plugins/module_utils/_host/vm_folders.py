@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import Refusal, Refused
 from ..work_order import VM
 from . import files
 from .disk.qcow2 import MAGIC
@@ -88,6 +89,31 @@ def remove(folder: str) -> None:
 def slices_by_vm(root: str) -> dict[int, int]:
     """Return the slice of each VM that has a folder in C(root)."""
     return {vm_id: folder.slice_id for vm_id, folder in read(root).items() if folder.slice_id is not None}
+
+
+def of_another(vm_id: int, vm_uuid: str | None, *, state_dir: str) -> Refusal | None:
+    """Return why a VM must not be used by its id: on this host, the id is that of another VM.
+
+    Nothing can be said without C(vm_uuid), the UUID of the VM in the database; it is empty if the VM has none there.
+    """
+    path = f"{state_dir}/vms/{vm_id}"
+    folder = read_one(path) if vm_uuid is not None else None
+    held = folder.vm_uuid if folder is not None and folder.vm_uuid is not None else ""
+    if vm_uuid in (None, held):
+        return None
+    figures = {"where": path, "held": held or "no UUID", "got": vm_uuid or "no UUID"}
+    return Refusal("not_this_vm", f"VM {vm_id}", figures)
+
+
+def need(vm_id: int, vm_uuid: str | None, *, state_dir: str) -> None:
+    """Check that a VM may be used by its id.
+
+    Raises:
+        Refused: see C(of_another).
+    """
+    refusal = of_another(vm_id, vm_uuid, state_dir=state_dir)
+    if refusal is not None:
+        raise Refused([refusal])
 
 
 def read_one(path: str) -> Folder | None:

@@ -294,7 +294,8 @@ def test_a_survey_shows_no_history_of_another_tenant(start: Start, cloud: Cloud)
 @pytest.mark.usefixtures("unharmed")
 def test_a_topology_in_a_survey_changes_no_slice_of_another_tenant(start: Start, cloud: Cloud) -> None:
     text = yaml.safe_dump([{"name": cloud.uuid, "owner": "alice", "vms": []}])
-    answers = {"slices": text, "overwrite": "true", "apply_work_order_restart": "false"}
+    flags = dict.fromkeys(("apply_work_order_restart", "wait_ready"), "false")
+    answers = {"slices": text, "overwrite": "true", **flags, "wait_ready_seconds": 300}
     done = start(launched(locked("deploy, topologies"), "bob", answers))
     assert_refused(done, "bob is not an admin; only admins may act for other users")
 

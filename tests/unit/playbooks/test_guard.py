@@ -179,7 +179,7 @@ def test_a_run_acts_on_behalf_of_the_authenticated_user(
     environment: dict[str, str], variables: dict[str, Any], known: str, tmp_path: Path
 ) -> None:
     variables = {"slice_name": "nothing", **variables}
-    done = run(tmp_path, "displays", variables, environment=environment, database=database())
+    done = run(tmp_path, "smoke_test", variables, environment=environment, database=database())
     assert (done.rc, done.tasks) == (2, 2)
     assert done.failure["msg"] == f"slice nothing does not exist; existing: {known}"
 
@@ -203,7 +203,7 @@ def test_a_token_determines_the_acting_user_and_is_returned_as_the_reason(tmp_pa
     given = {"CLOUDREPO_ACTING_TOKEN": (tmp_path / "token").read_text(encoding="utf-8"), **JOB}
     given["CLOUDREPO_ACTING_KEY_FILE"] = str(tmp_path / "key")
     scheduled = {"slice_name": "nothing", **awx("scheduled"), "awx_user_name": "admin"}
-    done = run(tmp_path, "displays", scheduled, "-v", environment=given)
+    done = run(tmp_path, "smoke_test", scheduled, "-v", environment=given)
     assert done.failure["msg"] == "slice nothing does not exist; existing: blue (1003)"
     assert "CLOUDREPO_ACTING_TOKEN, signed with the cloud's key, until 20" in done.stdout
     assert given["CLOUDREPO_ACTING_TOKEN"] not in done.stdout
@@ -221,7 +221,7 @@ def test_a_job_does_not_create_a_database_that_is_lost_with_its_environment(
     held: dict[str, Any] | None, told: str, tmp_path: Path
 ) -> None:
     variables = {"slice_name": "nothing", **awx("manual", user_name="admin")}
-    done = run(tmp_path, "displays", variables, environment=JOB, database=held)
+    done = run(tmp_path, "smoke_test", variables, environment=JOB, database=held)
     assert done.rc == 2
     assert told in done.failure["msg"]
     assert (tmp_path / "database.yaml").exists() is (held is not None)
@@ -231,7 +231,7 @@ def with_placement(folder: Path, user: str, **variables: Any) -> Done:
     """A run of a user that sets what the inventory sets."""
     variables = {"slice_name": "nothing", "cloudrepo_placement": "pack", **variables}
     held = database(carol="admin", dave="tenant")
-    return run(folder, "displays", variables, environment={ENVIRONMENT: user}, database=held)
+    return run(folder, "smoke_test", variables, environment={ENVIRONMENT: user}, database=held)
 
 
 def test_an_admin_may_set_the_variables_of_the_inventory(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ UTILITY = "plugins/module_utils/errors.py"
         ("x: Literal[1] = True\n", ["x: Literal[1] = False\n"]),
         ("if TYPE_CHECKING:\n    import a\n", []),
         ("return_ = None\n'words'\n", []),
+        ("a = integer('b', sample=1, limit=2)\n", ["a = integer('b', sample=1, limit=3)\n"]),
     ],
 )
 def test_faults(source: str, faulty: list[str]) -> None:

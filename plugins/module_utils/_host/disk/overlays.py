@@ -255,12 +255,13 @@ def _unlisted(
     discard, orphans = [], []
     for vm_id, paths in have.found.items():
         folder = have.folders[vm_id]
+        slice_id = folder.slice_id or 0
         for path in (path for path in paths if path not in wanted):
             uuid = folder.disks.get(os.path.basename(path))
             if (path, uuid) in given_up:
-                discard.append((folder.slice_id or 0, given_up[path, uuid]))
+                discard.append((slice_id, given_up[path, uuid]))
             else:
-                orphans.append(Orphan(vm_id, folder.slice_id or 0, path, uuid))
+                orphans.append(Orphan(vm_id, slice_id, path, uuid))
     return tuple(discard), tuple(orphans)
 
 

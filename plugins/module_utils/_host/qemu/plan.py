@@ -413,7 +413,8 @@ def _started(vm: VM, have: Host, settings: Settings) -> dict[str, Any] | None:
 def _templates(orders: Iterable[SliceOrder], have: Host, settings: Settings) -> Iterator[tuple[int, str]]:
     for order in orders:
         text = systemd.template_text(settings.accounts.name(order.slice_id), order.slice_uuid)
-        if order.vms and have.units.templates.get(order.slice_id) != text:
+        is_right = have.units.templates.get(order.slice_id) == text and order.slice_id not in have.units.exposed
+        if order.vms and not is_right:
             yield order.slice_id, text
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -34,6 +35,7 @@ def connection(worker: Worker) -> Any:
     made = console.Connection(PlayContext())
     # Ansible reads a plugin's options with the collection loader, which unit tests do not use.
     made._options = {"vm_id": 1001, "timeout_s": 60, "worker_python": "/usr/bin/python3"}
+    made._options.update(vm_uuid=None, state_dir="/var/lib/cloudrepo")
     made._to_worker = worker
     return made
 
@@ -67,9 +69,14 @@ def test_files_and_modules_are_refused():
         one.exec_command("cat", in_data=b"text")
 
 
-def run_program(monkeypatch: pytest.MonkeyPatch, path: str, timeout_s: float) -> dict[str, Any] | None:
+VM = console.Vm(1001)
+
+
+def run_program(
+    monkeypatch: pytest.MonkeyPatch, path: str, timeout_s: float, vm: console.Vm = VM
+) -> dict[str, Any] | None:
     monkeypatch.setattr(console, "serial_socket", lambda _vm_id: path)
-    program = console.program_for(1001, "echo 'ü'", timeout_s=timeout_s)
+    program = console.program_for(vm, "echo 'ü'", timeout_s=timeout_s)
     done = subprocess.run([sys.executable, "-I", "-"], input=program, capture_output=True, check=True)
     return console.read_answer(done.stdout)
 
@@ -78,6 +85,21 @@ def test_the_program_has_no_dependencies(monkeypatch, tmp_path):
     told = run_program(monkeypatch, str(tmp_path / "none" / "serial.sock"), 0.1)
 
     assert told == {"error": f"{tmp_path}/none does not exist: the VM does not run on this host"}
+
+
+@pytest.mark.parametrize("held", ["of another", None])
+def test_the_console_of_another_vm_with_the_same_id_is_not_opened(monkeypatch, tmp_path, held):
+    """Such as one of a tenant whose slice an older database does not know."""
+    mark = tmp_path / "vms/1001/identity.json"
+    if held is not None:
+        mark.parent.mkdir(parents=True)
+        mark.write_text(json.dumps({"vm_uuid": held}))
+    told = run_program(monkeypatch, "/none/serial.sock", 5, console.Vm(1001, "mine", str(tmp_path)))
+    assert told == {"error": f"the worker has another VM with this id: {mark} is of {held or 'no UUID'}, not of mine"}
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.write_text(json.dumps({"vm_uuid": "mine"}))
+    told = run_program(monkeypatch, "/none/serial.sock", 0.1, console.Vm(1001, "mine", str(tmp_path)))
+    assert told == {"error": "/none does not exist: the VM does not run on this host"}
 
 
 def test_the_program_communicates_with_a_shell(monkeypatch, tmp_path):

@@ -100,3 +100,12 @@ def test_a_long_list_is_shown_as_its_length():
     assert differences({"a": many}, {"a": []}) == "a 5 lines → none"
     assert differences({"a": many}, {"a": [*many, "x"]}) == "a none → x"
     assert differences({"a": {}}, {"a": {"x": 0.50, "y": False}}) == "a none → x=0.5 y=false"
+
+
+def test_only_an_update_without_a_reason_is_explained_by_its_differences():
+    sides = {"create": (None, {"a": 1}), "delete": ({"a": 1}, None), "update": ({"a": 1}, {"a": 2})}
+    found = {action: between("vm", 1, *pair) for action, pair in sides.items()}
+    assert {action: change.action for action, change in found.items()} == {action: action for action in sides}
+    reasons = {action: change.to_dict()["reason"] for action, change in found.items()}
+    assert reasons == {"create": "", "delete": "", "update": "a 1 → 2"}
+    assert between("vm", 1, {"a": 1}, {"a": 2}, reason="asked").to_dict()["reason"] == "asked"

@@ -206,6 +206,10 @@ def test_the_management_vlan_is_never_leased() -> None:
             lambda data: data["networks"].append({"vlan_id": 101, "cidr": "10.0.0.0/24", "nat": 1}),
             "networks.0.nat: must be bool, got int '1'",
         ),
+        (
+            lambda data: data["vms"][0].update(disks=[{"path": "/a", "first_seen": 5}]),
+            "vms.0.disks.0.first_seen: must be str, got int '5'",
+        ),
     ],
 )
 def test_a_stored_field_of_a_wrong_type_is_reported(change: Any, message: str) -> None:
@@ -237,3 +241,13 @@ def test_pools_are_the_own_one_and_further_ones() -> None:
     assert (slice_.pools, slice_.further_pools) == ([3], [])
     slice_.extra["further_pools"] = [7, 5]
     assert (slice_.pools, slice_.further_pools) == ([3, 7, 5], [7, 5])
+
+
+def test_a_slice_has_the_status_of_its_vms_that_stay() -> None:
+    slice_ = Slice(1000, "admin")
+    for number, state in ((1001, "running"), (1002, "stopped")):
+        slice_.vms.append(VM(number, f"vm{number}", "admin", "10.0.10.1", 5901, []))
+        slice_.vms[-1].see(Observed(state))
+    assert (len(slice_.live_vms), slice_.status) == (2, "stopped")
+    slice_.vms[1].deleting = True
+    assert ([vm.vm_id for vm in slice_.live_vms], slice_.status) == ([1001], "running")

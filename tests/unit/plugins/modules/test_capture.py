@@ -11,10 +11,12 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import render
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.modules import capture
 
+from ..module_utils._domain.builders import refused
 from ..module_utils._host import modules
-from ..module_utils._host.fakes import MORE, FakeRunner, orders, settings, vm
+from ..module_utils._host.fakes import MORE, FakeRunner, mark, orders, settings, uuid, vm
 
 HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)
 PACKET = struct.pack("<IIII", 1, 2, 3, 3) + b"abc"
@@ -138,3 +140,20 @@ def test_a_stopped_vm_has_nothing_to_capture(monkeypatch: pytest.MonkeyPatch, pc
     done = run(monkeypatch, pcap, runner)
     assert done["refusals"][0]["code"] == "vm_not_running"
     assert not pcap.exists()
+
+
+@pytest.mark.parametrize("state", ["started", "stopped", "absent"])
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_the_packets_of_another_vm_with_the_same_id_are_not_captured(
+    monkeypatch: pytest.MonkeyPatch, pcap: Path, state: str, check_mode: bool
+) -> None:
+    """Such as those of a tenant whose slice an older database does not know."""
+    mark(pcap.parent, vm_uuid=uuid(2))
+    told = run(monkeypatch, pcap, FakeRunner(), vm_uuid=uuid(9), state=state, _ansible_check_mode=check_mode)
+    figures = {"where": str(pcap.parent), "held": uuid(2), "got": uuid(9)}
+    assert refused(told) == [Refusal("not_this_vm", "VM 1001", figures)]
+
+
+def test_a_capture_of_the_right_vm_is_planned(monkeypatch: pytest.MonkeyPatch, pcap: Path) -> None:
+    mark(pcap.parent, vm_uuid=uuid(2))
+    assert run(monkeypatch, pcap, seen(ENDED), vm_uuid=uuid(2), _ansible_check_mode=True)["changed"]

@@ -9,9 +9,12 @@ from contextlib import contextmanager
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.serial import Answer
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.modules import console_command
 
+from ..module_utils._domain.builders import refused
 from ..module_utils._host import modules
+from ..module_utils._host.fakes import mark, uuid
 
 
 @pytest.fixture
@@ -54,3 +57,15 @@ def test_check_mode_skips(monkeypatch):
     result = modules.run(monkeypatch, console_command, vm_id=1001, command="uname", _ansible_check_mode=True)
 
     assert result["skipped"]
+
+
+def test_the_console_of_another_vm_with_the_same_id_is_not_opened(monkeypatch, tmp_path, answer):
+    folder = tmp_path / "vms/1001"
+    folder.mkdir(parents=True)
+    mark(folder, vm_uuid=uuid(2))
+    args = {"vm_id": 1001, "command": "uname", "state_dir": str(tmp_path)}
+    told = modules.run(monkeypatch, console_command, vm_uuid=uuid(9), **args)
+    figures = {"where": str(folder), "held": uuid(2), "got": uuid(9)}
+    assert refused(told) == [Refusal("not_this_vm", "VM 1001", figures)]
+    answer.append(Answer(0, "Linux"))
+    assert modules.run(monkeypatch, console_command, vm_uuid=uuid(2), **args)["rc"] == 0

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.modules import console_log_info
 
 from ..module_utils._host import modules
+from ..module_utils._host.fakes import mark, uuid
 
 
 def test_the_last_lines_of_the_logs_on_this_host_are_returned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -23,3 +24,14 @@ def test_the_last_lines_of_the_logs_on_this_host_are_returned(monkeypatch: pytes
 def test_the_number_of_lines_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     result = modules.run(monkeypatch, console_log_info, vm_ids=[1001], lines=0)
     assert "lines must be an integer, 1-1000" in result["msg"]
+
+
+def test_the_log_of_another_vm_with_the_same_id_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for vm_id in (1001, 1002):
+        folder = tmp_path / f"vms/{vm_id}"
+        folder.mkdir(parents=True)
+        mark(folder, vm_uuid=uuid(vm_id % 1000))
+        (folder / "console.log").write_text("one\n")
+    args = {"vm_ids": [1001, 1002], "vm_uuids": {1001: uuid(1), "1002": uuid(9)}, "state_dir": str(tmp_path)}
+    result = modules.run(monkeypatch, console_log_info, **args)
+    assert [each["vm_id"] for each in result["consoles"]] == [1001]

@@ -71,10 +71,18 @@ RIGHT: dict[str, Any] = {
     "cloud_title": "lab",
     "cloud_incarnation": "9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00",
     "controller": "controller1",
+    "vm_ids": [1001],
+    "checks": [
+        {"vm_id": 1001, "name": "web/vm1", "check": "http", "address": "10.60.7.101", "path": "/", "command": "true"}
+    ],
 }
 # Arguments that may be any text, and the reason.
 FREE = {
     "command": "what a guest's shell evaluates; it is typed as octal escapes (test_serial.py)",
+    "checks.command": "as C(command)",
+    "checks.name": "in messages",
+    "checks.path": "in the request to a guest, where a space or a control character is refused (test_wait_for_vms.py)",
+    "vm_ids": "integers, which Ansible itself checks",
     "vnc_passwords": "alone in a file that is read whole, and in JSON",
     "user_data": "alone in a file of an ISO image",
     "users": "a whole configuration, which the role worker renders from settings that it has checked",

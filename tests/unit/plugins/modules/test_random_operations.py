@@ -79,6 +79,7 @@ VM = st.fixed_dictionaries(
         "data_interfaces": st.integers(0, 4),
         "worker": st.sampled_from(WORKERS),
         "power": st.sampled_from(POWERS),
+        "image": FLAVORS,
         "cloud_init": st.sampled_from([{}, {"user_data": "#!/bin/sh\ntrue\n"}, {"user_data": "#cloud-config\na: 1\n"}]),
         "loopback": st.sampled_from([{"ipv4": "10.3.0.2"}, {"ipv6": "2001:db8:3::1"}]),
     },

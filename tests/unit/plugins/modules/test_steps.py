@@ -334,3 +334,16 @@ def test_limits_are_removed_with_their_interface(web: Door) -> None:
     assert builders.refused(refused) == [
         Refusal("unknown_reference", "VM web/vm2", {"kind": "interface", "name": "eth2", "known": ["eth0", "eth1"]})
     ]
+
+
+def test_a_vm_keeps_the_image_of_another_flavor(web: Door) -> None:
+    made = ok(web("vm", slice="web", name="vm3", flavor="cirros", image="big"))["vm"]
+    assert (made["image"], made["flavor"]["image"], made["flavor"]["cores"]) == ("big", "/big.img", 1)
+    assert ok(web("vm", slice="web", name="vm3", power="stopped"))["vm"]["flavor"] == made["flavor"]
+    larger = ok(web("vm", slice="web", name="vm3", flavor="big"))["vm"]
+    assert (larger["flavor"]["cores"], larger["flavor"]["image"]) == (4, "/big.img")
+    refused = web("vm", slice="web", name="vm3", image="cirros")
+    assert "VM web/vm3: made from /big.img, flavor cirros has /tmp/vm_images/cirros" in refused["msg"]
+    assert "VM web/vm3: flavor nothing does not exist" in web("vm", slice="web", name="vm3", image="nothing")["msg"]
+    assert ok(web("vm", slice="web", name="vm1", image="cirros"))["vm"]["image"] == "cirros"
+    assert web("flavor", name="big", state="absent")["failed"]

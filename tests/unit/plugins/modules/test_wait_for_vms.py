@@ -45,6 +45,8 @@ def test_check_mode_skips(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"timeout_s": 0}, "timeout_s must be an integer, 1-86400"),
         ({"report_s": 0}, "report_s must be an integer, 1-3600"),
         ({"checks": [{**tcp(1, 1), "address": "localhost"}]}, "address must be empty or an IP address"),
+        ({"checks": [{**tcp(1, 1), "path": "/ HTTP/1.1"}]}, "path must be empty or / and up to 1,023 ASCII characters"),
+        ({"checks": [{**tcp(1, 1), "path": "/\nHost: x"}]}, "path must be empty or / and up to 1,023 ASCII characters"),
     ],
 )
 def test_invalid_arguments_are_refused(monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], told: str) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -79,6 +80,7 @@ def test_results_of_a_slice_do_not_contain_passwords() -> None:
 def test_another_version_changes_only_the_password_of_this_vm() -> None:
     held, slice_ = stored()
     first, ids = passwords(held), [displays.password_id(held, each) for each in slice_.vms]
+    assert all(re.fullmatch("[0-9a-f]{16}", str(each)) for each in ids)
     before = Slice.from_dict(slice_.to_dict())
     after = put(held, topology(vms=[vm("vm1", internet=True, vnc_password_version=2), vm("vm2")]))
     second = passwords(held)

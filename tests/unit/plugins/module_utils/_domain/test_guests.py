@@ -63,6 +63,7 @@ def test_a_vm_is_described_by_its_variables() -> None:
     first, second = rules.guests([slice_])
     assert first == {
         "cloudrepo_vm_id": 1001,
+        "cloudrepo_vm_uuid": slice_.vms[0].uuid,
         "cloudrepo_vm_name": "vm1",
         "cloudrepo_slice_id": 1000,
         "cloudrepo_slice_name": "web",

@@ -240,3 +240,12 @@ def test_a_worker_that_is_not_registered_lacks_nothing() -> None:
     assert list(host_requirements.shortcomings(slice_, held)) == [
         small_trunk(where, 1500, "worker 10.0.10.1", 1000) for where in ("link web/1", "slice web on VLAN 400")
     ]
+
+
+def test_ends_and_members_that_are_not_in_the_slice_use_no_trunk() -> None:
+    held = cluster()
+    lan = {"name": "lan", "members": ["vm1", "vm2"]}
+    slice_ = put(held, topology(vms=[vm("vm1"), vm("vm2")], networks=[lan]))
+    assert [each.name for each in host_requirements.crossings(slice_)] == ["link web/1", "network web/lan"]
+    slice_.vms[1].deleting = True
+    assert list(host_requirements.crossings(slice_)) == []

@@ -66,3 +66,16 @@ def test_without_a_key_there_is_no_receipt() -> None:
 def _orders(made: Cluster) -> list[dict[str, Any]]:
     orders = work_orders(made, list(made.slices.values()), "/x")
     return [*orders["workers"].values(), orders["network_node"]]
+
+
+def test_a_receipt_does_not_depend_on_the_order_in_which_things_are_stored() -> None:
+    made = ordered()
+    slice_ = made.slices[1000]
+    held = {"vlan_ids": [101, 100], "addresses": ["10.60.7.102", "10.60.7.101"]}
+    slice_.extra["releasing"] = held
+    before = receipt(made, slice_, "network_node")
+    slice_.extra["releasing"] = {key: values[::-1] for key, values in reversed(held.items())}
+    assert before is not None
+    assert receipt(made, slice_, "network_node") == before
+    slice_.extra["releasing"] = {**held, "addresses": ["10.60.7.101"]}
+    assert receipt(made, slice_, "network_node") != before

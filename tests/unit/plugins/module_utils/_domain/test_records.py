@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import records, teardown
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.records import SliceRecord
+from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields import FieldError
 
@@ -78,3 +79,12 @@ def test_a_worker_gets_its_vms_and_their_links() -> None:
 def test_invalid_records_are_refused() -> None:
     with pytest.raises(FieldError):
         records.read(json.dumps({"slice": {}, "vm_ids": [], "next_vm_id": 1000}))
+
+
+@pytest.mark.parametrize("state", ["running", "stopped", "paused", "error"])
+def test_no_observed_state_is_in_a_record(state: str) -> None:
+    slice_ = three()
+    before = record(slice_).text()
+    for each in slice_.vms:
+        each.see(Observed(state, "7"))
+    assert record(slice_).text() == before

@@ -14,7 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import Reservation, read_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
-from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Network, Slice
 
 from .builders import cluster, link, put, refusals, topology, vm
 
@@ -176,3 +176,69 @@ def test_an_end_of_a_link_that_stays_keeps_its_place() -> None:
         assert {made.vm1_id, made.vm2_id} == {*expected}
     (made,) = put(held, topology(vms=machines, links=[{**link("c", "a"), "name": "x"}])).links
     assert (made.vm1_id, made.vm2_id) == (1001, 1003)
+
+
+def bundle(count: int) -> dict[str, Any]:
+    """Return VMs a and b with this many links."""
+    return {"vms": [vm("a"), vm("b")], "links": [link("a", "b")] * count}
+
+
+def test_a_further_pool_is_taken_when_the_first_one_is_full_and_given_back_when_it_is_empty() -> None:
+    held = cluster()
+    assert put(held, topology(**bundle(20), vlan_pools=2)).further_pools == []
+    slice_ = put(held, topology(**bundle(21), vlan_pools=2))
+    assert slice_.further_pools == [1]
+    assert slice_.links[20].vlan_id == 120
+    assert put(held, topology(**bundle(20), vlan_pools=2)).further_pools == []
+
+
+def test_a_full_pool_needs_no_further_one() -> None:
+    held = cluster()
+    hog = put(held, topology("hog", vms=[], links=[]))
+    hog.extra["further_pools"] = list(range(2, 100))
+    held.next_vm_id = 1001
+    assert len(put(held, topology(**bundle(20), vlan_pools=2)).links) == 20
+
+
+def test_a_network_has_the_title_of_its_topology() -> None:
+    held = cluster()
+    lan = {"name": "lan", "members": ["a"]}
+    wants = [topology(vms=[vm("a")], links=[], networks=[{**lan, **more}]) for more in ({"title": "Office"}, {})]
+    made = [put(held, want).networks[0] for want in wants]
+    assert [(each.extra.get("title"), each.cidr) for each in made] == [
+        (title, "192.168.100.0/24") for title in ("Office", None)
+    ]
+
+
+def test_the_network_of_a_link_stays_as_long_as_the_link() -> None:
+    """A file of Cloud Repositorio has a network without a name for each link."""
+    held = cluster()
+    slice_ = put(held, topology(**bundle(2)))
+    slice_.networks = [Network(vlan, f"192.168.{vlan}.0/24", None) for vlan in (100, 101)]
+    assert [each.vlan_id for each in put(held, topology(**bundle(2))).networks] == [100, 101]
+    assert [each.vlan_id for each in put(held, topology(**bundle(1))).networks] == [100]
+    lan = {"name": "lan", "members": ["a"]}
+    slice_ = put(held, topology(**bundle(1), networks=[lan]))
+    assert [each.extra.get("name") for each in slice_.networks] == [None, "lan"]
+    assert [each.extra.get("name") for each in put(held, topology(**bundle(1))).networks] == [None]
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "ends"),
+    [
+        (["a:eth1", "b:eth1"], ("a:eth1", "b:eth1")),
+        (["b:eth1", "a:eth1"], ("a:eth1", "b:eth1")),
+        # One end stays, and keeps its position.
+        (["b:eth1", "a:eth2"], ("a:eth2", "b:eth1")),
+        (["b:eth2", "a:eth1"], ("a:eth1", "b:eth2")),
+        (["a:eth2", "b:eth1"], ("a:eth2", "b:eth1")),
+        (["b:eth2", "a:eth2"], ("b:eth2", "a:eth2")),
+    ],
+)
+def test_an_end_that_stays_keeps_its_position(endpoints: list[str], ends: tuple[str, str]) -> None:
+    held = cluster()
+    vms = [vm("a", data_interfaces=2), vm("b", data_interfaces=2)]
+    put(held, topology(vms=vms, links=[{"endpoints": ["a:eth1", "b:eth1"], "name": "x"}]))
+    slice_ = put(held, topology(vms=vms, links=[{"endpoints": endpoints, "name": "x"}]))
+    names, made = {each.vm_id: each.name for each in slice_.vms}, slice_.links[0]
+    assert (f"{names[made.vm1_id]}:{made.vm1_interface}", f"{names[made.vm2_id]}:{made.vm2_interface}") == ends

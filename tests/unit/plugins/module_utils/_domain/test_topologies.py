@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import reconcile, teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import reconcile, teardown, work_orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topologies import SHAPES
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import (
@@ -351,6 +351,44 @@ def test_nat_is_stored_only_if_it_is_enabled() -> None:
     lan = {"name": "lan", "members": ["vm1"], "gateway": True}
     assert put(held, topology(networks=[{**lan, "nat": True}])).networks[0].to_dict()["nat"] is True
     assert "nat" not in put(held, topology(networks=[lan])).networks[0].to_dict()
+
+
+def images() -> Cluster:
+    """A cluster with a flavor of another image."""
+    held = cluster()
+    held.flavors["frr"] = {**held.flavors["big"], "image": "/frr.img", "checksum": "ef" * 32, "virtual_size_gb": 10}
+    return held
+
+
+def test_a_vm_may_have_the_image_of_another_flavor() -> None:
+    held, want = images(), topology(vms=[vm("a", flavor="big", image="frr")], links=[])
+    slice_ = put(held, want)
+    flavor = slice_.vms[0].flavor
+    assert flavor == {"cores": 4, "ram_gb": 8, "disk_gb": 20, "image": "/frr.img", "checksum": "ef" * 32, "name": "big"}
+    assert slice_.vms[0].extra["image"] == "frr"
+    assert put(held, want).to_dict() == slice_.to_dict()
+    orders = work_orders.work_orders(held, [slice_], "/x")["workers"].values()
+    assert [image["source"] for order in orders for image in order["images"]] == ["/frr.img"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"image": "nothing"}, "slice web: flavor nothing (VMs a) does not exist"),
+        ({"image": "frr"}, "VM web/a: disk_gb must be at least 10, the size of the disk in the image, got 1"),
+    ],
+)
+def test_the_image_of_another_flavor_must_exist_and_fit(fields: dict[str, Any], message: str) -> None:
+    (found,) = refusals(images(), topology(vms=[vm("a", **fields)], links=[]))
+    assert message in found.message
+
+
+@pytest.mark.parametrize("image", [None, "cirros"])
+def test_an_image_cannot_change(image: str | None) -> None:
+    held = images()
+    put(held, topology(vms=[vm("a", flavor="big", image="frr")], links=[]))
+    (found,) = refusals(held, topology(vms=[vm("a", flavor="big", image=image)], links=[]))
+    assert found.message.startswith("VM web/a: made from /frr.img, flavor ")
 
 
 def test_peers_are_stored_only_if_they_are_enabled() -> None:

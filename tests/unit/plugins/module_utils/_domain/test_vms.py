@@ -4,6 +4,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import wanted_from
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
@@ -199,3 +203,50 @@ def test_a_password_gets_only_newer_versions() -> None:
         slice_ = put(held, topology(vms=[vm("vm1", **fields), vm("vm2")]))
         versions.append(slice_.vms[0].extra.get("vnc_password_version"))
     assert versions == [None, None, 3, 3, 3]
+
+
+def test_the_version_of_a_password_is_stored_and_never_lowered() -> None:
+    held = cluster()
+
+    def want(version: int | None) -> dict[str, Any]:
+        return topology(vms=[vm("a", **({} if version is None else {"vnc_password_version": version}))], links=[])
+
+    stored = [put(held, want(version)).vms[0].extra.get("vnc_password_version") for version in (1, 2, 2, None, 3)]
+    assert stored == [None, 2, 2, 2, 3]
+    assert refusals(held, want(2)) == [Refusal("password_version_lowered", "VM web/a", {"version": 3, "got": 2})]
+
+
+def test_only_what_grows_needs_room() -> None:
+    held = cluster(1, cores=4, ram_gb=8)
+    held.workers["10.0.10.1"].cpu_overcommit = 1.0
+    held.flavors["wide"] = {**held.flavors["cirros"], "cores": 5}
+    held.flavors["high"] = {**held.flavors["cirros"], "cores": 1, "ram_gb": 7.5}
+    put(held, topology(vms=[vm("a")], links=[]))
+    (refused,) = refusals(held, topology(vms=[vm("a", flavor="wide")], links=[]))
+    assert (refused.code, refused.object) == ("no_room_to_grow", "VM web/a")
+    # All cores are overcommitted, but memory is left.
+    held.workers["10.0.10.1"].cores = 0
+    assert put(held, topology(vms=[vm("a", flavor="high")], links=[])).vms[0].flavor["ram_gb"] == 7.5  # type: ignore[index] # it has one
+
+
+def test_new_vms_have_the_lowest_free_ports() -> None:
+    held = cluster()
+    assert [each.vnc_port for each in put(held, topology()).vms] == [5901, 5902]
+    assert [each.vnc_port for each in put(held, topology("lab", vms=[vm("a")], links=[])).vms] == [5903]
+
+
+@pytest.mark.parametrize(("highest", "is_refused"), [("eth1", False), ("eth2", True)])
+def test_an_interface_beyond_the_segments_of_a_vm_needs_data_interfaces(highest: str, is_refused: bool) -> None:
+    want = topology(vms=[vm("a"), vm("b")], links=[link(f"a:{highest}", "b")])
+    if is_refused:
+        assert [each.code for each in refusals(cluster(), want)] == ["interface_without_segment"]
+    else:
+        assert [len(each.interfaces) for each in put(cluster(), want).vms] == [2, 2]
+
+
+def test_a_vm_keeps_the_interfaces_that_it_has() -> None:
+    held = cluster()
+    links = [link("a:eth1", "b"), link("a:eth2", "b")]
+    put(held, topology(vms=[vm("a"), vm("b", data_interfaces=2)], links=links))
+    slice_ = put(held, topology(vms=[vm("a"), vm("b", data_interfaces=2)], links=links[1:]))
+    assert [each.name for each in slice_.vms[0].interfaces] == ["eth0", "eth1", "eth2"]

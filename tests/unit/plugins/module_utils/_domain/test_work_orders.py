@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -317,3 +318,47 @@ def test_orders_without_a_cloud_name_none() -> None:
 
 def test_base_images_are_named_by_their_checksums() -> None:
     assert base_image_path("/s", "ab" * 32) == f"/s/images/{'ab' * 32}.img"
+
+
+@pytest.mark.parametrize(
+    ("flavor", "cores", "ram_mib", "size_bytes"), [("cirros", 1, 512, 1 << 30), ("big", 4, 8192, 20 << 30)]
+)
+def test_a_vm_has_the_size_of_its_flavor(flavor: str, cores: int, ram_mib: int, size_bytes: int) -> None:
+    held = cluster()
+    slice_ = put(held, topology(vms=[{"name": "a", "flavor": flavor}], links=[]))
+    (order,) = work_orders(held, [slice_], "/x")["workers"]["10.0.10.1"]["slices"]
+    (made,) = order["vms"]
+    assert (made["cores"], made["ram_mib"], made["disks"][0]["size_bytes"]) == (cores, ram_mib, size_bytes)
+
+
+def test_a_worker_gets_only_the_images_of_its_own_vms() -> None:
+    held = cluster()
+    machines = [
+        {"name": name, "flavor": flavor, "worker": ip}
+        for name, flavor, ip in (("a", "cirros", "10.0.10.1"), ("b", "big", "10.0.10.2"), ("c", "big", "10.0.10.2"))
+    ]
+    slice_ = put(held, topology(vms=machines, links=[]))
+    workers = work_orders(held, [slice_], "/x")["workers"]
+    assert {ip: [image["checksum"][:2] for image in order["images"]] for ip, order in workers.items()} == {
+        "10.0.10.1": ["ab"],
+        "10.0.10.2": ["cd"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "codes"),
+    [
+        (lambda _slice: None, []),
+        (lambda slice_: setattr(slice_.vms[0], "flavor", None), ["flavor_without_checksum"]),
+        (lambda slice_: slice_.vms[0].flavor.pop("checksum"), ["flavor_without_checksum"]),
+        (lambda slice_: slice_.vms[1].disks.clear(), ["stored_without"]),
+        (lambda slice_: setattr(slice_.vms[1].interfaces[1], "mac", None), ["stored_without"]),
+        (lambda slice_: setattr(slice_.networks[0], "cidr", "many"), ["invalid_subnet"]),
+    ],
+)
+def test_what_a_work_order_needs_and_the_database_does_not_have(
+    change: Callable[[Slice], Any], codes: list[str]
+) -> None:
+    slice_ = put(cluster(), topology(networks=[{"name": "lan", "members": ["vm1"]}]))
+    change(slice_)
+    assert [each.code for each in faults(slice_)] == codes

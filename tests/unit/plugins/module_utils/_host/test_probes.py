@@ -19,6 +19,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.probes impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.serial import Answer
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
+from .fakes import mark, uuid
+
 FINISHED = "Cloud-init v. 22.4.2 finished at {}. Datasource DataSourceNoCloud [seed=/dev/vdb].  Up 12.34 seconds"
 
 
@@ -227,3 +229,13 @@ def test_each_check_has_its_probe(
     monkeypatch.setattr(probes, called, answer)
     assert probes.probe(check, state_dir="/s") == "no"
     assert given == [arguments]
+
+
+@pytest.mark.parametrize("check", probes.ON_CONSOLE)
+def test_another_vm_with_the_same_id_is_not_asked(tmp_path: Path, check: str) -> None:
+    folder = tmp_path / "vms/1001"
+    folder.mkdir(parents=True)
+    mark(folder, vm_uuid=uuid(2))
+    told = probes.probe(Check(1001, "web/vm1", check, command="true", vm_uuid=uuid(9)), state_dir=str(tmp_path))
+    assert told is not None
+    assert told.startswith(f"VM 1001: this host has another VM with this id: {folder} belongs to {uuid(2)}, not to")

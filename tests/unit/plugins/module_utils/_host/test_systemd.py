@@ -74,6 +74,12 @@ def test_a_template_is_added_and_removed(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("active", "there"), [("active", {1000}), ("inactive", set()), ("failed", set())])
+def test_a_cgroup_is_there_while_it_is_active(tmp_path, active, there):
+    runner = FakeRunner().tell("systemctl", "show", MORE, stdout=f"Id=cloudrepo-1000.slice\nActiveState={active}\n")
+    assert systemd.observe({1000}, runner, unit_dir=str(tmp_path)).slices == there
+
+
 def test_a_unit_without_a_process_has_no_pid(tmp_path):
     for block in ("MainPID=0", "MainPID=", "Other=1"):
         shown = f"Id=cloudrepo-1000@1001.service\nActiveState=inactive\n{block}\n"
@@ -168,3 +174,24 @@ def test_units_are_observed_again_by_their_names() -> None:
 
 def test_units_of_captures_are_none_of_qemu() -> None:
     assert systemd.capture_unit(1000, 1001, "eth1") == "slices-capture-1000-1001-eth1.service"
+
+
+@pytest.mark.parametrize("spoil", ["open up", "replace by a link"])
+def test_a_template_that_others_may_write_is_seen_and_written_again(tmp_path, spoil):
+    """Whoever can write it decides what root runs."""
+    text = template_text("cloudrepo-0")
+    systemd.write_templates({1000: text}, unit_dir=str(tmp_path))
+    path = tmp_path / "cloudrepo-1000@.service"
+
+    def exposed() -> frozenset[int]:
+        runner = FakeRunner().tell("systemctl", "show", MORE)
+        return systemd.observe({1000, 1003}, runner, unit_dir=str(tmp_path)).exposed
+
+    assert exposed() == frozenset()
+    if spoil == "open up":
+        path.chmod(0o666)
+    else:
+        path.symlink_to(path.rename(tmp_path / "elsewhere"))
+    assert exposed() == {1000}
+    assert systemd.write_templates({1000: text}, unit_dir=str(tmp_path))
+    assert (exposed(), path.is_symlink()) == (frozenset(), False)

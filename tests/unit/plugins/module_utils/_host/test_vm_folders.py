@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import vm_folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import Folder
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
 from .fakes import disk, mark, orders, uuid, vm
 
@@ -91,3 +92,24 @@ def test_a_folder_is_removed_with_its_owner_last(tmp_path: Path, monkeypatch: py
     vm_folders.remove(str(folder))
     assert left == [["identity.json"]]
     assert [each.name for each in tmp_path.iterdir()] == ["kept"]
+
+
+def test_an_id_alone_says_nothing_and_an_id_without_a_folder_is_another_vms(tmp_path: Path) -> None:
+    assert vm_folders.of_another(1001, None, state_dir=str(tmp_path)) is None
+    assert vm_folders.of_another(1001, "", state_dir=str(tmp_path)) is None
+    refusal = vm_folders.of_another(1001, uuid(2), state_dir=str(tmp_path))
+    assert refusal is not None
+    assert refusal.message == (
+        f"VM 1001: this host has another VM with this id: {tmp_path}/vms/1001 belongs to no UUID, not to {uuid(2)}; "
+        "deploy its slice, which tells why it is not on this host"
+    )
+
+
+def test_a_vm_without_a_uuid_in_the_database_is_not_one_that_has_one(tmp_path: Path) -> None:
+    folder = tmp_path / "vms/1001"
+    folder.mkdir(parents=True)
+    mark(folder, vm_uuid=uuid(2))
+    with pytest.raises(Refused) as refused:
+        vm_folders.need(1001, "", state_dir=str(tmp_path))
+    assert refused.value.refusals[0].figures["got"] == "no UUID"
+    vm_folders.need(1001, uuid(2), state_dir=str(tmp_path))

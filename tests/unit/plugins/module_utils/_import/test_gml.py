@@ -18,7 +18,7 @@ graph [
     graphics [ x 1.5 ]
   ]
   node [ id 1 ]
-  edge [ source 0 target 1 LinkLabel "10G" ]
+  edge [ source 0 target 1 LinkLabel "10G" key 7 LinkSpeed "10" ]
 ]
 """
 
@@ -31,7 +31,11 @@ def test_nodes_and_edges_are_read_and_other_elements_are_reported() -> None:
         "1": ("1", 10),
     }
     assert graph.segments == [Segment((("0", None), ("1", None)), 11, "10G")]
-    assert graph.remarks == [Remark(4, "Year of a graph"), Remark(8, "graphics of a node")]
+    assert graph.remarks == [
+        Remark(4, "Year of a graph"),
+        Remark(8, "graphics of a node"),
+        Remark(11, "LinkSpeed of an edge"),
+    ]
 
 
 @pytest.mark.parametrize(

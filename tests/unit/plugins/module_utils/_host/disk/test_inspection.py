@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import conversion, formats
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.inspection import Inspection, inspect
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.inspection import Inspection, check, inspect
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Image
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Runner, SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
@@ -218,3 +218,25 @@ def test_a_disk_smaller_than_its_partition_table_is_refused(tmp_path):
     assert [refusal.figures for refusal in refusals(raw(tmp_path / "disk", MIB, boot_sector((0x83, 64, 4032))))] == [
         {"got": MIB, "needed": 2 * MIB}
     ]
+
+
+@pytest.mark.parametrize(
+    ("rc", "stderr", "result"),
+    [
+        (0, "", True),
+        (3, "leaked clusters", True),
+        (63, "", False),
+        (127, "", False),
+        (2, "\n  \nERROR cluster 7\nERROR cluster 8\n", "ERROR cluster 7"),
+        (1, "\n", "qemu-img check ended with 1"),
+    ],
+)
+def test_the_first_error_of_qemu_img_is_the_reason(rc: int, stderr: str, result: bool | str) -> None:
+    runner = FakeRunner().tell("qemu-img", "check", "-f", "qcow2", "/a", rc=rc, stderr=stderr)
+    how = {"found": "qcow2", "object": "base image /a", "source": "/a"}
+    if isinstance(result, bool):
+        assert check("/a", runner, **how) is result
+        return
+    with pytest.raises(Refused) as caught:
+        check("/a", runner, **how)
+    assert [(each.code, each.figures["why"]) for each in caught.value.refusals] == [("image_damaged", result)]

@@ -276,6 +276,33 @@ def test_the_trash_keeps_disks_for_the_given_hours(tmp_path, monkeypatch, hours)
     assert kept == [hours * 60 * 60]
 
 
+def test_only_the_wanted_disk_is_restored_from_the_trash(tmp_path):
+    base_image(tmp_path)
+    for number in (1001, 1002):
+        qcow2(tmp_path / f"vms/{number}/vm{number - 1000}_img.qcow2", GIB, f"{tmp_path}/images/base.img")
+        mark(tmp_path / f"vms/{number}", disks={f"vm{number - 1000}_img.qcow2": uuid(number)})
+    gone = [given_up(number, state_dir=str(tmp_path), uuid=uuid(number)) for number in (1001, 1002)]
+    apply_plan(tmp_path, runner=FakeRunner(), given_up=gone, retention_h=24)
+    wanted = vm(1001, state_dir=str(tmp_path), disks=[disk(1001, state_dir=str(tmp_path), uuid=uuid(1001))])
+    apply_plan(tmp_path, wanted, runner=FakeRunner(), retention_h=24)
+    assert (tmp_path / "vms/1001/vm1_img.qcow2").exists()
+    assert list(trash.find(str(tmp_path))) == [uuid(1002)]
+
+
+def test_a_folder_that_is_there_already_is_used(tmp_path):
+    (tmp_path / "vms/1001").mkdir(parents=True, mode=0o777)
+    a_vm(tmp_path)
+    assert (tmp_path / "vms/1001").stat().st_mode & 0o777 == 0o750
+
+
+def test_only_disks_that_exist_are_present() -> None:
+    order = orders(vm(1001), vm(1002))
+    there = disk(1002)["path"]
+    have = Disks(overlays={there: Image("qcow2", GIB, BASE)}, bases={BASE: Note("ab" * 32, 1, 1, "qcow2", GIB)})
+    todo = overlays.plan(order, have, accounts=ACCOUNTS, barred=[1001])
+    assert ([each.path for each in todo.present], todo.create) == ([there], ())
+
+
 def test_only_the_overlay_is_removed_from_the_folder_of_a_vm_that_is_kept(tmp_path):
     folder = tmp_path / "vms/1001"
     for name in ("vm1_img.qcow2", "old_img.qcow2", ".draft.qcow2"):

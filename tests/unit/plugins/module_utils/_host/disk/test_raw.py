@@ -58,6 +58,13 @@ def test_the_end_of_the_last_partition_is_read(tmp_path, partitions, size):
     assert needed(written(tmp_path / "disk", (0, boot_sector(*partitions)))) == size
 
 
+@pytest.mark.parametrize(("status", "size"), [(0, 2148), (0x80, 2148), (0x81, 1), (0x7F, 1)])
+def test_a_partition_may_be_the_active_one(tmp_path, status, size):
+    table = bytearray(boot_sector((0x83, 2048, 100), (0x82, 63, 10)))
+    table[446] = status
+    assert needed(written(tmp_path / "disk", (0, bytes(table)))) == size * 512
+
+
 def test_boot_code_in_place_of_a_partition_table_is_ignored(tmp_path):
     assert needed(written(tmp_path / "disk", (0, b"\xf4" * 510 + b"\x55\xaa"))) == 512
 
@@ -92,8 +99,10 @@ def test_content_without_a_known_format_has_no_size(tmp_path):
 )
 def test_only_a_64_bit_file_system_has_the_upper_half_of_its_size(tmp_path, features, size):
     block = struct.pack("<4xI16xI28x2s38xI236xI", 0x1000, 0, b"\x53\xef", features, 1)
-    disk = written(tmp_path / "disk", (1024, block), (4095, b"\0"))
-    assert needed(disk) == size * 1024
+    for last in (2047, 4095):
+        disk = written(tmp_path / "disk", (1024, block), (last, b"\0"))
+        assert needed(disk) == size * 1024
+    assert needed(written(tmp_path / "disk", (1024, block), (2046, b"\0"))) is None, "half a superblock"
 
 
 @pytest.mark.parametrize(("boot", "size"), [(b"", None), (b"\x55\xaa", 700 * 2048)])

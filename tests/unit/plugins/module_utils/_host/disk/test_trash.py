@@ -39,6 +39,11 @@ def test_a_disk_is_kept_in_the_trash_with_its_identity(tmp_path):
     assert Path(path).read_text() == "what tenant 1001 wrote"
     assert (tmp_path / "trash").stat().st_mode & 0o777 == 0o700
     assert sorted(os.listdir(os.path.dirname(path))) == ["a_img.qcow2", "identity.json"]
+    identity = Path(path).with_name("identity.json")
+    assert (identity.stat().st_mode & 0o777, identity.read_text()) == (
+        0o600,
+        (tmp_path / "vms/1001/identity.json").read_text(),
+    )
     assert [path.name for path in (tmp_path / "vms/1001").iterdir()] == ["identity.json"]
     assert trash.empty(str(tmp_path), retention_s=60) == []
 
@@ -106,6 +111,21 @@ def test_restoring_a_disk_leaves_nothing_in_the_trash(tmp_path):
     trash.take(path, str(target))
     assert target.read_text() == "what tenant 1001 wrote"
     assert list((tmp_path / "trash").iterdir()) == []
+
+
+def test_what_is_moved_is_on_disk_before_anything_follows(tmp_path, monkeypatch):
+    flushed: list[str] = []
+    monkeypatch.setattr(trash.files, "flush", flushed.append)
+    path, target = put(tmp_path, 1001), tmp_path / "vms/1001/a_img.qcow2"
+    assert flushed[-2:] == [os.path.dirname(path), str(tmp_path / "vms/1001")]
+    flushed.clear()
+    trash.take(path, str(target))
+    assert flushed == [str(tmp_path / "vms/1001")]
+
+
+def test_a_disk_that_is_gone_from_the_trash_is_not_found(tmp_path):
+    Path(put(tmp_path, 1001)).unlink()
+    assert trash.find(str(tmp_path)) == {}
 
 
 def test_nothing_is_moved_without_overlays(tmp_path):

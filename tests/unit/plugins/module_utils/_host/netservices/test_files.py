@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import files
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
 
@@ -121,3 +123,13 @@ def test_an_mtu_is_written_unless_it_is_the_default() -> None:
         for mtu in (1499, 1500, 1501)
     ]
     assert [line.split()[4:] for line in devices] == [["1499"], [], ["1501"]]
+
+
+@pytest.mark.parametrize(
+    ("services", "there"),
+    [({"reservations": (VM1,)}, True), ({"networks": (LAN,)}, True), ({}, False)],
+)
+def test_a_slice_with_any_services_has_a_file_with_its_uuid(services: dict[str, Any], there: bool) -> None:
+    made = texts(replace(order(**services)[0], slice_uuid=uuid(1)), FOLDERS)
+    assert ("/s/names/1000.uuid" in made) is there
+    assert "/s/names/1000.uuid" not in texts(order(**services)[0], FOLDERS)

@@ -36,6 +36,11 @@ def test_only_members_keep_their_leases(gone: str) -> None:
     assert leases.kept(gone + VM1, config()) == VM1
 
 
+@pytest.mark.parametrize("option", ["#dhcp-host", "dhcp-mac"])
+def test_only_a_reservation_makes_a_member(option: str) -> None:
+    assert leases.kept(VM1, config().replace("dhcp-host=52:54:00:03:e9:01", f"{option}=52:54:00:03:e9:01")) == ""
+
+
 @pytest.mark.parametrize("address", ["192.168.101.10", "192.168.101.250", "10.0.0.2"])
 def test_a_member_keeps_any_address_of_a_range(address: str) -> None:
     lease = VM1.replace("192.168.101.17", address).replace(" 52:54:00:03:e9:01", " 52:54:00:03:E9:01")

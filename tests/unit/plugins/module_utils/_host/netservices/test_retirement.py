@@ -119,6 +119,8 @@ def test_everything_of_the_role_is_removed(tmp_path: Path, monkeypatch: pytest.M
     order = [argv[0] for argv in host.runner.argvs[-6:]]
     assert order == ["systemctl", "ovs-vsctl", "ip", "sysctl", "nft", "systemctl"]
     assert host.runner.stdins[-2] == "delete table ip cloudrepo\ndelete table ip cloudrepo_shares\n"
+    (forwarding,) = (change for change in todo.changes if change.kind == "forwarding")
+    assert (forwarding.before, forwarding.after) == ({"enabled": True}, {"enabled": False})
     told = {(change.kind, change.id, change.action) for change in todo.changes if change.kind != "path"}
     assert told == {
         ("unit", "slices-nat.service", "update"),

@@ -386,3 +386,11 @@ def test_vms_that_no_longer_start_with_the_host_are_changes():
     assert [(change.before, change.after) for change in todo.changes] == [
         ({"startup": "enabled"}, {"startup": "disabled"})
     ]
+
+
+def test_a_template_that_others_may_write_is_written_again():
+    order = orders(vm(1001))
+    have = running(order)
+    assert plan(order, have).changes == []
+    todo = plan(order, replace(have, units=replace(have.units, exposed=frozenset({1000}))))
+    assert [(change.kind, change.action) for change in todo.changes] == [("template", "write")]
