@@ -87,6 +87,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import vm_folders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import serial
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import serial_socket
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
@@ -106,11 +107,11 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if module.check_mode:
-        module.exit_json(skipped=True, msg="commands are not run in check mode")
     timeout_s = module.params["timeout_s"]
 
     def action() -> Outcome:
+        if module.check_mode:
+            return Outcome(result={"skipped": True, "msg": "commands are not run in check mode"})
         begin = time.monotonic()
         vm_folders.need(module.params["vm_id"], module.params["vm_uuid"], state_dir=module.params["state_dir"])
         with serial.open_console(serial_socket(module.params["vm_id"]), timeout_s=timeout_s) as console:
@@ -126,7 +127,7 @@ def main() -> None:
             raise SlicesError(f"the command failed with return code {answer.rc}", changed=True, **result)
         return Outcome([Change("console", module.params["vm_id"], "command")], result)
 
-    run(module, action)
+    run(module, action, GRAMMARS)
 
 
 if __name__ == "__main__":

@@ -401,6 +401,7 @@ def main() -> None:
 def stages(params: dict[str, Any], missing_ok: bool) -> Iterator[Steps[Any]]:
     """Yield how each part of the host is prepared, in the order in which they depend on each other."""
     settings, runner = datapath.read_settings(params), SubprocessRunner()
+    folders = Folders(params["state_dir"], read_links(params["nat_links"]))
     seen = _Seen(host_facts.look(params, runner))
     yield _look(lambda: seen)
     if params["uplink"] and params["management_addresses"]:
@@ -427,7 +428,6 @@ def stages(params: dict[str, Any], missing_ok: bool) -> Iterator[Steps[Any]]:
         yield datapath_steps.ports((), params["user"], settings, runner, missing_ok=missing_ok)
     # In check mode, a new host does not have the services yet.
     if params["network_services"] and not (missing_ok and installation.plan().paths):
-        folders = Folders(params["state_dir"], read_links(params["nat_links"]))
         yield Job((), folders, runner, params["bridge"], missing_ok=missing_ok).steps
 
 

@@ -159,6 +159,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Sli
 from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import (
     ADDRESS,
     PATH,
+    UUID,
     Grammars,
     integer,
     optional,
@@ -190,6 +191,7 @@ GRAMMARS: Grammars = {
         "address": optional(ADDRESS),
         "port": optional(integer(int(PORT.least), int(PORT.most))),
         "path": optional(text(URL_PATH.pattern, URL_PATH.rule)),
+        "vm_uuid": UUID,
     },
     "timeout_s": integer(int(WAIT_S.least), int(WAIT_S.most)),
     "report_s": integer(1, 3600),

@@ -72,8 +72,18 @@ RIGHT: dict[str, Any] = {
     "cloud_incarnation": "9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00",
     "controller": "controller1",
     "vm_ids": [1001],
+    "vm_uuid": "5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77",
+    "vm_uuids": {"1001": "5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77"},
     "checks": [
-        {"vm_id": 1001, "name": "web/vm1", "check": "http", "address": "10.60.7.101", "path": "/", "command": "true"}
+        {
+            "vm_id": 1001,
+            "vm_uuid": "5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77",
+            "name": "web/vm1",
+            "check": "http",
+            "address": "10.60.7.101",
+            "path": "/",
+            "command": "true",
+        }
     ],
 }
 # Arguments that may be any text, and the reason.
@@ -92,6 +102,7 @@ FREE = {
     "slices.vms.seed.content": "alone in a file of an ISO image",
     "slices.record": "a JSON object, stored in a file of its own, which hosts never read",
     "slices.vms.title": "alone between double quotes in QEMU's configuration, where it has none itself",
+    "vm_uuids": "compared with those in VM folders, and written nowhere",
     "remove": "compared with the names of what the host holds, and written nowhere",
     "images.source": "shown in messages, quoted where it stands in a command, and written nowhere",
 }
