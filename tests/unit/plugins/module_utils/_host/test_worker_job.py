@@ -311,7 +311,7 @@ def test_a_vm_that_does_not_start_is_reported_with_the_refused_slices(tmp_path: 
     checked = job(tmp_path, runner, refused=refused)
     checked = replace(checked, tools=replace(checked.tools, monitor=FakeMonitor({"/run/cloudrepo/1001/qmp.sock": 30})))
     with pytest.raises(SlicesError) as caught:
-        checked.run()
+        checked.steps.run()
     assert "it ended" in caught.value.fields["failure"]
     assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1041]
     assert [(each["vm_id"], each["state"]) for each in caught.value.fields["vms"]] == [(1001, "error")]
