@@ -98,7 +98,8 @@ class OnHosts(Operations):
         if not failing:
             self.check_processes(refused, errors | stranded)
         if NODE not in failing:
-            self.check_networks({one["slice_id"] for one in reports[0]["refused"]} | {*planned["deleting"]})
+            (told_by_node,) = (report["refused"] for report in reports if report["target"] == NODE)
+            self.check_networks({one["slice_id"] for one in told_by_node} | {*planned["deleting"]})
 
     def check_processes(self, refused: set[int], errors: set[int]) -> None:
         """Check that each VM of the slices that hosts accepted runs once, where the database says, and no other one."""

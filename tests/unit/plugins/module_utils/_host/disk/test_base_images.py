@@ -163,9 +163,11 @@ def test_verified_images_are_recorded_in_their_folder(tmp_path, wanted):
 def test_an_image_is_synced_before_it_is_renamed(tmp_path, content, monkeypatch):
     wanted = brought(tmp_path, content)
     flushed = []
-    monkeypatch.setattr(
-        base_images.files, "flush", lambda path, **_named: flushed.append((path, os.path.exists(wanted.path)))
-    )
+
+    def flush(path, **_options):
+        flushed.append((path, os.path.exists(wanted.path)))
+
+    monkeypatch.setattr(base_images.files, "flush", flush)
     examined(wanted)
     assert flushed[0] == (f"{wanted.path}.new", False)
 
