@@ -194,7 +194,7 @@ def plan(target: Target, have: Capture, state: str, bounds: Bounds) -> Todo:
         raise Refused([Refusal("capture_running", str(target), {"running": have.running})])
     if not runs and not have.vm_runs:
         raise Refused([Refusal("vm_not_running", f"VM {target.vm_id} ({target.vm_name})")])
-    after = Capture(target.describe(bounds), exists=True).attributes
+    after = Capture(target.describe(bounds)).attributes
     start = Change("capture", target.id, "start", have.attributes, after, name=target.name)
     return Todo(start=not runs, changes=() if runs else (start,))
 

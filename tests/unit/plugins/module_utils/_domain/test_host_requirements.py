@@ -249,3 +249,9 @@ def test_ends_and_members_that_are_not_in_the_slice_use_no_trunk() -> None:
     assert [each.name for each in host_requirements.crossings(slice_)] == ["link web/1", "network web/lan"]
     slice_.vms[1].deleting = True
     assert list(host_requirements.crossings(slice_)) == []
+
+
+@pytest.mark.parametrize("jitter_ms", [0.5, 1])
+def test_any_jitter_needs_a_delay(jitter_ms: float) -> None:
+    found = refusals(cluster(), limited({"name": "eth1", "jitter_ms": jitter_ms}))
+    assert [(each.code, each.figures) for each in found] == [("jitter_without_delay", {"got": jitter_ms})]

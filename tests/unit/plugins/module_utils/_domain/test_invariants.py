@@ -270,3 +270,17 @@ def test_a_duplicate_uuid_is_reported_with_both_objects() -> None:
         f"UUID {web.uuid} is allocated 2 times: to slice web (1000) of admin and disk {disk} of VM lab/b (1005)",
         f"UUID {web.vms[1].uuid} is allocated 2 times: to VM web/vm2 (1002) and VM lab/a (1004)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("gateway", "is_right"),
+    [("192.168.100.1", True), ("192.168.100.9", True), ("192.168.101.1", False), ("many", False), (None, True)],
+)
+def test_a_gateway_is_in_the_subnet_of_its_network(gateway: str | None, is_right: bool) -> None:
+    held = cluster()
+    slice_ = put(held, topology(links=[], networks=[{"name": "lan", "members": ["vm1"], "gateway": True}]))
+    assert slice_.networks[0].cidr == "192.168.100.0/24"
+    slice_.networks[0].gateway_ip = gateway
+    found = breaches(held)
+    where = "network of VLAN 100 in slice web (1000) of admin"
+    assert found == ([] if is_right else [f"{where}: gateway {gateway} is not in 192.168.100.0/24"])

@@ -12,13 +12,14 @@ import yaml
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_changes import (
     changes,
+    revise,
     state_changes,
     states,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import remove
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out
-from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, SliceRef, between, diff
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Worker, slice_ref
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
@@ -190,3 +191,15 @@ def test_the_readme_shows_the_output_of_a_dry_run() -> None:
     hand_out([slice_])
     told = [f"+{line}" for line in diff(changes(None, slice_))["after"].splitlines()]
     assert [line for line in text.splitlines() if line.startswith("+")] == told
+
+
+def test_a_changed_slice_gets_the_revision_of_the_cluster_and_a_deleted_one_none() -> None:
+    held = cluster()
+    slice_, other = put(held, topology()), put(held, topology("lab"))
+    before = held.revision
+    gone = SliceRef(1999, "gone", "admin")
+    found = [between("vm", 1001, {"cores": 1}, {"cores": 2}, slice=slice_ref(slice_))]
+    revise(held, [*found, between("slice", 1999, {"name": "gone"}, None, slice=gone)])
+    assert held.revision is not None
+    assert held.revision != before
+    assert (slice_.extra["revision"], "revision" in other.extra) == (held.revision, False)

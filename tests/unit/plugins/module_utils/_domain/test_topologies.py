@@ -187,6 +187,7 @@ def test_pool_15_always_has_19_vlans() -> None:
             {"option": "branching", "got": 0, "least": 1},
         ),
         ({"topology_type": "bus", "size": 3, "name_pattern": "vm"}, "name_pattern_without_number", {"got": "vm"}),
+        ({"topology_type": "bus", "size": 2, "name_pattern": "vm"}, "name_pattern_without_number", {"got": "vm"}),
         (
             {"topology_type": "mesh", "size": 8},
             "topology_too_large",

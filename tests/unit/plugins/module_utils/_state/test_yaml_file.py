@@ -277,3 +277,12 @@ def test_a_lost_file_whose_backup_is_restored_is_the_same_database(store: YamlFi
     Path(store.path).unlink()
     store.restore(str(name))
     assert incarnation(store, write=False) == before
+
+
+def test_each_change_keeps_the_version_before_it(store: YamlFile) -> None:
+    versions = []
+    for number in (5000, 6000, 7000):
+        with store.transaction(write=True) as cluster:
+            cluster.next_vm_id = number
+        versions.append(Path(store.path).read_text())
+    assert [store.backups.text(name) for name in store.backups.names()] == versions[:-1]

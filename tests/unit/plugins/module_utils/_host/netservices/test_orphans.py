@@ -68,9 +68,9 @@ def test_files_and_units_of_all_slices_are_observed(tmp_path):
     (tmp_path / "units/multi-user.target.wants").mkdir(parents=True)
     (tmp_path / "units/multi-user.target.wants/slices-names@1006.service").symlink_to("/x")
     runner = FakeRunner().tell("ovs-vsctl", MORE, stdout=NO_PORTS)
-    runner.tell(
-        "systemctl", "show", MORE, stdout="Id=slices-network@1007.service\nActiveState=active\n\nId=ssh.service\n"
-    )
+    states = {"slices-network@1007": "active", "slices-network@1008": "inactive", "ssh": "active"}
+    shown = "\n".join(f"Id={name}.service\nActiveState={state}\n" for name, state in states.items())
+    runner.tell("systemctl", "show", MORE, stdout=shown)
     folders = Folders(str(tmp_path), ipaddress.IPv4Network("169.254.64.0/24"))
     held = orphans.observe(folders, runner, unit_dir=str(tmp_path / "units"))
 

@@ -120,3 +120,14 @@ def test_the_exit_code_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> No
         7,
         ("/s", ("10.0.10.1", 8101), 1.5),
     )
+
+
+@pytest.mark.parametrize(("active", "is_stopped"), [("inactive", False), ("active", True), ("activating", True)])
+def test_only_units_that_do_something_are_stopped_besides_enabled_ones(
+    host: Path, active: str, is_stopped: bool
+) -> None:
+    names = [*enabled(host), *(["cloudrepo-1009@1010.service"] if is_stopped else [])]
+    shown = f"Id=cloudrepo-1009@1010.service\nActiveState={active}\nMainPID=0\n"
+    runner = FakeRunner().tell(*SHOW, stdout=shown).tell(*STOP, *sorted(names))
+    with answering(answer(host, MACHINE)) as server, pytest.raises(SlicesError, match=f"so {len(names)} VMs do not"):
+        check(host, server, runner)
