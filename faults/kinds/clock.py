@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A clock that stands a day ahead or behind, of the controller or of a worker.
 
-The hosts of a lab share the clock of this machine, so another time is given to the processes of a run, or to the modules
+The hosts of a lab share the clock of this machine. So another time is given to the processes of a run, or to modules
 on a worker (C(another_time)).
 """
 
