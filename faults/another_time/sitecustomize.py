@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import time
+from typing import SupportsIndex
 
 _SHIFT_S = int(os.environ.get("FAULTS_SHIFT_S", "0"))
 _time, _time_ns, _gmtime, _localtime = time.time, time.time_ns, time.gmtime, time.localtime
 
 
-def _now(seconds: float | None) -> float:
+def _now(seconds: SupportsIndex | float | None) -> SupportsIndex | float:
     return time.time() if seconds is None else seconds
 
 
