@@ -39,6 +39,7 @@ class Outcome:
         return self.converged and not (self.lost or self.doubled or self.untrue or self.restarted)
 
 
+SHOWN = 10
 HEAD = ("fault", "times", "converged", "lost", "doubled", "untrue", "pids kept")
 
 
@@ -64,13 +65,16 @@ def _row(name: str, group: Sequence[Outcome]) -> tuple[str, ...]:
 
 
 def complaints(outcomes: Iterable[Outcome]) -> list[str]:
-    """Return what was not perfect, a line each."""
-    return [
-        f"{one.fault} {one.turn}: {text}"
-        for one in outcomes
-        if not one.is_perfect
-        for text in (*one.lost, *one.doubled, *one.untrue, *(f"restarted {vm}" for vm in one.restarted), *one.notes)
-    ]
+    """Return what was not perfect, at most C(SHOWN) lines for each turn; the file has all of them."""
+    found = []
+    for one in outcomes:
+        if not one.is_perfect:
+            restarted = (f"restarted {vm}" for vm in one.restarted)
+            texts = [*one.lost, *one.doubled, *one.untrue, *restarted, *one.notes]
+            found += [f"{one.fault} {one.turn}: {text}" for text in texts[:SHOWN]]
+            if len(texts) > SHOWN:
+                found.append(f"{one.fault} {one.turn}: and {len(texts) - SHOWN} more")
+    return found
 
 
 def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:

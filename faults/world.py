@@ -17,8 +17,10 @@ from .topologies import CALM, LARGE, SMALL, Topology
 
 HERE = Path(__file__).resolve().parent
 SNAPSHOT = ROOT / "extensions/molecule/shared/files/snapshot.py"
-# What a start of a host or of a VM changes: pids, numbers of the lab's own interfaces, and times of files it writes.
+# What a start of a host or of a VM changes: pids, numbers of the lab's own interfaces, link-local addresses of devices
+# with a random MAC, and times of files that it writes.
 _PID = re.compile(r"^\d+ (?=\S*(qemu-system|dnsmasq|tcpdump))")
+_RANDOM = re.compile(r" fe80::[0-9a-f:]+/64(?= *$)")
 _INTERFACE = re.compile(r"(?<=\w)@if\d+ +")
 _VOLATILE = re.compile(r"^/run/cloudrepo\S* \d+$|/applied/\S+ \d+$|/lab-network\.service \d+$")
 
@@ -191,7 +193,8 @@ def _vms(slices: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
 
 def settle(lines: Iterable[str]) -> list[str]:
     """Return the lines of a snapshot without what a start of the host or of a VM changes."""
-    return sorted(_INTERFACE.sub(" ", _PID.sub("", line)) for line in lines if not _VOLATILE.search(line))
+    kept = (line for line in lines if not _VOLATILE.search(line))
+    return sorted(_RANDOM.sub("", _INTERFACE.sub(" ", _PID.sub("", line))) for line in kept)
 
 
 def changes(before: Lines, after: Lines) -> list[str]:

@@ -69,6 +69,7 @@ def test_what_a_start_changes_is_left_out() -> None:
     after = ["8 /usr/bin/qemu-system-x86_64 -x", "/run/cloudrepo/1001 200", "/run/cloudrepo/1001 0 750 root root"]
     assert settle(before) == settle(after) == ["/run/cloudrepo/1001 0 750 root root", "/usr/bin/qemu-system-x86_64 -x"]
     assert settle(["mgmt0@if11       UP  10.0.10.2/24", "/a/lab-network.service 5"]) == ["mgmt0 UP  10.0.10.2/24"]
+    assert settle([" nat_1000 UP  169.254.64.0/31 fe80::a4:6dc8/64 "]) == [" nat_1000 UP  169.254.64.0/31 "]
     assert settle(["/var/lib/cloudrepo/vms 5"]) == ["/var/lib/cloudrepo/vms 5"]
 
 

@@ -52,3 +52,8 @@ def test_the_table_has_a_line_for_each_fault() -> None:
         *("worker-off 1: a", "worker-off 1: b", "worker-off 1: restarted calm/one", "worker-off 1: no end"),
         *("flows-deleted 0: c", "flows-deleted 0: d"),
     ]
+
+
+def test_many_complaints_are_cut_and_counted() -> None:
+    told = complaints([Outcome("a", 0, False, lost=tuple("abcdefghijkl"))])
+    assert told[-2:] == ["a 0: j", "a 0: and 2 more"]
