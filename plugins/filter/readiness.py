@@ -10,7 +10,8 @@ from typing import Any
 from ansible_collections.cloudrepo.slices.plugins.filter.workers import worker_address
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import readiness, render_text
 
-RESULT, CONSOLES = "wait_for_vms_result", "wait_for_vms_consoles"
+RESULT = "wait_for_vms_result"
+CONSOLES = "wait_for_vms_consoles"
 
 
 def readiness_checks(

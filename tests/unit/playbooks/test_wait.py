@@ -16,9 +16,11 @@ from .test_status import shown
 def wait(folder: Path, playbook: str = "wait", *options: str, **ready_when: Any) -> Done:
     held = cluster()
     said = {"ready_when": ready_when} if ready_when else {}
-    put(held, topology("web", vms=[vm("vm1", **said)], links=[]))
+    slice_ = put(held, topology("web", vms=[vm("vm1", **said)], links=[]))
     log = folder / "state/vms/1001/console.log"
     log.parent.mkdir(parents=True)
+    mark = {"slice_id": 1000, "slice_uuid": slice_.uuid, "vm_id": 1001, "vm_uuid": slice_.vms[0].uuid, "disks": {}}
+    (log.parent / "identity.json").write_text(json.dumps(mark))
     log.write_text("Kernel panic\x1b[2J - not syncing\n")
     inventory = {
         "all": {

@@ -115,7 +115,7 @@ def test_restoring_a_disk_leaves_nothing_in_the_trash(tmp_path):
 
 def test_what_is_moved_is_on_disk_before_anything_follows(tmp_path, monkeypatch):
     flushed: list[str] = []
-    monkeypatch.setattr(trash.files, "flush", flushed.append)
+    monkeypatch.setattr(trash.files, "flush", lambda path, **_named: flushed.append(path))
     path, target = put(tmp_path, 1001), tmp_path / "vms/1001/a_img.qcow2"
     assert flushed[-2:] == [os.path.dirname(path), str(tmp_path / "vms/1001")]
     flushed.clear()
