@@ -11,6 +11,7 @@ import yaml
 
 from ..scripts import load
 
+ROOT = Path(__file__).parents[3]
 write_examples = load("extensions/molecule/examples/files/write_examples.py")
 MODULE = 'DOCUMENTATION = "x"\n\nEXAMPLES = r"""\n- name: First\n  one: {a: 1}\n- name: Second\n  two:\n"""\n'
 
@@ -32,3 +33,15 @@ def test_a_module_without_examples_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "vm.py").write_text('DOCUMENTATION = "x"\n')
     with pytest.raises(SystemExit, match="vm"):
         write_examples.examples(tmp_path / "vm.py")
+
+
+def test_every_example_is_run_by_the_scenario_or_listed_as_not_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_examples.main(ROOT / "plugins/modules", tmp_path / "out")
+    plays = yaml.safe_load((ROOT / "extensions/molecule/examples/converge.yml").read_text(encoding="utf-8"))
+    lists = plays[0]["vars"]
+    listed = [*lists["on_the_network_node"]]
+    for name in ("on_the_orchestrator", "on_a_worker", "not_run"):
+        listed += [example for some in lists[name] for example in some]
+    assert sorted(listed) == sorted(capsys.readouterr().out.split())
