@@ -34,24 +34,14 @@ SETTINGS: dict[str, Any] = {
 LIBVIRT = ("libvirt-clients", "libvirt-daemon-system", "python3-libvirt", "python3-lxml")
 # Ansible keeps connections open for 120 s.
 CONNECTED_S = 60
-# Starts QEMU with a firmware that halts the CPU, so that guests take no time. A QEMU started with -S would be reported
-# as one that does not run. Everything else is as configured by the role worker.
-HALT = r"""set -eu
-folder=/etc/systemd/system/cloudrepo-.service.d
-{
-  echo '[Service]'
-  echo ExecStart=
-  awk '/^ExecStart=/ { on = 1 } on { print } on && !/\\$/ { exit }' $folder/vm.conf |
-    sed 's|-display none|& -bios /var/lib/bench/halt.rom|'
-} > $folder/zz-halted.conf
-systemctl daemon-reload
+# A firmware that halts the CPU, so that guests take no time. A QEMU started with -S would be reported as one that does
+# not run, and a drop-in for the units of VMs would be removed.
+HALT = """set -eu
+firmware=/usr/share/seabios/bios-256k.bin kept=/var/lib/bench/bios-256k.bin
+[ -e $kept ] || cp $firmware $kept
+cp /var/lib/bench/halt.rom $firmware
 """
-
-
-UNHALT = """set -eu
-rm -f /etc/systemd/system/cloudrepo-.service.d/zz-halted.conf
-systemctl daemon-reload
-"""
+UNHALT = "cp /var/lib/bench/bios-256k.bin /usr/share/seabios/"
 
 
 class Lab:
@@ -68,9 +58,9 @@ class Lab:
             self.down()
         self.playbook("cloudrepo.slices.lab_up", lab_packages=[*self._packages(), *LIBVIRT])
         self.playbook("cloudrepo.slices.site")
-        self.halt(True)
         for worker in WORKERS:
             self.worker_script(worker, "prepare")
+        self.halt(True)
         self.base = self.ssh(WORKERS[0], "ls -d /var/lib/cloudrepo/images/*.img").split()[0]
 
     def down(self) -> None:
