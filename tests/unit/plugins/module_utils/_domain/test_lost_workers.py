@@ -97,6 +97,7 @@ def test_a_vm_is_created_again_on_another_worker_with_a_new_disk() -> None:
     assert [vm.worker_ip for vm in slice_.vms] == [LEFT, LEFT]
     after = (second.vm_id, second.interfaces[0].mac, second.vnc_port, second.disks[0].uuid)
     assert (after[:3], after[3] == before[3]) == (before[:3], False)
+    assert (second.observed, second.pid) == (None, None)
     assert list(breaches(made)) == []
 
 
