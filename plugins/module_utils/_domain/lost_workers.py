@@ -105,7 +105,7 @@ def replace(cluster: Cluster, slices: Sequence[Slice], vm_ids: Collection[int]) 
         label = f"{slice_label(slice_)}/{vm.name}"
         why, ref = "its worker is lost", slice_ref(slice_)
         changes.append(Change("vm", vm.vm_id, UPDATE, before, after, reason=why, name=label, slice=ref))
-        # What was seen of it was on the lost worker. Otherwise a first report with the same process id would be no news.
+        # It was seen on the lost worker. Otherwise a first report with the same process id would change nothing.
         vm.worker_ip, vm.observed = ip, None
         for disk in vm.disks:
             for key in ("uuid", "first_seen"):
