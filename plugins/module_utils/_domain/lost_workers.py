@@ -105,8 +105,10 @@ def replace(cluster: Cluster, slices: Sequence[Slice], vm_ids: Collection[int]) 
         label = f"{slice_label(slice_)}/{vm.name}"
         why, ref = "its worker is lost", slice_ref(slice_)
         changes.append(Change("vm", vm.vm_id, UPDATE, before, after, reason=why, name=label, slice=ref))
-        # It was seen on the lost worker. Otherwise a first report with the same process id would change nothing.
-        vm.worker_ip, vm.observed = ip, None
+        vm.worker_ip = ip
+        if vm.observed is not None:
+            # It was seen on the lost worker. A first report with the same process id has to be a change.
+            vm.see(Observed(ERROR))
         for disk in vm.disks:
             for key in ("uuid", "first_seen"):
                 disk.extra.pop(key, None)

@@ -148,7 +148,7 @@ def dispatch(
     noted = _hand_out(cluster, slices)
     changed = {slice_id: found for slice_id, found in changes_of().items() if found}
     changes = [change for found in changed.values() for change in found]
-    shown = {(change.kind, change.id) for change in changes}
+    shown = {(change.kind, change.id) for change in changes if "worker" in (change.after or {})}
     changes += [change for change in replaced if (change.kind, change.id) not in shown]
     changes += [change for change in missing.made(cluster) if change not in changes]
     slice_changes.revise(cluster, changes)

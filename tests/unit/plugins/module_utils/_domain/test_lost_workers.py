@@ -17,7 +17,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orde
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
-from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import ERROR, RUNNING
+from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import ERROR, RUNNING, Observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, Answer, HostReport, VmReport
 
@@ -97,8 +97,15 @@ def test_a_vm_is_created_again_on_another_worker_with_a_new_disk() -> None:
     assert [vm.worker_ip for vm in slice_.vms] == [LEFT, LEFT]
     after = (second.vm_id, second.interfaces[0].mac, second.vnc_port, second.disks[0].uuid)
     assert (after[:3], after[3] == before[3]) == (before[:3], False)
-    assert (second.observed, second.pid) == (None, None)
     assert list(breaches(made)) == []
+
+
+def test_what_was_seen_of_a_moved_vm_does_not_hide_its_first_report() -> None:
+    made, slice_ = held()
+    second = slice_.vms[1]
+    second.see(Observed(RUNNING, "4821"))
+    lost_workers.replace(made, [slice_], {second.vm_id})
+    assert (second.status, second.pid) == (ERROR, None)
 
 
 def test_no_vm_is_moved_if_one_has_no_room() -> None:
