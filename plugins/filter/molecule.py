@@ -11,9 +11,10 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import TIME
+
 PREFIX = "mol"
 _LONGEST_SCENARIO = 63 - len(PREFIX) - len("--12345678")
-_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 _TITLE = re.compile(r"Molecule scenario (.*), until ([0-9TZ:-]{20})")
 
 
@@ -78,7 +79,7 @@ def _title(scenario: str, hours: int, now: datetime | None) -> str:
 
 
 def _time(now: datetime | None, hours: int = 0) -> str:
-    return ((now or datetime.now(timezone.utc)) + timedelta(hours=hours)).strftime(_FORMAT)
+    return ((now or datetime.now(timezone.utc)) + timedelta(hours=hours)).strftime(TIME)
 
 
 def _scenario(slice_: Mapping[str, Any], now: datetime | None) -> str | None:

@@ -173,6 +173,11 @@ class Link:
         self.vm2_interface = vm2_interface
         self.extra: dict[str, Any] = {}
 
+    @property
+    def label(self) -> str:
+        """Its name for messages: the name within its slice, otherwise the id."""
+        return str(self.extra.get("name", self.link_id))
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "link_id": self.link_id,
@@ -391,6 +396,11 @@ class Network:
         self.dhcp_range = dhcp_range
         self.status = "pending"
         self.extra: dict[str, Any] = {}
+
+    @property
+    def label(self) -> str:
+        """Its name for messages: the name within its slice, otherwise the VLAN."""
+        return str(self.extra.get("name", self.vlan_id))
 
     def to_dict(self) -> dict[str, Any]:
         return {

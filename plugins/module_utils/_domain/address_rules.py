@@ -166,8 +166,8 @@ def _outside_its_pool(where: str, kind: str, whole: Subnet, found: Iterable[tupl
 def _held(slice_: Slice) -> Iterator[tuple[str, str, str]]:
     """Yield what each subnet belongs to, the kind of its pool, and the subnet."""
     segments: list[tuple[str, str, Link | Network]] = [
-        *((f"link {each.extra.get('name', each.link_id)}", LINKS, each) for each in slice_.links),
-        *((f"network {each.extra.get('name', each.vlan_id)}", NETWORKS, each) for each in slice_.networks),
+        *((f"link {each.label}", LINKS, each) for each in slice_.links),
+        *((f"network {each.label}", NETWORKS, each) for each in slice_.networks),
     ]
     for owner, kind, segment in segments:
         for version in CIDRS:

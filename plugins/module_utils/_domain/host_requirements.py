@@ -154,7 +154,7 @@ def crossings(slice_: Slice) -> Iterator[Crossing]:
     vms = {vm.vm_id: vm for vm in slice_.live_vms}
     for link in slice_.links:
         ends = [vms[vm_id].worker_ip for vm_id in (link.vm1_id, link.vm2_id) if vm_id in vms]
-        where = f"link {slice_label(slice_)}/{link.extra.get('name', link.link_id)}"
+        where = f"link {slice_label(slice_)}/{link.label}"
         yield from _crossing(where, link.extra, ends, served=False)
     for network in slice_.networks:
         ends = [vms[each["vm_id"]].worker_ip for each in network.extra.get("members", ()) if each["vm_id"] in vms]

@@ -14,10 +14,9 @@ from ..errors import Refusal
 FIELD = "ready_when"
 """The extra field of a VM with its check."""
 AUTO, NONE = "auto", "none"
-CONSOLE, COMMAND, CLOUD_INIT = "console", "command", "cloud_init"
-PING, SSH, TCP, HTTP = "ping", "ssh", "tcp", "http"
-ON_WORKER = (CONSOLE, COMMAND, CLOUD_INIT)
-ON_NETWORK_NODE = (PING, SSH, TCP, HTTP)
+ON_WORKER, ON_NETWORK_NODE = bounds.CHECKS_ON_WORKER, bounds.CHECKS_ON_NETWORK_NODE
+CONSOLE, COMMAND, CLOUD_INIT = ON_WORKER
+PING, SSH, TCP, HTTP = ON_NETWORK_NODE
 CHECKS = (AUTO, NONE, *ON_WORKER, *ON_NETWORK_NODE)
 _TAKES = {"port": (SSH, TCP, HTTP), "path": (HTTP,), "command": (COMMAND,)}
 _NEEDS = {TCP: "port", COMMAND: "command"}

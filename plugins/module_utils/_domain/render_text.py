@@ -96,8 +96,8 @@ def _address_lines(slice_: Slice, names: Mapping[int, str]) -> Iterator[str]:
     if loopbacks:
         yield f"loopbacks of {label}: {', '.join(loopbacks)}"
     things: list[tuple[str, Link | Network]] = [
-        *((f"link {label}/{each.extra.get('name', each.link_id)}", each) for each in slice_.links),
-        *((f"network {label}/{each.extra.get('name', each.vlan_id)}", each) for each in slice_.networks),
+        *((f"link {label}/{each.label}", each) for each in slice_.links),
+        *((f"network {label}/{each.label}", each) for each in slice_.networks),
     ]
     for name, thing in things:
         facts: dict[str, Any] = dict(attributes(thing, names))
@@ -120,5 +120,5 @@ def _network_line(slice_: Slice, network: Network, names: Mapping[int, str]) -> 
         **({"QinQ": "on"} if facts["qinq"] else {}),
         **({"BPDUs": "on"} if facts["forward_bpdu"] else {}),
     }
-    label = _label(f"{slice_label(slice_)}/{network.extra.get('name', network.vlan_id)}", network)
+    label = _label(f"{slice_label(slice_)}/{network.label}", network)
     return f"network {label}: " + ", ".join(f"{name} {value}" for name, value in told.items())

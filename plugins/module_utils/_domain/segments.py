@@ -165,7 +165,7 @@ class SegmentBuilder:
             made.extra["name"] = want.name
         set_extra(made.extra, "title", want.title)
         _set_carried(made.extra, want)
-        where = f"link {self.want.name}/{made.extra.get('name', made.link_id)}"
+        where = f"link {self.want.name}/{made.label}"
         self.refusals.extend(address_rules.without_subnet(where, want))
         found = self.plan.ends(where, want, self._stored_addresses(made))
         for name in CIDRS.values():

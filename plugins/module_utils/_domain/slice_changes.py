@@ -165,9 +165,9 @@ def _parts(slice_: Slice) -> Iterator[tuple[Key, tuple[str, Thing]]]:
     for vm in slice_.vms:
         yield ("vm", vm.vm_id), (f"{label}/{vm.name}", vm)
     for link in slice_.links:
-        yield ("link", link.link_id), (f"{label}/{link.extra.get('name', link.link_id)}", link)
+        yield ("link", link.link_id), (f"{label}/{link.label}", link)
     for network in slice_.networks:
-        yield ("network", network.vlan_id), (f"{label}/{network.extra.get('name', network.vlan_id)}", network)
+        yield ("network", network.vlan_id), (f"{label}/{network.label}", network)
     for each in slice_.extra.get("reserved_vlans", ()):
         yield ("vlan", each["vlan_id"]), (f"{label}/{each.get('name', each['vlan_id'])}", each)
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from ..changes import Change, between
 
 FOLDER, FILE = "folder", "file"
 _LISTS = ("system.posix_acl_access", "system.posix_acl_default")
@@ -39,6 +42,10 @@ class Access:
         return {"owner": self.uid, "group": self.gid, "mode": f"{self.mode:04o}", **listed}
 
 
+Given = Mapping[str, tuple[Access, Access]]
+"""The current and the new owner, group and mode of paths."""
+
+
 def observe(path: str) -> Access | None:
     """Return who may use a path, C(None) if it does not exist. Links are not followed."""
     try:
@@ -46,6 +53,23 @@ def observe(path: str) -> Access | None:
         return Access(_kind(state.st_mode), state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode), _has_list(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def of_root(held: Access, kind: str, mode: int) -> Access:
+    """Return who shall be allowed to use a path of root's, which keeps its group and has no access control list."""
+    return Access(kind, os.geteuid(), held.gid, mode)
+
+
+def astray(wanted: Iterable[tuple[str, str, int]]) -> Given:
+    """Return the existing paths that others may use otherwise than C(of_root) tells; each with its kind and mode."""
+    found = ((path, observe(path), kind, mode) for path, kind, mode in wanted)
+    pairs = {path: (held, of_root(held, kind, mode)) for path, held, kind, mode in found if held is not None}
+    return {path: (held, will) for path, (held, will) in pairs.items() if held != will}
+
+
+def changes(given: Given) -> list[Change]:
+    """Return the changes of paths that get another owner, group or mode."""
+    return [between("path", path, old.attributes, new.attributes) for path, (old, new) in given.items()]
 
 
 def give(path: str, access: Access) -> None:

@@ -214,7 +214,7 @@ def _has_file(file: File, have: tuple[bytes, Access] | None) -> bool:
 
 
 def _is_right(have: Access, kind: str, mode: int) -> bool:
-    return have == Access(kind, os.geteuid(), have.gid, mode)
+    return have == access.of_root(have, kind, mode)
 
 
 def _group_name(gid: int) -> str:

@@ -84,9 +84,7 @@ def apply(todo: Todo, runner: Runner) -> None:
 
 
 def _show(units: Sequence[str], runner: Runner) -> dict[str, dict[str, str]]:
-    text = runner.run(["systemctl", "show", f"--property={_PROPERTIES}", "--", *units]).stdout
-    blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in text.split("\n\n")]
-    return {block["Id"]: block for block in blocks if block.get("Id")}
+    return {block["Id"]: block for block in systemd.show(units, runner, properties=_PROPERTIES)}
 
 
 def _state(block: Mapping[str, str]) -> tuple[bool, bool]:

@@ -18,14 +18,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from ..bounds import CHECKS_ON_NETWORK_NODE, CHECKS_ON_WORKER
 from ..defaults import STATE_DIR
 from ..errors import SlicesError
 from . import vm_folders
 from .qemu import console_log, serial
 from .qemu.sockets import serial_socket
 
-ON_CONSOLE = ("console", "command", "cloud_init")
-CHECKS = (*ON_CONSOLE, "ping", "ssh", "tcp", "http")
+ON_CONSOLE = CHECKS_ON_WORKER
+CONSOLE, COMMAND, CLOUD_INIT = CHECKS_ON_WORKER
+PING, SSH, TCP, HTTP = CHECKS_ON_NETWORK_NODE
 ATTEMPT_S = 3.0
 COMMAND_S = 30.0
 SETTLED_S, QUIET_S = 0.5, 2.0
@@ -43,9 +45,9 @@ class Check:
 
     Attributes:
         vm_id: the id of the VM.
-        check: C(console), C(command), C(cloud_init), C(ping), C(ssh), C(tcp) or C(http).
-        address: the IPv4 address for the last four.
-        vm_uuid: the UUID of the VM, so that the first three do not ask another one with its id on this host.
+        check: one of C(CHECKS_ON_WORKER) or C(CHECKS_ON_NETWORK_NODE).
+        address: the IPv4 address for the latter.
+        vm_uuid: the UUID of the VM, so that the former do not ask another one with its id on this host.
     """
 
     vm_id: int
@@ -77,17 +79,7 @@ def probe(check: Check, *, state_dir: str = STATE_DIR) -> str | None:
         refusal = vm_folders.of_another(check.vm_id, check.vm_uuid, state_dir=state_dir)
         if refusal is not None:
             return refusal.message
-    place, address = Place.of(check.vm_id, state_dir=state_dir), (check.address or "", check.port or 0)
-    probes: dict[str, Callable[[], str | None]] = {
-        "console": lambda: console(place),
-        "command": lambda: command(place, check.command or ""),
-        "cloud_init": lambda: cloud_init(place),
-        "ping": lambda: ping(address[0]),
-        "ssh": lambda: ssh(address),
-        "tcp": lambda: tcp(address),
-        "http": lambda: http(address, check.path or "/"),
-    }
-    return probes[check.check]()
+    return _PROBES[check.check](check, Place.of(check.vm_id, state_dir=state_dir))
 
 
 def console(place: Place, *, clock: Callable[[], float] = time.time) -> str | None:
@@ -226,3 +218,20 @@ def _talk(address: tuple[str, int], request: bytes, is_enough: Callable[[bytes],
 
 def _label(address: tuple[str, int]) -> str:
     return f"{address[0]} port {address[1]}"
+
+
+def _address(check: Check) -> tuple[str, int]:
+    return check.address or "", check.port or 0
+
+
+_PROBES: dict[str, Callable[[Check, Place], str | None]] = {
+    CONSOLE: lambda _check, place: console(place),
+    COMMAND: lambda check, place: command(place, check.command or ""),
+    CLOUD_INIT: lambda _check, place: cloud_init(place),
+    PING: lambda check, _place: ping(check.address or ""),
+    SSH: lambda check, _place: ssh(_address(check)),
+    TCP: lambda check, _place: tcp(_address(check)),
+    HTTP: lambda check, _place: http(_address(check), check.path or "/"),
+}
+CHECKS = tuple(_PROBES)
+"""The checks of which this can make an attempt."""

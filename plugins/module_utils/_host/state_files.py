@@ -10,12 +10,11 @@ These files and folders are created when they are needed, so they are not among 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..changes import Change, between
+from ..changes import Change
 from . import access, applied_orders, claims, fences, revisions, roles
-from .access import FILE, FOLDER, Access
+from .access import FILE, FOLDER, Given
 from .disk import register, trash
 
 
@@ -23,20 +22,17 @@ from .disk import register, trash
 class Plan:
     """The current and the new owner, group and mode of files and folders, by path."""
 
-    given: Mapping[str, tuple[Access, Access]] = field(default_factory=dict)
+    given: Given = field(default_factory=dict)
 
     @property
     def changes(self) -> list[Change]:
         """Each path that differs."""
-        return [between("path", path, old.attributes, new.attributes) for path, (old, new) in self.given.items()]
+        return access.changes(self.given)
 
 
 def plan(state_dir: str) -> Plan:
     """Compare all files and folders that exist with those of a host that nobody has touched."""
-    root = os.geteuid()
-    found = ((path, kind, mode, access.observe(path)) for path, (kind, mode) in _wanted(state_dir).items())
-    pairs = {path: (have, Access(kind, root, have.gid, mode)) for path, kind, mode, have in found if have is not None}
-    return Plan({path: pair for path, pair in pairs.items() if pair[0] != pair[1]})
+    return Plan(access.astray((path, kind, mode) for path, (kind, mode) in _wanted(state_dir).items()))
 
 
 def apply(todo: Plan) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import access, files
-from .access import FILE, Access
+from .access import FILE
 from .runner import Runner
 
 UNIT_DIR = "/etc/systemd/system"
@@ -160,9 +160,9 @@ def look_again(units: Sequence[Unit], runner: Runner) -> dict[int, Unit]:
     return {unit.vm_id: unit for unit in found if unit is not None}
 
 
-def show(names: Sequence[str], runner: Runner) -> list[dict[str, str]]:
-    """Return the properties of units with one call; a pattern matches units that are loaded."""
-    text = runner.run(["systemctl", "show", f"--property={_SHOWN}", "--", *names]).stdout
+def show(names: Sequence[str], runner: Runner, *, properties: str = _SHOWN) -> list[dict[str, str]]:
+    """Return properties of units, C(Id) among them, with one call; a pattern matches units that are loaded."""
+    text = runner.run(["systemctl", "show", f"--property={properties}", "--", *names]).stdout
     blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in text.split("\n\n")]
     return [block for block in blocks if block.get("Id")]
 
@@ -271,8 +271,7 @@ def _templates(ids: frozenset[int] | None, unit_dir: str) -> dict[int, str]:
 
 
 def _is_exposed(path: str) -> bool:
-    held = access.observe(path)
-    return held is not None and held != Access(FILE, os.geteuid(), held.gid, _MODE)
+    return bool(access.astray([(path, FILE, _MODE)]))
 
 
 def _names(folder: str) -> list[str]:

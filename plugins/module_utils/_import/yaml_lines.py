@@ -14,7 +14,6 @@ try:
 except ImportError:  # the import test of ansible-test runs without PyYAML
     yaml = None  # type: ignore[assignment]
 
-_NEEDS_YAML = "YAML requires PyYAML (python3-yaml) for Ansible's Python interpreter on this host"
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -87,36 +86,41 @@ def dump(data: Any) -> str:
     return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120))
 
 
+class _NoMapping(UnreadableTopology):
+    """A text that is not a YAML mapping; C(line) is where, C(None) if that is unknown."""
+
+    def __init__(self, line: int | None, why: str) -> None:
+        super().__init__(why if line is None else f"line {line}: {why}")
+        self.line = line
+
+
 def fault(text: str) -> int | None:
     """Return the line in which a text is not a YAML mapping, C(None) if it is one.
 
     Raises:
         UnreadableTopology: PyYAML is missing.
     """
-    if yaml is None:
-        raise UnreadableTopology(_NEEDS_YAML)
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        return int(mark.line) + 1 if mark else 1
-    return None if isinstance(node, yaml.MappingNode) else 1
+        load(text)
+    except _NoMapping as error:
+        return error.line or 1
+    return None
 
 
 def load(text: str) -> Value:
     """Return the document in a text.
 
     Raises:
-        UnreadableTopology: the text is not a YAML mapping.
+        UnreadableTopology: the text is not a YAML mapping, or PyYAML is missing.
     """
     if yaml is None:
-        raise UnreadableTopology(_NEEDS_YAML)
+        raise UnreadableTopology("YAML requires PyYAML (python3-yaml) for Ansible's Python interpreter on this host")
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark else ""
-        raise UnreadableTopology(f"{where}{getattr(error, 'problem', None) or error}") from error
+        why = str(getattr(error, "problem", None) or error)
+        raise _NoMapping(int(mark.line) + 1 if mark else None, why) from error
     if not isinstance(node, yaml.MappingNode):
-        raise UnreadableTopology("line 1: the document must be a mapping")
+        raise _NoMapping(1, "the document must be a mapping")
     return Value(node)

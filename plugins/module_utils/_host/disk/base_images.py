@@ -19,7 +19,7 @@ from ...changes import Change, between
 from ...errors import Refusal, Refused, SlicesError, named
 from ...work_order import Image as Wanted
 from .. import access, files
-from ..access import FILE, Access
+from ..access import FILE, Given
 from ..runner import Runner
 from .inspection import inspect
 from .qcow2 import Image
@@ -77,7 +77,7 @@ class Examined:
     note: Note | None
     has_arrived: bool = False
     refusal: Refusal | None = None
-    given: Mapping[str, tuple[Access, Access]] = field(default_factory=dict)
+    given: Given = field(default_factory=dict)
 
     @property
     def change(self) -> Change | None:
@@ -89,7 +89,7 @@ class Examined:
     @property
     def openings(self) -> list[Change]:
         """The paths that others may use otherwise than they should."""
-        return [between("path", path, old.attributes, new.attributes) for path, (old, new) in self.given.items()]
+        return access.changes(self.given)
 
     @property
     def fault(self) -> str | None:
@@ -169,7 +169,7 @@ def examine(wanted: Wanted, *, verify: bool, runner: Runner) -> Examined:
     state = _stat(wanted.path)
     if state is None:
         return Examined(wanted, noted, None)
-    given = dict(_astray(wanted.path))
+    given = _astray(wanted.path)
     if noted is not None and noted.checksum == wanted.checksum and _is_as_noted(noted, state) and not verify:
         return Examined(wanted, noted, noted, given=given)
     return Examined(wanted, noted, _examine_file(wanted, wanted.path, noted, runner), given=given)
@@ -218,13 +218,11 @@ def _examine_file(wanted: Wanted, path: str, noted: Note | None, runner: Runner)
     return replace(note, format=image.format, virtual_bytes=image.virtual_bytes)
 
 
-def _astray(path: str) -> Iterator[tuple[str, tuple[Access, Access]]]:
-    """Yield the image and its note if others may use them otherwise: all VMs read the image, and nobody writes it."""
-    for name, mode in ((os.path.realpath(path), _MODE), (path + NOTE, _NOTE_MODE)):
-        held = access.observe(name)
-        wanted = None if held is None else Access(FILE, os.geteuid(), held.gid, mode)
-        if held is not None and wanted is not None and held.kind == FILE and held != wanted:
-            yield name, (held, wanted)
+def _astray(path: str) -> Given:
+    """Return the image and its note if others may use them otherwise: all VMs read the image, and nobody writes it."""
+    found = access.astray([(os.path.realpath(path), FILE, _MODE), (path + NOTE, FILE, _NOTE_MODE)])
+    # The content of anything but a file is damaged, and it is installed anew.
+    return {name: pair for name, pair in found.items() if pair[0].kind == FILE}
 
 
 def _is_as_noted(note: Note, state: os.stat_result) -> bool:

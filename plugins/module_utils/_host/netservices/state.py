@@ -188,12 +188,12 @@ def _strangers(folders: Folders) -> Iterator[str]:
 
 def readable(held: Access) -> Access:
     """Return who shall be allowed to use a file, which keeps its group."""
-    return Access(FILE, os.geteuid(), held.gid, MODE)
+    return access.of_root(held, FILE, MODE)
 
 
 def _astray(orders: Iterable[Services], folders: Folders) -> dict[str, Access]:
-    held = ((path, access.observe(path)) for one in orders for path in kinds(one.slice_id, folders))
-    return {path: found for path, found in held if found is not None and found != readable(found)}
+    found = access.astray((path, FILE, MODE) for one in orders for path in kinds(one.slice_id, folders))
+    return {path: held for path, (held, _wanted) in found.items()}
 
 
 def _namespace(one: Services, run_dir: str, runner: Runner) -> Namespace:
