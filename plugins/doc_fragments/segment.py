@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options that C(segment_arguments) and C(ENDS_ARGUMENT) in C(module_utils/_module/topology.py) make."""
+    """The options that C(segment_arguments) in C(module_utils/_module/topology.py) makes."""
 
     DOCUMENTATION = r"""
 options:
@@ -25,24 +25,4 @@ options:
       - Whether to forward STP, LACP, 802.1X, LLDP and Cisco's CDP, VTP, PAgP and PVST+, which bridges do not forward by
         default. Between workers, the physical switches must forward them as well.
     type: bool
-  addresses:
-    description:
-      - Addresses of single ends, in the subnets of the link or network. The others keep theirs, or take the lowest free
-        ones, on a network only if the slice has a pool for networks.
-    type: list
-    elements: dict
-    suboptions:
-      vm:
-        description:
-          - The name of the VM.
-        type: str
-        required: true
-      ipv4:
-        description:
-          - Its IPv4 address, without prefix length.
-        type: str
-      ipv6:
-        description:
-          - Its IPv6 address, without prefix length.
-        type: str
 """

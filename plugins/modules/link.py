@@ -52,6 +52,25 @@ options:
     description:
       - As O(cidr), for IPv6.
     type: str
+  addresses:
+    description:
+      - Addresses of single ends, in the subnets of the link. The others keep theirs, or take the lowest free ones.
+    type: list
+    elements: dict
+    suboptions:
+      vm:
+        description:
+          - The name of the VM.
+        type: str
+        required: true
+      ipv4:
+        description:
+          - Its IPv4 address, without prefix length.
+        type: str
+      ipv6:
+        description:
+          - Its IPv6 address, without prefix length.
+        type: str
 """
 
 EXAMPLES = r"""

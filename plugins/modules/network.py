@@ -79,6 +79,26 @@ options:
     description:
       - The IPv6 subnet. The default for a new network is taken from the slice's pool for networks, if it has one.
     type: str
+  addresses:
+    description:
+      - Addresses of single members, in the subnets of the network. The others keep theirs, or take the lowest free ones
+        if the slice has a pool for networks.
+    type: list
+    elements: dict
+    suboptions:
+      vm:
+        description:
+          - The name of the VM.
+        type: str
+        required: true
+      ipv4:
+        description:
+          - Its IPv4 address, without prefix length.
+        type: str
+      ipv6:
+        description:
+          - Its IPv6 address, without prefix length.
+        type: str
 """
 
 EXAMPLES = r"""
