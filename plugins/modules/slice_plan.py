@@ -98,6 +98,10 @@ work_orders:
               backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
               uuid: c2b2d6ac-6a1c-4d0b-8a55-0d6f9f0a7e03
               first_seen: '2026-01-31T12:00:00Z'
+            - path: /var/lib/cloudrepo/vms/1001/db_3f9c1b52.qcow2
+              size_bytes: 5368709120
+              name: "db"
+              uuid: 3f9c1b52-7d40-4f6e-9a2b-1c8e5d7f6a04
             vnc_port: 5901
             interfaces:
             - name: eth0

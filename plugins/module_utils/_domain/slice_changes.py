@@ -12,7 +12,7 @@ from ..changes import DELETE, UPDATE, Change, SliceRef, between
 from ..cluster import REVISION, Cluster, slice_label, slice_ref
 from ..lifecycle import DELETING, RUNNING
 from ..models import VM, Interface, Link, Network, Slice
-from . import addressing, displays, identities
+from . import addressing, data_disks, displays, identities
 from .allocation import pool_text
 from .host_requirements import stored
 
@@ -24,7 +24,7 @@ States = Mapping[Key, tuple[str, Attributes, SliceRef]]
 
 _OPTIONAL = ("image", addressing.LOOPBACK, "cloud_init", "ready_when")
 """Fields of a VM that are attributes only if they are set."""
-STATE = frozenset({"status", "observed", "pid", "releasing", "vlan_pool_used", "uuid"})
+STATE = frozenset({"status", "observed", "pid", "releasing", "vlan_pool_used", "uuid", "given_up_disks"})
 """The attributes that are not part of a topology: hosts report them, or they follow from handing a slice out."""
 
 
@@ -174,7 +174,14 @@ def _parts(slice_: Slice) -> Iterator[tuple[Key, tuple[str, Thing]]]:
 
 def _state(vm: VM) -> Attributes:
     seen = None if vm.observed is None else vm.observed.state
-    return {"status": vm.status, "power": vm.power, "observed": seen, "pid": vm.pid}
+    given_up = [data_disks.label(disk) for disk in vm.given_up_disks]
+    return {
+        "status": vm.status,
+        "power": vm.power,
+        "observed": seen,
+        "pid": vm.pid,
+        **({"given_up_disks": given_up} if given_up else {}),
+    }
 
 
 def _vm(vm: VM) -> Attributes:
@@ -190,6 +197,7 @@ def _vm(vm: VM) -> Attributes:
         "vnc_port": vm.vnc_port,
         "interfaces": [_interface(each) for each in vm.interfaces],
         "data_interfaces": vm.extra.get("data_interfaces"),
+        **({"data_disks": [data_disks.label(disk) for disk in vm.data_disks]} if vm.data_disks else {}),
         **{key: vm.extra[key] for key in _OPTIONAL if key in vm.extra},
         displays.VERSION: displays.version(vm),
     }
@@ -253,7 +261,7 @@ def _segment(segment: Link | Network) -> Attributes:
 
 
 def _must_restart(old: Thing, new: Thing) -> bool:
-    """Return whether a running VM must be restarted for the change: of name, size, guest set-up or number of NICs."""
+    """Return whether a running VM must be restarted: for its name, size, guest set-up, data disks or number of NICs."""
     if not (isinstance(old, VM) and isinstance(new, VM)) or old.status != RUNNING or new.deleting:
         return False
     return _started(old) != _started(new) or len(old.interfaces) != len(new.interfaces)
@@ -263,4 +271,5 @@ def _started(vm: VM) -> tuple[Any, ...]:
     """Return the attributes that cannot change while a VM is running, except for NICs."""
     flavor, set_up = vm.flavor or {}, vm.extra.get("cloud_init")
     loopback = None if set_up is None else vm.extra.get(addressing.LOOPBACK)
-    return vm.name, flavor.get("cores"), flavor.get("ram_gb"), set_up, loopback
+    disks = {(disk.name, disk.uuid) for disk in vm.data_disks}
+    return vm.name, flavor.get("cores"), flavor.get("ram_gb"), set_up, loopback, disks
