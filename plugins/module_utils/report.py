@@ -12,6 +12,7 @@ from . import bounds
 from .contract import Contract, flag, integer, many, text
 
 NETWORK_NODE = "network_node"
+HOLDS = "holds_given_up"
 STATES = ("running", "stopped", "paused", "error")
 
 
@@ -43,7 +44,7 @@ class VmReport(Contract):
     def to_dict(self) -> dict[str, Any]:
         """See C(Contract). What is seldom true is left out if it is false."""
         said = super().to_dict()
-        return said if self.holds_given_up else {key: said[key] for key in said if key != "holds_given_up"}
+        return said if self.holds_given_up else {key: said[key] for key in said if key != HOLDS}
 
 
 @dataclass(frozen=True)

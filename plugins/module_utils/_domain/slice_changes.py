@@ -24,7 +24,7 @@ States = Mapping[Key, tuple[str, Attributes, SliceRef]]
 
 _OPTIONAL = ("image", addressing.LOOPBACK, "cloud_init", "ready_when")
 """Fields of a VM that are attributes only if they are set."""
-STATE = frozenset({"status", "observed", "pid", "releasing", "vlan_pool_used", "uuid", "given_up_disks"})
+STATE = frozenset({"status", "observed", "pid", "releasing", "vlan_pool_used", "uuid", "given_up_disks", "new_disks"})
 """The attributes that are not part of a topology: hosts report them, or they follow from handing a slice out."""
 
 
@@ -79,7 +79,7 @@ def states(slices: Iterable[Slice]) -> States:
         held = {what: list(each) for what, each in slice_.extra.get("releasing", {}).items()}
         seen = {"status": slice_.status, "vlan_pool_used": " ".join(map(str, slice_.vlan_pool_used)) or None}
         found["slice", slice_.slice_id] = label, {**seen, "releasing": held or None}, ref
-        found.update({("vm", vm.vm_id): (f"{label}/{vm.name}", _state(vm), ref) for vm in slice_.vms})
+        found.update({("vm", vm.vm_id): (f"{label}/{vm.name}", _reported(vm), ref) for vm in slice_.vms})
     return found
 
 
@@ -174,14 +174,15 @@ def _parts(slice_: Slice) -> Iterator[tuple[Key, tuple[str, Thing]]]:
 
 def _state(vm: VM) -> Attributes:
     seen = None if vm.observed is None else vm.observed.state
+    return {"status": vm.status, "power": vm.power, "observed": seen, "pid": vm.pid}
+
+
+def _reported(vm: VM) -> Attributes:
+    """Return its state, with the data disks that its host has not reported yet, and those that it may still have."""
+    new = [data_disks.label(disk) for disk in vm.data_disks if disk.first_seen is None]
     given_up = [data_disks.label(disk) for disk in vm.given_up_disks]
-    return {
-        "status": vm.status,
-        "power": vm.power,
-        "observed": seen,
-        "pid": vm.pid,
-        **({"given_up_disks": given_up} if given_up else {}),
-    }
+    disks = {"new_disks": new, "given_up_disks": given_up}
+    return {**_state(vm), **{name: labels for name, labels in disks.items() if labels}}
 
 
 def _vm(vm: VM) -> Attributes:

@@ -96,6 +96,8 @@ def recorded(slices: Sequence[Slice]) -> list[dict[str, Any]] | None:
     vms = [vm for slice_ in slices for vm in slice_.vms]
     if any(receipts.gives_up(slice_) for slice_ in slices):
         return None
+    if any(disk.first_seen is None for vm in vms for disk in vm.data_disks):
+        return None
     seen = [
         {"vm_id": vm.vm_id, "state": vm.observed.state, "pid": vm.pid}
         for vm in vms

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 
 from . import files
 
@@ -19,6 +20,18 @@ def deleted_file(pid: int, path: str) -> str | None:
         except OSError:
             continue  # closed in the meantime
     return None
+
+
+def open_paths(paths: Collection[str]) -> frozenset[str]:
+    """Return those of the paths that any process has open."""
+    found: set[str] = set()
+    for pid in os.listdir("/proc") if paths else ():
+        folder = f"/proc/{pid}/fd"
+        try:
+            found.update(os.readlink(f"{folder}/{name}") for name in (os.listdir(folder) if pid.isdecimal() else ()))
+        except OSError:
+            continue  # ended or closed in the meantime
+    return found.intersection(paths)
 
 
 def is_stopped(pid: int) -> bool:

@@ -61,7 +61,7 @@ def test_a_missing_base_image_is_an_error_of_the_host():
 
 def test_an_existing_overlay_is_not_changed():
     order = orders(vm())
-    have = Disks(folders={1001: folder(order[0].vms[0])}, overlays={OVERLAY: Image("qcow2", 1, "/old.img")})
+    have = Disks(folders={1001: folder(order[0].vms[0])}, overlays={OVERLAY: Image("qcow2", GIB, "/old.img")})
     todo = overlays.plan(order, have, accounts=ACCOUNTS)
 
     assert not todo.changes
