@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from . import files
 
@@ -24,14 +24,21 @@ def deleted_file(pid: int, path: str) -> str | None:
 
 def open_paths(paths: Collection[str]) -> frozenset[str]:
     """Return those of the paths that any process has open."""
-    found: set[str] = set()
-    for pid in os.listdir("/proc") if paths else ():
-        folder = f"/proc/{pid}/fd"
+    pids = [name for name in os.listdir("/proc") if name.isdecimal()] if paths else []
+    return frozenset(path for pid in pids for path in _files_of(pid) if path in paths)
+
+
+def _files_of(pid: str) -> Iterator[str]:
+    folder = f"/proc/{pid}/fd"
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return  # ended in the meantime
+    for name in names:
         try:
-            found.update(os.readlink(f"{folder}/{name}") for name in (os.listdir(folder) if pid.isdecimal() else ()))
+            yield os.readlink(f"{folder}/{name}")
         except OSError:
-            continue  # ended or closed in the meantime
-    return found.intersection(paths)
+            continue  # closed in the meantime
 
 
 def is_stopped(pid: int) -> bool:
