@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..cluster import Cluster
@@ -53,16 +53,8 @@ def record(
             if _is_told(slice_, found, told):
                 _record_vm(vm, found, seen_at)
         if receipts.gives_up(slice_):
-            done = {
-                target for target, told in by_target.items() if all(_has_done(cluster, each, slice_) for each in told)
-            }
-            if _concerned(cluster, slice_, has_network_node=NETWORK_NODE in by_target) <= done:
-                holding = {vm_id for (_target, vm_id), told in seen.items() if told.holds_given_up}
-                _drop_disks(slice_, holding, lost, now=seen_at, until=undelete.expiry(seen_at, retention_h))
-                cluster.users[slice_.owner].used_vms -= sum(vm.deleting for vm in slice_.vms)
-                drop_released(slice_)
-            if slice_.deleting and not slice_.vms:
-                forget(cluster, slice_)
+            until = undelete.expiry(seen_at, retention_h)
+            _forget_what_is_gone(cluster, slice_, by_target, now=seen_at, until=until)
     return failures
 
 
@@ -139,10 +131,21 @@ def _record_vm(vm: VM, seen: VmReport | None, seen_at: str) -> None:
             disk.extra.setdefault("first_seen", seen_at)
 
 
-def _concerned(cluster: Cluster, slice_: Slice, *, has_network_node: bool) -> set[str]:
-    """Return the hosts that may have what the slice gives up."""
-    workers = {vm.worker_ip for vm in slice_.vms} - set(lost_workers.addresses(cluster))
-    return workers | {NETWORK_NODE} if has_network_node else workers
+def _forget_what_is_gone(
+    cluster: Cluster, slice_: Slice, by_target: Mapping[str, Sequence[HostReport]], *, now: str, until: str
+) -> None:
+    done = {target for target, told in by_target.items() if all(_has_done(cluster, each, slice_) for each in told)}
+    lost = set(lost_workers.addresses(cluster))
+    concerned = {vm.worker_ip for vm in slice_.vms} - lost
+    if NETWORK_NODE in by_target:
+        concerned.add(NETWORK_NODE)
+    if concerned <= done:
+        holding = {vm.vm_id for told in by_target.values() for each in told for vm in each.vms if vm.holds_given_up}
+        _drop_disks(slice_, holding, lost, now=now, until=until)
+        cluster.users[slice_.owner].used_vms -= sum(vm.deleting for vm in slice_.vms)
+        drop_released(slice_)
+    if slice_.deleting and not slice_.vms:
+        forget(cluster, slice_)
 
 
 def _drop_disks(slice_: Slice, holding: Container[int], lost: Container[str], *, now: str, until: str) -> None:

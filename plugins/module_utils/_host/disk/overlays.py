@@ -205,28 +205,37 @@ def plan(
         Refused: there are C(conflicts).
     """
     orders = tuple(orders)
-    vms, disks = all_vms(orders), all_disks(orders)
     ownership.refuse(conflicts(orders, have))
-    held = [each for each in _of_kept_vms(orders) if each.path in have.in_use]
-    held = [each for each in held if each.vm_id not in (*stopping, *restarting)]
+    given_up = [each for each in _of_kept_vms(orders) if each.path in have.in_use]
+    held = [each for each in given_up if each.vm_id not in (*stopping, *restarting)]
+    made = _plan(orders, have, barred, held)
+    return replace(
+        made,
+        given=dict(_given(all_vms(orders), have, accounts)),
+        retention_h=retention_h,
+        grow=tuple(_grown(all_disks(orders), have, restarting)),
+    )
+
+
+def _plan(orders: tuple[SliceOrder, ...], have: Disks, barred: Collection[int], held: Collection[GivenUp]) -> DiskPlan:
+    """Return which disks and folders are created, kept and removed; C(held) are given-up disks that are kept."""
+    vms, disks = all_vms(orders), all_disks(orders)
     discard, orphans = _unlisted(orders, have, {each.path for each in held})
-    marks = {vm.vm_id: _mark(vm, have, discard) for vm in vms}
+    going = {gone.path for _slice_id, gone in discard}
+    marks = {vm.vm_id: _mark(vm, have, going) for vm in vms}
     return DiskPlan(
         make_folders=tuple(vm for vm in vms if vm.vm_id not in have.folders),
         mark=tuple(vm for vm in vms if vm.vm_id in have.folders and have.folders[vm.vm_id].text != marks[vm.vm_id]),
+        marks=marks,
         create=tuple((vm, disk) for vm, disk in disks if vm.vm_id not in barred and _is_creatable(disk, have)),
         remove=_empty(vms, have, discard),
         discard=discard,
         orphans=orphans,
         kept=tuple(_kept(disks, have)),
-        given=dict(_given(vms, have, accounts)),
-        retention_h=retention_h,
         restore=tuple((vm, disk, have.deleted[disk.path]) for vm, disk in disks if disk.path in have.deleted),
         present=tuple(disk for _vm, disk in disks if disk.path in have.overlays),
         forget=tuple(each.path for each in all_given_up(orders) if each not in held),
         holding=frozenset(each.vm_id for each in held),
-        grow=tuple(_grown(disks, have, restarting)),
-        marks=marks,
     )
 
 
@@ -392,10 +401,10 @@ def _new_disk(disk: Disk, base: list[str], runner: Runner) -> bytes:
         files.remove(draft)
 
 
-def _mark(vm: VM, have: Disks, discard: Iterable[tuple[int, GivenUp]]) -> str:
+def _mark(vm: VM, have: Disks, going: Collection[str]) -> str:
     """Return the content of the owner file, with the UUIDs of further disks that stay in the folder."""
-    folder, gone = have.folders.get(vm.vm_id), {each.path for _slice_id, each in discard}
-    kept = {os.path.basename(path) for path in have.found.get(vm.vm_id, ()) if path not in gone}
+    folder = have.folders.get(vm.vm_id)
+    kept = {os.path.basename(path) for path in have.found.get(vm.vm_id, ()) if path not in going}
     others = {} if folder is None else {name: uuid for name, uuid in folder.disks.items() if name in kept}
     return vm_folders.text_of(vm, others)
 
