@@ -53,8 +53,7 @@ def record(
             if _is_told(slice_, found, told):
                 _record_vm(vm, found, seen_at)
         if receipts.gives_up(slice_):
-            until = undelete.expiry(seen_at, retention_h)
-            _forget_what_is_gone(cluster, slice_, by_target, now=seen_at, until=until)
+            _forget_what_is_gone(cluster, slice_, by_target, now=seen_at, retention_h=retention_h)
     return failures
 
 
@@ -132,7 +131,7 @@ def _record_vm(vm: VM, seen: VmReport | None, seen_at: str) -> None:
 
 
 def _forget_what_is_gone(
-    cluster: Cluster, slice_: Slice, by_target: Mapping[str, Sequence[HostReport]], *, now: str, until: str
+    cluster: Cluster, slice_: Slice, by_target: Mapping[str, Sequence[HostReport]], *, now: str, retention_h: int
 ) -> None:
     done = {target for target, told in by_target.items() if all(_has_done(cluster, each, slice_) for each in told)}
     lost = set(lost_workers.addresses(cluster))
@@ -141,7 +140,7 @@ def _forget_what_is_gone(
         concerned.add(NETWORK_NODE)
     if concerned <= done:
         holding = {vm.vm_id for told in by_target.values() for each in told for vm in each.vms if vm.holds_given_up}
-        _drop_disks(slice_, holding, lost, now=now, until=until)
+        _drop_disks(slice_, holding, lost, now=now, until=undelete.expiry(now, retention_h))
         cluster.users[slice_.owner].used_vms -= sum(vm.deleting for vm in slice_.vms)
         drop_released(slice_)
     if slice_.deleting and not slice_.vms:
