@@ -300,11 +300,11 @@ class GivenUp(Contract):
     NOUN = "given-up disk"
     KEY = "path"
 
-    vm_id: int = field(metadata=integer("Id of the VM that it was created for.", sample=1002, limit=bounds.ID))
+    vm_id: int = field(metadata=integer("Id of the VM that it was created for.", sample=(1002, 1001), limit=bounds.ID))
     path: str = field(
         metadata=text(
             "Path of its qcow2 file, in that VM's folder.",
-            sample="/var/lib/cloudrepo/vms/1002/vm2_img.qcow2",
+            sample=("/var/lib/cloudrepo/vms/1002/vm2_img.qcow2", "/var/lib/cloudrepo/vms/1001/log_8d2e4f60.qcow2"),
             form=bounds.DISK_PATH,
         )
     )
@@ -312,12 +312,12 @@ class GivenUp(Contract):
         default=None,
         metadata=uuid(
             "Its UUID. A disk at this path with another UUID is an orphan.",
-            sample="5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77",
+            sample=("5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77", "8d2e4f60-1b7a-4c93-a5d8-e0f6b3c2d719"),
         ),
     )
     name: str | None = field(
         default=None,
-        metadata=text("The name of a data disk.", sample=None, form=bounds.DISK_NAME),
+        metadata=text("The name of a data disk.", sample=(None, "log"), form=bounds.DISK_NAME),
     )
 
 

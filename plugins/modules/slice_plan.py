@@ -145,6 +145,10 @@ work_orders:
           - vm_id: 1002
             path: /var/lib/cloudrepo/vms/1002/vm2_img.qcow2
             uuid: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
+          - vm_id: 1001
+            path: /var/lib/cloudrepo/vms/1001/log_8d2e4f60.qcow2
+            uuid: 8d2e4f60-1b7a-4c93-a5d8-e0f6b3c2d719
+            name: log
           trunk:
           - name: link web/core
             mtu: 9004
