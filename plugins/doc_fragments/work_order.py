@@ -53,7 +53,8 @@ options:
             required: true
           disks:
             description:
-              - Its disks. It boots from the first one. More than one is not supported yet.
+              - Its disks. It boots from the first one, an overlay on a base image. The others are data disks, which the
+                guest finds as C(/dev/disk/by-id/virtio-NAME).
             type: list
             elements: dict
             required: true
@@ -65,14 +66,17 @@ options:
                 required: true
               size_bytes:
                 description:
-                  - Its size in bytes.
+                  - Its size in bytes. A smaller disk is enlarged, a larger one is left as it is.
                 type: int
                 required: true
               backing_file:
                 description:
-                  - Path of the base image.
+                  - Path of the base image. A data disk has none.
                 type: str
-                required: true
+              name:
+                description:
+                  - The name of a data disk, which is its serial in the guest. The disk that the VM boots from has none.
+                type: str
               uuid:
                 description:
                   - Its UUID.
@@ -268,6 +272,10 @@ options:
           uuid:
             description:
               - Its UUID. A disk at this path with another UUID is an orphan.
+            type: str
+          name:
+            description:
+              - The name of a data disk.
             type: str
       trunk:
         description:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.filter.reports import host_reports
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import render_text
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import data_disks, render_text
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import DELETE
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import first_lines
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import ERROR
@@ -76,7 +76,19 @@ def deletion_notes(plan: Mapping[str, Any], *, check_mode: bool = False) -> list
     """
     verb = "To be deleted" if check_mode else "Deleted"
     gone = [change for change in plan["changes"] if change["action"] == DELETE and change["kind"] in _KINDS]
-    return first_lines([f"{verb}: {_KINDS[each['kind']]} {each['name']} ({each['id']})" for each in gone])
+    disks = [
+        f"{verb}: data disk {disk} of VM {change['name']} ({change['id']})"
+        for change in plan["changes"]
+        for disk in _lost_disks(change)
+    ]
+    return first_lines([*(f"{verb}: {_KINDS[each['kind']]} {each['name']} ({each['id']})" for each in gone), *disks])
+
+
+def _lost_disks(change: Mapping[str, Any]) -> list[str]:
+    """Return the data disks that a VM gives up, or that are deleted with it."""
+    before, after = ((change.get(state) or {}).get("data_disks", ()) for state in ("before", "after"))
+    kept = data_disks.names(after)
+    return [disk for disk in before if data_disks.names([disk])[0] not in kept]
 
 
 def failure_lines(failures: Iterable[str]) -> str:

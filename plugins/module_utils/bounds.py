@@ -89,6 +89,14 @@ DISK_PATH = Form(
     "file of a disk",
     "the names of a VM and of a disk",
 )
+DISK_NAME_LENGTH = 20
+"""Maximum length of the serial of a virtio disk, which is the name of a data disk."""
+DISK_NAME = Form(
+    rf"[A-Za-z0-9](?:[A-Za-z0-9-]{{0,{DISK_NAME_LENGTH - 2}}}[A-Za-z0-9])?",
+    f"1-{DISK_NAME_LENGTH} letters, digits and hyphens, with a letter or digit at both ends",
+    "name of a data disk",
+    "the serial of a virtio disk",
+)
 INTERFACE_NAME = Form(r"eth(?:0|[1-9][0-9]{0,2})", "eth and a number", "name of an interface", "the names of taps")
 DEVICE_NAME_LENGTH = 15
 """Maximum length of the name of a network device on Linux."""
@@ -178,6 +186,9 @@ RAM_MIB = Limit(1, 1024 * RAM_GB.most, "memory of a VM, in MiB", RAM_GB.why)
 DISK_GB = Limit(0.001, 1 << 21, "disk of a flavor, in GiB", "qcow2 with clusters of 64 KiB")
 FLAVOR = {"cores": CORES, "ram_gb": RAM_GB, "disk_gb": DISK_GB}
 DISK_BYTES = Limit(512, (1 << 30) * DISK_GB.most, "disk of a VM, in bytes", DISK_GB.why)
+MOST_DATA_DISKS = 16
+DATA_DISKS = Limit(0, MOST_DATA_DISKS, "data disks of a VM", "two slots of the PCI bus")
+DATA_DISK_GB = Limit(DISK_GB.least, DISK_GB.most, "data disk of a VM, in GiB", DISK_GB.why)
 FIRST_VNC_PORT, LAST_VNC_PORT = 5901, 65535
 VNC_PORT = Limit(FIRST_VNC_PORT, LAST_VNC_PORT, "TCP port of a display", "VNC, which starts at 5900")
 PORT = Limit(1, 65535, "TCP port of a check", "TCP")

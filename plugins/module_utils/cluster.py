@@ -225,8 +225,8 @@ class Cluster:
         """Return the allocated resources by worker. VMs without a flavor are not counted."""
         found: dict[str, Load] = {}
         for vm in self.vms():
-            if vm.flavor:
-                found.setdefault(vm.worker_ip, Load()).add(vm.flavor)
+            if (size := vm.size) is not None:
+                found.setdefault(vm.worker_ip, Load()).add(size)
         return found
 
     def newest_vm_worker(self) -> str | None:

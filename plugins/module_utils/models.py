@@ -28,6 +28,9 @@ _ADDRESSES = list_of(fields({"name": text, "addresses": list_of(text)}))
 _CLOUD_INIT = fields({}, {"hostname": text, "user_data_id": text, "ssh_keys": list_of(text), "interfaces": _ADDRESSES})
 _READY_WHEN = fields({"check": text}, {"port": integer, "path": text, "command": text})
 _IP_CONFIG = fields({"ip": text})
+_TRASHED = list_of(
+    fields({"name": text, "size_gb": number, "uuid": uuid_text, "first_seen": text, "until": text}),
+)
 _KINDS: dict[str, Callable[[Any], Any]] = {"bool": boolean, "int": integer, "float": number}
 _LIMITS = {part.name: _KINDS[part.spec.kind] for part in Ordered.parts() if part.name in Ordered.LIMITS}
 _CARRIED = {"mtu": integer, "qinq": boolean, "forward_bpdu": boolean, "cidr6": text}
@@ -213,7 +216,8 @@ class Link:
 class Disk(Identified):
     """A disk of a VM: C(path) is its file on the worker. The first one is the overlay on the flavor's base image.
 
-    Fields beyond the data model: C(uuid); C(first_seen), when its host first reported the VM with it, in UTC.
+    Fields beyond the data model: C(uuid); C(first_seen), when its host first reported the VM with it, in UTC. Those of
+    a data disk: C(name), C(size_gb), and C(given_up) if its VM no longer has it, but its host may.
     """
 
     def __init__(self, path: str) -> None:
@@ -225,6 +229,22 @@ class Disk(Identified):
         """When its host first reported the VM with it; C(None) where it may be yet to be made."""
         return self.extra.get("first_seen")
 
+    @property
+    def name(self) -> str | None:
+        """The name of a data disk; C(None) for the first disk."""
+        return self.extra.get("name")
+
+    @property
+    def size_gb(self) -> float:
+        """The size of a data disk in GiB; that of the first disk is the flavor's."""
+        size: float = self.extra.get("size_gb", 0)
+        return size
+
+    @property
+    def given_up(self) -> bool:
+        """Whether its VM no longer has it. It is removed when its host has moved it to the trash."""
+        return bool(self.extra.get("given_up"))
+
     def to_dict(self) -> dict[str, Any]:
         return {"path": self.path, **deepcopy(self.extra)}
 
@@ -233,6 +253,9 @@ class Disk(Identified):
         record = Record(data)
         record.check("uuid", uuid_text)
         record.check("first_seen", text)
+        record.check("name", text)
+        record.check("size_gb", number)
+        record.check("given_up", boolean)
         disk = cls(record.take("path", str))
         disk.extra = record.extra()
         return disk
@@ -243,8 +266,8 @@ class VM(Identified):
 
     C(vnc_port) is absolute (5901 is display 1). The desired state is its C(power) and, in fields beyond the data
     model, its C(placement) (the C(worker) that it is pinned to, or the C(policy) that selected one) and the name of its
-    flavor. C(observed) is the state that its host reported. C(handed_out) is whether it was in a work order,
-    C(deleting) whether it is being deleted.
+    flavor. C(trashed_disks) are data disks in the trash of its worker. C(observed) is the state that its host reported.
+    C(handed_out) is whether it was in a work order, C(deleting) whether it is being deleted.
 
     C(pid), a string, and C(status) are derived from these: C(pending) (not yet in a work order), C(design) (in a work
     order), C(running), and also C(stopped), C(error) and C(deleting). C(qcow_image) is the path of the first disk.
@@ -286,6 +309,23 @@ class VM(Identified):
     def pid(self) -> str | None:
         """The last observed process id of its QEMU."""
         return None if self.observed is None else self.observed.pid
+
+    @property
+    def data_disks(self) -> list[Disk]:
+        """Its disks except for the first one, and for those that it has given up."""
+        return [disk for disk in self.disks[1:] if not disk.given_up]
+
+    @property
+    def given_up_disks(self) -> list[Disk]:
+        """The data disks that it has given up, which its host may still have."""
+        return [disk for disk in self.disks if disk.given_up]
+
+    @property
+    def size(self) -> dict[str, Any] | None:
+        """What it takes on its worker, C(None) without a flavor: its flavor, with all its disks as C(disk_gb)."""
+        if not self.flavor or len(self.disks) < 2:
+            return self.flavor or None
+        return {**self.flavor, "disk_gb": self.flavor["disk_gb"] + sum(disk.size_gb for disk in self.disks)}
 
     @property
     def qcow_image(self) -> str | None:
@@ -342,6 +382,7 @@ class VM(Identified):
         record.check("image", text)
         record.check("loopback", fields({}, _ADDRESSED))
         record.check("ready_when", _READY_WHEN)
+        record.check("trashed_disks", _TRASHED)
         record.check("vnc_password_version", integer)
         record.check("uuid", uuid_text)
         vm = cls(

@@ -399,6 +399,24 @@ _CHANGE = {
         "made from {image}, flavor {flavor} has {got}; {rule}",
         "add a VM with another name",
     ),
+    "disk_cannot_shrink": Rule("a disk never shrinks", "{disk} would have {got} GiB after {size}; {rule}"),
+    "disk_not_in_trash": Rule(
+        "restore must be the UUID of a data disk of the slice in the trash",
+        "no data disk {got} is in the trash; there: {known}",
+    ),
+    "disk_not_in_trash_yet": Rule(
+        "a data disk is restored from the trash",
+        "data disk {got} is that of VM {vm}; {rule}",
+        "deploy the slice without {disk} in the data_disks of VM {vm}, and restore it then",
+    ),
+    "disk_on_another_worker": Rule(
+        "a data disk stays on its worker", "data disk {got} is on worker {worker}, the VM on {other}; {rule}"
+    ),
+    "disk_name_in_use": Rule(
+        "names of data disks are unique within a VM",
+        "data disk {got} cannot be restored as {name}, which is another disk of this VM; {rule}",
+        "restore it with another name",
+    ),
     "password_version_lowered": Rule("vnc_password_version must not decrease", "{rule}, got {got} after {version}"),
 }
 

@@ -12,6 +12,7 @@ from . import bounds
 from .contract import Contract, flag, integer, many, text
 
 NETWORK_NODE = "network_node"
+HOLDS = "holds_given_up"
 STATES = ("running", "stopped", "paused", "error")
 
 
@@ -32,6 +33,18 @@ class VmReport(Contract):
         metadata=text("Process id of its QEMU. Null if it does not run.", sample="4821"),
     )
     failure: str | None = field(default=None, metadata=text("Why it failed. Null if it did not.", sample=None))
+    holds_given_up: bool = field(
+        default=False,
+        metadata=flag(
+            "Whether its QEMU has data disks open that the VM has given up. They are kept until a restart.",
+            sample=None,
+        ),
+    )
+
+    def to_dict(self) -> dict[str, Any]:
+        """See C(Contract). What is seldom true is left out if it is false."""
+        said = super().to_dict()
+        return said if self.holds_given_up else {key: said[key] for key in said if key != HOLDS}
 
 
 @dataclass(frozen=True)

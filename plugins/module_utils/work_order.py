@@ -233,7 +233,7 @@ class Peer(Contract):
 
 @dataclass(frozen=True)
 class Disk(Contract):
-    """A disk of a VM: an overlay on a base image."""
+    """A disk of a VM: an overlay on a base image, or a data disk, which has a name and is empty at first."""
 
     NOUN = "disk"
     KEY = "path"
@@ -241,25 +241,46 @@ class Disk(Contract):
     path: str = field(
         metadata=text(
             "Path of its qcow2 file, in the VM's folder C(STATE_DIR/vms/VM_ID).",
-            sample="/var/lib/cloudrepo/vms/1001/vm1_img.qcow2",
+            sample=("/var/lib/cloudrepo/vms/1001/vm1_img.qcow2", "/var/lib/cloudrepo/vms/1001/db_3f9c1b52.qcow2"),
             form=bounds.DISK_PATH,
         )
     )
-    size_bytes: int = field(metadata=integer("Its size in bytes.", sample=1 << 30, limit=bounds.DISK_BYTES))
-    backing_file: str = field(
-        metadata=text(
-            "Path of the base image.",
-            sample=f"/var/lib/cloudrepo/images/{_IMAGE[:16]}.img",
-            form=bounds.PATH,
+    size_bytes: int = field(
+        metadata=integer(
+            "Its size in bytes. A smaller disk is enlarged, a larger one is left as it is.",
+            sample=(1 << 30, 5 << 30),
+            limit=bounds.DISK_BYTES,
         )
     )
-    uuid: str | None = field(default=None, metadata=uuid("Its UUID.", sample="c2b2d6ac-6a1c-4d0b-8a55-0d6f9f0a7e03"))
+    backing_file: str | None = field(
+        default=None,
+        metadata=text(
+            "Path of the base image. A data disk has none.",
+            sample=(f"/var/lib/cloudrepo/images/{_IMAGE[:16]}.img", None),
+            form=bounds.PATH,
+        ),
+    )
+    name: str | None = field(
+        default=None,
+        metadata=text(
+            "The name of a data disk, which is its serial in the guest. The disk that the VM boots from has none.",
+            sample=(None, "db"),
+            form=bounds.DISK_NAME,
+        ),
+    )
+    uuid: str | None = field(
+        default=None,
+        metadata=uuid(
+            "Its UUID.",
+            sample=("c2b2d6ac-6a1c-4d0b-8a55-0d6f9f0a7e03", "3f9c1b52-7d40-4f6e-9a2b-1c8e5d7f6a04"),
+        ),
+    )
     first_seen: str | None = field(
         default=None,
         metadata=text(
             "When the host first reported the VM with this disk, in UTC.",
             "A disk that was seen and is missing is not created again, and the state of its VM is C(error).",
-            sample="2026-01-31T12:00:00Z",
+            sample=("2026-01-31T12:00:00Z", None),
             form=bounds.UTC_TIME,
         ),
     )
@@ -271,16 +292,19 @@ class Disk(Contract):
 
 @dataclass(frozen=True)
 class GivenUp(Contract):
-    """A disk to delete, because its VM is being deleted. No other disk is ever deleted."""
+    """A disk to delete, because its VM is being deleted or has given it up. No other disk is ever deleted.
+
+    A data disk that is in use is kept until its VM is restarted.
+    """
 
     NOUN = "given-up disk"
     KEY = "path"
 
-    vm_id: int = field(metadata=integer("Id of the VM that it was created for.", sample=1002, limit=bounds.ID))
+    vm_id: int = field(metadata=integer("Id of the VM that it was created for.", sample=(1002, 1001), limit=bounds.ID))
     path: str = field(
         metadata=text(
             "Path of its qcow2 file, in that VM's folder.",
-            sample="/var/lib/cloudrepo/vms/1002/vm2_img.qcow2",
+            sample=("/var/lib/cloudrepo/vms/1002/vm2_img.qcow2", "/var/lib/cloudrepo/vms/1001/log_8d2e4f60.qcow2"),
             form=bounds.DISK_PATH,
         )
     )
@@ -288,8 +312,12 @@ class GivenUp(Contract):
         default=None,
         metadata=uuid(
             "Its UUID. A disk at this path with another UUID is an orphan.",
-            sample="5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77",
+            sample=("5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77", "8d2e4f60-1b7a-4c93-a5d8-e0f6b3c2d719"),
         ),
+    )
+    name: str | None = field(
+        default=None,
+        metadata=text("The name of a data disk.", sample=(None, "log"), form=bounds.DISK_NAME),
     )
 
 
@@ -328,7 +356,11 @@ class VM(Contract):
     cores: int = field(metadata=integer("Its virtual CPUs.", sample=1, limit=bounds.CORES))
     ram_mib: int = field(metadata=integer("Its memory in MiB.", sample=512, limit=bounds.RAM_MIB))
     disks: tuple[Disk, ...] = field(
-        metadata=many(Disk, "Its disks. It boots from the first one. More than one is not supported yet.")
+        metadata=many(
+            Disk,
+            "Its disks. It boots from the first one, an overlay on a base image. The others are data disks, which the "
+            "guest finds as C(/dev/disk/by-id/virtio-NAME).",
+        )
     )
     vnc_port: int = field(metadata=integer("The TCP port of its display.", sample=5901, limit=bounds.VNC_PORT))
     interfaces: tuple[Interface, ...] = field(
@@ -398,12 +430,27 @@ class VM(Contract):
 
     def faults(self, where: str) -> Iterator[Refusal]:
         """See C(Contract)."""
-        if len(self.disks) != 1:
-            yield Refusal("field_not_allowed", where, {"field": "disks", "allowed": "1 disk", "got": len(self.disks)})
+        yield from self._disk_faults(where)
         yield from bounds.INTERFACES.problems(where, "number of interfaces", len(self.interfaces))
         yield from repeated(where, "interface", (nic.name for nic in self.interfaces))
         names = [file.name for file in self.seed]
         yield from repeated(where, "file", [*names, *(["user-data"] if self.user_data_id is not None else [])])
+
+    def _disk_faults(self, where: str) -> Iterator[Refusal]:
+        allowed = "an overlay with a backing_file, then data disks with a name and without a backing_file"
+        if not self.disks:
+            yield Refusal("field_not_allowed", where, {"field": "disks", "allowed": allowed, "got": 0})
+        for place, disk in enumerate(self.disks):
+            if (disk.backing_file is None, disk.name is None) != (place > 0, place == 0):
+                yield Refusal("field_not_allowed", where, {"field": "disks", "allowed": allowed, "got": disk.path})
+        yield from bounds.DATA_DISKS.problems(where, "number of data disks", len(self.data_disks))
+        yield from repeated(where, "disk", (disk.path for disk in self.disks))
+        yield from repeated(where, "data disk", (disk.name for disk in self.data_disks))
+
+    @property
+    def data_disks(self) -> tuple[Disk, ...]:
+        """Its disks except for the one that it boots from."""
+        return self.disks[1:]
 
     @property
     def running(self) -> bool:

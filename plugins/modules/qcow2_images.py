@@ -120,11 +120,12 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
     GRAMMARS,
     WORK_ORDER_ARGUMENTS,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import lost, overlays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import growth, lost, overlays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
 
@@ -139,6 +140,9 @@ def main() -> None:
         def apply(todo: overlays.DiskPlan) -> None:
             overlays.need_bases(todo, have)
             overlays.apply(todo, have, state_dir=state_dir, accounts=accounts, runner=SubprocessRunner())
+            faults = growth.opened(todo.grow, SocketMonitor())
+            if faults:
+                raise SlicesError("\n".join(faults.values()))
 
         def plan() -> overlays.DiskPlan:
             missing = lost.find(orders, have.overlays, have.known, {})

@@ -94,6 +94,10 @@ vms:
       description: Why it failed. Null if it did not.
       type: str
       sample: null
+    holds_given_up:
+      description: Whether its QEMU has data disks open that the VM has given up. They are kept until a restart.
+      type: bool
+      sample: null
 restart_required:
   description: Running VMs that need a restart to match the work order.
   returned: when O(state=running)

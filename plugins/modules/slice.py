@@ -234,7 +234,7 @@ options:
       flavor:
         description:
           - Its flavor, required for a new VM. If it is changed, an existing VM gets the new number of cores and memory
-            at its next start. Its disk is not changed.
+            at its next start. Its disk grows to that of the flavor, also while it runs, and cannot shrink.
         type: str
       image:
         description:
@@ -342,6 +342,31 @@ options:
           command:
             description:
               - The command of V(command). It is stored and shown as it is, so it must not contain secrets.
+            type: str
+      data_disks:
+        description:
+          - Further disks, empty at first, which are kept with the VM. The guest finds each as
+            C(/dev/disk/by-id/virtio-NAME). Without this option, an existing VM keeps its data disks.
+          - A VM gives up data disks that are not in the list. They are moved to the trash of its worker, where they
+            can be restored for C(cloudrepo_disk_retention_h) hours. An empty list gives up all of them.
+          - A running VM needs a restart to get or to give up a disk, and none for a disk that grows.
+        type: list
+        elements: dict
+        suboptions:
+          name:
+            description:
+              - The disk's name, unique within the VM regardless of case, of 1 to 20 characters.
+            type: str
+            required: true
+          size_gb:
+            description:
+              - Its size in GiB. A larger value enlarges the disk, also that of a running VM. A disk cannot shrink.
+            type: float
+            required: true
+          restore:
+            description:
+              - The UUID of a data disk of this slice that is in the trash of the VM's worker, to restore it or to move
+                it to another VM. M(cloudrepo.slices.slice_info) lists them as C(trashed_disks) of their VMs.
             type: str
       power:
         description:
@@ -726,6 +751,10 @@ work_orders:
               backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
               uuid: c2b2d6ac-6a1c-4d0b-8a55-0d6f9f0a7e03
               first_seen: '2026-01-31T12:00:00Z'
+            - path: /var/lib/cloudrepo/vms/1001/db_3f9c1b52.qcow2
+              size_bytes: 5368709120
+              name: "db"
+              uuid: 3f9c1b52-7d40-4f6e-9a2b-1c8e5d7f6a04
             vnc_port: 5901
             interfaces:
             - name: eth0
@@ -769,6 +798,10 @@ work_orders:
           - vm_id: 1002
             path: /var/lib/cloudrepo/vms/1002/vm2_img.qcow2
             uuid: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
+          - vm_id: 1001
+            path: /var/lib/cloudrepo/vms/1001/log_8d2e4f60.qcow2
+            uuid: 8d2e4f60-1b7a-4c93-a5d8-e0f6b3c2d719
+            name: log
           trunk:
           - name: link web/core
             mtu: 9004
@@ -970,6 +1003,7 @@ VM = {
     "loopback": topology.LOOPBACK_ARGUMENT,
     "image": {"type": NAME},
     "ready_when": topology.READY_WHEN_ARGUMENT,
+    "data_disks": topology.DATA_DISKS_ARGUMENT,
 }
 LINK = {
     "endpoints": {"type": "list", "elements": NAME, "required": True},

@@ -98,6 +98,10 @@ work_orders:
               backing_file: /var/lib/cloudrepo/images/9f86d081884c7d65.img
               uuid: c2b2d6ac-6a1c-4d0b-8a55-0d6f9f0a7e03
               first_seen: '2026-01-31T12:00:00Z'
+            - path: /var/lib/cloudrepo/vms/1001/db_3f9c1b52.qcow2
+              size_bytes: 5368709120
+              name: "db"
+              uuid: 3f9c1b52-7d40-4f6e-9a2b-1c8e5d7f6a04
             vnc_port: 5901
             interfaces:
             - name: eth0
@@ -141,6 +145,10 @@ work_orders:
           - vm_id: 1002
             path: /var/lib/cloudrepo/vms/1002/vm2_img.qcow2
             uuid: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
+          - vm_id: 1001
+            path: /var/lib/cloudrepo/vms/1001/log_8d2e4f60.qcow2
+            uuid: 8d2e4f60-1b7a-4c93-a5d8-e0f6b3c2d719
+            name: log
           trunk:
           - name: link web/core
             mtu: 9004

@@ -24,6 +24,12 @@ extends_documentation_fragment:
   - cloudrepo.slices.control
   - cloudrepo.slices.selection
 options:
+  disk_retention_h:
+    description:
+      - Number of hours for which workers keep deleted disks in the trash. During this time, data disks that VMs have
+        given up are listed with them, and can be restored.
+    type: int
+    default: 24
   reports:
     description:
       - A report for each host that has a work order.
@@ -102,6 +108,11 @@ options:
             description:
               - Why it failed. Null if it did not.
             type: str
+          holds_given_up:
+            description:
+              - Whether its QEMU has data disks open that the VM has given up. They are kept until a restart.
+            type: bool
+            default: false
       answers:
         description:
           - The receipts of slices in the work order. Without the right one, nothing that the slice has given up is
@@ -231,6 +242,7 @@ def arguments() -> dict[str, Any]:
             **CONTROL_ARGUMENTS,
             **orders.SELECTION_ARGUMENTS,
             **Reports.arguments(),
+            "disk_retention_h": {"type": "int", "default": 24},
         },
         "supports_check_mode": True,
     }

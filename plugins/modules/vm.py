@@ -40,7 +40,7 @@ options:
   flavor:
     description:
       - Its flavor, required for a new VM. If it is changed, an existing VM gets the new number of cores and memory at
-        its next start. Its disk is not changed.
+        its next start. Its disk grows to that of the flavor, also while it runs, and cannot shrink.
     type: str
   image:
     description:
@@ -145,6 +145,31 @@ options:
         description:
           - The command of V(command). It is stored and shown as it is, so it must not contain secrets.
         type: str
+  data_disks:
+    description:
+      - Further disks, empty at first, which are kept with the VM. The guest finds each as
+        C(/dev/disk/by-id/virtio-NAME). Without this option, an existing VM keeps its data disks.
+      - A VM gives up data disks that are not in the list. They are moved to the trash of its worker, where they can be
+        restored for C(cloudrepo_disk_retention_h) hours. An empty list gives up all of them.
+      - A running VM needs a restart to get or to give up a disk, and none for a disk that grows.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - The disk's name, unique within the VM regardless of case, of 1 to 20 characters.
+        type: str
+        required: true
+      size_gb:
+        description:
+          - Its size in GiB. A larger value enlarges the disk, also that of a running VM. A disk cannot shrink.
+        type: float
+        required: true
+      restore:
+        description:
+          - The UUID of a data disk of this slice that is in the trash of the VM's worker, to restore it or to move it
+            to another VM. M(cloudrepo.slices.slice_info) lists them as C(trashed_disks) of their VMs.
+        type: str
   power:
     description:
       - The desired power state, which C(cloudrepo.slices.deploy) applies. The default for a new VM is V(running).
@@ -226,6 +251,13 @@ EXAMPLES = r"""
     slice: web
     name: router
     power: stopped
+
+- name: Give the VM a data disk of 5 GiB
+  cloudrepo.slices.vm:
+    slice: web
+    name: router
+    data_disks:
+      - {name: db, size_gb: 5}
 
 - name: Remove a VM by its id
   cloudrepo.slices.vm:
@@ -324,6 +356,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "loopback": topology.LOOPBACK_ARGUMENT,
     "image": {"type": NAME},
     "ready_when": topology.READY_WHEN_ARGUMENT,
+    "data_disks": topology.DATA_DISKS_ARGUMENT,
 }
 
 

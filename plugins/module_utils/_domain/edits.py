@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from ..errors import Refusal, Refused
+from . import data_disks
 from .addressing import CIDRS, End
 from .cloud_init import CloudInit
 from .host_requirements import SEGMENT_FIELDS
@@ -43,8 +44,8 @@ def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     """Add or change a VM.
 
     C(data) is C({name, vm_id, new_name, flavor, internet, data_interfaces, worker, interfaces, vnc_password_version,
-    power, cloud_init, ready_when, loopback, image}). C(interfaces) replace all limits and faults of the VM's
-    interfaces.
+    power, cloud_init, ready_when, loopback, image, data_disks}). C(interfaces) replace all limits and faults of the
+    VM's interfaces, C(data_disks) all its data disks.
     """
     place = _vm_place(want, data)
     name = _called(data)
@@ -62,6 +63,7 @@ def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
         new = replace(new, loopback=read_loopback(data["loopback"]))
     if data.get("ready_when") is not None:
         new = replace(new, ready_when=ReadyWhen.read(data["ready_when"]))
+    new = replace(new, data_disks=data_disks.read(data.get("data_disks")))
     return _renamed(replace(want, vms=_with(want.vms, place, new)), old.name, new.name), place
 
 

@@ -30,7 +30,7 @@ from ..cluster import USED_KEYS, Cluster, slice_label
 from ..lifecycle import VM_STATES
 from ..models import VM, Interface, Link, Network, Slice
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range, pool_vlans
-from . import addressing
+from . import addressing, data_disks
 from .allocation import mac_address
 
 
@@ -92,6 +92,11 @@ def _uuids(cluster: Cluster) -> Iterator[str]:
     for slice_ in cluster.slices.values():
         things = [(slice_.uuid, call(slice_)), *((vm.uuid, call(slice_, vm)) for vm in slice_.vms)]
         things += [(disk.uuid, f"disk {disk.path} of {call(slice_, vm)}") for vm in slice_.vms for disk in vm.disks]
+        things += [
+            (each["uuid"], f"disk {each['name']} in the trash of {call(slice_, vm)}")
+            for vm in slice_.vms
+            for each in vm.extra.get(data_disks.TRASHED, ())
+        ]
         for uuid, name in things:
             if uuid is not None:
                 holders[uuid].append(name)
@@ -197,6 +202,7 @@ def _vms(slice_: Slice) -> Iterator[str]:
                 yield f"{where}: {interface.mac!r} of {interface.name} is not a MAC address"
             elif interface.mac.lower() != (made := mac_address(vm.vm_id, mac_index(interface, position))):
                 yield f"{where}: {interface.name} has MAC {interface.mac}, but the VM's id requires {made}"
+        yield from (f"{where}: {breach}" for breach in data_disks.breaches(vm))
         for text in vm_addresses(vm):
             if address_number(text) is None:
                 yield f"{where}: {text!r} is not an IPv4 address"

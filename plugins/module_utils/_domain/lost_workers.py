@@ -14,6 +14,7 @@ from ..identity import machine_mark
 from ..lifecycle import ERROR, Observed
 from ..models import VM, Slice
 from ..network_order import LostMachine
+from . import data_disks
 from .placement import POLICIES, Placement
 
 
@@ -109,6 +110,8 @@ def replace(cluster: Cluster, slices: Sequence[Slice], vm_ids: Collection[int]) 
         if vm.observed is not None:
             # It was seen on the lost worker. A first report with the same process id has to be a change.
             vm.see(Observed(ERROR))
+        data_disks.drop_given_up(vm)
+        vm.extra.pop(data_disks.TRASHED, None)
         for disk in vm.disks:
             for key in ("uuid", "first_seen"):
                 disk.extra.pop(key, None)
@@ -121,10 +124,10 @@ def _places(cluster: Cluster, vms: Iterable[tuple[str, VM]]) -> list[str]:
     for where, vm in vms:
         policy = vm.extra.get("placement", {}).get("policy", POLICIES[0])
         placement = placements.setdefault(policy, Placement(cluster, policy))
-        flavor = vm.flavor or {}
-        ip = placement.place(flavor, vm.pinned_to)
+        size = vm.size or {}
+        ip = placement.place(size, vm.pinned_to)
         if ip is None:
-            refusals.append(placement.refusal(where, flavor, vm.pinned_to))
+            refusals.append(placement.refusal(where, size, vm.pinned_to))
         found.append(ip or "")
     if refusals:
         raise Refused(refusals)

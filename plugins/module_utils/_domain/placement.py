@@ -58,10 +58,10 @@ class Placement:
             self._last = chosen.ip
         return chosen.ip
 
-    def grow(self, ip: str, *, cores: float, ram_gb: float) -> None:
+    def grow(self, ip: str, *, cores: float, ram_gb: float, disk_gb: float) -> None:
         """Add resources to the load of a worker, for a VM that grows."""
         load = self.loads[ip]
-        load.cores, load.ram_gb = load.cores + cores, load.ram_gb + ram_gb
+        load.cores, load.ram_gb, load.disk_gb = load.cores + cores, load.ram_gb + ram_gb, load.disk_gb + disk_gb
         self._shortages.clear()
 
     def refusal(self, where: str, flavor: Mapping[str, Any], pinned: str | None) -> Refusal:

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Receipts prove that a report answers the work order by which a slice gave something up.
 
-A work order contains one for each slice that gives VMs, VLANs or addresses up, and the host's report returns it. It is
-derived from a key of the database, from the host and from what is given up, so nobody can write one, and that of
-another order, host or slice frees nothing.
+A work order contains one for each slice that gives VMs, disks, VLANs or addresses up, and the host's report returns
+it. It is derived from a key of the database, from the host and from what is given up, so nobody can write one, and that
+of another order, host or slice frees nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def mark(slice_: Slice) -> None:
 
 def gives_up(slice_: Slice) -> bool:
     """Return whether the slice gives something up that hosts may use."""
-    return slice_.deleting or "releasing" in slice_.extra or any(vm.deleting for vm in slice_.vms)
+    return slice_.deleting or "releasing" in slice_.extra or any(vm.deleting or vm.given_up_disks for vm in slice_.vms)
 
 
 def receipt(cluster: Cluster, slice_: Slice, target: str) -> str | None:
@@ -51,6 +51,7 @@ def receipt(cluster: Cluster, slice_: Slice, target: str) -> str | None:
         slice_.deleting,
         sorted(vm.vm_id for vm in slice_.vms if vm.deleting),
         {what: sorted(held) for what, held in slice_.extra.get("releasing", {}).items()},
+        sorted(str(disk.uuid) for vm in slice_.vms for disk in vm.given_up_disks),
     ]
     message = f"receipt {json.dumps(parts, sort_keys=True)}"
     return hmac.new(str(key).encode(), message.encode(), hashlib.sha256).hexdigest()[:32]

@@ -17,6 +17,7 @@ from ..lifecycle import DELETING, DESIGN
 from ..models import Slice
 from ..stored_fields import Record, at, integer
 from ..vlans import FURTHER_POOLS, pool_range
+from .data_disks import TRASHED
 from .receipts import GIVING_UP
 
 _OBSERVED = ("observed", "first_seen")
@@ -82,6 +83,8 @@ def _unseen(vm: Mapping[str, Any]) -> dict[str, Any]:
     """Return a VM before any report of its host. Otherwise each report would change the next order."""
     said = {key: value for key, value in vm.items() if key not in _OBSERVED}
     said.update(status=DESIGN, pid=None)
+    said.pop(TRASHED, None)
     if "disks" in said:
-        said["disks"] = [{key: value for key, value in disk.items() if key not in _OBSERVED} for disk in said["disks"]]
+        kept = [disk for disk in said["disks"] if not disk.get("given_up")]
+        said["disks"] = [{key: value for key, value in disk.items() if key not in _OBSERVED} for disk in kept]
     return said

@@ -11,6 +11,7 @@ from ..bounds import DEFAULT_MTU
 from ..cluster import REVISION, slice_label
 from ..lifecycle import RUNNING
 from ..models import VM, Link, Network, Slice
+from . import data_disks
 from .addressing import ADDRESSES, LOOPBACK
 from .allocation import pool_text
 from .slice_changes import attributes
@@ -46,6 +47,7 @@ def slice_table(slice_: Slice) -> str:
             *aligned(_without_empty_titles(rows)),
             *(_network_line(slice_, each, names) for each in slice_.networks),
             *_address_lines(slice_, names),
+            *_disk_lines(slice_),
         ]
     )
 
@@ -103,6 +105,21 @@ def _address_lines(slice_: Slice, names: Mapping[int, str]) -> Iterator[str]:
         facts: dict[str, Any] = dict(attributes(thing, names))
         if ADDRESSES in facts:
             yield f"addresses of {name}: {', '.join(facts[ADDRESSES])}"
+
+
+def _disk_lines(slice_: Slice) -> Iterator[str]:
+    """Yield a line for the data disks, and one for each that is in the trash or on its way there."""
+    label = slice_label(slice_)
+    disks = [f"{vm.name} {data_disks.label(disk)}" for vm in slice_.vms for disk in vm.data_disks]
+    if disks:
+        yield f"data disks of {label}: {', '.join(disks)}"
+    given_up = [f"{vm.name} {data_disks.label(disk)}" for vm in slice_.live_vms for disk in vm.given_up_disks]
+    if given_up:
+        yield f"data disks given up by {label}: {', '.join(given_up)}"
+    for vm in slice_.live_vms:
+        for each in vm.extra.get(data_disks.TRASHED, ()):
+            disk = f"{each['name']} {each['size_gb']:g} GiB"
+            yield f"data disk {disk} of {label}/{vm.name}: in the trash until {each['until']}, restore {each['uuid']}"
 
 
 def _network_line(slice_: Slice, network: Network, names: Mapping[int, str]) -> str:

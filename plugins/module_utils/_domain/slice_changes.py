@@ -12,7 +12,7 @@ from ..changes import DELETE, UPDATE, Change, SliceRef, between
 from ..cluster import REVISION, Cluster, slice_label, slice_ref
 from ..lifecycle import DELETING, RUNNING
 from ..models import VM, Interface, Link, Network, Slice
-from . import addressing, displays, identities
+from . import addressing, data_disks, displays, identities
 from .allocation import pool_text
 from .host_requirements import stored
 
@@ -24,7 +24,7 @@ States = Mapping[Key, tuple[str, Attributes, SliceRef]]
 
 _OPTIONAL = ("image", addressing.LOOPBACK, "cloud_init", "ready_when")
 """Fields of a VM that are attributes only if they are set."""
-STATE = frozenset({"status", "observed", "pid", "releasing", "vlan_pool_used", "uuid"})
+STATE = frozenset({"status", "observed", "pid", "releasing", "vlan_pool_used", "uuid", "given_up_disks", "new_disks"})
 """The attributes that are not part of a topology: hosts report them, or they follow from handing a slice out."""
 
 
@@ -79,7 +79,7 @@ def states(slices: Iterable[Slice]) -> States:
         held = {what: list(each) for what, each in slice_.extra.get("releasing", {}).items()}
         seen = {"status": slice_.status, "vlan_pool_used": " ".join(map(str, slice_.vlan_pool_used)) or None}
         found["slice", slice_.slice_id] = label, {**seen, "releasing": held or None}, ref
-        found.update({("vm", vm.vm_id): (f"{label}/{vm.name}", _state(vm), ref) for vm in slice_.vms})
+        found.update({("vm", vm.vm_id): (f"{label}/{vm.name}", _reported(vm), ref) for vm in slice_.vms})
     return found
 
 
@@ -177,6 +177,14 @@ def _state(vm: VM) -> Attributes:
     return {"status": vm.status, "power": vm.power, "observed": seen, "pid": vm.pid}
 
 
+def _reported(vm: VM) -> Attributes:
+    """Return its state, with the data disks that its host has not reported yet, and those that it may still have."""
+    new = [data_disks.label(disk) for disk in vm.data_disks if disk.first_seen is None]
+    given_up = [data_disks.label(disk) for disk in vm.given_up_disks]
+    disks = {"new_disks": new, "given_up_disks": given_up}
+    return {**_state(vm), **{name: labels for name, labels in disks.items() if labels}}
+
+
 def _vm(vm: VM) -> Attributes:
     flavor = vm.flavor or {}
     return {
@@ -190,6 +198,7 @@ def _vm(vm: VM) -> Attributes:
         "vnc_port": vm.vnc_port,
         "interfaces": [_interface(each) for each in vm.interfaces],
         "data_interfaces": vm.extra.get("data_interfaces"),
+        **({"data_disks": [data_disks.label(disk) for disk in vm.data_disks]} if vm.data_disks else {}),
         **{key: vm.extra[key] for key in _OPTIONAL if key in vm.extra},
         displays.VERSION: displays.version(vm),
     }
@@ -253,7 +262,7 @@ def _segment(segment: Link | Network) -> Attributes:
 
 
 def _must_restart(old: Thing, new: Thing) -> bool:
-    """Return whether a running VM must be restarted for the change: of name, size, guest set-up or number of NICs."""
+    """Return whether a running VM must be restarted: for its name, size, guest set-up, data disks or number of NICs."""
     if not (isinstance(old, VM) and isinstance(new, VM)) or old.status != RUNNING or new.deleting:
         return False
     return _started(old) != _started(new) or len(old.interfaces) != len(new.interfaces)
@@ -263,4 +272,5 @@ def _started(vm: VM) -> tuple[Any, ...]:
     """Return the attributes that cannot change while a VM is running, except for NICs."""
     flavor, set_up = vm.flavor or {}, vm.extra.get("cloud_init")
     loopback = None if set_up is None else vm.extra.get(addressing.LOOPBACK)
-    return vm.name, flavor.get("cores"), flavor.get("ram_gb"), set_up, loopback
+    disks = {(disk.name, disk.uuid) for disk in vm.data_disks}
+    return vm.name, flavor.get("cores"), flavor.get("ram_gb"), set_up, loopback, disks

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..cluster import Cluster
 from ..lifecycle import POWERS, UNKNOWN, Observed
 from ..models import VM, Slice
 from ..report import NETWORK_NODE, Answer, HostReport, VmReport
-from . import lost_workers, receipts
+from . import data_disks, lost_workers, receipts, undelete
 from .teardown import drop_released, forget
 
 
@@ -21,6 +21,7 @@ def record(
     reports: Sequence[HostReport],
     *,
     seen_at: str,
+    retention_h: int = 0,
 ) -> list[str]:
     """Record the reports and return a sentence for each failure.
 
@@ -29,10 +30,12 @@ def record(
         slices: the slices in the work orders.
         reports: the hosts' reports.
         seen_at: the time of the reports, in the format of C(Observed).
+        retention_h: the hours that workers keep deleted disks in the trash.
 
     VMs that are being deleted, and VLANs and addresses that are being released, are only removed when all hosts that
-    may have them have reported success, each with its receipt for exactly these (C(receipts)). Nothing waits for lost
-    workers. VMs that have not been handed out wait for their own order.
+    may have them have reported success, each with its receipt for exactly these (C(receipts)). The same applies to data
+    disks that VMs have given up, unless a running VM still has them open. Nothing waits for lost workers. VMs that have
+    not been handed out wait for their own order.
     """
     lost = set(lost_workers.addresses(cluster))
     reports = [report for report in reports if report.target not in lost]
@@ -50,10 +53,7 @@ def record(
             if _is_told(slice_, found, told):
                 _record_vm(vm, found, seen_at)
         if receipts.gives_up(slice_):
-            done = {
-                target for target, told in by_target.items() if all(_has_done(cluster, each, slice_) for each in told)
-            }
-            _forget_what_is_gone(cluster, slice_, done, has_network_node=NETWORK_NODE in by_target)
+            _forget_what_is_gone(cluster, slice_, by_target, now=seen_at, retention_h=retention_h)
     return failures
 
 
@@ -85,7 +85,9 @@ def recorded(slices: Sequence[Slice]) -> list[dict[str, Any]] | None:
         on hosts.
     """
     vms = [vm for slice_ in slices for vm in slice_.vms]
-    if any(vm.deleting for vm in vms) or any(slice_.deleting or "releasing" in slice_.extra for slice_ in slices):
+    if any(receipts.gives_up(slice_) for slice_ in slices):
+        return None
+    if any(disk.first_seen is None for vm in vms for disk in vm.data_disks):
         return None
     seen = [
         {"vm_id": vm.vm_id, "state": vm.observed.state, "pid": vm.pid}
@@ -124,16 +126,29 @@ def _record_vm(vm: VM, seen: VmReport | None, seen_at: str) -> None:
     if vm.observed is None or (vm.observed.state, vm.observed.pid) != (state, pid):
         vm.see(Observed(state, pid, seen_at))
     if state in POWERS:
-        for disk in vm.disks:
+        for disk in (*vm.disks[:1], *vm.data_disks):
             disk.extra.setdefault("first_seen", seen_at)
 
 
-def _forget_what_is_gone(cluster: Cluster, slice_: Slice, done: set[str], *, has_network_node: bool) -> None:
-    concerned = {vm.worker_ip for vm in slice_.vms} - set(lost_workers.addresses(cluster))
-    if has_network_node:
+def _forget_what_is_gone(
+    cluster: Cluster, slice_: Slice, by_target: Mapping[str, Sequence[HostReport]], *, now: str, retention_h: int
+) -> None:
+    done = {target for target, told in by_target.items() if all(_has_done(cluster, each, slice_) for each in told)}
+    lost = set(lost_workers.addresses(cluster))
+    concerned = {vm.worker_ip for vm in slice_.vms} - lost
+    if NETWORK_NODE in by_target:
         concerned.add(NETWORK_NODE)
     if concerned <= done:
+        holding = {vm.vm_id for told in by_target.values() for each in told for vm in each.vms if vm.holds_given_up}
+        _drop_disks(slice_, holding, lost, now=now, until=undelete.expiry(now, retention_h))
         cluster.users[slice_.owner].used_vms -= sum(vm.deleting for vm in slice_.vms)
         drop_released(slice_)
     if slice_.deleting and not slice_.vms:
         forget(cluster, slice_)
+
+
+def _drop_disks(slice_: Slice, holding: Container[int], lost: Container[str], *, now: str, until: str) -> None:
+    """Drop the data disks that VMs have given up, except for those in C(holding), whose QEMU has them open."""
+    for vm in slice_.live_vms:
+        if vm.given_up_disks and vm.vm_id not in holding:
+            data_disks.drop_given_up(vm, now=now, until="" if vm.worker_ip in lost else until)

@@ -12,7 +12,7 @@ from ..bounds import DEFAULT_MTU
 from ..cluster import slice_label
 from ..models import VM, Link, Network, Slice
 from ..vlans import POOL_COUNT
-from . import addressing, topologies
+from . import addressing, data_disks, topologies
 from .addressing import LOOPBACK, Addresses, Addressing, End
 from .cloud_init import FIELD as CLOUD_INIT
 from .cloud_init import CloudInit
@@ -106,6 +106,7 @@ class WantedVM:
         image: the flavor whose image it gets instead of that of its own, C(None) for its own.
         loopback: the addresses of its loopback interface, unless they are to be taken from the slice's pool.
         ready_when: when the guest is ready, C(None) for the default.
+        data_disks: its data disks, C(None) leaves them unchanged.
     """
 
     name: str
@@ -122,6 +123,7 @@ class WantedVM:
     loopback: Addresses | None = None
     image: str | None = None
     ready_when: ReadyWhen | None = None
+    data_disks: tuple[data_disks.WantedDisk, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -222,6 +224,7 @@ def read_vm(data: Mapping[str, Any]) -> WantedVM:
         loopback=read_loopback(data.get("loopback")),
         image=data.get("image"),
         ready_when=ReadyWhen.read(data.get("ready_when")),
+        data_disks=data_disks.read(data.get("data_disks")),
     )
 
 

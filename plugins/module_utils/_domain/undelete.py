@@ -18,7 +18,7 @@ from ..cluster import DELETED_SLICES, Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import VM, Slice
 from ..vlans import MANAGEMENT_VLAN
-from . import access
+from . import access, data_disks
 from .allocation import Allocator, ManagementNetwork
 from .placement import Placement
 from .reconcile import quota_problems
@@ -39,9 +39,13 @@ def keep(cluster: Cluster, slice_: Slice, *, now: str, retention_h: int) -> None
     """
     entries = [each for each in _entries(cluster) if each["until"] > now]
     if retention_h and any(vm.handed_out for vm in slice_.live_vms):
-        until = datetime.strptime(now, _TIME) + timedelta(hours=retention_h)
-        entries.append({"deleted": now, "until": until.strftime(_TIME), "slice": slice_.to_dict()})
+        entries.append({"deleted": now, "until": expiry(now, retention_h), "slice": slice_.to_dict()})
     _store(cluster, entries)
+
+
+def expiry(now: str, retention_h: int) -> str:
+    """Return when a disk that is deleted now is removed from the trash, in UTC."""
+    return (datetime.strptime(now, _TIME) + timedelta(hours=retention_h)).strftime(_TIME)
 
 
 def restore(
@@ -103,6 +107,8 @@ def _find(cluster: Cluster, name: str, owner: str | None, acting_user: str, now:
 def _as_before(entry: Mapping[str, Any]) -> Slice:
     """Return the slice before its deletion, without VMs that were being deleted and VLANs that were being released."""
     slice_ = Slice.from_dict(entry["slice"])
+    for vm in slice_.vms:
+        data_disks.drop_given_up(vm, now=entry["deleted"], until=entry["until"])
     drop_released(slice_)
     for vm in slice_.vms:
         vm.observed = None  # unknown until the next report of its host
@@ -134,8 +140,8 @@ def _shortages(cluster: Cluster, slice_: Slice) -> Iterator[Refusal]:
         yield from quota_problems(cluster.users[slice_.owner], len(slice_.vms))
     placement = Placement(cluster)
     for vm in slice_.vms:
-        if vm.flavor and placement.place(vm.flavor, vm.worker_ip) is None:
-            yield placement.refusal(_call(slice_, vm), vm.flavor, vm.worker_ip)
+        if (size := vm.size) is not None and placement.place(size, vm.worker_ip) is None:
+            yield placement.refusal(_call(slice_, vm), size, vm.worker_ip)
 
 
 def _renew(cluster: Cluster, slice_: Slice, network: ManagementNetwork) -> Iterator[Refusal]:

@@ -16,7 +16,7 @@ from ..cluster import Cluster
 from ..errors import Refusal
 from ..models import VM, Interface, Slice
 from ..vlans import MANAGEMENT_VLAN
-from . import cloud_init, displays, host_requirements, readiness
+from . import cloud_init, data_disks, displays, host_requirements, readiness
 from .allocation import Allocator, mac_address
 from .match import Matches, in_stored_order
 from .placement import POLICIES, Placement
@@ -49,10 +49,13 @@ class VmBuilder:
         for gone in leaving:
             gone.deleting = True
         for want in self.want.vms:
-            vm = matches.vms.get(want.name) or self._new_vm(want)
+            stored = matches.vms.get(want.name)
+            vm, before = stored or self._new_vm(want), stored.size if stored else None
             if vm is not None:
                 vm.name = want.name
                 self._set_size(vm, want)
+                self.refusals += data_disks.settle(self.slice, vm, want.data_disks, f"VM {self.want.name}/{vm.name}")
+                self._check_growth(vm, before)
                 self._set_placement(vm, want)
                 vm.power = want.power or vm.power
                 set_extra(vm.extra, "title", want.title)
@@ -78,9 +81,10 @@ class VmBuilder:
         if want.image is not None and least is not None and flavor["disk_gb"] < least:
             self._refuse("disk_smaller_than_image", want.name, {"got": flavor["disk_gb"], "least": least})
         vm_id, vnc_port = self.allocator.vm_id(), self.allocator.vnc_port()
-        worker_ip = self.placement.place(flavor, want.worker)
+        size = {**flavor, "disk_gb": flavor["disk_gb"] + data_disks.total_gb(want.data_disks)}
+        worker_ip = self.placement.place(size, want.worker)
         if worker_ip is None:
-            self.refusals.append(self.placement.refusal(f"VM {self.want.name}/{want.name}", flavor, want.worker))
+            self.refusals.append(self.placement.refusal(f"VM {self.want.name}/{want.name}", size, want.worker))
         if vnc_port is None:
             self._refuse("no_free_vnc_port", want.name, {"first": FIRST_VNC_PORT, "last": LAST_VNC_PORT})
         vm = VM(
@@ -114,8 +118,17 @@ class VmBuilder:
         if have.get("image") != flavor["image"]:
             self._refuse_image(vm, want.image or want.flavor, flavor["image"])
         set_extra(vm.extra, "image", want.image)
-        self._check_growth(vm, have, flavor)
-        vm.flavor = {**have, "cores": flavor["cores"], "ram_gb": flavor["ram_gb"], "name": want.flavor}
+        disk_gb = self._grown(vm, want.flavor, have, flavor["disk_gb"])
+        size = {"cores": flavor["cores"], "ram_gb": flavor["ram_gb"], "disk_gb": disk_gb}
+        vm.flavor = {**have, **size, "name": want.flavor}
+
+    def _grown(self, vm: VM, name: str, have: Mapping[str, Any], disk_gb: float) -> float:
+        """Return the size of the first disk, which never shrinks: not if its flavor does, and not for another one."""
+        stored: float = have.get("disk_gb", disk_gb)
+        if disk_gb < stored and name != have.get("name", name):
+            figures = {"disk": f"the disk of flavor {name}", "size": stored, "got": disk_gb}
+            self._refuse("disk_cannot_shrink", vm.name, figures)
+        return max(stored, disk_gb)
 
     def _with_image(self, want: WantedVM, flavor: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the flavor with the image of another one, if the VM wants that."""
@@ -145,18 +158,19 @@ class VmBuilder:
         elif vm.pinned_to is not None:
             del vm.extra["placement"]
 
-    def _check_growth(self, vm: VM, have: Mapping[str, Any], flavor: Mapping[str, Any]) -> None:
+    def _check_growth(self, vm: VM, before: Mapping[str, Any] | None) -> None:
         """Refuse growth beyond the worker's capacity. Resources that do not grow may be overcommitted already."""
-        worker = self.cluster.workers.get(vm.worker_ip)
-        more = {key: max(0, flavor[key] - have.get(key, 0)) for key in ("cores", "ram_gb")}
-        if worker is None or not any(more.values()):
+        worker, now = self.cluster.workers.get(vm.worker_ip), vm.size
+        if worker is None or before is None or now is None:
+            return
+        more = {key: max(0, now[key] - before.get(key, 0)) for key in ("cores", "ram_gb", "disk_gb")}
+        if not any(more.values()):
             return
         offers: dict[str, Any] = {key: getattr(worker, key) if more[key] else None for key in more}
-        limited = replace(worker, max_vms=None, disk_gb=None, **offers)
-        shortages = self.placement.shortages(limited, {**more, "disk_gb": 0})
+        shortages = self.placement.shortages(replace(worker, max_vms=None, **offers), more)
         if shortages:
             self._refuse("no_room_to_grow", vm.name, {"shortages": shortages})
-        self.placement.grow(worker.ip, cores=more["cores"], ram_gb=more["ram_gb"])
+        self.placement.grow(worker.ip, **more)
 
     def _set_password(self, vm: VM, want: WantedVM) -> None:
         have, wanted = displays.version(vm), want.vnc_password_version

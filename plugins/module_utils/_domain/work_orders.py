@@ -12,7 +12,7 @@ from .. import network_order, work_order
 from ..bounds import DEFAULT_MTU
 from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
-from ..models import VM, Interface, Network, Slice
+from ..models import VM, Disk, Interface, Network, Slice
 from ..network_order import Member, NetworkOrder, Reservation, Services
 from ..report import NETWORK_NODE
 from ..vlans import MANAGEMENT_VLAN
@@ -190,12 +190,12 @@ def _share(cluster: Cluster, slice_: Slice, ip: str, disks: Disks, wiring: Wirin
 
 
 def _given_up(slice_: Slice, ip: str) -> tuple[GivenUp, ...]:
-    """Return the disks of VMs on this worker that are being deleted."""
+    """Return the disks of VMs on this worker that are being deleted, and the data disks that others have given up."""
     return tuple(
-        GivenUp(vm_id=vm.vm_id, path=disk.path, uuid=disk.uuid)
+        GivenUp(vm_id=vm.vm_id, path=disk.path, uuid=disk.uuid, name=disk.name)
         for vm in slice_.vms
-        if vm.deleting and vm.worker_ip == ip
-        for disk in vm.disks
+        if vm.worker_ip == ip
+        for disk in (vm.disks if vm.deleting else vm.given_up_disks)
     )
 
 
@@ -231,7 +231,7 @@ def _vm(cluster: Cluster, vm: VM, slice_: Slice, disks: Disks, wiring: Wiring) -
         name=vm.name,
         cores=flavor["cores"],
         ram_mib=round(flavor["ram_gb"] * 1024),
-        disks=(_overlay(vm, disks),),
+        disks=(_overlay(vm, disks), *(_data_disk(vm, disk, disks) for disk in vm.data_disks)),
         vnc_port=vm.vnc_port,
         vnc_password_id=displays.password_id(cluster, vm),
         title=vm.extra.get("title"),
@@ -255,16 +255,31 @@ def _vm(cluster: Cluster, vm: VM, slice_: Slice, disks: Disks, wiring: Wiring) -
 
 
 def _overlay(vm: VM, disks: Disks) -> work_order.Disk:
-    """Return the first disk. Its size and base image are those of the flavor when the VM was created."""
+    """Return the first disk. Its base image is that of the flavor when the VM was created."""
     flavor = _flavor(vm)
     return work_order.Disk(
         path=_given(vm, "a disk", vm.qcow_image),
-        size_bytes=round(flavor["disk_gb"] * GIB) // 512 * 512,
+        size_bytes=_bytes(flavor["disk_gb"]),
         backing_file=base_image_path(disks.state_dir, flavor["checksum"]),
         uuid=vm.disks[0].uuid,
         first_seen=vm.disks[0].first_seen,
         recreate=vm.vm_id in disks.recreate,
     )
+
+
+def _data_disk(vm: VM, disk: Disk, disks: Disks) -> work_order.Disk:
+    return work_order.Disk(
+        path=disk.path,
+        size_bytes=_bytes(disk.size_gb),
+        name=disk.name,
+        uuid=disk.uuid,
+        first_seen=disk.first_seen,
+        recreate=vm.vm_id in disks.recreate,
+    )
+
+
+def _bytes(size_gb: float) -> int:
+    return round(size_gb * GIB) // 512 * 512
 
 
 def _given(vm: VM, what: str, value: str | None) -> str:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterator
 
 from . import files
 
@@ -19,6 +20,25 @@ def deleted_file(pid: int, path: str) -> str | None:
         except OSError:
             continue  # closed in the meantime
     return None
+
+
+def open_paths(paths: Collection[str]) -> frozenset[str]:
+    """Return those of the paths that any process has open."""
+    pids = [name for name in os.listdir("/proc") if name.isdecimal()] if paths else []
+    return frozenset(path for pid in pids for path in _files_of(pid) if path in paths)
+
+
+def _files_of(pid: str) -> Iterator[str]:
+    folder = f"/proc/{pid}/fd"
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return  # ended in the meantime
+    for name in names:
+        try:
+            yield os.readlink(f"{folder}/{name}")
+        except OSError:
+            continue  # closed in the meantime
 
 
 def is_stopped(pid: int) -> bool:

@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from ..errors import Refusal, Refused
@@ -43,15 +44,15 @@ class Folder:
     is_link: bool = False
 
 
-def text_of(vm: VM) -> str:
-    """Return the content of the file for a VM's folder."""
+def text_of(vm: VM, others: Mapping[str, str | None] = MappingProxyType({})) -> str:
+    """Return the content of the file for a VM's folder; C(others) are the UUIDs of further disks in it, by name."""
     said = {
         "slice_id": vm.slice_id,
         "slice_uuid": vm.slice_uuid,
         "vm_id": vm.vm_id,
         "vm_uuid": vm.vm_uuid,
         "name": vm.name,
-        "disks": {os.path.basename(disk.path): disk.uuid for disk in vm.disks},
+        "disks": {**others, **{os.path.basename(disk.path): disk.uuid for disk in vm.disks}},
     }
     return json.dumps(said, indent=2) + "\n"
 

@@ -230,6 +230,8 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
             accounts=settings.vms.accounts,
             retention_h=settings.disk_retention_h,
             barred=have.lost.refusals,
+            stopping=[vm.vm_id for vm in vms.halt],
+            restarting=freed,
         ),
         wires=datapath.plan(orders, have.wires, settings=settings.wires, accounts=settings.vms.accounts, freed=freed),
         vms=vms,
@@ -243,10 +245,10 @@ def lacking(
     """Return the missing base images, VNC passwords and user data that the plan needs."""
     return Lacking(
         tuple(
-            (order.slice_id, disk.backing_file)
+            (order.slice_id, path)
             for order in seen.orders
             for _vm, disk in all_disks([order])
-            if disk.backing_file not in seen.have.disks.bases
+            if (path := disk.backing_file) is not None and path not in seen.have.disks.bases
         ),
         tuple(vnc.lacking(todo.vms.passwords, passwords)),
         tuple(seed.lacking(todo.vms.seeds, user_data)),

@@ -6,15 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..changes import Change
 from ..errors import Refused
+from ..report import HOLDS
 from ..steps import Steps
 from ..work_order import SliceOrder
 from . import applied_orders, ownership, revisions, worker
 from .datapath import reconcile as datapath
+from .disk import growth
 from .ownership import Refusals, Seen
 from .qemu import apply as qemu_apply
 from .qemu.apply import Tools
@@ -140,8 +142,9 @@ class Job:
             SlicesError: a VM failed.
         """
         with self.watch.stage("qemu"), ownership.told_with(todo.seen.refused):
+            faults = growth.opened(todo.plan.disks.grow, self.tools.monitor)
             vms = qemu_apply.run(
-                todo.plan.vms,
+                replace(todo.plan.vms, faults={**faults, **todo.plan.vms.faults}),
                 todo.seen.orders,
                 todo.seen.have.vms.units.vms,
                 self.tools,
@@ -152,6 +155,7 @@ class Job:
             )
         state_dir = self.settings.vms.state_dir
         applied_orders.note(todo.seen.orders, vms, state_dir=state_dir, kind=revisions.WORKER)
+        vms = [{**vm, **({HOLDS: True} if vm["vm_id"] in todo.plan.disks.holding else {})} for vm in vms]
         return {"vms": vms, "timings_s": self.watch.seconds, **todo.lacked.to_dict()}
 
     def _settle(self) -> Todo:

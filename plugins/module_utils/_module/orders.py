@@ -250,7 +250,8 @@ def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     chosen, gone = _left(cluster, params)
     before = slice_changes.states(chosen)
     reports = [HostReport.from_dict(data) for data in params["reports"]]
-    failures = status_rules.record(cluster, chosen, reports, seen_at=utc_now())
+    retention_h = params["disk_retention_h"]
+    failures = status_rules.record(cluster, chosen, reports, seen_at=utc_now(), retention_h=retention_h)
     remaining = [slice_ for slice_ in chosen if slice_.slice_id in cluster.slices]
     changes = slice_changes.state_changes(before, slice_changes.states(remaining))
     waiting = [slice_.slice_id for slice_ in remaining if receipts.gives_up(slice_)]

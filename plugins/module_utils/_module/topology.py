@@ -78,6 +78,15 @@ ADDRESSING_ARGUMENT: dict[str, Any] = {
     "type": "dict",
     "options": {"links": _SUBNETS_ARGUMENT, "networks": _SUBNETS_ARGUMENT, "loopbacks": LOOPBACK_ARGUMENT},
 }
+DATA_DISKS_ARGUMENT: dict[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "options": {
+        "name": {"type": NAME, "required": True},
+        "size_gb": {"type": "float", "required": True},
+        "restore": {"type": "str"},
+    },
+}
 READY_WHEN_ARGUMENT: dict[str, Any] = {
     "type": "dict",
     "options": {

@@ -231,7 +231,7 @@ def slice_rows(slice_: Slice) -> Iterator[tuple[Key, Row]]:
 
 
 def _vm_row(slice_: Slice, position: int, vm: VM) -> tuple[Key, Row]:
-    flavor = vm.flavor or {}
+    flavor = vm.size or {}
     return _row(
         "vms",
         vm_id=vm.vm_id,

@@ -170,8 +170,8 @@ class SqlCluster(Cluster):
         )
         found = {ip: Load(cores, ram_gb, disk_gb, vms) for ip, cores, ram_gb, disk_gb, vms in self._ask(sums)}
         for vm in self._touched().vms():
-            if vm.flavor:
-                found.setdefault(vm.worker_ip, Load()).add(vm.flavor)
+            if (size := vm.size) is not None:
+                found.setdefault(vm.worker_ip, Load()).add(size)
         return found
 
     def newest_vm_worker(self) -> str | None:

@@ -14,15 +14,19 @@ from .base_images import Note
 from .qcow2 import Image
 
 
-def base_of(disk: Disk, overlays: Mapping[str, Image]) -> str:
-    """Return the base image of a disk: the backing file of an existing overlay, even if the order has another one."""
+def base_of(disk: Disk, overlays: Mapping[str, Image]) -> str | None:
+    """Return the base image of a disk: the backing file of an existing overlay, even if the order has another one.
+
+    A data disk has none.
+    """
     overlay = overlays.get(disk.path)
     return disk.backing_file if overlay is None or overlay.backing_file is None else overlay.backing_file
 
 
 def damage_of(disk: Disk, overlays: Mapping[str, Image], bases: Mapping[str, Note]) -> str | None:
     """Return why the base image of a disk is damaged, C(None) if it is not known to be."""
-    note = bases.get(base_of(disk, overlays))
+    path = base_of(disk, overlays)
+    note = None if path is None else bases.get(path)
     return None if note is None else note.damage
 
 
@@ -52,7 +56,13 @@ def outdated(
     found = {}
     for vm, disk in all_disks(orders):
         path, pid = base_of(disk, overlays), pids.get(vm.vm_id)
-        note = bases.get(path)
-        if pid is not None and note is not None and note.is_replacement and processes.deleted_file(pid, path):
+        note = None if path is None else bases.get(path)
+        if (
+            path is not None
+            and pid is not None
+            and note is not None
+            and note.is_replacement
+            and processes.deleted_file(pid, path)
+        ):
             found[vm.vm_id] = Refusal("base_image_replaced", str(vm), {"path": path}).message
     return found

@@ -1,9 +1,10 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""VM folders, the owners of their files, and the overlays in them.
+"""VM folders, the owners of their files, and the overlays and data disks in them.
 
-Overlays are the disks of tenants. They are created if they are missing, and not changed otherwise. An overlay is only
-removed if the order lists it as given up, and a VM folder together with its last overlay (docs/decisions/0019).
+These are the disks of tenants. They are created if they are missing, enlarged if they are too small, and not changed
+otherwise. A disk is only removed if the order lists it as given up, and a VM folder together with its last disk
+(docs/decisions/0019, 0039). "Overlay" stands for both below.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ...changes import Change, SliceRef, between
 from ...errors import Refusal, Refused
 from ...vlans import pool_number
 from ...work_order import VM, Disk, GivenUp, SliceOrder
-from .. import access, files, ownership, vm_folders
+from .. import access, files, ownership, processes, vm_folders
 from ..access import FILE, FOLDER, Access
 from ..accounts import Account, Accounts
 from ..files import File
@@ -27,8 +28,9 @@ from ..qemu.vnc import NOTED
 from ..runner import Runner
 from ..vm_folders import MARK, Folder
 from ..work_order import all_disks, all_given_up, all_vms, folder_of, slice_ids
-from . import base_images, bases, register, trash
+from . import base_images, bases, growth, register, trash
 from .base_images import Note
+from .growth import Growth
 from .qcow2 import Image, read_overlay
 from .register import Known
 
@@ -48,6 +50,7 @@ class Disks:
         known: the disks that exist or existed, by path.
         deleted: disks of the order that are in the trash, by their original path. They count as existing.
         owners: owner, group and mode of the order's VM folders and of their files, by path.
+        in_use: the paths of disks to remove or to enlarge that a process has open.
     """
 
     folders: Mapping[int, Folder] = field(default_factory=dict)
@@ -57,6 +60,7 @@ class Disks:
     known: Mapping[str, Known] = field(default_factory=dict)
     deleted: Mapping[str, str] = field(default_factory=dict)
     owners: Mapping[str, Access] = field(default_factory=dict)
+    in_use: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ class DiskPlan:
 
     Attributes:
         mark: VMs whose folder gets a new owner file.
+        marks: the content of owner files to write, by VM id.
         remove: the folders to remove, each as VM id and slice id.
         discard: the overlays to remove, each with its slice id.
         orphans: overlays that are kept although no VM of the order has them.
@@ -88,6 +93,8 @@ class DiskPlan:
         restore: disks to restore from the trash, each with its path there.
         present: the existing disks.
         forget: the paths of disks that are given up, whether they exist or not.
+        holding: ids of VMs whose given-up data disks are kept, because they are in use.
+        grow: the disks to enlarge.
     """
 
     make_folders: tuple[VM, ...] = ()
@@ -102,6 +109,9 @@ class DiskPlan:
     restore: tuple[tuple[VM, Disk, str], ...] = ()
     present: tuple[Disk, ...] = ()
     forget: tuple[str, ...] = ()
+    holding: frozenset[int] = frozenset()
+    grow: tuple[Growth, ...] = ()
+    marks: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def _waits(self) -> str:
@@ -112,7 +122,7 @@ class DiskPlan:
         """The VM folders and overlays to create, restore or remove, and the paths that get another owner."""
         return [
             *(
-                between("overlay", gone.path, {"uuid": gone.uuid}, None, reason=self._waits, slice=SliceRef(slice_id))
+                between("overlay", gone.path, _lost(gone), None, reason=self._waits, slice=SliceRef(slice_id))
                 for slice_id, gone in self.discard
             ),
             *(
@@ -126,6 +136,7 @@ class DiskPlan:
                 _of_vm("overlay", disk.path, vm, None, {"uuid": disk.uuid}, action="restore", reason="from the trash")
                 for vm, disk, _path in self.restore
             ),
+            *(each.change for each in self.grow),
             *(
                 between("path", path, old.attributes, new.attributes, slice=SliceRef(slice_id))
                 for path, (slice_id, old, new) in self.given.items()
@@ -138,7 +149,12 @@ def _of_vm(kind: str, id: int | str, vm: VM, before: Any, after: Any, **others: 
 
 
 def _made(disk: Disk) -> dict[str, Any]:
-    return {"size_bytes": disk.size_bytes, "backing_file": disk.backing_file}
+    kind = {"backing_file": disk.backing_file} if disk.name is None else {"name": disk.name}
+    return {"size_bytes": disk.size_bytes, **kind}
+
+
+def _lost(disk: GivenUp) -> dict[str, Any]:
+    return {"uuid": disk.uuid, **({} if disk.name is None else {"name": disk.name})}
 
 
 def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
@@ -149,7 +165,9 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
     overlays = _images(disk.path for _vm, disk in disks)
     deleted = _deleted((disk for _vm, disk in disks if disk.path not in overlays), state_dir)
     overlays.update((path, image) for path, (_waiting, image) in deleted.items())
-    paths = {bases.base_of(disk, overlays) for _vm, disk in disks} | {disk.backing_file for _vm, disk in disks}
+    paths = {path for _vm, disk in disks for path in (bases.base_of(disk, overlays), disk.backing_file) if path}
+    changing = {disk.path for _vm, disk in disks if growth.is_due(disk, overlays)}
+    changing.update(each.path for each in _of_kept_vms(orders) if os.path.exists(each.path))
     return Disks(
         folders=folders,
         found={vm_id: vm_folders.overlays(folder.path) for vm_id, folder in folders.items() if folder.slice_id in ours},
@@ -158,6 +176,7 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
         known=register.read(state_dir),
         deleted={path: waiting for path, (waiting, _image) in deleted.items()},
         owners=_accesses(vms),
+        in_use=processes.open_paths(changing),
     )
 
 
@@ -168,6 +187,8 @@ def plan(
     accounts: Accounts,
     retention_h: int = 0,
     barred: Collection[int] = (),
+    stopping: Collection[int] = (),
+    restarting: Collection[int] = (),
 ) -> DiskPlan:
     """Return the changes that make the disks on the host match the order.
 
@@ -177,28 +198,59 @@ def plan(
         accounts: the users that run QEMU.
         retention_h: the hours that removed overlays stay in the trash.
         barred: the ids of VMs for which no overlay is created.
+        stopping: the ids of VMs that are stopped afterwards.
+        restarting: the ids of VMs that are stopped before the plan is applied.
 
     Raises:
         Refused: there are C(conflicts).
     """
     orders = tuple(orders)
-    vms, disks = all_vms(orders), all_disks(orders)
     ownership.refuse(conflicts(orders, have))
-    discard, orphans = _unlisted(orders, have)
+    given_up = [each for each in _of_kept_vms(orders) if each.path in have.in_use]
+    held = [each for each in given_up if each.vm_id not in (*stopping, *restarting)]
+    made = _plan(orders, have, barred, held)
+    return replace(
+        made,
+        given=dict(_given(all_vms(orders), have, accounts)),
+        retention_h=retention_h,
+        grow=tuple(_grown(all_disks(orders), have, restarting)),
+    )
+
+
+def _plan(orders: tuple[SliceOrder, ...], have: Disks, barred: Collection[int], held: Collection[GivenUp]) -> DiskPlan:
+    """Return which disks and folders are created, kept and removed; C(held) are given-up disks that are kept."""
+    vms, disks = all_vms(orders), all_disks(orders)
+    discard, orphans = _unlisted(orders, have, {each.path for each in held})
+    going = {gone.path for _slice_id, gone in discard}
+    marks = {vm.vm_id: _mark(vm, have, going) for vm in vms}
     return DiskPlan(
         make_folders=tuple(vm for vm in vms if vm.vm_id not in have.folders),
-        mark=tuple(vm for vm in vms if vm.vm_id in have.folders and have.folders[vm.vm_id].text != _mark(vm)),
+        mark=tuple(vm for vm in vms if vm.vm_id in have.folders and have.folders[vm.vm_id].text != marks[vm.vm_id]),
+        marks=marks,
         create=tuple((vm, disk) for vm, disk in disks if vm.vm_id not in barred and _is_creatable(disk, have)),
         remove=_empty(vms, have, discard),
         discard=discard,
         orphans=orphans,
         kept=tuple(_kept(disks, have)),
-        given=dict(_given(vms, have, accounts)),
-        retention_h=retention_h,
         restore=tuple((vm, disk, have.deleted[disk.path]) for vm, disk in disks if disk.path in have.deleted),
         present=tuple(disk for _vm, disk in disks if disk.path in have.overlays),
-        forget=tuple(each.path for each in all_given_up(orders)),
+        forget=tuple(each.path for each in all_given_up(orders) if each not in held),
+        holding=frozenset(each.vm_id for each in held),
     )
+
+
+def _of_kept_vms(orders: Iterable[SliceOrder]) -> list[GivenUp]:
+    """Return the disks that are given up by VMs that stay."""
+    orders = tuple(orders)
+    listed = {vm.vm_id for vm in all_vms(orders)}
+    return [each for each in all_given_up(orders) if each.vm_id in listed]
+
+
+def _grown(disks: Iterable[tuple[VM, Disk]], have: Disks, restarting: Collection[int]) -> Iterator[Growth]:
+    for vm, disk in disks:
+        if growth.is_due(disk, have.overlays):
+            is_open = disk.path in have.in_use and vm.vm_id not in restarting
+            yield Growth(vm, disk, have.overlays[disk.path].virtual_bytes, is_open)
 
 
 def _is_creatable(disk: Disk, have: Disks) -> bool:
@@ -247,10 +299,10 @@ def conflicts(orders: Iterable[SliceOrder], have: Disks) -> Iterator[Conflict]:
 
 
 def _unlisted(
-    orders: Collection[SliceOrder], have: Disks
+    orders: Collection[SliceOrder], have: Disks, held: Collection[str]
 ) -> tuple[tuple[tuple[int, GivenUp], ...], tuple[Orphan, ...]]:
     """Return the overlays in folders of the order's slices that no VM has: those that are given up, and the others."""
-    wanted = {disk.path for _vm, disk in all_disks(orders)}
+    wanted = {*held, *(disk.path for _vm, disk in all_disks(orders))}
     given_up = {(each.path, each.uuid): each for each in all_given_up(orders)}
     discard, orphans = [], []
     for vm_id, paths in have.found.items():
@@ -281,7 +333,7 @@ def need_bases(todo: DiskPlan, have: Disks) -> None:
     Raises:
         Refused: a base image is missing.
     """
-    missing = dict.fromkeys(disk.backing_file for _vm, disk in todo.create if disk.backing_file not in have.bases)
+    missing = dict.fromkeys(path for _vm, disk in todo.create if (path := disk.backing_file) not in (None, *have.bases))
     if missing:
         raise Refused([Refusal("base_image_missing", f"base image {path}") for path in missing])
 
@@ -297,7 +349,10 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
         _make_folder(folder_of(state_dir, vm.vm_id), accounts.of(vm.slice_id).gid)
     files.write_all(
         files.text_file(
-            f"{folder_of(state_dir, vm.vm_id)}/{MARK}", _mark(vm), mode=0o640, gid=accounts.of(vm.slice_id).gid
+            f"{folder_of(state_dir, vm.vm_id)}/{MARK}",
+            todo.marks[vm.vm_id],
+            mode=0o640,
+            gid=accounts.of(vm.slice_id).gid,
         )
         for vm in (*todo.make_folders, *todo.mark)
     )
@@ -307,9 +362,11 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
         trash.take(path, disk.path)
     for alike in _alike(todo.create):
         _vm, first = alike[0]
-        content = _new_overlay(first, have.bases[first.backing_file].format, runner)
+        base = first.backing_file
+        content = _new_disk(first, [] if base is None else ["-b", base, "-F", have.bases[base].format], runner)
         owners = [(disk.path, accounts.of(vm.slice_id)) for vm, disk in alike]
         files.write_all(File(path, content, 0o600, account.uid, account.gid) for path, account in owners)
+    growth.closed(todo.grow, runner)
     trash.empty(state_dir, retention_s=todo.retention_h * 3600)
     register.note(state_dir, present=[*todo.present, *(disk for _vm, disk in todo.create)], gone=todo.forget)
 
@@ -328,38 +385,28 @@ def _discard(todo: DiskPlan, have: Disks, state_dir: str) -> None:
 
 def _alike(disks: Iterable[tuple[VM, Disk]]) -> Iterable[list[tuple[VM, Disk]]]:
     """Group disks whose new overlays are identical. One is created and copied, which saves a process for each."""
-    groups: dict[tuple[str, int], list[tuple[VM, Disk]]] = {}
+    groups: dict[tuple[str | None, int], list[tuple[VM, Disk]]] = {}
     for vm, disk in disks:
         groups.setdefault((disk.backing_file, disk.size_bytes), []).append((vm, disk))
     return groups.values()
 
 
-def _new_overlay(disk: Disk, base_format: str, runner: Runner) -> bytes:
+def _new_disk(disk: Disk, base: list[str], runner: Runner) -> bytes:
     draft = f"{os.path.dirname(disk.path)}/.draft.qcow2"
     try:
-        runner.run(
-            [
-                "qemu-img",
-                "create",
-                "-q",
-                "-f",
-                "qcow2",
-                "-b",
-                disk.backing_file,
-                "-F",
-                base_format,
-                draft,
-                str(disk.size_bytes),
-            ]
-        )
+        runner.run(["qemu-img", "create", "-q", "-f", "qcow2", *base, draft, str(disk.size_bytes)])
         with open(draft, "rb") as file:
             return file.read()
     finally:
         files.remove(draft)
 
 
-def _mark(vm: VM) -> str:
-    return vm_folders.text_of(vm)
+def _mark(vm: VM, have: Disks, going: Collection[str]) -> str:
+    """Return the content of the owner file, with the UUIDs of further disks that stay in the folder."""
+    folder = have.folders.get(vm.vm_id)
+    kept = {os.path.basename(path) for path in have.found.get(vm.vm_id, ()) if path not in going}
+    others = {} if folder is None else {name: uuid for name, uuid in folder.disks.items() if name in kept}
+    return vm_folders.text_of(vm, others)
 
 
 def _make_folder(folder: str, gid: int) -> None:
@@ -441,7 +488,7 @@ def _of_another(vm: VM, folder: Folder) -> Iterator[Refusal]:
 
 
 def _fits(vm: VM, disk: Disk, bases: Mapping[str, Note]) -> Iterable[Refusal]:
-    base = bases.get(disk.backing_file)
+    base = None if disk.backing_file is None else bases.get(disk.backing_file)
     if base is not None and disk.size_bytes < base.virtual_bytes:
         figures = {"got": disk.size_bytes, "least": base.virtual_bytes, "image": disk.backing_file}
         yield Refusal("disk_smaller_than_base", str(vm), figures)

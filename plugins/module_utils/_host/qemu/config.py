@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...work_order import VM, Interface
+from ...work_order import VM, Disk, Interface
 from ..accounts import Accounts
 from ..datapath.taps import Tap, saved_line
 from ..work_order import folder_of
@@ -39,8 +40,9 @@ EXCLUSIVE_PORTS = 30
 """Number of NICs with a root port of their own. The NICs after these share ports."""
 # Slots 1 to 3 of the root bus have the display, the random number generator and the disk. The ports are after them.
 _FIRST_PORT_SLOT = 4
-# The last slot before the chipset's own.
+# The last slot before the chipset's own. Data disks are before it, from the last slot to the first.
 _SEED_SLOT = "0x1e"
+_LAST_DATA_SLOT = 0x1D
 _FUNCTIONS_PER_SLOT = 8
 
 
@@ -86,6 +88,11 @@ def read_settings(params: Mapping[str, Any], accounts: Accounts) -> Settings:
 def nic_id(interface: str) -> str:
     """Return the id of a NIC in QEMU."""
     return f"nic-{interface}"
+
+
+def drive_id(disk: Disk) -> str:
+    """Return the id of a disk in QEMU, which stays the same if a data disk is renamed."""
+    return "disk" if disk.name is None else f"disk-{os.path.basename(disk.path)[: -len('.qcow2')]}"
 
 
 def root_port(number: int) -> str:
@@ -137,12 +144,13 @@ def as_started(vm: VM, settings: Settings) -> dict[str, Any]:
         "name": vm.name,
         "cores": vm.cores,
         "ram_mib": vm.ram_mib,
-        "disks": [disk.path for disk in vm.disks],
+        "disks": [vm.disks[0].path],
         "vnc": _display(vm, settings),
         "accelerator": settings.accelerator,
         "checksum_offload": settings.checksum_offload,
         "spare_root_ports": SPARE_ROOT_PORTS,
         "interfaces": [{"name": nic.name, "tap": nic.tap, "mac": nic.mac} for nic in vm.interfaces],
+        **({"data_disks": {str(disk.name): disk.path for disk in vm.data_disks}} if vm.data_disks else {}),
         **({"cloud_init": seed_version(vm)} if vm.seed else {}),
         **{key: uuid for key in _UUIDS if (uuid := getattr(vm, key)) is not None},
     }
@@ -173,10 +181,11 @@ def restart_reasons(started: Mapping[str, Any] | None, wanted: Mapping[str, Any]
     reasons = [
         f"{key} {started.get(key)} → {value}"
         for key, value in wanted.items()
-        if key not in ("interfaces", *_UUIDS) and started.get(key) != value
+        if key not in ("interfaces", "data_disks", *_UUIDS) and started.get(key) != value
     ]
     if "cloud_init" in started and "cloud_init" not in wanted:
         reasons.append("cloud_init removed")
+    reasons += _disk_reasons(started.get("data_disks") or {}, wanted.get("data_disks") or {})
     old = {nic["name"]: nic for nic in started["interfaces"]}
     new = {nic["name"]: nic for nic in wanted["interfaces"]}
     reasons += [f"interface {name} removed" for name in old if name not in new]
@@ -191,6 +200,14 @@ def restart_reasons(started: Mapping[str, Any] | None, wanted: Mapping[str, Any]
     if not reasons and list(old) != list(new):
         reasons.append(f"interfaces {', '.join(old)} → {', '.join(new)}")
     return tuple(reasons)
+
+
+def _disk_reasons(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    return [
+        *(f"data disk {name} removed" for name in old if name not in new),
+        *(f"data disk {name} added" for name in new if name not in old),
+        *(f"data disk {name} replaced" for name in new if old.get(name, new[name]) != new[name]),
+    ]
 
 
 def started_with_password(started: Mapping[str, Any] | None) -> bool:
@@ -241,6 +258,8 @@ def _config(vm: VM, settings: Settings) -> str:
             {"driver": "virtio-blk-pci", "drive": "disk", "bus": "pcie.0", "addr": "0x3", "bootindex": "0"},
         ),
     ]
+    for place, disk in enumerate(vm.data_disks):
+        sections += _data_disk(disk, place)
     sections += _seed_sections(vm, settings)
     sections += [_root_port(number) for number in range(root_ports(len(vm.interfaces)))]
     for number, nic in enumerate(vm.interfaces):
@@ -261,6 +280,24 @@ def _config(vm: VM, settings: Settings) -> str:
         ('device "serial0"', {"driver": "isa-serial", "chardev": "serial"}),
     ]
     return "\n".join(_section(head, values) for head, values in sections)
+
+
+def _data_disk(disk: Disk, place: int) -> list[tuple[str, dict[str, str]]]:
+    slot, function = divmod(place, _FUNCTIONS_PER_SLOT)
+    return [
+        (f'drive "{drive_id(disk)}"', {"file": disk.path, "format": "qcow2", "if": "none", "discard": "unmap"}),
+        (
+            f'device "data{place}"',
+            {
+                "driver": "virtio-blk-pci",
+                "drive": drive_id(disk),
+                "serial": str(disk.name),
+                "bus": "pcie.0",
+                "addr": f"{_LAST_DATA_SLOT - slot:#x}.{function:#x}",
+                "multifunction": "on",
+            },
+        ),
+    ]
 
 
 def _seed_sections(vm: VM, settings: Settings) -> list[tuple[str, dict[str, str]]]:

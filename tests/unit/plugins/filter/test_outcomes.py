@@ -14,6 +14,8 @@ from ansible_collections.cloudrepo.slices.plugins.filter.outcomes import (
     outcome_table,
     workflow_artifacts,
 )
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_changes import changes
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
 from ..module_utils._domain.builders import cluster, put, topology, vm
 from ..module_utils._module.test_orders import plan
@@ -132,6 +134,22 @@ def test_deleted_slices_are_listed() -> None:
     made = [{"kind": "vm", "name": f"web/vm{n}", "id": n, "action": "delete"} for n in range(22)]
     told = deletion_notes({"changes": [*made, {**made[0], "action": "create"}]}, check_mode=True)
     assert (told[0], told[20:]) == ("To be deleted: VM web/vm0 (0)", ["… and 2 more"])
+
+
+def test_lost_data_disks_are_listed() -> None:
+    held = cluster()
+    disks = [{"name": "db", "size_gb": 5.0}, {"name": "log", "size_gb": 1.0}]
+    put(held, topology(vms=[vm("vm1", data_disks=disks), vm("vm2", data_disks=disks[:1])], links=[]))
+    plan(held, all=True)
+    before = Slice.from_dict(held.slices[1000].to_dict())
+    grown = [{"name": "log", "size_gb": 2.0}]
+    after = put(held, topology(vms=[vm("vm1", data_disks=grown)], links=[]))
+    told = [change.to_dict() for change in changes(before, after)]
+    assert deletion_notes({"changes": told}, check_mode=True) == [
+        "To be deleted: VM web/vm2 (1002)",
+        "To be deleted: data disk db 5 GiB of VM web/vm1 (1001)",
+        "To be deleted: data disk db 5 GiB of VM web/vm2 (1002)",
+    ]
 
 
 def test_the_next_job_of_a_workflow_gets_outcomes_and_a_selection() -> None:

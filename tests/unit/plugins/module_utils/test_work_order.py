@@ -94,7 +94,18 @@ def codes(**changes: Any) -> list[str]:
 def test_contradictory_orders_are_refused() -> None:
     made = minimal()["vms"][0]
     (nic,), (disk,) = made["interfaces"], made["disks"]
-    assert codes(disks=[]) == codes(disks=[disk, disk]) == ["field_not_allowed"]
+    data = {"path": disk["path"].replace("vm1_img", "db_3f9c1b52"), "size_bytes": 1 << 30, "name": "db"}
+    assert [each.name for each in machine(disks=[disk, data]).data_disks] == ["db"]
+    assert (
+        codes(disks=[]) == codes(disks=[data]) == codes(disks=[disk, {**data, "name": None}]) == ["field_not_allowed"]
+    )
+    assert codes(disks=[disk, {**data, "backing_file": disk["backing_file"]}]) == ["field_not_allowed"]
+    assert codes(disks=[{**disk, "name": "db"}]) == ["field_not_allowed"]
+    assert codes(disks=[disk, data, data]) == ["listed_twice", "listed_twice"], "the path and the name"
+    assert codes(disks=[disk, {**data, "name": "a" * 21}]) == ["field_not_allowed"], "more than a serial takes"
+    many = [{**data, "path": f"{data['path'][:-6]}{number}.qcow2", "name": f"d{number}"} for number in range(17)]
+    assert codes(disks=[disk, *many]) == ["out_of_range"]
+    assert len(machine(disks=[disk, *many[:16]]).data_disks) == 16
     assert codes(interfaces=[nic, nic]) == ["listed_twice"]
     assert codes(interfaces=[{**nic, "jitter_ms": 1.0}]) == ["jitter_without_delay"]
     assert machine(interfaces=[{**nic, "jitter_ms": 1.0, "delay_ms": 2.0}]).interfaces[0].is_shaped

@@ -11,14 +11,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
     applied_orders,
     ownership,
     revisions,
-    vm_folders,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import ovs
@@ -64,10 +63,11 @@ class Overlay:
 
 @dataclass(frozen=True)
 class Process:
-    """A QEMU."""
+    """A QEMU, and the paths of the disks that it has open."""
 
     slice_id: int
     vm_uuid: str | None
+    disks: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 class Machine:
@@ -75,10 +75,14 @@ class Machine:
 
     Args:
         folder: a folder of its own, for the revisions of applied orders.
+
+    Attributes:
+        may_restart: whether VMs are restarted for changes that need it.
     """
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
+        self.may_restart = True
         self.folders: dict[int, Folder] = {}
         self.overlays: dict[str, Overlay] = {}
         self.trash: dict[str, Overlay] = {}
@@ -103,12 +107,33 @@ class Machine:
             return {**told, "refused": error.fields["refused"], "vms": []}
         revisions.note(seen.orders, state_dir=self.folder, kind=revisions.WORKER)
         missing = lost.find(seen.orders, seen.have.overlays, self.known, {}).refusals
-        self._change(overlays.plan(seen.orders, seen.have, accounts=NOBODY, retention_h=24, barred=missing), owners)
+        restarting = [*self._restarting(seen.orders)]
+        for vm_id in restarting:
+            del self.processes[vm_id]
+        todo = overlays.plan(
+            seen.orders,
+            seen.have,
+            accounts=NOBODY,
+            retention_h=24,
+            barred=missing,
+            stopping=[vm.vm_id for vm in all_vms(seen.orders) if not vm.running],
+            restarting=restarting,
+        )
+        self._change(todo, owners)
         vms = list(self._run(seen.orders, owners, missing))
+        for vm in vms:
+            vm.update({"holds_given_up": True} if vm["vm_id"] in todo.holding else {})
         of = {vm.vm_id: vm.slice_id for vm in all_vms(seen.orders)}
         shown = [{**vm, "slice_id": of[vm["vm_id"]]} for vm in vms]
         applied_orders.note(seen.orders, shown, state_dir=self.folder, kind=revisions.WORKER)
         return {**told, "refused": seen.failure.fields["refused"] if seen.failure else [], "vms": vms}
+
+    def _restarting(self, orders: Iterable[SliceOrder]) -> Iterable[int]:
+        """Yield the running VMs that are restarted, because they were started with other disks."""
+        for vm in all_vms(orders) if self.may_restart else ():
+            held = self.processes.get(vm.vm_id)
+            if held is not None and vm.running and held.disks != {disk.path for disk in vm.disks}:
+                yield vm.vm_id
 
     def in_use(self, name: str) -> dict[str, Any]:
         """Return what C(host_info) returns for a database that was restored."""
@@ -139,6 +164,7 @@ class Machine:
             },
             known=dict(self.known),
             deleted={path: str(uuid) for path, uuid in waiting.items()},
+            in_use=frozenset(path for process in self.processes.values() for path in process.disks),
         )
 
     def _paths(self, folder: Folder) -> list[str]:
@@ -151,7 +177,7 @@ class Machine:
             for path in self._paths(self.folders.pop(vm_id)):
                 del self.overlays[path]
         for vm in (*todo.make_folders, *todo.mark):
-            self.folders[vm.vm_id] = folder(vm)
+            self.folders[vm.vm_id] = folder(vm, todo.marks[vm.vm_id])
         for _vm, disk, uuid in todo.restore:
             self.overlays[disk.path] = self.trash.pop(uuid)
         for vm, disk in todo.create:
@@ -179,8 +205,10 @@ class Machine:
                 yield {"vm_id": vm.vm_id, "state": "stopped", "pid": None}
             else:
                 self.starts += vm.vm_id not in self.processes
-                process = self.processes.setdefault(vm.vm_id, Process(vm.slice_id, vm.vm_uuid))
-                assert process == Process(vm.slice_id, vm.vm_uuid), "another VM's process is taken over"
+                fresh = Process(vm.slice_id, vm.vm_uuid, frozenset(disk.path for disk in vm.disks))
+                process = self.processes.setdefault(vm.vm_id, fresh)
+                assert process == fresh, "another VM's process is taken over"
+                assert process.disks <= self.overlays.keys(), "a disk in use was moved"
                 for disk in vm.disks:
                     held = self.overlays[disk.path]
                     assert held == Overlay(str(disk.uuid), owners[vm.slice_id]), "an owner reads another one's disk"
@@ -295,9 +323,8 @@ class NetworkNode:
         assert {uuid for _slice_id, uuid in touched} <= mine, "a network of a slice that was not ordered is changed"
 
 
-def folder(vm: VM) -> Folder:
-    """Return the folder of a VM as it is read after it was written."""
-    text = vm_folders.text_of(vm)
+def folder(vm: VM, text: str) -> Folder:
+    """Return the folder of a VM as it is read after its owner file was written."""
     said = json.loads(text)
     return Folder(
         folder_of(STATE_DIR, vm.vm_id), said["slice_id"], said["slice_uuid"], said["vm_uuid"], said["disks"], text

@@ -150,6 +150,12 @@ class OnHosts(Operations):
             refused = [one for report in reports for one in report.get("refused", ()) if not one["another"]]
             assert (name in self.door.data()["slices"]) is bool(refused)
 
+    @rule(may_restart=st.booleans())
+    def consent(self, may_restart: bool) -> None:
+        """Whether the next runs may restart VMs, so that they get data disks and give them up."""
+        for machine in self.hosts.values():
+            machine.may_restart = may_restart
+
     @rule()
     def ask_hosts(self) -> None:
         """C(site) asks the hosts what they have."""

@@ -72,6 +72,8 @@ ADDRESSING = st.fixed_dictionaries(
         "loopbacks": st.sampled_from([{"ipv4": "10.3.0.0/29"}, {"ipv6": "2001:db8:3::/64"}]),
     },
 )
+DATA_DISK = st.fixed_dictionaries({"name": st.sampled_from(["db", "log"]), "size_gb": st.sampled_from([1.0, 2.0])})
+DATA_DISKS = st.lists(DATA_DISK, max_size=2, unique_by=lambda disk: disk["name"])
 VM = st.fixed_dictionaries(
     {"name": VMS, "flavor": FLAVORS},
     optional={
@@ -82,6 +84,7 @@ VM = st.fixed_dictionaries(
         "image": FLAVORS,
         "cloud_init": st.sampled_from([{}, {"user_data": "#!/bin/sh\ntrue\n"}, {"user_data": "#cloud-config\na: 1\n"}]),
         "loopback": st.sampled_from([{"ipv4": "10.3.0.2"}, {"ipv6": "2001:db8:3::1"}]),
+        "data_disks": DATA_DISKS,
     },
 )
 TOPOLOGY = st.one_of(
@@ -140,7 +143,7 @@ def has_deleted_slices(machine: Operations) -> bool:
 def live_disks(data: dict[str, Any]) -> set[str]:
     """Return the UUIDs of the disks of all VMs that nobody has deleted."""
     slices = [slice_ for slice_ in Cluster.from_dict(data).slices.values() if not slice_.deleting]
-    found = {disk.uuid for slice_ in slices for vm in slice_.live_vms for disk in vm.disks}
+    found = {disk.uuid for slice_ in slices for vm in slice_.live_vms for disk in vm.disks if not disk.given_up}
     return {uuid for uuid in found if uuid is not None}
 
 
@@ -296,6 +299,25 @@ class Operations(RuleBasedStateMachine):
     @rule(pick=PICK, vm=VM)
     def put_vm(self, pick: int, vm: dict[str, Any]) -> None:
         self.do("vm", slice=str(self.some_slice(pick)["slice_id"]), **vm)
+
+    @precondition(has_slices)
+    @rule(pick=PICK, vm=PICK, disks=DATA_DISKS)
+    def put_disks(self, pick: int, vm: int, disks: list[dict[str, Any]]) -> None:
+        slice_ = self.some_slice(pick)
+        if slice_["vms"]:
+            vm_id = slice_["vms"][vm % len(slice_["vms"])]["vm_id"]
+            self.do("vm", slice=str(slice_["slice_id"]), vm_id=vm_id, data_disks=disks)
+
+    @precondition(has_slices)
+    @rule(pick=PICK, vm=PICK)
+    def restore_disk(self, pick: int, vm: int) -> None:
+        """A data disk comes from the trash to its VM or to another one."""
+        slice_ = self.some_slice(pick)
+        trashed = [disk for each in slice_["vms"] for disk in each.get("trashed_disks", ())]
+        if trashed:
+            disk, chosen = trashed[pick % len(trashed)], slice_["vms"][vm % len(slice_["vms"])]
+            want = {"name": disk["name"], "size_gb": disk["size_gb"], "restore": disk["uuid"]}
+            self.do("vm", slice=str(slice_["slice_id"]), vm_id=chosen["vm_id"], data_disks=[want])
 
     @precondition(has_slices)
     @rule(pick=PICK, vm=PICK, new_name=VMS)

@@ -22,7 +22,7 @@ def test_changed_size_and_interfaces_of_a_vm() -> None:
     slice_ = put(held, topology(vms=[vm("vm1", flavor="cirros2", data_interfaces=3), vm("vm2")]))
     first = slice_.vms[0]
     assert first.flavor is not None
-    assert (first.flavor["cores"], first.flavor["disk_gb"]) == (2, 1)
+    assert (first.flavor["cores"], first.flavor["disk_gb"]) == (2, 5)
     assert [each.name for each in first.interfaces] == ["eth0", "eth1", "eth2", "eth3"]
     assert first.interfaces[3].mac == "52:54:00:03:e9:03"
     assert first.interfaces[0].ip_config is None

@@ -115,6 +115,7 @@ def _match(words: tuple[str, ...], argv: tuple[str, ...]) -> bool:
 
 # The QMP commands that the collection uses, with their arguments; all others are rejected.
 QMP_COMMANDS: dict[str, dict[str, type]] = {
+    "block_resize": {"device": str, "size": int},
     "cont": {},
     "query-status": {},
     "set_link": {"name": str, "up": bool},

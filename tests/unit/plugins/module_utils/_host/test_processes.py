@@ -23,6 +23,15 @@ def test_a_deleted_file_that_a_process_has_open_is_found(tmp_path):
     assert processes.deleted_file(me, str(path)) is None
 
 
+def test_files_that_any_process_has_open_are_found(tmp_path):
+    paths = [str(tmp_path / name) for name in ("open", "closed", "missing")]
+    for path in paths[:2]:
+        (tmp_path / path).write_text("")
+    with open(paths[0], "rb"):
+        assert processes.open_paths(paths) == {paths[0]}
+    assert processes.open_paths(paths) == processes.open_paths([]) == set()
+
+
 def test_a_process_that_has_ended_has_no_files():
     assert processes.deleted_file(0, "/disk") is None
 

@@ -33,6 +33,9 @@ def test_macs_are_converted_to_lower_case():
     assert read.interfaces[0].mac == "52:54:00:aa:bb:cc"
 
 
+DISKS = "an overlay with a backing_file, then data disks with a name and without a backing_file"
+
+
 def not_allowed(field: str, allowed: str, got: Any) -> tuple[str, dict[str, Any]]:
     return "field_not_allowed", {"field": field, "allowed": allowed, "got": got}
 
@@ -68,8 +71,8 @@ def not_allowed(field: str, allowed: str, got: Any) -> tuple[str, dict[str, Any]
             {"disks": [disk(backing_file="/a\n[drive]")]},
             *not_allowed("backing_file", "an absolute path", "/a\n[drive]"),
         ),
-        ({"disks": []}, *not_allowed("disks", "1 disk", 0)),
-        ({"disks": [disk(), disk(1002)]}, *not_allowed("disks", "1 disk", 2)),
+        ({"disks": []}, *not_allowed("disks", DISKS, 0)),
+        ({"disks": [disk(), disk(1002)]}, *not_allowed("disks", DISKS, disk(1002)["path"])),
         (
             {"interfaces": [{**nic(1001, 0, 5), "tap": "eth0"}]},
             *not_allowed("tap", "tap_ and 1-11 more characters", "eth0"),

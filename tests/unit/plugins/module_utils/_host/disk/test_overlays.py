@@ -61,7 +61,7 @@ def test_a_missing_base_image_is_an_error_of_the_host():
 
 def test_an_existing_overlay_is_not_changed():
     order = orders(vm())
-    have = Disks(folders={1001: folder(order[0].vms[0])}, overlays={OVERLAY: Image("qcow2", 1, "/old.img")})
+    have = Disks(folders={1001: folder(order[0].vms[0])}, overlays={OVERLAY: Image("qcow2", GIB, "/old.img")})
     todo = overlays.plan(order, have, accounts=ACCOUNTS)
 
     assert not todo.changes
@@ -507,3 +507,115 @@ def test_the_target_of_a_link_in_place_of_a_folder_is_not_removed_with_its_vm(tm
     (refusal,) = refused_by.value.refusals
     assert (refusal.code, refusal.object, refusal.figures["path"]) == ("path_replaced", "slice 1000", str(folder))
     assert (target / "vm1_img.qcow2").exists()
+
+
+def data_disk(tmp_path: Path, number: int = 1, **changes: Any) -> dict[str, Any]:
+    path = f"{tmp_path}/vms/1001/db_{number:08}.qcow2"
+    return {"path": path, "size_bytes": GIB, "name": "db", "uuid": uuid(number), **changes}
+
+
+def with_data(tmp_path: Path, *data: dict[str, Any], vm_id: int = 1001) -> dict[str, Any]:
+    disks = [disk(vm_id, state_dir=str(tmp_path), uuid=uuid(9)), *data]
+    return vm(vm_id, state_dir=str(tmp_path), disks=disks, vm_uuid=uuid(8))
+
+
+def created(tmp_path: Path) -> FakeRunner:
+    """A host on which qemu-img creates disks."""
+    base_image(tmp_path)
+
+    def create(argv: Sequence[str]) -> None:
+        qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1] if "-b" in argv else "")
+
+    return FakeRunner().on("qemu-img", "create", MORE, do=create)
+
+
+def give_up(number: int, tmp_path: Path) -> dict[str, Any]:
+    each = data_disk(tmp_path, number)
+    return {"vm_id": 1001, **{key: each[key] for key in ("path", "uuid", "name")}}
+
+
+def test_a_data_disk_is_created_empty_and_without_a_base_image(tmp_path):
+    wanted = with_data(tmp_path, data_disk(tmp_path))
+    todo = apply_plan(tmp_path, wanted, runner=created(tmp_path))
+    path = data_disk(tmp_path)["path"]
+    assert Change("overlay", path, "create", after={"size_bytes": GIB, "name": "db"}) in todo.changes
+    assert read_image(path) == Image("qcow2", GIB)
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    assert json.loads((tmp_path / "vms/1001" / MARK).read_text())["disks"]["db_00000001.qcow2"] == uuid(1)
+    assert apply_plan(tmp_path, wanted, runner=FakeRunner()).changes == []
+
+
+def test_a_data_disk_of_a_vm_that_stays_goes_to_the_trash_and_to_another_vm(tmp_path):
+    runner = created(tmp_path)
+    apply_plan(tmp_path, with_data(tmp_path, data_disk(tmp_path)), runner=runner)
+    path = Path(data_disk(tmp_path)["path"])
+    before = path.stat().st_ino
+    gone = [give_up(1, tmp_path)]
+    todo = apply_plan(tmp_path, with_data(tmp_path), runner=FakeRunner(), given_up=gone, retention_h=24)
+    (change,) = (each for each in todo.changes if each.kind == "overlay")
+    assert (change.id, change.action, change.before) == (str(path), "delete", {"uuid": uuid(1), "name": "db"})
+    assert change.reason == "kept in the trash for 24 h"
+    assert (path.exists(), [*trash.find(str(tmp_path))]) == (False, [uuid(1)])
+    assert (tmp_path / "vms/1001/vm1_img.qcow2").exists()
+    moved = data_disk(tmp_path, path=f"{tmp_path}/vms/1002/db_00000001.qcow2", first_seen="2026-01-31T12:00:00Z")
+    both = (with_data(tmp_path), with_data(tmp_path, moved, vm_id=1002))
+    apply_plan(tmp_path, *both, runner=runner, retention_h=24)
+    assert os.stat(moved["path"]).st_ino == before
+    assert apply_plan(tmp_path, *both, runner=FakeRunner(), retention_h=24).changes == []
+
+
+@pytest.mark.parametrize(
+    ("stopping", "restarting", "is_kept"), [((), (), True), ((1001,), (), False), ((), (1001,), False)]
+)
+def test_a_given_up_disk_that_is_in_use_is_kept_until_its_vm_stops(tmp_path, stopping, restarting, is_kept):
+    apply_plan(tmp_path, with_data(tmp_path, data_disk(tmp_path)), runner=created(tmp_path))
+    path = data_disk(tmp_path)["path"]
+    order = orders(with_data(tmp_path), state_dir=str(tmp_path), given_up=[give_up(1, tmp_path)])
+    with open(path, "rb"):
+        have = overlays.observe(order, state_dir=str(tmp_path))
+    todo = overlays.plan(order, have, accounts=ME, stopping=stopping, restarting=restarting)
+    assert (todo.holding, todo.orphans) == (({1001} if is_kept else set()), ())
+    assert [each.path for _slice_id, each in todo.discard] == ([] if is_kept else [path])
+    assert todo.forget == (() if is_kept else (path,))
+    assert ("db_00000001.qcow2" in json.loads(todo.marks[1001])["disks"]) is is_kept
+
+
+def test_a_disk_of_an_unlisted_vm_does_not_wait(tmp_path):
+    apply_plan(tmp_path, with_data(tmp_path, data_disk(tmp_path)), runner=created(tmp_path))
+    order = orders(state_dir=str(tmp_path), given_up=[give_up(1, tmp_path)])
+    with open(data_disk(tmp_path)["path"], "rb"):
+        have = overlays.observe(order, state_dir=str(tmp_path))
+    assert (have.in_use, overlays.plan(order, have, accounts=ME).holding) == (set(), set())
+
+
+def test_an_orphan_beside_the_disks_of_a_vm_keeps_its_uuid(tmp_path):
+    """After an older database was restored, the disk is given up or restored later by its UUID."""
+    apply_plan(tmp_path, with_data(tmp_path, data_disk(tmp_path)), runner=created(tmp_path))
+    todo = apply_plan(tmp_path, with_data(tmp_path), runner=FakeRunner())
+    assert [(each.path, each.uuid) for each in todo.orphans] == [(data_disk(tmp_path)["path"], uuid(1))]
+    assert todo.changes == []
+    gone = [give_up(1, tmp_path)]
+    later = apply_plan(tmp_path, with_data(tmp_path), runner=FakeRunner(), given_up=gone, retention_h=1)
+    assert [each.uuid for _slice_id, each in later.discard] == [uuid(1)]
+    assert [*trash.find(str(tmp_path))] == [uuid(1)]
+
+
+def test_another_disk_at_the_path_of_a_data_disk_is_refused(tmp_path):
+    apply_plan(tmp_path, with_data(tmp_path, data_disk(tmp_path)), runner=created(tmp_path))
+    with pytest.raises(Refused) as refused:
+        apply_plan(tmp_path, with_data(tmp_path, data_disk(tmp_path, uuid=uuid(2))), runner=FakeRunner())
+    assert [each.code for each in refused.value.refusals] == ["another_disk"]
+
+
+def test_a_disk_is_enlarged_after_it_was_restored_from_the_trash(tmp_path):
+    apply_plan(tmp_path, with_data(tmp_path, data_disk(tmp_path)), runner=created(tmp_path))
+    gone = [give_up(1, tmp_path)]
+    apply_plan(tmp_path, with_data(tmp_path), runner=FakeRunner(), given_up=gone, retention_h=24)
+    larger = data_disk(tmp_path, size_bytes=2 * GIB)
+
+    def resize(argv: Sequence[str]) -> None:
+        assert os.path.exists(argv[-2])
+
+    runner = FakeRunner().on("qemu-img", "resize", "-q", "-f", "qcow2", larger["path"], str(2 * GIB), do=resize)
+    todo = apply_plan(tmp_path, with_data(tmp_path, larger), runner=runner, retention_h=24)
+    assert [change.action for change in todo.changes if change.kind == "overlay"] == ["restore", "update"]

@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import read_image
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import qmp
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import (
     EXCLUSIVE_PORTS,
     SPARE_ROOT_PORTS,
     as_started,
+    drive_id,
     nic_place,
     read_settings,
     read_started,
@@ -32,7 +34,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import Session, SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
-from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import MOST_INTERFACES
+from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import MOST_DATA_DISKS, MOST_INTERFACES
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
 
@@ -215,19 +217,65 @@ def test_too_many_nics_are_refused():
     assert refused.value.refusals == [Refusal("out_of_range", "slice 1000, VM 1001", figures)]
 
 
+def data_disk(number: int, **changes: Any) -> dict[str, Any]:
+    path = f"{STATE_DIR}/vms/1001/d{number}_{number:08}.qcow2"
+    return {"path": path, "size_bytes": 1 << 30, "name": f"d{number}", **changes}
+
+
+def test_data_disks_are_virtio_disks_with_their_names_as_serials():
+    many = [disk(), *(data_disk(n) for n in range(9))]
+    config = render(one(100, disks=many), SETTINGS)["qemu.cfg"]
+    first = (
+        f'  file = "{STATE_DIR}/vms/1001/d0_00000000.qcow2"\n  format = "qcow2"\n  if = "none"\n  discard = "unmap"\n'
+    )
+    assert f'[drive "disk-d0_00000000"]\n{first}' in config
+    assert (
+        '[device "data0"]\n  driver = "virtio-blk-pci"\n  drive = "disk-d0_00000000"\n  serial = "d0"\n'
+        '  bus = "pcie.0"\n  addr = "0x1d.0x0"\n  multifunction = "on"\n'
+    ) in config
+    assert re.findall(r'drive = "disk-d[78].*\n.*\n.*\n  addr = "(.*)"', config) == ["0x1d.0x7", "0x1c.0x0"]
+    assert config.count("bootindex") == 1
+
+
+def test_a_renamed_disk_keeps_its_id_in_qemu():
+    old, new = (all_vms(orders(vm(disks=[disk(), data_disk(1, name=name)])))[0].data_disks[0] for name in ("a", "b"))
+    assert drive_id(old) == drive_id(new) == "disk-d1_00000001"
+
+
+@pytest.mark.parametrize(
+    ("disks", "reasons"),
+    [
+        ([data_disk(1)], ()),
+        ([data_disk(1, size_bytes=2 << 30)], ()),
+        ([data_disk(1), data_disk(2)], ("data disk d2 added",)),
+        ([], ("data disk d1 removed",)),
+        ([data_disk(1, path=f"{STATE_DIR}/vms/1001/d1_11111111.qcow2")], ("data disk d1 replaced",)),
+        ([data_disk(1, name="db")], ("data disk d1 removed", "data disk db added")),
+    ],
+)
+def test_other_data_disks_need_a_restart(disks, reasons):
+    before = as_started(one(100, disks=[disk(), data_disk(1)]), SETTINGS)
+    assert restart_reasons(before, as_started(one(100, disks=[disk(), *disks]), SETTINGS)) == reasons
+
+
+def test_a_vm_without_data_disks_is_as_it_was_before_there_were_any():
+    assert "data_disks" not in as_started(one(100), SETTINGS)
+
+
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[tuple[VM, str]]:
     """A VM with the maximum number of NICs in a real QEMU, and its monitor. It has no taps."""
     qemu = shutil.which("qemu-system-x86_64")
     if qemu is None:
         pytest.skip("QEMU is not installed")
-    read = one(*range(1, MOST_INTERFACES + 1))
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", tmp_path / "disk.qcow2", "1M"], check=True)
+    read = one(*range(1, MOST_INTERFACES + 1), disks=[disk(), *(data_disk(n) for n in range(MOST_DATA_DISKS))])
+    for each in read.disks:
+        path = tmp_path / Path(each.path).name
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", path, "1M"], check=True)
     text = render(read, settings(vnc_listen="none"))["qemu.cfg"]
     text = re.sub(
         r'type = "tap"\n  ifname = .*\n  script = .*\n  downscript = .*\n', 'type = "hubport"\n  hubid = "0"\n', text
     )
-    text = text.replace(read.disks[0].path, str(tmp_path / "disk.qcow2"))
     text = text.replace("/run/cloudrepo/1001", str(tmp_path)).replace(f"{STATE_DIR}/vms/1001", str(tmp_path))
     (tmp_path / "qemu.cfg").write_text(text)
     argv = [qemu, "-nodefaults", "-no-user-config", "-display", "none", "-S", "-readconfig", tmp_path / "qemu.cfg"]
@@ -241,6 +289,20 @@ def running(tmp_path: Path) -> Iterator[tuple[VM, str]]:
             yield read, f"{tmp_path}/qmp.sock"
         finally:
             process.kill()
+
+
+def test_real_qemu_has_all_data_disks_and_enlarges_them(running):
+    read, path = running
+    sizes = {drive_id(each): (2 + number) << 20 for number, each in enumerate(read.disks)}
+    assert len(sizes) == 1 + MOST_DATA_DISKS
+    with SocketMonitor().connect(path) as session:
+        for name, size in sizes.items():
+            session.execute("block_resize", {"device": name, "size": size})
+        found = {each["device"]: each["inserted"]["image"]["virtual-size"] for each in session.execute("query-block")}
+    assert found == sizes
+    assert [read_image(f"{Path(path).parent}/{Path(each.path).name}").virtual_bytes for each in read.disks] == [
+        *sizes.values()
+    ], "the next run reads the new sizes from the files"
 
 
 def test_real_qemu_accepts_all_nics_and_later_ones_on_the_spare_ports(running):
