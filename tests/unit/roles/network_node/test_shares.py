@@ -1,0 +1,84 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The share of one VM of what all VMs on VLAN 400 have in common: connection tracking in two network namespaces."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from jinja2 import Environment, FileSystemLoader
+
+TEMPLATES = Path(__file__).parents[4] / "roles/network_node/templates"
+RATE, PINGS = 50, 5000
+VARIABLES = {
+    "ansible_managed": "",
+    "__network_node_dhcp_port": "uplink",
+    "__network_node_gateway_port": "uplink",
+    "__network_node_infrastructure": ["192.0.2.0/24"],
+    "__network_node_link_local": "169.254.0.0/16",
+    "__network_node_network": {"cidr": "10.60.7.0/24", "dhcp_server": "10.60.7.2", "gateway": "10.60.7.1"},
+    "network_node_connection_rate_per_slice": 800,
+    "network_node_connection_rate_per_vm": RATE,
+    "network_node_connections_per_slice": 16000,
+    "network_node_connections_per_vm": 4000,
+    "network_node_dns_servers": [],
+    "network_node_nat_links": "100.64.0.0/16",
+    "network_node_query_rate_per_vm": RATE,
+    "network_node_state_dir": "/nowhere",
+    "network_node_wan_interface": "outside",
+}
+# Each identifier is a connection.
+PING = f"""
+import socket, struct, sys
+def total(data):
+    words = sum(struct.unpack(f"!{{len(data) // 2}}H", data))
+    return (words & 0xffff) + (words >> 16)
+sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+for ident in range({PINGS}):
+    sender.sendto(struct.pack("!BBHHH", 8, 0, 0xffff - total(struct.pack("!BBHHH", 8, 0, 0, ident, 1)), ident, 1),
+                  (sys.argv[1], 0))
+"""
+
+Inside = Callable[..., str]
+
+
+@pytest.fixture
+def inside() -> Iterator[Inside]:
+    """Run a command in a namespace: C(server), or C(vm), which is connected to it."""
+    names = {name: f"cloudrepo-{name}-{os.getpid()}" for name in ("server", "vm")}
+
+    def inside(name: str, *command: str, text: str | None = None) -> str:
+        argv = ["ip", "netns", "exec", names[name], *command]
+        return subprocess.run(argv, input=text, capture_output=True, text=True, check=True).stdout
+
+    try:
+        for name in names.values():
+            subprocess.run(["ip", "netns", "add", name], check=True)
+        inside("vm", "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "uplink", "netns", names["server"])
+        yield inside
+    finally:
+        for name in names.values():
+            subprocess.run(["ip", "netns", "delete", name], check=False)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("nft") is None, reason="root and nft make the namespaces")
+@pytest.mark.parametrize(("template", "address"), [("nat.nft.j2", "10.60.7.1"), ("names.nft.j2", "10.60.7.2")])
+def test_pings_of_one_vm_leave_connection_tracking_to_the_others(template: str, address: str, inside: Inside) -> None:
+    rules = Environment(loader=FileSystemLoader(TEMPLATES), trim_blocks=True).get_template(template).render(VARIABLES)
+    inside("server", "nft", "-f", "-", text=f"{rules}\n")
+    for name, link, own in (("server", "uplink", address), ("vm", "eth0", "10.60.7.101")):
+        inside(name, "ip", "address", "add", f"{own}/24", "dev", link)
+        inside(name, "ip", "link", "set", link, "up")
+    start = time.monotonic()
+    inside("vm", sys.executable, "-c", PING, address)
+    allowed = RATE * (2 + time.monotonic() - start)
+    tracked = int(inside("server", "cat", "/proc/sys/net/netfilter/nf_conntrack_count"))
+    assert 0 < tracked <= allowed + 10
+    assert allowed < PINGS / 2
