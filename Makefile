@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo demo-down docs test test-versions lint sanity unit molecule bench bench-simulate bench-control mutants faults clean
+.PHONY: help setup setup-tests demo demo-down docs test test-versions lint sanity unit molecule bench bench-simulate bench-control mutants faults guests clean
 
 # The hosts of the lab run as root.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=ANSIBLE_CONFIG --)
@@ -63,6 +63,9 @@ mutants: setup-tests ## find small faults in module_utils that no unit test noti
 
 faults: setup ## inject faults into a lab, several times each, and compare everything afterwards (FAULTS="--times 1 --faults worker-off")
 	@tools/faults $(FAULTS)
+
+guests: setup ## test Debian guests, FRR routers and a network of 30 nodes on a lab, which takes long
+	@tools/molecule --long
 
 clean: ## remove what these targets created in the checkout (demo-down removes the lab)
 	rm -rf .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache .test .venv

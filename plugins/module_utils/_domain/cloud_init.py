@@ -215,8 +215,11 @@ def _ethernets(
     static = _static(vm, want, taken)
     gateways = {network.vlan_id: network.gateway_ip for network in slice_.networks if "name" in network.extra}
     has_route = any(_has_dhcp(nic, slice_) for nic in vm.interfaces)
+    awaited = _awaited(vm, static, slice_)
     for nic in vm.interfaces:
-        said: dict[str, Any] = {"match": {"macaddress": nic.mac}, "set-name": nic.name, "optional": True}
+        said: dict[str, Any] = {"match": {"macaddress": nic.mac}, "set-name": nic.name}
+        if nic.name != awaited:
+            said["optional"] = True
         mtu = segments.get(nic.vlan_id or 0, {}).get("mtu", DEFAULT_MTU)
         if mtu != DEFAULT_MTU:
             said["mtu"] = mtu
@@ -235,6 +238,16 @@ def _ethernets(
             said["routes"], has_route = [{"to": "0.0.0.0/0", "via": gateway}], True
             said["nameservers"] = {"addresses": [gateway]}
         yield nic.name, said
+
+
+def _awaited(vm: VM, static: Mapping[str, list[str]], slice_: Slice) -> str | None:
+    """Return the interface for which the guest waits when it boots.
+
+    One is enough for C(network-online.target). Without any, systemd-networkd waits for 2 minutes, and then fails.
+    """
+    connected = [nic for nic in vm.interfaces if nic.vlan_id is not None]
+    ranked = sorted(connected, key=lambda nic: (not _has_dhcp(nic, slice_), not static.get(nic.name)))
+    return ranked[0].name if ranked else None
 
 
 def _has_dhcp(nic: Interface, slice_: Slice) -> bool:

@@ -62,7 +62,7 @@ def test_the_host_name_is_that_of_the_vm_and_eth0_uses_dhcp() -> None:
     assert found["user-data"].startswith("#cloud-config\n")
     assert json.loads(found["user-data"].partition("\n")[2]) == {"hostname": "a", "preserve_hostname": False}
     assert network(slice_) == {
-        "eth0": {"match": {"macaddress": first.interfaces[0].mac}, "set-name": "eth0", "optional": True, "dhcp4": True},
+        "eth0": {"match": {"macaddress": first.interfaces[0].mac}, "set-name": "eth0", "dhcp4": True},
         "eth1": {"match": {"macaddress": first.interfaces[1].mac}, "set-name": "eth1", "optional": True},
     }
 
@@ -80,6 +80,29 @@ def test_an_interface_on_a_network_with_dhcp_uses_it() -> None:
     lan = {"name": "lan", "members": ["a"], "dhcp_enabled": True}
     slice_ = put(cluster(), topology(vms=[vm("a", cloud_init={})], links=[], networks=[lan]))
     assert [network(slice_)[name].get("dhcp4") for name in ("eth0", "eth1")] == [None, True]
+
+
+@pytest.mark.parametrize(
+    ("internet", "addresses", "networks", "awaited"),
+    [
+        (True, ["10.1.0.1/24"], [], "eth0"),
+        (False, ["10.1.0.1/24"], [], "eth1"),
+        (False, ["10.1.0.1/24"], [{"name": "lan", "members": ["a"], "dhcp_enabled": True}], "eth2"),
+        (False, [], [{"name": "lan", "members": ["a"]}], "eth1"),
+    ],
+)
+def test_the_boot_waits_for_one_connected_interface(
+    internet: bool, addresses: list[str], networks: list[dict[str, Any]], awaited: str
+) -> None:
+    first = {"interfaces": [{"name": "eth1", "addresses": addresses}]} if addresses else {}
+    vms = [vm("a", internet=internet, cloud_init=first), vm("b")]
+    found = network(put(cluster(), topology(vms=vms, links=[link("a", "b")], networks=networks)))
+    assert [name for name, said in found.items() if "optional" not in said] == [awaited]
+
+
+def test_a_guest_without_a_connected_interface_waits_for_none() -> None:
+    alone = put(cluster(), topology(vms=[vm("a", cloud_init={}, data_interfaces=1)], links=[]))
+    assert [said["optional"] for said in network(alone).values()] == [True, True]
 
 
 PLAN = {
