@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The content of a YAML file as JSON, in a file beside it, because YAML takes about a hundred times as long to parse.
 
-The file is only used while its digest is that of the YAML text and of its own content. Whoever edits, replaces or restores
-the YAML file therefore does not have to know about it: the YAML is parsed until the next change writes both.
+The file is only used while its digest is that of the YAML text and of its own content. Whoever edits, replaces or
+restores the YAML file does not have to know about it: the YAML is parsed until the next change writes both.
 """
 
 from __future__ import annotations
