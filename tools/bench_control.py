@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench_inventory import VMS as INVENTORY_VMS
+from bench_inventory import bench_inventory
 from bench_tree import VMS, bench_tree
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -209,6 +211,8 @@ def main() -> None:
         )
     for what, seconds in bench_tree().items():
         print(f"planning a tree of {VMS} VMs {what}: {seconds * 1000:.0f} ms")
+    for what, seconds in bench_inventory(fill).items():
+        print(f"ansible-inventory with {INVENTORY_VMS} VMs, {what}: {seconds:.2f} s of CPU time")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
@@ -23,6 +24,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
     Refused,
     SlicesError,
 )
+from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import is_ipv4_address
 from ansible_collections.cloudrepo.slices.plugins.modules import guard
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils import (
     acting_user,
@@ -86,6 +88,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             *_core(task_vars),
             *_orchestrator(task_vars),
             *_workers(name, extra, task_vars),
+            *(self._addresses(task_vars) if name == "site" else ()),
             *table.malformed(extra),
             *self._selection_problems(playbook, given),
         ]
@@ -105,6 +108,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             # The topologies are a result, for the next task. User data may contain secrets, so nothing shows it.
             **({"_ansible_no_log": True} if _has_user_data(found.slices) else {}),
         }
+
+    def _addresses(self, task_vars: Mapping[str, Any]) -> Iterator[Refusal]:
+        """Yield a refusal for each worker of the run that the inventory knows by name or IPv6 only.
+
+        Without this, C(site) would find out when it registers the workers, after it has prepared them.
+        """
+        for host in task_vars["groups"].get("workers", ()):
+            if host not in task_vars["ansible_play_hosts_all"]:
+                continue
+            # An address from facts is unknown before Ansible connects.
+            with contextlib.suppress(AnsibleError):
+                given = (of_inventory(self._task, host, name) for name in ("worker_ip", "ansible_host"))
+                address = str(next((each for each in given if each), host))
+                if not is_ipv4_address(address):
+                    yield Refusal("invalid_worker_ip", f"worker {host}", {"got": address})
 
     def _files_dir(self, playbook: Playbook, extra: Mapping[str, Any], task_vars: Mapping[str, Any]) -> str | None:
         """Return the folder for files, empty without one; null if the playbook writes none or its path is set."""

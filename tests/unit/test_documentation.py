@@ -217,7 +217,9 @@ def test_each_module_is_in_exactly_one_action_group():
 
 
 def test_the_example_inventory_is_accepted_and_describes_the_hosts_in_the_readme(monkeypatch):
-    example = yaml.safe_load((ROOT / "inventory/example/group_vars/all.yml").read_text(encoding="utf-8"))
+    example: dict[str, Any] = {}
+    for path in sorted((ROOT / "inventory/example/group_vars/all").iterdir()):
+        example.update(yaml.safe_load(path.read_text(encoding="utf-8")))
     for module in ("flavor", "user"):
         result = arguments_of(module, monkeypatch).validate({f"{module}s": example[f"cloudrepo_{module}s"]})
         assert result.error_messages == []

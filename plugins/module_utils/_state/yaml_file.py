@@ -17,6 +17,7 @@ from . import lock, yaml_text
 from .files import Backups, write_whole
 from .high_water import HighWater
 from .history_file import HistoryFile
+from .parsed import Parsed
 from .store import does_not_exist
 
 
@@ -37,6 +38,7 @@ class YamlFile:
         self.lock_timeout_s = lock_timeout_s
         self.backups = Backups(backup_dir or f"{self.path}.backups", keep=backups)
         self._high_water = HighWater(self.path, name=self.name)
+        self._parsed = Parsed(self.path)
 
     def exists(self) -> bool:
         """See C(Store.exists)."""
@@ -113,13 +115,14 @@ class YamlFile:
 
     def _read(self) -> Cluster:
         try:
-            with open(self.path, encoding="utf-8") as file:
-                text = file.read()
+            with open(self.path, "rb") as file:
+                data = file.read()
+            text = data.decode()
         except FileNotFoundError:
             return Cluster.initial()
         except (OSError, UnicodeDecodeError) as error:
             raise DatabaseError(f"{self.name} cannot be read: {error}") from error
-        return yaml_text.read(text, name=self.name)
+        return yaml_text.read(text, name=self.name, parsed=self._parsed.read(data))
 
     def _present(self) -> Cluster:
         """Return the current cluster; if its file can no longer be read, an empty one with the high-water mark."""
@@ -142,7 +145,8 @@ class YamlFile:
             noted = history.numbered(noted if cluster.kept.entries else ())
             if noted:
                 cluster.extra = {**cluster.extra, NOTED: noted[-1].number}
-            data = yaml_text.write(cluster.to_dict())
+            content = cluster.to_dict()
+            data = yaml_text.write(content)
             # The backup comes first, so that the previous version exists at any time.
             if self.backups.keep:
                 self.backups.copy(self.path)
@@ -158,3 +162,4 @@ class YamlFile:
                 history.confirm()
                 history.prune(cluster.kept)
             self.backups.prune()
+            self._parsed.write(data, content)

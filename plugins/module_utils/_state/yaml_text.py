@@ -27,18 +27,19 @@ def need_yaml() -> None:
         raise DatabaseError("the database requires PyYAML (python3-yaml) for Ansible's Python interpreter on this host")
 
 
-def read(text: str, *, name: str) -> Cluster:
+def read(text: str, *, name: str, parsed: Any = None) -> Cluster:
     """Return the cluster that a text contains.
 
     Args:
         text: a whole document.
         name: its name for messages.
+        parsed: what it contains, if that is known already.
 
     Raises:
         DatabaseError: the text is not valid YAML or does not fit the model; the message contains the line.
     """
     try:
-        return Cluster.from_dict(yaml.load(text, Loader=LOADER))
+        return Cluster.from_dict(yaml.load(text, Loader=LOADER) if parsed is None else parsed)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""

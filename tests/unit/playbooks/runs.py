@@ -63,6 +63,8 @@ def run(
     command = prepare(folder, playbook, variables, *options, database=database)
     if inventory is not None:
         command[command.index("-i") + 1] = str(inventory)
+        # Tests run as root, and a call that is not refused as expected would prepare this machine.
+        assert playbook != "site" or not _local_workers(inventory), "site must not reach this machine as a worker"
     done = subprocess.run(
         command,
         cwd=folder,
@@ -72,6 +74,11 @@ def run(
         check=False,
     )
     return Done(done.returncode, done.stdout)
+
+
+def _local_workers(inventory: Path) -> list[str]:
+    hosts = (yaml.safe_load(inventory.read_text(encoding="utf-8")).get("workers") or {}).get("hosts") or {}
+    return [name for name, variables in hosts.items() if (variables or {}).get("ansible_connection") == "local"]
 
 
 def prepare(

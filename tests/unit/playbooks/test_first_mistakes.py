@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from ansible_collections.cloudrepo.slices.plugins.action.guard import NEED_WORKERS, OLDEST_CORE
+from ansible_collections.cloudrepo.slices.plugins.module_utils import settings
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
 from ..scripts import ROOT
@@ -92,6 +93,49 @@ def test_an_empty_group_of_workers_is_refused_where_one_is_needed(
 def test_every_playbook_that_reads_the_workers_needs_them() -> None:
     found = {path.stem for path in ROOT.glob("playbooks/*.yml") if READS_WORKERS.search(sources(path))}
     assert found - {"quickstart"} == set(NEED_WORKERS)  # quickstart starts with site
+
+
+WORKERS: dict[str, dict[str, Any]] = {
+    "2001:db8::11": {},
+    "worker2.example.org": {},
+    "worker3": {"ansible_host": "fe80::1"},
+    "192.0.2.14": {},
+    "worker5": {"ansible_host": "worker5.example.org", "worker_ip": "192.0.2.15"},
+    "worker6": {"ansible_host": "192.0.2.16"},
+    "worker7": {"worker_ip": "{{ ansible_default_ipv4.address }}"},
+}
+
+
+def test_workers_that_are_known_by_name_or_ipv6_alone_are_refused_before_a_host_is_changed(tmp_path: Path) -> None:
+    local = {"ansible_connection": "local"}
+    inventory = {"orchestrator": {"hosts": {"localhost": local}}, "workers": {"hosts": WORKERS}}
+    (tmp_path / "own.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    done = run(tmp_path, "site", {}, inventory=tmp_path / "own.yml")
+    assert (done.rc, done.tasks) == (2, 1), done.stdout
+    assert done.failure["msg"].splitlines() == [
+        f"worker {name}: a worker needs an IPv4 address, got '{got}'; set worker_ip for this host in the inventory"
+        for name, got in (
+            ("2001:db8::11", "2001:db8::11"),
+            ("worker2.example.org", "worker2.example.org"),
+            ("worker3", "fe80::1"),
+        )
+    ]
+
+
+@pytest.mark.parametrize("variable", ["worker_state_dir", "network_node_state_dir"])
+def test_a_state_folder_with_a_space_is_refused(variable: str) -> None:
+    assert [each.message for each in settings.problems({variable: "/srv/my cloud"})] == [
+        f"settings: {variable} must be an absolute path of letters, digits and . _ + -, without . and .. as "
+        "components, of 128 characters at most, got '/srv/my cloud'"
+    ]
+
+
+def test_a_database_in_a_folder_with_a_space_is_used(tmp_path: Path) -> None:
+    folder = tmp_path / "my cloud"
+    folder.mkdir()
+    slices = [{"name": "web", "vms": [{"name": "vm1", "flavor": "enormous"}]}]
+    done = run(folder, "deploy", {"slices": slices})
+    assert set(codes(done.failure)) == {"unknown_flavor"}, done.stdout
 
 
 @pytest.mark.parametrize(("release", "refused"), [("2.18.9", True), ("2.19.0", False), ("3.0.0", False)])
