@@ -13,3 +13,9 @@ BRIDGE = "br-int"
 GATEWAY = "10.60.7.1"
 """On management VLAN 400, like the next one."""
 DHCP_SERVER = "10.60.7.2"
+VNC_PLACES = ("worker", "loopback", "unix", "none")
+"""Where displays may listen, the default first."""
+ACCELERATORS = ("kvm:tcg", "kvm", "tcg")
+"""The accelerators of QEMU, the default first."""
+PROGRAM = "/usr/local/lib/cloudrepo/slices-host"
+"""The program that the roles install on hosts. No variable changes its path."""

@@ -344,8 +344,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.job import Job
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Runner, SubprocessRunner
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import zipapp
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module import claim_steps, datapath_steps
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import claim_steps, datapath_steps, zipapp
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile_all
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
@@ -414,8 +413,7 @@ def stages(params: dict[str, Any], missing_ok: bool) -> Iterator[Steps[Any]]:
     if seen.result["missing_packages"] and not missing_ok:
         return
     yield datapath_steps.bridge(params["bridge"], params, runner, missing_ok=missing_ok)
-    program = [] if params["program"] is None else [File(params["program"], zipapp.build(), 0o755)]
-    files = (*(host_files.read_file(each) for each in params["files"]), *program)
+    files = (*(host_files.read_file(each) for each in params["files"]), *_program(params["program"]))
     installation = _files(params, files, runner, missing_ok=missing_ok)
     yield installation
     if params["services"]:
@@ -447,6 +445,11 @@ def _answers(params: dict[str, Any], runner: Runner) -> _Seen:
     """Search for other machines with the addresses of this host."""
     told = duplicates.find(params["uplink"], params["management_addresses"], runner)
     return _Seen({"warnings": told} if told else {})
+
+
+def _program(path: str | None) -> Iterator[File]:
+    if path is not None:
+        yield File(path, zipapp.content(path), 0o755)
 
 
 def _files(

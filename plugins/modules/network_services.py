@@ -336,51 +336,17 @@ changes:
       restart: false
 """
 
-from dataclasses import replace
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, fences
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS, SERVICES_ARGUMENTS
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import orphans
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.job import Job, Todo
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import listed
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import CALLS, GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.network_steps import steps
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
-from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=SERVICES_ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(**CALLS["network_services"], supports_check_mode=True)
     reconcile(module, steps, GRAMMARS, answers=answers(module.params["slices"]))
-
-
-def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
-    """Return how the work order is applied."""
-    claims.require(params, missing_ok=missing_ok)
-    folders = Folders(params["state_dir"], read_links(params["nat_links"]))
-    orders, refused = read_services(params["slices"], links=folders.links)
-    job = Job(
-        orders,
-        folders,
-        SubprocessRunner(),
-        params["bridge"],
-        refused=refused,
-        missing_ok=missing_ok,
-        fence=fences.plan(params),
-    )
-
-    def result(todo: Todo) -> dict[str, Any]:
-        found = {"units": dict(todo.plan.units or {}), "changes": listed(todo.changes)}
-        if missing_ok and params["complete"]:
-            found["only_here"] = orphans.only_here(params["slices"], folders, job.runner)
-        return found
-
-    return replace(job.steps, result=result)
 
 
 if __name__ == "__main__":

@@ -268,74 +268,17 @@ changes:
       restart: true
 """
 
-from dataclasses import replace
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, worker, worker_orphans
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
-    COMPLETE_ARGUMENTS,
-    DATAPATH_ARGUMENTS,
-    DISK_ARGUMENTS,
-    GRAMMARS,
-    RUNNING_ARGUMENTS,
-    WORK_ORDER_ARGUMENTS,
-)
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Tools
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.seed import read_user_data
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.vnc import read_passwords
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_each
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker_job import Job, Todo
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import listed
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import CALLS, GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.worker_steps import steps
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
-from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
-
-ARGUMENTS = {
-    **WORK_ORDER_ARGUMENTS,
-    **DATAPATH_ARGUMENTS,
-    **RUNNING_ARGUMENTS,
-    **DISK_ARGUMENTS,
-    **COMPLETE_ARGUMENTS,
-}
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec=ARGUMENTS,
-        required_if=[("vnc_listen", "worker", ["vnc_address"])],
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(**CALLS["slice_apply"], supports_check_mode=True)
     reconcile(module, steps, GRAMMARS, answers=answers(module.params["slices"]))
-
-
-def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
-    """Return how the work order is applied."""
-    claims.require(params, missing_ok=missing_ok)
-    orders, refused = read_each(params["slices"], state_dir=params["state_dir"])
-    job = Job(
-        orders,
-        Tools(SubprocessRunner(), SocketMonitor()),
-        worker.read_settings(params, orders),
-        restart=params["restart"],
-        start_timeout_s=params["start_timeout_s"],
-        passwords=read_passwords(params["vnc_passwords"]),
-        user_data=read_user_data(params["user_data"]),
-        refused=refused,
-        missing_ok=missing_ok,
-    )
-
-    def result(todo: Todo) -> dict[str, Any]:
-        found = {**todo.result, "changes": listed(todo.changes)}
-        if missing_ok and params["complete"]:
-            runner = job.tools.runner
-            found["only_here"] = worker_orphans.only_here(params["slices"], runner, state_dir=params["state_dir"])
-        return found
-
-    return replace(job.steps, result=result)
 
 
 if __name__ == "__main__":

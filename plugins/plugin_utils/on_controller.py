@@ -8,53 +8,23 @@ half a second, a tenth of which is reading the database. On the controller it is
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
-from ansible.module_utils.errors import UnsupportedError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.plain_module import PlainModule
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.malformed_slices import set_aside, with_refused
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import caller, decide, refuse_middle
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import Invalid, validated
 
 _MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
-RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
-"""The relations between arguments that modules can declare."""
-
-
-class ModuleExit(Exception):
-    """The module has exited with a result."""
-
-
-class _Module:
-    """The part of AnsibleModule that C(edge) uses. For the arguments see C(AnsibleModule)."""
-
-    def __init__(self, arguments: Mapping[str, Any], params: dict[str, Any], *, check_mode: bool) -> None:
-        self.params = params
-        self.check_mode = check_mode
-        self.argument_spec = arguments["argument_spec"]
-        self.required_one_of = arguments.get("required_one_of")
-        self.no_log_values: set[str] = set()
-        self.result: dict[str, Any] = {}
-
-    def exit_json(self, **result: Any) -> NoReturn:
-        """Exit with C(result)."""
-        self.result = {"changed": False, **result}
-        raise ModuleExit
-
-    def fail_json(self, msg: str, **result: Any) -> NoReturn:
-        """Exit with a failure."""
-        self.result = {"changed": False, "failed": True, "msg": msg, **result}
-        raise ModuleExit
 
 
 class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
@@ -100,23 +70,15 @@ class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
 
     def _run_here(self, code: Any, args: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Run the module in this process."""
-        checked = ArgumentSpecValidator(
-            arguments["argument_spec"],
-            **{rule: arguments.get(rule) for rule in RULES},
-            # Modules get plain JSON values, without Ansible's tags.
-        ).validate(json.loads(json.dumps(args, default=str)))
-        if checked.error_messages:
-            is_strange = isinstance(checked.errors[0], UnsupportedError)
-            where = f"Unsupported parameters for ({self._task.action}) module: " if is_strange else ""
-            failure = {"failed": True, "changed": False, "msg": f"{where}{checked.error_messages[0]}"}
-            return dict(remove_values(failure, checked._no_log_values))
-        module = _Module(arguments, checked.validated_parameters, check_mode=self._task.check_mode)
-        module.no_log_values.update(checked._no_log_values)
+        try:
+            params, no_log_values = validated(self._task.action, args, arguments)
+        except Invalid as error:
+            return error.result
+        module = PlainModule(arguments, params, check_mode=self._task.check_mode)
+        module.no_log_values.update(no_log_values)
         # Relative paths start from the directory in which a module would run. Each task has its own process.
         os.chdir(self._loader.get_basedir())
-        with contextlib.suppress(ModuleExit):
-            code.run(module)
-        return dict(remove_values(module.result, module.no_log_values))
+        return dict(remove_values(module.result_of(code.run), module.no_log_values))
 
     def _is_here(self) -> bool:
         """Whether a module would run on this host, as this user, and needs only libraries that Ansible has."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..bounds import DISK_RETENTION_H
-from ..defaults import BRIDGE, DHCP_SERVER, GATEWAY, STATE_DIR
+from ..defaults import ACCELERATORS, BRIDGE, DHCP_SERVER, GATEWAY, STATE_DIR, VNC_PLACES
 from ..grammar import (
     ACCOUNT,
     ADDRESS,
@@ -31,7 +31,6 @@ from ..grammar import (
 )
 from ..network_order import NetworkOrder
 from ..work_order import WorkerOrder
-from .qemu.config import ACCELERATORS, VNC_PLACES
 
 CLOUD_ARGUMENTS: dict[str, Any] = {
     name: WorkerOrder.arguments()[name] for name in ("cloud_uuid", "cloud_title", "cloud_incarnation")
@@ -88,6 +87,21 @@ SERVICES_ARGUMENTS: dict[str, Any] = {
     "lost_machines": NetworkOrder.arguments()["lost_machines"],
     **COMPLETE_ARGUMENTS,
 }
+
+CALLS: dict[str, dict[str, Any]] = {
+    "slice_apply": {
+        "argument_spec": {
+            **WORK_ORDER_ARGUMENTS,
+            **DATAPATH_ARGUMENTS,
+            **RUNNING_ARGUMENTS,
+            **DISK_ARGUMENTS,
+            **COMPLETE_ARGUMENTS,
+        },
+        "required_if": [("vnc_listen", "worker", ["vnc_address"])],
+    },
+    "network_services": {"argument_spec": SERVICES_ARGUMENTS},
+}
+"""What AnsibleModule is told about the arguments of modules that the program on a host can also run."""
 
 GRAMMARS: Grammars = {
     "state_dir": PATH,

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...defaults import VNC_PLACES
 from ...work_order import VM, Disk, Interface
 from ..accounts import Accounts
 from ..datapath.taps import Tap, saved_line
@@ -28,8 +29,6 @@ CONSOLE = "console.log"
 VNC_SECRET = "vnc.secret"
 SEED = "seed.iso"
 SEED_NOTE = "seed.id"
-VNC_PLACES = ("worker", "loopback", "unix", "none")
-ACCELERATORS = ("kvm:tcg", "kvm", "tcg")
 # These are not in QEMU's configuration. Those of another VM are a conflict (ownership), missing ones are written.
 _UUIDS = ("slice_uuid", "vm_uuid")
 _LOOPBACK = "127.0.0.1"

@@ -3,7 +3,7 @@
 """The program C(slices-host), which the collection's units run on workers and the network node.
 
 It is a zipapp of this layer. Each subcommand is a module, which is only imported if it is run, because some subcommands
-delay the start of VMs.
+delay the start of VMs. Ansible runs one more, which is no command for people: C(_module/call.py).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+BEGUN = "slices-host: begun"
+"""The first line of a call. Until it has been written, nothing has been changed."""
 # The arguments by subcommand, whose name is that of its module with hyphens instead of underscores.
 COMMANDS = {
     "keep-rules": "FAMILY TABLES FILE",

@@ -20,7 +20,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module import co
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Entry
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.on_controller import RULES
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import RULES
 
 from ..uuids import Uuids
 

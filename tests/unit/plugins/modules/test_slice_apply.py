@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.taps import Devices, Tap
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import worker_steps
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.modules import slice_apply
 
@@ -205,7 +206,7 @@ def test_an_invalid_slice_does_not_affect_the_others(monkeypatch, tmp_path, chec
 def test_a_tap_of_another_user_is_recreated_when_its_vm_is_restarted(monkeypatch, tmp_path, restart):
     tap = Tap("tap_1001_eth0", 9999, 12345, busy=True, plugged=True)
     monkeypatch.setattr(taps, "observe", lambda: Devices({tap.name: tap}))
-    monkeypatch.setattr(slice_apply, "SocketMonitor", FakeMonitor)
+    monkeypatch.setattr(worker_steps, "SocketMonitor", FakeMonitor)
     args = {**arguments(tmp_path, vm(1001, 100, state_dir=str(tmp_path))), "restart": restart}
     result = modules.run(monkeypatch, slice_apply, looked_at(RUNNING), **args, _ansible_check_mode=True)
 

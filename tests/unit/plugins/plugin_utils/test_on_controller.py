@@ -27,7 +27,7 @@ from ansible_collections.cloudrepo.slices.plugins.modules import (
     worker,
 )
 from ansible_collections.cloudrepo.slices.plugins.modules import slice as slice_module
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.on_controller import RULES
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import RULES
 
 from ...scripts import ROOT
 from ..module_utils._domain import builders

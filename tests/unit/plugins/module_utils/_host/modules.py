@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -23,7 +24,9 @@ def run(
     """Return the result of the module; C(_ansible_check_mode) in C(args) sets check mode."""
     out = io.StringIO()
     if runner is not None:
-        monkeypatch.setattr(module, "SubprocessRunner", lambda: runner)
+        # What the program on a host also runs is behind the module.
+        code = module if hasattr(module, "SubprocessRunner") else sys.modules[module.steps.__module__]
+        monkeypatch.setattr(code, "SubprocessRunner", lambda: runner)
     monkeypatch.setattr("sys.stdout", out)
     # Tests do not write to the log of this machine. Python 3.13 would refuse null characters in it.
     monkeypatch.setattr(basic, "HAS_SYSLOG", False)

@@ -1,0 +1,48 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Validates the arguments of modules that run without AnsibleModule, with the validator that it uses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.errors import UnsupportedError
+
+RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
+"""The relations between arguments that modules can declare."""
+
+
+class Invalid(Exception):
+    """The arguments are invalid. C(result) is the module's result."""
+
+    def __init__(self, result: dict[str, Any]) -> None:
+        super().__init__(result["msg"])
+        self.result = result
+
+
+def validated(action: str, args: Mapping[str, Any], arguments: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    """Return the arguments of a module with their defaults, and the values that must be censored in its result.
+
+    Args:
+        action: the name of the task's action.
+        args: the arguments of the task.
+        arguments: the keywords of AnsibleModule that describe them.
+
+    Raises:
+        Invalid: they are not those of the module.
+    """
+    checked = ArgumentSpecValidator(
+        arguments["argument_spec"],
+        **{rule: arguments.get(rule) for rule in RULES},
+        # Modules get plain JSON values, without Ansible's tags.
+    ).validate(json.loads(json.dumps(args, default=str)))
+    if checked.error_messages:
+        is_strange = isinstance(checked.errors[0], UnsupportedError)
+        where = f"Unsupported parameters for ({action}) module: " if is_strange else ""
+        failure = {"failed": True, "changed": False, "msg": f"{where}{checked.error_messages[0]}"}
+        raise Invalid(dict(remove_values(failure, checked._no_log_values)))
+    return checked.validated_parameters, set(checked._no_log_values)
