@@ -528,6 +528,7 @@ _HOST = {
         "{object} belongs to no cloud",
         "run cloudrepo.slices.site",
     ),
+    "slice_not_planned": Rule("a host refuses a slice whose objects it cannot compare", "{object}: {why}"),
     "another_slice": Rule(
         "an id identifies one slice on a host",
         "this host has another slice with this id: {where} belongs to {held}, the work order is for {got}",

@@ -29,9 +29,9 @@ def report(target: str, *running: int, failure: str | None = None) -> dict[str, 
     return {"host": f"host-{target[-1]}", "target": target, "failure": failure, "vms": vms}
 
 
-def refusing(target: str, slice_id: int, failure: str, *, another: bool = False) -> dict[str, Any]:
+def refusing(target: str, slice_id: int, failure: str, **more: bool) -> dict[str, Any]:
     """Return the report of a host that refused a slice."""
-    return {**report(target), "refused": [{"slice_id": slice_id, "failure": failure, "another": another}]}
+    return {**report(target), "refused": [{"slice_id": slice_id, "failure": failure, **more}]}
 
 
 def order(held: Cluster) -> None:
@@ -139,6 +139,34 @@ def test_a_refused_slice_does_not_affect_others() -> None:
     one = {**refusing("10.0.10.1", web.slice_id, "late"), "vms": []}
     assert tell(held, one, report("10.0.10.2"), NODE) == ["host-1: late"]
     assert ([*held.slices], len(web.vms)) == ([web.slice_id], 2)
+
+
+@pytest.mark.parametrize("vms", [{}, {1001: ("stopped", None)}])
+def test_a_slice_that_a_host_began_to_apply_has_the_states_that_it_found(vms: dict[int, Any]) -> None:
+    """VMs that it could not observe are unknown; those of other slices keep their states."""
+    held = cluster()
+    web, two = put(held, topology()), put(held, topology("two"))
+    both = [report(f"10.0.10.{each}", 1000 + each, 1003 + each) for each in (1, 2)]
+    assert tell(held, *both, NODE) == []
+    late = refusing("10.0.10.1", web.slice_id, "no tap", begun=True)
+    late["vms"] = [*both[0]["vms"][1:], *({"vm_id": vm_id, "state": state} for vm_id, (state, _pid) in vms.items())]
+    assert tell(held, late, both[1], NODE) == ["host-1: no tap"]
+    assert [(vm.status, vm.pid) for vm in web.vms] == [("stopped" if vms else "error", None), ("running", "2004")]
+    assert {vm.status for vm in two.vms} == {"running"}
+
+
+@pytest.mark.parametrize("target", ["10.0.10.1", "network_node"])
+def test_a_slice_that_a_host_began_to_delete_is_kept(target: str) -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    assert tell(held, *BOTH) == []
+    teardown.remove(held, slice_)
+    reports = {each["target"]: {**each, "vms": []} for each in BOTH}
+    failed = {**reports, target: refusing(target, slice_.slice_id, "busy", begun=True)}
+    assert tell(held, *failed.values()) == [f"host-{target[-1]}: busy"]
+    assert [*held.slices] == [slice_.slice_id]
+    assert tell(held, *reports.values()) == []
+    assert not held.slices
 
 
 @pytest.mark.parametrize("target", ["10.0.10.1", "network_node"])
