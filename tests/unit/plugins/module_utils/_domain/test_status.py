@@ -308,3 +308,16 @@ def test_disks_are_first_seen_when_their_vm_is_first_reported() -> None:
     record(held, [slice_], reports, seen_at="2026-02-01T12:00:00Z")
     assert [vm.disks[0].first_seen for vm in slice_.vms] == [NOW, "2026-02-01T12:00:00Z"]
     assert Slice.from_dict(slice_.to_dict()).to_dict() == slice_.to_dict()
+
+
+def test_vms_of_a_lost_worker_are_a_failure_unless_they_are_being_deleted() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    assert tell(held, *BOTH) == []
+    held.workers["10.0.10.1"].extra["lost"] = True
+    assert tell(held, *BOTH) == [
+        "VM vm1 (1001): its worker 10.0.10.1 is lost; delete the VM, or deploy with -e recreate_disks=1001 to create "
+        "it again on another worker"
+    ]
+    slice_.vms[0].deleting = True
+    assert tell(held, *BOTH) == []
