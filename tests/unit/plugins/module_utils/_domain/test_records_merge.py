@@ -123,3 +123,19 @@ def test_a_vm_of_which_another_host_has_a_newer_record_is_left_out() -> None:
         "its objects there are orphans"
     ]
     assert {entry.target: [each.name for each in entry.slice.vms] for entry in found} == {A: [], B: ["a", "b"]}
+
+
+def test_a_vm_is_pinned_to_its_own_host_although_another_one_had_its_address() -> None:
+    """B has got the address that A had until it moved, and has had VMs there since."""
+    held = cluster(workers=3)
+    moved = triangle(held, "b")
+    moved.vms[0].worker_ip = A
+    moved.vms[0].extra["placement"] = {"worker": A}
+    stays = put(held, topology("other", vms=[vm("a", worker=A)], links=[]))
+    orders = [host(moved, A, 5, at=B), host(stays, A, 6)]
+    for hosts in (orders, orders[::-1]):
+        found = {each.slice_id: each.vms[0] for each in merge(hosts).slices}
+        assert {slice_id: (each.worker_ip, each.pinned_to) for slice_id, each in found.items()} == {
+            moved.slice_id: (B, B),
+            stays.slice_id: (A, A),
+        }
