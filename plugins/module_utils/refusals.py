@@ -59,6 +59,11 @@ _ANY = {
         "an address needs a prefix length, such as 10.0.0.1/24", "{object} cannot have address {got!r}: {why}"
     ),
     "option_of_other_checks": Rule("{option} can only be used with these checks: {checks}", "{rule}; check is {got}"),
+    "guest_file_too_long": Rule(
+        "a file for cloud-init has {form}",
+        "its {file} for cloud-init would have {got} characters; {rule}",
+        "give it fewer ssh keys or addresses",
+    ),
     "check_needs_address": Rule(
         "these checks need an address on VLAN 400: {checks}", "{rule}; check is {got}", "set internet to true"
     ),
