@@ -159,12 +159,13 @@ def _reasons(
     slice_id: int, plan: Mapping[str, Any], reports: Sequence[Mapping[str, Any]], owners: Mapping[int, int]
 ) -> tuple[list[str], list[str]]:
     """Return why hosts refused the slice, and what failed on them."""
-    refused, failed = [], []
+    refused: list[str] = []
+    failed: list[str] = []
     for report in reports:
         for each in report["refused"]:
             is_nothing = each["another"] and slice_id in plan["deleting"]
             if each["slice_id"] == slice_id and not is_nothing:
-                refused.append(f"{report['host']}: {each['failure']}")
+                (failed if each["begun"] else refused).append(f"{report['host']}: {each['failure']}")
         own = [vm for vm in report["vms"] if owners.get(vm["vm_id"], vm.get("slice_id")) == slice_id]
         failed += [f"{report['host']}: {vm['failure']}" for vm in own if vm["failure"]]
         # The failures of VMs are in their own reports.

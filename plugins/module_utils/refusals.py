@@ -59,6 +59,11 @@ _ANY = {
         "an address needs a prefix length, such as 10.0.0.1/24", "{object} cannot have address {got!r}: {why}"
     ),
     "option_of_other_checks": Rule("{option} can only be used with these checks: {checks}", "{rule}; check is {got}"),
+    "guest_file_too_long": Rule(
+        "a file for cloud-init has {form}",
+        "its {file} for cloud-init would have {got} characters; {rule}",
+        "give it fewer ssh keys or addresses",
+    ),
     "check_needs_address": Rule(
         "these checks need an address on VLAN 400: {checks}", "{rule}; check is {got}", "set internet to true"
     ),
@@ -546,6 +551,7 @@ _HOST = {
         "{object} belongs to no cloud",
         "run cloudrepo.slices.site",
     ),
+    "slice_not_planned": Rule("a host refuses a slice whose objects it cannot compare", "{object}: {why}"),
     "another_slice": Rule(
         "an id identifies one slice on a host",
         "this host has another slice with this id: {where} belongs to {held}, the work order is for {got}",

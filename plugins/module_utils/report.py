@@ -49,7 +49,7 @@ class VmReport(Contract):
 
 @dataclass(frozen=True)
 class SliceRefusal(Contract):
-    """A slice that a host refused, so that nothing of it was changed."""
+    """A slice that a host refused, so that nothing of it was changed, or that it could not apply completely."""
 
     NOUN = "slice"
     KEY = "slice_id"
@@ -61,6 +61,13 @@ class SliceRefusal(Contract):
         default=False,
         metadata=flag(
             "Whether the host has another slice with this id, and therefore nothing of this one.",
+            sample=False,
+        ),
+    )
+    begun: bool = field(
+        default=False,
+        metadata=flag(
+            "Whether the host had begun to apply it and failed, so that a part of it may be applied.",
             sample=False,
         ),
     )
@@ -102,8 +109,8 @@ class HostReport(Contract):
         default=(),
         metadata=many(
             SliceRefusal,
-            "Slices of the work order that the host refused. The others were applied. The recorded state of the VMs of "
-            "refused slices is kept.",
+            "Slices of the work order that the host refused or failed to apply. The others were applied. The recorded "
+            "state of the VMs of refused slices is kept.",
         ),
     )
     vms: tuple[VmReport, ...] = field(default=(), metadata=many(VmReport, "The VMs on the host."))

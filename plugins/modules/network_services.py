@@ -19,6 +19,8 @@ description:
   - Objects of a slice that are not in the work order are removed. Missing objects are restored, including the packet
     rules for VMs and the gateway of VLAN 400. Other slices are not touched. An order with an address that is reserved
     for another slice is refused.
+  - A slice whose units do not start, or which fails otherwise, does not affect the other slices of the work order.
+    It is returned in RV(refused), and the module fails.
   - Connections of an address that is reassigned or released are dropped.
   - Files of slices that were made writable for others, or that C(dnsmasq) cannot read any more, are written again.
     Masks and drop-ins of units, and files of others in folders of which C(dnsmasq) or C(nft) reads everything, are
@@ -267,8 +269,10 @@ refused:
   description:
     - Slices that this host refused, because their part of the work order is invalid, because the host has already
       applied a newer work order, or because their id, addresses or VLANs are used by another slice. Nothing was changed
-      for them. The other slices of the work order were applied.
-  returned: when slices were refused, in which case the module fails
+      for them.
+    - Also slices of which a change has failed or a unit did not start, with C(begun) true.
+    - The other slices of the work order were applied.
+  returned: when slices were refused or failed, in which case the module fails
   type: list
   elements: dict
   contains:
@@ -284,9 +288,13 @@ refused:
       description: Whether the host has another slice with this id, and therefore nothing of this one.
       type: bool
       sample: false
+    begun:
+      description: Whether the host had begun to apply it and failed, so that a part of it may be applied.
+      type: bool
+      sample: false
 failure:
-  description: Failures other than refused slices. Null if there are none.
-  returned: when slices were refused
+  description: Other failures. Null if there are none.
+  returned: when slices were refused or failed
   type: str
   sample: null
 answers:

@@ -19,8 +19,8 @@ description:
     returned in RV(orphans).
   - VMs that are not listed are stopped first. Then overlays, taps, flows and ports are configured, and finally the VMs
     are started. A VM that fails does not affect the others.
-  - Each slice is applied or refused on its own. One that this host refuses is not changed and is returned in
-    RV(refused). The other slices are applied, and then the module fails.
+  - Each slice is applied or refused on its own. One that this host refuses is not changed. It is returned in
+    RV(refused), and so is one that cannot be applied. The other slices are applied, and then the module fails.
   - A slice is refused if a base image, the password of a display or user data is missing. The role
     P(cloudrepo.slices.apply_work_order#role) then provides them and calls the module again. A base image whose size or
     time has changed since M(cloudrepo.slices.base_images) verified it counts as missing. VMs on a base image that is
@@ -136,7 +136,7 @@ missing_images:
   description:
     - Paths of base images that are missing, or have changed since M(cloudrepo.slices.base_images) verified them.
       Slices that need one are refused, except in check mode.
-  returned: success, and when slices were refused
+  returned: success, and when slices were refused or failed
   type: list
   elements: str
   sample: []
@@ -172,7 +172,7 @@ orphans:
       sample: 1000
 missing_user_data:
   description: Ids of VMs whose user data is missing in O(user_data). Slices with one are refused.
-  returned: success, and when slices were refused, not in check mode
+  returned: success, and when slices were refused or failed, not in check mode
   type: list
   elements: int
   sample: []
@@ -186,7 +186,7 @@ only_here:
   sample: []
 missing_passwords:
   description: Ids of VMs whose display password is missing in O(vnc_passwords). Slices with one are refused.
-  returned: success, and when slices were refused, not in check mode
+  returned: success, and when slices were refused or failed, not in check mode
   type: list
   elements: int
   sample: [1001]
@@ -194,8 +194,10 @@ refused:
   description:
     - Slices that this host refused, because their part of the work order is invalid or lacks something, because the
       host has already applied a newer work order, or because it has another slice or VM with the same id. Nothing was
-      changed for them. The other slices of the work order were applied.
-  returned: when slices were refused, in which case the module fails
+      changed for them.
+    - Also slices of which a change has failed, with C(begun) true.
+    - The other slices of the work order were applied.
+  returned: when slices were refused or failed, in which case the module fails
   type: list
   elements: dict
   contains:
@@ -211,9 +213,13 @@ refused:
       description: Whether the host has another slice with this id, and therefore nothing of this one.
       type: bool
       sample: false
+    begun:
+      description: Whether the host had begun to apply it and failed, so that a part of it may be applied.
+      type: bool
+      sample: false
 failure:
-  description: Failures other than refused slices. Null if there are none.
-  returned: when slices were refused
+  description: Other failures. Null if there are none.
+  returned: when slices were refused or failed
   type: str
   sample: null
 answers:

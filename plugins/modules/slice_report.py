@@ -53,8 +53,8 @@ options:
         type: str
       refused:
         description:
-          - Slices of the work order that the host refused. The others were applied. The recorded state of the VMs of
-            refused slices is kept.
+          - Slices of the work order that the host refused or failed to apply. The others were applied. The recorded
+            state of the VMs of refused slices is kept.
         type: list
         elements: dict
         default: []
@@ -72,6 +72,11 @@ options:
           another:
             description:
               - Whether the host has another slice with this id, and therefore nothing of this one.
+            type: bool
+            default: false
+          begun:
+            description:
+              - Whether the host had begun to apply it and failed, so that a part of it may be applied.
             type: bool
             default: false
       vms:

@@ -19,7 +19,7 @@ from ..errors import Refusal
 from ..models import VM, Interface, Slice
 from ..vlans import MANAGEMENT_VLAN
 from ..work_order import SeedFile
-from . import addressing
+from . import addressing, host_requirements
 
 FIELD = "cloud_init"
 """The extra field of a VM with its set-up."""
@@ -138,6 +138,16 @@ def conflicts(slice_: Slice) -> Iterator[Refusal]:
     for (_vlan, address), ends in holders.items():
         if len(ends) > 1:
             yield Refusal("guest_address_twice", f"slice {slice_label(slice_)}", {"address": address, "ends": ends})
+
+
+def oversized(slice_: Slice) -> Iterator[Refusal]:
+    """Yield a refusal for each file that is too long, given a slice whose VMs have their UUIDs."""
+    segments, taken = host_requirements.segments(slice_), addressing.guest_addresses(slice_)
+    for vm in slice_.live_vms:
+        for file in files(vm, slice_, segments, taken):
+            if not bounds.SEED_FILE.allows(file.content):
+                figures = {"file": file.name, "form": bounds.SEED_FILE.rule, "got": len(file.content)}
+                yield Refusal("guest_file_too_long", f"VM {slice_label(slice_)}/{vm.name}", figures)
 
 
 def files(

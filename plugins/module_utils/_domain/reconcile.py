@@ -80,7 +80,7 @@ def settle(
     if refusals:
         raise Refused(refusals)
     if before is None or slice_.to_dict() != before.to_dict():
-        identify(slice_)
+        _complete(slice_)
     owner.used_vms += more
     if before is None:
         owner.slices.append(slice_.slice_id)
@@ -88,6 +88,18 @@ def settle(
     vault.store(slice_)
     cluster.next_vm_id = allocator.next_id
     return slice_
+
+
+def _complete(slice_: Slice) -> None:
+    """Give new objects their UUIDs, which the files of guests contain.
+
+    Raises:
+        Refused: such a file is too long.
+    """
+    identify(slice_)
+    refusals = list(cloud_init.oversized(slice_))
+    if refusals:
+        raise Refused(refusals)
 
 
 def _problems(cluster: Cluster, want: WantedSlice, settings: Settings, before: Slice | None) -> Iterator[Refusal]:

@@ -186,10 +186,12 @@ class _Draft:
         """Set the present addresses of workers."""
         here = {vm.vm_id: entry.target for entry in self.shares for vm in entry.slice.vms}
         for vm in self.slice.vms:
-            vm.worker_ip = here.get(vm.vm_id, moves.get(vm.worker_ip, vm.worker_ip))
+            was, vm.worker_ip = vm.worker_ip, here.get(vm.vm_id, moves.get(vm.worker_ip, vm.worker_ip))
             pin = vm.pinned_to
             if pin is not None:
-                vm.extra["placement"] = {**vm.extra["placement"], "worker": moves.get(pin, pin)}
+                # Another host may have had its address before.
+                worker = vm.worker_ip if pin == was else moves.get(pin, pin)
+                vm.extra["placement"] = {**vm.extra["placement"], "worker": worker}
 
     def _joins(self, link: Link) -> bool:
         """Return whether both ends of a link exist and are on it."""

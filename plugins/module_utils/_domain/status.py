@@ -114,9 +114,10 @@ def _is_told(slice_: Slice, found: VmReport | None, told: Collection[HostReport]
 
     A worker that has not failed reports all VMs of its order. If one is missing, another run has added it since.
     """
-    if any(each.slice_id == slice_.slice_id for report in told for each in report.refused):
+    refused = [each for report in told for each in report.refused if each.slice_id == slice_.slice_id]
+    if any(not each.begun for each in refused):
         return False
-    return found is not None or not told or any(report.failure for report in told)
+    return found is not None or not told or bool(refused) or any(report.failure for report in told)
 
 
 def _record_vm(vm: VM, seen: VmReport | None, seen_at: str) -> None:

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 
 from .. import bounds
@@ -25,6 +26,8 @@ Conflict = tuple[int, Refusal]
 """A slice of an order, and why this host refuses it."""
 Refusals = Mapping[int, Sequence[Refusal]]
 """Why this host refuses slices of an order, by slice."""
+Failed = Mapping[int, str]
+"""Why slices were not applied completely, by slice."""
 
 
 class Named(Protocol):
@@ -54,7 +57,11 @@ class Seen(Generic[N, H]):
     @property
     def failure(self) -> Refused | None:
         """The error if slices were refused."""
-        return failure(self.refused) if self.refused else None
+        return self.failure_with({})
+
+    def failure_with(self, failed: Failed) -> Refused | None:
+        """Return the error if slices were refused, or have C(failed)."""
+        return failure(self.refused, failed=failed) if self.refused or failed else None
 
 
 def read(
@@ -143,12 +150,15 @@ def look(
         refused = {**refused, **found}
 
 
-def failure(refused: Refusals, also: str | None = None, **fields: Any) -> Refused:
-    """Return the error for an order with refused slices.
+def failure(
+    refused: Refusals, also: str | None = None, *, failed: Failed = MappingProxyType({}), **fields: Any
+) -> Refused:
+    """Return the error for an order with slices that were refused or have failed.
 
     Args:
         refused: the reasons, by slice.
         also: the message of another failure.
+        failed: the slices that have failed.
         fields: more fields of the error, in addition to C(refused), a C(SliceRefusal) for each slice, and C(failure),
             which is C(also).
     """
@@ -161,21 +171,24 @@ def failure(refused: Refusals, also: str | None = None, **fields: Any) -> Refuse
         ).to_dict()
         for slice_id, each in refused.items()
     ]
-    found = Refused(refusals, **fields, refused=told, failure=also)
-    found.message = "\n".join(filter(None, (also, found.message)))
+    begun = [
+        SliceRefusal(slice_id, f"slice {slice_id}: {why}", begun=True).to_dict() for slice_id, why in failed.items()
+    ]
+    found = Refused(refusals, **fields, refused=[*told, *begun], failure=also)
+    found.message = "\n".join(filter(None, (also, *(each["failure"] for each in begun), found.message)))
     return found
 
 
 @contextmanager
-def told_with(refused: Refusals) -> Iterator[None]:
-    """Report refused slices in the error if the block fails."""
+def told_with(refused: Refusals, failed: Failed = MappingProxyType({})) -> Iterator[None]:
+    """Report slices that were refused or have failed in the error if the block fails."""
     try:
         yield
     except SlicesError as error:
-        if not refused:
+        if not refused and not failed:
             raise
         fields = {name: value for name, value in error.fields.items() if not name.startswith("refusal")}
-        raise failure(refused, error.message, **fields) from error
+        raise failure(refused, error.message, failed=failed, **fields) from error
 
 
 def of_slice(order: Named, where: str, held: str | None) -> Iterator[Conflict]:

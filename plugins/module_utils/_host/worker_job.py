@@ -9,19 +9,20 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..changes import Change
-from ..errors import Refused
+from ..changes import Change, is_changed
+from ..errors import Refused, SlicesError
 from ..report import HOLDS
 from ..steps import Steps
 from ..work_order import SliceOrder
-from . import applied_orders, ownership, revisions, worker
+from . import applied_orders, one_by_one, ownership, revisions, systemd, worker
 from .datapath import reconcile as datapath
 from .disk import growth
 from .ownership import Refusals, Seen
 from .qemu import apply as qemu_apply
 from .qemu.apply import Tools
 from .stopwatch import Stopwatch
-from .work_order import slice_ids
+from .systemd import Unit
+from .work_order import all_vms, slice_ids
 from .worker import Host, Lacking, Plan, Settings
 
 
@@ -34,16 +35,32 @@ class Todo:
         plan: the changes to the host.
         lacked: the base images, passwords and user data that refused slices need, and in check mode the base images
             that others need.
+        failed: the slices that C(prepare) and C(finish) could not apply completely, and why; they add them.
     """
 
     seen: Seen[SliceOrder, Host]
     plan: Plan
     lacked: Lacking = field(default_factory=Lacking)
+    failed: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def failure(self) -> Refused | None:
+        """The error if slices were refused or have failed."""
+        return self.seen.failure_with(self.failed)
 
     @property
     def changes(self) -> list[Change]:
         """Each object that differs."""
         return self.plan.changes
+
+    @property
+    def left(self) -> tuple[SliceOrder, ...]:
+        """The slices that have not failed."""
+        return tuple(one for one in self.seen.orders if one.slice_id not in self.failed)
+
+    def fail(self, faults: Mapping[int, Exception]) -> None:
+        """Add slices that have failed."""
+        self.failed.update(one_by_one.reasons(faults))
 
     @property
     def result(self) -> dict[str, Any]:
@@ -94,7 +111,7 @@ class Job:
             self.plan,
             self.prepare,
             result=lambda todo: todo.result,
-            failure=lambda todo: todo.seen.failure,
+            failure=lambda todo: todo.failure,
             lock=self.lock,
             finish=self.finish,
             turn=self.turn,
@@ -120,18 +137,23 @@ class Job:
         with self.watch.stage("observe"):
             if not self.missing_ok:
                 return self._settle()
-            todo = self._plan(self.refused)
+            todo = self._plan_apart(self.refused)
             return Todo(todo.seen, todo.plan, worker.lacking(todo.seen, todo.plan, {}, {}))
 
     def prepare(self, todo: Todo) -> None:
         """Change everything that VMs need to start, while the host is locked.
 
+        A slice that fails does not affect the others.
+
         Raises:
-            SlicesError: a change failed.
+            SlicesError: a change failed that does not belong to one slice.
         """
         revisions.note(todo.seen.orders, state_dir=self.settings.vms.state_dir, kind=revisions.WORKER)
         with ownership.told_with(todo.seen.refused):
-            worker.prepare(todo.plan, todo.seen.have, self.tools, settings=self.settings, watch=self.watch)
+            try:
+                self._prepare(todo)
+            except one_by_one.FAILURES as error:
+                todo.fail(one_by_one.faults(todo.seen.orders, lambda some: self._prepare(self._plan(some, {})), error))
 
     def finish(self, todo: Todo) -> dict[str, Any]:
         """Start and change VMs, and return the results.
@@ -141,21 +163,14 @@ class Job:
         Raises:
             SlicesError: a VM failed.
         """
-        with self.watch.stage("qemu"), ownership.told_with(todo.seen.refused):
-            faults = growth.opened(todo.plan.disks.grow, self.tools.monitor)
-            vms = qemu_apply.run(
-                replace(todo.plan.vms, faults={**faults, **todo.plan.vms.faults}),
-                todo.seen.orders,
-                todo.seen.have.vms.units.vms,
-                self.tools,
-                settings=self.settings.vms,
-                start_timeout_s=self.start_timeout_s,
-                passwords=self.passwords,
-                user_data=self.user_data,
-            )
-        state_dir = self.settings.vms.state_dir
-        applied_orders.note(todo.seen.orders, vms, state_dir=state_dir, kind=revisions.WORKER)
-        vms = [{**vm, **({HOLDS: True} if vm["vm_id"] in todo.plan.disks.holding else {})} for vm in vms]
+        with self.watch.stage("qemu"), ownership.told_with(todo.seen.refused, todo.failed):
+            vms, messages = self._start(todo)
+            sick = {vm["slice_id"] for vm in vms if vm["failure"] is not None}
+            done = (one for one in todo.left if one.slice_id not in sick)
+            applied_orders.note(done, vms, state_dir=self.settings.vms.state_dir, kind=revisions.WORKER)
+            if messages:
+                changed = is_changed(todo.plan.vms.changes)
+                raise SlicesError("\n".join(messages), changed=changed, vms=vms, **todo.plan.vms.result)
         return {"vms": vms, "timings_s": self.watch.seconds, **todo.lacked.to_dict()}
 
     def _settle(self) -> Todo:
@@ -163,7 +178,7 @@ class Job:
         lacked, refused = Lacking(), self.refused
         while True:
             try:
-                todo = self._plan(refused)
+                todo = self._plan_apart(refused)
             except Refused as error:
                 error.fields.update(lacked.to_dict())
                 raise
@@ -173,6 +188,57 @@ class Job:
             lacked = lacked + lack
             refused = {**todo.seen.refused, **ownership.by_slice(lack.conflicts)}
 
-    def _plan(self, refused: Refusals) -> Todo:
-        seen = worker.look(self.orders, self.tools, settings=self.settings, missing_ok=self.missing_ok, refused=refused)
+    def _plan_apart(self, refused: Refusals) -> Todo:
+        """Plan, and refuse slices of which the plan fails."""
+        return one_by_one.plan(self.orders, refused, self._plan)
+
+    def _plan(self, orders: tuple[SliceOrder, ...], refused: Refusals) -> Todo:
+        seen = worker.look(orders, self.tools, settings=self.settings, missing_ok=self.missing_ok, refused=refused)
         return Todo(seen, worker.plan(seen.orders, seen.have, settings=self.settings, restart=self.restart))
+
+    def _prepare(self, todo: Todo) -> None:
+        worker.prepare(todo.plan, todo.seen.have, self.tools, settings=self.settings, watch=self.watch)
+
+    def _start(self, todo: Todo) -> tuple[list[dict[str, Any]], list[str]]:
+        """Start and change the VMs of the slices that have not failed.
+
+        Returns:
+            The states of all VMs, and what has failed of some of them.
+        """
+        found: list[tuple[list[dict[str, Any]], str | None]] = []
+        try:
+            found.append(self._run(self._plan(todo.left, {}) if todo.failed else todo))
+        except one_by_one.FAILURES as error:
+            todo.fail(one_by_one.faults(todo.left, lambda some: found.append(self._run(self._plan(some, {}))), error))
+        vms = [vm for states, _message in found for vm in states]
+        holding = todo.plan.disks.holding
+        vms = [{**vm, HOLDS: True} if vm["vm_id"] in holding else vm for vm in [*vms, *self._as_found(todo)]]
+        return vms, [message for _states, message in found if message is not None]
+
+    def _run(self, todo: Todo) -> tuple[list[dict[str, Any]], str | None]:
+        """Return the states of VMs, and what has failed of some of them."""
+        faults = growth.opened(todo.plan.disks.grow, self.tools.monitor)
+        try:
+            return (
+                qemu_apply.run(
+                    replace(todo.plan.vms, faults={**faults, **todo.plan.vms.faults}),
+                    todo.seen.orders,
+                    todo.seen.have.vms.units.vms,
+                    self.tools,
+                    settings=self.settings.vms,
+                    start_timeout_s=self.start_timeout_s,
+                    passwords=self.passwords,
+                    user_data=self.user_data,
+                ),
+                None,
+            )
+        except SlicesError as error:
+            if "vms" not in error.fields:
+                raise
+            return error.fields["vms"], error.message
+
+    def _as_found(self, todo: Todo) -> list[dict[str, Any]]:
+        """Return the present states of the VMs of slices that have failed."""
+        orders = [one for one in todo.seen.orders if one.slice_id in todo.failed]
+        units = systemd.look_again([Unit(vm.slice_id, vm.vm_id) for vm in all_vms(orders)], self.tools.runner)
+        return qemu_apply.states(orders, units, {}, paused=todo.seen.have.vms.paused)

@@ -121,8 +121,8 @@ def remove(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, tool
         users = accounts.look_up(settings.vms.accounts.prefix, going)
         with_users = replace(settings, vms=replace(settings.vms, accounts=users))
         todo, _results = Job(tuple(going), tools, with_users).steps.run()
-        if todo.seen.failure is not None:
-            raise todo.seen.failure
+        if todo.failure is not None:
+            raise todo.failure
     with datapath.locked(settings.wires):
         paths = {each.path for each in gone if each.path is not None}
         wanted = {disk.path for each in known for disk in each.disks}

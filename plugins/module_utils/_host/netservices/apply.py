@@ -95,6 +95,17 @@ class ServicesPlan:
         overrides = unit_overrides.changes(self.overrides)
         return [*(change.change for change in self.files), *self.ports.changes, *overrides, *self.drift, *gone]
 
+    @property
+    def begun(self) -> list[int]:
+        """The slices that have changes."""
+        mine = {change.slice.slice_id for change in self.changes if change.slice is not None}
+        return [slice_id for slice_id in self.slice_ids if slice_id in mine]
+
+    @property
+    def owners(self) -> dict[str, int]:
+        """The slices of their own units, by unit."""
+        return {unit(slice_id): slice_id for slice_id in self.slice_ids for unit in (names_unit, network_unit)}
+
     def asked_for(self, verb: str) -> list[str]:
         """Return the units with this job."""
         return [unit for unit, wanted in (self.units or {}).items() if wanted == verb]
@@ -142,14 +153,17 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     )
 
 
-def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
+def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> dict[int, str]:
     """Apply a plan.
 
+    Returns:
+        The slices of which units did not start, and why, with the last lines of the journals.
+
     Raises:
-        SlicesError: a unit did not start; the message contains the last lines of its journal.
+        SlicesError: a change failed, or a unit that slices share did not start.
     """
-    pending = [folders.pending(slice_id) for slice_id in todo.slice_ids]
-    for path in pending if todo.changes else ():
+    pending = {slice_id: folders.pending(slice_id) for slice_id in todo.begun}
+    for path in pending.values():
         # After an interrupted run, files may be up to date without their servers having been reloaded.
         files.make_folders(os.path.dirname(path))
         files.write_text(path, "", mode=0o600)
@@ -169,17 +183,29 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> None:
         files.remove(path)
     for one in todo.gone:
         _remove(one, folders, runner)
-    units = [unit for unit, _one in todo.enable]
-    if units:
-        runner.run(["systemctl", "--no-reload", "enable", "--quiet", "--", *units])
-    _ask("reload-or-restart", todo.asked_for("reload-or-restart"), runner)
-    _restart(todo, runner)
+    failed = _start_units(todo, runner)
+    for slice_id, path in pending.items():
+        if slice_id not in failed:
+            files.remove(path)
+    return failed
+
+
+def _start_units(todo: ServicesPlan, runner: Runner) -> dict[int, str]:
+    """Enable, reload and restart units, and return the slices of which some did not start, with the reasons."""
+    enable = [unit for unit, _one in todo.enable]
+    if enable:
+        runner.run(["systemctl", "--no-reload", "enable", "--quiet", "--", *enable])
+    words = _ask("reload-or-restart", todo.asked_for("reload-or-restart"), todo, runner)
+    words.update(_restart(todo, runner))
     _map(todo, runner)
     if todo.overrides:
         unit_overrides.restart(todo.overrides, runner)
-        _ask("start", list(todo.hang_on_gateway), runner)
-    for path in pending:
-        files.remove(path)
+        words.update(_ask("start", list(todo.hang_on_gateway), todo, runner))
+    failed: dict[int, str] = {}
+    for unit, why in words.items():
+        slice_id = todo.owners[unit]
+        failed[slice_id] = "\n".join(filter(None, (failed.get(slice_id), why)))
+    return failed
 
 
 def _map(todo: ServicesPlan, runner: Runner) -> None:
@@ -193,16 +219,17 @@ def _map(todo: ServicesPlan, runner: Runner) -> None:
         runner.run(["nft", "--file", "-"], stdin=_elements(f"{SHARES} slices", todo.shares))
 
 
-def _restart(todo: ServicesPlan, runner: Runner) -> None:
-    """Reload and restart units."""
+def _restart(todo: ServicesPlan, runner: Runner) -> dict[str, str]:
+    """Reload and restart units; see C(_ask)."""
     restarting = todo.asked_for("restart")
     # systemctl enqueues one job per unit, so that units in the gateway's namespace would not wait for the gateway.
-    _ask("restart", [unit for unit in restarting if unit == GATEWAY_UNIT], runner)
-    _ask("reload", todo.asked_for("reload"), runner)
-    _ask("restart", [unit for unit in restarting if unit != GATEWAY_UNIT], runner)
+    _ask("restart", [unit for unit in restarting if unit == GATEWAY_UNIT], todo, runner)
+    words = _ask("reload", todo.asked_for("reload"), todo, runner)
+    words.update(_ask("restart", [unit for unit in restarting if unit != GATEWAY_UNIT], todo, runner))
     if GATEWAY_UNIT in restarting:
         # systemd restarts these units itself, but asynchronously; wait until they are active.
-        _ask("start", list(todo.hang_on_gateway), runner)
+        words.update(_ask("start", list(todo.hang_on_gateway), todo, runner))
+    return words
 
 
 def _elements(of: str, pairs: Mapping[str, tuple[int | None, int | None]], *, is_empty: bool = False) -> str:
@@ -485,13 +512,22 @@ def _remove(one: Services, folders: Folders, runner: Runner) -> None:
     shutil.rmtree(folders.network(one.slice_id), ignore_errors=True)
 
 
-def _ask(verb: str, units: list[str], runner: Runner) -> None:
+def _ask(verb: str, units: list[str], todo: ServicesPlan, runner: Runner) -> dict[str, str]:
+    """Ask systemd for jobs, and return the units of slices that are not active afterwards, each with its last words.
+
+    Raises:
+        SlicesError: a unit that slices share is not active, or the job failed for another reason.
+    """
     if not units:
-        return
+        return {}
     try:
         runner.run(["systemctl", verb, "--", *units])
     except CommandFailed as error:
         shown = systemd.show(units, runner)
         failed = [block["Id"] for block in shown if block.get("ActiveState") != "active"]
-        words = [f"{unit}: {said}" for unit, said in systemd.last_words(failed, runner).items() if said]
+        said = systemd.last_words(failed, runner)
+        if failed and todo.owners.keys() >= set(failed):
+            return {unit: f"unit {unit} did not start" + (f":\n{said[unit]}" if said[unit] else "") for unit in failed}
+        words = [f"{unit}: {lines}" for unit, lines in said.items() if lines]
         raise SlicesError("\n".join([error.message, *words]), **error.fields) from error
+    return {}

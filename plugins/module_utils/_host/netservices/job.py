@@ -8,9 +8,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from ...changes import Change
+from ...errors import Refused, SlicesError
 from ...network_order import Services
 from ...steps import Steps
-from .. import applied_orders, fences, files, ownership, revisions, runner
+from .. import applied_orders, fences, files, one_by_one, ownership, revisions, runner
 from ..datapath import flows
 from ..fences import FencePlan
 from ..ownership import Refusals, Seen
@@ -29,11 +30,18 @@ class Todo:
         seen: these slices, their state on the host, and the refused slices.
         plan: the changes to the host.
         fence: the changes to the list of lost machines.
+        failed: the slices that C(apply) could not apply completely, and why; it adds them.
     """
 
     seen: Seen[Services, State]
     plan: ServicesPlan
     fence: FencePlan = field(default_factory=FencePlan)
+    failed: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def failure(self) -> Refused | None:
+        """The error if slices were refused or have failed."""
+        return self.seen.failure_with(self.failed)
 
     @property
     def changes(self) -> list[Change]:
@@ -66,7 +74,7 @@ class Job:
     @property
     def steps(self) -> Steps[Todo]:
         """The steps in their order."""
-        return Steps(self.plan, self.apply, failure=lambda todo: todo.seen.failure, lock=self.lock)
+        return Steps(self.plan, self.apply, failure=lambda todo: todo.failure, lock=self.lock)
 
     def lock(self) -> AbstractContextManager[None]:
         """Lock the host; the lock is that of the VMs' datapath, because all ports share one range of numbers."""
@@ -80,26 +88,39 @@ class Job:
             SlicesError: the host does not respond, or its list of applied orders is unreadable.
         """
         older = revisions.older(self.orders, state_dir=self.folders.state_dir, kind=revisions.NETWORK_NODE)
-        seen = ownership.look(
-            self.orders,
-            {**self.refused, **older},
-            observe=self._observe,
-            conflicts=lambda left, have: owners.conflicts(left, have, self.folders),
-        )
-        return Todo(seen, apply.plan(seen.orders, seen.have, self.folders, bridge=self.bridge), self.fence)
+        return one_by_one.plan(self.orders, {**self.refused, **older}, self._plan)
 
     def apply(self, todo: Todo) -> None:
-        """Apply a plan.
+        """Apply a plan. A slice that cannot be applied does not affect the others.
 
         Raises:
-            SlicesError: a change failed.
+            SlicesError: a change failed that does not belong to one slice.
         """
         # First: what a lost machine has is used elsewhere once this order is applied.
         fences.apply(todo.fence)
         revisions.note(todo.seen.orders, state_dir=self.folders.state_dir, kind=revisions.NETWORK_NODE)
         with ownership.told_with(todo.seen.refused):
-            apply.apply(todo.plan, self.folders, self.runner)
-        applied_orders.note(todo.seen.orders, state_dir=self.folders.state_dir, kind=revisions.NETWORK_NODE)
+            try:
+                todo.failed.update(apply.apply(todo.plan, self.folders, self.runner))
+            except one_by_one.FAILURES as error:
+                found = one_by_one.faults(todo.seen.orders, self._apply_alone, error)
+                todo.failed.update(one_by_one.reasons(found))
+        done = (one for one in todo.seen.orders if one.slice_id not in todo.failed)
+        applied_orders.note(done, state_dir=self.folders.state_dir, kind=revisions.NETWORK_NODE)
+
+    def _plan(self, orders: tuple[Services, ...], refused: Refusals) -> Todo:
+        seen = ownership.look(
+            orders,
+            refused,
+            observe=self._observe,
+            conflicts=lambda left, have: owners.conflicts(left, have, self.folders),
+        )
+        return Todo(seen, apply.plan(seen.orders, seen.have, self.folders, bridge=self.bridge), self.fence)
+
+    def _apply_alone(self, orders: tuple[Services, ...]) -> None:
+        failed = apply.apply(self._plan(orders, {}).plan, self.folders, self.runner)
+        if failed:
+            raise SlicesError("\n".join(failed.values()))
 
     def _observe(self, orders: tuple[Services, ...]) -> State:
         return runner.observed(

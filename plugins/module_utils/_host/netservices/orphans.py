@@ -102,6 +102,7 @@ def remove(gone: Iterable[Orphan], folders: Folders, runner: Runner, *, bridge: 
     if orders:
         with files.locked(flows.folder_in(folders.state_dir)):
             have = state.observe(orders, folders, runner)
+            # This starts no unit of a slice.
             netservices.apply(netservices.plan(orders, have, folders, bridge=bridge), folders, runner)
             applied_orders.note(orders, state_dir=folders.state_dir, kind=revisions.NETWORK_NODE)
 

@@ -88,6 +88,12 @@ def test_slices_that_were_refused_or_failed_on_a_host_have_the_reason() -> None:
     ]
 
 
+def test_a_slice_that_a_host_could_not_apply_has_failed_alone() -> None:
+    begun = {"slice_id": 1000, "failure": "slice 1000: unit slices-names@1000.service did not start", "begun": True}
+    told = outcomes(planned(), hosts(n={"refused": [begun], "failure": None}))
+    assert told == [["admin/web", "1000", "failed", f"n: {begun['failure']}"], ["alice/lab", "1003", "unchanged"]]
+
+
 def test_a_failed_host_affects_only_the_slices_on_it() -> None:
     told = outcomes(planned(), hosts(w2={"failed": True, "msg": "no space"}))
     assert told == [["admin/web", "1000", "failed", "w2: no space"], ["alice/lab", "1003", "unchanged"]]

@@ -77,7 +77,7 @@ def test_reports_of_successful_failed_and_unreachable_hosts() -> None:
 
 @pytest.mark.parametrize("failure", [None, "VM 1004 (a): it ended"])
 def test_refused_slices_are_separate_from_failures(failure: str | None) -> None:
-    refused = {"slice_id": 1000, "failure": "slice 1000: this work order is from …", "another": False}
+    refused = {"slice_id": 1000, "failure": "slice 1000: this work order is from …", "another": False, "begun": True}
     late = {"failed": True, "msg": "all of it", "refused": [refused], "failure": failure, "vms": [SEEN]}
     hostvars = {
         "w1": {

@@ -262,3 +262,8 @@ def test_a_slice_is_named_in_changes_by_id_name_and_owner() -> None:
     assert slice_ref(slice_) == SliceRef(1000, "web", "admin")
     del slice_.extra["name"]
     assert slice_ref(slice_) == SliceRef(1000, "1000", "admin")
+
+
+def test_the_machine_of_a_worker_is_that_of_its_record() -> None:
+    assert Worker("10.0.10.1").machine_id is None
+    assert Worker("10.0.10.1", extra={"machine_id": "5" * 32}).machine_id == "5" * 32

@@ -251,3 +251,26 @@ def test_a_slice_has_the_status_of_its_vms_that_stay() -> None:
     assert (len(slice_.live_vms), slice_.status) == (2, "stopped")
     slice_.vms[1].deleting = True
     assert ([vm.vm_id for vm in slice_.live_vms], slice_.status) == ([1001], "running")
+
+
+@pytest.mark.parametrize("field", ["name", "title"])
+@pytest.mark.parametrize("where", [(), ("vms", 0), ("links", 0), ("networks", 0)])
+def test_names_and_titles_of_all_objects_are_texts(where: tuple[str | int, ...], field: str) -> None:
+    data = stored()
+    data["networks"] = [
+        {
+            "vlan_id": 101,
+            "cidr": "192.168.101.0/24",
+            "gateway_ip": None,
+            "dhcp_enabled": False,
+            "dhcp_range": None,
+            "status": "design",
+        }
+    ]
+    found: Any = data
+    for key in where:
+        found = found[key]
+    Slice.from_dict(data)
+    found[field] = 5
+    with pytest.raises(FieldError, match=f"{field}"):
+        Slice.from_dict(data)

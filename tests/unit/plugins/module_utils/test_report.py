@@ -48,7 +48,12 @@ def test_all_fields_are_reported() -> None:
     }
     vm = {"vm_id": 1001, "state": "stopped", "name": None, "slice_id": None, "pid": None, "failure": None}
     assert VmReport(1001, "stopped").to_dict() == vm
-    assert SliceRefusal(1000, "no").to_dict() == {"slice_id": 1000, "failure": "no", "another": False}
+    assert SliceRefusal(1000, "no").to_dict() == {
+        "slice_id": 1000,
+        "failure": "no",
+        "another": False,
+        "begun": False,
+    }
 
 
 def test_only_slices_with_a_receipt_are_answered() -> None:

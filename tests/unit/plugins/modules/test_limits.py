@@ -52,13 +52,62 @@ def interfaces(beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
         "loss_percent": bounds.LOSS_PERCENT,
     }
     return st.fixed_dictionaries(
-        {"name": st.sampled_from(["eth0", "eth1", "eth128", *(["eth129"] if beyond else [])])},
+        {"name": st.sampled_from(["eth0", "eth1", "eth20", *(["eth128", "eth129"] if beyond else [])])},
         optional={"up": st.booleans(), **{name: around(limit, beyond) for name, limit in numbers.items()}},
     )
 
 
-def vms(name: str, beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
+def key(length: int) -> str:
+    """Return an ssh key of this length."""
+    return "ssh-rsa " + "A" * (length - 8)
+
+
+def guests(beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
+    """Return set-ups of guests, of which the longest fill a file for cloud-init."""
+    most = int(bounds.USER_DATA_LENGTH.most)
+    lengths = [100, most - 1000, *([most - 200, most - 150, most, 2 * most] if beyond else [])]
+    texts = [("#!/bin/sh\n" + "é" * most)[:length] for length in (12, most, *([most + 1] if beyond else []))]
+    counts = [1, 16, *([3000] if beyond else [])]
+    addresses = st.sampled_from(counts).map(lambda count: [f"10.{n // 250 + 2}.{n % 250}.1/24" for n in range(count)])
+    interface = st.fixed_dictionaries({"name": st.just("eth1"), "addresses": addresses})
     return st.fixed_dictionaries(
+        {},
+        optional={
+            "hostname": names(beyond),
+            "ssh_keys": st.lists(st.sampled_from(lengths).map(key), max_size=1),
+            "user_data": st.sampled_from(texts),
+            "interfaces": st.lists(interface, max_size=1),
+        },
+    )
+
+
+def checks(beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
+    """Return what makes a guest ready."""
+    more = [1] if beyond else []
+    numbers = around(bounds.PORT, beyond)
+    path = st.sampled_from([0, 1023, *(1023 + each for each in more)]).map(lambda length: "/" + "a" * length)
+    command = st.sampled_from([1, 4096, *(4096 + each for each in more)]).map(lambda length: "x" * length)
+    return st.one_of(
+        st.sampled_from([{"check": name} for name in ("console", "cloud_init", "ping", "ssh")]),
+        st.fixed_dictionaries({"check": st.just("tcp"), "port": numbers}),
+        st.fixed_dictionaries({"check": st.just("http"), "port": numbers, "path": path}),
+        st.fixed_dictionaries({"check": st.just("command"), "command": command}),
+    )
+
+
+def titles(beyond: bool) -> st.SearchStrategy[str]:
+    return st.sampled_from(["x", "é" * 200, "a %$\"'{{ b }}\\", *(["", "x" * 201, "a\tb"] if beyond else [])])
+
+
+def sound(vm: dict[str, Any]) -> dict[str, Any]:
+    """Give a VM what its other values need, so that most topologies at the limits are accepted."""
+    needs_address = (vm.get("ready_when") or {}).get("check") in bounds.CHECKS_ON_NETWORK_NODE
+    delayed = [{"delay_ms": 1, **each} if "jitter_ms" in each else each for each in vm.get("interfaces", ())]
+    return {**vm, "interfaces": delayed, **({"internet": True} if needs_address else {})}
+
+
+def vms(name: str, beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
+    found = st.fixed_dictionaries(
         {
             "name": st.one_of(st.just(name), names(beyond)) if beyond else st.just(name),
             "flavor": st.just("edge"),
@@ -69,8 +118,15 @@ def vms(name: str, beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
             "vnc_password_version": around(bounds.PASSWORD_VERSION, beyond),
             "power": st.sampled_from(POWERS),
             "interfaces": st.lists(interfaces(beyond), max_size=2, unique_by=lambda each: each["name"]),
+            "title": titles(beyond),
+            "cloud_init": guests(beyond),
+            "ready_when": checks(beyond),
+            "loopback": st.sampled_from([{"ipv4": "10.255.0.1"}, {"ipv6": "2001:db8:ff::1"}])
+            if name == "c"
+            else st.none(),
         },
     )
+    return found if beyond else found.map(sound)
 
 
 def carried(mtu: st.SearchStrategy[Any]) -> dict[str, st.SearchStrategy[Any]]:
@@ -92,6 +148,16 @@ def networks(beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
         "gateway": st.booleans() if beyond else st.just(True),
         "nat": st.booleans(),
     }
+    static = [
+        "10.1.0.5",
+        "10.1.0.6",
+        *(["10.1.0.0", "10.1.0.1", "10.1.0.3", "10.1.0.255", "10.2.0.1"] if beyond else []),
+    ]
+    addresses = st.fixed_dictionaries({"vm": st.sampled_from(VMS), "ipv4": st.sampled_from(static)})
+    served["addresses"] = st.lists(addresses, max_size=1)
+    served["cidr6"] = st.sampled_from(
+        [None, "2001:db8::/64", "2001:db8::/127", *(["2001:db8::/128"] if beyond else [])]
+    )
     plain = {"name": names(beyond), **served}
     dhcp = {**plain, "dhcp_enabled": st.just(True), "dhcp_range": st.sampled_from(ranges)}
     return st.one_of(
@@ -100,22 +166,43 @@ def networks(beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+def pools(beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
+    """Return pools of addresses, of which the smallest have one subnet."""
+    links = {
+        "ipv4": st.sampled_from(["10.128.0.0/9", "10.128.0.0/30"]),
+        "prefix": around(bounds.LINK_PREFIX_LENGTH, beyond),
+    }
+    links6 = {"ipv6": st.just("2001:db8:1::/48"), "prefix6": around(bounds.PREFIX6_LENGTH, beyond)}
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            "links": st.one_of(st.fixed_dictionaries(links), st.fixed_dictionaries(links6)),
+            "loopbacks": st.sampled_from([{"ipv4": "10.255.0.0/24"}, {"ipv4": "10.255.0.0/31"}]),
+        },
+    )
+
+
 def topologies(beyond: str | None = None) -> st.SearchStrategy[dict[str, Any]]:
     """Return a topology with its flavor and the next id; the part C(beyond) may exceed its limits."""
     return st.fixed_dictionaries(
         {
             "flavor": flavors(beyond == "flavor"),
-            "next_id": st.sampled_from([1000, 9_999_999, int(bounds.ID.most) - 3]),
+            "next_id": st.sampled_from([1000, int(bounds.ID.most) - 3, *([9_999_999] if beyond else [])]),
             "name": names(beyond == "name"),
             "vms": st.tuples(*(vms(name, beyond == name) for name in VMS)).map(list),
             "links": st.lists(links(beyond == "links"), max_size=21 if beyond == "links" else 18),
             "networks": st.lists(networks(beyond == "networks"), max_size=1),
         },
-        optional={"vlan_pools": around(bounds.VLAN_POOLS, beyond == "vlan_pools"), "peers": st.booleans()},
+        optional={
+            "title": titles(beyond == "title"),
+            "addressing": pools(beyond == "addressing"),
+            "vlan_pools": around(bounds.VLAN_POOLS, beyond == "vlan_pools"),
+            "peers": st.booleans(),
+        },
     )
 
 
-PARTS = st.sampled_from(["flavor", "name", VMS[2], "links", "networks", "vlan_pools"])
+PARTS = st.sampled_from(["flavor", "name", VMS[2], "links", "networks", "vlan_pools", "title", "addressing"])
 
 
 def cluster(flavor: Mapping[str, Any], next_id: int = 1000) -> Cluster:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
+import pytest
+
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import addressing
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
@@ -196,3 +198,23 @@ def test_a_pool_is_taken_to_its_last_address() -> None:
     assert sorted(map(str, used)) == ["10.1.0.0/30", "10.1.0.12/30", "10.1.0.4/30", "10.1.0.8/30"]
     (full,) = refusals(cluster(), triangle(links=[*links, link("a", "b")], addressing=pools))
     assert (full.code, full.figures["room"], full.figures["needed"]) == ("address_pool_exhausted", 4, 5)
+
+
+@pytest.mark.parametrize(
+    ("pool", "kept"),
+    [
+        ("10.1.0.0/16", True),
+        ("10.1.0.0/29", True),
+        ("10.1.0.4/30", False),
+        ("10.0.0.0/16", False),
+        ("10.9.0.0/16", False),
+    ],
+)
+def test_a_subnet_is_kept_as_long_as_it_is_within_the_pool(pool: str, kept: bool) -> None:
+    held = cluster()
+    pair: dict[str, Any] = {"vms": [vm("a"), vm("b")], "links": TRIANGLE[:1]}
+    before = plan(put(held, triangle(**pair, addressing={"links": {"ipv4": "10.1.0.0/16"}})))
+    after = plan(put(held, triangle(**pair, addressing={"links": {"ipv4": pool}})))
+    assert (after == before) is kept
+    (address, *_others), network = after["a:eth1"], ipaddress.ip_network(pool)
+    assert ipaddress.ip_interface(address).ip in network

@@ -17,6 +17,11 @@ def test_defaults_are_stored_with_the_pools() -> None:
     assert Addressing.read({"loopbacks": {"ipv6": "2001:DB8:0::/64"}}).to_dict() == {
         "loopbacks": {"ipv6": "2001:db8::/64"}
     }
+    both = {"ipv4": "10.0.0.0/8", "ipv6": "2001:db8::/48"}
+    assert Addressing.read({"links": both, "networks": both}).to_dict() == {
+        "links": {**both, "prefix": 30, "prefix6": 64},
+        "networks": {**both, "prefix": 24, "prefix6": 64},
+    }
 
 
 @pytest.mark.parametrize("data", [None, {}, {"links": None}, {"links": {"ipv4": None, "prefix": 30}}])

@@ -251,3 +251,26 @@ def test_an_address_belongs_to_one_interface_of_a_link() -> None:
         Refused, match=r"10\.1\.0\.1 belongs to a:eth1, b:eth1; addresses on a link or network are unique"
     ):
         put(cluster(), topology(vms=two, links=[link("a", "b")], networks=[{"name": "lan", "members": ["c"]}]))
+
+
+@pytest.mark.parametrize("user_data", [None, "#!/bin/sh\ntrue\n"])
+def test_the_keys_of_a_guest_fit_into_a_file(user_data: str | None) -> None:
+    """Otherwise its worker would refuse the whole slice."""
+    name = "user-data" if user_data is None else "meta-data"
+    more = {} if user_data is None else {"user_data": user_data}
+
+    def key(length: int) -> str:
+        return "ssh-rsa " + "A" * (length - 8)
+
+    most = 65_536 - (len(files(pair(ssh_keys=[key(100)], **more))[name]) - 100)
+    assert len(files(pair(ssh_keys=[key(most)], **more))[name]) == 65_536
+    assert refusals(ssh_keys=[key(most + 1)], **more) == [
+        f"VM web/a: its {name} for cloud-init would have 65537 characters; a file for cloud-init has at most 65,536 "
+        "characters; give it fewer ssh keys or addresses"
+    ]
+
+
+def test_the_addresses_of_a_guest_fit_into_a_file() -> None:
+    addresses = [f"10.{number // 250}.{number % 250}.1/24" for number in range(4000)]
+    (message,) = refusals(interfaces=[{"name": "eth1", "addresses": addresses}])
+    assert message.startswith("VM web/a: its network-config for cloud-init would have ")

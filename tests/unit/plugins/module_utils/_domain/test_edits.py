@@ -258,3 +258,21 @@ def test_a_link_that_is_one_of_several_is_not_found_by_its_vms(endpoints: list[s
     assert caught.value.message.endswith("; give the interfaces or the link_id")
     _want, place = edits.put_link(WEB, {"endpoints": ["b:eth2", "a:eth2"], "mtu": 9000})
     assert place == 1
+
+
+def test_an_edit_keeps_the_addresses_of_the_ends_that_stay_and_are_not_given_again() -> None:
+    def addressed(*addresses: tuple[str, str], **data: Any) -> dict[str, str]:
+        told = [{"endpoint": name, "ipv4": address} for name, address in addresses]
+        data.setdefault("name", "x")
+        want, place = edits.put_link(before, {**data, "addresses": told})
+        return {each.vm: str(each.ipv4) for each in want.links[place].addresses}
+
+    before = WEB
+    first = edits.put_link(
+        WEB, {"name": "x", "addresses": [{"vm": "a", "ipv4": "10.0.0.1"}, {"vm": "b", "ipv4": "10.0.0.2"}]}
+    )
+    before = first[0]
+    kept = edits.put_link(before, {"name": "x", "addresses": [{"vm": "a", "ipv4": "10.0.0.9"}]})[0].links[0].addresses
+    assert {each.vm: each.ipv4 for each in kept} == {"a": "10.0.0.9", "b": "10.0.0.2"}
+    moved = edits.put_link(before, {"name": "x", "endpoints": ["a:eth1", "fresh:eth1"]})[0].links[0].addresses
+    assert {each.vm: each.ipv4 for each in moved} == {"a": "10.0.0.1"}

@@ -255,3 +255,10 @@ def test_ends_and_members_that_are_not_in_the_slice_use_no_trunk() -> None:
 def test_any_jitter_needs_a_delay(jitter_ms: float) -> None:
     found = refusals(cluster(), limited({"name": "eth1", "jitter_ms": jitter_ms}))
     assert [(each.code, each.figures) for each in found] == [("jitter_without_delay", {"got": jitter_ms})]
+
+
+def test_limits_are_equal_whether_they_are_stored_or_not() -> None:
+    """An interface whose limits were given again has not changed."""
+    read = host_requirements.Limits.read
+    assert read(SLOW) == read(SLOW, is_stored=True)
+    assert read(SLOW) != read({**SLOW, "tx_kbps": 2001})

@@ -319,6 +319,9 @@ def test_names_are_completed_with_the_lowest_free_number() -> None:
     third = builders.put(held, builders.topology("third", owner="alice", vms=[], links=[]))
     third.extra["name"] = "lab"
     assert repair(held) == [f"slice lab ({third.slice_id}) of alice: name → lab-2"]
+    fourth = builders.put(held, builders.topology("fourth", owner="alice", vms=[], links=[]))
+    fourth.extra["name"] = "lab"
+    assert repair(held) == [f"slice lab ({fourth.slice_id}) of alice: name → lab-3"]
 
 
 def test_what_cannot_be_repaired_stays_and_the_rest_is_repaired() -> None:

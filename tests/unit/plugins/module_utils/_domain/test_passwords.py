@@ -43,3 +43,11 @@ def test_an_invalid_hash_matches_no_password(stored: str) -> None:
     assert scheme_of(stored) is None
     assert not verify("", stored)
     assert not verify("secret\udcff", stored)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "known"), [("ln=16,r=8,p=1", True), ("ln=16,r=9,p=1", False), ("ln=1,r=1,p=4", True)]
+)
+def test_a_hash_may_require_64_mib_of_memory_and_no_more(sizes: str, known: bool) -> None:
+    stored = f"$scrypt${sizes}$AAAAAAAAAAAAAAAAAAAAAA==$AAAAAAAAAAAAAAAAAAAAAAAA"
+    assert (scheme_of(stored) == "scrypt") is known

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.placement import Placement
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
@@ -119,3 +120,17 @@ def test_a_vm_is_kept_and_can_grow_on_a_worker_with_unknown_capacity() -> None:
     held.workers["10.0.10.1"] = Worker("10.0.10.1", schedulable=False)
     held.flavors["cirros"]["cores"] = 3
     assert put(held, topology(vms=[vm("a")], links=[])).vms[0].flavor["cores"] == 3
+
+
+def test_the_shortages_of_a_worker_follow_vms_that_grow() -> None:
+    held = cluster(workers=1, cores=6, cpu_overcommit=1.0)
+    placement = Placement(held)
+    flavor = {**held.flavors["big"], "cores": 7}
+
+    def allocated() -> int:
+        shortages: list[Refusal] = placement.refusal("VM web/a", flavor, None).figures["shortages"]
+        return next(each.figures["allocated"] for each in shortages if each.figures["resource"] == "cores")
+
+    assert allocated() == 0
+    placement.grow("10.0.10.1", cores=2, ram_gb=0)
+    assert allocated() == 2

@@ -155,3 +155,11 @@ def test_violations_of_rules_are_refused() -> None:
     assert done.cluster.slices.keys() == {1000}
     assert f"slice {second.uuid}, which was left out; its objects are orphans" in done.unknown
     assert [each.code for each in refusals(hosts, without=[OTHER])] == ["not_found"]
+
+
+def test_flavors_of_vms_are_rebuilt() -> None:
+    slice_ = web()
+    for each in slice_.vms:
+        each.flavor = {**(each.flavor or {}), "name": "lab-router", "cores": 3}
+    held = rebuilt(hosts_of(slice_)).cluster
+    assert (held.flavors["lab-router"]["cores"], "name" in held.flavors["lab-router"]) == (3, False)

@@ -72,6 +72,7 @@ def test_vms_of_workers_that_are_left_out_are_rebuilt_from_the_network_node() ->
         ("b", "design"),
         ("c", "design"),
     ]
+    assert [each.worker_ip for each in one(merged).vms] == [A, B, C]
     assert (len(one(merged).links), merged.unknown) == (3, ())
     assert one(merged).vms[1].disks[0].first_seen is None
 
@@ -106,3 +107,35 @@ def test_a_worker_with_another_address_keeps_its_vms() -> None:
     slice_ = triangle(cluster(workers=3), "a", "b")
     found = one(merge([host(slice_, A, 5, at=B), host(slice_, B, 5, at=A), host(slice_, NETWORK_NODE, 5)]))
     assert [(each.name, each.worker_ip, each.pinned_to) for each in found.vms] == [("a", B, B), ("b", A, A)]
+
+
+def test_a_vm_of_which_another_host_has_a_newer_record_is_left_out() -> None:
+    """It was moved while its former worker did not answer."""
+    held = cluster(workers=3)
+    slice_ = triangle(held, "a", "b")
+    before = host(slice_, A, 5)
+    slice_.vms[0].worker_ip = B
+    hosts = [before, host(slice_, B, 6)]
+    found, refusals = records_merge.entries(hosts)
+    assert refusals == []
+    assert records_merge.leave_out_older(found) == [
+        f"what {before.host} has of VM a (1001), of which another host has a newer record; "
+        "its objects there are orphans"
+    ]
+    assert {entry.target: [each.name for each in entry.slice.vms] for entry in found} == {A: [], B: ["a", "b"]}
+
+
+def test_a_vm_is_pinned_to_its_own_host_although_another_one_had_its_address() -> None:
+    """B has got the address that A had until it moved, and has had VMs there since."""
+    held = cluster(workers=3)
+    moved = triangle(held, "b")
+    moved.vms[0].worker_ip = A
+    moved.vms[0].extra["placement"] = {"worker": A}
+    stays = put(held, topology("other", vms=[vm("a", worker=A)], links=[]))
+    orders = [host(moved, A, 5, at=B), host(stays, A, 6)]
+    for hosts in (orders, orders[::-1]):
+        found = {each.slice_id: each.vms[0] for each in merge(hosts).slices}
+        assert {slice_id: (each.worker_ip, each.pinned_to) for slice_id, each in found.items()} == {
+            moved.slice_id: (B, B),
+            stays.slice_id: (A, A),
+        }

@@ -203,3 +203,14 @@ def test_a_changed_slice_gets_the_revision_of_the_cluster_and_a_deleted_one_none
     assert held.revision is not None
     assert held.revision != before
     assert (slice_.extra["revision"], "revision" in other.extra) == (held.revision, False)
+
+
+def test_a_reserved_vlan_has_its_name_and_its_number() -> None:
+    before = put(cluster(), topology())
+    after = copy(before)
+    after.extra["reserved_vlans"] = [{"vlan_id": 110, "name": "r"}, {"vlan_id": 111}]
+    found = [each for each in changes(before, after) if each.kind == "vlan"]
+    assert [(each.action, each.after) for each in found] == [
+        ("create", {"name": "r", "vlan_id": 110}),
+        ("create", {"name": None, "vlan_id": 111}),
+    ]

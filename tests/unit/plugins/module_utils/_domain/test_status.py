@@ -29,9 +29,9 @@ def report(target: str, *running: int, failure: str | None = None) -> dict[str, 
     return {"host": f"host-{target[-1]}", "target": target, "failure": failure, "vms": vms}
 
 
-def refusing(target: str, slice_id: int, failure: str, *, another: bool = False) -> dict[str, Any]:
+def refusing(target: str, slice_id: int, failure: str, **more: bool) -> dict[str, Any]:
     """Return the report of a host that refused a slice."""
-    return {**report(target), "refused": [{"slice_id": slice_id, "failure": failure, "another": another}]}
+    return {**report(target), "refused": [{"slice_id": slice_id, "failure": failure, **more}]}
 
 
 def order(held: Cluster) -> None:
@@ -139,6 +139,34 @@ def test_a_refused_slice_does_not_affect_others() -> None:
     one = {**refusing("10.0.10.1", web.slice_id, "late"), "vms": []}
     assert tell(held, one, report("10.0.10.2"), NODE) == ["host-1: late"]
     assert ([*held.slices], len(web.vms)) == ([web.slice_id], 2)
+
+
+@pytest.mark.parametrize("vms", [{}, {1001: ("stopped", None)}])
+def test_a_slice_that_a_host_began_to_apply_has_the_states_that_it_found(vms: dict[int, Any]) -> None:
+    """VMs that it could not observe are unknown; those of other slices keep their states."""
+    held = cluster()
+    web, two = put(held, topology()), put(held, topology("two"))
+    both = [report(f"10.0.10.{each}", 1000 + each, 1003 + each) for each in (1, 2)]
+    assert tell(held, *both, NODE) == []
+    late = refusing("10.0.10.1", web.slice_id, "no tap", begun=True)
+    late["vms"] = [*both[0]["vms"][1:], *({"vm_id": vm_id, "state": state} for vm_id, (state, _pid) in vms.items())]
+    assert tell(held, late, both[1], NODE) == ["host-1: no tap"]
+    assert [(vm.status, vm.pid) for vm in web.vms] == [("stopped" if vms else "error", None), ("running", "2004")]
+    assert {vm.status for vm in two.vms} == {"running"}
+
+
+@pytest.mark.parametrize("target", ["10.0.10.1", "network_node"])
+def test_a_slice_that_a_host_began_to_delete_is_kept(target: str) -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    assert tell(held, *BOTH) == []
+    teardown.remove(held, slice_)
+    reports = {each["target"]: {**each, "vms": []} for each in BOTH}
+    failed = {**reports, target: refusing(target, slice_.slice_id, "busy", begun=True)}
+    assert tell(held, *failed.values()) == [f"host-{target[-1]}: busy"]
+    assert [*held.slices] == [slice_.slice_id]
+    assert tell(held, *reports.values()) == []
+    assert not held.slices
 
 
 @pytest.mark.parametrize("target", ["10.0.10.1", "network_node"])
@@ -280,3 +308,16 @@ def test_disks_are_first_seen_when_their_vm_is_first_reported() -> None:
     record(held, [slice_], reports, seen_at="2026-02-01T12:00:00Z")
     assert [vm.disks[0].first_seen for vm in slice_.vms] == [NOW, "2026-02-01T12:00:00Z"]
     assert Slice.from_dict(slice_.to_dict()).to_dict() == slice_.to_dict()
+
+
+def test_vms_of_a_lost_worker_are_a_failure_unless_they_are_being_deleted() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    assert tell(held, *BOTH) == []
+    held.workers["10.0.10.1"].extra["lost"] = True
+    assert tell(held, *BOTH) == [
+        "VM vm1 (1001): its worker 10.0.10.1 is lost; delete the VM, or deploy with -e recreate_disks=1001 to create "
+        "it again on another worker"
+    ]
+    slice_.vms[0].deleting = True
+    assert tell(held, *BOTH) == []

@@ -167,3 +167,14 @@ def test_vms_and_vlans_that_were_given_up_earlier_are_not_restored():
     back = restore(held)
     assert ([each.name for each in back.vms], back.vlan_pool_used) == (["vm1"], [])
     assert list(breaches(held)) == []
+
+
+def test_a_replacement_is_not_what_another_vm_of_the_slice_has():
+    held = cluster()
+    both = [vm(name, internet=True) for name in ("vm1", "vm2")]
+    delete(held, deployed(put(held, topology(vms=both, links=[]))))
+    put(held, topology("other", vms=[vm("vm1", internet=True)], links=[]))
+    back = restore(held)
+    assert [each.vnc_port for each in back.vms] == [5903, 5902]
+    assert [each.interfaces[0].ip_config["ip"] for each in back.vms] == ["10.60.7.103", "10.60.7.102"]
+    assert list(breaches(held)) == []

@@ -147,3 +147,14 @@ def test_a_missing_file_is_removed_without_an_error(tmp_path: Path) -> None:
 def test_the_checksum_of_a_content_is_that_of_its_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert files.checksum(b"abc") == files.sha256(str(tmp_path / "a"))
+
+
+def test_no_descriptor_stays_open(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    before = os.listdir("/proc/self/fd")
+    files.write_text(str(path), "text", mode=0o600)
+    files.flush(str(path))
+    with files.locked(str(tmp_path / "folder")):
+        pass
+    assert files.sha256(str(path))
+    assert os.listdir("/proc/self/fd") == before

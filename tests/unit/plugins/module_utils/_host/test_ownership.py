@@ -151,7 +151,9 @@ def test_other_failures_are_returned_with_the_refusals() -> None:
     told = caught.value
     assert told.message == "VM 1004: it ended\n" + refused[1035][0].message
     assert (told.fields["failure"], told.fields["vms"]) == ("VM 1004: it ended", [1004])
-    assert told.fields["refused"] == [{"slice_id": 1035, "failure": refused[1035][0].message, "another": True}]
+    assert told.fields["refused"] == [
+        {"slice_id": 1035, "failure": refused[1035][0].message, "another": True, "begun": False}
+    ]
     with pytest.raises(Refused) as caught, ownership.told_with(refused):
         raise Refused([Refusal("vm_not_running", "VM 1004")], vms=[])
     assert [each["code"] for each in caught.value.fields["refusals"]] == ["another_slice"]
@@ -165,3 +167,21 @@ def test_a_look_fails_if_slices_were_refused() -> None:
     assert seen.failure is not None
     assert [each["slice_id"] for each in seen.failure.fields["refused"]] == [1000]
     assert look({})[0].failure is None
+
+
+def test_slices_that_have_failed_are_returned_with_the_refused_ones() -> None:
+    seen, _looked = look({}, 1000)
+    failure = seen.failure_with({1035: "no tap"})
+    assert failure is not None
+    assert [(each["slice_id"], each["begun"], each["another"]) for each in failure.fields["refused"]] == [
+        (1000, False, True),
+        (1035, True, False),
+    ]
+    assert failure.fields["refused"][1]["failure"] == "slice 1035: no tap"
+    assert failure.message.splitlines()[0] == "slice 1035: no tap"
+    with pytest.raises(Refused) as caught, ownership.told_with({}, {1035: "no tap"}):
+        raise SlicesError("VM 1004: it ended")
+    assert (caught.value.message, caught.value.fields["failure"]) == (
+        "VM 1004: it ended\nslice 1035: no tap",
+        "VM 1004: it ended",
+    )

@@ -179,7 +179,7 @@ def test_a_command_has_to_succeed(
         yield path
 
     def run(_console: str, command: str, *, timeout_s: float) -> Answer:
-        assert (command, timeout_s) == ("test -e /run/up", probes.COMMAND_S)
+        assert (command, timeout_s) == ("test -e /run/up", 30)  # docs/operations.md says so
         if isinstance(answer, SlicesError):
             raise answer
         return answer

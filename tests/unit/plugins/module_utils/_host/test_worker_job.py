@@ -23,6 +23,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker import Settings
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker_job import Job, Todo
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
+    CommandFailed,
     Refusal,
     Refused,
     SlicesError,
@@ -54,6 +55,7 @@ NOTHING = '{"headings": [], "data": []}\n' * 4
 STOP = ("systemctl", "stop", "--", "cloudrepo-1000@1002.service")
 START = ("systemctl", "start", "--", "cloudrepo-1000@1001.service")
 SHOW = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--")
+UNTOUCHED = "Id=cloudrepo-1041@1042.service\nActiveState=active\nMainPID=77\n"
 OTHER_RUNS = "Id=cloudrepo-1000@1002.service\nActiveState=active\nMainPID=7\n"
 
 
@@ -79,26 +81,27 @@ def order(tmp_path: Path, revision: int | None = None) -> tuple[SliceOrder, ...]
     return (replace(one, revision=revision),)
 
 
-def looked_at(units: str = "") -> FakeRunner:
+def looked_at(units: str = "", slices: Sequence[int] = (1000,)) -> FakeRunner:
     runner = FakeRunner().tell("nft", MORE, stdout=TAP_FILTER)
     runner.tell("ovs-vsctl", "--timeout=60", "--format=json", MORE, stdout=NOTHING)
     runner.tell("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60", "--no-stats", MORE)
-    return runner.tell(*SHOW, "cloudrepo-1000@*.service", "cloudrepo-1000.slice", stdout=units)
+    patterns = [name for each in slices for name in (f"cloudrepo-{each}@*.service", f"cloudrepo-{each}.slice")]
+    return runner.tell(*SHOW, *patterns, stdout=units)
 
 
-def wired() -> FakeRunner:
+def wired(slices: Sequence[int] = (1000,)) -> FakeRunner:
     """A host that has an unlisted VM of the slice, and connects VMs to the bridge."""
-    runner = looked_at(OTHER_RUNS).tell("ovs-vsctl", MORE).tell("ip", "-batch", "-")
+    runner = looked_at(OTHER_RUNS, slices).tell("ovs-vsctl", MORE).tell("ip", "-batch", "-")
     return runner.tell("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60", "--bundle", MORE)
 
 
-def ready(tmp_path: Path) -> FakeRunner:
+def ready(tmp_path: Path, slices: Sequence[int] = (1000,)) -> FakeRunner:
     """A host as C(wired) that has the base image, and applies the order."""
     base_image(tmp_path)
-    runner = wired()
+    runner = wired(slices)
 
     def create(argv: Sequence[str]) -> None:
-        qcow2(Path(argv[-2]), GIB, str(tmp_path / "images/base.img"))
+        qcow2(Path(argv[-2]), int(argv[-1]), str(tmp_path / "images/base.img"))
 
     return runner.on("qemu-img", "create", MORE, do=create)
 
@@ -315,6 +318,23 @@ def test_a_vm_that_does_not_start_is_reported_with_the_refused_slices(tmp_path: 
     assert "it ended" in caught.value.fields["failure"]
     assert [each["slice_id"] for each in caught.value.fields["refused"]] == [1041]
     assert [(each["vm_id"], each["state"]) for each in caught.value.fields["vms"]] == [(1001, "error")]
+    assert caught.value.fields["changed"] is True
+    assert caught.value.fields["stopped"] == ["cloudrepo-1000@1002.service"]
+
+
+def test_the_slices_without_the_vm_that_does_not_start_are_stored_as_applied(tmp_path: Path) -> None:
+    both, base = ("cloudrepo-1000@1001.service", "cloudrepo-1041@1042.service"), str(tmp_path / "images/base.img")
+    runner = ready(tmp_path, (1000, 1041)).tell(*STOP).tell("systemctl", "start", "--", *both, rc=1)
+    runner.tell("journalctl", MORE)
+    runner.on("qemu-img", "create", MORE, do=lambda argv: qcow2(Path(argv[-2]), int(argv[-1]), base))
+    runner.tell(*SHOW, both[1], stdout=f"Id={both[1]}\nActiveState=failed\n")
+    one = job(tmp_path, runner, **add_other(tmp_path))
+    silent = FakeMonitor({"/run/cloudrepo/1001/qmp.sock": 0, "/run/cloudrepo/1042/qmp.sock": 30})
+    one = replace(one, tools=replace(one.tools, monitor=silent))
+    with pytest.raises(SlicesError, match="it ended") as caught:
+        one.steps.run()
+    assert "refused" not in caught.value.fields
+    assert applied(tmp_path) == [1000]
 
 
 def lose_disk(tmp_path: Path) -> tuple[SliceOrder, ...]:
@@ -335,9 +355,101 @@ def test_a_vm_whose_disk_is_lost_is_an_error_and_gets_no_new_disk(tmp_path: Path
 
 def test_check_mode_plans_slices_with_missing_images_and_passwords(tmp_path: Path) -> None:
     checked = job(tmp_path, looked_at(OTHER_RUNS), passwords={}, missing_ok=True).plan()
-    assert (checked.seen.failure, checked.result["missing_images"]) == (None, [str(tmp_path / "images/base.img")])
+    assert (checked.failure, checked.result["missing_images"]) == (None, [str(tmp_path / "images/base.img")])
     assert [(each["vm_id"], each["state"]) for each in checked.result["vms"]] == [(1001, "stopped")]
     assert not (tmp_path / "vms").exists()
     todo, result = run_job(tmp_path, ready(tmp_path).tell(*STOP).tell(*START))
     assert (todo.changes, todo.result["stopped"]) == (checked.changes, checked.result["stopped"])
     assert [(each["vm_id"], each["state"]) for each in result["vms"]] == [(1001, "running")]
+
+
+def add_other(tmp_path: Path) -> dict[str, Any]:
+    """Return the arguments of a job for the slices 1000 and 1041."""
+    disks = [disk(1042, state_dir=str(tmp_path), size_bytes=2 * GIB)]
+    (other,) = orders(vm(1042, 101, disks=disks, state_dir=str(tmp_path)), slice_id=1041, state_dir=str(tmp_path))
+    return {
+        "orders": tuple(replace(each, revision=2_000, record="{}") for each in (*order(tmp_path), other)),
+        "settings": with_users(tmp_path, 1000, 1041),
+        "passwords": {**PASSWORDS, 1042: "kz7TnPbe"},
+    }
+
+
+def failing(tmp_path: Path, *command: str, words: str, stderr: str) -> FakeRunner:
+    """Return a host on which a command fails if its words or its input contain C(words)."""
+    runner = ready(tmp_path).tell(*SHOW, MORE, stdout=f"{OTHER_RUNS}\n{UNTOUCHED}").tell(*STOP).tell(*START)
+
+    def refuse(argv: Sequence[str]) -> None:
+        if words in " ".join([*argv, runner.stdins[-1] or ""]):
+            raise CommandFailed(cmd=argv, rc=1, stdout="", stderr=stderr)
+        if argv[0] == "qemu-img":
+            qcow2(Path(argv[-2]), int(argv[-1]), str(tmp_path / "images/base.img"))
+
+    return runner.on(*command, do=refuse)
+
+
+def failures(todo: Todo) -> list[tuple[int, bool, str]]:
+    """Return the slices that were refused or have failed: id, whether it was begun, and why."""
+    assert todo.failure is not None
+    assert todo.failure.fields["failure"] is None
+    return [(each["slice_id"], each["begun"], each["failure"]) for each in todo.failure.fields["refused"]]
+
+
+def applied(tmp_path: Path) -> list[int]:
+    return [each.slice_id for each in applied_orders.read(str(tmp_path), revisions.WORKER)]
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "stderr"),
+    [
+        (("ip", "-batch", "-"), "tap_1042_eth0", "RTNETLINK answers: No buffer space available"),
+        (("ovs-vsctl", MORE), "tap_1042_eth0", "constraint violation"),
+        (("qemu-img", "create", MORE), str(2 * GIB), "Could not open backing file"),
+    ],
+)
+def test_a_tap_a_port_or_a_disk_of_one_slice_that_fails_does_not_affect_the_others(
+    tmp_path: Path, command: tuple[str, ...], words: str, stderr: str
+) -> None:
+    """The states of its VMs are those on the host, and it is not stored as applied."""
+    runner = failing(tmp_path, *command, words=words, stderr=stderr)
+    todo, result = run_job(tmp_path, runner, **add_other(tmp_path))
+    assert failures(todo) == [(1041, True, f"slice 1041: {command[0]} failed with code 1: {stderr}")]
+    assert [(each["vm_id"], each["state"], each["pid"], each["failure"]) for each in result["vms"]] == [
+        (1001, "running", "4821", None),
+        (1042, "running", "77", None),
+    ]
+    assert applied(tmp_path) == [1000]
+    assert json.loads((tmp_path / "revisions/worker").read_text()) == {"1000": 2_000, "1041": 2_000}
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_slice_with_a_file_that_cannot_be_read_is_refused_alone(tmp_path: Path, checked: bool) -> None:
+    path = tmp_path / "vms/1042/qemu.cfg"
+    path.mkdir(parents=True)
+    runner = looked_at(OTHER_RUNS) if checked else ready(tmp_path).tell(*STOP).tell(*START)
+    runner.tell(*SHOW, MORE, stdout=OTHER_RUNS)
+    one = job(tmp_path, runner, **add_other(tmp_path), missing_ok=checked)
+    todo = one.plan() if checked else one.steps.run()[0]
+    assert failures(todo) == [(1041, False, f"slice 1041: {path} cannot be read: Is a directory")]
+    assert applied(tmp_path) == ([] if checked else [1000])
+
+
+def test_a_vm_whose_files_cannot_be_written_fails_with_its_slice_alone(tmp_path: Path) -> None:
+    """This is found after all slices are prepared. A VM of another slice that does not start is reported beside it."""
+
+    def spoil(_argv: Sequence[str]) -> None:
+        (tmp_path / "vms/1042/qemu.cfg").mkdir(parents=True)
+
+    failed = "Id=cloudrepo-1000@1001.service\nActiveState=failed\n"
+    runner = ready(tmp_path).on(*STOP, do=spoil).tell(*START, rc=1).tell("journalctl", MORE)
+    runner.tell(*SHOW, MORE, stdout=f"{OTHER_RUNS}\n{failed}")
+    one = job(tmp_path, runner, **add_other(tmp_path))
+    silent = FakeMonitor({"/run/cloudrepo/1001/qmp.sock": 30})
+    one = replace(one, tools=replace(one.tools, monitor=silent))
+    with pytest.raises(Refused) as caught:
+        one.steps.run()
+    told = caught.value.fields
+    assert "it ended" in told["failure"]
+    assert [(each["slice_id"], each["begun"]) for each in told["refused"]] == [(1041, True)]
+    assert told["refused"][0]["failure"].startswith(f"slice 1041: {tmp_path}/vms/1042/qemu.cfg")
+    assert [(each["vm_id"], each["state"]) for each in told["vms"]] == [(1001, "error"), (1042, "stopped")]
+    assert applied(tmp_path) == []

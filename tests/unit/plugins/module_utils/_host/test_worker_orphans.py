@@ -245,7 +245,7 @@ def test_no_disk_is_removed_if_the_host_refuses_a_slice(
             self.steps = self
 
         def run(self) -> tuple[SimpleNamespace, dict[str, object]]:
-            return SimpleNamespace(seen=SimpleNamespace(failure=failure)), {}
+            return SimpleNamespace(failure=failure), {}
 
     monkeypatch.setattr(worker_orphans, "Job", Answering)
     folder = tmp_path / "vms/1006"

@@ -52,3 +52,10 @@ def test_nodes_and_edges_are_read_and_other_elements_are_reported() -> None:
 def test_invalid_gml_is_refused_with_its_line(text: str, message: str) -> None:
     with pytest.raises(UnreadableTopology, match=message):
         gml.read(text)
+
+
+def test_as_many_lists_as_allowed_may_be_nested() -> None:
+    inner = "a [ " * 49 + "] " * 49
+    assert gml.read(f"graph [ {inner} ]").nodes == {}
+    with pytest.raises(UnreadableTopology, match="more than 50 nested lists"):
+        gml.read(f"graph [ a [ {inner} ] ]")

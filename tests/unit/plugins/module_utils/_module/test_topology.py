@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown, undelete
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
@@ -332,3 +333,14 @@ def test_a_refused_slice_is_returned_with_its_id_to_its_owner_and_admins(user: s
     done = put_all(held, want("lab", owner="alice", vms=[vm("a", flavor="none")]), want("own"), acting_user=user)
     (refused,) = done.result["refused"]
     assert refused["slice_id"] == slice_id
+
+
+def test_an_interface_of_a_guest_needs_its_name_and_its_addresses() -> None:
+    spec = ArgumentSpecValidator({"cloud_init": module.CLOUD_INIT_ARGUMENT})
+    whole = {"name": "eth1", "addresses": ["10.0.0.1/24"]}
+    assert spec.validate({"cloud_init": {"interfaces": [whole]}}).error_messages == []
+    for missing in whole:
+        given = {name: value for name, value in whole.items() if name != missing}
+        assert spec.validate({"cloud_init": {"interfaces": [given]}}).error_messages == [
+            f"missing required arguments: {missing} found in cloud_init -> interfaces"
+        ]

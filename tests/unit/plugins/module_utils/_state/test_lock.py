@@ -147,3 +147,23 @@ def test_a_folder_that_another_process_creates_meanwhile_is_accepted(
     lock.make_folder(str(tmp_path / "a" / "b"))
     assert (tmp_path / "a" / "b").is_dir()
     lock.make_folder("/")
+
+
+class Full:
+    """The system calls on a disk without space."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def pwrite(self, _descriptor: int, _text: bytes, _offset: int) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_lock_is_held_without_the_name_of_its_holder_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "system", Full())
+    path = tmp_path / "d.lock"
+    with lock.locked(str(path), name="d", timeout_s=1):
+        assert is_held(path)
+        assert path.read_text() == ""

@@ -10,6 +10,7 @@ import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -18,6 +19,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.sql import SqlDatabase
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Interface, Link, Slice
 
 
@@ -202,3 +204,28 @@ def test_an_unreachable_server_is_reported_without_the_password(tmp_path: Path) 
         pytest.fail("the block must not run")
     assert str(caught.value).startswith(f"database postgresql+psycopg://u:***@/d?host={tmp_path}: ")
     assert "ss@" not in str(caught.value).replace("***@", "")
+
+
+def test_a_file_that_must_exist_is_not_made(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/database.sqlite", lock_timeout_s=5, backups=0)
+    for write in (True, False):
+        with pytest.raises(DatabaseError, match="does not exist"), store.transaction(write=write, create=False):
+            pytest.fail("the block must not run")
+    assert not (tmp_path / "database.sqlite").exists()
+
+
+def test_an_entry_of_the_history_is_noted_under_the_lock(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise it would have the number of an entry that another process notes."""
+    store = open_store(url, lock_timeout_s=5, backups=0)
+    with store.transaction(write=True) as cluster:
+        add(cluster, 1000, 1001)
+    asked: list[bool] = []
+    transaction = store.transaction
+
+    def told(*, write: bool, create: bool = True) -> Any:
+        asked.append(write)
+        return transaction(write=write, create=create)
+
+    monkeypatch.setattr(store, "transaction", told)
+    store.note(Entry("2026-01-31T12:00:00Z", "admin", Caller(), None, ()))
+    assert asked == [True]

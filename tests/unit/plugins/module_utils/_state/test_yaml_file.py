@@ -15,10 +15,10 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state import yaml_file
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.history_file import HistoryFile
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry, Kept
-from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Slice
 
 
 @pytest.fixture
@@ -286,3 +286,17 @@ def test_each_change_keeps_the_version_before_it(store: YamlFile) -> None:
             cluster.next_vm_id = number
         versions.append(Path(store.path).read_text())
     assert [store.backups.text(name) for name in store.backups.names()] == versions[:-1]
+
+
+def test_the_figures_of_a_worker_change_by_the_number_of_its_new_vms(store: YamlFile) -> None:
+    def put(vm_id: int) -> None:
+        with store.transaction(write=True) as cluster:
+            slice_ = cluster.slices.setdefault(1000, Slice(1000, "admin"))
+            slice_.vms.append(VM(vm_id, f"vm{vm_id}", "admin", "10.0.10.1", 4900 + vm_id, []))
+
+    with store.transaction(write=True) as cluster:
+        cluster.workers["10.0.10.1"] = Worker("10.0.10.1", extra={"used_vms": 0})
+    for vm_id in (1001, 1002, 1003):
+        put(vm_id)
+    with store.transaction(write=False) as cluster:
+        assert cluster.workers["10.0.10.1"].extra["used_vms"] == 3

@@ -237,3 +237,13 @@ def test_a_capture_that_was_removed_meanwhile_is_reported(tmp_path):
 def test_a_removed_capture_is_reported_with_its_state(target, have, before):
     changes = capture.plan(target, have, "absent", BOUNDS).changes
     assert [change.before for change in changes] == ([] if before is None else [before])
+
+
+def test_a_capture_is_given_up_exactly_when_its_time_is_up(target):
+    runner = FakeRunner().tell("systemd-run", MORE).tell(*SHOW, stdout=shown("active"))
+    runner.tell("systemctl", "stop", "--", UNIT).tell("journalctl", MORE, stdout=journal(UNIT, "no such device"))
+    time = FakeTime()
+    todo = capture.plan(target, Capture(vm_runs=True), "started", BOUNDS)
+    with pytest.raises(SlicesError, match="tcpdump did not start on tap_1001_eth1:\nno such device"):
+        capture.apply(todo, target, BOUNDS, runner, Clock(time.now, time.sleep), wait=False, timeout_s=0)
+    assert time.seconds == 0

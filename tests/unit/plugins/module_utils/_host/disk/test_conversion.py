@@ -173,3 +173,18 @@ def test_images_that_qemu_img_cannot_read_fail_with_its_message(tmp_path):
     runner.tell("qemu-img", "convert", MORE, rc=1, stderr="qemu-img: error while reading block status at offset 0")
     with pytest.raises(CommandFailed, match="error while reading block status"):
         convert(image, runner)
+
+
+@pytest.mark.parametrize(("features", "is_refused"), [(0, False), (1, True), (2, False), (5, True), (6, False)])
+def test_a_qed_image_refers_to_another_file_if_the_first_bit_of_its_features_is_set(tmp_path, features, is_refused):
+    """The second bit says that it was not closed, the third that the format of its backing file is raw."""
+    image = converted(raw(tmp_path / "disk"), tmp_path / "image", to="qed")
+    with image.open("r+b") as file:
+        file.seek(16)
+        file.write(features.to_bytes(8, "little"))
+    runner = FakeRunner()
+    if not is_refused:
+        runner.tell("qemu-img", MORE, rc=1, stderr="asked")
+    with pytest.raises((Refused, CommandFailed)) as caught:
+        convert(image, runner)
+    assert ("refers to other files" in caught.value.message) is is_refused

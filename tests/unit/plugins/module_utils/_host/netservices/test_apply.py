@@ -18,7 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.live import Device
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.state import Namespace, State
-from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, SliceRef
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
@@ -476,6 +476,68 @@ def test_the_last_log_lines_of_a_unit_that_does_not_start_are_shown():
     with pytest.raises(SlicesError) as caught:
         netservices_apply.apply(todo, FOLDERS, runner)
     assert caught.value.message == f"systemctl failed with code 1: Job failed.\n{NETWORK}: no such device"
+
+
+@pytest.mark.parametrize("verb", ["restart", "start"])
+def test_a_unit_of_a_slice_that_does_not_start_is_a_failure_of_its_slice_alone(tmp_path, verb):
+    """Also one that has to follow the gateway: the clients of all slices are mapped, and the others are done."""
+    gateway = "slices-gateway.service"
+    folders = Folders(str(tmp_path), LINKS)
+    other = replace(FULL[0], slice_id=1041)
+    names = [f"slices-names@{one}.service" for one in (1000, 1041)]
+    units = dict.fromkeys(names, "restart") | ({gateway: "restart"} if verb == "start" else {})
+    drift = [Change("unit", unit, "start", slice=SliceRef(one)) for one, unit in zip((1000, 1041), names)]
+    todo = netservices_apply.ServicesPlan(
+        units=units,
+        slice_ids=(1000, 1041),
+        drift=tuple(drift),
+        clients={"10.60.7.101": (None, other.name_port)},
+        hang_on_gateway=tuple(names) if verb == "start" else (),
+    )
+    runner = FakeRunner().tell("systemctl", verb, "--", *names, rc=1, stderr="Job failed.")
+    if verb == "start":
+        runner.tell("systemctl", "restart", "--", gateway).tell("systemctl", "restart", "--", *names)
+    runner.tell(*SHOW, *names, stdout=f"Id={names[0]}\nActiveState=active\n\nId={names[1]}\nActiveState=failed\n")
+    runner.tell("journalctl", MORE, stdout=journal(names[1], "bad option at line 3"))
+    runner.tell(*IN_GATEWAY, "nft", "--file", "-")
+    failed = netservices_apply.apply(todo, folders, runner)
+    assert failed == {1041: f"unit {names[1]} did not start:\nbad option at line 3"}
+    assert [Path(folders.pending(one)).exists() for one in (1000, 1041)] == [False, True]
+
+
+def test_all_units_of_a_slice_that_did_not_start_are_named():
+    units = (NAMES, NETWORK)
+    runner = FakeRunner().tell("systemctl", "restart", "--", *units, rc=1)
+    runner.tell(*SHOW, *units, stdout="\n".join(f"Id={unit}\nActiveState=failed\n" for unit in units))
+    runner.tell("journalctl", MORE, stdout=journal(NETWORK, "no such device"))
+    todo = netservices_apply.ServicesPlan(units=dict.fromkeys(units, "restart"), slice_ids=(1000,))
+    failed = netservices_apply.apply(todo, FOLDERS, runner)
+    assert failed == {1000: f"unit {NAMES} did not start\nunit {NETWORK} did not start:\nno such device"}
+
+
+@pytest.mark.parametrize(("states", "words"), [(("failed", "failed"), True), (("active", "active"), False)])
+def test_a_unit_that_slices_share_or_a_job_that_failed_otherwise_is_a_failure_of_the_host(states, words):
+    units = (NAMES, DHCP)
+    runner = FakeRunner().tell("systemctl", "restart", "--", *units, rc=1, stderr="Job failed.")
+    blocks = (f"Id={unit}\nActiveState={state}\n" for unit, state in zip(units, states))
+    runner.tell(*SHOW, *units, stdout="\n".join(blocks))
+    if words:
+        runner.tell("journalctl", MORE, stdout=journal(DHCP, "no address"))
+    todo = netservices_apply.ServicesPlan(units=dict.fromkeys(units, "restart"), slice_ids=(1000,))
+    with pytest.raises(SlicesError) as caught:
+        netservices_apply.apply(todo, FOLDERS, runner)
+    assert caught.value.message == "systemctl failed with code 1: Job failed." + f"\n{DHCP}: no address" * words
+
+
+def test_the_servers_of_slices_without_changes_are_not_restarted_after_an_interrupted_run(tmp_path):
+    folders = Folders(str(tmp_path), LINKS)
+    todo = netservices_apply.ServicesPlan(
+        units={DHCP: "restart"}, slice_ids=(1000, 1041), drift=(Change("unit", DHCP, "start"),)
+    )
+    runner = FakeRunner().tell("systemctl", "restart", "--", DHCP, rc=1).tell(*SHOW, DHCP)
+    with pytest.raises(SlicesError):
+        netservices_apply.apply(todo, folders, runner)
+    assert not list(tmp_path.iterdir())
 
 
 def test_services_of_another_slice_are_refused():

@@ -168,3 +168,29 @@ def test_a_qemu_answers_until_it_is_stopped_by_a_signal(qemu):
     assert ask([path], timeout_s=0.3) == {path: Answer(pid=process.pid, why="it does not answer")}
     process.send_signal(signal.SIGCONT)
     assert ask([path], timeout_s=30)[path].status == "running"
+
+
+def test_a_monitor_that_takes_its_time_is_asked_over_one_connection(tmp_path):
+    """A monitor serves one client: a second connection would wait for the end of the first one."""
+    path, accepted = str(tmp_path / "slow"), []
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(8)
+
+        def talk() -> None:
+            client, _address = listener.accept()
+            accepted.append(client)
+            with client:
+                client.sendall(json.dumps(GREETING).encode() + b"\r\n")
+                client.recv(4096)
+                for message in ({"return": {}}, RUNNING):
+                    client.sendall(json.dumps(message).encode() + b"\r\n")
+
+        thread = threading.Thread(target=talk)
+        thread.start()
+        missing = str(tmp_path / "missing")
+        assert ask([path, missing], timeout_s=0.5)[path].status == "running"
+        thread.join()
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()

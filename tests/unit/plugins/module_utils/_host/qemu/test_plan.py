@@ -394,3 +394,16 @@ def test_a_template_that_others_may_write_is_written_again():
     assert plan(order, have).changes == []
     todo = plan(order, replace(have, units=replace(have.units, exposed=frozenset({1000}))))
     assert [(change.kind, change.action) for change in todo.changes] == [("template", "write")]
+
+
+@pytest.mark.parametrize("paused", [True, False])
+def test_the_pause_of_a_running_vm_is_its_change_and_that_of_a_restarted_one_is_not(paused):
+    state = "paused" if paused else "running"
+    order = orders(vm(1001, 100, state=state))
+    have = running(order) if paused else replace(running(order), paused={1001})
+    (change,) = plan(order, have).changes
+    verbs = ("pause", "running", "paused") if paused else ("resume", "paused", "running")
+    assert (change.action, change.before, change.after) == (verbs[0], {"state": verbs[1]}, {"state": verbs[2]})
+    fresh = plan(orders(vm(1001, 100, state="paused")), Host())
+    assert [each.action for each in fresh.changes if each.kind == "unit"] == ["start"]
+    assert {each.after["state"] for each in fresh.changes if each.kind == "unit"} == {"paused"}

@@ -162,3 +162,19 @@ def test_a_bug_stops_qemu_and_is_not_caught(tmp_path, names, process, monkeypatc
     with pytest.raises(ZeroDivisionError):
         drop_carrier.main(names, str(tmp_path / "qmp.sock"), str(process.pid))
     assert process.wait(timeout=5) == -signal.SIGKILL
+
+
+def test_no_socket_of_a_vain_attempt_stays_open(tmp_path, process, monkeypatch):
+    attempts: list[socket.socket] = []
+
+    class Client(socket.socket):
+        def __init__(self, *words: Any) -> None:
+            super().__init__(*words)
+            attempts.append(self)
+
+    monkeypatch.setattr(drop_carrier.socket, "socket", Client)
+    monkeypatch.setattr(drop_carrier.time, "monotonic", iter(range(100)).__next__)
+    with pytest.raises(FileNotFoundError):
+        drop_carrier._connect(str(tmp_path / "missing"), process.pid, 3)
+    assert len(attempts) == 3
+    assert {client.fileno() for client in attempts} == {-1}
