@@ -184,6 +184,16 @@ DATA_INTERFACES = Limit(
     0, MOST_DATA_INTERFACES, "data interfaces of a VM", "the interrupt vectors of a guest with one CPU"
 )
 INTERFACES = Limit(0, MOST_INTERFACES, "interfaces of a VM", DATA_INTERFACES.why)
+FIRMWARES = ("bios", "uefi")
+DISK_BUSES = ("virtio", "scsi", "sata")
+NIC_MODELS = ("virtio-net-pci", "e1000", "e1000e", "rtl8139", "vmxnet3")
+"""The hardware that VMs can have; the usual one is the first of each."""
+CONVENTIONAL_NICS = ("e1000", "rtl8139")
+"""NICs that are no PCI Express devices. They need I/O ports, of which root ports have none."""
+MOST_ON_BRIDGE = 31
+BRIDGED_INTERFACES = Limit(
+    0, MOST_ON_BRIDGE, "interfaces of a VM with e1000 or rtl8139", "the slots of a bridge for conventional PCI"
+)
 FIRST_INTERFACE = Limit(0, 999, "number of a kind's first data interface", "names with up to 4 digits")
 CORES = Limit(1, 255, "cores of a flavor", "QEMU's machine type q35 without an IOMMU")
 RAM_GB = Limit(0.001, 960, "memory of a flavor, in GiB", "addresses of 40 bits in QEMU's CPU model")

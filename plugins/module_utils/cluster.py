@@ -415,14 +415,13 @@ class Cluster:
 
         record.check(VNC_KEY, text)
         record.check(USER_DATA, mapping({"key": text, "texts": mapping({}), "slices": mapping({})}))
-        record.check(REVISION, integer)
         record.check(CLOUD, Cloud.from_dict)
         record.check(LEFT_BEHIND, mapping({}, dict.fromkeys(_LEAVABLE, list_of(integer))))
-        record.check(NETWORK_NODE_TRUNK_MTU, integer)
         record.check(LOST_MACHINES, list_of(text))
         record.check(HOSTS, list_of(text))
         record.check(HISTORY, mapping({"entries": integer, "days": integer}))
-        record.check(NOTED, integer)
+        for key in (REVISION, NETWORK_NODE_TRUNK_MTU, NOTED):
+            record.check(key, integer)
         record.check(KINDS, kinds_by_name)
         slices = table("slices", Slice.from_dict)
         for key, slice_ in slices.items():

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import bounds
+from .bounds import DISK_BUSES, FIRMWARES, NIC_MODELS
 from .contract import Contract, integer, text
-from .hardware import DISK_BUSES, FIRMWARES, MOST_ON_BRIDGE, NIC_MODELS, is_conventional
 
 CLOUD_INIT, NO_SET_UP = "cloud_init", "none"
 READY = ("auto", "none", "console", "cloud_init", "ping", "ssh", "http")
@@ -59,7 +59,7 @@ class Kind(Contract):
         default=NIC_MODELS[0],
         metadata=text(
             "The model of its NICs, V(virtio-net-pci) by default.",
-            f"With V(e1000) and V(rtl8139), a VM has at most {MOST_ON_BRIDGE - 1} data interfaces.",
+            f"With V(e1000) and V(rtl8139), a VM has at most {bounds.MOST_ON_BRIDGE - 1} data interfaces.",
             sample="e1000",
             choices=NIC_MODELS,
         ),
@@ -126,7 +126,7 @@ class Kind(Contract):
     @property
     def most_data_interfaces(self) -> int:
         """The number of data interfaces that it can have."""
-        room = MOST_ON_BRIDGE - 1 if is_conventional(self.nic_model) else bounds.MOST_DATA_INTERFACES
+        room = bounds.MOST_ON_BRIDGE - 1 if self.nic_model in bounds.CONVENTIONAL_NICS else bounds.MOST_DATA_INTERFACES
         return room if self.max_data_interfaces is None else min(room, self.max_data_interfaces)
 
     def own_name(self, interface: str) -> str:

@@ -41,12 +41,12 @@ _ALL = (
     Shipped(
         Kind("debian", ready_when="cloud_init"),
         "Debian's cloud images, genericcloud and nocloud",
-        "https://wiki.debian.org/Cloud (BIOS and UEFI; virtio; cloud-init; console=ttyS0)",
+        "Debian's wiki, page Cloud (BIOS and UEFI; virtio; cloud-init; console=ttyS0)",
     ),
     Shipped(
         Kind("ubuntu", ready_when="cloud_init"),
         "Ubuntu's cloud images",
-        "https://cloud-images.ubuntu.com (BIOS and UEFI; virtio; cloud-init; console=ttyS0)",
+        "https://documentation.ubuntu.com/public-images (BIOS and UEFI; virtio; cloud-init; console=ttyS0)",
     ),
     Shipped(
         Kind("alpine", ready_when="console"),

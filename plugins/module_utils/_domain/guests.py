@@ -72,7 +72,7 @@ def _guests_of(slice_: Slice) -> Iterator[dict[str, Any]]:
             "cloudrepo_state": vm.status,
             "cloudrepo_power": vm.power,
             "cloudrepo_flavor": str(flavor.get("name", "")),
-            "cloudrepo_kind": str(vm.extra.get(kinds.FIELD, {}).get("name", "")),
+            "cloudrepo_kind": vm.extra.get(kinds.FIELD, {}).get("name"),
             "cloudrepo_cores": flavor.get("cores"),
             "cloudrepo_ram_gb": flavor.get("ram_gb"),
             "cloudrepo_worker": vm.worker_ip,

@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from .. import bounds
+from ..bounds import DISK_BUSES, FIRMWARES, NIC_MODELS
 from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
-from ..hardware import DISK_BUSES, FIRMWARES, NIC_MODELS
 from ..kinds import CLOUD_INIT, Kind
 from ..models import VM, Interface, Slice
 from ..shipped_kinds import SHIPPED
@@ -92,7 +92,8 @@ def with_kinds(cluster: Cluster, want: WantedSlice, before: Slice | None) -> Wan
     live = before.live_vms if before else []
     names, ids = {vm.name: vm for vm in live}, {vm.vm_id: vm for vm in live}
     registry, found = known(cluster), {}
-    own, refusals = [], []
+    own: list[WantedVM] = []
+    refusals: list[Refusal] = []
     for vm in want.vms:
         name, stored = _name(cluster, vm), names.get(vm.name) if vm.vm_id is None else ids.get(vm.vm_id)
         refusals += unknown(f"VM {want.name}/{vm.name}", cluster, name)

@@ -71,7 +71,7 @@ def test_a_vm_is_described_by_its_variables() -> None:
         "cloudrepo_state": "pending",
         "cloudrepo_power": "running",
         "cloudrepo_flavor": "cirros",
-        "cloudrepo_kind": "",
+        "cloudrepo_kind": None,
         "cloudrepo_cores": 1,
         "cloudrepo_ram_gb": 0.5,
         "cloudrepo_worker": "10.0.10.1",
